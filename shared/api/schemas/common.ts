@@ -1,0 +1,39 @@
+/** Shapes that every part of the API uses: ids, times, problem documents (RFC 9457), pages. */
+import { z } from 'zod'
+import { type IdPrefix, idPrefixes } from '../../base/ids.ts'
+
+export const idSchema = <P extends IdPrefix>(prefix: P) =>
+  z
+    .string()
+    .regex(new RegExp(`^${prefix}_[0-9a-z]{26}$`))
+    .describe(`An id of the form ${prefix}_…`)
+export const anyIdSchema = z.string().regex(new RegExp(`^(${idPrefixes.join('|')})_[0-9a-z]{26}$`))
+
+/** Milliseconds since the epoch, UTC. */
+export const timeSchema = z.int().min(0).describe('Milliseconds since the epoch, UTC')
+
+/** A tunnel's name: also the first label of its default host name, so it is a DNS label (RFC 1123). */
+export const tunnelNameSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, 'lower-case letters, digits and inner hyphens, 1 to 40')
+
+export const problemSchema = z.object({
+  type: z.string().describe('Address of the page about this code'),
+  title: z.string(),
+  status: z.int(),
+  code: z.string().regex(/^PT-[0-9]{4}$/),
+  detail: z.string().optional(),
+  instance: z.string().optional().describe('The request id, for support'),
+  cure: z.string().optional(),
+  retryAfter: z.int().optional().describe('Seconds'),
+  issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+})
+export type Problem = z.infer<typeof problemSchema>
+
+export const pageQuerySchema = z.object({
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+  cursor: z.string().max(1_000).optional(),
+})
+
+export const pageSchema = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), next: z.string().optional().describe('Cursor of the next page') })

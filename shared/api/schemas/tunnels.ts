@@ -1,0 +1,131 @@
+/** Tunnels, endpoints, leases and watch tickets. */
+import { z } from 'zod'
+import { endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/ticket.ts'
+import { idSchema, problemSchema, timeSchema, tunnelNameSchema } from './common.ts'
+
+export const kindSchema = z.enum(tunnelKinds)
+
+/** A tunnel's public address. `url` is what people copy: `tcp://host:port`, `http://name.domain:port`, `https://…`. */
+export const endpointSchema = z.object({
+  id: endpointIdSchema,
+  url: z.string(),
+  host: z.string(),
+  port: z.int().min(1).max(65_535),
+})
+export type Endpoint = z.infer<typeof endpointSchema>
+
+/** offline: no lease; online: leased and not reported away; away: leased, but no relay has seen an agent for a minute. */
+export const tunnelStates = ['offline', 'online', 'away'] as const
+
+export const tunnelSchema = z.object({
+  id: idSchema('tun'),
+  name: tunnelNameSchema,
+  kind: kindSchema,
+  policy: policySchema.partial(),
+  state: z.enum(tunnelStates),
+  endpoint: endpointSchema.optional(),
+  agent: z.string().optional().describe('Id of the agent that holds the lease'),
+  createdAt: timeSchema,
+  updatedAt: timeSchema,
+})
+export type Tunnel = z.infer<typeof tunnelSchema>
+
+export const tunnelCreateSchema = z.strictObject({
+  name: tunnelNameSchema,
+  kind: kindSchema,
+  policy: policySchema.partial().default({}),
+})
+export const tunnelUpdateSchema = z.strictObject({
+  name: tunnelNameSchema.optional(),
+  policy: policySchema.partial().optional(),
+})
+
+/** Ids that agents make for themselves once and keep: one a machine and user. */
+export const agentIdSchema = idSchema('agt')
+
+export const claimSchema = z.strictObject({
+  agent: agentIdSchema,
+  /** Every wanted tunnel in one call: a list costs what one costs. A tunnel of an unknown name is created. */
+  tunnels: z
+    .array(
+      z.strictObject({
+        name: tunnelNameSchema.optional().describe('Absent: a tunnel of a generated name'),
+        kind: kindSchema,
+        /** tcp only: ask for this port instead of a random one. */
+        port: z.int().min(1).max(65_535).optional(),
+      }),
+    )
+    .min(1)
+    .max(50),
+  /** Take tunnels over from another agent that holds them. */
+  takeover: z.boolean().default(false),
+})
+
+export const leaseSchema = z.object({
+  tunnel: idSchema('tun'),
+  name: tunnelNameSchema,
+  kind: kindSchema,
+  endpoint: endpointSchema,
+  epoch: z.int(),
+  expiresAt: timeSchema,
+  ticket: z.string().describe('JWT for relays'),
+  ticketExpiresAt: timeSchema,
+})
+export type Lease = z.infer<typeof leaseSchema>
+
+/** Where the relays of the cell listen for agents. An agent holds a session to every one of them. */
+export const relayAddressSchema = z.object({
+  instance: z.string().describe('Id of the relay process'),
+  host: z.string(),
+  port: z.int(),
+  sni: z.string(),
+  /** PEM; present when the certificate is self-signed: it is then the only root. */
+  certificate: z.string().optional(),
+})
+export type RelayAddress = z.infer<typeof relayAddressSchema>
+
+export const claimResultSchema = z.object({
+  relays: z.array(relayAddressSchema),
+  /** In the order asked: a lease, or why there is none. One refusal does not spoil the others. */
+  results: z.array(z.union([z.object({ lease: leaseSchema }), z.object({ problem: problemSchema })])),
+  renewInMs: z.int(),
+})
+export type ClaimResult = z.infer<typeof claimResultSchema>
+
+export const renewSchema = z.strictObject({
+  agent: agentIdSchema,
+  leases: z
+    .array(z.strictObject({ tunnel: idSchema('tun'), epoch: z.int() }))
+    .min(1)
+    .max(50),
+})
+export const releaseSchema = z.strictObject({
+  agent: agentIdSchema,
+  tunnels: z.array(idSchema('tun')).min(1).max(50),
+})
+
+/** A read-only pass to the live figures that relays send as server-sent events (docs/decisions). */
+export const watchSchema = z.object({
+  ticket: z.string(),
+  expiresAt: timeSchema,
+  /** One SSE address a relay: GET with `Authorization: Bearer <ticket>`; the reader adds the relays up. */
+  sources: z.array(z.string()),
+})
+
+/** One SSE `data:` line, once a second. Counters are cumulative since the relay's boot. */
+export const liveSampleSchema = z.object({
+  at: timeSchema,
+  tunnels: z.record(
+    z.string(),
+    z.object({
+      in: z.number().describe('Bytes from visitors'),
+      out: z.number().describe('Bytes to visitors'),
+      opened: z.number(),
+      refused: z.number(),
+      active: z.number(),
+      attached: z.boolean(),
+      rttMs: z.number().optional(),
+    }),
+  ),
+})
+export type LiveSample = z.infer<typeof liveSampleSchema>

@@ -1,0 +1,101 @@
+/**
+ * The one error class and the one table of codes. Everything a user can meet carries a code `PT-nnnn` that never
+ * changes its meaning; API problems, CLI messages, visitor pages and RESET frames all speak the same numbers.
+ * Code names failures by key (`lease.held`), people by number (`PT-2101`); docs/errors/ has a page for each number.
+ */
+import { accountCodes } from './codes/account.ts'
+import { apiCodes } from './codes/api.ts'
+import { cliCodes } from './codes/cli.ts'
+import { hostCodes } from './codes/host.ts'
+import { leaseCodes } from './codes/lease.ts'
+import { visitorCodes } from './codes/visitor.ts'
+import { wireCodes } from './codes/wire.ts'
+
+/** One row of the catalogue. `http` is the status an API or visitor page answers with; `exit` the CLI's exit code. */
+export type ErrorEntry = {
+  readonly code: `PT-${number}`
+  readonly http: number
+  readonly exit: number
+  /** now: the same call may work at once; later: after a pause or `Retry-After`; never: only after a change. */
+  readonly retry: 'now' | 'later' | 'never'
+  /** Who can mend it. */
+  readonly owner: 'user' | 'operator' | 'peer' | 'upstream' | 'service'
+  readonly title: string
+  readonly cause: string
+  readonly cure: string
+}
+
+export const codes = {
+  ...apiCodes,
+  ...accountCodes,
+  ...leaseCodes,
+  ...wireCodes,
+  ...visitorCodes,
+  ...hostCodes,
+  ...cliCodes,
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorKey = keyof typeof codes
+
+/** Only what may be shown to anybody goes into `detail`; ids, addresses and inner causes go to `fields` and `cause`. */
+export class PortTunnelerError extends Error {
+  override readonly name = 'PortTunnelerError'
+  readonly key: ErrorKey
+  readonly detail: string
+  readonly fields: Readonly<Record<string, unknown>>
+
+  constructor(
+    key: ErrorKey,
+    detail: string,
+    { fields = {}, cause }: { fields?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(`${codes[key].code} ${detail}`, cause === undefined ? undefined : { cause })
+    this.key = key
+    this.detail = detail
+    this.fields = fields
+  }
+
+  get entry(): ErrorEntry {
+    return codes[this.key]
+  }
+
+  /** The stable `PT-nnnn`. */
+  get code(): string {
+    return codes[this.key].code
+  }
+
+  /** The number that RESET carries: the digits of the code. */
+  get wire(): number {
+    return wireCode(this.key)
+  }
+}
+
+/**
+ * Makes the error to throw: `throw fail('lease.held', 'laptop-2 serves this tunnel')`.
+ * Without a detail the catalogue's own cause is said.
+ */
+export function fail(
+  key: ErrorKey,
+  detail?: string,
+  options?: { fields?: Record<string, unknown>; cause?: unknown },
+): PortTunnelerError {
+  return new PortTunnelerError(key, detail ?? codes[key].cause, options)
+}
+
+export function isFailure<K extends ErrorKey>(error: unknown, key?: K): error is PortTunnelerError {
+  return error instanceof PortTunnelerError && (key === undefined || error.key === key)
+}
+
+/** The u16 that a RESET frame carries for `key`. */
+export function wireCode(key: ErrorKey): number {
+  return Number(codes[key].code.slice(3))
+}
+
+const keyByCode = new Map<string, ErrorKey>(
+  (Object.keys(codes) as ErrorKey[]).map((key) => [codes[key].code, key]),
+)
+
+/** The key of a `PT-nnnn` or of a RESET's number; undefined for a code from a newer version. */
+export function keyOfCode(code: string | number): ErrorKey | undefined {
+  return keyByCode.get(typeof code === 'number' ? `PT-${String(code).padStart(4, '0')}` : code)
+}

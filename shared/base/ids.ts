@@ -1,0 +1,28 @@
+/**
+ * Ids and secrets. An id is a three-letter prefix and a ULID (time-ordered, 80 random bits): safe to show and to log.
+ * A secret is 256 random bits behind a prefix of its own, so a leaked one is recognised by scanners; only its
+ * SHA-256 is ever stored (a random secret of that size needs no slow hash).
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { ulid } from 'ulid'
+
+export const idPrefixes = ['usr', 'acc', 'key', 'tun', 'rel', 'cmd', 'aud', 'ses', 'agt', 'wat'] as const
+export type IdPrefix = (typeof idPrefixes)[number]
+export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
+
+/** A fresh id; ids made later sort later (to the millisecond of `nowMs`). */
+export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
+  return `${prefix}_${ulid(nowMs).toLowerCase()}`
+}
+
+/** pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code, ptw = password reset. */
+export type SecretPrefix = 'pts' | 'ptr' | 'pte' | 'ptc' | 'ptd' | 'ptw'
+
+export function newSecret(prefix: SecretPrefix): string {
+  return `${prefix}_${randomBytes(32).toString('base64url')}`
+}
+
+/** What the store keeps of a secret: lower-case hex SHA-256. */
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}

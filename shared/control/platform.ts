@@ -1,0 +1,192 @@
+/**
+ * The outside world as the domain sees it: one interface a role, each with a contract suite in shared/testing that
+ * every implementation passes (`ls *\/platform` prints which there are). No SDK type crosses this page.
+ */
+import type { PortTunnelerError } from '../base/errors.ts'
+import type { Secret } from '../base/secret.ts'
+
+// --- Store -------------------------------------------------------------------------------------------------------
+
+export type Value =
+  | string
+  | number
+  | boolean
+  | null
+  | Date
+  | readonly Value[]
+  | { readonly [field: string]: Value }
+export type Doc = { readonly [field: string]: Value }
+
+/** Names one document; `T` is its shape. Made by `collection<T>(name).ref(id)` in control/names.ts. */
+export type Ref<T extends Doc = Doc> = {
+  readonly collection: string
+  readonly id: string
+  /** Carries the type only; never present. */
+  readonly doc?: T
+}
+
+/** A document as read. `version` changes with every write and is opaque; it is what preconditions compare. */
+export type Snapshot<T extends Doc = Doc> = {
+  readonly ref: Ref<T>
+  readonly data: T
+  readonly version: string
+}
+
+export type Precondition = { readonly version: string }
+
+export type Write =
+  | { readonly op: 'create' | 'set'; readonly ref: Ref; readonly data: Doc }
+  | { readonly op: 'update'; readonly ref: Ref; readonly fields: Doc; readonly if?: Precondition }
+  | { readonly op: 'delete'; readonly ref: Ref; readonly if?: Precondition }
+
+/**
+ * A query is declared once (control/queries.ts) as equalities plus one ordered field, with the id as tie-break;
+ * SQLite and Firestore indexes are generated from the declarations.
+ */
+export type Query<T extends Doc = Doc> = {
+  readonly name: string
+  readonly collection: string
+  readonly equals: readonly (keyof T & string)[]
+  readonly order: keyof T & string
+  readonly direction: 'ascending' | 'descending'
+}
+
+export type QueryOptions = {
+  /** A value for every field in `equals`. */
+  readonly where: Doc
+  /** Bounds of the ordered field, both included. */
+  readonly from?: string | number
+  readonly to?: string | number
+  readonly limit: number
+  /** `next` of the page before. */
+  readonly after?: readonly [order: string | number, id: string]
+}
+
+export type Page<T extends Doc> = {
+  readonly items: readonly Snapshot<T>[]
+  readonly next?: readonly [order: string | number, id: string]
+}
+
+export type Transaction = {
+  get<T extends Doc>(ref: Ref<T>): Promise<Snapshot<T> | undefined>
+  /** Reads a query; what it would have matched is part of what the commit validates (no phantoms). */
+  query<T extends Doc>(query: Query<T>, options: QueryOptions): Promise<Page<T>>
+  create<T extends Doc>(ref: Ref<T>, data: T): void
+  set<T extends Doc>(ref: Ref<T>, data: T): void
+  update<T extends Doc>(ref: Ref<T>, fields: Partial<T>): void
+  delete(ref: Ref): void
+}
+
+/**
+ * Documents with compare-and-set. Every call may reject with `store.unavailable` (retry later) and, where stated,
+ * with a precondition's failure. Written objects are copied; read objects are the caller's.
+ */
+export interface Store {
+  get<T extends Doc>(ref: Ref<T>): Promise<Snapshot<T> | undefined>
+  /** In the order asked; missing ones are undefined. */
+  getAll<T extends Doc>(refs: readonly Ref<T>[]): Promise<readonly (Snapshot<T> | undefined)[]>
+  /** @throws store.exists */
+  create<T extends Doc>(ref: Ref<T>, data: T): Promise<void>
+  set<T extends Doc>(ref: Ref<T>, data: T): Promise<void>
+  /** Replaces the named top-level fields. @throws store.missing, store.changed */
+  update<T extends Doc>(ref: Ref<T>, fields: Partial<T>, condition?: Precondition): Promise<void>
+  /** Deleting what is not there is not an error unless a condition is given. @throws store.changed */
+  delete(ref: Ref, condition?: Precondition): Promise<void>
+  /** All or nothing, at most 400 writes. @throws store.exists, store.missing, store.changed */
+  batch(writes: readonly Write[]): Promise<void>
+  /**
+   * Compare-and-set of one document: `fn` gets what is there and returns what shall be ('keep' writes nothing,
+   * 'delete' removes). Runs again when somebody else was faster, with jitter, until `deadlineMs` (10 s).
+   * `fn` must have no side effects. Resolves to what is there afterwards. @throws store.contention
+   */
+  change<T extends Doc>(
+    ref: Ref<T>,
+    fn: (current: T | undefined) => T | 'keep' | 'delete',
+    options?: { readonly deadlineMs?: number },
+  ): Promise<T | undefined>
+  /**
+   * At most 20 documents; all reads before the first write; writes take effect together at the end or not at all.
+   * The body runs again on conflict and must have no side effects. @throws store.contention, store.exists, store.missing
+   */
+  transact<T>(fn: (tx: Transaction) => Promise<T>, options?: { readonly deadlineMs?: number }): Promise<T>
+  query<T extends Doc>(query: Query<T>, options: QueryOptions): Promise<Page<T>>
+  close(): Promise<void>
+}
+
+// --- Bus: commands to relays, events from them --------------------------------------------------------------------
+
+/**
+ * Fire and forget, at least once, in any order. What must arrive is in the store too and repaired by `sync`;
+ * the bus only makes it fast. Topics are in control/names.ts.
+ */
+export interface Bus {
+  publish(topic: string, message: Doc): Promise<void>
+  /** `key` names the subscriber: two subscriptions of one key share the messages, two keys both get each. */
+  subscribe(
+    topic: string,
+    key: string,
+    onMessage: (message: Doc) => Promise<void> | void,
+  ): Promise<Subscription>
+  close(): Promise<void>
+}
+
+export interface Subscription {
+  close(): Promise<void>
+}
+
+// --- Identity -----------------------------------------------------------------------------------------------------
+
+/** Who a bearer token speaks for, before the domain adds account, role and scopes. */
+export type IdentityClaims = {
+  /** `local:<usr id>` or `firebase:<uid>`: unique over all issuers. */
+  readonly subject: string
+  readonly email: string
+  readonly emailVerified: boolean
+  /** When the person last proved who they are, ms; compared with `users.validSince`. */
+  readonly authTimeMs: number
+}
+
+export interface Identity {
+  readonly kind: 'local' | 'firebase'
+  /** @throws auth.invalid for anything that is not a valid, unexpired token of this issuer */
+  verify(token: string): Promise<IdentityClaims>
+}
+
+// --- RelayIdentity ------------------------------------------------------------------------------------------------
+
+/** What a relay's bearer proves. The cell is never the relay's own claim. */
+export type RelayClaims = { readonly relay: string; readonly cell: string }
+
+export interface RelayIdentity {
+  readonly kind: 'enrolled' | 'google'
+  /** @throws relay.unknown */
+  verify(token: string): Promise<RelayClaims>
+}
+
+// --- Mail ---------------------------------------------------------------------------------------------------------
+
+export interface Mail {
+  send(message: { readonly to: string; readonly subject: string; readonly text: string }): Promise<void>
+}
+
+// --- Keys at rest -------------------------------------------------------------------------------------------------
+
+/** Wraps the private signing keys that the store keeps: KMS in the cloud, a 0600 key file on one machine. */
+export interface KeyVault {
+  wrap(plain: Secret): Promise<string>
+  /** @throws vault.unreadable */
+  unwrap(wrapped: string): Promise<Secret>
+}
+
+/** All of it, as handed to the domain. */
+export type Platform = {
+  readonly store: Store
+  readonly bus: Bus
+  readonly identity: Identity
+  readonly relayIdentity: RelayIdentity
+  readonly mail: Mail
+  readonly vault: KeyVault
+}
+
+/** What the domain logs when a background task fails; never swallowed. */
+export type OnBackgroundError = (task: string, error: PortTunnelerError | Error) => void

@@ -1,0 +1,91 @@
+/**
+ * Every number of the wire and of the relay, with its reason; their relations are asserted when the module loads.
+ * Config may override what `relay-vm/config.ts` lists; the frame sizes are the protocol's and fixed.
+ */
+import assert from 'node:assert/strict'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const limits = {
+  /** The largest DATA: one 64 KiB read, so that a read never has to be split. */
+  dataBytesMax: 64 * KiB,
+  /** DATA's 6-byte offset + bytes. No frame is longer. */
+  payloadBytesMax: 64 * KiB + 6,
+  headerBytes: 8,
+  /** Before WELCOME nothing but HELLO is read: a ticket is about 1 KiB, so 16 KiB leaves room for a list of lost carriers. */
+  helloBytesMax: 16 * KiB,
+  /** JSON control frames (BIND with a ticket, NOTICE). */
+  controlBytesMax: 16 * KiB,
+
+  /** From accept to a complete HELLO: two round trips of the worst links, and half-open sockets are cheap to shed. */
+  helloDeadlineMs: 5_000,
+  /** ClientHello or request head: slow enough for a phone on a bad link, fast enough against slowloris. */
+  headDeadlineMs: 10_000,
+  /** OPEN answered by OPENED or RESET: the upstream's connect time-out is the agent's, and shorter. */
+  openDeadlineMs: 10_000,
+  /** Agent to upstream; below openDeadlineMs so that the visitor hears the agent's reason and not a time-out. */
+  upstreamConnectMs: 8_000,
+
+  /** One tick judges all carriers (rule 23). */
+  livenessTickMs: 500,
+  pingAgentMs: 2_500,
+  pingRelayMs: 4_000,
+  suspectMs: 5_000,
+  lostMs: 9_000,
+  /** A tick later than this was our own stall: nobody is judged (rule 24). */
+  stallMs: 1_000,
+
+  /** First window of a stream: one read; the bandwidth-delay product of most visitors who say little. */
+  windowBytesInitial: 64 * KiB,
+  windowBytesTight: 16 * KiB,
+  /** 8 MiB carries 1 Gbit/s over 64 ms. */
+  windowBytesMax: 8 * MiB,
+  /** Credit is due at a quarter of the window or this, whichever is less (rule 6). */
+  creditBytes: 64 * KiB,
+  creditDelayMs: 200,
+  sessionBufferBytes: 64 * MiB,
+  /** Separate ranges ahead of the missing bytes, per stream (rule 2). */
+  rangesMax: 64,
+  /** The agent's memory of ids seen in OPEN (rule 8): 16 KiB of bits. */
+  seenIds: 131_072,
+
+  streamsPerSession: 65_536,
+  bindsPerSession: 1_000,
+  carriersPerSession: 64,
+  pingsPerMinute: 200,
+  bindsPerMinute: 50,
+  /** Control frames waiting for a socket that does not drain; beyond it the session ends. */
+  controlQueueBytes: 256 * KiB,
+
+  /** Resume grace at the relay, and how long the agent tries (rule 15). */
+  resumeGraceMs: 120_000,
+  resumeTryMs: 150_000,
+
+  /** RFC 9112 sets none; 64 KiB is the common upper bound (nginx 32, node 16, Apache 64). */
+  requestHeadBytes: 64 * KiB,
+  clientHelloBytes: 16 * KiB,
+  httpIdleMs: 300_000,
+  tcpKeepAliveMs: 60_000,
+  /** A visitor's socket reads at most this much a turn before others get theirs. */
+  readTurnBytes: 256 * KiB,
+
+  ticketMs: 3_600_000,
+  leaseMs: 7_200_000,
+  leaseExtendUnderMs: 65 * 60_000,
+  awayMs: 60_000,
+  syncMs: 30_000,
+  /** Clocks of relay and control plane may differ by this much. */
+  skewMs: 300_000,
+} as const
+
+assert(limits.payloadBytesMax === limits.dataBytesMax + 6)
+assert(limits.payloadBytesMax < 2 ** 24, 'length is a u24')
+assert(limits.windowBytesInitial >= limits.dataBytesMax, 'a full DATA fits the first window')
+assert(limits.upstreamConnectMs < limits.openDeadlineMs)
+assert(limits.pingRelayMs < limits.suspectMs && limits.suspectMs < limits.lostMs && limits.lostMs < 10_000)
+assert(
+  limits.resumeGraceMs < limits.resumeTryMs,
+  'the agent outlasts the relay, so "resumed: false" is heard',
+)
+assert(limits.leaseExtendUnderMs > limits.ticketMs, 'a ticket never outlives its lease')

@@ -1,0 +1,78 @@
+/**
+ * Tickets: EdDSA JWTs by which the control plane tells relays, offline, that a tunnel holds a lease.
+ * Made by control/tickets.ts, carried by the agent in HELLO and BIND, checked here. RFC 7519, RFC 8037.
+ */
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
+import { z } from 'zod'
+import { fail } from '../base/errors.ts'
+import { limits } from './limits.ts'
+
+export const tunnelKinds = ['tcp', 'http', 'tls'] as const
+export type TunnelKind = (typeof tunnelKinds)[number]
+
+/** What a visitor may do at a tunnel, as far as the relay enforces it. Absent limits mean the plan's. */
+export const policySchema = z.strictObject({
+  /** CIDRs or addresses. An empty allow list lets everybody in; deny wins over allow. */
+  allow: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).max(100),
+  deny: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).max(100),
+  connectionsMax: z.int().min(1).max(100_000),
+  connectionsPerMinute: z.int().min(1).max(1_000_000),
+})
+export type Policy = z.infer<typeof policySchema>
+
+/** `tcp:<cell>:<port>` or `host:<name>`: the id of the endpoint's document and the name it has everywhere. */
+export const endpointIdSchema = z
+  .string()
+  .regex(/^(tcp:[a-z0-9-]{1,32}:[1-9][0-9]{0,4}|host:[a-z0-9.-]{1,253})$/)
+
+export const ticketClaimsSchema = z.object({
+  iss: z.string().max(256),
+  /** Tunnel. */
+  sub: z.string().max(64),
+  /** Cell. */
+  aud: z.string().max(64),
+  iat: z.int(),
+  exp: z.int(),
+  account: z.string().max(64),
+  agent: z.string().max(64),
+  kind: z.enum(tunnelKinds),
+  name: z.string().max(64),
+  endpoint: endpointIdSchema,
+  epoch: z.int().min(1),
+  plan: z.string().max(32),
+  policy: policySchema,
+  policyVersion: z.int().min(0),
+  /** Bytes this relay may carry for the account until the ticket's end; absent = not limited. */
+  shareBytes: z.int().min(0).optional(),
+})
+export type TicketClaims = z.infer<typeof ticketClaimsSchema>
+
+export type TicketKeys = JSONWebKeySet
+
+/**
+ * Checks signature, times, cell and shape.
+ * @param nowMs server-corrected wall time; `skewMs` is allowed on both ends
+ * @throws ticket.invalid for every reason alike (strangers learn nothing); the reason is in `cause`
+ */
+export async function checkTicket(
+  token: string,
+  {
+    keys,
+    cell,
+    nowMs,
+    skewMs = limits.skewMs,
+  }: { keys: TicketKeys; cell: string; nowMs: number; skewMs?: number },
+): Promise<TicketClaims> {
+  try {
+    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+      algorithms: ['EdDSA'],
+      audience: cell,
+      currentDate: new Date(nowMs),
+      clockTolerance: skewMs / 1000,
+      requiredClaims: ['exp', 'iat', 'sub', 'iss'],
+    })
+    return ticketClaimsSchema.parse(payload)
+  } catch (cause) {
+    throw fail('ticket.invalid', undefined, { cause })
+  }
+}
