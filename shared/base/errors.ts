@@ -8,6 +8,7 @@ import { apiCodes } from './codes/api.ts'
 import { cliCodes } from './codes/cli.ts'
 import { hostCodes } from './codes/host.ts'
 import { leaseCodes } from './codes/lease.ts'
+import { standaloneCodes } from './codes/standalone.ts'
 import { visitorCodes } from './codes/visitor.ts'
 import { wireCodes } from './codes/wire.ts'
 
@@ -32,6 +33,7 @@ export const codes = {
   ...wireCodes,
   ...visitorCodes,
   ...hostCodes,
+  ...standaloneCodes,
   ...cliCodes,
 } as const satisfies Record<string, ErrorEntry>
 

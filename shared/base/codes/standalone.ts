@@ -1,0 +1,81 @@
+/** PT-51nn: starting and running the standalone server (one machine, one data folder). Exit code 2: nothing was started. */
+import type { ErrorEntry } from '../errors.ts'
+
+const atStart = { http: 500, exit: 2, retry: 'never', owner: 'operator' } as const
+
+export const standaloneCodes = {
+  'standalone.config': {
+    code: 'PT-5101',
+    ...atStart,
+    title: 'Configuration not valid',
+    cause: 'A setting in standalone.yaml, in the environment or on the command line is not what it must be.',
+    cure: 'Correct the setting that the detail names; docs/standalone.md lists them all with their defaults.',
+  },
+  'standalone.port_taken': {
+    code: 'PT-5102',
+    ...atStart,
+    title: 'Port taken',
+    cause: 'Another program listens on a port that the server needs.',
+    cure: 'Stop that program (ss -ltnp shows it), or choose another port under "ports" in standalone.yaml.',
+  },
+  'standalone.port_denied': {
+    code: 'PT-5103',
+    ...atStart,
+    title: 'Port not allowed',
+    cause: 'The system lets only privileged programs listen on this port.',
+    cure: 'Choose a port above 1023, or give Node the right: setcap cap_net_bind_service=+ep on its binary.',
+  },
+  'standalone.address': {
+    code: 'PT-5104',
+    ...atStart,
+    title: 'Address not of this machine',
+    cause: 'The bind address does not belong to any network interface here.',
+    cure: 'Set "bind" to 127.0.0.1 (this machine only), 0.0.0.0 (every interface) or an address of this machine.',
+  },
+  'standalone.folder': {
+    code: 'PT-5105',
+    ...atStart,
+    title: 'Data folder cannot be used',
+    cause: 'The data folder cannot be made, read or written by this user.',
+    cure: 'Give this user the folder (chown), or choose another with --data or PORTTUNNELER_DATA.',
+  },
+  'standalone.running': {
+    code: 'PT-5106',
+    ...atStart,
+    title: 'Already running',
+    cause: 'Another server uses the same data folder.',
+    cure: 'Use the one that runs, stop it first, or give this one a folder of its own with --data.',
+  },
+  'standalone.database': {
+    code: 'PT-5107',
+    ...atStart,
+    title: 'Database cannot be opened',
+    cause: 'The database file in the data folder is damaged, unreadable or of a newer version.',
+    cure: 'Start the version that wrote it, or put a backup in its place; the detail names the file.',
+  },
+  'standalone.console': {
+    code: 'PT-5108',
+    ...atStart,
+    title: 'Console not built',
+    cause: 'The files of the web console are missing: web/dist has no index.html.',
+    cure: 'Build them with "npm run build -w web"; "npm start" does that by itself.',
+  },
+  'standalone.relay': {
+    code: 'PT-5109',
+    ...atStart,
+    exit: 1,
+    title: 'Relay did not start',
+    cause: 'The relay process ended or stayed silent before it was ready to serve.',
+    cure: 'The detail and relay.log in the data folder say why; mend that and start again.',
+  },
+  'standalone.demo': {
+    code: 'PT-5110',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'operator',
+    title: 'Demo tunnels not up',
+    cause: 'The demo agent did not bring its tunnels up in time. Everything else works.',
+    cure: 'demo-agent.log in the data folder says why; "demo: false" in standalone.yaml starts without it.',
+  },
+} as const satisfies Record<string, ErrorEntry>
