@@ -29,6 +29,8 @@ export const bootSchema = z.object({
 export const usageSchema = z.object({
   tunnel: idSchema('tun'),
   account: idSchema('acc'),
+  /** The boot that counted it: after a crash a relay also reports what its last boot had not yet delivered. */
+  boot: z.string().regex(/^[a-z0-9]{26}$/),
   /** Start of the UTC hour, ms. */
   hour: timeSchema,
   /** Cumulative since boot within the hour: repeats and reordering cannot overbill. */

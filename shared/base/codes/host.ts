@@ -1,4 +1,76 @@
 /** PT-5nnn: starting and running a relay or a standalone server. */
 import type { ErrorEntry } from '../errors.ts'
 
-export const hostCodes = {} as const satisfies Record<string, ErrorEntry>
+export const hostCodes = {
+  'relay.config': {
+    code: 'PT-5001',
+    http: 500,
+    exit: 2,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Relay configuration not usable',
+    cause: 'The configuration file of the relay is missing, is not JSON, or has an unknown or wrong field.',
+    cure: 'Correct the field named in the message; docs/relay.md lists every field with an example.',
+  },
+  'relay.port': {
+    code: 'PT-5002',
+    http: 500,
+    exit: 2,
+    retry: 'later',
+    owner: 'operator',
+    title: 'The relay cannot listen',
+    cause: 'A port that the relay shall listen on is taken by another program, or may not be used.',
+    cure: 'Stop the other program or choose another port under `listen`; ports below 1024 need a privilege.',
+  },
+  'relay.data': {
+    code: 'PT-5003',
+    http: 500,
+    exit: 2,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Data folder not usable',
+    cause: "The relay's data folder cannot be read or written.",
+    cure: 'Make the folder in `dataDir` writable for the user that runs the relay, and see that the disk has room.',
+  },
+  'relay.certificate': {
+    code: 'PT-5004',
+    http: 500,
+    exit: 2,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Certificate not usable',
+    cause: 'The certificate or its key cannot be read, or the two do not belong together.',
+    cure: 'Point `certificate.certFile` and `certificate.keyFile` to matching PEM files, or leave both out.',
+  },
+  'relay.enrolment': {
+    code: 'PT-5005',
+    http: 401,
+    exit: 3,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Relay not enrolled',
+    cause: 'The control plane refused the enrolment key or the credential of this relay, or there is none.',
+    cure: 'Make a fresh enrolment key and give it in PTUN_ENROLMENT_KEY; each key works once.',
+  },
+  'relay.control': {
+    code: 'PT-5006',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'service',
+    title: 'Control plane not reachable',
+    cause: 'The relay cannot reach the control plane, or did not understand its answer.',
+    cure: 'Running tunnels go on; see that `controlUrl` is right and the control plane is up. The relay tries again by itself.',
+  },
+  'relay.bind_port': {
+    code: 'PT-5007',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'operator',
+    title: 'Leased port not available at the relay',
+    cause:
+      'The leased port cannot be opened on the relay: another program holds it or it is outside the range.',
+    cure: 'The agent tries again; an operator should free the port or put it on the deny list.',
+  },
+} as const satisfies Record<string, ErrorEntry>

@@ -172,4 +172,14 @@ export const wireCodes = {
     cause: 'The agent ended its session.',
     cure: 'Start the agent again.',
   },
+  'relay.starting': {
+    code: 'PT-3024',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'service',
+    title: 'Relay is starting',
+    cause: 'The relay has just started and does not know yet which tickets are still good.',
+    cure: 'Nothing to do: the agent tries again by itself.',
+  },
 } as const satisfies Record<string, ErrorEntry>

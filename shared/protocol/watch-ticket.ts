@@ -1,0 +1,56 @@
+/**
+ * Watch tickets: short-lived read-only JWTs by which a browser sees one account's live figures at a relay.
+ * Made by control/watch.ts with the keys of lease tickets, checked here by relays. An audience and a `typ` of
+ * their own keep the two kinds apart: neither ever passes for the other.
+ */
+import { createLocalJWKSet, jwtVerify } from 'jose'
+import { z } from 'zod'
+import { fail } from '../base/errors.ts'
+import { limits } from './limits.ts'
+import type { TicketKeys } from './ticket.ts'
+
+/** The `typ` header of a watch ticket. */
+export const watchTicketType = 'watch+jwt'
+
+/** The `aud` of a watch ticket for one cell's relays. */
+export const watchAudience = (cell: string): string => `watch:${cell}`
+
+export const watchClaimsSchema = z.object({
+  iss: z.string().max(256),
+  /** Account: the relay shows the tunnels of this one and no others. */
+  sub: z.string().max(64),
+  aud: z.string().max(80),
+  iat: z.int(),
+  exp: z.int(),
+  /** Only these tunnels of the account; absent = all of them. */
+  tunnels: z.array(z.string().max(64)).max(200).optional(),
+})
+export type WatchClaims = z.infer<typeof watchClaimsSchema>
+
+/**
+ * Checks signature, kind, times, cell and shape.
+ * @throws watch.invalid for every reason alike; the reason is in `cause`
+ */
+export async function checkWatchTicket(
+  token: string,
+  {
+    keys,
+    cell,
+    nowMs,
+    skewMs = limits.skewMs,
+  }: { keys: TicketKeys; cell: string; nowMs: number; skewMs?: number },
+): Promise<WatchClaims> {
+  try {
+    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+      algorithms: ['EdDSA'],
+      audience: watchAudience(cell),
+      typ: watchTicketType,
+      currentDate: new Date(nowMs),
+      clockTolerance: skewMs / 1000,
+      requiredClaims: ['exp', 'iat', 'sub', 'iss'],
+    })
+    return watchClaimsSchema.parse(payload)
+  } catch (cause) {
+    throw fail('watch.invalid', undefined, { cause })
+  }
+}
