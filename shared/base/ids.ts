@@ -5,10 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { ulid } from 'ulid'
-
-export const idPrefixes = ['usr', 'acc', 'key', 'tun', 'rel', 'cmd', 'aud', 'ses', 'agt', 'wat'] as const
-export type IdPrefix = (typeof idPrefixes)[number]
-export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
+import type { Id, IdPrefix } from './id-prefixes.ts'
 
 /** A fresh id; ids made later sort later (to the millisecond of `nowMs`). */
 export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {

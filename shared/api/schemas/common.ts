@@ -1,6 +1,6 @@
 /** Shapes that every part of the API uses: ids, times, problem documents (RFC 9457), pages. */
 import { z } from 'zod'
-import { type IdPrefix, idPrefixes } from '../../base/ids.ts'
+import { type IdPrefix, idPrefixes } from '../../base/id-prefixes.ts'
 
 export const idSchema = <P extends IdPrefix>(prefix: P) =>
   z

@@ -1,6 +1,6 @@
 /** What relays and control plane say to each other: enrolment, boot, `sync`, commands. */
 import { z } from 'zod'
-import { endpointIdSchema, policySchema } from '../../protocol/ticket.ts'
+import { endpointIdSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
 
 export const enrolSchema = z.strictObject({ key: z.string().max(200), name: z.string().max(64) })

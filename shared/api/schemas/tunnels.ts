@@ -1,6 +1,6 @@
 /** Tunnels, endpoints, leases and watch tickets. */
 import { z } from 'zod'
-import { endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/ticket.ts'
+import { endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
 import { idSchema, problemSchema, timeSchema, tunnelNameSchema } from './common.ts'
 
 export const kindSchema = z.enum(tunnelKinds)

@@ -1,0 +1,23 @@
+/**
+ * What a tunnel is to a relay: its kind, its endpoint's id and its policy. Zod alone, so that schemas which
+ * browsers read may import it.
+ */
+import { z } from 'zod'
+
+export const tunnelKinds = ['tcp', 'http', 'tls'] as const
+export type TunnelKind = (typeof tunnelKinds)[number]
+
+/** What a visitor may do at a tunnel, as far as the relay enforces it. Absent limits mean the plan's. */
+export const policySchema = z.strictObject({
+  /** CIDRs or addresses. An empty allow list lets everybody in; deny wins over allow. */
+  allow: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).max(100),
+  deny: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).max(100),
+  connectionsMax: z.int().min(1).max(100_000),
+  connectionsPerMinute: z.int().min(1).max(1_000_000),
+})
+export type Policy = z.infer<typeof policySchema>
+
+/** `tcp:<cell>:<port>` or `host:<name>`: the id of the endpoint's document and the name it has everywhere. */
+export const endpointIdSchema = z
+  .string()
+  .regex(/^(tcp:[a-z0-9-]{1,32}:[1-9][0-9]{0,4}|host:[a-z0-9.-]{1,253})$/)
