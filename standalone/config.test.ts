@@ -1,0 +1,74 @@
+import { isFailure } from '@porttunneler/shared/base/errors'
+import { describe, expect, test } from 'vitest'
+import { readSettings } from './config.ts'
+
+type Given = { args?: string[]; env?: Record<string, string>; yaml?: string }
+
+function settings({ args = [], env = {}, yaml }: Given) {
+  return readSettings({ args, env, readText: () => yaml })
+}
+
+function refusal(given: Given): string {
+  try {
+    settings(given)
+  } catch (error) {
+    if (isFailure(error, 'standalone.config')) return error.detail
+    throw error
+  }
+  throw new Error('the settings were accepted')
+}
+
+describe('settings', () => {
+  test('with nothing said, everything listens on loopback only', () => {
+    const { config, data } = settings({})
+    expect(data.endsWith('/data')).toBe(true)
+    expect(config).toMatchObject({
+      bind: '127.0.0.1',
+      host: 'localhost',
+      domain: 'localhost',
+      ports: { console: 8400, http: 8480, tls: 8443, tcp: { from: 20_000, to: 20_999 }, metrics: 8490 },
+      demo: true,
+    })
+  })
+
+  test('the environment wins over the file, the file over the default, and neighbours are kept', () => {
+    const { config } = settings({
+      yaml: 'domain: t.example.com\nports:\n  console: 9000\n  http: 9001\n',
+      env: { PORTTUNNELER_CONSOLE_PORT: '0', PORTTUNNELER_DEMO: 'false' },
+    })
+    expect(config.ports).toMatchObject({ console: 0, http: 9001, tls: 8443 })
+    expect(config.domain).toBe('t.example.com')
+    expect(config.demo).toBe(false)
+  })
+
+  test('--data wins over PORTTUNNELER_DATA, and an empty variable says nothing', () => {
+    expect(settings({ args: ['--data', '/a'], env: { PORTTUNNELER_DATA: '/b' } }).data).toBe('/a')
+    expect(settings({ args: ['--data=/a'] }).data).toBe('/a')
+    expect(settings({ env: { PORTTUNNELER_DATA: '/b' } }).data).toBe('/b')
+    expect(settings({ env: { PORTTUNNELER_BIND: '' } }).config.bind).toBe('127.0.0.1')
+  })
+
+  test('a public console address is kept as an origin', () => {
+    const { config } = settings({ env: { PORTTUNNELER_CONSOLE_URL: 'https://t.example.com/x' } })
+    expect(config.public.console).toBe('https://t.example.com')
+  })
+
+  test.each<[string, Given, RegExp]>([
+    ['an unknown setting', { yaml: 'prots: {}' }, /standalone\.yaml: .*prots/],
+    ['a port out of range', { yaml: 'ports: { http: 70000 }' }, /standalone\.yaml: ports\.http/],
+    ['a port without a number', { yaml: 'ports: { http: }' }, /ports\.http/],
+    ['a word for a port', { env: { PORTTUNNELER_TLS_PORT: 'https' } }, /environment: ports\.tls/],
+    ['two equal ports', { yaml: 'ports: { http: 8400 }' }, /http and console are both 8400/],
+    ['a port inside the range', { yaml: 'ports: { tls: 20005 }' }, /tls \(20005\) lies within the tcp range/],
+    ['a range upside down', { yaml: 'ports: { tcp: 3000-2000 }' }, /ports\.tcp/],
+    ['a range of privileged ports', { yaml: 'ports: { tcp: 1-2000 }' }, /ports\.tcp/],
+    ['a host with a scheme', { yaml: 'host: http://a.example.com' }, /host/],
+    ['a bind that is no address', { yaml: 'bind: everywhere' }, /bind/],
+    ['broken YAML', { yaml: 'ports: {' }, /standalone\.yaml/],
+    ['a list for a file', { yaml: '- a' }, /not a list of "setting: value" lines/],
+    ['an unknown option', { args: ['--prot', '1'] }, /command line/],
+    ['a stray word', { args: ['start'] }, /command line/],
+  ])('%s is refused by name', (_name, given, expected) => {
+    expect(refusal(given)).toMatch(expected)
+  })
+})

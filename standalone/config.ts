@@ -1,0 +1,167 @@
+/**
+ * Settings of the standalone server: defaults, then `<data>/standalone.yaml`, then PORTTUNNELER_* of the environment,
+ * then the command line; the last one said wins. With no settings at all everything is reachable from this machine
+ * only: to open it to the world is a decision (`bind: 0.0.0.0` and a `host`), not a default.
+ */
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { fail } from '@porttunneler/shared/base/errors'
+import { parse as parseYaml } from 'yaml'
+import { z } from 'zod'
+
+/** 0 lets the system choose: for tests, and for several servers on one machine. */
+const digits = z
+  .string()
+  .regex(/^\d{1,5}$/, 'a number')
+  .transform(Number)
+const portSchema = z.union([z.int(), digits]).pipe(z.int().min(0).max(65_535))
+const hostSchema = z
+  .string()
+  .toLowerCase()
+  .regex(
+    /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
+    'a host name',
+  )
+
+export type PortRange = { readonly from: number; readonly to: number }
+
+const rangeSchema = z
+  .string()
+  .regex(/^\d{1,5}-\d{1,5}$/, 'a range such as 20000-20999')
+  .transform((text): PortRange => {
+    const [from = 0, to = 0] = text.split('-').map(Number)
+    return { from, to }
+  })
+  .refine(
+    ({ from, to }) => from >= 1024 && to <= 65_535 && from <= to,
+    'a range within 1024-65535, low to high',
+  )
+
+const configSchema = z
+  .strictObject({
+    /** The address to listen on. */
+    bind: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
+    /** Where the world reaches this machine: the host of tcp endpoints. */
+    host: z.union([hostSchema, z.ipv4()]).default('localhost'),
+    /** Parent of http endpoints: `<tunnel>.<domain>`. */
+    domain: hostSchema.default('localhost'),
+    ports: z
+      .strictObject({
+        console: portSchema.default(8400),
+        http: portSchema.default(8480),
+        tls: portSchema.default(8443),
+        tcp: rangeSchema.prefault('20000-20999'),
+        /** Health and metrics, always on loopback. */
+        metrics: portSchema.default(8490),
+      })
+      .prefault({}),
+    /** What visitors see when a proxy or a port mapping stands in front. Absent: host and ports as above. */
+    public: z
+      .strictObject({
+        console: z
+          .url({ protocol: /^https?$/ })
+          .transform((url) => new URL(url).origin)
+          .optional(),
+        http: portSchema.refine((port) => port > 0).optional(),
+        tls: portSchema.refine((port) => port > 0).optional(),
+      })
+      .prefault({}),
+    /** Signs in first; the password is made up and shown once. */
+    email: emailSchema.default('admin@porttunneler.localhost'),
+    demo: z.union([z.boolean(), z.stringbool()]).default(true),
+    /** How long open connections may go on after a stop signal. */
+    graceSeconds: z.number().min(0).max(3_600).default(10),
+  })
+  .check((context) => {
+    for (const message of portClashes(context.value.ports))
+      context.issues.push({ code: 'custom', message, path: ['ports'], input: context.value.ports })
+  })
+
+export type Config = z.infer<typeof configSchema>
+export type Settings = { readonly data: string; readonly config: Config }
+
+function portClashes({ tcp, ...single }: { tcp: PortRange } & Record<string, number | PortRange>): string[] {
+  const taken = Object.entries(single).flatMap(([name, port]) =>
+    typeof port === 'number' && port !== 0 ? [{ name, port }] : [],
+  )
+  return taken.flatMap(({ name, port }, index) => {
+    if (port >= tcp.from && port <= tcp.to) return [`${name} (${port}) lies within the tcp range`]
+    const twin = taken.slice(0, index).find((other) => other.port === port)
+    return twin ? [`${name} and ${twin.name} are both ${port}`] : []
+  })
+}
+
+/** Environment variables and the setting each one stands for. */
+const variables: Readonly<Record<string, readonly [string, string?]>> = {
+  PORTTUNNELER_BIND: ['bind'],
+  PORTTUNNELER_HOST: ['host'],
+  PORTTUNNELER_DOMAIN: ['domain'],
+  PORTTUNNELER_DEMO: ['demo'],
+  PORTTUNNELER_EMAIL: ['email'],
+  PORTTUNNELER_CONSOLE_PORT: ['ports', 'console'],
+  PORTTUNNELER_HTTP_PORT: ['ports', 'http'],
+  PORTTUNNELER_TLS_PORT: ['ports', 'tls'],
+  PORTTUNNELER_TCP_PORTS: ['ports', 'tcp'],
+  PORTTUNNELER_METRICS_PORT: ['ports', 'metrics'],
+  PORTTUNNELER_CONSOLE_URL: ['public', 'console'],
+}
+
+export type Sources = {
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The text of a file, undefined when there is none. */
+  readonly readText: (path: string) => string | undefined
+}
+
+/** @throws standalone.config naming the setting and where it came from */
+export function readSettings({ args, env, readText }: Sources): Settings {
+  const data = resolve(dataOption(args) ?? (env.PORTTUNNELER_DATA || 'data'))
+  const file = resolve(data, 'standalone.yaml')
+  const fromFile = yamlObject(file, readText(file))
+  checkShape(fromFile, file)
+  return { data, config: checkShape(withVariables(fromFile, env), 'environment') }
+}
+
+function dataOption(args: readonly string[]): string | undefined {
+  try {
+    return parseArgs({ args: [...args], options: { data: { type: 'string' } } }).values.data
+  } catch (cause) {
+    throw fail('standalone.config', `command line: ${messageOf(cause)}`, { cause })
+  }
+}
+
+type Layer = Readonly<Record<string, unknown>>
+
+function yamlObject(file: string, text: string | undefined): Layer {
+  if (text === undefined) return {}
+  try {
+    return z.record(z.string(), z.unknown()).parse(parseYaml(text) ?? {})
+  } catch (cause) {
+    const reason = cause instanceof z.ZodError ? 'not a list of "setting: value" lines' : messageOf(cause)
+    throw fail('standalone.config', `${file}: ${reason}`, { cause })
+  }
+}
+
+function withVariables(layer: Layer, env: Sources['env']): Layer {
+  const result: Record<string, unknown> = { ...layer }
+  for (const [variable, [key, inner]] of Object.entries(variables)) {
+    const value = env[variable]
+    if (value === undefined || value === '') continue
+    result[key] = inner === undefined ? value : { ...(result[key] as object | undefined), [inner]: value }
+  }
+  return result
+}
+
+function checkShape(layer: Layer, source: string): Config {
+  const result = configSchema.safeParse(layer)
+  if (result.success) return result.data
+  const issues = result.error.issues.map(({ path, message }) =>
+    path.length > 0 ? `${path.join('.')}: ${message}` : message,
+  )
+  throw fail('standalone.config', `${source}: ${issues.join('; ')}`, { cause: result.error })
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,50 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { LogFile, sentenceOf } from './log-file.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pt-log-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+test('log file: never grows beyond its bound, and keeps the lines before', () => {
+  const path = join(folder, 'a.log')
+  const file = new LogFile(path, 100)
+  for (let line = 0; line < 50; line++) file.write(`line number ${line}`)
+  file.close()
+  const [now, before] = [readFileSync(path, 'utf8'), readFileSync(`${path}.1`, 'utf8')]
+  expect(now.length).toBeLessThanOrEqual(100)
+  expect(before.length).toBeLessThanOrEqual(100)
+  expect(`${before}${now}`.trimEnd().endsWith('line number 48\nline number 49')).toBe(true)
+})
+
+test('log file: goes on where the last run ended', () => {
+  const path = join(folder, 'a.log')
+  for (const word of ['one', 'two\n']) {
+    const file = new LogFile(path)
+    file.write(word)
+    file.close()
+  }
+  expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
+})
+
+test('log file: a line that cannot be written costs that line only', () => {
+  const file = new LogFile('/dev/full')
+  expect(() => file.write('lost')).not.toThrow()
+  file.close()
+})
+
+describe('what the terminal shows of a log line', () => {
+  test.each([
+    ['{"level":30,"msg":"agent attached"}', undefined],
+    ['{"level":40,"msg":"control plane away"}', 'control plane away'],
+    ['{"level":50,"msg":"port taken","code":"PT-5001"}', 'port taken (PT-5001)'],
+    ['    at main (file.ts:1:2)', 'at main (file.ts:1:2)'],
+    ['', undefined],
+  ])('%s', (line, expected) => {
+    expect(sentenceOf(line)).toBe(expected)
+  })
+})

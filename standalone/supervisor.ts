@@ -1,0 +1,124 @@
+/**
+ * One child process kept running: started, its lines and messages passed on, started again with backoff when it ends
+ * by itself, drained by SIGTERM and killed only after its grace. Children have a process group of their own, so a
+ * Ctrl-C in the terminal reaches the parent alone, which then stops them in order; and they notice the end of the
+ * IPC channel, so none outlives a parent that was killed.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+
+export type Program = {
+  readonly name: string
+  readonly file: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Exit codes that another start would not mend: bad configuration, refused credentials. */
+  readonly finalExitCodes: readonly number[]
+  /** A module to load before the program. */
+  readonly preload?: string
+  onMessage(message: unknown): void
+  onLine(line: string): void
+  /** `restartMs` is absent when it stays down. */
+  onExit(exit: {
+    readonly code: number | null
+    readonly signal: string | null
+    readonly restartMs?: number
+  }): void
+}
+
+/** Three quick tries mend a crash nobody notices; then slower, so that a broken program costs no machine. */
+const restartBackoff: BackoffShape = { fastTries: 3, fastMs: 200, minMs: 1_000, maxMs: 20_000, jitter: 0.2 }
+/** After running this long the next failure is a new one. */
+const settledMs = 60_000
+/** Between the end of the grace and SIGKILL: time to close what is left. */
+const killAfterMs = 3_000
+
+export class SupervisedProgram {
+  readonly #program: Program
+  readonly #clock: Clock
+  readonly #random: () => number
+  #child: ChildProcess | undefined
+  #restart: Timer | undefined
+  #attempt = 0
+  #startedMs = 0
+  #state: 'idle' | 'running' | 'waiting' | 'stopped' = 'idle'
+
+  constructor(program: Program, { clock, random }: { clock: Clock; random: () => number }) {
+    this.#program = program
+    this.#clock = clock
+    this.#random = random
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  start(): void {
+    if (this.#state === 'running' || this.#state === 'stopped') return
+    this.#state = 'running'
+    this.#startedMs = this.#clock.monotonic()
+    const { file, args, env, preload } = this.#program
+    const child = fork(file, args, {
+      env: { ...process.env, ...env },
+      execArgv: preload === undefined ? [] : ['--import', preload],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: true,
+    })
+    this.#child = child
+    if (child.stdout) this.#passLines(child.stdout)
+    if (child.stderr) this.#passLines(child.stderr)
+    child.on('message', (message) => this.#program.onMessage(message))
+    child.once('error', (error) => this.#program.onLine(error.message))
+    child.once('close', (code, signal) => this.#onClose(child, code, signal))
+  }
+
+  /** Says something to the child if it runs; what it misses while down it learns from `sync`. */
+  send(message: object): void {
+    if (this.#child?.connected) this.#child.send(message, () => undefined)
+  }
+
+  /** Drains: SIGTERM, then SIGKILL when it still runs after `graceMs` and a little. Resolves when it is gone. */
+  async stop(graceMs: number): Promise<void> {
+    this.#state = 'stopped'
+    this.#restart?.clear()
+    const child = this.#child
+    if (!child) return
+    const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
+    child.kill('SIGTERM')
+    const kill = this.#clock.after(graceMs + killAfterMs, () => child.kill('SIGKILL'))
+    await gone
+    kill.clear()
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#state = 'stopped'
+    this.#restart?.clear()
+    this.#child?.kill('SIGKILL')
+  }
+
+  #passLines(stream: Readable): void {
+    createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) =>
+      this.#program.onLine(line),
+    )
+  }
+
+  #onClose(child: ChildProcess, code: number | null, signal: string | null): void {
+    if (this.#child !== child) return
+    this.#child = undefined
+    const final = code !== null && this.#program.finalExitCodes.includes(code)
+    if (this.#state === 'stopped' || final) {
+      this.#state = 'stopped'
+      this.#program.onExit({ code, signal })
+      return
+    }
+    if (this.#clock.monotonic() - this.#startedMs >= settledMs) this.#attempt = 0
+    const restartMs = backoffMs(restartBackoff, this.#attempt++, this.#random)
+    this.#state = 'waiting'
+    this.#restart = this.#clock.after(restartMs, () => this.start())
+    this.#program.onExit({ code, signal, restartMs })
+  }
+}
