@@ -1,0 +1,48 @@
+/**
+ * What the HTTP visitor listener asks of the relay around it (routes, sessions, meters). It decides about bytes of
+ * HTTP alone; who may come in, which session serves and what is counted is decided behind these few functions.
+ */
+
+import type { Socket } from 'node:net'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+
+/** One visitor connection as the tunnel's agent hears of it in OPEN. */
+export type HttpVisitorInfo = {
+  readonly visitorAddress: string
+  readonly visitorPort: number
+  readonly localPort: number
+  readonly awaitsUpgrade: boolean
+}
+
+/** A tunnel that a Host name leads to, whether its agent is here or away. */
+export type HttpRoute = {
+  /**
+   * Admits the visitor and opens a stream; counts it as opened.
+   * @throws tunnel.away, visitor.denied, tunnel.rate, tunnel.limit, account.rate, relay.draining, carrier.lost,
+   * session.limit: each is counted as a refusal of this tunnel by the one who throws
+   */
+  open(info: HttpVisitorInfo, sink: StreamSink): Stream
+  /** The stream's counters are final. Called once for each stream that `open` returned. */
+  closed(stream: Stream): void
+  /** A visitor of this tunnel was turned away after its stream was open (421, smuggling, upstream down). */
+  refused(key: ErrorKey): void
+}
+
+export type HttpVisitorDeps = {
+  readonly clock: Clock
+  readonly log: Log
+  /**
+   * Where a Host leads. `host` is lower case without port or trailing dot.
+   * 'own': a name of this relay itself; undefined: nothing known by that name.
+   */
+  lookup(host: string): HttpRoute | 'own' | undefined
+  /** Takes over a connection for the relay's own names; every byte read so far has been unshifted. */
+  serveOwn(socket: Socket): void
+  /** A visitor was turned away before any tunnel was known. */
+  refused(key: ErrorKey): void
+  /** Where abuse is reported: an http(s) or mailto address, shown on every page. */
+  readonly abuseUrl?: string
+}
