@@ -1,0 +1,254 @@
+/**
+ * The documents of the control plane, a type and a collection each (docs: data model). Times are integer ms; `ttl` is
+ * the one Date, after which the store may delete the document; readers check expiry themselves.
+ * Indexed fields are never absent: what has no account or time yet holds '' or 0.
+ */
+import type { Role, Scope } from '../api/schemas/accounts.ts'
+import type { Policy, TunnelKind } from '../protocol/endpoint.ts'
+import { collection, globalCollection } from './names.ts'
+import type { Doc } from './platform.ts'
+
+/** A person. Bearers whose `authTime` is before `validSince` are refused: that is how "log out everywhere" works. */
+export type UserDoc = {
+  readonly email: string
+  readonly emailVerified: boolean
+  readonly status: 'active' | 'disabled'
+  readonly validSince: number
+  readonly providers: readonly string[]
+}
+/** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
+export type IdentityDoc = { readonly user: string }
+
+export type AccountDoc = {
+  readonly name: string
+  readonly plan: string
+  readonly status: 'active' | 'suspended' | 'closed'
+  /** Rises with every change of status; relays keep the highest. */
+  readonly statusVersion: number
+  readonly createdAt: number
+  readonly closedAt?: number
+  /** Limits of the plan changed for this account alone. */
+  readonly overrides: { readonly [limit: string]: number }
+}
+/** Id: `<account>:<user>`. The only truth of roles. */
+export type MemberDoc = {
+  readonly account: string
+  readonly user: string
+  readonly role: Role
+  readonly since: number
+}
+/** Id: SHA-256 of the secret. `key` is the id that people see. */
+export type KeyDoc = {
+  readonly account: string
+  readonly user: string
+  readonly key: string
+  readonly role: Role
+  readonly scopes: readonly Scope[]
+  readonly name: string
+  readonly hint: string
+  readonly createdAt: number
+  readonly lastUsedDay: string
+  /** 0 = valid. */
+  readonly revokedAt: number
+}
+/** Id: SHA-256 of the device code. Nothing in it lets anybody sign in. */
+export type DeviceCodeDoc = {
+  /** SHA-256 of the normalised user code. */
+  readonly userCode: string
+  readonly state: 'pending' | 'approved' | 'denied' | 'used'
+  readonly device: string
+  readonly scopes: readonly Scope[]
+  readonly from: string
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly polledAt: number
+  readonly intervalMs: number
+  readonly account?: string
+  readonly user?: string
+  readonly role?: Role
+  readonly ttl: Date
+}
+/** Exact limits that protect accounts. Id: `<scope>:<hash>:<window>`. */
+export type RateDoc = { readonly count: number; readonly ttl: Date }
+
+export type TunnelDoc = {
+  readonly account: string
+  readonly name: string
+  readonly kind: TunnelKind
+  /** Named by the service, not by its owner: a claim without a name may take it again. */
+  readonly generated: boolean
+  readonly policy: Partial<Policy>
+  readonly policyVersion: number
+  /** Rises with every edit by the user; the ETag. */
+  readonly revision: number
+  /** The endpoint it holds or held last: asked for again at the next claim. '' = none yet. */
+  readonly endpoint: string
+  readonly cell: string
+  /** The agent that claimed it last. */
+  readonly agent: string
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+/** Id: `<account>:<name>`; its creation is the unique claim. */
+export type TunnelNameDoc = { readonly account: string; readonly tunnel: string }
+/** What is left of a deleted tunnel, so that its last usage report still finds its account. */
+export type DeletedTunnelDoc = {
+  readonly account: string
+  readonly cell: string
+  readonly deletedAt: number
+  readonly ttl: Date
+}
+
+export type EndpointState = 'free' | 'leased' | 'resting' | 'reserved' | 'denied'
+/** Id: `tcp:<cell>:<port>`, made with the cell and never deleted, or `host:<name>`, made by its first claim. */
+export type EndpointDoc = {
+  readonly cell: string
+  readonly kind: 'tcp' | 'host'
+  readonly state: EndpointState
+  /** 0..1, fixed: claims start at a random place of this order. */
+  readonly pick: number
+  readonly account: string
+  readonly tunnel: string
+  readonly agent: string
+  readonly epoch: number
+  readonly leasedAt: number
+  readonly expiresAt: number
+  /** When the last lease ended; relays must have read the commands of this time before a stranger gets it. */
+  readonly releasedAt: number
+  /** Before this nobody but its own tunnel gets it: an old ticket could still bind. */
+  readonly restUntil: number
+  /** Until then it waits for its own tunnel, unless endpoints run out. */
+  readonly keepUntil: number
+  /** Relay instance -> since when its agent is away there. */
+  readonly away: { readonly [instance: string]: number }
+}
+/** Id: account. The truth of the quota: which tunnels are online, by tunnel id. */
+export type OnlineDoc = {
+  readonly account: string
+  readonly tunnels: { readonly [tunnel: string]: { readonly endpoint: string; readonly epoch: number } }
+}
+
+export type CellDoc = {
+  readonly state: 'open' | 'closed'
+  readonly createdAt: number
+  /** Host of tcp endpoints. */
+  readonly host: string
+  /** Parent of http and tls endpoints. */
+  readonly domain: string
+  readonly portFrom: number
+  readonly portTo: number
+  /** What http endpoints look like to visitors. */
+  readonly httpScheme: 'http' | 'https'
+  readonly httpPort: number
+  readonly tlsPort: number
+}
+/** Id: `<relay>:<instance>`, one a process. */
+export type RelayDoc = {
+  readonly relay: string
+  readonly instance: string
+  readonly cell: string
+  readonly boot: string
+  readonly version: string
+  readonly state: 'starting' | 'ready' | 'draining'
+  readonly agentAddress: {
+    readonly host: string
+    readonly port: number
+    readonly sni: string
+    readonly certificate: string
+  }
+  readonly watchUrl: string
+  readonly load: {
+    readonly sessions: number
+    readonly streams: number
+    readonly cpu: number
+    readonly rssBytes: number
+  }
+  readonly seenAt: number
+  /** Commands up to this time have reached it for certain. */
+  readonly appliedAt: number
+  readonly boundHash: string
+  readonly boundChunks: number
+}
+/** Id: `<relay>:<instance>:<n>`: a slice of the endpoints bound there. */
+export type BoundDoc = { readonly cell: string; readonly endpoints: readonly string[] }
+/** Never updated. `body` is the command as relays read it. */
+export type CommandDoc = {
+  readonly cell: string
+  readonly body: Doc
+  readonly createdAt: number
+  readonly ttl: Date
+}
+/** Id: `<tunnel>:<hour>:<boot>`. One relay boot writes it; numbers only rise. */
+export type UsageHourDoc = {
+  readonly account: string
+  readonly tunnel: string
+  readonly cell: string
+  readonly hour: number
+  readonly in: number
+  readonly out: number
+  readonly opened: number
+  readonly refused: number
+  readonly updatedAt: number
+  readonly ttl: Date
+}
+
+export type SigningKeyDoc = {
+  /** JWK as JSON. */
+  readonly public: string
+  readonly wrappedPrivate: string
+  readonly state: 'next' | 'active' | 'old'
+  readonly createdAt: number
+  readonly useFrom: number
+  readonly verifyUntil: number
+}
+/** Id: `current`. Rises with every rotation, and keeps two rotations from running at once. */
+export type SigningStateDoc = { readonly version: number; readonly rotatedAt: number }
+/** Secrets of the service itself, wrapped. Id: their purpose. */
+export type ServiceSecretDoc = { readonly wrapped: string }
+
+/** Id: `<principal>:<sha256(key)>`. Commits with the effect; never holds a secret. */
+export type IdempotencyDoc = {
+  readonly account: string
+  readonly fingerprint: string
+  readonly status: number
+  /** JSON of the answer, at most 32 KiB. */
+  readonly body: string
+  readonly ttl: Date
+}
+/** Created unchained; `seal` is set once by the sealer. `leaf` = SHA-256(salt || body). */
+export type AuditDoc = {
+  readonly account: string
+  readonly actor: string
+  readonly action: string
+  readonly target: string
+  readonly at: number
+  readonly from: string
+  readonly body?: string
+  readonly salt?: string
+  readonly leaf: string
+  readonly seal: number
+}
+
+export const users = globalCollection<UserDoc>('users')
+export const identities = globalCollection<IdentityDoc>('identities')
+export const accounts = globalCollection<AccountDoc>('accounts')
+export const members = collection<MemberDoc>('members')
+export const keys = collection<KeyDoc>('keys')
+export const deviceCodes = globalCollection<DeviceCodeDoc>('deviceCodes')
+export const rates = globalCollection<RateDoc>('rates')
+export const tunnels = collection<TunnelDoc>('tunnels')
+export const tunnelNames = collection<TunnelNameDoc>('tunnelNames')
+export const deletedTunnels = collection<DeletedTunnelDoc>('deletedTunnels')
+/** Global: a free one belongs to nobody, and claims look at those of others. */
+export const endpoints = globalCollection<EndpointDoc>('endpoints')
+export const online = collection<OnlineDoc>('online')
+export const cells = globalCollection<CellDoc>('cells')
+export const relays = globalCollection<RelayDoc>('relays')
+export const bound = globalCollection<BoundDoc>('bound')
+export const commands = globalCollection<CommandDoc>('commands')
+export const usageHours = collection<UsageHourDoc>('usageHours')
+export const signingKeys = globalCollection<SigningKeyDoc>('signingKeys')
+export const signingState = globalCollection<SigningStateDoc>('signingState')
+export const serviceSecrets = globalCollection<ServiceSecretDoc>('serviceSecrets')
+export const idempotency = collection<IdempotencyDoc>('idempotency')
+export const audit = collection<AuditDoc>('audit')

@@ -1,0 +1,71 @@
+/** Every query the control plane makes; indexes are generated from this table. */
+import * as documents from './documents.ts'
+import { declareQuery, type QueryTable } from './queries.ts'
+
+export const queries = {
+  membersOfUser: declareQuery('membersOfUser', documents.members, { equals: ['user'], order: 'since' }),
+  membersOfAccount: declareQuery('membersOfAccount', documents.members, {
+    equals: ['account'],
+    order: 'since',
+  }),
+  keysOfAccount: declareQuery('keysOfAccount', documents.keys, {
+    equals: ['account', 'revokedAt'],
+    order: 'createdAt',
+    direction: 'descending',
+  }),
+  keyById: declareQuery('keyById', documents.keys, { equals: ['account', 'key'], order: 'createdAt' }),
+  deviceByUserCode: declareQuery('deviceByUserCode', documents.deviceCodes, {
+    equals: ['userCode'],
+    order: 'createdAt',
+  }),
+  tunnelsOfAccount: declareQuery('tunnelsOfAccount', documents.tunnels, {
+    equals: ['account'],
+    order: 'createdAt',
+    direction: 'descending',
+  }),
+  /** Tunnels named by the service that one agent held last. */
+  generatedTunnels: declareQuery('generatedTunnels', documents.tunnels, {
+    equals: ['account', 'agent', 'kind', 'generated'],
+    order: 'updatedAt',
+  }),
+  freeEndpoints: declareQuery('freeEndpoints', documents.endpoints, {
+    equals: ['cell', 'kind', 'state'],
+    order: 'pick',
+  }),
+  expiredInCell: declareQuery('expiredInCell', documents.endpoints, {
+    equals: ['cell', 'kind', 'state'],
+    order: 'expiresAt',
+  }),
+  restedInCell: declareQuery('restedInCell', documents.endpoints, {
+    equals: ['cell', 'kind', 'state'],
+    order: 'restUntil',
+  }),
+  expiredLeases: declareQuery('expiredLeases', documents.endpoints, {
+    equals: ['state'],
+    order: 'expiresAt',
+  }),
+  keptEndpoints: declareQuery('keptEndpoints', documents.endpoints, {
+    equals: ['state'],
+    order: 'keepUntil',
+  }),
+  cellsByState: declareQuery('cellsByState', documents.cells, { equals: ['state'], order: 'createdAt' }),
+  relaysOfCell: declareQuery('relaysOfCell', documents.relays, { equals: ['cell'], order: 'seenAt' }),
+  commandsOfCell: declareQuery('commandsOfCell', documents.commands, {
+    equals: ['cell'],
+    order: 'createdAt',
+  }),
+  usageOfAccount: declareQuery('usageOfAccount', documents.usageHours, {
+    equals: ['account'],
+    order: 'hour',
+  }),
+  usageOfTunnel: declareQuery('usageOfTunnel', documents.usageHours, {
+    equals: ['account', 'tunnel'],
+    order: 'hour',
+  }),
+  signingKeysByState: declareQuery('signingKeysByState', documents.signingKeys, {
+    equals: ['state'],
+    order: 'useFrom',
+  }),
+} as const
+
+export const queryTable: QueryTable = Object.values(queries)
