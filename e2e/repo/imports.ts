@@ -1,0 +1,126 @@
+/**
+ * Which layer may import which (docs/architecture.md), and where SDKs may appear: in platform folders and at entry
+ * points only, so that the domain and the data plane never see one.
+ */
+import { posix } from 'node:path'
+import { isTest, type Source, type Violation, violation } from './sources.ts'
+
+const sharedLayers = ['base', 'protocol', 'mux', 'api', 'control', 'testing'] as const
+type Layer =
+  | (typeof sharedLayers)[number]
+  | 'cli'
+  | 'relay-vm'
+  | 'functions'
+  | 'standalone'
+  | 'web'
+  | 'docs'
+  | 'free'
+
+const dataPlane: readonly Layer[] = ['base', 'protocol', 'mux', 'api']
+const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control']
+
+/** Every layer may import itself. Tests of a layer may import `testing` besides. */
+const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
+  base: [],
+  protocol: ['base'],
+  mux: ['base', 'protocol'],
+  api: ['base', 'protocol'],
+  control: ['base', 'protocol', 'api'],
+  testing: ['base', 'protocol', 'mux', 'api', 'control'],
+  cli: dataPlane,
+  'relay-vm': dataPlane,
+  functions: controlPlane,
+  standalone: [...controlPlane, 'relay-vm'],
+  web: ['base', 'protocol', 'api'],
+  docs: ['base', 'protocol', 'api'],
+}
+
+/** Packages and built-ins that tie code to one technology. */
+const sdks = [
+  /^node:sqlite$/,
+  /^@hono\/node-server/,
+  /^@google-cloud\//,
+  /^firebase/,
+  /^stripe$/,
+  /^cloudflare$/,
+  /^nodemailer/,
+  /^@peculiar\/x509$/,
+]
+
+/** shared/ runs in both shells, partly in the browser: these and nothing else from outside. */
+const sharedPackages = ['zod', 'jose', 'hono', '@hono/zod-openapi', 'ulid', 'vitest', 'fast-check']
+/** The control plane is pure but for hashing and random bytes. */
+const controlBuiltins = ['node:crypto', 'node:buffer', 'node:assert', 'node:assert/strict']
+
+export function checkImports(source: Source): readonly Violation[] {
+  const layer = layerOf(source.path)
+  return importsOf(source).flatMap(({ specifier, start }) => {
+    const message = checkImport(source.path, layer, specifier)
+    return message === undefined ? [] : [violation(source, start, message)]
+  })
+}
+
+function checkImport(path: string, layer: Layer, specifier: string): string | undefined {
+  const target = targetOf(path, specifier)
+  if (target === undefined) return checkPackage(path, layer, specifier)
+  const to = layerOf(target)
+  if (to === layer || layer === 'free') return undefined
+  if (to === 'testing' && isTest(path)) return undefined
+  if (to !== 'free' && allowed[layer].includes(to)) return undefined
+  return `${layer} may not import ${to} (${specifier})`
+}
+
+function checkPackage(path: string, layer: Layer, specifier: string): string | undefined {
+  if (isTest(path) || layer === 'free') return undefined
+  if (sdks.some((sdk) => sdk.test(specifier)) && !isPlatform(path) && !isEntryPoint(path))
+    return `${specifier} belongs into a platform/ folder or an entry point`
+  if (!path.startsWith('shared/')) return undefined
+  if (!specifier.startsWith('node:')) {
+    const name = specifier
+      .split('/')
+      .slice(0, specifier.startsWith('@') ? 2 : 1)
+      .join('/')
+    return sharedPackages.includes(name) ? undefined : `shared may not depend on ${name}`
+  }
+  const isPure = layer === 'api' || layer === 'control'
+  return isPure && !controlBuiltins.includes(specifier)
+    ? `${layer} sees the world through platform.ts only, not ${specifier}`
+    : undefined
+}
+
+export function isEntryPoint(path: string): boolean {
+  return /(^|\/)main\.tsx?$/.test(path) || /^functions\/[^/]+\.ts$/.test(path) || /^bench\//.test(path)
+}
+
+function isPlatform(path: string): boolean {
+  return path.includes('/platform/')
+}
+
+/** The repository path that an import leads to; undefined for packages and built-ins. */
+function targetOf(path: string, specifier: string): string | undefined {
+  if (specifier.startsWith('.')) return posix.join(posix.dirname(path), specifier)
+  const match = /^(?:@porttunneler\/([a-z0-9-]+)|porttunneler)(\/.*)?$/.exec(specifier)
+  return match ? `${match[1] ?? 'cli'}${match[2] ?? '/index.ts'}` : undefined
+}
+
+function layerOf(path: string): Layer {
+  const [top, second] = path.split('/')
+  if (top === 'shared') return sharedLayers.find((layer) => layer === second) ?? 'free'
+  return top !== undefined && top !== 'free' && Object.hasOwn(allowed, top) ? (top as Layer) : 'free'
+}
+
+function importsOf({ parsed, text }: Source): readonly { specifier: string; start: number }[] {
+  const { staticImports, staticExports, dynamicImports } = parsed.module
+  return [
+    ...staticImports.map(({ moduleRequest, start }) => ({ specifier: moduleRequest.value, start })),
+    ...staticExports.flatMap(({ entries, start }) =>
+      entries.flatMap(({ moduleRequest }) =>
+        moduleRequest ? [{ specifier: moduleRequest.value, start }] : [],
+      ),
+    ),
+    ...dynamicImports.flatMap(({ moduleRequest, start }) => {
+      const literal = /^(['"])(.*)\1$/.exec(text.slice(moduleRequest.start, moduleRequest.end))
+      return literal?.[2] === undefined ? [] : [{ specifier: literal[2], start }]
+    }),
+  ]
+}

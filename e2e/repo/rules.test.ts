@@ -1,0 +1,173 @@
+/** Shows for each tidy rule one thing that it refuses and one that it lets pass. */
+import { describe, expect, test } from 'vitest'
+import { checkCatalogue, keysRaised } from './codes.ts'
+import { anchorsOf, checkLinks, checkMentions } from './documents.ts'
+import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } from './habits.ts'
+import { checkImports } from './imports.ts'
+import { checkSizes } from './sizes.ts'
+import { parse, type Source, type Violation } from './sources.ts'
+
+const at = (path: string, ...lines: string[]) => parse(path, `${lines.join('\n')}\n`)
+const messages = (violations: readonly Violation[]) => violations.map(({ message }) => message)
+
+describe('tidy rules: imports', () => {
+  const cases: readonly [path: string, specifier: string, isAllowed: boolean][] = [
+    ['shared/mux/stream.ts', '../base/errors.ts', true],
+    ['shared/base/errors.ts', '../mux/stream.ts', false],
+    ['shared/mux/stream.ts', '../testing/link.ts', false],
+    ['shared/mux/stream.test.ts', '../testing/link.ts', true],
+    ['shared/protocol/frames.ts', '../api/schemas/common.ts', false],
+    ['shared/api/schemas/tunnels.ts', '../../protocol/ticket.ts', true],
+    ['shared/control/leases.ts', 'node:crypto', true],
+    ['shared/control/leases.ts', 'node:fs', false],
+    ['shared/control/leases.ts', 'express', false],
+    ['shared/control/leases.ts', '@hono/zod-openapi', true],
+    ['cli/main.ts', '@porttunneler/shared/mux/session', true],
+    ['cli/main.ts', '@porttunneler/shared/control/leases', false],
+    ['relay-vm/relay.ts', '@porttunneler/shared/control/leases', false],
+    ['standalone/main.ts', '@porttunneler/relay-vm/config', true],
+    ['functions/api.ts', '@porttunneler/relay-vm/config', false],
+    ['web/app.tsx', '@porttunneler/shared/mux/session', false],
+    ['standalone/platform/store.sqlite.ts', 'node:sqlite', true],
+    ['standalone/api.ts', 'node:sqlite', false],
+    ['bench/main.ts', '@porttunneler/shared/control/leases', true],
+  ]
+  test.each(cases)('%s importing %s: %s', (path, specifier, isAllowed) => {
+    expect(checkImports(at(path, `import { x } from '${specifier}'`))).toHaveLength(isAllowed ? 0 : 1)
+  })
+
+  test('re-exports and dynamic imports count', () => {
+    const source = at('shared/base/a.ts', "export { x } from '../mux/a.ts'", "await import('../api/b.ts')")
+    expect(messages(checkImports(source))).toEqual([
+      'base may not import mux (../mux/a.ts)',
+      'base may not import api (../api/b.ts)',
+    ])
+  })
+})
+
+describe('tidy rules: sizes', () => {
+  const blank = (count: number) => Array.from({ length: count }, () => '')
+
+  test('a long file, a long line and a long function are told with their size', () => {
+    const source = at(
+      'cli/a.ts',
+      'export function f() {',
+      ...blank(330),
+      '}',
+      ...blank(30),
+      `x('${'y'.repeat(110)}')`,
+    )
+    expect(messages(checkSizes(source))).toEqual([
+      '364 lines, more than 350',
+      '115 characters, more than 110',
+      'f has 332 lines, more than 70',
+    ])
+  })
+
+  test('a describe is as long as what it says outside its tests', () => {
+    const tests = (own: number) => [
+      "describe('a', () => {",
+      ...blank(own),
+      "test('b', () => {",
+      ...blank(60),
+      '})',
+      "test('c', () => {",
+      ...blank(60),
+      '})',
+      '})',
+    ]
+    expect(checkSizes(at('cli/a.test.ts', ...tests(10)))).toEqual([])
+    expect(checkSizes(at('cli/a.test.ts', ...tests(70)))).toHaveLength(1)
+    expect(checkSizes(at('cli/a.ts', ...tests(10)))).toHaveLength(1)
+  })
+})
+
+describe('tidy rules: habits', () => {
+  const refuses = (check: (source: Source) => readonly Violation[], path: string, ...lines: string[]) =>
+    expect(check(at(path, ...lines))).toHaveLength(1)
+  const passes = (check: (source: Source) => readonly Violation[], path: string, ...lines: string[]) =>
+    expect(check(at(path, ...lines))).toEqual([])
+
+  test('names that say nothing are refused, in files, types and functions', () => {
+    refuses(checkNames, 'cli/http-utils.ts', 'export const x = 1')
+    refuses(checkNames, 'cli/a.ts', 'class SessionManager {}')
+    refuses(checkNames, 'cli/a.ts', 'type StoreImpl = string')
+    passes(checkNames, 'cli/a.ts', "import { promisify } from 'node:util'", 'const utilisation = 1')
+  })
+
+  test('a note to self is refused in comments only', () => {
+    refuses(checkNotes, 'cli/a.ts', ['// TO', 'DO: later'].join(''))
+    passes(checkNotes, 'cli/a.ts', ["const x = 'TO", "DO'"].join(''))
+  })
+
+  test('time and chance from the air are refused outside base, tests and entry points', () => {
+    refuses(checkAmbient, 'relay-vm/relay.ts', 'const x = Date.now()')
+    refuses(checkAmbient, 'relay-vm/relay.ts', 'const x = { random: Math.random }')
+    refuses(checkAmbient, 'relay-vm/relay.ts', 'setTimeout(f, 1)')
+    refuses(checkAmbient, 'relay-vm/relay.ts', 'const x = new Date()')
+    passes(checkAmbient, 'relay-vm/relay.ts', 'const x = new Date(clock.now())')
+    passes(checkAmbient, 'relay-vm/main.ts', 'start({ random: Math.random })')
+    passes(checkAmbient, 'shared/base/clock.ts', 'const x = Date.now()')
+  })
+
+  test('tests that do not run or that sleep are refused', () => {
+    refuses(checkTests, 'cli/a.test.ts', "test.only('a', () => {})")
+    refuses(checkTests, 'cli/a.test.ts', "describe.skip('a', () => {})")
+    refuses(checkTests, 'cli/a.test.ts', 'await new Promise((resolve) => setTimeout(resolve, 50))')
+    refuses(checkTests, 'cli/a.test.ts', 'await new Promise((resolve) => { setTimeout(resolve, 50) })')
+    refuses(checkTests, 'cli/a.test.ts', "import { setTimeout } from 'node:timers/promises'")
+    passes(checkTests, 'cli/a.test.ts', 'await new Promise((resolve) => socket.once("close", resolve))')
+  })
+
+  test('paths of a machine are refused, those of the web are not', () => {
+    expect(messages(checkMachinePaths('a.md', ['see /ho', 'me/jo/notes'].join('')))).toHaveLength(1)
+    expect(checkMachinePaths('a.md', 'GET /v1/home/x, https://example.com/home/x, ./work/x')).toEqual([])
+  })
+})
+
+describe('tidy rules: error codes', () => {
+  const row = {
+    key: 'lease.held',
+    code: 'PT-2001',
+    title: 'Held',
+    cause: 'Another agent serves it.',
+    cure: 'Stop the other one.',
+    path: 'lease.ts',
+    thousand: 2,
+  }
+
+  test('a number twice, out of range or without advice is refused', () => {
+    expect(checkCatalogue([row])).toEqual([])
+    expect(messages(checkCatalogue([row, { ...row, key: 'lease.other' }]))).toEqual([
+      'lease.other: PT-2001 belongs to lease.held already',
+    ])
+    expect(messages(checkCatalogue([{ ...row, code: 'PT-3001' }]))).toEqual([
+      'lease.held: PT-3001 is outside PT-2nnn',
+    ])
+    expect(messages(checkCatalogue([{ ...row, cure: 'retry' }]))).toEqual([
+      'lease.held: its cure is not a sentence',
+    ])
+  })
+
+  test('a code counts as raised when it is passed on, not when it is compared with', () => {
+    const keys = new Set(['lease.held'])
+    const raised = (line: string) => [...keysRaised(at('cli/a.ts', line), keys)]
+    expect(raised("throw fail('lease.held')")).toEqual(['lease.held'])
+    expect(raised("const key = busy ? 'lease.held' : other")).toEqual(['lease.held'])
+    expect(raised("if (error.key === 'lease.held') stop()")).toEqual([])
+    expect(raised("if (isFailure(error, 'lease.held')) stop()")).toEqual([])
+    expect(raised("switch (key) { case 'lease.held': stop() }")).toEqual([])
+  })
+})
+
+describe('tidy rules: documents', () => {
+  test('a link to a missing file or heading is refused', () => {
+    expect(checkLinks('README.md', '[a](LICENSE) [b](https://example.com) [c](nowhere.md)')).toHaveLength(1)
+    expect(checkLinks('README.md', '```\n[c](nowhere.md)\n```')).toEqual([])
+    expect(checkMentions('a.ts', '// see docs/no-such.md')).toHaveLength(1)
+  })
+
+  test('heading anchors are made as the site makes them', () => {
+    expect([...anchorsOf('# One two\n## PT-0001: `x`?\n')]).toEqual(['one-two', 'pt-0001-x'])
+  })
+})
