@@ -46,22 +46,15 @@ export const standaloneCodes = {
     cause: 'Another server uses the same data folder.',
     cure: 'Use the one that runs, stop it first, or give this one a folder of its own with --data.',
   },
-  'standalone.database': {
-    code: 'PT-5107',
-    ...atStart,
-    title: 'Database cannot be opened',
-    cause: 'The database file in the data folder is damaged, unreadable or of a newer version.',
-    cure: 'Start the version that wrote it, or put a backup in its place; the detail names the file.',
-  },
   'standalone.console': {
-    code: 'PT-5108',
+    code: 'PT-5107',
     ...atStart,
     title: 'Console not built',
     cause: 'The files of the web console are missing: web/dist has no index.html.',
     cure: 'Build them with "npm run build -w web"; "npm start" does that by itself.',
   },
   'standalone.relay': {
-    code: 'PT-5109',
+    code: 'PT-5108',
     ...atStart,
     exit: 1,
     title: 'Relay did not start',
@@ -69,7 +62,7 @@ export const standaloneCodes = {
     cure: 'The detail and relay.log in the data folder say why; mend that and start again.',
   },
   'standalone.demo': {
-    code: 'PT-5110',
+    code: 'PT-5109',
     http: 503,
     exit: 1,
     retry: 'later',

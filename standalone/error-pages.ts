@@ -1,0 +1,44 @@
+/** The pages that the `type` of every problem document points to: what a code means and what to do about it. */
+import { codes, type ErrorEntry, keyOfCode } from '@porttunneler/shared/base/errors'
+
+const style = `
+  :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+  body { max-width: 42rem; margin: 3rem auto; padding: 0 1rem }
+  h1 { font-size: 1.4rem } code, .code { font-family: ui-monospace, monospace } .code { opacity: .7 }
+  dt { font-weight: 600; margin-top: 1rem } dd { margin: 0 } li { margin: .25rem 0 }`
+
+/** The page of one code, or undefined when there is no such code. */
+export function errorPage(code: string): string | undefined {
+  const key = keyOfCode(code)
+  if (key === undefined) return undefined
+  const entry: ErrorEntry = codes[key]
+  return page(
+    `${entry.code} ${entry.title}`,
+    `<p class="code">${entry.code}</p><h1>${escapeHtml(entry.title)}</h1>
+<dl><dt>What happened</dt><dd>${escapeHtml(entry.cause)}</dd>
+<dt>What to do</dt><dd>${escapeHtml(entry.cure)}</dd></dl>
+<p><a href="/errors">All codes</a></p>`,
+  )
+}
+
+/** The list of all codes. */
+export function errorIndex(): string {
+  const rows = Object.values<ErrorEntry>(codes)
+    .toSorted((a, b) => a.code.localeCompare(b.code))
+    .map(
+      ({ code, title }) => `<li><a href="/errors/${code}"><code>${code}</code></a> ${escapeHtml(title)}</li>`,
+    )
+  return page('Codes', `<h1>Codes</h1><ul>${rows.join('\n')}</ul>`)
+}
+
+function page(title: string, body: string): string {
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>${escapeHtml(title)} - PortTunneler</title>
+<style>${style}</style></head><body>${body}</body></html>`
+}
+
+/** Text as HTML text or as a quoted attribute. */
+export function escapeHtml(text: string): string {
+  const names: Record<string, string> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' }
+  return text.replace(/[&<>"']/g, (character) => `&${names[character]};`)
+}

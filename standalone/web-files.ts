@@ -1,0 +1,82 @@
+/**
+ * The built console, read once at start and served from memory: nothing on disk is reachable by a crafted path, a
+ * file replaced while the server runs cannot mix two builds, and each text is compressed once. Paths without an
+ * extension are pages of the single-page app and get index.html.
+ */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { extname, join, relative, sep } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { fail } from '@porttunneler/shared/base/errors'
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+  '.webmanifest': 'application/manifest+json',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.txt': 'text/plain; charset=utf-8',
+  '.woff2': 'font/woff2',
+}
+const compressible = /^(text\/|image\/svg|application\/(json|manifest))/
+
+type WebFile = {
+  readonly body: Buffer<ArrayBuffer>
+  readonly gzip?: Buffer<ArrayBuffer>
+  readonly headers: Readonly<Record<string, string>>
+}
+export type WebFiles = ReadonlyMap<string, WebFile>
+
+/** @throws standalone.console when there is no build */
+export function readWebFiles(folder: string): WebFiles {
+  let names: string[]
+  try {
+    names = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+    const files = new Map(names.map((name) => [pathOf(folder, name), readWebFile(folder, name)]))
+    if (files.has('/index.html')) return files
+  } catch (cause) {
+    throw fail('standalone.console', undefined, { cause })
+  }
+  throw fail('standalone.console')
+}
+
+function pathOf(folder: string, name: string): string {
+  return `/${relative(folder, name).split(sep).join('/')}`
+}
+
+function readWebFile(folder: string, name: string): WebFile {
+  const body = Buffer.from(readFileSync(name))
+  const type = types[extname(name)] ?? 'application/octet-stream'
+  // Vite puts a hash of the content into the names under assets/: such a file never changes.
+  const isHashed = pathOf(folder, name).startsWith('/assets/')
+  return {
+    body,
+    ...(compressible.test(type) && body.length > 1_000 ? { gzip: Buffer.from(gzipSync(body)) } : {}),
+    headers: {
+      'content-type': type,
+      'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
+      etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
+      vary: 'accept-encoding',
+    },
+  }
+}
+
+/** Answers GET and HEAD; undefined when there is no such file and the path does not look like a page. */
+export function serveWebFile(files: WebFiles, request: Request): Response | undefined {
+  const path = new URL(request.url).pathname
+  const file = files.get(path) ?? (extname(path) === '' ? files.get('/index.html') : undefined)
+  if (!file) return undefined
+  if (request.headers.get('if-none-match') === file.headers.etag)
+    return new Response(null, { status: 304, headers: file.headers })
+  const asGzip = file.gzip && /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')
+  const body = asGzip ? file.gzip : file.body
+  const headers = new Headers(file.headers)
+  headers.set('content-length', String(body.length))
+  if (asGzip) headers.set('content-encoding', 'gzip')
+  return new Response(request.method === 'HEAD' ? null : body, { headers })
+}

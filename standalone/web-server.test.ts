@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readWebFiles } from './web-files.ts'
+import { type Fetch, listen, makeWeb } from './web-server.ts'
+
+const script = 'export const a = 1\n'.repeat(100)
+let folder: string
+let web: Fetch
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pt-web-'))
+  mkdirSync(join(folder, 'assets'))
+  writeFileSync(join(folder, 'index.html'), '<!doctype html><title>console</title>')
+  writeFileSync(join(folder, 'assets', 'main-x1.js'), script)
+  web = makeWeb({
+    api: (request) => new Response(`api ${new URL(request.url).pathname}`, { status: 404 }),
+    files: readWebFiles(folder),
+    liveOrigins: () => ['http://relay.localhost:8480'],
+    isHttps: true,
+  })
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const get = (path: string, init?: RequestInit) => web(new Request(`http://localhost${path}`, init), {})
+
+describe('web server', () => {
+  test.each([
+    ['/', 200, 'console'],
+    ['/tunnels/tun_1', 200, 'console'],
+    ['/v1/nothing', 404, 'api /v1/nothing'],
+    ['/.well-known/jwks.json', 404, 'api'],
+    ['/v1x', 200, 'console'],
+    ['/missing.js', 404, 'Not found'],
+    ['/assets/../../package.json', 404, 'Not found'],
+    ['/assets/%2e%2e%2fpackage.json', 404, 'Not found'],
+    ['/errors/PT-5102', 200, 'Port taken'],
+    ['/errors', 200, 'PT-5102'],
+    ['/errors/PT-9999', 200, 'console'],
+  ])('%s answers %i', async (path, status, text) => {
+    const answer = await get(path)
+    expect(answer.status).toBe(status)
+    expect(await answer.text()).toContain(text)
+  })
+
+  test('every answer carries the security headers, the API answers too', async () => {
+    for (const path of ['/', '/v1/me', '/errors', '/missing.js']) {
+      const { headers } = await get(path)
+      expect(headers.get('content-security-policy')).toContain(
+        "connect-src 'self' http://relay.localhost:8480;",
+      )
+      expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+      expect(headers.get('strict-transport-security')).toContain('max-age')
+    }
+  })
+
+  test('hashed files are kept for ever, pages are asked for again and answered 304', async () => {
+    expect((await get('/assets/main-x1.js')).headers.get('cache-control')).toContain('immutable')
+    const page = await get('/')
+    expect(page.headers.get('cache-control')).toBe('no-cache')
+    const again = await get('/', { headers: { 'if-none-match': page.headers.get('etag') ?? '' } })
+    expect(again.status).toBe(304)
+  })
+
+  test('text is compressed for whoever reads gzip', async () => {
+    const answer = await get('/assets/main-x1.js', { headers: { 'accept-encoding': 'br, gzip' } })
+    expect(answer.headers.get('content-encoding')).toBe('gzip')
+    expect(gunzipSync(Buffer.from(await answer.arrayBuffer())).toString()).toBe(script)
+    expect(await (await get('/assets/main-x1.js')).text()).toBe(script)
+  })
+
+  test('writing to a page is refused', async () => {
+    expect((await get('/', { method: 'POST' })).status).toBe(405)
+  })
+
+  test('a build that is not there is named, with its cure', () => {
+    expect(() => readWebFiles(join(folder, 'assets'))).toThrow(/PT-5107/)
+    expect(() => readWebFiles(join(folder, 'none'))).toThrow(/PT-5107/)
+  })
+
+  test('a taken port and a foreign address are told apart', async () => {
+    const first = await listen(web, { host: '127.0.0.1', port: 0, clock: systemClock })
+    const again = listen(web, { host: '127.0.0.1', port: first.port, clock: systemClock })
+    await expect(again).rejects.toThrow(/PT-5102 127\.0\.0\.1 port \d+/)
+    const foreign = listen(web, { host: '192.0.2.1', port: 0, clock: systemClock })
+    await expect(foreign).rejects.toThrow(/PT-5104/)
+    expect(await (await fetch(`http://127.0.0.1:${first.port}/errors/PT-5102`)).text()).toContain(
+      'Port taken',
+    )
+    await first.close(0)
+  })
+})

@@ -1,0 +1,116 @@
+/**
+ * The console's own HTTP server: the API under /v1 and /.well-known, the pages of the codes under /errors, and the
+ * console for everything else. Every answer forbids framing and content sniffing; pages may load and call only what
+ * is theirs and the relays' live figures.
+ */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
+import { errorIndex, errorPage } from './error-pages.ts'
+import { serveWebFile, type WebFiles } from './web-files.ts'
+
+/** A Fetch handler; `env` carries Node's own request and answer. */
+export type Fetch = (request: Request, env: object) => Response | Promise<Response>
+
+export type WebOptions = {
+  readonly api: Fetch
+  readonly files: WebFiles
+  /** Origins of the relays' live figures. */
+  readonly liveOrigins: () => readonly string[]
+  /** Whether the public address is https: then browsers are told to keep to it. */
+  readonly isHttps: boolean
+}
+
+/** Everything the console's port answers, as one Fetch handler. */
+export function makeWeb({ api, files, liveOrigins, isHttps }: WebOptions): Fetch {
+  const respond = (request: Request, env: object): Response | Promise<Response> => {
+    const path = new URL(request.url).pathname
+    if (/^\/(v1|\.well-known)(\/|$)/.test(path)) return api(request, env)
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return new Response('Only GET is answered here.\n', { status: 405, headers: { allow: 'GET, HEAD' } })
+    if (path === '/errors') return html(errorIndex())
+    const code = /^\/errors\/(PT-\d{4})$/.exec(path)?.[1]
+    const page = code === undefined ? undefined : errorPage(code)
+    if (page !== undefined) return html(page)
+    return serveWebFile(files, request) ?? new Response('Not found.\n', { status: 404 })
+  }
+  return async (request, env) => {
+    const answer = await respond(request, env)
+    for (const [name, value] of Object.entries(securityHeaders({ liveOrigins: liveOrigins(), isHttps })))
+      if (!answer.headers.has(name)) answer.headers.set(name, value)
+    return answer
+  }
+}
+
+function html(body: string): Response {
+  return new Response(body, { headers: { 'content-type': 'text/html; charset=utf-8' } })
+}
+
+function securityHeaders({ liveOrigins, isHttps }: { liveOrigins: readonly string[]; isHttps: boolean }) {
+  const policy = [
+    "default-src 'self'",
+    `connect-src 'self' ${liveOrigins.join(' ')}`.trim(),
+    "img-src 'self' data:",
+    // Charts place their parts by inline style; no script may be inline.
+    "style-src 'self' 'unsafe-inline'",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ]
+  return {
+    'content-security-policy': policy.join('; '),
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    ...(isHttps ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+  }
+}
+
+export type Listening = {
+  readonly port: number
+  /** Stops accepting, lets running requests end for at most `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>
+}
+
+/** Listens; `port` 0 lets the system choose. @throws standalone.port_taken, .port_denied, .address */
+export async function listen(
+  handler: Fetch,
+  { host, port, clock }: { host: string; port: number; clock: Clock },
+): Promise<Listening> {
+  const server = createServer(getRequestListener(handler))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(listenFailure(error, `${host} port ${port}`)))
+    server.listen({ host, port, exclusive: true }, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: (graceMs) => closeServer(server, { graceMs, clock }),
+  }
+}
+
+function closeServer(server: Server, { graceMs, clock }: { graceMs: number; clock: Clock }): Promise<void> {
+  const timer = clock.after(graceMs, () => server.closeAllConnections())
+  return new Promise((resolve) => {
+    server.close(() => {
+      timer.clear()
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
+
+const listenFailures: Readonly<Record<string, readonly [ErrorKey, string]>> = {
+  EADDRINUSE: ['standalone.port_taken', 'another program listens there.'],
+  EACCES: ['standalone.port_denied', 'this user may not listen there.'],
+  EADDRNOTAVAIL: ['standalone.address', 'no network interface has this address.'],
+}
+
+/** What a failed listen(2) means to the person who started the server. */
+function listenFailure(error: Error, where: string): Error {
+  const known = 'code' in error ? listenFailures[String(error.code)] : undefined
+  return known ? fail(known[0], `${where}: ${known[1]}`, { cause: error }) : error
+}
