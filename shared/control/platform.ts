@@ -21,6 +21,8 @@ export type Doc = { readonly [field: string]: Value }
 export type Ref<T extends Doc = Doc> = {
   readonly collection: string
   readonly id: string
+  /** Belongs to no account: a store scoped to one refuses it. */
+  readonly isGlobal?: boolean
   /** Carries the type only; never present. */
   readonly doc?: T
 }
@@ -46,9 +48,12 @@ export type Write =
 export type Query<T extends Doc = Doc> = {
   readonly name: string
   readonly collection: string
-  readonly equals: readonly (keyof T & string)[]
-  readonly order: keyof T & string
+  readonly equals: readonly string[]
+  readonly order: string
   readonly direction: 'ascending' | 'descending'
+  readonly isGlobal?: boolean
+  /** Carries the type only; never present. */
+  readonly doc?: T
 }
 
 export type QueryOptions = {

@@ -1,0 +1,45 @@
+/** The SQL of a declared query. Every clause leans on the query's own index, which INDEXED BY makes sure of. */
+import type { Query, QueryOptions } from '@porttunneler/shared/control/platform'
+import { fieldSql, indexName } from './store.sqlite.database.ts'
+
+/** Text and bindings. One text per query and set of bounds given, so that prepared statements are few. */
+export function querySql(
+  query: Query,
+  { where, from, to, after, limit }: QueryOptions,
+): { readonly sql: string; readonly values: (string | number)[] } {
+  const rising = query.direction === 'ascending'
+  const order = fieldSql(query.order)
+  const clauses = [`collection = '${query.collection}'`, `${order} IS NOT NULL`]
+  const values: (string | number)[] = []
+  for (const field of query.equals) {
+    clauses.push(`${fieldSql(field)} = ?`)
+    values.push(comparable(where[field]))
+  }
+  // The cursor lies within the bounds, so on its side it replaces the bound; SQLite seeks by a plain comparison
+  // only, hence the row value comes in addition.
+  const low = rising && after ? after[0] : from
+  const high = !rising && after ? after[0] : to
+  if (low !== undefined) {
+    clauses.push(`${order} >= ?`)
+    values.push(low)
+  }
+  if (high !== undefined) {
+    clauses.push(`${order} <= ?`)
+    values.push(high)
+  }
+  if (after) {
+    clauses.push(`(${order}, id) ${rising ? '>' : '<'} (?, ?)`)
+    values.push(after[0], after[1])
+  }
+  values.push(limit)
+  const direction = rising ? 'ASC' : 'DESC'
+  const sql = `SELECT id, version, ttl, body, ${order} AS place FROM documents INDEXED BY ${indexName(query)}
+    WHERE ${clauses.join(' AND ')} ORDER BY ${order} ${direction}, id ${direction} LIMIT ?`
+  return { sql, values }
+}
+
+/** JSON's true and false are 1 and 0 to SQLite's `->>`. */
+function comparable(value: unknown): string | number {
+  if (typeof value === 'boolean') return value ? 1 : 0
+  return value as string | number
+}
