@@ -1,0 +1,86 @@
+/**
+ * What the control plane has decreed and tickets do not know yet: revoked leases, suspended accounts, newer policies.
+ * Each subject keeps its highest version, so commands may come twice, late and in any order. A decree is forgotten
+ * when every ticket made before it has run out: from then on the tickets themselves say it.
+ */
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import { endpointIdSchema, policySchema, type TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import { z } from 'zod'
+import type { Decrees as DecreesForRoutes } from './routes.ts'
+
+const timeSchema = z.int().min(0)
+
+export const decreesSchema = z.strictObject({
+  /** By endpoint: leases of a lower epoch are over. */
+  revocations: z.array(z.strictObject({ endpoint: endpointIdSchema, epoch: z.int(), at: timeSchema })),
+  suspensions: z.array(
+    z.strictObject({ account: z.string(), suspended: z.boolean(), version: z.int(), at: timeSchema }),
+  ),
+  policies: z.array(
+    z.strictObject({ tunnel: z.string(), policy: policySchema, policyVersion: z.int(), at: timeSchema }),
+  ),
+})
+type Kept = z.infer<typeof decreesSchema>
+type Revocation = Kept['revocations'][number]
+type Suspension = Kept['suspensions'][number]
+type PolicyDecree = Kept['policies'][number]
+
+/** A ticket made just before a decree, by a clock as wrong as we allow, is good for so long. */
+const keepMs = limits.ticketMs + 2 * limits.skewMs
+
+export class Decrees implements DecreesForRoutes {
+  readonly #revocations: Map<string, Revocation>
+  readonly #suspensions: Map<string, Suspension>
+  readonly #policies: Map<string, PolicyDecree>
+
+  constructor(kept: Kept = { revocations: [], suspensions: [], policies: [] }) {
+    this.#revocations = new Map(kept.revocations.map((decree) => [decree.endpoint, decree]))
+    this.#suspensions = new Map(kept.suspensions.map((decree) => [decree.account, decree]))
+    this.#policies = new Map(kept.policies.map((decree) => [decree.tunnel, decree]))
+  }
+
+  /** @returns whether it says something new. */
+  revoke(decree: Revocation): boolean {
+    if ((this.#revocations.get(decree.endpoint)?.epoch ?? 0) >= decree.epoch) return false
+    this.#revocations.set(decree.endpoint, decree)
+    return true
+  }
+
+  suspend(decree: Suspension): boolean {
+    if ((this.#suspensions.get(decree.account)?.version ?? -1) >= decree.version) return false
+    this.#suspensions.set(decree.account, decree)
+    return true
+  }
+
+  setPolicy(decree: PolicyDecree): boolean {
+    if ((this.#policies.get(decree.tunnel)?.policyVersion ?? -1) >= decree.policyVersion) return false
+    this.#policies.set(decree.tunnel, decree)
+    return true
+  }
+
+  refusal(claims: TicketClaims): ErrorKey | undefined {
+    const isRevoked = claims.epoch < (this.#revocations.get(claims.endpoint)?.epoch ?? 0)
+    const isSuspended = this.#suspensions.get(claims.account)?.suspended === true
+    return isRevoked || isSuspended ? 'session.revoked' : undefined
+  }
+
+  policyOf(tunnel: string): PolicyDecree | undefined {
+    return this.#policies.get(tunnel)
+  }
+
+  /** @param nowMs server-corrected wall time */
+  prune(nowMs: number): void {
+    const oldest = nowMs - keepMs
+    for (const decrees of [this.#revocations, this.#suspensions, this.#policies])
+      for (const [subject, { at }] of decrees) if (at < oldest) decrees.delete(subject)
+  }
+
+  toJSON(): Kept {
+    return {
+      revocations: [...this.#revocations.values()],
+      suspensions: [...this.#suspensions.values()],
+      policies: [...this.#policies.values()],
+    }
+  }
+}

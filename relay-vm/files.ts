@@ -1,0 +1,50 @@
+/** Files of the data folder: JSON checked by a schema, replaced whole, readable by the relay's own user only. */
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { fail } from '@porttunneler/shared/base/errors'
+import type { z } from 'zod'
+
+/**
+ * Reads and checks a file; undefined when there is none.
+ * @throws relay.data when it cannot be read or is not what the schema says
+ */
+export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    if (isMissing(cause)) return undefined
+    throw fail('relay.data', `${path} cannot be read`, { cause })
+  }
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw fail('relay.data', `${path} does not hold what the relay wrote there`, { cause })
+  }
+}
+
+/**
+ * Replaces a file in one step (written beside it, synced, renamed), mode 0600: after a crash the old or the new
+ * content is there, never a half of each.
+ * @throws relay.data
+ */
+export async function writeText(path: string, text: string): Promise<void> {
+  const draft = `${path}.new`
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    const file = await open(draft, 'w', 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(draft, path)
+  } catch (cause) {
+    throw fail('relay.data', `${path} cannot be written`, { cause })
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

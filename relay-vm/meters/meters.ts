@@ -1,0 +1,41 @@
+/** All tunnel meters of one relay, by tunnel. A meter outlives its bindings, so an agent that reconnects goes on counting. */
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { TunnelMeter } from './tunnel-meter.ts'
+
+export class Meters {
+  readonly #meters = new Map<string, TunnelMeter>()
+  readonly #refused = new Map<ErrorKey, number>()
+
+  /** The meter of a tunnel, made when first asked for. */
+  of(tunnel: string, account: string): TunnelMeter {
+    const known = this.#meters.get(tunnel)
+    if (known?.account === account) return known
+    const meter = new TunnelMeter({ tunnel, account })
+    this.#meters.set(tunnel, meter)
+    return meter
+  }
+
+  get(tunnel: string): TunnelMeter | undefined {
+    return this.#meters.get(tunnel)
+  }
+
+  all(): Iterable<TunnelMeter> {
+    return this.#meters.values()
+  }
+
+  /** A visitor or a socket turned away before its tunnel was known. */
+  refused(reason: ErrorKey): void {
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1)
+  }
+
+  /** Refusals before a tunnel was known; those of tunnels are in their meters. */
+  refusals(): ReadonlyMap<ErrorKey, number> {
+    return this.#refused
+  }
+
+  /** Drops the meters of tunnels that are neither in use nor in `keep`; their last bytes must have been accounted. */
+  prune(keep: (tunnel: string) => boolean): void {
+    for (const [tunnel, meter] of this.#meters)
+      if (meter.active === 0 && !keep(tunnel)) this.#meters.delete(tunnel)
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What the relay counts of one tunnel. Counters are cumulative since this process started and never go back;
+ * bytes of open streams are added when somebody reads, so the data path counts nothing twice.
+ */
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+
+/** The two counters a stream keeps, from the relay's side: `bytesIn` came from the agent, `bytesOut` went to it. */
+export type CountedStream = { readonly bytesIn: number; readonly bytesOut: number }
+
+export type MeterReading = {
+  /** Bytes from visitors. */
+  readonly in: number
+  /** Bytes to visitors. */
+  readonly out: number
+  readonly opened: number
+  readonly closed: number
+  readonly refused: number
+  readonly active: number
+}
+
+export class TunnelMeter {
+  readonly tunnel: string
+  readonly account: string
+  readonly #streams = new Set<CountedStream>()
+  readonly #refused = new Map<ErrorKey, number>()
+  #in = 0
+  #out = 0
+  #opened = 0
+
+  constructor({ tunnel, account }: { readonly tunnel: string; readonly account: string }) {
+    this.tunnel = tunnel
+    this.account = account
+  }
+
+  get active(): number {
+    return this.#streams.size
+  }
+
+  opened(stream: CountedStream): void {
+    this.#streams.add(stream)
+    this.#opened += 1
+  }
+
+  /** The stream's counters are final. Calling it again changes nothing. */
+  closed(stream: CountedStream): void {
+    if (!this.#streams.delete(stream)) return
+    this.#in += stream.bytesOut
+    this.#out += stream.bytesIn
+  }
+
+  refused(reason: ErrorKey): void {
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1)
+  }
+
+  refusals(): ReadonlyMap<ErrorKey, number> {
+    return this.#refused
+  }
+
+  read(): MeterReading {
+    let bytesIn = this.#in
+    let bytesOut = this.#out
+    for (const stream of this.#streams) {
+      bytesIn += stream.bytesOut
+      bytesOut += stream.bytesIn
+    }
+    let refused = 0
+    for (const count of this.#refused.values()) refused += count
+    const active = this.#streams.size
+    return {
+      in: bytesIn,
+      out: bytesOut,
+      opened: this.#opened,
+      closed: this.#opened - active,
+      refused,
+      active,
+    }
+  }
+}

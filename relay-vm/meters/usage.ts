@@ -1,0 +1,174 @@
+/**
+ * Usage for the control plane: cumulative figures per tunnel, UTC hour and boot, kept on disk until the control plane
+ * says that it has them. A repeated report changes nothing, a lost one is sent again, a crash loses what was carried
+ * since the last `save` and can never add anything. Bounded: of too many rows the oldest go, and `dropped` says so.
+ */
+import { join } from 'node:path'
+import { type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
+import { z } from 'zod'
+import { readJson, writeText } from '../files.ts'
+import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
+
+const hourMs = 3_600_000
+/** 250 bytes a row: a 12 MB file at most; at 5,000 busy tunnels ten hours without a control plane. */
+const rowsMax = 50_000
+/** What the schema of `sync` takes. */
+const reportRowsMax = 5_000
+
+const journalSchema = z.strictObject({ rows: z.array(usageSchema) })
+
+/** A running hour is reported again after so many bytes more, whatever the time. */
+const reportBytes = 64 * 1024 * 1024
+
+type Row = {
+  readonly usage: { -readonly [K in keyof Usage]: Usage[K] }
+  /** What the control plane has, and since when; undefined: it never heard of this row. */
+  known: { readonly figures: Counted; readonly atMs: number } | undefined
+}
+type Counted = Pick<MeterReading, 'in' | 'out' | 'opened' | 'refused'>
+const nothing: Counted = { in: 0, out: 0, opened: 0, refused: 0 }
+
+export type UsageOptions = {
+  readonly boot: string
+  /** Server-corrected wall time. */
+  readonly nowMs: number
+  /** A running hour that changed is reported again after so long. */
+  readonly everyMs: number
+}
+
+export class UsageJournal {
+  readonly #path: string
+  readonly #boot: string
+  readonly #everyMs: number
+  readonly #rows = new Map<string, Row>()
+  /** Per meter, what has already been put into rows. */
+  readonly #accounted = new WeakMap<TunnelMeter, Counted>()
+  #hour: number
+  #isDirty = false
+  /** Rows given up because the journal was full. */
+  dropped = 0
+
+  private constructor(path: string, { boot, nowMs, everyMs }: UsageOptions, rows: readonly Usage[]) {
+    this.#path = path
+    this.#boot = boot
+    this.#everyMs = everyMs
+    this.#hour = hourOf(nowMs)
+    for (const usage of rows) this.#rows.set(rowKey(usage), { usage: { ...usage }, known: undefined })
+  }
+
+  /** @throws relay.data */
+  static async load(dataDir: string, options: UsageOptions): Promise<UsageJournal> {
+    const path = join(dataDir, 'usage.json')
+    const kept = await readJson(path, journalSchema)
+    return new UsageJournal(path, options, kept?.rows ?? [])
+  }
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  /**
+   * Puts what the meters counted since the last call into the hour of the last call. Call it shortly after every full
+   * hour too, so that little lands in the wrong one. `nowMs` is server-corrected wall time.
+   */
+  account(meters: Iterable<TunnelMeter>, nowMs: number): void {
+    for (const meter of meters) this.#accountOne(meter)
+    this.#hour = hourOf(nowMs)
+  }
+
+  /**
+   * Rows that the control plane should hear of now, oldest first: closed hours, and running ones that changed enough.
+   * `all` (the last report before exit) leaves out only what it has already.
+   */
+  report(nowMs: number, { all = false } = {}): readonly Usage[] {
+    const due: Usage[] = []
+    for (const row of this.#rows.values()) {
+      if (due.length === reportRowsMax) break
+      if (this.#isDue(row, nowMs, all)) due.push({ ...row.usage })
+    }
+    return due
+  }
+
+  /** The control plane has stored `report`. */
+  acknowledge(report: readonly Usage[], nowMs: number): void {
+    for (const sent of report) {
+      const key = rowKey(sent)
+      const row = this.#rows.get(key)
+      if (row === undefined) continue
+      row.known = { figures: sent, atMs: nowMs }
+      if (this.#isRunning(row) || !sameFigures(row.usage, sent)) continue
+      this.#rows.delete(key)
+      this.#isDirty = true
+    }
+  }
+
+  /** Writes the journal when it changed. @throws relay.data */
+  async save(): Promise<void> {
+    if (!this.#isDirty) return
+    this.#isDirty = false
+    try {
+      await writeText(
+        this.#path,
+        JSON.stringify({ rows: Array.from(this.#rows.values(), (row) => row.usage) }),
+      )
+    } catch (error) {
+      this.#isDirty = true
+      throw error
+    }
+  }
+
+  #isRunning({ usage }: Row): boolean {
+    return usage.boot === this.#boot && usage.hour === this.#hour
+  }
+
+  #isDue(row: Row, nowMs: number, all: boolean): boolean {
+    const { usage, known } = row
+    if (known === undefined || !this.#isRunning(row)) return true
+    if (sameFigures(usage, known.figures)) return false
+    const bytes = usage.in + usage.out - known.figures.in - known.figures.out
+    return all || bytes >= reportBytes || nowMs - known.atMs >= this.#everyMs
+  }
+
+  #accountOne(meter: TunnelMeter): void {
+    const read = meter.read()
+    const before = this.#accounted.get(meter) ?? nothing
+    if (sameFigures(read, before)) return
+    this.#accounted.set(meter, read)
+    const { usage } = this.#rowOf(meter)
+    usage.in += read.in - before.in
+    usage.out += read.out - before.out
+    usage.opened += read.opened - before.opened
+    usage.refused += read.refused - before.refused
+    this.#isDirty = true
+  }
+
+  #rowOf({ tunnel, account }: TunnelMeter): Row {
+    const usage = { tunnel, account, boot: this.#boot, hour: this.#hour, ...nothing }
+    const key = rowKey(usage)
+    const known = this.#rows.get(key)
+    if (known !== undefined) return known
+    if (this.#rows.size >= rowsMax) this.#dropOldest()
+    const row: Row = { usage, known: undefined }
+    this.#rows.set(key, row)
+    return row
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#rows.keys().next()
+    if (oldest.done) return
+    this.#rows.delete(oldest.value)
+    this.dropped += 1
+  }
+}
+
+function hourOf(ms: number): number {
+  return Math.floor(ms / hourMs) * hourMs
+}
+
+function rowKey({ tunnel, hour, boot }: Pick<Usage, 'tunnel' | 'hour' | 'boot'>): string {
+  return `${tunnel}:${hour}:${boot}`
+}
+
+function sameFigures(a: Counted, b: Counted): boolean {
+  return a.in === b.in && a.out === b.out && a.opened === b.opened && a.refused === b.refused
+}

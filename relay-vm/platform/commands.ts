@@ -1,0 +1,14 @@
+/**
+ * How commands reach a relay fast; `sync` makes them certain. One implementation a technology:
+ * commands.ipc.ts (child of the standalone server).
+ */
+import type { Command } from '@porttunneler/shared/api/schemas/relays'
+
+export interface CommandSource {
+  /** Calls `onCommand` for every command, at least once and in any order, until closed. */
+  start(onCommand: (command: Command) => void): void
+  close(): void
+}
+
+/** For a relay that has `sync` only. */
+export const noCommands: CommandSource = { start() {}, close() {} }

@@ -1,0 +1,32 @@
+/** Visitor addresses: one spelling for each, and the network that counts as one source of connections. */
+import { isIPv6 } from 'node:net'
+
+/** An IPv4 address that came through a dual-stack socket loses its `::ffff:`, so that IPv4 rules see it; a zone id goes. */
+export function plainAddress(address: string): string {
+  const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)
+  return mapped?.[1] ?? address.split('%', 1)[0] ?? address
+}
+
+/**
+ * The /24 of an IPv4 address, the /64 of an IPv6 one: what one subscriber usually has.
+ * @param address as `plainAddress` gives it
+ */
+export function sourceNetwork(address: string): string {
+  if (!isIPv6(address)) return `${address.slice(0, address.lastIndexOf('.'))}.0/24`
+  return `${groupsOf(address).slice(0, 4).join(':')}::/64`
+}
+
+/** The eight groups of an IPv6 address without leading zeros, `::` written out. */
+function groupsOf(address: string): readonly string[] {
+  const [head = '', tail] = address.toLowerCase().split('::', 2)
+  const front = head === '' ? [] : head.split(':')
+  if (tail === undefined) return front.map(shorten)
+  const back = tail === '' ? [] : tail.split(':')
+  const dotted = back.at(-1)?.includes('.') ? 1 : 0
+  const gap = Math.max(0, 8 - front.length - back.length - dotted)
+  return [...front, ...Array<string>(gap).fill('0'), ...back].map(shorten)
+}
+
+function shorten(group: string): string {
+  return group.replace(/^0+(?=.)/, '')
+}

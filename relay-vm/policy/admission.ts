@@ -1,0 +1,68 @@
+/**
+ * Who may in, cheapest question first: source bucket and relay-wide cap at accept, then (once the endpoint is known)
+ * the tunnel's IP filter, its cap and bucket, the account's bucket. Every no is a key that the caller counts.
+ */
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { Policy } from '@porttunneler/shared/protocol/ticket'
+import { sourceNetwork } from './addresses.ts'
+import { Buckets, type Rate } from './buckets.ts'
+import { compileMatcher, type IpFilter } from './ip-filter.ts'
+
+export type AdmissionLimits = {
+  /** Visitor connections open at a time, over all tunnels. */
+  readonly visitorsMax: number
+  /** New connections from one /24 or /64. */
+  readonly source: Rate
+  /** New connections to all tunnels of one account. */
+  readonly account: Rate
+  /** Addresses and CIDRs that the source bucket does not count: load balancers' probes, this machine. */
+  readonly exempt: readonly string[]
+}
+
+/** What admission has to know of a tunnel that a visitor wants. */
+export type AdmissionSubject = {
+  readonly tunnel: string
+  readonly account: string
+  readonly policy: Policy
+  readonly ipFilter: IpFilter
+  /** Open streams of the tunnel at this relay now. */
+  readonly active: number
+}
+
+/** Sources, tunnels and accounts remembered: 100 bytes each, so a flood from everywhere costs at most some MB. */
+const keysMax = 50_000
+
+export class Admission {
+  readonly #limits: AdmissionLimits
+  readonly #sources: Buckets
+  readonly #tunnels: Buckets
+  readonly #accounts: Buckets
+  readonly #isExempt: IpFilter
+
+  constructor(clock: Clock, limits: AdmissionLimits) {
+    this.#limits = limits
+    this.#sources = new Buckets(clock, { keysMax })
+    this.#tunnels = new Buckets(clock, { keysMax })
+    this.#accounts = new Buckets(clock, { keysMax })
+    this.#isExempt = compileMatcher(limits.exempt)
+  }
+
+  /** First, for every socket. `open` = visitor sockets the relay holds now. Undefined = come in. */
+  atAccept(address: string, open: number): ErrorKey | undefined {
+    if (!this.#isExempt(address) && !this.#sources.take(sourceNetwork(address), this.#limits.source))
+      return 'visitor.rate'
+    return open >= this.#limits.visitorsMax ? 'visitor.limit' : undefined
+  }
+
+  /** Second, once it is known which tunnel the visitor wants; for each stream that would be opened. */
+  atTunnel(address: string, subject: AdmissionSubject): ErrorKey | undefined {
+    const { policy } = subject
+    if (!subject.ipFilter(address)) return 'visitor.denied'
+    if (subject.active >= policy.connectionsMax) return 'tunnel.limit'
+    const perMinute = policy.connectionsPerMinute
+    if (!this.#tunnels.take(subject.tunnel, { perMinute, burst: perMinute })) return 'tunnel.rate'
+    if (!this.#accounts.take(subject.account, this.#limits.account)) return 'account.rate'
+    return undefined
+  }
+}
