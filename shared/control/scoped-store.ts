@@ -1,0 +1,176 @@
+/**
+ * A store that sees one account only: what belongs to another is as if it did not exist, and can neither be read,
+ * replaced nor deleted through it, whatever ids a request brings. Documents get the field `account` stamped.
+ * Collections without an account (`globalCollection`) are refused: code that needs them asks for the whole store.
+ *
+ * Ownership is looked up before a blind write. That is enough because the ids of these collections hold the account
+ * or are random: one never passes from an account to another.
+ */
+import { fail } from '../base/errors.ts'
+import type { Doc, Query, QueryOptions, Ref, Snapshot, Store, Transaction, Write } from './platform.ts'
+import { refKey } from './store-rules.ts'
+
+export interface AccountStore extends Omit<Store, 'close'> {
+  readonly account: string
+}
+
+/** Calls reject with store.invalid for a global collection, or for a query that does not name the account. */
+export function scopedStore(store: Store, account: string): AccountStore {
+  const own = <T extends Doc>(snapshot: Snapshot<T> | undefined) => ownOnly(account, snapshot)
+  const owned = (writes: readonly Write[]) => ownWrites(account, writes, (refs) => store.getAll(refs))
+  return {
+    account,
+    async get(ref) {
+      return own(await store.get(accountRef(ref)))
+    },
+    async getAll(refs) {
+      return (await store.getAll(refs.map(accountRef))).map(own)
+    },
+    async query(query, options) {
+      return store.query(query, ownOptions(account, query, options))
+    },
+    async create(ref, data) {
+      return store.create(accountRef(ref), stamp(account, data))
+    },
+    async set(ref, data) {
+      return store.batch(await owned([{ op: 'set', ref, data }]))
+    },
+    async update(ref, fields, condition) {
+      return store.batch(await owned([{ op: 'update', ref, fields: fields as Doc, ...given(condition) }]))
+    },
+    async delete(ref, condition) {
+      return store.batch(await owned([{ op: 'delete', ref, ...given(condition) }]))
+    },
+    async batch(writes) {
+      return store.batch(await owned(writes))
+    },
+    async change(ref, fn, options) {
+      const result = await store.change(accountRef(ref), ownChange(account, fn), options)
+      return result?.account === account ? result : undefined
+    },
+    transact: (fn, options) =>
+      store.transact(async (tx) => {
+        const recorder = new OwnTransaction(tx, account)
+        const result = await fn(recorder)
+        await recorder.apply()
+        return result
+      }, options),
+  }
+}
+
+/** Collects writes until the body is done, then reads whatever is written blind, while reading is still allowed. */
+class OwnTransaction implements Transaction {
+  readonly #tx: Transaction
+  readonly #account: string
+  readonly #writes: Write[] = []
+
+  constructor(tx: Transaction, account: string) {
+    this.#tx = tx
+    this.#account = account
+  }
+
+  async get<T extends Doc>(ref: Ref<T>) {
+    this.#beforeRead()
+    return ownOnly(this.#account, await this.#tx.get(accountRef(ref)))
+  }
+
+  async query<T extends Doc>(query: Query<T>, options: QueryOptions) {
+    this.#beforeRead()
+    return this.#tx.query(query, ownOptions(this.#account, query, options))
+  }
+
+  create<T extends Doc>(ref: Ref<T>, data: T): void {
+    this.#writes.push({ op: 'create', ref, data: structuredClone(data) })
+  }
+
+  set<T extends Doc>(ref: Ref<T>, data: T): void {
+    this.#writes.push({ op: 'set', ref, data: structuredClone(data) })
+  }
+
+  update<T extends Doc>(ref: Ref<T>, fields: Partial<T>): void {
+    this.#writes.push({ op: 'update', ref, fields: structuredClone(fields as Doc) })
+  }
+
+  delete(ref: Ref): void {
+    this.#writes.push({ op: 'delete', ref })
+  }
+
+  async apply(): Promise<void> {
+    const read = (refs: readonly Ref[]) => Promise.all(refs.map((ref) => this.#tx.get(ref)))
+    for (const write of await ownWrites(this.#account, this.#writes, read)) {
+      if (write.op === 'delete') this.#tx.delete(write.ref)
+      else if (write.op === 'update') this.#tx.update(write.ref, write.fields)
+      else this.#tx[write.op](write.ref, write.data)
+    }
+  }
+
+  #beforeRead(): void {
+    if (this.#writes.length > 0) throw fail('store.invalid', 'a transaction reads before it writes')
+  }
+}
+
+/** Stamps the writes and meets those on another account's documents as the missing documents they seem to be. */
+async function ownWrites(
+  account: string,
+  writes: readonly Write[],
+  read: (refs: readonly Ref[]) => Promise<readonly (Snapshot | undefined)[]>,
+): Promise<readonly Write[]> {
+  const blind = writes
+    .map((write) => accountRef(write.ref))
+    .filter((_, index) => writes[index]?.op !== 'create')
+  const foreign = new Set<string>()
+  for (const snapshot of await read(blind))
+    if (snapshot && snapshot.data.account !== account) foreign.add(refKey(snapshot.ref))
+  return writes.flatMap((write): readonly Write[] => {
+    const isForeign = foreign.has(refKey(write.ref))
+    switch (write.op) {
+      case 'delete':
+        if (isForeign && write.if) throw fail('store.changed')
+        return isForeign ? [] : [write]
+      case 'update':
+        if (isForeign) throw fail('store.missing')
+        if ('account' in write.fields) return [{ ...write, fields: stamp(account, write.fields) }]
+        return [write]
+      default:
+        // A missing document that cannot be made, either: its id is taken by a stranger.
+        if (isForeign) throw fail('store.exists')
+        return [{ ...write, data: stamp(account, write.data) }]
+    }
+  })
+}
+
+function ownChange<T extends Doc>(account: string, fn: (current: T | undefined) => T | 'keep' | 'delete') {
+  return (current: T | undefined): T | 'keep' | 'delete' => {
+    const isForeign = current !== undefined && current.account !== account
+    const next = fn(isForeign ? undefined : current)
+    if (next === 'keep' || (isForeign && next === 'delete')) return 'keep'
+    if (isForeign) throw fail('store.exists')
+    return next === 'delete' ? 'delete' : stamp(account, next)
+  }
+}
+
+function ownOnly<T extends Doc>(account: string, snapshot: Snapshot<T> | undefined) {
+  return snapshot?.data.account === account ? snapshot : undefined
+}
+
+function ownOptions<T extends Doc>(account: string, query: Query<T>, options: QueryOptions): QueryOptions {
+  if (query.isGlobal || !query.equals.includes('account'))
+    throw fail('store.invalid', `the query ${query.name} does not name the account`)
+  return { ...options, where: { ...options.where, account } }
+}
+
+function accountRef<T extends Doc>(ref: Ref<T>): Ref<T> {
+  if (ref.isGlobal) throw fail('store.invalid', `${ref.collection} belongs to no account`)
+  return ref
+}
+
+/** @throws store.invalid when the document names another account: that is a mistake, not a request */
+function stamp<T extends Doc>(account: string, data: T): T {
+  if (data.account !== undefined && data.account !== account)
+    throw fail('store.invalid', 'a document names another account')
+  return { ...data, account }
+}
+
+function given<T>(condition: T | undefined): { readonly if?: T } {
+  return condition === undefined ? {} : { if: condition }
+}
