@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codes } from '@porttunneler/shared/base/errors'
+import { FrameType } from '@porttunneler/shared/protocol/frames'
 import { describe, expect, test } from 'vitest'
 import { pages } from '../../docs/errors.ts'
 import { type CatalogueRow, checkCatalogue, keysRaised } from './codes.ts'
@@ -58,6 +59,15 @@ describe('tidy', () => {
       'mentions',
       texts.flatMap(({ path, text }) => checkMentions(path, text)),
     )
+  })
+  test('the document of the wire has every frame with its number', () => {
+    const text = readFileSync(join(root, 'docs/protocol.md'), 'utf8')
+    const rows = [...text.matchAll(/^\| ([A-Z]+) \| 0x([0-9a-f]{2}) \|/gm)]
+    const documented = Object.fromEntries(
+      rows.map(([, name = '', hex = '']) => [name, Number.parseInt(hex, 16)]),
+    )
+    const spoken = Object.entries(FrameType).map(([name, type]) => [name.toUpperCase(), type])
+    expect(documented).toEqual(Object.fromEntries(spoken))
   })
   test('every dependency says why it is there', () =>
     report('dependencies', dependenciesWithoutReason(files)))
