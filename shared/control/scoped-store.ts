@@ -8,7 +8,7 @@
  */
 import { fail } from '../base/errors.ts'
 import type { Doc, Query, QueryOptions, Ref, Snapshot, Store, Transaction, Write } from './platform.ts'
-import { refKey } from './store-rules.ts'
+import { copyDoc, refKey } from './store-rules.ts'
 
 export interface AccountStore extends Omit<Store, 'close'> {
   readonly account: string
@@ -80,15 +80,15 @@ class OwnTransaction implements Transaction {
   }
 
   create<T extends Doc>(ref: Ref<T>, data: T): void {
-    this.#writes.push({ op: 'create', ref, data: structuredClone(data) })
+    this.#writes.push({ op: 'create', ref, data: copyDoc(ref, data) })
   }
 
   set<T extends Doc>(ref: Ref<T>, data: T): void {
-    this.#writes.push({ op: 'set', ref, data: structuredClone(data) })
+    this.#writes.push({ op: 'set', ref, data: copyDoc(ref, data) })
   }
 
   update<T extends Doc>(ref: Ref<T>, fields: Partial<T>): void {
-    this.#writes.push({ op: 'update', ref, fields: structuredClone(fields as Doc) })
+    this.#writes.push({ op: 'update', ref, fields: copyDoc(ref, fields as Doc) })
   }
 
   delete(ref: Ref): void {

@@ -49,6 +49,12 @@ export function checkDoc(ref: Ref, data: Doc): void {
     throw refuse(`a document of ${ref.collection} has ${bytes} bytes; at most 1 MiB fit`)
 }
 
+/** A copy that later changes to `data` do not reach. @throws store.invalid */
+export function copyDoc<T extends Doc>(ref: Ref, data: T): T {
+  checkDoc(ref, data)
+  return structuredClone(data)
+}
+
 /** @returns the value's size as Firestore counts it: strings UTF-8 + 1, numbers 8, the rest 1 */
 function checkValue(value: unknown, field: string, depth: number): number {
   if (depth > storeLimits.depth) throw refuse(`${field} is nested deeper than ${storeLimits.depth} levels`)

@@ -13,7 +13,7 @@ import type {
   Transaction,
   Write,
 } from '@porttunneler/shared/control/platform'
-import { refKey, storeLimits } from '@porttunneler/shared/control/store-rules'
+import { copyDoc, refKey, storeLimits } from '@porttunneler/shared/control/store-rules'
 
 /** What the recorder needs of the store; all of it synchronous. */
 export type Reader = {
@@ -54,15 +54,15 @@ export class Recorder implements Transaction {
   }
 
   create<T extends Doc>(ref: Ref<T>, data: T): void {
-    this.#write({ op: 'create', ref, data: structuredClone(data) })
+    this.#write({ op: 'create', ref, data: copyDoc(ref, data) })
   }
 
   set<T extends Doc>(ref: Ref<T>, data: T): void {
-    this.#write({ op: 'set', ref, data: structuredClone(data) })
+    this.#write({ op: 'set', ref, data: copyDoc(ref, data) })
   }
 
   update<T extends Doc>(ref: Ref<T>, fields: Partial<T>): void {
-    this.#write({ op: 'update', ref, fields: structuredClone(fields as Doc) })
+    this.#write({ op: 'update', ref, fields: copyDoc(ref, fields as Doc) })
   }
 
   delete(ref: Ref): void {

@@ -1,0 +1,20 @@
+/** Store on SQLite, in memory and in a file, through the suites that every store passes. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
+import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
+import { afterAll } from 'vitest'
+import { openSqliteStore } from './store.sqlite.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ptun-store-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let files = 0
+const inMemory = async () => openSqliteStore(':memory:', { queries: contractQueries })
+const inFile = async () => openSqliteStore(join(folder, `${files++}.db`), { queries: contractQueries })
+
+describeStore('sqlite in memory', inMemory)
+describeStoreRaces('sqlite in memory', inMemory)
+describeStore('sqlite in a file', inFile)
+describeStoreRaces('sqlite in a file', inFile)
