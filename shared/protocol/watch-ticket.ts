@@ -19,7 +19,8 @@ export const watchClaimsSchema = z.object({
   iss: z.string().max(256),
   /** Account: the relay shows the tunnels of this one and no others. */
   sub: z.string().max(64),
-  aud: z.string().max(80),
+  /** One a cell in which the account has tunnels. */
+  aud: z.union([z.string().max(80), z.array(z.string().max(80)).max(64)]),
   iat: z.int(),
   exp: z.int(),
   /** Only these tunnels of the account; absent = all of them. */

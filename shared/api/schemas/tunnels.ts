@@ -25,6 +25,7 @@ export const tunnelSchema = z.object({
   state: z.enum(tunnelStates),
   endpoint: endpointSchema.optional(),
   agent: z.string().optional().describe('Id of the agent that holds the lease'),
+  revision: z.int().describe('Rises with every edit; `"<revision>"` is the ETag'),
   createdAt: timeSchema,
   updatedAt: timeSchema,
 })
@@ -104,6 +105,9 @@ export const releaseSchema = z.strictObject({
   tunnels: z.array(idSchema('tun')).min(1).max(50),
 })
 
+export const watchRequestSchema = z.strictObject({
+  tunnels: z.array(idSchema('tun')).min(1).max(200).optional().describe('Absent: all of the account'),
+})
 /** A read-only pass to the live figures that relays send as server-sent events (docs/decisions). */
 export const watchSchema = z.object({
   ticket: z.string(),

@@ -1,0 +1,158 @@
+/**
+ * One HTTP call to the API: deadline, bearer, problem documents turned into PortTunnelerError, answers parsed by schema.
+ * Used by client.ts. Runs in browsers, so nothing of Node is imported on its path.
+ */
+import { z } from 'zod'
+import { type BackoffShape, backoffMs } from '../base/backoff.ts'
+import { type Clock, sleep, systemClock } from '../base/clock.ts'
+import { codes, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
+import { problemSchema } from './schemas/common.ts'
+
+export type ClientOptions = {
+  /** Where the API is, without `/v1`; '' for the page's own origin. */
+  readonly baseUrl: string
+  /** The bearer, asked for before every call, so that a refreshed one is used at once; undefined = none. */
+  readonly token?: () => string | undefined | Promise<string | undefined>
+  readonly fetch?: typeof fetch
+  /** ms for one try, its body included. */
+  readonly timeoutMs?: number
+  readonly clock?: Clock
+  readonly random?: () => number
+  /** Sent with every call, such as User-Agent (which browsers refuse to change). */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type CallOptions = { readonly signal?: AbortSignal | undefined; readonly idempotencyKey?: string }
+
+export type Request<T> = {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Begins with /v1. */
+  readonly path: string
+  readonly answer: z.ZodType<T>
+  readonly query?: Readonly<Record<string, string | number | undefined>>
+  readonly json?: unknown
+  /** OAuth endpoints take forms. */
+  readonly form?: Readonly<Record<string, string>>
+  readonly ifMatch?: string
+  /** Statuses besides 2xx whose body `answer` describes. */
+  readonly alsoFine?: readonly number[]
+}
+
+const defaultTimeoutMs = 15_000
+/** Codes that say "now" mean a lost race: a moment later the same call works. */
+const retryShape: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 100, maxMs: 500, jitter: 0.5 }
+const triesMax = 3
+
+/** @throws what the API's problem says; server.unreachable without an answer, server.unexpected for a strange one */
+export async function call<T>(
+  options: ClientOptions,
+  request: Request<T>,
+  { signal, idempotencyKey }: CallOptions = {},
+): Promise<T> {
+  const clock = options.clock ?? systemClock
+  for (let attempt = 0; ; attempt++) {
+    const outcome = await attemptCall(options, request, { signal, idempotencyKey })
+    if ('value' in outcome) return outcome.value
+    const { error } = outcome
+    if (error.entry.retry !== 'now' || attempt + 1 >= triesMax || !isRepeatable(request, idempotencyKey))
+      throw error
+    await sleep(clock, backoffMs(retryShape, attempt, options.random ?? Math.random), signal)
+  }
+}
+
+function isRepeatable({ method }: Request<unknown>, idempotencyKey: string | undefined): boolean {
+  return method !== 'POST' || idempotencyKey !== undefined
+}
+
+type Outcome<T> = { readonly value: T } | { readonly error: PortTunnelerError }
+
+async function attemptCall<T>(
+  options: ClientOptions,
+  request: Request<T>,
+  { signal, idempotencyKey }: { signal: AbortSignal | undefined; idempotencyKey: string | undefined },
+): Promise<Outcome<T>> {
+  const deadline = AbortSignal.timeout(options.timeoutMs ?? defaultTimeoutMs)
+  const url = addressOf(options.baseUrl, request)
+  let status: number
+  let text: string
+  let retryAfter: string | null
+  try {
+    const response = await (options.fetch ?? fetch)(url, {
+      method: request.method,
+      headers: await headersOf(options, request, idempotencyKey),
+      signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+      redirect: 'error',
+      ...bodyOf(request),
+    })
+    status = response.status
+    retryAfter = response.headers.get('retry-after')
+    text = await response.text()
+  } catch (cause) {
+    signal?.throwIfAborted()
+    const why = deadline.aborted ? 'did not answer in time' : 'could not be reached'
+    throw fail('server.unreachable', `${options.baseUrl || 'The server'} ${why}.`, { cause })
+  }
+  const body = parseJson(text)
+  const isFine = (status >= 200 && status < 300) || request.alsoFine?.includes(status)
+  if (!isFine) return { error: readProblem(status, body, retryAfter) }
+  const parsed = request.answer.safeParse(status === 204 ? undefined : body)
+  if (parsed.success) return { value: parsed.data }
+  throw fail('server.unexpected', `The answer to ${request.method} ${request.path} has an unknown shape.`, {
+    cause: parsed.error,
+    fields: { status },
+  })
+}
+
+function addressOf(baseUrl: string, { path, query = {} }: Request<unknown>): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) parameters.set(name, String(value))
+  const text = parameters.toString()
+  return `${baseUrl.replace(/\/$/, '')}${path}${text ? `?${text}` : ''}`
+}
+
+async function headersOf(
+  { token, headers }: ClientOptions,
+  { ifMatch }: Request<unknown>,
+  idempotencyKey: string | undefined,
+): Promise<Record<string, string>> {
+  const bearer = await token?.()
+  return {
+    ...headers,
+    accept: 'application/json, application/problem+json',
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+    ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+  }
+}
+
+function bodyOf({ json, form }: Request<unknown>): { body: Blob | URLSearchParams } | undefined {
+  if (form) return { body: new URLSearchParams(form) }
+  if (json === undefined) return undefined
+  return { body: new Blob([JSON.stringify(json)], { type: 'application/json' }) }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Not JSON: what was expected decides whether that is wrong.
+    return undefined
+  }
+}
+
+function readProblem(status: number, body: unknown, retryAfter: string | null): PortTunnelerError {
+  const parsed = problemSchema.safeParse(body)
+  if (!parsed.success) return fail('server.unexpected', `The server answered ${status} without saying why.`)
+  const { code, title, detail, instance, issues } = parsed.data
+  const seconds = parsed.data.retryAfter ?? (retryAfter === null ? undefined : Number(retryAfter))
+  const fields = { status, requestId: instance, issues, retryAfterMs: seconds && seconds * 1000 }
+  const key = keyOfCode(code)
+  if (key) return fail(key, detail ?? codes[key].cause, { fields })
+  return fail('server.unexpected', `${code} ${title}: ${detail ?? 'a code newer than this program'}`, {
+    fields,
+  })
+}
+
+/** For answers without a body (204). */
+export const nothing: z.ZodType<undefined> = z.undefined()

@@ -1,0 +1,197 @@
+/**
+ * The typed client of the REST API, used by the CLI, the console, relays and tests. Every method takes plain values that
+ * the schemas describe and resolves to a parsed answer, or rejects with the PortTunnelerError that the API named.
+ * Each call has a deadline; `signal` ends it earlier.
+ */
+import type { z } from 'zod'
+import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
+import * as accounts from './schemas/accounts.ts'
+import { pageSchema } from './schemas/common.ts'
+import * as relays from './schemas/relays.ts'
+import * as service from './schemas/service.ts'
+import * as tunnels from './schemas/tunnels.ts'
+
+export type { CallOptions, ClientOptions } from './client-call.ts'
+
+type PageOptions = CallOptions & { readonly limit?: number; readonly cursor?: string | undefined }
+/** What the caller writes: fields with a default may be left out. */
+type In<T extends z.ZodType> = z.input<T>
+
+const tunnelPageSchema = pageSchema(tunnels.tunnelSchema)
+const keyPageSchema = pageSchema(accounts.keySchema)
+
+export type Client = ReturnType<typeof makeClient>
+
+export function makeClient(options: ClientOptions) {
+  return {
+    ...serviceCalls(options),
+    ...accountCalls(options),
+    ...signInCalls(options),
+    ...deviceCalls(options),
+    ...tunnelCalls(options),
+    ...leaseCalls(options),
+    ...relayCalls(options),
+  }
+}
+
+function serviceCalls(options: ClientOptions) {
+  return {
+    health: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/health', answer: service.healthSchema }, o),
+    config: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/config', answer: service.configSchema }, o),
+  }
+}
+
+function accountCalls(options: ClientOptions) {
+  return {
+    me: (o?: CallOptions) => call(options, { method: 'GET', path: '/v1/me', answer: accounts.meSchema }, o),
+    account: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/account', answer: service.accountSchema }, o),
+    renameAccount: (json: In<typeof service.accountUpdateSchema>, o?: CallOptions) =>
+      call(options, { method: 'PATCH', path: '/v1/account', answer: service.accountSchema, json }, o),
+    /** Closes the account: its tunnels stop at once and its keys no longer work. */
+    closeAccount: (o?: CallOptions) =>
+      call(options, { method: 'DELETE', path: '/v1/account', answer: nothing }, o),
+    keys: ({ limit, cursor, ...o }: PageOptions = {}) =>
+      call(options, { method: 'GET', path: '/v1/keys', answer: keyPageSchema, query: { limit, cursor } }, o),
+    /** The answer holds the secret, this once. */
+    createKey: (json: In<typeof accounts.keyCreateSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/keys', answer: accounts.keyCreatedSchema, json }, o),
+    revokeKey: (key: string, o?: CallOptions) =>
+      call(options, { method: 'DELETE', path: `/v1/keys/${encodeURIComponent(key)}`, answer: nothing }, o),
+    usage: (query: In<typeof service.usageQuerySchema> = {}, o?: CallOptions) => {
+      const { from, to, tunnel } = service.usageQuerySchema.parse(query)
+      return call(
+        options,
+        { method: 'GET', path: '/v1/usage', answer: service.usageAnswerSchema, query: { from, to, tunnel } },
+        o,
+      )
+    },
+  }
+}
+
+/** Only where `config().identity` is `local`. */
+function signInCalls(options: ClientOptions) {
+  const tokens = (path: string, json: unknown, o?: CallOptions) =>
+    call(options, { method: 'POST', path, answer: accounts.tokensSchema, json }, o)
+  const quiet = (path: string, json: unknown, o?: CallOptions) =>
+    call(options, { method: 'POST', path, answer: nothing, json }, o)
+  return {
+    register: (json: In<typeof accounts.registerSchema>, o?: CallOptions) =>
+      tokens('/v1/auth/register', json, o),
+    login: (json: In<typeof accounts.loginSchema>, o?: CallOptions) => tokens('/v1/auth/login', json, o),
+    refresh: (json: In<typeof accounts.refreshSchema>, o?: CallOptions) =>
+      tokens('/v1/auth/refresh', json, o),
+    logout: (json: In<typeof accounts.logoutSchema>, o?: CallOptions) => quiet('/v1/auth/logout', json, o),
+    changePassword: (json: In<typeof accounts.passwordChangeSchema>, o?: CallOptions) =>
+      tokens('/v1/auth/password', json, o),
+    requestPasswordReset: (json: In<typeof accounts.passwordResetSchema>, o?: CallOptions) =>
+      quiet('/v1/auth/password/reset', json, o),
+    confirmPasswordReset: (json: In<typeof accounts.passwordResetConfirmSchema>, o?: CallOptions) =>
+      quiet('/v1/auth/password/reset/confirm', json, o),
+  }
+}
+
+/** RFC 8628: the CLI authorises and polls, the signed-in console reads and decides. */
+function deviceCalls(options: ClientOptions) {
+  return {
+    authorizeDevice: ({ device, scope }: { device?: string; scope?: string }, o?: CallOptions) =>
+      call(
+        options,
+        {
+          method: 'POST',
+          path: '/v1/device/authorize',
+          answer: accounts.deviceAuthorizationSchema,
+          form: { client_id: 'ptun', ...(device && { device }), ...(scope && { scope }) },
+        },
+        o,
+      ),
+    /** One poll. `error` in the answer says why there is no token yet, or that there will be none. */
+    pollDevice: (deviceCode: string, o?: CallOptions) =>
+      call(
+        options,
+        {
+          method: 'POST',
+          path: '/v1/device/token',
+          answer: accounts.deviceTokenSchema.or(accounts.oauthErrorSchema),
+          alsoFine: [400],
+          form: {
+            grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+            device_code: deviceCode,
+            client_id: 'ptun',
+          },
+        },
+        o,
+      ),
+    device: (userCode: string, o?: CallOptions) =>
+      call(
+        options,
+        {
+          method: 'GET',
+          path: `/v1/device/${encodeURIComponent(userCode)}`,
+          answer: accounts.devicePendingSchema,
+        },
+        o,
+      ),
+    decideDevice: (json: In<typeof accounts.deviceDecisionSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/device/decision', answer: nothing, json }, o),
+  }
+}
+
+function tunnelCalls(options: ClientOptions) {
+  const pathOf = (tunnel: string) => `/v1/tunnels/${encodeURIComponent(tunnel)}`
+  return {
+    tunnels: ({ limit, cursor, ...o }: PageOptions = {}) =>
+      call(
+        options,
+        { method: 'GET', path: '/v1/tunnels', answer: tunnelPageSchema, query: { limit, cursor } },
+        o,
+      ),
+    tunnel: (tunnel: string, o?: CallOptions) =>
+      call(options, { method: 'GET', path: pathOf(tunnel), answer: tunnels.tunnelSchema }, o),
+    createTunnel: (json: In<typeof tunnels.tunnelCreateSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/tunnels', answer: tunnels.tunnelSchema, json }, o),
+    /** `ifMatch`: the `revision` of the tunnel as read, in quotes; then a change by somebody else is not overwritten. */
+    updateTunnel: (
+      tunnel: string,
+      json: In<typeof tunnels.tunnelUpdateSchema>,
+      { ifMatch, ...o }: CallOptions & { readonly ifMatch?: string } = {},
+    ) =>
+      call(
+        options,
+        {
+          method: 'PATCH',
+          path: pathOf(tunnel),
+          answer: tunnels.tunnelSchema,
+          json,
+          ...(ifMatch === undefined ? {} : { ifMatch }),
+        },
+        o,
+      ),
+    deleteTunnel: (tunnel: string, o?: CallOptions) =>
+      call(options, { method: 'DELETE', path: pathOf(tunnel), answer: nothing }, o),
+    watch: (json: In<typeof tunnels.watchRequestSchema> = {}, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/watch', answer: tunnels.watchSchema, json }, o),
+  }
+}
+
+function leaseCalls(options: ClientOptions) {
+  return {
+    claim: (json: In<typeof tunnels.claimSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/leases', answer: tunnels.claimResultSchema, json }, o),
+    renew: (json: In<typeof tunnels.renewSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/leases/renew', answer: tunnels.claimResultSchema, json }, o),
+    release: (json: In<typeof tunnels.releaseSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/leases/release', answer: nothing, json }, o),
+  }
+}
+
+function relayCalls(options: ClientOptions) {
+  return {
+    enrol: (json: In<typeof relays.enrolSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/relays/enrol', answer: relays.enrolledSchema, json }, o),
+    sync: (json: In<typeof relays.syncSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/relays/sync', answer: relays.syncAnswerSchema, json }, o),
+  }
+}

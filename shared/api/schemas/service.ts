@@ -1,0 +1,47 @@
+/** What the service says of itself, and what it has counted. */
+import { z } from 'zod'
+import { idSchema, timeSchema } from './common.ts'
+
+export const healthSchema = z.object({ status: z.literal('ok'), version: z.string(), now: timeSchema })
+
+/** What a console or a CLI must know before anybody has signed in. */
+export const configSchema = z.object({
+  version: z.string(),
+  identity: z.enum(['local', 'firebase']),
+  consoleUrl: z.string(),
+  docsUrl: z.string().describe('Every code has its page at <docsUrl>/errors/PT-nnnn'),
+})
+export type Config = z.infer<typeof configSchema>
+
+export const accountSchema = z.object({
+  id: idSchema('acc'),
+  name: z.string(),
+  plan: z.string(),
+  status: z.enum(['active', 'suspended', 'closed']),
+  createdAt: timeSchema,
+})
+export type Account = z.infer<typeof accountSchema>
+export const accountUpdateSchema = z.strictObject({ name: z.string().trim().min(1).max(80) })
+
+const countsShape = {
+  in: z.int().describe('Bytes from visitors'),
+  out: z.int().describe('Bytes to visitors'),
+  opened: z.int(),
+  refused: z.int(),
+}
+/** Hours are UTC, named by their first ms; both ends belong to the span. */
+export const usageQuerySchema = z.object({
+  from: z.coerce.number().int().min(0).optional().describe('ms; default: 24 hours before `to`'),
+  to: z.coerce.number().int().min(0).optional().describe('ms; default: now'),
+  tunnel: idSchema('tun').optional(),
+})
+export const usageAnswerSchema = z.object({
+  from: timeSchema,
+  to: timeSchema,
+  total: z.object(countsShape),
+  hours: z.array(z.object({ hour: timeSchema, ...countsShape })),
+  tunnels: z.array(z.object({ tunnel: idSchema('tun'), ...countsShape })),
+})
+export type UsageAnswer = z.infer<typeof usageAnswerSchema>
+
+export const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())) })

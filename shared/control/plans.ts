@@ -1,0 +1,85 @@
+/**
+ * The plan catalogue, and what an account may do by it. One table: API, CLI, console and relays all show these numbers,
+ * and every refusal names the one that was hit.
+ */
+import type { Me } from '../api/schemas/accounts.ts'
+import type { Policy } from '../protocol/endpoint.ts'
+import type { AccountDoc } from './documents.ts'
+
+export const planNames = ['free', 'pro', 'team', 'unlimited'] as const
+export type PlanName = (typeof planNames)[number]
+
+export type PlanLimits = Me['limits'] & {
+  /** Tunnels that may be defined, online or not. */
+  readonly tunnelsDefined: number
+  /** Visitors at once, per tunnel. */
+  readonly connectionsMax: number
+  readonly keys: number
+}
+
+const gigabyte = 1_000_000_000
+/** Stands for "no limit" where a number is needed: safe in JSON and in sums. */
+const boundless = 1_000_000 * gigabyte
+
+export const plans: Readonly<Record<PlanName, PlanLimits>> = {
+  free: {
+    tunnelsOnline: 3,
+    tunnelsDefined: 25,
+    reservedHosts: 1,
+    reservedPorts: 0,
+    transferBytesMonth: 5 * gigabyte,
+    connectionsPerMinute: 100,
+    connectionsMax: 200,
+    keys: 10,
+  },
+  pro: {
+    tunnelsOnline: 10,
+    tunnelsDefined: 100,
+    reservedHosts: 10,
+    reservedPorts: 3,
+    transferBytesMonth: 50 * gigabyte,
+    connectionsPerMinute: 600,
+    connectionsMax: 2_000,
+    keys: 50,
+  },
+  team: {
+    tunnelsOnline: 50,
+    tunnelsDefined: 500,
+    reservedHosts: 100,
+    reservedPorts: 20,
+    transferBytesMonth: 500 * gigabyte,
+    connectionsPerMinute: 3_000,
+    connectionsMax: 10_000,
+    keys: 200,
+  },
+  /** For who runs the service for themselves. The numbers left are what keeps one mistake from filling a machine. */
+  unlimited: {
+    tunnelsOnline: 1_000,
+    tunnelsDefined: 5_000,
+    reservedHosts: 1_000,
+    reservedPorts: 1_000,
+    transferBytesMonth: boundless,
+    connectionsPerMinute: 1_000_000,
+    connectionsMax: 100_000,
+    keys: 1_000,
+  },
+}
+
+/** The account's limits: its plan's, with its own overrides. A plan this release does not know counts as free. */
+export function limitsOf({ plan, overrides }: Pick<AccountDoc, 'plan' | 'overrides'>): PlanLimits {
+  const known = planNames.find((name) => name === plan) ?? 'free'
+  return { ...plans[known], ...overrides }
+}
+
+/** What relays enforce for a tunnel: its own policy, never beyond the plan. */
+export function policyOf(policy: Partial<Policy>, plan: PlanLimits): Policy {
+  return {
+    allow: policy.allow ?? [],
+    deny: policy.deny ?? [],
+    connectionsMax: Math.min(policy.connectionsMax ?? plan.connectionsMax, plan.connectionsMax),
+    connectionsPerMinute: Math.min(
+      policy.connectionsPerMinute ?? plan.connectionsPerMinute,
+      plan.connectionsPerMinute,
+    ),
+  }
+}
