@@ -19,8 +19,7 @@ export const visitorCodes = {
     code: 'PT-4002',
     ...malformed,
     title: 'Malformed header field',
-    cause:
-      'A header field has a bad name, a control character, a space before its colon, or goes on in a next line.',
+    cause: 'A header field has a bad name, a control character or a space before its colon, or is folded.',
     cure: fixClient,
   },
   'http.line_end': {
@@ -42,7 +41,7 @@ export const visitorCodes = {
     ...malformed,
     title: 'Length of the body is not certain',
     cause:
-      'Content-Length or Transfer-Encoding is repeated, malformed, contradicts the other or is not supported.',
+      'Content-Length or Transfer-Encoding is repeated, malformed, unsupported, or contradicts the other.',
     cure: 'Send either one Content-Length or `Transfer-Encoding: chunked`, never both.',
   },
   'http.chunk': {
@@ -113,8 +112,7 @@ export const visitorCodes = {
     http: 404,
     owner: 'user',
     title: 'No tunnel by this name',
-    cause:
-      'No tunnel is served under this host name here, or its agent has not been here since the relay started.',
+    cause: 'No tunnel is served under this host name, or its agent was not here since the relay started.',
     cure: 'Check the spelling of the address, and that the agent of the tunnel runs.',
   },
   'http.upstream_silent': {

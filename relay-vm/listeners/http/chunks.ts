@@ -1,0 +1,47 @@
+/**
+ * The lines of a chunked body (RFC 9112 section 7.1): chunk sizes and trailers, checked whole before a byte of them
+ * is passed on. Used by scanner.ts.
+ */
+import type { Buffer } from 'node:buffer'
+import { carriageReturn, FieldKind, type FieldLine, kindOfName, readField } from './fields.ts'
+
+/** A size and its extensions. AWS-style signatures, the longest in use, need 90. */
+export const chunkLineBytesMax = 512
+/** All trailers of a body; in use are a checksum and a status. */
+export const trailerBytesMax = 16 * 1024
+/** 16^12 bytes = 281 TB: more digits are an attempt to overflow somebody's integer. */
+const sizeDigitsMax = 12
+
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+const quoted = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"'
+/** Without the "bad whitespace" that a sender must not generate. */
+const extensions = new RegExp(`^(?:;${token}(?:=(?:${token}|${quoted}))?)+$`)
+
+/**
+ * The size that a chunk line says.
+ * @param lf where the line's LF is
+ * @returns -1 when it is malformed
+ */
+export function readChunkSize(bytes: Buffer, start: number, lf: number): number {
+  const end = lf - 1
+  if (end <= start || bytes[end] !== carriageReturn) return -1
+  let size = 0
+  let at = start
+  for (let digit = hexDigit(bytes[at] as number); digit >= 0; digit = hexDigit(bytes[++at] as number))
+    size = size * 16 + digit
+  if (at === start || at - start > sizeDigitsMax) return -1
+  return at === end || extensions.test(bytes.toString('latin1', at, end)) ? size : -1
+}
+
+/** Whether the line is a field that may stand in a trailer: nothing that routing, framing or forwarding rest on. */
+export function isTrailer(bytes: Buffer, start: number, lf: number): boolean {
+  const line: FieldLine = { nameEnd: 0, valueStart: 0, valueEnd: 0, next: 0 }
+  if (readField(bytes, start, line) !== undefined || line.next !== lf + 1) return false
+  return kindOfName(bytes, start, line.nameEnd) === FieldKind.other
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const letter = byte | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
+}

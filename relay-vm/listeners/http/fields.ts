@@ -1,0 +1,105 @@
+/**
+ * Header field lines, byte by byte: which bytes may stand where (RFC 9110 section 5), and which names matter to the
+ * relay. Names are compared with case and `_` folded, because CGI and WSGI turn `X_Forwarded_For` and
+ * `X-Forwarded-For` into the same variable; what could pass for ours after that is treated like it.
+ */
+import { Buffer } from 'node:buffer'
+
+export const space = 0x20
+export const tab = 0x09
+export const carriageReturn = 0x0d
+export const lineFeed = 0x0a
+const colon = 0x3a
+
+/** What a field name means to the relay. */
+export const FieldKind = {
+  other: 0,
+  host: 1,
+  connection: 2,
+  contentLength: 3,
+  transferEncoding: 4,
+  upgrade: 5,
+  /** Ours to set: X-Forwarded-*, Forwarded, X-Real-IP, X-Porttunneler-*. */
+  forwarding: 6,
+  /** Goes with `Upgrade: h2c` only. */
+  http2Settings: 7,
+} as const
+export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
+
+/** tchar of RFC 9110 section 5.6.2. */
+export const isTokenByte = byteTable((byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)))
+/** VCHAR, obs-text, space and tab: what a field value may hold. */
+const isValueByte = byteTable((byte) => byte === tab || (byte >= space && byte !== 0x7f))
+/** Lower case; `_` as `-`. */
+const folded = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(String.fromCharCode(byte).toLowerCase().replace('_', '-'), 'latin1').readUInt8(),
+)
+
+const names: Readonly<Record<string, FieldKind>> = {
+  host: FieldKind.host,
+  connection: FieldKind.connection,
+  // No standard, but llhttp and others obey it like Connection.
+  'proxy-connection': FieldKind.connection,
+  'content-length': FieldKind.contentLength,
+  'transfer-encoding': FieldKind.transferEncoding,
+  upgrade: FieldKind.upgrade,
+  forwarded: FieldKind.forwarding,
+  'x-real-ip': FieldKind.forwarding,
+  'http2-settings': FieldKind.http2Settings,
+}
+const prefixes = ['x-forwarded-', 'x-porttunneler-']
+const prefixBytesMin = Math.min(...prefixes.map((prefix) => prefix.length))
+/** Length -> the names of that length: most fields of a request are ruled out by it. */
+const namesByLength: readonly (readonly string[])[] = Array.from({ length: 32 }, (_, length) =>
+  Object.keys(names).filter((name) => name.length === length),
+)
+
+export function kindOfName(bytes: Buffer, start: number, end: number): FieldKind {
+  const candidates = namesByLength[end - start]
+  if (candidates !== undefined)
+    for (const name of candidates) if (startsWithFolded(bytes, start, name)) return names[name] ?? 0
+  if (end - start >= prefixBytesMin)
+    for (const prefix of prefixes)
+      if (prefix.length <= end - start && startsWithFolded(bytes, start, prefix)) return FieldKind.forwarding
+  return FieldKind.other
+}
+
+/** A field line, as offsets into the bytes it was read from; one object is used again for every line. */
+export type FieldLine = { nameEnd: number; valueStart: number; valueEnd: number; next: number }
+
+/**
+ * Reads the field line at `start` into `line`. The bytes must hold its LF.
+ * @returns undefined when it is well formed
+ */
+export function readField(
+  bytes: Buffer,
+  start: number,
+  line: FieldLine,
+): 'http.field' | 'http.line_end' | undefined {
+  let at = start
+  while (isTokenByte[bytes[at] as number] === 1) at++
+  // A line that begins with a space is obs-fold; a space before the colon ends the name too early.
+  if (at === start || bytes[at] !== colon) return 'http.field'
+  line.nameEnd = at++
+  while (bytes[at] === space || bytes[at] === tab) at++
+  line.valueStart = at
+  while (isValueByte[bytes[at] as number] === 1) at++
+  const stop = bytes[at]
+  if (stop !== carriageReturn) return stop === lineFeed ? 'http.line_end' : 'http.field'
+  if (bytes[at + 1] !== lineFeed) return 'http.line_end'
+  line.next = at + 2
+  while (at > line.valueStart && (bytes[at - 1] === space || bytes[at - 1] === tab)) at--
+  line.valueEnd = at
+  return undefined
+}
+
+/** Whether the bytes from `start` say `text` (given folded), in any case. The caller has checked the length. */
+export function startsWithFolded(bytes: Buffer, start: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++)
+    if (folded[bytes[start + i] as number] !== text.charCodeAt(i)) return false
+  return true
+}
+
+function byteTable(holds: (byte: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (holds(byte) ? 1 : 0))
+}

@@ -1,0 +1,242 @@
+/**
+ * Parses one complete request head, strictly: what RFC 9110 and 9112 forbid a sender to send is refused with a key,
+ * never repaired, because the upstream might repair it in another way (request smuggling).
+ * Used by scanner.ts for each request of a visitor; what it accepts llhttp frames in the same way (scanner.fuzz.ts).
+ */
+import { Buffer } from 'node:buffer'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import {
+  carriageReturn,
+  FieldKind,
+  type FieldLine,
+  isTokenByte,
+  kindOfName,
+  lineFeed,
+  readField,
+  space,
+  startsWithFolded,
+} from './fields.ts'
+
+/** A request's head, and what the relay has to know of it. Offsets count from the start of `bytes`. */
+export type RequestHead = {
+  readonly kind: 'head'
+  /** As the visitor sent it, with the empty line at its end. A slice of what was read. */
+  readonly bytes: Buffer
+  readonly method: string
+  /** The value of Host as sent, and the name in it: lower case, no port, no trailing dot. */
+  readonly hostField: string
+  readonly host: string
+  /** Bytes of the body that follows, or `chunked`. */
+  readonly body: number | 'chunked'
+  /** The visitor sends no further request (`Connection: close`, HTTP/1.0 without keep-alive). */
+  readonly isLast: boolean
+  readonly wantsUpgrade: boolean
+  /** Field lines that must not reach the upstream: start, end, start, end… */
+  readonly drop: readonly number[]
+}
+
+/** Enough for any browser with its cookies; Node itself reads 2,000, Apache 100. */
+const fieldsMax = 200
+const methodBytesMax = 32
+/** Digits that stay a safe integer: 999 TB. */
+const lengthDigitsMax = 15
+const hostPattern = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/i
+const absolutePattern = /^https?:\/\/([^/?]+)(?:[/?]|$)/i
+const noDrop: readonly number[] = []
+
+/** What the lines seen so far say. */
+type Draft = {
+  isOld: boolean
+  method: string
+  authority: string | undefined
+  hostField: string | undefined
+  length: number
+  isChunked: boolean
+  closes: boolean
+  keepsAlive: boolean
+  upgrade: 'none' | 'wanted' | 'h2c'
+  drop: number[] | undefined
+  /** Lines that leave with `Upgrade: h2c`. */
+  h2cLines: number[] | undefined
+}
+
+/** @param bytes ends with an empty line, all of whose lines end with CR LF */
+export function parseHead(bytes: Buffer): RequestHead | ErrorKey {
+  const draft: Draft = {
+    isOld: false,
+    method: '',
+    authority: undefined,
+    hostField: undefined,
+    length: -1,
+    isChunked: false,
+    closes: false,
+    keepsAlive: false,
+    upgrade: 'none',
+    drop: undefined,
+    h2cLines: undefined,
+  }
+  const line: FieldLine = { nameEnd: 0, valueStart: 0, valueEnd: 0, next: 0 }
+  const refusal = parseRequestLine(bytes, draft, line)
+  if (refusal !== undefined) return refusal
+  const end = bytes.length - 2
+  for (let fields = 0; line.next < end; fields++) {
+    if (fields === fieldsMax) return 'http.head_too_large'
+    const start = line.next
+    const malformed = readField(bytes, start, line)
+    if (malformed !== undefined) return malformed
+    const kind = kindOfName(bytes, start, line.nameEnd)
+    if (kind === FieldKind.other) continue
+    const refused = takeField(bytes, draft, { kind, start, line })
+    if (refused !== undefined) return refused
+  }
+  return finish(bytes, draft)
+}
+
+/** method SP target SP HTTP/1.x CR LF; `line.next` is then where the fields begin. */
+function parseRequestLine(bytes: Buffer, draft: Draft, line: FieldLine): ErrorKey | undefined {
+  let at = 0
+  while (isTokenByte[bytes[at] as number] === 1) at++
+  if (at === 0 || at > methodBytesMax || bytes[at] !== space) return 'http.request_line'
+  draft.method = bytes.toString('latin1', 0, at)
+  const target = ++at
+  // Any visible ASCII but a fragment: browsers send `|`, `[` and `\` raw (WHATWG URL), and none of them can move
+  // the end of the line.
+  for (let byte = bytes[at] as number; byte > space && byte < 0x7f; byte = bytes[++at] as number)
+    if (byte === 0x23) return 'http.request_line'
+  if (at === target || bytes[at] !== space) return 'http.request_line'
+  const version = at + 1
+  if (!startsWithFolded(bytes, version, 'http/') || bytes[version] !== 0x48) return 'http.request_line'
+  if (bytes[version + 8] !== carriageReturn || bytes[version + 9] !== lineFeed) return 'http.request_line'
+  const refusal = parseVersion(bytes.toString('latin1', version, version + 8), draft)
+  line.next = version + 10
+  return refusal ?? parseTarget(bytes, { start: target, end: at }, draft)
+}
+
+function parseVersion(version: string, draft: Draft): ErrorKey | undefined {
+  if (version === 'HTTP/1.1') return undefined
+  draft.isOld = version === 'HTTP/1.0'
+  if (draft.isOld) return undefined
+  return /^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'http.version' : 'http.request_line'
+}
+
+function parseTarget(
+  bytes: Buffer,
+  { start, end }: { start: number; end: number },
+  draft: Draft,
+): ErrorKey | undefined {
+  if (draft.method === 'CONNECT') return 'http.method'
+  if (bytes[start] === 0x2f) return undefined
+  const target = bytes.toString('latin1', start, end)
+  if (target === '*') return draft.method === 'OPTIONS' ? undefined : 'http.request_line'
+  draft.authority = absolutePattern.exec(target)?.[1]
+  return draft.authority === undefined ? 'http.request_line' : undefined
+}
+
+type Field = { readonly kind: FieldKind; readonly start: number; readonly line: FieldLine }
+
+function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): ErrorKey | undefined {
+  const { valueStart, valueEnd } = line
+  switch (kind) {
+    case FieldKind.host:
+      if (draft.hostField !== undefined) return 'http.host'
+      draft.hostField = bytes.toString('latin1', valueStart, valueEnd)
+      return undefined
+    case FieldKind.connection:
+      return takeConnection(bytes.toString('latin1', valueStart, valueEnd).toLowerCase(), draft)
+    case FieldKind.contentLength:
+      return takeLength(bytes, draft, { kind, start, line })
+    case FieldKind.transferEncoding:
+      if (draft.isChunked || bytes[start + 8] === 0x5f || valueEnd - valueStart !== 7) return 'http.framing'
+      draft.isChunked = true
+      return startsWithFolded(bytes, valueStart, 'chunked') ? undefined : 'http.framing'
+    case FieldKind.upgrade:
+      return takeUpgrade(bytes.toString('latin1', valueStart, valueEnd).toLowerCase(), draft, {
+        kind,
+        start,
+        line,
+      })
+    case FieldKind.http2Settings:
+      draft.h2cLines = [...(draft.h2cLines ?? []), start, line.next]
+      return undefined
+    default:
+      draft.drop ??= []
+      draft.drop.push(start, line.next)
+      return undefined
+  }
+}
+
+/** Options that name a protected field would make an upstream's proxy strip it after we set or checked it. */
+function takeConnection(options: string, draft: Draft): ErrorKey | undefined {
+  if (options === 'keep-alive') draft.keepsAlive = true
+  else if (options === 'close') draft.closes = true
+  else
+    for (const part of options.split(',')) {
+      const option = part.trim()
+      if (option === 'close') draft.closes = true
+      else if (option === 'keep-alive') draft.keepsAlive = true
+      else if (isProtected(option)) return 'http.connection_option'
+    }
+  return undefined
+}
+
+function isProtected(name: string): boolean {
+  const bytes = Buffer.from(name, 'latin1')
+  const kind = kindOfName(bytes, 0, bytes.length)
+  return kind !== FieldKind.other && kind !== FieldKind.upgrade && kind !== FieldKind.http2Settings
+}
+
+function takeLength(bytes: Buffer, draft: Draft, { start, line }: Field): ErrorKey | undefined {
+  const { valueStart, valueEnd } = line
+  const digits = valueEnd - valueStart
+  if (draft.length >= 0 || bytes[start + 7] === 0x5f || digits === 0 || digits > lengthDigitsMax)
+    return 'http.framing'
+  let length = 0
+  for (let at = valueStart; at < valueEnd; at++) {
+    const digit = (bytes[at] as number) - 0x30
+    if (digit < 0 || digit > 9) return 'http.framing'
+    length = length * 10 + digit
+  }
+  draft.length = length
+  return undefined
+}
+
+/**
+ * `Upgrade: h2c` is taken out (RFC 9113 made it obsolete, RFC 9110 lets anybody ignore it): over raw HTTP/2 a visitor
+ * could say X-Forwarded-For as it likes, past our rewriting.
+ */
+function takeUpgrade(protocols: string, draft: Draft, { start, line }: Field): ErrorKey | undefined {
+  if (draft.upgrade !== 'none') return 'http.field'
+  const isH2c = protocols.split(',').some((protocol) => protocol.trim() === 'h2c')
+  draft.upgrade = isH2c ? 'h2c' : 'wanted'
+  if (isH2c) draft.h2cLines = [...(draft.h2cLines ?? []), start, line.next]
+  return undefined
+}
+
+function finish(bytes: Buffer, draft: Draft): RequestHead | ErrorKey {
+  const { hostField, authority, upgrade, isOld } = draft
+  if (hostField === undefined || !hostPattern.test(hostField)) return 'http.host'
+  if (authority !== undefined && authority.toLowerCase() !== hostField.toLowerCase()) return 'http.host'
+  if (draft.isChunked && (draft.length >= 0 || isOld)) return 'http.framing'
+  const dropped = upgrade === 'h2c' ? [...(draft.drop ?? []), ...(draft.h2cLines ?? [])] : draft.drop
+  return {
+    kind: 'head',
+    bytes,
+    method: draft.method,
+    hostField,
+    host: hostName(hostField),
+    body: draft.isChunked ? 'chunked' : Math.max(0, draft.length),
+    isLast: draft.closes || (isOld && !draft.keepsAlive),
+    wantsUpgrade: upgrade === 'wanted',
+    drop: upgrade === 'h2c' && dropped ? sortPairs(dropped) : (dropped ?? noDrop),
+  }
+}
+
+function hostName(field: string): string {
+  const name = field.replace(/:[0-9]*$/, '').toLowerCase()
+  return name.endsWith('.') ? name.slice(0, -1) : name
+}
+
+function sortPairs(pairs: readonly number[]): readonly number[] {
+  // Lines do not overlap, so starts and ends in rising order are the pairs in rising order.
+  return pairs.toSorted((a, b) => a - b)
+}
