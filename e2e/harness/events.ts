@@ -1,0 +1,85 @@
+/** Waiting for what happens instead of for a span of time: logs of events, and conditions that are asked again. */
+import { type Clock, systemClock, type Timer } from '@porttunneler/shared/base/clock'
+
+/** How long a test waits for something that ought to happen soon. */
+export const patienceMs = 20_000
+
+type Waiter<T> = { readonly matches: (item: T) => boolean; readonly found: (item: T) => void }
+
+/** Everything that was said so far, and a way to wait for what is still to come. */
+export class EventLog<T> {
+  readonly #items: T[] = []
+  readonly #waiters = new Set<Waiter<T>>()
+
+  get items(): readonly T[] {
+    return this.#items
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+    for (const waiter of [...this.#waiters]) if (waiter.matches(item)) waiter.found(item)
+  }
+
+  /**
+   * The first item that matches, past or future.
+   * @param from index of the first item that counts: `items.length` taken earlier means "from then on"
+   */
+  waitFor<S extends T>(
+    matches: ((item: T) => item is S) | ((item: T) => boolean),
+    { what, from = 0, deadlineMs = patienceMs }: { what: string; from?: number; deadlineMs?: number },
+  ): Promise<S> {
+    const past = this.#items.slice(from).find(matches)
+    if (past !== undefined) return Promise.resolve(past as S)
+    return new Promise((resolve, reject) => {
+      const timer = systemClock.after(deadlineMs, () => {
+        this.#waiters.delete(waiter)
+        const said = this.#items.slice(-20).map((item) => `  ${JSON.stringify(item)}`)
+        reject(new Error(`no ${what} within ${deadlineMs} ms; the last that was heard:\n${said.join('\n')}`))
+      })
+      const waiter: Waiter<T> = {
+        matches,
+        found: (item) => {
+          this.#waiters.delete(waiter)
+          timer.clear()
+          resolve(item as S)
+        },
+      }
+      this.#waiters.add(waiter)
+    })
+  }
+}
+
+/** Asks again every 50 ms until the answer is neither undefined nor a failure; the last failure is the reason given. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  deadlineMs: number = patienceMs,
+): Promise<T> {
+  const endMs = systemClock.monotonic() + deadlineMs
+  let reason: unknown = 'it was never so'
+  while (systemClock.monotonic() < endMs) {
+    try {
+      const answer = await ask()
+      if (answer !== undefined) return answer
+    } catch (error) {
+      reason = error
+    }
+    await pause(systemClock, 50)
+  }
+  throw new Error(`${what}: not within ${deadlineMs} ms`, { cause: reason })
+}
+
+/** Rejects when `promise` takes longer. */
+export function within<T>(promise: Promise<T>, what: string, deadlineMs: number = patienceMs): Promise<T> {
+  let timer: Timer | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = systemClock.after(deadlineMs, () => reject(new Error(`${what}: not within ${deadlineMs} ms`)))
+  })
+  return Promise.race([promise, late]).finally(() => timer?.clear())
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, resolve)
+  })
+}

@@ -1,0 +1,104 @@
+/** Visitors' sockets and small servers, with the options that a test of TCP depends on spelled out. */
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { within } from './events.ts'
+
+export type Address = { readonly host: string; readonly port: number }
+
+/** Half-open is allowed: the end of one direction is not the end of the other. */
+export function dial({ host, port }: Address): Promise<Socket> {
+  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
+  const connected = new Promise<Socket>((resolve, reject) => {
+    socket.once('connect', () => resolve(socket))
+    socket.once('error', reject)
+  })
+  return within(connected, `dialling ${host}:${port}`)
+}
+
+/** Reads until the other side ends its direction. Rejects on a reset. */
+export function readToEnd(socket: Socket): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    socket.once('end', () => resolve(Buffer.concat(chunks)))
+    socket.once('error', reject)
+    socket.once('close', () => reject(new Error('closed before its end')))
+  })
+}
+
+/** Reads until `bytes` have come, and leaves the socket paused. */
+export function readBytes(socket: Socket, bytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let seen = 0
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk)
+      seen += chunk.length
+      if (seen < bytes) return
+      socket.pause()
+      finish()
+      resolve(Buffer.concat(chunks))
+    }
+    const onEnd = () => {
+      finish()
+      reject(new Error(`ended after ${seen} of ${bytes} bytes: ${Buffer.concat(chunks).toString('latin1')}`))
+    }
+    const onError = (error: Error) => {
+      finish()
+      reject(error)
+    }
+    const finish = () => {
+      socket.off('data', onData).off('end', onEnd).off('error', onError)
+    }
+    socket.on('data', onData).on('end', onEnd).on('error', onError)
+    socket.resume()
+  })
+}
+
+/** How a connection ended: 'reset' by an error, 'end' by a FIN. */
+export function endOf(socket: Socket): Promise<'reset' | 'end'> {
+  return new Promise((resolve) => {
+    socket.on('data', () => undefined)
+    socket.once('error', () => resolve('reset'))
+    socket.once('end', () => resolve('end'))
+    socket.once('close', (hadError) => resolve(hadError ? 'reset' : 'end'))
+  })
+}
+
+export type Listening = {
+  readonly port: number
+  readonly connections: ReadonlySet<Socket>
+  close(): Promise<void>
+}
+
+/** A TCP server on loopback that lives in this process. */
+export async function listenTcp(onSocket: (socket: Socket) => void, port = 0): Promise<Listening> {
+  const connections = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    connections.add(socket)
+    socket.on('error', () => socket.destroy())
+    socket.once('close', () => connections.delete(socket))
+    onSocket(socket)
+  })
+  await listening(server, port)
+  return {
+    port: portOf(server),
+    connections,
+    close: () => {
+      for (const socket of connections) socket.destroy()
+      return new Promise((resolve) => {
+        server.close(() => resolve())
+      })
+    },
+  }
+}
+
+export function listening(server: Server, port = 0): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port, host: '127.0.0.1', backlog: 4_096 }, resolve)
+  })
+}
+
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}
