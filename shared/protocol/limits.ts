@@ -51,10 +51,10 @@ export const limits = {
   seenIds: 131_072,
 
   streamsPerSession: 65_536,
+  /** Also how many BINDs a minute are plausible: all of them at once after a reconnect. */
   bindsPerSession: 1_000,
   carriersPerSession: 64,
   pingsPerMinute: 200,
-  bindsPerMinute: 50,
   /** Control frames waiting for a socket that does not drain; beyond it the session ends. */
   controlQueueBytes: 256 * KiB,
 

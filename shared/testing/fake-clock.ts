@@ -64,6 +64,16 @@ export class FakeClock implements Clock {
     this.#wall += ms
   }
 
+  /** The process stood still: time passes, and every timer that fell due meanwhile runs once, late. */
+  stall(ms: number): void {
+    this.#move(ms)
+    for (const entry of [...this.#entries].filter(({ due }) => due <= this.#monotonic)) {
+      if (entry.every === undefined) this.#entries.delete(entry)
+      else entry.due = this.#monotonic + entry.every
+      entry.fn()
+    }
+  }
+
   #add(ms: number, fn: () => void, every: number | undefined): Timer {
     const entry: Entry = { due: this.#monotonic + Math.max(0, ms), order: this.#order++, every, fn }
     this.#entries.add(entry)

@@ -26,7 +26,7 @@ export const cliCodes = {
     ...usage,
     title: 'Server address not understood',
     cause: 'The server is an http or https address without a path, for example https://api.example.com.',
-    cure: 'Correct --server, PTUN_SERVER or `server:` in ptun.yaml.',
+    cure: 'Correct --server or PTUN_SERVER.',
   },
   'cli.running': {
     code: 'PT-6004',

@@ -9,7 +9,7 @@ export const standaloneCodes = {
     ...atStart,
     title: 'Configuration not valid',
     cause: 'A setting in standalone.yaml, in the environment or on the command line is not what it must be.',
-    cure: 'Correct the setting that the detail names; docs/standalone.md lists them all with their defaults.',
+    cure: 'Correct the setting that the detail names; docs/operations.md lists them all with their defaults.',
   },
   'standalone.port_taken': {
     code: 'PT-5102',

@@ -172,6 +172,27 @@ export const wireCodes = {
     cause: 'The agent ended its session.',
     cure: 'Start the agent again.',
   },
+  'relay.unreachable': {
+    code: 'PT-3024',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Relay not reachable',
+    cause: 'No connection to the relay could be made.',
+    cure: 'Check the network and that a firewall lets this machine out to the named host and port; the agent goes on trying.',
+  },
+  'relay.identity': {
+    code: 'PT-3025',
+    http: 502,
+    exit: 1,
+    retry: 'later',
+    owner: 'operator',
+    title: 'Relay could not prove who it is',
+    cause:
+      'The TLS certificate at the relay address is not the expected one, or no PortTunneler relay listens there.',
+    cure: 'Check for a proxy that opens TLS connections; an operator checks the certificate of the relay.',
+  },
   'relay.starting': {
     code: 'PT-3024',
     http: 503,

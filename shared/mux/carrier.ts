@@ -1,0 +1,270 @@
+/**
+ * One TLS connection of a session: frames in, frames out, gathered into one write a turn. Reliable and in order until
+ * it is lost, never after: once `onLost` was called nothing more is parsed or sent.
+ */
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../base/clock.ts'
+import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
+import {
+  dataHeaderBytes,
+  FrameDecoder,
+  type FrameHandler,
+  FrameType,
+  type Payload,
+  writeDataHead,
+  writeHead,
+  writeU48,
+} from '../protocol/frames.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Flushable, Turn } from './turn.ts'
+
+const { headerBytes } = limits
+
+/** Payloads up to this are copied into the turn's slab: a copy costs less than one more buffer in the write. */
+const copyBytesMax = 4 * 1024
+/** What a turn may gather before other streams must wait their turn. */
+const batchBytesMax = 256 * 1024
+
+export type CarrierHandler = FrameHandler & {
+  /** May send again: after a turn's write, or when a full socket drained. */
+  onWritable(): void
+  /** The other side broke the protocol: the session ends with this code (rule 9). */
+  onViolation(reason: PortTunnelerError): void
+  /** Once; no other call follows. */
+  onLost(reason: PortTunnelerError): void
+}
+
+export class Carrier implements Flushable, FrameHandler {
+  readonly socket: Duplex
+  readonly number: number
+  /** Whoever is responsible now: the handshake first, then the session. */
+  handler: CarrierHandler
+  /** Monotonic ms of the last byte that came in. */
+  heardAtMs: number
+  /** Smoothed round trip of PINGs; undefined before the first. */
+  rttMs: number | undefined
+  /** Monotonic ms of the last PING sent, and whether its PONG is still to come. */
+  pingedAtMs = Number.NEGATIVE_INFINITY
+  isPingOutstanding = false
+
+  readonly #turn: Turn
+  readonly #clock: Clock
+  readonly #decoder = new FrameDecoder()
+  #segments: Buffer[] = []
+  /** The slab segment being extended: where it lies. */
+  #open: { slab: Buffer; start: number; end: number } | undefined
+  #batchBytes = 0
+  #isDirty = false
+  #isLost = false
+  #pingNumber = 0
+  #pingsHeard = 0
+  #pingsSinceMs = 0
+
+  constructor(options: {
+    socket: Duplex
+    number: number
+    turn: Turn
+    clock: Clock
+    handler: CarrierHandler
+  }) {
+    this.socket = options.socket
+    this.number = options.number
+    this.handler = options.handler
+    this.#turn = options.turn
+    this.#clock = options.clock
+    this.heardAtMs = options.clock.monotonic()
+    this.socket.on('data', this.#onBytes)
+    this.socket.on('drain', () => this.#isLost || this.handler.onWritable())
+    this.socket.on('error', (cause) => this.lose(fail('carrier.lost', undefined, { cause })))
+    this.socket.on('end', () => this.lose(fail('carrier.lost')))
+    this.socket.on('close', () => this.lose(fail('carrier.lost')))
+  }
+
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
+  /** False while the socket is full or this turn has gathered enough; `onWritable` follows. */
+  get canSend(): boolean {
+    return !this.#isLost && this.#batchBytes < batchBytesMax && !this.socket.writableNeedDrain
+  }
+
+  /** Sends DATA; `bytes` is not copied when large and must not change afterwards. */
+  sendData(stream: number, offset: number, bytes: Buffer): void {
+    const isCopied = bytes.length <= copyBytesMax
+    const at = this.#reserve(isCopied ? dataHeaderBytes + bytes.length : dataHeaderBytes)
+    if (at < 0) return
+    writeDataHead(this.#turn.slab, at, stream, offset, bytes.length)
+    if (isCopied) bytes.copy(this.#turn.slab, at + dataHeaderBytes)
+    else this.#append(bytes)
+  }
+
+  sendFin(stream: number, offset: number): void {
+    const at = this.#small(FrameType.fin, stream, 6)
+    if (at >= 0) writeU48(this.#turn.slab, offset, at)
+  }
+
+  sendCredit(stream: number, consumed: number, window: number): void {
+    const at = this.#small(FrameType.credit, stream, 10)
+    if (at < 0) return
+    writeU48(this.#turn.slab, consumed, at)
+    this.#turn.slab.writeUInt32BE(window, at + 6)
+  }
+
+  sendReset(stream: number, code: number): void {
+    const at = this.#small(FrameType.reset, stream, 2)
+    if (at >= 0) this.#turn.slab.writeUInt16BE(code, at)
+  }
+
+  sendOpened(stream: number, connectMs: number): void {
+    const at = this.#small(FrameType.opened, stream, 4)
+    if (at >= 0) this.#turn.slab.writeUInt32BE(Math.min(Math.round(connectMs), 0xffffffff), at)
+  }
+
+  sendEmpty(type: FrameType, stream: number): void {
+    this.#small(type, stream, 0)
+  }
+
+  /** Asks for a sign of life; its answer sets `rttMs`. */
+  ping(): void {
+    this.#pingNumber = (this.#pingNumber + 1) >>> 0
+    this.pingedAtMs = this.#clock.monotonic()
+    this.isPingOutstanding = true
+    const at = this.#small(FrameType.ping, 0, 8)
+    if (at < 0) return
+    this.#turn.slab.writeUInt32BE(0, at)
+    this.#turn.slab.writeUInt32BE(this.#pingNumber, at + 4)
+  }
+
+  /** A frame made elsewhere, head included. */
+  send(frame: Buffer): void {
+    const at = this.#reserve(frame.length)
+    if (at >= 0) frame.copy(this.#turn.slab, at)
+  }
+
+  /** Writes what this turn gathered. Called by the turn. */
+  flush(): void {
+    this.#isDirty = false
+    if (this.#isLost) return
+    this.#seal()
+    const segments = this.#segments
+    this.#batchBytes = 0
+    if (segments.length === 1) this.socket.write(segments[0])
+    else {
+      this.socket.cork()
+      for (const segment of segments) this.socket.write(segment)
+      this.socket.uncork()
+    }
+    segments.length = 0
+    if (this.canSend) this.handler.onWritable()
+    else if (this.socket.writableLength > batchBytesMax * 2 + limits.controlQueueBytes) {
+      this.lose(fail('control.flood', 'The other side does not read what it asks for.'))
+    }
+  }
+
+  /** Sends what is gathered, then closes; whatever still comes in is not parsed. */
+  end(): void {
+    if (this.#isLost) return
+    if (this.#isDirty) this.flush()
+    this.#isLost = true
+    this.socket.end()
+    const timer = this.#clock.after(limits.headDeadlineMs / 5, () => this.socket.destroy(), {
+      background: true,
+    })
+    this.socket.once('close', () => timer.clear())
+    this.socket.resume()
+  }
+
+  /** Gives the connection up at once. */
+  lose(reason: PortTunnelerError): void {
+    if (this.#isLost) return
+    this.#isLost = true
+    this.#segments = []
+    this.#open = undefined
+    this.socket.destroy()
+    this.handler.onLost(reason)
+  }
+
+  onData(stream: number, offset: number, bytes: Buffer): void {
+    if (!this.#isLost) this.handler.onData(stream, offset, bytes)
+  }
+
+  onFrame(type: FrameType, stream: number, payload: Payload): void {
+    if (this.#isLost) return
+    if (type === FrameType.ping) this.#onPing(payload)
+    else if (type === FrameType.pong) this.#onPong(payload)
+    else this.handler.onFrame(type, stream, payload)
+  }
+
+  readonly #onBytes = (chunk: Buffer): void => {
+    if (this.#isLost) return
+    this.heardAtMs = this.#clock.monotonic()
+    try {
+      this.#decoder.push(chunk, this)
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      this.handler.onViolation(error)
+    }
+  }
+
+  #onPing({ buffer, start }: Payload): void {
+    const now = this.heardAtMs
+    if (now - this.#pingsSinceMs > 60_000) {
+      this.#pingsSinceMs = now
+      this.#pingsHeard = 0
+    }
+    this.#pingsHeard += 1
+    if (this.#pingsHeard > limits.pingsPerMinute) throw fail('control.flood')
+    const at = this.#small(FrameType.pong, 0, 8)
+    if (at >= 0) buffer.copy(this.#turn.slab, at, start, start + 8)
+  }
+
+  #onPong({ buffer, start }: Payload): void {
+    if (!this.isPingOutstanding || buffer.readUInt32BE(start + 4) !== this.#pingNumber) return
+    this.isPingOutstanding = false
+    const sample = this.heardAtMs - this.pingedAtMs
+    this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8
+  }
+
+  /** A frame with a small payload: writes its head, answers where the payload goes, or -1 when there is no one to send to. */
+  #small(type: FrameType, stream: number, length: number): number {
+    const at = this.#reserve(headerBytes + length)
+    if (at < 0) return -1
+    writeHead(this.#turn.slab, at, { type, length, stream })
+    return at + headerBytes
+  }
+
+  /** Room for `bytes` at the end of what is gathered; -1 when the carrier is lost. */
+  #reserve(bytes: number): number {
+    if (this.#isLost) return -1
+    const start = this.#turn.take(bytes)
+    const slab = this.#turn.slab
+    const open = this.#open
+    if (open && open.slab === slab && open.end === start) open.end += bytes
+    else {
+      this.#seal()
+      this.#open = { slab, start, end: start + bytes }
+    }
+    this.#gathered(bytes)
+    return start
+  }
+
+  #append(bytes: Buffer): void {
+    this.#seal()
+    this.#segments.push(bytes)
+    this.#gathered(bytes.length)
+  }
+
+  #seal(): void {
+    if (!this.#open) return
+    this.#segments.push(this.#open.slab.subarray(this.#open.start, this.#open.end))
+    this.#open = undefined
+  }
+
+  #gathered(bytes: number): void {
+    this.#batchBytes += bytes
+    if (this.#isDirty) return
+    this.#isDirty = true
+    this.#turn.add(this)
+  }
+}

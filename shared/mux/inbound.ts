@@ -1,0 +1,133 @@
+/**
+ * The receiving half of a stream: bytes by offset whatever carrier they came on, what is granted, what is used.
+ * `used` <= `next` <= `granted`; none of them ever falls (rules 2, 4, 6).
+ */
+import { fail } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Budget } from './budget.ts'
+
+type Ahead = { from: number; bytes: Buffer }
+type Taker = { onData(bytes: Buffer): void }
+
+export class Inbound {
+  /** All below has arrived. */
+  next = 0
+  /** All below was taken by the local socket; FIN counts one when the local side was ended. */
+  used = 0
+  /** The largest edge ever promised. */
+  granted: number
+  window: number
+  /** The other side's FIN offset, or -1. */
+  finAt = -1
+  /** `used` as last told to the other side. */
+  credited = 0
+  #ahead: Ahead[] = []
+  /** The window is measured from here: what was used by then, and when. */
+  #epochUsed = 0
+  #epochAtMs: number
+  #takenBytes: number
+
+  constructor(window: number, nowMs: number) {
+    this.window = window
+    this.granted = window
+    this.#takenBytes = window
+    this.#epochAtMs = nowMs
+  }
+
+  /**
+   * Takes a piece; hands every byte that is now in order to `taker`.
+   * @throws window.exceeded, stream.ranges (the stream is reset), frame.malformed (bytes behind FIN)
+   */
+  receive(offset: number, bytes: Buffer, taker: Taker): void {
+    const end = offset + bytes.length
+    if (end > this.granted) throw fail('window.exceeded')
+    if (this.finAt >= 0 && end > this.finAt) throw fail('frame.malformed', 'Bytes came behind FIN.')
+    if (offset === this.next) {
+      this.next = end
+      taker.onData(bytes)
+    } else if (end > this.next)
+      this.#keep(offset < this.next ? bytes.subarray(this.next - offset) : bytes, end)
+    if (this.#ahead.length > 0) this.#deliverAhead(taker)
+  }
+
+  /** FIN came. @throws frame.malformed when it contradicts what is known */
+  receiveFin(offset: number): void {
+    if (
+      this.finAt >= 0
+        ? this.finAt !== offset
+        : offset < this.next || this.#ahead.some((a) => a.from + a.bytes.length > offset)
+    )
+      throw fail('frame.malformed', 'FIN contradicts what was sent before.')
+    this.finAt = offset
+  }
+
+  /** Every byte before FIN has arrived. */
+  get isComplete(): boolean {
+    return this.finAt >= 0 && this.next === this.finAt
+  }
+
+  /** FIN and all before it are used. */
+  get isDone(): boolean {
+    return this.finAt >= 0 && this.used === this.finAt + 1
+  }
+
+  /** Credit is worth a frame of its own now (rule 6). */
+  get isCreditDue(): boolean {
+    return this.used - this.credited >= Math.min(this.window / 4, limits.creditBytes)
+  }
+
+  /** What CREDIT shall say now; the window grows first when it holds the sender back. */
+  grant({ budget, nowMs, rttMs }: { budget: Budget; nowMs: number; rttMs: number }): {
+    consumed: number
+    window: number
+  } {
+    this.#grow(budget, nowMs, rttMs)
+    this.credited = this.used
+    this.granted = Math.max(this.granted, this.used + this.window)
+    return { consumed: this.used, window: this.granted - this.used }
+  }
+
+  /**
+   * Doubles the window when a good part of it was used in so few round trips that the sender must have waited for
+   * credit. The measure is that of QUIC implementations: half a window in under 2 RTT, a whole one in under 4. A reader
+   * that is slow itself never gets there, so it never gets a larger window.
+   */
+  #grow(budget: Budget, nowMs: number, rttMs: number): void {
+    const share = (this.used - this.#epochUsed) / this.window
+    if (share < 0.5) return
+    const isHeldBack = nowMs - this.#epochAtMs < 4 * share * rttMs
+    if (isHeldBack && this.window < limits.windowBytesMax && budget.take(this.window)) {
+      this.#takenBytes += this.window
+      this.window *= 2
+    }
+    this.#epochUsed = this.used
+    this.#epochAtMs = nowMs
+  }
+
+  /** Gives back what was taken from the budget; answers once. */
+  release(budget: Budget): void {
+    budget.give(this.#takenBytes)
+    this.#takenBytes = 0
+    this.#ahead = []
+  }
+
+  /** Keeps `bytes` that end at `end` > next, ordered by offset. */
+  #keep(bytes: Buffer, end: number): void {
+    if (this.#ahead.length >= limits.rangesMax) throw fail('stream.ranges')
+    const from = end - bytes.length
+    let at = this.#ahead.length
+    while (at > 0 && (this.#ahead[at - 1] as Ahead).from > from) at -= 1
+    this.#ahead.splice(at, 0, { from, bytes })
+  }
+
+  #deliverAhead(taker: Taker): void {
+    for (let first = this.#ahead[0]; first && first.from <= this.next; first = this.#ahead[0]) {
+      this.#ahead.shift()
+      const skip = this.next - first.from
+      if (skip >= first.bytes.length) continue
+      const bytes = skip > 0 ? first.bytes.subarray(skip) : first.bytes
+      this.next += bytes.length
+      taker.onData(bytes)
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * One tick every 500 ms judges all carriers of a process by the monotonic clock (wire protocol, rules 23 and 24).
+ * A silent path is noticed within 10 s at both ends; a stall of our own never condemns anybody.
+ */
+import type { Clock, Timer } from '../base/clock.ts'
+import { fail } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Carrier } from './carrier.ts'
+
+/** Idle time that is left to a carrier after a stall of ours: enough for the bytes in the kernel to be read. */
+const idleAfterStallMs = 7_000
+/** A busy carrier is asked too, so that its round trip stays known. */
+const pingAtLeastEveryMs = 10_000
+
+export class Liveness {
+  readonly #clock: Clock
+  readonly #pingAfterMs: number
+  readonly #carriers = new Set<Carrier>()
+  #timer: Timer | undefined
+  #tickedAtMs = 0
+
+  constructor({ clock, side }: { clock: Clock; side: 'relay' | 'agent' }) {
+    this.#clock = clock
+    this.#pingAfterMs = side === 'agent' ? limits.pingAgentMs : limits.pingRelayMs
+  }
+
+  add(carrier: Carrier): void {
+    this.#carriers.add(carrier)
+    if (this.#timer) return
+    this.#tickedAtMs = this.#clock.monotonic()
+    this.#timer = this.#clock.every(limits.livenessTickMs, this.#tick, { background: true })
+  }
+
+  remove(carrier: Carrier): void {
+    this.#carriers.delete(carrier)
+    if (this.#carriers.size > 0) return
+    this.#timer?.clear()
+    this.#timer = undefined
+  }
+
+  readonly #tick = (): void => {
+    const now = this.#clock.monotonic()
+    const isStall = now - this.#tickedAtMs > limits.livenessTickMs + limits.stallMs
+    this.#tickedAtMs = now
+    for (const carrier of this.#carriers) {
+      if (isStall) {
+        carrier.heardAtMs = Math.max(carrier.heardAtMs, now - idleAfterStallMs)
+        carrier.ping()
+      } else this.#judge(carrier, now)
+    }
+  }
+
+  #judge(carrier: Carrier, now: number): void {
+    const idleMs = now - carrier.heardAtMs
+    const sincePingMs = now - carrier.pingedAtMs
+    if (idleMs >= limits.lostMs) carrier.lose(fail('carrier.lost', 'The other side has been silent for 9 s.'))
+    else if (idleMs >= this.#pingAfterMs && sincePingMs >= this.#pingAfterMs) carrier.ping()
+    else if (sincePingMs >= pingAtLeastEveryMs) carrier.ping()
+  }
+}

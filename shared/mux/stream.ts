@@ -1,0 +1,268 @@
+/**
+ * One visitor connection inside a session, seen from one end. Made by the session; driven by a splice (or by the
+ * relay's HTTP listener) through `write`, `end`, `reset`, `consumed`, and answering through its sink.
+ */
+import { type ErrorKey, fail, isFailure, wireCode } from '../base/errors.ts'
+import type { Budget } from './budget.ts'
+import type { Carrier } from './carrier.ts'
+import { Inbound } from './inbound.ts'
+import { Outbound } from './outbound.ts'
+import type { Session } from './session.ts'
+
+/** Who the visitor is and which binding it came to; said in OPEN. */
+export type OpenInfo = {
+  readonly bind: number
+  readonly visitorAddress: string
+  readonly visitorPort: number
+  /** The port the visitor dialled. */
+  readonly localPort: number
+  /** Wall time at the relay, ms. */
+  readonly atMs: number
+  /** The first request asks for an Upgrade: the agent owes `upgraded` or `plain`. */
+  readonly awaitsUpgrade: boolean
+}
+
+/** Where a stream's events go. After `onReset`, or after `reset` was called, nothing more comes. */
+export type StreamSink = {
+  /** Bytes in order. Every one is owed to `stream.consumed` once the local side took it. */
+  onData(bytes: Buffer): void
+  /** The other side will send no more: half-close the local socket now. */
+  onFin(): void
+  /** What was written is gone; writing may go on after a `write` that answered false. */
+  onWritable(): void
+  /** The stream is over. `code` is the number of a PT code, see `keyOfCode`. */
+  onReset(code: number): void
+  /** Both directions ended and were used: the stream is forgotten. */
+  onClosed?(): void
+  onOpened?(connectMs: number): void
+  onUpgraded?(): void
+  onPlain?(): void
+}
+
+/** Until a PING was answered: most paths are shorter, so windows rather grow too early than too late. */
+const rttUnknownMs = 100
+
+const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
+
+/** opening: relay only, nothing of the agent seen yet. resetting: RESET sent, its ACK awaited. */
+export type StreamState = 'opening' | 'open' | 'resetting' | 'closed'
+
+export class Stream {
+  readonly id: number
+  readonly info: OpenInfo
+  readonly session: Session
+  sink: StreamSink
+  state: StreamState
+  /** In the session's queue of streams that wait to send; owned by the scheduler. */
+  isQueued = false
+  deficitBytes = 0
+  readonly #budget: Budget
+  readonly #outbound: Outbound
+  readonly #inbound: Inbound
+  #finDelivered = false
+  /** A `write` answered false and `onWritable` has not been said yet. */
+  #owesWritable = false
+
+  constructor(options: {
+    session: Session
+    id: number
+    info: OpenInfo
+    sink: StreamSink
+    state: StreamState
+    budget: Budget
+    /** What the other side may send at once, already taken from the budget. */
+    window: number
+    /** What this side may send at once. */
+    edge: number
+  }) {
+    this.session = options.session
+    this.id = options.id
+    this.info = options.info
+    this.sink = options.sink
+    this.state = options.state
+    this.#budget = options.budget
+    this.#inbound = new Inbound(options.window, options.session.nowMs)
+    this.#outbound = new Outbound(options.edge)
+  }
+
+  /** Bytes received in order. */
+  get bytesIn(): number {
+    return this.#inbound.next
+  }
+
+  /** Bytes sent. */
+  get bytesOut(): number {
+    return this.#outbound.nxt
+  }
+
+  /** Takes `chunk` over. False: stop reading until `sink.onWritable` (at most the chunks already read may follow). */
+  write(chunk: Buffer): boolean {
+    if (this.state === 'closed' || this.state === 'resetting') return true
+    this.#outbound.push(chunk)
+    this.session.offer(this)
+    this.#owesWritable = this.#outbound.waitingBytes > 0
+    return !this.#owesWritable
+  }
+
+  /** Half-close behind what was written. */
+  end(): void {
+    if (this.state === 'closed' || this.state === 'resetting' || this.#outbound.isEnding) return
+    this.#outbound.finish()
+    this.session.offer(this)
+  }
+
+  /** Ends both directions at once and tells the other side why. */
+  reset(key: ErrorKey): void {
+    if (this.state === 'closed' || this.state === 'resetting') return
+    this.#release('resetting')
+    this.session.sendReset(this, wireCode(key))
+  }
+
+  /** The local side took `bytes`: the other side may send as many again. */
+  consumed(bytes: number): void {
+    if (this.state === 'closed' || this.state === 'resetting') return
+    this.#inbound.used += bytes
+    if (this.#inbound.isComplete && this.#inbound.used === this.#inbound.finAt) this.#useFin()
+    else if (this.#inbound.isCreditDue) this.sendCredit()
+    else this.session.creditSoon(this)
+  }
+
+  /** Agent: the upstream is connected. */
+  opened(connectMs: number): void {
+    if (this.state === 'open') this.session.sendOpened(this, connectMs)
+  }
+
+  /** Agent: the upstream switched protocols; what the visitor says now is no longer HTTP. */
+  upgraded(): void {
+    if (this.state === 'open') this.session.sendUpgradeAnswer(this, true)
+  }
+
+  /** Agent: the upstream answered the Upgrade as a plain request. */
+  plain(): void {
+    if (this.state === 'open') this.session.sendUpgradeAnswer(this, false)
+  }
+
+  // --- for the session -----------------------------------------------------------------------------------------
+
+  get canPump(): boolean {
+    return (this.state === 'open' || this.state === 'opening') && this.#outbound.canPump
+  }
+
+  get waitingBytes(): number {
+    return this.#outbound.waitingBytes
+  }
+
+  get hasUncredited(): boolean {
+    return (
+      this.state !== 'closed' && this.state !== 'resetting' && this.#inbound.used > this.#inbound.credited
+    )
+  }
+
+  /** Sends what window and `bytesMax` allow; answers the bytes sent. */
+  pump(carrier: Carrier, bytesMax: number): number {
+    const sent = this.#outbound.pump(carrier, this.id, bytesMax)
+    if (this.#owesWritable && this.#outbound.waitingBytes === 0) {
+      this.#owesWritable = false
+      this.sink.onWritable()
+    }
+    return sent
+  }
+
+  sendCredit(): void {
+    const { consumed, window } = this.#inbound.grant({
+      budget: this.#budget,
+      nowMs: this.session.nowMs,
+      rttMs: this.session.rttMs ?? rttUnknownMs,
+    })
+    this.session.sendCredit(this, consumed, window)
+  }
+
+  receiveData(offset: number, bytes: Buffer): void {
+    try {
+      this.#inbound.receive(offset, bytes, this.sink)
+      if (this.#inbound.isComplete) this.#deliverFin()
+    } catch (error) {
+      this.#violate(error)
+    }
+  }
+
+  receiveFin(offset: number): void {
+    try {
+      this.#inbound.receiveFin(offset)
+      if (this.#inbound.isComplete) this.#deliverFin()
+    } catch (error) {
+      this.#violate(error)
+    }
+  }
+
+  receiveCredit(consumed: number, window: number): void {
+    if (!this.#outbound.acknowledge(consumed, window)) {
+      this.#violate(fail('window.exceeded', 'CREDIT acknowledges bytes that were never sent.'))
+      return
+    }
+    this.session.offer(this)
+    this.#closeIfDone()
+  }
+
+  /** RESET came (never ACK or GONE). */
+  receiveReset(code: number): void {
+    const { sink } = this
+    this.#release('closed')
+    sink.onReset(code)
+  }
+
+  /** The session ended under it. */
+  abandon(code: number): void {
+    if (this.state === 'closed') return
+    const wasResetting = this.state === 'resetting'
+    const { sink } = this
+    this.#release('closed')
+    if (!wasResetting) sink.onReset(code)
+  }
+
+  // --- inside ----------------------------------------------------------------------------------------------------
+
+  /** A violation inside one stream resets that stream only (rule 9); a fault of ours goes up. */
+  #violate(error: unknown): void {
+    if (!isFailure(error)) throw error
+    const { sink } = this
+    this.reset(error.key)
+    sink.onReset(error.wire)
+  }
+
+  #deliverFin(): void {
+    if (this.#finDelivered || this.state === 'closed' || this.state === 'resetting') return
+    this.#finDelivered = true
+    this.sink.onFin()
+    if (this.#inbound.used === this.#inbound.finAt) this.#useFin()
+  }
+
+  /** All bytes are used and the local side was ended: FIN counts as used, said at once. */
+  #useFin(): void {
+    if (!this.#finDelivered || this.#inbound.isDone) return
+    this.#inbound.used += 1
+    this.sendCredit()
+    this.#closeIfDone()
+  }
+
+  #closeIfDone(): void {
+    if (this.state === 'closed' || this.state === 'resetting') return
+    if (!this.#outbound.isDone || !this.#inbound.isDone) return
+    const { sink } = this
+    this.#release('closed')
+    this.session.forget(this)
+    sink.onClosed?.()
+  }
+
+  #release(state: 'resetting' | 'closed'): void {
+    if (this.state !== 'resetting') {
+      this.#inbound.release(this.#budget)
+      this.#outbound.clear()
+    }
+    this.state = state
+    this.sink = deafSink
+  }
+}
+
+/** The code that streams hear when their session ends under them. */
+export const sessionLostCode = wireCode('carrier.lost')

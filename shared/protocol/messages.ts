@@ -1,0 +1,56 @@
+/** Bodies of the session frames (JSON), each checked by its schema at the receiver. docs/protocol.md */
+import { z } from 'zod'
+
+/** Versions this build speaks, newest first. */
+export const protocolVersions = [1] as const
+
+const carrierNumber = z.int().min(1).max(0xffffffff)
+const bindId = z.int().min(1).max(0xffffffff)
+const code = z.string().regex(/^PT-[0-9]{4}$/)
+const message = z.string().max(500)
+const lostList = z.array(carrierNumber).max(1_000)
+
+/** Agent to relay, first on every carrier. `resume` continues a session whose carriers were lost. */
+export const helloSchema = z.object({
+  versions: z.array(z.int().min(1).max(1_000)).min(1).max(16),
+  agent: z.string().max(64),
+  build: z.string().max(64),
+  ticket: z.string().max(8_192),
+  carrier: carrierNumber,
+  /** What the agent grants each stream at once, in bytes. */
+  window: z.int().min(16_384).max(1_048_576),
+  lost: lostList,
+})
+export type Hello = z.infer<typeof helloSchema>
+
+export const welcomeSchema = z.object({
+  version: z.int(),
+  session: z.string().max(64),
+  secret: z.string().max(128),
+  resumed: z.boolean(),
+  lost: lostList,
+  relay: z.string().max(64),
+})
+export type Welcome = z.infer<typeof welcomeSchema>
+
+export const refuseSchema = z.object({ code, message, retryAfterMs: z.int().min(0).optional() })
+export type Refuse = z.infer<typeof refuseSchema>
+
+export const bindSchema = z.object({ bind: bindId, ticket: z.string().max(8_192) })
+export const unbindSchema = z.object({ bind: bindId })
+export const boundSchema = z.object({ bind: bindId, endpoint: z.string().max(300) })
+/** The answer to a BIND that is refused, and the word that a binding has ended. */
+export const unboundSchema = z.object({ bind: bindId, code, message })
+
+export const goAwaySchema = z.object({
+  code,
+  message,
+  /** Streams that live on may finish within this. */
+  graceMs: z.int().min(0),
+  /** When to dial again. */
+  redialMs: z.int().min(0),
+})
+export type GoAway = z.infer<typeof goAwaySchema>
+
+export const noticeSchema = z.object({ code, text: message })
+export type Notice = z.infer<typeof noticeSchema>
