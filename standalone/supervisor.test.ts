@@ -18,7 +18,6 @@ function supervise(behaviour: string) {
   const events = new EventEmitter()
   const program = new SupervisedProgram(
     {
-      name: 'child',
       file,
       args: [behaviour],
       env: { PT_TEST_VARIABLE: 'set' },

@@ -11,7 +11,6 @@ import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 
 export type Program = {
-  readonly name: string
   readonly file: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>

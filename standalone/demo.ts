@@ -1,0 +1,134 @@
+/**
+ * The demo tunnels: an HTTP page and a TCP echo on loopback, served by the ordinary CLI in a child process with a key
+ * of the first account. Nothing here knows more than a user would; if the demo works, the product does.
+ */
+import { mkdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { type ErrorKey, fail, keyOfCode } from '@porttunneler/shared/base/errors'
+import type { Secret } from '@porttunneler/shared/base/secret'
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import { type DataFolder, writePrivateFile } from './data-folder.ts'
+import { startDemoUpstream } from './demo-upstream.ts'
+import type { LogFile } from './log-file.ts'
+import { SupervisedProgram } from './supervisor.ts'
+
+export const demoTunnels = { http: 'demo', tcp: 'demo-tcp' } as const
+
+export type DemoAddresses = { readonly http: string; readonly tcp: string }
+
+export type Demo = {
+  /** Resolves when both tunnels are served. @throws standalone.demo */
+  readonly addresses: Promise<DemoAddresses>
+  stop(graceMs: number): Promise<void>
+  kill(): void
+}
+
+export type DemoOptions = {
+  readonly folder: DataFolder
+  readonly server: string
+  readonly key: Secret
+  readonly log: LogFile
+  readonly clock: Clock
+  readonly random: () => number
+}
+
+/** From the agent's start to both tunnels; a slow machine needs three seconds. */
+const upDeadlineMs = 20_000
+
+const eventSchema = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('tunnel.online'), tunnel: z.string(), url: z.string() }),
+  z.object({
+    event: z.literal('tunnel.stopped'),
+    tunnel: z.string(),
+    problem: z.object({ code: z.string(), detail: z.string() }),
+  }),
+])
+
+export async function startDemo({ folder, server, key, log, clock, random }: DemoOptions): Promise<Demo> {
+  const upstream = await startDemoUpstream(clock)
+  const home = folder.file('demo')
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  const config = folder.file('demo', 'ptun.yaml')
+  writePrivateFile(config, demoConfig(upstream))
+  const online = new OnlineTunnels()
+  const agent = new SupervisedProgram(
+    {
+      file: fileURLToPath(new URL('../cli/ptun.js', import.meta.url)),
+      args: ['start', '--config', config, '--json'],
+      env: {
+        PTUN_SERVER: server,
+        PTUN_KEY: key.reveal(),
+        XDG_CONFIG_HOME: home,
+        XDG_STATE_HOME: home,
+        XDG_RUNTIME_DIR: home,
+      },
+      preload: new URL('orphan-guard.ts', import.meta.url).href,
+      // Its configuration or its key is wrong: the same would be so at the next start.
+      finalExitCodes: [2, 3, 4],
+      onMessage: () => undefined,
+      onLine: (line) => {
+        log.write(line)
+        online.read(line)
+      },
+      onExit: ({ code, restartMs }) => {
+        if (restartMs === undefined) online.fail('standalone.demo', `the agent ended with ${code}`)
+      },
+    },
+    { clock, random },
+  )
+  const timer = clock.after(upDeadlineMs, () => online.fail('standalone.demo'), { background: true })
+  agent.start()
+  return {
+    addresses: online.addresses.finally(() => timer.clear()),
+    stop: async (graceMs) => {
+      timer.clear()
+      await agent.stop(graceMs)
+      await upstream.close()
+    },
+    kill: () => agent.kill(),
+  }
+}
+
+function demoConfig({ httpPort, echoPort }: { httpPort: number; echoPort: number }): string {
+  const tunnels = {
+    [demoTunnels.http]: { kind: 'http', upstream: `127.0.0.1:${httpPort}` },
+    [demoTunnels.tcp]: { kind: 'tcp', upstream: `127.0.0.1:${echoPort}` },
+  }
+  return `# Written anew at each start of the server.\n${stringify({ version: 1, tunnels })}`
+}
+
+/** Waits for both tunnels in what the agent tells. */
+class OnlineTunnels {
+  readonly #urls = new Map<string, string>()
+  readonly #done = Promise.withResolvers<DemoAddresses>()
+
+  get addresses(): Promise<DemoAddresses> {
+    return this.#done.promise
+  }
+
+  /** A line of `ptun start --json`. */
+  read(line: string): void {
+    const event = eventOf(line)
+    if (event?.event === 'tunnel.stopped')
+      this.fail(keyOfCode(event.problem.code) ?? 'standalone.demo', event.problem.detail)
+    if (event?.event !== 'tunnel.online') return
+    this.#urls.set(event.tunnel, event.url)
+    const [http, tcp] = [this.#urls.get(demoTunnels.http), this.#urls.get(demoTunnels.tcp)]
+    if (http !== undefined && tcp !== undefined)
+      this.#done.resolve({ http, tcp: tcp.replace(/^tcp:\/\//, '') })
+  }
+
+  fail(key: ErrorKey, detail?: string): void {
+    this.#done.reject(fail(key, detail))
+  }
+}
+
+function eventOf(line: string): z.infer<typeof eventSchema> | undefined {
+  try {
+    return eventSchema.safeParse(JSON.parse(line)).data
+  } catch {
+    return undefined
+  }
+}

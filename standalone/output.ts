@@ -1,0 +1,77 @@
+/** What a person reads when the server starts, and `standalone.json`, where scripts read the same. */
+import { styleText } from 'node:util'
+import { z } from 'zod'
+
+/** The shape of standalone.json. Present while the server runs; mode 0600, since it may hold the first password. */
+const reportSchema = z.object({
+  console: z.string(),
+  api: z.string(),
+  pid: z.int(),
+  /** On the first start only: the password is kept nowhere else. */
+  account: z.object({ email: z.string(), password: z.string() }).optional(),
+  demo: z.object({ http: z.string(), tcp: z.string() }).optional(),
+})
+export type Report = z.infer<typeof reportSchema>
+
+export type Welcome = {
+  readonly report: Report
+  readonly dataFolder: string
+  /** Whether only this machine reaches the server. */
+  readonly isLoopback: boolean
+  /** Whether `ptun` finds the server without being told where. */
+  readonly isDefaultServer: boolean
+  /** Why the demo tunnels are not there although they should be. */
+  readonly demoProblem?: string
+}
+
+type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red'
+/** Colours a text, or leaves it. */
+export type Paint = (style: Style, text: string) => string
+
+export const paintFor =
+  (stream: NodeJS.WritableStream): Paint =>
+  (style, text) =>
+    styleText(style, text, { stream, validateStream: true })
+
+/** The lines of a finished start. */
+export function welcome(facts: Welcome, paint: Paint): string {
+  const { report, dataFolder, isLoopback, isDefaultServer, demoProblem } = facts
+  const row = (name: string, value: string, note = '') =>
+    `  ${paint('dim', name.padEnd(11))} ${value}${note === '' ? '' : `   ${paint('dim', note)}`}`
+  const lines = [
+    `  ${paint('bold', 'PortTunneler is running.')}`,
+    '',
+    row('Console', paint('green', report.console)),
+  ]
+  if (report.account) {
+    const { email, password } = report.account
+    lines.push(row('Account', email), row('Password', paint('bold', password), 'shown this once'))
+  }
+  if (report.demo) {
+    const { http, tcp } = report.demo
+    lines.push(row('Demo, HTTP', paint('green', http)))
+    lines.push(row('Demo, TCP', paint('green', tcp), `an echo: nc ${tcp.replace(':', ' ')}`))
+  }
+  if (demoProblem !== undefined) lines.push(row('Demo', paint('yellow', demoProblem)))
+  const login = isDefaultServer ? 'npx ptun login' : `npx ptun login --server ${report.api}`
+  lines.push('', row('Next', `${login} && npx ptun http 3000`), '')
+  if (isLoopback) {
+    const advice = `Reached from this machine only; "bind" and "host" in ${dataFolder}/standalone.yaml open it.`
+    lines.push(`  ${paint('dim', advice)}`)
+  }
+  lines.push(`  ${paint('dim', `Data and logs: ${dataFolder}. Ctrl-C stops.`)}`, '')
+  return `\n${lines.join('\n')}\n`
+}
+
+/** A failure as a person can act on it: number and title, what happened here, what to do. */
+export function failureText(
+  failure: {
+    readonly code: string
+    readonly detail: string
+    readonly entry: { readonly title: string; readonly cure: string }
+  },
+  paint: Paint,
+): string {
+  const { code, detail, entry } = failure
+  return `${paint('red', `${code} ${entry.title}`)}\n  ${detail}\n  ${paint('bold', 'Cure:')} ${entry.cure}\n`
+}
