@@ -16,6 +16,8 @@ const digits = z
   .regex(/^\d{1,5}$/, 'a number')
   .transform(Number)
 const portSchema = z.union([z.int(), digits]).pipe(z.int().min(0).max(65_535))
+const openPortSchema = portSchema.refine((port) => port > 0, 'a port from 1 to 65535')
+const originSchema = z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin)
 const hostSchema = z
   .string()
   .toLowerCase()
@@ -56,15 +58,19 @@ const configSchema = z
         metrics: portSchema.default(8490),
       })
       .prefault({}),
-    /** What visitors see when a proxy or a port mapping stands in front. Absent: host and ports as above. */
+    /** PEM files of a certificate for `domain` and `*.domain`: then http endpoints are https. Absent: self-signed. */
+    certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+    /** What the world sees when a proxy or a port mapping stands in front. Absent: as above. */
     public: z
       .strictObject({
-        console: z
-          .url({ protocol: /^https?$/ })
-          .transform((url) => new URL(url).origin)
-          .optional(),
-        http: portSchema.refine((port) => port > 0).optional(),
-        tls: portSchema.refine((port) => port > 0).optional(),
+        /** Of the console. */
+        console: originSchema.optional(),
+        /** Of the relay's own pages and live figures. */
+        live: originSchema.optional(),
+        /** Of http endpoints. */
+        scheme: z.enum(['http', 'https']).optional(),
+        http: openPortSchema.optional(),
+        tls: openPortSchema.optional(),
       })
       .prefault({}),
     /** Signs in first; the password is made up and shown once. */

@@ -1,0 +1,56 @@
+import { parseConfig } from '@porttunneler/relay-vm/config'
+import { describe, expect, test } from 'vitest'
+import { type Config, readSettings } from './config.ts'
+import { endpointFace, liveOrigin, relayConfig } from './relay.ts'
+
+const config = (yaml = ''): Config => readSettings({ args: [], env: {}, readText: () => yaml }).config
+const folder = { file: (...names: string[]) => `/data/${names.join('/')}` }
+const relayOf = (yaml = '') =>
+  parseConfig(JSON.stringify(relayConfig(config(yaml), { folder, controlUrl: 'http://127.0.0.1:8400' })), {})
+const ports = { tlsPort: 8443, httpPort: 8480 }
+const certificate = 'certificate: { certFile: a.pem, keyFile: b.pem }'
+
+describe('the relay of a standalone server', () => {
+  test('accepts the configuration made for it, and listens on loopback only', () => {
+    const { listen, public: face } = relayOf()
+    expect(listen).toMatchObject({
+      tls: { host: '127.0.0.1' },
+      http: { host: '127.0.0.1' },
+      tcpHost: '127.0.0.1',
+    })
+    expect(face).toMatchObject({
+      agentHost: '127.0.0.1',
+      names: ['localhost', '127.0.0.1'],
+      domain: 'localhost',
+    })
+  })
+
+  test('opened to the world, agents get the public host and the mapped port', () => {
+    const { listen, public: face } = relayOf('bind: 0.0.0.0\nhost: t.example.com\npublic: { tls: 443 }')
+    expect(listen.tls.host).toBe('0.0.0.0')
+    expect(face).toMatchObject({
+      agentHost: 't.example.com',
+      agentPort: 443,
+      names: ['t.example.com', '127.0.0.1'],
+    })
+  })
+
+  test.each([
+    ['', { httpScheme: 'http', httpPort: 8480, tlsPort: 8443 }],
+    ['public: { http: 80 }', { httpScheme: 'http', httpPort: 80, tlsPort: 8443 }],
+    ['public: { http: 443, scheme: https }', { httpScheme: 'https', httpPort: 443, tlsPort: 8443 }],
+    [certificate, { httpScheme: 'https', httpPort: 8443, tlsPort: 8443 }],
+    [`${certificate}\npublic: { tls: 443 }`, { httpScheme: 'https', httpPort: 443, tlsPort: 443 }],
+  ])('endpoints show what visitors reach: %j', (yaml, face) => {
+    expect(endpointFace(config(yaml), ports)).toEqual(face)
+  })
+
+  test.each([
+    ['', 'http://localhost:8480'],
+    ['public: { live: "https://live.example.com/" }', 'https://live.example.com'],
+    [`host: t.example.com\n${certificate}`, 'https://t.example.com:8443'],
+  ])('live figures come from where the relay answers them: %j', (yaml, origin) => {
+    expect(liveOrigin(config(yaml), ports)).toBe(origin)
+    if (yaml !== '') expect(relayOf(yaml).public.names).toContain(new URL(origin).hostname)
+  })
+})

@@ -1,0 +1,159 @@
+/**
+ * The relay of a standalone server: the same daemon as anywhere, as a child process. It gets one JSON file, enrols and
+ * syncs over HTTP like every relay; being a child only adds that commands reach it at once over the IPC channel.
+ */
+import { existsSync, mkdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
+import type { Secret } from '@porttunneler/shared/base/secret'
+import { z } from 'zod'
+import type { Config } from './config.ts'
+import { type DataFolder, writePrivateFile } from './data-folder.ts'
+import { type LogFile, sentenceOf } from './log-file.ts'
+import { SupervisedProgram } from './supervisor.ts'
+
+/** What the relay says when it listens: the ports it got. */
+const readySchema = z.object({
+  ready: z.object({ tlsPort: z.int(), httpPort: z.int(), adminPort: z.int() }),
+})
+export type RelayPorts = z.infer<typeof readySchema>['ready']
+
+export type RelayOptions = {
+  readonly config: Config
+  readonly folder: DataFolder
+  readonly controlUrl: string
+  /** Needed until the relay has a credential of its own. */
+  readonly enrolmentKey: Secret | undefined
+  readonly log: LogFile
+  readonly clock: Clock
+  readonly random: () => number
+  /** Every time it listens: at the start and after each restart. */
+  onReady(ports: RelayPorts): void
+  /** A sentence for the terminal. */
+  onTrouble(sentence: string): void
+}
+
+const instance = 'r1'
+/** Node, TLS key and first sync on a slow machine. */
+const readyDeadlineMs = 30_000
+
+/** Whether the relay was enrolled at an earlier start. */
+export function isEnrolled(folder: DataFolder): boolean {
+  return existsSync(folder.file('relay', 'credential.json'))
+}
+
+export type Relay = {
+  /** The first readiness. @throws standalone.relay */
+  readonly ready: Promise<RelayPorts>
+  send(message: object): void
+  stop(graceMs: number): Promise<void>
+  kill(): void
+}
+
+export function startRelay(options: RelayOptions): Relay {
+  const { config, folder, controlUrl, enrolmentKey, log, clock, random } = options
+  mkdirSync(folder.file('relay'), { recursive: true, mode: 0o700 })
+  const file = folder.file('relay', 'relay.json')
+  writePrivateFile(file, `${JSON.stringify(relayConfig(config, { folder, controlUrl }), null, 2)}\n`)
+  const ready = Promise.withResolvers<RelayPorts>()
+  let isUp = false
+  let lastSentence = 'It said nothing.'
+  const program = new SupervisedProgram(
+    {
+      file: fileURLToPath(new URL('../relay-vm/main.ts', import.meta.url)),
+      args: ['--config', file],
+      env: enrolmentKey === undefined ? {} : { PTUN_ENROLMENT_KEY: enrolmentKey.reveal() },
+      finalExitCodes: [],
+      onMessage: (message) => {
+        const ports = readySchema.safeParse(message).data?.ready
+        if (!ports) return
+        isUp = true
+        ready.resolve(ports)
+        options.onReady(ports)
+      },
+      onLine: (line) => {
+        log.write(line)
+        const sentence = sentenceOf(line)
+        if (sentence === undefined) return
+        lastSentence = sentence
+        if (isUp) options.onTrouble(sentence)
+      },
+      onExit: ({ code, signal, restartMs }) => {
+        if (!isUp && (code === 2 || code === 3)) ready.reject(fail('standalone.relay', lastSentence))
+        if (isUp && restartMs !== undefined)
+          options.onTrouble(`The relay ended (${signal ?? `exit ${code}`}) and starts again.`)
+      },
+    },
+    { clock, random },
+  )
+  const timer = clock.after(readyDeadlineMs, () => ready.reject(fail('standalone.relay', lastSentence)), {
+    background: true,
+  })
+  program.start()
+  return {
+    ready: ready.promise.finally(() => timer.clear()),
+    send: (message) => program.send(message),
+    stop: (graceMs) => program.stop(graceMs),
+    kill: () => program.kill(),
+  }
+}
+
+/** The relay's configuration file (relay-vm/config.ts), as far as it differs from its defaults. */
+export function relayConfig(
+  config: Config,
+  { folder, controlUrl }: { folder: Pick<DataFolder, 'file'>; controlUrl: string },
+): object {
+  const { bind, host, domain, ports } = config
+  const liveUrl = liveUrlOf(config)
+  const names = [host, ...(liveUrl ? [new URL(liveUrl).hostname] : []), bind, '127.0.0.1'].filter(
+    (name) => name !== '0.0.0.0' && !name.includes(':'),
+  )
+  return {
+    instance,
+    dataDir: folder.file('relay'),
+    controlUrl,
+    listen: {
+      tls: { host: bind, port: ports.tls },
+      http: { host: bind, port: ports.http },
+      tcpHost: bind,
+      admin: { host: '127.0.0.1', port: ports.metrics },
+    },
+    public: {
+      // "localhost" may mean ::1 to an agent, where nobody listens.
+      agentHost: isLoopback(config) ? bind : host,
+      ...(config.public.tls === undefined ? {} : { agentPort: config.public.tls }),
+      agentSni: `${instance}.relay.${domain}`,
+      names: [...new Set(names)],
+      ...(liveUrl === undefined ? {} : { watchUrl: liveUrl }),
+      domain,
+    },
+    ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
+    graceMs: config.graceSeconds * 1_000,
+  }
+}
+
+/** Whether only this machine reaches the server. */
+export function isLoopback({ bind }: Pick<Config, 'bind'>): boolean {
+  return bind === '::1' || bind.startsWith('127.')
+}
+
+/** What http endpoints look like to visitors, given the ports that the relay got. */
+export function endpointFace(config: Config, ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>) {
+  const tlsPort = config.public.tls ?? ports.tlsPort
+  const httpScheme = config.public.scheme ?? (config.certificate ? 'https' : 'http')
+  const ownPort = config.certificate && httpScheme === 'https' ? tlsPort : ports.httpPort
+  return { httpScheme, httpPort: config.public.http ?? ownPort, tlsPort } as const
+}
+
+/** Where browsers reach live figures, when it is not plain HTTP at `host`. */
+function liveUrlOf(config: Config): string | undefined {
+  if (config.public.live !== undefined) return config.public.live
+  const port = config.public.tls ?? config.ports.tls
+  return config.certificate && port !== 0 ? `https://${config.host}:${port}` : undefined
+}
+
+/** The origin that the console's pages may call for live figures. */
+export function liveOrigin(config: Config, { httpPort }: Pick<RelayPorts, 'httpPort'>): string {
+  return liveUrlOf(config) ?? `http://${config.host}:${httpPort}`
+}
