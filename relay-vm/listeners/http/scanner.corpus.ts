@@ -1,0 +1,123 @@
+/** Inputs for scanner.fuzz.ts: sequences of requests by grammar, good and slightly wrong, then mutated byte by byte. */
+import { Buffer } from 'node:buffer'
+
+/** mulberry32: small, seeded, good enough to vary inputs; the same seed gives the same inputs. */
+export function makeRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const methods = [
+  'GET',
+  'GET',
+  'POST',
+  'POST',
+  'PUT',
+  'HEAD',
+  'OPTIONS',
+  'DELETE',
+  'PATCH',
+  'QUERY',
+  'CONNECT',
+]
+const targets = ['/', '/a?b=c', '/a|b[c]\\d', '/%20', '*', 'http://a.test/', 'HTTP://a.test:80', '/a#b', '//']
+const versions = ['HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0', 'http/1.1']
+const hosts = ['a.test', 'a.test', 'a.test', 'A.test:80', 'b.test', 'a.test.', '[::1]:8080', 'a_b', '', 'a b']
+const fields = [
+  'Connection: keep-alive',
+  'Connection: close',
+  'Connection: close, keep-alive',
+  'Connection: Upgrade',
+  'Connection: upgrade, HTTP2-Settings',
+  'Connection: x-forwarded-for',
+  'Proxy-Connection: close',
+  'Upgrade: websocket',
+  'Upgrade: h2c',
+  'HTTP2-Settings: AAMAAABkAAQAAP__',
+  'Expect: 100-continue',
+  'Expect: something',
+  'X-Forwarded-For: 203.0.113.9',
+  'x_forwarded_for: 203.0.113.9',
+  'X-FORWARDED-Anything: 1',
+  'Forwarded: for=203.0.113.9',
+  'X-Real-IP: 203.0.113.9',
+  'X-PortTunneler-Admin: 1',
+  'Accept: */*',
+  'Cookie: a="b"; c=\xe4',
+  'Empty:',
+  'Spaces: \t x \t ',
+  'Trailer: Digest',
+  'TE: trailers',
+  'Content_Length: 3',
+  'Transfer-Encoding: gzip',
+  'Transfer-Encoding: chunked',
+  'Transfer-Encoding:chunked ',
+  'Content-Length: 3',
+  'Content-Length: 0',
+  'content-length:\t003',
+]
+const extensions = ['', '', '', ';a', ';a=b', ';a="b c"', ';a="\\""', ';a=b;c="d"', ';', ' ;a', ';a="', ';=b']
+const trailers = [
+  '',
+  '',
+  '',
+  'Digest: x\r\n',
+  'A: b\r\nC: d\r\n',
+  'Content-Length: 5\r\n',
+  'X-Real-IP: 1\r\n',
+  ' a\r\n',
+]
+const interesting = Buffer.from('\r\n\t :,;0aA_-/?#"\\[]@%\0\x7f\xff\x85', 'latin1')
+
+export function makeInput(random: () => number): Buffer {
+  const requests = Array.from({ length: 1 + below(random, 4) }, () => makeRequest(random))
+  const bytes = Buffer.from(requests.join(''), 'latin1')
+  // Half of the inputs stay as the grammar made them, so that whole sequences are accepted often.
+  return random() < 0.5 ? bytes : mutate(bytes, random)
+}
+
+function makeRequest(random: () => number): string {
+  const line = `${pick(random, methods)} ${pick(random, targets)} ${pick(random, versions)}`
+  const isPlain = random() < 0.6
+  const head = [isPlain ? `${pick(random, ['GET', 'POST'])} /plain HTTP/1.1` : line]
+  head.push(`Host: ${isPlain ? 'a.test' : pick(random, hosts)}`)
+  for (let i = below(random, 4); i > 0; i--) head.push(pick(random, isPlain ? fields.slice(9, 24) : fields))
+  const form = random()
+  if (form < 0.3) return `${head.join('\r\n')}\r\n\r\n`
+  if (form < 0.6) return `${[...head, 'Content-Length: 5'].join('\r\n')}\r\n\r\nhe\r\no`
+  return `${[...head, 'Transfer-Encoding: chunked'].join('\r\n')}\r\n\r\n${makeChunks(random)}`
+}
+
+function makeChunks(random: () => number): string {
+  let text = ''
+  for (let i = below(random, 3); i > 0; i--) {
+    const data = 'x\r\n0\r\n\r\nGET / '.repeat(2).slice(0, 1 + below(random, 26))
+    text += `${data.length.toString(16)}${pick(random, extensions)}\r\n${data}\r\n`
+  }
+  return `${text}0${pick(random, extensions)}\r\n${pick(random, trailers)}\r\n`
+}
+
+function mutate(bytes: Buffer, random: () => number): Buffer {
+  let mutated = bytes
+  for (let i = 1 + below(random, 3); i > 0; i--) {
+    const at = below(random, mutated.length)
+    const end = at + below(random, 4)
+    const inserted = interesting.subarray(below(random, interesting.length)).subarray(0, 1)
+    const piece = random() < 0.3 ? mutated.subarray(at, at + below(random, 30)) : inserted
+    mutated = Buffer.concat([mutated.subarray(0, at), piece, mutated.subarray(random() < 0.5 ? at : end)])
+  }
+  return mutated
+}
+
+function below(random: () => number, end: number): number {
+  return Math.floor(random() * end)
+}
+
+function pick(random: () => number, choices: readonly string[]): string {
+  return choices[below(random, choices.length)] ?? ''
+}
