@@ -1,0 +1,140 @@
+/**
+ * The way through PortTunneler, as a user has it: a standalone server in a folder of its own and `ptun start` beside
+ * it, TLS between them. CPU time is counted for relay and agent; the control plane carries no bytes.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { makeClient } from '@porttunneler/shared/api/client'
+import { sleep, systemClock } from '@porttunneler/shared/base/clock'
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import type { Backend, Path } from './path.ts'
+import { childrenOf, stop } from './processes.ts'
+import type { Target } from './scenarios.ts'
+
+const startMs = 45_000
+const reportSchema = z.object({
+  api: z.string(),
+  account: z.object({ email: z.string(), password: z.string() }),
+})
+const onlineSchema = z.object({ event: z.literal('tunnel.online'), tunnel: z.string(), url: z.url() })
+
+export async function openPtunPath(backend: Backend): Promise<Path> {
+  const folder = mkdtempSync(join(tmpdir(), 'pt-bench-'))
+  const children: ChildProcess[] = []
+  const close = async () => {
+    for (const child of children.toReversed()) await stop(child)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const server = startServer(folder)
+    children.push(server)
+    const { api, key } = await signIn(folder, server)
+    const agent = startAgent(folder, backend, { api, key })
+    children.push(agent)
+    return { name: 'ptun', target: await onlineTunnels(agent), pids: pidsOf(server, agent), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function startServer(folder: string): ChildProcess {
+  // Outside the ephemeral ports, and a block of its own for every run.
+  const firstPort = 21_000 + (process.pid % 500) * 20
+  return runProgram(['../standalone/main.ts', '--data', join(folder, 'server')], {
+    PORTTUNNELER_DEMO: 'false',
+    PORTTUNNELER_CONSOLE_PORT: '0',
+    PORTTUNNELER_HTTP_PORT: '0',
+    PORTTUNNELER_TLS_PORT: '0',
+    PORTTUNNELER_METRICS_PORT: '0',
+    PORTTUNNELER_TCP_PORTS: `${firstPort}-${firstPort + 19}`,
+  })
+}
+
+/** Node on a file of this repository; what it has to complain about is shown. */
+function runProgram([file = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  return spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+}
+
+/** Waits for the server's own report, signs in as its first account and makes a key for the agent. */
+async function signIn(folder: string, server: ChildProcess): Promise<{ api: string; key: string }> {
+  server.stdout?.resume()
+  const path = join(folder, 'server', 'standalone.json')
+  const untilMs = performance.now() + startMs
+  for (;;) {
+    const text = readIfThere(path)
+    if (text !== undefined) {
+      const { api, account } = reportSchema.parse(JSON.parse(text))
+      const { accessToken } = await makeClient({ baseUrl: api }).login(account)
+      const client = makeClient({ baseUrl: api, token: () => accessToken })
+      const { secret } = await client.createKey({ name: 'bench', scopes: ['tunnels'] })
+      return { api, key: secret }
+    }
+    if (server.exitCode !== null || performance.now() > untilMs) throw new Error('the server did not start')
+    await sleep(systemClock, 50)
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function startAgent(
+  folder: string,
+  backend: Backend,
+  { api, key }: { api: string; key: string },
+): ChildProcess {
+  const config = join(folder, 'ptun.yaml')
+  const tunnels = {
+    'bench-tcp': { kind: 'tcp', upstream: `127.0.0.1:${backend.tcpPort}` },
+    'bench-http': { kind: 'http', upstream: `127.0.0.1:${backend.httpPort}` },
+  }
+  writeFileSync(config, stringify({ version: 1, tunnels }))
+  const home = { XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, XDG_RUNTIME_DIR: folder }
+  return runProgram(['../cli/ptun.js', 'start', '--config', config, '--json'], {
+    PTUN_SERVER: api,
+    PTUN_KEY: key,
+    ...home,
+  })
+}
+
+/** Resolves when the agent says that both tunnels are served. */
+function onlineTunnels(agent: ChildProcess): Promise<Target> {
+  const urls = new Map<string, URL>()
+  return new Promise((resolve, reject) => {
+    const timer = systemClock.after(startMs, () => reject(new Error('the tunnels did not come up')))
+    agent.once('exit', (code) => reject(new Error(`the agent ended with ${code}`)))
+    if (!agent.stdout) throw new Error('the agent was started without a pipe for its events')
+    createInterface({ input: agent.stdout }).on('line', (line) => {
+      const event = onlineSchema.safeParse(JSON.parse(line)).data
+      if (event) urls.set(event.tunnel, new URL(event.url))
+      const [tcp, http] = [urls.get('bench-tcp'), urls.get('bench-http')]
+      if (!tcp || !http) return
+      timer.clear()
+      const host = '127.0.0.1'
+      resolve({
+        tcp: { host, port: Number(tcp.port) },
+        http: { host, port: Number(http.port) },
+        hostHeader: http.host,
+      })
+    })
+  })
+}
+
+function pidsOf(server: ChildProcess, agent: ChildProcess): readonly number[] {
+  const relays = childrenOf(server.pid ?? 0).filter(({ command }) => command.includes('relay-vm/main.ts'))
+  if (relays.length === 0) throw new Error('the server has no relay process')
+  return [...relays.map(({ pid }) => pid), ...(agent.pid === undefined ? [] : [agent.pid])]
+}

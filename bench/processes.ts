@@ -1,0 +1,87 @@
+/** What the bench needs of processes: starting its own, stopping them, and the CPU time of a whole process tree. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { systemClock } from '@porttunneler/shared/base/clock'
+
+/** Linux counts CPU time in hundredths of a second (USER_HZ), whatever the kernel's own tick is. */
+const ticksPerSecond = 100
+
+/** Starts a TypeScript file beside this one with an IPC channel. */
+export function forkProgram(
+  file: string,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): ChildProcess {
+  return fork(new URL(file, import.meta.url), args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+}
+
+/** The next IPC message. @throws when the process ends first */
+export async function nextMessage(child: ChildProcess): Promise<unknown> {
+  const ended = new AbortController()
+  const exit = once(child, 'exit', { signal: ended.signal }).then(([code]) => {
+    throw new Error(`the process ended with ${code} before it answered`)
+  })
+  try {
+    return (await Promise.race([once(child, 'message', { signal: ended.signal }), exit]))[0]
+  } finally {
+    exit.catch(() => undefined)
+    ended.abort()
+  }
+}
+
+/** SIGTERM, and SIGKILL after 10 s; resolves when it is gone. */
+export async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill('SIGTERM')
+  const timer = systemClock.after(10_000, () => child.kill('SIGKILL'))
+  await gone
+  timer.clear()
+}
+
+/** CPU seconds, user and system, that these processes and all their descendants have used so far. */
+export function cpuSeconds(roots: readonly number[]): number {
+  const table = readProcesses()
+  const counted = new Set(roots)
+  for (let grown = true; grown; ) {
+    const before = counted.size
+    for (const [pid, { parent }] of table) if (counted.has(parent)) counted.add(pid)
+    grown = counted.size > before
+  }
+  return [...counted].reduce((sum, pid) => sum + (table.get(pid)?.ticks ?? 0), 0) / ticksPerSecond
+}
+
+type Process = { readonly parent: number; readonly ticks: number }
+
+function readProcesses(): ReadonlyMap<number, Process> {
+  const table = new Map<number, Process>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const process = readProcess(name)
+    if (process) table.set(Number(name), process)
+  }
+  return table
+}
+
+/** proc(5): after the name in parentheses come state, parent, ... and utime, stime as fields 14 and 15. */
+function readProcess(pid: string): Process | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }
+  } catch {
+    // It ended between the listing and the reading.
+    return undefined
+  }
+}
+
+/** The direct children of a process, with their command lines. */
+export function childrenOf(parent: number): readonly { readonly pid: number; readonly command: string }[] {
+  return [...readProcesses()]
+    .filter(([, process]) => process.parent === parent)
+    .map(([pid]) => ({ pid, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }))
+}
