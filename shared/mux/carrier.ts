@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
+import { PerMinute } from '../base/per-minute.ts'
 import {
   dataHeaderBytes,
   FrameDecoder,
@@ -16,6 +17,7 @@ import {
   writeU48,
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
+import { Schedule } from './schedule.ts'
 import type { Flushable, Turn } from './turn.ts'
 
 const { headerBytes } = limits
@@ -25,18 +27,21 @@ const copyBytesMax = 4 * 1024
 /** What a turn may gather before other streams must wait their turn. */
 const batchBytesMax = 256 * 1024
 
-export type CarrierHandler = FrameHandler & {
+export type CarrierHandler = {
+  onData(stream: number, offset: number, bytes: Buffer): void
+  onFrame(carrier: Carrier, type: FrameType, stream: number, payload: Payload): void
   /** May send again: after a turn's write, or when a full socket drained. */
-  onWritable(): void
+  onWritable(carrier: Carrier): void
   /** The other side broke the protocol: the session ends with this code (rule 9). */
-  onViolation(reason: PortTunnelerError): void
+  onViolation(carrier: Carrier, reason: PortTunnelerError): void
   /** Once; no other call follows. */
-  onLost(reason: PortTunnelerError): void
+  onLost(carrier: Carrier, reason: PortTunnelerError): void
 }
 
 export class Carrier implements Flushable, FrameHandler {
   readonly socket: Duplex
-  readonly number: number
+  /** Chosen by the agent; the relay learns it from HELLO. */
+  number: number
   /** Whoever is responsible now: the handshake first, then the session. */
   handler: CarrierHandler
   /** Monotonic ms of the last byte that came in. */
@@ -46,6 +51,16 @@ export class Carrier implements Flushable, FrameHandler {
   /** Monotonic ms of the last PING sent, and whether its PONG is still to come. */
   pingedAtMs = Number.NEGATIVE_INFINITY
   isPingOutstanding = false
+  /** Silent or slow to answer: new frames go elsewhere while there is an elsewhere (rule 23). */
+  isSuspect = false
+  /** dedicated: of one elephant in each direction; shared: of all the others. */
+  kind: 'shared' | 'dedicated' = 'shared'
+  /** RETIRE was said: nothing new goes here (rule 21). */
+  isRetiring = false
+  /** Streams that wait to send here. */
+  readonly schedule = new Schedule()
+  /** Losses of other carriers that were announced on this one (rule 11). */
+  readonly announced = new Set<number>()
 
   readonly #turn: Turn
   readonly #clock: Clock
@@ -57,8 +72,7 @@ export class Carrier implements Flushable, FrameHandler {
   #isDirty = false
   #isLost = false
   #pingNumber = 0
-  #pingsHeard = 0
-  #pingsSinceMs = 0
+  readonly #pingsHeard = new PerMinute(limits.pingsPerMinute)
 
   constructor(options: {
     socket: Duplex
@@ -74,7 +88,7 @@ export class Carrier implements Flushable, FrameHandler {
     this.#clock = options.clock
     this.heardAtMs = options.clock.monotonic()
     this.socket.on('data', this.#onBytes)
-    this.socket.on('drain', () => this.#isLost || this.handler.onWritable())
+    this.socket.on('drain', () => this.#isLost || this.handler.onWritable(this))
     this.socket.on('error', (cause) => this.lose(fail('carrier.lost', undefined, { cause })))
     this.socket.on('end', () => this.lose(fail('carrier.lost')))
     this.socket.on('close', () => this.lose(fail('carrier.lost')))
@@ -109,6 +123,24 @@ export class Carrier implements Flushable, FrameHandler {
     if (at < 0) return
     writeU48(this.#turn.slab, consumed, at)
     this.#turn.slab.writeUInt32BE(window, at + 6)
+  }
+
+  sendSync(
+    stream: number,
+    { next, consumed, window }: { next: number; consumed: number; window: number },
+  ): void {
+    const at = this.#small(FrameType.sync, stream, 16)
+    if (at < 0) return
+    writeU48(this.#turn.slab, next, at)
+    writeU48(this.#turn.slab, consumed, at + 6)
+    this.#turn.slab.writeUInt32BE(window, at + 12)
+  }
+
+  sendLost(carrier: number, isAck: boolean): void {
+    const at = this.#small(FrameType.lost, 0, 5)
+    if (at < 0) return
+    this.#turn.slab.writeUInt32BE(carrier, at)
+    this.#turn.slab.writeUInt8(isAck ? 1 : 0, at + 4)
   }
 
   sendReset(stream: number, code: number): void {
@@ -156,7 +188,7 @@ export class Carrier implements Flushable, FrameHandler {
       this.socket.uncork()
     }
     segments.length = 0
-    if (this.canSend) this.handler.onWritable()
+    if (this.canSend) this.handler.onWritable(this)
     else if (this.socket.writableLength > batchBytesMax * 2 + limits.controlQueueBytes) {
       this.lose(fail('control.flood', 'The other side does not read what it asks for.'))
     }
@@ -175,14 +207,14 @@ export class Carrier implements Flushable, FrameHandler {
     this.socket.resume()
   }
 
-  /** Gives the connection up at once. */
+  /** Gives the connection up at once; what was read and not parsed is ignored (rule 10). Idempotent. */
   lose(reason: PortTunnelerError): void {
     if (this.#isLost) return
     this.#isLost = true
     this.#segments = []
     this.#open = undefined
     this.socket.destroy()
-    this.handler.onLost(reason)
+    this.handler.onLost(this, reason)
   }
 
   onData(stream: number, offset: number, bytes: Buffer): void {
@@ -193,7 +225,7 @@ export class Carrier implements Flushable, FrameHandler {
     if (this.#isLost) return
     if (type === FrameType.ping) this.#onPing(payload)
     else if (type === FrameType.pong) this.#onPong(payload)
-    else this.handler.onFrame(type, stream, payload)
+    else this.handler.onFrame(this, type, stream, payload)
   }
 
   readonly #onBytes = (chunk: Buffer): void => {
@@ -203,18 +235,12 @@ export class Carrier implements Flushable, FrameHandler {
       this.#decoder.push(chunk, this)
     } catch (error) {
       if (!isFailure(error)) throw error
-      this.handler.onViolation(error)
+      this.handler.onViolation(this, error)
     }
   }
 
   #onPing({ buffer, start }: Payload): void {
-    const now = this.heardAtMs
-    if (now - this.#pingsSinceMs > 60_000) {
-      this.#pingsSinceMs = now
-      this.#pingsHeard = 0
-    }
-    this.#pingsHeard += 1
-    if (this.#pingsHeard > limits.pingsPerMinute) throw fail('control.flood')
+    if (!this.#pingsHeard.allows(this.heardAtMs)) throw fail('control.flood')
     const at = this.#small(FrameType.pong, 0, 8)
     if (at >= 0) buffer.copy(this.#turn.slab, at, start, start + 8)
   }
@@ -222,6 +248,7 @@ export class Carrier implements Flushable, FrameHandler {
   #onPong({ buffer, start }: Payload): void {
     if (!this.isPingOutstanding || buffer.readUInt32BE(start + 4) !== this.#pingNumber) return
     this.isPingOutstanding = false
+    this.isSuspect = false
     const sample = this.heardAtMs - this.pingedAtMs
     this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8
   }

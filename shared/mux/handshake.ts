@@ -1,11 +1,11 @@
 /**
- * How a session begins: the agent dials a relay and says HELLO, the relay answers WELCOME or REFUSE.
- * TLS 1.3 with ALPN `porttunneler`; each side gives the other a deadline.
+ * How a carrier begins: the agent dials a relay and says HELLO, the relay answers WELCOME or REFUSE. The first one
+ * begins a session, each further one joins it by proof of the session's secret.
  */
-import { randomBytes } from 'node:crypto'
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
-import { codes, type ErrorKey, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
+import { codes, type ErrorKey, fail, isFailure, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
 import { decodeJson, encodeJson, FrameType, type Payload } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import {
@@ -18,14 +18,10 @@ import {
 } from '../protocol/messages.ts'
 import type { Budget } from './budget.ts'
 import { Carrier, type CarrierHandler } from './carrier.ts'
+import { connectTls, type DialAddress } from './connect-tls.ts'
 import type { Liveness } from './liveness.ts'
 import { Session, type SessionEvents } from './session.ts'
 import type { Turn } from './turn.ts'
-
-export const alpn = 'porttunneler'
-
-/** AES-128 first: 5 to 10 % less CPU than AES-256 at no loss that matters (docs/performance.md). */
-export const tlsCiphers = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256'
 
 /** What the carriers of one process share. */
 export type MuxShared = {
@@ -35,61 +31,17 @@ export type MuxShared = {
   readonly budget: Budget
 }
 
-/** What a carrier's frames meet while nobody expects any. */
-function quietHandler(carrier: () => Carrier): CarrierHandler {
-  const refuse = () => {
-    throw fail('frame.unexpected')
-  }
-  return {
-    onData: refuse,
-    onFrame: refuse,
-    onWritable() {},
-    onViolation: (reason) => carrier().lose(reason),
-    onLost() {},
-  }
-}
-
-/** Waits for the first frame of a fresh carrier, which must be one of `types`; `read` may hand the carrier on. */
-function firstFrame<T>(
-  carrier: Carrier,
-  {
-    clock,
-    types,
-    read,
-  }: { clock: Clock; types: readonly FrameType[]; read: (type: FrameType, payload: Payload) => T },
-): Promise<T> {
-  const quiet = quietHandler(() => carrier)
-  return new Promise((resolve, reject) => {
-    const stop = (reason: unknown) => {
-      timer.clear()
-      carrier.handler = quiet
-      reject(reason)
-    }
-    const timer = clock.after(limits.helloDeadlineMs, () => stop(fail('hello.deadline')))
-    carrier.handler = {
-      ...quiet,
-      onFrame(type, _stream, payload) {
-        if (!types.includes(type)) throw fail('frame.unexpected')
-        timer.clear()
-        carrier.handler = quiet
-        try {
-          resolve(read(type, payload))
-        } catch (error) {
-          reject(error)
-        }
-      },
-      onViolation: stop,
-      onLost: stop,
-    }
-  })
-}
-
 // --- relay -----------------------------------------------------------------------------------------------------------
 
 export type AcceptedHello = {
   readonly hello: Hello
-  /** Says WELCOME; the session takes the carrier over. */
+  /** Says WELCOME and begins a session on this carrier. */
   welcome(options: { relay: string; events: SessionEvents }): Session
+  /**
+   * Says WELCOME and gives the carrier to a session that lives, whose agent and account the caller has compared.
+   * @throws carrier.proof; REFUSE has been said by then
+   */
+  join(session: Session, relay: string): void
   /** Says REFUSE and closes. */
   refuse(key: ErrorKey, detail?: string, retryAfterMs?: number): void
 }
@@ -99,48 +51,82 @@ export type AcceptedHello = {
  * @throws hello.deadline, hello.version, frame.*: the socket has been closed by then
  */
 export async function acceptAgent(socket: TLSSocket, shared: MuxShared): Promise<AcceptedHello> {
-  const carrier = newCarrier(socket, 0, shared)
+  const fresh = newCarrier(socket, 0, shared)
   try {
-    const hello = await firstFrame(carrier, {
+    const hello = await firstFrame(fresh, {
       clock: shared.clock,
       types: [FrameType.hello],
       read: (_type, payload) => decodeJson(helloSchema, payload),
     })
     const version = protocolVersions.find((v) => hello.versions.includes(v))
     if (version === undefined) throw fail('hello.version')
-    return {
-      hello,
-      welcome: ({ relay, events }) => welcome(carrier, { hello, version, relay, events, shared }),
-      refuse: (key, detail, retryAfterMs) => refuse(carrier, key, detail, retryAfterMs),
-    }
+    fresh.number = hello.carrier
+    return new Accepted({ hello, carrier: fresh, socket, version, shared })
   } catch (error) {
-    const reason = error as PortTunnelerError
-    refuse(carrier, reason.key ?? 'frame.malformed', reason.detail)
-    throw error
+    const reason = isFailure(error) ? error : fail('frame.malformed', undefined, { cause: error })
+    refuse(fresh, reason.key, reason.detail)
+    throw reason
   }
 }
 
-function welcome(
-  carrier: Carrier,
-  {
-    hello,
-    version,
-    relay,
-    events,
-    shared,
-  }: { hello: Hello; version: number; relay: string; events: SessionEvents; shared: MuxShared },
-): Session {
-  const id = `ses_${randomBytes(15).toString('hex')}`
-  const body: Welcome = {
-    version,
-    session: id,
-    secret: randomBytes(32).toString('base64url'),
-    resumed: false,
-    lost: [],
-    relay,
+class Accepted implements AcceptedHello {
+  readonly hello: Hello
+  readonly #carrier: Carrier
+  readonly #socket: TLSSocket
+  readonly #version: number
+  readonly #shared: MuxShared
+
+  constructor(options: {
+    hello: Hello
+    carrier: Carrier
+    socket: TLSSocket
+    version: number
+    shared: MuxShared
+  }) {
+    this.hello = options.hello
+    this.#carrier = options.carrier
+    this.#socket = options.socket
+    this.#version = options.version
+    this.#shared = options.shared
   }
-  carrier.send(encodeJson(FrameType.welcome, body))
-  return new Session({ side: 'relay', id, carrier, agentWindow: hello.window, events, ...shared })
+
+  welcome({ relay, events }: { relay: string; events: SessionEvents }): Session {
+    const id = `ses_${randomBytes(15).toString('hex')}`
+    const secret = randomBytes(32).toString('base64url')
+    this.#say({ version: this.#version, session: id, secret, lost: [], relay })
+    const agentWindow = this.hello.window
+    return new Session({
+      side: 'relay',
+      id,
+      secret,
+      carrier: this.#carrier,
+      agentWindow,
+      events,
+      ...this.#shared,
+    })
+  }
+
+  join(session: Session, relay: string): void {
+    const proof = Buffer.from(this.hello.resume?.proof ?? '')
+    const expected = Buffer.from(proofOf(this.#socket, session.secret, this.hello.carrier))
+    const isProven = proof.length === expected.length && timingSafeEqual(proof, expected)
+    if (!isProven || !session.accepts(this.hello.carrier)) {
+      this.refuse('carrier.proof')
+      throw fail('carrier.proof')
+    }
+    const told = session.carriers.unconfirmed
+    const lost = [...new Set([...told, ...this.hello.lost])]
+    this.#say({ version: this.#version, session: session.id, secret: '', lost, relay })
+    session.attach(this.#carrier, { lost: this.hello.lost, told })
+  }
+
+  refuse(key: ErrorKey, detail?: string, retryAfterMs?: number): void {
+    refuse(this.#carrier, key, detail, retryAfterMs)
+  }
+
+  #say(body: Welcome): void {
+    this.#carrier.send(encodeJson(FrameType.welcome, body))
+  }
 }
 
 function refuse(
@@ -161,54 +147,87 @@ function refuse(
 
 // --- agent -----------------------------------------------------------------------------------------------------------
 
-/** Where a relay listens for agents, from the directory that came with the lease. */
-export type DialAddress = {
-  readonly host: string
-  readonly port: number
-  readonly sni: string
-  /** PEM; then the only root. */
-  readonly certificate?: string | undefined
-}
-
 export type DialOptions = MuxShared & {
   readonly address: DialAddress
-  /** Any valid lease ticket of this cell: it proves the right to a session. */
-  readonly ticket: string
   /** Id of this agent. */
   readonly agent: string
   readonly build: string
-  readonly events: SessionEvents
   readonly signal: AbortSignal
+  /** How the TLS connection is made; tests have their own. */
+  readonly connect?: typeof connectTls
 }
 
 /**
- * Dials a relay and begins a session.
- * @throws relay.unreachable, relay.identity, or the code of the relay's REFUSE (its `fields.retryAfterMs` if given)
+ * Dials a relay and begins a session. `ticket` is any valid lease ticket of this cell: it proves the right to one.
+ * @throws relay.unreachable, relay.identity, or the code of the relay's REFUSE (`fields.retryAfterMs` if given)
  */
-export async function dialRelay(options: DialOptions): Promise<Session> {
+export function dialRelay(
+  options: DialOptions & { readonly ticket: string; readonly events: SessionEvents },
+): Promise<Session> {
+  const { ticket, events } = options
+  return dial(options, 1, () => ({
+    hello: { ticket, lost: [] },
+    begin: ({ session: id, secret }, carrier) =>
+      new Session({
+        ...options,
+        side: 'agent',
+        id,
+        secret,
+        carrier,
+        agentWindow: limits.windowBytesInitial,
+        events,
+      }),
+  }))
+}
+
+/**
+ * Dials a further carrier for a session that lives.
+ * @throws as dialRelay; session.unknown when the relay no longer has the session
+ */
+export function dialCarrier(session: Session, options: DialOptions): Promise<Session> {
+  const number = session.nextCarrierNumber()
+  return dial(options, number, (socket) => {
+    const told = session.carriers.unconfirmed
+    const proof = proofOf(socket, session.secret, number)
+    return {
+      hello: { lost: told, resume: { session: session.id, proof } },
+      begin: ({ lost }, carrier) => {
+        if (!session.accepts(number)) throw fail('session.closed')
+        session.attach(carrier, { lost, told })
+        return session
+      },
+    }
+  })
+}
+
+type Greeting = {
+  readonly hello: Pick<Hello, 'ticket' | 'lost' | 'resume'>
+  begin(welcome: Welcome, carrier: Carrier): Session
+}
+
+async function dial(
+  options: DialOptions,
+  number: number,
+  greet: (socket: TLSSocket) => Greeting,
+): Promise<Session> {
   const { clock, signal, address } = options
   signal.throwIfAborted()
-  const socket = await connectTls(address, { clock, signal })
-  const carrier = newCarrier(socket, 1, options)
+  const socket = await (options.connect ?? connectTls)(address, { clock, signal })
+  const carrier = newCarrier(socket, number, options)
   const onAbort = () => carrier.lose(fail('session.closed'))
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const hello: Hello = {
-      versions: [...protocolVersions],
-      agent: options.agent,
-      build: options.build,
-      ticket: options.ticket,
-      carrier: carrier.number,
-      window: limits.windowBytesInitial,
-      lost: [],
-    }
-    carrier.send(encodeJson(FrameType.hello, hello))
+    const { hello, begin } = greet(socket)
+    const { agent, build } = options
+    const window = limits.windowBytesInitial
+    const body: Hello = { versions: [...protocolVersions], agent, build, carrier: number, window, ...hello }
+    carrier.send(encodeJson(FrameType.hello, body))
     const answer = await firstFrame(carrier, {
       clock,
       types: [FrameType.welcome, FrameType.refuse],
       // The session takes over inside this call: frames that follow WELCOME in the same chunk are its own.
       read: (type, payload) =>
-        type === FrameType.welcome ? begin(carrier, payload, options) : refusal(payload),
+        type === FrameType.welcome ? begin(decodeJson(welcomeSchema, payload), carrier) : refusal(payload),
     })
     if (answer instanceof Session) return answer
     throw answer
@@ -220,91 +239,67 @@ export async function dialRelay(options: DialOptions): Promise<Session> {
   }
 }
 
-function begin(carrier: Carrier, payload: Payload, options: DialOptions): Session {
-  const { session } = decodeJson(welcomeSchema, payload)
-  return new Session({
-    side: 'agent',
-    id: session,
-    carrier,
-    agentWindow: limits.windowBytesInitial,
-    ...options,
-  })
-}
-
 function refusal(payload: Payload): PortTunnelerError {
   const { code, message, retryAfterMs } = decodeJson(refuseSchema, payload)
-  return fail(keyOfCode(code) ?? 'ticket.invalid', message, { fields: { retryAfterMs } })
+  return fail(keyOfCode(code) ?? 'ticket.invalid', message, { fields: { retryAfterMs, isRefusal: true } })
+}
+
+// --- both ------------------------------------------------------------------------------------------------------------
+
+/** Bound to this TLS connection by its exporter (RFC 8446 section 7.5) and to the carrier's number. */
+function proofOf(socket: TLSSocket, secret: string, carrier: number): string {
+  const exported = socket.exportKeyingMaterial(32, 'EXPORTER-porttunneler-carrier', Buffer.alloc(0))
+  const number = Buffer.alloc(4)
+  number.writeUInt32BE(carrier)
+  return createHmac('sha256', secret).update(exported).update(number).digest('base64url')
 }
 
 function newCarrier(socket: TLSSocket, number: number, { turn, clock }: MuxShared): Carrier {
-  const handler: CarrierHandler = {
-    onData() {},
-    onFrame() {},
-    onWritable() {},
-    onViolation() {},
-    onLost() {},
-  }
-  return new Carrier({ socket, number, turn, clock, handler })
+  return new Carrier({ socket, number, turn, clock, handler: unexpectingHandler })
 }
 
-/** A TLS connection to a relay whose certificate was checked, and which speaks our protocol. */
-function connectTls(
-  address: DialAddress,
-  { clock, signal }: { clock: Clock; signal: AbortSignal },
-): Promise<TLSSocket> {
+const unexpected = () => {
+  throw fail('frame.unexpected')
+}
+/** What a carrier's frames meet while nobody expects any. */
+const unexpectingHandler: CarrierHandler = {
+  onData: unexpected,
+  onFrame: unexpected,
+  onWritable() {},
+  onViolation: (carrier, reason) => carrier.lose(reason),
+  onLost() {},
+}
+
+/** Waits for the first frame of a fresh carrier, which must be one of `types`; `read` may hand the carrier on. */
+function firstFrame<T>(
+  carrier: Carrier,
+  {
+    clock,
+    types,
+    read,
+  }: { clock: Clock; types: readonly FrameType[]; read: (type: FrameType, payload: Payload) => T },
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const { host, port, sni, certificate } = address
-    const options: ConnectionOptions & { autoSelectFamilyAttemptTimeout: number } = {
-      host,
-      port,
-      servername: sni,
-      ALPNProtocols: [alpn],
-      minVersion: 'TLSv1.3',
-      ciphers: tlsCiphers,
-      // Node's own 250 ms gives up on a family that a slow link would have reached.
-      autoSelectFamilyAttemptTimeout: 1_000,
-      ...(certificate !== undefined && { ca: [certificate] }),
-    }
-    const socket = connect(options)
-    const stop = (error: Error) => {
-      cleanUp()
-      socket.on('error', () => {})
-      socket.destroy()
-      reject(error)
-    }
-    const onAbort = () => stop(fail('session.closed'))
-    const onError = (cause: Error & { code?: string }) => stop(dialError(cause, address))
-    const timer = clock.after(limits.helloDeadlineMs, () =>
-      stop(
-        fail(
-          'relay.unreachable',
-          `${host}:${port} did not answer within ${limits.helloDeadlineMs / 1000} s.`,
-        ),
-      ),
-    )
-    const cleanUp = () => {
+    const stop = (reason: unknown) => {
       timer.clear()
-      signal.removeEventListener('abort', onAbort)
-      socket.off('error', onError)
+      carrier.handler = unexpectingHandler
+      reject(reason)
     }
-    signal.addEventListener('abort', onAbort, { once: true })
-    socket.on('error', onError)
-    socket.once('secureConnect', () => {
-      if (socket.alpnProtocol !== alpn)
-        return stop(fail('relay.identity', `${host}:${port} is not a PortTunneler relay.`))
-      cleanUp()
-      socket.setNoDelay(true)
-      socket.setKeepAlive(true, limits.tcpKeepAliveMs)
-      resolve(socket)
-    })
+    const timer = clock.after(limits.helloDeadlineMs, () => stop(fail('hello.deadline')))
+    carrier.handler = {
+      ...unexpectingHandler,
+      onFrame(_carrier, type, _stream, payload) {
+        if (!types.includes(type)) throw fail('frame.unexpected')
+        timer.clear()
+        carrier.handler = unexpectingHandler
+        try {
+          resolve(read(type, payload))
+        } catch (error) {
+          reject(error)
+        }
+      },
+      onViolation: (_carrier, reason) => stop(reason),
+      onLost: (_carrier, reason) => stop(reason),
+    }
   })
-}
-
-/** TLS failures mean the wrong peer; everything else means no peer. */
-function dialError(cause: Error & { code?: string }, { host, port }: DialAddress): PortTunnelerError {
-  const code = cause.code ?? cause.message
-  const isIdentity = /CERT|SSL|TLS|ALTNAME|SIGNED|ISSUER/.test(code)
-  return isIdentity
-    ? fail('relay.identity', `${host}:${port} has no certificate we trust (${code}).`, { cause })
-    : fail('relay.unreachable', `${host}:${port} cannot be reached (${code}).`, { cause })
 }

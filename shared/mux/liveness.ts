@@ -9,6 +9,8 @@ import type { Carrier } from './carrier.ts'
 
 /** Idle time that is left to a carrier after a stall of ours: enough for the bytes in the kernel to be read. */
 const idleAfterStallMs = 7_000
+/** A PING may go unanswered this long beyond four round trips before the path is suspect (rule 23). */
+const suspectBaseMs = 1_000
 /** A busy carrier is asked too, so that its round trip stays known. */
 const pingAtLeastEveryMs = 10_000
 
@@ -53,6 +55,8 @@ export class Liveness {
   #judge(carrier: Carrier, now: number): void {
     const idleMs = now - carrier.heardAtMs
     const sincePingMs = now - carrier.pingedAtMs
+    const answerMs = suspectBaseMs + 4 * (carrier.rttMs ?? 0)
+    carrier.isSuspect = idleMs >= limits.suspectMs || (carrier.isPingOutstanding && sincePingMs >= answerMs)
     if (idleMs >= limits.lostMs) carrier.lose(fail('carrier.lost', 'The other side has been silent for 9 s.'))
     else if (idleMs >= this.#pingAfterMs && sincePingMs >= this.#pingAfterMs) carrier.ping()
     else if (sincePingMs >= pingAtLeastEveryMs) carrier.ping()

@@ -1,21 +1,33 @@
 /**
- * The sending half of a stream: what waits, what the other side has granted, what it has used (rules 4 to 7).
- * Offsets: `una` <= `nxt` <= `edge`; FIN takes the offset behind the last byte and none of the window.
+ * The sending half of a stream: what waits, what is on its way and on which carrier, what the other side has granted
+ * and used (rules 4 to 7, 14). Offsets: `una` <= `nxt` <= `edge`; FIN takes the offset behind the last byte and none
+ * of the window. Everything in [una, nxt) is kept until the other side has used it, so that a lost carrier costs
+ * nothing but the time to send it again.
  */
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
 
+/** A piece that was sent and may have to be sent again. `carrier` 0: it waits to be sent again. */
+type Sent = { from: number; bytes: Buffer; carrier: number }
+
 export class Outbound {
   /** Everything below was used by the other side's local socket. */
   una = 0
-  /** The next byte to send. */
+  /** The next byte that was never sent. */
   nxt = 0
   /** The first byte that may not be sent yet. */
   edge: number
+  /** Bytes that were never sent. */
   waitingBytes = 0
   #waiting: Buffer[] = []
+  /** In order of offset; the first `#sentFrom` are already used and only not yet cut off. */
+  #sent: Sent[] = []
+  #sentFrom = 0
+  /** Pieces of `#sent` whose carrier was lost and that the other side does not have. */
+  #again: Sent[] = []
   #isEnding = false
-  #finSent = false
+  /** Carrier of FIN: -1 never sent, 0 to be sent again. */
+  #finCarrier = -1
 
   constructor(edge: number) {
     this.edge = edge
@@ -36,53 +48,146 @@ export class Outbound {
     return this.#isEnding
   }
 
-  /** There is something that the window lets through. */
+  get isFinSent(): boolean {
+    return this.#finCarrier >= 0
+  }
+
+  /** There is something that may go now. */
   get canPump(): boolean {
+    if (this.#again.length > 0) return true
     if (this.waitingBytes > 0) return this.nxt < this.edge
-    return this.#isEnding && !this.#finSent
+    return this.#isEnding && this.#finCarrier <= 0 && !this.isDone
   }
 
   /** FIN and everything before it were used at the other side. */
   get isDone(): boolean {
-    return this.#finSent && this.una === this.nxt + 1
+    return this.#finCarrier >= 0 && this.una === this.nxt + 1
   }
 
-  /** Sends up to `bytesMax` bytes (and FIN behind the last one); answers how many went. */
+  /** Sends up to `bytesMax` bytes, repeats first (and FIN behind the last one); answers how many went. */
   pump(carrier: Carrier, stream: number, bytesMax: number): number {
-    let left = Math.min(bytesMax, this.edge - this.nxt)
-    let sent = 0
+    let sent = this.#again.length > 0 ? this.#repeat(carrier, stream, bytesMax) : 0
+    let left = Math.min(bytesMax - sent, this.edge - this.nxt)
     while (left > 0 && this.waitingBytes > 0) {
-      const chunk = this.#take(Math.min(left, limits.dataBytesMax))
-      carrier.sendData(stream, this.nxt, chunk)
-      this.nxt += chunk.length
-      sent += chunk.length
-      left -= chunk.length
+      const bytes = this.#take(Math.min(left, limits.dataBytesMax))
+      carrier.sendData(stream, this.nxt, bytes)
+      this.#sent.push({ from: this.nxt, bytes, carrier: carrier.number })
+      this.nxt += bytes.length
+      sent += bytes.length
+      left -= bytes.length
     }
-    if (this.#isEnding && !this.#finSent && this.waitingBytes === 0) {
-      this.#finSent = true
+    if (
+      this.#isEnding &&
+      this.#finCarrier <= 0 &&
+      this.waitingBytes === 0 &&
+      this.#again.length === 0 &&
+      !this.isDone
+    ) {
+      this.#finCarrier = carrier.number
       carrier.sendFin(stream, this.nxt)
     }
     return sent
   }
 
-  /** CREDIT came: merged by maximum, so a late one does no harm. Answers false for what the other side cannot have used. */
+  /** CREDIT or SYNC came: merged by maximum, so a late one does no harm. False: it claims what cannot be. */
   acknowledge(consumed: number, window: number): boolean {
-    if (consumed > this.nxt + (this.#finSent ? 1 : 0)) return false
-    if (consumed > this.una) this.una = consumed
+    if (consumed > this.nxt + (this.isFinSent ? 1 : 0)) return false
     if (consumed + window > this.edge) this.edge = consumed + window
+    if (consumed <= this.una) return true
+    this.una = consumed
+    while (this.#sentFrom < this.#sent.length) {
+      const first = this.#sent[this.#sentFrom] as Sent
+      if (first.from + first.bytes.length > consumed) break
+      // The bytes are free at once; the array is cut when it is worth it.
+      this.#sent[this.#sentFrom] = usedPiece
+      this.#sentFrom += 1
+    }
+    this.#cut()
+    if (this.#again.length > 0)
+      this.#again = this.#again.filter((piece) => piece.from + piece.bytes.length > consumed)
     return true
   }
 
-  /** Drops what waits. */
+  /**
+   * SYNC said that all below `next` has arrived: what lies above it on a carrier that is lost is sent again. Pieces on
+   * live carriers stay; they will arrive.
+   */
+  repeatLost(next: number, isLost: (carrier: number) => boolean): void {
+    const from = Math.max(next, this.una)
+    for (let at = this.#sentFrom; at < this.#sent.length; at++) {
+      const piece = this.#sent[at] as Sent
+      if (piece.carrier === 0 || !isLost(piece.carrier)) continue
+      const end = piece.from + piece.bytes.length
+      if (end <= from) continue
+      if (piece.from < from) {
+        piece.bytes = piece.bytes.subarray(from - piece.from)
+        piece.from = from
+      }
+      piece.carrier = 0
+      this.#again.push(piece)
+    }
+    if (this.#finCarrier > 0 && isLost(this.#finCarrier) && this.una <= this.nxt) this.#finCarrier = 0
+  }
+
+  /** OPEN goes out again: so does everything behind it, on its carrier. */
+  repeatAll(): void {
+    this.repeatLost(this.una, () => true)
+  }
+
+  /** How many of the carriers that `isLive` knows hold unacknowledged pieces, `with` counted too. */
+  liveCarriers(withCarrier: number, isLive: (carrier: number) => boolean): number {
+    const seen = new Set([withCarrier])
+    for (let at = this.#sentFrom; at < this.#sent.length; at++) {
+      const { carrier } = this.#sent[at] as Sent
+      if (carrier > 0 && isLive(carrier)) seen.add(carrier)
+    }
+    if (this.#finCarrier > 0 && !this.isDone && isLive(this.#finCarrier)) seen.add(this.#finCarrier)
+    return seen.size
+  }
+
+  /** Something on `carrier` is not acknowledged yet. */
+  dependsOn(carrier: number): boolean {
+    if (this.#finCarrier === carrier && !this.isDone) return true
+    for (let at = this.#sentFrom; at < this.#sent.length; at++)
+      if ((this.#sent[at] as Sent).carrier === carrier) return true
+    return false
+  }
+
+  /** Drops everything. */
   clear(): void {
     this.#waiting = []
     this.waitingBytes = 0
+    this.#sent = []
+    this.#sentFrom = 0
+    this.#again = []
+  }
+
+  #repeat(carrier: Carrier, stream: number, bytesMax: number): number {
+    let sent = 0
+    while (this.#again.length > 0 && sent < bytesMax) {
+      const piece = this.#again.shift() as Sent
+      carrier.sendData(stream, piece.from, piece.bytes)
+      piece.carrier = carrier.number
+      sent += piece.bytes.length
+    }
+    return sent
+  }
+
+  /** Cuts the used pieces off when they are many: amortised one move a piece. */
+  #cut(): void {
+    if (this.#sentFrom === this.#sent.length) {
+      this.#sent.length = 0
+      this.#sentFrom = 0
+    } else if (this.#sentFrom > 64 && this.#sentFrom * 2 > this.#sent.length) {
+      this.#sent = this.#sent.slice(this.#sentFrom)
+      this.#sentFrom = 0
+    }
   }
 
   #take(bytesMax: number): Buffer {
     const first = this.#waiting[0] as Buffer
     if (first.length <= bytesMax) {
-      if (this.#waiting.length === 1) this.#waiting = []
+      if (this.#waiting.length === 1) this.#waiting.length = 0
       else this.#waiting.shift()
       this.waitingBytes -= first.length
       return first
@@ -92,3 +197,6 @@ export class Outbound {
     return first.subarray(0, bytesMax)
   }
 }
+
+/** Stands in for pieces that are used, so that their bytes are free at once. */
+const usedPiece: Sent = { from: 0, bytes: Buffer.alloc(0), carrier: 0 }

@@ -23,14 +23,25 @@ export class Schedule {
     this.#fresh.push(stream)
   }
 
+  /** Everybody who waits, and nobody waits any more: the carrier is lost. */
+  drain(): Stream[] {
+    const streams = [...this.#fresh, ...this.#old]
+    this.#fresh = []
+    this.#old = []
+    for (const stream of streams) stream.isQueued = false
+    return streams
+  }
+
   /** Serves until the carrier is full or nobody waits. */
   serve(carrier: Carrier): void {
     while (carrier.canSend) {
       const isFresh = this.#fresh.length > 0
       const stream = isFresh ? this.#fresh.shift() : this.#old.shift()
       if (!stream) return
-      if (!stream.canPump) {
+      if (!stream.canPump || stream.carrier !== carrier) {
         stream.isQueued = false
+        // It chose another carrier while it waited here.
+        if (stream.canPump) stream.session.offer(stream)
         continue
       }
       if (stream.deficitBytes <= 0) {

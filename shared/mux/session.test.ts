@@ -163,13 +163,17 @@ describe('session', () => {
     expect(heard).toEqual({ opened: 17, upgraded: 1, plain: 1 })
   })
 
-  test('a silent path is noticed by both sides within 10 s, and every stream hears it', async () => {
+  test('a silent path is noticed by both sides within 10 s; when the grace is over every stream hears it', async () => {
     const { clock, pair, agentStream } = connect()
     const visitor = openOn(pair)
     const upstream = await agentStream(0)
     await turns(8)
     pair.wire.blackHole()
     await clock.advanceAsync(10_000, 250)
+    expect([pair.relay.state, pair.agent.state]).toEqual(['detached', 'detached'])
+    expect(visitor.heard.resetCode).toBeUndefined()
+    expect(() => openOn(pair)).toThrow(expect.objectContaining({ key: 'carrier.lost' }))
+    await clock.advanceAsync(limits.resumeTryMs, 5_000)
     expect(pair.closed.relay?.key).toBe('carrier.lost')
     expect(pair.closed.agent?.key).toBe('carrier.lost')
     expect([visitor.heard.resetCode, upstream.heard.resetCode]).toEqual([

@@ -1,11 +1,12 @@
 /**
- * The association of one agent and one relay: streams over a carrier, bindings, liveness, an orderly end. The same
- * class at both ends; `side` decides who opens streams (relay) and who binds (agent). Wire protocol, rules 1 to 9.
+ * The association of one agent and one relay: streams over carriers, bindings, an orderly end. The same class at both
+ * ends; `side` decides who opens streams (relay) and who binds (agent). It outlives its carriers: streams continue on
+ * another one, bytes once and in order. Wire protocol, rules 1 to 17.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { codes, type ErrorKey, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
+import { PerMinute } from '../base/per-minute.ts'
 import {
-  decodeJson,
   decodeOpen,
   encodeJson,
   encodeOpen,
@@ -16,39 +17,22 @@ import {
   resetGone,
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
-import {
-  bindSchema,
-  boundSchema,
-  goAwaySchema,
-  noticeSchema,
-  unbindSchema,
-  unboundSchema,
-} from '../protocol/messages.ts'
+import type { GoAway } from '../protocol/messages.ts'
 import { Budget } from './budget.ts'
 import type { Carrier, CarrierHandler } from './carrier.ts'
+import { CarrierSet } from './carrier-set.ts'
 import type { Liveness } from './liveness.ts'
-import { Schedule } from './schedule.ts'
+import { SeenIds } from './seen-ids.ts'
+import { readSessionFrame, type SessionEvents } from './session-frames.ts'
 import { type OpenInfo, Stream, type StreamSink, sessionLostCode } from './stream.ts'
 
-export type SessionEvents = {
-  /** Agent: a visitor came. Answers where its bytes go; then dials and calls `stream.opened`, or `stream.reset`. */
-  onOpen?(stream: Stream, info: OpenInfo): StreamSink
-  /** Relay: answer by `bound` or `refuseBind`. */
-  onBind?(bind: number, ticket: string): void
-  onUnbind?(bind: number): void
-  /** Agent. */
-  onBound?(bind: number, endpoint: string): void
-  /** Agent: the BIND was refused, or the binding was withdrawn later. */
-  onUnbound?(bind: number, code: string, message: string): void
-  onGoAway?(code: string, graceMs: number, redialMs: number): void
-  onNotice?(code: string, text: string): void
-  /** Exactly once, after every stream heard its end. */
-  onClosed(reason: PortTunnelerError): void
-}
+export type { SessionEvents }
 
 export type SessionOptions = {
   readonly side: 'relay' | 'agent'
   readonly id: string
+  /** Known to these two alone: proves that a further carrier belongs to the session. */
+  readonly secret: string
   readonly carrier: Carrier
   readonly clock: Clock
   readonly liveness: Liveness
@@ -59,40 +43,54 @@ export type SessionOptions = {
   readonly events: SessionEvents
 }
 
-/** open: all goes; draining: GOAWAY was said, no new streams; closed: over. */
-export type SessionState = 'open' | 'draining' | 'closed'
+/** open: all goes; detached: no carrier for now; draining: GOAWAY was said, no new streams; closed: over. */
+export type SessionState = 'open' | 'detached' | 'draining' | 'closed'
+
+const placeholder: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
 export class Session implements CarrierHandler {
   readonly side: 'relay' | 'agent'
   readonly id: string
-  readonly #carrier: Carrier
+  /** Known to agent and relay alone. */
+  readonly secret: string
+  readonly carriers = new CarrierSet()
   readonly #options: SessionOptions
   readonly #budget: Budget
   readonly #streams = new Map<number, Stream>()
-  readonly #schedule = new Schedule()
   readonly #uncredited = new Set<Stream>()
+  readonly #seen = new SeenIds()
+  /** Agent: what it asked to bind, and what it gave back: said again after a loss, for nothing else repeats it. */
+  readonly #binds = new Map<number, string>()
+  readonly #unbinds = new Set<number>()
+  readonly #bindsHeard = new PerMinute(limits.bindsPerSession)
+  #goAwayBody: GoAway | undefined
   #creditTimer: Timer | undefined
-  #state: SessionState = 'open'
-  /** Relay: the next id to give. Agent: one above the highest seen in OPEN. */
+  #graceTimer: Timer | undefined
+  #isDraining = false
+  #isClosed = false
+  /** A report could not be made for want of a carrier. */
+  #owesReport = false
+  /** Agent: the highest carrier number given. */
+  #dialled: number
+  /** Relay: the next id to give. */
   #nextStream = 1
   /** Why the other side said it leaves: what its closed connection then means. */
   #farewell: PortTunnelerError | undefined
-  #bindsHeard = 0
-  #bindsSinceMs = 0
 
   constructor(options: SessionOptions) {
     this.side = options.side
     this.id = options.id
+    this.secret = options.secret
     this.#options = options
-    this.#carrier = options.carrier
+    this.#dialled = options.carrier.number
     this.#budget = new Budget(limits.sessionBufferBytes, options.budget)
-    this.#carrier.handler = this
-    options.liveness.add(this.#carrier)
-    this.#carrier.ping()
+    this.#take(options.carrier, [])
   }
 
   get state(): SessionState {
-    return this.#state
+    if (this.#isClosed) return 'closed'
+    if (this.carriers.size === 0) return 'detached'
+    return this.#isDraining ? 'draining' : 'open'
   }
 
   /** Streams that carry a visitor now. */
@@ -102,7 +100,7 @@ export class Session implements CarrierHandler {
 
   /** Round trip to the other side in ms; undefined until the first PING was answered. */
   get rttMs(): number | undefined {
-    return this.#carrier.rttMs
+    return this.carriers.pick()?.rttMs
   }
 
   /** Monotonic ms, for streams. */
@@ -117,26 +115,28 @@ export class Session implements CarrierHandler {
    * @throws relay.draining, carrier.lost, session.limit (too many streams, or no memory for a window)
    */
   open(info: OpenInfo, sink: StreamSink): Stream {
-    if (this.#state === 'draining') throw fail('relay.draining')
-    if (this.#state === 'closed' || this.#carrier.isLost) throw fail('carrier.lost')
+    const carrier = this.carriers.pick()
+    if (this.#isClosed || !carrier) throw fail('carrier.lost')
+    if (this.#isDraining) throw fail('relay.draining')
     if (this.#streams.size >= limits.streamsPerSession)
       throw fail('session.limit', 'The agent serves as many visitors as it may.')
     const window = this.#takeWindow(limits.windowBytesInitial)
-    const id = this.#nextStream++
+    const edge = this.#options.agentWindow
     const stream = this.#addStream({
-      id,
+      id: this.#nextStream++,
       info,
       sink,
       state: 'opening',
       window,
-      edge: this.#options.agentWindow,
+      edge,
+      carrier,
     })
-    this.#carrier.send(encodeOpen(id, { ...info, window }))
+    this.sendOpen(stream, carrier, window)
     return stream
   }
 
   bound(bind: number, endpoint: string): void {
-    this.#carrier.send(encodeJson(FrameType.bound, { bind, endpoint }))
+    this.#say(FrameType.bound, { bind, endpoint })
   }
 
   refuseBind(bind: number, key: ErrorKey, detail?: string): void {
@@ -145,36 +145,86 @@ export class Session implements CarrierHandler {
 
   /** The binding has ended; its streams are the caller's to reset. */
   unbound(bind: number, key: ErrorKey, detail: string = codes[key].cause): void {
-    this.#carrier.send(encodeJson(FrameType.unbound, { bind, code: codes[key].code, message: detail }))
+    this.#say(FrameType.unbound, { bind, code: codes[key].code, message: detail })
   }
 
   notice(key: ErrorKey, text: string): void {
-    this.#carrier.send(encodeJson(FrameType.notice, { code: codes[key].code, text }))
+    this.#say(FrameType.notice, { code: codes[key].code, text })
   }
 
   // --- agent ---------------------------------------------------------------------------------------------------------
 
+  /** Asks to serve what `ticket` leases; with a fresher ticket, to go on serving it. */
   bind(bind: number, ticket: string): void {
-    this.#carrier.send(encodeJson(FrameType.bind, { bind, ticket }))
+    this.#binds.set(bind, ticket)
+    this.#unbinds.delete(bind)
+    this.#say(FrameType.bind, { bind, ticket })
   }
 
   unbind(bind: number): void {
-    this.#carrier.send(encodeJson(FrameType.unbind, { bind }))
+    this.#binds.delete(bind)
+    this.#unbinds.add(bind)
+    this.#say(FrameType.unbind, { bind })
+  }
+
+  /** The number for the next carrier to dial: rising, never used twice (rule 16). */
+  nextCarrierNumber(): number {
+    this.#dialled += 1
+    return this.#dialled
   }
 
   // --- both ----------------------------------------------------------------------------------------------------------
 
   /** No new streams from now on; those that live may finish within `graceMs`. The agent dials again after `redialMs`. */
   goAway({ key, graceMs, redialMs }: { key: ErrorKey; graceMs: number; redialMs: number }): void {
-    if (this.#state !== 'open') return
-    this.#state = 'draining'
-    const { code, cause } = codes[key]
-    this.#carrier.send(encodeJson(FrameType.goAway, { code, message: cause, graceMs, redialMs }))
+    if (this.#isDraining || this.#isClosed) return
+    this.#isDraining = true
+    this.#goAwayBody = { code: codes[key].code, message: codes[key].cause, graceMs, redialMs }
+    this.#say(FrameType.goAway, this.#goAwayBody)
   }
 
-  /** Ends everything: streams are reset, the carrier is closed behind a GOAWAY with the code. Idempotent. */
+  /** Ends everything: streams are reset, carriers are closed behind a GOAWAY with the code. Idempotent. */
   close(key: ErrorKey, detail?: string): void {
     this.#end(fail(key, detail), true)
+  }
+
+  /** A carrier may join under this number: it was never used before and is not below what is forgotten (rule 16). */
+  accepts(carrierNumber: number): boolean {
+    return !this.#isClosed && this.carriers.isFresh(carrierNumber)
+  }
+
+  /**
+   * A further carrier is ready. `lost` is the other side's list of losses, `told` the one this side sent on it.
+   * A report is made on it if any is owed.
+   */
+  attach(carrier: Carrier, { lost, told }: { lost: readonly number[]; told: readonly number[] }): void {
+    let isFresh = this.#owesReport
+    for (const number of lost) {
+      isFresh = this.#giveUp(number, false) || isFresh
+      this.carriers.confirm(number)
+    }
+    this.#graceTimer?.clear()
+    this.#graceTimer = undefined
+    this.#take(carrier, told)
+    if (this.side === 'agent') for (const number of lost) carrier.sendLost(number, true)
+    if (isFresh) this.#report()
+    this.#options.events.onAttached?.()
+  }
+
+  /** The path may have changed under us: every carrier must answer within 1.5 s or is lost (rule 25). */
+  probe(): void {
+    for (const carrier of this.carriers) {
+      carrier.ping()
+      const askedAtMs = carrier.pingedAtMs
+      this.#options.clock.after(
+        limits.probeMs,
+        () => {
+          if (carrier.isPingOutstanding && carrier.heardAtMs < askedAtMs)
+            carrier.lose(fail('carrier.lost', 'The path did not answer after the network changed.'))
+        },
+        { background: true },
+      )
+    }
   }
 
   // --- for streams -----------------------------------------------------------------------------------------------------
@@ -182,15 +232,22 @@ export class Session implements CarrierHandler {
   /** The stream may have something to send: at once if nobody waits, else in its turn. */
   offer(stream: Stream): void {
     if (stream.isQueued || !stream.canPump) return
-    if (this.#schedule.isEmpty && this.#carrier.canSend) {
-      stream.pump(this.#carrier, Number.POSITIVE_INFINITY)
+    const carrier = this.#carrierOf(stream)
+    if (!carrier) return
+    if (carrier.schedule.isEmpty && carrier.canSend) {
+      stream.pump(carrier, Number.POSITIVE_INFINITY)
       if (!stream.canPump) return
     }
-    this.#schedule.add(stream)
+    carrier.schedule.add(stream)
   }
 
-  sendCredit(stream: Stream, consumed: number, window: number): void {
-    this.#carrier.sendCredit(stream.id, consumed, window)
+  /** Where the stream's own control frames go now; undefined while detached (a report repeats what matters). */
+  controlCarrier(stream: Stream): Carrier | undefined {
+    return this.#carrierOf(stream)
+  }
+
+  sendOpen(stream: Stream, carrier: Carrier, window: number): void {
+    carrier.send(encodeOpen(stream.id, { ...stream.info, window }))
   }
 
   /** Credit that is not worth a frame yet goes out with the others within 200 ms. */
@@ -201,157 +258,209 @@ export class Session implements CarrierHandler {
     })
   }
 
-  sendReset(stream: Stream, code: number): void {
-    this.#carrier.sendReset(stream.id, code)
-  }
-
-  sendOpened(stream: Stream, connectMs: number): void {
-    this.#carrier.sendOpened(stream.id, connectMs)
-  }
-
-  sendUpgradeAnswer(stream: Stream, isUpgraded: boolean): void {
-    this.#carrier.sendEmpty(isUpgraded ? FrameType.upgraded : FrameType.plain, stream.id)
-  }
-
   forget(stream: Stream): void {
     this.#streams.delete(stream.id)
     this.#uncredited.delete(stream)
   }
 
-  // --- carrier's events ------------------------------------------------------------------------------------------------
+  // --- carriers' events ------------------------------------------------------------------------------------------------
 
-  onWritable(): void {
-    if (!this.#schedule.isEmpty) this.#schedule.serve(this.#carrier)
+  onWritable(carrier: Carrier): void {
+    if (!carrier.schedule.isEmpty) carrier.schedule.serve(carrier)
   }
 
-  onViolation(reason: PortTunnelerError): void {
+  onViolation(_carrier: Carrier, reason: PortTunnelerError): void {
     this.#end(reason, true)
   }
 
-  onLost(reason: PortTunnelerError): void {
-    this.#end(this.#farewell ?? reason, false)
+  onLost(carrier: Carrier, reason: PortTunnelerError): void {
+    if (this.#farewell) this.#end(this.#farewell, false)
+    else if (this.#giveUp(carrier.number, true)) {
+      this.#options.events.onCarrierLost?.(carrier.number, reason)
+      this.#report()
+    }
   }
 
   onData(id: number, offset: number, bytes: Buffer): void {
     const stream = this.#streams.get(id)
     if (!stream) this.#checkIssued(id)
     else if (stream.state !== 'resetting') {
-      if (stream.state === 'opening') stream.state = 'open'
+      if (stream.state === 'opening') this.#answered(stream)
       stream.receiveData(offset, bytes)
     }
   }
 
-  onFrame(type: FrameType, id: number, payload: Payload): void {
-    if (type < FrameType.open || type >= FrameType.lost) this.#onSessionFrame(type, payload)
-    else if (type === FrameType.open) this.#onOpen(id, payload)
-    else if (type === FrameType.reset) this.#onReset(id, payload.buffer.readUInt16BE(payload.start))
-    else this.#onStreamFrame(type, id, payload)
+  onFrame(carrier: Carrier, type: FrameType, id: number, payload: Payload): void {
+    if (type === FrameType.lost) this.#onLostFrame(carrier, payload)
+    else if (type < FrameType.open || type > FrameType.lost) this.#onSessionFrame(type, payload)
+    else if (type === FrameType.open) this.#onOpen(carrier, id, payload)
+    else if (type === FrameType.reset) this.#onReset(carrier, id, payload.buffer.readUInt16BE(payload.start))
+    else this.#onStreamFrame(carrier, type, id, payload)
   }
 
-  // --- inside ----------------------------------------------------------------------------------------------------------
+  // --- inside: frames --------------------------------------------------------------------------------------------------
 
-  #onStreamFrame(type: FrameType, id: number, { buffer, start }: Payload): void {
+  #onStreamFrame(carrier: Carrier, type: FrameType, id: number, { buffer, start }: Payload): void {
     const stream = this.#streams.get(id)
     if (!stream) {
       this.#checkIssued(id)
+      if (type === FrameType.sync) carrier.sendReset(id, resetGone)
       return
     }
     if (stream.state === 'resetting') return
-    if (stream.state === 'opening') stream.state = 'open'
+    if (stream.state === 'opening') this.#answered(stream)
     if (type === FrameType.credit)
       stream.receiveCredit(readU48(buffer, start), buffer.readUInt32BE(start + 6))
     else if (type === FrameType.fin) stream.receiveFin(readU48(buffer, start))
-    else if (this.side === 'agent') throw fail('frame.unexpected')
+    else if (type === FrameType.sync) {
+      const window = buffer.readUInt32BE(start + 12)
+      const sync = { next: readU48(buffer, start), consumed: readU48(buffer, start + 6), window }
+      stream.receiveSync(sync, this.carriers.isLost)
+    } else if (this.side === 'agent') throw fail('frame.unexpected')
     else if (type === FrameType.opened) stream.sink.onOpened?.(buffer.readUInt32BE(start))
     else if (type === FrameType.upgraded) stream.sink.onUpgraded?.()
     else if (type === FrameType.plain) stream.sink.onPlain?.()
     else throw fail('frame.unexpected')
   }
 
-  #onOpen(id: number, payload: Payload): void {
+  /** The agent's first frame of a stream: it is open, and a report that was made meanwhile is caught up (rule 13). */
+  #answered(stream: Stream): void {
+    stream.state = 'open'
+    if (!stream.owesSync) return
+    stream.owesSync = false
+    const carrier = this.#carrierOf(stream)
+    if (carrier) stream.sendSync(carrier)
+  }
+
+  #onOpen(carrier: Carrier, id: number, payload: Payload): void {
     if (this.side === 'relay' || id < 1) throw fail('frame.unexpected')
-    if (id < this.#nextStream) {
-      this.#carrier.sendReset(id, resetGone)
+    const known = this.#streams.get(id)
+    if (known) {
+      // The relay does not know whether its OPEN arrived: it did, and the report says how the stream stands.
+      known.report(carrier, this.carriers.isLost)
       return
     }
-    this.#nextStream = id + 1
-    const { window, ...info } = decodeOpen(payload)
+    if (this.#seen.has(id)) {
+      carrier.sendReset(id, resetGone)
+      return
+    }
+    this.#seen.add(id)
+    const { window: edge, ...info } = decodeOpen(payload)
+    const window = this.#options.agentWindow
     const isFull = this.#streams.size >= limits.streamsPerSession
-    if (isFull || !this.#options.events.onOpen || !this.#budget.take(this.#options.agentWindow)) {
-      this.#carrier.sendReset(id, fail('session.limit').wire)
+    if (isFull || !this.#options.events.onOpen || !this.#budget.take(window)) {
+      carrier.sendReset(id, fail('session.limit').wire)
       return
     }
-    const placeholder: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
-    const edge = window
-    const stream = this.#addStream({
-      id,
-      info,
-      sink: placeholder,
-      state: 'open',
-      window: this.#options.agentWindow,
-      edge,
-    })
+    const stream = this.#addStream({ id, info, sink: placeholder, state: 'open', window, edge, carrier })
     const sink = this.#options.events.onOpen(stream, info)
     if (stream.sink === placeholder) stream.sink = sink
   }
 
-  #onReset(id: number, code: number): void {
+  #onReset(carrier: Carrier, id: number, code: number): void {
     const stream = this.#streams.get(id)
     if (!stream) this.#checkIssued(id)
     if (code === resetAck) {
       if (stream?.state === 'resetting') this.#drop(stream)
       return
     }
-    if (code !== resetGone) this.#carrier.sendReset(id, resetAck)
-    if (!stream) return
+    if (code !== resetGone) carrier.sendReset(id, resetAck)
+    if (!stream) {
+      if (this.side === 'agent') this.#seen.add(id)
+      return
+    }
     this.forget(stream)
-    stream.receiveReset(code === resetGone ? sessionLostCode : code)
+    if (code === resetGone) stream.receiveGone()
+    else stream.receiveReset(code)
+  }
+
+  #onLostFrame(carrier: Carrier, { buffer, start }: Payload): void {
+    const number = buffer.readUInt32BE(start)
+    if (buffer.readUInt8(start + 4) === 1) {
+      this.carriers.confirm(number)
+      return
+    }
+    if (number === carrier.number) throw fail('frame.unexpected', 'A carrier cannot tell of its own loss.')
+    const isFresh = this.#giveUp(number, false)
+    this.carriers.confirm(number)
+    carrier.sendLost(number, true)
+    if (isFresh) this.#report()
   }
 
   #onSessionFrame(type: FrameType, payload: Payload): void {
-    const { events } = this.#options
-    if (type === FrameType.goAway) {
-      const { code, message, graceMs, redialMs } = decodeJson(goAwaySchema, payload)
-      if (this.#state === 'open') this.#state = 'draining'
-      this.#farewell = fail(keyOfCode(code) ?? 'session.closed', message)
-      events.onGoAway?.(code, graceMs, redialMs)
-    } else if (type === FrameType.notice) {
-      const { code, text } = decodeJson(noticeSchema, payload)
-      events.onNotice?.(code, text)
-    } else if (this.side === 'relay') this.#onAgentFrame(type, payload)
-    else if (type === FrameType.bound) {
-      const { bind, endpoint } = decodeJson(boundSchema, payload)
-      events.onBound?.(bind, endpoint)
-    } else if (type === FrameType.unbound) {
-      const { bind, code, message } = decodeJson(unboundSchema, payload)
-      events.onUnbound?.(bind, code, message)
-    } else throw fail('frame.unexpected')
-  }
-
-  #onAgentFrame(type: FrameType, payload: Payload): void {
-    if (type === FrameType.bind) {
-      this.#countBind()
-      const { bind, ticket } = decodeJson(bindSchema, payload)
-      this.#options.events.onBind?.(bind, ticket)
-    } else if (type === FrameType.unbind)
-      this.#options.events.onUnbind?.(decodeJson(unbindSchema, payload).bind)
-    else throw fail('frame.unexpected')
-  }
-
-  #countBind(): void {
-    const now = this.#options.clock.monotonic()
-    if (now - this.#bindsSinceMs > 60_000) {
-      this.#bindsSinceMs = now
-      this.#bindsHeard = 0
-    }
-    this.#bindsHeard += 1
-    if (this.#bindsHeard > limits.bindsPerSession) throw fail('control.flood')
+    if (type === FrameType.bind && !this.#bindsHeard.allows(this.nowMs)) throw fail('control.flood')
+    const farewell = readSessionFrame(type, payload, this.side, this.#options.events)
+    if (!farewell) return
+    this.#isDraining = true
+    if (farewell.isFinal)
+      this.#farewell = fail(keyOfCode(farewell.code) ?? 'session.closed', farewell.message)
   }
 
   /** Ids that were forgotten are ignored; one that was never issued breaks the protocol (rule 8). */
   #checkIssued(id: number): void {
     if (this.side === 'relay' && id >= this.#nextStream) throw fail('stream.unknown')
   }
+
+  // --- inside: carriers ------------------------------------------------------------------------------------------------
+
+  #take(carrier: Carrier, told: readonly number[]): void {
+    carrier.handler = this
+    this.carriers.add(carrier, told)
+    this.#options.liveness.add(carrier)
+    carrier.ping()
+  }
+
+  /** Stops using a carrier. True when its loss is news here: then a report is owed. */
+  #giveUp(number: number, isOurs: boolean): boolean {
+    const carrier = this.carriers.get(number)
+    if (!this.carriers.remove(number, isOurs)) return false
+    if (!carrier) return true
+    this.#options.liveness.remove(carrier)
+    const waiting = carrier.schedule.drain()
+    carrier.handler = quietHandler
+    carrier.lose(fail('carrier.lost'))
+    for (const stream of waiting) this.offer(stream)
+    if (this.carriers.size === 0 && !this.#isClosed) this.#detach()
+    return true
+  }
+
+  #detach(): void {
+    const graceMs = this.side === 'relay' ? limits.resumeGraceMs : limits.resumeTryMs
+    this.#graceTimer ??= this.#options.clock.after(graceMs, () => this.#end(fail('carrier.lost'), false))
+    this.#options.events.onDetached?.()
+  }
+
+  /** After a new loss: everything about every stream, on one carrier (rule 12). */
+  #report(): void {
+    const carrier = this.carriers.pick()
+    this.#owesReport = !carrier
+    if (!carrier) return
+    if (this.#goAwayBody) this.#say(FrameType.goAway, this.#goAwayBody)
+    for (const [bind, ticket] of this.#binds) this.#say(FrameType.bind, { bind, ticket })
+    for (const bind of this.#unbinds) this.#say(FrameType.unbind, { bind })
+    for (const stream of this.#streams.values()) {
+      stream.report(carrier, this.carriers.isLost)
+      this.offer(stream)
+    }
+  }
+
+  /** Where the stream sends: its own choice while that lives; while opening, the carrier of its OPEN (rule 3). */
+  #carrierOf(stream: Stream): Carrier | undefined {
+    const own = stream.carrier
+    if (own && !own.isLost) {
+      if (!own.isSuspect || stream.state === 'opening') return own
+    } else if (stream.state === 'opening') return undefined
+    const other = this.carriers.pick()
+    if (other && other !== own && this.#mayMove(stream, other)) stream.carrier = other
+    return stream.carrier?.isLost ? undefined : stream.carrier
+  }
+
+  /** Unacknowledged pieces lie on at most two live carriers (rule 19). */
+  #mayMove(stream: Stream, to: Carrier): boolean {
+    return stream.liveCarriers(to.number, (number) => !this.carriers.isLost(number)) <= 2
+  }
+
+  // --- inside: streams -------------------------------------------------------------------------------------------------
 
   #takeWindow(wanted: number): number {
     for (const window of [wanted, limits.windowBytesTight]) if (this.#budget.take(window)) return window
@@ -365,6 +474,7 @@ export class Session implements CarrierHandler {
     state: 'opening' | 'open'
     window: number
     edge: number
+    carrier: Carrier
   }): Stream {
     const stream = new Stream({ ...options, session: this, budget: this.#budget })
     this.#streams.set(options.id, stream)
@@ -382,15 +492,21 @@ export class Session implements CarrierHandler {
     this.#uncredited.clear()
   }
 
+  #say(type: FrameType, body: unknown): void {
+    this.carriers.pick()?.send(encodeJson(type, body))
+  }
+
   #end(reason: PortTunnelerError, isSaid: boolean): void {
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
+    if (this.#isClosed) return
+    this.#isClosed = true
     this.#creditTimer?.clear()
-    this.#options.liveness.remove(this.#carrier)
-    if (isSaid && !this.#carrier.isLost) {
-      const body = { code: reason.code, message: reason.detail.slice(0, 500), graceMs: 0, redialMs: 0 }
-      this.#carrier.send(encodeJson(FrameType.goAway, body))
-      this.#carrier.end()
+    this.#graceTimer?.clear()
+    const body = { code: reason.code, message: reason.detail.slice(0, 500), graceMs: 0, redialMs: 0 }
+    for (const carrier of [...this.carriers]) {
+      this.#options.liveness.remove(carrier)
+      carrier.handler = quietHandler
+      if (isSaid) carrier.send(encodeJson(FrameType.goAway, body))
+      carrier.end()
     }
     const streams = [...this.#streams.values()]
     this.#streams.clear()
@@ -398,4 +514,12 @@ export class Session implements CarrierHandler {
     for (const stream of streams) stream.abandon(isSaid ? reason.wire : sessionLostCode)
     this.#options.events.onClosed(reason)
   }
+}
+
+const quietHandler: CarrierHandler = {
+  onData() {},
+  onFrame() {},
+  onWritable() {},
+  onViolation() {},
+  onLost() {},
 }

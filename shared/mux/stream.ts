@@ -3,6 +3,7 @@
  * relay's HTTP listener) through `write`, `end`, `reset`, `consumed`, and answering through its sink.
  */
 import { type ErrorKey, fail, isFailure, wireCode } from '../base/errors.ts'
+import { FrameType } from '../protocol/frames.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import { Inbound } from './inbound.ts'
@@ -56,12 +57,20 @@ export class Stream {
   /** In the session's queue of streams that wait to send; owned by the scheduler. */
   isQueued = false
   deficitBytes = 0
+  /** Where new bytes go: a private choice of this side, changed by the session alone. */
+  carrier: Carrier | undefined
+  /** Relay, while opening: a report was made meanwhile, so the agent's first frame is answered by SYNC (rule 13). */
+  owesSync = false
   readonly #budget: Budget
   readonly #outbound: Outbound
   readonly #inbound: Inbound
   #finDelivered = false
   /** A `write` answered false and `onWritable` has not been said yet. */
   #owesWritable = false
+  /** Said again in every report until the stream ends, because nothing else would repeat them. */
+  #resetCode = 0
+  #openedMs = -1
+  #answer: 'upgraded' | 'plain' | undefined
 
   constructor(options: {
     session: Session
@@ -74,12 +83,14 @@ export class Stream {
     window: number
     /** What this side may send at once. */
     edge: number
+    carrier: Carrier
   }) {
     this.session = options.session
     this.id = options.id
     this.info = options.info
     this.sink = options.sink
     this.state = options.state
+    this.carrier = options.carrier
     this.#budget = options.budget
     this.#inbound = new Inbound(options.window, options.session.nowMs)
     this.#outbound = new Outbound(options.edge)
@@ -115,7 +126,8 @@ export class Stream {
   reset(key: ErrorKey): void {
     if (this.state === 'closed' || this.state === 'resetting') return
     this.#release('resetting')
-    this.session.sendReset(this, wireCode(key))
+    this.#resetCode = wireCode(key)
+    this.session.controlCarrier(this)?.sendReset(this.id, this.#resetCode)
   }
 
   /** The local side took `bytes`: the other side may send as many again. */
@@ -129,17 +141,19 @@ export class Stream {
 
   /** Agent: the upstream is connected. */
   opened(connectMs: number): void {
-    if (this.state === 'open') this.session.sendOpened(this, connectMs)
+    if (this.state !== 'open') return
+    this.#openedMs = connectMs
+    this.session.controlCarrier(this)?.sendOpened(this.id, connectMs)
   }
 
   /** Agent: the upstream switched protocols; what the visitor says now is no longer HTTP. */
   upgraded(): void {
-    if (this.state === 'open') this.session.sendUpgradeAnswer(this, true)
+    this.#tellAnswer('upgraded')
   }
 
   /** Agent: the upstream answered the Upgrade as a plain request. */
   plain(): void {
-    if (this.state === 'open') this.session.sendUpgradeAnswer(this, false)
+    this.#tellAnswer('plain')
   }
 
   // --- for the session -----------------------------------------------------------------------------------------
@@ -169,12 +183,63 @@ export class Stream {
   }
 
   sendCredit(): void {
+    const carrier = this.session.controlCarrier(this)
+    if (!carrier) return
     const { consumed, window } = this.#inbound.grant({
       budget: this.#budget,
       nowMs: this.session.nowMs,
       rttMs: this.session.rttMs ?? rttUnknownMs,
     })
-    this.session.sendCredit(this, consumed, window)
+    carrier.sendCredit(this.id, consumed, window)
+  }
+
+  /** The report after a loss, all of it on one carrier (rule 12). `isLost` knows the carriers that are gone. */
+  report(carrier: Carrier, isLost: (carrier: number) => boolean): void {
+    if (this.state === 'resetting') carrier.sendReset(this.id, this.#resetCode)
+    else if (this.state === 'opening') {
+      this.owesSync = true
+      if (this.carrier && !isLost(this.carrier.number)) return
+      this.carrier = carrier
+      this.session.sendOpen(this, carrier, this.#inbound.window)
+      this.#outbound.repeatAll()
+    } else {
+      this.sendSync(carrier)
+      if (this.#openedMs >= 0) carrier.sendOpened(this.id, this.#openedMs)
+      if (this.#answer) carrier.sendEmpty(FrameType[this.#answer], this.id)
+    }
+  }
+
+  sendSync(carrier: Carrier): void {
+    const { next, used, granted } = this.#inbound
+    this.#inbound.credited = used
+    carrier.sendSync(this.id, { next, consumed: used, window: granted - used })
+  }
+
+  /** SYNC came: what the other side lacks and no live carrier brings goes out again. */
+  receiveSync(
+    sync: { next: number; consumed: number; window: number },
+    isLost: (carrier: number) => boolean,
+  ): void {
+    this.#outbound.repeatLost(sync.next, isLost)
+    this.receiveCredit(sync.consumed, sync.window)
+  }
+
+  /** Nothing unacknowledged of this stream lies on `carrier`. */
+  dependsOn(carrier: number): boolean {
+    return this.#outbound.dependsOn(carrier)
+  }
+
+  liveCarriers(withCarrier: number, isLive: (carrier: number) => boolean): number {
+    return this.#outbound.liveCarriers(withCarrier, isLive)
+  }
+
+  /** The other side forgot the stream: a normal end if both directions had ended, else a reset (rule 8). */
+  receiveGone(): void {
+    const isEnd = this.#outbound.isFinSent && this.#inbound.isDone
+    const { sink } = this
+    this.#release('closed')
+    if (isEnd) sink.onClosed?.()
+    else sink.onReset(sessionLostCode)
   }
 
   receiveData(offset: number, bytes: Buffer): void {
@@ -221,6 +286,12 @@ export class Stream {
   }
 
   // --- inside ----------------------------------------------------------------------------------------------------
+
+  #tellAnswer(answer: 'upgraded' | 'plain'): void {
+    if (this.state !== 'open') return
+    this.#answer = answer
+    this.session.controlCarrier(this)?.sendEmpty(FrameType[answer], this.id)
+  }
 
   /** A violation inside one stream resets that stream only (rule 9); a fault of ours goes up. */
   #violate(error: unknown): void {

@@ -15,13 +15,19 @@ export class Turn {
   #isScheduled = false
   #slab = Buffer.allocUnsafeSlow(slabBytes)
   #slabUsed = 0
+  readonly #schedule: (run: () => void) => void
+
+  /** `schedule` runs its argument at the end of the turn; tests choose the moment. */
+  constructor(schedule: (run: () => void) => void = setImmediate) {
+    this.#schedule = schedule
+  }
 
   /** Has `item.flush()` called at the end of this turn. The item sees to it that it is added once. */
   add(item: Flushable): void {
     this.#dirty.push(item)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(this.#run)
+    this.#schedule(this.#run)
   }
 
   /** Where the next `take` will write, and in which slab: lets a carrier extend its last segment. */

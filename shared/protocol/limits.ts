@@ -61,6 +61,8 @@ export const limits = {
   /** Resume grace at the relay, and how long the agent tries (rule 15). */
   resumeGraceMs: 120_000,
   resumeTryMs: 150_000,
+  /** After a change of network a living path answers within this (rule 25). */
+  probeMs: 1_500,
 
   /** RFC 9112 sets none; 64 KiB is the common upper bound (nginx 32, node 16, Apache 64). */
   requestHeadBytes: 64 * KiB,

@@ -10,16 +10,24 @@ const code = z.string().regex(/^PT-[0-9]{4}$/)
 const message = z.string().max(500)
 const lostList = z.array(carrierNumber).max(1_000)
 
-/** Agent to relay, first on every carrier. `resume` continues a session whose carriers were lost. */
+/** Agent to relay, first on every carrier. `resume` adds the carrier to a session that lives already. */
 export const helloSchema = z.object({
   versions: z.array(z.int().min(1).max(1_000)).min(1).max(16),
   agent: z.string().max(64),
   build: z.string().max(64),
-  ticket: z.string().max(8_192),
+  /** Proves the right to a new session; a resumed one has its own proof. */
+  ticket: z.string().max(8_192).optional(),
   carrier: carrierNumber,
   /** What the agent grants each stream at once, in bytes. */
   window: z.int().min(16_384).max(1_048_576),
   lost: lostList,
+  resume: z
+    .object({
+      session: z.string().max(64),
+      /** HMAC-SHA256(secret, TLS exporter and carrier number), base64url: worthless on any other connection. */
+      proof: z.string().max(64),
+    })
+    .optional(),
 })
 export type Hello = z.infer<typeof helloSchema>
 
@@ -27,7 +35,6 @@ export const welcomeSchema = z.object({
   version: z.int(),
   session: z.string().max(64),
   secret: z.string().max(128),
-  resumed: z.boolean(),
   lost: lostList,
   relay: z.string().max(64),
 })

@@ -43,6 +43,7 @@ export function muxPair(options: {
     const session = new Session({
       side,
       id: 'ses_test',
+      secret: 'secret',
       carrier,
       clock,
       liveness: new Liveness({ clock, side }),

@@ -172,6 +172,27 @@ export const wireCodes = {
     cause: 'The agent ended its session.',
     cure: 'Start the agent again.',
   },
+  'session.unknown': {
+    code: 'PT-3026',
+    http: 404,
+    exit: 1,
+    retry: 'now',
+    owner: 'service',
+    title: 'Session is over',
+    cause:
+      'The relay no longer knows the session that the agent wants to continue: it was restarted, or the break lasted too long.',
+    cure: 'Nothing to do: the agent begins a new session; connections that were open are reset.',
+  },
+  'carrier.proof': {
+    code: 'PT-3027',
+    http: 401,
+    exit: 1,
+    retry: 'later',
+    owner: 'peer',
+    title: 'Not proven to belong to the session',
+    cause: 'A connection asked to join a session without the secret that only its agent has.',
+    cure: 'Nothing to do: the connection was refused; an operator looks for who tries.',
+  },
   'relay.unreachable': {
     code: 'PT-3024',
     http: 503,

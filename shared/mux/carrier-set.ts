@@ -1,0 +1,98 @@
+/**
+ * The carriers of a session and what is known of their losses (rules 10 and 11). Whoever reads a frame that was sent
+ * after the loss of k has itself given k up: every loss is announced on every other carrier before anything else is
+ * sent there.
+ */
+import type { Carrier } from './carrier.ts'
+
+/** Numbers this far below the highest one are lost or were never dialled: dials in flight are few. */
+const rememberedNumbers = 1_000
+
+export class CarrierSet {
+  readonly #ready = new Map<number, Carrier>()
+  /** Given up, or told of by the other side: must never come (back). */
+  readonly #lost = new Set<number>()
+  /** Given up here; the other side has not confirmed yet. */
+  readonly #unconfirmed = new Set<number>()
+  #highest = 0
+
+  get size(): number {
+    return this.#ready.size
+  }
+
+  get(number: number): Carrier | undefined {
+    return this.#ready.get(number)
+  }
+
+  [Symbol.iterator](): IterableIterator<Carrier> {
+    return this.#ready.values()
+  }
+
+  /** A carrier that is not in use counts as lost. */
+  readonly isLost = (number: number): boolean => !this.#ready.has(number)
+
+  /** The number was neither used nor given up before. */
+  isFresh(number: number): boolean {
+    return !this.#ready.has(number) && !this.#lost.has(number) && number > this.#highest - rememberedNumbers
+  }
+
+  get unconfirmed(): number[] {
+    return [...this.#unconfirmed]
+  }
+
+  /** `told`: the losses that this side's HELLO or WELCOME on the carrier named. */
+  add(carrier: Carrier, told: readonly number[]): void {
+    this.#highest = Math.max(this.#highest, carrier.number)
+    for (const number of told) carrier.announced.add(number)
+    this.#ready.set(carrier.number, carrier)
+    this.announce()
+  }
+
+  /**
+   * Gives a number up. `isOurs`: this side noticed, so the other is told on every carrier there is.
+   * False when that was known already: then no report is owed. One that was never ready here counts too, because the
+   * other side may have sent on it.
+   */
+  remove(number: number, isOurs: boolean): boolean {
+    if (this.#lost.has(number) || number <= this.#highest - rememberedNumbers) return false
+    this.#lost.add(number)
+    if (this.#lost.size > rememberedNumbers * 2) this.#prune()
+    this.#ready.delete(number)
+    if (isOurs) this.#unconfirmed.add(number)
+    this.announce()
+    return true
+  }
+
+  /** Tells of losses on every carrier that has not heard of them. */
+  announce(): void {
+    for (const number of this.#unconfirmed)
+      for (const carrier of this.#ready.values()) {
+        if (carrier.announced.has(number)) continue
+        carrier.announced.add(number)
+        carrier.sendLost(number, false)
+      }
+  }
+
+  confirm(number: number): void {
+    if (!this.#unconfirmed.delete(number)) return
+    for (const carrier of this.#ready.values()) carrier.announced.delete(number)
+  }
+
+  /** The one to use when nothing speaks for another: healthy before suspect, shared before dedicated. */
+  pick(): Carrier | undefined {
+    let best: Carrier | undefined
+    for (const carrier of this.#ready.values()) if (!best || isBetter(carrier, best)) best = carrier
+    return best
+  }
+
+  #prune(): void {
+    for (const number of this.#lost)
+      if (number <= this.#highest - rememberedNumbers) this.#lost.delete(number)
+  }
+}
+
+function isBetter(a: Carrier, b: Carrier): boolean {
+  if (a.isRetiring !== b.isRetiring) return b.isRetiring
+  if (a.isSuspect !== b.isSuspect) return b.isSuspect
+  return a.kind === 'shared' && b.kind === 'dedicated'
+}

@@ -1,0 +1,81 @@
+/** The agent's TLS connection to a relay: TLS 1.3, ALPN `porttunneler`, the certificate checked or pinned. */
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import type { Clock } from '../base/clock.ts'
+import { fail, type PortTunnelerError } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+
+export const alpn = 'porttunneler'
+
+/** AES-128 first: 5 to 10 % less CPU than AES-256 at no loss that matters (docs/performance.md). */
+export const tlsCiphers = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256'
+
+/** Where a relay listens for agents, from the directory that came with the lease. */
+export type DialAddress = {
+  readonly host: string
+  readonly port: number
+  readonly sni: string
+  /** PEM; then the only root. */
+  readonly certificate?: string | undefined
+}
+
+/** A TLS connection to a relay whose certificate was checked, and which speaks our protocol. */
+export function connectTls(
+  address: DialAddress,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const { host, port, sni, certificate } = address
+    const options: ConnectionOptions & { autoSelectFamilyAttemptTimeout: number } = {
+      host,
+      port,
+      servername: sni,
+      ALPNProtocols: [alpn],
+      minVersion: 'TLSv1.3',
+      ciphers: tlsCiphers,
+      // Node's own 250 ms gives up on a family that a slow link would have reached.
+      autoSelectFamilyAttemptTimeout: 1_000,
+      ...(certificate !== undefined && { ca: [certificate] }),
+    }
+    const socket = connect(options)
+    const stop = (error: Error) => {
+      cleanUp()
+      socket.on('error', () => {})
+      socket.destroy()
+      reject(error)
+    }
+    const onAbort = () => stop(fail('session.closed'))
+    const onError = (cause: Error & { code?: string }) => stop(dialError(cause, address))
+    const timer = clock.after(limits.helloDeadlineMs, () =>
+      stop(
+        fail(
+          'relay.unreachable',
+          `${host}:${port} did not answer within ${limits.helloDeadlineMs / 1000} s.`,
+        ),
+      ),
+    )
+    const cleanUp = () => {
+      timer.clear()
+      signal.removeEventListener('abort', onAbort)
+      socket.off('error', onError)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    socket.on('error', onError)
+    socket.once('secureConnect', () => {
+      if (socket.alpnProtocol !== alpn)
+        return stop(fail('relay.identity', `${host}:${port} is not a PortTunneler relay.`))
+      cleanUp()
+      socket.setNoDelay(true)
+      socket.setKeepAlive(true, limits.tcpKeepAliveMs)
+      resolve(socket)
+    })
+  })
+}
+
+/** TLS failures mean the wrong peer; everything else means no peer. */
+function dialError(cause: Error & { code?: string }, { host, port }: DialAddress): PortTunnelerError {
+  const code = cause.code ?? cause.message
+  const isIdentity = /CERT|SSL|TLS|ALTNAME|SIGNED|ISSUER/.test(code)
+  return isIdentity
+    ? fail('relay.identity', `${host}:${port} has no certificate we trust (${code}).`, { cause })
+    : fail('relay.unreachable', `${host}:${port} cannot be reached (${code}).`, { cause })
+}
