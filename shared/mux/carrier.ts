@@ -136,6 +136,11 @@ export class Carrier implements Flushable, FrameHandler {
     this.#turn.slab.writeUInt32BE(window, at + 12)
   }
 
+  sendWant(count: number): void {
+    const at = this.#small(FrameType.want, 0, 1)
+    if (at >= 0) this.#turn.slab.writeUInt8(Math.min(count, 255), at)
+  }
+
   sendLost(carrier: number, isAck: boolean): void {
     const at = this.#small(FrameType.lost, 0, 5)
     if (at < 0) return

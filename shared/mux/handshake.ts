@@ -61,6 +61,7 @@ export async function acceptAgent(socket: TLSSocket, shared: MuxShared): Promise
     const version = protocolVersions.find((v) => hello.versions.includes(v))
     if (version === undefined) throw fail('hello.version')
     fresh.number = hello.carrier
+    fresh.kind = hello.kind
     return new Accepted({ hello, carrier: fresh, socket, version, shared })
   } catch (error) {
     const reason = isFailure(error) ? error : fail('frame.malformed', undefined, { cause: error })
@@ -165,7 +166,7 @@ export function dialRelay(
   options: DialOptions & { readonly ticket: string; readonly events: SessionEvents },
 ): Promise<Session> {
   const { ticket, events } = options
-  return dial(options, 1, () => ({
+  return dial(options, { number: 1, kind: 'shared' }, () => ({
     hello: { ticket, lost: [] },
     begin: ({ session: id, secret }, carrier) =>
       new Session({
@@ -184,9 +185,9 @@ export function dialRelay(
  * Dials a further carrier for a session that lives.
  * @throws as dialRelay; session.unknown when the relay no longer has the session
  */
-export function dialCarrier(session: Session, options: DialOptions): Promise<Session> {
+export function dialCarrier(session: Session, kind: Carrier['kind'], options: DialOptions): Promise<Session> {
   const number = session.nextCarrierNumber()
-  return dial(options, number, (socket) => {
+  return dial(options, { number, kind }, (socket) => {
     const told = session.carriers.unconfirmed
     const proof = proofOf(socket, session.secret, number)
     return {
@@ -207,20 +208,29 @@ type Greeting = {
 
 async function dial(
   options: DialOptions,
-  number: number,
+  { number, kind }: Pick<Carrier, 'number' | 'kind'>,
   greet: (socket: TLSSocket) => Greeting,
 ): Promise<Session> {
   const { clock, signal, address } = options
   signal.throwIfAborted()
   const socket = await (options.connect ?? connectTls)(address, { clock, signal })
   const carrier = newCarrier(socket, number, options)
+  carrier.kind = kind
   const onAbort = () => carrier.lose(fail('session.closed'))
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     const { hello, begin } = greet(socket)
     const { agent, build } = options
     const window = limits.windowBytesInitial
-    const body: Hello = { versions: [...protocolVersions], agent, build, carrier: number, window, ...hello }
+    const body: Hello = {
+      versions: [...protocolVersions],
+      agent,
+      build,
+      carrier: number,
+      kind,
+      window,
+      ...hello,
+    }
     carrier.send(encodeJson(FrameType.hello, body))
     const answer = await firstFrame(carrier, {
       clock,

@@ -28,6 +28,8 @@ export type SessionEvents = {
   /** No carrier is left: no new visitors until `onAttached`, or `onClosed` when the grace is over. */
   onDetached?(): void
   onAttached?(): void
+  /** Agent: `session.wantedDedicated` may have changed. */
+  onWant?(): void
   /** Exactly once, after every stream heard its end. */
   onClosed(reason: PortTunnelerError): void
 }

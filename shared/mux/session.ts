@@ -21,6 +21,7 @@ import type { GoAway } from '../protocol/messages.ts'
 import { Budget } from './budget.ts'
 import type { Carrier, CarrierHandler } from './carrier.ts'
 import { CarrierSet } from './carrier-set.ts'
+import { Elephants } from './elephants.ts'
 import type { Liveness } from './liveness.ts'
 import { SeenIds } from './seen-ids.ts'
 import { readSessionFrame, type SessionEvents } from './session-frames.ts'
@@ -54,6 +55,7 @@ export class Session implements CarrierHandler {
   /** Known to agent and relay alone. */
   readonly secret: string
   readonly carriers = new CarrierSet()
+  readonly elephants: Elephants
   readonly #options: SessionOptions
   readonly #budget: Budget
   readonly #streams = new Map<number, Stream>()
@@ -70,6 +72,9 @@ export class Session implements CarrierHandler {
   #isClosed = false
   /** A report could not be made for want of a carrier. */
   #owesReport = false
+  /** Dedicated carriers wanted by this side and, at the agent, by the relay. */
+  #ownWant = 0
+  #relayWant = 0
   /** Agent: the highest carrier number given. */
   #dialled: number
   /** Relay: the next id to give. */
@@ -84,6 +89,13 @@ export class Session implements CarrierHandler {
     this.#options = options
     this.#dialled = options.carrier.number
     this.#budget = new Budget(limits.sessionBufferBytes, options.budget)
+    this.elephants = new Elephants({
+      clock: options.clock,
+      carriers: this.carriers,
+      mayMove: (stream, to) => this.#mayMove(stream, to),
+      shared: () => this.carriers.pick(),
+      onWant: (count) => this.#want(count),
+    })
     this.#take(options.carrier, [])
   }
 
@@ -167,6 +179,11 @@ export class Session implements CarrierHandler {
     this.#say(FrameType.unbind, { bind })
   }
 
+  /** How many dedicated carriers there should be now (rule 20). */
+  get wantedDedicated(): number {
+    return Math.min(Math.max(this.#ownWant, this.#relayWant), limits.carriersPerSession - 2)
+  }
+
   /** The number for the next carrier to dial: rising, never used twice (rule 16). */
   nextCarrierNumber(): number {
     this.#dialled += 1
@@ -188,6 +205,11 @@ export class Session implements CarrierHandler {
     this.#end(fail(key, detail), true)
   }
 
+  /** The other side no longer knows the session: nothing is said to it. */
+  abandon(reason: PortTunnelerError): void {
+    this.#end(reason, false)
+  }
+
   /** A carrier may join under this number: it was never used before and is not below what is forgotten (rule 16). */
   accepts(carrierNumber: number): boolean {
     return !this.#isClosed && this.carriers.isFresh(carrierNumber)
@@ -206,6 +228,7 @@ export class Session implements CarrierHandler {
     this.#graceTimer?.clear()
     this.#graceTimer = undefined
     this.#take(carrier, told)
+    this.elephants.assign()
     if (this.side === 'agent') for (const number of lost) carrier.sendLost(number, true)
     if (isFresh) this.#report()
     this.#options.events.onAttached?.()
@@ -259,6 +282,7 @@ export class Session implements CarrierHandler {
   }
 
   forget(stream: Stream): void {
+    this.elephants.forget(stream)
     this.#streams.delete(stream.id)
     this.#uncredited.delete(stream)
   }
@@ -292,6 +316,7 @@ export class Session implements CarrierHandler {
 
   onFrame(carrier: Carrier, type: FrameType, id: number, payload: Payload): void {
     if (type === FrameType.lost) this.#onLostFrame(carrier, payload)
+    else if (type === FrameType.want) this.#onWant(payload)
     else if (type < FrameType.open || type > FrameType.lost) this.#onSessionFrame(type, payload)
     else if (type === FrameType.open) this.#onOpen(carrier, id, payload)
     else if (type === FrameType.reset) this.#onReset(carrier, id, payload.buffer.readUInt16BE(payload.start))
@@ -387,6 +412,12 @@ export class Session implements CarrierHandler {
     if (isFresh) this.#report()
   }
 
+  #onWant({ buffer, start }: Payload): void {
+    if (this.side === 'relay') throw fail('frame.unexpected')
+    this.#relayWant = buffer.readUInt8(start)
+    this.#options.events.onWant?.()
+  }
+
   #onSessionFrame(type: FrameType, payload: Payload): void {
     if (type === FrameType.bind && !this.#bindsHeard.allows(this.nowMs)) throw fail('control.flood')
     const farewell = readSessionFrame(type, payload, this.side, this.#options.events)
@@ -424,6 +455,13 @@ export class Session implements CarrierHandler {
     return true
   }
 
+  #want(count: number): void {
+    if (count === this.#ownWant) return
+    this.#ownWant = count
+    if (this.side === 'relay') this.carriers.pick()?.sendWant(count)
+    else this.#options.events.onWant?.()
+  }
+
   #detach(): void {
     const graceMs = this.side === 'relay' ? limits.resumeGraceMs : limits.resumeTryMs
     this.#graceTimer ??= this.#options.clock.after(graceMs, () => this.#end(fail('carrier.lost'), false))
@@ -435,6 +473,7 @@ export class Session implements CarrierHandler {
     const carrier = this.carriers.pick()
     this.#owesReport = !carrier
     if (!carrier) return
+    if (this.side === 'relay' && this.#ownWant > 0) carrier.sendWant(this.#ownWant)
     if (this.#goAwayBody) this.#say(FrameType.goAway, this.#goAwayBody)
     for (const [bind, ticket] of this.#binds) this.#say(FrameType.bind, { bind, ticket })
     for (const bind of this.#unbinds) this.#say(FrameType.unbind, { bind })
@@ -501,6 +540,7 @@ export class Session implements CarrierHandler {
     this.#isClosed = true
     this.#creditTimer?.clear()
     this.#graceTimer?.clear()
+    this.elephants.close()
     const body = { code: reason.code, message: reason.detail.slice(0, 500), graceMs: 0, redialMs: 0 }
     for (const carrier of [...this.carriers]) {
       this.#options.liveness.remove(carrier)

@@ -59,6 +59,9 @@ export class Stream {
   deficitBytes = 0
   /** Where new bytes go: a private choice of this side, changed by the session alone. */
   carrier: Carrier | undefined
+  /** Bytes sent since `burstSinceMs`: what makes an elephant. */
+  burstBytes = 0
+  burstSinceMs = 0
   /** Relay, while opening: a report was made meanwhile, so the agent's first frame is answered by SYNC (rule 13). */
   owesSync = false
   readonly #budget: Budget
@@ -175,6 +178,7 @@ export class Stream {
   /** Sends what window and `bytesMax` allow; answers the bytes sent. */
   pump(carrier: Carrier, bytesMax: number): number {
     const sent = this.#outbound.pump(carrier, this.id, bytesMax)
+    this.session.elephants.sent(this, sent)
     if (this.#owesWritable && this.#outbound.waitingBytes === 0) {
       this.#owesWritable = false
       this.sink.onWritable()
@@ -185,11 +189,7 @@ export class Stream {
   sendCredit(): void {
     const carrier = this.session.controlCarrier(this)
     if (!carrier) return
-    const { consumed, window } = this.#inbound.grant({
-      budget: this.#budget,
-      nowMs: this.session.nowMs,
-      rttMs: this.session.rttMs ?? rttUnknownMs,
-    })
+    const { consumed, window } = this.#grant()
     carrier.sendCredit(this.id, consumed, window)
   }
 
@@ -209,10 +209,10 @@ export class Stream {
     }
   }
 
+  /** SYNC grants as CREDIT does: what was used while there was no carrier must not be forgotten. */
   sendSync(carrier: Carrier): void {
-    const { next, used, granted } = this.#inbound
-    this.#inbound.credited = used
-    carrier.sendSync(this.id, { next, consumed: used, window: granted - used })
+    const { consumed, window } = this.#grant()
+    carrier.sendSync(this.id, { next: this.#inbound.next, consumed, window })
   }
 
   /** SYNC came: what the other side lacks and no live carrier brings goes out again. */
@@ -286,6 +286,14 @@ export class Stream {
   }
 
   // --- inside ----------------------------------------------------------------------------------------------------
+
+  #grant(): { consumed: number; window: number } {
+    return this.#inbound.grant({
+      budget: this.#budget,
+      nowMs: this.session.nowMs,
+      rttMs: this.session.rttMs ?? rttUnknownMs,
+    })
+  }
 
   #tellAnswer(answer: 'upgraded' | 'plain'): void {
     if (this.state !== 'open') return

@@ -45,6 +45,13 @@ export const limits = {
   creditBytes: 64 * KiB,
   creditDelayMs: 200,
   sessionBufferBytes: 64 * MiB,
+  /** A stream that sends this much within elephantMs while others are about gets a carrier of its own (rule 18). */
+  elephantBytes: 1 * MiB,
+  elephantMs: 2_000,
+  elephantCompanyMs: 5_000,
+  /** An elephant that is silent this long shares again; its carrier is kept for dedicatedIdleMs (rule 20). */
+  elephantIdleMs: 10_000,
+  dedicatedIdleMs: 60_000,
   /** Separate ranges ahead of the missing bytes, per stream (rule 2). */
   rangesMax: 64,
   /** The agent's memory of ids seen in OPEN (rule 8): 16 KiB of bits. */
@@ -63,6 +70,9 @@ export const limits = {
   resumeTryMs: 150_000,
   /** After a change of network a living path answers within this (rule 25). */
   probeMs: 1_500,
+  /** Redialling into silence: how often, and how many at once (rule 26). */
+  redialSilentMs: 500,
+  dialsInFlight: 6,
 
   /** RFC 9112 sets none; 64 KiB is the common upper bound (nginx 32, node 16, Apache 64). */
   requestHeadBytes: 64 * KiB,

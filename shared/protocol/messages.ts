@@ -18,6 +18,8 @@ export const helloSchema = z.object({
   /** Proves the right to a new session; a resumed one has its own proof. */
   ticket: z.string().max(8_192).optional(),
   carrier: carrierNumber,
+  /** dedicated: for one elephant in each direction. */
+  kind: z.enum(['shared', 'dedicated']),
   /** What the agent grants each stream at once, in bytes. */
   window: z.int().min(16_384).max(1_048_576),
   lost: lostList,

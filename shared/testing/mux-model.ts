@@ -292,7 +292,9 @@ class Model {
     const agent = this.#session('agent')
     if (this.#live().length >= 4) return
     this.#dials += 1
-    dialCarrier(agent, this.#dialOptions()).catch(() => undefined)
+    dialCarrier(agent, this.#random() < 0.5 ? 'shared' : 'dedicated', this.#dialOptions()).catch(
+      () => undefined,
+    )
   }
 
   #deliver(): void {

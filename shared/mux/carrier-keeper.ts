@@ -1,0 +1,125 @@
+/**
+ * Agent: keeps a session's carriers dialled. One is lost: another at once, beside whatever else there is. None is
+ * left: the path is dialled afresh until the session's grace is over (rules 20, 23, 25 and 26).
+ */
+import { backoffMs, redialBackoff } from '../base/backoff.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import { isFailure, type PortTunnelerError } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Carrier } from './carrier.ts'
+import type { Session } from './session.ts'
+
+export type CarrierKeeperOptions = {
+  readonly session: Session
+  readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  /** Dials one more carrier; it attaches itself to the session. */
+  readonly dial: (kind: Carrier['kind'], signal: AbortSignal) => Promise<unknown>
+  /** A dial failed; the next one is due in `retryInMs`. */
+  readonly onFailure?: (reason: PortTunnelerError, retryInMs: number) => void
+}
+
+/** How often the wants of the session are looked at when no event said so: suspects are found by the liveness tick. */
+const tickMs = 500
+
+export class CarrierKeeper {
+  readonly #options: CarrierKeeperOptions
+  readonly #abort = new AbortController()
+  readonly #tick: Timer
+  #retry: Timer | undefined
+  #inFlight = 0
+  /** Dials that were refused in a row: somebody is there and says no, so pressing on is no use. */
+  #refusals = 0
+  #notBeforeMs = 0
+
+  constructor(options: CarrierKeeperOptions) {
+    this.#options = options
+    this.#tick = options.clock.every(tickMs, () => this.wake(), { background: true })
+  }
+
+  /** Something changed: dials what is wanted and not under way. */
+  wake(): void {
+    const { session } = this.#options
+    if (this.#abort.signal.aborted) return
+    if (this.#inFlight >= limits.dialsInFlight) return
+    const healthy = healthyCarriers(session)
+    // Detached, several are dialled: on a path that drops packets the first SYN is often not the one that arrives.
+    if (healthy.shared === 0 && (this.#inFlight === 0 || session.carriers.size === 0))
+      this.#dialInTime('shared')
+    else if (healthy.dedicated + this.#inFlight < session.wantedDedicated) {
+      void this.#dial('dedicated')
+      this.wake()
+    }
+  }
+
+  #dialInTime(kind: Carrier['kind']): void {
+    const waitMs = this.#notBeforeMs - this.#options.clock.monotonic()
+    if (waitMs > 0) this.#later(waitMs)
+    else void this.#dial(kind)
+  }
+
+  /** The network changed: what was refused before may be welcome now. */
+  hurry(): void {
+    this.#refusals = 0
+    this.#notBeforeMs = 0
+    if (this.#inFlight < limits.dialsInFlight && !this.#abort.signal.aborted) void this.#dial('shared')
+  }
+
+  close(): void {
+    this.#tick.clear()
+    this.#retry?.clear()
+    this.#abort.abort()
+  }
+
+  #later(ms: number): void {
+    this.#retry?.clear()
+    this.#retry = this.#options.clock.after(ms, () => {
+      this.#retry = undefined
+      this.wake()
+    })
+  }
+
+  async #dial(kind: Carrier['kind']): Promise<void> {
+    const { session, clock, random, dial, onFailure } = this.#options
+    this.#inFlight += 1
+    // Without an answer the next try starts half a second later, not when this one has given up.
+    this.#notBeforeMs = clock.monotonic() + limits.redialSilentMs * (0.8 + 0.4 * random())
+    if (session.carriers.size === 0) this.#later(this.#notBeforeMs - clock.monotonic())
+    try {
+      await dial(kind, this.#abort.signal)
+      this.#refusals = 0
+    } catch (error) {
+      if (this.#abort.signal.aborted) return
+      if (!isFailure(error)) throw error
+      if (error.key === 'session.unknown') {
+        session.abandon(error)
+        return
+      }
+      if (isRefusal(error)) this.#notBeforeMs = clock.monotonic() + this.#refusalMs(error)
+      onFailure?.(error, Math.max(0, this.#notBeforeMs - clock.monotonic()))
+    } finally {
+      this.#inFlight -= 1
+    }
+    this.wake()
+  }
+
+  #refusalMs(error: PortTunnelerError): number {
+    const { retryAfterMs } = error.fields
+    const own = backoffMs(redialBackoff, this.#refusals++, this.#options.random)
+    return typeof retryAfterMs === 'number' ? Math.max(own, retryAfterMs) : own
+  }
+}
+
+/** Somebody answered: a REFUSE, or a machine on which nothing listens. Silence is something else. */
+function isRefusal({ fields, key, cause }: PortTunnelerError): boolean {
+  if (fields.isRefusal === true || key === 'relay.identity') return true
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
+}
+
+function healthyCarriers(session: Session): { shared: number; dedicated: number } {
+  const count = { shared: 0, dedicated: 0 }
+  for (const carrier of session.carriers)
+    if (!carrier.isSuspect && !carrier.isRetiring) count[carrier.kind] += 1
+  return count
+}

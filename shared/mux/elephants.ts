@@ -1,0 +1,126 @@
+/**
+ * Streams that carry much, and their way off the carrier that all others share (rules 18 to 21): under loss one long
+ * transfer would make everybody behind it wait. Each direction decides for itself; offsets put the bytes in order, so
+ * changing the carrier needs no agreement. Only the agent can dial, so the relay says how many carriers it wants.
+ */
+import type { Clock, Timer } from '../base/clock.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Carrier } from './carrier.ts'
+import type { Stream } from './stream.ts'
+
+export type ElephantsOptions = {
+  readonly clock: Clock
+  /** Ready carriers. */
+  readonly carriers: Iterable<Carrier>
+  /** May the stream send on that carrier from now on? (rule 19) */
+  mayMove(stream: Stream, to: Carrier): boolean
+  /** Where a stream goes that is no elephant any more. */
+  shared(): Carrier | undefined
+  /** How many dedicated carriers this side wants has changed. */
+  onWant(count: number): void
+}
+
+export class Elephants {
+  readonly #options: ElephantsOptions
+  /** Elephants of this side's sending direction, with the carrier each has to itself. */
+  readonly #owned = new Map<Stream, Carrier | undefined>()
+  #lastSender: Stream | undefined
+  #switchedAtMs = Number.NEGATIVE_INFINITY
+  #tick: Timer | undefined
+  #emptySinceMs = 0
+
+  constructor(options: ElephantsOptions) {
+    this.#options = options
+  }
+
+  get count(): number {
+    return this.#owned.size
+  }
+
+  /** `bytes` of the stream were just sent. Hot: an addition and a comparison or two. */
+  sent(stream: Stream, bytes: number): void {
+    if (stream !== this.#lastSender) {
+      this.#lastSender = stream
+      this.#switchedAtMs = this.#options.clock.monotonic()
+    }
+    stream.burstBytes += bytes
+    if (stream.burstBytes >= limits.elephantBytes) this.#weigh(stream)
+  }
+
+  /** A stream ended. */
+  forget(stream: Stream): void {
+    if (this.#owned.delete(stream)) this.#changed()
+    if (this.#lastSender === stream) this.#lastSender = undefined
+  }
+
+  /** A dedicated carrier is ready: whoever waits for one gets it. */
+  assign(): void {
+    for (const [stream, own] of this.#owned) {
+      if (own && !own.isLost && !own.isRetiring) continue
+      const free = this.#freeCarrier()
+      if (!free || !this.#options.mayMove(stream, free)) continue
+      this.#owned.set(stream, free)
+      stream.carrier = free
+    }
+  }
+
+  close(): void {
+    this.#tick?.clear()
+    this.#owned.clear()
+  }
+
+  #weigh(stream: Stream): void {
+    const now = this.#options.clock.monotonic()
+    const tookMs = now - stream.burstSinceMs
+    stream.burstBytes = 0
+    stream.burstSinceMs = now
+    if (this.#owned.has(stream)) return
+    const isAlone = now - this.#switchedAtMs > limits.elephantCompanyMs
+    if (tookMs > limits.elephantMs || isAlone || this.#owned.size >= limits.carriersPerSession) return
+    this.#owned.set(stream, undefined)
+    this.#changed()
+    this.assign()
+    this.#tick ??= this.#options.clock.every(1_000, this.#sweep, { background: true })
+  }
+
+  #freeCarrier(): Carrier | undefined {
+    const taken = new Set(this.#owned.values())
+    for (const carrier of this.#options.carriers)
+      if (carrier.kind === 'dedicated' && !carrier.isSuspect && !carrier.isRetiring && !taken.has(carrier))
+        return carrier
+    return undefined
+  }
+
+  /** Who has sent nothing for a while goes back to the shared carrier. */
+  readonly #sweep = (): void => {
+    const now = this.#options.clock.monotonic()
+    const before = this.#owned.size
+    for (const stream of this.#owned.keys()) {
+      if (stream.burstBytes > 0) {
+        stream.burstBytes = 0
+        stream.burstSinceMs = now
+      }
+      if (now - stream.burstSinceMs < limits.elephantIdleMs) continue
+      const shared = this.#options.shared()
+      if (shared && !this.#options.mayMove(stream, shared)) continue
+      this.#owned.delete(stream)
+      if (shared) stream.carrier = shared
+    }
+    if (this.#owned.size !== before) this.#changed()
+    else this.assign()
+    if (this.#owned.size > 0) this.#emptySinceMs = now
+    else if (now - this.#emptySinceMs > limits.dedicatedIdleMs) {
+      this.#tick?.clear()
+      this.#tick = undefined
+      this.#changed()
+    }
+  }
+
+  /** The carriers stay wanted for a while after the last elephant: the next one is often near. */
+  #changed(): void {
+    const now = this.#options.clock.monotonic()
+    if (this.#owned.size > 0) this.#emptySinceMs = now
+    const isFresh = now - this.#emptySinceMs <= limits.dedicatedIdleMs
+    this.#options.onWant(this.#owned.size > 0 ? this.#owned.size : isFresh && this.#tick ? 1 : 0)
+  }
+}
