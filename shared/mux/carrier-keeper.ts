@@ -35,7 +35,7 @@ export class CarrierKeeper {
 
   constructor(options: CarrierKeeperOptions) {
     this.#options = options
-    this.#tick = options.clock.every(tickMs, () => this.wake(), { background: true })
+    this.#tick = options.clock.every(tickMs, this.#onTick, { background: true })
   }
 
   /** Something changed: dials what is wanted and not under way. */
@@ -70,6 +70,22 @@ export class CarrierKeeper {
     this.#tick.clear()
     this.#retry?.clear()
     this.#abort.abort()
+  }
+
+  readonly #onTick = (): void => {
+    this.#retire()
+    this.wake()
+  }
+
+  /** What is worn out is replaced; dedicated carriers that nobody wants go one at a time. */
+  #retire(): void {
+    const { session } = this.#options
+    let spare = healthyCarriers(session).dedicated - session.wantedDedicated
+    for (const carrier of [...session.carriers]) {
+      const isSpare = spare > 0 && carrier.kind === 'dedicated' && !carrier.isRetiring
+      if (isSpare) spare -= 1
+      if (isSpare || carrier.isWornOut) session.retire(carrier)
+    }
   }
 
   #later(ms: number): void {

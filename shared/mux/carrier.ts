@@ -57,6 +57,8 @@ export class Carrier implements Flushable, FrameHandler {
   kind: 'shared' | 'dedicated' = 'shared'
   /** RETIRE was said: nothing new goes here (rule 21). */
   isRetiring = false
+  /** The other side said that nothing of its own is on the way here any more. */
+  isReleased = false
   /** Streams that wait to send here. */
   readonly schedule = new Schedule()
   /** Losses of other carriers that were announced on this one (rule 11). */
@@ -70,6 +72,7 @@ export class Carrier implements Flushable, FrameHandler {
   #open: { slab: Buffer; start: number; end: number } | undefined
   #batchBytes = 0
   #isDirty = false
+  #sentBytes = 0
   #isLost = false
   #pingNumber = 0
   readonly #pingsHeard = new PerMinute(limits.pingsPerMinute)
@@ -96,6 +99,11 @@ export class Carrier implements Flushable, FrameHandler {
 
   get isLost(): boolean {
     return this.#isLost
+  }
+
+  /** Bytes sent under one traffic key; Node cannot update it (rule 21). */
+  get isWornOut(): boolean {
+    return this.#sentBytes > limits.carrierBytesMax
   }
 
   /** False while the socket is full or this turn has gathered enough; `onWritable` follows. */
@@ -295,6 +303,7 @@ export class Carrier implements Flushable, FrameHandler {
 
   #gathered(bytes: number): void {
     this.#batchBytes += bytes
+    this.#sentBytes += bytes
     if (this.#isDirty) return
     this.#isDirty = true
     this.#turn.add(this)

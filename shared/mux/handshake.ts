@@ -18,6 +18,7 @@ import {
 } from '../protocol/messages.ts'
 import type { Budget } from './budget.ts'
 import { Carrier, type CarrierHandler } from './carrier.ts'
+import { CarrierKeeper } from './carrier-keeper.ts'
 import { connectTls, type DialAddress } from './connect-tls.ts'
 import type { Liveness } from './liveness.ts'
 import { Session, type SessionEvents } from './session.ts'
@@ -159,25 +160,47 @@ export type DialOptions = MuxShared & {
 }
 
 /**
- * Dials a relay and begins a session. `ticket` is any valid lease ticket of this cell: it proves the right to one.
+ * Dials a relay and begins a session, which from then on dials its further carriers by itself and ends only when it is
+ * closed or its grace is over. `ticket` is any valid lease ticket of this cell: it proves the right to a session.
  * @throws relay.unreachable, relay.identity, or the code of the relay's REFUSE (`fields.retryAfterMs` if given)
  */
-export function dialRelay(
-  options: DialOptions & { readonly ticket: string; readonly events: SessionEvents },
+export async function dialRelay(
+  options: DialOptions & {
+    readonly ticket: string
+    readonly random: () => number
+    readonly events: SessionEvents
+  },
 ): Promise<Session> {
-  const { ticket, events } = options
-  return dial(options, { number: 1, kind: 'shared' }, () => ({
+  const { ticket, clock, random, events } = options
+  // The session's life is not that of the dial that began it.
+  const { signal: _dialSignal, ...lasting } = options
+  let keeper: CarrierKeeper | undefined
+  const kept: SessionEvents = {
+    ...events,
+    onCarrierLost: (carrier, reason) => {
+      keeper?.wake()
+      events.onCarrierLost?.(carrier, reason)
+    },
+    onWant: () => keeper?.wake(),
+    onProbe: () => keeper?.hurry(),
+    onClosed: (reason) => {
+      keeper?.close()
+      events.onClosed(reason)
+    },
+  }
+  const agentWindow = limits.windowBytesInitial
+  return await dial(options, { number: 1, kind: 'shared' }, () => ({
     hello: { ticket, lost: [] },
-    begin: ({ session: id, secret }, carrier) =>
-      new Session({
-        ...options,
-        side: 'agent',
-        id,
-        secret,
-        carrier,
-        agentWindow: limits.windowBytesInitial,
-        events,
-      }),
+    begin: ({ session: id, secret }, carrier) => {
+      const begun = new Session({ ...options, side: 'agent', id, secret, carrier, agentWindow, events: kept })
+      keeper = new CarrierKeeper({
+        session: begun,
+        clock,
+        random,
+        dial: (kind, signal) => dialCarrier(begun, kind, { ...lasting, signal }),
+      })
+      return begun
+    },
   }))
 }
 

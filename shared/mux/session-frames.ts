@@ -30,6 +30,8 @@ export type SessionEvents = {
   onAttached?(): void
   /** Agent: `session.wantedDedicated` may have changed. */
   onWant?(): void
+  /** Agent: the network changed; another carrier is worth dialling at once. */
+  onProbe?(): void
   /** Exactly once, after every stream heard its end. */
   onClosed(reason: PortTunnelerError): void
 }

@@ -68,6 +68,7 @@ export class Session implements CarrierHandler {
   #goAwayBody: GoAway | undefined
   #creditTimer: Timer | undefined
   #graceTimer: Timer | undefined
+  #retireTimer: Timer | undefined
   #isDraining = false
   #isClosed = false
   /** A report could not be made for want of a carrier. */
@@ -234,8 +235,16 @@ export class Session implements CarrierHandler {
     this.#options.events.onAttached?.()
   }
 
+  /** Agent: takes a carrier out of use in an orderly way: nothing new on it, and its end when nothing hangs on it. */
+  retire(carrier: Carrier): void {
+    if (carrier.isRetiring) return
+    carrier.sendEmpty(FrameType.retire, 0)
+    this.#startRetiring(carrier)
+  }
+
   /** The path may have changed under us: every carrier must answer within 1.5 s or is lost (rule 25). */
   probe(): void {
+    this.#options.events.onProbe?.()
     for (const carrier of this.carriers) {
       carrier.ping()
       const askedAtMs = carrier.pingedAtMs
@@ -317,6 +326,7 @@ export class Session implements CarrierHandler {
   onFrame(carrier: Carrier, type: FrameType, id: number, payload: Payload): void {
     if (type === FrameType.lost) this.#onLostFrame(carrier, payload)
     else if (type === FrameType.want) this.#onWant(payload)
+    else if (type === FrameType.retire) this.#onRetire(carrier)
     else if (type < FrameType.open || type > FrameType.lost) this.#onSessionFrame(type, payload)
     else if (type === FrameType.open) this.#onOpen(carrier, id, payload)
     else if (type === FrameType.reset) this.#onReset(carrier, id, payload.buffer.readUInt16BE(payload.start))
@@ -455,6 +465,43 @@ export class Session implements CarrierHandler {
     return true
   }
 
+  #onRetire(carrier: Carrier): void {
+    if (this.side === 'agent') carrier.isReleased = true
+    else this.#startRetiring(carrier)
+  }
+
+  #startRetiring(carrier: Carrier): void {
+    carrier.isRetiring = true
+    this.elephants.assign()
+    this.#retireTimer ??= this.#options.clock.every(limits.retireTickMs, this.#tickRetiring, {
+      background: true,
+    })
+  }
+
+  /** Relay: says when nothing hangs on a retiring carrier. Agent: ends it when neither side's does. */
+  readonly #tickRetiring = (): void => {
+    let retiring = 0
+    for (const carrier of [...this.carriers]) {
+      if (!carrier.isRetiring) continue
+      retiring += 1
+      if (this.#dependsOn(carrier)) continue
+      if (this.side === 'agent') {
+        if (carrier.isReleased) carrier.lose(fail('carrier.lost', 'The carrier is no longer needed.'))
+      } else if (!carrier.isReleased) {
+        carrier.isReleased = true
+        carrier.sendEmpty(FrameType.retire, 0)
+      }
+    }
+    if (retiring > 0) return
+    this.#retireTimer?.clear()
+    this.#retireTimer = undefined
+  }
+
+  #dependsOn(carrier: Carrier): boolean {
+    for (const stream of this.#streams.values()) if (stream.dependsOn(carrier.number)) return true
+    return false
+  }
+
   #want(count: number): void {
     if (count === this.#ownWant) return
     this.#ownWant = count
@@ -487,7 +534,7 @@ export class Session implements CarrierHandler {
   #carrierOf(stream: Stream): Carrier | undefined {
     const own = stream.carrier
     if (own && !own.isLost) {
-      if (!own.isSuspect || stream.state === 'opening') return own
+      if ((!own.isSuspect && !own.isRetiring) || stream.state === 'opening') return own
     } else if (stream.state === 'opening') return undefined
     const other = this.carriers.pick()
     if (other && other !== own && this.#mayMove(stream, other)) stream.carrier = other
@@ -540,6 +587,7 @@ export class Session implements CarrierHandler {
     this.#isClosed = true
     this.#creditTimer?.clear()
     this.#graceTimer?.clear()
+    this.#retireTimer?.clear()
     this.elephants.close()
     const body = { code: reason.code, message: reason.detail.slice(0, 500), graceMs: 0, redialMs: 0 }
     for (const carrier of [...this.carriers]) {

@@ -61,6 +61,10 @@ export const limits = {
   /** Also how many BINDs a minute are plausible: all of them at once after a reconnect. */
   bindsPerSession: 1_000,
   carriersPerSession: 64,
+  /** AES-GCM wants a new key after 2^24.5 full records (RFC 8446 section 5.5), about 380 GB; Node has no KeyUpdate. */
+  carrierBytesMax: 256 * 1024 * MiB,
+  /** How often a retiring carrier is looked at. */
+  retireTickMs: 500,
   pingsPerMinute: 200,
   /** Control frames waiting for a socket that does not drain; beyond it the session ends. */
   controlQueueBytes: 256 * KiB,

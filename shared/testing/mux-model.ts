@@ -160,6 +160,7 @@ class Model {
     const agent = dialRelay({
       ...options,
       ticket: 'ticket',
+      random: this.#random,
       events: {
         onOpen: (stream) => this.#onOpen(stream),
         onClosed: (reason) => {
