@@ -251,7 +251,7 @@ export class Session implements CarrierHandler {
       this.#options.clock.after(
         limits.probeMs,
         () => {
-          if (carrier.isPingOutstanding && carrier.heardAtMs < askedAtMs)
+          if (carrier.isPingOutstanding && carrier.heardAtMs <= askedAtMs)
             carrier.lose(fail('carrier.lost', 'The path did not answer after the network changed.'))
         },
         { background: true },

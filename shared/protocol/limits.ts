@@ -74,9 +74,9 @@ export const limits = {
   resumeTryMs: 150_000,
   /** After a change of network a living path answers within this (rule 25). */
   probeMs: 1_500,
-  /** Redialling into silence: how often, and how many at once (rule 26). */
+  /** Redialling into silence: how often, and how many at once: each is given helloDeadlineMs (rule 26). */
   redialSilentMs: 500,
-  dialsInFlight: 6,
+  dialsInFlight: 10,
 
   /** RFC 9112 sets none; 64 KiB is the common upper bound (nginx 32, node 16, Apache 64). */
   requestHeadBytes: 64 * KiB,

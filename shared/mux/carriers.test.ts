@@ -1,0 +1,216 @@
+/** A session over several carriers: lost, replaced, silent, dedicated, retired. Wire protocol, rules 15 to 26. */
+import { createHash, randomBytes } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { limits } from '../protocol/limits.ts'
+import { MuxLink, turns } from '../testing/mux-link.ts'
+import { anyVisitor, Recorder } from '../testing/mux-pair.ts'
+import type { Session } from './session.ts'
+import type { Stream } from './stream.ts'
+
+type Ends = { readonly visitor: Side; readonly upstream: Side }
+type Side = { readonly stream: Stream; readonly heard: Recorder }
+
+async function linked() {
+  const offered: Side[] = []
+  const link = new MuxLink({
+    agent: {
+      onOpen(stream) {
+        const heard = new Recorder()
+        heard.stream = stream
+        offered.push({ stream, heard })
+        return heard
+      },
+    },
+  })
+  await link.dial()
+  await turns(6)
+  const open = async (): Promise<Ends> => {
+    const heard = new Recorder()
+    const stream = relayOf(link).open(anyVisitor, heard)
+    heard.stream = stream
+    const known = offered.length
+    await link.pass(100)
+    return { visitor: { stream, heard }, upstream: offered[known] as Side }
+  }
+  return { link, open }
+}
+
+function relayOf({ relay }: MuxLink): Session {
+  if (!relay) throw new Error('no session')
+  return relay
+}
+function agentOf({ agent }: MuxLink): Session {
+  if (!agent) throw new Error('no session')
+  return agent
+}
+
+/** Keeps a stream writing until all of `bytes` is accepted; each call to `more` writes what it may. */
+function writer({ stream, heard }: Side, bytes: Buffer) {
+  let at = 0
+  let mayWrite = true
+  heard.onWritable = () => {
+    mayWrite = true
+  }
+  return {
+    get isDone() {
+      return at >= bytes.length
+    },
+    more() {
+      while (mayWrite && at < bytes.length) {
+        mayWrite = stream.write(bytes.subarray(at, at + 32 * 1024))
+        at += 32 * 1024
+      }
+    },
+  }
+}
+
+const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+describe('carriers', () => {
+  test('a transfer outlives its carrier, cut again and again, byte for byte', async () => {
+    const { link, open } = await linked()
+    const { visitor, upstream } = await open()
+    const bytes = randomBytes(4_000_000)
+    const source = writer(upstream, bytes)
+    for (let cuts = 0; !source.isDone || visitor.heard.bytes.length < bytes.length; cuts++) {
+      source.more()
+      await link.pass(100)
+      if (cuts < 12) link.wires.at(-1)?.a.destroy()
+      await link.pass(700)
+      if (cuts > 200) throw new Error('no progress')
+    }
+    expect(hash(visitor.heard.bytes)).toBe(hash(bytes))
+    expect(link.wires.length).toBeGreaterThan(10)
+    expect(link.agentClosed).toBeUndefined()
+  })
+
+  test('a black hole of a minute: noticed within 10 s, new visitors refused, open ones continue when it heals', async () => {
+    const { link, open } = await linked()
+    const { visitor, upstream } = await open()
+    upstream.stream.write(Buffer.from('before '))
+    await link.pass(500)
+    link.silence()
+    upstream.stream.write(Buffer.from('during '))
+    await link.pass(10_000)
+    expect([relayOf(link).state, agentOf(link).state]).toEqual(['detached', 'detached'])
+    expect(() => relayOf(link).open(anyVisitor, new Recorder())).toThrow(
+      expect.objectContaining({ key: 'carrier.lost' }),
+    )
+    await link.pass(50_000)
+    link.path = 'open'
+    await link.pass(1_000)
+    expect([relayOf(link).state, agentOf(link).state]).toEqual(['open', 'open'])
+    visitor.stream.write(Buffer.from('after'))
+    await link.pass(500)
+    expect(visitor.heard.bytes.toString()).toBe('before during ')
+    expect(upstream.heard.bytes.toString()).toBe('after')
+  })
+
+  test('a refused dial is not pressed: 3 x 200 ms, then seconds apart', async () => {
+    const { link } = await linked()
+    link.path = 'refused'
+    link.wires[0]?.a.destroy()
+    await link.pass(1_000)
+    const early = link.dials
+    await link.pass(10_000)
+    expect(early).toBeLessThanOrEqual(5)
+    expect(link.dials - early).toBeLessThanOrEqual(5)
+    link.path = 'open'
+    await link.pass(12_000)
+    expect(agentOf(link).state).toBe('open')
+  })
+
+  test('the grace has an end: what was used while detached is granted, what stays detached is reset', async () => {
+    const { link, open } = await linked()
+    const { visitor, upstream } = await open()
+    link.silence()
+    await link.pass(limits.lostMs + limits.resumeTryMs + 2_000)
+    expect(link.relayClosed?.key).toBe('carrier.lost')
+    expect(link.agentClosed?.key).toBe('carrier.lost')
+    expect([visitor.heard.resetCode, upstream.heard.resetCode].every((code) => code !== undefined)).toBe(true)
+    // Dials that were on their way give up at their own deadline.
+    await link.pass(limits.helloDeadlineMs + 1_000)
+    expect(link.clock.pending).toBe(0)
+  })
+
+  test('a relay that lost its memory: the agent hears so at once and resets its streams', async () => {
+    const { link, open } = await linked()
+    const { upstream } = await open()
+    link.relay = undefined
+    link.wires[0]?.a.destroy()
+    await link.pass(2_000)
+    expect(link.agentClosed?.key).toBe('session.unknown')
+    expect(upstream.heard.resetCode).toBeDefined()
+  })
+
+  test('a carrier with a wrong proof is refused and the session lives on', async () => {
+    const { link } = await linked()
+    const relay = relayOf(link)
+    const thief = new MuxLink()
+    await thief.dial()
+    await turns(6)
+    thief.relay = relay
+    thief.wires[0]?.a.destroy()
+    await thief.pass(2_000)
+    expect(thief.refusals.map(({ key }) => key)).toContain('carrier.proof')
+    expect(relay.state).toBe('open')
+    agentOf(thief).close('session.closed')
+  })
+
+  test('an elephant in company gets a carrier of its own; when it rests, it shares again', async () => {
+    const { link, open } = await linked()
+    const elephant = await open()
+    const mouse = await open()
+    const source = writer(elephant.upstream, randomBytes(6_000_000))
+    for (let n = 0; n < 60 && !source.isDone; n++) {
+      source.more()
+      mouse.upstream.stream.write(Buffer.from('.'))
+      await link.pass(100)
+    }
+    expect(elephant.upstream.stream.carrier?.kind).toBe('dedicated')
+    expect(mouse.upstream.stream.carrier?.kind).toBe('shared')
+    await link.pass(limits.elephantIdleMs + 3_000)
+    expect(elephant.upstream.stream.carrier?.kind).toBe('shared')
+    await link.pass(limits.dedicatedIdleMs + 10_000)
+    expect([...agentOf(link).carriers].map(({ kind }) => kind)).toEqual(['shared'])
+    expect([...relayOf(link).carriers].map(({ kind }) => kind)).toEqual(['shared'])
+  })
+
+  test("a relay's elephant makes the agent dial", async () => {
+    const { link, open } = await linked()
+    const elephant = await open()
+    const mouse = await open()
+    const source = writer(elephant.visitor, randomBytes(4_000_000))
+    for (let n = 0; n < 60 && !source.isDone; n++) {
+      source.more()
+      mouse.visitor.stream.write(Buffer.from('.'))
+      await link.pass(100)
+    }
+    expect(elephant.visitor.stream.carrier?.kind).toBe('dedicated')
+  })
+
+  test('after a change of network a dead path is given up within 1.5 s, a living one is kept', async () => {
+    const { link } = await linked()
+    const dead = link.wires[0]
+    dead?.blackHole()
+    agentOf(link).probe()
+    await link.pass(1_600)
+    expect([...agentOf(link).carriers].map(({ number }) => number)).toEqual([2])
+    agentOf(link).probe()
+    await link.pass(3_000)
+    expect(agentOf(link).carriers.get(2)).toBeDefined()
+  })
+
+  test('bindings are asked for again after a loss', async () => {
+    const binds: number[] = []
+    const link = new MuxLink({ relay: { onBind: (bind) => binds.push(bind) } })
+    await link.dial()
+    await turns(6)
+    link.silence()
+    agentOf(link).bind(7, 'ticket')
+    await link.pass(12_000)
+    link.path = 'open'
+    await link.pass(1_000)
+    expect(binds).toEqual([7])
+  })
+})
