@@ -10,10 +10,10 @@ import type { Policy, TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { Meters } from './meters/meters.ts'
 import type { TunnelMeter } from './meters/tunnel-meter.ts'
 import { compileIpFilter, type IpFilter } from './policy/ip-filter.ts'
-import type { BindId, SessionHandle } from './session-handle.ts'
+import type { SessionHandle } from './session-handle.ts'
 
 /** Who serves a route now. */
-export type Binding = { readonly session: SessionHandle; readonly bind: BindId }
+export type Binding = { readonly session: SessionHandle; readonly bind: number }
 
 /** One endpoint at one moment; replaced, never changed. */
 export type Route = {

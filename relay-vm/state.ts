@@ -27,6 +27,8 @@ export class RelayState {
   keys: Keys
   /** The last command read. */
   cursor: string | undefined
+  #saving: Promise<void> | undefined
+  #isWanted = false
 
   private constructor(path: string, kept: z.infer<typeof stateSchema> | undefined) {
     this.#path = path
@@ -43,9 +45,21 @@ export class RelayState {
     return new RelayState(path, await readJson(path, stateSchema))
   }
 
-  /** @throws relay.data */
-  async save(): Promise<void> {
-    const { relay, cell, keys, cursor, decrees } = this
-    await writeText(this.#path, JSON.stringify({ relay, cell, keys, cursor, decrees }))
+  /** Resolves when a state not older than now is on disk; calls while one is written share the next. @throws relay.data */
+  save(): Promise<void> {
+    if (this.#saving === undefined) {
+      this.#saving = this.#write().finally(() => {
+        this.#saving = undefined
+      })
+    } else this.#isWanted = true
+    return this.#saving
+  }
+
+  async #write(): Promise<void> {
+    do {
+      this.#isWanted = false
+      const { relay, cell, keys, cursor, decrees } = this
+      await writeText(this.#path, JSON.stringify({ relay, cell, keys, cursor, decrees }))
+    } while (this.#isWanted)
   }
 }
