@@ -12,8 +12,11 @@ export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
   return `${prefix}_${ulid(nowMs).toLowerCase()}`
 }
 
-/** pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code, ptw = password reset. */
-export type SecretPrefix = 'pts' | 'ptr' | 'pte' | 'ptc' | 'ptd' | 'ptw'
+/**
+ * pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code,
+ * ptw = password reset, ptv = device that signed in before.
+ */
+export type SecretPrefix = 'pts' | 'ptr' | 'pte' | 'ptc' | 'ptd' | 'ptw' | 'ptv'
 
 export function newSecret(prefix: SecretPrefix): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`
