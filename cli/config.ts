@@ -1,6 +1,6 @@
 /** Reads ptun.yaml and says, with line and column, everything that is wrong with it at once. */
 import { readFile } from 'node:fs/promises'
-import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { fail } from '@porttunneler/shared/base/errors'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { WantedTunnel } from './agent/tunnels.ts'
@@ -85,11 +85,6 @@ function refuse(key: 'config.syntax' | 'config.invalid', path: string, problems:
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
   const detail = sorted.map(({ line, column, message }) => `${path}:${line}:${column} ${message}`).join('\n')
   return fail(key, detail, { fields: { problems: sorted } })
-}
-
-/** @returns the problems of a failure of readConfig, if it has any */
-export function configProblems(error: unknown): readonly ConfigProblem[] {
-  return isFailure(error) ? ((error.fields.problems ?? []) as readonly ConfigProblem[]) : []
 }
 
 type Issue = z.core.$ZodIssue

@@ -8,7 +8,7 @@ import type { Environment } from './paths.ts'
 import { version } from './version.ts'
 
 /** Where commands speak to when nothing else is said: the console and API port of a standalone server. */
-export const defaultServer = 'http://localhost:8400'
+const defaultServer = 'http://localhost:8400'
 
 /** The part of a writable stream that commands use; `process.stdout` is one. */
 export type Output = {
@@ -25,6 +25,8 @@ export type Context = {
   readonly stdout: Output
   readonly stderr: Output
   readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
   /** --server as written. */
   readonly server?: string
   /** One JSON object a line, nothing else. */

@@ -45,10 +45,23 @@ function contextOf({ server, json = false, verbose = false }: Globals, { stdout,
     stdout,
     stderr,
     clock: systemClock,
+    random: Math.random,
     isJson: json,
     isVerbose: verbose,
     ...(server !== undefined && { server }),
   }
+}
+
+/**
+ * What the launcher calls. A connection that still waits for its peer to close has a second, and then no longer holds
+ * the shell.
+ */
+export async function run(
+  args: readonly string[],
+  io: Io & { exitCode?: NodeJS.Process['exitCode'] },
+): Promise<void> {
+  io.exitCode = await main(args, io)
+  systemClock.after(1_000, () => process.exit(), { background: true })
 }
 
 type Program = ReturnType<typeof buildProgram>
@@ -73,9 +86,9 @@ async function tellFailure(
   const problem = problemOf(failure)
   if (isJson) {
     const { problems } = failure.fields
-    stdout.write(
-      `${JSON.stringify({ event: 'error', ...problem, exit: failure.entry.exit, ...(problems !== undefined && { problems }) })}\n`,
-    )
+    const { exit } = failure.entry
+    const event = { event: 'error', ...problem, exit, ...(problems !== undefined && { problems }) }
+    stdout.write(`${JSON.stringify(event)}\n`)
     return
   }
   const { formatProblem, paintFor } = await import('./output/format.ts')

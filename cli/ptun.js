@@ -34,12 +34,4 @@ var here = path.dirname(url.fileURLToPath(import.meta.url))
 var source = path.join(here, 'main.ts')
 var entry = fs.existsSync(source) ? source : path.join(here, 'dist', 'main.js')
 
-import(url.pathToFileURL(entry).href)
-  .then((ptun) => ptun.main(process.argv.slice(2), process))
-  .then((exit) => {
-    process.exitCode = exit
-    // Whatever still waits for a peer to close (a keep-alive connection) has a second, and does not hold the shell.
-    setTimeout(() => {
-      process.exit()
-    }, 1000).unref()
-  })
+import(url.pathToFileURL(entry).href).then((ptun) => ptun.run(process.argv.slice(2), process))

@@ -71,7 +71,7 @@ export type AgentEvent =
 
 export type Emit = (event: AgentEvent) => void
 
-/** waiting: no lease yet; connecting: leased, no relay has it; online: at least one relay serves it; stopped: for good. */
+/** waiting: no lease yet; connecting: leased, no relay has it; online: some relay serves it; stopped: for good. */
 export type TunnelState = 'waiting' | 'connecting' | 'online' | 'stopped'
 
 export type TunnelStatus = {

@@ -33,7 +33,7 @@ export type SupervisorOptions = {
 }
 
 /** How long connections may finish after the first Ctrl-C. */
-export const drainMs = 10_000
+const drainMs = 10_000
 
 export class Supervisor {
   readonly #options: SupervisorOptions

@@ -70,7 +70,7 @@ export function labelOf(tunnel: Tunnel): string {
   return tunnel.name ?? `${tunnel.wanted.kind} ${formatUpstream(tunnel.wanted.upstream)}`
 }
 
-export function stateOf(tunnel: Tunnel): TunnelState {
+function stateOf(tunnel: Tunnel): TunnelState {
   if (tunnel.stopped) return 'stopped'
   if (!tunnel.lease) return 'waiting'
   return tunnel.bound.size > 0 ? 'online' : 'connecting'

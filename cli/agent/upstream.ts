@@ -38,7 +38,7 @@ function parsePort(text: string, whole: string): number {
   return port
 }
 
-/** RFC 1123 labels, and underscores, which container networks use. An all-digit last label is a mistyped IPv4 address. */
+/** RFC 1123 labels, and underscores, which container networks use. All digits at the end: a mistyped IPv4 address. */
 function isHostName(text: string): boolean {
   const labels = text.split('.')
   return (

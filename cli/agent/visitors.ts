@@ -8,6 +8,7 @@ import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@por
 import { Splice } from '@porttunneler/shared/mux/splice'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
+import { answerUpgrade } from '../http/upgrade.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
 import { labelOf, type Tunnel } from './tunnels.ts'
@@ -146,6 +147,7 @@ class Visitor implements StreamSink {
     stream.opened(connectMs)
     this.#recover()
     emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
+    if (this.#info.awaitsUpgrade) answerUpgrade(socket, stream)
     const splice = new Splice(socket, stream, { turn, onEnd: (key) => this.#onSocketClosed(key) })
     this.#splice = splice
     for (const chunk of this.#waiting) splice.onData(chunk)

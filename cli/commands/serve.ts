@@ -49,7 +49,7 @@ export async function serve(
     takeover,
     api: leaseApi(connection),
     clock,
-    random: Math.random,
+    random: context.random,
     turn: mux.turn,
     dial: (address, { ticket, events, signal }) =>
       dialRelay({ ...mux, address, ticket, events, signal, agent, build: `ptun/${version}` }),

@@ -76,7 +76,7 @@ function liveOutput(context: Context, snapshot: () => AgentSnapshot): AgentOutpu
     onEvent(event) {
       const sentence = sentenceOf(event, context)
       if (!sentence || isPictured(event)) return
-      const note = `${formatTime(clock.now())}  ${sentence.replaceAll('\n', ' ')}`
+      const note = `${formatTime(clock.now())}  ${sentence}`
       if (isOpen) notes.push(note)
       else stdout.write(`${note}\n`)
       if (notes.length > notesKept) notes.shift()

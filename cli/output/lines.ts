@@ -11,14 +11,17 @@ export type LineOptions = {
  * An event as one sentence, without the time; undefined when it is too small to be told.
  * Cures are told where the user can do something, not where the agent heals itself.
  */
-export function sentenceOf(event: AgentEvent, { isVerbose }: LineOptions): string | undefined {
+export function sentenceOf(event: AgentEvent, options: LineOptions): string | undefined {
+  const sentence = write(event, options)
+  return sentence === undefined ? undefined : printable(sentence).replaceAll('\n', ' ')
+}
+
+function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefined {
   switch (event.event) {
     case 'agent.started':
       return `ptun started (agent ${event.agent}, server ${event.server})`
     case 'agent.draining':
-      return event.connections === 0
-        ? 'stopping'
-        : `stopping: ${count(event.connections)} may finish within ${formatDuration(event.graceMs)}; Ctrl-C again stops at once`
+      return draining(event)
     case 'agent.stopped':
       return 'stopped'
     case 'server.lost':
@@ -28,15 +31,15 @@ export function sentenceOf(event: AgentEvent, { isVerbose }: LineOptions): strin
     case 'relay.connected':
       return `connected to relay ${event.relay}`
     case 'relay.lost':
-      return `relay ${event.relay} lost: ${told(event.problem)}; next try in ${formatDuration(event.retryInMs)}`
+      return `relay ${event.relay} lost: ${told(event.problem)}; ${again(event)}`
     case 'relay.notice':
-      return `notice from relay ${event.relay}: ${event.code} ${printable(event.text)}`
+      return `notice from relay ${event.relay}: ${event.code} ${event.text}`
     case 'tunnel.online':
       return `${event.tunnel} is online: ${event.url} -> ${event.upstream}`
     case 'tunnel.offline':
       return `${event.tunnel} is offline until a relay is back`
     case 'tunnel.refused':
-      return `${event.tunnel} has no endpoint: ${told(event.problem)}; next try in ${formatDuration(event.retryInMs)}. ${event.problem.cure}`
+      return `${event.tunnel} has no endpoint: ${told(event.problem)}; ${again(event)}. ${event.problem.cure}`
     case 'tunnel.stopped':
       return `${event.tunnel} is over: ${told(event.problem)} ${event.problem.cure}`
     case 'upstream.failed':
@@ -46,16 +49,26 @@ export function sentenceOf(event: AgentEvent, { isVerbose }: LineOptions): strin
     case 'connection.opened':
       return isVerbose ? `${event.tunnel}: ${event.visitor} connected` : undefined
     case 'connection.closed':
-      return isVerbose
-        ? `${event.tunnel}: ${event.visitor} left after ${formatDuration(event.ms)}, in ${formatBytes(event.bytesIn)}, out ${formatBytes(event.bytesOut)}${event.code ? `, ${event.code}` : ''}`
-        : undefined
+      return isVerbose ? closed(event) : undefined
   }
 }
 
-function told({ code, detail }: Problem): string {
-  return `${code} ${printable(detail).replaceAll('\n', ' ')}`
+function draining({ connections, graceMs }: Extract<AgentEvent, { event: 'agent.draining' }>): string {
+  if (connections === 0) return 'stopping'
+  const open = connections === 1 ? '1 connection' : `${connections} connections`
+  return `stopping: ${open} may finish within ${formatDuration(graceMs)}; Ctrl-C again stops at once`
 }
 
-function count(connections: number): string {
-  return connections === 1 ? '1 connection' : `${connections} connections`
+function closed(event: Extract<AgentEvent, { event: 'connection.closed' }>): string {
+  const { tunnel, visitor, ms, bytesIn, bytesOut, code } = event
+  const figures = `in ${formatBytes(bytesIn)}, out ${formatBytes(bytesOut)}${code ? `, ${code}` : ''}`
+  return `${tunnel}: ${visitor} left after ${formatDuration(ms)}, ${figures}`
+}
+
+function again({ retryInMs }: { readonly retryInMs: number }): string {
+  return `next try in ${formatDuration(retryInMs)}`
+}
+
+function told({ code, detail }: Problem): string {
+  return `${code} ${detail}`
 }

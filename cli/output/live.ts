@@ -3,7 +3,7 @@
  * second, in one write, without clearing first, so nothing flickers; what stands above stays in the scrollback.
  */
 import type { AgentSnapshot, RelayStatus, TunnelStatus } from '../agent/events.ts'
-import { formatBytes, formatDuration, type Paint, widthOf } from './format.ts'
+import { formatBytes, formatDuration, type Paint, printable, widthOf } from './format.ts'
 
 export type LiveView = {
   readonly snapshot: AgentSnapshot
@@ -34,22 +34,26 @@ export function drawLive(view: LiveView, size: ScreenSize, paint: Paint): readon
     .map((line) => cut(line, size.columns))
 }
 
+const marks = {
+  waiting: { sign: '○', colour: 'yellow' },
+  connecting: { sign: '◐', colour: 'yellow' },
+  online: { sign: '●', colour: 'green' },
+  stopped: { sign: '✕', colour: 'red' },
+} as const
+
 function tunnelLines(tunnel: TunnelStatus, paint: Paint): readonly string[] {
-  const mark = { waiting: '○', connecting: '◐', online: '●', stopped: '✕' }[tunnel.state]
-  const colour = ({ waiting: 'yellow', connecting: 'yellow', online: 'green', stopped: 'red' } as const)[
-    tunnel.state
-  ]
+  const { sign, colour } = marks[tunnel.state]
   const address = tunnel.url
-    ? paint(['bold', 'underline'], tunnel.url)
+    ? paint(['bold', 'underline'], oneLine(tunnel.url))
     : paint('dim', 'waiting for an endpoint')
   const figures = [
-    tunnel.state === 'online' ? paint(colour, 'online') : paint(colour, tunnel.state),
+    paint(colour, tunnel.state),
     `${tunnel.active} open`,
     `${tunnel.total} in all`,
     `in ${formatBytes(tunnel.bytesIn)}`,
     `out ${formatBytes(tunnel.bytesOut)}`,
   ].join(paint('dim', ' · '))
-  const first = `${paint(colour, mark)} ${address} ${paint('dim', '→')} ${tunnel.upstream}  ${paint('dim', tunnel.name)}`
+  const first = `${paint(colour, sign)} ${address} ${paint('dim', '→')} ${tunnel.upstream}  ${paint('dim', tunnel.name)}`
   const trouble = tunnel.problem
     ? `  ${paint('red', tunnel.problem.code)} ${oneLine(tunnel.problem.detail)}`
     : undefined
@@ -70,8 +74,9 @@ function relayLines(relays: readonly RelayStatus[], paint: Paint): readonly stri
   })
 }
 
+/** Texts from relays and systems must not move the cursor. */
 function oneLine(text: string): string {
-  return text.replaceAll('\n', ' ')
+  return printable(text).replaceAll('\n', ' ')
 }
 
 /** Cuts by columns, keeping colour sequences whole and closing them. */
