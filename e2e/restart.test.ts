@@ -1,4 +1,7 @@
-/** The standalone server over its life: first start, second start, a stop with connections open, and what keeps it from starting. */
+/**
+ * The standalone server over its life: first start, second start, a stop with connections open, and what
+ * keeps it from starting.
+ */
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

@@ -1,6 +1,7 @@
 /**
- * What nobody in their right mind sends: to the API, to an http endpoint, to the relay's agent port. Each gets its answer
- * with a code, and a connection that was open before the first of them is open after the last.
+ * What nobody in their right mind sends: to the API, to an http endpoint, to the relay's agent port. Each
+ * gets its answer with a code, and a connection that was open before the first of them is open after the
+ * last.
  */
 import type { Socket } from 'node:net'
 import { claimResultSchema, type Lease, type RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'

@@ -1,4 +1,7 @@
-/** What an http endpoint carries: kept connections, WebSocket, server-sent events, interim answers, bodies of any length. */
+/**
+ * What an http endpoint carries: kept connections, WebSocket, server-sent events, interim answers, bodies of
+ * any length.
+ */
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'

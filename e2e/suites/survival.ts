@@ -1,4 +1,7 @@
-/** What a tunnel survives: its agent's death, its relay's death, a control plane that answers nobody, a silent network. */
+/**
+ * What a tunnel survives: its agent's death, its relay's death, a control plane that answers nobody, a silent
+ * network.
+ */
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, agentHome, startAgent } from '../harness/agent.ts'
