@@ -23,7 +23,7 @@ const programs = {
 export type Program = keyof typeof programs
 
 /** The absolute path, or undefined where it is not installed. */
-export function findProgram(program: Program): string | undefined {
+function findProgram(program: Program): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...postgresFolders]
   return programs[program].names
     .flatMap((name) => folders.map((folder) => join(folder, name)))

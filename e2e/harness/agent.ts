@@ -33,10 +33,7 @@ export function agentHome(): string {
   return temporaryFolder('home')
 }
 
-export function agentEnv(
-  service: Pick<Service, 'api' | 'key'>,
-  home: string,
-): Readonly<Record<string, string>> {
+function agentEnv(service: Pick<Service, 'api' | 'key'>, home: string): Readonly<Record<string, string>> {
   return { ...privateFolders(home), PTUN_SERVER: service.api, PTUN_KEY: service.key }
 }
 

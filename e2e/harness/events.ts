@@ -2,7 +2,7 @@
 import { type Clock, systemClock, type Timer } from '@porttunneler/shared/base/clock'
 
 /** How long a test waits for something that ought to happen soon. */
-export const patienceMs = 20_000
+const patienceMs = 20_000
 
 type Waiter<T> = { readonly matches: (item: T) => boolean; readonly found: (item: T) => void }
 

@@ -110,19 +110,14 @@ export async function makeKey({ api, account }: Pick<Service, 'api' | 'account'>
   return keyCreatedSchema.parse(answer).secret
 }
 
-export function relayOf(pid: number): number {
-  const relay = childrenOf(pid).find(({ command }) => command.includes('relay-vm/main.ts'))
-  if (!relay) throw new Error('the server has no relay')
-  return relay.pid
-}
-
 async function killRelay(pid: number): Promise<void> {
   const relay = relayOf(pid)
+  if (relay === undefined) throw new Error('the server has no relay')
   process.kill(relay, 'SIGKILL')
-  await eventually('another relay runs', () => (relayOfOrNone(pid) ?? relay) !== relay || undefined)
+  await eventually('another relay runs', () => (relayOf(pid) ?? relay) !== relay || undefined)
 }
 
-function relayOfOrNone(pid: number): number | undefined {
+function relayOf(pid: number): number | undefined {
   return childrenOf(pid).find(({ command }) => command.includes('relay-vm/main.ts'))?.pid
 }
 

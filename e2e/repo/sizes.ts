@@ -4,7 +4,7 @@
  */
 import { type AnyNode, isTest, lineAt, type Source, type Violation, violation, walk } from './sources.ts'
 
-export const sizes = { fileLines: 350, testFileLines: 700, lineChars: 120, functionLines: 70 } as const
+const sizes = { fileLines: 350, testFileLines: 700, lineChars: 120, functionLines: 70 } as const
 
 /** Imports and long literals stay on one line whatever a formatter does. */
 const unbreakable = /^\s*(?:import|export) .* from |(['"`]).{60,}\1/
