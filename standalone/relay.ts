@@ -28,8 +28,6 @@ export type RelayOptions = {
   readonly log: LogFile
   readonly clock: Clock
   readonly random: () => number
-  /** Every time it listens: at the start and after each restart. */
-  onReady(ports: RelayPorts): void
   /** A sentence for the terminal. */
   onTrouble(sentence: string): void
 }
@@ -44,7 +42,7 @@ export function isEnrolled(folder: DataFolder): boolean {
 }
 
 export type Relay = {
-  /** The first readiness. @throws standalone.relay */
+  /** The ports it listens on, now and after restarts. @throws standalone.relay */
   readonly ready: Promise<RelayPorts>
   send(message: object): void
   stop(graceMs: number): Promise<void>
@@ -55,7 +53,11 @@ export function startRelay(options: RelayOptions): Relay {
   const { config, folder, controlUrl, enrolmentKey, log, clock, random } = options
   mkdirSync(folder.file('relay'), { recursive: true, mode: 0o700 })
   const file = folder.file('relay', 'relay.json')
-  writePrivateFile(file, `${JSON.stringify(relayConfig(config, { folder, controlUrl }), null, 2)}\n`)
+  const configure = (ports: Config['ports']) => {
+    const json = relayConfig({ ...config, ports }, { folder, controlUrl })
+    writePrivateFile(file, `${JSON.stringify(json, null, 2)}\n`)
+  }
+  configure(config.ports)
   const ready = Promise.withResolvers<RelayPorts>()
   let isUp = false
   let lastSentence = 'It said nothing.'
@@ -67,10 +69,11 @@ export function startRelay(options: RelayOptions): Relay {
       finalExitCodes: [],
       onMessage: (message) => {
         const ports = readySchema.safeParse(message).data?.ready
-        if (!ports) return
+        if (!ports || isUp) return
         isUp = true
+        // Ports that the system chose are kept over restarts, or every agent and endpoint would lose its address.
+        configure({ ...config.ports, tls: ports.tlsPort, http: ports.httpPort, metrics: ports.adminPort })
         ready.resolve(ports)
-        options.onReady(ports)
       },
       onLine: (line) => {
         log.write(line)

@@ -28,9 +28,11 @@ export type SignInRoutesOptions = {
   readonly identity: LocalIdentity
   /** Where a request came from, as far as the server trusts it. */
   readonly addressOf: (context: Context) => string
+  /** Whether strangers may make accounts. */
+  readonly isOpen: boolean
 }
 
-export function signInRoutes({ identity, addressOf }: SignInRoutesOptions): OpenAPIHono {
+export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOptions): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid })
   const callerOf = (c: Context): Caller => ({ from: addressOf(c), device: getCookie(c, deviceCookie) })
   const answer = (c: Context, { tokens, device }: SignedIn) => {
@@ -39,9 +41,10 @@ export function signInRoutes({ identity, addressOf }: SignInRoutesOptions): Open
     c.header('cache-control', 'no-store')
     return c.json(tokens, 200)
   }
-  app.openapi(routes.register, async (c) =>
-    answer(c, await identity.register(c.req.valid('json'), callerOf(c))),
-  )
+  app.openapi(routes.register, async (c) => {
+    if (!isOpen) throw fail('auth.closed')
+    return answer(c, await identity.register(c.req.valid('json'), callerOf(c)))
+  })
   app.openapi(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), callerOf(c))))
   app.openapi(routes.refresh, async (c) =>
     answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken) }),

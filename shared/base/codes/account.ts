@@ -42,6 +42,16 @@ export const accountCodes = {
     cause: 'A user with this e-mail address exists already.',
     cure: 'Sign in with it, or ask for a new password with "forgot password".',
   },
+  'auth.closed': {
+    code: 'PT-1009',
+    http: 403,
+    exit: 3,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Registration closed',
+    cause: 'This server does not let strangers make accounts.',
+    cure: 'Ask its operator; "registration: true" in standalone.yaml opens it to everybody.',
+  },
   'auth.reset': {
     code: 'PT-1005',
     http: 400,

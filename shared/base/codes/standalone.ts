@@ -56,7 +56,6 @@ export const standaloneCodes = {
   'standalone.relay': {
     code: 'PT-5108',
     ...atStart,
-    exit: 1,
     title: 'Relay did not start',
     cause: 'The relay process ended or stayed silent before it was ready to serve.',
     cure: 'The detail and relay.log in the data folder say why; mend that and start again.',
