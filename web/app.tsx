@@ -2,17 +2,20 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter-preact'
 import { useSignedIn } from './api/services.tsx'
-import { AccountPage } from './pages/account.tsx'
-import { DevicePage } from './pages/device.tsx'
-import { ForgotPasswordPage, ResetPasswordPage } from './pages/forgotten.tsx'
-import { KeysPage } from './pages/keys.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { RegisterPage, SignInPage } from './pages/sign-in.tsx'
 import { TunnelPage } from './pages/tunnel.tsx'
 import { TunnelsPage } from './pages/tunnels.tsx'
 import { Announcer } from './parts/announcer.tsx'
+import { LazyPage } from './parts/lazy-page.tsx'
 import { nextAfterSignIn, signInAddress } from './parts/next.ts'
 import { NarrowShell, Shell } from './parts/shell.tsx'
+
+const account = async () => (await import('./pages/account.tsx')).AccountPage
+const device = async () => (await import('./pages/device.tsx')).DevicePage
+const forgotPassword = async () => (await import('./pages/forgotten.tsx')).ForgotPasswordPage
+const resetPassword = async () => (await import('./pages/forgotten.tsx')).ResetPasswordPage
+const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 export function App() {
   const isSignedIn = useSignedIn()
@@ -28,8 +31,8 @@ function SignedIn() {
       <Route path="/sign-in">{toNext}</Route>
       <Route path="/register">{toNext}</Route>
       <Route path="/forgot-password">{toNext}</Route>
-      <Route path="/reset-password">{narrow(<ResetPasswordPage />)}</Route>
-      <Route path="/device">{narrow(<DevicePage />)}</Route>
+      <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
+      <Route path="/device">{narrow(<LazyPage load={device} />)}</Route>
       <Route>
         <Shell>
           <Switch>
@@ -38,10 +41,10 @@ function SignedIn() {
             </Route>
             <Route path="/tunnels/:id">{({ id }) => <TunnelPage id={id} key={id} />}</Route>
             <Route path="/keys">
-              <KeysPage />
+              <LazyPage load={keys} />
             </Route>
             <Route path="/account">
-              <AccountPage />
+              <LazyPage load={account} />
             </Route>
             <Route>
               <NotFoundPage />
@@ -60,8 +63,8 @@ function SignedOut() {
     <Switch>
       <Route path="/sign-in">{narrow(<SignInPage />)}</Route>
       <Route path="/register">{narrow(<RegisterPage />)}</Route>
-      <Route path="/forgot-password">{narrow(<ForgotPasswordPage />)}</Route>
-      <Route path="/reset-password">{narrow(<ResetPasswordPage />)}</Route>
+      <Route path="/forgot-password">{narrow(<LazyPage load={forgotPassword} />)}</Route>
+      <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
       <Route>
         <Redirect to={signInAddress(path, search)} replace />
       </Route>
@@ -82,7 +85,8 @@ function useFocusOnNavigation(): void {
     last.current = path
     const focused = document.activeElement
     if (focused instanceof HTMLInputElement) return
-    document.querySelector('h1')?.focus()
+    const start = document.querySelector('h1') ?? document.getElementById('main')
+    start?.focus()
     scrollTo(0, 0)
   }, [path])
 }

@@ -41,7 +41,7 @@ function accountCalls(request: Requests) {
   return {
     me: (signal?: AbortSignal) => request<AnswerOf<'me'>>('GET', '/v1/me', { signal }),
     keys: (cursor?: string, signal?: AbortSignal) =>
-      request<AnswerOf<'keys'>>('GET', withCursor('/v1/keys', cursor), { signal }),
+      request<AnswerOf<'keys'>>('GET', pageOf('/v1/keys', cursor), { signal }),
     createKey: (body: BodyOf<'createKey'>) => request<KeyCreated>('POST', '/v1/keys', { body }),
     revokeKey: (id: string) => request<void>('DELETE', `/v1/keys/${encodeURIComponent(id)}`),
     device: (userCode: string, signal?: AbortSignal) =>
@@ -54,7 +54,7 @@ function tunnelCalls(request: Requests) {
   const pathOf = (id: string) => `/v1/tunnels/${encodeURIComponent(id)}`
   return {
     tunnels: (cursor?: string, signal?: AbortSignal) =>
-      request<AnswerOf<'tunnels'>>('GET', withCursor('/v1/tunnels', cursor), { signal }),
+      request<AnswerOf<'tunnels'>>('GET', pageOf('/v1/tunnels', cursor), { signal }),
     tunnel: (id: string, signal?: AbortSignal) => request<AnswerOf<'tunnel'>>('GET', pathOf(id), { signal }),
     /** `revision`: of the tunnel as read; the change fails with 412 when somebody else was faster. */
     updateTunnel: (id: string, body: TunnelUpdate, revision: number) =>
@@ -64,6 +64,7 @@ function tunnelCalls(request: Requests) {
   }
 }
 
-function withCursor(path: string, cursor: string | undefined): string {
-  return cursor === undefined ? path : `${path}?cursor=${encodeURIComponent(cursor)}`
+function pageOf(path: string, cursor: string | undefined): string {
+  const query = new URLSearchParams({ limit: '100', ...(cursor !== undefined && { cursor }) })
+  return `${path}?${query}`
 }

@@ -1,5 +1,6 @@
 /** Server state by TanStack Query: what is read, how often it is read again, and what a change makes stale. */
-import { QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { readAllPages } from './all-pages.ts'
 import type { KeyCreated, TunnelUpdate } from './calls.ts'
 import { type ApiFailure, toFailure } from './failure.ts'
 import { useServices } from './services.tsx'
@@ -45,11 +46,9 @@ export function useMe() {
 
 export function useTunnels() {
   const { calls } = useServices()
-  return useInfiniteQuery({
+  return useQuery({
     queryKey: names.tunnels,
-    queryFn: ({ pageParam, signal }) => calls.tunnels(pageParam, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next,
+    queryFn: ({ signal }) => readAllPages(calls.tunnels, signal),
     refetchInterval: tunnelsEveryMs,
   })
 }
@@ -87,11 +86,9 @@ export function useDeleteTunnel(id: string) {
 
 export function useKeys() {
   const { calls } = useServices()
-  return useInfiniteQuery({
+  return useQuery({
     queryKey: names.keys,
-    queryFn: ({ pageParam, signal }) => calls.keys(pageParam, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next,
+    queryFn: ({ signal }) => readAllPages(calls.keys, signal),
   })
 }
 

@@ -75,10 +75,10 @@ function build(host: HTMLElement, { lines, format, leastMax, height }: PlotOptio
       height,
       cursor: { show: false },
       legend: { show: false },
-      padding: [8, 4, 0, 0],
+      padding: [8, 28, 0, 0],
       scales: {
         x: { time: true, auto: false },
-        y: { range: (_plot, _min, max) => [0, Math.max(leastMax, (max ?? 0) * 1.1)] },
+        y: { range: (_plot, _min, max) => [0, Math.max(leastMax, max ?? 0) * 1.1] },
       },
       axes: [
         { ...axis, size: 28, space: 70, values: (_plot, seconds) => seconds.map(clockText) },

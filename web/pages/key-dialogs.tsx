@@ -80,7 +80,7 @@ function withScope(chosen: readonly Scope[], changed: Scope, isChosen: boolean):
 
 export function SecretDialog({ created, onClose }: { created: KeyCreated; onClose: () => void }) {
   return (
-    <Dialog title={`The key ${created.name}`} onClose={onClose}>
+    <Dialog title={`New key: ${created.name}`} onClose={onClose}>
       <p class="mt-2 text-muted">
         Copy it now: it is shown this once. The server keeps only a fingerprint of it.
       </p>

@@ -20,7 +20,7 @@ export function KeysPage() {
   const failure = failureIn(query)
   const [isCreating, setCreating] = useState(false)
   const [created, setCreated] = useState<KeyCreated>()
-  const keys = query.data?.pages.flatMap((page) => page.items)
+  const keys = query.data?.items
   return (
     <Page
       title="API keys"
@@ -42,11 +42,7 @@ export function KeysPage() {
         {query.isPending && <Skeleton what="the keys" />}
         {keys?.length === 0 && <NoKeys />}
         {keys && keys.length > 0 && <KeyList keys={keys} />}
-        {query.hasNextPage && (
-          <Button onClick={() => void query.fetchNextPage()} isBusy={query.isFetchingNextPage}>
-            Show more
-          </Button>
-        )}
+        {query.data?.isCut && <p class="text-sm text-muted">There are more; the API lists them all.</p>}
       </div>
       {isCreating && (
         <CreateKeyDialog

@@ -12,6 +12,7 @@ import { nextAfterSignIn } from '../parts/next.ts'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
+/** Said wherever a password is chosen. */
 export const passwordHint = 'At least 10 characters. A few unrelated words are easy to keep in mind.'
 
 export function SignInPage() {

@@ -4,7 +4,6 @@ import type { ComponentChildren } from 'preact'
 import { Link } from 'wouter-preact'
 import { failureIn, useTunnels } from '../api/queries.ts'
 import { type Live, useLive } from '../api/services.tsx'
-import { Button } from '../parts/button.tsx'
 import { CommandLine } from '../parts/copy-button.tsx'
 import { EndpointText } from '../parts/endpoint-text.tsx'
 import { formatBytes, formatCount } from '../parts/format.ts'
@@ -17,7 +16,7 @@ import { StateBadge } from '../parts/state-badge.tsx'
 export function TunnelsPage() {
   const query = useTunnels()
   const failure = failureIn(query)
-  const tunnels = query.data?.pages.flatMap((page) => page.items)
+  const tunnels = query.data?.items
   return (
     <Page title="Tunnels" lead={tunnels && tunnels.length > 0 ? summary(tunnels) : undefined}>
       <div class="space-y-5">
@@ -31,11 +30,7 @@ export function TunnelsPage() {
         {query.isPending && <Skeleton what="the tunnels" rows={4} />}
         {tunnels?.length === 0 && <FirstTunnel />}
         {tunnels && tunnels.length > 0 && <TunnelList tunnels={tunnels} />}
-        {query.hasNextPage && (
-          <Button onClick={() => void query.fetchNextPage()} isBusy={query.isFetchingNextPage}>
-            Show more
-          </Button>
-        )}
+        {query.data?.isCut && <p class="text-sm text-muted">There are more; the API lists them all.</p>}
       </div>
     </Page>
   )
@@ -106,7 +101,7 @@ function TunnelTable({ tunnels, live }: ListProps) {
               <td class="px-4 py-3">
                 <StateBadge state={tunnel.state} />
               </td>
-              <td class="px-4 py-3">
+              <td class="min-w-[19rem] px-4 py-3">
                 <EndpointText tunnel={tunnel} />
               </td>
               <td class="px-4 py-3 text-right tabular-nums">

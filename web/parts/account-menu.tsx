@@ -28,7 +28,7 @@ export function AccountMenu() {
         ref={menu}
         id="account-menu"
         popover="auto"
-        class="top-[3.25rem] right-[max(1rem,calc((100vw-64rem)/2+1.5rem))] left-auto m-0 w-64 rounded-xl border border-line bg-surface p-2 text-text shadow-xl"
+        class="top-[3.25rem] right-[max(1rem,calc((100vw-72rem)/2+1.5rem))] left-auto m-0 w-64 rounded-xl border border-line bg-surface p-2 text-text shadow-xl"
       >
         <div class="px-3 py-2">
           <p class="truncate text-sm font-semibold">{me.data?.email ?? me.data?.accountName ?? '…'}</p>

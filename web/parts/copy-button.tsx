@@ -26,7 +26,7 @@ export function CopyButton({ text, what, isWide = false }: { text: string; what:
         {isWide && (outcome === 'copied' ? 'Copied' : 'Copy')}
       </button>
       {/* Beside the button and not in the page's announcer: that one is inert while a dialog is open. */}
-      <span role="status" class={outcome ? bubble : 'sr-only'}>
+      <span role="status" class={outcome && !isWide ? bubble : 'sr-only'}>
         {outcome && messages[outcome]}
       </span>
     </span>

@@ -53,7 +53,7 @@ export function ProblemNotice({
 }
 
 function CodeLink({ code, type }: { code: string; type: string | undefined }) {
-  const look = 'ml-2 font-mono text-xs font-medium'
+  const look = 'ml-2 font-mono text-xs font-medium whitespace-nowrap'
   // Only an address may become a link: the document's type could also be a bare URN.
   if (!type || !/^(https?:\/)?\//.test(type)) return <span class={look}>{code}</span>
   return (

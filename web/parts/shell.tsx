@@ -10,7 +10,7 @@ import { ThemeChoice } from './theme.tsx'
 
 /** A tab nobody looks at keeps no streams open for longer than this. */
 const hiddenMs = 30_000
-const column = 'mx-auto w-full max-w-5xl px-4 sm:px-6'
+const column = 'mx-auto w-full max-w-6xl px-4 sm:px-6'
 
 export function Shell({ children }: { children: ComponentChildren }) {
   useLiveWhileVisible()

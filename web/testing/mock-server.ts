@@ -167,7 +167,7 @@ function sendTunnel(answer: ServerResponse, id: string): void {
   else refuse(answer, 404, 'PT-0002', 'Not found', 'Check the id; list what you have with ptun list.')
 }
 
-/** A second is 40 ms here, so that a chart fills while one looks. */
+/** Two relays of one cell, each with a wave of its own making. */
 function live(answer: ServerResponse): void {
   answer.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   const counters = { in: 0, out: 0, opened: 12 }
