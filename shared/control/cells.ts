@@ -102,13 +102,9 @@ function sessionsOf(cell: Cell): number {
   return cell.relays.reduce((sum, { data }) => sum + data.load.sessions, 0) / cell.relays.length
 }
 
-function readyRelays(control: Control, { relays }: Cell): readonly RelayDoc[] {
+export function readyRelays(control: Control, { relays }: Cell): readonly RelayDoc[] {
   const since = control.clock.now() - directoryMs
   return relays.map(({ data }) => data).filter(({ state, seenAt }) => state === 'ready' && seenAt >= since)
-}
-
-export function readyInstances(control: Control, cell: Cell): readonly string[] {
-  return readyRelays(control, cell).map(({ instance }) => instance)
 }
 
 /** Where agents dial. */
@@ -139,7 +135,7 @@ export class Views {
     this.#cell = cell
     const nowMs = control.clock.now()
     this.#current = {
-      instances: readyInstances(control, cell),
+      ready: readyRelays(control, cell),
       appliedAt: Math.min(nowMs, ...cell.relays.map(({ data }) => data.appliedAt)),
       seenAt: Math.min(nowMs, ...cell.relays.map(({ data }) => data.seenAt)),
       isFull: false,

@@ -94,7 +94,7 @@ function isServedByOther(
   { tunnel, context: { agent, takeover, view, nowMs } }: { tunnel: string; context: ClaimContext },
 ): boolean {
   const isOwn = previous.state === 'leased' && previous.tunnel === tunnel && previous.expiresAt > nowMs
-  return isOwn && previous.agent !== agent && !takeover && !isAway(previous, view.instances)
+  return isOwn && previous.agent !== agent && !takeover && !isAway(previous, view.ready)
 }
 
 function refusal(verdict: Exclude<Verdict, { kind: 'take' }>, { name }: TunnelDoc): AttemptResult {

@@ -11,7 +11,7 @@ import { unreachable } from '../base/unreachable.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Caller } from './caller.ts'
 import { findCandidate } from './candidates.ts'
-import { type Cell, chooseCell, describeEndpoint, directoryOf, readyInstances, Views } from './cells.ts'
+import { type Cell, chooseCell, describeEndpoint, directoryOf, readyRelays, Views } from './cells.ts'
 import {
   type AttemptResult,
   type ClaimContext,
@@ -194,7 +194,7 @@ async function makeRoom(
   const quota = await control.store.get(online.ref(caller.account))
   const count = Object.keys(quota?.data.tunnels ?? {}).length
   if (count + wanted > caller.limits.tunnelsOnline)
-    await pruneOnline(control, caller.account, readyInstances(control, cell))
+    await pruneOnline(control, caller.account, readyRelays(control, cell))
 }
 
 /** Fresh tickets for what the agent holds; leases are extended on the way. Repeating it changes nothing. */

@@ -7,7 +7,8 @@ import { newId } from '../base/ids.ts'
 import type { Control } from './control.ts'
 import { type CommandDoc, commands } from './documents.ts'
 import { topics } from './names.ts'
-import type { Doc, Transaction, Write } from './platform.ts'
+import type { Doc, Transaction } from './platform.ts'
+import { queries } from './query-table.ts'
 
 /** Commands are read by relays for a ticket's lifetime; a day leaves room for looking back. */
 const keepMs = 24 * 3_600_000
@@ -16,7 +17,7 @@ export const everyCell = '*'
 
 type WithoutId<T> = T extends Command ? Omit<T, 'id' | 'at'> : never
 
-/** A command to be sent: written by `writeCommand` or `commandWrite`, then published. */
+/** A command to be sent: written by `writeCommand` within the change, then published. */
 export type Outgoing = { readonly cell: string; readonly command: Command }
 
 export function makeCommand(cell: string, body: WithoutId<Command>, nowMs: number): Outgoing {
@@ -25,11 +26,6 @@ export function makeCommand(cell: string, body: WithoutId<Command>, nowMs: numbe
 
 export function writeCommand(tx: Transaction, outgoing: Outgoing): void {
   tx.create(commands.ref(outgoing.command.id), documentOf(outgoing))
-}
-
-/** The same for a batch. */
-export function commandWrite(outgoing: Outgoing): Write {
-  return { op: 'create', ref: commands.ref(outgoing.command.id), data: documentOf(outgoing) }
 }
 
 function documentOf({ cell, command }: Outgoing): CommandDoc {
@@ -42,10 +38,16 @@ function bodyOf(command: Command): Doc {
 
 /** After the commit. A bus that fails is logged and not thrown: the change stands, and `sync` brings the command. */
 export async function publishCommands(control: Control, outgoing: readonly Outgoing[]): Promise<void> {
-  const results = await Promise.allSettled(
-    outgoing.map(({ cell, command }) => control.bus.publish(topics.commands(cell), bodyOf(command))),
-  )
-  for (const result of results)
-    if (result.status === 'rejected')
-      control.log.warn({ error: result.reason }, 'a command waits for sync because the bus refused it')
+  try {
+    await Promise.all(outgoing.map((each) => publishOne(control, each)))
+  } catch (error) {
+    control.log.warn({ error }, 'a command waits for sync because the bus refused it')
+  }
+}
+
+async function publishOne({ bus, store }: Control, { cell, command }: Outgoing): Promise<void> {
+  const body = bodyOf(command)
+  if (cell !== everyCell) return bus.publish(topics.commands(cell), body)
+  const { items } = await store.query(queries.cellsByState, { where: { state: 'open' }, limit: 500 })
+  await Promise.all(items.map(({ ref }) => bus.publish(topics.commands(ref.id), body)))
 }

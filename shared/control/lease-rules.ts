@@ -9,10 +9,12 @@ import type { EndpointDoc } from './documents.ts'
 /** A released endpoint waits this long for its own tunnel, because people hate changing addresses. */
 export const keepMs = 30 * 24 * 3_600_000
 
+/** A relay process that takes visitors, and since when it runs. */
+export type ReadyRelay = { readonly instance: string; readonly bootAt: number }
+
 /** What is known of a cell's relays, all of which have their word before an endpoint changes hands. */
 export type CellView = {
-  /** Process ids of the relays that are ready. */
-  readonly instances: readonly string[]
+  readonly ready: readonly ReadyRelay[]
   /** Every relay that is not gone has read all commands up to this time. */
   readonly appliedAt: number
   /** Every relay that is not gone has reported since. */
@@ -62,7 +64,7 @@ function decideOwn(
     const next = { ...current, expiresAt: nowMs + limits.leaseMs, away: {} }
     return { kind: 'take', next, evicts: false }
   }
-  const isServed = current.expiresAt > nowMs && !isAway(current, cell.instances)
+  const isServed = current.expiresAt > nowMs && !isAway(current, cell.ready)
   if (isServed && !claimant.takeover) return { kind: 'held' }
   return take(current, claimant, { nowMs, evicts: true })
 }
@@ -163,6 +165,6 @@ export function free(current: EndpointDoc): EndpointDoc {
 }
 
 /** Away = every ready relay says that no agent has been there for a minute. */
-export function isAway(current: Pick<EndpointDoc, 'away'>, instances: readonly string[]): boolean {
-  return instances.length > 0 && instances.every((instance) => current.away[instance] !== undefined)
+export function isAway(current: Pick<EndpointDoc, 'away'>, ready: readonly ReadyRelay[]): boolean {
+  return ready.length > 0 && ready.every(({ instance, bootAt }) => (current.away[instance] ?? -1) >= bootAt)
 }

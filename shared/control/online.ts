@@ -4,15 +4,15 @@
  */
 import type { Control } from './control.ts'
 import { endpoints, type OnlineDoc, online } from './documents.ts'
-import { isAway } from './lease-rules.ts'
+import { isAway, type ReadyRelay } from './lease-rules.ts'
 
 type Entries = OnlineDoc['tunnels']
 
-/** Strikes off what is no longer leased, or away. `instances`: the ready relays of the account's cell. */
+/** Strikes off what is no longer leased, or away. `ready`: the relays of the account's cell. */
 export async function pruneOnline(
   control: Control,
   account: string,
-  instances: readonly string[],
+  ready: readonly ReadyRelay[],
 ): Promise<void> {
   const before = await control.store.get(online.ref(account))
   const entries = Object.entries(before?.data.tunnels ?? {})
@@ -21,7 +21,7 @@ export async function pruneOnline(
   const stale = entries.filter(([tunnel], index) => {
     const current = found[index]?.data
     const isLeased = current?.state === 'leased' && current.tunnel === tunnel && current.expiresAt > nowMs
-    return !isLeased || isAway(current, instances)
+    return !isLeased || isAway(current, ready)
   })
   if (stale.length > 0) await strikeOff(control, account, Object.fromEntries(stale))
 }

@@ -6,7 +6,7 @@ import { newId } from '../base/ids.ts'
 import type { Policy, TunnelKind } from '../protocol/endpoint.ts'
 import { writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
-import { type Cell, describeEndpoint, readCell, readyInstances } from './cells.ts'
+import { type Cell, describeEndpoint, readCell, readyRelays } from './cells.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
 import { isNameDenied } from './deny-lists.ts'
@@ -248,7 +248,7 @@ function describe(
 ): Tunnel {
   const isOwn = endpoint?.tunnel === ref.id
   const isOnline = isOwn && endpoint.state === 'leased' && endpoint.expiresAt > control.clock.now()
-  const away = isOnline && cell && isAway(endpoint, readyInstances(control, cell))
+  const away = isOnline && cell && isAway(endpoint, readyRelays(control, cell))
   const { name, kind, policy, revision, createdAt, updatedAt } = data
   return {
     id: ref.id,
