@@ -44,7 +44,6 @@ const sdks = [
   /^stripe$/,
   /^cloudflare$/,
   /^nodemailer/,
-  /^@peculiar\/x509$/,
 ]
 
 /** shared/ runs in both shells, partly in the browser: these and nothing else from outside. */
