@@ -53,15 +53,17 @@ const controlBuiltins = ['node:crypto', 'node:buffer', 'node:assert', 'node:asse
 
 export function checkImports(source: Source): readonly Violation[] {
   const layer = layerOf(source.path)
-  return importsOf(source).flatMap(({ specifier, start }) => {
-    const message = checkImport(source.path, layer, specifier)
+  return importsOf(source).flatMap(({ specifier, start, isType }) => {
+    const message = checkImport(source.path, layer, { specifier, isType })
     return message === undefined ? [] : [violation(source, start, message)]
   })
 }
 
-function checkImport(path: string, layer: Layer, specifier: string): string | undefined {
+type Import = { readonly specifier: string; readonly isType: boolean }
+
+function checkImport(path: string, layer: Layer, { specifier, isType }: Import): string | undefined {
   const target = targetOf(path, specifier)
-  if (target === undefined) return checkPackage(path, layer, specifier)
+  if (target === undefined) return checkPackage(path, layer, { specifier, isType })
   const to = layerOf(target)
   if (to === layer || layer === 'free') return undefined
   if (to === 'testing' && isTest(path)) return undefined
@@ -69,9 +71,11 @@ function checkImport(path: string, layer: Layer, specifier: string): string | un
   return `${layer} may not import ${to} (${specifier})`
 }
 
-function checkPackage(path: string, layer: Layer, specifier: string): string | undefined {
+function checkPackage(path: string, layer: Layer, { specifier, isType }: Import): string | undefined {
   if (isTest(path) || layer === 'free') return undefined
-  if (sdks.some((sdk) => sdk.test(specifier)) && !isPlatform(path) && !isEntryPoint(path))
+  // A type alone loads nothing; in shared/ it would still tie the domain to one technology.
+  const isSdk = sdks.some((sdk) => sdk.test(specifier)) && !isType
+  if (isSdk && !isPlatform(path) && !isEntryPoint(path))
     return `${specifier} belongs into a platform/ folder or an entry point`
   if (!path.startsWith('shared/')) return undefined
   if (!specifier.startsWith('node:')) {
@@ -108,18 +112,22 @@ function layerOf(path: string): Layer {
   return top !== undefined && top !== 'free' && Object.hasOwn(allowed, top) ? (top as Layer) : 'free'
 }
 
-function importsOf({ parsed, text }: Source): readonly { specifier: string; start: number }[] {
+function importsOf({ parsed, text }: Source): readonly (Import & { readonly start: number })[] {
   const { staticImports, staticExports, dynamicImports } = parsed.module
   return [
-    ...staticImports.map(({ moduleRequest, start }) => ({ specifier: moduleRequest.value, start })),
+    ...staticImports.map(({ moduleRequest, start, entries }) => ({
+      specifier: moduleRequest.value,
+      start,
+      isType: entries.length > 0 && entries.every((entry) => entry.isType),
+    })),
     ...staticExports.flatMap(({ entries, start }) =>
       entries.flatMap(({ moduleRequest }) =>
-        moduleRequest ? [{ specifier: moduleRequest.value, start }] : [],
+        moduleRequest ? [{ specifier: moduleRequest.value, start, isType: false }] : [],
       ),
     ),
     ...dynamicImports.flatMap(({ moduleRequest, start }) => {
       const literal = /^(['"])(.*)\1$/.exec(text.slice(moduleRequest.start, moduleRequest.end))
-      return literal?.[2] === undefined ? [] : [{ specifier: literal[2], start }]
+      return literal?.[2] === undefined ? [] : [{ specifier: literal[2], start, isType: false }]
     }),
   ]
 }
