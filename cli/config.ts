@@ -40,7 +40,7 @@ export function parseConfig(text: string, path: string): Config {
   if (slips.length > 0) throw refuse('config.syntax', path, slips)
   const parsed = configSchema.safeParse(toValue(document, path))
   if (parsed.success) return toConfig(parsed.data)
-  const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, document, lines))
+  const problems = worthTelling(parsed.error.issues).flatMap((issue) => problemsOf(issue, document, lines))
   throw refuse('config.invalid', path, problems)
 }
 
@@ -90,13 +90,35 @@ function refuse(key: 'config.syntax' | 'config.invalid', path: string, problems:
 type Issue = z.core.$ZodIssue
 type Path = readonly PropertyKey[]
 
+/** One problem a place, and none about a key that is missing only because it was misspelt beside it. */
+function worthTelling(issues: readonly Issue[]): readonly Issue[] {
+  const meant = new Set(
+    issues.flatMap((issue) => {
+      if (issue.code !== 'unrecognized_keys') return []
+      return issue.keys.map((key) => pathText([...issue.path, nearest(key, knownKeys(issue.path)) ?? key]))
+    }),
+  )
+  const byPlace = new Map<string, Issue>()
+  for (const issue of issues) {
+    const place = pathText(issue.path)
+    // A later check of the same place knows more: "0 is not a port" rather than "at least 1".
+    if (issue.code === 'unrecognized_keys') byPlace.set(`${place} keys`, issue)
+    else if (!meant.has(place)) byPlace.set(place, issue)
+  }
+  return [...byPlace.values()]
+}
+
+function pathText(path: Path): string {
+  return path.map(String).join('.')
+}
+
 function problemsOf(issue: Issue, document: Document, lines: LineCounter): readonly ConfigProblem[] {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
       ...at(lines, offsetOf(document, [...issue.path, key], 'key')),
       message: unknownKey(key, issue.path),
     }))
-  const label = issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
+  const label = issue.path.length > 0 ? `${pathText(issue.path)}: ` : ''
   const place = issue.code === 'invalid_key' ? 'key' : 'value'
   return [{ ...at(lines, offsetOf(document, issue.path, place)), message: `${label}${say(issue)}` }]
 }
@@ -104,7 +126,7 @@ function problemsOf(issue: Issue, document: Document, lines: LineCounter): reado
 function unknownKey(key: string, path: Path): string {
   const known = knownKeys(path)
   const guess = nearest(key, known)
-  const where = path.length > 0 ? ` in ${path.join('.')}` : ''
+  const where = path.length > 0 ? ` in ${pathText(path)}` : ''
   return guess
     ? `unknown key "${key}"${where}; did you mean "${guess}"?`
     : `unknown key "${key}"${where}; there is: ${known.join(', ')}`
