@@ -1,5 +1,5 @@
 /** What the documents show works as shown: examples are run, tables are compared with the code. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ptun } from './harness/agent.ts'
@@ -40,3 +40,22 @@ test('documents: the settings of a standalone server are those in the table', as
     .filter((name) => !name?.endsWith('_'))
   expect(new Set(inTable)).toEqual(new Set(inCode))
 })
+
+test('documents: the events of --json are those in the table', () => {
+  const inTable = [...document('docs/cli.md').matchAll(/^\| (`[a-z.]+`(?:, `[a-z.]+`)*) +\|/gm)]
+    .flatMap(([, names = '']) => [...names.matchAll(/`([a-z.]+)`/g)].map(([, name]) => name))
+    .filter((name) => name !== undefined)
+  const code = ['cli/agent/events.ts', 'cli/commands', 'cli/main.ts']
+    .map((path) => sourceText(path))
+    .join('\n')
+  const inCode = [...code.matchAll(/event: '([a-z.]+)'/g)].map(([, name]) => name)
+  expect(new Set(inTable)).toEqual(new Set(inCode))
+})
+
+function sourceText(path: string): string {
+  if (path.endsWith('.ts')) return document(path)
+  return readdirSync(join(root, path))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => document(join(path, name)))
+    .join('\n')
+}
