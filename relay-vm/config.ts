@@ -64,6 +64,8 @@ export const relayConfigSchema = z.strictObject({
   instance: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens, at most 32'),
   dataDir: z.string().min(1),
   controlUrl: z.url({ protocol: /^https?$/ }),
+  /** Parent of the pages about error codes; absent: `controlUrl`. */
+  docsUrl: z.url({ protocol: /^https?$/ }).optional(),
   /** Needed once, at the first start. */
   enrolmentKey: z
     .string()

@@ -84,11 +84,16 @@ export class ControlSync {
     this.#wake?.abort()
   }
 
-  /** Ends the rhythm and reports all that is left, once. What cannot be delivered stays on disk. */
-  async close(): Promise<void> {
-    const { clock, log } = this.#options
+  /** Ends the rhythm; what is on its way is given up. */
+  async stop(): Promise<void> {
     this.#closing.abort()
     await this.#loop
+  }
+
+  /** Ends the rhythm and reports all that is left, once. What cannot be delivered stays on disk. */
+  async finish(): Promise<void> {
+    const { clock, log } = this.#options
+    await this.stop()
     const deadline = new AbortController()
     const timer = clock.after(lastReportMs, () => deadline.abort())
     try {
