@@ -42,7 +42,7 @@ export class Resets {
       this.#options.onBackgroundError('password reset mail', error),
     )
     this.#underWay.add(task)
-    task.finally(() => this.#underWay.delete(task))
+    void task.finally(() => this.#underWay.delete(task))
   }
 
   /** Turns a token away before a costly hash is made for it. @throws auth.reset */
