@@ -34,4 +34,4 @@ var here = path.dirname(url.fileURLToPath(import.meta.url))
 var source = path.join(here, 'main.ts')
 var entry = fs.existsSync(source) ? source : path.join(here, 'dist', 'main.js')
 
-import(url.pathToFileURL(entry).href).then((ptun) => ptun.run(process.argv.slice(2), process))
+void import(url.pathToFileURL(entry).href).then((ptun) => ptun.run(process.argv.slice(2), process))
