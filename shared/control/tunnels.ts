@@ -237,14 +237,15 @@ export async function describeTunnels(
   )
   return found.map((snapshot) => {
     const { endpoint, cell } = snapshot.data
-    return describe(control, snapshot, { endpoint: byId.get(endpoint), cell: cells.get(cell) })
+    return describeTunnel(control, snapshot, { endpoint: byId.get(endpoint), cell: cells.get(cell) })
   })
 }
 
-function describe(
+/** @param place its endpoint and cell, when it has them */
+export function describeTunnel(
   control: Control,
   { ref, data }: Snapshot<TunnelDoc>,
-  { endpoint, cell }: { endpoint: EndpointDoc | undefined; cell: Cell | undefined },
+  { endpoint, cell }: { endpoint?: EndpointDoc | undefined; cell?: Cell | undefined },
 ): Tunnel {
   const isOwn = endpoint?.tunnel === ref.id
   const isOnline = isOwn && endpoint.state === 'leased' && endpoint.expiresAt > control.clock.now()
