@@ -27,7 +27,9 @@ function signInCalls(request: Requests) {
     register: (body: BodyOf<'register'>) => open<AnswerOf<'register'>>('/v1/auth/register', body),
     login: (body: BodyOf<'login'>) => open<AnswerOf<'login'>>('/v1/auth/login', body),
     refresh: (body: BodyOf<'refresh'>) => open<AnswerOf<'refresh'>>('/v1/auth/refresh', body),
-    logout: (body: BodyOf<'logout'>) => request<void>('POST', '/v1/auth/logout', { body }),
+    /** Ends the session that the refresh token belongs to. */
+    logout: (body: { refreshToken: string }) => open<void>('/v1/auth/logout', body),
+    logoutEverywhere: () => request<void>('POST', '/v1/auth/logout', { body: { everywhere: true } }),
     changePassword: (body: BodyOf<'changePassword'>) =>
       request<AnswerOf<'changePassword'>>('POST', '/v1/auth/password', { body }),
     requestPasswordReset: (body: BodyOf<'requestPasswordReset'>) =>

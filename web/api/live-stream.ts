@@ -4,7 +4,7 @@
  */
 import type { LiveSample } from '@porttunneler/shared/api/schemas/tunnels'
 import { createParser } from 'eventsource-parser'
-import { failureOf } from './failure.ts'
+import { ApiFailure, failureOf, unreachable } from './failure.ts'
 
 /** An event longer than this is no sample of ours (10,000 tunnels are about 1 MB). */
 const bufferCharactersMax = 4_000_000
@@ -18,14 +18,19 @@ export type OpenStream = (
 /** Resolves when the relay ended the stream; rejects when it refused, broke, or `signal` aborted. */
 export function openStreamWith(fetch: typeof globalThis.fetch): OpenStream {
   return async (url, ticket, { signal, onSample }) => {
-    const answer = await fetch(url, {
-      headers: { authorization: `Bearer ${ticket}`, accept: 'text/event-stream' },
-      signal,
-      credentials: 'omit',
-      cache: 'no-store',
-    })
-    if (!answer.ok || !answer.body) throw await failureOf(answer)
-    await readSamples(answer.body, onSample)
+    try {
+      const answer = await fetch(url, {
+        headers: { authorization: `Bearer ${ticket}`, accept: 'text/event-stream' },
+        signal,
+        credentials: 'omit',
+        cache: 'no-store',
+      })
+      if (!answer.ok || !answer.body) throw await failureOf(answer)
+      await readSamples(answer.body, onSample)
+    } catch (cause) {
+      if (signal.aborted || cause instanceof ApiFailure) throw cause
+      throw unreachable(cause)
+    }
   }
 }
 

@@ -16,7 +16,7 @@ export type CallOptions = {
   readonly isOpen?: boolean
 }
 
-/** Resolves to the answer's body (undefined for 204); rejects with an ApiFailure. */
+/** Resolves to the answer's body (undefined when empty); rejects with an ApiFailure. */
 export type Requests = <T>(method: Method, path: string, options?: CallOptions) => Promise<T>
 
 /** `session` is asked for at each call: the session itself needs requests to refresh. */
@@ -26,8 +26,9 @@ export function makeRequests(session: () => Session, fetch: typeof globalThis.fe
       ? await attempt(method, path, options)
       : await attemptAsUser(method, path, options)
     if (!answer.ok) throw await failureOf(answer)
+    const text = await answer.text()
     // The types come from the schemas that this very server answers by.
-    return (answer.status === 204 ? undefined : await answer.json()) as T
+    return (text === '' ? undefined : JSON.parse(text)) as T
   }
 
   async function attemptAsUser(method: Method, path: string, options: CallOptions): Promise<Response> {
@@ -57,7 +58,8 @@ export function makeRequests(session: () => Session, fetch: typeof globalThis.fe
         },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-        credentials: 'omit',
+        // The server tells a known device from a stranger who guesses passwords by a cookie that signs nobody in.
+        credentials: 'same-origin',
         cache: 'no-store',
       })
     } catch (cause) {

@@ -1,8 +1,9 @@
 /** What every page works with, made once in main.tsx and handed down: calls, session, live feed. */
+import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { createContext } from 'preact'
 import { useSyncExternalStore } from 'preact/compat'
-import { useContext } from 'preact/hooks'
+import { useContext, useEffect } from 'preact/hooks'
 import type { Columns } from '../charts/history.ts'
 import type { Figures } from '../charts/rates.ts'
 import type { Calls } from './calls.ts'
@@ -40,9 +41,10 @@ export type Live = {
   readonly version: number
 }
 
-/** The live figures; the component renders again with every second's sample. */
-export function useLive(): Live {
+/** The live figures of `tunnels` and others; the component renders again with every second's sample. */
+export function useLive(tunnels: readonly Tunnel[]): Live {
   const { live } = useServices()
+  useEffect(() => live.expect(tunnels), [live, tunnels])
   const version = useSyncExternalStore(
     (onChange) => live.subscribe(onChange),
     () => live.version,

@@ -1,6 +1,6 @@
 /** What a tunnel carries: figures of this second and charts of the last five minutes. */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
-import { useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { type Live, useLive } from '../api/services.tsx'
 import type { Columns } from '../charts/history.ts'
 import type { Figures } from '../charts/rates.ts'
@@ -11,7 +11,8 @@ import { LiveNotice, unknown } from '../parts/live-text.tsx'
 import { Card } from '../parts/page.tsx'
 
 export function TrafficCard({ tunnel }: { tunnel: Tunnel }) {
-  const live = useLive()
+  const tunnels = useMemo(() => [tunnel], [tunnel])
+  const live = useLive(tunnels)
   const [held, setHeld] = useState<number>()
   const figures = live.figures(tunnel.id)
   return (

@@ -64,7 +64,7 @@ function FirstTunnel() {
 }
 
 function TunnelList({ tunnels }: { tunnels: readonly Tunnel[] }) {
-  const live = useLive()
+  const live = useLive(tunnels)
   const isWide = useWide()
   return (
     <div>

@@ -1,6 +1,6 @@
 /** Form fields: label, control, hint and error belong together for eyes and for screen readers alike. */
 import type { ComponentChildren, InputHTMLAttributes, TextareaHTMLAttributes } from 'preact'
-import { useId } from 'preact/hooks'
+import { useEffect, useId, useRef } from 'preact/hooks'
 
 const control =
   'mt-1.5 w-full rounded-lg border border-edge bg-surface px-3 text-text placeholder:text-muted aria-invalid:border-danger'
@@ -15,10 +15,12 @@ type TextFieldProps = Around & Omit<InputHTMLAttributes<HTMLInputElement>, 'clas
 
 export function TextField({ label, hint, error, ...rest }: TextFieldProps) {
   const id = useId()
+  const ref = useAutofocus<HTMLInputElement>(rest.autofocus)
   return (
     <Labelled id={id} label={label} hint={hint} error={error}>
       <input
         {...rest}
+        ref={ref}
         id={id}
         class={`${control} h-11`}
         aria-invalid={error ? true : undefined}
@@ -32,12 +34,14 @@ type TextAreaProps = Around & Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, 
 
 export function TextArea({ label, hint, error, ...rest }: TextAreaProps) {
   const id = useId()
+  const ref = useAutofocus<HTMLTextAreaElement>(rest.autofocus)
   return (
     <Labelled id={id} label={label} hint={hint} error={error}>
       <textarea
         rows={4}
         spellcheck={false}
         {...rest}
+        ref={ref}
         id={id}
         class={`${control} py-2 font-mono text-sm`}
         aria-invalid={error ? true : undefined}
@@ -72,6 +76,15 @@ function Labelled({
       )}
     </div>
   )
+}
+
+/** Browsers heed the attribute for the first page of a document only (and in dialogs as they open). */
+function useAutofocus<T extends HTMLElement>(isWanted: unknown) {
+  const ref = useRef<T>(null)
+  useEffect(() => {
+    if (isWanted) ref.current?.focus()
+  }, [isWanted])
+  return ref
 }
 
 function describedBy(id: string, hint: ComponentChildren, error: string | undefined): string | undefined {

@@ -47,7 +47,7 @@ function Direction({
   )
 }
 
-const texts: Record<Exclude<Live['status'], 'live' | 'paused'>, string> = {
+const texts: Record<Exclude<Live['status'], 'live' | 'idle' | 'paused'>, string> = {
   connecting: 'Waiting for live figures…',
   partial: 'Live figures of some relays are missing.',
   lost: 'No live figures: the relays cannot be reached. Trying again.',
@@ -59,7 +59,7 @@ export function LiveNotice({ status }: { status: Live['status'] }) {
   const { failure } = live
   return (
     <div role="status" class="text-sm text-muted">
-      {status !== 'live' && status !== 'paused' && (
+      {status !== 'live' && status !== 'idle' && status !== 'paused' && (
         <p class="mt-3 flex items-start gap-2">
           {status !== 'connecting' && <Icon name="alert" />}
           <span>
