@@ -117,6 +117,8 @@ export class Relay {
     await this.#connect(running, ports)
     if (this.#phase !== 'starting') return ports
     this.#phase = 'ready'
+    // Tunnels are leased only where a ready relay has reported, so that report must not wait for its turn.
+    running.sync?.askNow()
     this.#housework = clock.every(houseworkMs, () => running.housework(), { background: true })
     log.info(
       { ...ports, instance: config.instance, cell: parts.state.cell?.id, version },

@@ -55,6 +55,9 @@ export class ControlSync {
   #loop: Promise<void> = Promise.resolve()
   #wake: AbortController | undefined
   #soonAtMs = Number.NEGATIVE_INFINITY
+  /** Asked for while an exchange was under way: the pause after it is left out. */
+  #isSoon = false
+  #isDue = false
   #reports = 0
   #failures = 0
 
@@ -76,12 +79,18 @@ export class ControlSync {
     this.#loop = this.#run()
   }
 
-  /** Asks now instead of at the next turn: somebody shows a key that we do not know. */
+  /** Asks now instead of at the next turn: what this relay has to say has changed. */
+  askNow(): void {
+    this.#isDue = true
+    this.#wake?.abort()
+  }
+
+  /** The same, but not often: somebody shows a key that we do not know. */
   soon(): void {
     const now = this.#options.clock.monotonic()
     if (now - this.#soonAtMs < soonMs) return
     this.#soonAtMs = now
-    this.#wake?.abort()
+    this.askNow()
   }
 
   /** Ends the rhythm; what is on its way is given up. */
@@ -110,7 +119,9 @@ export class ControlSync {
     const { clock } = this.#options
     const { signal } = this.#closing
     while (!signal.aborted) {
+      this.#isDue = false
       const pauseMs = await this.#turn()
+      if (this.#isDue) continue
       this.#wake = new AbortController()
       try {
         await sleep(clock, pauseMs, AbortSignal.any([signal, this.#wake.signal]))
