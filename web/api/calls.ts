@@ -1,7 +1,7 @@
 /**
  * Every call the console makes, one function each. The shapes are those of the shared client (shared/api/client.ts),
  * and calls.test.ts holds both to the same requests; the client itself would bring the schema library along, which
- * weighs more than the whole console (docs/decisions/console-size.md).
+ * weighs more than the whole console (docs/decisions/0012-console-size.md).
  */
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Requests } from './requests.ts'

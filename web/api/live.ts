@@ -13,7 +13,10 @@ import type { Watch } from './calls.ts'
 import { type ApiFailure, toFailure } from './failure.ts'
 import type { OpenStream } from './live-stream.ts'
 
-/** connecting: nothing heard yet; idle: no relay has anything of this account; partial: some relays are silent; lost: all are, and the feed keeps trying. */
+/**
+ * connecting: nothing heard yet; idle: no relay has anything of this account; partial: some relays are silent;
+ * lost: all are, and the feed keeps trying.
+ */
 export type LiveStatus = 'paused' | 'connecting' | 'idle' | 'live' | 'partial' | 'lost'
 
 export type LiveOptions = {

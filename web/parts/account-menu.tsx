@@ -1,4 +1,4 @@
-/** The account menu: who is signed in, with which plan, and the way out. A native popover: Escape and a click beside close it. */
+/** The account menu: who is signed in, with which plan, and the way out. A native popover, so Escape closes it. */
 import { useRef } from 'preact/hooks'
 import { Link } from 'wouter-preact'
 import { useMe } from '../api/queries.ts'

@@ -37,7 +37,7 @@ const messages: Record<Outcome, string> = { copied: 'Copied', failed: 'Select it
 const bubble =
   'absolute right-0 bottom-full z-10 mb-1.5 rounded-md bg-text px-2 py-1 text-xs font-medium whitespace-nowrap text-ground'
 
-/** The clipboard interface exists only on secure origins; a console on plain HTTP in a local network has the old way. */
+/** The clipboard interface exists only on secure origins; a console on plain HTTP elsewhere has the old way. */
 async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)

@@ -1,4 +1,4 @@
-/** The icons, drawn on a 20 by 20 grid by strokes of the text's colour. They never carry meaning alone: text stands beside. */
+/** The icons: strokes of the text's colour on a 20 by 20 grid. They never carry meaning alone, text stands beside. */
 const paths = {
   copy: 'M7 7h9v9H7zM4 13V4h9',
   check: 'm4 10.5 4 4 8-9',

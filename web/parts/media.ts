@@ -3,7 +3,7 @@ import { useSyncExternalStore } from 'preact/compat'
 import { useCallback } from 'preact/hooks'
 
 /** Whether a media query holds. */
-export function useMedia(query: string): boolean {
+function useMedia(query: string): boolean {
   const subscribe = useCallback(
     (onChange: () => void) => {
       const list = matchMedia(query)

@@ -1,4 +1,4 @@
-/** The choice of light, dark, or what the system says. Kept in this browser; theme.js applies it before the first paint. */
+/** Light, dark, or what the system says. Kept in this browser; theme.js applies it before the first paint. */
 import { useState } from 'preact/hooks'
 import { Icon, type IconName } from './icon.tsx'
 

@@ -16,7 +16,6 @@ import {
 import { pageSchema, problemSchema } from '@porttunneler/shared/api/schemas/common'
 import { configSchema } from '@porttunneler/shared/api/schemas/service'
 import { liveSampleSchema, tunnelSchema, watchSchema } from '@porttunneler/shared/api/schemas/tunnels'
-import type { z } from 'zod'
 import { me, mockId, mockKeys, mockTunnels } from './mock-data.ts'
 
 const policy = "default-src 'self'; connect-src *; img-src 'self' data:; style-src 'self'"
@@ -33,7 +32,9 @@ let tunnels = process.argv.includes('--empty') ? [] : mockTunnels(startMs)
 let keys = process.argv.includes('--empty') ? [] : mockKeys(startMs)
 let refreshes = 0
 
-function send<T extends z.ZodType>(answer: ServerResponse, schema: T, body: z.input<T>, status = 200): void {
+type Schema = { parse(value: unknown): unknown }
+
+function send(answer: ServerResponse, schema: Schema, body: object, status = 200): void {
   answer.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(schema.parse(body)))
 }
 
