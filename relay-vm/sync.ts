@@ -56,7 +56,6 @@ export class ControlSync {
   #wake: AbortController | undefined
   #soonAtMs = Number.NEGATIVE_INFINITY
   /** Asked for while an exchange was under way: the pause after it is left out. */
-  #isSoon = false
   #isDue = false
   #reports = 0
   #failures = 0
