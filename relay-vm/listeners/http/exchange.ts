@@ -36,7 +36,7 @@ export class Exchange implements StreamSink {
   /** The first request, until the upstream says something. */
   #unanswered: RequestHead | undefined
   #bytesInAtRequest = 0
-  #hasForwarded = false
+  #forwardedTotal = 0
   #isRetired = false
   #isEnded = false
   #sawFin = false
@@ -54,7 +54,12 @@ export class Exchange implements StreamSink {
 
   /** A request was forwarded: an Upgrade may not follow on this stream. */
   get hasForwarded(): boolean {
-    return this.#hasForwarded
+    return this.#forwardedTotal > 0
+  }
+
+  /** The first request, when it is the only one and the upstream has said nothing to it. */
+  get unansweredOnly(): RequestHead | undefined {
+    return this.#forwardedTotal === 1 ? this.#unanswered : undefined
   }
 
   /** Both directions have ended, as far as this side is concerned. */
@@ -70,8 +75,7 @@ export class Exchange implements StreamSink {
   /** False: stop until `onWritable`. */
   forward(head: RequestHead, bytes: Buffer): boolean {
     this.#bytesInAtRequest = this.stream.bytesIn
-    if (!this.#hasForwarded) this.#unanswered = head
-    this.#hasForwarded = true
+    if (this.#forwardedTotal++ === 0) this.#unanswered = head
     return this.stream.write(bytes)
   }
 

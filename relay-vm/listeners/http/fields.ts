@@ -6,7 +6,7 @@
 import { Buffer } from 'node:buffer'
 
 export const space = 0x20
-export const tab = 0x09
+const tab = 0x09
 export const carriageReturn = 0x0d
 export const lineFeed = 0x0a
 const colon = 0x3a

@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Timer } from '@porttunneler/shared/base/clock'
-import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
+import { codes, type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
 import { abort } from '@porttunneler/shared/mux/splice'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { HttpRoute, HttpVisitorDeps } from './deps.ts'
@@ -58,6 +58,8 @@ class HttpVisitor implements ExchangeEvents {
   /** The agent's answer, when it came before the upgrade request's body was through. */
   #upgradeAnswer: boolean | undefined
   #upgradePending = false
+  /** A request was forwarded and its body has not ended. */
+  #isInBody = false
   #sawEnd = false
   #headTimer: Timer | undefined
   #idleTimer: Timer | undefined
@@ -175,7 +177,8 @@ class HttpVisitor implements ExchangeEvents {
   #forward(head: RequestHead): void {
     if (this.#exchange?.forward(head, this.#rewriter.rewrite(head)) === false) this.#reading.setFull(true)
     this.#upgradePending = head.wantsUpgrade
-    if (head.body === 0) this.#requestSent()
+    this.#isInBody = head.body !== 0
+    if (!this.#isInBody) this.#requestSent()
   }
 
   #send(bytes: Buffer): void {
@@ -183,6 +186,7 @@ class HttpVisitor implements ExchangeEvents {
   }
 
   #requestSent(): void {
+    this.#isInBody = false
     if (!this.#upgradePending) return
     this.#upgradePending = false
     this.#state = 'awaiting'
@@ -246,13 +250,17 @@ class HttpVisitor implements ExchangeEvents {
   #refuse(key: ErrorKey, head?: RequestHead): void {
     if (this.#route) this.#route.refused(key)
     else this.#deps.refused(key)
-    if (!this.#exchange?.hasForwarded) this.#answer(key, head)
+    const exchange = this.#exchange
+    // The body of the very first request is bad: no answer can be on its way yet, so ours is in place.
+    const broken = this.#isInBody ? exchange?.unansweredOnly : undefined
+    if (!exchange || broken) this.#answer(key, head ?? broken)
     else this.#settle(() => this.#answer(key, head))
   }
 
+  /** What happened behind the relay is never the visitor's fault: not a 4xx, whatever agent and relay call it. */
   #refuseUnanswered(key: ErrorKey, head: RequestHead): void {
     this.#route?.refused(key)
-    this.#answer(key, head)
+    this.#answer(codes[key].http >= 500 ? key : 'stream.aborted', head)
   }
 
   #settle(then: () => void): void {
@@ -270,6 +278,8 @@ class HttpVisitor implements ExchangeEvents {
     this.#leave(this.#retired)
     this.#retired = this.#exchange
     this.#retired?.retire()
+    this.#exchange = undefined
+    this.#upgradeAnswer = undefined
     if (!this.#open(route, head)) return
     this.#state = 'scanning'
     this.#forward(head)
