@@ -47,7 +47,7 @@ export type AccessKey = {
 /** Id: `access`. One document, so that a rotation is one compare-and-set. */
 export type KeyRingDoc = { readonly keys: readonly AccessKey[] }
 
-export const emails = globalCollection<EmailDoc>('emails')
+const emails = globalCollection<EmailDoc>('emails')
 export const passwords = globalCollection<PasswordDoc>('passwords')
 export const refreshTokens = globalCollection<SessionDoc>('refreshTokens')
 export const resets = globalCollection<ResetDoc>('passwordResets')

@@ -104,6 +104,17 @@ describe('sign-in lock-out', () => {
     expect(await setUp.enter(office)).toBe('in')
   })
 
+  test('what a locked source keeps from being tried is not held against the address', async () => {
+    const setUp = await withAda()
+    for (let n = 0; n < limits.source.free; n++)
+      await setUp.guess(office.from, { ...wrong, email: `p${n}@example.com` })
+    for (let n = 0; n < limits.pair.free * 2; n++) expect(await setUp.enter(office)).toBe('auth.locked')
+    setUp.clock.advance(limits.source.waitMs)
+    expect(await setUp.guess()).toBe('auth.credentials')
+    setUp.clock.advance(2 * limits.source.waitMs)
+    expect(await setUp.enter(office)).toBe('in')
+  })
+
   test('a right password forgives what went wrong before it, an hour of quiet too', async () => {
     const setUp = await withAda()
     for (let round = 0; round < 4; round++) {

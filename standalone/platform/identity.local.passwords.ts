@@ -8,7 +8,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 
 export type PasswordCost = { readonly log2N: number; readonly r: number; readonly p: number }
 
-export const owaspCost: PasswordCost = { log2N: 15, r: 8, p: 3 }
+const owaspCost: PasswordCost = { log2N: 15, r: 8, p: 3 }
 
 /** Half of libuv's four threads: files and DNS share them. */
 const runningMax = 2

@@ -44,7 +44,7 @@ describe('the database file', () => {
     for (const file of [path, `${path}-wal`, `${path}-shm`]) expect(statSync(file).mode & 0o777).toBe(0o600)
   })
 
-  test('two processes on one file lose no increment', async () => {
+  test('two stores open on one file lose no increment', async () => {
     const path = freshPath()
     await using first = openSqliteStore(path, { queries })
     await using second = openSqliteStore(path, { queries })
