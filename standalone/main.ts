@@ -7,7 +7,7 @@ import process from 'node:process'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { readSettings, readTextFile, type Settings } from './config.ts'
-import { failureText, paintFor, welcome } from './output.ts'
+import { accountRows, failureText, paintFor, welcome } from './output.ts'
 import { startServer } from './server.ts'
 
 /** npm passes a Ctrl-C on to a child that the terminal has told already: within this time they are one. */
@@ -27,7 +27,10 @@ async function main(): Promise<void> {
     onProcess: (kill) => killers.add(kill),
     onTrouble: (sentence) => process.stderr.write(`${sentence}\n`),
   })
-  if (server.facts) process.stdout.write(welcome(server.facts, paintFor(process.stdout)))
+  if (server.facts) {
+    const say = interrupted.signal.aborted ? accountRows : welcome
+    process.stdout.write(say(server.facts, paintFor(process.stdout)))
+  }
   await server.ended
 }
 

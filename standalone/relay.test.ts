@@ -5,8 +5,8 @@ import { endpointFace, liveOrigin, relayConfig } from './relay.ts'
 
 const config = (yaml = ''): Config => readSettings({ args: [], env: {}, readText: () => yaml }).config
 const folder = { file: (...names: string[]) => `/data/${names.join('/')}` }
-const relayOf = (yaml = '') =>
-  parseConfig(JSON.stringify(relayConfig(config(yaml), { folder, controlUrl: 'http://127.0.0.1:8400' })), {})
+const around = { folder, controlUrl: 'http://127.0.0.1:8400', consoleUrl: 'http://localhost:8400' }
+const relayOf = (yaml = '') => parseConfig(JSON.stringify(relayConfig(config(yaml), around)), {})
 const ports = { tlsPort: 8443, httpPort: 8480 }
 const certificate = 'certificate: { certFile: a.pem, keyFile: b.pem }'
 

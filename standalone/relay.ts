@@ -19,12 +19,20 @@ const readySchema = z.object({
 })
 export type RelayPorts = z.infer<typeof readySchema>['ready']
 
-export type RelayOptions = {
-  readonly config: Config
-  readonly folder: DataFolder
+export type RelaySurroundings = {
+  readonly folder: Pick<DataFolder, 'file'>
+  /** Where the relay calls the API. */
   readonly controlUrl: string
+  /** Where visitors read about codes. */
+  readonly consoleUrl: string
+}
+
+export type RelayOptions = RelaySurroundings & {
+  readonly config: Config
   /** Needed until the relay has a credential of its own. */
   readonly enrolmentKey: Secret | undefined
+  /** The last server was killed: its relay may hold the ports until its own grace is over, which is waited for. */
+  readonly mayStillRun: boolean
   readonly log: LogFile
   readonly clock: Clock
   readonly random: () => number
@@ -37,7 +45,7 @@ const instance = 'r1'
 const readyDeadlineMs = 30_000
 
 /** Whether the relay was enrolled at an earlier start. */
-export function isEnrolled(folder: DataFolder): boolean {
+export function isEnrolled(folder: Pick<DataFolder, 'file'>): boolean {
   return existsSync(folder.file('relay', 'credential.json'))
 }
 
@@ -50,11 +58,11 @@ export type Relay = {
 }
 
 export function startRelay(options: RelayOptions): Relay {
-  const { config, folder, controlUrl, enrolmentKey, log, clock, random } = options
+  const { config, folder, enrolmentKey, mayStillRun, log, clock, random } = options
   mkdirSync(folder.file('relay'), { recursive: true, mode: 0o700 })
   const file = folder.file('relay', 'relay.json')
   const configure = (ports: Config['ports']) => {
-    const json = relayConfig({ ...config, ports }, { folder, controlUrl })
+    const json = relayConfig({ ...config, ports }, options)
     writePrivateFile(file, `${JSON.stringify(json, null, 2)}\n`)
   }
   configure(config.ports)
@@ -64,7 +72,7 @@ export function startRelay(options: RelayOptions): Relay {
   const program = new SupervisedProgram(
     {
       file: fileURLToPath(new URL('../relay-vm/main.ts', import.meta.url)),
-      args: ['--config', file],
+      args: [file],
       env: enrolmentKey === undefined ? {} : { PTUN_ENROLMENT_KEY: enrolmentKey.reveal() },
       finalExitCodes: [],
       onMessage: (message) => {
@@ -83,14 +91,16 @@ export function startRelay(options: RelayOptions): Relay {
         if (isUp) options.onTrouble(sentence)
       },
       onExit: ({ code, signal, restartMs }) => {
-        if (!isUp && (code === 2 || code === 3)) ready.reject(fail('standalone.relay', lastSentence))
+        if (!isUp && !mayStillRun && (code === 2 || code === 3))
+          ready.reject(fail('standalone.relay', lastSentence))
         if (isUp && restartMs !== undefined)
           options.onTrouble(`The relay ended (${signal ?? `exit ${code}`}) and starts again.`)
       },
     },
     { clock, random },
   )
-  const timer = clock.after(readyDeadlineMs, () => ready.reject(fail('standalone.relay', lastSentence)), {
+  const deadlineMs = readyDeadlineMs + (mayStillRun ? config.graceSeconds * 1_000 : 0)
+  const timer = clock.after(deadlineMs, () => ready.reject(fail('standalone.relay', lastSentence)), {
     background: true,
   })
   program.start()
@@ -103,10 +113,7 @@ export function startRelay(options: RelayOptions): Relay {
 }
 
 /** The relay's configuration file (relay-vm/config.ts), as far as it differs from its defaults. */
-export function relayConfig(
-  config: Config,
-  { folder, controlUrl }: { folder: Pick<DataFolder, 'file'>; controlUrl: string },
-): object {
+export function relayConfig(config: Config, { folder, controlUrl, consoleUrl }: RelaySurroundings): object {
   const { bind, host, domain, ports } = config
   const liveUrl = liveUrlOf(config)
   const names = [host, ...(liveUrl ? [new URL(liveUrl).hostname] : []), bind, '127.0.0.1'].filter(
@@ -116,6 +123,7 @@ export function relayConfig(
     instance,
     dataDir: folder.file('relay'),
     controlUrl,
+    docsUrl: consoleUrl,
     listen: {
       tls: { host: bind, port: ports.tls },
       http: { host: bind, port: ports.http },

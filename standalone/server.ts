@@ -3,7 +3,7 @@
  * folder, control plane, console, relay, demo. Stopping therefore drains the demo's agent first and the relay while the
  * API still takes its last report; the store goes last, so nothing acknowledged is lost.
  */
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -16,7 +16,16 @@ import { type DataFolder, openDataFolder, writePrivateFile } from './data-folder
 import { type DemoAddresses, startDemo } from './demo.ts'
 import { LogFile, sentenceOf } from './log-file.ts'
 import type { Report, Welcome } from './output.ts'
-import { endpointFace, isEnrolled, isLoopback, liveOrigin, type RelayPorts, startRelay } from './relay.ts'
+import manifest from './package.json' with { type: 'json' }
+import {
+  endpointFace,
+  isEnrolled,
+  isLoopback,
+  liveOrigin,
+  type RelayOptions,
+  type RelayPorts,
+  startRelay,
+} from './relay.ts'
 import { readWebFiles } from './web-files.ts'
 import { type Fetch, type Listening, listen, makeWeb } from './web-server.ts'
 
@@ -47,7 +56,7 @@ export async function startServer(settings: Settings, options: ServerOptions): P
   const parts = new AsyncDisposableStack()
   try {
     const facts = await new Start(settings, options, parts).run()
-    if (signal.aborted) return { ended: parts.disposeAsync() }
+    if (signal.aborted) return { facts, ended: parts.disposeAsync() }
     const ended = new Promise<void>((resolve) =>
       signal.addEventListener('abort', () => resolve(parts.disposeAsync()), { once: true }),
     )
@@ -79,7 +88,8 @@ class Start {
 
   async run(): Promise<Welcome> {
     const { config, data } = this.#settings
-    // What is left of an earlier run would tell scripts of a server that is not there.
+    // A report that is still there was left by a server that was killed; it would mislead scripts.
+    const wasKilled = existsSync(this.#reportFile)
     rmSync(this.#reportFile, { force: true })
     const files = readWebFiles(fileURLToPath(new URL('../web/dist', import.meta.url)))
     const listening = await this.#listen()
@@ -92,8 +102,10 @@ class Start {
       liveOrigins: () => (this.#relayPorts ? [liveOrigin(config, this.#relayPorts)] : []),
       isHttps: consoleUrl.startsWith('https:'),
     })
+    const controlUrl = ownUrl(config.bind, listening.port)
+    await this.#startRelay(control, { controlUrl, consoleUrl, mayStillRun: wasKilled })
+    // From here on the start is finished even when it is interrupted: the password is shown once or never.
     const account = await control.ensureFirstAccount(config.email)
-    await this.#startRelay(control, ownUrl(config.bind, listening.port))
     const demo = config.demo ? await this.#startDemo(control, consoleUrl) : {}
     const report: Report = {
       console: consoleUrl,
@@ -105,7 +117,7 @@ class Start {
     this.#writeReport(report)
     return {
       report,
-      dataFolder: relative(process.cwd(), data) || '.',
+      dataFolder: shortPath(data),
       isLoopback: isLoopback(config),
       isDefaultServer: consoleUrl === defaultServer,
       ...(demo.problem === undefined ? {} : { demoProblem: demo.problem }),
@@ -135,10 +147,13 @@ class Start {
   async #openControl(consoleUrl: string): Promise<ControlPlane> {
     const { clock, random } = this.#options
     const { config } = this.#settings
-    const control = await openControlPlane({
+    const control = openControlPlane({
       folder: this.#folder,
       isOpen: config.registration ?? isLoopback(config),
+      plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
+      version: manifest.version,
       consoleUrl,
+      isProxied: config.public.console !== undefined,
       clock,
       random,
       log: this.#openLog(),
@@ -172,12 +187,15 @@ class Start {
     await control.ensureCell({ host, domain, portFrom: from, portTo: to, ...endpointFace(config, ports) })
   }
 
-  async #startRelay(control: ControlPlane, controlUrl: string): Promise<void> {
+  async #startRelay(
+    control: ControlPlane,
+    given: Pick<RelayOptions, 'controlUrl' | 'consoleUrl' | 'mayStillRun'>,
+  ): Promise<void> {
     const { clock, random, onProcess, onTrouble, signal } = this.#options
     const relay = startRelay({
       config: this.#settings.config,
+      ...given,
       folder: this.#folder,
-      controlUrl,
       enrolmentKey: isEnrolled(this.#folder) ? undefined : await control.newEnrolmentKey(),
       log: this.#logFile('relay'),
       clock,
@@ -206,6 +224,7 @@ class Start {
       this.#parts.defer(() => demo.stop(this.#graceMs))
       return { addresses: await unlessAborted(demo.addresses, signal) }
     } catch (error) {
+      if (signal.aborted) return {}
       if (!isFailure(error)) throw error
       return { problem: `${error.code} ${error.detail}` }
     }
@@ -228,6 +247,12 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** As seen from here, if it lies below. */
+function shortPath(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short === '' || short.startsWith('..') ? path : short
 }
 
 /** The address by which children on this machine reach the API. */
