@@ -67,7 +67,7 @@ describe('standalone server', () => {
     expect(exit.code).toBe(2)
     expect(stderr).toMatch(/PT-5\d{3}/)
     expect(stderr).toContain('Cure:')
-    const { status } = await fetch(`${first.file.api}/v1/openapi.json`)
+    const { status } = await fetch(`${first.file.api}/v1/config`)
     expect(status).toBe(200)
   })
 

@@ -60,7 +60,7 @@ export async function startStandalone({ folder, env = {} }: StandaloneOptions): 
         if (await hasEnded(program)) throw new Error('it has ended')
         const said = standaloneSchema.parse(JSON.parse(readFileSync(join(folder, 'standalone.json'), 'utf8')))
         if (said.pid !== program.pid) return undefined
-        const answer = await fetch(`${said.api}/v1/openapi.json`, { signal: AbortSignal.timeout(2_000) })
+        const answer = await fetch(`${said.api}/v1/config`, { signal: AbortSignal.timeout(2_000) })
         return answer.ok ? said : undefined
       },
       60_000,
@@ -68,7 +68,7 @@ export async function startStandalone({ folder, env = {} }: StandaloneOptions): 
     return { program, folder, file }
   } catch (cause) {
     await program.stop('SIGKILL')
-    const said = [textOf(program, 'stdout'), textOf(program, 'stderr')].join('\n')
+    const said = [textOf(program, 'stdout'), textOf(program, 'stderr').slice(-2_000)].join('\n')
     throw new Error(`the standalone server did not start:\n${said}`, { cause })
   }
 }
