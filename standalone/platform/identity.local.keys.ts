@@ -46,7 +46,12 @@ const publicKeySchema = z.object({
 export const publicKeysSchema = z.object({ keys: z.array(publicKeySchema) })
 export type PublicKeys = z.infer<typeof publicKeysSchema>
 
-type Ring = { readonly doc: KeyRingDoc; readonly loadedAt: number; readonly jwks: PublicKeys }
+type Ring = {
+  readonly doc: KeyRingDoc
+  readonly loadedAt: number
+  readonly jwks: PublicKeys
+  readonly keyOf: ReturnType<typeof createLocalJWKSet>
+}
 type PrivateKey = Awaited<ReturnType<typeof importJWK>>
 
 export class AccessKeys {
@@ -92,8 +97,8 @@ export class AccessKeys {
         const ring = await this.#current()
         const isKnown = ring.doc.keys.some(({ kid }) => kid === header.kid)
         const isFresh = this.#clock.now() - ring.loadedAt < keyTimes.reloadMs
-        const { jwks } = isKnown || isFresh ? ring : await this.#load()
-        return createLocalJWKSet(jwks)(header, jws)
+        const { keyOf } = isKnown || isFresh ? ring : await this.#load()
+        return keyOf(header, jws)
       },
       {
         algorithms: [alg],
@@ -126,12 +131,9 @@ export class AccessKeys {
       doc = await this.#store.change(ringRef, (current) => withSuccessor(current, fresh, now))
     }
     if (!doc) throw new Error('the key ring vanished')
-    const keys = doc.keys.filter(({ verifyUntil }) => verifyUntil > now)
-    this.#ring = {
-      doc,
-      loadedAt: now,
-      jwks: { keys: keys.map((key) => publicKeySchema.parse(JSON.parse(key.public))) },
-    }
+    const live = doc.keys.filter(({ verifyUntil }) => verifyUntil > now)
+    const jwks = { keys: live.map((key) => publicKeySchema.parse(JSON.parse(key.public))) }
+    this.#ring = { doc, loadedAt: now, jwks, keyOf: createLocalJWKSet(jwks) }
     return this.#ring
   }
 
