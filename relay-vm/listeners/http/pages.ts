@@ -61,13 +61,16 @@ function problem(key: ErrorKey, abuseUrl: string | undefined): string {
 
 const style = `
 :root{color-scheme:light dark;--ink:#1b2330;--soft:#5a6675;--page:#f4f5f7;--card:#fff;--line:#dfe3e8;--mark:#b3261e}
-@media(prefers-color-scheme:dark){:root{--ink:#e8ebef;--soft:#9aa5b3;--page:#12161c;--card:#1b2129;--line:#2e3742;--mark:#ff8a80}}
+@media(prefers-color-scheme:dark){
+:root{--ink:#e8ebef;--soft:#9aa5b3;--page:#12161c;--card:#1b2129;--line:#2e3742;--mark:#ff8a80}}
 *{box-sizing:border-box}body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;
 background:var(--page);color:var(--ink);font:1rem/1.55 system-ui,sans-serif}
-main{width:100%;max-width:36rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1.75rem}
+main{width:100%;max-width:36rem;
+background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1.75rem}
 h1{font-size:1.4rem;line-height:1.25;margin:.25rem 0 1rem}h2{font-size:.95rem;margin:1.25rem 0 .25rem}p{margin:0}
 .code{color:var(--mark);font:600 .9rem ui-monospace,monospace}.host{overflow-wrap:anywhere;color:var(--soft)}
-footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}a{color:inherit}
+footer{margin-top:1.5rem;padding-top:1rem;
+border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}a{color:inherit}
 `
 
 function htmlPage(key: ErrorKey, host: string, abuseUrl: string | undefined): string {

@@ -2,11 +2,11 @@
  * One visitor connection of http tunnels, plain or under TLS. Its first request chooses the tunnel; every later one is
  * scanned too and must name the same host, or it goes nowhere. Answers come back unread.
  *
- *   scanning ──▶ awaiting ──▶ raw          an Upgrade request was sent: bytes behind it are held until the agent says
- *     │   ▲ ◀──────┘                       whether the upstream switched (raw) or not (scanning goes on)
+ *   scanning ──▶ awaiting ──▶ raw       an Upgrade request was sent: bytes behind it are held until the agent says
+ *     │   ▲ ◀──────┘                    whether the upstream switched (raw) or not (scanning goes on)
  *     ▼   │
- *   settling ──▶ ended                     waits for the upstream to fall silent, then answers with a page, or starts
- *                                          a fresh stream for a later Upgrade
+ *   settling ──▶ ended                  waits for the upstream to fall silent, then answers with a page,
+ *                                       or starts a fresh stream for a later Upgrade
  */
 import type { Socket } from 'node:net'
 import type { Timer } from '@porttunneler/shared/base/clock'
@@ -16,6 +16,7 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 import type { HttpRoute, HttpVisitorDeps } from './deps.ts'
 import { Exchange, type ExchangeEvents } from './exchange.ts'
 import type { RequestHead } from './head.ts'
+import { watchIdle } from './idle.ts'
 import { renderPage } from './pages.ts'
 import { Reading } from './reading.ts'
 import { HeadRewriter } from './rewrite.ts'
@@ -35,8 +36,6 @@ type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
 /** How long a visitor that was sent its last answer may go on sending before its socket is dropped. */
 const lingerMs = 5_000
-/** Idle time is judged in so many steps, without touching a timer for each byte. */
-const idleSteps = 4
 
 /** Serves the connection until it is closed. The first request has 10 s from now. */
 export function serveHttpVisitor(options: HttpVisitorOptions, deps: HttpVisitorDeps): void {
@@ -154,7 +153,8 @@ class HttpVisitor implements ExchangeEvents {
       this.#route = route
       this.#host = head.host
       if (!this.#open(route, head)) return
-      this.#watchIdle()
+      const onIdle = () => this.#finish('stream.aborted')
+      this.#idleTimer = watchIdle(this.#deps.clock, () => this.#exchange?.progress ?? 0, onIdle)
       this.#forward(head)
     }
   }
@@ -237,10 +237,14 @@ class HttpVisitor implements ExchangeEvents {
 
   onReset(key: ErrorKey, unanswered: RequestHead | undefined): void {
     if (unanswered) this.#refuseUnanswered(key, unanswered)
-    else abort(this.#socket, this.#options.tls?.raw)
+    else this.#abort()
   }
 
   onLate(): void {
+    this.#abort()
+  }
+
+  #abort(): void {
     abort(this.#socket, this.#options.tls?.raw)
   }
 
@@ -257,7 +261,7 @@ class HttpVisitor implements ExchangeEvents {
     else this.#settle(() => this.#answer(key, head))
   }
 
-  /** What happened behind the relay is never the visitor's fault: not a 4xx, whatever agent and relay call it. */
+  /** What happens behind the relay is not the visitor's fault: never a 4xx, whatever agent and relay call it. */
   #refuseUnanswered(key: ErrorKey, head: RequestHead): void {
     this.#route?.refused(key)
     this.#answer(codes[key].http >= 500 ? key : 'stream.aborted', head)
@@ -330,17 +334,6 @@ class HttpVisitor implements ExchangeEvents {
     // A browser opens connections that it may need; nothing was asked, so nothing is answered.
     if (this.#scanner.pendingBytes === 0) this.#finish('http.head_deadline')
     else this.#refuse('http.head_deadline')
-  }
-
-  #watchIdle(): void {
-    let last = -1
-    let steps = 0
-    this.#idleTimer = this.#deps.clock.every(limits.httpIdleMs / idleSteps, () => {
-      const progress = this.#exchange?.progress ?? 0
-      steps = progress === last ? steps + 1 : 0
-      last = progress
-      if (steps >= idleSteps) this.#finish('stream.aborted')
-    })
   }
 
   #clearTimers(): void {
