@@ -107,9 +107,11 @@ export function readyRelays(control: Control, { relays }: Cell): readonly RelayD
   return relays.map(({ data }) => data).filter(({ state, seenAt }) => state === 'ready' && seenAt >= since)
 }
 
-/** Where agents dial. */
+/** Where agents dial. When no relay has reported of late, those of before: agents that are there shall not leave. */
 export function directoryOf(control: Control, cell: Cell): RelayAddress[] {
-  return readyRelays(control, cell).map(({ instance, agentAddress: { certificate, ...address } }) => ({
+  const ready = readyRelays(control, cell)
+  const known = ready.length > 0 ? ready : cell.relays.map(({ data }) => data)
+  return known.map(({ instance, agentAddress: { certificate, ...address } }) => ({
     instance,
     ...address,
     ...(certificate && { certificate }),

@@ -11,7 +11,15 @@ import { unreachable } from '../base/unreachable.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Caller } from './caller.ts'
 import { findCandidate } from './candidates.ts'
-import { type Cell, chooseCell, describeEndpoint, directoryOf, readyRelays, Views } from './cells.ts'
+import {
+  type Cell,
+  chooseCell,
+  describeEndpoint,
+  directoryOf,
+  readCell,
+  readyRelays,
+  Views,
+} from './cells.ts'
 import {
   type AttemptResult,
   type ClaimContext,
@@ -211,8 +219,9 @@ export async function renewLeases(
       return renewOne(control, tunnel, { agent, epoch })
     }),
   )
-  const cellId = found.find((tunnel) => tunnel?.data.account === caller.account && tunnel.data.cell !== '')
-  const cell = await chooseCell(control, cellId?.data.cell ?? '')
+  const held = found.find((tunnel) => tunnel?.data.account === caller.account && tunnel.data.cell !== '')
+  // Not chooseCell: after an outage agents may be back before the relays are, and keep what they have.
+  const cell = held ? await readCell(control, held.data.cell) : await chooseCell(control, '')
   return answer(control, caller, { agent, cell, outcomes })
 }
 

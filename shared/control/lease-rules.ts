@@ -15,7 +15,7 @@ export type ReadyRelay = { readonly instance: string; readonly bootAt: number }
 /** What is known of a cell's relays, all of which have their word before an endpoint changes hands. */
 export type CellView = {
   readonly ready: readonly ReadyRelay[]
-  /** Every relay that is not gone has read all commands up to this time. */
+  /** Every relay that is not gone has read all commands of before this time. */
   readonly appliedAt: number
   /** Every relay that is not gone has reported since. */
   readonly seenAt: number
@@ -112,7 +112,7 @@ export function mayReuse(
     const deadAt = current.expiresAt + limits.skewMs
     return current.kind === 'tcp' && deadAt <= nowMs && cell.seenAt >= deadAt
   }
-  if (current.state !== 'resting' || cell.appliedAt < current.releasedAt) return false
+  if (current.state !== 'resting' || cell.appliedAt <= current.releasedAt) return false
   if (current.account === account) return true
   return current.restUntil <= nowMs && (current.kind === 'tcp' || current.keepUntil <= nowMs)
 }
