@@ -158,6 +158,16 @@ describe('signing out', () => {
     await identity.refresh(again.tokens.refreshToken)
   })
 
+  test('works with an access token that has expired, as long as the refresh token is there', async () => {
+    const { identity, clock, tokens } = await withAda()
+    const other = await identity.login(ada, home)
+    clock.advance(accessTokenMs)
+    const { accessToken: bearer, refreshToken } = tokens
+    await identity.logout({ bearer, refreshToken, everywhere: true })
+    await expectFailure(identity.refresh(other.tokens.refreshToken), 'auth.invalid')
+    await identity.logout({ bearer, refreshToken: other.tokens.refreshToken, everywhere: false })
+  })
+
   test('everywhere needs to know who', async () => {
     const { identity } = await withAda()
     await expectFailure(identity.logout({ everywhere: true }), 'auth.invalid')

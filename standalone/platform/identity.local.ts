@@ -165,14 +165,14 @@ class LocalSignIn implements LocalIdentity {
 
   async logout({ refreshToken, bearer, everywhere }: LogoutRequest): Promise<void> {
     const session = refreshToken === undefined ? undefined : await this.#sessions.end(refreshToken)
-    const user = bearer === undefined ? session?.user : (await this.#bearer(bearer)).user
-    if (everywhere && !user) throw fail('auth.invalid')
-    if (everywhere && user) {
-      const now = this.#clock.now()
-      await this.#store.change(users.ref(user), (doc) =>
-        doc ? { ...doc, validSince: Math.max(now, doc.validSince) + 1 } : 'keep',
-      )
-    }
+    if (!everywhere) return
+    // The refresh token says who it is as well; an access token that just expired must not stand in the way.
+    const user = session?.user ?? (bearer === undefined ? undefined : (await this.#bearer(bearer)).user)
+    if (!user) throw fail('auth.invalid')
+    const now = this.#clock.now()
+    await this.#store.change(users.ref(user), (doc) =>
+      doc ? { ...doc, validSince: Math.max(now, doc.validSince) + 1 } : 'keep',
+    )
   }
 
   async changePassword(bearer: string, given: PasswordChange, caller: Caller): Promise<SignedIn> {
