@@ -76,6 +76,8 @@ export class Relay {
         announce: (graceMs: number) => {
           running.stopVisitors()
           parts.sessions.goAway(graceMs)
+          // No new lease should be sent here.
+          running.sync?.askNow()
         },
         idle: (until: AbortSignal) => parts.visitors.idle(until),
         cut: () => {
