@@ -6,7 +6,7 @@ import preact from '@preact/preset-vite'
 import tailwind from '@tailwindcss/vite'
 import { defineConfig } from 'vite'
 
-const api = process.env.PORTTUNNELER_API ?? 'http://localhost:8080'
+const api = process.env.PORTTUNNELER_API ?? 'http://localhost:8400'
 
 export default defineConfig({
   root: import.meta.dirname,

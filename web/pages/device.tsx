@@ -14,8 +14,14 @@ import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { scopeTexts } from '../parts/scope-text.ts'
 
 export function DevicePage() {
-  const code = new URLSearchParams(useSearch()).get('user_code')?.trim() ?? ''
+  const code = codeIn(useSearch())
   return code === '' ? <CodeForm /> : <Approval code={code} key={code} />
+}
+
+/** `user_code` as in RFC 8628, section 3.3.1; `code` for short. */
+function codeIn(search: string): string {
+  const parameters = new URLSearchParams(search)
+  return (parameters.get('user_code') ?? parameters.get('code') ?? '').trim()
 }
 
 function CodeForm() {

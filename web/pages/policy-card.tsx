@@ -6,7 +6,13 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { TextArea, TextField } from '../parts/field.tsx'
 import { Card } from '../parts/page.tsx'
-import { describePolicy, type PolicyTexts, policyToTexts, textsToPolicy } from '../parts/policy-text.ts'
+import {
+  describePolicy,
+  type PolicyTexts,
+  policyToTexts,
+  refusedIn,
+  textsToPolicy,
+} from '../parts/policy-text.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 type PolicyCardProps = {
@@ -72,7 +78,7 @@ function PolicyForm({ tunnel, reload, onDone }: PolicyCardProps & { onDone: () =
         save(base)
       }}
     >
-      <PolicyFields texts={texts} set={set} />
+      <PolicyFields texts={texts} set={set} issues={failure?.problem.issues ?? []} />
       {failure && <ProblemNotice failure={failure} />}
       {isConflict ? (
         <div class="flex flex-wrap gap-3">
@@ -99,8 +105,11 @@ function PolicyForm({ tunnel, reload, onDone }: PolicyCardProps & { onDone: () =
 function PolicyFields({
   texts,
   set,
+  issues,
 }: {
   texts: PolicyTexts
+  /** What the API found wrong with the last try. */
+  issues: readonly { readonly path: string }[]
   set: (field: keyof PolicyTexts) => (event: { currentTarget: { value: string } }) => void
 }) {
   return (
@@ -109,6 +118,7 @@ function PolicyFields({
         <TextArea
           label="Allowed addresses"
           hint="One a line, like 203.0.113.7 or 2001:db8::/32. Empty: everybody may connect."
+          error={refusedIn('allow', texts, issues)}
           autofocus
           value={texts.allow}
           onInput={set('allow')}
@@ -116,6 +126,7 @@ function PolicyFields({
         <TextArea
           label="Denied addresses"
           hint="Denied wins over allowed."
+          error={refusedIn('deny', texts, issues)}
           value={texts.deny}
           onInput={set('deny')}
         />

@@ -48,7 +48,7 @@ function FirstTunnel() {
       <ol class="mt-5 space-y-5">
         <li>
           <p class="mb-2 font-medium">1. Connect the machine to this account</p>
-          <CommandLine command="npx ptun login" />
+          <CommandLine command={`npx ptun login --server ${location.origin}`} />
         </li>
         <li>
           <p class="mb-2 font-medium">2. Open a tunnel to a local port, here 3000</p>

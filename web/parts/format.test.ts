@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatAgo, formatBytes, formatDay, formatRate } from './format.ts'
 import { nextAfterSignIn, signInAddress } from './next.ts'
-import { describePolicy, policyToTexts, textsToPolicy } from './policy-text.ts'
+import { describePolicy, policyToTexts, refusedIn, textsToPolicy } from './policy-text.ts'
 
 describe('numbers for people', () => {
   test.each([
@@ -71,6 +71,13 @@ describe('policy form', () => {
       deny: [],
       connectionsPerMinute: 5,
     })
+  })
+
+  test('names the addresses that the API refused, under their own list', () => {
+    const texts = { ...policyToTexts({}), allow: '10.0.0.1\nhome', deny: 'work' }
+    const issues = [{ path: 'policy.allow.1' }, { path: 'policy.allow.1' }, { path: 'policy.connectionsMax' }]
+    expect(refusedIn('allow', texts, issues)).toBe('No address and no range: home')
+    expect(refusedIn('deny', texts, issues)).toBeUndefined()
   })
 
   test('an empty policy says that everybody may connect', () => {

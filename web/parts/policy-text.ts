@@ -31,6 +31,21 @@ export function textsToPolicy(texts: PolicyTexts): Policy {
   }
 }
 
+/** Which addresses of a list the API refused, in words for under that list; undefined when none. */
+export function refusedIn(
+  field: 'allow' | 'deny',
+  texts: PolicyTexts,
+  issues: readonly { readonly path: string }[],
+): string | undefined {
+  const addresses = toAddresses(texts[field])
+  const refused = issues.flatMap(({ path }) => {
+    const [, name, index] = /^policy\.(allow|deny)\.(\d+)/.exec(path) ?? []
+    return name === field ? [addresses[Number(index)] ?? 'an entry'] : []
+  })
+  if (refused.length === 0) return undefined
+  return `No address and no range: ${[...new Set(refused)].join(', ')}`
+}
+
 function toAddresses(text: string): string[] {
   return text.split(/[\s,;]+/).filter((address) => address !== '')
 }

@@ -24,7 +24,7 @@ export function ProblemNotice({
       </p>
       <div class="mt-1.5 space-y-1 pl-[26px]">
         {detail && detail !== title && <p>{detail}</p>}
-        {issues && issues.length > 0 && (
+        {issues && issues.length > 1 && (
           <ul class="list-disc pl-5">
             {issues.map((issue) => (
               <li key={`${issue.path} ${issue.message}`}>
