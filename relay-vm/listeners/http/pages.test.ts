@@ -55,10 +55,13 @@ describe('visitor pages', () => {
     expect(body).not.toContain('<script')
   })
 
-  test('a request that could not be read gets a problem document', () => {
-    const [head = '', body = ''] = renderPage('http.request_line', {}).toString().split('\r\n\r\n')
+  test('a request that could not be read is answered too', () => {
+    const [head = '', body = ''] = page(Buffer.from('\x16\x03\x01')).split('\r\n\r\n')
     expect(head).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
     expect(JSON.parse(body)).toMatchObject({ code: 'PT-4001' })
+    expect(page(Buffer.from(`GET / HTTP/1.1\r\nAccept: ${browser}\r\nCookie: …`))).toContain(
+      '<!doctype html>',
+    )
   })
 })
 
@@ -68,7 +71,11 @@ function answer(key: ErrorKey, { accept, method = 'GET', host = 'a.test', abuseU
   const bytes = Buffer.from(
     `${method} / HTTP/1.1\r\nHost: ${host}\r\n${accept === undefined ? '' : `Accept: ${accept}\r\n`}\r\n`,
   )
-  const text = renderPage(key, { head: { bytes, method, host }, abuseUrl }).toString()
+  const text = renderPage(key, { bytes, host, abuseUrl }).toString()
   const end = text.indexOf('\r\n\r\n') + 4
   return { head: text.slice(0, end), body: text.slice(end) }
+}
+
+function page(bytes: Buffer): string {
+  return renderPage('http.request_line', { bytes }).toString()
 }

@@ -8,8 +8,10 @@ import { STATUS_CODES } from 'node:http'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 
 export type PageRequest = {
-  /** As far as it was understood; undefined = the request could not be parsed. */
-  readonly head?: { readonly bytes: Buffer; readonly method: string; readonly host: string } | undefined
+  /** The head of the request, or what came in its place. */
+  readonly bytes: Buffer
+  /** As far as it was understood. */
+  readonly host?: string | undefined
   readonly abuseUrl?: string | undefined
 }
 
@@ -17,10 +19,11 @@ export type PageRequest = {
 const retryAfterSeconds = 10
 
 /** The whole answer, head and body, ready to be written. */
-export function renderPage(key: ErrorKey, { head, abuseUrl }: PageRequest): Buffer {
+export function renderPage(key: ErrorKey, { bytes, host, abuseUrl }: PageRequest): Buffer {
   const { http: status, retry } = codes[key]
-  const isHtml = head !== undefined && prefersHtml(head.bytes)
-  const body = Buffer.from(isHtml ? htmlPage(key, head.host, abuseUrl) : problem(key, abuseUrl))
+  const asked = bytes.toString('latin1')
+  const isHtml = prefersHtml(asked)
+  const body = Buffer.from(isHtml ? htmlPage(key, host, abuseUrl) : problem(key, abuseUrl))
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
     `Content-Type: ${isHtml ? 'text/html; charset=utf-8' : 'application/problem+json'}`,
@@ -34,12 +37,12 @@ export function renderPage(key: ErrorKey, { head, abuseUrl }: PageRequest): Buff
     '\r\n',
   ]
   const top = Buffer.from(lines.join('\r\n'))
-  return head?.method === 'HEAD' ? top : Buffer.concat([top, body])
+  return asked.startsWith('HEAD ') ? top : Buffer.concat([top, body])
 }
 
 /** Browsers name text/html in Accept; programs ask for JSON, anything or nothing. */
-function prefersHtml(head: Buffer): boolean {
-  const accept = /\r\naccept:([^\r]*)/i.exec(head.toString('latin1'))?.[1]?.toLowerCase() ?? ''
+function prefersHtml(asked: string): boolean {
+  const accept = /\r\naccept:([^\r]*)/i.exec(asked)?.[1]?.toLowerCase() ?? ''
   const html = accept.indexOf('text/html')
   const json = accept.search(/application\/(?:[a-z.-]+\+)?json/)
   return html >= 0 && (json < 0 || html < json)
@@ -73,7 +76,7 @@ footer{margin-top:1.5rem;padding-top:1rem;
 border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}a{color:inherit}
 `
 
-function htmlPage(key: ErrorKey, host: string, abuseUrl: string | undefined): string {
+function htmlPage(key: ErrorKey, host: string | undefined, abuseUrl: string | undefined): string {
   const { code, title, http: status, cause, cure } = codes[key]
   const abuse =
     abuseUrl === undefined
@@ -92,7 +95,7 @@ function htmlPage(key: ErrorKey, host: string, abuseUrl: string | undefined): st
 <main>
 <p class="code">${code} · HTTP ${status}</p>
 <h1>${escapeHtml(title)}</h1>
-<p class="host">${escapeHtml(host)}</p>
+${host === undefined ? '' : `<p class="host">${escapeHtml(host)}</p>`}
 <h2>What happened</h2>
 <p>${escapeHtml(cause)}</p>
 <h2>What the owner can do</h2>

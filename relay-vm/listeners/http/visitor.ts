@@ -291,7 +291,9 @@ class HttpVisitor implements ExchangeEvents {
   }
 
   #answer(key: ErrorKey, head: RequestHead | undefined): void {
-    this.#socket.write(renderPage(key, { head, abuseUrl: this.#deps.abuseUrl }))
+    // A head that was refused is still unread: enough to see whether a person or a program is asking.
+    const bytes = head?.bytes ?? this.#scanner.take()
+    this.#socket.write(renderPage(key, { bytes, host: head?.host, abuseUrl: this.#deps.abuseUrl }))
     this.#finish(key)
   }
 
