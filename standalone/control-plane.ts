@@ -4,11 +4,11 @@
  */
 import { makeApi } from '@porttunneler/shared/api/app'
 import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/relays'
-import type { Clock } from '@porttunneler/shared/base/clock'
+import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
-import { type Control, makeControl, type Settings } from '@porttunneler/shared/control/control'
+import { makeControl, type Settings } from '@porttunneler/shared/control/control'
 import { topics } from '@porttunneler/shared/control/names'
 import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
@@ -24,11 +24,13 @@ import { localIdentity } from './platform/identity.local.ts'
 import { openFileKeyVault } from './platform/key-vault.file.ts'
 import { openLogMail } from './platform/mail.log.ts'
 import { enrolledRelayIdentity } from './platform/relay-identity.enrolled.ts'
-import { openSqliteStore } from './platform/store.sqlite.ts'
+import { openSqliteStore, purgeSlice } from './platform/store.sqlite.ts'
 import type { Fetch } from './web-server.ts'
 
 /** The one cell of a server on one machine. */
 const cell = 'home'
+/** Between two slices of a purge. */
+const pauseMs = 50
 
 export type ControlPlaneOptions = {
   readonly folder: DataFolder
@@ -84,7 +86,11 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     enrolment: relayIdentity,
     mounts: [signInRoutes({ identity, addressOf, isOpen })],
   })
-  const rounds = startRounds(control, onBackgroundError)
+  const rounds = startRounds(clock, onBackgroundError, async () => {
+    await runSchedule(control)
+    // A full slice means that there may be more; requests go in between.
+    while ((await store.purgeExpired(clock.now())) === purgeSlice) await sleep(clock, pauseMs)
+  })
   return {
     fetch: (request, env) => api.fetch(request, env),
     ensureCell: (face) => ensureCell(control, { id: cell, ...face }),
@@ -107,17 +113,21 @@ function settingsOf({ consoleUrl, version, plan }: ControlPlaneOptions): Setting
 }
 
 /** Housekeeping now and every quarter of an hour, one round at a time. */
-function startRounds(control: Control, onBackgroundError: OnBackgroundError): Subscription {
+function startRounds(
+  clock: Clock,
+  onBackgroundError: OnBackgroundError,
+  work: () => Promise<void>,
+): Subscription {
   let round: Promise<unknown> = Promise.resolve()
   const run = () => {
     round = round
-      .then(() => runSchedule(control))
+      .then(work)
       .catch((error: unknown) =>
         onBackgroundError('housekeeping', error instanceof Error ? error : new Error(String(error))),
       )
   }
   run()
-  const timer = control.clock.every(scheduleMs, run, { background: true })
+  const timer = clock.every(scheduleMs, run, { background: true })
   return {
     close: async () => {
       timer.clear()
