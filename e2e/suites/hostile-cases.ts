@@ -45,7 +45,7 @@ export const apiCases: readonly ApiCase[] = [
     status: 413,
     request: { method: 'POST', path: '/v1/tunnels', body: JSON.stringify({ name: 'x'.repeat(3_000_000) }) },
   },
-  { name: 'an id that is none', status: 404, request: { path: '/v1/tunnels/..%2F..%2Fusers' } },
+  { name: 'an id that is none', status: 400, request: { path: '/v1/tunnels/..%2F..%2Fusers' } },
   { name: "somebody else's id", status: 404, request: { path: `/v1/tunnels/tun_${'0'.repeat(26)}` } },
   { name: 'a cursor made by hand', status: 400, request: { path: '/v1/tunnels?cursor=e30.AAAA' } },
   { name: 'a page of a million', status: 400, request: { path: '/v1/tunnels?limit=1000000' } },
