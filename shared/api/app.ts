@@ -1,6 +1,7 @@
 /**
- * The REST API as one Fetch handler, the same for a server of one's own and for a Cloud Function. Routes are in routes/,
- * rules in control/; here is what all of them share: order of checks, errors as problem documents, the description.
+ * The REST API as one Fetch handler, the same for a server of one's own and for a Cloud Function. Routes are
+ * in routes/, rules in control/; here is what all of them share: order of checks, errors as problem documents,
+ * the description.
  */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'

@@ -1,7 +1,7 @@
 /**
- * The typed client of the REST API, used by the CLI, the console, relays and tests. Every method takes plain values that
- * the schemas describe and resolves to a parsed answer, or rejects with the PortTunnelerError that the API named.
- * Each call has a deadline; `signal` ends it earlier.
+ * The typed client of the REST API, used by the CLI, the console, relays and tests. Every method takes plain
+ * values that the schemas describe and resolves to a parsed answer, or rejects with the PortTunnelerError that
+ * the API named. Each call has a deadline; `signal` ends it earlier.
  */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
@@ -152,7 +152,9 @@ function tunnelCalls(options: ClientOptions) {
       call(options, { method: 'GET', path: pathOf(tunnel), answer: tunnels.tunnelSchema }, o),
     createTunnel: (json: In<typeof tunnels.tunnelCreateSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/tunnels', answer: tunnels.tunnelSchema, json }, o),
-    /** `ifMatch`: the `revision` of the tunnel as read, in quotes; then a change by somebody else is not overwritten. */
+    /**
+     * `ifMatch`: the `revision` of the tunnel as read, in quotes; then a change by somebody else is not overwritten.
+     */
     updateTunnel: (
       tunnel: string,
       json: In<typeof tunnels.tunnelUpdateSchema>,

@@ -1,6 +1,6 @@
 /**
- * Idempotency-Key on calls that make something: the record commits in the transaction of its effect, so a repeated request
- * finds what the first one did, even when the answer never arrived. Records hold no secrets.
+ * Idempotency-Key on calls that make something: the record commits in the transaction of its effect, so a
+ * repeated request finds what the first one did, even when the answer never arrived. Records hold no secrets.
  */
 import { createHash } from 'node:crypto'
 import { fail } from '../base/errors.ts'

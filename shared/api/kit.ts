@@ -46,7 +46,7 @@ export function newRoutes(): Routes {
 }
 
 /** Says which field is wrong, never what was sent in it. */
-export function invalid(error: z.core.$ZodError) {
+function invalid(error: z.core.$ZodError) {
   const issues = error.issues
     .slice(0, 20)
     .map(({ path, message }) => ({ path: path.map(String).join('.'), message }))

@@ -4,9 +4,10 @@ import type { Settings } from '../control/control.ts'
 import type { ApiEnv } from './kit.ts'
 import { problemSchema } from './schemas/common.ts'
 
-const intro = `Everything the console does can be done here. Send \`Authorization: Bearer\` with an API key (\`pts_…\`) or a
-token of a signed-in person. Errors are problem documents (RFC 9457) with a stable code that has a page of its own. Lists are
-paged by cursor. POST takes an \`Idempotency-Key\`, so that a repeated request does nothing twice.`
+const intro = `Everything the console does can be done here. Send \`Authorization: Bearer\` with an API key
+(\`pts_…\`) or a token of a signed-in person. Errors are problem documents (RFC 9457) with a stable code that has a
+page of its own. Lists are paged by cursor. POST takes an \`Idempotency-Key\`, so that a repeated request does nothing
+twice.`
 
 export function describeApi(app: OpenAPIHono<ApiEnv>, { issuer, docsUrl, version }: Settings): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' })

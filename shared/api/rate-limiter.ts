@@ -1,4 +1,7 @@
-/** Token buckets of one process: rough, cheap, and bounded. Exact limits that protect accounts are in control/rates.ts. */
+/**
+ * Token buckets of one process: rough, cheap, and bounded. Exact limits that protect accounts are in
+ * control/rates.ts.
+ */
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
 

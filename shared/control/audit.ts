@@ -1,6 +1,7 @@
 /**
- * Who did what. Entries are created unchained with `leaf` = SHA-256(salt || body); a sealer chains them later, so that
- * writers never wait for each other. Erasing an account drops body and salt; the leaf, and with it every seal, stays.
+ * Who did what. Entries are created unchained with `leaf` = SHA-256(salt || body); a sealer chains them later,
+ * so that writers never wait for each other. Erasing an account drops body and salt; the leaf, and with it
+ * every seal, stays.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { newId } from '../base/ids.ts'
@@ -36,7 +37,7 @@ export function writeAudit(tx: Transaction, entry: AuditEntry, nowMs: number): v
   tx.create(audit.ref(newId('aud', nowMs)), auditDocument(entry, nowMs))
 }
 
-export function auditDocument({ details = {}, ...entry }: AuditEntry, nowMs: number): AuditDoc {
+function auditDocument({ details = {}, ...entry }: AuditEntry, nowMs: number): AuditDoc {
   const body = JSON.stringify({ ...entry, at: nowMs, details })
   const salt = randomBytes(16).toString('base64url')
   const leaf = createHash('sha256').update(salt).update(body).digest('hex')

@@ -1,6 +1,6 @@
 /**
- * Where a claim looks for an endpoint, one candidate a round: the one its tunnel had, then a free one at a random place,
- * then one whose last tunnel has lost its right to it. Read outside the transaction that takes it.
+ * Where a claim looks for an endpoint, one candidate a round: the one its tunnel had, then a free one at a
+ * random place, then one whose last tunnel has lost its right to it. Read outside the transaction that takes it.
  */
 import { fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'

@@ -31,7 +31,10 @@ export function tcpEndpointId(cell: string, port: number): string {
   return `tcp:${cell}:${port}`
 }
 
-/** Makes the cell, or adapts it to changed settings: new ports get documents, free ones outside the range are withheld. */
+/**
+ * Makes the cell, or adapts it to changed settings: new ports get documents, free ones outside the range are
+ * withheld.
+ */
 export async function ensureCell(control: Control, { id, ...settings }: CellSettings): Promise<void> {
   const nowMs = control.clock.now()
   const before = await control.store.get(cells.ref(id))
@@ -124,8 +127,8 @@ export function watchUrlsOf(control: Control, cell: Cell): string[] {
 }
 
 /**
- * What the relays have said, for rules that give an endpoint to somebody else. What they have bound is read only when a
- * rule needs it: most claims get back what they had, or something free.
+ * What the relays have said, for rules that give an endpoint to somebody else. What they have bound is read
+ * only when a rule needs it: most claims get back what they had, or something free.
  */
 export class Views {
   readonly #control: Control

@@ -10,8 +10,8 @@ import { type CellView, decideClaim, isAway, release, type Verdict } from './lea
 import type { Snapshot, Transaction } from './platform.ts'
 
 /**
- * How many tunnels share a transaction. One that moves by takeover touches 6 documents (tunnel, endpoint, old endpoint,
- * two commands, audit) beside the account's quota; a transaction holds 20.
+ * How many tunnels share a transaction. One that moves by takeover touches 6 documents (tunnel, endpoint, old
+ * endpoint, two commands, audit) beside the account's quota; a transaction holds 20.
  */
 export const claimsPerTransaction = 3
 

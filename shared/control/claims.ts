@@ -1,6 +1,6 @@
 /**
- * Claims, renewals and releases, a list a call. Every tunnel of the list gets its own answer: one refusal does not spoil
- * the others. Rules: lease-rules.ts; where to look: candidates.ts; the writing: claim-transaction.ts.
+ * Claims, renewals and releases, a list a call. Every tunnel of the list gets its own answer: one refusal does
+ * not spoil the others. Rules: lease-rules.ts; where to look: candidates.ts; the writing: claim-transaction.ts.
  */
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'

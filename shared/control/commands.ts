@@ -1,6 +1,6 @@
 /**
- * Commands to relays. The state change and its command commit together; the bus then makes it fast, and `sync` makes it
- * certain. A receiver keeps the highest version of a subject, so neither order nor repeats matter.
+ * Commands to relays. The state change and its command commit together; the bus then makes it fast, and `sync`
+ * makes it certain. A receiver keeps the highest version of a subject, so neither order nor repeats matter.
  */
 import type { Command } from '../api/schemas/relays.ts'
 import { newId } from '../base/ids.ts'

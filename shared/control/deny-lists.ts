@@ -1,6 +1,6 @@
 /**
- * Ports and names that nobody gets. Mail ports because a relay that carries mail ends on every block list; well-known ones
- * because clients trust what answers there; names because a visitor reads them as who is speaking.
+ * Ports and names that nobody gets. Mail ports because a relay that carries mail ends on every block list;
+ * well-known ones because clients trust what answers there; names because a visitor reads them as who is speaking.
  */
 
 /** Mail, in its usual and its alternative ports (25, 465, 587, 2525 and the mailbox protocols). */

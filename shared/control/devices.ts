@@ -1,6 +1,6 @@
 /**
- * Device login (RFC 8628): `ptun login` shows a short code, a signed-in person approves it in the console, and the CLI
- * gets an API key. The key's secret is made at the poll that fetches it, so it is stored nowhere.
+ * Device login (RFC 8628): `ptun login` shows a short code, a signed-in person approves it in the console, and
+ * the CLI gets an API key. The key's secret is made at the poll that fetches it, so it is stored nowhere.
  */
 import { scopes as knownScopes, type Scope } from '../api/schemas/accounts.ts'
 import { fail } from '../base/errors.ts'

@@ -1,13 +1,13 @@
 /**
- * The state machine of an endpoint, as pure rules: free -> leased -> resting -> free. Who claims, renews or releases gets
- * the document as it shall be, or why not; claims.ts and sweeper.ts carry it out in transactions.
+ * The state machine of an endpoint, as pure rules: free -> leased -> resting -> free. Who claims, renews or
+ * releases gets the document as it shall be, or why not; claims.ts and sweeper.ts carry it out in transactions.
  * Invariant: no stranger gets an endpoint while a ticket of its last tunnel could still bind it.
  */
 import { limits } from '../protocol/limits.ts'
 import type { EndpointDoc } from './documents.ts'
 
 /** A released endpoint waits this long for its own tunnel, because people hate changing addresses. */
-export const keepMs = 30 * 24 * 3_600_000
+const keepMs = 30 * 24 * 3_600_000
 
 /** A relay process that takes visitors, and since when it runs. */
 export type ReadyRelay = { readonly instance: string; readonly bootAt: number }
@@ -70,7 +70,7 @@ function decideOwn(
 }
 
 /** Deleting a document can never make an old ticket the newer one: epochs follow the clock too. */
-export function nextEpoch(current: number, nowMs: number): number {
+function nextEpoch(current: number, nowMs: number): number {
   return Math.max(current + 1, nowMs)
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which tunnels of an account are online: the truth of its quota, one document an account. An away tunnel does not count.
- * Leases that lapsed without a word are found only when the quota is in the way, and then struck off.
+ * Which tunnels of an account are online: the truth of its quota, one document an account. An away tunnel does
+ * not count. Leases that lapsed without a word are found only when the quota is in the way, and then struck off.
  */
 import type { Control } from './control.ts'
 import { endpoints, type OnlineDoc, online } from './documents.ts'

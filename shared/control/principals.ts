@@ -1,6 +1,7 @@
 /**
- * From bearer to caller: an API key (`pts_…`, known by its SHA-256) or a token of the identity service. Role and account
- * come from our own documents, never from a token's claims. A token older than its user's `validSince` is refused.
+ * From bearer to caller: an API key (`pts_…`, known by its SHA-256) or a token of the identity service. Role
+ * and account come from our own documents, never from a token's claims. A token older than its user's
+ * `validSince` is refused.
  */
 import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'

@@ -1,4 +1,6 @@
-/** Exact limits, counted in the store, only where they protect accounts; the API's own limits are counted a process. */
+/**
+ * Exact limits, counted in the store, only where they protect accounts; the API's own limits are counted a process.
+ */
 import { type ErrorKey, fail } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'
 import type { Control } from './control.ts'

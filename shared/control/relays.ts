@@ -1,6 +1,6 @@
 /**
- * `sync`: what a relay tells every 30 s, and what it hears. The bus makes commands fast, this makes them certain; it also
- * carries usage, and what is bound there, so that nobody else gets an endpoint which still serves.
+ * `sync`: what a relay tells every 30 s, and what it hears. The bus makes commands fast, this makes them
+ * certain; it also carries usage, and what is bound there, so that nobody else gets an endpoint which still serves.
  */
 import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
@@ -113,7 +113,10 @@ async function writeBound(
   return chunks
 }
 
-/** An agent is away from this relay for a minute, or back. Away from all of them, its tunnel no longer counts as online. */
+/**
+ * An agent is away from this relay for a minute, or back. Away from all of them, its tunnel no longer counts
+ * as online.
+ */
 async function noteAway(
   control: Control,
   cell: Cell,

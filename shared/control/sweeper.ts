@@ -1,7 +1,7 @@
 /**
- * Ends leases that lapsed without a word, and gives back endpoints whose rest and waiting are over. Runs every 15 min;
- * nothing depends on it at once, since claims reclaim lazily. What a relay reports as bound is left alone: its agent may
- * be cut off from the control plane only.
+ * Ends leases that lapsed without a word, and gives back endpoints whose rest and waiting are over. Runs every
+ * 15 min; nothing depends on it at once, since claims reclaim lazily. What a relay reports as bound is left
+ * alone: its agent may be cut off from the control plane only.
  */
 import { type Cell, readCell, Views } from './cells.ts'
 import { publishCommands } from './commands.ts'

@@ -1,6 +1,6 @@
 /**
- * Usage as relays report it: cumulative counters per tunnel, hour and relay boot, stored by maximum, so a repeated, late or
- * reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell.
+ * Usage as relays report it: cumulative counters per tunnel, hour and relay boot, stored by maximum, so a
+ * repeated, late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell.
  */
 import type { Usage } from '../api/schemas/relays.ts'
 import type { UsageAnswer } from '../api/schemas/service.ts'
@@ -69,7 +69,10 @@ function maximum(a: Counts, b: Counts | undefined): Counts {
   }
 }
 
-/** Sums of a span by hour and by tunnel. @throws api.invalid for a span that is empty or longer than 31 days, api.too_large */
+/**
+ * Sums of a span by hour and by tunnel. @throws api.invalid for a span that is empty or longer than 31 days,
+ * api.too_large
+ */
 export async function readUsage(
   control: Control,
   account: string,

@@ -1,4 +1,6 @@
-/** Passes to live figures: the console reads them straight from the relays, and the control plane is not in the way. */
+/**
+ * Passes to live figures: the console reads them straight from the relays, and the control plane is not in the way.
+ */
 import { fail } from '../base/errors.ts'
 import type { Caller } from './caller.ts'
 import { readCell, watchUrlsOf } from './cells.ts'
@@ -7,7 +9,7 @@ import { tunnels } from './documents.ts'
 import { listTunnels } from './tunnels.ts'
 
 /** What fits a header, as ids in a JWT. */
-export const watchTunnelsMax = 200
+const watchTunnelsMax = 200
 
 /** @param ids only these tunnels; absent: the account's newest 200. @throws api.not_found */
 export async function issueWatch(

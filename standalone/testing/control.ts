@@ -16,7 +16,7 @@ import { enrolledRelayIdentity } from '../platform/relay-identity.enrolled.ts'
 import { openSqliteStore } from '../platform/store.sqlite.ts'
 import { makeLocalIdentity } from './local-identity.ts'
 
-export const testCell: CellSettings = {
+const testCell: CellSettings = {
   id: 'home',
   host: 'tunnel.example.com',
   domain: 'tunnel.example.com',
@@ -95,7 +95,8 @@ async function makeCaller(
   email: string,
   { plan, changes }: { plan: PlanName; changes: Partial<Caller> },
 ): Promise<Caller> {
-  const claims = { subject: `test:${email.replace('@', '.')}`, email, emailVerified: true, authTimeMs: control.clock.now() }
+  const subject = `test:${email.replace('@', '.')}`
+  const claims = { subject, email, emailVerified: true, authTimeMs: control.clock.now() }
   const { user, member } = await ensureAccount(control, claims, { plan })
   const { data } = await readAccount(control, member.account)
   return {
