@@ -87,7 +87,8 @@ export function startRelay(options: RelayOptions): Relay {
         log.write(line)
         const sentence = sentenceOf(line)
         if (sentence === undefined) return
-        lastSentence = sentence
+        // Of a crash, its message says more than the trace below it.
+        if (!/^(\s|Node\.js v)/.test(sentence)) lastSentence = sentence
         if (isUp) options.onTrouble(sentence)
       },
       onExit: ({ code, signal, restartMs }) => {
