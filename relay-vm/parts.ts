@@ -2,7 +2,7 @@
  * What a relay is made of and how the parts know each other. Reads the data folder and the certificate, opens no port;
  * relay.ts starts, drains and ends it.
  */
-import { freemem, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
@@ -57,23 +57,29 @@ export type RelayParts = {
   readonly mux: MuxShared
 }
 
-/** Windows may promise at most this share of the machine's memory; the rest is Node's, the kernel's and other processes'. */
+/** What windows may promise of the memory there is; the rest is Node's, the kernel's and other programs'. */
 const budgetShare = 0.25
 
-/** @throws relay.data, relay.certificate */
-export async function makeParts(options: PartsOptions): Promise<RelayParts> {
-  const { config, clock, log } = options
-  const { dataDir, limits } = config
+/** What stands alone: read from disk, or made of nothing but the clock. */
+async function makeFoundation({ config, clock }: PartsOptions) {
   const boot = newId('rel', clock.now()).slice('rel_'.length)
+  const { dataDir, limits } = config
   const state = await RelayState.load(dataDir)
   const identity = await loadIdentity(config, clock)
   const journal = await UsageJournal.load(dataDir, { boot, nowMs: clock.now(), everyMs: limits.usageMs })
   const time = new ServerTime(clock)
-  const events = new SecurityEvents(time)
-  const meters = new Meters()
-  const turn = new Turn()
-  const budget = new Budget(Math.max(freemem(), totalmem() / 2) * budgetShare)
-  const mux = { clock, turn, budget, liveness: new Liveness({ clock, side: 'relay' }) }
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || totalmem())
+  const budget = new Budget(memoryBytes * budgetShare)
+  const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
+  return { boot, state, identity, journal, time, events: new SecurityEvents(time), meters: new Meters(), mux }
+}
+
+/** @throws relay.data, relay.certificate */
+export async function makeParts(options: PartsOptions): Promise<RelayParts> {
+  const { config, clock, log } = options
+  const { limits, listen, instance } = config
+  const foundation = await makeFoundation(options)
+  const { state, journal, meters, mux } = foundation
   const routes: Routes = new Routes({
     clock,
     meters,
@@ -88,29 +94,10 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
-  const tcp = new TcpListeners({ host: config.listen.tcpHost, routes, visitors, meters, turn, log })
-  const sessions = new AgentSessions({
-    ...options,
-    ...limits,
-    mux,
-    instance: config.instance,
-    state,
-    time,
-    routes,
-    tcp,
-    events,
-  })
+  const tcp = new TcpListeners({ host: listen.tcpHost, routes, visitors, meters, turn: mux.turn, log })
+  const sessions = new AgentSessions({ ...options, ...limits, ...foundation, instance, routes, tcp })
   const docsUrl = config.docsUrl ?? config.controlUrl
-  const live = new LiveFigures({
-    clock,
-    log,
-    state,
-    time,
-    meters,
-    routes,
-    watchersMax: limits.watchersMax,
-    docsUrl,
-  })
+  const live = new LiveFigures({ ...foundation, ...limits, clock, log, routes, docsUrl })
   const metrics = makeMetrics({
     meters,
     sessions: () => sessions.size,
@@ -119,24 +106,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     usageRows: () => journal.size,
     syncFailures: options.syncFailures,
   })
-  const ownHost = new OwnHost(live)
-  return {
-    boot,
-    identity,
-    state,
-    time,
-    events,
-    meters,
-    metrics,
-    journal,
-    routes,
-    visitors,
-    tcp,
-    sessions,
-    live,
-    ownHost,
-    mux,
-  }
+  return { ...foundation, metrics, routes, visitors, tcp, sessions, live, ownHost: new OwnHost(live) }
 }
 
 async function loadIdentity(

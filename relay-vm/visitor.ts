@@ -1,4 +1,4 @@
-/** A visitor whose bytes go to the agent as they are: tcp tunnels, and tls tunnels with the ClientHello put in front. */
+/** Visitors whose bytes go to the agent as they are: those of tcp and tls tunnels. */
 import type { Socket } from 'node:net'
 import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
 import { Splice } from '@porttunneler/shared/mux/splice'

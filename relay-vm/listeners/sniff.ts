@@ -1,5 +1,5 @@
 /**
- * Reads server name (RFC 6066) and ALPN (RFC 7301) out of a ClientHello before any TLS is spoken: bytes in, verdict out.
+ * Reads server name (RFC 6066) and ALPN (RFC 7301) out of a ClientHello before TLS is spoken: bytes in, verdict out.
  * Hellos larger than a segment or a record are put together (post-quantum key shares pass 1,500 bytes), GREASE and
  * encrypted hellos are ordinary unknown extensions, and every length must fit exactly: what is not a well-formed
  * ClientHello is refused before a TLS library sees it. The outer SNI alone decides.

@@ -95,6 +95,6 @@ export class TcpListeners {
 }
 
 /** `tcp:<cell>:<port>` as `endpointIdSchema` has checked it. */
-export function portOf(endpoint: string): number {
+function portOf(endpoint: string): number {
   return Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))
 }

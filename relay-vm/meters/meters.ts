@@ -1,4 +1,4 @@
-/** All tunnel meters of one relay, by tunnel. A meter outlives its bindings, so an agent that reconnects goes on counting. */
+/** All tunnel meters of one relay. A meter outlives its bindings, so an agent that reconnects goes on counting. */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { TunnelMeter } from './tunnel-meter.ts'
 
