@@ -34,16 +34,15 @@ test('vault: another key, a changed byte or a cut makes a wrapped key unreadable
   const other = openFileKeyVault(join(folder, 'two.key'))
   const wrapped = await vault.wrap(new Secret('plain'))
   await expectFailure(other.unwrap(wrapped), 'vault.unreadable')
-  for (let at = 0; at < wrapped.length; at++) {
-    // The last character of a part may carry unused bits: flip a high one.
-    const flipped = String.fromCharCode(wrapped.charCodeAt(at) ^ 0b0010_0000)
-    const changed = wrapped.slice(0, at) + flipped + wrapped.slice(at + 1)
-    const outcome = await vault.unwrap(changed).then(
-      (secret) => secret.reveal(),
-      () => 'unreadable',
-    )
-    expect(['unreadable', 'plain']).toContain(outcome)
-    if (at < wrapped.length - 2 && /[A-Za-z0-9]/.test(flipped)) expect(outcome).toBe('unreadable')
+  const parts = wrapped.split('.')
+  for (const at of [1, 2, 3]) {
+    const bytes = Buffer.from(parts[at] ?? '', 'base64url')
+    for (let byte = 0; byte < bytes.length; byte++) {
+      const changed = Buffer.from(bytes)
+      changed.writeUInt8(bytes.readUInt8(byte) ^ 1, byte)
+      const forged = parts.with(at, changed.toString('base64url')).join('.')
+      await expectFailure(vault.unwrap(forged), 'vault.unreadable')
+    }
   }
   for (let end = 0; end < wrapped.length; end++)
     await expectFailure(vault.unwrap(wrapped.slice(0, end)), 'vault.unreadable')
