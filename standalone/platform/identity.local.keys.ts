@@ -76,8 +76,9 @@ export class AccessKeys {
 
   /** @throws vault.unreadable */
   async sign(claims: JWTPayload, lifeMs: number): Promise<string> {
-    const now = this.#clock.now()
     const { doc } = await this.#current()
+    // Read after the ring: its first key is good from the moment it was made.
+    const now = this.#clock.now()
     const key = doc.keys.find(({ useFrom, useUntil }) => useFrom <= now && now < useUntil)
     if (!key) throw new Error('the key ring holds no key for now')
     return new SignJWT(claims)
