@@ -1,5 +1,4 @@
 /** Where a request came from, as far as it can be believed: rate limits and audit entries depend on it. */
-import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 
 /**
@@ -8,11 +7,19 @@ import type { Context } from 'hono'
  */
 export function addressReader({ isProxied }: { isProxied: boolean }): (context: Context) => string {
   return (context) => {
-    const peer = plainAddress(getConnInfo(context).remote.address ?? '')
+    const peer = plainAddress(peerOf(context))
     if (!isProxied || !isLocal(peer)) return peer
     const forwarded = context.req.header('x-forwarded-for')?.split(',').at(-1)?.trim()
     return forwarded || peer
   }
+}
+
+/** What the server adapter hands on of the connection. */
+type NodeBindings = { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } }
+
+function peerOf({ env }: Context): string {
+  const { incoming }: NodeBindings = env
+  return incoming?.socket?.remoteAddress ?? ''
 }
 
 /** An IPv4 visitor of a socket that takes both families shows as ::ffff:a.b.c.d. */

@@ -1,4 +1,4 @@
-/** PT-51nn: starting and running the standalone server (one machine, one data folder). Exit code 2: nothing was started. */
+/** PT-51nn: starting and running the standalone server (one machine, one data folder). Exit code 2: nothing runs. */
 import type { ErrorEntry } from '../errors.ts'
 
 const atStart = { http: 500, exit: 2, retry: 'never', owner: 'operator' } as const
