@@ -32,7 +32,8 @@ export function makePlot(host: HTMLElement, options: PlotOptions): Plot {
   let data: PlotData = [[], ...options.lines.map(() => [])]
   let plot = build(host, options)
   const draw = () => {
-    const last = data[0].at(-1) ?? 0
+    const last = data[0].at(-1)
+    if (last === undefined) return
     plot.setData(data as unknown as UPlot.AlignedData, false)
     plot.setScale('x', { min: last - options.spanSeconds, max: last })
   }
