@@ -36,6 +36,8 @@ export type PartsOptions = {
   /** A ticket shows a key that the relay does not have. */
   onUnknownKey(): void
   syncFailures(): number
+  /** Connections at the TLS port whose handshake is not over. */
+  tlsStrangers(): number
 }
 
 export type RelayParts = {
@@ -71,7 +73,7 @@ async function makeFoundation({ config, clock }: PartsOptions) {
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || totalmem())
   const budget = new Budget(memoryBytes * budgetShare)
   const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
-  return { boot, state, identity, journal, time, events: new SecurityEvents(time), meters: new Meters(), mux }
+  return { boot, state, identity, journal, time, events: new SecurityEvents(time), mux }
 }
 
 /** @throws relay.data, relay.certificate */
@@ -79,7 +81,8 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const { config, clock, log } = options
   const { limits, listen, instance } = config
   const foundation = await makeFoundation(options)
-  const { state, journal, meters, mux } = foundation
+  const { state, journal, mux } = foundation
+  const meters = new Meters((tunnel) => metrics.forget(tunnel))
   const routes: Routes = new Routes({
     clock,
     meters,
@@ -95,18 +98,18 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
   const tcp = new TcpListeners({ host: listen.tcpHost, routes, visitors, meters, turn: mux.turn, log })
-  const sessions = new AgentSessions({ ...options, ...limits, ...foundation, instance, routes, tcp })
+  const sessions = new AgentSessions({ ...options, ...limits, ...foundation, instance, meters, routes, tcp })
   const docsUrl = config.docsUrl ?? config.controlUrl
-  const live = new LiveFigures({ ...foundation, ...limits, clock, log, routes, docsUrl })
+  const live = new LiveFigures({ ...foundation, ...limits, clock, log, meters, routes, docsUrl })
   const metrics = makeMetrics({
     meters,
     sessions: () => sessions.size,
     visitors: () => visitors.sockets,
-    strangers: () => sessions.strangers,
+    strangers: () => options.tlsStrangers() + sessions.strangers,
     usageRows: () => journal.size,
     syncFailures: options.syncFailures,
   })
-  return { ...foundation, metrics, routes, visitors, tcp, sessions, live, ownHost: new OwnHost(live) }
+  return { ...foundation, meters, metrics, routes, visitors, tcp, sessions, live, ownHost: new OwnHost(live) }
 }
 
 async function loadIdentity(

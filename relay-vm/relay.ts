@@ -112,6 +112,7 @@ export class Relay {
       refusal: () => this.#refusal(),
       onUnknownKey: () => this.#running?.sync?.soon(),
       syncFailures: () => this.#running?.sync?.failures ?? 0,
+      tlsStrangers: () => this.#running?.tlsStrangers ?? 0,
     })
     const running = new Running(parts, this.#options, () => this.#notReady())
     this.#running = running

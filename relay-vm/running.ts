@@ -59,6 +59,10 @@ export class Running {
     this.#admin = adminServer({ registry: metrics.registry, log, notReady })
   }
 
+  get tlsStrangers(): number {
+    return this.#tls.strangers
+  }
+
   /** @throws relay.port */
   async listen(): Promise<RelayPorts> {
     const { tls, http, admin } = this.#config.listen

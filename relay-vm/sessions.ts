@@ -10,6 +10,7 @@ import type { Session } from '@porttunneler/shared/mux/session'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { checkTicket, type TicketClaims, ticketKeyId } from '@porttunneler/shared/protocol/ticket'
 import type { TcpListeners } from './listeners/tcp.ts'
+import type { Meters } from './meters/meters.ts'
 import type { Routes } from './routes.ts'
 import type { SecurityEvents } from './security-events.ts'
 import type { ServerTime } from './server-time.ts'
@@ -27,6 +28,7 @@ export type SessionsOptions = {
   readonly routes: Routes
   readonly tcp: TcpListeners
   readonly events: SecurityEvents
+  readonly meters: Meters
   /** Why no agent is taken now; undefined = come in. */
   refusal(): ErrorKey | undefined
   /** A ticket shows a key that the relay does not have. */
@@ -62,8 +64,9 @@ export class AgentSessions {
 
   /** Takes over an agent's connection; never rejects. */
   async accept(socket: TLSSocket): Promise<void> {
-    const { log, strangersMax, mux } = this.#options
+    const { log, strangersMax, mux, meters } = this.#options
     if (this.#strangers.size >= strangersMax) {
+      meters.refused('session.limit')
       socket.destroy()
       return
     }
@@ -72,10 +75,12 @@ export class AgentSessions {
       const accepted = await acceptAgent(socket, mux)
       await this.#greet(accepted, socket)
     } catch (error) {
-      socket.destroy()
-      if (isFailure(error))
-        log.info({ key: error.key, from: socket.remoteAddress }, 'An agent was turned away')
-      else log.error({ error }, 'Accepting an agent failed')
+      // A failure of the handshake has been said to the agent, and the connection ends behind it.
+      if (isFailure(error)) this.#noteRefusal(error, socket)
+      else {
+        socket.destroy()
+        log.error({ error }, 'Accepting an agent failed')
+      }
     } finally {
       this.#strangers.delete(socket)
     }
@@ -93,13 +98,13 @@ export class AgentSessions {
   }
 
   async #greet(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
-    const { instance, state, log, refusal, sessionsMax, routes } = this.#options
+    const { instance, state, log, routes } = this.#options
     const { hello } = accepted
     try {
-      const isFull = this.#sessions.size >= sessionsMax
-      const reason = refusal() ?? (isFull ? 'session.limit' : undefined)
-      if (reason !== undefined) throw fail(reason)
+      this.#checkRoom()
       const claims = await this.#check(hello.ticket)
+      // Others came meanwhile, or the relay began to drain.
+      this.#checkRoom()
       if (claims.agent !== hello.agent) throw fail('ticket.invalid')
       if (state.decrees.isSuspended(claims.account)) throw fail('session.revoked')
       // Gone while its ticket was checked: a session over a lost carrier would never hear its end.
@@ -128,6 +133,13 @@ export class AgentSessions {
     }
   }
 
+  /** @throws relay.starting, relay.draining, session.limit */
+  #checkRoom(): void {
+    const { refusal, sessionsMax } = this.#options
+    const reason = refusal() ?? (this.#sessions.size >= sessionsMax ? 'session.limit' : undefined)
+    if (reason !== undefined) throw fail(reason)
+  }
+
   async #check(ticket: string): Promise<TicketClaims> {
     const { state, time, onUnknownKey } = this.#options
     const { cell, keys } = state
@@ -142,9 +154,12 @@ export class AgentSessions {
   }
 
   #noteRefusal(error: PortTunnelerError, socket: TLSSocket): void {
+    const { meters, events, log } = this.#options
     const from = socket.remoteAddress ?? 'gone'
-    if (error.key === 'ticket.invalid') this.#options.events.add('ticket.invalid', { from })
-    this.#options.log.info({ key: error.key, from }, 'An agent was refused')
+    meters.refused(error.key)
+    if (error.key === 'ticket.invalid') events.add('ticket.invalid', { from })
+    // Anybody can come with a bad HELLO: the counter tells the operator, the log must not be theirs to fill.
+    log.debug({ key: error.key, from }, 'An agent was refused')
   }
 }
 

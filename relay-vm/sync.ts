@@ -28,6 +28,8 @@ const retryBackoff: BackoffShape = {
 const syncMsBounds = { min: 1_000, max: 300_000 }
 /** `soon` is for strangers' tickets too: at most one extra call in this time. */
 const soonMs = 30_000
+/** What the schema of `sync` takes at a time. */
+const awayMax = 5_000
 /** The last report before exit must not hold the exit up. */
 const lastReportMs = 5_000
 
@@ -154,7 +156,8 @@ export class ControlSync {
     // On disk first: what a crash may lose is only what came after.
     await this.#keep()
     const usage = journal.report(time.now(), { all })
-    const away = routes.awayReports()
+    // The rest comes with the next report.
+    const away = routes.awayReports().slice(0, awayMax)
     const sent = events.take()
     const report = `r${++this.#reports}`
     const request: SyncRequest = {

@@ -19,6 +19,8 @@ export type RelayMetrics = {
   /** Agent to upstream, as the agent measured it. */
   observeConnect(tunnel: string, ms: number): void
   observeRtt(ms: number): void
+  /** The tunnel's meter is dropped: so are its series. */
+  forget(tunnel: string): void
 }
 
 const connectMsBuckets = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 8_000]
@@ -57,6 +59,7 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     registry,
     observeConnect: (tunnel, ms) => connect.observe({ tunnel }, ms),
     observeRtt: (ms) => rtt.observe(ms),
+    forget: (tunnel) => connect.remove({ tunnel }),
   }
 }
 
