@@ -199,7 +199,7 @@ export async function dialRelay(options: DialOptions): Promise<Session> {
       build: options.build,
       ticket: options.ticket,
       carrier: carrier.number,
-      window: limits.windowBytesInitial,
+      window: limits.windowBytesTight,
       lost: [],
     }
     carrier.send(encodeJson(FrameType.hello, hello))
@@ -226,7 +226,7 @@ function begin(carrier: Carrier, payload: Payload, options: DialOptions): Sessio
     side: 'agent',
     id: session,
     carrier,
-    agentWindow: limits.windowBytesInitial,
+    agentWindow: limits.windowBytesTight,
     ...options,
   })
 }

@@ -121,7 +121,7 @@ export class Session implements CarrierHandler {
     if (this.#state === 'closed' || this.#carrier.isLost) throw fail('carrier.lost')
     if (this.#streams.size >= limits.streamsPerSession)
       throw fail('session.limit', 'The agent serves as many visitors as it may.')
-    const window = this.#takeWindow(limits.windowBytesInitial)
+    const window = this.#takeWindow()
     const id = this.#nextStream++
     const stream = this.#addStream({
       id,
@@ -353,8 +353,10 @@ export class Session implements CarrierHandler {
     if (this.side === 'relay' && id >= this.#nextStream) throw fail('stream.unknown')
   }
 
-  #takeWindow(wanted: number): number {
-    for (const window of [wanted, limits.windowBytesTight]) if (this.#budget.take(window)) return window
+  #takeWindow(): number {
+    const { windowBytesInitial, windowBytesTight, comfortShare } = limits
+    if (this.#budget.take(windowBytesInitial, comfortShare)) return windowBytesInitial
+    if (this.#budget.take(windowBytesTight)) return windowBytesTight
     throw fail('session.limit', 'The relay has no memory left for another visitor.')
   }
 

@@ -12,7 +12,7 @@ let relayPort: number
 let upstream: Server
 let onUpstream: (socket: Socket) => void
 const servers: Server[] = []
-const ends: { relay: (string | undefined)[]; agent: (string | undefined)[] } = { relay: [], agent: [] }
+let ends: { relay: (string | undefined)[]; agent: (string | undefined)[] } = { relay: [], agent: [] }
 
 async function listen(onSocket: (socket: Socket) => void): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, onSocket)
@@ -24,8 +24,9 @@ async function listen(onSocket: (socket: Socket) => void): Promise<Server> {
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 beforeEach(async () => {
-  ends.relay = []
-  ends.agent = []
+  // Of this test alone: a socket of the one before may still be closing.
+  const own: typeof ends = { relay: [], agent: [] }
+  ends = own
   const turn = new Turn()
   upstream = await listen((socket) => onUpstream(socket))
   const pair = muxPair({
@@ -38,14 +39,14 @@ beforeEach(async () => {
           allowHalfOpen: true,
           noDelay: true,
         })
-        return new Splice(socket, stream, { turn, onEnd: (key) => ends.agent.push(key) })
+        return new Splice(socket, stream, { turn, onEnd: (key) => own.agent.push(key) })
       },
     },
   })
   const relay = await listen((socket) => {
     const silent = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
     const stream = pair.relay.open(anyVisitor, silent)
-    stream.sink = new Splice(socket, stream, { turn, onEnd: (key) => ends.relay.push(key) })
+    stream.sink = new Splice(socket, stream, { turn, onEnd: (key) => own.relay.push(key) })
   })
   relayPort = portOf(relay)
 })
