@@ -54,10 +54,9 @@ export async function startStandalone({ folder, env = {} }: StandaloneOptions): 
     env: { PORTTUNNELER_DATA: folder, ...env },
   })
   try {
-    const file = await eventually(
+    const up = eventually(
       'the server is up',
       async () => {
-        if (await hasEnded(program)) throw new Error('it has ended')
         const said = standaloneSchema.parse(JSON.parse(readFileSync(join(folder, 'standalone.json'), 'utf8')))
         if (said.pid !== program.pid) return undefined
         const answer = await fetch(`${said.api}/v1/config`, { signal: AbortSignal.timeout(2_000) })
@@ -65,7 +64,10 @@ export async function startStandalone({ folder, env = {} }: StandaloneOptions): 
       },
       60_000,
     )
-    return { program, folder, file }
+    const ended = program.exited.then(({ code }): never => {
+      throw new Error(`it ended with ${code}`)
+    })
+    return { program, folder, file: await Promise.race([up, ended]) }
   } catch (cause) {
     await program.stop('SIGKILL')
     const said = [textOf(program, 'stdout'), textOf(program, 'stderr').slice(-2_000)].join('\n')
@@ -119,8 +121,4 @@ async function killRelay(pid: number): Promise<void> {
 
 function relayOf(pid: number): number | undefined {
   return childrenOf(pid).find(({ command }) => command.includes('relay-vm/main.ts'))?.pid
-}
-
-async function hasEnded({ exited }: Program): Promise<boolean> {
-  return Promise.race([exited.then(() => true), Promise.resolve(false)])
 }
