@@ -13,7 +13,7 @@ import { topics } from '@porttunneler/shared/control/names'
 import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
-import { queries } from '@porttunneler/shared/control/query-table'
+import { queryTable } from '@porttunneler/shared/control/query-table'
 import { runSchedule, scheduleMs } from '@porttunneler/shared/control/schedule'
 import { addressReader } from './addresses.ts'
 import type { DataFolder } from './data-folder.ts'
@@ -65,7 +65,7 @@ export type ControlPlane = {
 export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { folder, clock, random, log, isOpen, isProxied } = options
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
-  const store = openSqliteStore(folder.file('store.db'), { queries: Object.values(queries), clock, random })
+  const store = openSqliteStore(folder.file('store.db'), { queries: queryTable, clock, random })
   const vault = openFileKeyVault(folder.file('master.key'))
   const mail = openLogMail({ folder: folder.file('mail'), clock, log })
   const bus = openLocalBus({ clock, random, onBackgroundError })
