@@ -3,6 +3,7 @@ import type { Client } from '@porttunneler/shared/api/client'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { type Credential, currentServer, readCredential } from './credentials.ts'
+import { httpFetch } from './http-fetch.ts'
 import { type Paint, paintFor } from './output/format.ts'
 import type { Environment } from './paths.ts'
 import { version } from './version.ts'
@@ -93,7 +94,9 @@ export async function clientFor(context: Context, server: string, credential?: C
   const { makeClient } = await import('@porttunneler/shared/api/client')
   return makeClient({
     baseUrl: server,
+    fetch: httpFetch,
     clock: context.clock,
+    random: context.random,
     headers: { 'user-agent': `ptun/${version} node/${process.versions.node} ${process.platform}` },
     ...(credential && { token: () => credential.key.reveal() }),
   })

@@ -31,6 +31,8 @@ export type Credential = {
   /** Tells whose leases are saved; an account id, or a stand-in made of PTUN_KEY. */
   readonly account?: string
   readonly from: 'PTUN_KEY' | 'file'
+  /** What to revoke it by. */
+  readonly keyId?: string
 }
 
 const empty: CredentialsFile = { version: 1, servers: {} }
@@ -50,7 +52,8 @@ export async function readCredential(env: Environment, server: string): Promise<
   }
   const entry = (await readFileOfCredentials(env)).servers[server]
   if (!entry) throw fail('login.missing', `ptun has no credentials for ${server}.`)
-  return { key: new Secret(entry.key), account: entry.account, from: 'file' }
+  const { key, keyId, account } = entry
+  return { key: new Secret(key), account, from: 'file', ...(keyId !== undefined && { keyId }) }
 }
 
 /** The server signed in to last. @throws login.unsafe, login.damaged, cli.folder */

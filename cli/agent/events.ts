@@ -103,7 +103,7 @@ export type AgentSnapshot = {
   readonly agent: string
   readonly server: string
   readonly startedAt: number
-  readonly state: 'running' | 'draining'
+  readonly state: 'running' | 'draining' | 'stopped'
   /** Why the server cannot be spoken to; absent while it can. */
   readonly serverProblem?: Problem
   readonly tunnels: readonly TunnelStatus[]

@@ -109,8 +109,13 @@ export class SavedLeases {
     this.#queue(() => writePrivateFile(this.#path(saved.lease.name), `${JSON.stringify(file)}\n`), onFailure)
   }
 
-  forget(name: string, onFailure: (error: unknown) => void): void {
-    this.#queue(() => rm(this.#path(name), { force: true }), onFailure)
+  /** Forgets a lease, unless another process of this machine has taken it over and saved its own meanwhile. */
+  forget({ name, ticket }: { name: string; ticket: string }, onFailure: (error: unknown) => void): void {
+    const path = this.#path(name)
+    this.#queue(async () => {
+      const { data } = savedSchema.safeParse(parse(await readFile(path, 'utf8').catch(() => '')))
+      if (!data || data.lease.ticket === ticket) await rm(path, { force: true })
+    }, onFailure)
   }
 
   /** Resolves when all that was asked for is on disk. */

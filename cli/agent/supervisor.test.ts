@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import type { ClaimResult, Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { codes, type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { anyVisitor, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { describe, expect, test } from 'vitest'
 import type { AgentEvent } from './events.ts'
 import type { ClaimRequest, LeaseApi, RenewRequest } from './home.ts'
@@ -128,7 +131,7 @@ type Stage = {
   readonly dials: { instance: string; ticket: string }[]
   /** While set, relays refuse with it. */
   relayFailure: { key: ErrorKey; retryAfterMs?: number } | undefined
-  readonly saved: Map<number, SavedLease | undefined>
+  readonly saved: Map<number, SavedLease>
   readonly supervisor: Supervisor
   names(): readonly string[]
 }
@@ -141,7 +144,7 @@ function setStage(options: Partial<SupervisorOptions> = {}): Stage {
   const events: AgentEvent[] = []
   const sessions: FakeSession[] = []
   const dials: { instance: string; ticket: string }[] = []
-  const saved = new Map<number, SavedLease | undefined>()
+  const saved = new Map<number, SavedLease>()
   const dial: DialRelay = async (address, { ticket, events: handlers }) => {
     dials.push({ instance: address.instance, ticket })
     const { relayFailure } = stage
@@ -164,6 +167,9 @@ function setStage(options: Partial<SupervisorOptions> = {}): Stage {
     emit: (event) => events.push(event),
     saved: [],
     save: (index, lease) => saved.set(index, lease),
+    forget: ({ name }) => {
+      for (const [index, { lease }] of saved) if (lease.name === name) saved.delete(index)
+    },
     ...options,
   })
   const stage: Stage = {
@@ -427,15 +433,54 @@ describe('supervisor: coming to an end', () => {
     expect(stage.clock.pending).toBe(0)
   })
 
-  test('quitting at once answers 130', async () => {
-    const stage = setStage()
+  test('draining lets an open connection finish; quitting resets it', async () => {
+    const upstream = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {}).resume()
+      socket.on('end', () => socket.end('bye'))
+    }).listen(0, '127.0.0.1')
+    await once(upstream, 'listening')
+    const { port } = upstream.address() as AddressInfo
+    for (const isPatient of [true, false]) {
+      const stage = setStage({ wanted: [{ ...web, upstream: { host: '127.0.0.1', port } }] })
+      await online(stage)
+      const onOpen = stage.sessions[0]?.events.onOpen
+      const pair = muxPair({ clock: stage.clock, agent: onOpen ? { onOpen } : {} })
+      const visitor = new Recorder()
+      const opened = Promise.withResolvers<void>()
+      visitor.stream = pair.relay.open(
+        anyVisitor,
+        Object.assign(visitor, { onOpened: () => opened.resolve() }),
+      )
+      await opened.promise
+      stage.supervisor.drain()
+      expect(stage.supervisor.snapshot()).toMatchObject({ state: 'draining', tunnels: [{ active: 1 }] })
+      if (isPatient) visitor.stream.end()
+      else stage.supervisor.end(130)
+      await visitor.until(() => visitor.hasFin || visitor.resetCode !== undefined)
+      expect(visitor.bytes.toString()).toBe(isPatient ? 'bye' : '')
+      expect(visitor.hasFin).toBe(isPatient)
+      expect(await stage.supervisor.ended).toBe(isPatient ? 0 : 130)
+    }
+    await new Promise((resolve) => upstream.close(resolve))
+  })
+
+  test('a connection that does not end holds a drain for 10 s and no longer', async () => {
+    const upstream = createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1')
+    await once(upstream, 'listening')
+    const { port } = upstream.address() as AddressInfo
+    const stage = setStage({ wanted: [{ ...web, upstream: { host: '127.0.0.1', port } }] })
     await online(stage)
+    const onOpen = stage.sessions[0]?.events.onOpen
+    const pair = muxPair({ clock: stage.clock, agent: onOpen ? { onOpen } : {} })
+    const visitor = new Recorder()
+    visitor.stream = pair.relay.open(anyVisitor, visitor)
+    while (stage.supervisor.snapshot().tunnels[0]?.active !== 1) await settle()
     stage.supervisor.drain()
-    stage.supervisor.end(130)
+    stage.clock.advance(9_999)
+    expect(stage.supervisor.snapshot().state).toBe('draining')
+    stage.clock.advance(1)
     expect(await stage.supervisor.ended).toBe(0)
-    const other = setStage()
-    await online(other)
-    other.supervisor.end(130)
-    expect(await other.supervisor.ended).toBe(130)
+    await visitor.until(() => visitor.resetCode !== undefined)
+    await new Promise((resolve) => upstream.close(resolve))
   })
 })

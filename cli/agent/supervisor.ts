@@ -28,8 +28,10 @@ export type SupervisorOptions = {
   readonly emit: Emit
   /** Leases of the last run, by position in `wanted`. */
   readonly saved: readonly (SavedLease | undefined)[]
-  /** Keeps a lease for the next run; `undefined` forgets it. */
-  save(index: number, saved: SavedLease | undefined): void
+  /** Keeps a lease for the next run. */
+  save(index: number, saved: SavedLease): void
+  /** A lease that must not be bound again. */
+  forget(lease: Lease): void
 }
 
 /** How long connections may finish after the first Ctrl-C. */
@@ -44,7 +46,7 @@ export class Supervisor {
   readonly #calling = new AbortController()
   readonly #startedAt: number
   readonly #ended = Promise.withResolvers<number>()
-  #state: 'running' | 'draining' | 'ended' = 'running'
+  #state: AgentSnapshot['state'] = 'running'
   #drainTimer: Timer | undefined
   #serverFailure: PortTunnelerError | undefined
 
@@ -80,7 +82,7 @@ export class Supervisor {
       agent,
       server,
       startedAt: this.#startedAt,
-      state: this.#state === 'running' ? 'running' : 'draining',
+      state: this.#state,
       ...(this.#serverFailure && { serverProblem: problemOf(this.#serverFailure) }),
       tunnels: this.#tunnels.map(statusOf),
       relays: [...this.#runners.values()].map((runner) => runner.status()),
@@ -102,8 +104,8 @@ export class Supervisor {
 
   /** Ends at once; open connections are reset. */
   end(exit: number): void {
-    if (this.#state === 'ended') return
-    this.#state = 'ended'
+    if (this.#state === 'stopped') return
+    this.#state = 'stopped'
     this.#calling.abort()
     this.#drainTimer?.clear()
     this.#visitors.close()
@@ -255,7 +257,7 @@ export class Supervisor {
   }
 
   #onUnbound(tunnel: Tunnel | undefined, instance: string, failure?: PortTunnelerError): void {
-    if (!tunnel || this.#state === 'ended') return
+    if (!tunnel || this.#state === 'stopped') return
     const wasOnline = tunnel.bound.delete(instance) && tunnel.bound.size === 0
     if (failure?.entry.retry === 'never') {
       this.#stop(tunnel, failure)
@@ -291,7 +293,7 @@ export class Supervisor {
     tunnel.bound.clear()
     for (const runner of this.#runners.values()) runner.unbind(tunnel.bind)
     // A superseded agent must not bind the old ticket at its next start either.
-    this.#options.save(tunnel.bind - 1, undefined)
+    if (tunnel.lease) this.#options.forget(tunnel.lease)
     this.#options.emit({ event: 'tunnel.stopped', tunnel: labelOf(tunnel), problem: problemOf(failure) })
   }
 

@@ -9,7 +9,7 @@ import { sleep } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { type Context, clientFor, paintOf, say, serverOf, tell } from '../context.ts'
-import { readCredential, type StoredCredential, storeCredential } from '../credentials.ts'
+import { type Credential, readCredential, type StoredCredential, storeCredential } from '../credentials.ts'
 
 export type LoginOptions = {
   /** False with --no-browser. */
@@ -38,7 +38,7 @@ export async function login(context: Context, { browser, admin = false }: LoginO
     savedAt: context.clock.now(),
   }
   await storeCredential(context.env, server, stored)
-  if (before?.keyId) await revokeOld(context, server, before)
+  if (before) await revokeOld(context, server, before)
   say(context, `Signed in to ${server} as ${me.email ?? me.accountName}.`)
   if (context.env.PTUN_KEY) say(context, 'PTUN_KEY is set and comes before what was stored now.')
   tell(context, { event: 'login.done', server, account: me.account, accountName: me.accountName })
@@ -46,10 +46,7 @@ export async function login(context: Context, { browser, admin = false }: LoginO
 }
 
 /** Read first: a file that cannot be used must be told before the browser opens, not after the approval. */
-async function storedBefore(
-  context: Context,
-  server: string,
-): Promise<{ key: Secret; keyId?: string } | undefined> {
+async function storedBefore(context: Context, server: string): Promise<Credential | undefined> {
   const { PTUN_KEY: _, ...env } = context.env
   try {
     return await readCredential(env, server)
@@ -118,14 +115,11 @@ async function poll(
 }
 
 /** The key that the new one replaces. If it cannot be revoked it stays in the list, which is said. */
-async function revokeOld(
-  context: Context,
-  server: string,
-  { key, keyId }: { key: Secret; keyId?: string },
-): Promise<void> {
+async function revokeOld(context: Context, server: string, credential: Credential): Promise<void> {
+  const { keyId } = credential
   if (!keyId) return
   try {
-    await (await clientFor(context, server, { key, from: 'file' })).revokeKey(keyId)
+    await (await clientFor(context, server, credential)).revokeKey(keyId)
   } catch (error) {
     if (!isFailure(error)) throw error
     // Already revoked, or expired: what was wanted.

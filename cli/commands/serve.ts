@@ -40,7 +40,7 @@ export async function serve(
   const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
   const unsaved = (error: unknown) => warn(context, `The lease could not be kept: ${error}`)
   const mux = newMux(context)
-  const supervisor: Supervisor = new Supervisor({
+  const supervisor = new Supervisor({
     agent,
     server,
     pid: process.pid,
@@ -57,12 +57,9 @@ export async function serve(
     saved,
     save: (index, lease) => {
       const tunnel = wanted[index]
-      if (tunnel && lease) leases.save(tunnel, lease, clock.now(), unsaved)
-      else {
-        const name = supervisor.snapshot().tunnels[index]?.name
-        if (name) leases.forget(name, unsaved)
-      }
+      if (tunnel) leases.save(tunnel, lease, clock.now(), unsaved)
     },
+    forget: (lease) => leases.forget(lease, unsaved),
   })
   const output = openAgentOutput(context, () => supervisor.snapshot())
   const onEvent = (event: AgentEvent) => {

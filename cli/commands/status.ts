@@ -37,7 +37,7 @@ async function tellAccount(context: Context, paint: Paint): Promise<number> {
 
 function agentLines(agent: AgentSnapshot, nowMs: number, paint: Paint): readonly string[] {
   const state =
-    agent.state === 'draining' ? paint('yellow', 'stopping') : `up ${formatDuration(nowMs - agent.startedAt)}`
+    agent.state !== 'running' ? paint('yellow', 'stopping') : `up ${formatDuration(nowMs - agent.startedAt)}`
   const rows = agent.tunnels.map((tunnel) => [
     `  ${tunnel.name}`,
     paint(tunnel.state === 'online' ? 'green' : 'yellow', tunnel.state),

@@ -16,22 +16,40 @@ export type ScreenSize = { readonly columns: number; readonly rows: number }
 
 const notesMax = 5
 
+const hints = {
+  running: 'Ctrl-C stops',
+  draining: 'stopping; Ctrl-C again stops at once',
+  stopped: 'stopped',
+} as const
+
 /** Lines no wider than the screen and fewer than its rows: a longer drawing could not be repainted in place. */
 export function drawLive(view: LiveView, size: ScreenSize, paint: Paint): readonly string[] {
-  const { snapshot, notes } = view
-  const hint = snapshot.state === 'draining' ? 'Ctrl-C again stops at once' : 'Ctrl-C stops'
-  const head = [`${paint('bold', 'ptun')} ${view.version}  ${paint('dim', hint)}`, '']
-  const foot = [serverLine(snapshot, paint), ...relayLines(snapshot.relays, paint)]
+  const { snapshot, notes, version } = view
+  const head = [`${paint('bold', 'ptun')} ${version}  ${paint('dim', hints[snapshot.state])}`, '']
   const recent = notes.slice(-notesMax).map((note) => paint('dim', note))
-  const tail = [...foot, ...(recent.length > 0 ? ['', ...recent] : [])]
-  const room = Math.max(1, Math.floor((size.rows - head.length - tail.length - 2) / 3))
-  const shown = snapshot.tunnels.slice(0, room)
-  const hidden = snapshot.tunnels.length - shown.length
-  const body = shown.flatMap((tunnel) => [...tunnelLines(tunnel, paint), ''])
-  const more = hidden > 0 ? [paint('dim', `and ${hidden} more: ptun status shows all`), ''] : []
-  return [...head, ...body, ...more, ...tail]
+  const tail = [
+    serverLine(snapshot, paint),
+    ...(snapshot.state === 'stopped' ? [] : relayLines(snapshot.relays, paint)),
+    ...(recent.length > 0 ? ['', ...recent] : []),
+  ]
+  const room = size.rows - head.length - tail.length - 1
+  return [...head, ...tunnelBlocks(snapshot, room, paint), ...tail]
     .slice(0, Math.max(1, size.rows - 1))
     .map((line) => cut(line, size.columns))
+}
+
+/** As many tunnels as fit, a blank line behind each, and how many are left out. */
+function tunnelBlocks({ tunnels, state }: AgentSnapshot, room: number, paint: Paint): readonly string[] {
+  const blocks = tunnels.map((tunnel) => [...tunnelLines(tunnel, state === 'stopped', paint), ''])
+  const shown: string[] = []
+  for (const [index, block] of blocks.entries()) {
+    const isLast = index === blocks.length - 1
+    const left = room - shown.length - (isLast ? 0 : 2)
+    if (index > 0 && block.length > left)
+      return [...shown, paint('dim', `and ${blocks.length - index} more: ptun status shows all`), '']
+    shown.push(...block)
+  }
+  return shown
 }
 
 const marks = {
@@ -41,23 +59,27 @@ const marks = {
   stopped: { sign: '✕', colour: 'red' },
 } as const
 
-function tunnelLines(tunnel: TunnelStatus, paint: Paint): readonly string[] {
-  const { sign, colour } = marks[tunnel.state]
+function tunnelLines(tunnel: TunnelStatus, isOver: boolean, paint: Paint): readonly string[] {
+  const { sign, colour } =
+    isOver && !tunnel.problem ? ({ sign: '○', colour: 'dim' } as const) : marks[tunnel.state]
   const address = tunnel.url
     ? paint(['bold', 'underline'], oneLine(tunnel.url))
     : paint('dim', 'waiting for an endpoint')
   const figures = [
-    paint(colour, tunnel.state),
+    paint(colour, isOver ? 'stopped' : tunnel.state),
     `${tunnel.active} open`,
     `${tunnel.total} in all`,
     `in ${formatBytes(tunnel.bytesIn)}`,
     `out ${formatBytes(tunnel.bytesOut)}`,
   ].join(paint('dim', ' · '))
-  const first = `${paint(colour, sign)} ${address} ${paint('dim', '→')} ${tunnel.upstream}  ${paint('dim', tunnel.name)}`
-  const trouble = tunnel.problem
-    ? `  ${paint('red', tunnel.problem.code)} ${oneLine(tunnel.problem.detail)}`
-    : undefined
-  return trouble ? [first, `  ${figures}`, trouble] : [first, `  ${figures}`]
+  const { problem } = tunnel
+  return [
+    `${paint(colour, sign)} ${address} ${paint('dim', '→')} ${tunnel.upstream}  ${paint('dim', tunnel.name)}`,
+    `  ${figures}`,
+    ...(problem
+      ? [`  ${paint('red', problem.code)} ${oneLine(problem.detail)}`, `  ${paint('dim', problem.cure)}`]
+      : []),
+  ]
 }
 
 function serverLine({ server, serverProblem }: AgentSnapshot, paint: Paint): string {
