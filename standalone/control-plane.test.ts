@@ -30,7 +30,7 @@ const open = (isOpen: boolean): ControlPlane =>
   })
 
 const env = { incoming: { socket: { remoteAddress: '127.0.0.1' } } }
-async function register(control: ControlPlane, email: string): {
+async function register(control: ControlPlane, email: string) {
   const answer = await control.fetch(
     new Request('http://localhost:8400/v1/auth/register', {
       method: 'POST',
@@ -44,7 +44,10 @@ async function register(control: ControlPlane, email: string): {
 
 test('control plane: strangers make accounts only where registration is open', async () => {
   const closed = open(false)
-  expect(await register(closed, 'ada@example.com')).toEqual({ status: 403, body: expect.stringContaining('PT-1009') })
+  expect(await register(closed, 'ada@example.com')).toEqual({
+    status: 403,
+    body: expect.stringContaining('PT-1009'),
+  })
   await closed.close()
   const opened = open(true)
   expect(await register(opened, 'ada@example.com')).toMatchObject({ status: 200 })

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { fail } from '@porttunneler/shared/base/errors'
+import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { z } from 'zod'
 import type { Config } from './config.ts'
@@ -92,8 +92,7 @@ export function startRelay(options: RelayOptions): Relay {
         if (isUp) options.onTrouble(sentence)
       },
       onExit: ({ code, signal, restartMs }) => {
-        if (!isUp && !mayStillRun && (code === 2 || code === 3))
-          ready.reject(fail('standalone.relay', lastSentence))
+        if (!isUp && !mayStillRun && (code === 2 || code === 3)) ready.reject(relayFailure(lastSentence))
         if (isUp && restartMs !== undefined)
           options.onTrouble(`The relay ended (${signal ?? `exit ${code}`}) and starts again.`)
       },
@@ -101,7 +100,7 @@ export function startRelay(options: RelayOptions): Relay {
     { clock, random },
   )
   const deadlineMs = readyDeadlineMs + (mayStillRun ? config.graceSeconds * 1_000 : 0)
-  const timer = clock.after(deadlineMs, () => ready.reject(fail('standalone.relay', lastSentence)), {
+  const timer = clock.after(deadlineMs, () => ready.reject(relayFailure(lastSentence)), {
     background: true,
   })
   program.start()
@@ -111,6 +110,18 @@ export function startRelay(options: RelayOptions): Relay {
     stop: (graceMs) => program.stop(graceMs),
     kill: () => program.kill(),
   }
+}
+
+/** What kept the relay from starting, as a person thinks of it: a port of this server, not a relay's PT-5002. */
+export function relayFailure(sentence: string): PortTunnelerError {
+  const reason = /\((EADDRINUSE|EACCES|EADDRNOTAVAIL)\)/.exec(sentence)?.[1]
+  return fail(listenKeys[reason ?? ''] ?? 'standalone.relay', sentence)
+}
+
+const listenKeys: Readonly<Record<string, ErrorKey>> = {
+  EADDRINUSE: 'standalone.port_taken',
+  EACCES: 'standalone.port_denied',
+  EADDRNOTAVAIL: 'standalone.address',
 }
 
 /** The relay's configuration file (relay-vm/config.ts), as far as it differs from its defaults. */
