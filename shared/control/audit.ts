@@ -37,7 +37,7 @@ export function writeAudit(tx: Transaction, entry: AuditEntry, nowMs: number): v
   tx.create(audit.ref(newId('aud', nowMs)), auditDocument(entry, nowMs))
 }
 
-function auditDocument({ details = {}, ...entry }: AuditEntry, nowMs: number): AuditDoc {
+export function auditDocument({ details = {}, ...entry }: AuditEntry, nowMs: number): AuditDoc {
   const body = JSON.stringify({ ...entry, at: nowMs, details })
   const salt = randomBytes(16).toString('base64url')
   const leaf = createHash('sha256').update(salt).update(body).digest('hex')

@@ -25,12 +25,14 @@ const reservedNames: ReadonlySet<string> = new Set(
   terms tls tunnel tunnels update updates uucp verify webmail webmaster wpad www www1 www2 xmpp`.split(/\s+/),
 )
 
-/** Whole words of a name, between hyphens: who phishers most like to be, and what they ask for. */
+/** Whole words of a name, between hyphens: who phishers most like to be, what they ask for, and abuse. */
 const misleadingWords: ReadonlySet<string> = new Set(
-  `amazon amex apple appleid bank banking binance blockchain chase citibank coinbase dhl discord dropbox ebay facebook
+  `amazon amex appleid bank banking binance blockchain citibank coinbase dhl discord dropbox ebay facebook
   fedex gmail google hsbc icloud instagram irs kraken ledger linkedin mastercard metamask microsoft netflix office365
   onedrive outlook password passwords paypal paypall postbank roblox sparkasse steam steampowered stripe telegram
-  tiktok trezor twitter ups usps visa wallet walletconnect webscr wellsfargo whatsapp yahoo`.split(/\s+/),
+  tiktok trezor twitter usps visa wallet walletconnect webscr wellsfargo whatsapp yahoo kike rapist`.split(
+    /\s+/,
+  ),
 )
 
 /** Parts of a name: long enough that no ordinary word holds them. */
@@ -48,15 +50,7 @@ const misleadingParts: readonly string[] = [
   'porttunneler',
 ]
 
-const offensiveParts: readonly string[] = [
-  'fuck',
-  'nigger',
-  'faggot',
-  'hitler',
-  'childporn',
-  'kike',
-  'rapist',
-]
+const offensiveParts: readonly string[] = ['fuck', 'nigger', 'faggot', 'hitler', 'childporn']
 
 /** Names of relay processes are made of these, in the same domain. */
 const serviceShape = /^(relay|cell|node|r)-?\d*$/
