@@ -1,7 +1,7 @@
 /**
- * Makes dist/ for the published package: one bundle without dependencies to install (and with only the parts of zod that
- * are used, which saves a running agent 12 MB), its chunks loaded when a command needs them. The licences of what is in
- * the bundle go along, as they ask. `open` stays outside: it carries a script file of its own.
+ * Makes dist/ for the published package: one bundle without dependencies to install (and with only the parts of zod
+ * that are used, which saves a running agent 12 MB), its chunks loaded when a command needs them. The licences of what
+ * is in the bundle go along, as they ask. `open` stays outside: it carries a script file of its own.
  */
 import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

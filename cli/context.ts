@@ -67,7 +67,7 @@ export async function serverOf(context: Context): Promise<string> {
 }
 
 /** An origin, without a slash at its end. @throws cli.server */
-export function parseServer(text: string): string {
+function parseServer(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol))
     throw fail('cli.server', `"${text}" is not an http or https address.`)

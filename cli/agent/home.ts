@@ -114,7 +114,9 @@ export class Home {
       kind: wanted.kind,
       ...(wanted.port !== undefined && { port: wanted.port }),
     }))
-    const result = await api.claim({ agent, tunnels: wants, takeover }, signal)
+    // Taken over once: else two agents with --takeover would evict each other for ever.
+    const isFirst = asked.every(({ wasGranted }) => !wasGranted)
+    const result = await api.claim({ agent, tunnels: wants, takeover: takeover && isFirst }, signal)
     this.#accept(result, asked, 'claim')
   }
 
@@ -133,7 +135,8 @@ export class Home {
     const now = this.#options.clock.now()
     const renewAt = now + Math.max(1_000, result.renewInMs)
     // A claim of some tunnels must not put off the renewal of the others.
-    this.#renewAt = call === 'claim' && this.#renewAt > now ? Math.min(this.#renewAt, renewAt) : renewAt
+    const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
+    this.#renewAt = call === 'claim' && hasOthers ? Math.min(this.#renewAt, renewAt) : renewAt
     this.#options.onResult(result, asked, call)
   }
 

@@ -32,6 +32,13 @@ export type DialRelay = (
   options: { readonly ticket: string; readonly events: AgentSessionEvents; readonly signal: AbortSignal },
 ) => Promise<AgentSession>
 
+export type RelayLoss = {
+  readonly failure: PortTunnelerError
+  readonly retryInMs: number
+  /** False when the try before failed for the same reason. */
+  readonly isNew: boolean
+}
+
 export type RelayRunnerOptions = {
   readonly dial: DialRelay
   readonly clock: Clock
@@ -43,7 +50,8 @@ export type RelayRunnerOptions = {
   onBound(instance: string, bind: number): void
   /** `failure` is why; a bind that is only gone because the session is lost has none. */
   onUnbound(instance: string, bind: number, failure?: PortTunnelerError): void
-  onLost(instance: string, failure: PortTunnelerError, retryInMs: number): void
+  /** After every loss of a session and every dial that failed. */
+  onLost(instance: string, loss: RelayLoss): void
   onNotice(instance: string, code: string, text: string): void
 }
 
@@ -201,13 +209,14 @@ export class RelayRunner {
   }
 
   #retry(failure: PortTunnelerError, retryInMs: number): void {
+    const isNew = this.#failure?.key !== failure.key
     this.#failure = failure
     this.#timer?.clear()
     this.#timer = this.#options.clock.after(retryInMs, () => {
       this.#timer = undefined
       this.start()
     })
-    this.#options.onLost(this.instance, failure, retryInMs)
+    this.#options.onLost(this.instance, { failure, retryInMs, isNew })
   }
 
   #delay(failure: PortTunnelerError): number {

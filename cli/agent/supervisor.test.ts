@@ -354,6 +354,43 @@ describe('supervisor: staying up', () => {
     expect(stage.sessions[1]?.instance).toBe('two')
   })
 
+  test('a claim of one tunnel does not put off the renewal of another', async () => {
+    const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
+    stage.home.refusals.set('api', 'quota.tunnels')
+    await online(stage)
+    await stage.clock.advanceAsync(renewInMs - 20_000, 1_000)
+    stage.home.refusals.clear()
+    await stage.clock.advanceAsync(25_000, 500)
+    expect(stage.home.renewals.flatMap(({ leases }) => leases.map(({ tunnel }) => tunnel))).toContain(
+      'tun_web',
+    )
+  })
+
+  test('a relay that stays away is told once for each reason', async () => {
+    const stage = setStage()
+    stage.relayFailure = { key: 'relay.unreachable' }
+    stage.supervisor.start()
+    await stage.clock.advanceAsync(120_000, 1_000)
+    stage.relayFailure = { key: 'relay.identity' }
+    await stage.clock.advanceAsync(120_000, 1_000)
+    const lost = stage.events.flatMap((event) => (event.event === 'relay.lost' ? [event.problem.code] : []))
+    expect(lost).toEqual(['PT-3024', 'PT-3025'])
+  })
+
+  test('a ticket that relays go on refusing is not asked for more than twice a minute', async () => {
+    const stage = setStage()
+    stage.supervisor.start()
+    await settle()
+    for (let seconds = 0; seconds < 600; seconds += 1) {
+      const [session] = stage.sessions
+      const asked = session?.binds.length ?? 0
+      if (asked > 0) session?.refuse(1, 'ticket.invalid')
+      await stage.clock.advanceAsync(1_000, 1_000)
+    }
+    expect(stage.home.claims.length).toBeGreaterThan(10)
+    expect(stage.home.claims.length).toBeLessThan(30)
+  })
+
   test('a ticket that a relay refuses is replaced by a fresh one', async () => {
     const stage = setStage()
     stage.supervisor.start()
@@ -375,6 +412,18 @@ describe('supervisor: coming to an end', () => {
     await stage.clock.advanceAsync(3_600_000, 10_000)
     expect(stage.home.claims).toHaveLength(1)
     expect(stage.clock.pending).toBe(0)
+  })
+
+  test('a takeover is asked for once: what was taken from us since is not taken back', async () => {
+    const stage = setStage({ takeover: true })
+    await online(stage)
+    stage.home.refusals.set('web', 'lease.gone')
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    expect(stage.home.claims.length).toBeGreaterThan(1)
+    expect(stage.home.claims.map(({ takeover }) => takeover)).toEqual([
+      true,
+      ...stage.home.claims.slice(1).map(() => false),
+    ])
   })
 
   test('one stopped tunnel leaves the others alone', async () => {

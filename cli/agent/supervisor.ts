@@ -9,7 +9,7 @@ import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/ba
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { type AgentSnapshot, type Emit, problemOf } from './events.ts'
 import { Home, type LeaseApi } from './home.ts'
-import { type DialRelay, RelayRunner } from './relay-runner.ts'
+import { type DialRelay, type RelayLoss, RelayRunner } from './relay-runner.ts'
 import { labelOf, newTunnel, type SavedLease, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 import { VisitorDesk } from './visitors.ts'
@@ -159,7 +159,7 @@ export class Supervisor {
       onConnected: (instance) => emit({ event: 'relay.connected', relay: instance }),
       onBound: (instance, bind) => this.#onBound(this.#tunnel(bind), instance),
       onUnbound: (instance, bind, failure) => this.#onUnbound(this.#tunnel(bind), instance, failure),
-      onLost: (instance, failure, retryInMs) => this.#onRelayLost(instance, failure, retryInMs),
+      onLost: (instance, loss) => this.#onRelayLost(instance, loss),
       onNotice: (instance, code, text) => emit({ event: 'relay.notice', relay: instance, code, text }),
     })
   }
@@ -196,12 +196,13 @@ export class Supervisor {
     tunnel.lease = lease
     tunnel.name = lease.name
     tunnel.claimAt = Number.POSITIVE_INFINITY
-    tunnel.claimAttempt = 0
+    tunnel.wasGranted = true
     tunnel.refused = undefined
     this.#options.save(tunnel.bind - 1, { lease, relays })
     if (before && before.endpoint.id !== lease.endpoint.id) tunnel.bound.clear()
-    if (before?.ticket === lease.ticket) return
-    for (const runner of this.#runners.values()) runner.bind(tunnel.bind, lease.ticket)
+    for (const runner of this.#runners.values())
+      if (before?.ticket !== lease.ticket || !tunnel.bound.has(runner.instance))
+        runner.bind(tunnel.bind, lease.ticket)
   }
 
   #onRefused(
@@ -245,6 +246,7 @@ export class Supervisor {
     if (!tunnel?.lease || tunnel.stopped) return
     const wasOnline = tunnel.bound.size > 0
     tunnel.bound.add(instance)
+    tunnel.claimAttempt = 0
     if (wasOnline) return
     const { kind, upstream } = tunnel.wanted
     this.#options.emit({
@@ -269,9 +271,10 @@ export class Supervisor {
     if (failure) this.#askAgain(tunnel)
   }
 
-  #onRelayLost(instance: string, failure: PortTunnelerError, retryInMs: number): void {
+  #onRelayLost(instance: string, { failure, retryInMs, isNew }: RelayLoss): void {
     if (this.#state !== 'running') return
-    this.#options.emit({ event: 'relay.lost', relay: instance, problem: problemOf(failure), retryInMs })
+    if (isNew)
+      this.#options.emit({ event: 'relay.lost', relay: instance, problem: problemOf(failure), retryInMs })
     if (failure.key === 'hello.version') {
       this.end(failure.entry.exit)
       return

@@ -25,6 +25,8 @@ export type Tunnel = {
   readonly wanted: WantedTunnel
   name: string | undefined
   lease: Lease | undefined
+  /** The server gave it to us in this run: whoever has it later took it from us, and we do not take it back. */
+  wasGranted: boolean
   /** When to claim again (wall ms), and how often that failed in a row. */
   claimAt: number
   claimAttempt: number
@@ -52,6 +54,7 @@ export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
     wanted,
     name: wanted.name,
     lease: undefined,
+    wasGranted: false,
     claimAt: 0,
     claimAttempt: 0,
     refused: undefined,
