@@ -11,7 +11,7 @@ import * as relays from './schemas/relays.ts'
 import * as service from './schemas/service.ts'
 import * as tunnels from './schemas/tunnels.ts'
 
-export type { CallOptions, ClientOptions } from './client-call.ts'
+export type { ClientOptions } from './client-call.ts'
 
 type PageOptions = CallOptions & { readonly limit?: number; readonly cursor?: string | undefined }
 /** What the caller writes: fields with a default may be left out. */

@@ -48,6 +48,8 @@ export const secureAnswers: Middleware = async (c, next) => {
 export const limitBody: Middleware = (c, next) => {
   const maxSize = c.req.path === '/v1/relays/sync' ? syncBytesMax : bodyBytesMax
   const onError = () => {
+    // The rest of the body is not read, so no other request may follow on this connection.
+    c.header('connection', 'close')
     throw fail('api.too_large', `The body may have ${maxSize / 1024} KiB.`)
   }
   return bodyLimit({ maxSize, onError })(c, next)

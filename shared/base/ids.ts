@@ -5,7 +5,9 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { ulid } from 'ulid'
-import type { Id, IdPrefix } from './id-prefixes.ts'
+
+export type IdPrefix = 'usr' | 'acc' | 'key' | 'tun' | 'rel' | 'cmd' | 'aud' | 'ses' | 'agt' | 'wat'
+export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
 /** A fresh id; ids made later sort later (to the millisecond of `nowMs`). */
 export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {

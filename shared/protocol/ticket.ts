@@ -8,7 +8,7 @@ import { fail } from '../base/errors.ts'
 import { endpointIdSchema, policySchema, tunnelKinds } from './endpoint.ts'
 import { limits } from './limits.ts'
 
-export { endpointIdSchema, type Policy, policySchema, type TunnelKind, tunnelKinds } from './endpoint.ts'
+export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
 
 export const ticketClaimsSchema = z.object({
   iss: z.string().max(256),
