@@ -37,8 +37,8 @@ async function main(): Promise<void> {
   const scale = z.coerce.number().positive().max(100).parse(options.scale)
   const wanted = new RegExp(options.only)
   const scenarios = makeScenarios(scale).filter(({ name }) => wanted.test(name))
-  const backend = forkProgram('backend.ts')
-  const load = forkProgram('load.ts')
+  const backend = forkProgram(new URL('backend.ts', import.meta.url))
+  const load = forkProgram(new URL('load.ts', import.meta.url))
   let paths: readonly Path[] = []
   try {
     paths = await openPaths(backendSchema.parse(await nextMessage(backend)))

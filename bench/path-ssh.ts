@@ -116,7 +116,7 @@ function allocatedPorts(client: ChildProcess): Promise<{ tcpPort: number; httpPo
 }
 
 /** sshd cannot tell which port it chose, so one is borrowed from the system just before. */
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

@@ -7,16 +7,9 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 /** Linux counts CPU time in hundredths of a second (USER_HZ), whatever the kernel's own tick is. */
 const ticksPerSecond = 100
 
-/** Starts a TypeScript file beside this one with an IPC channel. */
-export function forkProgram(
-  file: string,
-  args: readonly string[] = [],
-  env: NodeJS.ProcessEnv = {},
-): ChildProcess {
-  return fork(new URL(file, import.meta.url), args, {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  })
+/** Starts a program with an IPC channel. */
+export function forkProgram(file: URL): ChildProcess {
+  return fork(file, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
 }
 
 /** The next IPC message. @throws when the process ends first */

@@ -7,14 +7,14 @@ export type Sample = Outcome & {
   readonly cpuSeconds: number
 }
 
-export type Cell = {
+type Cell = {
   readonly value: number
   readonly p99Us?: number
   /** CPU seconds a GiB (bulk) or a million exchanges (else) of the way's own processes; absent for direct. */
   readonly cpu?: number
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const upper = sorted[middle] ?? Number.NaN
@@ -22,7 +22,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** One cell of the table out of all samples of a scenario and a way; undefined when nothing was measured. */
-export function cellOf(samples: readonly Sample[], scenario: Scenario, path: string): Cell | undefined {
+function cellOf(samples: readonly Sample[], scenario: Scenario, path: string): Cell | undefined {
   const mine = samples.filter((sample) => sample.scenario === scenario.name && sample.path === path)
   if (mine.length === 0) return undefined
   const tails = mine.flatMap(({ p99Us }) => (p99Us === undefined ? [] : [p99Us]))
@@ -49,7 +49,7 @@ function workOf({ value, seconds }: Outcome, { unit }: Scenario): number {
 }
 
 /** The ratio that is above 1 when `mine` is better than `theirs`. */
-export function ratio(scenario: Scenario, mine: Cell, theirs: Cell): number {
+function ratio(scenario: Scenario, mine: Cell, theirs: Cell): number {
   return scenario.unit === 'us' ? theirs.value / mine.value : mine.value / theirs.value
 }
 

@@ -1,4 +1,7 @@
-/** Runs once before the end-to-end tests: the console is built as `npm start` builds it, so that what is served is new. */
+/**
+ * Runs once before the end-to-end tests: the console is built as `npm start` builds it, so that what is
+ * served is new.
+ */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 

@@ -1,6 +1,7 @@
 /**
- * Programs that a test needs beyond npm packages. On a bare machine such a test is left out with one line that says what is
- * missing and how to get it; where CI=true everything has to be there, so a missing one fails.
+ * Programs that a test needs beyond npm packages. On a bare machine such a test is left out with one line
+ * that says what is missing and how to get it; where CI=true everything has to be there, so a missing one
+ * fails.
  */
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -22,7 +23,7 @@ const programs = {
 export type Program = keyof typeof programs
 
 /** The absolute path, or undefined where it is not installed. */
-export function findProgram(program: Program): string | undefined {
+function findProgram(program: Program): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...postgresFolders]
   return programs[program].names
     .flatMap((name) => folders.map((folder) => join(folder, name)))

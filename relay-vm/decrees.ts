@@ -61,8 +61,11 @@ export class Decrees implements DecreesForRoutes {
 
   refusal(claims: TicketClaims): ErrorKey | undefined {
     const isRevoked = claims.epoch < (this.#revocations.get(claims.endpoint)?.epoch ?? 0)
-    const isSuspended = this.#suspensions.get(claims.account)?.suspended === true
-    return isRevoked || isSuspended ? 'session.revoked' : undefined
+    return isRevoked || this.isSuspended(claims.account) ? 'session.revoked' : undefined
+  }
+
+  isSuspended(account: string): boolean {
+    return this.#suspensions.get(account)?.suspended === true
   }
 
   policyOf(tunnel: string): PolicyDecree | undefined {

@@ -45,6 +45,36 @@ export async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
+/** A file that is written again and again: one write at a time, and calls that come during one share the next. */
+export class KeptFile {
+  readonly #path: string
+  readonly #text: () => string
+  #saving: Promise<void> | undefined
+  #isWanted = false
+
+  constructor(path: string, text: () => string) {
+    this.#path = path
+    this.#text = text
+  }
+
+  /** Resolves when content not older than this call is on disk. @throws relay.data */
+  save(): Promise<void> {
+    if (this.#saving === undefined) {
+      this.#saving = this.#write().finally(() => {
+        this.#saving = undefined
+      })
+    } else this.#isWanted = true
+    return this.#saving
+  }
+
+  async #write(): Promise<void> {
+    do {
+      this.#isWanted = false
+      await writeText(this.#path, this.#text())
+    } while (this.#isWanted)
+  }
+}
+
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

@@ -10,10 +10,10 @@ import type { Policy, TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { Meters } from './meters/meters.ts'
 import type { TunnelMeter } from './meters/tunnel-meter.ts'
 import { compileIpFilter, type IpFilter } from './policy/ip-filter.ts'
-import type { BindId, SessionHandle } from './session-handle.ts'
+import type { SessionHandle } from './session-handle.ts'
 
 /** Who serves a route now. */
-export type Binding = { readonly session: SessionHandle; readonly bind: BindId }
+export type Binding = { readonly session: SessionHandle; readonly bind: number }
 
 /** One endpoint at one moment; replaced, never changed. */
 export type Route = {
@@ -95,8 +95,11 @@ export class Routes {
     this.check(claims)
     const entry = this.#entries.get(claims.endpoint)
     const loser = entry?.route.binding
-    if (loser !== undefined && loser.session !== binding.session)
+    if (loser !== undefined && loser.session !== binding.session) {
       loser.session.unbound(loser.bind, 'session.superseded')
+      // An agent that is out of reach was most likely restarted: its visitors would wait for nothing.
+      if (loser.session.state === 'detached') loser.session.resetBind(loser.bind, 'session.superseded')
+    }
     const route = this.#makeRoute(claims, binding)
     const isOtherTunnel = entry?.route.claims.sub !== claims.sub
     this.#entries.set(claims.endpoint, {
@@ -117,6 +120,13 @@ export class Routes {
   lost(session: SessionHandle): void {
     for (const entry of this.#entries.values())
       if (entry.route.binding?.session === session) this.#detach(entry)
+  }
+
+  /** The session has no connection for now, or has one again: its bindings stay, and count as away meanwhile. */
+  setDetached(session: SessionHandle, isDetached: boolean): void {
+    const now = this.#options.clock.monotonic()
+    for (const entry of this.#entries.values())
+      if (entry.route.binding?.session === session) entry.awaySinceMs = isDetached ? now : undefined
   }
 
   /** Ends every route that `matches`, telling its agent why. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type SyncAnswer, syncAnswerSchema } from '@porttunneler/shared/api/schemas/relays'
 import { z } from 'zod'
 import { Decrees, decreesSchema } from './decrees.ts'
-import { readJson, writeText } from './files.ts'
+import { KeptFile, readJson } from './files.ts'
 
 export type Cell = SyncAnswer['cell']
 export type Keys = SyncAnswer['keys']
@@ -20,7 +20,7 @@ const stateSchema = z.strictObject({
 })
 
 export class RelayState {
-  readonly #path: string
+  readonly #file: KeptFile
   readonly decrees: Decrees
   relay: string | undefined
   cell: Cell | undefined
@@ -29,7 +29,10 @@ export class RelayState {
   cursor: string | undefined
 
   private constructor(path: string, kept: z.infer<typeof stateSchema> | undefined) {
-    this.#path = path
+    this.#file = new KeptFile(path, () => {
+      const { relay, cell, keys, cursor, decrees } = this
+      return JSON.stringify({ relay, cell, keys, cursor, decrees })
+    })
     this.relay = kept?.relay
     this.cell = kept?.cell
     this.keys = kept?.keys ?? { version: 0, jwks: { keys: [] } }
@@ -43,9 +46,8 @@ export class RelayState {
     return new RelayState(path, await readJson(path, stateSchema))
   }
 
-  /** @throws relay.data */
-  async save(): Promise<void> {
-    const { relay, cell, keys, cursor, decrees } = this
-    await writeText(this.#path, JSON.stringify({ relay, cell, keys, cursor, decrees }))
+  /** Resolves when a state not older than now is on disk. @throws relay.data */
+  save(): Promise<void> {
+    return this.#file.save()
   }
 }

@@ -3,10 +3,12 @@
  * then the command line; the last one said wins. With no settings at all everything is reachable from this machine
  * only: to open it to the world is a decision (`bind: 0.0.0.0` and a `host`), not a default.
  */
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
+import { planNames } from '@porttunneler/shared/control/plans'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 
@@ -75,6 +77,10 @@ const configSchema = z
       .prefault({}),
     /** Signs in first; the password is made up and shown once. */
     email: emailSchema.default('admin@porttunneler.localhost'),
+    /** Whether strangers may make accounts. Absent: only while nobody but this machine reaches the server. */
+    registration: z.union([z.boolean(), z.stringbool()]).optional(),
+    /** Plan of every account but the first. Absent: unlimited while only this machine reaches the server, else free. */
+    plan: z.enum(planNames).optional(),
     demo: z.union([z.boolean(), z.stringbool()]).default(true),
     /** How long open connections may go on after a stop signal. */
     graceSeconds: z.number().min(0).max(3_600).default(10),
@@ -105,6 +111,7 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_DOMAIN: ['domain'],
   PORTTUNNELER_DEMO: ['demo'],
   PORTTUNNELER_EMAIL: ['email'],
+  PORTTUNNELER_REGISTRATION: ['registration'],
   PORTTUNNELER_CONSOLE_PORT: ['ports', 'console'],
   PORTTUNNELER_HTTP_PORT: ['ports', 'http'],
   PORTTUNNELER_TLS_PORT: ['ports', 'tls'],
@@ -166,6 +173,17 @@ function checkShape(layer: Layer, source: string): Config {
     path.length > 0 ? `${path.join('.')}: ${message}` : message,
   )
   throw fail('standalone.config', `${source}: ${issues.join('; ')}`, { cause: result.error })
+}
+
+/** The `readText` of a real start. Every reason but absence is an error of the settings. @throws standalone.config */
+export function readTextFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR'))
+      return undefined
+    throw fail('standalone.config', messageOf(cause), { cause })
+  }
 }
 
 function messageOf(cause: unknown): string {

@@ -102,7 +102,8 @@ const style = `
   .path b { font-weight: 600; white-space: nowrap } time, td, code { font-family: ui-monospace, monospace }
   time { font-size: 1.25rem } table { border-collapse: collapse; width: 100%; font-size: .85rem }
   td { padding: .3rem .5rem .3rem 0; border-top: 1px solid #8884; vertical-align: top; overflow-wrap: anywhere }
-  td:first-child { opacity: .65; white-space: nowrap } pre { padding: .8rem 1rem; background: #8882; border-radius: .5rem; overflow-x: auto }
+  td:first-child { opacity: .65; white-space: nowrap }
+  pre { padding: .8rem 1rem; background: #8882; border-radius: .5rem; overflow-x: auto }
 `
 
 function page(request: IncomingMessage): string {

@@ -14,7 +14,7 @@ import { startDemoUpstream } from './demo-upstream.ts'
 import type { LogFile } from './log-file.ts'
 import { SupervisedProgram } from './supervisor.ts'
 
-export const demoTunnels = { http: 'demo', tcp: 'demo-tcp' } as const
+const demoTunnels = { http: 'demo', tcp: 'demo-tcp' } as const
 
 export type DemoAddresses = { readonly http: string; readonly tcp: string }
 

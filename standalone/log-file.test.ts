@@ -42,8 +42,13 @@ describe('what the terminal shows of a log line', () => {
     ['{"level":30,"msg":"agent attached"}', undefined],
     ['{"level":40,"msg":"control plane away"}', 'control plane away'],
     ['{"level":50,"msg":"port taken","code":"PT-5001"}', 'port taken (PT-5001)'],
-    ['    at main (file.ts:1:2)', 'at main (file.ts:1:2)'],
+    ['    at main (file.ts:1:2)', '    at main (file.ts:1:2)'],
     ['', undefined],
+    ['{"level":50,"msg":"a request failed","requestId":"1","code":"PT-2306"}', undefined],
+    [
+      '{"level":50,"msg":"a request failed","requestId":"1","method":"GET","path":"/v1/me","code":"PT-0007"}',
+      'a request failed: GET /v1/me (PT-0007)',
+    ],
   ])('%s', (line, expected) => {
     expect(sentenceOf(line)).toBe(expected)
   })

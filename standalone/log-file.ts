@@ -3,6 +3,8 @@
  * lines, not the service: what could not be written is counted and said once there is room again.
  */
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
+import { codes, keyOfCode } from '@porttunneler/shared/base/errors'
+import { z } from 'zod'
 
 export class LogFile {
   readonly #path: string
@@ -49,17 +51,36 @@ export class LogFile {
   }
 }
 
+const lineSchema = z.looseObject({
+  level: z.number(),
+  msg: z.string(),
+  code: z.string().optional(),
+  requestId: z.string().optional(),
+  method: z.string().optional(),
+  path: z.string().optional(),
+})
+
 /** What of a pino line a person at the terminal wants to see: warnings and errors as one sentence. */
 export function sentenceOf(line: string): string | undefined {
-  let fields: unknown
+  const parsed = lineSchema.safeParse(jsonOf(line))
+  // Not from the logger: a crash trace or a warning of the runtime, which is worth seeing as it is.
+  if (!parsed.success) return line.trimEnd() || undefined
+  const { level, msg, code, requestId, method, path } = parsed.data
+  if (level < 40 || (requestId !== undefined && isPassing(code))) return undefined
+  const where = method === undefined ? '' : `: ${method} ${path ?? ''}`
+  return code === undefined ? `${msg}${where}` : `${msg}${where} (${code})`
+}
+
+/** Whoever asked hears of it and tries again by itself: an agent while the relay restarts. */
+function isPassing(code = ''): boolean {
+  const key = keyOfCode(code)
+  return key !== undefined && codes[key].http === 503
+}
+
+function jsonOf(line: string): unknown {
   try {
-    fields = JSON.parse(line)
+    return JSON.parse(line)
   } catch {
-    // Not from the logger: a crash trace or a warning of the runtime, which is worth seeing as it is.
-    return line.trim() || undefined
+    return undefined
   }
-  if (typeof fields !== 'object' || fields === null) return line
-  if (!('level' in fields) || typeof fields.level !== 'number' || fields.level < 40) return undefined
-  const message = 'msg' in fields ? String(fields.msg) : line
-  return 'code' in fields ? `${message} (${String(fields.code)})` : message
 }

@@ -36,17 +36,13 @@ export const paintFor =
 /** The lines of a finished start. */
 export function welcome(facts: Welcome, paint: Paint): string {
   const { report, dataFolder, isLoopback, isDefaultServer, demoProblem } = facts
-  const row = (name: string, value: string, note = '') =>
-    `  ${paint('dim', name.padEnd(11))} ${value}${note === '' ? '' : `   ${paint('dim', note)}`}`
+  const row = rowPainter(paint)
   const lines = [
     `  ${paint('bold', 'PortTunneler is running.')}`,
     '',
     row('Console', paint('green', report.console)),
   ]
-  if (report.account) {
-    const { email, password } = report.account
-    lines.push(row('Account', email), row('Password', paint('bold', password), 'shown this once'))
-  }
+  if (report.account) lines.push(accountRows(facts, paint).trimEnd())
   if (report.demo) {
     const { http, tcp } = report.demo
     lines.push(row('Demo, HTTP', paint('green', http)))
@@ -61,6 +57,19 @@ export function welcome(facts: Welcome, paint: Paint): string {
   }
   lines.push(`  ${paint('dim', `Data and logs: ${dataFolder}. Ctrl-C stops.`)}`, '')
   return `\n${lines.join('\n')}\n`
+}
+
+/** The first account alone: what must be said even when the start was interrupted. Empty when there is none to show. */
+export function accountRows({ report: { account } }: Pick<Welcome, 'report'>, paint: Paint): string {
+  if (!account) return ''
+  const row = rowPainter(paint)
+  const password = row('Password', paint('bold', account.password), 'shown this once')
+  return `${row('Account', account.email)}\n${password}\n`
+}
+
+function rowPainter(paint: Paint) {
+  return (name: string, value: string, note = '') =>
+    `  ${paint('dim', name.padEnd(11))} ${value}${note === '' ? '' : `   ${paint('dim', note)}`}`
 }
 
 /** A failure as a person can act on it: number and title, what happened here, what to do. */

@@ -1,12 +1,12 @@
 import { parseConfig } from '@porttunneler/relay-vm/config'
 import { describe, expect, test } from 'vitest'
 import { type Config, readSettings } from './config.ts'
-import { endpointFace, liveOrigin, relayConfig } from './relay.ts'
+import { endpointFace, liveOrigin, relayConfig, relayFailure } from './relay.ts'
 
 const config = (yaml = ''): Config => readSettings({ args: [], env: {}, readText: () => yaml }).config
 const folder = { file: (...names: string[]) => `/data/${names.join('/')}` }
-const relayOf = (yaml = '') =>
-  parseConfig(JSON.stringify(relayConfig(config(yaml), { folder, controlUrl: 'http://127.0.0.1:8400' })), {})
+const around = { folder, controlUrl: 'http://127.0.0.1:8400', consoleUrl: 'http://localhost:8400' }
+const relayOf = (yaml = '') => parseConfig(JSON.stringify(relayConfig(config(yaml), around)), {})
 const ports = { tlsPort: 8443, httpPort: 8480 }
 const certificate = 'certificate: { certFile: a.pem, keyFile: b.pem }'
 
@@ -53,4 +53,13 @@ describe('the relay of a standalone server', () => {
     expect(liveOrigin(config(yaml), ports)).toBe(origin)
     if (yaml !== '') expect(relayOf(yaml).public.names).toContain(new URL(origin).hostname)
   })
+})
+
+test.each([
+  ['127.0.0.1:8480 cannot be listened on (EADDRINUSE) (PT-5002)', 'PT-5102'],
+  ['0.0.0.0:80 cannot be listened on (EACCES) (PT-5002)', 'PT-5103'],
+  ['192.0.2.1:80 cannot be listened on (EADDRNOTAVAIL) (PT-5002)', 'PT-5104'],
+  ['The enrolment key was refused (PT-5005)', 'PT-5108'],
+])('a relay that says "%s" is told as %s', (sentence, code) => {
+  expect(relayFailure(sentence)).toMatchObject({ code, detail: sentence })
 })

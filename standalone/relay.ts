@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { fail } from '@porttunneler/shared/base/errors'
+import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { z } from 'zod'
 import type { Config } from './config.ts'
@@ -19,17 +19,23 @@ const readySchema = z.object({
 })
 export type RelayPorts = z.infer<typeof readySchema>['ready']
 
-export type RelayOptions = {
-  readonly config: Config
-  readonly folder: DataFolder
+export type RelaySurroundings = {
+  readonly folder: Pick<DataFolder, 'file'>
+  /** Where the relay calls the API. */
   readonly controlUrl: string
+  /** Where visitors read about codes. */
+  readonly consoleUrl: string
+}
+
+export type RelayOptions = RelaySurroundings & {
+  readonly config: Config
   /** Needed until the relay has a credential of its own. */
   readonly enrolmentKey: Secret | undefined
+  /** The last server was killed: its relay may hold the ports until its own grace is over, which is waited for. */
+  readonly mayStillRun: boolean
   readonly log: LogFile
   readonly clock: Clock
   readonly random: () => number
-  /** Every time it listens: at the start and after each restart. */
-  onReady(ports: RelayPorts): void
   /** A sentence for the terminal. */
   onTrouble(sentence: string): void
 }
@@ -39,12 +45,12 @@ const instance = 'r1'
 const readyDeadlineMs = 30_000
 
 /** Whether the relay was enrolled at an earlier start. */
-export function isEnrolled(folder: DataFolder): boolean {
+export function isEnrolled(folder: Pick<DataFolder, 'file'>): boolean {
   return existsSync(folder.file('relay', 'credential.json'))
 }
 
 export type Relay = {
-  /** The first readiness. @throws standalone.relay */
+  /** The ports it listens on, now and after restarts. @throws standalone.relay */
   readonly ready: Promise<RelayPorts>
   send(message: object): void
   stop(graceMs: number): Promise<void>
@@ -52,42 +58,49 @@ export type Relay = {
 }
 
 export function startRelay(options: RelayOptions): Relay {
-  const { config, folder, controlUrl, enrolmentKey, log, clock, random } = options
+  const { config, folder, enrolmentKey, mayStillRun, log, clock, random } = options
   mkdirSync(folder.file('relay'), { recursive: true, mode: 0o700 })
   const file = folder.file('relay', 'relay.json')
-  writePrivateFile(file, `${JSON.stringify(relayConfig(config, { folder, controlUrl }), null, 2)}\n`)
+  const configure = (ports: Config['ports']) => {
+    const json = relayConfig({ ...config, ports }, options)
+    writePrivateFile(file, `${JSON.stringify(json, null, 2)}\n`)
+  }
+  configure(config.ports)
   const ready = Promise.withResolvers<RelayPorts>()
   let isUp = false
   let lastSentence = 'It said nothing.'
   const program = new SupervisedProgram(
     {
       file: fileURLToPath(new URL('../relay-vm/main.ts', import.meta.url)),
-      args: ['--config', file],
+      args: [file],
       env: enrolmentKey === undefined ? {} : { PTUN_ENROLMENT_KEY: enrolmentKey.reveal() },
       finalExitCodes: [],
       onMessage: (message) => {
         const ports = readySchema.safeParse(message).data?.ready
-        if (!ports) return
+        if (!ports || isUp) return
         isUp = true
+        // Ports that the system chose are kept over restarts, or every agent and endpoint would lose its address.
+        configure({ ...config.ports, tls: ports.tlsPort, http: ports.httpPort, metrics: ports.adminPort })
         ready.resolve(ports)
-        options.onReady(ports)
       },
       onLine: (line) => {
         log.write(line)
         const sentence = sentenceOf(line)
         if (sentence === undefined) return
-        lastSentence = sentence
+        // Of a crash, its message says more than the trace below it.
+        if (!/^(\s|Node\.js v)/.test(sentence)) lastSentence = sentence
         if (isUp) options.onTrouble(sentence)
       },
       onExit: ({ code, signal, restartMs }) => {
-        if (!isUp && (code === 2 || code === 3)) ready.reject(fail('standalone.relay', lastSentence))
+        if (!isUp && !mayStillRun && (code === 2 || code === 3)) ready.reject(relayFailure(lastSentence))
         if (isUp && restartMs !== undefined)
           options.onTrouble(`The relay ended (${signal ?? `exit ${code}`}) and starts again.`)
       },
     },
     { clock, random },
   )
-  const timer = clock.after(readyDeadlineMs, () => ready.reject(fail('standalone.relay', lastSentence)), {
+  const deadlineMs = readyDeadlineMs + (mayStillRun ? config.graceSeconds * 1_000 : 0)
+  const timer = clock.after(deadlineMs, () => ready.reject(relayFailure(lastSentence)), {
     background: true,
   })
   program.start()
@@ -99,11 +112,20 @@ export function startRelay(options: RelayOptions): Relay {
   }
 }
 
+/** What kept the relay from starting, as a person thinks of it: a port of this server, not a relay's PT-5002. */
+export function relayFailure(sentence: string): PortTunnelerError {
+  const reason = /\((EADDRINUSE|EACCES|EADDRNOTAVAIL)\)/.exec(sentence)?.[1]
+  return fail(listenKeys[reason ?? ''] ?? 'standalone.relay', sentence)
+}
+
+const listenKeys: Readonly<Record<string, ErrorKey>> = {
+  EADDRINUSE: 'standalone.port_taken',
+  EACCES: 'standalone.port_denied',
+  EADDRNOTAVAIL: 'standalone.address',
+}
+
 /** The relay's configuration file (relay-vm/config.ts), as far as it differs from its defaults. */
-export function relayConfig(
-  config: Config,
-  { folder, controlUrl }: { folder: Pick<DataFolder, 'file'>; controlUrl: string },
-): object {
+export function relayConfig(config: Config, { folder, controlUrl, consoleUrl }: RelaySurroundings): object {
   const { bind, host, domain, ports } = config
   const liveUrl = liveUrlOf(config)
   const names = [host, ...(liveUrl ? [new URL(liveUrl).hostname] : []), bind, '127.0.0.1'].filter(
@@ -113,6 +135,7 @@ export function relayConfig(
     instance,
     dataDir: folder.file('relay'),
     controlUrl,
+    docsUrl: consoleUrl,
     listen: {
       tls: { host: bind, port: ports.tls },
       http: { host: bind, port: ports.http },

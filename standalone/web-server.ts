@@ -72,7 +72,7 @@ function securityHeaders({ liveOrigins, isHttps }: { liveOrigins: readonly strin
 
 export type Listening = {
   readonly port: number
-  /** Stops accepting, lets running requests end for at most `graceMs`, then cuts them. */
+  /** Stops accepting, lets running requests end for at most `graceMs`, then cuts them. Idempotent. */
   close(graceMs: number): Promise<void>
 }
 
@@ -86,9 +86,13 @@ export async function listen(
     server.once('error', (error) => reject(listenFailure(error, `${host} port ${port}`)))
     server.listen({ host, port, exclusive: true }, resolve)
   })
+  let closing: Promise<void> | undefined
   return {
     port: (server.address() as AddressInfo).port,
-    close: (graceMs) => closeServer(server, { graceMs, clock }),
+    close: (graceMs) => {
+      closing ??= closeServer(server, { graceMs, clock })
+      return closing
+    },
   }
 }
 

@@ -2,7 +2,7 @@
 import { type Clock, systemClock, type Timer } from '@porttunneler/shared/base/clock'
 
 /** How long a test waits for something that ought to happen soon. */
-export const patienceMs = 20_000
+const patienceMs = 20_000
 
 type Waiter<T> = { readonly matches: (item: T) => boolean; readonly found: (item: T) => void }
 
@@ -10,6 +10,7 @@ type Waiter<T> = { readonly matches: (item: T) => boolean; readonly found: (item
 export class EventLog<T> {
   readonly #items: T[] = []
   readonly #waiters = new Set<Waiter<T>>()
+  readonly #readers = new Set<(item: T) => void>()
 
   get items(): readonly T[] {
     return this.#items
@@ -17,7 +18,14 @@ export class EventLog<T> {
 
   push(item: T): void {
     this.#items.push(item)
+    for (const reader of this.#readers) reader(item)
     for (const waiter of [...this.#waiters]) if (waiter.matches(item)) waiter.found(item)
+  }
+
+  /** `reader` gets every item, those of the past at once. */
+  subscribe(reader: (item: T) => void): void {
+    for (const item of this.#items) reader(item)
+    this.#readers.add(reader)
   }
 
   /**

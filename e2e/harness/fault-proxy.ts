@@ -1,6 +1,6 @@
 /**
- * A TCP proxy that can fail as networks do: fall silent without a word (the peers see neither FIN nor RST), cut, or
- * deliver late. Stands between an agent and its relay, or between a visitor and its endpoint.
+ * A TCP proxy that can fail as networks do: fall silent without a word (the peers see neither bytes nor FIN nor RST,
+ * and what was on the way arrives when the silence ends), cut, or deliver late. Stands between an agent and its relay.
  */
 import { connect, type Socket } from 'node:net'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -10,7 +10,7 @@ export type FaultProxy = {
   readonly port: number
   /** Connections that go through it now. */
   readonly connections: number
-  /** Swallows every byte in both directions, of new connections too, until `heal`. */
+  /** Nothing passes in either direction, of new connections neither, until `heal`. */
   blackHole(): void
   heal(): void
   /** Resets all connections. */
@@ -20,38 +20,32 @@ export type FaultProxy = {
   close(): Promise<void>
 }
 
+type Pair = { readonly sockets: readonly [Socket, Socket]; isBroken: boolean }
+type State = { isSilent: boolean; delayMs: number }
+
 export async function startFaultProxy(target: Address): Promise<FaultProxy> {
-  const pairs = new Set<readonly [Socket, Socket]>()
-  const state = { silent: false, delayMs: 0 }
-
-  const pass = (source: Socket, sink: Socket) => {
-    const later = (fn: () => void) => {
-      if (state.silent) return
-      if (state.delayMs === 0) fn()
-      else systemClock.after(state.delayMs, fn, { background: true })
-    }
-    source.on('data', (chunk: Buffer) => later(() => void (sink.writable && sink.write(chunk))))
-    source.on('end', () => later(() => sink.end()))
+  const pairs = new Set<Pair>()
+  const state: State = { isSilent: false, delayMs: 0 }
+  const settle = (pair: Pair) => {
+    if (!pair.isBroken || state.isSilent) return
+    pairs.delete(pair)
+    for (const socket of pair.sockets) socket.destroy()
   }
-
   const server = await listenTcp((near) => {
     const far = connect({ ...target, allowHalfOpen: true, noDelay: true })
-    const pair = [near, far] as const
+    const pair: Pair = { sockets: [near, far], isBroken: false }
     pairs.add(pair)
     const end = () => {
-      pairs.delete(pair)
-      if (!state.silent) for (const socket of pair) socket.destroy()
+      pair.isBroken = true
+      settle(pair)
     }
-    for (const socket of pair) {
-      socket.on('error', end)
-      socket.once('close', end)
-    }
-    pass(near, far)
-    pass(far, near)
+    for (const socket of pair.sockets) socket.on('error', end).once('close', end)
+    pass(near, far, state)
+    pass(far, near, state)
+    if (state.isSilent) for (const socket of pair.sockets) socket.pause()
   })
-
   const cut = () => {
-    for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy()
+    for (const { sockets } of pairs) for (const socket of sockets) socket.resetAndDestroy()
   }
   return {
     port: server.port,
@@ -59,18 +53,34 @@ export async function startFaultProxy(target: Address): Promise<FaultProxy> {
       return pairs.size
     },
     blackHole: () => {
-      state.silent = true
+      state.isSilent = true
+      for (const { sockets } of pairs) for (const socket of sockets) socket.pause()
     },
     heal: () => {
-      state.silent = false
+      state.isSilent = false
+      for (const { sockets } of pairs) for (const socket of sockets) socket.resume()
+      for (const pair of [...pairs]) settle(pair)
     },
     cut,
     delay: (ms) => {
       state.delayMs = ms
     },
     close: async () => {
+      state.isSilent = false
       cut()
       await server.close()
     },
   }
+}
+
+/** In order, whatever the delay was changed to meanwhile: a timer releases the oldest that waits, not its own. */
+function pass(source: Socket, sink: Socket, state: State): void {
+  const waiting: (() => void)[] = []
+  const later = (deliver: () => void) => {
+    if (state.delayMs === 0 && waiting.length === 0) return deliver()
+    waiting.push(deliver)
+    systemClock.after(state.delayMs, () => waiting.shift()?.(), { background: true })
+  }
+  source.on('data', (chunk: Buffer) => later(() => void (sink.writable && sink.write(chunk))))
+  source.on('end', () => later(() => sink.end()))
 }

@@ -18,7 +18,8 @@ export type Program = {
   readonly lines: EventLog<Line>
   readonly exited: Promise<Exit>
   send(signal: NodeJS.Signals): void
-  write(text: string): void
+  /** Writes to its stdin and ends it. */
+  input(text: string): void
   /** Ends it, by SIGKILL if it does not listen within `graceMs`. Idempotent. */
   stop(signal?: NodeJS.Signals, graceMs?: number): Promise<Exit>
 }
@@ -68,7 +69,7 @@ export async function startProgram(
     lines,
     exited,
     send: (signal) => void child.kill(signal),
-    write: (text) => void child.stdin.write(text),
+    input: (text) => void child.stdin.end(text),
     stop: (signal = 'SIGTERM', graceMs = 15_000) => stop(child, exited, { signal, graceMs }),
   }
 }
@@ -80,7 +81,7 @@ export async function runProgram(
   options: ProgramOptions & { readonly input?: string; readonly deadlineMs?: number } = {},
 ): Promise<{ readonly exit: Exit; readonly stdout: string; readonly stderr: string }> {
   const program = await startProgram(command, args, options)
-  if (options.input !== undefined) program.write(options.input)
+  program.input(options.input ?? '')
   try {
     const exit = await within(program.exited, program.name, options.deadlineMs)
     return { exit, stdout: textOf(program, 'stdout'), stderr: textOf(program, 'stderr') }

@@ -22,6 +22,7 @@ export function readToEnd(socket: Socket): Promise<Buffer> {
     socket.once('end', () => resolve(Buffer.concat(chunks)))
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('closed before its end')))
+    socket.resume()
   })
 }
 

@@ -34,9 +34,9 @@ export function checkAmbient(source: Source): readonly Violation[] {
   if (isTest(path) || path.startsWith('shared/base/') || path.startsWith('web/') || isEntryPoint(path))
     return []
   const found: Violation[] = []
-  walk(source, (node) => {
+  walk(source, (node, parents) => {
     const name = ambientName(node)
-    if (name !== undefined)
+    if (name !== undefined && !isDefault(node, parents.at(-1)))
       found.push(violation(source, node.start, `${name}: take a Clock or a random function as a parameter`))
   })
   return found
@@ -89,6 +89,12 @@ function ambientName(node: AnyNode): string | undefined {
   return node.callee.name === 'setTimeout' || node.callee.name === 'setInterval'
     ? node.callee.name
     : undefined
+}
+
+/** `random = Math.random`: what a caller may replace is passed in. */
+function isDefault(node: AnyNode, parent: AnyNode | undefined): boolean {
+  if (parent?.type === 'AssignmentPattern') return parent.right.start === node.start
+  return parent?.type === 'LogicalExpression' && parent.operator === '??' && parent.right.start === node.start
 }
 
 /** `new Promise((resolve) => setTimeout(resolve, ms))` and its twin in node:timers/promises. */

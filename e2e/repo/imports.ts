@@ -8,6 +8,7 @@ import { isTest, type Source, type Violation, violation } from './sources.ts'
 const sharedLayers = ['base', 'protocol', 'mux', 'api', 'control', 'testing'] as const
 type Layer =
   | (typeof sharedLayers)[number]
+  | 'service'
   | 'cli'
   | 'relay-vm'
   | 'functions'
@@ -16,8 +17,11 @@ type Layer =
   | 'docs'
   | 'free'
 
+/** shared/api is two layers: what both sides of the API agree on, and, above the rules, the routes that serve it. */
+const contract = /^shared\/api\/(schemas\/|client|problem\b)/
+
 const dataPlane: readonly Layer[] = ['base', 'protocol', 'mux', 'api']
-const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control']
+const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control', 'service']
 
 /** Every layer may import itself. Tests of a layer may import `testing` besides. */
 const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
@@ -26,7 +30,8 @@ const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
   mux: ['base', 'protocol'],
   api: ['base', 'protocol'],
   control: ['base', 'protocol', 'api'],
-  testing: ['base', 'protocol', 'mux', 'api', 'control'],
+  service: ['base', 'protocol', 'api', 'control'],
+  testing: ['base', 'protocol', 'mux', 'api', 'control', 'service'],
   cli: dataPlane,
   'relay-vm': dataPlane,
   functions: controlPlane,
@@ -44,7 +49,6 @@ const sdks = [
   /^stripe$/,
   /^cloudflare$/,
   /^nodemailer/,
-  /^@peculiar\/x509$/,
 ]
 
 /** shared/ runs in both shells, partly in the browser: these and nothing else from outside. */
@@ -54,25 +58,29 @@ const controlBuiltins = ['node:crypto', 'node:buffer', 'node:assert', 'node:asse
 
 export function checkImports(source: Source): readonly Violation[] {
   const layer = layerOf(source.path)
-  return importsOf(source).flatMap(({ specifier, start }) => {
-    const message = checkImport(source.path, layer, specifier)
+  return importsOf(source).flatMap(({ specifier, start, isType }) => {
+    const message = checkImport(source.path, layer, { specifier, isType })
     return message === undefined ? [] : [violation(source, start, message)]
   })
 }
 
-function checkImport(path: string, layer: Layer, specifier: string): string | undefined {
+type Import = { readonly specifier: string; readonly isType: boolean }
+
+function checkImport(path: string, layer: Layer, { specifier, isType }: Import): string | undefined {
   const target = targetOf(path, specifier)
-  if (target === undefined) return checkPackage(path, layer, specifier)
+  if (target === undefined) return checkPackage(path, layer, { specifier, isType })
   const to = layerOf(target)
   if (to === layer || layer === 'free') return undefined
-  if (to === 'testing' && isTest(path)) return undefined
+  if (isTest(path) && (to === 'testing' || isRealPart(target))) return undefined
   if (to !== 'free' && allowed[layer].includes(to)) return undefined
   return `${layer} may not import ${to} (${specifier})`
 }
 
-function checkPackage(path: string, layer: Layer, specifier: string): string | undefined {
+function checkPackage(path: string, layer: Layer, { specifier, isType }: Import): string | undefined {
   if (isTest(path) || layer === 'free') return undefined
-  if (sdks.some((sdk) => sdk.test(specifier)) && !isPlatform(path) && !isEntryPoint(path))
+  // A type alone loads nothing; in shared/ it would still tie the domain to one technology.
+  const isSdk = sdks.some((sdk) => sdk.test(specifier)) && !isType
+  if (isSdk && !isPlatform(path) && !isEntryPoint(path))
     return `${specifier} belongs into a platform/ folder or an entry point`
   if (!path.startsWith('shared/')) return undefined
   if (!specifier.startsWith('node:')) {
@@ -82,7 +90,7 @@ function checkPackage(path: string, layer: Layer, specifier: string): string | u
       .join('/')
     return sharedPackages.includes(name) ? undefined : `shared may not depend on ${name}`
   }
-  const isPure = layer === 'api' || layer === 'control'
+  const isPure = layer === 'api' || layer === 'control' || layer === 'service'
   return isPure && !controlBuiltins.includes(specifier)
     ? `${layer} sees the world through platform.ts only, not ${specifier}`
     : undefined
@@ -96,6 +104,11 @@ function isPlatform(path: string): boolean {
   return path.includes('/platform/')
 }
 
+/** Real parts before mocks: rules are tested on the store of one machine, and the client on the API itself. */
+function isRealPart(target: string): boolean {
+  return /^standalone\/(platform|testing)\//.test(target) || layerOf(target) === 'service'
+}
+
 /** The repository path that an import leads to; undefined for packages and built-ins. */
 function targetOf(path: string, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return posix.join(posix.dirname(path), specifier)
@@ -105,22 +118,27 @@ function targetOf(path: string, specifier: string): string | undefined {
 
 function layerOf(path: string): Layer {
   const [top, second] = path.split('/')
+  if (top === 'shared' && second === 'api' && !contract.test(path)) return 'service'
   if (top === 'shared') return sharedLayers.find((layer) => layer === second) ?? 'free'
   return top !== undefined && top !== 'free' && Object.hasOwn(allowed, top) ? (top as Layer) : 'free'
 }
 
-function importsOf({ parsed, text }: Source): readonly { specifier: string; start: number }[] {
+function importsOf({ parsed, text }: Source): readonly (Import & { readonly start: number })[] {
   const { staticImports, staticExports, dynamicImports } = parsed.module
   return [
-    ...staticImports.map(({ moduleRequest, start }) => ({ specifier: moduleRequest.value, start })),
+    ...staticImports.map(({ moduleRequest, start, entries }) => ({
+      specifier: moduleRequest.value,
+      start,
+      isType: entries.length > 0 && entries.every((entry) => entry.isType),
+    })),
     ...staticExports.flatMap(({ entries, start }) =>
       entries.flatMap(({ moduleRequest }) =>
-        moduleRequest ? [{ specifier: moduleRequest.value, start }] : [],
+        moduleRequest ? [{ specifier: moduleRequest.value, start, isType: false }] : [],
       ),
     ),
     ...dynamicImports.flatMap(({ moduleRequest, start }) => {
       const literal = /^(['"])(.*)\1$/.exec(text.slice(moduleRequest.start, moduleRequest.end))
-      return literal?.[2] === undefined ? [] : [{ specifier: literal[2], start }]
+      return literal?.[2] === undefined ? [] : [{ specifier: literal[2], start, isType: false }]
     }),
   ]
 }

@@ -4,7 +4,10 @@
  */
 import { type AnyNode, isTest, lineAt, type Source, type Violation, violation, walk } from './sources.ts'
 
-export const sizes = { fileLines: 350, testFileLines: 700, lineChars: 120, functionLines: 70 } as const
+const sizes = { fileLines: 350, testFileLines: 700, lineChars: 120, functionLines: 70 } as const
+
+/** Imports and long literals stay on one line whatever a formatter does. */
+const unbreakable = /^\s*(?:import|export) .* from |(['"`]).{60,}\1/
 
 export function checkSizes(source: Source): readonly Violation[] {
   return [...checkFile(source), ...checkLines(source), ...checkFunctions(source)]
@@ -19,7 +22,7 @@ function checkFile(source: Source): readonly Violation[] {
 function checkLines(source: Source): readonly Violation[] {
   return source.text.split('\n').flatMap((text, index) => {
     const chars = [...text].length
-    if (chars <= sizes.lineChars || /^\s*(?:import|export) .* from /.test(text)) return []
+    if (chars <= sizes.lineChars || unbreakable.test(text)) return []
     return [
       { path: source.path, line: index + 1, message: `${chars} characters, more than ${sizes.lineChars}` },
     ]

@@ -39,10 +39,9 @@ export function readSources(paths: readonly string[]): readonly Source[] {
     .map((path) => parse(path, readFileSync(join(root, path), 'utf8')))
 }
 
+/** Code that no program of ours runs: tests, suites, fuzzers and what only they use. */
 export function isTest(path: string): boolean {
-  return (
-    /\.(test|contract)\.tsx?$/.test(path) || path.startsWith('e2e/') || path.startsWith('shared/testing/')
-  )
+  return /\.(?:test|contract|fuzz)\.tsx?$|(?:^|\/)testing\//.test(path) || path.startsWith('e2e/')
 }
 
 /** 1-based. */

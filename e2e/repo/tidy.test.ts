@@ -62,7 +62,7 @@ describe('tidy', () => {
   })
   test('the document of the wire has every frame with its number', () => {
     const text = readFileSync(join(root, 'docs/protocol.md'), 'utf8')
-    const rows = [...text.matchAll(/^\| ([A-Z]+) \| 0x([0-9a-f]{2}) \|/gm)]
+    const rows = [...text.matchAll(/^\| ([A-Z]+) +\| 0x([0-9a-f]{2}) +\|/gm)]
     const documented = Object.fromEntries(
       rows.map(([, name = '', hex = '']) => [name, Number.parseInt(hex, 16)]),
     )

@@ -1,10 +1,15 @@
-/** All tunnel meters of one relay, by tunnel. A meter outlives its bindings, so an agent that reconnects goes on counting. */
+/** All tunnel meters of one relay. A meter outlives its bindings, so an agent that reconnects goes on counting. */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { TunnelMeter } from './tunnel-meter.ts'
 
 export class Meters {
   readonly #meters = new Map<string, TunnelMeter>()
   readonly #refused = new Map<ErrorKey, number>()
+  readonly #onDropped: (tunnel: string) => void
+
+  constructor(onDropped: (tunnel: string) => void = () => {}) {
+    this.#onDropped = onDropped
+  }
 
   /** The meter of a tunnel, made when first asked for. */
   of(tunnel: string, account: string): TunnelMeter {
@@ -35,7 +40,10 @@ export class Meters {
 
   /** Drops the meters of tunnels that are neither in use nor in `keep`; their last bytes must have been accounted. */
   prune(keep: (tunnel: string) => boolean): void {
-    for (const [tunnel, meter] of this.#meters)
-      if (meter.active === 0 && !keep(tunnel)) this.#meters.delete(tunnel)
+    for (const [tunnel, meter] of this.#meters) {
+      if (meter.active > 0 || keep(tunnel)) continue
+      this.#meters.delete(tunnel)
+      this.#onDropped(tunnel)
+    }
   }
 }

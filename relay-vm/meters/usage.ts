@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
 import { z } from 'zod'
-import { readJson, writeText } from '../files.ts'
+import { KeptFile, readJson } from '../files.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
 
 const hourMs = 3_600_000
@@ -37,7 +37,7 @@ export type UsageOptions = {
 }
 
 export class UsageJournal {
-  readonly #path: string
+  readonly #file: KeptFile
   readonly #boot: string
   readonly #everyMs: number
   readonly #rows = new Map<string, Row>()
@@ -49,7 +49,9 @@ export class UsageJournal {
   dropped = 0
 
   private constructor(path: string, { boot, nowMs, everyMs }: UsageOptions, rows: readonly Usage[]) {
-    this.#path = path
+    this.#file = new KeptFile(path, () =>
+      JSON.stringify({ rows: Array.from(this.#rows.values(), (row) => row.usage) }),
+    )
     this.#boot = boot
     this.#everyMs = everyMs
     this.#hour = hourOf(nowMs)
@@ -107,10 +109,7 @@ export class UsageJournal {
     if (!this.#isDirty) return
     this.#isDirty = false
     try {
-      await writeText(
-        this.#path,
-        JSON.stringify({ rows: Array.from(this.#rows.values(), (row) => row.usage) }),
-      )
+      await this.#file.save()
     } catch (error) {
       this.#isDirty = true
       throw error

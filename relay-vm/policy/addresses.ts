@@ -1,7 +1,7 @@
 /** Visitor addresses: one spelling for each, and the network that counts as one source of connections. */
 import { isIPv6 } from 'node:net'
 
-/** An IPv4 address that came through a dual-stack socket loses its `::ffff:`, so that IPv4 rules see it; a zone id goes. */
+/** An IPv4 address of a dual-stack socket loses its `::ffff:`, so that IPv4 rules see it; a zone id goes. */
 export function plainAddress(address: string): string {
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)
   return mapped?.[1] ?? address.split('%', 1)[0] ?? address

@@ -1,6 +1,6 @@
 /**
- * One HTTP call to the API: deadline, bearer, problem documents turned into PortTunnelerError, answers parsed by schema.
- * Used by client.ts. Runs in browsers, so nothing of Node is imported on its path.
+ * One HTTP call to the API: deadline, bearer, problem documents turned into PortTunnelerError, answers parsed
+ * by schema. Used by client.ts. Runs in browsers, so nothing of Node is imported on its path.
  */
 import { z } from 'zod'
 import { type BackoffShape, backoffMs } from '../base/backoff.ts'
@@ -8,12 +8,28 @@ import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { codes, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
 import { problemSchema } from './schemas/common.ts'
 
+/** The part of `fetch` that is used; the built-in one fits, and so does a lighter one. */
+export type Fetch = (
+  url: string,
+  init: {
+    readonly method: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body?: Blob | URLSearchParams
+    readonly signal: AbortSignal
+    readonly redirect: 'error'
+  },
+) => Promise<{
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  text(): Promise<string>
+}>
+
 export type ClientOptions = {
   /** Where the API is, without `/v1`; '' for the page's own origin. */
   readonly baseUrl: string
   /** The bearer, asked for before every call, so that a refreshed one is used at once; undefined = none. */
   readonly token?: () => string | undefined | Promise<string | undefined>
-  readonly fetch?: typeof fetch
+  readonly fetch?: Fetch
   /** ms for one try, its body included. */
   readonly timeoutMs?: number
   readonly clock?: Clock

@@ -1,7 +1,7 @@
 /**
- * The typed client of the REST API, used by the CLI, the console, relays and tests. Every method takes plain values that
- * the schemas describe and resolves to a parsed answer, or rejects with the PortTunnelerError that the API named.
- * Each call has a deadline; `signal` ends it earlier.
+ * The typed client of the REST API, used by the CLI, the console, relays and tests. Every method takes plain
+ * values that the schemas describe and resolves to a parsed answer, or rejects with the PortTunnelerError that
+ * the API named. Each call has a deadline; `signal` ends it earlier.
  */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
@@ -11,7 +11,7 @@ import * as relays from './schemas/relays.ts'
 import * as service from './schemas/service.ts'
 import * as tunnels from './schemas/tunnels.ts'
 
-export type { CallOptions, ClientOptions } from './client-call.ts'
+export type { ClientOptions } from './client-call.ts'
 
 type PageOptions = CallOptions & { readonly limit?: number; readonly cursor?: string | undefined }
 /** What the caller writes: fields with a default may be left out. */
@@ -152,7 +152,9 @@ function tunnelCalls(options: ClientOptions) {
       call(options, { method: 'GET', path: pathOf(tunnel), answer: tunnels.tunnelSchema }, o),
     createTunnel: (json: In<typeof tunnels.tunnelCreateSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/tunnels', answer: tunnels.tunnelSchema, json }, o),
-    /** `ifMatch`: the `revision` of the tunnel as read, in quotes; then a change by somebody else is not overwritten. */
+    /**
+     * `ifMatch`: the `revision` of the tunnel as read, in quotes; then a change by somebody else is not overwritten.
+     */
     updateTunnel: (
       tunnel: string,
       json: In<typeof tunnels.tunnelUpdateSchema>,

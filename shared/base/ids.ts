@@ -5,15 +5,20 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { ulid } from 'ulid'
-import type { Id, IdPrefix } from './id-prefixes.ts'
+
+export type IdPrefix = 'usr' | 'acc' | 'key' | 'tun' | 'rel' | 'cmd' | 'aud' | 'ses' | 'agt' | 'wat'
+export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
 /** A fresh id; ids made later sort later (to the millisecond of `nowMs`). */
 export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
   return `${prefix}_${ulid(nowMs).toLowerCase()}`
 }
 
-/** pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code, ptw = password reset. */
-export type SecretPrefix = 'pts' | 'ptr' | 'pte' | 'ptc' | 'ptd' | 'ptw'
+/**
+ * pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code,
+ * ptw = password reset, ptv = device that signed in before.
+ */
+export type SecretPrefix = 'pts' | 'ptr' | 'pte' | 'ptc' | 'ptd' | 'ptw' | 'ptv'
 
 export function newSecret(prefix: SecretPrefix): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`

@@ -148,6 +148,8 @@ export type RelayDoc = {
   readonly instance: string
   readonly cell: string
   readonly boot: string
+  /** When this boot was first heard of: what its predecessor said of away agents no longer counts. */
+  readonly bootAt: number
   readonly version: string
   readonly state: 'starting' | 'ready' | 'draining'
   readonly agentAddress: {

@@ -1,6 +1,6 @@
 /**
- * The plan catalogue, and what an account may do by it. One table: API, CLI, console and relays all show these numbers,
- * and every refusal names the one that was hit.
+ * The plan catalogue, and what an account may do by it. One table: API, CLI, console and relays all show these
+ * numbers, and every refusal names the one that was hit.
  */
 import type { Me } from '../api/schemas/accounts.ts'
 import type { Policy } from '../protocol/endpoint.ts'

@@ -111,7 +111,8 @@ export interface Store {
   ): Promise<T | undefined>
   /**
    * At most 20 documents; all reads before the first write; writes take effect together at the end or not at all.
-   * The body runs again on conflict and must have no side effects. @throws store.contention, store.exists, store.missing
+   * The body runs again on conflict and must have no side effects.
+   * @throws store.contention, store.exists, store.missing
    */
   transact<T>(fn: (tx: Transaction) => Promise<T>, options?: { readonly deadlineMs?: number }): Promise<T>
   query<T extends Doc>(query: Query<T>, options: QueryOptions): Promise<Page<T>>

@@ -1,7 +1,8 @@
 /**
  * The signing keys, and what is signed with them: lease tickets (1 h) and watch tickets (60 s).
- * Keys live wrapped in the store and are unwrapped once a process. A key is published as `next` two days or more before
- * it signs, and as `old` until its last ticket has expired, so a relay that was cut off for a day still knows it.
+ * Keys live wrapped in the store and are unwrapped once a process. A key is published as `next` two days or
+ * more before it signs, and as `old` until its last ticket has expired, so a relay that was cut off for a day
+ * still knows it.
  */
 import { randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose'
@@ -65,7 +66,9 @@ export class Signer {
     return this.#sign(claims, { nowMs, expiresAt, typ: 'lease+jwt' })
   }
 
-  /** A pass to the live figures of `tunnels` at the relays of `cells`. It is never a lease ticket: another audience. */
+  /**
+   * A pass to the live figures of `tunnels` at the relays of `cells`. It is never a lease ticket: another audience.
+   */
   async signWatch(
     { account, tunnels, cells }: { account: string; tunnels: readonly string[]; cells: readonly string[] },
     nowMs: number,

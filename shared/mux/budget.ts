@@ -16,10 +16,14 @@ export class Budget {
     return this.#used
   }
 
-  /** Takes all of `bytes` here and above, or nothing. */
-  take(bytes: number): boolean {
-    if (this.#used + bytes > this.#limitBytes) return false
-    if (this.#parent && !this.#parent.take(bytes)) return false
+  /**
+   * Takes all of `bytes` here and above, or nothing.
+   * @param share 0..1: how much of each level may be in use afterwards. What is a comfort asks for less than all, so
+   *   that what is a need still finds something.
+   */
+  take(bytes: number, share = 1): boolean {
+    if (this.#used + bytes > this.#limitBytes * share) return false
+    if (this.#parent && !this.#parent.take(bytes, share)) return false
     this.#used += bytes
     return true
   }

@@ -188,7 +188,7 @@ export async function dialRelay(
       events.onClosed(reason)
     },
   }
-  const agentWindow = limits.windowBytesInitial
+  const agentWindow = limits.windowBytesTight
   return await dial(options, { number: 1, kind: 'shared' }, () => ({
     hello: { ticket, lost: [] },
     begin: ({ session: id, secret }, carrier) => {
@@ -244,7 +244,7 @@ async function dial(
   try {
     const { hello, begin } = greet(socket)
     const { agent, build } = options
-    const window = limits.windowBytesInitial
+    const window = limits.windowBytesTight
     const body: Hello = {
       versions: [...protocolVersions],
       agent,

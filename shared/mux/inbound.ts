@@ -96,7 +96,8 @@ export class Inbound {
     const share = (this.used - this.#epochUsed) / this.window
     if (share < 0.5) return
     const isHeldBack = nowMs - this.#epochAtMs < 4 * share * rttMs
-    if (isHeldBack && this.window < limits.windowBytesMax && budget.take(this.window)) {
+    const mayGrow = isHeldBack && this.window < limits.windowBytesMax
+    if (mayGrow && budget.take(this.window, limits.growthShare)) {
       this.#takenBytes += this.window
       this.window *= 2
     }

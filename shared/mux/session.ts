@@ -4,7 +4,7 @@
  * another one, bytes once and in order. Wire protocol, rules 1 to 17.
  */
 import type { Clock, Timer } from '../base/clock.ts'
-import { codes, type ErrorKey, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
+import { codes, type ErrorKey, fail, keyOfCode, type PortTunnelerError, wireCode } from '../base/errors.ts'
 import { PerMinute } from '../base/per-minute.ts'
 import {
   decodeOpen,
@@ -133,7 +133,7 @@ export class Session implements CarrierHandler {
     if (this.#isDraining) throw fail('relay.draining')
     if (this.#streams.size >= limits.streamsPerSession)
       throw fail('session.limit', 'The agent serves as many visitors as it may.')
-    const window = this.#takeWindow(limits.windowBytesInitial)
+    const window = this.#takeWindow()
     const edge = this.#options.agentWindow
     const stream = this.#addStream({
       id: this.#nextStream++,
@@ -159,6 +159,16 @@ export class Session implements CarrierHandler {
   /** The binding has ended; its streams are the caller's to reset. */
   unbound(bind: number, key: ErrorKey, detail: string = codes[key].cause): void {
     this.#say(FrameType.unbound, { bind, code: codes[key].code, message: detail })
+  }
+
+  /** Resets the streams of one binding: another agent process serves it now, and this one is not there to say so. */
+  resetBind(bind: number, key: ErrorKey): void {
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.info.bind !== bind) continue
+      const { sink } = stream
+      stream.reset(key)
+      sink.onReset(wireCode(key))
+    }
   }
 
   notice(key: ErrorKey, text: string): void {
@@ -548,8 +558,10 @@ export class Session implements CarrierHandler {
 
   // --- inside: streams -------------------------------------------------------------------------------------------------
 
-  #takeWindow(wanted: number): number {
-    for (const window of [wanted, limits.windowBytesTight]) if (this.#budget.take(window)) return window
+  #takeWindow(): number {
+    const { windowBytesInitial, windowBytesTight, comfortShare } = limits
+    if (this.#budget.take(windowBytesInitial, comfortShare)) return windowBytesInitial
+    if (this.#budget.take(windowBytesTight)) return windowBytesTight
     throw fail('session.limit', 'The relay has no memory left for another visitor.')
   }
 

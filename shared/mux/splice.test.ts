@@ -12,7 +12,7 @@ let relayPort: number
 let upstream: Server
 let onUpstream: (socket: Socket) => void
 const servers: Server[] = []
-let ends: { relay: (string | undefined)[]; agent: (string | undefined)[] }
+let ends: { relay: (string | undefined)[]; agent: (string | undefined)[] } = { relay: [], agent: [] }
 
 async function listen(onSocket: (socket: Socket) => void): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, onSocket)
@@ -24,8 +24,8 @@ async function listen(onSocket: (socket: Socket) => void): Promise<Server> {
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 beforeEach(async () => {
-  // Each test's own: a connection of the test before may end late.
-  const own = { relay: [], agent: [] } as typeof ends
+  // Of this test alone: a socket of the one before may still be closing.
+  const own: typeof ends = { relay: [], agent: [] }
   ends = own
   const turn = new Turn()
   upstream = await listen((socket) => onUpstream(socket))

@@ -41,6 +41,11 @@ export class Delivery implements Flushable {
     this.#socket.uncork()
   }
 
+  /** The socket goes on without this stream. Only when all that was written is out. */
+  detach(): void {
+    this.#socket.off('drain', this.#onDrain)
+  }
+
   readonly #onDrain = (): void => {
     const bytes = this.#unconsumed
     if (bytes === 0) return

@@ -38,6 +38,7 @@ export const limits = {
 
   /** First window of a stream: one read; the bandwidth-delay product of most visitors who say little. */
   windowBytesInitial: 64 * KiB,
+  /** What an agent grants every stream from the start, and a relay once memory is short: a TLS record. */
   windowBytesTight: 16 * KiB,
   /** 8 MiB carries 1 Gbit/s over 64 ms. */
   windowBytesMax: 8 * MiB,
@@ -52,6 +53,10 @@ export const limits = {
   /** An elephant that is silent this long shares again; its carrier is kept for dedicatedIdleMs (rule 20). */
   elephantIdleMs: 10_000,
   dedicatedIdleMs: 60_000,
+  /** A relay grants the large first window while no more than this share of a budget is in use: 3,328 visitors fit 64 MiB. */
+  comfortShare: 0.25,
+  /** Windows grow into this share and no further: a few elephants must not turn new visitors away. */
+  growthShare: 0.75,
   /** Separate ranges ahead of the missing bytes, per stream (rule 2). */
   rangesMax: 64,
   /** The agent's memory of ids seen in OPEN (rule 8): 16 KiB of bits. */
@@ -96,6 +101,7 @@ export const limits = {
 } as const
 
 assert(limits.payloadBytesMax === limits.dataBytesMax + 6)
+assert(limits.comfortShare < limits.growthShare && limits.growthShare < 1)
 assert(limits.payloadBytesMax < 2 ** 24, 'length is a u24')
 assert(limits.windowBytesInitial >= limits.dataBytesMax, 'a full DATA fits the first window')
 assert(limits.upstreamConnectMs < limits.openDeadlineMs)

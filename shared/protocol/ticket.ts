@@ -2,13 +2,13 @@
  * Tickets: EdDSA JWTs by which the control plane tells relays, offline, that a tunnel holds a lease.
  * Made by control/tickets.ts, carried by the agent in HELLO and BIND, checked here. RFC 7519, RFC 8037.
  */
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
 import { endpointIdSchema, policySchema, tunnelKinds } from './endpoint.ts'
 import { limits } from './limits.ts'
 
-export { endpointIdSchema, type Policy, policySchema, type TunnelKind, tunnelKinds } from './endpoint.ts'
+export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
 
 export const ticketClaimsSchema = z.object({
   iss: z.string().max(256),
@@ -59,5 +59,14 @@ export async function checkTicket(
     return ticketClaimsSchema.parse(payload)
   } catch (cause) {
     throw fail('ticket.invalid', undefined, { cause })
+  }
+}
+
+/** Which key a ticket says it was signed with, unchecked; undefined for whatever is no JWT. */
+export function ticketKeyId(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).kid
+  } catch {
+    return undefined
   }
 }

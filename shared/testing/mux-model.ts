@@ -171,13 +171,14 @@ class Model {
         },
       },
     })
+    const settled = agent.then((session) => {
+      this.#agent = session
+    })
     while (!this.#agent) {
       await this.#settle()
       this.#pump()
-      agent.then((session) => {
-        this.#agent = session
-      })
     }
+    await settled
   }
 
   async step(hasFaults: boolean): Promise<void> {

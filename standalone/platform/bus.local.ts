@@ -76,8 +76,8 @@ class Group {
     return {
       close: async () => {
         member.left.abort(fail('bus.closed'))
-        this.#members.delete(member)
-        if (this.#members.size === 0) onEmpty()
+        // Only once: by a second call the key may belong to somebody new.
+        if (this.#members.delete(member) && this.#members.size === 0) onEmpty()
       },
     }
   }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
 import { afterAll } from 'vitest'
@@ -10,11 +11,13 @@ import { openSqliteStore } from './store.sqlite.ts'
 const folder = mkdtempSync(join(tmpdir(), 'ptun-store-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
+const queries = [...contractQueries, ...scopedQueries]
 let files = 0
-const inMemory = async () => openSqliteStore(':memory:', { queries: contractQueries })
-const inFile = async () => openSqliteStore(join(folder, `${files++}.db`), { queries: contractQueries })
+const inMemory = async () => openSqliteStore(':memory:', { queries })
+const inFile = async () => openSqliteStore(join(folder, `${files++}.db`), { queries })
 
 describeStore('sqlite in memory', inMemory)
 describeStoreRaces('sqlite in memory', inMemory)
 describeStore('sqlite in a file', inFile)
 describeStoreRaces('sqlite in a file', inFile)
+describeScopedStore('sqlite in memory', inMemory)

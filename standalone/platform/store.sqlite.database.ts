@@ -74,8 +74,15 @@ export function syncIndexes(db: DatabaseSync, queries: Iterable<Query>): void {
   })
 }
 
+const indexNames = new WeakMap<Query, string>()
+
 export function indexName(query: Query): string {
-  return `query_${query.name}_${createHash('sha256').update(indexSql(query)).digest('hex').slice(0, 8)}`
+  const known = indexNames.get(query)
+  if (known) return known
+  const hash = createHash('sha256').update(indexSql(query)).digest('hex')
+  const name = `query_${query.name}_${hash.slice(0, 8)}`
+  indexNames.set(query, name)
+  return name
 }
 
 function indexSql({ collection, equals, order }: Query): string {

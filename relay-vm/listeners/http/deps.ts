@@ -7,15 +7,11 @@ import type { Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
-import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Turn } from '@porttunneler/shared/mux/turn'
 
-/** One visitor connection as the tunnel's agent hears of it in OPEN. */
-export type HttpVisitorInfo = {
-  readonly visitorAddress: string
-  readonly visitorPort: number
-  readonly localPort: number
-  readonly awaitsUpgrade: boolean
-}
+/** One visitor connection as the tunnel's agent hears of it in OPEN; the rest is the route's. */
+export type HttpVisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
 
 /** A tunnel that a Host name leads to, whether its agent is here or away. */
 export type HttpRoute = {
@@ -25,7 +21,7 @@ export type HttpRoute = {
    * session.limit: each is counted as a refusal of this tunnel by the one who throws
    */
   open(info: HttpVisitorInfo, sink: StreamSink): Stream
-  /** The stream's counters are final. Called once for each stream that `open` returned. */
+  /** The local side is done with a stream that `open` returned: it was ended both ways, or reset. Said once. */
   closed(stream: Stream): void
   /** A visitor of this tunnel was turned away after its stream was open (421, smuggling, upstream down). */
   refused(key: ErrorKey): void
@@ -33,13 +29,14 @@ export type HttpRoute = {
 
 export type HttpVisitorDeps = {
   readonly clock: Clock
+  readonly turn: Turn
   readonly log: Log
   /**
    * Where a Host leads. `host` is lower case without port or trailing dot.
    * 'own': a name of this relay itself; undefined: nothing known by that name.
    */
   lookup(host: string): HttpRoute | 'own' | undefined
-  /** Takes over a connection for the relay's own names; every byte read so far has been unshifted. */
+  /** Takes over a connection for the relay's own names: paused, every byte read so far unshifted, resumed after. */
   serveOwn(socket: Socket): void
   /** A visitor was turned away before any tunnel was known. */
   refused(key: ErrorKey): void

@@ -6,12 +6,12 @@
 import { Buffer } from 'node:buffer'
 
 export const space = 0x20
-export const tab = 0x09
+const tab = 0x09
 export const carriageReturn = 0x0d
 export const lineFeed = 0x0a
 const colon = 0x3a
 
-/** What a field name means to the relay. */
+/** What a field name means to the relay; up to transferEncoding, what decides about routing and framing. */
 export const FieldKind = {
   other: 0,
   host: 1,

@@ -42,6 +42,8 @@ const methodBytesMax = 32
 const lengthDigitsMax = 15
 const hostPattern = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/i
 const absolutePattern = /^https?:\/\/([^/?]+)(?:[/?]|$)/i
+/** A list of tokens, or empty. Without tabs, on which parsers differ. */
+const connectionPattern = /^(?:[!#$%&'*+.^_`|~0-9a-z-]+(?: *, *[!#$%&'*+.^_`|~0-9a-z-]+)*)?$/
 const noDrop: readonly number[] = []
 
 /** What the lines seen so far say. */
@@ -136,6 +138,8 @@ type Field = { readonly kind: FieldKind; readonly start: number; readonly line: 
 
 function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): ErrorKey | undefined {
   const { valueStart, valueEnd } = line
+  // Behind the value of these, some parsers read a tab as part of it. A sender has no reason to put any space there.
+  if (kind <= FieldKind.transferEncoding && bytes[valueEnd] !== carriageReturn) return 'http.field'
   switch (kind) {
     case FieldKind.host:
       if (draft.hostField !== undefined) return 'http.host'
@@ -167,15 +171,12 @@ function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): E
 
 /** Options that name a protected field would make an upstream's proxy strip it after we set or checked it. */
 function takeConnection(options: string, draft: Draft): ErrorKey | undefined {
-  if (options === 'keep-alive') draft.keepsAlive = true
-  else if (options === 'close') draft.closes = true
-  else
-    for (const part of options.split(',')) {
-      const option = part.trim()
-      if (option === 'close') draft.closes = true
-      else if (option === 'keep-alive') draft.keepsAlive = true
-      else if (isProtected(option)) return 'http.connection_option'
-    }
+  if (!connectionPattern.test(options)) return 'http.field'
+  for (const option of options.split(/ *, */)) {
+    if (option === 'close') draft.closes = true
+    else if (option === 'keep-alive') draft.keepsAlive = true
+    else if (isProtected(option)) return 'http.connection_option'
+  }
   return undefined
 }
 

@@ -35,6 +35,11 @@ const fields = [
   'Connection: Upgrade',
   'Connection: upgrade, HTTP2-Settings',
   'Connection: x-forwarded-for',
+  'Connection: close x',
+  'Connection: keep-alive\t',
+  'Connection:\tclose',
+  'Connection: ,close',
+  'Connection:',
   'Proxy-Connection: close',
   'Upgrade: websocket',
   'Upgrade: h2c',
@@ -57,6 +62,7 @@ const fields = [
   'Transfer-Encoding: gzip',
   'Transfer-Encoding: chunked',
   'Transfer-Encoding:chunked ',
+  'Transfer-Encoding: chunked\t',
   'Content-Length: 3',
   'Content-Length: 0',
   'content-length:\t003',
@@ -86,7 +92,7 @@ function makeRequest(random: () => number): string {
   const isPlain = random() < 0.6
   const head = [isPlain ? `${pick(random, ['GET', 'POST'])} /plain HTTP/1.1` : line]
   head.push(`Host: ${isPlain ? 'a.test' : pick(random, hosts)}`)
-  for (let i = below(random, 4); i > 0; i--) head.push(pick(random, isPlain ? fields.slice(9, 24) : fields))
+  for (let i = below(random, 4); i > 0; i--) head.push(pick(random, isPlain ? fields.slice(14, 29) : fields))
   const form = random()
   if (form < 0.3) return `${head.join('\r\n')}\r\n\r\n`
   if (form < 0.6) return `${[...head, 'Content-Length: 5'].join('\r\n')}\r\n\r\nhe\r\no`

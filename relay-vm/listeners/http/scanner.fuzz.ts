@@ -23,7 +23,7 @@ const address = '192.0.2.1'
 /** llhttp knows a closed list of methods, RFC 9110 does not; SOURCE it keeps for Icecast. */
 const knownMethods = new Set(http.METHODS.filter((method) => method !== 'SOURCE'))
 
-export class Reference {
+class Reference {
   readonly #server: http.Server
   /** By connection, because requests of one connection come one after the other, of several in any order. */
   readonly #seen = new Map<unknown, { requests: Request[]; error: string | undefined }>()

@@ -89,6 +89,11 @@ const hostile: readonly (readonly [string, string, string])[] = [
   ['a coding in letters of CGI', get('Transfer_Encoding: chunked'), 'http.framing'],
   ['chunked in HTTP/1.0', chunked.replace('1.1', '1.0'), 'http.framing'],
   // Connection.
+  ['a tab behind chunked', get('Transfer-Encoding: chunked\t'), 'http.field'],
+  ['a space behind a length', get('Content-Length: 5 '), 'http.field'],
+  ['a tab in a list of options', get('Connection: keep-alive\t, close'), 'http.field'],
+  ['an option of two words', get('Connection: close x'), 'http.field'],
+  ['an empty option', get('Connection: , close'), 'http.field'],
   ['stripping Host', get('Connection: Host'), 'http.connection_option'],
   ['stripping X-Forwarded-For', get('Connection: close, X-Forwarded-For'), 'http.connection_option'],
   ['stripping it in letters of CGI', get('Connection: x_forwarded_for'), 'http.connection_option'],

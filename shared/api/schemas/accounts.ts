@@ -11,7 +11,7 @@ export type Scope = (typeof scopes)[number]
 
 export const emailSchema = z.email().max(254)
 /** NIST SP 800-63B: length matters, composition rules do not. */
-export const passwordSchema = z.string().min(10).max(200)
+const passwordSchema = z.string().min(10).max(200)
 
 export const meSchema = z.object({
   user: idSchema('usr').optional().describe('Absent when an API key speaks for the account itself'),

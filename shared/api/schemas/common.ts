@@ -1,13 +1,12 @@
 /** Shapes that every part of the API uses: ids, times, problem documents (RFC 9457), pages. */
 import { z } from 'zod'
-import { type IdPrefix, idPrefixes } from '../../base/id-prefixes.ts'
+import type { IdPrefix } from '../../base/ids.ts'
 
 export const idSchema = <P extends IdPrefix>(prefix: P) =>
   z
     .string()
     .regex(new RegExp(`^${prefix}_[0-9a-z]{26}$`))
     .describe(`An id of the form ${prefix}_…`)
-export const anyIdSchema = z.string().regex(new RegExp(`^(${idPrefixes.join('|')})_[0-9a-z]{26}$`))
 
 /** Milliseconds since the epoch, UTC. */
 export const timeSchema = z.int().min(0).describe('Milliseconds since the epoch, UTC')

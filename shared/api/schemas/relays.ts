@@ -11,7 +11,7 @@ export const enrolledSchema = z.object({
 })
 
 /** One process's life. A new boot id resets its cumulative counters. */
-export const bootSchema = z.object({
+const bootSchema = z.object({
   instance: z.string().regex(/^[a-z0-9-]{1,32}$/),
   boot: z.string().regex(/^[a-z0-9]{26}$/),
   version: z.string().max(64),

@@ -11,7 +11,6 @@ export const configSchema = z.object({
   consoleUrl: z.string(),
   docsUrl: z.string().describe('Every code has its page at <docsUrl>/errors/PT-nnnn'),
 })
-export type Config = z.infer<typeof configSchema>
 
 export const accountSchema = z.object({
   id: idSchema('acc'),

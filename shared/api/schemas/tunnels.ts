@@ -3,9 +3,11 @@ import { z } from 'zod'
 import { endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
 import { idSchema, problemSchema, timeSchema, tunnelNameSchema } from './common.ts'
 
-export const kindSchema = z.enum(tunnelKinds)
+const kindSchema = z.enum(tunnelKinds)
 
-/** A tunnel's public address. `url` is what people copy: `tcp://host:port`, `http://name.domain:port`, `https://…`. */
+/**
+ * A tunnel's public address. `url` is what people copy: `tcp://host:port`, `http://name.domain:port`, `https://…`.
+ */
 export const endpointSchema = z.object({
   id: endpointIdSchema,
   url: z.string(),
@@ -14,8 +16,10 @@ export const endpointSchema = z.object({
 })
 export type Endpoint = z.infer<typeof endpointSchema>
 
-/** offline: no lease; online: leased and not reported away; away: leased, but no relay has seen an agent for a minute. */
-export const tunnelStates = ['offline', 'online', 'away'] as const
+/**
+ * offline: no lease; online: leased and not reported away; away: leased, but no relay has seen an agent for a minute.
+ */
+const tunnelStates = ['offline', 'online', 'away'] as const
 
 export const tunnelSchema = z.object({
   id: idSchema('tun'),
@@ -42,7 +46,7 @@ export const tunnelUpdateSchema = z.strictObject({
 })
 
 /** Ids that agents make for themselves once and keep: one a machine and user. */
-export const agentIdSchema = idSchema('agt')
+const agentIdSchema = idSchema('agt')
 
 export const claimSchema = z.strictObject({
   agent: agentIdSchema,

@@ -85,7 +85,7 @@ export const cliCodes = {
     ...signIn,
     title: 'Credentials can be read by others',
     cause: 'Other users of this machine may read the credentials file, so ptun does not use it.',
-    cure: 'Run chmod 600 on the file that the message names; if others use this machine, revoke the key and sign in again.',
+    cure: 'Run chmod 600 on the file that the message names; revoke the key if others may have read it.',
   },
   'login.damaged': {
     code: 'PT-6022',

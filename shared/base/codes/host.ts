@@ -70,7 +70,7 @@ export const hostCodes = {
     owner: 'operator',
     title: 'Leased port not available at the relay',
     cause:
-      'The leased port cannot be opened on the relay: another program holds it or it is outside the range.',
+      'The leased port cannot be opened on the relay: another program holds it, or the relay may not use it.',
     cure: 'The agent tries again; an operator should free the port or put it on the deny list.',
   },
 } as const satisfies Record<string, ErrorEntry>

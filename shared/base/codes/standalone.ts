@@ -1,4 +1,4 @@
-/** PT-51nn: starting and running the standalone server (one machine, one data folder). Exit code 2: nothing was started. */
+/** PT-51nn: starting and running the standalone server (one machine, one data folder). Exit code 2: nothing runs. */
 import type { ErrorEntry } from '../errors.ts'
 
 const atStart = { http: 500, exit: 2, retry: 'never', owner: 'operator' } as const
@@ -56,7 +56,6 @@ export const standaloneCodes = {
   'standalone.relay': {
     code: 'PT-5108',
     ...atStart,
-    exit: 1,
     title: 'Relay did not start',
     cause: 'The relay process ended or stayed silent before it was ready to serve.',
     cure: 'The detail and relay.log in the data folder say why; mend that and start again.',

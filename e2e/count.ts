@@ -1,6 +1,6 @@
 /**
  * Adds up what the vitest runs of `npm test` left in a folder and prints the closing line of CI.
- * Usage: node .ci/count.ts <folder> <exit status of npm test>
+ * Usage: node e2e/count.ts <folder> <exit status of npm test>
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

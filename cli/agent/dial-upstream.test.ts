@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { describe, expect, test } from 'vitest'
+import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
+
+type Outcome = Socket | PortTunnelerError
+
+function dial(
+  port: number,
+  { host = 'localhost', clock = systemClock, memory = new Map() as LoopbackMemory } = {},
+): { outcome: Promise<Outcome>; cancel: () => void } {
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  const cancel = dialUpstream({ host, port }, { clock, memory, onConnect: resolve, onFail: resolve })
+  return { outcome: promise, cancel }
+}
+
+async function listen(host: string, use: (port: number) => Promise<void>): Promise<void> {
+  const server = createServer((socket) => socket.on('error', () => {}).end()).listen(0, host)
+  await once(server, 'listening')
+  try {
+    await use((server.address() as AddressInfo).port)
+  } finally {
+    await new Promise((resolve) => server.close(resolve))
+  }
+}
+
+describe('dialling an upstream', () => {
+  test.each(['127.0.0.1', '::1'])(
+    'localhost reaches a program that listens only on %s, and remembers it',
+    async (host) => {
+      await listen(host, async (port) => {
+        const memory: LoopbackMemory = new Map()
+        for (const _ of [1, 2]) {
+          const socket = (await dial(port, { memory }).outcome) as Socket
+          expect(socket.remoteAddress).toBe(host)
+          expect(memory.get(port)).toBe(host)
+          socket.destroy()
+        }
+      })
+    },
+  )
+
+  test('an address literal is dialled as it is, without the other family', async () => {
+    await listen('::1', async (port) => {
+      expect(await dial(port, { host: '127.0.0.1' }).outcome).toMatchObject({ key: 'upstream.refused' })
+    })
+  })
+
+  test('a port where nothing listens is refused, and says which', async () => {
+    let free = 0
+    await listen('127.0.0.1', async (port) => {
+      free = port
+    })
+    expect(await dial(free).outcome).toMatchObject({
+      key: 'upstream.refused',
+      detail: `localhost:${free} answered ECONNREFUSED`,
+    })
+  })
+
+  test('a host that nobody knows has a code of its own', async () => {
+    const failure = (await dial(80, { host: 'no-such-host.invalid' }).outcome) as PortTunnelerError
+    expect(failure.key).toBe('upstream.unknown')
+  })
+
+  test('no answer within 8 s is a failure, and leaves neither socket nor timer', async () => {
+    const clock = new FakeClock()
+    await listen('127.0.0.1', async (port) => {
+      // The clock moves before the loop turns: for the dialler the answer never came.
+      const { outcome } = dial(port, { clock })
+      clock.advance(8_000)
+      expect(await outcome).toMatchObject({ key: 'upstream.timeout' })
+      expect(clock.pending).toBe(0)
+    })
+  })
+
+  test('giving up is silent and leaves no timer', async () => {
+    const clock = new FakeClock()
+    await listen('127.0.0.1', async (port) => {
+      const { outcome, cancel } = dial(port, { clock })
+      let isHeard = false
+      void outcome.then(() => {
+        isHeard = true
+      })
+      cancel()
+      expect(clock.pending).toBe(0)
+      // One that was dialled later is connected: the first would have been by now.
+      const later = (await dial(port).outcome) as Socket
+      expect(later.remotePort).toBe(port)
+      expect(isHeard).toBe(false)
+      later.destroy()
+    })
+  })
+})

@@ -1,0 +1,111 @@
+/**
+ * What a running agent tells: events as they happen, and a snapshot to look at. Every output (live status, lines,
+ * JSON, `ptun status`) is made from these two and nothing else. Event names are documented and stable.
+ */
+import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
+
+/** A failure as people and scripts read it. */
+export type Problem = {
+  readonly code: string
+  readonly title: string
+  readonly detail: string
+  readonly cure: string
+}
+
+export function problemOf(error: PortTunnelerError): Problem {
+  const { code, title, cure } = error.entry
+  return { code, title, detail: error.detail, cure }
+}
+
+export type AgentEvent =
+  | { readonly event: 'agent.started'; readonly agent: string; readonly server: string; readonly pid: number }
+  | { readonly event: 'agent.draining'; readonly connections: number; readonly graceMs: number }
+  | { readonly event: 'agent.stopped'; readonly exit: number }
+  | { readonly event: 'server.lost'; readonly problem: Problem; readonly retryInMs: number }
+  | { readonly event: 'server.found' }
+  | { readonly event: 'relay.connected'; readonly relay: string }
+  | {
+      readonly event: 'relay.lost'
+      readonly relay: string
+      readonly problem: Problem
+      readonly retryInMs: number
+    }
+  | { readonly event: 'relay.notice'; readonly relay: string; readonly code: string; readonly text: string }
+  | {
+      readonly event: 'tunnel.online'
+      readonly tunnel: string
+      readonly kind: string
+      readonly url: string
+      readonly upstream: string
+    }
+  | { readonly event: 'tunnel.offline'; readonly tunnel: string }
+  | {
+      readonly event: 'tunnel.refused'
+      readonly tunnel: string
+      readonly problem: Problem
+      readonly retryInMs: number
+    }
+  | { readonly event: 'tunnel.stopped'; readonly tunnel: string; readonly problem: Problem }
+  | {
+      readonly event: 'upstream.failed'
+      readonly tunnel: string
+      readonly upstream: string
+      readonly problem: Problem
+    }
+  | { readonly event: 'upstream.recovered'; readonly tunnel: string; readonly upstream: string }
+  | {
+      readonly event: 'connection.opened'
+      readonly tunnel: string
+      readonly visitor: string
+      readonly connectMs: number
+    }
+  | {
+      readonly event: 'connection.closed'
+      readonly tunnel: string
+      readonly visitor: string
+      readonly bytesIn: number
+      readonly bytesOut: number
+      readonly ms: number
+      readonly code?: string
+    }
+
+export type Emit = (event: AgentEvent) => void
+
+/** waiting: no lease yet; connecting: leased, no relay has it; online: some relay serves it; stopped: for good. */
+export type TunnelState = 'waiting' | 'connecting' | 'online' | 'stopped'
+
+export type TunnelStatus = {
+  readonly name: string
+  readonly kind: string
+  readonly upstream: string
+  readonly state: TunnelState
+  readonly url?: string
+  readonly relays: number
+  readonly active: number
+  readonly total: number
+  /** From visitors. */
+  readonly bytesIn: number
+  /** To visitors. */
+  readonly bytesOut: number
+  /** Why it is not online, or what the upstream's trouble is. */
+  readonly problem?: Problem
+}
+
+export type RelayStatus = {
+  readonly instance: string
+  readonly state: 'connecting' | 'connected' | 'waiting'
+  readonly rttMs?: number
+  readonly problem?: Problem
+}
+
+export type AgentSnapshot = {
+  readonly pid: number
+  readonly agent: string
+  readonly server: string
+  readonly startedAt: number
+  readonly state: 'running' | 'draining' | 'stopped'
+  /** Why the server cannot be spoken to; absent while it can. */
+  readonly serverProblem?: Problem
+  readonly tunnels: readonly TunnelStatus[]
+  readonly relays: readonly RelayStatus[]
+}

@@ -1,0 +1,160 @@
+/**
+ * The agent's conversation with the control plane: claims every tunnel that has no lease in one call, renews all
+ * leases in one call at the time the server named, and tries again for ever when the server is away. It keeps no
+ * state about tunnels of its own; it reads and reports through its owner.
+ */
+
+import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
+import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { Tunnel } from './tunnels.ts'
+
+export type ClaimRequest = {
+  readonly agent: string
+  readonly tunnels: readonly {
+    readonly name?: string
+    readonly kind: 'tcp' | 'http'
+    readonly port?: number
+  }[]
+  readonly takeover: boolean
+}
+export type RenewRequest = {
+  readonly agent: string
+  readonly leases: readonly { readonly tunnel: string; readonly epoch: number }[]
+}
+
+/** The two calls of the API that an agent lives on. Rejections are PortTunnelerErrors with `fields.retryAfterMs`. */
+export type LeaseApi = {
+  claim(request: ClaimRequest, signal: AbortSignal): Promise<ClaimResult>
+  renew(request: RenewRequest, signal: AbortSignal): Promise<ClaimResult>
+}
+
+export type HomeOptions = {
+  readonly api: LeaseApi
+  readonly agent: string
+  readonly takeover: boolean
+  readonly clock: Clock
+  readonly random: () => number
+  readonly tunnels: readonly Tunnel[]
+  /** `asked[i]` is what `result.results[i]` is about. */
+  onResult(result: ClaimResult, asked: readonly Tunnel[], call: 'claim' | 'renew'): void
+  onFailure(error: PortTunnelerError, retryInMs: number): void
+}
+
+/** A suspended laptop stops timers but not the wall clock, so no wait is longer than this. */
+const pauseMsMax = 10_000
+/** The longest a server's Retry-After is believed. */
+const retryAfterMsMax = 600_000
+
+export class Home {
+  readonly #options: HomeOptions
+  #renewAt = 0
+  #attempt = 0
+  #retryAt = 0
+  #wake: () => void = () => {}
+
+  constructor(options: HomeOptions) {
+    this.#options = options
+  }
+
+  /** Calls until aborted; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const onAbort = () => this.#wake()
+    signal.addEventListener('abort', onAbort)
+    while (!signal.aborted) {
+      const waitMs = this.#dueAt() - this.#options.clock.now()
+      if (waitMs > 0) await this.#pause(Math.min(waitMs, pauseMsMax))
+      else await this.#call(signal)
+    }
+    signal.removeEventListener('abort', onAbort)
+  }
+
+  /** Looks again at what is due; call it after a tunnel's `claimAt` was brought forward. */
+  hurry(): void {
+    this.#wake()
+  }
+
+  #dueAt(): number {
+    let due = Number.POSITIVE_INFINITY
+    for (const tunnel of this.#options.tunnels) {
+      if (tunnel.stopped) continue
+      due = Math.min(due, tunnel.lease && tunnel.claimAt === Infinity ? this.#renewAt : tunnel.claimAt)
+    }
+    return Math.max(due, this.#retryAt)
+  }
+
+  async #call(signal: AbortSignal): Promise<void> {
+    const { clock, tunnels } = this.#options
+    const now = clock.now()
+    const live = tunnels.filter((tunnel) => !tunnel.stopped)
+    const toClaim = live.filter((tunnel) => tunnel.claimAt <= now)
+    try {
+      if (toClaim.length > 0) await this.#claim(toClaim, signal)
+      else
+        await this.#renew(
+          live.filter((tunnel) => tunnel.lease),
+          signal,
+        )
+      this.#attempt = 0
+      this.#retryAt = 0
+    } catch (error) {
+      if (signal.aborted) return
+      const failure = isFailure(error) ? error : fail('server.unreachable', undefined, { cause: error })
+      const retryInMs = this.#retryDelay(failure)
+      this.#retryAt = clock.now() + retryInMs
+      this.#options.onFailure(failure, retryInMs)
+    }
+  }
+
+  async #claim(asked: readonly Tunnel[], signal: AbortSignal): Promise<void> {
+    const { api, agent, takeover } = this.#options
+    const wants = asked.map(({ name, wanted }) => ({
+      ...(name !== undefined && { name }),
+      kind: wanted.kind,
+      ...(wanted.port !== undefined && { port: wanted.port }),
+    }))
+    // Taken over once: else two agents with --takeover would evict each other for ever.
+    const isFirst = asked.every(({ wasGranted }) => !wasGranted)
+    const result = await api.claim({ agent, tunnels: wants, takeover: takeover && isFirst }, signal)
+    this.#accept(result, asked, 'claim')
+  }
+
+  async #renew(asked: readonly Tunnel[], signal: AbortSignal): Promise<void> {
+    const leases = asked.flatMap(({ lease }) => (lease ? [{ tunnel: lease.tunnel, epoch: lease.epoch }] : []))
+    const result = await this.#options.api.renew({ agent: this.#options.agent, leases }, signal)
+    this.#accept(result, asked, 'renew')
+  }
+
+  #accept(result: ClaimResult, asked: readonly Tunnel[], call: 'claim' | 'renew'): void {
+    if (result.results.length !== asked.length)
+      throw fail(
+        'server.unexpected',
+        `${asked.length} tunnels were asked for, ${result.results.length} answered`,
+      )
+    const now = this.#options.clock.now()
+    const renewAt = now + Math.max(1_000, result.renewInMs)
+    // A claim of some tunnels must not put off the renewal of the others.
+    const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
+    this.#renewAt = call === 'claim' && hasOthers ? Math.min(this.#renewAt, renewAt) : renewAt
+    this.#options.onResult(result, asked, call)
+  }
+
+  #retryDelay(failure: PortTunnelerError): number {
+    const own = backoffMs(redialBackoff, this.#attempt++, this.#options.random)
+    const { retryAfterMs } = failure.fields
+    return typeof retryAfterMs === 'number' ? Math.max(own, Math.min(retryAfterMs, retryAfterMsMax)) : own
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        timer.clear()
+        this.#wake = () => {}
+        resolve()
+      }
+      const timer = this.#options.clock.after(ms, done)
+      this.#wake = done
+    })
+  }
+}

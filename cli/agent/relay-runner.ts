@@ -1,0 +1,233 @@
+/**
+ * Keeps one session to one relay: dials, binds every tunnel, and dials again for ever when the session is lost. In a
+ * drain of the relay the old session goes on carrying its streams while a new one is dialled beside it.
+ * Wire protocol, rule 26: 3 x 200 ms, then 1 to 20 s with jitter; a delay the relay asks for is obeyed.
+ */
+import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
+import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import {
+  type ErrorKey,
+  fail,
+  isFailure,
+  keyOfCode,
+  type PortTunnelerError,
+} from '@porttunneler/shared/base/errors'
+import type { Session, SessionEvents } from '@porttunneler/shared/mux/session'
+import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import { problemOf, type RelayStatus } from './events.ts'
+
+/** What the runner uses of a mux session. */
+export type AgentSession = Pick<
+  Session,
+  'state' | 'activeStreams' | 'rttMs' | 'bind' | 'unbind' | 'goAway' | 'close'
+>
+export type AgentSessionEvents = Required<
+  Pick<SessionEvents, 'onOpen' | 'onBound' | 'onUnbound' | 'onGoAway' | 'onNotice' | 'onClosed'>
+>
+
+/** Dials, says HELLO with the ticket and resolves at WELCOME. Rejections may carry `fields.retryAfterMs`. */
+export type DialRelay = (
+  address: RelayAddress,
+  options: { readonly ticket: string; readonly events: AgentSessionEvents; readonly signal: AbortSignal },
+) => Promise<AgentSession>
+
+export type RelayLoss = {
+  readonly failure: PortTunnelerError
+  readonly retryInMs: number
+  /** False when the try before failed for the same reason. */
+  readonly isNew: boolean
+}
+
+export type RelayRunnerOptions = {
+  readonly dial: DialRelay
+  readonly clock: Clock
+  readonly random: () => number
+  /** What to bind at once in a new session; empty: there is no reason to dial yet. */
+  tickets(): ReadonlyMap<number, string>
+  onOpen(stream: Stream, info: OpenInfo): StreamSink
+  onConnected(instance: string): void
+  onBound(instance: string, bind: number): void
+  /** `failure` is why; a bind that is only gone because the session is lost has none. */
+  onUnbound(instance: string, bind: number, failure?: PortTunnelerError): void
+  /** After every loss of a session and every dial that failed. */
+  onLost(instance: string, loss: RelayLoss): void
+  onNotice(instance: string, code: string, text: string): void
+}
+
+/** A session that lived this long was a good one: the next loss starts the back-off anew. */
+const settledMs = 10_000
+
+export class RelayRunner {
+  readonly instance: string
+  #address: RelayAddress
+  readonly #options: RelayRunnerOptions
+  #current: AgentSession | undefined
+  readonly #draining = new Set<AgentSession>()
+  /** Bindings asked for in the current session, granted or not. */
+  readonly #asked = new Set<number>()
+  #attempt = 0
+  #timer: Timer | undefined
+  #dialling: AbortController | undefined
+  #failure: PortTunnelerError | undefined
+  #isClosed = false
+
+  constructor(address: RelayAddress, options: RelayRunnerOptions) {
+    this.instance = address.instance
+    this.#address = address
+    this.#options = options
+  }
+
+  /** Dials unless a session, a dial or a wait is there already. */
+  start(): void {
+    if (this.#current || this.#dialling || this.#timer || this.#isClosed) return
+    void this.#dial()
+  }
+
+  /** The directory's word on where this relay is; used from the next dial on. */
+  readdress(address: RelayAddress): void {
+    this.#address = address
+  }
+
+  /** Binds, or shows the relay a fresher ticket for what is bound. Without a session the next one binds by itself. */
+  bind(bind: number, ticket: string): void {
+    if (!this.#current) {
+      this.start()
+      return
+    }
+    this.#asked.add(bind)
+    this.#current.bind(bind, ticket)
+  }
+
+  unbind(bind: number): void {
+    if (this.#asked.delete(bind)) this.#current?.unbind(bind)
+  }
+
+  get activeStreams(): number {
+    let count = this.#current?.activeStreams ?? 0
+    for (const session of this.#draining) count += session.activeStreams
+    return count
+  }
+
+  status(): RelayStatus {
+    const rttMs = this.#current?.rttMs
+    return {
+      instance: this.instance,
+      state: this.#current ? 'connected' : this.#dialling ? 'connecting' : 'waiting',
+      ...(rttMs !== undefined && { rttMs }),
+      ...(this.#failure && { problem: problemOf(this.#failure) }),
+    }
+  }
+
+  close(key: ErrorKey): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#timer?.clear()
+    this.#dialling?.abort()
+    for (const session of this.#draining) session.close(key)
+    this.#current?.close(key)
+  }
+
+  async #dial(): Promise<void> {
+    const tickets = this.#options.tickets()
+    const [ticket] = tickets.values()
+    if (ticket === undefined) return
+    const dialling = new AbortController()
+    this.#dialling = dialling
+    // Handlers may run before the promise of the dial does: they find their session here.
+    const holder: { session?: AgentSession; closed?: PortTunnelerError } = {}
+    try {
+      const session = await this.#options.dial(this.#address, {
+        ticket,
+        events: this.#events(holder),
+        signal: dialling.signal,
+      })
+      this.#dialling = undefined
+      if (this.#isClosed) return session.close('session.closed')
+      if (holder.closed) throw holder.closed
+      if (session.state !== 'open') {
+        session.close('session.closed')
+        throw fail('relay.draining')
+      }
+      holder.session = session
+      this.#welcome(session)
+    } catch (error) {
+      this.#dialling = undefined
+      if (this.#isClosed) return
+      const failure = isFailure(error) ? error : fail('carrier.lost', undefined, { cause: error })
+      this.#retry(failure, this.#delay(failure))
+    }
+  }
+
+  #welcome(session: AgentSession): void {
+    this.#current = session
+    this.#failure = undefined
+    this.#timer = this.#options.clock.after(
+      settledMs,
+      () => {
+        this.#timer = undefined
+        this.#attempt = 0
+      },
+      { background: true },
+    )
+    this.#options.onConnected(this.instance)
+    for (const [bind, ticket] of this.#options.tickets()) this.bind(bind, ticket)
+  }
+
+  #events(holder: { session?: AgentSession; closed?: PortTunnelerError }): AgentSessionEvents {
+    const isCurrent = () => holder.session !== undefined && this.#current === holder.session
+    return {
+      onOpen: (stream, info) => this.#options.onOpen(stream, info),
+      onBound: (bind) => {
+        if (isCurrent() && this.#asked.has(bind)) this.#options.onBound(this.instance, bind)
+      },
+      onUnbound: (bind, code, message) => {
+        if (!isCurrent() || !this.#asked.delete(bind)) return
+        this.#options.onUnbound(this.instance, bind, failureOf(code, message))
+      },
+      onGoAway: (code, _graceMs, redialMs) => {
+        if (!isCurrent() || !holder.session) return
+        this.#draining.add(holder.session)
+        this.#leave(failureOf(code, undefined), redialMs)
+      },
+      onNotice: (code, text) => this.#options.onNotice(this.instance, code, text),
+      onClosed: (reason) => {
+        holder.closed = reason
+        if (!holder.session || this.#draining.delete(holder.session) || !isCurrent()) return
+        this.#leave(reason, this.#delay(reason))
+      },
+    }
+  }
+
+  /** The current session takes no new visitors any more. */
+  #leave(failure: PortTunnelerError, retryInMs: number): void {
+    this.#current = undefined
+    const asked = [...this.#asked]
+    this.#asked.clear()
+    for (const bind of asked) this.#options.onUnbound(this.instance, bind)
+    if (!this.#isClosed) this.#retry(failure, retryInMs)
+  }
+
+  #retry(failure: PortTunnelerError, retryInMs: number): void {
+    const isNew = this.#failure?.key !== failure.key
+    this.#failure = failure
+    this.#timer?.clear()
+    this.#timer = this.#options.clock.after(retryInMs, () => {
+      this.#timer = undefined
+      this.start()
+    })
+    this.#options.onLost(this.instance, { failure, retryInMs, isNew })
+  }
+
+  #delay(failure: PortTunnelerError): number {
+    const own = backoffMs(redialBackoff, this.#attempt++, this.#options.random)
+    const { retryAfterMs } = failure.fields
+    return typeof retryAfterMs === 'number' ? Math.max(own, retryAfterMs) : own
+  }
+}
+
+/** A code from a newer relay has no row here: it is told as it came and treated as passing. */
+function failureOf(code: string, message: string | undefined): PortTunnelerError {
+  const key = keyOfCode(code)
+  return key ? fail(key, message) : fail('carrier.lost', `${code} ${message ?? ''}`.trim())
+}

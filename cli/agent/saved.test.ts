@@ -1,0 +1,109 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readAgentId, SavedLeases } from './saved.ts'
+import type { SavedLease, WantedTunnel } from './tunnels.ts'
+
+const web: WantedTunnel = { name: 'web', kind: 'http', upstream: { host: 'localhost', port: 3000 } }
+const nameless: WantedTunnel = { kind: 'http', upstream: { host: 'localhost', port: 3000 } }
+const nowMs = Date.UTC(2026, 0, 1)
+
+function saved(name: string, port = 80): SavedLease {
+  return {
+    lease: {
+      tunnel: `tun_${'0'.repeat(26)}`,
+      name,
+      kind: 'http',
+      endpoint: { id: `host:${name}.test`, url: `http://${name}.test`, host: `${name}.test`, port },
+      epoch: 1,
+      expiresAt: nowMs + 2,
+      ticket: `ticket of ${name}`,
+      ticketExpiresAt: nowMs + 1,
+    },
+    relays: [{ instance: 'one', host: '127.0.0.1', port: 1, sni: 'one.test' }],
+  }
+}
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptun-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const open = (account = 'acc_1', server = 'https://api.test') => new SavedLeases({ folder, server, account })
+const unexpected = (error: unknown) => {
+  throw error
+}
+const find = (leases: SavedLeases, wanted: readonly WantedTunnel[], taken: readonly string[] = []) =>
+  leases.find(wanted, { taken: new Set(taken), nowMs })
+
+async function keep(leases: SavedLeases, tunnel: WantedTunnel, name: string, at = nowMs): Promise<void> {
+  leases.save(tunnel, saved(name), at, unexpected)
+  await leases.settled()
+}
+
+describe('saved leases', () => {
+  test('a lease is found again by name, and its file is for its user alone', async () => {
+    await keep(open(), web, 'web')
+    expect(await find(open(), [web, { ...web, name: 'other' }])).toEqual([saved('web'), undefined])
+    const [file = ''] = await readdir(join(folder, 'leases'))
+    expect((await stat(join(folder, 'leases', file))).mode & 0o777).toBe(0o600)
+  })
+
+  test('another account and another server have leases of their own', async () => {
+    await keep(open(), web, 'web')
+    expect(await find(open('acc_2'), [web])).toEqual([undefined])
+    expect(await find(open('acc_1', 'https://other.test'), [web])).toEqual([undefined])
+  })
+
+  test('a tunnel without a name gets the newest one made for its upstream that nobody uses', async () => {
+    const leases = open()
+    await keep(leases, nameless, 'old-fox', nowMs - 10)
+    await keep(leases, nameless, 'new-fox', nowMs)
+    await keep(leases, web, 'web')
+    const namesFor = async (wanted: readonly WantedTunnel[], taken: readonly string[] = []) =>
+      (await find(open(), wanted, taken)).map((one) => one?.lease.name)
+    expect(await namesFor([nameless])).toEqual(['new-fox'])
+    expect(await namesFor([nameless, nameless, nameless])).toEqual(['new-fox', 'old-fox', undefined])
+    expect(await namesFor([nameless], ['new-fox'])).toEqual(['old-fox'])
+    expect(await namesFor([{ ...nameless, upstream: { host: 'localhost', port: 4000 } }])).toEqual([
+      undefined,
+    ])
+  })
+
+  test('a lease of another port or kind is not taken', async () => {
+    await keep(open(), web, 'web')
+    expect(
+      await find(open(), [
+        { ...web, port: 20_000 },
+        { ...web, kind: 'tcp' },
+      ]),
+    ).toEqual([undefined, undefined])
+  })
+
+  test('a forgotten lease and a damaged file are as good as none', async () => {
+    const leases = open()
+    await keep(leases, web, 'web')
+    const [file = ''] = await readdir(join(folder, 'leases'))
+    await writeFile(join(folder, 'leases', file), '{"version":')
+    expect(await find(open(), [web])).toEqual([undefined])
+    expect(await readdir(join(folder, 'leases'))).toEqual([])
+    await keep(leases, web, 'web')
+    leases.forget({ name: 'web', ticket: 'of another process' }, unexpected)
+    await leases.settled()
+    expect(await find(open(), [web])).toEqual([saved('web')])
+    leases.forget({ name: 'web', ticket: 'ticket of web' }, unexpected)
+    await leases.settled()
+    expect(await find(open(), [web])).toEqual([undefined])
+  })
+})
+
+describe('agent id', () => {
+  test('first runs that meet agree on one id, and it stays', async () => {
+    const ids = await Promise.all([1, 2, 3].map(() => readAgentId(folder, nowMs)))
+    expect(new Set(ids).size).toBe(1)
+    expect(await readAgentId(folder, nowMs + 1)).toBe(ids[0])
+    expect(JSON.parse(await readFile(join(folder, 'agent.json'), 'utf8'))).toEqual({ agent: ids[0] })
+  })
+})

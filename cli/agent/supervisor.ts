@@ -1,0 +1,313 @@
+/**
+ * The agent: owns the tunnels, asks the control plane for their leases, keeps a session to every relay of the
+ * directory, and joins visitors to upstreams. It binds saved tickets before it calls home, so a restart is quick and
+ * needs no control plane. Nothing ends it but its user, a final answer for every tunnel, or a version nobody speaks.
+ */
+import type { ClaimResult, Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import { type AgentSnapshot, type Emit, problemOf } from './events.ts'
+import { Home, type LeaseApi } from './home.ts'
+import { type DialRelay, type RelayLoss, RelayRunner } from './relay-runner.ts'
+import { labelOf, newTunnel, type SavedLease, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
+import { formatUpstream } from './upstream.ts'
+import { VisitorDesk } from './visitors.ts'
+
+export type SupervisorOptions = {
+  readonly agent: string
+  readonly server: string
+  readonly pid: number
+  readonly wanted: readonly WantedTunnel[]
+  readonly takeover: boolean
+  readonly api: LeaseApi
+  readonly dial: DialRelay
+  readonly turn: Turn
+  readonly clock: Clock
+  readonly random: () => number
+  readonly emit: Emit
+  /** Leases of the last run, by position in `wanted`. */
+  readonly saved: readonly (SavedLease | undefined)[]
+  /** Keeps a lease for the next run. */
+  save(index: number, saved: SavedLease): void
+  /** A lease that must not be bound again. */
+  forget(lease: Lease): void
+}
+
+/** How long connections may finish after the first Ctrl-C. */
+const drainMs = 10_000
+
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #tunnels: readonly Tunnel[]
+  readonly #runners = new Map<string, RelayRunner>()
+  readonly #home: Home
+  readonly #visitors: VisitorDesk
+  readonly #calling = new AbortController()
+  readonly #startedAt: number
+  readonly #ended = Promise.withResolvers<number>()
+  #state: AgentSnapshot['state'] = 'running'
+  #drainTimer: Timer | undefined
+  #serverFailure: PortTunnelerError | undefined
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    this.#startedAt = options.clock.now()
+    this.#tunnels = options.wanted.map((wanted, index) => newTunnel(index + 1, wanted))
+    this.#visitors = new VisitorDesk({ ...options, onIdle: () => this.#endIfDrained() })
+    this.#home = new Home({
+      ...options,
+      tunnels: this.#tunnels,
+      onResult: (result, asked, call) => this.#onResult(result, asked, call),
+      onFailure: (error, retryInMs) => this.#onServerFailure(error, retryInMs),
+    })
+  }
+
+  /** Resolves with the exit code when the agent is over: after a drain, or when nothing is left to serve. */
+  get ended(): Promise<number> {
+    return this.#ended.promise
+  }
+
+  start(): void {
+    const { agent, server, pid, emit } = this.#options
+    emit({ event: 'agent.started', agent, server, pid })
+    this.#bindSaved()
+    void this.#home.run(this.#calling.signal)
+  }
+
+  snapshot(): AgentSnapshot {
+    const { agent, server, pid } = this.#options
+    return {
+      pid,
+      agent,
+      server,
+      startedAt: this.#startedAt,
+      state: this.#state,
+      ...(this.#serverFailure && { serverProblem: problemOf(this.#serverFailure) }),
+      tunnels: this.#tunnels.map(statusOf),
+      relays: [...this.#runners.values()].map((runner) => runner.status()),
+    }
+  }
+
+  /** Takes no new visitors, lets the present ones finish for 10 s, then ends. Leases are kept for the next start. */
+  drain(): void {
+    if (this.#state !== 'running') return
+    this.#state = 'draining'
+    this.#calling.abort()
+    const connections = this.#visitors.active
+    this.#options.emit({ event: 'agent.draining', connections, graceMs: drainMs })
+    for (const runner of this.#runners.values())
+      for (const tunnel of this.#tunnels) if (tunnel.lease) runner.unbind(tunnel.bind)
+    this.#drainTimer = this.#options.clock.after(drainMs, () => this.end(0))
+    this.#endIfDrained()
+  }
+
+  /** Ends at once; open connections are reset. */
+  end(exit: number): void {
+    if (this.#state === 'stopped') return
+    this.#state = 'stopped'
+    this.#calling.abort()
+    this.#drainTimer?.clear()
+    this.#visitors.close()
+    for (const runner of this.#runners.values()) runner.close('session.closed')
+    this.#options.emit({ event: 'agent.stopped', exit })
+    this.#ended.resolve(exit)
+  }
+
+  #endIfDrained(): void {
+    if (this.#state === 'draining' && this.#visitors.active === 0) this.end(0)
+  }
+
+  #bindSaved(): void {
+    const relays = new Map<string, RelayAddress>()
+    this.#tunnels.forEach((tunnel, index) => {
+      const saved = this.#options.saved[index]
+      if (!saved || saved.lease.ticketExpiresAt <= this.#options.clock.now()) return
+      tunnel.lease = saved.lease
+      tunnel.name = saved.lease.name
+      for (const relay of saved.relays) relays.set(relay.instance, relay)
+    })
+    this.#follow([...relays.values()])
+  }
+
+  /** Makes the runners those of the directory. */
+  #follow(relays: readonly RelayAddress[]): void {
+    const wanted = new Map(relays.map((relay) => [relay.instance, relay]))
+    for (const [instance, runner] of this.#runners) {
+      if (wanted.has(instance)) continue
+      runner.close('session.closed')
+      this.#runners.delete(instance)
+      for (const tunnel of this.#tunnels) this.#onUnbound(tunnel, instance)
+    }
+    for (const [instance, relay] of wanted) {
+      const present = this.#runners.get(instance)
+      if (present) present.readdress(relay)
+      const runner = present ?? this.#newRunner(relay)
+      this.#runners.set(instance, runner)
+      runner.start()
+    }
+  }
+
+  #newRunner(relay: RelayAddress): RelayRunner {
+    const { dial, clock, random, emit } = this.#options
+    return new RelayRunner(relay, {
+      dial,
+      clock,
+      random,
+      tickets: () => this.#tickets(),
+      onOpen: (stream, info) => this.#visitors.accept(stream, info, this.#tunnel(info.bind)),
+      onConnected: (instance) => emit({ event: 'relay.connected', relay: instance }),
+      onBound: (instance, bind) => this.#onBound(this.#tunnel(bind), instance),
+      onUnbound: (instance, bind, failure) => this.#onUnbound(this.#tunnel(bind), instance, failure),
+      onLost: (instance, loss) => this.#onRelayLost(instance, loss),
+      onNotice: (instance, code, text) => emit({ event: 'relay.notice', relay: instance, code, text }),
+    })
+  }
+
+  #tunnel(bind: number): Tunnel | undefined {
+    return this.#tunnels[bind - 1]
+  }
+
+  #tickets(): ReadonlyMap<number, string> {
+    if (this.#state !== 'running') return new Map()
+    const leased = this.#tunnels.filter((tunnel) => tunnel.lease && !tunnel.stopped)
+    return new Map(leased.map((tunnel) => [tunnel.bind, tunnel.lease?.ticket ?? '']))
+  }
+
+  // --- what the control plane says ---
+
+  #onResult(result: ClaimResult, asked: readonly Tunnel[], call: 'claim' | 'renew'): void {
+    if (this.#state !== 'running') return
+    if (this.#serverFailure) this.#options.emit({ event: 'server.found' })
+    this.#serverFailure = undefined
+    const isDirectoryGiven = result.relays.length > 0
+    asked.forEach((tunnel, index) => {
+      const answer = result.results[index]
+      if (!answer || tunnel.stopped) return
+      if ('lease' in answer) this.#onLease(tunnel, answer.lease, result.relays)
+      else this.#onRefused(tunnel, answer.problem, call)
+    })
+    if (isDirectoryGiven) this.#follow(result.relays)
+    this.#endIfAllStopped()
+  }
+
+  #onLease(tunnel: Tunnel, lease: Lease, relays: readonly RelayAddress[]): void {
+    const before = tunnel.lease
+    tunnel.lease = lease
+    tunnel.name = lease.name
+    tunnel.claimAt = Number.POSITIVE_INFINITY
+    tunnel.wasGranted = true
+    tunnel.refused = undefined
+    this.#options.save(tunnel.bind - 1, { lease, relays })
+    if (before && before.endpoint.id !== lease.endpoint.id) tunnel.bound.clear()
+    for (const runner of this.#runners.values())
+      if (before?.ticket !== lease.ticket || !tunnel.bound.has(runner.instance))
+        runner.bind(tunnel.bind, lease.ticket)
+  }
+
+  #onRefused(
+    tunnel: Tunnel,
+    problem: { code: string; detail?: string | undefined; title: string; retryAfter?: number | undefined },
+    call: 'claim' | 'renew',
+  ): void {
+    const key = keyOfCode(problem.code)
+    const failure = key
+      ? fail(key, problem.detail)
+      : fail('server.unexpected', `${problem.code} ${problem.detail ?? problem.title}`)
+    if (key && failure.entry.retry === 'never') {
+      this.#stop(tunnel, failure)
+      return
+    }
+    // A lease that lapsed (a laptop that slept) is claimed anew at once; a refused claim waits.
+    const retryInMs = call === 'renew' ? 0 : claimDelay(tunnel.claimAttempt++, problem.retryAfter)
+    tunnel.claimAt = this.#options.clock.now() + retryInMs
+    tunnel.refused = failure
+    if (call === 'claim') {
+      const event = 'tunnel.refused' as const
+      this.#options.emit({ event, tunnel: labelOf(tunnel), problem: problemOf(failure), retryInMs })
+    }
+  }
+
+  #onServerFailure(error: PortTunnelerError, retryInMs: number): void {
+    const isNew = this.#serverFailure?.key !== error.key
+    this.#serverFailure = error
+    const isServing = this.#tunnels.some((tunnel) => tunnel.bound.size > 0)
+    if (isNew) this.#options.emit({ event: 'server.lost', problem: problemOf(error), retryInMs })
+    // Who serves goes on serving: only relays may end what they were once told to allow.
+    if (error.entry.retry === 'never' && !isServing) {
+      for (const tunnel of this.#tunnels) if (!tunnel.stopped) this.#stop(tunnel, error)
+      this.#endIfAllStopped()
+    }
+  }
+
+  // --- what the relays say ---
+
+  #onBound(tunnel: Tunnel | undefined, instance: string): void {
+    if (!tunnel?.lease || tunnel.stopped) return
+    const wasOnline = tunnel.bound.size > 0
+    tunnel.bound.add(instance)
+    tunnel.claimAttempt = 0
+    if (wasOnline) return
+    const { kind, upstream } = tunnel.wanted
+    this.#options.emit({
+      event: 'tunnel.online',
+      tunnel: labelOf(tunnel),
+      kind,
+      url: tunnel.lease.endpoint.url,
+      upstream: formatUpstream(upstream),
+    })
+  }
+
+  #onUnbound(tunnel: Tunnel | undefined, instance: string, failure?: PortTunnelerError): void {
+    if (!tunnel || this.#state === 'stopped') return
+    const wasOnline = tunnel.bound.delete(instance) && tunnel.bound.size === 0
+    if (failure?.entry.retry === 'never') {
+      this.#stop(tunnel, failure)
+      this.#endIfAllStopped()
+      return
+    }
+    if (wasOnline && this.#state === 'running')
+      this.#options.emit({ event: 'tunnel.offline', tunnel: labelOf(tunnel) })
+    if (failure) this.#askAgain(tunnel)
+  }
+
+  #onRelayLost(instance: string, { failure, retryInMs, isNew }: RelayLoss): void {
+    if (this.#state !== 'running') return
+    if (isNew)
+      this.#options.emit({ event: 'relay.lost', relay: instance, problem: problemOf(failure), retryInMs })
+    if (failure.key === 'hello.version') {
+      this.end(failure.entry.exit)
+      return
+    }
+    // The ticket shown in HELLO was not good enough: the control plane knows why, or has a better one.
+    if (failure.key === 'ticket.invalid' || failure.entry.retry === 'never')
+      for (const tunnel of this.#tunnels) this.#askAgain(tunnel)
+  }
+
+  /** Claims again, which gives the same endpoint and a fresh ticket, or says why not. */
+  #askAgain(tunnel: Tunnel): void {
+    if (tunnel.stopped || this.#state !== 'running') return
+    tunnel.claimAt = Math.min(tunnel.claimAt, this.#options.clock.now() + claimDelay(tunnel.claimAttempt++))
+    this.#home.hurry()
+  }
+
+  #stop(tunnel: Tunnel, failure: PortTunnelerError): void {
+    tunnel.stopped = failure
+    tunnel.bound.clear()
+    for (const runner of this.#runners.values()) runner.unbind(tunnel.bind)
+    // A superseded agent must not bind the old ticket at its next start either.
+    if (tunnel.lease) this.#options.forget(tunnel.lease)
+    this.#options.emit({ event: 'tunnel.stopped', tunnel: labelOf(tunnel), problem: problemOf(failure) })
+  }
+
+  #endIfAllStopped(): void {
+    const failures = this.#tunnels.flatMap(({ stopped }) => (stopped ? [stopped] : []))
+    if (failures.length < this.#tunnels.length || this.#state !== 'running') return
+    this.end(Math.max(...failures.map(({ entry }) => entry.exit)))
+  }
+}
+
+/** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */
+function claimDelay(attempt: number, retryAfterSeconds = 0): number {
+  return Math.max(Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5)), retryAfterSeconds * 1_000)
+}

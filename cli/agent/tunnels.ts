@@ -1,0 +1,102 @@
+/**
+ * One tunnel of this agent: what the user wants, the lease the server gave, and what goes through it. Data changed
+ * only by the supervisor and its parts; `statusOf` is what everybody else sees.
+ */
+import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
+import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { problemOf, type TunnelState, type TunnelStatus } from './events.ts'
+import { formatUpstream, type Upstream } from './upstream.ts'
+
+export type WantedTunnel = {
+  /** Absent: the server makes one up, and the agent asks for the same one next time. */
+  readonly name?: string
+  readonly kind: 'tcp' | 'http'
+  readonly upstream: Upstream
+  /** tcp only: the public port to ask for. */
+  readonly port?: number
+}
+
+/** The part of a mux stream that is counted. */
+export type CountedStream = { readonly bytesIn: number; readonly bytesOut: number }
+
+export type Tunnel = {
+  /** The same number at every relay. */
+  readonly bind: number
+  readonly wanted: WantedTunnel
+  name: string | undefined
+  lease: Lease | undefined
+  /** The server gave it to us in this run: whoever has it later took it from us, and we do not take it back. */
+  wasGranted: boolean
+  /** When to claim again (wall ms), and how often that failed in a row. */
+  claimAt: number
+  claimAttempt: number
+  /** Why it has no lease now. */
+  refused: PortTunnelerError | undefined
+  /** Set once: it is over and nothing is tried any more. */
+  stopped: PortTunnelerError | undefined
+  /** Instances of the relays that have it bound. */
+  readonly bound: Set<string>
+  readonly streams: Set<CountedStream>
+  /** Of ended streams. */
+  total: number
+  bytesIn: number
+  bytesOut: number
+  /** The upstream's last failure; undefined once it answered again. */
+  upstreamFailure: PortTunnelerError | undefined
+}
+
+/** A lease with where to bind it: what a restarted agent needs to be back before it has called home. */
+export type SavedLease = { readonly lease: Lease; readonly relays: readonly RelayAddress[] }
+
+export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
+  return {
+    bind,
+    wanted,
+    name: wanted.name,
+    lease: undefined,
+    wasGranted: false,
+    claimAt: 0,
+    claimAttempt: 0,
+    refused: undefined,
+    stopped: undefined,
+    bound: new Set(),
+    streams: new Set(),
+    total: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    upstreamFailure: undefined,
+  }
+}
+
+/** What to call a tunnel that may have no name yet. */
+export function labelOf(tunnel: Tunnel): string {
+  return tunnel.name ?? `${tunnel.wanted.kind} ${formatUpstream(tunnel.wanted.upstream)}`
+}
+
+function stateOf(tunnel: Tunnel): TunnelState {
+  if (tunnel.stopped) return 'stopped'
+  if (!tunnel.lease) return 'waiting'
+  return tunnel.bound.size > 0 ? 'online' : 'connecting'
+}
+
+export function statusOf(tunnel: Tunnel): TunnelStatus {
+  let { bytesIn, bytesOut } = tunnel
+  for (const stream of tunnel.streams) {
+    bytesIn += stream.bytesIn
+    bytesOut += stream.bytesOut
+  }
+  const trouble = tunnel.stopped ?? tunnel.refused ?? tunnel.upstreamFailure
+  return {
+    name: labelOf(tunnel),
+    kind: tunnel.wanted.kind,
+    upstream: formatUpstream(tunnel.wanted.upstream),
+    state: stateOf(tunnel),
+    ...(tunnel.lease && { url: tunnel.lease.endpoint.url }),
+    relays: tunnel.bound.size,
+    active: tunnel.streams.size,
+    total: tunnel.total + tunnel.streams.size,
+    bytesIn,
+    bytesOut,
+    ...(trouble && { problem: problemOf(trouble) }),
+  }
+}

@@ -1,0 +1,190 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { wireCode } from '@porttunneler/shared/base/errors'
+import { Turn } from '@porttunneler/shared/mux/turn'
+import { anyVisitor, type MuxPair, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { AgentEvent } from './events.ts'
+import { newTunnel, statusOf, type Tunnel } from './tunnels.ts'
+import { VisitorDesk } from './visitors.ts'
+
+const servers = new Set<Server>()
+afterEach(async () => {
+  for (const server of servers) await new Promise((resolve) => server.close(resolve))
+  servers.clear()
+})
+
+/** A program on this machine; half-open, as real servers are. */
+async function upstream(serve: (socket: Socket) => void, port = 0): Promise<number> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {})
+    serve(socket)
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  servers.add(server)
+  return (server.address() as AddressInfo).port
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+type Desk = { pair: MuxPair; desk: VisitorDesk; tunnel: Tunnel; events: AgentEvent[]; idle: Promise<void> }
+
+function openDesk(port: number): Desk {
+  const events: AgentEvent[] = []
+  const idle = Promise.withResolvers<void>()
+  const tunnel = newTunnel(1, { name: 'web', kind: 'tcp', upstream: { host: 'localhost', port } })
+  const desk = new VisitorDesk({
+    clock: systemClock,
+    turn: new Turn(),
+    emit: (event) => events.push(event),
+    onIdle: idle.resolve,
+  })
+  const pair = muxPair({
+    clock: systemClock,
+    agent: { onOpen: (stream, info) => desk.accept(stream, info, info.bind === 1 ? tunnel : undefined) },
+  })
+  return { pair, desk, tunnel, events, idle: idle.promise }
+}
+
+class Visitor extends Recorder {
+  openedMs: number | undefined
+  answer: 'upgraded' | 'plain' | undefined
+
+  onOpened(connectMs: number): void {
+    this.openedMs = connectMs
+    this.onChange()
+  }
+
+  onUpgraded(): void {
+    this.answer = 'upgraded'
+    this.onChange()
+  }
+
+  onPlain(): void {
+    this.answer = 'plain'
+    this.onChange()
+  }
+}
+
+function visit({ pair }: Desk, info: Partial<typeof anyVisitor> = {}): Visitor {
+  const visitor = new Visitor()
+  visitor.stream = pair.relay.open({ ...anyVisitor, ...info }, visitor)
+  return visitor
+}
+
+const names = (desk: Desk) => desk.events.map(({ event }) => event)
+
+describe('visitors', () => {
+  test('what a visitor said before the upstream was connected arrives, and half-close delivers the answer', async () => {
+    const desk = openDesk(
+      await upstream((socket) => {
+        let heard = ''
+        socket.on('data', (chunk) => {
+          heard += chunk
+        })
+        socket.on('end', () => socket.end(`you said ${heard}`))
+      }),
+    )
+    const visitor = visit(desk)
+    visitor.stream?.write(Buffer.from('hello, '))
+    visitor.stream?.write(Buffer.from('world'))
+    visitor.stream?.end()
+    await visitor.until(() => visitor.hasFin)
+    await desk.idle
+    expect(visitor.bytes.toString()).toBe('you said hello, world')
+    expect(visitor.openedMs).toBeGreaterThanOrEqual(0)
+    expect(statusOf(desk.tunnel)).toMatchObject({ active: 0, total: 1, bytesIn: 12, bytesOut: 21 })
+    expect(names(desk)).toEqual(['connection.opened', 'connection.closed'])
+  })
+
+  test('a tunnel whose program is down resets visitors with the reason, says so once, and recovers', async () => {
+    const port = await freePort()
+    const desk = openDesk(port)
+    for (const visitor of [visit(desk), visit(desk)]) {
+      await visitor.until(() => visitor.resetCode !== undefined)
+      expect(visitor.resetCode).toBe(wireCode('upstream.refused'))
+    }
+    expect(names(desk).filter((name) => name === 'upstream.failed')).toHaveLength(1)
+    expect(statusOf(desk.tunnel).problem?.code).toBe('PT-6040')
+    await upstream((socket) => socket.end('back'), port)
+    const visitor = visit(desk)
+    visitor.stream?.end()
+    await visitor.until(() => visitor.hasFin)
+    expect(visitor.bytes.toString()).toBe('back')
+    expect(names(desk)).toContain('upstream.recovered')
+    expect(statusOf(desk.tunnel).problem).toBeUndefined()
+  })
+
+  test('an upstream that resets its connection resets the visitor', async () => {
+    const desk = openDesk(await upstream((socket) => socket.once('data', () => socket.resetAndDestroy())))
+    const visitor = visit(desk)
+    visitor.stream?.write(Buffer.from('x'))
+    await visitor.until(() => visitor.resetCode !== undefined)
+    expect(visitor.resetCode).toBe(wireCode('stream.aborted'))
+    await desk.idle
+    expect(desk.events.at(-1)).toMatchObject({ event: 'connection.closed', code: 'PT-3022' })
+  })
+
+  test('a visitor that leaves by reset takes its connection to the upstream along', async () => {
+    const gone = Promise.withResolvers<void>()
+    const desk = openDesk(
+      await upstream((socket) => {
+        socket.resume()
+        socket.on('close', () => gone.resolve())
+      }),
+    )
+    const visitor = visit(desk)
+    await visitor.until(() => visitor.openedMs !== undefined)
+    visitor.stream?.reset('stream.aborted')
+    await gone.promise
+    await desk.idle
+    expect(desk.desk.active).toBe(0)
+  })
+
+  test('an Upgrade is answered for the relay, and its first bytes are not lost', async () => {
+    const answers = { chat: 'HTTP/1.1 101 Switching Protocols\r\n\r\nhi', page: 'HTTP/1.1 200 OK\r\n\r\n' }
+    const desk = openDesk(
+      await upstream((socket) => {
+        socket.once('data', (chunk) => socket.write(String(chunk) === 'chat' ? answers.chat : answers.page))
+      }),
+    )
+    for (const [what, answer] of [
+      ['chat', 'upgraded'],
+      ['page', 'plain'],
+    ] as const) {
+      const visitor = visit(desk, { awaitsUpgrade: true })
+      visitor.stream?.write(Buffer.from(what))
+      await visitor.until(() => visitor.answer !== undefined && visitor.bytes.length === answers[what].length)
+      expect(visitor.answer).toBe(answer)
+      visitor.stream?.reset('stream.aborted')
+    }
+    await desk.idle
+  })
+
+  test('a visitor of a tunnel that is not served is reset', async () => {
+    const desk = openDesk(await freePort())
+    const visitor = visit(desk, { bind: 7 })
+    await visitor.until(() => visitor.resetCode !== undefined)
+    expect(visitor.resetCode).toBe(wireCode('session.revoked'))
+    expect(desk.desk.active).toBe(0)
+  })
+
+  test('closing resets everybody at once', async () => {
+    const desk = openDesk(await upstream((socket) => socket.resume()))
+    const visitors = [visit(desk), visit(desk)]
+    for (const visitor of visitors) await visitor.until(() => visitor.openedMs !== undefined)
+    desk.desk.close()
+    for (const visitor of visitors) await visitor.until(() => visitor.resetCode !== undefined)
+    expect(visitors.map(({ resetCode }) => resetCode)).toEqual([3023, 3023])
+    await desk.idle
+  })
+})

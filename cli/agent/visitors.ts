@@ -1,0 +1,219 @@
+/**
+ * What the agent does with visitors: dials the tunnel's upstream for each stream, keeps the bytes that came meanwhile
+ * (never more than the first window, because no credit is given before the upstream took them), then splices.
+ */
+import type { Socket } from 'node:net'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@porttunneler/shared/base/errors'
+import { Splice } from '@porttunneler/shared/mux/splice'
+import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import { answerUpgrade } from '../http/upgrade.ts'
+import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
+import { type Emit, problemOf } from './events.ts'
+import { labelOf, type Tunnel } from './tunnels.ts'
+import { formatUpstream } from './upstream.ts'
+
+export type VisitorDeskOptions = {
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly emit: Emit
+  /** The last visitor has left. */
+  onIdle(): void
+}
+
+/** The sink of a stream that is not served. */
+const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
+
+export class VisitorDesk {
+  readonly #options: VisitorDeskOptions
+  readonly #memory: LoopbackMemory = new Map()
+  readonly #visitors = new Set<Visitor>()
+
+  constructor(options: VisitorDeskOptions) {
+    this.#options = options
+  }
+
+  get active(): number {
+    return this.#visitors.size
+  }
+
+  accept(stream: Stream, info: OpenInfo, tunnel: Tunnel | undefined): StreamSink {
+    if (!tunnel || tunnel.stopped) {
+      stream.reset('session.revoked')
+      return deafSink
+    }
+    const visitor = new Visitor(stream, info, {
+      tunnel,
+      memory: this.#memory,
+      ...this.#options,
+      onEnd: () => {
+        this.#visitors.delete(visitor)
+        if (this.#visitors.size === 0) this.#options.onIdle()
+      },
+    })
+    this.#visitors.add(visitor)
+    visitor.dial()
+    return visitor
+  }
+
+  /** Resets everybody. */
+  close(): void {
+    for (const visitor of [...this.#visitors]) visitor.close()
+  }
+}
+
+type VisitorOptions = {
+  readonly tunnel: Tunnel
+  readonly memory: LoopbackMemory
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly emit: Emit
+  onEnd(): void
+}
+
+/**
+ * One visitor's stream, from OPEN to its end. It is the stream's sink throughout: before the upstream is connected it
+ * keeps what comes, then it hands over to the splice. It has ended when both the socket and the stream have.
+ */
+class Visitor implements StreamSink {
+  readonly #stream: Stream
+  readonly #info: OpenInfo
+  readonly #options: VisitorOptions
+  readonly #openedAt: number
+  #waiting: Buffer[] = []
+  #isFinished = false
+  #cancelDial: () => void = () => {}
+  #splice: Splice | undefined
+  #isSocketClosed = false
+  #isStreamClosed = false
+  #hasEnded = false
+
+  constructor(stream: Stream, info: OpenInfo, options: VisitorOptions) {
+    this.#stream = stream
+    this.#info = info
+    this.#options = options
+    this.#openedAt = options.clock.monotonic()
+    options.tunnel.streams.add(stream)
+  }
+
+  dial(): void {
+    const { tunnel, clock, memory } = this.#options
+    this.#cancelDial = dialUpstream(tunnel.wanted.upstream, {
+      clock,
+      memory,
+      onConnect: (socket) => this.#join(socket),
+      onFail: (failure) => this.#refuse(failure),
+    })
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#splice) this.#splice.onData(chunk)
+    else this.#waiting.push(chunk)
+  }
+
+  onFin(): void {
+    if (this.#splice) this.#splice.onFin()
+    else this.#isFinished = true
+  }
+
+  onWritable(): void {
+    this.#splice?.onWritable()
+  }
+
+  onReset(code: number): void {
+    if (this.#splice) {
+      this.#splice.onReset(code)
+      return
+    }
+    this.#cancelDial()
+    this.#end(code)
+  }
+
+  onClosed(): void {
+    this.#isStreamClosed = true
+    if (this.#isSocketClosed) this.#end(undefined)
+  }
+
+  close(): void {
+    this.#stream.reset('session.closed')
+    this.onReset(wireCode('session.closed'))
+  }
+
+  #join(socket: Socket): void {
+    const { tunnel, emit, turn } = this.#options
+    const stream = this.#stream
+    const connectMs = Math.round(this.#options.clock.monotonic() - this.#openedAt)
+    stream.opened(connectMs)
+    this.#recover()
+    emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
+    if (this.#info.awaitsUpgrade) answerUpgrade(socket, stream)
+    const splice = new Splice(socket, stream, { turn, onEnd: (key) => this.#onSocketClosed(key) })
+    this.#splice = splice
+    for (const chunk of this.#waiting) splice.onData(chunk)
+    this.#waiting = []
+    if (this.#isFinished) splice.onFin()
+    socket.resume()
+  }
+
+  #onSocketClosed(key: ErrorKey | undefined): void {
+    this.#isSocketClosed = true
+    // Without a failure the stream may still be sending what the upstream said last.
+    if (key) this.#end(wireCode(key))
+    else if (this.#isStreamClosed) this.#end(undefined)
+  }
+
+  #recover(): void {
+    const { tunnel, emit } = this.#options
+    if (!tunnel.upstreamFailure) return
+    tunnel.upstreamFailure = undefined
+    emit({
+      event: 'upstream.recovered',
+      tunnel: labelOf(tunnel),
+      upstream: formatUpstream(tunnel.wanted.upstream),
+    })
+  }
+
+  #refuse(failure: PortTunnelerError): void {
+    const { tunnel, emit } = this.#options
+    this.#stream.reset(failure.key)
+    // A busy tunnel with its program down would say the same thing a thousand times.
+    if (tunnel.upstreamFailure?.key !== failure.key) {
+      const upstream = formatUpstream(tunnel.wanted.upstream)
+      emit({ event: 'upstream.failed', tunnel: labelOf(tunnel), upstream, problem: problemOf(failure) })
+    }
+    tunnel.upstreamFailure = failure
+    this.#end(failure.wire)
+  }
+
+  #end(code: number | undefined): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    const { tunnel, clock, emit } = this.#options
+    const { bytesIn, bytesOut } = this.#stream
+    tunnel.streams.delete(this.#stream)
+    tunnel.total += 1
+    tunnel.bytesIn += bytesIn
+    tunnel.bytesOut += bytesOut
+    emit({
+      event: 'connection.closed',
+      tunnel: labelOf(tunnel),
+      visitor: this.#visitor,
+      bytesIn,
+      bytesOut,
+      ms: Math.round(clock.monotonic() - this.#openedAt),
+      ...(code !== undefined && { code: codeText(code) }),
+    })
+    this.#options.onEnd()
+  }
+
+  get #visitor(): string {
+    const { visitorAddress: address, visitorPort } = this.#info
+    return address.includes(':') ? `[${address}]:${visitorPort}` : `${address}:${visitorPort}`
+  }
+}
+
+/** `PT-nnnn` of a RESET's number, known here or not. */
+function codeText(code: number): string {
+  return keyOfCode(code) ? `PT-${String(code).padStart(4, '0')}` : String(code)
+}

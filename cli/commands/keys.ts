@@ -1,0 +1,71 @@
+/** `ptun keys list | create | revoke`: API keys of the account. */
+import type { Client } from '@porttunneler/shared/api/client'
+import { type Key, keyNameSchema, type Scope, scopes } from '@porttunneler/shared/api/schemas/accounts'
+import { fail } from '@porttunneler/shared/base/errors'
+import { type Context, connectApi, paintOf, say, tell, warn } from '../context.ts'
+import { formatDate, formatTable, printable } from '../output/format.ts'
+
+/** @throws login.*, server.*, and what the API answers */
+export async function listKeys(context: Context): Promise<number> {
+  const { client } = await connectApi(context)
+  const keys = await allKeys(client)
+  for (const key of keys) tell(context, { event: 'key', ...key })
+  const paint = paintOf(context)
+  const head = ['ID', 'NAME', 'MAY', 'ENDS IN', 'CREATED', 'LAST USED'].map((title) => paint('dim', title))
+  const rows = keys.map((key) => [
+    key.id,
+    printable(key.name),
+    key.scopes.join(', '),
+    key.hint,
+    formatDate(key.createdAt),
+    key.lastUsedDay ?? 'never',
+  ])
+  if (keys.length === 0) say(context, 'No keys yet. Make one: ptun keys create <name>')
+  else say(context, ...formatTable([head, ...rows]))
+  return 0
+}
+
+/** @throws cli.usage, login.*, server.*, and what the API answers */
+export async function createKey(
+  context: Context,
+  name: string,
+  { scope }: { scope: readonly string[] },
+): Promise<number> {
+  if (!keyNameSchema.safeParse(name).success)
+    throw fail('cli.usage', 'A key has a name of 1 to 80 characters.')
+  const { client } = await connectApi(context)
+  const { secret, ...key } = await client.createKey({ name, scopes: parseScopes(scope) })
+  // The secret alone on standard output, so that it can be piped into a secret store.
+  warn(context, `Key ${key.id} (${key.scopes.join(', ')}). It is shown this once:`)
+  say(context, secret)
+  tell(context, { event: 'key.created', ...key, secret })
+  return 0
+}
+
+/** @throws login.*, server.*, api.not_found, and what the API answers */
+export async function revokeKey(context: Context, id: string): Promise<number> {
+  const { client } = await connectApi(context)
+  await client.revokeKey(id)
+  say(context, `Revoked ${id}.`)
+  tell(context, { event: 'key.revoked', id })
+  return 0
+}
+
+function parseScopes(values: readonly string[]): Scope[] {
+  return values.map((value) => {
+    const scope = scopes.find((one) => one === value)
+    if (!scope) throw fail('cli.usage', `--scope takes ${scopes.join(', ')}, not "${value}".`)
+    return scope
+  })
+}
+
+async function allKeys(client: Client): Promise<readonly Key[]> {
+  const all: Key[] = []
+  let cursor: string | undefined
+  do {
+    const page = await client.keys({ limit: 100, cursor })
+    all.push(...page.items)
+    cursor = page.next
+  } while (cursor !== undefined)
+  return all
+}

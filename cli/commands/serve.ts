@@ -1,0 +1,158 @@
+/** Runs an agent for the tunnels that tcp, http or start ask for, until it is over. */
+import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
+import { fail } from '@porttunneler/shared/base/errors'
+import { hashSecret } from '@porttunneler/shared/base/ids'
+import { Budget } from '@porttunneler/shared/mux/budget'
+import { dialRelay, type MuxShared } from '@porttunneler/shared/mux/handshake'
+import { Liveness } from '@porttunneler/shared/mux/liveness'
+import { Turn } from '@porttunneler/shared/mux/turn'
+import type { AgentEvent, AgentSnapshot } from '../agent/events.ts'
+import type { LeaseApi } from '../agent/home.ts'
+import { readAgentId, SavedLeases } from '../agent/saved.ts'
+import { readStatuses, serveStatus } from '../agent/status-socket.ts'
+import { Supervisor } from '../agent/supervisor.ts'
+import type { WantedTunnel } from '../agent/tunnels.ts'
+import { type Connection, type Context, connectApi, warn } from '../context.ts'
+import { openAgentOutput } from '../output/agent-output.ts'
+import { runtimeFolder, stateFolder } from '../paths.ts'
+import { version } from '../version.ts'
+
+export type ServeOptions = { readonly takeover: boolean; readonly qr: boolean }
+
+/** Memory that relays may fill before the upstreams have taken it. */
+const budgetBytes = 256 * 1024 * 1024
+
+/** @returns the exit code */
+export async function serve(
+  context: Context,
+  wanted: readonly WantedTunnel[],
+  { takeover, qr }: ServeOptions,
+): Promise<number> {
+  const { env, clock } = context
+  const connection = await connectApi(context)
+  const { server } = connection
+  const folder = stateFolder(env)
+  const agent = await readAgentId(folder, clock.now())
+  const running = (await readStatuses(runtimeFolder(env), clock)).filter((other) => other.server === server)
+  if (!takeover) refuseDoubles(running, wanted)
+  const taken = new Set(running.flatMap(({ tunnels }) => tunnels.map(({ name }) => name)))
+  const leases = new SavedLeases({ folder, server, account: accountOf(connection) })
+  const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
+  const unsaved = (error: unknown) => warn(context, `The lease could not be kept: ${error}`)
+  const mux = newMux(context)
+  const supervisor = new Supervisor({
+    agent,
+    server,
+    pid: process.pid,
+    // A name that the server made up last time is asked for again.
+    wanted: wanted.map((tunnel, index) => ({ ...tunnel, ...nameOf(saved[index]?.lease.name) })),
+    takeover,
+    api: leaseApi(connection),
+    clock,
+    random: context.random,
+    turn: mux.turn,
+    dial: (address, { ticket, events, signal }) =>
+      dialRelay({
+        ...mux,
+        address,
+        ticket,
+        events,
+        signal,
+        agent,
+        build: `ptun/${version}`,
+        random: context.random,
+      }),
+    emit: (event) => onEvent(event),
+    saved,
+    save: (index, lease) => {
+      const tunnel = wanted[index]
+      if (tunnel) leases.save(tunnel, lease, clock.now(), unsaved)
+    },
+    forget: (lease) => leases.forget(lease, unsaved),
+  })
+  const output = openAgentOutput(context, () => supervisor.snapshot())
+  const onEvent = (event: AgentEvent) => {
+    output.onEvent(event)
+    if (qr && event.event === 'tunnel.online') void printQr(event.url, output.print)
+  }
+  const socket = await serveStatus(runtimeFolder(env), {
+    pid: process.pid,
+    snapshot: () => supervisor.snapshot(),
+  }).catch((error: unknown) => warn(context, `ptun status will not see this agent: ${error}`))
+  const unlisten = obeySignals(supervisor)
+  supervisor.start()
+  const exit = await supervisor.ended
+  output.close()
+  unlisten()
+  await Promise.all([socket?.close(), leases.settled()])
+  if (exit === 0) sayWhatStays(context, supervisor.snapshot())
+  return exit
+}
+
+/** First SIGINT, SIGTERM or SIGHUP drains; a second SIGINT quits at once. */
+function obeySignals(supervisor: Supervisor): () => void {
+  let interrupts = 0
+  const onInterrupt = () => {
+    interrupts += 1
+    if (interrupts === 1) supervisor.drain()
+    else supervisor.end(130)
+  }
+  const onTerminate = () => supervisor.drain()
+  process.on('SIGINT', onInterrupt)
+  process.on('SIGTERM', onTerminate)
+  process.on('SIGHUP', onTerminate)
+  return () => {
+    process.off('SIGINT', onInterrupt)
+    process.off('SIGTERM', onTerminate)
+    process.off('SIGHUP', onTerminate)
+  }
+}
+
+/** @throws cli.running: two processes would take the tunnel from each other in turn */
+function refuseDoubles(running: readonly AgentSnapshot[], wanted: readonly WantedTunnel[]): void {
+  for (const other of running)
+    for (const { name, state } of other.tunnels)
+      if (state !== 'stopped' && wanted.some((tunnel) => tunnel.name === name))
+        throw fail('cli.running', `The ptun process ${other.pid} serves "${name}" already.`)
+}
+
+function newMux({ clock }: Context): MuxShared {
+  return {
+    clock,
+    turn: new Turn(),
+    liveness: new Liveness({ clock, side: 'agent' }),
+    budget: new Budget(budgetBytes),
+  }
+}
+
+function leaseApi({ client }: Connection): LeaseApi {
+  return {
+    claim: ({ agent, tunnels, takeover }, signal): Promise<ClaimResult> =>
+      client.claim({ agent, tunnels: tunnels.map((tunnel) => ({ ...tunnel })), takeover }, { signal }),
+    renew: ({ agent, leases }, signal): Promise<ClaimResult> =>
+      client.renew({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),
+  }
+}
+
+/** Whose leases are saved. A key from the environment tells no account without a call, so its hash stands for it. */
+function accountOf({ credential }: Connection): string {
+  return credential.account ?? hashSecret(credential.key.reveal())
+}
+
+function nameOf(name: string | undefined): { name?: string } {
+  return name === undefined ? {} : { name }
+}
+
+async function printQr(url: string, print: (lines: readonly string[]) => void): Promise<void> {
+  const { renderUnicodeCompact } = await import('uqr')
+  print(['', ...renderUnicodeCompact(url).split('\n'), url, ''])
+}
+
+function sayWhatStays(context: Context, { tunnels }: AgentSnapshot): void {
+  const kept = tunnels.flatMap(({ url, state }) => (url && state !== 'stopped' ? [url] : []))
+  if (kept.length > 0)
+    warn(
+      context,
+      `Start the same command again within half an hour to get the same address: ${kept.join(', ')}`,
+    )
+}

@@ -1,0 +1,15 @@
+/** `ptun start`: all tunnels of ptun.yaml, or those named. */
+import { chooseTunnels, configName, readConfig } from '../config.ts'
+import type { Context } from '../context.ts'
+import { serve } from './serve.ts'
+
+export type StartOptions = { readonly config?: string; readonly takeover?: boolean; readonly qr?: boolean }
+
+/** @throws config.*, and what serving throws */
+export async function start(
+  context: Context,
+  names: readonly string[],
+  { config = configName, takeover = false, qr = false }: StartOptions,
+): Promise<number> {
+  return serve(context, chooseTunnels(await readConfig(config), names), { takeover, qr })
+}

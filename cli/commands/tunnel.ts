@@ -1,0 +1,41 @@
+/** `ptun tcp` and `ptun http`: one tunnel to one upstream. */
+import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
+import { fail } from '@porttunneler/shared/base/errors'
+import { parseUpstream } from '../agent/upstream.ts'
+import type { Context } from '../context.ts'
+import { serve } from './serve.ts'
+
+export type TunnelOptions = {
+  readonly name?: string
+  readonly port?: string
+  readonly takeover?: boolean
+  readonly qr?: boolean
+}
+
+/** @throws cli.upstream, cli.usage, and what serving throws */
+export function serveTunnel(
+  context: Context,
+  kind: 'tcp' | 'http',
+  { upstream, options }: { upstream: string; options: TunnelOptions },
+): Promise<number> {
+  const { name, port, takeover = false, qr = false } = options
+  if (name !== undefined && !tunnelNameSchema.safeParse(name).success)
+    throw fail(
+      'cli.usage',
+      `"${name}" is not a name: lower-case letters, digits and inner hyphens, 1 to 40 of them.`,
+    )
+  const tunnel = {
+    kind,
+    upstream: parseUpstream(upstream),
+    ...(name !== undefined && { name }),
+    ...(port !== undefined && { port: parsePort(port) }),
+  }
+  return serve(context, [tunnel], { takeover, qr })
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535)
+    throw fail('cli.usage', `--port takes a number from 1 to 65535, not "${text}".`)
+  return port
+}

@@ -1,0 +1,78 @@
+/** `ptun list` and `ptun delete`: the tunnels of the account. */
+import { createInterface } from 'node:readline/promises'
+import type { Client } from '@porttunneler/shared/api/client'
+import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+import { fail } from '@porttunneler/shared/base/errors'
+import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
+import { nearest } from '../nearest.ts'
+import { formatTable, type Paint } from '../output/format.ts'
+
+/** @throws login.*, server.*, and what the API answers */
+export async function list(context: Context): Promise<number> {
+  const { client } = await connectApi(context)
+  const tunnels = await allTunnels(client)
+  for (const tunnel of tunnels) tell(context, { event: 'tunnel', ...tunnel })
+  if (tunnels.length === 0) say(context, 'No tunnels yet. Make one: ptun http 3000')
+  else say(context, ...tunnelTable(tunnels, paintOf(context)))
+  return 0
+}
+
+/** @throws api.not_found for an unknown name, cli.usage without --yes where nobody can be asked */
+export async function deleteTunnel(
+  context: Context,
+  name: string,
+  { yes = false }: { yes?: boolean },
+): Promise<number> {
+  const { client } = await connectApi(context)
+  const tunnels = await allTunnels(client)
+  const tunnel = tunnels.find((one) => one.name === name || one.id === name)
+  if (!tunnel) {
+    const guess = nearest(
+      name,
+      tunnels.map((one) => one.name),
+    )
+    throw fail('api.not_found', `There is no tunnel "${name}"${guess ? `; did you mean "${guess}"?` : '.'}`)
+  }
+  if (!yes && !(await confirm(context, tunnel))) {
+    say(context, 'Nothing was deleted.')
+    return 1
+  }
+  await client.deleteTunnel(tunnel.id)
+  say(context, `Deleted ${tunnel.name}${tunnel.endpoint ? `; ${tunnel.endpoint.url} is given up` : ''}.`)
+  tell(context, { event: 'tunnel.deleted', id: tunnel.id, name: tunnel.name })
+  return 0
+}
+
+/** All pages; an account has at most some hundreds. */
+export async function allTunnels(client: Client): Promise<readonly Tunnel[]> {
+  const all: Tunnel[] = []
+  let cursor: string | undefined
+  do {
+    const page = await client.tunnels({ limit: 100, cursor })
+    all.push(...page.items)
+    cursor = page.next
+  } while (cursor !== undefined)
+  return all
+}
+
+export function tunnelTable(tunnels: readonly Tunnel[], paint: Paint): readonly string[] {
+  const colours = { online: 'green', away: 'yellow', offline: 'dim' } as const
+  const head = ['NAME', 'KIND', 'STATE', 'ENDPOINT'].map((title) => paint('dim', title))
+  const rows = tunnels.map(({ name, kind, state, endpoint }) => [
+    name,
+    kind,
+    paint(colours[state], state),
+    endpoint?.url ?? '',
+  ])
+  return formatTable([head, ...rows])
+}
+
+async function confirm({ stdout, isJson }: Context, { name, endpoint }: Tunnel): Promise<boolean> {
+  if (isJson || !stdout.isTTY || !process.stdin.isTTY)
+    throw fail('cli.usage', 'Deleting asks for confirmation; add --yes where nobody can be asked.')
+  const reader = createInterface({ input: process.stdin, output: process.stdout })
+  const given = endpoint ? ` and give up ${endpoint.url}` : ''
+  const answer = await reader.question(`Delete ${name}${given}? [y/N] `)
+  reader.close()
+  return /^y(es)?$/i.test(answer.trim())
+}

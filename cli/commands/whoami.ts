@@ -1,0 +1,24 @@
+/** `ptun whoami`: whom the server takes you for. */
+
+import { type Context, connectApi, say, tell } from '../context.ts'
+import { credentialsPath } from '../credentials.ts'
+import { formatTable } from '../output/format.ts'
+
+/** @throws login.*, server.*, and what the API answers */
+export async function whoami(context: Context): Promise<number> {
+  const { client, server, credential } = await connectApi(context)
+  const me = await client.me()
+  const source = credential.from === 'file' ? credentialsPath(context.env) : 'PTUN_KEY'
+  const rows = [
+    ['Account', `${me.accountName} (${me.account})`],
+    ...(me.email ? [['User', me.email]] : []),
+    ['Role', me.role],
+    ['May', me.scopes.join(', ')],
+    ['Plan', `${me.plan}: ${me.limits.tunnelsOnline} tunnels online`],
+    ['Server', server],
+    ['Key from', source],
+  ]
+  say(context, ...formatTable(rows))
+  tell(context, { event: 'me', server, source, ...me })
+  return 0
+}

@@ -1,0 +1,50 @@
+/** The shape of ptun.yaml: one schema for the check, for the editor (ptun.schema.json) and for the documentation. */
+import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
+import { isFailure } from '@porttunneler/shared/base/errors'
+import { z } from 'zod'
+import { parseUpstream } from './agent/upstream.ts'
+
+const portSchema = z.int().min(1).max(65_535)
+
+const upstreamSchema = z
+  .union([portSchema, z.string()])
+  .superRefine((value, context) => {
+    try {
+      parseUpstream(String(value))
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      context.addIssue({ code: 'custom', message: error.detail })
+    }
+  })
+  .describe('What your program listens on: a port (3000) or host:port (localhost:3000, [::1]:3000).')
+
+const tunnelSchema = z.discriminatedUnion('kind', [
+  z
+    .strictObject({
+      kind: z.literal('tcp'),
+      upstream: upstreamSchema,
+      port: portSchema.optional().describe('Public port to ask for. Without it the server gives a free one.'),
+    })
+    .describe('Any TCP connection, handed over byte for byte.'),
+  z
+    .strictObject({ kind: z.literal('http'), upstream: upstreamSchema })
+    .describe('HTTP/1.1 with a host name of its own; WebSocket and server-sent events included.'),
+])
+
+export const configSchema = z
+  .strictObject({
+    version: z.literal(1).describe('Version of this format.'),
+    tunnels: z
+      .record(tunnelNameSchema, tunnelSchema)
+      .refine((tunnels) => Object.keys(tunnels).length > 0, 'at least one tunnel is needed')
+      .refine((tunnels) => Object.keys(tunnels).length <= 50, 'one agent serves at most 50 tunnels')
+      .describe('Tunnels by name. A name is also the first label of the host name of an http tunnel.'),
+  })
+  .describe('ptun.yaml: the tunnels that `ptun start` serves.')
+export type ConfigFile = z.infer<typeof configSchema>
+
+/** What `ptun config schema` prints and cli/ptun.schema.json holds. */
+export function configJsonSchema(): string {
+  const schema = z.toJSONSchema(configSchema, { io: 'input' })
+  return `${JSON.stringify({ ...schema, title: 'ptun.yaml' }, undefined, 2)}\n`
+}

@@ -1,0 +1,178 @@
+/** Reads ptun.yaml and says, with line and column, everything that is wrong with it at once. */
+import { readFile } from 'node:fs/promises'
+import { fail } from '@porttunneler/shared/base/errors'
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import type { z } from 'zod'
+import type { WantedTunnel } from './agent/tunnels.ts'
+import { parseUpstream } from './agent/upstream.ts'
+import { type ConfigFile, configSchema } from './config-schema.ts'
+import { nearest } from './nearest.ts'
+import { errnoOf } from './paths.ts'
+
+export const configName = 'ptun.yaml'
+
+export type Config = { readonly tunnels: readonly WantedTunnel[] }
+
+/** Lines and columns count from 1. */
+export type ConfigProblem = { readonly line: number; readonly column: number; readonly message: string }
+
+/** A list of tunnels fits in a fraction of this; whatever is longer is another file. */
+const bytesMax = 256 * 1024
+
+/** @throws config.missing, config.syntax, config.invalid (both with `fields.problems`), cli.folder */
+export async function readConfig(path: string): Promise<Config> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') throw fail('config.missing', `There is no ${path}.`, { cause })
+    throw fail('cli.folder', `${path} cannot be read: ${errnoOf(cause)}`, { cause })
+  }
+  return parseConfig(text, path)
+}
+
+/** @throws config.syntax, config.invalid */
+export function parseConfig(text: string, path: string): Config {
+  if (text.length > bytesMax) throw fail('config.invalid', `${path} is longer than 256 KiB.`)
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const slips = document.errors.map(({ pos, message }) => ({ ...at(lines, pos[0]), message }))
+  if (slips.length > 0) throw refuse('config.syntax', path, slips)
+  const parsed = configSchema.safeParse(toValue(document, path))
+  if (parsed.success) return toConfig(parsed.data)
+  const problems = worthTelling(parsed.error.issues).flatMap((issue) => problemsOf(issue, document, lines))
+  throw refuse('config.invalid', path, problems)
+}
+
+function toValue(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 50 })
+  } catch (cause) {
+    throw fail('config.syntax', `${path}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}
+
+/**
+ * The tunnels to start: those named, or all.
+ * @throws config.tunnel
+ */
+export function chooseTunnels(config: Config, names: readonly string[]): readonly WantedTunnel[] {
+  if (names.length === 0) return config.tunnels
+  const known = config.tunnels.flatMap(({ name }) => (name === undefined ? [] : [name]))
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    const guess = nearest(unknown, known)
+    throw fail(
+      'config.tunnel',
+      `There is no tunnel "${unknown}"${guess ? `; did you mean "${guess}"?` : `. There is: ${known.join(', ')}.`}`,
+    )
+  }
+  return config.tunnels.filter(({ name }) => name !== undefined && names.includes(name))
+}
+
+function toConfig({ tunnels }: ConfigFile): Config {
+  return {
+    tunnels: Object.entries(tunnels).map(([name, tunnel]) => ({
+      name,
+      kind: tunnel.kind,
+      upstream: parseUpstream(String(tunnel.upstream)),
+      ...(tunnel.kind === 'tcp' && tunnel.port !== undefined && { port: tunnel.port }),
+    })),
+  }
+}
+
+function refuse(key: 'config.syntax' | 'config.invalid', path: string, problems: readonly ConfigProblem[]) {
+  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+  const detail = sorted.map(({ line, column, message }) => `${path}:${line}:${column} ${message}`).join('\n')
+  return fail(key, detail, { fields: { problems: sorted } })
+}
+
+type Issue = z.core.$ZodIssue
+type Path = readonly PropertyKey[]
+
+/** One problem a place, and none about a key that is missing only because it was misspelt beside it. */
+function worthTelling(issues: readonly Issue[]): readonly Issue[] {
+  const meant = new Set(
+    issues.flatMap((issue) => {
+      if (issue.code !== 'unrecognized_keys') return []
+      return issue.keys.map((key) => pathText([...issue.path, nearest(key, knownKeys(issue.path)) ?? key]))
+    }),
+  )
+  const byPlace = new Map<string, Issue>()
+  for (const issue of issues) {
+    const place = pathText(issue.path)
+    // A later check of the same place knows more: "0 is not a port" rather than "at least 1".
+    if (issue.code === 'unrecognized_keys') byPlace.set(`${place} keys`, issue)
+    else if (!meant.has(place)) byPlace.set(place, issue)
+  }
+  return [...byPlace.values()]
+}
+
+function pathText(path: Path): string {
+  return path.map(String).join('.')
+}
+
+function problemsOf(issue: Issue, document: Document, lines: LineCounter): readonly ConfigProblem[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      ...at(lines, offsetOf(document, [...issue.path, key], 'key')),
+      message: unknownKey(key, issue.path),
+    }))
+  const label = issue.path.length > 0 ? `${pathText(issue.path)}: ` : ''
+  const place = issue.code === 'invalid_key' ? 'key' : 'value'
+  return [{ ...at(lines, offsetOf(document, issue.path, place)), message: `${label}${say(issue)}` }]
+}
+
+function unknownKey(key: string, path: Path): string {
+  const known = knownKeys(path)
+  const guess = nearest(key, known)
+  const where = path.length > 0 ? ` in ${pathText(path)}` : ''
+  return guess
+    ? `unknown key "${key}"${where}; did you mean "${guess}"?`
+    : `unknown key "${key}"${where}; there is: ${known.join(', ')}`
+}
+
+/** Keys that could have been meant: at the root, or in a tunnel of either kind. */
+function knownKeys(path: Path): readonly string[] {
+  return path.length === 0 ? Object.keys(configSchema.shape) : ['kind', 'upstream', 'port']
+}
+
+/** Zod speaks to programmers; these are the slips a user of the file makes. */
+function say(issue: Issue): string {
+  if (issue.code === 'invalid_key')
+    return 'a name has lower-case letters, digits and inner hyphens, 1 to 40 of them'
+  if (issue.code === 'invalid_union' && issue.path.at(-1) === 'kind') return 'kind is tcp or http'
+  if (issue.code === 'invalid_union') return 'a port or host:port is expected'
+  if (issue.code === 'invalid_value' && issue.path.at(-1) === 'version') return 'only version 1 exists'
+  if (issue.code === 'invalid_type' && issue.path.length === 0)
+    return 'the file holds no map of version and tunnels'
+  if (issue.code === 'invalid_type')
+    return `${issue.expected === 'record' ? 'a map' : article(issue.expected)} is expected`
+  if (issue.code === 'too_big') return `at most ${issue.maximum} is allowed`
+  if (issue.code === 'too_small') return `at least ${issue.minimum} is needed`
+  return issue.message
+}
+
+function article(noun: string): string {
+  return noun === 'int' ? 'a whole number' : /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`
+}
+
+/** Where in the text a path is; of something missing, where its parent is. */
+function offsetOf(document: Document, path: Path, place: 'key' | 'value'): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
+    if (!isMap(parent)) continue
+    const pair = parent.items.find(
+      ({ key }) => isScalar(key) && String(key.value) === String(path[length - 1]),
+    )
+    const node = place === 'key' || length < path.length ? pair?.key : (pair?.value ?? pair?.key)
+    const range = (node as { range?: readonly number[] | null } | undefined)?.range
+    if (range?.[0] !== undefined) return range[0]
+  }
+  return 0
+}
+
+function at(lines: LineCounter, offset: number): { line: number; column: number } {
+  const { line, col } = lines.linePos(offset)
+  return { line: Math.max(1, line), column: Math.max(1, col) }
+}

@@ -1,0 +1,108 @@
+/** What every command gets: where to write, how, and which server to speak to as whom. */
+import type { Client } from '@porttunneler/shared/api/client'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
+import { type Credential, currentServer, readCredential } from './credentials.ts'
+import { httpFetch } from './http-fetch.ts'
+import { type Paint, paintFor } from './output/format.ts'
+import type { Environment } from './paths.ts'
+import { version } from './version.ts'
+
+/** Where commands speak to when nothing else is said: the console and API port of a standalone server. */
+const defaultServer = 'http://localhost:8400'
+
+/** The part of a writable stream that commands use; `process.stdout` is one. */
+export type Output = {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly rows?: number
+  write(text: string): unknown
+  on?(event: 'resize', listener: () => void): unknown
+  off?(event: 'resize', listener: () => void): unknown
+}
+
+export type Context = {
+  readonly env: Environment
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  /** --server as written. */
+  readonly server?: string
+  /** One JSON object a line, nothing else. */
+  readonly isJson: boolean
+  readonly isVerbose: boolean
+}
+
+/** A line for people; silent with --json. */
+export function say(context: Context, ...lines: readonly string[]): void {
+  if (!context.isJson) context.stdout.write(lines.map((line) => `${line}\n`).join(''))
+}
+
+/** Something that people should see even when the output goes into a file. */
+export function warn(context: Context, line: string): void {
+  if (!context.isJson) context.stderr.write(`${line}\n`)
+}
+
+/** A line for programs; silent without --json. Names of events are documented in docs/cli.md and stay. */
+export function tell(
+  context: Context,
+  event: { readonly event: string; readonly [field: string]: unknown },
+): void {
+  if (context.isJson) context.stdout.write(`${JSON.stringify(event)}\n`)
+}
+
+export function paintOf({ stdout, env }: Context): Paint {
+  return paintFor(stdout.isTTY === true, env)
+}
+
+/**
+ * The server to speak to: --server, PTUN_SERVER, the one signed in to last, or the default.
+ * @throws cli.server, login.unsafe, login.damaged
+ */
+export async function serverOf(context: Context): Promise<string> {
+  const named = context.server ?? context.env.PTUN_SERVER
+  return parseServer(named || ((await currentServer(context.env)) ?? defaultServer))
+}
+
+/** An origin, without a slash at its end. @throws cli.server */
+function parseServer(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw fail('cli.server', `"${text}" is not an http or https address.`)
+  if (url.username || url.password)
+    throw fail('cli.server', 'An address of a server has no user and password in it.')
+  if (url.pathname !== '/' || url.search || url.hash)
+    throw fail('cli.server', `"${text}" has a path; write ${url.origin}.`)
+  return url.origin
+}
+
+export type Connection = { readonly client: Client; readonly server: string; readonly credential: Credential }
+
+/** A client that speaks as the signed-in user. @throws login.*, cli.server */
+export async function connectApi(context: Context): Promise<Connection> {
+  const server = await serverOf(context)
+  const credential = await readCredential(context.env, server)
+  return { client: await clientFor(context, server, credential), server, credential }
+}
+
+/** Without a credential: only what needs none (signing in). */
+export async function clientFor(context: Context, server: string, credential?: Credential): Promise<Client> {
+  if (isExposed(server))
+    warn(context, `Warning: ${server} is not encrypted, so others on the way can read your key.`)
+  const { makeClient } = await import('@porttunneler/shared/api/client')
+  return makeClient({
+    baseUrl: server,
+    fetch: httpFetch,
+    clock: context.clock,
+    random: context.random,
+    headers: { 'user-agent': `ptun/${version} node/${process.versions.node} ${process.platform}` },
+    ...(credential && { token: () => credential.key.reveal() }),
+  })
+}
+
+function isExposed(server: string): boolean {
+  const { protocol, hostname } = new URL(server)
+  return protocol === 'http:' && !/^(localhost|127\.[0-9.]+|\[::1\]|.*\.localhost)$/.test(hostname)
+}

@@ -1,0 +1,167 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, describe, expect, test } from 'vitest'
+import { main } from './main.ts'
+import { version } from './version.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ptun-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Nothing of the machine's user, and a server that is certainly not there. */
+const env = {
+  HOME: folder,
+  XDG_CONFIG_HOME: join(folder, 'config'),
+  XDG_STATE_HOME: join(folder, 'state'),
+  XDG_RUNTIME_DIR: join(folder, 'run'),
+  PTUN_SERVER: 'http://127.0.0.1:9',
+}
+const key = `pts_${'a'.repeat(43)}`
+
+async function run(args: readonly string[], more: Record<string, string> = {}) {
+  const written = { stdout: '', stderr: '' }
+  const to = (name: 'stdout' | 'stderr') => ({
+    write: (text: string) => {
+      written[name] += text
+    },
+  })
+  const exit = await main(args, { stdout: to('stdout'), stderr: to('stderr'), env: { ...env, ...more } })
+  return { exit, ...written }
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+const goodFile = file('good.yaml', 'version: 1\ntunnels:\n  web: {kind: http, upstream: 3000}\n')
+const badFile = file('bad.yaml', 'version: 1\ntunnels:\n  web: {kind: http, upstraem: 3000}\n')
+
+describe('command line', () => {
+  test.each<[args: string, exit: number, code: string]>([
+    ['tpc 22', 2, 'PT-6001'],
+    ['tcp', 2, 'PT-6001'],
+    ['tcp 22 33', 2, 'PT-6001'],
+    ['http 3000 --region eu', 2, 'PT-6001'],
+    ['http 3000 --port 80', 2, 'PT-6001'],
+    ['http 3000 --name Shop', 2, 'PT-6001'],
+    ['tcp 22 --port 70000', 2, 'PT-6001'],
+    ['keys create', 2, 'PT-6001'],
+    ['http http://localhost:3000', 2, 'PT-6002'],
+    ['list --server ftp://x', 2, 'PT-6003'],
+    ['list --server http://x/path', 2, 'PT-6003'],
+    ['list --server http://user:secret@x', 2, 'PT-6003'],
+    [`start --config ${join(folder, 'none.yaml')}`, 2, 'PT-6010'],
+    [`start --config ${badFile}`, 2, 'PT-6012'],
+    [`config check ${badFile}`, 2, 'PT-6012'],
+    [`start --config ${goodFile} wbe`, 2, 'PT-6013'],
+    ['list', 3, 'PT-6020'],
+    ['http 3000', 3, 'PT-6020'],
+    ['whoami', 3, 'PT-6020'],
+  ])('ptun %s ends with %i and says %s', async (args, exit, code) => {
+    const text = await run(args.split(' '))
+    expect(text).toMatchObject({ exit, stdout: '' })
+    expect(text.stderr).toMatch(new RegExp(`^${code} `))
+    const json = await run([...args.split(' '), '--json'])
+    expect(json).toMatchObject({ exit, stderr: '' })
+    expect(JSON.parse(json.stdout)).toMatchObject({ event: 'error', code, exit, cure: expect.any(String) })
+  })
+
+  test('a key that is none, and a server that is not there, have codes of their own', async () => {
+    expect(await run(['list'], { PTUN_KEY: 'hunter2' })).toMatchObject({
+      exit: 3,
+      stderr: expect.stringMatching(/^PT-6023/),
+    })
+    expect(await run(['list'], { PTUN_KEY: key })).toMatchObject({
+      exit: 1,
+      stderr: expect.stringMatching(/^PT-6030/),
+    })
+  })
+
+  test('problems of the configuration are told to programs with line and column', async () => {
+    const { stdout } = await run(['config', 'check', badFile, '--json'])
+    expect(JSON.parse(stdout).problems).toEqual([
+      { line: 3, column: 21, message: expect.stringContaining('did you mean "upstream"?') },
+    ])
+  })
+
+  test('a slip in a verb or option is asked back', async () => {
+    expect((await run(['lsit'])).stderr).toContain('Did you mean list?')
+    expect((await run(['http', '3000', '--takover'])).stderr).toContain('Did you mean --takeover?')
+  })
+
+  test('help and version are answers, no command at all is not', async () => {
+    expect(await run(['--version'])).toEqual({ exit: 0, stdout: `${version}\n`, stderr: '' })
+    expect(await run(['--help'])).toMatchObject({
+      exit: 0,
+      stderr: '',
+      stdout: expect.stringContaining('ptun login'),
+    })
+    expect(await run(['tcp', '--help'])).toMatchObject({
+      exit: 0,
+      stdout: expect.stringContaining('--takeover'),
+    })
+    expect(await run([])).toMatchObject({
+      exit: 2,
+      stdout: '',
+      stderr: expect.stringContaining('Usage: ptun'),
+    })
+  })
+
+  test('a good configuration is told as such', async () => {
+    const { exit, stdout } = await run(['config', 'check', goodFile])
+    expect({ exit, stdout }).toEqual({
+      exit: 0,
+      stdout: `${goodFile} is fine: 1 tunnel\n  web  http  ->  localhost:3000\n`,
+    })
+  })
+
+  test('a key in the clear over the network is warned of', async () => {
+    const { stderr } = await run(['list', '--server', 'http://192.0.2.1.invalid'], { PTUN_KEY: key })
+    expect(stderr).toContain('is not encrypted')
+    expect((await run(['list'], { PTUN_KEY: key })).stderr).not.toContain('is not encrypted')
+  })
+})
+
+/** ptun as a process of its own; resolves when `event` was told. */
+async function startAgent(event: string) {
+  const args = [join(import.meta.dirname, 'ptun.js'), 'http', '3000', '--name', 'web', '--json']
+  const child = spawn(process.execPath, args, { env: { ...env, PATH: process.env.PATH, PTUN_KEY: key } })
+  const exited = once(child, 'exit')
+  for await (const line of createInterface(child.stdout)) if (JSON.parse(line).event === event) break
+  child.stdout.resume()
+  return { child, exited }
+}
+
+describe('process', () => {
+  test('an agent starts without a server, is seen by status, refuses a double, and ends by SIGTERM with 0', async () => {
+    const { child, exited } = await startAgent('server.lost')
+    const status = await run(['status', '--json'], { PTUN_KEY: key })
+    const [agent, error] = status.stdout.trim().split('\n')
+    expect(JSON.parse(agent ?? '')).toMatchObject({
+      event: 'agent',
+      pid: child.pid,
+      serverProblem: { code: 'PT-6030' },
+      tunnels: [{ name: 'web', state: 'waiting' }],
+    })
+    expect(JSON.parse(error ?? '')).toMatchObject({ event: 'error', code: 'PT-6030' })
+    expect(await run(['http', '3000', '--name', 'web'], { PTUN_KEY: key })).toMatchObject({
+      exit: 5,
+      stderr: expect.stringMatching(/^PT-6004/),
+    })
+    child.kill('SIGTERM')
+    expect(await exited).toEqual([0, null])
+    expect((await run(['status'], { PTUN_KEY: key })).stdout).toContain('No agent is running')
+  })
+
+  test('usage errors reach the shell', async () => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'ptun.js'), 'nonsense'], {
+      env: { ...env },
+    })
+    expect(await once(child, 'exit')).toEqual([2, null])
+  })
+})

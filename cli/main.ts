@@ -1,0 +1,97 @@
+/** Runs one command line: parses it, does it, tells a failure with its code and cure, and answers the exit code. */
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { CommanderError } from 'commander'
+import type { Context, Output } from './context.ts'
+import type { Environment } from './paths.ts'
+import { buildProgram, type Globals } from './program.ts'
+
+export type Io = { readonly stdout: Output; readonly stderr: Output; readonly env: Environment }
+
+/**
+ * 0 done, 1 failed, 2 usage or configuration, 3 authorisation, 4 version, 5 taken over by another agent, 130 quit by a
+ * second Ctrl-C. Codes of failures are the `exit` column of the error table.
+ */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  let exit = 0
+  const program = buildProgram(async (globals, work) => {
+    exit = await work(contextOf(globals, io))
+  })
+  const isJson = args.includes('--json')
+  let usage = ''
+  quiet(program, io, (text) => {
+    usage += text
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exit
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    // No command at all prints the help as the answer to what went wrong.
+    if (error instanceof CommanderError && error.code === 'commander.help') {
+      io.stderr.write(usage)
+      return 2
+    }
+    const failure = error instanceof CommanderError ? usageFailure(usage || error.message) : error
+    if (!isFailure(failure)) throw failure
+    await tellFailure(failure, io, isJson)
+    return failure.entry.exit
+  }
+}
+
+function contextOf({ server, json = false, verbose = false }: Globals, { stdout, stderr, env }: Io): Context {
+  return {
+    env,
+    stdout,
+    stderr,
+    clock: systemClock,
+    random: Math.random,
+    isJson: json,
+    isVerbose: verbose,
+    ...(server !== undefined && { server }),
+  }
+}
+
+/**
+ * What the launcher calls. A connection that still waits for its peer to close has a second, and then no longer holds
+ * the shell.
+ */
+export async function run(
+  args: readonly string[],
+  io: Io & { exitCode?: NodeJS.Process['exitCode'] },
+): Promise<void> {
+  io.exitCode = await main(args, io)
+  systemClock.after(1_000, () => process.exit(), { background: true })
+}
+
+type Program = ReturnType<typeof buildProgram>
+
+/** Every command reports to us instead of ending the process. Subcommands do not inherit this. */
+function quiet(command: Program, io: Io, writeErr: (text: string) => void): void {
+  command.exitOverride()
+  command.configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr })
+  for (const child of command.commands) quiet(child, io, writeErr)
+}
+
+function usageFailure(message: string): PortTunnelerError {
+  return fail('cli.usage', message.replace(/^error: /, '').trim())
+}
+
+async function tellFailure(
+  failure: PortTunnelerError,
+  { stdout, stderr, env }: Io,
+  isJson: boolean,
+): Promise<void> {
+  const { problemOf } = await import('./agent/events.ts')
+  const problem = problemOf(failure)
+  if (isJson) {
+    const { problems } = failure.fields
+    const { exit } = failure.entry
+    const event = { event: 'error', ...problem, exit, ...(problems !== undefined && { problems }) }
+    stdout.write(`${JSON.stringify(event)}\n`)
+    return
+  }
+  const { formatProblem, paintFor } = await import('./output/format.ts')
+  const lines = formatProblem(problem, paintFor(stderr.isTTY === true, env))
+  stderr.write(lines.map((line) => `${line}\n`).join(''))
+}

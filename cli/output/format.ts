@@ -1,0 +1,85 @@
+/** How numbers, times, tables and failures look to people. Pure. */
+import { stripVTControlCharacters, styleText } from 'node:util'
+import type { Problem } from '../agent/events.ts'
+
+export type Style = Parameters<typeof styleText>[0]
+/** Colours a text, or leaves it when colours are off. */
+export type Paint = (style: Style, text: string) => string
+
+/** https://no-color.org: any non-empty value of NO_COLOR turns colours off; so does an output that is no terminal. */
+export function paintFor(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Paint {
+  const isPlain = !isTerminal || Boolean(env.NO_COLOR) || env.TERM === 'dumb'
+  return isPlain ? (_style, text) => text : (style, text) => styleText(style, text, { validateStream: false })
+}
+
+/** 1024 steps, three figures: `0 B`, `1.5 KiB`, `12.3 MiB`, `118 GiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  let value = bytes
+  let unit = 0
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+/** `850 ms`, `12 s`, `3 min`, `2 h`, `4 d`: one unit, rounded. */
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  if (ms < 99_500) return `${Math.round(ms / 1_000)} s`
+  if (ms < 99.5 * 60_000) return `${Math.round(ms / 60_000)} min`
+  if (ms < 47.5 * 3_600_000) return `${Math.round(ms / 3_600_000)} h`
+  return `${Math.round(ms / 86_400_000)} d`
+}
+
+/** Local time of day, `14:03:59`. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toTimeString().slice(0, 8)
+}
+
+/** Local day and minute, `2026-11-23 14:03`. */
+export function formatDate(ms: number): string {
+  const date = new Date(ms)
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`
+}
+
+/** Columns as wide as their widest cell, two spaces apart. Cells may be coloured. */
+export function formatTable(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths: number[] = []
+  for (const row of rows)
+    row.forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, widthOf(cell))
+    })
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Terminal columns of a text; good for what ptun prints, which is not full-width. */
+export function widthOf(text: string): number {
+  return [...stripVTControlCharacters(text)].length
+}
+
+/**
+ * Text from outside (a host's error, a relay's notice) made safe for a terminal: no control characters, so nobody
+ * moves the cursor or changes the clipboard of who reads it.
+ */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replace(/\p{Cc}/gu, (control) => (control === '\n' ? '\n' : ' '))
+}
+
+/** Code and what happened on the first line, the cure below. */
+export function formatProblem(problem: Problem, paint: Paint): readonly string[] {
+  const [first = problem.title, ...more] = printable(problem.detail).split('\n')
+  return [
+    `${paint('red', problem.code)} ${paint('bold', problem.title)}`,
+    ...[first, ...more].map((line) => `  ${line}`),
+    `  ${paint('dim', problem.cure)}`,
+  ]
+}

@@ -1,0 +1,74 @@
+/** What a running agent writes when nobody watches a terminal: a line an event, with the time in front. */
+import type { AgentEvent, Problem } from '../agent/events.ts'
+import { formatBytes, formatDuration, printable } from './format.ts'
+
+export type LineOptions = {
+  /** Lines for single connections too. */
+  readonly isVerbose: boolean
+}
+
+/**
+ * An event as one sentence, without the time; undefined when it is too small to be told.
+ * Cures are told where the user can do something, not where the agent heals itself.
+ */
+export function sentenceOf(event: AgentEvent, options: LineOptions): string | undefined {
+  const sentence = write(event, options)
+  return sentence === undefined ? undefined : printable(sentence).replaceAll('\n', ' ')
+}
+
+function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefined {
+  switch (event.event) {
+    case 'agent.started':
+      return `ptun started (agent ${event.agent}, server ${event.server})`
+    case 'agent.draining':
+      return draining(event)
+    case 'agent.stopped':
+      return 'stopped'
+    case 'server.lost':
+      return `the server cannot be reached: ${told(event.problem)}; trying again, tunnels that are up stay up`
+    case 'server.found':
+      return 'the server answers again'
+    case 'relay.connected':
+      return `connected to relay ${event.relay}`
+    case 'relay.lost':
+      return `relay ${event.relay} lost: ${told(event.problem)}; ${again(event)}`
+    case 'relay.notice':
+      return `notice from relay ${event.relay}: ${event.code} ${event.text}`
+    case 'tunnel.online':
+      return `${event.tunnel} is online: ${event.url} -> ${event.upstream}`
+    case 'tunnel.offline':
+      return `${event.tunnel} is offline until a relay is back`
+    case 'tunnel.refused':
+      return `${event.tunnel} has no endpoint: ${told(event.problem)}; ${again(event)}. ${event.problem.cure}`
+    case 'tunnel.stopped':
+      return `${event.tunnel} is over: ${told(event.problem)} ${event.problem.cure}`
+    case 'upstream.failed':
+      return `${event.tunnel}: a visitor was turned away: ${told(event.problem)}. ${event.problem.cure}`
+    case 'upstream.recovered':
+      return `${event.tunnel}: ${event.upstream} answers again`
+    case 'connection.opened':
+      return isVerbose ? `${event.tunnel}: ${event.visitor} connected` : undefined
+    case 'connection.closed':
+      return isVerbose ? closed(event) : undefined
+  }
+}
+
+function draining({ connections, graceMs }: Extract<AgentEvent, { event: 'agent.draining' }>): string {
+  if (connections === 0) return 'stopping'
+  const open = connections === 1 ? '1 connection' : `${connections} connections`
+  return `stopping: ${open} may finish within ${formatDuration(graceMs)}; Ctrl-C again stops at once`
+}
+
+function closed(event: Extract<AgentEvent, { event: 'connection.closed' }>): string {
+  const { tunnel, visitor, ms, bytesIn, bytesOut, code } = event
+  const figures = `in ${formatBytes(bytesIn)}, out ${formatBytes(bytesOut)}${code ? `, ${code}` : ''}`
+  return `${tunnel}: ${visitor} left after ${formatDuration(ms)}, ${figures}`
+}
+
+function again({ retryInMs }: { readonly retryInMs: number }): string {
+  return `next try in ${formatDuration(retryInMs)}`
+}
+
+function told({ code, detail }: Problem): string {
+  return `${code} ${detail}`
+}

@@ -1,0 +1,69 @@
+/** Where ptun keeps its files: the XDG Base Directory folders. Everything in them is for the user alone. */
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
+import { fail } from '@porttunneler/shared/base/errors'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const folderName = 'porttunneler'
+
+/** Credentials. */
+export function configFolder(env: Environment): string {
+  return join(xdg(env, 'XDG_CONFIG_HOME') ?? join(home(env), '.config'), folderName)
+}
+
+/** The agent's id and its last leases: lost without harm. */
+export function stateFolder(env: Environment): string {
+  return join(xdg(env, 'XDG_STATE_HOME') ?? join(home(env), '.local', 'state'), folderName)
+}
+
+/** Status sockets of running agents; where the system gives no runtime folder, below the state folder. */
+export function runtimeFolder(env: Environment): string {
+  const given = xdg(env, 'XDG_RUNTIME_DIR')
+  return given ? join(given, folderName) : join(stateFolder(env), 'run')
+}
+
+/** The specification says that relative paths are to be ignored. */
+function xdg(env: Environment, name: string): string | undefined {
+  const value = env[name]
+  return value && isAbsolute(value) ? value : undefined
+}
+
+function home(env: Environment): string {
+  return env.HOME ?? homedir()
+}
+
+/**
+ * Makes a folder that only the user may look into.
+ * @throws cli.folder
+ */
+export async function makePrivateFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw fail('cli.folder', `${folder} cannot be made: ${errnoOf(cause)}`, { cause })
+  }
+}
+
+/**
+ * Replaces a file in one step, mode 0600, so that no reader sees half of it and nobody else sees any of it.
+ * @throws cli.folder
+ */
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  await makePrivateFolder(dirname(path))
+  const next = `${path}.${process.pid}.new`
+  try {
+    await writeFile(next, text, { mode: 0o600 })
+    // A leftover of the same name would have kept its mode.
+    await chmod(next, 0o600)
+    await rename(next, path)
+  } catch (cause) {
+    await rm(next, { force: true })
+    throw fail('cli.folder', `${path} cannot be written: ${errnoOf(cause)}`, { cause })
+  }
+}
+
+export function errnoOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? String(error)
+}

@@ -1,0 +1,175 @@
+/**
+ * The command line as people see it: every verb, option and help text. Actions load their code when they run, so
+ * `ptun --version` stays quick and a running agent carries no code of other commands.
+ */
+import { type Command, Command as CommandClass, Option } from 'commander'
+import type { Context } from './context.ts'
+import { version } from './version.ts'
+
+/** Options of every command, as commander parses them. */
+export type Globals = { readonly server?: string; readonly json?: boolean; readonly verbose?: boolean }
+
+/** What a verb does with its arguments and options; answers the exit code. */
+export type Run = (globals: Globals, work: (context: Context) => Promise<number>) => Promise<void>
+
+export function buildProgram(run: Run): Command {
+  const program = new CommandClass('ptun')
+    .description('A public address for a local port.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .option('--server <url>', 'PortTunneler server (or PTUN_SERVER)')
+    .option('--json', 'one JSON object a line instead of text')
+    .option('--verbose', 'also tell single connections')
+    .addHelpText('after', '\nFirst steps:\n  ptun login\n  ptun http 3000\n')
+  addSignIn(program, run)
+  addServing(program, run)
+  addConfig(program, run)
+  addAccount(program, run)
+  return program
+}
+
+function addSignIn(program: Command, run: Run): void {
+  program
+    .command('login')
+    .description('sign in by the browser')
+    .option('--no-browser', 'only print the address and the code')
+    .option('--admin', 'also allow managing keys and the account')
+    .action((options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/login.ts')).login(context, options),
+      ),
+    )
+  program
+    .command('logout')
+    .description("revoke this machine's key and forget it")
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/logout.ts')).logout(context),
+      ),
+    )
+  program
+    .command('whoami')
+    .description('show whom the server takes you for')
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/whoami.ts')).whoami(context),
+      ),
+    )
+}
+
+function addServing(program: Command, run: Run): void {
+  const takeover = () => new Option('--takeover', 'take tunnels over from another agent')
+  const qr = () => new Option('--qr', 'print the endpoint as a QR code')
+  for (const kind of ['tcp', 'http'] as const) {
+    const command = program
+      .command(kind)
+      .description(
+        kind === 'tcp' ? 'give a local TCP port a public port' : 'give a local web server a public host name',
+      )
+      .argument('<upstream>', 'port, or host:port')
+      .option('--name <name>', 'name of the tunnel; without it the server makes one up')
+    if (kind === 'tcp') command.option('--port <port>', 'public port to ask for')
+    command
+      .addOption(takeover())
+      .addOption(qr())
+      .action((upstream: string, options, self: Command) =>
+        run(self.optsWithGlobals(), async (context) =>
+          (await import('./commands/tunnel.ts')).serveTunnel(context, kind, { upstream, options }),
+        ),
+      )
+  }
+  program
+    .command('start')
+    .description('serve all tunnels of ptun.yaml, or those named')
+    .argument('[names...]', 'names from ptun.yaml')
+    .option('--config <file>', 'another file than ./ptun.yaml')
+    .addOption(takeover())
+    .addOption(qr())
+    .action((names: string[], options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/start.ts')).start(context, names, options),
+      ),
+    )
+}
+
+function addConfig(program: Command, run: Run): void {
+  const config = program
+    .command('config')
+    .description('check ptun.yaml, or print its schema')
+    .helpCommand(false)
+  config
+    .command('check')
+    .description('say everything that is wrong with ptun.yaml')
+    .argument('[file]', 'another file than ./ptun.yaml')
+    .action((file: string | undefined, _options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/config.ts')).checkConfig(context, file),
+      ),
+    )
+  config
+    .command('schema')
+    .description('print the JSON Schema of ptun.yaml for editors')
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/config.ts')).printSchema(context),
+      ),
+    )
+}
+
+function addAccount(program: Command, run: Run): void {
+  program
+    .command('list')
+    .description('list the tunnels of your account')
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/tunnels.ts')).list(context),
+      ),
+    )
+  program
+    .command('status')
+    .description('show running agents of this machine and the tunnels of your account')
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/status.ts')).status(context),
+      ),
+    )
+  program
+    .command('delete')
+    .description('delete a tunnel and give its address up')
+    .argument('<name>', 'name or id of the tunnel')
+    .option('--yes', 'do not ask')
+    .action((name: string, options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/tunnels.ts')).deleteTunnel(context, name, options),
+      ),
+    )
+  const keys = program.command('keys').description('API keys of your account').helpCommand(false)
+  keys
+    .command('list')
+    .description('list API keys')
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/keys.ts')).listKeys(context),
+      ),
+    )
+  keys
+    .command('create')
+    .description('make an API key; its secret is printed once')
+    .argument('<name>', 'what the key is for')
+    .option('--scope <scope...>', 'read, tunnels or admin', ['read', 'tunnels'])
+    .action((name: string, options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/keys.ts')).createKey(context, name, options),
+      ),
+    )
+  keys
+    .command('revoke')
+    .description('revoke an API key')
+    .argument('<id>', 'id of the key, as ptun keys list shows it')
+    .action((id: string, _options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/keys.ts')).revokeKey(context, id),
+      ),
+    )
+}

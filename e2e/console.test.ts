@@ -1,0 +1,168 @@
+/** The console in a real browser: signing in, approving a device, live figures, keys; light, dark and on a phone. */
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
+import { type Looks, openTab, signIn, startBrowser, type Tab } from './harness/browser.ts'
+import { within } from './harness/events.ts'
+import { visit } from './harness/http.ts'
+import { runProgram, startProgram } from './harness/programs.ts'
+import { callApi, type Service, visitorAddress } from './harness/service.ts'
+import { dial } from './harness/sockets.ts'
+import { startStandaloneService } from './harness/standalone.ts'
+import { startEcho, startHttp } from './harness/upstreams.ts'
+import { describeWith } from './requirements.ts'
+
+describeWith(['chromium'], 'console', () => {
+  let service: Service
+  let browser: Browser
+  beforeAll(async () => {
+    ;[service, browser] = await Promise.all([startStandaloneService(), startBrowser()])
+  }, 90_000)
+  afterAll(async () => {
+    await browser?.close()
+    await service?.stop()
+  })
+
+  const inTab = async (work: (tab: Tab) => Promise<void>, look: Looks = 'light') => {
+    const tab = await openTab(browser, look)
+    try {
+      await work(tab)
+      expect(tab.takeErrors()).toEqual([])
+    } finally {
+      await tab.close()
+    }
+  }
+
+  test('a wrong password is told with a code, the right one opens the tunnels', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await page.goto(service.api)
+      await page.getByLabel('Email').fill(service.account.email)
+      await page.getByLabel('Password').fill('not the password')
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page
+        .getByRole('alert')
+        .getByText(/PT-1\d{3}/)
+        .waitFor()
+      await signIn(tab, service.api, service.account)
+      await page.getByRole('row').filter({ hasText: 'demo' }).first().waitFor()
+    }))
+
+  test('ptun login: the browser approves, ptun never sees the password, whoami knows who', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      const env = { ...privateFolders(agentHome()), PTUN_SERVER: service.api }
+      const login = await startProgram('node', [ptun, 'login', '--json', '--no-browser'], { env })
+      const prompt = await login.lines.waitFor(({ text }) => text.includes('login.prompt'), {
+        what: 'the address to open',
+      })
+      await signIn(tab, service.api, service.account)
+      await page.goto(JSON.parse(prompt.text).complete)
+      await page.getByRole('button', { name: 'Approve' }).waitFor()
+      await tab.screenshot('device')
+      await page.getByRole('button', { name: 'Approve' }).click()
+      await page.getByRole('heading', { name: 'The device is signed in' }).waitFor()
+      expect((await within(login.exited, 'ptun login')).code).toBe(0)
+      const { exit, stdout } = await runProgram('node', [ptun, 'whoami', '--json'], { env })
+      expect(exit.code).toBe(0)
+      expect(stdout).toContain(service.account.email)
+      await page.goto(`${service.api}/keys`)
+      await page.getByRole('row').filter({ hasText: /ptun/ }).first().waitFor()
+    }))
+
+  test('a connection shows within seconds, with its bytes, and goes when it ends', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      const echo = await startEcho()
+      const agent = await startAgent(service, { watched: { kind: 'tcp', upstream: echo.port } })
+      const address = visitorAddress(service, await agent.online('watched'))
+      await signIn(tab, service.api, service.account)
+      await page.getByRole('link', { name: 'watched' }).click()
+      await page.getByText('Online', { exact: true }).waitFor()
+      const tile = (label: string, text: string) =>
+        page
+          .locator('dl > div')
+          .filter({ has: page.getByText(label, { exact: true }) })
+          .getByText(text, { exact: true })
+      await tile('Connections', '0').waitFor()
+      const visitors = await Promise.all([dial(address), dial(address), dial(address)])
+      for (const socket of visitors) socket.write(Buffer.alloc(1_000))
+      await tile('Connections', '3').waitFor()
+      await tile('From visitors', '3 kB').waitFor()
+      for (const socket of visitors) socket.destroy()
+      await tile('Connections', '0').waitFor()
+      await agent.stop()
+      await echo.close()
+    }))
+
+  test('a key made in the console works until it is revoked there', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await signIn(tab, service.api, service.account)
+      await page.getByRole('link', { name: 'API keys' }).click()
+      await page.getByRole('button', { name: 'Create key' }).click()
+      await page.getByLabel('Name').fill('made by hand')
+      await page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click()
+      const key = (await page.getByText(/^pts_[\w-]{43}$/).textContent()) ?? ''
+      await page.getByRole('button', { name: 'I have stored it' }).click()
+      await callApi({ api: service.api, key }, 'GET', '/v1/tunnels')
+      await page.getByRole('button', { name: 'Revoke made by hand' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+      await page.getByRole('row').filter({ hasText: 'made by hand' }).waitFor({ state: 'detached' })
+      await expect(callApi({ api: service.api, key }, 'GET', '/v1/tunnels')).rejects.toThrow('401')
+    }))
+
+  test('a keyboard alone signs in, follows a tunnel and signs out', () =>
+    inTab(async ({ page }) => {
+      await page.goto(service.api)
+      await page.getByLabel('Email').waitFor()
+      await page.keyboard.type(service.account.email)
+      await page.keyboard.press('Tab')
+      await page.keyboard.type(service.account.password)
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Tunnels', level: 1 }).waitFor()
+      const focused = () => page.evaluate<string>("document.activeElement?.textContent ?? ''")
+      for (let presses = 0; presses < 40 && !(await focused()).startsWith('demo'); presses++)
+        await page.keyboard.press('Tab')
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Endpoint' }).waitFor()
+      await page.getByRole('button', { name: 'Account menu' }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('button', { name: 'Sign out' }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByLabel('Email').waitFor()
+    }))
+
+  test.each(['light', 'dark', 'phone'] as const)('every page fits the window: %s', (look) =>
+    inTab(async (tab) => {
+      const { page } = tab
+      const fits = async (name: string) => {
+        await tab.screenshot(name)
+        const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+        expect(wide, `${name} is wider than the window`).toBeLessThanOrEqual(0)
+      }
+      const web = await startHttp()
+      const agent = await startAgent(service, { shop: { kind: 'http', upstream: web.port } })
+      const url = await agent.online('shop')
+      await page.goto(`${service.api}/sign-in`)
+      await page.getByLabel('Email').waitFor()
+      await fits('sign-in')
+      await signIn(tab, service.api, service.account)
+      await page.getByText('Online', { exact: true }).first().waitFor()
+      await fits('tunnels')
+      await page.getByRole('link', { name: 'shop' }).click()
+      await page.getByText('Live traffic').waitFor()
+      for (let count = 0; count < 20; count++) await visit(service, `${url}/hello`)
+      await page.locator('dl > div').filter({ hasText: 'Opened' }).getByText('20', { exact: true }).waitFor()
+      await fits('tunnel')
+      await page.goto(`${service.api}/keys`)
+      await page.getByText('end-to-end tests').waitFor()
+      await fits('keys')
+      await page.goto(`${service.api}/account`)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      await fits('account')
+      await agent.stop()
+      await web.close()
+    }, look),
+  )
+})

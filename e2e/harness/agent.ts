@@ -1,0 +1,93 @@
+/** An agent as a user starts it: `ptun start` with a ptun.yaml, its events read from `--json`. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { EventLog } from './events.ts'
+import { type Exit, type Program, type ProgramOptions, root, startProgram, textOf } from './programs.ts'
+import type { Service } from './service.ts'
+import { temporaryFolder } from './standalone.ts'
+
+export type AgentEvent = {
+  readonly event: string
+  readonly tunnel?: string
+  readonly url?: string
+} & Readonly<Record<string, unknown>>
+
+export type WantedTunnel = { readonly kind: 'http' | 'tcp'; readonly upstream: number | string }
+
+export type Agent = {
+  readonly program: Program
+  readonly events: EventLog<AgentEvent>
+  /** Endpoint of a tunnel, once visitors get in. */
+  online(tunnel: string, from?: number): Promise<string>
+  waitFor(
+    event: string,
+    options?: { tunnel?: string; from?: number; deadlineMs?: number },
+  ): Promise<AgentEvent>
+  stop(signal?: NodeJS.Signals): Promise<Exit>
+}
+
+export const ptun = join(root, 'cli/ptun.js')
+
+/** A home folder of its own: an agent's id and leases live there, so a restart from the same home is the same agent. */
+export function agentHome(): string {
+  return temporaryFolder('home')
+}
+
+function agentEnv(service: Pick<Service, 'api' | 'key'>, home: string): Readonly<Record<string, string>> {
+  return { ...privateFolders(home), PTUN_SERVER: service.api, PTUN_KEY: service.key }
+}
+
+/** The folders of a user who has never run ptun. */
+export function privateFolders(home: string): Readonly<Record<string, string>> {
+  return {
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, 'config'),
+    XDG_STATE_HOME: join(home, 'state'),
+    XDG_RUNTIME_DIR: join(home, 'run'),
+  }
+}
+
+export async function startAgent(
+  service: Pick<Service, 'api' | 'key'>,
+  tunnels: Readonly<Record<string, WantedTunnel>>,
+  { home, env = {} }: { home?: string } & Pick<ProgramOptions, 'env'> = {},
+): Promise<Agent> {
+  const folder = home ?? agentHome()
+  const config = join(folder, 'ptun.yaml')
+  writeFileSync(config, JSON.stringify({ version: 1, tunnels }))
+  const program = await startProgram('node', [ptun, 'start', '--config', config, '--json'], {
+    cwd: folder,
+    env: { ...agentEnv(service, folder), ...env },
+  })
+  const events = eventsOf(program)
+  const waitFor: Agent['waitFor'] = (event, { tunnel, ...options } = {}) =>
+    Promise.race([
+      events.waitFor((one) => one.event === event && (tunnel === undefined || one.tunnel === tunnel), {
+        what: `${event} ${tunnel ?? ''}`,
+        ...options,
+      }),
+      program.exited.then(({ code }) => {
+        throw new Error(`the agent ended with ${code}:\n${textOf(program, 'stderr')}`)
+      }),
+    ])
+  return {
+    program,
+    events,
+    waitFor,
+    online: async (tunnel, from = 0) => String((await waitFor('tunnel.online', { tunnel, from })).url),
+    stop: async (signal) => {
+      const exit = await program.stop(signal)
+      if (home === undefined) rmSync(folder, { recursive: true, force: true })
+      return exit
+    },
+  }
+}
+
+/** Every line of stdout is an event. */
+function eventsOf({ lines }: Program): EventLog<AgentEvent> {
+  const events = new EventLog<AgentEvent>()
+  lines.subscribe(({ from, text }) => {
+    if (from === 'stdout' && text.startsWith('{')) events.push(JSON.parse(text))
+  })
+  return events
+}

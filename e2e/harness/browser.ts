@@ -1,0 +1,64 @@
+/** A real Chromium that looks at the console; what goes wrong inside a page is collected and fails the test. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { programPath } from '../requirements.ts'
+import { root } from './programs.ts'
+
+export type Looks = 'light' | 'dark' | 'phone'
+
+/** Git-ignored: for people to look at. */
+const screenshots = join(root, 'e2e/screenshots')
+
+const looks: Readonly<Record<Looks, BrowserContextOptions>> = {
+  light: { viewport: { width: 1280, height: 860 }, colorScheme: 'light' },
+  dark: { viewport: { width: 1280, height: 860 }, colorScheme: 'dark' },
+  phone: { viewport: { width: 375, height: 760 }, colorScheme: 'light', isMobile: true, hasTouch: true },
+}
+
+export type Tab = {
+  readonly page: Page
+  /** Errors of scripts and of the content policy since the last time they were asked for. */
+  takeErrors(): readonly string[]
+  screenshot(name: string): Promise<void>
+  close(): Promise<void>
+}
+
+export function startBrowser(): Promise<Browser> {
+  // Chromium's own sandbox cannot run as root; the only pages it sees here are ours.
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
+  return chromium.launch({ executablePath: programPath('chromium'), args })
+}
+
+export async function openTab(browser: Browser, look: Looks = 'light'): Promise<Tab> {
+  const context = await browser.newContext({ ...looks[look], reducedMotion: 'reduce' })
+  const page = await context.newPage()
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(error.message))
+  page.on('console', (message) => {
+    // An answer other than 2xx is logged by the browser itself, and some tests ask for one.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      errors.push(message.text())
+  })
+  return {
+    page,
+    takeErrors: () => errors.splice(0),
+    screenshot: async (name) => {
+      mkdirSync(screenshots, { recursive: true })
+      await page.screenshot({ path: join(screenshots, `${name}-${look}.png`), fullPage: true })
+    },
+    close: () => context.close(),
+  }
+}
+
+export async function signIn(
+  { page }: Tab,
+  origin: string,
+  { email, password }: { readonly email: string; readonly password: string },
+): Promise<void> {
+  await page.goto(`${origin}/sign-in`)
+  await page.getByLabel('Email').fill(email)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'Tunnels', level: 1 }).waitFor()
+}

@@ -1,0 +1,54 @@
+/**
+ * A running PortTunneler as the tests see it, wherever it runs: an API, an account, a way to reach endpoints. What only
+ * some platforms can do to themselves (a relay killed, a control plane frozen) is optional and asked for by name.
+ */
+import type { Address } from './sockets.ts'
+
+export type Service = {
+  /** Origin of REST API and console. */
+  readonly api: string
+  readonly account: { readonly email: string; readonly password: string }
+  /** An API key that may claim tunnels. */
+  readonly key: string
+  /** The demo tunnel, where there is one. */
+  readonly demo?: { readonly http: string; readonly tcp: string }
+  /** Where the name of an endpoint leads: tests do not depend on a resolver that knows `*.localhost`. */
+  addressOf(host: string, port: number): Address
+  readonly faults: Faults
+  stop(): Promise<void>
+}
+
+export type Faults = {
+  /** Kills a relay as a crash would and resolves once it is gone; what watches over it starts it again. */
+  killRelay(): Promise<void>
+  /** The control plane answers nobody until the function that this gives is called. */
+  freezeControlPlane(): () => void
+}
+
+export type StartService = () => Promise<Service>
+
+/** `tcp://host:port` and `http://host:port` alike. */
+export function visitorAddress(service: Service, url: string): Address {
+  const { hostname, port, protocol } = new URL(url)
+  const usual = protocol === 'https:' ? 443 : 80
+  return service.addressOf(hostname, port === '' ? usual : Number(port))
+}
+
+/** A call of the REST API with an API key. Rejects unless the answer is one of 2xx. */
+export async function callApi(
+  service: Pick<Service, 'api'> & { readonly key: string },
+  method: string,
+  path: string,
+  body?: unknown,
+  deadlineMs = 15_000,
+): Promise<unknown> {
+  const answer = await fetch(`${service.api}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${service.key}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(deadlineMs),
+  })
+  const text = await answer.text()
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+  return text === '' ? undefined : JSON.parse(text)
+}

@@ -1,0 +1,124 @@
+/** The standalone server as a user starts it, in a child process with a data folder of its own. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { keyCreatedSchema, tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { z } from 'zod'
+import { eventually } from './events.ts'
+import { freePorts, freeRange } from './ports.ts'
+import { childrenOf, type Program, startProgram, textOf } from './programs.ts'
+import { callApi, type Service } from './service.ts'
+
+/** What the server writes for scripts. */
+const standaloneSchema = z.object({
+  console: z.url(),
+  api: z.url(),
+  pid: z.int(),
+  account: z.object({ email: z.string(), password: z.string() }).optional(),
+  demo: z.object({ http: z.url(), tcp: z.string() }).optional(),
+})
+export type StandaloneFile = z.infer<typeof standaloneSchema>
+
+export type Standalone = {
+  readonly program: Program
+  readonly folder: string
+  readonly file: StandaloneFile
+}
+
+export type StandaloneOptions = {
+  /** Kept by the caller. Absent: a fresh one. */
+  readonly folder: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Settings with ports that are free now; the same ones serve a restart. */
+export async function freeSettings(): Promise<Readonly<Record<string, string>>> {
+  const [ports, range] = await Promise.all([freePorts(4), freeRange(64)])
+  const [console, http, tls, metrics] = ports.map(String)
+  return {
+    PORTTUNNELER_CONSOLE_PORT: console ?? '',
+    PORTTUNNELER_HTTP_PORT: http ?? '',
+    PORTTUNNELER_TLS_PORT: tls ?? '',
+    PORTTUNNELER_METRICS_PORT: metrics ?? '',
+    PORTTUNNELER_TCP_PORTS: `${range.from}-${range.to}`,
+  }
+}
+
+export function temporaryFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `ptun-${name}-`))
+}
+
+/** Resolves when standalone.json of this very process is there and its API answers. */
+export async function startStandalone({ folder, env = {} }: StandaloneOptions): Promise<Standalone> {
+  const program = await startProgram('node', ['standalone/main.ts'], {
+    env: { PORTTUNNELER_DATA: folder, ...env },
+  })
+  try {
+    const up = eventually(
+      'the server is up',
+      async () => {
+        const said = standaloneSchema.parse(JSON.parse(readFileSync(join(folder, 'standalone.json'), 'utf8')))
+        if (said.pid !== program.pid) return undefined
+        const answer = await fetch(`${said.api}/v1/config`, { signal: AbortSignal.timeout(2_000) })
+        return answer.ok ? said : undefined
+      },
+      60_000,
+    )
+    const ended = program.exited.then(({ code }): never => {
+      throw new Error(`it ended with ${code}`)
+    })
+    return { program, folder, file: await Promise.race([up, ended]) }
+  } catch (cause) {
+    await program.stop('SIGKILL')
+    const said = [textOf(program, 'stdout'), textOf(program, 'stderr').slice(-2_000)].join('\n')
+    throw new Error(`the standalone server did not start:\n${said}`, { cause })
+  }
+}
+
+/** For the suites that run on every platform. */
+export async function startStandaloneService(): Promise<Service> {
+  const folder = temporaryFolder('server')
+  const { program, file } = await startStandalone({ folder, env: await freeSettings() })
+  const { account } = file
+  if (!account) throw new Error('a first start shows its account')
+  const service = { api: new URL(file.api).origin, account }
+  return {
+    ...service,
+    key: await makeKey(service),
+    ...(file.demo && { demo: file.demo }),
+    addressOf: (_host, port) => ({ host: '127.0.0.1', port }),
+    faults: {
+      killRelay: () => killRelay(program.pid),
+      freezeControlPlane: () => {
+        program.send('SIGSTOP')
+        return () => program.send('SIGCONT')
+      },
+    },
+    stop: async () => {
+      program.send('SIGCONT')
+      await program.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Signs in with the password, as the console does, and makes a key as a user would. */
+export async function makeKey({ api, account }: Pick<Service, 'api' | 'account'>): Promise<string> {
+  const tokens = tokensSchema.parse(await callApi({ api, key: '' }, 'POST', '/v1/auth/login', account))
+  const answer = await callApi({ api, key: tokens.accessToken }, 'POST', '/v1/keys', {
+    name: 'end-to-end tests',
+    scopes: ['read', 'tunnels', 'admin'],
+  })
+  return keyCreatedSchema.parse(answer).secret
+}
+
+async function killRelay(pid: number): Promise<void> {
+  const relay = relayOf(pid)
+  if (relay === undefined) throw new Error('the server has no relay')
+  process.kill(relay, 'SIGKILL')
+  await eventually('another relay runs', () => (relayOf(pid) ?? relay) !== relay || undefined)
+}
+
+function relayOf(pid: number): number | undefined {
+  return childrenOf(pid).find(({ command }) => command.includes('relay-vm/main.ts'))?.pid
+}

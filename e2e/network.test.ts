@@ -1,0 +1,107 @@
+/** A network that fails between agent and relay: cut connections, silence without a word, long ways. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Agent, startAgent } from './harness/agent.ts'
+import { eventually, within } from './harness/events.ts'
+import { type FaultProxy, startFaultProxy } from './harness/fault-proxy.ts'
+import { visit } from './harness/http.ts'
+import { type Service, visitorAddress } from './harness/service.ts'
+import { dial, endOf, type Listening } from './harness/sockets.ts'
+import {
+  freeSettings,
+  makeKey,
+  type Standalone,
+  startStandalone,
+  temporaryFolder,
+} from './harness/standalone.ts'
+import { receiveHashed, sendHashed } from './harness/transfer.ts'
+import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
+
+describe('network between agent and relay', () => {
+  let folder: string
+  let proxy: FaultProxy
+  let standalone: Standalone
+  let service: Pick<Service, 'api' | 'key' | 'addressOf'> & Service
+  let web: HttpUpstream
+  let echo: Listening
+  let agent: Agent
+  let url: string
+
+  beforeAll(async () => {
+    folder = temporaryFolder('network')
+    const env = await freeSettings()
+    proxy = await startFaultProxy({ host: '127.0.0.1', port: Number(env.PORTTUNNELER_TLS_PORT) })
+    // Agents are told the proxy's port, as they would be with a port mapping in front of the relay.
+    writeFileSync(join(folder, 'standalone.yaml'), `demo: false\npublic:\n  tls: ${proxy.port}\n`)
+    standalone = await startStandalone({ folder, env })
+    const { api, account = { email: '', password: '' } } = standalone.file
+    const login = { api: new URL(api).origin, account }
+    service = {
+      ...login,
+      key: await makeKey(login),
+      addressOf: (_host, port) => ({ host: '127.0.0.1', port }),
+      faults: {
+        killRelay: () => Promise.reject(new Error('not here')),
+        freezeControlPlane: () => () => undefined,
+      },
+      stop: async () => undefined,
+    }
+    ;[web, echo] = await Promise.all([startHttp(), startEcho()])
+    agent = await startAgent(service, {
+      web: { kind: 'http', upstream: web.port },
+      wire: { kind: 'tcp', upstream: echo.port },
+    })
+    url = await agent.online('web')
+  }, 90_000)
+  afterAll(async () => {
+    await agent?.stop()
+    await standalone?.program.stop()
+    await Promise.all([proxy?.close(), web?.close(), echo?.close()])
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const answers = async () => ((await visit(service, `${url}/hello`)).status === 200 ? true : undefined)
+
+  test('everything between them goes through the proxy of this test', async () => {
+    expect(proxy.connections).toBeGreaterThan(0)
+    await eventually('visitors get in', answers)
+  })
+
+  test('a cut connection: the agent is back within two seconds', async () => {
+    const from = agent.events.items.length
+    proxy.cut()
+    await agent.waitFor('relay.lost', { from, deadlineMs: 1_000 })
+    await agent.waitFor('relay.connected', { from, deadlineMs: 2_000 })
+    expect(await agent.online('web', from)).toBe(url)
+    await eventually('visitors get in', answers)
+  })
+
+  test('silence: both ends notice within ten seconds and find each other when it ends', async () => {
+    const from = agent.events.items.length
+    const visitor = await dial(visitorAddress(service, await agent.online('wire')))
+    const end = endOf(visitor)
+    proxy.blackHole()
+    await agent.waitFor('relay.lost', { from, deadlineMs: 11_000 })
+    await eventually(
+      'the relay knows',
+      async () => (await visit(service, url)).status === 503 || undefined,
+      11_000,
+    )
+    expect(await within(end, 'the end of the visitor that was open')).toBe('reset')
+    proxy.heal()
+    await agent.waitFor('relay.connected', { from, deadlineMs: 30_000 })
+    await eventually('visitors get in', answers)
+  })
+
+  test('a way of 50 ms: transfers arrive whole, and pings do not count as silence', async () => {
+    const from = agent.events.items.length
+    proxy.delay(50)
+    const socket = await dial(visitorAddress(service, await agent.online('wire')))
+    const received = receiveHashed(socket)
+    const sha256 = await sendHashed(socket, { bytes: 16 * 1024 ** 2, seed: 5 })
+    expect(await within(received, 'the transfer', 40_000)).toEqual({ sha256, bytes: 16 * 1024 ** 2 })
+    expect(agent.events.items.slice(from).filter(({ event }) => event === 'relay.lost')).toEqual([])
+    proxy.delay(0)
+  })
+})

@@ -1,0 +1,78 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getTestServer } from '@google-cloud/functions-framework/testing'
+import { type Client, makeClient } from '@porttunneler/shared/api/client'
+import { isFailure } from '@porttunneler/shared/base/errors'
+import { newId } from '@porttunneler/shared/base/ids'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeTestApi, type TestApi } from '../standalone/testing/api.ts'
+import { registerApi } from './api.ts'
+
+let t: TestApi
+let server: Server
+let url: string
+
+beforeAll(async () => {
+  t = await makeTestApi()
+  const { control, principals, relayIdentity } = t
+  registerApi({ control, principals, enrolment: relayIdentity })
+  server = getTestServer('api')
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve))
+  await t.close()
+})
+
+const clientOf = (token: string): Client => makeClient({ baseUrl: url, token: () => token })
+
+describe('the API as a Cloud Function', () => {
+  test('answers over HTTP what it answers in a process: claim, renew, list, release', async () => {
+    const client = clientOf(t.tunnelsKey)
+    const agent = newId('agt', 1)
+    const { results, relays } = await client.claim({ agent, tunnels: [{ name: 'web', kind: 'http' }] })
+    expect(relays.map(({ instance }) => instance)).toEqual(['r1'])
+    const [first] = results
+    if (!first || !('lease' in first)) throw new Error('no lease')
+    const { tunnel, epoch } = first.lease
+    const renewed = await client.renew({ agent, leases: [{ tunnel, epoch }] })
+    expect(renewed.results[0]).toMatchObject({ lease: { tunnel, epoch } })
+    expect((await client.tunnels()).items.map(({ state }) => state)).toEqual(['online'])
+    await client.release({ agent, tunnels: [tunnel] })
+    expect((await client.tunnel(tunnel)).state).toBe('offline')
+  })
+
+  test('forms, empty answers and queries pass the framework as well', async () => {
+    const code = await makeClient({ baseUrl: url }).authorizeDevice({ device: 'laptop' })
+    const pending = await clientOf(t.ada).device(code.user_code)
+    expect(pending.device).toBe('laptop')
+    await clientOf(t.ada).decideDevice({ userCode: code.user_code, approve: true })
+    const granted = await makeClient({ baseUrl: url }).pollDevice(code.device_code)
+    expect(granted).toMatchObject({ token_type: 'Bearer' })
+    expect((await clientOf(t.ada).tunnels({ limit: 1 })).items.length).toBeLessThanOrEqual(1)
+  })
+
+  test('failures arrive as the codes they are', async () => {
+    await expect(clientOf('pts_x').me()).rejects.toSatisfy((error) => isFailure(error, 'auth.invalid'))
+    const tooLong = clientOf(t.ada).renameAccount({ name: 'x'.repeat(81) })
+    await expect(tooLong).rejects.toMatchObject({ key: 'api.invalid' })
+  })
+
+  test('the address is the one that the front end saw, not the one that a visitor claims', async () => {
+    const headers = { 'x-forwarded-for': '203.0.113.66, 198.51.100.7' }
+    const client = makeClient({ baseUrl: url, headers })
+    const { user_code } = await client.authorizeDevice({})
+    expect((await clientOf(t.ada).device(user_code)).from).toBe('198.51.100.7')
+  })
+
+  test('a body that is no JSON is refused without harm', async () => {
+    const answer = await fetch(`${url}/v1/tunnels`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${t.ada}` },
+      body: '{"name":',
+    })
+    expect(answer.status).toBe(400)
+    expect((await clientOf(t.ada).health()).status).toBe('ok')
+  })
+})

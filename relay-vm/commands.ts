@@ -1,0 +1,72 @@
+/**
+ * What a command of the control plane does at this relay. Decrees are versioned by subject, so the bus and `sync` may
+ * both bring the same command, in any order, any number of times.
+ */
+import type { Command } from '@porttunneler/shared/api/schemas/relays'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { unreachable } from '@porttunneler/shared/base/unreachable'
+import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import type { Routes } from './routes.ts'
+import type { RelayState } from './state.ts'
+import type { Visitors } from './visitors.ts'
+
+export type CommandTargets = {
+  readonly state: RelayState
+  readonly routes: Routes
+  readonly visitors: Visitors
+  /** Server time at which this process started: an older order to drain was meant for the one before. */
+  readonly startedAtMs: number
+  onKeys(): void
+  onDrain(): void
+}
+
+/** @returns whether it changed what the relay must remember */
+export function applyCommand(command: Command, targets: CommandTargets): boolean {
+  const { state, routes } = targets
+  switch (command.kind) {
+    case 'revoke': {
+      const { endpoint, epoch, at } = command
+      if (!state.decrees.revoke({ endpoint, epoch, at })) return false
+      end(targets, (claims) => claims.endpoint === endpoint && claims.epoch < epoch, reasonOf(command.reason))
+      return true
+    }
+    case 'suspend': {
+      const { account, suspended, version, at } = command
+      if (!state.decrees.suspend({ account, suspended, version, at })) return false
+      if (suspended) end(targets, (claims) => claims.account === account, 'session.revoked')
+      return true
+    }
+    case 'policy': {
+      const { tunnel, policy, policyVersion, at } = command
+      if (!state.decrees.setPolicy({ tunnel, policy, policyVersion, at })) return false
+      routes.setPolicy(tunnel, { policy, policyVersion })
+      return true
+    }
+    case 'keys':
+      if (command.version > state.keys.version) targets.onKeys()
+      return false
+    case 'drain':
+      if (command.relay === state.relay && command.at >= targets.startedAtMs) targets.onDrain()
+      return false
+    default:
+      return unreachable(command)
+  }
+}
+
+/**
+ * Ends the leases that match. Visitors of a tunnel that moved to another agent may finish where they are; those of
+ * one that was withdrawn are cut.
+ */
+function end(
+  { routes, visitors }: CommandTargets,
+  matches: (claims: TicketClaims) => boolean,
+  reason: ErrorKey,
+): void {
+  routes.revoke(matches, reason)
+  if (reason !== 'session.superseded') visitors.cut((route) => matches(route.claims), reason)
+}
+
+/** `superseded` and `moved`: the tunnel lives on, elsewhere. Everything else means that it is over. */
+function reasonOf(reason: string): ErrorKey {
+  return reason === 'superseded' || reason === 'moved' ? 'session.superseded' : 'session.revoked'
+}

@@ -1,0 +1,118 @@
+/**
+ * The relay's one JSON file, checked whole before anything starts: an unknown field is refused, a missing one has its
+ * default here and nowhere else. Secrets may come from the environment instead, so that the file can be public.
+ */
+import { readFile } from 'node:fs/promises'
+import { fail } from '@porttunneler/shared/base/errors'
+import { Secret } from '@porttunneler/shared/base/secret'
+import { z } from 'zod'
+
+const port = z.int().min(0).max(65_535)
+const hostName = z.string().regex(/^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$/, 'a host name in lower case')
+const address = z.union([z.ipv4(), z.ipv6(), z.literal('localhost')])
+const rule = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])
+const rate = z.strictObject({ perMinute: z.int().min(1), burst: z.int().min(1) })
+
+const listenSchema = z.strictObject({
+  /** Agents and HTTPS visitors. */
+  tls: z.strictObject({ host: address.default('0.0.0.0'), port }),
+  /** Plain HTTP visitors, live figures, pages. */
+  http: z.strictObject({ host: address.default('0.0.0.0'), port }),
+  /** Where leased ports are opened. */
+  tcpHost: address.default('0.0.0.0'),
+  /** Metrics and health: for the operator's own network only. */
+  admin: z.strictObject({ host: address.default('127.0.0.1'), port }).default({ host: '127.0.0.1', port: 0 }),
+})
+
+const publicSchema = z.strictObject({
+  /** Where agents dial this process. */
+  agentHost: z.union([hostName, address]),
+  /** Absent: the port that `listen.tls` got. */
+  agentPort: z.int().min(1).max(65_535).optional(),
+  /** The server name agents ask for: it tells them apart from visitors. */
+  agentSni: hostName,
+  /** Names and addresses under which this relay itself answers HTTP (live figures). */
+  names: z
+    .array(z.union([hostName, z.ipv4()]))
+    .min(1)
+    .max(16),
+  /** Absent: `http://` + the first name + the port that `listen.http` got. */
+  watchUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** Parent of the http endpoints' names, for the self-signed certificate. */
+  domain: hostName.optional(),
+})
+
+const limitsSchema = z.strictObject({
+  /** Visitor connections at a time. */
+  visitorsMax: z.int().min(1).default(50_000),
+  /** Sockets that have not yet said who they are (ClientHello, HELLO). */
+  strangersMax: z.int().min(1).default(2_000),
+  sessionsMax: z.int().min(1).default(5_000),
+  watchersMax: z.int().min(1).default(500),
+  /** New connections from one /24 or /64. */
+  source: rate.default({ perMinute: 6_000, burst: 1_000 }),
+  /** New connections to all tunnels of one account. */
+  account: rate.default({ perMinute: 60_000, burst: 10_000 }),
+  /** Not counted by `source`: this machine by default; add the balancer's probes. */
+  exempt: z.array(rule).max(100).default(['127.0.0.0/8', '::1']),
+  /** How often the usage of a running hour is reported, ms. More often costs the control plane writes. */
+  usageMs: z.int().min(1_000).default(900_000),
+})
+
+export const relayConfigSchema = z.strictObject({
+  /** Name of this process in its cell. */
+  instance: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens, at most 32'),
+  dataDir: z.string().min(1),
+  controlUrl: z.url({ protocol: /^https?$/ }),
+  /** Parent of the pages about error codes; absent: `controlUrl`. */
+  docsUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** Needed once, at the first start. */
+  enrolmentKey: z
+    .string()
+    .min(1)
+    .transform((value) => new Secret(value))
+    .optional(),
+  listen: listenSchema,
+  public: publicSchema,
+  /** PEM files; absent: a self-signed certificate is made in `dataDir`. */
+  certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  limits: limitsSchema.prefault({}),
+  /** How long streams may go on after SIGTERM. */
+  graceMs: z.int().min(0).max(600_000).default(30_000),
+  /** Shown on visitor pages. */
+  abuseUrl: z.url({ protocol: /^(https?|mailto)$/ }).optional(),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+})
+export type RelayConfig = z.infer<typeof relayConfigSchema>
+
+/** Environment variables that may stand in for a secret of the file. */
+export type RelayEnvironment = { readonly PTUN_ENROLMENT_KEY?: string | undefined }
+
+/** @throws relay.config naming the first wrong field */
+export function parseConfig(text: string, environment: RelayEnvironment): RelayConfig {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw fail('relay.config', 'The file is not JSON', { cause })
+  }
+  const parsed = relayConfigSchema.safeParse(json)
+  if (!parsed.success) throw fail('relay.config', sayIssues(parsed.error))
+  const key = environment.PTUN_ENROLMENT_KEY
+  return key === undefined || key === '' ? parsed.data : { ...parsed.data, enrolmentKey: new Secret(key) }
+}
+
+/** @throws relay.config */
+export async function loadConfig(path: string, environment: RelayEnvironment): Promise<RelayConfig> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw fail('relay.config', `${path} cannot be read`, { cause })
+  }
+  return parseConfig(text, environment)
+}
+
+function sayIssues(error: z.ZodError): string {
+  return error.issues.map(({ path, message }) => `${path.join('.') || 'file'}: ${message}`).join('; ')
+}

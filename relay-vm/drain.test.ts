@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, type TestControl } from './testing/test-control.ts'
+import { freePort, readAll, TestBench } from './testing/test-relay.ts'
+
+let control: TestControl
+let bench: TestBench
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  bench = await TestBench.make(control)
+})
+afterEach(() => bench.close())
+
+/** A relay with one visitor in the middle of a talk. */
+async function startTalk(changes: Record<string, unknown>) {
+  const { relay, ports } = await bench.startRelay(changes)
+  const upstreams: Socket[] = []
+  const upstreamPort = await bench.startUpstream((socket) => {
+    upstreams.push(socket)
+    socket.write('welcome')
+  })
+  const port = await freePort()
+  const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+  const agent = await bench.dial(ports, { ticket, upstreamPort })
+  await agent.bind(1, ticket)
+  const visitor = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  // Most of these tests end with a reset of the visitor.
+  visitor.on('error', () => {})
+  await once(visitor, 'data')
+  return { relay, ports, port, agent, visitor, upstream: upstreams[0] as Socket }
+}
+
+describe('drain', () => {
+  test('a running stream finishes, nobody new comes in, the last usage is reported', async () => {
+    const { relay, ports, port, agent, visitor, upstream } = await startTalk({ graceMs: 30_000 })
+    const drained = relay.drain()
+    expect(await agent.heard('goAway')).toMatchObject({ code: 'PT-3020' })
+    const [error] = await once(connect(port, '127.0.0.1'), 'error')
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    expect((await fetch(`http://127.0.0.1:${ports.adminPort}/readyz`)).status).toBe(503)
+    expect((await fetch(`http://127.0.0.1:${ports.adminPort}/healthz`)).status).toBe(200)
+    upstream.end(' and goodbye')
+    visitor.end('thanks')
+    expect(await readAll(visitor)).toBe(' and goodbye')
+    await drained
+    expect(relay.phase).toBe('closed')
+    const last = control.requests.at(-1)
+    expect(last?.state).toBe('draining')
+    expect(last?.usage).toMatchObject([{ in: 6, out: 19, opened: 1 }])
+  })
+
+  test('what outlives the grace period is reset, and its bytes are reported all the same', async () => {
+    const { relay, agent, visitor } = await startTalk({ graceMs: 0 })
+    const reset = once(visitor, 'error')
+    await relay.drain()
+    expect((await reset)[0]).toMatchObject({ code: 'ECONNRESET' })
+    expect(await agent.heard('closed')).toMatchObject({ key: 'relay.draining' })
+    expect(control.requests.at(-1)?.usage).toMatchObject([{ out: 7 }])
+  })
+
+  test('a second signal ends the grace period at once', async () => {
+    const { relay } = await startTalk({ graceMs: 600_000 })
+    const hurry = new AbortController()
+    const drained = relay.drain(hurry.signal)
+    hurry.abort()
+    await drained
+    expect(relay.phase).toBe('closed')
+  })
+
+  test('an agent that comes during the drain is told to try again', async () => {
+    const { relay, ports } = await startTalk({ graceMs: 600_000 })
+    const hurry = new AbortController()
+    const drained = relay.drain(hurry.signal)
+    const ticket = await control.ticket({ endpoint: 'tcp:c1:1' })
+    await expect(bench.dial(ports, { ticket })).rejects.toMatchObject({
+      key: 'relay.draining',
+      fields: { retryAfterMs: expect.any(Number) },
+    })
+    hurry.abort()
+    await drained
+  })
+
+  test('usage that the control plane cannot take is kept and reported by the next process', async () => {
+    const { relay } = await startTalk({ graceMs: 0 })
+    control.isDown = true
+    await relay.drain()
+    control.isDown = false
+    const boot = control.requests[0]?.boot.boot
+    await bench.startRelay()
+    const report = await control.synced(({ usage }) => usage.length > 0)
+    expect(report.boot.boot).not.toBe(boot)
+    expect(report.usage).toMatchObject([{ boot, out: 7, opened: 1 }])
+  })
+})

@@ -1,0 +1,152 @@
+import { once } from 'node:events'
+import { createServer as createHttpServer, request as httpRequest, type IncomingMessage } from 'node:http'
+import { type AgentOptions, request as httpsRequest } from 'node:https'
+import { type AddressInfo, connect } from 'node:net'
+import { Duplex } from 'node:stream'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { selfSignedIdentity } from './certificate.ts'
+import { makeTestControl, type TestControl } from './testing/test-control.ts'
+import { readAll, TestBench } from './testing/test-relay.ts'
+
+const host = 'demo.tunnels.test'
+const endpoint = `host:${host}`
+let control: TestControl
+let bench: TestBench
+const closers: (() => unknown)[] = []
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  bench = await TestBench.make(control)
+})
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close()
+  await bench.close()
+})
+
+/** A relay, an agent, and an upstream that says what it was asked. */
+async function startTunnel() {
+  const { relay, ports } = await bench.startRelay()
+  const server = createHttpServer((request, response) => {
+    const { host: named, 'x-forwarded-proto': proto, 'x-forwarded-for': from } = request.headers
+    response.end(JSON.stringify({ url: request.url, named, proto, from }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closers.push(
+    () => server.closeAllConnections(),
+    () => server.close(),
+  )
+  const ticket = await control.ticket({ endpoint })
+  const { port: upstreamPort } = server.address() as AddressInfo
+  const agent = await bench.dial(ports, { ticket, upstreamPort })
+  await agent.bind(1, ticket)
+  const ca = control.requests.at(-1)?.boot.agentAddress.certificate ?? ''
+  return { relay, ports, agent, ca }
+}
+
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  let body = ''
+  for await (const chunk of response) body += String(chunk)
+  return body
+}
+
+async function get(port: number, named: string, path = '/'): Promise<{ status: number; body: string }> {
+  const request = httpRequest({ port, host: '127.0.0.1', path, headers: { host: named }, agent: false }).end()
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return { status: response.statusCode ?? 0, body: await bodyOf(response) }
+}
+
+async function getTls(port: number, servername: string, options: AgentOptions & { named?: string }) {
+  const { named = servername, ...rest } = options
+  const request = httpsRequest({
+    port,
+    host: '127.0.0.1',
+    servername,
+    headers: { host: named },
+    agent: false,
+    ...rest,
+  })
+  const [response] = (await once(request.end(), 'response')) as [IncomingMessage]
+  return { status: response.statusCode ?? 0, body: await bodyOf(response) }
+}
+
+describe('relay: http tunnels', () => {
+  test('a request reaches its tunnel over plain HTTP and over HTTPS, and the upstream hears which', async () => {
+    const { ports, ca } = await startTunnel()
+    const plain = await get(ports.httpPort, host, '/a')
+    expect(JSON.parse(plain.body)).toEqual({ url: '/a', named: host, proto: 'http', from: '127.0.0.1' })
+    const secure = await getTls(ports.tlsPort, host, { ca })
+    expect(JSON.parse(secure.body)).toMatchObject({ named: host, proto: 'https' })
+  })
+
+  test('unknown hosts get 404, hosts whose agent is away 503, each with its code', async () => {
+    const { ports, ca, agent } = await startTunnel()
+    expect(await get(ports.httpPort, 'nobody.tunnels.test')).toMatchObject({ status: 404 })
+    expect(await getTls(ports.tlsPort, 'nobody.tunnels.test', { ca })).toMatchObject({ status: 404 })
+    agent.session.close('session.closed')
+    await agent.heard('closed')
+    const away = await get(ports.httpPort, host)
+    expect(away.status).toBe(503)
+    expect(away.body).toContain('PT-4107')
+  })
+
+  test('over TLS a Host that is not the SNI goes nowhere', async () => {
+    const { ports, ca } = await startTunnel()
+    expect(await getTls(ports.tlsPort, host, { ca, named: 'other.tunnels.test' })).toMatchObject({
+      status: 421,
+    })
+  })
+
+  test('HTTP/2 alone is not offered: the handshake ends, the relay lives', async () => {
+    const { ports, ca } = await startTunnel()
+    const options = { port: ports.tlsPort, host: '127.0.0.1', servername: host, ca, ALPNProtocols: ['h2'] }
+    const [error] = await once(connectTls(options), 'error')
+    expect(String(error.code)).toMatch(/ALERT_NO_APPLICATION_PROTOCOL|ECONNRESET/)
+    expect((await get(ports.httpPort, host)).status).toBe(200)
+  })
+})
+
+describe('relay: tls tunnels', () => {
+  test('the visitor’s TLS ends at the upstream, under the upstream’s own certificate', async () => {
+    const { ports } = await bench.startRelay()
+    const own = await selfSignedIdentity(`${bench.dataDir}/upstream`, { names: [host], nowMs: Date.now() })
+    const server = createTlsServer({ cert: own.certificate, key: own.key.reveal() }, (socket) => {
+      socket.end('from the upstream')
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    closers.push(() => server.close())
+    const ticket = await control.ticket({ endpoint, kind: 'tls' })
+    const { port: upstreamPort } = server.address() as AddressInfo
+    const agent = await bench.dial(ports, { ticket, upstreamPort })
+    await agent.bind(1, ticket)
+    const socket = connectTls({
+      port: ports.tlsPort,
+      host: '127.0.0.1',
+      servername: host,
+      ca: own.certificate,
+    })
+    expect(await readAll(socket)).toBe('from the upstream')
+    expect((await get(ports.httpPort, host)).status).toBe(404)
+  })
+})
+
+describe('relay: TLS port', () => {
+  test('a ClientHello that comes in single bytes is served like any other', async () => {
+    const { ports, ca } = await startTunnel()
+    const raw = connect({ port: ports.tlsPort, host: '127.0.0.1', noDelay: true })
+    const dripping = new Duplex({
+      read() {},
+      write(chunk: Buffer, _encoding, done) {
+        for (const byte of chunk) raw.write(Buffer.of(byte))
+        done()
+      },
+    })
+    raw.on('data', (chunk) => dripping.push(chunk))
+    raw.on('end', () => dripping.push(null))
+    const socket = connectTls({ socket: dripping, servername: host, ca })
+    await once(socket, 'secureConnect')
+    expect(socket.authorized).toBe(true)
+    socket.destroy()
+    raw.destroy()
+  })
+})

@@ -1,0 +1,88 @@
+/** HTTP visitors, plain or under TLS: from an accepted socket to the HTTP listener, and its questions to the relay. */
+import { createServer, type Server, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Log } from '@porttunneler/shared/base/log'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import type { RelayConfig } from './config.ts'
+import type { HttpRoute, HttpVisitorDeps } from './listeners/http/deps.ts'
+import { serveHttpVisitor } from './listeners/http/visitor.ts'
+import type { RelayParts } from './parts.ts'
+import { plainAddress } from './policy/addresses.ts'
+import type { Route } from './routes.ts'
+
+export class HttpVisitors {
+  readonly #parts: RelayParts
+  readonly #deps: HttpVisitorDeps
+  readonly #ownNames: ReadonlySet<string>
+
+  constructor(parts: RelayParts, { config, log }: { readonly config: RelayConfig; readonly log: Log }) {
+    this.#parts = parts
+    this.#ownNames = new Set(config.public.names)
+    this.#deps = {
+      clock: parts.mux.clock,
+      turn: parts.mux.turn,
+      log,
+      lookup: (host) => this.#lookup(host),
+      serveOwn: (socket) => parts.ownHost.serve(socket),
+      refused: (key) => parts.meters.refused(key),
+      ...(config.abuseUrl !== undefined && { abuseUrl: config.abuseUrl }),
+    }
+  }
+
+  /** The plain port; not listening yet. */
+  createServer(): Server {
+    const server = createServer({
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: limits.tcpKeepAliveMs,
+    })
+    server.on('connection', (socket) => {
+      const address = this.#parts.visitors.accept(socket)
+      if (address !== undefined) serveHttpVisitor({ socket, address }, this.#deps)
+    })
+    return server
+  }
+
+  /** A visitor whose TLS is up; `raw` was admitted before. */
+  serveTls(socket: TLSSocket, raw: Socket): void {
+    const { servername: sni } = socket
+    if (typeof sni !== 'string' || raw.remoteAddress === undefined) {
+      socket.destroy()
+      return
+    }
+    serveHttpVisitor(
+      { socket, address: plainAddress(raw.remoteAddress), tls: { sni: sni.toLowerCase(), raw } },
+      this.#deps,
+    )
+  }
+
+  /** Whether HTTPS for `name` is ours to answer: our own names, and whatever lies under the cell's domain. */
+  servesName(name: string): boolean {
+    const { state, routes } = this.#parts
+    const domain = state.cell?.domain
+    if (this.#ownNames.has(name) || routes.find(`host:${name}`) !== undefined) return true
+    return domain !== undefined && name.endsWith(`.${domain}`)
+  }
+
+  /** The tunnel of `name` that wants its visitors' TLS untouched. */
+  passthrough(name: string): Route | undefined {
+    const route = this.#parts.routes.find(`host:${name}`)
+    return route?.claims.kind === 'tls' ? route : undefined
+  }
+
+  #lookup(host: string): HttpRoute | 'own' | undefined {
+    if (this.#ownNames.has(host)) return 'own'
+    const { routes, visitors } = this.#parts
+    const endpoint = `host:${host}`
+    const route = routes.find(endpoint)
+    if (route?.claims.kind !== 'http') return undefined
+    return {
+      // Asked again for a later stream of the connection: the agent may have come back, or the policy changed.
+      open: (info, sink) => visitors.open(routes.find(endpoint) ?? route, info, sink).stream,
+      closed: (stream) => visitors.closed(stream),
+      refused: (key) => route.meter.refused(key),
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * One stream of a visitor connection, as the HTTP listener uses it: requests go in already checked, answers go to the
+ * visitor unread. Most connections have one; a later Upgrade request retires it and starts another.
+ */
+import type { Socket } from 'node:net'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import { type ErrorKey, keyOfCode } from '@porttunneler/shared/base/errors'
+import { Delivery } from '@porttunneler/shared/mux/splice'
+import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { HttpRoute, HttpVisitorInfo } from './deps.ts'
+import type { RequestHead } from './head.ts'
+
+export type ExchangeEvents = {
+  onWritable(): void
+  /** What the upstream made of the Upgrade that opened this stream. */
+  onUpgradeAnswer(isUpgraded: boolean): void
+  /** The upstream ended. `unanswered`: it had not said a byte since this request, the first, was sent to it. */
+  onFin(unanswered: RequestHead | undefined): void
+  onReset(key: ErrorKey, unanswered: RequestHead | undefined): void
+  /** A retired stream spoke: its bytes have no place any more. */
+  onLate(): void
+}
+
+/** Longer than the pauses inside one answer on a busy path, short against what a person notices. */
+const quietMs = 250
+const quietPollMs = 50
+/** An upstream that has not finished answering by then gets no answer of ours put behind its own. */
+const quietDeadlineMs = 10_000
+
+export class Exchange implements StreamSink {
+  readonly stream: Stream
+  readonly #events: ExchangeEvents
+  readonly #socket: Socket
+  readonly #delivery: Delivery
+  /** The first request, until the upstream says something. */
+  #unanswered: RequestHead | undefined
+  #bytesInAtRequest = 0
+  #forwardedTotal = 0
+  #isRetired = false
+  #isEnded = false
+  #sawFin = false
+
+  /** @throws what `route.open` throws */
+  constructor(
+    { route, info, socket, turn }: { route: HttpRoute; info: HttpVisitorInfo; socket: Socket; turn: Turn },
+    events: ExchangeEvents,
+  ) {
+    this.#events = events
+    this.#socket = socket
+    this.stream = route.open(info, this)
+    this.#delivery = new Delivery(socket, this.stream, turn)
+  }
+
+  /** A request was forwarded: an Upgrade may not follow on this stream. */
+  get hasForwarded(): boolean {
+    return this.#forwardedTotal > 0
+  }
+
+  /** The first request, when it is the only one and the upstream has said nothing to it. */
+  get unansweredOnly(): RequestHead | undefined {
+    return this.#forwardedTotal === 1 ? this.#unanswered : undefined
+  }
+
+  /** Both directions have ended, as far as this side is concerned. */
+  get isDone(): boolean {
+    return this.#isEnded && this.#sawFin
+  }
+
+  /** Rises with every byte either way. */
+  get progress(): number {
+    return this.stream.bytesIn + this.stream.bytesOut
+  }
+
+  /** False: stop until `onWritable`. */
+  forward(head: RequestHead, bytes: Buffer): boolean {
+    this.#bytesInAtRequest = this.stream.bytesIn
+    if (this.#forwardedTotal++ === 0) this.#unanswered = head
+    return this.stream.write(bytes)
+  }
+
+  end(): void {
+    this.#isEnded = true
+    this.stream.end()
+  }
+
+  /** Once it is quiet: nothing more is heard of it, unless it speaks out of turn. */
+  retire(): void {
+    this.#isRetired = true
+    this.#delivery.detach()
+    this.end()
+  }
+
+  /**
+   * Waits until the upstream has said something since the last request and then nothing for 250 ms, at most 10 s.
+   *
+   * Answers are not parsed here, so nobody knows where one ends; but an answer of ours (421, 400) inside another would
+   * be taken for a part of it, and one before it for it. Having spoken and fallen silent is the best sign there is that
+   * all requests so far are answered. A stream that pauses longer inside an answer only harms the visitor who had sent
+   * something it must not send before that answer was complete. An upstream that never speaks gets no page behind it.
+   */
+  awaitQuiet(clock: Clock, done: (isQuiet: boolean) => void): Timer {
+    const start = clock.monotonic()
+    let heard = this.stream.bytesIn
+    let heardAt = start
+    const timer = clock.every(quietPollMs, () => {
+      const now = clock.monotonic()
+      const { bytesIn } = this.stream
+      if (bytesIn !== heard || this.#socket.writableLength > 0) {
+        heard = bytesIn
+        heardAt = now
+      }
+      const isQuiet = bytesIn > this.#bytesInAtRequest && now - heardAt >= quietMs && !this.#sawFin
+      if (!isQuiet && !this.#sawFin && now - start < quietDeadlineMs) return
+      timer.clear()
+      done(isQuiet)
+    })
+    return timer
+  }
+
+  onData(bytes: Buffer): void {
+    this.#unanswered = undefined
+    if (this.#isRetired) this.#events.onLate()
+    else this.#delivery.write(bytes)
+  }
+
+  onFin(): void {
+    this.#sawFin = true
+    if (!this.#isRetired) this.#events.onFin(this.#unanswered)
+  }
+
+  onWritable(): void {
+    if (!this.#isRetired) this.#events.onWritable()
+  }
+
+  onReset(code: number): void {
+    this.#isEnded = this.#sawFin = true
+    if (!this.#isRetired) this.#events.onReset(keyOfCode(code) ?? 'stream.aborted', this.#unanswered)
+  }
+
+  onUpgraded(): void {
+    if (!this.#isRetired) this.#events.onUpgradeAnswer(true)
+  }
+
+  onPlain(): void {
+    if (!this.#isRetired) this.#events.onUpgradeAnswer(false)
+  }
+}

@@ -1,0 +1,543 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
+import { silentLog } from '@porttunneler/shared/base/log'
+import type { OpenInfo, Stream } from '@porttunneler/shared/mux/stream'
+import { Turn } from '@porttunneler/shared/mux/turn'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { HttpRoute, HttpVisitorDeps } from './deps.ts'
+import { serveHttpVisitor } from './visitor.ts'
+
+const ours = (host: string) =>
+  `X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Host: ${host}\r\nX-Forwarded-Proto: http\r\n\r\n`
+const get = (path: string, host = 'a.test', fields = '') =>
+  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`
+const seen = (path: string, fields = '') =>
+  `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${fields}${ours('a.test')}`
+const websocket = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
+const answer = (text: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`
+
+/** The agent's end of a stream, played by the test. */
+type Upstream = { stream: Stream; info: OpenInfo; heard: Recorder }
+
+class Rig {
+  readonly clock = new FakeClock()
+  readonly refused: ErrorKey[] = []
+  readonly upstreams: Upstream[] = []
+  closedTotal = 0
+  /** What `open` throws, if anything. */
+  refusal: ErrorKey | undefined
+  sni: string | undefined
+  /** Upstreams take what they get. */
+  isHungry = true
+  readonly #own = createHttpServer((request, response) => response.end(`own ${request.url}`))
+  readonly #pair = muxPair({
+    // A clock of its own that stands still: these tests move hours past, and no carrier is to be lost by it.
+    clock: new FakeClock(),
+    agent: {
+      onOpen: (stream, info) => {
+        const heard = new Recorder()
+        heard.stream = stream
+        heard.isHungry = this.isHungry
+        this.upstreams.push({ stream, info, heard })
+        this.#onUpstream()
+        return heard
+      },
+    },
+  })
+  /** The relay's ends of the visitors' connections. */
+  readonly accepted: Socket[] = []
+  readonly #visitors: Socket[] = []
+  #onUpstream: () => void = () => {}
+  readonly #server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true })
+
+  async start(): Promise<void> {
+    const { clock } = this
+    const count = (key: ErrorKey) => void this.refused.push(key)
+    const route: HttpRoute = {
+      open: (info, sink) => {
+        if (this.refusal) throw fail(this.refusal)
+        return this.#pair.relay.open({ ...info, bind: 1, atMs: 0 }, sink)
+      },
+      closed: () => void this.closedTotal++,
+      refused: count,
+    }
+    const deps: HttpVisitorDeps = {
+      clock,
+      turn: new Turn(),
+      log: silentLog,
+      lookup: (host) => (host === 'a.test' ? route : host === 'relay.test' ? 'own' : undefined),
+      serveOwn: (socket) => void this.#own.emit('connection', socket),
+      refused: count,
+    }
+    this.#server.on('connection', (socket) => {
+      this.accepted.push(socket)
+      const tls = this.sni === undefined ? {} : { tls: { sni: this.sni, raw: socket } }
+      serveHttpVisitor({ socket, address: '192.0.2.9', ...tls }, deps)
+    })
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+  }
+
+  /** A visitor that sends `text` and keeps what it hears. */
+  async visit(text: string): Promise<Visitor> {
+    const { port } = this.#server.address() as AddressInfo
+    const accepted = once(this.#server, 'connection')
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    this.#visitors.push(socket)
+    const visitor = new Visitor(socket)
+    socket.write(text, 'latin1')
+    await accepted
+    return visitor
+  }
+
+  async upstream(index = 0): Promise<Upstream> {
+    while (this.upstreams.length <= index)
+      await new Promise<void>((resolve) => {
+        this.#onUpstream = resolve
+      })
+    return this.upstreams[index] as Upstream
+  }
+
+  /** Moves the visitor's clock in small steps, so that bytes on their way arrive in between. */
+  async pass(ms: number): Promise<void> {
+    await this.clock.advanceAsync(ms, ms / 20)
+  }
+
+  close(): void {
+    for (const socket of this.#visitors) socket.destroy()
+    this.#server.close()
+    this.#own.close()
+  }
+}
+
+class Visitor {
+  readonly socket: Socket
+  text = ''
+  hasEnded = false
+  error: Error | undefined
+  #onChange: () => void = () => {}
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    const changed = () => this.#onChange()
+    socket.on('data', (chunk: Buffer) => {
+      this.text += chunk.toString('latin1')
+      changed()
+    })
+    socket.on('end', () => {
+      this.hasEnded = true
+      changed()
+    })
+    socket.on('error', (error) => {
+      this.error = error
+    })
+    socket.on('close', () => {
+      this.hasEnded = true
+      changed()
+    })
+  }
+
+  async until(isTrue: (text: string) => boolean): Promise<string> {
+    while (!isTrue(this.text)) {
+      if (this.hasEnded) throw new Error(`ended after: ${this.text}`)
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve
+      })
+    }
+    return this.text
+  }
+
+  async end(): Promise<string> {
+    while (!this.hasEnded)
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve
+      })
+    return this.text
+  }
+}
+
+function say({ stream }: Upstream, text: string): void {
+  stream.write(Buffer.from(text, 'latin1'))
+}
+
+async function hears({ heard }: Upstream, text: string): Promise<void> {
+  await heard.until(() => heard.bytes.length >= text.length)
+  expect(heard.bytes.toString('latin1')).toBe(text)
+}
+
+const rigs: Rig[] = []
+
+async function startRig(): Promise<Rig> {
+  const rig = new Rig()
+  rigs.push(rig)
+  await rig.start()
+  return rig
+}
+
+afterEach(() => {
+  for (const rig of rigs.splice(0)) rig.close()
+})
+
+describe('http visitor: requests and answers', () => {
+  test('requests of one connection share a stream, answers come back untouched', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1'))
+    const upstream = await rig.upstream()
+    expect(upstream.info).toMatchObject({ visitorAddress: '192.0.2.9', awaitsUpgrade: false })
+    await hears(upstream, seen('/1'))
+    say(upstream, answer('one'))
+    await visitor.until((text) => text === answer('one'))
+    visitor.socket.write(`POST /2 HTTP/1.1\r\nHost: A.test\r\nContent-Length: 4\r\n\r\nbody`)
+    await hears(
+      upstream,
+      `${seen('/1')}POST /2 HTTP/1.1\r\nHost: A.test\r\nContent-Length: 4\r\n${ours('A.test')}body`,
+    )
+    expect(rig.upstreams).toHaveLength(1)
+  })
+
+  test('half-close is kept both ways, and the stream is given back once', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    visitor.socket.end()
+    const upstream = await rig.upstream()
+    await upstream.heard.until(() => upstream.heard.hasFin)
+    say(upstream, answer('late'))
+    upstream.stream.end()
+    expect(await visitor.end()).toBe(answer('late'))
+    await upstream.heard.until(() => upstream.heard.isClosed)
+    expect(rig.closedTotal).toBe(1)
+    expect(rig.clock.pending).toBe(0)
+  })
+
+  test('a visitor that goes away resets the stream', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    const upstream = await rig.upstream()
+    await hears(upstream, seen('/'))
+    visitor.socket.resetAndDestroy()
+    await upstream.heard.until(() => upstream.heard.resetCode !== undefined)
+    expect(rig.closedTotal).toBe(1)
+    expect(rig.clock.pending).toBe(0)
+  })
+
+  test('an upload and a download of megabytes pass whole, though the readers stall first', async () => {
+    const rig = await startRig()
+    rig.isHungry = false
+    const bytes = randomBytes(3_000_000)
+    const visitor = await rig.visit(
+      `PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${bytes.length}\r\n\r\n`,
+    )
+    visitor.socket.write(bytes)
+    const upstream = await rig.upstream()
+    const headBytes = () => upstream.heard.bytes.indexOf('\r\n\r\n') + 4
+    await upstream.heard.until(() => upstream.heard.bytes.length >= limits.windowBytesInitial)
+    upstream.heard.isHungry = true
+    upstream.stream.consumed(upstream.heard.bytes.length)
+    await upstream.heard.until(() => upstream.heard.bytes.length >= headBytes() + bytes.length)
+    expect(hash(upstream.heard.bytes.subarray(headBytes()))).toBe(hash(bytes))
+
+    visitor.socket.pause()
+    for (let at = 0; at < bytes.length; at += 60_000) upstream.stream.write(bytes.subarray(at, at + 60_000))
+    upstream.stream.end()
+    await new Promise((resolve) => setImmediate(resolve))
+    visitor.socket.resume()
+    expect(hash(Buffer.from(await visitor.end(), 'latin1'))).toBe(hash(bytes))
+  })
+})
+
+describe('http visitor: who is turned away', () => {
+  test('a name that leads nowhere: 404, read to the end though the visitor still sends', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit('POST / HTTP/1.1\r\nHost: other.test\r\nContent-Length: 900000\r\n\r\n')
+    visitor.socket.write(Buffer.alloc(900_000))
+    expect(await visitor.end()).toMatch(/^HTTP\/1\.1 404 .*"code":"PT-4014"/s)
+    expect(rig.refused).toEqual(['http.unknown_host'])
+  })
+
+  test.each<readonly [ErrorKey, number]>([
+    ['tunnel.away', 503],
+    ['visitor.denied', 403],
+    ['tunnel.rate', 429],
+  ])('%s: %i', async (key, status) => {
+    const rig = await startRig()
+    rig.refusal = key
+    const text = await (await rig.visit(get('/'))).end()
+    expect(text).toContain(`HTTP/1.1 ${status} `)
+    expect(text.includes('\r\nRetry-After:')).toBe(status !== 403)
+    // The route counts what it throws.
+    expect(rig.refused).toEqual([])
+  })
+
+  test('under TLS a Host other than the name of the handshake: 421', async () => {
+    const rig = await startRig()
+    rig.sni = 'b.test'
+    expect(await (await rig.visit(get('/'))).end()).toContain('HTTP/1.1 421 ')
+    expect(rig.upstreams).toHaveLength(0)
+  })
+
+  test('a first request that is malformed: 400 at once', async () => {
+    const rig = await startRig()
+    expect(await (await rig.visit('GET / HTTP/1.1\nHost: a.test\n\n')).end()).toMatch(
+      /^HTTP\/1\.1 400 .*PT-4003/s,
+    )
+  })
+
+  test('the relay’s own name is served by the relay, from the first byte', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(
+      get('/v1/live', 'relay.test') + get('/again', 'relay.test', 'Connection: close\r\n'),
+    )
+    const text = await visitor.end()
+    expect(text).toContain('own /v1/live')
+    expect(text).toContain('own /again')
+  })
+})
+
+describe('http visitor: a later request that goes nowhere', () => {
+  test.each([
+    ['another host', get('/x', 'b.test'), 421, 'PT-4013'],
+    ['an unknown host', get('/x', 'nowhere.test'), 421, 'PT-4013'],
+    ['CL.TE', get('/x', 'a.test', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'), 400, 'PT-4005'],
+    ['a smuggled prefix', 'G / HTTP/1.1\nHost: b.test\n\n', 400, 'PT-4003'],
+  ])('%s: refused behind the answer to the first, and never forwarded', async (_, bad, status, code) => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1') + bad)
+    const upstream = await rig.upstream()
+    await hears(upstream, seen('/1'))
+    await rig.pass(1_000)
+    expect(visitor.text).toBe('')
+    say(upstream, answer('one'))
+    await visitor.until((text) => text === answer('one'))
+    await rig.pass(400)
+    const text = await visitor.end()
+    expect(text.slice(answer('one').length)).toContain(`HTTP/1.1 ${status} `)
+    expect(text).toContain(code)
+    expect(upstream.heard.bytes.toString()).toBe(seen('/1'))
+  })
+
+  test('an upstream that goes on talking gets no page put inside its answer', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1') + get('/2', 'b.test'))
+    const upstream = await rig.upstream()
+    let expected = ''
+    for (let i = 0; i < 55; i++) {
+      say(upstream, 'chunk')
+      expected += 'chunk'
+      await visitor.until((text) => text === expected || visitor.hasEnded).catch(() => undefined)
+      await rig.pass(200)
+    }
+    expect(await visitor.end()).toMatch(/^(?:chunk)+$/)
+    await upstream.heard.until(() => upstream.heard.resetCode !== undefined)
+  })
+
+  test('an upstream that never answers: closed without an answer after ten seconds', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1') + get('/2', 'b.test'))
+    await hears(await rig.upstream(), seen('/1'))
+    await rig.pass(10_100)
+    expect(await visitor.end()).toBe('')
+  })
+
+  test('a broken body of the first request: 400 at once, because nothing else can have been answered', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(
+      get('/', 'a.test', 'Transfer-Encoding: chunked\r\n').concat('5\r\nhello\r\nnonsense\r\n'),
+    )
+    expect(await visitor.end()).toMatch(/^HTTP\/1\.1 400 .*PT-4006/s)
+    const { heard } = await rig.upstream()
+    await heard.until(() => heard.resetCode !== undefined)
+    expect(heard.resetCode).toBe(4006)
+  })
+})
+
+describe('http visitor: an upstream that fails', () => {
+  test('nothing listens: 502 with the code of the agent', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/', 'a.test', 'Accept: text/html\r\n'))
+    const upstream = await rig.upstream()
+    upstream.stream.reset('upstream.refused')
+    const text = await visitor.end()
+    expect(text).toContain('HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html')
+    expect(text).toContain('PT-6040')
+    expect(rig.refused).toEqual(['upstream.refused'])
+  })
+
+  test('what agent and relay blame on each other is not blamed on the visitor', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    ;(await rig.upstream()).stream.reset('session.superseded')
+    expect(await visitor.end()).toMatch(/^HTTP\/1\.1 502 .*PT-3022/s)
+    expect(rig.refused).toEqual(['session.superseded'])
+  })
+
+  test('it closes without a word: 502', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    ;(await rig.upstream()).stream.end()
+    expect(await visitor.end()).toMatch(/^HTTP\/1\.1 502 .*PT-4015/s)
+  })
+
+  test('it fails inside an answer: the connection is reset, no page is mixed in', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    const upstream = await rig.upstream()
+    say(upstream, 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')
+    await visitor.until((text) => text.endsWith('half'))
+    upstream.stream.reset('stream.aborted')
+    expect(await visitor.end()).toMatch(/half$/)
+    expect(visitor.error).toMatchObject({ code: 'ECONNRESET' })
+  })
+
+  test('it closes after an answer: so does the connection', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    const upstream = await rig.upstream()
+    say(upstream, answer('bye'))
+    upstream.stream.end()
+    expect(await visitor.end()).toBe(answer('bye'))
+  })
+})
+
+describe('http visitor: Upgrade', () => {
+  const asking = get('/ws', 'a.test', websocket)
+
+  test('bytes behind it are held until the upstream has switched, then pass raw both ways', async () => {
+    const rig = await startRig()
+    const frames = randomBytes(500_000)
+    const visitor = await rig.visit(asking)
+    visitor.socket.write(frames)
+    const upstream = await rig.upstream()
+    expect(upstream.info.awaitsUpgrade).toBe(true)
+    const head = seen('/ws', websocket)
+    await hears(upstream, head)
+    await rig.pass(5_000)
+    expect(upstream.heard.bytes.toString('latin1')).toBe(head)
+    // What is held is bounded (64 KiB, one more read, the socket's own buffer); the rest waits at the visitor.
+    expect(rig.accepted[0]?.bytesRead).toBeLessThan(300_000)
+    upstream.stream.upgraded()
+    say(upstream, 'HTTP/1.1 101 Switching Protocols\r\n\r\nraw')
+    await visitor.until((text) => text.endsWith('raw'))
+    await upstream.heard.until(() => upstream.heard.bytes.length === head.length + frames.length)
+    expect(hash(upstream.heard.bytes.subarray(head.length))).toBe(hash(frames))
+    visitor.socket.end('GET / HTTP/1.1\nnot looked at')
+    await upstream.heard.until(() => upstream.heard.hasFin)
+    expect(upstream.heard.bytes.toString('latin1')).toMatch(/not looked at$/)
+    upstream.stream.end()
+    await visitor.end()
+  })
+
+  test('refused by the upstream: scanning goes on with what was held', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(asking + get('/2') + get('/3', 'b.test'))
+    const upstream = await rig.upstream()
+    await hears(upstream, seen('/ws', websocket))
+    upstream.stream.plain()
+    say(upstream, answer('no'))
+    await hears(upstream, seen('/ws', websocket) + seen('/2'))
+    say(upstream, answer('two'))
+    await visitor.until((text) => text === answer('no') + answer('two'))
+    await rig.pass(400)
+    expect(await visitor.end()).toContain('HTTP/1.1 421 ')
+  })
+
+  test('answered before its body was through: decided when the body is', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/exec', 'a.test', `${websocket}Content-Length: 4\r\n`))
+    const upstream = await rig.upstream()
+    upstream.stream.upgraded()
+    say(upstream, 'HTTP/1.1 101 Switching Protocols\r\n\r\n')
+    await visitor.until((text) => text.includes('101'))
+    visitor.socket.write('bodyraw\n\n')
+    await hears(upstream, `${seen('/exec', `${websocket}Content-Length: 4\r\n`)}bodyraw\n\n`)
+  })
+
+  test('a later one gets a stream of its own, when the upstream is quiet', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1') + asking)
+    const first = await rig.upstream(0)
+    await hears(first, seen('/1'))
+    say(first, answer('one'))
+    await visitor.until((text) => text === answer('one'))
+    await rig.pass(400)
+    const second = await rig.upstream(1)
+    expect(second.info.awaitsUpgrade).toBe(true)
+    await hears(second, seen('/ws', websocket))
+    await first.heard.until(() => first.heard.hasFin)
+    second.stream.upgraded()
+    say(second, 'HTTP/1.1 101 Switching Protocols\r\n\r\n')
+    await visitor.until((text) => text.endsWith('101 Switching Protocols\r\n\r\n'))
+    visitor.socket.write('raw')
+    await hears(second, `${seen('/ws', websocket)}raw`)
+    first.stream.end()
+    visitor.socket.resetAndDestroy()
+    await second.heard.until(() => second.heard.resetCode !== undefined)
+    expect(rig.closedTotal).toBe(2)
+  })
+
+  test('a retired stream that still speaks ends the connection: its bytes have no place', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1') + asking)
+    const first = await rig.upstream(0)
+    say(first, answer('one'))
+    await visitor.until((text) => text === answer('one'))
+    await rig.pass(400)
+    await rig.upstream(1)
+    say(first, 'more')
+    expect(await visitor.end()).toBe(answer('one'))
+  })
+})
+
+describe('http visitor: time', () => {
+  test('a head that is not complete in ten seconds: 408', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit('GET / HTTP/1.1\r\nHos')
+    await rig.pass(9_000)
+    expect(visitor.text).toBe('')
+    visitor.socket.write('t: a.')
+    await rig.pass(1_100)
+    expect(await visitor.end()).toMatch(/^HTTP\/1\.1 408 .*PT-4010/s)
+  })
+
+  test('nothing at all in ten seconds: closed without a word', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit('')
+    await rig.pass(10_100)
+    expect(await visitor.end()).toBe('')
+  })
+
+  test('five minutes without a byte either way: closed; a byte in between starts them anew', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    const upstream = await rig.upstream()
+    await hears(upstream, seen('/'))
+    await rig.pass(limits.httpIdleMs - 10_000)
+    say(upstream, 'HTTP/1.1 200 OK\r\n\r\n')
+    await visitor.until((text) => text.length > 0)
+    await rig.pass(limits.httpIdleMs - 80_000)
+    expect(visitor.hasEnded).toBe(false)
+    await rig.pass(160_000)
+    await visitor.end()
+  })
+
+  test('an upgraded connection may be idle for hours', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/ws', 'a.test', websocket))
+    const upstream = await rig.upstream()
+    upstream.stream.upgraded()
+    say(upstream, 'HTTP/1.1 101 Switching Protocols\r\n\r\n')
+    await visitor.until((text) => text.length > 0)
+    await rig.pass(4 * 3_600_000)
+    expect(visitor.hasEnded).toBe(false)
+    expect(rig.clock.pending).toBe(0)
+  })
+})
+
+function hash(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

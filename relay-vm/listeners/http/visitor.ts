@@ -1,0 +1,346 @@
+/**
+ * One visitor connection of http tunnels, plain or under TLS. Its first request chooses the tunnel; every later one is
+ * scanned too and must name the same host, or it goes nowhere. Answers come back unread.
+ *
+ *   scanning ──▶ awaiting ──▶ raw       an Upgrade request was sent: bytes behind it are held until the agent says
+ *     │   ▲ ◀──────┘                    whether the upstream switched (raw) or not (scanning goes on)
+ *     ▼   │
+ *   settling ──▶ ended                  waits for the upstream to fall silent, then answers with a page,
+ *                                       or starts a fresh stream for a later Upgrade
+ */
+import type { Socket } from 'node:net'
+import type { Timer } from '@porttunneler/shared/base/clock'
+import { codes, type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
+import { abort } from '@porttunneler/shared/mux/splice'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import type { HttpRoute, HttpVisitorDeps } from './deps.ts'
+import { Exchange, type ExchangeEvents } from './exchange.ts'
+import type { RequestHead } from './head.ts'
+import { watchIdle } from './idle.ts'
+import { renderPage } from './pages.ts'
+import { Reading } from './reading.ts'
+import { HeadRewriter } from './rewrite.ts'
+import { RequestScanner, type ScanEvent } from './scanner.ts'
+
+export type HttpVisitorOptions = {
+  /** Made with `allowHalfOpen: true`; nobody else reads it. */
+  readonly socket: Socket
+  readonly address: string
+  /** Absent: plain HTTP. `raw` is the TCP socket, which alone can be reset. */
+  readonly tls?: { readonly sni: string; readonly raw: Socket }
+  /** Bytes that were read before. */
+  readonly first?: Buffer
+}
+
+type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'ended'
+
+/** How long a visitor that was sent its last answer may go on sending before its socket is dropped. */
+const lingerMs = 5_000
+
+/** Serves the connection until it is closed. The first request has 10 s from now. */
+export function serveHttpVisitor(options: HttpVisitorOptions, deps: HttpVisitorDeps): void {
+  new HttpVisitor(options, deps).start()
+}
+
+class HttpVisitor implements ExchangeEvents {
+  readonly #socket: Socket
+  readonly #options: HttpVisitorOptions
+  readonly #deps: HttpVisitorDeps
+  readonly #reading: Reading
+  readonly #scanner = new RequestScanner()
+  readonly #rewriter: HeadRewriter
+  #state: State = 'scanning'
+  #route: HttpRoute | undefined
+  #host = ''
+  #exchange: Exchange | undefined
+  #retired: Exchange | undefined
+  /** The agent's answer, when it came before the upgrade request's body was through. */
+  #upgradeAnswer: boolean | undefined
+  #upgradePending = false
+  /** A request was forwarded and its body has not ended. */
+  #isInBody = false
+  #sawEnd = false
+  #headTimer: Timer | undefined
+  #idleTimer: Timer | undefined
+  #waitTimer: Timer | undefined
+
+  constructor(options: HttpVisitorOptions, deps: HttpVisitorDeps) {
+    this.#options = options
+    this.#deps = deps
+    this.#socket = options.socket
+    this.#reading = new Reading(options.socket, deps.turn)
+    this.#rewriter = new HeadRewriter({ address: options.address, proto: options.tls ? 'https' : 'http' })
+  }
+
+  start(): void {
+    const socket = this.#socket
+    socket
+      .on('data', this.#onRead)
+      .on('end', this.#onEnd)
+      .on('error', this.#onError)
+      .on('close', this.#onClose)
+    this.#headTimer = this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
+    if (this.#options.first && this.#options.first.length > 0) this.#onRead(this.#options.first)
+    this.#reading.start()
+  }
+
+  // --- what the visitor sends ------------------------------------------------------------------------------------
+
+  readonly #onRead = (chunk: Buffer): void => {
+    this.#reading.took(chunk.length)
+    if (this.#state === 'raw') this.#send(chunk)
+    else if (this.#state !== 'ended') {
+      this.#scanner.push(chunk)
+      this.#pump()
+    }
+  }
+
+  readonly #onEnd = (): void => {
+    this.#sawEnd = true
+    if (this.#exchange) this.#endIfDrained()
+    else if (this.#state !== 'ended') this.#finish('stream.aborted')
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#deps.log.debug({ err: error, visitor: this.#options.address }, 'A visitor connection failed')
+  }
+
+  readonly #onClose = (): void => {
+    this.#state = 'ended'
+    this.#clearTimers()
+    for (const exchange of [this.#retired, this.#exchange]) this.#leave(exchange)
+  }
+
+  /** Passes on all that is complete, as long as it may; the rest waits in the scanner, bounded. */
+  #pump(): void {
+    while (this.#state === 'scanning' && !this.#reading.isFull) {
+      const event = this.#scanner.next()
+      if (event === undefined) {
+        this.#watchHead()
+        break
+      }
+      this.#take(event)
+    }
+    const holds = this.#state === 'awaiting' || this.#state === 'settling'
+    this.#reading.setHeld(holds && this.#scanner.pendingBytes >= limits.requestHeadBytes)
+    this.#endIfDrained()
+  }
+
+  #take(event: ScanEvent): void {
+    if (event.kind === 'head') this.#onHead(event)
+    else if (event.kind === 'body') {
+      this.#send(event.bytes)
+      if (event.isLast) this.#requestSent()
+    } else this.#refuse(event.key)
+  }
+
+  #onHead(head: RequestHead): void {
+    this.#headTimer?.clear()
+    this.#headTimer = undefined
+    const { tls } = this.#options
+    const isMisdirected = (tls && head.host !== tls.sni) || (this.#route && head.host !== this.#host)
+    if (isMisdirected) this.#refuse('http.misdirected', head)
+    else if (!this.#route) this.#onFirstHead(head)
+    else if (head.wantsUpgrade && this.#exchange?.hasForwarded) this.#settle(() => this.#startAfresh(head))
+    else this.#forward(head)
+  }
+
+  #onFirstHead(head: RequestHead): void {
+    const route = this.#deps.lookup(head.host)
+    if (route === undefined) this.#refuse('http.unknown_host', head)
+    else if (route === 'own') this.#handOver(head)
+    else {
+      this.#route = route
+      this.#host = head.host
+      if (!this.#open(route, head)) return
+      const onIdle = () => this.#finish('stream.aborted')
+      this.#idleTimer = watchIdle(this.#deps.clock, () => this.#exchange?.progress ?? 0, onIdle)
+      this.#forward(head)
+    }
+  }
+
+  /** False when the visitor was turned away; the route has counted it. */
+  #open(route: HttpRoute, head: RequestHead): boolean {
+    const { socket, address } = this.#options
+    const { remotePort: visitorPort = 0, localPort = 0 } = socket
+    const info = { visitorAddress: address, visitorPort, localPort, awaitsUpgrade: head.wantsUpgrade }
+    try {
+      this.#exchange = new Exchange({ route, info, socket, turn: this.#deps.turn }, this)
+      return true
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      this.#answer(error.key, head)
+      return false
+    }
+  }
+
+  #forward(head: RequestHead): void {
+    if (this.#exchange?.forward(head, this.#rewriter.rewrite(head)) === false) this.#reading.setFull(true)
+    this.#upgradePending = head.wantsUpgrade
+    this.#isInBody = head.body !== 0
+    if (!this.#isInBody) this.#requestSent()
+  }
+
+  #send(bytes: Buffer): void {
+    if (this.#exchange?.stream.write(bytes) === false) this.#reading.setFull(true)
+  }
+
+  #requestSent(): void {
+    this.#isInBody = false
+    if (!this.#upgradePending) return
+    this.#upgradePending = false
+    this.#state = 'awaiting'
+    if (this.#upgradeAnswer !== undefined) this.onUpgradeAnswer(this.#upgradeAnswer)
+  }
+
+  /** A connection for the relay itself: whoever serves it reads it from its first byte. */
+  #handOver(head: RequestHead): void {
+    const socket = this.#socket
+    this.#state = 'ended'
+    this.#clearTimers()
+    this.#reading.detach()
+    socket
+      .off('data', this.#onRead)
+      .off('end', this.#onEnd)
+      .off('error', this.#onError)
+      .off('close', this.#onClose)
+    socket.unshift(Buffer.concat([head.bytes, this.#scanner.take()]))
+    this.#deps.serveOwn(socket)
+    socket.resume()
+  }
+
+  // --- what the upstream does ------------------------------------------------------------------------------------
+
+  onWritable(): void {
+    this.#reading.setFull(false)
+    this.#pump()
+  }
+
+  onUpgradeAnswer(isUpgraded: boolean): void {
+    this.#upgradeAnswer = isUpgraded
+    if (this.#state !== 'awaiting') return
+    this.#upgradeAnswer = undefined
+    this.#state = isUpgraded ? 'raw' : 'scanning'
+    if (isUpgraded) {
+      // Like a tcp tunnel from here: no idle limit, TCP keep-alive watches the visitor.
+      this.#idleTimer?.clear()
+      const held = this.#scanner.take()
+      if (held.length > 0) this.#send(held)
+    }
+    this.#pump()
+  }
+
+  onFin(unanswered: RequestHead | undefined): void {
+    if (unanswered) this.#refuseUnanswered('http.upstream_silent', unanswered)
+    else this.#socket.end()
+  }
+
+  onReset(key: ErrorKey, unanswered: RequestHead | undefined): void {
+    if (unanswered) this.#refuseUnanswered(key, unanswered)
+    else this.#abort()
+  }
+
+  onLate(): void {
+    this.#abort()
+  }
+
+  #abort(): void {
+    abort(this.#socket, this.#options.tls?.raw)
+  }
+
+  // --- ends ------------------------------------------------------------------------------------------------------
+
+  /** Turns the visitor away, behind the answers to what it was right to ask. */
+  #refuse(key: ErrorKey, head?: RequestHead): void {
+    if (this.#route) this.#route.refused(key)
+    else this.#deps.refused(key)
+    const exchange = this.#exchange
+    // The body of the very first request is bad: no answer can be on its way yet, so ours is in place.
+    const broken = this.#isInBody ? exchange?.unansweredOnly : undefined
+    if (!exchange || broken) this.#answer(key, head ?? broken)
+    else this.#settle(() => this.#answer(key, head))
+  }
+
+  /** What happens behind the relay is not the visitor's fault: never a 4xx, whatever agent and relay call it. */
+  #refuseUnanswered(key: ErrorKey, head: RequestHead): void {
+    this.#route?.refused(key)
+    this.#answer(codes[key].http >= 500 ? key : 'stream.aborted', head)
+  }
+
+  #settle(then: () => void): void {
+    this.#state = 'settling'
+    this.#waitTimer = this.#exchange?.awaitQuiet(this.#deps.clock, (isQuiet) => {
+      if (isQuiet) then()
+      else this.#finish('stream.aborted')
+    })
+  }
+
+  /** A later Upgrade gets a stream of its own, so that the agent knows which answer it has to look at. */
+  #startAfresh(head: RequestHead): void {
+    const route = this.#route
+    if (!route) return
+    this.#leave(this.#retired)
+    this.#retired = this.#exchange
+    this.#retired?.retire()
+    this.#exchange = undefined
+    this.#upgradeAnswer = undefined
+    if (!this.#open(route, head)) return
+    this.#state = 'scanning'
+    this.#forward(head)
+    this.#pump()
+  }
+
+  #answer(key: ErrorKey, head: RequestHead | undefined): void {
+    // A head that was refused is still unread: enough to see whether a person or a program is asking.
+    const bytes = head?.bytes ?? this.#scanner.take()
+    this.#socket.write(renderPage(key, { bytes, host: head?.host, abuseUrl: this.#deps.abuseUrl }))
+    this.#finish(key)
+  }
+
+  /**
+   * Ends the connection in order: what was written goes out, what the visitor still sends is read and dropped for a
+   * while, because a reset would take the answer away before it is read.
+   */
+  #finish(key: ErrorKey): void {
+    this.#state = 'ended'
+    this.#clearTimers()
+    this.#exchange?.stream.reset(key)
+    this.#socket.end()
+    this.#scanner.take()
+    this.#reading.setFull(false)
+    this.#reading.setHeld(false)
+    this.#waitTimer = this.#deps.clock.after(lingerMs, () => this.#socket.destroy())
+  }
+
+  /** The visitor has half-closed and everything it said is on its way. */
+  #endIfDrained(): void {
+    if (!this.#sawEnd || this.#reading.isFull) return
+    if (this.#state === 'scanning' || this.#state === 'raw') this.#exchange?.end()
+  }
+
+  #leave(exchange: Exchange | undefined): void {
+    if (!exchange) return
+    if (!exchange.isDone) exchange.stream.reset('stream.aborted')
+    this.#route?.closed(exchange.stream)
+  }
+
+  // --- time and flow ---------------------------------------------------------------------------------------------
+
+  #watchHead(): void {
+    if (this.#scanner.isInHead)
+      this.#headTimer ??= this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
+  }
+
+  readonly #onHeadDeadline = (): void => {
+    this.#headTimer = undefined
+    // A browser opens connections that it may need; nothing was asked, so nothing is answered.
+    if (this.#scanner.pendingBytes === 0) this.#finish('http.head_deadline')
+    else this.#refuse('http.head_deadline')
+  }
+
+  #clearTimers(): void {
+    this.#headTimer?.clear()
+    this.#idleTimer?.clear()
+    this.#waitTimer?.clear()
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Leased ports. A port is opened when an agent binds it and stays open while its route lives; while the agent is away
+ * visitors are reset at accept, so nobody waits for an answer that will not come.
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import { fail } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import type { Meters } from '../meters/meters.ts'
+import type { Routes } from '../routes.ts'
+import { spliceVisitor } from '../visitor.ts'
+import type { Visitors } from '../visitors.ts'
+import { closeServer, listen } from './listen.ts'
+
+export type TcpOptions = {
+  readonly host: string
+  readonly routes: Routes
+  readonly visitors: Visitors
+  readonly meters: Meters
+  readonly turn: Turn
+  readonly log: Log
+}
+
+export class TcpListeners {
+  readonly #options: TcpOptions
+  /** By port; the promise is there while the port is being opened. */
+  readonly #servers = new Map<number, Promise<Server>>()
+
+  constructor(options: TcpOptions) {
+    this.#options = options
+  }
+
+  /** Listens on the port of `endpoint`; one that is open already is kept. @throws relay.bind_port */
+  async open(endpoint: string): Promise<void> {
+    const port = portOf(endpoint)
+    const known = this.#servers.get(port)
+    if (known !== undefined) {
+      await known
+      return
+    }
+    const opening = this.#open(port, endpoint)
+    this.#servers.set(port, opening)
+    try {
+      await opening
+    } catch (cause) {
+      this.#servers.delete(port)
+      throw fail('relay.bind_port', `Port ${port} cannot be opened at the relay`, { cause })
+    }
+  }
+
+  /** New visitors find the port closed; those that are in stay. */
+  close(endpoint: string): void {
+    const port = portOf(endpoint)
+    const server = this.#servers.get(port)
+    if (server === undefined) return
+    this.#servers.delete(port)
+    server.then(closeServer).catch((error: unknown) => {
+      this.#options.log.warn({ port, error }, 'A leased port could not be closed')
+    })
+  }
+
+  async closeAll(): Promise<void> {
+    const servers = [...this.#servers.values()]
+    this.#servers.clear()
+    for (const opened of await Promise.allSettled(servers))
+      if (opened.status === 'fulfilled') closeServer(opened.value)
+  }
+
+  async #open(port: number, endpoint: string): Promise<Server> {
+    const server = createServer({
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: limits.tcpKeepAliveMs,
+    })
+    server.on('connection', (socket) => this.#serve(socket, endpoint))
+    await listen(server, { host: this.#options.host, port, log: this.#options.log })
+    return server
+  }
+
+  #serve(socket: Socket, endpoint: string): void {
+    const { routes, visitors, meters, turn } = this.#options
+    const address = visitors.accept(socket)
+    if (address === undefined) return
+    const route = routes.find(endpoint)
+    if (route !== undefined) {
+      spliceVisitor(socket, route, { address, visitors, turn })
+      return
+    }
+    meters.refused('tunnel.away')
+    socket.resetAndDestroy()
+  }
+}
+
+/** `tcp:<cell>:<port>` as `endpointIdSchema` has checked it. */
+function portOf(endpoint: string): number {
+  return Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))
+}

@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, type TestControl } from '../testing/test-control.ts'
+import { agentSni, TestBench } from '../testing/test-relay.ts'
+
+let control: TestControl
+let bench: TestBench
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  bench = await TestBench.make(control)
+})
+afterEach(() => bench.close())
+
+async function metricsOf(adminPort: number): Promise<string> {
+  return await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text()
+}
+
+async function refusals(adminPort: number): Promise<Record<string, number>> {
+  const found = (await metricsOf(adminPort)).matchAll(
+    /^ptun_refused_total\{tunnel="",code="(PT-\d+)"\} (\d+)$/gm,
+  )
+  return Object.fromEntries(Array.from(found, ([, code = '', count]) => [code, Number(count)]))
+}
+
+describe('TLS port: strangers', () => {
+  test('who says nothing, or half a ClientHello, is dropped after ten seconds', async () => {
+    const clock = new FakeClock(Date.now())
+    control.nowMs = () => clock.now()
+    const { ports } = await bench.startRelay({}, { clock })
+    const silent = connect(ports.tlsPort, '127.0.0.1')
+    const half = connect(ports.tlsPort, '127.0.0.1')
+    const gone = [once(silent, 'close'), once(half, 'close')]
+    await Promise.all([once(silent, 'connect'), once(half, 'connect')])
+    half.write(Buffer.of(22, 3, 1, 1, 0, 1))
+    // Both are accepted once a later visitor has been answered.
+    await once(connectTls({ port: ports.tlsPort, host: '127.0.0.1', servername: 'elsewhere.test' }), 'error')
+    clock.advance(limits.headDeadlineMs)
+    for (const socket of [silent, half]) socket.resume()
+    await Promise.all(gone)
+    expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4111': 2, 'PT-4112': 1 })
+  })
+
+  test('no more strangers are held than allowed; who has said its name makes room', async () => {
+    const { ports } = await bench.startRelay({ limits: { strangersMax: 1 } })
+    const first = connect(ports.tlsPort, '127.0.0.1')
+    await once(first, 'connect')
+    const second = connect(ports.tlsPort, '127.0.0.1')
+    const [error] = await once(second, 'error')
+    expect(error).toMatchObject({ code: 'ECONNRESET' })
+    expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4102': 1 })
+    first.destroy()
+    // The relay has noticed when its own gauge says so.
+    while (!/^ptun_stranger_sockets 0$/m.test(await metricsOf(ports.adminPort)));
+    const ticket = await control.ticket({ endpoint: 'host:a.tunnels.test' })
+    await bench.dial(ports, { ticket })
+    await bench.dial(ports, { ticket })
+  })
+
+  test('the agent name without the agent protocol is not answered as an agent', async () => {
+    const { ports } = await bench.startRelay()
+    const ca = control.requests.at(-1)?.boot.agentAddress.certificate
+    const options = { port: ports.tlsPort, host: '127.0.0.1', servername: agentSni, ca }
+    const visitor = connectTls({ ...options, ALPNProtocols: ['http/1.1'] })
+    await once(visitor, 'secureConnect')
+    expect(visitor.alpnProtocol).toBe('http/1.1')
+    visitor.destroy()
+  })
+
+  test('agents get TLS 1.3 with AES-128 and nothing older', async () => {
+    const { ports } = await bench.startRelay()
+    const ca = control.requests.at(-1)?.boot.agentAddress.certificate
+    const options = {
+      port: ports.tlsPort,
+      host: '127.0.0.1',
+      servername: agentSni,
+      ca,
+      ALPNProtocols: ['porttunneler'],
+    }
+    const agent = connectTls(options)
+    await once(agent, 'secureConnect')
+    expect([agent.getProtocol(), agent.alpnProtocol]).toEqual(['TLSv1.3', 'porttunneler'])
+    agent.destroy()
+    await once(connectTls({ ...options, maxVersion: 'TLSv1.2' }), 'error')
+    expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4113': expect.any(Number) })
+  })
+})

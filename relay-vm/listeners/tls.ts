@@ -1,0 +1,180 @@
+/**
+ * The one TLS port. The ClientHello is peeked at and put back: agents (relay name and ALPN `porttunneler`) go to their
+ * TLS server, visitors of names we serve to theirs, everybody else is closed and counted before any cryptography.
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import { alpn, tlsCiphers } from '@porttunneler/shared/mux/connect-tls'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import type { TlsIdentity } from '../certificate.ts'
+import type { Meters } from '../meters/meters.ts'
+import type { Route } from '../routes.ts'
+import { spliceVisitor } from '../visitor.ts'
+import type { Visitors } from '../visitors.ts'
+import { closeServer, listen } from './listen.ts'
+import { type ClientHello, sniffClientHello } from './sniff.ts'
+
+/** TLS 1.2 for visitors' old clients, forward secrecy only. */
+const visitorCiphers = `${tlsCiphers}:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384`
+
+export type TlsOptions = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly identity: TlsIdentity
+  readonly visitors: Visitors
+  readonly meters: Meters
+  readonly turn: Turn
+  /** Sockets that have not said who they are. */
+  readonly strangersMax: number
+  /** Server name of agents. */
+  readonly agentSni: string
+  /** The tunnel of this name, if it wants its visitors' TLS untouched. */
+  passthrough(name: string): Route | undefined
+  /** Whether HTTPS for this name is ours to answer: an endpoint, a name under our domain, the relay itself. */
+  servesName(name: string): boolean
+  /** An agent whose TLS is up; HELLO is still to come. */
+  onAgent(socket: TLSSocket): void
+  /** A visitor whose TLS is up; `raw` is what can be reset. */
+  onVisitor(socket: TLSSocket, raw: Socket): void
+}
+
+export class TlsListener {
+  readonly #options: TlsOptions
+  readonly #server: Server
+  readonly #agents: TlsServer
+  readonly #visitors: TlsServer
+  /** From accept until the TLS handshake is over; by remote address and port, under which TLS knows them again. */
+  readonly #strangers = new Map<string, Socket>()
+
+  constructor(options: TlsOptions) {
+    this.#options = options
+    this.#server = createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: limits.tcpKeepAliveMs,
+    })
+    this.#server.on('connection', (socket) => this.#peek(socket))
+    const { certificate: cert, key } = options.identity
+    const common = { cert, key: key.reveal(), handshakeTimeout: limits.headDeadlineMs, allowHalfOpen: true }
+    this.#agents = createTlsServer({
+      ...common,
+      minVersion: 'TLSv1.3',
+      ciphers: tlsCiphers,
+      ALPNProtocols: [alpn],
+    })
+    this.#visitors = createTlsServer({
+      ...common,
+      minVersion: 'TLSv1.2',
+      ciphers: visitorCiphers,
+      ALPNProtocols: ['http/1.1'],
+    })
+    this.#agents.on('secureConnection', (socket) => this.#greetAgent(socket))
+    this.#visitors.on('secureConnection', (socket) => this.#greetVisitor(socket))
+    for (const server of [this.#agents, this.#visitors])
+      server.on('tlsClientError', (_error, socket) => this.#refuse(socket, 'tls.handshake'))
+  }
+
+  get strangers(): number {
+    return this.#strangers.size
+  }
+
+  /** @returns the port. @throws relay.port */
+  listen(at: { readonly host: string; readonly port: number }): Promise<number> {
+    return listen(this.#server, { ...at, log: this.#options.log })
+  }
+
+  /** Takes no more connections; those whose handshake is not over are dropped. */
+  close(): void {
+    closeServer(this.#server)
+    for (const socket of [...this.#strangers.values()]) socket.destroy()
+  }
+
+  #peek(socket: Socket): void {
+    const { clock, visitors, meters, strangersMax } = this.#options
+    if (this.#strangers.size >= strangersMax) {
+      meters.refused('visitor.limit')
+      socket.resetAndDestroy()
+      return
+    }
+    const address = visitors.accept(socket)
+    if (address === undefined) return
+    const key = keyOf(socket)
+    this.#strangers.set(key, socket)
+    let peeked: Buffer = Buffer.alloc(0)
+    const stop = () => {
+      timer.clear()
+      socket.off('data', onData)
+      socket.off('end', onEnd)
+    }
+    const onData = (chunk: Buffer) => {
+      peeked = peeked.length === 0 ? chunk : Buffer.concat([peeked, chunk])
+      const verdict = sniffClientHello(peeked)
+      if (verdict === 'more') return
+      stop()
+      if (verdict === 'malformed') this.#refuse(socket, 'tls.malformed')
+      else this.#route(socket, verdict.hello, { peeked, address })
+    }
+    const onEnd = () => this.#refuse(socket, 'tls.malformed')
+    const timer = clock.after(limits.headDeadlineMs, () => this.#refuse(socket, 'tls.deadline'))
+    socket.on('data', onData)
+    socket.on('end', onEnd)
+    socket.once('close', () => {
+      stop()
+      this.#strangers.delete(key)
+    })
+  }
+
+  /** Puts the bytes back and hands the socket to the server that they ask for. */
+  #route(
+    socket: Socket,
+    { sni, alpn: protocols }: ClientHello,
+    { peeked, address }: { readonly peeked: Buffer; readonly address: string },
+  ): void {
+    const { agentSni, servesName, passthrough, visitors, turn } = this.#options
+    const route = sni === undefined ? undefined : passthrough(sni)
+    if (route !== undefined) {
+      this.#strangers.delete(keyOf(socket))
+      socket.pause()
+      spliceVisitor(socket, route, { address, visitors, turn, first: peeked })
+      return
+    }
+    const isAgent = sni === agentSni && protocols.includes(alpn)
+    if (!isAgent && (sni === undefined || !servesName(sni))) {
+      this.#refuse(socket, 'tls.name')
+      return
+    }
+    // Paused, so that no byte can arrive between here and the moment TLS takes the handle over.
+    socket.pause()
+    socket.unshift(peeked)
+    if (isAgent) visitors.leave(socket)
+    const server = isAgent ? this.#agents : this.#visitors
+    server.emit('connection', socket)
+  }
+
+  #greetAgent(socket: TLSSocket): void {
+    this.#strangers.delete(keyOf(socket))
+    this.#options.onAgent(socket)
+  }
+
+  #greetVisitor(socket: TLSSocket): void {
+    const key = keyOf(socket)
+    const raw = this.#strangers.get(key)
+    this.#strangers.delete(key)
+    if (raw === undefined) socket.destroy()
+    else this.#options.onVisitor(socket, raw)
+  }
+
+  #refuse(socket: Socket, reason: ErrorKey): void {
+    this.#options.meters.refused(reason)
+    socket.destroy()
+  }
+}
+
+function keyOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
+}

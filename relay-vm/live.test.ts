@@ -1,0 +1,132 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { liveSampleSchema } from '@porttunneler/shared/api/schemas/tunnels'
+import { newId } from '@porttunneler/shared/base/ids'
+import { silentLog } from '@porttunneler/shared/base/log'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { LiveFigures } from './live.ts'
+import { Meters } from './meters/meters.ts'
+import { Routes } from './routes.ts'
+import { ServerTime } from './server-time.ts'
+import { RelayState } from './state.ts'
+import { account, makeTestControl, type TestControl } from './testing/test-control.ts'
+
+let control: TestControl
+let clock: FakeClock
+let live: LiveFigures
+let meters: Meters
+let server: Server
+let dataDir: string
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  clock = new FakeClock()
+  control.nowMs = () => clock.now()
+  dataDir = await mkdtemp(join(tmpdir(), 'ptun-live-'))
+  const state = await RelayState.load(dataDir)
+  const answer = await control.sync(
+    {} as Parameters<TestControl['sync']>[0],
+    { reveal: () => 'ptc_test' } as Parameters<TestControl['sync']>[1],
+    AbortSignal.timeout(1_000),
+  )
+  state.cell = answer.cell
+  state.keys = answer.keys
+  meters = new Meters()
+  const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {} })
+  const time = new ServerTime(clock)
+  live = new LiveFigures({
+    clock,
+    log: silentLog,
+    state,
+    time,
+    meters,
+    routes,
+    watchersMax: 2,
+    docsUrl: 'http://d',
+  })
+  server = createServer((request, response) => void live.serve(request, response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+})
+afterEach(async () => {
+  live.close()
+  server.close()
+  await rm(dataDir, { recursive: true })
+})
+
+async function watch(ticket?: string): Promise<Response> {
+  const authorization = `Bearer ${ticket ?? (await control.watchTicket())}`
+  return await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/live`, {
+    headers: { authorization },
+    signal: AbortSignal.timeout(5_000),
+  })
+}
+
+/** Reads events one by one. */
+async function* samplesOf(response: Response) {
+  for await (const chunk of response.body ?? [])
+    for (const event of Buffer.from(chunk).toString().split('\n\n').filter(Boolean))
+      yield liveSampleSchema.parse(JSON.parse(event.replace(/^data: /, '')))
+}
+
+describe('live figures', () => {
+  test('come at once and then once a second, cumulative', async () => {
+    const tunnel = newId('tun', 1)
+    const meter = meters.of(tunnel, account)
+    const samples = samplesOf(await watch())
+    expect((await samples.next()).value?.tunnels[tunnel]).toMatchObject({ refused: 0, attached: false })
+    meter.refused('tunnel.rate')
+    clock.advance(1_000)
+    expect((await samples.next()).value?.tunnels[tunnel]).toMatchObject({ refused: 1 })
+    await samples.return()
+  })
+
+  test('end with their ticket and a little grace, and leave no timer behind', async () => {
+    const samples = samplesOf(await watch())
+    await samples.next()
+    expect(clock.pending).toBe(1)
+    clock.advance(3_600_000 + 5_000)
+    let last = await samples.next()
+    while (!last.done) last = await samples.next()
+    expect(live.watchers).toBe(0)
+    expect(clock.pending).toBe(0)
+  })
+
+  test('a watcher that leaves is forgotten', async () => {
+    const response = await watch()
+    const samples = samplesOf(response)
+    await samples.next()
+    await samples.return()
+    while (live.watchers > 0) await new Promise((resolve) => setImmediate(resolve))
+    expect(clock.pending).toBe(0)
+  })
+
+  test('more watchers than allowed are refused with a code, and the others go on', async () => {
+    const first = await watch()
+    const second = await watch()
+    const third = await watch()
+    expect(third.status).toBe(503)
+    expect(await third.json()).toMatchObject({ code: 'PT-4121', type: 'http://d/errors/PT-4121' })
+    await first.body?.cancel()
+    await second.body?.cancel()
+  })
+
+  test.each([
+    ['no ticket', ''],
+    ['what is no JWT', 'abc.def.ghi'],
+  ])('%s is refused', async (_title, ticket) => {
+    const response = await watch(ticket)
+    expect(response.status).toBe(401)
+    expect(await response.json()).toMatchObject({ code: 'PT-4120' })
+  })
+
+  test('an expired ticket is refused', async () => {
+    const ticket = await control.watchTicket()
+    clock.advance(3_600_000 + 300_001)
+    expect((await watch(ticket)).status).toBe(401)
+  })
+})

@@ -1,0 +1,189 @@
+/**
+ * Live figures straight from the relay: `GET /v1/live` sends one sample a second as server-sent events (WHATWG HTML,
+ * 9.2) of the tunnels that a watch ticket names. Any origin may ask: the ticket in the Authorization header is the only
+ * credential, there are no cookies. A stream ends with its ticket; the console asks for a fresh one and comes again.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { toProblem } from '@porttunneler/shared/api/problem'
+import type { LiveSample } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import { checkWatchTicket, type WatchClaims } from '@porttunneler/shared/protocol/watch-ticket'
+import type { Meters } from './meters/meters.ts'
+import type { TunnelMeter } from './meters/tunnel-meter.ts'
+import type { Route, Routes } from './routes.ts'
+import type { ServerTime } from './server-time.ts'
+import type { RelayState } from './state.ts'
+
+const sampleMs = 1_000
+/** The reader may come with its fresh ticket a little late. */
+const graceMs = 5_000
+/** However the clocks differ, a stream that was let in shows something. */
+const lifeMsMin = 10_000
+
+export type LiveOptions = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly state: RelayState
+  readonly time: ServerTime
+  readonly meters: Meters
+  readonly routes: Routes
+  readonly watchersMax: number
+  /** Where the pages about the codes are. */
+  readonly docsUrl: string
+}
+
+type Watcher = { readonly claims: WatchClaims; readonly response: ServerResponse; readonly untilMs: number }
+type TunnelSample = LiveSample['tunnels'][string]
+
+export class LiveFigures {
+  readonly #options: LiveOptions
+  readonly #watchers = new Set<Watcher>()
+  #ticker: Timer | undefined
+
+  constructor(options: LiveOptions) {
+    this.#options = options
+  }
+
+  get watchers(): number {
+    return this.#watchers.size
+  }
+
+  /** Answers a request for one of the relay's own names; never rejects. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#answer(request, response)
+    } catch (error) {
+      if (isFailure(error)) this.#refuse(error, response)
+      else {
+        this.#options.log.error({ error }, 'Answering a watcher failed')
+        response.destroy()
+      }
+    }
+  }
+
+  close(): void {
+    for (const watcher of [...this.#watchers]) this.#end(watcher)
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // One request a connection: an idle one would only hold a socket.
+    response.shouldKeepAlive = false
+    allowAnyOrigin(response)
+    if ((request.url ?? '').split('?', 1)[0] !== '/v1/live') answerPlain(response, 404)
+    else if (request.method === 'OPTIONS') answerPlain(response, 204)
+    else if (request.method !== 'GET') answerPlain(response, 405)
+    else this.#admit(await this.#check(request.headers.authorization), response)
+  }
+
+  async #check(authorization = ''): Promise<WatchClaims> {
+    const { state, time } = this.#options
+    const ticket = /^Bearer ([A-Za-z0-9_.-]{1,12000})$/i.exec(authorization)?.[1]
+    if (ticket === undefined || state.cell === undefined) throw fail('watch.invalid')
+    return await checkWatchTicket(ticket, { keys: state.keys.jwks, cell: state.cell.id, nowMs: time.now() })
+  }
+
+  #admit(claims: WatchClaims, response: ServerResponse): void {
+    const { watchersMax, time, clock } = this.#options
+    if (this.#watchers.size >= watchersMax) throw fail('watch.limit')
+    const lifeMs = Math.max(lifeMsMin, claims.exp * 1000 + graceMs - time.now())
+    const watcher: Watcher = { claims, response, untilMs: clock.monotonic() + lifeMs }
+    response.on('close', () => this.#forget(watcher))
+    response.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    })
+    this.#watchers.add(watcher)
+    this.#send(watcher, this.#samplesByAccount())
+    this.#ticker ??= clock.every(sampleMs, () => this.#tick(), { background: true })
+  }
+
+  #refuse(error: PortTunnelerError, response: ServerResponse): void {
+    const problem = toProblem(error, { docsUrl: this.#options.docsUrl })
+    response.writeHead(problem.status, { 'content-type': 'application/problem+json' })
+    response.end(JSON.stringify(problem))
+  }
+
+  #tick(): void {
+    const now = this.#options.clock.monotonic()
+    const samples = this.#samplesByAccount()
+    for (const watcher of [...this.#watchers]) {
+      if (now >= watcher.untilMs) this.#end(watcher)
+      // A reader that does not keep up misses samples; counters are cumulative, so nothing is lost.
+      else if (!watcher.response.writableNeedDrain) this.#send(watcher, samples)
+    }
+  }
+
+  #send({ claims, response }: Watcher, samples: ReadonlyMap<string, Map<string, TunnelSample>>): void {
+    const all = samples.get(claims.sub) ?? new Map<string, TunnelSample>()
+    const shown = claims.tunnels === undefined ? all : pick(all, claims.tunnels)
+    const sample: LiveSample = {
+      at: Math.round(this.#options.time.now()),
+      tunnels: Object.fromEntries(shown),
+    }
+    response.write(`data: ${JSON.stringify(sample)}\n\n`)
+  }
+
+  /** One pass over all meters serves every watcher. */
+  #samplesByAccount(): ReadonlyMap<string, Map<string, TunnelSample>> {
+    const { routes, meters } = this.#options
+    const routeOf = new Map(routes.all().map((route) => [route.claims.sub, route]))
+    const wanted = new Set(Array.from(this.#watchers, (watcher) => watcher.claims.sub))
+    const samples = new Map<string, Map<string, TunnelSample>>()
+    for (const meter of meters.all()) {
+      if (!wanted.has(meter.account)) continue
+      const ofAccount = samples.get(meter.account) ?? new Map<string, TunnelSample>()
+      ofAccount.set(meter.tunnel, sampleOf(meter, routeOf.get(meter.tunnel)))
+      samples.set(meter.account, ofAccount)
+    }
+    return samples
+  }
+
+  #end(watcher: Watcher): void {
+    this.#forget(watcher)
+    watcher.response.end()
+  }
+
+  #forget(watcher: Watcher): void {
+    this.#watchers.delete(watcher)
+    if (this.#watchers.size > 0) return
+    this.#ticker?.clear()
+    this.#ticker = undefined
+  }
+}
+
+function sampleOf(meter: TunnelMeter, route: Route | undefined): TunnelSample {
+  const { in: bytesIn, out, opened, refused, active } = meter.read()
+  const rttMs = route?.binding?.session.rttMs
+  return {
+    in: bytesIn,
+    out,
+    opened,
+    refused,
+    active,
+    attached: route?.binding !== undefined,
+    ...(rttMs !== undefined && { rttMs }),
+  }
+}
+
+function pick(all: ReadonlyMap<string, TunnelSample>, tunnels: readonly string[]): Map<string, TunnelSample> {
+  const picked = new Map<string, TunnelSample>()
+  for (const tunnel of tunnels) {
+    const sample = all.get(tunnel)
+    if (sample !== undefined) picked.set(tunnel, sample)
+  }
+  return picked
+}
+
+function allowAnyOrigin(response: ServerResponse): void {
+  response.setHeader('access-control-allow-origin', '*')
+  response.setHeader('access-control-allow-headers', 'authorization')
+  response.setHeader('access-control-allow-methods', 'GET')
+  response.setHeader('access-control-max-age', '86400')
+}
+
+function answerPlain(response: ServerResponse, status: number): void {
+  response.writeHead(status).end()
+}

@@ -1,0 +1,55 @@
+/**
+ * The relay daemon: `node relay-vm/main.ts <config.json>`. SIGTERM drains, a second one ends the grace period at once.
+ * As a child process it says `{ ready: ports }` to its parent, takes `{ command }` messages, and drains when the parent
+ * is gone. Exit codes: 0 drained, otherwise that of the error's row in the catalogue.
+ */
+import { isFailure } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import { pino } from 'pino'
+import { loadConfig } from './config.ts'
+import { ipcCommands } from './platform/commands.ipc.ts'
+import { Relay } from './relay.ts'
+
+async function main(args: readonly string[]): Promise<void> {
+  const path = args.find((arg) => !arg.startsWith('--'))
+  const config = await loadConfig(path ?? 'relay.json', process.env)
+  const log = makeLog(config.logLevel)
+  const relay = new Relay({
+    config,
+    log,
+    random: Math.random,
+    ...(process.send !== undefined && { commands: ipcCommands(process, log) }),
+    onDrainCommand: () => leave('the control plane asked for it'),
+  })
+  const hurry = new AbortController()
+  let leaving: Promise<void> | undefined
+  const leave = (why: string) => {
+    log.info({ why }, 'Leaving')
+    if (leaving !== undefined) hurry.abort()
+    leaving ??= relay.drain(hurry.signal).then(
+      () => process.exit(0),
+      (error: unknown) => end(log, error),
+    )
+  }
+  process.on('SIGTERM', () => leave('SIGTERM'))
+  process.on('SIGINT', () => leave('SIGINT'))
+  process.on('disconnect', () => leaving ?? leave('the parent process is gone'))
+  try {
+    const ready = await relay.start()
+    process.send?.({ ready })
+  } catch (error) {
+    if (leaving === undefined) end(log, error)
+  }
+}
+
+function makeLog(level = 'info'): Log {
+  return pino({ level, base: null, serializers: { error: pino.stdSerializers.err } })
+}
+
+function end(log: Log, error: unknown): void {
+  if (isFailure(error)) log.error({ code: error.code, error, cure: error.entry.cure }, error.detail)
+  else log.error({ error }, 'The relay ended by an error nobody expected')
+  process.exit(isFailure(error) ? error.entry.exit : 1)
+}
+
+await main(process.argv.slice(2)).catch((error: unknown) => end(makeLog(), error))

@@ -1,0 +1,124 @@
+/** The relay's meters as Prometheus metrics; one registry a relay, so that two can live in one process. */
+import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Meters } from './meters.ts'
+import type { MeterReading } from './tunnel-meter.ts'
+
+export type RegistryOptions = {
+  readonly meters: Meters
+  /** What is read when somebody scrapes. */
+  sessions(): number
+  visitors(): number
+  strangers(): number
+  usageRows(): number
+  syncFailures(): number
+}
+
+export type RelayMetrics = {
+  readonly registry: Registry
+  /** Agent to upstream, as the agent measured it. */
+  observeConnect(tunnel: string, ms: number): void
+  observeRtt(ms: number): void
+  /** The tunnel's meter is dropped: so are its series. */
+  forget(tunnel: string): void
+}
+
+const connectMsBuckets = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 8_000]
+const rttMsBuckets = [1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1_280, 5_000]
+
+export function makeMetrics(options: RegistryOptions): RelayMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  for (const spec of tunnelCounters) addTunnelCounter(registry, options.meters, spec)
+  addRefusals(registry, options.meters)
+  addGauge(registry, 'ptun_sessions', 'Agents connected', options.sessions)
+  addGauge(registry, 'ptun_visitor_sockets', 'Visitor connections held', options.visitors)
+  addGauge(
+    registry,
+    'ptun_stranger_sockets',
+    'Connections that have not said who they are',
+    options.strangers,
+  )
+  addGauge(registry, 'ptun_usage_rows', 'Usage rows not yet acknowledged', options.usageRows)
+  addGauge(registry, 'ptun_sync_failures', 'Failed syncs since the last good one', options.syncFailures)
+  const connect = new Histogram({
+    name: 'ptun_connect_ms',
+    help: 'Time from OPEN at the agent to the upstream being connected, ms',
+    labelNames: ['tunnel'],
+    buckets: connectMsBuckets,
+    registers,
+  })
+  const rtt = new Histogram({
+    name: 'ptun_carrier_rtt_ms',
+    help: 'Round trip between relay and agents, sampled, ms',
+    buckets: rttMsBuckets,
+    registers,
+  })
+  return {
+    registry,
+    observeConnect: (tunnel, ms) => connect.observe({ tunnel }, ms),
+    observeRtt: (ms) => rtt.observe(ms),
+    forget: (tunnel) => connect.remove({ tunnel }),
+  }
+}
+
+type TunnelCounter = { readonly name: string; readonly help: string; readonly read: keyof MeterReading }
+
+const tunnelCounters: readonly TunnelCounter[] = [
+  { name: 'ptun_tunnel_in_bytes_total', help: 'Bytes from visitors', read: 'in' },
+  { name: 'ptun_tunnel_out_bytes_total', help: 'Bytes to visitors', read: 'out' },
+  { name: 'ptun_tunnel_opened_total', help: 'Streams opened', read: 'opened' },
+  { name: 'ptun_tunnel_closed_total', help: 'Streams ended', read: 'closed' },
+  { name: 'ptun_tunnel_active', help: 'Streams open now', read: 'active' },
+]
+
+/** The truth is in the meters; the metric is filled from them at each scrape. */
+function addTunnelCounter(registry: Registry, meters: Meters, { name, help, read }: TunnelCounter): void {
+  const shape = { name, help, labelNames: ['tunnel'], registers: [registry] }
+  if (read !== 'active') {
+    new Counter({
+      ...shape,
+      collect() {
+        this.reset()
+        for (const meter of meters.all()) this.inc({ tunnel: meter.tunnel }, meter.read()[read])
+      },
+    })
+    return
+  }
+  new Gauge({
+    ...shape,
+    collect() {
+      this.reset()
+      for (const meter of meters.all()) this.set({ tunnel: meter.tunnel }, meter.active)
+    },
+  })
+}
+
+function addRefusals(registry: Registry, meters: Meters): void {
+  const code = (key: ErrorKey): string => codes[key].code
+  new Counter({
+    name: 'ptun_refused_total',
+    help: 'Visitors and sockets turned away, by tunnel (empty before one was known) and code',
+    labelNames: ['tunnel', 'code'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [key, count] of meters.refusals()) this.inc({ tunnel: '', code: code(key) }, count)
+      for (const meter of meters.all())
+        for (const [key, count] of meter.refusals())
+          this.inc({ tunnel: meter.tunnel, code: code(key) }, count)
+    },
+  })
+}
+
+function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read())
+    },
+  })
+}

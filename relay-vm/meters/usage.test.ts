@@ -1,0 +1,130 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { newId } from '@porttunneler/shared/base/ids'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { TunnelMeter } from './tunnel-meter.ts'
+import { UsageJournal } from './usage.ts'
+
+const hourMs = 3_600_000
+const startMs = Date.UTC(2026, 0, 1, 10)
+const everyMs = 900_000
+const boot = newId('rel', 1).slice(4)
+let dataDir: string
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'ptun-usage-'))
+})
+afterEach(() => rm(dataDir, { recursive: true }))
+
+const load = (options: { boot?: string; nowMs?: number } = {}) =>
+  UsageJournal.load(dataDir, { boot, nowMs: startMs, everyMs, ...options })
+const makeMeter = () => new TunnelMeter({ tunnel: newId('tun', 1), account: newId('acc', 1) })
+/** A stream that carried so many bytes, from opening to end. */
+function carry(meter: TunnelMeter, { bytesIn = 0, bytesOut = 0 }): void {
+  const stream = { bytesIn, bytesOut }
+  meter.opened(stream)
+  meter.closed(stream)
+}
+
+describe('tunnel meter', () => {
+  test('open streams count as they go, ended ones stay counted, and an end counts once', () => {
+    const meter = makeMeter()
+    const stream = { bytesIn: 0, bytesOut: 0 }
+    meter.opened(stream)
+    stream.bytesIn = 7
+    stream.bytesOut = 5
+    expect(meter.read()).toEqual({ in: 5, out: 7, opened: 1, closed: 0, refused: 0, active: 1 })
+    meter.closed(stream)
+    meter.closed(stream)
+    meter.refused('tunnel.rate')
+    expect(meter.read()).toEqual({ in: 5, out: 7, opened: 1, closed: 1, refused: 1, active: 0 })
+  })
+})
+
+describe('usage journal', () => {
+  test('figures are cumulative within their hour, and each hour stands for itself', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    carry(meter, { bytesIn: 10, bytesOut: 1 })
+    journal.account([meter], startMs + 1)
+    carry(meter, { bytesIn: 10, bytesOut: 1 })
+    journal.account([meter], startMs + hourMs)
+    carry(meter, { bytesIn: 3 })
+    meter.refused('tunnel.rate')
+    journal.account([meter], startMs + hourMs + 1)
+    expect(journal.report(startMs + hourMs + 1)).toMatchObject([
+      { boot, hour: startMs, in: 2, out: 20, opened: 2, refused: 0 },
+      { boot, hour: startMs + hourMs, in: 0, out: 3, opened: 1, refused: 1 },
+    ])
+  })
+
+  test('a lost report is sent again; an acknowledged one is not, until enough changed', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    carry(meter, { bytesIn: 10 })
+    journal.account([meter], startMs)
+    const first = journal.report(startMs)
+    expect(journal.report(startMs)).toEqual(first)
+    journal.acknowledge(first, startMs)
+    expect(journal.report(startMs)).toEqual([])
+    carry(meter, { bytesIn: 1 })
+    journal.account([meter], startMs + 1)
+    expect(journal.report(startMs + everyMs - 1)).toEqual([])
+    expect(journal.report(startMs + everyMs - 1, { all: true })).toMatchObject([{ out: 11 }])
+    expect(journal.report(startMs + everyMs)).toMatchObject([{ out: 11 }])
+    journal.acknowledge(journal.report(startMs + everyMs), startMs + everyMs)
+    carry(meter, { bytesIn: 64 * 1024 * 1024 })
+    journal.account([meter], startMs + everyMs)
+    expect(journal.report(startMs + everyMs)).toHaveLength(1)
+  })
+
+  test('a closed hour leaves the journal when its last figures are acknowledged, not with older ones', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    carry(meter, { bytesIn: 10 })
+    journal.account([meter], startMs)
+    const early = journal.report(startMs)
+    carry(meter, { bytesIn: 5 })
+    journal.account([meter], startMs + hourMs)
+    journal.acknowledge(early, startMs + hourMs)
+    const late = journal.report(startMs + hourMs)
+    expect(late).toMatchObject([{ hour: startMs, out: 15 }])
+    journal.acknowledge(late, startMs + hourMs)
+    expect(journal.size).toBe(0)
+  })
+
+  test('after a kill the next process reports what the last one had not delivered, under its boot', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    carry(meter, { bytesIn: 10 })
+    journal.account([meter], startMs)
+    await journal.save()
+    const nextBoot = newId('rel', 2).slice(4)
+    const next = await load({ boot: nextBoot, nowMs: startMs + 1 })
+    carry(meter, { bytesIn: 1 })
+    const fresh = new TunnelMeter(meter)
+    carry(fresh, { bytesIn: 4 })
+    next.account([fresh], startMs + 2)
+    const report = next.report(startMs + 2)
+    expect(report).toMatchObject([
+      { boot, out: 10 },
+      { boot: nextBoot, out: 4 },
+    ])
+    next.acknowledge(report, startMs + 2)
+    expect(next.size, 'the running hour stays, for its counters go on').toBe(1)
+    await next.save()
+    expect((await load({ boot: nextBoot })).report(startMs + 3)).toMatchObject([{ out: 4 }])
+  })
+
+  test('a kill in the middle of a write leaves the old journal whole', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    carry(meter, { bytesIn: 10 })
+    journal.account([meter], startMs)
+    await journal.save()
+    await writeFile(join(dataDir, 'usage.json.new'), '{"rows":[{"tun')
+    expect((await load()).size).toBe(1)
+    expect(await readFile(join(dataDir, 'usage.json'), 'utf8')).toContain(meter.tunnel)
+  })
+})

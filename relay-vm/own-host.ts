@@ -1,0 +1,31 @@
+/** HTTP for the relay's own names: connections come from the visitor listeners with their first bytes put back. */
+import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { LiveFigures } from './live.ts'
+
+const socketIdleMs = 15_000
+
+export class OwnHost {
+  /** Never listens; Node's parser and responses are what it is for. */
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+
+  constructor(live: LiveFigures) {
+    this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
+      // From here on the answer's own pace decides, not the idle limit.
+      request.socket.setTimeout(0)
+      void live.serve(request, response)
+    })
+  }
+
+  serve(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    socket.setTimeout(socketIdleMs, () => socket.destroy())
+    this.#server.emit('connection', socket)
+  }
+
+  close(): void {
+    for (const socket of [...this.#sockets]) socket.destroy()
+  }
+}

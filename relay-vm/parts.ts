@@ -1,0 +1,123 @@
+/**
+ * What a relay is made of and how the parts know each other. Reads the data folder and the certificate, opens no port;
+ * relay.ts starts, drains and ends it.
+ */
+import { totalmem } from 'node:os'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { newId } from '@porttunneler/shared/base/ids'
+import type { Log } from '@porttunneler/shared/base/log'
+import { Budget } from '@porttunneler/shared/mux/budget'
+import type { MuxShared } from '@porttunneler/shared/mux/handshake'
+import { Liveness } from '@porttunneler/shared/mux/liveness'
+import { Turn } from '@porttunneler/shared/mux/turn'
+import { readIdentity, selfSignedIdentity, type TlsIdentity } from './certificate.ts'
+import type { RelayConfig } from './config.ts'
+import { TcpListeners } from './listeners/tcp.ts'
+import { LiveFigures } from './live.ts'
+import { Meters } from './meters/meters.ts'
+import { makeMetrics, type RelayMetrics } from './meters/registry.ts'
+import { UsageJournal } from './meters/usage.ts'
+import { OwnHost } from './own-host.ts'
+import { Admission } from './policy/admission.ts'
+import { Routes } from './routes.ts'
+import { SecurityEvents } from './security-events.ts'
+import { ServerTime } from './server-time.ts'
+import { AgentSessions } from './sessions.ts'
+import { RelayState } from './state.ts'
+import { Visitors } from './visitors.ts'
+
+export type PartsOptions = {
+  readonly config: RelayConfig
+  readonly clock: Clock
+  readonly log: Log
+  /** Why no agent is taken now. */
+  refusal(): ErrorKey | undefined
+  /** A ticket shows a key that the relay does not have. */
+  onUnknownKey(): void
+  syncFailures(): number
+  /** Connections at the TLS port whose handshake is not over. */
+  tlsStrangers(): number
+}
+
+export type RelayParts = {
+  /** Of this process's life, as `sync` wants it. */
+  readonly boot: string
+  readonly identity: TlsIdentity
+  readonly state: RelayState
+  readonly time: ServerTime
+  readonly events: SecurityEvents
+  readonly meters: Meters
+  readonly metrics: RelayMetrics
+  readonly journal: UsageJournal
+  readonly routes: Routes
+  readonly visitors: Visitors
+  readonly tcp: TcpListeners
+  readonly sessions: AgentSessions
+  readonly live: LiveFigures
+  readonly ownHost: OwnHost
+  readonly mux: MuxShared
+}
+
+/** What windows may promise of the memory there is; the rest is Node's, the kernel's and other programs'. */
+const budgetShare = 0.25
+
+/** What stands alone: read from disk, or made of nothing but the clock. */
+async function makeFoundation({ config, clock }: PartsOptions) {
+  const boot = newId('rel', clock.now()).slice('rel_'.length)
+  const { dataDir, limits } = config
+  const state = await RelayState.load(dataDir)
+  const identity = await loadIdentity(config, clock)
+  const journal = await UsageJournal.load(dataDir, { boot, nowMs: clock.now(), everyMs: limits.usageMs })
+  const time = new ServerTime(clock)
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || totalmem())
+  const budget = new Budget(memoryBytes * budgetShare)
+  const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
+  return { boot, state, identity, journal, time, events: new SecurityEvents(time), mux }
+}
+
+/** @throws relay.data, relay.certificate */
+export async function makeParts(options: PartsOptions): Promise<RelayParts> {
+  const { config, clock, log } = options
+  const { limits, listen, instance } = config
+  const foundation = await makeFoundation(options)
+  const { state, journal, mux } = foundation
+  const meters = new Meters((tunnel) => metrics.forget(tunnel))
+  const routes: Routes = new Routes({
+    clock,
+    meters,
+    decrees: state.decrees,
+    onGone: ({ claims, endpoint }) => {
+      if (claims.kind === 'tcp') tcp.close(endpoint)
+    },
+  })
+  const visitors = new Visitors({
+    clock,
+    meters,
+    admission: new Admission(clock, limits),
+    onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
+  })
+  const tcp = new TcpListeners({ host: listen.tcpHost, routes, visitors, meters, turn: mux.turn, log })
+  const sessions = new AgentSessions({ ...options, ...limits, ...foundation, instance, meters, routes, tcp })
+  const docsUrl = config.docsUrl ?? config.controlUrl
+  const live = new LiveFigures({ ...foundation, ...limits, clock, log, meters, routes, docsUrl })
+  const metrics = makeMetrics({
+    meters,
+    sessions: () => sessions.size,
+    visitors: () => visitors.sockets,
+    strangers: () => options.tlsStrangers() + sessions.strangers,
+    usageRows: () => journal.size,
+    syncFailures: options.syncFailures,
+  })
+  return { ...foundation, meters, metrics, routes, visitors, tcp, sessions, live, ownHost: new OwnHost(live) }
+}
+
+async function loadIdentity(
+  { certificate, dataDir, public: face }: RelayConfig,
+  clock: Clock,
+): Promise<TlsIdentity> {
+  if (certificate !== undefined) return await readIdentity(certificate)
+  const wildcard = face.domain === undefined ? [] : [`*.${face.domain}`]
+  const names = [...new Set([face.agentSni, ...face.names, ...wildcard])]
+  return await selfSignedIdentity(dataDir, { names, nowMs: clock.now() })
+}

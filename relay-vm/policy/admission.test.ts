@@ -1,0 +1,124 @@
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { plainAddress, sourceNetwork } from './addresses.ts'
+import { Admission, type AdmissionLimits, type AdmissionSubject } from './admission.ts'
+import { Buckets } from './buckets.ts'
+import { compileIpFilter } from './ip-filter.ts'
+
+const limits: AdmissionLimits = {
+  visitorsMax: 10,
+  source: { perMinute: 60, burst: 2 },
+  account: { perMinute: 60, burst: 3 },
+  exempt: ['127.0.0.0/8'],
+}
+const policy = { allow: [], deny: [], connectionsMax: 5, connectionsPerMinute: 60 }
+const subject = (changes: Partial<AdmissionSubject> = {}): AdmissionSubject => ({
+  tunnel: 'tun_a',
+  account: 'acc_a',
+  policy,
+  ipFilter: () => true,
+  active: 0,
+  ...changes,
+})
+
+describe('buckets', () => {
+  test('give their burst at once, then the rate, and never more than the burst after a pause', () => {
+    const clock = new FakeClock()
+    const buckets = new Buckets(clock, { keysMax: 10 })
+    const rate = { perMinute: 60, burst: 3 }
+    const takeAll = () => Array.from({ length: 5 }, () => buckets.take('k', rate)).filter(Boolean).length
+    expect(takeAll()).toBe(3)
+    clock.advance(1_000)
+    expect(takeAll()).toBe(1)
+    clock.advance(3_600_000)
+    expect(takeAll()).toBe(3)
+  })
+
+  test('strangers cannot grow the map: the longest untouched goes', () => {
+    const buckets = new Buckets(new FakeClock(), { keysMax: 3 })
+    const rate = { perMinute: 1, burst: 1 }
+    expect(buckets.take('a', rate)).toBe(true)
+    for (const key of ['b', 'c', 'a', 'd', 'e']) buckets.take(key, rate)
+    expect(buckets.size).toBe(3)
+    expect(buckets.take('a', rate), 'touched again, so still known').toBe(false)
+    expect(buckets.take('b', rate), 'forgotten').toBe(true)
+  })
+})
+
+describe('addresses', () => {
+  test.each([
+    ['192.0.2.77', '192.0.2.0/24'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:0db8:0000:0001:ffff::1', '2001:db8:0:1::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::', 'fe80:0:0:0::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+  ])('%s is of %s', (address, network) => expect(sourceNetwork(address)).toBe(network))
+
+  test('an IPv4 visitor on a dual-stack socket is an IPv4 visitor; a zone is no part of an address', () => {
+    expect(plainAddress('::ffff:192.0.2.1')).toBe('192.0.2.1')
+    expect(plainAddress('::FFFF:192.0.2.1')).toBe('192.0.2.1')
+    expect(plainAddress('fe80::1%eth0')).toBe('fe80::1')
+    expect(plainAddress('2001:db8::1')).toBe('2001:db8::1')
+  })
+
+  test('addresses of one /64 are one source however they are written', () => {
+    const group = fc.integer({ min: 0, max: 0xffff })
+    fc.assert(
+      fc.property(fc.array(group, { minLength: 4, maxLength: 4 }), group, (head, last) => {
+        const hex = head.map((value) => value.toString(16))
+        const padded = hex.map((value) => value.padStart(4, '0'))
+        expect(sourceNetwork(`${padded.join(':')}:0:0:0:${last.toString(16)}`)).toBe(
+          sourceNetwork(`${hex.join(':')}::${last.toString(16)}`),
+        )
+      }),
+    )
+  })
+})
+
+describe('ip filter', () => {
+  test.each([
+    [[], [], '192.0.2.1', true],
+    [['192.0.2.0/24'], [], '192.0.2.1', true],
+    [['192.0.2.0/24'], [], '198.51.100.1', false],
+    [['192.0.2.0/24'], ['192.0.2.1'], '192.0.2.1', false],
+    [[], ['2001:db8::/32'], '2001:db8::1', false],
+    [[], ['2001:db8::/32'], '192.0.2.1', true],
+    [['2001:db8::1'], [], '2001:db8::1', true],
+    [['0.0.0.0/0'], [], '2001:db8::1', false],
+  ])('allow %j deny %j: %s -> %s', (allow, deny, address, expected) => {
+    expect(compileIpFilter({ allow, deny })(address)).toBe(expected)
+  })
+})
+
+describe('admission', () => {
+  test('one network is held to its rate, others and exempt ones are not', () => {
+    const admission = new Admission(new FakeClock(), limits)
+    const tries = ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((address) => admission.atAccept(address, 0))
+    expect(tries).toEqual([undefined, undefined, 'visitor.rate'])
+    expect(admission.atAccept('198.51.100.1', 0)).toBeUndefined()
+    for (let i = 0; i < 9; i++) expect(admission.atAccept('127.0.0.1', 0)).toBeUndefined()
+    expect(admission.atAccept('127.0.0.1', 10)).toBe('visitor.limit')
+  })
+
+  test('the cheaper refusal comes first and takes no token of the later ones', () => {
+    const admission = new Admission(new FakeClock(), limits)
+    const denied = subject({ ipFilter: () => false, active: 5 })
+    for (let i = 0; i < 70; i++) expect(admission.atTunnel('192.0.2.1', denied)).toBe('visitor.denied')
+    for (let i = 0; i < 70; i++)
+      expect(admission.atTunnel('192.0.2.1', subject({ active: 5 }))).toBe('tunnel.limit')
+    expect(admission.atTunnel('192.0.2.1', subject())).toBeUndefined()
+  })
+
+  test('a tunnel is held to its policy, an account to the sum of its tunnels', () => {
+    const admission = new Admission(new FakeClock(), limits)
+    const tight = { ...policy, connectionsPerMinute: 1 }
+    expect(admission.atTunnel('192.0.2.1', subject({ policy: tight }))).toBeUndefined()
+    expect(admission.atTunnel('192.0.2.1', subject({ policy: tight }))).toBe('tunnel.rate')
+    const others = ['tun_b', 'tun_c', 'tun_d'].map((tunnel) =>
+      admission.atTunnel('192.0.2.1', subject({ tunnel })),
+    )
+    expect(others).toEqual([undefined, undefined, 'account.rate'])
+  })
+})

@@ -1,0 +1,215 @@
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { newId } from '@porttunneler/shared/base/ids'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { agent, makeTestControl, type TestControl } from './testing/test-control.ts'
+import { freePort, ownName, readAll, TestBench } from './testing/test-relay.ts'
+
+let control: TestControl
+let bench: TestBench
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  bench = await TestBench.make(control)
+})
+afterEach(() => bench.close())
+
+const echo = (socket: Socket) => void socket.pipe(socket)
+const visit = (port: number) => connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true })
+/** Says `text`, half-closes, and reads the answer. */
+async function ask(port: number, text: string): Promise<string> {
+  const socket = visit(port)
+  socket.end(text)
+  return await readAll(socket)
+}
+/** The code with which a connection fails. */
+async function failure(socket: Socket): Promise<string | undefined> {
+  const [error] = (await once(socket, 'error')) as [Error & { code?: string }]
+  return error.code
+}
+
+describe('relay: tcp tunnels', () => {
+  test('a visitor of a leased port reaches the upstream, half-close included, and both are counted', async () => {
+    const { ports } = await bench.startRelay()
+    const upstreamPort = await bench.startUpstream(echo)
+    const endpoint = `tcp:c1:${await freePort()}`
+    const ticket = await control.ticket({ endpoint })
+    const dialled = await bench.dial(ports, { ticket, upstreamPort })
+    expect(await dialled.bind(1, ticket)).toBe(endpoint)
+    expect(await ask(Number(endpoint.split(':')[2]), 'hello')).toBe('hello')
+    const metrics = await (await fetch(`http://127.0.0.1:${ports.adminPort}/metrics`)).text()
+    expect(metrics).toMatch(/ptun_tunnel_in_bytes_total\{tunnel="tun_[^"]+"\} 5\n/)
+    expect(metrics).toMatch(/ptun_tunnel_out_bytes_total\{tunnel="tun_[^"]+"\} 5\n/)
+    expect(metrics).toMatch(/ptun_connect_ms_count\{tunnel="tun_[^"]+"\} 1\n/)
+  })
+
+  test('the port is shut before the first BIND and after the lease is revoked', async () => {
+    const { ports } = await bench.startRelay()
+    const port = await freePort()
+    const endpoint = `tcp:c1:${port}`
+    expect(await failure(visit(port))).toBe('ECONNREFUSED')
+    const ticket = await control.ticket({ endpoint })
+    const dialled = await bench.dial(ports, { ticket })
+    await dialled.bind(1, ticket)
+    const at = Date.now()
+    control.commands.push({ id: 'c', kind: 'revoke', at, endpoint, epoch: 101, reason: 'released' })
+    // An unknown key makes the relay ask at once.
+    const [head = '', body, signature] = ticket.split('.')
+    const stranger = `${btoa(atob(head).replace('k1', 'k2')).replaceAll('=', '')}.${body}.${signature}`
+    dialled.session.bind(2, stranger)
+    expect(await dialled.heard('unbound', 1)).toMatchObject({ code: 'PT-3014' })
+    expect(await failure(visit(port))).toBe('ECONNREFUSED')
+    dialled.session.bind(3, ticket)
+    expect(await dialled.heard('unbound', 3)).toMatchObject({ code: 'PT-3014' })
+  })
+
+  test('while the agent is away visitors are reset at accept; it comes back to the same port', async () => {
+    const { ports } = await bench.startRelay()
+    const upstreamPort = await bench.startUpstream(echo)
+    const port = await freePort()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+    const first = await bench.dial(ports, { ticket, upstreamPort })
+    await first.bind(1, ticket)
+    const visitor = visit(port)
+    visitor.write('a')
+    await once(visitor, 'data')
+    first.session.close('session.closed')
+    expect(await failure(visitor)).toBe('ECONNRESET')
+    expect(await failure(visit(port))).toBe('ECONNRESET')
+    const second = await bench.dial(ports, { ticket, upstreamPort })
+    await second.bind(1, ticket)
+    expect(await ask(port, 'again')).toBe('again')
+  })
+
+  test('a port that another program holds refuses the BIND with its code, and the session goes on', async () => {
+    const { ports } = await bench.startRelay()
+    const taken = await bench.startUpstream(echo)
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${taken}` })
+    const dialled = await bench.dial(ports, { ticket })
+    dialled.session.bind(1, ticket)
+    expect(await dialled.heard('unbound', 1)).toMatchObject({ code: 'PT-5007' })
+    expect(dialled.session.state).toBe('open')
+  })
+
+  test('an upstream that is down resets the visitor and is counted as its reason', async () => {
+    const { ports } = await bench.startRelay()
+    const port = await freePort()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+    const dialled = await bench.dial(ports, { ticket, upstreamPort: await freePort() })
+    await dialled.bind(1, ticket)
+    expect(await failure(visit(port))).toBe('ECONNRESET')
+    const metrics = await (await fetch(`http://127.0.0.1:${ports.adminPort}/metrics`)).text()
+    expect(metrics).toMatch(/ptun_refused_total\{tunnel="tun_[^"]+",code="PT-[0-9]{4}"\} 1\n/)
+  })
+})
+
+describe('relay: takeover', () => {
+  test('a higher epoch takes the endpoint, the loser hears it, a lower one is refused', async () => {
+    const { ports } = await bench.startRelay()
+    const one = await bench.startUpstream((socket) => socket.end('one'))
+    const two = await bench.startUpstream((socket) => socket.end('two'))
+    const port = await freePort()
+    const endpoint = `tcp:c1:${port}`
+    const other = newId('agt', 2)
+    const oldTicket = await control.ticket({ endpoint })
+    const newTicket = await control.ticket({ endpoint, epoch: 101, agent: other })
+    const loser = await bench.dial(ports, { ticket: oldTicket, upstreamPort: one })
+    await loser.bind(1, oldTicket)
+    const winner = await bench.dial(ports, { ticket: newTicket, upstreamPort: two, agentId: other })
+    await winner.bind(1, newTicket)
+    expect(await loser.heard('unbound', 1)).toMatchObject({ code: 'PT-3013' })
+    expect(await ask(port, '')).toBe('two')
+    loser.session.bind(2, oldTicket)
+    expect(await loser.heard('unbound', 2)).toMatchObject({ code: 'PT-3013' })
+  })
+
+  test('at equal epoch the newest session of the same agent wins', async () => {
+    const { ports } = await bench.startRelay()
+    const one = await bench.startUpstream((socket) => socket.end('one'))
+    const two = await bench.startUpstream((socket) => socket.end('two'))
+    const port = await freePort()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+    const older = await bench.dial(ports, { ticket, upstreamPort: one })
+    await older.bind(1, ticket)
+    const newer = await bench.dial(ports, { ticket, upstreamPort: two })
+    await newer.bind(1, ticket)
+    expect(await ask(port, '')).toBe('two')
+    older.session.close('session.closed')
+    await older.heard('closed')
+    expect(await ask(port, '')).toBe('two')
+  })
+})
+
+describe('relay: who is let in', () => {
+  test.each([
+    ['of another agent', { agent: newId('agt', 9) }, 'ticket.invalid'],
+    ['of another cell', { aud: 'c2' }, 'ticket.invalid'],
+    ['long expired', { exp: 1_000 }, 'ticket.invalid'],
+  ])('a HELLO with a ticket %s is refused', async (_title, claims, key) => {
+    const { ports } = await bench.startRelay()
+    const ticket = await control.ticket({ endpoint: 'tcp:c1:2000', ...claims })
+    await expect(bench.dial(ports, { ticket, agentId: agent })).rejects.toMatchObject({ key })
+  })
+
+  test('TLS names that are not ours, and what is no TLS, are closed and counted', async () => {
+    const { ports } = await bench.startRelay()
+    const at = { port: ports.tlsPort, host: '127.0.0.1' }
+    await failure(connectTls({ ...at, servername: 'elsewhere.test' }))
+    const plain = connectTcp(at)
+    plain.end('GET / HTTP/1.1\r\n\r\n')
+    await once(plain.resume(), 'close')
+    const metrics = await (await fetch(`http://127.0.0.1:${ports.adminPort}/metrics`)).text()
+    expect(metrics).toContain('ptun_refused_total{tunnel="",code="PT-4112"} 1')
+    expect(metrics).toContain('ptun_refused_total{tunnel="",code="PT-4110"} 1')
+  })
+
+  test('two relays live in one process', async () => {
+    const { ports } = await bench.startRelay()
+    const other = await TestBench.make(control)
+    const second = await other.startRelay()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${await freePort()}` })
+    await bench.dial(second.ports, { ticket })
+    await other.close()
+    expect((await fetch(`http://127.0.0.1:${ports.adminPort}/readyz`)).status).toBe(200)
+  })
+})
+
+describe('relay: live figures', () => {
+  test('a watcher sees its account and nobody else; any origin may ask', async () => {
+    const { ports } = await bench.startRelay()
+    const upstreamPort = await bench.startUpstream(echo)
+    const port = await freePort()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+    const dialled = await bench.dial(ports, { ticket, upstreamPort })
+    await dialled.bind(1, ticket)
+    await ask(port, 'hello')
+    const url = `http://127.0.0.1:${ports.httpPort}/v1/live`
+    const watch = async (of?: string) => {
+      const response = await fetch(url, {
+        headers: { authorization: `Bearer ${await control.watchTicket(of)}` },
+        signal: AbortSignal.timeout(5_000),
+      })
+      expect(response.headers.get('access-control-allow-origin')).toBe('*')
+      const reader = response.body!.getReader()
+      const { value } = await reader.read()
+      await reader.cancel()
+      return JSON.parse(Buffer.from(value!).toString().replace('data: ', ''))
+    }
+    const { tunnels } = await watch()
+    expect(Object.values(tunnels)).toMatchObject([{ in: 5, out: 5, opened: 1, attached: true }])
+    expect((await watch(newId('acc', 7))).tunnels).toEqual({})
+    expect((await fetch(url)).status).toBe(401)
+    expect((await fetch(url, { headers: { authorization: `Bearer ${ticket}` } })).status).toBe(401)
+    const preflight = await fetch(url, { method: 'OPTIONS' })
+    expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization')
+  })
+
+  test("the relay's own name answers on the TLS port too", async () => {
+    const { ports } = await bench.startRelay()
+    const ca = control.requests.at(-1)?.boot.agentAddress.certificate
+    const socket = connectTls({ port: ports.tlsPort, host: '127.0.0.1', servername: ownName, ca })
+    socket.end(`GET /nothing HTTP/1.1\r\nhost: ${ownName}\r\n\r\n`)
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 404 /)
+  })
+})

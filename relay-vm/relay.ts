@@ -1,0 +1,187 @@
+/**
+ * One relay: owns every part, starts them in order, drains and ends them. Nothing here is global, so two relays live
+ * in one process side by side. Phases only go forward: starting, ready, draining, closed.
+ */
+import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import { type Clock, sleep, systemClock, type Timer } from '@porttunneler/shared/base/clock'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import { applyCommand } from './commands.ts'
+import type { RelayConfig } from './config.ts'
+import { enrol, readCredential } from './credential.ts'
+import { drain } from './drain.ts'
+import { makeParts } from './parts.ts'
+import { type CommandSource, noCommands } from './platform/commands.ts'
+import { type Control, httpControl } from './platform/control.http.ts'
+import { type RelayPorts, Running } from './running.ts'
+import { ControlSync } from './sync.ts'
+import { version } from './version.ts'
+
+export type RelayOptions = {
+  readonly config: RelayConfig
+  readonly log: Log
+  readonly clock?: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly control?: Control
+  readonly commands?: CommandSource
+  /** The control plane asks this relay to leave; who runs it then calls `drain` and ends the process. */
+  readonly onDrainCommand?: () => void
+}
+
+type Phase = 'starting' | 'ready' | 'draining' | 'closed'
+
+/** A start without the control plane goes on after this, with what the data folder remembers. */
+const firstAnswerMs = 30_000
+/** RTT samples, and what a crash may lose of the usage. */
+const houseworkMs = 10_000
+
+export class Relay {
+  readonly #options: RelayOptions & { readonly clock: Clock; readonly commands: CommandSource }
+  readonly #closing = new AbortController()
+  #phase: Phase = 'starting'
+  #running: Running | undefined
+  #housework: Timer | undefined
+
+  constructor(options: RelayOptions) {
+    this.#options = { clock: systemClock, commands: noCommands, ...options }
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /**
+   * Opens all ports, proves itself to the control plane and waits for its first word, at most 30 s. When it fails,
+   * everything is closed again.
+   * @throws relay.port, relay.data, relay.certificate, relay.enrolment
+   */
+  async start(): Promise<RelayPorts> {
+    try {
+      return await this.#start()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  /** Leaves in good order; resolves when all is closed. `signal` ends the grace period early. */
+  async drain(signal?: AbortSignal): Promise<void> {
+    const { config, clock, log } = this.#options
+    const running = this.#running
+    if (this.#phase === 'ready' && running !== undefined) {
+      this.#phase = 'draining'
+      const { parts } = running
+      const steps = {
+        announce: (graceMs: number) => {
+          running.stopVisitors()
+          parts.sessions.goAway(graceMs)
+          // No new lease should be sent here.
+          running.sync?.askNow()
+        },
+        idle: (until: AbortSignal) => parts.visitors.idle(until),
+        cut: () => {
+          const left = parts.visitors.active
+          parts.visitors.cut(() => true, 'relay.draining')
+          return left
+        },
+        report: async () => await running.sync?.finish(),
+      }
+      await drain(steps, { clock, graceMs: config.graceMs, log, ...(signal && { signal }) })
+    }
+    await this.close()
+  }
+
+  /** Ends at once: streams are reset, nothing is reported. What was counted is on disk for the next start. */
+  async close(): Promise<void> {
+    if (this.#phase === 'closed') return
+    this.#phase = 'closed'
+    this.#closing.abort()
+    this.#options.commands.close()
+    this.#housework?.clear()
+    await this.#running?.close()
+    this.#options.log.info({}, 'The relay is closed')
+  }
+
+  async #start(): Promise<RelayPorts> {
+    const { config, log, clock } = this.#options
+    const parts = await makeParts({
+      config,
+      clock,
+      log,
+      refusal: () => this.#refusal(),
+      onUnknownKey: () => this.#running?.sync?.soon(),
+      syncFailures: () => this.#running?.sync?.failures ?? 0,
+      tlsStrangers: () => this.#running?.tlsStrangers ?? 0,
+    })
+    const running = new Running(parts, this.#options, () => this.#notReady())
+    this.#running = running
+    const ports = await running.listen()
+    await this.#connect(running, ports)
+    if (this.#phase !== 'starting') return ports
+    this.#phase = 'ready'
+    // Tunnels are leased only where a ready relay has reported, so that report must not wait for its turn.
+    running.sync?.askNow()
+    this.#housework = clock.every(houseworkMs, () => running.housework(), { background: true })
+    log.info(
+      { ...ports, instance: config.instance, cell: parts.state.cell?.id, version },
+      'The relay is ready',
+    )
+    return ports
+  }
+
+  /** Enrols when needed, then begins to sync and waits for the first answer. */
+  async #connect(running: Running, ports: RelayPorts): Promise<void> {
+    const { config, log, clock, random, commands, onDrainCommand } = this.#options
+    const { parts } = running
+    const control = this.#options.control ?? httpControl(config.controlUrl)
+    const { dataDir, instance: name, enrolmentKey: key } = config
+    const { signal } = this.#closing
+    const credential =
+      (await readCredential(dataDir)) ??
+      (await enrol({ control, dataDir, name, key, clock, random, log, signal }))
+    const targets = {
+      ...parts,
+      startedAtMs: parts.time.now(),
+      onKeys: () => sync.soon(),
+      onDrain: () => onDrainCommand?.(),
+    }
+    const sync = new ControlSync({
+      ...parts,
+      clock,
+      random,
+      log,
+      control,
+      credential,
+      describe: () => running.describe(ports, this.#syncState()),
+      onCommand: (command) => applyCommand(command, targets),
+    })
+    running.sync = sync
+    commands.start((command) => {
+      if (applyCommand(command, targets)) running.remember()
+    })
+    sync.start()
+    const wait = new AbortController()
+    const late = sleep(clock, firstAnswerMs, AbortSignal.any([wait.signal, signal])).then(
+      () =>
+        log.error({ controlUrl: config.controlUrl }, 'The control plane did not answer; serving from memory'),
+      () => {},
+    )
+    await Promise.race([sync.firstAnswer, late])
+    wait.abort()
+  }
+
+  #refusal(): ErrorKey | undefined {
+    if (this.#phase === 'ready') return undefined
+    return this.#phase === 'starting' ? 'relay.starting' : 'relay.draining'
+  }
+
+  #notReady(): string | undefined {
+    if (this.#phase !== 'ready') return this.#phase
+    return this.#running?.parts.state.cell === undefined ? 'no cell known yet' : undefined
+  }
+
+  #syncState(): SyncRequest['state'] {
+    return this.#phase === 'closed' ? 'draining' : this.#phase
+  }
+}

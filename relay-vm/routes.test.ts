@@ -1,0 +1,204 @@
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { describe, expect, test } from 'vitest'
+import { Decrees } from './decrees.ts'
+import { Meters } from './meters/meters.ts'
+import { Routes } from './routes.ts'
+import type { SessionHandle } from './session-handle.ts'
+import { claimsOf } from './testing/test-control.ts'
+
+const endpoint = 'host:demo.tunnels.test'
+const startMs = Date.UTC(2026, 0, 1)
+
+function makeClaims(changes: Partial<TicketClaims> = {}): TicketClaims {
+  const iat = startMs / 1000
+  return { iss: 'x', iat, exp: iat + 3_600, ...claimsOf(endpoint), ...changes }
+}
+
+type Heard = { readonly bind: number; readonly key: ErrorKey }
+
+/** A session as routes see it; says what it was told. */
+function makeSession(
+  id: string,
+  state: SessionHandle['state'] = 'open',
+): SessionHandle & { readonly heard: Heard[]; readonly reset: number[] } {
+  const heard: Heard[] = []
+  const reset: number[] = []
+  return {
+    id,
+    state,
+    rttMs: 1,
+    heard,
+    reset,
+    resetBind: (bind) => reset.push(bind),
+    open() {
+      throw new Error('no visitors in these tests')
+    },
+    unbound: (bind, key) => heard.push({ bind, key }),
+  }
+}
+
+function setUp() {
+  const clock = new FakeClock(startMs)
+  const decrees = new Decrees()
+  const gone: string[] = []
+  const onGone = (route: { endpoint: string }) => gone.push(route.endpoint)
+  const routes = new Routes({ clock, meters: new Meters(), decrees, onGone })
+  return { clock, decrees, gone, routes }
+}
+
+describe('routes: an agent out of reach', () => {
+  test('counts as away after a minute, and as back once it has a connection again', () => {
+    const { clock, routes } = setUp()
+    const session = makeSession('one')
+    routes.bind(makeClaims(), { session, bind: 1 })
+    routes.setDetached(session, true)
+    clock.advance(61_000)
+    const [report] = routes.awayReports()
+    expect(report?.away).toBe(true)
+    routes.awayReported(routes.awayReports())
+    routes.setDetached(session, false)
+    expect(routes.awayReports().map(({ away }) => away)).toEqual([false])
+  })
+
+  test('loses its visitors when the same agent comes back as a new process; one within reach keeps them', () => {
+    const { routes } = setUp()
+    const dead = makeSession('dead', 'detached')
+    routes.bind(makeClaims(), { session: dead, bind: 1 })
+    const living = makeSession('living')
+    routes.bind(makeClaims(), { session: living, bind: 2 })
+    expect(dead.reset).toEqual([1])
+    routes.bind(makeClaims(), { session: makeSession('newest'), bind: 3 })
+    expect(living.reset).toEqual([])
+  })
+})
+
+describe('routes: takeover', () => {
+  test('a higher epoch wins and the holder hears it once', () => {
+    const { routes } = setUp()
+    const [a, b] = [makeSession('a'), makeSession('b')]
+    routes.bind(makeClaims(), { session: a, bind: 1 })
+    routes.bind(makeClaims({ epoch: 101, agent: 'agt_b' }), { session: b, bind: 7 })
+    expect(routes.find(endpoint)?.binding).toEqual({ session: b, bind: 7 })
+    expect(a.heard).toEqual([{ bind: 1, key: 'session.superseded' }])
+    expect(b.heard).toEqual([])
+  })
+
+  test.each([
+    ['a lower epoch', { epoch: 99 }],
+    ['an equal epoch of another agent', { agent: 'agt_b' }],
+  ])('%s is refused and changes nothing', (_title, changes) => {
+    const { routes } = setUp()
+    const [a, b] = [makeSession('a'), makeSession('b')]
+    routes.bind(makeClaims(), { session: a, bind: 1 })
+    expect(() => routes.bind(makeClaims(changes), { session: b, bind: 1 })).toThrow(
+      expect.objectContaining({ key: 'session.superseded' }),
+    )
+    expect(routes.find(endpoint)?.binding?.session).toBe(a)
+  })
+
+  test('a lower epoch is refused while the holder of the higher one is away', () => {
+    const { routes } = setUp()
+    const a = makeSession('a')
+    routes.bind(makeClaims({ epoch: 101 }), { session: a, bind: 1 })
+    routes.lost(a)
+    expect(() => routes.check(makeClaims({ epoch: 100 }))).toThrow()
+  })
+
+  test('the end of a session that lost its endpoint leaves the winner alone', () => {
+    const { routes } = setUp()
+    const [a, b] = [makeSession('a'), makeSession('b')]
+    routes.bind(makeClaims(), { session: a, bind: 1 })
+    routes.bind(makeClaims(), { session: b, bind: 1 })
+    routes.unbind({ session: a, bind: 1 })
+    routes.lost(a)
+    expect(routes.find(endpoint)?.binding?.session).toBe(b)
+  })
+
+  test('a renewed ticket on the same session replaces the old one in silence', () => {
+    const { routes } = setUp()
+    const a = makeSession('a')
+    routes.bind(makeClaims(), { session: a, bind: 1 })
+    routes.bind(makeClaims({ exp: startMs / 1000 + 7_200 }), { session: a, bind: 1 })
+    expect(a.heard).toEqual([])
+  })
+})
+
+describe('routes: away', () => {
+  test('is said after a minute, once, and taken back when the agent returns', () => {
+    const { clock, routes } = setUp()
+    const a = makeSession('a')
+    const claims = makeClaims()
+    routes.bind(claims, { session: a, bind: 1 })
+    expect(routes.awayReports()).toEqual([])
+    routes.lost(a)
+    clock.advance(limits.awayMs - 1)
+    expect(routes.awayReports()).toEqual([])
+    clock.advance(1)
+    const report = { tunnel: claims.sub, endpoint, epoch: 100, away: true }
+    expect(routes.awayReports()).toEqual([report])
+    expect(routes.awayReports(), 'until it was heard').toEqual([report])
+    routes.awayReported([report])
+    expect(routes.awayReports()).toEqual([])
+    routes.bind(claims, { session: makeSession('b'), bind: 1 })
+    expect(routes.awayReports()).toEqual([{ ...report, away: false }])
+  })
+
+  test('a route is forgotten when its ticket has run out while nobody served it, and not before', () => {
+    const { routes, gone } = setUp()
+    const a = makeSession('a')
+    routes.bind(makeClaims(), { session: a, bind: 1 })
+    const end = startMs + limits.ticketMs + limits.skewMs
+    routes.expire(end + 1)
+    expect(routes.find(endpoint), 'served ones never expire').toBeDefined()
+    routes.unbind({ session: a, bind: 1 })
+    routes.expire(end)
+    expect(routes.find(endpoint)?.binding).toBeUndefined()
+    expect(gone).toEqual([])
+    routes.expire(end + 1)
+    expect(routes.find(endpoint)).toBeUndefined()
+    expect(gone).toEqual([endpoint])
+  })
+})
+
+describe('routes: decrees', () => {
+  test('a revoked lease cannot bind again, a newer one can', () => {
+    const { routes, decrees } = setUp()
+    decrees.revoke({ endpoint, epoch: 101, at: startMs })
+    expect(() => routes.check(makeClaims())).toThrow(expect.objectContaining({ key: 'session.revoked' }))
+    routes.check(makeClaims({ epoch: 101 }))
+  })
+
+  test('a policy that is newer than the ticket holds at BIND and later', () => {
+    const { routes, decrees } = setUp()
+    const { policy } = makeClaims()
+    const newer = { policy: { ...policy, deny: ['192.0.2.0/24'] }, policyVersion: 5 }
+    decrees.setPolicy({ tunnel: makeClaims().sub, at: startMs, ...newer })
+    const route = routes.bind(makeClaims({ policyVersion: 4 }), { session: makeSession('a'), bind: 1 })
+    expect(route.ipFilter('192.0.2.9')).toBe(false)
+    routes.setPolicy(route.claims.sub, { policy, policyVersion: 4 })
+    expect(routes.find(endpoint)?.ipFilter('192.0.2.9')).toBe(false)
+    routes.setPolicy(route.claims.sub, { policy, policyVersion: 6 })
+    expect(routes.find(endpoint)?.ipFilter('192.0.2.9')).toBe(true)
+  })
+
+  test('decrees survive their JSON, keep the highest version, and are forgotten after the last old ticket', () => {
+    const decrees = new Decrees()
+    expect(decrees.revoke({ endpoint, epoch: 101, at: startMs })).toBe(true)
+    expect(decrees.revoke({ endpoint, epoch: 101, at: startMs })).toBe(false)
+    expect(decrees.revoke({ endpoint, epoch: 100, at: startMs + 1 })).toBe(false)
+    decrees.suspend({ account: 'acc_x', suspended: true, version: 2, at: startMs })
+    expect(decrees.suspend({ account: 'acc_x', suspended: false, version: 1, at: startMs })).toBe(false)
+    const read = new Decrees(JSON.parse(JSON.stringify(decrees)))
+    expect(read.refusal(makeClaims())).toBe('session.revoked')
+    expect(read.isSuspended('acc_x')).toBe(true)
+    const last = startMs + limits.ticketMs + 2 * limits.skewMs
+    read.prune(last)
+    expect(read.refusal(makeClaims())).toBe('session.revoked')
+    read.prune(last + 1)
+    expect(read.refusal(makeClaims())).toBeUndefined()
+    expect(read.isSuspended('acc_x')).toBe(false)
+  })
+})

@@ -1,0 +1,138 @@
+/** The parts of a relay at work: its listeners, its regular chores, and how all of it ends. */
+import type { Server as HttpServer } from 'node:http'
+import type { Server } from 'node:net'
+import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { Log } from '@porttunneler/shared/base/log'
+import type { RelayConfig } from './config.ts'
+import { HttpVisitors } from './http-visitors.ts'
+import { closeServer, listen } from './listeners/listen.ts'
+import { TlsListener } from './listeners/tls.ts'
+import { adminServer } from './meters/admin.ts'
+import { LoadMeter } from './meters/load.ts'
+import type { RelayParts } from './parts.ts'
+import type { ControlSync } from './sync.ts'
+import { version } from './version.ts'
+
+/** Where a relay listens, once started. */
+export type RelayPorts = { readonly tlsPort: number; readonly httpPort: number; readonly adminPort: number }
+
+const unkept = 'What the relay must remember could not be kept on disk'
+
+export class Running {
+  readonly parts: RelayParts
+  /** Set once the relay has proved itself. */
+  sync: ControlSync | undefined
+  readonly #config: RelayConfig
+  readonly #log: Log
+  readonly #http: Server
+  readonly #tls: TlsListener
+  readonly #admin: HttpServer
+  readonly #load: LoadMeter
+
+  constructor(
+    parts: RelayParts,
+    { config, log, clock }: { readonly config: RelayConfig; readonly log: Log; readonly clock: Clock },
+    notReady: () => string | undefined,
+  ) {
+    const { identity, visitors, meters, sessions, mux, metrics } = parts
+    this.parts = parts
+    this.#config = config
+    this.#log = log
+    this.#load = new LoadMeter(clock)
+    const web = new HttpVisitors(parts, { config, log })
+    this.#http = web.createServer()
+    this.#tls = new TlsListener({
+      clock,
+      log,
+      identity,
+      visitors,
+      meters,
+      turn: mux.turn,
+      strangersMax: config.limits.strangersMax,
+      agentSni: config.public.agentSni,
+      servesName: (name) => web.servesName(name),
+      passthrough: (name) => web.passthrough(name),
+      onAgent: (socket) => void sessions.accept(socket),
+      onVisitor: (socket, raw) => web.serveTls(socket, raw),
+    })
+    this.#admin = adminServer({ registry: metrics.registry, log, notReady })
+  }
+
+  get tlsStrangers(): number {
+    return this.#tls.strangers
+  }
+
+  /** @throws relay.port */
+  async listen(): Promise<RelayPorts> {
+    const { tls, http, admin } = this.#config.listen
+    const log = this.#log
+    const tlsPort = await this.#tls.listen(tls)
+    const httpPort = await listen(this.#http, { ...http, log })
+    const adminPort = await listen(this.#admin, { ...admin, log })
+    return { tlsPort, httpPort, adminPort }
+  }
+
+  /** What this process says of itself in `sync`. */
+  describe(ports: RelayPorts, state: SyncRequest['state']): Pick<SyncRequest, 'boot' | 'state' | 'load'> {
+    const { instance, public: face } = this.#config
+    const { boot, identity, sessions, visitors } = this.parts
+    return {
+      boot: {
+        instance,
+        boot,
+        version,
+        agentAddress: {
+          host: face.agentHost,
+          port: face.agentPort ?? ports.tlsPort,
+          sni: face.agentSni,
+          ...(identity.isSelfSigned && { certificate: identity.certificate }),
+        },
+        watchUrl: face.watchUrl ?? `http://${face.names[0]}:${ports.httpPort}`,
+      },
+      state,
+      load: this.#load.read({ sessions: sessions.size, streams: visitors.active }),
+    }
+  }
+
+  /** Every few seconds: figures into their hour and onto the disk, round trips into their histogram. */
+  housework(): void {
+    const { sessions, metrics, journal, meters, time } = this.parts
+    for (const { rttMs } of sessions.all()) if (rttMs !== undefined) metrics.observeRtt(rttMs)
+    journal.account(meters.all(), time.now())
+    this.#keep(journal.save())
+  }
+
+  /** What a command has changed outlives a restart. */
+  remember(): void {
+    this.#keep(this.parts.state.save())
+  }
+
+  /** New visitors find the ports closed; agents still get an answer. */
+  stopVisitors(): void {
+    closeServer(this.#http)
+    this.#keep(this.parts.tcp.closeAll())
+  }
+
+  async close(): Promise<void> {
+    const { sessions, visitors, live, ownHost, tcp, journal, meters, time, state } = this.parts
+    closeServer(this.#http)
+    this.#tls.close()
+    live.close()
+    visitors.cut(() => true, 'relay.draining')
+    sessions.close('relay.draining')
+    ownHost.close()
+    visitors.closeSockets()
+    await this.sync?.stop()
+    await tcp.closeAll()
+    journal.account(meters.all(), time.now())
+    closeServer(this.#admin)
+    this.#admin.closeAllConnections()
+    for (const kept of await Promise.allSettled([journal.save(), state.save()]))
+      if (kept.status === 'rejected') this.#log.error({ error: kept.reason }, unkept)
+  }
+
+  #keep(task: Promise<unknown>): void {
+    task.catch((error: unknown) => this.#log.error({ error }, unkept))
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * Agents: from a TLS connection to a session whose bindings are in the routes. A ticket is checked offline, at HELLO
+ * and at each BIND; the frames of one session are answered in the order they came.
+ */
+import type { TLSSocket } from 'node:tls'
+import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import { PerMinute } from '@porttunneler/shared/base/per-minute'
+import { type AcceptedHello, acceptAgent, type MuxShared } from '@porttunneler/shared/mux/handshake'
+import type { Session } from '@porttunneler/shared/mux/session'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import { checkTicket, type TicketClaims, ticketKeyId } from '@porttunneler/shared/protocol/ticket'
+import type { TcpListeners } from './listeners/tcp.ts'
+import type { Meters } from './meters/meters.ts'
+import type { Routes } from './routes.ts'
+import type { SecurityEvents } from './security-events.ts'
+import type { ServerTime } from './server-time.ts'
+import type { RelayState } from './state.ts'
+
+export type SessionsOptions = {
+  readonly mux: MuxShared
+  readonly log: Log
+  /** Name of this relay process, said in WELCOME. */
+  readonly instance: string
+  readonly sessionsMax: number
+  readonly strangersMax: number
+  readonly state: RelayState
+  readonly time: ServerTime
+  readonly routes: Routes
+  readonly tcp: TcpListeners
+  readonly events: SecurityEvents
+  readonly meters: Meters
+  /** Why no agent is taken now; undefined = come in. */
+  refusal(): ErrorKey | undefined
+  /** A ticket shows a key that the relay does not have. */
+  onUnknownKey(): void
+}
+
+/** A session and whose it is. */
+type Member = { readonly session: Session; readonly agent: string; readonly forgeries: PerMinute }
+
+/** Wrong proofs a minute for one session before the operator hears of it: a guesser, or a broken agent. */
+const forgeriesMax = 5
+
+/** An agent that is refused for the relay's sake comes back after this, not at once. */
+const retryAfterMs = 1_000
+/** After GOAWAY: the next process is usually there within this, and the agent goes on trying. */
+const agentRedialMs = 200
+
+export class AgentSessions {
+  readonly #options: SessionsOptions
+  readonly #sessions = new Map<string, Member>()
+  /** TLS is up, HELLO is not accepted yet. */
+  readonly #strangers = new Set<TLSSocket>()
+
+  constructor(options: SessionsOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  get strangers(): number {
+    return this.#strangers.size
+  }
+
+  all(): Session[] {
+    return [...this.#sessions.values()].map(({ session }) => session)
+  }
+
+  /** Takes over an agent's connection; never rejects. */
+  async accept(socket: TLSSocket): Promise<void> {
+    const { log, strangersMax, mux, meters } = this.#options
+    if (this.#strangers.size >= strangersMax) {
+      meters.refused('session.limit')
+      socket.destroy()
+      return
+    }
+    this.#strangers.add(socket)
+    try {
+      const accepted = await acceptAgent(socket, mux)
+      await this.#greet(accepted, socket)
+    } catch (error) {
+      // A failure of the handshake has been said to the agent, and the connection ends behind it.
+      if (isFailure(error)) this.#noteRefusal(error, socket)
+      else {
+        socket.destroy()
+        log.error({ error }, 'Accepting an agent failed')
+      }
+    } finally {
+      this.#strangers.delete(socket)
+    }
+  }
+
+  /** Tells all agents to go, giving their streams `graceMs`. */
+  goAway(graceMs: number): void {
+    for (const session of this.all())
+      session.goAway({ key: 'relay.draining', graceMs, redialMs: agentRedialMs })
+  }
+
+  close(reason: ErrorKey): void {
+    for (const session of this.all()) session.close(reason)
+    for (const socket of [...this.#strangers]) socket.destroy()
+  }
+
+  async #greet(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
+    try {
+      if (accepted.hello.resume) this.#join(accepted, accepted.hello.resume.session)
+      else await this.#begin(accepted, socket)
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      this.#noteRefusal(error, socket)
+      const isPassing = error.entry.retry === 'later' && error.key !== 'ticket.invalid'
+      accepted.refuse(error.key, error.detail, isPassing ? retryAfterMs : undefined)
+    }
+  }
+
+  /**
+   * A further carrier for a session that lives. Its proof is enough; the leases it serves have been checked.
+   * @throws session.unknown, carrier.proof
+   */
+  #join(accepted: AcceptedHello, id: string): void {
+    const member = this.#sessions.get(id)
+    if (!member || member.agent !== accepted.hello.agent) throw fail('session.unknown')
+    try {
+      accepted.join(member.session, this.#options.instance)
+    } catch (error) {
+      // A wrong proof costs that connection and never the session, or anybody could end anybody's.
+      if (!member.forgeries.allows(this.#options.mux.clock.monotonic()))
+        this.#options.events.add('carrier.proof', { session: id })
+      throw error
+    }
+  }
+
+  async #begin(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
+    const { instance, state, log, routes } = this.#options
+    const { hello } = accepted
+    this.#checkRoom()
+    if (hello.ticket === undefined) throw fail('ticket.invalid')
+    const claims = await this.#check(hello.ticket)
+    // Others came meanwhile, or the relay began to drain.
+    this.#checkRoom()
+    if (claims.agent !== hello.agent) throw fail('ticket.invalid')
+    if (state.decrees.isSuspended(claims.account)) throw fail('session.revoked')
+    // Gone while its ticket was checked: a session over a lost carrier would never hear its end.
+    if (socket.destroyed) return
+    const bindings = new SessionBindings(claims, this.#options, (ticket) => this.#check(ticket))
+    const session = accepted.welcome({
+      relay: instance,
+      events: {
+        onBind: (bind, ticket) => bindings.onBind(bind, ticket),
+        onUnbind: (bind) => bindings.onUnbind(bind),
+        onDetached: () => routes.setDetached(session, true),
+        onAttached: () => routes.setDetached(session, false),
+        onClosed: (closed) => {
+          this.#sessions.delete(session.id)
+          routes.lost(session)
+          log.info({ session: session.id, agent: claims.agent, reason: closed.key }, 'An agent left')
+        },
+      },
+    })
+    bindings.session = session
+    this.#sessions.set(session.id, { session, agent: hello.agent, forgeries: new PerMinute(forgeriesMax) })
+    log.info({ session: session.id, agent: claims.agent, build: hello.build }, 'An agent came')
+  }
+
+  /** @throws relay.starting, relay.draining, session.limit */
+  #checkRoom(): void {
+    const { refusal, sessionsMax } = this.#options
+    const reason = refusal() ?? (this.#sessions.size >= sessionsMax ? 'session.limit' : undefined)
+    if (reason !== undefined) throw fail(reason)
+  }
+
+  async #check(ticket: string): Promise<TicketClaims> {
+    const { state, time, onUnknownKey } = this.#options
+    const { cell, keys } = state
+    if (cell === undefined) throw fail('relay.starting')
+    try {
+      return await checkTicket(ticket, { keys: keys.jwks, cell: cell.id, nowMs: time.now() })
+    } catch (error) {
+      const kid = ticketKeyId(ticket)
+      if (kid !== undefined && !keys.jwks.keys.some((key) => key.kid === kid)) onUnknownKey()
+      throw error
+    }
+  }
+
+  #noteRefusal(error: PortTunnelerError, socket: TLSSocket): void {
+    const { meters, events, log } = this.#options
+    const from = socket.remoteAddress ?? 'gone'
+    meters.refused(error.key)
+    if (error.key === 'ticket.invalid') events.add('ticket.invalid', { from })
+    // Anybody can come with a bad HELLO: the counter tells the operator, the log must not be theirs to fill.
+    log.debug({ key: error.key, from }, 'An agent was refused')
+  }
+}
+
+/** BIND and UNBIND of one session, answered one after the other. */
+class SessionBindings {
+  readonly #claims: TicketClaims
+  readonly #options: SessionsOptions
+  readonly #check: (ticket: string) => Promise<TicketClaims>
+  readonly #bound = new Set<number>()
+  #queue: Promise<void> = Promise.resolve()
+  /** Set as soon as the session exists, before any of its frames is read. */
+  session: Session | undefined
+
+  constructor(
+    claims: TicketClaims,
+    options: SessionsOptions,
+    check: (ticket: string) => Promise<TicketClaims>,
+  ) {
+    this.#claims = claims
+    this.#options = options
+    this.#check = check
+  }
+
+  onBind(bind: number, ticket: string): void {
+    this.#enqueue((session) => this.#bind(session, bind, ticket))
+  }
+
+  onUnbind(bind: number): void {
+    this.#enqueue((session) => {
+      this.#bound.delete(bind)
+      this.#options.routes.unbind({ session, bind })
+    })
+  }
+
+  #enqueue(task: (session: Session) => Promise<void> | void): void {
+    this.#queue = this.#queue.then(async () => {
+      const { session } = this
+      if (session === undefined || session.state === 'closed') return
+      try {
+        await task(session)
+      } catch (error) {
+        this.#options.log.error({ session: session.id, error }, 'A binding failed')
+        session.close('session.closed', 'The relay failed to answer a BIND')
+      }
+    })
+  }
+
+  async #bind(session: Session, bind: number, ticket: string): Promise<void> {
+    const { log } = this.#options
+    try {
+      if (this.#bound.size >= limits.bindsPerSession && !this.#bound.has(bind)) throw fail('bind.limit')
+      const claims = await this.#check(ticket)
+      if (claims.account !== this.#claims.account || claims.agent !== this.#claims.agent)
+        throw fail('ticket.invalid', 'The ticket belongs to another account or agent')
+      await this.#take(session, bind, claims)
+      log.info({ session: session.id, tunnel: claims.sub, endpoint: claims.endpoint }, 'A tunnel was bound')
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      session.refuseBind(bind, error.key, error.detail)
+      log.info({ session: session.id, key: error.key }, 'A BIND was refused')
+    }
+  }
+
+  async #take(session: Session, bind: number, claims: TicketClaims): Promise<void> {
+    const { routes, tcp } = this.#options
+    const { endpoint } = claims
+    routes.check(claims)
+    if (claims.kind === 'tcp') await tcp.open(endpoint)
+    try {
+      // Both may have changed while the port was opened.
+      if (session.state === 'closed') throw fail('session.closed')
+      routes.bind(claims, { session, bind })
+    } catch (error) {
+      if (claims.kind === 'tcp' && routes.find(endpoint) === undefined) tcp.close(endpoint)
+      throw error
+    }
+    this.#bound.add(bind)
+    session.bound(bind, endpoint)
+  }
+}

@@ -1,0 +1,193 @@
+import { once } from 'node:events'
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import type { Command } from '@porttunneler/shared/api/schemas/relays'
+import { silentLog } from '@porttunneler/shared/base/log'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { CommandSource } from './platform/commands.ts'
+import { Relay } from './relay.ts'
+import { account, claimsOf, makeTestControl, type TestControl } from './testing/test-control.ts'
+import { freePort, readAll, TestBench, testConfig } from './testing/test-relay.ts'
+
+let control: TestControl
+let bench: TestBench
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  bench = await TestBench.make(control)
+})
+afterEach(() => bench.close())
+
+describe('relay start', () => {
+  test('the first start enrols, later ones need no key; the credential is the owner’s alone', async () => {
+    const first = await bench.startRelay()
+    await first.relay.close()
+    const file = join(bench.dataDir, 'credential.json')
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    expect(await readFile(file, 'utf8')).toContain('ptc_test')
+    const second = await bench.startRelay({ enrolmentKey: undefined })
+    expect(second.relay.phase).toBe('ready')
+  })
+
+  test('what it says of itself lets agents dial and check it', async () => {
+    const { ports } = await bench.startRelay()
+    const { boot, state } = control.requests.at(-1)!
+    expect(state).toBe('starting')
+    expect(boot).toMatchObject({
+      instance: 'r1',
+      agentAddress: { host: '127.0.0.1', port: ports.tlsPort, sni: 'r1.relay.tunnels.test' },
+      watchUrl: `http://relay.tunnels.test:${ports.httpPort}`,
+    })
+    expect(boot.agentAddress.certificate).toContain('BEGIN CERTIFICATE')
+  })
+
+  test.each([
+    ['a wrong key', { enrolmentKey: 'pte_wrong' }],
+    ['no key', { enrolmentKey: undefined }],
+  ])('%s ends the start with a code, and every port is free again', async (_title, changes) => {
+    await expect(bench.startRelay(changes)).rejects.toMatchObject({ key: 'relay.enrolment' })
+  })
+
+  test('a taken port ends the start and names the port', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const listen = {
+      tls: { host: '127.0.0.1', port: 0 },
+      http: { host: '127.0.0.1', port },
+      tcpHost: '127.0.0.1',
+    }
+    await expect(bench.startRelay({ listen })).rejects.toMatchObject({
+      key: 'relay.port',
+      detail: expect.stringContaining(String(port)),
+    })
+    taken.close()
+  })
+
+  test('a data folder that cannot be one ends the start', async () => {
+    const file = join(bench.dataDir, 'file')
+    await writeFile(file, '')
+    await expect(bench.startRelay({ dataDir: join(file, 'inside') })).rejects.toMatchObject({
+      key: 'relay.data',
+    })
+  })
+
+  test('a spoilt state file is named and not overwritten', async () => {
+    await writeFile(join(bench.dataDir, 'state.json'), '{"half')
+    await expect(bench.startRelay()).rejects.toMatchObject({ key: 'relay.data' })
+    expect(await readFile(join(bench.dataDir, 'state.json'), 'utf8')).toBe('{"half')
+  })
+
+  test('with the control plane away it serves after 30 s from what it remembers', async () => {
+    const first = await bench.startRelay()
+    await first.relay.close()
+    control.isDown = true
+    const clock = new FakeClock(Date.now())
+    const relay = new Relay({
+      config: testConfig(bench.dataDir),
+      log: silentLog,
+      random: () => 0,
+      control,
+      clock,
+    })
+    const started = relay.start()
+    let ports: Awaited<typeof started> | undefined
+    void started.then((got) => {
+      ports = got
+    })
+    while (relay.phase === 'starting') await clock.advanceAsync(1_000)
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(30_000)
+    await started
+    expect((await fetch(`http://127.0.0.1:${ports!.adminPort}/readyz`)).status).toBe(200)
+    await relay.close()
+  })
+})
+
+describe('relay decrees', () => {
+  test('a revocation is remembered over a restart without the control plane', async () => {
+    const endpoint = 'host:demo.tunnels.test'
+    const first = await bench.startRelay()
+    control.commands.push({
+      id: 'c',
+      kind: 'revoke',
+      at: Date.now(),
+      endpoint,
+      epoch: 101,
+      reason: 'deleted',
+    })
+    await first.relay.drain()
+    const second = await bench.startRelay()
+    const ticket = await control.ticket({ endpoint })
+    const agent = await bench.dial(second.ports, { ticket })
+    agent.session.bind(1, ticket)
+    expect(await agent.heard('unbound', 1)).toMatchObject({ code: 'PT-3014' })
+    const fresh = await control.ticket({ endpoint, epoch: 101 })
+    expect(await agent.bind(2, fresh)).toBe(endpoint)
+  })
+
+  test('a suspended account loses its tunnels and visitors at once and gets no new session', async () => {
+    const { source, send } = handCommands()
+    const { ports } = await bench.startRelay({}, { commands: source })
+    const upstreamPort = await bench.startUpstream((socket) => socket.write('welcome'))
+    const port = await freePort()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+    const agent = await bench.dial(ports, { ticket, upstreamPort })
+    await agent.bind(1, ticket)
+    const visitor = connect(port, '127.0.0.1')
+    await once(visitor, 'data')
+    const cut = once(visitor, 'error')
+    send({ id: 'c', kind: 'suspend', at: Date.now(), account, suspended: true, version: 1 })
+    expect((await cut)[0]).toMatchObject({ code: 'ECONNRESET' })
+    expect(await agent.heard('unbound', 1)).toMatchObject({ code: 'PT-3014' })
+    await expect(bench.dial(ports, { ticket })).rejects.toMatchObject({ key: 'session.revoked' })
+    send({ id: 'd', kind: 'suspend', at: Date.now(), account, suspended: false, version: 2 })
+    send({ id: 'c', kind: 'suspend', at: Date.now(), account, suspended: true, version: 1 })
+    const back = await bench.dial(ports, { ticket, upstreamPort })
+    await back.bind(1, ticket)
+  })
+
+  test('a new policy holds for the next visitor, without a new ticket', async () => {
+    const { source, send } = handCommands()
+    const { ports } = await bench.startRelay({}, { commands: source })
+    const upstreamPort = await bench.startUpstream((socket) => socket.end('welcome'))
+    const port = await freePort()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+    const agent = await bench.dial(ports, { ticket, upstreamPort })
+    await agent.bind(1, ticket)
+    const { sub: tunnel, policy } = claimsOf(`tcp:c1:${port}`)
+    const deny = { ...policy, deny: ['127.0.0.0/8'] }
+    send({ id: 'c', kind: 'policy', at: Date.now(), tunnel, policy: deny, policyVersion: 2 })
+    expect((await once(connect(port, '127.0.0.1'), 'error'))[0]).toMatchObject({ code: 'ECONNRESET' })
+    send({ id: 'b', kind: 'policy', at: Date.now(), tunnel, policy, policyVersion: 1 })
+    expect((await once(connect(port, '127.0.0.1'), 'error'))[0]).toMatchObject({ code: 'ECONNRESET' })
+    send({ id: 'd', kind: 'policy', at: Date.now(), tunnel, policy, policyVersion: 3 })
+    expect(await readAll(connect(port, '127.0.0.1'))).toBe('welcome')
+  })
+
+  test('an order to drain is obeyed once, by the process that it was meant for', async () => {
+    const { source, send } = handCommands()
+    let orders = 0
+    await bench.startRelay({}, { commands: source, onDrainCommand: () => orders++ })
+    const relay = (await readFile(join(bench.dataDir, 'credential.json'), 'utf8')).match(/rel_\w+/)?.[0] ?? ''
+    const order = { id: 'c', kind: 'drain', relay, version: 1 } as const
+    send({ ...order, at: Date.now() - 60_000 })
+    send({ ...order, relay: 'rel_other', at: Date.now() + 1_000 })
+    expect(orders).toBe(0)
+    send({ ...order, at: Date.now() + 1_000 })
+    expect(orders).toBe(1)
+  })
+})
+
+/** Commands by hand, as the bus would bring them. */
+function handCommands() {
+  let onCommand: ((command: Command) => void) | undefined
+  const source: CommandSource = {
+    start(listener) {
+      onCommand = listener
+    },
+    close() {},
+  }
+  return { source, send: (command: Command) => onCommand?.(command) }
+}

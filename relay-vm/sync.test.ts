@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLog } from '@porttunneler/shared/base/log'
+import { Secret } from '@porttunneler/shared/base/secret'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Meters } from './meters/meters.ts'
+import { UsageJournal } from './meters/usage.ts'
+import { Routes } from './routes.ts'
+import { SecurityEvents } from './security-events.ts'
+import { ServerTime } from './server-time.ts'
+import { RelayState } from './state.ts'
+import { ControlSync } from './sync.ts'
+import { account, makeTestControl, type TestControl } from './testing/test-control.ts'
+
+const boot = '0'.repeat(26)
+const tunnel = `tun_${boot}`
+let control: TestControl
+let dataDir: string
+let clock: FakeClock
+let closeSync: () => Promise<void>
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  dataDir = await mkdtemp(join(tmpdir(), 'ptun-sync-'))
+  clock = new FakeClock()
+})
+afterEach(async () => {
+  await closeSync()
+  await rm(dataDir, { recursive: true })
+})
+
+async function makeSync() {
+  const state = await RelayState.load(dataDir)
+  const time = new ServerTime(clock)
+  const events = new SecurityEvents(time)
+  const meters = new Meters()
+  const journal = await UsageJournal.load(dataDir, { boot, nowMs: clock.now(), everyMs: 1_000 })
+  const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {} })
+  const commands: string[] = []
+  const sync = new ControlSync({
+    clock,
+    random: () => 0,
+    log: silentLog,
+    control,
+    credential: new Secret('ptc_test'),
+    state,
+    time,
+    routes,
+    meters,
+    journal,
+    events,
+    describe: () => ({
+      boot: {
+        instance: 'r1',
+        boot,
+        version: '1',
+        agentAddress: { host: 'h', port: 1, sni: 's' },
+        watchUrl: 'http://h',
+      },
+      state: 'ready',
+      load: { sessions: 0, streams: 0, cpu: 0, rssBytes: 0 },
+    }),
+    onCommand: ({ id }) => commands.push(id),
+  })
+  closeSync = () => sync.stop()
+  return { sync, state, time, events, meters, journal, commands }
+}
+
+/** Lets disk writes and promises settle until `isTrue`. */
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve))
+}
+const requests = (count: number) => until(() => control.requests.length >= count && clock.pending > 0)
+
+describe('sync', () => {
+  test('comes every 30 s with the cursor of the last answer', async () => {
+    const { sync } = await makeSync()
+    sync.start()
+    await requests(1)
+    clock.advance(limits.syncMs - 1)
+    expect(control.requests).toHaveLength(1)
+    clock.advance(1)
+    await requests(2)
+    expect(control.requests.map(({ cursor }) => cursor)).toEqual([undefined, 'cursor-1'])
+  })
+
+  test('what one exchange could not deliver comes with the next that works', async () => {
+    const { sync, events, meters, journal } = await makeSync()
+    events.add('ticket.invalid', { from: '192.0.2.1' })
+    meters.of(tunnel, account).refused('tunnel.rate')
+    control.isDown = true
+    sync.start()
+    await until(() => sync.failures === 1 && clock.pending > 0)
+    control.isDown = false
+    clock.advance(500)
+    await requests(1)
+    expect(control.requests[0]).toMatchObject({
+      usage: [{ tunnel, refused: 1 }],
+      events: [{ kind: 'ticket.invalid' }],
+    })
+    expect(sync.failures).toBe(0)
+    expect(journal.report(clock.now())).toEqual([])
+  })
+
+  test('usage without acknowledgement is sent again', async () => {
+    const { sync, meters } = await makeSync()
+    meters.of(tunnel, account).refused('tunnel.rate')
+    control.isAcknowledging = false
+    sync.start()
+    await requests(1)
+    clock.advance(limits.syncMs)
+    await requests(2)
+    expect(control.requests[1]?.usage).toEqual(control.requests[0]?.usage)
+  })
+
+  test('failures are retried sooner than the rhythm, and never more often than the backoff says', async () => {
+    const { sync } = await makeSync()
+    control.isDown = true
+    sync.start()
+    const delays: number[] = []
+    for (let failure = 1; failure <= 9; failure++) {
+      await until(() => sync.failures === failure && clock.pending > 0)
+      const before = clock.monotonic()
+      while (sync.failures === failure && clock.pending > 0) {
+        clock.advance(500)
+        await new Promise((resolve) => setImmediate(resolve))
+        if (clock.pending === 0) break
+      }
+      delays.push(clock.monotonic() - before)
+    }
+    expect(delays).toEqual([500, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
+  })
+
+  test('an unknown key makes it ask at once, but strangers cannot make it ask often', async () => {
+    const { sync } = await makeSync()
+    sync.start()
+    await requests(1)
+    sync.soon()
+    await requests(2)
+    for (let i = 0; i < 20; i++) sync.soon()
+    clock.advance(1_000)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(control.requests).toHaveLength(2)
+  })
+
+  test('the control plane’s time, keys, cell and cursor are taken and kept; commands are passed on', async () => {
+    const { sync, time, commands } = await makeSync()
+    control.nowMs = () => 1_900_000_000_000
+    control.commands.push({ id: 'cmd', kind: 'keys', at: 1, version: 1 })
+    sync.start()
+    await requests(1)
+    clock.advance(1_234)
+    clock.jump(-86_400_000)
+    expect(time.now()).toBe(1_900_000_001_234)
+    expect(commands).toEqual(['cmd'])
+    await sync.stop()
+    const kept = await RelayState.load(dataDir)
+    expect(kept.cell?.id).toBe('c1')
+    expect(kept.keys.jwks.keys).toHaveLength(1)
+    expect(kept.cursor).toBe('cursor-1')
+  })
+
+  test('the last report carries what is not due yet, and its failure keeps it on disk', async () => {
+    const { sync, meters } = await makeSync()
+    sync.start()
+    await requests(1)
+    meters.of(tunnel, account).refused('tunnel.rate')
+    control.isDown = true
+    await sync.finish()
+    const next = await UsageJournal.load(dataDir, { boot: '1'.repeat(26), nowMs: clock.now(), everyMs: 1 })
+    expect(next.report(clock.now())).toMatchObject([{ boot, tunnel, refused: 1 }])
+  })
+})

@@ -1,0 +1,215 @@
+/**
+ * The relay's side of `sync`: every 30 s it tells what it carries and hears commands, keys and the time. It makes
+ * certain what the bus makes fast, and nothing on the data path ever waits for it. docs/relay.md
+ */
+import type { SyncAnswer, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
+import { type Clock, sleep } from '@porttunneler/shared/base/clock'
+import type { Log } from '@porttunneler/shared/base/log'
+import type { Secret } from '@porttunneler/shared/base/secret'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import type { Meters } from './meters/meters.ts'
+import type { UsageJournal } from './meters/usage.ts'
+import type { Control } from './platform/control.http.ts'
+import type { Routes } from './routes.ts'
+import type { SecurityEvents } from './security-events.ts'
+import type { ServerTime } from './server-time.ts'
+import type { RelayState } from './state.ts'
+
+/** After a failure: quickly at first, for a control plane that just restarts, then as often as without failure. */
+const retryBackoff: BackoffShape = {
+  fastTries: 2,
+  fastMs: 500,
+  minMs: 1_000,
+  maxMs: limits.syncMs,
+  jitter: 0.5,
+}
+/** What `sync` may ask of the relay's pace, whatever the control plane says. */
+const syncMsBounds = { min: 1_000, max: 300_000 }
+/** `soon` is for strangers' tickets too: at most one extra call in this time. */
+const soonMs = 30_000
+/** What the schema of `sync` takes at a time. */
+const awayMax = 5_000
+/** The last report before exit must not hold the exit up. */
+const lastReportMs = 5_000
+
+export type SyncOptions = {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Log
+  readonly control: Control
+  readonly credential: Secret
+  readonly state: RelayState
+  readonly time: ServerTime
+  readonly routes: Routes
+  readonly meters: Meters
+  readonly journal: UsageJournal
+  readonly events: SecurityEvents
+  /** What this process says of itself. */
+  describe(): Pick<SyncRequest, 'boot' | 'state' | 'load'>
+  onCommand(command: SyncAnswer['commands'][number]): void
+}
+
+export class ControlSync {
+  readonly #options: SyncOptions
+  readonly #closing = new AbortController()
+  readonly #first = Promise.withResolvers<void>()
+  #loop: Promise<void> = Promise.resolve()
+  #wake: AbortController | undefined
+  #soonAtMs = Number.NEGATIVE_INFINITY
+  /** Asked for while an exchange was under way: the pause after it is left out. */
+  #isDue = false
+  #reports = 0
+  #failures = 0
+
+  constructor(options: SyncOptions) {
+    this.#options = options
+  }
+
+  /** Resolves after the first answer of the control plane. */
+  get firstAnswer(): Promise<void> {
+    return this.#first.promise
+  }
+
+  /** Calls that failed since the last that did not; 0 = in touch. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  start(): void {
+    this.#loop = this.#run()
+  }
+
+  /** Asks now instead of at the next turn: what this relay has to say has changed. */
+  askNow(): void {
+    this.#isDue = true
+    this.#wake?.abort()
+  }
+
+  /** The same, but not often: somebody shows a key that we do not know. */
+  soon(): void {
+    const now = this.#options.clock.monotonic()
+    if (now - this.#soonAtMs < soonMs) return
+    this.#soonAtMs = now
+    this.askNow()
+  }
+
+  /** Ends the rhythm; what is on its way is given up. */
+  async stop(): Promise<void> {
+    this.#closing.abort()
+    await this.#loop
+  }
+
+  /** Ends the rhythm and reports all that is left, once. What cannot be delivered stays on disk. */
+  async finish(): Promise<void> {
+    const { clock, log } = this.#options
+    await this.stop()
+    const deadline = new AbortController()
+    const timer = clock.after(lastReportMs, () => deadline.abort())
+    try {
+      await this.#exchange({ all: true, signal: deadline.signal })
+    } catch (error) {
+      log.warn({ error }, 'The last report was not delivered and is kept for the next start')
+    } finally {
+      timer.clear()
+      await this.#keep()
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#options
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      this.#isDue = false
+      const pauseMs = await this.#turn()
+      if (this.#isDue) continue
+      this.#wake = new AbortController()
+      try {
+        await sleep(clock, pauseMs, AbortSignal.any([signal, this.#wake.signal]))
+      } catch {
+        // Woken early: by `soon`, or to close.
+      }
+      this.#wake = undefined
+    }
+  }
+
+  /** One exchange, whatever comes of it. @returns ms until the next */
+  async #turn(): Promise<number> {
+    const { log, random } = this.#options
+    try {
+      const syncMs = await this.#exchange({ all: false, signal: this.#closing.signal })
+      if (this.#failures > 0) log.info({ failures: this.#failures }, 'The control plane answers again')
+      this.#failures = 0
+      this.#first.resolve()
+      return syncMs
+    } catch (error) {
+      if (!this.#closing.signal.aborted)
+        log.warn({ error, failures: this.#failures }, 'Sync failed; tunnels go on')
+      return backoffMs(retryBackoff, this.#failures++, random)
+    }
+  }
+
+  /** @returns ms until the next */
+  async #exchange({ all, signal }: { all: boolean; signal: AbortSignal }): Promise<number> {
+    const { control, credential, routes, meters, journal, events, state, time, describe } = this.#options
+    journal.account(meters.all(), time.now())
+    // On disk first: what a crash may lose is only what came after.
+    await this.#keep()
+    const usage = journal.report(time.now(), { all })
+    // The rest comes with the next report.
+    const away = routes.awayReports().slice(0, awayMax)
+    const sent = events.take()
+    const report = `r${++this.#reports}`
+    const request: SyncRequest = {
+      ...describe(),
+      ...(state.cursor === undefined ? {} : { cursor: state.cursor }),
+      bound: boundOf(routes),
+      away: [...away],
+      usage: [...usage],
+      report,
+      events: [...sent],
+    }
+    let answer: SyncAnswer
+    try {
+      answer = await control.sync(request, credential, signal)
+    } catch (error) {
+      events.putBack(sent)
+      throw error
+    }
+    routes.awayReported(away)
+    if (answer.acknowledged === report) journal.acknowledge(usage, time.now())
+    await this.#take(answer)
+    return Math.min(syncMsBounds.max, Math.max(syncMsBounds.min, answer.syncMs))
+  }
+
+  async #take(answer: SyncAnswer): Promise<void> {
+    const { state, time, routes, meters, journal, onCommand } = this.#options
+    journal.account(meters.all(), time.now())
+    time.correct(answer.now)
+    state.relay = answer.relay
+    state.cell = answer.cell
+    state.keys = answer.keys
+    for (const command of answer.commands) onCommand(command)
+    state.cursor = answer.cursor
+    state.decrees.prune(time.now())
+    routes.expire(time.now())
+    const served = new Set(routes.all().map((route) => route.claims.sub))
+    meters.prune((tunnel) => served.has(tunnel))
+    await this.#keep()
+  }
+
+  /** A full disk must not silence the relay: what cannot be kept is said, and sync goes on. */
+  async #keep(): Promise<void> {
+    const { state, journal, log } = this.#options
+    for (const saved of await Promise.allSettled([state.save(), journal.save()]))
+      if (saved.status === 'rejected')
+        log.error({ error: saved.reason }, 'State or usage could not be kept on disk')
+  }
+}
+
+function boundOf(routes: Routes): SyncRequest['bound'] {
+  return routes
+    .all()
+    .filter((route) => route.binding !== undefined)
+    .map(({ endpoint, claims }) => ({ endpoint, tunnel: claims.sub, epoch: claims.epoch }))
+}

@@ -1,0 +1,47 @@
+/** Visitors whose bytes go to the agent as they are: those of tcp and tls tunnels. */
+import type { Socket } from 'node:net'
+import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
+import { Splice } from '@porttunneler/shared/mux/splice'
+import type { StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { Route } from './routes.ts'
+import type { Visitors } from './visitors.ts'
+
+/** Between `open` and the splice nothing can come: both happen in one turn. */
+const noSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
+
+/**
+ * Joins an admitted, paused visitor to a stream of `route`, or resets it when it may not have one (which is counted).
+ * `first` are bytes that were read from the socket before.
+ */
+export function spliceVisitor(
+  socket: Socket,
+  route: Route,
+  {
+    address: visitorAddress,
+    visitors,
+    turn,
+    first = Buffer.alloc(0),
+  }: { readonly address: string; readonly visitors: Visitors; readonly turn: Turn; readonly first?: Buffer },
+): void {
+  try {
+    const { remotePort: visitorPort = 0, localPort = 0 } = socket
+    const visit = visitors.open(
+      route,
+      { visitorAddress, visitorPort, localPort, awaitsUpgrade: false },
+      noSink,
+    )
+    const { stream } = visit
+    const onEnd = (reason: ErrorKey | undefined) => {
+      // Never got to the upstream: the tunnel's owner will look for it among the refusals.
+      if (reason !== undefined && reason !== 'stream.aborted' && !visit.isConnected)
+        route.meter.refused(reason)
+      visitors.closed(stream)
+    }
+    visit.sink = new Splice(socket, stream, { turn, first, onEnd })
+    socket.resume()
+  } catch (error) {
+    socket.resetAndDestroy()
+    if (!isFailure(error)) throw error
+  }
+}

@@ -1,0 +1,186 @@
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+import { type ErrorKey, fail, wireCode } from '@porttunneler/shared/base/errors'
+import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { describe, expect, test } from 'vitest'
+import { Meters } from './meters/meters.ts'
+import { Admission } from './policy/admission.ts'
+import { compileIpFilter } from './policy/ip-filter.ts'
+import type { Route } from './routes.ts'
+import { claimsOf } from './testing/test-control.ts'
+import { Visitors } from './visitors.ts'
+
+const info = { visitorAddress: '192.0.2.1', visitorPort: 1, localPort: 2, awaitsUpgrade: false }
+const rate = { perMinute: 60_000, burst: 1_000 }
+
+/** The part of a stream that visitors touch; `sink` is what the session would call. */
+type FakeStream = Pick<Stream, 'state' | 'reset'> & {
+  bytesIn: number
+  bytesOut: number
+  sink: StreamSink
+  readonly resets: ErrorKey[]
+}
+
+function setUp({ refuse }: { refuse?: ErrorKey } = {}) {
+  const clock = new FakeClock()
+  const meters = new Meters()
+  const streams: FakeStream[] = []
+  const connected: number[] = []
+  const visitors = new Visitors({
+    clock,
+    meters,
+    admission: new Admission(clock, { visitorsMax: 2, source: rate, account: rate, exempt: [] }),
+    onConnected: (_route, ms) => connected.push(ms),
+  })
+  const session = {
+    id: 's',
+    rttMs: 1,
+    unbound() {},
+    state: 'open',
+    resetBind() {},
+    open(_info: unknown, sink: StreamSink) {
+      if (refuse !== undefined) throw fail(refuse)
+      const resets: ErrorKey[] = []
+      const stream: FakeStream = {
+        bytesIn: 0,
+        bytesOut: 0,
+        state: 'opening',
+        sink,
+        resets,
+        reset(key) {
+          resets.push(key)
+          stream.state = 'resetting'
+        },
+      }
+      streams.push(stream)
+      return stream as unknown as Stream
+    },
+  }
+  const claims = { iss: 'x', iat: 0, exp: 1, ...claimsOf('host:demo.test') }
+  const route: Route = {
+    endpoint: claims.endpoint,
+    claims,
+    policy: claims.policy,
+    policyVersion: 0,
+    ipFilter: compileIpFilter(claims.policy),
+    meter: meters.of(claims.sub, claims.account),
+    binding: { session, bind: 1 },
+  }
+  const heard: string[] = []
+  const sink: StreamSink = {
+    onData() {},
+    onFin() {},
+    onWritable() {},
+    onReset: (code) => heard.push(`reset ${code}`),
+    onOpened: () => heard.push('opened'),
+    onClosed: () => heard.push('closed'),
+  }
+  return { clock, meters, visitors, route, sink, heard, streams, connected }
+}
+
+/** Enough of a socket for accept. */
+function makeSocket(remoteAddress: string | undefined) {
+  const socket = new EventEmitter() as EventEmitter & { ends: string[]; remoteAddress: string | undefined }
+  socket.ends = []
+  socket.remoteAddress = remoteAddress
+  const end = (how: string) => () => socket.ends.push(how)
+  return Object.assign(socket, { destroy: end('destroy'), resetAndDestroy: end('reset') })
+}
+type FakeSocket = ReturnType<typeof makeSocket>
+const accept = (visitors: Visitors, socket: FakeSocket) => visitors.accept(socket as unknown as Socket)
+
+describe('visitors', () => {
+  test('an agent that does not answer OPEN within the deadline costs that visitor alone', () => {
+    const { clock, visitors, route, sink, heard, streams } = setUp()
+    visitors.open(route, info, sink)
+    clock.advance(limits.openDeadlineMs - 1)
+    expect(heard).toEqual([])
+    clock.advance(1)
+    expect(streams[0]?.resets).toEqual(['open.deadline'])
+    expect(heard).toEqual([`reset ${wireCode('open.deadline')}`])
+    expect(visitors.active).toBe(0)
+    expect(clock.pending).toBe(0)
+  })
+
+  test('OPENED ends the deadline and is measured once', () => {
+    const { clock, visitors, route, sink, heard, streams, connected } = setUp()
+    visitors.open(route, info, sink)
+    streams[0]?.sink.onOpened?.(12)
+    streams[0]?.sink.onOpened?.(13)
+    clock.advance(limits.openDeadlineMs)
+    expect(heard).toEqual(['opened', 'opened'])
+    expect(connected).toEqual([12])
+  })
+
+  test('bytes that leave after the visitor has gone are still counted', () => {
+    const { visitors, route, sink, streams } = setUp()
+    const { stream } = visitors.open(route, info, sink)
+    const fake = streams[0] as FakeStream
+    fake.state = 'open'
+    fake.bytesOut = 10
+    visitors.closed(stream)
+    expect(visitors.active, 'the session still sends').toBe(1)
+    fake.bytesOut = 25
+    fake.state = 'closed'
+    fake.sink.onClosed?.()
+    expect(visitors.active).toBe(0)
+    expect(route.meter.read()).toMatchObject({ in: 25, closed: 1, active: 0 })
+  })
+
+  test('every end of a stream counts once', () => {
+    const { visitors, route, sink, streams } = setUp()
+    const { stream } = visitors.open(route, info, sink)
+    streams[0]?.sink.onReset(1)
+    visitors.closed(stream)
+    visitors.cut(() => true, 'relay.draining')
+    expect(streams[0]?.resets).toEqual([])
+    expect(route.meter.read()).toMatchObject({ opened: 1, closed: 1 })
+  })
+
+  test('refusals are counted at their tunnel, whoever refuses', () => {
+    const away = setUp()
+    const { binding: _, ...route } = away.route
+    expect(() => away.visitors.open(route, info, away.sink)).toThrow(
+      expect.objectContaining({ key: 'tunnel.away' }),
+    )
+    expect([...away.route.meter.refusals()]).toEqual([['tunnel.away', 1]])
+    const full = setUp({ refuse: 'session.limit' })
+    expect(() => full.visitors.open(full.route, info, full.sink)).toThrow()
+    expect([...full.route.meter.refusals()]).toEqual([['session.limit', 1]])
+    expect(full.clock.pending).toBe(0)
+  })
+
+  test('sockets beyond the cap are reset and counted; room comes back when one closes', () => {
+    const { visitors, meters } = setUp()
+    const sockets = Array.from({ length: 3 }, () => makeSocket('::ffff:192.0.2.1'))
+    expect(sockets.map((socket) => accept(visitors, socket))).toEqual(['192.0.2.1', '192.0.2.1', undefined])
+    expect(sockets[2]?.ends).toEqual(['reset'])
+    expect([...meters.refusals()]).toEqual([['visitor.limit', 1]])
+    sockets[0]?.emit('close')
+    expect(accept(visitors, makeSocket('192.0.2.9'))).toBe('192.0.2.9')
+  })
+
+  test('a visitor that is gone before it is looked at costs nothing', () => {
+    const { visitors } = setUp()
+    const socket = makeSocket(undefined)
+    expect(accept(visitors, socket)).toBeUndefined()
+    expect(socket.ends).toEqual(['destroy'])
+    expect(visitors.sockets).toBe(0)
+  })
+
+  test('idle resolves when the last stream has ended, or when nobody wants to wait any more', async () => {
+    const { visitors, route, sink, streams } = setUp()
+    await visitors.idle(new AbortController().signal)
+    visitors.open(route, info, sink)
+    const waiting = visitors.idle(new AbortController().signal)
+    const hurry = new AbortController()
+    const hurried = visitors.idle(hurry.signal)
+    hurry.abort()
+    await hurried
+    expect(visitors.active).toBe(1)
+    streams[0]?.sink.onReset(1)
+    await waiting
+  })
+})

@@ -1,0 +1,251 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { newId } from '../base/ids.ts'
+import { problemSchema } from './schemas/common.ts'
+
+let t: TestApi
+beforeEach(async () => {
+  t = await makeTestApi()
+})
+afterEach(() => t.close())
+
+const agent = newId('agt', 1)
+const nobody = newId('tun', 1)
+const db = { name: 'db', kind: 'tcp' }
+const idSchema = z.object({ id: z.string() })
+const grant = 'urn:ietf:params:oauth:grant-type:device_code'
+
+/** A tunnel of Ada's. */
+async function makeTunnel(name = 'db'): Promise<string> {
+  const made = await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name, kind: 'tcp' } })
+  return idSchema.parse(await made.json()).id
+}
+
+async function deviceCodes() {
+  const answer = await t.call('POST', '/v1/device/authorize', {
+    form: { client_id: 'ptun', device: 'laptop' },
+  })
+  return z.object({ device_code: z.string(), user_code: z.string() }).parse(await answer.json())
+}
+
+const poll = (deviceCode: string) =>
+  t.call('POST', '/v1/device/token', {
+    form: { grant_type: grant, client_id: 'ptun', device_code: deviceCode },
+  })
+
+describe('api: what holds for all routes', () => {
+  const documentSchema = z.object({
+    openapi: z.literal('3.1.0'),
+    paths: z.record(
+      z.string(),
+      z.record(
+        z.string(),
+        z.object({ security: z.array(z.record(z.string(), z.array(z.string()))).optional() }),
+      ),
+    ),
+  })
+
+  test('whatever the description says needs a bearer is refused without one, before the body is looked at', async () => {
+    const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
+    const guarded = Object.entries(paths).flatMap(([path, operations]) =>
+      Object.entries(operations)
+        .filter(([, { security }]) => security?.every((each) => Object.keys(each).length > 0))
+        .map(([method]) => [method.toUpperCase(), path.replace(/\{.*?\}/g, nobody)] as const),
+    )
+    expect(guarded.length).toBeGreaterThan(18)
+    for (const [method, path] of guarded) {
+      const answer = await t.call(method, path, method === 'GET' ? {} : { json: { nonsense: true } })
+      expect([method, path, answer.status]).toEqual([method, path, path === '/v1/auth/password' ? 400 : 401])
+    }
+  })
+
+  test('an invalid request says where it is wrong and never repeats what was sent', async () => {
+    const answer = await t.call('POST', '/v1/tunnels', {
+      token: t.ada,
+      json: { name: 'Hunter2!', kind: 'tcp', policy: { deny: ['not-an-address-7'] } },
+    })
+    const text = await answer.text()
+    const { issues, detail } = problemSchema.parse(JSON.parse(text))
+    expect(issues?.map(({ path }) => path)).toEqual(['name', 'policy.deny.0'])
+    expect(detail).toMatch(/^name: /)
+    expect(text).not.toMatch(/Hunter2|not-an-address-7/)
+  })
+
+  test('limits are told in headers, and one caller beyond them does not slow another', async () => {
+    await t.close()
+    t = await makeTestApi({ rates: { perCaller: 3, perAddress: 1_000 } })
+    for (const left of ['2', '1', '0'])
+      expect((await t.call('GET', '/v1/me', { token: t.ada })).headers.get('ratelimit-remaining')).toBe(left)
+    const refused = await t.call('GET', '/v1/me', { token: t.ada })
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '20'])
+    expect((await t.call('GET', '/v1/me', { token: t.eve })).status).toBe(200)
+    t.clock.advance(20_000)
+    expect((await t.call('GET', '/v1/me', { token: t.ada })).status).toBe(200)
+  })
+
+  test('a failure that nobody foresaw answers 500 and tells nothing of its cause', async () => {
+    const broken = async () => {
+      throw new Error('secret inner state')
+    }
+    await t.close()
+    t = await makeTestApi({ enrolment: { enrol: broken } })
+    const answer = await t.call('POST', '/v1/relays/enrol', { json: { key: 'x', name: 'r1' } })
+    expect(answer.status).toBe(500)
+    expect(await answer.text()).not.toContain('inner state')
+  })
+})
+
+describe('api: pages', () => {
+  test('follow each other without gap or overlap, and a cursor is good for its own list and account only', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e']
+    for (const name of names) {
+      await makeTunnel(name)
+      t.clock.advance(1)
+    }
+    const pageSchema = z.object({
+      items: z.array(z.object({ name: z.string() })),
+      next: z.string().optional(),
+    })
+    const read = async (cursor?: string) => {
+      const query = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`
+      return pageSchema.parse(
+        await (await t.call('GET', `/v1/tunnels?limit=2${query}`, { token: t.ada })).json(),
+      )
+    }
+    const first = await read()
+    const second = await read(first.next)
+    const third = await read(second.next)
+    const seen = [first, second, third].flatMap(({ items }) => items.map(({ name }) => name))
+    expect(seen).toEqual(names.toReversed())
+    expect(third.next).toBeUndefined()
+    const cursor = encodeURIComponent(first.next ?? '')
+    for (const [path, token] of [
+      [`/v1/tunnels?cursor=${cursor}`, t.eve],
+      [`/v1/keys?cursor=${cursor}`, t.ada],
+    ] as const)
+      expect((await t.call('GET', path, { token })).status).toBe(400)
+  })
+})
+
+describe('api: idempotency and preconditions', () => {
+  const make = (key: string, json: object = db) =>
+    t.call('POST', '/v1/tunnels', { token: t.ada, json, headers: { 'idempotency-key': key } })
+
+  test('a repeated request answers the same and makes nothing twice, one after the other or at once', async () => {
+    const answers = [await make('k1'), await make('k1')]
+    expect(answers.map(({ status }) => status)).toEqual([201, 201])
+    expect(await answers[0]?.text()).toBe(await answers[1]?.text())
+    const racing = await Promise.all(Array.from({ length: 5 }, () => make('k2', { name: 'x', kind: 'tcp' })))
+    expect(new Set(await Promise.all(racing.map((answer) => answer.text()))).size).toBe(1)
+    const { items } = z
+      .object({ items: z.array(z.unknown()) })
+      .parse(await (await t.call('GET', '/v1/tunnels', { token: t.ada })).json())
+    expect(items).toHaveLength(2)
+  })
+
+  test('a key that came with another request is refused, and forgotten after a day', async () => {
+    await make('k1')
+    const other = { name: 'other', kind: 'tcp' }
+    expect((await make('k1', other)).status).toBe(409)
+    t.clock.advance(24 * 3_600_000 + 1)
+    const token = (
+      await t.identity.login({ email: 'ada@example.com', password: 'correct horse battery' }, { from: '' })
+    ).tokens.accessToken
+    const later = await t.call('POST', '/v1/tunnels', {
+      token,
+      json: other,
+      headers: { 'idempotency-key': 'k1' },
+    })
+    expect(later.status).toBe(201)
+  })
+
+  test('of a key the secret is shown once: a repeated request names the key and makes none', async () => {
+    const ask = () =>
+      t.call('POST', '/v1/keys', {
+        token: t.ada,
+        json: { name: 'ci', scopes: ['read'] },
+        headers: { 'idempotency-key': 'k1' },
+      })
+    const all = await Promise.all(
+      [ask(), ask(), ask()].map(async (sent) => {
+        const answer = await sent
+        return { status: answer.status, body: await answer.text() }
+      }),
+    )
+    const made = all.filter(({ status }) => status === 201)
+    expect(made).toHaveLength(1)
+    const id = idSchema.parse(JSON.parse(made[0]?.body ?? '')).id
+    for (const answer of all.filter(({ status }) => status !== 201)) {
+      expect(answer.status).toBe(409)
+      expect(answer.body).toContain(id)
+      expect(answer.body).not.toContain('pts_')
+    }
+  })
+
+  test('a claim of nameless tunnels repeated with its key gets the same tunnels', async () => {
+    const json = { agent, tunnels: [{ kind: 'http' }, { kind: 'http' }] }
+    const ask = async () => {
+      const answer = await t.call('POST', '/v1/leases', {
+        token: t.ada,
+        json,
+        headers: { 'idempotency-key': 'k1' },
+      })
+      const lease = z.object({ lease: z.object({ tunnel: z.string() }) })
+      const { results } = z.object({ results: z.array(lease) }).parse(await answer.json())
+      return results.map((result) => result.lease.tunnel)
+    }
+    const first = await ask()
+    expect(new Set(first).size).toBe(2)
+    expect(await ask()).toEqual(first)
+  })
+
+  test('an edit with the ETag that was read is made once, and the second editor hears of the first', async () => {
+    const id = await makeTunnel()
+    const etag = (await t.call('GET', `/v1/tunnels/${id}`, { token: t.ada })).headers.get('etag') ?? ''
+    const edit = (name: string) =>
+      t.call('PATCH', `/v1/tunnels/${id}`, { token: t.ada, json: { name }, headers: { 'if-match': etag } })
+    const first = await edit('one')
+    expect([first.status, first.headers.get('etag')]).toEqual([200, '"2"'])
+    expect((await edit('two')).status).toBe(412)
+  })
+})
+
+describe('api: device login', () => {
+  const approve = (userCode: string, isApproved = true) =>
+    t.call('POST', '/v1/device/decision', { token: t.ada, json: { userCode, approve: isApproved } })
+  const errorOf = async (answer: Response) => z.object({ error: z.string() }).parse(await answer.json()).error
+
+  test('a code that was approved gives a key that works, once', async () => {
+    const { device_code, user_code } = await deviceCodes()
+    expect(user_code).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/)
+    expect(await errorOf(await poll(device_code))).toBe('authorization_pending')
+    expect((await approve(user_code.replace('-', ' ').toLowerCase())).status).toBe(204)
+    t.clock.advance(5_000)
+    const granted = await poll(device_code)
+    const token = z
+      .object({ access_token: z.string(), token_type: z.literal('Bearer'), scope: z.string() })
+      .parse(await granted.json())
+    expect(token.scope).toBe('tunnels')
+    expect((await t.call('GET', '/v1/me', { token: token.access_token })).status).toBe(200)
+    t.clock.advance(5_000)
+    expect(await errorOf(await poll(device_code))).toBe('invalid_grant')
+    expect((await approve(user_code)).status).toBe(404)
+  })
+
+  test("polling too fast is told to slow down, a denied or expired code ends, and a broken form is OAuth's error", async () => {
+    const fast = await deviceCodes()
+    await poll(fast.device_code)
+    expect(await errorOf(await poll(fast.device_code))).toBe('slow_down')
+    t.clock.advance(5_000)
+    expect(await errorOf(await poll(fast.device_code))).toBe('slow_down')
+    const denied = await deviceCodes()
+    await approve(denied.user_code, false)
+    expect(await errorOf(await poll(denied.device_code))).toBe('access_denied')
+    const late = await deviceCodes()
+    t.clock.advance(15 * 60_000)
+    expect(await errorOf(await poll(late.device_code))).toBe('expired_token')
+    const broken = await t.call('POST', '/v1/device/token', { form: { client_id: 'ptun' } })
+    expect([broken.status, await errorOf(broken)]).toEqual([400, 'invalid_request'])
+  })
+})

@@ -1,0 +1,68 @@
+/**
+ * The REST API as one Fetch handler, the same for a server of one's own and for a Cloud Function. Routes are
+ * in routes/, rules in control/; here is what all of them share: order of checks, errors as problem documents,
+ * the description.
+ */
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
+import { Cursors } from './cursors.ts'
+import type { ApiContext, ApiDeps, ApiEnv } from './kit.ts'
+import { authenticate, checkMedia, identifyRequest, limitBody, secureAnswers } from './middleware.ts'
+import { describeApi } from './openapi.ts'
+import { toProblem } from './problem.ts'
+import { accountRoutes } from './routes/account.ts'
+import { deviceRoutes, oauthProblem } from './routes/device.ts'
+import { keyRoutes } from './routes/keys.ts'
+import { leaseRoutes } from './routes/leases.ts'
+import { relayRoutes } from './routes/relays.ts'
+import { serviceRoutes } from './routes/service.ts'
+import { tunnelRoutes } from './routes/tunnels.ts'
+
+export type { ApiDeps } from './kit.ts'
+
+export function makeApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
+  const app = new OpenAPIHono<ApiEnv>()
+  const cursors = new Cursors(deps.control)
+  app.use(identifyRequest, secureAnswers, authenticate(deps), limitBody, checkMedia)
+  app.onError((error, c) => answerError(deps, c, error))
+  app.notFound((c) => answerError(deps, c, fail('api.not_found')))
+  for (const mount of deps.mounts ?? []) app.route('/', mount)
+  for (const routes of [serviceRoutes, accountRoutes, leaseRoutes, deviceRoutes, relayRoutes])
+    app.route('/', routes(deps))
+  app.route('/', keyRoutes(deps, cursors))
+  app.route('/', tunnelRoutes(deps, cursors))
+  let description: object | undefined
+  app.get('/v1/openapi.json', (c) => {
+    description ??= describeApi(app, deps.control.settings)
+    c.header('cache-control', 'public, max-age=300')
+    return c.json(description)
+  })
+  return app
+}
+
+function answerError({ control }: ApiDeps, c: ApiContext, thrown: Error): Response {
+  const error = asProblem(thrown)
+  const { http } = error.entry
+  const { path, method } = c.req
+  const requestId = c.get('requestId')
+  if (http >= 500)
+    control.log.error({ requestId, method, path, code: error.code, error: thrown }, 'a request failed')
+  const status = http as ContentfulStatusCode
+  const oauth = oauthProblem(path, error)
+  if (oauth) return c.json(oauth, status)
+  const problem = toProblem(error, { docsUrl: control.settings.docsUrl, instance: requestId })
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  if (problem.retryAfter !== undefined) headers['retry-after'] = `${problem.retryAfter}`
+  if (http === 401) headers['www-authenticate'] = 'Bearer'
+  return c.body(JSON.stringify(problem), status, headers)
+}
+
+/** What the framework refuses becomes one of our codes; anything else is our own fault and says nothing. */
+function asProblem(thrown: Error): PortTunnelerError {
+  if (isFailure(thrown)) return thrown
+  if (thrown instanceof HTTPException && thrown.status < 500)
+    return fail('api.invalid', thrown.message || undefined, { cause: thrown })
+  return fail('api.internal', undefined, { cause: thrown })
+}

@@ -1,0 +1,74 @@
+/**
+ * Idempotency-Key on calls that make something: the record commits in the transaction of its effect, so a
+ * repeated request finds what the first one did, even when the answer never arrived. Records hold no secrets.
+ */
+import { createHash } from 'node:crypto'
+import { fail } from '../base/errors.ts'
+import type { Control } from '../control/control.ts'
+import { type IdempotencyDoc, idempotency } from '../control/documents.ts'
+import type { Ref, Transaction } from '../control/platform.ts'
+import { type ApiContext, callerOf } from './kit.ts'
+
+const keepMs = 24 * 3_600_000
+const bodyBytesMax = 32 * 1024
+
+/** Writes the answer to be replayed; to be called in the transaction that has the effect. */
+export type Record = (tx: Transaction, answer: object) => void
+export type Outcome<T> = { readonly value: T } | { readonly replayed: unknown }
+
+/** @throws api.idempotency when the key came with another request before */
+export async function once<T>(
+  control: Control,
+  c: ApiContext,
+  run: (record: Record) => Promise<T>,
+): Promise<Outcome<T>> {
+  const key = keyOf(c)
+  if (key === undefined) return { value: await run(() => {}) }
+  const { account, actor } = callerOf(c)
+  const ref = idempotency.ref(`${actor}:${sha256(key)}`)
+  const fingerprint = sha256(`${c.req.method} ${c.req.path} ${await c.req.text()}`)
+  const earlier = await readRecord(control, ref, fingerprint)
+  if (earlier) return earlier
+  const record: Record = (tx, answer) => {
+    const body = JSON.stringify(answer)
+    if (Buffer.byteLength(body) > bodyBytesMax) throw fail('api.too_large')
+    const ttl = new Date(control.clock.now() + keepMs)
+    // Of two equal requests at once this fails for the second, and its effect with it.
+    tx.create(ref, { account, fingerprint, status: 201, body, ttl })
+  }
+  try {
+    return { value: await run(record) }
+  } catch (error) {
+    // The same request at the same time was faster: its effect is why this one failed.
+    const meanwhile = await readRecord(control, ref, fingerprint)
+    if (meanwhile) return meanwhile
+    throw error
+  }
+}
+
+/** The header's value. @throws api.invalid */
+export function keyOf(c: ApiContext): string | undefined {
+  const key = c.req.header('idempotency-key')
+  if (key !== undefined && !/^[\x21-\x7e]{1,200}$/.test(key))
+    throw fail('api.invalid', 'Idempotency-Key: 1 to 200 visible ASCII characters')
+  return key
+}
+
+async function readRecord(
+  control: Control,
+  ref: Ref<IdempotencyDoc>,
+  fingerprint: string,
+): Promise<{ readonly replayed: unknown } | undefined> {
+  const found = await control.store.get(ref)
+  if (!found) return undefined
+  if (found.data.ttl.getTime() <= control.clock.now()) {
+    await control.store.delete(ref, { version: found.version })
+    return undefined
+  }
+  if (found.data.fingerprint !== fingerprint) throw fail('api.idempotency')
+  return { replayed: JSON.parse(found.data.body) }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

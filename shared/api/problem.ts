@@ -1,0 +1,23 @@
+/** Errors as problem documents (RFC 9457): the one shape in which the API says no. */
+import type { PortTunnelerError } from '../base/errors.ts'
+import type { Problem } from './schemas/common.ts'
+
+/** @param instance the request id, when there is one */
+export function toProblem(
+  error: PortTunnelerError,
+  { docsUrl, instance }: { docsUrl: string; instance?: string },
+): Problem {
+  const { code, http, title, cure } = error.entry
+  const { retryAfterMs, issues } = error.fields
+  return {
+    type: `${docsUrl}/errors/${code}`,
+    title,
+    status: http,
+    code,
+    detail: error.detail,
+    cure,
+    ...(instance === undefined ? {} : { instance }),
+    ...(typeof retryAfterMs === 'number' ? { retryAfter: Math.max(1, Math.ceil(retryAfterMs / 1000)) } : {}),
+    ...(Array.isArray(issues) ? { issues } : {}),
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Token buckets of one process: rough, cheap, and bounded. Exact limits that protect accounts are in
+ * control/rates.ts.
+ */
+import type { Clock } from '../base/clock.ts'
+import { fail } from '../base/errors.ts'
+
+const bucketsMax = 20_000
+
+export type Allowance = { readonly limit: number; readonly remaining: number; readonly resetMs: number }
+
+export class RateLimiter {
+  readonly #clock: Clock
+  readonly #perMinute: number
+  readonly #buckets = new Map<string, { tokens: number; at: number }>()
+
+  constructor(clock: Clock, perMinute: number) {
+    this.#clock = clock
+    this.#perMinute = perMinute
+  }
+
+  /** Takes one request of `subject`. @throws api.rate with `retryAfterMs` */
+  take(subject: string): Allowance {
+    const now = this.#clock.monotonic()
+    const perMs = this.#perMinute / 60_000
+    const before = this.#buckets.get(subject) ?? { tokens: this.#perMinute, at: now }
+    const tokens = Math.min(this.#perMinute, before.tokens + (now - before.at) * perMs)
+    // Taken out and put back: the map's order is then by last use, and the first is the one to forget.
+    this.#buckets.delete(subject)
+    const [oldest] = this.#buckets.keys()
+    if (this.#buckets.size >= bucketsMax && oldest !== undefined) this.#buckets.delete(oldest)
+    const isAllowed = tokens >= 1
+    this.#buckets.set(subject, { tokens: isAllowed ? tokens - 1 : tokens, at: now })
+    if (!isAllowed) {
+      const retryAfterMs = (1 - tokens) / perMs
+      throw fail('api.rate', `At most ${this.#perMinute} requests a minute.`, { fields: { retryAfterMs } })
+    }
+    const remaining = Math.floor(tokens - 1)
+    return { limit: this.#perMinute, remaining, resetMs: (this.#perMinute - remaining) / perMs }
+  }
+}

@@ -1,0 +1,111 @@
+/** Device login (RFC 8628). The first two calls are OAuth's: forms in, and OAuth's own errors out. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { isFailure } from '../../base/errors.ts'
+import { authorizeDevice, decideDevice, findDevice, pollDevice } from '../../control/devices.ts'
+import {
+  type ApiDeps,
+  callerOf,
+  emptyAnswer,
+  formBody,
+  jsonAnswer,
+  jsonBody,
+  newRoutes,
+  type Routes,
+  signedIn,
+} from '../kit.ts'
+import {
+  deviceAuthorizationRequestSchema,
+  deviceAuthorizationSchema,
+  deviceDecisionSchema,
+  devicePendingSchema,
+  deviceTokenRequestSchema,
+  deviceTokenSchema,
+  oauthErrorSchema,
+} from '../schemas/accounts.ts'
+
+const tags = ['Device login']
+
+const routes = {
+  authorize: createRoute({
+    method: 'post',
+    path: '/v1/device/authorize',
+    summary: 'A code for the device, and one for its owner to type',
+    tags,
+    request: formBody(deviceAuthorizationRequestSchema),
+    responses: { 200: jsonAnswer(deviceAuthorizationSchema, 'RFC 8628, section 3.2') },
+  }),
+  token: createRoute({
+    method: 'post',
+    path: '/v1/device/token',
+    summary: 'Poll for the key, once an interval',
+    tags,
+    request: formBody(deviceTokenRequestSchema),
+    responses: {
+      200: jsonAnswer(deviceTokenSchema, 'An API key as the access token, this once'),
+      400: jsonAnswer(oauthErrorSchema, 'RFC 8628, section 3.5'),
+    },
+  }),
+  pending: createRoute({
+    ...signedIn('Device login'),
+    method: 'get',
+    path: '/v1/device/{userCode}',
+    summary: 'What waits behind a code',
+    request: { params: z.object({ userCode: z.string().max(20) }) },
+    responses: { 200: jsonAnswer(devicePendingSchema, 'Who asks, for what') },
+  }),
+  decision: createRoute({
+    ...signedIn('Device login'),
+    method: 'post',
+    path: '/v1/device/decision',
+    summary: 'Approve or deny',
+    request: jsonBody(deviceDecisionSchema),
+    responses: emptyAnswer('The device hears it at its next poll'),
+  }),
+}
+
+export function deviceRoutes({ control, addressOf }: ApiDeps): Routes {
+  return newRoutes()
+    .openapi(routes.authorize, async (c) => {
+      const { device = '', scope } = c.req.valid('form')
+      const asked = { device, scope, from: addressOf(c) }
+      const { deviceCode, userCode, expiresInMs, intervalMs } = await authorizeDevice(control, asked)
+      const page = `${control.settings.consoleUrl}/device`
+      return c.json(
+        {
+          device_code: deviceCode,
+          user_code: userCode,
+          verification_uri: page,
+          verification_uri_complete: `${page}?code=${userCode}`,
+          expires_in: expiresInMs / 1000,
+          interval: intervalMs / 1000,
+        },
+        200,
+      )
+    })
+    .openapi(routes.token, async (c) => {
+      const result = await pollDevice(control, c.req.valid('form').device_code, addressOf(c))
+      if ('error' in result) return c.json({ error: result.error }, 400)
+      const { key, secret } = result.created
+      const scope = key.scopes.join(' ')
+      return c.json({ access_token: secret, token_type: 'Bearer' as const, scope, key_id: key.id }, 200)
+    })
+    .openapi(routes.pending, async (c) => {
+      const { userCode } = c.req.valid('param')
+      const { data } = await findDevice(control, callerOf(c), userCode)
+      const { device, scopes, createdAt, from } = data
+      return c.json({ userCode, device, scopes: [...scopes], createdAt, from }, 200)
+    })
+    .openapi(routes.decision, async (c) => {
+      await decideDevice(control, callerOf(c), c.req.valid('json'))
+      return c.body(null, 204)
+    })
+}
+
+/** OAuth clients read `error`; a form that is not valid is its `invalid_request` (RFC 6749, section 5.2). */
+export function oauthProblem(
+  path: string,
+  error: unknown,
+): { error: string; error_description: string } | undefined {
+  if (path !== '/v1/device/token' || !isFailure(error, 'api.invalid')) return undefined
+  return { error: 'invalid_request', error_description: error.detail }
+}

@@ -1,0 +1,68 @@
+/** Leases: what agents claim, renew and release, a list a call. */
+import { createRoute } from '@hono/zod-openapi'
+import { requireScope } from '../../control/caller.ts'
+import { claimLeases, releaseLeases, renewLeases } from '../../control/claims.ts'
+import { keyOf } from '../idempotency.ts'
+import {
+  type ApiDeps,
+  callerOf,
+  emptyAnswer,
+  jsonAnswer,
+  jsonBody,
+  newRoutes,
+  type Routes,
+  signedIn,
+} from '../kit.ts'
+import { claimResultSchema, claimSchema, releaseSchema, renewSchema } from '../schemas/tunnels.ts'
+
+const routes = {
+  claim: createRoute({
+    ...signedIn('Leases'),
+    method: 'post',
+    path: '/v1/leases',
+    summary: 'Claim endpoints for tunnels',
+    description:
+      'Every tunnel of the list gets a lease or a problem of its own. The same agent claiming again gets the same.',
+    request: jsonBody(claimSchema),
+    responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order asked') },
+  }),
+  renew: createRoute({
+    ...signedIn('Leases'),
+    method: 'post',
+    path: '/v1/leases/renew',
+    summary: 'Fresh tickets for leases that the agent holds',
+    request: jsonBody(renewSchema),
+    responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order asked') },
+  }),
+  release: createRoute({
+    ...signedIn('Leases'),
+    method: 'post',
+    path: '/v1/leases/release',
+    summary: 'Give leases back at once',
+    request: jsonBody(releaseSchema),
+    responses: emptyAnswer('Whatever of them this agent held is released'),
+  }),
+}
+
+export function leaseRoutes({ control }: ApiDeps): Routes {
+  return newRoutes()
+    .openapi(routes.claim, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'tunnels')
+      const key = keyOf(c)
+      // Claims repeat harmlessly but for generated names, so those follow from the key.
+      const options = key === undefined ? {} : { seed: `${caller.actor}:${key}` }
+      return c.json(await claimLeases(control, caller, c.req.valid('json'), options), 200)
+    })
+    .openapi(routes.renew, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'tunnels')
+      return c.json(await renewLeases(control, caller, c.req.valid('json')), 200)
+    })
+    .openapi(routes.release, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'tunnels')
+      await releaseLeases(control, caller, c.req.valid('json'))
+      return c.body(null, 204)
+    })
+}

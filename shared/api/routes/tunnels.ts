@@ -1,0 +1,169 @@
+/** Tunnels, and passes to their live figures. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { fail } from '../../base/errors.ts'
+import { requireScope } from '../../control/caller.ts'
+import {
+  createTunnel,
+  deleteTunnel,
+  describeTunnel,
+  describeTunnels,
+  listTunnels,
+  readTunnel,
+  updateTunnel,
+} from '../../control/tunnels.ts'
+import { issueWatch } from '../../control/watch.ts'
+import type { Cursors } from '../cursors.ts'
+import { once } from '../idempotency.ts'
+import {
+  type ApiDeps,
+  callerOf,
+  emptyAnswer,
+  jsonAnswer,
+  jsonBody,
+  newRoutes,
+  type Routes,
+  signedIn,
+} from '../kit.ts'
+import { idSchema, pageQuerySchema, pageSchema } from '../schemas/common.ts'
+import {
+  type Tunnel,
+  tunnelCreateSchema,
+  tunnelSchema,
+  tunnelUpdateSchema,
+  watchRequestSchema,
+  watchSchema,
+} from '../schemas/tunnels.ts'
+
+const params = z.object({ tunnel: idSchema('tun') })
+
+const routes = {
+  list: createRoute({
+    ...signedIn('Tunnels'),
+    method: 'get',
+    path: '/v1/tunnels',
+    summary: 'The tunnels of the account, newest first',
+    request: { query: pageQuerySchema },
+    responses: { 200: jsonAnswer(pageSchema(tunnelSchema), 'A page of tunnels') },
+  }),
+  create: createRoute({
+    ...signedIn('Tunnels'),
+    method: 'post',
+    path: '/v1/tunnels',
+    summary: 'Define a tunnel',
+    description: 'Not needed before use: a claim of an unknown name defines it.',
+    request: jsonBody(tunnelCreateSchema),
+    responses: { 201: jsonAnswer(tunnelSchema, 'The tunnel') },
+  }),
+  read: createRoute({
+    ...signedIn('Tunnels'),
+    method: 'get',
+    path: '/v1/tunnels/{tunnel}',
+    summary: 'One tunnel; its revision is the ETag',
+    request: { params },
+    responses: { 200: jsonAnswer(tunnelSchema, 'The tunnel') },
+  }),
+  update: createRoute({
+    ...signedIn('Tunnels'),
+    method: 'patch',
+    path: '/v1/tunnels/{tunnel}',
+    summary: 'Rename a tunnel or change its policy',
+    description: 'A policy replaces the one before it, and reaches relays within seconds. Honours If-Match.',
+    request: { params, ...jsonBody(tunnelUpdateSchema) },
+    responses: { 200: jsonAnswer(tunnelSchema, 'The tunnel') },
+  }),
+  remove: createRoute({
+    ...signedIn('Tunnels'),
+    method: 'delete',
+    path: '/v1/tunnels/{tunnel}',
+    summary: 'Delete a tunnel; it stops at once and its address is given up',
+    request: { params },
+    responses: emptyAnswer('Deleted'),
+  }),
+  watch: createRoute({
+    ...signedIn('Tunnels'),
+    method: 'post',
+    path: '/v1/watch',
+    summary: 'A pass of a minute to live figures',
+    description: 'Figures come straight from the relays as server-sent events, once a second.',
+    request: jsonBody(watchRequestSchema),
+    responses: { 200: jsonAnswer(watchSchema, 'The pass, and where to read') },
+  }),
+}
+
+export function tunnelRoutes({ control }: ApiDeps, cursors: Cursors): Routes {
+  return newRoutes()
+    .openapi(routes.list, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'read')
+      const { limit, cursor } = c.req.valid('query')
+      const scope = { account: caller.account, list: 'tunnels' }
+      const after = cursor === undefined ? undefined : await cursors.read(scope, cursor)
+      const page = await listTunnels(control, caller.account, { limit, ...(after && { after }) })
+      const items = await describeTunnels(control, page.items)
+      return c.json({ items, ...(page.next && { next: await cursors.write(scope, page.next) }) }, 200)
+    })
+    .openapi(routes.create, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'tunnels')
+      const input = c.req.valid('json')
+      const outcome = await once(control, c, async (record) =>
+        describeTunnel(
+          control,
+          await createTunnel(control, caller, input, (tx, made) =>
+            record(tx, describeTunnel(control, made, {})),
+          ),
+          {},
+        ),
+      )
+      const tunnel = 'replayed' in outcome ? tunnelSchema.parse(outcome.replayed) : outcome.value
+      c.header('etag', etagOf(tunnel))
+      c.header('location', `/v1/tunnels/${tunnel.id}`)
+      return c.json(tunnel, 201)
+    })
+    .openapi(routes.read, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'read')
+      const found = await readTunnel(control, caller.account, c.req.valid('param').tunnel)
+      const [tunnel] = await describeTunnels(control, [found])
+      if (!tunnel) throw fail('api.not_found')
+      c.header('etag', etagOf(tunnel))
+      return c.json(tunnel, 200)
+    })
+    .openapi(routes.update, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'tunnels')
+      const ifRevision = revisionOf(c.req.header('if-match'))
+      const updated = await updateTunnel(control, caller, {
+        id: c.req.valid('param').tunnel,
+        change: c.req.valid('json'),
+        ...(ifRevision === undefined ? {} : { ifRevision }),
+      })
+      const [tunnel] = await describeTunnels(control, [updated])
+      if (!tunnel) throw fail('api.not_found')
+      c.header('etag', etagOf(tunnel))
+      return c.json(tunnel, 200)
+    })
+    .openapi(routes.remove, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'tunnels')
+      await deleteTunnel(control, caller, c.req.valid('param').tunnel)
+      return c.body(null, 204)
+    })
+    .openapi(routes.watch, async (c) => {
+      const caller = callerOf(c)
+      requireScope(caller, 'read')
+      return c.json(await issueWatch(control, caller, c.req.valid('json').tunnels), 200)
+    })
+}
+
+function etagOf({ revision }: Tunnel): string {
+  return `"${revision}"`
+}
+
+/** @throws api.conflict for an ETag that no revision of ours can have */
+function revisionOf(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined || ifMatch === '*') return undefined
+  const digits = /^"(\d{1,15})"$/.exec(ifMatch)?.[1]
+  if (digits === undefined) throw fail('api.conflict')
+  return Number(digits)
+}

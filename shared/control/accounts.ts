@@ -1,0 +1,164 @@
+/** Accounts: made at a person's first sign-in, renamed, suspended, closed. Roles live in `members` alone. */
+import { fail, isFailure } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import { writeAudit } from './audit.ts'
+import type { Caller } from './caller.ts'
+import { queryAll } from './cells.ts'
+import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
+import type { Control } from './control.ts'
+import {
+  type AccountDoc,
+  accounts,
+  endpoints,
+  identities,
+  keys,
+  type MemberDoc,
+  members,
+  online,
+  users,
+} from './documents.ts'
+import type { PlanName } from './plans.ts'
+import type { IdentityClaims, Snapshot } from './platform.ts'
+import { queries } from './query-table.ts'
+import { writeRelease } from './tunnels.ts'
+
+export type Membership = { readonly user: string; readonly member: MemberDoc }
+
+/**
+ * The person's account, made with their first sign-in; the same one however many requests ask at once.
+ * @param plan of an account that has to be made; default: the operator's
+ */
+export async function ensureAccount(
+  control: Control,
+  claims: IdentityClaims,
+  { plan = control.settings.defaultPlan }: { plan?: PlanName } = {},
+): Promise<Membership> {
+  for (let attempt = 0; ; attempt++) {
+    const known = await findMembership(control, claims)
+    if (known) return known
+    try {
+      return await createAccount(control, claims, plan)
+    } catch (error) {
+      // Somebody made it a moment ago: read it.
+      if (!isFailure(error, 'store.exists') || attempt > 0) throw error
+    }
+  }
+}
+
+async function findMembership(
+  control: Control,
+  { subject }: IdentityClaims,
+): Promise<Membership | undefined> {
+  const identity = await control.store.get(identities.ref(subject))
+  if (!identity) return undefined
+  const { user } = identity.data
+  const { items } = await control.store.query(queries.membersOfUser, { where: { user }, limit: 1 })
+  return items[0] && { user, member: items[0].data }
+}
+
+async function createAccount(control: Control, claims: IdentityClaims, plan: PlanName): Promise<Membership> {
+  const nowMs = control.clock.now()
+  const account = newId('acc', nowMs)
+  const { email, emailVerified, subject } = claims
+  const provider = subject.slice(0, subject.indexOf(':'))
+  const name = email.slice(0, email.indexOf('@')).slice(0, 80) || 'account'
+  return control.store.transact(async (tx) => {
+    const identity = await tx.get(identities.ref(subject))
+    const user = identity?.data.user ?? userOf(subject) ?? newId('usr', nowMs)
+    const known = await tx.get(users.ref(user))
+    const present = await tx.query(queries.membersOfUser, { where: { user }, limit: 1 })
+    if (present.items[0]) return { user, member: present.items[0].data }
+    if (!identity) tx.create(identities.ref(subject), { user })
+    if (!known)
+      tx.create(users.ref(user), {
+        email,
+        emailVerified,
+        status: 'active',
+        validSince: 0,
+        providers: [provider],
+      })
+    const fresh = { status: 'active', statusVersion: 1, overrides: {}, createdAt: nowMs } as const
+    tx.create(accounts.ref(account), { name, plan, ...fresh })
+    const member: MemberDoc = { account, user, role: 'owner', since: nowMs }
+    tx.create(members.ref(`${account}:${user}`), member)
+    const entry = { account, actor: user, from: '', target: account }
+    writeAudit(tx, { ...entry, action: 'account.created', details: { plan } }, nowMs)
+    return { user, member }
+  })
+}
+
+/** Local sign-in names its users by our own ids. */
+function userOf(subject: string): string | undefined {
+  return /^local:(usr_[0-9a-z]{26})$/.exec(subject)?.[1]
+}
+
+export async function readAccount(control: Control, id: string): Promise<Snapshot<AccountDoc>> {
+  const snapshot = await control.store.get(accounts.ref(id))
+  if (!snapshot) throw fail('auth.invalid')
+  return snapshot
+}
+
+export async function renameAccount(control: Control, caller: Caller, name: string): Promise<AccountDoc> {
+  const nowMs = control.clock.now()
+  return control.store.transact(async (tx) => {
+    const before = await tx.get(accounts.ref(caller.account))
+    if (!before) throw fail('api.not_found')
+    const next = { ...before.data, name }
+    tx.set(before.ref, next)
+    writeAudit(tx, { ...entryOf(caller), action: 'account.renamed', details: { name } }, nowMs)
+    return next
+  })
+}
+
+/** For good: keys and sign-ins are refused from now on, and every relay cuts its tunnels. @throws auth.scope */
+export async function closeAccount(control: Control, caller: Caller): Promise<void> {
+  if (caller.role !== 'owner' || !caller.user) throw fail('auth.scope', 'Only a signed-in owner can do this.')
+  await setAccountStatus(control, caller.account, 'closed', caller)
+  await revokeKeys(control, caller.account)
+  await releaseAll(control, caller.account)
+}
+
+export async function setAccountStatus(
+  control: Control,
+  account: string,
+  status: AccountDoc['status'],
+  caller?: Caller,
+): Promise<void> {
+  const nowMs = control.clock.now()
+  const outgoing = await control.store.transact(async (tx) => {
+    const before = await tx.get(accounts.ref(account))
+    if (!before) throw fail('api.not_found')
+    const version = before.data.statusVersion + 1
+    const closed = status === 'closed' ? { closedAt: nowMs } : {}
+    tx.set(before.ref, { ...before.data, status, statusVersion: version, ...closed })
+    const suspended = status !== 'active'
+    const command = makeCommand(everyCell, { kind: 'suspend', account, suspended, version }, nowMs)
+    writeCommand(tx, command)
+    if (caller && status === 'closed') writeAudit(tx, { ...entryOf(caller), action: 'account.closed' }, nowMs)
+    return [command]
+  })
+  await publishCommands(control, outgoing)
+}
+
+async function revokeKeys(control: Control, account: string): Promise<void> {
+  const nowMs = control.clock.now()
+  const valid = await queryAll(control.store, queries.keysOfAccount, { where: { account, revokedAt: 0 } })
+  for (const { ref } of valid) await control.store.update(keys.ref(ref.id), { revokedAt: nowMs })
+}
+
+async function releaseAll(control: Control, account: string): Promise<void> {
+  const quota = await control.store.get(online.ref(account))
+  for (const [tunnel, { endpoint }] of Object.entries(quota?.data.tunnels ?? {})) {
+    const outgoing = await control.store.transact(async (tx) => {
+      const snapshot = await tx.get(endpoints.ref(endpoint))
+      if (snapshot?.data.tunnel !== tunnel) return []
+      return writeRelease(tx, snapshot, { nowMs: control.clock.now(), forget: true })
+    })
+    await publishCommands(control, outgoing)
+  }
+  await control.store.delete(online.ref(account))
+}
+
+function entryOf({ account, actor, from }: Caller) {
+  return { account, actor, from, target: account }
+}

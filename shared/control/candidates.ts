@@ -1,0 +1,114 @@
+/**
+ * Where a claim looks for an endpoint, one candidate a round: the one its tunnel had, then a free one at a
+ * random place, then one whose last tunnel has lost its right to it. Read outside the transaction that takes it.
+ */
+import { fail } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import { type Cell, tcpEndpointId, type Views } from './cells.ts'
+import type { Control } from './control.ts'
+import { isNameDenied, isPortDenied } from './deny-lists.ts'
+import type { EndpointDoc, TunnelDoc } from './documents.ts'
+import { mayReuse } from './lease-rules.ts'
+import type { Snapshot } from './platform.ts'
+import { queries } from './query-table.ts'
+
+export type Search = {
+  readonly tunnel: Snapshot<TunnelDoc>
+  readonly port: number | undefined
+  /** Not to be proposed again. */
+  readonly tried: ReadonlySet<string>
+  /** Proposed in this round to another tunnel of the call. */
+  readonly avoid: ReadonlySet<string>
+  readonly cell: Cell
+  readonly views: Views
+}
+
+const freeAtOnce = 4
+const suffixTries = 5
+/** No letter or digit that reads as another. */
+const suffixLetters = 'abcdefghjkmnpqrstuvwxyz23456789'
+
+/** @throws endpoint.exhausted, endpoint.port_taken, endpoint.port_denied, endpoint.name_denied */
+export async function findCandidate(control: Control, search: Search): Promise<string> {
+  const { tunnel, tried } = search
+  const own = tunnel.data.endpoint
+  if (tunnel.data.kind !== 'tcp') return findHost(control, search)
+  if (search.port !== undefined) return findPort(search, search.port)
+  if (own.startsWith(`tcp:${search.cell.id}:`) && !tried.has(own)) return own
+  const free = (await findFree(control, search, control.random())) ?? (await findFree(control, search, 0))
+  const found = free ?? (await findReusable(control, search))
+  if (found === undefined) throw fail('endpoint.exhausted')
+  return found
+}
+
+function findPort({ cell, tried }: Search, port: number): string {
+  const { portFrom, portTo } = cell
+  if (port < portFrom || port > portTo)
+    throw fail('endpoint.port_denied', `Port ${port} is outside ${portFrom} to ${portTo}.`)
+  if (isPortDenied(port)) throw fail('endpoint.port_denied', `Port ${port} is withheld from everybody.`)
+  const id = tcpEndpointId(cell.id, port)
+  if (tried.has(id)) throw fail('endpoint.port_taken', `Port ${port} is not free.`)
+  return id
+}
+
+async function findFree(
+  control: Control,
+  { cell, tried, avoid }: Search,
+  from: number,
+): Promise<string | undefined> {
+  const where = { cell: cell.id, kind: 'tcp', state: 'free' }
+  const limit = freeAtOnce + Math.min(100, tried.size + avoid.size)
+  const { items } = await control.store.query(queries.freeEndpoints, { where, from, limit })
+  const ids = items.map(({ ref }) => ref.id).filter((id) => !tried.has(id) && !avoid.has(id))
+  return pickOne(ids.slice(0, freeAtOnce), control.random)
+}
+
+async function findReusable(
+  control: Control,
+  { tunnel, cell, views, tried, avoid }: Search,
+): Promise<string | undefined> {
+  const nowMs = control.clock.now()
+  const view = await views.full()
+  const { account } = tunnel.data
+  const where = { cell: cell.id, kind: 'tcp' }
+  const [expired, rested] = await Promise.all([
+    control.store.query(queries.expiredInCell, {
+      where: { ...where, state: 'leased' },
+      to: nowMs - limits.skewMs,
+      limit: 50,
+    }),
+    control.store.query(queries.restedInCell, {
+      where: { ...where, state: 'resting' },
+      to: nowMs,
+      limit: 50,
+    }),
+  ])
+  const fits = ({ ref: { id }, data }: Snapshot<EndpointDoc>) =>
+    !tried.has(id) && !avoid.has(id) && mayReuse(id, data, { account, cell: view, nowMs })
+  const ids = [...rested.items, ...expired.items].filter(fits).map(({ ref }) => ref.id)
+  return pickOne(ids.slice(0, freeAtOnce), control.random)
+}
+
+function findHost(control: Control, { tunnel, cell, tried }: Search): string {
+  const { name, endpoint: own } = tunnel.data
+  if (isNameDenied(name)) throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
+  if (isHostOf(own, name, cell.domain) && !tried.has(own)) return own
+  const plain = `host:${name}.${cell.domain}`
+  if (!tried.has(plain)) return plain
+  for (let attempt = 0; attempt < suffixTries; attempt++) {
+    const suffix = Array.from({ length: 4 }, () => pickOne([...suffixLetters], control.random)).join('')
+    const id = `host:${name}-${suffix}.${cell.domain}`
+    if (!tried.has(id)) return id
+  }
+  throw fail('endpoint.exhausted', `No host name like "${name}" is free.`)
+}
+
+/** After a rename the old host no longer fits, and the next claim moves. */
+function isHostOf(endpoint: string, name: string, domain: string): boolean {
+  const label = endpoint.slice('host:'.length, -domain.length - 1)
+  return endpoint === `host:${label}.${domain}` && (label === name || label.slice(0, -4) === `${name}-`)
+}
+
+function pickOne<T>(items: readonly T[], random: () => number): T | undefined {
+  return items[Math.floor(random() * items.length)]
+}

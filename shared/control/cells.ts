@@ -1,0 +1,193 @@
+/** Cells: their making with a document per port, the view that claims have of their relays, and their addresses. */
+import type { Endpoint, RelayAddress } from '../api/schemas/tunnels.ts'
+import { fail } from '../base/errors.ts'
+import type { TunnelKind } from '../protocol/endpoint.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Control } from './control.ts'
+import { isPortDenied } from './deny-lists.ts'
+import {
+  type BoundDoc,
+  bound,
+  type CellDoc,
+  cells,
+  type EndpointDoc,
+  endpoints,
+  type RelayDoc,
+} from './documents.ts'
+import type { CellView } from './lease-rules.ts'
+import type { Page, Query, QueryOptions, Snapshot, Store, Write } from './platform.ts'
+import { queries } from './query-table.ts'
+
+/** A silent relay stays in the agents' directory this long: it may be the control plane that is cut off. */
+const directoryMs = 10 * 60_000
+/** After this silence a relay no longer has a say: every ticket it could have seen has expired. */
+const goneMs = limits.ticketMs
+/** Far below what a batch takes, and one round trip each. */
+const portsPerBatch = 200
+
+export type CellSettings = Omit<CellDoc, 'state' | 'createdAt'> & { readonly id: string }
+
+export function tcpEndpointId(cell: string, port: number): string {
+  return `tcp:${cell}:${port}`
+}
+
+/**
+ * Makes the cell, or adapts it to changed settings: new ports get documents, free ones outside the range are
+ * withheld.
+ */
+export async function ensureCell(control: Control, { id, ...settings }: CellSettings): Promise<void> {
+  const nowMs = control.clock.now()
+  const before = await control.store.get(cells.ref(id))
+  const createdAt = before?.data.createdAt ?? nowMs
+  await control.store.set(cells.ref(id), { ...settings, state: 'open', createdAt })
+  const { portFrom, portTo } = settings
+  const [oldFrom, oldTo] = [before?.data.portFrom ?? portFrom, before?.data.portTo ?? portTo]
+  const ports = Array.from(
+    { length: Math.max(portTo, oldTo) - Math.min(portFrom, oldFrom) + 1 },
+    (_, index) => Math.min(portFrom, oldFrom) + index,
+  )
+  for (let start = 0; start < ports.length; start += portsPerBatch)
+    await ensurePorts(control, { id, portFrom, portTo }, ports.slice(start, start + portsPerBatch))
+}
+
+async function ensurePorts(
+  control: Control,
+  { id, portFrom, portTo }: { id: string; portFrom: number; portTo: number },
+  ports: readonly number[],
+): Promise<void> {
+  const found = await control.store.getAll(ports.map((port) => endpoints.ref(tcpEndpointId(id, port))))
+  const writes = ports.flatMap((port, index): Write[] => {
+    const ref = endpoints.ref(tcpEndpointId(id, port))
+    const state = port < portFrom || port > portTo || isPortDenied(port) ? 'denied' : 'free'
+    const snapshot = found[index]
+    if (!snapshot)
+      return [{ op: 'create', ref, data: { ...blankEndpoint(id, 'tcp', control.random()), state } }]
+    const { data, version } = snapshot
+    if (data.state === state || (data.state !== 'free' && data.state !== 'denied')) return []
+    return [{ op: 'update', ref, fields: { state }, if: { version } }]
+  })
+  if (writes.length > 0) await control.store.batch(writes)
+}
+
+export function blankEndpoint(cell: string, kind: EndpointDoc['kind'], pick: number): EndpointDoc {
+  const nobody = { account: '', tunnel: '', agent: '' }
+  const times = { leasedAt: 0, expiresAt: 0, releasedAt: 0, restUntil: 0, keepUntil: 0 }
+  return { cell, kind, state: 'free', pick, ...nobody, epoch: 0, ...times, away: {} }
+}
+
+export type Cell = CellDoc & { readonly id: string; readonly relays: readonly Snapshot<RelayDoc>[] }
+
+/** The cell with its relays that are not gone. @throws cell.none */
+export async function readCell(control: Control, id: string): Promise<Cell> {
+  const [cell, relays] = await Promise.all([
+    control.store.get(cells.ref(id)),
+    queryAll(control.store, queries.relaysOfCell, {
+      where: { cell: id },
+      from: control.clock.now() - goneMs,
+    }),
+  ])
+  if (!cell) throw fail('cell.none')
+  return { ...cell.data, id, relays }
+}
+
+/** `preferred` if it is open, else the open cell with the fewest agents. @throws cell.none */
+export async function chooseCell(control: Control, preferred: string): Promise<Cell> {
+  const { items } = await control.store.query(queries.cellsByState, { where: { state: 'open' }, limit: 100 })
+  const known = items.find(({ ref }) => ref.id === preferred)
+  const open = await Promise.all((known ? [known] : items).map(({ ref }) => readCell(control, ref.id)))
+  const ready = open.filter((cell) => readyRelays(control, cell).length > 0)
+  const [best] = ready.sort((a, b) => sessionsOf(a) - sessionsOf(b))
+  if (!best) throw fail('cell.none')
+  return best
+}
+
+function sessionsOf(cell: Cell): number {
+  return cell.relays.reduce((sum, { data }) => sum + data.load.sessions, 0) / cell.relays.length
+}
+
+export function readyRelays(control: Control, { relays }: Cell): readonly RelayDoc[] {
+  const since = control.clock.now() - directoryMs
+  return relays.map(({ data }) => data).filter(({ state, seenAt }) => state === 'ready' && seenAt >= since)
+}
+
+/** Where agents dial. When no relay has reported of late, those of before: agents that are there shall not leave. */
+export function directoryOf(control: Control, cell: Cell): RelayAddress[] {
+  const ready = readyRelays(control, cell)
+  const known = ready.length > 0 ? ready : cell.relays.map(({ data }) => data)
+  return known.map(({ instance, agentAddress: { certificate, ...address } }) => ({
+    instance,
+    ...address,
+    ...(certificate && { certificate }),
+  }))
+}
+
+/** Where browsers read live figures. */
+export function watchUrlsOf(control: Control, cell: Cell): string[] {
+  return readyRelays(control, cell).map(({ watchUrl }) => watchUrl)
+}
+
+/**
+ * What the relays have said, for rules that give an endpoint to somebody else. What they have bound is read
+ * only when a rule needs it: most claims get back what they had, or something free.
+ */
+export class Views {
+  readonly #control: Control
+  readonly #cell: Cell
+  #current: CellView
+
+  constructor(control: Control, cell: Cell) {
+    this.#control = control
+    this.#cell = cell
+    const nowMs = control.clock.now()
+    this.#current = {
+      ready: readyRelays(control, cell),
+      appliedAt: Math.min(nowMs, ...cell.relays.map(({ data }) => data.appliedAt)),
+      seenAt: Math.min(nowMs, ...cell.relays.map(({ data }) => data.seenAt)),
+      isFull: false,
+      isBound: () => true,
+    }
+  }
+
+  get current(): CellView {
+    return this.#current
+  }
+
+  async full(): Promise<CellView> {
+    if (this.#current.isFull) return this.#current
+    const refs = this.#cell.relays.flatMap(({ ref, data }) =>
+      Array.from({ length: data.boundChunks }, (_, chunk) => bound.ref(`${ref.id}:${chunk}`)),
+    )
+    const chunks: readonly (Snapshot<BoundDoc> | undefined)[] = await this.#control.store.getAll(refs)
+    const taken = new Set(chunks.flatMap((chunk) => chunk?.data.endpoints ?? []))
+    this.#current = { ...this.#current, isFull: true, isBound: (endpoint) => taken.has(endpoint) }
+    return this.#current
+  }
+}
+
+/** The public face of an endpoint: what people copy. */
+export function describeEndpoint(id: string, kind: TunnelKind, cell: CellDoc): Endpoint {
+  if (id.startsWith('tcp:')) {
+    const port = Number(id.slice(id.lastIndexOf(':') + 1))
+    return { id, url: `tcp://${cell.host}:${port}`, host: cell.host, port }
+  }
+  const host = id.slice('host:'.length)
+  if (kind === 'tls') return { id, url: `tls://${host}:${cell.tlsPort}`, host, port: cell.tlsPort }
+  const usual = cell.httpScheme === 'https' ? 443 : 80
+  const suffix = cell.httpPort === usual ? '' : `:${cell.httpPort}`
+  return { id, url: `${cell.httpScheme}://${host}${suffix}`, host, port: cell.httpPort }
+}
+
+/** All pages of a query that is known to be short. */
+export async function queryAll<T extends NonNullable<Query['doc']>>(
+  store: Pick<Store, 'query'>,
+  query: Query<T>,
+  options: Omit<QueryOptions, 'limit' | 'after'>,
+): Promise<readonly Snapshot<T>[]> {
+  const all: Snapshot<T>[] = []
+  let page: Page<T> | undefined
+  do {
+    page = await store.query(query, { ...options, limit: 500, ...(page?.next && { after: page.next }) })
+    all.push(...page.items)
+  } while (page.next)
+  return all
+}

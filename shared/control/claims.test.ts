@@ -1,0 +1,400 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
+import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
+import { keyOfCode } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import { limits } from '../protocol/limits.ts'
+import { checkTicket } from '../protocol/ticket.ts'
+import type { Caller } from './caller.ts'
+import { claimLeases, releaseLeases, renewLeases } from './claims.ts'
+import { endpoints } from './documents.ts'
+import { plans } from './plans.ts'
+import { sweep } from './sweeper.ts'
+import { createTunnel, deleteTunnel, describeTunnels, listTunnels, updateTunnel } from './tunnels.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+const laptop = newId('agt', 1)
+const desktop = newId('agt', 2)
+
+let t: TestControl
+let ada: Caller
+let eve: Caller
+
+beforeEach(async () => {
+  t = makeTestControl()
+  await t.openCell()
+  ada = await t.caller('ada@example.com')
+  eve = await t.caller('eve@example.com')
+})
+afterEach(() => t.close())
+
+type Wanted = { name?: string; kind: 'tcp' | 'http' | 'tls'; port?: number }
+
+function claim(caller: Caller, tunnels: Wanted[], { agent = laptop, takeover = false } = {}) {
+  return claimLeases(t.control, caller, { agent, tunnels, takeover })
+}
+
+async function claimOne(caller: Caller, wanted: Wanted, options = {}): Promise<Lease> {
+  return leaseOf(await claim(caller, [wanted], options))
+}
+
+function leaseOf({ results }: ClaimResult, index = 0): Lease {
+  const result = results[index]
+  if (!result || !('lease' in result)) throw new Error(`no lease: ${JSON.stringify(result)}`)
+  return result.lease
+}
+
+function keyOf({ results }: ClaimResult, index = 0) {
+  const result = results[index]
+  return result && 'problem' in result ? keyOfCode(result.problem.code) : 'leased'
+}
+
+async function release(caller: Caller, { tunnel }: Lease, agent = laptop) {
+  await releaseLeases(t.control, caller, { agent, tunnels: [tunnel] })
+}
+
+describe('claims: races', () => {
+  test('500 concurrent claims of 500 free ports give 500 different ports', async () => {
+    await t.openCell({ portFrom: 21_000, portTo: 21_499 })
+    const callers = await Promise.all(Array.from({ length: 500 }, (_, n) => t.caller(`u${n}@example.com`)))
+    // The first range of 20 is withheld by the change of the cell.
+    const leases = await Promise.all(callers.map((caller) => claimOne(caller, { name: 'db', kind: 'tcp' })))
+    expect(new Set(leases.map(({ endpoint }) => endpoint.port)).size).toBe(500)
+  }, 60_000)
+
+  test('50 racing claims of one host name give it to one account, and the others a name like it', async () => {
+    const callers = await Promise.all(Array.from({ length: 50 }, (_, n) => t.caller(`u${n}@example.com`)))
+    const leases = await Promise.all(
+      callers.map((caller) => claimOne(caller, { name: 'demo', kind: 'http' })),
+    )
+    const hosts = leases.map(({ endpoint }) => endpoint.host)
+    expect(hosts.filter((host) => host === 'demo.tunnel.example.com')).toHaveLength(1)
+    expect(new Set(hosts).size).toBe(50)
+    for (const host of hosts) expect(host).toMatch(/^demo(-[a-z2-9]{4})?\.tunnel\.example\.com$/)
+  }, 30_000)
+
+  test('50 racing agents of one tunnel give one holder', async () => {
+    await claimOne(ada, { name: 'db', kind: 'tcp' })
+    await release(ada, await claimOne(ada, { name: 'db', kind: 'tcp' }))
+    const agents = Array.from({ length: 50 }, (_, n) => newId('agt', n))
+    const results = await Promise.all(
+      agents.map((agent) => claim(ada, [{ name: 'db', kind: 'tcp' }], { agent })),
+    )
+    const keys = results.map((result) => keyOf(result))
+    expect(keys.filter((key) => key === 'leased')).toHaveLength(1)
+    expect(keys.filter((key) => key === 'lease.held')).toHaveLength(49)
+  }, 30_000)
+
+  test('at 99 % occupancy a claim still succeeds', async () => {
+    await t.openCell({ portFrom: 21_000, portTo: 21_099 })
+    const whole = await t.caller('big@example.com', { limits: plans.unlimited })
+    const wanted = Array.from({ length: 99 }, (_, n) => ({ name: `n${n}`, kind: 'tcp' as const }))
+    for (const half of [wanted.slice(0, 50), wanted.slice(50)])
+      expect((await claim(whole, half)).results.every((result) => 'lease' in result)).toBe(true)
+    const last = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    expect(last.endpoint.port).toBeGreaterThanOrEqual(21_000)
+    expect(keyOf(await claim(eve, [{ name: 'db', kind: 'tcp' }]))).toBe('endpoint.exhausted')
+  }, 30_000)
+
+  test('a list of 50 is one call, and every tunnel of it has an endpoint of its own', async () => {
+    await t.openCell({ portFrom: 20_000, portTo: 20_099 })
+    const whole = await t.caller('big@example.com', { limits: plans.unlimited })
+    const wanted = Array.from({ length: 50 }, (_, n) => ({ name: `n${n}`, kind: 'tcp' as const }))
+    const result = await claim(whole, wanted)
+    expect(new Set(result.results.map((_, index) => leaseOf(result, index).endpoint.id)).size).toBe(50)
+  }, 30_000)
+})
+
+describe('claims: who gets what', () => {
+  test('the lease names its address and a ticket that relays of the cell accept', async () => {
+    const lease = await claimOne(ada, { name: 'web', kind: 'http' })
+    expect(lease.endpoint).toEqual({
+      id: 'host:web.tunnel.example.com',
+      url: 'http://web.tunnel.example.com:8080',
+      host: 'web.tunnel.example.com',
+      port: 8080,
+    })
+    const { jwks } = await t.control.signer.publicKeys()
+    const nowMs = t.clock.now()
+    const claims = await checkTicket(lease.ticket, { keys: jwks, cell: 'home', nowMs })
+    const { tunnel: sub, epoch } = lease
+    expect(claims).toMatchObject({
+      sub,
+      epoch,
+      account: ada.account,
+      agent: laptop,
+      kind: 'http',
+      name: 'web',
+    })
+    expect(claims.policy.connectionsPerMinute).toBe(600)
+    expect(claims.exp * 1000).toBeLessThanOrEqual(lease.expiresAt)
+    await expect(checkTicket(lease.ticket, { keys: jwks, cell: 'other', nowMs })).rejects.toThrow()
+  })
+
+  test('a claim tells where the relays are, and none is given while no relay is ready', async () => {
+    const { relays, renewInMs } = await claim(ada, [{ name: 'db', kind: 'tcp' }])
+    expect(relays).toEqual([{ instance: 'r1', host: '192.0.2.10', port: 7000, sni: 'r1.tunnel.example.com' }])
+    expect(renewInMs).toBeLessThanOrEqual(limits.ticketMs / 2)
+    await t.sync({ state: 'draining' })
+    await expect(claim(ada, [{ name: 'db', kind: 'tcp' }])).rejects.toMatchObject({ key: 'cell.none' })
+  })
+
+  test('one refusal does not spoil the others, and answers keep the order asked', async () => {
+    const result = await claim(ada, [
+      { name: 'a', kind: 'tcp' },
+      { name: 'paypal-login', kind: 'http' },
+      { name: 'b', kind: 'tcp', port: 25 },
+      { name: 'c', kind: 'http' },
+    ])
+    const keys = result.results.map((_, index) => keyOf(result, index))
+    expect(keys).toEqual(['leased', 'endpoint.name_denied', 'endpoint.port_denied', 'leased'])
+  })
+
+  test('a requested port is given if it is free, and named if it is not', async () => {
+    const lease = await claimOne(ada, { name: 'db', kind: 'tcp', port: 20_007 })
+    expect(lease.endpoint.url).toBe('tcp://tunnel.example.com:20007')
+    const refused = await claim(eve, [{ name: 'db', kind: 'tcp', port: 20_007 }])
+    expect(keyOf(refused)).toBe('endpoint.port_taken')
+    expect(JSON.stringify(refused.results)).toContain('20007')
+  })
+
+  test('the quota names its number, and an away or lapsed tunnel does not count', async () => {
+    const three = { ...ada, limits: plans.free, plan: 'free' }
+    const leases = await claim(
+      three,
+      ['a', 'b', 'c'].map((name) => ({ name, kind: 'tcp' as const })),
+    )
+    const refused = await claim(three, [{ name: 'd', kind: 'tcp' }])
+    expect(keyOf(refused)).toBe('quota.tunnels')
+    expect(JSON.stringify(refused.results)).toContain('3 of 3 tunnels')
+    const { tunnel, epoch, endpoint } = leaseOf(leases)
+    await t.sync({ away: [{ tunnel, epoch, endpoint: endpoint.id, away: true }] })
+    expect(keyOf(await claim(three, [{ name: 'd', kind: 'tcp' }]))).toBe('leased')
+    t.clock.advance(limits.leaseMs + 1)
+    await t.sync()
+    expect(keyOf(await claim(three, [{ name: 'e', kind: 'tcp' }]))).toBe('leased')
+  })
+
+  test('a claim without a name reuses the idle tunnel that this agent had, and makes no second one', async () => {
+    const first = await claimOne(ada, { kind: 'http' })
+    await release(ada, first)
+    const second = await claimOne(ada, { kind: 'http' })
+    expect(second.tunnel).toBe(first.tunnel)
+    const third = await claimOne(ada, { kind: 'http' })
+    expect(third.tunnel).not.toBe(first.tunnel)
+  })
+
+  test('a tunnel of another kind is not turned over, and one named twice in a call is refused', async () => {
+    await claimOne(ada, { name: 'web', kind: 'http' })
+    expect(keyOf(await claim(ada, [{ name: 'web', kind: 'tcp' }]))).toBe('tunnel.kind')
+    const twice = await claim(ada, [
+      { name: 'db', kind: 'tcp' },
+      { name: 'db', kind: 'tcp' },
+    ])
+    expect([keyOf(twice, 0), keyOf(twice, 1)]).toEqual(['leased', 'api.invalid'])
+  })
+})
+
+describe('claims: the same address again', () => {
+  test('the same agent after a restart gets the same endpoint at the same epoch', async () => {
+    const first = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    t.clock.advance(10 * minute)
+    const second = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    expect(second).toMatchObject({ endpoint: first.endpoint, epoch: first.epoch })
+    expect(second.expiresAt).toBe(t.clock.now() + limits.leaseMs)
+  })
+
+  test('a released or lapsed tunnel finds its address again weeks later', async () => {
+    const first = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    await release(ada, first)
+    t.clock.advance(20 * 24 * hour)
+    await t.settle()
+    await sweep(t.control)
+    const second = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    expect(second.endpoint).toEqual(first.endpoint)
+    expect(second.epoch).toBeGreaterThan(first.epoch)
+    t.clock.advance(3 * hour)
+    await t.settle()
+    expect((await sweep(t.control)).expired).toBe(1)
+    expect((await claimOne(ada, { name: 'db', kind: 'tcp' })).endpoint).toEqual(first.endpoint)
+  })
+
+  test('a renamed http tunnel moves to its new host, and the old host is revoked', async () => {
+    const lease = await claimOne(ada, { name: 'old', kind: 'http' })
+    await updateTunnel(t.control, ada, { id: lease.tunnel, change: { name: 'new' } })
+    const moved = await claimOne(ada, { name: 'new', kind: 'http' })
+    expect(moved.endpoint.host).toBe('new.tunnel.example.com')
+    const { commands } = await t.sync()
+    expect(commands).toContainEqual(
+      expect.objectContaining({ kind: 'revoke', endpoint: 'host:old.tunnel.example.com', reason: 'moved' }),
+    )
+  })
+})
+
+describe('claims: takeover', () => {
+  test('another agent is refused while the first is connected, unless it takes over', async () => {
+    const first = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    const other = { agent: desktop }
+    expect(keyOf(await claim(ada, [{ name: 'db', kind: 'tcp' }], other))).toBe('lease.held')
+    const asked = await claim(ada, [{ name: 'db', kind: 'tcp', port: 20_019 }], other)
+    expect(keyOf(asked)).toBe('lease.held')
+    const second = await claimOne(ada, { name: 'db', kind: 'tcp' }, { ...other, takeover: true })
+    expect(second.endpoint).toEqual(first.endpoint)
+    expect(second.epoch).toBeGreaterThan(first.epoch)
+    const { commands } = await t.sync()
+    const { epoch } = second
+    expect(commands).toContainEqual(
+      expect.objectContaining({ kind: 'revoke', epoch, endpoint: first.endpoint.id, reason: 'superseded' }),
+    )
+  })
+
+  test('who lost a tunnel hears it at renewal as final, and who released it may claim again', async () => {
+    const first = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    await claimOne(ada, { name: 'db', kind: 'tcp' }, { agent: desktop, takeover: true })
+    const leases = [{ tunnel: first.tunnel, epoch: first.epoch }]
+    const lost = await renewLeases(t.control, ada, { agent: laptop, leases })
+    expect(keyOf(lost)).toBe('lease.lost')
+    await release(ada, first, desktop)
+    expect(keyOf(await renewLeases(t.control, ada, { agent: laptop, leases }))).toBe('lease.gone')
+  })
+
+  test('an away tunnel needs no takeover, and a relay that restarted no longer says it is away', async () => {
+    const { tunnel, epoch, endpoint } = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    const away = [{ tunnel, epoch, endpoint: endpoint.id, away: true }]
+    await t.sync({ away })
+    expect((await stateOf(ada))[0]).toBe('away')
+    t.clock.advance(minute)
+    const { boot } = quietSync
+    await t.sync({ boot: { ...boot, boot: '01k0000000000000000000next' } })
+    expect((await stateOf(ada))[0]).toBe('online')
+    await t.sync({
+      boot: { ...boot, boot: '01k0000000000000000000next' },
+      away: [{ ...away[0]!, away: false }],
+    })
+    t.clock.advance(minute)
+    await t.sync({ boot: { ...boot, boot: '01k0000000000000000000next' }, away })
+    expect(keyOf(await claim(ada, [{ name: 'db', kind: 'tcp' }], { agent: desktop }))).toBe('leased')
+  })
+})
+
+async function stateOf(caller: Caller) {
+  const { items } = await listTunnels(t.control, caller.account, { limit: 10 })
+  return (await describeTunnels(t.control, items)).map(({ state }) => state)
+}
+
+describe('claims: renewal and release', () => {
+  test('repeated renewals change nothing, and extend the lease only when little of it is left', async () => {
+    const { tunnel, epoch, expiresAt } = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    const renew = async () =>
+      leaseOf(await renewLeases(t.control, ada, { agent: laptop, leases: [{ tunnel, epoch }] }))
+    expect((await renew()).expiresAt).toBe(expiresAt)
+    t.clock.advance(30 * minute)
+    expect((await renew()).expiresAt).toBe(expiresAt)
+    t.clock.advance(30 * minute)
+    const extended = await renew()
+    expect(extended.expiresAt).toBe(t.clock.now() + limits.leaseMs)
+    expect(await renew()).toMatchObject({ epoch, expiresAt: extended.expiresAt })
+    expect(extended.ticketExpiresAt).toBeLessThanOrEqual(extended.expiresAt)
+  })
+
+  test("somebody else's tunnel is neither renewed nor released", async () => {
+    const lease = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    const { tunnel, epoch } = lease
+    const result = await renewLeases(t.control, eve, { agent: laptop, leases: [{ tunnel, epoch }] })
+    expect(keyOf(result)).toBe('session.revoked')
+    await release(eve, lease)
+    await release(ada, lease, desktop)
+    expect(await stateOf(ada)).toEqual(['online'])
+    await release(ada, lease)
+    await release(ada, lease)
+    expect(await stateOf(ada)).toEqual(['offline'])
+  })
+})
+
+describe('claims: an endpoint changes hands only when no old ticket could bind it', () => {
+  /** One port, so that the next claim wants exactly it. */
+  async function onePort() {
+    await t.openCell({ portFrom: 20_000, portTo: 20_000 })
+    return claimOne(ada, { name: 'db', kind: 'tcp' })
+  }
+  const byEve = async () => keyOf(await claim(eve, [{ name: 'db', kind: 'tcp' }]))
+
+  test('a released one rests until its last ticket and five minutes are over', async () => {
+    const lease = await onePort()
+    await release(ada, lease)
+    expect(await byEve()).toBe('endpoint.exhausted')
+    await t.settle()
+    const deadAt = lease.ticketExpiresAt + limits.skewMs
+    t.clock.advance(deadAt - t.clock.now() - 1)
+    await t.sync({ cursor: `${t.clock.now()}` })
+    expect(await byEve()).toBe('endpoint.exhausted')
+    t.clock.advance(1)
+    expect(await byEve()).toBe('leased')
+  })
+
+  test('a relay that has not read the release holds it up, until it is gone for an hour', async () => {
+    const lease = await onePort()
+    const { cursor } = await t.sync()
+    await release(ada, lease)
+    t.clock.advance(50 * minute)
+    // It reports, but with the cursor of before: it has not heard.
+    await t.sync({ cursor })
+    t.clock.advance(20 * minute)
+    await t.sync({ cursor })
+    expect(await byEve()).toBe('endpoint.exhausted')
+    await t.settle()
+    expect(await byEve()).toBe('leased')
+  })
+
+  test('a lapsed lease is reclaimed, but not while a relay has it bound', async () => {
+    const { tunnel, epoch, endpoint } = await onePort()
+    const bound = [{ tunnel, epoch, endpoint: endpoint.id }]
+    t.clock.advance(limits.leaseMs + limits.skewMs)
+    await t.sync({ bound })
+    expect(await byEve()).toBe('endpoint.exhausted')
+    expect((await sweep(t.control)).expired).toBe(0)
+    t.clock.advance(minute)
+    await t.sync()
+    expect(await byEve()).toBe('leased')
+    const { commands } = await t.sync()
+    expect(commands.some((command) => command.kind === 'revoke' && command.epoch > epoch)).toBe(true)
+  })
+
+  test('the address of a deleted tunnel rests too, and its account gets it back once relays have heard', async () => {
+    const lease = await claimOne(ada, { name: 'web', kind: 'http' })
+    await deleteTunnel(t.control, ada, lease.tunnel)
+    expect(keyOf(await claim(ada, [{ name: 'web', kind: 'http' }]))).toBe('endpoint.resting')
+    expect((await claimOne(eve, { name: 'web', kind: 'http' })).endpoint.host).not.toBe(lease.endpoint.host)
+    await t.settle()
+    const again = await claimOne(ada, { name: 'web', kind: 'http' })
+    expect(again.endpoint).toEqual(lease.endpoint)
+    expect(again.epoch).toBeGreaterThan(lease.epoch)
+  })
+
+  test('swept host names are forgotten after a day, and ports are free again', async () => {
+    const host = await claimOne(ada, { name: 'web', kind: 'http' })
+    const port = await claimOne(ada, { name: 'db', kind: 'tcp' })
+    for (const { tunnel } of [host, port]) await deleteTunnel(t.control, ada, tunnel)
+    t.clock.advance(2 * hour)
+    await t.settle()
+    expect(await sweep(t.control)).toEqual({ expired: 0, freed: 1 })
+    t.clock.advance(24 * hour)
+    await t.settle()
+    expect(await sweep(t.control)).toEqual({ expired: 0, freed: 1 })
+    expect(await t.control.store.get(endpoints.ref(host.endpoint.id))).toBeUndefined()
+    expect((await t.control.store.get(endpoints.ref(port.endpoint.id)))?.data.state).toBe('free')
+    const next = await claimOne(eve, { name: 'web', kind: 'http' })
+    expect(next.endpoint).toEqual(host.endpoint)
+    expect(next.epoch).toBeGreaterThan(host.epoch)
+  })
+})
+
+test('tunnels: a plan has room for so many, and says how many', async () => {
+  const few = { ...ada, limits: { ...plans.free, tunnelsDefined: 2 } }
+  const make = (name: string) => createTunnel(t.control, few, { name, kind: 'tcp', policy: {} })
+  await make('a')
+  await expect(make('a')).rejects.toMatchObject({ key: 'tunnel.name_taken' })
+  await make('b')
+  await expect(make('c')).rejects.toMatchObject({ key: 'tunnel.limit', detail: expect.stringContaining('2') })
+})

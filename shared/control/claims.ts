@@ -1,0 +1,324 @@
+/**
+ * Claims, renewals and releases, a list a call. Every tunnel of the list gets its own answer: one refusal does
+ * not spoil the others. Rules: lease-rules.ts; where to look: candidates.ts; the writing: claim-transaction.ts.
+ */
+import { createHash } from 'node:crypto'
+import type { z } from 'zod'
+import { toProblem } from '../api/problem.ts'
+import type { ClaimResult, claimSchema, Lease, renewSchema } from '../api/schemas/tunnels.ts'
+import { fail, type PortTunnelerError } from '../base/errors.ts'
+import { unreachable } from '../base/unreachable.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Caller } from './caller.ts'
+import { findCandidate } from './candidates.ts'
+import {
+  type Cell,
+  chooseCell,
+  describeEndpoint,
+  directoryOf,
+  readCell,
+  readyRelays,
+  Views,
+} from './cells.ts'
+import {
+  type AttemptResult,
+  type ClaimContext,
+  claimsPerTransaction,
+  claimTogether,
+} from './claim-transaction.ts'
+import { publishCommands } from './commands.ts'
+import type { Control } from './control.ts'
+import { type EndpointDoc, endpoints, online, type TunnelDoc, tunnels } from './documents.ts'
+import { asFailure } from './failures.ts'
+import { decideRenewal } from './lease-rules.ts'
+import { pruneOnline } from './online.ts'
+import { policyOf } from './plans.ts'
+import type { Snapshot } from './platform.ts'
+import { queries } from './query-table.ts'
+import { createTunnel, findTunnelByName, writeRelease } from './tunnels.ts'
+
+type ClaimRequest = z.infer<typeof claimSchema>
+type Wanted = ClaimRequest['tunnels'][number]
+type Granted = { readonly tunnel: Snapshot<TunnelDoc>; readonly id: string; readonly endpoint: EndpointDoc }
+type Outcome = Granted | { readonly error: PortTunnelerError }
+type Item = {
+  readonly index: number
+  readonly tunnel: Snapshot<TunnelDoc>
+  readonly port: number | undefined
+  readonly tried: Set<string>
+}
+
+/** Beyond it a claim is told that there is nothing: each try lost a race, so others are being served. */
+const roundsMax = 200
+/** Renewals of many agents that started together drift apart. */
+const renewJitter = 0.1
+
+/** @throws cell.none; what concerns one tunnel is a problem in its place of the list */
+export async function claimLeases(
+  control: Control,
+  caller: Caller,
+  request: ClaimRequest,
+  { seed }: { seed?: string } = {},
+): Promise<ClaimResult> {
+  const outcomes: Outcome[] = []
+  const items: Item[] = []
+  const used = new Set<string>()
+  for (const [index, wanted] of request.tunnels.entries()) {
+    try {
+      const name = generatedName(seed ?? `${control.random()}`, index)
+      const tunnel = await resolveTunnel(control, caller, { wanted, agent: request.agent, name, used })
+      if (used.has(tunnel.ref.id)) throw fail('api.invalid', 'The same tunnel is asked for twice.')
+      used.add(tunnel.ref.id)
+      items.push({ index, tunnel, port: wanted.port, tried: new Set() })
+    } catch (error) {
+      outcomes[index] = { error: asFailure(error) }
+    }
+  }
+  const preferred = items.find(({ tunnel }) => tunnel.data.cell !== '')?.tunnel.data.cell
+  const cell = await chooseCell(control, preferred ?? '')
+  await runRounds(control, { caller, request, cell }, { items, outcomes })
+  return answer(control, caller, { agent: request.agent, cell, outcomes })
+}
+
+/** The tunnel of that name, made if need be; without a name one that this agent had before. */
+async function resolveTunnel(
+  control: Control,
+  caller: Caller,
+  {
+    wanted: { name, kind },
+    agent,
+    name: fresh,
+    used,
+  }: { wanted: Wanted; agent: string; name: string; used: ReadonlySet<string> },
+): Promise<Snapshot<TunnelDoc>> {
+  const known =
+    name === undefined
+      ? await findIdle(control, caller.account, { agent, kind, fresh, used })
+      : await findTunnelByName(control, caller.account, name)
+  if (!known)
+    return createTunnel(control, caller, {
+      name: name ?? fresh,
+      kind,
+      policy: {},
+      generated: name === undefined,
+    })
+  if (known.data.kind !== kind)
+    throw fail('tunnel.kind', `The tunnel "${known.data.name}" is of kind ${known.data.kind}, not ${kind}.`)
+  return known
+}
+
+async function findIdle(
+  control: Control,
+  account: string,
+  {
+    agent,
+    kind,
+    fresh,
+    used,
+  }: { agent: string; kind: TunnelDoc['kind']; fresh: string; used: ReadonlySet<string> },
+): Promise<Snapshot<TunnelDoc> | undefined> {
+  // The same request again (the name comes from its Idempotency-Key): the same tunnel.
+  const same = await findTunnelByName(control, account, fresh)
+  if (same) return same
+  const where = { account, agent, kind, generated: true }
+  const { items } = await control.store.query(queries.generatedTunnels, { where, limit: 50 })
+  const quota = await control.store.get(online.ref(account))
+  return items.find(({ ref }) => !quota?.data.tunnels[ref.id] && !used.has(ref.id))
+}
+
+function generatedName(seed: string, index: number): string {
+  return `t-${createHash('sha256').update(`${seed}:${index}`).digest('hex').slice(0, 10)}`
+}
+
+async function runRounds(
+  control: Control,
+  { caller, request, cell }: { caller: Caller; request: ClaimRequest; cell: Cell },
+  { items, outcomes }: { items: readonly Item[]; outcomes: Outcome[] },
+): Promise<void> {
+  const views = new Views(control, cell)
+  await makeRoom(control, { caller, cell, wanted: items.length })
+  const pending = [...items]
+  for (let round = 0; pending.length > 0 && round < roundsMax; round++) {
+    const nowMs = control.clock.now()
+    const group = pending.splice(0, claimsPerTransaction)
+    const avoid = new Set<string>()
+    const attempts: { item: Item; tunnel: string; candidate: string }[] = []
+    for (const item of group) {
+      try {
+        const candidate = await findCandidate(control, { ...item, avoid, cell, views })
+        avoid.add(candidate)
+        attempts.push({ item, tunnel: item.tunnel.ref.id, candidate })
+      } catch (error) {
+        outcomes[item.index] = { error: asFailure(error) }
+      }
+    }
+    if (attempts.length === 0) continue
+    const { agent, takeover } = request
+    const view = views.current
+    const context: ClaimContext = { caller, agent, takeover, cell, view, nowMs }
+    const { results, commands } = await claimTogether(control, context, attempts)
+    await publishCommands(control, commands)
+    for (const [position, { item, candidate }] of attempts.entries()) {
+      const result = results[position]
+      const again = result?.kind === 'rests' && !view.isFull
+      if (again) await views.full()
+      const outcome = again ? undefined : settle(result, { item, candidate })
+      if (outcome) outcomes[item.index] = outcome
+      else pending.push(item)
+    }
+  }
+  for (const { index } of pending) outcomes[index] = { error: fail('endpoint.exhausted') }
+}
+
+/** @returns undefined when the candidate was gone and another has to be looked for */
+function settle(
+  result: AttemptResult | undefined,
+  { item, candidate }: { item: Item; candidate: string },
+): Outcome | undefined {
+  if (!result) throw new Error('a claim came back without a result')
+  switch (result.kind) {
+    case 'leased':
+      return {
+        tunnel: { ...item.tunnel, data: result.tunnel },
+        id: candidate,
+        endpoint: result.endpoint,
+      }
+    case 'refused':
+      return { error: result.error }
+    case 'rests':
+      return { error: fail('endpoint.resting', undefined, { fields: { retryAfterMs: 60_000 } }) }
+    case 'taken':
+      item.tried.add(candidate)
+      return undefined
+    default:
+      return unreachable(result)
+  }
+}
+
+async function makeRoom(
+  control: Control,
+  { caller, cell, wanted }: { caller: Caller; cell: Cell; wanted: number },
+): Promise<void> {
+  const quota = await control.store.get(online.ref(caller.account))
+  const count = Object.keys(quota?.data.tunnels ?? {}).length
+  if (count + wanted > caller.limits.tunnelsOnline)
+    await pruneOnline(control, caller.account, readyRelays(control, cell))
+}
+
+/** Fresh tickets for what the agent holds; leases are extended on the way. Repeating it changes nothing. */
+export async function renewLeases(
+  control: Control,
+  caller: Caller,
+  { agent, leases }: z.infer<typeof renewSchema>,
+): Promise<ClaimResult> {
+  const found = await control.store.getAll(leases.map(({ tunnel }) => tunnels.ref(tunnel)))
+  const outcomes = await Promise.all(
+    leases.map(async ({ epoch }, index): Promise<Outcome> => {
+      const tunnel = found[index]
+      if (tunnel?.data.account !== caller.account) return { error: fail('session.revoked') }
+      return renewOne(control, tunnel, { agent, epoch })
+    }),
+  )
+  const held = found.find((tunnel) => tunnel?.data.account === caller.account && tunnel.data.cell !== '')
+  // Not chooseCell: after an outage agents may be back before the relays are, and keep what they have.
+  const cell = held ? await readCell(control, held.data.cell) : await chooseCell(control, '')
+  return answer(control, caller, { agent, cell, outcomes })
+}
+
+async function renewOne(
+  control: Control,
+  tunnel: Snapshot<TunnelDoc>,
+  { agent, epoch }: { agent: string; epoch: number },
+): Promise<Outcome> {
+  const id = tunnel.data.endpoint
+  if (id === '') return { error: fail('lease.gone') }
+  const claim = { tunnel: tunnel.ref.id, agent, epoch }
+  const decide = (current: EndpointDoc | undefined) =>
+    current && decideRenewal(current, { ...claim, nowMs: control.clock.now() })
+  const current = await control.store.get(endpoints.ref(id))
+  let renewal = decide(current?.data)
+  if (renewal?.kind === 'extend')
+    await control.store.change(endpoints.ref(id), (latest) => {
+      renewal = decide(latest)
+      return renewal?.kind === 'extend' ? renewal.next : 'keep'
+    })
+  if (!renewal || renewal.kind === 'gone') return { error: fail('lease.gone') }
+  if (renewal.kind === 'lost') return { error: fail('lease.lost') }
+  return { tunnel, id, endpoint: renewal.next }
+}
+
+/** Gives leases back at once. What this agent does not hold is passed over: repeating it changes nothing. */
+export async function releaseLeases(
+  control: Control,
+  caller: Caller,
+  { agent, tunnels: ids }: { agent: string; tunnels: readonly string[] },
+): Promise<void> {
+  for (const id of new Set(ids)) {
+    const outgoing = await control.store.transact(async (tx) => {
+      const tunnel = await tx.get(tunnels.ref(id))
+      if (tunnel?.data.account !== caller.account || tunnel.data.endpoint === '') return []
+      const endpoint = await tx.get(endpoints.ref(tunnel.data.endpoint))
+      if (endpoint?.data.tunnel !== id || endpoint.data.agent !== agent) return []
+      const quota = await tx.get(online.ref(caller.account))
+      if (quota?.data.tunnels[id]) {
+        const { [id]: _, ...rest } = quota.data.tunnels
+        tx.set(quota.ref, { ...quota.data, tunnels: rest })
+      }
+      return writeRelease(tx, endpoint, { nowMs: control.clock.now(), forget: false })
+    })
+    await publishCommands(control, outgoing)
+  }
+}
+
+async function answer(
+  control: Control,
+  caller: Caller,
+  { agent, cell, outcomes }: { agent: string; cell: Cell; outcomes: readonly Outcome[] },
+): Promise<ClaimResult> {
+  const { docsUrl } = control.settings
+  const results = outcomes.map(async (outcome) =>
+    'error' in outcome
+      ? { problem: toProblem(outcome.error, { docsUrl }) }
+      : { lease: await describeLease(control, caller, { agent, cell, granted: outcome }) },
+  )
+  const early = 1 - renewJitter * control.random()
+  return {
+    relays: directoryOf(control, cell),
+    results: await Promise.all(results),
+    renewInMs: Math.round((limits.ticketMs / 2) * early),
+  }
+}
+
+async function describeLease(
+  control: Control,
+  caller: Caller,
+  { agent, cell, granted }: { agent: string; cell: Cell; granted: Granted },
+): Promise<Lease> {
+  const { tunnel, id, endpoint } = granted
+  const { name, kind, policy, policyVersion } = tunnel.data
+  const nowMs = control.clock.now()
+  const expiresAt = Math.min(nowMs + limits.ticketMs, endpoint.expiresAt)
+  const claims = {
+    sub: tunnel.ref.id,
+    aud: endpoint.cell,
+    account: caller.account,
+    agent,
+    kind,
+    name,
+    endpoint: id,
+    epoch: endpoint.epoch,
+    plan: caller.plan,
+    policy: policyOf(policy, caller.limits),
+    policyVersion,
+  }
+  return {
+    tunnel: tunnel.ref.id,
+    name,
+    kind,
+    endpoint: describeEndpoint(id, kind, cell),
+    epoch: endpoint.epoch,
+    expiresAt: endpoint.expiresAt,
+    ticket: await control.signer.signTicket(claims, { nowMs, expiresAt }),
+    ticketExpiresAt: expiresAt,
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Commands to relays. The state change and its command commit together; the bus then makes it fast, and `sync`
+ * makes it certain. A receiver keeps the highest version of a subject, so neither order nor repeats matter.
+ */
+import type { Command } from '../api/schemas/relays.ts'
+import { newId } from '../base/ids.ts'
+import type { Control } from './control.ts'
+import { type CommandDoc, commands } from './documents.ts'
+import { topics } from './names.ts'
+import type { Doc, Transaction } from './platform.ts'
+import { queries } from './query-table.ts'
+
+/** Commands are read by relays for a ticket's lifetime; a day leaves room for looking back. */
+const keepMs = 24 * 3_600_000
+/** For every relay there is. */
+export const everyCell = '*'
+
+type WithoutId<T> = T extends Command ? Omit<T, 'id' | 'at'> : never
+
+/** A command to be sent: written by `writeCommand` within the change, then published. */
+export type Outgoing = { readonly cell: string; readonly command: Command }
+
+export function makeCommand(cell: string, body: WithoutId<Command>, nowMs: number): Outgoing {
+  return { cell, command: { ...body, id: newId('cmd', nowMs), at: nowMs } as Command }
+}
+
+export function writeCommand(tx: Transaction, outgoing: Outgoing): void {
+  tx.create(commands.ref(outgoing.command.id), documentOf(outgoing))
+}
+
+function documentOf({ cell, command }: Outgoing): CommandDoc {
+  return { cell, body: bodyOf(command), createdAt: command.at, ttl: new Date(command.at + keepMs) }
+}
+
+function bodyOf(command: Command): Doc {
+  return { ...command }
+}
+
+/** After the commit. A bus that fails is logged and not thrown: the change stands, and `sync` brings the command. */
+export async function publishCommands(control: Control, outgoing: readonly Outgoing[]): Promise<void> {
+  try {
+    await Promise.all(outgoing.map((each) => publishOne(control, each)))
+  } catch (error) {
+    control.log.warn({ error }, 'a command waits for sync because the bus refused it')
+  }
+}
+
+async function publishOne({ bus, store }: Control, { cell, command }: Outgoing): Promise<void> {
+  const body = bodyOf(command)
+  if (cell !== everyCell) return bus.publish(topics.commands(cell), body)
+  const { items } = await store.query(queries.cellsByState, { where: { state: 'open' }, limit: 500 })
+  await Promise.all(items.map(({ ref }) => bus.publish(topics.commands(ref.id), body)))
+}

@@ -1,0 +1,156 @@
+/**
+ * Device login (RFC 8628): `ptun login` shows a short code, a signed-in person approves it in the console, and
+ * the CLI gets an API key. The key's secret is made at the poll that fetches it, so it is stored nowhere.
+ */
+import { scopes as knownScopes, type Scope } from '../api/schemas/accounts.ts'
+import { fail } from '../base/errors.ts'
+import { hashSecret, newSecret } from '../base/ids.ts'
+import { readAccount } from './accounts.ts'
+import { writeAudit } from './audit.ts'
+import { type Caller, requireScope, requireUser } from './caller.ts'
+import type { Control } from './control.ts'
+import { type DeviceCodeDoc, deviceCodes } from './documents.ts'
+import { type CreatedKey, requireRoom, writeKey } from './keys.ts'
+import { limitsOf } from './plans.ts'
+import type { Snapshot } from './platform.ts'
+import { queries } from './query-table.ts'
+import { countEvent } from './rates.ts'
+
+const lifetimeMs = 15 * 60_000
+/** RFC 8628 section 3.5: every poll that comes too early adds 5 s. */
+const intervalMs = 5_000
+/** A timer may fire a little early; that is no offence. */
+const earlyMs = 500
+/** Consonants without Y: no words, and none that is taken for another in most fonts. 20^8 codes. */
+const letters = 'BCDFGHJKLMNPQRSTVWXZ'
+const guesses = { scope: 'device', max: 10, windowMs: 3_600_000 } as const
+const requests = { scope: 'authorize', max: 60, windowMs: 3_600_000 } as const
+
+export type Authorization = {
+  readonly deviceCode: string
+  /** As shown: BCDF-GHJK. */
+  readonly userCode: string
+  readonly expiresInMs: number
+  readonly intervalMs: number
+}
+
+/** @throws api.rate when one address asks for too many */
+export async function authorizeDevice(
+  control: Control,
+  { device, scope, from }: { device: string; scope: string | undefined; from: string },
+): Promise<Authorization> {
+  await countEvent(control, requests, { subject: from, key: 'api.rate' })
+  const nowMs = control.clock.now()
+  const deviceCode = newSecret('ptd')
+  const userCode = Array.from(
+    { length: 8 },
+    () => letters[Math.floor(control.random() * letters.length)],
+  ).join('')
+  await control.store.create(deviceCodes.ref(hashSecret(deviceCode)), {
+    userCode: hashSecret(userCode),
+    state: 'pending',
+    device,
+    scopes: scopesOf(scope),
+    from,
+    createdAt: nowMs,
+    expiresAt: nowMs + lifetimeMs,
+    polledAt: 0,
+    intervalMs,
+    ttl: new Date(nowMs + lifetimeMs),
+  })
+  const shown = `${userCode.slice(0, 4)}-${userCode.slice(4)}`
+  return { deviceCode, userCode: shown, expiresInMs: lifetimeMs, intervalMs }
+}
+
+function scopesOf(asked: string | undefined): Scope[] {
+  const words = asked?.split(' ') ?? []
+  const wanted = knownScopes.filter((scope) => words.includes(scope))
+  return wanted.length > 0 ? wanted : ['tunnels']
+}
+
+export type Waiting = Snapshot<DeviceCodeDoc>
+
+/** What the approval page shows. @throws device.unknown; device.guesses after ten wrong codes in an hour */
+export async function findDevice(control: Control, caller: Caller, userCode: string): Promise<Waiting> {
+  const user = requireUser(caller)
+  const nowMs = control.clock.now()
+  const where = { userCode: hashSecret(normalise(userCode)) }
+  const { items } = await control.store.query(queries.deviceByUserCode, { where, limit: 5 })
+  const found = items.find(({ data }) => data.state === 'pending' && data.expiresAt > nowMs)
+  if (found) return found
+  await countEvent(control, guesses, { subject: user.id, key: 'device.guesses' })
+  throw fail('device.unknown')
+}
+
+function normalise(userCode: string): string {
+  return userCode.toUpperCase().replace(/[^A-Z]/g, '')
+}
+
+/** @throws device.unknown, device.guesses, key.limit, auth.scope */
+export async function decideDevice(
+  control: Control,
+  caller: Caller,
+  { userCode, approve }: { userCode: string; approve: boolean },
+): Promise<void> {
+  requireScope(caller, 'admin')
+  const user = requireUser(caller)
+  const found = await findDevice(control, caller, userCode)
+  if (approve) await requireRoom(control, caller)
+  const { account, role, from } = caller
+  const nowMs = control.clock.now()
+  await control.store.transact(async (tx) => {
+    const latest = await tx.get(found.ref)
+    if (latest?.data.state !== 'pending' || latest.data.expiresAt <= nowMs) throw fail('device.unknown')
+    const decided = approve
+      ? ({ state: 'approved', account, user: user.id, role } as const)
+      : ({ state: 'denied' } as const)
+    tx.set(found.ref, { ...latest.data, ...decided })
+    const entry = { account, actor: user.id, from, target: latest.data.device || 'device' }
+    writeAudit(tx, { ...entry, action: approve ? 'device.approved' : 'device.denied' }, nowMs)
+  })
+}
+
+/** RFC 8628 section 3.5 and RFC 6749 section 5.2. */
+export type PollError =
+  | 'authorization_pending'
+  | 'slow_down'
+  | 'access_denied'
+  | 'expired_token'
+  | 'invalid_grant'
+export type PollResult = { readonly created: CreatedKey } | { readonly error: PollError }
+
+/** One poll by the CLI. The key is handed out once; a second poll with the same code gets `invalid_grant`. */
+export async function pollDevice(control: Control, deviceCode: string, from: string): Promise<PollResult> {
+  const ref = deviceCodes.ref(hashSecret(deviceCode))
+  const nowMs = control.clock.now()
+  return control.store.transact(async (tx): Promise<PollResult> => {
+    const found = await tx.get(ref)
+    if (!found || found.data.state === 'used') return { error: 'invalid_grant' }
+    const { data } = found
+    if (data.expiresAt <= nowMs) return { error: 'expired_token' }
+    if (nowMs - data.polledAt < data.intervalMs - earlyMs) {
+      tx.set(ref, { ...data, polledAt: nowMs, intervalMs: data.intervalMs + intervalMs })
+      return { error: 'slow_down' }
+    }
+    switch (data.state) {
+      case 'pending':
+        tx.set(ref, { ...data, polledAt: nowMs })
+        return { error: 'authorization_pending' }
+      case 'denied':
+        tx.set(ref, { ...data, state: 'used' })
+        return { error: 'access_denied' }
+      case 'approved': {
+        const { account, user, role, scopes } = data
+        if (!account || !user || !role) return { error: 'invalid_grant' }
+        const { data: owned } = await readAccount(control, account)
+        if (owned.status !== 'active') return { error: 'access_denied' }
+        tx.set(ref, { ...data, state: 'used' })
+        const owner = { account, user, role, actor: user, from, limits: limitsOf(owned) }
+        const input = { name: data.device || 'ptun', scopes }
+        return { created: writeKey(tx, owner, { input, nowMs }) }
+      }
+      default:
+        throw new Error('a used code was polled')
+    }
+  })
+}

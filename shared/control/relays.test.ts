@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
+import type { SyncRequest } from '../api/schemas/relays.ts'
+import { newId } from '../base/ids.ts'
+import { limits } from '../protocol/limits.ts'
+import { setAccountStatus } from './accounts.ts'
+import type { Caller } from './caller.ts'
+import { ensureCell } from './cells.ts'
+import { claimLeases, releaseLeases } from './claims.ts'
+import { usageHours } from './documents.ts'
+import { topics } from './names.ts'
+import type { Doc } from './platform.ts'
+import { syncRelay } from './relays.ts'
+import { createTunnel, deleteTunnel, updateTunnel } from './tunnels.ts'
+import { readUsage } from './usage.ts'
+
+const hour = 3_600_000
+const agent = newId('agt', 1)
+const boot = quietSync.boot.boot
+
+let t: TestControl
+let ada: Caller
+beforeEach(async () => {
+  t = makeTestControl()
+  await t.openCell()
+  ada = await t.caller()
+})
+afterEach(() => t.close())
+
+async function claimDb() {
+  const tunnels = [{ name: 'db', kind: 'tcp' as const }]
+  const { results } = await claimLeases(t.control, ada, { agent, tunnels, takeover: false })
+  const [first] = results
+  if (!first || !('lease' in first)) throw new Error('no lease')
+  return first.lease
+}
+
+describe('sync: commands', () => {
+  test('a relay hears every command that a live ticket may need, and from its cursor on only what is new', async () => {
+    const first = await claimDb()
+    await releaseLeases(t.control, ada, { agent, tunnels: [first.tunnel] })
+    const atBoot = await t.sync()
+    expect(atBoot.commands.map(({ kind }) => kind)).toEqual(['revoke'])
+    // Two minutes are read again, for commits that were slow.
+    t.clock.advance(60_000)
+    const again = await t.sync({ cursor: atBoot.cursor })
+    expect(again.commands).toHaveLength(1)
+    t.clock.advance(120_001)
+    expect((await t.sync({ cursor: again.cursor })).commands).toHaveLength(1)
+    const quiet = await t.sync({ cursor: `${t.clock.now()}` })
+    expect(quiet.commands).toEqual([])
+    t.clock.advance(limits.ticketMs + limits.skewMs)
+    expect((await t.sync()).commands).toEqual([])
+  })
+
+  test('what changes an account, a policy or a lease reaches the bus of the cell at once', async () => {
+    const heard: Doc[] = []
+    const all = Promise.withResolvers<void>()
+    await t.control.bus.subscribe(topics.commands('home'), 'test', (message) => {
+      heard.push(message)
+      if (heard.length === 3) all.resolve()
+    })
+    const { tunnel } = await claimDb()
+    await updateTunnel(t.control, ada, { id: tunnel, change: { policy: { deny: ['192.0.2.0/24'] } } })
+    await setAccountStatus(t.control, ada.account, 'suspended')
+    await deleteTunnel(t.control, ada, tunnel)
+    await all.promise
+    expect(heard.map(({ kind }) => kind).toSorted()).toEqual(['policy', 'revoke', 'suspend'])
+    const { commands } = await t.sync()
+    expect(commands.map(({ id }) => id).toSorted()).toEqual(heard.map(({ id }) => id).toSorted())
+  })
+
+  test('a cursor that is not ours is taken as none', async () => {
+    await claimDb()
+    expect((await t.sync({ cursor: "1' OR 1" })).cursor).toBe(`${t.clock.now()}`)
+  })
+})
+
+describe('sync: who may report', () => {
+  const as = (instance: string): Partial<SyncRequest> => ({ boot: { ...quietSync.boot, instance } })
+
+  test('a cell takes 16 relay processes, and a place is free again an hour after the last word of one', async () => {
+    for (let n = 2; n <= 16; n++) await t.sync(as(`r${n}`))
+    await expect(t.sync(as('r17'))).rejects.toMatchObject({ key: 'cell.full' })
+    await t.sync(as('r16'))
+    t.clock.advance(limits.ticketMs + 1)
+    await t.sync(as('r17'))
+  })
+
+  test('a relay of another cell cannot speak for a tunnel of this one', async () => {
+    const { tunnel, epoch, endpoint } = await claimDb()
+    const claims = { relay: newId('rel', 9), cell: 'away' }
+    await expect(syncRelay(t.control, claims, quietSync)).rejects.toMatchObject({ key: 'cell.none' })
+    const face = { host: 'x.example.com', domain: 'x.example.com', portFrom: 30_000, portTo: 30_001 }
+    await ensureCell(t.control, { id: 'away', ...face, httpScheme: 'http', httpPort: 80, tlsPort: 443 })
+    const usage = [{ tunnel, account: ada.account, boot, hour: 0, in: 1, out: 1, opened: 1, refused: 0 }]
+    const away = [{ tunnel, epoch, endpoint: endpoint.id, away: true }]
+    await syncRelay(t.control, claims, { ...quietSync, usage, away })
+    expect((await readUsage(t.control, ada.account, { from: 0, to: 1 })).total.in).toBe(0)
+    expect(await t.control.store.get(usageHours.ref(`${tunnel}:0:${boot}`))).toBeUndefined()
+  })
+})
+
+describe('usage', () => {
+  const counts = { in: 100, out: 2_000, opened: 3, refused: 1 }
+  const nowHour = () => Math.floor(t.clock.now() / hour) * hour
+  const rowOf = (tunnel: string, changes: Partial<SyncRequest['usage'][number]> = {}) => ({
+    tunnel,
+    account: ada.account,
+    boot,
+    hour: nowHour(),
+    ...counts,
+    ...changes,
+  })
+  const total = async () => (await readUsage(t.control, ada.account, {})).total
+
+  test('a repeated, late or reordered report changes nothing', async () => {
+    const { tunnel } = await claimDb()
+    const later = rowOf(tunnel, { in: 500, out: 9_000, opened: 7 })
+    const answer = await t.sync({ usage: [later], report: 'r7' })
+    expect(answer.acknowledged).toBe('r7')
+    for (const usage of [[later], [rowOf(tunnel)], [later]]) await t.sync({ usage })
+    expect(await total()).toEqual({ in: 500, out: 9_000, opened: 7, refused: 1 })
+  })
+
+  test('another boot and another hour add up, by hour and by tunnel', async () => {
+    const { tunnel } = await claimDb()
+    const other = await createTunnel(t.control, ada, { name: 'web', kind: 'http', policy: {} })
+    const next = boot.replace('boot', 'next')
+    await t.sync({ usage: [rowOf(tunnel), rowOf(tunnel, { boot: next })] })
+    await t.sync({ usage: [rowOf(tunnel, { hour: nowHour() - hour }), rowOf(other.ref.id)] })
+    const usage = await readUsage(t.control, ada.account, {})
+    expect(usage.total.in).toBe(300)
+    expect(usage.hours.map((each) => [each.hour, each.in])).toEqual([
+      [nowHour() - hour, 100],
+      [nowHour(), 200],
+    ])
+    // The second tunnel never was in this cell: its row is no row of this relay's.
+    expect(usage.tunnels).toEqual([{ tunnel, in: 300, out: 6_000, opened: 9, refused: 3 }])
+    const one = await readUsage(t.control, ada.account, { tunnel, from: nowHour(), to: nowHour() })
+    expect(one.total.in).toBe(200)
+  })
+
+  test('a tunnel that was deleted is still counted, for its own account only', async () => {
+    const { tunnel } = await claimDb()
+    await deleteTunnel(t.control, ada, tunnel)
+    const eve = await t.caller('eve@example.com')
+    await t.sync({
+      usage: [rowOf(tunnel, { account: eve.account }), rowOf(tunnel, { boot: boot.replace('b', 'c') })],
+    })
+    expect((await total()).in).toBe(100)
+    expect((await readUsage(t.control, eve.account, {})).total.in).toBe(0)
+  })
+})

@@ -1,0 +1,121 @@
+import { decodeProtectedHeader } from 'jose'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
+import { newId } from '../base/ids.ts'
+import { limits } from '../protocol/limits.ts'
+import { checkTicket } from '../protocol/ticket.ts'
+import { checkWatchTicket } from '../protocol/watch-ticket.ts'
+import { claimLeases } from './claims.ts'
+import { signingKeys } from './documents.ts'
+import { runSchedule } from './schedule.ts'
+import { Signer } from './tickets.ts'
+import { issueWatch } from './watch.ts'
+
+const day = 24 * 3_600_000
+
+let t: TestControl
+beforeEach(() => {
+  t = makeTestControl()
+})
+afterEach(() => t.close())
+
+const kids = async () => (await t.control.signer.publicKeys()).jwks.keys.map(({ kid }) => kid)
+
+async function ticket(expiresAt = t.clock.now() + limits.ticketMs) {
+  const policy = { allow: [], deny: [], connectionsMax: 1, connectionsPerMinute: 1 }
+  return t.control.signer.signTicket(
+    {
+      sub: newId('tun', 1),
+      aud: 'home',
+      account: newId('acc', 1),
+      agent: newId('agt', 1),
+      kind: 'tcp',
+      name: 'db',
+      endpoint: 'tcp:home:20000',
+      epoch: 1,
+      plan: 'free',
+      policy,
+      policyVersion: 1,
+    },
+    { nowMs: t.clock.now(), expiresAt },
+  )
+}
+
+/** As a relay: with the keys that it has, and its own time. */
+async function check(token: string) {
+  const { jwks } = await t.control.signer.publicKeys()
+  return checkTicket(token, { keys: jwks, cell: 'home', nowMs: t.clock.now() })
+}
+
+describe('ticket keys', () => {
+  test('the first start makes a key to sign with and its successor, however many processes start at once', async () => {
+    const { store, vault } = t.control
+    const signers = Array.from(
+      { length: 5 },
+      () => new Signer({ store, vault, clock: t.clock, issuer: 'https://tunnel.example.com' }),
+    )
+    const all = await Promise.all(signers.map((signer) => signer.publicKeys()))
+    expect(new Set(all.flatMap(({ jwks }) => jwks.keys.map(({ kid }) => kid))).size).toBe(2)
+  })
+
+  test('no private part is published, and none lies unwrapped beside its key', async () => {
+    const { jwks } = await t.control.signer.publicKeys()
+    for (const key of jwks.keys) {
+      expect(Object.keys(key).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x'])
+      const stored = await t.control.store.get(signingKeys.ref(`${key.kid}`))
+      expect(JSON.parse(stored?.data.public ?? '{}').d).toBeUndefined()
+    }
+  })
+
+  test('a key signs only after relays have known it for 48 hours, and is known until its last ticket is over', async () => {
+    const first = await ticket()
+    const before = await kids()
+    const { kid } = decodeProtectedHeader(first)
+    await runSchedule(t.control)
+    expect(await kids()).toEqual(before)
+    t.clock.advance(7 * day)
+    expect(await runSchedule(t.control)).toEqual([])
+    const second = await ticket()
+    const next = decodeProtectedHeader(second).kid
+    expect(next).not.toBe(kid)
+    expect(before).toContain(next)
+    expect(await kids()).toContain(kid)
+    await check(second)
+    t.clock.advance(limits.ticketMs + limits.skewMs)
+    await runSchedule(t.control)
+    expect(await kids()).not.toContain(kid)
+    expect(await kids()).toHaveLength(2)
+  })
+
+  test('a rotation tells every relay to fetch the keys, once', async () => {
+    await t.openCell()
+    await ticket()
+    t.clock.advance(7 * day)
+    await runSchedule(t.control)
+    await runSchedule(t.control)
+    const { commands, keys } = await t.sync()
+    expect(commands).toMatchObject([{ kind: 'keys', version: keys.version }])
+  })
+})
+
+describe('watch tickets', () => {
+  test('a pass names the tunnels of its account, lasts a minute, and is never taken for a lease ticket', async () => {
+    await t.openCell()
+    const ada = await t.caller()
+    const agent = newId('agt', 1)
+    const wanted = { agent, tunnels: [{ name: 'web', kind: 'http' as const }], takeover: false }
+    const [result] = (await claimLeases(t.control, ada, wanted)).results
+    if (!result || !('lease' in result)) throw new Error('no lease')
+    const pass = await issueWatch(t.control, ada)
+    expect(pass.sources).toEqual(['https://r1.tunnel.example.com/v1/live'])
+    expect(pass.expiresAt).toBe(t.clock.now() + 60_000)
+    const { jwks: keys } = await t.control.signer.publicKeys()
+    const at = { keys, cell: 'home', nowMs: t.clock.now() }
+    const claims = await checkWatchTicket(pass.ticket, at)
+    expect(claims).toMatchObject({ sub: ada.account, tunnels: [result.lease.tunnel] })
+    await expect(checkTicket(pass.ticket, at)).rejects.toMatchObject({ key: 'ticket.invalid' })
+    await expect(checkTicket(pass.ticket, { ...at, cell: 'watch:home' })).rejects.toThrow()
+    await expect(checkWatchTicket(result.lease.ticket, at)).rejects.toMatchObject({ key: 'watch.invalid' })
+    await expect(checkWatchTicket(pass.ticket, { ...at, cell: 'other' })).rejects.toThrow()
+  })
+})

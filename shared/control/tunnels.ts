@@ -1,0 +1,274 @@
+/** Tunnels: made, listed, edited and deleted by their account. The name is unique in it (`tunnelNames`). */
+import type { z } from 'zod'
+import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
+import { fail, isFailure } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import type { Policy, TunnelKind } from '../protocol/endpoint.ts'
+import { writeAudit } from './audit.ts'
+import type { Caller } from './caller.ts'
+import { type Cell, describeEndpoint, readCell, readyRelays } from './cells.ts'
+import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
+import type { Control } from './control.ts'
+import { isNameDenied } from './deny-lists.ts'
+import {
+  deletedTunnels,
+  type EndpointDoc,
+  endpoints,
+  online,
+  type TunnelDoc,
+  tunnelNames,
+  tunnels,
+} from './documents.ts'
+import { isAway, release } from './lease-rules.ts'
+import { policyOf } from './plans.ts'
+import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
+import { queries } from './query-table.ts'
+
+/** As zod leaves it: fields that are absent may be there as undefined, which no store takes. */
+type LoosePolicy = { readonly [F in keyof Policy]?: Policy[F] | undefined }
+export type NewTunnel = {
+  readonly name: string
+  readonly kind: TunnelKind
+  readonly policy: LoosePolicy
+  readonly generated?: boolean
+}
+/** Called in the transaction that has the effect, to write what must commit with it. */
+export type AlsoWrite = (tx: Transaction, tunnel: Snapshot<TunnelDoc>) => void
+
+/** Usage of a tunnel may still be on its way this long after its deletion. */
+const tombstoneMs = 2 * 24 * 3_600_000
+
+/** @throws tunnel.name_taken, tunnel.limit, endpoint.name_denied */
+export async function createTunnel(
+  control: Control,
+  caller: Caller,
+  input: NewTunnel,
+  alsoWrite?: AlsoWrite,
+): Promise<Snapshot<TunnelDoc>> {
+  const { account, limits } = caller
+  if (input.kind !== 'tcp' && isNameDenied(input.name))
+    throw fail('endpoint.name_denied', `"${input.name}" cannot be the name of a host here.`)
+  const count = await countTunnels(control, account, limits.tunnelsDefined)
+  if (count >= limits.tunnelsDefined)
+    throw fail('tunnel.limit', `The plan "${caller.plan}" has room for ${limits.tunnelsDefined} tunnels.`)
+  const nowMs = control.clock.now()
+  const id = newId('tun', nowMs)
+  const data = newTunnel(account, input, nowMs)
+  const snapshot = { ref: tunnels.ref(id), data, version: '' }
+  try {
+    await control.store.transact(async (tx) => {
+      tx.create(tunnelNames.ref(`${account}:${input.name}`), { account, tunnel: id })
+      tx.create(snapshot.ref, data)
+      writeAudit(
+        tx,
+        { ...entryOf(caller, id), action: 'tunnel.created', details: { name: input.name } },
+        nowMs,
+      )
+      alsoWrite?.(tx, snapshot)
+    })
+  } catch (error) {
+    if (!isFailure(error, 'store.exists')) throw error
+    const taken = await control.store.get(tunnelNames.ref(`${account}:${input.name}`))
+    // Not the name: what `alsoWrite` creates was there.
+    if (!taken) throw error
+    throw fail('tunnel.name_taken', `A tunnel named "${input.name}" exists.`, { cause: error })
+  }
+  return snapshot
+}
+
+function newTunnel(
+  account: string,
+  { name, kind, policy, generated = false }: NewTunnel,
+  nowMs: number,
+): TunnelDoc {
+  const fresh = { policyVersion: 1, revision: 1, endpoint: '', cell: '', agent: '' }
+  const times = { createdAt: nowMs, updatedAt: nowMs }
+  return { account, name, kind, generated, policy: compact(policy), ...fresh, ...times }
+}
+
+async function countTunnels(control: Control, account: string, enough: number): Promise<number> {
+  let count = 0
+  let after: QueryOptions['after']
+  do {
+    const limit = Math.min(500, enough - count)
+    const options = { where: { account }, limit, ...(after && { after }) }
+    const page: Page<TunnelDoc> = await control.store.query(queries.tunnelsOfAccount, options)
+    count += page.items.length
+    after = page.next
+  } while (after && count < enough)
+  return count
+}
+
+/** @throws api.not_found for an unknown one and for somebody else's alike */
+export async function readTunnel(
+  control: Control,
+  account: string,
+  id: string,
+): Promise<Snapshot<TunnelDoc>> {
+  const snapshot = await control.store.get(tunnels.ref(id))
+  if (snapshot?.data.account !== account) throw fail('api.not_found')
+  return snapshot
+}
+
+export async function findTunnelByName(
+  control: Control,
+  account: string,
+  name: string,
+): Promise<Snapshot<TunnelDoc> | undefined> {
+  const claim = await control.store.get(tunnelNames.ref(`${account}:${name}`))
+  return claim && control.store.get(tunnels.ref(claim.data.tunnel))
+}
+
+/** Newest first. */
+export function listTunnels(
+  control: Control,
+  account: string,
+  options: Pick<QueryOptions, 'limit' | 'after'>,
+): Promise<Page<TunnelDoc>> {
+  return control.store.query(queries.tunnelsOfAccount, { where: { account }, ...options })
+}
+
+/**
+ * @param ifRevision the revision that the caller read, when it insists on it
+ * @throws api.not_found, api.conflict, tunnel.name_taken, endpoint.name_denied
+ */
+export async function updateTunnel(
+  control: Control,
+  caller: Caller,
+  { id, change, ifRevision }: { id: string; change: z.infer<typeof tunnelUpdateSchema>; ifRevision?: number },
+): Promise<Snapshot<TunnelDoc>> {
+  const nowMs = control.clock.now()
+  const { account } = caller
+  const [snapshot, outgoing] = await control.store.transact(async (tx) => {
+    const before = await tx.get(tunnels.ref(id))
+    if (before?.data.account !== account) throw fail('api.not_found')
+    const { data } = before
+    if (ifRevision !== undefined && ifRevision !== data.revision) throw fail('api.conflict')
+    const name = change.name ?? data.name
+    const isRenamed = name !== data.name
+    if (isRenamed && data.kind !== 'tcp' && isNameDenied(name))
+      throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
+    const taken = isRenamed ? await tx.get(tunnelNames.ref(`${account}:${name}`)) : undefined
+    if (taken) throw fail('tunnel.name_taken', `A tunnel named "${name}" exists.`)
+    const policyVersion = data.policyVersion + (change.policy ? 1 : 0)
+    const policy = change.policy ? compact(change.policy) : data.policy
+    const next: TunnelDoc = {
+      ...data,
+      name,
+      generated: data.generated && !isRenamed,
+      policy,
+      policyVersion,
+      revision: data.revision + 1,
+      updatedAt: nowMs,
+    }
+    tx.set(before.ref, next)
+    if (isRenamed) {
+      tx.delete(tunnelNames.ref(`${account}:${data.name}`))
+      tx.create(tunnelNames.ref(`${account}:${name}`), { account, tunnel: id })
+    }
+    const commands = change.policy && next.cell !== '' ? [policyCommand(caller, { id, next, nowMs })] : []
+    for (const command of commands) writeCommand(tx, command)
+    writeAudit(tx, { ...entryOf(caller, id), action: 'tunnel.updated', details: { name } }, nowMs)
+    return [{ ...before, data: next }, commands] as const
+  })
+  await publishCommands(control, outgoing)
+  return snapshot
+}
+
+function policyCommand(
+  caller: Caller,
+  { id, next, nowMs }: { id: string; next: TunnelDoc; nowMs: number },
+): Outgoing {
+  const { policyVersion } = next
+  const policy = policyOf(next.policy, caller.limits)
+  return makeCommand(next.cell, { kind: 'policy', tunnel: id, policy, policyVersion }, nowMs)
+}
+
+/** Its lease ends at once, its address rests and is then anybody's, and its name is free. @throws api.not_found */
+export async function deleteTunnel(control: Control, caller: Caller, id: string): Promise<void> {
+  const nowMs = control.clock.now()
+  const outgoing = await control.store.transact(async (tx) => {
+    const before = await tx.get(tunnels.ref(id))
+    if (before?.data.account !== caller.account) throw fail('api.not_found')
+    const { data } = before
+    const endpoint = data.endpoint === '' ? undefined : await tx.get(endpoints.ref(data.endpoint))
+    const quota = await tx.get(online.ref(data.account))
+    tx.delete(before.ref)
+    tx.delete(tunnelNames.ref(`${data.account}:${data.name}`))
+    const ttl = new Date(nowMs + tombstoneMs)
+    tx.create(deletedTunnels.ref(id), { account: data.account, cell: data.cell, deletedAt: nowMs, ttl })
+    writeAudit(tx, { ...entryOf(caller, id), action: 'tunnel.deleted', details: { name: data.name } }, nowMs)
+    if (quota?.data.tunnels[id]) {
+      const { [id]: _, ...rest } = quota.data.tunnels
+      tx.set(quota.ref, { ...quota.data, tunnels: rest })
+    }
+    return endpoint?.data.tunnel === id ? writeRelease(tx, endpoint, { nowMs, forget: true }) : []
+  })
+  await publishCommands(control, outgoing)
+}
+
+/** Ends what is leased there, within `tx`. */
+export function writeRelease(
+  tx: Transaction,
+  endpoint: Snapshot<EndpointDoc>,
+  { nowMs, forget }: { nowMs: number; forget: boolean },
+): readonly Outgoing[] {
+  const next = release(endpoint.data, { nowMs, forget })
+  if (endpoint.data.state !== 'leased' && endpoint.data.state !== 'resting') return []
+  tx.set(endpoint.ref, next)
+  if (endpoint.data.state !== 'leased') return []
+  const body = { kind: 'revoke', endpoint: endpoint.ref.id, epoch: next.epoch, reason: 'released' } as const
+  const command = makeCommand(next.cell, body, nowMs)
+  writeCommand(tx, command)
+  return [command]
+}
+
+/** Tunnels as the API shows them, with the state of their endpoints. */
+export async function describeTunnels(
+  control: Control,
+  found: readonly Snapshot<TunnelDoc>[],
+): Promise<Tunnel[]> {
+  const held = found.filter(({ data }) => data.endpoint !== '')
+  const snapshots = await control.store.getAll(held.map(({ data }) => endpoints.ref(data.endpoint)))
+  const byId = new Map(snapshots.flatMap((snapshot) => (snapshot ? [[snapshot.ref.id, snapshot.data]] : [])))
+  const cellIds = [...new Set(held.map(({ data }) => data.cell))]
+  const cells = new Map(
+    await Promise.all(cellIds.map(async (id) => [id, await readCell(control, id)] as const)),
+  )
+  return found.map((snapshot) => {
+    const { endpoint, cell } = snapshot.data
+    return describeTunnel(control, snapshot, { endpoint: byId.get(endpoint), cell: cells.get(cell) })
+  })
+}
+
+/** @param place its endpoint and cell, when it has them */
+export function describeTunnel(
+  control: Control,
+  { ref, data }: Snapshot<TunnelDoc>,
+  { endpoint, cell }: { endpoint?: EndpointDoc | undefined; cell?: Cell | undefined },
+): Tunnel {
+  const isOwn = endpoint?.tunnel === ref.id
+  const isOnline = isOwn && endpoint.state === 'leased' && endpoint.expiresAt > control.clock.now()
+  const away = isOnline && cell && isAway(endpoint, readyRelays(control, cell))
+  const { name, kind, policy, revision, createdAt, updatedAt } = data
+  return {
+    id: ref.id,
+    name,
+    kind,
+    policy,
+    state: away ? 'away' : isOnline ? 'online' : 'offline',
+    revision,
+    createdAt,
+    updatedAt,
+    ...(isOwn && cell && { endpoint: describeEndpoint(data.endpoint, kind, cell) }),
+    ...(isOnline && { agent: endpoint.agent }),
+  }
+}
+
+function compact(policy: LoosePolicy): Partial<Policy> {
+  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined))
+}
+
+function entryOf({ account, actor, from }: Caller, target: string) {
+  return { account, actor, from, target }
+}

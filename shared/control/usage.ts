@@ -1,0 +1,143 @@
+/**
+ * Usage as relays report it: cumulative counters per tunnel, hour and relay boot, stored by maximum, so a
+ * repeated, late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell.
+ */
+import type { Usage } from '../api/schemas/relays.ts'
+import type { UsageAnswer } from '../api/schemas/service.ts'
+import { fail } from '../base/errors.ts'
+import type { Control } from './control.ts'
+import { deletedTunnels, tunnels, type UsageHourDoc, usageHours } from './documents.ts'
+import type { Page, QueryOptions } from './platform.ts'
+import { queries } from './query-table.ts'
+
+const hourMs = 3_600_000
+const keepMs = 90 * 24 * hourMs
+/** Writes under way at once: a report has up to 5,000 rows. */
+const writesAtOnce = 32
+const spanMs = 31 * 24 * hourMs
+const documentsMax = 20_000
+
+/** Resolves once everything acceptable is stored. Rows of tunnels that are not of `cell` are dropped, and logged. */
+export async function storeUsage(control: Control, cell: string, rows: readonly Usage[]): Promise<void> {
+  const accounts = await accountsOf(control, cell, [...new Set(rows.map(({ tunnel }) => tunnel))])
+  const nowMs = control.clock.now()
+  const fine = rows.filter(
+    ({ tunnel, account, hour }) =>
+      accounts.get(tunnel) === account && hour % hourMs === 0 && hour <= nowMs + hourMs,
+  )
+  if (fine.length < rows.length)
+    control.log.warn({ cell, dropped: rows.length - fine.length }, 'usage of unknown tunnels was dropped')
+  for (let start = 0; start < fine.length; start += writesAtOnce)
+    await Promise.all(fine.slice(start, start + writesAtOnce).map((row) => storeRow(control, cell, row)))
+}
+
+async function accountsOf(
+  control: Control,
+  cell: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = await control.store.getAll(ids.map((id) => tunnels.ref(id)))
+  const missing = ids.filter((_, index) => !found[index])
+  const deleted = await control.store.getAll(missing.map((id) => deletedTunnels.ref(id)))
+  const accounts = new Map<string, string>()
+  for (const snapshot of [...found, ...deleted])
+    if (snapshot?.data.cell === cell) accounts.set(snapshot.ref.id, snapshot.data.account)
+  return accounts
+}
+
+async function storeRow(control: Control, cell: string, row: Usage): Promise<void> {
+  const { tunnel, account, hour, boot } = row
+  const ref = usageHours.ref(`${tunnel}:${hour}:${boot}`)
+  const updatedAt = control.clock.now()
+  await control.store.change(ref, (current): UsageHourDoc | 'keep' => {
+    const counts = maximum(row, current)
+    const isOld =
+      current && (['in', 'out', 'opened', 'refused'] as const).every((name) => counts[name] === current[name])
+    if (isOld) return 'keep'
+    return { account, tunnel, cell, hour, ...counts, updatedAt, ttl: new Date(hour + keepMs) }
+  })
+}
+
+type Counts = Pick<UsageHourDoc, 'in' | 'out' | 'opened' | 'refused'>
+
+function maximum(a: Counts, b: Counts | undefined): Counts {
+  return {
+    in: Math.max(a.in, b?.in ?? 0),
+    out: Math.max(a.out, b?.out ?? 0),
+    opened: Math.max(a.opened, b?.opened ?? 0),
+    refused: Math.max(a.refused, b?.refused ?? 0),
+  }
+}
+
+/**
+ * Sums of a span by hour and by tunnel. @throws api.invalid for a span that is empty or longer than 31 days,
+ * api.too_large
+ */
+export async function readUsage(
+  control: Control,
+  account: string,
+  asked: { from?: number | undefined; to?: number | undefined; tunnel?: string | undefined },
+): Promise<UsageAnswer> {
+  const to = asked.to ?? control.clock.now()
+  const from = asked.from ?? to - 24 * hourMs
+  if (from > to || to - from > spanMs)
+    throw fail('api.invalid', 'The span must begin before its end and be at most 31 days long.')
+  const total = zero()
+  const hours = new Map<number, Mutable>()
+  const byTunnel = new Map<string, Mutable>()
+  let seen = 0
+  for await (const page of pages(control, account, { ...asked, from, to })) {
+    seen += page.length
+    if (seen > documentsMax) throw fail('api.too_large', 'The span holds too much; ask for a shorter one.')
+    for (const row of page) {
+      add(total, row)
+      add(entry(hours, row.hour), row)
+      add(entry(byTunnel, row.tunnel), row)
+    }
+  }
+  return {
+    from,
+    to,
+    total,
+    hours: [...hours].map(([hour, counts]) => ({ hour, ...counts })),
+    tunnels: [...byTunnel].map(([tunnel, counts]) => ({ tunnel, ...counts })),
+  }
+}
+
+async function* pages(
+  control: Control,
+  account: string,
+  { from, to, tunnel }: { from: number; to: number; tunnel?: string | undefined },
+): AsyncGenerator<readonly UsageHourDoc[]> {
+  const [query, where] =
+    tunnel === undefined
+      ? [queries.usageOfAccount, { account }]
+      : [queries.usageOfTunnel, { account, tunnel }]
+  let after: QueryOptions['after']
+  do {
+    const firstHour = from - (from % hourMs)
+    const options = { where, from: firstHour, to, limit: 500, ...(after && { after }) }
+    const page: Page<UsageHourDoc> = await control.store.query(query, options)
+    yield page.items.map(({ data }) => data)
+    after = page.next
+  } while (after)
+}
+
+type Mutable = { -readonly [N in keyof Counts]: number }
+
+function zero(): Mutable {
+  return { in: 0, out: 0, opened: 0, refused: 0 }
+}
+
+function entry<K>(map: Map<K, Mutable>, key: K): Mutable {
+  const counts = map.get(key) ?? zero()
+  map.set(key, counts)
+  return counts
+}
+
+function add(sum: Mutable, row: Counts): void {
+  sum.in += row.in
+  sum.out += row.out
+  sum.opened += row.opened
+  sum.refused += row.refused
+}

@@ -1,0 +1,81 @@
+/** What every Identity promises: it tells whose a genuine token is, and refuses all others alike. */
+import { describe, expect, test } from 'vitest'
+import type { Identity } from '../control/platform.ts'
+import { expectFailure } from './store.contract.ts'
+
+export type IdentityUnderTest = {
+  readonly identity: Identity
+  /** Registers a person and signs in. */
+  signUp(email: string): Promise<string>
+  /** A token as another issuer of the same kind would make it for the same person. */
+  foreign(email: string): Promise<string>
+  /** Moves time until tokens made before have expired. */
+  expire(): Promise<void>
+  /** Time as the identity sees it, ms. */
+  now(): number
+  close(): Promise<void>
+}
+
+const ada = 'ada@example.com'
+
+export function describeIdentity(name: string, make: () => Promise<IdentityUnderTest>): void {
+  const check = (title: string, run: (under: IdentityUnderTest) => Promise<void>) =>
+    test(title, async () => {
+      const under = await make()
+      try {
+        await run(under)
+      } finally {
+        await under.close()
+      }
+    })
+
+  describe(`identity: ${name}`, () => {
+    check('a token tells who it is, with the kind of the issuer, and when they signed in', async (under) => {
+      const before = under.now()
+      const claims = await under.identity.verify(await under.signUp(ada))
+      expect(claims.subject).toMatch(new RegExp(`^${under.identity.kind}:[A-Za-z0-9_-]{1,100}$`))
+      expect(claims).toMatchObject({ email: ada, emailVerified: false })
+      // A provider may round to the second.
+      expect(claims.authTimeMs).toBeGreaterThan(before - 1_000)
+      expect(claims.authTimeMs).toBeLessThanOrEqual(under.now())
+    })
+
+    check('two people have two subjects, one person keeps theirs', async ({ identity, signUp }) => {
+      const token = await signUp(ada)
+      const [first, again] = [await identity.verify(token), await identity.verify(token)]
+      expect(again).toEqual(first)
+      expect((await identity.verify(await signUp('bob@example.com'))).subject).not.toBe(first.subject)
+    })
+
+    check('whatever is not a token is refused', async ({ identity, signUp }) => {
+      const token = await signUp(ada)
+      const [head = '', body = '', signature = ''] = token.split('.')
+      const none = Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')
+      const forged = Buffer.from(
+        Buffer.from(body, 'base64url').toString().replace(ada, 'eve@example.com'),
+      ).toString('base64url')
+      for (const wrong of [
+        '',
+        'x',
+        'a.b.c',
+        `${head}.${body}.`,
+        `${none}.${body}.`,
+        `${none}.${body}.${signature}`,
+        `${head}.${forged}.${signature}`,
+        `${token}x`,
+        'x'.repeat(10_000),
+      ])
+        await expectFailure(identity.verify(wrong), 'auth.invalid')
+    })
+
+    check('the token of another issuer is refused', async ({ identity, foreign }) => {
+      await expectFailure(identity.verify(await foreign(ada)), 'auth.invalid')
+    })
+
+    check('an expired token is refused', async ({ identity, signUp, expire }) => {
+      const token = await signUp(ada)
+      await expire()
+      await expectFailure(identity.verify(token), 'auth.invalid')
+    })
+  })
+}

@@ -1,0 +1,61 @@
+import { hashSecret } from '@porttunneler/shared/base/ids'
+import { keys } from '@porttunneler/shared/control/documents'
+import { revokeKey } from '@porttunneler/shared/control/keys'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { demoKey, ensureFirstAccount } from './first-account.ts'
+import { makeTestControl, type TestControl } from './testing/control.ts'
+
+const email = 'admin@porttunneler.localhost'
+let given: TestControl
+beforeEach(() => {
+  given = makeTestControl({ plan: 'free' })
+})
+afterEach(() => given.close())
+
+describe('the first account', () => {
+  test('signs in with the password that is shown, and has no limits', async () => {
+    const { control, identity, principals } = given
+    const account = await ensureFirstAccount(control, identity, email)
+    const { tokens } = await identity.login(account ?? { email, password: '' }, { from: '' })
+    const caller = await principals.authenticate(tokens.accessToken, '')
+    expect(caller).toMatchObject({ role: 'owner', plan: 'unlimited' })
+    expect(account?.password).toMatch(/^([a-z2-9]{5}-){3}[a-z2-9]{5}$/)
+  })
+
+  test('is made once, whatever the address is later', async () => {
+    const { control, identity } = given
+    expect(await ensureFirstAccount(control, identity, email)).toBeDefined()
+    expect(await ensureFirstAccount(control, identity, email)).toBeUndefined()
+    expect(await ensureFirstAccount(control, identity, 'other@porttunneler.localhost')).toBeUndefined()
+  })
+
+  test('a start that was killed half-way does not keep the server down', async () => {
+    const { control, identity, principals } = given
+    await identity.register({ email, password: 'shown-to-nobody' }, { from: '' })
+    expect(await ensureFirstAccount(control, identity, email)).toBeUndefined()
+    await expect(demoKey(control, principals)).rejects.toThrow(/PT-5109/)
+  })
+})
+
+describe("the demo agent's key", () => {
+  test('may serve tunnels and nothing more, and stays the same over starts', async () => {
+    const { control, identity, principals } = given
+    await ensureFirstAccount(control, identity, email)
+    const key = await demoKey(control, principals)
+    expect((await demoKey(control, principals)).reveal()).toBe(key.reveal())
+    expect((await principals.authenticate(key.reveal(), '')).scopes).toEqual(['tunnels'])
+  })
+
+  test('is made anew when its owner has revoked it', async () => {
+    const { control, identity, principals } = given
+    const account = await ensureFirstAccount(control, identity, email)
+    const key = await demoKey(control, principals)
+    const { tokens } = await identity.login(account ?? { email, password: '' }, { from: '' })
+    const owner = await principals.authenticate(tokens.accessToken, '')
+    const id = (await control.store.get(keys.ref(hashSecret(key.reveal()))))?.data.key ?? ''
+    await revokeKey(control, owner, id)
+    const next = await demoKey(control, principals)
+    expect(next.reveal()).not.toBe(key.reveal())
+    expect((await principals.authenticate(next.reveal(), '')).account).toBe(owner.account)
+  })
+})

@@ -1,0 +1,109 @@
+/**
+ * The account that a fresh server starts with, and the key that its demo agent uses. A small document remembers whose
+ * account it is, so a changed address or password never brings a second one.
+ */
+import { randomBytes } from 'node:crypto'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { Secret } from '@porttunneler/shared/base/secret'
+import { ensureAccount, readAccount } from '@porttunneler/shared/control/accounts'
+import type { Caller } from '@porttunneler/shared/control/caller'
+import type { Control } from '@porttunneler/shared/control/control'
+import { createKey } from '@porttunneler/shared/control/keys'
+import { globalCollection } from '@porttunneler/shared/control/names'
+import { limitsOf } from '@porttunneler/shared/control/plans'
+import type { IdentityClaims } from '@porttunneler/shared/control/platform'
+import type { Principals } from '@porttunneler/shared/control/principals'
+import type { LocalIdentity } from './platform/identity.local.ts'
+
+/** Id: `first`. */
+type FirstAccountDoc = {
+  readonly subject: string
+  readonly account: string
+  readonly email: string
+  /** The demo agent's key, wrapped; '' until there is one. */
+  readonly demoKey: string
+}
+const firstRef = globalCollection<FirstAccountDoc>('standalone').ref('first')
+
+export type FirstAccount = { readonly email: string; readonly password: string }
+
+/** Makes it at the first start and gives its password, this once; undefined at every later one. */
+export async function ensureFirstAccount(
+  control: Control,
+  identity: LocalIdentity,
+  email: string,
+): Promise<FirstAccount | undefined> {
+  if (await control.store.get(firstRef)) return undefined
+  const password = newPassword()
+  const claims = await register(identity, { email, password })
+  if (!claims) return undefined
+  const { member } = await ensureAccount(control, claims, { plan: 'unlimited' })
+  const { subject } = claims
+  await control.store.create(firstRef, { subject, account: member.account, email, demoKey: '' })
+  return { email, password }
+}
+
+/** Undefined when a start that was killed at the wrong moment had made it: a reset link then gives a new password. */
+async function register(identity: LocalIdentity, given: FirstAccount): Promise<IdentityClaims | undefined> {
+  try {
+    const { tokens } = await identity.register(given, { from: '' })
+    return await identity.verify(tokens.accessToken)
+  } catch (error) {
+    if (isFailure(error, 'auth.taken')) return undefined
+    throw error
+  }
+}
+
+/** 99 random bits in groups that can be read aloud: no letter looks like a digit. */
+function newPassword(): string {
+  const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789'
+  const letters = Array.from(randomBytes(64))
+    // Values above the last whole multiple would make some letters likelier.
+    .filter((byte) => byte < 8 * alphabet.length)
+    .map((byte) => alphabet[byte % alphabet.length])
+    .slice(0, 20)
+  return letters.join('').replace(/(.{5})(?=.)/g, '$1-')
+}
+
+/** The demo agent's key: the one of earlier starts while it is valid, else a fresh one. @throws standalone.demo */
+export async function demoKey(control: Control, principals: Principals): Promise<Secret> {
+  const first = await control.store.get(firstRef)
+  if (!first) throw fail('standalone.demo', 'The demo belongs to the first account, and there is none.')
+  const { demoKey: wrapped, ...rest } = first.data
+  if (wrapped !== '') {
+    const kept = await control.vault.unwrap(wrapped)
+    if (await isValid(principals, kept)) return kept
+  }
+  const caller = await ownerOf(control, first.data)
+  const { secret } = await createKey(control, caller, { name: 'Demo agent', scopes: ['tunnels'] })
+  const key = new Secret(secret)
+  await control.store.set(firstRef, { ...rest, demoKey: await control.vault.wrap(key) })
+  return key
+}
+
+async function isValid(principals: Principals, key: Secret): Promise<boolean> {
+  try {
+    await principals.authenticate(key.reveal(), '')
+    return true
+  } catch (error) {
+    if (isFailure(error, 'auth.invalid')) return false
+    throw error
+  }
+}
+
+/** The first account's owner, as if signed in. */
+async function ownerOf(control: Control, { subject, account, email }: FirstAccountDoc): Promise<Caller> {
+  const { user } = await ensureAccount(control, { subject, email, emailVerified: false, authTimeMs: 0 })
+  const { data } = await readAccount(control, account)
+  return {
+    account,
+    accountName: data.name,
+    plan: data.plan,
+    limits: limitsOf(data),
+    role: 'owner',
+    scopes: ['admin'],
+    actor: user,
+    user: { id: user, email, emailVerified: false },
+    from: '',
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * `npm start`: the whole service on one machine. Starts it, says where it is, and on SIGTERM or Ctrl-C lets open
+ * connections end before it goes (exit 0). A second signal ends everything at once. What keeps it from starting is said
+ * with cause and cure (exit 2).
+ */
+import process from 'node:process'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { isFailure } from '@porttunneler/shared/base/errors'
+import { readSettings, readTextFile, type Settings } from './config.ts'
+import { accountRows, failureText, paintFor, welcome } from './output.ts'
+import { startServer } from './server.ts'
+
+/** npm passes a Ctrl-C on to a child that the terminal has told already: within this time they are one. */
+const sameSignalMs = 500
+
+async function main(): Promise<void> {
+  const settings = readSettings({ args: process.argv.slice(2), env: process.env, readText: readTextFile })
+  const interrupted = new AbortController()
+  const killers = new Set<() => void>()
+  listenToSignals(interrupted, settings, () => {
+    for (const kill of killers) kill()
+  })
+  const server = await startServer(settings, {
+    clock: systemClock,
+    random: Math.random,
+    signal: interrupted.signal,
+    onProcess: (kill) => killers.add(kill),
+    onTrouble: (sentence) => process.stderr.write(`${sentence}\n`),
+  })
+  if (server.facts) {
+    const say = interrupted.signal.aborted ? accountRows : welcome
+    process.stdout.write(say(server.facts, paintFor(process.stdout)))
+  }
+  await server.ended
+}
+
+function listenToSignals(interrupted: AbortController, { config }: Settings, killAll: () => void): void {
+  let firstMs: number | undefined
+  const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
+    if (firstMs === undefined) {
+      firstMs = systemClock.monotonic()
+      const grace = `open connections get up to ${config.graceSeconds} s`
+      process.stdout.write(
+        `\n  Stopping: ${grace}. ${signal === 'SIGINT' ? 'Ctrl-C again ends at once.' : ''}\n`,
+      )
+      interrupted.abort()
+    } else if (systemClock.monotonic() - firstMs > sameSignalMs) {
+      killAll()
+      process.exit(signal === 'SIGINT' ? 130 : 143)
+    }
+  }
+  process.on('SIGINT', () => onSignal('SIGINT'))
+  process.on('SIGTERM', () => onSignal('SIGTERM'))
+  process.on('SIGHUP', () => onSignal('SIGTERM'))
+}
+
+try {
+  await main()
+} catch (error) {
+  if (!isFailure(error)) throw error
+  process.stderr.write(`\n${failureText(error, paintFor(process.stderr))}`)
+  // Whatever kept it from starting, nothing runs now.
+  process.exitCode = 2
+}

@@ -1,0 +1,24 @@
+import { describeIdentity } from '@porttunneler/shared/testing/identity.contract'
+import { makeLocalIdentity } from '../testing/local-identity.ts'
+import { accessTokenMs } from './identity.local.ts'
+
+const password = 'a long enough password'
+const caller = { from: '192.0.2.1' }
+
+describeIdentity('local', async () => {
+  const { identity, clock, store } = makeLocalIdentity()
+  const stranger = makeLocalIdentity()
+  const signUp = async (email: string, at = identity) =>
+    (await at.register({ email, password }, caller)).tokens.accessToken
+  return {
+    identity,
+    signUp,
+    foreign: (email) => signUp(email, stranger.identity),
+    expire: async () => clock.advance(accessTokenMs),
+    now: () => clock.now(),
+    close: async () => {
+      await store.close()
+      await stranger.store.close()
+    },
+  }
+})

@@ -1,0 +1,65 @@
+/**
+ * The documents that local sign-in keeps beside the domain's `users` and `identities`. None holds a password, token
+ * or key that could be used as it is: passwords are scrypt hashes, tokens SHA-256, signing keys wrapped.
+ */
+import { hashSecret } from '@porttunneler/shared/base/ids'
+import { globalCollection } from '@porttunneler/shared/control/names'
+
+/** Id: SHA-256 of the address as normalised; its creation is the unique claim. */
+export type EmailDoc = { readonly user: string }
+
+/** Id: user. `generation` rises with every new password and voids the reset links made before it. */
+export type PasswordDoc = { readonly hash: string; readonly generation: number }
+
+/**
+ * One sign-in on one device, whatever number of refresh tokens it goes through. Id: SHA-256 of the token's first half,
+ * which stays; `current` is the SHA-256 of its second half, which changes with every refresh. Who knows the first half
+ * but not the current second one shows a token that was spent.
+ */
+export type SessionDoc = {
+  readonly user: string
+  readonly current: string
+  readonly authTime: number
+  readonly createdAt: number
+  readonly usedAt: number
+  readonly ttl: Date
+}
+
+/** Id: SHA-256 of the token in the link. */
+export type ResetDoc = { readonly user: string; readonly generation: number; readonly ttl: Date }
+
+/** Id: SHA-256 of a device cookie. It grants nothing but failures counted apart from everybody else's. */
+export type DeviceDoc = { readonly user: string; readonly ttl: Date }
+
+/** Id: scope and SHA-256 of whom it counts. Nothing is let through before `until`. */
+export type FailuresDoc = { readonly count: number; readonly until: number; readonly ttl: Date }
+
+export type AccessKey = {
+  readonly kid: string
+  /** Public JWK as JSON. */
+  readonly public: string
+  readonly wrapped: string
+  /** Published from its making, used from here to `useUntil`, published to `verifyUntil`. */
+  readonly useFrom: number
+  readonly useUntil: number
+  readonly verifyUntil: number
+}
+/** Id: `access`. One document, so that a rotation is one compare-and-set. */
+export type KeyRingDoc = { readonly keys: readonly AccessKey[] }
+
+const emails = globalCollection<EmailDoc>('emails')
+export const passwords = globalCollection<PasswordDoc>('passwords')
+export const refreshTokens = globalCollection<SessionDoc>('refreshTokens')
+export const resets = globalCollection<ResetDoc>('passwordResets')
+export const devices = globalCollection<DeviceDoc>('knownDevices')
+export const failures = globalCollection<FailuresDoc>('signInFailures')
+export const keyRings = globalCollection<KeyRingDoc>('keyRings')
+
+/** Addresses differ in case and Unicode form only by accident. */
+export function normaliseEmail(email: string): string {
+  return email.trim().normalize('NFC').toLowerCase()
+}
+
+export function emailRef(email: string) {
+  return emails.ref(hashSecret(normaliseEmail(email)))
+}

@@ -1,0 +1,179 @@
+/**
+ * The ES256 keys of access tokens. A key is published two days before it signs, signs for 30 days, and stays
+ * published until its last token has expired, so whoever caches the JWKS for a day never meets an unknown key.
+ * The ring is looked after whenever it is used; there is no timer.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { Secret } from '@porttunneler/shared/base/secret'
+import type { KeyVault, Store } from '@porttunneler/shared/control/platform'
+import {
+  createLocalJWKSet,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type JWTPayload,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
+import { z } from 'zod'
+import { type AccessKey, type KeyRingDoc, keyRings } from './identity.local.documents.ts'
+
+const day = 86_400_000
+export const keyTimes = {
+  publishedBeforeMs: 2 * day,
+  usedMs: 30 * day,
+  /** Longer than the longest token and any clock skew. */
+  verifiableAfterMs: 3_600_000,
+  /** Another process may have rotated: read the ring again, but no more often than this for unknown key ids. */
+  reloadMs: 30_000,
+} as const
+
+const alg = 'ES256'
+const audience = 'porttunneler-api'
+const tokenType = 'at+jwt'
+const ringRef = keyRings.ref('access')
+
+const publicKeySchema = z.object({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: z.string(),
+  y: z.string(),
+  kid: z.string(),
+  alg: z.literal(alg),
+  use: z.literal('sig'),
+})
+export const publicKeysSchema = z.object({ keys: z.array(publicKeySchema) })
+export type PublicKeys = z.infer<typeof publicKeysSchema>
+
+type Ring = {
+  readonly doc: KeyRingDoc
+  readonly loadedAt: number
+  readonly jwks: PublicKeys
+  readonly keyOf: ReturnType<typeof createLocalJWKSet>
+}
+type PrivateKey = Awaited<ReturnType<typeof importJWK>>
+
+export class AccessKeys {
+  readonly #store: Store
+  readonly #vault: KeyVault
+  readonly #clock: Clock
+  readonly #issuer: string
+  readonly #unwrapped = new Map<string, PrivateKey>()
+  #ring: Ring | undefined
+
+  constructor(options: {
+    readonly store: Store
+    readonly vault: KeyVault
+    readonly clock: Clock
+    readonly issuer: string
+  }) {
+    this.#store = options.store
+    this.#vault = options.vault
+    this.#clock = options.clock
+    this.#issuer = options.issuer
+  }
+
+  /** @throws vault.unreadable */
+  async sign(claims: JWTPayload, lifeMs: number): Promise<string> {
+    const { doc } = await this.#current()
+    // Read after the ring: its first key is good from the moment it was made.
+    const now = this.#clock.now()
+    const key = doc.keys.find(({ useFrom, useUntil }) => useFrom <= now && now < useUntil)
+    if (!key) throw new Error('the key ring holds no key for now')
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg, kid: key.kid, typ: tokenType })
+      .setIssuer(this.#issuer)
+      .setAudience(audience)
+      .setIssuedAt(Math.floor(now / 1000))
+      .setExpirationTime(Math.floor((now + lifeMs) / 1000))
+      .sign(await this.#unwrap(key))
+  }
+
+  /** @throws whatever jose finds wrong with `token` */
+  async verify(token: string): Promise<JWTPayload> {
+    const { payload } = await jwtVerify(
+      token,
+      async (header, jws) => {
+        const ring = await this.#current()
+        const isKnown = ring.doc.keys.some(({ kid }) => kid === header.kid)
+        const isFresh = this.#clock.now() - ring.loadedAt < keyTimes.reloadMs
+        const { keyOf } = isKnown || isFresh ? ring : await this.#load()
+        return keyOf(header, jws)
+      },
+      {
+        algorithms: [alg],
+        issuer: this.#issuer,
+        audience,
+        typ: tokenType,
+        currentDate: new Date(this.#clock.now()),
+        requiredClaims: ['sub', 'exp', 'iat', 'auth_time'],
+      },
+    )
+    return payload
+  }
+
+  /** What anybody may know: the public keys, the next one included. */
+  async jwks(): Promise<PublicKeys> {
+    return (await this.#current()).jwks
+  }
+
+  async #current(): Promise<Ring> {
+    const ring = this.#ring
+    return ring && !isDue(ring.doc, this.#clock.now()) ? ring : this.#load()
+  }
+
+  /** Reads the ring and, when a successor is due, adds one. */
+  async #load(): Promise<Ring> {
+    const now = this.#clock.now()
+    let doc = (await this.#store.get(ringRef))?.data
+    if (!doc || isDue(doc, now)) {
+      const fresh = await this.#makeKey()
+      doc = await this.#store.change(ringRef, (current) => withSuccessor(current, fresh, now))
+    }
+    if (!doc) throw new Error('the key ring vanished')
+    const live = doc.keys.filter(({ verifyUntil }) => verifyUntil > now)
+    const jwks = { keys: live.map((key) => publicKeySchema.parse(JSON.parse(key.public))) }
+    this.#ring = { doc, loadedAt: now, jwks, keyOf: createLocalJWKSet(jwks) }
+    return this.#ring
+  }
+
+  async #makeKey(): Promise<Pick<AccessKey, 'kid' | 'public' | 'wrapped'>> {
+    const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true })
+    const kid = randomUUID()
+    const [open, hidden] = await Promise.all([exportJWK(publicKey), exportJWK(privateKey)])
+    return {
+      kid,
+      public: JSON.stringify({ ...open, kid, alg, use: 'sig' }),
+      wrapped: await this.#vault.wrap(new Secret(JSON.stringify(hidden))),
+    }
+  }
+
+  async #unwrap({ kid, wrapped }: AccessKey): Promise<PrivateKey> {
+    const known = this.#unwrapped.get(kid)
+    if (known) return known
+    const key = await importJWK(JSON.parse((await this.#vault.unwrap(wrapped)).reveal()), alg)
+    this.#unwrapped.clear()
+    this.#unwrapped.set(kid, key)
+    return key
+  }
+}
+
+/** Whether the last key's end is so near that its successor has to be published. */
+function isDue({ keys }: KeyRingDoc, now: number): boolean {
+  const last = keys.at(-1)
+  return !last || last.useUntil - keyTimes.publishedBeforeMs <= now
+}
+
+function withSuccessor(
+  ring: KeyRingDoc | undefined,
+  fresh: Pick<AccessKey, 'kid' | 'public' | 'wrapped'>,
+  now: number,
+): KeyRingDoc | 'keep' {
+  if (ring && !isDue(ring, now)) return 'keep'
+  // After a long sleep the last key has ended already: the new one signs at once.
+  const useFrom = Math.max(now, ring?.keys.at(-1)?.useUntil ?? now)
+  const useUntil = useFrom + keyTimes.usedMs
+  const key = { ...fresh, useFrom, useUntil, verifyUntil: useUntil + keyTimes.verifiableAfterMs }
+  return { keys: [...(ring?.keys.filter(({ verifyUntil }) => verifyUntil > now) ?? []), key] }
+}

@@ -1,0 +1,147 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { isFailure } from '@porttunneler/shared/base/errors'
+import { describe, expect, test } from 'vitest'
+import { makeLocalIdentity } from '../testing/local-identity.ts'
+import { signInRoutes } from './identity.local.routes.ts'
+
+const ada = { email: 'ada@example.com', password: 'correct horse battery' }
+
+function makeApp({ isOpen = true } = {}) {
+  const setUp = makeLocalIdentity()
+  const app = new OpenAPIHono()
+  app.route(
+    '/',
+    signInRoutes({
+      identity: setUp.identity,
+      isOpen,
+      addressOf: (c) => c.req.header('x-test-from') ?? '192.0.2.1',
+    }),
+  )
+  app.onError((error, c) => {
+    if (!isFailure(error)) throw error
+    return c.json({ key: error.key, detail: error.detail }, error.entry.http as 400)
+  })
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    app.request(`https://tunnel.example.com/v1/auth/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })
+  const signUp = async () => {
+    const answer = await post('register', ada)
+    const cookie = answer.headers.get('set-cookie') ?? ''
+    return { tokens: tokensSchema.parse(await answer.json()), cookie, answer }
+  }
+  return { ...setUp, app, post, signUp }
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+describe('sign-in routes', () => {
+  test('registering, signing in and refreshing answer tokens that nobody caches', async () => {
+    const { post, signUp, identity } = makeApp()
+    const { tokens, answer } = await signUp()
+    const login = await post('login', ada)
+    const refresh = await post('refresh', { refreshToken: tokens.refreshToken })
+    for (const each of [answer, login, refresh]) {
+      expect(each.status).toBe(200)
+      expect(each.headers.get('cache-control')).toBe('no-store')
+    }
+    const { accessToken, expiresIn } = tokensSchema.parse(await login.json())
+    expect(expiresIn).toBe(900)
+    expect((await identity.verify(accessToken)).email).toBe(ada.email)
+  })
+
+  test('a device is known by a cookie that no script reads and no other site sends', async () => {
+    const { post, signUp } = makeApp()
+    const { cookie } = await signUp()
+    expect(cookie).toMatch(/^ptun_device=ptv_[\w-]{43}; /)
+    for (const attribute of ['HttpOnly', 'Secure', 'SameSite=Strict', 'Path=/v1/auth'])
+      expect(cookie).toContain(attribute)
+    for (let n = 0; n < 6; n++) await post('login', { ...ada, password: 'a guess' })
+    expect((await post('login', ada)).status).toBe(429)
+    const known = await post('login', ada, { cookie: cookie.split(';')[0] ?? '' })
+    expect(known.status).toBe(200)
+    expect(known.headers.get('set-cookie')).toBeNull()
+  })
+
+  test('where registration is closed, nobody registers and whoever is registered signs in', async () => {
+    const { post, identity } = makeApp({ isOpen: false })
+    expect((await post('register', ada)).status).toBe(403)
+    await identity.register(ada, { from: '' })
+    expect((await post('login', ada)).status).toBe(200)
+  })
+
+  test('the source is what the server says it is', async () => {
+    const { post, signUp } = makeApp()
+    await signUp()
+    for (let n = 0; n < 6; n++) await post('login', { ...ada, password: 'a guess' })
+    expect((await post('login', ada, { 'x-forwarded-for': '198.51.100.7' })).status).toBe(429)
+    expect((await post('login', ada, { 'x-test-from': '198.51.100.7' })).status).toBe(200)
+  })
+
+  test('signing out needs the refresh token, or the bearer to end all', async () => {
+    const { post, signUp } = makeApp()
+    const { tokens } = await signUp()
+    expect((await post('logout', { everywhere: true })).status).toBe(401)
+    expect((await post('logout', { refreshToken: tokens.refreshToken })).status).toBe(204)
+    expect((await post('refresh', { refreshToken: tokens.refreshToken })).status).toBe(401)
+    expect((await post('logout', { everywhere: true }, bearer(tokens.accessToken))).status).toBe(204)
+    expect((await post('logout', { everywhere: true }, bearer(tokens.accessToken))).status).toBe(401)
+  })
+
+  test('the password changes for whoever signed in and knows it', async () => {
+    const { post, signUp } = makeApp()
+    const { tokens } = await signUp()
+    const change = { current: ada.password, next: 'another long password' }
+    expect((await post('password', change)).status).toBe(401)
+    expect((await post('password', { ...change, current: 'x' }, bearer(tokens.accessToken))).status).toBe(401)
+    expect((await post('password', change, bearer(tokens.accessToken))).status).toBe(200)
+    expect((await post('login', { ...ada, password: change.next })).status).toBe(200)
+  })
+
+  test('asking for a reset is accepted for any address; confirming makes the device known', async () => {
+    const { post, signUp, clock, identity, mails } = makeApp()
+    await signUp()
+    for (const email of ['nobody@example.com', ada.email])
+      expect((await post('password/reset', { email })).status).toBe(202)
+    clock.advance(1_000)
+    await identity.close()
+    const token = /#(\S+)/.exec(mails[0]?.text ?? '')?.[1]
+    const confirm = await post('password/reset/confirm', { token, password: 'another long password' })
+    expect(confirm.status).toBe(204)
+    expect(confirm.headers.get('set-cookie')).toMatch(/^ptun_device=/)
+    expect((await post('password/reset/confirm', { token, password: 'another long password' })).status).toBe(
+      400,
+    )
+  })
+
+  test.each([
+    ['register', { ...ada, password: 'short' }],
+    ['register', { ...ada, email: 'nobody' }],
+    ['register', { ...ada, role: 'admin' }],
+    ['login', { email: ada.email }],
+    ['login', { ...ada, password: 'x'.repeat(201) }],
+    ['login', []],
+    ['login', null],
+    ['refresh', { refreshToken: 1 }],
+    ['logout', { everywhere: 'yes' }],
+    ['password/reset', {}],
+    ['password/reset/confirm', { token: 'x', password: 'short' }],
+  ])('%s refuses a body of the wrong shape: %j', async (path, body) => {
+    const { post } = makeApp()
+    const answer = await post(path, body)
+    expect(answer.status).toBe(400)
+    expect(await answer.json()).toMatchObject({ key: 'api.invalid' })
+  })
+
+  test('the keys are public, cacheable, and hold nothing private', async () => {
+    const { app } = makeApp()
+    const answer = await app.request('/.well-known/jwks.json')
+    expect(answer.headers.get('cache-control')).toContain('max-age=')
+    const { keys } = (await answer.json()) as { keys: object[] }
+    expect(keys).toHaveLength(1)
+    expect(Object.keys(keys[0] ?? {}).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
+  })
+})

@@ -1,0 +1,185 @@
+/**
+ * The sign-in part of the API, mounted by the standalone server only: the cloud's is Firebase's own. Failures are
+ * thrown; the app it is mounted in answers them as problem documents.
+ */
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import {
+  loginSchema,
+  logoutSchema,
+  passwordChangeSchema,
+  passwordResetConfirmSchema,
+  passwordResetSchema,
+  refreshSchema,
+  registerSchema,
+  tokensSchema,
+} from '@porttunneler/shared/api/schemas/accounts'
+import { fail } from '@porttunneler/shared/base/errors'
+import type { Context } from 'hono'
+import { getCookie, setCookie } from 'hono/cookie'
+import { z } from 'zod'
+import { publicKeysSchema } from './identity.local.keys.ts'
+import type { Caller, LocalIdentity, SignedIn } from './identity.local.ts'
+
+/** Tells this device from a stranger that guesses; it signs nobody in. */
+const deviceCookie = 'ptun_device'
+const deviceCookieSeconds = 180 * 86_400
+
+export type SignInRoutesOptions = {
+  readonly identity: LocalIdentity
+  /** Where a request came from, as far as the server trusts it. */
+  readonly addressOf: (context: Context) => string
+  /** Whether strangers may make accounts. */
+  readonly isOpen: boolean
+}
+
+export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOptions): OpenAPIHono {
+  const app = new OpenAPIHono({ defaultHook: refuseInvalid })
+  const callerOf = (c: Context): Caller => ({ from: addressOf(c), device: getCookie(c, deviceCookie) })
+  const answer = (c: Context, { tokens, device }: SignedIn) => {
+    if (device) keepDevice(c, device)
+    // RFC 6749, section 5.1.
+    c.header('cache-control', 'no-store')
+    return c.json(tokens, 200)
+  }
+  app.openapi(routes.register, async (c) => {
+    if (!isOpen) throw fail('auth.closed')
+    return answer(c, await identity.register(c.req.valid('json'), callerOf(c)))
+  })
+  app.openapi(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), callerOf(c))))
+  app.openapi(routes.refresh, async (c) =>
+    answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken) }),
+  )
+  app.openapi(routes.logout, async (c) => {
+    await identity.logout({ ...c.req.valid('json'), bearer: bearerOf(c) })
+    return c.body(null, 204)
+  })
+  app.openapi(routes.password, async (c) => {
+    const bearer = bearerOf(c)
+    if (bearer === undefined) throw fail('auth.invalid')
+    return answer(c, await identity.changePassword(bearer, c.req.valid('json'), callerOf(c)))
+  })
+  app.openapi(routes.reset, async (c) => {
+    await identity.requestReset(c.req.valid('json').email, callerOf(c))
+    return c.body(null, 202)
+  })
+  app.openapi(routes.resetConfirm, async (c) => {
+    keepDevice(c, (await identity.confirmReset(c.req.valid('json'))).device)
+    return c.body(null, 204)
+  })
+  app.openapi(routes.jwks, async (c) => {
+    // A day: keys are published two days before they sign.
+    c.header('cache-control', 'public, max-age=86400')
+    return c.json(await identity.jwks(), 200)
+  })
+  return app
+}
+
+function keepDevice(c: Context, secret: string): void {
+  setCookie(c, deviceCookie, secret, {
+    path: '/v1/auth',
+    httpOnly: true,
+    sameSite: 'Strict',
+    secure: new URL(c.req.url).protocol === 'https:',
+    maxAge: deviceCookieSeconds,
+  })
+}
+
+function bearerOf(c: Context): string | undefined {
+  return /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
+}
+
+function refuseInvalid(result: { readonly success: boolean; readonly error?: unknown }): void {
+  if (result.success) return
+  const issues =
+    result.error instanceof z.ZodError
+      ? result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
+      : []
+  throw fail('api.invalid', issues[0] && `${issues[0].path}: ${issues[0].message}`, { fields: { issues } })
+}
+
+const tags = ['Sign-in']
+const security = [{ bearer: [] }]
+const body = <T extends z.ZodType>(schema: T) => ({
+  body: { required: true, content: { 'application/json': { schema } } },
+})
+const tokens = {
+  200: {
+    description: 'Signed in. The refresh token is spent by its first use; use each one once.',
+    content: { 'application/json': { schema: tokensSchema } },
+  },
+}
+
+const routes = {
+  register: createRoute({
+    method: 'post',
+    path: '/v1/auth/register',
+    summary: 'Make a user',
+    tags,
+    request: body(registerSchema),
+    responses: tokens,
+  }),
+  login: createRoute({
+    method: 'post',
+    path: '/v1/auth/login',
+    summary: 'Sign in with a password',
+    tags,
+    request: body(loginSchema),
+    responses: tokens,
+  }),
+  refresh: createRoute({
+    method: 'post',
+    path: '/v1/auth/refresh',
+    summary: 'Spend a refresh token for fresh tokens',
+    description: 'A token that comes a second time ends its session, since somebody may have copied it.',
+    tags,
+    request: body(refreshSchema),
+    responses: tokens,
+  }),
+  logout: createRoute({
+    method: 'post',
+    path: '/v1/auth/logout',
+    summary: 'End this session, or all of them',
+    tags,
+    security: [...security, {}],
+    request: body(logoutSchema),
+    responses: { 204: { description: 'Signed out' } },
+  }),
+  password: createRoute({
+    method: 'post',
+    path: '/v1/auth/password',
+    summary: 'Change the password and end every other session',
+    tags,
+    security,
+    request: body(passwordChangeSchema),
+    responses: tokens,
+  }),
+  reset: createRoute({
+    method: 'post',
+    path: '/v1/auth/password/reset',
+    summary: 'Ask for a mail with a link to set a new password',
+    description: 'The answer is the same whether or not the address is known.',
+    tags,
+    request: body(passwordResetSchema),
+    responses: { 202: { description: 'If the address is known, a mail is on its way' } },
+  }),
+  resetConfirm: createRoute({
+    method: 'post',
+    path: '/v1/auth/password/reset/confirm',
+    summary: 'Set a new password with the token of the mail',
+    tags,
+    request: body(passwordResetConfirmSchema),
+    responses: { 204: { description: 'The password is set and every session has ended' } },
+  }),
+  jwks: createRoute({
+    method: 'get',
+    path: '/.well-known/jwks.json',
+    summary: 'Public keys of access tokens (RFC 7517)',
+    tags,
+    responses: {
+      200: {
+        description: 'A JSON Web Key Set',
+        content: { 'application/json': { schema: publicKeysSchema } },
+      },
+    },
+  }),
+} as const

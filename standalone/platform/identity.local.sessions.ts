@@ -1,0 +1,95 @@
+/**
+ * Refresh tokens. One document a session, changed by compare-and-set, so of two refreshes with one token exactly one
+ * wins and the other ends the session: a token that comes twice was copied (RFC 9700, section 4.14.2).
+ * Token: `ptr_` + 43 characters that name the session and stay + 43 that change with every refresh.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { hashSecret } from '@porttunneler/shared/base/ids'
+import type { Ref, Snapshot, Store } from '@porttunneler/shared/control/platform'
+import { refreshTokens, type SessionDoc } from './identity.local.documents.ts'
+
+/** A device not used for this long has to sign in again. */
+export const sessionIdleMs = 30 * 86_400_000
+/** However busy, a session ends: then the person proves again who they are. */
+export const sessionMsMax = 180 * 86_400_000
+
+const tokenShape = /^ptr_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{43})$/
+
+export type Session = { readonly user: string; readonly authTime: number }
+
+type FoundSession = Session & { readonly name: string; readonly found: Snapshot<SessionDoc> }
+
+export class Sessions {
+  readonly #store: Store
+  readonly #clock: Clock
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /** @returns the first refresh token */
+  async start({ user, authTime }: Session): Promise<string> {
+    const [name, secret] = [freshHalf(), freshHalf()]
+    const now = this.#clock.now()
+    await this.#store.create(refreshTokens.ref(hashSecret(name)), {
+      user,
+      current: hashSecret(secret),
+      authTime,
+      createdAt: now,
+      usedAt: now,
+      ttl: new Date(now + sessionIdleMs),
+    })
+    return `ptr_${name}${secret}`
+  }
+
+  /** The session of an unspent token. @throws auth.invalid; auth.reused, and the session is over */
+  async find(token: string): Promise<FoundSession> {
+    const { name, secret, ref } = parse(token)
+    const found = await this.#store.get(ref)
+    if (!found || found.data.ttl.getTime() <= this.#clock.now()) throw fail('auth.invalid')
+    if (found.data.current !== hashSecret(secret)) return this.#endReused(ref)
+    return { user: found.data.user, authTime: found.data.authTime, name, found }
+  }
+
+  /** Spends the token that found the session. @returns its successor @throws auth.reused, and the session is over */
+  async spend({ name, found }: FoundSession): Promise<string> {
+    const now = this.#clock.now()
+    const next = freshHalf()
+    const ttl = new Date(Math.min(now + sessionIdleMs, found.data.createdAt + sessionMsMax))
+    try {
+      await this.#store.update(found.ref, { current: hashSecret(next), usedAt: now, ttl }, found)
+      return `ptr_${name}${next}`
+    } catch (error) {
+      // Somebody spent the same token between find and now.
+      if (isFailure(error, 'store.changed') || isFailure(error, 'store.missing'))
+        return this.#endReused(found.ref)
+      throw error
+    }
+  }
+
+  /** Ends the session of `token`, spent or not. @returns whose it was */
+  async end(token: string): Promise<Session | undefined> {
+    const { ref } = parse(token)
+    const found = await this.#store.get(ref)
+    await this.#store.delete(ref)
+    return found?.data
+  }
+
+  async #endReused(ref: Ref<SessionDoc>): Promise<never> {
+    await this.#store.delete(ref)
+    throw fail('auth.reused')
+  }
+}
+
+function parse(token: string) {
+  const [, name, secret] = tokenShape.exec(token) ?? []
+  if (!name || !secret) throw fail('auth.invalid')
+  return { name, secret, ref: refreshTokens.ref(hashSecret(name)) }
+}
+
+function freshHalf(): string {
+  return randomBytes(32).toString('base64url')
+}

@@ -1,0 +1,264 @@
+import { isFailure } from '@porttunneler/shared/base/errors'
+import { users } from '@porttunneler/shared/control/documents'
+import { expectFailure } from '@porttunneler/shared/testing/store.contract'
+import { createLocalJWKSet, jwtVerify } from 'jose'
+import { describe, expect, test } from 'vitest'
+import { makeLocalIdentity } from '../testing/local-identity.ts'
+import { passwords } from './identity.local.documents.ts'
+import { keyTimes } from './identity.local.keys.ts'
+import { sessionIdleMs, sessionMsMax } from './identity.local.sessions.ts'
+import { accessTokenMs, localIdentity } from './identity.local.ts'
+
+const ada = { email: 'ada@example.com', password: 'correct horse battery' }
+const home = { from: '192.0.2.1' }
+
+async function withAda() {
+  const setUp = makeLocalIdentity()
+  const { tokens, device } = await setUp.identity.register(ada, home)
+  return { ...setUp, tokens, device }
+}
+
+describe('registering', () => {
+  test('of twenty people who register one address at once, in any spelling, one gets it', async () => {
+    const { identity } = makeLocalIdentity()
+    const spell = (n: number) => (n % 2 ? 'Ada@Example.com' : ' ada@example.COM ')
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => identity.register({ ...ada, email: spell(n) }, home)),
+    )
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(isFailure(outcome.reason, 'auth.taken')).toBe(true)
+    await identity.login(ada, home)
+  })
+
+  test('neither password nor token can be found in the store', async () => {
+    const { store, tokens } = await withAda()
+    const user = JSON.parse(Buffer.from(tokens.accessToken.split('.')[1] ?? '', 'base64url').toString()).sub
+    const { hash } = (await store.get(passwords.ref(user)))?.data ?? {}
+    expect(hash).toMatch(/^scrypt\$/)
+    expect(hash).not.toContain(ada.password)
+    expect(JSON.stringify(await store.get(users.ref(user)))).not.toContain('scrypt')
+  })
+})
+
+describe('signing in', () => {
+  test('a wrong password and an unknown address get the same answer', async () => {
+    const { identity } = await withAda()
+    const wrong = [
+      { ...ada, password: 'x' },
+      { ...ada, email: 'eve@example.com' },
+    ]
+    const answers = await Promise.allSettled(wrong.map((given) => identity.login(given, home)))
+    const [first, second] = answers.map((answer) => (answer.status === 'rejected' ? answer.reason : answer))
+    expect(isFailure(first, 'auth.credentials')).toBe(true)
+    expect({ ...second, stack: '' }).toEqual({ ...first, stack: '' })
+  })
+
+  test('a disabled user gets nothing with the right password, and what they hold ends', async () => {
+    const { identity, store, tokens } = await withAda()
+    const { subject } = await identity.verify(tokens.accessToken)
+    await store.update(users.ref(subject.slice('local:'.length)), { status: 'disabled' })
+    await expectFailure(identity.login(ada, home), 'auth.disabled')
+    await expectFailure(identity.refresh(tokens.refreshToken), 'auth.disabled')
+    await expectFailure(identity.login({ ...ada, password: 'x' }, home), 'auth.credentials')
+  })
+
+  test('a password hashed at an older cost is hashed anew at the next sign-in', async () => {
+    const { identity, options, store } = await withAda()
+    const costly = localIdentity({ ...options, passwordCost: { log2N: 5, r: 1, p: 1 } })
+    const { tokens } = await costly.login(ada, home)
+    const user = (await identity.verify(tokens.accessToken)).subject.slice('local:'.length)
+    expect((await store.get(passwords.ref(user)))?.data.hash).toMatch(/^scrypt\$5\$/)
+    await identity.login(ada, home)
+  })
+})
+
+describe('refresh tokens', () => {
+  test('each is good once, its successor takes over', async () => {
+    const { identity, clock, tokens } = await withAda()
+    let token = tokens.refreshToken
+    for (let round = 0; round < 5; round++) {
+      clock.advance(accessTokenMs)
+      const next = await identity.refresh(token)
+      await identity.verify(next.accessToken)
+      expect(next.refreshToken).not.toBe(token)
+      token = next.refreshToken
+    }
+  })
+
+  test('a token that comes twice ends the session, for the thief and the owner alike, however old it is', async () => {
+    const { identity, tokens } = await withAda()
+    let current = tokens.refreshToken
+    for (let round = 0; round < 40; round++) current = (await identity.refresh(current)).refreshToken
+    await expectFailure(identity.refresh(tokens.refreshToken), 'auth.reused')
+    await expectFailure(identity.refresh(current), 'auth.invalid')
+  })
+
+  test('of two refreshes at the same moment one at most succeeds, and the session is over', async () => {
+    const { identity, tokens } = await withAda()
+    const both = await Promise.allSettled([1, 2].map(() => identity.refresh(tokens.refreshToken)))
+    const [winner, ...others] = both.filter((outcome) => outcome.status === 'fulfilled')
+    expect(others).toEqual([])
+    if (winner) await expectFailure(identity.refresh(winner.value.refreshToken), 'auth.invalid')
+  })
+
+  test('a reused token ends its own session, not those of other devices', async () => {
+    const { identity, tokens } = await withAda()
+    const other = await identity.login(ada, home)
+    await identity.refresh(tokens.refreshToken)
+    await expectFailure(identity.refresh(tokens.refreshToken), 'auth.reused')
+    await identity.refresh(other.tokens.refreshToken)
+  })
+
+  test('an idle session ends after 30 days, a busy one after 180', async () => {
+    const { identity, clock, tokens } = await withAda()
+    const idle = await identity.login(ada, home)
+    let { refreshToken } = tokens
+    for (let passed = 0; passed + sessionIdleMs - 1 < sessionMsMax; passed += sessionIdleMs - 1) {
+      clock.advance(sessionIdleMs - 1)
+      refreshToken = (await identity.refresh(refreshToken)).refreshToken
+    }
+    await expectFailure(identity.refresh(idle.tokens.refreshToken), 'auth.invalid')
+    clock.advance(sessionIdleMs - 1)
+    await expectFailure(identity.refresh(refreshToken), 'auth.invalid')
+  })
+
+  test.each(['', 'ptr_', `ptr_${'a'.repeat(86)}`, `ptr_${'a'.repeat(85)}é`, 'x'.repeat(200)])(
+    'a made-up token is refused: %j',
+    async (token) => {
+      const { identity } = await withAda()
+      await expectFailure(identity.refresh(token), 'auth.invalid')
+    },
+  )
+})
+
+describe('signing out', () => {
+  test('of one session leaves the others', async () => {
+    const { identity, tokens } = await withAda()
+    const other = await identity.login(ada, home)
+    await identity.logout({ refreshToken: tokens.refreshToken, everywhere: false })
+    await expectFailure(identity.refresh(tokens.refreshToken), 'auth.invalid')
+    await identity.refresh(other.tokens.refreshToken)
+  })
+
+  test('everywhere ends every session and dates every access token, but not the next sign-in', async () => {
+    const { identity, store, tokens } = await withAda()
+    const other = await identity.login(ada, home)
+    await identity.logout({ bearer: tokens.accessToken, everywhere: true })
+    for (const { refreshToken } of [tokens, other.tokens])
+      await expectFailure(identity.refresh(refreshToken), 'auth.invalid')
+    const { subject, authTimeMs } = await identity.verify(other.tokens.accessToken)
+    const { validSince } = (await store.get(users.ref(subject.slice('local:'.length))))?.data ?? {}
+    expect(authTimeMs).toBeLessThan(validSince ?? 0)
+    await expectFailure(identity.logout({ bearer: tokens.accessToken, everywhere: true }), 'auth.invalid')
+    const again = await identity.login(ada, home)
+    expect((await identity.verify(again.tokens.accessToken)).authTimeMs).toBeGreaterThanOrEqual(
+      validSince ?? 0,
+    )
+    await identity.refresh(again.tokens.refreshToken)
+  })
+
+  test('works with an access token that has expired, as long as the refresh token is there', async () => {
+    const { identity, clock, tokens } = await withAda()
+    const other = await identity.login(ada, home)
+    clock.advance(accessTokenMs)
+    const { accessToken: bearer, refreshToken } = tokens
+    await identity.logout({ bearer, refreshToken, everywhere: true })
+    await expectFailure(identity.refresh(other.tokens.refreshToken), 'auth.invalid')
+    await identity.logout({ bearer, refreshToken: other.tokens.refreshToken, everywhere: false })
+  })
+
+  test('everywhere needs to know who', async () => {
+    const { identity } = await withAda()
+    await expectFailure(identity.logout({ everywhere: true }), 'auth.invalid')
+  })
+})
+
+describe('a new password', () => {
+  const next = 'another long password'
+
+  test('needs the old one, ends every other session and keeps this one', async () => {
+    const { identity, tokens } = await withAda()
+    const wrong = identity.changePassword(tokens.accessToken, { current: 'x', next }, home)
+    await expectFailure(wrong, 'auth.credentials')
+    const changed = await identity.changePassword(tokens.accessToken, { current: ada.password, next }, home)
+    await expectFailure(identity.refresh(tokens.refreshToken), 'auth.invalid')
+    await identity.refresh(changed.tokens.refreshToken)
+    await expectFailure(identity.login(ada, home), 'auth.credentials')
+    await identity.login({ ...ada, password: next }, home)
+  })
+
+  test('two changes at once that both knew the old one: one is made', async () => {
+    const { identity, tokens } = await withAda()
+    const change = (word: string) =>
+      identity.changePassword(tokens.accessToken, { current: ada.password, next: `${next} ${word}` }, home)
+    const outcomes = await Promise.allSettled(['one', 'two'].map(change))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  })
+})
+
+describe('access tokens', () => {
+  test('anybody can check them with the published keys alone', async () => {
+    const { identity, clock, options, tokens } = await withAda()
+    const { payload, protectedHeader } = await jwtVerify(
+      tokens.accessToken,
+      createLocalJWKSet(await identity.jwks()),
+      {
+        issuer: options.issuer,
+        algorithms: ['ES256'],
+        currentDate: new Date(clock.now()),
+      },
+    )
+    expect(protectedHeader).toMatchObject({ alg: 'ES256', typ: 'at+jwt' })
+    expect(payload).toMatchObject({ email: ada.email, email_verified: false })
+    expect(JSON.stringify(await identity.jwks())).not.toContain('"d"')
+  })
+
+  test('keys rotate without a token failing, and are published two days before they sign', async () => {
+    const { identity, options, clock } = await withAda()
+    const elsewhere = localIdentity(options)
+    const published = new Map<string, number>()
+    const signedWith = new Set<string>()
+    for (let day = 0; day < 100; day++) {
+      clock.advance(86_400_000)
+      for (const { kid } of (await identity.jwks()).keys)
+        if (!published.has(kid)) published.set(kid, clock.now())
+      const { tokens } = await identity.login(ada, home)
+      await elsewhere.verify(tokens.accessToken)
+      const { kid } = JSON.parse(Buffer.from(tokens.accessToken.split('.')[0] ?? '', 'base64url').toString())
+      if (!signedWith.has(kid) && signedWith.size > 0)
+        expect(clock.now() - (published.get(kid) ?? 0)).toBeGreaterThanOrEqual(keyTimes.publishedBeforeMs)
+      signedWith.add(kid)
+      expect((await identity.jwks()).keys.length).toBeLessThanOrEqual(2)
+    }
+    expect(signedWith.size).toBeGreaterThanOrEqual(3)
+  })
+
+  test('after a year of sleep the server signs again at once', async () => {
+    const { identity, clock } = await withAda()
+    clock.advance(365 * 86_400_000)
+    const { tokens } = await identity.login(ada, home)
+    await identity.verify(tokens.accessToken)
+  })
+
+  test('two processes that start on one empty store agree on the keys', async () => {
+    const { identity, options } = makeLocalIdentity()
+    const other = localIdentity(options)
+    const [first, second] = await Promise.all([identity.jwks(), other.jwks()])
+    expect(first).toEqual(second)
+    expect(first.keys).toHaveLength(1)
+  })
+})
+
+test('passwords: hashing keeps to its line: two at once, thirty waiting, the rest is told to come back', async () => {
+  const { identity } = makeLocalIdentity()
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 60 }, (_, n) =>
+      identity.login({ ...ada, email: `p${n}@example.com` }, { from: `10.0.0.${n}` }),
+    ),
+  )
+  const keys = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.key : 'signed in'))
+  expect(keys.filter((key) => key === 'auth.busy').length).toBeGreaterThan(0)
+  expect(keys.filter((key) => key === 'auth.credentials').length).toBeGreaterThanOrEqual(32)
+  expect(new Set(keys)).toEqual(new Set(['auth.busy', 'auth.credentials']))
+})

@@ -1,0 +1,47 @@
+import { isFailure } from '@porttunneler/shared/base/errors'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { expectFailure } from '@porttunneler/shared/testing/store.contract'
+import { expect, test } from 'vitest'
+import { enrolledRelayIdentity } from './relay-identity.enrolled.ts'
+import { openSqliteStore } from './store.sqlite.ts'
+
+function setUp() {
+  const clock = new FakeClock()
+  const identity = enrolledRelayIdentity({ store: openSqliteStore(':memory:', { queries: [] }), clock })
+  return { clock, identity }
+}
+
+test('enrolment: of ten relays with one key one gets in, with the cell of the key', async () => {
+  const { identity } = setUp()
+  const key = await identity.makeKey('main')
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 10 }, (_, n) => identity.enrol(key, `r${n}`)),
+  )
+  const admitted = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  expect(admitted).toHaveLength(1)
+  expect(admitted[0]?.cell).toBe('main')
+  for (const outcome of outcomes)
+    if (outcome.status === 'rejected') expect(isFailure(outcome.reason, 'relay.enrolment')).toBe(true)
+})
+
+test('enrolment: a key is good until its time is over, and not a moment longer', async () => {
+  const { clock, identity } = setUp()
+  const [early, late] = [
+    await identity.makeKey('main', { lifeMs: 1_000 }),
+    await identity.makeKey('main', { lifeMs: 1_000 }),
+  ]
+  clock.advance(999)
+  await identity.enrol(early, 'r')
+  clock.advance(1)
+  await expectFailure(identity.enrol(late, 'r'), 'relay.enrolment')
+})
+
+test('enrolment: neither a guess nor a credential enrols, and a key is no credential', async () => {
+  const { identity } = setUp()
+  const key = await identity.makeKey('main')
+  await expectFailure(identity.verify(key), 'relay.unknown')
+  const { credential } = await identity.enrol(key, 'r')
+  await expectFailure(identity.enrol(credential, 'r'), 'relay.enrolment')
+  await expectFailure(identity.enrol('', 'r'), 'relay.enrolment')
+  await expectFailure(identity.revoke('rel_unknown'), 'api.not_found')
+})

@@ -1,0 +1,91 @@
+/**
+ * RelayIdentity for relays outside Google's: an operator makes an enrolment key for one cell, a relay exchanges it
+ * once for a credential of its own. The cell comes from the key, never from the relay. The store keeps hashes only.
+ */
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
+import { hashSecret, newId, newSecret } from '@porttunneler/shared/base/ids'
+import { globalCollection } from '@porttunneler/shared/control/names'
+import type { RelayIdentity, Store } from '@porttunneler/shared/control/platform'
+
+/** Id: SHA-256 of the key. Deleted by its use. */
+type EnrolmentKeyDoc = { readonly cell: string; readonly createdAt: number; readonly ttl: Date }
+/** Id: SHA-256 of the credential. */
+type RelayCredentialDoc = {
+  readonly relay: string
+  readonly cell: string
+  readonly name: string
+  readonly createdAt: number
+  /** 0 = valid. */
+  readonly revokedAt: number
+}
+
+const enrolmentKeys = globalCollection<EnrolmentKeyDoc>('enrolmentKeys')
+const relayCredentials = globalCollection<RelayCredentialDoc>('relayCredentials')
+/** Id: relay; leads from the id that operators see to the credential. */
+const enrolledRelays = globalCollection<{ readonly credential: string }>('enrolledRelays')
+
+const keyLifeMs = 24 * 3_600_000
+
+export interface EnrolledRelayIdentity extends RelayIdentity {
+  readonly kind: 'enrolled'
+  /** A key for one relay of `cell`, shown this once; by default good for a day. */
+  makeKey(cell: string, options?: { readonly lifeMs?: number }): Promise<string>
+  /**
+   * Spends an enrolment key. Of two relays with one key one gets in.
+   * @throws relay.enrolment for a key that is unknown, expired or spent, all alike
+   */
+  enrol(key: string, name: string): Promise<Enrolled>
+  /** Withdraws a relay's credential for good. @throws api.not_found */
+  revoke(relay: string): Promise<void>
+}
+
+export type Enrolled = { readonly relay: string; readonly cell: string; readonly credential: string }
+
+export function enrolledRelayIdentity({
+  store,
+  clock,
+}: {
+  readonly store: Store
+  readonly clock: Clock
+}): EnrolledRelayIdentity {
+  return {
+    kind: 'enrolled',
+    async makeKey(cell, { lifeMs = keyLifeMs } = {}) {
+      const key = newSecret('pte')
+      const now = clock.now()
+      await store.create(enrolmentKeys.ref(hashSecret(key)), {
+        cell,
+        createdAt: now,
+        ttl: new Date(now + lifeMs),
+      })
+      return key
+    },
+    async enrol(key, name) {
+      const ref = enrolmentKeys.ref(hashSecret(key))
+      const now = clock.now()
+      const relay = newId('rel', now)
+      const credential = newSecret('ptc')
+      const id = hashSecret(credential)
+      const cell = await store.transact(async (tx) => {
+        const found = (await tx.get(ref))?.data
+        if (!found || found.ttl.getTime() <= now) throw fail('relay.enrolment')
+        tx.delete(ref)
+        tx.create(relayCredentials.ref(id), { relay, cell: found.cell, name, createdAt: now, revokedAt: 0 })
+        tx.create(enrolledRelays.ref(relay), { credential: id })
+        return found.cell
+      })
+      return { relay, cell, credential }
+    },
+    async verify(token) {
+      const found = (await store.get(relayCredentials.ref(hashSecret(token))))?.data
+      if (found?.revokedAt !== 0) throw fail('relay.unknown')
+      return { relay: found.relay, cell: found.cell }
+    },
+    async revoke(relay) {
+      const enrolled = (await store.get(enrolledRelays.ref(relay)))?.data
+      if (!enrolled) throw fail('api.not_found')
+      await store.update(relayCredentials.ref(enrolled.credential), { revokedAt: clock.now() })
+    },
+  }
+}

@@ -1,0 +1,59 @@
+/** The whole API in one process, with two people who signed in, keys of every scope, and a ready relay. */
+import { makeApi } from '@porttunneler/shared/api/app'
+import type { ApiDeps } from '@porttunneler/shared/api/kit'
+import type { Scope } from '@porttunneler/shared/api/schemas/accounts'
+import { createKey } from '@porttunneler/shared/control/keys'
+import { signInRoutes } from '../platform/identity.local.routes.ts'
+import { makeTestControl } from './control.ts'
+
+export type TestApi = Awaited<ReturnType<typeof makeTestApi>>
+
+export type Call = {
+  readonly token?: string
+  readonly json?: unknown
+  readonly form?: Readonly<Record<string, string>>
+  /** Sent as it is. */
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export async function makeTestApi(changes: Partial<ApiDeps> = {}) {
+  const t = makeTestControl()
+  await t.openCell()
+  const { control, principals, identity, relayIdentity } = t
+  const addressOf: ApiDeps['addressOf'] = (c) => c.req.header('x-test-from') ?? '192.0.2.1'
+  const mounts = [signInRoutes({ identity, addressOf, isOpen: true })]
+  const app = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, ...changes })
+  const signUp = async (email: string) =>
+    (await identity.register({ email, password: 'correct horse battery' }, { from: '' })).tokens.accessToken
+  const ada = await signUp('ada@example.com')
+  const eve = await signUp('eve@example.com')
+  const owner = await principals.authenticate(ada, '')
+  const keyWith = async (scope: Scope) =>
+    (await createKey(control, owner, { name: `${scope} key`, scopes: [scope] })).secret
+  return {
+    ...t,
+    app,
+    ada,
+    eve,
+    owner,
+    adminKey: await keyWith('admin'),
+    tunnelsKey: await keyWith('tunnels'),
+    readKey: await keyWith('read'),
+    call: async (method: string, path: string, asked: Call = {}) =>
+      app.request(`https://tunnel.example.com${path}`, { method, ...requestOf(asked) }),
+  }
+}
+
+function requestOf({ token, json, form, body, headers = {} }: Call): RequestInit {
+  const type = form ? 'application/x-www-form-urlencoded' : 'application/json'
+  const sent = body ?? (form ? new URLSearchParams(form).toString() : json && JSON.stringify(json))
+  return {
+    headers: {
+      ...(sent === undefined ? {} : { 'content-type': type }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    ...(typeof sent === 'string' ? { body: sent } : {}),
+  }
+}

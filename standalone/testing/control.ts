@@ -1,0 +1,114 @@
+/** A control plane over a store in memory, with time in the test's hand, and a relay that says what the test wants. */
+import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { newId } from '@porttunneler/shared/base/ids'
+import { type Log, silentLog } from '@porttunneler/shared/base/log'
+import { ensureAccount, readAccount } from '@porttunneler/shared/control/accounts'
+import type { Caller } from '@porttunneler/shared/control/caller'
+import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
+import { type Control, makeControl } from '@porttunneler/shared/control/control'
+import { limitsOf, type PlanName } from '@porttunneler/shared/control/plans'
+import { Principals } from '@porttunneler/shared/control/principals'
+import { queryTable } from '@porttunneler/shared/control/query-table'
+import { syncRelay } from '@porttunneler/shared/control/relays'
+import { openLocalBus } from '../platform/bus.local.ts'
+import { enrolledRelayIdentity } from '../platform/relay-identity.enrolled.ts'
+import { openSqliteStore } from '../platform/store.sqlite.ts'
+import { makeLocalIdentity } from './local-identity.ts'
+
+const testCell: CellSettings = {
+  id: 'home',
+  host: 'tunnel.example.com',
+  domain: 'tunnel.example.com',
+  portFrom: 20_000,
+  portTo: 20_019,
+  httpScheme: 'http',
+  httpPort: 8080,
+  tlsPort: 8443,
+}
+
+export type TestControl = ReturnType<typeof makeTestControl>
+
+/** Ends by `close`. No cell is there yet: `openCell` makes one and has a relay report for duty. */
+export function makeTestControl({ log = silentLog, plan = 'pro' }: { log?: Log; plan?: PlanName } = {}) {
+  // Races are paced by real time: a clock that stands still would make their losers wait for ever.
+  const store = openSqliteStore(':memory:', { queries: queryTable })
+  const { clock, identity, options, mails } = makeLocalIdentity({ store })
+  const bus = openLocalBus({ clock: systemClock, random: Math.random, onBackgroundError: () => {} })
+  const relayIdentity = enrolledRelayIdentity({ store, clock })
+  const { vault, mail } = options
+  const url = 'https://tunnel.example.com'
+  const settings = { issuer: url, consoleUrl: url, docsUrl: url, version: '0.0.0', defaultPlan: plan }
+  const platform = { store, bus, identity, relayIdentity, mail, vault }
+  const control = makeControl(platform, { clock, random: Math.random, log, settings })
+  const claims = { relay: newId('rel', clock.now()), cell: testCell.id }
+  const sync = (changes: Partial<SyncRequest> = {}) =>
+    syncRelay(control, claims, { ...quietSync, ...changes })
+  return {
+    control,
+    clock,
+    identity,
+    relayIdentity,
+    mails,
+    principals: new Principals(control),
+    sync,
+    async openCell(changes: Partial<CellSettings> = {}) {
+      await ensureCell(control, { ...testCell, ...changes })
+      await sync()
+    },
+    /** As every relay does: twice with the overlap between, so that it has applied all up to now. */
+    async settle() {
+      const { cursor } = await sync()
+      clock.advance(150_000)
+      const next = await sync({ cursor })
+      await sync({ cursor: next.cursor })
+    },
+    caller: (email = 'ada@example.com', changes: Partial<Caller> = {}) =>
+      makeCaller(control, email, { plan, changes }),
+    async close() {
+      await bus.close()
+      await identity.close()
+      await store.close()
+    },
+  }
+}
+
+export const quietSync: SyncRequest = {
+  boot: {
+    instance: 'r1',
+    boot: '01k0000000000000000000boot',
+    version: '0.0.0',
+    agentAddress: { host: '192.0.2.10', port: 7000, sni: 'r1.tunnel.example.com' },
+    watchUrl: 'https://r1.tunnel.example.com',
+  },
+  state: 'ready',
+  load: { sessions: 0, streams: 0, cpu: 0, rssBytes: 0 },
+  bound: [],
+  away: [],
+  usage: [],
+  events: [],
+}
+
+/** A signed-in owner with an account of their own. */
+async function makeCaller(
+  control: Control,
+  email: string,
+  { plan, changes }: { plan: PlanName; changes: Partial<Caller> },
+): Promise<Caller> {
+  const subject = `test:${email.replace('@', '.')}`
+  const claims = { subject, email, emailVerified: true, authTimeMs: control.clock.now() }
+  const { user, member } = await ensureAccount(control, claims, { plan })
+  const { data } = await readAccount(control, member.account)
+  return {
+    account: member.account,
+    accountName: data.name,
+    plan: data.plan,
+    limits: limitsOf(data),
+    role: member.role,
+    scopes: ['admin'],
+    actor: user,
+    user: { id: user, email, emailVerified: true },
+    from: '192.0.2.1',
+    ...changes,
+  }
+}

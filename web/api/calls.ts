@@ -1,0 +1,72 @@
+/**
+ * Every call the console makes, one function each. The shapes are those of the shared client (shared/api/client.ts),
+ * and calls.test.ts holds both to the same requests; the client itself would bring the schema library along, which
+ * weighs more than the whole console (docs/decisions/0012-console-size.md).
+ */
+import type { Client } from '@porttunneler/shared/api/client'
+import type { Requests } from './requests.ts'
+
+type AnswerOf<Name extends keyof Client> = Awaited<ReturnType<Client[Name]>>
+type BodyOf<Name extends keyof Client> = Extract<Parameters<Client[Name]>[0], object>
+
+export type KeyCreated = AnswerOf<'createKey'>
+export type DevicePending = AnswerOf<'device'>
+export type Watch = AnswerOf<'watch'>
+export type TunnelUpdate = Extract<Parameters<Client['updateTunnel']>[1], object>
+export type Calls = ReturnType<typeof makeCalls>
+
+export function makeCalls(request: Requests) {
+  return { ...signInCalls(request), ...accountCalls(request), ...tunnelCalls(request) }
+}
+
+function signInCalls(request: Requests) {
+  const open = <T>(path: string, body: unknown) => request<T>('POST', path, { body, isOpen: true })
+  return {
+    config: (signal?: AbortSignal) =>
+      request<AnswerOf<'config'>>('GET', '/v1/config', { signal, isOpen: true }),
+    register: (body: BodyOf<'register'>) => open<AnswerOf<'register'>>('/v1/auth/register', body),
+    login: (body: BodyOf<'login'>) => open<AnswerOf<'login'>>('/v1/auth/login', body),
+    refresh: (body: BodyOf<'refresh'>) => open<AnswerOf<'refresh'>>('/v1/auth/refresh', body),
+    /** Ends the session that the refresh token belongs to. */
+    logout: (body: { refreshToken: string }) => open<void>('/v1/auth/logout', body),
+    logoutEverywhere: () => request<void>('POST', '/v1/auth/logout', { body: { everywhere: true } }),
+    changePassword: (body: BodyOf<'changePassword'>) =>
+      request<AnswerOf<'changePassword'>>('POST', '/v1/auth/password', { body }),
+    requestPasswordReset: (body: BodyOf<'requestPasswordReset'>) =>
+      open<void>('/v1/auth/password/reset', body),
+    confirmPasswordReset: (body: BodyOf<'confirmPasswordReset'>) =>
+      open<void>('/v1/auth/password/reset/confirm', body),
+  }
+}
+
+function accountCalls(request: Requests) {
+  return {
+    me: (signal?: AbortSignal) => request<AnswerOf<'me'>>('GET', '/v1/me', { signal }),
+    keys: (cursor?: string, signal?: AbortSignal) =>
+      request<AnswerOf<'keys'>>('GET', pageOf('/v1/keys', cursor), { signal }),
+    createKey: (body: BodyOf<'createKey'>) => request<KeyCreated>('POST', '/v1/keys', { body }),
+    revokeKey: (id: string) => request<void>('DELETE', `/v1/keys/${encodeURIComponent(id)}`),
+    device: (userCode: string, signal?: AbortSignal) =>
+      request<DevicePending>('GET', `/v1/device/${encodeURIComponent(userCode)}`, { signal }),
+    decideDevice: (body: BodyOf<'decideDevice'>) => request<void>('POST', '/v1/device/decision', { body }),
+  }
+}
+
+function tunnelCalls(request: Requests) {
+  const pathOf = (id: string) => `/v1/tunnels/${encodeURIComponent(id)}`
+  return {
+    tunnels: (cursor?: string, signal?: AbortSignal) =>
+      request<AnswerOf<'tunnels'>>('GET', pageOf('/v1/tunnels', cursor), { signal }),
+    tunnel: (id: string, signal?: AbortSignal) => request<AnswerOf<'tunnel'>>('GET', pathOf(id), { signal }),
+    /** `revision`: of the tunnel as read; the change fails with 412 when somebody else was faster. */
+    updateTunnel: (id: string, body: TunnelUpdate, revision: number) =>
+      request<AnswerOf<'updateTunnel'>>('PATCH', pathOf(id), { body, ifMatch: `"${revision}"` }),
+    deleteTunnel: (id: string) => request<void>('DELETE', pathOf(id)),
+    watch: (signal?: AbortSignal) => request<Watch>('POST', '/v1/watch', { body: {}, signal }),
+  }
+}
+
+function pageOf(path: string, cursor: string | undefined): string {
+  const query = new URLSearchParams({ limit: '100', ...(cursor !== undefined && { cursor }) })
+  return `${path}?${query}`
+}

@@ -1,0 +1,135 @@
+/** Server state by TanStack Query: what is read, how often it is read again, and what a change makes stale. */
+import { QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { readAllPages } from './all-pages.ts'
+import type { KeyCreated, TunnelUpdate } from './calls.ts'
+import { type ApiFailure, toFailure } from './failure.ts'
+import { useServices } from './services.tsx'
+
+/** Agents come and go: states and endpoints are read this often while somebody looks. */
+const tunnelsEveryMs = 10_000
+
+const names = {
+  config: ['config'],
+  me: ['me'],
+  tunnels: ['tunnels'],
+  tunnel: (id: string) => ['tunnel', id],
+  keys: ['keys'],
+  device: (code: string) => ['device', code],
+} as const
+
+export function makeQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        retry: (count, error) => count < 2 && toFailure(error).isPassing,
+        staleTime: 5_000,
+        networkMode: 'always',
+      },
+      mutations: { networkMode: 'always' },
+    },
+  })
+}
+
+export function useConfig() {
+  const { calls } = useServices()
+  return useQuery({
+    queryKey: names.config,
+    queryFn: ({ signal }) => calls.config(signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+}
+
+export function useMe() {
+  const { calls } = useServices()
+  return useQuery({ queryKey: names.me, queryFn: ({ signal }) => calls.me(signal), staleTime: 60_000 })
+}
+
+export function useTunnels() {
+  const { calls } = useServices()
+  return useQuery({
+    queryKey: names.tunnels,
+    queryFn: ({ signal }) => readAllPages(calls.tunnels, signal),
+    refetchInterval: tunnelsEveryMs,
+  })
+}
+
+export function useTunnel(id: string) {
+  const { calls } = useServices()
+  return useQuery({
+    queryKey: names.tunnel(id),
+    queryFn: ({ signal }) => calls.tunnel(id, signal),
+    refetchInterval: tunnelsEveryMs,
+  })
+}
+
+export function useUpdateTunnel(id: string) {
+  const { calls } = useServices()
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ change, revision }: { change: TunnelUpdate; revision: number }) =>
+      calls.updateTunnel(id, change, revision),
+    onSuccess: (tunnel) => {
+      client.setQueryData(names.tunnel(id), tunnel)
+      return client.invalidateQueries({ queryKey: names.tunnels })
+    },
+  })
+}
+
+export function useDeleteTunnel(id: string) {
+  const { calls } = useServices()
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: () => calls.deleteTunnel(id),
+    onSuccess: () => client.invalidateQueries({ queryKey: names.tunnels }),
+  })
+}
+
+export function useKeys() {
+  const { calls } = useServices()
+  return useQuery({
+    queryKey: names.keys,
+    queryFn: ({ signal }) => readAllPages(calls.keys, signal),
+  })
+}
+
+export function useCreateKey({ onCreated }: { onCreated: (key: KeyCreated) => void }) {
+  const { calls } = useServices()
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: calls.createKey,
+    // The secret goes to the dialog alone: nothing keeps it after that.
+    gcTime: 0,
+    onSuccess: (key) => {
+      onCreated(key)
+      return client.invalidateQueries({ queryKey: names.keys })
+    },
+  })
+}
+
+export function useRevokeKey({ onRevoked }: { onRevoked: () => void }) {
+  const { calls } = useServices()
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (id: string) => calls.revokeKey(id),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: names.keys })
+      onRevoked()
+    },
+  })
+}
+
+export function useDeviceRequest(userCode: string) {
+  const { calls } = useServices()
+  return useQuery({
+    queryKey: names.device(userCode),
+    queryFn: ({ signal }) => calls.device(userCode, signal),
+    enabled: userCode !== '',
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  })
+}
+
+/** A query's or mutation's error as something to show, or undefined. */
+export function failureIn(result: { readonly error: Error | null }): ApiFailure | undefined {
+  return result.error ? toFailure(result.error) : undefined
+}

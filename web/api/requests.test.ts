@@ -1,0 +1,162 @@
+import { makeClient } from '@porttunneler/shared/api/client'
+import { describe, expect, test } from 'vitest'
+import { readAllPages } from './all-pages.ts'
+import { makeCalls } from './calls.ts'
+import { ApiFailure } from './failure.ts'
+import { makeRequests } from './requests.ts'
+import type { Session } from './session.ts'
+
+type Sent = {
+  readonly method: string
+  readonly url: string
+  readonly headers: Headers
+  readonly body: string
+}
+
+/** A fetch that notes what is sent and answers from a list, the last answer again and again. */
+function makeFetch(...answers: (() => Response)[]) {
+  const sent: Sent[] = []
+  const fetch: typeof globalThis.fetch = async (input, init = {}) => {
+    const body = init.body ? await new Response(init.body).text() : ''
+    sent.push({ method: init.method ?? 'GET', url: String(input), headers: new Headers(init.headers), body })
+    const answer = answers[Math.min(sent.length, answers.length) - 1]
+    return answer ? answer() : new Response(null, { status: 204 })
+  }
+  return { sent, fetch }
+}
+
+function makeSession() {
+  const tokens = ['first', 'second', 'third']
+  const session = {
+    accessToken: async () => tokens[0] ?? '',
+    refuse: () => void tokens.shift(),
+  }
+  return () => session as unknown as Session
+}
+
+const json = (body: unknown, status = 200) => Response.json(body, { status })
+
+describe('requests', () => {
+  test('a refused access token is replaced once, and the call repeated', async () => {
+    const { sent, fetch } = makeFetch(
+      () => json({}, 401),
+      () => json({ email: 'dev@example.com' }),
+    )
+    const me = await makeRequests(makeSession(), fetch)('GET', '/v1/me')
+    expect(me).toEqual({ email: 'dev@example.com' })
+    expect(sent.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer first', 'Bearer second'])
+  })
+
+  test('a second refusal is told, not retried for ever', async () => {
+    const problem = { title: 'Not signed in', status: 401, code: 'PT-1001', type: '/errors/PT-1001' }
+    const { sent, fetch } = makeFetch(() => json(problem, 401))
+    await expect(makeRequests(makeSession(), fetch)('GET', '/v1/me')).rejects.toMatchObject({ problem })
+    expect(sent).toHaveLength(2)
+  })
+
+  test("a proxy's page becomes a failure with a cure, without a code", async () => {
+    const { fetch } = makeFetch(() => new Response('<h1>Bad gateway</h1>', { status: 502 }))
+    const failure = await makeRequests(makeSession(), fetch)('GET', '/v1/me').catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(ApiFailure)
+    expect(failure).toMatchObject({ isPassing: true, problem: { status: 502, cure: expect.any(String) } })
+  })
+
+  test('an answer without a body is no failure, whatever its status', async () => {
+    for (const status of [202, 204]) {
+      const { fetch } = makeFetch(() => new Response(null, { status }))
+      expect(await makeRequests(makeSession(), fetch)('POST', '/v1/x', { body: {} })).toBeUndefined()
+    }
+  })
+
+  test('no network is a passing failure', async () => {
+    const broken = () => Promise.reject(new TypeError('failed to fetch'))
+    await expect(makeRequests(makeSession(), broken)('GET', '/v1/me')).rejects.toMatchObject({
+      isPassing: true,
+      status: 0,
+    })
+  })
+})
+
+describe('calls', () => {
+  const login = { email: 'dev@example.com', password: 'a good long one' }
+  const policy = { allow: ['10.0.0.0/8'], deny: [] }
+
+  test('ask the API for what the shared client asks', async () => {
+    const [ours, theirs] = [makeFetch(), makeFetch(() => json({}))]
+    const calls = makeCalls(makeRequests(makeSession(), ours.fetch))
+    const client = makeClient({ baseUrl: '', fetch: theirs.fetch })
+    const pairs: [() => Promise<unknown>, () => Promise<unknown>][] = [
+      [() => calls.config(), () => client.config()],
+      [() => calls.register(login), () => client.register(login)],
+      [() => calls.login(login), () => client.login(login)],
+      [() => calls.refresh({ refreshToken: 'r' }), () => client.refresh({ refreshToken: 'r' })],
+      [() => calls.logout({ refreshToken: 'r' }), () => client.logout({ refreshToken: 'r' })],
+      [() => calls.logoutEverywhere(), () => client.logout({ everywhere: true })],
+      [
+        () => calls.changePassword({ current: 'a', next: 'b' }),
+        () => client.changePassword({ current: 'a', next: 'b' }),
+      ],
+      [
+        () => calls.requestPasswordReset({ email: login.email }),
+        () => client.requestPasswordReset({ email: login.email }),
+      ],
+      [
+        () => calls.confirmPasswordReset({ token: 't', password: 'p' }),
+        () => client.confirmPasswordReset({ token: 't', password: 'p' }),
+      ],
+      [() => calls.me(), () => client.me()],
+      [() => calls.keys('c+/'), () => client.keys({ limit: 100, cursor: 'c+/' })],
+      [
+        () => calls.createKey({ name: 'n', scopes: ['read'] }),
+        () => client.createKey({ name: 'n', scopes: ['read'] }),
+      ],
+      [() => calls.revokeKey('key/1'), () => client.revokeKey('key/1')],
+      [() => calls.device('BD FH'), () => client.device('BD FH')],
+      [
+        () => calls.decideDevice({ userCode: 'x', approve: true }),
+        () => client.decideDevice({ userCode: 'x', approve: true }),
+      ],
+      [() => calls.tunnels(), () => client.tunnels({ limit: 100 })],
+      [() => calls.tunnel('tun_1'), () => client.tunnel('tun_1')],
+      [
+        () => calls.updateTunnel('tun_1', { policy }, 3),
+        () => client.updateTunnel('tun_1', { policy }, { ifMatch: '"3"' }),
+      ],
+      [() => calls.deleteTunnel('tun_1'), () => client.deleteTunnel('tun_1')],
+      [() => calls.watch(), () => client.watch()],
+    ]
+    for (const [ask, askToo] of pairs) {
+      await ask()
+      // The empty answer is of no shape; what was asked is what counts here.
+      await askToo().catch(() => undefined)
+    }
+    const asked = ({ sent }: typeof ours) =>
+      sent.map(({ method, url, headers, body }) => ({ method, url, ifMatch: headers.get('if-match'), body }))
+    expect(asked(ours)).toEqual(asked(theirs))
+    expect(ours.sent).toHaveLength(Object.keys(calls).length)
+  })
+
+  test('an open call carries no bearer', async () => {
+    const { sent, fetch } = makeFetch()
+    await makeCalls(makeRequests(makeSession(), fetch)).login(login)
+    expect(sent[0]?.headers.get('authorization')).toBeNull()
+  })
+})
+
+describe('lists', () => {
+  test('are read to their end', async () => {
+    const pages = [{ items: [1, 2], next: 'b' }, { items: [3] }]
+    const cursors: (string | undefined)[] = []
+    const list = await readAllPages(async (cursor) => {
+      cursors.push(cursor)
+      return pages[cursors.length - 1] ?? { items: [] }
+    }, new AbortController().signal)
+    expect(list).toEqual({ items: [1, 2, 3], isCut: false })
+    expect(cursors).toEqual([undefined, 'b'])
+  })
+
+  test('that never end are cut, and say so', async () => {
+    const list = await readAllPages(async () => ({ items: [1], next: 'more' }), new AbortController().signal)
+    expect(list).toMatchObject({ isCut: true, items: { length: 10 } })
+  })
+})

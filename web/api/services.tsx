@@ -1,0 +1,58 @@
+/** What every page works with, made once in main.tsx and handed down: calls, session, live feed. */
+import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { createContext } from 'preact'
+import { useSyncExternalStore } from 'preact/compat'
+import { useContext, useEffect } from 'preact/hooks'
+import type { Columns } from '../charts/history.ts'
+import type { Figures } from '../charts/rates.ts'
+import type { Calls } from './calls.ts'
+import type { LiveFeed, LiveStatus } from './live.ts'
+import type { Session } from './session.ts'
+
+export type Services = {
+  readonly calls: Calls
+  readonly session: Session
+  readonly live: LiveFeed
+  readonly clock: Clock
+}
+
+export const ServicesContext = createContext<Services | undefined>(undefined)
+
+export function useServices(): Services {
+  const services = useContext(ServicesContext)
+  if (!services) throw new Error('a page is rendered outside ServicesContext')
+  return services
+}
+
+export function useSignedIn(): boolean {
+  const { session } = useServices()
+  return useSyncExternalStore(
+    (onChange) => session.subscribe(onChange),
+    () => session.isSignedIn,
+  )
+}
+
+export type Live = {
+  readonly status: LiveStatus
+  readonly figures: (tunnel: string) => Figures | undefined
+  readonly columns: (tunnel: string) => Columns
+  /** Another number means other figures. */
+  readonly version: number
+}
+
+/** The live figures of `tunnels` and others; the component renders again with every second's sample. */
+export function useLive(tunnels: readonly Tunnel[]): Live {
+  const { live } = useServices()
+  useEffect(() => live.expect(tunnels), [live, tunnels])
+  const version = useSyncExternalStore(
+    (onChange) => live.subscribe(onChange),
+    () => live.version,
+  )
+  return {
+    status: live.status,
+    figures: (tunnel) => live.figures(tunnel),
+    columns: (tunnel) => live.columns(tunnel),
+    version,
+  }
+}

@@ -1,0 +1,92 @@
+/** Which page an address shows, and who may see it. */
+import { useEffect, useRef } from 'preact/hooks'
+import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter-preact'
+import { useSignedIn } from './api/services.tsx'
+import { NotFoundPage } from './pages/not-found.tsx'
+import { RegisterPage, SignInPage } from './pages/sign-in.tsx'
+import { TunnelPage } from './pages/tunnel.tsx'
+import { TunnelsPage } from './pages/tunnels.tsx'
+import { Announcer } from './parts/announcer.tsx'
+import { LazyPage } from './parts/lazy-page.tsx'
+import { nextAfterSignIn, signInAddress } from './parts/next.ts'
+import { NarrowShell, Shell } from './parts/shell.tsx'
+
+const account = async () => (await import('./pages/account.tsx')).AccountPage
+const device = async () => (await import('./pages/device.tsx')).DevicePage
+const forgotPassword = async () => (await import('./pages/forgotten.tsx')).ForgotPasswordPage
+const resetPassword = async () => (await import('./pages/forgotten.tsx')).ResetPasswordPage
+const keys = async () => (await import('./pages/keys.tsx')).KeysPage
+
+export function App() {
+  const isSignedIn = useSignedIn()
+  useFocusOnNavigation()
+  return <Announcer>{isSignedIn ? <SignedIn /> : <SignedOut />}</Announcer>
+}
+
+function SignedIn() {
+  const search = useSearch()
+  const toNext = () => <Redirect to={nextAfterSignIn(search)} replace />
+  return (
+    <Switch>
+      <Route path="/sign-in">{toNext}</Route>
+      <Route path="/register">{toNext}</Route>
+      <Route path="/forgot-password">{toNext}</Route>
+      <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
+      <Route path="/device">{narrow(<LazyPage load={device} />)}</Route>
+      <Route>
+        <Shell>
+          <Switch>
+            <Route path="/">
+              <TunnelsPage />
+            </Route>
+            <Route path="/tunnels/:id">{({ id }) => <TunnelPage id={id} key={id} />}</Route>
+            <Route path="/keys">
+              <LazyPage load={keys} />
+            </Route>
+            <Route path="/account">
+              <LazyPage load={account} />
+            </Route>
+            <Route>
+              <NotFoundPage />
+            </Route>
+          </Switch>
+        </Shell>
+      </Route>
+    </Switch>
+  )
+}
+
+function SignedOut() {
+  const [path] = useLocation()
+  const search = useSearch()
+  return (
+    <Switch>
+      <Route path="/sign-in">{narrow(<SignInPage />)}</Route>
+      <Route path="/register">{narrow(<RegisterPage />)}</Route>
+      <Route path="/forgot-password">{narrow(<LazyPage load={forgotPassword} />)}</Route>
+      <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
+      <Route>
+        <Redirect to={signInAddress(path, search)} replace />
+      </Route>
+    </Switch>
+  )
+}
+
+function narrow(page: preact.JSX.Element) {
+  return <NarrowShell>{page}</NarrowShell>
+}
+
+/** After a link was followed the focus goes to the new heading, unless a field of the page took it. */
+function useFocusOnNavigation(): void {
+  const [path] = useLocation()
+  const last = useRef(path)
+  useEffect(() => {
+    if (last.current === path) return
+    last.current = path
+    const focused = document.activeElement
+    if (focused instanceof HTMLInputElement) return
+    const start = document.querySelector('h1') ?? document.getElementById('main')
+    start?.focus()
+    scrollTo(0, 0)
+  }, [path])
+}

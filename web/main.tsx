@@ -1,0 +1,46 @@
+/** The console's start: makes the parts that live as long as the page does and renders the app. */
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { QueryClientProvider } from '@tanstack/react-query'
+import { render } from 'preact'
+import { makeCalls } from './api/calls.ts'
+import { LiveFeed } from './api/live.ts'
+import { openStreamWith } from './api/live-stream.ts'
+import { makeQueryClient } from './api/queries.ts'
+import { makeRequests } from './api/requests.ts'
+import { ServicesContext } from './api/services.tsx'
+import { Session } from './api/session.ts'
+import { exclusively, keptStorage } from './api/tabs.ts'
+import { App } from './app.tsx'
+import './style.css'
+
+const clock = systemClock
+const fetch = globalThis.fetch.bind(globalThis)
+const calls = makeCalls(makeRequests(() => session, fetch))
+const session = new Session({ storage: keptStorage(), clock, refresh: calls.refresh, exclusively })
+const live = new LiveFeed({
+  watch: calls.watch,
+  openStream: openStreamWith(fetch),
+  clock,
+  random: Math.random,
+})
+const queries = makeQueryClient()
+
+window.addEventListener('storage', (event) => session.onStorage(event.key))
+// What one person read must not be there when the next one signs in.
+session.subscribe(() => {
+  if (session.isSignedIn) return
+  live.forget()
+  queries.clear()
+})
+
+const root = document.getElementById('app')
+if (root) {
+  render(
+    <ServicesContext.Provider value={{ calls, session, live, clock }}>
+      <QueryClientProvider client={queries}>
+        <App />
+      </QueryClientProvider>
+    </ServicesContext.Provider>,
+    root,
+  )
+}

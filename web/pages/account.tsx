@@ -1,0 +1,158 @@
+/** The account: who is signed in, what the plan allows, the password, the sessions. */
+import type { Me } from '@porttunneler/shared/api/schemas/accounts'
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'preact/hooks'
+import { failureIn, useConfig, useMe } from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
+import { useSignOut } from '../api/sign-out.ts'
+import { useAnnounce } from '../parts/announcer.tsx'
+import { Button } from '../parts/button.tsx'
+import { ConfirmDialog } from '../parts/dialog.tsx'
+import { TextField } from '../parts/field.tsx'
+import { formatBytes, formatCount } from '../parts/format.ts'
+import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { passwordHint } from './sign-in.tsx'
+
+export function AccountPage() {
+  const me = useMe()
+  const config = useConfig()
+  const failure = failureIn(me)
+  return (
+    <Page title="Account">
+      <div class="space-y-5">
+        {failure && (
+          <ProblemNotice failure={failure} onRetry={() => void me.refetch()} isRetrying={me.isFetching} />
+        )}
+        {me.isPending && <Skeleton what="the account" />}
+        {me.data && <AccountCard me={me.data} />}
+        {me.data && <PlanCard me={me.data} />}
+        {config.data?.identity === 'local' && <PasswordCard />}
+        <SessionsCard />
+      </div>
+    </Page>
+  )
+}
+
+function AccountCard({ me }: { me: Me }) {
+  return (
+    <Card title="Signed in as">
+      <p class="font-medium break-words">{me.email ?? me.accountName}</p>
+      <p class="text-sm text-muted">
+        {me.role} of {me.accountName}
+        {me.emailVerified === false && ' · the address is not confirmed yet'}
+      </p>
+    </Card>
+  )
+}
+
+function PlanCard({ me }: { me: Me }) {
+  const { limits } = me
+  const rows = [
+    ['Tunnels online at once', formatCount(limits.tunnelsOnline)],
+    ['Reserved host names', formatCount(limits.reservedHosts)],
+    ['Reserved ports', formatCount(limits.reservedPorts)],
+    ['Transfer a month', formatBytes(limits.transferBytesMonth)],
+    ['New connections a minute', formatCount(limits.connectionsPerMinute)],
+  ] as const
+  return (
+    <Card title={`Plan: ${me.plan}`}>
+      <dl class="grid max-w-md grid-cols-[1fr_auto] gap-x-6 gap-y-2">
+        {rows.map(([label, text]) => (
+          <div key={label} class="col-span-2 grid grid-cols-subgrid">
+            <dt class="text-muted">{label}</dt>
+            <dd class="text-right font-medium tabular-nums">{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </Card>
+  )
+}
+
+function PasswordCard() {
+  const { calls, session } = useServices()
+  const announce = useAnnounce()
+  const [current, setCurrent] = useState('')
+  const [next, setNext] = useState('')
+  const change = useMutation({
+    mutationFn: calls.changePassword,
+    gcTime: 0,
+    onSuccess: (tokens) => {
+      session.accept(tokens)
+      setCurrent('')
+      setNext('')
+      announce('Password changed. All other sessions have ended.')
+    },
+  })
+  const failure = failureIn(change)
+  return (
+    <Card title="Password">
+      <form
+        aria-label="Change the password"
+        class="max-w-md space-y-4"
+        onSubmit={(event) => {
+          event.preventDefault()
+          change.mutate({ current, next })
+        }}
+      >
+        <TextField
+          label="Current password"
+          type="password"
+          autocomplete="current-password"
+          required
+          maxLength={200}
+          value={current}
+          onInput={(event) => setCurrent(event.currentTarget.value)}
+        />
+        <TextField
+          label="New password"
+          type="password"
+          autocomplete="new-password"
+          required
+          minLength={10}
+          maxLength={200}
+          hint={passwordHint}
+          value={next}
+          onInput={(event) => setNext(event.currentTarget.value)}
+        />
+        {failure && <ProblemNotice failure={failure} />}
+        <Button type="submit" isBusy={change.isPending}>
+          Change password
+        </Button>
+      </form>
+    </Card>
+  )
+}
+
+function SessionsCard() {
+  const [isAsking, setAsking] = useState(false)
+  const signOut = useSignOut()
+  const everywhere = useSignOut()
+  return (
+    <Card title="Sessions">
+      <p class="max-w-prose text-muted">
+        Signing out everywhere ends every browser session of yours. API keys stay, and so do running tunnels.
+      </p>
+      <div class="mt-4 flex flex-wrap gap-3">
+        <Button onClick={() => signOut.mutate({ everywhere: false })} isBusy={signOut.isPending}>
+          Sign out
+        </Button>
+        <Button look="danger" onClick={() => setAsking(true)}>
+          Sign out everywhere
+        </Button>
+      </div>
+      {isAsking && (
+        <ConfirmDialog
+          title="Sign out everywhere?"
+          action="Sign out everywhere"
+          onConfirm={() => everywhere.mutate({ everywhere: true })}
+          onClose={() => setAsking(false)}
+          isBusy={everywhere.isPending}
+          failure={failureIn(everywhere)}
+        >
+          <p>You sign in again in each browser, this one included.</p>
+        </ConfirmDialog>
+      )}
+    </Card>
+  )
+}

@@ -1,0 +1,54 @@
+/** The account menu: who is signed in, with which plan, and the way out. A native popover, so Escape closes it. */
+import { useRef } from 'preact/hooks'
+import { Link } from 'wouter-preact'
+import { useMe } from '../api/queries.ts'
+import { useSignOut } from '../api/sign-out.ts'
+import { Icon } from './icon.tsx'
+
+const item =
+  'flex min-h-10 w-full items-center rounded-lg px-3 text-left text-sm font-medium text-text no-underline hover:bg-raised'
+
+export function AccountMenu() {
+  const me = useMe()
+  const signOut = useSignOut()
+  const menu = useRef<HTMLDivElement>(null)
+  const close = () => menu.current?.hidePopover()
+  return (
+    <div>
+      <button
+        type="button"
+        popovertarget="account-menu"
+        aria-label="Account menu"
+        class="flex min-h-10 items-center gap-1 rounded-lg px-2 text-muted hover:bg-raised hover:text-text"
+      >
+        <Icon name="person" size={20} />
+        <Icon name="down" size={14} />
+      </button>
+      <div
+        ref={menu}
+        id="account-menu"
+        popover="auto"
+        class="top-[3.25rem] right-[max(1rem,calc((100vw-72rem)/2+1.5rem))] left-auto m-0 w-64 rounded-xl border border-line bg-surface p-2 text-text shadow-xl"
+      >
+        <div class="px-3 py-2">
+          <p class="truncate text-sm font-semibold">{me.data?.email ?? me.data?.accountName ?? '…'}</p>
+          <p class="text-sm text-muted">{me.data ? `Plan: ${me.data.plan}` : 'Loading'}</p>
+        </div>
+        <hr class="my-1 border-line" />
+        <Link href="/account" class={item} onClick={close}>
+          Account settings
+        </Link>
+        <button
+          type="button"
+          class={item}
+          onClick={() => {
+            close()
+            signOut.mutate({ everywhere: false })
+          }}
+        >
+          Sign out
+        </button>
+      </div>
+    </div>
+  )
+}

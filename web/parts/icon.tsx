@@ -1,0 +1,41 @@
+/** The icons: strokes of the text's colour on a 20 by 20 grid. They never carry meaning alone, text stands beside. */
+const paths = {
+  copy: 'M7 7h9v9H7zM4 13V4h9',
+  check: 'm4 10.5 4 4 8-9',
+  online: 'M10 3.500a6.5 6.5 0 1 1 0 13a6.5 6.5 0 1 1 0-13m-3 6.7 2.2 2.2 4-4.6',
+  away: 'M10 3.500a6.5 6.5 0 1 1 0 13a6.5 6.5 0 1 1 0-13m0 3v3.700l2.5 1.5',
+  offline: 'M10 3.500a6.5 6.5 0 1 1 0 13a6.5 6.5 0 1 1 0-13m-3 6.500h6',
+  alert: 'M10 3 2.5 16.500h15zM10 8v4m0 2.200v.3',
+  close: 'm5 5 10 10M15 5 5 15',
+  back: 'M12 4.5 6.5 10l5.5 5.5',
+  down: 'm5 8 5 5 5-5',
+  key: 'M12.5 3a4.5 4.5 0 1 1-3.3 7.600L4 16v1H3v-3l5.5-5.300A4.5 4.5 0 0 1 12.5 3m1 3.400v.2',
+  person: 'M10 3.500a3 3 0 1 1 0 6 3 3 0 1 1 0-6M4 17c.5-3 3-4.5 6-4.500s5.5 1.5 6 4.5',
+  sun: 'M10 6.500a3.5 3.5 0 1 1 0 7 3.5 3.5 0 1 1 0-7M10 2v1.500m0 13V18M2 10h1.500m13 0H18M4.3 4.300l1.1 1.100m9.2 9.2 1.1 1.100m0-11.4-1.1 1.100m-9.2 9.2-1.1 1.1',
+  moon: 'M16.5 11.800A7 7 0 1 1 8.2 3.500a5.5 5.5 0 0 0 8.3 8.3',
+  system: 'M3 4.500h14v9H3zM7.5 17h5M10 13.500V17',
+  trash: 'M4 6h12M8 6V4h4v2m-6.5 0 .7 10.500h7.600L14.5 6M8.5 9v4.500m3-4.500v4.5',
+  device: 'M4 4.500h12v8.500H4zM2 16h16',
+  arrowIn: 'M10 3v11m-4.5-4.500L10 14l4.5-4.500M4 17h12',
+  arrowOut: 'M10 14V3M5.5 7.5 10 3l4.5 4.500M4 17h12',
+} as const
+export type IconName = keyof typeof paths
+
+export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
+  return (
+    <svg
+      viewBox="0 0 20 20"
+      width={size}
+      height={size}
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.6"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+      class="shrink-0"
+    >
+      <path d={paths[name]} />
+    </svg>
+  )
+}

@@ -1,0 +1,14 @@
+/** Where to go after signing in: the address that asked for it, and never another site. */
+
+/** The sign-in page's address, remembering where the reader wanted to be. */
+export function signInAddress(path: string, search: string): string {
+  const wanted = search ? `${path}?${search}` : path
+  return wanted === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(wanted)}`
+}
+
+/** The wanted address from a sign-in page's query string; the start page when there is none to trust. */
+export function nextAfterSignIn(search: string): string {
+  const next = new URLSearchParams(search).get('next') ?? '/'
+  // One slash and no backslash: `//host` and `/\host` are addresses of other sites.
+  return /^\/(?![/\\])/.test(next) ? next : '/'
+}

@@ -1,0 +1,72 @@
+/** The frame of one page: title for the tab, heading that takes the focus after navigation, skeletons, empty states. */
+import type { ComponentChildren } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { TextLink } from './button.tsx'
+import { Icon } from './icon.tsx'
+
+export function Page({
+  title,
+  lead,
+  back,
+  actions,
+  children,
+}: {
+  title: string
+  lead?: ComponentChildren
+  back?: { readonly href: string; readonly label: string }
+  actions?: ComponentChildren
+  children: ComponentChildren
+}) {
+  return (
+    <>
+      {back && (
+        <p class="mb-3 flex items-center gap-1 text-sm text-muted">
+          <Icon name="back" size={16} />
+          <TextLink href={back.href}>{back.label}</TextLink>
+        </p>
+      )}
+      <div class="mb-6 flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
+        <div class="min-w-0">
+          <Heading title={title} />
+          {lead && <div class="mt-1 text-muted">{lead}</div>}
+        </div>
+        {actions}
+      </div>
+      {children}
+    </>
+  )
+}
+
+/** The page's h1. App gives it the focus after navigation, so that a screen reader starts at it. */
+export function Heading({ title }: { title: string }) {
+  useEffect(() => {
+    document.title = `${title} · PortTunneler`
+  }, [title])
+  return (
+    <h1 tabIndex={-1} class="text-2xl font-semibold tracking-tight break-words">
+      {title}
+    </h1>
+  )
+}
+
+/** A box with an optional heading: the one container of the console. */
+export function Card({ title, children }: { title?: string; children: ComponentChildren }) {
+  return (
+    <section class="rounded-2xl border border-line bg-surface p-5 sm:p-6" aria-label={title}>
+      {title && <h2 class="mb-4 text-base font-semibold">{title}</h2>}
+      {children}
+    </section>
+  )
+}
+
+/** Stands where content will be, at about its height, so that nothing jumps when it comes. */
+export function Skeleton({ rows = 3, what }: { rows?: number; what: string }) {
+  return (
+    <div role="status" class="space-y-3">
+      <span class="sr-only">Loading {what}</span>
+      {Array.from({ length: rows }, (_, row) => (
+        <div key={row} aria-hidden="true" class="h-16 animate-pulse rounded-xl bg-raised" />
+      ))}
+    </div>
+  )
+}

@@ -1,0 +1,70 @@
+/** A tunnel's policy as the form's texts and back. What is valid is the API's to say; here are only the forms. */
+import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+
+type Policy = Tunnel['policy']
+
+export type PolicyTexts = {
+  readonly allow: string
+  readonly deny: string
+  readonly connectionsMax: string
+  readonly connectionsPerMinute: string
+}
+
+export function policyToTexts(policy: Policy): PolicyTexts {
+  return {
+    allow: (policy.allow ?? []).join('\n'),
+    deny: (policy.deny ?? []).join('\n'),
+    connectionsMax: policy.connectionsMax?.toString() ?? '',
+    connectionsPerMinute: policy.connectionsPerMinute?.toString() ?? '',
+  }
+}
+
+/** Addresses may stand one a line or with commas or spaces between; an empty number means the plan's limit. */
+export function textsToPolicy(texts: PolicyTexts): Policy {
+  const connectionsMax = toNumber(texts.connectionsMax)
+  const connectionsPerMinute = toNumber(texts.connectionsPerMinute)
+  return {
+    allow: toAddresses(texts.allow),
+    deny: toAddresses(texts.deny),
+    ...(connectionsMax !== undefined && { connectionsMax }),
+    ...(connectionsPerMinute !== undefined && { connectionsPerMinute }),
+  }
+}
+
+/** Which addresses of a list the API refused, in words for under that list; undefined when none. */
+export function refusedIn(
+  field: 'allow' | 'deny',
+  texts: PolicyTexts,
+  issues: readonly { readonly path: string }[],
+): string | undefined {
+  const addresses = toAddresses(texts[field])
+  const refused = issues.flatMap(({ path }) => {
+    const [, name, index] = /^policy\.(allow|deny)\.(\d+)/.exec(path) ?? []
+    return name === field ? [addresses[Number(index)] ?? 'an entry'] : []
+  })
+  if (refused.length === 0) return undefined
+  return `No address and no range: ${[...new Set(refused)].join(', ')}`
+}
+
+function toAddresses(text: string): string[] {
+  return text.split(/[\s,;]+/).filter((address) => address !== '')
+}
+
+function toNumber(text: string): number | undefined {
+  return text.trim() === '' ? undefined : Number(text)
+}
+
+/** What the policy does, for people who only look: one short sentence a rule. */
+export function describePolicy(policy: Policy): string[] {
+  const { allow = [], deny = [], connectionsMax, connectionsPerMinute } = policy
+  return [
+    allow.length > 0 ? `Only from ${allow.join(', ')}` : 'From every address',
+    ...(deny.length > 0 ? [`Never from ${deny.join(', ')}`] : []),
+    connectionsMax === undefined
+      ? 'As many connections at once as the plan allows'
+      : `At most ${connectionsMax} connections at once`,
+    connectionsPerMinute === undefined
+      ? 'As many new connections a minute as the plan allows'
+      : `At most ${connectionsPerMinute} new connections a minute`,
+  ]
+}

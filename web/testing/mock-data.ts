@@ -1,0 +1,98 @@
+/** What the mock server knows: an account, tunnels of every state and kind, keys. Ids are made from small numbers. */
+import type { Key, Me } from '@porttunneler/shared/api/schemas/accounts'
+import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+
+export function mockId(prefix: 'usr' | 'acc' | 'key' | 'tun' | 'agt', number: number): string {
+  return `${prefix}_${String(number).padStart(26, '0')}`
+}
+
+export const me: Me = {
+  user: mockId('usr', 1),
+  email: 'dev@example.com',
+  emailVerified: true,
+  account: mockId('acc', 1),
+  accountName: 'dev@example.com',
+  role: 'owner',
+  scopes: ['read', 'tunnels', 'admin'],
+  plan: 'free',
+  limits: {
+    tunnelsOnline: 3,
+    reservedHosts: 1,
+    reservedPorts: 0,
+    transferBytesMonth: 5_000_000_000,
+    connectionsPerMinute: 100,
+  },
+}
+
+const day = 86_400_000
+
+export function mockTunnels(nowMs: number): Tunnel[] {
+  const tunnel = (
+    number: number,
+    rest: Omit<Tunnel, 'id' | 'revision' | 'createdAt' | 'updatedAt'>,
+  ): Tunnel => ({
+    id: mockId('tun', number),
+    revision: 1,
+    createdAt: nowMs - number * day,
+    updatedAt: nowMs - number * day,
+    ...rest,
+  })
+  const http = (name: string) => ({
+    id: `host:${name}.localhost`,
+    url: `http://${name}.localhost:8081`,
+    host: `${name}.localhost`,
+    port: 8081,
+  })
+  return [
+    tunnel(1, {
+      name: 'demo',
+      kind: 'http',
+      policy: {},
+      state: 'online',
+      agent: mockId('agt', 1),
+      endpoint: http('demo'),
+    }),
+    tunnel(2, {
+      name: 'postgres',
+      kind: 'tcp',
+      policy: { allow: ['203.0.113.0/24', '2001:db8::/32'], connectionsMax: 20 },
+      state: 'online',
+      agent: mockId('agt', 1),
+      endpoint: {
+        id: 'tcp:main:20431',
+        url: 'tcp://tunnels.example.com:20431',
+        host: 'tunnels.example.com',
+        port: 20431,
+      },
+    }),
+    tunnel(3, {
+      name: 'a-long-name-for-a-preview-of-branch-4711',
+      kind: 'http',
+      policy: {},
+      state: 'away',
+      agent: mockId('agt', 2),
+      endpoint: http('a-long-name-for-a-preview-of-branch-4711'),
+    }),
+    tunnel(4, { name: 'old-ssh', kind: 'tcp', policy: {}, state: 'offline' }),
+  ]
+}
+
+export function mockKeys(nowMs: number): Key[] {
+  return [
+    {
+      id: mockId('key', 1),
+      name: 'ptun on laptop',
+      scopes: ['read', 'tunnels'],
+      createdAt: nowMs - 3 * day,
+      lastUsedDay: new Date(nowMs).toISOString().slice(0, 10),
+      hint: 'x4Qf',
+    },
+    {
+      id: mockId('key', 2),
+      name: 'build server',
+      scopes: ['read', 'tunnels', 'admin'],
+      createdAt: nowMs - 90 * day,
+      hint: 'Zp0a',
+    },
+  ]
+}

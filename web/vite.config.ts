@@ -1,0 +1,24 @@
+/**
+ * Builds the console into web/dist: one page, one script, one style sheet, and the chart library as a chunk of its own
+ * that only the tunnel page asks for. `vite` (npm run dev) hands /v1 on to a server named by PORTTUNNELER_API.
+ */
+import preact from '@preact/preset-vite'
+import tailwind from '@tailwindcss/vite'
+import { defineConfig } from 'vite'
+
+const api = process.env.PORTTUNNELER_API ?? 'http://localhost:8400'
+
+export default defineConfig({
+  root: import.meta.dirname,
+  logLevel: process.argv.includes('build') ? 'warn' : 'info',
+  plugins: [preact(), tailwind()],
+  build: {
+    outDir: 'dist',
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    // The one chunk loaded later needs no other: the helper that preloads would be dead weight.
+    modulePreload: false,
+    target: 'es2023',
+  },
+  server: { proxy: { '/v1': api } },
+})
