@@ -13,11 +13,11 @@ import { planNames } from '@porttunneler/shared/control/plans'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 
-/** 0 lets the system choose: for tests, and for several servers on one machine. */
 const digits = z
   .string()
   .regex(/^\d{1,5}$/, 'a number')
   .transform(Number)
+/** 0 lets the system choose: for tests, and for several servers on one machine. */
 const portSchema = z.union([z.int(), digits]).pipe(z.int().min(0).max(65_535))
 const openPortSchema = portSchema.refine((port) => port > 0, 'a port from 1 to 65535')
 const originSchema = z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin)
