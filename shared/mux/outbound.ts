@@ -65,7 +65,10 @@ export class Outbound {
     return sent
   }
 
-  /** CREDIT came: merged by maximum, so a late one does no harm. Answers false for what the other side cannot have used. */
+  /**
+   * CREDIT came: merged by maximum, so a late one does no harm. Answers false for what the other side cannot
+   * have used.
+   */
   acknowledge(consumed: number, window: number): boolean {
     if (consumed > this.nxt + (this.#finSent ? 1 : 0)) return false
     if (consumed > this.una) this.una = consumed

@@ -164,7 +164,10 @@ export class Session implements CarrierHandler {
 
   // --- both ----------------------------------------------------------------------------------------------------------
 
-  /** No new streams from now on; those that live may finish within `graceMs`. The agent dials again after `redialMs`. */
+  /**
+   * No new streams from now on; those that live may finish within `graceMs`. The agent dials again after
+   * `redialMs`.
+   */
   goAway({ key, graceMs, redialMs }: { key: ErrorKey; graceMs: number; redialMs: number }): void {
     if (this.#state !== 'open') return
     this.#state = 'draining'
@@ -177,7 +180,8 @@ export class Session implements CarrierHandler {
     this.#end(fail(key, detail), true)
   }
 
-  // --- for streams -----------------------------------------------------------------------------------------------------
+  // --- for streams
+  // -----------------------------------------------------------------------------------------------------
 
   /** The stream may have something to send: at once if nobody waits, else in its turn. */
   offer(stream: Stream): void {
@@ -218,7 +222,8 @@ export class Session implements CarrierHandler {
     this.#uncredited.delete(stream)
   }
 
-  // --- carrier's events ------------------------------------------------------------------------------------------------
+  // --- carrier's events
+  // ------------------------------------------------------------------------------------------------
 
   onWritable(): void {
     if (!this.#schedule.isEmpty) this.#schedule.serve(this.#carrier)
@@ -248,7 +253,8 @@ export class Session implements CarrierHandler {
     else this.#onStreamFrame(type, id, payload)
   }
 
-  // --- inside ----------------------------------------------------------------------------------------------------------
+  // --- inside
+  // ----------------------------------------------------------------------------------------------------------
 
   #onStreamFrame(type: FrameType, id: number, { buffer, start }: Payload): void {
     const stream = this.#streams.get(id)
