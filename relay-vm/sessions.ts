@@ -250,7 +250,7 @@ class SessionBindings {
       log.info({ session: session.id, tunnel: claims.sub, endpoint: claims.endpoint }, 'A tunnel was bound')
     } catch (error) {
       if (!isFailure(error)) throw error
-      session.refuseBind(bind, error.key, error.detail)
+      session.unbound(bind, error.key, error.detail)
       log.info({ session: session.id, key: error.key }, 'A BIND was refused')
     }
   }

@@ -38,7 +38,7 @@ function setUp({ refuse }: { refuse?: ErrorKey } = {}) {
     id: 's',
     rttMs: 1,
     unbound() {},
-    state: 'open',
+    state: 'open' as const,
     resetBind() {},
     open(_info: unknown, sink: StreamSink) {
       if (refuse !== undefined) throw fail(refuse)

@@ -41,6 +41,19 @@ describe('settings', () => {
     expect(config.demo).toBe(false)
   })
 
+  test.each([
+    ['host: t.example.com', 't.example.com'],
+    ['host: 203.0.113.7', 'localhost'],
+    ['host: a.example.com\ndomain: t.example.com', 't.example.com'],
+  ])('http endpoints lie below the host if it is a name: %j', (yaml, domain) => {
+    expect(settings({ yaml: `bind: 0.0.0.0\n${yaml}` }).config.domain).toBe(domain)
+  })
+
+  test('the file may leave to the environment what one of its settings needs', () => {
+    const { config } = settings({ yaml: 'bind: 0.0.0.0', env: { PORTTUNNELER_HOST: 't.example.com' } })
+    expect(config.host).toBe('t.example.com')
+  })
+
   test('--data wins over PORTTUNNELER_DATA, and an empty variable says nothing', () => {
     expect(settings({ args: ['--data', '/a'], env: { PORTTUNNELER_DATA: '/b' } }).data).toBe('/a')
     expect(settings({ args: ['--data=/a'] }).data).toBe('/a')
@@ -57,12 +70,13 @@ describe('settings', () => {
     ['an unknown setting', { yaml: 'prots: {}' }, /standalone\.yaml: .*prots/],
     ['a port out of range', { yaml: 'ports: { http: 70000 }' }, /standalone\.yaml: ports\.http/],
     ['a port without a number', { yaml: 'ports: { http: }' }, /ports\.http/],
-    ['a word for a port', { env: { PORTTUNNELER_TLS_PORT: 'https' } }, /environment: ports\.tls/],
+    ['a word for a port', { env: { PORTTUNNELER_TLS_PORT: 'https' } }, /settings: ports\.tls/],
     ['two equal ports', { yaml: 'ports: { http: 8400 }' }, /http and console are both 8400/],
     ['a port inside the range', { yaml: 'ports: { tls: 20005 }' }, /tls \(20005\) lies within the tcp range/],
     ['a range upside down', { yaml: 'ports: { tcp: 3000-2000 }' }, /ports\.tcp/],
     ['a range of privileged ports', { yaml: 'ports: { tcp: 1-2000 }' }, /ports\.tcp/],
     ['a host with a scheme', { yaml: 'host: http://a.example.com' }, /host/],
+    ['the world without a host', { yaml: 'bind: 0.0.0.0' }, /host: is needed when "bind" is not loopback/],
     ['a bind that is no address', { yaml: 'bind: everywhere' }, /bind/],
     ['broken YAML', { yaml: 'ports: {' }, /standalone\.yaml/],
     ['a list for a file', { yaml: '- a' }, /not a list of "setting: value" lines/],

@@ -4,6 +4,7 @@
  * only: to open it to the world is a decision (`bind: 0.0.0.0` and a `host`), not a default.
  */
 import { readFileSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
@@ -12,11 +13,11 @@ import { planNames } from '@porttunneler/shared/control/plans'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 
-/** 0 lets the system choose: for tests, and for several servers on one machine. */
 const digits = z
   .string()
   .regex(/^\d{1,5}$/, 'a number')
   .transform(Number)
+/** 0 lets the system choose: for tests, and for several servers on one machine. */
 const portSchema = z.union([z.int(), digits]).pipe(z.int().min(0).max(65_535))
 const openPortSchema = portSchema.refine((port) => port > 0, 'a port from 1 to 65535')
 const originSchema = z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin)
@@ -42,53 +43,71 @@ const rangeSchema = z
     'a range within 1024-65535, low to high',
   )
 
-const configSchema = z
-  .strictObject({
-    /** The address to listen on. */
-    bind: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
-    /** Where the world reaches this machine: the host of tcp endpoints. */
-    host: z.union([hostSchema, z.ipv4()]).default('localhost'),
-    /** Parent of http endpoints: `<tunnel>.<domain>`. */
-    domain: hostSchema.default('localhost'),
-    ports: z
-      .strictObject({
-        console: portSchema.default(8400),
-        http: portSchema.default(8480),
-        tls: portSchema.default(8443),
-        tcp: rangeSchema.prefault('20000-20999'),
-        /** Health and metrics, always on loopback. */
-        metrics: portSchema.default(8490),
-      })
-      .prefault({}),
-    /** PEM files of a certificate for `domain` and `*.domain`: then http endpoints are https. Absent: self-signed. */
-    certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
-    /** What the world sees when a proxy or a port mapping stands in front. Absent: as above. */
-    public: z
-      .strictObject({
-        /** Of the console. */
-        console: originSchema.optional(),
-        /** Of the relay's own pages and live figures. */
-        live: originSchema.optional(),
-        /** Of http endpoints. */
-        scheme: z.enum(['http', 'https']).optional(),
-        http: openPortSchema.optional(),
-        tls: openPortSchema.optional(),
-      })
-      .prefault({}),
-    /** Signs in first; the password is made up and shown once. */
-    email: emailSchema.default('admin@porttunneler.localhost'),
-    /** Whether strangers may make accounts. Absent: only while nobody but this machine reaches the server. */
-    registration: z.union([z.boolean(), z.stringbool()]).optional(),
-    /** Plan of every account but the first. Absent: unlimited while only this machine reaches the server, else free. */
-    plan: z.enum(planNames).optional(),
-    demo: z.union([z.boolean(), z.stringbool()]).default(true),
-    /** How long open connections may go on after a stop signal. */
-    graceSeconds: z.number().min(0).max(3_600).default(10),
-  })
+/** Each setting by itself; a file may leave to the environment what another setting needs. */
+const shapeSchema = z.strictObject({
+  /** The address to listen on. */
+  bind: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
+  /** Where the world reaches this machine: the host of tcp endpoints. Absent: localhost, if `bind` is loopback. */
+  host: z.union([z.ipv4(), hostSchema]).optional(),
+  /** Parent of http endpoints: `<tunnel>.<domain>`. Absent: `host`, if it is a name. */
+  domain: hostSchema.optional(),
+  ports: z
+    .strictObject({
+      console: portSchema.default(8400),
+      http: portSchema.default(8480),
+      tls: portSchema.default(8443),
+      tcp: rangeSchema.prefault('20000-20999'),
+      /** Health and metrics, always on loopback. */
+      metrics: portSchema.default(8490),
+    })
+    .prefault({}),
+  /** PEM files of a certificate for `domain` and `*.domain`: then http endpoints are https. Absent: self-signed. */
+  certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  /** What the world sees when a proxy or a port mapping stands in front. Absent: as above. */
+  public: z
+    .strictObject({
+      /** Of the console. */
+      console: originSchema.optional(),
+      /** Of the relay's own pages and live figures. */
+      live: originSchema.optional(),
+      /** Of http endpoints. */
+      scheme: z.enum(['http', 'https']).optional(),
+      http: openPortSchema.optional(),
+      tls: openPortSchema.optional(),
+    })
+    .prefault({}),
+  /** Signs in first; the password is made up and shown once. */
+  email: emailSchema.default('admin@porttunneler.localhost'),
+  /** Whether strangers may make accounts. Absent: only while nobody but this machine reaches the server. */
+  registration: z.union([z.boolean(), z.stringbool()]).optional(),
+  /** Plan of every account but the first. Absent: unlimited while only this machine reaches the server, else free. */
+  plan: z.enum(planNames).optional(),
+  demo: z.union([z.boolean(), z.stringbool()]).default(true),
+  /** How long open connections may go on after a stop signal. */
+  graceSeconds: z.number().min(0).max(3_600).default(10),
+})
+
+const configSchema = shapeSchema
   .check((context) => {
-    for (const message of portClashes(context.value.ports))
-      context.issues.push({ code: 'custom', message, path: ['ports'], input: context.value.ports })
+    const { bind, host, ports } = context.value
+    for (const message of portClashes(ports))
+      context.issues.push({ code: 'custom', message, path: ['ports'], input: ports })
+    if (!isLoopback({ bind }) && host === undefined)
+      context.issues.push({ code: 'custom', message: hostMissing, path: ['host'], input: host })
   })
+  .transform(({ host = 'localhost', domain, ...rest }) => ({
+    ...rest,
+    host,
+    domain: domain ?? (isIPv4(host) ? 'localhost' : host),
+  }))
+
+const hostMissing =
+  'is needed when "bind" is not loopback: the name or address by which the world reaches this machine'
+
+/** Whether only this machine reaches the server. */
+export function isLoopback({ bind }: { bind: string }): boolean {
+  return bind === '::1' || bind.startsWith('127.')
+}
 
 export type Config = z.infer<typeof configSchema>
 export type Settings = { readonly data: string; readonly config: Config }
@@ -132,8 +151,8 @@ export function readSettings({ args, env, readText }: Sources): Settings {
   const data = resolve(dataOption(args) ?? (env.PORTTUNNELER_DATA || 'data'))
   const file = resolve(data, 'standalone.yaml')
   const fromFile = yamlObject(file, readText(file))
-  checkShape(fromFile, file)
-  return { data, config: checkShape(withVariables(fromFile, env), 'environment') }
+  check(shapeSchema, fromFile, file)
+  return { data, config: check(configSchema, withVariables(fromFile, env), 'settings') }
 }
 
 function dataOption(args: readonly string[]): string | undefined {
@@ -166,8 +185,8 @@ function withVariables(layer: Layer, env: Sources['env']): Layer {
   return result
 }
 
-function checkShape(layer: Layer, source: string): Config {
-  const result = configSchema.safeParse(layer)
+function check<T>(schema: z.ZodType<T>, layer: Layer, source: string): T {
+  const result = schema.safeParse(layer)
   if (result.success) return result.data
   const issues = result.error.issues.map(({ path, message }) =>
     path.length > 0 ? `${path.join('.')}: ${message}` : message,

@@ -8,7 +8,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { z } from 'zod'
-import type { Config } from './config.ts'
+import { type Config, isLoopback } from './config.ts'
 import { type DataFolder, writePrivateFile } from './data-folder.ts'
 import { type LogFile, sentenceOf } from './log-file.ts'
 import { SupervisedProgram } from './supervisor.ts'
@@ -154,11 +154,6 @@ export function relayConfig(config: Config, { folder, controlUrl, consoleUrl }: 
     ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
     graceMs: config.graceSeconds * 1_000,
   }
-}
-
-/** Whether only this machine reaches the server. */
-export function isLoopback({ bind }: Pick<Config, 'bind'>): boolean {
-  return bind === '::1' || bind.startsWith('127.')
 }
 
 /** What http endpoints look like to visitors, given the ports that the relay got. */

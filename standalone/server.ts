@@ -10,7 +10,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { pino } from 'pino'
-import type { Settings } from './config.ts'
+import { isLoopback, type Settings } from './config.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import { type DataFolder, openDataFolder, writePrivateFile } from './data-folder.ts'
 import { type DemoAddresses, startDemo } from './demo.ts'
@@ -20,7 +20,6 @@ import manifest from './package.json' with { type: 'json' }
 import {
   endpointFace,
   isEnrolled,
-  isLoopback,
   liveOrigin,
   type RelayOptions,
   type RelayPorts,

@@ -520,7 +520,8 @@ describe('supervisor: coming to an end', () => {
     const stage = setStage({ wanted: [{ ...web, upstream: { host: '127.0.0.1', port } }] })
     await online(stage)
     const onOpen = stage.sessions[0]?.events.onOpen
-    const pair = muxPair({ clock: stage.clock, agent: onOpen ? { onOpen } : {} })
+    // The path has a clock of its own: ten silent seconds would be its loss.
+    const pair = muxPair({ clock: new FakeClock(), agent: onOpen ? { onOpen } : {} })
     const visitor = new Recorder()
     visitor.stream = pair.relay.open(anyVisitor, visitor)
     while (stage.supervisor.snapshot().tunnels[0]?.active !== 1) await settle()

@@ -232,12 +232,11 @@ export class Supervisor {
     const isNew = this.#serverFailure?.key !== error.key
     this.#serverFailure = error
     const isServing = this.#tunnels.some((tunnel) => tunnel.bound.size > 0)
-    if (isNew) this.#options.emit({ event: 'server.lost', problem: problemOf(error), retryInMs })
     // Who serves goes on serving: only relays may end what they were once told to allow.
     if (error.entry.retry === 'never' && !isServing) {
       for (const tunnel of this.#tunnels) if (!tunnel.stopped) this.#stop(tunnel, error)
       this.#endIfAllStopped()
-    }
+    } else if (isNew) this.#options.emit({ event: 'server.lost', problem: problemOf(error), retryInMs })
   }
 
   // --- what the relays say ---

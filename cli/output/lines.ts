@@ -25,7 +25,7 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
     case 'agent.stopped':
       return 'stopped'
     case 'server.lost':
-      return `the server cannot be reached: ${told(event.problem)}; trying again, tunnels that are up stay up`
+      return `the server cannot help now: ${told(event.problem)}; ${again(event)}, tunnels that are up stay up`
     case 'server.found':
       return 'the server answers again'
     case 'relay.connected':

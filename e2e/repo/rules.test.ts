@@ -37,10 +37,10 @@ describe('tidy rules: imports', () => {
   })
 
   test('re-exports and dynamic imports count', () => {
-    const source = at('shared/base/a.ts', "export { x } from '../mux/a.ts'", "await import('../api/b.ts')")
+    const source = at('shared/base/a.ts', "export { x } from '../mux/a.ts'", "await import('../api/schemas/b.ts')")
     expect(messages(checkImports(source))).toEqual([
       'base may not import mux (../mux/a.ts)',
-      'base may not import api (../api/b.ts)',
+      'base may not import api (../api/schemas/b.ts)',
     ])
   })
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
 import { isFailure } from '../base/errors.ts'
@@ -157,4 +158,20 @@ describe('client: when things go wrong', () => {
     expect(asked.map(({ init }) => init.headers.authorization)).toEqual(['Bearer one', 'Bearer two'])
     expect(asked[1]?.url).toBe('https://api.example.com/v1/tunnels/..%2Fkeys%3Fx%3D1')
   })
+})
+
+test('client: nothing on its path is of Node alone, so browsers can load it', () => {
+  const seen = new Set<string>()
+  const visit = (file: URL) => {
+    if (seen.has(file.href)) return
+    seen.add(file.href)
+    const text = readFileSync(file, 'utf8')
+    for (const [, specifier = ''] of text.matchAll(
+      /^(?:import|export)(?! type)[^'\n;]*?(?:\n[^'\n]*)*? from '([^']+)'/gm,
+    ))
+      if (specifier.startsWith('.')) visit(new URL(specifier, file))
+      else expect([file.pathname.split('/').at(-1), specifier]).toEqual([expect.anything(), 'zod'])
+  }
+  visit(new URL('./client.ts', import.meta.url))
+  expect(seen.size).toBeGreaterThan(8)
 })

@@ -38,7 +38,7 @@ export type AlsoWrite = (tx: Transaction, tunnel: Snapshot<TunnelDoc>) => void
 /** Usage of a tunnel may still be on its way this long after its deletion. */
 const tombstoneMs = 2 * 24 * 3_600_000
 
-/** @throws tunnel.name_taken, tunnel.limit, endpoint.name_denied */
+/** @throws tunnel.name_taken, quota.defined, endpoint.name_denied */
 export async function createTunnel(
   control: Control,
   caller: Caller,
@@ -50,7 +50,7 @@ export async function createTunnel(
     throw fail('endpoint.name_denied', `"${input.name}" cannot be the name of a host here.`)
   const count = await countTunnels(control, account, limits.tunnelsDefined)
   if (count >= limits.tunnelsDefined)
-    throw fail('tunnel.limit', `The plan "${caller.plan}" has room for ${limits.tunnelsDefined} tunnels.`)
+    throw fail('quota.defined', `The plan "${caller.plan}" has room for ${limits.tunnelsDefined} tunnels.`)
   const nowMs = control.clock.now()
   const id = newId('tun', nowMs)
   const data = newTunnel(account, input, nowMs)

@@ -38,6 +38,15 @@ export type CarrierHandler = {
   onLost(carrier: Carrier, reason: PortTunnelerError): void
 }
 
+/** Of a carrier that nobody listens to any more. */
+export const deafHandler: CarrierHandler = {
+  onData() {},
+  onFrame() {},
+  onWritable() {},
+  onViolation() {},
+  onLost() {},
+}
+
 export class Carrier implements Flushable, FrameHandler {
   readonly socket: Duplex
   /** Chosen by the agent; the relay learns it from HELLO. */
@@ -266,7 +275,10 @@ export class Carrier implements Flushable, FrameHandler {
     this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8
   }
 
-  /** A frame with a small payload: writes its head, answers where the payload goes, or -1 when there is no one to send to. */
+  /**
+   * A frame with a small payload: writes its head, answers where the payload goes, or -1 when there is no one
+   * to send to.
+   */
   #small(type: FrameType, stream: number, length: number): number {
     const at = this.#reserve(headerBytes + length)
     if (at < 0) return -1

@@ -161,8 +161,8 @@ describe('carriers', () => {
     const { link, open } = await linked()
     const elephant = await open()
     const mouse = await open()
-    const source = writer(elephant.upstream, randomBytes(6_000_000))
-    for (let n = 0; n < 60 && !source.isDone; n++) {
+    const source = writer(elephant.upstream, randomBytes(20_000_000))
+    for (let n = 0; n < 300 && elephant.upstream.stream.carrier?.kind !== 'dedicated'; n++) {
       source.more()
       mouse.upstream.stream.write(Buffer.from('.'))
       await link.pass(100)
@@ -180,8 +180,8 @@ describe('carriers', () => {
     const { link, open } = await linked()
     const elephant = await open()
     const mouse = await open()
-    const source = writer(elephant.visitor, randomBytes(4_000_000))
-    for (let n = 0; n < 60 && !source.isDone; n++) {
+    const source = writer(elephant.visitor, randomBytes(20_000_000))
+    for (let n = 0; n < 300 && elephant.visitor.stream.carrier?.kind !== 'dedicated'; n++) {
       source.more()
       mouse.visitor.stream.write(Buffer.from('.'))
       await link.pass(100)

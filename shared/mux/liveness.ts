@@ -40,6 +40,17 @@ export class Liveness {
     this.#timer = undefined
   }
 
+  /** Asks a carrier now; without a word within 1.5 s it is lost (rule 25). */
+  probe(carrier: Carrier): void {
+    carrier.ping()
+    const askedAtMs = carrier.pingedAtMs
+    const judge = () => {
+      if (carrier.isPingOutstanding && carrier.heardAtMs <= askedAtMs)
+        carrier.lose(fail('carrier.lost', 'The path did not answer after the network changed.'))
+    }
+    this.#clock.after(limits.probeMs, judge, { background: true })
+  }
+
   readonly #tick = (): void => {
     const now = this.#clock.monotonic()
     const isStall = now - this.#tickedAtMs > limits.livenessTickMs + limits.stallMs

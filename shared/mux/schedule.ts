@@ -41,7 +41,7 @@ export class Schedule {
       if (!stream.canPump || stream.carrier !== carrier) {
         stream.isQueued = false
         // It chose another carrier while it waited here.
-        if (stream.canPump) stream.session.offer(stream)
+        if (stream.canPump) stream.host.offer(stream)
         continue
       }
       if (stream.deficitBytes <= 0) {

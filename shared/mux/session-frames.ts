@@ -14,7 +14,7 @@ import type { OpenInfo, Stream, StreamSink } from './stream.ts'
 export type SessionEvents = {
   /** Agent: a visitor came. Answers where its bytes go; then dials and calls `stream.opened`, or `stream.reset`. */
   onOpen?(stream: Stream, info: OpenInfo): StreamSink
-  /** Relay: answer by `bound` or `refuseBind`. */
+  /** Relay: answer by `bound` or `unbound`. */
   onBind?(bind: number, ticket: string): void
   onUnbind?(bind: number): void
   /** Agent. */

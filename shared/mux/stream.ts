@@ -8,7 +8,7 @@ import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import { Inbound } from './inbound.ts'
 import { Outbound } from './outbound.ts'
-import type { Session } from './session.ts'
+import type { SessionStreams } from './session-streams.ts'
 
 /** Who the visitor is and which binding it came to; said in OPEN. */
 export type OpenInfo = {
@@ -42,6 +42,8 @@ export type StreamSink = {
 
 /** Until a PING was answered: most paths are shorter, so windows rather grow too early than too late. */
 const rttUnknownMs = 100
+/** Nearer than this the time is the processes' own and not the path's. */
+const rttMsMin = 2
 
 const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
@@ -51,7 +53,7 @@ export type StreamState = 'opening' | 'open' | 'resetting' | 'closed'
 export class Stream {
   readonly id: number
   readonly info: OpenInfo
-  readonly session: Session
+  readonly host: SessionStreams
   sink: StreamSink
   state: StreamState
   /** In the session's queue of streams that wait to send; owned by the scheduler. */
@@ -76,7 +78,7 @@ export class Stream {
   #answer: 'upgraded' | 'plain' | undefined
 
   constructor(options: {
-    session: Session
+    host: SessionStreams
     id: number
     info: OpenInfo
     sink: StreamSink
@@ -88,14 +90,14 @@ export class Stream {
     edge: number
     carrier: Carrier
   }) {
-    this.session = options.session
+    this.host = options.host
     this.id = options.id
     this.info = options.info
     this.sink = options.sink
     this.state = options.state
     this.carrier = options.carrier
     this.#budget = options.budget
-    this.#inbound = new Inbound(options.window, options.session.nowMs)
+    this.#inbound = new Inbound(options.window, options.host.nowMs)
     this.#outbound = new Outbound(options.edge)
   }
 
@@ -113,7 +115,7 @@ export class Stream {
   write(chunk: Buffer): boolean {
     if (this.state === 'closed' || this.state === 'resetting') return true
     this.#outbound.push(chunk)
-    this.session.offer(this)
+    this.host.offer(this)
     this.#owesWritable = this.#outbound.waitingBytes > 0
     return !this.#owesWritable
   }
@@ -122,7 +124,7 @@ export class Stream {
   end(): void {
     if (this.state === 'closed' || this.state === 'resetting' || this.#outbound.isEnding) return
     this.#outbound.finish()
-    this.session.offer(this)
+    this.host.offer(this)
   }
 
   /** Ends both directions at once and tells the other side why. */
@@ -130,7 +132,7 @@ export class Stream {
     if (this.state === 'closed' || this.state === 'resetting') return
     this.#release('resetting')
     this.#resetCode = wireCode(key)
-    this.session.controlCarrier(this)?.sendReset(this.id, this.#resetCode)
+    this.host.carrierOf(this)?.sendReset(this.id, this.#resetCode)
   }
 
   /** The local side took `bytes`: the other side may send as many again. */
@@ -139,14 +141,14 @@ export class Stream {
     this.#inbound.used += bytes
     if (this.#inbound.isComplete && this.#inbound.used === this.#inbound.finAt) this.#useFin()
     else if (this.#inbound.isCreditDue) this.sendCredit()
-    else this.session.creditSoon(this)
+    else this.host.creditSoon(this)
   }
 
   /** Agent: the upstream is connected. */
   opened(connectMs: number): void {
     if (this.state !== 'open') return
     this.#openedMs = connectMs
-    this.session.controlCarrier(this)?.sendOpened(this.id, connectMs)
+    this.host.carrierOf(this)?.sendOpened(this.id, connectMs)
   }
 
   /** Agent: the upstream switched protocols; what the visitor says now is no longer HTTP. */
@@ -178,7 +180,7 @@ export class Stream {
   /** Sends what window and `bytesMax` allow; answers the bytes sent. */
   pump(carrier: Carrier, bytesMax: number): number {
     const sent = this.#outbound.pump(carrier, this.id, bytesMax)
-    this.session.elephants.sent(this, sent)
+    this.host.elephants.sent(this, sent)
     if (this.#owesWritable && this.#outbound.waitingBytes === 0) {
       this.#owesWritable = false
       this.sink.onWritable()
@@ -187,7 +189,7 @@ export class Stream {
   }
 
   sendCredit(): void {
-    const carrier = this.session.controlCarrier(this)
+    const carrier = this.host.carrierOf(this)
     if (!carrier) return
     const { consumed, window } = this.#grant()
     carrier.sendCredit(this.id, consumed, window)
@@ -200,7 +202,7 @@ export class Stream {
       this.owesSync = true
       if (this.carrier && !isLost(this.carrier.number)) return
       this.carrier = carrier
-      this.session.sendOpen(this, carrier, this.#inbound.window)
+      this.host.sendOpen(this, carrier, this.#inbound.window)
       this.#outbound.repeatAll()
     } else {
       this.sendSync(carrier)
@@ -265,7 +267,7 @@ export class Stream {
       this.#violate(fail('window.exceeded', 'CREDIT acknowledges bytes that were never sent.'))
       return
     }
-    this.session.offer(this)
+    this.host.offer(this)
     this.#closeIfDone()
   }
 
@@ -290,15 +292,15 @@ export class Stream {
   #grant(): { consumed: number; window: number } {
     return this.#inbound.grant({
       budget: this.#budget,
-      nowMs: this.session.nowMs,
-      rttMs: this.session.rttMs ?? rttUnknownMs,
+      nowMs: this.host.nowMs,
+      rttMs: Math.max(this.host.rttMs ?? rttUnknownMs, rttMsMin),
     })
   }
 
   #tellAnswer(answer: 'upgraded' | 'plain'): void {
     if (this.state !== 'open') return
     this.#answer = answer
-    this.session.controlCarrier(this)?.sendEmpty(FrameType[answer], this.id)
+    this.host.carrierOf(this)?.sendEmpty(FrameType[answer], this.id)
   }
 
   /** A violation inside one stream resets that stream only (rule 9); a fault of ours goes up. */
@@ -329,7 +331,7 @@ export class Stream {
     if (!this.#outbound.isDone || !this.#inbound.isDone) return
     const { sink } = this
     this.#release('closed')
-    this.session.forget(this)
+    this.host.forget(this)
     sink.onClosed?.()
   }
 

@@ -13,7 +13,10 @@ export const limits = {
   /** DATA's 6-byte offset + bytes. No frame is longer. */
   payloadBytesMax: 64 * KiB + 6,
   headerBytes: 8,
-  /** Before WELCOME nothing but HELLO is read: a ticket is about 1 KiB, so 16 KiB leaves room for a list of lost carriers. */
+  /**
+   * Before WELCOME nothing but HELLO is read: a ticket is about 1 KiB, so 16 KiB leaves room for a list of
+   * lost carriers.
+   */
   helloBytesMax: 16 * KiB,
   /** JSON control frames (BIND with a ticket, NOTICE). */
   controlBytesMax: 16 * KiB,
@@ -53,7 +56,10 @@ export const limits = {
   /** An elephant that is silent this long shares again; its carrier is kept for dedicatedIdleMs (rule 20). */
   elephantIdleMs: 10_000,
   dedicatedIdleMs: 60_000,
-  /** A relay grants the large first window while no more than this share of a budget is in use: 3,328 visitors fit 64 MiB. */
+  /**
+   * A relay grants the large first window while no more than this share of a budget is in use: 3,328 visitors
+   * fit 64 MiB.
+   */
   comfortShare: 0.25,
   /** Windows grow into this share and no further: a few elephants must not turn new visitors away. */
   growthShare: 0.75,

@@ -43,7 +43,6 @@ export const welcomeSchema = z.object({
 export type Welcome = z.infer<typeof welcomeSchema>
 
 export const refuseSchema = z.object({ code, message, retryAfterMs: z.int().min(0).optional() })
-export type Refuse = z.infer<typeof refuseSchema>
 
 export const bindSchema = z.object({ bind: bindId, ticket: z.string().max(8_192) })
 export const unbindSchema = z.object({ bind: bindId })
@@ -59,7 +58,7 @@ export const goAwaySchema = z.object({
   /** When to dial again. */
   redialMs: z.int().min(0),
 })
+
 export type GoAway = z.infer<typeof goAwaySchema>
 
 export const noticeSchema = z.object({ code, text: message })
-export type Notice = z.infer<typeof noticeSchema>

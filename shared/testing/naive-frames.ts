@@ -1,4 +1,7 @@
-/** The slow, obvious twin of the frame decoder: whole frames from a whole buffer. Tests hold the fast one against it. */
+/**
+ * The slow, obvious twin of the frame decoder: whole frames from a whole buffer. Tests hold the fast one
+ * against it.
+ */
 export type NaiveFrame = { readonly type: number; readonly stream: number; readonly payload: Buffer }
 
 export function decodeNaively(bytes: Buffer): NaiveFrame[] {

@@ -8,6 +8,12 @@ import { addFigures, type Counters, type Figures, noRates, type Rates, ratesBetw
 /** Samples come once a second; five missed ones are no hiccup. */
 const silentMs = 5_000
 
+/**
+ * A fresh stream begins with a sample at once, perhaps milliseconds after the last one of the stream before it. A rate
+ * over so short a time would be a spike or a hole in the chart.
+ */
+const spanMsMin = 500
+
 type Entry = {
   readonly at: number
   readonly seenMs: number
@@ -21,11 +27,15 @@ export class Ledger {
   take(source: string, sample: LiveSample, nowMs: number): void {
     const before = this.#sources.get(source)
     const elapsedMs = before ? sample.at - before.at : 0
+    if (before && Math.abs(elapsedMs) < spanMsMin) {
+      this.#sources.set(source, { ...before, seenMs: nowMs })
+      return
+    }
     const tunnels = new Map(
       Object.entries(sample.tunnels).map(([id, counters]) => {
         const last = before?.tunnels.get(id)
         if (!last) return [id, { counters, rates: noRates }]
-        // Two streams overlap while a watch ticket is renewed: the same second twice tells nothing new.
+        // Time that went back is a clock that was set: what was known of the rate still holds.
         const rates = elapsedMs > 0 ? ratesBetween(last.counters, counters, elapsedMs) : last.rates
         return [id, { counters, rates }]
       }),

@@ -60,12 +60,35 @@ describe('ledger', () => {
     expect(ledger.sum(5_500).get('t')?.active).toBe(5)
   })
 
-  test('the same second told twice keeps the rate', () => {
+  test('a sample too soon after the last one, as of a fresh stream, moves no rate', () => {
     const ledger = new Ledger()
-    ledger.take('a', { at: 1_000, tunnels: { t: counters({ in: 0 }) } }, 0)
-    ledger.take('a', { at: 2_000, tunnels: { t: counters({ in: 700 }) } }, 1_000)
-    ledger.take('a', { at: 2_000, tunnels: { t: counters({ in: 700 }) } }, 1_001)
-    expect(ledger.sum(1_001).get('t')?.rates.in).toBe(700)
+    const take = (at: number, bytes: number) =>
+      ledger.take('a', { at, tunnels: { t: counters({ in: bytes }) } }, at)
+    take(1_000, 0)
+    take(2_000, 700)
+    for (const [at, bytes] of [
+      [2_000, 700],
+      [2_004, 700],
+      [2_300, 1_400],
+    ] as const) {
+      take(at, bytes)
+      expect(ledger.sum(at).get('t')?.rates.in).toBe(700)
+    }
+    take(3_000, 1_400)
+    expect(ledger.sum(3_000).get('t')?.rates.in).toBe(700)
+  })
+
+  test('a clock set back keeps the rate and goes on from there', () => {
+    const ledger = new Ledger()
+    for (const [at, bytes, rate] of [
+      [9_000, 0, 0],
+      [10_000, 500, 500],
+      [4_000, 600, 500],
+      [5_000, 900, 300],
+    ] as const) {
+      ledger.take('a', { at, tunnels: { t: counters({ in: bytes }) } }, 0)
+      expect(ledger.sum(0).get('t')?.rates.in).toBe(rate)
+    }
   })
 
   test('a relay that left the cell is forgotten at once', () => {

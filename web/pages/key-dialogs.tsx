@@ -90,7 +90,7 @@ export function SecretDialog({ created, onClose }: { created: KeyCreated; onClos
       </div>
       <p class="mt-4 text-sm text-muted">
         Hand it to a program by the environment, not on the command line:{' '}
-        <code class="font-mono">PORTTUNNELER_KEY</code>.
+        <code class="font-mono">PTUN_KEY</code>.
       </p>
       <div class="mt-6 flex justify-end">
         <Button look="accent" onClick={onClose}>

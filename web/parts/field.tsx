@@ -70,7 +70,7 @@ function Labelled({
         </p>
       )}
       {error && (
-        <p id={`${id}-error`} role="alert" class="mt-1 text-sm font-medium text-danger">
+        <p id={`${id}-error`} class="mt-1 text-sm font-medium text-danger">
           {error}
         </p>
       )}

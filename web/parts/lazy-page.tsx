@@ -5,20 +5,24 @@ import { ApiFailure } from '../api/failure.ts'
 import { Skeleton } from './page.tsx'
 import { ProblemNotice } from './problem-notice.tsx'
 
+type Load = () => Promise<ComponentType>
+type Loaded = { readonly load: Load; readonly Page?: ComponentType; readonly failure?: ApiFailure }
+
 /** `load` is called once a mount; it must be the same function in every render. */
-export function LazyPage({ load }: { load: () => Promise<ComponentType> }) {
-  const [loaded, setLoaded] = useState<{ readonly Page?: ComponentType; readonly failure?: ApiFailure }>({})
+export function LazyPage({ load }: { load: Load }) {
+  const [loaded, setLoaded] = useState<Loaded>({ load })
   useEffect(() => {
     let isGone = false
     load().then(
-      (Page) => !isGone && setLoaded({ Page }),
-      (cause) => !isGone && setLoaded({ failure: notLoaded(cause) }),
+      (Page) => !isGone && setLoaded({ load, Page }),
+      (cause) => !isGone && setLoaded({ load, failure: notLoaded(cause) }),
     )
     return () => {
       isGone = true
     }
   }, [load])
-  const { Page, failure } = loaded
+  // The same element may stand for the page before: its page must not show under this one's address.
+  const { Page, failure } = loaded.load === load ? loaded : {}
   if (failure) return <ProblemNotice failure={failure} onRetry={() => location.reload()} />
   return Page ? <Page /> : <Skeleton what="the page" />
 }

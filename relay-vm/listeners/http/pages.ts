@@ -77,7 +77,7 @@ border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}a{color:inhe
 `
 
 function htmlPage(key: ErrorKey, host: string | undefined, abuseUrl: string | undefined): string {
-  const { code, title, http: status, cause, cure } = codes[key]
+  const { code, title, http: status, cause, cure, owner } = codes[key]
   const abuse =
     abuseUrl === undefined
       ? 'To report abuse of this address, write to whoever runs this server.'
@@ -98,7 +98,7 @@ function htmlPage(key: ErrorKey, host: string | undefined, abuseUrl: string | un
 ${host === undefined ? '' : `<p class="host">${escapeHtml(host)}</p>`}
 <h2>What happened</h2>
 <p>${escapeHtml(cause)}</p>
-<h2>What the owner can do</h2>
+<h2>What ${owner === 'peer' ? 'you' : 'the owner'} can do</h2>
 <p>${escapeHtml(cure)}</p>
 <footer>Answered by PortTunneler, not by the site itself. ${abuse}</footer>
 </main>

@@ -67,6 +67,8 @@ const fields = [
   'Content-Length: 0',
   'content-length:\t003',
 ]
+const codings = ['Transfer-Encoding: chunked', 'transfer-encoding:Chunked', 'Transfer-Encoding: chunked\t']
+const lengths = ['Content-Length: 5', 'Content-Length: 5', 'content-length:\t05', 'Content-Length: 5\t']
 const extensions = ['', '', '', ';a', ';a=b', ';a="b c"', ';a="\\""', ';a=b;c="d"', ';', ' ;a', ';a="', ';=b']
 const trailers = [
   '',
@@ -95,8 +97,8 @@ function makeRequest(random: () => number): string {
   for (let i = below(random, 4); i > 0; i--) head.push(pick(random, isPlain ? fields.slice(14, 29) : fields))
   const form = random()
   if (form < 0.3) return `${head.join('\r\n')}\r\n\r\n`
-  if (form < 0.6) return `${[...head, 'Content-Length: 5'].join('\r\n')}\r\n\r\nhe\r\no`
-  return `${[...head, 'Transfer-Encoding: chunked'].join('\r\n')}\r\n\r\n${makeChunks(random)}`
+  if (form < 0.6) return `${[...head, pick(random, lengths)].join('\r\n')}\r\n\r\nhe\r\no`
+  return `${[...head, pick(random, codings)].join('\r\n')}\r\n\r\n${makeChunks(random)}`
 }
 
 function makeChunks(random: () => number): string {

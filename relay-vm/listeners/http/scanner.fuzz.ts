@@ -171,6 +171,7 @@ function decodeChunks(text: string): string {
   for (;;) {
     const lineEnd = rest.indexOf('\r\n')
     const size = Number.parseInt(rest, 16)
+    if (Number.isNaN(size)) throw new Error(`no chunk size: ${JSON.stringify(text)}`)
     if (size === 0) return data
     data += rest.slice(lineEnd + 2, lineEnd + 2 + size)
     rest = rest.slice(lineEnd + 4 + size)

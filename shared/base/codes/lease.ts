@@ -22,7 +22,7 @@ export const leaseCodes = {
     cause: 'A tunnel of this name exists, but it is of another kind (tcp, http or tls).',
     cure: 'Use another name, or delete the old tunnel first.',
   },
-  'tunnel.limit': {
+  'quota.defined': {
     code: 'PT-2003',
     http: 403,
     exit: 1,

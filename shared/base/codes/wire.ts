@@ -173,7 +173,7 @@ export const wireCodes = {
     cure: 'Start the agent again.',
   },
   'session.unknown': {
-    code: 'PT-3026',
+    code: 'PT-3028',
     http: 404,
     exit: 1,
     retry: 'now',
@@ -215,7 +215,7 @@ export const wireCodes = {
     cure: 'Check for a proxy that opens TLS connections; an operator checks the certificate of the relay.',
   },
   'relay.starting': {
-    code: 'PT-3024',
+    code: 'PT-3026',
     http: 503,
     exit: 1,
     retry: 'later',

@@ -1,0 +1,52 @@
+/**
+ * Carriers that leave in an orderly way (rule 21): both sides put nothing new on them; the relay says when nothing of
+ * its own is on the way there any more, then the agent, when the same holds for it, ends them.
+ */
+import type { Clock, Timer } from '../base/clock.ts'
+import { fail } from '../base/errors.ts'
+import { FrameType } from '../protocol/frames.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Carrier } from './carrier.ts'
+
+export type RetirementOptions = {
+  readonly side: 'relay' | 'agent'
+  readonly clock: Clock
+  readonly carriers: Iterable<Carrier>
+  /** Something unacknowledged lies on that carrier. */
+  hasDependents(carrier: Carrier): boolean
+}
+
+export class Retirement {
+  readonly #options: RetirementOptions
+  #timer: Timer | undefined
+
+  constructor(options: RetirementOptions) {
+    this.#options = options
+  }
+
+  start(carrier: Carrier): void {
+    carrier.isRetiring = true
+    const { clock } = this.#options
+    this.#timer ??= clock.every(limits.retireTickMs, this.#tick, { background: true })
+  }
+
+  close(): void {
+    this.#timer?.clear()
+    this.#timer = undefined
+  }
+
+  readonly #tick = (): void => {
+    const retiring = [...this.#options.carriers].filter((carrier) => carrier.isRetiring)
+    for (const carrier of retiring) if (!this.#options.hasDependents(carrier)) this.#release(carrier)
+    if (retiring.length === 0) this.close()
+  }
+
+  #release(carrier: Carrier): void {
+    if (this.#options.side === 'agent') {
+      if (carrier.isReleased) carrier.lose(fail('carrier.lost', 'The carrier is no longer needed.'))
+    } else if (!carrier.isReleased) {
+      carrier.isReleased = true
+      carrier.sendEmpty(FrameType.retire, 0)
+    }
+  }
+}

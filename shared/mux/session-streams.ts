@@ -1,0 +1,300 @@
+/**
+ * The streams of a session: who they are, where each sends, and what every stream frame means to them.
+ * Wire protocol, rules 1 to 9, 12 to 14, 18 and 19.
+ */
+import type { Clock, Timer } from '../base/clock.ts'
+import { type ErrorKey, fail, wireCode } from '../base/errors.ts'
+import {
+  decodeOpen,
+  encodeOpen,
+  FrameType,
+  type Payload,
+  readU48,
+  resetAck,
+  resetGone,
+} from '../protocol/frames.ts'
+import { limits } from '../protocol/limits.ts'
+import { Budget } from './budget.ts'
+import type { Carrier } from './carrier.ts'
+import type { CarrierSet } from './carrier-set.ts'
+import { Elephants } from './elephants.ts'
+import { SeenIds } from './seen-ids.ts'
+import type { SessionEvents } from './session-frames.ts'
+import { type OpenInfo, Stream, type StreamSink, sessionLostCode } from './stream.ts'
+
+export type SessionStreamsOptions = {
+  readonly side: 'relay' | 'agent'
+  readonly clock: Clock
+  readonly carriers: CarrierSet
+  readonly budget: Budget
+  /** How much the relay may send on a new stream at once, bytes. */
+  readonly agentWindow: number
+  readonly onOpen: SessionEvents['onOpen']
+  /** This side wants another number of dedicated carriers. */
+  onWant(count: number): void
+}
+
+const placeholder: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
+
+export class SessionStreams {
+  readonly elephants: Elephants
+  readonly #options: SessionStreamsOptions
+  readonly #carriers: CarrierSet
+  readonly #budget: Budget
+  readonly #streams = new Map<number, Stream>()
+  readonly #uncredited = new Set<Stream>()
+  readonly #seen = new SeenIds()
+  #creditTimer: Timer | undefined
+  /** Relay: the next id to give. */
+  #next = 1
+
+  constructor(options: SessionStreamsOptions) {
+    this.#options = options
+    this.#carriers = options.carriers
+    this.#budget = new Budget(limits.sessionBufferBytes, options.budget)
+    this.elephants = new Elephants({
+      clock: options.clock,
+      carriers: options.carriers,
+      mayMove: (stream, to) => this.#mayMove(stream, to),
+      shared: () => this.#carriers.pick(),
+      onWant: options.onWant,
+    })
+  }
+
+  get size(): number {
+    return this.#streams.size
+  }
+
+  /** Relay: a stream for a visitor. @throws carrier.lost, session.limit */
+  open(info: OpenInfo, sink: StreamSink): Stream {
+    const carrier = this.#carriers.pick()
+    if (!carrier) throw fail('carrier.lost')
+    if (this.#streams.size >= limits.streamsPerSession)
+      throw fail('session.limit', 'The agent serves as many visitors as it may.')
+    const window = this.#takeWindow()
+    const edge = this.#options.agentWindow
+    const stream = this.#add({ id: this.#next++, info, sink, state: 'opening', window, edge, carrier })
+    this.sendOpen(stream, carrier, window)
+    return stream
+  }
+
+  /** Resets the streams of one binding at both ends. */
+  resetBind(bind: number, key: ErrorKey): void {
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.info.bind !== bind) continue
+      const { sink } = stream
+      stream.reset(key)
+      sink.onReset(wireCode(key))
+    }
+  }
+
+  /** After a new loss: everything about every stream, on one carrier (rule 12). */
+  report(carrier: Carrier): void {
+    for (const stream of this.#streams.values()) {
+      stream.report(carrier, this.#carriers.isLost)
+      this.offer(stream)
+    }
+  }
+
+  /** Something unacknowledged lies on that carrier. */
+  dependOn(carrier: Carrier): boolean {
+    for (const stream of this.#streams.values()) if (stream.dependsOn(carrier.number)) return true
+    return false
+  }
+
+  /** The session is over. */
+  abandon(code: number): void {
+    this.#creditTimer?.clear()
+    this.elephants.close()
+    const streams = [...this.#streams.values()]
+    this.#streams.clear()
+    this.#uncredited.clear()
+    for (const stream of streams) stream.abandon(code)
+  }
+
+  // --- for streams
+
+  get nowMs(): number {
+    return this.#options.clock.monotonic()
+  }
+
+  get rttMs(): number | undefined {
+    return this.#carriers.pick()?.rttMs
+  }
+
+  /** The stream may have something to send: at once if nobody waits, else in its turn. */
+  offer(stream: Stream): void {
+    if (stream.isQueued || !stream.canPump) return
+    const carrier = this.carrierOf(stream)
+    if (!carrier) return
+    if (carrier.schedule.isEmpty && carrier.canSend) {
+      stream.pump(carrier, Number.POSITIVE_INFINITY)
+      if (!stream.canPump) return
+    }
+    carrier.schedule.add(stream)
+  }
+
+  /**
+   * Where the stream sends: its own choice while that is well; while opening, the carrier of its OPEN (rule 3).
+   * Undefined while there is none: a report will repeat what matters.
+   */
+  carrierOf(stream: Stream): Carrier | undefined {
+    const own = stream.carrier
+    if (own && !own.isLost) {
+      if ((!own.isSuspect && !own.isRetiring) || stream.state === 'opening') return own
+    } else if (stream.state === 'opening') return undefined
+    const other = this.#carriers.pick()
+    if (other && other !== own && this.#mayMove(stream, other)) stream.carrier = other
+    return stream.carrier?.isLost ? undefined : stream.carrier
+  }
+
+  sendOpen(stream: Stream, carrier: Carrier, window: number): void {
+    carrier.send(encodeOpen(stream.id, { ...stream.info, window }))
+  }
+
+  /** Credit that is not worth a frame yet goes out with the others within 200 ms. */
+  creditSoon(stream: Stream): void {
+    this.#uncredited.add(stream)
+    this.#creditTimer ??= this.#options.clock.after(limits.creditDelayMs, this.#creditAll, {
+      background: true,
+    })
+  }
+
+  forget(stream: Stream): void {
+    this.elephants.forget(stream)
+    this.#streams.delete(stream.id)
+    this.#uncredited.delete(stream)
+  }
+
+  // --- frames
+
+  onData(id: number, offset: number, bytes: Buffer): void {
+    const stream = this.#streams.get(id)
+    if (!stream) this.#checkIssued(id)
+    else if (stream.state !== 'resetting') {
+      if (stream.state === 'opening') this.#answered(stream)
+      stream.receiveData(offset, bytes)
+    }
+  }
+
+  /** @throws stream.unknown, frame.unexpected, frame.malformed */
+  onFrame(carrier: Carrier, type: FrameType, id: number, payload: Payload): void {
+    if (type === FrameType.open) this.#onOpen(carrier, id, payload)
+    else if (type === FrameType.reset) this.#onReset(carrier, id, payload.buffer.readUInt16BE(payload.start))
+    else this.#onStreamFrame(carrier, type, id, payload)
+  }
+
+  #onStreamFrame(carrier: Carrier, type: FrameType, id: number, { buffer, start }: Payload): void {
+    const stream = this.#streams.get(id)
+    if (!stream) {
+      this.#checkIssued(id)
+      if (type === FrameType.sync) carrier.sendReset(id, resetGone)
+      return
+    }
+    if (stream.state === 'resetting') return
+    if (stream.state === 'opening') this.#answered(stream)
+    if (type === FrameType.credit)
+      stream.receiveCredit(readU48(buffer, start), buffer.readUInt32BE(start + 6))
+    else if (type === FrameType.fin) stream.receiveFin(readU48(buffer, start))
+    else if (type === FrameType.sync) {
+      const window = buffer.readUInt32BE(start + 12)
+      const sync = { next: readU48(buffer, start), consumed: readU48(buffer, start + 6), window }
+      stream.receiveSync(sync, this.#carriers.isLost)
+    } else if (this.#options.side === 'agent') throw fail('frame.unexpected')
+    else if (type === FrameType.opened) stream.sink.onOpened?.(buffer.readUInt32BE(start))
+    else if (type === FrameType.upgraded) stream.sink.onUpgraded?.()
+    else if (type === FrameType.plain) stream.sink.onPlain?.()
+    else throw fail('frame.unexpected')
+  }
+
+  /** The agent's first frame of a stream: it is open, and a report made meanwhile is caught up (rule 13). */
+  #answered(stream: Stream): void {
+    stream.state = 'open'
+    if (!stream.owesSync) return
+    stream.owesSync = false
+    const carrier = this.carrierOf(stream)
+    if (carrier) stream.sendSync(carrier)
+  }
+
+  #onOpen(carrier: Carrier, id: number, payload: Payload): void {
+    if (this.#options.side === 'relay' || id < 1) throw fail('frame.unexpected')
+    const known = this.#streams.get(id)
+    if (known) {
+      // The relay does not know whether its OPEN arrived: it did, and the report says how the stream stands.
+      known.report(carrier, this.#carriers.isLost)
+      return
+    }
+    if (this.#seen.has(id)) {
+      carrier.sendReset(id, resetGone)
+      return
+    }
+    this.#seen.add(id)
+    const { window: edge, ...info } = decodeOpen(payload)
+    const { agentWindow: window, onOpen } = this.#options
+    if (this.#streams.size >= limits.streamsPerSession || !onOpen || !this.#budget.take(window)) {
+      carrier.sendReset(id, wireCode('session.limit'))
+      return
+    }
+    const stream = this.#add({ id, info, sink: placeholder, state: 'open', window, edge, carrier })
+    const sink = onOpen(stream, info)
+    if (stream.sink === placeholder) stream.sink = sink
+  }
+
+  #onReset(carrier: Carrier, id: number, code: number): void {
+    const stream = this.#streams.get(id)
+    if (!stream) this.#checkIssued(id)
+    if (code === resetAck) {
+      if (stream?.state !== 'resetting') return
+      this.forget(stream)
+      stream.abandon(sessionLostCode)
+      return
+    }
+    if (code !== resetGone) carrier.sendReset(id, resetAck)
+    if (!stream) {
+      if (this.#options.side === 'agent') this.#seen.add(id)
+      return
+    }
+    this.forget(stream)
+    if (code === resetGone) stream.receiveGone()
+    else stream.receiveReset(code)
+  }
+
+  /** Ids that were forgotten are ignored; one that was never issued breaks the protocol (rule 8). */
+  #checkIssued(id: number): void {
+    if (this.#options.side === 'relay' && id >= this.#next) throw fail('stream.unknown')
+  }
+
+  // --- inside
+
+  /** Unacknowledged pieces lie on at most two live carriers (rule 19). */
+  #mayMove(stream: Stream, to: Carrier): boolean {
+    return stream.liveCarriers(to.number, (number) => !this.#carriers.isLost(number)) <= 2
+  }
+
+  #takeWindow(): number {
+    const { windowBytesInitial, windowBytesTight, comfortShare } = limits
+    if (this.#budget.take(windowBytesInitial, comfortShare)) return windowBytesInitial
+    if (this.#budget.take(windowBytesTight)) return windowBytesTight
+    throw fail('session.limit', 'The relay has no memory left for another visitor.')
+  }
+
+  #add(options: {
+    id: number
+    info: OpenInfo
+    sink: StreamSink
+    state: 'opening' | 'open'
+    window: number
+    edge: number
+    carrier: Carrier
+  }): Stream {
+    const stream = new Stream({ ...options, host: this, budget: this.#budget })
+    this.#streams.set(options.id, stream)
+    return stream
+  }
+
+  readonly #creditAll = (): void => {
+    this.#creditTimer = undefined
+    for (const stream of this.#uncredited) if (stream.hasUncredited) stream.sendCredit()
+    this.#uncredited.clear()
+  }
+}
