@@ -4,6 +4,7 @@ import { checkCatalogue, keysRaised } from './codes.ts'
 import { anchorsOf, checkLinks, checkMentions } from './documents.ts'
 import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } from './habits.ts'
 import { checkImports } from './imports.ts'
+import { missingInLock } from './lock-file.ts'
 import { checkSizes } from './sizes.ts'
 import { parse, type Source, type Violation } from './sources.ts'
 
@@ -37,7 +38,11 @@ describe('tidy rules: imports', () => {
   })
 
   test('re-exports and dynamic imports count', () => {
-    const source = at('shared/base/a.ts', "export { x } from '../mux/a.ts'", "await import('../api/schemas/b.ts')")
+    const source = at(
+      'shared/base/a.ts',
+      "export { x } from '../mux/a.ts'",
+      "await import('../api/schemas/b.ts')",
+    )
     expect(messages(checkImports(source))).toEqual([
       'base may not import mux (../mux/a.ts)',
       'base may not import api (../api/schemas/b.ts)',
@@ -167,6 +172,18 @@ describe('tidy rules: documents', () => {
     expect(checkLinks('README.md', '[a](LICENSE) [b](https://example.com) [c](nowhere.md)')).toHaveLength(1)
     expect(checkLinks('README.md', '```\n[c](nowhere.md)\n```')).toEqual([])
     expect(checkMentions('a.ts', ['// see docs/no-', 'such.md'].join(''))).toHaveLength(1)
+  })
+
+  test('a lock file without what its packages ask for is refused', () => {
+    const packages = {
+      '': { dependencies: { a: '1' } },
+      'node_modules/a': { optionalDependencies: { 'a-linux': '1', 'a-mac': '1' } },
+      'node_modules/a/node_modules/a-linux': {},
+    }
+    expect(messages(missingInLock({ packages }))).toEqual([
+      'a-mac, which node_modules/a asks for, is missing',
+    ])
+    expect(missingInLock({ packages: { ...packages, 'node_modules/a-mac': {} } })).toEqual([])
   })
 
   test('heading anchors are made as the site makes them', () => {

@@ -14,6 +14,7 @@ import { checkBlob, checkLinks, checkMentions } from './documents.ts'
 import { exceptions } from './exceptions.ts'
 import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } from './habits.ts'
 import { checkImports } from './imports.ts'
+import { findMissingInLock } from './lock-file.ts'
 import { checkSizes } from './sizes.ts'
 import { readSources, repositoryFiles, root, type Source, type Violation } from './sources.ts'
 import { findUnused } from './unused.ts'
@@ -71,6 +72,7 @@ describe('tidy', () => {
   })
   test('every dependency says why it is there', () =>
     report('dependencies', dependenciesWithoutReason(files)))
+  test('the lock file is whole, so that npm ci works', () => report('lock file', findMissingInLock()))
   test('nothing is exported, declared or kept that nobody uses', () => report('unused', findUnused()))
 })
 
