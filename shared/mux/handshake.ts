@@ -19,7 +19,8 @@ import {
 import type { Budget } from './budget.ts'
 import { Carrier, type CarrierHandler } from './carrier.ts'
 import type { Liveness } from './liveness.ts'
-import { Session, type SessionEvents } from './session.ts'
+import { Session } from './session.ts'
+import type { SessionEvents } from './session-frames.ts'
 import type { Turn } from './turn.ts'
 
 export const alpn = 'porttunneler'

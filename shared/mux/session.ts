@@ -16,35 +16,13 @@ import {
   resetGone,
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
-import {
-  bindSchema,
-  boundSchema,
-  goAwaySchema,
-  noticeSchema,
-  unbindSchema,
-  unboundSchema,
-} from '../protocol/messages.ts'
-import { Budget } from './budget.ts'
+import { goAwaySchema } from '../protocol/messages.ts'
+import { Budget, takeWindow } from './budget.ts'
 import type { Carrier, CarrierHandler } from './carrier.ts'
 import type { Liveness } from './liveness.ts'
 import { Schedule } from './schedule.ts'
+import { type SessionEvents, SessionFrames } from './session-frames.ts'
 import { type OpenInfo, Stream, type StreamSink, sessionLostCode } from './stream.ts'
-
-export type SessionEvents = {
-  /** Agent: a visitor came. Answers where its bytes go; then dials and calls `stream.opened`, or `stream.reset`. */
-  onOpen?(stream: Stream, info: OpenInfo): StreamSink
-  /** Relay: answer by `bound` or `refuseBind`. */
-  onBind?(bind: number, ticket: string): void
-  onUnbind?(bind: number): void
-  /** Agent. */
-  onBound?(bind: number, endpoint: string): void
-  /** Agent: the BIND was refused, or the binding was withdrawn later. */
-  onUnbound?(bind: number, code: string, message: string): void
-  onGoAway?(code: string, graceMs: number, redialMs: number): void
-  onNotice?(code: string, text: string): void
-  /** Exactly once, after every stream heard its end. */
-  onClosed(reason: PortTunnelerError): void
-}
 
 export type SessionOptions = {
   readonly side: 'relay' | 'agent'
@@ -68,6 +46,7 @@ export class Session implements CarrierHandler {
   readonly #carrier: Carrier
   readonly #options: SessionOptions
   readonly #budget: Budget
+  readonly #frames: SessionFrames
   readonly #streams = new Map<number, Stream>()
   readonly #schedule = new Schedule()
   readonly #uncredited = new Set<Stream>()
@@ -77,8 +56,6 @@ export class Session implements CarrierHandler {
   #nextStream = 1
   /** Why the other side said it leaves: what its closed connection then means. */
   #farewell: PortTunnelerError | undefined
-  #bindsHeard = 0
-  #bindsSinceMs = 0
 
   constructor(options: SessionOptions) {
     this.side = options.side
@@ -86,6 +63,7 @@ export class Session implements CarrierHandler {
     this.#options = options
     this.#carrier = options.carrier
     this.#budget = new Budget(limits.sessionBufferBytes, options.budget)
+    this.#frames = new SessionFrames(options)
     this.#carrier.handler = this
     options.liveness.add(this.#carrier)
     this.#carrier.ping()
@@ -121,7 +99,7 @@ export class Session implements CarrierHandler {
     if (this.#state === 'closed' || this.#carrier.isLost) throw fail('carrier.lost')
     if (this.#streams.size >= limits.streamsPerSession)
       throw fail('session.limit', 'The agent serves as many visitors as it may.')
-    const window = this.#takeWindow()
+    const window = takeWindow(this.#budget)
     const id = this.#nextStream++
     const stream = this.#addStream({
       id,
@@ -315,55 +293,17 @@ export class Session implements CarrierHandler {
   }
 
   #onSessionFrame(type: FrameType, payload: Payload): void {
-    const { events } = this.#options
     if (type === FrameType.goAway) {
       const { code, message, graceMs, redialMs } = decodeJson(goAwaySchema, payload)
       if (this.#state === 'open') this.#state = 'draining'
       this.#farewell = fail(keyOfCode(code) ?? 'session.closed', message)
-      events.onGoAway?.(code, graceMs, redialMs)
-    } else if (type === FrameType.notice) {
-      const { code, text } = decodeJson(noticeSchema, payload)
-      events.onNotice?.(code, text)
-    } else if (this.side === 'relay') this.#onAgentFrame(type, payload)
-    else if (type === FrameType.bound) {
-      const { bind, endpoint } = decodeJson(boundSchema, payload)
-      events.onBound?.(bind, endpoint)
-    } else if (type === FrameType.unbound) {
-      const { bind, code, message } = decodeJson(unboundSchema, payload)
-      events.onUnbound?.(bind, code, message)
-    } else throw fail('frame.unexpected')
-  }
-
-  #onAgentFrame(type: FrameType, payload: Payload): void {
-    if (type === FrameType.bind) {
-      this.#countBind()
-      const { bind, ticket } = decodeJson(bindSchema, payload)
-      this.#options.events.onBind?.(bind, ticket)
-    } else if (type === FrameType.unbind)
-      this.#options.events.onUnbind?.(decodeJson(unbindSchema, payload).bind)
-    else throw fail('frame.unexpected')
-  }
-
-  #countBind(): void {
-    const now = this.#options.clock.monotonic()
-    if (now - this.#bindsSinceMs > 60_000) {
-      this.#bindsSinceMs = now
-      this.#bindsHeard = 0
-    }
-    this.#bindsHeard += 1
-    if (this.#bindsHeard > limits.bindsPerSession) throw fail('control.flood')
+      this.#options.events.onGoAway?.(code, graceMs, redialMs)
+    } else this.#frames.take(type, payload)
   }
 
   /** Ids that were forgotten are ignored; one that was never issued breaks the protocol (rule 8). */
   #checkIssued(id: number): void {
     if (this.side === 'relay' && id >= this.#nextStream) throw fail('stream.unknown')
-  }
-
-  #takeWindow(): number {
-    const { windowBytesInitial, windowBytesTight, comfortShare } = limits
-    if (this.#budget.take(windowBytesInitial, comfortShare)) return windowBytesInitial
-    if (this.#budget.take(windowBytesTight)) return windowBytesTight
-    throw fail('session.limit', 'The relay has no memory left for another visitor.')
   }
 
   #addStream(options: {
