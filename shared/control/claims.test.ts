@@ -396,5 +396,8 @@ test('tunnels: a plan has room for so many, and says how many', async () => {
   await make('a')
   await expect(make('a')).rejects.toMatchObject({ key: 'tunnel.name_taken' })
   await make('b')
-  await expect(make('c')).rejects.toMatchObject({ key: 'quota.defined', detail: expect.stringContaining('2') })
+  await expect(make('c')).rejects.toMatchObject({
+    key: 'quota.defined',
+    detail: expect.stringContaining('2'),
+  })
 })
