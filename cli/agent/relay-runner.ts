@@ -13,7 +13,8 @@ import {
   keyOfCode,
   type PortTunnelerError,
 } from '@porttunneler/shared/base/errors'
-import type { Session, SessionEvents } from '@porttunneler/shared/mux/session'
+import type { Session } from '@porttunneler/shared/mux/session'
+import type { SessionEvents } from '@porttunneler/shared/mux/session-frames'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import { problemOf, type RelayStatus } from './events.ts'
 

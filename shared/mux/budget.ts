@@ -1,3 +1,7 @@
+/** Budgets of memory, and the first window of a new stream. */
+import { fail } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+
 /**
  * Memory that may be promised to senders. A grant is taken from every level (stream's session, relay, VM) before it
  * is sent, so the sum of what others may have in flight towards us never exceeds what we said we can hold.
@@ -32,4 +36,15 @@ export class Budget {
     this.#used -= bytes
     this.#parent?.give(bytes)
   }
+}
+
+/**
+ * Takes the first window of a new stream: large while there is plenty, small afterwards.
+ * @throws session.limit
+ */
+export function takeWindow(budget: Budget): number {
+  const { windowBytesInitial, windowBytesTight, comfortShare } = limits
+  if (budget.take(windowBytesInitial, comfortShare)) return windowBytesInitial
+  if (budget.take(windowBytesTight)) return windowBytesTight
+  throw fail('session.limit', 'The relay has no memory left for another visitor.')
 }

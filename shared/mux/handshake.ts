@@ -21,7 +21,8 @@ import { Carrier, type CarrierHandler } from './carrier.ts'
 import { CarrierKeeper } from './carrier-keeper.ts'
 import { connectTls, type DialAddress } from './connect-tls.ts'
 import type { Liveness } from './liveness.ts'
-import { Session, type SessionEvents } from './session.ts'
+import { Session } from './session.ts'
+import type { SessionEvents } from './session-frames.ts'
 import type { Turn } from './turn.ts'
 
 /** What the carriers of one process share. */

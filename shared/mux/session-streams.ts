@@ -14,7 +14,7 @@ import {
   resetGone,
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
-import { Budget } from './budget.ts'
+import { Budget, takeWindow } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import type { CarrierSet } from './carrier-set.ts'
 import { Elephants } from './elephants.ts'
@@ -71,7 +71,7 @@ export class SessionStreams {
     if (!carrier) throw fail('carrier.lost')
     if (this.#streams.size >= limits.streamsPerSession)
       throw fail('session.limit', 'The agent serves as many visitors as it may.')
-    const window = this.#takeWindow()
+    const window = takeWindow(this.#budget)
     const edge = this.#options.agentWindow
     const stream = this.#add({ id: this.#next++, info, sink, state: 'opening', window, edge, carrier })
     this.sendOpen(stream, carrier, window)
@@ -269,13 +269,6 @@ export class SessionStreams {
   /** Unacknowledged pieces lie on at most two live carriers (rule 19). */
   #mayMove(stream: Stream, to: Carrier): boolean {
     return stream.liveCarriers(to.number, (number) => !this.#carriers.isLost(number)) <= 2
-  }
-
-  #takeWindow(): number {
-    const { windowBytesInitial, windowBytesTight, comfortShare } = limits
-    if (this.#budget.take(windowBytesInitial, comfortShare)) return windowBytesInitial
-    if (this.#budget.take(windowBytesTight)) return windowBytesTight
-    throw fail('session.limit', 'The relay has no memory left for another visitor.')
   }
 
   #add(options: {

@@ -19,8 +19,6 @@ import { readSessionFrame, type SessionEvents } from './session-frames.ts'
 import { SessionStreams } from './session-streams.ts'
 import { type OpenInfo, type Stream, type StreamSink, sessionLostCode } from './stream.ts'
 
-export type { SessionEvents }
-
 export type SessionOptions = {
   readonly side: 'relay' | 'agent'
   readonly id: string
