@@ -57,7 +57,9 @@ describe('drain', () => {
     await relay.drain()
     expect((await reset)[0]).toMatchObject({ code: 'ECONNRESET' })
     expect(await agent.heard('closed')).toMatchObject({ key: 'relay.draining' })
-    expect(control.requests.at(-1)?.usage).toMatchObject([{ out: 7 }])
+    // The report of the drain itself or the last one, whichever came after the reset.
+    const reported = control.requests.flatMap(({ usage }) => usage)
+    expect(reported).toContainEqual(expect.objectContaining({ out: 7 }))
   })
 
   test('a second signal ends the grace period at once', async () => {
