@@ -34,9 +34,6 @@ export type SessionOptions = {
   readonly events: SessionEvents
 }
 
-/** open: all goes; detached: no carrier for now; draining: GOAWAY was said, no new streams; closed: over. */
-export type SessionState = 'open' | 'detached' | 'draining' | 'closed'
-
 export class Session implements CarrierHandler {
   readonly side: 'relay' | 'agent'
   readonly id: string
@@ -86,7 +83,8 @@ export class Session implements CarrierHandler {
     this.#take(options.carrier, [])
   }
 
-  get state(): SessionState {
+  /** draining: GOAWAY was said, no new streams; detached: no carrier for now. */
+  get state(): 'open' | 'draining' | 'detached' | 'closed' {
     if (this.#isClosed) return 'closed'
     if (this.carriers.size === 0) return 'detached'
     return this.#isDraining ? 'draining' : 'open'

@@ -100,7 +100,7 @@ class Party implements StreamSink {
   }
 }
 
-export class ModelFailure extends Error {}
+class ModelFailure extends Error {}
 
 function byteAt(from: SideName, id: number, offset: number): number {
   return (Math.imul(offset, 31) + (offset >>> 8) + id * 7 + (from === 'relay' ? 1 : 0)) & 0xff
@@ -235,7 +235,7 @@ class Model {
     return { losses: this.#losses, clean, resets, dials: this.#dials, bytes }
   }
 
-  // --- the world -----------------------------------------------------------------------------------------------------
+  // --- the world
 
   #dialOptions() {
     return {
@@ -345,7 +345,7 @@ class Model {
     return new Promise((resolve) => setImmediate(resolve))
   }
 
-  // --- the programs at both ends -----------------------------------------------------------------------------------------
+  // --- the programs at both ends
 
   #onOpen(stream: Stream): StreamSink {
     if (this.#parties.agent.has(stream.id)) throw new ModelFailure(`stream ${stream.id} was dialled twice`)
