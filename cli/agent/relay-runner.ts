@@ -16,15 +16,19 @@ import {
 import type { Session } from '@porttunneler/shared/mux/session'
 import type { SessionEvents } from '@porttunneler/shared/mux/session-frames'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import { limits } from '@porttunneler/shared/protocol/limits'
 import { problemOf, type RelayStatus } from './events.ts'
 
 /** What the runner uses of a mux session. */
 export type AgentSession = Pick<
   Session,
-  'state' | 'activeStreams' | 'rttMs' | 'bind' | 'unbind' | 'goAway' | 'close'
+  'state' | 'activeStreams' | 'rttMs' | 'bind' | 'unbind' | 'probe' | 'goAway' | 'close'
 >
 export type AgentSessionEvents = Required<
-  Pick<SessionEvents, 'onOpen' | 'onBound' | 'onUnbound' | 'onGoAway' | 'onNotice' | 'onClosed'>
+  Pick<
+    SessionEvents,
+    'onOpen' | 'onBound' | 'onUnbound' | 'onGoAway' | 'onNotice' | 'onDetached' | 'onAttached' | 'onClosed'
+  >
 >
 
 /** Dials, says HELLO with the ticket and resolves at WELCOME. Rejections may carry `fields.retryAfterMs`. */
@@ -72,6 +76,8 @@ export class RelayRunner {
   #dialling: AbortController | undefined
   #failure: PortTunnelerError | undefined
   #isClosed = false
+  /** The session lives on without a connection; it dials by itself. */
+  #isDetached = false
 
   constructor(address: RelayAddress, options: RelayRunnerOptions) {
     this.instance = address.instance
@@ -114,10 +120,25 @@ export class RelayRunner {
     const rttMs = this.#current?.rttMs
     return {
       instance: this.instance,
-      state: this.#current ? 'connected' : this.#dialling ? 'connecting' : 'waiting',
+      state: this.#state,
       ...(rttMs !== undefined && { rttMs }),
       ...(this.#failure && { problem: problemOf(this.#failure) }),
     }
+  }
+
+  /** The machine's network or clock changed: living connections must prove themselves, others are dialled now. */
+  probe(): void {
+    this.#current?.probe()
+    if (this.#current || this.#dialling || !this.#timer || this.#isClosed) return
+    this.#timer.clear()
+    this.#timer = undefined
+    this.#attempt = 0
+    this.start()
+  }
+
+  get #state(): RelayStatus['state'] {
+    if (this.#current) return this.#isDetached ? 'connecting' : 'connected'
+    return this.#dialling ? 'connecting' : 'waiting'
   }
 
   close(key: ErrorKey): void {
@@ -192,6 +213,24 @@ export class RelayRunner {
         this.#leave(failureOf(code, undefined), redialMs)
       },
       onNotice: (code, text) => this.#options.onNotice(this.instance, code, text),
+      onDetached: () => {
+        if (!isCurrent()) return
+        this.#isDetached = true
+        this.#failure = fail('carrier.lost')
+        for (const bind of this.#asked) this.#options.onUnbound(this.instance, bind)
+        this.#options.onLost(this.instance, {
+          failure: this.#failure,
+          retryInMs: limits.redialSilentMs,
+          isNew: true,
+        })
+      },
+      onAttached: () => {
+        if (!isCurrent() || !this.#isDetached) return
+        this.#isDetached = false
+        this.#failure = undefined
+        // The session asks for its bindings again by itself; each answer says online.
+        this.#options.onConnected(this.instance)
+      },
       onClosed: (reason) => {
         holder.closed = reason
         if (!holder.session || this.#draining.delete(holder.session) || !isCurrent()) return
@@ -203,6 +242,7 @@ export class RelayRunner {
   /** The current session takes no new visitors any more. */
   #leave(failure: PortTunnelerError, retryInMs: number): void {
     this.#current = undefined
+    this.#isDetached = false
     const asked = [...this.#asked]
     this.#asked.clear()
     for (const bind of asked) this.#options.onUnbound(this.instance, bind)

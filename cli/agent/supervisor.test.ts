@@ -97,6 +97,12 @@ class FakeSession implements AgentSession {
     this.unbinds.push(bind)
   }
 
+  probes = 0
+
+  probe(): void {
+    this.probes += 1
+  }
+
   goAway(): void {
     this.state = 'draining'
   }
@@ -399,6 +405,26 @@ describe('supervisor: staying up', () => {
     await stage.clock.advanceAsync(2_000, 100)
     expect(stage.home.claims).toHaveLength(2)
     expect(stage.sessions[0]?.binds.at(-1)).toEqual([1, 'ticket-2'])
+  })
+})
+
+describe('supervisor: a session that outlives its connections', () => {
+  test('without one its tunnels are connecting; with one again they are online, without a new dial', async () => {
+    const stage = setStage({ wanted: [web] })
+    await online(stage)
+    const [session] = stage.sessions
+    session?.events.onDetached()
+    expect(stage.supervisor.snapshot()).toMatchObject({
+      tunnels: [{ state: 'connecting' }],
+      relays: [{ state: 'connecting', problem: { code: 'PT-3021' } }],
+    })
+    session?.events.onAttached()
+    session?.events.onBound(1, 'host:web.test')
+    expect(stage.supervisor.snapshot()).toMatchObject({
+      tunnels: [{ state: 'online' }],
+      relays: [{ state: 'connected' }],
+    })
+    expect(stage.sessions).toHaveLength(1)
   })
 })
 

@@ -9,6 +9,7 @@ import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/ba
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { type AgentSnapshot, type Emit, problemOf } from './events.ts'
 import { Home, type LeaseApi } from './home.ts'
+import { NetworkWatch } from './network-watch.ts'
 import { type DialRelay, type RelayLoss, RelayRunner } from './relay-runner.ts'
 import { labelOf, newTunnel, type SavedLease, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
@@ -43,6 +44,7 @@ export class Supervisor {
   readonly #runners = new Map<string, RelayRunner>()
   readonly #home: Home
   readonly #visitors: VisitorDesk
+  readonly #network: NetworkWatch
   readonly #calling = new AbortController()
   readonly #startedAt: number
   readonly #ended = Promise.withResolvers<number>()
@@ -55,6 +57,12 @@ export class Supervisor {
     this.#startedAt = options.clock.now()
     this.#tunnels = options.wanted.map((wanted, index) => newTunnel(index + 1, wanted))
     this.#visitors = new VisitorDesk({ ...options, onIdle: () => this.#endIfDrained() })
+    this.#network = new NetworkWatch({
+      clock: options.clock,
+      onChange: () => {
+        for (const runner of this.#runners.values()) runner.probe()
+      },
+    })
     this.#home = new Home({
       ...options,
       tunnels: this.#tunnels,
@@ -71,6 +79,7 @@ export class Supervisor {
   start(): void {
     const { agent, server, pid, emit } = this.#options
     emit({ event: 'agent.started', agent, server, pid })
+    this.#network.start()
     this.#bindSaved()
     void this.#home.run(this.#calling.signal)
   }
@@ -108,6 +117,7 @@ export class Supervisor {
     this.#state = 'stopped'
     this.#calling.abort()
     this.#drainTimer?.clear()
+    this.#network.close()
     this.#visitors.close()
     for (const runner of this.#runners.values()) runner.close('session.closed')
     this.#options.emit({ event: 'agent.stopped', exit })
