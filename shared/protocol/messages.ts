@@ -19,7 +19,7 @@ export const helloSchema = z.object({
   ticket: z.string().max(8_192).optional(),
   carrier: carrierNumber,
   /** dedicated: for one elephant in each direction. */
-  kind: z.enum(['shared', 'dedicated']),
+  kind: z.enum(['shared', 'dedicated']).default('shared'),
   /** What the agent grants each stream at once, in bytes. */
   window: z.int().min(16_384).max(1_048_576),
   lost: lostList,
