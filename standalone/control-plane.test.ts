@@ -54,6 +54,18 @@ test('control plane: strangers make accounts only where registration is open', a
   await opened.close()
 })
 
+test('control plane: the description of the API is there, and the config says whether registration is open', async () => {
+  const control = open(false)
+  const read = async (path: string) =>
+    (await control.fetch(new Request(`http://localhost${path}`), env)).json()
+  expect(await read('/v1/openapi.json')).toMatchObject({
+    openapi: '3.1.0',
+    components: { schemas: { Problem: { type: 'object', required: ['type', 'title', 'status', 'code'] } } },
+  })
+  expect(await read('/v1/config')).toMatchObject({ identity: 'local', registration: false })
+  await control.close()
+})
+
 test('control plane: what one run stored is there in the next', async () => {
   const first = open(false)
   const account = await first.ensureFirstAccount('admin@porttunneler.localhost')

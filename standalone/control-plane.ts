@@ -108,8 +108,9 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   }
 }
 
-function settingsOf({ consoleUrl, version, plan }: ControlPlaneOptions): Settings {
-  return { issuer: consoleUrl, consoleUrl, docsUrl: consoleUrl, version, defaultPlan: plan }
+function settingsOf({ consoleUrl, version, plan, isOpen }: ControlPlaneOptions): Settings {
+  const addresses = { issuer: consoleUrl, consoleUrl, docsUrl: consoleUrl }
+  return { ...addresses, version, registration: isOpen, defaultPlan: plan }
 }
 
 /** Housekeeping now and every quarter of an hour, one round at a time. */

@@ -1,5 +1,5 @@
 /** The description of the API (OpenAPI 3.1), made from the routes themselves. */
-import type { OpenAPIHono } from '@hono/zod-openapi'
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Settings } from '../control/control.ts'
 import type { ApiEnv } from './kit.ts'
 import { problemSchema } from './schemas/common.ts'
@@ -12,7 +12,9 @@ twice.`
 export function describeApi(app: OpenAPIHono<ApiEnv>, { issuer, docsUrl, version }: Settings): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'relay', { type: 'http', scheme: 'bearer' })
-  app.openAPIRegistry.register('Problem', problemSchema)
+  // Not `register`: that wants a schema made after the library was loaded, and who loads first is not ours to say.
+  const { $schema: _, ...problemShape } = z.toJSONSchema(problemSchema)
+  app.openAPIRegistry.registerComponent('schemas', 'Problem', problemShape as object)
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: { title: 'PortTunneler', version, description: intro },

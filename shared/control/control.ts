@@ -13,6 +13,8 @@ export type Settings = {
   /** Problem documents point to `<docsUrl>/errors/PT-nnnn`. */
   readonly docsUrl: string
   readonly version: string
+  /** Whether strangers may make accounts by themselves. */
+  readonly registration: boolean
   /** The plan of a new account. */
   readonly defaultPlan: PlanName
 }

@@ -38,7 +38,8 @@ export function makeTestControl({ log = silentLog, plan = 'pro' }: { log?: Log; 
   const relayIdentity = enrolledRelayIdentity({ store, clock })
   const { vault, mail } = options
   const url = 'https://tunnel.example.com'
-  const settings = { issuer: url, consoleUrl: url, docsUrl: url, version: '0.0.0', defaultPlan: plan }
+  const addresses = { issuer: url, consoleUrl: url, docsUrl: url }
+  const settings = { ...addresses, version: '0.0.0', registration: true, defaultPlan: plan }
   const platform = { store, bus, identity, relayIdentity, mail, vault }
   const control = makeControl(platform, { clock, random: Math.random, log, settings })
   const claims = { relay: newId('rel', clock.now()), cell: testCell.id }

@@ -18,12 +18,15 @@ export const passwordHint = 'At least 10 characters. A few unrelated words are e
 export function SignInPage() {
   const { calls } = useServices()
   const search = useSearch()
+  const config = useConfig()
   return (
     <LocalOnly title="Sign in">
       <CredentialsForm action="Sign in" passwordUse="current-password" call={calls.login} />
       <div class="mt-5 flex flex-wrap justify-between gap-x-4 gap-y-2 text-sm">
         <TextLink href="/forgot-password">Forgot the password?</TextLink>
-        <TextLink href={`/register${search && `?${search}`}`}>Create an account</TextLink>
+        {config.data?.registration && (
+          <TextLink href={`/register${search && `?${search}`}`}>Create an account</TextLink>
+        )}
       </div>
     </LocalOnly>
   )
@@ -32,9 +35,14 @@ export function SignInPage() {
 export function RegisterPage() {
   const { calls } = useServices()
   const search = useSearch()
+  const isOpen = useConfig().data?.registration
   return (
     <LocalOnly title="Create an account">
-      <CredentialsForm action="Create the account" passwordUse="new-password" call={calls.register} />
+      {isOpen ? (
+        <CredentialsForm action="Create the account" passwordUse="new-password" call={calls.register} />
+      ) : (
+        <p class="mt-4 text-muted">Accounts of this server are made by whoever runs it. Ask for one.</p>
+      )}
       <p class="mt-5 text-sm text-muted">
         You have one already? <TextLink href={`/sign-in${search && `?${search}`}`}>Sign in</TextLink>
       </p>

@@ -62,7 +62,13 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
     'GET',
     /^\/v1\/config$/,
     (answer) =>
-      send(answer, configSchema, { version: '0.1.0', identity: 'local', consoleUrl: '', docsUrl: '' }),
+      send(answer, configSchema, {
+        version: '0.1.0',
+        identity: 'local',
+        registration: true,
+        consoleUrl: '',
+        docsUrl: '',
+      }),
   ],
   ['POST', /^\/v1\/auth\/(register|refresh|password)$/, sendTokens],
   [

@@ -75,7 +75,7 @@ export function deviceRoutes({ control, addressOf }: ApiDeps): Routes {
           device_code: deviceCode,
           user_code: userCode,
           verification_uri: page,
-          verification_uri_complete: `${page}?code=${userCode}`,
+          verification_uri_complete: `${page}?user_code=${userCode}`,
           expires_in: expiresInMs / 1000,
           interval: intervalMs / 1000,
         },

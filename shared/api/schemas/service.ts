@@ -8,6 +8,7 @@ export const healthSchema = z.object({ status: z.literal('ok'), version: z.strin
 export const configSchema = z.object({
   version: z.string(),
   identity: z.enum(['local', 'firebase']),
+  registration: z.boolean().describe('Whether strangers may make accounts here'),
   consoleUrl: z.string(),
   docsUrl: z.string().describe('Every code has its page at <docsUrl>/errors/PT-nnnn'),
 })
