@@ -1,0 +1,38 @@
+/**
+ * `npm run fuzz`: every decoder and the session's state machine against random input, 10 million cases unless told
+ * otherwise. A failure prints the seed that repeats it.
+ *
+ *   npm run fuzz -- --cases 20000000 --seed 7 --only frames
+ */
+import { parseArgs } from 'node:util'
+import { runCases as runScanner } from '../relay-vm/listeners/http/scanner.fuzz.ts'
+import { runCases as runSniff } from '../relay-vm/listeners/sniff.fuzz.ts'
+import { runCases as runSession } from '../shared/mux/session.fuzz.ts'
+import { runCases as runFrames } from '../shared/protocol/frames.fuzz.ts'
+
+type Run = (options: { seed: number; cases: number }) => unknown
+
+/** Share of the cases: the scanner's reference is a whole http server and takes a thousand times as long. */
+const targets: readonly { readonly name: string; readonly share: number; readonly run: Run }[] = [
+  { name: 'frames', share: 0.5, run: runFrames },
+  { name: 'client-hello', share: 0.29, run: runSniff },
+  { name: 'session', share: 0.2, run: runSession },
+  { name: 'request-heads', share: 0.01, run: runScanner },
+]
+
+const { values } = parseArgs({
+  options: {
+    cases: { type: 'string', default: '10000000' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
+  },
+})
+const seed = Number(values.seed)
+for (const { name, share, run } of targets) {
+  if (values.only !== undefined && values.only !== name) continue
+  const cases = Math.ceil(Number(values.cases) * (values.only === undefined ? share : 1))
+  const startMs = performance.now()
+  const outcome = await run({ seed, cases })
+  const seconds = ((performance.now() - startMs) / 1_000).toFixed(1)
+  process.stdout.write(`${name}: ${cases} cases in ${seconds} s, seed ${seed}, ${JSON.stringify(outcome)}\n`)
+}
