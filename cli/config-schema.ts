@@ -29,6 +29,9 @@ const tunnelSchema = z.discriminatedUnion('kind', [
   z
     .strictObject({ kind: z.literal('http'), upstream: upstreamSchema })
     .describe('HTTP/1.1 with a host name of its own; WebSocket and server-sent events included.'),
+  z
+    .strictObject({ kind: z.literal('tls'), upstream: upstreamSchema })
+    .describe('TLS with a host name of its own, handed over undecrypted: your program has the certificate.'),
 ])
 
 export const configSchema = z
@@ -38,7 +41,7 @@ export const configSchema = z
       .record(tunnelNameSchema, tunnelSchema)
       .refine((tunnels) => Object.keys(tunnels).length > 0, 'at least one tunnel is needed')
       .refine((tunnels) => Object.keys(tunnels).length <= 50, 'one agent serves at most 50 tunnels')
-      .describe('Tunnels by name. A name is also the first label of the host name of an http tunnel.'),
+      .describe('Tunnels by name. A name is also the first label of the host name of an http or tls tunnel.'),
   })
   .describe('ptun.yaml: the tunnels that `ptun start` serves.')
 export type ConfigFile = z.infer<typeof configSchema>

@@ -15,6 +15,9 @@ tunnels:
     kind: tcp
     upstream: "[::1]:5432"
     port: 20100
+  vault:
+    kind: tls
+    upstream: vault.internal:8200
 `
 
 /** The file's text, `line:column` of the first problem, and what is said there. */
@@ -62,7 +65,13 @@ const bad: readonly [name: string, text: string, at: string, code: string, messa
     'PT-6012',
     /tunnels.web.upstream: a port or host:port/,
   ],
-  ['an unknown kind', tunnels('web: {kind: udp, upstream: 1}'), '3:15', 'PT-6012', /kind is tcp or http/],
+  [
+    'an unknown kind',
+    tunnels('web: {kind: udp, upstream: 1}'),
+    '3:15',
+    'PT-6012',
+    /kind is tcp, http or tls/,
+  ],
   ['a URL', tunnels('web: {kind: http, upstream: http://x/}'), '3:31', 'PT-6012', /leave out the scheme/],
   [
     'a port too high',
@@ -100,6 +109,7 @@ describe('ptun.yaml', () => {
     expect(parseConfig(good, 'ptun.yaml').tunnels).toEqual([
       { name: 'web', kind: 'http', upstream: { host: 'localhost', port: 3000 } },
       { name: 'database', kind: 'tcp', upstream: { host: '::1', port: 5432 }, port: 20_100 },
+      { name: 'vault', kind: 'tls', upstream: { host: 'vault.internal', port: 8200 } },
     ])
   })
 
@@ -130,10 +140,10 @@ describe('ptun.yaml', () => {
 
   test('tunnels are chosen by name, and a slip is asked back', () => {
     const config = parseConfig(good, 'ptun.yaml')
-    expect(chooseTunnels(config, []).length).toBe(2)
+    expect(chooseTunnels(config, []).length).toBe(3)
     expect(chooseTunnels(config, ['database']).map(({ name }) => name)).toEqual(['database'])
     expect(() => chooseTunnels(config, ['databse'])).toThrow('did you mean "database"?')
-    expect(() => chooseTunnels(config, ['qqqqqq'])).toThrow('There is: web, database.')
+    expect(() => chooseTunnels(config, ['qqqqqq'])).toThrow('There is: web, database, vault.')
   })
 
   test('the published schema is the current one', () => {

@@ -141,7 +141,7 @@ function knownKeys(path: Path): readonly string[] {
 function say(issue: Issue): string {
   if (issue.code === 'invalid_key')
     return 'a name has lower-case letters, digits and inner hyphens, 1 to 40 of them'
-  if (issue.code === 'invalid_union' && issue.path.at(-1) === 'kind') return 'kind is tcp or http'
+  if (issue.code === 'invalid_union' && issue.path.at(-1) === 'kind') return 'kind is tcp, http or tls'
   if (issue.code === 'invalid_union') return 'a port or host:port is expected'
   if (issue.code === 'invalid_value' && issue.path.at(-1) === 'version') return 'only version 1 exists'
   if (issue.code === 'invalid_type' && issue.path.length === 0)

@@ -2,6 +2,7 @@
  * The command line as people see it: every verb, option and help text. Actions load their code when they run, so
  * `ptun --version` stays quick and a running agent carries no code of other commands.
  */
+import { type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
 import { type Command, Command as CommandClass, Option } from 'commander'
 import type { Context } from './context.ts'
 import { version } from './version.ts'
@@ -58,15 +59,19 @@ function addSignIn(program: Command, run: Run): void {
     )
 }
 
+const servingTexts: Readonly<Record<TunnelKind, string>> = {
+  tcp: 'give a local TCP port a public port',
+  http: 'give a local web server a public host name',
+  tls: 'give a local TLS server a public host name; the TLS of visitors ends there, not at the relay',
+}
+
 function addServing(program: Command, run: Run): void {
   const takeover = () => new Option('--takeover', 'take tunnels over from another agent')
   const qr = () => new Option('--qr', 'print the endpoint as a QR code')
-  for (const kind of ['tcp', 'http'] as const) {
+  for (const kind of tunnelKinds) {
     const command = program
       .command(kind)
-      .description(
-        kind === 'tcp' ? 'give a local TCP port a public port' : 'give a local web server a public host name',
-      )
+      .description(servingTexts[kind])
       .argument('<upstream>', 'port, or host:port')
       .option('--name <name>', 'name of the tunnel; without it the server makes one up')
     if (kind === 'tcp') command.option('--port <port>', 'public port to ask for')

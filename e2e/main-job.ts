@@ -10,6 +10,7 @@ import { describeHttp } from './suites/http.ts'
 import { describeOtherPrograms } from './suites/other-programs.ts'
 import { describeSurvival } from './suites/survival.ts'
 import { describeTcp } from './suites/tcp.ts'
+import { describeTls } from './suites/tls.ts'
 
 export function describeMainJob(platform: string, startService: StartService): void {
   describe(`main job on ${platform}`, () => {
@@ -27,6 +28,7 @@ export function describeMainJob(platform: string, startService: StartService): v
 
     describeHttp(context)
     describeTcp(context)
+    describeTls(context)
     describeOtherPrograms(context)
     describeHostile(context)
     describeSurvival(context)

@@ -8,13 +8,14 @@ import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { Tunnel } from './tunnels.ts'
 
 export type ClaimRequest = {
   readonly agent: string
   readonly tunnels: readonly {
     readonly name?: string
-    readonly kind: 'tcp' | 'http'
+    readonly kind: TunnelKind
     readonly port?: number
   }[]
   readonly takeover: boolean

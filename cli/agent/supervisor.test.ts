@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import type { ClaimResult, Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { codes, type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { Turn } from '@porttunneler/shared/mux/turn'
+import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { anyVisitor, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { describe, expect, test } from 'vitest'
@@ -46,7 +47,7 @@ class FakeHome implements LeaseApi {
     return this.#answer(request.leases.map(({ tunnel }) => this.#result(tunnel.slice(4), 'http')))
   }
 
-  lease(name: string, kind: 'tcp' | 'http'): Lease {
+  lease(name: string, kind: TunnelKind): Lease {
     this.#tickets += 1
     const now = this.#clock.now()
     return {
@@ -61,7 +62,7 @@ class FakeHome implements LeaseApi {
     }
   }
 
-  #result(name: string, kind: 'tcp' | 'http'): ClaimResult['results'][number] {
+  #result(name: string, kind: TunnelKind): ClaimResult['results'][number] {
     const key = this.refusals.get(name)
     if (!key) return { lease: this.lease(name, kind) }
     const { code, title, http, cause } = codes[key]

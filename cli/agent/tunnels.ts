@@ -4,13 +4,14 @@
  */
 import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { problemOf, type TunnelState, type TunnelStatus } from './events.ts'
 import { formatUpstream, type Upstream } from './upstream.ts'
 
 export type WantedTunnel = {
   /** Absent: the server makes one up, and the agent asks for the same one next time. */
   readonly name?: string
-  readonly kind: 'tcp' | 'http'
+  readonly kind: TunnelKind
   readonly upstream: Upstream
   /** tcp only: the public port to ask for. */
   readonly port?: number

@@ -1,4 +1,4 @@
-/** Runs an agent for the tunnels that tcp, http or start ask for, until it is over. */
+/** Runs an agent for the tunnels that tcp, http, tls or start ask for, until it is over. */
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import { fail } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'

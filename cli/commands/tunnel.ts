@@ -1,6 +1,7 @@
-/** `ptun tcp` and `ptun http`: one tunnel to one upstream. */
+/** `ptun tcp`, `ptun http` and `ptun tls`: one tunnel to one upstream. */
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail } from '@porttunneler/shared/base/errors'
+import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { parseUpstream } from '../agent/upstream.ts'
 import type { Context } from '../context.ts'
 import { serve } from './serve.ts'
@@ -15,7 +16,7 @@ export type TunnelOptions = {
 /** @throws cli.upstream, cli.usage, and what serving throws */
 export function serveTunnel(
   context: Context,
-  kind: 'tcp' | 'http',
+  kind: TunnelKind,
   { upstream, options }: { upstream: string; options: TunnelOptions },
 ): Promise<number> {
   const { name, port, takeover = false, qr = false } = options

@@ -12,7 +12,7 @@ export type AgentEvent = {
   readonly url?: string
 } & Readonly<Record<string, unknown>>
 
-export type WantedTunnel = { readonly kind: 'http' | 'tcp'; readonly upstream: number | string }
+export type WantedTunnel = { readonly kind: 'http' | 'tcp' | 'tls'; readonly upstream: number | string }
 
 export type Agent = {
   readonly program: Program
@@ -50,7 +50,7 @@ export function privateFolders(home: string): Readonly<Record<string, string>> {
 export async function startAgent(
   service: Pick<Service, 'api' | 'key'>,
   tunnels: Readonly<Record<string, WantedTunnel>>,
-  { home, env = {} }: { home?: string } & Pick<ProgramOptions, 'env'> = {},
+  { home, env = {}, ...place }: { home?: string } & Pick<ProgramOptions, 'env' | 'namespace'> = {},
 ): Promise<Agent> {
   const folder = home ?? agentHome()
   const config = join(folder, 'ptun.yaml')
@@ -58,6 +58,7 @@ export async function startAgent(
   const program = await startProgram('node', [ptun, 'start', '--config', config, '--json'], {
     cwd: folder,
     env: { ...agentEnv(service, folder), ...env },
+    ...place,
   })
   const events = eventsOf(program)
   const waitFor: Agent['waitFor'] = (event, { tunnel, ...options } = {}) =>
