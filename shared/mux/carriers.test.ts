@@ -120,7 +120,7 @@ describe('carriers', () => {
     expect(agentOf(link).state).toBe('open')
   })
 
-  test('the grace has an end: what was used while detached is granted, what stays detached is reset', async () => {
+  test('the grace has an end: what stays detached is reset, and no timer is left', async () => {
     const { link, open } = await linked()
     const { visitor, upstream } = await open()
     link.silence()
@@ -131,6 +131,21 @@ describe('carriers', () => {
     // Dials that were on their way give up at their own deadline.
     await link.pass(limits.helloDeadlineMs + 1_000)
     expect(link.clock.pending).toBe(0)
+  })
+
+  test('what was used while detached is granted when the path heals', async () => {
+    const { link, open } = await linked()
+    const { visitor, upstream } = await open()
+    visitor.heard.isHungry = false
+    upstream.stream.write(Buffer.alloc(limits.windowBytesInitial))
+    await link.pass(1_000)
+    link.silence()
+    await link.pass(10_000)
+    visitor.stream.consumed(limits.windowBytesInitial)
+    upstream.stream.write(Buffer.from('more'))
+    link.path = 'open'
+    await link.pass(2_000)
+    expect(visitor.heard.bytes.length).toBe(limits.windowBytesInitial + 4)
   })
 
   test('a relay that lost its memory: the agent hears so at once and resets its streams', async () => {
