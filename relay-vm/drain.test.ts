@@ -51,6 +51,37 @@ describe('drain', () => {
     expect(last?.usage).toMatchObject([{ in: 6, out: 19, opened: 1 }])
   })
 
+  test('idle keep-alive connections end at once, answers under way in full, and then nothing is waited for', async () => {
+    const { relay, ports } = await bench.startRelay({ graceMs: 60_000 })
+    const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'
+    const upstreams: Socket[] = []
+    const upstreamPort = await bench.startUpstream((socket) => {
+      upstreams.push(socket)
+      socket.once('data', () => socket.write(`${answer}he`)).once('end', () => socket.end())
+    })
+    const ticket = await control.ticket({ kind: 'http', endpoint: 'host:a.tunnels.test' })
+    const agent = await bench.dial(ports, { ticket, upstreamPort })
+    await agent.bind(1, ticket)
+    const visit = async () => {
+      const socket = connect(ports.httpPort, '127.0.0.1')
+      socket.write('GET / HTTP/1.1\r\nHost: a.tunnels.test\r\n\r\n')
+      await once(socket, 'data')
+      return { socket, rest: readAll(socket) }
+    }
+    const idle = await visit()
+    upstreams[0]?.write('llo')
+    const busy = await visit()
+    const startedMs = performance.now()
+    const drained = relay.drain()
+    expect(await idle.rest).toBe('llo')
+    expect(relay.phase).toBe('draining')
+    upstreams[1]?.write('llo')
+    expect(await busy.rest).toBe('llo')
+    await drained
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
+    expect(control.requests.flatMap(({ usage }) => usage).at(-1)).toMatchObject({ opened: 2 })
+  })
+
   test('what outlives the grace period is reset, and its bytes are reported all the same', async () => {
     const { relay, agent, visitor } = await startTalk({ graceMs: 0 })
     const reset = once(visitor, 'error')

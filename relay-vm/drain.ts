@@ -1,13 +1,17 @@
 /**
- * Leaving in good order: nobody new, agents told, running streams given their grace, what remains reset with a code,
+ * Leaving in good order: nobody new, the last ones let in, agents told, running streams given their grace, what remains reset with a code,
  * the last usage reported. The steps are the relay's; the order and the deadlines are here.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 
 export type DrainSteps = {
-  /** Off the balancer, no new visitors, GOAWAY. */
-  announce(graceMs: number): void
+  /** Off the balancer, no new visitors. */
+  announce(): void
+  /** Resolves soon: those who came at the last moment have got their stream. */
+  settle(signal: AbortSignal): Promise<void>
+  /** GOAWAY: from here on no stream can be opened. */
+  dismiss(graceMs: number): void
   /** Resolves when the last stream ended, or at the abort. */
   idle(signal: AbortSignal): Promise<void>
   /** Resets what is left. @returns how many */
@@ -25,10 +29,13 @@ export async function drain(
   { clock, graceMs, log, signal }: { clock: Clock; graceMs: number; log: Log; signal?: AbortSignal },
 ): Promise<number> {
   log.info({ graceMs }, 'Draining: no new visitors')
-  steps.announce(graceMs)
+  steps.announce()
   const grace = new AbortController()
   const timer = clock.after(graceMs, () => grace.abort())
-  await steps.idle(signal === undefined ? grace.signal : AbortSignal.any([grace.signal, signal]))
+  const until = signal === undefined ? grace.signal : AbortSignal.any([grace.signal, signal])
+  await steps.settle(until)
+  steps.dismiss(graceMs)
+  await steps.idle(until)
   timer.clear()
   const cut = steps.cut()
   if (cut > 0) log.warn({ cut }, 'Streams outlived the grace period and were reset')

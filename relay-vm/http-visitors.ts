@@ -1,17 +1,27 @@
 /** HTTP visitors, plain or under TLS: from an accepted socket to the HTTP listener, and its questions to the relay. */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Timer } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { RelayConfig } from './config.ts'
-import type { HttpRoute, HttpVisitorDeps } from './listeners/http/deps.ts'
+import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { RelayParts } from './parts.ts'
 import { plainAddress } from './policy/addresses.ts'
 import type { Route } from './routes.ts'
 
+/**
+ * A request that is on its way when the relay begins to leave still finds its connection: none is closed for being
+ * idle before this. Those that ask in this time are told to close by their answer, and lose nothing at all.
+ */
+const patienceMs = 500
+const leaveEveryMs = 50
+
 export class HttpVisitors {
   readonly #parts: RelayParts
+  readonly #connections = new Set<HttpConnection>()
+  #leaving: Timer | undefined
   readonly #deps: HttpVisitorDeps
   readonly #ownNames: ReadonlySet<string>
 
@@ -40,7 +50,7 @@ export class HttpVisitors {
     })
     server.on('connection', (socket) => {
       const address = this.#parts.visitors.accept(socket)
-      if (address !== undefined) serveHttpVisitor({ socket, address }, this.#deps)
+      if (address !== undefined) this.#serve({ socket, address })
     })
     return server
   }
@@ -52,10 +62,36 @@ export class HttpVisitors {
       socket.destroy()
       return
     }
-    serveHttpVisitor(
-      { socket, address: plainAddress(raw.remoteAddress), tls: { sni: sni.toLowerCase(), raw } },
-      this.#deps,
-    )
+    this.#serve({ socket, address: plainAddress(raw.remoteAddress), tls: { sni: sni.toLowerCase(), raw } })
+  }
+
+  /** Connections that have asked for nothing yet. */
+  get unasked(): number {
+    let count = 0
+    for (const connection of this.#connections) if (connection.isUnasked) count++
+    return count
+  }
+
+  /** Ends connections as soon as all that was asked on them is answered; new ones serve one request. */
+  startLeaving(): void {
+    const { clock } = this.#parts.mux
+    const startedMs = clock.monotonic()
+    for (const connection of this.#connections) connection.startLeaving()
+    this.#leaving ??= clock.every(leaveEveryMs, () => {
+      if (clock.monotonic() - startedMs < patienceMs) return
+      for (const connection of this.#connections) connection.leaveIfDone()
+    })
+  }
+
+  close(): void {
+    this.#leaving?.clear()
+  }
+
+  #serve(options: HttpVisitorOptions): void {
+    const connection = serveHttpVisitor(options, this.#deps)
+    this.#connections.add(connection)
+    options.socket.once('close', () => this.#connections.delete(connection))
+    if (this.#leaving) connection.startLeaving()
   }
 
   /** Whether HTTPS for `name` is ours to answer: our own names, and whatever lies under the cell's domain. */

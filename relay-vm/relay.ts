@@ -73,12 +73,13 @@ export class Relay {
       this.#phase = 'draining'
       const { parts } = running
       const steps = {
-        announce: (graceMs: number) => {
+        announce: () => {
           running.stopVisitors()
-          parts.sessions.goAway(graceMs)
           // No new lease should be sent here.
           running.sync?.askNow()
         },
+        settle: (until: AbortSignal) => running.settled(until),
+        dismiss: (graceMs: number) => parts.sessions.goAway(graceMs),
         idle: (until: AbortSignal) => parts.visitors.idle(until),
         cut: () => {
           const left = parts.visitors.active

@@ -2,7 +2,7 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Server } from 'node:net'
 import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
-import type { Clock } from '@porttunneler/shared/base/clock'
+import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { RelayConfig } from './config.ts'
 import { HttpVisitors } from './http-visitors.ts'
@@ -17,6 +17,10 @@ import { version } from './version.ts'
 /** Where a relay listens, once started. */
 export type RelayPorts = { readonly tlsPort: number; readonly httpPort: number; readonly adminPort: number }
 
+/** A visitor whose connection was accepted just before the drain gets this long to speak. */
+const settleMsMax = 1_000
+const settlePollMs = 25
+
 const unkept = 'What the relay must remember could not be kept on disk'
 
 export class Running {
@@ -25,6 +29,7 @@ export class Running {
   sync: ControlSync | undefined
   readonly #config: RelayConfig
   readonly #log: Log
+  readonly #web: HttpVisitors
   readonly #http: Server
   readonly #tls: TlsListener
   readonly #admin: HttpServer
@@ -41,6 +46,7 @@ export class Running {
     this.#log = log
     this.#load = new LoadMeter(clock)
     const web = new HttpVisitors(parts, { config, log })
+    this.#web = web
     this.#http = web.createServer()
     this.#tls = new TlsListener({
       clock,
@@ -108,16 +114,26 @@ export class Running {
     this.#keep(this.parts.state.save())
   }
 
-  /** New visitors find the ports closed; agents still get an answer. */
+  /** New visitors find the ports closed; agents still get an answer. HTTP connections end at their next pause. */
   stopVisitors(): void {
     closeServer(this.#http)
     this.#keep(this.parts.tcp.closeAll())
+    this.#web.startLeaving()
+  }
+
+  /** Resolves when whoever came before the ports closed has said where it wants to go, or after a second. */
+  async settled(signal: AbortSignal): Promise<void> {
+    const { clock } = this.parts.mux
+    const untilMs = clock.monotonic() + settleMsMax
+    while (!signal.aborted && clock.monotonic() < untilMs && this.#web.unasked + this.#tls.strangers > 0)
+      await sleep(clock, settlePollMs)
   }
 
   async close(): Promise<void> {
     const { sessions, visitors, live, ownHost, tcp, journal, meters, time, state } = this.parts
     closeServer(this.#http)
     this.#tls.close()
+    this.#web.close()
     live.close()
     visitors.cut(() => true, 'relay.draining')
     sessions.close('relay.draining')

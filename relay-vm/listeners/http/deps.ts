@@ -43,3 +43,23 @@ export type HttpVisitorDeps = {
   /** Where abuse is reported: an http(s) or mailto address, shown on every page. */
   readonly abuseUrl?: string
 }
+
+export type HttpVisitorOptions = {
+  /** Made with `allowHalfOpen: true`; nobody else reads it. */
+  readonly socket: Socket
+  readonly address: string
+  /** Absent: plain HTTP. `raw` is the TCP socket, which alone can be reset. */
+  readonly tls?: { readonly sni: string; readonly raw: Socket }
+  /** Bytes that were read before. */
+  readonly first?: Buffer
+}
+
+/** A visitor connection as a relay sees it that leaves. */
+export type HttpConnection = {
+  /** No request has led to a tunnel yet. */
+  readonly isUnasked: boolean
+  /** From now on the next request is the last, and the upstream is asked to close behind it. */
+  startLeaving(): void
+  /** Ends the connection when every request on it is answered in full. */
+  leaveIfDone(): void
+}

@@ -8,6 +8,7 @@ import { type ErrorKey, keyOfCode } from '@porttunneler/shared/base/errors'
 import { Delivery } from '@porttunneler/shared/mux/splice'
 import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
+import { AnswerWatch } from './answer.ts'
 import type { HttpRoute, HttpVisitorInfo } from './deps.ts'
 import type { RequestHead } from './head.ts'
 
@@ -33,6 +34,7 @@ export class Exchange implements StreamSink {
   readonly #events: ExchangeEvents
   readonly #socket: Socket
   readonly #delivery: Delivery
+  readonly #answer = new AnswerWatch()
   /** The first request, until the upstream says something. */
   #unanswered: RequestHead | undefined
   #bytesInAtRequest = 0
@@ -67,6 +69,11 @@ export class Exchange implements StreamSink {
     return this.#isEnded && this.#sawFin
   }
 
+  /** All requests are answered in full, as far as can be told: then the connection may be closed. */
+  get isAnswered(): boolean {
+    return this.#answer.isComplete
+  }
+
   /** Rises with every byte either way. */
   get progress(): number {
     return this.stream.bytesIn + this.stream.bytesOut
@@ -76,6 +83,7 @@ export class Exchange implements StreamSink {
   forward(head: RequestHead, bytes: Buffer): boolean {
     this.#bytesInAtRequest = this.stream.bytesIn
     if (this.#forwardedTotal++ === 0) this.#unanswered = head
+    this.#answer.asked(head.method)
     return this.stream.write(bytes)
   }
 
@@ -121,7 +129,10 @@ export class Exchange implements StreamSink {
   onData(bytes: Buffer): void {
     this.#unanswered = undefined
     if (this.#isRetired) this.#events.onLate()
-    else this.#delivery.write(bytes)
+    else {
+      this.#answer.heard(bytes)
+      this.#delivery.write(bytes)
+    }
   }
 
   onFin(): void {

@@ -1,4 +1,4 @@
-/** Idle connections, judged in steps by what was counted anyway: no timer is touched for a byte. Used by visitor.ts. */
+/** Waiting at visitor connections. Idle ones are judged in steps by what was counted anyway: no timer is touched for a byte. */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { limits } from '@porttunneler/shared/protocol/limits'
 
@@ -14,4 +14,20 @@ export function watchIdle(clock: Clock, progress: () => number, onIdle: () => vo
     last = now
     if (still >= steps) onIdle()
   })
+}
+
+/** What a visitor connection may wait for. */
+export class VisitorTimers {
+  /** The rest of a request head. */
+  head: Timer | undefined
+  /** Any byte. */
+  idle: Timer | undefined
+  /** Silence of the upstream, or the visitor's end. */
+  wait: Timer | undefined
+
+  clear(): void {
+    this.head?.clear()
+    this.idle?.clear()
+    this.wait?.clear()
+  }
 }

@@ -53,15 +53,23 @@ describe('rewriter', () => {
         `X-Forwarded-For: 2001:db8::1\r\nX-Forwarded-Host: ${host}\r\n`,
       )
   })
+
+  test('the last request of a connection asks for its close, whatever the visitor asked for', () => {
+    const head = 'GET / HTTP/1.1\r\nHost: A.test:80\r\nConnection: keep-alive\r\n'
+    const rewriter = new HeadRewriter({ address: '192.0.2.1', proto: 'https' })
+    expect(rewrite(`${head}\r\n`, rewriter, true)).toBe(`${head}Connection: close\r\n${ours}`)
+    expect(rewrite(`${head}\r\n`, rewriter)).toBe(head + ours)
+  })
 })
 
 function rewrite(
   text: string,
   rewriter = new HeadRewriter({ address: '192.0.2.1', proto: 'https' }),
+  isLast = false,
 ): string {
   const scanner = new RequestScanner()
   scanner.push(Buffer.from(text, 'latin1'))
   const head = scanner.next()
   if (head?.kind !== 'head') throw new Error(`refused: ${head?.kind === 'refused' && head.key}`)
-  return rewriter.rewrite(head).toString('latin1')
+  return rewriter.rewrite(head, isLast).toString('latin1')
 }

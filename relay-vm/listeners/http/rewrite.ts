@@ -8,6 +8,8 @@ import type { RequestHead } from './head.ts'
 
 export type Visitor = { readonly address: string; readonly proto: 'http' | 'https' }
 
+const closeLine = Buffer.from('Connection: close\r\n')
+
 /** Makes outgoing heads for one visitor connection. Our lines are the same as long as its Host field is. */
 export class HeadRewriter {
   readonly #visitor: Visitor
@@ -18,11 +20,14 @@ export class HeadRewriter {
     this.#visitor = visitor
   }
 
-  /** One buffer, ready to send; the visitor's lines in their order, ours last. */
-  rewrite(head: RequestHead): Buffer {
+  /**
+   * One buffer, ready to send; the visitor's lines in their order, ours last. `isLast`: the upstream is asked to close
+   * behind its answer, which tells the visitor to send nothing more either (RFC 9112 section 9.6).
+   */
+  rewrite(head: RequestHead, isLast = false): Buffer {
     if (head.hostField !== this.#hostField) this.#setHost(head.hostField)
     const { bytes, drop } = head
-    const lines = this.#lines
+    const lines = isLast ? Buffer.concat([closeLine, this.#lines]) : this.#lines
     const out = Buffer.allocUnsafe(bytes.length + lines.length)
     let from = 0
     let to = 0

@@ -10,7 +10,7 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { HttpRoute, HttpVisitorDeps } from './deps.ts'
+import type { HttpConnection, HttpRoute, HttpVisitorDeps } from './deps.ts'
 import { serveHttpVisitor } from './visitor.ts'
 
 const ours = (host: string) =>
@@ -52,6 +52,7 @@ class Rig {
   })
   /** The relay's ends of the visitors' connections. */
   readonly accepted: Socket[] = []
+  readonly connections: HttpConnection[] = []
   readonly #visitors: Socket[] = []
   #onUpstream: () => void = () => {}
   readonly #server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true })
@@ -78,7 +79,7 @@ class Rig {
     this.#server.on('connection', (socket) => {
       this.accepted.push(socket)
       const tls = this.sni === undefined ? {} : { tls: { sni: this.sni, raw: socket } }
-      serveHttpVisitor({ socket, address: '192.0.2.9', ...tls }, deps)
+      this.connections.push(serveHttpVisitor({ socket, address: '192.0.2.9', ...tls }, deps))
     })
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')
@@ -490,6 +491,63 @@ describe('http visitor: Upgrade', () => {
     await rig.upstream(1)
     say(first, 'more')
     expect(await visitor.end()).toBe(answer('one'))
+  })
+})
+
+describe('http visitor: a relay that leaves', () => {
+  test('closes what is idle between two requests, and tells the upstream in order', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1'))
+    const upstream = await rig.upstream()
+    say(upstream, answer('one'))
+    await visitor.until((text) => text === answer('one'))
+    rig.connections[0]?.startLeaving()
+    rig.connections[0]?.leaveIfDone()
+    expect(await visitor.end()).toBe(answer('one'))
+    await upstream.heard.until(() => upstream.heard.hasFin)
+  })
+
+  test('closes a connection on which nothing was asked', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit('')
+    expect(rig.connections[0]?.isUnasked).toBe(true)
+    rig.connections[0]?.leaveIfDone()
+    expect(await visitor.end()).toBe('')
+    expect(rig.connections[0]?.isUnasked).toBe(false)
+  })
+
+  test('waits for an answer that is not complete, however long it pauses', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/events'))
+    const upstream = await rig.upstream()
+    const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+    say(upstream, `${head}1\r\na\r\n`)
+    await visitor.until((text) => text.endsWith('a\r\n'))
+    rig.connections[0]?.startLeaving()
+    await rig.pass(60_000)
+    rig.connections[0]?.leaveIfDone()
+    expect(visitor.hasEnded).toBe(false)
+    say(upstream, '0\r\n\r\n')
+    await visitor.until((text) => text.endsWith('0\r\n\r\n'))
+    rig.connections[0]?.leaveIfDone()
+    await visitor.end()
+  })
+
+  test('the next request asks the upstream to close, and what follows it goes nowhere', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1'))
+    const upstream = await rig.upstream()
+    say(upstream, answer('one'))
+    await visitor.until((text) => text === answer('one'))
+    rig.connections[0]?.startLeaving()
+    visitor.socket.write(get('/2') + get('/3'))
+    await hears(upstream, seen('/1') + seen('/2', 'Connection: close\r\n'))
+    rig.connections[0]?.leaveIfDone()
+    say(upstream, answer('two'))
+    upstream.stream.end()
+    expect(await visitor.end()).toBe(answer('one') + answer('two'))
+    await upstream.heard.until(() => upstream.heard.hasFin)
+    expect(upstream.heard.bytes.toString('latin1')).not.toContain('/3')
   })
 })
 

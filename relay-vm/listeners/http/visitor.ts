@@ -7,42 +7,34 @@
  *     ▼   │
  *   settling ──▶ ended                  waits for the upstream to fall silent, then answers with a page,
  *                                       or starts a fresh stream for a later Upgrade
+ *   last ──────▶ ended                  the relay leaves: a request was sent with `Connection: close`, none follows it
  */
 import type { Socket } from 'node:net'
-import type { Timer } from '@porttunneler/shared/base/clock'
 import { codes, type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
 import { abort } from '@porttunneler/shared/mux/splice'
 import { limits } from '@porttunneler/shared/protocol/limits'
-import type { HttpRoute, HttpVisitorDeps } from './deps.ts'
+import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 import { Exchange, type ExchangeEvents } from './exchange.ts'
 import type { RequestHead } from './head.ts'
-import { watchIdle } from './idle.ts'
+import { VisitorTimers, watchIdle } from './idle.ts'
 import { renderPage } from './pages.ts'
 import { Reading } from './reading.ts'
 import { HeadRewriter } from './rewrite.ts'
 import { RequestScanner, type ScanEvent } from './scanner.ts'
 
-export type HttpVisitorOptions = {
-  /** Made with `allowHalfOpen: true`; nobody else reads it. */
-  readonly socket: Socket
-  readonly address: string
-  /** Absent: plain HTTP. `raw` is the TCP socket, which alone can be reset. */
-  readonly tls?: { readonly sni: string; readonly raw: Socket }
-  /** Bytes that were read before. */
-  readonly first?: Buffer
-}
-
-type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'ended'
+type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'last' | 'ended'
 
 /** How long a visitor that was sent its last answer may go on sending before its socket is dropped. */
 const lingerMs = 5_000
 
 /** Serves the connection until it is closed. The first request has 10 s from now. */
-export function serveHttpVisitor(options: HttpVisitorOptions, deps: HttpVisitorDeps): void {
-  new HttpVisitor(options, deps).start()
+export function serveHttpVisitor(options: HttpVisitorOptions, deps: HttpVisitorDeps): HttpConnection {
+  const visitor = new HttpVisitor(options, deps)
+  visitor.start()
+  return visitor
 }
 
-class HttpVisitor implements ExchangeEvents {
+class HttpVisitor implements ExchangeEvents, HttpConnection {
   readonly #socket: Socket
   readonly #options: HttpVisitorOptions
   readonly #deps: HttpVisitorDeps
@@ -57,12 +49,13 @@ class HttpVisitor implements ExchangeEvents {
   /** The agent's answer, when it came before the upgrade request's body was through. */
   #upgradeAnswer: boolean | undefined
   #upgradePending = false
+  #isLeaving = false
+  /** The upstream was asked to close behind the present request. */
+  #isLast = false
   /** A request was forwarded and its body has not ended. */
   #isInBody = false
   #sawEnd = false
-  #headTimer: Timer | undefined
-  #idleTimer: Timer | undefined
-  #waitTimer: Timer | undefined
+  readonly #timers = new VisitorTimers()
 
   constructor(options: HttpVisitorOptions, deps: HttpVisitorDeps) {
     this.#options = options
@@ -74,14 +67,27 @@ class HttpVisitor implements ExchangeEvents {
 
   start(): void {
     const socket = this.#socket
-    socket
-      .on('data', this.#onRead)
-      .on('end', this.#onEnd)
-      .on('error', this.#onError)
-      .on('close', this.#onClose)
-    this.#headTimer = this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
+    socket.on('data', this.#onRead).on('end', this.#onEnd)
+    socket.on('error', this.#onError).on('close', this.#onClose)
+    this.#timers.head = this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
     if (this.#options.first && this.#options.first.length > 0) this.#onRead(this.#options.first)
     this.#reading.start()
+  }
+
+  // --- the relay leaves -------------------------------------------------------------------------------------------
+
+  get isUnasked(): boolean {
+    return this.#state !== 'ended' && this.#exchange === undefined
+  }
+
+  startLeaving(): void {
+    this.#isLeaving = true
+  }
+
+  leaveIfDone(): void {
+    const isBetween = this.#state === 'scanning' && !this.#isInBody && this.#scanner.pendingBytes === 0
+    if (!isBetween && this.#state !== 'last') return
+    if (this.#exchange?.isAnswered ?? true) this.#finish()
   }
 
   // --- what the visitor sends ------------------------------------------------------------------------------------
@@ -107,7 +113,7 @@ class HttpVisitor implements ExchangeEvents {
 
   readonly #onClose = (): void => {
     this.#state = 'ended'
-    this.#clearTimers()
+    this.#timers.clear()
     for (const exchange of [this.#retired, this.#exchange]) this.#leave(exchange)
   }
 
@@ -121,7 +127,7 @@ class HttpVisitor implements ExchangeEvents {
       }
       this.#take(event)
     }
-    const holds = this.#state === 'awaiting' || this.#state === 'settling'
+    const holds = this.#state !== 'scanning' && this.#state !== 'raw'
     this.#reading.setHeld(holds && this.#scanner.pendingBytes >= limits.requestHeadBytes)
     this.#endIfDrained()
   }
@@ -135,8 +141,8 @@ class HttpVisitor implements ExchangeEvents {
   }
 
   #onHead(head: RequestHead): void {
-    this.#headTimer?.clear()
-    this.#headTimer = undefined
+    this.#timers.head?.clear()
+    this.#timers.head = undefined
     const { tls } = this.#options
     const isMisdirected = (tls && head.host !== tls.sni) || (this.#route && head.host !== this.#host)
     if (isMisdirected) this.#refuse('http.misdirected', head)
@@ -154,7 +160,7 @@ class HttpVisitor implements ExchangeEvents {
       this.#host = head.host
       if (!this.#open(route, head)) return
       const onIdle = () => this.#finish('stream.aborted')
-      this.#idleTimer = watchIdle(this.#deps.clock, () => this.#exchange?.progress ?? 0, onIdle)
+      this.#timers.idle = watchIdle(this.#deps.clock, () => this.#exchange?.progress ?? 0, onIdle)
       this.#forward(head)
     }
   }
@@ -175,7 +181,10 @@ class HttpVisitor implements ExchangeEvents {
   }
 
   #forward(head: RequestHead): void {
-    if (this.#exchange?.forward(head, this.#rewriter.rewrite(head)) === false) this.#reading.setFull(true)
+    const isLast = this.#isLeaving && !head.wantsUpgrade
+    const bytes = this.#rewriter.rewrite(head, isLast)
+    if (this.#exchange?.forward(head, bytes) === false) this.#reading.setFull(true)
+    this.#isLast = isLast
     this.#upgradePending = head.wantsUpgrade
     this.#isInBody = head.body !== 0
     if (!this.#isInBody) this.#requestSent()
@@ -187,6 +196,7 @@ class HttpVisitor implements ExchangeEvents {
 
   #requestSent(): void {
     this.#isInBody = false
+    if (this.#isLast) this.#state = 'last'
     if (!this.#upgradePending) return
     this.#upgradePending = false
     this.#state = 'awaiting'
@@ -197,13 +207,10 @@ class HttpVisitor implements ExchangeEvents {
   #handOver(head: RequestHead): void {
     const socket = this.#socket
     this.#state = 'ended'
-    this.#clearTimers()
+    this.#timers.clear()
     this.#reading.detach()
-    socket
-      .off('data', this.#onRead)
-      .off('end', this.#onEnd)
-      .off('error', this.#onError)
-      .off('close', this.#onClose)
+    socket.off('data', this.#onRead).off('end', this.#onEnd)
+    socket.off('error', this.#onError).off('close', this.#onClose)
     socket.unshift(Buffer.concat([head.bytes, this.#scanner.take()]))
     this.#deps.serveOwn(socket)
     socket.resume()
@@ -223,7 +230,7 @@ class HttpVisitor implements ExchangeEvents {
     this.#state = isUpgraded ? 'raw' : 'scanning'
     if (isUpgraded) {
       // Like a tcp tunnel from here: no idle limit, TCP keep-alive watches the visitor.
-      this.#idleTimer?.clear()
+      this.#timers.idle?.clear()
       const held = this.#scanner.take()
       if (held.length > 0) this.#send(held)
     }
@@ -232,6 +239,7 @@ class HttpVisitor implements ExchangeEvents {
 
   onFin(unanswered: RequestHead | undefined): void {
     if (unanswered) this.#refuseUnanswered('http.upstream_silent', unanswered)
+    else if (this.#state === 'last') this.#finish()
     else this.#socket.end()
   }
 
@@ -269,7 +277,7 @@ class HttpVisitor implements ExchangeEvents {
 
   #settle(then: () => void): void {
     this.#state = 'settling'
-    this.#waitTimer = this.#exchange?.awaitQuiet(this.#deps.clock, (isQuiet) => {
+    this.#timers.wait = this.#exchange?.awaitQuiet(this.#deps.clock, (isQuiet) => {
       if (isQuiet) then()
       else this.#finish('stream.aborted')
     })
@@ -299,23 +307,24 @@ class HttpVisitor implements ExchangeEvents {
 
   /**
    * Ends the connection in order: what was written goes out, what the visitor still sends is read and dropped for a
-   * while, because a reset would take the answer away before it is read.
+   * while, because a reset would take the answer away before it is read. With a `key` the upstream is reset.
    */
-  #finish(key: ErrorKey): void {
+  #finish(key?: ErrorKey): void {
     this.#state = 'ended'
-    this.#clearTimers()
-    this.#exchange?.stream.reset(key)
+    this.#timers.clear()
+    if (key) this.#exchange?.stream.reset(key)
+    else this.#exchange?.end()
     this.#socket.end()
     this.#scanner.take()
     this.#reading.setFull(false)
     this.#reading.setHeld(false)
-    this.#waitTimer = this.#deps.clock.after(lingerMs, () => this.#socket.destroy())
+    this.#timers.wait = this.#deps.clock.after(lingerMs, () => this.#socket.destroy())
   }
 
   /** The visitor has half-closed and everything it said is on its way. */
   #endIfDrained(): void {
     if (!this.#sawEnd || this.#reading.isFull) return
-    if (this.#state === 'scanning' || this.#state === 'raw') this.#exchange?.end()
+    if (this.#state === 'scanning' || this.#state === 'raw' || this.#state === 'last') this.#exchange?.end()
   }
 
   #leave(exchange: Exchange | undefined): void {
@@ -328,19 +337,13 @@ class HttpVisitor implements ExchangeEvents {
 
   #watchHead(): void {
     if (this.#scanner.isInHead)
-      this.#headTimer ??= this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
+      this.#timers.head ??= this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
   }
 
   readonly #onHeadDeadline = (): void => {
-    this.#headTimer = undefined
+    this.#timers.head = undefined
     // A browser opens connections that it may need; nothing was asked, so nothing is answered.
     if (this.#scanner.pendingBytes === 0) this.#finish('http.head_deadline')
     else this.#refuse('http.head_deadline')
-  }
-
-  #clearTimers(): void {
-    this.#headTimer?.clear()
-    this.#idleTimer?.clear()
-    this.#waitTimer?.clear()
   }
 }
