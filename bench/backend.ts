@@ -1,14 +1,15 @@
 /**
  * The upstream of every measurement, in a process of its own so that its work is never counted as a tunnel's.
  * One TCP port, told by a connection's first byte what to do:
- *   U  take everything; after FIN answer with the number of bytes as text
- *   D  a decimal count and '\n' follow: send that many bytes, then FIN
+ *   U  a decimal count and '\n' follow, then that many bytes: take them, answer with their number as text, then FIN
+ *   D  a decimal count follows: send that many bytes, then FIN
  *   E  give back what comes        C  give back one byte, then FIN
- * One HTTP port: GET /1 answers in one write, GET /2 writes head and body apart, as many frameworks do.
+ * One HTTP port: GET /1 answers in one write, GET /2 writes head and body apart, as many frameworks do; `Connection:
+ * close` is obeyed.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
-const chunk = Buffer.alloc(64 * 1024, 'p')
+const chunk = Buffer.alloc(256 * 1024, 'p')
 const body = Buffer.alloc(256, 'b')
 const head = Buffer.from(
   `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\ncontent-type: text/plain\r\n\r\n`,
@@ -36,12 +37,19 @@ const tcp = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
   })
 })
 
+/** Does not wait for the visitor's FIN: some tunnels take a half-close for the end of everything. */
 function takeAll(socket: Socket, first: Buffer): void {
-  let bytes = first.length
+  const lineEnd = first.indexOf('\n')
+  const wanted = Number(first.toString('latin1', 0, lineEnd))
+  let bytes = first.length - lineEnd - 1
+  const answer = () => {
+    if (bytes >= wanted) socket.end(String(bytes))
+  }
   socket.on('data', (data: Buffer) => {
     bytes += data.length
+    answer()
   })
-  socket.once('end', () => socket.end(String(bytes)))
+  answer()
 }
 
 function sendMany(socket: Socket, count: number): void {
@@ -60,23 +68,34 @@ function sendMany(socket: Socket, count: number): void {
   push()
 }
 
-/** A request here is a GET without a body that arrives whole: enough for a load generator that sends exactly that. */
-const http = createServer({ noDelay: true }, (socket) => {
-  let text = ''
+const headEnd = Buffer.from('\r\n\r\n')
+const closing = /\r\nconnection: close\r\n/i
+
+/** A request here is a GET without a body. One that comes whole, as nearly all do, is answered without making text. */
+const http = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+  let waiting: Buffer = Buffer.alloc(0)
   socket.on('error', () => socket.destroy())
+  socket.on('end', () => socket.end())
   socket.on('data', (data: Buffer) => {
-    text += data.toString('latin1')
-    for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
-      if (text.startsWith('GET /2')) {
-        socket.write(head)
-        socket.write(body)
-      } else {
-        socket.write(whole)
-      }
-      text = text.slice(end + 4)
+    let rest = waiting.length === 0 ? data : Buffer.concat([waiting, data])
+    for (let end = rest.indexOf(headEnd); end >= 0; end = rest.indexOf(headEnd)) {
+      answer(socket, rest.subarray(0, end + headEnd.length))
+      rest = rest.subarray(end + headEnd.length)
     }
+    waiting = rest
   })
 })
+
+function answer(socket: Socket, request: Buffer): void {
+  // The digit of `GET /1` or `GET /2`.
+  if (request[5] === 0x32) {
+    socket.write(head)
+    socket.write(body)
+  } else {
+    socket.write(whole)
+  }
+  if (closing.test(request.toString('latin1'))) socket.end()
+}
 
 function listen(server: Server): Promise<number> {
   return new Promise((resolve) =>

@@ -1,26 +1,36 @@
 /** The load generator, a process of its own: takes one order at a time from bench/main.ts and answers its outcome. */
-import { connect, type Socket } from 'node:net'
 import { systemClock } from '@porttunneler/shared/base/clock'
+import { dial, type Visitor } from './load-visitor.ts'
 import { type Job, type Outcome, orderSchema, type Target } from './scenarios.ts'
 
-const MiB = 1024 * 1024
 /** A measurement that takes this long is a failure, not a slow result. */
-const deadlineMs = 60_000
-const chunk = Buffer.alloc(64 * 1024, 'u')
-const answerBytes = 'HTTP/1.1 200 OK\r\ncontent-length: 256\r\ncontent-type: text/plain\r\n\r\n'.length + 256
+const deadlineMs = 120_000
+const chunk = Buffer.alloc(256 * 1024, 'u')
+const bodyBytes = 256
+/** How many dials of `hold` are under way at once. */
+const holdParallel = 64
 
 type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>
+
+const held: Visitor[] = []
 
 async function measure(job: Job, target: Target): Promise<Outcome> {
   switch (job.kind) {
     case 'bulk':
       return await measureBulk(job, target)
+    case 'saturate':
+      return await saturate(job, target)
     case 'requests':
       return await measureRequests(job, target)
     case 'connections':
       return await measureConnections(job, target)
     case 'pings':
       return await measurePings(job, target)
+    case 'hold':
+      return await hold(job, target)
+    case 'release':
+      for (const { socket } of held.splice(0)) socket.destroy()
+      return { value: 0, seconds: 0 }
   }
 }
 
@@ -30,30 +40,29 @@ async function measureBulk(job: JobOf<'bulk'>, target: Target): Promise<Outcome>
   const startMs = performance.now()
   await Promise.all(Array.from({ length: job.visitors }, () => transfer(target, share)))
   const seconds = (performance.now() - startMs) / 1_000
-  return { value: (share * job.visitors) / MiB / seconds, seconds }
+  return { value: (share * job.visitors) / 1e6 / seconds, seconds }
 }
 
 async function download(target: Target, bytes: number): Promise<void> {
-  const socket = await dial(target.tcp)
+  const visitor = await dial(target.tcp)
   let got = 0
-  socket.on('data', (data: Buffer) => {
-    got += data.length
-  })
-  const ended = once(socket, 'end')
-  socket.write(`D${bytes}`)
-  await ended
-  socket.destroy()
+  visitor.onRead = (length) => {
+    got += length
+  }
+  visitor.socket.write(`D${bytes}`)
+  await visitor.ended()
+  visitor.socket.destroy()
   if (got !== bytes) throw new Error(`${got} bytes came instead of ${bytes}`)
 }
 
 async function upload(target: Target, bytes: number): Promise<void> {
-  const socket = await dial(target.tcp)
+  const visitor = await dial(target.tcp)
+  const { socket } = visitor
   let answer = ''
-  socket.on('data', (data: Buffer) => {
-    answer += data.toString()
-  })
-  const ended = once(socket, 'end')
-  socket.write('U')
+  visitor.onRead = (length, data) => {
+    answer += data.toString('latin1', 0, length)
+  }
+  socket.write(`U${bytes}\n`)
   let left = bytes
   const push = () => {
     while (left > 0) {
@@ -62,33 +71,69 @@ async function upload(target: Target, bytes: number): Promise<void> {
       if (!socket.write(part)) return
     }
     socket.off('drain', push)
-    socket.end()
   }
   socket.on('drain', push)
   push()
-  await ended
+  await visitor.ended()
   socket.destroy()
   if (answer !== String(bytes)) throw new Error(`the backend counted ${answer} bytes instead of ${bytes}`)
 }
 
-async function measureRequests(job: JobOf<'requests'>, target: Target): Promise<Outcome> {
-  const request = Buffer.from(`GET ${job.path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\n\r\n`)
-  const sockets = await Promise.all(Array.from({ length: job.connections }, () => dial(target.http)))
+async function saturate(job: JobOf<'saturate'>, target: Target): Promise<Outcome> {
+  const visitor = await dial(target.tcp)
+  let got = 0
+  visitor.onRead = (length) => {
+    got += length
+  }
   const startMs = performance.now()
-  const latencies = await Promise.all(
-    sockets.map((socket) =>
-      exchange(socket, { message: request, replyBytes: answerBytes, untilMs: startMs + job.ms }),
-    ),
-  )
+  visitor.socket.write(`D${Number.MAX_SAFE_INTEGER}`)
+  const cut = visitor.ended()
+  const done = Promise.withResolvers<void>()
+  const timer = systemClock.after(job.ms, () => done.resolve())
+  await Promise.race([done.promise, cut.then(() => Promise.reject(new Error('the download ended')))])
+  timer.clear()
+  cut.catch(() => undefined)
+  visitor.socket.destroy()
+  const seconds = (performance.now() - startMs) / 1_000
+  return { value: got / 1e6 / seconds, seconds }
+}
+
+async function measureRequests(job: JobOf<'requests'>, target: Target): Promise<Outcome> {
+  const { address, name } = webDoor(job.door, target)
+  const request = Buffer.from(`GET ${job.path} HTTP/1.1\r\nHost: ${name}\r\n\r\n`)
+  const visitors = await Promise.all(Array.from({ length: job.connections }, () => dial(address)))
+  const replyBytes = await replyLength(visitors[0], request)
+  const startMs = performance.now()
+  const order = { message: request, replyBytes, untilMs: startMs + job.ms }
+  const latencies = await Promise.all(visitors.map((visitor) => exchange(visitor, order)))
   return summary(latencies.flat(), (performance.now() - startMs) / 1_000)
 }
 
+/** Proxies that rewrite heads add to them, the same to each: the first reply tells how long all of them are. */
+function replyLength(visitor: Visitor | undefined, request: Buffer): Promise<number> {
+  let text = ''
+  return new Promise((resolve, reject) => {
+    if (visitor === undefined) throw new Error('no connection to ask on')
+    const onClose = () => reject(new Error(`the connection closed after: ${text.slice(0, 100)}`))
+    visitor.socket.once('close', onClose)
+    visitor.onRead = (length, bytes) => {
+      text += bytes.toString('latin1', 0, length)
+      const headEnd = text.indexOf('\r\n\r\n')
+      if (headEnd < 0 || text.length < headEnd + 4 + bodyBytes) return
+      visitor.socket.off('close', onClose)
+      if (text.startsWith('HTTP/1.1 200 ')) resolve(text.length)
+      else reject(new Error(`the answer was: ${text.slice(0, 100)}`))
+    }
+    visitor.socket.write(request)
+  })
+}
+
 async function measurePings(job: JobOf<'pings'>, target: Target): Promise<Outcome> {
-  const socket = await dial(target.tcp)
-  socket.write('E')
+  const visitor = await dial(target.tcp)
+  visitor.socket.write('E')
   const message = Buffer.alloc(job.bytes, 'x')
   const startMs = performance.now()
-  const latencies = await exchange(socket, { message, replyBytes: job.bytes, untilMs: startMs + job.ms })
+  const latencies = await exchange(visitor, { message, replyBytes: job.bytes, untilMs: startMs + job.ms })
   const outcome = summary(latencies, (performance.now() - startMs) / 1_000)
   return { ...outcome, value: outcome.p50Us ?? Number.NaN }
 }
@@ -96,44 +141,49 @@ async function measurePings(job: JobOf<'pings'>, target: Target): Promise<Outcom
 type Exchange = { readonly message: Buffer; readonly replyBytes: number; readonly untilMs: number }
 
 /** Sends, waits for the whole reply, sends again; resolves to every latency in us. */
-function exchange(socket: Socket, { message, replyBytes, untilMs }: Exchange): Promise<number[]> {
+function exchange(visitor: Visitor, { message, replyBytes, untilMs }: Exchange): Promise<number[]> {
+  const { socket } = visitor
   const latencies: number[] = []
   let got = 0
   let sentMs = performance.now()
   return new Promise((resolve, reject) => {
     socket.once('close', () => reject(new Error('the connection closed in the middle of an exchange')))
-    socket.on('data', (data: Buffer) => {
-      got += data.length
+    visitor.onRead = (length) => {
+      got += length
       if (got < replyBytes) return
-      if (got > replyBytes) socket.destroy(new Error("the reply is not the backend's"))
+      if (got > replyBytes) reject(new Error("the reply is not the backend's"))
       const nowMs = performance.now()
       latencies.push((nowMs - sentMs) * 1_000)
       got = 0
       if (nowMs >= untilMs) {
-        socket.removeAllListeners('close')
-        socket.destroy()
         resolve(latencies)
+        socket.destroy()
         return
       }
       sentMs = nowMs
       socket.write(message)
-    })
+    }
     socket.write(message)
   })
 }
 
+/** A connection counts when it was dialled, carried a request and its answer, and was ended by the backend. */
 async function measureConnections(job: JobOf<'connections'>, target: Target): Promise<Outcome> {
+  const { address, message } = oneShot(job, target)
   const latencies: number[] = []
   const startMs = performance.now()
   const worker = async () => {
     while (latencies.length < job.count) {
       const dialMs = performance.now()
-      const socket = await dial(target.tcp)
-      const ended = once(socket, 'end')
-      socket.resume()
-      socket.write('Cx')
-      await ended
-      socket.destroy()
+      const visitor = await dial(address)
+      let got = 0
+      visitor.onRead = (length) => {
+        got += length
+      }
+      visitor.socket.write(message)
+      await visitor.ended()
+      visitor.socket.destroy()
+      if (got === 0) throw new Error('a connection ended without its answer')
       latencies.push((performance.now() - dialMs) * 1_000)
     }
   }
@@ -141,32 +191,45 @@ async function measureConnections(job: JobOf<'connections'>, target: Target): Pr
   return summary(latencies, (performance.now() - startMs) / 1_000)
 }
 
+function oneShot({ door }: JobOf<'connections'>, target: Target) {
+  if (door === 'tcp') return { address: target.tcp, message: Buffer.from('Cx') }
+  const { address, name } = webDoor('vhost', target)
+  return {
+    address,
+    message: Buffer.from(`GET /1 HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`),
+  }
+}
+
+function webDoor(door: 'tcp' | 'web' | 'vhost', target: Target) {
+  if (door !== 'vhost') return { address: target[door], name: `localhost:${target[door].port}` }
+  if (target.vhost === undefined) throw new Error('this way has no port for names')
+  return { address: target.vhost, name: target.vhost.name }
+}
+
+async function hold({ count }: JobOf<'hold'>, target: Target): Promise<Outcome> {
+  const startMs = performance.now()
+  let started = 0
+  const worker = async () => {
+    while (started < count) {
+      started++
+      const visitor = await dial(target.tcp)
+      const answered = Promise.withResolvers<void>()
+      visitor.onRead = () => answered.resolve()
+      visitor.socket.once('close', () => answered.reject(new Error('a held connection was cut')))
+      visitor.socket.write('Ex')
+      await answered.promise
+      held.push(visitor)
+    }
+  }
+  await Promise.all(Array.from({ length: holdParallel }, worker))
+  return { value: held.length, seconds: (performance.now() - startMs) / 1_000 }
+}
+
 function summary(latencies: number[], seconds: number): Outcome {
-  const sorted = latencies.toSorted((a, b) => a - b)
+  const sorted = Float64Array.from(latencies).sort()
   const at = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
   return { value: sorted.length / seconds, seconds, p50Us: at(0.5), p99Us: at(0.99) }
-}
-
-function dial({ host, port }: { host: string; port: number }): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true })
-    socket.once('error', reject)
-    socket.once('connect', () => {
-      socket.off('error', reject)
-      // Whoever waits for 'end' hears of an error by 'close'; see once().
-      socket.on('error', () => undefined)
-      resolve(socket)
-    })
-  })
-}
-
-/** Resolves at the event, rejects when the socket closes before it. */
-function once(socket: Socket, event: 'end'): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once(event, () => resolve())
-    socket.once('close', () => reject(new Error('the connection was cut')))
-  })
 }
 
 process.once('disconnect', () => process.exit(0))

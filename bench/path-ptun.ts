@@ -12,7 +12,7 @@ import { makeClient } from '@porttunneler/shared/api/client'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { stringify } from 'yaml'
 import { z } from 'zod'
-import type { Backend, Path } from './path.ts'
+import { type Backend, type Ends, host, type Path, type PathMaker } from './path.ts'
 import { childrenOf, stop } from './processes.ts'
 import type { Target } from './scenarios.ts'
 
@@ -23,7 +23,9 @@ const reportSchema = z.object({
 })
 const onlineSchema = z.object({ event: z.literal('tunnel.online'), tunnel: z.string(), url: z.url() })
 
-export async function openPtunPath(backend: Backend): Promise<Path> {
+export const ptun: PathMaker = { name: 'ptun', open: openPtunPath }
+
+async function openPtunPath(backend: Backend): Promise<Path> {
   const folder = mkdtempSync(join(tmpdir(), 'pt-bench-'))
   const children: ChildProcess[] = []
   const close = async () => {
@@ -36,7 +38,7 @@ export async function openPtunPath(backend: Backend): Promise<Path> {
     const { api, key } = await signIn(folder, server)
     const agent = startAgent(folder, backend, { api, key })
     children.push(agent)
-    return { name: 'ptun', target: await onlineTunnels(agent), pids: pidsOf(server, agent), close }
+    return { name: 'ptun', target: await onlineTunnels(agent), ends: endsOf(server, agent), close }
   } catch (error) {
     await close()
     throw error
@@ -99,6 +101,7 @@ function startAgent(
   const config = join(folder, 'ptun.yaml')
   const tunnels = {
     'bench-tcp': { kind: 'tcp', upstream: `127.0.0.1:${backend.tcpPort}` },
+    'bench-web': { kind: 'tcp', upstream: `127.0.0.1:${backend.httpPort}` },
     'bench-http': { kind: 'http', upstream: `127.0.0.1:${backend.httpPort}` },
   }
   writeFileSync(config, stringify({ version: 1, tunnels }))
@@ -110,7 +113,7 @@ function startAgent(
   })
 }
 
-/** Resolves when the agent says that both tunnels are served. */
+/** Resolves when the agent says that all tunnels are served. */
 function onlineTunnels(agent: ChildProcess): Promise<Target> {
   const urls = new Map<string, URL>()
   return new Promise((resolve, reject) => {
@@ -120,21 +123,20 @@ function onlineTunnels(agent: ChildProcess): Promise<Target> {
     createInterface({ input: agent.stdout }).on('line', (line) => {
       const event = onlineSchema.safeParse(JSON.parse(line)).data
       if (event) urls.set(event.tunnel, new URL(event.url))
-      const [tcp, http] = [urls.get('bench-tcp'), urls.get('bench-http')]
-      if (!tcp || !http) return
+      const [tcp, web, http] = ['bench-tcp', 'bench-web', 'bench-http'].map((name) => urls.get(name))
+      if (!tcp || !web || !http) return
       timer.clear()
-      const host = '127.0.0.1'
       resolve({
         tcp: { host, port: Number(tcp.port) },
-        http: { host, port: Number(http.port) },
-        hostHeader: http.host,
+        web: { host, port: Number(web.port) },
+        vhost: { host, port: Number(http.port), name: http.host },
       })
     })
   })
 }
 
-function pidsOf(server: ChildProcess, agent: ChildProcess): readonly number[] {
+function endsOf(server: ChildProcess, agent: ChildProcess): Ends {
   const relays = childrenOf(server.pid ?? 0).filter(({ command }) => command.includes('relay-vm/main.ts'))
   if (relays.length === 0) throw new Error('the server has no relay process')
-  return [...relays.map(({ pid }) => pid), ...(agent.pid === undefined ? [] : [agent.pid])]
+  return { server: relays.map(({ pid }) => pid), client: agent.pid === undefined ? [] : [agent.pid] }
 }

@@ -1,12 +1,12 @@
 /** The way through `ssh -R`: an sshd of our own on loopback and one client, both with throw-away keys. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
-import type { Backend, Path } from './path.ts'
+import { type Backend, host, type Path } from './path.ts'
+import { freePort } from './ports.ts'
 import { stop } from './processes.ts'
 
 /** sshd wants this folder when it runs as root; a service manager would make it. */
@@ -26,17 +26,16 @@ export async function openSshPath(backend: Backend): Promise<Path> {
   }
   try {
     const port = await freePort()
-    children.push(startServer(folder, port))
+    const server = startServer(folder, port)
+    children.push(server)
     const client = await startClient(folder, port, backend, children)
-    const host = '127.0.0.1'
     return {
       name: 'ssh -R',
       target: {
         tcp: { host, port: client.tcpPort },
-        http: { host, port: client.httpPort },
-        hostHeader: `localhost:${client.httpPort}`,
+        web: { host, port: client.httpPort },
       },
-      pids: children.flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
+      ends: { server: pidsOf(server), client: pidsOf(client.process) },
       close,
     }
   } catch (error) {
@@ -70,6 +69,10 @@ function startServer(folder: string, port: number): ChildProcess {
   return spawn(sshd, ['-D', '-e', '-f', join(folder, 'config')], { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
+function pidsOf({ pid }: ChildProcess): readonly number[] {
+  return pid === undefined ? [] : [pid]
+}
+
 /** Tries until the server answers; sshd says nothing when it is ready. */
 async function startClient(folder: string, port: number, backend: Backend, children: ChildProcess[]) {
   const forwards = [backend.tcpPort, backend.httpPort].flatMap((to) => ['-R', `127.0.0.1:0:127.0.0.1:${to}`])
@@ -89,7 +92,7 @@ async function startClient(folder: string, port: number, backend: Backend, child
     const result = await allocatedPorts(client)
     if (typeof result !== 'string') {
       children.push(client)
-      return result
+      return { ...result, process: client }
     }
     said = result
     await sleep(systemClock, 150)
@@ -111,18 +114,6 @@ function allocatedPorts(client: ChildProcess): Promise<{ tcpPort: number; httpPo
       if (port !== undefined) ports.push(Number(port))
       const [tcpPort, httpPort] = ports
       if (tcpPort !== undefined && httpPort !== undefined) resolve({ tcpPort, httpPort })
-    })
-  })
-}
-
-/** sshd cannot tell which port it chose, so one is borrowed from the system just before. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject()))
     })
   })
 }

@@ -1,26 +1,37 @@
-/** One way from a visitor to the backend: straight, through PortTunneler, through ssh. */
+/** One way from a visitor to the backend: straight, through PortTunneler, through a peer. */
 import type { Target } from './scenarios.ts'
 
 export type Backend = { readonly tcpPort: number; readonly httpPort: number }
 
+/** Roots of the process trees of a tunnel's two ends. */
+export type Ends = { readonly server: readonly number[]; readonly client: readonly number[] }
+
 export type Path = {
   readonly name: string
   readonly target: Target
-  /** Roots of the process trees whose CPU time the way costs. */
-  readonly pids: readonly number[]
+  readonly ends: Ends
   close(): Promise<void>
 }
 
-export function directPath({ tcpPort, httpPort }: Backend): Path {
-  const host = '127.0.0.1'
-  return {
+/** How a way is opened, so that memory can be measured in processes that have done nothing yet. */
+export type PathMaker = {
+  readonly name: string
+  /** @throws with the reason when it cannot be opened here; nothing is left running then */
+  open(backend: Backend): Promise<Path>
+}
+
+export const host = '127.0.0.1'
+
+export const direct: PathMaker = {
+  name: 'direct',
+  open: async ({ tcpPort, httpPort }) => ({
     name: 'direct',
     target: {
       tcp: { host, port: tcpPort },
-      http: { host, port: httpPort },
-      hostHeader: `localhost:${httpPort}`,
+      web: { host, port: httpPort },
+      vhost: { host, port: httpPort, name: `localhost:${httpPort}` },
     },
-    pids: [],
+    ends: { server: [], client: [] },
     close: async () => undefined,
-  }
+  }),
 }

@@ -6,6 +6,8 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 
 /** Linux counts CPU time in hundredths of a second (USER_HZ), whatever the kernel's own tick is. */
 const ticksPerSecond = 100
+/** Of the machines this is run on; where it is not, ratios still hold. */
+const pageBytes = 4_096
 
 /** Starts a program with an IPC channel. */
 export function forkProgram(file: URL): ChildProcess {
@@ -38,6 +40,15 @@ export async function stop(child: ChildProcess): Promise<void> {
 
 /** CPU seconds, user and system, that these processes and all their descendants have used so far. */
 export function cpuSeconds(roots: readonly number[]): number {
+  return sum(roots, ({ ticks }) => ticks) / ticksPerSecond
+}
+
+/** Resident memory of these processes and all their descendants; what they share is counted for each. */
+export function residentBytes(roots: readonly number[]): number {
+  return sum(roots, ({ pages }) => pages) * pageBytes
+}
+
+function sum(roots: readonly number[], read: (process: Process) => number): number {
   const table = readProcesses()
   const counted = new Set(roots)
   for (let grown = true; grown; ) {
@@ -45,10 +56,13 @@ export function cpuSeconds(roots: readonly number[]): number {
     for (const [pid, { parent }] of table) if (counted.has(parent)) counted.add(pid)
     grown = counted.size > before
   }
-  return [...counted].reduce((sum, pid) => sum + (table.get(pid)?.ticks ?? 0), 0) / ticksPerSecond
+  return [...counted].reduce((total, pid) => {
+    const process = table.get(pid)
+    return process ? total + read(process) : total
+  }, 0)
 }
 
-type Process = { readonly parent: number; readonly ticks: number }
+type Process = { readonly parent: number; readonly ticks: number; readonly pages: number }
 
 function readProcesses(): ReadonlyMap<number, Process> {
   const table = new Map<number, Process>()
@@ -60,12 +74,16 @@ function readProcesses(): ReadonlyMap<number, Process> {
   return table
 }
 
-/** proc(5): after the name in parentheses come state, parent, ... and utime, stime as fields 14 and 15. */
+/** proc(5): after the name in parentheses come state, parent, ... utime and stime as fields 14 and 15, rss as 24. */
 function readProcess(pid: string): Process | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }
+    return {
+      parent: Number(fields[1]),
+      ticks: Number(fields[11]) + Number(fields[12]),
+      pages: Number(fields[21]),
+    }
   } catch {
     // It ended between the listing and the reading.
     return undefined

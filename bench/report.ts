@@ -1,85 +1,115 @@
-/** Medians and the table that a run prints. */
+/** Medians, and what a run prints of them: a block for each scenario, a line for each way. */
+import type { MemorySample } from './memory.ts'
 import type { Outcome, Scenario } from './scenarios.ts'
 
 export type Sample = Outcome & {
   readonly scenario: string
   readonly path: string
+  /** Both ends of the tunnel. */
   readonly cpuSeconds: number
+  /** Load generator and backend: what every way pays alike. */
+  readonly harnessCpuSeconds: number
 }
 
-type Cell = {
+type Line = {
+  readonly path: string
   readonly value: number
-  readonly p99Us?: number
-  /** CPU seconds a GiB (bulk) or a million exchanges (else) of the way's own processes; absent for direct. */
-  readonly cpu?: number
+  readonly p99Us: number
+  readonly cpu: number
+  readonly harnessCpu: number
 }
+
+const ours = 'ptun'
 
 function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
+  const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const upper = sorted[middle] ?? Number.NaN
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** One cell of the table out of all samples of a scenario and a way; undefined when nothing was measured. */
-function cellOf(samples: readonly Sample[], scenario: Scenario, path: string): Cell | undefined {
+function lineOf(samples: readonly Sample[], scenario: Scenario, path: string): Line | undefined {
   const mine = samples.filter((sample) => sample.scenario === scenario.name && sample.path === path)
   if (mine.length === 0) return undefined
-  const tails = mine.flatMap(({ p99Us }) => (p99Us === undefined ? [] : [p99Us]))
-  const cpus = mine.flatMap((sample) =>
-    sample.cpuSeconds > 0 ? [sample.cpuSeconds / workOf(sample, scenario)] : [],
-  )
+  const of = (read: (sample: Sample) => number) => median(mine.map(read))
   return {
-    value: median(mine.map(({ value }) => value)),
-    ...(tails.length > 0 ? { p99Us: median(tails) } : {}),
-    ...(cpus.length > 0 ? { cpu: median(cpus) } : {}),
+    path,
+    value: of(({ value }) => value),
+    p99Us: of(({ p99Us = Number.NaN }) => p99Us),
+    cpu: of((sample) => sample.cpuSeconds / workOf(sample, scenario)),
+    harnessCpu: of((sample) => sample.harnessCpuSeconds / workOf(sample, scenario)),
   }
 }
 
-/** GiB moved, or millions of exchanges made. */
+/** GB moved, or hundreds of thousands of exchanges made. */
 function workOf({ value, seconds }: Outcome, { unit }: Scenario): number {
   switch (unit) {
-    case 'MiB/s':
-      return (value * seconds) / 1024
+    case 'MB/s':
+      return (value * seconds) / 1_000
     case 'us':
-      return seconds / value
+      return (seconds * 1e6) / value / 1e5
     default:
-      return (value * seconds) / 1e6
+      return (value * seconds) / 1e5
   }
 }
 
-/** The ratio that is above 1 when `mine` is better than `theirs`. */
-function ratio(scenario: Scenario, mine: Cell, theirs: Cell): number {
-  return scenario.unit === 'us' ? theirs.value / mine.value : mine.value / theirs.value
-}
-
-export function table(
+/** `ptun :` is above 1 where ptun is better. */
+export function scenarioTables(
   samples: readonly Sample[],
   scenarios: readonly Scenario[],
   paths: readonly string[],
 ): string {
-  const others = paths.filter((path) => path !== 'ptun')
-  const head = ['', ...paths, ...others.map((path) => `ptun : ${path}`), 'p99 ptun', 'CPU ptun', 'CPU ssh']
-  const rows = scenarios.map((scenario) => {
-    const cells = new Map(paths.map((path) => [path, cellOf(samples, scenario, path)]))
-    const ptun = cells.get('ptun')
+  const blocks = scenarios.flatMap((scenario) => {
+    const lines = paths.flatMap((path) => lineOf(samples, scenario, path) ?? [])
+    if (lines.length === 0) return []
+    const mine = lines.find(({ path }) => path === ours)
+    const work = scenario.unit === 'MB/s' ? 'GB' : '100k'
+    const head = [scenario.name, scenario.unit, 'ptun :', 'p99 us', `CPU s/${work}`, `ptun CPU :`, 'harness']
+    const rows = lines.map((line) => [
+      line.path,
+      number(line.value),
+      mine ? times(scenario.unit === 'us' ? line.value / mine.value : mine.value / line.value) : '-',
+      number(line.p99Us),
+      line.cpu > 0 ? number(line.cpu) : '-',
+      mine && line.cpu > 0 ? times(mine.cpu / line.cpu) : '-',
+      number(line.harnessCpu),
+    ])
+    return [layOut([head, ...rows])]
+  })
+  return blocks.join('\n\n')
+}
+
+/** MB are of a million bytes, KB of a thousand. */
+export function memoryTable(samples: readonly MemorySample[]): string {
+  const paths = [...new Set(samples.map(({ path }) => path))]
+  const visitors = samples[0]?.visitors ?? 0
+  const head = [
+    `memory, ${visitors} idle visitors`,
+    'server MB',
+    'client MB',
+    'server KB each',
+    'client KB each',
+  ]
+  const rows = paths.map((path) => {
+    const mine = samples.filter((sample) => sample.path === path)
+    const of = (read: (sample: MemorySample) => number) => number(median(mine.map(read)))
     return [
-      `${scenario.name} (${scenario.unit})`,
-      ...paths.map((path) => number(cells.get(path)?.value)),
-      ...others.map((path) => {
-        const other = cells.get(path)
-        return ptun && other ? ratio(scenario, ptun, other).toFixed(2) : '-'
-      }),
-      ptun?.p99Us === undefined ? '-' : `${number(ptun.p99Us)} us`,
-      number(ptun?.cpu),
-      number(cells.get('ssh -R')?.cpu),
+      path,
+      of(({ server }) => server.restMB),
+      of(({ client }) => client.restMB),
+      of(({ server }) => server.idleVisitorKB),
+      of(({ client }) => client.idleVisitorKB),
     ]
   })
   return layOut([head, ...rows])
 }
 
-function number(value: number | undefined): string {
-  if (value === undefined || Number.isNaN(value)) return '-'
+function times(ratio: number): string {
+  return Number.isFinite(ratio) ? ratio.toFixed(2) : '-'
+}
+
+function number(value: number): string {
+  if (Number.isNaN(value)) return '-'
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
 }
 

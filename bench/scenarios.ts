@@ -1,7 +1,10 @@
 /** What is measured, and the words that bench/main.ts and bench/load.ts use between them. */
 import { z } from 'zod'
 
-const MiB = 1024 * 1024
+const MB = 1e6
+
+/** Which of a way's doors a job goes through; see `targetSchema`. */
+const doorSchema = z.enum(['tcp', 'web', 'vhost'])
 
 export const jobSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -11,17 +14,37 @@ export const jobSchema = z.discriminatedUnion('kind', [
     /** Of all visitors together. */
     bytes: z.int(),
   }),
-  z.object({ kind: z.literal('requests'), connections: z.int(), path: z.enum(['/1', '/2']), ms: z.int() }),
-  z.object({ kind: z.literal('connections'), parallel: z.int(), count: z.int() }),
+  /** One download that takes all it can get for that long. */
+  z.object({ kind: z.literal('saturate'), ms: z.int() }),
+  z.object({
+    kind: z.literal('requests'),
+    door: doorSchema,
+    connections: z.int(),
+    path: z.enum(['/1', '/2']),
+    ms: z.int(),
+  }),
+  z.object({
+    kind: z.literal('connections'),
+    door: z.enum(['tcp', 'vhost']),
+    parallel: z.int(),
+    count: z.int(),
+  }),
   z.object({ kind: z.literal('pings'), bytes: z.int(), ms: z.int() }),
+  /** Opens that many connections that have each carried a byte, and holds them until `release`. */
+  z.object({ kind: z.literal('hold'), count: z.int() }),
+  z.object({ kind: z.literal('release') }),
 ])
 export type Job = z.infer<typeof jobSchema>
 
-/** Where a visitor dials; `hostHeader` names the tunnel on the shared HTTP port. */
+const addressSchema = z.object({ host: z.string(), port: z.int() })
+/**
+ * Where a visitor dials. `tcp` and `web` carry bytes as they are, to the backend's two ports; `vhost` is a port of many
+ * names, where `name` is the tunnel's: only some ways have one.
+ */
 export const targetSchema = z.object({
-  tcp: z.object({ host: z.string(), port: z.int() }),
-  http: z.object({ host: z.string(), port: z.int() }),
-  hostHeader: z.string(),
+  tcp: addressSchema,
+  web: addressSchema,
+  vhost: addressSchema.extend({ name: z.string() }).optional(),
 })
 export type Target = z.infer<typeof targetSchema>
 
@@ -39,36 +62,49 @@ export const replySchema = z.union([z.object({ outcome: outcomeSchema }), z.obje
 
 export type Scenario = {
   readonly name: string
-  readonly unit: 'MiB/s' | 'req/s' | 'conn/s' | 'us'
+  readonly unit: 'MB/s' | 'req/s' | 'conn/s' | 'us'
   readonly job: Job
+  /** Runs in a second load generator, from a little before to a little after the job. */
+  readonly beside?: Job
 }
 
 /** `scale` stretches sizes and times: 1 is the quick run. */
 export function makeScenarios(scale: number): readonly Scenario[] {
-  const bytes = Math.round(192 * scale) * MiB
+  const bytes = Math.round(256 * scale) * MB
   const ms = Math.round(1_200 * scale)
+  const count = Math.round(2_000 * scale)
   const bulk = (direction: 'down' | 'up', visitors: number): Scenario => ({
     name: `bulk ${direction}, ${visitors} visitor${visitors === 1 ? '' : 's'}`,
-    unit: 'MiB/s',
+    unit: 'MB/s',
     job: { kind: 'bulk', direction, visitors, bytes },
   })
-  const requests = (path: '/1' | '/2', words: string): Scenario => ({
-    name: `keep-alive requests, 32 connections, ${words}`,
+  const requests = (name: string, door: 'web' | 'vhost', path: '/1' | '/2'): Scenario => ({
+    name: `${name}, 32 visitors, ${path === '/1' ? 'one write' : 'two writes'}`,
     unit: 'req/s',
-    job: { kind: 'requests', connections: 32, path, ms },
+    job: { kind: 'requests', door, connections: 32, path, ms },
   })
+  const connections = (name: string, door: 'tcp' | 'vhost'): Scenario => ({
+    name: `${name}, 16 at a time`,
+    unit: 'conn/s',
+    job: { kind: 'connections', door, parallel: 16, count },
+  })
+  const pings: Job = { kind: 'pings', bytes: 64, ms }
   return [
     bulk('down', 1),
     bulk('down', 8),
     bulk('up', 1),
     bulk('up', 8),
-    requests('/1', 'one write'),
-    requests('/2', 'two writes'),
+    requests('keep-alive requests', 'web', '/1'),
+    requests('keep-alive requests', 'web', '/2'),
+    requests('http tunnel requests', 'vhost', '/1'),
+    connections('new connections', 'tcp'),
+    connections('http tunnel connections', 'vhost'),
+    { name: 'ping-pong of 64 bytes', unit: 'us', job: pings },
     {
-      name: 'new connections, 16 at a time',
-      unit: 'conn/s',
-      job: { kind: 'connections', parallel: 16, count: Math.round(1_500 * scale) },
+      name: 'ping-pong beside a download',
+      unit: 'us',
+      job: pings,
+      beside: { kind: 'saturate', ms: ms + 600 },
     },
-    { name: 'ping-pong of 64 bytes', unit: 'us', job: { kind: 'pings', bytes: 64, ms } },
   ]
 }
