@@ -1,6 +1,7 @@
 /** The shape of ptun.yaml: one schema for the check, for the editor (ptun.schema.json) and for the documentation. */
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { isFailure } from '@porttunneler/shared/base/errors'
+import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { z } from 'zod'
 import { parseUpstream } from './agent/upstream.ts'
 
@@ -18,19 +19,30 @@ const upstreamSchema = z
   })
   .describe('What your program listens on: a port (3000) or host:port (localhost:3000, [::1]:3000).')
 
+/** What a tunnel of any kind may say of its upstream. */
+const upstreamShape = {
+  upstream: upstreamSchema,
+  proxyProtocol: z
+    .enum(proxyVersions)
+    .optional()
+    .describe(
+      'Tell the upstream who the visitor is by a PROXY protocol header. Only for programs that expect one.',
+    ),
+}
+
 const tunnelSchema = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('tcp'),
-      upstream: upstreamSchema,
+      ...upstreamShape,
       port: portSchema.optional().describe('Public port to ask for. Without it the server gives a free one.'),
     })
     .describe('Any TCP connection, handed over byte for byte.'),
   z
-    .strictObject({ kind: z.literal('http'), upstream: upstreamSchema })
+    .strictObject({ kind: z.literal('http'), ...upstreamShape })
     .describe('HTTP/1.1 with a host name of its own; WebSocket and server-sent events included.'),
   z
-    .strictObject({ kind: z.literal('tls'), upstream: upstreamSchema })
+    .strictObject({ kind: z.literal('tls'), ...upstreamShape })
     .describe('TLS with a host name of its own, handed over undecrypted: your program has the certificate.'),
 ])
 

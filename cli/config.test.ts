@@ -18,6 +18,7 @@ tunnels:
   vault:
     kind: tls
     upstream: vault.internal:8200
+    proxyProtocol: v2
 `
 
 /** The file's text, `line:column` of the first problem, and what is said there. */
@@ -72,6 +73,13 @@ const bad: readonly [name: string, text: string, at: string, code: string, messa
     'PT-6012',
     /kind is tcp, http or tls/,
   ],
+  [
+    'another PROXY version',
+    tunnels('web: {kind: http, upstream: 1, proxyProtocol: 2}'),
+    '3:49',
+    'PT-6012',
+    /proxyProtocol is v1 or v2/,
+  ],
   ['a URL', tunnels('web: {kind: http, upstream: http://x/}'), '3:31', 'PT-6012', /leave out the scheme/],
   [
     'a port too high',
@@ -109,7 +117,7 @@ describe('ptun.yaml', () => {
     expect(parseConfig(good, 'ptun.yaml').tunnels).toEqual([
       { name: 'web', kind: 'http', upstream: { host: 'localhost', port: 3000 } },
       { name: 'database', kind: 'tcp', upstream: { host: '::1', port: 5432 }, port: 20_100 },
-      { name: 'vault', kind: 'tls', upstream: { host: 'vault.internal', port: 8200 } },
+      { name: 'vault', kind: 'tls', upstream: { host: 'vault.internal', port: 8200 }, proxyProtocol: 'v2' },
     ])
   })
 

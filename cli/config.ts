@@ -1,6 +1,7 @@
 /** Reads ptun.yaml and says, with line and column, everything that is wrong with it at once. */
 import { readFile } from 'node:fs/promises'
 import { fail } from '@porttunneler/shared/base/errors'
+import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { WantedTunnel } from './agent/tunnels.ts'
@@ -76,6 +77,7 @@ function toConfig({ tunnels }: ConfigFile): Config {
       name,
       kind: tunnel.kind,
       upstream: parseUpstream(String(tunnel.upstream)),
+      ...(tunnel.proxyProtocol && { proxyProtocol: tunnel.proxyProtocol }),
       ...(tunnel.kind === 'tcp' && tunnel.port !== undefined && { port: tunnel.port }),
     })),
   }
@@ -134,7 +136,7 @@ function unknownKey(key: string, path: Path): string {
 
 /** Keys that could have been meant: at the root, or in a tunnel of either kind. */
 function knownKeys(path: Path): readonly string[] {
-  return path.length === 0 ? Object.keys(configSchema.shape) : ['kind', 'upstream', 'port']
+  return path.length === 0 ? Object.keys(configSchema.shape) : ['kind', 'upstream', 'proxyProtocol', 'port']
 }
 
 /** Zod speaks to programmers; these are the slips a user of the file makes. */
@@ -142,6 +144,8 @@ function say(issue: Issue): string {
   if (issue.code === 'invalid_key')
     return 'a name has lower-case letters, digits and inner hyphens, 1 to 40 of them'
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'kind') return 'kind is tcp, http or tls'
+  if (issue.code === 'invalid_value' && issue.path.at(-1) === 'proxyProtocol')
+    return `proxyProtocol is ${proxyVersions.join(' or ')}`
   if (issue.code === 'invalid_union') return 'a port or host:port is expected'
   if (issue.code === 'invalid_value' && issue.path.at(-1) === 'version') return 'only version 1 exists'
   if (issue.code === 'invalid_type' && issue.path.length === 0)

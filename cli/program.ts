@@ -76,6 +76,7 @@ function addServing(program: Command, run: Run): void {
       .option('--name <name>', 'name of the tunnel; without it the server makes one up')
     if (kind === 'tcp') command.option('--port <port>', 'public port to ask for')
     command
+      .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')
       .addOption(takeover())
       .addOption(qr())
       .action((upstream: string, options, self: Command) =>

@@ -5,6 +5,7 @@
 import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
+import type { ProxyVersion } from '@porttunneler/shared/protocol/proxy-header'
 import { problemOf, type TunnelState, type TunnelStatus } from './events.ts'
 import { formatUpstream, type Upstream } from './upstream.ts'
 
@@ -15,6 +16,8 @@ export type WantedTunnel = {
   readonly upstream: Upstream
   /** tcp only: the public port to ask for. */
   readonly port?: number
+  /** The upstream wants to hear who the visitor is, in front of everything else. */
+  readonly proxyProtocol?: ProxyVersion
 }
 
 /** The part of a mux stream that is counted. */

@@ -6,7 +6,7 @@ import { Turn } from '@porttunneler/shared/mux/turn'
 import { anyVisitor, type MuxPair, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { AgentEvent } from './events.ts'
-import { newTunnel, statusOf, type Tunnel } from './tunnels.ts'
+import { newTunnel, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { VisitorDesk } from './visitors.ts'
 
 const servers = new Set<Server>()
@@ -38,10 +38,10 @@ async function freePort(): Promise<number> {
 
 type Desk = { pair: MuxPair; desk: VisitorDesk; tunnel: Tunnel; events: AgentEvent[]; idle: Promise<void> }
 
-function openDesk(port: number): Desk {
+function openDesk(port: number, wanted: Partial<WantedTunnel> = {}): Desk {
   const events: AgentEvent[] = []
   const idle = Promise.withResolvers<void>()
-  const tunnel = newTunnel(1, { name: 'web', kind: 'tcp', upstream: { host: 'localhost', port } })
+  const tunnel = newTunnel(1, { name: 'web', kind: 'tcp', upstream: { host: 'localhost', port }, ...wanted })
   const desk = new VisitorDesk({
     clock: systemClock,
     turn: new Turn(),
@@ -84,6 +84,35 @@ function visit({ pair }: Desk, info: Partial<typeof anyVisitor> = {}): Visitor {
 const names = (desk: Desk) => desk.events.map(({ event }) => event)
 
 describe('visitors', () => {
+  test.each([
+    ['v1', '2001:db8::7', Buffer.from('PROXY TCP6 2001:db8::7 :: 4711 20100\r\nhello')],
+    [
+      'v2',
+      '192.0.2.7',
+      Buffer.from('0d0a0d0a000d0a515549540a2111000cc00002070000000012674e8468656c6c6f', 'hex'),
+    ],
+  ] as const)(
+    'PROXY %s comes before what the visitor said first',
+    async (version, visitorAddress, wanted) => {
+      const heard = Promise.withResolvers<Buffer>()
+      const port = await upstream((socket) => {
+        const chunks: Buffer[] = []
+        socket.on('data', (chunk) => chunks.push(chunk))
+        socket.on('end', () => {
+          heard.resolve(Buffer.concat(chunks))
+          socket.end()
+        })
+      })
+      const desk = openDesk(port, { proxyProtocol: version })
+      const visitor = visit(desk, { visitorAddress, visitorPort: 4_711, localPort: 20_100 })
+      visitor.stream?.write(Buffer.from('hello'))
+      visitor.stream?.end()
+      expect(await heard.promise).toEqual(wanted)
+      await desk.idle
+      expect(desk.tunnel.bytesIn, 'the header is not the visitor’s').toBe(5)
+    },
+  )
+
   test('what a visitor said before the upstream was connected arrives, and half-close delivers the answer', async () => {
     const desk = openDesk(
       await upstream((socket) => {

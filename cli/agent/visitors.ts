@@ -2,12 +2,13 @@
  * What the agent does with visitors: dials the tunnel's upstream for each stream, keeps the bytes that came meanwhile
  * (never more than the first window, because no credit is given before the upstream took them), then splices.
  */
-import type { Socket } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@porttunneler/shared/base/errors'
 import { Splice } from '@porttunneler/shared/mux/splice'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
+import { type ProxyEnds, writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { answerUpgrade } from '../http/upgrade.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
@@ -147,6 +148,8 @@ class Visitor implements StreamSink {
     stream.opened(connectMs)
     this.#recover()
     emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
+    const { proxyProtocol } = tunnel.wanted
+    if (proxyProtocol) socket.write(writeProxyHeader(proxyProtocol, endsOf(this.#info)))
     if (this.#info.awaitsUpgrade) answerUpgrade(socket, stream)
     const splice = new Splice(socket, stream, { turn, onEnd: (key) => this.#onSocketClosed(key) })
     this.#splice = splice
@@ -210,6 +213,16 @@ class Visitor implements StreamSink {
   get #visitor(): string {
     const { visitorAddress: address, visitorPort } = this.#info
     return address.includes(':') ? `[${address}]:${visitorPort}` : `${address}:${visitorPort}`
+  }
+}
+
+/** Which of its addresses the relay was reached at it does not tell, only the port. */
+function endsOf({ visitorAddress, visitorPort, localPort }: OpenInfo): ProxyEnds {
+  return {
+    sourceAddress: visitorAddress,
+    sourcePort: visitorPort,
+    destinationAddress: isIPv6(visitorAddress) ? '::' : '0.0.0.0',
+    destinationPort: localPort,
   }
 }
 

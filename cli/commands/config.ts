@@ -9,12 +9,13 @@ import { formatTable } from '../output/format.ts'
 export async function checkConfig(context: Context, path: string = configName): Promise<number> {
   const { tunnels } = await readConfig(path)
   const paint = paintOf(context)
-  const rows = tunnels.map(({ name = '', kind, upstream, port }) => [
+  const rows = tunnels.map(({ name = '', kind, upstream, port, proxyProtocol }) => [
     `  ${name}`,
     kind,
     paint('dim', '->'),
     formatUpstream(upstream),
     port === undefined ? '' : `public port ${port}`,
+    proxyProtocol === undefined ? '' : `PROXY ${proxyProtocol}`,
   ])
   say(context, `${path} is fine: ${tunnels.length === 1 ? '1 tunnel' : `${tunnels.length} tunnels`}`)
   say(context, ...formatTable(rows))

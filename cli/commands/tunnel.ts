@@ -2,6 +2,7 @@
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
+import { type ProxyVersion, proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { parseUpstream } from '../agent/upstream.ts'
 import type { Context } from '../context.ts'
 import { serve } from './serve.ts'
@@ -9,6 +10,7 @@ import { serve } from './serve.ts'
 export type TunnelOptions = {
   readonly name?: string
   readonly port?: string
+  readonly proxyProtocol?: string
   readonly takeover?: boolean
   readonly qr?: boolean
 }
@@ -19,7 +21,7 @@ export function serveTunnel(
   kind: TunnelKind,
   { upstream, options }: { upstream: string; options: TunnelOptions },
 ): Promise<number> {
-  const { name, port, takeover = false, qr = false } = options
+  const { name, port, proxyProtocol, takeover = false, qr = false } = options
   if (name !== undefined && !tunnelNameSchema.safeParse(name).success)
     throw fail(
       'cli.usage',
@@ -30,8 +32,16 @@ export function serveTunnel(
     upstream: parseUpstream(upstream),
     ...(name !== undefined && { name }),
     ...(port !== undefined && { port: parsePort(port) }),
+    ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
   }
   return serve(context, [tunnel], { takeover, qr })
+}
+
+function parseProxyVersion(text: string): ProxyVersion {
+  const version = proxyVersions.find((one) => one === text)
+  if (version === undefined)
+    throw fail('cli.usage', `--proxy-protocol takes ${proxyVersions.join(' or ')}, not "${text}".`)
+  return version
 }
 
 function parsePort(text: string): number {
