@@ -1,7 +1,7 @@
 /**
- * `npm run bench` and `npm run bench:peers`: the same visitors and the same backend, several ways between them, taken in
- * turn within one run so that whatever else the machine does falls on all of them alike. Everything is on loopback: what
- * is measured is the software, not a network. Prints medians and keeps the raw samples in bench/results.
+ * `npm run bench` and `npm run bench:peers`: the same visitors and the same backend, several ways between them, taken
+ * in turn within one run so that whatever else the machine does falls on all of them alike. Everything is on loopback:
+ * what is measured is the software, not a network. Prints medians and keeps the raw samples in bench/results.
  *
  *   npm run bench -- --rounds 5 --scale 2 --only "bulk|ping" --without "ssh -R" --idle 10000
  */
@@ -84,7 +84,7 @@ async function wantedMakers(): Promise<readonly PathMaker[]> {
   return isWanted(ssh.name) ? [...own, ssh] : own
 }
 
-/** All ways open at once, all scenarios in each round; the round before the first, in which compilers work, is not kept. */
+/** All ways open at once, all scenarios in each round. A round before the first, for compilers, is not kept. */
 async function measureAll(
   makers: readonly PathMaker[],
   scenarios: readonly Scenario[],
