@@ -20,7 +20,8 @@ export type PeerSource = {
   readonly name: string
   readonly version: string
   readonly programs: readonly string[]
-  readonly from: /** `isLockOld`: the compilers of today refuse what its lock file names, so the newest fitting versions are taken. */
+  /** `isLockOld`: today's compilers refuse what its lock file names, so the newest fitting versions are taken. */
+  readonly from:
     | { readonly registry: 'crates'; readonly crate: string; readonly isLockOld: boolean }
     /** `packages` are below the module; each makes one of `programs`. */
     | { readonly registry: 'go'; readonly module: string; readonly packages: readonly string[] }
