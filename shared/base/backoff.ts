@@ -18,6 +18,12 @@ export const redialBackoff: BackoffShape = {
   jitter: 0.4,
 }
 
+/**
+ * Redialling where a machine answers that nothing listens: a relay that restarts. Such an answer costs nobody more than a
+ * packet, so for five seconds it is asked for often; jitter keeps agents that were cut off together apart.
+ */
+export const restartBackoff: BackoffShape = { ...redialBackoff, fastTries: 50, fastMs: 100 }
+
 /** The delay in ms before try `attempt` (0 = the first retry). `random` is uniform in [0, 1). */
 export function backoffMs(shape: BackoffShape, attempt: number, random: () => number): number {
   if (attempt < shape.fastTries) return shape.fastMs

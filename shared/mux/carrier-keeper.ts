@@ -2,11 +2,12 @@
  * Agent: keeps a session's carriers dialled. One is lost: another at once, beside whatever else there is. None is
  * left: the path is dialled afresh until the session's grace is over (rules 20, 23, 25 and 26).
  */
-import { backoffMs, redialBackoff } from '../base/backoff.ts'
+import { backoffMs, redialBackoff, restartBackoff } from '../base/backoff.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
+import { isNobodyListening } from './connect-tls.ts'
 import type { Session } from './session.ts'
 
 export type CarrierKeeperOptions = {
@@ -31,6 +32,8 @@ export class CarrierKeeper {
   #inFlight = 0
   /** Dials that were refused in a row: somebody is there and says no, so pressing on is no use. */
   #refusals = 0
+  /** Dials in a row to which a machine answered that nothing listens. */
+  #absences = 0
   #notBeforeMs = 0
 
   constructor(options: CarrierKeeperOptions) {
@@ -62,6 +65,7 @@ export class CarrierKeeper {
   /** The network changed: what was refused before may be welcome now. */
   hurry(): void {
     this.#refusals = 0
+    this.#absences = 0
     this.#notBeforeMs = 0
     if (this.#inFlight < limits.dialsInFlight && !this.#abort.signal.aborted) void this.#dial('shared')
   }
@@ -105,6 +109,7 @@ export class CarrierKeeper {
     try {
       await dial(kind, this.#abort.signal)
       this.#refusals = 0
+      this.#absences = 0
     } catch (error) {
       if (this.#abort.signal.aborted) return
       if (!isFailure(error)) throw error
@@ -121,6 +126,7 @@ export class CarrierKeeper {
   }
 
   #refusalMs(error: PortTunnelerError): number {
+    if (isNobodyListening(error)) return backoffMs(restartBackoff, this.#absences++, this.#options.random)
     const { retryAfterMs } = error.fields
     const own = backoffMs(redialBackoff, this.#refusals++, this.#options.random)
     return typeof retryAfterMs === 'number' ? Math.max(own, retryAfterMs) : own
@@ -128,9 +134,8 @@ export class CarrierKeeper {
 }
 
 /** Somebody answered: a REFUSE, or a machine on which nothing listens. Silence is something else. */
-function isRefusal({ fields, key, cause }: PortTunnelerError): boolean {
-  if (fields.isRefusal === true || key === 'relay.identity') return true
-  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
+function isRefusal(error: PortTunnelerError): boolean {
+  return error.fields.isRefusal === true || error.key === 'relay.identity' || isNobodyListening(error)
 }
 
 function healthyCarriers(session: Session): { shared: number; dedicated: number } {

@@ -2,6 +2,7 @@
  * One TLS connection of a session: frames in, frames out, gathered into one write a turn. Reliable and in order until
  * it is lost, never after: once `onLost` was called nothing more is parsed or sent.
  */
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
@@ -108,6 +109,11 @@ export class Carrier implements Flushable, FrameHandler {
 
   get isLost(): boolean {
     return this.#isLost
+  }
+
+  /** This machine's address on the path; undefined for what is no socket. */
+  get localAddress(): string | undefined {
+    return this.socket instanceof Socket ? this.socket.localAddress : undefined
   }
 
   /** Bytes sent under one traffic key; Node cannot update it (rule 21). */

@@ -106,14 +106,16 @@ describe('carriers', () => {
     expect(upstream.heard.bytes.toString()).toBe('after')
   })
 
-  test('a refused dial is not pressed: 3 x 200 ms, then seconds apart', async () => {
+  test('while nothing listens dials are 100 ms apart for 5 s, then seconds', async () => {
     const { link } = await linked()
     link.path = 'refused'
     link.wires[0]?.a.destroy()
     await link.pass(1_000)
+    expect(link.dials).toBeGreaterThanOrEqual(9)
+    await link.pass(5_000)
     const early = link.dials
     await link.pass(10_000)
-    expect(early).toBeLessThanOrEqual(5)
+    expect(early).toBeLessThanOrEqual(55)
     expect(link.dials - early).toBeLessThanOrEqual(5)
     link.path = 'open'
     await link.pass(12_000)
@@ -214,6 +216,21 @@ describe('carriers', () => {
     agentOf(link).probe()
     await link.pass(3_000)
     expect(agentOf(link).carriers.get(2)).toBeDefined()
+  })
+
+  test('a path from an address that the machine no longer has is given up at once', async () => {
+    const { link, open } = await linked()
+    const { visitor, upstream } = await open()
+    const [first] = agentOf(link).carriers
+    Object.defineProperty(first, 'localAddress', { value: '192.0.2.1' })
+    link.wires[0]?.blackHole()
+    visitor.stream.write(Buffer.from('on its way'))
+    agentOf(link).probe(new Set(['198.51.100.7']))
+    expect(first?.isLost).toBe(false)
+    agentOf(link).probe(new Set(['192.0.2.1']))
+    expect(first?.isLost).toBe(true)
+    await link.pass(300)
+    expect(upstream.heard.bytes.toString()).toBe('on its way')
   })
 
   test('bindings are asked for again after a loss', async () => {

@@ -71,6 +71,11 @@ export function connectTls(
   })
 }
 
+/** The machine answered, and nothing listens there: it starts again, or moved away. */
+export function isNobodyListening({ cause }: PortTunnelerError): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
+}
+
 /** TLS failures mean the wrong peer; everything else means no peer. */
 function dialError(cause: Error & { code?: string }, { host, port }: DialAddress): PortTunnelerError {
   const code = cause.code ?? cause.message

@@ -40,8 +40,15 @@ export class Liveness {
     this.#timer = undefined
   }
 
-  /** Asks a carrier now; without a word within 1.5 s it is lost (rule 25). */
-  probe(carrier: Carrier): void {
+  /**
+   * Asks a carrier now; without a word within 1.5 s it is lost (rule 25). One whose own address the machine no longer
+   * has is lost already: its streams need not wait for the answer that cannot come.
+   */
+  probe(carrier: Carrier, gone?: ReadonlySet<string>): void {
+    if (carrier.localAddress !== undefined && gone?.has(carrier.localAddress)) {
+      carrier.lose(fail('carrier.lost', 'The network that it went through is gone.'))
+      return
+    }
     carrier.ping()
     const askedAtMs = carrier.pingedAtMs
     const judge = () => {

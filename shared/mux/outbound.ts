@@ -5,6 +5,7 @@
  * nothing but the time to send it again.
  */
 import { limits } from '../protocol/limits.ts'
+import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 
 /** A piece that was sent and may have to be sent again. `carrier` 0: it waits to be sent again. */
@@ -19,6 +20,11 @@ export class Outbound {
   edge: number
   /** Bytes that were never sent. */
   waitingBytes = 0
+  /** What is kept of [una, nxt) is taken from here: the other side's window never decides this side's memory. */
+  readonly #budget: Budget
+  #keptBytes = 0
+  /** There was no memory to keep more; somebody's acknowledgement will free some. */
+  isStarved = false
   #waiting: Buffer[] = []
   /** In order of offset; the first `#sentFrom` are already used and only not yet cut off. */
   #sent: Sent[] = []
@@ -29,8 +35,9 @@ export class Outbound {
   /** Carrier of FIN: -1 never sent, 0 to be sent again. */
   #finCarrier = -1
 
-  constructor(edge: number) {
-    this.edge = edge
+  constructor(edge: number, budget: Budget) {
+    this.edge = Math.min(edge, limits.windowBytesMax)
+    this.#budget = budget
   }
 
   push(chunk: Buffer): void {
@@ -55,7 +62,7 @@ export class Outbound {
   /** There is something that may go now. */
   get canPump(): boolean {
     if (this.#again.length > 0) return true
-    if (this.waitingBytes > 0) return this.nxt < this.edge
+    if (this.waitingBytes > 0) return this.nxt < this.edge && !this.isStarved
     return this.#isEnding && this.#finCarrier <= 0 && !this.isDone
   }
 
@@ -69,7 +76,11 @@ export class Outbound {
     let sent = this.#again.length > 0 ? this.#repeat(carrier, stream, bytesMax) : 0
     let left = Math.min(bytesMax - sent, this.edge - this.nxt)
     while (left > 0 && this.waitingBytes > 0) {
-      const bytes = this.#take(Math.min(left, limits.dataBytesMax))
+      const wanted = Math.min(left, limits.dataBytesMax)
+      const allowed = this.#keep(wanted)
+      if (allowed === 0) break
+      const bytes = this.#take(allowed)
+      this.#settle(allowed, bytes.length)
       carrier.sendData(stream, this.nxt, bytes)
       this.#sent.push({ from: this.nxt, bytes, carrier: carrier.number })
       this.nxt += bytes.length
@@ -92,8 +103,10 @@ export class Outbound {
   /** CREDIT or SYNC came: merged by maximum, so a late one does no harm. False: it claims what cannot be. */
   acknowledge(consumed: number, window: number): boolean {
     if (consumed > this.nxt + (this.isFinSent ? 1 : 0)) return false
-    if (consumed + window > this.edge) this.edge = consumed + window
+    const edge = consumed + Math.min(window, limits.windowBytesMax)
+    if (edge > this.edge) this.edge = edge
     if (consumed <= this.una) return true
+    this.#release(Math.min(consumed, this.nxt) - this.una)
     this.una = consumed
     while (this.#sentFrom < this.#sent.length) {
       const first = this.#sent[this.#sentFrom] as Sent
@@ -155,11 +168,39 @@ export class Outbound {
 
   /** Drops everything. */
   clear(): void {
+    this.#release(this.#keptBytes)
     this.#waiting = []
     this.waitingBytes = 0
     this.#sent = []
     this.#sentFrom = 0
     this.#again = []
+  }
+
+  /**
+   * Memory for up to `wanted` bytes more. A stream with nothing on its way may always go on with a little, so that
+   * nobody waits for ever behind the others.
+   */
+  #keep(wanted: number): number {
+    const floor = Math.min(wanted, limits.windowBytesTight)
+    for (const bytes of wanted > floor ? [wanted, floor] : [wanted])
+      if (this.#budget.take(bytes)) {
+        this.#keptBytes += bytes
+        return bytes
+      }
+    this.isStarved = this.nxt > this.una
+    return this.isStarved ? 0 : floor
+  }
+
+  /** Of what was taken for `allowed` bytes only `sent` are kept. */
+  #settle(allowed: number, sent: number): void {
+    if (this.#keptBytes > 0) this.#release(allowed - sent)
+  }
+
+  #release(bytes: number): void {
+    const kept = Math.min(bytes, this.#keptBytes)
+    if (kept <= 0) return
+    this.#keptBytes -= kept
+    this.#budget.give(kept)
   }
 
   #repeat(carrier: Carrier, stream: number, bytesMax: number): number {

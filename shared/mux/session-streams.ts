@@ -41,10 +41,14 @@ export class SessionStreams {
   readonly #options: SessionStreamsOptions
   readonly #carriers: CarrierSet
   readonly #budget: Budget
+  readonly #sendBudget: Budget
   readonly #streams = new Map<number, Stream>()
   readonly #uncredited = new Set<Stream>()
   readonly #seen = new SeenIds()
+  /** Streams that may not send for want of memory to keep what they send. */
+  readonly #starved = new Set<Stream>()
   #creditTimer: Timer | undefined
+  #starvedTimer: Timer | undefined
   /** Relay: the next id to give. */
   #next = 1
 
@@ -52,6 +56,7 @@ export class SessionStreams {
     this.#options = options
     this.#carriers = options.carriers
     this.#budget = new Budget(limits.sessionBufferBytes, options.budget)
+    this.#sendBudget = new Budget(limits.sessionBufferBytes, options.budget)
     this.elephants = new Elephants({
       clock: options.clock,
       carriers: options.carriers,
@@ -105,6 +110,8 @@ export class SessionStreams {
   /** The session is over. */
   abandon(code: number): void {
     this.#creditTimer?.clear()
+    this.#starvedTimer?.clear()
+    this.#starved.clear()
     this.elephants.close()
     const streams = [...this.#streams.values()]
     this.#streams.clear()
@@ -160,8 +167,15 @@ export class SessionStreams {
     })
   }
 
+  /** Tries again soon: what frees the memory may be an acknowledgement of another session. */
+  starve(stream: Stream): void {
+    this.#starved.add(stream)
+    this.#starvedTimer ??= this.#options.clock.after(limits.starvedRetryMs, this.#feed, { background: true })
+  }
+
   forget(stream: Stream): void {
     this.elephants.forget(stream)
+    this.#starved.delete(stream)
     this.#streams.delete(stream.id)
     this.#uncredited.delete(stream)
   }
@@ -280,9 +294,19 @@ export class SessionStreams {
     edge: number
     carrier: Carrier
   }): Stream {
-    const stream = new Stream({ ...options, host: this, budget: this.#budget })
+    const stream = new Stream({ ...options, host: this, budget: this.#budget, sendBudget: this.#sendBudget })
     this.#streams.set(options.id, stream)
     return stream
+  }
+
+  readonly #feed = (): void => {
+    this.#starvedTimer = undefined
+    const streams = [...this.#starved]
+    this.#starved.clear()
+    for (const stream of streams) {
+      stream.unstarve()
+      this.offer(stream)
+    }
   }
 
   readonly #creditAll = (): void => {

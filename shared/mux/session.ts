@@ -49,14 +49,14 @@ export class Session implements CarrierHandler {
   #graceTimer: Timer | undefined
   #isDraining = false
   #isClosed = false
-  /** A report could not be made for want of a carrier. */
+  /** A report waits for a carrier. */
   #owesReport = false
-  /** Dedicated carriers wanted by this side and, at the agent, by the relay. */
+  /** Dedicated carriers wanted. */
   #ownWant = 0
   #relayWant = 0
   /** Agent: the highest carrier number given. */
   #dialled: number
-  /** Why the other side said it leaves: what its closed connection then means. */
+  /** The other side's GOAWAY. */
   #farewell: PortTunnelerError | undefined
 
   constructor(options: SessionOptions) {
@@ -90,14 +90,13 @@ export class Session implements CarrierHandler {
     return this.#isDraining ? 'draining' : 'open'
   }
 
-  /** Streams that carry a visitor now. */
   get activeStreams(): number {
     return this.#streams.size
   }
 
-  /** Round trip to the other side in ms; undefined until the first PING was answered. */
+  /** Round trip in ms; undefined until the first PING was answered. */
   get rttMs(): number | undefined {
-    return this.carriers.pick()?.rttMs
+    return this.#streams.rttMs
   }
 
   // --- relay
@@ -141,7 +140,6 @@ export class Session implements CarrierHandler {
     this.#asked.unbind(bind)
   }
 
-  /** How many dedicated carriers there should be now (rule 20). */
   get wantedDedicated(): number {
     return Math.min(Math.max(this.#ownWant, this.#relayWant), limits.carriersPerSession - 2)
   }
@@ -159,14 +157,13 @@ export class Session implements CarrierHandler {
     this.#startRetiring(carrier)
   }
 
-  /** The path may have changed under us: every carrier must answer within 1.5 s or is lost (rule 25). */
-  probe(): void {
+  /** The path may have changed: carriers from addresses in `gone` are lost, others unless they answer (rule 25). */
+  probe(gone?: ReadonlySet<string>): void {
     this.#options.events.onProbe?.()
-    for (const carrier of this.carriers) this.#options.liveness.probe(carrier)
+    for (const carrier of this.carriers) this.#options.liveness.probe(carrier, gone)
   }
 
   // --- both
-
   /**
    * No new streams from now on; those that live may finish within `graceMs`. The agent dials again after
    * `redialMs`.
@@ -183,14 +180,15 @@ export class Session implements CarrierHandler {
     this.#end(fail(key, detail), true)
   }
 
-  /** The other side no longer knows the session: nothing is said to it. */
+  /** Ends it without a word: the other side no longer knows the session. */
   abandon(reason: PortTunnelerError): void {
     this.#end(reason, false)
   }
 
   /** A carrier may join under this number: it was never used before and is not below what is forgotten. */
   accepts(carrierNumber: number): boolean {
-    return !this.#isClosed && this.carriers.isFresh(carrierNumber)
+    const { size } = this.carriers
+    return !this.#isClosed && size < limits.carriersPerSession && this.carriers.isFresh(carrierNumber)
   }
 
   /**
@@ -283,6 +281,8 @@ export class Session implements CarrierHandler {
     this.carriers.add(carrier, told)
     this.#options.liveness.add(carrier)
     carrier.ping()
+    // Lost before it was ours: nobody else would tell.
+    if (carrier.isLost) this.#options.clock.after(0, () => this.onLost(carrier, fail('carrier.lost')))
   }
 
   /** Stops using a carrier. True when its loss is news here: then a report is owed. */

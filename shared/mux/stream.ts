@@ -40,10 +40,8 @@ export type StreamSink = {
   onPlain?(): void
 }
 
-/** Until a PING was answered: most paths are shorter, so windows rather grow too early than too late. */
-const rttUnknownMs = 100
-/** Nearer than this the time is the processes' own and not the path's. */
-const rttMsMin = 2
+/** Until a PING was answered: most paths are shorter. Below the least the time is the processes' own. */
+const rttMs = { unknown: 100, min: 2 }
 
 const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
@@ -84,6 +82,8 @@ export class Stream {
     sink: StreamSink
     state: StreamState
     budget: Budget
+    /** What this side may keep of what it sent, until it is acknowledged. */
+    sendBudget: Budget
     /** What the other side may send at once, already taken from the budget. */
     window: number
     /** What this side may send at once. */
@@ -98,7 +98,7 @@ export class Stream {
     this.carrier = options.carrier
     this.#budget = options.budget
     this.#inbound = new Inbound(options.window, options.host.nowMs)
-    this.#outbound = new Outbound(options.edge)
+    this.#outbound = new Outbound(options.edge, options.sendBudget)
   }
 
   /** Bytes received in order. */
@@ -167,20 +167,21 @@ export class Stream {
     return (this.state === 'open' || this.state === 'opening') && this.#outbound.canPump
   }
 
-  get waitingBytes(): number {
-    return this.#outbound.waitingBytes
-  }
-
   get hasUncredited(): boolean {
     return (
       this.state !== 'closed' && this.state !== 'resetting' && this.#inbound.used > this.#inbound.credited
     )
   }
 
+  unstarve(): void {
+    this.#outbound.isStarved = false
+  }
+
   /** Sends what window and `bytesMax` allow; answers the bytes sent. */
   pump(carrier: Carrier, bytesMax: number): number {
     const sent = this.#outbound.pump(carrier, this.id, bytesMax)
     this.host.elephants.sent(this, sent)
+    if (this.#outbound.isStarved) this.host.starve(this)
     if (this.#owesWritable && this.#outbound.waitingBytes === 0) {
       this.#owesWritable = false
       this.sink.onWritable()
@@ -226,7 +227,7 @@ export class Stream {
     this.receiveCredit(sync.consumed, sync.window)
   }
 
-  /** Nothing unacknowledged of this stream lies on `carrier`. */
+  /** Something unacknowledged lies on `carrier`. */
   dependsOn(carrier: number): boolean {
     return this.#outbound.dependsOn(carrier)
   }
@@ -293,7 +294,7 @@ export class Stream {
     return this.#inbound.grant({
       budget: this.#budget,
       nowMs: this.host.nowMs,
-      rttMs: Math.max(this.host.rttMs ?? rttUnknownMs, rttMsMin),
+      rttMs: Math.max(this.host.rttMs ?? rttMs.unknown, rttMs.min),
     })
   }
 

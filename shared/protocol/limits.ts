@@ -48,7 +48,10 @@ export const limits = {
   /** Credit is due at a quarter of the window or this, whichever is less (rule 6). */
   creditBytes: 64 * KiB,
   creditDelayMs: 200,
+  /** Promised to senders, and as much again kept of what was sent until it is acknowledged. */
   sessionBufferBytes: 64 * MiB,
+  /** A stream that may not send for want of memory asks again after this. */
+  starvedRetryMs: 50,
   /** A stream that sends this much within elephantMs while others are about gets a carrier of its own (rule 18). */
   elephantBytes: 1 * MiB,
   elephantMs: 2_000,
