@@ -27,13 +27,13 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
     case 'revoke': {
       const { endpoint, epoch, at } = command
       if (!state.decrees.revoke({ endpoint, epoch, at })) return false
-      end(targets, (claims) => claims.endpoint === endpoint && claims.epoch < epoch, reasonOf(command.reason))
+      end(targets, (claims) => claims.endpoint === endpoint && claims.epoch < epoch, command.reason)
       return true
     }
     case 'suspend': {
       const { account, suspended, version, at } = command
       if (!state.decrees.suspend({ account, suspended, version, at })) return false
-      if (suspended) end(targets, (claims) => claims.account === account, 'session.revoked')
+      if (suspended) end(targets, (claims) => claims.account === account, 'suspended')
       return true
     }
     case 'policy': {
@@ -54,19 +54,22 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
 }
 
 /**
- * Ends the leases that match. Visitors of a tunnel that moved to another agent may finish where they are; those of
- * one that was withdrawn are cut.
+ * Ends the leases that match. Visitors of a tunnel that lives on elsewhere may finish where they are; those of one
+ * that was withdrawn are cut.
  */
 function end(
   { routes, visitors }: CommandTargets,
   matches: (claims: TicketClaims) => boolean,
-  reason: ErrorKey,
+  reason: string,
 ): void {
-  routes.revoke(matches, reason)
-  if (reason !== 'session.superseded') visitors.cut((route) => matches(route.claims), reason)
+  const key = reasons.get(reason) ?? 'session.revoked'
+  routes.revoke(matches, key)
+  if (!reasons.has(reason)) visitors.cut((route) => matches(route.claims), key)
 }
 
-/** `superseded` and `moved`: the tunnel lives on, elsewhere. Everything else means that it is over. */
-function reasonOf(reason: string): ErrorKey {
-  return reason === 'superseded' || reason === 'moved' ? 'session.superseded' : 'session.revoked'
-}
+/** What the agent hears when its tunnel lives on. Everything else means that it is over. */
+const reasons: ReadonlyMap<string, ErrorKey> = new Map([
+  ['superseded', 'session.superseded'],
+  // By its own doing, at another endpoint: it goes on, and may claim again.
+  ['moved', 'lease.gone'],
+])

@@ -37,7 +37,7 @@ beforeEach(async () => {
   state.cell = answer.cell
   state.keys = answer.keys
   meters = new Meters()
-  const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {} })
+  const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
   const time = new ServerTime(clock)
   live = new LiveFigures({
     clock,

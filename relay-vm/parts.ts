@@ -35,6 +35,8 @@ export type PartsOptions = {
   refusal(): ErrorKey | undefined
   /** A ticket shows a key that the relay does not have. */
   onUnknownKey(): void
+  /** An agent left for good, or came back: the control plane should hear of it. */
+  onPresence(): void
   syncFailures(): number
   /** Connections at the TLS port whose handshake is not over. */
   tlsStrangers(): number
@@ -90,6 +92,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     onGone: ({ claims, endpoint }) => {
       if (claims.kind === 'tcp') tcp.close(endpoint)
     },
+    onPresence: options.onPresence,
   })
   const visitors = new Visitors({
     clock,

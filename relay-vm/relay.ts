@@ -112,6 +112,7 @@ export class Relay {
       log,
       refusal: () => this.#refusal(),
       onUnknownKey: () => this.#running?.sync?.soon(),
+      onPresence: () => this.#running?.sync?.presenceChanged(),
       syncFailures: () => this.#running?.sync?.failures ?? 0,
       tlsStrangers: () => this.#running?.tlsStrangers ?? 0,
     })

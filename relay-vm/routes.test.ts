@@ -45,8 +45,10 @@ function setUp() {
   const decrees = new Decrees()
   const gone: string[] = []
   const onGone = (route: { endpoint: string }) => gone.push(route.endpoint)
-  const routes = new Routes({ clock, meters: new Meters(), decrees, onGone })
-  return { clock, decrees, gone, routes }
+  const presence = { told: 0 }
+  const onPresence = () => presence.told++
+  const routes = new Routes({ clock, meters: new Meters(), decrees, onGone, onPresence })
+  return { clock, decrees, gone, presence, routes }
 }
 
 describe('routes: an agent out of reach', () => {
@@ -127,6 +129,20 @@ describe('routes: takeover', () => {
 })
 
 describe('routes: away', () => {
+  test('is said at once of an agent that took its leave, and of its return', () => {
+    const { presence, routes } = setUp()
+    const session = makeSession('a')
+    routes.bind(makeClaims(), { session, bind: 1 })
+    expect([routes.awayReports(), presence.told]).toEqual([[], 0])
+    routes.unbind({ session, bind: 1 })
+    expect(presence.told).toBe(1)
+    expect(routes.awayReports().map(({ away }) => away)).toEqual([true])
+    routes.awayReported(routes.awayReports())
+    routes.bind(makeClaims(), { session, bind: 1 })
+    expect(presence.told).toBe(2)
+    expect(routes.awayReports().map(({ away }) => away)).toEqual([false])
+  })
+
   test('is said after a minute, once, and taken back when the agent returns', () => {
     const { clock, routes } = setUp()
     const a = makeSession('a')

@@ -45,11 +45,14 @@ export type Decrees = {
 
 type Entry = {
   route: Route
-  /** Monotonic; when the last binding ended. */
+  /** Monotonic; when the last binding ended; `leftOnPurpose` when its agent said so. */
   awaySinceMs: number | undefined
   /** What the control plane was last told. */
   saidAway: boolean
 }
+
+/** Nobody waits for an agent that took its leave: it is away from the first moment. */
+const leftOnPurpose = Number.NEGATIVE_INFINITY
 
 export type RoutesOptions = {
   readonly clock: Clock
@@ -57,6 +60,8 @@ export type RoutesOptions = {
   readonly decrees: Decrees
   /** The endpoint is served no more: a leased port closes. */
   onGone(route: Route): void
+  /** `awayReports` has something that the control plane should not wait for. */
+  onPresence(): void
 }
 
 export class Routes {
@@ -101,25 +106,26 @@ export class Routes {
       if (loser.session.state === 'detached') loser.session.resetBind(loser.bind, 'session.superseded')
     }
     const route = this.#makeRoute(claims, binding)
-    const isOtherTunnel = entry?.route.claims.sub !== claims.sub
-    this.#entries.set(claims.endpoint, {
-      route,
-      awaySinceMs: undefined,
-      saidAway: isOtherTunnel ? false : (entry?.saidAway ?? false),
-    })
+    const saidAway = entry?.route.claims.sub === claims.sub && entry.saidAway
+    this.#entries.set(claims.endpoint, { route, awaySinceMs: undefined, saidAway })
+    if (saidAway) this.#options.onPresence()
     return route
   }
 
   /** The agent serves this one no more (UNBIND). */
   unbind(binding: Binding): void {
-    for (const entry of this.#entries.values())
-      if (entry.route.binding !== undefined && isSame(entry.route.binding, binding)) this.#detach(entry)
+    for (const entry of this.#entries.values()) {
+      if (entry.route.binding === undefined || !isSame(entry.route.binding, binding)) continue
+      this.#detach(entry, leftOnPurpose)
+      this.#options.onPresence()
+    }
   }
 
   /** The session is over: all it served is away. */
   lost(session: SessionHandle): void {
+    const now = this.#options.clock.monotonic()
     for (const entry of this.#entries.values())
-      if (entry.route.binding?.session === session) this.#detach(entry)
+      if (entry.route.binding?.session === session) this.#detach(entry, now)
   }
 
   /** The session has no connection for now, or has one again: its bindings stay, and count as away meanwhile. */
@@ -152,7 +158,7 @@ export class Routes {
       if (route.binding === undefined && route.claims.exp * 1000 + limits.skewMs < nowMs) this.#forget(route)
   }
 
-  /** Tunnels away for a minute, or back, of which the control plane has not heard yet. */
+  /** Tunnels that were left, away for a minute, or back, of which the control plane has not heard yet. */
   awayReports(): readonly AwayReport[] {
     const now = this.#options.clock.monotonic()
     const reports: AwayReport[] = []
@@ -189,10 +195,10 @@ export class Routes {
     }
   }
 
-  #detach(entry: Entry): void {
+  #detach(entry: Entry, awaySinceMs: number): void {
     const { binding: _, ...away } = entry.route
     entry.route = away
-    entry.awaySinceMs = this.#options.clock.monotonic()
+    entry.awaySinceMs = awaySinceMs
   }
 
   #forget(route: Route): void {

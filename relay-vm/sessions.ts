@@ -200,7 +200,8 @@ class SessionBindings {
   readonly #claims: TicketClaims
   readonly #options: SessionsOptions
   readonly #check: (ticket: string) => Promise<TicketClaims>
-  readonly #bound = new Set<number>()
+  /** Binding -> endpoint. */
+  readonly #bound = new Map<number, string>()
   #queue: Promise<void> = Promise.resolve()
   /** Set as soon as the session exists, before any of its frames is read. */
   session: Session | undefined
@@ -263,12 +264,14 @@ class SessionBindings {
     try {
       // Both may have changed while the port was opened.
       if (session.state === 'closed') throw fail('session.closed')
+      // The tunnel moved: what becomes of its old endpoint is nothing to this binding any more.
+      if ((this.#bound.get(bind) ?? endpoint) !== endpoint) routes.unbind({ session, bind })
       routes.bind(claims, { session, bind })
     } catch (error) {
       if (claims.kind === 'tcp' && routes.find(endpoint) === undefined) tcp.close(endpoint)
       throw error
     }
-    this.#bound.add(bind)
+    this.#bound.set(bind, endpoint)
     session.bound(bind, endpoint)
   }
 }

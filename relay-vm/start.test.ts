@@ -127,6 +127,34 @@ describe('relay decrees', () => {
     expect(await agent.bind(2, fresh)).toBe(endpoint)
   })
 
+  test.each([
+    ['moved', 'PT-2103'],
+    ['superseded', 'PT-3013'],
+    ['released', 'PT-3014'],
+  ])('an agent whose lease was %s hears %s', async (reason, code) => {
+    const { source, send } = handCommands()
+    const { ports } = await bench.startRelay({}, { commands: source })
+    const ticket = await control.ticket({ endpoint: 'host:a.tunnels.test' })
+    const agent = await bench.dial(ports, { ticket })
+    await agent.bind(1, ticket)
+    send({ id: 'c', kind: 'revoke', at: Date.now(), endpoint: 'host:a.tunnels.test', epoch: 101, reason })
+    expect(await agent.heard('unbound', 1)).toMatchObject({ code })
+  })
+
+  test('a tunnel that is bound to another endpoint already hears nothing of its old one', async () => {
+    const { source, send } = handCommands()
+    const { ports } = await bench.startRelay({}, { commands: source })
+    const [old, fresh] = ['host:old.tunnels.test', 'host:new.tunnels.test']
+    const ticket = await control.ticket({ endpoint: old })
+    const agent = await bench.dial(ports, { ticket })
+    await agent.bind(1, ticket)
+    agent.session.bind(1, await control.ticket({ endpoint: fresh }))
+    await agent.heard('bound', 1, fresh)
+    send({ id: 'c', kind: 'revoke', at: Date.now(), endpoint: old, epoch: 101, reason: 'moved' })
+    await agent.bind(2, await control.ticket({ endpoint: 'host:other.tunnels.test' }))
+    expect(agent.events.map(({ kind }) => kind)).toEqual(['bound', 'bound', 'bound'])
+  })
+
   test('a suspended account loses its tunnels and visitors at once and gets no new session', async () => {
     const { source, send } = handCommands()
     const { ports } = await bench.startRelay({}, { commands: source })

@@ -38,7 +38,7 @@ async function makeSync() {
   const events = new SecurityEvents(time)
   const meters = new Meters()
   const journal = await UsageJournal.load(dataDir, { boot, nowMs: clock.now(), everyMs: 1_000 })
-  const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {} })
+  const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
   const commands: string[] = []
   const sync = new ControlSync({
     clock,
@@ -103,6 +103,20 @@ describe('sync', () => {
     })
     expect(sync.failures).toBe(0)
     expect(journal.report(clock.now())).toEqual([])
+  })
+
+  test('agents that come and go are told within a second, all of them in one call', async () => {
+    const { sync } = await makeSync()
+    sync.start()
+    await requests(1)
+    sync.presenceChanged()
+    sync.presenceChanged()
+    clock.advance(999)
+    expect(control.requests).toHaveLength(1)
+    clock.advance(1)
+    await requests(2)
+    clock.advance(2_000)
+    expect(control.requests).toHaveLength(2)
   })
 
   test('usage without acknowledgement is sent again', async () => {

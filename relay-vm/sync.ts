@@ -4,7 +4,7 @@
  */
 import type { SyncAnswer, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
-import { type Clock, sleep } from '@porttunneler/shared/base/clock'
+import { type Clock, sleep, type Timer } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -28,6 +28,8 @@ const retryBackoff: BackoffShape = {
 const syncMsBounds = { min: 1_000, max: 300_000 }
 /** `soon` is for strangers' tickets too: at most one extra call in this time. */
 const soonMs = 30_000
+/** Agents that come and go are told of together: at most one extra call in this time. */
+const presenceMs = 1_000
 /** What the schema of `sync` takes at a time. */
 const awayMax = 5_000
 /** The last report before exit must not hold the exit up. */
@@ -57,6 +59,7 @@ export class ControlSync {
   #loop: Promise<void> = Promise.resolve()
   #wake: AbortController | undefined
   #soonAtMs = Number.NEGATIVE_INFINITY
+  #presence: Timer | undefined
   /** Asked for while an exchange was under way: the pause after it is left out. */
   #isDue = false
   #reports = 0
@@ -94,8 +97,18 @@ export class ControlSync {
     this.askNow()
   }
 
+  /** Within a second: an agent left for good, or came back. */
+  presenceChanged(): void {
+    if (this.#closing.signal.aborted) return
+    this.#presence ??= this.#options.clock.after(presenceMs, () => {
+      this.#presence = undefined
+      this.askNow()
+    })
+  }
+
   /** Ends the rhythm; what is on its way is given up. */
   async stop(): Promise<void> {
+    this.#presence?.clear()
     this.#closing.abort()
     await this.#loop
   }
@@ -177,6 +190,8 @@ export class ControlSync {
       throw error
     }
     routes.awayReported(away)
+    // Something changed while the report was on its way.
+    if (routes.awayReports().length > 0) this.presenceChanged()
     if (answer.acknowledged === report) journal.acknowledge(usage, time.now())
     await this.#take(answer)
     return Math.min(syncMsBounds.max, Math.max(syncMsBounds.min, answer.syncMs))

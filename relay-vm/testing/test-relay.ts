@@ -110,12 +110,13 @@ export type AgentEvent =
 /** The agent's end: a real session, upstreams joined by splice. */
 export class TestAgent {
   readonly session: Session
-  readonly #events: AgentEvent[]
+  /** All that was heard, in order. */
+  readonly events: readonly AgentEvent[]
   readonly #waiting: Set<() => void>
 
   private constructor(session: Session, events: AgentEvent[], waiting: Set<() => void>) {
     this.session = session
-    this.#events = events
+    this.events = events
     this.#waiting = waiting
   }
 
@@ -156,14 +157,18 @@ export class TestAgent {
     return new TestAgent(session, events, waiting)
   }
 
-  /** The first event of a kind, now or when it comes. */
+  /** The first event of a kind, of a binding, at an endpoint, now or when it comes. */
   async heard<K extends AgentEvent['kind']>(
     kind: K,
     bind?: number,
+    endpoint?: string,
   ): Promise<Extract<AgentEvent, { kind: K }>> {
     for (;;) {
-      const found = this.#events.find(
-        (event) => event.kind === kind && (bind === undefined || ('bind' in event && event.bind === bind)),
+      const found = this.events.find(
+        (event) =>
+          event.kind === kind &&
+          (bind === undefined || ('bind' in event && event.bind === bind)) &&
+          (endpoint === undefined || ('endpoint' in event && event.endpoint === endpoint)),
       )
       if (found !== undefined) return found as Extract<AgentEvent, { kind: K }>
       await new Promise<void>((resolve) => this.#waiting.add(resolve))

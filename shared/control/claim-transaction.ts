@@ -130,7 +130,8 @@ function writeClaim(
   if (previous?.data.state === 'leased' && previous.data.tunnel === attempt.tunnel) {
     const left = release(previous.data, { nowMs, forget: true })
     tx.set(previous.ref, left)
-    revoke(previous.ref.id, left, 'moved')
+    // Final for another agent; this one goes on at the new endpoint.
+    revoke(previous.ref.id, left, previous.data.agent === agent ? 'moved' : 'superseded')
   }
   for (const command of outgoing) writeCommand(tx, command)
   return outgoing

@@ -249,6 +249,16 @@ describe('claims: takeover', () => {
     )
   })
 
+  test('one that takes a renamed tunnel over to its new host ends the first agent for good', async () => {
+    const first = await claimOne(ada, { name: 'old', kind: 'http' })
+    await updateTunnel(t.control, ada, { id: first.tunnel, change: { name: 'new' } })
+    await claimOne(ada, { name: 'new', kind: 'http' }, { agent: desktop, takeover: true })
+    const { commands } = await t.sync()
+    expect(commands).toContainEqual(
+      expect.objectContaining({ endpoint: 'host:old.tunnel.example.com', reason: 'superseded' }),
+    )
+  })
+
   test('who lost a tunnel hears it at renewal as final, and who released it may claim again', async () => {
     const first = await claimOne(ada, { name: 'db', kind: 'tcp' })
     await claimOne(ada, { name: 'db', kind: 'tcp' }, { agent: desktop, takeover: true })
