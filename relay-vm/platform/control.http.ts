@@ -11,6 +11,7 @@ import {
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import type { z } from 'zod'
+import { post } from './post.ts'
 
 /** One call, name lookup and answer included: a slow control plane must not delay the next report for long. */
 const callMs = 15_000
@@ -28,50 +29,33 @@ export interface Control {
 export function httpControl(controlUrl: string): Control {
   return {
     enrol: ({ key, name }, signal) =>
-      post(
+      call(
         new URL('/v1/relays/enrol', controlUrl),
         { key: key.reveal(), name },
         { schema: enrolledSchema, signal },
       ),
     sync: (request, credential, signal) =>
-      post(new URL('/v1/relays/sync', controlUrl), request, { schema: syncAnswerSchema, signal, credential }),
+      call(new URL('/v1/relays/sync', controlUrl), request, { schema: syncAnswerSchema, signal, credential }),
   }
 }
 
-async function post<T>(
+async function call<T>(
   url: URL,
   body: unknown,
   { schema, signal, credential }: { schema: z.ZodType<T>; signal: AbortSignal; credential?: Secret },
 ): Promise<T> {
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      redirect: 'error',
-      headers: {
-        'content-type': 'application/json',
-        ...(credential === undefined ? {} : { authorization: `Bearer ${credential.reveal()}` }),
-      },
-      body: JSON.stringify(body),
+    const { status, text } = await post(url, body, {
+      headers: credential === undefined ? {} : { authorization: `Bearer ${credential.reveal()}` },
       signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
+      answerBytesMax,
     })
-    const text = await readText(response)
-    if (!response.ok) throw refusal(response.status, text)
+    if (status < 200 || status > 299) throw refusal(status, text)
     return schema.parse(JSON.parse(text))
   } catch (cause) {
     if (isFailure(cause)) throw cause
     throw fail('relay.control', `${url.pathname} gave no usable answer`, { cause })
   }
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength
-    if (length > answerBytesMax) throw fail('relay.control', 'The answer is longer than any answer should be')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 /** Wrong or revoked keys are for an operator to mend; everything else may pass. */

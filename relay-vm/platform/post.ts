@@ -1,0 +1,58 @@
+/**
+ * A POST of JSON over node:http. The built-in `fetch` would bring a second HTTP stack and a WebAssembly parser along,
+ * 23 MB that every relay would carry for two calls a minute.
+ */
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+
+export type Answer = { readonly status: number; readonly text: string }
+
+export type PostOptions = {
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  /** A longer answer is an error. */
+  readonly answerBytesMax: number
+}
+
+/** Redirects are answers like any other: a credential must not travel to where it was not meant for. */
+export function post(
+  url: URL,
+  body: unknown,
+  { headers, signal, answerBytesMax }: PostOptions,
+): Promise<Answer> {
+  const json = JSON.stringify(body)
+  const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+  const options = {
+    method: 'POST',
+    signal,
+    headers: {
+      ...headers,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(json),
+    },
+  }
+  return new Promise((resolve, reject) => {
+    const request = send(url, options, (response) => {
+      readText(response, answerBytesMax).then(
+        (text) => resolve({ status: response.statusCode ?? 0, text }),
+        reject,
+      )
+    })
+    request.on('error', reject)
+    request.end(json)
+  })
+}
+
+function readText(response: IncomingMessage, bytesMax: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    response.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      bytes += chunk.length
+      if (bytes > bytesMax) response.destroy(new Error(`the answer is longer than ${bytesMax} bytes`))
+    })
+    response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+    response.on('error', reject)
+  })
+}
