@@ -4,9 +4,9 @@
  */
 import { fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { Ahead } from './ahead.ts'
 import type { Budget } from './budget.ts'
 
-type Ahead = { from: number; bytes: Buffer }
 type Taker = { onData(bytes: Buffer): void }
 
 export class Inbound {
@@ -21,7 +21,8 @@ export class Inbound {
   finAt = -1
   /** `used` as last told to the other side. */
   credited = 0
-  #ahead: Ahead[] = []
+  /** Made when it is first needed: most streams never do. */
+  #ahead: Ahead | undefined
   /** The window is measured from here: what was used by then, and when. */
   #epochUsed = 0
   #epochAtMs: number
@@ -45,18 +46,19 @@ export class Inbound {
     if (offset === this.next) {
       this.next = end
       taker.onData(bytes)
-    } else if (end > this.next)
-      this.#keep(offset < this.next ? bytes.subarray(this.next - offset) : bytes, end)
-    if (this.#ahead.length > 0) this.#deliverAhead(taker)
+      if (this.#ahead) this.#deliverAhead(taker)
+      return
+    }
+    if (end <= this.next) return
+    this.#ahead ??= new Ahead()
+    if (offset < this.next) this.#ahead.keep(this.next, bytes.subarray(this.next - offset))
+    else this.#ahead.keep(offset, bytes)
+    this.#deliverAhead(taker)
   }
 
   /** FIN came. @throws frame.malformed when it contradicts what is known */
   receiveFin(offset: number): void {
-    if (
-      this.finAt >= 0
-        ? this.finAt !== offset
-        : offset < this.next || this.#ahead.some((a) => a.from + a.bytes.length > offset)
-    )
+    if (this.finAt >= 0 ? this.finAt !== offset : offset < this.next || (this.#ahead?.end ?? 0) > offset)
       throw fail('frame.malformed', 'FIN contradicts what was sent before.')
     this.finAt = offset
   }
@@ -109,26 +111,17 @@ export class Inbound {
   release(budget: Budget): void {
     budget.give(this.#takenBytes)
     this.#takenBytes = 0
-    this.#ahead = []
-  }
-
-  /** Keeps `bytes` that end at `end` > next, ordered by offset. */
-  #keep(bytes: Buffer, end: number): void {
-    if (this.#ahead.length >= limits.rangesMax) throw fail('stream.ranges')
-    const from = end - bytes.length
-    let at = this.#ahead.length
-    while (at > 0 && (this.#ahead[at - 1] as Ahead).from > from) at -= 1
-    this.#ahead.splice(at, 0, { from, bytes })
+    this.#ahead = undefined
   }
 
   #deliverAhead(taker: Taker): void {
-    for (let first = this.#ahead[0]; first && first.from <= this.next; first = this.#ahead[0]) {
-      this.#ahead.shift()
-      const skip = this.next - first.from
-      if (skip >= first.bytes.length) continue
-      const bytes = skip > 0 ? first.bytes.subarray(skip) : first.bytes
+    const ahead = this.#ahead
+    ahead?.take(this.next, (bytes) => {
+      // The taker may have reset the stream over what it was given.
+      if (this.#ahead !== ahead) return
       this.next += bytes.length
       taker.onData(bytes)
-    }
+    })
+    if (this.#ahead?.isEmpty) this.#ahead = undefined
   }
 }

@@ -1,0 +1,83 @@
+/**
+ * Bytes of a stream that arrived before earlier ones did, because they took another carrier: separate ranges in order,
+ * each a run of pieces. What is bounded is the ranges, for those are what honest senders have few of (rule 2): a run on
+ * one carrier, however many pieces it has, is one range.
+ */
+import { fail } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+
+type Range = { from: number; end: number; readonly pieces: Buffer[] }
+
+/** Smaller pieces are copied: a view of one byte would keep the whole read that it came with. */
+const viewBytesMin = 1_024
+
+export class Ahead {
+  #ranges: Range[] = []
+  #pieces = 0
+
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0
+  }
+
+  /** Behind the last byte; 0 when there is none. */
+  get end(): number {
+    return this.#ranges.at(-1)?.end ?? 0
+  }
+
+  /** Keeps what of `bytes` is not there yet. @throws stream.ranges */
+  keep(from: number, bytes: Buffer): void {
+    const end = from + bytes.length
+    let at = this.#ranges.length
+    while (at > 0 && (this.#ranges[at - 1] as Range).end >= from) at -= 1
+    const range = this.#ranges[at]
+    if (!range || end < range.from) {
+      if (this.#ranges.length >= limits.rangesMax) throw fail('stream.ranges')
+      this.#ranges.splice(at, 0, { from, end, pieces: [this.#own(bytes)] })
+      return
+    }
+    if (from < range.from) {
+      range.pieces.unshift(this.#own(bytes.subarray(0, range.from - from)))
+      range.from = from
+    }
+    if (end <= range.end) return
+    const next = this.#ranges[at + 1]
+    const gapEnd = next ? Math.min(end, next.from) : end
+    range.pieces.push(this.#own(bytes.subarray(range.end - from, gapEnd - from)))
+    range.end = gapEnd
+    if (!next || gapEnd < next.from) return
+    range.pieces.push(...next.pieces)
+    range.end = next.end
+    this.#ranges.splice(at + 1, 1)
+    if (end > range.end) this.keep(range.end, bytes.subarray(range.end - from))
+  }
+
+  /** Hands out what follows `next` without a gap and forgets it; answers how far that goes. */
+  take(next: number, deliver: (bytes: Buffer) => void): number {
+    let reached = next
+    for (let first = this.#ranges[0]; first && first.from <= reached; first = this.#ranges[0]) {
+      this.#ranges.shift()
+      this.#pieces -= first.pieces.length
+      let at = first.from
+      for (const piece of first.pieces) {
+        const end = at + piece.length
+        if (end > reached) {
+          deliver(reached > at ? piece.subarray(reached - at) : piece)
+          reached = end
+        }
+        at = end
+      }
+    }
+    return reached
+  }
+
+  clear(): void {
+    this.#ranges = []
+    this.#pieces = 0
+  }
+
+  #own(bytes: Buffer): Buffer {
+    if (this.#pieces >= limits.aheadPiecesMax) throw fail('stream.ranges')
+    this.#pieces += 1
+    return bytes.length < viewBytesMin ? Buffer.from(bytes) : bytes
+  }
+}
