@@ -76,6 +76,11 @@ export const relayConfigSchema = z.strictObject({
   public: publicSchema,
   /** PEM files; absent: a self-signed certificate is made in `dataDir`. */
   certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  /**
+   * Load balancers in front of the visitor ports. What they connect must begin with a PROXY header (v1 or v2), which
+   * is believed: list nobody whom visitors could stand behind otherwise.
+   */
+  trustedProxies: z.array(rule).max(100).default([]),
   limits: limitsSchema.prefault({}),
   /** How long streams may go on after SIGTERM. */
   graceMs: z.int().min(0).max(600_000).default(30_000),

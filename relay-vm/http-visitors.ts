@@ -8,7 +8,6 @@ import type { RelayConfig } from './config.ts'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { RelayParts } from './parts.ts'
-import { plainAddress } from './policy/addresses.ts'
 import type { Route } from './routes.ts'
 
 /**
@@ -48,9 +47,11 @@ export class HttpVisitors {
       keepAlive: true,
       keepAliveInitialDelay: limits.tcpKeepAliveMs,
     })
+    const { origins, visitors } = this.#parts
     server.on('connection', (socket) => {
-      const address = this.#parts.visitors.accept(socket)
-      if (address !== undefined) this.#serve({ socket, address })
+      origins.whenKnown(socket, () => {
+        if (visitors.accept(socket) !== undefined) this.#serve({ socket, origin: origins.of(socket) })
+      })
     })
     return server
   }
@@ -62,7 +63,8 @@ export class HttpVisitors {
       socket.destroy()
       return
     }
-    this.#serve({ socket, address: plainAddress(raw.remoteAddress), tls: { sni: sni.toLowerCase(), raw } })
+    const origin = this.#parts.origins.of(raw)
+    this.#serve({ socket, origin, tls: { sni: sni.toLowerCase(), raw } })
   }
 
   /** Connections that have asked for nothing yet. */

@@ -13,6 +13,7 @@ import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { readIdentity, selfSignedIdentity, type TlsIdentity } from './certificate.ts'
 import type { RelayConfig } from './config.ts'
+import { Origins } from './listeners/origins.ts'
 import { TcpListeners } from './listeners/tcp.ts'
 import { LiveFigures } from './live.ts'
 import { Meters } from './meters/meters.ts'
@@ -53,6 +54,7 @@ export type RelayParts = {
   readonly metrics: RelayMetrics
   readonly journal: UsageJournal
   readonly routes: Routes
+  readonly origins: Origins
   readonly visitors: Visitors
   readonly tcp: TcpListeners
   readonly sessions: AgentSessions
@@ -94,13 +96,28 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     },
     onPresence: options.onPresence,
   })
+  const origins = new Origins({
+    clock,
+    trusted: config.trustedProxies,
+    waitingMax: limits.strangersMax,
+    refused: (reason) => meters.refused(reason),
+  })
   const visitors = new Visitors({
+    origins,
     clock,
     meters,
     admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
-  const tcp = new TcpListeners({ host: listen.tcpHost, routes, visitors, meters, turn: mux.turn, log })
+  const tcp = new TcpListeners({
+    host: listen.tcpHost,
+    routes,
+    visitors,
+    origins,
+    meters,
+    turn: mux.turn,
+    log,
+  })
   const sessions = new AgentSessions({ ...options, ...limits, ...foundation, instance, meters, routes, tcp })
   const docsUrl = config.docsUrl ?? config.controlUrl
   const live = new LiveFigures({ ...foundation, ...limits, clock, log, meters, routes, docsUrl })
@@ -112,7 +129,18 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     usageRows: () => journal.size,
     syncFailures: options.syncFailures,
   })
-  return { ...foundation, meters, metrics, routes, visitors, tcp, sessions, live, ownHost: new OwnHost(live) }
+  return {
+    ...foundation,
+    meters,
+    metrics,
+    routes,
+    origins,
+    visitors,
+    tcp,
+    sessions,
+    live,
+    ownHost: new OwnHost(live),
+  }
 }
 
 async function loadIdentity(

@@ -40,7 +40,7 @@ export class Running {
     { config, log, clock }: { readonly config: RelayConfig; readonly log: Log; readonly clock: Clock },
     notReady: () => string | undefined,
   ) {
-    const { identity, visitors, meters, sessions, mux, metrics } = parts
+    const { identity, visitors, origins, meters, sessions, mux, metrics } = parts
     this.parts = parts
     this.#config = config
     this.#log = log
@@ -53,6 +53,7 @@ export class Running {
       log,
       identity,
       visitors,
+      origins,
       meters,
       turn: mux.turn,
       strangersMax: config.limits.strangersMax,
@@ -133,6 +134,7 @@ export class Running {
     const { sessions, visitors, live, ownHost, tcp, journal, meters, time, state } = this.parts
     closeServer(this.#http)
     this.#tls.close()
+    this.parts.origins.close()
     this.#web.close()
     live.close()
     visitors.cut(() => true, 'relay.draining')

@@ -18,14 +18,13 @@ export function spliceVisitor(
   socket: Socket,
   route: Route,
   {
-    address: visitorAddress,
     visitors,
     turn,
     first = Buffer.alloc(0),
-  }: { readonly address: string; readonly visitors: Visitors; readonly turn: Turn; readonly first?: Buffer },
+  }: { readonly visitors: Visitors; readonly turn: Turn; readonly first?: Buffer },
 ): void {
   try {
-    const { remotePort: visitorPort = 0, localPort = 0 } = socket
+    const { address: visitorAddress, port: visitorPort, localPort } = visitors.originOf(socket)
     const visit = visitors.open(
       route,
       { visitorAddress, visitorPort, localPort, awaitsUpgrade: false },

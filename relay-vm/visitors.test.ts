@@ -5,6 +5,7 @@ import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
+import { Origins } from './listeners/origins.ts'
 import { Meters } from './meters/meters.ts'
 import { Admission } from './policy/admission.ts'
 import { compileIpFilter } from './policy/ip-filter.ts'
@@ -31,6 +32,7 @@ function setUp({ refuse }: { refuse?: ErrorKey } = {}) {
   const visitors = new Visitors({
     clock,
     meters,
+    origins: new Origins({ clock, trusted: [], waitingMax: 1, refused: (reason) => meters.refused(reason) }),
     admission: new Admission(clock, { visitorsMax: 2, source: rate, account: rate, exempt: [] }),
     onConnected: (_route, ms) => connected.push(ms),
   })

@@ -8,8 +8,8 @@ import { type ErrorKey, fail, isFailure, wireCode } from '@porttunneler/shared/b
 import { abort } from '@porttunneler/shared/mux/splice'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import { limits } from '@porttunneler/shared/protocol/limits'
+import type { Origin, Origins } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
-import { plainAddress } from './policy/addresses.ts'
 import type { Admission } from './policy/admission.ts'
 import type { Route } from './routes.ts'
 
@@ -20,6 +20,7 @@ export type VisitorsOptions = {
   readonly clock: Clock
   readonly admission: Admission
   readonly meters: Meters
+  readonly origins: Origins
   /** The agent took so long to connect to the upstream, ms. */
   onConnected(route: Route, connectMs: number): void
 }
@@ -46,7 +47,7 @@ export class Visitors {
 
   /** First thing for a socket. @returns the visitor's address; undefined = turned away, counted, and reset */
   accept(socket: Socket): string | undefined {
-    const { admission, meters } = this.#options
+    const { admission, meters, origins } = this.#options
     socket.on('error', () => {
       // 'close' follows and says the same; without a listener the process would end.
     })
@@ -54,7 +55,7 @@ export class Visitors {
       socket.destroy()
       return undefined
     }
-    const address = plainAddress(socket.remoteAddress)
+    const { address } = origins.of(socket)
     const refusal = admission.atAccept(address, this.#sockets.size)
     if (refusal !== undefined) {
       meters.refused(refusal)
@@ -64,6 +65,11 @@ export class Visitors {
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
     return address
+  }
+
+  /** Who an accepted socket belongs to. */
+  originOf(socket: Socket): Origin {
+    return this.#options.origins.of(socket)
   }
 
   /** The socket is no visitor after all: it belongs to an agent. */

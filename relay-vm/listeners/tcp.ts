@@ -12,11 +12,13 @@ import type { Routes } from '../routes.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
 import { closeServer, listen } from './listen.ts'
+import type { Origins } from './origins.ts'
 
 export type TcpOptions = {
   readonly host: string
   readonly routes: Routes
   readonly visitors: Visitors
+  readonly origins: Origins
   readonly meters: Meters
   readonly turn: Turn
   readonly log: Log
@@ -75,18 +77,18 @@ export class TcpListeners {
       keepAlive: true,
       keepAliveInitialDelay: limits.tcpKeepAliveMs,
     })
-    server.on('connection', (socket) => this.#serve(socket, endpoint))
+    const { origins } = this.#options
+    server.on('connection', (socket) => origins.whenKnown(socket, () => this.#serve(socket, endpoint)))
     await listen(server, { host: this.#options.host, port, log: this.#options.log })
     return server
   }
 
   #serve(socket: Socket, endpoint: string): void {
     const { routes, visitors, meters, turn } = this.#options
-    const address = visitors.accept(socket)
-    if (address === undefined) return
+    if (visitors.accept(socket) === undefined) return
     const route = routes.find(endpoint)
     if (route !== undefined) {
-      spliceVisitor(socket, route, { address, visitors, turn })
+      spliceVisitor(socket, route, { visitors, turn })
       return
     }
     meters.refused('tunnel.away')

@@ -16,6 +16,7 @@ import type { Route } from '../routes.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
 import { closeServer, listen } from './listen.ts'
+import type { Origins } from './origins.ts'
 import { type ClientHello, sniffClientHello } from './sniff.ts'
 
 /** TLS 1.2 for visitors' old clients, forward secrecy only. */
@@ -26,6 +27,7 @@ export type TlsOptions = {
   readonly log: Log
   readonly identity: TlsIdentity
   readonly visitors: Visitors
+  readonly origins: Origins
   readonly meters: Meters
   readonly turn: Turn
   /** Sockets that have not said who they are. */
@@ -58,7 +60,8 @@ export class TlsListener {
       keepAlive: true,
       keepAliveInitialDelay: limits.tcpKeepAliveMs,
     })
-    this.#server.on('connection', (socket) => this.#peek(socket))
+    const { origins } = options
+    this.#server.on('connection', (socket) => origins.whenKnown(socket, () => this.#peek(socket)))
     const { certificate: cert, key } = options.identity
     const common = { cert, key: key.reveal(), handshakeTimeout: limits.headDeadlineMs, allowHalfOpen: true }
     this.#agents = createTlsServer({
@@ -101,8 +104,7 @@ export class TlsListener {
       socket.resetAndDestroy()
       return
     }
-    const address = visitors.accept(socket)
-    if (address === undefined) return
+    if (visitors.accept(socket) === undefined) return
     const key = keyOf(socket)
     this.#strangers.set(key, socket)
     let peeked: Buffer = Buffer.alloc(0)
@@ -117,12 +119,14 @@ export class TlsListener {
       if (verdict === 'more') return
       stop()
       if (verdict === 'malformed') this.#refuse(socket, 'tls.malformed')
-      else this.#route(socket, verdict.hello, { peeked, address })
+      else this.#route(socket, verdict.hello, peeked)
     }
     const onEnd = () => this.#refuse(socket, 'tls.malformed')
     const timer = clock.after(limits.headDeadlineMs, () => this.#refuse(socket, 'tls.deadline'))
     socket.on('data', onData)
     socket.on('end', onEnd)
+    // Behind a balancer it was paused when its header was through.
+    socket.resume()
     socket.once('close', () => {
       stop()
       this.#strangers.delete(key)
@@ -130,17 +134,13 @@ export class TlsListener {
   }
 
   /** Puts the bytes back and hands the socket to the server that they ask for. */
-  #route(
-    socket: Socket,
-    { sni, alpn: protocols }: ClientHello,
-    { peeked, address }: { readonly peeked: Buffer; readonly address: string },
-  ): void {
+  #route(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: Buffer): void {
     const { agentSni, servesName, passthrough, visitors, turn } = this.#options
     const route = sni === undefined ? undefined : passthrough(sni)
     if (route !== undefined) {
       this.#strangers.delete(keyOf(socket))
       socket.pause()
-      spliceVisitor(socket, route, { address, visitors, turn, first: peeked })
+      spliceVisitor(socket, route, { visitors, turn, first: peeked })
       return
     }
     const isAgent = sni === agentSni && protocols.includes(alpn)

@@ -11,6 +11,7 @@ import { dialRelay } from '@porttunneler/shared/mux/handshake'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
 import type { Session } from '@porttunneler/shared/mux/session'
 import { Splice } from '@porttunneler/shared/mux/splice'
+import type { OpenInfo } from '@porttunneler/shared/mux/stream'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { parseConfig } from '../config.ts'
 import { Relay, type RelayOptions } from '../relay.ts'
@@ -110,12 +111,20 @@ export type AgentEvent =
 /** The agent's end: a real session, upstreams joined by splice. */
 export class TestAgent {
   readonly session: Session
+  /** In the order of their OPEN. */
+  readonly visitors: readonly OpenInfo[]
   /** All that was heard, in order. */
   readonly events: readonly AgentEvent[]
   readonly #waiting: Set<() => void>
 
-  private constructor(session: Session, events: AgentEvent[], waiting: Set<() => void>) {
+  private constructor(
+    session: Session,
+    visitors: readonly OpenInfo[],
+    events: readonly AgentEvent[],
+    waiting: Set<() => void>,
+  ) {
     this.session = session
+    this.visitors = visitors
     this.events = events
     this.#waiting = waiting
   }
@@ -125,6 +134,7 @@ export class TestAgent {
     options: { ticket: string; upstreamPort: number; agentId: string; certificate: string | undefined },
   ): Promise<TestAgent> {
     const events: AgentEvent[] = []
+    const visitors: OpenInfo[] = []
     const waiting = new Set<() => void>()
     const say = (event: AgentEvent) => {
       events.push(event)
@@ -143,7 +153,8 @@ export class TestAgent {
       random: Math.random,
       signal: AbortSignal.timeout(10_000),
       events: {
-        onOpen(stream) {
+        onOpen(stream, info) {
+          visitors.push(info)
           const socket = connect({ port: options.upstreamPort, host: '127.0.0.1', allowHalfOpen: true })
           socket.once('connect', () => stream.opened(1))
           return new Splice(socket, stream, { turn, keyOf: () => 'upstream.refused', onEnd() {} })
@@ -154,7 +165,7 @@ export class TestAgent {
         onClosed: (reason) => say({ kind: 'closed', key: reason.key }),
       },
     })
-    return new TestAgent(session, events, waiting)
+    return new TestAgent(session, visitors, events, waiting)
   }
 
   /** The first event of a kind, of a binding, at an endpoint, now or when it comes. */

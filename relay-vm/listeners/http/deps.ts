@@ -9,6 +9,7 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { Origin } from '../origins.ts'
 
 /** One visitor connection as the tunnel's agent hears of it in OPEN; the rest is the route's. */
 export type HttpVisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
@@ -47,7 +48,7 @@ export type HttpVisitorDeps = {
 export type HttpVisitorOptions = {
   /** Made with `allowHalfOpen: true`; nobody else reads it. */
   readonly socket: Socket
-  readonly address: string
+  readonly origin: Origin
   /** Absent: plain HTTP. `raw` is the TCP socket, which alone can be reset. */
   readonly tls?: { readonly sni: string; readonly raw: Socket }
   /** Bytes that were read before. */

@@ -79,7 +79,9 @@ class Rig {
     this.#server.on('connection', (socket) => {
       this.accepted.push(socket)
       const tls = this.sni === undefined ? {} : { tls: { sni: this.sni, raw: socket } }
-      this.connections.push(serveHttpVisitor({ socket, address: '192.0.2.9', ...tls }, deps))
+      this.connections.push(
+        serveHttpVisitor({ socket, origin: { address: '192.0.2.9', port: 1, localPort: 2 }, ...tls }, deps),
+      )
     })
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')

@@ -62,7 +62,10 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     this.#deps = deps
     this.#socket = options.socket
     this.#reading = new Reading(options.socket, deps.turn)
-    this.#rewriter = new HeadRewriter({ address: options.address, proto: options.tls ? 'https' : 'http' })
+    this.#rewriter = new HeadRewriter({
+      address: options.origin.address,
+      proto: options.tls ? 'https' : 'http',
+    })
   }
 
   start(): void {
@@ -108,7 +111,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   }
 
   readonly #onError = (error: Error): void => {
-    this.#deps.log.debug({ err: error, visitor: this.#options.address }, 'A visitor connection failed')
+    this.#deps.log.debug({ err: error, visitor: this.#options.origin.address }, 'A visitor connection failed')
   }
 
   readonly #onClose = (): void => {
@@ -167,9 +170,9 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   /** False when the visitor was turned away; the route has counted it. */
   #open(route: HttpRoute, head: RequestHead): boolean {
-    const { socket, address } = this.#options
-    const { remotePort: visitorPort = 0, localPort = 0 } = socket
-    const info = { visitorAddress: address, visitorPort, localPort, awaitsUpgrade: head.wantsUpgrade }
+    const { socket, origin } = this.#options
+    const { address: visitorAddress, port: visitorPort, localPort } = origin
+    const info = { visitorAddress, visitorPort, localPort, awaitsUpgrade: head.wantsUpgrade }
     try {
       this.#exchange = new Exchange({ route, info, socket, turn: this.#deps.turn }, this)
       return true

@@ -245,6 +245,16 @@ export const visitorCodes = {
     cause: 'The TLS handshake was broken off or found no common version, cipher or protocol.',
     cure: 'Use TLS 1.2 or later and HTTP/1.1; agents use TLS 1.3.',
   },
+  'proxy.header': {
+    code: 'PT-4114',
+    http: 400,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'PROXY header missing or malformed',
+    cause: 'A load balancer in `trustedProxies` did not begin a connection with a whole, valid PROXY header.',
+    cure: 'Turn the PROXY protocol (v1 or v2) on at the load balancer, or take it off `trustedProxies` of the relay.',
+  },
   'watch.invalid': {
     code: 'PT-4120',
     http: 401,

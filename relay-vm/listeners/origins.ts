@@ -1,0 +1,127 @@
+/**
+ * Who is at the far end of a visitor's socket. Behind a load balancer that the operator trusts it is whom the balancer
+ * names in a PROXY header, which has to come before anything else; from everybody else such a header is just bytes.
+ */
+import type { Socket } from 'node:net'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import { readProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
+import { plainAddress } from '../policy/addresses.ts'
+import { compileMatcher, type IpFilter } from '../policy/ip-filter.ts'
+
+export type Origin = {
+  /** As `plainAddress` gives it. */
+  readonly address: string
+  readonly port: number
+  /** The port that the visitor dialled: the balancer's, where there is one. */
+  readonly localPort: number
+}
+
+export type OriginsOptions = {
+  readonly clock: Clock
+  /** Addresses and CIDRs of balancers that send PROXY headers. */
+  readonly trusted: readonly string[]
+  /** Connections whose header is still to come. */
+  readonly waitingMax: number
+  refused(reason: ErrorKey): void
+}
+
+export class Origins {
+  readonly #options: OriginsOptions
+  readonly #isTrusted: IpFilter | undefined
+  readonly #told = new WeakMap<Socket, Origin>()
+  readonly #waiting = new Set<Socket>()
+
+  constructor(options: OriginsOptions) {
+    this.#options = options
+    // Most relays stand alone: their visitors are not looked up at all.
+    this.#isTrusted = options.trusted.length > 0 ? compileMatcher(options.trusted) : undefined
+  }
+
+  /**
+   * Calls `next` once it is known who has come: at once, or behind a trusted balancer when its header is complete; the
+   * socket is then paused and its next byte is the first behind the header. Without a header it never is called.
+   */
+  whenKnown(socket: Socket, next: () => void): void {
+    const { remoteAddress } = socket
+    const isTrusted = remoteAddress !== undefined && this.#isTrusted?.(plainAddress(remoteAddress))
+    if (isTrusted) this.#awaitHeader(socket, next)
+    else next()
+  }
+
+  of(socket: Socket): Origin {
+    return this.#told.get(socket) ?? ownOrigin(socket)
+  }
+
+  /** Another process of this machine has said who it is. */
+  tell(socket: Socket, origin: Origin): void {
+    this.#told.set(socket, origin)
+  }
+
+  /** Drops the connections whose header has not come. */
+  close(): void {
+    for (const socket of [...this.#waiting]) socket.destroy()
+  }
+
+  #awaitHeader(socket: Socket, next: () => void): void {
+    const { clock, waitingMax } = this.#options
+    if (this.#waiting.size >= waitingMax) {
+      this.#refuse(socket, 'visitor.limit')
+      return
+    }
+    this.#waiting.add(socket)
+    let seen: Buffer = Buffer.alloc(0)
+    const stop = () => {
+      timer.clear()
+      this.#waiting.delete(socket)
+      socket.off('data', onData).off('end', stopAndDrop).off('error', ignore).off('close', stop)
+    }
+    const refuse = () => {
+      stop()
+      this.#refuse(socket, 'proxy.header')
+    }
+    // A balancer's probe may connect and say nothing: that is no refusal.
+    const stopAndDrop = () => (seen.length === 0 ? socket.destroy() : refuse())
+    const onData = (chunk: Buffer) => {
+      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk])
+      const verdict = readProxyHeader(seen)
+      if (verdict === 'more') return
+      if (verdict === 'malformed') {
+        refuse()
+        return
+      }
+      stop()
+      socket.pause()
+      if (seen.length > verdict.length) socket.unshift(seen.subarray(verdict.length))
+      this.#told.set(socket, originOf(socket, verdict.ends))
+      next()
+    }
+    const timer = clock.after(limits.headDeadlineMs, refuse)
+    socket.on('data', onData).on('end', stopAndDrop).on('error', ignore).on('close', stop)
+    socket.resume()
+  }
+
+  #refuse(socket: Socket, reason: ErrorKey): void {
+    this.#options.refused(reason)
+    // The reset may meet one of the other side.
+    socket.on('error', ignore)
+    socket.resetAndDestroy()
+  }
+}
+
+/** 'close' follows and is listened to. */
+function ignore(): void {}
+
+function ownOrigin({ remoteAddress = '', remotePort = 0, localPort = 0 }: Socket): Origin {
+  return { address: plainAddress(remoteAddress), port: remotePort, localPort }
+}
+
+/** Without `ends` the balancer speaks for itself, or does not know. */
+function originOf(
+  socket: Socket,
+  ends: { sourceAddress: string; sourcePort: number; destinationPort: number } | undefined,
+): Origin {
+  if (ends === undefined) return ownOrigin(socket)
+  return { address: ends.sourceAddress, port: ends.sourcePort, localPort: ends.destinationPort }
+}
