@@ -53,8 +53,6 @@ function securityHeaders({ liveOrigins, isHttps }: { liveOrigins: readonly strin
     "default-src 'self'",
     `connect-src 'self' ${liveOrigins.join(' ')}`.trim(),
     "img-src 'self' data:",
-    // Charts place their parts by inline style; no script may be inline.
-    "style-src 'self' 'unsafe-inline'",
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'self'",

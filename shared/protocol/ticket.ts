@@ -2,13 +2,14 @@
  * Tickets: EdDSA JWTs by which the control plane tells relays, offline, that a tunnel holds a lease.
  * Made by control/tickets.ts, carried by the agent in HELLO and BIND, checked here. RFC 7519, RFC 8037.
  */
-import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
+import { decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
 import { endpointIdSchema, policySchema, tunnelKinds } from './endpoint.ts'
-import { limits } from './limits.ts'
+import { type TokenCheck, verifyToken } from './signed-token.ts'
 
 export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
+export type { TicketKeys } from './signed-token.ts'
 
 export const ticketClaimsSchema = z.object({
   iss: z.string().max(256),
@@ -32,31 +33,16 @@ export const ticketClaimsSchema = z.object({
 })
 export type TicketClaims = z.infer<typeof ticketClaimsSchema>
 
-export type TicketKeys = JSONWebKeySet
-
 /**
  * Checks signature, times, cell and shape.
- * @param nowMs server-corrected wall time; `skewMs` is allowed on both ends
  * @throws ticket.invalid for every reason alike (strangers learn nothing); the reason is in `cause`
  */
 export async function checkTicket(
   token: string,
-  {
-    keys,
-    cell,
-    nowMs,
-    skewMs = limits.skewMs,
-  }: { keys: TicketKeys; cell: string; nowMs: number; skewMs?: number },
+  { cell, ...check }: TokenCheck & { readonly cell: string },
 ): Promise<TicketClaims> {
   try {
-    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
-      algorithms: ['EdDSA'],
-      audience: cell,
-      currentDate: new Date(nowMs),
-      clockTolerance: skewMs / 1000,
-      requiredClaims: ['exp', 'iat', 'sub', 'iss'],
-    })
-    return ticketClaimsSchema.parse(payload)
+    return ticketClaimsSchema.parse(await verifyToken(token, check, { audience: cell }))
   } catch (cause) {
     throw fail('ticket.invalid', undefined, { cause })
   }

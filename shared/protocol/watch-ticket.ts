@@ -3,11 +3,9 @@
  * Made by control/watch.ts with the keys of lease tickets, checked here by relays. An audience and a `typ` of
  * their own keep the two kinds apart: neither ever passes for the other.
  */
-import { createLocalJWKSet, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
-import { limits } from './limits.ts'
-import type { TicketKeys } from './ticket.ts'
+import { type TokenCheck, verifyToken } from './signed-token.ts'
 
 /** The `typ` header of a watch ticket. */
 export const watchTicketType = 'watch+jwt'
@@ -34,23 +32,11 @@ export type WatchClaims = z.infer<typeof watchClaimsSchema>
  */
 export async function checkWatchTicket(
   token: string,
-  {
-    keys,
-    cell,
-    nowMs,
-    skewMs = limits.skewMs,
-  }: { keys: TicketKeys; cell: string; nowMs: number; skewMs?: number },
+  { cell, ...check }: TokenCheck & { readonly cell: string },
 ): Promise<WatchClaims> {
   try {
-    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
-      algorithms: ['EdDSA'],
-      audience: watchAudience(cell),
-      typ: watchTicketType,
-      currentDate: new Date(nowMs),
-      clockTolerance: skewMs / 1000,
-      requiredClaims: ['exp', 'iat', 'sub', 'iss'],
-    })
-    return watchClaimsSchema.parse(payload)
+    const expected = { audience: watchAudience(cell), typ: watchTicketType }
+    return watchClaimsSchema.parse(await verifyToken(token, check, expected))
   } catch (cause) {
     throw fail('watch.invalid', undefined, { cause })
   }

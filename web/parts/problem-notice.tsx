@@ -3,6 +3,9 @@ import type { ApiFailure } from '../api/failure.ts'
 import { Button } from './button.tsx'
 import { Icon } from './icon.tsx'
 
+/** A field of the form is wrong. The detail names it; the cure is for programs, and speaks of the API's description. */
+const shapeCode = 'PT-0001'
+
 export function ProblemNotice({
   failure,
   onRetry,
@@ -33,7 +36,7 @@ export function ProblemNotice({
             ))}
           </ul>
         )}
-        {cure && <p class="text-muted">{cure}</p>}
+        {cure && code !== shapeCode && <p class="text-muted">{cure}</p>}
         {retryAfter !== undefined && <p class="text-muted">Possible again in {retryAfter} s.</p>}
         {failure.status >= 500 && instance && (
           <p class="text-muted">

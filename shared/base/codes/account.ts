@@ -110,7 +110,7 @@ export const accountCodes = {
     owner: 'user',
     title: 'Not allowed',
     cause: 'The key or the role that asks may not do this.',
-    cure: 'Use a key with the scope that the detail names, or ask an owner of the account.',
+    cure: 'Use a key with the scope that the detail names (ptun login --admin makes one), or ask an owner of the account.',
   },
   'account.suspended': {
     code: 'PT-1102',

@@ -1,0 +1,99 @@
+/** Another account's ids: through every route they are as if they did not exist, and nothing of theirs changes. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { quietSync } from '../../standalone/testing/control.ts'
+import { newId } from '../base/ids.ts'
+import { claimLeases } from '../control/claims.ts'
+
+let t: TestApi
+beforeEach(async () => {
+  t = await makeTestApi()
+})
+afterEach(() => t.close())
+
+const agent = newId('agt', 1)
+
+/** A tunnel that is online and a key, both Ada's. */
+async function adasThings() {
+  const { results } = await claimLeases(t.control, t.owner, {
+    agent,
+    tunnels: [{ name: 'db', kind: 'tcp' }],
+    takeover: false,
+  })
+  const [first] = results
+  if (!first || !('lease' in first)) throw new Error('no lease')
+  const keys = await t.call('GET', '/v1/keys', { token: t.ada })
+  const page = z.object({ items: z.array(z.object({ id: z.string() })) }).parse(await keys.json())
+  return { lease: first.lease, tunnel: first.lease.tunnel, key: page.items[0]?.id ?? '' }
+}
+
+/** All that Ada sees, as text. */
+async function adasView(): Promise<string> {
+  const paths = ['/v1/account', '/v1/tunnels', '/v1/keys']
+  const answers = paths.map(async (path) => (await t.call('GET', path, { token: t.ada })).text())
+  return (await Promise.all(answers)).join('\n')
+}
+
+const documentSchema = z.object({
+  paths: z.record(z.string(), z.record(z.string(), z.unknown())),
+})
+
+describe('api: one account and the ids of another', () => {
+  test('every route that takes an id answers 404 to a stranger, and the owner loses nothing', async () => {
+    const { tunnel, key } = await adasThings()
+    const before = await adasView()
+    const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
+    const named = Object.entries(paths).flatMap(([path, operations]) =>
+      path.includes('{')
+        ? Object.keys(operations).map((method) => [method.toUpperCase(), path] as const)
+        : [],
+    )
+    expect(named.length).toBeGreaterThanOrEqual(5)
+    for (const [method, path] of named) {
+      const filled = path.replace('{tunnel}', tunnel).replace('{key}', key).replace('{userCode}', 'BCDF-GHJK')
+      const json = method === 'PATCH' ? { json: { name: 'mine' } } : {}
+      const answer = await t.call(method, filled, { token: t.eve, ...json })
+      expect([method, path, answer.status]).toEqual([method, path, 404])
+    }
+    expect(await adasView()).toBe(before)
+  })
+
+  test('ids in bodies and queries open nothing', async () => {
+    const { tunnel, lease } = await adasThings()
+    const counts = { boot: quietSync.boot.boot, hour: 0, in: 1, out: 1, opened: 7, refused: 0 }
+    const hour = t.clock.now() - (t.clock.now() % 3_600_000)
+    await t.sync({ usage: [{ ...counts, tunnel, account: t.owner.account, hour }] })
+    const before = await adasView()
+    const eve = (method: string, path: string, json?: unknown) =>
+      t.call(method, path, { token: t.eve, ...(json === undefined ? {} : { json }) })
+    expect((await eve('POST', '/v1/watch', { tunnels: [tunnel] })).status).toBe(404)
+    // 200 and nothing, as for a tunnel that is deleted: what it carried can still be asked for by its owner.
+    const usage = `/v1/usage?tunnel=${tunnel}`
+    expect(await (await eve('GET', usage)).json()).toMatchObject({ total: { opened: 0 }, tunnels: [] })
+    expect(await (await t.call('GET', usage, { token: t.ada })).json()).toMatchObject({
+      total: { opened: 7 },
+    })
+    const renewal = { agent, leases: [{ tunnel, epoch: lease.epoch }] }
+    expect(await (await eve('POST', '/v1/leases/renew', renewal)).json()).toMatchObject({
+      results: [{ problem: { code: 'PT-3014' } }],
+    })
+    expect((await eve('POST', '/v1/leases/release', { agent, tunnels: [tunnel] })).status).toBe(204)
+    const port = lease.endpoint.port
+    const claim = { agent, tunnels: [{ name: 'db', kind: 'tcp', port }], takeover: true }
+    expect(await (await eve('POST', '/v1/leases', claim)).json()).toMatchObject({
+      results: [{ problem: { code: 'PT-2302' } }],
+    })
+    expect(await adasView()).toBe(before)
+  })
+
+  test('a cursor of one account is refused to another', async () => {
+    await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name: 'a', kind: 'tcp' } })
+    await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name: 'b', kind: 'tcp' } })
+    const page = await (await t.call('GET', '/v1/tunnels?limit=1', { token: t.ada })).json()
+    const { next } = z.object({ next: z.string() }).parse(page)
+    const path = `/v1/tunnels?limit=1&cursor=${encodeURIComponent(next)}`
+    expect((await t.call('GET', path, { token: t.ada })).status).toBe(200)
+    expect(await (await t.call('GET', path, { token: t.eve })).json()).toMatchObject({ code: 'PT-0030' })
+  })
+})
