@@ -22,6 +22,18 @@ const listenSchema = z.strictObject({
   tcpHost: address.default('0.0.0.0'),
   /** Metrics and health: for the operator's own network only. */
   admin: z.strictObject({ host: address.default('127.0.0.1'), port }).default({ host: '127.0.0.1', port: 0 }),
+  /**
+   * Several processes share the ports above: where agents (TLS) and readers of live figures (HTTP) reach this very
+   * one, and the folder of Unix sockets in which the processes find each other.
+   */
+  own: z
+    .strictObject({
+      host: address.default('0.0.0.0'),
+      tlsPort: port,
+      httpPort: port,
+      folder: z.string().min(1),
+    })
+    .optional(),
 })
 
 const publicSchema = z.strictObject({

@@ -1,6 +1,6 @@
 /**
- * Leaving in good order: nobody new, the last ones let in, agents told, running streams given their grace, what remains reset with a code,
- * the last usage reported. The steps are the relay's; the order and the deadlines are here.
+ * Leaving in good order: nobody new, the last ones let in, agents told, running streams given their grace, what
+ * remains reset with a code, the last usage reported. The steps are the relay's; the order and the deadlines are here.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'

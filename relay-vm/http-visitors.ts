@@ -5,10 +5,12 @@ import type { Timer } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { RelayConfig } from './config.ts'
+import type { Hop } from './hop-header.ts'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { RelayParts } from './parts.ts'
 import type { Route } from './routes.ts'
+import { joinSibling } from './siblings.ts'
 
 /**
  * A request that is on its way when the relay begins to leave still finds its connection: none is closed for being
@@ -34,6 +36,11 @@ export class HttpVisitors {
       lookup: (host) => this.#lookup(host),
       serveOwn: (socket) => parts.ownHost.serve(socket),
       refused: (key) => parts.meters.refused(key),
+      findSibling: (host, visitor) => this.#findSibling(host, visitor),
+      passOn: ({ socket, tls }, sibling, first) => {
+        parts.visitors.passOn(tls?.raw ?? socket)
+        joinSibling(socket, sibling, { first, raw: tls?.raw })
+      },
       ...(config.abuseUrl !== undefined && { abuseUrl: config.abuseUrl }),
     }
   }
@@ -67,6 +74,12 @@ export class HttpVisitors {
     this.#serve({ socket, origin, tls: { sni: sni.toLowerCase(), raw } })
   }
 
+  /** A visitor that another process of this machine hands over, for one request: then it finds its own way. */
+  serveHop(socket: Socket, { kind, endpoint, origin }: Hop): void {
+    const tls = kind === 'https' ? { tls: { sni: endpoint.slice('host:'.length), raw: socket } } : {}
+    this.#serve({ socket, origin, isHop: true, ...tls }).startLeaving()
+  }
+
   /** Connections that have asked for nothing yet. */
   get unasked(): number {
     let count = 0
@@ -89,11 +102,20 @@ export class HttpVisitors {
     this.#leaving?.clear()
   }
 
-  #serve(options: HttpVisitorOptions): void {
+  #findSibling(host: string, { origin, tls }: HttpVisitorOptions) {
+    const { siblings, routes } = this.#parts
+    const endpoint = `host:${host}`
+    const isMisdirected = tls !== undefined && tls.sni !== host
+    if (!siblings || isMisdirected || this.#ownNames.has(host) || routes.serves(endpoint)) return undefined
+    return siblings.find({ kind: tls === undefined ? 'http' : 'https', endpoint, origin })
+  }
+
+  #serve(options: HttpVisitorOptions): HttpConnection {
     const connection = serveHttpVisitor(options, this.#deps)
     this.#connections.add(connection)
     options.socket.once('close', () => this.#connections.delete(connection))
     if (this.#leaving) connection.startLeaving()
+    return connection
   }
 
   /** Whether HTTPS for `name` is ours to answer: our own names, and whatever lies under the cell's domain. */

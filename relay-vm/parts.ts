@@ -25,6 +25,7 @@ import { Routes } from './routes.ts'
 import { SecurityEvents } from './security-events.ts'
 import { ServerTime } from './server-time.ts'
 import { AgentSessions } from './sessions.ts'
+import { Siblings } from './siblings.ts'
 import { RelayState } from './state.ts'
 import { Visitors } from './visitors.ts'
 
@@ -61,6 +62,8 @@ export type RelayParts = {
   readonly live: LiveFigures
   readonly ownHost: OwnHost
   readonly mux: MuxShared
+  /** Absent: this process has the machine's ports for itself. */
+  readonly siblings: Siblings | undefined
 }
 
 /** What windows may promise of the memory there is; the rest is Node's, the kernel's and other programs'. */
@@ -109,6 +112,8 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
+  const folder = listen.own?.folder
+  const siblings = folder === undefined ? undefined : new Siblings({ folder, instance, clock, log })
   const tcp = new TcpListeners({
     host: listen.tcpHost,
     routes,
@@ -117,6 +122,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     meters,
     turn: mux.turn,
     log,
+    siblings,
   })
   const sessions = new AgentSessions({ ...options, ...limits, ...foundation, instance, meters, routes, tcp })
   const docsUrl = config.docsUrl ?? config.controlUrl
@@ -139,6 +145,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     tcp,
     sessions,
     live,
+    siblings,
     ownHost: new OwnHost(live),
   }
 }

@@ -76,6 +76,16 @@ export class Routes {
     return this.#entries.get(endpoint)?.route
   }
 
+  /** Whether a visitor of the endpoint would reach its agent now, and not wait for it. */
+  serves(endpoint: string): boolean {
+    return this.find(endpoint)?.binding?.session.state === 'open'
+  }
+
+  /** How many endpoints that holds for. */
+  get served(): number {
+    return this.all().filter(({ endpoint }) => this.serves(endpoint)).length
+  }
+
   all(): readonly Route[] {
     return [...this.#entries.values()].map((entry) => entry.route)
   }

@@ -1,21 +1,29 @@
 /** The parts of a relay at work: its listeners, its regular chores, and how all of it ends. */
 import type { Server as HttpServer } from 'node:http'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { RelayConfig } from './config.ts'
+import type { Hop } from './hop-header.ts'
 import { HttpVisitors } from './http-visitors.ts'
 import { closeServer, listen } from './listeners/listen.ts'
-import { TlsListener } from './listeners/tls.ts'
+import { TlsListener, type TlsOptions } from './listeners/tls.ts'
 import { adminServer } from './meters/admin.ts'
 import { LoadMeter } from './meters/load.ts'
 import type { RelayParts } from './parts.ts'
 import type { ControlSync } from './sync.ts'
 import { version } from './version.ts'
+import { spliceVisitor } from './visitor.ts'
 
 /** Where a relay listens, once started. */
-export type RelayPorts = { readonly tlsPort: number; readonly httpPort: number; readonly adminPort: number }
+export type RelayPorts = {
+  readonly tlsPort: number
+  readonly httpPort: number
+  readonly adminPort: number
+  /** Where the other two are shared with other processes: this one's own. */
+  readonly own?: { readonly tlsPort: number; readonly httpPort: number }
+}
 
 /** A visitor whose connection was accepted just before the drain gets this long to speak. */
 const settleMsMax = 1_000
@@ -32,6 +40,9 @@ export class Running {
   readonly #web: HttpVisitors
   readonly #http: Server
   readonly #tls: TlsListener
+  /** Not listening where one process has the machine to itself. */
+  readonly #ownHttp: Server
+  readonly #ownTls: TlsListener
   readonly #admin: HttpServer
   readonly #load: LoadMeter
 
@@ -40,7 +51,7 @@ export class Running {
     { config, log, clock }: { readonly config: RelayConfig; readonly log: Log; readonly clock: Clock },
     notReady: () => string | undefined,
   ) {
-    const { identity, visitors, origins, meters, sessions, mux, metrics } = parts
+    const { identity, routes, visitors, origins, meters, sessions, mux, metrics } = parts
     this.parts = parts
     this.#config = config
     this.#log = log
@@ -48,7 +59,8 @@ export class Running {
     const web = new HttpVisitors(parts, { config, log })
     this.#web = web
     this.#http = web.createServer()
-    this.#tls = new TlsListener({
+    this.#ownHttp = web.createServer()
+    const tlsOptions: TlsOptions = {
       clock,
       log,
       identity,
@@ -62,22 +74,34 @@ export class Running {
       passthrough: (name) => web.passthrough(name),
       onAgent: (socket) => void sessions.accept(socket),
       onVisitor: (socket, raw) => web.serveTls(socket, raw),
-    })
-    this.#admin = adminServer({ registry: metrics.registry, log, notReady })
+    }
+    this.#tls = new TlsListener(tlsOptions)
+    this.#ownTls = new TlsListener(tlsOptions)
+    const load = () => ({ sessions: sessions.size, streams: visitors.active, served: routes.served })
+    this.#admin = adminServer({ registry: metrics.registry, log, notReady, load })
   }
 
   get tlsStrangers(): number {
-    return this.#tls.strangers
+    return this.#tls.strangers + this.#ownTls.strangers
   }
 
   /** @throws relay.port */
   async listen(): Promise<RelayPorts> {
-    const { tls, http, admin } = this.#config.listen
+    const { tls, http, admin, own } = this.#config.listen
     const log = this.#log
-    const tlsPort = await this.#tls.listen(tls)
-    const httpPort = await listen(this.#http, { ...http, log })
+    const isShared = own !== undefined
+    const tlsPort = await this.#tls.listen({ ...tls, isShared })
+    const httpPort = await listen(this.#http, { ...http, isShared, log })
     const adminPort = await listen(this.#admin, { ...admin, log })
-    return { tlsPort, httpPort, adminPort }
+    if (own === undefined) return { tlsPort, httpPort, adminPort }
+    const { host } = own
+    const ownTls = await this.#ownTls.listen({ host, port: own.tlsPort })
+    const ownHttp = await listen(this.#ownHttp, { host, port: own.httpPort, log })
+    await this.parts.siblings?.listen({
+      accepts: (hop) => this.#acceptsHop(hop),
+      serve: (socket, hop) => this.#serveHop(socket, hop),
+    })
+    return { tlsPort, httpPort, adminPort, own: { tlsPort: ownTls, httpPort: ownHttp } }
   }
 
   /** What this process says of itself in `sync`. */
@@ -91,11 +115,11 @@ export class Running {
         version,
         agentAddress: {
           host: face.agentHost,
-          port: face.agentPort ?? ports.tlsPort,
+          port: face.agentPort ?? ports.own?.tlsPort ?? ports.tlsPort,
           sni: face.agentSni,
           ...(identity.isSelfSigned && { certificate: identity.certificate }),
         },
-        watchUrl: face.watchUrl ?? `http://${face.names[0]}:${ports.httpPort}`,
+        watchUrl: face.watchUrl ?? `http://${face.names[0]}:${ports.own?.httpPort ?? ports.httpPort}`,
       },
       state,
       load: this.#load.read({ sessions: sessions.size, streams: visitors.active }),
@@ -118,6 +142,8 @@ export class Running {
   /** New visitors find the ports closed; agents still get an answer. HTTP connections end at their next pause. */
   stopVisitors(): void {
     closeServer(this.#http)
+    closeServer(this.#ownHttp)
+    if (this.#config.listen.own !== undefined) this.#tls.stopListening()
     this.#keep(this.parts.tcp.closeAll())
     this.#web.startLeaving()
   }
@@ -126,14 +152,17 @@ export class Running {
   async settled(signal: AbortSignal): Promise<void> {
     const { clock } = this.parts.mux
     const untilMs = clock.monotonic() + settleMsMax
-    while (!signal.aborted && clock.monotonic() < untilMs && this.#web.unasked + this.#tls.strangers > 0)
+    while (!signal.aborted && clock.monotonic() < untilMs && this.#web.unasked + this.tlsStrangers > 0)
       await sleep(clock, settlePollMs)
   }
 
   async close(): Promise<void> {
     const { sessions, visitors, live, ownHost, tcp, journal, meters, time, state } = this.parts
     closeServer(this.#http)
+    closeServer(this.#ownHttp)
     this.#tls.close()
+    this.#ownTls.close()
+    this.parts.siblings?.close()
     this.parts.origins.close()
     this.#web.close()
     live.close()
@@ -148,6 +177,25 @@ export class Running {
     this.#admin.closeAllConnections()
     for (const kept of await Promise.allSettled([journal.save(), state.save()]))
       if (kept.status === 'rejected') this.#log.error({ error: kept.reason }, unkept)
+  }
+
+  #acceptsHop({ kind, endpoint }: Hop): boolean {
+    const { routes } = this.parts
+    const isHttp = routes.find(endpoint)?.claims.kind === 'http'
+    return routes.serves(endpoint) && isHttp === (kind !== 'raw')
+  }
+
+  #serveHop(socket: Socket, hop: Hop): void {
+    const { routes, visitors, origins, mux } = this.parts
+    origins.tell(socket, hop.origin)
+    visitors.welcome(socket)
+    if (hop.kind !== 'raw') {
+      this.#web.serveHop(socket, hop)
+      return
+    }
+    const route = routes.find(hop.endpoint)
+    if (route === undefined) socket.destroy()
+    else spliceVisitor(socket, route, { visitors, turn: mux.turn })
   }
 
   #keep(task: Promise<unknown>): void {

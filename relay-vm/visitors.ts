@@ -28,6 +28,8 @@ export type VisitorsOptions = {
 export class Visitors {
   readonly #options: VisitorsOptions
   readonly #sockets = new Set<Socket>()
+  /** Those of them whose stream is another process's. */
+  readonly #passed = new Set<Socket>()
   readonly #visits = new Map<Stream, Visit>()
   readonly #idle = new Set<() => void>()
 
@@ -62,9 +64,23 @@ export class Visitors {
       socket.resetAndDestroy()
       return undefined
     }
+    this.welcome(socket)
+    return address
+  }
+
+  /** Counts a visitor in that another process of this machine has admitted. */
+  welcome(socket: Socket): void {
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
-    return address
+  }
+
+  /** The visitor is served by another process of this machine, through this one. */
+  passOn(socket: Socket): void {
+    this.#passed.add(socket)
+    socket.once('close', () => {
+      this.#passed.delete(socket)
+      this.#wakeIfIdle()
+    })
   }
 
   /** Who an accepted socket belongs to. */
@@ -111,9 +127,9 @@ export class Visitors {
     for (const visit of [...this.#visits.values()]) if (matches(visit.route)) visit.cut(reason)
   }
 
-  /** Resolves when no stream is open. */
+  /** Resolves when no stream is open, here or through here. */
   async idle(signal: AbortSignal): Promise<void> {
-    if (this.#visits.size === 0 || signal.aborted) return
+    if (this.#visits.size + this.#passed.size === 0 || signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#idle.add(resolve)
     signal.addEventListener('abort', () => resolve(), { once: true })
@@ -128,7 +144,11 @@ export class Visitors {
 
   #end(stream: Stream): void {
     this.#visits.delete(stream)
-    if (this.#visits.size === 0) for (const resolve of this.#idle) resolve()
+    this.#wakeIfIdle()
+  }
+
+  #wakeIfIdle(): void {
+    if (this.#visits.size + this.#passed.size === 0) for (const resolve of this.#idle) resolve()
   }
 }
 

@@ -7,6 +7,13 @@ import type { Log } from '@porttunneler/shared/base/log'
 /** A burst of visitors while the loop is busy waits in the kernel and is not refused (net.core.somaxconn caps it). */
 const backlog = 4_096
 
+export type ListenAt = {
+  readonly host: string
+  readonly port: number
+  /** Other processes of this user listen there too, and the kernel spreads the visitors (SO_REUSEPORT). */
+  readonly isShared?: boolean
+}
+
 /**
  * Listens, and logs what goes wrong with accepting later.
  * @returns the port that was got, which matters when 0 was asked
@@ -14,18 +21,29 @@ const backlog = 4_096
  */
 export async function listen(
   server: Server,
-  { host, port, log }: { readonly host: string; readonly port: number; readonly log: Log },
+  { host, port, isShared = false, log }: ListenAt & { readonly log: Log },
 ): Promise<number> {
-  try {
-    server.listen({ host, port, backlog, exclusive: true })
-    await once(server, 'listening')
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
-    throw fail('relay.port', `${host}:${port} cannot be listened on${reason}`, { cause })
-  }
+  server.listen({ host, port, backlog, exclusive: true, reusePort: isShared })
+  await listening(server, `${host}:${port}`)
   server.on('error', (error) => log.error({ host, port, error }, 'A listener failed to accept a connection'))
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : port
+}
+
+/** The same at a Unix socket. @throws relay.port */
+export async function listenAt(server: Server, path: string, log: Log): Promise<void> {
+  server.listen({ path, backlog })
+  await listening(server, path)
+  server.on('error', (error) => log.error({ path, error }, 'A listener failed to accept a connection'))
+}
+
+async function listening(server: Server, at: string): Promise<void> {
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
+    throw fail('relay.port', `${at} cannot be listened on${reason}`, { cause })
+  }
 }
 
 /** Stops listening. Connections that are open go on: they belong to others. */

@@ -9,6 +9,7 @@ import type { Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Meters } from '../meters/meters.ts'
 import type { Routes } from '../routes.ts'
+import { joinSibling, type Siblings } from '../siblings.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
 import { closeServer, listen } from './listen.ts'
@@ -22,6 +23,8 @@ export type TcpOptions = {
   readonly meters: Meters
   readonly turn: Turn
   readonly log: Log
+  /** Other processes of this machine that share the ports. */
+  readonly siblings: Siblings | undefined
 }
 
 export class TcpListeners {
@@ -79,13 +82,30 @@ export class TcpListeners {
     })
     const { origins } = this.#options
     server.on('connection', (socket) => origins.whenKnown(socket, () => this.#serve(socket, endpoint)))
-    await listen(server, { host: this.#options.host, port, log: this.#options.log })
+    const { host, log, siblings } = this.#options
+    await listen(server, { host, port, log, isShared: siblings !== undefined })
     return server
   }
 
   #serve(socket: Socket, endpoint: string): void {
-    const { routes, visitors, meters, turn } = this.#options
+    const { routes, visitors, siblings } = this.#options
     if (visitors.accept(socket) === undefined) return
+    if (siblings === undefined || routes.serves(endpoint)) {
+      this.#splice(socket, endpoint)
+      return
+    }
+    const finding = siblings.find({ kind: 'raw', endpoint, origin: visitors.originOf(socket) })
+    void finding.then((sibling) => {
+      if (sibling === undefined) this.#splice(socket, endpoint)
+      else {
+        visitors.passOn(socket)
+        joinSibling(socket, sibling)
+      }
+    })
+  }
+
+  #splice(socket: Socket, endpoint: string): void {
+    const { routes, visitors, meters, turn } = this.#options
     const route = routes.find(endpoint)
     if (route !== undefined) {
       spliceVisitor(socket, route, { visitors, turn })

@@ -15,7 +15,7 @@ import type { Meters } from '../meters/meters.ts'
 import type { Route } from '../routes.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
-import { closeServer, listen } from './listen.ts'
+import { closeServer, type ListenAt, listen } from './listen.ts'
 import type { Origins } from './origins.ts'
 import { type ClientHello, sniffClientHello } from './sniff.ts'
 
@@ -87,8 +87,13 @@ export class TlsListener {
   }
 
   /** @returns the port. @throws relay.port */
-  listen(at: { readonly host: string; readonly port: number }): Promise<number> {
+  listen(at: ListenAt): Promise<number> {
     return listen(this.#server, { ...at, log: this.#options.log })
+  }
+
+  /** Takes no more connections; those that came may finish their handshake. */
+  stopListening(): void {
+    closeServer(this.#server)
   }
 
   /** Takes no more connections; those whose handshake is not over are dropped. */

@@ -8,10 +8,12 @@ export type AdminOptions = {
   readonly log: Log
   /** Why visitors should go elsewhere; undefined = ready. */
   notReady(): string | undefined
+  /** For who restarts the relays of a machine one after the other: are the agents back? */
+  load(): { readonly sessions: number; readonly streams: number; readonly served: number }
 }
 
 /** Not listening yet. Liveness says yes as long as the loop turns: a draining relay must not be killed for it. */
-export function adminServer({ registry, log, notReady }: AdminOptions): Server {
+export function adminServer({ registry, log, notReady, load }: AdminOptions): Server {
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0]
     if (request.method !== 'GET' && request.method !== 'HEAD') say(response, 405, 'GET only')
@@ -19,7 +21,8 @@ export function adminServer({ registry, log, notReady }: AdminOptions): Server {
     else if (path === '/readyz') {
       const reason = notReady()
       say(response, reason === undefined ? 200 : 503, reason ?? 'ready')
-    } else if (path === '/metrics') {
+    } else if (path === '/load') say(response, 200, JSON.stringify(load()), 'application/json')
+    else if (path === '/metrics') {
       registry.metrics().then(
         (text) => say(response, 200, text, registry.contentType),
         (error: unknown) => {
@@ -27,7 +30,7 @@ export function adminServer({ registry, log, notReady }: AdminOptions): Server {
           say(response, 500, 'The metrics could not be collected')
         },
       )
-    } else say(response, 404, 'There are /metrics, /healthz and /readyz')
+    } else say(response, 404, 'There are /metrics, /load, /healthz and /readyz')
   })
   server.requestTimeout = 10_000
   return server

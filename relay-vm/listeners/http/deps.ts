@@ -41,6 +41,13 @@ export type HttpVisitorDeps = {
   serveOwn(socket: Socket): void
   /** A visitor was turned away before any tunnel was known. */
   refused(key: ErrorKey): void
+  /**
+   * Looks for another process of this machine that has the session of `host`; undefined: there is no reason to look.
+   * Never rejects.
+   */
+  findSibling?(host: string, visitor: HttpVisitorOptions): Promise<Socket | undefined> | undefined
+  /** Joins the visitor, of which `first` was read, to what `findSibling` found. */
+  passOn?(visitor: HttpVisitorOptions, sibling: Socket, first: Buffer): void
   /** Where abuse is reported: an http(s) or mailto address, shown on every page. */
   readonly abuseUrl?: string
 }
@@ -51,8 +58,8 @@ export type HttpVisitorOptions = {
   readonly origin: Origin
   /** Absent: plain HTTP. `raw` is the TCP socket, which alone can be reset. */
   readonly tls?: { readonly sni: string; readonly raw: Socket }
-  /** Bytes that were read before. */
-  readonly first?: Buffer
+  /** Handed over by another process of this machine; it is never handed on. */
+  readonly isHop?: boolean
 }
 
 /** A visitor connection as a relay sees it that leaves. */

@@ -1,4 +1,7 @@
-/** Waiting at visitor connections. Idle ones are judged in steps by what was counted anyway: no timer is touched for a byte. */
+/**
+ * Waiting at visitor connections. Idle ones are judged in steps by what was counted anyway: no timer is touched for a
+ * byte.
+ */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { limits } from '@porttunneler/shared/protocol/limits'
 

@@ -29,9 +29,7 @@ const lingerMs = 5_000
 
 /** Serves the connection until it is closed. The first request has 10 s from now. */
 export function serveHttpVisitor(options: HttpVisitorOptions, deps: HttpVisitorDeps): HttpConnection {
-  const visitor = new HttpVisitor(options, deps)
-  visitor.start()
-  return visitor
+  return new HttpVisitor(options, deps).start()
 }
 
 class HttpVisitor implements ExchangeEvents, HttpConnection {
@@ -60,24 +58,20 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   constructor(options: HttpVisitorOptions, deps: HttpVisitorDeps) {
     this.#options = options
     this.#deps = deps
-    this.#socket = options.socket
-    this.#reading = new Reading(options.socket, deps.turn)
-    this.#rewriter = new HeadRewriter({
-      address: options.origin.address,
-      proto: options.tls ? 'https' : 'http',
-    })
+    const { socket, origin, tls } = options
+    this.#socket = socket
+    this.#reading = new Reading(socket, deps.turn)
+    this.#rewriter = new HeadRewriter({ address: origin.address, proto: tls ? 'https' : 'http' })
   }
 
-  start(): void {
+  start(): this {
     const socket = this.#socket
     socket.on('data', this.#onRead).on('end', this.#onEnd)
     socket.on('error', this.#onError).on('close', this.#onClose)
     this.#timers.head = this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
-    if (this.#options.first && this.#options.first.length > 0) this.#onRead(this.#options.first)
     this.#reading.start()
+    return this
   }
-
-  // --- the relay leaves -------------------------------------------------------------------------------------------
 
   get isUnasked(): boolean {
     return this.#state !== 'ended' && this.#exchange === undefined
@@ -93,8 +87,6 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     if (this.#exchange?.isAnswered ?? true) this.#finish()
   }
 
-  // --- what the visitor sends ------------------------------------------------------------------------------------
-
   readonly #onRead = (chunk: Buffer): void => {
     this.#reading.took(chunk.length)
     if (this.#state === 'raw') this.#send(chunk)
@@ -107,7 +99,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   readonly #onEnd = (): void => {
     this.#sawEnd = true
     if (this.#exchange) this.#endIfDrained()
-    else if (this.#state !== 'ended') this.#finish('stream.aborted')
+    else if (this.#state === 'scanning') this.#finish('stream.aborted')
   }
 
   readonly #onError = (error: Error): void => {
@@ -125,7 +117,8 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     while (this.#state === 'scanning' && !this.#reading.isFull) {
       const event = this.#scanner.next()
       if (event === undefined) {
-        this.#watchHead()
+        if (this.#scanner.isInHead)
+          this.#timers.head ??= this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
         break
       }
       this.#take(event)
@@ -146,15 +139,32 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   #onHead(head: RequestHead): void {
     this.#timers.head?.clear()
     this.#timers.head = undefined
-    const { tls } = this.#options
-    const isMisdirected = (tls && head.host !== tls.sni) || (this.#route && head.host !== this.#host)
-    if (isMisdirected) this.#refuse('http.misdirected', head)
+    const name = this.#route ? this.#host : (this.#options.tls?.sni ?? head.host)
+    if (head.host !== name) this.#refuse('http.misdirected', head)
     else if (!this.#route) this.#onFirstHead(head)
     else if (head.wantsUpgrade && this.#exchange?.hasForwarded) this.#settle(() => this.#startAfresh(head))
     else this.#forward(head)
   }
 
   #onFirstHead(head: RequestHead): void {
+    const finding = this.#options.isHop ? undefined : this.#deps.findSibling?.(head.host, this.#options)
+    if (finding !== undefined) {
+      this.#state = 'settling'
+      void finding.then((sibling) => this.#onSibling(sibling, head))
+    } else this.#choose(head)
+  }
+
+  #onSibling(sibling: Socket | undefined, head: RequestHead): void {
+    if (this.#state !== 'settling') sibling?.destroy()
+    else if (sibling) this.#deps.passOn?.(this.#options, sibling, this.#detach(head))
+    else {
+      this.#state = 'scanning'
+      this.#choose(head)
+      this.#pump()
+    }
+  }
+
+  #choose(head: RequestHead): void {
     const route = this.#deps.lookup(head.host)
     if (route === undefined) this.#refuse('http.unknown_host', head)
     else if (route === 'own') this.#handOver(head)
@@ -208,18 +218,21 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   /** A connection for the relay itself: whoever serves it reads it from its first byte. */
   #handOver(head: RequestHead): void {
+    this.#socket.unshift(this.#detach(head))
+    this.#deps.serveOwn(this.#socket)
+    this.#socket.resume()
+  }
+
+  /** Leaves the socket to others. @returns all that was read of it */
+  #detach(head: RequestHead): Buffer {
     const socket = this.#socket
     this.#state = 'ended'
     this.#timers.clear()
     this.#reading.detach()
     socket.off('data', this.#onRead).off('end', this.#onEnd)
     socket.off('error', this.#onError).off('close', this.#onClose)
-    socket.unshift(Buffer.concat([head.bytes, this.#scanner.take()]))
-    this.#deps.serveOwn(socket)
-    socket.resume()
+    return Buffer.concat([head.bytes, this.#scanner.take()])
   }
-
-  // --- what the upstream does ------------------------------------------------------------------------------------
 
   onWritable(): void {
     this.#reading.setFull(false)
@@ -248,18 +261,12 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   onReset(key: ErrorKey, unanswered: RequestHead | undefined): void {
     if (unanswered) this.#refuseUnanswered(key, unanswered)
-    else this.#abort()
+    else if (this.#state !== 'ended') this.onLate()
   }
 
   onLate(): void {
-    this.#abort()
-  }
-
-  #abort(): void {
     abort(this.#socket, this.#options.tls?.raw)
   }
-
-  // --- ends ------------------------------------------------------------------------------------------------------
 
   /** Turns the visitor away, behind the answers to what it was right to ask. */
   #refuse(key: ErrorKey, head?: RequestHead): void {
@@ -288,14 +295,12 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   /** A later Upgrade gets a stream of its own, so that the agent knows which answer it has to look at. */
   #startAfresh(head: RequestHead): void {
-    const route = this.#route
-    if (!route) return
     this.#leave(this.#retired)
     this.#retired = this.#exchange
     this.#retired?.retire()
     this.#exchange = undefined
     this.#upgradeAnswer = undefined
-    if (!this.#open(route, head)) return
+    if (!this.#route || !this.#open(this.#route, head)) return
     this.#state = 'scanning'
     this.#forward(head)
     this.#pump()
@@ -334,13 +339,6 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     if (!exchange) return
     if (!exchange.isDone) exchange.stream.reset('stream.aborted')
     this.#route?.closed(exchange.stream)
-  }
-
-  // --- time and flow ---------------------------------------------------------------------------------------------
-
-  #watchHead(): void {
-    if (this.#scanner.isInHead)
-      this.#timers.head ??= this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
   }
 
   readonly #onHeadDeadline = (): void => {

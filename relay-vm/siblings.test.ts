@@ -1,0 +1,101 @@
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { agent, makeTestControl, type TestControl } from './testing/test-control.ts'
+import { freePort, readAll, TestAgent, TestBench } from './testing/test-relay.ts'
+
+let control: TestControl
+let bench: TestBench
+const host = '127.0.0.1'
+const closers: (() => void)[] = []
+type Started = Awaited<ReturnType<TestBench['startRelay']>>
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  bench = await TestBench.make(control)
+})
+afterEach(async () => {
+  for (const close of closers.splice(0)) close()
+  await bench.close()
+})
+
+/** Two processes of one machine, at least as far as they can tell. */
+async function startPair() {
+  const [httpPort, tlsPort] = [await freePort(), await freePort()]
+  const start = (instance: string) =>
+    bench.startRelay({
+      instance,
+      dataDir: join(bench.dataDir, instance),
+      listen: {
+        tls: { host, port: tlsPort },
+        http: { host, port: httpPort },
+        tcpHost: host,
+        own: { host, tlsPort: 0, httpPort: 0, folder: join(bench.dataDir, 'siblings') },
+      },
+    })
+  return { first: await start('r1'), second: await start('r2'), httpPort }
+}
+
+async function dial({ ports }: Started, ticket: string, upstreamPort: number): Promise<TestAgent> {
+  const port = ports.own?.tlsPort ?? 0
+  const { boot } = await control.synced(({ boot }) => boot.agentAddress.port === port)
+  const { certificate } = boot.agentAddress
+  const dialled = await TestAgent.dial(port, { ticket, upstreamPort, agentId: agent, certificate })
+  closers.push(() => dialled.session.close('session.closed'))
+  return dialled
+}
+
+/** A visitor asks at the own port of `first` for what only `second` has. */
+async function ask(port: number, path: string): Promise<Socket> {
+  const socket = connect({ port, host, allowHalfOpen: true })
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: a.tunnels.test\r\n\r\n`)
+  return socket
+}
+
+describe('siblings', () => {
+  test('a visitor reaches the agent through the process that has it, with its own address, for one request', async () => {
+    const { first, second } = await startPair()
+    const heard: string[] = []
+    const upstreamPort = await bench.startUpstream((socket) => {
+      socket.on('data', (chunk) => {
+        heard.push(String(chunk))
+        socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi')
+      })
+    })
+    const ticket = await control.ticket({ kind: 'http', endpoint: 'host:a.tunnels.test' })
+    const served = await dial(second, ticket, upstreamPort)
+    await served.bind(1, ticket)
+    const visitor = await ask(first.ports.own?.httpPort ?? 0, '/')
+    expect(await readAll(visitor)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*hi$/s)
+    visitor.end()
+    expect(heard.join('')).toContain('Connection: close\r\nX-Forwarded-For: 127.0.0.1\r\n')
+    await first.relay.drain()
+  })
+
+  test('where nobody has the agent the visitor is told what it would be told alone', async () => {
+    const { first } = await startPair()
+    const visitor = await ask(first.ports.own?.httpPort ?? 0, '/')
+    expect(await readAll(visitor)).toMatch(/^HTTP\/1\.1 404 /)
+    visitor.end()
+  })
+
+  test('a leased port is shared: whoever takes the visitor, both ways end by themselves', async () => {
+    const { first, second } = await startPair()
+    const upstreamPort = await bench.startUpstream((socket) => socket.pipe(socket))
+    const port = await freePort()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+    const one = await dial(first, ticket, upstreamPort)
+    await one.bind(1, ticket)
+    const other = await dial(second, ticket, upstreamPort)
+    await other.bind(1, ticket)
+    const closed = one.heard('closed')
+    one.session.close('session.closed')
+    await closed
+    // Half of them arrive at the process that has lost the agent.
+    for (let visit = 0; visit < 16; visit++) {
+      const visitor = connect({ port, host, allowHalfOpen: true })
+      visitor.end(`visit ${visit}`)
+      expect(await readAll(visitor)).toBe(`visit ${visit}`)
+    }
+  })
+})

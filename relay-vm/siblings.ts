@@ -1,0 +1,179 @@
+/**
+ * The relay processes of one machine that share the visitors' ports. The kernel gives a visitor to any of them; one
+ * that has no session for its endpoint (it has just started, the agent lost that one connection) asks the others at
+ * that moment and hands the visitor to the first that has. Nothing is kept in step between them: they are asked over
+ * Unix sockets in one folder, `<instance>.sock`, which only their user can open.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { Log } from '@porttunneler/shared/base/log'
+import { abort } from '@porttunneler/shared/mux/splice'
+import { decodeHop, encodeHop, type Hop } from './hop-header.ts'
+import { closeServer, listenAt } from './listeners/listen.ts'
+
+export type SiblingsOptions = {
+  readonly folder: string
+  /** Of this process. */
+  readonly instance: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What this process does for visitors of others. */
+export type HopService = {
+  /** Whether an attached session serves the endpoint here, in the way that the hop asks for. */
+  accepts(hop: Hop): boolean
+  serve(socket: Socket, hop: Hop): void
+}
+
+/** They are on the same machine: one that does not answer by then hangs, and the visitor should not. */
+const answerMs = 1_000
+/** Questions under way; beyond them a visitor is told what it would be told alone. */
+const asksMax = 512
+/** Hops whose header is not read yet. */
+const strangersMax = 1_024
+const taken = Buffer.of(1)
+
+export class Siblings {
+  readonly #options: SiblingsOptions
+  readonly #server: Server
+  #service: HopService | undefined
+  #asks = 0
+  #strangers = 0
+
+  constructor(options: SiblingsOptions) {
+    this.#options = options
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#receive(socket))
+  }
+
+  /** Lets the others ask. @throws relay.port */
+  async listen(service: HopService): Promise<void> {
+    this.#service = service
+    const { folder, log } = this.#options
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    // One that was killed leaves its socket behind, on which nobody listens.
+    await rm(this.#path, { force: true })
+    await listenAt(this.#server, this.#path, log)
+  }
+
+  /** Takes no more hops; those that were taken go on. */
+  close(): void {
+    closeServer(this.#server)
+  }
+
+  /**
+   * Asks one after the other who has a session for the hop's endpoint. Never rejects.
+   * @returns a paused connection to the process that has: everything written to it reaches the agent
+   */
+  async find(hop: Hop): Promise<Socket | undefined> {
+    if (this.#asks >= asksMax) return undefined
+    this.#asks++
+    try {
+      const header = encodeHop(hop)
+      for (const path of await this.#others()) {
+        const socket = await this.#ask(path, header)
+        if (socket !== undefined) return socket
+      }
+    } catch (error) {
+      this.#options.log.error({ error, folder: this.#options.folder }, 'Other processes could not be asked')
+    } finally {
+      this.#asks--
+    }
+    return undefined
+  }
+
+  get #path(): string {
+    return join(this.#options.folder, `${this.#options.instance}.sock`)
+  }
+
+  async #others(): Promise<readonly string[]> {
+    const { folder, instance } = this.#options
+    const names = await readdir(folder)
+    const others = names.filter((name) => name.endsWith('.sock') && name !== `${instance}.sock`)
+    return others.map((name) => join(folder, name))
+  }
+
+  #ask(path: string, header: Buffer): Promise<Socket | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Socket | undefined>()
+    const socket = connect({ path, allowHalfOpen: true })
+    const timer = this.#options.clock.after(answerMs, () => socket.destroy())
+    socket.on('error', () => {
+      // 'close' follows: nobody listens there any more, or it declined.
+    })
+    socket.once('end', () => socket.destroy())
+    socket.once('close', () => {
+      timer.clear()
+      resolve(undefined)
+    })
+    socket.once('data', () => {
+      timer.clear()
+      socket.pause().removeAllListeners('end').removeAllListeners('close')
+      resolve(socket)
+    })
+    socket.write(header)
+    return promise
+  }
+
+  #receive(socket: Socket): void {
+    const { clock } = this.#options
+    socket.on('error', () => {
+      // 'close' follows.
+    })
+    if (this.#strangers >= strangersMax) {
+      socket.destroy()
+      return
+    }
+    this.#strangers++
+    let bytes: Buffer = Buffer.alloc(0)
+    const timer = clock.after(answerMs, () => socket.destroy())
+    const stop = () => {
+      this.#strangers--
+      timer.clear()
+      socket.off('data', onData).off('close', stop)
+    }
+    const onData = (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk])
+      const hop = decodeHop(bytes)
+      if (hop === 'more') return
+      stop()
+      this.#take(socket, hop)
+    }
+    socket.on('data', onData).once('close', stop)
+  }
+
+  #take(socket: Socket, hop: Hop | 'malformed'): void {
+    if (hop === 'malformed' || !this.#service?.accepts(hop)) {
+      socket.destroy()
+      return
+    }
+    // A Unix socket knows no reset: the visitor sees the end of the connection instead.
+    socket.resetAndDestroy = () => socket.destroy()
+    socket.pause()
+    socket.write(taken)
+    this.#service.serve(socket, hop)
+  }
+}
+
+/** Joins a visitor and the process that serves it, `first` being what the visitor has said already. Both are paused. */
+export function joinSibling(
+  visitor: Socket,
+  sibling: Socket,
+  { first = Buffer.alloc(0), raw }: { readonly first?: Buffer; readonly raw?: Socket | undefined } = {},
+): void {
+  if (first.length > 0) sibling.write(first)
+  visitor.once('close', () => sibling.destroySoon())
+  sibling.once('close', () => {
+    if (sibling.readableEnded) visitor.destroySoon()
+    else abort(visitor, raw)
+  })
+  if (visitor.destroyed) {
+    sibling.destroy()
+    return
+  }
+  if (visitor.readableEnded) sibling.end()
+  // Ends pass on one direction at a time: both sides are half-open.
+  visitor.pipe(sibling)
+  sibling.pipe(visitor)
+}
