@@ -44,12 +44,12 @@ export function dialUpstream(upstream: Upstream, options: DialUpstreamOptions): 
     const current = connect({ host, port: upstream.port, allowHalfOpen: true, noDelay: true })
     socket = current
     current.once('connect', () => {
-      if (isSelfConnected(current)) return current.destroy(refusedError(upstream.port))
+      if (isSelfConnected(current, upstream.port)) return current.destroy(refusedError(upstream.port))
       timer.clear()
       current.removeAllListeners()
       current.pause()
       if (upstream.host === 'localhost') memory.set(upstream.port, host)
-      else current.setKeepAlive(true, limits.tcpKeepAliveMs)
+      else if (!isLoopback(host)) current.setKeepAlive(true, limits.tcpKeepAliveMs)
       options.onConnect(current)
     })
     current.once('error', (error: NodeJS.ErrnoException) => {
@@ -82,8 +82,13 @@ function worthAnotherAddress({ code }: NodeJS.ErrnoException): boolean {
  * A dial to an unused port of the kernel's own range may be given that very port as its source; TCP's simultaneous
  * open then connects the socket to itself, and the visitor would talk to an echo.
  */
-function isSelfConnected(socket: Socket): boolean {
-  return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
+function isSelfConnected(socket: Socket, port: number): boolean {
+  return socket.localPort === port && socket.localAddress === socket.remoteAddress
+}
+
+/** Where no peer can vanish without the kernel saying so. */
+function isLoopback(host: string): boolean {
+  return host.startsWith('127.') || host === '::1'
 }
 
 function refusedError(port: number): NodeJS.ErrnoException {
