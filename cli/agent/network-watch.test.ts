@@ -4,12 +4,13 @@ import { NetworkWatch } from './network-watch.ts'
 
 function setUp() {
   const clock = new FakeClock()
-  const seen = { changes: 0, addresses: 'eth0 192.0.2.1' }
+  const seen = { changes: 0, addresses: 'eth0 192.0.2.1', gone: [] as readonly string[] }
   const watch = new NetworkWatch({
     clock,
     addresses: () => seen.addresses,
-    onChange: () => {
+    onChange: (gone) => {
       seen.changes += 1
+      seen.gone = [...gone]
     },
   })
   watch.start()
@@ -25,6 +26,14 @@ describe('network watch', () => {
     clock.advance(1_000)
     clock.advance(5_000)
     expect(seen.changes).toBe(1)
+    expect(seen.gone).toEqual(['192.0.2.1'])
+  })
+
+  test('an address that moved to another interface, or stayed beside a new one, is not gone', () => {
+    const { clock, seen } = setUp()
+    seen.addresses = 'br0 192.0.2.1\nwlan0 198.51.100.7'
+    clock.advance(1_000)
+    expect(seen).toMatchObject({ changes: 1, gone: [] })
   })
 
   test('a sleep shows in the wall clock; what NTP corrects does not count', () => {

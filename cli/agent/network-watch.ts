@@ -6,14 +6,15 @@
 import { networkInterfaces } from 'node:os'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 
-/** Reading the list costs about 0.1 ms; a second is soon enough for a person who changes networks. */
-const lookMs = 1_000
+/** Reading the list costs about 0.1 ms; open connections wait at most this long for the new network. */
+const lookMs = 500
 /** NTP moves the wall clock by less; a laptop that slept moved it by more. */
 const jumpMs = 5_000
 
 export type NetworkWatchOptions = {
   readonly clock: Clock
-  readonly onChange: () => void
+  /** `gone`: addresses that the machine had at the last look and no longer has. */
+  readonly onChange: (gone: ReadonlySet<string>) => void
   /** Tests have their own. */
   readonly addresses?: () => string
 }
@@ -42,10 +43,11 @@ export class NetworkWatch {
   readonly #look = (): void => {
     const addresses = this.#read()
     const offsetMs = this.#offset()
+    const gone = withoutThose(this.#addresses, addresses)
     const isChanged = addresses !== this.#addresses || Math.abs(offsetMs - this.#offsetMs) > jumpMs
     this.#addresses = addresses
     this.#offsetMs = offsetMs
-    if (isChanged) this.#options.onChange()
+    if (isChanged) this.#options.onChange(gone)
   }
 
   #offset(): number {
@@ -56,6 +58,15 @@ export class NetworkWatch {
   #read(): string {
     return (this.#options.addresses ?? interfaceAddresses)()
   }
+}
+
+/** Both are lists of "interface address" lines: the addresses of `before` that no interface has in `after`. */
+function withoutThose(before: string, after: string): ReadonlySet<string> {
+  return addressesIn(before).difference(addressesIn(after))
+}
+
+function addressesIn(lines: string): Set<string> {
+  return new Set(lines.split('\n').map((line) => line.slice(line.lastIndexOf(' ') + 1)))
 }
 
 /** Every address but those that IPv6 makes up for a while and drops again by itself. */

@@ -1,10 +1,11 @@
 /**
  * Keeps one session to one relay: dials, binds every tunnel, and dials again for ever when the session is lost. In a
  * drain of the relay the old session goes on carrying its streams while a new one is dialled beside it.
- * Wire protocol, rule 26: 3 x 200 ms, then 1 to 20 s with jitter; a delay the relay asks for is obeyed.
+ * Wire protocol, rule 26: every 100 ms for 5 s while nothing listens there; refused, 3 x 200 ms, then 1 to 20 s with
+ * jitter; a delay the relay asks for is obeyed.
  */
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
-import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
+import { backoffMs, redialBackoff, restartBackoff } from '@porttunneler/shared/base/backoff'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import {
   type ErrorKey,
@@ -13,6 +14,7 @@ import {
   keyOfCode,
   type PortTunnelerError,
 } from '@porttunneler/shared/base/errors'
+import { isNobodyListening } from '@porttunneler/shared/mux/connect-tls'
 import type { Session } from '@porttunneler/shared/mux/session'
 import type { SessionEvents } from '@porttunneler/shared/mux/session-frames'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
@@ -72,6 +74,8 @@ export class RelayRunner {
   /** Bindings asked for in the current session, granted or not. */
   readonly #asked = new Set<number>()
   #attempt = 0
+  /** Dials in a row to which a machine answered that nothing listens. */
+  #absences = 0
   #timer: Timer | undefined
   #dialling: AbortController | undefined
   #failure: PortTunnelerError | undefined
@@ -127,8 +131,8 @@ export class RelayRunner {
   }
 
   /** The machine's network or clock changed: living connections must prove themselves, others are dialled now. */
-  probe(): void {
-    this.#current?.probe()
+  probe(gone: ReadonlySet<string>): void {
+    this.#current?.probe(gone)
     if (this.#current || this.#dialling || !this.#timer || this.#isClosed) return
     this.#timer.clear()
     this.#timer = undefined
@@ -234,7 +238,8 @@ export class RelayRunner {
       onClosed: (reason) => {
         holder.closed = reason
         if (!holder.session || this.#draining.delete(holder.session) || !isCurrent()) return
-        this.#leave(reason, this.#delay(reason))
+        // A relay that started anew has just answered: it is there, and waits for a session to begin.
+        this.#leave(reason, reason.key === 'session.unknown' ? 0 : this.#delay(reason))
       },
     }
   }
@@ -261,6 +266,8 @@ export class RelayRunner {
   }
 
   #delay(failure: PortTunnelerError): number {
+    if (isNobodyListening(failure)) return backoffMs(restartBackoff, this.#absences++, this.#options.random)
+    this.#absences = 0
     const own = backoffMs(redialBackoff, this.#attempt++, this.#options.random)
     const { retryAfterMs } = failure.fields
     return typeof retryAfterMs === 'number' ? Math.max(own, retryAfterMs) : own

@@ -59,8 +59,8 @@ export class Supervisor {
     this.#visitors = new VisitorDesk({ ...options, onIdle: () => this.#endIfDrained() })
     this.#network = new NetworkWatch({
       clock: options.clock,
-      onChange: () => {
-        for (const runner of this.#runners.values()) runner.probe()
+      onChange: (gone) => {
+        for (const runner of this.#runners.values()) runner.probe(gone)
       },
     })
     this.#home = new Home({

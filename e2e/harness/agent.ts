@@ -12,7 +12,11 @@ export type AgentEvent = {
   readonly url?: string
 } & Readonly<Record<string, unknown>>
 
-export type WantedTunnel = { readonly kind: 'http' | 'tcp' | 'tls'; readonly upstream: number | string }
+export type WantedTunnel = {
+  readonly kind: 'http' | 'tcp' | 'tls'
+  readonly upstream: number | string
+  readonly proxyProtocol?: 'v1' | 'v2'
+}
 
 export type Agent = {
   readonly program: Program
@@ -50,16 +54,25 @@ export function privateFolders(home: string): Readonly<Record<string, string>> {
 export async function startAgent(
   service: Pick<Service, 'api' | 'key'>,
   tunnels: Readonly<Record<string, WantedTunnel>>,
-  { home, env = {}, ...place }: { home?: string } & Pick<ProgramOptions, 'env' | 'namespace'> = {},
+  {
+    home,
+    env = {},
+    isVerbose = false,
+    ...place
+  }: { home?: string; isVerbose?: boolean } & Pick<ProgramOptions, 'env' | 'namespace'> = {},
 ): Promise<Agent> {
   const folder = home ?? agentHome()
   const config = join(folder, 'ptun.yaml')
   writeFileSync(config, JSON.stringify({ version: 1, tunnels }))
-  const program = await startProgram('node', [ptun, 'start', '--config', config, '--json'], {
-    cwd: folder,
-    env: { ...agentEnv(service, folder), ...env },
-    ...place,
-  })
+  const program = await startProgram(
+    'node',
+    [ptun, 'start', '--config', config, '--json', ...(isVerbose ? ['--verbose'] : [])],
+    {
+      cwd: folder,
+      env: { ...agentEnv(service, folder), ...env },
+      ...place,
+    },
+  )
   const events = eventsOf(program)
   const waitFor: Agent['waitFor'] = (event, { tunnel, ...options } = {}) =>
     Promise.race([

@@ -29,6 +29,8 @@ export type ProgramOptions = {
   readonly cwd?: string
   readonly uid?: number
   readonly gid?: number
+  /** Network namespace to run in (Linux, root). */
+  readonly namespace?: string
 }
 
 const running = new Set<ChildProcess>()
@@ -40,9 +42,12 @@ process.on('exit', () => {
 export async function startProgram(
   command: string,
   args: readonly string[],
-  { env = {}, cwd = root, ...user }: ProgramOptions = {},
+  { env = {}, cwd = root, namespace, ...user }: ProgramOptions = {},
 ): Promise<Program> {
-  const child = spawn(command, args, {
+  // `ip netns exec` becomes the program: the process keeps its id.
+  const words = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+  const [file = command, ...rest] = [...words, command, ...args]
+  const child = spawn(file, rest, {
     cwd,
     env: { ...process.env, PATH: `${binaries}:${process.env.PATH}`, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],

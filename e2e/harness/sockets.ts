@@ -71,8 +71,12 @@ export type Listening = {
   close(): Promise<void>
 }
 
-/** A TCP server on loopback that lives in this process. */
-export async function listenTcp(onSocket: (socket: Socket) => void, port = 0): Promise<Listening> {
+/** A TCP server that lives in this process, on loopback unless `host` says otherwise. */
+export async function listenTcp(
+  onSocket: (socket: Socket) => void,
+  port = 0,
+  host = '127.0.0.1',
+): Promise<Listening> {
   const connections = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     connections.add(socket)
@@ -80,7 +84,7 @@ export async function listenTcp(onSocket: (socket: Socket) => void, port = 0): P
     socket.once('close', () => connections.delete(socket))
     onSocket(socket)
   })
-  await listening(server, port)
+  await listening(server, port, host)
   return {
     port: portOf(server),
     connections,
@@ -93,10 +97,10 @@ export async function listenTcp(onSocket: (socket: Socket) => void, port = 0): P
   }
 }
 
-export function listening(server: Server, port = 0): Promise<void> {
+export function listening(server: Server, port = 0, host = '127.0.0.1'): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ port, host: '127.0.0.1', backlog: 4_096 }, resolve)
+    server.listen({ port, host, backlog: 4_096 }, resolve)
   })
 }
 

@@ -29,6 +29,7 @@ export type StandaloneOptions = {
   /** Kept by the caller. Absent: a fresh one. */
   readonly folder: string
   readonly env?: Readonly<Record<string, string>>
+  readonly namespace?: string
 }
 
 /** Settings with ports that are free now; the same ones serve a restart. */
@@ -49,9 +50,14 @@ export function temporaryFolder(name: string): string {
 }
 
 /** Resolves when standalone.json of this very process is there and its API answers. */
-export async function startStandalone({ folder, env = {} }: StandaloneOptions): Promise<Standalone> {
+export async function startStandalone({
+  folder,
+  env = {},
+  ...place
+}: StandaloneOptions): Promise<Standalone> {
   const program = await startProgram('node', ['standalone/main.ts'], {
     env: { PORTTUNNELER_DATA: folder, ...env },
+    ...place,
   })
   try {
     const up = eventually(
@@ -119,6 +125,7 @@ async function killRelay(pid: number): Promise<void> {
   await eventually('another relay runs', () => (relayOf(pid) ?? relay) !== relay || undefined)
 }
 
-function relayOf(pid: number): number | undefined {
+/** The relay's process id, while it has one. */
+export function relayOf(pid: number): number | undefined {
   return childrenOf(pid).find(({ command }) => command.includes('relay-vm/main.ts'))?.pid
 }

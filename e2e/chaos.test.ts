@@ -1,0 +1,22 @@
+/** The short form of `npm run chaos`: what a network does to a real relay and agent, in namespaces of this machine. */
+import { expect, test } from 'vitest'
+import { runProgram } from './harness/programs.ts'
+import { describeWith } from './requirements.ts'
+
+describeWith(['ip', 'nft', 'ss', 'namespaces'], 'chaos, the short form', () => {
+  test.each([
+    ['address-change', 'open connections go on from another address, whole, after less than 1.5 s'],
+    ['black-hole', 'a silence is noticed in 10 s and told, ends within 1 s of healing, and cuts nobody'],
+    ['killed-carriers', 'carriers killed each 200 ms lose and double nothing'],
+    ['killed-programs', 'after SIGKILL of relay or agent visitors are soon served again'],
+    ['firewall', 'the packet filter of a relay machine stops a flood and nobody else'],
+  ])('%s: %s', async (name) => {
+    const { exit, stdout, stderr } = await runProgram(
+      'node',
+      ['e2e/chaos/main.ts', '--short', '--only', name],
+      { deadlineMs: 55_000 },
+    )
+    expect(exit.code, `${stdout}\n${stderr}`).toBe(0)
+    expect(stdout).toContain(`| ${name} | ok |`)
+  })
+})

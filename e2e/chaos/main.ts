@@ -1,0 +1,59 @@
+/**
+ * `npm run chaos`: a real server and agent in network namespaces, and everything a network does to them. Builds the
+ * namespaces, runs scenarios from inside the visitors' one, and takes everything down again.
+ *
+ *   npm run chaos -- --only black-hole --seed 7      npm run chaos -- --short
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { missingOf, sayMissing } from '../harness/installed.ts'
+import { buildNetwork, nameNetwork } from './network.ts'
+import { scenarios } from './scenarios.ts'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    seed: { type: 'string', default: String(randomInt(1_000_000)) },
+    short: { type: 'boolean', default: false },
+  },
+})
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+async function main(): Promise<number> {
+  const unknown = values.only.filter((name) => !scenarios.some((scenario) => scenario.name === name))
+  if (unknown.length > 0) {
+    say(`no scenario ${unknown.join(', ')}; there are ${scenarios.map(({ name }) => name).join(', ')}`)
+    return 2
+  }
+  const missing = missingOf(['ip', 'nft', 'ss', 'namespaces'])
+  if (missing.length > 0) {
+    say(`left out: chaos: ${sayMissing(missing)}`)
+    return process.env.CI === 'true' ? 1 : 0
+  }
+  const name = `ptun-chaos-${process.pid}`
+  const network = nameNetwork(name)
+  let inner: ChildProcess | undefined
+  const leave = () => inner?.kill('SIGTERM')
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, leave)
+  try {
+    buildNetwork(network)
+    say(`seed ${values.seed}${values.short ? ', short' : ''}`)
+    say('| scenario | | measured | took |\n|---|---|---|---|')
+    const command = ['netns', 'exec', network.at('visitors'), process.execPath, run, '--network', name]
+    const only = values.only.flatMap((one) => ['--only', one])
+    const args = [...command, '--seed', values.seed, ...only, ...(values.short ? ['--short'] : [])]
+    // The channel tells the runner when this process is gone, whatever ended it.
+    inner = spawn('ip', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const [code] = await once(inner, 'exit')
+    return typeof code === 'number' ? code : 1
+  } finally {
+    network.remove()
+  }
+}
+
+const run = fileURLToPath(new URL('run.ts', import.meta.url))
+process.exitCode = await main()

@@ -1,0 +1,21 @@
+/** All scenarios, in the order they run in. */
+import type { Scenario } from './scenario.ts'
+import { addressChange } from './scenarios/address-change.ts'
+import { blackHole } from './scenarios/black-hole.ts'
+import { firewall } from './scenarios/firewall.ts'
+import { hostile } from './scenarios/hostile.ts'
+import { killedCarriers } from './scenarios/killed-carriers.ts'
+import { killedPrograms } from './scenarios/killed-programs.ts'
+import { loss } from './scenarios/loss.ts'
+import { noLeak } from './scenarios/no-leak.ts'
+
+export const scenarios: readonly Scenario[] = [
+  addressChange,
+  blackHole,
+  killedCarriers,
+  killedPrograms,
+  loss,
+  noLeak,
+  hostile,
+  firewall,
+]

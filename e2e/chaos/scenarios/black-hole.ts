@@ -1,0 +1,89 @@
+/** Nothing passes between agent and relay, and nobody is told: noticed, said, healed, and nobody was cut. */
+import assert from 'node:assert/strict'
+import { sleep, systemClock } from '@porttunneler/shared/base/clock'
+import { assertAtMost, ms, type Scenario } from '../scenario.ts'
+import { allWhole, startTransfers } from '../transfers.ts'
+import { askWeb, refusedIn, untilServed } from '../visitors.ts'
+import { openWorld, type World } from '../world.ts'
+
+const noticedMsMax = 10_000
+const refusedMsMax = 250
+const healedMsMax = 1_000
+
+export const blackHole: Scenario = {
+  name: 'black-hole',
+  title: 'a black hole both ways: noticed in 10 s, refusals with a reason, healed in 1 s, no connection cut',
+  async run({ network, faults, seed, isShort }) {
+    const holeMs = isShort ? 12_000 : 60_000
+    const world = await openWorld(network)
+    try {
+      // Sent for half as long again as the silence lasts, so that there are bytes on the way when it begins and ends.
+      const chunks = (holeMs * 1.5) / 100
+      const shape = { bytes: chunks * 2_048, chunkBytes: 2_048, everyMs: 100, seed }
+      const transfers = await startTransfers(world.echo, 20, shape)
+      await sleep(systemClock, 1_000)
+      const from = world.agent.events.items.length
+      faults.blackHole()
+      const startMs = systemClock.monotonic()
+      const [agentMs, relayMs] = await Promise.all([agentNotices(world, from), relayNotices(world)])
+      const refusedMs = await refusals(world, startMs + holeMs)
+      faults.heal()
+      const healedMs = await untilServed(world.echo, 20_000)
+      await allWhole(transfers)
+      assertAtMost(Math.max(agentMs, relayMs), noticedMsMax, 'noticed, ms')
+      assertAtMost(refusedMs, refusedMsMax, 'slowest refusal, ms')
+      assertAtMost(healedMs, healedMsMax, 'a new visitor after healing, ms')
+      return [
+        `silent ${holeMs / 1_000} s`,
+        `noticed by agent ${ms(agentMs)}, relay ${ms(relayMs)}`,
+        `refused in ${ms(refusedMs)}`,
+        `new visitor ${ms(healedMs)} after healing`,
+        '20 of 20 open connections whole',
+      ]
+    } finally {
+      faults.heal()
+      await world.close()
+    }
+  },
+}
+
+async function agentNotices({ agent }: World, from: number): Promise<number> {
+  const startMs = systemClock.monotonic()
+  await agent.waitFor('relay.lost', { from, deadlineMs: 20_000 })
+  return systemClock.monotonic() - startMs
+}
+
+/**
+ * Until a new visitor is told at once. Each is asked beside those that still wait: one that came before the relay noticed
+ * waits for the agent.
+ */
+function relayNotices(world: World): Promise<number> {
+  const startMs = systemClock.monotonic()
+  return new Promise((resolve, reject) => {
+    const timer = systemClock.every(100, () => {
+      askWeb(world).then(
+        ({ status, tookMs }) => {
+          if (status === 503 && tookMs < refusedMsMax) finish(resolve)
+        },
+        (error: unknown) => finish(() => reject(error)),
+      )
+    })
+    const finish = (then: (ms: number) => void) => {
+      timer.clear()
+      then(systemClock.monotonic() - startMs)
+    }
+  })
+}
+
+/** Until `endMs`: http visitors get a page with a code, tcp visitors an end; the slowest of both. */
+async function refusals(world: World, endMs: number): Promise<number> {
+  let slowestMs = 0
+  do {
+    const { status, code, tookMs } = await askWeb(world)
+    assert.equal(status, 503)
+    assert(code, 'a refusal without a code')
+    slowestMs = Math.max(slowestMs, tookMs, await refusedIn(world.echo))
+    await sleep(systemClock, 200)
+  } while (systemClock.monotonic() < endMs)
+  return slowestMs
+}

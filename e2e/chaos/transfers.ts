@@ -1,0 +1,105 @@
+/**
+ * Visitors that send random-looking bytes at a steady pace to an echo and compare what comes back by SHA-256: one byte
+ * lost, doubled or out of place in either direction shows.
+ */
+import { type Cipheriv, createCipheriv, createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { type Address, dial } from '../harness/sockets.ts'
+
+export type TransferShape = {
+  /** In each direction. */
+  readonly bytes: number
+  readonly chunkBytes: number
+  readonly everyMs: number
+  /** Different for each transfer, so that bytes of one that arrive in another show too. */
+  readonly seed: number
+}
+
+export class Transfer {
+  readonly done: Promise<void>
+  /** Monotonic time of the last byte that came back. */
+  heardAtMs = systemClock.monotonic()
+  received = 0
+  /** Longest time without a byte, while some were due. */
+  longestPauseMs = 0
+  readonly #sent = createHash('sha256')
+  readonly #echoed = createHash('sha256')
+  readonly #shape: TransferShape
+
+  private constructor(socket: Socket, shape: TransferShape) {
+    this.#shape = shape
+    this.#send(socket)
+    this.done = this.#receive(socket)
+    // Whoever waits for `done` hears of a failure; until then it is no crash of the process.
+    this.done.catch(() => undefined)
+  }
+
+  static async start(address: Address, shape: TransferShape): Promise<Transfer> {
+    return new Transfer(await dial(address), shape)
+  }
+
+  #send(socket: Socket): void {
+    const cipher = seededCipher(this.#shape.seed)
+    let left = this.#shape.bytes
+    const timer = systemClock.every(this.#shape.everyMs, () => {
+      // What does not drain is not added to: memory of this process is not the subject.
+      if (socket.writableNeedDrain) return
+      const block = cipher.update(Buffer.alloc(Math.min(left, this.#shape.chunkBytes)))
+      left -= block.length
+      this.#sent.update(block)
+      socket.write(block)
+      if (left > 0) return
+      timer.clear()
+      socket.end()
+    })
+    socket.once('close', () => timer.clear())
+  }
+
+  #receive(socket: Socket): Promise<void> {
+    return new Promise((resolve, reject) => {
+      socket.on('data', (chunk: Buffer) => {
+        const now = systemClock.monotonic()
+        this.longestPauseMs = Math.max(this.longestPauseMs, now - this.heardAtMs)
+        this.heardAtMs = now
+        this.received += chunk.length
+        this.#echoed.update(chunk)
+      })
+      const fail = (why: string) =>
+        reject(new Error(`${why} after ${this.received} of ${this.#shape.bytes} bytes`))
+      socket.once('error', (error) => fail(error.message))
+      socket.once('close', () => fail('closed'))
+      socket.once('end', () => {
+        if (this.received !== this.#shape.bytes) fail('ended')
+        else if (this.#sent.digest('hex') !== this.#echoed.digest('hex')) fail('other bytes came back')
+        else resolve()
+      })
+    })
+  }
+}
+
+/** As many at once, with seeds of their own. */
+export function startTransfers(
+  address: Address,
+  count: number,
+  shape: TransferShape,
+): Promise<readonly Transfer[]> {
+  return Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      Transfer.start(address, { ...shape, seed: shape.seed + index }),
+    ),
+  )
+}
+
+/** Rejects with how many of them failed, and how the first one did. */
+export async function allWhole(transfers: readonly Transfer[]): Promise<void> {
+  const outcomes = await Promise.allSettled(transfers.map(({ done }) => done))
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  if (failures.length > 0)
+    throw new Error(`${failures.length} of ${transfers.length} transfers failed: ${failures[0]}`)
+}
+
+function seededCipher(seed: number): Cipheriv {
+  const key = createHash('sha256').update(`chaos ${seed}`).digest().subarray(0, 16)
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16))
+}

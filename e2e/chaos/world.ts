@@ -1,0 +1,130 @@
+/** A real server (control plane and relay), a real agent and upstreams in the namespaces, one set a scenario. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { type Agent, agentHome, startAgent } from '../harness/agent.ts'
+import type { Service } from '../harness/service.ts'
+import { type Address, listening, listenTcp, portOf } from '../harness/sockets.ts'
+import { makeKey, type Standalone, startStandalone, temporaryFolder } from '../harness/standalone.ts'
+import { sendHashed } from '../harness/transfer.ts'
+import { addresses, type Network } from './network.ts'
+
+export const relayPorts = { console: 8400, http: 8480, tls: 8443, metrics: 8490 } as const
+
+/** What `source` sends to each who asks. */
+export const sourceBytes = 64 * 1024 ** 2
+
+export type World = {
+  readonly service: Service
+  readonly standalone: Standalone
+  agent: Agent
+  /** Of tunnels to an echo, and to a source of 64 MiB. */
+  readonly echo: Address
+  readonly source: Address
+  /** Origin of an http tunnel that answers "hello". */
+  readonly web: string
+  /** The same agent once more, after it was ended. */
+  restartAgent(): Promise<void>
+  close(): Promise<void>
+}
+
+/** @param agentEnv for the agent's process, beside the usual */
+export async function openWorld(
+  network: Network,
+  agentEnv: Readonly<Record<string, string>> = {},
+): Promise<World> {
+  const folder = temporaryFolder('chaos')
+  const home = agentHome()
+  const upstreams = await startUpstreams()
+  // At the end of a scenario nobody is waited for.
+  writeFileSync(join(folder, 'standalone.yaml'), 'graceSeconds: 0\n')
+  const standalone = await startStandalone({ folder, namespace: network.at('relay'), env: settings })
+  const service = await serviceOf(standalone)
+  const start = () =>
+    startAgent(
+      service,
+      {
+        echo: { kind: 'tcp', upstream: `${addresses.office}:${upstreams.echo}` },
+        source: { kind: 'tcp', upstream: `${addresses.office}:${upstreams.source}` },
+        web: { kind: 'http', upstream: `${addresses.office}:${upstreams.web}` },
+      },
+      { home, namespace: network.at('agent'), isVerbose: true, env: agentEnv },
+    )
+  const agent = await start()
+  const [echo, source, web] = await Promise.all(['echo', 'source', 'web'].map((name) => agent.online(name)))
+  const world: World = {
+    service,
+    standalone,
+    agent,
+    echo: endpoint(echo),
+    source: endpoint(source),
+    web: web ?? '',
+    restartAgent: async () => {
+      world.agent = await start()
+    },
+    close: async () => {
+      await world.agent.stop('SIGKILL')
+      await standalone.program.stop()
+      await upstreams.close()
+      for (const path of [folder, home]) rmSync(path, { recursive: true, force: true })
+    },
+  }
+  return world
+}
+
+const settings: Readonly<Record<string, string>> = {
+  PORTTUNNELER_BIND: '0.0.0.0',
+  PORTTUNNELER_HOST: addresses.relay,
+  PORTTUNNELER_DOMAIN: 'tunnels.test',
+  PORTTUNNELER_DEMO: 'false',
+  PORTTUNNELER_CONSOLE_URL: `http://${addresses.relay}:${relayPorts.console}`,
+}
+
+function endpoint(url = ''): Address {
+  return { host: addresses.relay, port: Number(new URL(url).port) }
+}
+
+async function serviceOf({ file, program }: Standalone): Promise<Service> {
+  if (!file.account) throw new Error('a first start shows its account')
+  const login = { api: new URL(file.api).origin, account: file.account }
+  return {
+    ...login,
+    key: await makeKey(login),
+    addressOf: (_host, port) => ({ host: addresses.relay, port }),
+    faults: {
+      killRelay: () => Promise.reject(new Error('scenarios do it themselves')),
+      freezeControlPlane: () => () => undefined,
+    },
+    stop: async () => void (await program.stop()),
+  }
+}
+
+type Upstreams = {
+  readonly echo: number
+  readonly source: number
+  readonly web: number
+  close(): Promise<void>
+}
+
+async function startUpstreams(): Promise<Upstreams> {
+  const echo = await listenTcp((socket) => void socket.pipe(socket), 0, addresses.office)
+  const source = await listenTcp(sendAll, 0, addresses.office)
+  const web: Server = createServer((_request, response) => void response.end('hello'))
+  await listening(web, 0, addresses.office)
+  return {
+    echo: echo.port,
+    source: source.port,
+    web: portOf(web),
+    close: async () => {
+      web.closeAllConnections()
+      web.close()
+      await Promise.all([echo.close(), source.close()])
+    },
+  }
+}
+
+function sendAll(socket: Socket): void {
+  // A visitor that goes early ends it early; the socket's own handlers know.
+  sendHashed(socket, { bytes: sourceBytes, seed: 7 }).catch(() => socket.destroy())
+}

@@ -1,0 +1,52 @@
+/** Programs and powers of the machine that go beyond npm packages: what is there, and how to get what is not. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Debian keeps PostgreSQL's server programs out of PATH, in a folder for each version. */
+const postgresFolders = ['17', '16', '15', '14', '13'].map((version) => `/usr/lib/postgresql/${version}/bin`)
+
+const programs = {
+  chromium: { names: ['chromium', 'chromium-browser', 'google-chrome'], install: 'apt-get install chromium' },
+  sshd: { names: ['sshd'], install: 'apt-get install openssh-server' },
+  ssh: { names: ['ssh'], install: 'apt-get install openssh-client' },
+  sshKeygen: { names: ['ssh-keygen'], install: 'apt-get install openssh-client' },
+  psql: { names: ['psql'], install: 'apt-get install postgresql-client' },
+  postgres: { names: ['postgres'], install: 'apt-get install postgresql' },
+  initdb: { names: ['initdb'], install: 'apt-get install postgresql' },
+  ip: { names: ['ip'], install: 'apt-get install iproute2' },
+  ss: { names: ['ss'], install: 'apt-get install iproute2' },
+  nginx: { names: ['nginx'], install: 'apt-get install nginx' },
+  nft: { names: ['nft'], install: 'apt-get install nftables' },
+} as const
+
+export type Program = keyof typeof programs
+/** `namespaces`: network namespaces with nftables inside, which needs root. */
+export type Need = Program | 'namespaces'
+
+/** The absolute path, or undefined where it is not installed. */
+export function findProgram(program: Program): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...postgresFolders]
+  return programs[program].names
+    .flatMap((name) => folders.map((folder) => join(folder, name)))
+    .find((path) => existsSync(path))
+}
+
+export function installOf(need: Need): string {
+  return need === 'namespaces' ? 'run it as root on Linux with nf_tables' : programs[need].install
+}
+
+/** Those of `needs` that this machine does not have. */
+export function missingOf(needs: readonly Need[]): readonly Need[] {
+  return needs.filter((need) => (need === 'namespaces' ? !hasNamespaces() : findProgram(need) === undefined))
+}
+
+function hasNamespaces(): boolean {
+  return spawnSync('unshare', ['--net', 'nft', 'add', 'table', 'inet', 'probe']).status === 0
+}
+
+/** "ip missing (apt-get install iproute2)" */
+export function sayMissing(missing: readonly Need[]): string {
+  const cures = new Set(missing.map(installOf))
+  return `${missing.join(', ')} missing (${[...cures].join('; ')})`
+}
