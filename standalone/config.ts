@@ -57,8 +57,10 @@ const shapeSchema = z.strictObject({
       http: portSchema.default(8480),
       tls: portSchema.default(8443),
       tcp: rangeSchema.prefault('20000-20999'),
-      /** Health and metrics, always on loopback. */
+      /** Health and metrics, always on loopback. With several relays the first one's; the others follow. */
       metrics: portSchema.default(8490),
+      /** With several relays the first of their own: two each, for agents (TLS) and live figures (HTTP). */
+      own: portSchema.default(8444),
     })
     .prefault({}),
   /** PEM files of a certificate for `domain` and `*.domain`: then http endpoints are https. Absent: self-signed. */
@@ -82,6 +84,8 @@ const shapeSchema = z.strictObject({
   registration: z.union([z.boolean(), z.stringbool()]).optional(),
   /** Plan of every account but the first. Absent: unlimited while only this machine reaches the server, else free. */
   plan: z.enum(planNames).optional(),
+  /** Relay processes that share the visitors' ports: one a core on a busy machine, two to restart without a gap. */
+  relays: z.union([z.int(), digits]).pipe(z.int().min(1).max(16)).default(1),
   demo: z.union([z.boolean(), z.stringbool()]).default(true),
   /** How long open connections may go on after a stop signal. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
@@ -136,6 +140,8 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_TLS_PORT: ['ports', 'tls'],
   PORTTUNNELER_TCP_PORTS: ['ports', 'tcp'],
   PORTTUNNELER_METRICS_PORT: ['ports', 'metrics'],
+  PORTTUNNELER_OWN_PORTS: ['ports', 'own'],
+  PORTTUNNELER_RELAYS: ['relays'],
   PORTTUNNELER_CONSOLE_URL: ['public', 'console'],
 }
 

@@ -1,7 +1,7 @@
 /**
  * `npm start`: the whole service on one machine. Starts it, says where it is, and on SIGTERM or Ctrl-C lets open
- * connections end before it goes (exit 0). A second signal ends everything at once. What keeps it from starting is said
- * with cause and cure (exit 2).
+ * connections end before it goes (exit 0). A second signal ends everything at once. SIGUSR2 restarts the relays in
+ * turn. What keeps it from starting is said with cause and cure (exit 2).
  */
 import process from 'node:process'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -31,6 +31,13 @@ async function main(): Promise<void> {
     const say = interrupted.signal.aborted ? accountRows : welcome
     process.stdout.write(say(server.facts, paintFor(process.stdout)))
   }
+  process.on('SIGUSR2', () => {
+    process.stdout.write('  Restarting the relays, one after the other.\n')
+    server.restartRelays().then(
+      () => process.stdout.write('  The relays are restarted.\n'),
+      (error: unknown) => process.stderr.write(`  The relays were not restarted: ${String(error)}\n`),
+    )
+  })
   await server.ended
 }
 

@@ -7,7 +7,7 @@ const config = (yaml = ''): Config => readSettings({ args: [], env: {}, readText
 const folder = { file: (...names: string[]) => `/data/${names.join('/')}` }
 const around = { folder, controlUrl: 'http://127.0.0.1:8400', consoleUrl: 'http://localhost:8400' }
 const relayOf = (yaml = '') => parseConfig(JSON.stringify(relayConfig(config(yaml), around)), {})
-const ports = { tlsPort: 8443, httpPort: 8480 }
+const ports = { tlsPort: 8443, httpPort: 8480, adminPort: 8490 }
 const certificate = 'certificate: { certFile: a.pem, keyFile: b.pem }'
 
 describe('the relay of a standalone server', () => {
@@ -23,6 +23,21 @@ describe('the relay of a standalone server', () => {
       names: ['localhost', '127.0.0.1'],
       domain: 'localhost',
     })
+  })
+
+  test("several relays share the ports of visitors; the rest is each one's own", () => {
+    const of = (index: number) =>
+      parseConfig(JSON.stringify(relayConfig(config('relays: 2'), around, { index, first: ports })), {})
+    const [first, second] = [of(0), of(1)]
+    expect(second.instance).toBe('r2')
+    expect(second.dataDir).not.toBe(first.dataDir)
+    expect([second.listen.tls, second.listen.http]).toEqual([first.listen.tls, first.listen.http])
+    expect([first.listen.own, second.listen.own]).toMatchObject([
+      { tlsPort: 8444, httpPort: 8445, folder: '/data/siblings' },
+      { tlsPort: 8446, httpPort: 8447, folder: '/data/siblings' },
+    ])
+    expect(second.listen.admin.port).toBe(8491)
+    expect(relayOf().listen.own).toBeUndefined()
   })
 
   test('opened to the world, agents get the public host and the mapped port', () => {

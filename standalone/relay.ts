@@ -3,6 +3,7 @@
  * syncs over HTTP like every relay; being a child only adds that commands reach it at once over the IPC channel.
  */
 import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
@@ -15,9 +16,18 @@ import { SupervisedProgram } from './supervisor.ts'
 
 /** What the relay says when it listens: the ports it got. */
 const readySchema = z.object({
-  ready: z.object({ tlsPort: z.int(), httpPort: z.int(), adminPort: z.int() }),
+  ready: z.object({
+    tlsPort: z.int(),
+    httpPort: z.int(),
+    adminPort: z.int(),
+    /** Of this process alone, where several share the other two. */
+    own: z.object({ tlsPort: z.int(), httpPort: z.int() }).optional(),
+  }),
 })
 export type RelayPorts = z.infer<typeof readySchema>['ready']
+
+/** What `/load` at the admin port says. */
+const loadSchema = z.object({ served: z.int() })
 
 export type RelaySurroundings = {
   readonly folder: Pick<DataFolder, 'file'>
@@ -29,6 +39,10 @@ export type RelaySurroundings = {
 
 export type RelayOptions = RelaySurroundings & {
   readonly config: Config
+  /** Which one of the server's relays: 0 is the first. */
+  readonly index: number
+  /** What the first one got, for those that share its ports. */
+  readonly first: RelayPorts | undefined
   /** Needed until the relay has a credential of its own. */
   readonly enrolmentKey: Secret | undefined
   /** The last server was killed: its relay may hold the ports until its own grace is over, which is waited for. */
@@ -40,7 +54,6 @@ export type RelayOptions = RelaySurroundings & {
   onTrouble(sentence: string): void
 }
 
-const instance = 'r1'
 /**
  * Beside the code, where only who may change the code can write. From the second start on nothing is parsed: a relay
  * starts in a third of the time and is 25 MB smaller, because the parser of TypeScript is not loaded.
@@ -49,30 +62,44 @@ const compileCache = fileURLToPath(new URL('../node_modules/.cache/compile', imp
 /** Node, TLS key and first sync on a slow machine. */
 const readyDeadlineMs = 30_000
 
+/** How long a relay's own answer on this machine may take. */
+const loadMs = 2_000
+
 /** Whether the relay was enrolled at an earlier start. */
-export function isEnrolled(folder: Pick<DataFolder, 'file'>): boolean {
-  return existsSync(folder.file('relay', 'credential.json'))
+export function isEnrolled(folder: Pick<DataFolder, 'file'>, index: number): boolean {
+  return existsSync(folder.file(folderOf(index), 'credential.json'))
+}
+
+function folderOf(index: number): string {
+  return index === 0 ? 'relay' : `relay-${index + 1}`
 }
 
 export type Relay = {
   /** The ports it listens on, now and after restarts. @throws standalone.relay */
   readonly ready: Promise<RelayPorts>
   send(message: object): void
+  /** How many endpoints have their agent at this relay now; 0 when it does not answer. */
+  served(): Promise<number>
+  /** Drains it, starts it again and waits until it listens, at most as long as a start may take. */
+  restart(graceMs: number): Promise<void>
   stop(graceMs: number): Promise<void>
   kill(): void
 }
 
 export function startRelay(options: RelayOptions): Relay {
   const { config, folder, enrolmentKey, mayStillRun, log, clock, random } = options
-  mkdirSync(folder.file('relay'), { recursive: true, mode: 0o700 })
-  const file = folder.file('relay', 'relay.json')
-  const configure = (ports: Config['ports']) => {
-    const json = relayConfig({ ...config, ports }, options)
+  const dataDir = folder.file(folderOf(options.index))
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const file = join(dataDir, 'relay.json')
+  const configure = (own?: RelayPorts) => {
+    const json = relayConfig(config, options, { ...options, own })
     writePrivateFile(file, `${JSON.stringify(json, null, 2)}\n`)
   }
-  configure(config.ports)
+  configure()
   const ready = Promise.withResolvers<RelayPorts>()
   let isUp = false
+  let adminPort = 0
+  let onReady = () => {}
   let lastSentence = 'It said nothing.'
   const program = new SupervisedProgram(
     {
@@ -85,10 +112,13 @@ export function startRelay(options: RelayOptions): Relay {
       finalExitCodes: [],
       onMessage: (message) => {
         const ports = readySchema.safeParse(message).data?.ready
-        if (!ports || isUp) return
+        if (!ports) return
+        onReady()
+        if (isUp) return
         isUp = true
+        adminPort = ports.adminPort
         // Ports that the system chose are kept over restarts, or every agent and endpoint would lose its address.
-        configure({ ...config.ports, tls: ports.tlsPort, http: ports.httpPort, metrics: ports.adminPort })
+        configure(ports)
         ready.resolve(ports)
       },
       onLine: (line) => {
@@ -115,8 +145,33 @@ export function startRelay(options: RelayOptions): Relay {
   return {
     ready: ready.promise.finally(() => timer.clear()),
     send: (message) => program.send(message),
+    served: () => servedAt(adminPort),
+    restart: async (graceMs) => {
+      const again = Promise.withResolvers<void>()
+      onReady = again.resolve
+      await program.restart(graceMs)
+      await within(readyDeadlineMs, again.promise, clock)
+    },
     stop: (graceMs) => program.stop(graceMs),
     kill: () => program.kill(),
+  }
+}
+
+/** Waits for `done`, but no longer than `ms`. */
+async function within(ms: number, done: Promise<void>, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const timer = clock.after(ms, late.resolve)
+  await Promise.race([done, late.promise])
+  timer.clear()
+}
+
+async function servedAt(adminPort: number): Promise<number> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${adminPort}/load`, { signal: AbortSignal.timeout(loadMs) })
+    return loadSchema.parse(await answer.json()).served
+  } catch {
+    // It is not there, or not yet: then nobody has an agent at it.
+    return 0
   }
 }
 
@@ -133,27 +188,36 @@ const listenKeys: Readonly<Record<string, ErrorKey>> = {
 }
 
 /** The relay's configuration file (relay-vm/config.ts), as far as it differs from its defaults. */
-export function relayConfig(config: Config, { folder, controlUrl, consoleUrl }: RelaySurroundings): object {
+export function relayConfig(
+  config: Config,
+  { folder, controlUrl, consoleUrl }: RelaySurroundings,
+  { index, first, own }: RelayPlace = { index: 0 },
+): object {
   const { bind, host, domain, ports } = config
-  const liveUrl = liveUrlOf(config)
+  const shared = first ?? own
+  const instance = `r${index + 1}`
+  const ownPorts = { tlsPort: nthPort(ports.own, 2 * index), httpPort: nthPort(ports.own, 2 * index + 1) }
+  const several = { host: bind, ...ownPorts, ...own?.own, folder: folder.file('siblings') }
+  const liveUrl = liveUrlOf(config, (own?.own ?? ownPorts).tlsPort)
   const names = [host, ...(liveUrl ? [new URL(liveUrl).hostname] : []), bind, '127.0.0.1'].filter(
     (name) => name !== '0.0.0.0' && !name.includes(':'),
   )
   return {
     instance,
-    dataDir: folder.file('relay'),
+    dataDir: folder.file(folderOf(index)),
     controlUrl,
     docsUrl: consoleUrl,
     listen: {
-      tls: { host: bind, port: ports.tls },
-      http: { host: bind, port: ports.http },
+      tls: { host: bind, port: shared?.tlsPort ?? ports.tls },
+      http: { host: bind, port: shared?.httpPort ?? ports.http },
       tcpHost: bind,
-      admin: { host: '127.0.0.1', port: ports.metrics },
+      admin: { host: '127.0.0.1', port: own?.adminPort ?? nthPort(ports.metrics, index) },
+      ...(config.relays > 1 && { own: several }),
     },
     public: {
       // "localhost" may mean ::1 to an agent, where nobody listens.
       agentHost: isLoopback(config) ? bind : host,
-      ...(config.public.tls === undefined ? {} : { agentPort: config.public.tls }),
+      ...(config.public.tls === undefined || config.relays > 1 ? {} : { agentPort: config.public.tls }),
       agentSni: `${instance}.relay.${domain}`,
       names: [...new Set(names)],
       ...(liveUrl === undefined ? {} : { watchUrl: liveUrl }),
@@ -162,6 +226,17 @@ export function relayConfig(config: Config, { folder, controlUrl, consoleUrl }: 
     ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
     graceMs: config.graceSeconds * 1_000,
   }
+}
+
+/** Which of the relays it is, the ports that all share, and those it got itself at its first start. */
+type RelayPlace = {
+  readonly index: number
+  readonly first?: RelayPorts | undefined
+  readonly own?: RelayPorts | undefined
+}
+
+function nthPort(port: number, index: number): number {
+  return port === 0 ? 0 : port + index
 }
 
 /** What http endpoints look like to visitors, given the ports that the relay got. */
@@ -173,13 +248,13 @@ export function endpointFace(config: Config, ports: Pick<RelayPorts, 'tlsPort' |
 }
 
 /** Where browsers reach live figures, when it is not plain HTTP at `host`. */
-function liveUrlOf(config: Config): string | undefined {
+function liveUrlOf(config: Config, ownTlsPort: number): string | undefined {
   if (config.public.live !== undefined) return config.public.live
-  const port = config.public.tls ?? config.ports.tls
+  const port = config.relays > 1 ? ownTlsPort : (config.public.tls ?? config.ports.tls)
   return config.certificate && port !== 0 ? `https://${config.host}:${port}` : undefined
 }
 
 /** The origin that the console's pages may call for live figures. */
-export function liveOrigin(config: Config, { httpPort }: Pick<RelayPorts, 'httpPort'>): string {
-  return liveUrlOf(config) ?? `http://${config.host}:${httpPort}`
+export function liveOrigin(config: Config, { httpPort, own }: Pick<RelayPorts, 'httpPort' | 'own'>): string {
+  return liveUrlOf(config, own?.tlsPort ?? 0) ?? `http://${config.host}:${own?.httpPort ?? httpPort}`
 }

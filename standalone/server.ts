@@ -17,14 +17,8 @@ import { type DemoAddresses, startDemo } from './demo.ts'
 import { LogFile, sentenceOf } from './log-file.ts'
 import type { Report, Welcome } from './output.ts'
 import manifest from './package.json' with { type: 'json' }
-import {
-  endpointFace,
-  isEnrolled,
-  liveOrigin,
-  type RelayOptions,
-  type RelayPorts,
-  startRelay,
-} from './relay.ts'
+import { endpointFace, liveOrigin, type RelayOptions, type RelayPorts } from './relay.ts'
+import { Relays } from './relays.ts'
 import { readWebFiles } from './web-files.ts'
 import { type Fetch, type Listening, listen, makeWeb } from './web-server.ts'
 
@@ -47,6 +41,8 @@ export type RunningServer = {
   readonly facts?: Welcome
   /** Resolves when the signal has stopped it and everything is closed. */
   readonly ended: Promise<void>
+  /** Restarts the relays in turn; resolves when the last is back. */
+  restartRelays(): Promise<void>
 }
 
 /** @throws standalone.*, store.*; what was started by then is stopped again */
@@ -54,15 +50,17 @@ export async function startServer(settings: Settings, options: ServerOptions): P
   const { signal } = options
   const parts = new AsyncDisposableStack()
   try {
-    const facts = await new Start(settings, options, parts).run()
-    if (signal.aborted) return { facts, ended: parts.disposeAsync() }
+    const start = new Start(settings, options, parts)
+    const facts = await start.run()
+    const restartRelays = () => start.restartRelays()
+    if (signal.aborted) return { facts, ended: parts.disposeAsync(), restartRelays }
     const ended = new Promise<void>((resolve) =>
       signal.addEventListener('abort', () => resolve(parts.disposeAsync()), { once: true }),
     )
-    return { facts, ended }
+    return { facts, ended, restartRelays }
   } catch (error) {
     await parts.disposeAsync()
-    if (signal.aborted) return { ended: Promise.resolve() }
+    if (signal.aborted) return { ended: Promise.resolve(), restartRelays: async () => {} }
     throw error
   }
 }
@@ -75,7 +73,7 @@ class Start {
   readonly #folder: DataFolder
   /** What the console's port answers until the control plane is open. */
   #fetch: Fetch = () => new Response('Starting.\n', { status: 503, headers: { 'retry-after': '1' } })
-  #relayPorts: RelayPorts | undefined
+  #relays: Relays | undefined
 
   constructor(settings: Settings, options: ServerOptions, parts: AsyncDisposableStack) {
     this.#settings = settings
@@ -98,11 +96,11 @@ class Start {
     this.#fetch = makeWeb({
       api: control.fetch,
       files,
-      liveOrigins: () => (this.#relayPorts ? [liveOrigin(config, this.#relayPorts)] : []),
+      liveOrigins: () => (this.#relays?.ports ?? []).map((ports) => liveOrigin(config, ports)),
       isHttps: consoleUrl.startsWith('https:'),
     })
     const controlUrl = ownUrl(config.bind, listening.port)
-    await this.#startRelay(control, { controlUrl, consoleUrl, mayStillRun: wasKilled })
+    await this.#startRelays(control, { controlUrl, consoleUrl, mayStillRun: wasKilled })
     // From here on the start is finished even when it is interrupted: the password is shown once or never.
     const account = await control.ensureFirstAccount(config.email)
     const demo = config.demo ? await this.#startDemo(control, consoleUrl) : {}
@@ -121,6 +119,10 @@ class Start {
       isDefaultServer: consoleUrl === defaultServer,
       ...(demo.problem === undefined ? {} : { demoProblem: demo.problem }),
     }
+  }
+
+  async restartRelays(): Promise<void> {
+    await this.#relays?.roll()
   }
 
   get #reportFile(): string {
@@ -186,27 +188,27 @@ class Start {
     await control.ensureCell({ host, domain, portFrom: from, portTo: to, ...endpointFace(config, ports) })
   }
 
-  async #startRelay(
+  async #startRelays(
     control: ControlPlane,
     given: Pick<RelayOptions, 'controlUrl' | 'consoleUrl' | 'mayStillRun'>,
   ): Promise<void> {
     const { clock, random, onProcess, onTrouble, signal } = this.#options
-    const relay = startRelay({
+    const relays = new Relays({
       config: this.#settings.config,
       ...given,
       folder: this.#folder,
-      enrolmentKey: isEnrolled(this.#folder) ? undefined : await control.newEnrolmentKey(),
+      newEnrolmentKey: () => control.newEnrolmentKey(),
       log: this.#logFile('relay'),
       clock,
       random,
+      onProcess,
       onTrouble,
     })
-    onProcess(relay.kill)
-    this.#parts.defer(() => relay.stop(this.#graceMs))
-    const commands = await control.onCommand((command) => relay.send({ command }))
+    this.#relays = relays
+    this.#parts.defer(() => relays.stop(this.#graceMs))
+    const commands = await control.onCommand((command) => relays.send({ command }))
     this.#parts.defer(() => commands.close())
-    this.#relayPorts = await unlessAborted(relay.ready, signal)
-    await this.#ensureCell(control, this.#relayPorts)
+    await this.#ensureCell(control, await unlessAborted(relays.start(), signal))
   }
 
   /** A demo that does not come up is said, and is no reason not to start. */

@@ -43,7 +43,7 @@ export class SupervisedProgram {
   #restart: Timer | undefined
   #attempt = 0
   #startedMs = 0
-  #state: 'idle' | 'running' | 'waiting' | 'stopped' = 'idle'
+  #state: 'idle' | 'running' | 'waiting' | 'restarting' | 'stopped' = 'idle'
 
   constructor(program: Program, { clock, random }: { clock: Clock; random: () => number }) {
     this.#program = program
@@ -83,6 +83,17 @@ export class SupervisedProgram {
   async stop(graceMs: number): Promise<void> {
     this.#state = 'stopped'
     this.#restart?.clear()
+    await this.#drain(graceMs)
+  }
+
+  /** Drains it and starts it again at once. Resolves when the old process is gone; nothing if none runs. */
+  async restart(graceMs: number): Promise<void> {
+    if (this.#state !== 'running') return
+    this.#state = 'restarting'
+    await this.#drain(graceMs)
+  }
+
+  async #drain(graceMs: number): Promise<void> {
     const child = this.#child
     if (!child) return
     const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
@@ -108,6 +119,10 @@ export class SupervisedProgram {
   #onClose(child: ChildProcess, code: number | null, signal: string | null): void {
     if (this.#child !== child) return
     this.#child = undefined
+    if (this.#state === 'restarting') {
+      this.start()
+      return
+    }
     const final = code !== null && this.#program.finalExitCodes.includes(code)
     if (this.#state === 'stopped' || final) {
       this.#state = 'stopped'
