@@ -19,6 +19,29 @@ const upstreamSchema = z
   })
   .describe('What your program listens on: a port (3000) or host:port (localhost:3000, [::1]:3000).')
 
+const everySeconds = z.int().min(1).max(3_600).default(10).describe('Seconds between two checks.')
+
+const connectCheckSchema = z
+  .strictObject({ kind: z.literal('tcp'), everySeconds })
+  .describe('Healthy: it takes connections.')
+
+const getCheckSchema = z
+  .strictObject({
+    kind: z.literal('http'),
+    path: z
+      .string()
+      .regex(/^\/[!-~]{0,500}$/, 'a path begins with / and has no spaces')
+      .default('/'),
+    status: z.int().min(200).max(599).optional().describe('Wanted status. Without it any from 200 to 399.'),
+    everySeconds,
+  })
+  .describe('Healthy: it answers a GET.')
+
+const checkSchema = z
+  .discriminatedUnion('kind', [connectCheckSchema, getCheckSchema])
+  .optional()
+  .describe('How the agent checks that the upstream works. The tunnel stays up either way.')
+
 /** What a tunnel of any kind may say of its upstream. */
 const upstreamShape = {
   upstream: upstreamSchema,
@@ -35,14 +58,15 @@ const tunnelSchema = z.discriminatedUnion('kind', [
     .strictObject({
       kind: z.literal('tcp'),
       ...upstreamShape,
+      health: checkSchema,
       port: portSchema.optional().describe('Public port to ask for. Without it the server gives a free one.'),
     })
     .describe('Any TCP connection, handed over byte for byte.'),
   z
-    .strictObject({ kind: z.literal('http'), ...upstreamShape })
+    .strictObject({ kind: z.literal('http'), ...upstreamShape, health: checkSchema })
     .describe('HTTP/1.1 with a host name of its own; WebSocket and server-sent events included.'),
   z
-    .strictObject({ kind: z.literal('tls'), ...upstreamShape })
+    .strictObject({ kind: z.literal('tls'), ...upstreamShape, health: connectCheckSchema.optional() })
     .describe('TLS with a host name of its own, handed over undecrypted: your program has the certificate.'),
 ])
 
@@ -56,6 +80,7 @@ export const configSchema = z
       .describe('Tunnels by name. A name is also the first label of the host name of an http or tls tunnel.'),
   })
   .describe('ptun.yaml: the tunnels that `ptun start` serves.')
+export type HealthConfig = z.infer<typeof checkSchema>
 export type ConfigFile = z.infer<typeof configSchema>
 
 /** What `ptun config schema` prints and cli/ptun.schema.json holds. */

@@ -11,9 +11,11 @@ tunnels:
   web:
     kind: http
     upstream: 3000
+    health: {kind: http, path: /healthz, status: 204}
   database:
     kind: tcp
     upstream: "[::1]:5432"
+    health: {kind: tcp, everySeconds: 60}
     port: 20100
   vault:
     kind: tls
@@ -80,6 +82,27 @@ const bad: readonly [name: string, text: string, at: string, code: string, messa
     'PT-6012',
     /proxyProtocol is v1 or v2/,
   ],
+  [
+    'a GET to a TLS server',
+    tunnels('web: {kind: tls, upstream: 1, health: {kind: http}}'),
+    '3:48',
+    'PT-6012',
+    /kind is tcp or http \(tls tunnels: tcp\)/,
+  ],
+  [
+    'a path without a slash',
+    tunnels('web: {kind: http, upstream: 1, health: {kind: http, path: up}}'),
+    '3:61',
+    'PT-6012',
+    /a path begins with/,
+  ],
+  [
+    'a slip in a check',
+    tunnels('web: {kind: http, upstream: 1, health: {kind: http, pth: /}}'),
+    '3:55',
+    'PT-6012',
+    /did you mean "path"/,
+  ],
   ['a URL', tunnels('web: {kind: http, upstream: http://x/}'), '3:31', 'PT-6012', /leave out the scheme/],
   [
     'a port too high',
@@ -115,8 +138,19 @@ function failureOf(text: string) {
 describe('ptun.yaml', () => {
   test('a good file gives its tunnels in order', () => {
     expect(parseConfig(good, 'ptun.yaml').tunnels).toEqual([
-      { name: 'web', kind: 'http', upstream: { host: 'localhost', port: 3000 } },
-      { name: 'database', kind: 'tcp', upstream: { host: '::1', port: 5432 }, port: 20_100 },
+      {
+        name: 'web',
+        kind: 'http',
+        upstream: { host: 'localhost', port: 3000 },
+        health: { kind: 'http', path: '/healthz', status: 204, everyMs: 10_000 },
+      },
+      {
+        name: 'database',
+        kind: 'tcp',
+        upstream: { host: '::1', port: 5432 },
+        health: { kind: 'tcp', everyMs: 60_000 },
+        port: 20_100,
+      },
       { name: 'vault', kind: 'tls', upstream: { host: 'vault.internal', port: 8200 }, proxyProtocol: 'v2' },
     ])
   })

@@ -4,9 +4,9 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
-import type { WantedTunnel } from './agent/tunnels.ts'
+import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
 import { parseUpstream } from './agent/upstream.ts'
-import { type ConfigFile, configSchema } from './config-schema.ts'
+import { type ConfigFile, configSchema, type HealthConfig } from './config-schema.ts'
 import { nearest } from './nearest.ts'
 import { errnoOf } from './paths.ts'
 
@@ -78,9 +78,17 @@ function toConfig({ tunnels }: ConfigFile): Config {
       kind: tunnel.kind,
       upstream: parseUpstream(String(tunnel.upstream)),
       ...(tunnel.proxyProtocol && { proxyProtocol: tunnel.proxyProtocol }),
+      ...(tunnel.health && { health: toHealth(tunnel.health) }),
       ...(tunnel.kind === 'tcp' && tunnel.port !== undefined && { port: tunnel.port }),
     })),
   }
+}
+
+function toHealth(health: NonNullable<HealthConfig>): HealthCheck {
+  const everyMs = health.everySeconds * 1_000
+  if (health.kind === 'tcp') return { kind: 'tcp', everyMs }
+  const { path, status } = health
+  return { kind: 'http', everyMs, path, ...(status !== undefined && { status }) }
 }
 
 function refuse(key: 'config.syntax' | 'config.invalid', path: string, problems: readonly ConfigProblem[]) {
@@ -134,15 +142,20 @@ function unknownKey(key: string, path: Path): string {
     : `unknown key "${key}"${where}; there is: ${known.join(', ')}`
 }
 
-/** Keys that could have been meant: at the root, or in a tunnel of either kind. */
+/** Keys that could have been meant: at the root, in a health check, or in a tunnel of any kind. */
 function knownKeys(path: Path): readonly string[] {
-  return path.length === 0 ? Object.keys(configSchema.shape) : ['kind', 'upstream', 'proxyProtocol', 'port']
+  if (path.at(-1) === 'health') return ['kind', 'path', 'status', 'everySeconds']
+  return path.length === 0
+    ? Object.keys(configSchema.shape)
+    : ['kind', 'upstream', 'proxyProtocol', 'health', 'port']
 }
 
 /** Zod speaks to programmers; these are the slips a user of the file makes. */
 function say(issue: Issue): string {
   if (issue.code === 'invalid_key')
     return 'a name has lower-case letters, digits and inner hyphens, 1 to 40 of them'
+  if (issue.path.at(-1) === 'kind' && issue.path.at(-2) === 'health')
+    return 'kind is tcp or http (tls tunnels: tcp)'
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'kind') return 'kind is tcp, http or tls'
   if (issue.code === 'invalid_value' && issue.path.at(-1) === 'proxyProtocol')
     return `proxyProtocol is ${proxyVersions.join(' or ')}`

@@ -54,6 +54,13 @@ export type AgentEvent =
     }
   | { readonly event: 'upstream.recovered'; readonly tunnel: string; readonly upstream: string }
   | {
+      readonly event: 'upstream.unhealthy'
+      readonly tunnel: string
+      readonly upstream: string
+      readonly problem: Problem
+    }
+  | { readonly event: 'upstream.healthy'; readonly tunnel: string; readonly upstream: string }
+  | {
       readonly event: 'connection.opened'
       readonly tunnel: string
       readonly visitor: string
@@ -74,6 +81,9 @@ export type Emit = (event: AgentEvent) => void
 /** waiting: no lease yet; connecting: leased, no relay has it; online: some relay serves it; stopped: for good. */
 export type TunnelState = 'waiting' | 'connecting' | 'online' | 'stopped'
 
+/** What the checks of ptun.yaml say of the upstream; unknown: the first is not over. */
+export type TunnelHealth = 'unknown' | 'healthy' | 'unhealthy'
+
 export type TunnelStatus = {
   readonly name: string
   readonly kind: string
@@ -87,6 +97,8 @@ export type TunnelStatus = {
   readonly bytesIn: number
   /** To visitors. */
   readonly bytesOut: number
+  /** Absent without a health check. */
+  readonly health?: TunnelHealth
   /** Why it is not online, or what the upstream's trouble is. */
   readonly problem?: Problem
 }

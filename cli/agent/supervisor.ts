@@ -8,6 +8,7 @@ import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { type AgentSnapshot, type Emit, problemOf } from './events.ts'
+import { HealthChecks } from './health.ts'
 import { Home, type LeaseApi } from './home.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { type DialRelay, type RelayLoss, RelayRunner } from './relay-runner.ts'
@@ -45,6 +46,7 @@ export class Supervisor {
   readonly #home: Home
   readonly #visitors: VisitorDesk
   readonly #network: NetworkWatch
+  readonly #health: HealthChecks
   readonly #calling = new AbortController()
   readonly #startedAt: number
   readonly #ended = Promise.withResolvers<number>()
@@ -57,6 +59,7 @@ export class Supervisor {
     this.#startedAt = options.clock.now()
     this.#tunnels = options.wanted.map((wanted, index) => newTunnel(index + 1, wanted))
     this.#visitors = new VisitorDesk({ ...options, onIdle: () => this.#endIfDrained() })
+    this.#health = new HealthChecks({ ...options, tunnels: this.#tunnels })
     this.#network = new NetworkWatch({
       clock: options.clock,
       onChange: (gone) => {
@@ -80,6 +83,7 @@ export class Supervisor {
     const { agent, server, pid, emit } = this.#options
     emit({ event: 'agent.started', agent, server, pid })
     this.#network.start()
+    this.#health.start()
     this.#bindSaved()
     void this.#home.run(this.#calling.signal)
   }
@@ -118,6 +122,7 @@ export class Supervisor {
     this.#calling.abort()
     this.#drainTimer?.clear()
     this.#network.close()
+    this.#health.close()
     this.#visitors.close()
     for (const runner of this.#runners.values()) runner.close('session.closed')
     this.#options.emit({ event: 'agent.stopped', exit })

@@ -6,7 +6,7 @@ import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunne
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { ProxyVersion } from '@porttunneler/shared/protocol/proxy-header'
-import { problemOf, type TunnelState, type TunnelStatus } from './events.ts'
+import { type Emit, problemOf, type TunnelHealth, type TunnelState, type TunnelStatus } from './events.ts'
 import { formatUpstream, type Upstream } from './upstream.ts'
 
 export type WantedTunnel = {
@@ -18,7 +18,19 @@ export type WantedTunnel = {
   readonly port?: number
   /** The upstream wants to hear who the visitor is, in front of everything else. */
   readonly proxyProtocol?: ProxyVersion
+  /** Absent: the upstream is dialled for visitors only. */
+  readonly health?: HealthCheck
 }
+
+export type HealthCheck =
+  | { readonly kind: 'tcp'; readonly everyMs: number }
+  | {
+      readonly kind: 'http'
+      readonly everyMs: number
+      readonly path: string
+      /** Absent: any from 200 to 399. */
+      readonly status?: number
+    }
 
 /** The part of a mux stream that is counted. */
 export type CountedStream = { readonly bytesIn: number; readonly bytesOut: number }
@@ -47,6 +59,8 @@ export type Tunnel = {
   bytesOut: number
   /** The upstream's last failure; undefined once it answered again. */
   upstreamFailure: PortTunnelerError | undefined
+  /** Undefined where nobody wants to know. */
+  health: { readonly state: TunnelHealth; readonly failure?: PortTunnelerError } | undefined
 }
 
 /** A lease with where to bind it: what a restarted agent needs to be back before it has called home. */
@@ -69,7 +83,16 @@ export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
     bytesIn: 0,
     bytesOut: 0,
     upstreamFailure: undefined,
+    health: wanted.health && { state: 'unknown' },
   }
+}
+
+/** The upstream has answered: what a visitor met before is over. */
+export function recovered(tunnel: Tunnel, emit: Emit): void {
+  if (!tunnel.upstreamFailure) return
+  tunnel.upstreamFailure = undefined
+  const upstream = formatUpstream(tunnel.wanted.upstream)
+  emit({ event: 'upstream.recovered', tunnel: labelOf(tunnel), upstream })
 }
 
 /** What to call a tunnel that may have no name yet. */
@@ -89,7 +112,7 @@ export function statusOf(tunnel: Tunnel): TunnelStatus {
     bytesIn += stream.bytesIn
     bytesOut += stream.bytesOut
   }
-  const trouble = tunnel.stopped ?? tunnel.refused ?? tunnel.upstreamFailure
+  const trouble = tunnel.stopped ?? tunnel.refused ?? tunnel.health?.failure ?? tunnel.upstreamFailure
   return {
     name: labelOf(tunnel),
     kind: tunnel.wanted.kind,
@@ -101,6 +124,7 @@ export function statusOf(tunnel: Tunnel): TunnelStatus {
     total: tunnel.total + tunnel.streams.size,
     bytesIn,
     bytesOut,
+    ...(tunnel.health && { health: tunnel.health.state }),
     ...(trouble && { problem: problemOf(trouble) }),
   }
 }

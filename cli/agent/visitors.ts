@@ -12,7 +12,7 @@ import { type ProxyEnds, writeProxyHeader } from '@porttunneler/shared/protocol/
 import { answerUpgrade } from '../http/upgrade.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
-import { labelOf, type Tunnel } from './tunnels.ts'
+import { labelOf, recovered, type Tunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 
 export type VisitorDeskOptions = {
@@ -146,7 +146,7 @@ class Visitor implements StreamSink {
     const stream = this.#stream
     const connectMs = Math.round(this.#options.clock.monotonic() - this.#openedAt)
     stream.opened(connectMs)
-    this.#recover()
+    recovered(tunnel, emit)
     emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
     const { proxyProtocol } = tunnel.wanted
     if (proxyProtocol) socket.write(writeProxyHeader(proxyProtocol, endsOf(this.#info)))
@@ -164,17 +164,6 @@ class Visitor implements StreamSink {
     // Without a failure the stream may still be sending what the upstream said last.
     if (key) this.#end(wireCode(key))
     else if (this.#isStreamClosed) this.#end(undefined)
-  }
-
-  #recover(): void {
-    const { tunnel, emit } = this.#options
-    if (!tunnel.upstreamFailure) return
-    tunnel.upstreamFailure = undefined
-    emit({
-      event: 'upstream.recovered',
-      tunnel: labelOf(tunnel),
-      upstream: formatUpstream(tunnel.wanted.upstream),
-    })
   }
 
   #refuse(failure: PortTunnelerError): void {

@@ -4,6 +4,7 @@ import { type AgentSnapshot, problemOf } from '../agent/events.ts'
 import { readStatuses } from '../agent/status-socket.ts'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { formatBytes, formatDuration, formatTable, type Paint, printable } from '../output/format.ts'
+import { healthColours, healthWords } from '../output/live.ts'
 import { runtimeFolder } from '../paths.ts'
 import { allTunnels, tunnelTable } from './tunnels.ts'
 
@@ -41,6 +42,7 @@ function agentLines(agent: AgentSnapshot, nowMs: number, paint: Paint): readonly
   const rows = agent.tunnels.map((tunnel) => [
     `  ${tunnel.name}`,
     paint(tunnel.state === 'online' ? 'green' : 'yellow', tunnel.state),
+    tunnel.health ? paint(healthColours[tunnel.health], healthWords[tunnel.health]) : '',
     tunnel.url ?? '',
     paint('dim', '->'),
     tunnel.upstream,

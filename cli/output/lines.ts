@@ -46,6 +46,10 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
       return `${event.tunnel}: a visitor was turned away: ${told(event.problem)}. ${event.problem.cure}`
     case 'upstream.recovered':
       return `${event.tunnel}: ${event.upstream} answers again`
+    case 'upstream.unhealthy':
+      return `${event.tunnel}: the upstream is not healthy: ${told(event.problem)}. ${event.problem.cure}`
+    case 'upstream.healthy':
+      return `${event.tunnel}: ${event.upstream} is healthy`
     case 'connection.opened':
       return isVerbose ? `${event.tunnel}: ${event.visitor} connected` : undefined
     case 'connection.closed':

@@ -59,6 +59,9 @@ const marks = {
   stopped: { sign: '✕', colour: 'red' },
 } as const
 
+export const healthColours = { unknown: 'dim', healthy: 'green', unhealthy: 'red' } as const
+export const healthWords = { unknown: 'checking', healthy: 'healthy', unhealthy: 'not healthy' } as const
+
 function tunnelLines(tunnel: TunnelStatus, isOver: boolean, paint: Paint): readonly string[] {
   const { sign, colour } =
     isOver && !tunnel.problem ? ({ sign: '○', colour: 'dim' } as const) : marks[tunnel.state]
@@ -67,6 +70,7 @@ function tunnelLines(tunnel: TunnelStatus, isOver: boolean, paint: Paint): reado
     : paint('dim', 'waiting for an endpoint')
   const figures = [
     paint(colour, isOver ? 'stopped' : tunnel.state),
+    ...(tunnel.health && !isOver ? [paint(healthColours[tunnel.health], healthWords[tunnel.health])] : []),
     `${tunnel.active} open`,
     `${tunnel.total} in all`,
     `in ${formatBytes(tunnel.bytesIn)}`,

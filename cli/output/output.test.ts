@@ -68,6 +68,15 @@ describe('live status', () => {
       expect(text).toContain(part)
   })
 
+  test('what the health check says stands beside the state', () => {
+    expect(draw({ tunnels: [{ ...web, health: 'healthy' }] }).join('\n')).toContain(
+      'online · healthy · 2 open',
+    )
+    const sick = draw({ tunnels: [{ ...web, health: 'unhealthy', problem }] }).join('\n')
+    expect(sick).toContain('online · not healthy')
+    expect(sick).toContain('PT-6040')
+  })
+
   test('a trouble is shown with its code, what happened and the cure', () => {
     const text = draw({ tunnels: [{ ...web, problem }] }).join('\n')
     expect(text).toContain('PT-6040 localhost:3000 answered ECONNREFUSED')

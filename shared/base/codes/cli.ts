@@ -179,4 +179,12 @@ export const cliCodes = {
     cause: 'The connection to the upstream failed for a reason that ptun has no name for.',
     cure: 'Look at the log of ptun: it says what the operating system answered.',
   },
+  'upstream.unhealthy': {
+    code: 'PT-6046',
+    ...upstream,
+    title: 'Upstream fails its health check',
+    cause:
+      'The upstream takes connections, but does not answer the GET of `health` in ptun.yaml as it should.',
+    cure: 'Look at the log of the service behind the tunnel, and at `path` and `status` of its `health`.',
+  },
 } as const satisfies Record<string, ErrorEntry>
