@@ -2,9 +2,10 @@
  * The little of `fetch` that the API client needs, over node:http: the built-in one brings a second HTTP stack and a
  * WebAssembly parser along, 23 MB that every running agent would carry for two calls an hour.
  */
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Fetch } from '@porttunneler/shared/api/client-call'
+import { readText } from '@porttunneler/shared/base/read-text'
 
 /** The longest answer is a page of 100 tunnels, some 100 KiB. */
 const answerBytesMax = 8 * 1024 * 1024
@@ -33,24 +34,10 @@ export const httpFetch: Fetch = async (url, { method, headers, body, signal }) =
       resolve({
         status,
         headers: { get: (name) => response.headersDistinct[name.toLowerCase()]?.join(', ') ?? null },
-        text: () => readText(response),
+        text: () => readText(response, answerBytesMax),
       })
     })
     request.on('error', reject)
     request.end(text)
-  })
-}
-
-function readText(response: IncomingMessage): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    response.on('data', (chunk: Buffer) => {
-      chunks.push(chunk)
-      bytes += chunk.length
-      if (bytes > answerBytesMax) response.destroy(new Error('the answer is too long'))
-    })
-    response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
-    response.on('error', reject)
   })
 }

@@ -61,6 +61,7 @@ const limitsSchema = z.strictObject({
   strangersMax: z.int().min(1).default(2_000),
   sessionsMax: z.int().min(1).default(5_000),
   watchersMax: z.int().min(1).default(500),
+  watchersPerAccount: z.int().min(1).default(50),
   /** New connections from one /24 or /64. */
   source: rate.default({ perMinute: 6_000, burst: 1_000 }),
   /** New connections to all tunnels of one account. */

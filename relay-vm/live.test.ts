@@ -46,7 +46,8 @@ beforeEach(async () => {
     time,
     meters,
     routes,
-    watchersMax: 2,
+    watchersMax: 3,
+    watchersPerAccount: 2,
     docsUrl: 'http://d',
   })
   server = createServer((request, response) => void live.serve(request, response)).listen(0, '127.0.0.1')
@@ -105,14 +106,16 @@ describe('live figures', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('more watchers than allowed are refused with a code, and the others go on', async () => {
-    const first = await watch()
-    const second = await watch()
+  test('more watchers than allowed are refused with a code, of one account and of all, and the others go on', async () => {
+    const other = await control.watchTicket(newId('acc', 2))
+    const watching = [await watch(), await watch()]
     const third = await watch()
     expect(third.status).toBe(503)
     expect(await third.json()).toMatchObject({ code: 'PT-4121', type: 'http://d/errors/PT-4121' })
-    await first.body?.cancel()
-    await second.body?.cancel()
+    watching.push(await watch(other))
+    expect(watching.map(({ status }) => status)).toEqual([200, 200, 200])
+    expect((await watch(other)).status).toBe(503)
+    for (const response of watching) await response.body?.cancel()
   })
 
   test.each([

@@ -30,6 +30,8 @@ export type LiveOptions = {
   readonly meters: Meters
   readonly routes: Routes
   readonly watchersMax: number
+  /** So that nobody shuts out everybody else. */
+  readonly watchersPerAccount: number
   /** Where the pages about the codes are. */
   readonly docsUrl: string
 }
@@ -85,8 +87,9 @@ export class LiveFigures {
   }
 
   #admit(claims: WatchClaims, response: ServerResponse): void {
-    const { watchersMax, time, clock } = this.#options
-    if (this.#watchers.size >= watchersMax) throw fail('watch.limit')
+    const { watchersMax, watchersPerAccount, time, clock } = this.#options
+    const own = Array.from(this.#watchers).filter((watcher) => watcher.claims.sub === claims.sub)
+    if (this.#watchers.size >= watchersMax || own.length >= watchersPerAccount) throw fail('watch.limit')
     const lifeMs = Math.max(lifeMsMin, claims.exp * 1000 + graceMs - time.now())
     const watcher: Watcher = { claims, response, untilMs: clock.monotonic() + lifeMs }
     response.on('close', () => this.#forget(watcher))

@@ -2,8 +2,9 @@
  * A POST of JSON over node:http. The built-in `fetch` would bring a second HTTP stack and a WebAssembly parser along,
  * 23 MB that every relay would carry for two calls a minute.
  */
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { readText } from '@porttunneler/shared/base/read-text'
 
 export type Answer = { readonly status: number; readonly text: string }
 
@@ -40,19 +41,5 @@ export function post(
     })
     request.on('error', reject)
     request.end(json)
-  })
-}
-
-function readText(response: IncomingMessage, bytesMax: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    response.on('data', (chunk: Buffer) => {
-      chunks.push(chunk)
-      bytes += chunk.length
-      if (bytes > bytesMax) response.destroy(new Error(`the answer is longer than ${bytesMax} bytes`))
-    })
-    response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
-    response.on('error', reject)
   })
 }

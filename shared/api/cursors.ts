@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { fail } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Control } from '../control/control.ts'
-import type { Page } from '../control/platform.ts'
+import type { Doc, Page, QueryOptions } from '../control/platform.ts'
 import { serviceSecret } from '../control/service-secrets.ts'
 
 export type Position = NonNullable<Page<Record<never, never>>['next']>
@@ -33,6 +33,21 @@ export class Cursors {
     const right = await this.#sign(scope, body)
     if (given.length !== right.length || !timingSafeEqual(given, right)) throw fail('api.cursor')
     return positionSchema.parse(JSON.parse(Buffer.from(body, 'base64url').toString()))
+  }
+
+  /** One page of a list: from the cursor that came to the one that continues it. @throws api.cursor */
+  async page<T extends Doc, Item>(
+    scope: CursorScope,
+    { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+    list: {
+      readonly read: (options: Pick<QueryOptions, 'limit' | 'after'>) => Promise<Page<T>>
+      readonly describe: (found: Page<T>['items']) => Promise<Item[]> | Item[]
+    },
+  ): Promise<{ items: Item[]; next?: string }> {
+    const after = cursor === undefined ? undefined : await this.read(scope, cursor)
+    const page = await list.read({ limit, ...(after && { after }) })
+    const items = await list.describe(page.items)
+    return { items, ...(page.next && { next: await this.write(scope, page.next) }) }
   }
 
   async #sign({ account, list }: CursorScope, body: string): Promise<Buffer> {

@@ -2,7 +2,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
 import { limits } from './limits.ts'
 
-export type TicketKeys = JSONWebKeySet
+type TicketKeys = JSONWebKeySet
 
 export type TokenCheck = {
   readonly keys: TicketKeys

@@ -9,7 +9,6 @@ import { endpointIdSchema, policySchema, tunnelKinds } from './endpoint.ts'
 import { type TokenCheck, verifyToken } from './signed-token.ts'
 
 export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
-export type { TicketKeys } from './signed-token.ts'
 
 export const ticketClaimsSchema = z.object({
   iss: z.string().max(256),

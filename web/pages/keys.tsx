@@ -1,6 +1,5 @@
 /** API keys: what there is, how to make one, how to end one. */
 import type { Key } from '@porttunneler/shared/api/schemas/accounts'
-import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { KeyCreated } from '../api/calls.ts'
 import { failureIn, useKeys, useRevokeKey } from '../api/queries.ts'
@@ -13,6 +12,7 @@ import { useWide } from '../parts/media.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { scopeTexts } from '../parts/scope-text.ts'
+import { TableHead } from '../parts/table-head.tsx'
 import { CreateKeyDialog, SecretDialog } from './key-dialogs.tsx'
 
 export function KeysPage() {
@@ -89,14 +89,14 @@ function KeyTable({ keys, onRevoke }: ListProps) {
         <caption class="sr-only">API keys</caption>
         <thead class="border-b border-line text-muted">
           <tr>
-            <Head>Name</Head>
-            <Head>Key</Head>
-            <Head>May</Head>
-            <Head>Created</Head>
-            <Head>Last used</Head>
-            <Head>
+            <TableHead>Name</TableHead>
+            <TableHead>Key</TableHead>
+            <TableHead>May</TableHead>
+            <TableHead>Created</TableHead>
+            <TableHead>Last used</TableHead>
+            <TableHead>
               <span class="sr-only">Actions</span>
-            </Head>
+            </TableHead>
           </tr>
         </thead>
         <tbody class="divide-y divide-line">
@@ -119,14 +119,6 @@ function KeyTable({ keys, onRevoke }: ListProps) {
         </tbody>
       </table>
     </div>
-  )
-}
-
-function Head({ children }: { children: ComponentChildren }) {
-  return (
-    <th scope="col" class="px-4 py-3 font-medium whitespace-nowrap first:pl-6 last:pr-6">
-      {children}
-    </th>
   )
 }
 

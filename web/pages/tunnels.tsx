@@ -1,6 +1,5 @@
 /** All tunnels of the account with state, endpoint and live figures: a table where it fits, cards on a phone. */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
-import type { ComponentChildren } from 'preact'
 import { Link } from 'wouter-preact'
 import { failureIn, useTunnels } from '../api/queries.ts'
 import { type Live, useLive } from '../api/services.tsx'
@@ -12,6 +11,7 @@ import { useWide } from '../parts/media.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { StateBadge } from '../parts/state-badge.tsx'
+import { TableHead } from '../parts/table-head.tsx'
 
 export function TunnelsPage() {
   const query = useTunnels()
@@ -84,12 +84,12 @@ function TunnelTable({ tunnels, live }: ListProps) {
         <caption class="sr-only">Tunnels with their live figures</caption>
         <thead class="border-b border-line text-muted">
           <tr>
-            <Head>Name</Head>
-            <Head>State</Head>
-            <Head>Endpoint</Head>
-            <Head isNumber>Connections</Head>
-            <Head>Rate</Head>
-            <Head isNumber>Transferred</Head>
+            <TableHead>Name</TableHead>
+            <TableHead>State</TableHead>
+            <TableHead>Endpoint</TableHead>
+            <TableHead isNumber>Connections</TableHead>
+            <TableHead>Rate</TableHead>
+            <TableHead isNumber>Transferred</TableHead>
           </tr>
         </thead>
         <tbody class="divide-y divide-line">
@@ -118,17 +118,6 @@ function TunnelTable({ tunnels, live }: ListProps) {
         </tbody>
       </table>
     </div>
-  )
-}
-
-function Head({ isNumber = false, children }: { isNumber?: boolean; children: ComponentChildren }) {
-  return (
-    <th
-      scope="col"
-      class={`px-4 py-3 font-medium whitespace-nowrap first:pl-6 last:pr-6 ${isNumber ? 'text-right' : ''}`}
-    >
-      {children}
-    </th>
   )
 }
 

@@ -52,12 +52,12 @@ export function keyRoutes({ control }: ApiDeps, cursors: Cursors): Routes {
     .openapi(routes.list, async (c) => {
       const caller = callerOf(c)
       requireScope(caller, 'admin')
-      const { limit, cursor } = c.req.valid('query')
-      const scope = { account: caller.account, list: 'keys' }
-      const after = cursor === undefined ? undefined : await cursors.read(scope, cursor)
-      const page = await listKeys(control, caller.account, { limit, ...(after && { after }) })
-      const items = page.items.map(({ data }) => describeKey(data))
-      return c.json({ items, ...(page.next && { next: await cursors.write(scope, page.next) }) }, 200)
+      const { account } = caller
+      const page = await cursors.page({ account, list: 'keys' }, c.req.valid('query'), {
+        read: (options) => listKeys(control, account, options),
+        describe: (found) => found.map(({ data }) => describeKey(data)),
+      })
+      return c.json(page, 200)
     })
     .openapi(routes.create, async (c) => {
       const input = c.req.valid('json')

@@ -95,12 +95,12 @@ export function tunnelRoutes({ control }: ApiDeps, cursors: Cursors): Routes {
     .openapi(routes.list, async (c) => {
       const caller = callerOf(c)
       requireScope(caller, 'read')
-      const { limit, cursor } = c.req.valid('query')
-      const scope = { account: caller.account, list: 'tunnels' }
-      const after = cursor === undefined ? undefined : await cursors.read(scope, cursor)
-      const page = await listTunnels(control, caller.account, { limit, ...(after && { after }) })
-      const items = await describeTunnels(control, page.items)
-      return c.json({ items, ...(page.next && { next: await cursors.write(scope, page.next) }) }, 200)
+      const { account } = caller
+      const page = await cursors.page({ account, list: 'tunnels' }, c.req.valid('query'), {
+        read: (options) => listTunnels(control, account, options),
+        describe: (found) => describeTunnels(control, found),
+      })
+      return c.json(page, 200)
     })
     .openapi(routes.create, async (c) => {
       const caller = callerOf(c)

@@ -1,0 +1,17 @@
+/** Reads a whole answer as UTF-8, up to a length: no stranger decides how much memory that takes. */
+import type { Readable } from 'node:stream'
+
+/** Rejects, and destroys the stream, when it is longer than `bytesMax`. */
+export function readText(stream: Readable, bytesMax: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    stream.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      bytes += chunk.length
+      if (bytes > bytesMax) stream.destroy(new Error(`the answer is longer than ${bytesMax} bytes`))
+    })
+    stream.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+    stream.on('error', reject)
+  })
+}
