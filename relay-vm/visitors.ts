@@ -212,7 +212,7 @@ export class Visit implements StreamSink {
   }
 
   onOpened(connectMs: number): void {
-    this.#openTimer?.clear()
+    this.#forgetDeadline()
     if (!this.#isConnected) this.#options.onConnected(this.route, connectMs)
     this.#isConnected = true
     this.sink.onOpened?.(connectMs)
@@ -239,10 +239,16 @@ export class Visit implements StreamSink {
     if (state === 'resetting' || state === 'closed' || sink !== this) this.#finish()
   }
 
+  /** What a timer was made of would otherwise stay for as long as the visitor does. */
+  #forgetDeadline(): void {
+    this.#openTimer?.clear()
+    this.#openTimer = undefined
+  }
+
   #finish(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#openTimer?.clear()
+    this.#forgetDeadline()
     this.route.meter.closed(this.stream)
     this.#onEnd(this.stream)
   }

@@ -26,6 +26,8 @@ export type VisitorDeskOptions = {
 /** The sink of a stream that is not served. */
 const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
+const nothingToCancel = () => {}
+
 export class VisitorDesk {
   readonly #options: VisitorDeskOptions
   readonly #memory: LoopbackMemory = new Map()
@@ -84,7 +86,7 @@ class Visitor implements StreamSink {
   readonly #openedAt: number
   #waiting: Buffer[] = []
   #isFinished = false
-  #cancelDial: () => void = () => {}
+  #cancelDial: () => void = nothingToCancel
   #splice: Splice | undefined
   #isSocketClosed = false
   #isStreamClosed = false
@@ -144,6 +146,8 @@ class Visitor implements StreamSink {
   #join(socket: Socket): void {
     const { tunnel, emit, turn } = this.#options
     const stream = this.#stream
+    // Lets go of the dial with its timer and handlers, which would stay for as long as the visitor does.
+    this.#cancelDial = nothingToCancel
     const connectMs = Math.round(this.#options.clock.monotonic() - this.#openedAt)
     stream.opened(connectMs)
     recovered(tunnel, emit)
