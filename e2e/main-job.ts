@@ -5,9 +5,11 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Service, StartService } from './harness/service.ts'
 import type { Context } from './suites/context.ts'
+import { describeHealth } from './suites/health.ts'
 import { describeHostile } from './suites/hostile.ts'
 import { describeHttp } from './suites/http.ts'
 import { describeOtherPrograms } from './suites/other-programs.ts'
+import { describeProxyProtocol } from './suites/proxy-protocol.ts'
 import { describeSurvival } from './suites/survival.ts'
 import { describeTcp } from './suites/tcp.ts'
 import { describeTls } from './suites/tls.ts'
@@ -30,6 +32,8 @@ export function describeMainJob(platform: string, startService: StartService): v
     describeTcp(context)
     describeTls(context)
     describeOtherPrograms(context)
+    describeProxyProtocol(context)
+    describeHealth(context)
     describeHostile(context)
     describeSurvival(context)
   })

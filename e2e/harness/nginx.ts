@@ -1,0 +1,56 @@
+/** A real nginx that believes the PROXY protocol and answers with what it was told. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { programPath } from '../requirements.ts'
+import { eventually } from './events.ts'
+import { freePorts } from './ports.ts'
+import { startProgram, textOf } from './programs.ts'
+import { dial } from './sockets.ts'
+
+export type Nginx = { readonly port: number; close(): Promise<void> }
+
+/** GET / answers "source address, source port, destination port" of the PROXY header; without one it hangs up. */
+export async function startNginx(): Promise<Nginx> {
+  const folder = mkdtempSync(join(tmpdir(), 'ptun-nginx-'))
+  const [port = 0] = await freePorts(1)
+  const config = join(folder, 'nginx.conf')
+  writeFileSync(config, configOf(folder, port))
+  const server = await startProgram(programPath('nginx'), ['-c', config, '-p', folder, '-e', 'stderr'], {
+    cwd: folder,
+  })
+  try {
+    await eventually('nginx listens', async () => (await dial({ host: '127.0.0.1', port })).destroy())
+  } catch (cause) {
+    await server.stop('SIGKILL')
+    throw new Error(textOf(server, 'stderr'), { cause })
+  }
+  return {
+    port,
+    close: async () => {
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function configOf(folder: string, port: number): string {
+  const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return `
+daemon off;
+master_process off;
+pid ${join(folder, 'nginx.pid')};
+events { worker_connections 64; }
+http {
+  access_log off;
+  ${scratch.map((name) => `${name}_temp_path ${join(folder, name)};`).join('\n  ')}
+  server {
+    listen 127.0.0.1:${port} proxy_protocol;
+    location / {
+      default_type text/plain;
+      return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port";
+    }
+  }
+}
+`
+}

@@ -1,0 +1,56 @@
+/** What an agent says of an upstream that it checks, and that a sick one keeps its tunnel. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Agent, agentHome, privateFolders, ptun, startAgent } from '../harness/agent.ts'
+import { visit } from '../harness/http.ts'
+import { runProgram } from '../harness/programs.ts'
+import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
+import type { Context } from './context.ts'
+
+export function describeHealth(context: Context): void {
+  describe('health check', () => {
+    const home = agentHome()
+    let status = 204
+    let upstream: HttpUpstream
+    let agent: Agent
+
+    beforeAll(async () => {
+      upstream = await startHttp({
+        '/healthz': (_request, response) => void response.writeHead(status).end(),
+      })
+      const health = { kind: 'http', path: '/healthz', everySeconds: 1 } as const
+      agent = await startAgent(
+        context.service,
+        { checked: { kind: 'http', upstream: upstream.port, health } },
+        { home },
+      )
+    })
+    afterAll(async () => {
+      await agent?.stop()
+      await upstream?.close()
+    })
+
+    test('a sick upstream is told and stays reachable; a cured one is told too', async () => {
+      const url = await agent.online('checked')
+      await agent.waitFor('upstream.healthy', { tunnel: 'checked' })
+      status = 500
+      const sick = await agent.waitFor('upstream.unhealthy', { tunnel: 'checked' })
+      expect(sick.problem).toMatchObject({
+        code: 'PT-6046',
+        detail: `localhost:${upstream.port} answered 500 to GET /healthz`,
+      })
+      expect(await visit(context.service, `${url}/hello`)).toMatchObject({ status: 200, body: 'hello' })
+      const from = agent.events.items.length
+      const { stdout } = await runProgram('node', [ptun, 'status'], {
+        env: {
+          ...privateFolders(home),
+          PTUN_SERVER: context.service.api,
+          PTUN_KEY: context.service.key,
+        },
+      })
+      expect(stdout).toMatch(/checked +online +not healthy/)
+      expect(stdout).toContain('PT-6046')
+      status = 204
+      await agent.waitFor('upstream.healthy', { tunnel: 'checked', from })
+    })
+  })
+}
