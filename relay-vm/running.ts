@@ -7,7 +7,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import type { RelayConfig } from './config.ts'
 import type { Hop } from './hop-header.ts'
 import { HttpVisitors } from './http-visitors.ts'
-import { closeServer, listen } from './listeners/listen.ts'
+import { closeServer, closeWhenEmpty, listen } from './listeners/listen.ts'
 import { TlsListener, type TlsOptions } from './listeners/tls.ts'
 import { adminServer } from './meters/admin.ts'
 import { LoadMeter } from './meters/load.ts'
@@ -45,6 +45,8 @@ export class Running {
   readonly #ownTls: TlsListener
   readonly #admin: HttpServer
   readonly #load: LoadMeter
+  /** The visitors' ports are closed. */
+  #stopped: Promise<unknown> = Promise.resolve()
 
   constructor(
     parts: RelayParts,
@@ -141,16 +143,20 @@ export class Running {
 
   /** New visitors find the ports closed; agents still get an answer. HTTP connections end at their next pause. */
   stopVisitors(): void {
-    closeServer(this.#http)
-    closeServer(this.#ownHttp)
-    if (this.#config.listen.own !== undefined) this.#tls.stopListening()
-    this.#keep(this.parts.tcp.closeAll())
+    const isShared = this.#config.listen.own !== undefined
+    this.#stopped = Promise.all([
+      closeWhenEmpty(this.#http),
+      closeWhenEmpty(this.#ownHttp),
+      this.parts.tcp.closeAll(),
+      isShared && this.#tls.stopListening(),
+    ])
     this.#web.startLeaving()
   }
 
   /** Resolves when whoever came before the ports closed has said where it wants to go, or after a second. */
   async settled(signal: AbortSignal): Promise<void> {
     const { clock } = this.parts.mux
+    await this.#stopped
     const untilMs = clock.monotonic() + settleMsMax
     while (!signal.aborted && clock.monotonic() < untilMs && this.#web.unasked + this.tlsStrangers > 0)
       await sleep(clock, settlePollMs)

@@ -7,6 +7,9 @@ import type { Log } from '@porttunneler/shared/base/log'
 /** A burst of visitors while the loop is busy waits in the kernel and is not refused (net.core.somaxconn caps it). */
 const backlog = 4_096
 
+/** Under a flood the queue never is empty. */
+const acceptTurnsMax = 2 * backlog
+
 export type ListenAt = {
   readonly host: string
   readonly port: number
@@ -44,6 +47,32 @@ async function listening(server: Server, at: string): Promise<void> {
     const reason = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
     throw fail('relay.port', `${at} cannot be listened on${reason}`, { cause })
   }
+}
+
+/**
+ * Stops listening as soon as nobody waits to be accepted, because the kernel resets who does. Node accepts one
+ * connection in each turn of its loop: a whole turn without one means that none was there.
+ */
+export function closeWhenEmpty(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let turnsLeft = acceptTurnsMax
+  let isEmpty = false
+  const onConnection = () => {
+    isEmpty = false
+  }
+  const look = () => {
+    if (isEmpty || turnsLeft-- === 0) {
+      server.off('connection', onConnection)
+      closeServer(server)
+      resolve()
+      return
+    }
+    isEmpty = true
+    setImmediate(look)
+  }
+  server.on('connection', onConnection)
+  setImmediate(look)
+  return promise
 }
 
 /** Stops listening. Connections that are open go on: they belong to others. */

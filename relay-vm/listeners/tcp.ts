@@ -12,7 +12,7 @@ import type { Routes } from '../routes.ts'
 import { joinSibling, type Siblings } from '../siblings.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
-import { closeServer, listen } from './listen.ts'
+import { closeServer, closeWhenEmpty, listen } from './listen.ts'
 import type { Origins } from './origins.ts'
 
 export type TcpOptions = {
@@ -68,8 +68,7 @@ export class TcpListeners {
   async closeAll(): Promise<void> {
     const servers = [...this.#servers.values()]
     this.#servers.clear()
-    for (const opened of await Promise.allSettled(servers))
-      if (opened.status === 'fulfilled') closeServer(opened.value)
+    await Promise.allSettled(servers.map(async (opening) => await closeWhenEmpty(await opening)))
   }
 
   async #open(port: number, endpoint: string): Promise<Server> {

@@ -15,7 +15,7 @@ import type { Meters } from '../meters/meters.ts'
 import type { Route } from '../routes.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
-import { closeServer, type ListenAt, listen } from './listen.ts'
+import { closeServer, closeWhenEmpty, type ListenAt, listen } from './listen.ts'
 import type { Origins } from './origins.ts'
 import { type ClientHello, sniffClientHello } from './sniff.ts'
 
@@ -92,8 +92,8 @@ export class TlsListener {
   }
 
   /** Takes no more connections; those that came may finish their handshake. */
-  stopListening(): void {
-    closeServer(this.#server)
+  stopListening(): Promise<void> {
+    return closeWhenEmpty(this.#server)
   }
 
   /** Takes no more connections; those whose handshake is not over are dropped. */
