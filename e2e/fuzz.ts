@@ -9,13 +9,15 @@ import { runCases as runScanner } from '../relay-vm/listeners/http/scanner.fuzz.
 import { runCases as runSniff } from '../relay-vm/listeners/sniff.fuzz.ts'
 import { runCases as runSession } from '../shared/mux/session.fuzz.ts'
 import { runCases as runFrames } from '../shared/protocol/frames.fuzz.ts'
+import { runCases as runProxyHeader } from '../shared/protocol/proxy-header.fuzz.ts'
 
 type Run = (options: { seed: number; cases: number }) => unknown
 
 /** Share of the cases: the scanner's reference is a whole http server and takes a thousand times as long. */
 const targets: readonly { readonly name: string; readonly share: number; readonly run: Run }[] = [
   { name: 'frames', share: 0.5, run: runFrames },
-  { name: 'client-hello', share: 0.29, run: runSniff },
+  { name: 'client-hello', share: 0.24, run: runSniff },
+  { name: 'proxy-header', share: 0.05, run: runProxyHeader },
   { name: 'session', share: 0.2, run: runSession },
   { name: 'request-heads', share: 0.01, run: runScanner },
 ]
