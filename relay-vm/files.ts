@@ -1,7 +1,8 @@
 /** Files of the data folder: JSON checked by a schema, replaced whole, readable by the relay's own user only. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fail } from '@porttunneler/shared/base/errors'
+import { makeFolder } from '@porttunneler/shared/base/make-folder'
 import type { z } from 'zod'
 
 /**
@@ -31,7 +32,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
 export async function writeText(path: string, text: string): Promise<void> {
   const draft = `${path}.new`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     const file = await open(draft, 'w', 0o600)
     try {
       await file.writeFile(text)

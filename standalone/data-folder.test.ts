@@ -40,3 +40,9 @@ test('private file: replaces what was there and is readable by its owner alone',
   writePrivateFile(path, 'new')
   expect(statSync(path).mode & 0o777).toBe(0o600)
 })
+
+test('a place where nothing can be made is refused with a code, not waited for', () => {
+  expect(() => openDataFolder('/proc/porttunneler/data')).toThrow(
+    expect.objectContaining({ key: 'standalone.folder' }),
+  )
+})

@@ -2,10 +2,11 @@
  * The data folder: made on first start, 0700, and used by one server at a time. The lock is SQLite's own file lock on
  * an otherwise empty file: the kernel drops it when the process dies, however it dies, so none is ever left behind.
  */
-import { accessSync, chmodSync, constants, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fail } from '@porttunneler/shared/base/errors'
+import { makeFolder } from '@porttunneler/shared/base/make-folder'
 
 export type DataFolder = {
   readonly path: string
@@ -18,9 +19,9 @@ export type DataFolder = {
 /** @throws standalone.folder, standalone.running */
 export function openDataFolder(path: string): DataFolder {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeFolder(path)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
-    mkdirSync(join(path, 'logs'), { recursive: true, mode: 0o700 })
+    makeFolder(join(path, 'logs'))
   } catch (cause) {
     throw fail('standalone.folder', `${path}: ${reasonOf(cause)}`, { cause })
   }
@@ -57,6 +58,7 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: 'this user may not write there',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
+  ENOENT: 'nothing can be made there',
   ENOTDIR: 'a file stands in the way of the folder',
   EEXIST: 'a file stands in the way of the folder',
 }
