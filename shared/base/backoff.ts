@@ -19,8 +19,8 @@ export const redialBackoff: BackoffShape = {
 }
 
 /**
- * Redialling where a machine answers that nothing listens: a relay that restarts. Such an answer costs nobody more than a
- * packet, so for five seconds it is asked for often; jitter keeps agents that were cut off together apart.
+ * Redialling where a machine answers that nothing listens: a relay that restarts. Such an answer costs nobody more
+ * packet, so for five seconds it is asked for often.
  */
 export const restartBackoff: BackoffShape = { ...redialBackoff, fastTries: 50, fastMs: 100 }
 

@@ -52,7 +52,7 @@ export const limits = {
   sessionBufferBytes: 64 * MiB,
   /** A stream that may not send for want of memory asks again after this. */
   starvedRetryMs: 50,
-  /** A stream that sends this much within elephantMs while others are about gets a carrier of its own (rule 18). */
+  /** Sending this much within elephantMs while others are about earns a carrier of its own (rule 18). */
   elephantBytes: 1 * MiB,
   elephantMs: 2_000,
   elephantCompanyMs: 5_000,
@@ -77,7 +77,7 @@ export const limits = {
   /** Also how many BINDs a minute are plausible: all of them at once after a reconnect. */
   bindsPerSession: 1_000,
   carriersPerSession: 64,
-  /** AES-GCM wants a new key after 2^24.5 full records (RFC 8446 section 5.5), about 380 GB; Node has no KeyUpdate. */
+  /** AES-GCM wants a new key after 2^24.5 records (RFC 8446 section 5.5), about 380 GB; Node has no KeyUpdate. */
   carrierBytesMax: 256 * 1024 * MiB,
   /** How often a retiring carrier is looked at. */
   retireTickMs: 500,
