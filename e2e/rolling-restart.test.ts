@@ -1,5 +1,6 @@
 /** Two relay processes restarted in turn under load: nobody who speaks HTTP notices, and no young stream is cut. */
 import { Agent as ConnectionPool, request } from 'node:http'
+import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
@@ -55,6 +56,8 @@ describe('rolling restart', () => {
     await load.reached(500)
     const before = relaysOf(server)
     expect(before).toHaveLength(2)
+    // Some of them meet the relay that has just started, before the agent is back at it.
+    const newcomers = startLoad(new URL('/hello', url).href, 2, { pauseMs: 20 })
     const slow = Array.from({ length: 8 }, () => fetchWhole(new URL('/slow', url).href))
     await eventually('all slow answers have begun', () => begun() === slow.length || undefined)
     const already = load.sent
@@ -67,8 +70,10 @@ describe('rolling restart', () => {
     expect(await Promise.all(slow)).toEqual(slow.map(() => slowText))
     await load.reached(load.sent + 500)
     const { sent, failures } = await load.stop()
+    const fresh = await newcomers.stop()
+    expect(fresh.failures).toEqual([])
     process.stdout.write(
-      `rolling restart: ${sent} requests, ${during} of them during it, ${failures.length} failed\n`,
+      `rolling restart: ${sent} requests, ${during} of them during it, ${failures.length} failed; ${fresh.sent} by newcomers, ${fresh.failures.length} failed\n`,
     )
     expect(failures).toEqual([])
     expect(relaysOf(server).filter((pid) => before.includes(pid))).toEqual([])
@@ -114,9 +119,10 @@ function relaysOf({ program }: Standalone): readonly number[] {
     .map(({ pid }) => pid)
 }
 
-/** Visitors with connections that are kept, each asking again as soon as it is answered. No request is tried twice. */
-function startLoad(url: string, visitors: number) {
-  const pool = new ConnectionPool({ keepAlive: true, maxSockets: visitors })
+/** Visitors with connections that are kept, or a new one after each pause, asking again when answered. No request is tried twice. */
+function startLoad(url: string, visitors: number, { pauseMs = 0 } = {}) {
+  const keepAlive = pauseMs === 0
+  const pool = new ConnectionPool({ keepAlive, maxSockets: visitors })
   const failures: string[] = []
   let sent = 0
   let isStopped = false
@@ -127,6 +133,7 @@ function startLoad(url: string, visitors: number) {
       const problem = await ask(url, pool)
       if (problem !== undefined) failures.push(problem)
       onSent()
+      if (pauseMs > 0) await sleep(systemClock, pauseMs)
     }
   }
   const running = Promise.all(Array.from({ length: visitors }, visit))
