@@ -119,7 +119,10 @@ function relaysOf({ program }: Standalone): readonly number[] {
     .map(({ pid }) => pid)
 }
 
-/** Visitors with connections that are kept, or a new one after each pause, asking again when answered. No request is tried twice. */
+/**
+ * Visitors with connections that are kept, or a new one after each pause, asking again when answered. No request is
+ * tried twice.
+ */
 function startLoad(url: string, visitors: number, { pauseMs = 0 } = {}) {
   const keepAlive = pauseMs === 0
   const pool = new ConnectionPool({ keepAlive, maxSockets: visitors })
