@@ -23,7 +23,13 @@ process.on('disconnect', () => process.exit(1))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 
 const network = nameNetwork(options.network)
-const lab: Lab = { network, faults: new Faults(network), seed: options.seed, isShort: options.short }
+const lab: Lab = {
+  network,
+  faults: new Faults(network),
+  seed: options.seed,
+  isShort: options.short,
+  patience: options.short ? 4 : 1,
+}
 const wanted = scenarios.filter(({ name }) => values.only.length === 0 || values.only.includes(name))
 
 let failed = 0

@@ -9,6 +9,8 @@ export type Lab = {
   readonly seed: number
   /** For every day: the same faults, fewer and shorter. */
   readonly isShort: boolean
+  /** Times a limit of time: the short form runs on machines that are busy with other tests. */
+  readonly patience: number
 }
 
 /** What was measured, in words: `paused 410 ms`. */

@@ -26,7 +26,7 @@ export async function pingOver(socket: Socket): Promise<number> {
   return systemClock.monotonic() - startMs
 }
 
-/** Tries new visitors, a fresh one every 25 ms whatever became of the others, until one is served; ms since the call. */
+/** Tries new visitors, one every 25 ms whatever became of the others, until one is served; ms since the call. */
 export function untilServed(address: Address, deadlineMs: number): Promise<number> {
   const startMs = systemClock.monotonic()
   const sockets = new Set<Socket>()

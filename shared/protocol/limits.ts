@@ -68,7 +68,7 @@ export const limits = {
   growthShare: 0.75,
   /** Separate ranges ahead of the missing bytes, per stream (rule 2). */
   rangesMax: 64,
-  /** Pieces in them: a window of 8 MiB in frames of 1 KiB, so that frames of a byte cannot cost a hundred times theirs. */
+  /** Pieces in them: a window of 8 MiB in frames of 1 KiB; frames of a byte must not cost a hundred times theirs. */
   aheadPiecesMax: 8_192,
   /** The agent's memory of ids seen in OPEN (rule 8): 16 KiB of bits. */
   seenIds: 131_072,

@@ -8,17 +8,19 @@ import { openWorld, type World } from '../world.ts'
 
 const noticedMsMax = 10_000
 const refusedMsMax = 250
+/** Whoever waits longer came before the relay knew: that answer takes until the deadline of an OPEN. */
+const atOnceMs = 1_000
 const healedMsMax = 1_000
 
 export const blackHole: Scenario = {
   name: 'black-hole',
   title: 'a black hole both ways: noticed in 10 s, refusals with a reason, healed in 1 s, no connection cut',
-  async run({ network, faults, seed, isShort }) {
-    const holeMs = isShort ? 12_000 : 60_000
+  async run({ network, faults, seed, isShort, patience }) {
+    const holeMs = isShort ? 11_000 : 60_000
     const world = await openWorld(network)
     try {
-      // Sent for half as long again as the silence lasts, so that there are bytes on the way when it begins and ends.
-      const chunks = (holeMs * 1.5) / 100
+      // Sent for longer than the silence lasts, so that there are bytes on the way when it begins and ends.
+      const chunks = (holeMs + 3_000) / 100
       const shape = { bytes: chunks * 2_048, chunkBytes: 2_048, everyMs: 100, seed }
       const transfers = await startTransfers(world.echo, 20, shape)
       await sleep(systemClock, 1_000)
@@ -30,9 +32,10 @@ export const blackHole: Scenario = {
       faults.heal()
       const healedMs = await untilServed(world.echo, 20_000)
       await allWhole(transfers)
-      assertAtMost(Math.max(agentMs, relayMs), noticedMsMax, 'noticed, ms')
-      assertAtMost(refusedMs, refusedMsMax, 'slowest refusal, ms')
-      assertAtMost(healedMs, healedMsMax, 'a new visitor after healing, ms')
+      // The protocol says 9 s; what is patience here is for ticks that come late.
+      assertAtMost(Math.max(agentMs, relayMs), noticedMsMax + (patience - 1) * 1_000, 'noticed, ms')
+      assertAtMost(refusedMs, refusedMsMax * patience, 'slowest refusal, ms')
+      assertAtMost(healedMs, healedMsMax * patience, 'a new visitor after healing, ms')
       return [
         `silent ${holeMs / 1_000} s`,
         `noticed by agent ${ms(agentMs)}, relay ${ms(relayMs)}`,
@@ -54,8 +57,8 @@ async function agentNotices({ agent }: World, from: number): Promise<number> {
 }
 
 /**
- * Until a new visitor is told at once. Each is asked beside those that still wait: one that came before the relay noticed
- * waits for the agent.
+ * Until a new visitor is told at once. Each is asked beside those that still wait: one that came before the relay
+ * noticed waits for the agent.
  */
 function relayNotices(world: World): Promise<number> {
   const startMs = systemClock.monotonic()
@@ -63,7 +66,7 @@ function relayNotices(world: World): Promise<number> {
     const timer = systemClock.every(100, () => {
       askWeb(world).then(
         ({ status, tookMs }) => {
-          if (status === 503 && tookMs < refusedMsMax) finish(resolve)
+          if (status === 503 && tookMs < atOnceMs) finish(resolve)
         },
         (error: unknown) => finish(() => reject(error)),
       )

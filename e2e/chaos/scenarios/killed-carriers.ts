@@ -12,7 +12,7 @@ export const killedCarriers: Scenario = {
   name: 'killed-carriers',
   title: 'every carrier is killed each 200 ms under load: nothing is lost or doubled',
   async run({ network, faults, seed, isShort }) {
-    const spanMs = isShort ? 8_000 : 60_000
+    const spanMs = isShort ? 5_000 : 60_000
     const world = await openWorld(network)
     try {
       const paceMs = 20
