@@ -187,6 +187,9 @@ const listenKeys: Readonly<Record<string, ErrorKey>> = {
   EADDRNOTAVAIL: 'standalone.address',
 }
 
+/** How often a running hour is reported. */
+const usageEveryMs = 60_000
+
 /** The relay's configuration file (relay-vm/config.ts), as far as it differs from its defaults. */
 export function relayConfig(
   config: Config,
@@ -225,6 +228,8 @@ export function relayConfig(
     },
     ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
     graceMs: config.graceSeconds * 1_000,
+    // The store is next door: what usage pages show may be as fresh as a person expects.
+    limits: { usageMs: usageEveryMs },
   }
 }
 
