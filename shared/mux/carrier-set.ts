@@ -3,6 +3,7 @@
  * after the loss of k has itself given k up: every loss is announced on every other carrier before anything else is
  * sent there.
  */
+import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
 
 /** Numbers this far below the highest one are lost or were never dialled: dials in flight are few. */
@@ -31,8 +32,9 @@ export class CarrierSet {
   /** A carrier that is not in use counts as lost. */
   readonly isLost = (number: number): boolean => !this.#ready.has(number)
 
-  /** The number was neither used nor given up before. */
-  isFresh(number: number): boolean {
+  /** There may be one more, and the number was neither used nor given up before. */
+  hasRoomFor(number: number): boolean {
+    if (this.#ready.size >= limits.carriersPerSession) return false
     return !this.#ready.has(number) && !this.#lost.has(number) && number > this.#highest - rememberedNumbers
   }
 

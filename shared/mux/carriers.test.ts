@@ -233,6 +233,31 @@ describe('carriers', () => {
     expect(upstream.heard.bytes.toString()).toBe('on its way')
   })
 
+  test('after one of several carriers was lost, only what was not answered is said again', async () => {
+    const binds: number[] = []
+    const link: MuxLink = new MuxLink({
+      relay: {
+        onBind: (bind) => {
+          binds.push(bind)
+          if (bind !== 400) link.relay?.bound(bind, 'endpoint')
+        },
+      },
+    })
+    await link.dial()
+    await turns(6)
+    for (let bind = 1; bind <= 400; bind++) agentOf(link).bind(bind, 'ticket')
+    await link.pass(500)
+    for (let losses = 0; losses < 5; losses++) {
+      agentOf(link).probe()
+      await link.pass(500)
+      link.wires.at(-2)?.a.destroy()
+      await link.pass(500)
+    }
+    expect(binds.slice(0, 400)).toHaveLength(400)
+    expect(new Set(binds.slice(400))).toEqual(new Set([400]))
+    expect(link.agentClosed).toBeUndefined()
+  })
+
   test('bindings are asked for again after a loss', async () => {
     const binds: number[] = []
     const link = new MuxLink({ relay: { onBind: (bind) => binds.push(bind) } })

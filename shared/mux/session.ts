@@ -9,7 +9,7 @@ import { PerMinute } from '../base/per-minute.ts'
 import { encodeJson, FrameType, type Payload } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import type { GoAway } from '../protocol/messages.ts'
-import { AskedBindings } from './asked-bindings.ts'
+import { BindingTalk } from './binding-talk.ts'
 import type { Budget } from './budget.ts'
 import { type Carrier, type CarrierHandler, deafHandler } from './carrier.ts'
 import { CarrierSet } from './carrier-set.ts'
@@ -37,14 +37,14 @@ export type SessionOptions = {
 export class Session implements CarrierHandler {
   readonly side: 'relay' | 'agent'
   readonly id: string
-  /** Known to agent and relay alone. */
   readonly secret: string
   readonly carriers = new CarrierSet()
   readonly #options: SessionOptions
   readonly #streams: SessionStreams
   readonly #retirement: Retirement
-  readonly #asked = new AskedBindings((type, body) => this.#say(type, body))
-  readonly #bindsHeard = new PerMinute(limits.bindsPerSession)
+  readonly #talk = new BindingTalk((type, body) => this.#say(type, body))
+  readonly #events: SessionEvents
+  readonly #bindsHeard = new PerMinute(limits.bindsPerMinute)
   #goAwayBody: GoAway | undefined
   #graceTimer: Timer | undefined
   #isDraining = false
@@ -56,7 +56,6 @@ export class Session implements CarrierHandler {
   #relayWant = 0
   /** Agent: the highest carrier number given. */
   #dialled: number
-  /** The other side's GOAWAY. */
   #farewell: PortTunnelerError | undefined
 
   constructor(options: SessionOptions) {
@@ -64,6 +63,7 @@ export class Session implements CarrierHandler {
     this.id = options.id
     this.secret = options.secret
     this.#options = options
+    this.#events = this.#talk.hear(options.events)
     this.#dialled = options.carrier.number
     this.#streams = new SessionStreams({
       side: options.side,
@@ -117,7 +117,7 @@ export class Session implements CarrierHandler {
 
   /** The BIND is refused, or the binding has ended; its streams are the caller's to reset. */
   unbound(bind: number, key: ErrorKey, detail: string = codes[key].cause): void {
-    this.#say(FrameType.unbound, { bind, code: codes[key].code, message: detail })
+    this.#talk.say(bind, FrameType.unbound, { bind, code: codes[key].code, message: detail })
   }
 
   /** Resets the streams of one binding: another agent process serves it now, and this one is not there to say so. */
@@ -133,11 +133,11 @@ export class Session implements CarrierHandler {
 
   /** Asks to serve what `ticket` leases; with a fresher ticket, to go on serving it. */
   bind(bind: number, ticket: string): void {
-    this.#asked.bind(bind, ticket)
+    this.#talk.say(bind, FrameType.bind, { bind, ticket })
   }
 
   unbind(bind: number): void {
-    this.#asked.unbind(bind)
+    this.#talk.say(bind, FrameType.unbind, { bind })
   }
 
   get wantedDedicated(): number {
@@ -187,8 +187,7 @@ export class Session implements CarrierHandler {
 
   /** A carrier may join under this number: it was never used before and is not below what is forgotten. */
   accepts(carrierNumber: number): boolean {
-    const { size } = this.carriers
-    return !this.#isClosed && size < limits.carriersPerSession && this.carriers.isFresh(carrierNumber)
+    return !this.#isClosed && this.carriers.hasRoomFor(carrierNumber)
   }
 
   /**
@@ -267,7 +266,7 @@ export class Session implements CarrierHandler {
   #onSessionFrame(type: FrameType, payload: Payload): void {
     if (type === FrameType.bind && !this.#bindsHeard.allows(this.#options.clock.monotonic()))
       throw fail('control.flood')
-    const farewell = readSessionFrame(type, payload, this.side, this.#options.events)
+    const farewell = readSessionFrame(type, payload, this.side, this.#events)
     if (!farewell) return
     this.#isDraining = true
     if (farewell.isFinal)
@@ -308,11 +307,12 @@ export class Session implements CarrierHandler {
   /** After a new loss: all that the other side may have missed, on one carrier (rule 12). */
   #report(): void {
     const carrier = this.carriers.pick()
+    const wasDetached = this.#owesReport
     this.#owesReport = !carrier
     if (!carrier) return
     if (this.side === 'relay' && this.#ownWant > 0) carrier.sendWant(this.#ownWant)
     if (this.#goAwayBody) this.#say(FrameType.goAway, this.#goAwayBody)
-    this.#asked.sayAgain()
+    this.#talk.sayAgain(wasDetached)
     this.#streams.report(carrier)
   }
 
