@@ -1,5 +1,5 @@
 /** Folders for a program's own files. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
@@ -8,11 +8,9 @@ import { dirname } from 'node:path'
  * @throws the system's error of the first folder that cannot be made
  */
 export function makeFolder(path: string): void {
-  if (existsSync(path)) return
-  makeFolder(dirname(path))
-  try {
-    mkdirSync(path, { mode: 0o700 })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  }
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isDirectory()) return
+  // A file in the way is the system's to refuse.
+  if (!found) makeFolder(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
 }
