@@ -1,6 +1,6 @@
 /**
- * Test projects by what they need: `unit` runs in a second or two and sits beside the code; `tidy` keeps the house
- * in order; `contract` runs every platform implementation through its suite; `e2e` starts real programs.
+ * Test projects by what they need: `unit` sits beside the code and is quick; `tidy` keeps the house in order;
+ * `contract` runs every platform implementation through its suite, and models and fuzzers; `e2e` starts real programs.
  * With PT_TEST_REPORTS a run leaves its counts in that folder, for .ci/run to add up.
  */
 import { join } from 'node:path'
@@ -8,6 +8,8 @@ import { defineConfig } from 'vitest/config'
 
 const common = { environment: 'node', pool: 'forks' } as const
 const packages = '{shared,relay-vm,cli,standalone,functions,web}'
+/** Suites of platform implementations, models and fuzzers: seconds each, so not with every check. */
+const long = '**/*.{contract,model,fuzz}.test.ts'
 const installed = '**/{node_modules,dist}/**'
 const reports = process.env.PT_TEST_REPORTS
 
@@ -20,8 +22,10 @@ export default defineConfig({
         test: {
           ...common,
           name: 'unit',
+          // Unit tests share nothing that they change, so a worker reads each module once: half the time.
+          isolate: false,
           include: [`${packages}/**/*.test.ts`],
-          exclude: [installed, '**/*.contract.test.ts'],
+          exclude: [installed, long],
         },
       },
       { test: { ...common, name: 'tidy', include: ['e2e/repo/*.test.ts'], testTimeout: 30_000 } },
@@ -29,7 +33,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'contract',
-          include: [`${packages}/**/*.contract.test.ts`],
+          include: [`${packages}/${long}`],
           exclude: [installed],
           testTimeout: 30_000,
         },
