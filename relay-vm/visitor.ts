@@ -2,13 +2,10 @@
 import type { Socket } from 'node:net'
 import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
 import { Splice } from '@porttunneler/shared/mux/splice'
-import type { StreamSink } from '@porttunneler/shared/mux/stream'
+import { deafSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { Route } from './routes.ts'
 import type { Visitors } from './visitors.ts'
-
-/** Between `open` and the splice nothing can come: both happen in one turn. */
-const noSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
 /**
  * Joins an admitted, paused visitor to a stream of `route`, or resets it when it may not have one (which is counted).
@@ -28,7 +25,8 @@ export function spliceVisitor(
     const visit = visitors.open(
       route,
       { visitorAddress, visitorPort, localPort, awaitsUpgrade: false },
-      noSink,
+      // Between `open` and the splice nothing can come: both happen in one turn.
+      deafSink,
     )
     const { stream } = visit
     const onEnd = (reason: ErrorKey | undefined) => {

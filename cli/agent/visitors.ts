@@ -6,7 +6,7 @@ import { isIPv6, type Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@porttunneler/shared/base/errors'
 import { Splice } from '@porttunneler/shared/mux/splice'
-import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import { deafSink, type OpenInfo, type Stream, type StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { type ProxyEnds, writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { answerUpgrade } from '../http/upgrade.ts'
@@ -22,9 +22,6 @@ export type VisitorDeskOptions = {
   /** The last visitor has left. */
   onIdle(): void
 }
-
-/** The sink of a stream that is not served. */
-const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
 const nothingToCancel = () => {}
 

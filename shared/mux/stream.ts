@@ -43,7 +43,8 @@ export type StreamSink = {
 /** Until a PING was answered: most paths are shorter. Below the least the time is the processes' own. */
 const rttMs = { unknown: 100, min: 2 }
 
-const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
+/** Of a stream that nobody listens to (any more). */
+export const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
 /** opening: relay only, nothing of the agent seen yet. resetting: RESET sent, its ACK awaited. */
 export type StreamState = 'opening' | 'open' | 'resetting' | 'closed'
@@ -113,7 +114,7 @@ export class Stream {
 
   /** Takes `chunk` over. False: stop reading until `sink.onWritable` (at most the chunks already read may follow). */
   write(chunk: Buffer): boolean {
-    if (this.state === 'closed' || this.state === 'resetting') return true
+    if (this.#isOver) return true
     this.#outbound.push(chunk)
     this.host.offer(this)
     this.#owesWritable = this.#outbound.waitingBytes > 0
@@ -122,14 +123,14 @@ export class Stream {
 
   /** Half-close behind what was written. */
   end(): void {
-    if (this.state === 'closed' || this.state === 'resetting' || this.#outbound.isEnding) return
+    if (this.#isOver || this.#outbound.isEnding) return
     this.#outbound.finish()
     this.host.offer(this)
   }
 
   /** Ends both directions at once and tells the other side why. */
   reset(key: ErrorKey): void {
-    if (this.state === 'closed' || this.state === 'resetting') return
+    if (this.#isOver) return
     this.#release('resetting')
     this.#resetCode = wireCode(key)
     this.host.carrierOf(this)?.sendReset(this.id, this.#resetCode)
@@ -137,7 +138,7 @@ export class Stream {
 
   /** The local side took `bytes`: the other side may send as many again. */
   consumed(bytes: number): void {
-    if (this.state === 'closed' || this.state === 'resetting') return
+    if (this.#isOver) return
     this.#inbound.used += bytes
     if (this.#inbound.isComplete && this.#inbound.used === this.#inbound.finAt) this.#useFin()
     else if (this.#inbound.isCreditDue) this.sendCredit()
@@ -161,16 +162,18 @@ export class Stream {
     this.#tellAnswer('plain')
   }
 
+  get #isOver(): boolean {
+    return this.state === 'closed' || this.state === 'resetting'
+  }
+
   // --- for the session -----------------------------------------------------------------------------------------
 
   get canPump(): boolean {
-    return (this.state === 'open' || this.state === 'opening') && this.#outbound.canPump
+    return !this.#isOver && this.#outbound.canPump
   }
 
   get hasUncredited(): boolean {
-    return (
-      this.state !== 'closed' && this.state !== 'resetting' && this.#inbound.used > this.#inbound.credited
-    )
+    return !this.#isOver && this.#inbound.used > this.#inbound.credited
   }
 
   unstarve(): void {
@@ -279,13 +282,9 @@ export class Stream {
     sink.onReset(code)
   }
 
-  /** The session ended under it. */
+  /** The session ended under it; while resetting, nobody listens. */
   abandon(code: number): void {
-    if (this.state === 'closed') return
-    const wasResetting = this.state === 'resetting'
-    const { sink } = this
-    this.#release('closed')
-    if (!wasResetting) sink.onReset(code)
+    if (this.state !== 'closed') this.receiveReset(code)
   }
 
   // --- inside ----------------------------------------------------------------------------------------------------
@@ -313,7 +312,7 @@ export class Stream {
   }
 
   #deliverFin(): void {
-    if (this.#finDelivered || this.state === 'closed' || this.state === 'resetting') return
+    if (this.#finDelivered || this.#isOver) return
     this.#finDelivered = true
     this.sink.onFin()
     if (this.#inbound.used === this.#inbound.finAt) this.#useFin()
@@ -328,7 +327,7 @@ export class Stream {
   }
 
   #closeIfDone(): void {
-    if (this.state === 'closed' || this.state === 'resetting') return
+    if (this.#isOver) return
     if (!this.#outbound.isDone || !this.#inbound.isDone) return
     const { sink } = this
     this.#release('closed')

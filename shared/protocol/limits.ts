@@ -13,12 +13,7 @@ export const limits = {
   /** DATA's 6-byte offset + bytes. No frame is longer. */
   payloadBytesMax: 64 * KiB + 6,
   headerBytes: 8,
-  /**
-   * Before WELCOME nothing but HELLO is read: a ticket is about 1 KiB, so 16 KiB leaves room for a list of
-   * lost carriers.
-   */
-  helloBytesMax: 16 * KiB,
-  /** JSON control frames (BIND with a ticket, NOTICE). */
+  /** JSON control frames. A ticket is about 1 KiB; HELLO also lists lost carriers. */
   controlBytesMax: 16 * KiB,
 
   /** From accept to a complete HELLO: two round trips of the worst links, and half-open sockets are cheap to shed. */

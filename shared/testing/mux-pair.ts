@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { PortTunnelerError } from '../base/errors.ts'
 import { Budget } from '../mux/budget.ts'
-import { Carrier, type CarrierHandler } from '../mux/carrier.ts'
+import { Carrier, deafHandler } from '../mux/carrier.ts'
 import { Liveness } from '../mux/liveness.ts'
 import { Session } from '../mux/session.ts'
 import type { SessionEvents } from '../mux/session-frames.ts'
@@ -10,8 +10,6 @@ import type { OpenInfo, Stream, StreamSink } from '../mux/stream.ts'
 import { Turn } from '../mux/turn.ts'
 import { limits } from '../protocol/limits.ts'
 import { type WirePair, wirePair } from './wire-pair.ts'
-
-const idle: CarrierHandler = { onData() {}, onFrame() {}, onWritable() {}, onViolation() {}, onLost() {} }
 
 export type MuxPair = {
   readonly relay: Session
@@ -38,7 +36,7 @@ export function muxPair(options: {
       number: 1,
       turn: new Turn(),
       clock,
-      handler: idle,
+      handler: deafHandler,
     })
     const budget = new Budget(options.budgetBytes ?? Number.POSITIVE_INFINITY)
     const session = new Session({
