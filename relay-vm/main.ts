@@ -42,8 +42,10 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+/** Writes each line before it goes on: the last line before an exit is the one that says why, and stays the last. */
 function makeLog(level = 'info'): Log {
-  return pino({ level, base: null, serializers: { error: pino.stdSerializers.err } })
+  const options = { level, base: null, serializers: { error: pino.stdSerializers.err } }
+  return pino(options, pino.destination({ dest: 1, sync: true }))
 }
 
 function end(log: Log, error: unknown): void {
