@@ -6,6 +6,7 @@
 import { accountCodes } from './codes/account.ts'
 import { apiCodes } from './codes/api.ts'
 import { cliCodes } from './codes/cli.ts'
+import { cloudCodes } from './codes/cloud.ts'
 import { hostCodes } from './codes/host.ts'
 import { leaseCodes } from './codes/lease.ts'
 import { standaloneCodes } from './codes/standalone.ts'
@@ -34,6 +35,7 @@ export const codes = {
   ...visitorCodes,
   ...hostCodes,
   ...standaloneCodes,
+  ...cloudCodes,
   ...cliCodes,
 } as const satisfies Record<string, ErrorEntry>
 

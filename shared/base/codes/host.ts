@@ -73,4 +73,15 @@ export const hostCodes = {
       'The leased port cannot be opened on the relay: another program holds it, or the relay may not use it.',
     cure: 'The agent tries again; an operator should free the port or put it on the deny list.',
   },
+  'relay.command': {
+    code: 'PT-5020',
+    http: 400,
+    exit: 1,
+    retry: 'never',
+    owner: 'service',
+    title: 'Command not understood',
+    cause:
+      'The control plane sent a command of a kind that this relay does not know, or one with wrong fields.',
+    cure: 'Nothing else is affected. Update the relay if its release is older than that of the control plane.',
+  },
 } as const satisfies Record<string, ErrorEntry>
