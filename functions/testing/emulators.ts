@@ -1,0 +1,157 @@
+/**
+ * Starts Google's own emulators of Firestore and Pub/Sub from the jars of an installed Google Cloud SDK, by Java
+ * itself. Programs (cloud:local) call `startEmulators`. Tests do not: a test file imports `./with-emulators.ts`, and
+ * emulators.setup.ts (globalSetup of the vitest projects `contract` and `e2e`) starts one pair for all of them.
+ *
+ * FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name running ones to use instead; PT_EMULATOR_JARS names another
+ * folder than the SDK's `platform`. Each emulator keeps any number of projects apart: a random project id isolates.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, globSync, realpathSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { delimiter, join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** Addresses as `host:port`. */
+export type EmulatorHosts = { readonly firestore: string; readonly pubsub: string }
+export type Emulators = EmulatorHosts & { stop(): Promise<void> }
+
+type Env = Readonly<Record<string, string | undefined>>
+type Start = { readonly env: Env; readonly deadlineMs?: number }
+
+/** What must be there before anything can be started; `cure` is a sentence for a person. */
+export class EmulatorsMissing extends Error {
+  override readonly name = 'EmulatorsMissing'
+}
+
+/** A slow machine that starts two of them, and much else, takes several times the 1.5 s of a quiet one. */
+const startDeadlineMs = 30_000
+/** Keeps a heap small and the start short: these live for seconds. */
+const javaOptions = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.language=en']
+
+/**
+ * Both emulators, ready for calls: running ones that `env` names, else new ones on free ports of 127.0.0.1.
+ * @throws EmulatorsMissing without Java or the jars; Error when one is not ready in time
+ */
+export async function startEmulators({ env, deadlineMs = startDeadlineMs }: Start): Promise<Emulators> {
+  const signal = AbortSignal.timeout(deadlineMs)
+  const started = await Promise.allSettled([
+    env.FIRESTORE_EMULATOR_HOST ? given(env.FIRESTORE_EMULATOR_HOST) : startFirestore(env, signal),
+    env.PUBSUB_EMULATOR_HOST ? given(env.PUBSUB_EMULATOR_HOST) : startPubsub(env, signal),
+  ])
+  const stop = async () => {
+    await Promise.all(started.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)))
+  }
+  const [firestore, pubsub] = started
+  if (firestore.status === 'fulfilled' && pubsub.status === 'fulfilled')
+    return { firestore: firestore.value.host, pubsub: pubsub.value.host, stop }
+  await stop()
+  throw firestore.status === 'rejected' ? firestore.reason : (pubsub as PromiseRejectedResult).reason
+}
+
+type Emulator = { readonly host: string; stop(): Promise<void> }
+
+async function given(host: string): Promise<Emulator> {
+  return { host, stop: async () => {} }
+}
+
+/** One Firestore emulator of its own, for tests that stop it in the middle. */
+export function startFirestore(env: Env, signal = AbortSignal.timeout(startDeadlineMs)): Promise<Emulator> {
+  const jar = findJar(env, 'cloud-firestore-emulator/*.jar')
+  const main = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore'
+  return start({ name: 'Firestore', args: ['-cp', jar, main], ready: 'Server is now running', signal })
+}
+
+function startPubsub(env: Env, signal: AbortSignal): Promise<Emulator> {
+  const jar = findJar(env, 'pubsub-emulator/lib/*-all.jar')
+  return start({ name: 'Pub/Sub', args: ['-jar', jar], ready: 'Server started', signal })
+}
+
+function findJar(env: Env, pattern: string): string {
+  const folder = env.PT_EMULATOR_JARS ?? sdkPlatform(env)
+  const [jar] = folder ? globSync(pattern, { cwd: folder }).sort().reverse() : []
+  if (!folder || !jar)
+    throw new EmulatorsMissing(
+      'the jars of the emulators are missing: install the Google Cloud SDK with ' +
+        '`gcloud components install cloud-firestore-emulator pubsub-emulator`, or name their folder in ' +
+        'PT_EMULATOR_JARS',
+    )
+  try {
+    execFileSync('java', ['-version'], { stdio: 'ignore' })
+  } catch {
+    throw new EmulatorsMissing('Java 17 or newer is missing: the emulators need it')
+  }
+  return join(folder, jar)
+}
+
+/** `platform` lies beside the `bin` that holds the real `gcloud`. */
+function sdkPlatform(env: Env): string | undefined {
+  for (const folder of (env.PATH ?? '').split(delimiter)) {
+    const gcloud = join(folder, 'gcloud')
+    if (existsSync(gcloud)) return join(realpathSync(gcloud), '..', '..', 'platform')
+  }
+  return undefined
+}
+
+type Program = {
+  readonly name: string
+  readonly args: readonly string[]
+  /** A part of the line that says it takes calls. */
+  readonly ready: string
+  readonly signal: AbortSignal
+}
+
+async function start({ name, args, ready, signal }: Program): Promise<Emulator> {
+  const port = await freePort()
+  const child = spawn('java', [...javaOptions, ...args, '--host=127.0.0.1', `--port=${port}`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  const stop = async () => {
+    process.off('exit', kill)
+    // It holds nothing that is worth a graceful end.
+    if (isRunning(child) && kill()) await once(child, 'exit')
+  }
+  try {
+    await untilSaid(child, { name, ready, signal })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { host: `127.0.0.1:${port}`, stop }
+}
+
+/** Goes on reading afterwards: a full pipe would stop the emulator. */
+function untilSaid(child: ChildProcess, { name, ready, signal }: Omit<Program, 'args'>): Promise<void> {
+  const said: string[] = []
+  return new Promise((resolve, reject) => {
+    const refuse = (what: string) =>
+      reject(new Error(`the ${name} emulator ${what}; it said:\n${said.slice(-20).join('\n')}`))
+    for (const stream of [child.stdout, child.stderr])
+      if (stream)
+        createInterface({ input: stream }).on('line', (line) => {
+          if (said.length < 1_000) said.push(line)
+          if (line.includes(ready)) resolve()
+        })
+    child.once('error', (error) => refuse(`did not start (${error.message})`))
+    child.once('exit', () => refuse('ended before it was ready'))
+    signal.addEventListener('abort', () => refuse('was not ready in time'), { once: true })
+  })
+}
+
+function isRunning(child: ChildProcess): boolean {
+  return child.pid !== undefined && child.exitCode === null && child.signalCode === null
+}
+
+/** Free a moment ago; the emulators do not take port 0. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return address.port
+}
