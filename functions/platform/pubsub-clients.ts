@@ -1,0 +1,42 @@
+/**
+ * The two clients of Pub/Sub and the names of what they speak of. PUBSUB_EMULATOR_HOST, which the SDK reads, is the one
+ * way to an emulator. Everything of ours begins with `ptun.`, so that a project may hold other things too.
+ */
+import { PubSub, v1 } from '@google-cloud/pubsub'
+
+export type PubsubClients = {
+  readonly publisher: v1.PublisherClient
+  readonly subscriber: v1.SubscriberClient
+  /** Ends their gRPC channels. */
+  close(): Promise<void>
+}
+
+/** gRPC waits up to two minutes before it dials again; commands must not. */
+const dialAgainMsMax = 5_000
+
+export async function openPubsubClients(project: string): Promise<PubsubClients> {
+  const config = await new PubSub({ projectId: project }).getClientConfig()
+  const options = { ...config, 'grpc.max_reconnect_backoff_ms': dialAgainMsMax }
+  const publisher = new v1.PublisherClient(options)
+  const subscriber = new v1.SubscriberClient(options)
+  return {
+    publisher,
+    subscriber,
+    close: async () => {
+      await Promise.all([publisher.close(), subscriber.close()])
+    },
+  }
+}
+
+/** @param topic as in shared/control/names.ts */
+export function topicPath(project: string, topic: string): string {
+  return `projects/${project}/topics/ptun.${topic}`
+}
+
+/** @param key who listens: the cell slot of a relay, the name of a tool */
+export function subscriptionPath(project: string, topic: string, key: string): string {
+  return `projects/${project}/subscriptions/ptun.${topic}.${key}`
+}
+
+/** Where messages go that failed at every delivery, and the key of the one subscription that keeps them. */
+export const deadLetters = { topic: 'dead-letters', key: 'keeper' } as const

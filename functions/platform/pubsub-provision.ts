@@ -1,0 +1,66 @@
+/**
+ * Makes topics and subscriptions where no infrastructure does: on the emulator, and on a laptop. In the cloud the
+ * processes may not, and the infrastructure makes the same.
+ */
+import { deadLetters, type PubsubClients, subscriptionPath, topicPath } from './pubsub-clients.ts'
+
+/** What is older than this every relay has heard from `sync` many times. */
+const retentionSeconds = 600
+/** Dead letters wait for a person. */
+const keeperRetentionSeconds = 7 * 86_400
+/** Where nobody listens for a day, nothing is kept. */
+const expirySeconds = 86_400
+const ackDeadlineSeconds = 60
+/** Pub/Sub's own way to the dead letters, for what kills the process that handles it. */
+const deliveriesMax = 10
+const alreadyExists = 6
+
+type Place = { readonly project: string; readonly clients: PubsubClients }
+
+/** Does nothing where it is already there. */
+export async function ensureTopic({ project, clients }: Place, topic: string): Promise<void> {
+  await unlessThere(clients.publisher.createTopic({ name: topicPath(project, topic) }))
+}
+
+/** With its topic and the dead letters. Does nothing where it is already there. */
+export async function ensureSubscription(place: Place, topic: string, key: string): Promise<void> {
+  const { project, clients } = place
+  await Promise.all([ensureTopic(place, topic), ensureDeadLetters(place)])
+  await unlessThere(
+    clients.subscriber.createSubscription({
+      name: subscriptionPath(project, topic, key),
+      topic: topicPath(project, topic),
+      ackDeadlineSeconds,
+      messageRetentionDuration: { seconds: retentionSeconds },
+      expirationPolicy: { ttl: { seconds: expirySeconds } },
+      retryPolicy: { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 60 } },
+      deadLetterPolicy: {
+        deadLetterTopic: topicPath(project, deadLetters.topic),
+        maxDeliveryAttempts: deliveriesMax,
+      },
+    }),
+  )
+}
+
+/** Without its subscription a topic forgets at once. */
+async function ensureDeadLetters(place: Place): Promise<void> {
+  const { project, clients } = place
+  const { topic, key } = deadLetters
+  await ensureTopic(place, topic)
+  await unlessThere(
+    clients.subscriber.createSubscription({
+      name: subscriptionPath(project, topic, key),
+      topic: topicPath(project, topic),
+      ackDeadlineSeconds,
+      messageRetentionDuration: { seconds: keeperRetentionSeconds },
+    }),
+  )
+}
+
+async function unlessThere(making: Promise<unknown>): Promise<void> {
+  try {
+    await making
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === alreadyExists)) throw error
+  }
+}

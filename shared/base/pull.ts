@@ -1,0 +1,258 @@
+/**
+ * Keeps a pull stream of Pub/Sub open and hands over its messages: at least once, in any order, so many at a time, and
+ * each with a deadline. The relay's commands and the control plane's bus both listen by it. It knows the SDK's client
+ * by its shape alone. A stream that stays silent is opened afresh, so nobody is deaf for longer than `deafMsMax`.
+ */
+import { type BackoffShape, backoffMs } from './backoff.ts'
+import { type Clock, sleep, type Timer } from './clock.ts'
+
+export type PulledMessage = {
+  readonly ackId?: string | null
+  readonly deliveryAttempt?: number | null
+  readonly message?: {
+    readonly data?: Uint8Array | string | null
+    readonly attributes?: Readonly<Record<string, string>> | null
+    readonly messageId?: string | null
+  } | null
+}
+export type PullStream = {
+  on(event: 'data', heard: (answer: { receivedMessages?: readonly PulledMessage[] | null }) => void): unknown
+  on(event: 'metadata' | 'end', heard: () => void): unknown
+  on(event: 'error', heard: (error: Error & { code?: number }) => void): unknown
+  write(request: object): unknown
+  pause(): unknown
+  resume(): unknown
+  cancel(): void
+}
+type CallOptions = { readonly timeout: number; readonly retry: null }
+export type PullClient = {
+  streamingPull(): PullStream
+  acknowledge(request: { subscription: string; ackIds: string[] }, options: CallOptions): Promise<unknown>
+  modifyAckDeadline(
+    request: { subscription: string; ackIds: string[]; ackDeadlineSeconds: number },
+    options: CallOptions,
+  ): Promise<unknown>
+}
+
+export type Delivery = {
+  readonly id: string
+  readonly text: string
+  readonly attributes: Readonly<Record<string, string>>
+  /** 1 = the first; counted by Pub/Sub where the subscription has a dead-letter policy, else always 1. */
+  readonly attempt: number
+}
+
+export type PullOptions = {
+  readonly client: PullClient
+  /** Full name: `projects/.../subscriptions/...`. */
+  readonly subscription: string
+  readonly clock: Clock
+  readonly random: () => number
+  /** Resolves = done with; rejects = to be delivered again. */
+  handle(delivery: Delivery): Promise<void> | void
+  /** The stream broke; it is opened again after this. `isGone`: there is no such subscription. */
+  onLost(lost: {
+    readonly isGone: boolean
+    readonly error: Error
+    readonly failures: number
+  }): Promise<void> | void
+  /** Messages come again after `onLost`. */
+  onFound?(): void
+  /** What could not be acknowledged comes again. */
+  onTrouble(error: Error): void
+  /** How many are handled at a time. */
+  readonly messagesMax?: number
+}
+
+/** A silent stream is asked for a sign of life this often. */
+const pingMs = 15_000
+/** Pub/Sub answers a ping within seconds; the emulator never does, and has its streams opened afresh. */
+const quietMsMax = 40_000
+/** How long a broken stream that nobody reports can go unnoticed. */
+export const deafMsMax = 3 * pingMs
+/** Longer than any handler may take, so that nothing is delivered again while it is being handled. */
+const ackDeadlineSeconds = 60
+const handleMs = 30_000
+const messagesMaxDefault = 100
+const callOptions: CallOptions = { timeout: 5_000, retry: null }
+/** Ack ids are some 200 bytes long, and a request takes 512 KiB. */
+const ackIdsMax = 1_000
+const reopening: BackoffShape = { fastTries: 1, fastMs: 50, minMs: 500, maxMs: 15_000, jitter: 0.4 }
+const notFound = 5
+
+export class Pull {
+  readonly #options: PullOptions
+  readonly #closing = new AbortController()
+  readonly #opened = Promise.withResolvers<void>()
+  readonly #waiting: PulledMessage[] = []
+  /** What is being handled: ack id and deadline. */
+  readonly #running = new Map<string, Timer>()
+  #settled: { readonly ackId: string; readonly isDone: boolean }[] = []
+  #flushing: Promise<void> | undefined
+  #stream: PullStream | undefined
+  #loop: Promise<void> = Promise.resolve()
+  #heardAtMs = 0
+  #failures = 0
+
+  constructor(options: PullOptions) {
+    this.#options = options
+    this.#loop = this.#run()
+  }
+
+  /** Resolves when the stream is open, or failed to open for the first time. */
+  get opened(): Promise<void> {
+    return this.#opened.promise
+  }
+
+  /** Ends the stream; what is not done with goes back at once. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return this.#loop
+    this.#closing.abort()
+    for (const timer of this.#running.values()) timer.clear()
+    const ackIds = [...this.#waiting.splice(0).map(({ ackId }) => ackId ?? ''), ...this.#running.keys()]
+    this.#running.clear()
+    this.#settled.push(...ackIds.map((ackId) => ({ ackId, isDone: false })))
+    await Promise.all([this.#loop, this.#flush()])
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, onLost } = this.#options
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      const lost = await this.#listen()
+      this.#opened.resolve()
+      if (signal.aborted || lost === undefined) continue
+      const failures = ++this.#failures
+      await onLost({ isGone: lost.code === notFound, error: lost, failures })
+      await sleep(clock, backoffMs(reopening, failures - 1, random), signal).catch(() => undefined)
+    }
+  }
+
+  /** One stream from its opening to its end. @returns why it ended, unless it was for silence */
+  async #listen(): Promise<(Error & { code?: number }) | undefined> {
+    const { client, subscription, clock } = this.#options
+    const over = Promise.withResolvers<(Error & { code?: number }) | undefined>()
+    const stream = client.streamingPull()
+    this.#stream = stream
+    this.#heardAtMs = clock.monotonic()
+    stream.on('metadata', () => this.#heard())
+    stream.on('data', ({ receivedMessages }) => {
+      this.#heard()
+      this.#take(receivedMessages ?? [])
+    })
+    stream.on('error', over.resolve)
+    stream.on('end', () => over.resolve(new Error('The stream ended')))
+    const messagesMax = this.#options.messagesMax ?? messagesMaxDefault
+    stream.write({
+      subscription,
+      streamAckDeadlineSeconds: ackDeadlineSeconds,
+      maxOutstandingMessages: messagesMax,
+      // Version 1: the server answers pings.
+      protocolVersion: 1,
+    })
+    const pings = clock.every(pingMs, () => this.#ping(stream, over.resolve), { background: true })
+    const onClosing = () => over.resolve(undefined)
+    this.#closing.signal.addEventListener('abort', onClosing)
+    const lost = await over.promise
+    this.#closing.signal.removeEventListener('abort', onClosing)
+    pings.clear()
+    this.#stream = undefined
+    // What the cancelled stream still says concerns nobody.
+    stream.cancel()
+    return lost
+  }
+
+  #ping(stream: PullStream, silent: (lost: undefined) => void): void {
+    const isBusy = this.#waiting.length > 0
+    if (isBusy || this.#options.clock.monotonic() - this.#heardAtMs < quietMsMax) stream.write({})
+    else silent(undefined)
+  }
+
+  #heard(): void {
+    this.#heardAtMs = this.#options.clock.monotonic()
+    this.#opened.resolve()
+    if (this.#failures === 0) return
+    this.#failures = 0
+    this.#options.onFound?.()
+  }
+
+  #take(messages: readonly PulledMessage[]): void {
+    if (this.#closing.signal.aborted) return
+    this.#waiting.push(...messages)
+    this.#fill()
+  }
+
+  /** Starts what may be handled now. The stream stands still while anything has to wait. */
+  #fill(): void {
+    const { messagesMax = messagesMaxDefault } = this.#options
+    while (this.#running.size < messagesMax) {
+      const next = this.#waiting.shift()
+      if (next === undefined) break
+      this.#work(next)
+    }
+    if (this.#waiting.length > 0) this.#stream?.pause()
+    else this.#stream?.resume()
+  }
+
+  #work(pulled: PulledMessage): void {
+    const { clock, handle, onTrouble } = this.#options
+    const ackId = pulled.ackId ?? ''
+    const late = () => {
+      onTrouble(new Error(`A message was not handled within ${handleMs} ms`))
+      this.#settle(ackId, false)
+    }
+    this.#running.set(ackId, clock.after(handleMs, late, { background: true }))
+    // Whoever handles says why it failed; here that only means that the message comes again.
+    Promise.resolve(deliveryOf(pulled))
+      .then(handle)
+      .then(
+        () => this.#settle(ackId, true),
+        () => this.#settle(ackId, false),
+      )
+  }
+
+  #settle(ackId: string, isDone: boolean): void {
+    const timer = this.#running.get(ackId)
+    // It took too long, or all was closed meanwhile: the message has been given back.
+    if (timer === undefined) return
+    timer.clear()
+    this.#running.delete(ackId)
+    this.#settled.push({ ackId, isDone })
+    void this.#flush()
+    this.#fill()
+  }
+
+  /** Tells what is done with and what is to come again; what gathers meanwhile goes with the next call. */
+  #flush(): Promise<void> {
+    this.#flushing ??= this.#tell().finally(() => {
+      this.#flushing = undefined
+    })
+    return this.#flushing
+  }
+
+  async #tell(): Promise<void> {
+    const { client, subscription, onTrouble } = this.#options
+    while (this.#settled.length > 0) {
+      const batch = this.#settled.splice(0, ackIdsMax)
+      const done = batch.filter(({ isDone }) => isDone).map(({ ackId }) => ackId)
+      const again = batch.filter(({ isDone }) => !isDone).map(({ ackId }) => ackId)
+      const calls = [
+        done.length > 0 && client.acknowledge({ subscription, ackIds: done }, callOptions),
+        again.length > 0 &&
+          client.modifyAckDeadline({ subscription, ackIds: again, ackDeadlineSeconds: 0 }, callOptions),
+      ]
+      for (const told of await Promise.allSettled(calls))
+        if (told.status === 'rejected') onTrouble(told.reason)
+    }
+  }
+}
+
+function deliveryOf({ message, deliveryAttempt }: PulledMessage): Delivery {
+  const data = message?.data ?? ''
+  return {
+    id: message?.messageId ?? '',
+    text: typeof data === 'string' ? data : new TextDecoder().decode(data),
+    attributes: message?.attributes ?? {},
+    attempt: Math.max(1, deliveryAttempt ?? 1),
+  }
+}
