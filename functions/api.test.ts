@@ -1,26 +1,36 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { http } from '@google-cloud/functions-framework'
 import { getTestServer } from '@google-cloud/functions-framework/testing'
 import { type Client, makeClient } from '@porttunneler/shared/api/client'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeTestApi, type TestApi } from '../standalone/testing/api.ts'
-import { registerApi } from './api.ts'
+import { apiFunction } from './api.ts'
+import { httpFunction } from './http-function.ts'
+import { passRequestsThrough } from './raw-requests.ts'
 
 let t: TestApi
 let server: Server
 let url: string
+let stopPassing: () => void
 
 beforeAll(async () => {
   t = await makeTestApi()
   const { control, principals, relayIdentity } = t
-  registerApi({ control, principals, enrolment: relayIdentity })
+  const handle = apiFunction({ control, principals, enrolment: relayIdentity })
+  http(
+    'api',
+    httpFunction(() => handle),
+  )
+  stopPassing = passRequestsThrough()
   server = getTestServer('api')
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
 afterAll(async () => {
+  stopPassing()
   await new Promise((resolve) => server.close(resolve))
   await t.close()
 })
@@ -66,13 +76,45 @@ describe('the API as a Cloud Function', () => {
     expect((await clientOf(t.ada).device(user_code)).from).toBe('198.51.100.7')
   })
 
-  test('a body that is no JSON is refused without harm', async () => {
+  test.each([
+    ['a body that is no JSON', 'application/json', '{"name":', 400],
+    ['a body in an unknown encoding', 'application/json; charset=klingon', '{"name":', 400],
+    ['a body of another kind', 'application/x-www-form-urlencoded', '%', 415],
+    ['a body that is too large', 'application/json', `{"name":"${'x'.repeat(300_000)}"}`, 413],
+  ])('%s is refused with a code', async (_name, type, body, status) => {
     const answer = await fetch(`${url}/v1/tunnels`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${t.ada}` },
-      body: '{"name":',
+      headers: { 'content-type': type, authorization: `Bearer ${t.ada}` },
+      body,
     })
-    expect(answer.status).toBe(400)
-    expect((await clientOf(t.ada).health()).status).toBe('ok')
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(await answer.json()).toMatchObject({ status, code: expect.stringMatching(/^PT-\d{4}$/) })
+  })
+
+  test('a path that is no valid encoding is refused with a code', async () => {
+    const answer = await fetch(`${url}/v1/tunnels/%E0%A4%A`, {
+      headers: { authorization: `Bearer ${t.ada}` },
+    })
+    expect(await answer.json()).toMatchObject({ status: 400, code: expect.stringMatching(/^PT-\d{4}$/) })
+  })
+
+  test('a body that claims an encoding it does not have is refused with a code', async () => {
+    const answer = await fetch(`${url}/v1/tunnels`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'content-encoding': 'gzip',
+        authorization: `Bearer ${t.ada}`,
+      },
+      body: '{"name":"web"}\n'.repeat(2),
+    })
+    expect(await answer.json()).toMatchObject({ status: 400 })
+  })
+
+  test('the pages of the codes are served, under a policy that allows nothing but their style', async () => {
+    const page = await fetch(`${url}/errors/PT-0001`)
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(await page.text()).toContain('PT-0001')
+    expect((await fetch(`${url}/errors/PT-9999`)).status).toBe(404)
   })
 })

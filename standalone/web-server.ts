@@ -6,9 +6,10 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import { errorAnswer } from '@porttunneler/shared/api/error-pages'
+import { pageHeaders } from '@porttunneler/shared/api/page-headers'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
-import { errorIndex, errorPage } from './error-pages.ts'
 import { serveWebFile, type WebFiles } from './web-files.ts'
 
 /** A Fetch handler; `env` carries Node's own request and answer. */
@@ -30,41 +31,15 @@ export function makeWeb({ api, files, liveOrigins, isHttps }: WebOptions): Fetch
     if (/^\/(v1|\.well-known)(\/|$)/.test(path)) return api(request, env)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return new Response('Only GET is answered here.\n', { status: 405, headers: { allow: 'GET, HEAD' } })
-    if (path === '/errors') return html(errorIndex())
-    const code = /^\/errors\/(PT-\d{4})$/.exec(path)?.[1]
-    const page = code === undefined ? undefined : errorPage(code)
-    if (page !== undefined) return html(page)
-    return serveWebFile(files, request) ?? new Response('Not found.\n', { status: 404 })
+    return (
+      errorAnswer(request) ?? serveWebFile(files, request) ?? new Response('Not found.\n', { status: 404 })
+    )
   }
   return async (request, env) => {
     const answer = await respond(request, env)
-    for (const [name, value] of Object.entries(securityHeaders({ liveOrigins: liveOrigins(), isHttps })))
+    for (const [name, value] of Object.entries(pageHeaders({ connect: liveOrigins(), isHttps })))
       if (!answer.headers.has(name)) answer.headers.set(name, value)
     return answer
-  }
-}
-
-function html(body: string): Response {
-  return new Response(body, { headers: { 'content-type': 'text/html; charset=utf-8' } })
-}
-
-function securityHeaders({ liveOrigins, isHttps }: { liveOrigins: readonly string[]; isHttps: boolean }) {
-  const policy = [
-    "default-src 'self'",
-    `connect-src 'self' ${liveOrigins.join(' ')}`.trim(),
-    "img-src 'self' data:",
-    "object-src 'none'",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-  ]
-  return {
-    'content-security-policy': policy.join('; '),
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-    'referrer-policy': 'no-referrer',
-    'cross-origin-opener-policy': 'same-origin',
-    ...(isHttps ? { 'strict-transport-security': 'max-age=31536000' } : {}),
   }
 }
 

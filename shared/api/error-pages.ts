@@ -1,5 +1,9 @@
-/** The pages that the `type` of every problem document points to: what a code means and what to do about it. */
-import { codes, type ErrorEntry, keyOfCode } from '@porttunneler/shared/base/errors'
+/**
+ * The pages that the `type` of every problem document points to: what a code means and what to do about it. They are
+ * the same wherever the service runs, load nothing, and allow nothing but their own style.
+ */
+import { createHash } from 'node:crypto'
+import { codes, type ErrorEntry, keyOfCode } from '../base/errors.ts'
 
 const style = `
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -7,8 +11,30 @@ const style = `
   h1 { font-size: 1.4rem } code, .code { font-family: ui-monospace, monospace } .code { opacity: .7 }
   dt { font-weight: 600; margin-top: 1rem } dd { margin: 0 } li { margin: .25rem 0 }`
 
+const headers = {
+  'content-type': 'text/html; charset=utf-8',
+  'cache-control': 'public, max-age=3600',
+  'content-security-policy': [
+    "default-src 'none'",
+    `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+}
+
+/** Answers a reader of `/errors` and `/errors/PT-nnnn`; undefined for every other request. */
+export function errorAnswer({ method, url }: Request): Response | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return undefined
+  const { pathname } = new URL(url)
+  const code = /^\/errors\/(PT-\d{4})$/.exec(pathname)?.[1]
+  const body = pathname === '/errors' ? errorIndex() : code && errorPage(code)
+  return body ? new Response(method === 'HEAD' ? null : body, { headers }) : undefined
+}
+
 /** The page of one code, or undefined when there is no such code. */
-export function errorPage(code: string): string | undefined {
+function errorPage(code: string): string | undefined {
   const key = keyOfCode(code)
   if (key === undefined) return undefined
   const entry: ErrorEntry = codes[key]
@@ -22,7 +48,7 @@ export function errorPage(code: string): string | undefined {
 }
 
 /** The list of all codes. */
-export function errorIndex(): string {
+function errorIndex(): string {
   const rows = Object.values<ErrorEntry>(codes)
     .toSorted((a, b) => a.code.localeCompare(b.code))
     .map(
