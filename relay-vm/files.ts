@@ -5,11 +5,19 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { makeFolder } from '@porttunneler/shared/base/make-folder'
 import type { z } from 'zod'
 
+/** Hears where a damaged file went, and why it is one. */
+export type OnSetAside = (path: string, cause: unknown) => void
+
 /**
- * Reads and checks a file; undefined when there is none.
- * @throws relay.data when it cannot be read or is not what the schema says
+ * Reads and checks a file; undefined when there is none. With `onSetAside` one that is not what the schema says is
+ * renamed to `<path>.damaged` (replacing an older one) and counts as none: a relay must not stay down for it.
+ * @throws relay.data when it cannot be read, or is not what the schema says and nobody hears of it
  */
-export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+export async function readJson<T>(
+  path: string,
+  schema: z.ZodType<T>,
+  onSetAside?: OnSetAside,
+): Promise<T | undefined> {
   let text: string
   try {
     text = await readFile(path, 'utf8')
@@ -20,13 +28,26 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
   try {
     return schema.parse(JSON.parse(text))
   } catch (cause) {
-    throw fail('relay.data', `${path} does not hold what the relay wrote there`, { cause })
+    if (onSetAside === undefined)
+      throw fail('relay.data', `${path} does not hold what the relay wrote there`, { cause })
+    await setAside(path)
+    onSetAside(`${path}.damaged`, cause)
+    return undefined
+  }
+}
+
+async function setAside(path: string): Promise<void> {
+  try {
+    await rename(path, `${path}.damaged`)
+  } catch (cause) {
+    throw fail('relay.data', `${path} is damaged and cannot be renamed`, { cause })
   }
 }
 
 /**
- * Replaces a file in one step (written beside it, synced, renamed), mode 0600: after a crash the old or the new
- * content is there, never a half of each.
+ * Replaces a file in one step (written beside it, fsync, renamed), mode 0600: after a crash the old or the new content
+ * is there, never a half of each. The folder itself is not synced: after a loss of power the old content may be there
+ * although this resolved, which costs no more than one interval of saving.
  * @throws relay.data
  */
 export async function writeText(path: string, text: string): Promise<void> {

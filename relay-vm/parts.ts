@@ -4,8 +4,7 @@
  */
 import { totalmem } from 'node:os'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import type { ErrorKey } from '@porttunneler/shared/base/errors'
-import { newId } from '@porttunneler/shared/base/ids'
+import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { Budget } from '@porttunneler/shared/mux/budget'
 import type { MuxShared } from '@porttunneler/shared/mux/handshake'
@@ -13,12 +12,13 @@ import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { readIdentity, selfSignedIdentity, type TlsIdentity } from './certificate.ts'
 import type { RelayConfig } from './config.ts'
+import { Keeper } from './keeper.ts'
 import { Origins } from './listeners/origins.ts'
 import { TcpListeners } from './listeners/tcp.ts'
 import { LiveFigures } from './live.ts'
 import { Meters } from './meters/meters.ts'
 import { makeMetrics, type RelayMetrics } from './meters/registry.ts'
-import { UsageJournal } from './meters/usage.ts'
+import { newBoot, UsageJournal } from './meters/usage.ts'
 import { OwnHost } from './own-host.ts'
 import { Admission } from './policy/admission.ts'
 import { Routes } from './routes.ts'
@@ -51,6 +51,7 @@ export type RelayParts = {
   readonly state: RelayState
   readonly time: ServerTime
   readonly events: SecurityEvents
+  readonly keeper: Keeper
   readonly meters: Meters
   readonly metrics: RelayMetrics
   readonly journal: UsageJournal
@@ -70,17 +71,27 @@ export type RelayParts = {
 const budgetShare = 0.25
 
 /** What stands alone: read from disk, or made of nothing but the clock. */
-async function makeFoundation({ config, clock }: PartsOptions) {
-  const boot = newId('rel', clock.now()).slice('rel_'.length)
+async function makeFoundation({ config, clock, log }: PartsOptions) {
+  const boot = newBoot(clock.now())
   const { dataDir, limits } = config
-  const state = await RelayState.load(dataDir)
+  const damaged: string[] = []
+  const { code, title, cure } = codes['relay.set_aside']
+  const onSetAside = (file: string, error: unknown) => {
+    damaged.push(file)
+    log.error({ code, cure, file, error }, title)
+  }
+  const state = await RelayState.load(dataDir, onSetAside)
+  const time = new ServerTime(clock, state.timeOffsetMs)
   const identity = await loadIdentity(config, clock)
-  const journal = await UsageJournal.load(dataDir, { boot, nowMs: clock.now(), everyMs: limits.usageMs })
-  const time = new ServerTime(clock)
+  const nowMs = time.now()
+  const journal = await UsageJournal.load(dataDir, { boot, nowMs, everyMs: limits.usageMs, onSetAside })
+  const events = await SecurityEvents.load(dataDir, time, onSetAside)
+  for (const file of damaged) events.add('relay.set_aside', { code, file })
+  const keeper = new Keeper({ state, journal, events, log })
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || totalmem())
   const budget = new Budget(memoryBytes * budgetShare)
   const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
-  return { boot, state, identity, journal, time, events: new SecurityEvents(time), mux }
+  return { boot, state, identity, journal, time, events, keeper, mux }
 }
 
 /** @throws relay.data, relay.certificate */
@@ -133,6 +144,11 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     visitors: () => visitors.sockets,
     strangers: () => options.tlsStrangers() + sessions.strangers,
     usageRows: () => journal.size,
+    usageDropped: () => journal.dropped,
+    usageRefused: () => journal.refused,
+    eventsDropped: () => foundation.events.dropped,
+    diskFailures: () => foundation.keeper.failures,
+    isDiskFailing: () => foundation.keeper.isFailing,
     syncFailures: options.syncFailures,
   })
   return {

@@ -29,8 +29,6 @@ export type RelayPorts = {
 const settleMsMax = 1_000
 const settlePollMs = 25
 
-const unkept = 'What the relay must remember could not be kept on disk'
-
 export class Running {
   readonly parts: RelayParts
   /** Set once the relay has proved itself. */
@@ -130,15 +128,15 @@ export class Running {
 
   /** Every few seconds: figures into their hour and onto the disk, round trips into their histogram. */
   housework(): void {
-    const { sessions, metrics, journal, meters, time } = this.parts
+    const { sessions, metrics, journal, keeper, meters, time } = this.parts
     for (const { rttMs } of sessions.all()) if (rttMs !== undefined) metrics.observeRtt(rttMs)
     journal.account(meters.all(), time.now())
-    this.#keep(journal.save())
+    void keeper.save()
   }
 
   /** What a command has changed outlives a restart. */
   remember(): void {
-    this.#keep(this.parts.state.save())
+    void this.parts.keeper.save()
   }
 
   /** New visitors find the ports closed; agents still get an answer. HTTP connections end at their next pause. */
@@ -163,7 +161,7 @@ export class Running {
   }
 
   async close(): Promise<void> {
-    const { sessions, visitors, live, ownHost, tcp, journal, meters, time, state } = this.parts
+    const { sessions, visitors, live, ownHost, tcp, journal, keeper, meters, time } = this.parts
     closeServer(this.#http)
     closeServer(this.#ownHttp)
     this.#tls.close()
@@ -181,8 +179,7 @@ export class Running {
     journal.account(meters.all(), time.now())
     closeServer(this.#admin)
     this.#admin.closeAllConnections()
-    for (const kept of await Promise.allSettled([journal.save(), state.save()]))
-      if (kept.status === 'rejected') this.#log.error({ error: kept.reason }, unkept)
+    await keeper.save()
   }
 
   #acceptsHop({ kind, endpoint }: Hop): boolean {
@@ -202,9 +199,5 @@ export class Running {
     const route = routes.find(hop.endpoint)
     if (route === undefined) socket.destroy()
     else spliceVisitor(socket, route, { visitors, turn: mux.turn })
-  }
-
-  #keep(task: Promise<unknown>): void {
-    task.catch((error: unknown) => this.#log.error({ error }, unkept))
   }
 }

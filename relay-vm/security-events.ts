@@ -1,33 +1,70 @@
-/** Things worth an operator's or an account's eye, kept until `sync` delivers them. Bounded: the newest are dropped. */
-import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+/**
+ * Things worth an operator's or an account's eye, kept on disk until `sync` has delivered them. Bounded: when too many
+ * wait, the newest are dropped and counted. One may be delivered twice; its id says so.
+ */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { type SecurityEvent, securityEventSchema, syncMax } from '@porttunneler/shared/api/schemas/relays'
+import { z } from 'zod'
+import { KeptFile, type OnSetAside, readJson } from './files.ts'
 import type { ServerTime } from './server-time.ts'
 
-type SecurityEvent = SyncRequest['events'][number]
-
-/** What `sync` takes at a time. */
-const eventsMax = 1_000
+const fileSchema = z.object({
+  version: z.literal(1),
+  events: z.array(securityEventSchema).max(syncMax.events),
+})
 
 export class SecurityEvents {
   readonly #time: ServerTime
-  #waiting: SecurityEvent[] = []
+  readonly #file: KeptFile
+  readonly #waiting: SecurityEvent[]
+  #isDirty = false
+  /** Given up because too many waited. */
+  dropped = 0
 
-  constructor(time: ServerTime) {
+  private constructor(path: string, time: ServerTime, events: readonly SecurityEvent[]) {
     this.#time = time
+    this.#waiting = [...events]
+    this.#file = new KeptFile(path, () => JSON.stringify({ version: 1, events: this.#waiting }))
+  }
+
+  /** @throws relay.data */
+  static async load(dataDir: string, time: ServerTime, onSetAside?: OnSetAside): Promise<SecurityEvents> {
+    const path = join(dataDir, 'events.json')
+    const kept = await readJson(path, fileSchema, onSetAside)
+    return new SecurityEvents(path, time, kept?.events ?? [])
   }
 
   add(kind: string, fields: SecurityEvent['fields']): void {
-    if (this.#waiting.length < eventsMax) this.#waiting.push({ at: this.#time.now(), kind, fields })
+    if (this.#waiting.length >= syncMax.events) {
+      this.dropped += 1
+      return
+    }
+    this.#waiting.push({ id: randomUUID(), at: Math.round(this.#time.now()), kind, fields })
+    this.#isDirty = true
   }
 
-  /** Hands over all that wait. */
-  take(): readonly SecurityEvent[] {
-    const taken = this.#waiting
-    this.#waiting = []
-    return taken
+  /** All that wait, oldest first. */
+  report(): readonly SecurityEvent[] {
+    return [...this.#waiting]
   }
 
-  /** They were not delivered. */
-  putBack(events: readonly SecurityEvent[]): void {
-    this.#waiting = [...events, ...this.#waiting].slice(0, eventsMax)
+  /** The control plane has `report`, the first of those that wait. */
+  acknowledge(report: readonly SecurityEvent[]): void {
+    if (report.length === 0) return
+    this.#waiting.splice(0, report.length)
+    this.#isDirty = true
+  }
+
+  /** Writes them when they changed. @throws relay.data */
+  async save(): Promise<void> {
+    if (!this.#isDirty) return
+    this.#isDirty = false
+    try {
+      await this.#file.save()
+    } catch (error) {
+      this.#isDirty = true
+      throw error
+    }
   }
 }

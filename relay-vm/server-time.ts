@@ -3,18 +3,33 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 
 export class ServerTime {
   readonly #clock: Clock
+  /** Server time less this machine's wall time, as of the last answer, in this life or the one before. */
+  #wallOffsetMs: number
+  /** Server time less monotonic time, once an answer has come. */
   #offsetMs: number | undefined
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, wallOffsetMs = 0) {
     this.#clock = clock
+    this.#wallOffsetMs = wallOffsetMs
   }
 
-  /** ms since the epoch; this machine's own time until the first correction. Follows the monotonic clock after it. */
+  /**
+   * ms since the epoch. Until the first correction this machine's own time, put right by as much as it was wrong when
+   * last corrected; after it the monotonic clock, whatever becomes of the machine's.
+   */
   now(): number {
-    return this.#offsetMs === undefined ? this.#clock.now() : this.#clock.monotonic() + this.#offsetMs
+    return this.#offsetMs === undefined
+      ? this.#clock.now() + this.#wallOffsetMs
+      : this.#clock.monotonic() + this.#offsetMs
+  }
+
+  /** To be kept for the next start. */
+  get wallOffsetMs(): number {
+    return this.#wallOffsetMs
   }
 
   correct(serverNowMs: number): void {
     this.#offsetMs = serverNowMs - this.#clock.monotonic()
+    this.#wallOffsetMs = serverNowMs - this.#clock.now()
   }
 }

@@ -74,10 +74,17 @@ describe('relay start', () => {
     })
   })
 
-  test('a spoilt state file is named and not overwritten', async () => {
-    await writeFile(join(bench.dataDir, 'state.json'), '{"half')
-    await expect(bench.startRelay()).rejects.toMatchObject({ key: 'relay.data' })
-    expect(await readFile(join(bench.dataDir, 'state.json'), 'utf8')).toBe('{"half')
+  test('damaged files are set aside and told, and the relay starts without them', async () => {
+    const names = ['state.json', 'usage.json', 'events.json']
+    for (const name of names) await writeFile(join(bench.dataDir, name), '{"half')
+    await bench.startRelay()
+    for (const name of names)
+      expect(await readFile(join(bench.dataDir, `${name}.damaged`), 'utf8')).toBe('{"half')
+    const told = bench.control.requests.flatMap(({ events }) => events)
+    expect(told.map((event) => event?.kind)).toEqual(names.map(() => 'relay.set_aside'))
+    expect(told.map((event) => event?.fields.file)).toEqual(
+      names.map((name) => join(bench.dataDir, `${name}.damaged`)),
+    )
   })
 
   test('with the control plane away it serves after 30 s from what it remembers', async () => {

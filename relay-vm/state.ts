@@ -6,16 +6,19 @@ import { join } from 'node:path'
 import { type SyncAnswer, syncAnswerSchema } from '@porttunneler/shared/api/schemas/relays'
 import { z } from 'zod'
 import { Decrees, decreesSchema } from './decrees.ts'
-import { KeptFile, readJson } from './files.ts'
+import { KeptFile, type OnSetAside, readJson } from './files.ts'
 
 export type Cell = SyncAnswer['cell']
 export type Keys = SyncAnswer['keys']
 
-const stateSchema = z.strictObject({
+/** Fields of a later release are passed over, so that going back to this one works. */
+const stateSchema = z.object({
+  version: z.literal(1).default(1),
   relay: z.string().optional(),
   cell: syncAnswerSchema.shape.cell.optional(),
   keys: syncAnswerSchema.shape.keys,
   cursor: z.string().max(64).optional(),
+  timeOffsetMs: z.number().default(0),
   decrees: decreesSchema,
 })
 
@@ -27,23 +30,26 @@ export class RelayState {
   keys: Keys
   /** The last command read. */
   cursor: string | undefined
+  /** Server time less this machine's, when last heard. */
+  timeOffsetMs: number
 
   private constructor(path: string, kept: z.infer<typeof stateSchema> | undefined) {
     this.#file = new KeptFile(path, () => {
-      const { relay, cell, keys, cursor, decrees } = this
-      return JSON.stringify({ relay, cell, keys, cursor, decrees })
+      const { relay, cell, keys, cursor, timeOffsetMs, decrees } = this
+      return JSON.stringify({ version: 1, relay, cell, keys, cursor, timeOffsetMs, decrees })
     })
     this.relay = kept?.relay
     this.cell = kept?.cell
     this.keys = kept?.keys ?? { version: 0, jwks: { keys: [] } }
     this.cursor = kept?.cursor
+    this.timeOffsetMs = kept?.timeOffsetMs ?? 0
     this.decrees = new Decrees(kept?.decrees)
   }
 
   /** @throws relay.data */
-  static async load(dataDir: string): Promise<RelayState> {
+  static async load(dataDir: string, onSetAside?: OnSetAside): Promise<RelayState> {
     const path = join(dataDir, 'state.json')
-    return new RelayState(path, await readJson(path, stateSchema))
+    return new RelayState(path, await readJson(path, stateSchema, onSetAside))
   }
 
   /** Resolves when a state not older than now is on disk. @throws relay.data */

@@ -2,12 +2,20 @@
  * The relay's side of `sync`: every 30 s it tells what it carries and hears commands, keys and the time. It makes
  * certain what the bus makes fast, and nothing on the data path ever waits for it. docs/relay.md
  */
-import type { SyncAnswer, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import {
+  type Command,
+  type SyncAnswer,
+  type SyncRequest,
+  syncMax,
+  type Usage,
+} from '@porttunneler/shared/api/schemas/relays'
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep, type Timer } from '@porttunneler/shared/base/clock'
+import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { limits } from '@porttunneler/shared/protocol/limits'
+import type { Keeper } from './keeper.ts'
 import type { Meters } from './meters/meters.ts'
 import type { UsageJournal } from './meters/usage.ts'
 import type { Control } from './platform/control.http.ts'
@@ -16,22 +24,25 @@ import type { SecurityEvents } from './security-events.ts'
 import type { ServerTime } from './server-time.ts'
 import type { RelayState } from './state.ts'
 
-/** After a failure: quickly at first, for a control plane that just restarts, then as often as without failure. */
+/**
+ * After a failure: quickly at first, for a control plane that just restarts, then as often as without failure. Half of
+ * each pause is random, so that relays that lost it together do not come back together.
+ */
 const retryBackoff: BackoffShape = {
-  fastTries: 2,
-  fastMs: 500,
-  minMs: 1_000,
+  fastTries: 0,
+  fastMs: 0,
+  minMs: 500,
   maxMs: limits.syncMs,
   jitter: 0.5,
 }
+/** Relays that started together drift apart. */
+const rhythmJitter = 0.1
 /** What `sync` may ask of the relay's pace, whatever the control plane says. */
 const syncMsBounds = { min: 1_000, max: 300_000 }
 /** `soon` is for strangers' tickets too: at most one extra call in this time. */
 const soonMs = 30_000
 /** Agents that come and go are told of together: at most one extra call in this time. */
 const presenceMs = 1_000
-/** What the schema of `sync` takes at a time. */
-const awayMax = 5_000
 /** The last report before exit must not hold the exit up. */
 const lastReportMs = 5_000
 
@@ -47,9 +58,10 @@ export type SyncOptions = {
   readonly meters: Meters
   readonly journal: UsageJournal
   readonly events: SecurityEvents
+  readonly keeper: Keeper
   /** What this process says of itself. */
   describe(): Pick<SyncRequest, 'boot' | 'state' | 'load'>
-  onCommand(command: SyncAnswer['commands'][number]): void
+  onCommand(command: Command): void
 }
 
 export class ControlSync {
@@ -62,7 +74,7 @@ export class ControlSync {
   #presence: Timer | undefined
   /** Asked for while an exchange was under way: the pause after it is left out. */
   #isDue = false
-  #reports = 0
+  #sequence = 0
   #failures = 0
 
   constructor(options: SyncOptions) {
@@ -86,7 +98,8 @@ export class ControlSync {
   /** Asks now instead of at the next turn: what this relay has to say has changed. */
   askNow(): void {
     this.#isDue = true
-    this.#wake?.abort()
+    // A control plane in trouble is not asked more often for that: the next try says it all.
+    if (this.#failures === 0) this.#wake?.abort()
   }
 
   /** The same, but not often: somebody shows a key that we do not know. */
@@ -125,7 +138,7 @@ export class ControlSync {
       log.warn({ error }, 'The last report was not delivered and is kept for the next start')
     } finally {
       timer.clear()
-      await this.#keep()
+      await this.#options.keeper.save()
     }
   }
 
@@ -135,7 +148,7 @@ export class ControlSync {
     while (!signal.aborted) {
       this.#isDue = false
       const pauseMs = await this.#turn()
-      if (this.#isDue) continue
+      if (this.#isDue && this.#failures === 0) continue
       this.#wake = new AbortController()
       try {
         await sleep(clock, pauseMs, AbortSignal.any([signal, this.#wake.signal]))
@@ -154,7 +167,7 @@ export class ControlSync {
       if (this.#failures > 0) log.info({ failures: this.#failures }, 'The control plane answers again')
       this.#failures = 0
       this.#first.resolve()
-      return syncMs
+      return syncMs * (1 - rhythmJitter * random())
     } catch (error) {
       if (!this.#closing.signal.aborted)
         log.warn({ error, failures: this.#failures }, 'Sync failed; tunnels go on')
@@ -164,61 +177,66 @@ export class ControlSync {
 
   /** @returns ms until the next */
   async #exchange({ all, signal }: { all: boolean; signal: AbortSignal }): Promise<number> {
-    const { control, credential, routes, meters, journal, events, state, time, describe } = this.#options
+    const { control, credential, routes, meters, journal, events, keeper, state, time, describe } =
+      this.#options
     journal.account(meters.all(), time.now())
     // On disk first: what a crash may lose is only what came after.
-    await this.#keep()
+    await keeper.save()
     const usage = journal.report(time.now(), { all })
     // The rest comes with the next report.
-    const away = routes.awayReports().slice(0, awayMax)
-    const sent = events.take()
-    const report = `r${++this.#reports}`
+    const away = routes.awayReports().slice(0, syncMax.away)
+    const sent = events.report()
+    const sequence = ++this.#sequence
+    const report = `r${sequence}`
     const request: SyncRequest = {
       ...describe(),
       ...(state.cursor === undefined ? {} : { cursor: state.cursor }),
+      sequence,
       bound: boundOf(routes),
       away: [...away],
       usage: [...usage],
       report,
       events: [...sent],
     }
-    let answer: SyncAnswer
-    try {
-      answer = await control.sync(request, credential, signal)
-    } catch (error) {
-      events.putBack(sent)
-      throw error
-    }
+    const answer = await control.sync(request, credential, signal)
     routes.awayReported(away)
     // Something changed while the report was on its way.
     if (routes.awayReports().length > 0) this.presenceChanged()
-    if (answer.acknowledged === report) journal.acknowledge(usage, time.now())
+    if (answer.acknowledged === report) {
+      this.#noteRefused(usage, answer)
+      const refused = new Set(answer.refused?.map(({ index }) => index))
+      journal.acknowledge(usage, time.now(), refused)
+      events.acknowledge(sent)
+    }
     await this.#take(answer)
     return Math.min(syncMsBounds.max, Math.max(syncMsBounds.min, answer.syncMs))
   }
 
+  #noteRefused(usage: readonly Usage[], { refused = [] }: SyncAnswer): void {
+    for (const { index, code } of refused)
+      this.#options.log.error({ code, row: usage[index] }, 'The control plane will never take this usage')
+  }
+
   async #take(answer: SyncAnswer): Promise<void> {
-    const { state, time, routes, meters, journal, onCommand } = this.#options
+    const { state, time, routes, meters, journal, log, onCommand } = this.#options
     journal.account(meters.all(), time.now())
     time.correct(answer.now)
     state.relay = answer.relay
     state.cell = answer.cell
     state.keys = answer.keys
-    for (const command of answer.commands) onCommand(command)
+    state.timeOffsetMs = time.wallOffsetMs
+    const commands = answer.commands.filter((command) => command !== null)
+    const unread = answer.commands.length - commands.length
+    if (unread > 0) log.warn({ code: codes['relay.command'].code, unread }, 'Commands were not understood')
+    for (const command of commands) onCommand(command)
     state.cursor = answer.cursor
     state.decrees.prune(time.now())
     routes.expire(time.now())
     const served = new Set(routes.all().map((route) => route.claims.sub))
+    // What the commands cut has its last bytes in the meters.
+    journal.account(meters.all(), time.now())
     meters.prune((tunnel) => served.has(tunnel))
-    await this.#keep()
-  }
-
-  /** A full disk must not silence the relay: what cannot be kept is said, and sync goes on. */
-  async #keep(): Promise<void> {
-    const { state, journal, log } = this.#options
-    for (const saved of await Promise.allSettled([state.save(), journal.save()]))
-      if (saved.status === 'rejected')
-        log.error({ error: saved.reason }, 'State or usage could not be kept on disk')
+    await this.#options.keeper.save()
   }
 }
 
@@ -226,5 +244,6 @@ function boundOf(routes: Routes): SyncRequest['bound'] {
   return routes
     .all()
     .filter((route) => route.binding !== undefined)
+    .slice(0, syncMax.bound)
     .map(({ endpoint, claims }) => ({ endpoint, tunnel: claims.sub, epoch: claims.epoch }))
 }

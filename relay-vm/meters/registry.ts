@@ -11,6 +11,11 @@ export type RegistryOptions = {
   visitors(): number
   strangers(): number
   usageRows(): number
+  usageDropped(): number
+  usageRefused(): number
+  eventsDropped(): number
+  diskFailures(): number
+  isDiskFailing(): boolean
   syncFailures(): number
 }
 
@@ -41,6 +46,28 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     options.strangers,
   )
   addGauge(registry, 'ptun_usage_rows', 'Usage rows not yet acknowledged', options.usageRows)
+  addCount(registry, 'ptun_usage_dropped_total', 'Usage rows lost: too many waited', options.usageDropped)
+  addCount(
+    registry,
+    'ptun_usage_refused_total',
+    'Usage rows that the control plane refused for good',
+    options.usageRefused,
+  )
+  addCount(
+    registry,
+    'ptun_events_dropped_total',
+    'Security events lost: too many waited',
+    options.eventsDropped,
+  )
+  addCount(
+    registry,
+    'ptun_disk_failures_total',
+    'Times that state, usage or events could not be written',
+    options.diskFailures,
+  )
+  addGauge(registry, 'ptun_disk_failing', '1 while the data folder takes no writes', () =>
+    options.isDiskFailing() ? 1 : 0,
+  )
   addGauge(registry, 'ptun_sync_failures', 'Failed syncs since the last good one', options.syncFailures)
   const connect = new Histogram({
     name: 'ptun_connect_ms',
@@ -119,6 +146,18 @@ function addGauge(registry: Registry, name: string, help: string, read: () => nu
     registers: [registry],
     collect() {
       this.set(read())
+    },
+  })
+}
+
+function addCount(registry: Registry, name: string, help: string, read: () => number): void {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(read())
     },
   })
 }

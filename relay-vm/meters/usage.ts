@@ -4,18 +4,18 @@
  * since the last `save` and can never add anything. Bounded: of too many rows the oldest go, and `dropped` says so.
  */
 import { join } from 'node:path'
-import { type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
+import { syncMax, type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
+import { newId } from '@porttunneler/shared/base/ids'
 import { z } from 'zod'
-import { KeptFile, readJson } from '../files.ts'
+import { KeptFile, type OnSetAside, readJson } from '../files.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
 
 const hourMs = 3_600_000
 /** 250 bytes a row: a 12 MB file at most; at 5,000 busy tunnels ten hours without a control plane. */
 const rowsMax = 50_000
-/** What the schema of `sync` takes. */
-const reportRowsMax = 5_000
 
-const journalSchema = z.strictObject({ rows: z.array(usageSchema) })
+/** Fields of a later release are passed over; files of before had no version. */
+const journalSchema = z.object({ version: z.literal(1).default(1), rows: z.array(usageSchema) })
 
 /** A running hour is reported again after so many bytes more, whatever the time. */
 const reportBytes = 64 * 1024 * 1024
@@ -24,6 +24,8 @@ type Row = {
   readonly usage: { -readonly [K in keyof Usage]: Usage[K] }
   /** What the control plane has, and since when; undefined: it never heard of this row. */
   known: { readonly figures: Counted; readonly atMs: number } | undefined
+  /** The control plane will never take it. */
+  isRefused: boolean
 }
 type Counted = Pick<MeterReading, 'in' | 'out' | 'opened' | 'refused'>
 const nothing: Counted = { in: 0, out: 0, opened: 0, refused: 0 }
@@ -34,34 +36,43 @@ export type UsageOptions = {
   readonly nowMs: number
   /** A running hour that changed is reported again after so long. */
   readonly everyMs: number
+  readonly onSetAside?: OnSetAside
+}
+
+/** Names what counts: figures under one name never go back. */
+export function newBoot(nowMs: number): string {
+  return newId('rel', nowMs).slice('rel_'.length)
 }
 
 export class UsageJournal {
   readonly #file: KeptFile
-  readonly #boot: string
   readonly #everyMs: number
   readonly #rows = new Map<string, Row>()
   /** Per meter, what has already been put into rows. */
   readonly #accounted = new WeakMap<TunnelMeter, Counted>()
+  #boot: string
   #hour: number
   #isDirty = false
   /** Rows given up because the journal was full. */
   dropped = 0
+  /** Rows that the control plane refused for good. */
+  refused = 0
 
   private constructor(path: string, { boot, nowMs, everyMs }: UsageOptions, rows: readonly Usage[]) {
     this.#file = new KeptFile(path, () =>
-      JSON.stringify({ rows: Array.from(this.#rows.values(), (row) => row.usage) }),
+      JSON.stringify({ version: 1, rows: Array.from(this.#rows.values(), (row) => row.usage) }),
     )
     this.#boot = boot
     this.#everyMs = everyMs
     this.#hour = hourOf(nowMs)
-    for (const usage of rows) this.#rows.set(rowKey(usage), { usage: { ...usage }, known: undefined })
+    for (const usage of rows)
+      this.#rows.set(rowKey(usage), { usage: { ...usage }, known: undefined, isRefused: false })
   }
 
   /** @throws relay.data */
   static async load(dataDir: string, options: UsageOptions): Promise<UsageJournal> {
     const path = join(dataDir, 'usage.json')
-    const kept = await readJson(path, journalSchema)
+    const kept = await readJson(path, journalSchema, options.onSetAside)
     return new UsageJournal(path, options, kept?.rows ?? [])
   }
 
@@ -75,7 +86,10 @@ export class UsageJournal {
    */
   account(meters: Iterable<TunnelMeter>, nowMs: number): void {
     for (const meter of meters) this.#accountOne(meter)
-    this.#hour = hourOf(nowMs)
+    const hour = hourOf(nowMs)
+    // Time was put back into an hour whose figures may be acknowledged and gone: it goes on under another name.
+    if (hour < this.#hour) this.#boot = newBoot(nowMs)
+    this.#hour = hour
   }
 
   /**
@@ -84,23 +98,26 @@ export class UsageJournal {
    */
   report(nowMs: number, { all = false } = {}): readonly Usage[] {
     const due: Usage[] = []
-    for (const row of this.#rows.values()) {
-      if (due.length === reportRowsMax) break
-      if (this.#isDue(row, nowMs, all)) due.push({ ...row.usage })
+    for (const [key, row] of this.#rows) {
+      if (due.length === syncMax.usage) break
+      if (this.#isDone(row)) this.#forget(key)
+      else if (this.#isDue(row, nowMs, all)) due.push({ ...row.usage })
     }
     return due
   }
 
-  /** The control plane has stored `report`. */
-  acknowledge(report: readonly Usage[], nowMs: number): void {
-    for (const sent of report) {
+  /** The control plane has stored `report`, but for the rows at the places in `refused`, which it never will. */
+  acknowledge(report: readonly Usage[], nowMs: number, refused: ReadonlySet<number> = new Set()): void {
+    for (const [index, sent] of report.entries()) {
       const key = rowKey(sent)
       const row = this.#rows.get(key)
       if (row === undefined) continue
       row.known = { figures: sent, atMs: nowMs }
-      if (this.#isRunning(row) || !sameFigures(row.usage, sent)) continue
-      this.#rows.delete(key)
-      this.#isDirty = true
+      if (refused.has(index)) {
+        this.refused += 1
+        row.isRefused = true
+      }
+      if (this.#isDone(row)) this.#forget(key)
     }
   }
 
@@ -120,12 +137,24 @@ export class UsageJournal {
     return usage.boot === this.#boot && usage.hour === this.#hour
   }
 
+  /** A running row stays: its counters go on, and must not begin anew under the same name. */
+  #isDone(row: Row): boolean {
+    const isTaken = row.known !== undefined && sameFigures(row.usage, row.known.figures)
+    return !this.#isRunning(row) && (isTaken || row.isRefused)
+  }
+
   #isDue(row: Row, nowMs: number, all: boolean): boolean {
     const { usage, known } = row
+    if (row.isRefused) return false
     if (known === undefined || !this.#isRunning(row)) return true
     if (sameFigures(usage, known.figures)) return false
     const bytes = usage.in + usage.out - known.figures.in - known.figures.out
     return all || bytes >= reportBytes || nowMs - known.atMs >= this.#everyMs
+  }
+
+  #forget(key: string): void {
+    this.#rows.delete(key)
+    this.#isDirty = true
   }
 
   #accountOne(meter: TunnelMeter): void {
@@ -147,15 +176,15 @@ export class UsageJournal {
     const known = this.#rows.get(key)
     if (known !== undefined) return known
     if (this.#rows.size >= rowsMax) this.#dropOldest()
-    const row: Row = { usage, known: undefined }
+    const row: Row = { usage, known: undefined, isRefused: false }
     this.#rows.set(key, row)
     return row
   }
 
   #dropOldest(): void {
-    const oldest = this.#rows.keys().next()
-    if (oldest.done) return
-    this.#rows.delete(oldest.value)
+    const [oldest] = this.#rows.keys()
+    if (oldest === undefined) return
+    this.#forget(oldest)
     this.dropped += 1
   }
 }

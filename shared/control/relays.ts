@@ -4,14 +4,13 @@
  */
 import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
-import { commandSchema } from '../api/schemas/relays.ts'
-import { fail } from '../base/errors.ts'
+import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { type Cell, readCell, readyRelays } from './cells.ts'
 import { everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
-import { isAway } from './lease-rules.ts'
+import { isAway, noteAway as withAway } from './lease-rules.ts'
 import { putOnline, strikeOff } from './online.ts'
 import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -25,27 +24,30 @@ const overlapMs = 120_000
 const commandPagesMax = 4
 const awayAtOnce = 32
 
+/** As relays read it, but that here every command is one. */
+type SyncReply = Omit<SyncAnswer, 'commands'> & { readonly commands: Command[] }
+
 /** @throws cell.none for a relay of a cell that is no more, cell.full */
 export async function syncRelay(
   control: Control,
   claims: RelayClaims,
   request: SyncRequest,
-): Promise<SyncAnswer> {
+): Promise<SyncReply> {
   const cell = await readCell(control, claims.cell)
   const id = `${claims.relay}:${request.boot.instance}`
   const isNew = !cell.relays.some(({ ref }) => ref.id === id)
   if (isNew && cell.relays.length >= relaysPerCell) throw fail('cell.full')
-  await register(control, { claims, id, request })
-  for (let start = 0; start < request.away.length; start += awayAtOnce)
-    await Promise.all(
-      request.away
-        .slice(start, start + awayAtOnce)
-        .map((report) => noteAway(control, cell, { instance: request.boot.instance, report })),
-    )
-  await storeUsage(control, claims.cell, request.usage)
   const log = control.log.child({ relay: claims.relay, instance: request.boot.instance })
-  for (const { kind, at, fields } of request.events)
-    log.info({ kind, at, ...fields }, 'a relay saw something')
+  // Overtaken on the way: the later request has said how things are. Usage can be taken in any order.
+  if (await register(control, { claims, id, request })) await noteAllAway(control, cell, request)
+  const refused = await storeUsage(control, claims.cell, request.usage)
+  for (const event of request.events)
+    if (event)
+      log.info({ event: event.id, kind: event.kind, at: event.at, ...event.fields }, 'a relay saw something')
+  const unread = [...request.bound, ...request.away, ...request.events].filter(
+    (entry) => entry === null,
+  ).length
+  if (unread > 0) log.warn({ unread }, 'entries of a sync were not understood and are passed over')
   const since = parseCursor(request.cursor)
   const { commands, cursor } = await readCommands(control, claims.cell, since)
   const { host, domain, portFrom, portTo } = cell
@@ -57,6 +59,9 @@ export async function syncRelay(
     commands,
     cursor: `${cursor}`,
     ...(request.report === undefined ? {} : { acknowledged: request.report }),
+    ...(refused.length > 0 && {
+      refused: refused.map(({ index, key }) => ({ index, code: codes[key].code })),
+    }),
     syncMs: limits.syncMs,
   }
 }
@@ -66,27 +71,57 @@ async function publicKeys({ signer }: Control): Promise<SyncAnswer['keys']> {
   return { version, jwks: { keys: jwks.keys.map((key) => ({ ...key })) } }
 }
 
+async function noteAllAway(control: Control, cell: Cell, { boot, away }: SyncRequest): Promise<void> {
+  const reports = away.filter((report) => report !== null)
+  for (let start = 0; start < reports.length; start += awayAtOnce)
+    await Promise.all(
+      reports
+        .slice(start, start + awayAtOnce)
+        .map((report) => noteAway(control, cell, { instance: boot.instance, report })),
+    )
+}
+
+/** @returns false for a request that a later one of the same boot has overtaken: it changes nothing */
 async function register(
   control: Control,
   { claims, id, request }: { claims: RelayClaims; id: string; request: SyncRequest },
-): Promise<void> {
-  const nowMs = control.clock.now()
-  const { boot, load, state } = request
-  const ids = request.bound.map(({ endpoint }) => endpoint).sort()
+): Promise<boolean> {
+  const ids = request.bound.flatMap((entry) => (entry === null ? [] : [entry.endpoint])).sort()
   const boundHash = createHash('sha256').update(ids.join('\n')).digest('hex')
   const before = await control.store.get(relays.ref(id))
+  if (isOvertaken(before?.data, request)) return false
   const isKnown = before?.data.boundHash === boundHash
   const boundChunks = isKnown
     ? before.data.boundChunks
     : await writeBound(control, { id, cell: claims.cell, ids })
+  let isNews = false
+  await control.store.change(relays.ref(id), (current) => {
+    isNews = !isOvertaken(current, request)
+    return isNews
+      ? { ...relayOf(control, { claims, request, before: current }), boundHash, boundChunks }
+      : 'keep'
+  })
+  return isNews
+}
+
+function isOvertaken(current: RelayDoc | undefined, { boot, sequence = 0 }: SyncRequest): boolean {
+  return current?.boot === boot.boot && sequence < (current.sequence ?? 0)
+}
+
+function relayOf(
+  control: Control,
+  { claims, request, before }: { claims: RelayClaims; request: SyncRequest; before: RelayDoc | undefined },
+): Omit<RelayDoc, 'boundHash' | 'boundChunks'> {
+  const nowMs = control.clock.now()
+  const { boot, load, state, sequence = 0 } = request
   const { certificate = '', ...address } = boot.agentAddress
   const since = parseCursor(request.cursor)
-  const next: RelayDoc = {
+  return {
     relay: claims.relay,
     instance: boot.instance,
     cell: claims.cell,
     boot: boot.boot,
-    bootAt: before?.data.boot === boot.boot ? before.data.bootAt : nowMs,
+    bootAt: before?.boot === boot.boot ? before.bootAt : nowMs,
     version: boot.version,
     state,
     agentAddress: { ...address, certificate },
@@ -94,10 +129,8 @@ async function register(
     load,
     seenAt: nowMs,
     appliedAt: since === undefined ? 0 : Math.min(since, nowMs) - overlapMs,
-    boundHash,
-    boundChunks,
+    sequence,
   }
-  await control.store.set(relays.ref(id), next)
 }
 
 /** Before the relay's document says how many there are; one too many from before is never read. */
@@ -114,22 +147,20 @@ async function writeBound(
 }
 
 /**
- * An agent is away from this relay for a minute, or back. Away from all of them, its tunnel no longer counts
- * as online.
+ * An agent is away from this relay for a minute, or back. Its tunnel no longer counts as online when every agent of
+ * it is away from all of them.
  */
 async function noteAway(
   control: Control,
   cell: Cell,
-  { instance, report }: { instance: string; report: SyncRequest['away'][number] },
+  { instance, report }: { instance: string; report: NonNullable<SyncRequest['away'][number]> },
 ): Promise<void> {
-  const { tunnel, endpoint, epoch, away } = report
+  const { tunnel, endpoint, epoch, agent, away } = report
   const nowMs = control.clock.now()
   const after = await control.store.change(endpoints.ref(endpoint), (current) => {
     const isCurrent = current?.state === 'leased' && current.tunnel === tunnel && current.epoch === epoch
     if (!current || !isCurrent || current.cell !== cell.id) return 'keep'
-    const { [instance]: since, ...others } = current.away
-    if (away === (since !== undefined)) return 'keep'
-    return { ...current, away: away ? { ...others, [instance]: nowMs } : others }
+    return withAway(current, { instance, away, nowMs, ...(agent !== undefined && { agent }) }) ?? 'keep'
   })
   if (!after || after.tunnel !== tunnel || after.epoch !== epoch || after.cell !== cell.id) return
   const entries = { [tunnel]: { endpoint, epoch } }
@@ -155,7 +186,8 @@ async function readCommands(
   const lists = await Promise.all(
     [cell, everyCell].map((each) => readList(control, { cell: each, from, to: nowMs })),
   )
-  const commands = lists.flatMap(({ items }) => items.map(({ data }) => commandSchema.parse(data.body)))
+  // As they are stored: this release may be older than the one that wrote them, and relays judge each by itself.
+  const commands = lists.flatMap(({ items }) => items.map(({ data }) => data.body as Command))
   return { commands, cursor: Math.min(nowMs, ...lists.map(({ until }) => until)) }
 }
 

@@ -1,10 +1,11 @@
 /**
  * Usage as relays report it: cumulative counters per tunnel, hour and relay boot, stored by maximum, so a
- * repeated, late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell.
+ * repeated, late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell, and
+ * of one that has moved to another cell since.
  */
 import type { Usage } from '../api/schemas/relays.ts'
 import type { UsageAnswer } from '../api/schemas/service.ts'
-import { fail } from '../base/errors.ts'
+import { codes, fail } from '../base/errors.ts'
 import type { Control } from './control.ts'
 import { deletedTunnels, tunnels, type UsageHourDoc, usageHours } from './documents.ts'
 import type { Page, QueryOptions } from './platform.ts'
@@ -17,21 +18,49 @@ const writesAtOnce = 32
 const spanMs = 31 * 24 * hourMs
 const documentsMax = 20_000
 
-/** Resolves once everything acceptable is stored. Rows of tunnels that are not of `cell` are dropped, and logged. */
-export async function storeUsage(control: Control, cell: string, rows: readonly Usage[]): Promise<void> {
-  const accounts = await accountsOf(control, cell, [...new Set(rows.map(({ tunnel }) => tunnel))])
+export type RefusedRow = { readonly index: number; readonly key: UsageRefusal }
+type UsageRefusal = 'usage.invalid' | 'usage.tunnel' | 'usage.hour'
+
+/**
+ * Resolves once everything acceptable is stored; what will never be is named, so that it is not sent for ever.
+ * @param rows null stands for one that could not be read
+ */
+export async function storeUsage(
+  control: Control,
+  cell: string,
+  rows: readonly (Usage | null)[],
+): Promise<readonly RefusedRow[]> {
+  const known = rows.flatMap((row) => (row === null ? [] : [row.tunnel]))
+  const owners = await ownersOf(control, cell, [...new Set(known)])
   const nowMs = control.clock.now()
-  const fine = rows.filter(
-    ({ tunnel, account, hour }) =>
-      accounts.get(tunnel) === account && hour % hourMs === 0 && hour <= nowMs + hourMs,
-  )
-  if (fine.length < rows.length)
-    control.log.warn({ cell, dropped: rows.length - fine.length }, 'usage of unknown tunnels was dropped')
+  const refused: RefusedRow[] = []
+  const fine: Usage[] = []
+  for (const [index, row] of rows.entries()) {
+    const key = row === null ? 'usage.invalid' : refusalOf(row, { owner: owners.get(row.tunnel), nowMs })
+    if (key !== undefined) refused.push({ index, key })
+    else if (row !== null) fine.push(row)
+  }
+  if (refused.length > 0) {
+    const [first] = refused
+    const example = first && { code: codes[first.key].code, row: rows[first.index] }
+    control.log.warn({ cell, count: refused.length, ...example }, 'usage of a relay was refused')
+  }
   for (let start = 0; start < fine.length; start += writesAtOnce)
     await Promise.all(fine.slice(start, start + writesAtOnce).map((row) => storeRow(control, cell, row)))
+  return refused
 }
 
-async function accountsOf(
+function refusalOf(
+  { account, hour }: Usage,
+  { owner, nowMs }: { owner: string | undefined; nowMs: number },
+): UsageRefusal | undefined {
+  if (owner !== account) return 'usage.tunnel'
+  const isHour = hour % hourMs === 0 && hour <= nowMs + hourMs && hour > nowMs - keepMs
+  return isHour ? undefined : 'usage.hour'
+}
+
+/** Whose the tunnels are, as far as `cell` serves them or did before they moved. */
+async function ownersOf(
   control: Control,
   cell: string,
   ids: readonly string[],
@@ -39,10 +68,11 @@ async function accountsOf(
   const found = await control.store.getAll(ids.map((id) => tunnels.ref(id)))
   const missing = ids.filter((_, index) => !found[index])
   const deleted = await control.store.getAll(missing.map((id) => deletedTunnels.ref(id)))
-  const accounts = new Map<string, string>()
+  const owners = new Map<string, string>()
   for (const snapshot of [...found, ...deleted])
-    if (snapshot?.data.cell === cell) accounts.set(snapshot.ref.id, snapshot.data.account)
-  return accounts
+    if (snapshot?.data.cell === cell || snapshot?.data.formerCell === cell)
+      owners.set(snapshot.ref.id, snapshot.data.account)
+  return owners
 }
 
 async function storeRow(control: Control, cell: string, row: Usage): Promise<void> {

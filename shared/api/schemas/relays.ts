@@ -1,4 +1,8 @@
-/** What relays and control plane say to each other: enrolment, boot, `sync`, commands. */
+/**
+ * What relays and control plane say to each other: enrolment, boot, `sync`, commands. Releases of both meet in every
+ * mix, so whatever is added is optional, unknown fields are passed over, and the entries of a list are judged one by
+ * one. docs/decisions/0029
+ */
 import { z } from 'zod'
 import { endpointIdSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
@@ -9,6 +13,9 @@ export const enrolledSchema = z.object({
   cell: z.string(),
   credential: z.string().describe('Bearer of this relay from now on; shown this once'),
 })
+
+/** An entry that does not fit becomes null; it must not spoil the others of its list. */
+const oneByOne = <T extends z.ZodType>(entry: T) => entry.or(z.unknown().transform(() => null))
 
 /** One process's life. A new boot id resets its cumulative counters. */
 const bootSchema = z.object({
@@ -34,10 +41,10 @@ export const usageSchema = z.object({
   /** Start of the UTC hour, ms. */
   hour: timeSchema,
   /** Cumulative since boot within the hour: repeats and reordering cannot overbill. */
-  in: z.int(),
-  out: z.int(),
-  opened: z.int(),
-  refused: z.int(),
+  in: z.int().min(0),
+  out: z.int().min(0),
+  opened: z.int().min(0),
+  refused: z.int().min(0),
 })
 export type Usage = z.infer<typeof usageSchema>
 
@@ -76,34 +83,49 @@ export const commandSchema = z.discriminatedUnion('kind', [
 ])
 export type Command = z.infer<typeof commandSchema>
 
-export const syncSchema = z.strictObject({
+export const securityEventSchema = z.object({
+  /** The same whenever it is sent again; absent from relays of before. */
+  id: z.string().max(64).optional(),
+  at: timeSchema,
+  kind: z.string().max(64),
+  fields: z.record(z.string(), z.union([z.string(), z.number()])),
+})
+export type SecurityEvent = z.infer<typeof securityEventSchema>
+
+/** What a report holds at most; the rest comes with the next. */
+export const syncMax = { bound: 20_000, away: 5_000, usage: 5_000, events: 1_000 } as const
+
+export const syncSchema = z.object({
   boot: bootSchema,
   state: z.enum(['starting', 'ready', 'draining']),
   load: z.object({ sessions: z.int(), streams: z.int(), cpu: z.number(), rssBytes: z.int() }),
   /** Last command id read; absent at boot: the answer then goes back one ticket lifetime. */
   cursor: z.string().max(64).optional(),
+  /** Rises with every request of a boot: one that comes late is not news. Absent from relays of before. */
+  sequence: z.int().min(0).optional(),
   /** Endpoints bound here now: neither sweeper nor claims take them. */
   bound: z
-    .array(z.object({ endpoint: endpointIdSchema, tunnel: idSchema('tun'), epoch: z.int() }))
-    .max(20_000),
-  /** Tunnels whose agent is away for more than a minute, or back, since the last sync. */
+    .array(oneByOne(z.object({ endpoint: endpointIdSchema, tunnel: idSchema('tun'), epoch: z.int() })))
+    .max(syncMax.bound),
+  /** Agents of tunnels that are away for more than a minute, or back, since the last sync. */
   away: z
     .array(
-      z.object({ tunnel: idSchema('tun'), endpoint: endpointIdSchema, epoch: z.int(), away: z.boolean() }),
+      oneByOne(
+        z.object({
+          tunnel: idSchema('tun'),
+          endpoint: endpointIdSchema,
+          epoch: z.int(),
+          /** Absent, from a relay that does not tell agents apart: all of the tunnel's. */
+          agent: z.string().max(64).optional(),
+          away: z.boolean(),
+        }),
+      ),
     )
-    .max(5_000),
-  usage: z.array(usageSchema).max(5_000),
+    .max(syncMax.away),
+  usage: z.array(oneByOne(usageSchema)).max(syncMax.usage),
   /** Echoed as `acknowledged` once `usage` is stored. */
   report: z.string().max(64).optional(),
-  events: z
-    .array(
-      z.object({
-        at: timeSchema,
-        kind: z.string().max(64),
-        fields: z.record(z.string(), z.union([z.string(), z.number()])),
-      }),
-    )
-    .max(1_000),
+  events: z.array(oneByOne(securityEventSchema)).max(syncMax.events),
 })
 export type SyncRequest = z.infer<typeof syncSchema>
 
@@ -120,9 +142,11 @@ export const syncAnswerSchema = z.object({
     portTo: z.int(),
   }),
   keys: z.object({ version: z.int(), jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }) }),
-  commands: z.array(commandSchema),
+  commands: z.array(oneByOne(commandSchema)),
   cursor: z.string(),
   acknowledged: z.string().optional(),
+  /** Entries of the acknowledged `usage`, by their place, that will never be taken: not to be sent again. */
+  refused: z.array(z.object({ index: z.int().min(0), code: z.string().max(16) })).optional(),
   syncMs: z.int(),
 })
 export type SyncAnswer = z.infer<typeof syncAnswerSchema>
