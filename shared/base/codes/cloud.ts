@@ -72,6 +72,16 @@ export const cloudCodes = {
     cause: 'A service of Google that is needed to check who asks did not answer in time.',
     cure: 'Try again in a moment. If it lasts, look at the status of Firebase and Google Cloud.',
   },
+  'cloud.refused': {
+    code: 'PT-5204',
+    http: 500,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'A service of Google refused the call',
+    cause: 'The service account may not do what it has to, or a name in the settings is wrong.',
+    cure: 'Compare the roles of the service account and the names in the settings; the log has the answer that came.',
+  },
   'cloud.mail': {
     code: 'PT-5230',
     http: 503,

@@ -1,0 +1,68 @@
+/**
+ * What Firebase knows of an account beyond its tokens, by firebase-admin: whether it is disabled, since when its
+ * sign-ins count, and ending them. Signs in as the function's own service account (role: Firebase Authentication
+ * Admin). The SDK is loaded with the first call, so that a function which never asks starts without it.
+ */
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
+import { within } from './deadline.ts'
+
+export type AccountState = {
+  readonly isDisabled: boolean
+  /** Sign-ins before this do not count, ms. */
+  readonly validSinceMs: number
+}
+
+export interface FirebaseAccounts {
+  /** undefined when there is no such account. @throws cloud.unavailable */
+  read(uid: string): Promise<AccountState | undefined>
+  /** Ends every session: refresh tokens are refused from now on. @throws cloud.unavailable */
+  revoke(uid: string): Promise<void>
+}
+
+const deadlineMs = 5_000
+
+export function openFirebaseAccounts({
+  projectId,
+  clock,
+}: {
+  readonly projectId: string
+  readonly clock: Clock
+}): FirebaseAccounts {
+  let auth: Promise<Auth> | undefined
+  const ask = async <T>(call: (auth: Auth) => Promise<T>): Promise<T | undefined> => {
+    auth ??= openAuth(projectId)
+    try {
+      return await within(clock, deadlineMs, auth.then(call))
+    } catch (cause) {
+      if (codeOf(cause) === 'auth/user-not-found') return undefined
+      throw fail('cloud.unavailable', 'Firebase does not tell about the account.', { cause })
+    }
+  }
+  return {
+    read: (uid) =>
+      ask(async (auth) => {
+        const { disabled, tokensValidAfterTime } = await auth.getUser(uid)
+        return {
+          isDisabled: disabled,
+          validSinceMs: tokensValidAfterTime ? Date.parse(tokensValidAfterTime) : 0,
+        }
+      }),
+    revoke: async (uid) => void (await ask((auth) => auth.revokeRefreshTokens(uid))),
+  }
+}
+
+type Auth = import('firebase-admin/auth').Auth
+
+async function openAuth(projectId: string): Promise<Auth> {
+  const [{ getApps, initializeApp }, { getAuth }] = await Promise.all([
+    import('firebase-admin/app'),
+    import('firebase-admin/auth'),
+  ])
+  const known = getApps().find(({ name }) => name === projectId)
+  return getAuth(known ?? initializeApp({ projectId }, projectId))
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}

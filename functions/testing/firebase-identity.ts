@@ -1,0 +1,67 @@
+/** A Firebase identity with time in the test's hand, over an issuer and accounts of its own. */
+import { createHash } from 'node:crypto'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import type { JWTPayload } from 'jose'
+import type { AccountState, FirebaseAccounts } from '../platform/firebase-accounts.ts'
+import { firebaseIdentity } from '../platform/identity.firebase.ts'
+import { startGoogleIssuer } from './google-issuer.ts'
+
+export const testProject = 'tunnels-prod'
+
+export async function makeFirebaseIdentity() {
+  const clock = new FakeClock()
+  const issuer = await startGoogleIssuer()
+  const states = new Map<string, AccountState>()
+  let asked = 0
+  let failure: Error | undefined
+  const accounts: FirebaseAccounts = {
+    read: async (uid) => {
+      asked++
+      if (failure) throw failure
+      return states.get(uid)
+    },
+    revoke: async (uid) => void states.set(uid, { isDisabled: false, validSinceMs: clock.now() }),
+  }
+  const uidOf = (email: string) => createHash('sha256').update(email).digest('base64url').slice(0, 28)
+  /** What Firebase puts into an ID token, for a person who just signed in with a password. */
+  const claimsOf = (email: string, changes: JWTPayload = {}): JWTPayload => {
+    const now = Math.floor(clock.now() / 1_000)
+    const uid = uidOf(email)
+    return {
+      iss: `https://securetoken.google.com/${testProject}`,
+      aud: testProject,
+      auth_time: now,
+      user_id: uid,
+      sub: uid,
+      iat: now,
+      exp: now + 3_600,
+      email,
+      email_verified: false,
+      firebase: { identities: { email: [email] }, sign_in_provider: 'password' },
+      ...changes,
+    }
+  }
+  return {
+    clock,
+    issuer,
+    accounts,
+    uidOf,
+    claimsOf,
+    identity: firebaseIdentity({ projectId: testProject, accounts, clock, jwksUrl: issuer.jwksUrl }),
+    /** Makes the account too, if there is none. */
+    tokenOf: async (email: string, changes: JWTPayload = {}) => {
+      if (!states.has(uidOf(email))) states.set(uidOf(email), { isDisabled: false, validSinceMs: 0 })
+      return issuer.sign(claimsOf(email, changes))
+    },
+    setState: (email: string, state: AccountState | undefined) => {
+      if (state) states.set(uidOf(email), state)
+      else states.delete(uidOf(email))
+    },
+    /** How often accounts were asked for. */
+    asked: () => asked,
+    failWith: (error: Error | undefined) => {
+      failure = error
+    },
+    close: () => issuer.close(),
+  }
+}
