@@ -51,6 +51,12 @@ const upstreamShape = {
     .describe(
       'Tell the upstream who the visitor is by a PROXY protocol header. Only for programs that expect one.',
     ),
+  pool: z
+    .boolean()
+    .optional()
+    .describe(
+      'Share the tunnel with agents on other machines: relays spread its visitors over all that are up.',
+    ),
 }
 
 const tunnelSchema = z.discriminatedUnion('kind', [

@@ -78,6 +78,7 @@ function toConfig({ tunnels }: ConfigFile): Config {
       kind: tunnel.kind,
       upstream: parseUpstream(String(tunnel.upstream)),
       ...(tunnel.proxyProtocol && { proxyProtocol: tunnel.proxyProtocol }),
+      ...(tunnel.pool && { isPool: true }),
       ...(tunnel.health && { health: toHealth(tunnel.health) }),
       ...(tunnel.kind === 'tcp' && tunnel.port !== undefined && { port: tunnel.port }),
     })),
@@ -147,7 +148,7 @@ function knownKeys(path: Path): readonly string[] {
   if (path.at(-1) === 'health') return ['kind', 'path', 'status', 'everySeconds']
   return path.length === 0
     ? Object.keys(configSchema.shape)
-    : ['kind', 'upstream', 'proxyProtocol', 'health', 'port']
+    : ['kind', 'upstream', 'proxyProtocol', 'pool', 'health', 'port']
 }
 
 /** Zod speaks to programmers; these are the slips a user of the file makes. */

@@ -77,6 +77,7 @@ function addServing(program: Command, run: Run): void {
     if (kind === 'tcp') command.option('--port <port>', 'public port to ask for')
     command
       .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')
+      .option('--pool', 'share the tunnel with agents of the same --name on other machines')
       .addOption(takeover())
       .addOption(qr())
       .action((upstream: string, options, self: Command) =>

@@ -89,6 +89,8 @@ export type TunnelStatus = {
   readonly kind: string
   readonly upstream: string
   readonly state: TunnelState
+  /** Other agents may serve it beside this one. */
+  readonly isShared: boolean
   readonly url?: string
   readonly relays: number
   readonly active: number

@@ -8,7 +8,7 @@ import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
-import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
+import type { AgentMode, TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { Tunnel } from './tunnels.ts'
 
 export type ClaimRequest = {
@@ -17,6 +17,7 @@ export type ClaimRequest = {
     readonly name?: string
     readonly kind: TunnelKind
     readonly port?: number
+    readonly agents?: AgentMode
   }[]
   readonly takeover: boolean
 }
@@ -114,6 +115,7 @@ export class Home {
       ...(name !== undefined && { name }),
       kind: wanted.kind,
       ...(wanted.port !== undefined && { port: wanted.port }),
+      ...(wanted.isPool && { agents: 'many' as const }),
     }))
     // Taken over once: else two agents with --takeover would evict each other for ever.
     const isFirst = asked.every(({ wasGranted }) => !wasGranted)

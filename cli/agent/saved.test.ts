@@ -16,6 +16,7 @@ function saved(name: string, port = 80): SavedLease {
       name,
       kind: 'http',
       endpoint: { id: `host:${name}.test`, url: `http://${name}.test`, host: `${name}.test`, port },
+      agents: 'one',
       epoch: 1,
       expiresAt: nowMs + 2,
       ticket: `ticket of ${name}`,

@@ -55,6 +55,7 @@ class FakeHome implements LeaseApi {
       name,
       kind,
       endpoint: { id: `host:${name}.test`, url: `http://${name}.test`, host: `${name}.test`, port: 80 },
+      agents: 'one',
       epoch: 1,
       expiresAt: now + 2 * ticketMs,
       ticket: `ticket-${this.#tickets}`,

@@ -18,6 +18,8 @@ export type WantedTunnel = {
   readonly port?: number
   /** The upstream wants to hear who the visitor is, in front of everything else. */
   readonly proxyProtocol?: ProxyVersion
+  /** Shared with agents of other machines. Absent: as the tunnel is set at the server. */
+  readonly isPool?: boolean
   /** Absent: the upstream is dialled for visitors only. */
   readonly health?: HealthCheck
 }
@@ -118,6 +120,7 @@ export function statusOf(tunnel: Tunnel): TunnelStatus {
     kind: tunnel.wanted.kind,
     upstream: formatUpstream(tunnel.wanted.upstream),
     state: stateOf(tunnel),
+    isShared: tunnel.lease?.agents === 'many',
     ...(tunnel.lease && { url: tunnel.lease.endpoint.url }),
     relays: tunnel.bound.size,
     active: tunnel.streams.size,

@@ -43,6 +43,12 @@ export class VisitorDesk {
       stream.reset('session.revoked')
       return deafSink
     }
+    // Another agent may do better: the relay goes on to the next one, and comes back when this one is well.
+    const { health, lease } = tunnel
+    if (lease?.agents === 'many' && health?.state === 'unhealthy') {
+      stream.reset(health.failure?.key ?? 'upstream.unhealthy')
+      return deafSink
+    }
     const visitor = new Visitor(stream, info, {
       tunnel,
       memory: this.#memory,

@@ -6,7 +6,7 @@ import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { formatBytes, formatDuration, formatTable, type Paint, printable } from '../output/format.ts'
 import { healthColours, healthWords } from '../output/live.ts'
 import { runtimeFolder } from '../paths.ts'
-import { allTunnels, tunnelTable } from './tunnels.ts'
+import { allTunnels, poolLines, tunnelTable } from './tunnels.ts'
 
 /** Agents are asked directly, so this half works without the server. @throws login.*, cli.server */
 export async function status(context: Context): Promise<number> {
@@ -26,7 +26,7 @@ async function tellAccount(context: Context, paint: Paint): Promise<number> {
     const tunnels = await allTunnels(client)
     for (const tunnel of tunnels) tell(context, { event: 'tunnel', ...tunnel })
     if (tunnels.length === 0) say(context, 'No tunnels yet.')
-    else say(context, ...tunnelTable(tunnels, paint))
+    else say(context, ...tunnelTable(tunnels, paint), ...poolLines(tunnels, context.clock.now(), paint))
     return 0
   } catch (error) {
     const failure = isFailure(error) ? error : fail('server.unreachable', undefined, { cause: error })
@@ -42,6 +42,7 @@ function agentLines(agent: AgentSnapshot, nowMs: number, paint: Paint): readonly
   const rows = agent.tunnels.map((tunnel) => [
     `  ${tunnel.name}`,
     paint(tunnel.state === 'online' ? 'green' : 'yellow', tunnel.state),
+    tunnel.isShared ? paint('dim', 'pool') : '',
     tunnel.health ? paint(healthColours[tunnel.health], healthWords[tunnel.health]) : '',
     tunnel.url ?? '',
     paint('dim', '->'),

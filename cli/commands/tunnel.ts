@@ -11,6 +11,7 @@ export type TunnelOptions = {
   readonly name?: string
   readonly port?: string
   readonly proxyProtocol?: string
+  readonly pool?: boolean
   readonly takeover?: boolean
   readonly qr?: boolean
 }
@@ -21,18 +22,21 @@ export function serveTunnel(
   kind: TunnelKind,
   { upstream, options }: { upstream: string; options: TunnelOptions },
 ): Promise<number> {
-  const { name, port, proxyProtocol, takeover = false, qr = false } = options
+  const { name, port, proxyProtocol, pool = false, takeover = false, qr = false } = options
   if (name !== undefined && !tunnelNameSchema.safeParse(name).success)
     throw fail(
       'cli.usage',
       `"${name}" is not a name: lower-case letters, digits and inner hyphens, 1 to 40 of them.`,
     )
+  if (pool && name === undefined)
+    throw fail('cli.usage', '--pool needs --name: that is what the agents of a pool have in common.')
   const tunnel = {
     kind,
     upstream: parseUpstream(upstream),
     ...(name !== undefined && { name }),
     ...(port !== undefined && { port: parsePort(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
+    ...(pool && { isPool: true }),
   }
   return serve(context, [tunnel], { takeover, qr })
 }

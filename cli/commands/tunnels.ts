@@ -5,7 +5,7 @@ import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { fail } from '@porttunneler/shared/base/errors'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
-import { formatTable, type Paint } from '../output/format.ts'
+import { formatDuration, formatTable, type Paint } from '../output/format.ts'
 
 /** @throws login.*, server.*, and what the API answers */
 export async function list(context: Context): Promise<number> {
@@ -57,14 +57,36 @@ export async function allTunnels(client: Client): Promise<readonly Tunnel[]> {
 
 export function tunnelTable(tunnels: readonly Tunnel[], paint: Paint): readonly string[] {
   const colours = { online: 'green', away: 'yellow', offline: 'dim' } as const
-  const head = ['NAME', 'KIND', 'STATE', 'ENDPOINT'].map((title) => paint('dim', title))
-  const rows = tunnels.map(({ name, kind, state, endpoint }) => [
+  const head = ['NAME', 'KIND', 'STATE', 'AGENTS', 'ENDPOINT'].map((title) => paint('dim', title))
+  const rows = tunnels.map(({ name, kind, state, agents, holders, endpoint }) => [
     name,
     kind,
     paint(colours[state], state),
+    agents === 'many' ? poolText(holders) : '',
     endpoint?.url ?? '',
   ])
   return formatTable([head, ...rows])
+}
+
+/** Each agent of the tunnels that several share. */
+export function poolLines(tunnels: readonly Tunnel[], nowMs: number, paint: Paint): readonly string[] {
+  const rows = tunnels.flatMap(({ name, agents, holders }) =>
+    agents === 'many'
+      ? holders.map(({ agent, since, state }) => [
+          `  ${name}`,
+          agent,
+          paint(state === 'online' ? 'green' : 'yellow', state),
+          `for ${formatDuration(nowMs - since)}`,
+        ])
+      : [],
+  )
+  return rows.length === 0 ? [] : ['', paint('bold', 'Agents of pools'), ...formatTable(rows)]
+}
+
+/** `2 of 3`: so many of the agents that share it are there. */
+function poolText(holders: Tunnel['holders']): string {
+  const present = holders.filter(({ state }) => state === 'online').length
+  return present === holders.length ? `pool: ${present}` : `pool: ${present} of ${holders.length}`
 }
 
 async function confirm({ stdout, isJson }: Context, { name, endpoint }: Tunnel): Promise<boolean> {

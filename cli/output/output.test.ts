@@ -25,6 +25,7 @@ const web: TunnelStatus = {
   kind: 'http',
   upstream: 'localhost:3000',
   state: 'online',
+  isShared: false,
   url: 'http://web.example.test',
   relays: 1,
   active: 2,

@@ -20,6 +20,7 @@ export type AuditAction =
   | 'tunnel.updated'
   | 'tunnel.deleted'
   | 'lease.taken_over'
+  | 'lease.joined'
 
 export type AuditEntry = {
   readonly account: string

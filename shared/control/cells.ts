@@ -70,9 +70,9 @@ async function ensurePorts(
 }
 
 export function blankEndpoint(cell: string, kind: EndpointDoc['kind'], pick: number): EndpointDoc {
-  const nobody = { account: '', tunnel: '', agent: '' }
+  const nobody = { account: '', tunnel: '', holders: {} }
   const times = { leasedAt: 0, expiresAt: 0, releasedAt: 0, restUntil: 0, keepUntil: 0 }
-  return { cell, kind, state: 'free', pick, ...nobody, epoch: 0, ...times, away: {} }
+  return { cell, kind, state: 'free', pick, ...nobody, epoch: 0, ...times }
 }
 
 export type Cell = CellDoc & { readonly id: string; readonly relays: readonly Snapshot<RelayDoc>[] }

@@ -6,7 +6,16 @@ import { blankEndpoint, type Cell } from './cells.ts'
 import { makeCommand, type Outgoing, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
 import { type EndpointDoc, endpoints, type OnlineDoc, online, type TunnelDoc, tunnels } from './documents.ts'
-import { type CellView, decideClaim, isAway, release, type Verdict } from './lease-rules.ts'
+import {
+  type CellView,
+  decideClaim,
+  holdersMax,
+  isAway,
+  isHolder,
+  liveHolders,
+  release,
+  type Verdict,
+} from './lease-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 
 /**
@@ -79,13 +88,14 @@ async function readAttempt(tx: Transaction, attempt: Attempt): Promise<Read> {
 }
 
 function judge(control: Control, context: ClaimContext, read: Read): Verdict {
-  const { attempt, candidate, previous } = read
+  const { attempt, candidate, previous, tunnel } = read
   const { caller, agent, takeover, cell, view, nowMs } = context
   if (previous && isServedByOther(previous.data, { tunnel: attempt.tunnel, context })) return { kind: 'held' }
   const isHost = attempt.candidate.startsWith('host:')
   if (!candidate && !isHost) return { kind: 'taken' }
   const current = candidate?.data ?? blankEndpoint(cell.id, 'host', control.random())
-  const claimant = { account: caller.account, tunnel: attempt.tunnel, agent, takeover }
+  const shares = tunnel?.data.agents === 'many'
+  const claimant = { account: caller.account, tunnel: attempt.tunnel, agent, takeover, shares }
   return decideClaim(attempt.candidate, current, { claimant, cell: view, nowMs })
 }
 
@@ -94,12 +104,21 @@ function isServedByOther(
   { tunnel, context: { agent, takeover, view, nowMs } }: { tunnel: string; context: ClaimContext },
 ): boolean {
   const isOwn = previous.state === 'leased' && previous.tunnel === tunnel && previous.expiresAt > nowMs
-  return isOwn && previous.agent !== agent && !takeover && !isAway(previous, view.ready)
+  return isOwn && !isHolder(previous, agent) && !takeover && !isAway(previous, view.ready)
 }
 
 function refusal(verdict: Exclude<Verdict, { kind: 'take' }>, { name }: TunnelDoc): AttemptResult {
-  if (verdict.kind !== 'held') return { kind: verdict.kind }
-  return { kind: 'refused', error: fail('lease.held', `Another agent serves the tunnel "${name}".`) }
+  switch (verdict.kind) {
+    case 'held':
+      return { kind: 'refused', error: fail('lease.held', `Another agent serves the tunnel "${name}".`) }
+    case 'full':
+      return {
+        kind: 'refused',
+        error: fail('lease.full', `${holdersMax} agents serve the tunnel "${name}".`),
+      }
+    default:
+      return { kind: verdict.kind }
+  }
 }
 
 function overQuota({ plan, limits: { tunnelsOnline } }: Caller): AttemptResult {
@@ -116,22 +135,28 @@ function writeClaim(
   tx.set(endpoints.ref(attempt.candidate), verdict.next)
   const fields = { endpoint: attempt.candidate, cell: cell.id, agent }
   const isSame = tunnel?.data.endpoint === attempt.candidate && tunnel.data.agent === agent
-  if (!isSame) tx.update(tunnels.ref(attempt.tunnel), { ...fields, updatedAt: nowMs })
+  const before = tunnel?.data.cell ?? ''
+  const moved = before === '' || before === cell.id ? {} : { formerCell: before }
+  if (!isSame) tx.update(tunnels.ref(attempt.tunnel), { ...fields, ...moved, updatedAt: nowMs })
   const outgoing: Outgoing[] = []
   const revoke = (endpoint: string, { cell, epoch }: EndpointDoc, reason: string) =>
     outgoing.push(makeCommand(cell, { kind: 'revoke', endpoint, epoch, reason }, nowMs))
   if (verdict.evicts) {
     revoke(attempt.candidate, verdict.next, 'superseded')
   }
-  if (verdict.evicts && candidate?.data.tunnel === attempt.tunnel) {
+  const isOwn = candidate?.data.tunnel === attempt.tunnel
+  const isJoin = isOwn && !isHolder(candidate.data, agent) && liveHolders(verdict.next, nowMs).length > 1
+  if (isOwn && (verdict.evicts || isJoin)) {
     const entry = { account: caller.account, actor: caller.actor, from: caller.from, target: attempt.tunnel }
-    writeAudit(tx, { ...entry, action: 'lease.taken_over', details: { agent } }, nowMs)
+    const action = isJoin ? 'lease.joined' : 'lease.taken_over'
+    writeAudit(tx, { ...entry, action, details: { agent } }, nowMs)
   }
   if (previous?.data.state === 'leased' && previous.data.tunnel === attempt.tunnel) {
     const left = release(previous.data, { nowMs, forget: true })
     tx.set(previous.ref, left)
-    // Final for another agent; this one goes on at the new endpoint.
-    revoke(previous.ref.id, left, previous.data.agent === agent ? 'moved' : 'superseded')
+    // Final for another agent; this one goes on at the new endpoint, and so do those it shares it with.
+    const isShared = tunnel?.data.agents === 'many'
+    revoke(previous.ref.id, left, isShared || isHolder(previous.data, agent) ? 'moved' : 'superseded')
   }
   for (const command of outgoing) writeCommand(tx, command)
   return outgoing

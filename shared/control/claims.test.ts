@@ -29,7 +29,7 @@ beforeEach(async () => {
 })
 afterEach(() => t.close())
 
-type Wanted = { name?: string; kind: 'tcp' | 'http' | 'tls'; port?: number }
+type Wanted = { name?: string; kind: 'tcp' | 'http' | 'tls'; port?: number; agents?: 'one' | 'many' }
 
 function claim(caller: Caller, tunnels: Wanted[], { agent = laptop, takeover = false } = {}) {
   return claimLeases(t.control, caller, { agent, tunnels, takeover })
@@ -285,6 +285,88 @@ describe('claims: takeover', () => {
     t.clock.advance(minute)
     await t.sync({ boot: { ...boot, boot: '01k0000000000000000000next' }, away })
     expect(keyOf(await claim(ada, [{ name: 'db', kind: 'tcp' }], { agent: desktop }))).toBe('leased')
+  })
+})
+
+describe('claims: a tunnel of many agents', () => {
+  const shared = { name: 'db', kind: 'tcp', agents: 'many' } as const
+  const plain = { name: 'db', kind: 'tcp' } as const
+  const both = async () =>
+    [await claimOne(ada, shared), await claimOne(ada, plain, { agent: desktop })] as const
+  const holdersOf = async () => {
+    const { items } = await listTunnels(t.control, ada.account, { limit: 10 })
+    const described = await describeTunnels(t.control, items)
+    return described
+      .find(({ name }) => name === 'db')
+      ?.holders.map(({ agent, state }) => `${agent === laptop ? 'laptop' : 'desktop'} ${state}`)
+  }
+
+  test('a second agent joins at the same epoch and place, nobody is evicted, and tickets say so', async () => {
+    const [first, second] = await both()
+    expect(second).toMatchObject({ endpoint: first.endpoint, epoch: first.epoch, agents: 'many' })
+    expect((await t.sync()).commands).toEqual([])
+    expect(await holdersOf()).toEqual(['laptop online', 'desktop online'])
+    const { jwks } = await t.control.signer.publicKeys()
+    const check = { keys: jwks, cell: 'home', nowMs: t.clock.now() }
+    expect(await checkTicket(second.ticket, check)).toMatchObject({ agents: 'many', agent: desktop })
+  })
+
+  test('counts once in the quota, and stays online until the last agent has given it back', async () => {
+    ada = { ...ada, limits: plans.free, plan: 'free' }
+    const [lease] = await both()
+    for (const name of ['b', 'c']) await claimOne(ada, { name, kind: 'tcp' })
+    expect(keyOf(await claim(ada, [{ name: 'd', kind: 'tcp' }]))).toBe('quota.tunnels')
+    await release(ada, lease)
+    await release(ada, lease)
+    expect(await holdersOf()).toEqual(['desktop online'])
+    expect((await t.sync()).commands).toEqual([])
+    const leases = [{ tunnel: lease.tunnel, epoch: lease.epoch }]
+    expect(keyOf(await renewLeases(t.control, ada, { agent: desktop, leases }))).toBe('leased')
+    expect(keyOf(await renewLeases(t.control, ada, { agent: laptop, leases }))).toBe('lease.gone')
+    await release(ada, lease, desktop)
+    expect((await t.sync()).commands).toMatchObject([{ kind: 'revoke', reason: 'released' }])
+    expect(keyOf(await claim(ada, [{ name: 'd', kind: 'tcp' }]))).toBe('leased')
+  })
+
+  test('an agent that is away leaves the tunnel online, and the last one that goes takes it away', async () => {
+    const [{ tunnel, epoch, endpoint }] = await both()
+    const report = { tunnel, epoch, endpoint: endpoint.id, away: true }
+    await t.sync({ away: [{ ...report, agent: laptop }] })
+    expect(await holdersOf()).toEqual(['laptop away', 'desktop online'])
+    expect((await stateOf(ada))[0]).toBe('online')
+    await t.sync({ away: [{ ...report, agent: desktop }] })
+    expect((await stateOf(ada))[0]).toBe('away')
+    await t.sync({ away: [{ ...report, agent: laptop, away: false }] })
+    expect((await stateOf(ada))[0]).toBe('online')
+  })
+
+  test('made one again, all are sent to claim: the first goes on and the next hears that it is held', async () => {
+    const [{ tunnel, epoch, endpoint }] = await both()
+    await updateTunnel(t.control, ada, { id: tunnel, change: { agents: 'one' } })
+    const { commands } = await t.sync()
+    expect(commands).toMatchObject([{ kind: 'revoke', endpoint: endpoint.id, reason: 'moved' }])
+    const leases = [{ tunnel, epoch }]
+    expect(keyOf(await renewLeases(t.control, ada, { agent: laptop, leases }))).toBe('lease.gone')
+    const kept = await claimOne(ada, plain, { agent: desktop })
+    expect(kept.epoch).toBeGreaterThan(epoch)
+    expect(kept.agents).toBe('one')
+    expect(keyOf(await claim(ada, [plain]))).toBe('lease.held')
+  })
+
+  test('is so by consent alone: a tunnel of one stays so until its owner asks for more', async () => {
+    await claimOne(ada, plain)
+    expect(keyOf(await claim(ada, [plain], { agent: desktop }))).toBe('lease.held')
+    expect(keyOf(await claim(ada, [shared], { agent: desktop }))).toBe('leased')
+    expect(await holdersOf()).toEqual(['laptop online', 'desktop online'])
+  })
+
+  test('is moved by one of them only by takeover, and then the others are sent after it', async () => {
+    const [{ endpoint }] = await both()
+    const third = { agent: newId('agt', 3) }
+    expect(keyOf(await claim(ada, [{ ...plain, port: 20_019 }], third))).toBe('lease.held')
+    await claimOne(ada, { ...plain, port: 20_019 }, { ...third, takeover: true })
+    const { commands } = await t.sync()
+    expect(commands).toMatchObject([{ kind: 'revoke', endpoint: endpoint.id, reason: 'moved' }])
   })
 })
 

@@ -30,12 +30,12 @@ import { publishCommands } from './commands.ts'
 import type { Control } from './control.ts'
 import { type EndpointDoc, endpoints, online, type TunnelDoc, tunnels } from './documents.ts'
 import { asFailure } from './failures.ts'
-import { decideRenewal } from './lease-rules.ts'
+import { decideRenewal, isHolder, leave } from './lease-rules.ts'
 import { pruneOnline } from './online.ts'
 import { policyOf } from './plans.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
-import { createTunnel, findTunnelByName, writeRelease } from './tunnels.ts'
+import { createTunnel, findTunnelByName, updateTunnel, writeRelease } from './tunnels.ts'
 
 type ClaimRequest = z.infer<typeof claimSchema>
 type Wanted = ClaimRequest['tunnels'][number]
@@ -85,7 +85,7 @@ async function resolveTunnel(
   control: Control,
   caller: Caller,
   {
-    wanted: { name, kind },
+    wanted: { name, kind, agents },
     agent,
     name: fresh,
     used,
@@ -99,12 +99,14 @@ async function resolveTunnel(
     return createTunnel(control, caller, {
       name: name ?? fresh,
       kind,
+      agents: agents ?? 'one',
       policy: {},
       generated: name === undefined,
     })
   if (known.data.kind !== kind)
     throw fail('tunnel.kind', `The tunnel "${known.data.name}" is of kind ${known.data.kind}, not ${kind}.`)
-  return known
+  if (agents === undefined || agents === (known.data.agents ?? 'one')) return known
+  return updateTunnel(control, caller, { id: known.ref.id, change: { agents } })
 }
 
 async function findIdle(
@@ -232,7 +234,7 @@ async function renewOne(
 ): Promise<Outcome> {
   const id = tunnel.data.endpoint
   if (id === '') return { error: fail('lease.gone') }
-  const claim = { tunnel: tunnel.ref.id, agent, epoch }
+  const claim = { tunnel: tunnel.ref.id, agent, epoch, shares: tunnel.data.agents === 'many' }
   const decide = (current: EndpointDoc | undefined) =>
     current && decideRenewal(current, { ...claim, nowMs: control.clock.now() })
   const current = await control.store.get(endpoints.ref(id))
@@ -247,7 +249,10 @@ async function renewOne(
   return { tunnel, id, endpoint: renewal.next }
 }
 
-/** Gives leases back at once. What this agent does not hold is passed over: repeating it changes nothing. */
+/**
+ * Gives leases back at once; where others share one, this agent's part of it. What this agent does not hold is passed
+ * over: repeating it changes nothing.
+ */
 export async function releaseLeases(
   control: Control,
   caller: Caller,
@@ -258,7 +263,12 @@ export async function releaseLeases(
       const tunnel = await tx.get(tunnels.ref(id))
       if (tunnel?.data.account !== caller.account || tunnel.data.endpoint === '') return []
       const endpoint = await tx.get(endpoints.ref(tunnel.data.endpoint))
-      if (endpoint?.data.tunnel !== id || endpoint.data.agent !== agent) return []
+      if (endpoint?.data.tunnel !== id || !isHolder(endpoint.data, agent)) return []
+      const left = leave(endpoint.data, agent, control.clock.now())
+      if (left) {
+        tx.set(endpoint.ref, left)
+        return []
+      }
       const quota = await tx.get(online.ref(caller.account))
       if (quota?.data.tunnels[id]) {
         const { [id]: _, ...rest } = quota.data.tunnels
@@ -295,14 +305,16 @@ async function describeLease(
   { agent, cell, granted }: { agent: string; cell: Cell; granted: Granted },
 ): Promise<Lease> {
   const { tunnel, id, endpoint } = granted
-  const { name, kind, policy, policyVersion } = tunnel.data
+  const { name, kind, agents, policy, policyVersion } = tunnel.data
   const nowMs = control.clock.now()
-  const expiresAt = Math.min(nowMs + limits.ticketMs, endpoint.expiresAt)
+  const leasedUntil = endpoint.holders?.[agent]?.expiresAt ?? endpoint.expiresAt
+  const expiresAt = Math.min(nowMs + limits.ticketMs, leasedUntil)
   const claims = {
     sub: tunnel.ref.id,
     aud: endpoint.cell,
     account: caller.account,
     agent,
+    ...(agents === 'many' && { agents }),
     kind,
     name,
     endpoint: id,
@@ -316,8 +328,9 @@ async function describeLease(
     name,
     kind,
     endpoint: describeEndpoint(id, kind, cell),
+    agents: agents ?? 'one',
     epoch: endpoint.epoch,
-    expiresAt: endpoint.expiresAt,
+    expiresAt: leasedUntil,
     ticket: await control.signer.signTicket(claims, { nowMs, expiresAt }),
     ticketExpiresAt: expiresAt,
   }

@@ -4,7 +4,7 @@
  * Indexed fields are never absent: what has no account or time yet holds '' or 0.
  */
 import type { Role, Scope } from '../api/schemas/accounts.ts'
-import type { Policy, TunnelKind } from '../protocol/endpoint.ts'
+import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import { collection, globalCollection } from './names.ts'
 import type { Doc } from './platform.ts'
 
@@ -75,6 +75,8 @@ export type TunnelDoc = {
   readonly account: string
   readonly name: string
   readonly kind: TunnelKind
+  /** Tunnels from before pools have none: compare with `many`. */
+  readonly agents: AgentMode
   /** Named by the service, not by its owner: a claim without a name may take it again. */
   readonly generated: boolean
   readonly policy: Partial<Policy>
@@ -84,6 +86,8 @@ export type TunnelDoc = {
   /** The endpoint it holds or held last: asked for again at the next claim. '' = none yet. */
   readonly endpoint: string
   readonly cell: string
+  /** The cell that served it before it moved: its last usage may still come from there. */
+  readonly formerCell?: string
   /** The agent that claimed it last. */
   readonly agent: string
   readonly createdAt: number
@@ -95,10 +99,19 @@ export type TunnelNameDoc = { readonly account: string; readonly tunnel: string 
 export type DeletedTunnelDoc = {
   readonly account: string
   readonly cell: string
+  readonly formerCell?: string
   readonly deletedAt: number
   readonly ttl: Date
 }
 
+/** One agent's part in a lease. */
+export type HolderDoc = {
+  readonly since: number
+  /** Its own tickets end by then, and without a renewal so does its part. */
+  readonly expiresAt: number
+  /** Relay instance -> since when it is away there. */
+  readonly away: { readonly [instance: string]: number }
+}
 export type EndpointState = 'free' | 'leased' | 'resting' | 'reserved' | 'denied'
 /** Id: `tcp:<cell>:<port>`, made with the cell and never deleted, or `host:<name>`, made by its first claim. */
 export type EndpointDoc = {
@@ -109,9 +122,11 @@ export type EndpointDoc = {
   readonly pick: number
   readonly account: string
   readonly tunnel: string
-  readonly agent: string
+  /** By agent: one, or several that share epoch and lease. Leased and held by nobody: whoever of its tunnel comes first. */
+  readonly holders?: { readonly [agent: string]: HolderDoc }
   readonly epoch: number
   readonly leasedAt: number
+  /** The latest that any holder had; never falls while it is leased. */
   readonly expiresAt: number
   /** When the last lease ended; relays must have read the commands of this time before a stranger gets it. */
   readonly releasedAt: number
@@ -119,8 +134,6 @@ export type EndpointDoc = {
   readonly restUntil: number
   /** Until then it waits for its own tunnel, unless endpoints run out. */
   readonly keepUntil: number
-  /** Relay instance -> since when its agent is away there. */
-  readonly away: { readonly [instance: string]: number }
 }
 /** Id: account. The truth of the quota: which tunnels are online, by tunnel id. */
 export type OnlineDoc = {
@@ -170,6 +183,8 @@ export type RelayDoc = {
   readonly appliedAt: number
   readonly boundHash: string
   readonly boundChunks: number
+  /** Of the request that this comes from; absent from control planes of before. */
+  readonly sequence?: number
 }
 /** Id: `<relay>:<instance>:<n>`: a slice of the endpoints bound there. */
 export type BoundDoc = { readonly cell: string; readonly endpoints: readonly string[] }

@@ -3,7 +3,21 @@ import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
 import { blankEndpoint } from './cells.ts'
 import type { EndpointDoc } from './documents.ts'
-import { type CellView, decideClaim, decideRenewal, free, mayReuse, release } from './lease-rules.ts'
+import {
+  type CellView,
+  decideClaim,
+  decideRenewal,
+  disband,
+  free,
+  holdersMax,
+  isAway,
+  isHolder,
+  leave,
+  liveHolders,
+  mayReuse,
+  noteAway,
+  release,
+} from './lease-rules.ts'
 
 const start = Date.UTC(2026, 0, 1)
 const minute = 60_000
@@ -19,6 +33,7 @@ const claimants = [
 
 type Ticket = {
   readonly tunnel: string
+  readonly agent: string
   readonly account: string
   readonly epoch: number
   readonly exp: number
@@ -36,8 +51,12 @@ class World {
   /** Commands that wait for the relay to ask. */
   #sent: { at: number; epoch: number }[] = []
 
-  constructor(kind: 'tcp' | 'host') {
+  /** Whether the tunnels are for many agents. */
+  readonly shares: boolean
+
+  constructor(kind: 'tcp' | 'host', shares = false) {
     this.doc = blankEndpoint('home', kind, 0.5)
+    this.shares = shares
   }
 
   get view(): CellView {
@@ -75,21 +94,27 @@ class World {
   claim(who: (typeof claimants)[number], takeover: boolean) {
     const before = this.doc
     const verdict = decideClaim(id, before, {
-      claimant: { ...who, takeover },
+      claimant: { ...who, takeover, shares: this.shares },
       cell: this.view,
       nowMs: this.nowMs,
     })
     if (verdict.kind !== 'take') return
     this.#checkHandover(before, verdict.next)
+    if (this.shares && before.state === 'leased' && before.tunnel === who.tunnel) {
+      expect(verdict).toMatchObject({ evicts: false, next: { epoch: before.epoch } })
+      for (const [agent] of liveHolders(before, this.nowMs))
+        expect(isHolder(verdict.next, agent), `${agent} stays`).toBe(true)
+    }
     this.doc = verdict.next
     if (verdict.evicts) this.#sent.push({ at: this.nowMs, epoch: this.doc.epoch })
-    this.#sign()
+    this.#sign(who.agent)
   }
 
   #checkHandover(before: EndpointDoc, next: EndpointDoc) {
     expect(next.epoch).toBeGreaterThanOrEqual(before.epoch)
-    const sameHolder = before.tunnel === next.tunnel && before.agent === next.agent
-    if (!sameHolder) expect(next.epoch).toBeGreaterThan(before.epoch)
+    const sameHolder = Object.keys(next.holders ?? {}).some((agent) => isHolder(before, agent))
+    if (before.tunnel !== next.tunnel || !(sameHolder || this.shares))
+      expect(next.epoch).toBeGreaterThan(before.epoch)
     if (before.tunnel === next.tunnel) return
     const old = this.tickets.filter(({ tunnel, epoch }) => tunnel !== next.tunnel && epoch <= before.epoch)
     for (const ticket of old) expect(this.couldBind(ticket), JSON.stringify({ ticket, before })).toBe(false)
@@ -99,13 +124,34 @@ class World {
   renew(index: number) {
     const ticket = this.tickets[index % Math.max(1, this.tickets.length)]
     if (!ticket) return
-    const { tunnel, epoch } = ticket
-    const agent = claimants.find((who) => who.tunnel === tunnel)?.agent ?? ''
-    const renewal = decideRenewal(this.doc, { tunnel, agent, epoch, nowMs: this.nowMs })
+    const { tunnel, epoch, agent } = ticket
+    const claim = { tunnel, agent, epoch, shares: this.shares, nowMs: this.nowMs }
+    const renewal = decideRenewal(this.doc, claim)
+    if (this.shares) expect(renewal.kind, 'nobody loses to another').not.toBe('lost')
     if (!('next' in renewal)) return
-    expect(decideRenewal(renewal.next, { tunnel, agent, epoch, nowMs: this.nowMs }).kind).toBe('keep')
+    expect(decideRenewal(renewal.next, claim).kind).toBe('keep')
     this.doc = renewal.next
-    this.#sign()
+    this.#sign(agent)
+  }
+
+  /** One agent gives back what it holds, or its part of it. */
+  leave(agent: string) {
+    if (this.doc.state !== 'leased' || !isHolder(this.doc, agent)) return
+    const left = leave(this.doc, agent, this.nowMs)
+    if (!left) {
+      this.end(false)
+      return
+    }
+    expect(isHolder(left, agent)).toBe(false)
+    expect(left).toMatchObject({ state: 'leased', epoch: this.doc.epoch })
+    this.doc = left
+  }
+
+  /** Its owner wants one agent for it again. */
+  disband() {
+    if (this.doc.state !== 'leased' || liveHolders(this.doc, this.nowMs).length < 2) return
+    this.doc = disband(this.doc, this.nowMs)
+    this.#sent.push({ at: this.nowMs, epoch: this.doc.epoch })
   }
 
   end(forget: boolean) {
@@ -125,11 +171,12 @@ class World {
     this.doc = freed
   }
 
-  #sign() {
-    const exp = Math.min(this.nowMs + limits.ticketMs, this.doc.expiresAt)
+  #sign(agent: string) {
+    const exp = Math.min(this.nowMs + limits.ticketMs, this.doc.holders?.[agent]?.expiresAt ?? 0)
+    expect(exp).toBeGreaterThan(this.nowMs)
     expect(exp).toBeLessThanOrEqual(this.doc.expiresAt)
     const { tunnel, account, epoch } = this.doc
-    this.tickets.push({ tunnel, account, epoch, exp })
+    this.tickets.push({ tunnel, agent, account, epoch, exp })
   }
 }
 
@@ -158,6 +205,12 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       (world) =>
         world.end(forget),
   ),
+  fc.constantFrom('x', 'y', 'z').map(
+    (agent): Step =>
+      (world) =>
+        world.leave(agent),
+  ),
+  fc.constant<Step>((world) => world.disband()),
   fc.constant<Step>((world) => world.sweep()),
   { weight: 2, arbitrary: fc.constant<Step>((world) => world.sync()) },
   fc.constant<Step>((world) => {
@@ -175,15 +228,20 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 )
 
 describe('lease: the state machine', () => {
-  test.each(['tcp', 'host'] as const)(
-    'no run of claims, renewals, releases and outages hands a %s endpoint on while an old ticket could bind it',
-    (kind) => {
+  test.each([
+    ['tcp', 'one agent', false],
+    ['host', 'one agent', false],
+    ['tcp', 'many agents', true],
+    ['host', 'many agents', true],
+  ] as const)(
+    'no run of claims, renewals, releases and outages hands a %s endpoint of %s on while an old ticket could bind it',
+    (kind, _agents, shares) => {
       fc.assert(
         fc.property(fc.array(steps, { minLength: 5, maxLength: 60 }), (run) => {
-          const world = new World(kind)
+          const world = new World(kind, shares)
           for (const step of run) step(world)
         }),
-        { numRuns: 2_000 },
+        { numRuns: 1_500 },
       )
     },
   )
@@ -203,11 +261,70 @@ describe('lease: the state machine', () => {
       world.claim(claimants[0], false)
       const doc = { ...world.doc, state }
       const verdict = decideClaim(id, doc, {
-        claimant: { ...claimants[0], takeover: true },
+        claimant: { ...claimants[0], takeover: true, shares: false },
         cell: world.view,
         nowMs: world.nowMs,
       })
       expect(verdict.kind).toBe('taken')
     }
+  })
+})
+
+describe('lease: several holders', () => {
+  const nowMs = start
+  const cell: CellView = { ...new World('tcp').view, ready: [{ instance: 'r1', bootAt: start }] }
+  const join = (doc: EndpointDoc, agent: string, shares = true) =>
+    decideClaim(id, doc, {
+      claimant: { account: 'a', tunnel: 'a1', agent, takeover: false, shares },
+      cell,
+      nowMs,
+    })
+  const joined = (agents: readonly string[]) =>
+    agents.reduce<EndpointDoc>(
+      (doc, agent) => {
+        const verdict = join(doc, agent)
+        if (verdict.kind !== 'take') throw new Error(verdict.kind)
+        return verdict.next
+      },
+      blankEndpoint('home', 'tcp', 0.5),
+    )
+  const agents = Array.from({ length: holdersMax }, (_, n) => `agent${n}`)
+
+  test('a tunnel is away when each of its agents is, told one by one or all at once', () => {
+    const two = joined(['x', 'y'])
+    const note = { instance: 'r1', away: true, nowMs }
+    const half = noteAway(two, { ...note, agent: 'x' }) ?? two
+    expect(isAway(half, cell.ready)).toBe(false)
+    expect(isAway(noteAway(half, { ...note, agent: 'y' }) ?? half, cell.ready)).toBe(true)
+    expect(isAway(noteAway(two, note) ?? two, cell.ready), 'a relay that knows no agents').toBe(true)
+    expect(noteAway(half, { ...note, agent: 'x' }), 'said again').toBeUndefined()
+    expect(noteAway(two, { ...note, agent: 'stranger' })).toBeUndefined()
+  })
+
+  test('there are so many and no more, and one that is away makes room', () => {
+    const full = joined(agents)
+    expect(join(full, 'late').kind).toBe('full')
+    expect(join(full, 'agent3').kind, 'one of them again').toBe('take')
+    const thinner = noteAway(full, { instance: 'r1', agent: 'agent3', away: true, nowMs }) ?? full
+    const verdict = join(thinner, 'late')
+    expect(verdict).toMatchObject({ kind: 'take', evicts: false })
+    expect('next' in verdict && Object.keys(verdict.next.holders ?? {})).toHaveLength(holdersMax)
+  })
+
+  test('who stops renewing is out when another renews, and the lease goes on', () => {
+    const two = joined(['x', 'y'])
+    const later = start + limits.leaseMs - 1
+    const claim = { tunnel: 'a1', agent: 'x', epoch: two.epoch, shares: true, nowMs: later }
+    const first = decideRenewal(two, claim)
+    const doc = 'next' in first ? first.next : two
+    expect(liveHolders(doc, later + 1).map(([agent]) => agent)).toEqual(['x'])
+    expect(decideRenewal(doc, { ...claim, agent: 'y', nowMs: later + 2 * 60 * minute }).kind).toBe('extend')
+  })
+
+  test('a tunnel for one again goes to whoever of its agents comes first, and the next is refused', () => {
+    const single = disband(joined(['x', 'y']), nowMs)
+    const first = join(single, 'y', false)
+    expect(first).toMatchObject({ kind: 'take', evicts: false, next: { epoch: single.epoch } })
+    expect('next' in first && join(first.next, 'x', false).kind).toBe('held')
   })
 })

@@ -4,10 +4,12 @@
  * Invariant: no stranger gets an endpoint while a ticket of its last tunnel could still bind it.
  */
 import { limits } from '../protocol/limits.ts'
-import type { EndpointDoc } from './documents.ts'
+import type { EndpointDoc, HolderDoc } from './documents.ts'
 
 /** A released endpoint waits this long for its own tunnel, because people hate changing addresses. */
 const keepMs = 30 * 24 * 3_600_000
+/** Of one tunnel: each holds a session to every relay, and relays choose among them for every visitor. */
+export const holdersMax = 16
 
 /** A relay process that takes visitors, and since when it runs. */
 export type ReadyRelay = { readonly instance: string; readonly bootAt: number }
@@ -29,6 +31,8 @@ export type Claimant = {
   readonly tunnel: string
   readonly agent: string
   readonly takeover: boolean
+  /** The tunnel is for many agents: this one joins those that hold it. */
+  readonly shares: boolean
 }
 
 export type Verdict =
@@ -36,6 +40,8 @@ export type Verdict =
   | { readonly kind: 'take'; readonly next: EndpointDoc; readonly evicts: boolean }
   /** Another agent of the same tunnel is connected. */
   | { readonly kind: 'held' }
+  /** As many agents as may share it are connected. */
+  | { readonly kind: 'full' }
   /** Of the same account's past tunnel: a few minutes more. */
   | { readonly kind: 'rests' }
   /** Somebody else's. */
@@ -59,14 +65,54 @@ function decideOwn(
   { claimant, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
 ): Verdict {
   if (current.state !== 'leased') return take(current, claimant, { nowMs, evicts: false })
+  if (claimant.shares) return join(current, claimant, { cell, nowMs })
   // The same agent after a restart: the epoch stays, and relays let its newest session win.
-  if (current.agent === claimant.agent) {
-    const next = { ...current, expiresAt: nowMs + limits.leaseMs, away: {} }
-    return { kind: 'take', next, evicts: false }
-  }
+  if (isHolder(current, claimant.agent) || isUnheld(current))
+    return { kind: 'take', next: hold(current, {}, { agent: claimant.agent, nowMs }), evicts: false }
   const isServed = current.expiresAt > nowMs && !isAway(current, cell.ready)
   if (isServed && !claimant.takeover) return { kind: 'held' }
   return take(current, claimant, { nowMs, evicts: true })
+}
+
+/** Becomes a holder beside the others: their epoch is its own, so nobody is evicted. */
+function join(
+  current: EndpointDoc,
+  { agent }: Claimant,
+  { cell, nowMs }: { cell: CellView; nowMs: number },
+): Verdict {
+  const others = liveHolders(current, nowMs).filter(([other]) => other !== agent)
+  const present = others.filter(([, holder]) => !isHolderAway(holder, cell.ready))
+  if (present.length >= holdersMax) return { kind: 'full' }
+  const kept = others.length < holdersMax ? others : present
+  return { kind: 'take', next: hold(current, Object.fromEntries(kept), { agent, nowMs }), evicts: false }
+}
+
+/** The endpoint held by `agent`, from now for a lease's time, beside `others`. */
+function hold(
+  current: EndpointDoc,
+  others: { readonly [agent: string]: HolderDoc },
+  { agent, nowMs }: { agent: string; nowMs: number },
+): EndpointDoc {
+  const expiresAt = nowMs + limits.leaseMs
+  const since = current.holders?.[agent]?.since ?? nowMs
+  return { ...current, expiresAt, holders: { ...others, [agent]: { since, expiresAt, away: {} } } }
+}
+
+export function isHolder({ holders = {} }: Pick<EndpointDoc, 'holders'>, agent: string): boolean {
+  return holders[agent] !== undefined
+}
+
+function isUnheld({ holders = {} }: EndpointDoc): boolean {
+  return Object.keys(holders).length === 0
+}
+
+/** Those whose own part of the lease is not over, longest first. */
+export function liveHolders(
+  { holders = {} }: Pick<EndpointDoc, 'holders'>,
+  nowMs: number,
+): (readonly [agent: string, holder: HolderDoc])[] {
+  const live = Object.entries(holders).filter(([, { expiresAt }]) => expiresAt > nowMs)
+  return live.sort(([, a], [, b]) => a.since - b.since)
 }
 
 /** Deleting a document can never make an old ticket the newer one: epochs follow the clock too. */
@@ -84,16 +130,14 @@ function take(
     state: 'leased',
     account,
     tunnel,
-    agent,
+    holders: {},
     epoch: nextEpoch(current.epoch, nowMs),
     leasedAt: nowMs,
-    expiresAt: nowMs + limits.leaseMs,
     releasedAt: 0,
     restUntil: 0,
     keepUntil: 0,
-    away: {},
   }
-  return { kind: 'take', next, evicts }
+  return { kind: 'take', next: hold(next, {}, { agent, nowMs }), evicts }
 }
 
 /**
@@ -124,14 +168,43 @@ export type Renewal =
   /** Released, expired and swept, or given on: claim again. */
   | { readonly kind: 'gone' }
 
+type RenewalClaim = {
+  readonly tunnel: string
+  readonly agent: string
+  readonly epoch: number
+  readonly shares: boolean
+  readonly nowMs: number
+}
+
 export function decideRenewal(
   current: EndpointDoc,
-  { tunnel, agent, epoch, nowMs }: { tunnel: string; agent: string; epoch: number; nowMs: number },
+  { tunnel, agent, epoch, shares, nowMs }: RenewalClaim,
 ): Renewal {
   if (current.state !== 'leased' || current.tunnel !== tunnel) return { kind: 'gone' }
-  if (current.agent !== agent || current.epoch !== epoch) return { kind: 'lost' }
-  if (current.expiresAt - nowMs >= limits.leaseExtendUnderMs) return { kind: 'keep', next: current }
-  return { kind: 'extend', next: { ...current, expiresAt: nowMs + limits.leaseMs } }
+  const { holders = {} } = current
+  const holder = holders[agent]
+  // In a pool nobody loses to another: who is out claims again and joins.
+  if (holder === undefined || current.epoch !== epoch)
+    return { kind: shares || isUnheld(current) ? 'gone' : 'lost' }
+  if (holder.expiresAt - nowMs >= limits.leaseExtendUnderMs) return { kind: 'keep', next: current }
+  const expiresAt = nowMs + limits.leaseMs
+  const extended = { ...Object.fromEntries(liveHolders(current, nowMs)), [agent]: { ...holder, expiresAt } }
+  return { kind: 'extend', next: { ...current, expiresAt, holders: extended } }
+}
+
+/**
+ * One holder goes.
+ * @returns undefined when none would be left: then the lease ends
+ */
+export function leave(current: EndpointDoc, agent: string, nowMs: number): EndpointDoc | undefined {
+  const others = liveHolders(current, nowMs).filter(([other]) => other !== agent)
+  // `expiresAt` stays: tickets of the one that goes may live as long.
+  return others.length === 0 ? undefined : { ...current, holders: Object.fromEntries(others) }
+}
+
+/** The tunnel is for one agent again: of those that share it whoever comes first goes on, at a new epoch. */
+export function disband(current: EndpointDoc, nowMs: number): EndpointDoc {
+  return { ...current, holders: {}, epoch: nextEpoch(current.epoch, nowMs) }
 }
 
 /**
@@ -154,17 +227,41 @@ export function release(
     releasedAt: nowMs,
     restUntil,
     keepUntil: forget ? restUntil : nowMs + keepMs,
-    away: {},
+    holders: {},
   }
 }
 
 /** The tcp endpoint after its rest: anybody's. */
 export function free(current: EndpointDoc): EndpointDoc {
-  const nobody = { account: '', tunnel: '', agent: '' }
+  const nobody = { account: '', tunnel: '', holders: {} }
   return { ...current, ...nobody, state: 'free', expiresAt: 0, releasedAt: 0, restUntil: 0, keepUntil: 0 }
 }
 
-/** Away = every ready relay says that no agent has been there for a minute. */
-export function isAway(current: Pick<EndpointDoc, 'away'>, ready: readonly ReadyRelay[]): boolean {
-  return ready.length > 0 && ready.every(({ instance, bootAt }) => (current.away[instance] ?? -1) >= bootAt)
+/** Away = every holder is. */
+export function isAway(
+  { holders = {} }: Pick<EndpointDoc, 'holders'>,
+  ready: readonly ReadyRelay[],
+): boolean {
+  return ready.length > 0 && Object.values(holders).every((holder) => isHolderAway(holder, ready))
+}
+
+/** A holder is away = every ready relay says that it has not been there for a minute. */
+export function isHolderAway({ away }: Pick<HolderDoc, 'away'>, ready: readonly ReadyRelay[]): boolean {
+  return ready.length > 0 && ready.every(({ instance, bootAt }) => (away[instance] ?? -1) >= bootAt)
+}
+
+/** What a relay says of its agents, or of one of them, put down. @returns undefined when nothing changes */
+export function noteAway(
+  current: EndpointDoc,
+  { instance, agent, away, nowMs }: { instance: string; agent?: string; away: boolean; nowMs: number },
+): EndpointDoc | undefined {
+  const { holders = {} } = current
+  const told = Object.entries(holders).filter(([id]) => agent === undefined || id === agent)
+  const changed = told.filter(([, holder]) => away !== (holder.away[instance] !== undefined))
+  if (changed.length === 0) return undefined
+  const next = changed.map(([id, holder]) => {
+    const { [instance]: _, ...others } = holder.away
+    return [id, { ...holder, away: away ? { ...others, [instance]: nowMs } : others }] as const
+  })
+  return { ...current, holders: { ...holders, ...Object.fromEntries(next) } }
 }

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import type { Policy, TunnelKind } from '../protocol/endpoint.ts'
+import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import { writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { type Cell, describeEndpoint, readCell, readyRelays } from './cells.ts'
@@ -19,7 +19,7 @@ import {
   tunnelNames,
   tunnels,
 } from './documents.ts'
-import { isAway, release } from './lease-rules.ts'
+import { disband, isAway, isHolderAway, liveHolders, release } from './lease-rules.ts'
 import { policyOf } from './plans.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -29,6 +29,8 @@ type LoosePolicy = { readonly [F in keyof Policy]?: Policy[F] | undefined }
 export type NewTunnel = {
   readonly name: string
   readonly kind: TunnelKind
+  /** Absent: one. */
+  readonly agents?: AgentMode
   readonly policy: LoosePolicy
   readonly generated?: boolean
 }
@@ -78,12 +80,12 @@ export async function createTunnel(
 
 function newTunnel(
   account: string,
-  { name, kind, policy, generated = false }: NewTunnel,
+  { name, kind, agents = 'one', policy, generated = false }: NewTunnel,
   nowMs: number,
 ): TunnelDoc {
   const fresh = { policyVersion: 1, revision: 1, endpoint: '', cell: '', agent: '' }
   const times = { createdAt: nowMs, updatedAt: nowMs }
-  return { account, name, kind, generated, policy: compact(policy), ...fresh, ...times }
+  return { account, name, kind, agents, generated, policy: compact(policy), ...fresh, ...times }
 }
 
 async function countTunnels(control: Control, account: string, enough: number): Promise<number> {
@@ -150,11 +152,15 @@ export async function updateTunnel(
       throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
     const taken = isRenamed ? await tx.get(tunnelNames.ref(`${account}:${name}`)) : undefined
     if (taken) throw fail('tunnel.name_taken', `A tunnel named "${name}" exists.`)
+    const agents = change.agents ?? data.agents ?? 'one'
+    const isDisbanded = agents === 'one' && data.agents === 'many' && data.endpoint !== ''
+    const shared = isDisbanded ? await tx.get(endpoints.ref(data.endpoint)) : undefined
     const policyVersion = data.policyVersion + (change.policy ? 1 : 0)
     const policy = change.policy ? compact(change.policy) : data.policy
     const next: TunnelDoc = {
       ...data,
       name,
+      agents,
       generated: data.generated && !isRenamed,
       policy,
       policyVersion,
@@ -167,12 +173,22 @@ export async function updateTunnel(
       tx.create(tunnelNames.ref(`${account}:${name}`), { account, tunnel: id })
     }
     const commands = change.policy && next.cell !== '' ? [policyCommand(caller, { id, next, nowMs })] : []
+    if (shared?.data.tunnel === id) commands.push(...writeDisbanding(tx, shared, nowMs))
     for (const command of commands) writeCommand(tx, command)
-    writeAudit(tx, { ...entryOf(caller, id), action: 'tunnel.updated', details: { name } }, nowMs)
+    writeAudit(tx, { ...entryOf(caller, id), action: 'tunnel.updated', details: { name, agents } }, nowMs)
     return [{ ...before, data: next }, commands] as const
   })
   await publishCommands(control, outgoing)
   return snapshot
+}
+
+/** Those who share the lease are sent to claim again: one of them gets it, and the others hear that it is held. */
+function writeDisbanding(tx: Transaction, { ref, data }: Snapshot<EndpointDoc>, nowMs: number): Outgoing[] {
+  if (data.state !== 'leased' || liveHolders(data, nowMs).length < 2) return []
+  const next = disband(data, nowMs)
+  tx.set(ref, next)
+  const body = { kind: 'revoke', endpoint: ref.id, epoch: next.epoch, reason: 'moved' } as const
+  return [makeCommand(next.cell, body, nowMs)]
 }
 
 function policyCommand(
@@ -196,7 +212,9 @@ export async function deleteTunnel(control: Control, caller: Caller, id: string)
     tx.delete(before.ref)
     tx.delete(tunnelNames.ref(`${data.account}:${data.name}`))
     const ttl = new Date(nowMs + tombstoneMs)
-    tx.create(deletedTunnels.ref(id), { account: data.account, cell: data.cell, deletedAt: nowMs, ttl })
+    const { account, cell, formerCell } = data
+    const former = formerCell === undefined ? {} : { formerCell }
+    tx.create(deletedTunnels.ref(id), { account, cell, ...former, deletedAt: nowMs, ttl })
     writeAudit(tx, { ...entryOf(caller, id), action: 'tunnel.deleted', details: { name: data.name } }, nowMs)
     if (quota?.data.tunnels[id]) {
       const { [id]: _, ...rest } = quota.data.tunnels
@@ -248,20 +266,28 @@ export function describeTunnel(
   { endpoint, cell }: { endpoint?: EndpointDoc | undefined; cell?: Cell | undefined },
 ): Tunnel {
   const isOwn = endpoint?.tunnel === ref.id
-  const isOnline = isOwn && endpoint.state === 'leased' && endpoint.expiresAt > control.clock.now()
-  const away = isOnline && cell && isAway(endpoint, readyRelays(control, cell))
-  const { name, kind, policy, revision, createdAt, updatedAt } = data
+  const nowMs = control.clock.now()
+  const isOnline = isOwn && endpoint.state === 'leased' && endpoint.expiresAt > nowMs
+  const ready = cell ? readyRelays(control, cell) : []
+  const away = isOnline && isAway(endpoint, ready)
+  const holders = isOnline ? liveHolders(endpoint, nowMs) : []
+  const { name, kind, agents, policy, revision, createdAt, updatedAt } = data
   return {
     id: ref.id,
     name,
     kind,
     policy,
     state: away ? 'away' : isOnline ? 'online' : 'offline',
+    ...(isOwn && cell && { endpoint: describeEndpoint(data.endpoint, kind, cell) }),
+    agents: agents ?? 'one',
+    holders: holders.map(([agent, holder]) => ({
+      agent,
+      since: holder.since,
+      state: isHolderAway(holder, ready) ? 'away' : 'online',
+    })),
     revision,
     createdAt,
     updatedAt,
-    ...(isOwn && cell && { endpoint: describeEndpoint(data.endpoint, kind, cell) }),
-    ...(isOnline && { agent: endpoint.agent }),
   }
 }
 

@@ -7,6 +7,10 @@ import { z } from 'zod'
 export const tunnelKinds = ['tcp', 'http', 'tls'] as const
 export type TunnelKind = (typeof tunnelKinds)[number]
 
+/** How many agents may serve a tunnel at a time. `many` is a pool: its agents share the lease and the visitors. */
+export const agentModes = ['one', 'many'] as const
+export type AgentMode = (typeof agentModes)[number]
+
 /** What a visitor may do at a tunnel, as far as the relay enforces it. Absent limits mean the plan's. */
 export const policySchema = z.strictObject({
   /** CIDRs or addresses. An empty allow list lets everybody in; deny wins over allow. */

@@ -5,7 +5,7 @@
 import { decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
-import { endpointIdSchema, policySchema, tunnelKinds } from './endpoint.ts'
+import { agentModes, endpointIdSchema, policySchema, tunnelKinds } from './endpoint.ts'
 import { type TokenCheck, verifyToken } from './signed-token.ts'
 
 export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
@@ -20,6 +20,8 @@ export const ticketClaimsSchema = z.object({
   exp: z.int(),
   account: z.string().max(64),
   agent: z.string().max(64),
+  /** Absent: one. With `many` others hold the same epoch, and relays spread the visitors. */
+  agents: z.enum(agentModes).optional(),
   kind: z.enum(tunnelKinds),
   name: z.string().max(64),
   endpoint: endpointIdSchema,

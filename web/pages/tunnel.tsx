@@ -12,6 +12,7 @@ import { formatTime } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { StateBadge, stateMeaning } from '../parts/state-badge.tsx'
+import { AgentsCard } from './agents-card.tsx'
 import { PolicyCard } from './policy-card.tsx'
 import { TrafficCard } from './traffic-card.tsx'
 
@@ -41,6 +42,7 @@ export function TunnelPage({ id }: { id: string }) {
           <>
             <AddressCard tunnel={tunnel} />
             <TrafficCard tunnel={tunnel} />
+            <AgentsCard tunnel={tunnel} />
             <PolicyCard tunnel={tunnel} reload={async () => (await query.refetch()).data} />
             <DeleteCard tunnel={tunnel} />
           </>
@@ -54,20 +56,19 @@ function AddressCard({ tunnel }: { tunnel: Tunnel }) {
   return (
     <Card title="Endpoint">
       <EndpointText tunnel={tunnel} />
-      <dl class="mt-5 grid gap-x-8 gap-y-3 text-sm sm:grid-cols-3">
+      <dl class="mt-5 grid gap-x-8 gap-y-3 text-sm sm:grid-cols-2">
         <Fact label="Kind" text={tunnel.kind} />
         <Fact label="Created" text={formatTime(tunnel.createdAt)} />
-        <Fact label="Agent" text={tunnel.agent ?? 'None'} isCode={tunnel.agent !== undefined} />
       </dl>
     </Card>
   )
 }
 
-function Fact({ label, text, isCode = false }: { label: string; text: string; isCode?: boolean }) {
+function Fact({ label, text }: { label: string; text: string }) {
   return (
     <div class="min-w-0">
       <dt class="text-muted">{label}</dt>
-      <dd class={isCode ? 'font-mono text-[0.8125rem] break-all' : 'font-medium'}>{text}</dd>
+      <dd class="font-medium">{text}</dd>
     </div>
   )
 }

@@ -1,6 +1,6 @@
 /** What the mock server knows: an account, tunnels of every state and kind, keys. Ids are made from small numbers. */
 import type { Key, Me } from '@porttunneler/shared/api/schemas/accounts'
-import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Holder, Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 
 export function mockId(prefix: 'usr' | 'acc' | 'key' | 'tun' | 'agt', number: number): string {
   return `${prefix}_${String(number).padStart(26, '0')}`
@@ -37,6 +37,11 @@ export function mockTunnels(nowMs: number): Tunnel[] {
     updatedAt: nowMs - number * day,
     ...rest,
   })
+  const holder = (number: number, state: Holder['state']): Holder => ({
+    agent: mockId('agt', number),
+    since: nowMs - number * 3_600_000,
+    state,
+  })
   const http = (name: string) => ({
     id: `host:${name}.localhost`,
     url: `http://${name}.localhost:8081`,
@@ -49,7 +54,8 @@ export function mockTunnels(nowMs: number): Tunnel[] {
       kind: 'http',
       policy: {},
       state: 'online',
-      agent: mockId('agt', 1),
+      agents: 'many',
+      holders: [holder(1, 'online'), holder(3, 'away')],
       endpoint: http('demo'),
     }),
     tunnel(2, {
@@ -57,7 +63,8 @@ export function mockTunnels(nowMs: number): Tunnel[] {
       kind: 'tcp',
       policy: { allow: ['203.0.113.0/24', '2001:db8::/32'], connectionsMax: 20 },
       state: 'online',
-      agent: mockId('agt', 1),
+      agents: 'one',
+      holders: [holder(1, 'online')],
       endpoint: {
         id: 'tcp:main:20431',
         url: 'tcp://tunnels.example.com:20431',
@@ -70,10 +77,11 @@ export function mockTunnels(nowMs: number): Tunnel[] {
       kind: 'http',
       policy: {},
       state: 'away',
-      agent: mockId('agt', 2),
+      agents: 'one',
+      holders: [holder(2, 'away')],
       endpoint: http('a-long-name-for-a-preview-of-branch-4711'),
     }),
-    tunnel(4, { name: 'old-ssh', kind: 'tcp', policy: {}, state: 'offline' }),
+    tunnel(4, { name: 'old-ssh', kind: 'tcp', policy: {}, state: 'offline', agents: 'one', holders: [] }),
   ]
 }
 

@@ -1,9 +1,12 @@
 /** Tunnels, endpoints, leases and watch tickets. */
 import { z } from 'zod'
-import { endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
+import { agentModes, endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
 import { idSchema, problemSchema, timeSchema, tunnelNameSchema } from './common.ts'
 
 const kindSchema = z.enum(tunnelKinds)
+const agentsSchema = z
+  .enum(agentModes)
+  .describe('How many agents may serve it at a time; `many`: they share its visitors')
 
 /**
  * A tunnel's public address. `url` is what people copy: `tcp://host:port`, `http://name.domain:port`, `https://…`.
@@ -21,6 +24,14 @@ export type Endpoint = z.infer<typeof endpointSchema>
  */
 const tunnelStates = ['offline', 'online', 'away'] as const
 
+/** An agent that holds the lease, alone or with others. */
+export const holderSchema = z.object({
+  agent: z.string(),
+  since: timeSchema,
+  state: z.enum(['online', 'away']).describe('away: no relay has seen it for a minute'),
+})
+export type Holder = z.infer<typeof holderSchema>
+
 export const tunnelSchema = z.object({
   id: idSchema('tun'),
   name: tunnelNameSchema,
@@ -28,7 +39,8 @@ export const tunnelSchema = z.object({
   policy: policySchema.partial(),
   state: z.enum(tunnelStates),
   endpoint: endpointSchema.optional(),
-  agent: z.string().optional().describe('Id of the agent that holds the lease'),
+  agents: agentsSchema,
+  holders: z.array(holderSchema).describe('Who holds the lease now, longest first'),
   revision: z.int().describe('Rises with every edit; `"<revision>"` is the ETag'),
   createdAt: timeSchema,
   updatedAt: timeSchema,
@@ -38,10 +50,12 @@ export type Tunnel = z.infer<typeof tunnelSchema>
 export const tunnelCreateSchema = z.strictObject({
   name: tunnelNameSchema,
   kind: kindSchema,
+  agents: agentsSchema.default('one'),
   policy: policySchema.partial().default({}),
 })
 export const tunnelUpdateSchema = z.strictObject({
   name: tunnelNameSchema.optional(),
+  agents: agentsSchema.optional(),
   policy: policySchema.partial().optional(),
 })
 
@@ -58,6 +72,8 @@ export const claimSchema = z.strictObject({
         kind: kindSchema,
         /** tcp only: ask for this port instead of a random one. */
         port: z.int().min(1).max(65_535).optional(),
+        /** Sets the tunnel so; absent: it stays as it is, and a new one is for one agent. */
+        agents: agentsSchema.optional(),
       }),
     )
     .min(1)
@@ -71,6 +87,7 @@ export const leaseSchema = z.object({
   name: tunnelNameSchema,
   kind: kindSchema,
   endpoint: endpointSchema,
+  agents: agentsSchema.default('one'),
   epoch: z.int(),
   expiresAt: timeSchema,
   ticket: z.string().describe('JWT for relays'),

@@ -62,6 +62,16 @@ export const leaseCodes = {
     cause: 'The lease was released or expired, so there is nothing to renew.',
     cure: 'Nothing to do: the agent claims the tunnel again by itself.',
   },
+  'lease.full': {
+    code: 'PT-2104',
+    http: 409,
+    exit: 5,
+    retry: 'later',
+    owner: 'user',
+    title: 'Too many agents serve this tunnel',
+    cause: 'As many agents as may share one tunnel are connected to it.',
+    cure: 'Stop one of them, or wait: the agent joins by itself as soon as one has been away for a minute.',
+  },
   'quota.tunnels': {
     code: 'PT-2201',
     http: 403,
