@@ -1,6 +1,6 @@
+import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describeRelayIdentity } from '@porttunneler/shared/testing/relay-identity.contract'
-import { enrolledRelayIdentity } from './relay-identity.enrolled.ts'
 import { openSqliteStore } from './store.sqlite.ts'
 
 describeRelayIdentity('enrolled', async () => {

@@ -1,12 +1,13 @@
 /**
- * RelayIdentity for relays outside Google's: an operator makes an enrolment key for one cell, a relay exchanges it
- * once for a credential of its own. The cell comes from the key, never from the relay. The store keeps hashes only.
+ * RelayIdentity for relays outside Google's, in either shape of the service: an operator makes an enrolment key for
+ * one cell, a relay exchanges it once for a credential of its own. The cell comes from the key, never from the relay.
+ * The store keeps hashes only.
  */
-import type { Clock } from '@porttunneler/shared/base/clock'
-import { fail } from '@porttunneler/shared/base/errors'
-import { hashSecret, newId, newSecret } from '@porttunneler/shared/base/ids'
-import { globalCollection } from '@porttunneler/shared/control/names'
-import type { RelayIdentity, Store } from '@porttunneler/shared/control/platform'
+import type { Clock } from '../base/clock.ts'
+import { fail } from '../base/errors.ts'
+import { hashSecret, newId, newSecret } from '../base/ids.ts'
+import { globalCollection } from './names.ts'
+import type { RelayIdentity, Store } from './platform.ts'
 
 /** Id: SHA-256 of the key. Deleted by its use. */
 type EnrolmentKeyDoc = { readonly cell: string; readonly createdAt: number; readonly ttl: Date }

@@ -1,9 +1,9 @@
-import { isFailure } from '@porttunneler/shared/base/errors'
-import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { expect, test } from 'vitest'
-import { enrolledRelayIdentity } from './relay-identity.enrolled.ts'
-import { openSqliteStore } from './store.sqlite.ts'
+import { openSqliteStore } from '../../standalone/platform/store.sqlite.ts'
+import { isFailure } from '../base/errors.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { expectFailure } from '../testing/store.contract.ts'
+import { enrolledRelayIdentity } from './relay-enrolment.ts'
 
 function setUp() {
   const clock = new FakeClock()
