@@ -1,6 +1,7 @@
 /**
  * Makes topics and subscriptions where no infrastructure does: on the emulator, and on a laptop. In the cloud the
- * processes may not, and the infrastructure makes the same.
+ * processes may not: the infrastructure makes the same, with a pause that grows between deliveries
+ * (docs/decisions/0025).
  */
 import { deadLetters, type PubsubClients, subscriptionPath, topicPath } from './pubsub-clients.ts'
 
@@ -10,7 +11,7 @@ const retentionSeconds = 600
 const keeperRetentionSeconds = 7 * 86_400
 /** Where nobody listens for a day, nothing is kept. */
 const expirySeconds = 86_400
-const ackDeadlineSeconds = 60
+const ackDeadlineSeconds = 10
 /** Pub/Sub's own way to the dead letters, for what kills the process that handles it. */
 const deliveriesMax = 10
 const alreadyExists = 6
@@ -33,7 +34,6 @@ export async function ensureSubscription(place: Place, topic: string, key: strin
       ackDeadlineSeconds,
       messageRetentionDuration: { seconds: retentionSeconds },
       expirationPolicy: { ttl: { seconds: expirySeconds } },
-      retryPolicy: { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 60 } },
       deadLetterPolicy: {
         deadLetterTopic: topicPath(project, deadLetters.topic),
         maxDeliveryAttempts: deliveriesMax,

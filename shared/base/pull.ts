@@ -70,9 +70,10 @@ const pingMs = 15_000
 const quietMsMax = 40_000
 /** How long a broken stream that nobody reports can go unnoticed. */
 export const deafMsMax = 3 * pingMs
-/** Longer than any handler may take, so that nothing is delivered again while it is being handled. */
-const ackDeadlineSeconds = 60
-const handleMs = 30_000
+/** The shortest there is: what a broken stream took with it comes again after this. */
+const ackDeadlineSeconds = 10
+/** Shorter than that, so that nothing is delivered again while it is being handled. */
+const handleMs = 8_000
 const messagesMaxDefault = 100
 const callOptions: CallOptions = { timeout: 5_000, retry: null }
 /** Ack ids are some 200 bytes long, and a request takes 512 KiB. */
