@@ -50,8 +50,10 @@ export async function makeFirebaseIdentity() {
     identity: firebaseIdentity({ projectId: testProject, accounts, clock, jwksUrl: issuer.jwksUrl }),
     /** Makes the account too, if there is none. */
     tokenOf: async (email: string, changes: JWTPayload = {}) => {
-      if (!states.has(uidOf(email))) states.set(uidOf(email), { isDisabled: false, validSinceMs: 0 })
-      return issuer.sign(claimsOf(email, changes))
+      const claims = claimsOf(email, changes)
+      const uid = claims.sub ?? ''
+      if (!states.has(uid)) states.set(uid, { isDisabled: false, validSinceMs: 0 })
+      return issuer.sign(claims)
     },
     setState: (email: string, state: AccountState | undefined) => {
       if (state) states.set(uidOf(email), state)

@@ -15,6 +15,7 @@ import {
   type MemberDoc,
   members,
   online,
+  type UserDoc,
   users,
 } from './documents.ts'
 import type { PlanName } from './plans.ts'
@@ -85,6 +86,22 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
     writeAudit(tx, { ...entry, action: 'account.created', details: { plan } }, nowMs)
     return { user, member }
   })
+}
+
+/**
+ * An address that was changed at an outside sign-in service becomes ours with the first sign-in after that; tokens
+ * from before say nothing any more.
+ */
+export async function followAddress(
+  { store }: Control,
+  id: string,
+  { email, emailVerified, authTimeMs }: IdentityClaims,
+): Promise<UserDoc | undefined> {
+  return store.change(users.ref(id), (user) =>
+    user && user.email !== email && authTimeMs > (user.emailAt ?? 0)
+      ? { ...user, email, emailVerified, emailAt: authTimeMs }
+      : 'keep',
+  )
 }
 
 /** Local sign-in names its users by our own ids. */

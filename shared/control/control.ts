@@ -17,6 +17,15 @@ export type Settings = {
   readonly registration: boolean
   /** The plan of a new account. */
   readonly defaultPlan: PlanName
+  /** What the console needs to sign people in at Firebase; where identity is `firebase`. */
+  readonly firebase?: {
+    readonly apiKey: string
+    readonly authDomain: string
+    readonly projectId: string
+    /** Besides a password. */
+    readonly providers: readonly ('google.com' | 'github.com')[]
+    readonly emulatorUrl?: string
+  }
 }
 
 export type Control = Platform & {

@@ -11,6 +11,8 @@ import type { Doc } from './platform.ts'
 /** A person. Bearers whose `authTime` is before `validSince` are refused: that is how "log out everywhere" works. */
 export type UserDoc = {
   readonly email: string
+  /** The sign-in, by its time, that an outside service gave a changed address with; absent until then. */
+  readonly emailAt?: number
   readonly emailVerified: boolean
   readonly status: 'active' | 'disabled'
   readonly validSince: number

@@ -5,12 +5,12 @@
  */
 import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'
-import { ensureAccount, readAccount } from './accounts.ts'
+import { ensureAccount, followAddress, readAccount } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import type { Control } from './control.ts'
 import { type KeyDoc, keys, type UserDoc, users } from './documents.ts'
 import { limitsOf } from './plans.ts'
-import type { Ref } from './platform.ts'
+import type { IdentityClaims, Ref } from './platform.ts'
 
 const userCacheMs = 30_000
 const userCacheMax = 10_000
@@ -26,7 +26,7 @@ export class Principals {
     this.#control = control
   }
 
-  /** @throws auth.invalid, auth.disabled, account.suspended, account.closed */
+  /** @throws auth.invalid, auth.unverified, auth.disabled, account.suspended, account.closed */
   async authenticate(bearer: string, from: string): Promise<Caller> {
     const caller = bearer.startsWith('pts_') ? await this.#byKey(bearer) : await this.#byToken(bearer)
     return { ...caller, from }
@@ -54,9 +54,13 @@ export class Principals {
   }
 
   async #byToken(token: string): Promise<Omit<Caller, 'from'>> {
-    const claims = await this.#control.identity.verify(token)
+    const { identity } = this.#control
+    const claims = await identity.verify(token)
+    // Firebase lets anybody sign up with anybody's address, and gives the sign-in to its owner as soon as they come by
+    // Google. What the first one made until then, keys above all, would stay: so there is nothing before the proof.
+    if (identity.kind === 'firebase' && !claims.emailVerified) throw fail('auth.unverified')
     const { user: id, member } = await ensureAccount(this.#control, claims)
-    const user = await this.#user(id)
+    const user = await this.#userNow(id, claims)
     if (user.status === 'disabled') throw fail('auth.disabled')
     if (claims.authTimeMs < user.validSince) throw fail('auth.invalid')
     const { role } = member
@@ -75,6 +79,15 @@ export class Principals {
     if (data.status === 'suspended') throw fail('account.suspended')
     if (data.status === 'closed') throw fail('account.closed')
     return { account: id, accountName: data.name, plan: data.plan, limits: limitsOf(data) }
+  }
+
+  /** As the sign-in service knows them, where that is not ours. */
+  async #userNow(id: string, claims: IdentityClaims): Promise<UserDoc> {
+    const user = await this.#user(id)
+    const isLocal = this.#control.identity.kind === 'local'
+    if (isLocal || user.email === claims.email || claims.authTimeMs <= (user.emailAt ?? 0)) return user
+    this.#users.delete(id)
+    return (await followAddress(this.#control, id, claims)) ?? user
   }
 
   async #user(id: string): Promise<UserDoc> {

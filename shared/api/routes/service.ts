@@ -29,11 +29,15 @@ const jwks = createRoute({
 
 export function serviceRoutes({ control }: ApiDeps): Routes {
   const { settings, clock, identity, signer } = control
-  const { version, registration, consoleUrl, docsUrl } = settings
+  const { version, registration, consoleUrl, docsUrl, firebase } = settings
   const facts = { version, identity: identity.kind, registration, consoleUrl, docsUrl }
+  const known = {
+    ...facts,
+    ...(firebase && { firebase: { ...firebase, providers: [...firebase.providers] } }),
+  }
   return newRoutes()
     .openapi(health, (c) => c.json({ status: 'ok' as const, version, now: clock.now() }, 200))
-    .openapi(config, (c) => c.json(facts, 200))
+    .openapi(config, (c) => c.json(known, 200))
     .openapi(jwks, async (c) => {
       // A relay asks again for a key it does not know; the next key is here for days before it signs.
       c.header('cache-control', 'public, max-age=300')

@@ -4,10 +4,23 @@ import { idSchema, timeSchema } from './common.ts'
 
 export const healthSchema = z.object({ status: z.literal('ok'), version: z.string(), now: timeSchema })
 
+/** Where the console signs people in when the server keeps no accounts itself. All of it is public. */
+const firebaseSchema = z.object({
+  apiKey: z.string().describe('Names the project to Firebase; it grants nothing'),
+  authDomain: z
+    .string()
+    .describe('Host of the pages for signing in with Google and GitHub, and of links in mails'),
+  projectId: z.string(),
+  providers: z.array(z.enum(['google.com', 'github.com'])).describe('Besides a password'),
+  emulatorUrl: z.string().optional().describe('The Auth emulator, in tests and on a laptop only'),
+})
+export type FirebaseSignIn = z.infer<typeof firebaseSchema>
+
 /** What a console or a CLI must know before anybody has signed in. */
 export const configSchema = z.object({
   version: z.string(),
   identity: z.enum(['local', 'firebase']),
+  firebase: firebaseSchema.optional().describe('Where identity is firebase'),
   registration: z.boolean().describe('Whether strangers may make accounts here'),
   consoleUrl: z.string(),
   docsUrl: z.string().describe('Every code has its page at <docsUrl>/errors/PT-nnnn'),

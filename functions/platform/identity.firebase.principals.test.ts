@@ -1,0 +1,129 @@
+/** People who sign in by Firebase, as the rules of the control plane see them. */
+import { makeApi } from '@porttunneler/shared/api/app'
+import { makeControl } from '@porttunneler/shared/control/control'
+import { identities, users } from '@porttunneler/shared/control/documents'
+import { Principals } from '@porttunneler/shared/control/principals'
+import { expectFailure } from '@porttunneler/shared/testing/store.contract'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl } from '../../standalone/testing/control.ts'
+import { makeFirebaseIdentity, testProject } from '../testing/firebase-identity.ts'
+import { firebaseRoutes } from './identity.firebase.routes.ts'
+
+const ada = 'ada@example.com'
+const proven = { email_verified: true }
+
+describe('people who sign in by Firebase', () => {
+  let t: Awaited<ReturnType<typeof makeSignIn>>
+  beforeEach(async () => {
+    t = await makeSignIn()
+  })
+  afterEach(() => t.close())
+
+  test('one person has one account, with the rights that local sign-in gives', async () => {
+    const local = await t.local.principals.authenticate(await localToken(t.local), '192.0.2.1')
+    const [first, again] = [await t.signIn(ada, proven), await t.signIn(ada, proven)]
+    expect(again).toEqual(first)
+    const shape = ({ role, scopes, plan, limits, accountName }: typeof first) => ({
+      role,
+      scopes,
+      plan,
+      limits,
+      accountName,
+    })
+    expect(shape(first)).toEqual(shape(local))
+    expect(first.user).toMatchObject({ email: ada, emailVerified: true })
+  })
+
+  test('before the address is proven there is no account that could be handed to its owner', async () => {
+    await expectFailure(t.signIn(ada), 'auth.unverified')
+    expect(await t.control.store.get(identities.ref(`firebase:${t.firebase.uidOf(ada)}`))).toBeUndefined()
+    // The same Firebase account, now by Google: whoever made it before has nothing in ours.
+    const google = { ...proven, firebase: { sign_in_provider: 'google.com' } }
+    expect((await t.signIn(ada, google)).role).toBe('owner')
+    await expectFailure(t.signIn(ada), 'auth.unverified')
+  })
+
+  test('two sign-ins with one address are two people: an address alone links nothing', async () => {
+    const first = await t.signIn(ada, proven)
+    const other = await t.signIn(ada, { ...proven, sub: 'anotherAccount' })
+    expect(other.account).not.toBe(first.account)
+  })
+
+  test('an address changed at Firebase is followed, and an older token does not change it back', async () => {
+    const before = await t.token(ada, proven)
+    const { user } = await t.principals.authenticate(before, '')
+    t.clock.advance(60_000)
+    const changed = await t.signIn('countess@example.com', { ...proven, sub: t.firebase.uidOf(ada) })
+    expect(changed.user).toEqual({ ...user, email: 'countess@example.com' })
+    expect((await t.principals.authenticate(before, '')).user?.email).toBe('countess@example.com')
+  })
+
+  test('signing out everywhere ends every session, here and at Firebase; the next sign-in works', async () => {
+    const token = await t.token(ada, proven)
+    await t.principals.authenticate(token, '')
+    expect((await t.logout(token)).status).toBe(204)
+    t.clock.advance(31_000)
+    await expectFailure(t.principals.authenticate(token, ''), 'auth.invalid')
+    expect((await t.firebase.accounts.read(t.firebase.uidOf(ada)))?.validSinceMs).toBeGreaterThan(0)
+    expect((await t.signIn(ada, proven)).role).toBe('owner')
+    expect((await t.logout('x')).status).toBe(401)
+  })
+
+  test('a user disabled by an operator is told so', async () => {
+    const { user } = await t.signIn(ada, proven)
+    await t.control.store.update(users.ref(user?.id ?? ''), { status: 'disabled' })
+    t.clock.advance(30_000)
+    await expectFailure(t.signIn(ada, proven), 'auth.disabled')
+  })
+
+  test('a console learns where to sign in before anybody has', async () => {
+    const answer = await t.app.request('https://tunnel.example.com/v1/config')
+    expect(await answer.json()).toMatchObject({ identity: 'firebase', firebase: t.control.settings.firebase })
+  })
+})
+
+async function localToken({ identity }: ReturnType<typeof makeTestControl>): Promise<string> {
+  return (await identity.register({ email: ada, password: 'correct horse battery' }, { from: '' })).tokens
+    .accessToken
+}
+
+/** The API with everything as in its own tests, but people from Firebase. */
+async function makeSignIn() {
+  const local = makeTestControl()
+  const firebase = await makeFirebaseIdentity()
+  const { identity, accounts, clock } = firebase
+  const facts = {
+    apiKey: 'public',
+    authDomain: 'tunnel.example.com',
+    projectId: testProject,
+    providers: ['google.com' as const],
+  }
+  const settings = { ...local.control.settings, firebase: facts }
+  const { log, random } = local.control
+  const control = makeControl({ ...local.control, identity }, { clock, random, log, settings })
+  const principals = new Principals(control)
+  const mounts = [firebaseRoutes({ identity, accounts, store: control.store, clock })]
+  const app = makeApi({ control, principals, addressOf: () => '192.0.2.1', mounts })
+  const token = firebase.tokenOf
+  return {
+    local,
+    firebase,
+    control,
+    principals,
+    clock,
+    app,
+    token,
+    signIn: async (...given: Parameters<typeof token>) =>
+      principals.authenticate(await token(...given), '192.0.2.1'),
+    logout: (bearer: string) =>
+      app.request('https://tunnel.example.com/v1/auth/logout', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
+        body: '{"everywhere":true}',
+      }),
+    close: async () => {
+      await firebase.close()
+      await local.close()
+    },
+  }
+}
