@@ -72,6 +72,12 @@ const limitsSchema = z.strictObject({
   usageMs: z.int().min(1_000).default(900_000),
 })
 
+/** The subscription that the infrastructure made for this relay's slot in its cell. */
+const pubsubSchema = z.strictObject({
+  project: z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'the id of a Google Cloud project'),
+  subscription: z.string().regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'the id of a subscription'),
+})
+
 export const relayConfigSchema = z.strictObject({
   /** Name of this process in its cell. */
   instance: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens, at most 32'),
@@ -94,6 +100,8 @@ export const relayConfigSchema = z.strictObject({
    * is believed: list nobody whom visitors could stand behind otherwise.
    */
   trustedProxies: z.array(rule).max(100).default([]),
+  /** How commands come at once. Absent: from the parent process where there is one, and always by `sync`. */
+  commands: z.strictObject({ pubsub: pubsubSchema }).optional(),
   limits: limitsSchema.prefault({}),
   /** How long streams may go on after SIGTERM. */
   graceMs: z.int().min(0).max(600_000).default(30_000),

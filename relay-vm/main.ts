@@ -3,22 +3,25 @@
  * As a child process it says `{ ready: ports }` to its parent, takes `{ command }` messages, and drains when the parent
  * is gone. Exit codes: 0 drained, otherwise that of the error's row in the catalogue.
  */
+import { systemClock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { pino } from 'pino'
-import { loadConfig } from './config.ts'
+import { loadConfig, type RelayConfig } from './config.ts'
 import { ipcCommands } from './platform/commands.ipc.ts'
+import type { CommandSource } from './platform/commands.ts'
 import { Relay } from './relay.ts'
 
 async function main(args: readonly string[]): Promise<void> {
   const path = args.find((arg) => !arg.startsWith('--'))
   const config = await loadConfig(path ?? 'relay.json', process.env)
   const log = makeLog(config.logLevel)
+  const commands = await openCommands(config, log)
   const relay = new Relay({
     config,
     log,
     random: Math.random,
-    ...(process.send !== undefined && { commands: ipcCommands(process, log) }),
+    ...(commands !== undefined && { commands }),
     onDrainCommand: () => leave('the control plane asked for it'),
   })
   const hurry = new AbortController()
@@ -40,6 +43,14 @@ async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (leaving === undefined) end(log, error)
   }
+}
+
+async function openCommands(config: RelayConfig, log: Log): Promise<CommandSource | undefined> {
+  const { pubsub } = config.commands ?? {}
+  if (pubsub === undefined) return process.send && ipcCommands(process, log)
+  // A relay without it does not load the SDK.
+  const { pubsubCommands } = await import('./platform/commands.pubsub.ts')
+  return await pubsubCommands({ ...pubsub, clock: systemClock, random: Math.random, log })
 }
 
 /** Writes each line before it goes on: the last line before an exit is the one that says why, and stays the last. */

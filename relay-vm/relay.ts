@@ -98,9 +98,8 @@ export class Relay {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#closing.abort()
-    this.#options.commands.close()
     this.#housework?.clear()
-    await this.#running?.close()
+    await Promise.all([this.#options.commands.close(), this.#running?.close()])
     this.#options.log.info({}, 'The relay is closed')
   }
 

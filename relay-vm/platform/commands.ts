@@ -1,13 +1,13 @@
 /**
  * How commands reach a relay fast; `sync` makes them certain. One implementation a technology:
- * commands.ipc.ts (child of the standalone server).
+ * commands.ipc.ts (child of the standalone server), commands.pubsub.ts (Google Cloud).
  */
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 
 export interface CommandSource {
   /** Calls `onCommand` for every command, at least once and in any order, until closed. */
   start(onCommand: (command: Command) => void): void
-  close(): void
+  close(): Promise<void> | void
 }
 
 /** For a relay that has `sync` only. */

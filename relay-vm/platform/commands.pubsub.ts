@@ -1,0 +1,100 @@
+/**
+ * Commands by Pub/Sub, from the subscription that the infrastructure made for this relay's slot. They come at least
+ * once and in any order, which is no matter, and without this they come by `sync`, so trouble here is said and never
+ * stops the relay. Loaded only where it is configured: the SDK takes some 50 MB.
+ */
+import { PubSub, v1 } from '@google-cloud/pubsub'
+import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/relays'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { codes, fail } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import { type Delivery, Pull, type PullOptions } from '@porttunneler/shared/base/pull'
+import type { CommandSource } from './commands.ts'
+
+export type PubsubCommandsOptions = {
+  readonly project: string
+  /** Its id in the project. */
+  readonly subscription: string
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Log
+}
+
+/** gRPC waits up to two minutes before it dials again; commands must not. */
+const dialAgainMsMax = 5_000
+/** Streams end now and then by themselves; more than this in a row is trouble. */
+const quietFailures = 2
+
+export async function pubsubCommands(options: PubsubCommandsOptions): Promise<CommandSource> {
+  const { project: projectId, subscription: id, clock, random, log } = options
+  const config = await new PubSub({ projectId }).getClientConfig()
+  const client = new v1.SubscriberClient({ ...config, 'grpc.max_reconnect_backoff_ms': dialAgainMsMax })
+  const subscription = `projects/${projectId}/subscriptions/${id}`
+  let pull: Pull | undefined
+  return {
+    start(onCommand) {
+      pull = new Pull({
+        client,
+        subscription,
+        clock,
+        random,
+        handle: (delivery) => take(delivery, log, onCommand),
+        ...reports(log.child({ subscription })),
+      })
+    },
+    async close() {
+      await pull?.close()
+      await client.close()
+    },
+  }
+}
+
+/** @throws relay.command for what no version of this relay would understand: it ends among the dead letters */
+function take({ id, text }: Delivery, log: Log, onCommand: (command: Command) => void): void {
+  const { code } = codes['relay.command']
+  const sent = parseJson(text)
+  const parsed = commandSchema.safeParse(sent)
+  const kind = kindOf(sent)
+  if (parsed.success) {
+    onCommand(parsed.data)
+  } else if (kind !== undefined && !kinds.has(kind)) {
+    log.warn({ code, message: id, kind }, 'A command of a newer release is passed over')
+  } else {
+    log.error({ code, message: id, issues: parsed.error.issues }, 'A message is no command and is put aside')
+    throw fail('relay.command')
+  }
+}
+
+const kinds: ReadonlySet<string> = new Set(commandSchema.options.map(({ shape }) => shape.kind.value))
+
+function kindOf(sent: unknown): string | undefined {
+  const hasKind = typeof sent === 'object' && sent !== null && 'kind' in sent
+  return hasKind && typeof sent.kind === 'string' ? sent.kind : undefined
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Said by the schema, which takes no undefined.
+    return undefined
+  }
+}
+
+/** Each trouble once, and its end. */
+function reports(log: Log): Pick<PullOptions, 'onLost' | 'onFound' | 'onTrouble'> {
+  let isSaid = false
+  return {
+    onLost({ isGone, error, failures }) {
+      if (isSaid || (!isGone && failures <= quietFailures)) return
+      isSaid = true
+      const { code } = codes[isGone ? 'bus.subscription' : 'relay.control']
+      log.error({ code, error }, 'Commands cannot be heard at once; sync goes on bringing them')
+    },
+    onFound() {
+      if (isSaid) log.info({}, 'Commands are heard at once again')
+      isSaid = false
+    },
+    onTrouble: (error) => log.warn({ error }, 'A command may come again'),
+  }
+}
