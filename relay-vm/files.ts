@@ -67,33 +67,46 @@ export async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
-/** A file that is written again and again: one write at a time, and calls that come during one share the next. */
+/** A file that is written again and again: only when it changed, and one write at a time. */
 export class KeptFile {
   readonly #path: string
   readonly #text: () => string
   #saving: Promise<void> | undefined
-  #isWanted = false
+  #isChanged = false
 
   constructor(path: string, text: () => string) {
     this.#path = path
     this.#text = text
   }
 
-  /** Resolves when content not older than this call is on disk. @throws relay.data */
-  save(): Promise<void> {
-    if (this.#saving === undefined) {
-      this.#saving = this.#write().finally(() => {
-        this.#saving = undefined
-      })
-    } else this.#isWanted = true
-    return this.#saving
+  /** What `text` says is no longer what the disk has. */
+  changed(): void {
+    this.#isChanged = true
+  }
+
+  /**
+   * Resolves when content not older than this call is on disk, also when another call has begun to write it. After a
+   * failure the next call tries again.
+   * @throws relay.data
+   */
+  async save(): Promise<void> {
+    if (this.#isChanged) this.#saving ??= this.#write()
+    await this.#saving
   }
 
   async #write(): Promise<void> {
-    do {
-      this.#isWanted = false
-      await writeText(this.#path, this.#text())
-    } while (this.#isWanted)
+    try {
+      while (this.#isChanged) {
+        this.#isChanged = false
+        await writeText(this.#path, this.#text())
+      }
+    } catch (error) {
+      this.#isChanged = true
+      throw error
+    } finally {
+      // In the same turn as the last look at `#isChanged`: whoever comes later begins anew.
+      this.#saving = undefined
+    }
   }
 }
 

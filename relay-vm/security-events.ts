@@ -18,7 +18,6 @@ export class SecurityEvents {
   readonly #time: ServerTime
   readonly #file: KeptFile
   readonly #waiting: SecurityEvent[]
-  #isDirty = false
   /** Given up because too many waited. */
   dropped = 0
 
@@ -41,7 +40,7 @@ export class SecurityEvents {
       return
     }
     this.#waiting.push({ id: randomUUID(), at: Math.round(this.#time.now()), kind, fields })
-    this.#isDirty = true
+    this.#file.changed()
   }
 
   /** All that wait, oldest first. */
@@ -53,18 +52,11 @@ export class SecurityEvents {
   acknowledge(report: readonly SecurityEvent[]): void {
     if (report.length === 0) return
     this.#waiting.splice(0, report.length)
-    this.#isDirty = true
+    this.#file.changed()
   }
 
   /** Writes them when they changed. @throws relay.data */
-  async save(): Promise<void> {
-    if (!this.#isDirty) return
-    this.#isDirty = false
-    try {
-      await this.#file.save()
-    } catch (error) {
-      this.#isDirty = true
-      throw error
-    }
+  save(): Promise<void> {
+    return this.#file.save()
   }
 }

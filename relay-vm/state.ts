@@ -54,6 +54,7 @@ export class RelayState {
 
   /** Resolves when a state not older than now is on disk. @throws relay.data */
   save(): Promise<void> {
+    this.#file.changed()
     return this.#file.save()
   }
 }

@@ -52,7 +52,6 @@ export class UsageJournal {
   readonly #accounted = new WeakMap<TunnelMeter, Counted>()
   #boot: string
   #hour: number
-  #isDirty = false
   /** Rows given up because the journal was full. */
   dropped = 0
   /** Rows that the control plane refused for good. */
@@ -122,15 +121,8 @@ export class UsageJournal {
   }
 
   /** Writes the journal when it changed. @throws relay.data */
-  async save(): Promise<void> {
-    if (!this.#isDirty) return
-    this.#isDirty = false
-    try {
-      await this.#file.save()
-    } catch (error) {
-      this.#isDirty = true
-      throw error
-    }
+  save(): Promise<void> {
+    return this.#file.save()
   }
 
   #isRunning({ usage }: Row): boolean {
@@ -154,7 +146,7 @@ export class UsageJournal {
 
   #forget(key: string): void {
     this.#rows.delete(key)
-    this.#isDirty = true
+    this.#file.changed()
   }
 
   #accountOne(meter: TunnelMeter): void {
@@ -167,7 +159,7 @@ export class UsageJournal {
     usage.out += read.out - before.out
     usage.opened += read.opened - before.opened
     usage.refused += read.refused - before.refused
-    this.#isDirty = true
+    this.#file.changed()
   }
 
   #rowOf({ tunnel, account }: TunnelMeter): Row {
