@@ -6,6 +6,7 @@ import type { Command } from '../api/schemas/relays.ts'
 import { newId } from '../base/ids.ts'
 import type { Control } from './control.ts'
 import { type CommandDoc, commands } from './documents.ts'
+import { asFailure } from './failures.ts'
 import { topics } from './names.ts'
 import type { Doc, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -36,13 +37,18 @@ function bodyOf(command: Command): Doc {
   return { ...command }
 }
 
-/** After the commit. A bus that fails is logged and not thrown: the change stands, and `sync` brings the command. */
+/** After the commit, so it never throws: the change stands, and `sync` brings what the bus refused. */
 export async function publishCommands(control: Control, outgoing: readonly Outgoing[]): Promise<void> {
-  try {
-    await Promise.all(outgoing.map((each) => publishOne(control, each)))
-  } catch (error) {
-    control.log.warn({ error }, 'a command waits for sync because the bus refused it')
-  }
+  const published = await Promise.allSettled(outgoing.map((each) => publishOne(control, each)))
+  const refused = published.filter((one) => one.status === 'rejected')
+  const [first] = refused
+  if (first === undefined) return
+  const error = asFailure(first.reason)
+  const waiting = refused.length
+  control.log.warn(
+    { code: error.code, error, waiting },
+    'commands wait for sync because the bus refused them',
+  )
 }
 
 async function publishOne({ bus, store }: Control, { cell, command }: Outgoing): Promise<void> {

@@ -126,6 +126,7 @@ export interface Store {
  * the bus only makes it fast. Topics are in control/names.ts.
  */
 export interface Bus {
+  /** Settles within seconds. What it rejects may arrive all the same. */
   publish(topic: string, message: Doc): Promise<void>
   /** `key` names the subscriber: two subscriptions of one key share the messages, two keys both get each. */
   subscribe(
