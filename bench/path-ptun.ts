@@ -48,7 +48,7 @@ async function openPtunPath(backend: Backend): Promise<Path> {
 function startServer(folder: string): ChildProcess {
   // Outside the ephemeral ports, and a block of its own for every run.
   const firstPort = 21_000 + (process.pid % 500) * 20
-  return runProgram(['../standalone/main.ts', '--data', join(folder, 'server')], {
+  return runProgram(['../standalone/main.ts', '--bundled', '--data', join(folder, 'server')], {
     PORTTUNNELER_DEMO: 'false',
     PORTTUNNELER_CONSOLE_PORT: '0',
     PORTTUNNELER_HTTP_PORT: '0',
@@ -136,7 +136,9 @@ function onlineTunnels(agent: ChildProcess): Promise<Target> {
 }
 
 function endsOf(server: ChildProcess, agent: ChildProcess): Ends {
-  const relays = childrenOf(server.pid ?? 0).filter(({ command }) => command.includes('relay-vm/main.ts'))
+  const relays = childrenOf(server.pid ?? 0).filter(({ command }) =>
+    command.includes('relay-vm/dist/relay.cjs'),
+  )
   if (relays.length === 0) throw new Error('the server has no relay process')
   return { server: relays.map(({ pid }) => pid), client: agent.pid === undefined ? [] : [agent.pid] }
 }

@@ -2,24 +2,14 @@
  * The relay's TLS identity: the operator's PEM files, or a self-signed certificate of our own making in the data
  * folder. Agents get a self-signed one by the directory and take it as their only root.
  */
-// The x509 package resolves its parts by reflection and says so when this is not loaded before it.
-import 'reflect-metadata'
-import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  X509CertificateGenerator,
-} from '@peculiar/x509'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { isMissing, writeText } from './files.ts'
+import { makeSelfSigned } from './self-signed.ts'
 
 export type TlsIdentity = {
   /** PEM, leaf first. */
@@ -29,10 +19,7 @@ export type TlsIdentity = {
   readonly isSelfSigned: boolean
 }
 
-const dayMs = 86_400_000
-/** Agents pin it, so it may live long; clients refuse server certificates beyond 825 days. */
-const lifeMs = 800 * dayMs
-const renewUnderMs = 60 * dayMs
+const renewUnderMs = 60 * 86_400_000
 
 /** @throws relay.certificate */
 export async function readIdentity(files: {
@@ -42,7 +29,7 @@ export async function readIdentity(files: {
   try {
     const certificate = await readFile(files.certFile, 'utf8')
     const key = await readFile(files.keyFile, 'utf8')
-    const leaf = new NodeCertificate(certificate)
+    const leaf = new X509Certificate(certificate)
     if (!leaf.checkPrivateKey(createPrivateKey(key)))
       throw fail('relay.certificate', `${files.keyFile} is not the key of ${files.certFile}`)
     return { certificate, key: new Secret(key), isSelfSigned: leaf.issuer === leaf.subject }
@@ -64,7 +51,7 @@ export async function selfSignedIdentity(
   const keyFile = join(dataDir, 'tls', 'relay.key')
   const kept = await readKept(certFile, keyFile)
   if (kept !== undefined && isUsable(kept, names, nowMs)) return kept
-  const made = await makeIdentity(names, nowMs)
+  const made = { ...makeSelfSigned(names, nowMs), isSelfSigned: true }
   await writeText(keyFile, made.key.reveal())
   await writeText(certFile, made.certificate)
   return made
@@ -82,7 +69,7 @@ async function readKept(certFile: string, keyFile: string): Promise<TlsIdentity 
 
 function isUsable({ certificate, key }: TlsIdentity, names: readonly string[], nowMs: number): boolean {
   try {
-    const leaf = new NodeCertificate(certificate)
+    const leaf = new X509Certificate(certificate)
     return (
       leaf.checkPrivateKey(createPrivateKey(key.reveal())) &&
       leaf.validToDate.getTime() - nowMs > renewUnderMs &&
@@ -97,33 +84,4 @@ function isUsable({ certificate, key }: TlsIdentity, names: readonly string[], n
 /** As Node prints a subject alternative name. */
 function sayAltName(name: string): string {
   return isIP(name) === 0 ? `DNS:${name}` : `IP Address:${name}`
-}
-
-async function makeIdentity(names: readonly string[], nowMs: number): Promise<TlsIdentity> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const made = await X509CertificateGenerator.createSelfSigned(
-    {
-      name: `CN=${names[0] ?? 'relay'}`,
-      notBefore: new Date(nowMs - dayMs),
-      notAfter: new Date(nowMs + lifeMs),
-      signingAlgorithm: algorithm,
-      keys,
-      extensions: [
-        new BasicConstraintsExtension(false, undefined, true),
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-        new SubjectAlternativeNameExtension(
-          names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
-        ),
-      ],
-    },
-    webcrypto,
-  )
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
-  const lines = pkcs8.match(/.{1,64}/g) ?? []
-  const key = new Secret(
-    ['-----BEGIN PRIVATE KEY-----', ...lines, '-----END PRIVATE KEY-----', ''].join('\n'),
-  )
-  return { certificate: `${made.toString('pem')}\n`, key, isSelfSigned: true }
 }

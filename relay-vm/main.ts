@@ -3,7 +3,9 @@
  * As a child process it says `{ ready: ports }` to its parent, takes `{ command }` messages, and drains when the parent
  * is gone. Exit codes: 0 drained, otherwise that of the error's row in the catalogue.
  */
+
 import { systemClock } from '@porttunneler/shared/base/clock'
+import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { pino } from 'pino'
@@ -39,6 +41,7 @@ async function main(args: readonly string[]): Promise<void> {
   process.on('disconnect', () => leaving ?? leave('the parent process is gone'))
   try {
     const ready = await relay.start()
+    compactHeap()
     process.send?.({ ready })
   } catch (error) {
     if (leaving === undefined) end(log, error)
@@ -65,4 +68,4 @@ function end(log: Log, error: unknown): void {
   process.exit(isFailure(error) ? error.entry.exit : 1)
 }
 
-await main(process.argv.slice(2)).catch((error: unknown) => end(makeLog(), error))
+main(process.argv.slice(2)).catch((error: unknown) => end(makeLog(), error))

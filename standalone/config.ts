@@ -114,7 +114,12 @@ export function isLoopback({ bind }: { bind: string }): boolean {
 }
 
 export type Config = z.infer<typeof configSchema>
-export type Settings = { readonly data: string; readonly config: Config }
+export type Settings = {
+  readonly data: string
+  /** Relays run from the bundle that `npm start` makes, half the size in memory; otherwise from their source. */
+  readonly isBundled: boolean
+  readonly config: Config
+}
 
 function portClashes({ tcp, ...single }: { tcp: PortRange } & Record<string, number | PortRange>): string[] {
   const taken = Object.entries(single).flatMap(([name, port]) =>
@@ -154,16 +159,19 @@ export type Sources = {
 
 /** @throws standalone.config naming the setting and where it came from */
 export function readSettings({ args, env, readText }: Sources): Settings {
-  const data = resolve(dataOption(args) ?? (env.PORTTUNNELER_DATA || 'data'))
+  const options = readOptions(args)
+  const data = resolve(options.data ?? (env.PORTTUNNELER_DATA || 'data'))
   const file = resolve(data, 'standalone.yaml')
   const fromFile = yamlObject(file, readText(file))
   check(shapeSchema, fromFile, file)
-  return { data, config: check(configSchema, withVariables(fromFile, env), 'settings') }
+  const config = check(configSchema, withVariables(fromFile, env), 'settings')
+  return { data, isBundled: options.bundled ?? false, config }
 }
 
-function dataOption(args: readonly string[]): string | undefined {
+function readOptions(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: { data: { type: 'string' } } }).values.data
+    return parseArgs({ args: [...args], options: { data: { type: 'string' }, bundled: { type: 'boolean' } } })
+      .values
   } catch (cause) {
     throw fail('standalone.config', `command line: ${messageOf(cause)}`, { cause })
   }

@@ -195,6 +195,7 @@ class Start {
     const { clock, random, onProcess, onTrouble, signal } = this.#options
     const relays = new Relays({
       config: this.#settings.config,
+      isBundled: this.#settings.isBundled,
       ...given,
       folder: this.#folder,
       newEnrolmentKey: () => control.newEnrolmentKey(),

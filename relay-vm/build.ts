@@ -1,0 +1,29 @@
+/**
+ * Makes dist/relay.cjs: the relay in one file for `node dist/relay.cjs <relay.json>`, with chunks beside it for what few
+ * relays need. CommonJS, because an ES module that imports `node:http` makes Node load all of `fetch` too (8 MB), and
+ * the loader of modules on top. ASCII, because one letter beyond Latin-1 makes V8 keep all of the text in two bytes a
+ * letter. docs/performance.md
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { rolldown } from 'rolldown'
+
+const dist = join(import.meta.dirname, 'dist')
+
+const bundle = await rolldown({ input: { relay: join(import.meta.dirname, 'main.ts') }, platform: 'node' })
+const { output } = await bundle.write({
+  dir: dist,
+  cleanDir: true,
+  format: 'cjs',
+  minify: true,
+  entryFileNames: '[name].cjs',
+  chunkFileNames: '[name]-[hash].cjs',
+})
+await bundle.close()
+for (const file of output)
+  if (file.type === 'chunk') writeFileSync(join(dist, file.fileName), toAscii(file.code))
+
+/** Everything beyond ASCII stands in texts and patterns, where an escape means the same. */
+function toAscii(code: string): string {
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
