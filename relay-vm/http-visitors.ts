@@ -106,7 +106,8 @@ export class HttpVisitors {
     const { siblings, routes } = this.#parts
     const endpoint = `host:${host}`
     const isMisdirected = tls !== undefined && tls.sni !== host
-    if (!siblings || isMisdirected || this.#ownNames.has(host) || routes.serves(endpoint)) return undefined
+    if (!siblings || isMisdirected || this.#ownNames.has(host) || routes.servesWell(endpoint))
+      return undefined
     return siblings.find({ kind: tls === undefined ? 'http' : 'https', endpoint, origin })
   }
 
@@ -141,6 +142,14 @@ export class HttpVisitors {
     return {
       // Asked again for a later stream of the connection: the agent may have come back, or the policy changed.
       open: (info, sink) => visitors.open(routes.find(endpoint) ?? route, info, sink).stream,
+      connect: (info, sink, { onStream, onFailed }) =>
+        visitors.connect(routes.find(endpoint) ?? route, info, {
+          onFailed,
+          onVisit(visit) {
+            visit.sink = sink
+            onStream(visit.stream)
+          },
+        }),
       closed: (stream) => visitors.closed(stream),
       refused: (key) => route.meter.refused(key),
     }

@@ -159,15 +159,16 @@ export class LiveFigures {
 
 function sampleOf(meter: TunnelMeter, route: Route | undefined): TunnelSample {
   const { in: bytesIn, out, opened, refused, active } = meter.read()
-  const rttMs = route?.binding?.session.rttMs
+  const members = route?.members ?? []
+  const rtts = members.flatMap(({ session }) => session.rttMs ?? [])
   return {
     in: bytesIn,
     out,
     opened,
     refused,
     active,
-    attached: route?.binding !== undefined,
-    ...(rttMs !== undefined && { rttMs }),
+    attached: members.length > 0,
+    ...(rtts.length > 0 && { rttMs: Math.min(...rtts) }),
   }
 }
 

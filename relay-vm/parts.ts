@@ -109,6 +109,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
       if (claims.kind === 'tcp') tcp.close(endpoint)
     },
     onPresence: options.onPresence,
+    onDetached: (session) => visitors.abandon(session),
   })
   const origins = new Origins({
     clock,
@@ -116,7 +117,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     waitingMax: limits.strangersMax,
     refused: (reason) => meters.refused(reason),
   })
-  const visitors = new Visitors({
+  const visitors: Visitors = new Visitors({
     origins,
     clock,
     meters,

@@ -51,6 +51,8 @@ function setUp() {
   return { clock, decrees, gone, presence, routes }
 }
 
+const sessionsOf = (routes: Routes) => routes.find(endpoint)?.members.map(({ session }) => session)
+
 describe('routes: an agent out of reach', () => {
   test('counts as away after a minute, and as back once it has a connection again', () => {
     const { clock, routes } = setUp()
@@ -83,7 +85,7 @@ describe('routes: takeover', () => {
     const [a, b] = [makeSession('a'), makeSession('b')]
     routes.bind(makeClaims(), { session: a, bind: 1 })
     routes.bind(makeClaims({ epoch: 101, agent: 'agt_b' }), { session: b, bind: 7 })
-    expect(routes.find(endpoint)?.binding).toEqual({ session: b, bind: 7 })
+    expect(routes.find(endpoint)?.members).toMatchObject([{ session: b, bind: 7 }])
     expect(a.heard).toEqual([{ bind: 1, key: 'session.superseded' }])
     expect(b.heard).toEqual([])
   })
@@ -98,7 +100,7 @@ describe('routes: takeover', () => {
     expect(() => routes.bind(makeClaims(changes), { session: b, bind: 1 })).toThrow(
       expect.objectContaining({ key: 'session.superseded' }),
     )
-    expect(routes.find(endpoint)?.binding?.session).toBe(a)
+    expect(sessionsOf(routes)).toEqual([a])
   })
 
   test('a lower epoch is refused while the holder of the higher one is away', () => {
@@ -116,7 +118,7 @@ describe('routes: takeover', () => {
     routes.bind(makeClaims(), { session: b, bind: 1 })
     routes.unbind({ session: a, bind: 1 })
     routes.lost(a)
-    expect(routes.find(endpoint)?.binding?.session).toBe(b)
+    expect(sessionsOf(routes)).toEqual([b])
   })
 
   test('a renewed ticket on the same session replaces the old one in silence', () => {
@@ -153,7 +155,7 @@ describe('routes: away', () => {
     clock.advance(limits.awayMs - 1)
     expect(routes.awayReports()).toEqual([])
     clock.advance(1)
-    const report = { tunnel: claims.sub, endpoint, epoch: 100, away: true }
+    const report = { tunnel: claims.sub, endpoint, epoch: 100, agent: claims.agent, away: true }
     expect(routes.awayReports()).toEqual([report])
     expect(routes.awayReports(), 'until it was heard').toEqual([report])
     routes.awayReported([report])
@@ -171,7 +173,7 @@ describe('routes: away', () => {
     expect(routes.find(endpoint), 'served ones never expire').toBeDefined()
     routes.unbind({ session: a, bind: 1 })
     routes.expire(end)
-    expect(routes.find(endpoint)?.binding).toBeUndefined()
+    expect(sessionsOf(routes)).toEqual([])
     expect(gone).toEqual([])
     routes.expire(end + 1)
     expect(routes.find(endpoint)).toBeUndefined()
@@ -216,5 +218,80 @@ describe('routes: decrees', () => {
     read.prune(last + 1)
     expect(read.refusal(makeClaims())).toBeUndefined()
     expect(read.isSuspended('acc_x')).toBe(false)
+  })
+})
+
+describe('routes: several agents', () => {
+  const shared = (agent: string, changes: Partial<TicketClaims> = {}) =>
+    makeClaims({ agent, agents: 'many', ...changes })
+
+  test('agents of one epoch serve side by side, and the newest session of each', () => {
+    const { routes } = setUp()
+    const [a, b, again] = [makeSession('a'), makeSession('b'), makeSession('again')]
+    routes.bind(shared('agt_a'), { session: a, bind: 1 })
+    routes.bind(shared('agt_b'), { session: b, bind: 1 })
+    expect(sessionsOf(routes)).toEqual([a, b])
+    routes.bind(shared('agt_a'), { session: again, bind: 1 })
+    expect(sessionsOf(routes)).toEqual([b, again])
+    expect([a.heard, b.heard]).toEqual([[{ bind: 1, key: 'session.superseded' }], []])
+  })
+
+  test('a ticket from before the tunnel was shared pushes nobody out, whoever comes first', () => {
+    const { routes } = setUp()
+    const [a, b] = [makeSession('a'), makeSession('b')]
+    routes.bind(makeClaims({ agent: 'agt_a' }), { session: a, bind: 1 })
+    routes.bind(shared('agt_b'), { session: b, bind: 1 })
+    routes.bind(makeClaims({ agent: 'agt_a' }), { session: a, bind: 1 })
+    expect(sessionsOf(routes)).toEqual([b, a])
+    routes.bind(shared('agt_b'), { session: b, bind: 1 })
+    expect([sessionsOf(routes), a.heard, b.heard]).toEqual([[a, b], [], []])
+  })
+
+  test('one that leaves or is lost takes nobody along, and each is away by itself', () => {
+    const { routes, clock } = setUp()
+    const [a, b] = [makeSession('a'), makeSession('b')]
+    routes.bind(shared('agt_a'), { session: a, bind: 1 })
+    routes.bind(shared('agt_b'), { session: b, bind: 1 })
+    routes.unbind({ session: a, bind: 1 })
+    const away = () => routes.awayReports().map(({ agent, away }) => `${agent} ${away}`)
+    expect([sessionsOf(routes), away()]).toEqual([[b], ['agt_a true']])
+    routes.awayReported(routes.awayReports())
+    routes.lost(b)
+    expect(routes.serves(endpoint)).toBe(false)
+    clock.advance(limits.awayMs)
+    expect(away()).toEqual(['agt_b true'])
+    routes.bind(shared('agt_a'), { session: a, bind: 1 })
+    expect(away().sort()).toEqual(['agt_a false', 'agt_b true'])
+  })
+
+  test('at a new epoch the others are sent to claim, not home; a late one is told the same', () => {
+    const { routes } = setUp()
+    const [a, b] = [makeSession('a'), makeSession('b')]
+    routes.bind(shared('agt_a'), { session: a, bind: 1 })
+    routes.bind(shared('agt_b', { epoch: 101 }), { session: b, bind: 1 })
+    expect([sessionsOf(routes), a.heard]).toEqual([[b], [{ bind: 1, key: 'lease.gone' }]])
+    expect(() => routes.check(shared('agt_a'))).toThrow(expect.objectContaining({ key: 'lease.gone' }))
+  })
+
+  test('an older ticket of one agent does not bring back an older policy', () => {
+    const { routes } = setUp()
+    const { policy } = makeClaims()
+    const strict = { policy: { ...policy, deny: ['192.0.2.0/24'] }, policyVersion: 5 }
+    routes.bind(shared('agt_a', strict), { session: makeSession('a'), bind: 1 })
+    const route = routes.bind(shared('agt_b'), { session: makeSession('b'), bind: 1 })
+    expect([route.policyVersion, route.ipFilter('192.0.2.9')]).toEqual([5, false])
+  })
+
+  test('the endpoint is kept until the last ticket of any of them has run out', () => {
+    const { routes, gone } = setUp()
+    const [a, b] = [makeSession('a'), makeSession('b')]
+    routes.bind(shared('agt_a', { exp: startMs / 1000 + 7_200 }), { session: a, bind: 1 })
+    routes.bind(shared('agt_b'), { session: b, bind: 1 })
+    routes.lost(a)
+    routes.lost(b)
+    routes.expire(startMs + limits.ticketMs + limits.skewMs + 1)
+    expect(gone).toEqual([])
+    routes.expire(startMs + 7_200_000 + limits.skewMs + 1)
+    expect(gone).toEqual([endpoint])
   })
 })

@@ -10,10 +10,8 @@ import type { Policy, TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { Meters } from './meters/meters.ts'
 import type { TunnelMeter } from './meters/tunnel-meter.ts'
 import { compileIpFilter, type IpFilter } from './policy/ip-filter.ts'
+import { type Binding, isOpen, isPool, isShared, isWell, type Member, newMember } from './pool.ts'
 import type { SessionHandle } from './session-handle.ts'
-
-/** Who serves a route now. */
-export type Binding = { readonly session: SessionHandle; readonly bind: number }
 
 /** One endpoint at one moment; replaced, never changed. */
 export type Route = {
@@ -24,14 +22,15 @@ export type Route = {
   readonly policyVersion: number
   readonly ipFilter: IpFilter
   readonly meter: TunnelMeter
-  /** Absent while the agent is away. */
-  readonly binding?: Binding
+  /** Who serves it now: one, several where the tunnel is shared, nobody while all are away. */
+  readonly members: readonly Member[]
 }
 
 export type AwayReport = {
   readonly tunnel: string
   readonly endpoint: string
   readonly epoch: number
+  readonly agent: string
   readonly away: boolean
 }
 
@@ -45,10 +44,18 @@ export type Decrees = {
 
 type Entry = {
   route: Route
-  /** Monotonic; when the last binding ended; `leftOnPurpose` when its agent said so. */
+  /** By agent. */
+  readonly presences: Map<string, Presence>
+}
+
+/** Whether an agent is at a route, or was. */
+type Presence = {
+  /** Monotonic; when its last binding ended; `leftOnPurpose` when it said so itself. */
   awaySinceMs: number | undefined
   /** What the control plane was last told. */
   saidAway: boolean
+  /** Of its last ticket, seconds. */
+  exp: number
 }
 
 /** Nobody waits for an agent that took its leave: it is away from the first moment. */
@@ -60,6 +67,8 @@ export type RoutesOptions = {
   readonly decrees: Decrees
   /** The endpoint is served no more: a leased port closes. */
   onGone(route: Route): void
+  /** Its connections are gone; whoever waits for it may look elsewhere. */
+  onDetached?(session: SessionHandle): void
   /** `awayReports` has something that the control plane should not wait for. */
   onPresence(): void
 }
@@ -78,7 +87,13 @@ export class Routes {
 
   /** Whether a visitor of the endpoint would reach its agent now, and not wait for it. */
   serves(endpoint: string): boolean {
-    return this.find(endpoint)?.binding?.session.state === 'open'
+    return this.find(endpoint)?.members.some(isOpen) === true
+  }
+
+  /** The same, and as far as is known the upstream of one of its agents is there. */
+  servesWell(endpoint: string): boolean {
+    const now = this.#options.clock.monotonic()
+    return this.find(endpoint)?.members.some((member) => isWell(member, now)) === true
   }
 
   /** How many endpoints that holds for. */
@@ -92,64 +107,69 @@ export class Routes {
 
   /**
    * Whether a checked ticket may bind now.
-   * @throws session.revoked, session.superseded
+   * @throws session.revoked, session.superseded; lease.gone where the tunnel is shared: who is late claims and joins
    */
   check(claims: TicketClaims): void {
     const refusal = this.#options.decrees.refusal(claims)
     if (refusal !== undefined) throw fail(refusal)
     const held = this.find(claims.endpoint)?.claims
     if (held === undefined || claims.epoch > held.epoch) return
-    if (claims.epoch < held.epoch || claims.agent !== held.agent) throw fail('session.superseded')
+    const isJoint = claims.sub === held.sub && (isShared(claims) || isShared(held))
+    if (claims.epoch < held.epoch) throw fail(isJoint ? 'lease.gone' : 'session.superseded')
+    if (claims.agent !== held.agent && !isJoint) throw fail('session.superseded')
   }
 
   /**
-   * Gives the endpoint to `binding`; whoever held it hears that it was taken over.
-   * @throws session.revoked, session.superseded
+   * Gives the endpoint to `binding`; whoever held it hears that it was taken over, but for those it is shared with.
+   * @throws session.revoked, session.superseded, lease.gone
    */
   bind(claims: TicketClaims, binding: Binding): Route {
     this.check(claims)
     const entry = this.#entries.get(claims.endpoint)
-    const loser = entry?.route.binding
-    if (loser !== undefined && loser.session !== binding.session) {
-      loser.session.unbound(loser.bind, 'session.superseded')
-      // An agent that is out of reach was most likely restarted: its visitors would wait for nothing.
-      if (loser.session.state === 'detached') loser.session.resetBind(loser.bind, 'session.superseded')
+    const before = entry?.route
+    const isJoint = before?.claims.epoch === claims.epoch && (isShared(claims) || isPool(before))
+    const others: Member[] = []
+    let member = newMember(binding, claims.agent)
+    for (const held of before?.members ?? []) {
+      if (isSame(held, binding)) member = held
+      else if (isJoint && held.agent !== claims.agent) others.push(held)
+      else if (held.session !== binding.session) dismiss(held, { held: before?.claims, claims })
     }
-    const route = this.#makeRoute(claims, binding)
-    const saidAway = entry?.route.claims.sub === claims.sub && entry.saidAway
-    this.#entries.set(claims.endpoint, { route, awaySinceMs: undefined, saidAway })
-    if (saidAway) this.#options.onPresence()
+    const presences = before?.claims.sub === claims.sub ? entry?.presences : undefined
+    const route = this.#makeRoute(claims, [...others, member], before)
+    this.#enter(presences ?? new Map(), claims, route)
     return route
   }
 
   /** The agent serves this one no more (UNBIND). */
   unbind(binding: Binding): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.route.binding === undefined || !isSame(entry.route.binding, binding)) continue
-      this.#detach(entry, leftOnPurpose)
-      this.#options.onPresence()
-    }
+    for (const entry of this.#entries.values())
+      if (this.#detach(entry, (member) => isSame(member, binding), leftOnPurpose)) this.#options.onPresence()
   }
 
   /** The session is over: all it served is away. */
   lost(session: SessionHandle): void {
     const now = this.#options.clock.monotonic()
     for (const entry of this.#entries.values())
-      if (entry.route.binding?.session === session) this.#detach(entry, now)
+      this.#detach(entry, (member) => member.session === session, now)
   }
 
   /** The session has no connection for now, or has one again: its bindings stay, and count as away meanwhile. */
   setDetached(session: SessionHandle, isDetached: boolean): void {
     const now = this.#options.clock.monotonic()
-    for (const entry of this.#entries.values())
-      if (entry.route.binding?.session === session) entry.awaySinceMs = isDetached ? now : undefined
+    for (const { route, presences } of this.#entries.values())
+      for (const member of route.members) {
+        const presence = presences.get(member.agent)
+        if (member.session === session && presence) presence.awaySinceMs = isDetached ? now : undefined
+      }
+    if (isDetached) this.#options.onDetached?.(session)
   }
 
   /** Ends every route that `matches`, telling its agent why. */
   revoke(matches: (claims: TicketClaims) => boolean, reason: ErrorKey): void {
     for (const { route } of [...this.#entries.values()]) {
       if (!matches(route.claims)) continue
-      route.binding?.session.unbound(route.binding.bind, reason)
+      for (const { session, bind } of route.members) session.unbound(bind, reason)
       this.#forget(route)
     }
   }
@@ -162,38 +182,61 @@ export class Routes {
     }
   }
 
-  /** Forgets routes that are away and whose ticket has run out. `nowMs` is server-corrected wall time. */
+  /**
+   * Forgets agents that are away and whose ticket has run out, and routes of which none is left. `nowMs` is
+   * server-corrected wall time.
+   */
   expire(nowMs: number): void {
-    for (const { route } of [...this.#entries.values()])
-      if (route.binding === undefined && route.claims.exp * 1000 + limits.skewMs < nowMs) this.#forget(route)
+    for (const { route, presences } of [...this.#entries.values()]) {
+      const present = new Set(route.members.map(({ agent }) => agent))
+      for (const [agent, { exp }] of presences)
+        if (!present.has(agent) && exp * 1000 + limits.skewMs < nowMs) presences.delete(agent)
+      if (presences.size === 0) this.#forget(route)
+    }
   }
 
-  /** Tunnels that were left, away for a minute, or back, of which the control plane has not heard yet. */
+  /** Agents that left, are away for a minute, or back, of which the control plane has not heard yet. */
   awayReports(): readonly AwayReport[] {
     const now = this.#options.clock.monotonic()
     const reports: AwayReport[] = []
-    for (const { route, awaySinceMs, saidAway } of this.#entries.values()) {
-      const away = awaySinceMs !== undefined && now - awaySinceMs >= limits.awayMs
+    for (const { route, presences } of this.#entries.values()) {
       const { sub: tunnel, epoch } = route.claims
-      if (away !== saidAway && (away || awaySinceMs === undefined))
-        reports.push({ tunnel, endpoint: route.endpoint, epoch, away })
+      for (const [agent, { awaySinceMs, saidAway }] of presences) {
+        const away = awaySinceMs !== undefined && now - awaySinceMs >= limits.awayMs
+        if (away !== saidAway && (away || awaySinceMs === undefined))
+          reports.push({ tunnel, endpoint: route.endpoint, epoch, agent, away })
+      }
     }
     return reports
   }
 
   /** The control plane has heard `reports`. */
   awayReported(reports: readonly AwayReport[]): void {
-    for (const { endpoint, tunnel, away } of reports) {
+    for (const { endpoint, tunnel, agent, away } of reports) {
       const entry = this.#entries.get(endpoint)
-      if (entry?.route.claims.sub === tunnel) entry.saidAway = away
+      const presence = entry?.route.claims.sub === tunnel ? entry.presences.get(agent) : undefined
+      if (presence) presence.saidAway = away
     }
   }
 
-  #makeRoute(claims: TicketClaims, binding: Binding): Route {
+  #enter(known: ReadonlyMap<string, Presence>, { agent, exp }: TicketClaims, route: Route): void {
+    const saidAway = known.get(agent)?.saidAway ?? false
+    const kept = [...known].filter(([id]) => id !== agent && isPool(route))
+    const presences = new Map([...kept, [agent, { awaySinceMs: undefined, saidAway, exp }]])
+    this.#entries.set(route.endpoint, { route, presences })
+    if (saidAway) this.#options.onPresence()
+  }
+
+  #makeRoute(claims: TicketClaims, members: readonly Member[], before: Route | undefined): Route {
     const { meters, decrees } = this.#options
-    const newer = decrees.policyOf(claims.sub)
-    const { policy, policyVersion } =
-      newer !== undefined && newer.policyVersion > claims.policyVersion ? newer : claims
+    // With several agents the ticket that binds last need not be the newest.
+    const known = before?.claims.sub === claims.sub ? before : undefined
+    const { policy, policyVersion } = [decrees.policyOf(claims.sub), known]
+      .filter((one) => one !== undefined)
+      .reduce((newest, one) => (one.policyVersion > newest.policyVersion ? one : newest), {
+        policy: claims.policy,
+        policyVersion: claims.policyVersion,
+      })
     return {
       endpoint: claims.endpoint,
       claims,
@@ -201,14 +244,20 @@ export class Routes {
       policyVersion,
       ipFilter: compileIpFilter(policy),
       meter: meters.of(claims.sub, claims.account),
-      binding,
+      members,
     }
   }
 
-  #detach(entry: Entry, awaySinceMs: number): void {
-    const { binding: _, ...away } = entry.route
-    entry.route = away
-    entry.awaySinceMs = awaySinceMs
+  /** @returns whether somebody went */
+  #detach(entry: Entry, isMeant: (member: Member) => boolean, awaySinceMs: number): boolean {
+    const gone = entry.route.members.filter(isMeant)
+    if (gone.length === 0) return false
+    entry.route = { ...entry.route, members: entry.route.members.filter((member) => !gone.includes(member)) }
+    for (const { agent } of gone) {
+      const presence = entry.presences.get(agent)
+      if (presence) presence.awaySinceMs = awaySinceMs
+    }
+    return true
   }
 
   #forget(route: Route): void {
@@ -219,4 +268,15 @@ export class Routes {
 
 function isSame(a: Binding, b: Binding): boolean {
   return a.session === b.session && a.bind === b.bind
+}
+
+/** Tells a holder that it is one no more: beaten, or in a pool behind the times, when it claims and joins. */
+function dismiss(
+  { session, bind }: Member,
+  { held, claims }: { held: TicketClaims | undefined; claims: TicketClaims },
+): void {
+  const isLate = held?.sub === claims.sub && held.epoch < claims.epoch && isShared(claims)
+  session.unbound(bind, isLate ? 'lease.gone' : 'session.superseded')
+  // An agent that is out of reach was most likely restarted: its visitors would wait for nothing.
+  if (session.state === 'detached') session.resetBind(bind, 'session.superseded')
 }

@@ -185,7 +185,7 @@ export class Running {
   #acceptsHop({ kind, endpoint }: Hop): boolean {
     const { routes } = this.parts
     const isHttp = routes.find(endpoint)?.claims.kind === 'http'
-    return routes.serves(endpoint) && isHttp === (kind !== 'raw')
+    return routes.servesWell(endpoint) && isHttp === (kind !== 'raw')
   }
 
   #serveHop(socket: Socket, hop: Hop): void {

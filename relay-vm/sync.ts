@@ -243,7 +243,7 @@ export class ControlSync {
 function boundOf(routes: Routes): SyncRequest['bound'] {
   return routes
     .all()
-    .filter((route) => route.binding !== undefined)
+    .filter((route) => route.members.length > 0)
     .slice(0, syncMax.bound)
     .map(({ endpoint, claims }) => ({ endpoint, tunnel: claims.sub, epoch: claims.epoch }))
 }

@@ -5,7 +5,7 @@ import { Splice } from '@porttunneler/shared/mux/splice'
 import { deafSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { Route } from './routes.ts'
-import type { Visitors } from './visitors.ts'
+import type { Visit, Visitors } from './visitors.ts'
 
 /**
  * Joins an admitted, paused visitor to a stream of `route`, or resets it when it may not have one (which is counted).
@@ -20,14 +20,9 @@ export function spliceVisitor(
     first = Buffer.alloc(0),
   }: { readonly visitors: Visitors; readonly turn: Turn; readonly first?: Buffer },
 ): void {
-  try {
-    const { address: visitorAddress, port: visitorPort, localPort } = visitors.originOf(socket)
-    const visit = visitors.open(
-      route,
-      { visitorAddress, visitorPort, localPort, awaitsUpgrade: false },
-      // Between `open` and the splice nothing can come: both happen in one turn.
-      deafSink,
-    )
+  const { address: visitorAddress, port: visitorPort, localPort } = visitors.originOf(socket)
+  const info = { visitorAddress, visitorPort, localPort, awaitsUpgrade: false }
+  const join = (visit: Visit) => {
     const { stream } = visit
     const onEnd = (reason: ErrorKey | undefined) => {
       // Never got to the upstream: the tunnel's owner will look for it among the refusals.
@@ -37,6 +32,22 @@ export function spliceVisitor(
     }
     visit.sink = new Splice(socket, stream, { turn, first, onEnd })
     socket.resume()
+  }
+  try {
+    const leave = () => opening?.cancel()
+    const opening = visitors.connect(route, info, {
+      onVisit(visit) {
+        socket.off('close', leave)
+        join(visit)
+      },
+      onFailed(key) {
+        route.meter.refused(key)
+        socket.off('close', leave).resetAndDestroy()
+      },
+    })
+    if (opening) socket.once('close', leave)
+    // Between `open` and the splice nothing can come: both happen in one turn.
+    else join(visitors.open(route, info, deafSink))
   } catch (error) {
     socket.resetAndDestroy()
     if (!isFailure(error)) throw error

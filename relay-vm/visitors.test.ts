@@ -9,6 +9,7 @@ import { Origins } from './listeners/origins.ts'
 import { Meters } from './meters/meters.ts'
 import { Admission } from './policy/admission.ts'
 import { compileIpFilter } from './policy/ip-filter.ts'
+import { newMember } from './pool.ts'
 import type { Route } from './routes.ts'
 import { claimsOf } from './testing/test-control.ts'
 import { Visitors } from './visitors.ts'
@@ -68,7 +69,7 @@ function setUp({ refuse }: { refuse?: ErrorKey } = {}) {
     policyVersion: 0,
     ipFilter: compileIpFilter(claims.policy),
     meter: meters.of(claims.sub, claims.account),
-    binding: { session, bind: 1 },
+    members: [newMember({ session, bind: 1 }, claims.agent)],
   }
   const heard: string[] = []
   const sink: StreamSink = {
@@ -143,7 +144,7 @@ describe('visitors', () => {
 
   test('refusals are counted at their tunnel, whoever refuses', () => {
     const away = setUp()
-    const { binding: _, ...route } = away.route
+    const route = { ...away.route, members: [] }
     expect(() => away.visitors.open(route, info, away.sink)).toThrow(
       expect.objectContaining({ key: 'tunnel.away' }),
     )

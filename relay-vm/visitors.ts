@@ -10,8 +10,11 @@ import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stre
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Origin, Origins } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
+import { Opening, type OpeningEvents } from './opening.ts'
 import type { Admission } from './policy/admission.ts'
+import { chooseMember, isOpen, isPool, type Member } from './pool.ts'
 import type { Route } from './routes.ts'
+import type { SessionHandle } from './session-handle.ts'
 
 /** What a listener knows of a visitor; the rest of OPEN is the route's. */
 export type VisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
@@ -32,6 +35,9 @@ export class Visitors {
   readonly #passed = new Set<Socket>()
   readonly #visits = new Map<Stream, Visit>()
   readonly #idle = new Set<() => void>()
+  readonly #openings = new Set<Opening>()
+  /** Rises with every visitor of a pool. */
+  #turn = 0
 
   constructor(options: VisitorsOptions) {
     this.#options = options
@@ -101,20 +107,69 @@ export class Visitors {
    */
   open(route: Route, info: VisitorInfo, sink: StreamSink): Visit {
     try {
-      const { binding } = route
-      if (binding === undefined) throw fail('tunnel.away')
-      const refusal = this.#options.admission.atTunnel(info.visitorAddress, subjectOf(route))
-      if (refusal !== undefined) throw fail(refusal)
-      const visit = new Visit(route, sink, this.#options, (stream) => this.#end(stream))
-      visit.start(
-        binding.session.open({ ...info, bind: binding.bind, atMs: this.#options.clock.now() }, visit),
-      )
-      this.#visits.set(visit.stream, visit)
-      return visit
+      this.#admit(route, info)
+      const member = route.members.find(isOpen) ?? route.members[0]
+      if (member === undefined) throw fail('tunnel.away')
+      return this.#openAt(route, member, { info, sink })
     } catch (error) {
       if (isFailure(error)) route.meter.refused(error.key)
       throw error
     }
+  }
+
+  /**
+   * The same for a tunnel that several agents share: the stream comes later, from the first of them that reaches its
+   * upstream. Until then nothing may be sent.
+   * @returns undefined when the tunnel is not shared
+   */
+  connect(route: Route, info: VisitorInfo, events: OpeningEvents): Opening | undefined {
+    if (!isPool(route)) return undefined
+    const { clock } = this.#options
+    const nowMs = () => clock.monotonic()
+    const opening = new Opening({
+      nowMs,
+      choose: (tried) => chooseMember(route.members, { tried, nowMs: nowMs(), turn: this.#turn++ }),
+      openAt: (member, waiting, isAgain) => this.#openAt(route, member, { info, sink: waiting, isAgain }),
+      onVisit: (visit) => events.onVisit(visit),
+      onFailed: (key) => events.onFailed(key),
+      onEnd: () => this.#openings.delete(opening),
+    })
+    try {
+      this.#admit(route, info)
+      if (!opening.start()) throw fail(opening.reason)
+    } catch (error) {
+      if (isFailure(error)) route.meter.refused(error.key)
+      throw error
+    }
+    this.#openings.add(opening)
+    return opening
+  }
+
+  /** The session has no connection for now: who waits for an upstream behind it is offered to others. */
+  abandon(session: SessionHandle): void {
+    for (const opening of [...this.#openings]) opening.abandon(session)
+  }
+
+  /** @throws visitor.denied, tunnel.limit, tunnel.rate, account.rate */
+  #admit(route: Route, { visitorAddress }: VisitorInfo): void {
+    const refusal = this.#options.admission.atTunnel(visitorAddress, subjectOf(route))
+    if (refusal !== undefined) throw fail(refusal)
+  }
+
+  #openAt(
+    route: Route,
+    member: Member,
+    { info, sink, isAgain = false }: { info: VisitorInfo; sink: StreamSink; isAgain?: boolean },
+  ): Visit {
+    const visit = new Visit(route, sink, this.#options, (stream) => {
+      member.active -= 1
+      this.#end(stream)
+    })
+    const { session, bind } = member
+    visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, visit), isAgain)
+    member.active += 1
+    this.#visits.set(visit.stream, visit)
+    return visit
   }
 
   /** The local side is done with the stream: it was ended both ways, or reset. */
@@ -183,9 +238,10 @@ export class Visit implements StreamSink {
     return this.#isConnected
   }
 
-  start(stream: Stream): void {
+  /** @param isAgain for a visitor that was counted when another agent was asked */
+  start(stream: Stream, isAgain = false): void {
     this.#stream = stream
-    this.route.meter.opened(stream)
+    this.route.meter.opened(stream, isAgain)
     this.#openTimer = this.#options.clock.after(limits.openDeadlineMs, () => this.cut('open.deadline'))
   }
 

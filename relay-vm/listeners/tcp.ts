@@ -89,7 +89,7 @@ export class TcpListeners {
   #serve(socket: Socket, endpoint: string): void {
     const { routes, visitors, siblings } = this.#options
     if (visitors.accept(socket) === undefined) return
-    if (siblings === undefined || routes.serves(endpoint)) {
+    if (siblings === undefined || routes.servesWell(endpoint)) {
       this.#splice(socket, endpoint)
       return
     }

@@ -36,9 +36,10 @@ export class TunnelMeter {
     return this.#streams.size
   }
 
-  opened(stream: CountedStream): void {
+  /** @param isAgain for the same visitor, whose first stream came to nothing */
+  opened(stream: CountedStream, isAgain = false): void {
     this.#streams.add(stream)
-    this.#opened += 1
+    if (!isAgain) this.#opened += 1
   }
 
   /** The stream's counters are final. Calling it again changes nothing. */

@@ -14,6 +14,13 @@ import type { Origin } from '../origins.ts'
 /** One visitor connection as the tunnel's agent hears of it in OPEN; the rest is the route's. */
 export type HttpVisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
 
+export type StreamEvents = {
+  onStream(stream: Stream): void
+  onFailed(key: ErrorKey): void
+}
+/** A stream that is to come. */
+export type Waiting = { cancel(): void }
+
 /** A tunnel that a Host name leads to, whether its agent is here or away. */
 export type HttpRoute = {
   /**
@@ -22,6 +29,11 @@ export type HttpRoute = {
    * session.limit: each is counted as a refusal of this tunnel by the one who throws
    */
   open(info: HttpVisitorInfo, sink: StreamSink): Stream
+  /**
+   * Where several agents serve the tunnel: the stream comes later, from the first that reaches its upstream. Throws as
+   * `open` does; a failure that comes later is not counted yet. undefined: `open` it.
+   */
+  connect?(info: HttpVisitorInfo, sink: StreamSink, events: StreamEvents): Waiting | undefined
   /** The local side is done with a stream that `open` returned: it was ended both ways, or reset. Said once. */
   closed(stream: Stream): void
   /** A visitor of this tunnel was turned away after its stream was open (421, smuggling, upstream down). */

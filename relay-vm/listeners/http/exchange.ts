@@ -5,12 +5,10 @@
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, keyOfCode } from '@porttunneler/shared/base/errors'
-import { Delivery } from '@porttunneler/shared/mux/splice'
-import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
-import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { Stream } from '@porttunneler/shared/mux/stream'
 import { AnswerWatch } from './answer.ts'
-import type { HttpRoute, HttpVisitorInfo } from './deps.ts'
 import type { RequestHead } from './head.ts'
+import { Uplink, type UplinkOptions, type UplinkSink } from './uplink.ts'
 
 export type ExchangeEvents = {
   onWritable(): void
@@ -29,11 +27,10 @@ const quietPollMs = 50
 /** An upstream that has not finished answering by then gets no answer of ours put behind its own. */
 const quietDeadlineMs = 10_000
 
-export class Exchange implements StreamSink {
-  readonly stream: Stream
+export class Exchange implements UplinkSink {
+  readonly #uplink: Uplink
   readonly #events: ExchangeEvents
   readonly #socket: Socket
-  readonly #delivery: Delivery
   readonly #answer = new AnswerWatch()
   /** The first request, until the upstream says something. */
   #unanswered: RequestHead | undefined
@@ -44,14 +41,15 @@ export class Exchange implements StreamSink {
   #sawFin = false
 
   /** @throws what `route.open` throws */
-  constructor(
-    { route, info, socket, turn }: { route: HttpRoute; info: HttpVisitorInfo; socket: Socket; turn: Turn },
-    events: ExchangeEvents,
-  ) {
+  constructor(options: UplinkOptions, events: ExchangeEvents) {
     this.#events = events
-    this.#socket = socket
-    this.stream = route.open(info, this)
-    this.#delivery = new Delivery(socket, this.stream, turn)
+    this.#socket = options.socket
+    this.#uplink = new Uplink(options, this)
+  }
+
+  /** Undefined while no agent has taken the visitor. */
+  get stream(): Stream | undefined {
+    return this.#uplink.stream
   }
 
   /** A request was forwarded: an Upgrade may not follow on this stream. */
@@ -76,26 +74,35 @@ export class Exchange implements StreamSink {
 
   /** Rises with every byte either way. */
   get progress(): number {
-    return this.stream.bytesIn + this.stream.bytesOut
+    return this.#uplink.bytesIn + this.#uplink.bytesOut
   }
 
   /** False: stop until `onWritable`. */
   forward(head: RequestHead, bytes: Buffer): boolean {
-    this.#bytesInAtRequest = this.stream.bytesIn
+    this.#bytesInAtRequest = this.#uplink.bytesIn
     if (this.#forwardedTotal++ === 0) this.#unanswered = head
     this.#answer.asked(head.method)
-    return this.stream.write(bytes)
+    return this.write(bytes)
+  }
+
+  /** False: stop until `onWritable`. */
+  write(bytes: Buffer): boolean {
+    return this.#uplink.write(bytes)
+  }
+
+  reset(key: ErrorKey): void {
+    this.#uplink.reset(key)
   }
 
   end(): void {
     this.#isEnded = true
-    this.stream.end()
+    this.#uplink.end()
   }
 
   /** Once it is quiet: nothing more is heard of it, unless it speaks out of turn. */
   retire(): void {
     this.#isRetired = true
-    this.#delivery.detach()
+    this.#uplink.detach()
     this.end()
   }
 
@@ -109,11 +116,11 @@ export class Exchange implements StreamSink {
    */
   awaitQuiet(clock: Clock, done: (isQuiet: boolean) => void): Timer {
     const start = clock.monotonic()
-    let heard = this.stream.bytesIn
+    let heard = this.#uplink.bytesIn
     let heardAt = start
     const timer = clock.every(quietPollMs, () => {
       const now = clock.monotonic()
-      const { bytesIn } = this.stream
+      const { bytesIn } = this.#uplink
       if (bytesIn !== heard || this.#socket.writableLength > 0) {
         heard = bytesIn
         heardAt = now
@@ -131,7 +138,7 @@ export class Exchange implements StreamSink {
     if (this.#isRetired) this.#events.onLate()
     else {
       this.#answer.heard(bytes)
-      this.#delivery.write(bytes)
+      this.#uplink.deliver(bytes)
     }
   }
 
@@ -145,8 +152,12 @@ export class Exchange implements StreamSink {
   }
 
   onReset(code: number): void {
+    this.onFailed(keyOfCode(code) ?? 'stream.aborted')
+  }
+
+  onFailed(key: ErrorKey): void {
     this.#isEnded = this.#sawFin = true
-    if (!this.#isRetired) this.#events.onReset(keyOfCode(code) ?? 'stream.aborted', this.#unanswered)
+    if (!this.#isRetired) this.#events.onReset(key, this.#unanswered)
   }
 
   onUpgraded(): void {

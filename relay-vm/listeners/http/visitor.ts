@@ -204,7 +204,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   }
 
   #send(bytes: Buffer): void {
-    if (this.#exchange?.stream.write(bytes) === false) this.#reading.setFull(true)
+    if (this.#exchange?.write(bytes) === false) this.#reading.setFull(true)
   }
 
   #requestSent(): void {
@@ -320,7 +320,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   #finish(key?: ErrorKey): void {
     this.#state = 'ended'
     this.#timers.clear()
-    if (key) this.#exchange?.stream.reset(key)
+    if (key) this.#exchange?.reset(key)
     else this.#exchange?.end()
     this.#socket.end()
     this.#scanner.take()
@@ -336,9 +336,8 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   }
 
   #leave(exchange: Exchange | undefined): void {
-    if (!exchange) return
-    if (!exchange.isDone) exchange.stream.reset('stream.aborted')
-    this.#route?.closed(exchange.stream)
+    if (!exchange?.isDone) exchange?.reset('stream.aborted')
+    if (exchange?.stream) this.#route?.closed(exchange.stream)
   }
 
   readonly #onHeadDeadline = (): void => {

@@ -1,0 +1,105 @@
+/**
+ * A visitor of a tunnel that several agents share, until one of them has reached its upstream. It is offered to one
+ * after the other; nothing of what it says is sent before, so no request can be made twice.
+ */
+import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
+import type { StreamSink } from '@porttunneler/shared/mux/stream'
+import { failed, type Member, succeeded } from './pool.ts'
+import type { SessionHandle } from './session-handle.ts'
+import type { Visit } from './visitors.ts'
+
+export type OpeningEvents = {
+  /** An upstream is connected. Whoever is told gives the visit its sink before it returns. */
+  onVisit(visit: Visit): void
+  /** Nobody could take the visitor, which is not counted yet. */
+  onFailed(key: ErrorKey): void
+}
+
+export type OpeningOptions = OpeningEvents & {
+  nowMs(): number
+  /** The next one to ask. */
+  choose(tried: ReadonlySet<Member>): Member | undefined
+  /** Opens a stream there. @throws relay.draining, carrier.lost, session.limit */
+  openAt(member: Member, sink: StreamSink, isAgain: boolean): Visit
+  /** The wait is over, one way or another. */
+  onEnd(opening: Opening): void
+}
+
+export class Opening implements StreamSink {
+  readonly #options: OpeningOptions
+  readonly #tried = new Set<Member>()
+  #member: Member | undefined
+  #visit: Visit | undefined
+  #hasEnded = false
+  /** The last one's reason is the visitor's. */
+  #reason: ErrorKey = 'tunnel.away'
+
+  constructor(options: OpeningOptions) {
+    this.#options = options
+  }
+
+  /** @returns false when nobody could be asked; `reason` says why, and `onFailed` is not called */
+  start(): boolean {
+    return this.#ask()
+  }
+
+  get reason(): ErrorKey {
+    return this.#reason
+  }
+
+  /** The visitor has gone. */
+  cancel(): void {
+    if (this.#hasEnded) return
+    this.#end()
+    this.#visit?.cut('stream.aborted')
+  }
+
+  /** The session has no connection any more: others may be quicker than its return. */
+  abandon(session: SessionHandle): void {
+    if (!this.#hasEnded && this.#member?.session === session) this.#visit?.cut('carrier.lost')
+  }
+
+  onOpened(): void {
+    const visit = this.#visit
+    if (this.#hasEnded || !visit || !this.#member) return
+    succeeded(this.#member)
+    this.#end()
+    this.#options.onVisit(visit)
+  }
+
+  onReset(code: number): void {
+    if (this.#hasEnded || !this.#member) return
+    failed(this.#member, this.#options.nowMs())
+    this.#reason = keyOfCode(code) ?? 'stream.aborted'
+    if (this.#ask()) return
+    this.#end()
+    this.#options.onFailed(this.#reason)
+  }
+
+  // An agent says OPENED before anything else.
+  onData(): void {}
+  onFin(): void {}
+  onWritable(): void {}
+
+  #ask(): boolean {
+    for (;;) {
+      const member = this.#options.choose(this.#tried)
+      if (!member) return false
+      const isAgain = this.#visit !== undefined
+      this.#tried.add(member)
+      this.#member = member
+      try {
+        this.#visit = this.#options.openAt(member, this, isAgain)
+        return true
+      } catch (error) {
+        if (!isFailure(error)) throw error
+        this.#reason = error.key
+      }
+    }
+  }
+
+  #end(): void {
+    this.#hasEnded = true
+    this.#options.onEnd(this)
+  }
+}

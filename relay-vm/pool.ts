@@ -1,0 +1,70 @@
+/**
+ * The agents that serve one tunnel at this relay, and which of them gets the next visitor: the one with the fewest of
+ * them open, in turn among equals. One that did not take its last visitor is passed over while another is there.
+ */
+import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import type { SessionHandle } from './session-handle.ts'
+
+/** Where a visitor is opened. */
+export type Binding = { readonly session: SessionHandle; readonly bind: number }
+
+/** An agent at a route; changed by who gives visitors to it. */
+export type Member = Binding & {
+  readonly agent: string
+  /** Visitors it has now. */
+  active: number
+  /** Monotonic; when its upstream was last out of reach, unless it has taken a visitor since. */
+  failedAtMs: number
+}
+
+const never = Number.NEGATIVE_INFINITY
+/** Then one visitor tries again whether the upstream is back, and is handed on if not. */
+const passOverMs = 5_000
+
+export function newMember({ session, bind }: Binding, agent: string): Member {
+  return { session, bind, agent, active: 0, failedAtMs: never }
+}
+
+/** Whether visitors are offered to one agent after the other. */
+export function isPool({ claims, members }: { claims: TicketClaims; members: readonly Member[] }): boolean {
+  return isShared(claims) || members.length > 1
+}
+
+/** Whether the ticket was made for a tunnel that several agents share. */
+export function isShared({ agents }: Pick<TicketClaims, 'agents'>): boolean {
+  return agents === 'many'
+}
+
+export function isOpen({ session }: Binding): boolean {
+  return session.state === 'open'
+}
+
+/** It is there, and as far as is known so is its upstream. */
+export function isWell(member: Member, nowMs: number): boolean {
+  return isOpen(member) && nowMs - member.failedAtMs >= passOverMs
+}
+
+export function failed(member: Member, nowMs: number): void {
+  member.failedAtMs = nowMs
+}
+
+export function succeeded(member: Member): void {
+  member.failedAtMs = never
+}
+
+/**
+ * Who gets the next visitor.
+ * @param tried those that have refused this visitor
+ * @param turn rises from visitor to visitor
+ */
+export function chooseMember(
+  members: readonly Member[],
+  { tried, nowMs, turn }: { tried: ReadonlySet<Member>; nowMs: number; turn: number },
+): Member | undefined {
+  const open = members.filter((member) => isOpen(member) && !tried.has(member))
+  const well = open.filter((member) => isWell(member, nowMs))
+  const candidates = well.length > 0 ? well : open
+  const least = Math.min(...candidates.map(({ active }) => active))
+  const equals = candidates.filter(({ active }) => active === least)
+  return equals[turn % equals.length]
+}
