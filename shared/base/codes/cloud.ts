@@ -123,4 +123,14 @@ export const cloudCodes = {
     cause: 'The request is signed as it should be, but its body does not have the form of an event.',
     cure: 'Send snapshot events of the API version that the endpoint is registered with, not thin ones.',
   },
+  'dead_letter.usage': {
+    code: 'PT-5224',
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    owner: 'user',
+    title: 'Dead letters: words not understood',
+    cause: 'The tool was called without a command, with an unknown option, or with neither ids nor --all.',
+    cure: 'Give one of list, show, replay and drop; show, replay and drop need ids, or --all.',
+  },
 } as const satisfies Record<string, ErrorEntry>
