@@ -9,6 +9,7 @@ import { describeHealth } from './suites/health.ts'
 import { describeHostile } from './suites/hostile.ts'
 import { describeHttp } from './suites/http.ts'
 import { describeOtherPrograms } from './suites/other-programs.ts'
+import { describePool } from './suites/pool.ts'
 import { describeProxyProtocol } from './suites/proxy-protocol.ts'
 import { describeSurvival } from './suites/survival.ts'
 import { describeTcp } from './suites/tcp.ts'
@@ -34,6 +35,7 @@ export function describeMainJob(platform: string, startService: StartService): v
     describeOtherPrograms(context)
     describeProxyProtocol(context)
     describeHealth(context)
+    describePool(context)
     describeHostile(context)
     describeSurvival(context)
   })

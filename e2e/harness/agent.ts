@@ -16,6 +16,7 @@ export type WantedTunnel = {
   readonly kind: 'http' | 'tcp' | 'tls'
   readonly upstream: number | string
   readonly proxyProtocol?: 'v1' | 'v2'
+  readonly pool?: boolean
   readonly health?: { readonly kind: 'http'; readonly path: string; readonly everySeconds: number }
 }
 
