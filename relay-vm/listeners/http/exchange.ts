@@ -89,6 +89,7 @@ export class Exchange implements StreamSink {
 
   end(): void {
     this.#isEnded = true
+    this.#delivery.flush()
     this.stream.end()
   }
 
@@ -137,6 +138,7 @@ export class Exchange implements StreamSink {
 
   onFin(): void {
     this.#sawFin = true
+    this.#delivery.flush()
     if (!this.#isRetired) this.#events.onFin(this.#unanswered)
   }
 
