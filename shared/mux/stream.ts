@@ -25,10 +25,7 @@ export type OpenInfo = {
 
 /** Where a stream's events go. After `onReset`, or after `reset` was called, nothing more comes. */
 export type StreamSink = {
-  /**
-   * Bytes in order; they are the sink's only until it returns. Every one is owed to `stream.consumed` once the local
-   * side took it.
-   */
+  /** Bytes in order, the sink's until it returns. All are owed to `stream.consumed` once the local side took them. */
   onData(bytes: Buffer): void
   /** The other side will send no more: half-close the local socket now. */
   onFin(): void
@@ -115,10 +112,7 @@ export class Stream {
     return this.#outbound.nxt
   }
 
-  /**
-   * Sends `chunk`, or keeps a copy: it stays the caller's. False: stop reading until `sink.onWritable` (at most the
-   * chunks already read may follow).
-   */
+  /** Sends or copies `chunk`. False: stop reading until `sink.onWritable` (chunks already read may follow). */
   write(chunk: Buffer): boolean {
     if (this.#isOver) return true
     this.#outbound.push(chunk)
