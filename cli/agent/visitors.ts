@@ -115,7 +115,7 @@ class Visitor implements StreamSink {
 
   onData(chunk: Buffer): void {
     if (this.#splice) this.#splice.onData(chunk)
-    else this.#waiting.push(chunk)
+    else this.#waiting.push(Buffer.from(chunk))
   }
 
   onFin(): void {
@@ -156,9 +156,14 @@ class Visitor implements StreamSink {
     recovered(tunnel, emit)
     emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
     const { proxyProtocol } = tunnel.wanted
+    const isOverheard = this.#info.awaitsUpgrade
     if (proxyProtocol) socket.write(writeProxyHeader(proxyProtocol, endsOf(this.#info)))
-    if (this.#info.awaitsUpgrade) answerUpgrade(socket, stream)
-    const splice = new Splice(socket, stream, { turn, onEnd: (key) => this.#onSocketClosed(key) })
+    if (isOverheard) answerUpgrade(socket, stream)
+    const splice = new Splice(socket, stream, {
+      turn,
+      isOverheard,
+      onEnd: (key) => this.#onSocketClosed(key),
+    })
     this.#splice = splice
     for (const chunk of this.#waiting) splice.onData(chunk)
     this.#waiting = []

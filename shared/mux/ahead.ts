@@ -8,9 +8,6 @@ import { limits } from '../protocol/limits.ts'
 
 type Range = { from: number; end: number; readonly pieces: Buffer[] }
 
-/** Smaller pieces are copied: a view of one byte would keep the whole read that it came with. */
-const viewBytesMin = 1_024
-
 export class Ahead {
   #ranges: Range[] = []
   #pieces = 0
@@ -78,6 +75,7 @@ export class Ahead {
   #own(bytes: Buffer): Buffer {
     if (this.#pieces >= limits.aheadPiecesMax) throw fail('stream.ranges')
     this.#pieces += 1
-    return bytes.length < viewBytesMin ? Buffer.from(bytes) : bytes
+    // What comes in is the reader's again when it returns.
+    return Buffer.from(bytes)
   }
 }

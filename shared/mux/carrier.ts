@@ -18,17 +18,18 @@ import {
   writeU48,
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
+import { readInto } from './read-into.ts'
 import { Schedule } from './schedule.ts'
+import { Run, type Slab, slabs } from './slab.ts'
 import type { Flushable, Turn } from './turn.ts'
 
 const { headerBytes } = limits
 
-/** Payloads up to this are copied into the turn's slab: a copy costs less than one more buffer in the write. */
-const copyBytesMax = 4 * 1024
 /** What a turn may gather before other streams must wait their turn. */
 const batchBytesMax = 256 * 1024
 
 export type CarrierHandler = {
+  /** `bytes` are the carrier's again when this returns. */
   onData(stream: number, offset: number, bytes: Buffer): void
   onFrame(carrier: Carrier, type: FrameType, stream: number, payload: Payload): void
   /** May send again: after a turn's write, or when a full socket drained. */
@@ -77,9 +78,10 @@ export class Carrier implements Flushable, FrameHandler {
   readonly #turn: Turn
   readonly #clock: Clock
   readonly #decoder = new FrameDecoder()
-  #segments: Buffer[] = []
-  /** The slab segment being extended: where it lies. */
-  #open: { slab: Buffer; start: number; end: number } | undefined
+  /** What this turn gathered: one run, unless somebody else gathered in between. */
+  #runs: Run[] = []
+  /** The slab of each write that the socket has not finished with, in order. */
+  readonly #writing: Slab[] = []
   #batchBytes = 0
   #isDirty = false
   #sentBytes = 0
@@ -100,7 +102,8 @@ export class Carrier implements Flushable, FrameHandler {
     this.#turn = options.turn
     this.#clock = options.clock
     this.heardAtMs = options.clock.monotonic()
-    this.socket.on('data', this.#onBytes)
+    if (this.socket instanceof Socket) readInto(this.socket, 'tls', this.#onBytes)
+    else this.socket.on('data', this.#onBytes)
     this.socket.on('drain', () => this.#isLost || this.handler.onWritable(this))
     this.socket.on('error', (cause) => this.lose(fail('carrier.lost', undefined, { cause })))
     this.socket.on('end', () => this.lose(fail('carrier.lost')))
@@ -126,26 +129,26 @@ export class Carrier implements Flushable, FrameHandler {
     return !this.#isLost && this.#batchBytes < batchBytesMax && !this.socket.writableNeedDrain
   }
 
-  /** Sends DATA; `bytes` is not copied when large and must not change afterwards. */
-  sendData(stream: number, offset: number, bytes: Buffer): void {
-    const isCopied = bytes.length <= copyBytesMax
-    const at = this.#reserve(isCopied ? dataHeaderBytes + bytes.length : dataHeaderBytes)
-    if (at < 0) return
-    writeDataHead(this.#turn.slab, at, stream, offset, bytes.length)
-    if (isCopied) bytes.copy(this.#turn.slab, at + dataHeaderBytes)
-    else this.#append(bytes)
+  /** Sends DATA, a copy of it; answers where in `slabs.current` the copied bytes lie, or -1 when the carrier is lost. */
+  sendData(stream: number, offset: number, bytes: Buffer): number {
+    const at = this.#reserve(dataHeaderBytes + bytes.length)
+    if (at < 0) return -1
+    const { buffer } = slabs.current
+    writeDataHead(buffer, at, stream, offset, bytes.length)
+    bytes.copy(buffer, at + dataHeaderBytes)
+    return at + dataHeaderBytes
   }
 
   sendFin(stream: number, offset: number): void {
     const at = this.#small(FrameType.fin, stream, 6)
-    if (at >= 0) writeU48(this.#turn.slab, offset, at)
+    if (at >= 0) writeU48(slabs.current.buffer, offset, at)
   }
 
   sendCredit(stream: number, consumed: number, window: number): void {
     const at = this.#small(FrameType.credit, stream, 10)
     if (at < 0) return
-    writeU48(this.#turn.slab, consumed, at)
-    this.#turn.slab.writeUInt32BE(window, at + 6)
+    writeU48(slabs.current.buffer, consumed, at)
+    slabs.current.buffer.writeUInt32BE(window, at + 6)
   }
 
   sendSync(
@@ -154,31 +157,31 @@ export class Carrier implements Flushable, FrameHandler {
   ): void {
     const at = this.#small(FrameType.sync, stream, 16)
     if (at < 0) return
-    writeU48(this.#turn.slab, next, at)
-    writeU48(this.#turn.slab, consumed, at + 6)
-    this.#turn.slab.writeUInt32BE(window, at + 12)
+    writeU48(slabs.current.buffer, next, at)
+    writeU48(slabs.current.buffer, consumed, at + 6)
+    slabs.current.buffer.writeUInt32BE(window, at + 12)
   }
 
   sendWant(count: number): void {
     const at = this.#small(FrameType.want, 0, 1)
-    if (at >= 0) this.#turn.slab.writeUInt8(Math.min(count, 255), at)
+    if (at >= 0) slabs.current.buffer.writeUInt8(Math.min(count, 255), at)
   }
 
   sendLost(carrier: number, isAck: boolean): void {
     const at = this.#small(FrameType.lost, 0, 5)
     if (at < 0) return
-    this.#turn.slab.writeUInt32BE(carrier, at)
-    this.#turn.slab.writeUInt8(isAck ? 1 : 0, at + 4)
+    slabs.current.buffer.writeUInt32BE(carrier, at)
+    slabs.current.buffer.writeUInt8(isAck ? 1 : 0, at + 4)
   }
 
   sendReset(stream: number, code: number): void {
     const at = this.#small(FrameType.reset, stream, 2)
-    if (at >= 0) this.#turn.slab.writeUInt16BE(code, at)
+    if (at >= 0) slabs.current.buffer.writeUInt16BE(code, at)
   }
 
   sendOpened(stream: number, connectMs: number): void {
     const at = this.#small(FrameType.opened, stream, 4)
-    if (at >= 0) this.#turn.slab.writeUInt32BE(Math.min(Math.round(connectMs), 0xffffffff), at)
+    if (at >= 0) slabs.current.buffer.writeUInt32BE(Math.min(Math.round(connectMs), 0xffffffff), at)
   }
 
   sendEmpty(type: FrameType, stream: number): void {
@@ -192,30 +195,29 @@ export class Carrier implements Flushable, FrameHandler {
     this.isPingOutstanding = true
     const at = this.#small(FrameType.ping, 0, 8)
     if (at < 0) return
-    this.#turn.slab.writeUInt32BE(0, at)
-    this.#turn.slab.writeUInt32BE(this.#pingNumber, at + 4)
+    slabs.current.buffer.writeUInt32BE(0, at)
+    slabs.current.buffer.writeUInt32BE(this.#pingNumber, at + 4)
   }
 
   /** A frame made elsewhere, head included. */
   send(frame: Buffer): void {
     const at = this.#reserve(frame.length)
-    if (at >= 0) frame.copy(this.#turn.slab, at)
+    if (at >= 0) frame.copy(slabs.current.buffer, at)
   }
 
   /** Writes what this turn gathered. Called by the turn. */
   flush(): void {
     this.#isDirty = false
     if (this.#isLost) return
-    this.#seal()
-    const segments = this.#segments
+    const runs = this.#runs
     this.#batchBytes = 0
-    if (segments.length === 1) this.socket.write(segments[0])
-    else {
-      this.socket.cork()
-      for (const segment of segments) this.socket.write(segment)
-      this.socket.uncork()
+    if (runs.length > 1) this.socket.cork()
+    for (const run of runs) {
+      this.#writing.push(run.slab)
+      this.socket.write(run.bytes, this.#onWritten)
     }
-    segments.length = 0
+    if (runs.length > 1) this.socket.uncork()
+    runs.length = 0
     if (this.canSend) this.handler.onWritable(this)
     else if (this.socket.writableLength > batchBytesMax * 2 + limits.controlQueueBytes) {
       this.lose(fail('control.flood', 'The other side does not read what it asks for.'))
@@ -239,8 +241,7 @@ export class Carrier implements Flushable, FrameHandler {
   lose(reason: PortTunnelerError): void {
     if (this.#isLost) return
     this.#isLost = true
-    this.#segments = []
-    this.#open = undefined
+    for (const { slab } of this.#runs.splice(0)) slab.release()
     this.socket.destroy()
     this.handler.onLost(this, reason)
   }
@@ -270,7 +271,7 @@ export class Carrier implements Flushable, FrameHandler {
   #onPing({ buffer, start }: Payload): void {
     if (!this.#pingsHeard.allows(this.heardAtMs)) throw fail('control.flood')
     const at = this.#small(FrameType.pong, 0, 8)
-    if (at >= 0) buffer.copy(this.#turn.slab, at, start, start + 8)
+    if (at >= 0) buffer.copy(slabs.current.buffer, at, start, start + 8)
   }
 
   #onPong({ buffer, start }: Payload): void {
@@ -288,42 +289,26 @@ export class Carrier implements Flushable, FrameHandler {
   #small(type: FrameType, stream: number, length: number): number {
     const at = this.#reserve(headerBytes + length)
     if (at < 0) return -1
-    writeHead(this.#turn.slab, at, { type, length, stream })
+    writeHead(slabs.current.buffer, at, { type, length, stream })
     return at + headerBytes
   }
 
-  /** Room for `bytes` at the end of what is gathered; -1 when the carrier is lost. */
+  /** Room in `slabs.current` for `bytes` behind what is gathered; -1 when the carrier is lost. */
   #reserve(bytes: number): number {
     if (this.#isLost) return -1
-    const start = this.#turn.take(bytes)
-    const slab = this.#turn.slab
-    const open = this.#open
-    if (open && open.slab === slab && open.end === start) open.end += bytes
-    else {
-      this.#seal()
-      this.#open = { slab, start, end: start + bytes }
+    const start = slabs.take(bytes)
+    const last = this.#runs.at(-1)
+    if (last && last.slab === slabs.current && last.end === start) last.end += bytes
+    else this.#runs.push(new Run(slabs.current, start, start + bytes))
+    this.#batchBytes += bytes
+    this.#sentBytes += bytes
+    if (!this.#isDirty) {
+      this.#isDirty = true
+      this.#turn.add(this)
     }
-    this.#gathered(bytes)
     return start
   }
 
-  #append(bytes: Buffer): void {
-    this.#seal()
-    this.#segments.push(bytes)
-    this.#gathered(bytes.length)
-  }
-
-  #seal(): void {
-    if (!this.#open) return
-    this.#segments.push(this.#open.slab.subarray(this.#open.start, this.#open.end))
-    this.#open = undefined
-  }
-
-  #gathered(bytes: number): void {
-    this.#batchBytes += bytes
-    this.#sentBytes += bytes
-    if (this.#isDirty) return
-    this.#isDirty = true
-    this.#turn.add(this)
-  }
+  /** The socket is done with its oldest write, in one way or the other. */
+  readonly #onWritten = (): void => this.#writing.shift()?.release()
 }

@@ -4,7 +4,7 @@ import { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import { Outbound } from './outbound.ts'
 
-const carrier = { number: 1, sendData() {}, sendFin() {} } as unknown as Carrier
+const carrier = { number: 1, sendData: () => -1, sendFin() {} } as unknown as Carrier
 const all = Number.POSITIVE_INFINITY
 
 describe('outbound', () => {

@@ -7,9 +7,21 @@
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
+import { type Slab, slabs } from './slab.ts'
 
-/** A piece that was sent and may have to be sent again. `carrier` 0: it waits to be sent again. */
-type Sent = { from: number; bytes: Buffer; carrier: number }
+/** Bytes of the stream from offset `from` on: in a slab that is held, or in a buffer of their own. */
+type Piece = {
+  from: number
+  length: number
+  readonly memory: Buffer
+  at: number
+  readonly slab: Slab | undefined
+  /** That it was sent on. 0: it waits, for the first time or to be sent again. */
+  carrier: number
+}
+
+/** Up to this a copy is cheap, and a slab is not kept from use for the sake of so little. */
+const smallBytes = 4 * 1024
 
 export class Outbound {
   /** Everything below was used by the other side's local socket. */
@@ -25,12 +37,14 @@ export class Outbound {
   #keptBytes = 0
   /** There was no memory to keep more; somebody's acknowledgement will free some. */
   isStarved = false
-  #waiting: Buffer[] = []
+  #waiting: Piece[] = []
+  /** The last one waiting is still the pusher's own. */
+  #isBorrowed = false
   /** In order of offset; the first `#sentFrom` are already used and only not yet cut off. */
-  #sent: Sent[] = []
+  #sent: Piece[] = []
   #sentFrom = 0
   /** Pieces of `#sent` whose carrier was lost and that the other side does not have. */
-  #again: Sent[] = []
+  #again: Piece[] = []
   #isEnding = false
   /** Carrier of FIN: -1 never sent, 0 to be sent again. */
   #finCarrier = -1
@@ -40,10 +54,21 @@ export class Outbound {
     this.#budget = budget
   }
 
+  /** `chunk` stays the caller's: `pump` sends it, or `own` copies what is left of it. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return
-    this.#waiting.push(chunk)
+    this.own()
+    this.#waiting.push(ownPiece(chunk))
+    this.#isBorrowed = true
     this.waitingBytes += chunk.length
+  }
+
+  /** Copies what waits in memory of somebody else. */
+  own(): void {
+    const last = this.#waiting.at(-1)
+    if (!this.#isBorrowed || !last) return
+    this.#isBorrowed = false
+    this.#waiting[this.#waiting.length - 1] = copyOf(last.memory.subarray(last.at, last.at + last.length))
   }
 
   /** No byte follows what was pushed. */
@@ -79,13 +104,10 @@ export class Outbound {
       const wanted = Math.min(left, limits.dataBytesMax)
       const allowed = this.#keep(wanted)
       if (allowed === 0) break
-      const bytes = this.#take(allowed)
-      this.#settle(allowed, bytes.length)
-      carrier.sendData(stream, this.nxt, bytes)
-      this.#sent.push({ from: this.nxt, bytes, carrier: carrier.number })
-      this.nxt += bytes.length
-      sent += bytes.length
-      left -= bytes.length
+      const length = this.#sendNext(carrier, stream, allowed)
+      this.#settle(allowed, length)
+      sent += length
+      left -= length
     }
     if (
       this.#isEnding &&
@@ -109,15 +131,16 @@ export class Outbound {
     this.#release(Math.min(consumed, this.nxt) - this.una)
     this.una = consumed
     while (this.#sentFrom < this.#sent.length) {
-      const first = this.#sent[this.#sentFrom] as Sent
-      if (first.from + first.bytes.length > consumed) break
+      const first = this.#sent[this.#sentFrom] as Piece
+      if (first.from + first.length > consumed) break
       // The bytes are free at once; the array is cut when it is worth it.
+      first.slab?.release()
       this.#sent[this.#sentFrom] = usedPiece
       this.#sentFrom += 1
     }
     this.#cut()
     if (this.#again.length > 0)
-      this.#again = this.#again.filter((piece) => piece.from + piece.bytes.length > consumed)
+      this.#again = this.#again.filter((piece) => piece.from + piece.length > consumed)
     return true
   }
 
@@ -128,13 +151,14 @@ export class Outbound {
   repeatLost(next: number, isLost: (carrier: number) => boolean): void {
     const from = Math.max(next, this.una)
     for (let at = this.#sentFrom; at < this.#sent.length; at++) {
-      const piece = this.#sent[at] as Sent
+      const piece = this.#sent[at] as Piece
       if (piece.carrier === 0 || !isLost(piece.carrier)) continue
-      const end = piece.from + piece.bytes.length
-      if (end <= from) continue
+      if (piece.from + piece.length <= from) continue
       if (piece.from < from) {
-        piece.bytes = piece.bytes.subarray(from - piece.from)
+        const known = from - piece.from
         piece.from = from
+        piece.at += known
+        piece.length -= known
       }
       piece.carrier = 0
       this.#again.push(piece)
@@ -151,7 +175,7 @@ export class Outbound {
   liveCarriers(withCarrier: number, isLive: (carrier: number) => boolean): number {
     const seen = new Set([withCarrier])
     for (let at = this.#sentFrom; at < this.#sent.length; at++) {
-      const { carrier } = this.#sent[at] as Sent
+      const { carrier } = this.#sent[at] as Piece
       if (carrier > 0 && isLive(carrier)) seen.add(carrier)
     }
     if (this.#finCarrier > 0 && !this.isDone && isLive(this.#finCarrier)) seen.add(this.#finCarrier)
@@ -162,14 +186,17 @@ export class Outbound {
   dependsOn(carrier: number): boolean {
     if (this.#finCarrier === carrier && !this.isDone) return true
     for (let at = this.#sentFrom; at < this.#sent.length; at++)
-      if ((this.#sent[at] as Sent).carrier === carrier) return true
+      if ((this.#sent[at] as Piece).carrier === carrier) return true
     return false
   }
 
   /** Drops everything. */
   clear(): void {
     this.#release(this.#keptBytes)
+    for (const { slab } of this.#waiting) slab?.release()
+    for (const { slab } of this.#sent) slab?.release()
     this.#waiting = []
+    this.#isBorrowed = false
     this.waitingBytes = 0
     this.#sent = []
     this.#sentFrom = 0
@@ -206,10 +233,11 @@ export class Outbound {
   #repeat(carrier: Carrier, stream: number, bytesMax: number): number {
     let sent = 0
     while (this.#again.length > 0 && sent < bytesMax) {
-      const piece = this.#again.shift() as Sent
-      carrier.sendData(stream, piece.from, piece.bytes)
+      const piece = this.#again.shift() as Piece
+      const { memory, at, length } = piece
+      carrier.sendData(stream, piece.from, memory.subarray(at, at + length))
       piece.carrier = carrier.number
-      sent += piece.bytes.length
+      sent += length
     }
     return sent
   }
@@ -225,19 +253,50 @@ export class Outbound {
     }
   }
 
-  #take(bytesMax: number): Buffer {
-    const first = this.#waiting[0] as Buffer
-    if (first.length <= bytesMax) {
-      if (this.#waiting.length === 1) this.#waiting.length = 0
-      else this.#waiting.shift()
-      this.waitingBytes -= first.length
-      return first
+  /** Sends up to `bytesMax` of what waits longest and keeps it; answers how many bytes went. */
+  #sendNext(carrier: Carrier, stream: number, bytesMax: number): number {
+    const first = this.#waiting[0] as Piece
+    const { memory, at, slab } = first
+    const length = Math.min(bytesMax, first.length)
+    const bytes = at === 0 && length === memory.length ? memory : memory.subarray(at, at + length)
+    const sentAt = carrier.sendData(stream, this.nxt, bytes)
+    const piece = keep(bytes, sentAt)
+    piece.from = this.nxt
+    piece.carrier = carrier.number
+    this.#sent.push(piece)
+    this.nxt += length
+    this.waitingBytes -= length
+    first.at += length
+    first.length -= length
+    if (first.length > 0) return length
+    slab?.release()
+    if (this.#waiting.length > 1) this.#waiting.shift()
+    else {
+      this.#waiting.length = 0
+      this.#isBorrowed = false
     }
-    this.#waiting[0] = first.subarray(bytesMax)
-    this.waitingBytes -= bytesMax
-    return first.subarray(0, bytesMax)
+    return length
   }
 }
 
 /** Stands in for pieces that are used, so that their bytes are free at once. */
-const usedPiece: Sent = { from: 0, bytes: Buffer.alloc(0), carrier: 0 }
+const usedPiece: Piece = ownPiece(Buffer.alloc(0))
+
+function ownPiece(memory: Buffer): Piece {
+  return { from: 0, length: memory.length, memory, at: 0, slab: undefined, carrier: 0 }
+}
+
+/** Keeps `bytes`, of which a copy lies at `at` of the current slab (-1: there is none). */
+function keep(bytes: Buffer, at: number): Piece {
+  if (at < 0 || bytes.length <= smallBytes || slabs.isTight) return ownPiece(Buffer.from(bytes))
+  const slab = slabs.current
+  slab.hold()
+  return { from: 0, length: bytes.length, memory: slab.buffer, at, slab, carrier: 0 }
+}
+
+function copyOf(bytes: Buffer): Piece {
+  if (bytes.length <= smallBytes || slabs.isTight) return ownPiece(Buffer.from(bytes))
+  const at = slabs.take(bytes.length)
+  bytes.copy(slabs.current.buffer, at)
+  return keep(bytes, at)
+}

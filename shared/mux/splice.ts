@@ -5,6 +5,8 @@
 import type { Socket } from 'node:net'
 import { type ErrorKey, keyOfCode } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { readInto } from './read-into.ts'
+import { Run, type Slab, slabs } from './slab.ts'
 import type { Stream, StreamSink } from './stream.ts'
 import type { Flushable, Turn } from './turn.ts'
 
@@ -16,7 +18,10 @@ export class Delivery implements Flushable {
   readonly #socket: Socket
   readonly #stream: Stream
   readonly #turn: Turn
-  #isCorked = false
+  /** What this turn gathered: one run, unless somebody else gathered in between. */
+  #runs: Run[] = []
+  /** The slab of each write that the socket has not finished with, in order. */
+  readonly #writing: Slab[] = []
   #unconsumed = 0
 
   constructor(socket: Socket, stream: Stream, turn: Turn) {
@@ -26,25 +31,43 @@ export class Delivery implements Flushable {
     socket.on('drain', this.#onDrain)
   }
 
+  /** Writes a copy of `bytes` at the end of the turn. */
   write(bytes: Buffer): void {
-    if (!this.#isCorked) {
-      this.#isCorked = true
-      this.#socket.cork()
-      this.#turn.add(this)
-    }
-    if (this.#socket.write(bytes)) this.#stream.consumed(bytes.length)
-    else this.#unconsumed += bytes.length
+    if (this.#runs.length === 0) this.#turn.add(this)
+    const start = slabs.take(bytes.length)
+    bytes.copy(slabs.current.buffer, start)
+    const last = this.#runs.at(-1)
+    if (last && last.slab === slabs.current && last.end === start) last.end += bytes.length
+    else this.#runs.push(new Run(slabs.current, start, start + bytes.length))
   }
 
+  /** Writes what was gathered, unless the socket was ended or failed: called by the turn, and before the socket is ended. */
   flush(): void {
-    this.#isCorked = false
-    this.#socket.uncork()
+    const runs = this.#runs
+    if (runs.length === 0) return
+    let bytes = 0
+    const isOpen = this.#socket.writable
+    if (runs.length > 1) this.#socket.cork()
+    for (const run of runs) {
+      bytes += run.end - run.start
+      if (isOpen) {
+        this.#writing.push(run.slab)
+        this.#socket.write(run.bytes, this.#onWritten)
+      } else run.slab.release()
+    }
+    if (runs.length > 1) this.#socket.uncork()
+    runs.length = 0
+    if (this.#socket.writableNeedDrain) this.#unconsumed += bytes
+    else this.#stream.consumed(bytes)
   }
 
   /** The socket goes on without this stream. Only when all that was written is out. */
   detach(): void {
     this.#socket.off('drain', this.#onDrain)
   }
+
+  /** The socket is done with its oldest write, in one way or the other. */
+  readonly #onWritten = (): void => this.#writing.shift()?.release()
 
   readonly #onDrain = (): void => {
     const bytes = this.#unconsumed
@@ -58,8 +81,8 @@ export type SpliceOptions = {
   readonly turn: Turn
   /** The stream is reset with this when the socket fails. Default: stream.aborted. */
   readonly keyOf?: (error: Error) => ErrorKey
-  /** Under TLS: the TCP socket, which alone can be reset. */
-  readonly raw?: Socket
+  /** Somebody else listens to the socket's 'data' events as well. */
+  readonly isOverheard?: boolean
   /** Bytes of the socket that were read before. */
   readonly first?: Buffer
   /** Once, when the socket is closed. `key` says why when it was not an orderly end. */
@@ -84,7 +107,8 @@ export class Splice implements StreamSink, Flushable {
     this.#stream = stream
     this.#options = options
     this.#delivery = new Delivery(socket, stream, options.turn)
-    socket.on('data', this.#onRead)
+    if (options.isOverheard) socket.on('data', this.#onRead)
+    else readInto(socket, 'raw', this.#onRead)
     socket.on('end', this.#onEnd)
     socket.on('error', this.#onError)
     socket.on('close', this.#onClose)
@@ -97,6 +121,7 @@ export class Splice implements StreamSink, Flushable {
 
   onFin(): void {
     this.#sawFin = true
+    this.#delivery.flush()
     this.#socket.end()
   }
 
@@ -107,7 +132,7 @@ export class Splice implements StreamSink, Flushable {
 
   onReset(code: number): void {
     this.#failure ??= keyOfCode(code) ?? 'stream.aborted'
-    abort(this.#socket, this.#options.raw)
+    abort(this.#socket, undefined)
   }
 
   /** A new turn: a socket that had read its share may read again. */

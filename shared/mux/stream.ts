@@ -25,7 +25,7 @@ export type OpenInfo = {
 
 /** Where a stream's events go. After `onReset`, or after `reset` was called, nothing more comes. */
 export type StreamSink = {
-  /** Bytes in order. Every one is owed to `stream.consumed` once the local side took it. */
+  /** Bytes in order, the sink's until it returns. All are owed to `stream.consumed` once the local side took them. */
   onData(bytes: Buffer): void
   /** The other side will send no more: half-close the local socket now. */
   onFin(): void
@@ -112,11 +112,12 @@ export class Stream {
     return this.#outbound.nxt
   }
 
-  /** Takes `chunk` over. False: stop reading until `sink.onWritable` (at most the chunks already read may follow). */
+  /** Sends or copies `chunk`. False: stop reading until `sink.onWritable` (chunks already read may follow). */
   write(chunk: Buffer): boolean {
     if (this.#isOver) return true
     this.#outbound.push(chunk)
     this.host.offer(this)
+    this.#outbound.own()
     this.#owesWritable = this.#outbound.waitingBytes > 0
     return !this.#owesWritable
   }

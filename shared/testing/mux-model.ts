@@ -32,9 +32,10 @@ class End extends EventEmitter {
     this.path = path
   }
 
-  write(bytes: Buffer): boolean {
+  write(bytes: Buffer, done?: () => void): boolean {
     if (!this.destroyed && !this.path.isCut && this.peer && !this.peer.destroyed)
       this.peer.inbox.push(Buffer.from(bytes))
+    done?.()
     return true
   }
 

@@ -91,7 +91,7 @@ export class Recorder implements StreamSink {
   onChange: () => void = () => {}
 
   onData(bytes: Buffer): void {
-    this.chunks.push(bytes)
+    this.chunks.push(Buffer.from(bytes))
     if (this.isHungry) this.stream?.consumed(bytes.length)
     this.onChange()
   }

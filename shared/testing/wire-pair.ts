@@ -15,7 +15,9 @@ export function wirePair(random: () => number = () => 0.5): WirePair {
     new Duplex({
       allowHalfOpen: false,
       read() {},
-      write(chunk: Buffer, _encoding, done) {
+      write(written: Buffer, _encoding, done) {
+        // Once `done`, the memory is the writer's again.
+        const chunk = Buffer.from(written)
         setImmediate(() => {
           if (!isBlack && !other().destroyed) {
             const cut = 1 + Math.floor(random() * chunk.length)

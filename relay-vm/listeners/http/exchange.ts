@@ -144,6 +144,7 @@ export class Exchange implements UplinkSink {
 
   onFin(): void {
     this.#sawFin = true
+    this.#uplink.flush()
     if (!this.#isRetired) this.#events.onFin(this.#unanswered)
   }
 

@@ -63,6 +63,7 @@ export class Uplink {
 
   end(): void {
     this.#isEnded = true
+    this.flush()
     this.#link?.stream.end()
   }
 
@@ -74,6 +75,11 @@ export class Uplink {
   /** Bytes for the visitor. */
   deliver(bytes: Buffer): void {
     this.#link?.delivery.write(bytes)
+  }
+
+  /** What was delivered is written now: whatever else the socket gets comes behind it. */
+  flush(): void {
+    this.#link?.delivery.flush()
   }
 
   /** The visitor's socket goes on without this stream. */
