@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
-import { Budget } from './budget.ts'
+import { Budget, takeWindow } from './budget.ts'
 
 describe('budget', () => {
   test('takes all or nothing, at every level', () => {
@@ -21,6 +21,14 @@ describe('budget', () => {
     expect(budget.take(1, 0.75)).toBe(false)
     expect(budget.take(25)).toBe(true)
     expect(budget.take(1)).toBe(false)
+  })
+
+  test('ten thousand new visitors of one session find a window, and then windows can still grow', () => {
+    const budget = new Budget(limits.sessionBufferBytes)
+    const windows = new Set<number>()
+    for (let visitor = 0; visitor < 10_000; visitor++) windows.add(takeWindow(budget))
+    expect([...windows]).toEqual([64 * 1024, 16 * 1024, 4 * 1024])
+    expect(budget.take(limits.windowBytesMax, limits.growthShare)).toBe(true)
   })
 
   test('streams that have grown as far as they may leave room for a thousand new visitors', () => {

@@ -39,12 +39,13 @@ export class Budget {
 }
 
 /**
- * Takes the first window of a new stream: large while there is plenty, small afterwards.
+ * Takes the first window of a new stream: large while there is plenty, smaller afterwards.
  * @throws session.limit
  */
 export function takeWindow(budget: Budget): number {
-  const { windowBytesInitial, windowBytesTight, comfortShare } = limits
+  const { windowBytesInitial, windowBytesTight, windowBytesLeast, comfortShare } = limits
   if (budget.take(windowBytesInitial, comfortShare)) return windowBytesInitial
-  if (budget.take(windowBytesTight)) return windowBytesTight
+  if (budget.take(windowBytesTight, comfortShare * 2)) return windowBytesTight
+  if (budget.take(windowBytesLeast)) return windowBytesLeast
   throw fail('session.limit', 'The relay has no memory left for another visitor.')
 }

@@ -85,6 +85,7 @@ export class Carrier implements Flushable, FrameHandler {
   #batchBytes = 0
   #isDirty = false
   #sentBytes = 0
+  #turnBytes = 0
   #isLost = false
   #pingNumber = 0
   readonly #pingsHeard = new PerMinute(limits.pingsPerMinute)
@@ -260,12 +261,28 @@ export class Carrier implements Flushable, FrameHandler {
   readonly #onBytes = (chunk: Buffer): void => {
     if (this.#isLost) return
     this.heardAtMs = this.#clock.monotonic()
+    this.#rest(chunk.length)
     try {
       this.#decoder.push(chunk, this)
     } catch (error) {
       if (!isFailure(error)) throw error
       this.handler.onViolation(this, error)
     }
+  }
+
+  /** Read enough for one turn: others' reads, and what they are to write, come first. */
+  #rest(bytes: number): void {
+    if (this.#turnBytes === 0) this.#turn.add(this.#newTurn)
+    this.#turnBytes += bytes
+    if (this.#turnBytes < limits.readTurnBytes || this.socket.isPaused()) return
+    this.socket.pause()
+  }
+
+  readonly #newTurn: Flushable = {
+    flush: () => {
+      if (this.#turnBytes >= limits.readTurnBytes) this.socket.resume()
+      this.#turnBytes = 0
+    },
   }
 
   #onPing({ buffer, start }: Payload): void {

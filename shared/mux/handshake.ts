@@ -189,7 +189,7 @@ export async function dialRelay(
       events.onClosed(reason)
     },
   }
-  const agentWindow = limits.windowBytesTight
+  const agentWindow = limits.agentWindowBytes
   return await dial(options, { number: 1, kind: 'shared' }, () => ({
     hello: { ticket, lost: [] },
     begin: ({ session: id, secret }, carrier) => {
@@ -245,7 +245,7 @@ async function dial(
   try {
     const { hello, begin } = greet(socket)
     const { agent, build } = options
-    const window = limits.windowBytesTight
+    const window = limits.agentWindowBytes
     const body: Hello = {
       versions: [...protocolVersions],
       agent,

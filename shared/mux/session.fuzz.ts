@@ -79,7 +79,7 @@ class Case {
       clock,
       liveness: new Liveness({ clock, side: this.#side }),
       budget: this.#budget,
-      agentWindow: limits.windowBytesTight,
+      agentWindow: limits.agentWindowBytes,
       events: {
         onOpen: (stream) => {
           this.#opened += 1

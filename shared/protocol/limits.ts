@@ -36,15 +36,19 @@ export const limits = {
 
   /** First window of a stream: one read; the bandwidth-delay product of most visitors who say little. */
   windowBytesInitial: 64 * KiB,
-  /** What an agent grants every stream from the start, and a relay once memory is short: a TLS record. */
+  /** Once `comfortShare` of a budget is in use: a TLS record. */
   windowBytesTight: 16 * KiB,
+  /** Once twice that share is in use: enough to begin with, and it grows like the others. */
+  windowBytesLeast: 4 * KiB,
+  /** What an agent grants every stream from the start: most requests; 16,384 of them fit its budget. */
+  agentWindowBytes: 8 * KiB,
   /** 8 MiB carries 1 Gbit/s over 64 ms. */
   windowBytesMax: 8 * MiB,
   /** Credit is due at a quarter of the window or this, whichever is less (rule 6). */
   creditBytes: 64 * KiB,
   creditDelayMs: 200,
   /** Promised to senders, and as much again kept of what was sent until it is acknowledged. */
-  sessionBufferBytes: 64 * MiB,
+  sessionBufferBytes: 128 * MiB,
   /** A stream that may not send for want of memory asks again after this. */
   starvedRetryMs: 50,
   /** Sending this much within elephantMs while others are about earns a carrier of its own (rule 18). */
@@ -55,10 +59,10 @@ export const limits = {
   elephantIdleMs: 10_000,
   dedicatedIdleMs: 60_000,
   /**
-   * A relay grants the large first window while no more than this share of a budget is in use: 3,328 visitors
-   * fit 64 MiB.
+   * A relay grants the large first window while no more than this share of a budget is in use, the middle one up to
+   * twice of it, the least from there on: 10,000 visitors take half of 128 MiB.
    */
-  comfortShare: 0.25,
+  comfortShare: 0.125,
   /** Windows grow into this share and no further: a few elephants must not turn new visitors away. */
   growthShare: 0.75,
   /** Separate ranges ahead of the missing bytes, per stream (rule 2). */
@@ -108,7 +112,7 @@ export const limits = {
 } as const
 
 assert(limits.payloadBytesMax === limits.dataBytesMax + 6)
-assert(limits.comfortShare < limits.growthShare && limits.growthShare < 1)
+assert(limits.comfortShare * 2 < limits.growthShare && limits.growthShare < 1)
 assert(limits.payloadBytesMax < 2 ** 24, 'length is a u24')
 assert(limits.windowBytesInitial >= limits.dataBytesMax, 'a full DATA fits the first window')
 assert(limits.upstreamConnectMs < limits.openDeadlineMs)

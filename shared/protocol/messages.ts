@@ -21,7 +21,7 @@ export const helloSchema = z.object({
   /** dedicated: for one elephant in each direction. */
   kind: z.enum(['shared', 'dedicated']).default('shared'),
   /** What the agent grants each stream at once, in bytes. */
-  window: z.int().min(16_384).max(1_048_576),
+  window: z.int().min(4_096).max(1_048_576),
   lost: lostList,
   resume: z
     .object({
