@@ -18,6 +18,7 @@ import {
   writeU48,
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
+import { Backlog } from './backlog.ts'
 import { readInto } from './read-into.ts'
 import { Schedule } from './schedule.ts'
 import { Run, type Slab, slabs } from './slab.ts'
@@ -86,6 +87,7 @@ export class Carrier implements Flushable, FrameHandler {
   #isDirty = false
   #sentBytes = 0
   #turnBytes = 0
+  readonly #backlog = new Backlog()
   #isLost = false
   #pingNumber = 0
   readonly #pingsHeard = new PerMinute(limits.pingsPerMinute)
@@ -125,9 +127,11 @@ export class Carrier implements Flushable, FrameHandler {
     return this.#sentBytes > limits.carrierBytesMax
   }
 
-  /** False while the socket is full or this turn has gathered enough; `onWritable` follows. */
+  /** False while the socket or the path is full or this turn has gathered enough; `onWritable` follows. */
   get canSend(): boolean {
-    return !this.#isLost && this.#batchBytes < batchBytesMax && !this.socket.writableNeedDrain
+    if (this.#isLost || this.#batchBytes >= batchBytesMax || this.socket.writableNeedDrain) return false
+    // On a carrier of its own an elephant makes nobody wait.
+    return this.kind === 'dedicated' || !this.#backlog.isFull
   }
 
   /** Sends DATA, a copy of it; answers where in `slabs.current` the copied bytes lie, or -1 when the carrier is lost. */
@@ -208,6 +212,7 @@ export class Carrier implements Flushable, FrameHandler {
 
   /** Writes what this turn gathered. Called by the turn. */
   flush(): void {
+    if (this.kind === 'shared' && this.#backlog.isMarkDue(this.#clock.monotonic())) this.#mark()
     this.#isDirty = false
     if (this.#isLost) return
     const runs = this.#runs
@@ -291,7 +296,16 @@ export class Carrier implements Flushable, FrameHandler {
     if (at >= 0) buffer.copy(slabs.current.buffer, at, start, start + 8)
   }
 
+  /** Asks when all that was sent has arrived (rule 22). */
+  #mark(): void {
+    this.ping()
+    this.#backlog.marked(this.#pingNumber, this.pingedAtMs)
+  }
+
   #onPong({ buffer, start }: Payload): void {
+    this.#backlog.answered(buffer.readUInt32BE(start + 4), this.heardAtMs)
+    if (this.kind === 'shared' && this.#backlog.isMarkDue(this.heardAtMs)) this.#mark()
+    if (this.canSend) this.handler.onWritable(this)
     if (!this.isPingOutstanding || buffer.readUInt32BE(start + 4) !== this.#pingNumber) return
     this.isPingOutstanding = false
     this.isSuspect = false
@@ -319,6 +333,7 @@ export class Carrier implements Flushable, FrameHandler {
     else this.#runs.push(new Run(slabs.current, start, start + bytes))
     this.#batchBytes += bytes
     this.#sentBytes += bytes
+    this.#backlog.sent(bytes)
     if (!this.#isDirty) {
       this.#isDirty = true
       this.#turn.add(this)

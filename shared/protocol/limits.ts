@@ -81,7 +81,9 @@ export const limits = {
   carrierBytesMax: 256 * 1024 * MiB,
   /** How often a retiring carrier is looked at. */
   retireTickMs: 500,
-  pingsPerMinute: 200,
+  /** A mark of rule 22 every 5 ms at the most, and those that ask for life. */
+  pingsPerMinute: 15_000,
+  markEveryMs: 5,
   /** Control frames waiting for a socket that does not drain; beyond it the session ends. */
   controlQueueBytes: 256 * KiB,
 

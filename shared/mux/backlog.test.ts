@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest'
+import { Backlog } from './backlog.ts'
+
+/** A path: `rate` bytes a ms behind an endless queue, answers half a round trip after arrival. */
+function run({ rate, rttMs, ms }: { rate: number; rttMs: number; ms: number }) {
+  const backlog = new Backlog()
+  const marks: { ping: number; at: number }[] = []
+  const answers: { ping: number; atMs: number }[] = []
+  let written = 0
+  let through = 0
+  let longest = 0
+  for (let now = 0; now < ms; now++) {
+    for (; answers[0] && answers[0].atMs <= now; answers.shift()) backlog.answered(answers[0].ping, now)
+    while (!backlog.isFull && written - through < 4_000_000) {
+      written += 16_384
+      backlog.sent(16_384)
+      if (!backlog.isMarkDue(now)) continue
+      marks.push({ ping: marks.length + 1, at: written })
+      backlog.marked(marks.length, now)
+    }
+    if (backlog.isMarkDue(now)) {
+      marks.push({ ping: marks.length + 1, at: written })
+      backlog.marked(marks.length, now)
+    }
+    const before = through
+    through = Math.min(written, through + rate)
+    for (const mark of marks)
+      if (mark.at > before && mark.at <= through) answers.push({ ping: mark.ping, atMs: now + rttMs })
+    if (now > ms / 2) longest = Math.max(longest, written - through)
+  }
+  return { share: through / (rate * ms), queueMs: longest / rate }
+}
+
+describe('backlog of a shared carrier', () => {
+  test('on a slow path the queue stays a fraction of a second, where the kernel would take seconds', () => {
+    const { share, queueMs } = run({ rate: 1_250, rttMs: 40, ms: 20_000 })
+    expect(queueMs).toBeLessThan(300)
+    expect(share).toBeGreaterThan(0.97)
+  })
+
+  test.each([
+    { rate: 125_000, rttMs: 1, ms: 2_000 },
+    { rate: 12_500, rttMs: 100, ms: 20_000 },
+    { rate: 40_000, rttMs: 20, ms: 5_000 },
+  ])('a path of $rate bytes a ms and $rttMs ms is filled', (path) => {
+    expect(run(path).share).toBeGreaterThan(0.9)
+  })
+
+  test('an answer to a later PING is one to the mark', () => {
+    const backlog = new Backlog()
+    backlog.sent(300_000)
+    expect([backlog.isFull, backlog.isMarkDue(0)]).toEqual([true, true])
+    backlog.marked(7, 0)
+    backlog.answered(6, 1)
+    expect(backlog.isFull).toBe(true)
+    backlog.answered(8, 2)
+    expect(backlog.isFull).toBe(false)
+  })
+})

@@ -1,0 +1,71 @@
+/**
+ * How much of what a shared carrier wrote is still on its way, and when that is enough (rule 22). The kernel would take
+ * megabytes for a slow path, and whoever comes after them would wait for seconds. PINGs mark places in what was written;
+ * the answer to one proves that all before it has arrived.
+ */
+import { limits } from '../protocol/limits.ts'
+
+/** Bytes behind the last answer that are worth a mark. */
+const markBytes = 128 * 1024
+/** Always allowed: less would leave a fast path waiting for answers. */
+const floorBytes = 256 * 1024
+/** One answer more keeps this much of the best rate seen: it falls to a third within ten. */
+const rateDecay = 0.9
+
+type Mark = {
+  readonly ping: number
+  readonly at: number
+  readonly atMs: number
+  readonly answeredThen: number
+}
+
+export class Backlog {
+  #sent = 0
+  #answered = 0
+  /** Without an answer, in order; full before they are many. */
+  #marks: Mark[] = []
+  #marked = 0
+  #markedAtMs = Number.NEGATIVE_INFINITY
+  #minRttMs = Number.POSITIVE_INFINITY
+  #bytesPerMs = 0
+
+  sent(bytes: number): void {
+    this.#sent += bytes
+  }
+
+  /** More would only make a queue. */
+  get isFull(): boolean {
+    return this.#sent - this.#answered >= this.#allowed
+  }
+
+  /** A PING now would tell something new. When it is full, something must. */
+  isMarkDue(nowMs: number): boolean {
+    if (this.#sent - this.#marked < markBytes) return this.#marks.length === 0 && this.isFull
+    return nowMs - this.#markedAtMs >= limits.markEveryMs || this.isFull
+  }
+
+  /** PING number `ping` was written behind all that was sent so far. */
+  marked(ping: number, nowMs: number): void {
+    this.#marks.push({ ping, at: this.#sent, atMs: nowMs, answeredThen: this.#answered })
+    this.#marked = this.#sent
+    this.#markedAtMs = nowMs
+  }
+
+  /** PONG `ping` came: an answer to all marks before it, too. */
+  answered(ping: number, nowMs: number): void {
+    const later = this.#marks.findIndex((mark) => mark.ping > ping)
+    const mark = this.#marks.splice(0, later < 0 ? this.#marks.length : later).at(-1)
+    if (!mark) return
+    this.#answered = mark.at
+    const rttMs = Math.max(nowMs - mark.atMs, 1)
+    this.#minRttMs = Math.min(this.#minRttMs, rttMs)
+    // What was on its way when the mark was made has arrived in one round trip.
+    this.#bytesPerMs = Math.max((mark.at - mark.answeredThen) / rttMs, this.#bytesPerMs * rateDecay)
+  }
+
+  /** Two round trips at the best rate: one on its way, one for the answer that is on its way back. */
+  get #allowed(): number {
+    if (this.#bytesPerMs === 0) return floorBytes
+    return Math.max(floorBytes, 2 * (this.#minRttMs + limits.markEveryMs) * this.#bytesPerMs)
+  }
+}
