@@ -4,7 +4,7 @@ import type { Command, SyncAnswer, SyncRequest } from '@porttunneler/shared/api/
 import { fail } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { limits } from '@porttunneler/shared/protocol/limits'
-import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import { type TicketClaims, ticketType } from '@porttunneler/shared/protocol/ticket'
 import { watchAudience, watchTicketType } from '@porttunneler/shared/protocol/watch-ticket'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import type { Control } from '../platform/control.http.ts'
@@ -74,7 +74,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
       if (found !== undefined) return Promise.resolve(found)
       return new Promise((resolve) => waiting.add({ matches, resolve }))
     },
-    ticket: ({ endpoint, ...claims }) => sign({ ...claimsOf(endpoint), ...claims }, 'JWT'),
+    ticket: ({ endpoint, ...claims }) => sign({ ...claimsOf(endpoint), ...claims }, ticketType),
     watchTicket: (of = account) => sign({ sub: of, aud: watchAudience('c1') }, watchTicketType),
   }
   return control

@@ -10,6 +10,9 @@ import { type TokenCheck, verifyToken } from './signed-token.ts'
 
 export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
 
+/** The `typ` header of a lease ticket: it tells them from everything else that the same keys sign. */
+export const ticketType = 'lease+jwt'
+
 export const ticketClaimsSchema = z.object({
   iss: z.string().max(256),
   /** Tunnel. */
@@ -35,7 +38,7 @@ export const ticketClaimsSchema = z.object({
 export type TicketClaims = z.infer<typeof ticketClaimsSchema>
 
 /**
- * Checks signature, times, cell and shape.
+ * Checks signature, kind, times, cell and shape.
  * @throws ticket.invalid for every reason alike (strangers learn nothing); the reason is in `cause`
  */
 export async function checkTicket(
@@ -43,7 +46,7 @@ export async function checkTicket(
   { cell, ...check }: TokenCheck & { readonly cell: string },
 ): Promise<TicketClaims> {
   try {
-    return ticketClaimsSchema.parse(await verifyToken(token, check, { audience: cell }))
+    return ticketClaimsSchema.parse(await verifyToken(token, check, { audience: cell, typ: ticketType }))
   } catch (cause) {
     throw fail('ticket.invalid', undefined, { cause })
   }
