@@ -23,6 +23,14 @@ const stale: Advice = {
   cure: 'Sign in again.',
 }
 
+export const withoutAddress = {
+  code: 'PT-1011',
+  status: 403,
+  title: 'Sign-in without an address',
+  detail: 'The sign-in service gave no e-mail address, and an account needs one.',
+  cure: 'Let the service that you sign in with share your address, or sign in in another way.',
+} as const satisfies Advice
+
 const advice: Readonly<Record<string, Advice>> = {
   'auth/invalid-credential': wrong,
   'auth/wrong-password': wrong,

@@ -23,7 +23,7 @@ import {
 import type { Tokens } from '@porttunneler/shared/api/schemas/accounts'
 import type { FirebaseSignIn } from '@porttunneler/shared/api/schemas/service'
 import { ApiFailure, unreachable } from './failure.ts'
-import { type Advice, adviceOf } from './firebase-advice.ts'
+import { type Advice, adviceOf, withoutAddress } from './firebase-advice.ts'
 
 export type Provider = FirebaseSignIn['providers'][number]
 
@@ -75,7 +75,7 @@ export async function signInWith(config: FirebaseSignIn, name: Provider): Promis
   const provider = providerOf(name)
   return told(async () => {
     try {
-      return await outcomeOf((await signInWithPopup(auth, provider)).user)
+      return await outcomeByProvider((await signInWithPopup(auth, provider)).user)
     } catch (error) {
       if (hasCode(error, 'auth/popup-closed-by-user', 'auth/cancelled-popup-request')) return undefined
       if (!hasCode(error, 'auth/popup-blocked', 'auth/operation-not-supported-in-this-environment'))
@@ -89,7 +89,7 @@ export async function signInWith(config: FirebaseSignIn, name: Provider): Promis
 export async function finishRedirect(config: FirebaseSignIn): Promise<Outcome | undefined> {
   return told(async () => {
     const result = await getRedirectResult(authOf(config))
-    return result ? outcomeOf(result.user) : undefined
+    return result ? outcomeByProvider(result.user) : undefined
   })
 }
 
@@ -105,6 +105,13 @@ export async function sendReset(config: FirebaseSignIn, email: string): Promise<
 }
 
 type Given = { readonly email: string; readonly password: string }
+
+/** Firebase believes Google's addresses but not GitHub's: the mail that confirms one goes out with the first sign-in. */
+async function outcomeByProvider(user: User): Promise<Outcome> {
+  if (user.email === null) throw new ApiFailure({ ...withoutAddress, type: `/errors/${withoutAddress.code}` })
+  if (!user.emailVerified) await sendConfirmation(user)
+  return outcomeOf(user)
+}
 
 async function outcomeOf(user: User): Promise<Outcome> {
   if (user.emailVerified) return { tokens: await tokensOf(user) }
