@@ -85,7 +85,9 @@ export const relayConfigSchema = z.strictObject({
   controlUrl: z.url({ protocol: /^https?$/ }),
   /** Parent of the pages about error codes; absent: `controlUrl`. */
   docsUrl: z.url({ protocol: /^https?$/ }).optional(),
-  /** Needed once, at the first start. */
+  /** How it proves itself: by enrolment, or as a VM of Google Compute Engine, which has its metadata server asked. */
+  identity: z.enum(['enrolled', 'google']).default('enrolled'),
+  /** Needed once, at the first start of an enrolled relay. */
   enrolmentKey: z
     .string()
     .min(1)

@@ -8,12 +8,15 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { applyCommand } from './commands.ts'
 import type { RelayConfig } from './config.ts'
-import { enrol, readCredential } from './credential.ts'
+import { type Bearer, enrol, readCredential } from './credential.ts'
 import { drain } from './drain.ts'
+import { googleCredential } from './google-credential.ts'
 import { makeParts } from './parts.ts'
 import { type CommandSource, noCommands } from './platform/commands.ts'
 import { type Control, httpControl } from './platform/control.http.ts'
+import { instanceIdentity } from './platform/metadata.google.ts'
 import { type RelayPorts, Running } from './running.ts'
+import type { ServerTime } from './server-time.ts'
 import { ControlSync } from './sync.ts'
 import { version } from './version.ts'
 
@@ -136,11 +139,8 @@ export class Relay {
     const { config, log, clock, random, commands, onDrainCommand } = this.#options
     const { parts } = running
     const control = this.#options.control ?? httpControl(config.controlUrl)
-    const { dataDir, instance: name, enrolmentKey: key } = config
     const { signal } = this.#closing
-    const credential =
-      (await readCredential(dataDir)) ??
-      (await enrol({ control, dataDir, name, key, clock, random, log, signal }))
+    const credential = await this.#credential(control, parts.time)
     const targets = {
       ...parts,
       startedAtMs: parts.time.now(),
@@ -176,6 +176,19 @@ export class Relay {
     if (this.#phase === 'ready') return undefined
     return this.#phase === 'starting' ? 'relay.starting' : 'relay.draining'
   }
+  /** @throws relay.enrolment, relay.data */
+  async #credential(control: Control, time: ServerTime): Promise<Bearer> {
+    const { config, log, clock, random } = this.#options
+    const { dataDir, instance: name, enrolmentKey: key, controlUrl } = config
+    if (config.identity === 'google')
+      return googleCredential({ ask: instanceIdentity(), audience: new URL(controlUrl).origin, time })
+    const { signal } = this.#closing
+    const secret =
+      (await readCredential(dataDir)) ??
+      (await enrol({ control, dataDir, name, key, clock, random, log, signal }))
+    return async () => secret
+  }
+
 
   #notReady(): string | undefined {
     if (this.#phase !== 'ready') return this.#phase

@@ -46,7 +46,7 @@ async function makeSync() {
     random: () => 0,
     log: silentLog,
     control,
-    credential: new Secret('ptc_test'),
+    credential: async () => new Secret('ptc_test'),
     state,
     time,
     routes,
