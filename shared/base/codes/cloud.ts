@@ -174,4 +174,14 @@ export const cloudCodes = {
     cause: 'The build that has to come before the start failed.',
     cure: 'The detail has the words of the bundler; mend what it names and start again.',
   },
+  'relay.event': {
+    code: 'PT-5225',
+    http: 400,
+    exit: 1,
+    retry: 'never',
+    owner: 'service',
+    title: 'Event of a relay not understood',
+    cause: 'A message on the topic of events is not one that a relay of this release sends.',
+    cure: 'It is passed over. Update whichever of relay and control plane is older, and see who may publish there.',
+  },
 } as const satisfies Record<string, ErrorEntry>
