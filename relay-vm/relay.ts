@@ -38,6 +38,8 @@ type Phase = 'starting' | 'ready' | 'draining' | 'closed'
 const firstAnswerMs = 30_000
 /** RTT samples, and what a crash may lose of the usage. */
 const houseworkMs = 10_000
+/** How often memory is looked at. */
+const guardMs = 1_000
 
 export class Relay {
   readonly #options: RelayOptions & { readonly clock: Clock; readonly commands: CommandSource }
@@ -45,6 +47,7 @@ export class Relay {
   #phase: Phase = 'starting'
   #running: Running | undefined
   #housework: Timer | undefined
+  #guard: Timer | undefined
 
   constructor(options: RelayOptions) {
     this.#options = { clock: systemClock, commands: noCommands, ...options }
@@ -102,6 +105,7 @@ export class Relay {
     this.#phase = 'closed'
     this.#closing.abort()
     this.#housework?.clear()
+    this.#guard?.clear()
     await Promise.all([this.#options.commands.close(), this.#running?.close()])
     this.#options.log.info({}, 'The relay is closed')
   }
@@ -116,7 +120,6 @@ export class Relay {
       onUnknownKey: () => this.#running?.sync?.soon(),
       onPresence: () => this.#running?.sync?.presenceChanged(),
       syncFailures: () => this.#running?.sync?.failures ?? 0,
-      tlsStrangers: () => this.#running?.tlsStrangers ?? 0,
     })
     const running = new Running(parts, this.#options, () => this.#notReady())
     this.#running = running
@@ -127,6 +130,7 @@ export class Relay {
     // Tunnels are leased only where a ready relay has reported, so that report must not wait for its turn.
     running.sync?.askNow()
     this.#housework = clock.every(houseworkMs, () => running.housework(), { background: true })
+    this.#guard = clock.every(guardMs, () => parts.shedding.look(), { background: true })
     log.info(
       { ...ports, instance: config.instance, cell: parts.state.cell?.id, version },
       'The relay is ready',
@@ -172,10 +176,6 @@ export class Relay {
     wait.abort()
   }
 
-  #refusal(): ErrorKey | undefined {
-    if (this.#phase === 'ready') return undefined
-    return this.#phase === 'starting' ? 'relay.starting' : 'relay.draining'
-  }
   /** @throws relay.enrolment, relay.data */
   async #credential(control: Control, time: ServerTime): Promise<Bearer> {
     const { config, log, clock, random } = this.#options
@@ -189,6 +189,10 @@ export class Relay {
     return async () => secret
   }
 
+  #refusal(): ErrorKey | undefined {
+    if (this.#phase === 'ready') return undefined
+    return this.#phase === 'starting' ? 'relay.starting' : 'relay.draining'
+  }
 
   #notReady(): string | undefined {
     if (this.#phase !== 'ready') return this.#phase

@@ -45,20 +45,42 @@ describe('TLS port: strangers', () => {
     expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4111': 2, 'PT-4112': 1 })
   })
 
-  test('no more strangers are held than allowed; who has said its name makes room', async () => {
+  test('of more strangers than may wait the oldest makes way, at the TLS and the HTTP port alike', async () => {
     const { ports } = await bench.startRelay({ limits: { strangersMax: 1 } })
-    const first = connect(ports.tlsPort, '127.0.0.1')
-    await once(first, 'connect')
-    const second = connect(ports.tlsPort, '127.0.0.1')
-    const [error] = await once(second, 'error')
-    expect(error).toMatchObject({ code: 'ECONNRESET' })
-    expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4102': 1 })
-    first.destroy()
-    // The relay has noticed when its own gauge says so.
-    while (!/^ptun_stranger_sockets 0$/m.test(await metricsOf(ports.adminPort)));
+    const dropped = async (port: number) => {
+      const oldest = connect(port, '127.0.0.1').resume()
+      await once(oldest, 'connect')
+      const closed = once(oldest, 'close')
+      const next = connect(port, '127.0.0.1').resume()
+      await closed
+      return next
+    }
+    const waiting = [await dropped(ports.tlsPort), await dropped(ports.httpPort)]
+    // The one that waited at the TLS port went for the first at the HTTP port.
+    expect(await refusals(ports.adminPort)).toEqual({ 'PT-4118': 3 })
     const ticket = await control.ticket({ endpoint: 'host:a.tunnels.test' })
     await bench.dial(ports, { ticket })
     await bench.dial(ports, { ticket })
+    for (const socket of waiting) socket.destroy()
+  })
+
+  test('handshakes beyond the budget are refused before any cryptography, and agents have their own', async () => {
+    const handshakes = { visitors: { perMinute: 1, burst: 1 } }
+    const { ports } = await bench.startRelay({ limits: { handshakes } })
+    const options = {
+      port: ports.tlsPort,
+      host: '127.0.0.1',
+      servername: 'a.tunnels.test',
+      rejectUnauthorized: false,
+    }
+    const first = connectTls(options)
+    await once(first, 'secureConnect')
+    first.destroy()
+    const second = connectTls(options)
+    await once(second, 'error')
+    expect(second.getProtocol()).toBeNull()
+    expect(await refusals(ports.adminPort)).toEqual({ 'PT-4115': 1 })
+    await bench.dial(ports, { ticket: await control.ticket({ endpoint: 'host:a.tunnels.test' }) })
   })
 
   test('the agent name without the agent protocol is not answered as an agent', async () => {

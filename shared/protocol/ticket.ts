@@ -32,6 +32,10 @@ export const ticketClaimsSchema = z.object({
   plan: z.string().max(32),
   policy: policySchema,
   policyVersion: z.int().min(0),
+  /** What all tunnels of the account may have together at one relay; absent = not told. */
+  accountLimits: z
+    .object({ connectionsMax: z.int().min(1), connectionsPerMinute: z.int().min(1) })
+    .optional(),
   /** Bytes this relay may carry for the account until the ticket's end; absent = not limited. */
   shareBytes: z.int().min(0).optional(),
 })
