@@ -106,7 +106,7 @@ export async function sendReset(config: FirebaseSignIn, email: string): Promise<
 
 type Given = { readonly email: string; readonly password: string }
 
-/** Firebase believes Google's addresses but not GitHub's: the mail that confirms one goes out with the first sign-in. */
+/** Firebase believes Google's addresses but not GitHub's: the mail to confirm one goes out with the sign-in. */
 async function outcomeByProvider(user: User): Promise<Outcome> {
   if (user.email === null) throw new ApiFailure({ ...withoutAddress, type: `/errors/${withoutAddress.code}` })
   if (!user.emailVerified) await sendConfirmation(user)

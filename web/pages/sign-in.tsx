@@ -1,4 +1,4 @@
-/** Signing in and registering: with the server's own accounts, or at Firebase (a chunk of its own) where it has none. */
+/** Signing in and registering, with the server's own accounts or, where it has none, at Firebase (another chunk). */
 import type { ComponentChildren, ComponentType } from 'preact'
 import { useSearch } from 'wouter-preact'
 import { failureIn, useConfig } from '../api/queries.ts'
