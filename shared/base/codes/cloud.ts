@@ -32,7 +32,7 @@ export const cloudCodes = {
     cause: 'A message failed at every delivery, so it was put aside where it blocks nobody.',
     cure: 'Look at it with `npm run dead-letters -w functions -- list`, mend the reason, then replay or drop it.',
   },
-  'dead_letter.missing': {
+  'letter.missing': {
     code: 'PT-5223',
     http: 404,
     exit: 1,
@@ -133,7 +133,7 @@ export const cloudCodes = {
     cause: 'The request is signed as it should be, but its body does not have the form of an event.',
     cure: 'Send snapshot events of the API version that the endpoint is registered with, not thin ones.',
   },
-  'dead_letter.usage': {
+  'letter.usage': {
     code: 'PT-5224',
     http: 400,
     exit: 2,
