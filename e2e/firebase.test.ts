@@ -176,6 +176,16 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
       await tunnelsShow(tab)
     }))
 
+  test('in a browser: Google out of reach is told as such, and the form goes on', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await page.route('https://apis.google.com/**', (route) => route.abort())
+      await page.goto(service.url)
+      await page.getByRole('button', { name: 'Continue with Google' }).click()
+      await page.getByRole('alert').getByText('The other sign-in could not be opened').waitFor()
+      await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor()
+    }))
+
   test.each(['light', 'dark', 'phone'] as const)('every page of signing in fits the window: %s', (look) =>
     inTab(async (tab) => {
       const { page } = tab

@@ -70,6 +70,13 @@ const advice: Readonly<Record<string, Advice>> = {
     detail: 'This user was disabled by an operator.',
     cure: 'Ask the operator of the service.',
   },
+  // What the SDK says when its script for the other window was kept out.
+  'auth/internal-error': {
+    status: 502,
+    title: 'The other sign-in could not be opened',
+    detail: "A script of Google's, which opens its window, was not loaded.",
+    cure: 'Check the network, and whether a blocker in the browser keeps apis.google.com out; or use the password.',
+  },
   'auth/weak-password': {
     status: 400,
     title: 'Password too easy to guess',

@@ -47,7 +47,12 @@ async function refreshAt(
   if (!answer.ok) throw await failureOf(answer)
   const body: unknown = await answer.json().catch(() => undefined)
   if (!isAnswer(body))
-    throw new ApiFailure({ title: 'Unexpected answer of Firebase', status: 502, detail: '', cure: '' })
+    throw new ApiFailure({
+      title: 'Unexpected answer of the sign-in service',
+      status: 502,
+      detail: 'It did not come from Firebase, perhaps from a proxy before it.',
+      cure: 'Try again in a moment; if it goes on, look at what stands between the browser and the internet.',
+    })
   const { id_token, refresh_token, expires_in } = body
   return { accessToken: id_token, refreshToken: refresh_token, expiresIn: Number(expires_in) }
 }
