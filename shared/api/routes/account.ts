@@ -3,6 +3,7 @@ import { createRoute } from '@hono/zod-openapi'
 import { closeAccount, readAccount, renameAccount } from '../../control/accounts.ts'
 import { type Caller, requireScope } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
+import { readTransfer } from '../../control/transfer.ts'
 import { readUsage } from '../../control/usage.ts'
 import {
   type ApiDeps,
@@ -77,7 +78,8 @@ export function accountRoutes({ control }: ApiDeps): Routes {
       const caller = callerOf(c)
       requireScope(caller, 'read')
       const { data } = await readAccount(control, caller.account)
-      return c.json(describeAccount(caller.account, data), 200)
+      const transfer = await readTransfer(control, caller)
+      return c.json({ ...describeAccount(caller.account, data), ...(transfer && { transfer }) }, 200)
     })
     .openapi(routes.rename, async (c) => {
       const caller = callerOf(c)
