@@ -25,6 +25,8 @@ export type CommitOptions = {
   readonly db: Firestore
   readonly clock: Clock
   readonly random: () => number
+  /** Calls under way, those given up included. */
+  readonly pending: Set<Promise<unknown>>
 }
 
 export type CommitOrder = {
@@ -67,17 +69,11 @@ export async function commitOnce(options: CommitOptions, order: CommitOrder): Pr
 }
 
 async function send(db: Firestore, { writes, validate }: CommitOrder, mark: string): Promise<void> {
-  if (!validate) {
-    const batch = db.batch()
-    applyWrites(db, batch as unknown as Sink, { writes, mark })
-    await batch.commit()
-    return
-  }
   const run = async (tx: Transaction) => {
-    await validate(tx)
+    await validate?.(tx)
     applyWrites(db, tx as unknown as Sink, { writes, mark })
   }
-  // One try: whether another is right is decided above.
+  // Without reads this is one plain commit. A batch of the SDK's would send itself again whatever it is told.
   await db.runTransaction(run, { maxAttempts: 1 })
 }
 
@@ -133,7 +129,7 @@ export function isAsExpected(expected: Expected, there: Found | undefined): bool
  * given up goes on behind, and is bounded by the client's own deadline.
  */
 export async function withDeadline<T>(
-  { clock }: Pick<CommitOptions, 'clock'>,
+  { clock, pending }: CommitOptions,
   endMs: number,
   call: () => Promise<T>,
 ): Promise<T> {
@@ -143,8 +139,12 @@ export async function withDeadline<T>(
   const timer = clock.after(left, () =>
     reject(fail('store.unavailable', 'The database did not answer in time.')),
   )
+  const running = call()
+  pending.add(running)
+  const over = () => pending.delete(running)
+  running.then(over, over)
   try {
-    return await Promise.race([call(), promise])
+    return await Promise.race([running, promise])
   } finally {
     timer.clear()
   }

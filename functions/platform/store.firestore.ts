@@ -61,15 +61,13 @@ const retryShape: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 20, maxMs: 50
 const callDeadlineMs = 8_000
 
 /** A commit is sent again here, where it is known whether that is safe; the client itself must not. */
+const once = { timeout_millis: callDeadlineMs, retry_codes_name: 'none', retry_params_name: 'default' }
 const clientConfig = {
-  interfaces: {
-    'google.firestore.v1.Firestore': {
-      methods: {
-        Commit: { timeout_millis: 10_000, retry_codes_name: 'non_idempotent', retry_params_name: 'default' },
-      },
-    },
-  },
+  interfaces: { 'google.firestore.v1.Firestore': { retry_codes: { none: [] }, methods: { Commit: once } } },
 }
+
+/** Dials again soon after an outage; the default waits up to two minutes. */
+const grpcOptions = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 5_000 }
 
 /** Talks to nobody yet. @throws store.invalid for a bad query table */
 export function openFirestoreStore(options: FirestoreStoreOptions): Store {
@@ -88,8 +86,8 @@ class FirestoreStore implements Store {
   constructor({ projectId, queries, clock, random, emulatorHost, ...rest }: FirestoreStoreOptions) {
     this.#declared = checkTable(queries)
     const emulator = emulatorHost === undefined ? {} : { host: emulatorHost, ssl: false }
-    this.#db = new Firestore({ projectId, clientConfig, ...emulator })
-    this.#options = { db: this.#db, clock, random }
+    this.#db = new Firestore({ projectId, clientConfig, grpcOptions, ...emulator })
+    this.#options = { db: this.#db, clock, random, pending: new Set() }
     this.#callDeadlineMs = rest.callDeadlineMs ?? callDeadlineMs
     this.#reader = {
       read: async (ref) => (await this.#read([ref]))[0],
@@ -179,6 +177,14 @@ class FirestoreStore implements Store {
   }
 
   async close(): Promise<void> {
+    const { clock, pending } = this.#options
+    // The client's own retries of a call that was given up would fail unheard in a closed one.
+    const patience = new AbortController()
+    await Promise.race([
+      Promise.allSettled(pending),
+      sleep(clock, this.#callDeadlineMs, patience.signal).catch(() => {}),
+    ])
+    patience.abort()
     await this.#db.terminate()
   }
 

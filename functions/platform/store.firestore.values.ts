@@ -35,7 +35,7 @@ export type GuardedWrite = { readonly write: Write; readonly expected?: Expected
 
 type Condition = { readonly lastUpdateTime: Timestamp } | { readonly exists: true } | Record<never, never>
 
-/** The half of Transaction and WriteBatch that they have in common; their overloads differ in nothing else. */
+/** How writes are added to a transaction of the SDK's, without its overloads. */
 export type Sink = {
   create(ref: DocumentReference, data: DocumentData): unknown
   set(ref: DocumentReference, data: DocumentData): unknown
@@ -62,7 +62,7 @@ export function withoutMark<T extends Doc>(found: Found<T> | undefined): Snapsho
   return found && { ref: found.ref, data: found.data, version: found.version }
 }
 
-/** Puts the writes into a batch or transaction, each guarded by what it expects to find. */
+/** Puts the writes into a transaction, each guarded by what it expects to find. */
 export function applyWrites(
   db: Firestore,
   sink: Sink,
