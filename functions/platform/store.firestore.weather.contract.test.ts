@@ -39,7 +39,9 @@ withEmulators(({ firestore }) => {
       const store = openFirestoreStore({ ...shared, emulatorHost: proxy.host, callDeadlineMs })
       const direct = openFirestoreStore({ ...shared, emulatorHost: firestore })
       try {
-        await store.create(one, thing)
+        await direct.create(one, thing)
+        // The first call loads the client and dials; that is not what the short deadlines are about.
+        await vi.waitFor(() => store.get(one), { timeout: 10_000 })
         await run({ store, direct, proxy })
       } finally {
         proxy.mend()
