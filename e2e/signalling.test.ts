@@ -1,9 +1,15 @@
 /** Commands on their way to a real relay by Pub/Sub, on Google's emulator. */
 import { randomProject, withEmulators } from '@porttunneler/functions/testing/with-emulators'
+import { type Log, silentLog } from '@porttunneler/shared/base/log'
 import { makeCommand, publishCommands } from '@porttunneler/shared/control/commands'
+import { topics } from '@porttunneler/shared/control/names'
+import { takeRelayEvent } from '@porttunneler/shared/control/relay-events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { eventually } from './harness/events.ts'
+import { eventually, within } from './harness/events.ts'
 import { type Signalling, startSignalling } from './harness/signalling.ts'
+
+/** So many wrong proofs a minute may be a mishap. */
+const forgeriesMax = 5
 
 withEmulators((hosts) => {
   let s: Signalling
@@ -60,5 +66,19 @@ withEmulators((hosts) => {
       )
     })
     expect(await s.timeDelete(tunnel)).toBeLessThan(10_000)
+  })
+
+  test('signalling: what must not wait for the next sync is at the control plane at once, and known to be of a relay', async () => {
+    await s.open(['guarded'])
+    const taken = Promise.withResolvers<unknown>()
+    const info = (line: object) => taken.resolve(line)
+    const log: Log = { ...silentLog, info, child: () => log }
+    const control = { ...s.control, log }
+    await s.control.bus.subscribe(topics.events, 'test', (message) => takeRelayEvent(control, message))
+    for (let n = 0; n <= forgeriesMax; n++) await s.forge()
+    expect(await within(taken.promise, 'the event')).toMatchObject({
+      event: expect.any(String),
+      kind: 'carrier.proof',
+    })
   })
 })

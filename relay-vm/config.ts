@@ -86,10 +86,14 @@ const limitsSchema = z.strictObject({
   usageMs: z.int().min(1_000).default(900_000),
 })
 
+const resourceId = z.string().regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'the id of a topic or subscription')
+
 /** The subscription that the infrastructure made for this relay's slot in its cell. */
 const pubsubSchema = z.strictObject({
   project: z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'the id of a Google Cloud project'),
-  subscription: z.string().regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'the id of a subscription'),
+  subscription: resourceId,
+  /** Topic of security events that must not wait for `sync`. Absent: they wait. */
+  events: resourceId.optional(),
 })
 
 export const relayConfigSchema = z.strictObject({

@@ -2,7 +2,7 @@
  * One relay: owns every part, starts them in order, drains and ends them. Nothing here is global, so two relays live
  * in one process side by side. Phases only go forward: starting, ready, draining, closed.
  */
-import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import type { SecurityEvent, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep, systemClock, type Timer } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -14,6 +14,7 @@ import { googleCredential } from './google-credential.ts'
 import { makeParts } from './parts.ts'
 import { type CommandSource, noCommands } from './platform/commands.ts'
 import { type Control, httpControl } from './platform/control.http.ts'
+import type { EventOutlet } from './platform/events.ts'
 import { instanceIdentity } from './platform/metadata.google.ts'
 import { type RelayPorts, Running } from './running.ts'
 import type { ServerTime } from './server-time.ts'
@@ -28,6 +29,7 @@ export type RelayOptions = {
   readonly random: () => number
   readonly control?: Control
   readonly commands?: CommandSource
+  readonly events?: EventOutlet
   /** The control plane asks this relay to leave; who runs it then calls `drain` and ends the process. */
   readonly onDrainCommand?: () => void
 }
@@ -106,7 +108,8 @@ export class Relay {
     this.#closing.abort()
     this.#housework?.clear()
     this.#guard?.clear()
-    await Promise.all([this.#options.commands.close(), this.#running?.close()])
+    const { commands, events } = this.#options
+    await Promise.all([commands.close(), events?.close(), this.#running?.close()])
     this.#options.log.info({}, 'The relay is closed')
   }
 
@@ -165,6 +168,7 @@ export class Relay {
     commands.start((command) => {
       if (applyCommand(command, targets)) running.remember()
     })
+    parts.events.onUrgent = (event) => this.#tell(parts.state.relay, event)
     sync.start()
     const wait = new AbortController()
     const late = sleep(clock, firstAnswerMs, AbortSignal.any([wait.signal, signal])).then(
@@ -174,6 +178,11 @@ export class Relay {
     )
     await Promise.race([sync.firstAnswer, late])
     wait.abort()
+  }
+
+  #tell(relay: string | undefined, event: SecurityEvent): void {
+    const { config, events } = this.#options
+    if (relay !== undefined) events?.send({ relay, instance: config.instance, event })
   }
 
   /** @throws relay.enrolment, relay.data */

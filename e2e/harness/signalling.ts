@@ -11,6 +11,7 @@ import { ensureSubscription } from '@porttunneler/functions/platform/pubsub-prov
 import { TestAgent } from '@porttunneler/relay-vm/testing/test-relay'
 import { makeApi } from '@porttunneler/shared/api/app'
 import { type Client, makeClient } from '@porttunneler/shared/api/client'
+import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
@@ -21,6 +22,7 @@ import { topics } from '@porttunneler/shared/control/names'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
+import { encodeJson, FrameType } from '@porttunneler/shared/protocol/frames'
 import { signInRoutes } from '@porttunneler/standalone/platform/identity.local.routes'
 import { openSqliteStore } from '@porttunneler/standalone/platform/store.sqlite'
 import { makeLocalIdentity } from '@porttunneler/standalone/testing/local-identity'
@@ -28,6 +30,7 @@ import { listen } from '@porttunneler/standalone/web-server'
 import { z } from 'zod'
 import { eventually } from './events.ts'
 import { type Program, startProgram } from './programs.ts'
+import { dialRaw } from './raw-agent.ts'
 import { temporaryFolder } from './standalone.ts'
 import { startHttp } from './upstreams.ts'
 
@@ -52,6 +55,8 @@ export type Signalling = {
   open(names: readonly string[]): Promise<readonly LiveTunnel[]>
   /** The status that a visitor gets. */
   visit(tunnel: LiveTunnel): Promise<number>
+  /** Somebody who knows the agent's session, but not its secret, tries to join it. */
+  forge(): Promise<void>
   /** From the call to the first visitor who is refused, ms. */
   timeDelete(tunnel: LiveTunnel): Promise<number>
   close(): Promise<void>
@@ -75,7 +80,11 @@ export async function startSignalling({
   parts.defer(() => clients.close())
   if (!isDown) await ensureSubscription({ project, clients }, topic, slot)
   const plane = await startControlPlane(project, parts)
-  const relay = await startRelay(plane, { pubsub, project, subscription: `ptun.${topic}.${slot}` }, parts)
+  const relay = await startRelay(
+    plane,
+    { pubsub, project, subscription: `ptun.${topic}.${slot}`, events: `ptun.${topics.events}` },
+    parts,
+  )
   const upstream = await startHttp()
   parts.defer(() => upstream.close())
   const agent = await startAgent(plane.client, relay, upstream.port)
@@ -90,6 +99,7 @@ export async function startSignalling({
     subscription: `projects/${project}/subscriptions/ptun.${topic}.${slot}`,
     open: (names) => agent.open(names),
     visit,
+    forge: () => agent.forge(),
     timeDelete: async (tunnel) => {
       const startMs = clock.monotonic()
       const deleted = plane.client.deleteTunnel(tunnel.id)
@@ -147,7 +157,7 @@ type RunningRelay = { readonly program: Program; readonly tlsPort: number; reado
 
 async function startRelay(
   plane: Plane,
-  { pubsub, ...commands }: { pubsub: string; project: string; subscription: string },
+  { pubsub, ...commands }: { pubsub: string; project: string; subscription: string; events: string },
   parts: AsyncDisposableStack,
 ): Promise<RunningRelay> {
   const folder = temporaryFolder('signalling')
@@ -176,6 +186,7 @@ async function startAgent(client: Client, { tlsPort }: RunningRelay, upstreamPor
   const agent = newId('agt', clock.now())
   let bind = 0
   let session: TestAgent | undefined
+  let forged: RelayAddress | undefined
   return {
     async open(names: readonly string[]): Promise<readonly LiveTunnel[]> {
       const tunnels = names.map((name) => ({ name, kind: 'http' as const }))
@@ -192,7 +203,10 @@ async function startAgent(client: Client, { tlsPort }: RunningRelay, upstreamPor
       const leases = results.flatMap((one) => ('lease' in one ? [one.lease] : []))
       const [first] = leases
       if (first === undefined) throw new Error('no lease')
-      const certificate = relays[0]?.certificate
+      const [address] = relays
+      if (address === undefined) throw new Error('no relay')
+      const { certificate } = address
+      forged ??= address
       session ??= await TestAgent.dial(tlsPort, {
         ticket: first.ticket,
         upstreamPort,
@@ -201,6 +215,14 @@ async function startAgent(client: Client, { tlsPort }: RunningRelay, upstreamPor
       })
       for (const { ticket } of leases) await session.bind(++bind, ticket)
       return leases.map(({ tunnel }, index) => ({ id: tunnel, name: names[index] ?? '' }))
+    },
+    async forge(): Promise<void> {
+      if (session === undefined || forged === undefined) throw new Error('no session yet')
+      const body = { versions: [1], agent, build: 'test', ticket: '', carrier: 9, window: 65_536, lost: [] }
+      const resume = { session: session.session.id, proof: 'x'.repeat(43) }
+      const raw = await dialRaw(forged)
+      raw.send(encodeJson(FrameType.hello, { ...body, resume }))
+      await raw.closed
     },
     close: () => session?.session.close('session.closed'),
   }

@@ -9,3 +9,4 @@ export const relayEventSchema = z.object({
   instance: z.string().regex(/^[a-z0-9-]{1,32}$/),
   event: securityEventSchema,
 })
+export type RelayEvent = z.infer<typeof relayEventSchema>
