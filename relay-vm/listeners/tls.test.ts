@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../testing/test-control.ts'
-import { agentSni, TestBench } from '../testing/test-relay.ts'
+import { agentSni, readAll, TestBench } from '../testing/test-relay.ts'
 
 let control: TestControl
 let bench: TestBench
@@ -25,6 +26,14 @@ async function refusals(adminPort: number): Promise<Record<string, number>> {
     /^ptun_refused_total\{tunnel="",code="(PT-\d+)"\} (\d+)$/gm,
   )
   return Object.fromEntries(Array.from(found, ([, code = '', count]) => [code, Number(count)]))
+}
+
+/** The socket as one that hears nothing: its TLS stays in the middle of the handshake. */
+function mute(socket: Socket): Duplex {
+  return new Duplex({
+    read() {},
+    write: (chunk, _encoding, done) => void socket.write(chunk, () => done()),
+  })
 }
 
 describe('TLS port: strangers', () => {
@@ -75,12 +84,35 @@ describe('TLS port: strangers', () => {
     }
     const first = connectTls(options)
     await once(first, 'secureConnect')
-    first.destroy()
     const second = connectTls(options)
     await once(second, 'error')
     expect(second.getProtocol()).toBeNull()
     expect(await refusals(ports.adminPort)).toEqual({ 'PT-4115': 1 })
+    first.destroy()
     await bench.dial(ports, { ticket: await control.ticket({ endpoint: 'host:a.tunnels.test' }) })
+  })
+
+  test('who goes in the middle of a handshake is forgotten at once; behind it half-closing works', async () => {
+    const { ports } = await bench.startRelay()
+    const upstreamPort = await bench.startUpstream((socket) => {
+      socket.on('end', () => socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole')).resume()
+    })
+    const ticket = await control.ticket({ endpoint: 'host:a.tunnels.test' })
+    const dialled = await bench.dial(ports, { ticket, upstreamPort })
+    await dialled.bind(1, ticket)
+    const rude = connect(ports.tlsPort, '127.0.0.1')
+    const hello = connectTls({ socket: mute(rude), servername: 'a.tunnels.test', rejectUnauthorized: false })
+    hello.on('error', () => {})
+    while (!/^ptun_stranger_sockets 1$/m.test(await metricsOf(ports.adminPort)));
+    rude.end()
+    while (!/^ptun_stranger_sockets 0$/m.test(await metricsOf(ports.adminPort)));
+    const visitor = connectTls({
+      socket: connect({ port: ports.tlsPort, host: '127.0.0.1', allowHalfOpen: true }),
+      servername: 'a.tunnels.test',
+      rejectUnauthorized: false,
+    })
+    visitor.end('GET / HTTP/1.1\r\nHost: a.tunnels.test\r\n\r\n')
+    expect(await readAll(visitor)).toMatch(/^HTTP\/1.1 200.*whole$/s)
   })
 
   test('the agent name without the agent protocol is not answered as an agent', async () => {

@@ -162,6 +162,8 @@ export class TlsListener {
       return
     }
     this.#endings.set(socket, end)
+    // Who goes in the middle of a handshake is gone: half-closing is for those who have finished it.
+    socket.allowHalfOpen = false
     // Paused, so that no byte can arrive between here and the moment TLS takes the handle over.
     socket.pause()
     socket.unshift(peeked)
@@ -187,6 +189,7 @@ export class TlsListener {
     const raw = this.#strangers.get(key)
     this.#strangers.delete(key)
     if (raw) this.#endings.get(raw)?.()
+    socket.allowHalfOpen = true
     return raw
   }
 
