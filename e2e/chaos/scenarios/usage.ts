@@ -24,6 +24,7 @@ const tenKills: readonly Kill[] = [
   'sudden',
   'control',
 ]
+const sixKills: readonly Kill[] = ['sudden', 'control', 'sudden', 'end', 'sudden', 'sudden']
 const hourMs = 3_600_000
 const chunkBytesMax = 200_000
 const visitorsAtOnce = 4
@@ -32,7 +33,7 @@ export const usage: Scenario = {
   name: 'usage',
   title: 'relay and control plane are killed during traffic; the store has what was carried, to the byte',
   async run({ network, seed, isShort }) {
-    const kills = Array.from({ length: isShort ? 6 : 100 }, (_, index) => tenKills[index % 10] ?? 'sudden')
+    const kills = isShort ? sixKills : Array.from({ length: 10 }, () => tenKills).flat()
     const world = await openWorld(network)
     const { folder } = world.standalone
     try {
