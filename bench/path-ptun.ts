@@ -106,7 +106,8 @@ function startAgent(
   }
   writeFileSync(config, stringify({ version: 1, tunnels }))
   const home = { XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, XDG_RUNTIME_DIR: folder }
-  return runProgram(['../cli/ptun.js', 'start', '--config', config, '--json'], {
+  // As it is published, which is not as a clone runs it.
+  return runProgram(['path-ptun-agent.cjs', 'start', '--config', config, '--json'], {
     PTUN_SERVER: api,
     PTUN_KEY: key,
     ...home,

@@ -1,7 +1,8 @@
 /**
- * Makes dist/ for the published package: one bundle without dependencies to install (and with only the parts of zod
- * that are used, which saves a running agent 12 MB), its chunks loaded when a command needs them. The licences of what
- * is in the bundle go along, as they ask. `open` stays outside: it carries a script file of its own.
+ * Makes dist/ for the published package, CommonJS in ASCII (why: relay-vm/build.ts): one bundle without dependencies to
+ * install (and with only the parts of zod that are used, which saves a running agent 12 MB), its chunks loaded when a
+ * command needs them. The licences of what is in the bundle go along, as they ask. `open` stays outside: it carries a
+ * script file of its own.
  */
 import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,8 +12,18 @@ const here = import.meta.dirname
 const dist = join(here, 'dist')
 
 const bundle = await rolldown({ input: join(here, 'main.ts'), platform: 'node', external: ['open'] })
-const { output } = await bundle.write({ dir: dist, cleanDir: true, format: 'esm' })
+const { output } = await bundle.write({
+  dir: dist,
+  cleanDir: true,
+  format: 'cjs',
+  // Names stay: they are what a stack trace is read for.
+  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  entryFileNames: '[name].cjs',
+  chunkFileNames: '[name]-[hash].cjs',
+})
 await bundle.close()
+for (const file of output)
+  if (file.type === 'chunk') writeFileSync(join(dist, file.fileName), toAscii(file.code))
 
 const modules = output.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []))
 const packages = new Set(modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []))
@@ -25,4 +36,9 @@ function noticeOf(folder: string): string {
   const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name))
   if (!file || !existsSync(join(folder, file))) throw new Error(`${manifest.name} has no licence file`)
   return `${manifest.name} ${manifest.version}\n\n${readFileSync(join(folder, file), 'utf8')}`
+}
+
+/** Everything beyond ASCII stands in texts and patterns, where an escape means the same. */
+function toAscii(code: string): string {
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

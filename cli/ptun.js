@@ -32,6 +32,9 @@ module.enableCompileCache()
 
 var here = path.dirname(url.fileURLToPath(import.meta.url))
 var source = path.join(here, 'main.ts')
-var entry = fs.existsSync(source) ? source : path.join(here, 'dist', 'main.js')
+// The bundle is CommonJS, which takes less memory (build.ts).
+var load = fs.existsSync(source)
+  ? import(url.pathToFileURL(source).href)
+  : Promise.resolve(module.createRequire(import.meta.url)('./dist/main.cjs'))
 
-void import(url.pathToFileURL(entry).href).then((ptun) => ptun.run(process.argv.slice(2), process))
+void load.then((ptun) => ptun.run(process.argv.slice(2), process))

@@ -9,6 +9,7 @@ describeWith(['ip', 'nft', 'ss', 'namespaces'], 'chaos, the short form', () => {
     ['black-hole', 'a silence is noticed in 10 s and told, ends within 1 s of healing, and cuts nobody'],
     ['killed-carriers', 'carriers killed each 200 ms lose and double nothing'],
     ['killed-programs', 'after SIGKILL of relay or agent visitors are soon served again'],
+    ['usage', 'what the store has of six relays that were killed is what visitors counted'],
     ['firewall', 'the packet filter of a relay machine stops a flood and nobody else'],
   ])('%s: %s', async (name) => {
     const { exit, stdout, stderr } = await runProgram(

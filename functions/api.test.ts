@@ -20,10 +20,7 @@ beforeAll(async () => {
   t = await makeTestApi()
   const { control, principals, relayIdentity } = t
   const handle = apiFunction({ control, principals, enrolment: relayIdentity })
-  http(
-    'api',
-    httpFunction(() => handle),
-  )
+  http('api', httpFunction(handle))
   stopPassing = passRequestsThrough()
   server = getTestServer('api')
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -48,7 +48,7 @@ withEmulators((hosts) => {
     const [first = '', second = ''] = ids
     expect(await run('show', first)).toMatch(/\n\{"n":\d\}\nDead letters: 1\n$/)
     expect(await run('drop', first)).toBe('Dropped: 1\n')
-    await expect(run('drop', first)).rejects.toMatchObject({ key: 'dead_letter.missing' })
+    await expect(run('drop', first)).rejects.toMatchObject({ key: 'letter.missing' })
     state.isBroken = false
     expect(await run('replay', second)).toBe('Replayed: 1\n')
     expect(await run('replay', '--all')).toBe('Replayed: 1\n')
@@ -73,5 +73,5 @@ test.each([
   [['list', '--colour']],
 ])('dead letters: %j is refused before anything is touched', async (args) => {
   const asked = runDeadLetters(args, { env: {}, clock: systemClock, write: () => {} })
-  await expect(asked).rejects.toMatchObject({ key: 'dead_letter.usage' })
+  await expect(asked).rejects.toMatchObject({ key: 'letter.usage' })
 })

@@ -30,7 +30,7 @@ type DeadLettersOptions = {
 const commands = ['list', 'show', 'replay', 'drop'] as const
 const lettersMax = 1_000
 
-/** @throws dead_letter.missing, dead_letter.usage, bus.unavailable, cloud.environment */
+/** @throws letter.missing, letter.usage, bus.unavailable, cloud.environment */
 export async function runDeadLetters(args: string[], options: DeadLettersOptions): Promise<void> {
   const { command, ids, isAll, max, waitMs } = parse(args)
   const { projectId: project } = readEnvironment(options.env)
@@ -68,7 +68,7 @@ function parse(args: string[]) {
   const waitMs = Number(values.wait) * 1_000
   const isAll = values.all || command === 'list'
   const isSound = Number.isInteger(max) && max >= 1 && max <= lettersMax && waitMs > 0 && waitMs <= 60_000
-  if (command === undefined || !isSound || ids.length > 0 === isAll) throw fail('dead_letter.usage')
+  if (command === undefined || !isSound || ids.length > 0 === isAll) throw fail('letter.usage')
   return { command, ids, isAll, max, waitMs }
 }
 
@@ -84,14 +84,13 @@ function readArgs(args: string[]) {
       },
     })
   } catch (cause) {
-    throw fail('dead_letter.usage', undefined, { cause })
+    throw fail('letter.usage', undefined, { cause })
   }
 }
 
 function choose(letters: readonly DeadLetter[], ids: readonly string[]): readonly DeadLetter[] {
   const missing = ids.filter((id) => !letters.some((letter) => letter.id === id))
-  if (missing.length > 0)
-    throw fail('dead_letter.missing', `No dead letter has the id ${missing.join(', ')}.`)
+  if (missing.length > 0) throw fail('letter.missing', `No dead letter has the id ${missing.join(', ')}.`)
   return letters.filter(({ id }) => ids.includes(id))
 }
 
@@ -115,7 +114,7 @@ if (import.meta.main) {
     if (!isFailure(error)) throw error
     const reason = error.cause instanceof Error ? `\n${error.cause.message}` : ''
     process.stderr.write(`${error.code} ${error.detail}${reason}\n${error.entry.cure}\n`)
-    if (error.key === 'dead_letter.usage') process.stderr.write(`\n${usage}`)
+    if (error.key === 'letter.usage') process.stderr.write(`\n${usage}`)
     process.exitCode = error.entry.exit
   }
 }

@@ -20,6 +20,7 @@ test('schedule: two rounds at once end a lapsed lease once and change the keys o
   await claimLeases(t.control, caller, {
     agent: newId('agt', 1),
     tunnels: [{ name: 'web', kind: 'http' }],
+    takeover: false,
   })
   // Long enough for the lease to lapse and for the next key to be due.
   t.clock.advance(30 * 24 * 3_600_000)

@@ -7,6 +7,7 @@ import type { Secret } from '@porttunneler/shared/base/secret'
 import type { Control } from '@porttunneler/shared/control/control'
 import { type PaymentHandlers, receivePaymentEvent } from '@porttunneler/shared/control/payment-events'
 import { answering, type Fetch } from './answers.ts'
+import type { Cloud } from './cloud.ts'
 import { readStripeEvent } from './platform/payments.stripe.ts'
 
 /** Stripe's largest events have some tens of KiB. */
@@ -18,6 +19,13 @@ export type StripeWebhookDeps = {
   readonly secret: Secret
   /** By event type; other types are acknowledged. */
   readonly handlers: PaymentHandlers
+}
+
+/** @throws cloud.environment without the endpoint's secret */
+export function cloudStripeWebhook({ control, settings }: Cloud): Fetch {
+  const { stripeSecret: secret } = settings
+  if (!secret) throw fail('cloud.environment', 'STRIPE_WEBHOOK_SECRET: missing')
+  return stripeWebhook({ control, secret, handlers: new Map() })
 }
 
 export function stripeWebhook({ control, secret, handlers }: StripeWebhookDeps): Fetch {

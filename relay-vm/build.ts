@@ -15,7 +15,8 @@ const { output } = await bundle.write({
   dir: dist,
   cleanDir: true,
   format: 'cjs',
-  minify: true,
+  // Names stay: they are what a stack trace is read for.
+  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   entryFileNames: '[name].cjs',
   chunkFileNames: '[name]-[hash].cjs',
 })

@@ -7,6 +7,7 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { unreachable } from '@porttunneler/shared/base/unreachable'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { Routes } from './routes.ts'
+import type { AgentSessions } from './sessions.ts'
 import type { RelayState } from './state.ts'
 import type { Visitors } from './visitors.ts'
 
@@ -14,6 +15,7 @@ export type CommandTargets = {
   readonly state: RelayState
   readonly routes: Routes
   readonly visitors: Visitors
+  readonly sessions: Pick<AgentSessions, 'tellTransfer'>
   /** Server time at which this process started: an older order to drain was meant for the one before. */
   readonly startedAtMs: number
   onKeys(): void
@@ -22,7 +24,7 @@ export type CommandTargets = {
 
 /** @returns whether it changed what the relay must remember */
 export function applyCommand(command: Command, targets: CommandTargets): boolean {
-  const { state, routes } = targets
+  const { state, routes, sessions } = targets
   switch (command.kind) {
     case 'revoke': {
       const { endpoint, epoch, at } = command
@@ -42,6 +44,9 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
       routes.setPolicy(tunnel, { policy, policyVersion })
       return true
     }
+    case 'transfer':
+      sessions.tellTransfer(command)
+      return false
     case 'keys':
       if (command.version > state.keys.version) targets.onKeys()
       return false

@@ -54,17 +54,31 @@ const publicSchema = z.strictObject({
   domain: hostName.optional(),
 })
 
+/** A full handshake costs a core about half a millisecond: 1,000 a second are half of it. */
+const handshakesSchema = z.strictObject({
+  /** Of visitors, and as many again of agents. */
+  running: z.int().min(1).default(512),
+  visitors: rate.default({ perMinute: 60_000, burst: 2_000 }),
+  /** All agents of a relay may come back at once. */
+  agents: rate.default({ perMinute: 60_000, burst: 5_000 }),
+  /** From one /24 or /64. */
+  source: rate.default({ perMinute: 3_000, burst: 600 }),
+})
+
 const limitsSchema = z.strictObject({
   /** Visitor connections at a time. */
   visitorsMax: z.int().min(1).default(50_000),
-  /** Sockets that have not yet said who they are (ClientHello, HELLO). */
+  /** Sockets that have not yet said who they are (ClientHello, request head, HELLO): the oldest make way. */
   strangersMax: z.int().min(1).default(2_000),
   sessionsMax: z.int().min(1).default(5_000),
   watchersMax: z.int().min(1).default(500),
   watchersPerAccount: z.int().min(1).default(50),
   /** New connections from one /24 or /64. */
   source: rate.default({ perMinute: 6_000, burst: 1_000 }),
-  /** New connections to all tunnels of one account. */
+  handshakes: handshakesSchema.prefault({}),
+  /** Resident memory above which nobody new is admitted and idle connections close. Absent: half the machine's. */
+  memoryMiB: z.int().min(64).optional(),
+  /** New connections to all tunnels of one account; plans may say less. */
   account: rate.default({ perMinute: 60_000, burst: 10_000 }),
   /** Not counted by `source`: this machine by default; add the balancer's probes. */
   exempt: z.array(rule).max(100).default(['127.0.0.0/8', '::1']),
@@ -72,10 +86,14 @@ const limitsSchema = z.strictObject({
   usageMs: z.int().min(1_000).default(900_000),
 })
 
+const resourceId = z.string().regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'the id of a topic or subscription')
+
 /** The subscription that the infrastructure made for this relay's slot in its cell. */
 const pubsubSchema = z.strictObject({
   project: z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'the id of a Google Cloud project'),
-  subscription: z.string().regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'the id of a subscription'),
+  subscription: resourceId,
+  /** Topic of security events that must not wait for `sync`. Absent: they wait. */
+  events: resourceId.optional(),
 })
 
 export const relayConfigSchema = z.strictObject({
@@ -85,7 +103,9 @@ export const relayConfigSchema = z.strictObject({
   controlUrl: z.url({ protocol: /^https?$/ }),
   /** Parent of the pages about error codes; absent: `controlUrl`. */
   docsUrl: z.url({ protocol: /^https?$/ }).optional(),
-  /** Needed once, at the first start. */
+  /** How it proves itself: by enrolment, or as a VM of Google Compute Engine, which has its metadata server asked. */
+  identity: z.enum(['enrolled', 'google']).default('enrolled'),
+  /** Needed once, at the first start of an enrolled relay. */
   enrolmentKey: z
     .string()
     .min(1)

@@ -9,6 +9,9 @@ import { z } from 'zod'
 import { readJson, writeText } from './files.ts'
 import type { Control, Enrolled } from './platform/control.http.ts'
 
+/** What a relay shows with a call: asked for each, because some run out. */
+export type Bearer = (signal: AbortSignal) => Promise<Secret>
+
 const fileSchema = z.strictObject({ relay: z.string(), cell: z.string(), credential: z.string().min(1) })
 
 /** The credential of an earlier start; undefined before enrolment. @throws relay.data */

@@ -36,6 +36,7 @@ export class HttpVisitors {
       lookup: (host) => this.#lookup(host),
       serveOwn: (socket) => parts.ownHost.serve(socket),
       refused: (key) => parts.meters.refused(key),
+      spoke: ({ socket, tls }) => parts.silent.remove(tls?.raw ?? socket),
       findSibling: (host, visitor) => this.#findSibling(host, visitor),
       passOn: ({ socket, tls }, sibling, first) => {
         parts.visitors.passOn(tls?.raw ?? socket)
@@ -112,9 +113,19 @@ export class HttpVisitors {
   }
 
   #serve(options: HttpVisitorOptions): HttpConnection {
+    const raw = options.tls?.raw ?? options.socket
+    const { silent, meters } = this.#parts
+    if (!options.isHop)
+      silent.add(raw, () => {
+        meters.refused('visitor.silent')
+        raw.destroy()
+      })
     const connection = serveHttpVisitor(options, this.#deps)
     this.#connections.add(connection)
-    options.socket.once('close', () => this.#connections.delete(connection))
+    options.socket.once('close', () => {
+      this.#connections.delete(connection)
+      silent.remove(raw)
+    })
     if (this.#leaving) connection.startLeaving()
     return connection
   }

@@ -11,19 +11,17 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { pino } from 'pino'
 import { loadConfig, type RelayConfig } from './config.ts'
 import { ipcCommands } from './platform/commands.ipc.ts'
-import type { CommandSource } from './platform/commands.ts'
-import { Relay } from './relay.ts'
+import { Relay, type RelayOptions } from './relay.ts'
 
 async function main(args: readonly string[]): Promise<void> {
   const path = args.find((arg) => !arg.startsWith('--'))
   const config = await loadConfig(path ?? 'relay.json', process.env)
   const log = makeLog(config.logLevel)
-  const commands = await openCommands(config, log)
   const relay = new Relay({
     config,
     log,
     random: Math.random,
-    ...(commands !== undefined && { commands }),
+    ...(await openSignalling(config, log)),
     onDrainCommand: () => leave('the control plane asked for it'),
   })
   const hurry = new AbortController()
@@ -48,12 +46,19 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-async function openCommands(config: RelayConfig, log: Log): Promise<CommandSource | undefined> {
-  const { pubsub } = config.commands ?? {}
-  if (pubsub === undefined) return process.send && ipcCommands(process, log)
-  // A relay without it does not load the SDK.
+/** A relay without Pub/Sub does not load the SDK. */
+async function openSignalling(
+  { commands }: RelayConfig,
+  log: Log,
+): Promise<Pick<RelayOptions, 'commands' | 'events'>> {
+  if (commands === undefined) return process.send ? { commands: ipcCommands(process, log) } : {}
+  const { events, ...pubsub } = commands.pubsub
+  const shared = { clock: systemClock, random: Math.random, log }
   const { pubsubCommands } = await import('./platform/commands.pubsub.ts')
-  return await pubsubCommands({ ...pubsub, clock: systemClock, random: Math.random, log })
+  const source = await pubsubCommands({ ...pubsub, ...shared })
+  if (events === undefined) return { commands: source }
+  const { pubsubEvents } = await import('./platform/events.pubsub.ts')
+  return { commands: source, events: await pubsubEvents({ project: pubsub.project, events, ...shared }) }
 }
 
 /** Writes each line before it goes on: the last line before an exit is the one that says why, and stays the last. */

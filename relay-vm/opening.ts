@@ -6,7 +6,7 @@ import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/e
 import type { StreamSink } from '@porttunneler/shared/mux/stream'
 import { failed, type Member, succeeded } from './pool.ts'
 import type { SessionHandle } from './session-handle.ts'
-import type { Visit } from './visitors.ts'
+import type { Visit } from './visit.ts'
 
 export type OpeningEvents = {
   /** An upstream is connected. Whoever is told gives the visit its sink before it returns. */

@@ -2,6 +2,7 @@
  * What a relay is made of and how the parts know each other. Reads the data folder and the certificate, opens no port;
  * relay.ts starts, drains and ends it.
  */
+import type { Socket } from 'node:net'
 import { totalmem } from 'node:os'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
@@ -21,6 +22,9 @@ import { makeMetrics, type RelayMetrics } from './meters/registry.ts'
 import { newBoot, UsageJournal } from './meters/usage.ts'
 import { OwnHost } from './own-host.ts'
 import { Admission } from './policy/admission.ts'
+import { HandshakeBudget } from './policy/handshakes.ts'
+import { Shedding } from './policy/shedding.ts'
+import { Strangers } from './policy/strangers.ts'
 import { Routes } from './routes.ts'
 import { SecurityEvents } from './security-events.ts'
 import { ServerTime } from './server-time.ts'
@@ -40,8 +44,6 @@ export type PartsOptions = {
   /** An agent left for good, or came back: the control plane should hear of it. */
   onPresence(): void
   syncFailures(): number
-  /** Connections at the TLS port whose handshake is not over. */
-  tlsStrangers(): number
 }
 
 export type RelayParts = {
@@ -58,6 +60,10 @@ export type RelayParts = {
   readonly routes: Routes
   readonly origins: Origins
   readonly visitors: Visitors
+  /** Connections that have not said what they want. */
+  readonly silent: Strangers<Socket>
+  readonly handshakes: { readonly agents: HandshakeBudget; readonly visitors: HandshakeBudget }
+  readonly shedding: Shedding
   readonly tcp: TcpListeners
   readonly sessions: AgentSessions
   readonly live: LiveFigures
@@ -69,6 +75,8 @@ export type RelayParts = {
 
 /** What windows may promise of the memory there is; the rest is Node's, the kernel's and other programs'. */
 const budgetShare = 0.25
+/** Of it in use by this process: then memory is short. */
+const shedShare = 0.5
 
 /** What stands alone: read from disk, or made of nothing but the clock. */
 async function makeFoundation({ config, clock, log }: PartsOptions) {
@@ -88,8 +96,7 @@ async function makeFoundation({ config, clock, log }: PartsOptions) {
   const events = await SecurityEvents.load(dataDir, time, onSetAside)
   for (const file of damaged) events.add('relay.set_aside', { code, file })
   const keeper = new Keeper({ state, journal, events, log })
-  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || totalmem())
-  const budget = new Budget(memoryBytes * budgetShare)
+  const budget = new Budget(memoryBytes() * budgetShare)
   const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
   return { boot, state, identity, journal, time, events, keeper, mux }
 }
@@ -121,9 +128,11 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     origins,
     clock,
     meters,
+    isShortOfMemory: () => shedding.isShort,
     admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
+  const { silent, handshakes, shedding } = makeGuards(options, visitors)
   const folder = listen.own?.folder
   const siblings = folder === undefined ? undefined : new Siblings({ folder, instance, clock, log })
   const tcp = new TcpListeners({
@@ -143,7 +152,9 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     meters,
     sessions: () => sessions.size,
     visitors: () => visitors.sockets,
-    strangers: () => options.tlsStrangers() + sessions.strangers,
+    strangers: () =>
+      silent.size + handshakes.agents.running + handshakes.visitors.running + sessions.strangers,
+    isShortOfMemory: () => shedding.isShort,
     usageRows: () => journal.size,
     usageDropped: () => journal.dropped,
     usageRefused: () => journal.refused,
@@ -159,12 +170,39 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     routes,
     origins,
     visitors,
+    silent,
+    handshakes,
+    shedding,
     tcp,
     sessions,
     live,
     siblings,
     ownHost: new OwnHost(live),
   }
+}
+
+/** What keeps floods from costing more than they should. */
+function makeGuards({ config: { limits }, clock, log }: PartsOptions, visitors: Visitors) {
+  const { running, source, ...all } = limits.handshakes
+  const { exempt } = limits
+  const silent = new Strangers<Socket>(limits.strangersMax)
+  const handshakes = {
+    agents: new HandshakeBudget(clock, { running, source, exempt, all: all.agents }),
+    visitors: new HandshakeBudget(clock, { running, source, exempt, all: all.visitors }),
+  }
+  const shedding = new Shedding({
+    limitBytes: limits.memoryMiB === undefined ? memoryBytes() * shedShare : limits.memoryMiB * 1024 ** 2,
+    log,
+    usedBytes: () => process.memoryUsage.rss(),
+    visitors: () => visitors.active,
+    shedStrangers: () => silent.shed(silent.size),
+    shedIdle: (count) => visitors.shed(count),
+  })
+  return { silent, handshakes, shedding }
+}
+
+function memoryBytes(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || totalmem())
 }
 
 async function loadIdentity(

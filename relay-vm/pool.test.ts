@@ -12,7 +12,8 @@ import { chooseMember, failed, newMember } from './pool.ts'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
 import { claimsOf } from './testing/test-control.ts'
-import { type Visit, Visitors } from './visitors.ts'
+import type { Visit } from './visit.ts'
+import { Visitors } from './visitors.ts'
 
 const info = { visitorAddress: '192.0.2.1', visitorPort: 1, localPort: 2, awaitsUpgrade: false }
 const rate = { perMinute: 60_000, burst: 1_000 }
@@ -28,6 +29,7 @@ function setUp(names = ['a', 'b', 'c']) {
   const visitors = new Visitors({
     clock,
     meters,
+    isShortOfMemory: () => false,
     origins: new Origins({ clock, trusted: [], waitingMax: 1, refused: () => {} }),
     admission: new Admission(clock, { visitorsMax: 2, source: rate, account: rate, exempt: [] }),
     onConnected() {},

@@ -44,6 +44,36 @@ describe('relay: tcp tunnels', () => {
     expect(metrics).toMatch(/ptun_connect_ms_count\{tunnel="tun_[^"]+"\} 1\n/)
   })
 
+  test('a share that is used up keeps new visitors out and cuts nobody; only a newer ticket brings more', async () => {
+    const { ports } = await bench.startRelay()
+    const upstreamPort = await bench.startUpstream(echo)
+    const endpoint = `tcp:c1:${await freePort()}`
+    const port = Number(endpoint.split(':')[2])
+    const iat = Math.floor(control.nowMs() / 1000)
+    const small = await control.ticket({ endpoint, shareBytes: 10, iat })
+    const dialled = await bench.dial(ports, { ticket: small, upstreamPort })
+    await dialled.bind(1, small)
+    const open = visit(port)
+    open.write('12345')
+    await once(open, 'data')
+    expect(await failure(visit(port))).toBe('ECONNRESET')
+    // Shown again it grants nothing.
+    dialled.session.bind(2, small)
+    await dialled.heard('bound', 2)
+    expect(await failure(visit(port))).toBe('ECONNRESET')
+    open.end('678')
+    expect(await readAll(open), 'who was in stays in').toBe('678')
+    const metrics = await (await fetch(`http://127.0.0.1:${ports.adminPort}/metrics`)).text()
+    expect(metrics).toMatch(/ptun_refused_total\{tunnel="tun_[^"]+",code="PT-4119"\} 2\n/)
+    dialled.session.bind(3, await control.ticket({ endpoint, shareBytes: 10, iat: iat + 1 }))
+    await dialled.heard('bound', 3)
+    expect(await ask(port, 'hello')).toBe('hello')
+    expect(await failure(visit(port))).toBe('ECONNRESET')
+    dialled.session.bind(4, await control.ticket({ endpoint, iat: iat + 2 }))
+    await dialled.heard('bound', 4)
+    expect(await ask(port, 'no limit any more')).toBe('no limit any more')
+  })
+
   test('the port is shut before the first BIND and after the lease is revoked', async () => {
     const { ports } = await bench.startRelay()
     const port = await freePort()

@@ -2,18 +2,22 @@
  * One relay: owns every part, starts them in order, drains and ends them. Nothing here is global, so two relays live
  * in one process side by side. Phases only go forward: starting, ready, draining, closed.
  */
-import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import type { SecurityEvent, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep, systemClock, type Timer } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { applyCommand } from './commands.ts'
 import type { RelayConfig } from './config.ts'
-import { enrol, readCredential } from './credential.ts'
+import { type Bearer, enrol, readCredential } from './credential.ts'
 import { drain } from './drain.ts'
+import { googleCredential } from './google-credential.ts'
 import { makeParts } from './parts.ts'
 import { type CommandSource, noCommands } from './platform/commands.ts'
 import { type Control, httpControl } from './platform/control.http.ts'
+import type { EventOutlet } from './platform/events.ts'
+import { instanceIdentity } from './platform/metadata.google.ts'
 import { type RelayPorts, Running } from './running.ts'
+import type { ServerTime } from './server-time.ts'
 import { ControlSync } from './sync.ts'
 import { version } from './version.ts'
 
@@ -25,6 +29,7 @@ export type RelayOptions = {
   readonly random: () => number
   readonly control?: Control
   readonly commands?: CommandSource
+  readonly events?: EventOutlet
   /** The control plane asks this relay to leave; who runs it then calls `drain` and ends the process. */
   readonly onDrainCommand?: () => void
 }
@@ -35,6 +40,8 @@ type Phase = 'starting' | 'ready' | 'draining' | 'closed'
 const firstAnswerMs = 30_000
 /** RTT samples, and what a crash may lose of the usage. */
 const houseworkMs = 10_000
+/** How often memory is looked at. */
+const guardMs = 1_000
 
 export class Relay {
   readonly #options: RelayOptions & { readonly clock: Clock; readonly commands: CommandSource }
@@ -42,6 +49,7 @@ export class Relay {
   #phase: Phase = 'starting'
   #running: Running | undefined
   #housework: Timer | undefined
+  #guard: Timer | undefined
 
   constructor(options: RelayOptions) {
     this.#options = { clock: systemClock, commands: noCommands, ...options }
@@ -99,7 +107,9 @@ export class Relay {
     this.#phase = 'closed'
     this.#closing.abort()
     this.#housework?.clear()
-    await Promise.all([this.#options.commands.close(), this.#running?.close()])
+    this.#guard?.clear()
+    const { commands, events } = this.#options
+    await Promise.all([commands.close(), events?.close(), this.#running?.close()])
     this.#options.log.info({}, 'The relay is closed')
   }
 
@@ -113,7 +123,6 @@ export class Relay {
       onUnknownKey: () => this.#running?.sync?.soon(),
       onPresence: () => this.#running?.sync?.presenceChanged(),
       syncFailures: () => this.#running?.sync?.failures ?? 0,
-      tlsStrangers: () => this.#running?.tlsStrangers ?? 0,
     })
     const running = new Running(parts, this.#options, () => this.#notReady())
     this.#running = running
@@ -124,6 +133,7 @@ export class Relay {
     // Tunnels are leased only where a ready relay has reported, so that report must not wait for its turn.
     running.sync?.askNow()
     this.#housework = clock.every(houseworkMs, () => running.housework(), { background: true })
+    this.#guard = clock.every(guardMs, () => parts.shedding.look(), { background: true })
     log.info(
       { ...ports, instance: config.instance, cell: parts.state.cell?.id, version },
       'The relay is ready',
@@ -136,11 +146,8 @@ export class Relay {
     const { config, log, clock, random, commands, onDrainCommand } = this.#options
     const { parts } = running
     const control = this.#options.control ?? httpControl(config.controlUrl)
-    const { dataDir, instance: name, enrolmentKey: key } = config
     const { signal } = this.#closing
-    const credential =
-      (await readCredential(dataDir)) ??
-      (await enrol({ control, dataDir, name, key, clock, random, log, signal }))
+    const credential = await this.#credential(control, parts.time)
     const targets = {
       ...parts,
       startedAtMs: parts.time.now(),
@@ -161,6 +168,7 @@ export class Relay {
     commands.start((command) => {
       if (applyCommand(command, targets)) running.remember()
     })
+    parts.events.onUrgent = (event) => this.#tell(parts.state.relay, event)
     sync.start()
     const wait = new AbortController()
     const late = sleep(clock, firstAnswerMs, AbortSignal.any([wait.signal, signal])).then(
@@ -170,6 +178,24 @@ export class Relay {
     )
     await Promise.race([sync.firstAnswer, late])
     wait.abort()
+  }
+
+  #tell(relay: string | undefined, event: SecurityEvent): void {
+    const { config, events } = this.#options
+    if (relay !== undefined) events?.send({ relay, instance: config.instance, event })
+  }
+
+  /** @throws relay.enrolment, relay.data */
+  async #credential(control: Control, time: ServerTime): Promise<Bearer> {
+    const { config, log, clock, random } = this.#options
+    const { dataDir, instance: name, enrolmentKey: key, controlUrl } = config
+    if (config.identity === 'google')
+      return googleCredential({ ask: instanceIdentity(), audience: new URL(controlUrl).origin, time })
+    const { signal } = this.#closing
+    const secret =
+      (await readCredential(dataDir)) ??
+      (await enrol({ control, dataDir, name, key, clock, random, log, signal }))
+    return async () => secret
   }
 
   #refusal(): ErrorKey | undefined {

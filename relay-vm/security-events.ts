@@ -14,10 +14,15 @@ const fileSchema = z.object({
   events: z.array(securityEventSchema).max(syncMax.events),
 })
 
+/** Somebody tries to take over a session that is not theirs. */
+const urgentKinds: ReadonlySet<string> = new Set(['carrier.proof'])
+
 export class SecurityEvents {
   readonly #time: ServerTime
   readonly #file: KeptFile
   readonly #waiting: SecurityEvent[]
+  /** Told of what should not wait for the next report; it is in the report too. */
+  onUrgent: (event: SecurityEvent) => void = () => {}
   /** Given up because too many waited. */
   dropped = 0
 
@@ -39,8 +44,10 @@ export class SecurityEvents {
       this.dropped += 1
       return
     }
-    this.#waiting.push({ id: randomUUID(), at: Math.round(this.#time.now()), kind, fields })
+    const event = { id: randomUUID(), at: Math.round(this.#time.now()), kind, fields }
+    this.#waiting.push(event)
     this.#file.changed()
+    if (urgentKinds.has(kind)) this.onUrgent(event)
   }
 
   /** All that wait, oldest first. */

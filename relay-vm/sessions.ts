@@ -3,6 +3,7 @@
  * and at each BIND; the frames of one session are answered in the order they came.
  */
 import type { TLSSocket } from 'node:tls'
+import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { PerMinute } from '@porttunneler/shared/base/per-minute'
@@ -37,13 +38,19 @@ export type SessionsOptions = {
 }
 
 /** A session and whose it is. */
-type Member = { readonly session: Session; readonly agent: string; readonly forgeries: PerMinute }
+type Member = {
+  readonly session: Session
+  readonly account: string
+  readonly agent: string
+  readonly forgeries: PerMinute
+}
 
 /** Wrong proofs a minute for one session before the operator hears of it: a guesser, or a broken agent. */
 const forgeriesMax = 5
 
 /** An agent that is refused for the relay's sake comes back after this, not at once. */
 const retryAfterMs = 1_000
+const toldMax = 10_000
 /** After GOAWAY: the next process is usually there within this, and the agent goes on trying. */
 const agentRedialMs = 200
 
@@ -52,6 +59,8 @@ export class AgentSessions {
   readonly #sessions = new Map<string, Member>()
   /** TLS is up, HELLO is not accepted yet. */
   readonly #strangers = new Set<TLSSocket>()
+  /** Account -> version of the last warning; commands come more than once. */
+  readonly #told = new Map<string, number>()
 
   constructor(options: SessionsOptions) {
     this.#options = options
@@ -97,6 +106,19 @@ export class AgentSessions {
   goAway(graceMs: number): void {
     for (const session of this.all())
       session.goAway({ key: 'relay.draining', graceMs, redialMs: agentRedialMs })
+  }
+
+  /** Tells the agents of an account once how far it is with the transfer of the month. */
+  tellTransfer({ account, percent, version }: Extract<Command, { kind: 'transfer' }>): void {
+    if ((this.#told.get(account) ?? 0) >= version) return
+    this.#told.delete(account)
+    this.#told.set(account, version)
+    const [first] = this.#told.keys()
+    if (this.#told.size > toldMax && first !== undefined) this.#told.delete(first)
+    const key = percent >= 100 ? 'quota.transfer' : 'quota.transfer_near'
+    const text = `${percent} % of the transfer of this month are used.`
+    for (const member of this.#sessions.values())
+      if (member.account === account) member.session.notice(key, text)
   }
 
   close(reason: ErrorKey): void {
@@ -161,7 +183,8 @@ export class AgentSessions {
       },
     })
     bindings.session = session
-    this.#sessions.set(session.id, { session, agent: hello.agent, forgeries: new PerMinute(forgeriesMax) })
+    const { account, agent } = claims
+    this.#sessions.set(session.id, { session, account, agent, forgeries: new PerMinute(forgeriesMax) })
     log.info({ session: session.id, agent: claims.agent, build: hello.build }, 'An agent came')
   }
 
@@ -257,7 +280,7 @@ class SessionBindings {
   }
 
   async #take(session: Session, bind: number, claims: TicketClaims): Promise<void> {
-    const { routes, tcp } = this.#options
+    const { routes, tcp, meters } = this.#options
     const { endpoint } = claims
     routes.check(claims)
     if (claims.kind === 'tcp') await tcp.open(endpoint)
@@ -266,7 +289,8 @@ class SessionBindings {
       if (session.state === 'closed') throw fail('session.closed')
       // The tunnel moved: what becomes of its old endpoint is nothing to this binding any more.
       if ((this.#bound.get(bind) ?? endpoint) !== endpoint) routes.unbind({ session, bind })
-      routes.bind(claims, { session, bind })
+      const { meter } = routes.bind(claims, { session, bind })
+      meters.shares.granted(claims, meter)
     } catch (error) {
       if (claims.kind === 'tcp' && routes.find(endpoint) === undefined) tcp.close(endpoint)
       throw error

@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { syncAnswerSchema } from '@porttunneler/shared/api/schemas/relays'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -38,7 +39,8 @@ async function makeSync() {
   const time = new ServerTime(clock, state.timeOffsetMs)
   const events = await SecurityEvents.load(dataDir, time)
   const meters = new Meters()
-  const journal = await UsageJournal.load(dataDir, { boot, nowMs: clock.now(), everyMs: 1_000 })
+  const journal = await UsageJournal.load(dataDir, { boot, nowMs: time.now(), everyMs: 1_000 })
+  const keeper = new Keeper({ state, journal, events, log: silentLog })
   const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
   const commands: string[] = []
   const sync = new ControlSync({
@@ -46,14 +48,14 @@ async function makeSync() {
     random: () => 0,
     log: silentLog,
     control,
-    credential: new Secret('ptc_test'),
+    credential: async () => new Secret('ptc_test'),
     state,
     time,
     routes,
     meters,
     journal,
     events,
-    keeper: new Keeper({ state, journal, events, log: silentLog }),
+    keeper,
     describe: () => ({
       boot: {
         instance: 'r1',
@@ -68,7 +70,7 @@ async function makeSync() {
     onCommand: ({ id }) => commands.push(id),
   })
   closeSync = () => sync.stop()
-  return { sync, state, time, events, meters, journal, commands }
+  return { sync, state, time, events, keeper, meters, journal, commands }
 }
 
 /** Lets disk writes and promises settle until `isTrue`. */
@@ -190,3 +192,128 @@ describe('sync', () => {
     expect(next.report(clock.now())).toMatchObject([{ boot, tunnel, refused: 1 }])
   })
 })
+
+describe('bad weather', () => {
+  beforeEach(() => {
+    control.nowMs = () => clock.now()
+  })
+
+  test('what the control plane will never take is not sent again, counted, and spoils nothing else', async () => {
+    const { sync, meters, journal } = await makeSync()
+    const other = tunnel.replace('0', '1')
+    meters.of(tunnel, account).refused('tunnel.rate')
+    meters.of(other, account).refused('tunnel.rate')
+    control.refusing = (row) => row?.tunnel === tunnel
+    sync.start()
+    await requests(1)
+    for (const id of [tunnel, other]) meters.of(id, account).refused('tunnel.rate')
+    clock.advance(limits.syncMs)
+    await requests(2)
+    expect(control.requests.map(({ usage }) => usage.map((row) => row?.tunnel))).toEqual([
+      [tunnel, other],
+      [other],
+    ])
+    expect(journal.refused).toBe(1)
+  })
+
+  test('commands of a later release are passed over, and the others are obeyed', async () => {
+    const { sync, commands } = await makeSync()
+    control.commands.push(commandOf({ id: 'new', kind: 'dance', at: 1 }), {
+      id: 'old',
+      kind: 'keys',
+      at: 1,
+      version: 1,
+    })
+    sync.start()
+    await requests(1)
+    expect(commands).toEqual(['old'])
+  })
+
+  test('a full disk is told and stops nothing; when there is room again, all of it is kept', async () => {
+    const { sync, meters, keeper, events } = await makeSync()
+    // A folder where the draft is written: what fails for root too.
+    await mkdir(join(dataDir, 'usage.json.new'))
+    control.isAcknowledging = false
+    meters.of(tunnel, account).refused('tunnel.rate')
+    sync.start()
+    await requests(1)
+    expect(keeper).toMatchObject({ isFailing: true })
+    expect(control.requests[0]).toMatchObject({ usage: [{ refused: 1 }] })
+    expect(events.report().map(({ kind }) => kind)).toEqual(['relay.disk'])
+    await rm(join(dataDir, 'usage.json.new'), { recursive: true })
+    clock.advance(limits.syncMs)
+    await requests(2)
+    expect(keeper.isFailing).toBe(false)
+    const next = await UsageJournal.load(dataDir, { boot: '1'.repeat(26), nowMs: clock.now(), everyMs: 1 })
+    expect(next.report(clock.now())).toMatchObject([{ tunnel, refused: 1 }])
+  })
+
+  test('events survive a kill and come again under the same id until they are acknowledged', async () => {
+    const first = await makeSync()
+    first.events.add('ticket.invalid', { from: '192.0.2.1' })
+    control.isAcknowledging = false
+    first.sync.start()
+    await requests(1)
+    await first.sync.stop()
+    control.isAcknowledging = true
+    const second = await makeSync()
+    second.sync.start()
+    await until(() => control.requests.length >= 2 && second.events.report().length === 0)
+    const ids = control.requests.map(({ events }) => events.map((event) => event?.id))
+    expect(ids[0]).toHaveLength(1)
+    expect(ids[1]).toEqual(ids[0])
+  })
+
+  test('a control plane in trouble is not asked more often because agents come and go', async () => {
+    const { sync } = await makeSync()
+    control.isDown = true
+    sync.start()
+    await until(() => sync.failures === 1 && clock.pending > 0)
+    for (let times = 0; times < 50; times++) sync.askNow()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(sync.failures).toBe(1)
+    clock.advance(500)
+    await until(() => sync.failures === 2 && clock.pending > 0)
+  })
+
+  test('a clock that is wrong by five minutes is put right by the first answer, and at the next start before it', async () => {
+    const trueMs = Date.UTC(2026, 0, 1, 10, 58)
+    clock = new FakeClock(trueMs + 300_000)
+    control.nowMs = () => trueMs + clock.monotonic()
+    const first = await makeSync()
+    first.sync.start()
+    await requests(1)
+    first.meters.of(tunnel, account).refused('tunnel.rate')
+    await first.sync.stop()
+    control.isDown = true
+    const second = await makeSync()
+    expect(second.time.now()).toBe(trueMs)
+    second.meters.of(tunnel, account).refused('tunnel.rate')
+    second.journal.account(second.meters.all(), second.time.now())
+    clock.advance(180_000)
+    second.journal.account(second.meters.all(), second.time.now())
+    expect(second.journal.report(second.time.now())).toMatchObject([{ hour: Date.UTC(2026, 0, 1, 10) }])
+  })
+
+  test('time that is put back over an hour begins new figures, which no maximum can swallow', async () => {
+    const { meters, journal } = await makeSync()
+    const eleven = Date.UTC(2026, 0, 1, 11)
+    const count = (nowMs: number) => {
+      meters.of(tunnel, account).refused('tunnel.rate')
+      journal.account(meters.all(), nowMs)
+    }
+    journal.account([], eleven - 1)
+    count(eleven)
+    journal.acknowledge(journal.report(eleven), eleven)
+    expect(journal.size, 'acknowledged and gone').toBe(0)
+    journal.account([], eleven - 1)
+    count(eleven)
+    expect(journal.report(eleven)).toMatchObject([{ hour: eleven - 3_600_000, refused: 1 }])
+    expect(journal.report(eleven)[0]?.boot).not.toBe(boot)
+  })
+})
+
+/** As it comes over the wire from a newer control plane. */
+function commandOf(body: object) {
+  return syncAnswerSchema.shape.commands.parse([body])[0] ?? (null as never)
+}

@@ -13,8 +13,8 @@ import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep, type Timer } from '@porttunneler/shared/base/clock'
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
-import type { Secret } from '@porttunneler/shared/base/secret'
 import { limits } from '@porttunneler/shared/protocol/limits'
+import type { Bearer } from './credential.ts'
 import type { Keeper } from './keeper.ts'
 import type { Meters } from './meters/meters.ts'
 import type { UsageJournal } from './meters/usage.ts'
@@ -51,7 +51,7 @@ export type SyncOptions = {
   readonly random: () => number
   readonly log: Log
   readonly control: Control
-  readonly credential: Secret
+  readonly credential: Bearer
   readonly state: RelayState
   readonly time: ServerTime
   readonly routes: Routes
@@ -182,7 +182,8 @@ export class ControlSync {
     journal.account(meters.all(), time.now())
     // On disk first: what a crash may lose is only what came after.
     await keeper.save()
-    const usage = journal.report(time.now(), { all })
+    const bytesOf = (account: string) => meters.shares.reportBytes(account)
+    const usage = journal.report(time.now(), { all, bytesOf })
     // The rest comes with the next report.
     const away = routes.awayReports().slice(0, syncMax.away)
     const sent = events.report()
@@ -198,7 +199,7 @@ export class ControlSync {
       report,
       events: [...sent],
     }
-    const answer = await control.sync(request, credential, signal)
+    const answer = await control.sync(request, await credential(signal), signal)
     routes.awayReported(away)
     // Something changed while the report was on its way.
     if (routes.awayReports().length > 0) this.presenceChanged()

@@ -5,7 +5,8 @@ import { Splice } from '@porttunneler/shared/mux/splice'
 import { deafSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { Route } from './routes.ts'
-import type { Visit, Visitors } from './visitors.ts'
+import type { Visit } from './visit.ts'
+import type { Visitors } from './visitors.ts'
 
 /**
  * Joins an admitted, paused visitor to a stream of `route`, or resets it when it may not have one (which is counted).

@@ -30,9 +30,11 @@ function setUp({ refuse }: { refuse?: ErrorKey } = {}) {
   const meters = new Meters()
   const streams: FakeStream[] = []
   const connected: number[] = []
+  const memory = { isShort: false }
   const visitors = new Visitors({
     clock,
     meters,
+    isShortOfMemory: () => memory.isShort,
     origins: new Origins({ clock, trusted: [], waitingMax: 1, refused: (reason) => meters.refused(reason) }),
     admission: new Admission(clock, { visitorsMax: 2, source: rate, account: rate, exempt: [] }),
     onConnected: (_route, ms) => connected.push(ms),
@@ -80,7 +82,7 @@ function setUp({ refuse }: { refuse?: ErrorKey } = {}) {
     onOpened: () => heard.push('opened'),
     onClosed: () => heard.push('closed'),
   }
-  return { clock, meters, visitors, route, sink, heard, streams, connected }
+  return { clock, meters, memory, visitors, route, sink, heard, streams, connected }
 }
 
 /** Enough of a socket for accept. */
@@ -163,6 +165,35 @@ describe('visitors', () => {
     expect([...meters.refusals()]).toEqual([['visitor.limit', 1]])
     sockets[0]?.emit('close')
     expect(accept(visitors, makeSocket('192.0.2.9'))).toBe('192.0.2.9')
+  })
+
+  test('while memory is short nobody comes in, and what stands still goes, newest first and so many at a time', () => {
+    const { visitors, memory, meters, route, sink, streams } = setUp()
+    for (let i = 0; i < 4; i++) visitors.open(route, info, sink)
+    memory.isShort = true
+    expect(accept(visitors, makeSocket('192.0.2.1'))).toBeUndefined()
+    expect([...meters.refusals()]).toEqual([['relay.memory', 1]])
+    expect(visitors.shed(2), 'nothing is known to stand still yet').toBe(0)
+    const [, second, , fourth] = streams
+    if (fourth) fourth.bytesIn += 1
+    expect(visitors.shed(2)).toBe(2)
+    expect(streams.map(({ resets }) => resets.length)).toEqual([0, 1, 1, 0])
+    expect(second?.resets).toEqual(['relay.memory'])
+    expect([...route.meter.refusals()]).toEqual([['relay.memory', 2]])
+  })
+
+  test('an account is held to what its plan admits, over all its tunnels', () => {
+    const { visitors, route, meters, sink, streams } = setUp()
+    const accountLimits = { connectionsMax: 2, connectionsPerMinute: 60 }
+    const claims = { ...route.claims, accountLimits }
+    const other = { ...claims, sub: 'tun_other' }
+    visitors.open({ ...route, claims }, info, sink)
+    const two = { ...route, claims: other, meter: meters.of(other.sub, other.account) }
+    visitors.open(two, info, sink)
+    const open = () => visitors.open(two, info, sink)
+    expect(open).toThrow(expect.objectContaining({ key: 'account.limit' }))
+    streams[0]?.sink.onReset(1)
+    expect(open).not.toThrow()
   })
 
   test('a visitor that is gone before it is looked at costs nothing', () => {

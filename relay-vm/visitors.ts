@@ -3,11 +3,10 @@
  * listener and the HTTP listener both go through here, so every refusal and every byte is counted in one place.
  */
 import type { Socket } from 'node:net'
-import type { Clock, Timer } from '@porttunneler/shared/base/clock'
-import { type ErrorKey, fail, isFailure, wireCode } from '@porttunneler/shared/base/errors'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { type ErrorKey, fail, isFailure } from '@porttunneler/shared/base/errors'
 import { abort } from '@porttunneler/shared/mux/splice'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
-import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Origin, Origins } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
 import { Opening, type OpeningEvents } from './opening.ts'
@@ -15,6 +14,7 @@ import type { Admission } from './policy/admission.ts'
 import { chooseMember, isOpen, isPool, type Member } from './pool.ts'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
+import { Visit } from './visit.ts'
 
 /** What a listener knows of a visitor; the rest of OPEN is the route's. */
 export type VisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
@@ -24,6 +24,8 @@ export type VisitorsOptions = {
   readonly admission: Admission
   readonly meters: Meters
   readonly origins: Origins
+  /** Nobody new is admitted. */
+  isShortOfMemory(): boolean
   /** The agent took so long to connect to the upstream, ms. */
   onConnected(route: Route, connectMs: number): void
 }
@@ -36,6 +38,8 @@ export class Visitors {
   readonly #visits = new Map<Stream, Visit>()
   readonly #idle = new Set<() => void>()
   readonly #openings = new Set<Opening>()
+  /** Open streams by account. */
+  readonly #accounts = new Map<string, number>()
   /** Rises with every visitor of a pool. */
   #turn = 0
 
@@ -64,7 +68,9 @@ export class Visitors {
       return undefined
     }
     const { address } = origins.of(socket)
-    const refusal = admission.atAccept(address, this.#sockets.size)
+    const refusal = this.#options.isShortOfMemory()
+      ? 'relay.memory'
+      : admission.atAccept(address, this.#sockets.size)
     if (refusal !== undefined) {
       meters.refused(refusal)
       socket.resetAndDestroy()
@@ -150,9 +156,11 @@ export class Visitors {
     for (const opening of [...this.#openings]) opening.abandon(session)
   }
 
-  /** @throws visitor.denied, tunnel.limit, tunnel.rate, account.rate */
+  /** @throws account.transfer, visitor.denied, tunnel.limit, tunnel.rate, account.rate */
   #admit(route: Route, { visitorAddress }: VisitorInfo): void {
-    const refusal = this.#options.admission.atTunnel(visitorAddress, subjectOf(route))
+    if (this.#options.meters.shares.isSpent(route.claims.account)) throw fail('account.transfer')
+    const accountActive = this.#accounts.get(route.claims.account) ?? 0
+    const refusal = this.#options.admission.atTunnel(visitorAddress, { ...subjectOf(route), accountActive })
     if (refusal !== undefined) throw fail(refusal)
   }
 
@@ -163,13 +171,35 @@ export class Visitors {
   ): Visit {
     const visit = new Visit(route, sink, this.#options, (stream) => {
       member.active -= 1
+      this.#count(route, -1)
       this.#end(stream)
     })
     const { session, bind } = member
     visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, visit), isAgain)
     member.active += 1
+    this.#count(route, 1)
     this.#visits.set(visit.stream, visit)
     return visit
+  }
+
+  #count({ claims: { account } }: Route, change: number): void {
+    const count = (this.#accounts.get(account) ?? 0) + change
+    if (count > 0) this.#accounts.set(account, count)
+    else this.#accounts.delete(account)
+  }
+
+  /**
+   * Memory is short: ends up to `count` visits on which nothing has moved since the last call, newest first.
+   * @returns how many
+   */
+  shed(count: number): number {
+    const still = [...this.#visits.values()].filter((visit) => visit.isStill())
+    const chosen = still.reverse().slice(0, count)
+    for (const visit of chosen) {
+      visit.route.meter.refused('relay.memory')
+      visit.cut('relay.memory')
+    }
+    return chosen.length
   }
 
   /** The local side is done with the stream: it was ended both ways, or reset. */
@@ -207,109 +237,7 @@ export class Visitors {
   }
 }
 
-/**
- * One visitor's stream, between the session and the sink that uses it: it watches the OPEN deadline, tells the meter
- * when the stream is really over, and lets the sink be set after the stream exists.
- */
-export class Visit implements StreamSink {
-  readonly route: Route
-  sink: StreamSink
-  readonly #options: VisitorsOptions
-  readonly #onEnd: (stream: Stream) => void
-  #stream: Stream | undefined
-  #openTimer: Timer | undefined
-  #isConnected = false
-  #isOver = false
-
-  constructor(route: Route, sink: StreamSink, options: VisitorsOptions, onEnd: (stream: Stream) => void) {
-    this.route = route
-    this.sink = sink
-    this.#options = options
-    this.#onEnd = onEnd
-  }
-
-  get stream(): Stream {
-    if (this.#stream === undefined) throw new Error('The visit has no stream yet')
-    return this.#stream
-  }
-
-  /** The agent has reached the upstream. */
-  get isConnected(): boolean {
-    return this.#isConnected
-  }
-
-  /** @param isAgain for a visitor that was counted when another agent was asked */
-  start(stream: Stream, isAgain = false): void {
-    this.#stream = stream
-    this.route.meter.opened(stream, isAgain)
-    this.#openTimer = this.#options.clock.after(limits.openDeadlineMs, () => this.cut('open.deadline'))
-  }
-
-  onData(bytes: Buffer): void {
-    this.sink.onData(bytes)
-  }
-
-  onFin(): void {
-    this.sink.onFin()
-  }
-
-  onWritable(): void {
-    this.sink.onWritable()
-  }
-
-  onReset(code: number): void {
-    this.#finish()
-    this.sink.onReset(code)
-  }
-
-  onClosed(): void {
-    this.#finish()
-    this.sink.onClosed?.()
-  }
-
-  onOpened(connectMs: number): void {
-    this.#forgetDeadline()
-    if (!this.#isConnected) this.#options.onConnected(this.route, connectMs)
-    this.#isConnected = true
-    this.sink.onOpened?.(connectMs)
-  }
-
-  onUpgraded(): void {
-    this.sink.onUpgraded?.()
-  }
-
-  onPlain(): void {
-    this.sink.onPlain?.()
-  }
-
-  /** Resets the stream at both ends. */
-  cut(reason: ErrorKey): void {
-    if (this.#isOver) return
-    this.stream.reset(reason)
-    this.onReset(wireCode(reason))
-  }
-
-  /** What was written may still be on its way to the agent: then the session says when it is over. */
-  localEnded(): void {
-    const { state, sink } = this.stream
-    if (state === 'resetting' || state === 'closed' || sink !== this) this.#finish()
-  }
-
-  /** What a timer was made of would otherwise stay for as long as the visitor does. */
-  #forgetDeadline(): void {
-    this.#openTimer?.clear()
-    this.#openTimer = undefined
-  }
-
-  #finish(): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#forgetDeadline()
-    this.route.meter.closed(this.stream)
-    this.#onEnd(this.stream)
-  }
-}
-
 function subjectOf({ claims, policy, ipFilter, meter }: Route) {
-  return { tunnel: claims.sub, account: claims.account, policy, ipFilter, active: meter.active }
+  const { sub: tunnel, account, accountLimits } = claims
+  return { tunnel, account, accountLimits, policy, ipFilter, active: meter.active }
 }

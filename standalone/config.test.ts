@@ -61,6 +61,21 @@ describe('settings', () => {
     expect(settings({ env: { PORTTUNNELER_BIND: '' } }).config.bind).toBe('127.0.0.1')
   })
 
+  test('a mail server needs a sender; its password shows in no message', () => {
+    const yaml = 'mail:\n  from: Tunnels <no-reply@example.com>\n'
+    const env = { PORTTUNNELER_MAIL_SMTP: 'smtps://mailer:hush@mail.example.com' }
+    const { mail } = settings({ yaml, env }).config
+    expect([mail?.from, mail?.smtp.reveal()]).toEqual([
+      'Tunnels <no-reply@example.com>',
+      'smtps://mailer:hush@mail.example.com',
+    ])
+    expect(`${JSON.stringify(mail)}`).not.toContain('hush')
+    expect(refusal({ env })).toContain('mail: needs both "smtp" and "from"')
+    const wrong = { ...env, PORTTUNNELER_MAIL_SMTP: 'http://mailer:hush@mail.example.com' }
+    expect(refusal({ yaml, env: wrong })).not.toContain('hush')
+    expect(settings({}).config.mail).toBeUndefined()
+  })
+
   test('a public console address is kept as an origin', () => {
     const { config } = settings({ env: { PORTTUNNELER_CONSOLE_URL: 'https://t.example.com/x' } })
     expect(config.public.console).toBe('https://t.example.com')

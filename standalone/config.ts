@@ -9,6 +9,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
+import { Secret } from '@porttunneler/shared/base/secret'
 import { planNames } from '@porttunneler/shared/control/plans'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
@@ -80,6 +81,19 @@ const shapeSchema = z.strictObject({
     .prefault({}),
   /** Signs in first; the password is made up and shown once. */
   email: emailSchema.default('admin@porttunneler.localhost'),
+  /** The server that mails are handed to. Absent: each one waits as a file in the data folder. */
+  mail: z
+    .strictObject({
+      smtp: z
+        .url({ protocol: /^smtps?$/ })
+        .transform((url) => new Secret(url))
+        .optional(),
+      from: z
+        .string()
+        .regex(/^[^<>\r\n]*<?[^@<>\s]+@[^@<>\s]+>?$/, 'an address, or: Name <address>')
+        .optional(),
+    })
+    .prefault({}),
   /** Whether strangers may make accounts. Absent: only while nobody but this machine reaches the server. */
   registration: z.union([z.boolean(), z.stringbool()]).optional(),
   /** Plan of every account but the first. Absent: unlimited while only this machine reaches the server, else free. */
@@ -93,14 +107,22 @@ const shapeSchema = z.strictObject({
 
 const configSchema = shapeSchema
   .check((context) => {
-    const { bind, host, ports } = context.value
+    const { bind, host, mail, ports } = context.value
     for (const message of portClashes(ports))
       context.issues.push({ code: 'custom', message, path: ['ports'], input: ports })
     if (!isLoopback({ bind }) && host === undefined)
       context.issues.push({ code: 'custom', message: hostMissing, path: ['host'], input: host })
+    if ((mail.smtp === undefined) !== (mail.from === undefined))
+      context.issues.push({
+        code: 'custom',
+        message: 'needs both "smtp" and "from"',
+        path: ['mail'],
+        input: mail,
+      })
   })
-  .transform(({ host = 'localhost', domain, ...rest }) => ({
+  .transform(({ host = 'localhost', domain, mail: { smtp, from }, ...rest }) => ({
     ...rest,
+    mail: smtp && from !== undefined ? { smtp, from } : undefined,
     host,
     domain: domain ?? (isIPv4(host) ? 'localhost' : host),
   }))
@@ -148,6 +170,8 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_OWN_PORTS: ['ports', 'own'],
   PORTTUNNELER_RELAYS: ['relays'],
   PORTTUNNELER_CONSOLE_URL: ['public', 'console'],
+  PORTTUNNELER_MAIL_SMTP: ['mail', 'smtp'],
+  PORTTUNNELER_MAIL_FROM: ['mail', 'from'],
 }
 
 export type Sources = {

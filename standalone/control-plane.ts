@@ -24,6 +24,7 @@ import { signInRoutes } from './platform/identity.local.routes.ts'
 import { localIdentity } from './platform/identity.local.ts'
 import { openFileKeyVault } from './platform/key-vault.file.ts'
 import { openLogMail } from './platform/mail.log.ts'
+import { openSmtpMail, type SmtpSettings } from './platform/mail.smtp.ts'
 import { openSqliteStore, purgeSlice } from './platform/store.sqlite.ts'
 import type { Fetch } from './web-server.ts'
 
@@ -37,6 +38,8 @@ export type ControlPlaneOptions = {
   readonly consoleUrl: string
   /** Whether a proxy on this machine tells where requests came from. */
   readonly isProxied: boolean
+  /** Absent: mails wait in the data folder. */
+  readonly smtp?: SmtpSettings | undefined
   /** Whether strangers may make accounts, and of which plan. */
   readonly isOpen: boolean
   readonly plan: PlanName
@@ -67,7 +70,8 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
   const store = openSqliteStore(folder.file('store.db'), { queries: queryTable, clock, random })
   const vault = openFileKeyVault(folder.file('master.key'))
-  const mail = openLogMail({ folder: folder.file('mail'), clock, log })
+  const smtp = options.smtp && openSmtpMail(options.smtp)
+  const mail = smtp ?? openLogMail({ folder: folder.file('mail'), clock, log })
   const bus = openLocalBus({ clock, random, onBackgroundError })
   const settings = settingsOf(options)
   const resetUrl = (token: string) =>
@@ -102,6 +106,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     close: async () => {
       await rounds.close()
       await identity.close()
+      smtp?.close()
       await bus.close()
       await store.close()
     },

@@ -35,6 +35,8 @@ export type RelaySurroundings = {
   readonly controlUrl: string
   /** Where visitors read about codes. */
   readonly consoleUrl: string
+  /** How commands come when it is not by this process: the relay's own setting, by instance. */
+  readonly commandsOf?: (instance: string) => object
 }
 
 export type RelayOptions = RelaySurroundings & {
@@ -202,7 +204,7 @@ const usageEveryMs = 60_000
 /** The relay's configuration file (relay-vm/config.ts), as far as it differs from its defaults. */
 export function relayConfig(
   config: Config,
-  { folder, controlUrl, consoleUrl }: RelaySurroundings,
+  { folder, controlUrl, consoleUrl, commandsOf }: RelaySurroundings,
   { index, first, own }: RelayPlace = { index: 0 },
 ): object {
   const { bind, host, domain, ports } = config
@@ -236,6 +238,7 @@ export function relayConfig(
       domain,
     },
     ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
+    ...(commandsOf && { commands: commandsOf(instance) }),
     graceMs: config.graceSeconds * 1_000,
     // The store is next door: what usage pages show may be as fresh as a person expects.
     limits: { usageMs: usageEveryMs },

@@ -153,6 +153,7 @@ class Start {
       isOpen: config.registration ?? isLoopback(config),
       plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
       version: manifest.version,
+      smtp: config.mail,
       consoleUrl,
       isProxied: config.public.console !== undefined,
       clock,

@@ -209,7 +209,7 @@ class Life {
       random,
       log: silentLog,
       control,
-      credential: new Secret('ptc_test'),
+      credential: async () => new Secret('ptc_test'),
       routes,
       meters: this.meters,
       events,

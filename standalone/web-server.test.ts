@@ -38,7 +38,7 @@ describe('web server', () => {
     ['/assets/%2e%2e%2fpackage.json', 404, 'Not found'],
     ['/errors/PT-5102', 200, 'Port taken'],
     ['/errors', 200, 'PT-5102'],
-    ['/errors/PT-9999', 200, 'console'],
+    ['/errors/PT-9999', 404, 'No such code'],
   ])('%s answers %i', async (path, status, text) => {
     const answer = await get(path)
     expect(answer.status).toBe(status)

@@ -3,7 +3,7 @@
  * console for everything else. Every answer forbids framing and content sniffing; pages may load and call only what
  * is theirs and the relays' live figures.
  */
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { errorAnswer } from '@porttunneler/shared/api/error-pages'
@@ -49,12 +49,19 @@ export type Listening = {
   close(graceMs: number): Promise<void>
 }
 
+type Where = { readonly host: string; readonly port: number; readonly clock: Clock }
+
 /** Listens; `port` 0 lets the system choose. @throws standalone.port_taken, .port_denied, .address */
-export async function listen(
-  handler: Fetch,
-  { host, port, clock }: { host: string; port: number; clock: Clock },
+export function listen(handler: Fetch, where: Where): Promise<Listening> {
+  return listenWith(getRequestListener(handler), where)
+}
+
+/** The same for what is no Fetch handler. */
+export async function listenWith(
+  listener: RequestListener,
+  { host, port, clock }: Where,
 ): Promise<Listening> {
-  const server = createServer(getRequestListener(handler))
+  const server = createServer(listener)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenFailure(error, `${host} port ${port}`)))
     server.listen({ host, port, exclusive: true }, resolve)

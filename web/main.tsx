@@ -3,6 +3,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { render } from 'preact'
 import { makeCalls } from './api/calls.ts'
+import { makeRefresh } from './api/firebase-refresh.ts'
 import { LiveFeed } from './api/live.ts'
 import { openStreamWith } from './api/live-stream.ts'
 import { makeQueryClient } from './api/queries.ts'
@@ -16,7 +17,12 @@ import './style.css'
 const clock = systemClock
 const fetch = globalThis.fetch.bind(globalThis)
 const calls = makeCalls(makeRequests(() => session, fetch))
-const session = new Session({ storage: keptStorage(), clock, refresh: calls.refresh, exclusively })
+const session = new Session({
+  storage: keptStorage(),
+  clock,
+  refresh: makeRefresh(calls, fetch),
+  exclusively,
+})
 const live = new LiveFeed({
   watch: calls.watch,
   openStream: openStreamWith(fetch),

@@ -1,5 +1,6 @@
 /** Runs an agent for the tunnels that tcp, http, tls or start ask for, until it is over. */
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
+import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { fail } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import { Budget } from '@porttunneler/shared/mux/budget'
@@ -21,6 +22,8 @@ export type ServeOptions = { readonly takeover: boolean; readonly qr: boolean }
 
 /** Memory that relays may fill before the upstreams have taken it. */
 const budgetBytes = 256 * 1024 * 1024
+/** By then the tunnels are up, if they come up at once. */
+const startMs = 1_000
 
 /** @returns the exit code */
 export async function serve(
@@ -81,7 +84,9 @@ export async function serve(
   }).catch((error: unknown) => warn(context, `ptun status will not see this agent: ${error}`))
   const unlisten = obeySignals(supervisor)
   supervisor.start()
+  const started = clock.after(startMs, compactHeap, { background: true })
   const exit = await supervisor.ended
+  started.clear()
   output.close()
   unlisten()
   await Promise.all([socket?.close(), leases.settled()])

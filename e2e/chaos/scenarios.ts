@@ -8,12 +8,14 @@ import { killedCarriers } from './scenarios/killed-carriers.ts'
 import { killedPrograms } from './scenarios/killed-programs.ts'
 import { loss } from './scenarios/loss.ts'
 import { noLeak } from './scenarios/no-leak.ts'
+import { usage } from './scenarios/usage.ts'
 
 export const scenarios: readonly Scenario[] = [
   addressChange,
   blackHole,
   killedCarriers,
   killedPrograms,
+  usage,
   loss,
   noLeak,
   hostile,

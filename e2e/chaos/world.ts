@@ -17,13 +17,15 @@ export const sourceBytes = 64 * 1024 ** 2
 
 export type World = {
   readonly service: Service
-  readonly standalone: Standalone
+  standalone: Standalone
   agent: Agent
   /** Of tunnels to an echo, and to a source of 64 MiB. */
   readonly echo: Address
   readonly source: Address
   /** Origin of an http tunnel that answers "hello". */
   readonly web: string
+  /** The server once more on the same folder and ports, after it was ended. */
+  restartServer(): Promise<void>
   /** The same agent once more, after it was ended. */
   restartAgent(): Promise<void>
   close(): Promise<void>
@@ -39,7 +41,8 @@ export async function openWorld(
   const upstreams = await startUpstreams()
   // At the end of a scenario nobody is waited for.
   writeFileSync(join(folder, 'standalone.yaml'), 'graceSeconds: 0\n')
-  const standalone = await startStandalone({ folder, namespace: network.at('relay'), env: settings })
+  const place = { folder, namespace: network.at('relay'), env: settings }
+  const standalone = await startStandalone(place)
   const service = await serviceOf(standalone)
   const start = () =>
     startAgent(
@@ -60,12 +63,15 @@ export async function openWorld(
     echo: endpoint(echo),
     source: endpoint(source),
     web: web ?? '',
+    restartServer: async () => {
+      world.standalone = await startStandalone(place)
+    },
     restartAgent: async () => {
       world.agent = await start()
     },
     close: async () => {
       await world.agent.stop('SIGKILL')
-      await standalone.program.stop()
+      await world.standalone.program.stop()
       await upstreams.close()
       for (const path of [folder, home]) rmSync(path, { recursive: true, force: true })
     },

@@ -6,6 +6,8 @@ import { delimiter, join } from 'node:path'
 /** Debian keeps PostgreSQL's server programs out of PATH, in a folder for each version. */
 const postgresFolders = ['17', '16', '15', '14', '13'].map((version) => `/usr/lib/postgresql/${version}/bin`)
 
+export const authEmulatorFolder = join(import.meta.dirname, '../auth-emulator')
+
 const programs = {
   chromium: { names: ['chromium', 'chromium-browser', 'google-chrome'], install: 'apt-get install chromium' },
   sshd: { names: ['sshd'], install: 'apt-get install openssh-server' },
@@ -21,8 +23,11 @@ const programs = {
 } as const
 
 export type Program = keyof typeof programs
-/** `namespaces`: network namespaces with nftables inside, which needs root. */
-export type Need = Program | 'namespaces'
+/**
+ * `namespaces`: network namespaces with nftables inside, which needs root. `authEmulator`: Firebase's own, whose packages
+ * are larger than all others together and so are installed in a folder of their own.
+ */
+export type Need = Program | 'namespaces' | 'authEmulator'
 
 /** The absolute path, or undefined where it is not installed. */
 export function findProgram(program: Program): string | undefined {
@@ -33,12 +38,19 @@ export function findProgram(program: Program): string | undefined {
 }
 
 export function installOf(need: Need): string {
-  return need === 'namespaces' ? 'run it as root on Linux with nf_tables' : programs[need].install
+  if (need === 'namespaces') return 'run it as root on Linux with nf_tables'
+  return need === 'authEmulator' ? 'npm ci in e2e/auth-emulator' : programs[need].install
 }
 
 /** Those of `needs` that this machine does not have. */
 export function missingOf(needs: readonly Need[]): readonly Need[] {
-  return needs.filter((need) => (need === 'namespaces' ? !hasNamespaces() : findProgram(need) === undefined))
+  return needs.filter((need) => !isThere(need))
+}
+
+function isThere(need: Need): boolean {
+  if (need === 'namespaces') return hasNamespaces()
+  if (need === 'authEmulator') return existsSync(join(authEmulatorFolder, 'node_modules/firebase-tools'))
+  return findProgram(need) !== undefined
 }
 
 function hasNamespaces(): boolean {

@@ -139,7 +139,7 @@ withEmulators((hosts) => {
   })
 })
 
-/** What keeps a process alive: connections. Timers of the test runner come and go, those of gRPC go with its channel. */
+/** Connections: the runner's own timers come and go, and those of gRPC go with its channel. */
 function resources(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
 }

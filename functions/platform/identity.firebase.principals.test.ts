@@ -76,6 +76,14 @@ describe('people who sign in by Firebase', () => {
     await expectFailure(t.signIn(ada, proven), 'auth.disabled')
   })
 
+  test('where registration is closed a stranger is told so, and whoever has an account goes on', async () => {
+    await t.signIn(ada, proven)
+    const settings = { ...t.control.settings, registration: false }
+    const principals = new Principals({ ...t.control, settings })
+    expect((await principals.authenticate(await t.token(ada, proven), '')).role).toBe('owner')
+    await expectFailure(principals.authenticate(await t.token('bob@example.com', proven), ''), 'auth.closed')
+  })
+
   test('a console learns where to sign in before anybody has', async () => {
     const answer = await t.app.request('https://tunnel.example.com/v1/config')
     expect(await answer.json()).toMatchObject({ identity: 'firebase', firebase: t.control.settings.firebase })

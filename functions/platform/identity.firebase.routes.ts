@@ -48,6 +48,7 @@ async function endSessions({ identity, accounts, store, clock }: FirebaseRoutesO
 const logout = createRoute({
   method: 'post',
   path: '/v1/auth/logout',
+  operationId: 'logout',
   summary: 'End all sessions',
   description: 'A single session ends where it is kept: its device forgets it.',
   tags: ['Sign-in'],

@@ -8,24 +8,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { serve } from './google-issuer.ts'
 
-export const kmsKey = 'projects/tunnels-prod/locations/eu/keyRings/ring/cryptoKeys/signing'
-const project = 'tunnels-prod'
+const defaultProject = 'tunnels-prod'
+export const kmsKeyOf = (project: string) =>
+  `projects/${project}/locations/eu/keyRings/ring/cryptoKeys/signing`
+export const kmsKey = kmsKeyOf(defaultProject)
 type Answer = { readonly status: number; readonly body: unknown }
 /** Answers in place of the next calls, one each; `cut` closes the connection. */
 export type Mishap = number | 'cut' | 'damage'
 
 export type FakeGoogleCloud = Awaited<ReturnType<typeof startGoogleCloud>>
 
-export async function startGoogleCloud() {
+export async function startGoogleCloud(project = defaultProject) {
   const bearers = new Set<string>()
   /** Group path to instance ids. */
   const groups = new Map<string, string[]>()
   const calls: string[] = []
   const mishaps: Mishap[] = []
-  const vault = makeKms()
+  const vault = makeKms(kmsKeyOf(project))
   const answerTo = (path: string, body: unknown): Answer => {
     const url = new URL(path, 'http://fake')
-    const verb = new RegExp(`^/v1/${kmsKey}:(encrypt|decrypt)$`).exec(url.pathname)?.[1]
+    const verb = new RegExp(`^/v1/${kmsKeyOf(project)}:(encrypt|decrypt)$`).exec(url.pathname)?.[1]
     if (verb === 'encrypt') return vault.encrypt(body)
     if (verb === 'decrypt') return vault.decrypt(body)
     const list = new RegExp(`^/compute/v1/projects/${project}/(.+)/listManagedInstances$`).exec(
@@ -72,7 +74,7 @@ function listPage(members: readonly string[], query: URLSearchParams): Answer {
   const start = Number(query.get('pageToken') ?? 0)
   const managedInstances = members.slice(start, start + 2).map((id) => ({
     id,
-    instance: `https://www.googleapis.com/compute/v1/projects/${project}/zones/z/instances/relay-${id}`,
+    instance: `https://www.googleapis.com/compute/v1/projects/p/zones/z/instances/relay-${id}`,
     instanceStatus: 'RUNNING',
     currentAction: 'NONE',
   }))
@@ -84,7 +86,7 @@ const bound = { additionalAuthenticatedData: z.base64(), additionalAuthenticated
 const encryptSchema = z.strictObject({ plaintext: z.base64(), plaintextCrc32c: z.string(), ...bound })
 const decryptSchema = z.strictObject({ ciphertext: z.base64(), ciphertextCrc32c: z.string(), ...bound })
 
-function makeKms() {
+function makeKms(name: string) {
   const key = randomBytes(32)
   const invalid = refuse(400, 'INVALID_ARGUMENT')
   return {
@@ -103,7 +105,7 @@ function makeKms() {
       const ciphertext = Buffer.concat([nonce, cipher.getAuthTag(), sealed])
       const checks = { verifiedPlaintextCrc32c: true, verifiedAdditionalAuthenticatedDataCrc32c: true }
       const text = { ciphertext: ciphertext.toString('base64'), ciphertextCrc32c: naiveCrc32c(ciphertext) }
-      return { status: 200, body: { name: `${kmsKey}/cryptoKeyVersions/1`, ...text, ...checks } }
+      return { status: 200, body: { name: `${name}/cryptoKeyVersions/1`, ...text, ...checks } }
     },
     decrypt(body: unknown): Answer {
       const asked = decryptSchema.safeParse(body)

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../testing/test-control.ts'
-import { agentSni, TestBench } from '../testing/test-relay.ts'
+import { agentSni, readAll, TestBench } from '../testing/test-relay.ts'
 
 let control: TestControl
 let bench: TestBench
@@ -27,6 +28,14 @@ async function refusals(adminPort: number): Promise<Record<string, number>> {
   return Object.fromEntries(Array.from(found, ([, code = '', count]) => [code, Number(count)]))
 }
 
+/** The socket as one that hears nothing: its TLS stays in the middle of the handshake. */
+function mute(socket: Socket): Duplex {
+  return new Duplex({
+    read() {},
+    write: (chunk, _encoding, done) => void socket.write(chunk, () => done()),
+  })
+}
+
 describe('TLS port: strangers', () => {
   test('who says nothing, or half a ClientHello, is dropped after ten seconds', async () => {
     const clock = new FakeClock(Date.now())
@@ -45,20 +54,65 @@ describe('TLS port: strangers', () => {
     expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4111': 2, 'PT-4112': 1 })
   })
 
-  test('no more strangers are held than allowed; who has said its name makes room', async () => {
+  test('of more strangers than may wait the oldest makes way, at the TLS and the HTTP port alike', async () => {
     const { ports } = await bench.startRelay({ limits: { strangersMax: 1 } })
-    const first = connect(ports.tlsPort, '127.0.0.1')
-    await once(first, 'connect')
-    const second = connect(ports.tlsPort, '127.0.0.1')
-    const [error] = await once(second, 'error')
-    expect(error).toMatchObject({ code: 'ECONNRESET' })
-    expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4102': 1 })
-    first.destroy()
-    // The relay has noticed when its own gauge says so.
-    while (!/^ptun_stranger_sockets 0$/m.test(await metricsOf(ports.adminPort)));
+    const dropped = async (port: number) => {
+      const oldest = connect(port, '127.0.0.1').resume()
+      await once(oldest, 'connect')
+      const closed = once(oldest, 'close')
+      const next = connect(port, '127.0.0.1').resume()
+      await closed
+      return next
+    }
+    const waiting = [await dropped(ports.tlsPort), await dropped(ports.httpPort)]
+    // The one that waited at the TLS port went for the first at the HTTP port.
+    expect(await refusals(ports.adminPort)).toEqual({ 'PT-4118': 3 })
     const ticket = await control.ticket({ endpoint: 'host:a.tunnels.test' })
     await bench.dial(ports, { ticket })
     await bench.dial(ports, { ticket })
+    for (const socket of waiting) socket.destroy()
+  })
+
+  test('handshakes beyond the budget are refused before any cryptography, and agents have their own', async () => {
+    const handshakes = { visitors: { perMinute: 1, burst: 1 } }
+    const { ports } = await bench.startRelay({ limits: { handshakes } })
+    const options = {
+      port: ports.tlsPort,
+      host: '127.0.0.1',
+      servername: 'a.tunnels.test',
+      rejectUnauthorized: false,
+    }
+    const first = connectTls(options)
+    await once(first, 'secureConnect')
+    const second = connectTls(options)
+    await once(second, 'error')
+    expect(second.getProtocol()).toBeNull()
+    expect(await refusals(ports.adminPort)).toEqual({ 'PT-4115': 1 })
+    first.destroy()
+    await bench.dial(ports, { ticket: await control.ticket({ endpoint: 'host:a.tunnels.test' }) })
+  })
+
+  test('who goes in the middle of a handshake is forgotten at once; behind it half-closing works', async () => {
+    const { ports } = await bench.startRelay()
+    const upstreamPort = await bench.startUpstream((socket) => {
+      socket.on('end', () => socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole')).resume()
+    })
+    const ticket = await control.ticket({ endpoint: 'host:a.tunnels.test' })
+    const dialled = await bench.dial(ports, { ticket, upstreamPort })
+    await dialled.bind(1, ticket)
+    const rude = connect(ports.tlsPort, '127.0.0.1')
+    const hello = connectTls({ socket: mute(rude), servername: 'a.tunnels.test', rejectUnauthorized: false })
+    hello.on('error', () => {})
+    while (!/^ptun_stranger_sockets 1$/m.test(await metricsOf(ports.adminPort)));
+    rude.end()
+    while (!/^ptun_stranger_sockets 0$/m.test(await metricsOf(ports.adminPort)));
+    const visitor = connectTls({
+      socket: connect({ port: ports.tlsPort, host: '127.0.0.1', allowHalfOpen: true }),
+      servername: 'a.tunnels.test',
+      rejectUnauthorized: false,
+    })
+    visitor.end('GET / HTTP/1.1\r\nHost: a.tunnels.test\r\n\r\n')
+    expect(await readAll(visitor)).toMatch(/^HTTP\/1.1 200.*whole$/s)
   })
 
   test('the agent name without the agent protocol is not answered as an agent', async () => {

@@ -12,6 +12,8 @@ import type { Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TlsIdentity } from '../certificate.ts'
 import type { Meters } from '../meters/meters.ts'
+import type { HandshakeBudget } from '../policy/handshakes.ts'
+import type { Strangers } from '../policy/strangers.ts'
 import type { Route } from '../routes.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
@@ -30,8 +32,9 @@ export type TlsOptions = {
   readonly origins: Origins
   readonly meters: Meters
   readonly turn: Turn
-  /** Sockets that have not said who they are. */
-  readonly strangersMax: number
+  /** All of the relay. */
+  readonly silent: Strangers<Socket>
+  readonly handshakes: { readonly agents: HandshakeBudget; readonly visitors: HandshakeBudget }
   /** Server name of agents. */
   readonly agentSni: string
   /** The tunnel of this name, if it wants its visitors' TLS untouched. */
@@ -51,6 +54,7 @@ export class TlsListener {
   readonly #visitors: TlsServer
   /** From accept until the TLS handshake is over; by remote address and port, under which TLS knows them again. */
   readonly #strangers = new Map<string, Socket>()
+  readonly #endings = new WeakMap<Socket, () => void>()
 
   constructor(options: TlsOptions) {
     this.#options = options
@@ -103,18 +107,15 @@ export class TlsListener {
   }
 
   #peek(socket: Socket): void {
-    const { clock, visitors, meters, strangersMax } = this.#options
-    if (this.#strangers.size >= strangersMax) {
-      meters.refused('visitor.limit')
-      socket.resetAndDestroy()
-      return
-    }
+    const { clock, visitors, silent } = this.#options
     if (visitors.accept(socket) === undefined) return
     const key = keyOf(socket)
     this.#strangers.set(key, socket)
+    silent.add(socket, () => this.#refuse(socket, 'visitor.silent'))
     let peeked: Buffer = Buffer.alloc(0)
     const stop = () => {
       timer.clear()
+      silent.remove(socket)
       socket.off('data', onData)
       socket.off('end', onEnd)
     }
@@ -135,6 +136,7 @@ export class TlsListener {
     socket.once('close', () => {
       stop()
       this.#strangers.delete(key)
+      this.#endings.get(socket)?.()
     })
   }
 
@@ -153,6 +155,15 @@ export class TlsListener {
       this.#refuse(socket, 'tls.name')
       return
     }
+    const { agents, visitors: guests } = this.#options.handshakes
+    const end = (isAgent ? agents : guests).begin(visitors.originOf(socket).address)
+    if (end === undefined) {
+      this.#refuse(socket, 'tls.budget')
+      return
+    }
+    this.#endings.set(socket, end)
+    // Who goes in the middle of a handshake is gone: half-closing is for those who have finished it.
+    socket.allowHalfOpen = false
     // Paused, so that no byte can arrive between here and the moment TLS takes the handle over.
     socket.pause()
     socket.unshift(peeked)
@@ -162,16 +173,24 @@ export class TlsListener {
   }
 
   #greetAgent(socket: TLSSocket): void {
-    this.#strangers.delete(keyOf(socket))
+    this.#takeRaw(socket)
     this.#options.onAgent(socket)
   }
 
   #greetVisitor(socket: TLSSocket): void {
+    const raw = this.#takeRaw(socket)
+    if (raw === undefined) socket.destroy()
+    else this.#options.onVisitor(socket, raw)
+  }
+
+  /** The handshake is over. @returns the socket below it */
+  #takeRaw(socket: TLSSocket): Socket | undefined {
     const key = keyOf(socket)
     const raw = this.#strangers.get(key)
     this.#strangers.delete(key)
-    if (raw === undefined) socket.destroy()
-    else this.#options.onVisitor(socket, raw)
+    if (raw) this.#endings.get(raw)?.()
+    socket.allowHalfOpen = true
+    return raw
   }
 
   #refuse(socket: Socket, reason: ErrorKey): void {

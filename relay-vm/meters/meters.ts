@@ -1,8 +1,11 @@
 /** All tunnel meters of one relay. A meter outlives its bindings, so an agent that reconnects goes on counting. */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { TransferShares } from './shares.ts'
 import { TunnelMeter } from './tunnel-meter.ts'
 
 export class Meters {
+  /** How much of it accounts may still carry. */
+  readonly shares = new TransferShares()
   readonly #meters = new Map<string, TunnelMeter>()
   readonly #refused = new Map<ErrorKey, number>()
   readonly #onDropped: (tunnel: string) => void

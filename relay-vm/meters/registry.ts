@@ -10,6 +10,7 @@ export type RegistryOptions = {
   sessions(): number
   visitors(): number
   strangers(): number
+  isShortOfMemory(): boolean
   usageRows(): number
   usageDropped(): number
   usageRefused(): number
@@ -44,6 +45,9 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     'ptun_stranger_sockets',
     'Connections that have not said who they are',
     options.strangers,
+  )
+  addGauge(registry, 'ptun_memory_short', 'Nobody new is admitted for want of memory (1)', () =>
+    options.isShortOfMemory() ? 1 : 0,
   )
   addGauge(registry, 'ptun_usage_rows', 'Usage rows not yet acknowledged', options.usageRows)
   addCount(registry, 'ptun_usage_dropped_total', 'Usage rows lost: too many waited', options.usageDropped)

@@ -93,14 +93,21 @@ export class UsageJournal {
 
   /**
    * Rows that the control plane should hear of now, oldest first: closed hours, and running ones that changed enough.
-   * `all` (the last report before exit) leaves out only what it has already.
+   * `all` (the last report before exit) leaves out only what it has already. `bytesOf` is how much more an account has
+   * to carry before a running hour is due for that alone.
    */
-  report(nowMs: number, { all = false } = {}): readonly Usage[] {
+  report(
+    nowMs: number,
+    {
+      all = false,
+      bytesOf = () => reportBytes,
+    }: { all?: boolean; bytesOf?: (account: string) => number } = {},
+  ): readonly Usage[] {
     const due: Usage[] = []
     for (const [key, row] of this.#rows) {
       if (due.length === syncMax.usage) break
       if (this.#isDone(row)) this.#forget(key)
-      else if (this.#isDue(row, nowMs, all)) due.push({ ...row.usage })
+      else if (all ? this.#isNews(row) : this.#isDue(row, { nowMs, bytesOf })) due.push({ ...row.usage })
     }
     return due
   }
@@ -135,13 +142,17 @@ export class UsageJournal {
     return !this.#isRunning(row) && (isTaken || row.isRefused)
   }
 
-  #isDue(row: Row, nowMs: number, all: boolean): boolean {
+  #isNews({ usage, known, isRefused }: Row): boolean {
+    return !isRefused && (known === undefined || !sameFigures(usage, known.figures))
+  }
+
+  #isDue(row: Row, { nowMs, bytesOf }: { nowMs: number; bytesOf: (account: string) => number }): boolean {
     const { usage, known } = row
-    if (row.isRefused) return false
+    if (!this.#isNews(row)) return false
     if (known === undefined || !this.#isRunning(row)) return true
-    if (sameFigures(usage, known.figures)) return false
     const bytes = usage.in + usage.out - known.figures.in - known.figures.out
-    return all || bytes >= reportBytes || nowMs - known.atMs >= this.#everyMs
+    const enough = Math.min(reportBytes, bytesOf(usage.account))
+    return bytes >= enough || nowMs - known.atMs >= this.#everyMs
   }
 
   #forget(key: string): void {

@@ -1,7 +1,7 @@
 /**
  * Commands by Pub/Sub, from the subscription that the infrastructure made for this relay's slot. They come at least
  * once and in any order, which is no matter, and without this they come by `sync`, so trouble here is said and never
- * stops the relay. Loaded only where it is configured: the SDK takes some 50 MB.
+ * stops the relay. Loaded only where it is configured: the SDK takes 24 MB.
  */
 import { PubSub, v1 } from '@google-cloud/pubsub'
 import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/relays'

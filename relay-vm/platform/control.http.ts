@@ -14,7 +14,7 @@ import type { z } from 'zod'
 import { post } from './post.ts'
 
 /** One call, name lookup and answer included: a slow control plane must not delay the next report for long. */
-const callMs = 15_000
+const callMsMax = 15_000
 /** A full answer: keys, and a ticket lifetime of commands. */
 const answerBytesMax = 16 * 1024 * 1024
 
@@ -26,23 +26,34 @@ export interface Control {
   sync(request: SyncRequest, credential: Secret, signal: AbortSignal): Promise<SyncAnswer>
 }
 
-export function httpControl(controlUrl: string): Control {
+/** @param callMs what a whole call may take */
+export function httpControl(controlUrl: string, { callMs = callMsMax } = {}): Control {
   return {
     enrol: ({ key, name }, signal) =>
       call(
         new URL('/v1/relays/enrol', controlUrl),
         { key: key.reveal(), name },
-        { schema: enrolledSchema, signal },
+        { schema: enrolledSchema, signal, callMs },
       ),
     sync: (request, credential, signal) =>
-      call(new URL('/v1/relays/sync', controlUrl), request, { schema: syncAnswerSchema, signal, credential }),
+      call(new URL('/v1/relays/sync', controlUrl), request, {
+        schema: syncAnswerSchema,
+        signal,
+        callMs,
+        credential,
+      }),
   }
 }
 
 async function call<T>(
   url: URL,
   body: unknown,
-  { schema, signal, credential }: { schema: z.ZodType<T>; signal: AbortSignal; credential?: Secret },
+  {
+    schema,
+    signal,
+    callMs,
+    credential,
+  }: { schema: z.ZodType<T>; signal: AbortSignal; callMs: number; credential?: Secret },
 ): Promise<T> {
   try {
     const { status, text } = await post(url, body, {

@@ -19,6 +19,7 @@ const subject = (changes: Partial<AdmissionSubject> = {}): AdmissionSubject => (
   policy,
   ipFilter: () => true,
   active: 0,
+  accountActive: 0,
   ...changes,
 })
 
@@ -116,6 +117,14 @@ describe('admission', () => {
     const tight = { ...policy, connectionsPerMinute: 1 }
     expect(admission.atTunnel('192.0.2.1', subject({ policy: tight }))).toBeUndefined()
     expect(admission.atTunnel('192.0.2.1', subject({ policy: tight }))).toBe('tunnel.rate')
+    const own = subject({
+      tunnel: 'tun_own',
+      account: 'acc_b',
+      accountLimits: { connectionsMax: 5, connectionsPerMinute: 1 },
+    })
+    expect(admission.atTunnel('192.0.2.1', { ...own, accountActive: 5 })).toBe('account.limit')
+    expect(admission.atTunnel('192.0.2.1', own)).toBeUndefined()
+    expect(admission.atTunnel('192.0.2.1', own), 'its plan says less than the relay').toBe('account.rate')
     const others = ['tun_b', 'tun_c', 'tun_d'].map((tunnel) =>
       admission.atTunnel('192.0.2.1', subject({ tunnel })),
     )

@@ -1,10 +1,10 @@
 /**
- * Who may in, cheapest question first: source bucket and relay-wide cap at accept, then (once the endpoint is known)
- * the tunnel's IP filter, its cap and bucket, the account's bucket. Every no is a key that the caller counts.
+ * Who may in, cheapest question first: memory, source bucket and relay-wide cap at accept, then (once the endpoint is
+ * known) the tunnel's IP filter, its cap, the account's cap, and both buckets. Every no is a key that the caller counts.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
-import type { Policy } from '@porttunneler/shared/protocol/ticket'
+import type { Policy, TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import { sourceNetwork } from './addresses.ts'
 import { Buckets, type Rate } from './buckets.ts'
 import { compileMatcher, type IpFilter } from './ip-filter.ts'
@@ -14,7 +14,7 @@ export type AdmissionLimits = {
   readonly visitorsMax: number
   /** New connections from one /24 or /64. */
   readonly source: Rate
-  /** New connections to all tunnels of one account. */
+  /** New connections to all tunnels of one account; its plan may say less. */
   readonly account: Rate
   /** Addresses and CIDRs that the source bucket does not count: load balancers' probes, this machine. */
   readonly exempt: readonly string[]
@@ -26,8 +26,10 @@ export type AdmissionSubject = {
   readonly account: string
   readonly policy: Policy
   readonly ipFilter: IpFilter
-  /** Open streams of the tunnel at this relay now. */
+  /** Open streams of the tunnel at this relay now, and of all tunnels of the account. */
   readonly active: number
+  readonly accountActive: number
+  readonly accountLimits?: TicketClaims['accountLimits']
 }
 
 /** Sources, tunnels and accounts remembered: 100 bytes each, so a flood from everywhere costs at most some MB. */
@@ -60,9 +62,17 @@ export class Admission {
     const { policy } = subject
     if (!subject.ipFilter(address)) return 'visitor.denied'
     if (subject.active >= policy.connectionsMax) return 'tunnel.limit'
+    const { accountActive, accountLimits } = subject
+    if (accountLimits && accountActive >= accountLimits.connectionsMax) return 'account.limit'
     const perMinute = policy.connectionsPerMinute
     if (!this.#tunnels.take(subject.tunnel, { perMinute, burst: perMinute })) return 'tunnel.rate'
-    if (!this.#accounts.take(subject.account, this.#limits.account)) return 'account.rate'
+    if (!this.#accounts.take(subject.account, this.#accountRate(accountLimits))) return 'account.rate'
     return undefined
+  }
+
+  #accountRate(told: TicketClaims['accountLimits']): Rate {
+    const { perMinute, burst } = this.#limits.account
+    const mostMinute = told?.connectionsPerMinute ?? perMinute
+    return { perMinute: Math.min(perMinute, mostMinute), burst: Math.min(burst, mostMinute) }
   }
 }

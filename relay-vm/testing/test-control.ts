@@ -4,7 +4,7 @@ import type { Command, SyncAnswer, SyncRequest } from '@porttunneler/shared/api/
 import { fail } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { limits } from '@porttunneler/shared/protocol/limits'
-import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import { type TicketClaims, ticketType } from '@porttunneler/shared/protocol/ticket'
 import { watchAudience, watchTicketType } from '@porttunneler/shared/protocol/watch-ticket'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import type { Control } from '../platform/control.http.ts'
@@ -21,6 +21,8 @@ export type TestControl = Control & {
   readonly commands: Command[]
   isDown: boolean
   isAcknowledging: boolean
+  /** Usage that it will never take. */
+  refusing: ((row: SyncRequest['usage'][number]) => boolean) | undefined
   nowMs(): number
   /** Resolves with the next sync that `matches`, or one that came before. */
   synced(matches: (request: SyncRequest) => boolean): Promise<SyncRequest>
@@ -49,6 +51,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     commands: control.commands.splice(0),
     cursor: `cursor-${control.requests.length}`,
     ...(control.isAcknowledging && request.report !== undefined && { acknowledged: request.report }),
+    ...(control.refusing && { refused: refusedOf(request.usage, control.refusing) }),
     syncMs: limits.syncMs,
   })
   const control: TestControl = {
@@ -56,6 +59,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     commands: [],
     isDown: false,
     isAcknowledging: true,
+    refusing: undefined,
     nowMs: () => Date.now(),
     async enrol({ key }) {
       if (key.reveal() !== 'pte_test') throw fail('relay.enrolment')
@@ -74,7 +78,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
       if (found !== undefined) return Promise.resolve(found)
       return new Promise((resolve) => waiting.add({ matches, resolve }))
     },
-    ticket: ({ endpoint, ...claims }) => sign({ ...claimsOf(endpoint), ...claims }, 'JWT'),
+    ticket: ({ endpoint, ...claims }) => sign({ ...claimsOf(endpoint), ...claims }, ticketType),
     watchTicket: (of = account) => sign({ sub: of, aud: watchAudience('c1') }, watchTicketType),
   }
   return control
@@ -96,6 +100,10 @@ export function claimsOf(endpoint: string): Omit<TicketClaims, 'iss' | 'iat' | '
     policy: { allow: [], deny: [], connectionsMax: 1_000, connectionsPerMinute: 60_000 },
     policyVersion: 0,
   }
+}
+
+function refusedOf(rows: SyncRequest['usage'], matches: (row: SyncRequest['usage'][number]) => boolean) {
+  return rows.flatMap((row, index) => (matches(row) ? [{ index, code: 'PT-5013' }] : []))
 }
 
 function seconds(ms: number): number {

@@ -41,7 +41,10 @@ describe('api: what holds for all routes', () => {
       z.string(),
       z.record(
         z.string(),
-        z.object({ security: z.array(z.record(z.string(), z.array(z.string()))).optional() }),
+        z.object({
+          operationId: z.string(),
+          security: z.array(z.record(z.string(), z.array(z.string()))).optional(),
+        }),
       ),
     ),
   })
@@ -58,6 +61,16 @@ describe('api: what holds for all routes', () => {
       const answer = await t.call(method, path, method === 'GET' ? {} : { json: { nonsense: true } })
       expect([method, path, answer.status]).toEqual([method, path, path === '/v1/auth/password' ? 400 : 401])
     }
+  })
+
+  test('every operation has an id of its own, a verb and a thing, for generated clients', async () => {
+    const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
+    const ids = Object.values(paths).flatMap((path) =>
+      Object.values(path).map(({ operationId }) => operationId),
+    )
+    expect(ids.length).toBeGreaterThan(30)
+    expect(new Set(ids).size).toBe(ids.length)
+    for (const id of ids) expect(id).toMatch(/^[a-z]+([A-Z][a-z]+)*$/)
   })
 
   test('an invalid request says where it is wrong and never repeats what was sent', async () => {

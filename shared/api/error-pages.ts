@@ -24,13 +24,19 @@ const headers = {
   'referrer-policy': 'no-referrer',
 }
 
-/** Answers a reader of `/errors` and `/errors/PT-nnnn`; undefined for every other request. */
+/** Answers a reader of `/errors` and what is below it, a code that is none with 404; undefined for everything else. */
 export function errorAnswer({ method, url }: Request): Response | undefined {
   if (method !== 'GET' && method !== 'HEAD') return undefined
   const { pathname } = new URL(url)
-  const code = /^\/errors\/(PT-\d{4})$/.exec(pathname)?.[1]
-  const body = pathname === '/errors' ? errorIndex() : code && errorPage(code)
-  return body ? new Response(method === 'HEAD' ? null : body, { headers }) : undefined
+  if (!/^\/errors(\/|$)/.test(pathname)) return undefined
+  const page = pathname === '/errors' ? errorIndex() : errorPage(pathname.slice('/errors/'.length))
+  const [body, status] = page === undefined ? [unknownPage(), 404] : [page, 200]
+  return new Response(method === 'HEAD' ? null : body, { status, headers })
+}
+
+function unknownPage(): string {
+  const says = 'This release has no code of that number. A newer one may have raised it.'
+  return page('No such code', `<h1>No such code</h1><p>${says}</p><p><a href="/errors">All codes</a></p>`)
 }
 
 /** The page of one code, or undefined when there is no such code. */

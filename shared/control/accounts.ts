@@ -58,6 +58,8 @@ async function findMembership(
 }
 
 async function createAccount(control: Control, claims: IdentityClaims, plan: PlanName): Promise<Membership> {
+  // Local sign-in refuses strangers itself; at Firebase anybody can sign up.
+  if (control.identity.kind === 'firebase' && !control.settings.registration) throw fail('auth.closed')
   const nowMs = control.clock.now()
   const account = newId('acc', nowMs)
   const { email, emailVerified, subject } = claims

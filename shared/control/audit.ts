@@ -21,6 +21,7 @@ export type AuditAction =
   | 'tunnel.deleted'
   | 'lease.taken_over'
   | 'lease.joined'
+  | 'transfer.warned'
 
 export type AuditEntry = {
   readonly account: string

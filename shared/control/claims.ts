@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import { toProblem } from '../api/problem.ts'
+import type { Transfer } from '../api/schemas/service.ts'
 import type { ClaimResult, claimSchema, Lease, renewSchema } from '../api/schemas/tunnels.ts'
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { unreachable } from '../base/unreachable.ts'
@@ -32,9 +33,10 @@ import { type EndpointDoc, endpoints, online, type TunnelDoc, tunnels } from './
 import { asFailure } from './failures.ts'
 import { decideRenewal, isHolder, leave } from './lease-rules.ts'
 import { pruneOnline } from './online.ts'
-import { policyOf } from './plans.ts'
+import { accountLimitsOf, policyOf } from './plans.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
+import { readTransfer, shareOf, type TransferShare, transferGate } from './transfer.ts'
 import { createTunnel, findTunnelByName, updateTunnel, writeRelease } from './tunnels.ts'
 
 type ClaimRequest = z.infer<typeof claimSchema>
@@ -62,6 +64,8 @@ export async function claimLeases(
 ): Promise<ClaimResult> {
   const outcomes: Outcome[] = []
   const items: Item[] = []
+  const transfer = await readTransfer(control, caller)
+  const checkTransfer = await transferGate(control, caller, transfer)
   const used = new Set<string>()
   for (const [index, wanted] of request.tunnels.entries()) {
     try {
@@ -69,6 +73,7 @@ export async function claimLeases(
       const tunnel = await resolveTunnel(control, caller, { wanted, agent: request.agent, name, used })
       if (used.has(tunnel.ref.id)) throw fail('api.invalid', 'The same tunnel is asked for twice.')
       used.add(tunnel.ref.id)
+      checkTransfer(tunnel.ref.id)
       items.push({ index, tunnel, port: wanted.port, tried: new Set() })
     } catch (error) {
       outcomes[index] = { error: asFailure(error) }
@@ -77,7 +82,7 @@ export async function claimLeases(
   const preferred = items.find(({ tunnel }) => tunnel.data.cell !== '')?.tunnel.data.cell
   const cell = await chooseCell(control, preferred ?? '')
   await runRounds(control, { caller, request, cell }, { items, outcomes })
-  return answer(control, caller, { agent: request.agent, cell, outcomes })
+  return answer(control, caller, { agent: request.agent, cell, outcomes, transfer })
 }
 
 /** The tunnel of that name, made if need be; without a name one that this agent had before. */
@@ -224,7 +229,8 @@ export async function renewLeases(
   const held = found.find((tunnel) => tunnel?.data.account === caller.account && tunnel.data.cell !== '')
   // Not chooseCell: after an outage agents may be back before the relays are, and keep what they have.
   const cell = held ? await readCell(control, held.data.cell) : await chooseCell(control, '')
-  return answer(control, caller, { agent, cell, outcomes })
+  const transfer = await readTransfer(control, caller)
+  return answer(control, caller, { agent, cell, outcomes, transfer })
 }
 
 async function renewOne(
@@ -283,13 +289,15 @@ export async function releaseLeases(
 async function answer(
   control: Control,
   caller: Caller,
-  { agent, cell, outcomes }: { agent: string; cell: Cell; outcomes: readonly Outcome[] },
+  context: { agent: string; cell: Cell; outcomes: readonly Outcome[]; transfer: Transfer | undefined },
 ): Promise<ClaimResult> {
   const { docsUrl } = control.settings
+  const { agent, cell, outcomes } = context
+  const share = shareOf(context.transfer, readyRelays(control, cell).length)
   const results = outcomes.map(async (outcome) =>
     'error' in outcome
       ? { problem: toProblem(outcome.error, { docsUrl }) }
-      : { lease: await describeLease(control, caller, { agent, cell, granted: outcome }) },
+      : { lease: await describeLease(control, caller, { agent, cell, granted: outcome, share }) },
   )
   const early = 1 - renewJitter * control.random()
   return {
@@ -302,7 +310,7 @@ async function answer(
 async function describeLease(
   control: Control,
   caller: Caller,
-  { agent, cell, granted }: { agent: string; cell: Cell; granted: Granted },
+  { agent, cell, granted, share }: { agent: string; cell: Cell; granted: Granted; share: TransferShare },
 ): Promise<Lease> {
   const { tunnel, id, endpoint } = granted
   const { name, kind, agents, policy, policyVersion } = tunnel.data
@@ -322,6 +330,8 @@ async function describeLease(
     plan: caller.plan,
     policy: policyOf(policy, caller.limits),
     policyVersion,
+    accountLimits: accountLimitsOf(caller.limits),
+    ...share,
   }
   return {
     tunnel: tunnel.ref.id,

@@ -211,6 +211,21 @@ export type UsageHourDoc = {
   readonly ttl: Date
 }
 
+/** Id: `<account>:<YYYY-MM>`. What an account has carried in a month, UTC; a roll-up overwrites, it never adds. */
+export type UsagePeriodDoc = {
+  readonly account: string
+  readonly start: number
+  /** First ms of an hour -> bytes both ways. */
+  readonly hours: { readonly [hour: string]: number }
+  readonly bytes: number
+  /** The highest share, in per cent, of which the account was told: 0, 80, 90, 100. */
+  readonly warned: number
+  readonly rolledAt: number
+  /** Hours from here on are counted anew by the next roll-up. */
+  readonly openFrom: number
+  readonly ttl: Date
+}
+
 export type SigningKeyDoc = {
   /** JWK as JSON. */
   readonly public: string
@@ -266,6 +281,7 @@ export const relays = globalCollection<RelayDoc>('relays')
 export const bound = globalCollection<BoundDoc>('bound')
 export const commands = globalCollection<CommandDoc>('commands')
 export const usageHours = collection<UsageHourDoc>('usageHours')
+export const usagePeriods = collection<UsagePeriodDoc>('usagePeriods')
 export const signingKeys = globalCollection<SigningKeyDoc>('signingKeys')
 export const signingState = globalCollection<SigningStateDoc>('signingState')
 export const serviceSecrets = globalCollection<ServiceSecretDoc>('serviceSecrets')

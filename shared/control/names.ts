@@ -20,4 +20,6 @@ export function globalCollection<T extends Doc>(name: string): Collection<T> {
 export const topics = {
   /** Commands for every relay of one cell. */
   commands: (cell: string) => `commands.${cell}`,
+  /** What relays of all cells saw and must not wait for their next sync. */
+  events: 'events',
 } as const

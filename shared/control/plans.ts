@@ -4,6 +4,7 @@
  */
 import type { Me } from '../api/schemas/accounts.ts'
 import type { Policy } from '../protocol/endpoint.ts'
+import type { TicketClaims } from '../protocol/ticket.ts'
 import type { AccountDoc } from './documents.ts'
 
 export const planNames = ['free', 'pro', 'team', 'unlimited'] as const
@@ -19,7 +20,7 @@ export type PlanLimits = Me['limits'] & {
 
 const gigabyte = 1_000_000_000
 /** Stands for "no limit" where a number is needed: safe in JSON and in sums. */
-const boundless = 1_000_000 * gigabyte
+export const boundless = 1_000_000 * gigabyte
 
 export const plans: Readonly<Record<PlanName, PlanLimits>> = {
   free: {
@@ -69,6 +70,17 @@ export const plans: Readonly<Record<PlanName, PlanLimits>> = {
 export function limitsOf({ plan, overrides }: Pick<AccountDoc, 'plan' | 'overrides'>): PlanLimits {
   const known = planNames.find((name) => name === plan) ?? 'free'
   return { ...plans[known], ...overrides }
+}
+
+/** So many tunnels' worth of visitors an account may have at once; each tunnel has its own limit besides. */
+const accountShare = 2
+
+/** What relays enforce for all tunnels of an account together. */
+export function accountLimitsOf(plan: PlanLimits): NonNullable<TicketClaims['accountLimits']> {
+  return {
+    connectionsMax: accountShare * plan.connectionsMax,
+    connectionsPerMinute: accountShare * plan.connectionsPerMinute,
+  }
 }
 
 /** What relays enforce for a tunnel: its own policy, never beyond the plan. */

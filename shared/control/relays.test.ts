@@ -1,17 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
-import type { SyncRequest } from '../api/schemas/relays.ts'
+import { type SyncRequest, syncSchema } from '../api/schemas/relays.ts'
+import { fail } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { limits } from '../protocol/limits.ts'
 import { setAccountStatus } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import { ensureCell } from './cells.ts'
 import { claimLeases, releaseLeases } from './claims.ts'
-import { usageHours } from './documents.ts'
+import { commands, usageHours } from './documents.ts'
 import { topics } from './names.ts'
-import type { Doc } from './platform.ts'
+import type { Doc, Store } from './platform.ts'
+import { queries } from './query-table.ts'
 import { syncRelay } from './relays.ts'
-import { createTunnel, deleteTunnel, updateTunnel } from './tunnels.ts'
+import { createTunnel, deleteTunnel, describeTunnels, listTunnels, updateTunnel } from './tunnels.ts'
 import { readUsage } from './usage.ts'
 
 const hour = 3_600_000
@@ -152,3 +154,87 @@ describe('usage', () => {
     expect((await readUsage(t.control, eve.account, {})).total.in).toBe(0)
   })
 })
+
+describe('sync: bad weather', () => {
+  const row = (tunnel: string, changes: object = {}) => ({
+    tunnel,
+    account: ada.account,
+    boot,
+    hour: Math.floor(t.clock.now() / hour) * hour,
+    in: 1,
+    out: 1,
+    opened: 1,
+    refused: 0,
+    ...changes,
+  })
+
+  test('entries that will never do are refused one by one with a code, and the rest is stored', async () => {
+    const { tunnel } = await claimDb()
+    const usage = [
+      row(tunnel, { in: -1 }),
+      row(tunnel),
+      row(newId('tun', 9)),
+      row(tunnel, { hour: row(tunnel).hour + 2 * hour }),
+      'nonsense',
+      row(tunnel, { hour: row(tunnel).hour - 100 * 24 * hour }),
+    ]
+    const events = [{ at: 1.5, kind: 'x', fields: {} }]
+    const bound = [{ endpoint: 'nonsense', tunnel, epoch: 1 }]
+    const request = syncSchema.parse({ ...quietSync, usage, events, bound, report: 'r1' })
+    const answer = await t.sync(request)
+    expect(answer.acknowledged).toBe('r1')
+    expect(answer.refused).toEqual([
+      { index: 0, code: 'PT-5012' },
+      { index: 2, code: 'PT-5013' },
+      { index: 3, code: 'PT-5014' },
+      { index: 4, code: 'PT-5012' },
+      { index: 5, code: 'PT-5014' },
+    ])
+    expect((await readUsage(t.control, ada.account, {})).total).toMatchObject({ in: 1, out: 1 })
+  })
+
+  test('fields of a later release are passed over, and its commands are passed on as they are', async () => {
+    const later = { ...quietSync, weather: 'fine', load: { ...quietSync.load, gpu: 1 } }
+    await t.sync(syncSchema.parse(later))
+    const body = { id: newId('cmd', 1), kind: 'dance', at: t.clock.now(), steps: [1, 2] }
+    const ttl = new Date(t.clock.now() + hour)
+    await t.control.store.create(commands.ref(body.id), { cell: 'home', body, createdAt: body.at, ttl })
+    expect((await t.sync()).commands).toEqual([body])
+  })
+
+  test('a request that a later one of the same boot has overtaken changes nothing but usage', async () => {
+    const { tunnel, epoch, endpoint } = await claimDb()
+    const away = { tunnel, endpoint: endpoint.id, epoch, away: true }
+    await t.sync({ sequence: 7, away: [away], bound: [] })
+    await t.sync({ sequence: 8, away: [{ ...away, away: false }] })
+    await t.sync({ sequence: 7, state: 'draining', away: [away], usage: [row(tunnel)] })
+    const { items } = await listTunnels(t.control, ada.account, { limit: 1 })
+    expect(await describeTunnels(t.control, items)).not.toMatchObject([{ state: 'away' }])
+    expect(
+      (await t.control.store.query(queries.relaysOfCell, { where: { cell: 'home' }, limit: 9 })).items,
+    ).toMatchObject([{ data: { state: 'ready', sequence: 8 } }])
+    expect((await readUsage(t.control, ada.account, {})).total.in).toBe(1)
+  })
+
+  test('a store that fails in the middle acknowledges nothing, and the same report is taken later', async () => {
+    const { tunnel } = await claimDb()
+    const request = { ...quietSync, usage: [row(tunnel)], report: 'r1' }
+    const claims = { relay: newId('rel', 9), cell: 'home' }
+    const broken = { ...t.control, store: failing(t.control.store) }
+    await expect(syncRelay(broken, claims, request)).rejects.toMatchObject({ key: 'store.unavailable' })
+    expect((await readUsage(t.control, ada.account, {})).total.in).toBe(0)
+    expect(await syncRelay(t.control, claims, request)).toMatchObject({ acknowledged: 'r1' })
+    expect((await readUsage(t.control, ada.account, {})).total.in).toBe(1)
+  })
+})
+
+/** A store that reads and does not write. */
+function failing(store: Store): Store {
+  return new Proxy(store, {
+    get(target, name: keyof Store) {
+      if (name === 'change' || name === 'set') return () => Promise.reject(fail('store.unavailable'))
+      const value = target[name]
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}

@@ -14,6 +14,7 @@ import { isAway, noteAway as withAway } from './lease-rules.ts'
 import { putOnline, strikeOff } from './online.ts'
 import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
+import { noteRelayEvent } from './relay-events.ts'
 import { storeUsage } from './usage.ts'
 
 const relaysPerCell = 16
@@ -41,9 +42,7 @@ export async function syncRelay(
   // Overtaken on the way: the later request has said how things are. Usage can be taken in any order.
   if (await register(control, { claims, id, request })) await noteAllAway(control, cell, request)
   const refused = await storeUsage(control, claims.cell, request.usage)
-  for (const event of request.events)
-    if (event)
-      log.info({ event: event.id, kind: event.kind, at: event.at, ...event.fields }, 'a relay saw something')
+  for (const event of request.events) if (event) noteRelayEvent(log, event)
   const unread = [...request.bound, ...request.away, ...request.events].filter(
     (entry) => entry === null,
   ).length

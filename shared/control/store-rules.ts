@@ -22,7 +22,8 @@ const collectionShape = /^[a-z][A-Za-z0-9]{0,63}$/
 const fieldShape = /^[A-Za-z0-9:_-]{1,128}$/
 /** Fields of queries are spelled into SQL and index definitions. */
 const indexedFieldShape = /^[A-Za-z][A-Za-z0-9]{0,63}$/
-const reserved = /^__.*__$/
+/** Firestore's own names, and the field in which its store marks a document with the commit that wrote it. */
+const reserved = /^(__.*__|_commit)$/
 
 /** @throws store.invalid */
 export function checkRef(ref: Ref): void {

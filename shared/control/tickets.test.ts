@@ -1,4 +1,4 @@
-import { decodeProtectedHeader } from 'jose'
+import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
@@ -46,6 +46,24 @@ async function check(token: string) {
   const { jwks } = await t.control.signer.publicKeys()
   return checkTicket(token, { keys: jwks, cell: 'home', nowMs: t.clock.now() })
 }
+
+test('what the same key signed for something else is no ticket, whatever it claims', async () => {
+  const sealed = await ticket()
+  await expect(check(sealed)).resolves.toMatchObject({ aud: 'home' })
+  const { ticket: watch } = await t.control.signer.signWatch(
+    { account: newId('acc', 1), tunnels: [], cells: ['home'] },
+    t.clock.now(),
+  )
+  await expect(check(watch)).rejects.toMatchObject({ key: 'ticket.invalid' })
+  const key = await generateKeyPair('EdDSA')
+  const keys = { keys: [{ ...(await exportJWK(key.publicKey)), kid: 'k', alg: 'EdDSA' }] }
+  const sign = (typ: string) =>
+    new SignJWT(decodeJwt(sealed)).setProtectedHeader({ alg: 'EdDSA', kid: 'k', typ }).sign(key.privateKey)
+  const checkBy = async (typ: string) =>
+    checkTicket(await sign(typ), { keys, cell: 'home', nowMs: t.clock.now() })
+  await expect(checkBy('lease+jwt')).resolves.toMatchObject({ aud: 'home' })
+  await expect(checkBy('JWT')).rejects.toMatchObject({ key: 'ticket.invalid' })
+})
 
 describe('ticket keys', () => {
   test('the first start makes a key to sign with and its successor, however many processes start at once', async () => {

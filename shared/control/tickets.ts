@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 import { limits } from '../protocol/limits.ts'
-import type { TicketClaims } from '../protocol/ticket.ts'
+import { type TicketClaims, ticketType } from '../protocol/ticket.ts'
 import { watchAudience, watchTicketType } from '../protocol/watch-ticket.ts'
 import { type SigningKeyDoc, signingKeys, signingState } from './documents.ts'
 import type { KeyVault, Snapshot, Store } from './platform.ts'
@@ -63,7 +63,7 @@ export class Signer {
     claims: Omit<TicketClaims, 'iss' | 'iat' | 'exp'>,
     { nowMs, expiresAt }: { nowMs: number; expiresAt: number },
   ): Promise<string> {
-    return this.#sign(claims, { nowMs, expiresAt, typ: 'lease+jwt' })
+    return this.#sign(claims, { nowMs, expiresAt, typ: ticketType })
   }
 
   /**

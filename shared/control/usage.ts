@@ -10,6 +10,7 @@ import type { Control } from './control.ts'
 import { deletedTunnels, tunnels, type UsageHourDoc, usageHours } from './documents.ts'
 import type { Page, QueryOptions } from './platform.ts'
 import { queries } from './query-table.ts'
+import { reopenHours } from './transfer.ts'
 
 const hourMs = 3_600_000
 const keepMs = 90 * 24 * hourMs
@@ -47,7 +48,19 @@ export async function storeUsage(
   }
   for (let start = 0; start < fine.length; start += writesAtOnce)
     await Promise.all(fine.slice(start, start + writesAtOnce).map((row) => storeRow(control, cell, row)))
+  await reopenLate(control, fine)
   return refused
+}
+
+/** Complete hours that change after all are counted again in what the account has carried. */
+async function reopenLate(control: Control, rows: readonly Usage[]): Promise<void> {
+  const recent = control.clock.now() - 2 * hourMs
+  const oldest = new Map<string, Usage>()
+  for (const row of rows.filter(({ hour }) => hour < recent)) {
+    const key = `${row.account}:${new Date(row.hour).toISOString().slice(0, 7)}`
+    if (row.hour < (oldest.get(key)?.hour ?? Number.POSITIVE_INFINITY)) oldest.set(key, row)
+  }
+  await Promise.all(Array.from(oldest.values(), ({ account, hour }) => reopenHours(control, account, hour)))
 }
 
 function refusalOf(

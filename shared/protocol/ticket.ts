@@ -10,6 +10,9 @@ import { type TokenCheck, verifyToken } from './signed-token.ts'
 
 export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
 
+/** The `typ` header of a lease ticket: it tells them from everything else that the same keys sign. */
+export const ticketType = 'lease+jwt'
+
 export const ticketClaimsSchema = z.object({
   iss: z.string().max(256),
   /** Tunnel. */
@@ -29,13 +32,17 @@ export const ticketClaimsSchema = z.object({
   plan: z.string().max(32),
   policy: policySchema,
   policyVersion: z.int().min(0),
+  /** What all tunnels of the account may have together at one relay; absent = not told. */
+  accountLimits: z
+    .object({ connectionsMax: z.int().min(1), connectionsPerMinute: z.int().min(1) })
+    .optional(),
   /** Bytes this relay may carry for the account until the ticket's end; absent = not limited. */
   shareBytes: z.int().min(0).optional(),
 })
 export type TicketClaims = z.infer<typeof ticketClaimsSchema>
 
 /**
- * Checks signature, times, cell and shape.
+ * Checks signature, kind, times, cell and shape.
  * @throws ticket.invalid for every reason alike (strangers learn nothing); the reason is in `cause`
  */
 export async function checkTicket(
@@ -43,7 +50,7 @@ export async function checkTicket(
   { cell, ...check }: TokenCheck & { readonly cell: string },
 ): Promise<TicketClaims> {
   try {
-    return ticketClaimsSchema.parse(await verifyToken(token, check, { audience: cell }))
+    return ticketClaimsSchema.parse(await verifyToken(token, check, { audience: cell, typ: ticketType }))
   } catch (cause) {
     throw fail('ticket.invalid', undefined, { cause })
   }

@@ -113,6 +113,7 @@ const routes = {
   register: createRoute({
     method: 'post',
     path: '/v1/auth/register',
+    operationId: 'register',
     summary: 'Make a user',
     tags,
     request: body(registerSchema),
@@ -121,6 +122,7 @@ const routes = {
   login: createRoute({
     method: 'post',
     path: '/v1/auth/login',
+    operationId: 'login',
     summary: 'Sign in with a password',
     tags,
     request: body(loginSchema),
@@ -129,6 +131,7 @@ const routes = {
   refresh: createRoute({
     method: 'post',
     path: '/v1/auth/refresh',
+    operationId: 'refreshTokens',
     summary: 'Spend a refresh token for fresh tokens',
     description: 'A token that comes a second time ends its session, since somebody may have copied it.',
     tags,
@@ -138,6 +141,7 @@ const routes = {
   logout: createRoute({
     method: 'post',
     path: '/v1/auth/logout',
+    operationId: 'logout',
     summary: 'End this session, or all of them',
     tags,
     security: [...security, {}],
@@ -147,6 +151,7 @@ const routes = {
   password: createRoute({
     method: 'post',
     path: '/v1/auth/password',
+    operationId: 'changePassword',
     summary: 'Change the password and end every other session',
     tags,
     security,
@@ -156,6 +161,7 @@ const routes = {
   reset: createRoute({
     method: 'post',
     path: '/v1/auth/password/reset',
+    operationId: 'requestPasswordReset',
     summary: 'Ask for a mail with a link to set a new password',
     description: 'The answer is the same whether or not the address is known.',
     tags,
@@ -165,6 +171,7 @@ const routes = {
   resetConfirm: createRoute({
     method: 'post',
     path: '/v1/auth/password/reset/confirm',
+    operationId: 'confirmPasswordReset',
     summary: 'Set a new password with the token of the mail',
     tags,
     request: body(passwordResetConfirmSchema),
@@ -173,6 +180,7 @@ const routes = {
   jwks: createRoute({
     method: 'get',
     path: '/.well-known/jwks.json',
+    operationId: 'readTokenKeys',
     summary: 'Public keys of access tokens (RFC 7517)',
     tags,
     responses: {

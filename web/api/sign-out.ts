@@ -12,8 +12,9 @@ export function useSignOut() {
     mutationFn: async ({ everywhere }: { everywhere: boolean }) => {
       if (everywhere) return calls.logoutEverywhere()
       const { refreshToken } = session
+      // Firebase ends no single session: this browser forgets it.
       // Without an answer the token is forgotten all the same, and its session lapses by itself.
-      if (refreshToken) await calls.logout({ refreshToken }).catch(() => undefined)
+      if (refreshToken?.startsWith('ptr_')) await calls.logout({ refreshToken }).catch(() => undefined)
     },
     onSuccess: () => session.end(),
   })

@@ -7,12 +7,12 @@ import { useServices } from '../api/services.tsx'
 import { useSignOut } from '../api/sign-out.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
+import { passwordHint } from '../parts/credentials-form.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
 import { formatBytes, formatCount } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
-import { passwordHint } from './sign-in.tsx'
 
 export function AccountPage() {
   const me = useMe()

@@ -2,27 +2,60 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import { useSearch } from 'wouter-preact'
-import { failureIn } from '../api/queries.ts'
+import { failureIn, useConfig } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button, ButtonLink, TextLink } from '../parts/button.tsx'
+import { passwordHint } from '../parts/credentials-form.tsx'
 import { TextField } from '../parts/field.tsx'
-import { Heading } from '../parts/page.tsx'
+import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
-import { LocalOnly, passwordHint } from './sign-in.tsx'
 
 export function ForgotPasswordPage() {
   const { calls } = useServices()
-  const [email, setEmail] = useState('')
-  const ask = useMutation({ mutationFn: calls.requestPasswordReset })
-  const failure = failureIn(ask)
-  if (ask.isSuccess) return <LetterSent email={email.trim()} />
+  const config = useConfig()
+  const firebase = config.data?.firebase
+  const send = async (email: string) => {
+    if (firebase) await (await import('./firebase.tsx')).sendReset(firebase, email)
+    else await calls.requestPasswordReset({ email })
+  }
+  const failure = failureIn(config)
   return (
-    <LocalOnly title="Reset the password">
+    <>
+      <Heading title="Reset the password" />
+      {config.isPending && <Skeleton what="the form" />}
+      {failure && (
+        <ProblemNotice
+          failure={failure}
+          onRetry={() => void config.refetch()}
+          isRetrying={config.isFetching}
+        />
+      )}
+      {config.data && <ResetRequest send={send} unsentHint={firebase ? '' : fileHint} />}
+    </>
+  )
+}
+
+const fileHint = 'On a server that sends no mail, the link is in a file of the server: ask whoever runs it.'
+
+function ResetRequest({
+  send,
+  unsentHint = '',
+}: {
+  send: (email: string) => Promise<void>
+  /** What to do when no mail comes. */
+  unsentHint?: string
+}) {
+  const [email, setEmail] = useState('')
+  const ask = useMutation({ mutationFn: send })
+  const failure = failureIn(ask)
+  if (ask.isSuccess) return <LetterSent email={email.trim()} unsentHint={unsentHint} />
+  return (
+    <>
       <form
         class="mt-3 space-y-4"
         onSubmit={(event) => {
           event.preventDefault()
-          ask.mutate({ email: email.trim() })
+          ask.mutate(email.trim())
         }}
       >
         <p class="text-muted">We send a link to the account's address. It works once, for a short time.</p>
@@ -45,17 +78,17 @@ export function ForgotPasswordPage() {
       <p class="mt-5 text-sm">
         <TextLink href="/sign-in">Back to sign-in</TextLink>
       </p>
-    </LocalOnly>
+    </>
   )
 }
 
-function LetterSent({ email }: { email: string }) {
+function LetterSent({ email, unsentHint }: { email: string; unsentHint: string }) {
   return (
     <div role="status">
-      <Heading title="Look at your mail" />
-      <p class="mt-3 text-muted">
-        If <strong class="font-semibold text-text">{email}</strong> has an account, a link is on its way. On a
-        server that sends no mail, the link is in the server's log: ask whoever runs it.
+      <h2 class="mt-3 text-base font-semibold">Look at your mail</h2>
+      <p class="mt-2 text-muted">
+        If <strong class="font-semibold break-words text-text">{email}</strong> has an account, a link is on
+        its way. {unsentHint}
       </p>
       <div class="mt-5 grid">
         <ButtonLink href="/sign-in">Back to sign-in</ButtonLink>

@@ -1,4 +1,7 @@
-/** Slow request heads, garbage and half-open connections: those who mean well hardly notice, memory stays flat. */
+/**
+ * Slow request heads, silence, garbage, TLS handshakes, half-open connections: those who mean well hardly notice, and
+ * memory stays flat.
+ */
 import { readFileSync } from 'node:fs'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { startProgram } from '../../harness/programs.ts'
@@ -13,7 +16,7 @@ const memoryMiBMax = 96
 
 export const hostile: Scenario = {
   name: 'hostile',
-  title: 'slowloris, garbage, half-open flood: p99 of others at most doubled, memory flat',
+  title: 'slowloris, silence, garbage, TLS and half-open floods: p99 of others at most doubled, memory flat',
   async run(lab) {
     const world = await openWorld(lab.network)
     try {
@@ -23,8 +26,10 @@ export const hostile: Scenario = {
       const before = memoryMiB(world)
       const figures = [`p99 ${ms(quietMs)} alone`]
       for (const attack of attacks(world, lab)) {
-        const p99Ms = await under(world, lab, { ...attack, spanMs })
-        figures.push(`${ms(p99Ms)} under ${attack.name}`)
+        const isLong = attack.name.startsWith('100,000')
+        const { p99Ms, said } = await under(world, lab, { ...attack, spanMs: isLong ? 2 * spanMs : spanMs })
+        const MiB = memoryMiB(world)
+        figures.push(`${ms(p99Ms)} under ${attack.name} (${said}; relay ${MiB} MiB)`)
         assertAtMost(p99Ms, 2 * Math.max(quietMs, p99MsFloor), `p99 under ${attack.name}, ms`)
       }
       const after = memoryMiB(world)
@@ -39,6 +44,7 @@ export const hostile: Scenario = {
 
 type Attack = { readonly name: string; readonly args: readonly string[]; readonly isHalfOpen: boolean }
 
+/** The last garbage of the long form is 100,000 connections: what one process of a stranger's can begin in a minute. */
 function attacks({ echo }: World, { isShort }: Lab): readonly Attack[] {
   const times = isShort ? 1 : 5
   const attack = (name: string, words: readonly (string | number)[], isHalfOpen = false): Attack => ({
@@ -48,9 +54,12 @@ function attacks({ echo }: World, { isShort }: Lab): readonly Attack[] {
   })
   return [
     attack(`${200 * times} slow heads`, ['slow', relayPorts.http, 200 * times]),
+    attack(`${500 * times} silent connections`, ['silent', relayPorts.tls, 500 * times]),
     attack(`${100 * times}/s of garbage at TLS`, ['garbage', relayPorts.tls, 100 * times]),
     attack(`${100 * times}/s of garbage at HTTP`, ['garbage', relayPorts.http, 100 * times]),
+    attack(`${60 * times}/s TLS handshakes`, ['handshake', relayPorts.tls, 60 * times]),
     attack(`${200 * times}/s half-open`, ['connect', echo.port, 200 * times], true),
+    ...(isShort ? [] : [attack('100,000 of garbage', ['garbage', relayPorts.tls, 2_000])]),
   ]
 }
 
@@ -58,12 +67,13 @@ async function under(
   world: World,
   { faults }: Lab,
   { args, isHalfOpen, spanMs }: Attack & { readonly spanMs: number },
-): Promise<number> {
+): Promise<{ readonly p99Ms: number; readonly said: string }> {
   if (isHalfOpen) faults.muteAnswersToStranger()
   const stranger = await startProgram('node', ['e2e/chaos/stranger.ts', ...args])
   try {
     await stranger.lines.waitFor(({ text }) => text.startsWith('connected'), { what: 'the stranger at work' })
-    return await visits(world, spanMs)
+    const p99Ms = await visits(world, spanMs)
+    return { p99Ms, said: stranger.lines.items.at(-1)?.text ?? '' }
   } finally {
     await stranger.stop('SIGKILL')
     faults.heal()

@@ -51,6 +51,8 @@ export type HttpVisitorDeps = {
   lookup(host: string): HttpRoute | 'own' | undefined
   /** Takes over a connection for the relay's own names: paused, every byte read so far unshifted, resumed after. */
   serveOwn(socket: Socket): void
+  /** A whole request head has come: whoever sent it is no stranger. */
+  spoke?(visitor: HttpVisitorOptions): void
   /** A visitor was turned away before any tunnel was known. */
   refused(key: ErrorKey): void
   /**

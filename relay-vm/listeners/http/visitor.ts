@@ -147,6 +147,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   }
 
   #onFirstHead(head: RequestHead): void {
+    this.#deps.spoke?.(this.#options)
     const finding = this.#options.isHop ? undefined : this.#deps.findSibling?.(head.host, this.#options)
     if (finding !== undefined) {
       this.#state = 'settling'

@@ -3,6 +3,7 @@ import { createRoute } from '@hono/zod-openapi'
 import { closeAccount, readAccount, renameAccount } from '../../control/accounts.ts'
 import { type Caller, requireScope } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
+import { readTransfer } from '../../control/transfer.ts'
 import { readUsage } from '../../control/usage.ts'
 import {
   type ApiDeps,
@@ -28,6 +29,7 @@ const routes = {
     ...signedIn('Account'),
     method: 'get',
     path: '/v1/me',
+    operationId: 'readMe',
     summary: 'Who the bearer speaks for, and what they may do',
     responses: { 200: jsonAnswer(meSchema, 'The caller') },
   }),
@@ -35,6 +37,7 @@ const routes = {
     ...signedIn('Account'),
     method: 'get',
     path: '/v1/account',
+    operationId: 'readAccount',
     summary: 'The account',
     responses: { 200: jsonAnswer(accountSchema, 'The account') },
   }),
@@ -42,6 +45,7 @@ const routes = {
     ...signedIn('Account'),
     method: 'patch',
     path: '/v1/account',
+    operationId: 'renameAccount',
     summary: 'Rename the account',
     request: jsonBody(accountUpdateSchema),
     responses: { 200: jsonAnswer(accountSchema, 'The account') },
@@ -50,6 +54,7 @@ const routes = {
     ...signedIn('Account'),
     method: 'delete',
     path: '/v1/account',
+    operationId: 'closeAccount',
     summary: 'Close the account for good',
     description: 'Its tunnels stop at once and its keys no longer work. Only a signed-in owner can do this.',
     responses: emptyAnswer('Closed'),
@@ -58,6 +63,7 @@ const routes = {
     ...signedIn('Account'),
     method: 'get',
     path: '/v1/usage',
+    operationId: 'readUsage',
     summary: 'Bytes and connections by hour and by tunnel',
     description: 'At most 31 days at once. Figures lag by a minute or so; live ones come from /v1/watch.',
     request: { query: usageQuerySchema },
@@ -72,7 +78,8 @@ export function accountRoutes({ control }: ApiDeps): Routes {
       const caller = callerOf(c)
       requireScope(caller, 'read')
       const { data } = await readAccount(control, caller.account)
-      return c.json(describeAccount(caller.account, data), 200)
+      const transfer = await readTransfer(control, caller)
+      return c.json({ ...describeAccount(caller.account, data), ...(transfer && { transfer }) }, 200)
     })
     .openapi(routes.rename, async (c) => {
       const caller = callerOf(c)

@@ -29,6 +29,7 @@ const routes = {
   authorize: createRoute({
     method: 'post',
     path: '/v1/device/authorize',
+    operationId: 'authorizeDevice',
     summary: 'A code for the device, and one for its owner to type',
     tags,
     request: formBody(deviceAuthorizationRequestSchema),
@@ -37,6 +38,7 @@ const routes = {
   token: createRoute({
     method: 'post',
     path: '/v1/device/token',
+    operationId: 'takeDeviceToken',
     summary: 'Poll for the key, once an interval',
     tags,
     request: formBody(deviceTokenRequestSchema),
@@ -49,6 +51,7 @@ const routes = {
     ...signedIn('Device login'),
     method: 'get',
     path: '/v1/device/{userCode}',
+    operationId: 'readDeviceRequest',
     summary: 'What waits behind a code',
     request: { params: z.object({ userCode: z.string().max(20) }) },
     responses: { 200: jsonAnswer(devicePendingSchema, 'Who asks, for what') },
@@ -57,6 +60,7 @@ const routes = {
     ...signedIn('Device login'),
     method: 'post',
     path: '/v1/device/decision',
+    operationId: 'decideDeviceRequest',
     summary: 'Approve or deny',
     request: jsonBody(deviceDecisionSchema),
     responses: emptyAnswer('The device hears it at its next poll'),

@@ -20,6 +20,7 @@ const routes = {
     ...signedIn('Leases'),
     method: 'post',
     path: '/v1/leases',
+    operationId: 'claimLeases',
     summary: 'Claim endpoints for tunnels',
     description:
       'Every tunnel of the list gets a lease or a problem of its own. The same agent claiming again gets the same.',
@@ -30,6 +31,7 @@ const routes = {
     ...signedIn('Leases'),
     method: 'post',
     path: '/v1/leases/renew',
+    operationId: 'renewLeases',
     summary: 'Fresh tickets for leases that the agent holds',
     request: jsonBody(renewSchema),
     responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order asked') },
@@ -38,6 +40,7 @@ const routes = {
     ...signedIn('Leases'),
     method: 'post',
     path: '/v1/leases/release',
+    operationId: 'releaseLeases',
     summary: 'Give leases back at once',
     request: jsonBody(releaseSchema),
     responses: emptyAnswer('Whatever of them this agent held is released'),

@@ -12,6 +12,7 @@ const routes = {
   enrol: createRoute({
     method: 'post',
     path: '/v1/relays/enrol',
+    operationId: 'enrolRelay',
     summary: 'Exchange a one-time enrolment key for a credential',
     tags,
     request: jsonBody(enrolSchema),
@@ -20,6 +21,7 @@ const routes = {
   sync: createRoute({
     method: 'post',
     path: '/v1/relays/sync',
+    operationId: 'syncRelay',
     summary: 'Heartbeat, usage and events of a relay; commands, keys and time for it',
     tags,
     security: [{ relay: [] }],

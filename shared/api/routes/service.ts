@@ -8,6 +8,7 @@ const tags = ['Service']
 const health = createRoute({
   method: 'get',
   path: '/v1/health',
+  operationId: 'readHealth',
   summary: 'Whether the API answers, its version and its time',
   tags,
   responses: { 200: jsonAnswer(healthSchema, 'It does') },
@@ -15,6 +16,7 @@ const health = createRoute({
 const config = createRoute({
   method: 'get',
   path: '/v1/config',
+  operationId: 'readConfig',
   summary: 'What a console or a CLI must know before anybody signs in',
   tags,
   responses: { 200: jsonAnswer(configSchema, 'Public facts') },
@@ -22,6 +24,7 @@ const config = createRoute({
 const jwks = createRoute({
   method: 'get',
   path: '/v1/jwks',
+  operationId: 'readTicketKeys',
   summary: 'Public keys of lease and watch tickets (RFC 7517)',
   tags,
   responses: { 200: jsonAnswer(jwksSchema, 'A JSON Web Key Set') },

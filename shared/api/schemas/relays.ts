@@ -76,6 +76,15 @@ export const commandSchema = z.discriminatedUnion('kind', [
     suspended: z.boolean(),
     version: z.int(),
   }),
+  /** The account has used so much of the month's transfer: its agents are told. `version` rises with every warning. */
+  z.object({
+    id: z.string(),
+    kind: z.literal('transfer'),
+    at: timeSchema,
+    account: idSchema('acc'),
+    percent: z.int().min(0),
+    version: z.int(),
+  }),
   /** Fetch the ticket keys again. */
   z.object({ id: z.string(), kind: z.literal('keys'), at: timeSchema, version: z.int() }),
   /** Drain this relay. */

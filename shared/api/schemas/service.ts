@@ -26,12 +26,25 @@ export const configSchema = z.object({
   docsUrl: z.string().describe('Every code has its page at <docsUrl>/errors/PT-nnnn'),
 })
 
+/** What is left of the month. `over`: no further tunnels; `stopped`: no new connections either. */
+export const transferSchema = z.object({
+  from: timeSchema.describe('First ms of the month, UTC'),
+  to: timeSchema.describe('First ms of the next month'),
+  usedBytes: z.int(),
+  limitBytes: z.int(),
+  percent: z.int(),
+  state: z.enum(['ok', 'near', 'over', 'stopped']),
+  countedAt: timeSchema,
+})
+export type Transfer = z.infer<typeof transferSchema>
+
 export const accountSchema = z.object({
   id: idSchema('acc'),
   name: z.string(),
   plan: z.string(),
   status: z.enum(['active', 'suspended', 'closed']),
   createdAt: timeSchema,
+  transfer: transferSchema.optional().describe('Absent where the plan sets no limit'),
 })
 export type Account = z.infer<typeof accountSchema>
 export const accountUpdateSchema = z.strictObject({ name: z.string().trim().min(1).max(80) })

@@ -32,7 +32,7 @@ export const cloudCodes = {
     cause: 'A message failed at every delivery, so it was put aside where it blocks nobody.',
     cure: 'Look at it with `npm run dead-letters -w functions -- list`, mend the reason, then replay or drop it.',
   },
-  'dead_letter.missing': {
+  'letter.missing': {
     code: 'PT-5223',
     http: 404,
     exit: 1,
@@ -82,6 +82,16 @@ export const cloudCodes = {
     cause: 'The service account may not do what it has to, or a name in the settings is wrong.',
     cure: 'Compare the roles of the service account and the names in the settings; the log has the answer that came.',
   },
+  'cloud.index': {
+    code: 'PT-5210',
+    http: 500,
+    exit: 1,
+    retry: 'later',
+    owner: 'operator',
+    title: 'Index of Firestore missing',
+    cause: 'Firestore refused a query because its index is not there, or is still being built.',
+    cure: 'Deploy functions/firestore.indexes.json and wait until Firestore says that all indexes are enabled.',
+  },
   'cloud.mail': {
     code: 'PT-5230',
     http: 503,
@@ -123,7 +133,7 @@ export const cloudCodes = {
     cause: 'The request is signed as it should be, but its body does not have the form of an event.',
     cure: 'Send snapshot events of the API version that the endpoint is registered with, not thin ones.',
   },
-  'dead_letter.usage': {
+  'letter.usage': {
     code: 'PT-5224',
     http: 400,
     exit: 2,
@@ -132,5 +142,46 @@ export const cloudCodes = {
     title: 'Dead letters: words not understood',
     cause: 'The tool was called without a command, with an unknown option, or with neither ids nor --all.',
     cure: 'Give one of list, show, replay and drop; show, replay and drop need ids, or --all.',
+  },
+  'local.emulators': {
+    code: 'PT-5240',
+    http: 500,
+    exit: 2,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Emulators not installed',
+    cause:
+      "Google's emulators of Firestore and Pub/Sub, or the Java that runs them, are not on this machine.",
+    cure: 'Install Java 17 or newer and the Google Cloud SDK, then "gcloud components install cloud-firestore-emulator pubsub-emulator"; or name running ones in FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST.',
+  },
+  'local.start': {
+    code: 'PT-5241',
+    http: 500,
+    exit: 2,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Part of the local cloud not started',
+    cause: 'A function, an emulator or a relay ended or stayed silent before it was ready.',
+    cure: 'The detail and the logs in the data folder say why; mend that and start again.',
+  },
+  'local.build': {
+    code: 'PT-5242',
+    http: 500,
+    exit: 2,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Console or functions not built',
+    cause: 'The build that has to come before the start failed.',
+    cure: 'The detail has the words of the bundler; mend what it names and start again.',
+  },
+  'relay.event': {
+    code: 'PT-5225',
+    http: 400,
+    exit: 1,
+    retry: 'never',
+    owner: 'service',
+    title: 'Event of a relay not understood',
+    cause: 'A message on the topic of events is not one that a relay of this release sends.',
+    cure: 'It is passed over. Update whichever of relay and control plane is older, and see who may publish there.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -137,4 +137,15 @@ export const hostCodes = {
       'The control plane sent a command of a kind that this relay does not know, or one with wrong fields.',
     cure: 'Nothing else is affected. Update the relay if its release is older than that of the control plane.',
   },
+  'relay.metadata': {
+    code: 'PT-5021',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'operator',
+    title: 'Metadata server not usable',
+    cause:
+      'The relay is to prove itself as a VM of Google Compute Engine, and the metadata server gave it no token.',
+    cure: 'Give the VM a service account; on any other machine leave `identity` out and enrol the relay with a key.',
+  },
 } as const satisfies Record<string, ErrorEntry>

@@ -1,0 +1,79 @@
+/**
+ * In front of everything, as Firebase Hosting is in the cloud: the console's files, and what firebase.json hands to a
+ * function. It adds what Google's front end adds to a request: where it came from, and a trace.
+ */
+import { randomBytes } from 'node:crypto'
+import {
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import { makeWeb, type WebOptions } from '../../standalone/web-server.ts'
+
+export type FrontOptions = Pick<WebOptions, 'files' | 'liveOrigins'> & {
+  /** The port of the function that a path belongs to, if it belongs to one that runs. */
+  readonly functionOf: (path: string) => number | undefined
+}
+
+/** Not for the next connection (RFC 9110, section 7.6.1). */
+const hopHeaders = [
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'proxy-connection',
+]
+
+export function makeFront({ functionOf, ...pages }: FrontOptions): RequestListener {
+  const web = makeWeb({ ...pages, isHttps: false, api: () => new Response('Starting.\n', { status: 503 }) })
+  const listen = getRequestListener(web)
+  return (request, response) => {
+    const port = functionOf(request.url ?? '/')
+    if (port === undefined) void listen(request, response)
+    else handOn(request, response, port)
+  }
+}
+
+function handOn(request: IncomingMessage, response: ServerResponse, port: number): void {
+  const outgoing = httpRequest(
+    {
+      host: '127.0.0.1',
+      port,
+      method: request.method,
+      path: request.url,
+      headers: headersOf(request),
+      agent: false,
+    },
+    (answer) => {
+      response.writeHead(answer.statusCode ?? 502, withoutHops(answer.headers))
+      answer.pipe(response)
+    },
+  )
+  outgoing.once('error', () => {
+    // An answer may come before the whole request is sent; what fails after it is of no interest.
+    if (response.headersSent) response.destroy()
+    else response.writeHead(502, { 'content-type': 'text/plain' }).end('The function does not answer.\n')
+  })
+  response.once('close', () => outgoing.destroy())
+  request.pipe(outgoing)
+}
+
+function headersOf(request: IncomingMessage): Record<string, string | string[] | undefined> {
+  const seen = request.socket.remoteAddress ?? 'unknown'
+  const claimed = request.headers['x-forwarded-for']
+  const trace = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
+  return {
+    ...withoutHops(request.headers),
+    'x-forwarded-for': claimed === undefined ? seen : `${claimed}, ${seen}`,
+    'x-forwarded-host': request.headers.host,
+    traceparent: request.headers.traceparent ?? trace,
+  }
+}
+
+function withoutHops(headers: IncomingMessage['headers']): IncomingMessage['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !hopHeaders.includes(name)))
+}

@@ -1,0 +1,112 @@
+/**
+ * `npm run cloud:local [-- --relays 3]`: the whole cloud on this machine, on Google's own emulators. Ctrl-C ends it in
+ * good order, a second one at once. Nothing is kept: the next start has an empty database. docs/cloud.md tells more.
+ */
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { readSettings, readTextFile } from '../../standalone/config.ts'
+import { failureText, paintFor } from '../../standalone/output.ts'
+import { type Report, startCloudLocal } from './start.ts'
+
+/** Beside a standalone server's, so that both may run. */
+const defaults = {
+  PORTTUNNELER_DATA: 'data/cloud-local',
+  PORTTUNNELER_CONSOLE_PORT: '8500',
+  PORTTUNNELER_HTTP_PORT: '8580',
+  PORTTUNNELER_TLS_PORT: '8543',
+  PORTTUNNELER_OWN_PORTS: '8544',
+  PORTTUNNELER_METRICS_PORT: '8590',
+  PORTTUNNELER_TCP_PORTS: '22000-22099',
+}
+
+/** npm passes a Ctrl-C on to a child that the terminal has told already: within this time they are one. */
+const sameSignalMs = 500
+
+async function main(): Promise<void> {
+  const { relays, data, 'sign-in': signIn } = readOptions()
+  const env = { ...defaults, ...process.env, PORTTUNNELER_RELAYS: relays }
+  const args = data === undefined ? [] : ['--data', data]
+  const settings = readSettings({ args, env, readText: readTextFile })
+  const killers = new Set<() => void>()
+  const stopped = listenToSignals(() => {
+    for (const kill of killers) kill()
+  })
+  const cloud = await startCloudLocal({
+    settings,
+    signIn,
+    clock: systemClock,
+    random: Math.random,
+    onProcess: (kill) => killers.add(kill),
+    say: (sentence) => process.stderr.write(`  ${sentence}\n`),
+  })
+  process.stdout.write(welcome(cloud.report, settings.data))
+  await stopped
+  await cloud.stop()
+  process.stdout.write('  Stopped.\n')
+}
+
+/** @throws standalone.config */
+function readOptions() {
+  const options = {
+    relays: { type: 'string', default: '2' },
+    data: { type: 'string' },
+    'sign-in': { type: 'string' },
+  } as const
+  try {
+    const { relays, data, 'sign-in': kind } = parseArgs({ options }).values
+    if (kind === undefined || kind === 'emulator' || kind === 'stand-in')
+      return { relays, data, 'sign-in': kind } as const
+    throw new Error('--sign-in is "emulator" or "stand-in"')
+  } catch (cause) {
+    throw fail('standalone.config', `command line: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    })
+  }
+}
+
+/** Resolves at the first signal; a later one ends everything at once. */
+function listenToSignals(killAll: () => void): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let firstMs: number | undefined
+  const onSignal = () => {
+    if (firstMs === undefined) {
+      firstMs = systemClock.monotonic()
+      process.stdout.write('\n  Stopping; open connections get some seconds. Ctrl-C again ends at once.\n')
+      resolve()
+    } else if (systemClock.monotonic() - firstMs > sameSignalMs) {
+      killAll()
+      process.exit(130)
+    }
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  return promise
+}
+
+function welcome({ console: url, account, key, project, emulators, signIn }: Report, data: string): string {
+  const rows = [
+    ['Console and API', url],
+    ['Account', account.email],
+    ['Password', account.password],
+    ['API key', key],
+    ['Project', project],
+    ['Firestore', emulators.firestore],
+    ['Pub/Sub', emulators.pubsub],
+    ['Sign-in', signIn === 'emulator' ? `http://${emulators.auth} (Auth emulator)` : standIn],
+    ['Next', `PTUN_KEY=${key} npx ptun --server ${url} http 3000`],
+    ['Logs', `${data}/logs`],
+  ]
+  const lines = rows.map(([name = '', value = '']) => `  ${name.padEnd(16)} ${value}`)
+  return `\n  The cloud runs on this machine.\n\n${lines.join('\n')}\n\n  Nothing is kept. Ctrl-C stops.\n\n`
+}
+
+const standIn = 'a stand-in, by password only ("npm ci" in e2e/auth-emulator brings the Auth emulator)'
+
+try {
+  await main()
+} catch (error) {
+  if (!isFailure(error)) throw error
+  process.stderr.write(`\n${failureText(error, paintFor(process.stderr))}`)
+  process.exitCode = 2
+}

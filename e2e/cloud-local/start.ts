@@ -1,0 +1,284 @@
+/**
+ * The cloud on one machine: emulators of Firestore and Pub/Sub, sign-in, the functions under functions-framework, a
+ * front as Hosting is, and one cell of relays that hear commands by Pub/Sub. Parts start in the order in which they
+ * need each other and stop in the reverse one, so a relay's last report finds the API. It lives in e2e/ because it uses
+ * every program of the repository, which nothing that ships may.
+ */
+import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
+import { Secret } from '@porttunneler/shared/base/secret'
+import { ensureCell } from '@porttunneler/shared/control/cells'
+import { topics } from '@porttunneler/shared/control/names'
+import { scheduleMs } from '@porttunneler/shared/control/schedule'
+import { type Cloud, openCloud } from '../../functions/cloud.ts'
+import { makeLog } from '../../functions/log.ts'
+import { openPubsubClients, subscriptionPath } from '../../functions/platform/pubsub-clients.ts'
+import { ensureSubscription } from '../../functions/platform/pubsub-provision.ts'
+import { readSettings as readCloudSettings } from '../../functions/settings.ts'
+import { EmulatorsMissing, startEmulators } from '../../functions/testing/emulators.ts'
+import { kmsKeyOf, startGoogleCloud } from '../../functions/testing/google-cloud.ts'
+import type { Settings } from '../../standalone/config.ts'
+import { type DataFolder, openDataFolder, writePrivateFile } from '../../standalone/data-folder.ts'
+import { LogFile } from '../../standalone/log-file.ts'
+import { endpointFace, liveOrigin, type RelayPorts } from '../../standalone/relay.ts'
+import { Relays } from '../../standalone/relays.ts'
+import { readWebFiles } from '../../standalone/web-files.ts'
+import { type Listening, listenWith } from '../../standalone/web-server.ts'
+import { buildWhatIsStale } from './builds.ts'
+import { makeFront } from './front.ts'
+import { type FunctionName, type Functions, startFunctions } from './functions.ts'
+import { makeKey, type Person, type SignIn, signInAt, startSignIn } from './sign-in.ts'
+
+const cell = 'local'
+
+export type StartOptions = {
+  /** Of the standalone server as far as they fit: ports, relays, domain, data folder. */
+  readonly settings: Settings
+  readonly signIn: SignIn['kind'] | undefined
+  readonly clock: Clock
+  readonly random: () => number
+  onProcess(kill: () => void): void
+  /** A sentence for the terminal. */
+  say(sentence: string): void
+}
+
+/** What a person, and a test, wants to know of it; also in cloud-local.json of the data folder. */
+export type Report = {
+  readonly console: string
+  readonly api: string
+  readonly pid: number
+  readonly project: string
+  readonly emulators: { readonly firestore: string; readonly pubsub: string; readonly auth: string }
+  readonly signIn: SignIn['kind']
+  readonly account: Person
+  readonly key: string
+  /** Of the process that serves `api`. */
+  readonly apiPid: number
+}
+
+export type CloudLocal = { readonly report: Report; stop(): Promise<void> }
+
+/** @throws local.*, standalone.*; what was started by then is stopped again */
+export async function startCloudLocal(options: StartOptions): Promise<CloudLocal> {
+  const parts = new AsyncDisposableStack()
+  try {
+    const report = await new Start(options, parts).run()
+    return { report, stop: () => parts.disposeAsync() }
+  } catch (error) {
+    await parts.disposeAsync()
+    throw error
+  }
+}
+
+type Env = Readonly<Record<string, string>>
+
+class Start {
+  readonly #options: StartOptions
+  readonly #parts: AsyncDisposableStack
+  readonly #folder: DataFolder
+  readonly #project = `demo-local-${randomBytes(4).toString('hex')}`
+  #functions: Functions | undefined
+  #relays: Relays | undefined
+
+  constructor(options: StartOptions, parts: AsyncDisposableStack) {
+    this.#options = options
+    this.#parts = parts
+    this.#folder = openDataFolder(options.settings.data)
+    parts.defer(() => this.#folder.close())
+  }
+
+  async run(): Promise<Report> {
+    const { say, signIn: kind, clock } = this.#options
+    await buildWhatIsStale((workspace) => say(`Building ${workspace}.`))
+    const [emulators, signIn, google] = await Promise.all([
+      this.#startEmulators(),
+      startSignIn(this.#project, { kind, clock }),
+      startGoogleCloud(this.#project),
+    ])
+    this.#parts.defer(() => google.close())
+    this.#parts.defer(() => signIn.close())
+    const listening = await this.#listen(signIn.host)
+    const url = `http://${this.#options.settings.config.host}:${listening.port}`
+    const env = this.#environment({ ...emulators, auth: signIn.host, google: google.url, url })
+    // Google's SDKs, here and in the relays, find the emulators by them.
+    Object.assign(process.env, env)
+    const functions = await this.#startFunctions(env)
+    const cloud = await this.#openCloud()
+    await this.#startRelays(cloud, `http://127.0.0.1:${listening.port}`, url)
+    this.#startSchedule(functions)
+    const account = {
+      email: this.#options.settings.config.email,
+      password: randomBytes(9).toString('base64url'),
+    }
+    const report: Report = {
+      console: url,
+      api: url,
+      pid: process.pid,
+      project: this.#project,
+      emulators: { ...emulators, auth: signIn.host },
+      signIn: signIn.kind,
+      account,
+      key: await makeKey(url, await signInAt(signIn.host, this.#project, account)),
+      apiPid: functions.pidOf('api') ?? 0,
+    }
+    this.#writeReport(report)
+    return report
+  }
+
+  async #startEmulators() {
+    try {
+      const { firestore, pubsub, stop } = await startEmulators({ env: process.env })
+      this.#parts.defer(stop)
+      return { firestore, pubsub }
+    } catch (cause) {
+      if (cause instanceof EmulatorsMissing) throw fail('local.emulators', cause.message, { cause })
+      throw fail('local.start', cause instanceof Error ? cause.message : undefined, { cause })
+    }
+  }
+
+  #environment(given: Record<'firestore' | 'pubsub' | 'auth' | 'google' | 'url', string>): Env {
+    return {
+      GOOGLE_CLOUD_PROJECT: this.#project,
+      FIRESTORE_EMULATOR_HOST: given.firestore,
+      PUBSUB_EMULATOR_HOST: given.pubsub,
+      FIREBASE_AUTH_EMULATOR_HOST: given.auth,
+      // Or every SDK looks for Google's own metadata server first.
+      METADATA_SERVER_DETECTION: 'none',
+      PORTTUNNELER_URL: given.url,
+      PORTTUNNELER_KMS_KEY: kmsKeyOf(this.#project),
+      PORTTUNNELER_EMULATED_GOOGLE: given.google,
+      PORTTUNNELER_PLAN: 'unlimited',
+      FIREBASE_API_KEY: 'local',
+      STRIPE_WEBHOOK_SECRET: 'whsec_local',
+    }
+  }
+
+  async #listen(auth: string): Promise<Listening> {
+    const { config } = this.#options.settings
+    const { clock } = this.#options
+    const front = makeFront({
+      files: readWebFiles(fileURLToPath(new URL('../../web/dist', import.meta.url))),
+      liveOrigins: () => [
+        `http://${auth}`,
+        ...(this.#relays?.ports ?? []).map((ports) => liveOrigin(config, ports)),
+      ],
+      functionOf: (path) => this.#functions?.ports.get(functionNameOf(path) ?? 'onSchedule'),
+    })
+    const listening = await listenWith(front, { host: config.bind, port: config.ports.console, clock })
+    this.#parts.defer(() => listening.close(0))
+    return listening
+  }
+
+  async #startFunctions(env: Env): Promise<Functions> {
+    const { clock, random, onProcess, say } = this.#options
+    const logOf = (name: FunctionName) => this.#logFile(name)
+    const functions = await startFunctions({ env, logOf, clock, random, onProcess, onTrouble: say })
+    this.#functions = functions
+    this.#parts.defer(() => functions.stop(1_000))
+    return functions
+  }
+
+  /** The same code as in the functions, as the tools of an operator use it. */
+  async #openCloud(): Promise<Cloud> {
+    const settings = readCloudSettings(process.env)
+    const cloud = await openCloud(settings, makeLog(this.#project, this.#logFile('operator')))
+    this.#parts.defer(() => cloud.close())
+    return cloud
+  }
+
+  async #startRelays(cloud: Cloud, controlUrl: string, consoleUrl: string): Promise<void> {
+    const { settings, clock, random, onProcess, say } = this.#options
+    const { config, isBundled } = settings
+    await this.#ensureCell(cloud, { tlsPort: config.ports.tls, httpPort: config.ports.http })
+    await this.#provision()
+    const relays = new Relays({
+      config,
+      isBundled,
+      folder: this.#freshFolder('relays'),
+      controlUrl,
+      consoleUrl,
+      commandsOf: (instance) => ({
+        pubsub: { project: this.#project, subscription: subscriptionOf(this.#project, instance) },
+      }),
+      mayStillRun: false,
+      newEnrolmentKey: async () => new Secret(await cloud.enrolment.makeKey(cell)),
+      log: this.#logFile('relay'),
+      clock,
+      random,
+      onProcess,
+      onTrouble: say,
+    })
+    this.#relays = relays
+    this.#parts.defer(() => relays.stop(config.graceSeconds * 1_000))
+    await this.#ensureCell(cloud, await relays.start())
+  }
+
+  async #ensureCell({ control }: Cloud, ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>): Promise<void> {
+    const { config } = this.#options.settings
+    const { from, to } = config.ports.tcp
+    const { host, domain } = config
+    await ensureCell(control, {
+      id: cell,
+      host,
+      domain,
+      portFrom: from,
+      portTo: to,
+      ...endpointFace(config, ports),
+    })
+  }
+
+  /** One subscription for each slot of the cell, as the infrastructure makes them. */
+  async #provision(): Promise<void> {
+    const clients = await openPubsubClients(this.#project)
+    const place = { project: this.#project, clients }
+    try {
+      for (let slot = 1; slot <= this.#options.settings.config.relays; slot++)
+        await ensureSubscription(place, topics.commands(cell), `r${slot}`)
+    } finally {
+      await clients.close()
+    }
+  }
+
+  /** What Cloud Scheduler does. */
+  #startSchedule(functions: Functions): void {
+    const { clock, say } = this.#options
+    const url = `http://127.0.0.1:${functions.ports.get('onSchedule')}/`
+    const call = () => {
+      fetch(url, { method: 'POST' }).catch(() => say('The housekeeping could not be called.'))
+    }
+    call()
+    const timer = clock.every(scheduleMs, call, { background: true })
+    this.#parts.defer(() => timer.clear())
+  }
+
+  /** Credentials of an earlier start are unknown to this one's empty database. */
+  #freshFolder(name: string): Pick<DataFolder, 'file'> {
+    rmSync(this.#folder.file(name), { recursive: true, force: true })
+    return { file: (...names) => this.#folder.file(name, ...names) }
+  }
+
+  #logFile(name: string): LogFile {
+    const file = new LogFile(this.#folder.file('logs', `${name}.log`))
+    this.#parts.defer(() => file.close())
+    return file
+  }
+
+  #writeReport(report: Report): void {
+    const file = this.#folder.file('cloud-local.json')
+    writePrivateFile(file, `${JSON.stringify(report, null, 2)}\n`)
+    this.#parts.defer(() => rmSync(file, { force: true }))
+  }
+}
+
+function subscriptionOf(project: string, instance: string): string {
+  return subscriptionPath(project, topics.commands(cell), instance).split('/').at(-1) ?? ''
+}
+
+/** As firebase.json has it; `onSchedule` belongs to nobody outside. */
+function functionNameOf(path: string): FunctionName | undefined {
+  if (/^\/(v1|errors)([/?]|$)/.test(path)) return 'api'
+  return /^\/hooks\/stripe([?]|$)/.test(path) ? 'stripeWebhook' : undefined
+}

@@ -1,0 +1,41 @@
+/**
+ * `npm run signalling`: how long a deleted tunnel goes on serving its visitors, by Pub/Sub's emulator, SQLite and a
+ * real relay; with `--down`, with Pub/Sub away, so that `sync` alone brings the command. docs/reliability.md
+ *
+ *   npm run signalling -- --deletes 100
+ *   npm run signalling -- --down --deletes 3
+ */
+import { parseArgs } from 'node:util'
+import { startEmulators } from '../functions/testing/emulators.ts'
+import { startSignalling } from './harness/signalling.ts'
+
+const { values } = parseArgs({
+  options: { deletes: { type: 'string', default: '100' }, down: { type: 'boolean', default: false } },
+})
+const count = Number(values.deletes)
+const nobody = '127.0.0.1:1'
+const emulators = values.down
+  ? { pubsub: nobody, stop: async () => {} }
+  : await startEmulators({ env: { ...process.env, FIRESTORE_EMULATOR_HOST: nobody } })
+const signalling = await startSignalling({
+  pubsub: emulators.pubsub,
+  project: `demo-signalling-${process.pid}`,
+  isDown: values.down,
+})
+const took: number[] = []
+try {
+  const names = Array.from({ length: count }, (_, n) => `t${n}`)
+  for (let start = 0; start < count; start += 20)
+    for (const tunnel of await signalling.open(names.slice(start, start + 20))) {
+      if ((await signalling.visit(tunnel)) !== 200) throw new Error(`${tunnel.name} serves nobody`)
+      took.push(await signalling.timeDelete(tunnel))
+    }
+} finally {
+  await signalling.close()
+  await emulators.stop()
+}
+const sorted = took.toSorted((a, b) => a - b)
+const at = (share: number) => Math.round(sorted[Math.ceil(sorted.length * share) - 1] ?? 0)
+process.stdout.write(
+  `${took.length} deletes${values.down ? ' without Pub/Sub' : ''}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms\n`,
+)

@@ -1,0 +1,99 @@
+/**
+ * The control plane on Google Cloud: the platform of SDKs, and the domain over it. Opening it talks to nobody, so an
+ * instance starts as fast as its code loads; clients connect, and keys are unwrapped by KMS, at their first use, which
+ * `warm` brings forward. One instance serves many requests at once and shares all of it.
+ */
+import { systemClock } from '@porttunneler/shared/base/clock'
+import type { Log } from '@porttunneler/shared/base/log'
+import { type Control, makeControl } from '@porttunneler/shared/control/control'
+import type { OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
+import { queryTable } from '@porttunneler/shared/control/query-table'
+import {
+  type EnrolledRelayIdentity,
+  enrolledRelayIdentity,
+} from '@porttunneler/shared/control/relay-enrolment'
+import { openPubsubBus } from './platform/bus.pubsub.ts'
+import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
+import { type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
+import { type FirebaseIdentity, firebaseIdentity } from './platform/identity.firebase.ts'
+import { openKmsKeyVault } from './platform/key-vault.kms.ts'
+import { noMail } from './platform/mail.none.ts'
+import { openComputeGroups } from './platform/relay-groups.compute.ts'
+import { googleRelayIdentity } from './platform/relay-identity.google.ts'
+import { openFirestoreStore } from './platform/store.firestore.ts'
+import type { Settings } from './settings.ts'
+
+const clock = systemClock
+
+export type Cloud = {
+  readonly control: Control
+  readonly settings: Settings
+  readonly identity: FirebaseIdentity
+  readonly accounts: FirebaseAccounts
+  /** For relays outside Google's. */
+  readonly enrolment: EnrolledRelayIdentity
+  /** Does now what the first request would wait for. */
+  warm(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openCloud(settings: Settings, log: Log): Promise<Cloud> {
+  const { environment, kmsKey, emulatedGoogle } = settings
+  const { projectId, emulators } = environment
+  const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
+  const store = openFirestoreStore({ projectId, queries: queryTable, clock, random: Math.random })
+  const bus = await openPubsubBus({
+    project: projectId,
+    clock,
+    random: Math.random,
+    onBackgroundError,
+    provisions: emulators.pubsub !== undefined,
+  })
+  const rest = openGoogleRest({ clock, ...(emulatedGoogle && { metadataUrl: emulatedGoogle }) })
+  const enrolment = enrolledRelayIdentity({ store, clock })
+  const accounts = openFirebaseAccounts({ projectId, clock })
+  const isEmulated = emulators.auth !== undefined
+  const identity = firebaseIdentity({ projectId, accounts, clock, isEmulated })
+  const platform = {
+    store,
+    bus,
+    identity,
+    relayIdentity: relayIdentities(enrolment, settings, rest),
+    mail: noMail,
+    vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
+  }
+  const control = makeControl(platform, { clock, random: Math.random, log, settings: settings.control })
+  return {
+    control,
+    settings,
+    identity,
+    accounts,
+    enrolment,
+    warm: async () => void (await control.signer.publicKeys()),
+    close: async () => {
+      await bus.close()
+      await store.close()
+    },
+  }
+}
+
+/** Relays on Google's VMs prove themselves by Google's word, others by the credential of their enrolment. */
+function relayIdentities(
+  enrolment: EnrolledRelayIdentity,
+  { environment, control, relayGroups, emulatedGoogle }: Settings,
+  rest: GoogleRest,
+): RelayIdentity {
+  const { projectId } = environment
+  const computeUrl = emulatedGoogle && { computeUrl: emulatedGoogle }
+  const google = googleRelayIdentity({
+    projectId,
+    audience: control.issuer,
+    groups: openComputeGroups({ projectId, groups: relayGroups, rest, clock, ...computeUrl }),
+    clock,
+    ...(emulatedGoogle && { jwksUrl: `${emulatedGoogle}/jwks` }),
+  })
+  return {
+    kind: 'google',
+    verify: (token) => (token.startsWith('ptc_') ? enrolment.verify(token) : google.verify(token)),
+  }
+}

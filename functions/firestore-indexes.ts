@@ -1,0 +1,56 @@
+/**
+ * Writes firestore.indexes.json, which is deployed with the functions, from the one table of declared queries and the
+ * list of collections whose documents expire. Run by `npm run docs`; a test compares, for the emulator answers
+ * queries without their index and Firestore itself does not.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Query } from '@porttunneler/shared/control/platform'
+import { queryTable } from '@porttunneler/shared/control/query-table'
+
+/** Firestore deletes their documents some time after `ttl`. A test finds them in the types of the documents. */
+export const expiring = [
+  'commands',
+  'deletedTunnels',
+  'deviceCodes',
+  'enrolmentKeys',
+  'idempotency',
+  'rates',
+  'stripeEvents',
+  'usageHours',
+]
+
+const file = join(import.meta.dirname, 'firestore.indexes.json')
+
+/** The file's text. */
+export function indexesText(): string {
+  const indexes = new Map(
+    queryTable.filter(needsIndex).map((query) => [JSON.stringify(index(query)), index(query)]),
+  )
+  const fieldOverrides = expiring.map((name) => ({
+    collectionGroup: name,
+    fieldPath: 'ttl',
+    ttl: true,
+    // Nothing asks for it, and an index on a rising time is where all writes of a collection would meet.
+    indexes: [],
+  }))
+  return `${JSON.stringify({ indexes: [...indexes.values()], fieldOverrides }, undefined, 2)}\n`
+}
+
+/** One field alone has its index by itself. The id comes last in every index, in the direction of the field before. */
+function needsIndex({ equals }: Query): boolean {
+  return equals.length > 0
+}
+
+function index({ collection, equals, order, direction }: Query) {
+  return {
+    collectionGroup: collection,
+    queryScope: 'COLLECTION',
+    fields: [
+      ...equals.map((fieldPath) => ({ fieldPath, order: 'ASCENDING' })),
+      { fieldPath: order, order: direction === 'ascending' ? 'ASCENDING' : 'DESCENDING' },
+    ],
+  }
+}
+
+if (import.meta.main) writeFileSync(file, indexesText())

@@ -1,0 +1,9 @@
+/** No mail service. Mails of sign-in (confirming an address, a new password) come from Firebase itself. */
+import { fail } from '@porttunneler/shared/base/errors'
+import type { Mail } from '@porttunneler/shared/control/platform'
+
+export const noMail: Mail = {
+  async send() {
+    throw fail('cloud.mail')
+  },
+}

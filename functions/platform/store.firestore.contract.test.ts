@@ -1,0 +1,23 @@
+/** Store on Firestore's emulator, through the suites that every store passes. */
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
+import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
+import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
+import { randomProject, withEmulators } from '../testing/with-emulators.ts'
+import { openFirestoreStore } from './store.firestore.ts'
+
+const queries = [...contractQueries, ...scopedQueries]
+
+withEmulators(({ firestore }) => {
+  const make = async () =>
+    openFirestoreStore({
+      projectId: randomProject(),
+      emulatorHost: firestore,
+      queries,
+      clock: systemClock,
+      random: Math.random,
+    })
+  describeStore('firestore', make)
+  describeStoreRaces('firestore', make)
+  describeScopedStore('firestore', make)
+})

@@ -1,0 +1,102 @@
+/**
+ * What the functions are told by their environment, checked whole when an instance starts: one that is told something
+ * wrong says so and does not start. docs/cloud.md has the table; a test compares.
+ */
+
+import { fail } from '@porttunneler/shared/base/errors'
+import { Secret } from '@porttunneler/shared/base/secret'
+import type { Settings as ControlSettings } from '@porttunneler/shared/control/control'
+import { planNames } from '@porttunneler/shared/control/plans'
+import { z } from 'zod'
+import manifest from './package.json' with { type: 'json' }
+import { type CloudEnvironment, readEnvironment } from './platform/environment.ts'
+
+const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/$/, ''))
+const relayGroup = z.strictObject({
+  cell: z.string().regex(/^[a-z0-9-]{1,32}$/),
+  path: z.string().regex(/^(zones|regions)\/[a-z0-9-]+\/instanceGroupManagers\/[a-z0-9-]+$/),
+  serviceAccount: z.email(),
+})
+
+const variables = z.object({
+  PORTTUNNELER_URL: url,
+  PORTTUNNELER_KMS_KEY: z
+    .string()
+    .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'a key of Cloud KMS'),
+  PORTTUNNELER_PLAN: z.enum(planNames).default('free'),
+  PORTTUNNELER_REGISTRATION: z.stringbool().default(true),
+  PORTTUNNELER_RELAY_GROUPS: z
+    .string()
+    .default('[]')
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown
+      } catch {
+        context.addIssue({ code: 'custom', message: 'not JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(z.array(relayGroup).max(100)),
+  FIREBASE_API_KEY: z.string().min(1),
+  FIREBASE_AUTH_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9.-]+$/, 'a host name')
+    .optional(),
+  FIREBASE_PROVIDERS: z
+    .string()
+    .default('google.com,github.com')
+    .transform((text) => text.split(',').filter((name) => name !== ''))
+    .pipe(z.array(z.enum(['google.com', 'github.com']))),
+  STRIPE_WEBHOOK_SECRET: z.string().startsWith('whsec_').optional(),
+  PORTTUNNELER_EMULATED_GOOGLE: url.optional(),
+})
+
+export type Settings = {
+  readonly environment: CloudEnvironment
+  readonly control: ControlSettings
+  readonly kmsKey: string
+  readonly relayGroups: readonly z.infer<typeof relayGroup>[]
+  readonly stripeSecret?: Secret
+  /** Stands in for the metadata server, KMS and Compute Engine, where emulators stand in for the rest. */
+  readonly emulatedGoogle?: string
+}
+
+/** @throws cloud.environment naming every variable that is wrong; cloud.emulator */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const environment = readEnvironment(env)
+  const parsed = variables.safeParse(env)
+  if (!parsed.success)
+    throw fail(
+      'cloud.environment',
+      parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
+    )
+  const { PORTTUNNELER_URL: issuer, PORTTUNNELER_EMULATED_GOOGLE: emulatedGoogle, ...rest } = parsed.data
+  const isEmulated = environment.projectId.startsWith('demo-')
+  if (emulatedGoogle !== undefined && !isEmulated)
+    throw fail('cloud.emulator', `PORTTUNNELER_EMULATED_GOOGLE is set for project ${environment.projectId}.`)
+  if (!isEmulated && !issuer.startsWith('https:'))
+    throw fail('cloud.environment', 'PORTTUNNELER_URL: what strangers reach is reached by https')
+  const { projectId, emulators } = environment
+  return {
+    environment,
+    control: {
+      issuer,
+      consoleUrl: issuer,
+      docsUrl: issuer,
+      version: manifest.version,
+      registration: rest.PORTTUNNELER_REGISTRATION,
+      defaultPlan: rest.PORTTUNNELER_PLAN,
+      firebase: {
+        apiKey: rest.FIREBASE_API_KEY,
+        authDomain: rest.FIREBASE_AUTH_DOMAIN ?? `${projectId}.firebaseapp.com`,
+        projectId,
+        providers: rest.FIREBASE_PROVIDERS,
+        ...(emulators.auth !== undefined && { emulatorUrl: `http://${emulators.auth}` }),
+      },
+    },
+    kmsKey: rest.PORTTUNNELER_KMS_KEY,
+    relayGroups: rest.PORTTUNNELER_RELAY_GROUPS,
+    ...(rest.STRIPE_WEBHOOK_SECRET && { stripeSecret: new Secret(rest.STRIPE_WEBHOOK_SECRET) }),
+    ...(emulatedGoogle !== undefined && { emulatedGoogle }),
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The metadata server of a Google Compute Engine VM, as far as a relay asks it: for a token that says which VM this is.
+ * Nothing here runs unless the relay's configuration says `identity: google`; other machines must not be asked at a
+ * link-local address. Over node:http and never by a proxy.
+ */
+import { request } from 'node:http'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { readText } from '@porttunneler/shared/base/read-text'
+import { Secret } from '@porttunneler/shared/base/secret'
+
+const metadataOrigin = 'http://169.254.169.254'
+const flavor = 'Google'
+/** It answers within milliseconds, or within a second while the VM starts. */
+const askMs = 5_000
+const tokenBytesMax = 16_384
+
+/** A token for `audience` that also names project, zone and instance. @throws relay.metadata */
+export type AskIdentity = (audience: string, signal: AbortSignal) => Promise<Secret>
+
+export function instanceIdentity(origin = metadataOrigin): AskIdentity {
+  return async (audience, signal) => {
+    const url = new URL('/computeMetadata/v1/instance/service-accounts/default/identity', origin)
+    url.search = new URLSearchParams({ audience, format: 'full' }).toString()
+    try {
+      return new Secret(await ask(url, AbortSignal.any([signal, AbortSignal.timeout(askMs)])))
+    } catch (cause) {
+      if (isFailure(cause)) throw cause
+      throw fail('relay.metadata', 'It gave no answer', { cause })
+    }
+  }
+}
+
+function ask(url: URL, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'metadata-flavor': flavor }
+    const asked = request(url, { headers, signal, agent: false }, (response) => {
+      const { statusCode, headers: answered } = response
+      // Whoever else answers at that address does not say so.
+      if (statusCode !== 200 || answered['metadata-flavor'] !== flavor) {
+        response.destroy()
+        reject(fail('relay.metadata', `It answered ${statusCode}`))
+        return
+      }
+      readText(response, tokenBytesMax).then((text) => resolve(text.trim()), reject)
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+}

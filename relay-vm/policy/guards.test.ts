@@ -1,0 +1,121 @@
+import { silentLog } from '@porttunneler/shared/base/log'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { HandshakeBudget } from './handshakes.ts'
+import { Shedding } from './shedding.ts'
+import { Strangers } from './strangers.ts'
+
+describe('handshakes', () => {
+  const make = (changes = {}) => {
+    const clock = new FakeClock()
+    const plenty = { perMinute: 60_000, burst: 1_000 }
+    const limits = { running: 100, all: plenty, source: plenty, exempt: ['127.0.0.0/8'], ...changes }
+    return { clock, budget: new HandshakeBudget(clock, limits) }
+  }
+  const begins = (budget: HandshakeBudget, address: string, count: number) =>
+    Array.from({ length: count }, () => budget.begin(address)).filter(Boolean).length
+
+  test('only so many run at a time, and one that ended makes room once, however often it says so', () => {
+    const { budget } = make({ running: 2 })
+    const ends = [budget.begin('192.0.2.1'), budget.begin('192.0.2.1')]
+    expect(budget.begin('192.0.2.1')).toBeUndefined()
+    ends[0]?.()
+    ends[0]?.()
+    expect(begins(budget, '192.0.2.1', 3)).toBe(1)
+  })
+
+  test('one network is held to its rate and takes nothing from others beyond it', () => {
+    const { budget } = make({ source: { perMinute: 60, burst: 3 }, all: { perMinute: 60, burst: 5 } })
+    expect(begins(budget, '192.0.2.1', 50)).toBe(3)
+    expect(begins(budget, '192.0.2.200', 50), 'of the same network').toBe(0)
+    expect(begins(budget, '198.51.100.1', 50)).toBe(2)
+  })
+
+  test('all together are held to theirs, exempt ones too, and it comes back with time', () => {
+    const { budget, clock } = make({ all: { perMinute: 60, burst: 5 } })
+    expect(begins(budget, '127.0.0.1', 50)).toBe(5)
+    clock.advance(2_000)
+    expect(begins(budget, '192.0.2.1', 50)).toBe(2)
+  })
+})
+
+describe('strangers', () => {
+  test('when one more comes than may wait, the oldest makes way; who has spoken stays', () => {
+    const strangers = new Strangers<{ name: string }>(3)
+    const dropped: string[] = []
+    const add = (name: string) => {
+      const socket = { name }
+      strangers.add(socket, () => dropped.push(name))
+      return socket
+    }
+    const first = add('first')
+    for (const name of ['b', 'c']) add(name)
+    strangers.remove(first)
+    for (const name of ['d', 'e', 'f']) add(name)
+    expect(dropped).toEqual(['b', 'c'])
+    strangers.shed(strangers.size)
+    expect([dropped, strangers.size]).toEqual([['b', 'c', 'd', 'e', 'f'], 0])
+  })
+})
+
+describe('shedding', () => {
+  const make = (visitors = 1_000) => {
+    const state = { used: 0, visitors, strangers: 5, most: Number.POSITIVE_INFINITY }
+    const shedding = new Shedding({
+      limitBytes: 1_000,
+      log: silentLog,
+      usedBytes: () => state.used,
+      visitors: () => state.visitors,
+      shedStrangers: () => {
+        state.strangers = 0
+      },
+      shedIdle: (count) => {
+        const shed = Math.min(count, state.most)
+        state.visitors -= shed
+        return shed
+      },
+    })
+    return { shedding, state }
+  }
+
+  test('begins at the limit, and ends only a tenth below it', () => {
+    const { shedding, state } = make()
+    const at = (used: number) => {
+      state.used = used
+      shedding.look()
+      return shedding.isShort
+    }
+    expect([999, 1_000, 999, 900, 899, 999, 1_001].map(at)).toEqual([
+      false,
+      true,
+      true,
+      true,
+      false,
+      false,
+      true,
+    ])
+  })
+
+  test('strangers go first and at once, idle visitors a fiftieth at a time', () => {
+    const { shedding, state } = make()
+    state.used = 1_000
+    shedding.look()
+    expect([state.strangers, state.visitors]).toEqual([0, 980])
+    shedding.look()
+    expect(state.visitors).toBe(960)
+  })
+
+  test('memory that does not come back costs at most half of who was there', () => {
+    fc.assert(
+      fc.property(fc.nat(5_000), fc.integer({ min: 1, max: 200 }), (visitors, most) => {
+        const { shedding, state } = make(visitors)
+        Object.assign(state, { used: 2_000, most })
+        for (let second = 0; second < 500; second++) shedding.look()
+        expect(state.visitors).toBeGreaterThanOrEqual(Math.floor(visitors / 2))
+        expect(shedding.isShort).toBe(true)
+      }),
+      { numRuns: 50 },
+    )
+  })
+})

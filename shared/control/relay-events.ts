@@ -1,0 +1,39 @@
+/**
+ * What relays saw, as `sync` brings it for certain and Pub/Sub at once. An event has an id of its own and may come by
+ * both ways and several times; every line says the id, so whoever counts, counts once. docs/decisions/0025
+ */
+import { relayEventSchema } from '../api/schemas/relay-events.ts'
+import type { SecurityEvent } from '../api/schemas/relays.ts'
+import { codes } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Control } from './control.ts'
+import { relays } from './documents.ts'
+
+/** `sync` has brought it twenty times over by then: what is still tried so late would never succeed. */
+const freshMs = 10 * 60_000
+
+/** @param log says which relay it was */
+export function noteRelayEvent(log: Log, { id, kind, at, fields }: SecurityEvent): void {
+  log.info({ event: id, kind, at, ...fields }, 'a relay saw something')
+}
+
+/**
+ * Takes one message of the topic of events. Resolves for what can never be taken too, having said so: a message that
+ * fails is sent again and again.
+ * @throws store.unavailable
+ */
+export async function takeRelayEvent(control: Control, message: unknown): Promise<void> {
+  const { log, store, clock } = control
+  const parsed = relayEventSchema.safeParse(message)
+  if (!parsed.success) {
+    const { code } = codes['relay.event']
+    log.error({ code, issues: parsed.error.issues }, 'a message is no event of a relay and is passed over')
+    return
+  }
+  const { relay, instance, event } = parsed.data
+  if (event.at < clock.now() - freshMs) return
+  const known = await store.get(relays.ref(`${relay}:${instance}`))
+  if (known) noteRelayEvent(log.child({ relay, instance, cell: known.data.cell }), event)
+  else
+    log.warn({ code: codes['relay.unknown'].code, relay, instance }, 'an event of a relay that is not here')
+}

@@ -1,0 +1,58 @@
+/**
+ * Mail by an SMTP server, which does the queueing and retrying towards the recipient. Credentials and letters go over
+ * TLS only (from the start, or by STARTTLS), unless the server is this very machine.
+ */
+import { fail } from '@porttunneler/shared/base/errors'
+import type { Secret } from '@porttunneler/shared/base/secret'
+import type { Mail } from '@porttunneler/shared/control/platform'
+import { createTransport } from 'nodemailer'
+
+export type SmtpSettings = {
+  /** `smtps://user:password@host:465`, or `smtp:` with STARTTLS. */
+  readonly smtp: Secret
+  /** The sender's address. */
+  readonly from: string
+}
+export type SmtpMail = Mail & { close(): void }
+
+const connectMs = 10_000
+/** Between two answers of the server. */
+const silenceMs = 20_000
+
+export function openSmtpMail({ smtp, from }: SmtpSettings): SmtpMail {
+  const { protocol, hostname, port, username, password } = new URL(smtp.reveal())
+  const isSecure = protocol === 'smtps:'
+  const transport = createTransport({
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port) || (isSecure ? 465 : 587),
+    secure: isSecure,
+    requireTLS: !isSecure && !isThisMachine(hostname),
+    // A self-signed certificate on this machine is nobody's concern; elsewhere it is an attack.
+    tls: { rejectUnauthorized: !isThisMachine(hostname) },
+    ...(username !== '' && {
+      auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) },
+    }),
+    pool: true,
+    maxConnections: 2,
+    connectionTimeout: connectMs,
+    greetingTimeout: connectMs,
+    socketTimeout: silenceMs,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  return {
+    async send({ to, subject, text }) {
+      try {
+        // As one address, never as a list: a comma in it must not reach a second person.
+        await transport.sendMail({ from, to: { name: '', address: to }, subject, text })
+      } catch (cause) {
+        throw fail('mail.failed', undefined, { fields: { host: hostname }, cause })
+      }
+    },
+    close: () => transport.close(),
+  }
+}
+
+function isThisMachine(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}
