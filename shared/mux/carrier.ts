@@ -19,9 +19,10 @@ import {
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import { Backlog } from './backlog.ts'
+import { Gather } from './gather.ts'
 import { readInto } from './read-into.ts'
 import { Schedule } from './schedule.ts'
-import { Run, type Slab, slabs } from './slab.ts'
+import { frameSlabs } from './slab.ts'
 import type { Flushable, Turn } from './turn.ts'
 
 const { headerBytes } = limits
@@ -79,10 +80,7 @@ export class Carrier implements Flushable, FrameHandler {
   readonly #turn: Turn
   readonly #clock: Clock
   readonly #decoder = new FrameDecoder()
-  /** What this turn gathered: one run, unless somebody else gathered in between. */
-  #runs: Run[] = []
-  /** The slab of each write that the socket has not finished with, in order. */
-  readonly #writing: Slab[] = []
+  readonly #gather = new Gather(frameSlabs)
   #batchBytes = 0
   #isDirty = false
   #sentBytes = 0
@@ -134,11 +132,11 @@ export class Carrier implements Flushable, FrameHandler {
     return this.kind === 'dedicated' || !this.#backlog.isFull
   }
 
-  /** Sends DATA, a copy of it; answers where in `slabs.current` the copied bytes lie, or -1 when the carrier is lost. */
+  /** Sends DATA, a copy of it; answers where in `frameSlabs.current` the copied bytes lie, or -1 when the carrier is lost. */
   sendData(stream: number, offset: number, bytes: Buffer): number {
     const at = this.#reserve(dataHeaderBytes + bytes.length)
     if (at < 0) return -1
-    const { buffer } = slabs.current
+    const { buffer } = frameSlabs.current
     writeDataHead(buffer, at, stream, offset, bytes.length)
     bytes.copy(buffer, at + dataHeaderBytes)
     return at + dataHeaderBytes
@@ -146,14 +144,14 @@ export class Carrier implements Flushable, FrameHandler {
 
   sendFin(stream: number, offset: number): void {
     const at = this.#small(FrameType.fin, stream, 6)
-    if (at >= 0) writeU48(slabs.current.buffer, offset, at)
+    if (at >= 0) writeU48(frameSlabs.current.buffer, offset, at)
   }
 
   sendCredit(stream: number, consumed: number, window: number): void {
     const at = this.#small(FrameType.credit, stream, 10)
     if (at < 0) return
-    writeU48(slabs.current.buffer, consumed, at)
-    slabs.current.buffer.writeUInt32BE(window, at + 6)
+    writeU48(frameSlabs.current.buffer, consumed, at)
+    frameSlabs.current.buffer.writeUInt32BE(window, at + 6)
   }
 
   sendSync(
@@ -162,31 +160,31 @@ export class Carrier implements Flushable, FrameHandler {
   ): void {
     const at = this.#small(FrameType.sync, stream, 16)
     if (at < 0) return
-    writeU48(slabs.current.buffer, next, at)
-    writeU48(slabs.current.buffer, consumed, at + 6)
-    slabs.current.buffer.writeUInt32BE(window, at + 12)
+    writeU48(frameSlabs.current.buffer, next, at)
+    writeU48(frameSlabs.current.buffer, consumed, at + 6)
+    frameSlabs.current.buffer.writeUInt32BE(window, at + 12)
   }
 
   sendWant(count: number): void {
     const at = this.#small(FrameType.want, 0, 1)
-    if (at >= 0) slabs.current.buffer.writeUInt8(Math.min(count, 255), at)
+    if (at >= 0) frameSlabs.current.buffer.writeUInt8(Math.min(count, 255), at)
   }
 
   sendLost(carrier: number, isAck: boolean): void {
     const at = this.#small(FrameType.lost, 0, 5)
     if (at < 0) return
-    slabs.current.buffer.writeUInt32BE(carrier, at)
-    slabs.current.buffer.writeUInt8(isAck ? 1 : 0, at + 4)
+    frameSlabs.current.buffer.writeUInt32BE(carrier, at)
+    frameSlabs.current.buffer.writeUInt8(isAck ? 1 : 0, at + 4)
   }
 
   sendReset(stream: number, code: number): void {
     const at = this.#small(FrameType.reset, stream, 2)
-    if (at >= 0) slabs.current.buffer.writeUInt16BE(code, at)
+    if (at >= 0) frameSlabs.current.buffer.writeUInt16BE(code, at)
   }
 
   sendOpened(stream: number, connectMs: number): void {
     const at = this.#small(FrameType.opened, stream, 4)
-    if (at >= 0) slabs.current.buffer.writeUInt32BE(Math.min(Math.round(connectMs), 0xffffffff), at)
+    if (at >= 0) frameSlabs.current.buffer.writeUInt32BE(Math.min(Math.round(connectMs), 0xffffffff), at)
   }
 
   sendEmpty(type: FrameType, stream: number): void {
@@ -200,14 +198,14 @@ export class Carrier implements Flushable, FrameHandler {
     this.isPingOutstanding = true
     const at = this.#small(FrameType.ping, 0, 8)
     if (at < 0) return
-    slabs.current.buffer.writeUInt32BE(0, at)
-    slabs.current.buffer.writeUInt32BE(this.#pingNumber, at + 4)
+    frameSlabs.current.buffer.writeUInt32BE(0, at)
+    frameSlabs.current.buffer.writeUInt32BE(this.#pingNumber, at + 4)
   }
 
   /** A frame made elsewhere, head included. */
   send(frame: Buffer): void {
     const at = this.#reserve(frame.length)
-    if (at >= 0) frame.copy(slabs.current.buffer, at)
+    if (at >= 0) frame.copy(frameSlabs.current.buffer, at)
   }
 
   /** Writes what this turn gathered. Called by the turn. */
@@ -215,15 +213,8 @@ export class Carrier implements Flushable, FrameHandler {
     if (this.kind === 'shared' && this.#backlog.isMarkDue(this.#clock.monotonic())) this.#mark()
     this.#isDirty = false
     if (this.#isLost) return
-    const runs = this.#runs
     this.#batchBytes = 0
-    if (runs.length > 1) this.socket.cork()
-    for (const run of runs) {
-      this.#writing.push(run.slab)
-      this.socket.write(run.bytes, this.#onWritten)
-    }
-    if (runs.length > 1) this.socket.uncork()
-    runs.length = 0
+    this.#gather.writeTo(this.socket)
     if (this.canSend) this.handler.onWritable(this)
     else if (this.socket.writableLength > batchBytesMax * 2 + limits.controlQueueBytes) {
       this.lose(fail('control.flood', 'The other side does not read what it asks for.'))
@@ -247,7 +238,7 @@ export class Carrier implements Flushable, FrameHandler {
   lose(reason: PortTunnelerError): void {
     if (this.#isLost) return
     this.#isLost = true
-    for (const { slab } of this.#runs.splice(0)) slab.release()
+    this.#gather.drop()
     this.socket.destroy()
     this.handler.onLost(this, reason)
   }
@@ -293,7 +284,7 @@ export class Carrier implements Flushable, FrameHandler {
   #onPing({ buffer, start }: Payload): void {
     if (!this.#pingsHeard.allows(this.heardAtMs)) throw fail('control.flood')
     const at = this.#small(FrameType.pong, 0, 8)
-    if (at >= 0) buffer.copy(slabs.current.buffer, at, start, start + 8)
+    if (at >= 0) buffer.copy(frameSlabs.current.buffer, at, start, start + 8)
   }
 
   /** Asks when all that was sent has arrived (rule 22). */
@@ -320,17 +311,14 @@ export class Carrier implements Flushable, FrameHandler {
   #small(type: FrameType, stream: number, length: number): number {
     const at = this.#reserve(headerBytes + length)
     if (at < 0) return -1
-    writeHead(slabs.current.buffer, at, { type, length, stream })
+    writeHead(frameSlabs.current.buffer, at, { type, length, stream })
     return at + headerBytes
   }
 
-  /** Room in `slabs.current` for `bytes` behind what is gathered; -1 when the carrier is lost. */
+  /** Room in `frameSlabs.current` for `bytes` behind what is gathered; -1 when the carrier is lost. */
   #reserve(bytes: number): number {
     if (this.#isLost) return -1
-    const start = slabs.take(bytes)
-    const last = this.#runs.at(-1)
-    if (last && last.slab === slabs.current && last.end === start) last.end += bytes
-    else this.#runs.push(new Run(slabs.current, start, start + bytes))
+    const start = this.#gather.take(bytes)
     this.#batchBytes += bytes
     this.#sentBytes += bytes
     this.#backlog.sent(bytes)
@@ -340,7 +328,4 @@ export class Carrier implements Flushable, FrameHandler {
     }
     return start
   }
-
-  /** The socket is done with its oldest write, in one way or the other. */
-  readonly #onWritten = (): void => this.#writing.shift()?.release()
 }

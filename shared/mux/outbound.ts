@@ -7,7 +7,7 @@
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
-import { type Slab, slabs } from './slab.ts'
+import { deliverySlabs, frameSlabs, type Slab, type Slabs } from './slab.ts'
 
 /** Bytes of the stream from offset `from` on: in a slab that is held, or in a buffer of their own. */
 type Piece = {
@@ -260,7 +260,7 @@ export class Outbound {
     const length = Math.min(bytesMax, first.length)
     const bytes = at === 0 && length === memory.length ? memory : memory.subarray(at, at + length)
     const sentAt = carrier.sendData(stream, this.nxt, bytes)
-    const piece = keep(bytes, sentAt)
+    const piece = keep(bytes, sentAt, frameSlabs)
     piece.from = this.nxt
     piece.carrier = carrier.number
     this.#sent.push(piece)
@@ -287,7 +287,7 @@ function ownPiece(memory: Buffer): Piece {
 }
 
 /** Keeps `bytes`, of which a copy lies at `at` of the current slab (-1: there is none). */
-function keep(bytes: Buffer, at: number): Piece {
+function keep(bytes: Buffer, at: number, slabs: Slabs): Piece {
   if (at < 0 || bytes.length <= smallBytes || slabs.isTight) return ownPiece(Buffer.from(bytes))
   const slab = slabs.current
   slab.hold()
@@ -295,8 +295,10 @@ function keep(bytes: Buffer, at: number): Piece {
 }
 
 function copyOf(bytes: Buffer): Piece {
+  // Not among the frames, which a turn writes in one run.
+  const slabs = deliverySlabs
   if (bytes.length <= smallBytes || slabs.isTight) return ownPiece(Buffer.from(bytes))
   const at = slabs.take(bytes.length)
   bytes.copy(slabs.current.buffer, at)
-  return keep(bytes, at)
+  return keep(bytes, at, slabs)
 }

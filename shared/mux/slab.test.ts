@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { Run, Slabs } from './slab.ts'
+import { type Slab, Slabs } from './slab.ts'
 
 const slabBytes = 256 * 1024
 
 /** Takes and holds, as every user must. */
-function take(slabs: Slabs, bytes: number): Run {
+function take(slabs: Slabs, bytes: number): { slab: Slab; start: number; bytes: Buffer } {
   const start = slabs.take(bytes)
-  return new Run(slabs.current, start, start + bytes)
+  const slab = slabs.current
+  slab.hold()
+  return { slab, start, bytes: slab.buffer.subarray(start, start + bytes) }
 }
 
 describe('slabs', () => {
@@ -29,7 +31,7 @@ describe('slabs', () => {
     expect(slabs.held).toBe(1)
     const again = Array.from({ length: 10 }, () => take(slabs, slabBytes))
     expect(again.every(({ slab }) => memory.has(slab))).toBe(true)
-    const last = again.at(-1) as Run
+    const last = again.at(-1) as (typeof again)[0]
     last.slab.release()
     expect(take(slabs, 10)).toMatchObject({ slab: last.slab, start: 0 })
   })

@@ -85,23 +85,8 @@ export class Slabs {
   }
 }
 
-/** Of this process: a relay and an agent have one data path each. */
-export const slabs = new Slabs()
-
-/** Bytes gathered for one write: a run of a slab that its holder extends while nobody else takes from it. */
-export class Run {
-  readonly slab: Slab
-  readonly start: number
-  end: number
-
-  constructor(slab: Slab, start: number, end: number) {
-    slab.hold()
-    this.slab = slab
-    this.start = start
-    this.end = end
-  }
-
-  get bytes(): Buffer {
-    return this.slab.buffer.subarray(this.start, this.end)
-  }
-}
+/**
+ * Of this process. Frames and what goes to local sockets lie apart: so the frames of a turn are one run, and one write.
+ */
+export const frameSlabs = new Slabs()
+export const deliverySlabs = new Slabs()

@@ -5,8 +5,9 @@
 import type { Socket } from 'node:net'
 import { type ErrorKey, keyOfCode } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { Gather } from './gather.ts'
 import { readInto } from './read-into.ts'
-import { Run, type Slab, slabs } from './slab.ts'
+import { deliverySlabs } from './slab.ts'
 import type { Stream, StreamSink } from './stream.ts'
 import type { Flushable, Turn } from './turn.ts'
 
@@ -18,10 +19,7 @@ export class Delivery implements Flushable {
   readonly #socket: Socket
   readonly #stream: Stream
   readonly #turn: Turn
-  /** What this turn gathered: one run, unless somebody else gathered in between. */
-  #runs: Run[] = []
-  /** The slab of each write that the socket has not finished with, in order. */
-  readonly #writing: Slab[] = []
+  readonly #gather = new Gather(deliverySlabs)
   #unconsumed = 0
 
   constructor(socket: Socket, stream: Stream, turn: Turn) {
@@ -33,30 +31,15 @@ export class Delivery implements Flushable {
 
   /** Writes a copy of `bytes` at the end of the turn. */
   write(bytes: Buffer): void {
-    if (this.#runs.length === 0) this.#turn.add(this)
-    const start = slabs.take(bytes.length)
-    bytes.copy(slabs.current.buffer, start)
-    const last = this.#runs.at(-1)
-    if (last && last.slab === slabs.current && last.end === start) last.end += bytes.length
-    else this.#runs.push(new Run(slabs.current, start, start + bytes.length))
+    if (this.#gather.isEmpty) this.#turn.add(this)
+    const start = this.#gather.take(bytes.length)
+    bytes.copy(deliverySlabs.current.buffer, start)
   }
 
-  /** Writes what was gathered, unless the socket was ended or failed: called by the turn, and before the socket is ended. */
+  /** Writes what was gathered, unless the socket was ended or failed: called by the turn, and before it is ended. */
   flush(): void {
-    const runs = this.#runs
-    if (runs.length === 0) return
-    let bytes = 0
-    const isOpen = this.#socket.writable
-    if (runs.length > 1) this.#socket.cork()
-    for (const run of runs) {
-      bytes += run.end - run.start
-      if (isOpen) {
-        this.#writing.push(run.slab)
-        this.#socket.write(run.bytes, this.#onWritten)
-      } else run.slab.release()
-    }
-    if (runs.length > 1) this.#socket.uncork()
-    runs.length = 0
+    if (this.#gather.isEmpty) return
+    const bytes = this.#socket.writable ? this.#gather.writeTo(this.#socket) : this.#gather.drop()
     if (this.#socket.writableNeedDrain) this.#unconsumed += bytes
     else this.#stream.consumed(bytes)
   }
@@ -65,9 +48,6 @@ export class Delivery implements Flushable {
   detach(): void {
     this.#socket.off('drain', this.#onDrain)
   }
-
-  /** The socket is done with its oldest write, in one way or the other. */
-  readonly #onWritten = (): void => this.#writing.shift()?.release()
 
   readonly #onDrain = (): void => {
     const bytes = this.#unconsumed
