@@ -7,6 +7,7 @@ import type { Service, StartService } from './harness/service.ts'
 import type { Context } from './suites/context.ts'
 import { describeHealth } from './suites/health.ts'
 import { describeHostile } from './suites/hostile.ts'
+import { describeHostileApi } from './suites/hostile-api.ts'
 import { describeHttp } from './suites/http.ts'
 import { describeOtherPrograms } from './suites/other-programs.ts'
 import { describePool } from './suites/pool.ts'
@@ -15,10 +16,36 @@ import { describeSurvival } from './suites/survival.ts'
 import { describeTcp } from './suites/tcp.ts'
 import { describeTls } from './suites/tls.ts'
 
-export function describeMainJob(platform: string, startService: StartService): void {
+/** In the order in which they run. */
+const suites = {
+  http: describeHttp,
+  tcp: describeTcp,
+  tls: describeTls,
+  otherPrograms: describeOtherPrograms,
+  proxyProtocol: describeProxyProtocol,
+  health: describeHealth,
+  pool: describePool,
+  hostileApi: describeHostileApi,
+  hostile: describeHostile,
+  survival: describeSurvival,
+} as const
+export type SuiteName = keyof typeof suites
+export const allSuites = Object.keys(suites) as readonly SuiteName[]
+
+export type MainJobOptions<S extends Service> = {
+  readonly suites?: readonly SuiteName[]
+  /** What only this platform has to prove, against the same service. */
+  readonly further?: (context: Context<S>) => void
+}
+
+export function describeMainJob<S extends Service>(
+  platform: string,
+  startService: StartService<S>,
+  { suites: chosen = allSuites, further }: MainJobOptions<S> = {},
+): void {
   describe(`main job on ${platform}`, () => {
-    let service: Service | undefined
-    const context: Context = {
+    let service: S | undefined
+    const context: Context<S> = {
       get service() {
         if (!service) throw new Error('the service has not started')
         return service
@@ -26,17 +53,10 @@ export function describeMainJob(platform: string, startService: StartService): v
     }
     beforeAll(async () => {
       service = await startService()
-    }, 90_000)
+    }, 150_000)
     afterAll(() => service?.stop())
 
-    describeHttp(context)
-    describeTcp(context)
-    describeTls(context)
-    describeOtherPrograms(context)
-    describeProxyProtocol(context)
-    describeHealth(context)
-    describePool(context)
-    describeHostile(context)
-    describeSurvival(context)
+    for (const name of allSuites) if (chosen.includes(name)) suites[name](context)
+    further?.(context)
   })
 }

@@ -4,7 +4,7 @@
  */
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { http } from '@google-cloud/functions-framework'
+import { cloudEvent, http } from '@google-cloud/functions-framework'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import type { Fetch } from './answers.ts'
 import type { Cloud } from './cloud.ts'
@@ -19,6 +19,8 @@ const httpFunctions: ReadonlyMap<string, (cloud: Cloud) => Promise<Fetch>> = new
   ['onSchedule', async ({ control }) => (await import('./on-schedule.ts')).scheduleFunction(control)],
   ['stripeWebhook', async (cloud) => (await import('./stripe-webhook.ts')).cloudStripeWebhook(cloud)],
 ])
+/** Called by Pub/Sub with a CloudEvent, which the framework reads. */
+const relayEvents = 'onRelayEvent'
 
 const log = makeLog(process.env.GOOGLE_CLOUD_PROJECT ?? '')
 try {
@@ -37,10 +39,15 @@ function targetOf(args: string[], variable: string | undefined): string | undefi
 /** A name that is none of ours the framework refuses itself. */
 async function register(target: string | undefined): Promise<void> {
   const load = httpFunctions.get(target ?? '')
-  if (target === undefined || load === undefined) return
+  if (target === undefined || (load === undefined && target !== relayEvents)) return
   const settings = readSettings(process.env)
   const { openCloud } = await import('./cloud.ts')
   const cloud = await openCloud(settings, log)
+  if (load === undefined) {
+    const { relayEventFunction } = await import('./on-relay-event.ts')
+    cloudEvent(target, relayEventFunction(cloud.control))
+    return
+  }
   const handle = await load(cloud)
   passRequestsThrough()
   http(target, httpFunction(handle))

@@ -48,4 +48,12 @@ describe('relay config', () => {
   test('a missing file is a config error', async () => {
     await expect(loadConfig('nowhere/relay.json', {})).rejects.toMatchObject({ key: 'relay.config' })
   })
+
+  test('commands come by Pub/Sub only where a project and a subscription are named as they can be', () => {
+    expect(parse(good).commands).toBeUndefined()
+    const pubsub = { project: 'my-project-1', subscription: 'ptun.commands.home.r1' }
+    expect(parse({ ...good, commands: { pubsub } }).commands).toEqual({ pubsub })
+    for (const wrong of [{}, { ...pubsub, project: 'X' }, { ...pubsub, subscription: 'a/b' }])
+      expect(() => parse({ ...good, commands: { pubsub: wrong } })).toThrow(/commands\.pubsub/)
+  })
 })

@@ -27,7 +27,7 @@ type Suspension = Kept['suspensions'][number]
 type PolicyDecree = Kept['policies'][number]
 
 /** A ticket made just before a decree, by a clock as wrong as we allow, is good for so long. */
-const keepMs = limits.ticketMs + 2 * limits.skewMs
+export const decreeMs = limits.ticketMs + 2 * limits.skewMs
 
 export class Decrees implements DecreesForRoutes {
   readonly #revocations: Map<string, Revocation>
@@ -74,7 +74,7 @@ export class Decrees implements DecreesForRoutes {
 
   /** @param nowMs server-corrected wall time */
   prune(nowMs: number): void {
-    const oldest = nowMs - keepMs
+    const oldest = nowMs - decreeMs
     for (const decrees of [this.#revocations, this.#suspensions, this.#policies])
       for (const [subject, { at }] of decrees) if (at < oldest) decrees.delete(subject)
   }

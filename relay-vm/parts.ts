@@ -2,8 +2,6 @@
  * What a relay is made of and how the parts know each other. Reads the data folder and the certificate, opens no port;
  * relay.ts starts, drains and ends it.
  */
-import type { Socket } from 'node:net'
-import { totalmem } from 'node:os'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -18,13 +16,11 @@ import { Origins } from './listeners/origins.ts'
 import { TcpListeners } from './listeners/tcp.ts'
 import { LiveFigures } from './live.ts'
 import { Meters } from './meters/meters.ts'
-import { makeMetrics, type RelayMetrics } from './meters/registry.ts'
+import { makeMetrics, type RegistryOptions, type RelayMetrics } from './meters/registry.ts'
 import { newBoot, UsageJournal } from './meters/usage.ts'
 import { OwnHost } from './own-host.ts'
 import { Admission } from './policy/admission.ts'
-import { HandshakeBudget } from './policy/handshakes.ts'
-import { Shedding } from './policy/shedding.ts'
-import { Strangers } from './policy/strangers.ts'
+import { type Guards, makeGuards, memoryBytes } from './policy/guards.ts'
 import { Routes } from './routes.ts'
 import { SecurityEvents } from './security-events.ts'
 import { ServerTime } from './server-time.ts'
@@ -46,7 +42,7 @@ export type PartsOptions = {
   syncFailures(): number
 }
 
-export type RelayParts = {
+export type RelayParts = Guards & {
   /** Of this process's life, as `sync` wants it. */
   readonly boot: string
   readonly identity: TlsIdentity
@@ -60,10 +56,6 @@ export type RelayParts = {
   readonly routes: Routes
   readonly origins: Origins
   readonly visitors: Visitors
-  /** Connections that have not said what they want. */
-  readonly silent: Strangers<Socket>
-  readonly handshakes: { readonly agents: HandshakeBudget; readonly visitors: HandshakeBudget }
-  readonly shedding: Shedding
   readonly tcp: TcpListeners
   readonly sessions: AgentSessions
   readonly live: LiveFigures
@@ -75,8 +67,6 @@ export type RelayParts = {
 
 /** What windows may promise of the memory there is; the rest is Node's, the kernel's and other programs'. */
 const budgetShare = 0.25
-/** Of it in use by this process: then memory is short. */
-const shedShare = 0.5
 
 /** What stands alone: read from disk, or made of nothing but the clock. */
 async function makeFoundation({ config, clock, log }: PartsOptions) {
@@ -106,7 +96,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const { config, clock, log } = options
   const { limits, listen, instance } = config
   const foundation = await makeFoundation(options)
-  const { state, journal, mux } = foundation
+  const { state, mux } = foundation
   const meters = new Meters((tunnel) => metrics.forget(tunnel))
   const routes: Routes = new Routes({
     clock,
@@ -128,11 +118,11 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     origins,
     clock,
     meters,
-    isShortOfMemory: () => shedding.isShort,
+    isShortOfMemory: () => guards.shedding.isShort,
     admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
-  const { silent, handshakes, shedding } = makeGuards(options, visitors)
+  const guards = makeGuards(options, visitors)
   const folder = listen.own?.folder
   const siblings = folder === undefined ? undefined : new Siblings({ folder, instance, clock, log })
   const tcp = new TcpListeners({
@@ -148,31 +138,17 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const sessions = new AgentSessions({ ...options, ...limits, ...foundation, instance, meters, routes, tcp })
   const docsUrl = config.docsUrl ?? config.controlUrl
   const live = new LiveFigures({ ...foundation, ...limits, clock, log, meters, routes, docsUrl })
-  const metrics = makeMetrics({
-    meters,
-    sessions: () => sessions.size,
-    visitors: () => visitors.sockets,
-    strangers: () =>
-      silent.size + handshakes.agents.running + handshakes.visitors.running + sessions.strangers,
-    isShortOfMemory: () => shedding.isShort,
-    usageRows: () => journal.size,
-    usageDropped: () => journal.dropped,
-    usageRefused: () => journal.refused,
-    eventsDropped: () => foundation.events.dropped,
-    diskFailures: () => foundation.keeper.failures,
-    isDiskFailing: () => foundation.keeper.isFailing,
-    syncFailures: options.syncFailures,
-  })
+  const metrics = makeMetrics(
+    readings({ ...foundation, ...guards, syncFailures: options.syncFailures, meters, sessions, visitors }),
+  )
   return {
     ...foundation,
     meters,
     metrics,
     routes,
     origins,
+    ...guards,
     visitors,
-    silent,
-    handshakes,
-    shedding,
     tcp,
     sessions,
     live,
@@ -181,28 +157,51 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   }
 }
 
-/** What keeps floods from costing more than they should. */
-function makeGuards({ config: { limits }, clock, log }: PartsOptions, visitors: Visitors) {
-  const { running, source, ...all } = limits.handshakes
-  const { exempt } = limits
-  const silent = new Strangers<Socket>(limits.strangersMax)
-  const handshakes = {
-    agents: new HandshakeBudget(clock, { running, source, exempt, all: all.agents }),
-    visitors: new HandshakeBudget(clock, { running, source, exempt, all: all.visitors }),
-  }
-  const shedding = new Shedding({
-    limitBytes: limits.memoryMiB === undefined ? memoryBytes() * shedShare : limits.memoryMiB * 1024 ** 2,
-    log,
-    usedBytes: () => process.memoryUsage.rss(),
-    visitors: () => visitors.active,
-    shedStrangers: () => silent.shed(silent.size),
-    shedIdle: (count) => visitors.shed(count),
-  })
-  return { silent, handshakes, shedding }
-}
+type ReadParts = Pick<
+  RelayParts,
+  | 'meters'
+  | 'sessions'
+  | 'visitors'
+  | 'silent'
+  | 'handshakes'
+  | 'shedding'
+  | 'mux'
+  | 'journal'
+  | 'events'
+  | 'keeper'
+> &
+  Pick<PartsOptions, 'syncFailures'>
 
-function memoryBytes(): number {
-  return Math.min(totalmem(), process.constrainedMemory() || totalmem())
+/** What the metrics read when somebody looks. */
+function readings({
+  meters,
+  sessions,
+  visitors,
+  silent,
+  handshakes,
+  shedding,
+  mux,
+  journal,
+  events,
+  keeper,
+  syncFailures,
+}: ReadParts): RegistryOptions {
+  return {
+    meters,
+    sessions: () => sessions.size,
+    visitors: () => visitors.sockets,
+    strangers: () =>
+      silent.size + handshakes.agents.running + handshakes.visitors.running + sessions.strangers,
+    isShortOfMemory: () => shedding.isShort,
+    windows: () => mux.budget.usedBytes,
+    usageRows: () => journal.size,
+    usageDropped: () => journal.dropped,
+    usageRefused: () => journal.refused,
+    eventsDropped: () => events.dropped,
+    diskFailures: () => keeper.failures,
+    isDiskFailing: () => keeper.isFailing,
+    syncFailures,
+  }
 }
 
 async function loadIdentity(

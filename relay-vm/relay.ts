@@ -9,6 +9,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { applyCommand } from './commands.ts'
 import type { RelayConfig } from './config.ts'
 import { type Bearer, enrol, readCredential } from './credential.ts'
+import { decreeMs } from './decrees.ts'
 import { drain } from './drain.ts'
 import { googleCredential } from './google-credential.ts'
 import { makeParts } from './parts.ts'
@@ -166,7 +167,10 @@ export class Relay {
     })
     running.sync = sync
     commands.start((command) => {
-      if (applyCommand(command, targets)) running.remember()
+      // Replayed by an operator: whatever has been decreed since is forgotten by now, so it could not be told to be old.
+      const isOld = command.at < parts.time.now() - decreeMs
+      if (isOld) log.warn({ id: command.id, kind: command.kind }, 'A command came too late to be obeyed')
+      else if (applyCommand(command, targets)) running.remember()
     })
     parts.events.onUrgent = (event) => this.#tell(parts.state.relay, event)
     sync.start()

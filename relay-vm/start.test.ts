@@ -183,6 +183,16 @@ describe('relay decrees', () => {
     await back.bind(1, ticket)
   })
 
+  test('a command that is older than any ticket is passed over: what took it back may be forgotten', async () => {
+    const { source, send } = handCommands()
+    const { ports } = await bench.startRelay({}, { commands: source })
+    const dayMs = 24 * 3_600_000
+    send({ id: 'c', kind: 'suspend', at: Date.now() - dayMs, account, suspended: true, version: 1 })
+    const ticket = await control.ticket({ endpoint: 'host:a.tunnels.test' })
+    const agent = await bench.dial(ports, { ticket })
+    await agent.bind(1, ticket)
+  })
+
   test('a new policy holds for the next visitor, without a new ticket', async () => {
     const { source, send } = handCommands()
     const { ports } = await bench.startRelay({}, { commands: source })

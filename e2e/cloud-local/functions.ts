@@ -13,7 +13,7 @@ import { SupervisedProgram } from '../../standalone/supervisor.ts'
 import { freePorts } from '../harness/ports.ts'
 import { root } from '../harness/programs.ts'
 
-export const functionNames = ['api', 'onSchedule', 'stripeWebhook'] as const
+export const functionNames = ['api', 'onRelayEvent', 'onSchedule', 'stripeWebhook'] as const
 export type FunctionName = (typeof functionNames)[number]
 
 /** From its start until it listens, on a busy machine. */
@@ -39,8 +39,6 @@ export type FunctionsOptions = {
 
 export type Functions = {
   readonly ports: ReadonlyMap<FunctionName, number>
-  /** Of the process that serves it now. */
-  pidOf(name: FunctionName): number | undefined
   stop(graceMs: number): Promise<void>
 }
 
@@ -64,7 +62,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     await stop(0)
     throw error
   }
-  return { ports, pidOf: (name) => programs.get(name)?.pid, stop }
+  return { ports, stop }
 }
 
 function startFunction(name: FunctionName, port: number, options: FunctionsOptions) {

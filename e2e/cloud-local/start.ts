@@ -11,12 +11,9 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { ensureCell } from '@porttunneler/shared/control/cells'
-import { topics } from '@porttunneler/shared/control/names'
 import { scheduleMs } from '@porttunneler/shared/control/schedule'
 import { type Cloud, openCloud } from '../../functions/cloud.ts'
 import { makeLog } from '../../functions/log.ts'
-import { openPubsubClients, subscriptionPath } from '../../functions/platform/pubsub-clients.ts'
-import { ensureSubscription } from '../../functions/platform/pubsub-provision.ts'
 import { readSettings as readCloudSettings } from '../../functions/settings.ts'
 import { EmulatorsMissing, startEmulators } from '../../functions/testing/emulators.ts'
 import { kmsKeyOf, startGoogleCloud } from '../../functions/testing/google-cloud.ts'
@@ -24,12 +21,13 @@ import type { Settings } from '../../standalone/config.ts'
 import { type DataFolder, openDataFolder, writePrivateFile } from '../../standalone/data-folder.ts'
 import { LogFile } from '../../standalone/log-file.ts'
 import { endpointFace, liveOrigin, type RelayPorts } from '../../standalone/relay.ts'
-import { Relays } from '../../standalone/relays.ts'
+import { Relays, type RelaysOptions } from '../../standalone/relays.ts'
 import { readWebFiles } from '../../standalone/web-files.ts'
 import { type Listening, listenWith } from '../../standalone/web-server.ts'
 import { buildWhatIsStale } from './builds.ts'
 import { makeFront } from './front.ts'
 import { type FunctionName, type Functions, startFunctions } from './functions.ts'
+import { commandsOf, type Place, provision } from './provision.ts'
 import { makeKey, type Person, type SignIn, signInAt, startSignIn } from './sign-in.ts'
 
 const cell = 'local'
@@ -55,8 +53,6 @@ export type Report = {
   readonly signIn: SignIn['kind']
   readonly account: Person
   readonly key: string
-  /** Of the process that serves `api`. */
-  readonly apiPid: number
 }
 
 export type CloudLocal = { readonly report: Report; stop(): Promise<void> }
@@ -107,7 +103,8 @@ class Start {
     Object.assign(process.env, env)
     const functions = await this.#startFunctions(env)
     const cloud = await this.#openCloud()
-    await this.#startRelays(cloud, `http://127.0.0.1:${listening.port}`, url)
+    const controlUrl = `http://127.0.0.1:${listening.port}`
+    await this.#startRelays(cloud, functions, { controlUrl, consoleUrl: url })
     this.#startSchedule(functions)
     const account = {
       email: this.#options.settings.config.email,
@@ -122,7 +119,6 @@ class Start {
       signIn: signIn.kind,
       account,
       key: await makeKey(url, await signInAt(signIn.host, this.#project, account)),
-      apiPid: functions.pidOf('api') ?? 0,
     }
     this.#writeReport(report)
     return report
@@ -189,20 +185,23 @@ class Start {
     return cloud
   }
 
-  async #startRelays(cloud: Cloud, controlUrl: string, consoleUrl: string): Promise<void> {
+  async #startRelays(
+    cloud: Cloud,
+    functions: Functions,
+    given: Pick<RelaysOptions, 'controlUrl' | 'consoleUrl'>,
+  ): Promise<void> {
     const { settings, clock, random, onProcess, say } = this.#options
     const { config, isBundled } = settings
     await this.#ensureCell(cloud, { tlsPort: config.ports.tls, httpPort: config.ports.http })
-    await this.#provision()
+    const place: Place = { project: this.#project, cell }
+    const instances = Array.from({ length: config.relays }, (_, index) => `r${index + 1}`)
+    await provision(place, { instances, eventsPort: functions.ports.get('onRelayEvent') ?? 0 })
     const relays = new Relays({
       config,
       isBundled,
       folder: this.#freshFolder('relays'),
-      controlUrl,
-      consoleUrl,
-      commandsOf: (instance) => ({
-        pubsub: { project: this.#project, subscription: subscriptionOf(this.#project, instance) },
-      }),
+      ...given,
+      commandsOf: (instance) => commandsOf(place, instance),
       mayStillRun: false,
       newEnrolmentKey: async () => new Secret(await cloud.enrolment.makeKey(cell)),
       log: this.#logFile('relay'),
@@ -228,18 +227,6 @@ class Start {
       portTo: to,
       ...endpointFace(config, ports),
     })
-  }
-
-  /** One subscription for each slot of the cell, as the infrastructure makes them. */
-  async #provision(): Promise<void> {
-    const clients = await openPubsubClients(this.#project)
-    const place = { project: this.#project, clients }
-    try {
-      for (let slot = 1; slot <= this.#options.settings.config.relays; slot++)
-        await ensureSubscription(place, topics.commands(cell), `r${slot}`)
-    } finally {
-      await clients.close()
-    }
   }
 
   /** What Cloud Scheduler does. */
@@ -271,10 +258,6 @@ class Start {
     writePrivateFile(file, `${JSON.stringify(report, null, 2)}\n`)
     this.#parts.defer(() => rmSync(file, { force: true }))
   }
-}
-
-function subscriptionOf(project: string, instance: string): string {
-  return subscriptionPath(project, topics.commands(cell), instance).split('/').at(-1) ?? ''
 }
 
 /** As firebase.json has it; `onSchedule` belongs to nobody outside. */

@@ -19,6 +19,8 @@ const programs = {
   ip: { names: ['ip'], install: 'apt-get install iproute2' },
   ss: { names: ['ss'], install: 'apt-get install iproute2' },
   nginx: { names: ['nginx'], install: 'apt-get install nginx' },
+  setpriv: { names: ['setpriv'], install: 'apt-get install util-linux' },
+  curl: { names: ['curl'], install: 'apt-get install curl' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
 } as const
 

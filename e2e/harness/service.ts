@@ -25,7 +25,7 @@ export type Faults = {
   freezeControlPlane(): () => void
 }
 
-export type StartService = () => Promise<Service>
+export type StartService<S extends Service = Service> = () => Promise<S>
 
 /** `tcp://host:port` and `http://host:port` alike. */
 export function visitorAddress(service: Service, url: string): Address {

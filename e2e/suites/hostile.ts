@@ -1,7 +1,6 @@
 /**
- * What nobody in their right mind sends: to the API, to an http endpoint, to the relay's agent port. Each
- * gets its answer with a code, and a connection that was open before the first of them is open after the
- * last.
+ * What nobody in their right mind sends: to an http endpoint, to the relay's agent port. Each gets its answer with a
+ * code, and a connection that was open before the first of them is open after the last.
  */
 import type { Socket } from 'node:net'
 import { claimResultSchema, type Lease, type RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
@@ -15,7 +14,7 @@ import { callApi, visitorAddress } from '../harness/service.ts'
 import { dial, type Listening, readBytes, readToEnd } from '../harness/sockets.ts'
 import { type HttpUpstream, startEcho, startHttp } from '../harness/upstreams.ts'
 import type { Context } from './context.ts'
-import { apiCases, frameCases, requestCases, ticketCases } from './hostile-cases.ts'
+import { frameCases, requestCases, ticketCases } from './hostile-cases.ts'
 
 export function describeHostile(context: Context): void {
   describe('hostile input', () => {
@@ -38,23 +37,6 @@ export function describeHostile(context: Context): void {
       witness?.destroy()
       await agent?.stop()
       await Promise.all([web?.close(), echo?.close()])
-    })
-
-    test.each(apiCases)('API: $name is answered with $status and a code', async ({ request, status }) => {
-      const { method = 'GET', path, body, headers = {} } = request
-      const answer = await fetch(`${context.service.api}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${context.service.key}`,
-          'content-type': 'application/json',
-          ...headers,
-        },
-        ...(body !== undefined && { body }),
-      })
-      const problem = JSON.parse(await answer.text())
-      expect(answer.status).toBe(status)
-      expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/)
-      expect(problem).toMatchObject({ status, code: expect.stringMatching(/^PT-\d{4}$/) })
     })
 
     test.each(requestCases)(

@@ -19,6 +19,8 @@ export class AccountStates {
   readonly #accounts: FirebaseAccounts
   readonly #clock: Clock
   readonly #known = new Map<string, Known>()
+  /** Calls under way: a page that loads asks several times at once. */
+  readonly #reading = new Map<string, Promise<AccountState | undefined>>()
 
   constructor(accounts: FirebaseAccounts, clock: Clock) {
     this.#accounts = accounts
@@ -31,14 +33,22 @@ export class AccountStates {
     const known = this.#known.get(uid)
     if (known && now < known.askAfter) return known.state
     try {
-      const state = await this.#accounts.read(uid)
-      this.#keep(uid, state)
-      return state
+      return await this.#readOnce(uid)
     } catch (error) {
       if (!isFailure(error, 'cloud.unavailable') || !known || now > known.readAt + staleMs) throw error
       known.askAfter = now + pauseMs
       return known.state
     }
+  }
+
+  async #readOnce(uid: string): Promise<AccountState | undefined> {
+    let reading = this.#reading.get(uid)
+    if (!reading) {
+      reading = this.#accounts.read(uid).finally(() => this.#reading.delete(uid))
+      this.#reading.set(uid, reading)
+      this.#keep(uid, await reading)
+    }
+    return reading
   }
 
   #keep(uid: string, state: AccountState | undefined): void {

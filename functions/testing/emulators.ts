@@ -106,6 +106,8 @@ async function start({ name, args, ready, signal }: Program): Promise<Emulator> 
   const port = await freePort()
   const child = spawn('java', [...javaOptions, ...args, '--host=127.0.0.1', `--port=${port}`], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A Ctrl-C in the terminal reaches the program alone, which ends what uses the emulators before them.
+    detached: true,
   })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)

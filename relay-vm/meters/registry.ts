@@ -1,5 +1,6 @@
 /** The relay's meters as Prometheus metrics; one registry a relay, so that two can live in one process. */
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
+import { slabs } from '@porttunneler/shared/mux/slab'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Meters } from './meters.ts'
 import type { MeterReading } from './tunnel-meter.ts'
@@ -11,6 +12,8 @@ export type RegistryOptions = {
   visitors(): number
   strangers(): number
   isShortOfMemory(): boolean
+  /** Bytes that windows promise. */
+  windows(): number
   usageRows(): number
   usageDropped(): number
   usageRefused(): number
@@ -49,6 +52,13 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
   addGauge(registry, 'ptun_memory_short', 'Nobody new is admitted for want of memory (1)', () =>
     options.isShortOfMemory() ? 1 : 0,
   )
+  addGauge(
+    registry,
+    'ptun_slabs_held',
+    'Pieces of 256 KiB with bytes on their way; 1 at rest',
+    () => slabs.held,
+  )
+  addGauge(registry, 'ptun_windows_bytes', 'Bytes that senders may send by what was granted', options.windows)
   addGauge(registry, 'ptun_usage_rows', 'Usage rows not yet acknowledged', options.usageRows)
   addCount(registry, 'ptun_usage_dropped_total', 'Usage rows lost: too many waited', options.usageDropped)
   addCount(

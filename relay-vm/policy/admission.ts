@@ -1,6 +1,6 @@
 /**
- * Who may in, cheapest question first: memory, source bucket and relay-wide cap at accept, then (once the endpoint is
- * known) the tunnel's IP filter, its cap, the account's cap, and both buckets. Every no is a key that the caller counts.
+ * Who may in, cheapest question first: source bucket and relay-wide cap at accept, then (once the endpoint is known)
+ * the tunnel's IP filter, its cap, the account's cap, and both buckets. Every no is a key that the caller counts.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'

@@ -131,7 +131,14 @@ export class TestAgent {
 
   static async dial(
     port: number,
-    options: { ticket: string; upstreamPort: number; agentId: string; certificate: string | undefined },
+    options: {
+      ticket: string
+      upstreamPort: number
+      agentId: string
+      certificate: string | undefined
+      sni?: string
+      host?: string
+    },
   ): Promise<TestAgent> {
     const events: AgentEvent[] = []
     const visitors: OpenInfo[] = []
@@ -146,7 +153,12 @@ export class TestAgent {
       turn,
       budget: new Budget(64 * 1024 * 1024),
       liveness: new Liveness({ clock: systemClock, side: 'agent' }),
-      address: { host: '127.0.0.1', port, sni: agentSni, certificate: options.certificate },
+      address: {
+        host: options.host ?? '127.0.0.1',
+        port,
+        sni: options.sni ?? agentSni,
+        certificate: options.certificate,
+      },
       ticket: options.ticket,
       agent: options.agentId,
       build: 'test',

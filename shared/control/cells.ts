@@ -22,6 +22,9 @@ import { queries } from './query-table.ts'
 const directoryMs = 10 * 60_000
 /** After this silence a relay no longer has a say: every ticket it could have seen has expired. */
 const goneMs = limits.ticketMs
+/** Half of what passes between two reports of a relay. */
+const latelyMs = 15_000
+const latelyMax = 1_000
 /** Far below what a batch takes, and one round trip each. */
 const portsPerBatch = 200
 
@@ -88,6 +91,28 @@ export async function readCell(control: Control, id: string): Promise<Cell> {
   ])
   if (!cell) throw fail('cell.none')
   return { ...cell.data, id, relays }
+}
+
+const recent = new WeakMap<Control, Map<string, { readonly cell: Cell; readonly readAt: number }>>()
+
+/**
+ * `readCell` of up to 15 s ago, kept in this process: renewals of a cell come every second, and all of them would read
+ * the same documents. Not for deciding who gets an endpoint. @throws cell.none
+ */
+export async function readCellLately(control: Control, id: string): Promise<Cell> {
+  const known = recent.get(control) ?? new Map<string, { readonly cell: Cell; readonly readAt: number }>()
+  recent.set(control, known)
+  const before = known.get(id)
+  if (before && control.clock.monotonic() - before.readAt < latelyMs) return before.cell
+  const cell = await readCell(control, id)
+  if (known.size >= latelyMax) known.clear()
+  known.set(id, { cell, readAt: control.clock.monotonic() })
+  return cell
+}
+
+/** What a relay just said counts at once, where it was said. */
+export function forgetCell(control: Control, id: string): void {
+  recent.get(control)?.delete(id)
 }
 
 /** `preferred` if it is open, else the open cell with the fewest agents. @throws cell.none */

@@ -17,7 +17,7 @@ import {
   chooseCell,
   describeEndpoint,
   directoryOf,
-  readCell,
+  readCellLately,
   readyRelays,
   Views,
 } from './cells.ts'
@@ -228,7 +228,7 @@ export async function renewLeases(
   )
   const held = found.find((tunnel) => tunnel?.data.account === caller.account && tunnel.data.cell !== '')
   // Not chooseCell: after an outage agents may be back before the relays are, and keep what they have.
-  const cell = held ? await readCell(control, held.data.cell) : await chooseCell(control, '')
+  const cell = held ? await readCellLately(control, held.data.cell) : await chooseCell(control, '')
   const transfer = await readTransfer(control, caller)
   return answer(control, caller, { agent, cell, outcomes, transfer })
 }
@@ -243,13 +243,11 @@ async function renewOne(
   const claim = { tunnel: tunnel.ref.id, agent, epoch, shares: tunnel.data.agents === 'many' }
   const decide = (current: EndpointDoc | undefined) =>
     current && decideRenewal(current, { ...claim, nowMs: control.clock.now() })
-  const current = await control.store.get(endpoints.ref(id))
-  let renewal = decide(current?.data)
-  if (renewal?.kind === 'extend')
-    await control.store.change(endpoints.ref(id), (latest) => {
-      renewal = decide(latest)
-      return renewal?.kind === 'extend' ? renewal.next : 'keep'
-    })
+  let renewal: ReturnType<typeof decide>
+  await control.store.change(endpoints.ref(id), (current) => {
+    renewal = decide(current)
+    return renewal?.kind === 'extend' ? renewal.next : 'keep'
+  })
   if (!renewal || renewal.kind === 'gone') return { error: fail('lease.gone') }
   if (renewal.kind === 'lost') return { error: fail('lease.lost') }
   return { tunnel, id, endpoint: renewal.next }

@@ -124,10 +124,12 @@ export type EndpointDoc = {
   readonly pick: number
   readonly account: string
   readonly tunnel: string
-  /** By agent: one, or several that share epoch and lease. Leased and held by nobody: whoever of its tunnel comes first. */
+  /** By agent: one, or several that share epoch and lease. Leased and held by nobody: the first of its tunnel to come. */
   readonly holders?: { readonly [agent: string]: HolderDoc }
   readonly epoch: number
   readonly leasedAt: number
+  /** When a relay first had it bound; 0 = not yet. For people to see; no rule depends on it. Absent: of before. */
+  readonly servedAt?: number
   /** The latest that any holder had; never falls while it is leased. */
   readonly expiresAt: number
   /** When the last lease ended; relays must have read the commands of this time before a stranger gets it. */
@@ -189,7 +191,12 @@ export type RelayDoc = {
   readonly sequence?: number
 }
 /** Id: `<relay>:<instance>:<n>`: a slice of the endpoints bound there. */
-export type BoundDoc = { readonly cell: string; readonly endpoints: readonly string[] }
+export type BoundDoc = {
+  readonly cell: string
+  readonly endpoints: readonly string[]
+  /** Of the lease of each, in the same order; absent from control planes of before. */
+  readonly epochs?: readonly number[]
+}
 /** Never updated. `body` is the command as relays read it. */
 export type CommandDoc = {
   readonly cell: string

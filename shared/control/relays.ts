@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { type Cell, readCell, readyRelays } from './cells.ts'
+import { type Cell, forgetCell, readCell, readyRelays } from './cells.ts'
 import { everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
@@ -40,7 +40,9 @@ export async function syncRelay(
   if (isNew && cell.relays.length >= relaysPerCell) throw fail('cell.full')
   const log = control.log.child({ relay: claims.relay, instance: request.boot.instance })
   // Overtaken on the way: the later request has said how things are. Usage can be taken in any order.
-  if (await register(control, { claims, id, request })) await noteAllAway(control, cell, request)
+  const isNews = await register(control, { claims, id, request })
+  forgetCell(control, claims.cell)
+  if (isNews) await noteAllAway(control, cell, request)
   const refused = await storeUsage(control, claims.cell, request.usage)
   for (const event of request.events) if (event) noteRelayEvent(log, event)
   const unread = [...request.bound, ...request.away, ...request.events].filter(

@@ -8,6 +8,7 @@ import type { Caller } from '@porttunneler/shared/control/caller'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
 import { limitsOf, type PlanName } from '@porttunneler/shared/control/plans'
+import type { Store } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
@@ -30,7 +31,16 @@ const testCell: CellSettings = {
 export type TestControl = ReturnType<typeof makeTestControl>
 
 /** Ends by `close`. No cell is there yet: `openCell` makes one and has a relay report for duty. */
-export function makeTestControl({ log = silentLog, plan = 'pro' }: { log?: Log; plan?: PlanName } = {}) {
+export function makeTestControl({
+  log = silentLog,
+  plan = 'pro',
+  wrapStore = (store) => store,
+}: {
+  log?: Log
+  plan?: PlanName
+  /** What the domain gets instead of the store; sign-in keeps its own. */
+  wrapStore?: (store: Store) => Store
+} = {}) {
   // Races are paced by real time: a clock that stands still would make their losers wait for ever.
   const store = openSqliteStore(':memory:', { queries: queryTable })
   const { clock, identity, options, mails } = makeLocalIdentity({ store })
@@ -40,7 +50,7 @@ export function makeTestControl({ log = silentLog, plan = 'pro' }: { log?: Log; 
   const url = 'https://tunnel.example.com'
   const addresses = { issuer: url, consoleUrl: url, docsUrl: url }
   const settings = { ...addresses, version: '0.0.0', registration: true, defaultPlan: plan }
-  const platform = { store, bus, identity, relayIdentity, mail, vault }
+  const platform = { store: wrapStore(store), bus, identity, relayIdentity, mail, vault }
   const control = makeControl(platform, { clock, random: Math.random, log, settings })
   const claims = { relay: newId('rel', clock.now()), cell: testCell.id }
   const sync = (changes: Partial<SyncRequest> = {}) =>

@@ -1,0 +1,108 @@
+/** The cloud on this machine as `npm run cloud:local` starts it, in a child process with a data folder of its own. */
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { EmulatorHosts } from '../../functions/testing/emulators.ts'
+import { eventually } from './events.ts'
+import { childrenOf, type Program, startProgram, textOf } from './programs.ts'
+import type { Service } from './service.ts'
+import { freeSettings, temporaryFolder } from './standalone.ts'
+
+const reportSchema = z.object({
+  pid: z.int(),
+  console: z.url(),
+  api: z.url(),
+  project: z.string(),
+  account: z.object({ email: z.string(), password: z.string() }),
+  key: z.string(),
+})
+
+/** Builds included, should they be stale. */
+const startMs = 120_000
+
+export type CloudService = Service & {
+  readonly program: Program
+  /** Kills one relay of the two as a crash would; resolves once it is gone, not when it is back. */
+  killOneRelay(): Promise<void>
+}
+
+/** Two relays in one cell. The emulators are those of the test run, told apart by project. */
+export async function startCloudService(hosts: EmulatorHosts): Promise<CloudService> {
+  const folder = temporaryFolder('cloud')
+  const args = ['--relays', '2', '--sign-in', 'stand-in', '--data', folder]
+  const program = await startProgram('node', ['e2e/cloud-local/main.ts', ...args], {
+    env: {
+      ...(await freeSettings()),
+      PORTTUNNELER_OWN_PORTS: '0',
+      PORTTUNNELER_METRICS_PORT: '0',
+      FIRESTORE_EMULATOR_HOST: hosts.firestore,
+      PUBSUB_EMULATOR_HOST: hosts.pubsub,
+    },
+  })
+  const report = await readReport(program, join(folder, 'cloud-local.json'))
+  return {
+    program,
+    api: new URL(report.api).origin,
+    account: report.account,
+    key: report.key,
+    addressOf: (_host, port) => ({ host: '127.0.0.1', port }),
+    faults: {
+      killRelay: () => killRelays(program.pid),
+      freezeControlPlane: () => freeze(program.pid),
+    },
+    killOneRelay: () => killOneRelay(program.pid),
+    stop: async () => {
+      await program.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function readReport(program: Program, file: string): Promise<z.infer<typeof reportSchema>> {
+  const ended = program.exited.then(({ code }): never => {
+    throw new Error(`it ended with ${code}`)
+  })
+  try {
+    const up = eventually(
+      'the cloud is up',
+      () => reportSchema.parse(JSON.parse(readFileSync(file, 'utf8'))),
+      startMs,
+    )
+    return await Promise.race([up, ended])
+  } catch (cause) {
+    await program.stop('SIGKILL')
+    const said = [textOf(program, 'stdout'), textOf(program, 'stderr').slice(-3_000)].join('\n')
+    throw new Error(`the cloud did not start:\n${said}`, { cause })
+  }
+}
+
+/** All of the cell at once: the hardest case. */
+async function killRelays(pid: number): Promise<void> {
+  const before = relaysOf(pid)
+  for (const relay of before) process.kill(relay, 'SIGKILL')
+  await eventually('other relays run', () => {
+    const now = relaysOf(pid).filter((relay) => !before.includes(relay))
+    return now.length === before.length || undefined
+  })
+}
+
+async function killOneRelay(pid: number): Promise<void> {
+  const [relay] = relaysOf(pid)
+  if (relay === undefined) throw new Error('there is no relay')
+  process.kill(relay, 'SIGKILL')
+  // A process on its way out has no command any more, but still its sockets.
+  const isThere = () => childrenOf(pid).some((child) => child.pid === relay)
+  await eventually('the relay is gone', () => !isThere() || undefined)
+}
+
+/** The function that serves the API stands still; requests wait for it. */
+function freeze(pid: number): () => void {
+  const api = childrenOf(pid).find(({ command }) => command.includes('--target api'))?.pid
+  if (api === undefined) throw new Error('no process serves the API')
+  process.kill(api, 'SIGSTOP')
+  return () => void process.kill(api, 'SIGCONT')
+}
+
+function relaysOf(pid: number): readonly number[] {
+  return childrenOf(pid).flatMap((child) => (/relay-vm\//.test(child.command) ? [child.pid] : []))
+}

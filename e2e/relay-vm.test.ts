@@ -1,0 +1,196 @@
+/**
+ * A relay VM from boot to shutdown: the real start-up and shutdown scripts, in a network namespace and a file system of
+ * their own, with the archive that is deployed and the unit that systemd would read. Only systemctl is stood in for.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { EventLog } from './harness/events.ts'
+import { type Program, root as repository, runProgram, startProgram } from './harness/programs.ts'
+import { temporaryFolder } from './harness/standalone.ts'
+import { describeWith } from './requirements.ts'
+import { controlUrl, type VmEvent, vm } from './vm/vm.ts'
+
+/** The VM, and what is around it: two network namespaces with a wire between them. */
+const [machine, cloud] = [`ptun-vm-${process.pid}`, `ptun-cloud-${process.pid}`]
+const units = [1, 2].map((number) => `porttunneler-relay@${number}.service`)
+
+describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
+  let folder: string
+  let root: string
+  let surroundings: Program
+  const events = new EventLog<VmEvent>()
+  let attributes: Record<string, string>
+
+  const runIn = (namespace: string, ...words: string[]) => {
+    const [command = '', ...args] = words
+    return runProgram(command, args, { namespace })
+  }
+  const runScript = (name: string) => {
+    copyFileSync(join(repository, 'relay-vm/deploy', name), join(root, 'tmp', name))
+    const script = join(repository, 'e2e/vm/root.sh')
+    return runIn(machine, 'unshare', '--mount', 'bash', script, root, 'bash', `/tmp/${name}`)
+  }
+  const setAttributes = (changes: Record<string, string>) => {
+    attributes = { ...attributes, ...changes }
+    writeFileSync(join(folder, 'attributes.json'), JSON.stringify(attributes))
+  }
+  const unitFile = (name: string) => readFileSync(join(root, 'run/units', name), 'utf8').trim()
+  const pids = () => units.map((unit) => unitFile(`${unit}.pid`))
+  const count = (kind: VmEvent['kind']) => events.items.filter((event) => event.kind === kind).length
+
+  beforeAll(async () => {
+    folder = temporaryFolder('relay-vm')
+    root = join(folder, 'root')
+    mkdirSync(join(root, 'tmp'), { recursive: true })
+    const archives = join(folder, 'archives')
+    mkdirSync(archives)
+    execFileSync('npm', ['run', '--silent', 'archive', '-w', 'relay-vm'], { cwd: repository })
+    copyFileSync(join(repository, 'relay-vm/dist/relay-vm.tar.gz'), join(archives, 'relay-vm.tar.gz'))
+    const node = dirname(dirname(process.execPath))
+    execFileSync('tar', [
+      '-cf',
+      join(archives, 'node.tar'),
+      '--transform',
+      's,^,node/,',
+      '-C',
+      node,
+      'bin/node',
+    ])
+    const archive = (name: string) => ({
+      url: `${controlUrl}/archives/${name}`,
+      sha256: createHash('sha256')
+        .update(readFileSync(join(archives, name)))
+        .digest('hex'),
+    })
+    const [bundle, runtime] = [archive('relay-vm.tar.gz'), archive('node.tar')]
+    setAttributes({
+      'ptun-control-url': controlUrl,
+      'ptun-cell-host': vm.cellHost,
+      'ptun-relays': '2',
+      'ptun-bundle-url': bundle.url,
+      'ptun-bundle-sha256': bundle.sha256,
+      'ptun-node-url': runtime.url,
+      'ptun-node-sha256': runtime.sha256,
+    })
+    layWire()
+    const program = [join(repository, 'e2e/vm/surroundings.ts'), join(folder, 'attributes.json'), archives]
+    surroundings = await startProgram('node', program, { namespace: cloud })
+    surroundings.lines.subscribe(({ from, text }) => {
+      if (from === 'stdout') events.push(JSON.parse(text))
+    })
+    await events.waitFor(({ kind }) => kind === 'up', { what: 'the surroundings' })
+  })
+  afterAll(async () => {
+    if (existsSync(join(root, 'run/units')))
+      for (const file of readdirSync(join(root, 'run/units')).filter((name) => name.endsWith('.pid')))
+        if (!existsSync(join(root, 'run/units', file.replace('.pid', '.exit'))))
+          process.kill(Number(unitFile(file)), 'SIGKILL')
+    await surroundings?.stop('SIGKILL')
+    for (const name of [machine, cloud]) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('an archive with another SHA-256 is not run', async () => {
+    const { 'ptun-bundle-sha256': right = '' } = attributes
+    setAttributes({ 'ptun-bundle-sha256': '0'.repeat(64) })
+    const { exit, stderr } = await runScript('start-up.sh')
+    expect(stderr).toContain('The archive of relay has another SHA-256')
+    expect(exit.code).toBe(1)
+    expect(existsSync(join(root, 'run/units'))).toBe(false)
+    setAttributes({ 'ptun-bundle-sha256': right })
+  })
+
+  test('a boot leads to relays that have registered by the token of their VM, and says that it is ready', async () => {
+    const { exit, stdout, stderr } = await runScript('start-up.sh')
+    expect(stderr).toBe('')
+    expect(stdout).toBe('porttunneler: 2 relays are ready, with 20 s to drain')
+    expect(exit.code).toBe(0)
+    for (const [index, agentPort] of [8444, 8446].entries())
+      await events.waitFor(
+        (event) => event.kind === 'sync' && event.state === 'ready' && event.agentPort === agentPort,
+        { what: `relay ${index + 1} ready` },
+      )
+    const token = { kind: 'token', audience: controlUrl, format: 'full' }
+    expect(events.items.filter(({ kind }) => kind === 'token')).toEqual([token, token])
+    expect(events.items).toContainEqual({ kind: 'guestAttribute', value: 'ready 2' })
+    expect(count('refused')).toBe(0)
+  })
+
+  test('visitors reach a tunnel at the VM, whichever relay takes them', async () => {
+    await events.waitFor(({ kind }) => kind === 'bound', { what: 'the tunnel' })
+    const visits = Array.from({ length: 6 }, () =>
+      runIn(cloud, 'curl', '-sS', '-H', `Host: demo.${vm.cellHost}`, `http://${vm.address}/`),
+    )
+    for (const { stdout } of await Promise.all(visits)) expect(stdout).toBe('from the upstream')
+  })
+
+  test('kernel and firewall are set for the ports of this VM', async () => {
+    const kernel = '/proc/sys/net/ipv4'
+    const { stdout } = await runIn(
+      machine,
+      'cat',
+      `${kernel}/tcp_migrate_req`,
+      `${kernel}/ip_local_reserved_ports`,
+    )
+    expect(stdout).toBe('1\n8444-8447,8490-8491,20000-20999')
+    const rules = (await runIn(machine, 'nft', 'list', 'chain', 'inet', 'porttunneler', 'arrivals')).stdout
+    expect(rules).toContain('{ 443, 8444-8447 }')
+    expect(rules).toContain('{ 80, 20000-20999 }')
+  })
+
+  test('each relay runs as a user of its own and may bind low ports, and nothing more', () => {
+    for (const pid of pids()) {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      expect(Number(/^Uid:\s+(\d+)/m.exec(status)?.[1])).toBeGreaterThan(0)
+      expect(/^CapEff:\s+(\w+)/m.exec(status)?.[1]).toBe('0000000000000400')
+    }
+  })
+
+  test('a second run, as after a reboot, changes nothing and fetches nothing', async () => {
+    const before = { pids: pids(), archives: count('archive') }
+    const { exit } = await runScript('start-up.sh')
+    expect(exit.code).toBe(0)
+    expect({ pids: pids(), archives: count('archive') }).toEqual(before)
+  })
+
+  test('the shutdown script drains: relays report it, end with 0 and within the grace of a preemptible VM', async () => {
+    const from = events.items.length
+    const startedMs = performance.now()
+    const { exit } = await runScript('shutdown.sh')
+    expect(exit.code).toBe(0)
+    expect(performance.now() - startedMs).toBeLessThan(20_000)
+    expect(units.map((unit) => unitFile(`${unit}.exit`))).toEqual(['0', '0'])
+    const draining = events.items
+      .slice(from)
+      .flatMap((event) => (event.kind === 'sync' && event.state === 'draining' ? [event.agentPort] : []))
+    expect(new Set(draining)).toEqual(new Set([8444, 8446]))
+  })
+})
+
+function layWire(): void {
+  const ip = (line: string) => execFileSync('ip', line.split(' '))
+  for (const name of [machine, cloud]) {
+    ip(`netns add ${name}`)
+    ip(`-n ${name} link set lo up`)
+  }
+  ip(`-n ${machine} link add eth0 type veth peer name eth0 netns ${cloud}`)
+  for (const [name, addresses] of [
+    [machine, [vm.address]],
+    [cloud, ['169.254.169.254', vm.controlAddress]],
+  ] as const) {
+    for (const address of addresses) ip(`-n ${name} addr add ${address}/32 dev eth0`)
+    ip(`-n ${name} link set eth0 up`)
+    ip(`-n ${name} route add default dev eth0`)
+  }
+}

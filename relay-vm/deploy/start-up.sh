@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# Makes a fresh VM of Google Compute Engine a relay, and runs at every boot: as the metadata key `startup-script`, or
+# from cloud-init. Everything it needs to know is in instance metadata (docs/relay.md has the table); values are checked
+# and never printed. Running it again changes nothing that is as it should be. Ends with 0 when all relays are ready.
+set -euo pipefail
+umask 022
+
+readonly metadata='http://169.254.169.254/computeMetadata/v1'
+readonly user=porttunneler
+readonly home=/opt/porttunneler
+readonly etc=/etc/porttunneler
+readonly host_pattern='[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?'
+readonly port_pattern='[1-9][0-9]{0,4}'
+readonly url_pattern='https?://[A-Za-z0-9._~:/?@%&=+,;-]+'
+readonly sha256_pattern='[0-9a-f]{64}'
+# Names, ports and sockets of all relays of a VM fit one page of each.
+readonly relays_max=16
+readonly ready_seconds=60
+
+say() { printf 'porttunneler: %s\n' "$*"; }
+
+die() {
+  say "$*" >&2
+  exit 1
+}
+
+# Calls the metadata server. It takes a moment to be there when a VM boots.
+call_metadata() {
+  curl --silent --show-error --noproxy '*' --max-time 5 --retry 5 --retry-connrefused \
+    --header 'Metadata-Flavor: Google' "$@"
+}
+
+# read_metadata PATH PATTERN [DEFAULT]: a value, checked whole. Without a default it has to be there.
+read_metadata() {
+  local answer status value
+  answer="$(call_metadata --write-out '\n%{http_code}' "$metadata/$1")" || die "The metadata server does not answer"
+  status="${answer##*$'\n'}"
+  value="${answer%$'\n'*}"
+  if [[ $status == 404 ]]; then
+    [[ $# -ge 3 ]] || die "The metadata $1 is missing"
+    value="$3"
+  elif [[ $status != 200 ]]; then
+    die "The metadata server answers $status to $1"
+  fi
+  [[ $value =~ ^($2)$ ]] || die "The metadata $1 is not of the form $2"
+  printf '%s' "$value"
+}
+
+attribute() { read_metadata "instance/attributes/$1" "${@:2}"; }
+
+read_settings() {
+  control_url="$(attribute ptun-control-url 'https?://[A-Za-z0-9.:-]+')"
+  cell_host="$(attribute ptun-cell-host "$host_pattern")"
+  domain="$(attribute ptun-domain "$host_pattern" "$cell_host")"
+  identity="$(attribute ptun-identity 'google|enrolled' google)"
+  tls_port="$(attribute ptun-tls-port "$port_pattern" 443)"
+  http_port="$(attribute ptun-http-port "$port_pattern" 80)"
+  tcp_ports="$(attribute ptun-tcp-ports "$port_pattern-$port_pattern" 20000-20999)"
+  own_port="$(attribute ptun-own-port "$port_pattern" 8444)"
+  admin_port="$(attribute ptun-admin-port "$port_pattern" 8490)"
+  relays="$(attribute ptun-relays '[1-9][0-9]?' "$(nproc)")"
+  subscriptions="$(attribute ptun-subscriptions '[A-Za-z0-9._~+% -]*' '')"
+  bundle_url="$(attribute ptun-bundle-url "$url_pattern")"
+  bundle_sha256="$(attribute ptun-bundle-sha256 "$sha256_pattern")"
+  node_url="$(attribute ptun-node-url "$url_pattern")"
+  node_sha256="$(attribute ptun-node-sha256 "$sha256_pattern")"
+  project="$(read_metadata project/project-id '[a-z][a-z0-9-]{4,28}[a-z0-9]')"
+  instance_id="$(read_metadata instance/id '[0-9]{1,20}')"
+  address="$(read_metadata instance/network-interfaces/0/access-configs/0/external-ip '[0-9.]{7,15}')"
+  grace_seconds="$(attribute ptun-grace-seconds '[1-9][0-9]{0,3}' "$(platform_grace)")"
+  ((relays <= relays_max)) || die "ptun-relays is more than $relays_max"
+}
+
+# Compute Engine gives a VM 90 s to shut down, a preemptible or spot one 30 s. Ten of them are for the last report.
+platform_grace() {
+  case "$(read_metadata instance/scheduling/preemptible 'TRUE|FALSE')" in
+    TRUE) echo 20 ;;
+    *) echo 75 ;;
+  esac
+}
+
+make_user() {
+  getent passwd "$user" >/dev/null ||
+    useradd --system --user-group --no-create-home --home-dir /var/lib/porttunneler --shell /usr/sbin/nologin "$user"
+}
+
+# fetch URL SHA256 LINK: unpacks an archive into a folder named by its hash, and points the link to it at the end. What
+# is unpacked already is not fetched again.
+fetch() {
+  local url="$1" sha256="$2" link="$home/$3" folder="$home/archives/$2" draft="$home/archives/draft"
+  if [[ ! -d $folder ]]; then
+    rm -rf "$draft"
+    mkdir -p "$draft/content"
+    curl --silent --show-error --fail --location --retry 5 --retry-connrefused --max-time 300 \
+      --output "$draft/archive" "$url" || die "The archive of $3 cannot be fetched"
+    echo "$sha256  $draft/archive" | sha256sum --check --status || die "The archive of $3 has another SHA-256"
+    tar --extract --file "$draft/archive" --directory "$draft/content" --no-same-owner
+    mv "$draft/content" "$folder"
+    rm -r "$draft"
+  fi
+  ln --symbolic --force --no-dereference "$folder" "$link.new"
+  mv --no-target-directory "$link.new" "$link"
+}
+
+# The archives of Node hold one folder.
+link_node() {
+  fetch "$node_url" "$node_sha256" node-archive
+  local folder
+  folder="$(dirname "$(dirname "$(find "$home/node-archive/" -path '*/bin/node' -print -quit)")")"
+  [[ -x $folder/bin/node ]] || die "The archive of Node holds no bin/node"
+  ln --symbolic --force --no-dereference "$folder" "$home/node.new"
+  mv --no-target-directory "$home/node.new" "$home/node"
+}
+
+set_kernel() {
+  local own_last=$((own_port + 2 * relays - 1)) admin_last=$((admin_port + relays - 1))
+  cat >/etc/sysctl.d/60-porttunneler.conf <<EOF
+# Connections that wait at a relay which stops go to the others.
+net.ipv4.tcp_migrate_req = 1
+net.ipv4.tcp_syncookies = 1
+net.ipv4.tcp_max_syn_backlog = 8192
+net.core.somaxconn = 8192
+# Outgoing connections leave these to the relays.
+net.ipv4.ip_local_reserved_ports = $tcp_ports,$own_port-$own_last,$admin_port-$admin_last
+EOF
+  sysctl --quiet --load=/etc/sysctl.d/60-porttunneler.conf
+}
+
+set_firewall() {
+  local own_last=$((own_port + 2 * relays - 1))
+  sed -e "s/^define agent_ports = .*/define agent_ports = { $tls_port, $own_port-$own_last }/" \
+    -e "s/^define visitor_ports = .*/define visitor_ports = { $http_port, $tcp_ports }/" \
+    "$home/relay/nftables.conf" >"$etc/nftables.conf"
+  nft --file "$etc/nftables.conf"
+}
+
+# write_config NUMBER SUBSCRIPTION
+write_config() {
+  local own=$((own_port + 2 * ($1 - 1))) commands=''
+  if [[ -n $2 ]]; then
+    commands="\"commands\": { \"pubsub\": { \"project\": \"$project\", \"subscription\": \"$2\" } },"
+  fi
+  cat >"$etc/relay-$1.json.new" <<EOF
+{
+  "instance": "r$1-$instance_id",
+  "dataDir": "/var/lib/porttunneler/relay-$1",
+  "controlUrl": "$control_url",
+  "identity": "$identity",
+  "listen": {
+    "tls": { "port": $tls_port },
+    "http": { "port": $http_port },
+    "admin": { "port": $((admin_port + $1 - 1)) },
+    "own": { "tlsPort": $own, "httpPort": $((own + 1)), "folder": "/run/porttunneler" }
+  },
+  "public": {
+    "agentHost": "$address",
+    "agentSni": "r$1-$instance_id.$cell_host",
+    "names": ["$address", "r$1-$instance_id.$cell_host"],
+    "domain": "$domain"
+  },
+  $commands
+  "graceMs": ${grace_seconds}000
+}
+EOF
+  mv "$etc/relay-$1.json.new" "$etc/relay-$1.json"
+}
+
+install_units() {
+  local units=/etc/systemd/system
+  mkdir -p "$units/porttunneler-relay@.service.d"
+  install -m 644 "$home/relay/porttunneler-relay@.service" "$units/"
+  printf '[Service]\nTimeoutStopSec=%s\n' $((grace_seconds + 10)) >"$units/porttunneler-relay@.service.d/grace.conf"
+  systemctl daemon-reload
+}
+
+await_ready() {
+  local until=$((SECONDS + ready_seconds)) number port
+  for ((number = 1; number <= relays; number++)); do
+    port=$((admin_port + number - 1))
+    until curl --silent --fail --noproxy '*' --max-time 2 --output /dev/null "http://127.0.0.1:$port/readyz"; do
+      ((SECONDS < until)) || die "Relay $number is not ready after $ready_seconds s: journalctl -u porttunneler-relay@$number"
+      sleep 0.2
+    done
+  done
+}
+
+# For whoever looks at the group of VMs. The relays themselves report to the control plane.
+report_ready() {
+  call_metadata --fail --output /dev/null --request PUT --data "ready $relays" \
+    "$metadata/instance/guest-attributes/porttunneler/state" ||
+    say 'The guest attribute was not written; it needs enable-guest-attributes=TRUE'
+}
+
+main() {
+  read_settings
+  make_user
+  mkdir -p "$etc" /etc/sysctl.d
+  fetch "$bundle_url" "$bundle_sha256" relay
+  link_node
+  set_kernel
+  set_firewall
+  local number names
+  read -r -a names <<<"$subscriptions"
+  for ((number = 1; number <= relays; number++)); do write_config "$number" "${names[number - 1]:-}"; done
+  install_units
+  for ((number = 1; number <= relays; number++)); do systemctl start "porttunneler-relay@$number.service"; done
+  await_ready
+  report_ready
+  say "$relays relays are ready, with $grace_seconds s to drain"
+}
+
+main

@@ -1,0 +1,48 @@
+/** What keeps strangers from costing more than they should, made from the limits of the configuration. */
+import type { Socket } from 'node:net'
+import { totalmem } from 'node:os'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { Log } from '@porttunneler/shared/base/log'
+import type { RelayConfig } from '../config.ts'
+import type { Visitors } from '../visitors.ts'
+import { HandshakeBudget } from './handshakes.ts'
+import { Shedding } from './shedding.ts'
+import { Strangers } from './strangers.ts'
+
+export type Guards = {
+  /** Connections that have not said what they want. */
+  readonly silent: Strangers<Socket>
+  readonly handshakes: { readonly agents: HandshakeBudget; readonly visitors: HandshakeBudget }
+  readonly shedding: Shedding
+}
+
+/** Of the machine's memory in use by this process: then memory is short. */
+const shedShare = 0.5
+
+export function makeGuards(
+  { config, clock, log }: { readonly config: RelayConfig; readonly clock: Clock; readonly log: Log },
+  visitors: Pick<Visitors, 'active' | 'shed'>,
+): Guards {
+  const { limits } = config
+  const { running, source, ...all } = limits.handshakes
+  const { exempt } = limits
+  const silent = new Strangers<Socket>(limits.strangersMax)
+  const handshakes = {
+    agents: new HandshakeBudget(clock, { running, source, exempt, all: all.agents }),
+    visitors: new HandshakeBudget(clock, { running, source, exempt, all: all.visitors }),
+  }
+  const shedding = new Shedding({
+    limitBytes: limits.memoryMiB === undefined ? memoryBytes() * shedShare : limits.memoryMiB * 1024 ** 2,
+    log,
+    usedBytes: () => process.memoryUsage.rss(),
+    visitors: () => visitors.active,
+    shedStrangers: () => silent.shed(silent.size),
+    shedIdle: (count) => visitors.shed(count),
+  })
+  return { silent, handshakes, shedding }
+}
+
+/** Of the machine, or what this process may have of it. */
+export function memoryBytes(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || totalmem())
+}
