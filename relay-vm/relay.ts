@@ -167,7 +167,7 @@ export class Relay {
     })
     running.sync = sync
     commands.start((command) => {
-      // Replayed by an operator: whatever has been decreed since is forgotten by now, so it could not be told to be old.
+      // Replayed by an operator: what has been decreed since is forgotten by now and could not overrule it.
       const isOld = command.at < parts.time.now() - decreeMs
       if (isOld) log.warn({ id: command.id, kind: command.kind }, 'A command came too late to be obeyed')
       else if (applyCommand(command, targets)) running.remember()

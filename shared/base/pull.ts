@@ -26,7 +26,7 @@ export type PullStream = {
 }
 type CallOptions = { readonly timeout: number; readonly retry: null }
 export type PullClient = {
-  streamingPull(): PullStream
+  streamingPull(options: { otherArgs: { headers: Record<string, string> } }): PullStream
   acknowledge(request: { subscription: string; ackIds: string[] }, options: CallOptions): Promise<unknown>
   modifyAckDeadline(
     request: { subscription: string; ackIds: string[]; ackDeadlineSeconds: number },
@@ -133,7 +133,9 @@ export class Pull {
   async #listen(): Promise<(Error & { code?: number }) | undefined> {
     const { client, subscription, clock } = this.#options
     const over = Promise.withResolvers<(Error & { code?: number }) | undefined>()
-    const stream = client.streamingPull()
+    // Of a stream the SDK cannot know before its first message where it is to be sent.
+    const headers = { 'x-goog-request-params': `subscription=${encodeURIComponent(subscription)}` }
+    const stream = client.streamingPull({ otherArgs: { headers } })
     this.#stream = stream
     this.#heardAtMs = clock.monotonic()
     stream.on('metadata', () => this.#heard())
