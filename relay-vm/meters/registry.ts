@@ -1,6 +1,6 @@
 /** The relay's meters as Prometheus metrics; one registry a relay, so that two can live in one process. */
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
-import { slabs } from '@porttunneler/shared/mux/slab'
+import { deliverySlabs, frameSlabs } from '@porttunneler/shared/mux/slab'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Meters } from './meters.ts'
 import type { MeterReading } from './tunnel-meter.ts'
@@ -56,7 +56,7 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     registry,
     'ptun_slabs_held',
     'Pieces of 256 KiB with bytes on their way; 1 at rest',
-    () => slabs.held,
+    () => deliverySlabs.held + frameSlabs.held,
   )
   addGauge(registry, 'ptun_windows_bytes', 'Bytes that senders may send by what was granted', options.windows)
   addGauge(registry, 'ptun_usage_rows', 'Usage rows not yet acknowledged', options.usageRows)
