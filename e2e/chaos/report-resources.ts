@@ -1,7 +1,22 @@
 /** Loaded into a program under test by `--import`: at SIGUSR2 it says on stdout what the program holds. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { deliverySlabs, frameSlabs } from '@porttunneler/shared/mux/slab'
+
+const delay = monitorEventLoopDelay()
+delay.enable()
+
 process.on('SIGUSR2', () => {
   const active = process.getActiveResourcesInfo()
   const count = (type: string) => active.filter((one) => one === type).length
-  const line = { event: 'resources', sockets: count('TCPSocketWrap'), timers: count('Timeout') }
+  const line = {
+    event: 'resources',
+    sockets: count('TCPSocketWrap'),
+    timers: count('Timeout'),
+    /** Of a program that runs from its source; in a bundle they are others. */
+    slabs: deliverySlabs.held + frameSlabs.held,
+    /** Since the last look; with the 10 ms that the measuring itself waits. */
+    delayP99Ms: delay.percentile(99) / 1e6,
+  }
+  delay.reset()
   process.stdout.write(`${JSON.stringify(line)}\n`)
 })
