@@ -88,7 +88,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       defaultPlan: rest.PORTTUNNELER_PLAN,
       firebase: {
         apiKey: rest.FIREBASE_API_KEY,
-        authDomain: rest.FIREBASE_AUTH_DOMAIN ?? `${projectId}.firebaseapp.com`,
+        authDomain: rest.FIREBASE_AUTH_DOMAIN ?? new URL(issuer).host,
         projectId,
         providers: rest.FIREBASE_PROVIDERS,
         ...(emulators.auth !== undefined && { emulatorUrl: `http://${emulators.auth}` }),

@@ -28,6 +28,7 @@ import { buildWhatIsStale } from './builds.ts'
 import { makeFront } from './front.ts'
 import { type FunctionName, type Functions, startFunctions } from './functions.ts'
 import { commandsOf, type Place, provision } from './provision.ts'
+import { readRewrites } from './rewrites.ts'
 import { makeKey, type Person, type SignIn, signInAt, startSignIn } from './sign-in.ts'
 
 const cell = 'local'
@@ -155,13 +156,15 @@ class Start {
   async #listen(auth: string): Promise<Listening> {
     const { config } = this.#options.settings
     const { clock } = this.#options
+    const functionOf = readRewrites()
+    const portOf = (name?: FunctionName) => name && this.#functions?.ports.get(name)
     const front = makeFront({
       files: readWebFiles(fileURLToPath(new URL('../../web/dist', import.meta.url))),
       liveOrigins: () => [
         `http://${auth}`,
         ...(this.#relays?.ports ?? []).map((ports) => liveOrigin(config, ports)),
       ],
-      functionOf: (path) => this.#functions?.ports.get(functionNameOf(path) ?? 'onSchedule'),
+      functionOf: (target) => portOf(functionOf(target)),
     })
     const listening = await listenWith(front, { host: config.bind, port: config.ports.console, clock })
     this.#parts.defer(() => listening.close(0))
@@ -258,10 +261,4 @@ class Start {
     writePrivateFile(file, `${JSON.stringify(report, null, 2)}\n`)
     this.#parts.defer(() => rmSync(file, { force: true }))
   }
-}
-
-/** As firebase.json has it; `onSchedule` belongs to nobody outside. */
-function functionNameOf(path: string): FunctionName | undefined {
-  if (/^\/(v1|errors)([/?]|$)/.test(path)) return 'api'
-  return /^\/hooks\/stripe([?]|$)/.test(path) ? 'stripeWebhook' : undefined
 }
