@@ -35,6 +35,8 @@ export type SessionsOptions = {
   refusal(): ErrorKey | undefined
   /** A ticket shows a key that the relay does not have. */
   onUnknownKey(): void
+  /** A lease is served here for the first time: the control plane should hear of it. */
+  onPresence(): void
 }
 
 /** A session and whose it is. */
@@ -280,7 +282,7 @@ class SessionBindings {
   }
 
   async #take(session: Session, bind: number, claims: TicketClaims): Promise<void> {
-    const { routes, tcp, meters } = this.#options
+    const { routes, tcp, meters, onPresence } = this.#options
     const { endpoint } = claims
     routes.check(claims)
     if (claims.kind === 'tcp') await tcp.open(endpoint)
@@ -289,7 +291,9 @@ class SessionBindings {
       if (session.state === 'closed') throw fail('session.closed')
       // The tunnel moved: what becomes of its old endpoint is nothing to this binding any more.
       if ((this.#bound.get(bind) ?? endpoint) !== endpoint) routes.unbind({ session, bind })
+      const held = routes.find(endpoint)?.claims
       const { meter } = routes.bind(claims, { session, bind })
+      if (held?.sub !== claims.sub || held.epoch !== claims.epoch) onPresence()
       meters.shares.granted(claims, meter)
     } catch (error) {
       if (claims.kind === 'tcp' && routes.find(endpoint) === undefined) tcp.close(endpoint)

@@ -56,7 +56,7 @@ export async function allTunnels(client: Client): Promise<readonly Tunnel[]> {
 }
 
 export function tunnelTable(tunnels: readonly Tunnel[], paint: Paint): readonly string[] {
-  const colours = { online: 'green', away: 'yellow', offline: 'dim' } as const
+  const colours = { online: 'green', waiting: 'yellow', away: 'yellow', offline: 'dim' } as const
   const head = ['NAME', 'KIND', 'STATE', 'AGENTS', 'ENDPOINT'].map((title) => paint('dim', title))
   const rows = tunnels.map(({ name, kind, state, agents, holders, endpoint }) => [
     name,

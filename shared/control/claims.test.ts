@@ -277,7 +277,7 @@ describe('claims: takeover', () => {
     t.clock.advance(minute)
     const { boot } = quietSync
     await t.sync({ boot: { ...boot, boot: '01k0000000000000000000next' } })
-    expect((await stateOf(ada))[0]).toBe('online')
+    expect((await stateOf(ada))[0]).toBe('waiting')
     await t.sync({
       boot: { ...boot, boot: '01k0000000000000000000next' },
       away: [{ ...away[0]!, away: false }],
@@ -333,11 +333,11 @@ describe('claims: a tunnel of many agents', () => {
     const report = { tunnel, epoch, endpoint: endpoint.id, away: true }
     await t.sync({ away: [{ ...report, agent: laptop }] })
     expect(await holdersOf()).toEqual(['laptop away', 'desktop online'])
-    expect((await stateOf(ada))[0]).toBe('online')
+    expect((await stateOf(ada))[0]).toBe('waiting')
     await t.sync({ away: [{ ...report, agent: desktop }] })
     expect((await stateOf(ada))[0]).toBe('away')
     await t.sync({ away: [{ ...report, agent: laptop, away: false }] })
-    expect((await stateOf(ada))[0]).toBe('online')
+    expect((await stateOf(ada))[0]).toBe('waiting')
   })
 
   test('made one again, all are sent to claim: the first goes on and the next hears that it is held', async () => {
@@ -397,7 +397,7 @@ describe('claims: renewal and release', () => {
     expect(keyOf(result)).toBe('session.revoked')
     await release(eve, lease)
     await release(ada, lease, desktop)
-    expect(await stateOf(ada)).toEqual(['online'])
+    expect(await stateOf(ada)).toEqual(['waiting'])
     await release(ada, lease)
     await release(ada, lease)
     expect(await stateOf(ada)).toEqual(['offline'])

@@ -133,6 +133,7 @@ function take(
     holders: {},
     epoch: nextEpoch(current.epoch, nowMs),
     leasedAt: nowMs,
+    servedAt: 0,
     releasedAt: 0,
     restUntil: 0,
     keepUntil: 0,

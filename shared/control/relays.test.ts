@@ -193,6 +193,26 @@ describe('sync: bad weather', () => {
     expect((await readUsage(t.control, ada.account, {})).total).toMatchObject({ in: 1, out: 1 })
   })
 
+  test('a leased tunnel waits until a relay has had its agent once, and again after its lease has changed hands', async () => {
+    const stateOf = async () => {
+      const { items } = await listTunnels(t.control, ada.account, { limit: 1 })
+      return (await describeTunnels(t.control, items))[0]?.state
+    }
+    const { tunnel, epoch, endpoint } = await claimDb()
+    expect(await stateOf()).toBe('waiting')
+    const bound = [{ tunnel, epoch, endpoint: endpoint.id }]
+    await t.sync({ bound: [{ tunnel, epoch: epoch - 1, endpoint: endpoint.id }] })
+    expect(await stateOf(), 'somebody of before').toBe('waiting')
+    await t.sync({ bound })
+    expect(await stateOf()).toBe('online')
+    await t.sync({ bound: [] })
+    await t.sync({ bound })
+    expect(await stateOf(), 'the same lease').toBe('online')
+    const tunnels = [{ name: 'db', kind: 'tcp' as const }]
+    await claimLeases(t.control, ada, { agent: newId('agt', 2), tunnels, takeover: true })
+    expect(await stateOf()).toBe('waiting')
+  })
+
   test('fields of a later release are passed over, and its commands are passed on as they are', async () => {
     const later = { ...quietSync, weather: 'fine', load: { ...quietSync.load, gpu: 1 } }
     await t.sync(syncSchema.parse(later))

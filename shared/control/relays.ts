@@ -17,6 +17,8 @@ import { queries } from './query-table.ts'
 import { noteRelayEvent } from './relay-events.ts'
 import { storeUsage } from './usage.ts'
 
+type Lease = NonNullable<SyncRequest['bound'][number]>
+
 const relaysPerCell = 16
 /** Endpoints a document: host names are at most 64 bytes or so, and a document holds 1 MiB. */
 const boundPerChunk = 2_000
@@ -87,14 +89,14 @@ async function register(
   control: Control,
   { claims, id, request }: { claims: RelayClaims; id: string; request: SyncRequest },
 ): Promise<boolean> {
-  const ids = request.bound.flatMap((entry) => (entry === null ? [] : [entry.endpoint])).sort()
-  const boundHash = createHash('sha256').update(ids.join('\n')).digest('hex')
+  const leases = request.bound.flatMap((lease) => (lease === null ? [] : [lease])).sort(byEndpoint)
+  const text = leases.map(({ endpoint, epoch }) => `${endpoint} ${epoch}`).join('\n')
+  const boundHash = createHash('sha256').update(text).digest('hex')
   const before = await control.store.get(relays.ref(id))
   if (isOvertaken(before?.data, request)) return false
   const isKnown = before?.data.boundHash === boundHash
-  const boundChunks = isKnown
-    ? before.data.boundChunks
-    : await writeBound(control, { id, cell: claims.cell, ids })
+  const chunks = before?.data.boundChunks ?? 0
+  const boundChunks = isKnown ? chunks : await noteBound(control, { id, cell: claims.cell, leases, chunks })
   let isNews = false
   await control.store.change(relays.ref(id), (current) => {
     isNews = !isOvertaken(current, request)
@@ -134,17 +136,42 @@ function relayOf(
   }
 }
 
-/** Before the relay's document says how many there are; one too many from before is never read. */
-async function writeBound(
+function byEndpoint(a: Lease, b: Lease): number {
+  return a.endpoint < b.endpoint ? -1 : 1
+}
+
+/**
+ * Before the relay's document says how many chunks there are; one too many from before is never read. Leases that
+ * were not bound there before are served from now on.
+ */
+async function noteBound(
   control: Control,
-  { id, cell, ids }: { id: string; cell: string; ids: readonly string[] },
+  { id, cell, leases, chunks }: { id: string; cell: string; leases: readonly Lease[]; chunks: number },
 ): Promise<number> {
-  const chunks = Math.ceil(ids.length / boundPerChunk)
-  for (let chunk = 0; chunk < chunks; chunk++) {
-    const slice = ids.slice(chunk * boundPerChunk, (chunk + 1) * boundPerChunk)
-    await control.store.set(bound.ref(`${id}:${chunk}`), { cell, endpoints: slice })
+  const refs = Array.from({ length: chunks }, (_, chunk) => bound.ref(`${id}:${chunk}`))
+  const found = await control.store.getAll(refs)
+  const known = new Set(
+    found.flatMap(
+      (chunk) => chunk?.data.endpoints.map((one, at) => `${one} ${chunk.data.epochs?.[at]}`) ?? [],
+    ),
+  )
+  const count = Math.ceil(leases.length / boundPerChunk)
+  for (let chunk = 0; chunk < count; chunk++) {
+    const slice = leases.slice(chunk * boundPerChunk, (chunk + 1) * boundPerChunk)
+    const [ids, epochs] = [slice.map(({ endpoint }) => endpoint), slice.map(({ epoch }) => epoch)]
+    await control.store.set(bound.ref(`${id}:${chunk}`), { cell, endpoints: ids, epochs })
   }
-  return chunks
+  const fresh = leases.filter(({ endpoint, epoch }) => !known.has(`${endpoint} ${epoch}`))
+  for (let start = 0; start < fresh.length; start += awayAtOnce)
+    await Promise.all(fresh.slice(start, start + awayAtOnce).map((lease) => noteServed(control, cell, lease)))
+  return count
+}
+
+async function noteServed(control: Control, cell: string, { endpoint, tunnel, epoch }: Lease): Promise<void> {
+  await control.store.change(endpoints.ref(endpoint), (current) => {
+    const isIts = current?.cell === cell && current.tunnel === tunnel && current.epoch === epoch
+    return isIts && current.servedAt === 0 ? { ...current, servedAt: control.clock.now() } : 'keep'
+  })
 }
 
 /**

@@ -277,7 +277,7 @@ export function describeTunnel(
     name,
     kind,
     policy,
-    state: away ? 'away' : isOnline ? 'online' : 'offline',
+    state: isOnline ? stateOf(endpoint, away) : 'offline',
     ...(isOwn && cell && { endpoint: describeEndpoint(data.endpoint, kind, cell) }),
     agents: agents ?? 'one',
     holders: holders.map(([agent, holder]) => ({
@@ -289,6 +289,11 @@ export function describeTunnel(
     createdAt,
     updatedAt,
   }
+}
+
+function stateOf({ servedAt }: EndpointDoc, away: boolean): Tunnel['state'] {
+  if (away) return 'away'
+  return servedAt === 0 ? 'waiting' : 'online'
 }
 
 function compact(policy: LoosePolicy): Partial<Policy> {

@@ -1,4 +1,4 @@
-/** A tunnel's state in words, with an icon of its own shape and a colour: none of the three stands alone. */
+/** A tunnel's state in words, with an icon of its own shape and a colour: none of the four stands alone. */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { Icon, type IconName } from './icon.tsx'
 
@@ -8,6 +8,12 @@ const looks: Record<Tunnel['state'], { label: string; meaning: string; icon: Ico
     meaning: 'An agent serves this tunnel.',
     icon: 'online',
     look: 'bg-ok-soft text-ok',
+  },
+  waiting: {
+    label: 'Waiting',
+    meaning: 'An agent has the lease, but no relay has reported it yet. That takes some seconds.',
+    icon: 'away',
+    look: 'bg-warn-soft text-warn',
   },
   away: {
     label: 'Away',

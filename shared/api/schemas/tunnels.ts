@@ -20,9 +20,10 @@ export const endpointSchema = z.object({
 export type Endpoint = z.infer<typeof endpointSchema>
 
 /**
- * offline: no lease; online: leased and not reported away; away: leased, but no relay has seen an agent for a minute.
+ * offline: no lease; waiting: leased, but no relay has had its agent yet; online: leased and not reported away; away:
+ * leased, but no relay has seen an agent for a minute.
  */
-const tunnelStates = ['offline', 'online', 'away'] as const
+const tunnelStates = ['offline', 'waiting', 'online', 'away'] as const
 
 /** An agent that holds the lease, alone or with others. */
 export const holderSchema = z.object({
