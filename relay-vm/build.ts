@@ -1,8 +1,8 @@
 /**
- * Makes dist/relay.cjs: the relay in one file for `node dist/relay.cjs <relay.json>`, with chunks beside it for what few
- * relays need. CommonJS, because an ES module that imports `node:http` makes Node load all of `fetch` too (8 MB), and
- * the loader of modules on top. ASCII, because one letter beyond Latin-1 makes V8 keep all of the text in two bytes a
- * letter. docs/performance.md
+ * Makes dist/relay.cjs: the relay in one file for `node dist/relay.cjs <relay.json>`, with chunks beside it for what
+ * few relays need. CommonJS, because an ES module that imports `node:http` makes Node load all of `fetch` too (8 MB),
+ * and the loader of modules on top. ASCII, because one letter beyond Latin-1 makes V8 keep all of the text in two bytes
+ * a letter. docs/decisions/0028-one-file-for-each-daemon.md
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

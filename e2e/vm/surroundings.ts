@@ -1,5 +1,5 @@
 /**
- * What is around a relay VM, run in a network namespace beside it: the metadata server as strict as the real one, the web
+ * What is around a relay VM, in a network namespace beside it: the metadata server as strict as the real one, the web
  * server with the archives, and a control plane that knows the VM by its token. An agent comes as soon as the first
  * relay is ready. `node surroundings.ts <attributes.json> <folder of archives>`; says what happens as JSON lines.
  */
