@@ -176,6 +176,39 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
       await tunnelsShow(tab)
     }))
 
+  test.each(['Google', 'GitHub'] as const)('in a browser: the window of %s signs in', (name) =>
+    inTab(async (tab) => {
+      const { page } = tab
+      const email = newAddress()
+      await page.addInitScript(standInForGapi)
+      await page.goto(service.url)
+      const opened = page.waitForEvent('popup')
+      await page.getByRole('button', { name: `Continue with ${name}` }).click()
+      const other = await opened
+      await other.waitForURL(/\/auth\/handler\?/, { waitUntil: 'commit' })
+      const asked = new URL(other.url()).searchParams
+      expect(asked.get('scopes')).toContain(name === 'GitHub' ? 'user:email' : 'profile')
+      const person = { sub: `w-${name}`, email, ...(name === 'Google' && { email_verified: true }) }
+      const answer = new URL(`${emulator.url}/emulator/auth/handler`)
+      answer.searchParams.set('providerId', asked.get('providerId') ?? '')
+      answer.searchParams.set('id_token', JSON.stringify(person))
+      const event = {
+        type: 'signInViaPopup',
+        eventId: asked.get('eventId'),
+        urlResponse: answer.href,
+        sessionId: 'x',
+      }
+      await page.evaluate(`onAuthEvent(${JSON.stringify({ authEvent: event })})`)
+      if (name === 'GitHub') {
+        await page.getByRole('heading', { name: 'Confirm your address' }).waitFor()
+        // The mail went out by itself.
+        await emulator.followMail(email, 'VERIFY_EMAIL')
+        await page.getByRole('button', { name: 'I have confirmed it' }).click()
+      }
+      await tunnelsShow(tab)
+    }),
+  )
+
   test('in a browser: Google out of reach is told as such, and the form goes on', () =>
     inTab(async (tab) => {
       const { page } = tab
@@ -205,3 +238,19 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     }, look),
   )
 })
+
+/**
+ * In place of the script from apis.google.com, by which the SDK hears from its hidden frame what the other window got.
+ * Everything else (the SDK, the window, the exchange with Firebase) is real.
+ */
+const standInForGapi = `
+  const frame = {
+    restyle: async () => {},
+    ping: async (done) => done(),
+    // The SDK throws inside this callback whatever it is told, and the real script takes no notice.
+    send: async (type, body, done) => { try { done([{ webStorageSupport: true }]) } catch {} },
+    register: (type, handler) => { if (type === 'authEvent') globalThis.onAuthEvent = handler },
+  }
+  const open = async (options, use) => use(frame)
+  globalThis.gapi = { iframes: { Iframe: () => {}, CROSS_ORIGIN_IFRAMES_FILTER: {}, getContext: () => ({ open }) } }
+`
