@@ -110,7 +110,7 @@ async function makePlane(random: () => number) {
 type StoredRow = UsageHourDoc & { readonly boot: string }
 type Plane = Awaited<ReturnType<typeof makePlane>>
 
-/** Everything that can become of a call. Calls that were delayed arrive in any order, some after their relay's death. */
+/** Everything that can become of a call. Delayed calls arrive in any order, some after their relay's death. */
 class BadLine {
   readonly #plane: Plane
   readonly #random: () => number

@@ -124,7 +124,7 @@ export type EndpointDoc = {
   readonly pick: number
   readonly account: string
   readonly tunnel: string
-  /** By agent: one, or several that share epoch and lease. Leased and held by nobody: the first of its tunnel to come. */
+  /** By agent: one, or several of one epoch and lease. Leased and held by nobody: whoever of its tunnel comes first. */
   readonly holders?: { readonly [agent: string]: HolderDoc }
   readonly epoch: number
   readonly leasedAt: number
