@@ -84,7 +84,7 @@ describeWith(['chromium'], 'console', () => {
       const address = visitorAddress(service, await watched.online('watched'))
       await signIn(tab, service.api, service.account)
       await page.getByRole('link', { name: 'watched', exact: true }).click()
-      await page.getByText('Online', { exact: true }).waitFor()
+      await page.getByText('Online', { exact: true }).first().waitFor()
       const tile = (label: string, text: string) =>
         page
           .locator('dl > div')
