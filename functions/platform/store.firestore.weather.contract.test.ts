@@ -107,11 +107,21 @@ withEmulators(({ firestore }) => {
   check(
     'an increment whose answer was lost counts once, alone and in a transaction',
     async ({ store, direct, proxy }) => {
-      await loseCommitAnswer(proxy, () => store.change(one, addOne))
+      // From within, so that it is the commit's answer and not the read's.
+      let lost: Promise<void> | undefined
+      await store.change(one, (now) => {
+        lost ??= proxy.loseNextAnswer()
+        return addOne(now)
+      })
+      await lost
       expect((await direct.get(one))?.data.n).toBe(2)
-      await loseCommitAnswer(proxy, () =>
-        store.transact(async (tx) => tx.set(one, addOne((await tx.get(one))?.data))),
-      )
+      let lostAgain: Promise<void> | undefined
+      await store.transact(async (tx) => {
+        const now = await tx.get(one)
+        lostAgain ??= proxy.loseNextAnswer()
+        tx.set(one, addOne(now?.data))
+      })
+      await lostAgain
       expect((await direct.get(one))?.data.n).toBe(3)
     },
   )
@@ -148,10 +158,3 @@ withEmulators(({ firestore }) => {
     expect((await direct.get(one))?.data.n).toBeLessThan(1_000)
   })
 })
-
-/** Reads first, in fine weather: the answer that gets lost is the commit's. */
-async function loseCommitAnswer(proxy: CutProxy, write: () => Promise<unknown>): Promise<void> {
-  const lost = proxy.loseNextAnswer()
-  await write()
-  await lost
-}
