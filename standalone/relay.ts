@@ -62,7 +62,7 @@ export type RelayOptions = RelaySurroundings & {
  * starts sooner and is smaller, from source by 25 MB, because the parser of TypeScript is not loaded.
  */
 const compileCache = fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url))
-/** A bundle that is not there must be said: the relay from source would be twice as big, and perhaps another one. */
+/** A bundle that is not there must be said: the relay from source would be bigger, and perhaps another one. */
 function relayFile(isBundled: boolean): string {
   const file = fileURLToPath(new URL(isBundled ? bundle : '../relay-vm/main.ts', import.meta.url))
   if (!existsSync(file)) throw relayFailure(`${file} is missing; \`npm start\` makes it`)
