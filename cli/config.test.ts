@@ -21,6 +21,7 @@ tunnels:
     kind: tls
     upstream: vault.internal:8200
     proxyProtocol: v2
+    pool: true
 `
 
 /** The file's text, `line:column` of the first problem, and what is said there. */
@@ -151,7 +152,13 @@ describe('ptun.yaml', () => {
         health: { kind: 'tcp', everyMs: 60_000 },
         port: 20_100,
       },
-      { name: 'vault', kind: 'tls', upstream: { host: 'vault.internal', port: 8200 }, proxyProtocol: 'v2' },
+      {
+        name: 'vault',
+        kind: 'tls',
+        upstream: { host: 'vault.internal', port: 8200 },
+        proxyProtocol: 'v2',
+        isPool: true,
+      },
     ])
   })
 

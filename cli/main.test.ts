@@ -94,6 +94,11 @@ describe('command line', () => {
     expect((await run(['http', '3000', '--takover'])).stderr).toContain('Did you mean --takeover?')
   })
 
+  test('a pool is refused without the name that its agents have in common', async () => {
+    const { exit, stderr } = await run(['http', '3000', '--pool'])
+    expect([exit, stderr]).toEqual([2, expect.stringContaining('--pool needs --name')])
+  })
+
   test('help and version are answers, no command at all is not', async () => {
     expect(await run(['--version'])).toEqual({ exit: 0, stdout: `${version}\n`, stderr: '' })
     expect(await run(['--help'])).toMatchObject({

@@ -210,6 +210,18 @@ async function online(stage: Stage): Promise<void> {
 const tunnelOf = ({ supervisor }: Stage, index = 0) => supervisor.snapshot().tunnels[index]
 
 describe('supervisor: coming up', () => {
+  test('a shared tunnel is asked for as such, and told as such; another is left as its owner set it', async () => {
+    const stage = setStage({
+      wanted: [
+        { ...web, isPool: true },
+        { ...web, name: 'api' },
+      ],
+    })
+    await online(stage)
+    expect(stage.home.claims[0]?.tunnels.map(({ agents }) => agents)).toEqual(['many', undefined])
+    expect(tunnelOf(stage, 1)?.isShared).toBe(false)
+  })
+
   test('all tunnels are claimed in one call and bound at every relay', async () => {
     const api = { ...web, name: 'api' }
     const stage = setStage({ wanted: [web, api] })

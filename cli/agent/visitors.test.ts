@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Lease } from '@porttunneler/shared/api/schemas/tunnels'
 import { systemClock } from '@porttunneler/shared/base/clock'
-import { wireCode } from '@porttunneler/shared/base/errors'
+import { fail, wireCode } from '@porttunneler/shared/base/errors'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { anyVisitor, type MuxPair, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -55,6 +56,18 @@ function openDesk(port: number, wanted: Partial<WantedTunnel> = {}): Desk {
   return { pair, desk, tunnel, events, idle: idle.promise }
 }
 
+const sharedLease: Lease = {
+  tunnel: `tun_${'0'.repeat(26)}`,
+  name: 'web',
+  kind: 'tcp',
+  endpoint: { id: 'tcp:c1:20000', url: 'tcp://host.test:20000', host: 'host.test', port: 20_000 },
+  agents: 'many',
+  epoch: 1,
+  expiresAt: 2,
+  ticket: 'ticket',
+  ticketExpiresAt: 1,
+}
+
 class Visitor extends Recorder {
   openedMs: number | undefined
   answer: 'upgraded' | 'plain' | undefined
@@ -84,6 +97,19 @@ function visit({ pair }: Desk, info: Partial<typeof anyVisitor> = {}): Visitor {
 const names = (desk: Desk) => desk.events.map(({ event }) => event)
 
 describe('visitors', () => {
+  test('a sick upstream gets none while other agents share the tunnel, and all while this one is alone', async () => {
+    const desk = openDesk(await upstream((socket) => void socket.pipe(socket)))
+    desk.tunnel.health = { state: 'unhealthy', failure: fail('upstream.unhealthy', 'answered 500') }
+    const alone = visit(desk)
+    await alone.until(() => alone.openedMs !== undefined)
+    desk.tunnel.lease = sharedLease
+    const turnedAway = visit(desk)
+    await turnedAway.until(() => turnedAway.resetCode !== undefined)
+    expect(turnedAway.resetCode).toBe(wireCode('upstream.unhealthy'))
+    expect(turnedAway.openedMs).toBeUndefined()
+    desk.desk.close()
+  })
+
   test.each([
     ['v1', '2001:db8::7', Buffer.from('PROXY TCP6 2001:db8::7 :: 4711 20100\r\nhello')],
     [
