@@ -9,7 +9,6 @@ import { join } from 'node:path'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { isMissing, writeText } from './files.ts'
-import { makeSelfSigned } from './self-signed.ts'
 
 export type TlsIdentity = {
   /** PEM, leaf first. */
@@ -51,7 +50,8 @@ export async function selfSignedIdentity(
   const keyFile = join(dataDir, 'tls', 'relay.key')
   const kept = await readKept(certFile, keyFile)
   if (kept !== undefined && isUsable(kept, names, nowMs)) return kept
-  const made = { ...makeSelfSigned(names, nowMs), isSelfSigned: true }
+  const { makeSelfSigned } = await import('./self-signed.ts')
+  const made = { ...(await makeSelfSigned(names, nowMs)), isSelfSigned: true }
   await writeText(keyFile, made.key.reveal())
   await writeText(certFile, made.certificate)
   return made
