@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../base/clock.ts'
-import { anyVisitor, muxPair } from '../testing/mux-pair.ts'
+import { anyVisitor, type MuxPair, muxPair } from '../testing/mux-pair.ts'
 import { Splice } from './splice.ts'
 import { Turn } from './turn.ts'
 
 /** visitor socket -> relay splice -> in-memory wire -> agent splice -> upstream server */
 let relayPort: number
+let pair: MuxPair
 let upstream: Server
 let onUpstream: (socket: Socket) => void
 const servers: Server[] = []
@@ -29,7 +30,7 @@ beforeEach(async () => {
   ends = own
   const turn = new Turn()
   upstream = await listen((socket) => onUpstream(socket))
-  const pair = muxPair({
+  pair = muxPair({
     clock: systemClock,
     agent: {
       onOpen(stream) {
@@ -116,5 +117,24 @@ describe('splice', () => {
     visitor.resetAndDestroy()
     await promise
     expect(ends.relay).toEqual(['stream.aborted'])
+  })
+
+  test('a stream whose last bytes waited in a full socket when the end came is forgotten at both sides', async () => {
+    // More than sockets hold, so that some of it is in the splice when the end arrives.
+    const bytes = 6_000_000
+    onUpstream = async (socket) => {
+      await ended.promise
+      const question = await readAll(socket)
+      socket.end(`heard ${question.length}`)
+    }
+    const ended = Promise.withResolvers<void>()
+    const visitor = await dial()
+    visitor.end(randomBytes(bytes))
+    await vi.waitFor(() => expect(visitor.writableLength).toBeLessThan(bytes))
+    ended.resolve()
+    expect((await readAll(visitor)).toString()).toBe(`heard ${bytes}`)
+    await vi.waitFor(() => expect([pair.relay.activeStreams, pair.agent.activeStreams]).toEqual([0, 0]))
+    expect([pair.budgets.relay.usedBytes, pair.budgets.agent.usedBytes]).toEqual([0, 0])
+    expect(ends).toEqual({ relay: [undefined], agent: [undefined] })
   })
 })

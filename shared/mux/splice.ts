@@ -27,6 +27,8 @@ export class Delivery implements Flushable {
     this.#stream = stream
     this.#turn = turn
     socket.on('drain', this.#onDrain)
+    // An ended socket says no 'drain' any more, and the bytes before its end must be credited too.
+    socket.on('finish', this.#onDrain)
   }
 
   /** Writes a copy of `bytes` at the end of the turn. */
@@ -47,6 +49,7 @@ export class Delivery implements Flushable {
   /** The socket goes on without this stream. Only when all that was written is out. */
   detach(): void {
     this.#socket.off('drain', this.#onDrain)
+    this.#socket.off('finish', this.#onDrain)
   }
 
   readonly #onDrain = (): void => {
@@ -145,7 +148,7 @@ export class Splice implements StreamSink, Flushable {
   }
 
   readonly #onClose = (): void => {
-    if (!this.#sawEnd || !this.#sawFin) {
+    if (!this.#sawEnd || !this.#sawFin || !this.#socket.writableFinished) {
       this.#failure ??= 'stream.aborted'
       this.#stream.reset(this.#failure)
     }
