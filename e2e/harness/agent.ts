@@ -60,15 +60,16 @@ export async function startAgent(
     home,
     env = {},
     isVerbose = false,
+    file = ptun,
     ...place
-  }: { home?: string; isVerbose?: boolean } & Pick<ProgramOptions, 'env' | 'namespace'> = {},
+  }: { home?: string; isVerbose?: boolean; file?: string } & Pick<ProgramOptions, 'env' | 'namespace'> = {},
 ): Promise<Agent> {
   const folder = home ?? agentHome()
   const config = join(folder, 'ptun.yaml')
   writeFileSync(config, JSON.stringify({ version: 1, tunnels }))
   const program = await startProgram(
     'node',
-    [ptun, 'start', '--config', config, '--json', ...(isVerbose ? ['--verbose'] : [])],
+    [file, 'start', '--config', config, '--json', ...(isVerbose ? ['--verbose'] : [])],
     {
       cwd: folder,
       env: { ...agentEnv(service, folder), ...env },

@@ -30,6 +30,8 @@ export type StandaloneOptions = {
   readonly folder: string
   readonly env?: Readonly<Record<string, string>>
   readonly namespace?: string
+  /** Relays from the bundle, as `npm start` has them; it must have been made. */
+  readonly isBundled?: boolean
 }
 
 /** Settings with ports that are free now; the same ones serve a restart. */
@@ -53,9 +55,10 @@ export function temporaryFolder(name: string): string {
 export async function startStandalone({
   folder,
   env = {},
+  isBundled = false,
   ...place
 }: StandaloneOptions): Promise<Standalone> {
-  const program = await startProgram('node', ['standalone/main.ts'], {
+  const program = await startProgram('node', ['standalone/main.ts', ...(isBundled ? ['--bundled'] : [])], {
     env: { PORTTUNNELER_DATA: folder, ...env },
     ...place,
   })

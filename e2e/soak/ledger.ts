@@ -1,0 +1,78 @@
+/**
+ * What became of every visit. Wrong bytes are never excused; a visit that was cut is, when a fault that may cut it lay
+ * upon its agent at some moment between its begin and its end.
+ */
+import { systemClock } from '@porttunneler/shared/base/clock'
+
+export type Kind = 'transfer' | 'download' | 'upload' | 'web' | 'idle' | 'short' | 'slow'
+export type Side = 'a' | 'b'
+
+/** Bytes came that were never sent, or in another place. */
+export class WrongBytes extends Error {}
+
+type Excuse = {
+  readonly sides: readonly Side[]
+  readonly kinds: readonly Kind[]
+  fromMs: number
+  toMs: number
+}
+type Count = { whole: number; cut: number; bytes: number }
+
+/** A failure or two tell what is wrong; a thousand of them only fill the screen. */
+const toldMax = 20
+
+export class Ledger {
+  readonly failures: string[] = []
+  readonly counts = new Map<Kind, Count>()
+  readonly #excuses: Excuse[] = []
+  #failed = 0
+
+  get failed(): number {
+    return this.#failed
+  }
+
+  /** From now until the function that this gives is called, visits of these kinds may be cut. */
+  excuse(sides: readonly Side[], kinds: readonly Kind[]): () => void {
+    const excuse: Excuse = {
+      sides,
+      kinds,
+      fromMs: systemClock.monotonic(),
+      toMs: Number.POSITIVE_INFINITY,
+    }
+    this.#excuses.push(excuse)
+    return () => {
+      excuse.toMs = systemClock.monotonic()
+    }
+  }
+
+  /** Runs a visit that resolves with the bytes it moved; never rejects. @returns whether it was whole */
+  async note(side: Side, kind: Kind, visit: () => Promise<number>): Promise<boolean> {
+    const fromMs = systemClock.monotonic()
+    try {
+      const bytes = await visit()
+      this.#count(kind, { whole: 1, cut: 0, bytes })
+      return true
+    } catch (error) {
+      if (!(error instanceof WrongBytes) && this.#isExcused(side, kind, fromMs))
+        this.#count(kind, { whole: 0, cut: 1, bytes: 0 })
+      else this.fail(`${kind} of ${side}, after ${Math.round(systemClock.monotonic() - fromMs)} ms: ${error}`)
+      return false
+    }
+  }
+
+  fail(what: string): void {
+    this.#failed += 1
+    if (this.failures.length < toldMax) this.failures.push(what)
+  }
+
+  #count(kind: Kind, more: Count): void {
+    const { whole, cut, bytes } = this.counts.get(kind) ?? { whole: 0, cut: 0, bytes: 0 }
+    this.counts.set(kind, { whole: whole + more.whole, cut: cut + more.cut, bytes: bytes + more.bytes })
+  }
+
+  #isExcused(side: Side, kind: Kind, fromMs: number): boolean {
+    return this.#excuses.some(
+      (one) => one.sides.includes(side) && one.kinds.includes(kind) && one.toMs >= fromMs,
+    )
+  }
+}
