@@ -78,8 +78,8 @@ const limitsSchema = z.strictObject({
   handshakes: handshakesSchema.prefault({}),
   /** Resident memory above which nobody new is admitted and idle connections close. Absent: half the machine's. */
   memoryMiB: z.int().min(64).optional(),
-  /** New connections to all tunnels of one account; plans may say less. */
-  account: rate.default({ perMinute: 60_000, burst: 10_000 }),
+  /** New connections to all tunnels of one account, more than a core can take; plans say less. */
+  account: rate.default({ perMinute: 600_000, burst: 60_000 }),
   /** Not counted by `source`: this machine by default; add the balancer's probes. */
   exempt: z.array(rule).max(100).default(['127.0.0.0/8', '::1']),
   /** How often the usage of a running hour is reported, ms. More often costs the control plane writes. */
