@@ -8,6 +8,7 @@ import type { RelayConfig } from './config.ts'
 import type { Hop } from './hop-header.ts'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
+import type { Origin } from './listeners/origins.ts'
 import type { RelayParts } from './parts.ts'
 import type { Route } from './routes.ts'
 import { joinSibling } from './siblings.ts'
@@ -25,10 +26,12 @@ export class HttpVisitors {
   #leaving: Timer | undefined
   readonly #deps: HttpVisitorDeps
   readonly #ownNames: ReadonlySet<string>
+  readonly #agentSni: string
 
   constructor(parts: RelayParts, { config, log }: { readonly config: RelayConfig; readonly log: Log }) {
     this.#parts = parts
     this.#ownNames = new Set(config.public.names)
+    this.#agentSni = config.public.agentSni
     this.#deps = {
       clock: parts.mux.clock,
       turn: parts.mux.turn,
@@ -142,6 +145,16 @@ export class HttpVisitors {
   passthrough(name: string): Route | undefined {
     const route = this.#parts.routes.find(`host:${name}`)
     return route?.claims.kind === 'tls' ? route : undefined
+  }
+
+  /** Asks who serves the tls tunnel of `name`. Not asked for names that are ours, or of which TLS ends here. */
+  findTlsSibling(name: string, origin: Origin): Promise<Socket | undefined> | undefined {
+    const { siblings, routes } = this.#parts
+    const endpoint = `host:${name}`
+    const isOurs =
+      this.#ownNames.has(name) || name === this.#agentSni || routes.find(endpoint)?.claims.kind === 'http'
+    if (!siblings || isOurs || routes.servesWell(endpoint)) return undefined
+    return siblings.find({ kind: 'raw', endpoint, origin })
   }
 
   #lookup(host: string): HttpRoute | 'own' | undefined {

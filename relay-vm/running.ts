@@ -73,6 +73,7 @@ export class Running {
       agentSni: config.public.agentSni,
       servesName: (name) => web.servesName(name),
       passthrough: (name) => web.passthrough(name),
+      findSibling: (name, origin) => web.findTlsSibling(name, origin),
       onAgent: (socket) => void sessions.accept(socket),
       onVisitor: (socket, raw) => web.serveTls(socket, raw),
     }

@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeSelfSigned } from './self-signed.ts'
 import { agent, makeTestControl, type TestControl } from './testing/test-control.ts'
 import { freePort, readAll, TestAgent, TestBench } from './testing/test-relay.ts'
 
@@ -33,7 +36,7 @@ async function startPair() {
         own: { host, tlsPort: 0, httpPort: 0, folder: join(bench.dataDir, 'siblings') },
       },
     })
-  return { first: await start('r1'), second: await start('r2'), httpPort }
+  return { first: await start('r1'), second: await start('r2'), httpPort, tlsPort }
 }
 
 async function dial({ ports }: Started, ticket: string, upstreamPort: number): Promise<TestAgent> {
@@ -77,6 +80,40 @@ describe('siblings', () => {
     const visitor = await ask(first.ports.own?.httpPort ?? 0, '/')
     expect(await readAll(visitor)).toMatch(/^HTTP\/1\.1 404 /)
     visitor.end()
+  })
+
+  test('a visitor of a tls tunnel too, whether this process knows the name or not, and its TLS is not touched', async () => {
+    const { first, second, tlsPort } = await startPair()
+    const identity = await makeSelfSigned(['a.tunnels.test'], Date.now())
+    const { certificate: cert, key } = identity
+    const upstream = createTlsServer({ cert, key: key.reveal() }, (socket) => socket.pipe(socket))
+    const upstreamPort = await bench.startUpstream((socket) => upstream.emit('connection', socket))
+    const ticket = await control.ticket({ kind: 'tls', endpoint: 'host:a.tunnels.test' })
+    const served = await dial(second, ticket, upstreamPort)
+    await served.bind(1, ticket)
+    const visit = async () => {
+      const visitor = connectTls({ port: tlsPort, host, servername: 'a.tunnels.test', ca: cert })
+      visitor.end('sealed')
+      expect(await readAll(visitor)).toBe('sealed')
+    }
+    // The kernel gives about half of them to the process that has never heard of the tunnel,
+    for (let count = 0; count < 12; count++) await visit()
+    // and then to one that has lost its agent.
+    const other = await dial(first, ticket, upstreamPort)
+    await other.bind(1, ticket)
+    const closed = other.heard('closed')
+    other.session.close('session.closed')
+    await closed
+    for (let count = 0; count < 12; count++) await visit()
+    expect(served.visitors).toHaveLength(24)
+  })
+
+  test("a tls visitor of nobody's tunnel is refused as by a relay alone", async () => {
+    const { first } = await startPair()
+    const visitor = connectTls({ port: first.ports.own?.tlsPort ?? 0, host, servername: 'b.elsewhere.test' })
+    await once(visitor, 'error')
+    const metrics = await fetch(`http://${host}:${first.ports.adminPort}/metrics`)
+    expect(await metrics.text()).toContain('ptun_refused_total{tunnel="",code="PT-4112"}')
   })
 
   test('a leased port is shared: whoever takes the visitor, both ways end by themselves', async () => {

@@ -15,10 +15,11 @@ import type { Meters } from '../meters/meters.ts'
 import type { HandshakeBudget } from '../policy/handshakes.ts'
 import type { Strangers } from '../policy/strangers.ts'
 import type { Route } from '../routes.ts'
+import { joinSibling } from '../siblings.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
 import { closeServer, closeWhenEmpty, type ListenAt, listen } from './listen.ts'
-import type { Origins } from './origins.ts'
+import type { Origin, Origins } from './origins.ts'
 import { type ClientHello, sniffClientHello } from './sniff.ts'
 
 /** TLS 1.2 for visitors' old clients, forward secrecy only. */
@@ -39,6 +40,8 @@ export type TlsOptions = {
   readonly agentSni: string
   /** The tunnel of this name, if it wants its visitors' TLS untouched. */
   passthrough(name: string): Route | undefined
+  /** Where nobody here serves that tunnel now: another process of the machine that does, if there may be one. */
+  findSibling(name: string, origin: Origin): Promise<Socket | undefined> | undefined
   /** Whether HTTPS for this name is ours to answer: an endpoint, a name under our domain, the relay itself. */
   servesName(name: string): boolean
   /** An agent whose TLS is up; HELLO is still to come. */
@@ -140,8 +143,28 @@ export class TlsListener {
     })
   }
 
+  /** To the process that has the agent, where the name's TLS is not ours to end; else it is served here. */
+  #route(socket: Socket, hello: ClientHello, peeked: Buffer): void {
+    const { findSibling, visitors } = this.#options
+    const finding = hello.sni === undefined ? undefined : findSibling(hello.sni, visitors.originOf(socket))
+    if (finding === undefined) {
+      this.#serve(socket, hello, peeked)
+      return
+    }
+    socket.pause()
+    void finding.then((sibling) => {
+      if (sibling === undefined) {
+        if (!socket.destroyed) this.#serve(socket, hello, peeked)
+        return
+      }
+      this.#strangers.delete(keyOf(socket))
+      visitors.passOn(socket)
+      joinSibling(socket, sibling, { first: peeked })
+    })
+  }
+
   /** Puts the bytes back and hands the socket to the server that they ask for. */
-  #route(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: Buffer): void {
+  #serve(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: Buffer): void {
     const { agentSni, servesName, passthrough, visitors, turn } = this.#options
     const route = sni === undefined ? undefined : passthrough(sni)
     if (route !== undefined) {
