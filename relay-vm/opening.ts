@@ -5,7 +5,6 @@
 import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
 import type { StreamSink } from '@porttunneler/shared/mux/stream'
 import { failed, type Member, succeeded } from './pool.ts'
-import type { SessionHandle } from './session-handle.ts'
 import type { Visit } from './visit.ts'
 
 export type OpeningEvents = {
@@ -21,8 +20,6 @@ export type OpeningOptions = OpeningEvents & {
   choose(tried: ReadonlySet<Member>): Member | undefined
   /** Opens a stream there. @throws relay.draining, carrier.lost, session.limit */
   openAt(member: Member, sink: StreamSink, isAgain: boolean): Visit
-  /** The wait is over, one way or another. */
-  onEnd(opening: Opening): void
 }
 
 export class Opening implements StreamSink {
@@ -50,20 +47,15 @@ export class Opening implements StreamSink {
   /** The visitor has gone. */
   cancel(): void {
     if (this.#hasEnded) return
-    this.#end()
+    this.#hasEnded = true
     this.#visit?.cut('stream.aborted')
-  }
-
-  /** The session has no connection any more: others may be quicker than its return. */
-  abandon(session: SessionHandle): void {
-    if (!this.#hasEnded && this.#member?.session === session) this.#visit?.cut('carrier.lost')
   }
 
   onOpened(): void {
     const visit = this.#visit
     if (this.#hasEnded || !visit || !this.#member) return
     succeeded(this.#member)
-    this.#end()
+    this.#hasEnded = true
     this.#options.onVisit(visit)
   }
 
@@ -72,7 +64,7 @@ export class Opening implements StreamSink {
     failed(this.#member, this.#options.nowMs())
     this.#reason = keyOfCode(code) ?? 'stream.aborted'
     if (this.#ask()) return
-    this.#end()
+    this.#hasEnded = true
     this.#options.onFailed(this.#reason)
   }
 
@@ -96,10 +88,5 @@ export class Opening implements StreamSink {
         this.#reason = error.key
       }
     }
-  }
-
-  #end(): void {
-    this.#hasEnded = true
-    this.#options.onEnd(this)
   }
 }

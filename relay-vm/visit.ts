@@ -7,6 +7,7 @@ import { type ErrorKey, wireCode } from '@porttunneler/shared/base/errors'
 import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Route } from './routes.ts'
+import type { SessionHandle } from './session-handle.ts'
 
 export type VisitOptions = {
   readonly clock: Clock
@@ -16,6 +17,7 @@ export type VisitOptions = {
 
 export class Visit implements StreamSink {
   readonly route: Route
+  readonly #session: SessionHandle
   sink: StreamSink
   readonly #options: VisitOptions
   readonly #onEnd: (stream: Stream) => void
@@ -25,8 +27,14 @@ export class Visit implements StreamSink {
   #isOver = false
   #seenBytes = -1
 
-  constructor(route: Route, sink: StreamSink, options: VisitOptions, onEnd: (stream: Stream) => void) {
-    this.route = route
+  constructor(
+    place: { readonly route: Route; readonly session: SessionHandle },
+    sink: StreamSink,
+    options: VisitOptions,
+    onEnd: (stream: Stream) => void,
+  ) {
+    this.route = place.route
+    this.#session = place.session
     this.sink = sink
     this.#options = options
     this.#onEnd = onEnd
@@ -40,6 +48,11 @@ export class Visit implements StreamSink {
   /** The agent has reached the upstream. */
   get isConnected(): boolean {
     return this.#isConnected
+  }
+
+  /** Whether it waits for the agent of that session, of which it has not heard yet. */
+  isWaitingFor(session: SessionHandle): boolean {
+    return this.#session === session && this.stream.state === 'opening'
   }
 
   /** @param isAgain for a visitor that was counted when another agent was asked */

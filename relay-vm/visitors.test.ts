@@ -109,6 +109,23 @@ describe('visitors', () => {
     expect(clock.pending).toBe(0)
   })
 
+  test('who waits for an agent whose last connection is found lost is told at once; who heard of it before is not', () => {
+    const { clock, visitors, route, sink, heard, streams } = setUp()
+    visitors.open(route, info, sink)
+    visitors.open(route, info, sink)
+    const [served, waiting] = streams
+    if (served) served.state = 'open'
+    const [member] = route.members
+    if (member) visitors.abandon({ ...member.session })
+    expect(heard, 'a session of another agent').toEqual([])
+    if (member) visitors.abandon(member.session)
+    expect(heard).toEqual([`reset ${wireCode('carrier.lost')}`])
+    expect([served?.resets, waiting?.resets]).toEqual([[], ['carrier.lost']])
+    expect(visitors.active).toBe(1)
+    served?.sink.onReset(1)
+    expect(clock.pending).toBe(0)
+  })
+
   test('OPENED ends the deadline and is measured once', () => {
     const { clock, visitors, route, sink, heard, streams, connected } = setUp()
     visitors.open(route, info, sink)

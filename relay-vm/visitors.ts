@@ -37,7 +37,6 @@ export class Visitors {
   readonly #passed = new Set<Socket>()
   readonly #visits = new Map<Stream, Visit>()
   readonly #idle = new Set<() => void>()
-  readonly #openings = new Set<Opening>()
   /** Open streams by account. */
   readonly #accounts = new Map<string, number>()
   /** Rises with every visitor of a pool. */
@@ -138,7 +137,6 @@ export class Visitors {
       openAt: (member, waiting, isAgain) => this.#openAt(route, member, { info, sink: waiting, isAgain }),
       onVisit: (visit) => events.onVisit(visit),
       onFailed: (key) => events.onFailed(key),
-      onEnd: () => this.#openings.delete(opening),
     })
     try {
       this.#admit(route, info)
@@ -147,13 +145,15 @@ export class Visitors {
       if (isFailure(error)) route.meter.refused(error.key)
       throw error
     }
-    this.#openings.add(opening)
     return opening
   }
 
-  /** The session has no connection for now: who waits for an upstream behind it is offered to others. */
+  /**
+   * The session has no connection for now. Who waits for the first sign of its agent is told at once, as those are who
+   * come now; where several agents share the tunnel, it is offered to the others.
+   */
   abandon(session: SessionHandle): void {
-    for (const opening of [...this.#openings]) opening.abandon(session)
+    for (const visit of [...this.#visits.values()]) if (visit.isWaitingFor(session)) visit.cut('carrier.lost')
   }
 
   /** @throws account.transfer, visitor.denied, tunnel.limit, tunnel.rate, account.rate */
@@ -169,12 +169,12 @@ export class Visitors {
     member: Member,
     { info, sink, isAgain = false }: { info: VisitorInfo; sink: StreamSink; isAgain?: boolean },
   ): Visit {
-    const visit = new Visit(route, sink, this.#options, (stream) => {
+    const { session, bind } = member
+    const visit = new Visit({ route, session }, sink, this.#options, (stream) => {
       member.active -= 1
       this.#count(route, -1)
       this.#end(stream)
     })
-    const { session, bind } = member
     visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, visit), isAgain)
     member.active += 1
     this.#count(route, 1)

@@ -8,7 +8,7 @@ import { openWorld, type World } from '../world.ts'
 
 const noticedMsMax = 10_000
 const refusedMsMax = 250
-/** Whoever waits longer came before the relay knew: that answer takes until the deadline of an OPEN. */
+/** Whoever waits longer came before the relay knew, and is told when it does. */
 const atOnceMs = 1_000
 const healedMsMax = 1_000
 
@@ -27,19 +27,25 @@ export const blackHole: Scenario = {
       const from = world.agent.events.items.length
       faults.blackHole()
       const startMs = systemClock.monotonic()
-      const [agentMs, relayMs] = await Promise.all([agentNotices(world, from), relayNotices(world)])
+      const [agentMs, relayMs, early] = await Promise.all([
+        agentNotices(world, from),
+        relayNotices(world),
+        askWeb(world),
+      ])
+      assert.equal(early.status, 503)
       const refusedMs = await refusals(world, startMs + holeMs)
       faults.heal()
       const healedMs = await untilServed(world.echo, 20_000)
       await allWhole(transfers)
       // The protocol says 9 s; what is patience here is for ticks that come late.
       assertAtMost(Math.max(agentMs, relayMs), noticedMsMax + (patience - 1) * 1_000, 'noticed, ms')
+      assertAtMost(early.tookMs, noticedMsMax + patience * atOnceMs, 'the first to come is told, ms')
       assertAtMost(refusedMs, refusedMsMax * patience, 'slowest refusal, ms')
       assertAtMost(healedMs, healedMsMax * patience, 'a new visitor after healing, ms')
       return [
         `silent ${holeMs / 1_000} s`,
         `noticed by agent ${ms(agentMs)}, relay ${ms(relayMs)}`,
-        `refused in ${ms(refusedMs)}`,
+        `the first visitor told after ${ms(early.tookMs)}, then refused in ${ms(refusedMs)}`,
         `new visitor ${ms(healedMs)} after healing`,
         '20 of 20 open connections whole',
       ]
