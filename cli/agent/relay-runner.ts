@@ -270,7 +270,9 @@ export class RelayRunner {
     this.#absences = 0
     const own = backoffMs(redialBackoff, this.#attempt++, this.#options.random)
     const { retryAfterMs } = failure.fields
-    return typeof retryAfterMs === 'number' ? Math.max(own, retryAfterMs) : own
+    if (typeof retryAfterMs !== 'number') return own
+    // All agents of a relay are told the same time: they must not come back as one man.
+    return Math.max(own, retryAfterMs * (1 + redialBackoff.jitter * this.#options.random()))
   }
 }
 

@@ -71,6 +71,13 @@ export class Faults {
     this.#atInput(`numgen random mod 1000 < ${Math.round(percent * 10)} drop`)
   }
 
+  /** The same on the line of wire.ts, also for what only passes the relay's machine. */
+  loseOnWire(percent: number): void {
+    this.heal()
+    const rule = `iifname "wire" numgen random mod 1000 < ${Math.round(percent * 10)} drop`
+    for (const place of ['relay', 'agent'] as const) this.#addTable(place, rule, 'prerouting')
+  }
+
   /** What the relay answers to the stranger's SYN does not arrive: its connections stay half-open. */
   muteAnswersToStranger(): void {
     const rule = `ip daddr ${addresses.stranger} tcp flags & (syn | ack) == syn | ack drop`
@@ -106,8 +113,8 @@ export class Faults {
     this.#addTable('agent', `iifname "uplink" ${verdict}`)
   }
 
-  #addTable(place: Place, rule: string): void {
-    const table = `table inet chaos { chain input { type filter hook input priority -10; ${rule}; }; }`
+  #addTable(place: Place, rule: string, hook: 'input' | 'prerouting' = 'input'): void {
+    const table = `table inet chaos { chain ${hook} { type filter hook ${hook} priority -10; ${rule}; }; }`
     inNamespace(this.#network.at(place), 'nft', table)
   }
 }

@@ -3,6 +3,7 @@ import type { Scenario } from './scenario.ts'
 import { addressChange } from './scenarios/address-change.ts'
 import { blackHole } from './scenarios/black-hole.ts'
 import { firewall } from './scenarios/firewall.ts'
+import { herd } from './scenarios/herd.ts'
 import { hostile } from './scenarios/hostile.ts'
 import { killedCarriers } from './scenarios/killed-carriers.ts'
 import { killedPrograms } from './scenarios/killed-programs.ts'
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   killedCarriers,
   killedPrograms,
   usage,
+  herd,
   loss,
   noLeak,
   hostile,

@@ -22,8 +22,11 @@ export type World = {
   /** Of tunnels to an echo, and to a source of 64 MiB. */
   readonly echo: Address
   readonly source: Address
-  /** Origin of an http tunnel that answers "hello". */
+  /** Origin of an http tunnel that answers "hello", and where that is answered. */
   readonly web: string
+  readonly webUpstream: string
+  /** What stands behind the other two, without a tunnel. */
+  readonly upstreams: { readonly echo: Address; readonly source: Address }
   /** The server once more on the same folder and ports, after it was ended. */
   restartServer(): Promise<void>
   /** The same agent once more, after it was ended. */
@@ -63,6 +66,11 @@ export async function openWorld(
     echo: endpoint(echo),
     source: endpoint(source),
     web: web ?? '',
+    upstreams: {
+      echo: { host: addresses.office, port: upstreams.echo },
+      source: { host: addresses.office, port: upstreams.source },
+    },
+    webUpstream: `${addresses.office}:${upstreams.web}`,
     restartServer: async () => {
       world.standalone = await startStandalone(place)
     },

@@ -1,0 +1,153 @@
+/** The relay dies under hundreds of agents: they all come back soon, and not as one man. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { sleep, systemClock } from '@porttunneler/shared/base/clock'
+import { z } from 'zod'
+import { eventually } from '../../harness/events.ts'
+import { type Program, startProgram } from '../../harness/programs.ts'
+import { relayOf } from '../../harness/standalone.ts'
+import { relayMetrics } from '../relay-metrics.ts'
+import { assertAtMost, type Lab, ms, type Scenario } from '../scenario.ts'
+import { percentile } from '../visitors.ts'
+import { openWorld, type World } from '../world.ts'
+
+const backMsMax = 10_000
+/** A few processes share the work of being so many agents. */
+const processes = 4
+/** What one /24 may begin in TLS handshakes at once; after that it is 50 a second (relay-vm/config.ts). */
+const burst = 600
+/** More than that from one office: those who were told that the relay starts have spent their share on it. */
+const overMsMax = 60_000
+
+export const herd: Scenario = {
+  name: 'herd',
+  title: 'the relay restarts under 500 agents: all are back in 10 s, whoever is told to wait does',
+  async run(lab) {
+    const world = await openWorld(lab.network)
+    const crowds: Program[] = []
+    try {
+      const figures: string[] = []
+      // The second size is more than the machine's share of handshakes, all from one office.
+      for (const size of lab.isShort ? [60] : [500, burst + 200]) {
+        const have = crowds.length === 0 ? 0 : 500
+        crowds.push(...(await gather(world, lab, { from: have, to: size })))
+        const withinMs = size > burst ? overMsMax : backMsMax
+        figures.push(await restart(world, lab, { crowds, size, withinMs }))
+      }
+      return figures
+    } finally {
+      for (const crowd of crowds) await crowd.stop('SIGKILL')
+      await world.close()
+    }
+  },
+}
+
+/** Resolves when each of them is online. */
+async function gather(
+  world: World,
+  { network }: Lab,
+  { from, to }: { from: number; to: number },
+): Promise<readonly Program[]> {
+  const { api, key } = world.service
+  const count = Math.ceil((to - from) / processes)
+  const crowds = await Promise.all(
+    Array.from({ length: processes }, (_, index) =>
+      startProgram(
+        'node',
+        ['e2e/chaos/crowd.ts', api, `herd-${from}-${index}`, `${count}`, world.webUpstream],
+        {
+          namespace: network.at('agent'),
+          env: { PTUN_KEY: key },
+        },
+      ),
+    ),
+  )
+  await eventually(
+    `${to - from} agents online`,
+    () => crowds.every((crowd) => said(crowd, 0).filter(isOnline).length === count) || undefined,
+    180_000,
+  )
+  return crowds
+}
+
+async function restart(
+  world: World,
+  { network, patience }: Lab,
+  { crowds, size, withinMs }: { crowds: readonly Program[]; size: number; withinMs: number },
+): Promise<string> {
+  const from = crowds.map(({ lines }) => lines.items.length)
+  const { pid } = world.standalone.program
+  const killed = relayOf(pid)
+  if (killed === undefined) throw new Error('the server has no relay')
+  const killedMs = systemClock.now()
+  process.kill(killed, 'SIGKILL')
+  const heard = () => crowds.flatMap((crowd, index) => said(crowd, from[index] ?? 0))
+  await eventually(
+    `${size} agents back`,
+    () =>
+      new Set(
+        heard()
+          .filter(isOnline)
+          .map(({ name }) => name),
+      ).size >= size || undefined,
+    60_000,
+  )
+  const relay = relayOf(pid)
+  if (relay === undefined) throw new Error('the server has no relay again')
+  const cpuMs = cpuMsOf(relay)
+  const arrivals = heard()
+    .filter(isOnline)
+    .map(({ atMs }) => atMs - killedMs)
+    .toSorted((a, b) => a - b)
+  const refused = heard().filter(({ event }) => event === 'refused')
+  for (const { key, isRefusal, retryAfterMs } of refused)
+    assert(!isRefusal || retryAfterMs !== undefined, `${key} said without a time to wait`)
+  assert.deepEqual(
+    heard().filter(({ event }) => event === 'early'),
+    [],
+    'nobody dials before the time it was told',
+  )
+  // Whoever was shed before TLS comes again by its own back-off.
+  await sleep(systemClock, 1_000)
+  const metrics = relayMetrics(network)
+  const last = arrivals.at(-1) ?? 0
+  assertAtMost(last, withinMs * patience, `the last of ${size} agents back, ms`)
+  return [
+    `${size} agents: first back ${ms(arrivals[0] ?? 0)} after the kill, p50 ${ms(percentile(arrivals, 0.5))}, last ${ms(last)}`,
+    `at most ${busiest(arrivals)} in 100 ms`,
+    `relay ${ms(cpuMs)} of CPU from its start, loop held up for ${ms(1_000 * metrics('nodejs_eventloop_lag_max_seconds'))} at most`,
+    `${refused.length} dials refused, ${metrics('ptun_refused_total{tunnel="",code="PT-4115"}')} of them before TLS`,
+  ].join(', ')
+}
+
+const lineSchema = z.looseObject({
+  event: z.string(),
+  name: z.string(),
+  atMs: z.number(),
+  key: z.string().optional(),
+  isRefusal: z.boolean().optional(),
+  retryAfterMs: z.number().optional(),
+})
+type Line = z.infer<typeof lineSchema>
+
+function said({ lines }: Program, from: number): readonly Line[] {
+  return lines.items
+    .slice(from)
+    .flatMap((line) => (line.from === 'stdout' ? [lineSchema.parse(JSON.parse(line.text))] : []))
+}
+
+function isOnline({ event }: Line): boolean {
+  return event === 'tunnel.online'
+}
+
+/** The most that came within any 100 ms. */
+function busiest(arrivals: readonly number[]): number {
+  return Math.max(...arrivals.map((from) => arrivals.filter((at) => at >= from && at < from + 100).length))
+}
+
+/** Since it started; Linux counts in hundredths of a second. */
+function cpuMsOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
