@@ -45,7 +45,7 @@ describe('the API as a Cloud Function', () => {
     const { tunnel, epoch } = first.lease
     const renewed = await client.renew({ agent, leases: [{ tunnel, epoch }] })
     expect(renewed.results[0]).toMatchObject({ lease: { tunnel, epoch } })
-    expect((await client.tunnels()).items.map(({ state }) => state)).toEqual(['online'])
+    expect((await client.tunnels()).items.map(({ state }) => state)).toEqual(['waiting'])
     await client.release({ agent, tunnels: [tunnel] })
     expect((await client.tunnel(tunnel)).state).toBe('offline')
   })

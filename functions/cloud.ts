@@ -12,7 +12,7 @@ import {
   type EnrolledRelayIdentity,
   enrolledRelayIdentity,
 } from '@porttunneler/shared/control/relay-enrolment'
-import { openPubsubBus } from './platform/bus.pubsub.ts'
+import { lazyBus } from './platform/bus.lazy.ts'
 import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
 import { type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
 import { type FirebaseIdentity, firebaseIdentity } from './platform/identity.firebase.ts'
@@ -37,17 +37,15 @@ export type Cloud = {
   close(): Promise<void>
 }
 
-export async function openCloud(settings: Settings, log: Log): Promise<Cloud> {
+export function openCloud(settings: Settings, log: Log): Cloud {
   const { environment, kmsKey, emulatedGoogle } = settings
   const { projectId, emulators } = environment
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
   const store = openFirestoreStore({ projectId, queries: queryTable, clock, random: Math.random })
-  const bus = await openPubsubBus({
-    project: projectId,
-    clock,
-    random: Math.random,
-    onBackgroundError,
-    provisions: emulators.pubsub !== undefined,
+  const bus = lazyBus(async () => {
+    const { openPubsubBus } = await import('./platform/bus.pubsub.ts')
+    const provisions = emulators.pubsub !== undefined
+    return openPubsubBus({ project: projectId, clock, random: Math.random, onBackgroundError, provisions })
   })
   const rest = openGoogleRest({ clock, ...(emulatedGoogle && { metadataUrl: emulatedGoogle }) })
   const enrolment = enrolledRelayIdentity({ store, clock })

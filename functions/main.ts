@@ -42,7 +42,7 @@ async function register(target: string | undefined): Promise<void> {
   if (target === undefined || (load === undefined && target !== relayEvents)) return
   const settings = readSettings(process.env)
   const { openCloud } = await import('./cloud.ts')
-  const cloud = await openCloud(settings, log)
+  const cloud = openCloud(settings, log)
   if (load === undefined) {
     const { relayEventFunction } = await import('./on-relay-event.ts')
     cloudEvent(target, relayEventFunction(cloud.control))

@@ -32,8 +32,8 @@ function hideFromFramework(request: IncomingMessage): void {
 /** A path that is not valid percent-encoding is taken literally: then a route says what is wrong with it. */
 function decodable(url: string): string {
   try {
-    decodeURIComponent(url)
-    return url
+    // The bundler takes this call for one that does nothing, so what it gives has to be used.
+    return decodeURIComponent(url) && url
   } catch {
     return url.replaceAll('%', '%25')
   }

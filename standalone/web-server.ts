@@ -53,7 +53,12 @@ type Where = { readonly host: string; readonly port: number; readonly clock: Clo
 
 /** Listens; `port` 0 lets the system choose. @throws standalone.port_taken, .port_denied, .address */
 export function listen(handler: Fetch, where: Where): Promise<Listening> {
-  return listenWith(getRequestListener(handler), where)
+  return listenWith(listenerOf(handler), where)
+}
+
+/** A Fetch handler as Node's HTTP server calls one. */
+export function listenerOf(handler: Fetch): RequestListener {
+  return getRequestListener(handler)
 }
 
 /** The same for what is no Fetch handler. */

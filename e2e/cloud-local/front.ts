@@ -9,8 +9,7 @@ import {
   type RequestListener,
   type ServerResponse,
 } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
-import { makeWeb, type WebOptions } from '../../standalone/web-server.ts'
+import { listenerOf, makeWeb, type WebOptions } from '../../standalone/web-server.ts'
 
 export type FrontOptions = Pick<WebOptions, 'files' | 'liveOrigins'> & {
   /** The port of the function that a path belongs to, if it belongs to one that runs. */
@@ -30,7 +29,7 @@ const hopHeaders = [
 
 export function makeFront({ functionOf, ...pages }: FrontOptions): RequestListener {
   const web = makeWeb({ ...pages, isHttps: false, api: () => new Response('Starting.\n', { status: 503 }) })
-  const listen = getRequestListener(web)
+  const listen = listenerOf(web)
   return (request, response) => {
     const port = functionOf(request.url ?? '/')
     if (port === undefined) void listen(request, response)

@@ -90,13 +90,14 @@ class Start {
   async run(): Promise<Report> {
     const { say, signIn: kind, clock } = this.#options
     await buildWhatIsStale((workspace) => say(`Building ${workspace}.`))
-    const [emulators, signIn, google] = await Promise.all([
+    const starting = [
       this.#startEmulators(),
-      startSignIn(this.#project, { kind, clock }),
-      startGoogleCloud(this.#project),
-    ])
-    this.#parts.defer(() => google.close())
-    this.#parts.defer(() => signIn.close())
+      this.#until(startSignIn(this.#project, { kind, clock })),
+      this.#until(startGoogleCloud(this.#project)),
+    ] as const
+    // Whatever becomes of one, the others are known to whoever ends them before that happens.
+    await Promise.allSettled(starting)
+    const [emulators, signIn, google] = await Promise.all(starting)
     const listening = await this.#listen(signIn.host)
     const url = `http://${this.#options.settings.config.host}:${listening.port}`
     const env = this.#environment({ ...emulators, auth: signIn.host, google: google.url, url })
@@ -123,6 +124,12 @@ class Start {
     }
     this.#writeReport(report)
     return report
+  }
+
+  async #until<T extends { close(): Promise<void> }>(starting: Promise<T>): Promise<T> {
+    const part = await starting
+    this.#parts.defer(() => part.close())
+    return part
   }
 
   async #startEmulators() {
@@ -183,7 +190,7 @@ class Start {
   /** The same code as in the functions, as the tools of an operator use it. */
   async #openCloud(): Promise<Cloud> {
     const settings = readCloudSettings(process.env)
-    const cloud = await openCloud(settings, makeLog(this.#project, this.#logFile('operator')))
+    const cloud = openCloud(settings, makeLog(this.#project, this.#logFile('operator')))
     this.#parts.defer(() => cloud.close())
     return cloud
   }

@@ -1,5 +1,5 @@
 /** The cloud on this machine as `npm run cloud:local` starts it, in a child process with a data folder of its own. */
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { EmulatorHosts } from '../../functions/testing/emulators.ts'
@@ -52,7 +52,10 @@ export async function startCloudService(hosts: EmulatorHosts): Promise<CloudServ
     },
     killOneRelay: () => killOneRelay(program.pid),
     stop: async () => {
+      const children = childrenOf(program.pid)
       await program.stop()
+      const left = children.filter(({ pid }) => existsSync(`/proc/${pid}`))
+      if (left.length > 0) throw new Error(`left running: ${left.map(({ command }) => command).join('; ')}`)
       rmSync(folder, { recursive: true, force: true })
     },
   }

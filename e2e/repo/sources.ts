@@ -41,7 +41,9 @@ export function readSources(paths: readonly string[]): readonly Source[] {
 
 /** Code that no program of ours runs: tests, suites, fuzzers and what only they use. */
 export function isTest(path: string): boolean {
-  return /\.(?:test|contract|fuzz)\.tsx?$|(?:^|\/)testing\//.test(path) || path.startsWith('e2e/')
+  if (/\.(?:test|contract|fuzz)\.tsx?$|(?:^|\/)testing\//.test(path)) return true
+  // A program that people start, at home there because it uses all others.
+  return path.startsWith('e2e/') && !path.startsWith('e2e/cloud-local/')
 }
 
 /** 1-based. */

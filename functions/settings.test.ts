@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isFailure } from '@porttunneler/shared/base/errors'
+import { expect, test } from 'vitest'
+import { readSettings } from './settings.ts'
+
+const real = {
+  GOOGLE_CLOUD_PROJECT: 'tunnels-prod',
+  PORTTUNNELER_URL: 'https://tunnels.example.com/',
+  PORTTUNNELER_KMS_KEY: 'projects/tunnels-prod/locations/eu/keyRings/ring/cryptoKeys/signing',
+  FIREBASE_API_KEY: 'public',
+}
+const group = {
+  cell: 'main',
+  path: 'regions/us-east1/instanceGroupManagers/relays',
+  serviceAccount: 'relay@tunnels-prod.iam.gserviceaccount.com',
+}
+
+test('settings: what is not said has its default', () => {
+  const settings = readSettings(real)
+  expect(settings).toMatchObject({
+    relayGroups: [],
+    environment: { projectId: 'tunnels-prod', emulators: {} },
+  })
+  expect(settings.control).toMatchObject({
+    issuer: 'https://tunnels.example.com',
+    registration: true,
+    defaultPlan: 'free',
+    firebase: { authDomain: 'tunnels.example.com', providers: ['google.com', 'github.com'] },
+  })
+  expect(settings.stripeSecret).toBeUndefined()
+})
+
+test('settings: what is said counts, and a secret does not show', () => {
+  const settings = readSettings({
+    ...real,
+    PORTTUNNELER_RELAY_GROUPS: JSON.stringify([group]),
+    PORTTUNNELER_REGISTRATION: 'false',
+    STRIPE_WEBHOOK_SECRET: 'whsec_1',
+    FIREBASE_PROVIDERS: '',
+  })
+  expect(settings.relayGroups).toEqual([group])
+  expect(settings.control.registration).toBe(false)
+  expect(settings.control.firebase?.providers).toEqual([])
+  expect(settings.stripeSecret?.reveal()).toBe('whsec_1')
+  expect(JSON.stringify(settings)).not.toContain('whsec_1')
+})
+
+test.each([
+  [{ PORTTUNNELER_URL: undefined }, 'PORTTUNNELER_URL'],
+  [{ PORTTUNNELER_URL: 'http://tunnels.example.com' }, 'PORTTUNNELER_URL'],
+  [{ PORTTUNNELER_KMS_KEY: 'signing' }, 'PORTTUNNELER_KMS_KEY'],
+  [{ PORTTUNNELER_PLAN: 'gold' }, 'PORTTUNNELER_PLAN'],
+  [{ PORTTUNNELER_RELAY_GROUPS: '[{' }, 'PORTTUNNELER_RELAY_GROUPS'],
+  [{ PORTTUNNELER_RELAY_GROUPS: '[{"cell":"a"}]' }, 'PORTTUNNELER_RELAY_GROUPS'],
+  [{ STRIPE_WEBHOOK_SECRET: 'sk_live' }, 'STRIPE_WEBHOOK_SECRET'],
+  [{ FIREBASE_PROVIDERS: 'acme.com' }, 'FIREBASE_PROVIDERS'],
+])('settings: %o is refused by the name of the variable, its value unsaid', (changes, name) => {
+  const refusal = refusalOf({ ...real, ...changes })
+  expect(isFailure(refusal, 'cloud.environment') && refusal.detail).toContain(name)
+  expect(String(refusal)).not.toContain('sk_live')
+})
+
+test('settings: a stand-in for Google is for projects of emulators alone', () => {
+  const standIn = { PORTTUNNELER_EMULATED_GOOGLE: 'http://127.0.0.1:1' }
+  expect(isFailure(refusalOf({ ...real, ...standIn }), 'cloud.emulator')).toBe(true)
+  const local = { GOOGLE_CLOUD_PROJECT: 'demo-a', PORTTUNNELER_URL: 'http://localhost:8500' }
+  expect(readSettings({ ...real, ...standIn, ...local }).emulatedGoogle).toBe('http://127.0.0.1:1')
+})
+
+test('settings: the variables are those of the table in docs/cloud.md', () => {
+  const named = (text: string) => new Set(text.match(/\b(?:PORTTUNNELER|FIREBASE|STRIPE)_[A-Z_]+\b/g))
+  const code = readFileSync(join(import.meta.dirname, 'settings.ts'), 'utf8')
+  const document = readFileSync(join(import.meta.dirname, '../docs/cloud.md'), 'utf8')
+  const rows = document
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .join('\n')
+  expect(named(rows)).toEqual(named(code))
+})
+
+function refusalOf(env: Readonly<Record<string, string | undefined>>): unknown {
+  try {
+    return readSettings(env)
+  } catch (error) {
+    return error
+  }
+}
