@@ -1,9 +1,10 @@
 /** A cell of two relays of which one dies under load: who connects anew is served by the other. */
+import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from '../harness/agent.ts'
 import type { CloudService } from '../harness/cloud.ts'
-import { within } from '../harness/events.ts'
+import { eventually, within } from '../harness/events.ts'
 import { visit } from '../harness/http.ts'
 import { type Service, visitorAddress } from '../harness/service.ts'
 import { dial, endOf, type Listening, readBytes } from '../harness/sockets.ts'
@@ -38,6 +39,7 @@ export function describeTwoRelays(context: Context<CloudService>): void {
 
     test('one is killed: its streams end, the others go on, every new visitor is served', async () => {
       const address = visitorAddress(context.service, await agent.online('both-tcp'))
+      await eventually('both relays listen', () => listenersAt(address.port) === 2 || undefined)
       const open = await Promise.all(Array.from({ length: streams }, () => dial(address)))
       await Promise.all(open.map((socket) => echoes(socket)))
       const load = startVisits(context.service, `${await agent.online('both')}/hello`)
@@ -60,6 +62,16 @@ export function describeTwoRelays(context: Context<CloudService>): void {
       for (const socket of open) socket.destroy()
     })
   })
+}
+
+/** Processes that share a TCP port each have a row of their own (Linux). */
+function listenersAt(port: number): number {
+  const listening = '0A'
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const rows = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/))
+  return rows.filter(([, address, , state]) => address?.endsWith(local) && state === listening).length
 }
 
 async function echoes(socket: Socket): Promise<void> {
