@@ -35,6 +35,8 @@ export type PartsOptions = {
   readonly log: Log
   /** Why no agent is taken now. */
   refusal(): ErrorKey | undefined
+  /** Resolves when the start is over, however it went. */
+  readonly started: Promise<void>
   /** A ticket shows a key that the relay does not have. */
   onUnknownKey(): void
   /** An agent left for good, or came back: the control plane should hear of it. */

@@ -48,6 +48,7 @@ export class Relay {
   readonly #options: RelayOptions & { readonly clock: Clock; readonly commands: CommandSource }
   readonly #closing = new AbortController()
   #phase: Phase = 'starting'
+  readonly #started = Promise.withResolvers<void>()
   #running: Running | undefined
   #housework: Timer | undefined
   #guard: Timer | undefined
@@ -106,6 +107,7 @@ export class Relay {
   async close(): Promise<void> {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
+    this.#started.resolve()
     this.#closing.abort()
     this.#housework?.clear()
     this.#guard?.clear()
@@ -121,6 +123,7 @@ export class Relay {
       clock,
       log,
       refusal: () => this.#refusal(),
+      started: this.#started.promise,
       onUnknownKey: () => this.#running?.sync?.soon(),
       onPresence: () => this.#running?.sync?.presenceChanged(),
       syncFailures: () => this.#running?.sync?.failures ?? 0,
@@ -131,6 +134,7 @@ export class Relay {
     await this.#connect(running, ports)
     if (this.#phase !== 'starting') return ports
     this.#phase = 'ready'
+    this.#started.resolve()
     // Tunnels are leased only where a ready relay has reported, so that report must not wait for its turn.
     running.sync?.askNow()
     this.#housework = clock.every(houseworkMs, () => running.housework(), { background: true })

@@ -33,6 +33,8 @@ export type SessionsOptions = {
   readonly meters: Meters
   /** Why no agent is taken now; undefined = come in. */
   refusal(): ErrorKey | undefined
+  /** Resolves when the start is over, however it went. */
+  readonly started: Promise<void>
   /** A ticket shows a key that the relay does not have. */
   onUnknownKey(): void
   /** A lease is served here for the first time: the control plane should hear of it. */
@@ -52,6 +54,8 @@ const forgeriesMax = 5
 
 /** An agent that is refused for the relay's sake comes back after this, not at once. */
 const retryAfterMs = 1_000
+/** An agent waits for its WELCOME for `helloDeadlineMs`, its way here and back included. */
+const startWaitMs = 3_000
 const toldMax = 10_000
 /** After GOAWAY: the next process is usually there within this, and the agent goes on trying. */
 const agentRedialMs = 200
@@ -160,6 +164,7 @@ export class AgentSessions {
   async #begin(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
     const { instance, state, log, routes } = this.#options
     const { hello } = accepted
+    await this.#startOver()
     this.#checkRoom()
     if (hello.ticket === undefined) throw fail('ticket.invalid')
     const claims = await this.#check(hello.ticket)
@@ -188,6 +193,19 @@ export class AgentSessions {
     const { account, agent } = claims
     this.#sessions.set(session.id, { session, account, agent, forgeries: new PerMinute(forgeriesMax) })
     log.info({ session: session.id, agent: claims.agent, build: hello.build }, 'An agent came')
+  }
+
+  /**
+   * Who comes before the relay is ready waits a little: sent away, each of its agents would come with a second TLS
+   * handshake, all at the same time.
+   */
+  async #startOver(): Promise<void> {
+    const { refusal, started, mux } = this.#options
+    if (refusal() !== 'relay.starting') return
+    const late = Promise.withResolvers<void>()
+    const timer = mux.clock.after(startWaitMs, late.resolve, { background: true })
+    await Promise.race([started, late.promise])
+    timer.clear()
   }
 
   /** @throws relay.starting, relay.draining, session.limit */

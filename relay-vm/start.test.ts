@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { CommandSource } from './platform/commands.ts'
 import { Relay } from './relay.ts'
 import { account, claimsOf, makeTestControl, type TestControl } from './testing/test-control.ts'
@@ -85,6 +85,35 @@ describe('relay start', () => {
     expect(told.map((event) => event?.fields.file)).toEqual(
       names.map((name) => join(bench.dataDir, `${name}.damaged`)),
     )
+  })
+
+  test('an agent that comes before the relay is ready waits, and is not sent away', async () => {
+    const first = await bench.startRelay()
+    await first.relay.close()
+    const mayAnswer = Promise.withResolvers<void>()
+    const wasAsked = Promise.withResolvers<number>()
+    const slow: TestControl = {
+      ...control,
+      async sync(request, credential, signal) {
+        wasAsked.resolve(request.boot.agentAddress.port)
+        await mayAnswer.promise
+        return await control.sync(request, credential, signal)
+      },
+    }
+    const host = '127.0.0.1'
+    const admin = { host, port: await freePort() }
+    const listen = { tls: { host, port: 0 }, http: { host, port: 0 }, tcpHost: host, admin }
+    const starting = bench.startRelay({ listen }, { control: slow })
+    const tlsPort = await wasAsked.promise
+    const ticket = await control.ticket({ endpoint: 'host:demo.tunnels.test' })
+    const dialling = bench.dial({ tlsPort, httpPort: 0, adminPort: 0 }, { ticket })
+    await vi.waitFor(async () => {
+      const metrics = await (await fetch(`http://${host}:${admin.port}/metrics`)).text()
+      expect(metrics).toContain('ptun_stranger_sockets 1')
+    })
+    mayAnswer.resolve()
+    const [agent] = await Promise.all([dialling, starting])
+    expect(await agent.bind(1, ticket)).toBe('host:demo.tunnels.test')
   })
 
   test('with the control plane away it serves after 30 s from what it remembers', async () => {

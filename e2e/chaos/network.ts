@@ -100,6 +100,19 @@ export class Faults {
     ip('-n', agent, 'route', 'replace', addresses.relay, 'via', '10.77.1.1')
   }
 
+  /** The agents' machine stands for eight offices: what it opens comes from eight networks in turn. */
+  spreadAgents(): void {
+    const offices = Array.from({ length: 8 }, (_, index) => `${index} : 10.78.${index}.2`)
+    const rule = `oifname "uplink" snat to numgen inc mod ${offices.length} map { ${offices.join(', ')} }`
+    const chain = `chain out { type nat hook postrouting priority 100; ${rule}; }`
+    inNamespace(this.#network.at('agent'), 'nft', `table ip offices { ${chain}; }`)
+    ip('-n', this.#network.at('relay'), 'route', 'replace', '10.78.0.0/16', 'via', '10.77.1.2')
+  }
+
+  gatherAgents(): void {
+    inNamespace(this.#network.at('agent'), 'nft', 'delete', 'table', 'ip', 'offices')
+  }
+
   /** Ends what is established at a port of the relay, each side with an error. Gives the count. */
   killConnections(port: number): number {
     const filter = ['state', 'established', `( sport = :${port} )`]
