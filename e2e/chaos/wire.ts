@@ -83,6 +83,9 @@ export async function layWire(network: Network, go: string, oneWayMs: number): P
 }
 
 const directTable = `table ip direct {
-  chain in { type nat hook prerouting priority -100; iifname "wire" ip daddr ${wireAddress} dnat to ${addresses.office}; };
+  chain in {
+    type nat hook prerouting priority -100;
+    iifname "wire" ip daddr ${wireAddress} dnat to ${addresses.office};
+  };
   chain out { type nat hook postrouting priority 100; oifname "office" masquerade; };
 }`

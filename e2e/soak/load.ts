@@ -55,7 +55,7 @@ export class Load {
     )
   }
 
-  /** Nobody new comes, those who are there go, but for transfers, which end first; what they see of that is not noted. */
+  /** Nobody new comes, those who are there go, transfers when they are whole; what they see of that is not noted. */
   async stop(): Promise<void> {
     this.#over.abort()
     for (const socket of this.#sockets) socket.destroy(new Error('told to go'))

@@ -14,7 +14,7 @@ import { openWorld, type World } from '../world.ts'
 const backMsMax = 10_000
 /** A few processes share the work of being so many agents. */
 const processes = 4
-/** An agent needs two handshakes to learn that its session is gone and begin another; a network has 600, then 50 a second. */
+/** An agent hears that its session is gone, and begins another: two handshakes. A network has 600, then 50 a second. */
 const oneNetworkMsMax = 40_000
 
 export const herd: Scenario = {

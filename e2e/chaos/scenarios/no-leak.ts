@@ -1,6 +1,6 @@
 /**
- * Black holes without end: what relay and agent hold afterwards is what they held before. A round is as long as it takes
- * to notice a silence (9 s), because shorter limits would try other code: 100 rounds take about 20 minutes.
+ * Black holes without end: what relay and agent hold afterwards is what they held before. A round is as long as it
+ * takes to notice a silence (9 s), because shorter limits would try other code: 100 rounds take about 20 minutes.
  */
 import { readdirSync } from 'node:fs'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
