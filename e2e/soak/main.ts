@@ -1,7 +1,7 @@
 /**
  * `npm run soak`: a real server with two relays and two agents under mixed load, with faults drawn from a seed, for
- * half an hour. Fails when a byte is lost or wrong, when a visit is cut that no fault excuses, when memory, descriptors or
- * the delay of a loop rise, and when anything is still held after the last visitor has gone.
+ * half an hour. Fails when a byte is lost or wrong, when a visit is cut that no fault excuses, when memory, descriptors
+ * or the delay of a loop rise, and when anything is still held after the last visitor has gone.
  *
  *   npm run soak -- --minutes 30 --seed 7
  *   npm run soak -- --minutes 5 --calm          the load alone, without faults
