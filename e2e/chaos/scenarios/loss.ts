@@ -105,7 +105,7 @@ async function againstDirect(world: World, { network, faults, isShort }: Lab): P
     const cases = isShort
       ? [judged]
       : [1, 5].flatMap((percent) => [32, 128].map((visitors) => ({ percent, visitors })))
-    const spanMs = isShort ? 4_000 : 10_000
+    const spanMs = isShort ? 4_000 : 6_000
     for (const { percent, visitors } of cases) {
       faults.loseOnWire(percent)
       const without = await measureLine(direct, visitors, spanMs)
