@@ -49,15 +49,22 @@ function handOn(request: IncomingMessage, response: ServerResponse, port: number
     },
     (answer) => {
       response.writeHead(answer.statusCode ?? 502, withoutHops(answer.headers))
-      answer.pipe(response)
+      answer.once('error', () => response.destroy()).pipe(response)
     },
   )
-  outgoing.once('error', () => {
-    // An answer may come before the whole request is sent; what fails after it is of no interest.
-    if (response.headersSent) response.destroy()
-    else response.writeHead(502, { 'content-type': 'text/plain' }).end('The function does not answer.\n')
+  // A request may be answered before it is whole: what is left of it is read and forgotten, for the next one of this
+  // connection comes behind it.
+  const letGo = () => {
+    request.unpipe(outgoing)
+    request.resume()
+    outgoing.destroy()
+  }
+  outgoing.on('error', () => {
+    letGo()
+    if (!response.headersSent)
+      response.writeHead(502, { 'content-type': 'text/plain' }).end('The function does not answer.\n')
   })
-  response.once('close', () => outgoing.destroy())
+  response.once('close', letGo)
   request.pipe(outgoing)
 }
 
@@ -67,6 +74,8 @@ function headersOf(request: IncomingMessage): Record<string, string | string[] |
   const trace = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
   return {
     ...withoutHops(request.headers),
+    // Otherwise the function ends the connection with its answer, and what was still to come would reset both.
+    connection: 'keep-alive',
     'x-forwarded-for': claimed === undefined ? seen : `${claimed}, ${seen}`,
     'x-forwarded-host': request.headers.host,
     traceparent: request.headers.traceparent ?? trace,
