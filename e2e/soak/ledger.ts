@@ -25,6 +25,7 @@ export class Ledger {
   readonly failures: string[] = []
   readonly counts = new Map<Kind, Count>()
   readonly #excuses: Excuse[] = []
+  readonly #sinceMs = systemClock.monotonic()
   #failed = 0
 
   get failed(): number {
@@ -62,7 +63,8 @@ export class Ledger {
 
   fail(what: string): void {
     this.#failed += 1
-    if (this.failures.length < toldMax) this.failures.push(what)
+    const seconds = ((systemClock.monotonic() - this.#sinceMs) / 1_000).toFixed(1)
+    if (this.failures.length < toldMax) this.failures.push(`${seconds} s into the load: ${what}`)
   }
 
   #count(kind: Kind, more: Count): void {
