@@ -1,5 +1,6 @@
 /** The table of hostile inputs; hostile.ts sends them. */
 import { FrameType } from '@porttunneler/shared/protocol/frames'
+import { limits } from '@porttunneler/shared/protocol/limits'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { frame } from '../harness/raw-agent.ts'
 
@@ -145,7 +146,9 @@ export const frameCases: readonly FrameCase[] = [
   {
     name: 'a flood of PING',
     code: 'PT-3008',
-    send: Buffer.concat(Array.from({ length: 400 }, () => frame(FrameType.ping, Buffer.alloc(8)))),
+    send: Buffer.concat(
+      Array.from({ length: limits.pingsPerMinute + 100 }, () => frame(FrameType.ping, Buffer.alloc(8))),
+    ),
   },
 ]
 

@@ -39,7 +39,7 @@ export const firewall: Scenario = {
       await world.restartAgent()
       const servedMs = await untilServed(world.echo, 5_000)
       assert.equal((await askWeb(world)).status, 200)
-      const passed = Number(/\d+$/.exec(stranger.lines.items.at(-1)?.text ?? '')?.[0] ?? 0)
+      const passed = Number(/connected (\d+)/.exec(stranger.lines.items.at(-1)?.text ?? '')?.[1] ?? 0)
       const granted = burst + ((systemClock.monotonic() - startMs) / 1_000) * perSecond
       await stranger.stop('SIGKILL')
       const dropped = droppedIn(network)
