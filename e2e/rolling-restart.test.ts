@@ -1,11 +1,10 @@
 /** Two relay processes restarted in turn under load: nobody who speaks HTTP notices, and no young stream is cut. */
-import { Agent as ConnectionPool, request } from 'node:http'
-import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
-import { eventually, within } from './harness/events.ts'
+import { eventually } from './harness/events.ts'
+import { fetchWhole, startLoad } from './harness/load.ts'
 import { childrenOf } from './harness/programs.ts'
-import type { Address } from './harness/sockets.ts'
+import { makeSlowAnswer } from './harness/slow-answer.ts'
 import {
   freeSettings,
   makeKey,
@@ -13,15 +12,14 @@ import {
   startStandalone,
   temporaryFolder,
 } from './harness/standalone.ts'
-import { type Handler, type HttpUpstream, startHttp } from './harness/upstreams.ts'
-
-const local = (url: string): Address => ({ host: '127.0.0.1', port: Number(new URL(url).port) })
+import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 
 describe('rolling restart', () => {
   let server: Standalone
   let agent: Agent
   let web: HttpUpstream
   let url: string
+  const slow = makeSlowAnswer()
   beforeAll(async () => {
     const env = {
       ...(await freeSettings()),
@@ -32,7 +30,7 @@ describe('rolling restart', () => {
     server = await startStandalone({ folder: temporaryFolder('rolling'), env })
     const account = server.file.account ?? { email: '', password: '' }
     const service = { api: new URL(server.file.api).origin, account }
-    web = await startHttp({ '/slow': slowly })
+    web = await startHttp({ '/slow': slow.handler })
     agent = await startAgent(
       { ...service, key: await makeKey(service) },
       {
@@ -58,8 +56,8 @@ describe('rolling restart', () => {
     expect(before).toHaveLength(2)
     // Some of them meet the relay that has just started, before the agent is back at it.
     const newcomers = startLoad(new URL('/hello', url).href, 2, { pauseMs: 20 })
-    const slow = Array.from({ length: 8 }, () => fetchWhole(new URL('/slow', url).href))
-    await eventually('all slow answers have begun', () => begun() === slow.length || undefined)
+    const slowly = Array.from({ length: 8 }, () => fetchWhole(new URL('/slow', url).href))
+    await eventually('all slow answers have begun', () => slow.begun === slowly.length || undefined)
     const already = load.sent
     server.program.send('SIGUSR2')
     await server.program.lines.waitFor(({ text }) => text.includes('relays are restarted'), {
@@ -67,7 +65,7 @@ describe('rolling restart', () => {
       deadlineMs: 90_000,
     })
     const during = load.sent - already
-    expect(await Promise.all(slow)).toEqual(slow.map(() => slowText))
+    expect(await Promise.all(slowly)).toEqual(slowly.map(() => slow.text))
     await load.reached(load.sent + 500)
     const { sent, failures } = await load.stop()
     const fresh = await newcomers.stop()
@@ -80,96 +78,8 @@ describe('rolling restart', () => {
   })
 })
 
-const slowText = 'tick\n'.repeat(8)
-let slowBegun = 0
-const begun = () => slowBegun
-
-/** Pauses inside its answer for longer than any rule of quiet could mean. */
-const slowly: Handler = (_request, response) => {
-  slowBegun += 1
-  let ticks = 0
-  const timer = setInterval(() => {
-    ticks += 1
-    response.write('tick\n')
-    if (ticks < 8) return
-    clearInterval(timer)
-    response.end()
-  }, 600)
-  response.once('close', () => clearInterval(timer))
-  response.flushHeaders()
-}
-
-function fetchWhole(url: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const { host, pathname } = new URL(url)
-    const outgoing = request({ ...local(url), path: pathname, headers: { host } }, (answer) => {
-      let text = ''
-      answer.setEncoding('utf8').on('data', (part: string) => {
-        text += part
-      })
-      answer.on('error', reject).once('end', () => resolve(text))
-    })
-    outgoing.once('error', reject).end()
-  })
-}
-
 function relaysOf({ program }: Standalone): readonly number[] {
   return childrenOf(program.pid)
     .filter(({ command }) => command.includes('relay-vm/main.ts'))
     .map(({ pid }) => pid)
-}
-
-/**
- * Visitors with connections that are kept, or a new one after each pause, asking again when answered. No request is
- * tried twice.
- */
-function startLoad(url: string, visitors: number, { pauseMs = 0 } = {}) {
-  const keepAlive = pauseMs === 0
-  const pool = new ConnectionPool({ keepAlive, maxSockets: visitors })
-  const failures: string[] = []
-  let sent = 0
-  let isStopped = false
-  let onSent = () => {}
-  const visit = async () => {
-    while (!isStopped) {
-      sent += 1
-      const problem = await ask(url, pool)
-      if (problem !== undefined) failures.push(problem)
-      onSent()
-      if (pauseMs > 0) await sleep(systemClock, pauseMs)
-    }
-  }
-  const running = Promise.all(Array.from({ length: visitors }, visit))
-  return {
-    get sent() {
-      return sent
-    },
-    async reached(count: number) {
-      while (sent < count)
-        await new Promise<void>((resolve) => {
-          onSent = resolve
-        })
-    },
-    async stop() {
-      isStopped = true
-      await running
-      pool.destroy()
-      return { sent, failures }
-    },
-  }
-}
-
-/** @returns what went wrong, if anything did */
-function ask(url: string, pool: ConnectionPool): Promise<string | undefined> {
-  const asked = new Promise<string | undefined>((resolve) => {
-    const { host, pathname } = new URL(url)
-    const outgoing = request({ ...local(url), path: pathname, headers: { host }, agent: pool }, (answer) => {
-      answer.on('error', (error) => resolve(error.message))
-      answer
-        .resume()
-        .once('end', () => resolve(answer.statusCode === 200 ? undefined : `${answer.statusCode}`))
-    })
-    outgoing.once('error', (error) => resolve(`${error.message}, reused: ${outgoing.reusedSocket}`)).end()
-  })
-  return within(asked, `GET ${url}`, 30_000)
 }

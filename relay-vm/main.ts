@@ -1,7 +1,7 @@
 /**
  * The relay daemon: `node relay-vm/main.ts <config.json>`. SIGTERM drains, a second one ends the grace period at once.
  * As a child process it says `{ ready: ports }` to its parent, takes `{ command }` messages, and drains when the parent
- * is gone. Exit codes: 0 drained, otherwise that of the error's row in the catalogue.
+ * is gone. `--check` loads and checks the configuration, and no more. Exit codes: 0 drained, otherwise that of the error's row in the catalogue.
  */
 
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -16,6 +16,7 @@ import { Relay, type RelayOptions } from './relay.ts'
 async function main(args: readonly string[]): Promise<void> {
   const path = args.find((arg) => !arg.startsWith('--'))
   const config = await loadConfig(path ?? 'relay.json', process.env)
+  if (args.includes('--check')) return
   const log = makeLog(config.logLevel)
   const relay = new Relay({
     config,

@@ -26,7 +26,7 @@ export type Demo = {
 }
 
 export type DemoOptions = {
-  readonly folder: DataFolder
+  readonly folder: Pick<DataFolder, 'file'>
   readonly server: string
   readonly key: Secret
   readonly log: LogFile

@@ -1,14 +1,18 @@
 /**
- * `npm start`: the whole service on one machine. Starts it, says where it is, and on SIGTERM or Ctrl-C lets open
- * connections end before it goes (exit 0). A second signal ends everything at once. SIGUSR2 restarts the relays in
- * turn. What keeps it from starting is said with cause and cure (exit 2).
+ * The whole service on one machine. Starts it, says where it is, and on SIGTERM or Ctrl-C lets open connections end
+ * before it goes (exit 0). A second signal ends everything at once. SIGUSR2 restarts the relays in turn. What keeps it
+ * from starting is said with cause and cure (exit 2). As the child of start.ts it takes over from another server or
+ * gives way to one, and stops when its parent is gone.
  */
 import process from 'node:process'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { readSettings, readTextFile, type Settings } from './config.ts'
+import { type Channel, Predecessor } from './hand-over.ts'
 import { accountRows, failureText, paintFor, welcome } from './output.ts'
+import manifest from './package.json' with { type: 'json' }
 import { startServer } from './server.ts'
+import { isSuccessor, upMessage } from './start-words.ts'
 
 /** npm passes a Ctrl-C on to a child that the terminal has told already: within this time they are one. */
 const sameSignalMs = 500
@@ -17,6 +21,7 @@ async function main(): Promise<void> {
   const settings = readSettings({ args: process.argv.slice(2), env: process.env, readText: readTextFile })
   const interrupted = new AbortController()
   const killers = new Set<() => void>()
+  const channel = openChannel()
   listenToSignals(interrupted, settings, () => {
     for (const kill of killers) kill()
   })
@@ -24,10 +29,14 @@ async function main(): Promise<void> {
     clock: systemClock,
     random: Math.random,
     signal: interrupted.signal,
+    pid: channel ? process.ppid : process.pid,
+    ...(channel && isSuccessor(process.env) && { predecessor: new Predecessor(channel) }),
     onProcess: (kill) => killers.add(kill),
     onTrouble: (sentence) => process.stderr.write(`${sentence}\n`),
   })
-  if (server.facts) {
+  if (server.facts && isSuccessor(process.env)) {
+    process.stdout.write(`  Version ${manifest.version} serves now.\n`)
+  } else if (server.facts) {
     const say = interrupted.signal.aborted ? accountRows : welcome
     process.stdout.write(say(server.facts, paintFor(process.stdout)))
   }
@@ -38,7 +47,21 @@ async function main(): Promise<void> {
       (error: unknown) => process.stderr.write(`  The relays were not restarted: ${String(error)}\n`),
     )
   })
+  if (channel) {
+    server.serveSuccessor(channel)
+    channel.send(upMessage)
+  }
   await server.ended
+  if (process.connected) process.disconnect()
+}
+
+/** To start.ts, if that is the parent. */
+function openChannel(): Channel | undefined {
+  if (!process.send) return undefined
+  return {
+    send: (message) => process.send?.(message),
+    onMessage: (listener) => process.on('message', listener),
+  }
 }
 
 function listenToSignals(interrupted: AbortController, { config }: Settings, killAll: () => void): void {
@@ -59,6 +82,7 @@ function listenToSignals(interrupted: AbortController, { config }: Settings, kil
   process.on('SIGINT', () => onSignal('SIGINT'))
   process.on('SIGTERM', () => onSignal('SIGTERM'))
   process.on('SIGHUP', () => onSignal('SIGTERM'))
+  process.once('disconnect', () => interrupted.abort())
 }
 
 try {
@@ -66,6 +90,7 @@ try {
 } catch (error) {
   if (!isFailure(error)) throw error
   process.stderr.write(`\n${failureText(error, paintFor(process.stderr))}`)
-  // Whatever kept it from starting, nothing runs now.
+  // Whatever kept it from starting, nothing of it runs now.
   process.exitCode = 2
+  if (process.connected) process.disconnect()
 }

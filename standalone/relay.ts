@@ -2,9 +2,11 @@
  * The relay of a standalone server: the same daemon as anywhere, as a child process. It gets one JSON file, enrols and
  * syncs over HTTP like every relay; being a child only adds that commands reach it at once over the IPC channel.
  */
-import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
@@ -14,17 +16,18 @@ import { type DataFolder, writePrivateFile } from './data-folder.ts'
 import { type LogFile, sentenceOf } from './log-file.ts'
 import { SupervisedProgram } from './supervisor.ts'
 
-/** What the relay says when it listens: the ports it got. */
-const readySchema = z.object({
-  ready: z.object({
-    tlsPort: z.int(),
-    httpPort: z.int(),
-    adminPort: z.int(),
-    /** Of this process alone, where several share the other two. */
-    own: z.object({ tlsPort: z.int(), httpPort: z.int() }).optional(),
-  }),
+/** The ports a relay got. */
+export const relayPortsSchema = z.object({
+  tlsPort: z.int(),
+  httpPort: z.int(),
+  adminPort: z.int(),
+  /** Of this process alone, where several share the other two. */
+  own: z.object({ tlsPort: z.int(), httpPort: z.int() }).optional(),
 })
-export type RelayPorts = z.infer<typeof readySchema>['ready']
+export type RelayPorts = z.infer<typeof relayPortsSchema>
+
+/** What the relay says when it listens. */
+const readySchema = z.object({ ready: relayPortsSchema })
 
 /** What `/load` at the admin port says. */
 const loadSchema = z.object({ served: z.int() })
@@ -46,6 +49,8 @@ export type RelayOptions = RelaySurroundings & {
   readonly index: number
   /** What the first one got, for those that share its ports. */
   readonly first: RelayPorts | undefined
+  /** What it had before, which agents and visitors know. */
+  readonly own?: RelayPorts | undefined
   /** Needed until the relay has a credential of its own. */
   readonly enrolmentKey: Secret | undefined
   /** The last server was killed: its relay may hold the ports until its own grace is over, which is waited for. */
@@ -106,7 +111,7 @@ export function startRelay(options: RelayOptions): Relay {
     const json = relayConfig(config, options, { ...options, own })
     writePrivateFile(file, `${JSON.stringify(json, null, 2)}\n`)
   }
-  configure()
+  configure(options.own)
   const ready = Promise.withResolvers<RelayPorts>()
   let isUp = false
   let adminPort = 0
@@ -165,6 +170,28 @@ export function startRelay(options: RelayOptions): Relay {
     },
     stop: (graceMs) => program.stop(graceMs),
     kill: () => program.kill(),
+  }
+}
+
+/**
+ * Whether the relay of this version loads and accepts its configuration, by a process that does no more than that.
+ * @throws standalone.relay
+ */
+export async function checkRelay(
+  options: RelaySurroundings & Pick<RelayOptions, 'config' | 'isBundled'>,
+): Promise<void> {
+  const { config, folder, isBundled } = options
+  const file = folder.file(folderOf(0), 'check.json')
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  writePrivateFile(file, JSON.stringify(relayConfig(config, options)))
+  const args = [relayFile(isBundled), '--check', file]
+  try {
+    await promisify(execFile)(process.execPath, args, { timeout: readyDeadlineMs })
+  } catch (cause) {
+    const said = cause instanceof Error && 'stdout' in cause ? String(cause.stdout).trim() : ''
+    throw relayFailure(sentenceOf(said.split('\n').at(-1) ?? '') ?? String(cause))
+  } finally {
+    rmSync(file, { force: true })
   }
 }
 

@@ -10,6 +10,13 @@ export type RelaysOptions = Omit<RelayOptions, 'index' | 'first' | 'enrolmentKey
   newEnrolmentKey(): Promise<Secret>
   /** Told of every process, with the way to end it at once. */
   onProcess(kill: () => void): void
+  /** A server that runs gives its relays up, one after the other. */
+  readonly takeOver?: {
+    /** Of its relays. */
+    readonly ports: readonly RelayPorts[]
+    /** Resolves when that one is gone. @returns how many endpoints had their agent at it */
+    release(index: number): Promise<number>
+  }
 }
 
 /** An agent that found its relay closed tries again after 20 s at the latest; its dial takes a little. */
@@ -20,6 +27,7 @@ export class Relays {
   readonly #options: RelaysOptions
   readonly #relays: Relay[] = []
   readonly #ports: RelayPorts[] = []
+  readonly #released = new Set<number>()
   #rolling: Promise<void> | undefined
   #isStopped = false
 
@@ -32,22 +40,55 @@ export class Relays {
     return this.#ports
   }
 
-  /** One after the other, because the first may choose the ports that all share. @throws standalone.relay */
+  /**
+   * One after the other, because the first may choose the ports that all share. Where it takes over, a relay that does
+   * not start ends this as long as none has; then the others go on, and it tries again.
+   * @throws standalone.relay
+   */
   async start(): Promise<RelayPorts> {
-    const { config, folder, newEnrolmentKey, onProcess } = this.#options
-    let first: RelayPorts | undefined
-    for (let index = 0; index < config.relays; index++) {
-      const enrolmentKey = isEnrolled(folder, index) ? undefined : await newEnrolmentKey()
-      const relay = startRelay({ ...this.#options, index, first, enrolmentKey })
-      onProcess(relay.kill)
-      this.#relays.push(relay)
-      const ports = await relay.ready
-      this.#ports.push(ports)
-      first ??= ports
-      if (this.#isStopped) break
+    const { config, takeOver, clock, onTrouble } = this.#options
+    for (let index = 0; index < config.relays && !this.#isStopped; index++) {
+      const served = (await takeOver?.release(index)) ?? 0
+      const own = takeOver?.ports[index]
+      const relay = await this.#launch(index, own)
+      try {
+        this.#ports[index] = await relay.ready
+      } catch (error) {
+        if (own === undefined || index === 0) throw error
+        this.#ports[index] = own
+        onTrouble(`A relay did not start, and tries again: ${String(error)}`)
+      }
+      if (takeOver) await agentsBack(relay, served, clock)
     }
+    const [first] = this.#ports
     if (first === undefined) throw new Error('A server has one relay at least')
     return first
+  }
+
+  /** Ends one for good: another server has its place. @returns how many endpoints had their agent at it */
+  async release(index: number): Promise<number> {
+    const relay = this.#relays[index]
+    if (relay === undefined) return 0
+    const served = await relay.served()
+    this.#released.add(index)
+    await relay.stop(this.#options.config.graceSeconds * 1_000)
+    return served
+  }
+
+  /** Starts those again that were released. @throws standalone.relay */
+  async reclaim(): Promise<void> {
+    const released = [...this.#released]
+    this.#released.clear()
+    for (const index of released) await (await this.#launch(index, this.#ports[index])).ready
+  }
+
+  async #launch(index: number, own: RelayPorts | undefined): Promise<Relay> {
+    const { folder, newEnrolmentKey, onProcess } = this.#options
+    const enrolmentKey = isEnrolled(folder, index) ? undefined : await newEnrolmentKey()
+    const relay = startRelay({ ...this.#options, index, first: this.#ports[0], own, enrolmentKey })
+    onProcess(relay.kill)
+    this.#relays[index] = relay
+    return relay
   }
 
   send(message: object): void {

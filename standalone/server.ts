@@ -1,26 +1,31 @@
 /**
- * Starts the parts of a standalone server in the order they need each other and stops them in the reverse one: data
- * folder, control plane, console, relay, demo. Stopping therefore drains the demo's agent first and the relay while the
- * API still takes its last report; the store goes last, so nothing acknowledged is lost.
+ * Starts the parts of a standalone server in the order they need each other and stops them in the reverse one: front
+ * (data folder, control plane, console), relays, demo. Stopping therefore drains the demo's agent first and the relay
+ * while the API still takes its last report; the store goes last, so nothing acknowledged is lost. The parts can also be
+ * taken from a server that runs, and be given to a newer one (hand-over.ts).
  */
 import { existsSync, rmSync } from 'node:fs'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
-import type { Log } from '@porttunneler/shared/base/log'
+import { type Log, silentLog } from '@porttunneler/shared/base/log'
 import { pino } from 'pino'
 import { isLoopback, type Settings } from './config.ts'
-import { type ControlPlane, openControlPlane } from './control-plane.ts'
+import type { ControlPlane } from './control-plane.ts'
 import { type DataFolder, openDataFolder, writePrivateFile } from './data-folder.ts'
 import { type DemoAddresses, startDemo } from './demo.ts'
+import { type Front, openFront } from './front.ts'
+import { type Ask, type Channel, type Given, type Predecessor, serveSuccessor } from './hand-over.ts'
 import { LogFile, sentenceOf } from './log-file.ts'
 import type { Report, Welcome } from './output.ts'
-import manifest from './package.json' with { type: 'json' }
-import { endpointFace, liveOrigin, type RelayOptions, type RelayPorts } from './relay.ts'
+import { checkRelay } from './relay.ts'
 import { Relays } from './relays.ts'
-import { readWebFiles } from './web-files.ts'
-import { type Fetch, type Listening, listen, makeWeb } from './web-server.ts'
+import { readWebFiles, type WebFiles } from './web-files.ts'
+
+/** For requests under way at the API when it passes to a newer server. */
+const lastRequestsMs = 1_000
 
 /** Where `ptun` looks when it is not told (cli/context.ts). */
 const defaultServer = 'http://localhost:8400'
@@ -30,6 +35,10 @@ export type ServerOptions = {
   readonly random: () => number
   /** Aborted to stop, whether or not the start is over. */
   readonly signal: AbortSignal
+  /** The one to signal. */
+  readonly pid: number
+  /** The server that runs, and will have given all it has when this one is up. */
+  readonly predecessor?: Predecessor | undefined
   /** Told of every child process, with the way to end it at once. */
   onProcess(kill: () => void): void
   /** A sentence for the terminal. */
@@ -39,28 +48,42 @@ export type ServerOptions = {
 export type RunningServer = {
   /** Absent when it was stopped before it was up. */
   readonly facts?: Welcome
-  /** Resolves when the signal has stopped it and everything is closed. */
+  /** Resolves when it was stopped, or has given all it had to a newer one, and everything is closed. */
   readonly ended: Promise<void>
   /** Restarts the relays in turn; resolves when the last is back. */
   restartRelays(): Promise<void>
+  /** Lets a newer server take over. */
+  serveSuccessor(channel: Channel): void
 }
 
 /** @throws standalone.*, store.*; what was started by then is stopped again */
 export async function startServer(settings: Settings, options: ServerOptions): Promise<RunningServer> {
-  const { signal } = options
+  const { signal, onTrouble } = options
   const parts = new AsyncDisposableStack()
+  const left = Promise.withResolvers<void>()
+  const start = new Start(settings, options, parts)
+  const leave = async () => {
+    await parts.disposeAsync()
+    left.resolve()
+  }
+  const running = {
+    restartRelays: () => start.restartRelays(),
+    serveSuccessor: (channel: Channel) =>
+      serveSuccessor(channel, {
+        give: (ask) => start.give(ask, leave),
+        resume: () => start.resume(),
+        pass: (command) => start.pass(command),
+        onTrouble: (error) => onTrouble(`Handing over: ${isFailure(error) ? error.detail : String(error)}`),
+      }),
+  }
   try {
-    const start = new Start(settings, options, parts)
     const facts = await start.run()
-    const restartRelays = () => start.restartRelays()
-    if (signal.aborted) return { facts, ended: parts.disposeAsync(), restartRelays }
-    const ended = new Promise<void>((resolve) =>
-      signal.addEventListener('abort', () => resolve(parts.disposeAsync()), { once: true }),
-    )
-    return { facts, ended, restartRelays }
+    signal.addEventListener('abort', () => left.resolve(), { once: true })
+    if (signal.aborted) left.resolve()
+    return { facts, ended: left.promise.then(() => parts.disposeAsync()), ...running }
   } catch (error) {
     await parts.disposeAsync()
-    if (signal.aborted) return { ended: Promise.resolve(), restartRelays: async () => {} }
+    if (signal.aborted) return { ended: Promise.resolve(), ...running }
     throw error
   }
 }
@@ -70,44 +93,46 @@ class Start {
   readonly #settings: Settings
   readonly #options: ServerOptions
   readonly #parts: AsyncDisposableStack
-  readonly #folder: DataFolder
-  /** What the console's port answers until the control plane is open. */
-  #fetch: Fetch = () => new Response('Starting.\n', { status: 503, headers: { 'retry-after': '1' } })
+  readonly #files: WebFiles
+  #front: Front | undefined
+  /** What it got, which it keeps. */
+  #consolePort: number
+  #log: Log = silentLog
   #relays: Relays | undefined
+  #wasKilled = false
+  #hasSuccessor = false
 
   constructor(settings: Settings, options: ServerOptions, parts: AsyncDisposableStack) {
     this.#settings = settings
     this.#options = options
     this.#parts = parts
-    this.#folder = openDataFolder(settings.data)
-    parts.defer(() => this.#folder.close())
+    this.#consolePort = settings.config.ports.console
+    this.#files = readWebFiles(fileURLToPath(new URL('../web/dist', import.meta.url)))
   }
 
   async run(): Promise<Welcome> {
     const { config, data } = this.#settings
+    const { predecessor, pid } = this.#options
+    // All that can be known before the other one gives anything up.
+    if (predecessor) await this.#checkRelay()
+    const given = await predecessor?.ask({ ask: 'control' })
+    const folder = openDataFolder(data)
+    this.#wasKilled = predecessor === undefined && existsSync(this.#reportFile)
     // A report that is still there was left by a server that was killed; it would mislead scripts.
-    const wasKilled = existsSync(this.#reportFile)
-    rmSync(this.#reportFile, { force: true })
-    const files = readWebFiles(fileURLToPath(new URL('../web/dist', import.meta.url)))
-    const listening = await this.#listen()
-    const consoleUrl = config.public.console ?? `http://${urlHost(config.host)}:${listening.port}`
-    const control = await this.#openControl(consoleUrl)
-    this.#parts.defer(() => listening.close(this.#graceMs))
-    this.#fetch = makeWeb({
-      api: control.fetch,
-      files,
-      liveOrigins: () => (this.#relays?.ports ?? []).map((ports) => liveOrigin(config, ports)),
-      isHttps: consoleUrl.startsWith('https:'),
-    })
-    const controlUrl = ownUrl(config.bind, listening.port)
-    await this.#startRelays(control, { controlUrl, consoleUrl, mayStillRun: wasKilled })
+    if (this.#wasKilled) rmSync(this.#reportFile, { force: true })
+    this.#log = this.#openLog()
+    this.#parts.defer(() => this.#front?.close(this.#graceMs))
+    const front = await this.#openFront(folder, given?.consolePort ?? config.ports.console)
+    await this.#startRelays(front, given)
     // From here on the start is finished even when it is interrupted: the password is shown once or never.
-    const account = await control.ensureFirstAccount(config.email)
-    const demo = config.demo ? await this.#startDemo(control, consoleUrl) : {}
+    const account = await front.control.ensureFirstAccount(config.email)
+    await predecessor?.ask({ ask: 'rest' })
+    const { consoleUrl } = front
+    const demo = config.demo ? await this.#startDemo(front.control, consoleUrl) : {}
     const report: Report = {
       console: consoleUrl,
       api: consoleUrl,
-      pid: process.pid,
+      pid,
       ...(account ? { account } : {}),
       ...(demo.addresses ? { demo: demo.addresses } : {}),
     }
@@ -125,44 +150,64 @@ class Start {
     await this.#relays?.roll()
   }
 
+  /** Gives a part to a newer server. @param leave ends this one */
+  async give(ask: Ask, leave: () => Promise<void>): Promise<Partial<Given>> {
+    if (ask.ask === 'relay') return { served: (await this.#relays?.release(ask.index)) ?? 0 }
+    if (ask.ask === 'rest') {
+      this.#hasSuccessor = true
+      await leave()
+      return {}
+    }
+    await this.#front?.close(lastRequestsMs)
+    this.#front = undefined
+    return { consolePort: this.#consolePort, relayPorts: [...(this.#relays?.ports ?? [])] }
+  }
+
+  /** The newer server did not start: what was given to it is taken back. */
+  async resume(): Promise<void> {
+    if (!this.#front) await this.#openFront(openDataFolder(this.#settings.data), this.#consolePort)
+    await this.#relays?.reclaim()
+  }
+
+  /** A command by way of the newer server. */
+  pass(command: Command): void {
+    this.#relays?.send({ command })
+  }
+
+  readonly #file = (...names: string[]): string => join(this.#settings.data, ...names)
+
   get #reportFile(): string {
-    return this.#folder.file('standalone.json')
+    return this.#file('standalone.json')
+  }
+
+  get #control(): ControlPlane {
+    if (!this.#front) throw new Error('The control plane is with another server')
+    return this.#front.control
   }
 
   get #graceMs(): number {
     return this.#settings.config.graceSeconds * 1_000
   }
 
-  async #listen(): Promise<Listening> {
-    const { bind, ports } = this.#settings.config
-    const { clock } = this.#options
-    const listening = await listen((request, env) => this.#fetch(request, env), {
-      host: bind,
-      port: ports.console,
-      clock,
-    })
-    this.#parts.defer(() => listening.close(0))
-    return listening
-  }
-
-  async #openControl(consoleUrl: string): Promise<ControlPlane> {
-    const { clock, random } = this.#options
-    const { config } = this.#settings
-    const control = openControlPlane({
-      folder: this.#folder,
-      isOpen: config.registration ?? isLoopback(config),
-      plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
-      version: manifest.version,
-      smtp: config.mail,
-      consoleUrl,
-      isProxied: config.public.console !== undefined,
+  /** @param consolePort where it listened, if it did */
+  async #openFront(folder: DataFolder, consolePort: number): Promise<Front> {
+    const { clock, random, predecessor } = this.#options
+    this.#front = await openFront({
+      config: this.#settings.config,
+      folder,
+      consolePort,
+      files: this.#files,
       clock,
       random,
-      log: this.#openLog(),
+      log: this.#log,
+      relayPorts: () => this.#relays?.ports ?? [],
+      onCommand: (command) => {
+        this.#relays?.send({ command })
+        predecessor?.pass(command)
+      },
     })
-    this.#parts.defer(() => control.close())
-    await this.#ensureCell(control, { tlsPort: config.ports.tls, httpPort: config.ports.http })
-    return control
+    this.#consolePort = this.#front.consolePort
+    return this.#front
   }
 
   /** The control plane's own log: lines in a file, warnings on the terminal too. */
@@ -177,29 +222,30 @@ class Start {
   }
 
   #logFile(name: string): LogFile {
-    const file = new LogFile(this.#folder.file('logs', `${name}.log`))
+    const file = new LogFile(this.#file('logs', `${name}.log`))
     this.#parts.defer(() => file.close())
     return file
   }
 
-  async #ensureCell(control: ControlPlane, ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>): Promise<void> {
-    const { config } = this.#settings
-    const { from, to } = config.ports.tcp
-    const { host, domain } = config
-    await control.ensureCell({ host, domain, portFrom: from, portTo: to, ...endpointFace(config, ports) })
+  async #checkRelay(): Promise<void> {
+    const { config, isBundled } = this.#settings
+    const anyUrl = 'http://127.0.0.1'
+    const folder = { file: this.#file }
+    await checkRelay({ config, isBundled, folder, controlUrl: anyUrl, consoleUrl: anyUrl })
   }
 
-  async #startRelays(
-    control: ControlPlane,
-    given: Pick<RelayOptions, 'controlUrl' | 'consoleUrl' | 'mayStillRun'>,
-  ): Promise<void> {
-    const { clock, random, onProcess, onTrouble, signal } = this.#options
+  async #startRelays({ controlUrl, consoleUrl, ensureCell }: Front, given: Given | undefined): Promise<void> {
+    const { clock, random, onProcess, onTrouble, signal, predecessor } = this.#options
+    const release = async (index: number) => (await predecessor?.ask({ ask: 'relay', index }))?.served ?? 0
     const relays = new Relays({
       config: this.#settings.config,
       isBundled: this.#settings.isBundled,
-      ...given,
-      folder: this.#folder,
-      newEnrolmentKey: () => control.newEnrolmentKey(),
+      controlUrl,
+      consoleUrl,
+      mayStillRun: this.#wasKilled || predecessor?.isGone === true,
+      ...(given && { takeOver: { ports: given.relayPorts, release } }),
+      folder: { file: this.#file },
+      newEnrolmentKey: () => this.#control.newEnrolmentKey(),
       log: this.#logFile('relay'),
       clock,
       random,
@@ -208,9 +254,7 @@ class Start {
     })
     this.#relays = relays
     this.#parts.defer(() => relays.stop(this.#graceMs))
-    const commands = await control.onCommand((command) => relays.send({ command }))
-    this.#parts.defer(() => commands.close())
-    await this.#ensureCell(control, await unlessAborted(relays.start(), signal))
+    await ensureCell(await unlessAborted(relays.start(), signal))
   }
 
   /** A demo that does not come up is said, and is no reason not to start. */
@@ -222,7 +266,7 @@ class Start {
     const log = this.#logFile('demo-agent')
     try {
       const key = await control.demoKey()
-      const demo = await startDemo({ folder: this.#folder, server, key, log, clock, random })
+      const demo = await startDemo({ folder: { file: this.#file }, server, key, log, clock, random })
       onProcess(demo.kill)
       this.#parts.defer(() => demo.stop(this.#graceMs))
       return { addresses: await unlessAborted(demo.addresses, signal) }
@@ -235,7 +279,9 @@ class Start {
 
   #writeReport(report: Report): void {
     writePrivateFile(this.#reportFile, `${JSON.stringify(report, null, 2)}\n`)
-    this.#parts.defer(() => rmSync(this.#reportFile, { force: true }))
+    this.#parts.defer(() => {
+      if (!this.#hasSuccessor) rmSync(this.#reportFile, { force: true })
+    })
   }
 }
 
@@ -256,14 +302,4 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 function shortPath(path: string): string {
   const short = relative(process.cwd(), path)
   return short === '' || short.startsWith('..') ? path : short
-}
-
-/** The address by which children on this machine reach the API. */
-function ownUrl(bind: string, port: number): string {
-  const host = bind === '0.0.0.0' ? '127.0.0.1' : bind === '::' ? '::1' : bind
-  return `http://${urlHost(host)}:${port}`
-}
-
-function urlHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }

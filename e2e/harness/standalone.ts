@@ -30,6 +30,8 @@ export type StandaloneOptions = {
   readonly folder: string
   readonly env?: Readonly<Record<string, string>>
   readonly namespace?: string
+  /** What is started: the server itself, or start.ts of a folder. */
+  readonly entry?: string
   /** Relays from the bundle, as `npm start` has them; it must have been made. */
   readonly isBundled?: boolean
 }
@@ -56,9 +58,10 @@ export async function startStandalone({
   folder,
   env = {},
   isBundled = false,
+  entry = 'standalone/main.ts',
   ...place
 }: StandaloneOptions): Promise<Standalone> {
-  const program = await startProgram('node', ['standalone/main.ts', ...(isBundled ? ['--bundled'] : [])], {
+  const program = await startProgram('node', [entry, ...(isBundled ? ['--bundled'] : [])], {
     env: { PORTTUNNELER_DATA: folder, ...env },
     ...place,
   })

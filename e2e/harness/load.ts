@@ -1,0 +1,79 @@
+/** Visitors over HTTP who ask again and again, and try nothing twice: whoever is refused is known by name. */
+import { Agent as ConnectionPool, request } from 'node:http'
+import { sleep, systemClock } from '@porttunneler/shared/base/clock'
+import { within } from './events.ts'
+import type { Address } from './sockets.ts'
+
+const local = (url: string): Address => ({ host: '127.0.0.1', port: Number(new URL(url).port) })
+
+/** All that the answer says; rejects when it is cut. */
+export function fetchWhole(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const { host, pathname } = new URL(url)
+    const outgoing = request({ ...local(url), path: pathname, headers: { host } }, (answer) => {
+      let text = ''
+      answer.setEncoding('utf8').on('data', (part: string) => {
+        text += part
+      })
+      answer.on('error', reject).once('end', () => resolve(text))
+    })
+    outgoing.once('error', reject).end()
+  })
+}
+
+export type Load = ReturnType<typeof startLoad>
+
+/**
+ * Visitors with connections that are kept, or a new one after each pause, asking again when answered. No request is
+ * tried twice.
+ */
+export function startLoad(url: string, visitors: number, { pauseMs = 0 } = {}) {
+  const keepAlive = pauseMs === 0
+  const pool = new ConnectionPool({ keepAlive, maxSockets: visitors })
+  const failures: string[] = []
+  let sent = 0
+  let isStopped = false
+  let onSent = () => {}
+  const visit = async () => {
+    while (!isStopped) {
+      sent += 1
+      const problem = await ask(url, pool)
+      if (problem !== undefined) failures.push(problem)
+      onSent()
+      if (pauseMs > 0) await sleep(systemClock, pauseMs)
+    }
+  }
+  const running = Promise.all(Array.from({ length: visitors }, visit))
+  return {
+    get sent() {
+      return sent
+    },
+    async reached(count: number) {
+      while (sent < count)
+        await new Promise<void>((resolve) => {
+          onSent = resolve
+        })
+    },
+    async stop() {
+      isStopped = true
+      await running
+      pool.destroy()
+      return { sent, failures }
+    },
+  }
+}
+
+/** @returns what went wrong, if anything did */
+function ask(url: string, pool: ConnectionPool): Promise<string | undefined> {
+  const asked = new Promise<string | undefined>((resolve) => {
+    const { host, pathname } = new URL(url)
+    const outgoing = request({ ...local(url), path: pathname, headers: { host }, agent: pool }, (answer) => {
+      answer.on('error', (error) => resolve(error.message))
+      answer
+        .resume()
+        .once('end', () => resolve(answer.statusCode === 200 ? undefined : `${answer.statusCode}`))
+    })
+    outgoing.once('error', (error) => resolve(`${error.message}, reused: ${outgoing.reusedSocket}`)).end()
+  })
+  return within(asked, `GET ${url}`, 30_000)
+}

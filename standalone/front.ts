@@ -1,0 +1,108 @@
+/**
+ * What one server at a time has: the data folder's lock, the store with the control plane on it, and the console's
+ * port. Opened and closed as a whole, so that it can pass from a server to a newer one and back.
+ */
+import type { Command } from '@porttunneler/shared/api/schemas/relays'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { Log } from '@porttunneler/shared/base/log'
+import { type Config, isLoopback } from './config.ts'
+import { type ControlPlane, openControlPlane } from './control-plane.ts'
+import type { DataFolder } from './data-folder.ts'
+import manifest from './package.json' with { type: 'json' }
+import { endpointFace, liveOrigin, type RelayPorts } from './relay.ts'
+import type { WebFiles } from './web-files.ts'
+import { type Fetch, listen, makeWeb } from './web-server.ts'
+
+export type Front = {
+  readonly control: ControlPlane
+  readonly consoleUrl: string
+  readonly consolePort: number
+  /** The API as children on this machine reach it. */
+  readonly controlUrl: string
+  /** Says in the store what visitors reach. */
+  ensureCell(ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>): Promise<void>
+  /** Running requests may end within `graceMs`. The folder is free for another server then. Idempotent. */
+  close(graceMs: number): Promise<void>
+}
+
+export type FrontOptions = {
+  readonly config: Config
+  /** Closed with the front, also where that does not open. */
+  readonly folder: DataFolder
+  readonly consolePort: number
+  readonly files: WebFiles
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Log
+  relayPorts(): readonly RelayPorts[]
+  onCommand(command: Command): void
+}
+
+/** @throws standalone.port_taken, .port_denied, .address, store.* */
+export async function openFront(options: FrontOptions): Promise<Front> {
+  const { config, folder, clock } = options
+  await using opened = new AsyncDisposableStack()
+  opened.defer(() => folder.close())
+  let fetch: Fetch = () => new Response('Starting.\n', { status: 503, headers: { 'retry-after': '1' } })
+  const listening = await listen((request, env) => fetch(request, env), {
+    host: config.bind,
+    port: options.consolePort,
+    clock,
+  })
+  opened.defer(() => listening.close(0))
+  const consoleUrl = config.public.console ?? `http://${urlHost(config.host)}:${listening.port}`
+  const control = openControl(options, consoleUrl)
+  opened.defer(() => control.close())
+  const ensureCell = (ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>) => {
+    const { from, to } = config.ports.tcp
+    const { host, domain } = config
+    return control.ensureCell({ host, domain, portFrom: from, portTo: to, ...endpointFace(config, ports) })
+  }
+  const { tls: tlsPort, http: httpPort } = config.ports
+  await ensureCell(options.relayPorts()[0] ?? { tlsPort, httpPort })
+  const commands = await control.onCommand(options.onCommand)
+  opened.defer(() => commands.close())
+  fetch = makeWeb({
+    api: control.fetch,
+    files: options.files,
+    liveOrigins: () => options.relayPorts().map((ports) => liveOrigin(config, ports)),
+    isHttps: consoleUrl.startsWith('https:'),
+  })
+  const parts = opened.move()
+  return {
+    control,
+    consoleUrl,
+    consolePort: listening.port,
+    controlUrl: ownUrl(config.bind, listening.port),
+    ensureCell,
+    close: async (graceMs) => {
+      await listening.close(graceMs)
+      await parts.disposeAsync()
+    },
+  }
+}
+
+function openControl({ config, folder, clock, random, log }: FrontOptions, consoleUrl: string): ControlPlane {
+  return openControlPlane({
+    folder,
+    isOpen: config.registration ?? isLoopback(config),
+    plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
+    version: manifest.version,
+    smtp: config.mail,
+    consoleUrl,
+    isProxied: config.public.console !== undefined,
+    clock,
+    random,
+    log,
+  })
+}
+
+/** The address by which children on this machine reach the API. */
+function ownUrl(bind: string, port: number): string {
+  const host = bind === '0.0.0.0' ? '127.0.0.1' : bind === '::' ? '::1' : bind
+  return `http://${urlHost(host)}:${port}`
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,17 @@
+/** What start.ts and its children say to each other about one another; without a library, for a process that only waits. */
+
+/** How a server learns that it is to take over from another one. */
+export const successorEnv = { PORTTUNNELER_SUCCESSOR: '1' }
+export function isSuccessor(env: NodeJS.ProcessEnv): boolean {
+  return env.PORTTUNNELER_SUCCESSOR === '1'
+}
+
+/** To the server that runs: the newer one has ended, take back what you gave. */
+export const resumeMessage = { resume: true }
+/** To the newer one: the other has ended. */
+export const goneMessage = { gone: true }
+/** From a server: it serves. */
+export const upMessage = { up: true }
+export function isUp(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'up' in message
+}

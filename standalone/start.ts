@@ -1,0 +1,69 @@
+/**
+ * `npm start`: runs the server (main.ts) as a child and, at SIGUSR2, a newer one beside it, to which the first gives
+ * all it has, piece by piece (hand-over.ts). This process does no more than pass on signals and what the two say to each
+ * other, so that it can stay while versions come and go: its process id is the service's.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import process from 'node:process'
+import { goneMessage, isUp, resumeMessage, successorEnv } from './start-words.ts'
+
+/** As it was started, links and all: a link that leads to a newer version by now is followed. */
+const folder = dirname(resolve(process.argv[1] ?? ''))
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+/** The one that serves, and the one that is about to. */
+let current = start({})
+let isServing = false
+let next: ChildProcess | undefined
+
+function start(env: NodeJS.ProcessEnv): ChildProcess {
+  // The Node of that version, where it was installed with it.
+  const ownNode = join(folder, '../node_modules/.bin/node')
+  const child = fork(join(folder, 'main.ts'), process.argv.slice(2), {
+    env: { ...process.env, ...env },
+    ...(existsSync(ownNode) && { execPath: ownNode }),
+    execArgv: [],
+    // In a group of its own: a Ctrl-C of the terminal comes to it by way of this process, once.
+    detached: true,
+  })
+  child.on('message', (message) => {
+    if (child === current && isUp(message)) isServing = true
+    else tell(child === current ? next : current, message as object)
+  })
+  child.on('error', (error) => process.stderr.write(`  ${error.message}\n`))
+  child.once('exit', (code, signal) => onExit(child, code ?? 128 + (signal ? constants.signals[signal] : 0)))
+  return child
+}
+
+function tell(child: ChildProcess | undefined, message: object): void {
+  // One that is about to end hears no more; its end is what counts.
+  if (child?.connected) child.send(message, () => undefined)
+}
+
+function onExit(child: ChildProcess, code: number): void {
+  if (child === next) {
+    next = undefined
+    tell(current, resumeMessage)
+    process.stderr.write('  The new version did not start; the one before it goes on.\n')
+  } else if (next) {
+    current = next
+    next = undefined
+    tell(current, goneMessage)
+  } else process.exitCode = code
+}
+
+process.on('SIGUSR2', () => {
+  if (next || !isServing) {
+    process.stdout.write('  A version is starting already.\n')
+    return
+  }
+  process.stdout.write('  Starting the new version beside this one.\n')
+  next = start(successorEnv)
+})
+for (const signal of signals)
+  process.on(signal, () => {
+    for (const child of [next, current]) child?.kill(signal)
+  })
