@@ -46,6 +46,7 @@ export async function startCloudService(hosts: EmulatorHosts): Promise<CloudServ
     account: report.account,
     key: report.key,
     addressOf: (_host, port) => ({ host: '127.0.0.1', port }),
+    relays: ['r1', 'r2'],
     faults: {
       killRelay: () => killRelays(program.pid),
       freezeControlPlane: () => freeze(program.pid),

@@ -14,6 +14,8 @@ export type Service = {
   readonly demo?: { readonly http: string; readonly tcp: string }
   /** Where the name of an endpoint leads: tests do not depend on a resolver that knows `*.localhost`. */
   addressOf(host: string, port: number): Address
+  /** Of its cell, where there is more than r1: an agent has a session to each. */
+  readonly relays?: readonly string[]
   readonly faults: Faults
   stop(): Promise<void>
 }

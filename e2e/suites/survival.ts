@@ -54,6 +54,11 @@ export function describeSurvival(context: Context): void {
       const from = agent.events.items.length
       await context.service.faults.killRelay()
       await agent.waitFor('relay.lost', { from })
+      for (const relay of context.service.relays ?? ['r1'])
+        await agent.events.waitFor((one) => one.event === 'relay.connected' && one.relay === relay, {
+          what: `a session to ${relay}`,
+          from,
+        })
       const after = await Promise.all([agent.online('steady', from), agent.online('wire', from)])
       expect(after).toEqual(before)
       await eventually('visitors get in', () => answers(before[0]))
