@@ -1,12 +1,32 @@
 /**
  * Streams that carry much, and their way off the carrier that all others share (rules 18 to 21): under loss one long
- * transfer would make everybody behind it wait. Each direction decides for itself; offsets put the bytes in order, so
+ * transfer would make everybody behind it wait. So do those that would carry much if the carrier let them: where packets
+ * are lost it carries little, and nobody would ever look like an elephant. Each direction decides for itself; offsets put the bytes in order, so
  * changing the carrier needs no agreement. Only the agent can dial, so the relay says how many carriers it wants.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
 import type { Stream } from './stream.ts'
+
+/** What a stream has sent since some moment, and how long it had to wait for the carrier. Owned by `Elephants`. */
+export class Burst {
+  bytes = 0
+  heldMs = 0
+  sinceMs: number
+  /** It waits with much to send, since then; 0: it does not. */
+  waitsSinceMs = 0
+
+  constructor(nowMs: number) {
+    this.sinceMs = nowMs
+  }
+
+  restart(nowMs: number): void {
+    this.bytes = 0
+    this.heldMs = 0
+    this.sinceMs = nowMs
+  }
+}
 
 export type ElephantsOptions = {
   readonly clock: Clock
@@ -37,14 +57,26 @@ export class Elephants {
     return this.#owned.size
   }
 
+  /** The stream has to wait for its carrier. */
+  waits(stream: Stream): void {
+    if (stream.burst.waitsSinceMs === 0 && stream.waitingBytes >= limits.elephantWaitingBytes)
+      stream.burst.waitsSinceMs = this.#options.clock.monotonic()
+  }
+
   /** `bytes` of the stream were just sent. Hot: an addition and a comparison or two. */
   sent(stream: Stream, bytes: number): void {
     if (stream !== this.#lastSender) {
       this.#lastSender = stream
       this.#switchedAtMs = this.#options.clock.monotonic()
     }
-    stream.burstBytes += bytes
-    if (stream.burstBytes >= limits.elephantBytes) this.#weigh(stream)
+    const { burst } = stream
+    if (burst.waitsSinceMs > 0) {
+      const now = this.#options.clock.monotonic()
+      burst.heldMs += now - burst.waitsSinceMs
+      burst.waitsSinceMs = stream.waitingBytes >= limits.elephantWaitingBytes ? now : 0
+    }
+    burst.bytes += bytes
+    if (burst.bytes >= limits.elephantBytes || burst.heldMs >= limits.elephantHeldMs) this.#weigh(stream)
   }
 
   /** A stream ended. */
@@ -71,12 +103,14 @@ export class Elephants {
 
   #weigh(stream: Stream): void {
     const now = this.#options.clock.monotonic()
-    const tookMs = now - stream.burstSinceMs
-    stream.burstBytes = 0
-    stream.burstSinceMs = now
+    const { bytes, heldMs, sinceMs } = stream.burst
+    const tookMs = now - sinceMs
+    stream.burst.restart(now)
     if (this.#owned.has(stream)) return
+    const isMuch = bytes >= limits.elephantBytes && tookMs <= limits.elephantMs
+    const isHeld = heldMs >= limits.elephantHeldMs && heldMs >= tookMs / 4
     const isAlone = now - this.#switchedAtMs > limits.elephantCompanyMs
-    if (tookMs > limits.elephantMs || isAlone || this.#owned.size >= limits.carriersPerSession) return
+    if (!(isMuch || isHeld) || isAlone || this.#owned.size >= limits.carriersPerSession) return
     this.#owned.set(stream, undefined)
     this.#changed()
     this.assign()
@@ -96,11 +130,8 @@ export class Elephants {
     const now = this.#options.clock.monotonic()
     const before = this.#owned.size
     for (const stream of this.#owned.keys()) {
-      if (stream.burstBytes > 0) {
-        stream.burstBytes = 0
-        stream.burstSinceMs = now
-      }
-      if (now - stream.burstSinceMs < limits.elephantIdleMs) continue
+      if (stream.burst.bytes > 0) stream.burst.restart(now)
+      if (now - stream.burst.sinceMs < limits.elephantIdleMs) continue
       const shared = this.#options.shared()
       if (shared && !this.#options.mayMove(stream, shared)) continue
       this.#owned.delete(stream)

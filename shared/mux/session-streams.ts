@@ -139,6 +139,7 @@ export class SessionStreams {
       if (!stream.canPump) return
     }
     carrier.schedule.add(stream)
+    this.elephants.waits(stream)
   }
 
   /**

@@ -6,6 +6,7 @@ import { type ErrorKey, fail, isFailure, wireCode } from '../base/errors.ts'
 import { FrameType } from '../protocol/frames.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
+import { Burst } from './elephants.ts'
 import { Inbound } from './inbound.ts'
 import { Outbound } from './outbound.ts'
 import type { SessionStreams } from './session-streams.ts'
@@ -60,9 +61,7 @@ export class Stream {
   deficitBytes = 0
   /** Where new bytes go: a private choice of this side, changed by the session alone. */
   carrier: Carrier | undefined
-  /** Bytes sent since `burstSinceMs`: what makes an elephant. */
-  burstBytes = 0
-  burstSinceMs = 0
+  readonly burst: Burst
   /** Relay, while opening: a report was made meanwhile, so the agent's first frame is answered by SYNC (rule 13). */
   owesSync = false
   readonly #budget: Budget
@@ -98,6 +97,7 @@ export class Stream {
     this.state = options.state
     this.carrier = options.carrier
     this.#budget = options.budget
+    this.burst = new Burst(options.host.nowMs)
     this.#inbound = new Inbound(options.window, options.host.nowMs)
     this.#outbound = new Outbound(options.edge, options.sendBudget)
   }
@@ -175,6 +175,11 @@ export class Stream {
 
   get hasUncredited(): boolean {
     return !this.#isOver && this.#inbound.used > this.#inbound.credited
+  }
+
+  /** Bytes that were written and never sent. */
+  get waitingBytes(): number {
+    return this.#outbound.waitingBytes
   }
 
   unstarve(): void {

@@ -54,6 +54,9 @@ export const limits = {
   /** Sending this much within elephantMs while others are about earns a carrier of its own (rule 18). */
   elephantBytes: 1 * MiB,
   elephantMs: 2_000,
+  /** So does waiting for the shared carrier this long, a quarter of the time or more, with so much to send. */
+  elephantHeldMs: 500,
+  elephantWaitingBytes: 16 * KiB,
   elephantCompanyMs: 5_000,
   /** An elephant that is silent this long shares again; its carrier is kept for dedicatedIdleMs (rule 20). */
   elephantIdleMs: 10_000,
