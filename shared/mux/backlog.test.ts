@@ -16,11 +16,11 @@ function run({ rate, rttMs, ms }: { rate: number; rttMs: number; ms: number }) {
       backlog.sent(16_384)
       if (!backlog.isMarkDue(now)) continue
       marks.push({ ping: marks.length + 1, at: written })
-      backlog.marked(marks.length, now)
+      backlog.marked(marks.length, now, true)
     }
     if (backlog.isMarkDue(now)) {
       marks.push({ ping: marks.length + 1, at: written })
-      backlog.marked(marks.length, now)
+      backlog.marked(marks.length, now, true)
     }
     const before = through
     through = Math.min(written, through + rate)
@@ -50,7 +50,7 @@ describe('backlog of a shared carrier', () => {
     const backlog = new Backlog()
     backlog.sent(300_000)
     expect([backlog.isFull, backlog.isMarkDue(0)]).toEqual([true, true])
-    backlog.marked(7, 0)
+    backlog.marked(7, 0, true)
     backlog.answered(6, 1)
     expect(backlog.isFull).toBe(true)
     backlog.answered(8, 2)

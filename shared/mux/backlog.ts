@@ -7,8 +7,8 @@ import { limits } from '../protocol/limits.ts'
 
 /** Bytes behind the last answer that are worth a mark. */
 const markBytes = 128 * 1024
-/** Always allowed: less would leave a fast path waiting for answers. */
-const floorBytes = 256 * 1024
+/** Always allowed: less would leave a fast path waiting for answers. Before the path is known, and after. */
+const floorBytes = { unknown: 256 * 1024, known: 64 * 1024 }
 /** One answer more keeps this much of the best rate seen: it falls to a third within ten. */
 const rateDecay = 0.9
 
@@ -17,6 +17,7 @@ type Mark = {
   readonly at: number
   readonly atMs: number
   readonly answeredThen: number
+  readonly isBusy: boolean
 }
 
 export class Backlog {
@@ -44,9 +45,9 @@ export class Backlog {
     return nowMs - this.#markedAtMs >= limits.markEveryMs || this.isFull
   }
 
-  /** PING number `ping` was written behind all that was sent so far. */
-  marked(ping: number, nowMs: number): void {
-    this.#marks.push({ ping, at: this.#sent, atMs: nowMs, answeredThen: this.#answered })
+  /** PING number `ping` was written behind all that was sent so far. `isBusy`: more waits to be sent. */
+  marked(ping: number, nowMs: number, isBusy: boolean): void {
+    this.#marks.push({ ping, at: this.#sent, atMs: nowMs, answeredThen: this.#answered, isBusy })
     this.#marked = this.#sent
     this.#markedAtMs = nowMs
   }
@@ -58,14 +59,21 @@ export class Backlog {
     if (!mark) return
     this.#answered = mark.at
     const rttMs = Math.max(nowMs - mark.atMs, 1)
-    this.#minRttMs = Math.min(this.#minRttMs, rttMs)
-    // What was on its way when the mark was made has arrived in one round trip.
-    this.#bytesPerMs = Math.max((mark.at - mark.answeredThen) / rttMs, this.#bytesPerMs * rateDecay)
+    this.sawRoundTrip(rttMs)
+    // What was on its way when the mark was made has arrived in one round trip. Little of it is news only where it was
+    // the path, and not the sender, that let no more go.
+    const rate = (mark.at - mark.answeredThen) / rttMs
+    this.#bytesPerMs = Math.max(rate, this.#bytesPerMs * (mark.isBusy ? rateDecay : 1))
+  }
+
+  /** So long took a PING and its answer, whatever was on its way beside them. */
+  sawRoundTrip(rttMs: number): void {
+    this.#minRttMs = Math.min(this.#minRttMs, Math.max(rttMs, 1))
   }
 
   /** Two round trips at the best rate: one on its way, one for the answer that is on its way back. */
   get #allowed(): number {
-    if (this.#bytesPerMs === 0) return floorBytes
-    return Math.max(floorBytes, 2 * (this.#minRttMs + limits.markEveryMs) * this.#bytesPerMs)
+    if (this.#bytesPerMs === 0) return floorBytes.unknown
+    return Math.max(floorBytes.known, 2 * (this.#minRttMs + limits.markEveryMs) * this.#bytesPerMs)
   }
 }

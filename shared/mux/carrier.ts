@@ -290,7 +290,8 @@ export class Carrier implements Flushable, FrameHandler {
   /** Asks when all that was sent has arrived (rule 22). */
   #mark(): void {
     this.ping()
-    this.#backlog.marked(this.#pingNumber, this.pingedAtMs)
+    const isBusy = !this.schedule.isEmpty || this.socket.writableNeedDrain
+    this.#backlog.marked(this.#pingNumber, this.pingedAtMs, isBusy)
   }
 
   #onPong({ buffer, start }: Payload): void {
@@ -301,6 +302,7 @@ export class Carrier implements Flushable, FrameHandler {
     this.isPingOutstanding = false
     this.isSuspect = false
     const sample = this.heardAtMs - this.pingedAtMs
+    this.#backlog.sawRoundTrip(sample)
     this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8
   }
 

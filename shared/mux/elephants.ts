@@ -57,14 +57,14 @@ export class Elephants {
     return this.#owned.size
   }
 
-  /** The stream has to wait for its carrier. */
-  waits(stream: Stream): void {
-    if (stream.burst.waitsSinceMs === 0 && stream.waitingBytes >= limits.elephantWaitingBytes)
+  /** So many bytes of the stream have to wait for its carrier. */
+  waits(stream: Stream, waitingBytes: number): void {
+    if (stream.burst.waitsSinceMs === 0 && waitingBytes >= limits.elephantWaitingBytes)
       stream.burst.waitsSinceMs = this.#options.clock.monotonic()
   }
 
-  /** `bytes` of the stream were just sent. Hot: an addition and a comparison or two. */
-  sent(stream: Stream, bytes: number): void {
+  /** `bytes` of the stream were just sent, more may wait. Hot: an addition and a comparison or two. */
+  sent(stream: Stream, bytes: number, waitingBytes: number): void {
     if (stream !== this.#lastSender) {
       this.#lastSender = stream
       this.#switchedAtMs = this.#options.clock.monotonic()
@@ -73,7 +73,7 @@ export class Elephants {
     if (burst.waitsSinceMs > 0) {
       const now = this.#options.clock.monotonic()
       burst.heldMs += now - burst.waitsSinceMs
-      burst.waitsSinceMs = stream.waitingBytes >= limits.elephantWaitingBytes ? now : 0
+      burst.waitsSinceMs = waitingBytes >= limits.elephantWaitingBytes ? now : 0
     }
     burst.bytes += bytes
     if (burst.bytes >= limits.elephantBytes || burst.heldMs >= limits.elephantHeldMs) this.#weigh(stream)

@@ -74,7 +74,9 @@ export class Liveness {
     const idleMs = now - carrier.heardAtMs
     const sincePingMs = now - carrier.pingedAtMs
     const answerMs = suspectBaseMs + 4 * (carrier.rttMs ?? 0)
-    carrier.isSuspect = idleMs >= limits.suspectMs || (carrier.isPingOutstanding && sincePingMs >= answerMs)
+    // On a carrier of its own an elephant may have seconds of its own bytes before a PING.
+    const isSlow = carrier.kind === 'shared' && carrier.isPingOutstanding && sincePingMs >= answerMs
+    carrier.isSuspect = idleMs >= limits.suspectMs || isSlow
     if (idleMs >= limits.lostMs) carrier.lose(fail('carrier.lost', 'The other side has been silent for 9 s.'))
     else if (idleMs >= this.#pingAfterMs && sincePingMs >= this.#pingAfterMs) carrier.ping()
     else if (sincePingMs >= pingAtLeastEveryMs) carrier.ping()

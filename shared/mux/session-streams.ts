@@ -139,7 +139,6 @@ export class SessionStreams {
       if (!stream.canPump) return
     }
     carrier.schedule.add(stream)
-    this.elephants.waits(stream)
   }
 
   /**

@@ -56,7 +56,7 @@ export class Stream {
   readonly host: SessionStreams
   sink: StreamSink
   state: StreamState
-  /** In the session's queue of streams that wait to send; owned by the scheduler. */
+  /** Waits to send; owned by the scheduler. */
   isQueued = false
   deficitBytes = 0
   /** Where new bytes go: a private choice of this side, changed by the session alone. */
@@ -118,6 +118,7 @@ export class Stream {
     this.#outbound.push(chunk)
     this.host.offer(this)
     this.#outbound.own()
+    if (this.isQueued) this.host.elephants.waits(this, this.#outbound.waitingBytes)
     this.#owesWritable = this.#outbound.waitingBytes > 0
     return !this.#owesWritable
   }
@@ -177,11 +178,6 @@ export class Stream {
     return !this.#isOver && this.#inbound.used > this.#inbound.credited
   }
 
-  /** Bytes that were written and never sent. */
-  get waitingBytes(): number {
-    return this.#outbound.waitingBytes
-  }
-
   unstarve(): void {
     this.#outbound.isStarved = false
   }
@@ -189,7 +185,7 @@ export class Stream {
   /** Sends what window and `bytesMax` allow; answers the bytes sent. */
   pump(carrier: Carrier, bytesMax: number): number {
     const sent = this.#outbound.pump(carrier, this.id, bytesMax)
-    this.host.elephants.sent(this, sent)
+    this.host.elephants.sent(this, sent, this.#outbound.waitingBytes)
     if (this.#outbound.isStarved) this.host.starve(this)
     if (this.#owesWritable && this.#outbound.waitingBytes === 0) {
       this.#owesWritable = false
@@ -292,8 +288,6 @@ export class Stream {
   abandon(code: number): void {
     if (this.state !== 'closed') this.receiveReset(code)
   }
-
-  // --- inside ----------------------------------------------------------------------------------------------------
 
   #grant(): { consumed: number; window: number } {
     return this.#inbound.grant({

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { limits } from '../protocol/limits.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { Burst, Elephants } from './elephants.ts'
+import type { Stream } from './stream.ts'
+
+const full = 64 * 1024
+
+/** Streams on one shared carrier; how many dedicated ones are wanted. */
+function herd() {
+  const clock = new FakeClock()
+  clock.advance(1_000)
+  const wanted: number[] = []
+  const elephants = new Elephants({
+    clock,
+    carriers: [],
+    mayMove: () => true,
+    shared: () => undefined,
+    onWant: (count) => wanted.push(count),
+  })
+  const stream = () => ({ burst: new Burst(clock.monotonic()), carrier: undefined }) as unknown as Stream
+  return { clock, elephants, stream, wanted }
+}
+
+describe('elephants', () => {
+  test('streams that a lossy carrier lets send a little now and then each want their own', () => {
+    const { clock, elephants, stream, wanted } = herd()
+    const streams = Array.from({ length: 32 }, stream)
+    for (const one of streams) elephants.waits(one, full)
+    for (let round = 0; round < 4; round++) {
+      clock.advance(200)
+      for (const one of streams) elephants.sent(one, 4_096, full)
+    }
+    expect(wanted.at(-1)).toBe(32)
+    elephants.close()
+  })
+
+  test('a mouse that waits behind others stays one', () => {
+    const { clock, elephants, stream, wanted } = herd()
+    const [mouse, other] = [stream(), stream()]
+    for (let round = 0; round < 20; round++) {
+      elephants.waits(mouse, 100)
+      clock.advance(400)
+      elephants.sent(mouse, 100, 0)
+      elephants.sent(other, 100, 0)
+    }
+    expect(wanted).toEqual([])
+  })
+
+  test('short waits that are a small part of the time do not count', () => {
+    const { clock, elephants, stream, wanted } = herd()
+    const [one, other] = [stream(), stream()]
+    for (let round = 0; round < 100; round++) {
+      elephants.waits(one, full)
+      clock.advance(20)
+      elephants.sent(one, full / 8, 0)
+      clock.advance(limits.elephantMs / 10)
+      elephants.sent(other, 1, 0)
+    }
+    expect(wanted).toEqual([])
+  })
+
+  test('alone nobody is an elephant, however long it waits', () => {
+    const { clock, elephants, stream, wanted } = herd()
+    const one = stream()
+    elephants.sent(one, 1, full)
+    clock.advance(limits.elephantCompanyMs + 1)
+    elephants.waits(one, full)
+    for (let round = 0; round < 20; round++) {
+      clock.advance(400)
+      elephants.sent(one, full, full)
+    }
+    expect(wanted).toEqual([])
+  })
+})
