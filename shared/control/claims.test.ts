@@ -290,6 +290,12 @@ describe('claims: takeover', () => {
 
 describe('claims: a tunnel of many agents', () => {
   const shared = { name: 'db', kind: 'tcp', agents: 'many' } as const
+
+  test('two agents that ask for a new name at once share it', async () => {
+    const asked = [laptop, desktop].map((agent) => claimOne(ada, shared, { agent }))
+    const [first, second] = await Promise.all(asked)
+    expect(second).toMatchObject({ tunnel: first?.tunnel, endpoint: first?.endpoint })
+  })
   const plain = { name: 'db', kind: 'tcp' } as const
   const both = async () =>
     [await claimOne(ada, shared), await claimOne(ada, plain, { agent: desktop })] as const

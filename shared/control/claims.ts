@@ -7,7 +7,7 @@ import type { z } from 'zod'
 import { toProblem } from '../api/problem.ts'
 import type { Transfer } from '../api/schemas/service.ts'
 import type { ClaimResult, claimSchema, Lease, renewSchema } from '../api/schemas/tunnels.ts'
-import { fail, type PortTunnelerError } from '../base/errors.ts'
+import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { unreachable } from '../base/unreachable.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Caller } from './caller.ts'
@@ -100,14 +100,18 @@ async function resolveTunnel(
     name === undefined
       ? await findIdle(control, caller.account, { agent, kind, fresh, used })
       : await findTunnelByName(control, caller.account, name)
-  if (!known)
-    return createTunnel(control, caller, {
-      name: name ?? fresh,
-      kind,
-      agents: agents ?? 'one',
-      policy: {},
-      generated: name === undefined,
-    })
+  if (!known) {
+    const generated = name === undefined
+    const input = { name: name ?? fresh, kind, agents: agents ?? 'one', policy: {}, generated } as const
+    try {
+      return await createTunnel(control, caller, input)
+    } catch (error) {
+      // Another agent of the account asked for the same name at the same moment: it is there now.
+      if (!generated && isFailure(error, 'tunnel.name_taken'))
+        return resolveTunnel(control, caller, { wanted: { name, kind }, agent, name: fresh, used })
+      throw error
+    }
+  }
   if (known.data.kind !== kind)
     throw fail('tunnel.kind', `The tunnel "${known.data.name}" is of kind ${known.data.kind}, not ${kind}.`)
   if (agents === undefined || agents === (known.data.agents ?? 'one')) return known
