@@ -1,7 +1,7 @@
 /**
  * Starts the parts of a standalone server in the order they need each other and stops them in the reverse one: front
  * (data folder, control plane, console), relays, demo. Stopping therefore drains the demo's agent first and the relay
- * while the API still takes its last report; the store goes last, so nothing acknowledged is lost. The parts can also be
+ * while the API still takes its last report; the store goes last, so nothing acknowledged is lost. The parts can be
  * taken from a server that runs, and be given to a newer one (hand-over.ts).
  */
 import { existsSync, rmSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** What start.ts and its children say to each other about one another; without a library, for a process that only waits. */
+/** What start.ts and its children say about one another; without a library, for a process that only waits. */
 
 /** How a server learns that it is to take over from another one. */
 export const successorEnv = { PORTTUNNELER_SUCCESSOR: '1' }

@@ -1,7 +1,7 @@
 /**
  * `npm start`: runs the server (main.ts) as a child and, at SIGUSR2, a newer one beside it, to which the first gives
- * all it has, piece by piece (hand-over.ts). This process does no more than pass on signals and what the two say to each
- * other, so that it can stay while versions come and go: its process id is the service's.
+ * all it has, piece by piece (hand-over.ts). This process does no more than pass on signals and what the two say to
+ * each other, so that it can stay while versions come and go: its process id is the service's.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync } from 'node:fs'

@@ -5,17 +5,15 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import type { Socket } from 'node:net'
-import { connect, createServer } from 'node:tls'
-import { selfSignedIdentity, type TlsIdentity } from '@porttunneler/relay-vm/certificate'
+import { connect } from 'node:tls'
 import { claimResultSchema, type RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { type Agent, startAgent } from '../harness/agent.ts'
 import { within } from '../harness/events.ts'
 import { callApi, visitorAddress } from '../harness/service.ts'
-import { dial, endOf, listening, portOf } from '../harness/sockets.ts'
-import { temporaryFolder } from '../harness/standalone.ts'
+import { dial, endOf } from '../harness/sockets.ts'
+import { startTlsUpstream, type TlsUpstream } from '../harness/tls-upstream.ts'
 import { receiveHashed, sendHashed } from '../harness/transfer.ts'
 import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
 import type { Context } from './context.ts'
@@ -147,45 +145,6 @@ export function describeTls(context: Context): void {
       await within(once(socket, 'close'), 'the end')
     })
   })
-}
-
-type TlsUpstream = {
-  readonly port: number
-  readonly identity: TlsIdentity
-  /** Handshakes that were completed so far. */
-  accepted(): number
-  close(): Promise<void>
-}
-
-/** Echoes what comes under TLS, with a certificate that only the test knows. */
-async function startTlsUpstream(name: string): Promise<TlsUpstream> {
-  const identity = await selfSignedIdentity(temporaryFolder('tls'), { names: [name], nowMs: Date.now() })
-  const connections = new Set<Socket>()
-  let accepted = 0
-  const server = createServer(
-    { cert: identity.certificate, key: identity.key.reveal(), ALPNProtocols: ['h2'], allowHalfOpen: true },
-    (socket) => {
-      accepted += 1
-      socket.on('error', () => socket.destroy())
-      socket.pipe(socket)
-    },
-  )
-  server.on('connection', (socket: Socket) => {
-    connections.add(socket)
-    socket.once('close', () => connections.delete(socket))
-  })
-  await listening(server)
-  return {
-    port: portOf(server),
-    identity,
-    accepted: () => accepted,
-    close: () => {
-      for (const socket of connections) socket.destroy()
-      return new Promise((resolve) => {
-        server.close(() => resolve())
-      })
-    },
-  }
 }
 
 /** Of the first relay, from the directory that comes with a lease. */
