@@ -1,7 +1,8 @@
 /**
  * The relay daemon: `node relay-vm/main.ts <config.json>`. SIGTERM drains, a second one ends the grace period at once.
  * As a child process it says `{ ready: ports }` to its parent, takes `{ command }` messages, and drains when the parent
- * is gone. `--check` loads and checks the configuration, and no more. Exit codes: 0 drained, otherwise that of the error's row in the catalogue.
+ * is gone. `--check` loads and checks the configuration, and no more. Exit codes: 0 drained, otherwise that of the
+ * error's row in the catalogue.
  */
 
 import { systemClock } from '@porttunneler/shared/base/clock'
