@@ -1,6 +1,7 @@
 /** Several agents, each of another user's machine as far as anybody can tell, that serve one tunnel. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from '../harness/agent.ts'
+import { eventually } from '../harness/events.ts'
 import { visit } from '../harness/http.ts'
 import { runProgram } from '../harness/programs.ts'
 import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
@@ -48,10 +49,13 @@ export function describePool(context: Context): void {
       const answers = await Promise.all(Array.from({ length: 40 }, ask))
       for (const name of names)
         expect(answers.filter((one) => one === name).length).toBeGreaterThanOrEqual(10)
-      const { stdout } = await runProgram('node', [ptun, 'status'], {
-        env: { ...privateFolders(home), PTUN_SERVER: context.service.api, PTUN_KEY: context.service.key },
+      // Online for the control plane when a relay has told it so, a second after the first agent came.
+      const stdout = await eventually('the tunnel is online', async () => {
+        const { stdout: text } = await runProgram('node', [ptun, 'status'], {
+          env: { ...privateFolders(home), PTUN_SERVER: context.service.api, PTUN_KEY: context.service.key },
+        })
+        return /pooled +http +online +pool: 2/.test(text) ? text : undefined
       })
-      expect(stdout).toMatch(/pooled +http +online +pool: 2/)
       expect(stdout.match(/pooled +agt_[0-9a-z]{26} +online/g)).toHaveLength(2)
     })
 
