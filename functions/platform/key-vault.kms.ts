@@ -71,7 +71,7 @@ export function openKmsKeyVault({
     },
     async unwrap(wrapped) {
       const known = unwrapped.get(wrapped)
-      if (known) return known
+      if (known !== undefined) return known
       const [oldest] = unwrapped.keys()
       if (unwrapped.size >= cachedMax && oldest !== undefined) unwrapped.delete(oldest)
       // Kept as a promise: a cold start asks several times at once. What failed is asked again.

@@ -1,7 +1,7 @@
 /**
- * How much of what a shared carrier wrote is still on its way, and when that is enough (rule 22). The kernel would take
- * megabytes for a slow path, and whoever comes after them would wait for seconds. PINGs mark places in what was written;
- * the answer to one proves that all before it has arrived.
+ * How much of what a shared carrier wrote is still on its way, and when that is enough (rule 22). The kernel would
+ * take megabytes for a slow path, and whoever comes after them would wait for seconds. PINGs mark places in what was
+ * written; the answer to one proves that all before it has arrived.
  */
 import { limits } from '../protocol/limits.ts'
 

@@ -132,7 +132,10 @@ export class Carrier implements Flushable, FrameHandler {
     return this.kind === 'dedicated' || !this.#backlog.isFull
   }
 
-  /** Sends DATA, a copy of it; answers where in `frameSlabs.current` the copied bytes lie, or -1 when the carrier is lost. */
+  /**
+   * Sends DATA, a copy of it; answers where in `frameSlabs.current` the copied bytes lie, or -1 when the carrier is
+   * lost.
+   */
   sendData(stream: number, offset: number, bytes: Buffer): number {
     const at = this.#reserve(dataHeaderBytes + bytes.length)
     if (at < 0) return -1

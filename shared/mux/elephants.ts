@@ -1,8 +1,9 @@
 /**
  * Streams that carry much, and their way off the carrier that all others share (rules 18 to 21): under loss one long
- * transfer would make everybody behind it wait. So do those that would carry much if the carrier let them: where packets
- * are lost it carries little, and nobody would ever look like an elephant. Each direction decides for itself; offsets put the bytes in order, so
- * changing the carrier needs no agreement. Only the agent can dial, so the relay says how many carriers it wants.
+ * transfer would make everybody behind it wait. So do those that would carry much if the carrier let them: where
+ * packets are lost it carries little, and nobody would ever look like an elephant. Each direction decides for itself;
+ * offsets put the bytes in order, so changing the carrier needs no agreement. Only the agent can dial, so the relay
+ * says how many carriers it wants.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'

@@ -99,7 +99,8 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Transfer of the month nearly used up',
-    cause: 'The account has carried 80 or 90 per cent of the bytes that its plan includes for this month (UTC).',
+    cause:
+      'The account has carried 80 or 90 per cent of the bytes that its plan includes for this month (UTC).',
     cure: 'Nothing is refused yet. The console shows how much is left; a larger plan has more.',
   },
   'endpoint.exhausted': {
