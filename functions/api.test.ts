@@ -60,6 +60,16 @@ describe('the API as a Cloud Function', () => {
     expect((await clientOf(t.ada).tunnels({ limit: 1 })).items.length).toBeLessThanOrEqual(1)
   })
 
+  test('a body of untold length is read, and a request that has none needs none', async () => {
+    const headers = { authorization: `Bearer ${t.ada}`, 'content-type': 'application/json' }
+    const body = new Blob([JSON.stringify({ name: 'short-lived', kind: 'http' })]).stream()
+    const made = await fetch(`${url}/v1/tunnels`, { method: 'POST', headers, body, duplex: 'half' })
+    expect(made.status).toBe(201)
+    const id = /tun_[0-9a-z]+/.exec(await made.text())?.[0]
+    const deleted = await fetch(`${url}/v1/tunnels/${id}`, { method: 'DELETE', headers })
+    expect(deleted.status).toBe(204)
+  })
+
   test('failures arrive as the codes they are', async () => {
     await expect(clientOf('pts_x').me()).rejects.toSatisfy((error) => isFailure(error, 'auth.invalid'))
     const tooLong = clientOf(t.ada).renameAccount({ name: 'x'.repeat(81) })

@@ -5,8 +5,7 @@ import type { Fetch } from './answers.ts'
 import { withRequest } from './log.ts'
 
 export function httpFunction(handle: Fetch): HttpFunction {
-  // Other code of the process keeps the classes of Node.
-  const options = { overrideGlobalObjects: false }
-  const listen = getRequestListener((request) => withRequest(request, () => handle(request)), options)
+  // With the listener's own Request as the global one: a middleware makes a new one of it when a body has no length.
+  const listen = getRequestListener((request) => withRequest(request, () => handle(request)))
   return (request, answer) => listen(request, answer)
 }

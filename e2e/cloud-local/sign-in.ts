@@ -72,13 +72,15 @@ async function stop(child: ChildProcess): Promise<void> {
 
 export type Person = { readonly email: string; readonly password: string }
 
-const signedInSchema = z.object({ localId: z.string(), idToken: z.string() })
+/** Whoever signs somebody up as the project's owner gets no token for them. */
+const signedUpSchema = z.object({ localId: z.string() })
+const signedInSchema = z.object({ idToken: z.string() })
 
 /** Registers the person with a confirmed address, unless that was done before. @returns an ID token */
 export async function signInAt(host: string, project: string, person: Person): Promise<string> {
   const signedUp = await post(host, 'accounts:signUp?key=local', { ...person, returnSecureToken: true })
   if (signedUp.ok) {
-    const { localId } = signedInSchema.parse(await signedUp.json())
+    const { localId } = signedUpSchema.parse(await signedUp.json())
     await post(host, `projects/${project}/accounts:update`, { localId, emailVerified: true })
   }
   const signedIn = await post(host, 'accounts:signInWithPassword?key=local', {
