@@ -13,17 +13,16 @@ import type {
   QueryOptions,
   Ref,
   Snapshot,
-  Transaction,
   Write,
 } from '@porttunneler/shared/control/platform'
-import { checkWrites, copyDoc, refKey, storeLimits } from '@porttunneler/shared/control/store-rules'
+import { checkWrites, refKey } from '@porttunneler/shared/control/store-rules'
+import { type PageRead, TransactionLog } from '@porttunneler/shared/control/transaction-log'
 import { isAsExpected } from './store.firestore.commit.ts'
 import {
   type Expected,
   type Found,
   foundOf,
   type GuardedWrite,
-  type PageRead,
   pageOf,
   queryOf,
   refOf,
@@ -46,89 +45,47 @@ export type Plan = {
 
 export type Reads = { readonly documents: readonly DocumentRead[]; readonly queries: readonly QueryRead[] }
 
-export class Recorder implements Transaction {
+export class Recorder extends TransactionLog {
   readonly #reader: Reader
   readonly #documents: DocumentRead[] = []
   readonly #queries: QueryRead[] = []
-  readonly #writes: Write[] = []
-  readonly #touched = new Set<string>()
-  #isOver = false
 
   constructor(reader: Reader) {
+    super()
     this.#reader = reader
   }
 
   async get<T extends Doc>(ref: Ref<T>): Promise<Snapshot<T> | undefined> {
-    this.#beforeRead()
+    this.beforeRead()
     const found = await this.#reader.read(ref)
-    this.#touch(ref)
+    this.touch(ref)
     const expected = found ? { version: found.version, fields: Object.keys(found.data) } : 'missing'
     this.#documents.push({ ref, expected })
     return withoutMark(found)
   }
 
   async query<T extends Doc>(query: Query<T>, options: QueryOptions): Promise<Page<T>> {
-    this.#beforeRead()
+    this.beforeRead()
     const asked = structuredClone(options)
     const { page, print } = await this.#reader.page(query, asked)
-    for (const item of page.items) this.#touch(item.ref)
+    for (const item of page.items) this.touch(item.ref)
     this.#queries.push({ query, options: asked, print })
     return page
-  }
-
-  create<T extends Doc>(ref: Ref<T>, data: T): void {
-    this.#write({ op: 'create', ref, data: copyDoc(ref, data) })
-  }
-
-  set<T extends Doc>(ref: Ref<T>, data: T): void {
-    this.#write({ op: 'set', ref, data: copyDoc(ref, data) })
-  }
-
-  update<T extends Doc>(ref: Ref<T>, fields: Partial<T>): void {
-    this.#write({ op: 'update', ref, fields: copyDoc(ref, fields as Doc) })
-  }
-
-  delete(ref: Ref): void {
-    this.#write({ op: 'delete', ref })
   }
 
   get reads(): Reads {
     return { documents: this.#documents, queries: this.#queries }
   }
 
-  /** Ends the recording: what the body still does with a `tx` that it leaked is refused. */
-  finish(): void {
-    this.#isOver = true
-  }
-
-  /** @throws store.invalid; store.exists and store.missing for what the reads alone rule out */
+  /** Ends the recording. @throws store.invalid; store.exists and store.missing for what the reads alone rule out */
   plan(): Plan {
-    checkWrites(this.#writes)
+    const wanted = this.finish()
+    checkWrites(wanted)
     const known = new Map(this.#documents.map(({ ref, expected }) => [refKey(ref), expected]))
-    const writes = this.#writes.flatMap((write) => guarded(write, known.get(refKey(write.ref))))
+    const writes = wanted.flatMap((write) => guarded(write, known.get(refKey(write.ref))))
     const covered = new Set(writes.flatMap(({ write, expected }) => (expected ? refKey(write.ref) : [])))
     const documents = this.#documents.filter(({ ref }) => !covered.has(refKey(ref)))
     return { writes, unguarded: { documents, queries: this.#queries } }
-  }
-
-  #beforeRead(): void {
-    if (this.#isOver) throw fail('store.invalid', 'a transaction was used after its end')
-    if (this.#writes.length > 0) throw fail('store.invalid', 'a transaction reads before it writes')
-  }
-
-  #write(write: Write): void {
-    if (this.#isOver) throw fail('store.invalid', 'a transaction was used after its end')
-    this.#touch(write.ref)
-    this.#writes.push(write)
-  }
-
-  #touch(ref: Ref): void {
-    this.#touched.add(refKey(ref))
-    if (this.#touched.size > storeLimits.transactionDocuments)
-      throw fail(
-        'store.invalid',
-        `a transaction touches at most ${storeLimits.transactionDocuments} documents`,
-      )
   }
 }
 

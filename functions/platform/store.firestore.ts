@@ -29,6 +29,7 @@ import {
   refKey,
   storeLimits,
 } from '@porttunneler/shared/control/store-rules'
+import type { PageRead } from '@porttunneler/shared/control/transaction-log'
 import {
   type CommitOptions,
   type CommitOrder,
@@ -38,7 +39,7 @@ import {
 } from './store.firestore.commit.ts'
 import { storeFailure } from './store.firestore.failures.ts'
 import { type Reader, type Reads, Recorder, validate } from './store.firestore.transaction.ts'
-import { type GuardedWrite, type PageRead, pageOf, queryOf, withoutMark } from './store.firestore.values.ts'
+import { type GuardedWrite, pageOf, queryOf, withoutMark } from './store.firestore.values.ts'
 
 export type FirestoreStoreOptions = {
   readonly projectId: string
@@ -161,7 +162,6 @@ class FirestoreStore implements Store {
       const recorder = new Recorder(this.#reader)
       try {
         const result = await fn(recorder)
-        recorder.finish()
         const { writes, unguarded } = recorder.plan()
         if (writes.length > 0) await this.#commit(writes, unguarded)
         else await this.#believe(recorder.reads)

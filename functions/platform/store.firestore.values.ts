@@ -13,15 +13,8 @@ import {
   type Query as FirestoreQuery,
   Timestamp,
 } from '@google-cloud/firestore'
-import type {
-  Doc,
-  Page,
-  Query,
-  QueryOptions,
-  Ref,
-  Snapshot,
-  Write,
-} from '@porttunneler/shared/control/platform'
+import type { Doc, Query, QueryOptions, Ref, Snapshot, Write } from '@porttunneler/shared/control/platform'
+import type { PageRead } from '@porttunneler/shared/control/transaction-log'
 
 const markField = '_commit'
 
@@ -109,9 +102,6 @@ export function queryOf(
   // One more than asked tells whether there is a next page.
   return asked.limit(limit + 1)
 }
-
-/** `print` tells apart any two results of one query: ids and versions of the page and of the item after it. */
-export type PageRead<T extends Doc> = { readonly page: Page<T>; readonly print: string }
 
 export function pageOf<T extends Doc>(
   query: Query<T>,

@@ -28,9 +28,10 @@ import {
   checkWrites,
   storeLimits,
 } from '@porttunneler/shared/control/store-rules'
+import type { PageRead } from '@porttunneler/shared/control/transaction-log'
 import { inTransaction, openDatabase, storeFailure, syncIndexes } from './store.sqlite.database.ts'
 import { querySql } from './store.sqlite.query.ts'
-import { type PageRead, type Reader, Recorder } from './store.sqlite.transaction.ts'
+import { type Reader, Recorder } from './store.sqlite.transaction.ts'
 
 export type SqliteStoreOptions = {
   readonly queries: QueryTable
