@@ -3,6 +3,7 @@ import type { PathMaker } from '../path.ts'
 import { openSshPath } from '../path-ssh.ts'
 import { builtPeer, findProgram, type PeerSource } from './cache.ts'
 import { frp } from './frp.ts'
+import { bareNode } from './node.ts'
 import { bore, chisel, haproxy } from './others.ts'
 import { rathole } from './rathole.ts'
 
@@ -59,5 +60,5 @@ export async function peerMakers(
   const proxy = findProgram('haproxy')
   if (proxy) makers.push(haproxy(proxy))
   else say('haproxy is left out: it is not installed')
-  return [...makers, ssh].filter(({ name }) => isWanted(name))
+  return [...makers, ssh, bareNode].filter(({ name }) => isWanted(name))
 }
