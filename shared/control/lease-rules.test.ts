@@ -47,6 +47,8 @@ class World {
   /** What the relay knows: the highest epoch that a command named, and when it last asked. */
   relayEpoch = 0
   relayReadAt = start
+  /** What its clock is wrong by until the control plane has told it the time. */
+  relayOffMs = 0
   binding: Ticket | undefined
   /** Commands that wait for the relay to ask. */
   #sent: { at: number; epoch: number }[] = []
@@ -71,6 +73,7 @@ class World {
 
   sync() {
     this.relayReadAt = this.nowMs
+    this.relayOffMs = 0
     for (const { epoch } of this.#sent.splice(0)) this.#hear(epoch)
   }
 
@@ -79,9 +82,15 @@ class World {
     if (this.binding && this.binding.epoch < this.relayEpoch) this.binding = undefined
   }
 
+  /** A new process, out of touch, over what the last one kept; somebody has turned the machine's clock. */
+  restart(offMs: number) {
+    this.binding = undefined
+    this.relayOffMs = offMs
+  }
+
   /** A relay takes a live ticket unless it knows of a higher epoch. */
   couldBind({ exp, epoch }: Ticket) {
-    return exp + limits.skewMs > this.nowMs && epoch >= this.relayEpoch
+    return exp + limits.skewMs > this.nowMs + this.relayOffMs && epoch >= this.relayEpoch
   }
 
   bind(index: number) {
@@ -180,6 +189,12 @@ class World {
   }
 }
 
+/** At random, and to the moments at which something ends. */
+const waits = fc.oneof(
+  fc.integer({ min: 1, max: 180 * minute }),
+  fc.constantFrom(limits.ticketMs, limits.leaseMs, limits.skewMs),
+)
+
 type Step = (world: World) => void
 const steps: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -216,9 +231,14 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.constant<Step>((world) => {
     world.binding = undefined
   }),
+  fc.integer({ min: -limits.skewMs, max: limits.skewMs }).map(
+    (offMs): Step =>
+      (world) =>
+        world.restart(offMs),
+  ),
   {
     weight: 3,
-    arbitrary: fc.integer({ min: 1, max: 180 * minute }).map(
+    arbitrary: waits.map(
       (ms): Step =>
         (world) => {
           world.nowMs += ms

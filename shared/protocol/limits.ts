@@ -126,4 +126,7 @@ assert(
   limits.resumeGraceMs < limits.resumeTryMs,
   'the agent outlasts the relay, so "resumed: false" is heard',
 )
-assert(limits.leaseExtendUnderMs > limits.ticketMs, 'a ticket never outlives its lease')
+assert(
+  limits.leaseExtendUnderMs >= limits.ticketMs + limits.skewMs,
+  'a ticket ends so long before its lease that a relay whose clock is behind does not take it after the rest either',
+)
