@@ -7,6 +7,7 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { unreachable } from '@porttunneler/shared/base/unreachable'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { Routes } from './routes.ts'
+import type { ServerTime } from './server-time.ts'
 import type { AgentSessions } from './sessions.ts'
 import type { RelayState } from './state.ts'
 import type { Visitors } from './visitors.ts'
@@ -14,10 +15,9 @@ import type { Visitors } from './visitors.ts'
 export type CommandTargets = {
   readonly state: RelayState
   readonly routes: Routes
-  readonly visitors: Visitors
+  readonly visitors: Pick<Visitors, 'cut'>
   readonly sessions: Pick<AgentSessions, 'tellTransfer'>
-  /** Server time at which this process started: an older order to drain was meant for the one before. */
-  readonly startedAtMs: number
+  readonly time: Pick<ServerTime, 'startedAtMs'>
   onKeys(): void
   onDrain(): void
 }
@@ -51,11 +51,19 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
       if (command.version > state.keys.version) targets.onKeys()
       return false
     case 'drain':
-      if (command.relay === state.relay && command.at >= targets.startedAtMs) targets.onDrain()
+      if (command.relay === state.relay && isForThisProcess(command.at, targets)) targets.onDrain()
       return false
     default:
       return unreachable(command)
   }
+}
+
+/**
+ * An older order to drain was meant for the process before. One that comes before the time is known waits for `sync`,
+ * which brings it again.
+ */
+function isForThisProcess(at: number, { time: { startedAtMs } }: CommandTargets): boolean {
+  return startedAtMs !== undefined && at >= startedAtMs
 }
 
 /**

@@ -171,6 +171,7 @@ type ReadParts = Pick<
   | 'journal'
   | 'events'
   | 'keeper'
+  | 'time'
 > &
   Pick<PartsOptions, 'syncFailures'>
 
@@ -186,6 +187,7 @@ function readings({
   journal,
   events,
   keeper,
+  time,
   syncFailures,
 }: ReadParts): RegistryOptions {
   return {
@@ -203,6 +205,7 @@ function readings({
     diskFailures: () => keeper.failures,
     isDiskFailing: () => keeper.isFailing,
     syncFailures,
+    clockAheadMs: () => -time.wallOffsetMs,
   }
 }
 

@@ -155,7 +155,6 @@ export class Relay {
     const credential = await this.#credential(control, parts.time)
     const targets = {
       ...parts,
-      startedAtMs: parts.time.now(),
       onKeys: () => sync.soon(),
       onDrain: () => onDrainCommand?.(),
     }

@@ -7,10 +7,12 @@ export class ServerTime {
   #wallOffsetMs: number
   /** Server time less monotonic time, once an answer has come. */
   #offsetMs: number | undefined
+  readonly #madeAtMs: number
 
   constructor(clock: Clock, wallOffsetMs = 0) {
     this.#clock = clock
     this.#wallOffsetMs = wallOffsetMs
+    this.#madeAtMs = clock.monotonic()
   }
 
   /**
@@ -26,6 +28,14 @@ export class ServerTime {
   /** To be kept for the next start. */
   get wallOffsetMs(): number {
     return this.#wallOffsetMs
+  }
+
+  /**
+   * When this was made, at the start of the process; undefined until the first correction: no guess of a machine whose
+   * clock may be wrong tells what came before it from what came after.
+   */
+  get startedAtMs(): number | undefined {
+    return this.#offsetMs === undefined ? undefined : this.#madeAtMs + this.#offsetMs
   }
 
   correct(serverNowMs: number): void {

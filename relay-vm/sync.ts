@@ -43,6 +43,8 @@ const syncMsBounds = { min: 1_000, max: 300_000 }
 const soonMs = 30_000
 /** Agents that come and go are told of together: at most one extra call in this time. */
 const presenceMs = 1_000
+/** A clock that is kept by NTP is never so wrong. */
+const clockOffMs = 60_000
 /** The last report before exit must not hold the exit up. */
 const lastReportMs = 5_000
 
@@ -74,6 +76,7 @@ export class ControlSync {
   #presence: Timer | undefined
   /** Asked for while an exchange was under way: the pause after it is left out. */
   #isDue = false
+  #isClockOff = false
   #sequence = 0
   #failures = 0
 
@@ -218,10 +221,23 @@ export class ControlSync {
       this.#options.log.error({ code, row: usage[index] }, 'The control plane will never take this usage')
   }
 
+  /** Nothing depends on the machine's clock, but logs of several machines are read side by side. */
+  #noteClock(): void {
+    const { wallOffsetMs } = this.#options.time
+    const isOff = Math.abs(wallOffsetMs) > clockOffMs
+    if (isOff === this.#isClockOff) return
+    this.#isClockOff = isOff
+    const { code, title, cure } = codes['relay.clock']
+    const aheadSeconds = Math.round(-wallOffsetMs / 1000)
+    if (isOff) this.#options.log.warn({ code, cure, aheadSeconds }, title)
+    else this.#options.log.info({}, 'The clock of this machine is right again')
+  }
+
   async #take(answer: SyncAnswer): Promise<void> {
     const { state, time, routes, meters, journal, log, onCommand } = this.#options
     journal.account(meters.all(), time.now())
     time.correct(answer.now)
+    this.#noteClock()
     state.relay = answer.relay
     state.cell = answer.cell
     state.keys = answer.keys

@@ -21,6 +21,8 @@ export type RegistryOptions = {
   diskFailures(): number
   isDiskFailing(): boolean
   syncFailures(): number
+  /** What the machine's clock is ahead of the control plane's. */
+  clockAheadMs(): number
 }
 
 export type RelayMetrics = {
@@ -83,6 +85,12 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     options.isDiskFailing() ? 1 : 0,
   )
   addGauge(registry, 'ptun_sync_failures', 'Failed syncs since the last good one', options.syncFailures)
+  addGauge(
+    registry,
+    'ptun_clock_ahead_seconds',
+    "What the machine's clock is ahead of the control plane's, as of the last good sync",
+    () => options.clockAheadMs() / 1000,
+  )
   const connect = new Histogram({
     name: 'ptun_connect_ms',
     help: 'Time from OPEN at the agent to the upstream being connected, ms',

@@ -67,7 +67,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     policy: policySchema,
     policyVersion: z.int(),
   }),
-  /** Stop serving an account at once (abuse, closing); `until` lifts it when past. */
+  /** Stop serving an account at once (abuse, closing), or serve it again. */
   z.object({
     id: z.string(),
     kind: z.literal('suspend'),

@@ -148,4 +148,15 @@ export const hostCodes = {
       'The relay is to prove itself as a VM of Google Compute Engine, and the metadata server gave it no token.',
     cure: 'Give the VM a service account; on any other machine leave `identity` out and enrol the relay with a key.',
   },
+  'relay.clock': {
+    code: 'PT-5022',
+    http: 500,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Clock of the relay is wrong',
+    cause:
+      'The clock of this machine and that of the control plane differ by more than a minute. The log says how many seconds this one is ahead; less than nothing is behind.',
+    cure: 'Let the machine keep its time by NTP. Nothing is wrong meanwhile but the times in its log: the relay goes by the time of the control plane.',
+  },
 } as const satisfies Record<string, ErrorEntry>
