@@ -51,6 +51,7 @@ export async function ensureCell(control: Control, { id, ...settings }: CellSett
   )
   for (let start = 0; start < ports.length; start += portsPerBatch)
     await ensurePorts(control, { id, portFrom, portTo }, ports.slice(start, start + portsPerBatch))
+  recent.get(control)?.delete(id)
 }
 
 async function ensurePorts(
@@ -78,10 +79,17 @@ export function blankEndpoint(cell: string, kind: EndpointDoc['kind'], pick: num
   return { cell, kind, state: 'free', pick, ...nobody, epoch: 0, ...times }
 }
 
-export type Cell = CellDoc & { readonly id: string; readonly relays: readonly Snapshot<RelayDoc>[] }
+type KnownRelay = Pick<Snapshot<RelayDoc>, 'ref' | 'data'>
+export type Cell = CellDoc & { readonly id: string; readonly relays: readonly KnownRelay[] }
 
 /** The cell with its relays that are not gone. @throws cell.none */
 export async function readCell(control: Control, id: string): Promise<Cell> {
+  const cell = await findCell(control, id)
+  if (!cell) throw fail('cell.none')
+  return cell
+}
+
+async function findCell(control: Control, id: string): Promise<Cell | undefined> {
   const [cell, relays] = await Promise.all([
     control.store.get(cells.ref(id)),
     queryAll(control.store, queries.relaysOfCell, {
@@ -89,15 +97,14 @@ export async function readCell(control: Control, id: string): Promise<Cell> {
       from: control.clock.now() - goneMs,
     }),
   ])
-  if (!cell) throw fail('cell.none')
-  return { ...cell.data, id, relays }
+  return cell && { ...cell.data, id, relays }
 }
 
 const recent = new WeakMap<Control, Map<string, { readonly cell: Cell; readonly readAt: number }>>()
 
 /**
  * `readCell` of up to 15 s ago, kept in this process: renewals of a cell come every second, and all of them would read
- * the same documents. Not for deciding who gets an endpoint. @throws cell.none
+ * the same documents. Not for deciding who gets an endpoint, or who is away. @throws cell.none
  */
 export async function readCellLately(control: Control, id: string): Promise<Cell> {
   const known = recent.get(control) ?? new Map<string, { readonly cell: Cell; readonly readAt: number }>()
@@ -111,15 +118,24 @@ export async function readCellLately(control: Control, id: string): Promise<Cell
 }
 
 /** What a relay just said counts at once, where it was said. */
-export function forgetCell(control: Control, id: string): void {
-  recent.get(control)?.delete(id)
+export function noteRelay(control: Control, relay: KnownRelay): void {
+  const known = recent.get(control)
+  const before = known?.get(relay.data.cell)
+  if (!known || !before) return
+  const others = before.cell.relays.filter(({ ref }) => ref.id !== relay.ref.id)
+  const cell = { ...before.cell, relays: [...others, relay] }
+  known.set(relay.data.cell, { ...before, cell })
 }
 
 /** `preferred` if it is open, else the open cell with the fewest agents. @throws cell.none */
 export async function chooseCell(control: Control, preferred: string): Promise<Cell> {
+  const known = preferred === '' ? undefined : await findCell(control, preferred)
+  if (known?.state === 'open') {
+    if (readyRelays(control, known).length === 0) throw fail('cell.none')
+    return known
+  }
   const { items } = await control.store.query(queries.cellsByState, { where: { state: 'open' }, limit: 100 })
-  const known = items.find(({ ref }) => ref.id === preferred)
-  const open = await Promise.all((known ? [known] : items).map(({ ref }) => readCell(control, ref.id)))
+  const open = await Promise.all(items.map(({ ref }) => readCell(control, ref.id)))
   const ready = open.filter((cell) => readyRelays(control, cell).length > 0)
   const [best] = ready.sort((a, b) => sessionsOf(a) - sessionsOf(b))
   if (!best) throw fail('cell.none')

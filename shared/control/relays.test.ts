@@ -8,13 +8,15 @@ import { setAccountStatus } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import { ensureCell } from './cells.ts'
 import { claimLeases, releaseLeases } from './claims.ts'
-import { commands, usageHours } from './documents.ts'
+import type { Control } from './control.ts'
+import { commands, online, usageHours } from './documents.ts'
 import { topics } from './names.ts'
 import type { Doc, Store } from './platform.ts'
 import { queries } from './query-table.ts'
 import { syncRelay } from './relays.ts'
 import { createTunnel, deleteTunnel, describeTunnels, listTunnels, updateTunnel } from './tunnels.ts'
 import { readUsage } from './usage.ts'
+import { issueWatch } from './watch.ts'
 
 const hour = 3_600_000
 const agent = newId('agt', 1)
@@ -87,6 +89,35 @@ describe('sync: who may report', () => {
     await t.sync(as('r16'))
     t.clock.advance(limits.ticketMs + 1)
     await t.sync(as('r17'))
+  })
+
+  test('of two control planes, each decides by what the other has heard, however late it has read it', async () => {
+    const other = { ...t.control }
+    const { tunnel, epoch, endpoint } = await claimDb()
+    const claims = { relay: newId('rel', 2), cell: 'home' }
+    await syncRelay(other, claims, { ...quietSync, ...as('r2') })
+    await t.sync(as('r3'))
+    const report = { tunnel, epoch, endpoint: endpoint.id, away: true }
+    const isOnline = async () => (await t.control.store.get(online.ref(ada.account)))?.data.tunnels[tunnel]
+    await t.sync({ away: [report] })
+    await syncRelay(other, claims, { ...quietSync, ...as('r2'), away: [report] })
+    expect(await isOnline(), 'the third has its agent').toBeDefined()
+    for (let n = 4; n <= 16; n++) await t.sync(as(`r${n}`))
+    const late = { claims: { ...claims, relay: newId('rel', 17) }, request: { ...quietSync, ...as('r17') } }
+    await expect(syncRelay(other, late.claims, late.request)).rejects.toMatchObject({ key: 'cell.full' })
+  })
+
+  test('a cell that is changed, and a relay that leaves, are seen at once where it was said, and soon elsewhere', async () => {
+    const other = { ...t.control }
+    const { tunnel } = await claimDb()
+    const sources = async (control: Control) => (await issueWatch(control, ada, [tunnel])).sources
+    expect([await sources(t.control), await sources(other)]).toMatchObject([{ length: 1 }, { length: 1 }])
+    await t.sync({ state: 'draining' })
+    expect(await sources(t.control)).toEqual([])
+    t.clock.advance(15_000)
+    expect(await sources(other)).toEqual([])
+    await t.openCell({ host: 'moved.example.com' })
+    expect((await t.sync()).cell.host).toBe('moved.example.com')
   })
 
   test('a relay of another cell cannot speak for a tunnel of this one', async () => {

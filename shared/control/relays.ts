@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { type Cell, forgetCell, readCell, readyRelays } from './cells.ts'
+import { type Cell, noteRelay, readCell, readCellLately, readyRelays } from './cells.ts'
 import { everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
@@ -36,15 +36,15 @@ export async function syncRelay(
   claims: RelayClaims,
   request: SyncRequest,
 ): Promise<SyncReply> {
-  const cell = await readCell(control, claims.cell)
   const id = `${claims.relay}:${request.boot.instance}`
-  const isNew = !cell.relays.some(({ ref }) => ref.id === id)
-  if (isNew && cell.relays.length >= relaysPerCell) throw fail('cell.full')
+  const cell = await cellOf(control, claims.cell, { id, request })
   const log = control.log.child({ relay: claims.relay, instance: request.boot.instance })
   // Overtaken on the way: the later request has said how things are. Usage can be taken in any order.
-  const isNews = await register(control, { claims, id, request })
-  forgetCell(control, claims.cell)
-  if (isNews) await noteAllAway(control, cell, request)
+  const registered = await register(control, { claims, id, request })
+  if (registered) {
+    noteRelay(control, { ref: relays.ref(id), data: registered })
+    await noteAllAway(control, cell, request)
+  }
   const refused = await storeUsage(control, claims.cell, request.usage)
   for (const event of request.events) if (event) noteRelayEvent(log, event)
   const unread = [...request.bound, ...request.away, ...request.events].filter(
@@ -69,6 +69,23 @@ export async function syncRelay(
   }
 }
 
+/**
+ * Its cell, read anew when something is decided by it: whether a further relay fits, or who is away.
+ * @throws cell.none, cell.full
+ */
+async function cellOf(
+  control: Control,
+  cell: string,
+  { id, request }: { id: string; request: SyncRequest },
+): Promise<Cell> {
+  const isKnown = ({ relays }: Cell) => relays.some(({ ref }) => ref.id === id)
+  const lately = await readCellLately(control, cell)
+  if (isKnown(lately) && request.away.length === 0) return lately
+  const now = await readCell(control, cell)
+  if (!isKnown(now) && now.relays.length >= relaysPerCell) throw fail('cell.full')
+  return now
+}
+
 async function publicKeys({ signer }: Control): Promise<SyncAnswer['keys']> {
   const { version, jwks } = await signer.publicKeys()
   return { version, jwks: { keys: jwks.keys.map((key) => ({ ...key })) } }
@@ -84,27 +101,27 @@ async function noteAllAway(control: Control, cell: Cell, { boot, away }: SyncReq
     )
 }
 
-/** @returns false for a request that a later one of the same boot has overtaken: it changes nothing */
+/** @returns undefined for a request that a later one of the same boot has overtaken: it changes nothing */
 async function register(
   control: Control,
   { claims, id, request }: { claims: RelayClaims; id: string; request: SyncRequest },
-): Promise<boolean> {
+): Promise<RelayDoc | undefined> {
   const leases = request.bound.flatMap((lease) => (lease === null ? [] : [lease])).sort(byEndpoint)
   const text = leases.map(({ endpoint, epoch }) => `${endpoint} ${epoch}`).join('\n')
   const boundHash = createHash('sha256').update(text).digest('hex')
   const before = await control.store.get(relays.ref(id))
-  if (isOvertaken(before?.data, request)) return false
+  if (isOvertaken(before?.data, request)) return undefined
   const isKnown = before?.data.boundHash === boundHash
   const chunks = before?.data.boundChunks ?? 0
   const boundChunks = isKnown ? chunks : await noteBound(control, { id, cell: claims.cell, leases, chunks })
   let isNews = false
-  await control.store.change(relays.ref(id), (current) => {
+  const after = await control.store.change(relays.ref(id), (current) => {
     isNews = !isOvertaken(current, request)
     return isNews
       ? { ...relayOf(control, { claims, request, before: current }), boundHash, boundChunks }
       : 'keep'
   })
-  return isNews
+  return isNews ? after : undefined
 }
 
 function isOvertaken(current: RelayDoc | undefined, { boot, sequence = 0 }: SyncRequest): boolean {

@@ -6,7 +6,7 @@ import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import { writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
-import { type Cell, describeEndpoint, readCell, readyRelays } from './cells.ts'
+import { type Cell, describeEndpoint, readCellLately, readyRelays } from './cells.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
 import { isNameDenied } from './deny-lists.ts'
@@ -251,7 +251,7 @@ export async function describeTunnels(
   const byId = new Map(snapshots.flatMap((snapshot) => (snapshot ? [[snapshot.ref.id, snapshot.data]] : [])))
   const cellIds = [...new Set(held.map(({ data }) => data.cell))]
   const cells = new Map(
-    await Promise.all(cellIds.map(async (id) => [id, await readCell(control, id)] as const)),
+    await Promise.all(cellIds.map(async (id) => [id, await readCellLately(control, id)] as const)),
   )
   return found.map((snapshot) => {
     const { endpoint, cell } = snapshot.data

@@ -3,7 +3,7 @@
  */
 import { fail } from '../base/errors.ts'
 import type { Caller } from './caller.ts'
-import { readCell, watchUrlsOf } from './cells.ts'
+import { readCellLately, watchUrlsOf } from './cells.ts'
 import type { Control } from './control.ts'
 import { tunnels } from './documents.ts'
 import { listTunnels } from './tunnels.ts'
@@ -24,7 +24,7 @@ export async function issueWatch(
   if (ids && own.length < ids.length) throw fail('api.not_found')
   const cells = [...new Set(own.map(({ data }) => data.cell).filter((cell) => cell !== ''))]
   const sources = await Promise.all(
-    cells.map(async (id) => watchUrlsOf(control, await readCell(control, id))),
+    cells.map(async (id) => watchUrlsOf(control, await readCellLately(control, id))),
   )
   const listed = own.map(({ ref }) => ref.id)
   const signed = await control.signer.signWatch({ account, tunnels: listed, cells }, control.clock.now())
