@@ -1,5 +1,6 @@
 /** The console in a real browser: signing in, approving a device, live figures, keys; light, dark and on a phone. */
 import { hostname } from 'node:os'
+import { accountSchema, type Transfer } from '@porttunneler/shared/api/schemas/service'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
@@ -12,6 +13,12 @@ import { dial } from './harness/sockets.ts'
 import { startStandaloneService } from './harness/standalone.ts'
 import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
 import { describeWith } from './requirements.ts'
+
+function transferOf(state: Transfer['state'], percent: number): Transfer {
+  const [from, to] = [Date.UTC(2026, 10, 1), Date.UTC(2026, 11, 1)]
+  const limitBytes = 5_000_000_000
+  return { from, to, usedBytes: (limitBytes * percent) / 100, limitBytes, percent, state, countedAt: to - 1 }
+}
 
 describeWith(['chromium'], 'console', () => {
   let service: Service
@@ -139,6 +146,39 @@ describeWith(['chromium'], 'console', () => {
       await page.getByLabel('Email').waitFor()
     }))
 
+  test.each([
+    { look: 'light', state: 'near', percent: 83, says: 'Nearly used up' },
+    { look: 'phone', state: 'over', percent: 104, says: 'Used up' },
+    { look: 'dark', state: 'stopped', percent: 111, says: 'Stopped for this month' },
+  ] as const)(
+    'the month’s transfer, $state: said on the first page, drawn and explained in the account: $look',
+    ({ look, state, percent, says }) =>
+      inTab(async (tab) => {
+        const { page } = tab
+        // The test's own account has no limit: what the API says of it is completed as for one that has.
+        await page.route('**/v1/account', async (route) => {
+          const answer = accountSchema.parse(await (await route.fetch()).json())
+          expect(answer.transfer).toBeUndefined()
+          await route.fulfill({ json: { ...answer, transfer: transferOf(state, percent) } })
+        })
+        await signIn(tab, service.api, service.account)
+        const notice = page.getByRole('status').filter({ hasText: `(${percent} %)` })
+        await notice.waitFor()
+        await tab.screenshot(`transfer-${state}-tunnels`)
+        const link = notice.getByRole('link', { name: 'See the account' })
+        await link.focus()
+        await page.keyboard.press('Enter')
+        const bar = page.getByRole('progressbar', { name: 'of 5 GB' })
+        await bar.waitFor()
+        expect(await bar.getAttribute('aria-valuenow')).toBe(`${Math.min(100, percent)}`)
+        expect(await bar.getAttribute('aria-valuetext')).toBe(`${percent} % used: ${says}`)
+        await page.getByText(says, { exact: true }).waitFor()
+        await page.getByText('It starts again at zero on Dec 1, 2026 (UTC).').waitFor()
+        await tab.screenshot(`transfer-${state}`)
+        expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+      }, look),
+  )
+
   test.each(['light', 'dark', 'phone'] as const)('every page fits the window: %s', (look) =>
     inTab(async (tab) => {
       const { page } = tab
@@ -167,7 +207,7 @@ describeWith(['chromium'], 'console', () => {
       await page.getByText('end-to-end tests').waitFor()
       await fits('keys')
       await page.goto(`${service.api}/account`)
-      await page.getByRole('heading', { level: 1 }).waitFor()
+      await page.getByText('The plan sets no limit').waitFor()
       await fits('account')
     }, look),
   )

@@ -42,6 +42,7 @@ function signInCalls(request: Requests) {
 function accountCalls(request: Requests) {
   return {
     me: (signal?: AbortSignal) => request<AnswerOf<'me'>>('GET', '/v1/me', { signal }),
+    account: (signal?: AbortSignal) => request<AnswerOf<'account'>>('GET', '/v1/account', { signal }),
     keys: (cursor?: string, signal?: AbortSignal) =>
       request<AnswerOf<'keys'>>('GET', pageOf('/v1/keys', cursor), { signal }),
     createKey: (body: BodyOf<'createKey'>) => request<KeyCreated>('POST', '/v1/keys', { body }),

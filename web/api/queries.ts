@@ -11,6 +11,7 @@ const tunnelsEveryMs = 10_000
 const names = {
   config: ['config'],
   me: ['me'],
+  account: ['account'],
   tunnels: ['tunnels'],
   tunnel: (id: string) => ['tunnel', id],
   keys: ['keys'],
@@ -42,6 +43,16 @@ export function useConfig() {
 export function useMe() {
   const { calls } = useServices()
   return useQuery({ queryKey: names.me, queryFn: ({ signal }) => calls.me(signal), staleTime: 60_000 })
+}
+
+/** With the month's transfer, which the control plane counts anew every five minutes. */
+export function useAccount() {
+  const { calls } = useServices()
+  return useQuery({
+    queryKey: names.account,
+    queryFn: ({ signal }) => calls.account(signal),
+    staleTime: 60_000,
+  })
 }
 
 export function useTunnels() {

@@ -105,6 +105,7 @@ describe('calls', () => {
         () => client.confirmPasswordReset({ token: 't', password: 'p' }),
       ],
       [() => calls.me(), () => client.me()],
+      [() => calls.account(), () => client.account()],
       [() => calls.keys('c+/'), () => client.keys({ limit: 100, cursor: 'c+/' })],
       [
         () => calls.createKey({ name: 'n', scopes: ['read'] }),

@@ -1,4 +1,4 @@
-/** The account: who is signed in, what the plan allows, the password, the sessions. */
+/** The account: who is signed in, what the plan allows and what is used of it, the password, the sessions. */
 import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
@@ -10,9 +10,10 @@ import { Button } from '../parts/button.tsx'
 import { passwordHint } from '../parts/credentials-form.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatBytes, formatCount } from '../parts/format.ts'
+import { formatCount } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TransferCard } from './transfer-card.tsx'
 
 export function AccountPage() {
   const me = useMe()
@@ -27,6 +28,7 @@ export function AccountPage() {
         {me.isPending && <Skeleton what="the account" />}
         {me.data && <AccountCard me={me.data} />}
         {me.data && <PlanCard me={me.data} />}
+        <TransferCard />
         {config.data?.identity === 'local' && <PasswordCard />}
         <SessionsCard />
       </div>
@@ -52,7 +54,6 @@ function PlanCard({ me }: { me: Me }) {
     ['Tunnels online at once', formatCount(limits.tunnelsOnline)],
     ['Reserved host names', formatCount(limits.reservedHosts)],
     ['Reserved ports', formatCount(limits.reservedPorts)],
-    ['Transfer a month', formatBytes(limits.transferBytesMonth)],
     ['New connections a minute', formatCount(limits.connectionsPerMinute)],
   ] as const
   return (

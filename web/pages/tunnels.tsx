@@ -12,6 +12,7 @@ import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { StateBadge } from '../parts/state-badge.tsx'
 import { TableHead } from '../parts/table-head.tsx'
+import { TransferNotice } from './transfer-card.tsx'
 
 export function TunnelsPage() {
   const query = useTunnels()
@@ -20,6 +21,7 @@ export function TunnelsPage() {
   return (
     <Page title="Tunnels" lead={tunnels && tunnels.length > 0 ? summary(tunnels) : undefined}>
       <div class="space-y-5">
+        <TransferNotice />
         {failure && (
           <ProblemNotice
             failure={failure}

@@ -1,5 +1,6 @@
 /** What the mock server knows: an account, tunnels of every state and kind, keys. Ids are made from small numbers. */
 import type { Key, Me } from '@porttunneler/shared/api/schemas/accounts'
+import type { Account } from '@porttunneler/shared/api/schemas/service'
 import type { Holder, Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 
 export function mockId(prefix: 'usr' | 'acc' | 'key' | 'tun' | 'agt', number: number): string {
@@ -21,6 +22,23 @@ export const me: Me = {
     reservedPorts: 0,
     transferBytesMonth: 5_000_000_000,
     connectionsPerMinute: 100,
+  },
+}
+
+export const account: Account = {
+  id: me.account,
+  name: me.accountName,
+  plan: me.plan,
+  status: 'active',
+  createdAt: Date.UTC(2026, 0, 1),
+  transfer: {
+    from: Date.UTC(2026, 10, 1),
+    to: Date.UTC(2026, 11, 1),
+    usedBytes: 4_150_000_000,
+    limitBytes: me.limits.transferBytesMonth,
+    percent: 83,
+    state: 'near',
+    countedAt: Date.UTC(2026, 10, 23, 12),
   },
 }
 

@@ -14,9 +14,9 @@ import {
   tokensSchema,
 } from '@porttunneler/shared/api/schemas/accounts'
 import { pageSchema, problemSchema } from '@porttunneler/shared/api/schemas/common'
-import { configSchema } from '@porttunneler/shared/api/schemas/service'
+import { accountSchema, configSchema } from '@porttunneler/shared/api/schemas/service'
 import { liveSampleSchema, tunnelSchema, watchSchema } from '@porttunneler/shared/api/schemas/tunnels'
-import { me, mockId, mockKeys, mockTunnels } from './mock-data.ts'
+import { account, me, mockId, mockKeys, mockTunnels } from './mock-data.ts'
 
 const policy = "default-src 'self'; connect-src *; img-src 'self' data:; style-src 'self'"
 const types: Record<string, string> = {
@@ -80,6 +80,7 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
         : sendTokens(answer),
   ],
   ['POST', /^\/v1\/(auth\/|device\/decision)/, (answer) => void answer.writeHead(204).end()],
+  ['GET', /^\/v1\/account$/, (answer) => send(answer, accountSchema, account)],
   ['GET', /^\/v1\/me$/, (answer) => send(answer, meSchema, me)],
   [
     'GET',
