@@ -61,6 +61,30 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     () => deliverySlabs.held + frameSlabs.held,
   )
   addGauge(registry, 'ptun_windows_bytes', 'Bytes that senders may send by what was granted', options.windows)
+  addReporting(registry, options)
+  const connect = new Histogram({
+    name: 'ptun_connect_ms',
+    help: 'Time from OPEN at the agent to the upstream being connected, ms',
+    labelNames: ['tunnel'],
+    buckets: connectMsBuckets,
+    registers,
+  })
+  const rtt = new Histogram({
+    name: 'ptun_carrier_rtt_ms',
+    help: 'Round trip between relay and agents, sampled, ms',
+    buckets: rttMsBuckets,
+    registers,
+  })
+  return {
+    registry,
+    observeConnect: (tunnel, ms) => connect.observe({ tunnel }, ms),
+    observeRtt: (ms) => rtt.observe(ms),
+    forget: (tunnel) => connect.remove({ tunnel }),
+  }
+}
+
+/** How what it counts gets onto the disk and to the control plane. */
+function addReporting(registry: Registry, options: RegistryOptions): void {
   addGauge(registry, 'ptun_usage_rows', 'Usage rows not yet acknowledged', options.usageRows)
   addCount(registry, 'ptun_usage_dropped_total', 'Usage rows lost: too many waited', options.usageDropped)
   addCount(
@@ -91,25 +115,6 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     "What the machine's clock is ahead of the control plane's, as of the last good sync",
     () => options.clockAheadMs() / 1000,
   )
-  const connect = new Histogram({
-    name: 'ptun_connect_ms',
-    help: 'Time from OPEN at the agent to the upstream being connected, ms',
-    labelNames: ['tunnel'],
-    buckets: connectMsBuckets,
-    registers,
-  })
-  const rtt = new Histogram({
-    name: 'ptun_carrier_rtt_ms',
-    help: 'Round trip between relay and agents, sampled, ms',
-    buckets: rttMsBuckets,
-    registers,
-  })
-  return {
-    registry,
-    observeConnect: (tunnel, ms) => connect.observe({ tunnel }, ms),
-    observeRtt: (ms) => rtt.observe(ms),
-    forget: (tunnel) => connect.remove({ tunnel }),
-  }
 }
 
 type TunnelCounter = { readonly name: string; readonly help: string; readonly read: keyof MeterReading }
