@@ -1,5 +1,5 @@
 /**
- * Claims, renewals and releases, a list a call. Every tunnel of the list gets its own answer: one refusal does
+ * Claims and renewals, a list a call. Every tunnel of the list gets its own answer: one refusal does
  * not spoil the others. Rules: lease-rules.ts; where to look: candidates.ts; the writing: claim-transaction.ts.
  */
 import { createHash } from 'node:crypto'
@@ -31,13 +31,13 @@ import { publishCommands } from './commands.ts'
 import type { Control } from './control.ts'
 import { type EndpointDoc, endpoints, online, type TunnelDoc, tunnels } from './documents.ts'
 import { asFailure } from './failures.ts'
-import { decideRenewal, isHolder, leave } from './lease-rules.ts'
+import { decideRenewal } from './lease-rules.ts'
 import { pruneOnline } from './online.ts'
 import { accountLimitsOf, policyOf } from './plans.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { readTransfer, shareOf, type TransferShare, transferGate } from './transfer.ts'
-import { createTunnel, findTunnelByName, updateTunnel, writeRelease } from './tunnels.ts'
+import { createTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
 type ClaimRequest = z.infer<typeof claimSchema>
 type Wanted = ClaimRequest['tunnels'][number]
@@ -255,37 +255,6 @@ async function renewOne(
   if (!renewal || renewal.kind === 'gone') return { error: fail('lease.gone') }
   if (renewal.kind === 'lost') return { error: fail('lease.lost') }
   return { tunnel, id, endpoint: renewal.next }
-}
-
-/**
- * Gives leases back at once; where others share one, this agent's part of it. What this agent does not hold is passed
- * over: repeating it changes nothing.
- */
-export async function releaseLeases(
-  control: Control,
-  caller: Caller,
-  { agent, tunnels: ids }: { agent: string; tunnels: readonly string[] },
-): Promise<void> {
-  for (const id of new Set(ids)) {
-    const outgoing = await control.store.transact(async (tx) => {
-      const tunnel = await tx.get(tunnels.ref(id))
-      if (tunnel?.data.account !== caller.account || tunnel.data.endpoint === '') return []
-      const endpoint = await tx.get(endpoints.ref(tunnel.data.endpoint))
-      if (endpoint?.data.tunnel !== id || !isHolder(endpoint.data, agent)) return []
-      const left = leave(endpoint.data, agent, control.clock.now())
-      if (left) {
-        tx.set(endpoint.ref, left)
-        return []
-      }
-      const quota = await tx.get(online.ref(caller.account))
-      if (quota?.data.tunnels[id]) {
-        const { [id]: _, ...rest } = quota.data.tunnels
-        tx.set(quota.ref, { ...quota.data, tunnels: rest })
-      }
-      return writeRelease(tx, endpoint, { nowMs: control.clock.now(), forget: false })
-    })
-    await publishCommands(control, outgoing)
-  }
 }
 
 async function answer(

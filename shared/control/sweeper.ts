@@ -4,7 +4,6 @@
  * alone: its agent may be cut off from the control plane only.
  */
 import { type Cell, readCell, Views } from './cells.ts'
-import { publishCommands } from './commands.ts'
 import type { Control } from './control.ts'
 import { isPortDenied } from './deny-lists.ts'
 import { type EndpointDoc, endpoints } from './documents.ts'
@@ -75,7 +74,7 @@ async function expire(control: Control, found: Snapshot<EndpointDoc>, { view }: 
     if (latest?.data.state !== 'leased' || latest.data.expiresAt > nowMs) return []
     return writeRelease(tx, latest, { nowMs, forget: false })
   })
-  await publishCommands(control, outgoing)
+  // Not for the bus: nothing is bound there, and `sync` brings it to relays that were away.
   const { account, tunnel, epoch } = found.data
   if (outgoing.length > 0) await strikeOff(control, account, { [tunnel]: { endpoint: found.ref.id, epoch } })
   return outgoing.length > 0

@@ -1,7 +1,8 @@
 /** Leases: what agents claim, renew and release, a list a call. */
 import { createRoute } from '@hono/zod-openapi'
 import { requireScope } from '../../control/caller.ts'
-import { claimLeases, releaseLeases, renewLeases } from '../../control/claims.ts'
+import { claimLeases, renewLeases } from '../../control/claims.ts'
+import { releaseLeases } from '../../control/releases.ts'
 import { keyOf } from '../idempotency.ts'
 import {
   type ApiDeps,
@@ -41,7 +42,9 @@ const routes = {
     method: 'post',
     path: '/v1/leases/release',
     operationId: 'releaseLeases',
-    summary: 'Give leases back at once',
+    summary: 'Give leases back',
+    description:
+      'At once; relays hear of it within half a minute, so unbind first. What must end now is deleted.',
     request: jsonBody(releaseSchema),
     responses: emptyAnswer('Whatever of them this agent held is released'),
   }),
