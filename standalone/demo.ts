@@ -64,7 +64,7 @@ export async function startDemo({ folder, server, key, log, clock, random }: Dem
         XDG_STATE_HOME: home,
         XDG_RUNTIME_DIR: home,
       },
-      preload: new URL('orphan-guard.ts', import.meta.url).href,
+      execArgv: ['--import', new URL('orphan-guard.ts', import.meta.url).href],
       // Its configuration or its key is wrong: the same would be so at the next start.
       finalExitCodes: [2, 3, 4],
       onMessage: () => undefined,

@@ -16,8 +16,8 @@ export type Program = {
   readonly env: Readonly<Record<string, string>>
   /** Exit codes that another start would not mend: bad configuration, refused credentials. */
   readonly finalExitCodes: readonly number[]
-  /** A module to load before the program. */
-  readonly preload?: string
+  /** Options for Node itself. */
+  readonly execArgv?: readonly string[]
   onMessage(message: unknown): void
   onLine(line: string): void
   /** `restartMs` is absent when it stays down. */
@@ -59,10 +59,10 @@ export class SupervisedProgram {
     if (this.#state === 'running' || this.#state === 'stopped') return
     this.#state = 'running'
     this.#startedMs = this.#clock.monotonic()
-    const { file, args, env, preload } = this.#program
+    const { file, args, env, execArgv = [] } = this.#program
     const child = fork(file, args, {
       env: { ...process.env, ...env },
-      execArgv: preload === undefined ? [] : ['--import', preload],
+      execArgv: [...execArgv],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     })

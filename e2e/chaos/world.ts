@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { type Agent, agentHome, startAgent } from '../harness/agent.ts'
+import { type Agent, agentHome, publishedPtun, startAgent } from '../harness/agent.ts'
 import type { Service } from '../harness/service.ts'
 import { type Address, listening, listenTcp, portOf } from '../harness/sockets.ts'
 import { makeKey, type Standalone, startStandalone, temporaryFolder } from '../harness/standalone.ts'
@@ -34,17 +34,23 @@ export type World = {
   close(): Promise<void>
 }
 
-/** @param agentEnv for the agent's process, beside the usual */
+export type WorldOptions = {
+  /** For the agent's process, beside the usual. */
+  readonly agentEnv?: Readonly<Record<string, string>>
+  /** Relay and agent run from their bundles, as users have them, and not from their source. */
+  readonly isPublished?: boolean
+}
+
 export async function openWorld(
   network: Network,
-  agentEnv: Readonly<Record<string, string>> = {},
+  { agentEnv = {}, isPublished = false }: WorldOptions = {},
 ): Promise<World> {
   const folder = temporaryFolder('chaos')
   const home = agentHome()
   const upstreams = await startUpstreams()
   // At the end of a scenario nobody is waited for.
   writeFileSync(join(folder, 'standalone.yaml'), 'graceSeconds: 0\n')
-  const place = { folder, namespace: network.at('relay'), env: settings }
+  const place = { folder, namespace: network.at('relay'), env: settings, isBundled: isPublished }
   const standalone = await startStandalone(place)
   const service = await serviceOf(standalone)
   const start = () =>
@@ -55,7 +61,13 @@ export async function openWorld(
         source: { kind: 'tcp', upstream: `${addresses.office}:${upstreams.source}` },
         web: { kind: 'http', upstream: `${addresses.office}:${upstreams.web}` },
       },
-      { home, namespace: network.at('agent'), isVerbose: true, env: agentEnv },
+      {
+        home,
+        namespace: network.at('agent'),
+        isVerbose: true,
+        env: agentEnv,
+        ...(isPublished && { file: publishedPtun }),
+      },
     )
   const agent = await start()
   const [echo, source, web] = await Promise.all(['echo', 'source', 'web'].map((name) => agent.online(name)))

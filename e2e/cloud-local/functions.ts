@@ -76,7 +76,7 @@ function startFunction(name: FunctionName, port: number, options: FunctionsOptio
       args: ['--source', join(root, 'functions/dist'), '--target', name, '--port', `${port}`],
       // As in the cloud: no lines of the framework's own.
       env: { ...env, NODE_ENV: 'production' },
-      preload: new URL('../../standalone/orphan-guard.ts', import.meta.url).href,
+      execArgv: ['--import', new URL('../../standalone/orphan-guard.ts', import.meta.url).href],
       finalExitCodes: [],
       onMessage: () => undefined,
       onLine: (line) => {

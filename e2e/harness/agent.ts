@@ -33,6 +33,8 @@ export type Agent = {
 }
 
 export const ptun = join(root, 'cli/ptun.js')
+/** As users install it: one file, compiled code kept. `npm run build -w cli` makes it. */
+export const publishedPtun = join(root, 'bench/path-ptun-agent.cjs')
 
 /** A home folder of its own: an agent's id and leases live there, so a restart from the same home is the same agent. */
 export function agentHome(): string {

@@ -131,7 +131,7 @@ async function killRelay(pid: number): Promise<void> {
   await eventually('another relay runs', () => (relayOf(pid) ?? relay) !== relay || undefined)
 }
 
-/** The relay's process id, while it has one. */
+/** The relay's process id, while it has one; from source or from its bundle. */
 export function relayOf(pid: number): number | undefined {
-  return childrenOf(pid).find(({ command }) => command.includes('relay-vm/main.ts'))?.pid
+  return childrenOf(pid).find(({ command }) => /relay-vm\/(main\.ts|dist\/relay\.cjs)/.test(command))?.pid
 }

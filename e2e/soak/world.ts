@@ -5,9 +5,9 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Agent, agentHome, startAgent } from '../harness/agent.ts'
+import { type Agent, agentHome, publishedPtun, startAgent } from '../harness/agent.ts'
 import { eventually } from '../harness/events.ts'
-import { childrenOf, root } from '../harness/programs.ts'
+import { childrenOf } from '../harness/programs.ts'
 import type { Service } from '../harness/service.ts'
 import {
   freeSettings,
@@ -21,7 +21,6 @@ import type { Doors } from './load.ts'
 import { Upstreams } from './upstreams.ts'
 
 const relayBundle = 'relay-vm/dist/relay.cjs'
-const publishedAgent = join(root, 'bench/path-ptun-agent.cjs')
 const reporter = new URL('../chaos/report-resources.ts', import.meta.url).href
 const relayNames = ['r1', 'r2'] as const
 
@@ -108,8 +107,9 @@ async function openParty(side: Side, service: Pick<Service, 'api' | 'key'>): Pro
     [`web-${side}`]: { kind: 'http', upstream: web },
   } as const
   const start = async () => {
-    const env = { NODE_OPTIONS: `--import ${reporter}` }
-    const agent = await startAgent(service, tunnels, { home, file: publishedAgent, env })
+    // V8 takes 128 MB for new objects if they live long enough; then half an hour says nothing of ours.
+    const env = { NODE_OPTIONS: `--import ${reporter} --max-semi-space-size=8` }
+    const agent = await startAgent(service, tunnels, { home, file: publishedPtun, env })
     for (const relay of relayNames)
       await agent.events.waitFor((one) => one.event === 'relay.connected' && one.relay === relay, {
         what: `a session to ${relay}`,

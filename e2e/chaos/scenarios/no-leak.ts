@@ -35,7 +35,7 @@ export const noLeak: Scenario = {
   title: 'black hole and heal, again and again: no socket, timer, descriptor or buffer stays behind',
   async run(lab) {
     const rounds = lab.isShort ? 5 : 100
-    const world = await openWorld(lab.network, { NODE_OPTIONS: `--import ${reporter}` })
+    const world = await openWorld(lab.network, { agentEnv: { NODE_OPTIONS: `--import ${reporter}` } })
     try {
       // The first round makes what is made once: connections to the API, compiled code.
       await round(world, lab)
