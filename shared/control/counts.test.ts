@@ -31,7 +31,7 @@ const betweenRenewalsMs = (3 * 3_600_000) / (tunnelsPerCell / tunnelsPerAgent) /
 const hourMs = 3_600_000
 
 /** What docs/cost.md reckons with, a little more than is counted today. A change that passes it is to be paid for. */
-const most = { invocations: 1.8, reads: 20, writes: 2.5, messages: 1 }
+const most = { invocations: 1.8, reads: 17, writes: 2.25, messages: 0.15 }
 
 type Row = { invocations: number; reads: number; writes: number; messages: number }
 type Agent = {
