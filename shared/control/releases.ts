@@ -1,7 +1,7 @@
 /**
  * Leases that their agents give back. Their command waits for `sync` and does not go by the bus: who releases serves no
- * more, and what is still bound ends within half a minute. No rule depends on more, since an endpoint changes hands only
- * when `sync` has brought the command to every relay.
+ * more, and what is still bound ends within half a minute. No rule depends on more: an endpoint changes hands only when
+ * `sync` has brought the command to every relay.
  */
 import type { Caller } from './caller.ts'
 import type { Control } from './control.ts'
