@@ -107,6 +107,11 @@ export type Relay = {
   kill(): void
 }
 
+function environmentOf(enrolmentKey: Secret | undefined): Readonly<Record<string, string>> {
+  const kept = { NODE_COMPILE_CACHE: compileCache }
+  return enrolmentKey === undefined ? kept : { ...kept, PTUN_ENROLMENT_KEY: enrolmentKey.reveal() }
+}
+
 export function startRelay(options: RelayOptions): Relay {
   const { config, folder, enrolmentKey, mayStillRun, log, clock, random } = options
   const dataDir = folder.file(folderOf(options.index))
@@ -127,10 +132,7 @@ export function startRelay(options: RelayOptions): Relay {
       file: relayFile(options.isBundled),
       args: [file],
       execArgv: relayNodeOptions,
-      env: {
-        NODE_COMPILE_CACHE: compileCache,
-        ...(enrolmentKey !== undefined && { PTUN_ENROLMENT_KEY: enrolmentKey.reveal() }),
-      },
+      env: environmentOf(enrolmentKey),
       finalExitCodes: [],
       onMessage: (message) => {
         const ports = readySchema.safeParse(message).data?.ready

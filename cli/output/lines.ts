@@ -41,7 +41,7 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
     case 'tunnel.refused':
       return `${event.tunnel} has no endpoint: ${told(event.problem)}; ${again(event)}. ${event.problem.cure}`
     case 'tunnel.stopped':
-      return `${event.tunnel} is over: ${told(event.problem)} ${event.problem.cure}`
+      return `${event.tunnel} is over: ${told(event.problem)}. ${event.problem.cure}`
     case 'upstream.failed':
       return `${event.tunnel}: a visitor was turned away: ${told(event.problem)}. ${event.problem.cure}`
     case 'upstream.recovered':
@@ -73,6 +73,7 @@ function again({ retryInMs }: { readonly retryInMs: number }): string {
   return `next try in ${formatDuration(retryInMs)}`
 }
 
+/** Without a full stop: a sentence goes on behind it. */
 function told({ code, detail }: Problem): string {
-  return `${code} ${detail}`
+  return `${code} ${detail.replace(/\.$/, '')}`
 }
