@@ -228,7 +228,7 @@ export type UsagePeriodDoc = {
   /** The highest share, in per cent, of which the account was told: 0, 80, 90, 100. */
   readonly warned: number
   readonly rolledAt: number
-  /** Hours from here on are counted anew by the next roll-up. */
+  /** Hours from here on are counted anew by the next roll-up. A late report writes it, be it the same. */
   readonly openFrom: number
   readonly ttl: Date
 }

@@ -4,7 +4,7 @@ import { makeTestControl, quietSync, type TestControl } from '../../standalone/t
 import { newId } from '../base/ids.ts'
 import type { Caller } from './caller.ts'
 import { claimLeases, renewLeases } from './claims.ts'
-import { usagePeriods } from './documents.ts'
+import { usageHours, usagePeriods } from './documents.ts'
 import { plans } from './plans.ts'
 import { readTransfer } from './transfer.ts'
 
@@ -63,6 +63,30 @@ describe('transfer of the month', () => {
     expect((await readTransfer(t.control, ada))?.usedBytes, 'at once').toBe(180_000)
     await carried(tunnel, 30_000, { ago: 4 })
     expect((await transfer())?.usedBytes).toBe(180_000)
+  })
+
+  test('is counted in several roll-ups where there is more than one reads, also on the first day', async () => {
+    t.clock.advance(23 * hour)
+    const ttl = new Date(t.clock.now() + hour)
+    for (let batch = 0; batch < 30; batch++) {
+      const row = {
+        account: ada.account,
+        cell: 'home',
+        hour: t.clock.now() - (batch % 24) * hour,
+        updatedAt: 0,
+        ttl,
+      }
+      await t.control.store.batch(
+        Array.from({ length: 400 }, (_, n) => {
+          const tunnel = newId('tun', n)
+          const data = { ...row, tunnel, in: 1, out: 1, opened: 1, refused: 0 }
+          return { op: 'create', ref: usageHours.ref(`${tunnel}:${row.hour}:${batch}`), data }
+        }),
+      )
+    }
+    await transfer()
+    await transfer()
+    expect((await transfer())?.usedBytes).toBe(30 * 400 * 2)
   })
 
   test('begins anew with the month, in UTC', async () => {

@@ -11,7 +11,7 @@ import { everyCell, makeCommand, type Outgoing, publishCommands, writeCommand } 
 import type { Control } from './control.ts'
 import { online, type UsageHourDoc, type UsagePeriodDoc, usagePeriods } from './documents.ts'
 import { boundless } from './plans.ts'
-import type { Page, QueryOptions } from './platform.ts'
+import type { Page, QueryOptions, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 
 const hourMs = 3_600_000
@@ -35,9 +35,11 @@ export async function readTransfer(
   if (limitBytes >= boundless) return undefined
   const nowMs = control.clock.now()
   const period = periodOf(account, nowMs)
-  const known = (await control.store.get(usagePeriods.ref(period.id)))?.data
-  const isFresh = known !== undefined && nowMs - known.rolledAt < freshMs
-  const { bytes, rolledAt } = isFresh ? known : await rollUp(control, { account, limitBytes, period, known })
+  const known = await control.store.get(usagePeriods.ref(period.id))
+  const isFresh = known !== undefined && nowMs - known.data.rolledAt < freshMs
+  const { bytes, rolledAt } = isFresh
+    ? known.data
+    : await rollUp(control, { account, limitBytes, period, known })
   const { start: from, end: to } = period
   const percent = percentOf(bytes, limitBytes)
   return {
@@ -78,11 +80,14 @@ export async function transferGate(
   }
 }
 
-/** Usage came for an hour that a roll-up may count as complete: the next one goes back to it. */
+/**
+ * Usage that is stored by now came for an hour that a roll-up may count as complete: the next one goes back to it.
+ * Written even if the hour is open: a roll-up that has looked already and is about to close it must see a change.
+ */
 export async function reopenHours(control: Control, account: string, hour: number): Promise<void> {
   const { id } = periodOf(account, hour)
   await control.store.change(usagePeriods.ref(id), (current) =>
-    current && current.openFrom > hour ? { ...current, openFrom: hour, rolledAt: 0 } : 'keep',
+    current ? { ...current, openFrom: Math.min(current.openFrom, hour), rolledAt: 0 } : 'keep',
   )
 }
 
@@ -103,45 +108,55 @@ function periodOf(account: string, ms: number): Period {
   return { id, start: Date.UTC(year, month), end: Date.UTC(year, month + 1) }
 }
 
-/** Sums the hours that are not complete yet and puts the sums in the place of the old ones. */
-async function rollUp(
-  control: Control,
-  {
-    account,
-    limitBytes,
-    period,
-    known,
-  }: { account: string; limitBytes: number; period: Period; known: UsagePeriodDoc | undefined },
-): Promise<UsagePeriodDoc> {
+type RollUp = {
+  readonly account: string
+  readonly limitBytes: number
+  readonly period: Period
+  readonly known: Snapshot<UsagePeriodDoc> | undefined
+}
+
+/**
+ * Sums the hours that are not complete yet and puts the sums in the place of the old ones. They are kept only if
+ * nothing has changed since `known` was read, before the rows were: then no late report and no newer roll-up came
+ * between. Otherwise they are good for this answer alone.
+ */
+async function rollUp(control: Control, order: RollUp): Promise<UsagePeriodDoc> {
+  const { account, limitBytes, period, known } = order
   const nowMs = control.clock.now()
-  const from = known?.openFrom ?? period.start
+  const before = known?.data
+  const from = before?.openFrom ?? period.start
   const { sums, until } = await sumHours(control, { account, from, to: period.end - 1 })
+  const isAll = until === period.end
   // Most accounts carry nothing for hours: not a write for each of their renewals. A day later the span is cut.
-  const isSame = known && [...sums].every(([hour, bytes]) => known.hours[hour] === bytes)
-  if (isSame && from > nowMs - 24 * hourMs) return { ...known, rolledAt: nowMs }
+  const isSame = before && isAll && [...sums].every(([hour, bytes]) => before.hours[hour] === bytes)
+  if (isSame && from > nowMs - 24 * hourMs) return { ...before, rolledAt: nowMs }
+  const complete = Object.entries(before?.hours ?? {}).filter(
+    ([hour]) => Number(hour) < from || Number(hour) >= until,
+  )
+  const hours = Object.fromEntries([...complete, ...sums])
+  const bytes = Object.values(hours).reduce((sum, each) => sum + each, 0)
+  const percent = warnings.find((warning) => percentOf(bytes, limitBytes) >= warning) ?? 0
+  const warned = Math.max(percent, before?.warned ?? 0)
+  // The running hour and the one before it: their last figures are still on the way. Others say so when they come,
+  // and have nowhere to say it before the first roll-up, which therefore closes none.
+  const recent = nowMs - (nowMs % hourMs) - hourMs
+  const openFrom = before ? Math.min(Math.max(recent, period.start), until) : period.start
+  const ttl = new Date(period.start + keepMs)
+  const next = { account, start: period.start, hours, bytes, warned, rolledAt: nowMs, openFrom, ttl }
+  await keep(control, order, next)
+  return next
+}
+
+async function keep(control: Control, { period, known }: RollUp, next: UsagePeriodDoc): Promise<void> {
   const ref = usagePeriods.ref(period.id)
-  const [rolled, outgoing] = await control.store.transact(async (tx) => {
-    const before = (await tx.get(ref))?.data
-    const kept = Object.entries(before?.hours ?? {}).filter(
-      ([hour]) => Number(hour) < from || Number(hour) >= until,
-    )
-    const hours = Object.fromEntries([...kept, ...sums])
-    const bytes = Object.values(hours).reduce((sum, each) => sum + each, 0)
-    const percent = warnings.find((warning) => percentOf(bytes, limitBytes) >= warning) ?? 0
-    const warned = Math.max(percent, before?.warned ?? 0)
-    // The running hour and the one before it: their last figures are still on the way. Others say so when they come.
-    const recent = nowMs - (nowMs % hourMs) - hourMs
-    const reopened =
-      before !== undefined && before.openFrom < from ? before.openFrom : Number.POSITIVE_INFINITY
-    const openFrom = Math.min(Math.max(recent, period.start), until, reopened)
-    const ttl = new Date(period.start + keepMs)
-    const next = { account, start: period.start, hours, bytes, warned, rolledAt: nowMs, openFrom, ttl }
+  const { account, warned, rolledAt } = next
+  const outgoing = await control.store.transact(async (tx) => {
+    if ((await tx.get(ref))?.version !== known?.version) return []
     tx.set(ref, next)
-    if (warned <= (before?.warned ?? 0)) return [next, []] as const
-    return [next, warn(tx, { account, percent: warned, period, nowMs })] as const
+    if (warned <= (known?.data.warned ?? 0)) return []
+    return warn(tx, { account, percent: warned, period, nowMs: rolledAt })
   })
   await publishCommands(control, outgoing)
-  return rolled
 }
 
 function warn(

@@ -16,6 +16,8 @@ const hourMs = 3_600_000
 const keepMs = 90 * 24 * hourMs
 /** Writes under way at once: a report has up to 5,000 rows. */
 const writesAtOnce = 32
+/** A roll-up leaves the hour before its own open. It may run in an instance whose clock is some minutes ahead. */
+const lateMs = 2 * hourMs - 5 * 60_000
 const spanMs = 31 * 24 * hourMs
 const documentsMax = 20_000
 
@@ -54,7 +56,7 @@ export async function storeUsage(
 
 /** Complete hours that change after all are counted again in what the account has carried. */
 async function reopenLate(control: Control, rows: readonly Usage[]): Promise<void> {
-  const recent = control.clock.now() - 2 * hourMs
+  const recent = control.clock.now() - lateMs
   const oldest = new Map<string, Usage>()
   for (const row of rows.filter(({ hour }) => hour < recent)) {
     const key = `${row.account}:${new Date(row.hour).toISOString().slice(0, 7)}`
