@@ -47,9 +47,9 @@ export const secureAnswers: Middleware = async (c, next) => {
 
 export const limitBody: Middleware = (c, next) => {
   const maxSize = c.req.path === '/v1/relays/sync' ? syncBytesMax : bodyBytesMax
+  // What is left of the body is read and forgotten by @hono/node-server, within its own time and size: a connection
+  // closed over it would be reset, and the answer lost.
   const onError = () => {
-    // The rest of the body is not read, so no other request may follow on this connection.
-    c.header('connection', 'close')
     throw fail('api.too_large', `The body may have ${maxSize / 1024} KiB.`)
   }
   return bodyLimit({ maxSize, onError })(c, next)
