@@ -1,4 +1,5 @@
-import type { Server } from 'node:http'
+import { once } from 'node:events'
+import { Agent, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { http } from '@google-cloud/functions-framework'
 import { getTestServer } from '@google-cloud/functions-framework/testing'
@@ -96,6 +97,23 @@ describe('the API as a Cloud Function', () => {
     })
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     expect(await answer.json()).toMatchObject({ status, code: expect.stringMatching(/^PT-\d{4}$/) })
+  })
+
+  test('the connection of a body that is too large serves the next request', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const post = async (body: string) => {
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${t.ada}` }
+      const [answer] = await once(
+        request(url, { path: '/v1/tunnels', method: 'POST', agent, headers }).end(body),
+        'response',
+      )
+      answer.resume()
+      return { status: answer.statusCode, from: answer.socket.localPort }
+    }
+    const refused = await post('x'.repeat(3_000_000))
+    expect(refused.status).toBe(413)
+    expect(await post('{')).toEqual({ status: 400, from: refused.from })
+    agent.destroy()
   })
 
   test('a path that is no valid encoding is refused with a code', async () => {

@@ -47,10 +47,17 @@ export const secureAnswers: Middleware = async (c, next) => {
 
 export const limitBody: Middleware = (c, next) => {
   const maxSize = c.req.path === '/v1/relays/sync' ? syncBytesMax : bodyBytesMax
-  // What is left of the body is read and forgotten by @hono/node-server, within its own time and size: a connection
-  // closed over it would be reset, and the answer lost.
+  const tooLarge = () => fail('api.too_large', `The body may have ${maxSize / 1024} KiB.`)
+  const length = c.req.header('content-length')
+  if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
+    // Nobody has touched the body: Node reads it to its end and forgets it, and the connection serves the next request.
+    if (Number(length) > maxSize) throw tooLarge()
+    return next()
+  }
   const onError = () => {
-    throw fail('api.too_large', `The body may have ${maxSize / 1024} KiB.`)
+    // The rest of it stays unread, so no other request may follow on this connection.
+    c.header('connection', 'close')
+    throw tooLarge()
   }
   return bodyLimit({ maxSize, onError })(c, next)
 }
