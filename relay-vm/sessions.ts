@@ -7,7 +7,8 @@ import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { PerMinute } from '@porttunneler/shared/base/per-minute'
-import { type AcceptedHello, acceptAgent, type MuxShared } from '@porttunneler/shared/mux/handshake'
+import { type AcceptedHello, acceptAgent } from '@porttunneler/shared/mux/accept'
+import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import type { Session } from '@porttunneler/shared/mux/session'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { checkTicket, type TicketClaims, ticketKeyId } from '@porttunneler/shared/protocol/ticket'
@@ -133,9 +134,13 @@ export class AgentSessions {
   }
 
   async #greet(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
+    const { resume, agent } = accepted.hello
     try {
-      if (accepted.hello.resume) this.#join(accepted, accepted.hello.resume.session)
-      else await this.#begin(accepted, socket)
+      if (!resume) return await this.#begin(accepted, socket)
+      const member = this.#sessions.get(resume.session)
+      if (member?.agent === agent) return this.#join(accepted, member)
+      this.#options.meters.refused('session.unknown')
+      await this.#begin(await accepted.beginAnew(), socket)
     } catch (error) {
       if (!isFailure(error)) throw error
       this.#noteRefusal(error, socket)
@@ -146,17 +151,15 @@ export class AgentSessions {
 
   /**
    * A further carrier for a session that lives. Its proof is enough; the leases it serves have been checked.
-   * @throws session.unknown, carrier.proof
+   * @throws carrier.proof
    */
-  #join(accepted: AcceptedHello, id: string): void {
-    const member = this.#sessions.get(id)
-    if (!member || member.agent !== accepted.hello.agent) throw fail('session.unknown')
+  #join(accepted: AcceptedHello, member: Member): void {
     try {
       accepted.join(member.session, this.#options.instance)
     } catch (error) {
       // A wrong proof costs that connection and never the session, or anybody could end anybody's.
       if (!member.forgeries.allows(this.#options.mux.clock.monotonic()))
-        this.#options.events.add('carrier.proof', { session: id })
+        this.#options.events.add('carrier.proof', { session: member.session.id })
       throw error
     }
   }

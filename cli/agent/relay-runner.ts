@@ -17,6 +17,7 @@ import {
 import { isNobodyListening } from '@porttunneler/shared/mux/connect-tls'
 import type { Session } from '@porttunneler/shared/mux/session'
 import type { SessionEvents } from '@porttunneler/shared/mux/session-frames'
+import { Spare } from '@porttunneler/shared/mux/spare'
 import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { problemOf, type RelayStatus } from './events.ts'
@@ -36,7 +37,12 @@ export type AgentSessionEvents = Required<
 /** Dials, says HELLO with the ticket and resolves at WELCOME. Rejections may carry `fields.retryAfterMs`. */
 export type DialRelay = (
   address: RelayAddress,
-  options: { readonly ticket: string; readonly events: AgentSessionEvents; readonly signal: AbortSignal },
+  options: {
+    readonly ticket: string
+    readonly events: AgentSessionEvents
+    readonly signal: AbortSignal
+    readonly spare: Spare
+  },
 ) => Promise<AgentSession>
 
 export type RelayLoss = {
@@ -71,6 +77,7 @@ export class RelayRunner {
   readonly #options: RelayRunnerOptions
   #current: AgentSession | undefined
   readonly #draining = new Set<AgentSession>()
+  readonly #spare: Spare
   /** Bindings asked for in the current session, granted or not. */
   readonly #asked = new Set<number>()
   #attempt = 0
@@ -87,6 +94,7 @@ export class RelayRunner {
     this.instance = address.instance
     this.#address = address
     this.#options = options
+    this.#spare = new Spare(options.clock)
   }
 
   /** Dials unless a session, a dial or a wait is there already. */
@@ -150,6 +158,7 @@ export class RelayRunner {
     this.#isClosed = true
     this.#timer?.clear()
     this.#dialling?.abort()
+    this.#spare.drop()
     for (const session of this.#draining) session.close(key)
     this.#current?.close(key)
   }
@@ -167,6 +176,7 @@ export class RelayRunner {
         ticket,
         events: this.#events(holder),
         signal: dialling.signal,
+        spare: this.#spare,
       })
       this.#dialling = undefined
       if (this.#isClosed) return session.close('session.closed')

@@ -4,7 +4,8 @@ import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { fail } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import { Budget } from '@porttunneler/shared/mux/budget'
-import { dialRelay, type MuxShared } from '@porttunneler/shared/mux/handshake'
+import { dialRelay } from '@porttunneler/shared/mux/dial'
+import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import type { AgentEvent, AgentSnapshot } from '../agent/events.ts'
@@ -54,17 +55,8 @@ export async function serve(
     clock,
     random: context.random,
     turn: mux.turn,
-    dial: (address, { ticket, events, signal }) =>
-      dialRelay({
-        ...mux,
-        address,
-        ticket,
-        events,
-        signal,
-        agent,
-        build: `ptun/${version}`,
-        random: context.random,
-      }),
+    dial: (address, options) =>
+      dialRelay({ ...mux, ...options, address, agent, build: `ptun/${version}`, random: context.random }),
     emit: (event) => onEvent(event),
     saved,
     save: (index, lease) => {

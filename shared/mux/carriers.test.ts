@@ -1,9 +1,11 @@
 /** A session over several carriers: lost, replaced, silent, dedicated, retired. Wire protocol, rules 15 to 26. */
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { encodeJson, FrameType } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import { MuxLink, turns } from '../testing/mux-link.ts'
 import { anyVisitor, Recorder } from '../testing/mux-pair.ts'
+import type { FreshCarrier } from './fresh-carrier.ts'
 import type { Session } from './session.ts'
 import type { Stream } from './stream.ts'
 
@@ -158,6 +160,33 @@ describe('carriers', () => {
     await link.pass(2_000)
     expect(link.agentClosed?.key).toBe('session.unknown')
     expect(upstream.heard.resetCode).toBeDefined()
+    expect(link.wires.at(-1)?.a.destroyed, 'kept for nothing, it is given up').toBe(true)
+  })
+
+  test('a relay that lost its memory: the next session begins on the connection that told so', async () => {
+    const { link } = await linked()
+    link.relay = undefined
+    link.wires[0]?.a.destroy()
+    await link.pass(200)
+    expect(link.agentClosed?.key).toBe('session.unknown')
+    await link.dial()
+    expect(link.agent?.state).toBe('open')
+    expect(relayOf(link).id).toBe(agentOf(link).id)
+    expect(link.dials, 'the first one, and the one that met the new relay').toBe(2)
+  })
+
+  test('a connection gets one more HELLO, of a new session', async () => {
+    const { link } = await linked()
+    link.relay = undefined
+    link.wires[0]?.a.destroy()
+    await link.pass(200)
+    const { carrier } = link.spare.take() as FreshCarrier
+    const resume = { session: 'ses_other', proof: 'none' }
+    const hello = { versions: [1], agent: 'agent', build: '', carrier: 9, window: 4_096, lost: [], resume }
+    carrier.send(encodeJson(FrameType.hello, hello))
+    await link.pass(200)
+    expect(link.refusals.map(({ key }) => key)).toEqual(['frame.unexpected'])
+    expect(carrier.isLost).toBe(true)
   })
 
   test('a carrier with a wrong proof is refused and the session lives on', async () => {

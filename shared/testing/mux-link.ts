@@ -4,11 +4,14 @@
  */
 import type { TLSSocket } from 'node:tls'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
+import { type AcceptedHello, acceptAgent } from '../mux/accept.ts'
 import { Budget } from '../mux/budget.ts'
-import { acceptAgent, dialRelay, type MuxShared } from '../mux/handshake.ts'
+import { dialRelay } from '../mux/dial.ts'
+import type { MuxShared } from '../mux/fresh-carrier.ts'
 import { Liveness } from '../mux/liveness.ts'
 import type { Session } from '../mux/session.ts'
 import type { SessionEvents } from '../mux/session-frames.ts'
+import { Spare } from '../mux/spare.ts'
 import { Turn } from '../mux/turn.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type WirePair, wirePair } from './wire-pair.ts'
@@ -21,6 +24,7 @@ export class MuxLink {
   readonly wires: WirePair[] = []
   readonly refusals: PortTunnelerError[] = []
   path: PathState = 'open'
+  readonly spare = new Spare(this.clock)
   /** Tries to connect, whatever came of them. */
   dials = 0
   /** The relay process: a restart forgets its sessions. */
@@ -44,6 +48,7 @@ export class MuxLink {
       ticket: 'ticket',
       random: () => 0.5,
       signal: new AbortController().signal,
+      spare: this.spare,
       connect: () => this.#connect(),
       events: {
         ...this.#events.agent,
@@ -85,23 +90,20 @@ export class MuxLink {
   async #accept(socket: TLSSocket): Promise<void> {
     try {
       const accepted = await acceptAgent(socket, this.#shared.relay)
-      const { resume } = accepted.hello
-      if (!resume) {
-        this.relay = accepted.welcome({
-          relay: 'relay',
-          events: {
-            ...this.#events.relay,
-            onClosed: (reason) => {
-              this.relayClosed = reason
-            },
-          },
-        })
-      } else if (this.relay && this.relay.state !== 'closed') accepted.join(this.relay, 'relay')
-      else accepted.refuse('session.unknown')
+      if (!accepted.hello.resume) this.#begin(accepted)
+      else if (this.relay && this.relay.state !== 'closed') accepted.join(this.relay, 'relay')
+      else this.#begin(await accepted.beginAnew())
     } catch (error) {
       if (!isFailure(error)) throw error
       this.refusals.push(error)
     }
+  }
+
+  #begin(accepted: AcceptedHello): void {
+    const onClosed = (reason: PortTunnelerError) => {
+      this.relayClosed = reason
+    }
+    this.relay = accepted.welcome({ relay: 'relay', events: { ...this.#events.relay, onClosed } })
   }
 
   #make(side: 'relay' | 'agent'): MuxShared {

@@ -4,8 +4,10 @@
  */
 import { EventEmitter } from 'node:events'
 import type { TLSSocket } from 'node:tls'
+import { acceptAgent } from '../mux/accept.ts'
 import { Budget } from '../mux/budget.ts'
-import { acceptAgent, dialCarrier, dialRelay, type MuxShared } from '../mux/handshake.ts'
+import { dialCarrier, dialRelay } from '../mux/dial.ts'
+import type { MuxShared } from '../mux/fresh-carrier.ts'
 import { Liveness } from '../mux/liveness.ts'
 import type { Session } from '../mux/session.ts'
 import type { Stream, StreamSink } from '../mux/stream.ts'

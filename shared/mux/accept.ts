@@ -1,0 +1,138 @@
+/**
+ * Relay: how a carrier begins. The agent's HELLO is answered with WELCOME, to a new session or to one that lives, or
+ * with REFUSE.
+ */
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { codes, type ErrorKey, fail, isFailure } from '../base/errors.ts'
+import { decodeJson, encodeJson, FrameType } from '../protocol/frames.ts'
+import { type Hello, helloSchema, protocolVersions, type Welcome } from '../protocol/messages.ts'
+import type { Carrier } from './carrier.ts'
+import { type FreshCarrier, firstFrame, freshCarrier, type MuxShared, proofOf } from './fresh-carrier.ts'
+import { Session } from './session.ts'
+import type { SessionEvents } from './session-frames.ts'
+
+export type AcceptedHello = {
+  readonly hello: Hello
+  /** Says WELCOME and begins a session on this carrier. */
+  welcome(options: { relay: string; events: SessionEvents }): Session
+  /**
+   * Says WELCOME and gives the carrier to a session that lives, whose agent and account the caller has compared.
+   * @throws carrier.proof; REFUSE has been said by then
+   */
+  join(session: Session, relay: string): void
+  /**
+   * Says REFUSE, for the session to resume is not known here, and reads the HELLO of a new one from this connection.
+   * @throws carrier.lost when the agent goes; hello.deadline, hello.version, frame.*: REFUSE has been said by then
+   */
+  beginAnew(): Promise<AcceptedHello>
+  /** Says REFUSE and closes. */
+  refuse(key: ErrorKey, detail?: string, retryAfterMs?: number): void
+}
+
+/**
+ * Reads HELLO from a fresh agent connection.
+ * @throws hello.deadline, hello.version, frame.*: the socket has been closed by then
+ */
+export function acceptAgent(socket: TLSSocket, shared: MuxShared): Promise<AcceptedHello> {
+  return readHello(freshCarrier(socket, shared), shared)
+}
+
+async function readHello({ carrier, socket }: FreshCarrier, shared: MuxShared): Promise<Accepted> {
+  try {
+    const hello = await firstFrame(carrier, {
+      clock: shared.clock,
+      types: [FrameType.hello],
+      read: (_type, payload) => decodeJson(helloSchema, payload),
+    })
+    const version = protocolVersions.find((v) => hello.versions.includes(v))
+    if (version === undefined) throw fail('hello.version')
+    carrier.number = hello.carrier
+    carrier.kind = hello.kind
+    return new Accepted({ hello, carrier, socket, version, shared })
+  } catch (error) {
+    const reason = isFailure(error) ? error : fail('frame.malformed', undefined, { cause: error })
+    refuse(carrier, reason.key, reason.detail)
+    throw reason
+  }
+}
+
+class Accepted implements AcceptedHello {
+  readonly hello: Hello
+  readonly #carrier: Carrier
+  readonly #socket: TLSSocket
+  readonly #version: number
+  readonly #shared: MuxShared
+
+  constructor(options: {
+    hello: Hello
+    carrier: Carrier
+    socket: TLSSocket
+    version: number
+    shared: MuxShared
+  }) {
+    this.hello = options.hello
+    this.#carrier = options.carrier
+    this.#socket = options.socket
+    this.#version = options.version
+    this.#shared = options.shared
+  }
+
+  welcome({ relay, events }: { relay: string; events: SessionEvents }): Session {
+    const id = `ses_${randomBytes(15).toString('hex')}`
+    const secret = randomBytes(32).toString('base64url')
+    this.#say({ version: this.#version, session: id, secret, lost: [], relay })
+    const agentWindow = this.hello.window
+    return new Session({
+      side: 'relay',
+      id,
+      secret,
+      carrier: this.#carrier,
+      agentWindow,
+      events,
+      ...this.#shared,
+    })
+  }
+
+  join(session: Session, relay: string): void {
+    const proof = Buffer.from(this.hello.resume?.proof ?? '')
+    const expected = Buffer.from(proofOf(this.#socket, session.secret, this.hello.carrier))
+    const isProven = proof.length === expected.length && timingSafeEqual(proof, expected)
+    if (!isProven || !session.accepts(this.hello.carrier)) {
+      this.refuse('carrier.proof')
+      throw fail('carrier.proof')
+    }
+    const told = session.carriers.unconfirmed
+    const lost = [...new Set([...told, ...this.hello.lost])]
+    this.#say({ version: this.#version, session: session.id, secret: '', lost, relay })
+    session.attach(this.#carrier, { lost: this.hello.lost, told })
+  }
+
+  async beginAnew(): Promise<AcceptedHello> {
+    this.#carrier.send(refuseFrame('session.unknown'))
+    const again = await readHello({ carrier: this.#carrier, socket: this.#socket }, this.#shared)
+    if (!again.hello.resume) return again
+    again.refuse('frame.unexpected')
+    throw fail('frame.unexpected')
+  }
+
+  refuse(key: ErrorKey, detail?: string, retryAfterMs?: number): void {
+    refuse(this.#carrier, key, detail, retryAfterMs)
+  }
+
+  #say(body: Welcome): void {
+    this.#carrier.send(encodeJson(FrameType.welcome, body))
+  }
+}
+
+function refuse(carrier: Carrier, key: ErrorKey, detail?: string, retryAfterMs?: number): void {
+  if (carrier.isLost) return
+  carrier.send(refuseFrame(key, detail, retryAfterMs))
+  carrier.end()
+}
+
+function refuseFrame(key: ErrorKey, detail: string = codes[key].cause, retryAfterMs?: number): Buffer {
+  const { code } = codes[key]
+  const message = detail.slice(0, 500)
+  return encodeJson(FrameType.refuse, { code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) })
+}
