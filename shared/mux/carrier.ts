@@ -68,6 +68,8 @@ export class Carrier implements Flushable, FrameHandler {
   isSuspect = false
   /** dedicated: of one elephant in each direction; shared: of all the others. */
   kind: 'shared' | 'dedicated' = 'shared'
+  /** Streams of this side that have it as their own; counted by `Elephants`. */
+  elephants = 0
   /** RETIRE was said: nothing new goes here (rule 21). */
   isRetiring = false
   /** The other side said that nothing of its own is on the way here any more. */

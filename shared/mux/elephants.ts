@@ -3,7 +3,7 @@
  * transfer would make everybody behind it wait. So do those that would carry much if the carrier let them: where
  * packets are lost it carries little, and nobody would ever look like an elephant. Each direction decides for itself;
  * offsets put the bytes in order, so changing the carrier needs no agreement. Only the agent can dial, so the relay
- * says how many carriers it wants.
+ * says how many carriers it wants. When there are more elephants than carriers may be, they share these.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
@@ -45,6 +45,9 @@ export class Elephants {
   readonly #options: ElephantsOptions
   /** Elephants of this side's sending direction, with the carrier each has to itself. */
   readonly #owned = new Map<Stream, Carrier | undefined>()
+  /** Much of them waits to be sent, `burst.waitsSinceMs`. */
+  readonly #waiting = new Set<Stream>()
+  #look: Timer | undefined
   #lastSender: Stream | undefined
   #switchedAtMs = Number.NEGATIVE_INFINITY
   #tick: Timer | undefined
@@ -60,8 +63,11 @@ export class Elephants {
 
   /** So many bytes of the stream have to wait for its carrier. */
   waits(stream: Stream, waitingBytes: number): void {
-    if (stream.burst.waitsSinceMs === 0 && waitingBytes >= limits.elephantWaitingBytes)
-      stream.burst.waitsSinceMs = this.#options.clock.monotonic()
+    if (stream.burst.waitsSinceMs > 0 || waitingBytes < limits.elephantWaitingBytes) return
+    const { clock } = this.#options
+    stream.burst.waitsSinceMs = clock.monotonic()
+    this.#waiting.add(stream)
+    this.#look ??= clock.after(limits.elephantHeldMs, this.#lookAtWaiting, { background: true })
   }
 
   /** `bytes` of the stream were just sent, more may wait. Hot: an addition and a comparison or two. */
@@ -72,9 +78,11 @@ export class Elephants {
     }
     const { burst } = stream
     if (burst.waitsSinceMs > 0) {
-      const now = this.#options.clock.monotonic()
-      burst.heldMs += now - burst.waitsSinceMs
-      burst.waitsSinceMs = waitingBytes >= limits.elephantWaitingBytes ? now : 0
+      this.#held(stream, this.#options.clock.monotonic())
+      if (waitingBytes < limits.elephantWaitingBytes) {
+        burst.waitsSinceMs = 0
+        this.#waiting.delete(stream)
+      }
     }
     burst.bytes += bytes
     if (burst.bytes >= limits.elephantBytes || burst.heldMs >= limits.elephantHeldMs) this.#weigh(stream)
@@ -82,23 +90,23 @@ export class Elephants {
 
   /** A stream ended. */
   forget(stream: Stream): void {
-    if (this.#owned.delete(stream)) this.#changed()
+    this.#waiting.delete(stream)
+    if (this.#owned.has(stream)) {
+      this.#disown(stream)
+      this.#changed()
+    }
     if (this.#lastSender === stream) this.#lastSender = undefined
   }
 
-  /** A dedicated carrier is ready: whoever waits for one gets it. */
+  /** A dedicated carrier came or went: everybody gets the best there is. */
   assign(): void {
-    for (const [stream, own] of this.#owned) {
-      if (own && !own.isLost && !own.isRetiring) continue
-      const free = this.#freeCarrier()
-      if (!free || !this.#options.mayMove(stream, free)) continue
-      this.#owned.set(stream, free)
-      stream.carrier = free
-    }
+    for (const stream of this.#owned.keys()) this.#place(stream)
   }
 
   close(): void {
     this.#tick?.clear()
+    this.#look?.clear()
+    this.#waiting.clear()
     this.#owned.clear()
   }
 
@@ -111,19 +119,63 @@ export class Elephants {
     const isMuch = bytes >= limits.elephantBytes && tookMs <= limits.elephantMs
     const isHeld = heldMs >= limits.elephantHeldMs && heldMs >= tookMs / 4
     const isAlone = now - this.#switchedAtMs > limits.elephantCompanyMs
-    if (!(isMuch || isHeld) || isAlone || this.#owned.size >= limits.carriersPerSession) return
+    if (!(isMuch || isHeld) || isAlone) return
     this.#owned.set(stream, undefined)
     this.#changed()
-    this.assign()
+    this.#place(stream)
     this.#tick ??= this.#options.clock.every(1_000, this.#sweep, { background: true })
   }
 
-  #freeCarrier(): Carrier | undefined {
-    const taken = new Set(this.#owned.values())
-    for (const carrier of this.#options.carriers)
-      if (carrier.kind === 'dedicated' && !carrier.isSuspect && !carrier.isRetiring && !taken.has(carrier))
-        return carrier
-    return undefined
+  /** Whoever waits for a turn says nothing, and a turn may be long in coming: they are asked. */
+  readonly #lookAtWaiting = (): void => {
+    this.#look = undefined
+    const now = this.#options.clock.monotonic()
+    for (const stream of this.#waiting) {
+      this.#held(stream, now)
+      if (stream.burst.heldMs >= limits.elephantHeldMs) this.#weigh(stream)
+    }
+    if (this.#waiting.size > 0)
+      this.#look = this.#options.clock.after(limits.elephantHeldMs, this.#lookAtWaiting, { background: true })
+  }
+
+  #held({ burst }: Stream, now: number): void {
+    burst.heldMs += now - burst.waitsSinceMs
+    burst.waitsSinceMs = now
+  }
+
+  /** On a carrier of its own; with the fewest others where there are more elephants than carriers may be. */
+  #place(stream: Stream): void {
+    // It sends where its OPEN went until that is answered (rule 3).
+    if (stream.state === 'opening') return
+    const own = this.#owned.get(stream)
+    const best = this.#leastUsed()
+    const mayShare = this.#owned.size > limits.dedicatedPerSession
+    const isWell = own !== undefined && !own.isLost && !own.isRetiring
+    if (isWell && (best === undefined || best.elephants + 1 >= own.elephants)) {
+      // It may have been elsewhere while this one was silent.
+      if (stream.carrier !== own && !own.isSuspect && this.#options.mayMove(stream, own)) stream.carrier = own
+    } else if (best && (best.elephants === 0 || mayShare) && this.#options.mayMove(stream, best)) {
+      this.#disown(stream)
+      this.#owned.set(stream, best)
+      best.elephants += 1
+      stream.carrier = best
+    }
+  }
+
+  #disown(stream: Stream): void {
+    const own = this.#owned.get(stream)
+    if (own) own.elephants -= 1
+    this.#owned.delete(stream)
+  }
+
+  /** The dedicated carrier with the fewest elephants. */
+  #leastUsed(): Carrier | undefined {
+    let best: Carrier | undefined
+    for (const carrier of this.#options.carriers) {
+      if (carrier.kind !== 'dedicated' || carrier.isSuspect || carrier.isRetiring) continue
+      if (best === undefined || carrier.elephants < best.elephants) best = carrier
+    }
+    return best
   }
 
   /** Who has sent nothing for a while goes back to the shared carrier. */
@@ -135,11 +187,11 @@ export class Elephants {
       if (now - stream.burst.sinceMs < limits.elephantIdleMs) continue
       const shared = this.#options.shared()
       if (shared && !this.#options.mayMove(stream, shared)) continue
-      this.#owned.delete(stream)
+      this.#disown(stream)
       if (shared) stream.carrier = shared
     }
     if (this.#owned.size !== before) this.#changed()
-    else this.assign()
+    this.assign()
     if (this.#owned.size > 0) this.#emptySinceMs = now
     else if (now - this.#emptySinceMs > limits.dedicatedIdleMs) {
       this.#tick?.clear()

@@ -1,6 +1,8 @@
 /**
  * Who sends next on a carrier: deficit round robin with a list of its own for streams that just began to wait, so that
- * mice pass elephants and cannot starve them (the flow-queue scheme of RFC 8290 section 4.2).
+ * mice pass elephants and cannot starve them (the flow-queue scheme of RFC 8290 section 4.2). There a flow that emptied
+ * waits behind all the others with its next byte; a round of a slow carrier takes seconds, so here it may come first
+ * again until it has used its share of the round.
  */
 import type { Carrier } from './carrier.ts'
 import type { Stream } from './stream.ts'
@@ -11,6 +13,9 @@ const quantumBytes = 16 * 1024
 export class Schedule {
   #fresh: Stream[] = []
   #old: Stream[] = []
+  /** A round is over when everybody who was in `#old` at its beginning had a turn. */
+  #round = 1
+  #leftInRound = 0
 
   get isEmpty(): boolean {
     return this.#fresh.length === 0 && this.#old.length === 0
@@ -19,8 +24,9 @@ export class Schedule {
   add(stream: Stream): void {
     if (stream.isQueued) return
     stream.isQueued = true
-    stream.deficitBytes = quantumBytes
-    this.#fresh.push(stream)
+    if (stream.round !== this.#round || this.#old.length === 0) this.#grant(stream, quantumBytes)
+    if (stream.deficitBytes > 0) this.#fresh.push(stream)
+    else this.#old.push(stream)
   }
 
   /** Everybody who waits, and nobody waits any more: the carrier is lost. */
@@ -28,6 +34,7 @@ export class Schedule {
     const streams = [...this.#fresh, ...this.#old]
     this.#fresh = []
     this.#old = []
+    this.#leftInRound = 0
     for (const stream of streams) stream.isQueued = false
     return streams
   }
@@ -35,8 +42,7 @@ export class Schedule {
   /** Serves until the carrier is full or nobody waits. */
   serve(carrier: Carrier): void {
     while (carrier.canSend) {
-      const isFresh = this.#fresh.length > 0
-      const stream = isFresh ? this.#fresh.shift() : this.#old.shift()
+      const stream = this.#fresh.shift() ?? this.#nextOld()
       if (!stream) return
       if (!stream.canPump || stream.carrier !== carrier) {
         stream.isQueued = false
@@ -45,14 +51,27 @@ export class Schedule {
         continue
       }
       if (stream.deficitBytes <= 0) {
-        stream.deficitBytes += quantumBytes
+        this.#grant(stream, stream.deficitBytes + quantumBytes)
         this.#old.push(stream)
         continue
       }
       stream.deficitBytes -= stream.pump(carrier, stream.deficitBytes)
-      // A fresh stream that emptied waits once behind the old ones, or it would jump the queue with every byte.
-      if (stream.canPump || (isFresh && this.#old.length > 0)) this.#old.push(stream)
+      if (stream.canPump) this.#old.push(stream)
       else stream.isQueued = false
     }
+  }
+
+  #nextOld(): Stream | undefined {
+    if (this.#leftInRound === 0) {
+      this.#round += 1
+      this.#leftInRound = this.#old.length
+    }
+    this.#leftInRound = Math.max(0, this.#leftInRound - 1)
+    return this.#old.shift()
+  }
+
+  #grant(stream: Stream, bytes: number): void {
+    stream.round = this.#round
+    stream.deficitBytes = bytes
   }
 }

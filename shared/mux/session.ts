@@ -141,7 +141,7 @@ export class Session implements CarrierHandler {
   }
 
   get wantedDedicated(): number {
-    return Math.min(Math.max(this.#ownWant, this.#relayWant), limits.carriersPerSession - 2)
+    return Math.min(Math.max(this.#ownWant, this.#relayWant), limits.dedicatedPerSession)
   }
 
   /** The number for the next carrier to dial: rising, never used twice (rule 16). */

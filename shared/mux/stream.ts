@@ -59,6 +59,8 @@ export class Stream {
   /** Waits to send; owned by the scheduler. */
   isQueued = false
   deficitBytes = 0
+  /** Of its carrier's schedule, in which `deficitBytes` were granted. */
+  round = 0
   /** Where new bytes go: a private choice of this side, changed by the session alone. */
   carrier: Carrier | undefined
   readonly burst: Burst

@@ -80,6 +80,8 @@ export const limits = {
   /** All of them after each of ten reconnects; a check of a ticket costs 0.1 ms. */
   bindsPerMinute: 10_000,
   carriersPerSession: 64,
+  /** The others are the shared one and its successor. */
+  dedicatedPerSession: 62,
   /** AES-GCM wants a new key after 2^24.5 records (RFC 8446 section 5.5), about 380 GB; Node has no KeyUpdate. */
   carrierBytesMax: 256 * 1024 * MiB,
   /** How often a retiring carrier is looked at. */
@@ -120,6 +122,7 @@ assert(limits.payloadBytesMax === limits.dataBytesMax + 6)
 assert(limits.comfortShare * 2 < limits.growthShare && limits.growthShare < 1)
 assert(limits.payloadBytesMax < 2 ** 24, 'length is a u24')
 assert(limits.windowBytesInitial >= limits.dataBytesMax, 'a full DATA fits the first window')
+assert(limits.dedicatedPerSession + 2 === limits.carriersPerSession)
 assert(limits.upstreamConnectMs < limits.openDeadlineMs)
 assert(limits.pingRelayMs < limits.suspectMs && limits.suspectMs < limits.lostMs && limits.lostMs < 10_000)
 assert(
