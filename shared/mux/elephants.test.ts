@@ -1,25 +1,33 @@
 import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import type { Carrier } from './carrier.ts'
 import { Burst, Elephants } from './elephants.ts'
 import type { Stream } from './stream.ts'
 
 const full = 64 * 1024
 
-/** Streams on one shared carrier; how many dedicated ones are wanted. */
+/** Streams on one shared carrier; how many dedicated ones are wanted, and those that there are. */
 function herd() {
+  const carriers: Carrier[] = []
   const clock = new FakeClock()
   clock.advance(1_000)
   const wanted: number[] = []
   const elephants = new Elephants({
     clock,
-    carriers: [],
+    carriers,
     mayMove: () => true,
     shared: () => undefined,
     onWant: (count) => wanted.push(count),
   })
   const stream = () => ({ burst: new Burst(clock.monotonic()), carrier: undefined }) as unknown as Stream
-  return { clock, elephants, stream, wanted }
+  /** One more is ready. */
+  const dial = () => {
+    const carrier = { kind: 'dedicated', elephants: 0, isSuspect: false, isRetiring: false, isLost: false }
+    carriers.push(carrier as Carrier)
+    elephants.assign()
+  }
+  return { clock, carriers, dial, elephants, stream, wanted }
 }
 
 describe('elephants', () => {
@@ -32,6 +40,49 @@ describe('elephants', () => {
       for (const one of streams) elephants.sent(one, 4_096, full)
     }
     expect(wanted.at(-1)).toBe(32)
+    elephants.close()
+  })
+
+  test('streams that wait for a turn that does not come are not forgotten', () => {
+    const { clock, elephants, stream, wanted } = herd()
+    const streams = Array.from({ length: 128 }, stream)
+    for (const one of streams) elephants.waits(one, full)
+    elephants.sent(stream(), 100, 0)
+    clock.advance(2 * limits.elephantHeldMs)
+    expect(wanted.at(-1)).toBe(128)
+    for (const one of streams) elephants.forget(one)
+    elephants.close()
+  })
+
+  test('more elephants than carriers may be share them; when some go, the others have one each', () => {
+    const { clock, carriers, dial, elephants, stream } = herd()
+    const streams = Array.from({ length: 2 * limits.dedicatedPerSession }, stream)
+    for (const one of streams) elephants.waits(one, full)
+    elephants.sent(stream(), 100, 0)
+    clock.advance(2 * limits.elephantHeldMs)
+    for (let n = 0; n < limits.dedicatedPerSession; n++) dial()
+    clock.advance(1_000)
+    expect(new Set(carriers.map((carrier) => carrier.elephants))).toEqual(new Set([2]))
+    // Those who go leave their partners, and half of the carriers, alone.
+    const gone = carriers.slice(0, limits.dedicatedPerSession / 2)
+    for (const one of streams) if (one.carrier && gone.includes(one.carrier)) elephants.forget(one)
+    clock.advance(1_000)
+    expect(new Set(carriers.map((carrier) => carrier.elephants))).toEqual(new Set([1]))
+    elephants.close()
+  })
+
+  test('one that was elsewhere while its carrier was silent comes back', () => {
+    const { clock, carriers, dial, elephants, stream } = herd()
+    const one = stream()
+    elephants.waits(one, full)
+    elephants.sent(stream(), 100, 0)
+    clock.advance(2 * limits.elephantHeldMs)
+    dial()
+    const [own] = carriers
+    expect(one.carrier).toBe(own)
+    one.carrier = undefined
+    clock.advance(1_000)
+    expect(one.carrier).toBe(own)
     elephants.close()
   })
 
