@@ -198,6 +198,7 @@ export class RelayRunner {
   #welcome(session: AgentSession): void {
     this.#current = session
     this.#failure = undefined
+    this.#absences = 0
     this.#timer = this.#options.clock.after(
       settledMs,
       () => {

@@ -98,7 +98,13 @@ class Accepted implements AcceptedHello {
     const proof = Buffer.from(this.hello.resume?.proof ?? '')
     const expected = Buffer.from(proofOf(this.#socket, session.secret, this.hello.carrier))
     const isProven = proof.length === expected.length && timingSafeEqual(proof, expected)
-    if (!isProven || !session.accepts(this.hello.carrier)) {
+    // Nor may it name itself, or what never was, as lost.
+    const { carrier, lost: lostThere } = this.hello
+    if (
+      !isProven ||
+      !session.accepts(carrier) ||
+      !lostThere.every((number) => session.carriers.knows(number))
+    ) {
       this.refuse('carrier.proof')
       throw fail('carrier.proof')
     }

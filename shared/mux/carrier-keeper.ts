@@ -17,8 +17,6 @@ export type CarrierKeeperOptions = {
   readonly random: () => number
   /** Dials one more carrier; it attaches itself to the session. */
   readonly dial: (kind: Carrier['kind'], signal: AbortSignal) => Promise<unknown>
-  /** A dial failed; the next one is due in `retryInMs`. */
-  readonly onFailure?: (reason: PortTunnelerError, retryInMs: number) => void
 }
 
 /** How often the wants of the session are looked at when no event said so: suspects are found by the liveness tick. */
@@ -35,6 +33,9 @@ export class CarrierKeeper {
   /** Dials in a row to which a machine answered that nothing listens. */
   #absences = 0
   #notBeforeMs = 0
+  /** The same for dedicated carriers: what they cannot have must not keep the session from its shared one. */
+  #dedicatedNotBeforeMs = 0
+  #dedicatedFailures = 0
 
   constructor(options: CarrierKeeperOptions) {
     this.#options = options
@@ -50,7 +51,10 @@ export class CarrierKeeper {
     // Detached, several are dialled: on a path that drops packets the first SYN is often not the one that arrives.
     if (healthy.shared === 0 && (this.#inFlight === 0 || session.carriers.size === 0))
       this.#dialInTime('shared')
-    else if (healthy.dedicated + this.#inFlight < session.wantedDedicated) {
+    else if (
+      healthy.dedicated + this.#inFlight < session.wantedDedicated &&
+      this.#options.clock.monotonic() >= this.#dedicatedNotBeforeMs
+    ) {
       void this.#dial('dedicated')
       this.wake()
     }
@@ -67,6 +71,7 @@ export class CarrierKeeper {
     this.#refusals = 0
     this.#absences = 0
     this.#notBeforeMs = 0
+    this.#dedicatedNotBeforeMs = 0
     if (this.#inFlight < limits.dialsInFlight && !this.#abort.signal.aborted) void this.#dial('shared')
   }
 
@@ -81,9 +86,15 @@ export class CarrierKeeper {
     this.wake()
   }
 
-  /** What is worn out is replaced; dedicated carriers that nobody wants go one at a time. */
+  /**
+   * What is worn out is replaced; dedicated carriers that nobody wants go, and of the shared ones those that were
+   * dialled beside the first while it was in doubt.
+   */
   #retire(): void {
     const { session } = this.#options
+    const shared = [...session.carriers].filter(({ kind, isRetiring }) => kind === 'shared' && !isRetiring)
+    const isInDoubt = shared.some((carrier) => carrier.isSuspect || carrier.isPingOutstanding)
+    if (!isInDoubt) for (const carrier of shared.slice(1)) session.retire(carrier)
     let spare = healthyCarriers(session).dedicated - session.wantedDedicated
     for (const carrier of [...session.carriers]) {
       const isSpare = spare > 0 && carrier.kind === 'dedicated' && !carrier.isRetiring
@@ -101,13 +112,14 @@ export class CarrierKeeper {
   }
 
   async #dial(kind: Carrier['kind']): Promise<void> {
-    const { session, clock, random, dial, onFailure } = this.#options
+    const { session, clock, random, dial } = this.#options
     this.#inFlight += 1
     // Without an answer the next try starts half a second later, not when this one has given up.
     this.#notBeforeMs = clock.monotonic() + limits.redialSilentMs * (0.8 + 0.4 * random())
     if (session.carriers.size === 0) this.#later(this.#notBeforeMs - clock.monotonic())
     try {
       await dial(kind, this.#abort.signal)
+      if (kind === 'dedicated') this.#dedicatedFailures = 0
       this.#refusals = 0
       this.#absences = 0
     } catch (error) {
@@ -117,8 +129,10 @@ export class CarrierKeeper {
         session.abandon(error)
         return
       }
-      if (isRefusal(error)) this.#notBeforeMs = clock.monotonic() + this.#refusalMs(error)
-      onFailure?.(error, Math.max(0, this.#notBeforeMs - clock.monotonic()))
+      const now = clock.monotonic()
+      if (kind === 'dedicated')
+        this.#dedicatedNotBeforeMs = now + backoffMs(redialBackoff, this.#dedicatedFailures++, random)
+      else if (isRefusal(error)) this.#notBeforeMs = now + this.#refusalMs(error)
     } finally {
       this.#inFlight -= 1
     }

@@ -32,10 +32,15 @@ export class CarrierSet {
   /** A carrier that is not in use counts as lost. */
   readonly isLost = (number: number): boolean => !this.#ready.has(number)
 
+  /** It was ready here once, or is so old that nobody remembers. */
+  knows(number: number): boolean {
+    return this.#ready.has(number) || this.#lost.has(number) || this.#isForgotten(number)
+  }
+
   /** There may be one more, and the number was neither used nor given up before. */
   hasRoomFor(number: number): boolean {
     if (this.#ready.size >= limits.carriersPerSession) return false
-    return !this.#ready.has(number) && !this.#lost.has(number) && number > this.#highest - rememberedNumbers
+    return !this.knows(number)
   }
 
   get unconfirmed(): number[] {
@@ -56,10 +61,9 @@ export class CarrierSet {
    * other side may have sent on it.
    */
   remove(number: number, isOurs: boolean): boolean {
-    if (this.#lost.has(number) || number <= this.#highest - rememberedNumbers) return false
+    if (!this.#ready.delete(number) && this.knows(number)) return false
     this.#lost.add(number)
     if (this.#lost.size > rememberedNumbers * 2) this.#prune()
-    this.#ready.delete(number)
     if (isOurs) this.#unconfirmed.add(number)
     this.announce()
     return true
@@ -88,8 +92,11 @@ export class CarrierSet {
   }
 
   #prune(): void {
-    for (const number of this.#lost)
-      if (number <= this.#highest - rememberedNumbers) this.#lost.delete(number)
+    for (const number of this.#lost) if (this.#isForgotten(number)) this.#lost.delete(number)
+  }
+
+  #isForgotten(number: number): boolean {
+    return number <= this.#highest - rememberedNumbers
   }
 }
 

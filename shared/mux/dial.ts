@@ -91,7 +91,7 @@ export function dialCarrier(session: Session, kind: Carrier['kind'], options: Di
     return {
       hello: { lost: told, resume: { session: session.id, proof } },
       begin: ({ lost }, carrier) => {
-        if (!session.accepts(number)) throw fail('session.closed')
+        if (!session.accepts(number) || lost.includes(number)) throw fail('session.closed')
         session.attach(carrier, { lost, told })
         return session
       },

@@ -71,6 +71,22 @@ describe('elephants', () => {
     elephants.close()
   })
 
+  test('one whose OPEN is not answered stays where that went', () => {
+    const { clock, dial, elephants, stream } = herd()
+    const one = stream()
+    one.state = 'opening'
+    elephants.waits(one, full)
+    elephants.sent(stream(), 100, 0)
+    clock.advance(2 * limits.elephantHeldMs)
+    dial()
+    clock.advance(1_000)
+    expect(one.carrier).toBeUndefined()
+    one.state = 'open'
+    clock.advance(1_000)
+    expect(one.carrier).toBeDefined()
+    elephants.close()
+  })
+
   test('one that was elsewhere while its carrier was silent comes back', () => {
     const { clock, carriers, dial, elephants, stream } = herd()
     const one = stream()

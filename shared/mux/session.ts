@@ -246,6 +246,8 @@ export class Session implements CarrierHandler {
       return
     }
     if (number === carrier.number) throw fail('frame.unexpected', 'A carrier cannot tell of its own loss.')
+    // An agent has had no carrier that was not ready here first; the relay may have, whose WELCOME was lost.
+    if (this.side === 'relay' && !this.carriers.knows(number)) throw fail('frame.unexpected')
     const isFresh = this.#giveUp(number, false)
     this.carriers.confirm(number)
     carrier.sendLost(number, true)
@@ -264,8 +266,8 @@ export class Session implements CarrierHandler {
   }
 
   #onSessionFrame(type: FrameType, payload: Payload): void {
-    if (type === FrameType.bind && !this.#bindsHeard.allows(this.#options.clock.monotonic()))
-      throw fail('control.flood')
+    const isBinding = type === FrameType.bind || type === FrameType.unbind
+    if (isBinding && !this.#bindsHeard.allows(this.#options.clock.monotonic())) throw fail('control.flood')
     const farewell = readSessionFrame(type, payload, this.side, this.#events)
     if (!farewell) return
     this.#isDraining = true

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { MuxLink } from '../testing/mux-link.ts'
+
+async function linked(): Promise<MuxLink> {
+  const link = new MuxLink()
+  await link.dial()
+  await link.pass(200)
+  return link
+}
+
+test('keeper: a dedicated carrier that cannot be had is asked for with growing pauses', async () => {
+  const link = await linked()
+  const before = link.dials
+  // Silence at last: without a pause the loop would not end.
+  Object.defineProperty(link, 'path', { get: () => (link.dials - before < 500 ? 'refused' : 'silent') })
+  link.relay?.carriers.pick()?.sendWant(1)
+  await link.pass(10_000)
+  expect(link.dials - before).toBeGreaterThanOrEqual(4)
+  expect(link.dials - before).toBeLessThanOrEqual(10)
+  link.agent?.close('session.closed')
+})
+
+test('keeper: a path that answers keeps one connection, however often the network changes', async () => {
+  const link = await linked()
+  for (let n = 0; n < 10; n++) {
+    link.agent?.probe()
+    await link.pass(5_000)
+  }
+  await link.pass(10_000)
+  expect(link.agent?.carriers.size).toBe(1)
+  expect(link.relay?.carriers.size).toBe(1)
+  link.agent?.close('session.closed')
+})
