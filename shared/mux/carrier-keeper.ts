@@ -36,6 +36,8 @@ export class CarrierKeeper {
   /** The same for dedicated carriers: what they cannot have must not keep the session from its shared one. */
   #dedicatedNotBeforeMs = 0
   #dedicatedFailures = 0
+  /** When there was last one shared carrier, or a suspect one. */
+  #doubtedAtMs = 0
 
   constructor(options: CarrierKeeperOptions) {
     this.#options = options
@@ -93,8 +95,10 @@ export class CarrierKeeper {
   #retire(): void {
     const { session } = this.#options
     const shared = [...session.carriers].filter(({ kind, isRetiring }) => kind === 'shared' && !isRetiring)
-    const isInDoubt = shared.some((carrier) => carrier.isSuspect || carrier.isPingOutstanding)
-    if (!isInDoubt) for (const carrier of shared.slice(1)) session.retire(carrier)
+    const now = this.#options.clock.monotonic()
+    if (shared.length < 2 || shared.some(({ isSuspect }) => isSuspect)) this.#doubtedAtMs = now
+    if (now - this.#doubtedAtMs >= limits.spareSharedMs)
+      for (const carrier of shared.slice(1)) session.retire(carrier)
     let spare = healthyCarriers(session).dedicated - session.wantedDedicated
     for (const carrier of [...session.carriers]) {
       const isSpare = spare > 0 && carrier.kind === 'dedicated' && !carrier.isRetiring

@@ -61,6 +61,8 @@ export const limits = {
   /** An elephant that is silent this long shares again; its carrier is kept for dedicatedIdleMs (rule 20). */
   elephantIdleMs: 10_000,
   dedicatedIdleMs: 60_000,
+  /** A path in doubt is often in doubt again: a second shared carrier that was dialled for it stays this long. */
+  spareSharedMs: 60_000,
   /**
    * A relay grants the large first window while no more than this share of a budget is in use, the middle one up to
    * twice of it, the least from there on: 10,000 visitors take half of 128 MiB.
