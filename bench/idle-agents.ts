@@ -23,6 +23,7 @@ import { Liveness } from '@porttunneler/shared/mux/liveness'
 import type { Session } from '@porttunneler/shared/mux/session'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { z } from 'zod'
+import { relayMalloc, relayNodeOptions } from '../standalone/relay.ts'
 import { cpuSeconds, residentBytes, stop } from './processes.ts'
 
 const host = '127.0.0.1'
@@ -189,7 +190,10 @@ function startRelay(folder: string, controlPort: number): ChildProcess {
     logLevel: 'warn',
   }
   writeFileSync(file, JSON.stringify(config))
-  return spawn(process.execPath, [relayBundle, file], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return spawn(process.execPath, [...relayNodeOptions, relayBundle, file], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...relayMalloc },
+  })
 }
 
 /** For this process; the relay inherits it. */

@@ -79,12 +79,12 @@ const bundle = '../relay-vm/dist/relay.cjs'
  * V8 lets the space of new objects grow to 128 MB while many live for more than a moment, as sockets do, and under load
  * a relay crept from 100 to 250 MB in half an hour. With 16 MB (two halves of 8) it takes no more CPU.
  */
-const relayNodeOptions = ['--max-semi-space-size=8']
+export const relayNodeOptions = ['--max-semi-space-size=8']
 /**
  * glibc keeps what is freed: an arena for each thread, and with every large block that is freed it takes larger ones
  * from there too. With both held, a relay under the same load is an eighth smaller and stops growing (mallopt(3)).
  */
-const relayMalloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
+export const relayMalloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
 /** Node, TLS key and first sync on a slow machine. */
 const readyDeadlineMs = 30_000
 

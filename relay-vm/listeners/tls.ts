@@ -22,6 +22,8 @@ import { closeServer, closeWhenEmpty, type ListenAt, listen } from './listen.ts'
 import type { Origin, Origins } from './origins.ts'
 import { type ClientHello, sniffClientHello } from './sniff.ts'
 
+const nothing = Buffer.alloc(0)
+
 /** TLS 1.2 for visitors' old clients, forward secrecy only. */
 const visitorCiphers = `${tlsCiphers}:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384`
 
@@ -115,7 +117,7 @@ export class TlsListener {
     const key = keyOf(socket)
     this.#strangers.set(key, socket)
     silent.add(socket, () => this.#refuse(socket, 'visitor.silent'))
-    let peeked: Buffer = Buffer.alloc(0)
+    let peeked: Buffer = nothing
     const stop = () => {
       timer.clear()
       silent.remove(socket)
@@ -127,8 +129,11 @@ export class TlsListener {
       const verdict = sniffClientHello(peeked)
       if (verdict === 'more') return
       stop()
+      const first = peeked
+      // What hears of the end lives as long as the connection: it must not hold this as well.
+      peeked = nothing
       if (verdict === 'malformed') this.#refuse(socket, 'tls.malformed')
-      else this.#route(socket, verdict.hello, peeked)
+      else this.#route(socket, verdict.hello, first)
     }
     const onEnd = () => this.#refuse(socket, 'tls.malformed')
     const timer = clock.after(limits.headDeadlineMs, () => this.#refuse(socket, 'tls.deadline'))

@@ -241,10 +241,8 @@ export class Session implements CarrierHandler {
 
   #onLostFrame(carrier: Carrier, { buffer, start }: Payload): void {
     const number = buffer.readUInt32BE(start)
-    if (buffer.readUInt8(start + 4) === 1) {
-      this.carriers.confirm(number)
-      return
-    }
+    const isAck = buffer.readUInt8(start + 4) === 1
+    if (isAck) return this.carriers.confirm(number)
     if (number === carrier.number) throw fail('frame.unexpected', 'A carrier cannot tell of its own loss.')
     // An agent has had no carrier that was not ready here first; the relay may have, whose WELCOME was lost.
     if (this.side === 'relay' && !this.carriers.knows(number)) throw fail('frame.unexpected')

@@ -56,10 +56,9 @@ export class Stream {
   readonly host: SessionStreams
   sink: StreamSink
   state: StreamState
-  /** Waits to send; owned by the scheduler. */
+  /** Of its carrier's schedule: it waits there to send; what is left of its share, granted in that round. */
   isQueued = false
   deficitBytes = 0
-  /** Of its carrier's schedule, in which `deficitBytes` were granted. */
   round = 0
   /** Where new bytes go: a private choice of this side, changed by the session alone. */
   carrier: Carrier | undefined
