@@ -242,13 +242,12 @@ export class Session implements CarrierHandler {
   #onLostFrame(carrier: Carrier, { buffer, start }: Payload): void {
     const number = buffer.readUInt32BE(start)
     const isAck = buffer.readUInt8(start + 4) === 1
-    if (isAck) return this.carriers.confirm(number)
-    if (number === carrier.number) throw fail('frame.unexpected', 'A carrier cannot tell of its own loss.')
     // An agent has had no carrier that was not ready here first; the relay may have, whose WELCOME was lost.
-    if (this.side === 'relay' && !this.carriers.knows(number)) throw fail('frame.unexpected')
-    const isFresh = this.#giveUp(number, false)
+    const mayBe = number !== carrier.number && (this.side === 'agent' || this.carriers.knows(number))
+    if (!isAck && !mayBe) throw fail('frame.unexpected', 'This carrier cannot be told lost on that one.')
+    const isFresh = !isAck && this.#giveUp(number, false)
     this.carriers.confirm(number)
-    carrier.sendLost(number, true)
+    if (!isAck) carrier.sendLost(number, true)
     if (isFresh) this.#report()
   }
 
