@@ -244,7 +244,7 @@ export class Session implements CarrierHandler {
     const isAck = buffer.readUInt8(start + 4) === 1
     // An agent has had no carrier that was not ready here first; the relay may have, whose WELCOME was lost.
     const mayBe = number !== carrier.number && (this.side === 'agent' || this.carriers.knows(number))
-    if (!isAck && !mayBe) throw fail('frame.unexpected', 'This carrier cannot be told lost on that one.')
+    if (!isAck && !mayBe) throw fail('frame.unexpected', 'LOST names its own carrier, or one that never was.')
     const isFresh = !isAck && this.#giveUp(number, false)
     this.carriers.confirm(number)
     if (!isAck) carrier.sendLost(number, true)
