@@ -2,8 +2,14 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { silentLog } from '@porttunneler/shared/base/log'
+import { silentLog } from '@porttunneler/shared/base/log'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeSelfSigned } from './self-signed.ts'
+import { Siblings } from './siblings.ts'
+import { Siblings } from './siblings.ts'
 import { agent, makeTestControl, type TestControl } from './testing/test-control.ts'
 import { freePort, readAll, TestAgent, TestBench } from './testing/test-relay.ts'
 
@@ -108,6 +114,19 @@ describe('siblings', () => {
     expect(served.visitors).toHaveLength(24)
   })
 
+  test('what an upstream says first comes through, also in the same read as the consent', async () => {
+    const make = (instance: string) =>
+      new Siblings({ folder: bench.dataDir, instance, clock: systemClock, log: silentLog })
+    const [asker, server] = [make('a'), make('b')]
+    await server.listen({ accepts: () => true, serve: (socket) => void socket.write('SSH-2.0-test\r\n') })
+    closers.push(() => server.close())
+    const origin = { address: '192.0.2.1', port: 1, localPort: 22 }
+    const socket = (await asker.find({ kind: 'raw', endpoint: 'tcp:c:22', origin })) as Socket
+    closers.push(() => socket.destroy())
+    const [heard] = await once(socket.resume(), 'data', { signal: AbortSignal.timeout(5_000) })
+    expect(String(heard)).toBe('SSH-2.0-test\r\n')
+  })
+
   test("a tls visitor of nobody's tunnel is refused as by a relay alone", async () => {
     const { first } = await startPair()
     const visitor = connectTls({ port: first.ports.own?.tlsPort ?? 0, host, servername: 'b.elsewhere.test' })
@@ -134,5 +153,23 @@ describe('siblings', () => {
       visitor.end(`visit ${visit}`)
       expect(await readAll(visitor)).toBe(`visit ${visit}`)
     }
+  })
+
+  test('what an upstream says first is not lost, though it comes in one read with the consent', async () => {
+    const folder = join(bench.dataDir, 'siblings')
+    const make = (instance: string) =>
+      new Siblings({ folder, instance, clock: new FakeClock(), log: silentLog })
+    const [asker, server] = [make('r1'), make('r2')]
+    await server.listen({
+      accepts: () => true,
+      serve: (socket) => void socket.write('SSH-2.0-test\r\n'),
+    })
+    closers.push(() => server.close())
+    const origin = { address: '192.0.2.9', port: 1, localPort: 22 }
+    const found = await asker.find({ kind: 'raw', endpoint: 'tcp:c:22', origin })
+    closers.push(() => found?.destroy())
+    const heard = found && once(found, 'data', { signal: AbortSignal.timeout(5_000) })
+    found?.resume()
+    expect(String(await heard)).toBe('SSH-2.0-test\r\n')
   })
 })

@@ -107,9 +107,11 @@ export class Siblings {
       timer.clear()
       resolve(undefined)
     })
-    socket.once('data', () => {
+    socket.once('data', (chunk: Buffer) => {
       timer.clear()
       socket.pause().removeAllListeners('end').removeAllListeners('close')
+      // What an upstream says first may come in the same read as the consent.
+      if (chunk.length > taken.length) socket.unshift(chunk.subarray(taken.length))
       resolve(socket)
     })
     socket.write(header)

@@ -8,6 +8,7 @@ import type { OpenInfo, Stream } from '@porttunneler/shared/mux/stream'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { turns } from '@porttunneler/shared/testing/mux-link'
 import { muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps } from './deps.ts'
@@ -404,6 +405,61 @@ describe('http visitor: an upstream that fails', () => {
     say(upstream, answer('bye'))
     upstream.stream.end()
     expect(await visitor.end()).toBe(answer('bye'))
+  })
+})
+
+describe('http visitor: a relay that leaves, and a slow reader', () => {
+  /** An answer of which a little still lies in the relay when it leaves. @returns how long it is */
+  async function answerAll(rig: Rig, upstream: Upstream): Promise<number> {
+    const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
+    const last = '0\r\n\r\n'
+    say(upstream, head)
+    let sent = head.length
+    const [accepted] = rig.accepted
+    // Until both kernels are full.
+    while (accepted?.writableLength === 0) {
+      say(upstream, chunk)
+      sent += chunk.length
+      await turns(1)
+    }
+    say(upstream, last)
+    sent += last.length
+    while ((accepted?.bytesWritten ?? 0) < sent) await turns(1)
+    return sent
+  }
+
+  test.each(['between requests', 'behind the last one'])('all of the answer arrives: %s', async (when) => {
+    const rig = await startRig()
+    const isBetween = when === 'between requests'
+    const visitor = await rig.visit(isBetween ? get('/big') : '')
+    if (!isBetween) {
+      rig.connections[0]?.startLeaving()
+      visitor.socket.write(get('/big'))
+    }
+    const upstream = await rig.upstream()
+    visitor.socket.pause()
+    const length = await answerAll(rig, upstream)
+    if (isBetween) {
+      rig.connections[0]?.startLeaving()
+      rig.connections[0]?.leaveIfDone()
+    } else upstream.stream.end()
+    while (!rig.accepted[0]?.writableEnded) await turns(1)
+    await rig.pass(30_000)
+    visitor.socket.resume()
+    expect((await visitor.end()).length).toBe(length)
+  })
+
+  test('a visitor that reads nothing for a minute is given up', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/big'))
+    const upstream = await rig.upstream()
+    visitor.socket.pause()
+    await answerAll(rig, upstream)
+    rig.connections[0]?.startLeaving()
+    rig.connections[0]?.leaveIfDone()
+    await rig.pass(61_000)
+    expect(rig.accepted[0]?.destroyed).toBe(true)
   })
 })
 

@@ -15,6 +15,7 @@ import { abort } from '@porttunneler/shared/mux/splice'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 import { Exchange, type ExchangeEvents } from './exchange.ts'
+import { bidFarewell } from './farewell.ts'
 import type { RequestHead } from './head.ts'
 import { VisitorTimers, watchIdle } from './idle.ts'
 import { renderPage } from './pages.ts'
@@ -23,9 +24,6 @@ import { HeadRewriter } from './rewrite.ts'
 import { RequestScanner, type ScanEvent } from './scanner.ts'
 
 type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'last' | 'ended'
-
-/** How long a visitor that was sent its last answer may go on sending before its socket is dropped. */
-const lingerMs = 5_000
 
 /** Serves the connection until it is closed. The first request has 10 s from now. */
 export function serveHttpVisitor(options: HttpVisitorOptions, deps: HttpVisitorDeps): HttpConnection {
@@ -323,11 +321,10 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     this.#timers.clear()
     if (key) this.#exchange?.reset(key)
     else this.#exchange?.end()
-    this.#socket.end()
     this.#scanner.take()
     this.#reading.setFull(false)
     this.#reading.setHeld(false)
-    this.#timers.wait = this.#deps.clock.after(lingerMs, () => this.#socket.destroy())
+    this.#timers.wait = bidFarewell(this.#socket, this.#deps.clock)
   }
 
   /** The visitor has half-closed and everything it said is on its way. */

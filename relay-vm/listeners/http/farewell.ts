@@ -1,0 +1,39 @@
+/** How a visitor's connection ends behind the last answer. */
+import type { Socket } from 'node:net'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+
+/** How long a visitor that was sent its last answer may go on sending before its socket is dropped. */
+const lingerMs = 5_000
+/** A visitor that has not read a byte of what is left for this long has gone. */
+const unreadMs = 60_000
+
+/**
+ * Ends the socket when all that was written is out, however slowly the visitor reads. What it still sends is read for a
+ * while, because a reset would take the answer away before it is read (RFC 9112, section 9.6).
+ * @returns what ends the waiting; for when the socket is closed
+ */
+export function bidFarewell(socket: Socket, clock: Clock): Pick<Timer, 'clear'> {
+  let timer: Timer | undefined
+  const linger = () => {
+    timer?.clear()
+    timer = clock.after(lingerMs, () => socket.destroy())
+  }
+  const watch = (left: number) => {
+    timer = clock.after(unreadMs, () => {
+      if (socket.writableLength < left) watch(socket.writableLength)
+      else socket.destroy()
+    })
+  }
+  socket.end()
+  if (socket.writableFinished) linger()
+  else {
+    socket.once('finish', linger)
+    watch(socket.writableLength)
+  }
+  return {
+    clear: () => {
+      socket.off('finish', linger)
+      timer?.clear()
+    },
+  }
+}
