@@ -53,6 +53,50 @@ function setUp() {
 
 const sessionsOf = (routes: Routes) => routes.find(endpoint)?.members.map(({ session }) => session)
 
+describe('routes: sessions and their endpoints', () => {
+  const bindAt = (routes: Routes, name: string, session: SessionHandle, bind = 1, epoch = 1) =>
+    routes.bind(makeClaims({ ...claimsOf(`host:${name}.tunnels.test`), sub: `tun_${name}`, epoch }), {
+      session,
+      bind,
+    })
+  const served = (routes: Routes) => routes.all().filter(({ members }) => members.length > 0).length
+
+  test('a session that is lost takes all that it served away, and nothing else', () => {
+    const { routes } = setUp()
+    const [one, other] = [makeSession('one'), makeSession('other')]
+    bindAt(routes, 'a', one)
+    bindAt(routes, 'b', one, 2)
+    bindAt(routes, 'c', other)
+    routes.lost(one)
+    expect(served(routes)).toBe(1)
+    routes.setDetached(one, true)
+    routes.unbind({ session: one, bind: 1 })
+    expect(served(routes)).toBe(1)
+  })
+
+  test('an endpoint that went to another session stays when the first one is lost', () => {
+    const { routes } = setUp()
+    const [one, other] = [makeSession('one'), makeSession('other')]
+    bindAt(routes, 'a', one)
+    bindAt(routes, 'a', other, 1, 2)
+    routes.lost(one)
+    expect(served(routes)).toBe(1)
+    routes.lost(other)
+    expect(served(routes)).toBe(0)
+  })
+
+  test('a session with two bindings of one endpoint has it until the second is unbound', () => {
+    const { routes } = setUp()
+    const session = makeSession('one')
+    bindAt(routes, 'a', session, 1)
+    bindAt(routes, 'a', session, 2)
+    routes.unbind({ session, bind: 1 })
+    expect(served(routes)).toBe(1)
+    routes.unbind({ session, bind: 2 })
+    expect(served(routes)).toBe(0)
+  })
+})
+
 describe('routes: an agent out of reach', () => {
   test('counts as away after a minute, and as back once it has a connection again', () => {
     const { clock, routes } = setUp()

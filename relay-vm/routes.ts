@@ -76,6 +76,8 @@ export type RoutesOptions = {
 export class Routes {
   readonly #options: RoutesOptions
   readonly #entries = new Map<string, Entry>()
+  /** Endpoints of which a session is a member: thousands of sessions may come and go at once. */
+  readonly #endpoints = new Map<SessionHandle, Set<string>>()
 
   constructor(options: RoutesOptions) {
     this.#options = options
@@ -143,21 +145,21 @@ export class Routes {
 
   /** The agent serves this one no more (UNBIND). */
   unbind(binding: Binding): void {
-    for (const entry of this.#entries.values())
+    for (const entry of this.#entriesOf(binding.session))
       if (this.#detach(entry, (member) => isSame(member, binding), leftOnPurpose)) this.#options.onPresence()
   }
 
   /** The session is over: all it served is away. */
   lost(session: SessionHandle): void {
     const now = this.#options.clock.monotonic()
-    for (const entry of this.#entries.values())
+    for (const entry of this.#entriesOf(session))
       this.#detach(entry, (member) => member.session === session, now)
   }
 
   /** The session has no connection for now, or has one again: its bindings stay, and count as away meanwhile. */
   setDetached(session: SessionHandle, isDetached: boolean): void {
     const now = this.#options.clock.monotonic()
-    for (const { route, presences } of this.#entries.values())
+    for (const { route, presences } of this.#entriesOf(session))
       for (const member of route.members) {
         const presence = presences.get(member.agent)
         if (member.session === session && presence) presence.awaySinceMs = isDetached ? now : undefined
@@ -223,6 +225,7 @@ export class Routes {
     const saidAway = known.get(agent)?.saidAway ?? false
     const kept = [...known].filter(([id]) => id !== agent && isPool(route))
     const presences = new Map([...kept, [agent, { awaySinceMs: undefined, saidAway, exp }]])
+    this.#index(route.endpoint, this.#entries.get(route.endpoint)?.route.members ?? [], route.members)
     this.#entries.set(route.endpoint, { route, presences })
     if (saidAway) this.#options.onPresence()
   }
@@ -252,7 +255,9 @@ export class Routes {
   #detach(entry: Entry, isMeant: (member: Member) => boolean, awaySinceMs: number): boolean {
     const gone = entry.route.members.filter(isMeant)
     if (gone.length === 0) return false
-    entry.route = { ...entry.route, members: entry.route.members.filter((member) => !gone.includes(member)) }
+    const members = entry.route.members.filter((member) => !gone.includes(member))
+    this.#index(entry.route.endpoint, gone, members)
+    entry.route = { ...entry.route, members }
     for (const { agent } of gone) {
       const presence = entry.presences.get(agent)
       if (presence) presence.awaySinceMs = awaySinceMs
@@ -260,7 +265,25 @@ export class Routes {
     return true
   }
 
+  #entriesOf(session: SessionHandle): readonly Entry[] {
+    return [...(this.#endpoints.get(session) ?? [])].flatMap((endpoint) => this.#entries.get(endpoint) ?? [])
+  }
+
+  /** The members of an endpoint change. */
+  #index(endpoint: string, before: readonly Member[], after: readonly Member[]): void {
+    for (const { session } of before) {
+      const endpoints = this.#endpoints.get(session)
+      endpoints?.delete(endpoint)
+      if (endpoints?.size === 0) this.#endpoints.delete(session)
+    }
+    for (const { session } of after) {
+      const endpoints = this.#endpoints.get(session) ?? new Set()
+      this.#endpoints.set(session, endpoints.add(endpoint))
+    }
+  }
+
   #forget(route: Route): void {
+    this.#index(route.endpoint, route.members, [])
     this.#entries.delete(route.endpoint)
     this.#options.onGone(route)
   }

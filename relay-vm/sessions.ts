@@ -268,8 +268,7 @@ class SessionBindings {
 
   onUnbind(bind: number): void {
     this.#enqueue((session) => {
-      this.#bound.delete(bind)
-      this.#options.routes.unbind({ session, bind })
+      if (this.#bound.delete(bind)) this.#options.routes.unbind({ session, bind })
     })
   }
 

@@ -2,13 +2,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
-import { systemClock } from '@porttunneler/shared/base/clock'
-import { silentLog } from '@porttunneler/shared/base/log'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeSelfSigned } from './self-signed.ts'
-import { Siblings } from './siblings.ts'
 import { Siblings } from './siblings.ts'
 import { agent, makeTestControl, type TestControl } from './testing/test-control.ts'
 import { freePort, readAll, TestAgent, TestBench } from './testing/test-relay.ts'
@@ -112,19 +109,6 @@ describe('siblings', () => {
     await closed
     for (let count = 0; count < 12; count++) await visit()
     expect(served.visitors).toHaveLength(24)
-  })
-
-  test('what an upstream says first comes through, also in the same read as the consent', async () => {
-    const make = (instance: string) =>
-      new Siblings({ folder: bench.dataDir, instance, clock: systemClock, log: silentLog })
-    const [asker, server] = [make('a'), make('b')]
-    await server.listen({ accepts: () => true, serve: (socket) => void socket.write('SSH-2.0-test\r\n') })
-    closers.push(() => server.close())
-    const origin = { address: '192.0.2.1', port: 1, localPort: 22 }
-    const socket = (await asker.find({ kind: 'raw', endpoint: 'tcp:c:22', origin })) as Socket
-    closers.push(() => socket.destroy())
-    const [heard] = await once(socket.resume(), 'data', { signal: AbortSignal.timeout(5_000) })
-    expect(String(heard)).toBe('SSH-2.0-test\r\n')
   })
 
   test("a tls visitor of nobody's tunnel is refused as by a relay alone", async () => {
