@@ -136,7 +136,7 @@ export class ControlSync {
     const deadline = new AbortController()
     const timer = clock.after(lastReportMs, () => deadline.abort())
     try {
-      await this.#exchange({ all: true, signal: deadline.signal })
+      await this.#exchange({ isLast: true, signal: deadline.signal })
     } catch (error) {
       log.warn({ error }, 'The last report was not delivered and is kept for the next start')
     } finally {
@@ -166,7 +166,7 @@ export class ControlSync {
   async #turn(): Promise<number> {
     const { log, random } = this.#options
     try {
-      const syncMs = await this.#exchange({ all: false, signal: this.#closing.signal })
+      const syncMs = await this.#exchange({ isLast: false, signal: this.#closing.signal })
       if (this.#failures > 0) log.info({ failures: this.#failures }, 'The control plane answers again')
       this.#failures = 0
       this.#first.resolve()
@@ -179,14 +179,14 @@ export class ControlSync {
   }
 
   /** @returns ms until the next */
-  async #exchange({ all, signal }: { all: boolean; signal: AbortSignal }): Promise<number> {
+  async #exchange({ isLast, signal }: { isLast: boolean; signal: AbortSignal }): Promise<number> {
     const { control, credential, routes, meters, journal, events, keeper, state, time, describe } =
       this.#options
     journal.account(meters.all(), time.now())
     // On disk first: what a crash may lose is only what came after.
     await keeper.save()
     const bytesOf = (account: string) => meters.shares.reportBytes(account)
-    const usage = journal.report(time.now(), { all, bytesOf })
+    const usage = journal.report(time.now(), { all: isLast, bytesOf })
     // The rest comes with the next report.
     const away = routes.awayReports().slice(0, syncMax.away)
     const sent = events.report()
@@ -196,6 +196,7 @@ export class ControlSync {
       ...describe(),
       ...(state.cursor === undefined ? {} : { cursor: state.cursor }),
       sequence,
+      ...(isLast && { last: true }),
       bound: boundOf(routes),
       away: [...away],
       usage: [...usage],

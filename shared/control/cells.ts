@@ -123,7 +123,8 @@ export function noteRelay(control: Control, relay: KnownRelay): void {
   const before = known?.get(relay.data.cell)
   if (!known || !before) return
   const others = before.cell.relays.filter(({ ref }) => ref.id !== relay.ref.id)
-  const cell = { ...before.cell, relays: [...others, relay] }
+  const isGone = relay.data.seenAt < control.clock.now() - goneMs
+  const cell = { ...before.cell, relays: isGone ? others : [...others, relay] }
   known.set(relay.data.cell, { ...before, cell })
 }
 

@@ -6,7 +6,7 @@ import { newId } from '../base/ids.ts'
 import { limits } from '../protocol/limits.ts'
 import { setAccountStatus } from './accounts.ts'
 import type { Caller } from './caller.ts'
-import { ensureCell } from './cells.ts'
+import { ensureCell, readCell, readCellLately } from './cells.ts'
 import { claimLeases } from './claims.ts'
 import type { Control } from './control.ts'
 import { commands, online, usageHours } from './documents.ts'
@@ -119,6 +119,21 @@ describe('sync: who may report', () => {
     expect(await sources(other)).toEqual([])
     await t.openCell({ host: 'moved.example.com' })
     expect((await t.sync()).cell.host).toBe('moved.example.com')
+  })
+
+  test('a relay that has taken its leave is waited for by no rule, unless it comes again', async () => {
+    const present = async () => [
+      (await readCellLately(t.control, 'home')).relays.length,
+      (await readCell(t.control, 'home')).relays.length,
+    ]
+    await claimDb()
+    expect(await present()).toEqual([1, 1])
+    await t.sync({ state: 'draining', sequence: 8, last: true })
+    expect(await present()).toEqual([0, 0])
+    await t.sync({ sequence: 7 })
+    expect(await present(), 'said before it left').toEqual([0, 0])
+    await t.sync({ boot: { ...quietSync.boot, boot: 'b'.repeat(26) } })
+    expect(await present()).toEqual([1, 1])
   })
 
   test('a relay of another cell cannot speak for a tunnel of this one', async () => {

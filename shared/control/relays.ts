@@ -133,7 +133,7 @@ function relayOf(
   { claims, request, before }: { claims: RelayClaims; request: SyncRequest; before: RelayDoc | undefined },
 ): Omit<RelayDoc, 'boundHash' | 'boundChunks'> {
   const nowMs = control.clock.now()
-  const { boot, load, state, sequence = 0 } = request
+  const { boot, load, state, sequence = 0, last = false } = request
   const { certificate = '', ...address } = boot.agentAddress
   const since = parseCursor(request.cursor)
   return {
@@ -147,7 +147,8 @@ function relayOf(
     agentAddress: { ...address, certificate },
     watchUrl: boot.watchUrl,
     load,
-    seenAt: nowMs,
+    // Gone at once: rules that wait for silent relays need not wait for one that has taken its leave.
+    seenAt: last ? 0 : nowMs,
     appliedAt: since === undefined ? 0 : Math.min(since, nowMs) - overlapMs,
     sequence,
   }

@@ -112,6 +112,8 @@ export const syncSchema = z.object({
   cursor: z.string().max(64).optional(),
   /** Rises with every request of a boot: one that comes late is not news. Absent from relays of before. */
   sequence: z.int().min(0).optional(),
+  /** The process ends behind this report and serves nobody any more: nothing has to wait for it. */
+  last: z.boolean().optional(),
   /** Endpoints bound here now: neither sweeper nor claims take them. */
   bound: z
     .array(oneByOne(z.object({ endpoint: endpointIdSchema, tunnel: idSchema('tun'), epoch: z.int() })))
