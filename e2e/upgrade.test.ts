@@ -1,10 +1,11 @@
 /**
- * A server that runs is replaced by a newer version from another folder, under load: nobody is refused and no young
- * stream is cut, and a version that does not start leaves the one before it in charge.
+ * A server with one relay is replaced by a newer version from another folder, under load: nobody is refused and no
+ * young stream is cut, and a version that does not start leaves the one before it in charge.
  */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { connect } from 'node:tls'
+import { connect as connectTls } from 'node:tls'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
@@ -12,6 +13,7 @@ import { eventually } from './harness/events.ts'
 import { fetchWhole, type Load, startLoad } from './harness/load.ts'
 import { childrenOf, root, textOf } from './harness/programs.ts'
 import { makeSlowAnswer } from './harness/slow-answer.ts'
+import { type Listening, listenTcp } from './harness/sockets.ts'
 import {
   freeSettings,
   makeKey,
@@ -22,7 +24,8 @@ import {
 import { startTlsUpstream, type TlsUpstream } from './harness/tls-upstream.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 
-const newVersion = '987.6.5'
+/** Two, for the second is in turn where the first one took over from. */
+const newVersions = ['987.6.5', '987.6.6']
 /** Passes the check that is made before anything is given up, and fails in earnest. */
 const fatalRelay = "process.exit(process.argv.includes('--check') ? 0 : 2)\n"
 
@@ -36,7 +39,9 @@ describe('upgrade in place', () => {
   let load: Load
   let newcomers: Load
   let vault: TlsUpstream
-  let sealed: ReturnType<typeof startSealed>
+  let echo: Listening
+  let sealed: ReturnType<typeof startVisits>
+  let echoed: ReturnType<typeof startVisits>
   beforeAll(async () => {
     install(root)
     server = await startStandalone({
@@ -44,8 +49,6 @@ describe('upgrade in place', () => {
       entry: join(releases, 'current/standalone/start.ts'),
       env: {
         ...(await freeSettings()),
-        PORTTUNNELER_RELAYS: '2',
-        PORTTUNNELER_OWN_PORTS: '0',
         PORTTUNNELER_METRICS_PORT: '0',
       },
     })
@@ -53,23 +56,28 @@ describe('upgrade in place', () => {
     const service = { api: new URL(server.file.api).origin, account }
     web = await startHttp({ '/slow': slow.handler })
     vault = await startTlsUpstream('vault.localhost')
+    echo = await listenTcp((socket) => socket.pipe(socket))
     agent = await startAgent(
       { ...service, key: await makeKey(service) },
-      { web: { kind: 'http', upstream: web.port }, vault: { kind: 'tls', upstream: vault.port } },
+      {
+        web: { kind: 'http', upstream: web.port },
+        vault: { kind: 'tls', upstream: vault.port },
+        echo: { kind: 'tcp', upstream: echo.port },
+      },
     )
     url = await agent.online('web')
-    for (const relay of ['r1', 'r2'])
-      await agent.events.waitFor((one) => one.event === 'relay.connected' && one.relay === relay, {
-        what: `a session to ${relay}`,
-      })
     load = startLoad(new URL('/hello', url).href, 8)
     newcomers = startLoad(new URL('/hello', url).href, 2, { pauseMs: 20 })
-    sealed = startSealed(new URL(await agent.online('vault')), vault.identity.certificate)
+    const { hostname: servername, port } = new URL(await agent.online('vault'))
+    const ca = vault.identity.certificate
+    sealed = startVisits(() => connectTls({ host: '127.0.0.1', port: Number(port), servername, ca }))
+    const echoPort = Number(new URL(await agent.online('echo')).port)
+    echoed = startVisits(() => connect({ host: '127.0.0.1', port: echoPort }))
   }, 90_000)
   afterAll(async () => {
     await agent?.stop()
     await server?.program.stop()
-    await Promise.all([web?.close(), vault?.close()])
+    await Promise.all([web?.close(), vault?.close(), echo?.close()])
     rmSync(releases, { recursive: true, force: true })
   })
 
@@ -101,14 +109,14 @@ describe('upgrade in place', () => {
     })
   }
 
-  async function version(): Promise<string | undefined> {
+  async function version(): Promise<string> {
     const answer = await fetch(new URL('/v1/config', server.file.api))
-    return answer.ok ? ((await answer.json()) as { version: string }).version : undefined
+    return answer.ok ? ((await answer.json()) as { version: string }).version : `HTTP ${answer.status}`
   }
 
   test.each([
     ['cannot be loaded', { 'standalone/main.ts': "throw new Error('not built')\n" }],
-    ['has relays that do not start', { 'relay-vm/main.ts': fatalRelay }],
+    ['has a relay that does not start', { 'relay-vm/main.ts': fatalRelay }],
   ])(
     'a version that %s is given up, and all goes on as before',
     { timeout: 100_000 },
@@ -120,37 +128,48 @@ describe('upgrade in place', () => {
         'the API is back',
         async () => (await version().catch(() => undefined)) === before || undefined,
       )
-      await eventually('both relays run', () => relaysOf(server).length === 2 || undefined)
+      await eventually('its relay is alone', () => relaysOf(server).length === 1 || undefined)
       await load.reached(sent + 500)
     },
   )
 
-  test('a newer one takes over: no visitor is refused, no stream is cut', { timeout: 120_000 }, async () => {
+  /** Lets a newer version take over while slow answers are on their way. @returns how long the API was away, ms */
+  async function upgrade(newVersion: string): Promise<number> {
     const before = [...relaysOf(server)]
     const text = readFileSync(join(root, 'standalone/package.json'), 'utf8')
     const manifest = { ...(JSON.parse(text) as object), version: newVersion }
-    const folder = release('newer', { 'standalone/package.json': JSON.stringify(manifest) })
+    const folder = release(newVersion, { 'standalone/package.json': JSON.stringify(manifest) })
+    const begunBefore = slow.begun
     const slowly = Array.from({ length: 8 }, () => fetchWhole(new URL('/slow', url).href))
-    await eventually('all slow answers have begun', () => slow.begun === slowly.length || undefined)
-    const already = load.sent
+    await eventually(
+      'all slow answers have begun',
+      () => slow.begun - begunBefore === slowly.length || undefined,
+    )
     const api = watchApi(new URL('/v1/config', server.file.api))
     await upgradeTo(folder, `Version ${newVersion} serves now.`)
     const awayMs = await api.stop()
-    const during = load.sent - already
     expect(await Promise.all(slowly)).toEqual(slowly.map(() => slow.text))
     expect(await version()).toBe(newVersion)
     const relays = relaysOf(server)
-    expect(relays).toHaveLength(2)
+    expect(relays).toHaveLength(1)
     expect(relays.filter((pid) => before.includes(pid))).toEqual([])
     expect(JSON.parse(readFileSync(join(server.folder, 'standalone.json'), 'utf8'))).toMatchObject({
       pid: server.program.pid,
     })
-    const [kept, fresh, tls] = await Promise.all([load.stop(), newcomers.stop(), sealed.stop()])
+    return awayMs
+  }
+
+  test('newer ones take over: no visitor is refused, no stream is cut', { timeout: 120_000 }, async () => {
+    const already = load.sent
+    let awayMs = 0
+    for (const newVersion of newVersions) awayMs = Math.max(awayMs, await upgrade(newVersion))
+    const during = load.sent - already
+    const loads = await Promise.all([load.stop(), newcomers.stop(), sealed.stop(), echoed.stop()])
+    const [kept, fresh, tls, tcp] = loads.map(({ sent, failures }) => `${sent}, ${failures.length} failed`)
     process.stdout.write(
-      `upgrade: ${kept.sent} requests, ${during} of them during it, ${kept.failures.length} failed; ` +
-        `${fresh.sent} by newcomers, ${fresh.failures.length} failed; ${tls.sent} of the tls tunnel, ${tls.failures.length} failed; API away for ${Math.round(awayMs)} ms\n`,
+      `two upgrades: requests ${kept} (${during} of them during these); by newcomers ${fresh}; tls visitors ${tls}; tcp visitors ${tcp}; API away for ${Math.round(awayMs)} ms\n`,
     )
-    const refused = [...kept.failures, ...fresh.failures, ...tls.failures]
+    const refused = loads.flatMap(({ failures }) => failures)
     expect(refused.filter((failure) => !isCrossing(failure))).toEqual([])
     expect(refused.length).toBeLessThanOrEqual(2)
     expect(awayMs).toBeLessThan(5_000)
@@ -170,17 +189,17 @@ function relaysOf({ program }: Standalone): readonly number[] {
     .map(({ pid }) => pid)
 }
 
-/** Visitors of a tls tunnel, one after the other: any relay process may get them, whether it has the agent or not. */
-function startSealed({ hostname, port }: URL, ca: string) {
+/** Visitors one after the other: any relay process may get them, whether it has the agent or not. */
+function startVisits(come: () => Socket) {
   const failures: string[] = []
   let sent = 0
   let isStopped = false
   const visit = async () => {
-    const socket = connect({ host: '127.0.0.1', port: Number(port), servername: hostname, ca })
-    socket.end('sealed')
+    const socket = come()
+    socket.end('hello')
     let text = ''
     for await (const chunk of socket) text += String(chunk)
-    if (text !== 'sealed') throw new Error(`"${text}" came back`)
+    if (text !== 'hello') throw new Error(`"${text}" came back`)
   }
   const visiting = (async () => {
     while (!isStopped) {
@@ -201,13 +220,14 @@ function startSealed({ hostname, port }: URL, ca: string) {
 /** Came in the instant when a port closed: only the kernel could have passed it on (decision 0023). */
 const isCrossing = (failure: string) => failure.includes('connect ECONNRESET')
 
-/** Asks without a pause. `stop` returns the longest time without an answer, ms. */
+/** Asks as often as the API lets one address. `stop` returns the longest time without an answer, ms. */
 function watchApi(url: URL) {
   let isStopped = false
   let longestMs = 0
   const watch = async () => {
     let lastMs = systemClock.monotonic()
     while (!isStopped) {
+      await sleep(systemClock, 20)
       const isThere = await fetch(url).then(
         async (answer) => answer.ok && (await answer.text()) !== '',
         () => false,

@@ -7,41 +7,41 @@ import { readIdentity, selfSignedIdentity } from './certificate.ts'
 const nowMs = Date.UTC(2026, 5, 1)
 const dayMs = 86_400_000
 const names = ['r1.relay.localhost', '*.localhost', '127.0.0.1']
-let dataDir: string
+let tlsDir: string
 
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'ptun-cert-'))
+  tlsDir = await mkdtemp(join(tmpdir(), 'ptun-cert-'))
 })
-afterEach(() => rm(dataDir, { recursive: true }))
+afterEach(() => rm(tlsDir, { recursive: true }))
 
 describe('certificate', () => {
   test('a self-signed identity is kept over restarts, its key readable by the owner only', async () => {
-    const first = await selfSignedIdentity(dataDir, { names, nowMs })
-    const second = await selfSignedIdentity(dataDir, { names, nowMs: nowMs + dayMs })
+    const first = await selfSignedIdentity(tlsDir, { names, nowMs })
+    const second = await selfSignedIdentity(tlsDir, { names, nowMs: nowMs + dayMs })
     expect(second.certificate).toBe(first.certificate)
     expect(second.key.reveal()).toBe(first.key.reveal())
-    expect((await stat(join(dataDir, 'tls', 'relay.key'))).mode & 0o777).toBe(0o600)
+    expect((await stat(join(tlsDir, 'relay.key'))).mode & 0o777).toBe(0o600)
   })
 
   test('other names, a near end or a spoilt file give a fresh one', async () => {
-    const first = await selfSignedIdentity(dataDir, { names, nowMs })
-    const renamed = await selfSignedIdentity(dataDir, { names: ['r2.localhost'], nowMs })
+    const first = await selfSignedIdentity(tlsDir, { names, nowMs })
+    const renamed = await selfSignedIdentity(tlsDir, { names: ['r2.localhost'], nowMs })
     expect(renamed.certificate).not.toBe(first.certificate)
-    const renewed = await selfSignedIdentity(dataDir, { names: ['r2.localhost'], nowMs: nowMs + 750 * dayMs })
+    const renewed = await selfSignedIdentity(tlsDir, { names: ['r2.localhost'], nowMs: nowMs + 750 * dayMs })
     expect(renewed.certificate).not.toBe(renamed.certificate)
-    await writeFile(join(dataDir, 'tls', 'relay.crt'), 'spoilt')
-    const mended = await selfSignedIdentity(dataDir, { names: ['r2.localhost'], nowMs: nowMs + 750 * dayMs })
+    await writeFile(join(tlsDir, 'relay.crt'), 'spoilt')
+    const mended = await selfSignedIdentity(tlsDir, { names: ['r2.localhost'], nowMs: nowMs + 750 * dayMs })
     expect(mended.certificate).toContain('BEGIN CERTIFICATE')
   })
 
   test('PEM files are taken as they are; a key of another certificate is refused', async () => {
-    const made = await selfSignedIdentity(dataDir, { names, nowMs })
-    const certFile = join(dataDir, 'tls', 'relay.crt')
-    const keyFile = join(dataDir, 'tls', 'relay.key')
+    const made = await selfSignedIdentity(tlsDir, { names, nowMs })
+    const certFile = join(tlsDir, 'relay.crt')
+    const keyFile = join(tlsDir, 'relay.key')
     const read = await readIdentity({ certFile, keyFile })
     expect(read).toMatchObject({ certificate: made.certificate, isSelfSigned: true })
     const oldKey = await readFile(keyFile)
-    await selfSignedIdentity(dataDir, { names: ['other.localhost'], nowMs })
+    await selfSignedIdentity(tlsDir, { names: ['other.localhost'], nowMs })
     await writeFile(keyFile, oldKey)
     await expect(readIdentity({ certFile, keyFile })).rejects.toMatchObject({ key: 'relay.certificate' })
     await expect(readIdentity({ certFile: 'nowhere.crt', keyFile })).rejects.toMatchObject({

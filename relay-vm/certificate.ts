@@ -38,16 +38,16 @@ export async function readIdentity(files: {
 }
 
 /**
- * The certificate kept in the data folder, made anew when there is none, when it soon runs out, or when the names
+ * The certificate kept in `tlsDir`, made anew when there is none, when it soon runs out, or when the names
  * have changed.
  * @throws relay.data
  */
 export async function selfSignedIdentity(
-  dataDir: string,
+  tlsDir: string,
   { names, nowMs }: { readonly names: readonly string[]; readonly nowMs: number },
 ): Promise<TlsIdentity> {
-  const certFile = join(dataDir, 'tls', 'relay.crt')
-  const keyFile = join(dataDir, 'tls', 'relay.key')
+  const certFile = join(tlsDir, 'relay.crt')
+  const keyFile = join(tlsDir, 'relay.key')
   const kept = await readKept(certFile, keyFile)
   if (kept !== undefined && isUsable(kept, names, nowMs)) return kept
   const { makeSelfSigned } = await import('./self-signed.ts')

@@ -23,17 +23,12 @@ const listenSchema = z.strictObject({
   /** Metrics and health: for the operator's own network only. */
   admin: z.strictObject({ host: address.default('127.0.0.1'), port }).default({ host: '127.0.0.1', port: 0 }),
   /**
-   * Several processes share the ports above: where agents (TLS) and readers of live figures (HTTP) reach this very
-   * one, and the folder of Unix sockets in which the processes find each other.
+   * Other processes may share all these ports, beside this one or as its successor: the folder of Unix sockets in
+   * which they find each other.
    */
-  own: z
-    .strictObject({
-      host: address.default('0.0.0.0'),
-      tlsPort: port,
-      httpPort: port,
-      folder: z.string().min(1),
-    })
-    .optional(),
+  siblings: z.string().min(1).optional(),
+  /** With several beside each other: where agents (TLS) and readers of live figures (HTTP) reach this very one. */
+  own: z.strictObject({ host: address.default('0.0.0.0'), tlsPort: port, httpPort: port }).optional(),
 })
 
 const publicSchema = z.strictObject({
@@ -113,8 +108,10 @@ export const relayConfigSchema = z.strictObject({
     .optional(),
   listen: listenSchema,
   public: publicSchema,
-  /** PEM files; absent: a self-signed certificate is made in `dataDir`. */
+  /** PEM files; absent: a self-signed certificate is made in `tlsDir`. */
   certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  /** Shared with who takes turns at the same address, for agents know the certificate. Absent: in `dataDir`. */
+  tlsDir: z.string().min(1).optional(),
   /**
    * Load balancers in front of the visitor ports. What they connect must begin with a PROXY header (v1 or v2), which
    * is believed: list nobody whom visitors could stand behind otherwise.

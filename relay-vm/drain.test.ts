@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from './testing/test-control.ts'
 import { freePort, readAll, TestBench } from './testing/test-relay.ts'
@@ -29,7 +30,8 @@ async function startTalk(changes: Record<string, unknown>) {
   // Most of these tests end with a reset of the visitor.
   visitor.on('error', () => {})
   await once(visitor, 'data')
-  return { relay, ports, port, agent, visitor, upstream: upstreams[0] as Socket }
+  const upstream = upstreams[0] as Socket
+  return { relay, ports, port, agent, visitor, upstream, upstreams, upstreamPort, ticket }
 }
 
 describe('drain', () => {
@@ -96,7 +98,7 @@ describe('drain', () => {
   test('a second signal ends the grace period at once', async () => {
     const { relay } = await startTalk({ graceMs: 600_000 })
     const hurry = new AbortController()
-    const drained = relay.drain(hurry.signal)
+    const drained = relay.drain({ signal: hurry.signal })
     hurry.abort()
     await drained
     expect(relay.phase).toBe('closed')
@@ -105,7 +107,7 @@ describe('drain', () => {
   test('an agent that comes during the drain is told to try again', async () => {
     const { relay, ports } = await startTalk({ graceMs: 600_000 })
     const hurry = new AbortController()
-    const drained = relay.drain(hurry.signal)
+    const drained = relay.drain({ signal: hurry.signal })
     const ticket = await control.ticket({ endpoint: 'tcp:c1:1' })
     await expect(bench.dial(ports, { ticket })).rejects.toMatchObject({
       key: 'relay.draining',
@@ -126,4 +128,49 @@ describe('drain', () => {
     expect(report.boot.boot).not.toBe(boot)
     expect(report.usage).toMatchObject([{ boot, out: 7, opened: 1 }])
   })
+
+  test('with a successor at the same ports no visitor is refused: agents move first, and then it ends', async () => {
+    const [httpPort, tlsPort, adminPort] = [await freePort(), await freePort(), await freePort()]
+    const host = '127.0.0.1'
+    const at = (turn: string) => ({
+      instance: turn,
+      dataDir: join(bench.dataDir, turn),
+      tlsDir: join(bench.dataDir, 'tls'),
+      listen: {
+        tls: { host, port: tlsPort },
+        http: { host, port: httpPort },
+        tcpHost: host,
+        admin: { host, port: adminPort },
+        siblings: join(bench.dataDir, 'siblings'),
+      },
+    })
+    const { relay, port, agent, visitor, upstreams, upstreamPort, ticket } = await startTalk({
+      ...at('a'),
+      graceMs: 30_000,
+    })
+    const next = await bench.startRelay(at('b'))
+    const drained = relay.drain({ hasSuccessor: true })
+    expect(await agent.heard('goAway')).toMatchObject({ code: 'PT-3029' })
+    for (let count = 0; count < 8; count++) await greeted(port)
+    expect(agent.visitors.length, 'it serves them still').toBe(9)
+    const moved = await bench.dial(next.ports, { ticket, upstreamPort })
+    await moved.bind(1, ticket)
+    agent.session.unbind(1)
+    for (let count = 0; count < 8; count++) await greeted(port)
+    expect(agent.visitors.length + moved.visitors.length).toBe(17)
+    expect(moved.visitors).not.toEqual([])
+    expect((await fetch(`http://${host}:${adminPort}/readyz`)).status, 'of the successor').toBe(200)
+    for (const upstream of upstreams) upstream.end(' and goodbye')
+    visitor.end()
+    expect(await readAll(visitor)).toBe(' and goodbye')
+    await drained
+    expect(control.requests.findLast(({ boot }) => boot.instance === 'a')).toMatchObject({ last: true })
+  })
 })
+
+/** Comes, hears the welcome, and goes. */
+async function greeted(port: number): Promise<void> {
+  const visitor = connect({ port, host: '127.0.0.1' })
+  expect(String((await once(visitor, 'data'))[0])).toBe('welcome')
+  visitor.destroy()
+}

@@ -1,11 +1,14 @@
 /**
- * Leaving in good order: nobody new, the last ones let in, agents told, running streams given their grace, what
- * remains reset with a code, the last usage reported. The steps are the relay's; the order and the deadlines are here.
+ * Leaving in good order: agents handed over if a successor is there, nobody new, the last ones let in, agents told,
+ * running streams given their grace, what remains reset with a code, the last usage reported. The steps are the
+ * relay's; the order and the deadlines are here.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 
 export type DrainSteps = {
+  /** Resolves when no agent has its visitors here any more, or at the abort. Absent: nobody takes this one's place. */
+  handOver?(signal: AbortSignal): Promise<void>
   /** Off the balancer, no new visitors. */
   announce(): void
   /** Resolves soon: those who came at the last moment have got their stream. */
@@ -20,25 +23,43 @@ export type DrainSteps = {
   report(): Promise<void>
 }
 
-/**
- * @param signal ends the grace early
- * @returns streams that had to be cut
- */
-export async function drain(
-  steps: DrainSteps,
-  { clock, graceMs, log, signal }: { clock: Clock; graceMs: number; log: Log; signal?: AbortSignal },
-): Promise<number> {
+/** Five thousand agents take a minute to come to a successor; who has not by then is out of reach. */
+const handOverMsMax = 90_000
+
+type DrainOptions = {
+  readonly clock: Clock
+  readonly graceMs: number
+  readonly log: Log
+  /** Ends the waiting early. */
+  readonly signal?: AbortSignal
+}
+
+/** @returns streams that had to be cut */
+export async function drain(steps: DrainSteps, options: DrainOptions): Promise<number> {
+  const { graceMs, log } = options
+  if (steps.handOver) await within(handOverMsMax, steps.handOver, options)
   log.info({ graceMs }, 'Draining: no new visitors')
   steps.announce()
-  const grace = new AbortController()
-  const timer = clock.after(graceMs, () => grace.abort())
-  const until = signal === undefined ? grace.signal : AbortSignal.any([grace.signal, signal])
-  await steps.settle(until)
-  steps.dismiss(graceMs)
-  await steps.idle(until)
-  timer.clear()
+  await within(graceMs, (until) => letFinish(steps, graceMs, until), options)
   const cut = steps.cut()
   if (cut > 0) log.warn({ cut }, 'Streams outlived the grace period and were reset')
   await steps.report()
   return cut
+}
+
+async function letFinish(steps: DrainSteps, graceMs: number, until: AbortSignal): Promise<void> {
+  await steps.settle(until)
+  steps.dismiss(graceMs)
+  await steps.idle(until)
+}
+
+async function within(
+  ms: number,
+  step: (until: AbortSignal) => Promise<void>,
+  { clock, signal }: DrainOptions,
+): Promise<void> {
+  const over = new AbortController()
+  const timer = clock.after(ms, () => over.abort())
+  await step(signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]))
+  timer.clear()
 }

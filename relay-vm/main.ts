@@ -1,5 +1,6 @@
 /**
- * The relay daemon: `node relay-vm/main.ts <config.json>`. SIGTERM drains, a second one ends the grace period at once.
+ * The relay daemon: `node relay-vm/main.ts <config.json>`. SIGTERM drains, a second one ends the grace period at once;
+ * SIGUSR2 drains when a successor listens at the same ports.
  * As a child process it says `{ ready: ports }` to its parent, takes `{ command }` messages, and drains when the parent
  * is gone. `--check` loads and checks the configuration, and no more. Exit codes: 0 drained, otherwise that of the
  * error's row in the catalogue.
@@ -28,15 +29,16 @@ async function main(args: readonly string[]): Promise<void> {
   })
   const hurry = new AbortController()
   let leaving: Promise<void> | undefined
-  const leave = (why: string) => {
+  const leave = (why: string, hasSuccessor = false) => {
     log.info({ why }, 'Leaving')
     if (leaving !== undefined) hurry.abort()
-    leaving ??= relay.drain(hurry.signal).then(
+    leaving ??= relay.drain({ signal: hurry.signal, hasSuccessor }).then(
       () => process.exit(0),
       (error: unknown) => end(log, error),
     )
   }
   process.on('SIGTERM', () => leave('SIGTERM'))
+  process.on('SIGUSR2', () => leave('SIGUSR2', true))
   process.on('SIGINT', () => leave('SIGINT'))
   process.on('disconnect', () => leaving ?? leave('the parent process is gone'))
   try {

@@ -2,6 +2,7 @@
  * What a relay is made of and how the parts know each other. Reads the data folder and the certificate, opens no port;
  * relay.ts starts, drains and ends it.
  */
+import { join } from 'node:path'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -125,7 +126,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
   const guards = makeGuards(options, visitors)
-  const folder = listen.own?.folder
+  const folder = listen.siblings
   const siblings = folder === undefined ? undefined : new Siblings({ folder, instance, clock, log })
   const tcp = new TcpListeners({
     host: listen.tcpHost,
@@ -210,11 +211,11 @@ function readings({
 }
 
 async function loadIdentity(
-  { certificate, dataDir, public: face }: RelayConfig,
+  { certificate, dataDir, tlsDir = join(dataDir, 'tls'), public: face }: RelayConfig,
   clock: Clock,
 ): Promise<TlsIdentity> {
   if (certificate !== undefined) return await readIdentity(certificate)
   const wildcard = face.domain === undefined ? [] : [`*.${face.domain}`]
   const names = [...new Set([face.agentSni, ...face.names, ...wildcard])]
-  return await selfSignedIdentity(dataDir, { names, nowMs: clock.now() })
+  return await selfSignedIdentity(tlsDir, { names, nowMs: clock.now() })
 }

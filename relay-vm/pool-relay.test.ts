@@ -99,7 +99,8 @@ describe('a pool behind a relay', () => {
           tls: { host, port: tlsPort },
           http: { host, port: httpPort },
           tcpHost: host,
-          own: { host, tlsPort: 0, httpPort: 0, folder: join(bench.dataDir, 'siblings') },
+          siblings: join(bench.dataDir, 'siblings'),
+          own: { host, tlsPort: 0, httpPort: 0 },
         },
       })
     const [first, second] = [await start('r1'), await start('r2')]

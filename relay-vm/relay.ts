@@ -35,6 +35,8 @@ export type RelayOptions = {
   readonly onDrainCommand?: () => void
 }
 
+export type DrainOptions = { readonly signal?: AbortSignal; readonly hasSuccessor?: boolean }
+
 type Phase = 'starting' | 'ready' | 'draining' | 'closed'
 
 /** A start without the control plane goes on after this, with what the data folder remembers. */
@@ -75,8 +77,11 @@ export class Relay {
     }
   }
 
-  /** Leaves in good order; resolves when all is closed. `signal` ends the grace period early. */
-  async drain(signal?: AbortSignal): Promise<void> {
+  /**
+   * Leaves in good order; resolves when all is closed. `signal` ends the grace period early. With a successor at the
+   * same ports agents are waited for that move there, and visitors who come meanwhile are let in.
+   */
+  async drain({ signal, hasSuccessor = false }: DrainOptions = {}): Promise<void> {
     const { config, clock, log } = this.#options
     const running = this.#running
     if (this.#phase === 'ready' && running !== undefined) {
@@ -88,6 +93,12 @@ export class Relay {
           // No new lease should be sent here.
           running.sync?.askNow()
         },
+        ...(hasSuccessor && {
+          handOver: async (until: AbortSignal) => {
+            parts.sessions.announceSuccessor(config.graceMs)
+            await running.handOver(until)
+          },
+        }),
         settle: (until: AbortSignal) => running.settled(until),
         dismiss: (graceMs: number) => parts.sessions.goAway(graceMs),
         idle: (until: AbortSignal) => parts.visitors.idle(until),

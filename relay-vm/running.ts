@@ -28,6 +28,8 @@ export type RelayPorts = {
 /** A visitor whose connection was accepted just before the drain gets this long to speak. */
 const settleMsMax = 1_000
 const settlePollMs = 25
+/** Counting what thousands of agents serve takes a millisecond. */
+const handOverPollMs = 50
 
 export class Running {
   readonly parts: RelayParts
@@ -91,18 +93,19 @@ export class Running {
   async listen(): Promise<RelayPorts> {
     const { tls, http, admin, own } = this.#config.listen
     const log = this.#log
-    const isShared = own !== undefined
-    const tlsPort = await this.#tls.listen({ ...tls, isShared })
-    const httpPort = await listen(this.#http, { ...http, isShared, log })
-    const adminPort = await listen(this.#admin, { ...admin, log })
-    if (own === undefined) return { tlsPort, httpPort, adminPort }
-    const { host } = own
-    const ownTls = await this.#ownTls.listen({ host, port: own.tlsPort })
-    const ownHttp = await listen(this.#ownHttp, { host, port: own.httpPort, log })
-    await this.parts.siblings?.listen({
+    const sharing = this.parts.siblings
+    await sharing?.claim()
+    const tlsPort = await this.#tls.listen({ ...tls, sharing })
+    const httpPort = await listen(this.#http, { ...http, sharing, log })
+    const adminPort = await listen(this.#admin, { ...admin, sharing, log })
+    await sharing?.listen({
       accepts: (hop) => this.#acceptsHop(hop),
       serve: (socket, hop) => this.#serveHop(socket, hop),
     })
+    if (own === undefined) return { tlsPort, httpPort, adminPort }
+    const { host } = own
+    const ownTls = await this.#ownTls.listen({ host, port: own.tlsPort, sharing })
+    const ownHttp = await listen(this.#ownHttp, { host, port: own.httpPort, sharing, log })
     return { tlsPort, httpPort, adminPort, own: { tlsPort: ownTls, httpPort: ownHttp } }
   }
 
@@ -153,6 +156,15 @@ export class Running {
     this.#web.startLeaving()
   }
 
+  /** A successor listens at the same ports: they are left to it, leased ones when their agents have come to it. */
+  async handOver(signal: AbortSignal): Promise<void> {
+    const { mux, routes } = this.parts
+    const left = [this.#tls.stopListening(), this.#ownTls.stopListening(), closeWhenEmpty(this.#admin)]
+    const web = [closeWhenEmpty(this.#http), closeWhenEmpty(this.#ownHttp)]
+    await Promise.all([...left, ...web])
+    while (!signal.aborted && routes.served > 0) await sleep(mux.clock, handOverPollMs)
+  }
+
   /** Resolves when whoever came before the ports closed has said where it wants to go, or after a second. */
   async settled(signal: AbortSignal): Promise<void> {
     const { clock } = this.parts.mux
@@ -168,7 +180,6 @@ export class Running {
     closeServer(this.#ownHttp)
     this.#tls.close()
     this.#ownTls.close()
-    this.parts.siblings?.close()
     this.parts.origins.close()
     this.#web.close()
     live.close()
@@ -182,6 +193,8 @@ export class Running {
     closeServer(this.#admin)
     this.#admin.closeAllConnections()
     await keeper.save()
+    // The name is free for the next from here on, and the data folder is left alone.
+    this.parts.siblings?.close()
   }
 
   #acceptsHop({ kind, endpoint }: Hop): boolean {

@@ -109,6 +109,11 @@ export class AgentSessions {
     }
   }
 
+  /** Tells all agents that a successor is there; visitors are let in until `goAway`. */
+  announceSuccessor(graceMs: number): void {
+    for (const session of this.all()) session.goAway({ key: 'relay.replaced', graceMs, redialMs: 0 })
+  }
+
   /** Tells all agents to go, giving their streams `graceMs`. */
   goAway(graceMs: number): void {
     for (const session of this.all())

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { silentLog } from '@porttunneler/shared/base/log'
@@ -36,7 +36,8 @@ async function startPair() {
         tls: { host, port: tlsPort },
         http: { host, port: httpPort },
         tcpHost: host,
-        own: { host, tlsPort: 0, httpPort: 0, folder: join(bench.dataDir, 'siblings') },
+        siblings: join(bench.dataDir, 'siblings'),
+        own: { host, tlsPort: 0, httpPort: 0 },
       },
     })
   return { first: await start('r1'), second: await start('r2'), httpPort, tlsPort }
@@ -144,6 +145,7 @@ describe('siblings', () => {
     const make = (instance: string) =>
       new Siblings({ folder, instance, clock: new FakeClock(), log: silentLog })
     const [asker, server] = [make('r1'), make('r2')]
+    await server.claim()
     await server.listen({
       accepts: () => true,
       serve: (socket) => void socket.write('SSH-2.0-test\r\n'),
@@ -155,5 +157,20 @@ describe('siblings', () => {
     const heard = found && once(found, 'data', { signal: AbortSignal.timeout(5_000) })
     found?.resume()
     expect(String(await heard)).toBe('SSH-2.0-test\r\n')
+  })
+
+  test('a port that a stranger has is not shared with it, nor a name with whoever has it', async () => {
+    const stranger = createServer().listen({ port: 0, host, reusePort: true })
+    await once(stranger, 'listening')
+    closers.push(() => stranger.close())
+    const { port } = stranger.address() as AddressInfo
+    const folder = join(bench.dataDir, 'siblings')
+    const start = (httpPort: number) =>
+      bench.startRelay({
+        listen: { tls: { host, port: 0 }, http: { host, port: httpPort }, tcpHost: host, siblings: folder },
+      })
+    await expect(start(port)).rejects.toMatchObject({ key: 'relay.port' })
+    await start(0)
+    await expect(start(0)).rejects.toMatchObject({ key: 'relay.port' })
   })
 })

@@ -8,6 +8,8 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
+import { isListening } from '@porttunneler/shared/base/is-listening'
 import type { Log } from '@porttunneler/shared/base/log'
 import { abort } from '@porttunneler/shared/mux/splice'
 import { decodeHop, encodeHop, type Hop } from './hop-header.ts'
@@ -48,14 +50,25 @@ export class Siblings {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#receive(socket))
   }
 
+  /** Before anything is opened: makes sure that no other process has this one's name. @throws relay.port */
+  async claim(): Promise<void> {
+    const { folder, instance } = this.#options
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    if (await isListening(this.#path)) throw fail('relay.port', `Relay ${instance} still runs (EADDRINUSE)`)
+    // One that was killed leaves its socket behind.
+    await rm(this.#path, { force: true })
+  }
+
   /** Lets the others ask. @throws relay.port */
   async listen(service: HopService): Promise<void> {
     this.#service = service
-    const { folder, log } = this.#options
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    // One that was killed leaves its socket behind, on which nobody listens.
-    await rm(this.#path, { force: true })
-    await listenAt(this.#server, this.#path, log)
+    await listenAt(this.#server, this.#path, this.#options.log)
+  }
+
+  /** Nobody is there to share a port with. */
+  async isAlone(): Promise<boolean> {
+    for (const path of await this.#others()) if (await isListening(path)) return false
+    return true
   }
 
   /** Takes no more hops; those that were taken go on. */

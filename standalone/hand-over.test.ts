@@ -32,15 +32,14 @@ describe('hand-over', () => {
     const { predecessor } = setUp({
       give: async (ask) => {
         asked.push(ask)
-        return ask.ask === 'control' ? { consolePort: 8400, relayPorts: [ports] } : { served: 7 }
+        return ask.ask === 'control' ? { consolePort: 8400, relayPorts: [ports] } : {}
       },
     })
     expect(await predecessor.ask({ ask: 'control' })).toEqual({
       consolePort: 8400,
       relayPorts: [ports],
-      served: 0,
     })
-    expect((await predecessor.ask({ ask: 'relay', index: 1 })).served).toBe(7)
+    expect(await predecessor.ask({ ask: 'relay', index: 1 })).toEqual({ relayPorts: [] })
     expect(asked).toEqual([{ ask: 'control' }, { ask: 'relay', index: 1 }])
   })
 
@@ -87,7 +86,7 @@ describe('hand-over', () => {
     const { predecessor, say, troubles } = setUp({ pass: (command) => heard.push(command) })
     const command = { id: 'cmd_1', kind: 'keys', at: 1, version: 2 } as const
     say('older', { ask: 'something new' })
-    say('older', { given: { served: 'many' }, command: { kind: 'unheard of' } })
+    say('older', { given: { consolePort: 'many' }, command: { kind: 'unheard of' } })
     predecessor.pass(command)
     expect([heard, troubles]).toEqual([[command], []])
   })

@@ -8,7 +8,7 @@ import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/re
 import { z } from 'zod'
 import { relayPortsSchema } from './relay.ts'
 
-/** `control`: lock, store and console port; `relay`: one of them; `rest`: all that is left, whereupon it ends. */
+/** `control`: lock, store and console port; `relay`: one of them, when the next one listens; `rest`: all that is left, whereupon it ends. */
 const askSchema = z.discriminatedUnion('ask', [
   z.object({ ask: z.literal('control') }),
   z.object({ ask: z.literal('relay'), index: z.int() }),
@@ -20,8 +20,6 @@ const givenSchema = z.object({
   consolePort: z.int().optional(),
   /** Of each relay: what the system chose is kept, or agents and visitors would lose their addresses. */
   relayPorts: z.array(relayPortsSchema).default([]),
-  /** Endpoints that had their agent at the relay. */
-  served: z.int().default(0),
 })
 export type Given = z.infer<typeof givenSchema>
 

@@ -1,7 +1,7 @@
 import { parseConfig } from '@porttunneler/relay-vm/config'
 import { describe, expect, test } from 'vitest'
 import { type Config, readSettings } from './config.ts'
-import { endpointFace, liveOrigin, relayConfig, relayFailure } from './relay.ts'
+import { canShare, endpointFace, liveOrigin, relayConfig, relayFailure } from './relay.ts'
 
 const config = (yaml = ''): Config => readSettings({ args: [], env: {}, readText: () => yaml }).config
 const folder = { file: (...names: string[]) => `/data/${names.join('/')}` }
@@ -27,17 +27,38 @@ describe('the relay of a standalone server', () => {
 
   test("several relays share the ports of visitors; the rest is each one's own", () => {
     const of = (index: number) =>
-      parseConfig(JSON.stringify(relayConfig(config('relays: 2'), around, { index, first: ports })), {})
+      parseConfig(
+        JSON.stringify(relayConfig(config('relays: 2'), around, { index, turn: 'a', first: ports })),
+        {},
+      )
     const [first, second] = [of(0), of(1)]
     expect(second.instance).toBe('r2')
     expect(second.dataDir).not.toBe(first.dataDir)
     expect([second.listen.tls, second.listen.http]).toEqual([first.listen.tls, first.listen.http])
     expect([first.listen.own, second.listen.own]).toMatchObject([
-      { tlsPort: 8444, httpPort: 8445, folder: '/data/siblings' },
-      { tlsPort: 8446, httpPort: 8447, folder: '/data/siblings' },
+      { tlsPort: 8444, httpPort: 8445 },
+      { tlsPort: 8446, httpPort: 8447 },
     ])
     expect(second.listen.admin.port).toBe(8491)
     expect(relayOf().listen.own).toBeUndefined()
+  })
+
+  test('whose turn it is at a place is of no matter to agents and visitors', () => {
+    const of = (turn: 'a' | 'b') =>
+      parseConfig(JSON.stringify(relayConfig(config(), around, { index: 0, turn, ports })), {})
+    const [one, other] = [of('a'), of('b')]
+    expect(other).toMatchObject({ listen: one.listen, public: one.public, tlsDir: one.tlsDir })
+    expect(one.listen).toMatchObject({ tls: { port: 8443 }, admin: { port: 8490 } })
+    expect([one.instance, other.instance]).toEqual(['r1', 'r1b'])
+    expect(one.dataDir).not.toBe(other.dataDir)
+  })
+
+  test('a data folder too deep for Unix sockets costs one relay its siblings, and nothing else', () => {
+    const deep = { file: (...names: string[]) => `/${'d'.repeat(90)}/${names.join('/')}` }
+    expect(canShare(config(), folder)).toBe(process.platform === 'linux')
+    expect(canShare(config(), deep)).toBe(false)
+    const alone = parseConfig(JSON.stringify(relayConfig(config(), { ...around, folder: deep })), {})
+    expect(alone.listen.siblings).toBeUndefined()
   })
 
   test('opened to the world, agents get the public host and the mapped port', () => {

@@ -29,9 +29,6 @@ export type RelayPorts = z.infer<typeof relayPortsSchema>
 /** What the relay says when it listens. */
 const readySchema = z.object({ ready: relayPortsSchema })
 
-/** What `/load` at the admin port says. */
-const loadSchema = z.object({ served: z.int() })
-
 export type RelaySurroundings = {
   readonly folder: Pick<DataFolder, 'file'>
   /** Where the relay calls the API. */
@@ -45,12 +42,7 @@ export type RelaySurroundings = {
 export type RelayOptions = RelaySurroundings & {
   readonly config: Config
   readonly isBundled: boolean
-  /** Which one of the server's relays: 0 is the first. */
-  readonly index: number
-  /** What the first one got, for those that share its ports. */
-  readonly first: RelayPorts | undefined
-  /** What it had before, which agents and visitors know. */
-  readonly own?: RelayPorts | undefined
+  readonly place: RelayPlace
   /** Needed until the relay has a credential of its own. */
   readonly enrolmentKey: Secret | undefined
   /** The last server was killed: its relay may hold the ports until its own grace is over, which is waited for. */
@@ -87,28 +79,47 @@ export const relayNodeOptions = ['--max-semi-space-size=8']
 export const relayMalloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
 /** Node, TLS key and first sync on a slow machine. */
 const readyDeadlineMs = 30_000
-
-/** How long a relay's own answer on this machine may take. */
-const loadMs = 2_000
+/** Its agents have come to the next one by then, or never will (relay-vm/drain.ts). */
+const handOverMs = 90_000
 
 /** Whether the relay was enrolled at an earlier start. */
-export function isEnrolled(folder: Pick<DataFolder, 'file'>, index: number): boolean {
-  return existsSync(folder.file(folderOf(index), 'credential.json'))
+export function isEnrolled(folder: Pick<DataFolder, 'file'>, place: RelayPlace): boolean {
+  return existsSync(folder.file(folderOf(place), 'credential.json'))
 }
 
-function folderOf(index: number): string {
-  return index === 0 ? 'relay' : `relay-${index + 1}`
+function folderOf({ index, turn }: Pick<RelayPlace, 'index' | 'turn'>): string {
+  return `${index === 0 ? 'relay' : `relay-${index + 1}`}${turn === 'b' ? '-b' : ''}`
 }
+
+/** Names of relays that may be at this place, the usual one first. */
+export function instanceAt({ index, turn }: Pick<RelayPlace, 'index' | 'turn'>): string {
+  return `r${index + 1}${turn === 'b' ? 'b' : ''}`
+}
+
+/** Where the relays of this server find each other. */
+export function siblingsFolder(folder: Pick<DataFolder, 'file'>): string {
+  return folder.file('siblings')
+}
+
+/**
+ * Whether several processes can have the same ports here (SO_REUSEPORT that spreads connections), and may have Unix
+ * sockets in the data folder. One relay does without; the next one then waits until it has ended.
+ */
+export function canShare(config: Config, folder: Pick<DataFolder, 'file'>): boolean {
+  if (config.relays > 1) return true
+  const longest = join(siblingsFolder(folder), 'r1b.sock')
+  return process.platform === 'linux' && Buffer.byteLength(longest) <= unixPathMax
+}
+
+/** sockaddr_un holds 108 bytes, with the one that ends it (unix(7)). */
+const unixPathMax = 107
 
 export type Relay = {
   /** The ports it listens on, now and after restarts. @throws standalone.relay */
   readonly ready: Promise<RelayPorts>
   send(message: object): void
-  /** How many endpoints have their agent at this relay now; 0 when it does not answer. */
-  served(): Promise<number>
-  /** Drains it, starts it again and waits until it listens, at most as long as a start may take. */
-  restart(graceMs: number): Promise<void>
-  stop(graceMs: number): Promise<void>
+  /** @param hasSuccessor a relay of this place listens already: agents move to it before this one ends */
+  stop(graceMs: number, options?: { readonly hasSuccessor?: boolean }): Promise<void>
   kill(): void
 }
 
@@ -119,18 +130,16 @@ function environmentOf(enrolmentKey: Secret | undefined): Readonly<Record<string
 
 export function startRelay(options: RelayOptions): Relay {
   const { config, folder, enrolmentKey, mayStillRun, log, clock, random } = options
-  const dataDir = folder.file(folderOf(options.index))
+  const dataDir = folder.file(folderOf(options.place))
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const file = join(dataDir, 'relay.json')
-  const configure = (own?: RelayPorts) => {
-    const json = relayConfig(config, options, { ...options, own })
+  const configure = (ports?: RelayPorts) => {
+    const json = relayConfig(config, options, { ...options.place, ports })
     writePrivateFile(file, `${JSON.stringify(json, null, 2)}\n`)
   }
-  configure(options.own)
+  configure(options.place.ports)
   const ready = Promise.withResolvers<RelayPorts>()
   let isUp = false
-  let adminPort = 0
-  let onReady = () => {}
   let lastSentence = 'It said nothing.'
   const program = new SupervisedProgram(
     {
@@ -141,11 +150,8 @@ export function startRelay(options: RelayOptions): Relay {
       finalExitCodes: [],
       onMessage: (message) => {
         const ports = readySchema.safeParse(message).data?.ready
-        if (!ports) return
-        onReady()
-        if (isUp) return
+        if (!ports || isUp) return
         isUp = true
-        adminPort = ports.adminPort
         // Ports that the system chose are kept over restarts, or every agent and endpoint would lose its address.
         configure(ports)
         ready.resolve(ports)
@@ -174,14 +180,8 @@ export function startRelay(options: RelayOptions): Relay {
   return {
     ready: ready.promise.finally(() => timer.clear()),
     send: (message) => program.send(message),
-    served: () => servedAt(adminPort),
-    restart: async (graceMs) => {
-      const again = Promise.withResolvers<void>()
-      onReady = again.resolve
-      await program.restart(graceMs)
-      await within(readyDeadlineMs, again.promise, clock)
-    },
-    stop: (graceMs) => program.stop(graceMs),
+    stop: (graceMs, { hasSuccessor = false } = {}) =>
+      hasSuccessor ? program.stop(graceMs + handOverMs, 'SIGUSR2') : program.stop(graceMs),
     kill: () => program.kill(),
   }
 }
@@ -194,7 +194,7 @@ export async function checkRelay(
   options: RelaySurroundings & Pick<RelayOptions, 'config' | 'isBundled'>,
 ): Promise<void> {
   const { config, folder, isBundled } = options
-  const file = folder.file(folderOf(0), 'check.json')
+  const file = folder.file(folderOf(firstPlace), 'check.json')
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   writePrivateFile(file, JSON.stringify(relayConfig(config, options)))
   const args = [relayFile(isBundled), '--check', file]
@@ -205,24 +205,6 @@ export async function checkRelay(
     throw relayFailure(sentenceOf(said.split('\n').at(-1) ?? '') ?? String(cause))
   } finally {
     rmSync(file, { force: true })
-  }
-}
-
-/** Waits for `done`, but no longer than `ms`. */
-async function within(ms: number, done: Promise<void>, clock: Clock): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const timer = clock.after(ms, late.resolve)
-  await Promise.race([done, late.promise])
-  timer.clear()
-}
-
-async function servedAt(adminPort: number): Promise<number> {
-  try {
-    const answer = await fetch(`http://127.0.0.1:${adminPort}/load`, { signal: AbortSignal.timeout(loadMs) })
-    return loadSchema.parse(await answer.json()).served
-  } catch {
-    // It is not there, or not yet: then nobody has an agent at it.
-    return 0
   }
 }
 
@@ -245,34 +227,38 @@ const usageEveryMs = 60_000
 export function relayConfig(
   config: Config,
   { folder, controlUrl, consoleUrl, commandsOf }: RelaySurroundings,
-  { index, first, own }: RelayPlace = { index: 0 },
+  place: RelayPlace = firstPlace,
 ): object {
   const { bind, host, domain, ports } = config
-  const shared = first ?? own
-  const instance = `r${index + 1}`
+  const { index, first, ports: before } = place
+  const shared = first ?? before
+  const instance = instanceAt(place)
   const ownPorts = { tlsPort: nthPort(ports.own, 2 * index), httpPort: nthPort(ports.own, 2 * index + 1) }
-  const several = { host: bind, ...ownPorts, ...own?.own, folder: folder.file('siblings') }
-  const liveUrl = liveUrlOf(config, (own?.own ?? ownPorts).tlsPort)
+  const own = { host: bind, ...ownPorts, ...before?.own }
+  const liveUrl = liveUrlOf(config, own.tlsPort)
   const names = [host, ...(liveUrl ? [new URL(liveUrl).hostname] : []), bind, '127.0.0.1'].filter(
     (name) => name !== '0.0.0.0' && !name.includes(':'),
   )
   return {
     instance,
-    dataDir: folder.file(folderOf(index)),
+    dataDir: folder.file(folderOf(place)),
+    tlsDir: folder.file(folderOf({ index, turn: 'a' }), 'tls'),
     controlUrl,
     docsUrl: consoleUrl,
     listen: {
       tls: { host: bind, port: shared?.tlsPort ?? ports.tls },
       http: { host: bind, port: shared?.httpPort ?? ports.http },
       tcpHost: bind,
-      admin: { host: '127.0.0.1', port: own?.adminPort ?? nthPort(ports.metrics, index) },
-      ...(config.relays > 1 && { own: several }),
+      admin: { host: '127.0.0.1', port: before?.adminPort ?? nthPort(ports.metrics, index) },
+      ...(canShare(config, folder) && { siblings: siblingsFolder(folder) }),
+      ...(config.relays > 1 && { own }),
     },
     public: {
       // "localhost" may mean ::1 to an agent, where nobody listens.
       agentHost: isLoopback(config) ? bind : host,
       ...(config.public.tls === undefined || config.relays > 1 ? {} : { agentPort: config.public.tls }),
-      agentSni: `${instance}.relay.${domain}`,
+      // Of the place: agents dial it and find whoever is there.
+      agentSni: `r${index + 1}.relay.${domain}`,
       names: [...new Set(names)],
       ...(liveUrl === undefined ? {} : { watchUrl: liveUrl }),
       domain,
@@ -285,12 +271,21 @@ export function relayConfig(
   }
 }
 
-/** Which of the relays it is, the ports that all share, and those it got itself at its first start. */
-type RelayPlace = {
+/**
+ * One of the server's relays as agents and visitors know it, by ports and certificate. Two processes take turns there,
+ * each with a folder and a name of its own: the next one listens before the one that is there ends.
+ */
+export type RelayPlace = {
+  /** 0 is the first. */
   readonly index: number
+  readonly turn: 'a' | 'b'
+  /** What the first one got, for those that share its ports. */
   readonly first?: RelayPorts | undefined
-  readonly own?: RelayPorts | undefined
+  /** What whoever was there before had. */
+  readonly ports?: RelayPorts | undefined
 }
+
+const firstPlace: RelayPlace = { index: 0, turn: 'a' }
 
 function nthPort(port: number, index: number): number {
   return port === 0 ? 0 : port + index

@@ -1,12 +1,23 @@
 /**
- * The relay processes of a standalone server: one by default, several on a machine with several cores. They share the
- * visitors' ports, agents have a session to each, and any of them may be restarted while the others serve.
+ * The relays of a standalone server: one by default, several on a machine with several cores. They share the visitors'
+ * ports, agents have a session to each, and each is replaced by a process that listens before it ends.
  */
-import { type Clock, sleep } from '@porttunneler/shared/base/clock'
+import { join } from 'node:path'
+import { isListening } from '@porttunneler/shared/base/is-listening'
 import type { Secret } from '@porttunneler/shared/base/secret'
-import { isEnrolled, type Relay, type RelayOptions, type RelayPorts, startRelay } from './relay.ts'
+import {
+  canShare,
+  instanceAt,
+  isEnrolled,
+  type Relay,
+  type RelayOptions,
+  type RelayPlace,
+  type RelayPorts,
+  siblingsFolder,
+  startRelay,
+} from './relay.ts'
 
-export type RelaysOptions = Omit<RelayOptions, 'index' | 'first' | 'enrolmentKey'> & {
+export type RelaysOptions = Omit<RelayOptions, 'place' | 'enrolmentKey'> & {
   newEnrolmentKey(): Promise<Secret>
   /** Told of every process, with the way to end it at once. */
   onProcess(kill: () => void): void
@@ -14,19 +25,18 @@ export type RelaysOptions = Omit<RelayOptions, 'index' | 'first' | 'enrolmentKey
   readonly takeOver?: {
     /** Of its relays. */
     readonly ports: readonly RelayPorts[]
-    /** Resolves when that one is gone. @returns how many endpoints had their agent at it */
-    release(index: number): Promise<number>
+    /** Its agents move to the one that is there; resolves when that one is gone. */
+    release(index: number): Promise<void>
   }
 }
 
-/** An agent that found its relay closed tries again after 20 s at the latest; its dial takes a little. */
-const agentsBackMs = 30_000
-const pollMs = 100
-
 export class Relays {
   readonly #options: RelaysOptions
+  /** Who is at each place. */
   readonly #relays: Relay[] = []
   readonly #ports: RelayPorts[] = []
+  /** Those who are about to be there, or to leave, too. */
+  readonly #running = new Set<Relay>()
   readonly #released = new Set<number>()
   #rolling: Promise<void> | undefined
   #isStopped = false
@@ -40,69 +50,41 @@ export class Relays {
     return this.#ports
   }
 
-  /**
-   * One after the other, because the first may choose the ports that all share. Where it takes over, a relay that does
-   * not start ends this as long as none has; then the others go on, and it tries again.
-   * @throws standalone.relay
-   */
+  /** One after the other, because the first may choose the ports that all share. @throws standalone.relay */
   async start(): Promise<RelayPorts> {
-    const { config, takeOver, clock, onTrouble } = this.#options
-    for (let index = 0; index < config.relays && !this.#isStopped; index++) {
-      const served = (await takeOver?.release(index)) ?? 0
-      const own = takeOver?.ports[index]
-      const relay = await this.#launch(index, own)
-      try {
-        this.#ports[index] = await relay.ready
-      } catch (error) {
-        if (own === undefined || index === 0) throw error
-        this.#ports[index] = own
-        onTrouble(`A relay did not start, and tries again: ${String(error)}`)
-      }
-      if (takeOver) await agentsBack(relay, served, clock)
-    }
+    const { config, takeOver } = this.#options
+    for (let index = 0; index < config.relays && !this.#isStopped; index++)
+      await this.#install(index, takeOver?.ports[index], async () => await takeOver?.release(index))
     const [first] = this.#ports
     if (first === undefined) throw new Error('A server has one relay at least')
     return first
   }
 
-  /** Ends one for good: another server has its place. @returns how many endpoints had their agent at it */
-  async release(index: number): Promise<number> {
-    const relay = this.#relays[index]
-    if (relay === undefined) return 0
-    const served = await relay.served()
+  /** Ends one for good: another server has its place. */
+  async release(index: number): Promise<void> {
     this.#released.add(index)
-    await relay.stop(this.#options.config.graceSeconds * 1_000)
-    return served
+    await this.#end(this.#relays[index])
   }
 
   /** Starts those again that were released. @throws standalone.relay */
   async reclaim(): Promise<void> {
     const released = [...this.#released]
     this.#released.clear()
-    for (const index of released) await (await this.#launch(index, this.#ports[index])).ready
-  }
-
-  async #launch(index: number, own: RelayPorts | undefined): Promise<Relay> {
-    const { folder, newEnrolmentKey, onProcess } = this.#options
-    const enrolmentKey = isEnrolled(folder, index) ? undefined : await newEnrolmentKey()
-    const relay = startRelay({ ...this.#options, index, first: this.#ports[0], own, enrolmentKey })
-    onProcess(relay.kill)
-    this.#relays[index] = relay
-    return relay
+    for (const index of released) await this.#install(index, this.#ports[index])
   }
 
   send(message: object): void {
-    for (const relay of this.#relays) relay.send(message)
+    for (const relay of this.#running) relay.send(message)
   }
 
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true
-    await Promise.all(this.#relays.map((relay) => relay.stop(graceMs)))
+    await Promise.all([...this.#running].map((relay) => relay.stop(graceMs)))
   }
 
   /**
-   * Restarts them in turn, each only when the agents are back at the one before: with two or more no request of an
-   * http tunnel is lost. A call while one is under way waits for that one.
+   * Replaces them in turn. A call while one is under way waits for that one.
+   * @throws standalone.relay when one does not start: the one before it goes on, and so do the others
    */
   roll(): Promise<void> {
     this.#rolling ??= this.#roll().finally(() => {
@@ -112,18 +94,56 @@ export class Relays {
   }
 
   async #roll(): Promise<void> {
-    const { config, clock } = this.#options
-    for (const relay of this.#relays) {
+    for (const [index, relay] of this.#relays.entries()) {
       if (this.#isStopped) return
-      const served = await relay.served()
-      await relay.restart(config.graceSeconds * 1_000)
-      await agentsBack(relay, served, clock)
+      await this.#install(index, this.#ports[index], () => this.#end(relay))
     }
   }
-}
 
-/** Resolves when as many endpoints have their agent again as before, or when waiting longer makes no sense. */
-async function agentsBack(relay: Relay, served: number, clock: Clock): Promise<void> {
-  const untilMs = clock.monotonic() + agentsBackMs
-  while (clock.monotonic() < untilMs && (await relay.served()) < served) await sleep(clock, pollMs)
+  /**
+   * Starts a relay at a place, with the ports of whoever was there, and ends that one when it listens; before, where
+   * two cannot have the same ports.
+   */
+  async #install(index: number, ports: RelayPorts | undefined, end?: () => Promise<void>): Promise<void> {
+    const { config, folder } = this.#options
+    const isShared = canShare(config, folder)
+    if (!isShared) await end?.()
+    const relay = await this.#launch({ index, turn: await this.#turnAt(index), first: this.#ports[0], ports })
+    try {
+      this.#ports[index] = await relay.ready
+    } catch (error) {
+      // Where nobody else is there it tries on.
+      if (isShared) await this.#stop(relay, 0)
+      throw error
+    }
+    this.#relays[index] = relay
+    if (isShared) await end?.()
+  }
+
+  /** Whose turn it is at a place: not of the process that is there. */
+  async #turnAt(index: number): Promise<RelayPlace['turn']> {
+    const path = join(siblingsFolder(this.#options.folder), `${instanceAt({ index, turn: 'a' })}.sock`)
+    return (await isListening(path)) ? 'b' : 'a'
+  }
+
+  async #launch(place: RelayPlace): Promise<Relay> {
+    const { folder, newEnrolmentKey, onProcess } = this.#options
+    const enrolmentKey = isEnrolled(folder, place) ? undefined : await newEnrolmentKey()
+    const relay = startRelay({ ...this.#options, place, enrolmentKey })
+    onProcess(relay.kill)
+    this.#running.add(relay)
+    return relay
+  }
+
+  /** Its place is another one's. */
+  async #end(relay: Relay | undefined): Promise<void> {
+    const { config, folder } = this.#options
+    const hasSuccessor = canShare(config, folder)
+    if (relay !== undefined) await this.#stop(relay, config.graceSeconds * 1_000, hasSuccessor)
+  }
+
+  async #stop(relay: Relay, graceMs: number, hasSuccessor = false): Promise<void> {
+    await relay.stop(graceMs, { hasSuccessor })
+    this.#running.delete(relay)
+  }
 }

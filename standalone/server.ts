@@ -152,7 +152,10 @@ class Start {
 
   /** Gives a part to a newer server. @param leave ends this one */
   async give(ask: Ask, leave: () => Promise<void>): Promise<Partial<Given>> {
-    if (ask.ask === 'relay') return { served: (await this.#relays?.release(ask.index)) ?? 0 }
+    if (ask.ask === 'relay') {
+      await this.#relays?.release(ask.index)
+      return {}
+    }
     if (ask.ask === 'rest') {
       this.#hasSuccessor = true
       await leave()
@@ -236,7 +239,7 @@ class Start {
 
   async #startRelays({ controlUrl, consoleUrl, ensureCell }: Front, given: Given | undefined): Promise<void> {
     const { clock, random, onProcess, onTrouble, signal, predecessor } = this.#options
-    const release = async (index: number) => (await predecessor?.ask({ ask: 'relay', index }))?.served ?? 0
+    const release = async (index: number) => void (await predecessor?.ask({ ask: 'relay', index }))
     const relays = new Relays({
       config: this.#settings.config,
       isBundled: this.#settings.isBundled,

@@ -89,19 +89,6 @@ test('supervisor: stop drains, resolves when the child is gone and leaves no tim
   expect(clock.pending).toBe(0)
 })
 
-test('supervisor: a restart drains and starts a new process at once', async () => {
-  const { clock, program, next } = supervise('serve')
-  const first = next('message')
-  program.start()
-  const { ready } = await first
-  const second = next('message')
-  await program.restart(10_000)
-  const again = (await second).ready
-  expect(again).toBe(program.pid)
-  expect(again).not.toBe(ready)
-  expect(clock.pending).toBe(0)
-})
-
 test('supervisor: a child that ignores SIGTERM is killed after its grace', async () => {
   const { clock, program, next } = supervise('stubborn')
   const ready = next('message')

@@ -43,7 +43,7 @@ export class SupervisedProgram {
   #restart: Timer | undefined
   #attempt = 0
   #startedMs = 0
-  #state: 'idle' | 'running' | 'waiting' | 'restarting' | 'stopped' = 'idle'
+  #state: 'idle' | 'running' | 'waiting' | 'stopped' = 'idle'
 
   constructor(program: Program, { clock, random }: { clock: Clock; random: () => number }) {
     this.#program = program
@@ -79,25 +79,14 @@ export class SupervisedProgram {
     if (this.#child?.connected) this.#child.send(message, () => undefined)
   }
 
-  /** Drains: SIGTERM, then SIGKILL when it still runs after `graceMs` and a little. Resolves when it is gone. */
-  async stop(graceMs: number): Promise<void> {
+  /** Drains: `signal`, then SIGKILL when it still runs after `graceMs` and a little. Resolves when it is gone. */
+  async stop(graceMs: number, signal: 'SIGTERM' | 'SIGUSR2' = 'SIGTERM'): Promise<void> {
     this.#state = 'stopped'
     this.#restart?.clear()
-    await this.#drain(graceMs)
-  }
-
-  /** Drains it and starts it again at once. Resolves when the old process is gone; nothing if none runs. */
-  async restart(graceMs: number): Promise<void> {
-    if (this.#state !== 'running') return
-    this.#state = 'restarting'
-    await this.#drain(graceMs)
-  }
-
-  async #drain(graceMs: number): Promise<void> {
     const child = this.#child
     if (!child) return
     const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
-    child.kill('SIGTERM')
+    child.kill(signal)
     const kill = this.#clock.after(graceMs + killAfterMs, () => child.kill('SIGKILL'))
     await gone
     kill.clear()
@@ -119,10 +108,6 @@ export class SupervisedProgram {
   #onClose(child: ChildProcess, code: number | null, signal: string | null): void {
     if (this.#child !== child) return
     this.#child = undefined
-    if (this.#state === 'restarting') {
-      this.start()
-      return
-    }
     const final = code !== null && this.#program.finalExitCodes.includes(code)
     if (this.#state === 'stopped' || final) {
       this.#state = 'stopped'

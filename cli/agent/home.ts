@@ -77,6 +77,12 @@ export class Home {
     this.#wake()
   }
 
+  /** Renews before its time: the answer says where the relays are. */
+  renewNow(): void {
+    this.#renewAt = 0
+    this.#wake()
+  }
+
   #dueAt(): number {
     let due = Number.POSITIVE_INFINITY
     for (const tunnel of this.#options.tunnels) {

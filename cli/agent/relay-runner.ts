@@ -1,6 +1,7 @@
 /**
  * Keeps one session to one relay: dials, binds every tunnel, and dials again for ever when the session is lost. In a
- * drain of the relay the old session goes on carrying its streams while a new one is dialled beside it.
+ * drain of the relay the old session goes on carrying its streams while a new one is dialled beside it; where a
+ * successor is there already, the old one serves each tunnel until the new one does.
  * Wire protocol, rule 26: every 100 ms for 5 s while nothing listens there; refused, 3 x 200 ms, then 1 to 20 s with
  * jitter; a delay the relay asks for is obeyed.
  */
@@ -77,6 +78,8 @@ export class RelayRunner {
   readonly #options: RelayRunnerOptions
   #current: AgentSession | undefined
   readonly #draining = new Set<AgentSession>()
+  /** One of those, which still takes the visitors of these bindings. */
+  #outgoing: { readonly session: AgentSession; readonly serves: Set<number> } | undefined
   readonly #spare: Spare
   /** Bindings asked for in the current session, granted or not. */
   readonly #asked = new Set<number>()
@@ -120,6 +123,11 @@ export class RelayRunner {
 
   unbind(bind: number): void {
     if (this.#asked.delete(bind)) this.#current?.unbind(bind)
+    this.#takeOver(bind)
+  }
+
+  get isConnected(): boolean {
+    return this.#current !== undefined && !this.#isDetached
   }
 
   get activeStreams(): number {
@@ -213,22 +221,31 @@ export class RelayRunner {
 
   #events(holder: { session?: AgentSession; closed?: PortTunnelerError }): AgentSessionEvents {
     const isCurrent = () => holder.session !== undefined && this.#current === holder.session
+    const isOutgoing = () => holder.session !== undefined && this.#outgoing?.session === holder.session
     return {
       onOpen: (stream, info) => this.#options.onOpen(stream, info),
       onBound: (bind) => {
-        if (isCurrent() && this.#asked.has(bind)) this.#options.onBound(this.instance, bind)
+        if (!isCurrent() || !this.#asked.has(bind)) return
+        this.#takeOver(bind)
+        this.#options.onBound(this.instance, bind)
       },
       onUnbound: (bind, code, message) => {
-        if (!isCurrent() || !this.#asked.delete(bind)) return
+        const wasServing = isOutgoing() && this.#outgoing?.serves.delete(bind)
+        if (!wasServing && !(isCurrent() && this.#asked.delete(bind))) return
+        this.#takeOver(bind)
         this.#options.onUnbound(this.instance, bind, failureOf(code, message))
       },
       onGoAway: (code, _graceMs, redialMs) => {
+        const isReplaced = keyOfCode(code) === 'relay.replaced'
+        if (isOutgoing() && !isReplaced) this.#endOutgoing()
         if (!isCurrent() || !holder.session) return
         this.#draining.add(holder.session)
-        this.#leave(failureOf(code, undefined), redialMs)
+        if (isReplaced) this.#move(holder.session, redialMs)
+        else this.#leave(failureOf(code, undefined), redialMs)
       },
       onNotice: (code, text) => this.#options.onNotice(this.instance, code, text),
       onDetached: () => {
+        if (isOutgoing()) this.#endOutgoing()
         if (!isCurrent()) return
         this.#isDetached = true
         this.#failure = fail('carrier.lost')
@@ -248,11 +265,33 @@ export class RelayRunner {
       },
       onClosed: (reason) => {
         holder.closed = reason
+        if (isOutgoing()) this.#endOutgoing()
         if (!holder.session || this.#draining.delete(holder.session) || !isCurrent()) return
         // A relay that started anew has just answered: it is there, and waits for a session to begin.
         this.#leave(reason, reason.key === 'session.unknown' ? 0 : this.#delay(reason))
       },
     }
+  }
+
+  /** Its successor is there: the current session serves until that one does. */
+  #move(session: AgentSession, redialMs: number): void {
+    this.#endOutgoing()
+    this.#outgoing = { session, serves: new Set(this.#asked) }
+    this.#asked.clear()
+    this.#current = undefined
+    this.#redial(redialMs)
+  }
+
+  /** The new session serves it now, or nobody shall: the outgoing one has no visitors for it any more. */
+  #takeOver(bind: number): void {
+    if (this.#outgoing?.serves.delete(bind)) this.#outgoing.session.unbind(bind)
+  }
+
+  /** The outgoing session takes no visitors any more, whether or not the new one does. */
+  #endOutgoing(): void {
+    const serves = this.#outgoing?.serves ?? []
+    this.#outgoing = undefined
+    for (const bind of serves) this.#options.onUnbound(this.instance, bind)
   }
 
   /** The current session takes no new visitors any more. */
@@ -268,12 +307,16 @@ export class RelayRunner {
   #retry(failure: PortTunnelerError, retryInMs: number): void {
     const isNew = this.#failure?.key !== failure.key
     this.#failure = failure
+    this.#redial(retryInMs)
+    this.#options.onLost(this.instance, { failure, retryInMs, isNew })
+  }
+
+  #redial(inMs: number): void {
     this.#timer?.clear()
-    this.#timer = this.#options.clock.after(retryInMs, () => {
+    this.#timer = this.#options.clock.after(inMs, () => {
       this.#timer = undefined
       this.start()
     })
-    this.#options.onLost(this.instance, { failure, retryInMs, isNew })
   }
 
   #delay(failure: PortTunnelerError): number {

@@ -365,6 +365,82 @@ describe('supervisor: staying up', () => {
     expect(tunnelOf(stage)?.state).toBe('online')
   })
 
+  test('a relay with a successor serves until that one does: the tunnel is online all the time', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [old] = stage.sessions
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    await stage.clock.advanceAsync(10, 10)
+    const [, next] = stage.sessions
+    expect(next?.binds).toHaveLength(1)
+    expect([tunnelOf(stage)?.state, old?.unbinds]).toEqual(['online', []])
+    next?.grant()
+    expect(old?.unbinds, 'nobody needs it any more').toEqual([1])
+    old?.events.onGoAway('PT-3020', 60_000, 200)
+    old?.lose('relay.draining')
+    expect(tunnelOf(stage)?.state).toBe('online')
+    expect(stage.names()).not.toContain('tunnel.offline')
+    expect(stage.names()).not.toContain('relay.lost')
+    expect(stage.sessions).toHaveLength(2)
+  })
+
+  test('a successor that cannot be reached is tried on; the tunnel is offline when the old one ends', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [old] = stage.sessions
+    stage.relayFailure = { key: 'relay.unreachable' }
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    await stage.clock.advanceAsync(10_000, 100)
+    // Said again after a connection was lost.
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    expect(tunnelOf(stage)?.state).toBe('online')
+    old?.events.onGoAway('PT-3020', 60_000, 200)
+    expect(tunnelOf(stage)?.state).toBe('connecting')
+    stage.relayFailure = undefined
+    await stage.clock.advanceAsync(30_000, 100)
+    stage.sessions[1]?.grant()
+    expect(tunnelOf(stage)?.state).toBe('online')
+  })
+
+  test('what the successor refuses, the old one serves no more', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [old] = stage.sessions
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    await stage.clock.advanceAsync(10, 10)
+    stage.sessions[1]?.refuse(1, 'session.superseded')
+    expect(old?.unbinds).toEqual([1])
+    expect(tunnelOf(stage)?.state).toBe('stopped')
+  })
+
+  test('the directory may name a relay anew: at the same address it is the same one', async () => {
+    const stage = setStage()
+    await online(stage)
+    stage.home.relays = stage.home.relays.map((relay) => ({ ...relay, instance: 'renamed' }))
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    expect(stage.sessions).toHaveLength(1)
+    expect(stage.sessions[0]?.state).toBe('open')
+  })
+
+  test('a relay that stays lost is asked for at home: soon, then ever more rarely', async () => {
+    const stage = setStage({ random: () => 0.5 })
+    await online(stage)
+    const renewals = () => stage.home.renewals.length
+    stage.relayFailure = { key: 'relay.unreachable' }
+    stage.sessions[0]?.lose('carrier.lost')
+    await stage.clock.advanceAsync(3_100, 100)
+    expect(renewals()).toBe(1)
+    stage.home.relays = [relayTwo]
+    await stage.clock.advanceAsync(15_100, 100)
+    expect(stage.dials.at(-1)?.instance).toBe('two')
+    stage.relayFailure = undefined
+    await stage.clock.advanceAsync(30_000, 100)
+    expect(stage.sessions.at(-1)?.instance).toBe('two')
+    const found = renewals()
+    await stage.clock.advanceAsync(300_000, 1_000)
+    expect(renewals(), 'nothing is missing').toBe(found)
+  })
+
   test('a relay that left the directory is let go, a new one is dialled', async () => {
     const stage = setStage()
     await online(stage)

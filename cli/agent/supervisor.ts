@@ -11,6 +11,7 @@ import { type AgentSnapshot, type Emit, problemOf } from './events.ts'
 import { HealthChecks } from './health.ts'
 import { Home, type LeaseApi } from './home.ts'
 import { NetworkWatch } from './network-watch.ts'
+import { RelayLookout } from './relay-lookout.ts'
 import { type DialRelay, type RelayLoss, RelayRunner } from './relay-runner.ts'
 import { labelOf, newTunnel, type SavedLease, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
@@ -42,11 +43,13 @@ const drainMs = 10_000
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #tunnels: readonly Tunnel[]
+  /** By address: a relay and its successor are one to an agent. */
   readonly #runners = new Map<string, RelayRunner>()
   readonly #home: Home
   readonly #visitors: VisitorDesk
   readonly #network: NetworkWatch
   readonly #health: HealthChecks
+  readonly #lookout: RelayLookout
   readonly #calling = new AbortController()
   readonly #startedAt: number
   readonly #ended = Promise.withResolvers<number>()
@@ -71,6 +74,11 @@ export class Supervisor {
       tunnels: this.#tunnels,
       onResult: (result, asked, call) => this.#onResult(result, asked, call),
       onFailure: (error, retryInMs) => this.#onServerFailure(error, retryInMs),
+    })
+    this.#lookout = new RelayLookout({
+      ...options,
+      isComplete: () => [...this.#runners.values()].every(({ isConnected }) => isConnected),
+      lookUp: () => this.#home.renewNow(),
     })
   }
 
@@ -122,6 +130,7 @@ export class Supervisor {
     this.#calling.abort()
     this.#drainTimer?.clear()
     this.#network.close()
+    this.#lookout.close()
     this.#health.close()
     this.#visitors.close()
     for (const runner of this.#runners.values()) runner.close('session.closed')
@@ -134,31 +143,31 @@ export class Supervisor {
   }
 
   #bindSaved(): void {
-    const relays = new Map<string, RelayAddress>()
+    const relays: RelayAddress[] = []
     this.#tunnels.forEach((tunnel, index) => {
       const saved = this.#options.saved[index]
       if (!saved || saved.lease.ticketExpiresAt <= this.#options.clock.now()) return
       tunnel.lease = saved.lease
       tunnel.name = saved.lease.name
-      for (const relay of saved.relays) relays.set(relay.instance, relay)
+      relays.push(...saved.relays)
     })
-    this.#follow([...relays.values()])
+    this.#follow(relays)
   }
 
   /** Makes the runners those of the directory. */
   #follow(relays: readonly RelayAddress[]): void {
-    const wanted = new Map(relays.map((relay) => [relay.instance, relay]))
-    for (const [instance, runner] of this.#runners) {
-      if (wanted.has(instance)) continue
+    const wanted = new Map(relays.map((relay) => [addressOf(relay), relay]))
+    for (const [address, runner] of this.#runners) {
+      if (wanted.has(address)) continue
       runner.close('session.closed')
-      this.#runners.delete(instance)
-      for (const tunnel of this.#tunnels) this.#onUnbound(tunnel, instance)
+      this.#runners.delete(address)
+      for (const tunnel of this.#tunnels) this.#onUnbound(tunnel, runner.instance)
     }
-    for (const [instance, relay] of wanted) {
-      const present = this.#runners.get(instance)
+    for (const [address, relay] of wanted) {
+      const present = this.#runners.get(address)
       if (present) present.readdress(relay)
       const runner = present ?? this.#newRunner(relay)
-      this.#runners.set(instance, runner)
+      this.#runners.set(address, runner)
       runner.start()
     }
   }
@@ -287,6 +296,7 @@ export class Supervisor {
 
   #onRelayLost(instance: string, { failure, retryInMs, isNew }: RelayLoss): void {
     if (this.#state !== 'running') return
+    this.#lookout.start()
     if (isNew)
       this.#options.emit({ event: 'relay.lost', relay: instance, problem: problemOf(failure), retryInMs })
     if (failure.key === 'hello.version') {
@@ -319,6 +329,10 @@ export class Supervisor {
     if (failures.length < this.#tunnels.length || this.#state !== 'running') return
     this.end(Math.max(...failures.map(({ entry }) => entry.exit)))
   }
+}
+
+function addressOf({ host, port, sni }: RelayAddress): string {
+  return `${host}:${port} ${sni}`
 }
 
 /** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */

@@ -150,7 +150,8 @@ write_config() {
     "tls": { "port": $tls_port },
     "http": { "port": $http_port },
     "admin": { "port": $((admin_port + $1 - 1)) },
-    "own": { "tlsPort": $own, "httpPort": $((own + 1)), "folder": "/run/porttunneler" }
+    "siblings": "/run/porttunneler",
+    "own": { "tlsPort": $own, "httpPort": $((own + 1)) }
   },
   "public": {
     "agentHost": "$address",

@@ -1,6 +1,6 @@
 /** Opening and closing server sockets with errors that say which port and why. */
 import { once } from 'node:events'
-import type { Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 
@@ -13,8 +13,14 @@ const acceptTurnsMax = 2 * backlog
 export type ListenAt = {
   readonly host: string
   readonly port: number
-  /** Other processes of this user listen there too, and the kernel spreads the visitors (SO_REUSEPORT). */
-  readonly isShared?: boolean
+  /** Absent: nobody else may listen there. */
+  readonly sharing?: PortSharing | undefined
+}
+
+/** Other processes of this user listen there too, and the kernel spreads the visitors (SO_REUSEPORT). */
+export type PortSharing = {
+  /** None of those that may is there: whoever has the port is a stranger, who must not get half of the visitors. */
+  isAlone(): Promise<boolean>
 }
 
 /**
@@ -24,13 +30,23 @@ export type ListenAt = {
  */
 export async function listen(
   server: Server,
-  { host, port, isShared = false, log }: ListenAt & { readonly log: Log },
+  { host, port, sharing, log }: ListenAt & { readonly log: Log },
 ): Promise<number> {
-  server.listen({ host, port, backlog, exclusive: true, reusePort: isShared })
+  if (port !== 0 && (await sharing?.isAlone())) await probe({ host, port })
+  server.listen({ host, port, backlog, exclusive: true, reusePort: sharing !== undefined })
   await listening(server, `${host}:${port}`)
   server.on('error', (error) => log.error({ host, port, error }, 'A listener failed to accept a connection'))
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : port
+}
+
+/** Makes sure that nobody has the port. @throws relay.port */
+async function probe({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+  const server = createServer()
+  server.listen({ host, port, exclusive: true })
+  await listening(server, `${host}:${port}`)
+  server.close()
+  await once(server, 'close')
 }
 
 /** The same at a Unix socket. @throws relay.port */

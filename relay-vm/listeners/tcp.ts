@@ -82,7 +82,7 @@ export class TcpListeners {
     const { origins } = this.#options
     server.on('connection', (socket) => origins.whenKnown(socket, () => this.#serve(socket, endpoint)))
     const { host, log, siblings } = this.#options
-    await listen(server, { host, port, log, isShared: siblings !== undefined })
+    await listen(server, { host, port, log, sharing: siblings })
     return server
   }
 

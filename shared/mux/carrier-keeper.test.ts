@@ -32,3 +32,21 @@ test('keeper: a path that answers keeps one connection, however often the networ
   expect(link.relay?.carriers.size).toBe(1)
   link.agent?.close('session.closed')
 })
+
+test('keeper: a relay that leaves is asked for nothing more, and its successor at the address ends no stream', async () => {
+  const link = await linked()
+  const leaving = link.relay
+  leaving?.goAway({ key: 'relay.draining', graceMs: 30_000, redialMs: 0 })
+  // From here on another process answers.
+  link.relay = undefined
+  leaving?.carriers.pick()?.sendWant(1)
+  const before = link.dials
+  await link.pass(5_000)
+  expect(link.dials).toBe(before)
+  link.agent?.probe()
+  await link.pass(2_000)
+  expect(link.dials).toBe(before + 1)
+  expect(link.agentClosed).toBeUndefined()
+  expect(link.agent?.state).toBe('draining')
+  link.agent?.close('session.closed')
+})

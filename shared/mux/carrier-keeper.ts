@@ -54,6 +54,8 @@ export class CarrierKeeper {
     if (healthy.shared === 0 && (this.#inFlight === 0 || session.carriers.size === 0))
       this.#dialInTime('shared')
     else if (
+      // Whoever answers at the address of a relay that leaves may be its successor, which does not know the session.
+      session.state === 'open' &&
       healthy.dedicated + this.#inFlight < session.wantedDedicated &&
       this.#options.clock.monotonic() >= this.#dedicatedNotBeforeMs
     ) {
@@ -129,7 +131,8 @@ export class CarrierKeeper {
     } catch (error) {
       if (this.#abort.signal.aborted) return
       if (!isFailure(error)) throw error
-      if (error.key === 'session.unknown') {
+      // A relay that leaves has it still, though its successor answers: what is there stays, suspect or not.
+      if (error.key === 'session.unknown' && session.state !== 'draining') {
         session.abandon(error)
         return
       }

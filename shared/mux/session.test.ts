@@ -14,11 +14,13 @@ type Side = { stream: Stream; heard: Recorder }
 function connect(options: { random?: () => number; budgetBytes?: number } = {}) {
   const clock = new FakeClock()
   const offered: Side[] = []
+  const goAways: string[] = []
   let announce: (() => void) | undefined
   const pair = muxPair({
     clock,
     ...options,
     agent: {
+      onGoAway: (code) => goAways.push(code),
       onOpen(stream) {
         const heard = new Recorder()
         heard.stream = stream
@@ -32,7 +34,7 @@ function connect(options: { random?: () => number; budgetBytes?: number } = {}) 
     while (offered.length <= n) await new Promise<void>((resolve) => (announce = resolve))
     return offered[n] as Side
   }
-  return { clock, pair, agentStream }
+  return { clock, pair, agentStream, goAways }
 }
 
 function openOn(pair: MuxPair): Side {
@@ -207,6 +209,19 @@ describe('session', () => {
     expect(() => openOn(pair)).toThrow(expect.objectContaining({ key: 'relay.draining' }))
     upstream.stream.write(Buffer.from('still here'))
     await visitor.heard.until(() => visitor.heard.bytes.length === 10)
+  })
+
+  test('where a successor is there, the first GOAWAY lets visitors in and the second does not', async () => {
+    const { pair, agentStream, goAways } = connect()
+    pair.relay.goAway({ key: 'relay.replaced', graceMs: 30_000, redialMs: 0 })
+    const visitor = openOn(pair)
+    const upstream = await agentStream(0)
+    upstream.stream.write(Buffer.from('still here'))
+    await visitor.heard.until(() => visitor.heard.bytes.length === 10)
+    pair.relay.goAway({ key: 'relay.draining', graceMs: 30_000, redialMs: 100 })
+    expect(() => openOn(pair)).toThrow(expect.objectContaining({ key: 'relay.draining' }))
+    await turns(4)
+    expect(goAways).toEqual([codes['relay.replaced'].code, codes['relay.draining'].code])
   })
 
   test('close says why: the other side ends with the same code', async () => {

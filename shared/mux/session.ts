@@ -165,12 +165,13 @@ export class Session implements CarrierHandler {
 
   // --- both
   /**
-   * No new streams from now on; those that live may finish within `graceMs`. The agent dials again after
-   * `redialMs`.
+   * No new streams from now on; those that live may finish within `graceMs`. The agent dials again after `redialMs`.
+   * With `relay.replaced` it should begin its next session, and until it is told again this one takes visitors as
+   * before: the first of two GOAWAYs, as in RFC 9113, section 6.8.
    */
   goAway({ key, graceMs, redialMs }: { key: ErrorKey; graceMs: number; redialMs: number }): void {
     if (this.#isDraining || this.#isClosed) return
-    this.#isDraining = true
+    this.#isDraining = key !== 'relay.replaced'
     this.#goAwayBody = { code: codes[key].code, message: codes[key].cause, graceMs, redialMs }
     this.#say(FrameType.goAway, this.#goAwayBody)
   }

@@ -142,6 +142,16 @@ export const wireCodes = {
     cause: 'The relay is being restarted or replaced and takes no new connections.',
     cure: 'Nothing to do: the agent reconnects by itself.',
   },
+  'relay.replaced': {
+    code: 'PT-3029',
+    http: 503,
+    exit: 1,
+    retry: 'now',
+    owner: 'service',
+    title: 'Relay hands over',
+    cause: 'A newer process of the relay is there, and this one ends when the agent has moved to it.',
+    cure: 'Nothing to do: the agent moves by itself, and visitors reach it meanwhile.',
+  },
   'carrier.lost': {
     code: 'PT-3021',
     http: 503,

@@ -1,0 +1,54 @@
+/**
+ * Where have the relays gone? One that stays lost may have been replaced by another at another address, which only the
+ * control plane knows. So it is asked: soon at first, then ever more rarely, until every relay is connected.
+ */
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+
+export type RelayLookoutOptions = {
+  readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  /** Every relay of the directory is connected. */
+  isComplete(): boolean
+  /** Asks the control plane where the relays are. */
+  lookUp(): void
+}
+
+/** A relay that restarts in place is back before the first question. */
+const firstMs = 3_000
+const factor = 5
+const maxMs = 300_000
+/** All agents of a relay lose it at the same moment, and shall not all ask at the same. */
+const jitter = 0.6
+
+export class RelayLookout {
+  readonly #options: RelayLookoutOptions
+  #timer: Timer | undefined
+  #asked = 0
+
+  constructor(options: RelayLookoutOptions) {
+    this.#options = options
+  }
+
+  /** A relay was lost, or is still. */
+  start(): void {
+    const { clock, random } = this.#options
+    const ms = Math.min(maxMs, firstMs * factor ** this.#asked)
+    this.#timer ??= clock.after(ms * (1 - jitter + 2 * jitter * random()), () => this.#look())
+  }
+
+  close(): void {
+    this.#timer?.clear()
+  }
+
+  #look(): void {
+    this.#timer = undefined
+    if (this.#options.isComplete()) {
+      this.#asked = 0
+      return
+    }
+    this.#asked += 1
+    this.#options.lookUp()
+    this.start()
+  }
+}

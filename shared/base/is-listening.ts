@@ -1,0 +1,12 @@
+/** Sockets in the file system outlive a process that was killed: only asking shows whether somebody is behind one. */
+import { connect } from 'node:net'
+
+/** Whether a process listens at the Unix socket `path`; never rejects. */
+export async function isListening(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = connect({ path })
+  socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+  const answer = await promise
+  socket.destroy()
+  return answer
+}
