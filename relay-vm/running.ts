@@ -94,11 +94,11 @@ export class Running {
     const { tls, http, admin, own } = this.#config.listen
     const log = this.#log
     const sharing = this.parts.siblings
-    await sharing?.claim()
+    await sharing?.listen()
     const tlsPort = await this.#tls.listen({ ...tls, sharing })
     const httpPort = await listen(this.#http, { ...http, sharing, log })
     const adminPort = await listen(this.#admin, { ...admin, sharing, log })
-    await sharing?.listen({
+    sharing?.serve({
       accepts: (hop) => this.#acceptsHop(hop),
       serve: (socket, hop) => this.#serveHop(socket, hop),
     })

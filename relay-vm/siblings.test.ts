@@ -145,8 +145,8 @@ describe('siblings', () => {
     const make = (instance: string) =>
       new Siblings({ folder, instance, clock: new FakeClock(), log: silentLog })
     const [asker, server] = [make('r1'), make('r2')]
-    await server.claim()
-    await server.listen({
+    await server.listen()
+    server.serve({
       accepts: () => true,
       serve: (socket) => void socket.write('SSH-2.0-test\r\n'),
     })

@@ -50,19 +50,22 @@ export class Siblings {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#receive(socket))
   }
 
-  /** Before anything is opened: makes sure that no other process has this one's name. @throws relay.port */
-  async claim(): Promise<void> {
-    const { folder, instance } = this.#options
+  /**
+   * Before any port is opened: from here on the others know of this process, though it declines until it serves.
+   * @throws relay.port when another one has its name
+   */
+  async listen(): Promise<void> {
+    const { folder, instance, log } = this.#options
     await mkdir(folder, { recursive: true, mode: 0o700 })
     if (await isListening(this.#path)) throw fail('relay.port', `Relay ${instance} still runs (EADDRINUSE)`)
     // One that was killed leaves its socket behind.
     await rm(this.#path, { force: true })
+    await listenAt(this.#server, this.#path, log)
   }
 
-  /** Lets the others ask. @throws relay.port */
-  async listen(service: HopService): Promise<void> {
+  /** Lets the others ask. */
+  serve(service: HopService): void {
     this.#service = service
-    await listenAt(this.#server, this.#path, this.#options.log)
   }
 
   /** Nobody is there to share a port with. */

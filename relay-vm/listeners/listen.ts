@@ -1,11 +1,14 @@
 /** Opening and closing server sockets with errors that say which port and why. */
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:net'
+import { connect, type Server } from 'node:net'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 
 /** A burst of visitors while the loop is busy waits in the kernel and is not refused (net.core.somaxconn caps it). */
 const backlog = 4_096
+
+/** A listener of this machine answers at once, unless a packet filter swallows it. */
+const answerMs = 1_000
 
 /** Under a flood the queue never is empty. */
 const acceptTurnsMax = 2 * backlog
@@ -32,7 +35,7 @@ export async function listen(
   server: Server,
   { host, port, sharing, log }: ListenAt & { readonly log: Log },
 ): Promise<number> {
-  if (port !== 0 && (await sharing?.isAlone())) await probe({ host, port })
+  if (port !== 0 && (await sharing?.isAlone())) await refuseStranger({ host, port })
   server.listen({ host, port, backlog, exclusive: true, reusePort: sharing !== undefined })
   await listening(server, `${host}:${port}`)
   server.on('error', (error) => log.error({ host, port, error }, 'A listener failed to accept a connection'))
@@ -40,13 +43,21 @@ export async function listen(
   return typeof address === 'object' && address !== null ? address.port : port
 }
 
-/** Makes sure that nobody has the port. @throws relay.port */
-async function probe({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
-  const server = createServer()
-  server.listen({ host, port, exclusive: true })
-  await listening(server, `${host}:${port}`)
-  server.close()
-  await once(server, 'close')
+/** By asking, not by taking it: others who may have the port may be opening it at this moment. @throws relay.port */
+async function refuseStranger({
+  host,
+  port,
+}: {
+  readonly host: string
+  readonly port: number
+}): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = connect({ host, port, timeout: answerMs })
+  socket.once('connect', () => resolve(true))
+  for (const event of ['error', 'timeout']) socket.once(event, () => resolve(false))
+  const isTaken = await promise
+  socket.destroy()
+  if (isTaken) throw fail('relay.port', `${host}:${port} is another program's (EADDRINUSE)`)
 }
 
 /** The same at a Unix socket. @throws relay.port */
