@@ -86,9 +86,7 @@ export class Faults {
 
   heal(): void {
     for (const place of ['agent', 'relay', 'visitors'] as const)
-      spawnSync('ip', ['netns', 'exec', this.#network.at(place), 'nft', 'delete', 'table', 'inet', 'chaos'], {
-        stdio: 'ignore',
-      })
+      spawnIn(this.#network.at(place), 'nft', 'delete', 'table', 'inet', 'chaos')
   }
 
   /** The agent's machine changes networks: what it has open leads nowhere. */
@@ -96,7 +94,7 @@ export class Faults {
     this.#moves += 1
     const agent = this.#network.at('agent')
     ip('-n', agent, 'addr', 'flush', 'dev', 'uplink')
-    ip('-n', agent, 'addr', 'add', `10.77.1.${2 + this.#moves}/24`, 'dev', 'uplink')
+    ip('-n', agent, 'addr', 'add', `${this.#agentAddress}/24`, 'dev', 'uplink')
     ip('-n', agent, 'route', 'replace', addresses.relay, 'via', '10.77.1.1')
   }
 
@@ -106,11 +104,12 @@ export class Faults {
     const rule = `oifname "uplink" snat to numgen inc mod ${offices.length} map { ${offices.join(', ')} }`
     const chain = `chain out { type nat hook postrouting priority 100; ${rule}; }`
     inNamespace(this.#network.at('agent'), 'nft', `table ip offices { ${chain}; }`)
-    ip('-n', this.#network.at('relay'), 'route', 'replace', '10.78.0.0/16', 'via', '10.77.1.2')
+    ip('-n', this.#network.at('relay'), 'route', 'replace', '10.78.0.0/16', 'via', this.#agentAddress)
   }
 
+  /** From one network again; nothing if they are. */
   gatherAgents(): void {
-    inNamespace(this.#network.at('agent'), 'nft', 'delete', 'table', 'ip', 'offices')
+    spawnIn(this.#network.at('agent'), 'nft', 'delete', 'table', 'ip', 'offices')
   }
 
   /** Ends what is established at a port of the relay, each side with an error. Gives the count. */
@@ -118,6 +117,10 @@ export class Faults {
     const filter = ['state', 'established', `( sport = :${port} )`]
     const said = inNamespace(this.#network.at('relay'), 'ss', '-tKnH', ...filter)
     return said.split('\n').filter((line) => line.trim() !== '').length
+  }
+
+  get #agentAddress(): string {
+    return `10.77.1.${2 + this.#moves}`
   }
 
   #atInput(verdict: string): void {
@@ -135,6 +138,11 @@ export class Faults {
 /** Runs to its end and gives its stdout; rejects with what it said. */
 export function inNamespace(namespace: string, ...command: string[]): string {
   return execFileSync('ip', ['netns', 'exec', namespace, ...command], { encoding: 'utf8' })
+}
+
+/** Whether or not it succeeds. */
+function spawnIn(namespace: string, ...command: string[]): void {
+  spawnSync('ip', ['netns', 'exec', namespace, ...command], { stdio: 'ignore' })
 }
 
 function ip(...args: string[]): void {

@@ -17,8 +17,8 @@ export const sourceBytes = 64 * 1024 ** 2
 
 export type World = {
   readonly service: Service
-  standalone: Standalone
-  agent: Agent
+  readonly standalone: Standalone
+  readonly agent: Agent
   /** Of tunnels to an echo, and to a source of 64 MiB. */
   readonly echo: Address
   readonly source: Address
@@ -45,13 +45,19 @@ export async function openWorld(
   network: Network,
   { agentEnv = {}, isPublished = false }: WorldOptions = {},
 ): Promise<World> {
+  await using parts = new AsyncDisposableStack()
   const folder = temporaryFolder('chaos')
   const home = agentHome()
+  parts.defer(() => {
+    for (const path of [folder, home]) rmSync(path, { recursive: true, force: true })
+  })
   const upstreams = await startUpstreams()
+  parts.defer(() => upstreams.close())
   // At the end of a scenario nobody is waited for.
   writeFileSync(join(folder, 'standalone.yaml'), 'graceSeconds: 0\n')
   const place = { folder, namespace: network.at('relay'), env: settings, isBundled: isPublished }
-  const standalone = await startStandalone(place)
+  let standalone = await startStandalone(place)
+  parts.defer(async () => void (await standalone.program.stop()))
   const service = await serviceOf(standalone)
   const start = () =>
     startAgent(
@@ -69,12 +75,18 @@ export async function openWorld(
         ...(isPublished && { file: publishedPtun }),
       },
     )
-  const agent = await start()
+  let agent = await start()
+  parts.defer(async () => void (await agent.stop('SIGKILL')))
   const [echo, source, web] = await Promise.all(['echo', 'source', 'web'].map((name) => agent.online(name)))
-  const world: World = {
+  const kept = parts.move()
+  return {
     service,
-    standalone,
-    agent,
+    get standalone() {
+      return standalone
+    },
+    get agent() {
+      return agent
+    },
     echo: endpoint(echo),
     source: endpoint(source),
     web: web ?? '',
@@ -84,19 +96,13 @@ export async function openWorld(
     },
     webUpstream: `${addresses.office}:${upstreams.web}`,
     restartServer: async () => {
-      world.standalone = await startStandalone(place)
+      standalone = await startStandalone(place)
     },
     restartAgent: async () => {
-      world.agent = await start()
+      agent = await start()
     },
-    close: async () => {
-      await world.agent.stop('SIGKILL')
-      await world.standalone.program.stop()
-      await upstreams.close()
-      for (const path of [folder, home]) rmSync(path, { recursive: true, force: true })
-    },
+    close: () => kept.disposeAsync(),
   }
-  return world
 }
 
 const settings: Readonly<Record<string, string>> = {

@@ -1,9 +1,10 @@
-/** The relay dies under hundreds of agents: they all come back soon, and not as one man. */
+/** The relay dies under hundreds of agents: they all come back soon, and not as one man. Replaced, nobody notices. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { z } from 'zod'
 import { eventually } from '../../harness/events.ts'
+import { visit } from '../../harness/http.ts'
 import { type Program, startProgram } from '../../harness/programs.ts'
 import { relayOf } from '../../harness/standalone.ts'
 import { relayMetrics } from '../relay-metrics.ts'
@@ -16,10 +17,11 @@ const backMsMax = 10_000
 const processes = 4
 /** An agent hears that its session is gone, and begins another: two handshakes. A network has 600, then 50 a second. */
 const oneNetworkMsMax = 40_000
+const replacedMsMax = 90_000
 
 export const herd: Scenario = {
   name: 'herd',
-  title: 'the relay restarts under 500 agents: all are back in 10 s, whoever is told to wait does',
+  title: 'the relay dies under 500 agents: all are back in 10 s; it is replaced, and no visitor is refused',
   async run(lab) {
     const world = await openWorld(lab.network)
     const crowds: Program[] = []
@@ -32,8 +34,10 @@ export const herd: Scenario = {
       // All behind one address have that network's share of handshakes, and take longer by that.
       lab.faults.gatherAgents()
       figures.push(`from one: ${await restart(world, lab, { crowds, size, withinMs: oneNetworkMsMax })}`)
+      figures.push(`replaced: ${await replace(world, crowds)}`)
       return figures
     } finally {
+      lab.faults.gatherAgents()
       for (const crowd of crowds) await crowd.stop('SIGKILL')
       await world.close()
     }
@@ -108,6 +112,54 @@ async function restart(
     `relay ${ms(cpuMs)} of CPU from its start, loop held up for ${ms(1_000 * metrics('nodejs_eventloop_lag_max_seconds'))} at most`,
     `${refused.length} dials refused, ${metrics('ptun_refused_total{tunnel="",code="PT-4115"}')} of them before TLS`,
   ].join(', ')
+}
+
+/** No word of an agent, and no visitor refused, while the relay is replaced by its successor. */
+async function replace(world: World, crowds: readonly Program[]): Promise<string> {
+  const from = crowds.map(({ lines }) => lines.items.length)
+  const { program } = world.standalone
+  const names = crowds.flatMap((crowd) =>
+    said(crowd, 0)
+      .filter(isOnline)
+      .map(({ name }) => name),
+  )
+  const visitors = visitInTurn(world, names)
+  const startMs = systemClock.monotonic()
+  const lines = program.lines.items.length
+  program.send('SIGUSR2')
+  await program.lines.waitFor(({ text }) => text.includes('relays are restarted'), {
+    what: 'the end of the replacement',
+    from: lines,
+    deadlineMs: replacedMsMax,
+  })
+  const tookMs = systemClock.monotonic() - startMs
+  const { asked, failures } = await visitors.stop()
+  assert.deepEqual(failures, [], 'no visitor is refused')
+  const words = crowds.flatMap((crowd, index) => said(crowd, from[index] ?? 0))
+  assert.deepEqual(words.filter(isOnline), [], 'no tunnel went offline')
+  return `${ms(tookMs)}, ${asked} visitors, none refused, no tunnel offline`
+}
+
+/** One visitor after the other on a connection of its own, at one tunnel after the other. */
+function visitInTurn({ service, web }: World, names: readonly string[]) {
+  const failures: string[] = []
+  let asked = 0
+  let isStopped = false
+  const visitOne = async () => {
+    const name = names[asked++ % names.length] ?? ''
+    const { status } = await visit(service, web.replace('//web.', `//${name}.`))
+    if (status !== 200) throw new Error(`${name}: HTTP ${status}`)
+  }
+  const visiting = (async () => {
+    while (!isStopped) await visitOne().catch((error: unknown) => failures.push(String(error)))
+  })()
+  return {
+    stop: async () => {
+      isStopped = true
+      await visiting
+      return { asked, failures }
+    },
+  }
 }
 
 const lineSchema = z.looseObject({
