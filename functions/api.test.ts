@@ -20,7 +20,7 @@ let stopPassing: () => void
 beforeAll(async () => {
   t = await makeTestApi()
   const { control, principals, relayIdentity } = t
-  const handle = apiFunction({ control, principals, enrolment: relayIdentity })
+  const handle = apiFunction({ control, principals, enrolment: relayIdentity, proxies: 2 })
   http('api', httpFunction(handle))
   stopPassing = passRequestsThrough()
   server = getTestServer('api')
@@ -77,9 +77,11 @@ describe('the API as a Cloud Function', () => {
     await expect(tooLong).rejects.toMatchObject({ key: 'api.invalid' })
   })
 
-  test('the address is the one that the front end saw, not the one that a visitor claims', async () => {
-    const headers = { 'x-forwarded-for': '203.0.113.66, 198.51.100.7' }
-    const client = makeClient({ baseUrl: url, headers })
+  test.each([
+    ['not the one that it claims, nor that of Hosting', '203.0.113.66, 198.51.100.7, 192.0.2.80'],
+    ['where fewer stand in front than was said, the first', '198.51.100.7'],
+  ])('the address is the one that the first proxy saw: %s', async (_which, forwarded) => {
+    const client = makeClient({ baseUrl: url, headers: { 'x-forwarded-for': forwarded } })
     const { user_code } = await client.authorizeDevice({})
     expect((await clientOf(t.ada).device(user_code)).from).toBe('198.51.100.7')
   })

@@ -10,19 +10,28 @@ import type { Fetch } from './answers.ts'
 import type { Cloud } from './cloud.ts'
 import { firebaseRoutes } from './platform/identity.firebase.routes.ts'
 
-/** Google's front end appends the address that it saw; whatever stands before it is the visitor's own claim. */
-function clientAddress(context: Context): string {
-  const seen = context.req.header('x-forwarded-for')?.split(',').at(-1)?.trim()
-  return seen || 'unknown'
+/**
+ * Each of the `proxies` in front appends the address that it saw; what stands before is the caller's own claim. Firebase
+ * Hosting and Google's front end are two: "claims, caller, Hosting". docs/cloud.md
+ */
+function addressBehind(proxies: number): (context: Context) => string {
+  return (context) => {
+    const seen = context.req.header('x-forwarded-for')?.split(',') ?? []
+    return (seen.at(-proxies) ?? seen[0])?.trim() || 'unknown'
+  }
 }
 
-export function cloudApi({ control, identity, accounts, enrolment }: Cloud): Fetch {
+export function cloudApi({ control, settings, identity, accounts, enrolment }: Cloud): Fetch {
   const { store, clock } = control
   const mounts = [firebaseRoutes({ identity, accounts, store, clock })]
-  return apiFunction({ control, principals: new Principals(control), enrolment, mounts })
+  const { proxies } = settings
+  return apiFunction({ control, principals: new Principals(control), enrolment, mounts, proxies })
 }
 
-export function apiFunction(deps: Omit<ApiDeps, 'addressOf'>): Fetch {
-  const app = makeApi({ ...deps, addressOf: clientAddress })
+export function apiFunction({
+  proxies,
+  ...deps
+}: Omit<ApiDeps, 'addressOf'> & { readonly proxies: number }): Fetch {
+  const app = makeApi({ ...deps, addressOf: addressBehind(proxies) })
   return (request) => errorAnswer(request) ?? app.fetch(request)
 }

@@ -37,6 +37,7 @@ const variables = z.object({
       }
     })
     .pipe(z.array(relayGroup).max(100)),
+  PORTTUNNELER_PROXIES: z.coerce.number().pipe(z.int().min(1).max(10)).default(2),
   FIREBASE_API_KEY: z.string().min(1),
   FIREBASE_AUTH_DOMAIN: z
     .string()
@@ -56,6 +57,8 @@ export type Settings = {
   readonly control: ControlSettings
   readonly kmsKey: string
   readonly relayGroups: readonly z.infer<typeof relayGroup>[]
+  /** How many stand between a caller and the function, each of which appends to X-Forwarded-For. */
+  readonly proxies: number
   readonly stripeSecret?: Secret
   /** Stands in for the metadata server, KMS and Compute Engine, where emulators stand in for the rest. */
   readonly emulatedGoogle?: string
@@ -96,6 +99,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     },
     kmsKey: rest.PORTTUNNELER_KMS_KEY,
     relayGroups: rest.PORTTUNNELER_RELAY_GROUPS,
+    proxies: rest.PORTTUNNELER_PROXIES,
     ...(rest.STRIPE_WEBHOOK_SECRET && { stripeSecret: new Secret(rest.STRIPE_WEBHOOK_SECRET) }),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
   }
