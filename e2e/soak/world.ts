@@ -84,15 +84,20 @@ export async function openWorld(): Promise<World> {
   }
 }
 
-/** Of the same name over restarts; what is just starting is left out. */
+/** Of the same name whoever's turn it is; where one follows the other just now, it is left out. */
 function relaysOf({ program, folder }: Standalone): readonly RelayPlace[] {
   const running = childrenOf(program.pid).filter(({ command }) => command.includes(relayBundle))
   return relayNames.flatMap((name, index) => {
-    const file = join(folder, index === 0 ? 'relay' : `relay-${index + 1}`, 'relay.json')
-    const pid = running.find(({ command }) => command.includes(file))?.pid
-    if (pid === undefined) return []
-    const { listen } = relayFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
-    return [{ name, pid, adminPort: listen.admin.port, tlsPort: listen.own.tlsPort }]
+    const usual = index === 0 ? 'relay' : `relay-${index + 1}`
+    const present = [usual, `${usual}-b`].flatMap((turn) => {
+      const file = join(folder, turn, 'relay.json')
+      const pid = running.find(({ command }) => command.includes(file))?.pid
+      return pid === undefined ? [] : [{ file, pid }]
+    })
+    const [only] = present
+    if (only === undefined || present.length > 1) return []
+    const { listen } = relayFileSchema.parse(JSON.parse(readFileSync(only.file, 'utf8')))
+    return [{ name, pid: only.pid, adminPort: listen.admin.port, tlsPort: listen.own.tlsPort }]
   })
 }
 
@@ -111,10 +116,10 @@ async function openParty(side: Side, service: Pick<Service, 'api' | 'key'>): Pro
     const env = { NODE_OPTIONS: `--import ${reporter} --max-semi-space-size=8` }
     const agent = await startAgent(service, tunnels, { home, file: publishedPtun, env })
     for (const relay of relayNames)
-      await agent.events.waitFor((one) => one.event === 'relay.connected' && one.relay === relay, {
-        what: `a session to ${relay}`,
-        deadlineMs: 60_000,
-      })
+      await agent.events.waitFor(
+        (one) => one.event === 'relay.connected' && [relay, `${relay}b`].includes(String(one.relay)),
+        { what: `a session to ${relay}`, deadlineMs: 60_000 },
+      )
     return agent
   }
   const agent = await start()
