@@ -16,12 +16,13 @@ import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 
 describe('rolling restart', () => {
   let server: Standalone
+  let env: Readonly<Record<string, string>>
   let agent: Agent
   let web: HttpUpstream
   let url: string
   const slow = makeSlowAnswer()
   beforeAll(async () => {
-    const env = {
+    env = {
       ...(await freeSettings()),
       PORTTUNNELER_RELAYS: '2',
       PORTTUNNELER_OWN_PORTS: '0',
@@ -76,10 +77,28 @@ describe('rolling restart', () => {
     expect(failures).toEqual([])
     expect(relaysOf(server).filter((pid) => before.includes(pid))).toEqual([])
   })
+
+  test('a later start goes on with the folders of those who were there last', {
+    timeout: 60_000,
+  }, async () => {
+    const last = foldersOf(server)
+    expect(last).toEqual(['relay-2-b', 'relay-b'])
+    await server.program.stop()
+    server = await startStandalone({ folder: server.folder, env })
+    expect(foldersOf(server)).toEqual(last)
+  })
 })
 
-function relaysOf({ program }: Standalone): readonly number[] {
-  return childrenOf(program.pid)
-    .filter(({ command }) => command.includes('relay-vm/main.ts'))
-    .map(({ pid }) => pid)
+function relaysOf(server: Standalone): readonly number[] {
+  return relayProcesses(server).map(({ pid }) => pid)
+}
+
+function foldersOf(server: Standalone): readonly string[] {
+  return relayProcesses(server)
+    .flatMap(({ command }) => /([^/]+)\/relay\.json/.exec(command)?.[1] ?? [])
+    .toSorted()
+}
+
+function relayProcesses({ program }: Standalone) {
+  return childrenOf(program.pid).filter(({ command }) => command.includes('relay-vm/main.ts'))
 }

@@ -107,7 +107,7 @@ export class Relay {
           parts.visitors.cut(() => true, 'relay.draining')
           return left
         },
-        report: async () => await running.sync?.finish(),
+        report: async () => await running.sync?.finish({ isPatient: hasSuccessor }),
       }
       await drain(steps, { clock, graceMs: config.graceMs, log, ...(signal && { signal }) })
     }

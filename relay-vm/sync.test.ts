@@ -191,6 +191,21 @@ describe('sync', () => {
     const next = await UsageJournal.load(dataDir, { boot: '1'.repeat(26), nowMs: clock.now(), everyMs: 1 })
     expect(next.report(clock.now())).toMatchObject([{ boot, tunnel, refused: 1 }])
   })
+
+  test('where nobody waits for the end, the last report is tried again until it is taken', async () => {
+    const { sync, meters, journal } = await makeSync()
+    sync.start()
+    await requests(1)
+    meters.of(tunnel, account).refused('tunnel.rate')
+    control.isDown = true
+    const finished = sync.finish({ isPatient: true })
+    await clock.advanceAsync(10_000, 100)
+    control.isDown = false
+    await clock.advanceAsync(35_000, 100)
+    await finished
+    expect(control.requests.at(-1)).toMatchObject({ last: true, usage: [{ tunnel, refused: 1 }] })
+    expect(journal.report(clock.now(), { all: true })).toEqual([])
+  })
 })
 
 describe('bad weather', () => {

@@ -47,6 +47,7 @@ const presenceMs = 1_000
 const clockOffMs = 60_000
 /** The last report before exit must not hold the exit up. */
 const lastReportMs = 5_000
+const patientMs = 60_000
 
 export type SyncOptions = {
   readonly clock: Clock
@@ -129,19 +130,35 @@ export class ControlSync {
     await this.#loop
   }
 
-  /** Ends the rhythm and reports all that is left, once. What cannot be delivered stays on disk. */
-  async finish(): Promise<void> {
+  /**
+   * Ends the rhythm and reports all that is left, once; or again for a minute, where nobody waits for the end and this
+   * process may not be started again for weeks. What cannot be delivered stays on disk.
+   */
+  async finish({ isPatient = false }: { readonly isPatient?: boolean } = {}): Promise<void> {
     const { clock, log } = this.#options
     await this.stop()
     const deadline = new AbortController()
-    const timer = clock.after(lastReportMs, () => deadline.abort())
+    const timer = clock.after(isPatient ? patientMs : lastReportMs, () => deadline.abort())
     try {
-      await this.#exchange({ isLast: true, signal: deadline.signal })
+      await this.#reportLast(deadline.signal, isPatient)
     } catch (error) {
       log.warn({ error }, 'The last report was not delivered and is kept for the next start')
     } finally {
       timer.clear()
       await this.#options.keeper.save()
+    }
+  }
+
+  async #reportLast(signal: AbortSignal, isPatient: boolean): Promise<void> {
+    const { clock, random } = this.#options
+    for (let tries = 0; ; tries++) {
+      try {
+        await this.#exchange({ isLast: true, signal })
+        return
+      } catch (error) {
+        if (!isPatient || signal.aborted) throw error
+        await sleep(clock, backoffMs(retryBackoff, tries, random), signal)
+      }
     }
   }
 

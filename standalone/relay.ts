@@ -3,7 +3,7 @@
  * syncs over HTTP like every relay; being a child only adds that commands reach it at once over the IPC channel.
  */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -79,13 +79,21 @@ export const relayNodeOptions = ['--max-semi-space-size=8']
 export const relayMalloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
 /** Node, TLS key and first sync on a slow machine. */
 const readyDeadlineMs = 30_000
-/** Its agents have come to the next one by then, or never will (relay-vm/drain.ts). */
-const handOverMs = 90_000
+/** Its agents have come to the next one by then or never will, and its last report is delivered or will not be. */
+const handOverMs = 90_000 + 60_000
 
 /** Whether the relay was enrolled at an earlier start. */
 export function isEnrolled(folder: Pick<DataFolder, 'file'>, place: RelayPlace): boolean {
   return existsSync(folder.file(folderOf(place), 'credential.json'))
 }
+
+/** When this one was started last, ms; 0 when it never was. */
+export function startedAt(folder: Pick<DataFolder, 'file'>, place: RelayPlace): number {
+  const file = folder.file(folderOf(place), configName)
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+const configName = 'relay.json'
 
 function folderOf({ index, turn }: Pick<RelayPlace, 'index' | 'turn'>): string {
   return `${index === 0 ? 'relay' : `relay-${index + 1}`}${turn === 'b' ? '-b' : ''}`
@@ -132,7 +140,7 @@ export function startRelay(options: RelayOptions): Relay {
   const { config, folder, enrolmentKey, mayStillRun, log, clock, random } = options
   const dataDir = folder.file(folderOf(options.place))
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const file = join(dataDir, 'relay.json')
+  const file = join(dataDir, configName)
   const configure = (ports?: RelayPorts) => {
     const json = relayConfig(config, options, { ...options.place, ports })
     writePrivateFile(file, `${JSON.stringify(json, null, 2)}\n`)

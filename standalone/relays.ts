@@ -14,6 +14,7 @@ import {
   type RelayPlace,
   type RelayPorts,
   siblingsFolder,
+  startedAt,
   startRelay,
 } from './relay.ts'
 
@@ -120,10 +121,20 @@ export class Relays {
     if (isShared) await end?.()
   }
 
-  /** Whose turn it is at a place: not of the process that is there. */
+  /**
+   * Whose turn it is at a place: that of whoever was there last, since its folder may hold what it has not reported
+   * yet; but not while it is there.
+   */
   async #turnAt(index: number): Promise<RelayPlace['turn']> {
-    const path = join(siblingsFolder(this.#options.folder), `${instanceAt({ index, turn: 'a' })}.sock`)
-    return (await isListening(path)) ? 'b' : 'a'
+    const { folder } = this.#options
+    const lastFirst = (['a', 'b'] as const).toSorted(
+      (one, other) => startedAt(folder, { index, turn: other }) - startedAt(folder, { index, turn: one }),
+    )
+    for (const turn of lastFirst) {
+      const path = join(siblingsFolder(folder), `${instanceAt({ index, turn })}.sock`)
+      if (!(await isListening(path))) return turn
+    }
+    return 'a'
   }
 
   async #launch(place: RelayPlace): Promise<Relay> {

@@ -69,6 +69,14 @@ export type RelayRunnerOptions = {
   onNotice(instance: string, code: string, text: string): void
 }
 
+/** One of the draining ones; of what it `serves` the visitors come by it alone. */
+type Outgoing = { readonly session: AgentSession; readonly serves: Set<number>; readonly timers: Timer[] }
+
+/**
+ * The successor may have sent a visitor to the old relay just before it had the tunnel itself, and waits a second for
+ * its answer (relay-vm/siblings.ts).
+ */
+const lingerMs = 2_000
 /** A session that lived this long was a good one: the next loss starts the back-off anew. */
 const settledMs = 10_000
 
@@ -78,8 +86,7 @@ export class RelayRunner {
   readonly #options: RelayRunnerOptions
   #current: AgentSession | undefined
   readonly #draining = new Set<AgentSession>()
-  /** One of those, which still takes the visitors of these bindings. */
-  #outgoing: { readonly session: AgentSession; readonly serves: Set<number> } | undefined
+  #outgoing: Outgoing | undefined
   readonly #spare: Spare
   /** Bindings asked for in the current session, granted or not. */
   readonly #asked = new Set<number>()
@@ -123,7 +130,8 @@ export class RelayRunner {
 
   unbind(bind: number): void {
     if (this.#asked.delete(bind)) this.#current?.unbind(bind)
-    this.#takeOver(bind)
+    this.#outgoing?.serves.delete(bind)
+    this.#outgoing?.session.unbind(bind)
   }
 
   get isConnected(): boolean {
@@ -226,7 +234,7 @@ export class RelayRunner {
       onOpen: (stream, info) => this.#options.onOpen(stream, info),
       onBound: (bind) => {
         if (!isCurrent() || !this.#asked.has(bind)) return
-        this.#takeOver(bind)
+        this.#takeOver(bind, lingerMs)
         this.#options.onBound(this.instance, bind)
       },
       onUnbound: (bind, code, message) => {
@@ -276,21 +284,24 @@ export class RelayRunner {
   /** Its successor is there: the current session serves until that one does. */
   #move(session: AgentSession, redialMs: number): void {
     this.#endOutgoing()
-    this.#outgoing = { session, serves: new Set(this.#asked) }
+    this.#outgoing = { session, serves: new Set(this.#asked), timers: [] }
     this.#asked.clear()
     this.#current = undefined
     this.#redial(redialMs)
   }
 
-  /** The new session serves it now, or nobody shall: the outgoing one has no visitors for it any more. */
-  #takeOver(bind: number): void {
-    if (this.#outgoing?.serves.delete(bind)) this.#outgoing.session.unbind(bind)
+  /** The new session serves it now, or nobody shall: the outgoing one gets no visitors for it any more. */
+  #takeOver(bind: number, inMs = 0): void {
+    const outgoing = this.#outgoing
+    if (outgoing?.serves.delete(bind))
+      outgoing.timers.push(this.#options.clock.after(inMs, () => outgoing.session.unbind(bind)))
   }
 
   /** The outgoing session takes no visitors any more, whether or not the new one does. */
   #endOutgoing(): void {
-    const serves = this.#outgoing?.serves ?? []
+    const { serves = [], timers = [] } = this.#outgoing ?? {}
     this.#outgoing = undefined
+    for (const timer of timers) timer.clear()
     for (const bind of serves) this.#options.onUnbound(this.instance, bind)
   }
 
