@@ -11,8 +11,8 @@ import type { Cloud } from './cloud.ts'
 import { firebaseRoutes } from './platform/identity.firebase.routes.ts'
 
 /**
- * Each of the `proxies` in front appends the address that it saw; what stands before is the caller's own claim. Firebase
- * Hosting and Google's front end are two: "claims, caller, Hosting". docs/cloud.md
+ * Each of the `proxies` in front appends the address that it saw; what stands before is the caller's own claim.
+ * Firebase Hosting and Google's front end are two: "claims, caller, Hosting". docs/cloud.md
  */
 function addressBehind(proxies: number): (context: Context) => string {
   return (context) => {

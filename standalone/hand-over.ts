@@ -8,7 +8,10 @@ import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/re
 import { z } from 'zod'
 import { relayPortsSchema } from './relay.ts'
 
-/** `control`: lock, store and console port; `relay`: one of them, when the next one listens; `rest`: all that is left, whereupon it ends. */
+/**
+ * `control`: lock, store and console port; `relay`: one of them, when the next one listens; `rest`: all that is left,
+ * whereupon it ends.
+ */
 const askSchema = z.discriminatedUnion('ask', [
   z.object({ ask: z.literal('control') }),
   z.object({ ask: z.literal('relay'), index: z.int() }),
