@@ -178,6 +178,7 @@ export class Relay {
       credential,
       describe: () => running.describe(ports, this.#syncState()),
       onCommand: (command) => applyCommand(command, targets),
+      onDirectory: () => parts.sessions.tellDirectory(),
     })
     running.sync = sync
     commands.start((command) => {

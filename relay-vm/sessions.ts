@@ -4,7 +4,13 @@
  */
 import type { TLSSocket } from 'node:tls'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
-import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import {
+  codes,
+  type ErrorKey,
+  fail,
+  isFailure,
+  type PortTunnelerError,
+} from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { PerMinute } from '@porttunneler/shared/base/per-minute'
 import { type AcceptedHello, acceptAgent } from '@porttunneler/shared/mux/accept'
@@ -131,6 +137,11 @@ export class AgentSessions {
     const text = `${percent} % of the transfer of this month are used.`
     for (const member of this.#sessions.values())
       if (member.account === account) member.session.notice(key, text)
+  }
+
+  /** All agents ask the control plane where the relays are, each in its own time. */
+  tellDirectory(): void {
+    for (const session of this.all()) session.notice('relay.directory', codes['relay.directory'].cause)
   }
 
   close(reason: ErrorKey): void {

@@ -43,6 +43,7 @@ async function makeSync() {
   const keeper = new Keeper({ state, journal, events, log: silentLog })
   const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
   const commands: string[] = []
+  const directories: number[] = []
   const sync = new ControlSync({
     clock,
     random: () => 0,
@@ -68,9 +69,10 @@ async function makeSync() {
       load: { sessions: 0, streams: 0, cpu: 0, rssBytes: 0 },
     }),
     onCommand: ({ id }) => commands.push(id),
+    onDirectory: () => directories.push(clock.now()),
   })
   closeSync = () => sync.stop()
-  return { sync, state, time, events, keeper, meters, journal, commands }
+  return { sync, state, time, events, keeper, meters, journal, commands, directories }
 }
 
 /** Lets disk writes and promises settle until `isTrue`. */
@@ -89,6 +91,21 @@ describe('sync', () => {
     clock.advance(1)
     await requests(2)
     expect(control.requests.map(({ cursor }) => cursor)).toEqual([undefined, 'cursor-1'])
+  })
+
+  test('agents hear of other relays when two answers in a row say so, once', async () => {
+    const { sync, directories } = await makeSync()
+    sync.start()
+    await requests(1)
+    const marks = ['new', 'as ever', 'new', 'new', 'new', 'newer', 'newer']
+    const told: number[] = []
+    for (const [turn, mark] of marks.entries()) {
+      control.directory = mark
+      clock.advance(limits.syncMs)
+      await requests(turn + 2)
+      told.push(directories.length)
+    }
+    expect(told).toEqual([0, 0, 0, 1, 1, 1, 2])
   })
 
   test('what one exchange could not deliver comes with the next that works', async () => {

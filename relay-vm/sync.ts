@@ -65,6 +65,8 @@ export type SyncOptions = {
   /** What this process says of itself. */
   describe(): Pick<SyncRequest, 'boot' | 'state' | 'load'>
   onCommand(command: Command): void
+  /** Agents would be sent to other relays than before. */
+  onDirectory(): void
 }
 
 export class ControlSync {
@@ -78,6 +80,8 @@ export class ControlSync {
   /** Asked for while an exchange was under way: the pause after it is left out. */
   #isDue = false
   #isClockOff = false
+  /** What agents know, and what the last answer said instead. */
+  #directory: { readonly known: string; readonly heard?: string } | undefined
   #sequence = 0
   #failures = 0
 
@@ -251,11 +255,21 @@ export class ControlSync {
     else this.#options.log.info({}, 'The clock of this machine is right again')
   }
 
+  /** Instances of the control plane may differ for some seconds, so it counts when it is heard twice. */
+  #noteDirectory(mark: string | undefined): void {
+    if (mark === undefined) return
+    const { known, heard } = this.#directory ?? { known: mark }
+    const isNews = mark !== known && mark === heard
+    this.#directory = isNews || mark === known ? { known: mark } : { known, heard: mark }
+    if (isNews) this.#options.onDirectory()
+  }
+
   async #take(answer: SyncAnswer): Promise<void> {
     const { state, time, routes, meters, journal, log, onCommand } = this.#options
     journal.account(meters.all(), time.now())
     time.correct(answer.now)
     this.#noteClock()
+    this.#noteDirectory(answer.directory)
     state.relay = answer.relay
     state.cell = answer.cell
     state.keys = answer.keys

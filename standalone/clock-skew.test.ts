@@ -124,6 +124,7 @@ async function startRelay({ isOnline = true } = {}) {
       state: 'ready',
       load: { sessions: 0, streams: 0, cpu: 0, rssBytes: 0 },
     }),
+    onDirectory() {},
     onCommand: obey,
   })
   const settled = async (count: number) => {

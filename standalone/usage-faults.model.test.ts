@@ -219,6 +219,7 @@ class Life {
         load: quietSync.load,
       }),
       onCommand() {},
+      onDirectory() {},
     })
     this.sync.start()
     this.#housework = clock.every(houseworkMs, () => void this.save())

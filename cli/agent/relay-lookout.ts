@@ -20,10 +20,13 @@ const factor = 5
 const maxMs = 300_000
 /** All agents of a relay lose it at the same moment, and shall not all ask at the same. */
 const jitter = 0.6
+/** Five thousand agents that ask within it are 170 requests a second. */
+const spreadMs = 30_000
 
 export class RelayLookout {
   readonly #options: RelayLookoutOptions
   #timer: Timer | undefined
+  #soon: Timer | undefined
   #asked = 0
 
   constructor(options: RelayLookoutOptions) {
@@ -37,7 +40,17 @@ export class RelayLookout {
     this.#timer ??= clock.after(ms * (1 - jitter + 2 * jitter * random()), () => this.#look())
   }
 
+  /** A relay says that there are others now; all of its agents have heard it. */
+  lookSoon(): void {
+    const { clock, random, lookUp } = this.#options
+    this.#soon ??= clock.after(spreadMs * random(), () => {
+      this.#soon = undefined
+      lookUp()
+    })
+  }
+
   close(): void {
+    this.#soon?.clear()
     this.#timer?.clear()
   }
 

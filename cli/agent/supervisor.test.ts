@@ -458,6 +458,21 @@ describe('supervisor: staying up', () => {
     expect(renewals(), 'nothing is missing').toBe(found)
   })
 
+  test('told by a relay that there are others, it asks where they are, once for many such words', async () => {
+    const stage = setStage({ random: () => 0.5 })
+    await online(stage)
+    stage.home.relays = [...stage.home.relays, relayTwo]
+    for (let n = 0; n < 3; n++)
+      stage.sessions[0]?.events.onNotice(codes['relay.directory'].code, 'said by another version')
+    await stage.clock.advanceAsync(14_000, 500)
+    expect(stage.home.renewals).toHaveLength(0)
+    await stage.clock.advanceAsync(2_000, 500)
+    expect(stage.home.renewals).toHaveLength(1)
+    expect(stage.sessions.map(({ instance }) => instance)).toEqual(['one', 'two'])
+    expect(stage.sessions[0]?.state).toBe('open')
+    expect(stage.names()).not.toContain('relay.notice')
+  })
+
   test('a relay that left the directory is let go, a new one is dialled', async () => {
     const stage = setStage()
     await online(stage)

@@ -184,7 +184,10 @@ export class Supervisor {
       onBound: (instance, bind) => this.#onBound(this.#tunnel(bind), instance),
       onUnbound: (instance, bind, failure) => this.#onUnbound(this.#tunnel(bind), instance, failure),
       onLost: (instance, loss) => this.#onRelayLost(instance, loss),
-      onNotice: (instance, code, text) => emit({ event: 'relay.notice', relay: instance, code, text }),
+      onNotice: (instance, code, text) => {
+        if (keyOfCode(code) === 'relay.directory') this.#lookout.lookSoon()
+        else emit({ event: 'relay.notice', relay: instance, code, text })
+      },
     })
   }
 

@@ -23,6 +23,7 @@ export type TestControl = Control & {
   isAcknowledging: boolean
   /** Usage that it will never take. */
   refusing: ((row: SyncRequest['usage'][number]) => boolean) | undefined
+  directory: string
   nowMs(): number
   /** Resolves with the next sync that `matches`, or one that came before. */
   synced(matches: (request: SyncRequest) => boolean): Promise<SyncRequest>
@@ -53,6 +54,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     ...(control.isAcknowledging && request.report !== undefined && { acknowledged: request.report }),
     ...(control.refusing && { refused: refusedOf(request.usage, control.refusing) }),
     syncMs: limits.syncMs,
+    directory: control.directory,
   })
   const control: TestControl = {
     requests: [],
@@ -60,6 +62,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     isDown: false,
     isAcknowledging: true,
     refusing: undefined,
+    directory: 'as ever',
     nowMs: () => Date.now(),
     async enrol({ key }) {
       if (key.reveal() !== 'pte_test') throw fail('relay.enrolment')

@@ -136,6 +136,18 @@ describe('sync: who may report', () => {
     expect(await present()).toEqual([1, 1])
   })
 
+  test('relays hear when agents would be sent elsewhere, and not when another takes its turn at an address', async () => {
+    const at = (instance: string, port: number) => ({
+      boot: { ...quietSync.boot, instance, agentAddress: { host: 'r.example.com', port, sni: 'r.test' } },
+    })
+    const alone = (await t.sync(at('r1', 1))).directory
+    expect((await t.sync(at('r1b', 1))).directory).toBe(alone)
+    const both = (await t.sync(at('r2', 2))).directory
+    expect(both).not.toBe(alone)
+    expect((await t.sync({ ...at('r1', 1), state: 'draining', last: true })).directory).toBe(both)
+    expect((await t.sync({ ...at('r2', 2), state: 'draining', last: true })).directory).toBe(alone)
+  })
+
   test('a relay of another cell cannot speak for a tunnel of this one', async () => {
     const { tunnel, epoch, endpoint } = await claimDb()
     const claims = { relay: newId('rel', 9), cell: 'away' }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { type Cell, noteRelay, readCell, readCellLately, readyRelays } from './cells.ts'
+import { type Cell, directoryMark, noteRelay, readCell, readCellLately, readyRelays } from './cells.ts'
 import { everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
@@ -66,6 +66,7 @@ export async function syncRelay(
       refused: refused.map(({ index, key }) => ({ index, code: codes[key].code })),
     }),
     syncMs: limits.syncMs,
+    directory: directoryMark(control, await readCellLately(control, claims.cell)),
   }
 }
 

@@ -159,5 +159,7 @@ export const syncAnswerSchema = z.object({
   /** Entries of the acknowledged `usage`, by their place, that will never be taken: not to be sent again. */
   refused: z.array(z.object({ index: z.int().min(0), code: z.string().max(16) })).optional(),
   syncMs: z.int(),
+  /** Another one when agents would be sent to other relays than before. */
+  directory: z.string().max(64).optional(),
 })
 export type SyncAnswer = z.infer<typeof syncAnswerSchema>

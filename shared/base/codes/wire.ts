@@ -152,6 +152,16 @@ export const wireCodes = {
     cause: 'A newer process of the relay is there, and this one ends when the agent has moved to it.',
     cure: 'Nothing to do: the agent moves by itself, and visitors reach it meanwhile.',
   },
+  'relay.directory': {
+    code: 'PT-3030',
+    http: 503,
+    exit: 1,
+    retry: 'now',
+    owner: 'service',
+    title: 'Relays have changed',
+    cause: 'A relay of the cell is new, gone, or at another address.',
+    cure: 'Nothing to do: the agent asks where they are and connects to each.',
+  },
   'carrier.lost': {
     code: 'PT-3021',
     http: 503,
