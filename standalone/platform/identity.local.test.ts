@@ -2,7 +2,7 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { users } from '@porttunneler/shared/control/documents'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { createLocalJWKSet, jwtVerify } from 'jose'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
 import { passwords } from './identity.local.documents.ts'
 import { keyTimes } from './identity.local.keys.ts'
@@ -61,6 +61,27 @@ describe('signing in', () => {
     await expectFailure(identity.login(ada, home), 'auth.disabled')
     await expectFailure(identity.refresh(tokens.refreshToken), 'auth.disabled')
     await expectFailure(identity.login({ ...ada, password: 'x' }, home), 'auth.credentials')
+  })
+
+  test('a sign-in with the old password that is under way while it changes ends with the other sessions', async () => {
+    const { identity, store, tokens } = await withAda()
+    const get = store.get.bind(store)
+    const next = 'battery horse correct'
+    let isChanged = false
+    vi.spyOn(store, 'get').mockImplementation(async (ref) => {
+      const found = await get(ref)
+      if (ref.collection === 'passwords' && !isChanged) {
+        isChanged = true
+        await identity.changePassword(tokens.accessToken, { current: ada.password, next }, home)
+      }
+      return found
+    })
+    await expectFailure(
+      identity.login(ada, home).then((late) => identity.refresh(late.tokens.refreshToken)),
+      'auth.invalid',
+    )
+    expect(isChanged).toBe(true)
+    await identity.login({ ...ada, password: next }, home)
   })
 
   test('a password hashed at an older cost is hashed anew at the next sign-in', async () => {

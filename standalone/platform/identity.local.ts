@@ -47,7 +47,7 @@ export type SignedIn = { readonly tokens: Tokens; readonly device?: string }
 export interface LocalIdentity extends Identity {
   /** @throws auth.taken, auth.locked, auth.busy */
   register(given: Credentials, caller: Caller): Promise<SignedIn>
-  /** @throws auth.credentials, auth.locked, auth.busy, auth.disabled */
+  /** @throws auth.credentials, auth.locked, auth.busy, auth.disabled; auth.invalid if the password changes now */
   login(given: Credentials, caller: Caller): Promise<SignedIn>
   /** @throws auth.invalid, auth.reused, auth.disabled */
   refresh(refreshToken: string): Promise<Tokens>
@@ -152,10 +152,12 @@ class LocalSignIn implements LocalIdentity {
   async login(given: Credentials, caller: Caller): Promise<SignedIn> {
     const user = (await this.#store.get(emailRef(given.email)))?.data.user
     const device = user && (await this.#knownDevice(caller.device, user))
+    // Of before the proof: a password that changes during it ends this sign-in with all others of the old one.
+    const validSince = (await this.#store.get(users.ref(user ?? 'nobody')))?.data.validSince ?? 0
+    const authTime = Math.max(this.#clock.now(), validSince)
     await this.#prove({ ...given, user }, { from: caller.from, device })
     if (!user) throw fail('auth.credentials')
-    const validSince = (await this.#activeUser(user)).validSince
-    return this.#signIn({ user, authTime: Math.max(this.#clock.now(), validSince) }, device)
+    return this.#signIn({ user, authTime }, device)
   }
 
   async refresh(refreshToken: string): Promise<Tokens> {
