@@ -2,6 +2,7 @@
  * Device login (RFC 8628): `ptun login` shows a short code, a signed-in person approves it in the console, and
  * the CLI gets an API key. The key's secret is made at the poll that fetches it, so it is stored nowhere.
  */
+import { randomInt } from 'node:crypto'
 import { scopes as knownScopes, type Scope } from '../api/schemas/accounts.ts'
 import { fail } from '../base/errors.ts'
 import { hashSecret, newSecret } from '../base/ids.ts'
@@ -42,10 +43,8 @@ export async function authorizeDevice(
   await countEvent(control, requests, { subject: from, key: 'api.rate' })
   const nowMs = control.clock.now()
   const deviceCode = newSecret('ptd')
-  const userCode = Array.from(
-    { length: 8 },
-    () => letters[Math.floor(control.random() * letters.length)],
-  ).join('')
+  // Not by `control.random`: who saw some of its numbers can work out the next, and so the codes of others.
+  const userCode = Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('')
   await control.store.create(deviceCodes.ref(hashSecret(deviceCode)), {
     userCode: hashSecret(userCode),
     state: 'pending',
