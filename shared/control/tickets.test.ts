@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
 import { limits } from '../protocol/limits.ts'
@@ -74,6 +74,24 @@ describe('ticket keys', () => {
     )
     const all = await Promise.all(signers.map((signer) => signer.publicKeys()))
     expect(new Set(all.flatMap(({ jwks }) => jwks.keys.map(({ kid }) => kid))).size).toBe(2)
+  })
+
+  test('a process that looked before another made the keys makes no second ones', async () => {
+    const { store, vault, signer } = t.control
+    const late = new Signer({ store, vault, clock: t.clock, issuer: 'https://tunnel.example.com' })
+    const query = store.query.bind(store)
+    let isMade = false
+    vi.spyOn(store, 'query').mockImplementation(async (asked, options) => {
+      const page = await query(asked, options)
+      if (!isMade) {
+        isMade = true
+        await signer.rotate()
+      }
+      return page
+    })
+    expect(await late.rotate()).toBeUndefined()
+    expect(isMade).toBe(true)
+    expect(await kids()).toHaveLength(2)
   })
 
   test('no private part is published, and none lies unwrapped beside its key', async () => {

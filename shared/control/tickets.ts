@@ -159,12 +159,13 @@ export class Signer {
   }
 
   async #read(): Promise<{ version: number; stored: readonly StoredKey[] }> {
+    // The version first: a rotation that comes between the two makes it stale, and what is decided by it is refused.
+    const state = await this.#store.get(signingState.ref('current'))
     const pages = await Promise.all(
       (['active', 'next', 'old'] as const).map((state) =>
         this.#store.query(queries.signingKeysByState, { where: { state }, limit: 10 }),
       ),
     )
-    const state = await this.#store.get(signingState.ref('current'))
     return { version: state?.data.version ?? 0, stored: pages.flatMap(({ items }) => items) }
   }
 
