@@ -7,7 +7,7 @@ import { limits } from '../protocol/limits.ts'
 import { checkTicket } from '../protocol/ticket.ts'
 import type { Caller } from './caller.ts'
 import { claimLeases, renewLeases } from './claims.ts'
-import { endpoints } from './documents.ts'
+import { endpoints, online } from './documents.ts'
 import { plans } from './plans.ts'
 import { releaseLeases } from './releases.ts'
 import { sweep } from './sweeper.ts'
@@ -395,6 +395,22 @@ describe('claims: renewal and release', () => {
     expect(extended.expiresAt).toBe(t.clock.now() + limits.leaseMs)
     expect(await renew()).toMatchObject({ epoch, expiresAt: extended.expiresAt })
     expect(extended.ticketExpiresAt).toBeLessThanOrEqual(extended.expiresAt)
+  })
+
+  test('a lapsed lease that goes on counts again in the quota, even beyond it', async () => {
+    const few = { ...ada, limits: { ...ada.limits, tunnelsOnline: 1 } }
+    const first = await claimOne(few, { name: 'a', kind: 'tcp' })
+    t.clock.advance(limits.leaseMs + 1)
+    await t.sync()
+    const second = await claimOne(few, { name: 'b', kind: 'tcp' })
+    const held = { tunnel: first.tunnel, epoch: first.epoch }
+    expect(keyOf(await renewLeases(t.control, few, { agent: laptop, leases: [held] }))).toBe('leased')
+    const counted = await t.control.store.get(online.ref(ada.account))
+    expect(Object.keys(counted?.data.tunnels ?? {}).toSorted()).toEqual(
+      [first.tunnel, second.tunnel].toSorted(),
+    )
+    await release(few, second)
+    expect(keyOf(await claim(few, [{ name: 'c', kind: 'tcp' }]))).toBe('quota.tunnels')
   })
 
   test("somebody else's tunnel is neither renewed nor released", async () => {

@@ -32,7 +32,7 @@ import type { Control } from './control.ts'
 import { type EndpointDoc, endpoints, online, type TunnelDoc, tunnels } from './documents.ts'
 import { asFailure } from './failures.ts'
 import { decideRenewal } from './lease-rules.ts'
-import { pruneOnline } from './online.ts'
+import { pruneOnline, putOnline } from './online.ts'
 import { accountLimitsOf, policyOf } from './plans.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -248,12 +248,16 @@ async function renewOne(
   const decide = (current: EndpointDoc | undefined) =>
     current && decideRenewal(current, { ...claim, nowMs: control.clock.now() })
   let renewal: ReturnType<typeof decide>
+  let isLapsed = false
   await control.store.change(endpoints.ref(id), (current) => {
     renewal = decide(current)
+    isLapsed = current !== undefined && current.expiresAt <= control.clock.now()
     return renewal?.kind === 'extend' ? renewal.next : 'keep'
   })
   if (!renewal || renewal.kind === 'gone') return { error: fail('lease.gone') }
   if (renewal.kind === 'lost') return { error: fail('lease.lost') }
+  // It may have been struck off the quota meanwhile, and runs after all.
+  if (isLapsed) await putOnline(control, tunnel.data.account, { [tunnel.ref.id]: { endpoint: id, epoch } })
   return { tunnel, id, endpoint: renewal.next }
 }
 
