@@ -118,7 +118,7 @@ export type PollError =
   | 'invalid_grant'
 export type PollResult = { readonly created: CreatedKey } | { readonly error: PollError }
 
-/** One poll by the CLI. The key is handed out once; a second poll with the same code gets `invalid_grant`. */
+/** One poll by the CLI. The key is handed out once; a second poll gets `invalid_grant`. @throws key.limit */
 export async function pollDevice(control: Control, deviceCode: string, from: string): Promise<PollResult> {
   const ref = deviceCodes.ref(hashSecret(deviceCode))
   const nowMs = control.clock.now()
@@ -143,8 +143,10 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         if (!account || !user || !role) return { error: 'invalid_grant' }
         const { data: owned } = await readAccount(control, account)
         if (owned.status !== 'active') return { error: 'access_denied' }
-        tx.set(ref, { ...data, state: 'used' })
         const owner = { account, user, role, actor: user, from, limits: limitsOf(owned) }
+        // Again: others may have been approved before this one, and taken the last place since.
+        await requireRoom(control, owner)
+        tx.set(ref, { ...data, state: 'used' })
         const input = { name: data.device || 'ptun', scopes }
         return { created: writeKey(tx, owner, { input, nowMs }) }
       }
