@@ -478,8 +478,47 @@ describe('supervisor: staying up', () => {
     await online(stage)
     stage.home.relays = [relayTwo]
     await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
-    expect(stage.sessions[0]?.state).toBe('closed')
-    expect(stage.sessions[1]?.instance).toBe('two')
+    const [gone, next] = stage.sessions
+    expect([gone?.state, next?.instance]).toEqual(['open', 'two'])
+    next?.grant()
+    if (gone) gone.activeStreams = 1
+    await stage.clock.advanceAsync(20_000, 5_000)
+    expect(gone?.unbinds, 'the other one has it now').toEqual([1])
+    expect(gone?.state, 'a visitor is still there').toBe('open')
+    if (gone) gone.activeStreams = 0
+    await stage.clock.advanceAsync(15_000, 5_000)
+    expect(gone?.state).toBe('closed')
+    expect(stage.names()).not.toContain('tunnel.offline')
+  })
+
+  test('a relay that changes its address is found at both: what the one takes from the other ends nothing', async () => {
+    const stage = setStage()
+    await online(stage)
+    stage.home.relays = [{ ...relayTwo, instance: 'one' }]
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    const [before, after] = stage.sessions
+    after?.grant()
+    before?.refuse(1, 'session.superseded')
+    await stage.clock.advanceAsync(20_000, 5_000)
+    expect([before?.state, tunnelOf(stage)?.state]).toEqual(['closed', 'online'])
+    expect(stage.names()).not.toContain('tunnel.offline')
+  })
+
+  test('a relay that the directory names again before it was let go is kept, and has its tunnels again', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [first] = stage.home.relays
+    stage.home.relays = [relayTwo]
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    const [old] = stage.sessions
+    if (old) old.activeStreams = 1
+    await stage.clock.advanceAsync(20_000, 5_000)
+    const before = old?.binds.length ?? 0
+    stage.home.relays = first ? [first, relayTwo] : []
+    await stage.clock.advanceAsync(renewInMs, 5_000)
+    expect(old?.state).toBe('open')
+    expect(old?.binds.length).toBeGreaterThan(before)
+    expect(stage.sessions).toHaveLength(2)
   })
 
   test('a claim of one tunnel does not put off the renewal of another', async () => {

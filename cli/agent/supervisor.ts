@@ -11,8 +11,8 @@ import { type AgentSnapshot, type Emit, problemOf } from './events.ts'
 import { HealthChecks } from './health.ts'
 import { Home, type LeaseApi } from './home.ts'
 import { NetworkWatch } from './network-watch.ts'
-import { RelayLookout } from './relay-lookout.ts'
-import { type DialRelay, type RelayLoss, RelayRunner } from './relay-runner.ts'
+import type { DialRelay, RelayLoss } from './relay-runner.ts'
+import { Relays } from './relays.ts'
 import { labelOf, newTunnel, type SavedLease, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 import { VisitorDesk } from './visitors.ts'
@@ -43,13 +43,11 @@ const drainMs = 10_000
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #tunnels: readonly Tunnel[]
-  /** By address: a relay and its successor are one to an agent. */
-  readonly #runners = new Map<string, RelayRunner>()
+  readonly #relays: Relays
   readonly #home: Home
   readonly #visitors: VisitorDesk
   readonly #network: NetworkWatch
   readonly #health: HealthChecks
-  readonly #lookout: RelayLookout
   readonly #calling = new AbortController()
   readonly #startedAt: number
   readonly #ended = Promise.withResolvers<number>()
@@ -65,9 +63,7 @@ export class Supervisor {
     this.#health = new HealthChecks({ ...options, tunnels: this.#tunnels })
     this.#network = new NetworkWatch({
       clock: options.clock,
-      onChange: (gone) => {
-        for (const runner of this.#runners.values()) runner.probe(gone)
-      },
+      onChange: (gone) => this.#relays.probe(gone),
     })
     this.#home = new Home({
       ...options,
@@ -75,11 +71,7 @@ export class Supervisor {
       onResult: (result, asked, call) => this.#onResult(result, asked, call),
       onFailure: (error, retryInMs) => this.#onServerFailure(error, retryInMs),
     })
-    this.#lookout = new RelayLookout({
-      ...options,
-      isComplete: () => [...this.#runners.values()].every(({ isConnected }) => isConnected),
-      lookUp: () => this.#home.renewNow(),
-    })
+    this.#relays = this.#makeRelays(options)
   }
 
   /** Resolves with the exit code when the agent is over: after a drain, or when nothing is left to serve. */
@@ -106,7 +98,7 @@ export class Supervisor {
       state: this.#state,
       ...(this.#serverFailure && { serverProblem: problemOf(this.#serverFailure) }),
       tunnels: this.#tunnels.map(statusOf),
-      relays: [...this.#runners.values()].map((runner) => runner.status()),
+      relays: this.#relays.status(),
     }
   }
 
@@ -117,8 +109,7 @@ export class Supervisor {
     this.#calling.abort()
     const connections = this.#visitors.active
     this.#options.emit({ event: 'agent.draining', connections, graceMs: drainMs })
-    for (const runner of this.#runners.values())
-      for (const tunnel of this.#tunnels) if (tunnel.lease) runner.unbind(tunnel.bind)
+    for (const tunnel of this.#tunnels) if (tunnel.lease) this.#relays.unbind(tunnel.bind)
     this.#drainTimer = this.#options.clock.after(drainMs, () => this.end(0))
     this.#endIfDrained()
   }
@@ -130,10 +121,9 @@ export class Supervisor {
     this.#calling.abort()
     this.#drainTimer?.clear()
     this.#network.close()
-    this.#lookout.close()
     this.#health.close()
     this.#visitors.close()
-    for (const runner of this.#runners.values()) runner.close('session.closed')
+    this.#relays.close('session.closed')
     this.#options.emit({ event: 'agent.stopped', exit })
     this.#ended.resolve(exit)
   }
@@ -151,43 +141,25 @@ export class Supervisor {
       tunnel.name = saved.lease.name
       relays.push(...saved.relays)
     })
-    this.#follow(relays)
+    this.#relays.follow(relays)
   }
 
-  /** Makes the runners those of the directory. */
-  #follow(relays: readonly RelayAddress[]): void {
-    const wanted = new Map(relays.map((relay) => [addressOf(relay), relay]))
-    for (const [address, runner] of this.#runners) {
-      if (wanted.has(address)) continue
-      runner.close('session.closed')
-      this.#runners.delete(address)
-      for (const tunnel of this.#tunnels) this.#onUnbound(tunnel, runner.instance)
-    }
-    for (const [address, relay] of wanted) {
-      const present = this.#runners.get(address)
-      if (present) present.readdress(relay)
-      const runner = present ?? this.#newRunner(relay)
-      this.#runners.set(address, runner)
-      runner.start()
-    }
-  }
-
-  #newRunner(relay: RelayAddress): RelayRunner {
-    const { dial, clock, random, emit } = this.#options
-    return new RelayRunner(relay, {
+  #makeRelays({ dial, clock, random, emit }: SupervisorOptions): Relays {
+    return new Relays({
       dial,
       clock,
       random,
       tickets: () => this.#tickets(),
       onOpen: (stream, info) => this.#visitors.accept(stream, info, this.#tunnel(info.bind)),
       onConnected: (instance) => emit({ event: 'relay.connected', relay: instance }),
-      onBound: (instance, bind) => this.#onBound(this.#tunnel(bind), instance),
-      onUnbound: (instance, bind, failure) => this.#onUnbound(this.#tunnel(bind), instance, failure),
+      onBound: (relay, bind) => this.#onBound(this.#tunnel(bind), relay),
+      onUnbound: (relay, bind, failure) => this.#onUnbound(this.#tunnel(bind), relay, failure),
       onLost: (instance, loss) => this.#onRelayLost(instance, loss),
       onNotice: (instance, code, text) => {
-        if (keyOfCode(code) === 'relay.directory') this.#lookout.lookSoon()
+        if (keyOfCode(code) === 'relay.directory') this.#relays.lookSoon()
         else emit({ event: 'relay.notice', relay: instance, code, text })
       },
+      lookUp: () => this.#home.renewNow(),
     })
   }
 
@@ -214,7 +186,7 @@ export class Supervisor {
       if ('lease' in answer) this.#onLease(tunnel, answer.lease, result.relays)
       else this.#onRefused(tunnel, answer.problem, call)
     })
-    if (isDirectoryGiven) this.#follow(result.relays)
+    if (isDirectoryGiven) this.#relays.follow(result.relays)
     this.#endIfAllStopped()
   }
 
@@ -227,9 +199,8 @@ export class Supervisor {
     tunnel.refused = undefined
     this.#options.save(tunnel.bind - 1, { lease, relays })
     if (before && before.endpoint.id !== lease.endpoint.id) tunnel.bound.clear()
-    for (const runner of this.#runners.values())
-      if (before?.ticket !== lease.ticket || !tunnel.bound.has(runner.instance))
-        runner.bind(tunnel.bind, lease.ticket)
+    const isNews = before?.ticket !== lease.ticket
+    this.#relays.bind(tunnel.bind, lease.ticket, isNews ? {} : { but: tunnel.bound })
   }
 
   #onRefused(
@@ -268,10 +239,10 @@ export class Supervisor {
 
   // --- what the relays say ---
 
-  #onBound(tunnel: Tunnel | undefined, instance: string): void {
+  #onBound(tunnel: Tunnel | undefined, relay: string): void {
     if (!tunnel?.lease || tunnel.stopped) return
     const wasOnline = tunnel.bound.size > 0
-    tunnel.bound.add(instance)
+    tunnel.bound.add(relay)
     tunnel.claimAttempt = 0
     if (wasOnline) return
     const { kind, upstream } = tunnel.wanted
@@ -284,9 +255,9 @@ export class Supervisor {
     })
   }
 
-  #onUnbound(tunnel: Tunnel | undefined, instance: string, failure?: PortTunnelerError): void {
+  #onUnbound(tunnel: Tunnel | undefined, relay: string, failure?: PortTunnelerError): void {
     if (!tunnel || this.#state === 'stopped') return
-    const wasOnline = tunnel.bound.delete(instance) && tunnel.bound.size === 0
+    const wasOnline = tunnel.bound.delete(relay) && tunnel.bound.size === 0
     if (failure?.entry.retry === 'never') {
       this.#stop(tunnel, failure)
       this.#endIfAllStopped()
@@ -299,7 +270,6 @@ export class Supervisor {
 
   #onRelayLost(instance: string, { failure, retryInMs, isNew }: RelayLoss): void {
     if (this.#state !== 'running') return
-    this.#lookout.start()
     if (isNew)
       this.#options.emit({ event: 'relay.lost', relay: instance, problem: problemOf(failure), retryInMs })
     if (failure.key === 'hello.version') {
@@ -321,7 +291,7 @@ export class Supervisor {
   #stop(tunnel: Tunnel, failure: PortTunnelerError): void {
     tunnel.stopped = failure
     tunnel.bound.clear()
-    for (const runner of this.#runners.values()) runner.unbind(tunnel.bind)
+    this.#relays.unbind(tunnel.bind)
     // A superseded agent must not bind the old ticket at its next start either.
     if (tunnel.lease) this.#options.forget(tunnel.lease)
     this.#options.emit({ event: 'tunnel.stopped', tunnel: labelOf(tunnel), problem: problemOf(failure) })
@@ -332,10 +302,6 @@ export class Supervisor {
     if (failures.length < this.#tunnels.length || this.#state !== 'running') return
     this.end(Math.max(...failures.map(({ entry }) => entry.exit)))
   }
-}
-
-function addressOf({ host, port, sni }: RelayAddress): string {
-  return `${host}:${port} ${sni}`
 }
 
 /** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */

@@ -52,7 +52,7 @@ export type Tunnel = {
   refused: PortTunnelerError | undefined
   /** Set once: it is over and nothing is tried any more. */
   stopped: PortTunnelerError | undefined
-  /** Instances of the relays that have it bound. */
+  /** The relays that have it bound (relays.ts). */
   readonly bound: Set<string>
   readonly streams: Set<CountedStream>
   /** Of ended streams. */

@@ -1,0 +1,141 @@
+/**
+ * The relays of the directory, with a runner for each. One that is new is dialled at once; one that is no longer named
+ * is let go when the others have had time to take its tunnels, and what runs over it has ended.
+ */
+import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Timer } from '@porttunneler/shared/base/clock'
+import type { ErrorKey, PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { RelayStatus } from './events.ts'
+import { RelayLookout } from './relay-lookout.ts'
+import { type RelayLoss, RelayRunner, type RelayRunnerOptions } from './relay-runner.ts'
+
+/** `relay` names one for as long as it is at its address: it and its successor are one to an agent. */
+export type RelaysOptions = Omit<RelayRunnerOptions, 'onBound' | 'onUnbound'> & {
+  onBound(relay: string, bind: number): void
+  onUnbound(relay: string, bind: number, failure?: PortTunnelerError): void
+  /** Asks the control plane where the relays are. */
+  lookUp(): void
+}
+
+/** Dialling another relay and binding there takes a second, on a bad line ten. */
+const letGoMs = 15_000
+
+export class Relays {
+  readonly #options: RelaysOptions
+  /** By address. */
+  readonly #runners = new Map<string, RelayRunner>()
+  /** Of those that the directory does not name any more: when they are looked at again. */
+  readonly #leaving = new Map<string, Timer>()
+  readonly #lookout: RelayLookout
+
+  constructor(options: RelaysOptions) {
+    this.#options = options
+    this.#lookout = new RelayLookout({
+      ...options,
+      isComplete: () =>
+        [...this.#runners].every(([relay, { isConnected }]) => isConnected || this.#isLeaving(relay)),
+    })
+  }
+
+  status(): RelayStatus[] {
+    return [...this.#runners.values()].map((runner) => runner.status())
+  }
+
+  /** Makes the runners those of the directory. */
+  follow(directory: readonly RelayAddress[]): void {
+    const wanted = new Map(directory.map((address) => [nameOf(address), address]))
+    for (const [relay, address] of wanted) {
+      const present = this.#runners.get(relay)
+      if (present) this.#keep(relay, present, address)
+      else this.#add(relay, address)
+    }
+    for (const [relay, runner] of this.#runners)
+      if (!wanted.has(relay) && !this.#isLeaving(relay)) this.#letGo(relay, runner)
+  }
+
+  /** Shows a ticket to every relay, or to those that do not have the tunnel. */
+  bind(bind: number, ticket: string, { but }: { readonly but?: ReadonlySet<string> } = {}): void {
+    for (const [relay, runner] of this.#runners)
+      if (!this.#isLeaving(relay) && but?.has(relay) !== true) runner.bind(bind, ticket)
+  }
+
+  unbind(bind: number): void {
+    for (const runner of this.#runners.values()) runner.unbind(bind)
+  }
+
+  /** The machine's network or clock changed. */
+  probe(gone: ReadonlySet<string>): void {
+    for (const runner of this.#runners.values()) runner.probe(gone)
+  }
+
+  /** A relay says that there are others now. */
+  lookSoon(): void {
+    this.#lookout.lookSoon()
+  }
+
+  close(key: ErrorKey): void {
+    this.#lookout.close()
+    for (const timer of this.#leaving.values()) timer.clear()
+    for (const runner of this.#runners.values()) runner.close(key)
+  }
+
+  #isLeaving(relay: string): boolean {
+    return this.#leaving.has(relay)
+  }
+
+  #add(relay: string, address: RelayAddress): void {
+    const options = this.#options
+    const runner = new RelayRunner(address, {
+      ...options,
+      onBound: (_instance, bind) => options.onBound(relay, bind),
+      // What takes a tunnel from one that is being let go may be this agent itself, at another address of that relay.
+      onUnbound: (_instance, bind, failure) =>
+        options.onUnbound(relay, bind, this.#isLeaving(relay) ? undefined : failure),
+      onLost: (instance, loss) => this.#onLost(relay, instance, loss),
+    })
+    this.#runners.set(relay, runner)
+    runner.start()
+  }
+
+  #keep(relay: string, runner: RelayRunner, address: RelayAddress): void {
+    runner.readdress(address)
+    runner.start()
+    if (!this.#isLeaving(relay)) return
+    this.#leaving.get(relay)?.clear()
+    this.#leaving.delete(relay)
+    for (const [bind, ticket] of this.#options.tickets()) runner.bind(bind, ticket)
+  }
+
+  #onLost(relay: string, instance: string, loss: RelayLoss): void {
+    if (!this.#isLeaving(relay)) this.#lookout.start()
+    this.#options.onLost(instance, loss)
+  }
+
+  #letGo(relay: string, runner: RelayRunner): void {
+    if (!runner.isConnected) this.#drop(relay, runner)
+    else
+      this.#leaving.set(
+        relay,
+        this.#options.clock.after(letGoMs, () => this.#takeLeave(relay, runner)),
+      )
+  }
+
+  #takeLeave(relay: string, runner: RelayRunner): void {
+    for (const bind of this.#options.tickets().keys()) {
+      runner.unbind(bind)
+      this.#options.onUnbound(relay, bind)
+    }
+    if (runner.activeStreams > 0) this.#letGo(relay, runner)
+    else this.#drop(relay, runner)
+  }
+
+  #drop(relay: string, runner: RelayRunner): void {
+    runner.close('session.closed')
+    this.#runners.delete(relay)
+    this.#leaving.delete(relay)
+  }
+}
+
+function nameOf({ host, port, sni }: RelayAddress): string {
+  return `${host}:${port} ${sni}`
+}
