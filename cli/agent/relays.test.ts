@@ -1,0 +1,161 @@
+import { codes } from '@porttunneler/shared/base/errors'
+import { describe, expect, test } from 'vitest'
+import { online, relayTwo, renewInMs, setStage, tunnelOf } from '../testing/agent-stage.ts'
+
+describe('relays that come and go', () => {
+  test('a relay with a successor serves until that one does: the tunnel is online all the time', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [old] = stage.sessions
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    await stage.clock.advanceAsync(10, 10)
+    const [, next] = stage.sessions
+    expect(next?.binds).toHaveLength(1)
+    expect([tunnelOf(stage)?.state, old?.unbinds]).toEqual(['online', []])
+    next?.grant()
+    await stage.clock.advanceAsync(1_900, 100)
+    expect(old?.unbinds, 'a visitor may be on the way to it').toEqual([])
+    await stage.clock.advanceAsync(200, 100)
+    expect(old?.unbinds, 'nobody needs it any more').toEqual([1])
+    old?.events.onGoAway('PT-3020', 60_000, 200)
+    old?.lose('relay.draining')
+    expect(tunnelOf(stage)?.state).toBe('online')
+    expect(stage.names()).not.toContain('tunnel.offline')
+    expect(stage.names()).not.toContain('relay.lost')
+    expect(stage.sessions).toHaveLength(2)
+  })
+
+  test('an old relay that ends early takes nothing away from its successor', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [old] = stage.sessions
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    await stage.clock.advanceAsync(10, 10)
+    stage.sessions[1]?.grant()
+    old?.lose('carrier.lost')
+    expect(tunnelOf(stage)?.state).toBe('online')
+    await stage.clock.advanceAsync(3_000, 100)
+    expect(stage.names()).not.toContain('tunnel.offline')
+  })
+
+  test('a successor that cannot be reached is tried on; the tunnel is offline when the old one ends', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [old] = stage.sessions
+    stage.relayFailure = { key: 'relay.unreachable' }
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    await stage.clock.advanceAsync(10_000, 100)
+    // Said again after a connection was lost.
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    expect(tunnelOf(stage)?.state).toBe('online')
+    old?.events.onGoAway('PT-3020', 60_000, 200)
+    expect(tunnelOf(stage)?.state).toBe('connecting')
+    stage.relayFailure = undefined
+    await stage.clock.advanceAsync(30_000, 100)
+    stage.sessions[1]?.grant()
+    expect(tunnelOf(stage)?.state).toBe('online')
+  })
+
+  test('what the successor refuses, the old one serves no more', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [old] = stage.sessions
+    old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
+    await stage.clock.advanceAsync(10, 10)
+    stage.sessions[1]?.refuse(1, 'session.superseded')
+    await stage.clock.advanceAsync(10, 10)
+    expect(old?.unbinds).toContain(1)
+    expect(tunnelOf(stage)?.state).toBe('stopped')
+  })
+
+  test('the directory may name a relay anew: at the same address it is the same one', async () => {
+    const stage = setStage()
+    await online(stage)
+    stage.home.relays = stage.home.relays.map((relay) => ({ ...relay, instance: 'renamed' }))
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    expect(stage.sessions).toHaveLength(1)
+    expect(stage.sessions[0]?.state).toBe('open')
+  })
+
+  test('a relay that stays lost is asked for at home: soon, then ever more rarely', async () => {
+    const stage = setStage({ random: () => 0.5 })
+    await online(stage)
+    const renewals = () => stage.home.renewals.length
+    stage.relayFailure = { key: 'relay.unreachable' }
+    stage.sessions[0]?.lose('carrier.lost')
+    await stage.clock.advanceAsync(3_100, 100)
+    expect(renewals()).toBe(1)
+    stage.home.relays = [relayTwo]
+    await stage.clock.advanceAsync(15_100, 100)
+    expect(stage.dials.at(-1)?.instance).toBe('two')
+    stage.relayFailure = undefined
+    await stage.clock.advanceAsync(30_000, 100)
+    expect(stage.sessions.at(-1)?.instance).toBe('two')
+    const found = renewals()
+    await stage.clock.advanceAsync(300_000, 1_000)
+    expect(renewals(), 'nothing is missing').toBe(found)
+  })
+
+  test('told by a relay that there are others, it asks where they are, once for many such words', async () => {
+    const stage = setStage({ random: () => 0.5 })
+    await online(stage)
+    stage.home.relays = [...stage.home.relays, relayTwo]
+    for (let n = 0; n < 3; n++)
+      stage.sessions[0]?.events.onNotice(codes['relay.directory'].code, 'said by another version')
+    await stage.clock.advanceAsync(14_000, 500)
+    expect(stage.home.renewals).toHaveLength(0)
+    await stage.clock.advanceAsync(2_000, 500)
+    expect(stage.home.renewals).toHaveLength(1)
+    expect(stage.sessions.map(({ instance }) => instance)).toEqual(['one', 'two'])
+    expect(stage.sessions[0]?.state).toBe('open')
+    expect(stage.names()).not.toContain('relay.notice')
+  })
+
+  test('a relay that left the directory is let go, a new one is dialled', async () => {
+    const stage = setStage()
+    await online(stage)
+    stage.home.relays = [relayTwo]
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    const [gone, next] = stage.sessions
+    expect([gone?.state, next?.instance]).toEqual(['open', 'two'])
+    next?.grant()
+    if (gone) gone.activeStreams = 1
+    await stage.clock.advanceAsync(20_000, 5_000)
+    expect(gone?.unbinds, 'the other one has it now').toEqual([1])
+    expect(gone?.state, 'a visitor is still there').toBe('open')
+    if (gone) gone.activeStreams = 0
+    await stage.clock.advanceAsync(15_000, 5_000)
+    expect(gone?.state).toBe('closed')
+    expect(stage.names()).not.toContain('tunnel.offline')
+  })
+
+  test('a relay that changes its address is found at both: what the one takes from the other ends nothing', async () => {
+    const stage = setStage()
+    await online(stage)
+    stage.home.relays = [{ ...relayTwo, instance: 'one' }]
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    const [before, after] = stage.sessions
+    after?.grant()
+    before?.refuse(1, 'session.superseded')
+    await stage.clock.advanceAsync(20_000, 5_000)
+    expect([before?.state, tunnelOf(stage)?.state]).toEqual(['closed', 'online'])
+    expect(stage.names()).not.toContain('tunnel.offline')
+  })
+
+  test('a relay that the directory names again before it was let go is kept, and has its tunnels again', async () => {
+    const stage = setStage()
+    await online(stage)
+    const [first] = stage.home.relays
+    stage.home.relays = [relayTwo]
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    const [old] = stage.sessions
+    if (old) old.activeStreams = 1
+    await stage.clock.advanceAsync(20_000, 5_000)
+    const before = old?.binds.length ?? 0
+    stage.home.relays = first ? [first, relayTwo] : []
+    await stage.clock.advanceAsync(renewInMs, 5_000)
+    expect(old?.state).toBe('open')
+    expect(old?.binds.length).toBeGreaterThan(before)
+    expect(stage.sessions).toHaveLength(2)
+  })
+})
