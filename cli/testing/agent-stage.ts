@@ -1,4 +1,4 @@
-/** An agent on a stage: a control plane and relays that answer what the test tells them to, and a clock of the test's. */
+/** An agent on a stage: control plane and relays answer what the test tells them to, and the clock is the test's. */
 import type { ClaimResult, Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { codes, type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { Turn } from '@porttunneler/shared/mux/turn'
