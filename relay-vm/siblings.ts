@@ -32,6 +32,8 @@ export type HopService = {
 
 /** They are on the same machine: one that does not answer by then hangs, and the visitor should not. */
 const answerMs = 1_000
+/** Who the others are changes with a restart; visitors who ask for what nobody has come by the thousand. */
+const latelyMs = 250
 /** Questions under way; beyond them a visitor is told what it would be told alone. */
 const asksMax = 512
 /** Hops whose header is not read yet. */
@@ -42,6 +44,7 @@ export class Siblings {
   readonly #options: SiblingsOptions
   readonly #server: Server
   #service: HopService | undefined
+  #lately: Promise<readonly string[]> | undefined
   #asks = 0
   #strangers = 0
 
@@ -88,7 +91,8 @@ export class Siblings {
     this.#asks++
     try {
       const header = encodeHop(hop)
-      for (const path of await this.#others()) {
+      this.#lately ??= this.#lookLately()
+      for (const path of await this.#lately) {
         const socket = await this.#ask(path, header)
         if (socket !== undefined) return socket
       }
@@ -102,6 +106,11 @@ export class Siblings {
 
   get #path(): string {
     return join(this.#options.folder, `${this.#options.instance}.sock`)
+  }
+
+  async #lookLately(): Promise<readonly string[]> {
+    this.#options.clock.after(latelyMs, () => (this.#lately = undefined), { background: true })
+    return await this.#others()
   }
 
   async #others(): Promise<readonly string[]> {
