@@ -18,6 +18,8 @@ const processes = 4
 /** An agent hears that its session is gone, and begins another: two handshakes. A network has 600, then 50 a second. */
 const oneNetworkMsMax = 40_000
 const replacedMsMax = 90_000
+/** Half of what a relay lets one network come. */
+const visitEveryMs = 20
 
 export const herd: Scenario = {
   name: 'herd',
@@ -151,7 +153,10 @@ function visitInTurn({ service, web }: World, names: readonly string[]) {
     if (status !== 200) throw new Error(`${name}: HTTP ${status}`)
   }
   const visiting = (async () => {
-    while (!isStopped) await visitOne().catch((error: unknown) => failures.push(String(error)))
+    while (!isStopped) {
+      await visitOne().catch((error: unknown) => failures.push(String(error)))
+      await sleep(systemClock, visitEveryMs)
+    }
   })()
   return {
     stop: async () => {
