@@ -38,6 +38,7 @@ describe('upgrade in place', () => {
   let url: string
   let load: Load
   let newcomers: Load
+  let demo: Load
   let vault: TlsUpstream
   let echo: Listening
   let sealed: ReturnType<typeof startVisits>
@@ -68,6 +69,7 @@ describe('upgrade in place', () => {
     url = await agent.online('web')
     load = startLoad(new URL('/hello', url).href, 8)
     newcomers = startLoad(new URL('/hello', url).href, 2, { pauseMs: 20 })
+    demo = startLoad(new URL('/headers', server.file.demo?.http).href, 1, { pauseMs: 20 })
     const { hostname: servername, port } = new URL(await agent.online('vault'))
     const ca = vault.identity.certificate
     sealed = startVisits(() => connectTls({ host: '127.0.0.1', port: Number(port), servername, ca }))
@@ -164,10 +166,12 @@ describe('upgrade in place', () => {
     let awayMs = 0
     for (const newVersion of newVersions) awayMs = Math.max(awayMs, await upgrade(newVersion))
     const during = load.sent - already
-    const loads = await Promise.all([load.stop(), newcomers.stop(), sealed.stop(), echoed.stop()])
-    const [kept, fresh, tls, tcp] = loads.map(({ sent, failures }) => `${sent}, ${failures.length} failed`)
+    const loads = await Promise.all([load, newcomers, demo, sealed, echoed].map((one) => one.stop()))
+    const [kept, fresh, shown, tls, tcp] = loads.map(
+      ({ sent, failures }) => `${sent}, ${failures.length} failed`,
+    )
     process.stdout.write(
-      `two upgrades: requests ${kept} (${during} of them during these); by newcomers ${fresh}; tls visitors ${tls}; tcp visitors ${tcp}; API away for ${Math.round(awayMs)} ms\n`,
+      `two upgrades: requests ${kept} (${during} of them during these); by newcomers ${fresh}; of the demo ${shown}; tls visitors ${tls}; tcp visitors ${tcp}; API away for ${Math.round(awayMs)} ms\n`,
     )
     const refused = loads.flatMap(({ failures }) => failures)
     expect(refused.filter((failure) => !isCrossing(failure))).toEqual([])

@@ -1,8 +1,10 @@
 /**
  * The demo tunnels: an HTTP page and a TCP echo on loopback, served by the ordinary CLI in a child process with a key
- * of the first account. Nothing here knows more than a user would; if the demo works, the product does.
+ * of the first account. Nothing here knows more than a user would; if the demo works, the product does. As a user would
+ * who wants no gap, an update starts a second agent of the same tunnels before the first one is stopped.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, keyOfCode } from '@porttunneler/shared/base/errors'
@@ -27,6 +29,8 @@ export type Demo = {
 
 export type DemoOptions = {
   readonly folder: Pick<DataFolder, 'file'>
+  /** Another server's demo still runs, with the home that was used last. */
+  readonly hasPredecessor: boolean
   readonly server: string
   readonly key: Secret
   readonly log: LogFile
@@ -46,11 +50,19 @@ const eventSchema = z.discriminatedUnion('event', [
   }),
 ])
 
-export async function startDemo({ folder, server, key, log, clock, random }: DemoOptions): Promise<Demo> {
+export async function startDemo({
+  folder,
+  hasPredecessor,
+  server,
+  key,
+  log,
+  clock,
+  random,
+}: DemoOptions): Promise<Demo> {
   const upstream = await startDemoUpstream(clock)
-  const home = folder.file('demo')
+  const home = chooseHome(folder, hasPredecessor)
   mkdirSync(home, { recursive: true, mode: 0o700 })
-  const config = folder.file('demo', 'ptun.yaml')
+  const config = join(home, configName)
   writePrivateFile(config, demoConfig(upstream))
   const online = new OnlineTunnels()
   const agent = new SupervisedProgram(
@@ -91,10 +103,20 @@ export async function startDemo({ folder, server, key, log, clock, random }: Dem
   }
 }
 
+const configName = 'ptun.yaml'
+
+/** Each agent has one of its own: its id and leases are there. */
+function chooseHome(folder: Pick<DataFolder, 'file'>, hasPredecessor: boolean): string {
+  const homes = ['demo', 'demo-b'].map((name) => folder.file(name))
+  const usedAt = (home: string) => statSync(join(home, configName), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const [last = '', other = ''] = homes.toSorted((one, another) => usedAt(another) - usedAt(one))
+  return hasPredecessor ? other : last
+}
+
 function demoConfig({ httpPort, echoPort }: { httpPort: number; echoPort: number }): string {
   const tunnels = {
-    [demoTunnels.http]: { kind: 'http', upstream: `127.0.0.1:${httpPort}` },
-    [demoTunnels.tcp]: { kind: 'tcp', upstream: `127.0.0.1:${echoPort}` },
+    [demoTunnels.http]: { kind: 'http', upstream: `127.0.0.1:${httpPort}`, pool: true },
+    [demoTunnels.tcp]: { kind: 'tcp', upstream: `127.0.0.1:${echoPort}`, pool: true },
   }
   return `# Written anew at each start of the server.\n${stringify({ version: 1, tunnels })}`
 }

@@ -126,9 +126,9 @@ class Start {
     await this.#startRelays(front, given)
     // From here on the start is finished even when it is interrupted: the password is shown once or never.
     const account = await front.control.ensureFirstAccount(config.email)
-    await predecessor?.ask({ ask: 'rest' })
     const { consoleUrl } = front
     const demo = config.demo ? await this.#startDemo(front.control, consoleUrl) : {}
+    await predecessor?.ask({ ask: 'rest' })
     const report: Report = {
       console: consoleUrl,
       api: consoleUrl,
@@ -265,11 +265,13 @@ class Start {
     control: ControlPlane,
     server: string,
   ): Promise<{ addresses?: DemoAddresses; problem?: string }> {
-    const { clock, random, onProcess, signal } = this.#options
+    const { clock, random, onProcess, signal, predecessor } = this.#options
     const log = this.#logFile('demo-agent')
+    const hasPredecessor = predecessor !== undefined && !predecessor.isGone
     try {
       const key = await control.demoKey()
-      const demo = await startDemo({ folder: { file: this.#file }, server, key, log, clock, random })
+      const folder = { file: this.#file }
+      const demo = await startDemo({ folder, hasPredecessor, server, key, log, clock, random })
       onProcess(demo.kill)
       this.#parts.defer(() => demo.stop(this.#graceMs))
       return { addresses: await unlessAborted(demo.addresses, signal) }
