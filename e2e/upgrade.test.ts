@@ -10,7 +10,7 @@ import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { eventually } from './harness/events.ts'
-import { fetchWhole, type Load, startLoad } from './harness/load.ts'
+import { fetchWhole, type Load, startLoad, startVisits } from './harness/load.ts'
 import { childrenOf, root, textOf } from './harness/programs.ts'
 import { makeSlowAnswer } from './harness/slow-answer.ts'
 import { type Listening, listenTcp } from './harness/sockets.ts'
@@ -24,6 +24,7 @@ import {
 import { startTlsUpstream, type TlsUpstream } from './harness/tls-upstream.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 
+const visitEveryMs = 10
 /** Two, for the second is in turn where the first one took over from. */
 const newVersions = ['987.6.5', '987.6.6']
 /** Passes the check that is made before anything is given up, and fails in earnest. */
@@ -72,9 +73,10 @@ describe('upgrade in place', () => {
     demo = startLoad(new URL('/headers', server.file.demo?.http).href, 1, { pauseMs: 20 })
     const { hostname: servername, port } = new URL(await agent.online('vault'))
     const ca = vault.identity.certificate
-    sealed = startVisits(() => connectTls({ host: '127.0.0.1', port: Number(port), servername, ca }))
+    const tls = { host: '127.0.0.1', port: Number(port), servername, ca }
+    sealed = startVisits(() => echoes(connectTls(tls)), visitEveryMs)
     const echoPort = Number(new URL(await agent.online('echo')).port)
-    echoed = startVisits(() => connect({ host: '127.0.0.1', port: echoPort }))
+    echoed = startVisits(() => echoes(connect({ host: '127.0.0.1', port: echoPort })), visitEveryMs)
   }, 90_000)
   afterAll(async () => {
     await agent?.stop()
@@ -193,32 +195,12 @@ function relaysOf({ program }: Standalone): readonly number[] {
     .map(({ pid }) => pid)
 }
 
-/** Visitors one after the other: any relay process may get them, whether it has the agent or not. */
-function startVisits(come: () => Socket) {
-  const failures: string[] = []
-  let sent = 0
-  let isStopped = false
-  const visit = async () => {
-    const socket = come()
-    socket.end('hello')
-    let text = ''
-    for await (const chunk of socket) text += String(chunk)
-    if (text !== 'hello') throw new Error(`"${text}" came back`)
-  }
-  const visiting = (async () => {
-    while (!isStopped) {
-      sent += 1
-      await visit().catch((error: unknown) => failures.push(String(error)))
-      await sleep(systemClock, 10)
-    }
-  })()
-  return {
-    stop: async () => {
-      isStopped = true
-      await visiting
-      return { sent, failures }
-    },
-  }
+/** Says hello, and hears it again; any relay process may get it, whether it has the agent or not. */
+async function echoes(socket: Socket): Promise<void> {
+  socket.end('hello')
+  let text = ''
+  for await (const chunk of socket) text += String(chunk)
+  if (text !== 'hello') throw new Error(`"${text}" came back`)
 }
 
 /** Came in the instant when a port closed: only the kernel could have passed it on (decision 0023). */

@@ -159,9 +159,11 @@ export class Running {
   /** A successor listens at the same ports: they are left to it, leased ones when their agents have come to it. */
   async handOver(signal: AbortSignal): Promise<void> {
     const { mux, routes } = this.parts
-    const left = [this.#tls.stopListening(), this.#ownTls.stopListening(), closeWhenEmpty(this.#admin)]
-    const web = [closeWhenEmpty(this.#http), closeWhenEmpty(this.#ownHttp)]
-    await Promise.all([...left, ...web])
+    await Promise.all([
+      this.#tls.stopListening(),
+      this.#ownTls.stopListening(),
+      ...[this.#http, this.#ownHttp, this.#admin].map(closeWhenEmpty),
+    ])
     while (!signal.aborted && routes.served > 0) await sleep(mux.clock, handOverPollMs)
   }
 

@@ -2,7 +2,7 @@
  * The data folder: made on first start, 0700, and used by one server at a time. The lock is SQLite's own file lock on
  * an otherwise empty file: the kernel drops it when the process dies, however it dies, so none is ever left behind.
  */
-import { accessSync, chmodSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -33,6 +33,11 @@ export function openDataFolder(path: string): DataFolder {
       if (lock.isOpen) lock.close()
     },
   }
+}
+
+/** When a file was written last, ms; 0 when there is none. */
+export function writtenAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 function takeLock(path: string): DatabaseSync {

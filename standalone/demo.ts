@@ -3,7 +3,7 @@
  * of the first account. Nothing here knows more than a user would; if the demo works, the product does. As a user would
  * who wants no gap, an update starts a second agent of the same tunnels before the first one is stopped.
  */
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -11,7 +11,7 @@ import { type ErrorKey, fail, keyOfCode } from '@porttunneler/shared/base/errors
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { stringify } from 'yaml'
 import { z } from 'zod'
-import { type DataFolder, writePrivateFile } from './data-folder.ts'
+import { type DataFolder, writePrivateFile, writtenAt } from './data-folder.ts'
 import { startDemoUpstream } from './demo-upstream.ts'
 import type { LogFile } from './log-file.ts'
 import { SupervisedProgram } from './supervisor.ts'
@@ -108,7 +108,7 @@ const configName = 'ptun.yaml'
 /** Each agent has one of its own: its id and leases are there. */
 function chooseHome(folder: Pick<DataFolder, 'file'>, hasPredecessor: boolean): string {
   const homes = ['demo', 'demo-b'].map((name) => folder.file(name))
-  const usedAt = (home: string) => statSync(join(home, configName), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const usedAt = (home: string) => writtenAt(join(home, configName))
   const [last = '', other = ''] = homes.toSorted((one, another) => usedAt(another) - usedAt(one))
   return hasPredecessor ? other : last
 }

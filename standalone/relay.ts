@@ -3,7 +3,7 @@
  * syncs over HTTP like every relay; being a child only adds that commands reach it at once over the IPC channel.
  */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -12,7 +12,7 @@ import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/share
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { z } from 'zod'
 import { type Config, isLoopback } from './config.ts'
-import { type DataFolder, writePrivateFile } from './data-folder.ts'
+import { type DataFolder, writePrivateFile, writtenAt } from './data-folder.ts'
 import { type LogFile, sentenceOf } from './log-file.ts'
 import { SupervisedProgram } from './supervisor.ts'
 
@@ -89,8 +89,7 @@ export function isEnrolled(folder: Pick<DataFolder, 'file'>, place: RelayPlace):
 
 /** When this one was started last, ms; 0 when it never was. */
 export function startedAt(folder: Pick<DataFolder, 'file'>, place: RelayPlace): number {
-  const file = folder.file(folderOf(place), configName)
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return writtenAt(folder.file(folderOf(place), configName))
 }
 
 const configName = 'relay.json'

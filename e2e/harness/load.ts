@@ -63,6 +63,26 @@ export function startLoad(url: string, visitors: number, { pauseMs = 0 } = {}) {
   }
 }
 
+/** One visitor after the other, each told by its number. `stop` says how many came and what those who failed said. */
+export function startVisits(visit: (number: number) => Promise<void>, everyMs: number) {
+  const failures: string[] = []
+  let sent = 0
+  let isStopped = false
+  const visiting = (async () => {
+    while (!isStopped) {
+      await visit(sent++).catch((error: unknown) => failures.push(String(error)))
+      await sleep(systemClock, everyMs)
+    }
+  })()
+  return {
+    async stop() {
+      isStopped = true
+      await visiting
+      return { sent, failures }
+    },
+  }
+}
+
 /** @returns what went wrong, if anything did */
 function ask(url: string, pool: ConnectionPool): Promise<string | undefined> {
   const asked = new Promise<string | undefined>((resolve) => {

@@ -5,6 +5,7 @@ import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { z } from 'zod'
 import { eventually } from '../../harness/events.ts'
 import { visit } from '../../harness/http.ts'
+import { startVisits } from '../../harness/load.ts'
 import { type Program, startProgram } from '../../harness/programs.ts'
 import { relayOf } from '../../harness/standalone.ts'
 import { relayMetrics } from '../relay-metrics.ts'
@@ -125,7 +126,12 @@ async function replace(world: World, crowds: readonly Program[]): Promise<string
       .filter(isOnline)
       .map(({ name }) => name),
   )
-  const visitors = visitInTurn(world, names)
+  const { service, web } = world
+  const visitors = startVisits(async (number) => {
+    const name = names[number % names.length] ?? ''
+    const { status } = await visit(service, web.replace('//web.', `//${name}.`))
+    if (status !== 200) throw new Error(`${name}: HTTP ${status}`)
+  }, visitEveryMs)
   const startMs = systemClock.monotonic()
   const lines = program.lines.items.length
   program.send('SIGUSR2')
@@ -135,36 +141,11 @@ async function replace(world: World, crowds: readonly Program[]): Promise<string
     deadlineMs: replacedMsMax,
   })
   const tookMs = systemClock.monotonic() - startMs
-  const { asked, failures } = await visitors.stop()
+  const { sent, failures } = await visitors.stop()
   assert.deepEqual(failures, [], 'no visitor is refused')
   const words = crowds.flatMap((crowd, index) => said(crowd, from[index] ?? 0))
   assert.deepEqual(words.filter(isOnline), [], 'no tunnel went offline')
-  return `${ms(tookMs)}, ${asked} visitors, none refused, no tunnel offline`
-}
-
-/** One visitor after the other on a connection of its own, at one tunnel after the other. */
-function visitInTurn({ service, web }: World, names: readonly string[]) {
-  const failures: string[] = []
-  let asked = 0
-  let isStopped = false
-  const visitOne = async () => {
-    const name = names[asked++ % names.length] ?? ''
-    const { status } = await visit(service, web.replace('//web.', `//${name}.`))
-    if (status !== 200) throw new Error(`${name}: HTTP ${status}`)
-  }
-  const visiting = (async () => {
-    while (!isStopped) {
-      await visitOne().catch((error: unknown) => failures.push(String(error)))
-      await sleep(systemClock, visitEveryMs)
-    }
-  })()
-  return {
-    stop: async () => {
-      isStopped = true
-      await visiting
-      return { asked, failures }
-    },
-  }
+  return `${ms(tookMs)}, ${sent} visitors, none refused, no tunnel offline`
 }
 
 const lineSchema = z.looseObject({
