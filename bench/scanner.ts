@@ -1,6 +1,7 @@
 /** Requests a second that the head scanner and rewriter alone get through on one core: `node bench/scanner.ts`. */
+
+import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { HeadRewriter } from '../relay-vm/listeners/http/rewrite.ts'
-import { RequestScanner } from '../relay-vm/listeners/http/scanner.ts'
 
 const browser = Buffer.from(
   [

@@ -5,7 +5,7 @@
 import { posix } from 'node:path'
 import { isTest, type Source, type Violation, violation } from './sources.ts'
 
-const sharedLayers = ['base', 'protocol', 'mux', 'api', 'control', 'testing'] as const
+const sharedLayers = ['base', 'protocol', 'http', 'mux', 'api', 'control', 'testing'] as const
 type Layer =
   | (typeof sharedLayers)[number]
   | 'service'
@@ -20,18 +20,19 @@ type Layer =
 /** shared/api is two layers: what both sides of the API agree on, and, above the rules, the routes that serve it. */
 const contract = /^shared\/api\/(schemas\/|client|problem\b)/
 
-const dataPlane: readonly Layer[] = ['base', 'protocol', 'mux', 'api']
+const dataPlane: readonly Layer[] = ['base', 'protocol', 'http', 'mux', 'api']
 const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control', 'service']
 
 /** Every layer may import itself. Tests of a layer may import `testing` besides. */
 const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
   base: [],
   protocol: ['base'],
+  http: ['base', 'protocol', 'api'],
   mux: ['base', 'protocol'],
   api: ['base', 'protocol'],
   control: ['base', 'protocol', 'api'],
   service: ['base', 'protocol', 'api', 'control'],
-  testing: ['base', 'protocol', 'mux', 'api', 'control', 'service'],
+  testing: ['base', 'protocol', 'http', 'mux', 'api', 'control', 'service'],
   cli: dataPlane,
   'relay-vm': dataPlane,
   functions: controlPlane,

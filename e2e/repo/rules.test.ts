@@ -24,6 +24,8 @@ describe('tidy rules: imports', () => {
     ['shared/control/leases.ts', 'express', false],
     ['shared/control/leases.ts', '@hono/zod-openapi', true],
     ['cli/main.ts', '@porttunneler/shared/mux/session', true],
+    ['cli/main.ts', '@porttunneler/shared/http/scanner', true],
+    ['shared/mux/stream.ts', '../http/scanner.ts', false],
     ['cli/main.ts', '@porttunneler/shared/control/leases', false],
     ['relay-vm/relay.ts', '@porttunneler/shared/control/leases', false],
     ['standalone/main.ts', '@porttunneler/relay-vm/config', true],

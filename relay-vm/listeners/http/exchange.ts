@@ -5,9 +5,9 @@
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, keyOfCode } from '@porttunneler/shared/base/errors'
+import { AnswerWatch } from '@porttunneler/shared/http/answer'
+import type { RequestHead } from '@porttunneler/shared/http/head'
 import type { Stream } from '@porttunneler/shared/mux/stream'
-import { AnswerWatch } from './answer.ts'
-import type { RequestHead } from './head.ts'
 import { Uplink, type UplinkOptions, type UplinkSink } from './uplink.ts'
 
 export type ExchangeEvents = {

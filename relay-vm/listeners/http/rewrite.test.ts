@@ -1,6 +1,6 @@
+import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { describe, expect, test } from 'vitest'
 import { HeadRewriter } from './rewrite.ts'
-import { RequestScanner } from './scanner.ts'
 
 const ours = 'X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: A.test:80\r\nX-Forwarded-Proto: https\r\n\r\n'
 

@@ -4,7 +4,7 @@
  * so an application may trust X-Forwarded-For to be one address: the visitor's as the relay saw it.
  */
 import { Buffer } from 'node:buffer'
-import type { RequestHead } from './head.ts'
+import type { RequestHead } from '@porttunneler/shared/http/head'
 
 export type Visitor = { readonly address: string; readonly proto: 'http' | 'https' }
 

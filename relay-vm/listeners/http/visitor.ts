@@ -11,17 +11,17 @@
  */
 import type { Socket } from 'node:net'
 import { codes, type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
+import type { RequestHead } from '@porttunneler/shared/http/head'
+import { renderPage } from '@porttunneler/shared/http/pages'
+import { RequestScanner, type ScanEvent } from '@porttunneler/shared/http/scanner'
 import { abort } from '@porttunneler/shared/mux/splice'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 import { Exchange, type ExchangeEvents } from './exchange.ts'
 import { bidFarewell } from './farewell.ts'
-import type { RequestHead } from './head.ts'
 import { VisitorTimers, watchIdle } from './idle.ts'
-import { renderPage } from './pages.ts'
 import { Reading } from './reading.ts'
 import { HeadRewriter } from './rewrite.ts'
-import { RequestScanner, type ScanEvent } from './scanner.ts'
 
 type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'last' | 'ended'
 

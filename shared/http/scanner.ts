@@ -10,8 +10,8 @@
  * same way by llhttp (scanner.fuzz.ts). RFC 9112.
  */
 import { Buffer } from 'node:buffer'
-import type { ErrorKey } from '@porttunneler/shared/base/errors'
-import { limits } from '@porttunneler/shared/protocol/limits'
+import type { ErrorKey } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
 import { chunkLineBytesMax, isTrailer, readChunkSize, trailerBytesMax } from './chunks.ts'
 import { carriageReturn, isTokenByte, lineFeed } from './fields.ts'
 import { parseHead, type RequestHead } from './head.ts'

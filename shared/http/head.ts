@@ -4,7 +4,7 @@
  * Used by scanner.ts for each request of a visitor; what it accepts llhttp frames in the same way (scanner.fuzz.ts).
  */
 import { Buffer } from 'node:buffer'
-import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { ErrorKey } from '../base/errors.ts'
 import {
   carriageReturn,
   FieldKind,

@@ -5,7 +5,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { STATUS_CODES } from 'node:http'
-import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
+import { codes, type ErrorKey } from '../base/errors.ts'
 
 export type PageRequest = {
   /** The head of the request, or what came in its place. */

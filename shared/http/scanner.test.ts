@@ -1,6 +1,6 @@
-import { limits } from '@porttunneler/shared/protocol/limits'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { limits } from '../protocol/limits.ts'
 import { RequestScanner, type ScanEvent } from './scanner.ts'
 
 const chunked = 'POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n'

@@ -1,6 +1,6 @@
-import { problemSchema } from '@porttunneler/shared/api/schemas/common'
-import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
+import { problemSchema } from '../api/schemas/common.ts'
+import { codes, type ErrorKey } from '../base/errors.ts'
 import { renderPage } from './pages.ts'
 
 const browser = 'text/html,application/xhtml+xml,*/*;q=0.8'
