@@ -4,6 +4,7 @@
  * `X-Forwarded-For` into the same variable; what could pass for ours after that is treated like it.
  */
 import { Buffer } from 'node:buffer'
+import { forgedNames, forgedPrefixes } from './forged.ts'
 
 export const space = 0x20
 const tab = 0x09
@@ -19,7 +20,7 @@ export const FieldKind = {
   contentLength: 3,
   transferEncoding: 4,
   upgrade: 5,
-  /** Ours to set: X-Forwarded-*, Forwarded, X-Real-IP, X-Porttunneler-*. */
+  /** Says who the visitor is: what forged.ts lists. */
   forwarding: 6,
   /** Goes with `Upgrade: h2c` only. */
   http2Settings: 7,
@@ -43,12 +44,10 @@ const names: Readonly<Record<string, FieldKind>> = {
   'content-length': FieldKind.contentLength,
   'transfer-encoding': FieldKind.transferEncoding,
   upgrade: FieldKind.upgrade,
-  forwarded: FieldKind.forwarding,
-  'x-real-ip': FieldKind.forwarding,
   'http2-settings': FieldKind.http2Settings,
+  ...Object.fromEntries(Object.keys(forgedNames).map((name) => [name, FieldKind.forwarding])),
 }
-const prefixes = ['x-forwarded-', 'x-porttunneler-']
-const prefixBytesMin = Math.min(...prefixes.map((prefix) => prefix.length))
+const prefixBytesMin = Math.min(...forgedPrefixes.map((prefix) => prefix.length))
 /** Length -> the names of that length: most fields of a request are ruled out by it. */
 const namesByLength: readonly (readonly string[])[] = Array.from({ length: 32 }, (_, length) =>
   Object.keys(names).filter((name) => name.length === length),
@@ -59,7 +58,7 @@ export function kindOfName(bytes: Buffer, start: number, end: number): FieldKind
   if (candidates !== undefined)
     for (const name of candidates) if (startsWithFolded(bytes, start, name)) return names[name] ?? 0
   if (end - start >= prefixBytesMin)
-    for (const prefix of prefixes)
+    for (const prefix of forgedPrefixes)
       if (prefix.length <= end - start && startsWithFolded(bytes, start, prefix)) return FieldKind.forwarding
   return FieldKind.other
 }

@@ -52,6 +52,8 @@ const fields = [
   'Forwarded: for=203.0.113.9',
   'X-Real-IP: 203.0.113.9',
   'X-PortTunneler-Admin: 1',
+  'X-Client_IP: 203.0.113.9',
+  'CF-Connecting-IP: 203.0.113.9',
   'Accept: */*',
   'Cookie: a="b"; c=\xe4',
   'Empty:',
@@ -94,7 +96,7 @@ function makeRequest(random: () => number): string {
   const isPlain = random() < 0.6
   const head = [isPlain ? `${pick(random, ['GET', 'POST'])} /plain HTTP/1.1` : line]
   head.push(`Host: ${isPlain ? 'a.test' : pick(random, hosts)}`)
-  for (let i = below(random, 4); i > 0; i--) head.push(pick(random, isPlain ? fields.slice(14, 29) : fields))
+  for (let i = below(random, 4); i > 0; i--) head.push(pick(random, isPlain ? fields.slice(14, 31) : fields))
   const form = random()
   if (form < 0.3) return `${head.join('\r\n')}\r\n\r\n`
   if (form < 0.6) return `${[...head, pick(random, lengths)].join('\r\n')}\r\n\r\nhe\r\no`

@@ -1,3 +1,4 @@
+import { forgedNames } from '@porttunneler/shared/http/forged'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { describe, expect, test } from 'vitest'
 import { HeadRewriter } from './rewrite.ts'
@@ -20,8 +21,9 @@ describe('rewriter', () => {
     'X-Forwarded-Port: 1',
     'X-Forwarded-Prefix: /admin',
     'Forwarded: for=203.0.113.9;proto=http',
-    'X-Real-IP: 203.0.113.9',
     'x-porttunneler-account: acc_1',
+    'x_client_ip: 203.0.113.9',
+    ...Object.keys(forgedNames).map((name) => `${name.toUpperCase()}: 203.0.113.9`),
   ])("a visitor's own %s is left out wherever it stands", (field) => {
     const host = 'Host: A.test:80\r\n'
     const line = `${field}\r\n`
@@ -32,9 +34,15 @@ describe('rewriter', () => {
     expect(rewrite(`${request}${host}A: b\r\n${line}\r\n`)).toBe(expected)
   })
 
+  test('fields that say by which way a request came stay', () => {
+    const head =
+      'GET / HTTP/1.1\r\nHost: A.test:80\r\nVia: 1.1 a\r\nX-Request-Id: 2\r\nTraceparent: 3\r\nCDN-Loop: 4\r\n'
+    expect(rewrite(`${head}\r\n`)).toBe(head + ours)
+  })
+
   test('names that only resemble ours stay', () => {
     const head =
-      'GET / HTTP/1.1\r\nHost: A.test:80\r\nX-Forwarded: 1\r\nForwarded-For: 2\r\nX-Real-IPs: 3\r\n'
+      'GET / HTTP/1.1\r\nHost: A.test:80\r\nX-Forwarding: 1\r\nForwarded-Fox: 2\r\nX-Real-IPs: 3\r\n'
     expect(rewrite(`${head}\r\n`)).toBe(head + ours)
   })
 
