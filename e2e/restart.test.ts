@@ -9,7 +9,7 @@ import { agentHome, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
 import { visit } from './harness/http.ts'
 import { freePorts } from './harness/ports.ts'
-import { childrenOf, runProgram } from './harness/programs.ts'
+import { childrenOf, runProgram, startProgram } from './harness/programs.ts'
 import { callApi, type Service } from './harness/service.ts'
 import { dial, listenTcp, readBytes, readToEnd } from './harness/sockets.ts'
 import {
@@ -107,6 +107,22 @@ describe('standalone server', () => {
     await makeKey(service)
     await agent.stop()
     await web.close()
+  })
+
+  test('a public address that this machine cannot reach costs the demo nothing', async () => {
+    const folder = temporaryFolder('public')
+    // TEST-NET-1 (RFC 5737): nobody is there.
+    const env = { ...(await freeSettings()), PORTTUNNELER_CONSOLE_URL: 'http://192.0.2.1' }
+    const program = await startProgram('node', ['standalone/main.ts'], {
+      env: { ...env, PORTTUNNELER_DATA: folder },
+    })
+    const read = () => JSON.parse(readFileSync(join(folder, 'standalone.json'), 'utf8'))
+    const said = await eventually('the server has started', read, 60_000)
+    expect(said).toMatchObject({ console: 'http://192.0.2.1', demo: { http: expect.any(String) } })
+    const service = { addressOf: (_host: string, port: number) => local(port) } as Service
+    expect((await visit(service, said.demo.http)).status).toBe(200)
+    await program.stop()
+    rmSync(folder, { recursive: true, force: true })
   })
 
   test('a server that is killed leaves no process behind', async () => {

@@ -31,6 +31,7 @@ export type DemoOptions = {
   readonly folder: Pick<DataFolder, 'file'>
   /** Another server's demo still runs, with the home that was used last. */
   readonly hasPredecessor: boolean
+  /** Of this machine: the public address need not be reachable from inside (NAT, a proxy elsewhere). */
   readonly server: string
   readonly key: Secret
   readonly log: LogFile

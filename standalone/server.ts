@@ -127,7 +127,7 @@ class Start {
     // From here on the start is finished even when it is interrupted: the password is shown once or never.
     const account = await front.control.ensureFirstAccount(config.email)
     const { consoleUrl } = front
-    const demo = config.demo ? await this.#startDemo(front.control, consoleUrl) : {}
+    const demo = config.demo ? await this.#startDemo(front) : {}
     await predecessor?.ask({ ask: 'rest' })
     const report: Report = {
       console: consoleUrl,
@@ -261,10 +261,10 @@ class Start {
   }
 
   /** A demo that does not come up is said, and is no reason not to start. */
-  async #startDemo(
-    control: ControlPlane,
-    server: string,
-  ): Promise<{ addresses?: DemoAddresses; problem?: string }> {
+  async #startDemo({
+    control,
+    controlUrl: server,
+  }: Front): Promise<{ addresses?: DemoAddresses; problem?: string }> {
     const { clock, random, onProcess, signal, predecessor } = this.#options
     const log = this.#logFile('demo-agent')
     const hasPredecessor = predecessor !== undefined && !predecessor.isGone
