@@ -4,6 +4,7 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { z } from 'zod'
 import { parseUpstream } from './agent/upstream.ts'
+import { parseProxy } from './proxy/settings.ts'
 
 const portSchema = z.int().min(1).max(65_535)
 
@@ -18,6 +19,21 @@ const upstreamSchema = z
     }
   })
   .describe('What your program listens on: a port (3000) or host:port (localhost:3000, [::1]:3000).')
+
+const proxySchema = z
+  .string()
+  .superRefine((value, context) => {
+    try {
+      parseProxy(value, 'this')
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      context.addIssue({ code: 'custom', message: error.detail })
+    }
+  })
+  .optional()
+  .describe(
+    'Outbound proxy for relays and an https server: http://, https://, socks5:// or socks5h://. Without it HTTPS_PROXY and its kin count.',
+  )
 
 const everySeconds = z.int().min(1).max(3_600).default(10).describe('Seconds between two checks.')
 
@@ -79,6 +95,7 @@ const tunnelSchema = z.discriminatedUnion('kind', [
 export const configSchema = z
   .strictObject({
     version: z.literal(1).describe('Version of this format.'),
+    proxy: proxySchema,
     tunnels: z
       .record(tunnelNameSchema, tunnelSchema)
       .refine((tunnels) => Object.keys(tunnels).length > 0, 'at least one tunnel is needed')

@@ -12,7 +12,7 @@ import { errnoOf } from './paths.ts'
 
 export const configName = 'ptun.yaml'
 
-export type Config = { readonly tunnels: readonly WantedTunnel[] }
+export type Config = { readonly tunnels: readonly WantedTunnel[]; readonly proxy?: string }
 
 /** Lines and columns count from 1. */
 export type ConfigProblem = { readonly line: number; readonly column: number; readonly message: string }
@@ -71,8 +71,9 @@ export function chooseTunnels(config: Config, names: readonly string[]): readonl
   return config.tunnels.filter(({ name }) => name !== undefined && names.includes(name))
 }
 
-function toConfig({ tunnels }: ConfigFile): Config {
+function toConfig({ tunnels, proxy }: ConfigFile): Config {
   return {
+    ...(proxy !== undefined && { proxy }),
     tunnels: Object.entries(tunnels).map(([name, tunnel]) => ({
       name,
       kind: tunnel.kind,

@@ -6,6 +6,7 @@ import { type Credential, currentServer, readCredential } from './credentials.ts
 import { httpFetch } from './http-fetch.ts'
 import { type Paint, paintFor } from './output/format.ts'
 import type { Environment } from './paths.ts'
+import { type ChooseProxy, proxyChooser } from './proxy/settings.ts'
 import { version } from './version.ts'
 
 /** Where commands speak to when nothing else is said: the console and API port of a standalone server. */
@@ -33,6 +34,8 @@ export type Context = {
   /** One JSON object a line, nothing else. */
   readonly isJson: boolean
   readonly isVerbose: boolean
+  /** `proxy` of ptun.yaml as it stands there now. */
+  readonly proxy?: () => string | undefined
 }
 
 /** A line for people; silent with --json. */
@@ -87,6 +90,11 @@ export async function connectApi(context: Context): Promise<Connection> {
   return { client: await clientFor(context, server, credential), server, credential }
 }
 
+/** What goes through a proxy, and through which. */
+export function proxyChooserOf({ env, proxy = () => undefined }: Context): ChooseProxy {
+  return proxyChooser(env, proxy)
+}
+
 /** Without a credential: only what needs none (signing in). */
 export async function clientFor(context: Context, server: string, credential?: Credential): Promise<Client> {
   if (isExposed(server))
@@ -94,7 +102,7 @@ export async function clientFor(context: Context, server: string, credential?: C
   const { makeClient } = await import('@porttunneler/shared/api/client')
   return makeClient({
     baseUrl: server,
-    fetch: httpFetch,
+    fetch: httpFetch(proxyChooserOf(context)),
     clock: context.clock,
     random: context.random,
     headers: { 'user-agent': `ptun/${version} node/${process.versions.node} ${process.platform}` },

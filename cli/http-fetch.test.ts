@@ -4,14 +4,15 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { httpFetch } from './http-fetch.ts'
 
-type Init = Parameters<typeof httpFetch>[1]
+const fetchStraight = httpFetch(() => undefined)
+type Init = Parameters<typeof fetchStraight>[1]
 
 async function ask(serve: RequestListener, init: Partial<Init> = {}) {
   const server = createServer(serve).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   try {
-    const answer = await httpFetch(`http://127.0.0.1:${port}/v1/x?y=1`, {
+    const answer = await fetchStraight(`http://127.0.0.1:${port}/v1/x?y=1`, {
       method: 'GET',
       headers: {},
       signal: new AbortController().signal,

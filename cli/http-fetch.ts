@@ -2,33 +2,67 @@
  * The little of `fetch` that the API client needs, over node:http: the built-in one brings a second HTTP stack and a
  * WebAssembly parser along, 23 MB that every running agent would carry for two calls an hour.
  */
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { isIP } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
 import type { Fetch } from '@porttunneler/shared/api/client-call'
+import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
 import { readText } from '@porttunneler/shared/base/read-text'
+import type { ChooseProxy, OutboundProxy } from './proxy/settings.ts'
 
 /** The longest answer is a page of 100 tunnels, some 100 KiB. */
 const answerBytesMax = 8 * 1024 * 1024
 
+type Ask = { readonly url: string; readonly send: typeof httpRequest; readonly options: RequestOptions }
+type Way = Ask & {
+  /** A better word for a failure on this way. */
+  explain(error: Error): Error
+  /** The proxy itself answered. */
+  refusalOf?(status: number): Error | undefined
+}
+
 /** Redirects are errors, as `redirect: 'error'` asks: the key must not travel to where it was not meant for. */
-export const httpFetch: Fetch = async (url, { method, headers, body, signal }) => {
-  const text = body instanceof Blob ? await body.text() : body?.toString()
-  const type = body instanceof Blob ? body.type : 'application/x-www-form-urlencoded;charset=UTF-8'
-  return new Promise((resolve, reject) => {
-    const send = url.startsWith('https:') ? httpsRequest : httpRequest
-    const options = {
-      method,
-      signal,
-      headers: {
-        ...headers,
-        ...(text !== undefined && { 'content-type': type, 'content-length': Buffer.byteLength(text) }),
+export function httpFetch(choose: ChooseProxy, clock: Clock = systemClock): Fetch {
+  return async (url, { method, headers, body, signal }) => {
+    const text = body instanceof Blob ? await body.text() : body?.toString()
+    const type = body instanceof Blob ? body.type : 'application/x-www-form-urlencoded;charset=UTF-8'
+    const ask: Ask = {
+      url,
+      send: url.startsWith('https:') ? httpsRequest : httpRequest,
+      options: {
+        method,
+        signal,
+        headers: {
+          ...headers,
+          ...(text !== undefined && { 'content-type': type, 'content-length': Buffer.byteLength(text) }),
+        },
       },
     }
+    const { protocol, port, hostname } = new URL(url)
+    const host = hostname.replace(/^\[|\]$/g, '')
+    const isEncrypted = protocol === 'https:'
+    const target = { host, port: Number(port) || (isEncrypted ? 443 : 80), isEncrypted }
+    const proxy = choose(target)
+    return exchange(proxy ? await through(proxy, ask, { target, clock, signal }) : straight(ask), text)
+  }
+}
+
+function exchange(
+  { url, send, options, explain, refusalOf }: Way,
+  text: string | undefined,
+): ReturnType<Fetch> {
+  return new Promise((resolve, reject) => {
     const request = send(url, options, (response) => {
       const status = response.statusCode ?? 0
-      if (status >= 300 && status < 400) {
+      const isRedirect = status >= 300 && status < 400
+      const refusal = isRedirect
+        ? new Error(`redirected to ${response.headers.location ?? 'nowhere'}`)
+        : refusalOf?.(status)
+      if (refusal) {
         response.destroy()
-        reject(new Error(`redirected to ${response.headers.location ?? 'nowhere'}`))
+        reject(refusal)
         return
       }
       resolve({
@@ -37,7 +71,49 @@ export const httpFetch: Fetch = async (url, { method, headers, body, signal }) =
         text: () => readText(response, answerBytesMax),
       })
     })
-    request.on('error', reject)
+    request.on('error', (error) => reject(explain(error)))
     request.end(text)
   })
+}
+
+function straight(ask: Ask): Way {
+  return { ...ask, explain: (error) => error }
+}
+
+/** Plain HTTP goes to an HTTP proxy as a request for the whole address, everything else through a tunnel of it. */
+async function through(
+  proxy: OutboundProxy,
+  ask: Ask,
+  {
+    target,
+    ...life
+  }: { target: { host: string; port: number; isEncrypted: boolean }; clock: Clock; signal: AbortSignal },
+): Promise<Way> {
+  const { connectThrough, interceptionFailure, isTls, proxyAuthorization, signInFailure } = await import(
+    './proxy/connect.ts'
+  )
+  const isHttpProxy = proxy.kind === 'http' || proxy.kind === 'https'
+  if (isHttpProxy && !target.isEncrypted) {
+    const { kind, host, port } = proxy
+    const headers = { ...ask.options.headers, ...proxyAuthorization(proxy), host: new URL(ask.url).host }
+    return {
+      send: kind === 'https' ? httpsRequest : httpRequest,
+      url: `${kind}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      options: { ...ask.options, path: ask.url, headers },
+      explain: (cause) => fail('proxy.unreachable', undefined, { cause }),
+      refusalOf: (status) => (status === 407 ? signInFailure(proxy) : undefined),
+    }
+  }
+  const socket = await connectThrough(proxy, target, life)
+  const { host } = target
+  const servername = isIP(host) ? '' : host
+  return {
+    ...ask,
+    options: {
+      ...ask.options,
+      createConnection: () => (target.isEncrypted ? tlsConnect({ socket, host, servername }) : socket),
+    },
+    explain: (error) =>
+      isTls((error as NodeJS.ErrnoException).code ?? '') ? interceptionFailure(proxy, target, error) : error,
+  }
 }

@@ -18,7 +18,14 @@ export function problemOf(error: PortTunnelerError): Problem {
 }
 
 export type AgentEvent =
-  | { readonly event: 'agent.started'; readonly agent: string; readonly server: string; readonly pid: number }
+  | {
+      readonly event: 'agent.started'
+      readonly agent: string
+      readonly server: string
+      readonly pid: number
+      /** The way to relays, without its password; absent: straight. */
+      readonly proxy?: string
+    }
   | { readonly event: 'agent.draining'; readonly connections: number; readonly graceMs: number }
   | { readonly event: 'agent.stopped'; readonly exit: number }
   | { readonly event: 'server.lost'; readonly problem: Problem; readonly retryInMs: number }
@@ -118,6 +125,8 @@ export type AgentSnapshot = {
   readonly server: string
   readonly startedAt: number
   readonly state: 'running' | 'draining' | 'stopped'
+  /** The way to relays and an https server, without its password; absent: straight. */
+  readonly proxy?: string
   /** Why the server cannot be spoken to; absent while it can. */
   readonly serverProblem?: Problem
   readonly tunnels: readonly TunnelStatus[]

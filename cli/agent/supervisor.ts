@@ -29,6 +29,8 @@ export type SupervisorOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly emit: Emit
+  /** The proxy on the way to relays, for people; undefined: none. */
+  readonly proxy?: () => string | undefined
   /** Leases of the last run, by position in `wanted`. */
   readonly saved: readonly (SavedLease | undefined)[]
   /** Keeps a lease for the next run. */
@@ -80,8 +82,9 @@ export class Supervisor {
   }
 
   start(): void {
-    const { agent, server, pid, emit } = this.#options
-    emit({ event: 'agent.started', agent, server, pid })
+    const { agent, server, pid, emit, proxy } = this.#options
+    const way = proxy?.()
+    emit({ event: 'agent.started', agent, server, pid, ...(way !== undefined && { proxy: way }) })
     this.#network.start()
     this.#health.start()
     this.#bindSaved()
@@ -89,13 +92,15 @@ export class Supervisor {
   }
 
   snapshot(): AgentSnapshot {
-    const { agent, server, pid } = this.#options
+    const { agent, server, pid, proxy } = this.#options
+    const way = proxy?.()
     return {
       pid,
       agent,
       server,
       startedAt: this.#startedAt,
       state: this.#state,
+      ...(way !== undefined && { proxy: way }),
       ...(this.#serverFailure && { serverProblem: problemOf(this.#serverFailure) }),
       tunnels: this.#tunnels.map(statusOf),
       relays: this.#relays.status(),

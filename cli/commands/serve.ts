@@ -14,9 +14,11 @@ import { readAgentId, SavedLeases } from '../agent/saved.ts'
 import { readStatuses, serveStatus } from '../agent/status-socket.ts'
 import { Supervisor } from '../agent/supervisor.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
-import { type Connection, type Context, connectApi, warn } from '../context.ts'
+import { type Connection, type Context, connectApi, proxyChooserOf, warn } from '../context.ts'
 import { openAgentOutput } from '../output/agent-output.ts'
 import { runtimeFolder, stateFolder } from '../paths.ts'
+import { relayRoute } from '../proxy/relay-route.ts'
+import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
 import { version } from '../version.ts'
 
 export type ServeOptions = { readonly takeover: boolean; readonly qr: boolean }
@@ -44,6 +46,7 @@ export async function serve(
   const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
   const unsaved = (error: unknown) => warn(context, `The lease could not be kept: ${error}`)
   const mux = newMux(context)
+  const chooseProxy = proxyChooserOf(context)
   const supervisor = new Supervisor({
     agent,
     server,
@@ -56,8 +59,17 @@ export async function serve(
     random: context.random,
     turn: mux.turn,
     dial: (address, options) =>
-      dialRelay({ ...mux, ...options, address, agent, build: `ptun/${version}`, random: context.random }),
+      dialRelay({
+        ...mux,
+        ...options,
+        address,
+        agent,
+        build: `ptun/${version}`,
+        random: context.random,
+        connect: relayRoute(chooseProxy),
+      }),
     emit: (event) => onEvent(event),
+    proxy: () => describeWay(chooseProxy, server),
     saved,
     save: (index, lease) => {
       const tunnel = wanted[index]
@@ -84,6 +96,11 @@ export async function serve(
   await Promise.all([socket?.close(), leases.settled()])
   if (exit === 0) sayWhatStays(context, supervisor.snapshot())
   return exit
+}
+
+function describeWay(choose: ChooseProxy, server: string): string | undefined {
+  const proxy = choose({ host: new URL(server).hostname, port: 443, isEncrypted: true })
+  return proxy && formatProxy(proxy)
 }
 
 /** First SIGINT, SIGTERM or SIGHUP drains; a second SIGINT quits at once. */

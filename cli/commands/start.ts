@@ -11,5 +11,6 @@ export async function start(
   names: readonly string[],
   { config = configName, takeover = false, qr = false }: StartOptions,
 ): Promise<number> {
-  return serve(context, chooseTunnels(await readConfig(config), names), { takeover, qr })
+  const { tunnels, proxy } = await readConfig(config)
+  return serve({ ...context, proxy: () => proxy }, chooseTunnels({ tunnels }, names), { takeover, qr })
 }

@@ -58,7 +58,7 @@ function agentLines(agent: AgentSnapshot, nowMs: number, paint: Paint): readonly
   const troubles = agent.tunnels.flatMap(({ name, problem }) =>
     problem ? [`  ${paint('red', problem.code)} ${name}: ${printable(problem.detail)}`] : [],
   )
-  const head = `process ${agent.pid}, ${state}, server ${agent.server}`
+  const head = `process ${agent.pid}, ${state}, server ${agent.server}${agent.proxy ? ` through ${agent.proxy}` : ''}`
   return [
     head,
     ...formatTable(rows),

@@ -19,7 +19,7 @@ export function sentenceOf(event: AgentEvent, options: LineOptions): string | un
 function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefined {
   switch (event.event) {
     case 'agent.started':
-      return `ptun started (agent ${event.agent}, server ${event.server})`
+      return `ptun started (agent ${event.agent}, server ${event.server}${event.proxy ? `, through ${event.proxy}` : ''})`
     case 'agent.draining':
       return draining(event)
     case 'agent.stopped':

@@ -86,9 +86,10 @@ function tunnelLines(tunnel: TunnelStatus, isOver: boolean, paint: Paint): reado
   ]
 }
 
-function serverLine({ server, serverProblem }: AgentSnapshot, paint: Paint): string {
-  if (!serverProblem) return paint('dim', `server ${server}`)
-  return `server ${server}  ${paint('red', serverProblem.code)} ${oneLine(serverProblem.detail)}`
+function serverLine({ server, serverProblem, proxy }: AgentSnapshot, paint: Paint): string {
+  const way = proxy === undefined ? '' : ` through ${proxy}`
+  if (!serverProblem) return paint('dim', `server ${server}${way}`)
+  return `server ${server}${way}  ${paint('red', serverProblem.code)} ${oneLine(serverProblem.detail)}`
 }
 
 function relayLines(relays: readonly RelayStatus[], paint: Paint): readonly string[] {

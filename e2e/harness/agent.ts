@@ -63,12 +63,16 @@ export async function startAgent(
     env = {},
     isVerbose = false,
     file = ptun,
+    proxy,
     ...place
-  }: { home?: string; isVerbose?: boolean; file?: string } & Pick<ProgramOptions, 'env' | 'namespace'> = {},
+  }: { home?: string; isVerbose?: boolean; file?: string; proxy?: string } & Pick<
+    ProgramOptions,
+    'env' | 'namespace'
+  > = {},
 ): Promise<Agent> {
   const folder = home ?? agentHome()
   const config = join(folder, 'ptun.yaml')
-  writeFileSync(config, JSON.stringify({ version: 1, tunnels }))
+  writeFileSync(config, JSON.stringify({ version: 1, ...(proxy && { proxy }), tunnels }))
   const program = await startProgram(
     'node',
     [file, 'start', '--config', config, '--json', ...(isVerbose ? ['--verbose'] : [])],

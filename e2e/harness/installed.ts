@@ -21,6 +21,7 @@ const programs = {
   nginx: { names: ['nginx'], install: 'apt-get install nginx' },
   setpriv: { names: ['setpriv'], install: 'apt-get install util-linux' },
   curl: { names: ['curl'], install: 'apt-get install curl' },
+  microsocks: { names: ['microsocks'], install: 'apt-get install microsocks' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
 } as const
 

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { type BackoffShape, backoffMs } from '../base/backoff.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
-import { codes, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
+import { codes, fail, isFailure, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
 import { problemSchema } from './schemas/common.ts'
 
 /** The part of `fetch` that is used; the built-in one fits, and so does a lighter one. */
@@ -105,6 +105,8 @@ async function attemptCall<T>(
     text = await response.text()
   } catch (cause) {
     signal?.throwIfAborted()
+    // What carries the call may know better why it failed, such as a proxy that refuses.
+    if (isFailure(cause)) throw cause
     const why = deadline.aborted ? 'did not answer in time' : 'could not be reached'
     throw fail('server.unreachable', `${options.baseUrl || 'The server'} ${why}.`, { cause })
   }

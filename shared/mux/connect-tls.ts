@@ -1,4 +1,5 @@
 /** The agent's TLS connection to a relay: TLS 1.3, ALPN `porttunneler`, the certificate checked or pinned. */
+import type { Socket } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import { fail, type PortTunnelerError } from '../base/errors.ts'
@@ -18,16 +19,18 @@ export type DialAddress = {
   readonly certificate?: string | undefined
 }
 
-/** A TLS connection to a relay whose certificate was checked, and which speaks our protocol. */
+/**
+ * A TLS connection to a relay whose certificate was checked, and which speaks our protocol. `socket`: a connection to
+ * that relay which is there already, made through a proxy; it is destroyed with what is returned, or on failure.
+ */
 export function connectTls(
   address: DialAddress,
-  { clock, signal }: { clock: Clock; signal: AbortSignal },
+  { clock, signal, socket: way }: { clock: Clock; signal: AbortSignal; socket?: Socket },
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const { host, port, sni, certificate } = address
     const options: ConnectionOptions & { autoSelectFamilyAttemptTimeout: number } = {
-      host,
-      port,
+      ...(way ? { socket: way } : { host, port }),
       servername: sni,
       ALPNProtocols: [alpn],
       minVersion: 'TLSv1.3',

@@ -3,6 +3,8 @@ import type { ErrorEntry } from '../errors.ts'
 
 const usage = { http: 400, exit: 2, retry: 'never', owner: 'user' } as const
 const signIn = { http: 401, exit: 3, retry: 'never', owner: 'user' } as const
+/** Whoever runs the proxy may mend it at any time, so a running agent goes on trying. */
+const proxy = { http: 502, exit: 1, retry: 'later', owner: 'user' } as const
 const upstream = { http: 502, exit: 1, retry: 'later', owner: 'upstream' } as const
 
 export const cliCodes = {
@@ -134,6 +136,50 @@ export const cliCodes = {
     title: 'Answer is not from PortTunneler',
     cause: 'Something answered at this address, but not with what the PortTunneler API says.',
     cure: 'Check the address of the server and any proxy on the way; update ptun if the server is newer.',
+  },
+  'proxy.setting': {
+    code: 'PT-6032',
+    ...usage,
+    title: 'Proxy address not understood',
+    cause: 'The address of the outbound proxy is not one that ptun can use.',
+    cure: 'Write it as http://proxy.example.com:3128 (or https://, socks5://, socks5h://) where the message says.',
+  },
+  'proxy.unreachable': {
+    code: 'PT-6033',
+    ...proxy,
+    title: 'Outbound proxy does not answer',
+    cause:
+      'The proxy that ptun shall go through could not be reached, did not answer in time, or is no such proxy.',
+    cure: 'Check the address of the proxy and that it runs, or unset it; NO_PROXY names what needs no proxy.',
+  },
+  'proxy.sign_in': {
+    code: 'PT-6034',
+    ...proxy,
+    title: 'Outbound proxy wants a sign-in',
+    cause: 'The proxy asks for a user and a password, or refuses those that its address has.',
+    cure: 'Write them into the address of the proxy: http://user:password@proxy.example.com:3128, special characters as %XX.',
+  },
+  'proxy.refused': {
+    code: 'PT-6035',
+    ...proxy,
+    title: 'Outbound proxy refuses the connection',
+    cause: 'The rules of the proxy do not allow connections to this host or port.',
+    cure: 'Ask whoever runs the proxy to allow the host and port that the message names, or name it in NO_PROXY.',
+  },
+  'proxy.target': {
+    code: 'PT-6036',
+    ...proxy,
+    title: 'Outbound proxy cannot reach the other end',
+    cause: 'The proxy answers, but could not connect to the server or relay.',
+    cure: 'Check that the proxy can resolve and reach the host that the message names; ptun tries again by itself.',
+  },
+  'proxy.intercepts': {
+    code: 'PT-6037',
+    ...proxy,
+    title: 'Outbound proxy breaks TLS open',
+    cause:
+      'The certificate that came through the proxy is not one to trust: the proxy most likely ends TLS itself.',
+    cure: 'Ask whoever runs the proxy not to inspect the TLS of the host in the message. For the API, not for relays, NODE_EXTRA_CA_CERTS may name its root.',
   },
   'upstream.refused': {
     code: 'PT-6040',
