@@ -68,7 +68,7 @@ export type RelayParts = Guards & {
   readonly siblings: Siblings | undefined
 }
 
-/** What windows may promise of the memory there is; the rest is Node's, the kernel's and other programs'. */
+/** What streams may hold of the memory there is; the rest is Node's, the kernel's and other programs'. */
 const budgetShare = 0.25
 
 /** What stands alone: read from disk, or made of nothing but the clock. */
@@ -89,7 +89,7 @@ async function makeFoundation({ config, clock, log }: PartsOptions) {
   const events = await SecurityEvents.load(dataDir, time, onSetAside)
   for (const file of damaged) events.add('relay.set_aside', { code, file })
   const keeper = new Keeper({ state, journal, events, log })
-  const budget = new Budget(memoryBytes() * budgetShare)
+  const budget = new Budget(memoryBytes() * budgetShare, undefined, { isFair: true })
   const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
   return { boot, state, identity, journal, time, events, keeper, mux }
 }
@@ -198,7 +198,7 @@ function readings({
     strangers: () =>
       silent.size + handshakes.agents.running + handshakes.visitors.running + sessions.strangers,
     isShortOfMemory: () => shedding.isShort,
-    windows: () => mux.budget.usedBytes,
+    held: () => mux.budget.usedBytes,
     usageRows: () => journal.size,
     usageDropped: () => journal.dropped,
     usageRefused: () => journal.refused,

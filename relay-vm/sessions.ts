@@ -18,6 +18,7 @@ import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import type { Session } from '@porttunneler/shared/mux/session'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { checkTicket, type TicketClaims, ticketKeyId } from '@porttunneler/shared/protocol/ticket'
+import { AccountBudgets } from './account-budgets.ts'
 import type { TcpListeners } from './listeners/tcp.ts'
 import type { Meters } from './meters/meters.ts'
 import type { Routes } from './routes.ts'
@@ -72,11 +73,13 @@ export class AgentSessions {
   readonly #sessions = new Map<string, Member>()
   /** TLS is up, HELLO is not accepted yet. */
   readonly #strangers = new Set<TLSSocket>()
+  readonly #budgets: AccountBudgets
   /** Account -> version of the last warning; commands come more than once. */
   readonly #told = new Map<string, number>()
 
   constructor(options: SessionsOptions) {
     this.#options = options
+    this.#budgets = new AccountBudgets(options.mux.budget)
   }
 
   get size(): number {
@@ -194,8 +197,10 @@ export class AgentSessions {
     // Gone while its ticket was checked: a session over a lost carrier would never hear its end.
     if (socket.destroyed) return
     const bindings = new SessionBindings(claims, this.#options, (ticket) => this.#check(ticket))
+    const { account, agent } = claims
     const session = accepted.welcome({
       relay: instance,
+      budget: this.#budgets.take(account),
       events: {
         onBind: (bind, ticket) => bindings.onBind(bind, ticket),
         onUnbind: (bind) => bindings.onUnbind(bind),
@@ -203,13 +208,13 @@ export class AgentSessions {
         onAttached: () => routes.setDetached(session, false),
         onClosed: (closed) => {
           this.#sessions.delete(session.id)
+          this.#budgets.release(account)
           routes.lost(session)
           log.info({ session: session.id, agent: claims.agent, reason: closed.key }, 'An agent left')
         },
       },
     })
     bindings.session = session
-    const { account, agent } = claims
     this.#sessions.set(session.id, { session, account, agent, forgeries: new PerMinute(forgeriesMax) })
     log.info({ session: session.id, agent: claims.agent, build: hello.build }, 'An agent came')
   }

@@ -16,10 +16,11 @@ import {
   type PortTunnelerError,
 } from '@porttunneler/shared/base/errors'
 import { isNobodyListening } from '@porttunneler/shared/mux/connect-tls'
+import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Session } from '@porttunneler/shared/mux/session'
 import type { SessionEvents } from '@porttunneler/shared/mux/session-frames'
 import { Spare } from '@porttunneler/shared/mux/spare'
-import type { OpenInfo, Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { problemOf, type RelayStatus } from './events.ts'
 

@@ -164,7 +164,7 @@ async function holdings(world: World): Promise<Holdings> {
     const metrics = await metricsOf(adminPort)
     all[`descriptors of ${name}`] = descriptorsOf(pid)
     all[`visitors of ${name}`] = metrics.get('ptun_visitor_sockets') ?? Number.NaN
-    all[`granted bytes of ${name}`] = metrics.get('ptun_windows_bytes') ?? Number.NaN
+    all[`held bytes of ${name}`] = metrics.get('ptun_held_bytes') ?? Number.NaN
     all[`slabs of ${name}`] = metrics.get('ptun_slabs_held') ?? Number.NaN
   }
   return all

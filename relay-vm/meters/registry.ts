@@ -12,8 +12,8 @@ export type RegistryOptions = {
   visitors(): number
   strangers(): number
   isShortOfMemory(): boolean
-  /** Bytes that windows promise. */
-  windows(): number
+  /** Bytes that streams hold. */
+  held(): number
   usageRows(): number
   usageDropped(): number
   usageRefused(): number
@@ -60,7 +60,12 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     'Pieces of 256 KiB with bytes on their way; 1 at rest',
     () => deliverySlabs.held + frameSlabs.held,
   )
-  addGauge(registry, 'ptun_windows_bytes', 'Bytes that senders may send by what was granted', options.windows)
+  addGauge(
+    registry,
+    'ptun_held_bytes',
+    'Bytes of streams that wait to be taken or acknowledged',
+    options.held,
+  )
   addReporting(registry, options)
   const connect = new Histogram({
     name: 'ptun_connect_ms',

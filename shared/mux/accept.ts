@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import { codes, type ErrorKey, fail, isFailure } from '../base/errors.ts'
 import { decodeJson, encodeJson, FrameType } from '../protocol/frames.ts'
 import { type Hello, helloSchema, protocolVersions, type Welcome } from '../protocol/messages.ts'
+import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import { type FreshCarrier, firstFrame, freshCarrier, type MuxShared, proofOf } from './fresh-carrier.ts'
 import { Session } from './session.ts'
@@ -14,8 +15,8 @@ import type { SessionEvents } from './session-frames.ts'
 
 export type AcceptedHello = {
   readonly hello: Hello
-  /** Says WELCOME and begins a session on this carrier. */
-  welcome(options: { relay: string; events: SessionEvents }): Session
+  /** Says WELCOME and begins a session on this carrier; `budget` is its account's. Default: the process's. */
+  welcome(options: { relay: string; events: SessionEvents; budget?: Budget }): Session
   /**
    * Says WELCOME and gives the carrier to a session that lives, whose agent and account the caller has compared.
    * @throws carrier.proof; REFUSE has been said by then
@@ -78,7 +79,7 @@ class Accepted implements AcceptedHello {
     this.#shared = options.shared
   }
 
-  welcome({ relay, events }: { relay: string; events: SessionEvents }): Session {
+  welcome({ relay, events, budget }: { relay: string; events: SessionEvents; budget?: Budget }): Session {
     const id = `ses_${randomBytes(15).toString('hex')}`
     const secret = randomBytes(32).toString('base64url')
     this.#say({ version: this.#version, session: id, secret, lost: [], relay })
@@ -91,6 +92,7 @@ class Accepted implements AcceptedHello {
       agentWindow,
       events,
       ...this.#shared,
+      ...(budget && { budget }),
     })
   }
 

@@ -11,9 +11,15 @@ type Range = { from: number; end: number; readonly pieces: Buffer[] }
 export class Ahead {
   #ranges: Range[] = []
   #pieces = 0
+  #bytes = 0
 
   get isEmpty(): boolean {
     return this.#ranges.length === 0
+  }
+
+  /** Kept here. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** Behind the last byte; 0 when there is none. */
@@ -56,6 +62,7 @@ export class Ahead {
       this.#pieces -= first.pieces.length
       let at = first.from
       for (const piece of first.pieces) {
+        this.#bytes -= piece.length
         const end = at + piece.length
         if (end > reached) {
           deliver(reached > at ? piece.subarray(reached - at) : piece)
@@ -70,11 +77,13 @@ export class Ahead {
   clear(): void {
     this.#ranges = []
     this.#pieces = 0
+    this.#bytes = 0
   }
 
   #own(bytes: Buffer): Buffer {
     if (this.#pieces >= limits.aheadPiecesMax) throw fail('stream.ranges')
     this.#pieces += 1
+    this.#bytes += bytes.length
     // What comes in is the reader's again when it returns.
     return Buffer.from(bytes)
   }

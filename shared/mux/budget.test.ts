@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
-import { Budget, takeWindow } from './budget.ts'
+import { seededRandom } from '../testing/wire-pair.ts'
+import { Budget, firstWindow } from './budget.ts'
 
 describe('budget', () => {
   test('takes all or nothing, at every level', () => {
@@ -16,26 +17,87 @@ describe('budget', () => {
 
   test('a comfort stops short of the limit, so that a need still finds something', () => {
     const budget = new Budget(100)
-    expect(budget.take(76, 0.75)).toBe(false)
-    expect(budget.take(75, 0.75)).toBe(true)
-    expect(budget.take(1, 0.75)).toBe(false)
-    expect(budget.take(25)).toBe(true)
-    expect(budget.take(1)).toBe(false)
+    expect([budget.hasRoom(76, 0.75), budget.hasRoom(75, 0.75)]).toEqual([false, true])
+    budget.hold(75)
+    expect([budget.hasRoom(1, 0.75), budget.take(25), budget.take(1)]).toEqual([false, true, false])
   })
 
-  test('ten thousand new visitors of one session find a window, and then windows can still grow', () => {
-    const budget = new Budget(limits.sessionBufferBytes)
-    const windows = new Set<number>()
-    for (let visitor = 0; visitor < 10_000; visitor++) windows.add(takeWindow(budget))
-    expect([...windows]).toEqual([64 * 1024, 16 * 1024, 4 * 1024])
-    expect(budget.take(limits.windowBytesMax, limits.growthShare)).toBe(true)
+  test('the first window is smaller the more is held, and there is none when all is', () => {
+    const budget = new Budget(100)
+    const windows = [0, 49, 1, 25, 24].map((bytes) => {
+      budget.hold(bytes)
+      return firstWindow(budget)
+    })
+    const { windowBytesInitial, windowBytesTight, windowBytesLeast } = limits
+    const [large, tight, least] = [windowBytesInitial, windowBytesTight, windowBytesLeast]
+    expect(windows).toEqual([large, large, tight, least, least])
+    budget.hold(1)
+    expect(() => firstWindow(budget)).toThrow('PT-3015')
+  })
+})
+
+/** A relay of 100 bytes; each account yields what it is asked for. */
+function relay(names: string[]) {
+  const yielded: string[] = []
+  const all = new Budget(100, undefined, { isFair: true })
+  const accounts = names.map((name) => {
+    const account = new Budget(100, all)
+    const session = new Budget(100, account, {
+      relieve: (bytes) => {
+        yielded.push(name)
+        session.give(Math.min(session.usedBytes, Math.ceil(bytes)))
+      },
+    })
+    return session
+  })
+  return { all, accounts, yielded }
+}
+
+describe('fair shares of a budget', () => {
+  test('one account may hold half of it, and the next finds room to work in', () => {
+    const { accounts, yielded } = relay(['ada', 'bob'])
+    const [ada, bob] = accounts as [Budget, Budget]
+    while (ada.take(1));
+    expect(ada.usedBytes).toBe(50)
+    expect([firstWindow(bob), bob.hasRoom(12, 0.5)]).toEqual([limits.windowBytesInitial, true])
+    expect(yielded).toEqual([])
   })
 
-  test('streams that have grown as far as they may leave room for a thousand new visitors', () => {
-    const budget = new Budget(limits.sessionBufferBytes)
-    while (budget.take(limits.windowBytesMax, limits.growthShare));
-    let visitors = 0
-    while (budget.take(limits.windowBytesTight)) visitors++
-    expect(visitors).toBeGreaterThanOrEqual(1_000)
+  test('whatever arrives, the limit holds: the largest holder yields, and not who comes late', () => {
+    const { all, accounts, yielded } = relay(['ada', 'bob', 'eve'])
+    const [ada, bob, eve] = accounts as [Budget, Budget, Budget]
+    for (let n = 0; n < 200; n++) eve.hold(1)
+    expect(eve.usedBytes).toBeLessThanOrEqual(50)
+    expect(new Set(yielded)).toEqual(new Set(['eve']))
+    for (let n = 0; n < 20; n++) for (const one of [ada, bob]) one.hold(1)
+    expect([ada.usedBytes, bob.usedBytes]).toEqual([20, 20])
+    expect(new Set(yielded)).toEqual(new Set(['eve']))
+    expect(all.usedBytes).toBeLessThanOrEqual(100)
+  })
+
+  test('many that hold all they can do not leave the next a hundredth', () => {
+    const names = Array.from({ length: 12 }, (_, n) => `account ${n}`)
+    const { all, accounts } = relay([...names, 'late'])
+    const late = accounts.at(-1) as Budget
+    for (const hog of accounts.slice(0, -1)) while (hog.take(0.1));
+    expect(all.usedBytes).toBeLessThanOrEqual(100)
+    while (late.take(0.1));
+    expect(late.usedBytes).toBeGreaterThan(100 / names.length / 2)
+  })
+
+  test('random tenants: the sum is kept, and nobody yields who holds less than a fair share', () => {
+    const random = seededRandom(7)
+    const { all, accounts } = relay(Array.from({ length: 8 }, (_, n) => `${n}`))
+    for (let n = 0; n < 20_000; n++) {
+      const one = accounts[Math.floor(random() * accounts.length)] as Budget
+      const before = accounts.map(({ usedBytes }) => usedBytes)
+      if (random() < 0.3) one.give(one.usedBytes * random())
+      else one.hold(random() * 5)
+      expect(all.usedBytes).toBeLessThanOrEqual(100)
+      accounts.forEach((other, at) => {
+        const had = before[at] as number
+        if (other !== one && other.usedBytes < had) expect(had).toBeGreaterThan(100 / 9)
+      })
+    }
   })
 })

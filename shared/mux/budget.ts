@@ -1,51 +1,160 @@
-/** Budgets of memory, and the first window of a new stream. */
+/**
+ * Memory that streams really hold: what has arrived and is not taken yet, and what was sent and is not acknowledged.
+ * Budgets form a tree: process, account (at a relay), session. What a window merely promises costs nothing here, so a
+ * stream that is idle takes nothing from anybody; when what is held becomes too much, the largest holder yields.
+ */
 import { fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 
-/**
- * Memory that may be promised to senders. A grant is taken from every level (stream's session, relay, VM) before it
- * is sent, so the sum of what others may have in flight towards us never exceeds what we said we can hold.
- */
+export type BudgetOptions = {
+  /**
+   * Each child may hold as much as is still free, whatever the others hold: one alone half of it all, k of them
+   * 1/(k+1) each, and the next finds as much (dynamic thresholds, Choudhury and Hahne 1998).
+   */
+  readonly isFair?: boolean
+  /** Frees about so many bytes of what this one holds. Absent: its children do, the largest first. */
+  readonly relieve?: (bytes: number) => void
+}
+
+/** A child that was too large gives back this much more than it must, so that it is not asked at each piece. */
+const relievedShare = 0.9
+/** Less than this is free: the largest yields, though it may only have been there first. */
+const scarceShare = 0.125
+
 export class Budget {
   readonly #limitBytes: number
   readonly #parent: Budget | undefined
+  readonly #isFair: boolean
+  readonly #relieve: BudgetOptions['relieve']
+  readonly #children = new Set<Budget>()
   #used = 0
+  #isRelieving = false
 
-  constructor(limitBytes: number, parent?: Budget) {
+  constructor(limitBytes: number, parent?: Budget, { isFair = false, relieve }: BudgetOptions = {}) {
     this.#limitBytes = limitBytes
     this.#parent = parent
+    this.#isFair = isFair
+    this.#relieve = relieve
+    if (parent) parent.#children.add(this)
   }
 
   get usedBytes(): number {
     return this.#used
   }
 
-  /**
-   * Takes all of `bytes` here and above, or nothing.
-   * @param share 0..1: how much of each level may be in use afterwards. What is a comfort asks for less than all, so
-   *   that what is a need still finds something.
-   */
-  take(bytes: number, share = 1): boolean {
-    if (this.#used + bytes > this.#limitBytes * share) return false
-    if (this.#parent && !this.#parent.take(bytes, share)) return false
-    this.#used += bytes
+  /** How much of what may be held here now is held, at the fullest level: 0..1, and more for a moment. */
+  get fill(): number {
+    const own = this.#used === 0 ? 0 : this.#used / Math.max(this.#most, 1)
+    const parent = this.#fairParent ? undefined : this.#parent
+    return parent ? Math.max(own, parent.fill) : own
+  }
+
+  /** Takes all of `bytes` here and above, or nothing. */
+  take(bytes: number): boolean {
+    if (!this.hasRoom(bytes) && !(this.#relieveScarcity(bytes) && this.hasRoom(bytes))) return false
+    this.#add(bytes)
     return true
+  }
+
+  /** Whether `bytes` more would leave each level filled to `share` at most. */
+  hasRoom(bytes: number, share = 1): boolean {
+    if (this.#used + bytes > this.#most * share) return false
+    return this.#parent === undefined || this.#parent.hasRoom(bytes, this.#fairParent ? 1 : share)
+  }
+
+  /** Counts `bytes` that are here already. When they are too much the largest holder yields: perhaps the caller. */
+  hold(bytes: number): void {
+    this.#add(bytes)
+    this.#enforce()
   }
 
   give(bytes: number): void {
     this.#used -= bytes
     this.#parent?.give(bytes)
   }
+
+  /** Holds nothing any more. */
+  close(): void {
+    if (this.#parent) this.#parent.#children.delete(this)
+  }
+
+  /** What this one may hold now. */
+  get #most(): number {
+    const parent = this.#fairParent
+    if (!parent) return this.#limitBytes
+    const left = parent.#limitBytes - (parent.#used - this.#used)
+    return Math.min(this.#limitBytes, Math.max(0, left / 2))
+  }
+
+  get #fairParent(): Budget | undefined {
+    const parent = this.#parent
+    return parent === undefined || !parent.#isFair ? undefined : parent
+  }
+
+  #add(bytes: number): void {
+    this.#used += bytes
+    if (this.#parent) this.#parent.#add(bytes)
+  }
+
+  #enforce(): void {
+    if (this.#used > this.#most) {
+      const parent = this.#fairParent
+      const largest = parent ? parent.#largest() : undefined
+      const victim = largest && largest.#used > this.#used ? largest : this
+      victim.#shrink()
+    }
+    if (this.#parent) this.#parent.#enforce()
+  }
+
+  /** Something was refused. @returns whether a larger one yielded for it */
+  #relieveScarcity(bytes: number): boolean {
+    const parent = this.#parent
+    if (!parent) return false
+    if (!parent.#isFair) return parent.#relieveScarcity(bytes)
+    if (parent.#limitBytes - parent.#used > parent.#limitBytes * scarceShare) return false
+    const largest = parent.#largest()
+    if (!largest || largest === this || largest.#used <= this.#used + bytes) return false
+    largest.#shrink()
+    return true
+  }
+
+  #shrink(): void {
+    this.#free(this.#used - this.#most * relievedShare)
+  }
+
+  #free(bytes: number): void {
+    if (this.#isRelieving || bytes <= 0) return
+    this.#isRelieving = true
+    try {
+      const until = this.#used - bytes
+      if (this.#relieve) this.#relieve(bytes)
+      else
+        for (let before = Number.POSITIVE_INFINITY; this.#used > until && this.#used < before; ) {
+          before = this.#used
+          const largest = this.#largest()
+          if (largest) largest.#free(this.#used - until)
+        }
+    } finally {
+      this.#isRelieving = false
+    }
+  }
+
+  #largest(): Budget | undefined {
+    let largest: Budget | undefined
+    for (const child of this.#children) if (child.#used > (largest?.usedBytes ?? 0)) largest = child
+    return largest
+  }
 }
 
 /**
- * Takes the first window of a new stream: large while there is plenty, smaller afterwards.
+ * The first window of a new stream: large while there is plenty, smaller afterwards.
  * @throws session.limit
  */
-export function takeWindow(budget: Budget): number {
-  const { windowBytesInitial, windowBytesTight, windowBytesLeast, comfortShare } = limits
-  if (budget.take(windowBytesInitial, comfortShare)) return windowBytesInitial
-  if (budget.take(windowBytesTight, comfortShare * 2)) return windowBytesTight
-  if (budget.take(windowBytesLeast)) return windowBytesLeast
+export function firstWindow(budget: Budget): number {
+  const { windowBytesInitial, windowBytesTight, windowBytesLeast, comfortShare, tightShare } = limits
+  const { fill } = budget
+  if (fill < comfortShare) return windowBytesInitial
+  if (fill < tightShare) return windowBytesTight
+  if (fill < 1) return windowBytesLeast
   throw fail('session.limit', 'The relay has no memory left for another visitor.')
 }

@@ -26,12 +26,14 @@ export class Inbound {
   /** The window is measured from here: what was used by then, and when. */
   #epochUsed = 0
   #epochAtMs: number
-  #takenBytes: number
+  /** Counted in the budget. */
+  #heldBytes = 0
+  /** That arrived since all was used: a byte alone costs its reader an object. */
+  #pieces = 0
 
   constructor(window: number, nowMs: number) {
     this.window = window
     this.granted = window
-    this.#takenBytes = window
     this.#epochAtMs = nowMs
   }
 
@@ -43,6 +45,7 @@ export class Inbound {
     const end = offset + bytes.length
     if (end > this.granted) throw fail('window.exceeded')
     if (this.finAt >= 0 && end > this.finAt) throw fail('frame.malformed', 'Bytes came behind FIN.')
+    this.#pieces += 1
     if (offset === this.next) {
       this.next = end
       taker.onData(bytes)
@@ -83,7 +86,7 @@ export class Inbound {
     consumed: number
     window: number
   } {
-    this.#grow(budget, nowMs, rttMs)
+    this.#resize(budget, nowMs, rttMs)
     this.credited = this.used
     this.granted = Math.max(this.granted, this.used + this.window)
     return { consumed: this.used, window: this.granted - this.used }
@@ -92,25 +95,40 @@ export class Inbound {
   /**
    * Doubles the window when a good part of it was used in so few round trips that the sender must have waited for
    * credit. The measure is that of QUIC implementations: half a window in under 2 RTT, a whole one in under 4. A reader
-   * that is slow itself never gets there, so it never gets a larger window.
+   * that is slow itself never gets there, so it never gets a larger window. When much is held, windows shrink again as
+   * their bytes are used: what was granted stays so.
    */
-  #grow(budget: Budget, nowMs: number, rttMs: number): void {
+  #resize(budget: Budget, nowMs: number, rttMs: number): void {
     const share = (this.used - this.#epochUsed) / this.window
     if (share < 0.5) return
     const isHeldBack = nowMs - this.#epochAtMs < 4 * share * rttMs
     const mayGrow = isHeldBack && this.window < limits.windowBytesMax
-    if (mayGrow && budget.take(this.window, limits.growthShare)) {
-      this.#takenBytes += this.window
-      this.window *= 2
-    }
+    if (mayGrow && budget.hasRoom(this.window, limits.growthShare)) this.window *= 2
+    else if (this.window > limits.windowBytesTight && budget.fill > limits.tightShare) this.window /= 2
     this.#epochUsed = this.used
     this.#epochAtMs = nowMs
   }
 
-  /** Gives back what was taken from the budget; answers once. */
+  /** Memory that is in use because of what the local side has not taken. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /** Tells the budget what is held now. The largest holder may be reset by it, and that may be this one. */
+  settle(budget: Budget): void {
+    const waiting = Math.max(0, this.next - this.used)
+    if (waiting === 0) this.#pieces = 0
+    const held = waiting + this.#pieces * limits.pieceBytes + (this.#ahead?.bytes ?? 0)
+    const change = held - this.#heldBytes
+    this.#heldBytes = held
+    if (change > 0) budget.hold(change)
+    else if (change < 0) budget.give(-change)
+  }
+
+  /** Gives back what the budget was told. */
   release(budget: Budget): void {
-    budget.give(this.#takenBytes)
-    this.#takenBytes = 0
+    budget.give(this.#heldBytes)
+    this.#heldBytes = 0
     this.#ahead = undefined
   }
 

@@ -76,6 +76,11 @@ export class Outbound {
     this.#isEnding = true
   }
 
+  /** Counted in the budget. */
+  get keptBytes(): number {
+    return this.#keptBytes
+  }
+
   get isEnding(): boolean {
     return this.#isEnding
   }

@@ -9,7 +9,8 @@ import {
   unbindSchema,
   unboundSchema,
 } from '../protocol/messages.ts'
-import type { OpenInfo, Stream, StreamSink } from './stream.ts'
+import type { OpenInfo } from './open-info.ts'
+import type { Stream, StreamSink } from './stream.ts'
 
 export type SessionEvents = {
   /** Agent: a visitor came. Answers where its bytes go; then dials and calls `stream.opened`, or `stream.reset`. */

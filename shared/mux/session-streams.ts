@@ -14,13 +14,15 @@ import {
   resetGone,
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
-import { Budget, takeWindow } from './budget.ts'
+import { Budget, firstWindow } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import type { CarrierSet } from './carrier-set.ts'
 import { Elephants } from './elephants.ts'
+import type { OpenInfo } from './open-info.ts'
+import { resetWorst } from './relief.ts'
 import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
-import { type OpenInfo, Stream, type StreamSink, sessionLostCode } from './stream.ts'
+import { Stream, type StreamSink, sessionLostCode } from './stream.ts'
 
 export type SessionStreamsOptions = {
   readonly side: 'relay' | 'agent'
@@ -55,8 +57,9 @@ export class SessionStreams {
   constructor(options: SessionStreamsOptions) {
     this.#options = options
     this.#carriers = options.carriers
-    this.#budget = new Budget(limits.sessionBufferBytes, options.budget)
-    this.#sendBudget = new Budget(limits.sessionBufferBytes, options.budget)
+    const relieve = (bytes: number) => resetWorst(this.#streams.values(), bytes)
+    this.#budget = new Budget(limits.sessionBufferBytes, options.budget, { relieve })
+    this.#sendBudget = new Budget(limits.sessionBufferBytes, options.budget, { relieve })
     this.elephants = new Elephants({
       clock: options.clock,
       carriers: options.carriers,
@@ -76,7 +79,7 @@ export class SessionStreams {
     if (!carrier) throw fail('carrier.lost')
     if (this.#streams.size >= limits.streamsPerSession)
       throw fail('session.limit', 'The agent serves as many visitors as it may.')
-    const window = takeWindow(this.#budget)
+    const window = firstWindow(this.#budget)
     const edge = this.#options.agentWindow
     const stream = this.#add({ id: this.#next++, info, sink, state: 'opening', window, edge, carrier })
     this.sendOpen(stream, carrier, window)
@@ -117,6 +120,8 @@ export class SessionStreams {
     this.#streams.clear()
     this.#uncredited.clear()
     for (const stream of streams) stream.abandon(code)
+    this.#budget.close()
+    this.#sendBudget.close()
   }
 
   // --- for streams
@@ -245,7 +250,7 @@ export class SessionStreams {
     this.#seen.add(id)
     const { window: edge, ...info } = decodeOpen(payload)
     const { agentWindow: window, onOpen } = this.#options
-    if (this.#streams.size >= limits.streamsPerSession || !onOpen || !this.#budget.take(window)) {
+    if (this.#streams.size >= limits.streamsPerSession || !onOpen || this.#budget.fill >= 1) {
       carrier.sendReset(id, wireCode('session.limit'))
       return
     }

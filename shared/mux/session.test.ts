@@ -110,8 +110,13 @@ describe('session', () => {
     const upstream = await agentStream(0)
     await send(visitor, Buffer.alloc(8 * 1024 * 1024))
     await upstream.heard.until(() => upstream.heard.bytes.length === 8 * 1024 * 1024)
-    expect(pair.budgets.agent.usedBytes).toBeGreaterThan(limits.windowBytesInitial)
-    expect(pair.budgets.agent.usedBytes).toBeLessThanOrEqual(limits.windowBytesMax)
+    upstream.heard.isHungry = false
+    const before = upstream.stream.bytesIn
+    visitor.stream.write(Buffer.alloc(2 * limits.windowBytesMax))
+    await turns(2_000)
+    const more = upstream.stream.bytesIn - before
+    expect(more).toBeGreaterThan(limits.windowBytesInitial)
+    expect(more).toBeLessThanOrEqual(limits.windowBytesMax)
   })
 
   test('a slow reader keeps its small window', async () => {
@@ -125,7 +130,9 @@ describe('session', () => {
       await clock.advanceAsync(500, 100)
       upstream.stream.consumed(4 * 1024)
     }
-    expect(pair.budgets.agent.usedBytes).toBe(limits.windowBytesInitial)
+    visitor.stream.write(Buffer.alloc(4 * limits.windowBytesInitial))
+    await turns(100)
+    expect(upstream.stream.bytesIn - 64 * 1024).toBeLessThanOrEqual(limits.windowBytesInitial)
   })
 
   test('reset: the other side hears the code, the resetter hears nothing more, ids are released by the ACK', async () => {
@@ -232,15 +239,19 @@ describe('session', () => {
     expect(() => openOn(pair)).toThrow(expect.objectContaining({ key: 'carrier.lost' }))
   })
 
-  test('without memory for a window a visitor is refused; with little it gets a small one', async () => {
-    const large = limits.windowBytesInitial / limits.comfortShare
-    const { pair } = connect({ budgetBytes: large })
-    openOn(pair)
-    expect(pair.budgets.relay.usedBytes).toBe(limits.windowBytesInitial)
-    openOn(pair)
-    expect(pair.budgets.relay.usedBytes).toBe(limits.windowBytesInitial + limits.windowBytesTight)
-    while (pair.budgets.relay.usedBytes < large) openOn(pair)
-    expect(pair.budgets.relay.usedBytes).toBe(large)
+  test('while all memory is held a visitor is refused; while much is it gets a small window', async () => {
+    const { pair, agentStream } = connect({ budgetBytes: 1_000 })
+    const heldBy = async (bytes: number) => {
+      pair.budgets.relay.hold(bytes)
+      const visitor = openOn(pair)
+      const upstream = await agentStream(pair.relay.activeStreams - 1)
+      upstream.stream.write(Buffer.alloc(256 * 1024))
+      await turns(50)
+      visitor.stream.reset('stream.aborted')
+      return upstream.stream.bytesOut
+    }
+    expect(await heldBy(600)).toBe(limits.windowBytesTight)
+    pair.budgets.relay.hold(400)
     expect(() => openOn(pair)).toThrow(expect.objectContaining({ key: 'session.limit' }))
   })
 

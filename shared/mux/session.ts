@@ -14,10 +14,11 @@ import type { Budget } from './budget.ts'
 import { type Carrier, type CarrierHandler, deafHandler } from './carrier.ts'
 import { CarrierSet } from './carrier-set.ts'
 import type { Liveness } from './liveness.ts'
+import type { OpenInfo } from './open-info.ts'
 import { Retirement } from './retirement.ts'
 import { readSessionFrame, type SessionEvents } from './session-frames.ts'
 import { SessionStreams } from './session-streams.ts'
-import { type OpenInfo, type Stream, type StreamSink, sessionLostCode } from './stream.ts'
+import { type Stream, type StreamSink, sessionLostCode } from './stream.ts'
 
 export type SessionOptions = {
   readonly side: 'relay' | 'agent'
@@ -274,7 +275,6 @@ export class Session implements CarrierHandler {
   }
 
   // --- inside
-
   #take(carrier: Carrier, told: readonly number[]): void {
     carrier.handler = this
     this.carriers.add(carrier, told)

@@ -8,21 +8,9 @@ import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import { Burst } from './elephants.ts'
 import { Inbound } from './inbound.ts'
+import type { OpenInfo } from './open-info.ts'
 import { Outbound } from './outbound.ts'
 import type { SessionStreams } from './session-streams.ts'
-
-/** Who the visitor is and which binding it came to; said in OPEN. */
-export type OpenInfo = {
-  readonly bind: number
-  readonly visitorAddress: string
-  readonly visitorPort: number
-  /** The port the visitor dialled. */
-  readonly localPort: number
-  /** Wall time at the relay, ms. */
-  readonly atMs: number
-  /** The first request asks for an Upgrade: the agent owes `upgraded` or `plain`. */
-  readonly awaitsUpgrade: boolean
-}
 
 /** Where a stream's events go. After `onReset`, or after `reset` was called, nothing more comes. */
 export type StreamSink = {
@@ -85,7 +73,7 @@ export class Stream {
     budget: Budget
     /** What this side may keep of what it sent, until it is acknowledged. */
     sendBudget: Budget
-    /** What the other side may send at once, already taken from the budget. */
+    /** What the other side may send at once. */
     window: number
     /** What this side may send at once. */
     edge: number
@@ -106,6 +94,11 @@ export class Stream {
   /** Bytes received in order. */
   get bytesIn(): number {
     return this.#inbound.next
+  }
+
+  /** Memory that this stream has in use, in both directions. */
+  get heldBytes(): number {
+    return this.#inbound.heldBytes + this.#outbound.keptBytes
   }
 
   /** Bytes sent. */
@@ -143,6 +136,7 @@ export class Stream {
   consumed(bytes: number): void {
     if (this.#isOver) return
     this.#inbound.used += bytes
+    this.#inbound.settle(this.#budget)
     if (this.#inbound.isComplete && this.#inbound.used === this.#inbound.finAt) this.#useFin()
     else if (this.#inbound.isCreditDue) this.sendCredit()
     else this.host.creditSoon(this)
@@ -254,6 +248,8 @@ export class Stream {
   receiveData(offset: number, bytes: Buffer): void {
     try {
       this.#inbound.receive(offset, bytes, this.sink)
+      if (this.#isOver) return
+      this.#inbound.settle(this.#budget)
       if (this.#inbound.isComplete) this.#deliverFin()
     } catch (error) {
       this.#violate(error)

@@ -36,9 +36,9 @@ export const limits = {
 
   /** First window of a stream: one read; the bandwidth-delay product of most visitors who say little. */
   windowBytesInitial: 64 * KiB,
-  /** Once `comfortShare` of a budget is in use: a TLS record. */
+  /** Once `comfortShare` of a budget is held: a TLS record. */
   windowBytesTight: 16 * KiB,
-  /** Once twice that share is in use: enough to begin with, and it grows like the others. */
+  /** Once `tightShare` of it is held: enough to begin with, and it grows like the others. */
   windowBytesLeast: 4 * KiB,
   /** What an agent grants every stream from the start: most requests; 16,384 of them fit its budget. */
   agentWindowBytes: 8 * KiB,
@@ -47,7 +47,7 @@ export const limits = {
   /** Credit is due at a quarter of the window or this, whichever is less (rule 6). */
   creditBytes: 64 * KiB,
   creditDelayMs: 200,
-  /** Promised to senders, and as much again kept of what was sent until it is acknowledged. */
+  /** Held of what has arrived and is not taken, and as much again of what was sent and is not acknowledged. */
   sessionBufferBytes: 128 * MiB,
   /** A stream that may not send for want of memory asks again after this. */
   starvedRetryMs: 50,
@@ -63,13 +63,14 @@ export const limits = {
   dedicatedIdleMs: 60_000,
   /** A path in doubt is often in doubt again: a second shared carrier that was dialled for it stays this long. */
   spareSharedMs: 60_000,
-  /**
-   * A relay grants the large first window while no more than this share of a budget is in use, the middle one up to
-   * twice of it, the least from there on: 10,000 visitors take half of 128 MiB.
-   */
-  comfortShare: 0.125,
-  /** Windows grow into this share and no further: a few elephants must not turn new visitors away. */
-  growthShare: 0.75,
+  /** A relay grants the large first window while less than this share of a budget is held, the middle one up to */
+  comfortShare: 0.5,
+  /** this share, and the least from there on; windows shrink then, as their bytes are used. */
+  tightShare: 0.75,
+  /** Windows grow while what they could hold more fits this share. */
+  growthShare: 0.5,
+  /** What each piece costs that waits for a local socket, beside its bytes: the objects of one write. */
+  pieceBytes: 256,
   /** Separate ranges ahead of the missing bytes, per stream (rule 2). */
   rangesMax: 64,
   /** Pieces in them: a window of 8 MiB in frames of 1 KiB; frames of a byte must not cost a hundred times theirs. */
@@ -121,7 +122,7 @@ export const limits = {
 } as const
 
 assert(limits.payloadBytesMax === limits.dataBytesMax + 6)
-assert(limits.comfortShare * 2 < limits.growthShare && limits.growthShare < 1)
+assert(limits.comfortShare < limits.tightShare && limits.growthShare < limits.tightShare)
 assert(limits.payloadBytesMax < 2 ** 24, 'length is a u24')
 assert(limits.windowBytesInitial >= limits.dataBytesMax, 'a full DATA fits the first window')
 assert(limits.dedicatedPerSession + 2 === limits.carriersPerSession)

@@ -4,9 +4,10 @@ import type { PortTunnelerError } from '../base/errors.ts'
 import { Budget } from '../mux/budget.ts'
 import { Carrier, deafHandler } from '../mux/carrier.ts'
 import { Liveness } from '../mux/liveness.ts'
+import type { OpenInfo } from '../mux/open-info.ts'
 import { Session } from '../mux/session.ts'
 import type { SessionEvents } from '../mux/session-frames.ts'
-import type { OpenInfo, Stream, StreamSink } from '../mux/stream.ts'
+import type { Stream, StreamSink } from '../mux/stream.ts'
 import { Turn } from '../mux/turn.ts'
 import { limits } from '../protocol/limits.ts'
 import { type WirePair, wirePair } from './wire-pair.ts'
@@ -24,6 +25,8 @@ export function muxPair(options: {
   clock: Clock
   random?: () => number
   budgetBytes?: number
+  /** Of the relay, in place of its own. */
+  budget?: Budget
   relay?: Partial<SessionEvents>
   agent?: Partial<SessionEvents>
 }): MuxPair {
@@ -38,7 +41,8 @@ export function muxPair(options: {
       clock,
       handler: deafHandler,
     })
-    const budget = new Budget(options.budgetBytes ?? Number.POSITIVE_INFINITY)
+    const own = new Budget(options.budgetBytes ?? Number.POSITIVE_INFINITY)
+    const budget = side === 'relay' && options.budget ? options.budget : own
     const session = new Session({
       side,
       id: 'ses_test',

@@ -21,10 +21,10 @@ type Holdings = {
   /** Of 256 KiB, with bytes on their way. */
   readonly slabs: number
   /** What senders may send; of the relay alone. */
-  readonly granted: number
+  readonly held: number
 }
 
-const kinds = ['descriptors', 'sockets', 'timers', 'slabs', 'granted'] as const
+const kinds = ['descriptors', 'sockets', 'timers', 'slabs', 'held'] as const
 
 const visitorsEachRound = 10
 /** A PING's timer, a keep-alive connection to the API: what may happen to be there at one moment and not at another. */
@@ -46,7 +46,7 @@ export const noLeak: Scenario = {
         for (const kind of kinds)
           assertAtMost(
             after[side][kind],
-            before[side][kind] + (kind === 'granted' ? 0 : slack),
+            before[side][kind] + (kind === 'held' ? 0 : slack),
             `${kind} of the ${side}`,
           )
       return [
@@ -107,7 +107,7 @@ function relayHoldings({ standalone }: World, network: Network): Holdings {
     sockets: active('TCPSocketWrap'),
     timers: active('Timeout'),
     slabs: metrics('ptun_slabs_held'),
-    granted: metrics('ptun_windows_bytes'),
+    held: metrics('ptun_held_bytes'),
   }
 }
 
@@ -117,7 +117,7 @@ async function agentHoldings({ agent }: World): Promise<Holdings> {
   const from = agent.events.items.length
   agent.program.send('SIGUSR2')
   const { sockets, timers, slabs } = resourcesSchema.parse(await agent.waitFor('resources', { from }))
-  return { descriptors: descriptorsOf(agent.program.pid), sockets, timers, slabs, granted: 0 }
+  return { descriptors: descriptorsOf(agent.program.pid), sockets, timers, slabs, held: 0 }
 }
 
 function descriptorsOf(pid: number): number {

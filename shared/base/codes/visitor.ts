@@ -296,6 +296,17 @@ export const visitorCodes = {
       'The relay is close to its limit of memory: it admits nobody new and closes the newest idle connections.',
     cure: 'Try again in a minute; an operator can add a relay, or raise `limits.memoryMiB`.',
   },
+  'stream.memory': {
+    code: 'PT-4122',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'peer',
+    title: 'Connection held more memory than there was',
+    cause:
+      'One side of the connection did not take what the other had sent. Memory for such bytes became short, and this connection held more of it than others.',
+    cure: 'Try again with a client that reads what it asked for; an operator can give the relay or the agent more memory.',
+  },
   'visitor.silent': {
     code: 'PT-4118',
     http: 408,
