@@ -162,8 +162,9 @@ function addAccount(program: Command, run: Run): void {
     )
   keys
     .command('create')
-    .description('make an API key; its secret is printed once')
+    .description('make an API key; you approve it in the browser, and its secret is printed once')
     .argument('<name>', 'what the key is for')
+    .option('--no-browser', 'only print the address and the code')
     .option('--scope <scope...>', 'read, tunnels or admin', ['read', 'tunnels'])
     .action((name: string, options, command: Command) =>
       run(command.optsWithGlobals(), async (context) =>

@@ -204,7 +204,7 @@ describe.each([
   test('a tunnel deleted is refused from the next sync until its last ticket is dead', async () => {
     const one = await startRelay()
     const { tunnel, ticket } = await claim()
-    await deleteTunnel(plane.control, ada, tunnel)
+    await deleteTunnel(plane.of(ada), ada, { id: tunnel })
     await one.hear()
     expect(await one.judge(ticket)).toBe('session.revoked')
     for (let waitedMs = 0; waitedMs <= limits.ticketMs + 2 * limits.skewMs; waitedMs += 300_000) {

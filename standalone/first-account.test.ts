@@ -1,4 +1,5 @@
 import { hashSecret } from '@porttunneler/shared/base/ids'
+import { controlOf } from '@porttunneler/shared/control/control'
 import { keys } from '@porttunneler/shared/control/documents'
 import { revokeKey } from '@porttunneler/shared/control/keys'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -53,7 +54,7 @@ describe("the demo agent's key", () => {
     const { tokens } = await identity.login(account ?? { email, password: '' }, { from: '' })
     const owner = await principals.authenticate(tokens.accessToken, '')
     const id = (await control.store.get(keys.ref(hashSecret(key.reveal()))))?.data.key ?? ''
-    await revokeKey(control, owner, id)
+    await revokeKey(controlOf(control, owner.account), owner, id)
     const next = await demoKey(control, principals)
     expect(next.reveal()).not.toBe(key.reveal())
     expect((await principals.authenticate(next.reveal(), '')).account).toBe(owner.account)

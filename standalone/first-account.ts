@@ -7,12 +7,11 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { ensureAccount, readAccount } from '@porttunneler/shared/control/accounts'
 import type { Caller } from '@porttunneler/shared/control/caller'
-import type { Control } from '@porttunneler/shared/control/control'
+import { type Control, controlOf } from '@porttunneler/shared/control/control'
 import { createKey } from '@porttunneler/shared/control/keys'
 import { globalCollection } from '@porttunneler/shared/control/names'
-import { limitsOf } from '@porttunneler/shared/control/plans'
 import type { IdentityClaims } from '@porttunneler/shared/control/platform'
-import type { Principals } from '@porttunneler/shared/control/principals'
+import { type Principals, personCaller } from '@porttunneler/shared/control/principals'
 import type { LocalIdentity } from './platform/identity.local.ts'
 
 /** Id: `first`. */
@@ -37,7 +36,9 @@ export async function ensureFirstAccount(
   const password = newPassword()
   const claims = await register(identity, { email, password })
   if (!claims) return undefined
-  const { member } = await ensureAccount(control, claims, { plan: 'unlimited' })
+  const { members } = await ensureAccount(control, claims, { plan: 'unlimited' })
+  const [member] = members
+  if (!member) throw new Error('an account without a member')
   const { subject } = claims
   await control.store.create(firstRef, { subject, account: member.account, email, demoKey: '' })
   return { email, password }
@@ -75,7 +76,10 @@ export async function demoKey(control: Control, principals: Principals): Promise
     if (await isValid(principals, kept)) return kept
   }
   const caller = await ownerOf(control, first.data)
-  const { secret } = await createKey(control, caller, { name: 'Demo agent', scopes: ['tunnels'] })
+  const { secret } = await createKey(controlOf(control, caller.account), caller, {
+    name: 'Demo agent',
+    scopes: ['tunnels'],
+  })
   const key = new Secret(secret)
   await control.store.set(firstRef, { ...rest, demoKey: await control.vault.wrap(key) })
   return key
@@ -91,19 +95,12 @@ async function isValid(principals: Principals, key: Secret): Promise<boolean> {
   }
 }
 
-/** The first account's owner, as if signed in. */
+/** The first account's owner, as if signed in. @throws standalone.demo when they have left it */
 async function ownerOf(control: Control, { subject, account, email }: FirstAccountDoc): Promise<Caller> {
-  const { user } = await ensureAccount(control, { subject, email, emailVerified: false, authTimeMs: 0 })
+  const person = { subject, email, emailVerified: false, authTimeMs: 0 }
+  const { user: id, members } = await ensureAccount(control, person)
+  const member = members.find((one) => one.account === account)
+  if (!member) throw fail('standalone.demo', 'The person of the first account is no longer its member.')
   const { data } = await readAccount(control, account)
-  return {
-    account,
-    accountName: data.name,
-    plan: data.plan,
-    limits: limitsOf(data),
-    role: 'owner',
-    scopes: ['admin'],
-    actor: user,
-    user: { id: user, email, emailVerified: false },
-    from: '',
-  }
+  return personCaller(data, { person: { id, email, emailVerified: false }, member, from: '' })
 }

@@ -1,9 +1,11 @@
 /** `ptun keys list | create | revoke`: API keys of the account. */
 import type { Client } from '@porttunneler/shared/api/client'
-import { type Key, keyNameSchema, type Scope, scopes } from '@porttunneler/shared/api/schemas/accounts'
+import { type Scope, scopes } from '@porttunneler/shared/api/schemas/access'
+import { type Key, keyNameSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
-import { type Context, connectApi, paintOf, say, tell, warn } from '../context.ts'
+import { type Context, clientFor, connectApi, paintOf, say, serverOf, tell, warn } from '../context.ts'
 import { formatDate, formatTable, printable } from '../output/format.ts'
+import { obtainKey } from './device-flow.ts'
 
 /** @throws login.*, server.*, and what the API answers */
 export async function listKeys(context: Context): Promise<number> {
@@ -25,20 +27,22 @@ export async function listKeys(context: Context): Promise<number> {
   return 0
 }
 
-/** @throws cli.usage, login.*, server.*, and what the API answers */
+/** A person approves it in the console: no key makes another. @throws cli.usage, login.*, server.* */
 export async function createKey(
   context: Context,
   name: string,
-  { scope }: { scope: readonly string[] },
+  { scope, browser }: { readonly scope: readonly string[]; readonly browser: boolean },
 ): Promise<number> {
   if (!keyNameSchema.safeParse(name).success)
     throw fail('cli.usage', 'A key has a name of 1 to 80 characters.')
-  const { client } = await connectApi(context)
-  const { secret, ...key } = await client.createKey({ name, scopes: parseScopes(scope) })
-  // The secret alone on standard output, so that it can be piped into a secret store.
-  warn(context, `Key ${key.id} (${key.scopes.join(', ')}). It is shown this once:`)
-  say(context, secret)
-  tell(context, { event: 'key.created', ...key, secret })
+  const scopes = parseScopes(scope)
+  const client = await clientFor(context, await serverOf(context))
+  // What it says while it waits goes to standard error: the secret comes alone on standard output, for a pipe.
+  const quiet = context.isJson ? context : { ...context, stdout: context.stderr }
+  const made = await obtainKey(quiet, client, { device: name, scope: scopes.join(' '), browser })
+  warn(context, `Key ${made.key_id} (${made.scope.replaceAll(' ', ', ')}). It is shown this once:`)
+  say(context, made.access_token)
+  tell(context, { event: 'key.created', id: made.key_id, name, scopes, secret: made.access_token })
   return 0
 }
 

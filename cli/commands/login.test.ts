@@ -8,6 +8,7 @@ import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Context } from '../context.ts'
 import { currentServer, readCredential } from '../credentials.ts'
+import { createKey } from './keys.ts'
 import { login } from './login.ts'
 import { logout } from './logout.ts'
 
@@ -105,9 +106,13 @@ function pollAnswer(): { status: number; body?: unknown } | undefined {
 }
 
 /** Signs in, moving the clock whenever it is waited for. */
-async function signIn(): Promise<number> {
+function signIn(): Promise<number> {
+  return passing(login(context, { browser: true }))
+}
+
+async function passing<T>(running: Promise<T>): Promise<T> {
   let isOver = false
-  const done = login(context, { browser: true }).finally(() => {
+  const done = running.finally(() => {
     isOver = true
   })
   done.catch(() => {})
@@ -117,6 +122,18 @@ async function signIn(): Promise<number> {
   }
   return done
 }
+
+describe('keys create', () => {
+  test('waits for the approval like a login, and prints the secret alone on standard output', async () => {
+    const errors: string[] = []
+    const stderr = { write: (text: string) => void errors.push(text) }
+    await passing(createKey({ ...context, stderr }, 'ci', { scope: ['tunnels'], browser: false }))
+    expect(written.join('')).toBe(`${key('a')}\n`)
+    expect(errors.join('')).toContain('ABCD-EFGH')
+    const { server = '', env } = context
+    await expect(readCredential(env, server)).rejects.toMatchObject({ key: 'login.missing' })
+  })
+})
 
 describe('login', () => {
   test('shows address and code, stores the key and makes the server the current one', async () => {

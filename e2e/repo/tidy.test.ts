@@ -8,6 +8,7 @@ import { codes } from '@porttunneler/shared/base/errors'
 import { FrameType } from '@porttunneler/shared/protocol/frames'
 import { describe, expect, test } from 'vitest'
 import { pages } from '../../docs/errors.ts'
+import { apiPages } from '../../standalone/testing/api-page.ts'
 import { type CatalogueRow, checkCatalogue, keysRaised } from './codes.ts'
 import { dependenciesWithoutReason } from './dependencies.ts'
 import { checkBlob, checkLinks, checkMentions } from './documents.ts'
@@ -91,6 +92,16 @@ describe('tidy: error codes', () => {
     report(
       'raised',
       never.map(({ path, key }) => ({ path, line: 1, message: `${key} is never raised` })),
+    )
+  })
+
+  test('the page of the API says what its routes declare', async () => {
+    const stale = [...(await apiPages())].filter(
+      ([path, text]) => readFileSync(join(root, path), 'utf8') !== text,
+    )
+    report(
+      'pages',
+      stale.map(([path]) => ({ path, line: 1, message: 'not as the routes have it; run npm run docs' })),
     )
   })
 

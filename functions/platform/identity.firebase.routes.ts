@@ -2,10 +2,9 @@
  * What the API has of sign-in where Firebase does it: ending sessions, at the same address as everywhere. Signing in,
  * refreshing and passwords are between the console and Firebase.
  */
-import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import { jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import { logoutSchema } from '@porttunneler/shared/api/schemas/accounts'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { fail } from '@porttunneler/shared/base/errors'
 import { identities, users } from '@porttunneler/shared/control/documents'
 import type { Store } from '@porttunneler/shared/control/platform'
 import type { FirebaseAccounts } from './firebase-accounts.ts'
@@ -18,18 +17,12 @@ export type FirebaseRoutesOptions = {
   readonly clock: Clock
 }
 
-export function firebaseRoutes(options: FirebaseRoutesOptions): OpenAPIHono {
-  const app = new OpenAPIHono({
-    defaultHook: (result) => {
-      if (!result.success) throw fail('api.invalid')
-    },
-  })
-  app.openapi(logout, async (c) => {
+export function firebaseRoutes(options: FirebaseRoutesOptions): RouteGroup {
+  return new RouteGroup().add(logout, async (c) => {
     const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     if (c.req.valid('json').everywhere) await endSessions(options, bearer ?? '')
     return c.body(null, 204)
   })
-  return app
 }
 
 /** Firebase first: if it fails nothing has ended, and the caller is told so. */
@@ -45,14 +38,14 @@ async function endSessions({ identity, accounts, store, clock }: FirebaseRoutesO
   )
 }
 
-const logout = createRoute({
+const logout = route({
+  access: { public: 'Ends only the sessions of the token that it brings.', bearer: 'optional' },
   method: 'post',
   path: '/v1/auth/logout',
   operationId: 'logout',
   summary: 'End all sessions',
   description: 'A single session ends where it is kept: its device forgets it.',
   tags: ['Sign-in'],
-  security: [{ bearer: [] }, {}],
-  request: { body: { required: true, content: { 'application/json': { schema: logoutSchema } } } },
+  request: jsonBody(logoutSchema),
   responses: { 204: { description: 'Signed out' } },
 })

@@ -14,6 +14,7 @@ import {
   Timestamp,
 } from '@google-cloud/firestore'
 import type { Doc, Query, QueryOptions, Ref, Snapshot, Write } from '@porttunneler/shared/control/platform'
+import { refReach } from '@porttunneler/shared/control/store-rules'
 import type { PageRead } from '@porttunneler/shared/control/transaction-log'
 
 const markField = '_commit'
@@ -109,7 +110,7 @@ export function pageOf<T extends Doc>(
   docs: readonly DocumentSnapshot[],
 ): PageRead<T> {
   const found = docs.flatMap((doc) => {
-    const ref = { collection: query.collection, id: doc.id, ...(query.isGlobal && { isGlobal: true }) }
+    const ref = { collection: query.collection, id: doc.id, ...refReach(query) }
     return foundOf<T>(ref, doc) ?? []
   })
   const items = found.slice(0, limit).map(({ ref, data, version }) => ({ ref, data, version }))

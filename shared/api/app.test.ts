@@ -53,7 +53,9 @@ describe('api: what holds for all routes', () => {
     const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
     const guarded = Object.entries(paths).flatMap(([path, operations]) =>
       Object.entries(operations)
-        .filter(([, { security }]) => security?.every((each) => Object.keys(each).length > 0))
+        .filter(
+          ([, { security }]) => security?.length && security.every((each) => Object.keys(each).length > 0),
+        )
         .map(([method]) => [method.toUpperCase(), path.replace(/\{.*?\}/g, nobody)] as const),
     )
     expect(guarded.length).toBeGreaterThan(18)

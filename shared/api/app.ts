@@ -8,14 +8,15 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { Cursors } from './cursors.ts'
-import type { ApiContext, ApiDeps, ApiEnv } from './kit.ts'
-import { authenticate, checkMedia, identifyRequest, limitBody, secureAnswers } from './middleware.ts'
+import type { ApiContext, ApiDeps, ApiEnv, RouteGroup } from './kit.ts'
+import { identifyRequest, limitAddresses, makeGuard, secureAnswers } from './middleware.ts'
 import { describeApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
 import { accountRoutes } from './routes/account.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
+import { memberRoutes } from './routes/members.ts'
 import { relayRoutes } from './routes/relays.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { tunnelRoutes } from './routes/tunnels.ts'
@@ -24,15 +25,11 @@ export type { ApiDeps } from './kit.ts'
 
 export function makeApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>()
-  const cursors = new Cursors(deps.control)
-  app.use(identifyRequest, secureAnswers, authenticate(deps), limitBody, checkMedia)
+  app.use(identifyRequest, secureAnswers, limitAddresses(deps))
   app.onError((error, c) => answerError(deps, c, error))
   app.notFound((c) => answerError(deps, c, fail('api.not_found')))
-  for (const mount of deps.mounts ?? []) app.route('/', mount)
-  for (const routes of [serviceRoutes, accountRoutes, leaseRoutes, deviceRoutes, relayRoutes])
-    app.route('/', routes(deps))
-  app.route('/', keyRoutes(deps, cursors))
-  app.route('/', tunnelRoutes(deps, cursors))
+  const guard = makeGuard(deps)
+  for (const group of groupsOf(deps)) app.route('/', group.mount(guard))
   let description: object | undefined
   app.get('/v1/openapi.json', (c) => {
     description ??= describeApi(app, deps.control.settings)
@@ -40,6 +37,22 @@ export function makeApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     return c.json(description)
   })
   return app
+}
+
+/** Groups that are handed `deps` cross accounts or have none: they are few, and their reasons stand at their heads. */
+function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
+  const cursors = new Cursors(deps.control)
+  return [
+    ...(deps.mounts ?? []),
+    serviceRoutes(deps),
+    leaseRoutes(deps),
+    deviceRoutes(deps),
+    relayRoutes(deps),
+    memberRoutes(deps),
+    accountRoutes(),
+    keyRoutes(cursors),
+    tunnelRoutes(cursors),
+  ]
 }
 
 function answerError({ control }: ApiDeps, c: ApiContext, thrown: Error): Response {

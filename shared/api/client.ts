@@ -58,6 +58,25 @@ function accountCalls(options: ClientOptions) {
     /** The answer holds the secret, this once. */
     createKey: (json: In<typeof accounts.keyCreateSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/keys', answer: accounts.keyCreatedSchema, json }, o),
+    /** Of the signed-in person: what a request may name in the header PortTunneler-Account. */
+    accounts: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/accounts', answer: accounts.accountChoicesSchema }, o),
+    members: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/members', answer: accounts.membersSchema }, o),
+    createServiceMember: (json: In<typeof accounts.serviceCreateSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/members', answer: accounts.memberSchema, json }, o),
+    changeMember: (member: string, json: In<typeof accounts.memberUpdateSchema>, o?: CallOptions) =>
+      call(
+        options,
+        { method: 'PATCH', path: `/v1/members/${encodeURIComponent(member)}`, answer: nothing, json },
+        o,
+      ),
+    removeMember: (member: string, o?: CallOptions) =>
+      call(
+        options,
+        { method: 'DELETE', path: `/v1/members/${encodeURIComponent(member)}`, answer: nothing },
+        o,
+      ),
     revokeKey: (key: string, o?: CallOptions) =>
       call(options, { method: 'DELETE', path: `/v1/keys/${encodeURIComponent(key)}`, answer: nothing }, o),
     usage: (query: In<typeof service.usageQuerySchema> = {}, o?: CallOptions) => {

@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto'
 import { fail } from '../base/errors.ts'
-import type { Control } from '../control/control.ts'
+import type { AccountControl } from '../control/control.ts'
 import { type IdempotencyDoc, idempotency } from '../control/documents.ts'
 import type { Ref, Transaction } from '../control/platform.ts'
-import { type ApiContext, callerOf } from './kit.ts'
+import type { AccountCall, ApiContext } from './kit.ts'
 
 const keepMs = 24 * 3_600_000
 const bodyBytesMax = 32 * 1024
@@ -18,13 +18,12 @@ export type Outcome<T> = { readonly value: T } | { readonly replayed: unknown }
 
 /** @throws api.idempotency when the key came with another request before */
 export async function once<T>(
-  control: Control,
   c: ApiContext,
+  { caller: { account, actor }, control }: AccountCall,
   run: (record: Record) => Promise<T>,
 ): Promise<Outcome<T>> {
   const key = keyOf(c)
   if (key === undefined) return { value: await run(() => {}) }
-  const { account, actor } = callerOf(c)
   const ref = idempotency.ref(`${actor}:${sha256(key)}`)
   const fingerprint = sha256(`${c.req.method} ${c.req.path} ${await c.req.text()}`)
   const earlier = await readRecord(control, ref, fingerprint)
@@ -55,7 +54,7 @@ export function keyOf(c: ApiContext): string | undefined {
 }
 
 async function readRecord(
-  control: Control,
+  control: AccountControl,
   ref: Ref<IdempotencyDoc>,
   fingerprint: string,
 ): Promise<{ readonly replayed: unknown } | undefined> {

@@ -30,7 +30,7 @@ async function adasThings() {
 
 /** All that Ada sees, as text. */
 async function adasView(): Promise<string> {
-  const paths = ['/v1/account', '/v1/tunnels', '/v1/keys']
+  const paths = ['/v1/account', '/v1/tunnels', '/v1/keys', '/v1/members']
   const answers = paths.map(async (path) => (await t.call('GET', path, { token: t.ada })).text())
   return (await Promise.all(answers)).join('\n')
 }
@@ -51,8 +51,13 @@ describe('api: one account and the ids of another', () => {
     )
     expect(named.length).toBeGreaterThanOrEqual(5)
     for (const [method, path] of named) {
-      const filled = path.replace('{tunnel}', tunnel).replace('{key}', key).replace('{userCode}', 'BCDF-GHJK')
-      const json = method === 'PATCH' ? { json: { name: 'mine' } } : {}
+      const filled = path
+        .replace('{tunnel}', tunnel)
+        .replace('{key}', key)
+        .replace('{member}', t.owner.member)
+        .replace('{userCode}', 'BCDF-GHJK')
+      const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }
+      const json = method === 'PATCH' ? { json: change } : {}
       const answer = await t.call(method, filled, { token: t.eve, ...json })
       expect([method, path, answer.status]).toEqual([method, path, 404])
     }

@@ -1,12 +1,13 @@
-/** What every group of routes is made with: dependencies, the environment of a request, and shapes for OpenAPI. */
-import { OpenAPIHono } from '@hono/zod-openapi'
-import type { Context } from 'hono'
+/** What every group of routes is made with: dependencies, a request's environment, declarations, shapes for OpenAPI. */
+import { createRoute, OpenAPIHono, type RouteConfig, type RouteHandler } from '@hono/zod-openapi'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
 import { fail } from '../base/errors.ts'
 import type { Caller } from '../control/caller.ts'
-import type { Control } from '../control/control.ts'
+import type { AccountControl, Control } from '../control/control.ts'
 import type { RelayClaims } from '../control/platform.ts'
-import type { Principals } from '../control/principals.ts'
+import type { Principals, SignedIn } from '../control/principals.ts'
+import type { Permission } from './schemas/access.ts'
 
 export type ApiDeps = {
   readonly control: Control
@@ -20,29 +21,116 @@ export type ApiDeps = {
       name: string,
     ): Promise<{ readonly relay: string; readonly cell: string; readonly credential: string }>
   }
-  /** Further routes of the shell, such as its sign-in. They answer without a caller, and show in the description. */
-  readonly mounts?: readonly OpenAPIHono[]
+  /** Further routes of the shell, such as its sign-in. */
+  readonly mounts?: readonly RouteGroup[]
   /** Requests a minute, in this process. */
   readonly rates?: { readonly perCaller: number; readonly perAddress: number }
 }
 
-export type ApiEnv = {
-  readonly Variables: {
-    readonly requestId: string
-    readonly caller?: Caller
-    readonly relay?: RelayClaims
-  }
-}
-export type Routes = OpenAPIHono<ApiEnv>
+export type ApiEnv = { readonly Variables: { readonly requestId: string; readonly call?: AnyCall } }
 export type ApiContext = Context<ApiEnv>
 
-/** An empty group whose invalid requests become problems. */
-export function newRoutes(): Routes {
-  return new OpenAPIHono<ApiEnv>({
-    defaultHook: (result) => {
-      if (!result.success) throw invalid(result.error)
-    },
-  })
+/**
+ * Who may call a route. The check, the description's `security`, and the table in docs/api.md follow from it.
+ * `permission` is for a member of the chosen account, or for a key of it unless `by` asks for a person.
+ */
+export type Access =
+  | { readonly permission: Permission; readonly by?: 'any' | 'person' }
+  | { readonly signedIn: 'person' }
+  | { readonly relay: true }
+  | {
+      readonly public: string
+      /** The route looks at a bearer itself, for what is no business of an account. */
+      readonly bearer?: 'required' | 'optional'
+    }
+
+/** What a call costs of the caller's requests a minute. */
+export const rateClasses = { usual: 1, costly: 10 } as const
+export type RateClass = keyof typeof rateClasses
+
+/** A call for one account: `control` has nothing of any other. */
+export type AccountCall = { readonly caller: Caller; readonly control: AccountControl }
+type PersonCall = { readonly signedIn: SignedIn }
+type RelayCall = { readonly relay: RelayClaims }
+export type AnyCall = AccountCall | PersonCall | RelayCall | Record<never, never>
+
+type CallOf<A extends Access> = A extends { readonly permission: Permission }
+  ? AccountCall
+  : A extends { readonly signedIn: 'person' }
+    ? PersonCall
+    : A extends { readonly relay: true }
+      ? RelayCall
+      : Record<never, never>
+
+/** How a route is declared: OpenAPI's part, who may call it, what it costs, and how long its body may be. */
+export type Declared = Omit<RouteConfig, 'security' | 'middleware'> & {
+  readonly access: Access
+  /** Absent: usual. */
+  readonly rate?: RateClass
+  /** Absent: 256 KiB. */
+  readonly bodyBytesMax?: number
+}
+
+/** Keeps a declaration's literal types, which its handler is checked by. */
+export function route<const R extends Declared>(declared: R): R {
+  return declared
+}
+
+type Entry = {
+  readonly declared: Declared
+  readonly handler: (c: ApiContext, call: AnyCall) => Response | Promise<Response>
+}
+
+/** Routes of one kind. Nothing but `add` makes a route, so that none is without its declaration. */
+export class RouteGroup {
+  readonly #entries: Entry[] = []
+
+  get declared(): readonly Declared[] {
+    return this.#entries.map(({ declared }) => declared)
+  }
+
+  add<const R extends Declared>(
+    declared: R,
+    handler: (
+      c: Parameters<RouteHandler<R, ApiEnv>>[0],
+      call: CallOf<R['access']>,
+    ) => ReturnType<RouteHandler<R, ApiEnv>>,
+  ): this {
+    this.#entries.push({ declared, handler: handler as unknown as Entry['handler'] })
+    return this
+  }
+
+  /** @param guard what every request passes before it is looked at: authentication and limits, by the declaration */
+  mount(guard: (declared: Declared) => readonly MiddlewareHandler[]): OpenAPIHono<ApiEnv> {
+    const app = new OpenAPIHono<ApiEnv>({
+      defaultHook: (result) => {
+        if (!result.success) throw invalid(result.error)
+      },
+    })
+    for (const { declared, handler } of this.#entries) {
+      const { access: _, rate: __, bodyBytesMax: ___, ...config } = declared
+      const route = createRoute({ ...config, ...describeAccess(declared), middleware: [...guard(declared)] })
+      app.openapi(route, (c) => handler(c as ApiContext, c.get('call') ?? {}) as never)
+    }
+    return app
+  }
+}
+
+/** What the description says of access: how to prove who one is, the right that is needed, what it costs. */
+function describeAccess({ access, rate = 'usual' }: Declared) {
+  const costs = { 'x-rate': rate }
+  if ('public' in access) {
+    const bearer = access.bearer ? [{ bearer: [] }] : []
+    return {
+      security: access.bearer === 'optional' ? [...bearer, {}] : bearer,
+      'x-access': 'public',
+      ...costs,
+    }
+  }
+  if ('relay' in access) return { security: [{ relay: [] }], 'x-access': 'relay', ...costs }
+  if ('signedIn' in access) return { security: [{ bearer: [] }], 'x-access': 'person', ...costs }
+  const by = access.by === 'person' ? { 'x-by': 'person' } : {}
+  return { security: [{ bearer: [] }], 'x-access': access.permission, ...by, ...costs }
 }
 
 /** Says which field is wrong, never what was sent in it. */
@@ -53,13 +141,6 @@ function invalid(error: z.core.$ZodError) {
   const [first] = issues
   const detail = first && (first.path === '' ? first.message : `${first.path}: ${first.message}`)
   return fail('api.invalid', detail, { fields: { issues } })
-}
-
-/** Who asks; routes that are not public have one. */
-export function callerOf(c: ApiContext): Caller {
-  const caller = c.get('caller')
-  if (!caller) throw fail('auth.invalid')
-  return caller
 }
 
 export const jsonBody = <T extends z.ZodType>(schema: T) => ({
@@ -76,6 +157,3 @@ export const jsonAnswer = <T extends z.ZodType>(schema: T, description: string) 
 })
 
 export const emptyAnswer = (description: string) => ({ 204: { description } })
-
-/** Routes of one tag that want a bearer. */
-export const signedIn = (tag: string) => ({ tags: [tag], security: [{ bearer: [] }] })

@@ -1,32 +1,30 @@
-/** What happens to every request before its route: an id, headers, limits, the content type, and who asks. */
+/**
+ * What happens to a request before its route: for all of them an id, headers and a limit by address; then, by the
+ * route's declaration, who asks, what it costs them, how long the body may be and of which kind. A body is not read
+ * before its sender has shown who they are.
+ */
 import { randomUUID } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { fail } from '../base/errors.ts'
-import type { ApiDeps, ApiEnv } from './kit.ts'
+import { requirePermission, requirePerson } from '../control/caller.ts'
+import { controlOf } from '../control/control.ts'
+import {
+  type AnyCall,
+  type ApiContext,
+  type ApiDeps,
+  type ApiEnv,
+  type Declared,
+  rateClasses,
+} from './kit.ts'
 import { type Allowance, RateLimiter } from './rate-limiter.ts'
 
 type Middleware = MiddlewareHandler<ApiEnv>
 
 const bodyBytesMax = 256 * 1024
-/** 20,000 bound endpoints and 5,000 rows of usage. */
-const syncBytesMax = 8 * 1024 * 1024
 const defaultRates = { perCaller: 600, perAddress: 1_200 }
-
-/** Answered without a bearer of a caller; everything else under /v1 wants one, known or not. */
-const publicPaths: ReadonlySet<string> = new Set([
-  '/v1/health',
-  '/v1/config',
-  '/v1/openapi.json',
-  '/v1/jwks',
-  '/v1/device/authorize',
-  '/v1/device/token',
-  // Relays prove themselves by other means.
-  '/v1/relays/enrol',
-  '/v1/relays/sync',
-])
-/** OAuth's endpoints take forms (RFC 6749, section 3.2). */
-const formPaths: ReadonlySet<string> = new Set(['/v1/device/authorize', '/v1/device/token'])
+/** Names the account that a request is for; `?account=` on GET does the same, for links. */
+const accountHeader = 'porttunneler-account'
 
 export const identifyRequest: Middleware = async (c, next) => {
   const requestId = randomUUID()
@@ -45,61 +43,99 @@ export const secureAnswers: Middleware = async (c, next) => {
   headers.set('referrer-policy', 'no-referrer')
 }
 
-export const limitBody: Middleware = (c, next) => {
-  const maxSize = c.req.path === '/v1/relays/sync' ? syncBytesMax : bodyBytesMax
-  const tooLarge = () => fail('api.too_large', `The body may have ${maxSize / 1024} KiB.`)
-  const length = c.req.header('content-length')
-  if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
-    // Nobody has touched the body: Node reads it to its end and forgets it, and the connection serves the next request.
-    if (Number(length) > maxSize) throw tooLarge()
-    return next()
-  }
-  const onError = () => {
-    // The rest of it stays unread, so no other request may follow on this connection.
-    c.header('connection', 'close')
-    throw tooLarge()
-  }
-  return bodyLimit({ maxSize, onError })(c, next)
-}
-
-export const checkMedia: Middleware = async (c, next) => {
-  if (c.req.method === 'POST' || c.req.method === 'PATCH') {
-    const wanted = formPaths.has(c.req.path) ? 'application/x-www-form-urlencoded' : 'application/json'
-    const given = c.req.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-    if (given !== wanted) throw fail('api.media', `This call takes ${wanted}.`)
-  }
-  await next()
-}
-
-/** Limits by address before any look at the store, then finds the caller and limits it too. */
-export function authenticate({ control, principals, addressOf, rates = defaultRates }: ApiDeps): Middleware {
+/** Before any look at the store. */
+export function limitAddresses({ control, addressOf, rates = defaultRates }: ApiDeps): Middleware {
   const addresses = new RateLimiter(control.clock, rates.perAddress)
-  const callers = new RateLimiter(control.clock, rates.perCaller)
   return async (c, next) => {
-    const from = addressOf(c)
-    let allowance = addresses.take(from)
-    const { path } = c.req
-    if (!publicPaths.has(path) && !path.startsWith('/v1/auth/') && path.startsWith('/v1/')) {
-      const caller = await principals.authenticate(bearerOf(c.req.header('authorization')), from)
-      allowance = callers.take(caller.actor)
-      c.set('caller', caller)
-    }
-    for (const [name, value] of Object.entries(allowanceHeaders(allowance))) c.header(name, value)
+    tellAllowance(c, addresses.take(addressOf(c)))
     await next()
   }
 }
 
+/** What guards a route, by its declaration. */
+export function makeGuard(deps: ApiDeps): (declared: Declared) => readonly Middleware[] {
+  const callers = new RateLimiter(deps.control.clock, (deps.rates ?? defaultRates).perCaller)
+  return (declared) => [admit(deps, callers, declared), limitBody(declared), ...checkMedia(declared)]
+}
+
+function admit(deps: ApiDeps, callers: RateLimiter, { access, rate = 'usual' }: Declared): Middleware {
+  return async (c, next) => {
+    if (!('public' in access)) {
+      const { call, subject } = await findCall(deps, c, access)
+      if (subject !== undefined) tellAllowance(c, callers.take(subject, rateClasses[rate]))
+      c.set('call', call)
+    }
+    await next()
+  }
+}
+
+/** @returns the call, and by whose name its requests are counted. @throws auth.*, account.*, api.not_found */
+async function findCall(
+  { control, principals, addressOf }: ApiDeps,
+  c: ApiContext,
+  access: Exclude<Declared['access'], { readonly public: string }>,
+): Promise<{ readonly call: AnyCall; readonly subject?: string }> {
+  const bearer = bearerOf(c.req.header('authorization'))
+  if ('relay' in access) return { call: { relay: await control.relayIdentity.verify(bearer) } }
+  if ('signedIn' in access) {
+    if (bearer.startsWith('pts_')) throw fail('auth.person')
+    const signedIn = await principals.signIn(bearer)
+    return { call: { signedIn }, subject: signedIn.person.id }
+  }
+  const caller = await principals.authenticate(bearer, addressOf(c), accountNamed(c))
+  requirePermission(caller, access.permission)
+  if (access.by === 'person') requirePerson(caller)
+  return { call: { caller, control: controlOf(control, caller.account) }, subject: caller.actor }
+}
+
+/** @returns '' when the request names no account. @throws api.not_found */
+function accountNamed(c: ApiContext): string {
+  const named = c.req.header(accountHeader) ?? (c.req.method === 'GET' ? c.req.query('account') : undefined)
+  if (named === undefined || named === '') return ''
+  if (!/^acc_[0-9a-z]{26}$/.test(named)) throw fail('api.not_found', 'There is no such account.')
+  return named
+}
+
+function limitBody({ bodyBytesMax: maxSize = bodyBytesMax }: Declared): Middleware {
+  return (c, next) => {
+    const tooLarge = () => fail('api.too_large', `The body may have ${maxSize / 1024} KiB.`)
+    const length = c.req.header('content-length')
+    if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
+      // Nobody has touched the body: Node reads it to its end and forgets it, and the connection stays.
+      if (Number(length) > maxSize) throw tooLarge()
+      return next()
+    }
+    const onError = () => {
+      // The rest of it stays unread, so no other request may follow on this connection.
+      c.header('connection', 'close')
+      throw tooLarge()
+    }
+    return bodyLimit({ maxSize, onError })(c, next)
+  }
+}
+
+/** A route with a body takes the one kind that it declares (OAuth's take forms: RFC 6749, section 3.2). */
+function checkMedia({ request }: Declared): readonly Middleware[] {
+  const [wanted] = Object.keys(request?.body?.content ?? {})
+  if (wanted === undefined) return []
+  return [
+    async (c, next) => {
+      const given = c.req.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+      if (given !== wanted) throw fail('api.media', `This call takes ${wanted}.`)
+      await next()
+    },
+  ]
+}
+
 /** @throws auth.invalid */
-export function bearerOf(authorization: string | undefined): string {
+function bearerOf(authorization: string | undefined): string {
   const bearer = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization ?? '')?.[1]
   if (bearer === undefined) throw fail('auth.invalid', 'The request has no bearer token.')
   return bearer
 }
 
-function allowanceHeaders({ limit, remaining, resetMs }: Allowance) {
-  return {
-    'ratelimit-limit': `${limit}`,
-    'ratelimit-remaining': `${remaining}`,
-    'ratelimit-reset': `${Math.ceil(resetMs / 1000)}`,
-  }
+function tellAllowance(c: ApiContext, { limit, remaining, resetMs }: Allowance): void {
+  c.header('ratelimit-limit', `${limit}`)
+  c.header('ratelimit-remaining', `${remaining}`)
+  c.header('ratelimit-reset', `${Math.ceil(resetMs / 1000)}`)
 }

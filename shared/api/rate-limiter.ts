@@ -19,8 +19,8 @@ export class RateLimiter {
     this.#perMinute = perMinute
   }
 
-  /** Takes one request of `subject`. @throws api.rate with `retryAfterMs` */
-  take(subject: string): Allowance {
+  /** Takes a request of `subject` that counts as `cost` usual ones. @throws api.rate with `retryAfterMs` */
+  take(subject: string, cost = 1): Allowance {
     const now = this.#clock.monotonic()
     const perMs = this.#perMinute / 60_000
     const before = this.#buckets.get(subject) ?? { tokens: this.#perMinute, at: now }
@@ -29,13 +29,13 @@ export class RateLimiter {
     this.#buckets.delete(subject)
     const [oldest] = this.#buckets.keys()
     if (this.#buckets.size >= bucketsMax && oldest !== undefined) this.#buckets.delete(oldest)
-    const isAllowed = tokens >= 1
-    this.#buckets.set(subject, { tokens: isAllowed ? tokens - 1 : tokens, at: now })
+    const isAllowed = tokens >= cost
+    this.#buckets.set(subject, { tokens: isAllowed ? tokens - cost : tokens, at: now })
     if (!isAllowed) {
-      const retryAfterMs = (1 - tokens) / perMs
+      const retryAfterMs = (cost - tokens) / perMs
       throw fail('api.rate', `At most ${this.#perMinute} requests a minute.`, { fields: { retryAfterMs } })
     }
-    const remaining = Math.floor(tokens - 1)
+    const remaining = Math.floor(tokens - cost)
     return { limit: this.#perMinute, remaining, resetMs: (this.#perMinute - remaining) / perMs }
   }
 }

@@ -49,7 +49,7 @@ const rows: readonly Row[] = [
   ['GET /v1/jwks', 200, undefined, () => t.call('GET', '/v1/jwks')],
   ['GET /v1/openapi.json', 200, undefined, () => t.call('GET', '/v1/openapi.json')],
   ['GET /v1/nowhere by a caller', 404, 'api.not_found', () => t.call('GET', '/v1/nowhere', { token: t.ada })],
-  ['GET /v1/nowhere by a stranger', 401, 'auth.invalid', () => t.call('GET', '/v1/nowhere')],
+  ['GET /v1/nowhere by a stranger', 404, 'api.not_found', () => t.call('GET', '/v1/nowhere')],
 
   ['GET /v1/me of a person', 200, undefined, () => t.call('GET', '/v1/me', { token: t.ada })],
   ['GET /v1/me of a key', 200, undefined, () => t.call('GET', '/v1/me', { token: t.readKey })],
@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
   [
     'DELETE /v1/account by a key',
     403,
-    'auth.scope',
+    'auth.person',
     () => t.call('DELETE', '/v1/account', { token: t.adminKey }),
   ],
   [
@@ -425,7 +425,7 @@ const rows: readonly Row[] = [
   [
     'GET /v1/device/{userCode} by a key',
     403,
-    'auth.scope',
+    'auth.person',
     async () => t.call('GET', `/v1/device/${(await deviceCodes()).user_code}`, { token: t.adminKey }),
   ],
   [

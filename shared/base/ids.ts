@@ -6,7 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { ulid } from 'ulid'
 
-export type IdPrefix = 'usr' | 'acc' | 'key' | 'tun' | 'rel' | 'cmd' | 'aud' | 'ses' | 'agt' | 'wat'
+export type IdPrefix = 'usr' | 'acc' | 'key' | 'tun' | 'rel' | 'cmd' | 'aud' | 'ses' | 'agt' | 'wat' | 'svc'
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
 /** A fresh id; ids made later sort later (to the millisecond of `nowMs`). */

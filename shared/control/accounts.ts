@@ -5,7 +5,7 @@ import { writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { queryAll } from './cells.ts'
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
-import type { Control } from './control.ts'
+import type { AccountControl, Control } from './control.ts'
 import {
   type AccountDoc,
   accounts,
@@ -19,23 +19,28 @@ import {
   users,
 } from './documents.ts'
 import type { PlanName } from './plans.ts'
-import type { IdentityClaims, Snapshot } from './platform.ts'
+import type { IdentityClaims, Snapshot, Store } from './platform.ts'
 import { queries } from './query-table.ts'
 import { writeRelease } from './tunnels.ts'
 
-export type Membership = { readonly user: string; readonly member: MemberDoc }
+/** A person and every account that they are a member of, oldest membership first. */
+export type Memberships = { readonly user: string; readonly members: readonly MemberDoc[] }
+
+/** Far above what anybody has, and below a page. */
+const membershipsMax = 200
 
 /**
- * The person's account, made with their first sign-in; the same one however many requests ask at once.
+ * The person's memberships; at their first sign-in an account is made for them, the same one however many requests ask
+ * at once.
  * @param plan of an account that has to be made; default: the operator's
  */
 export async function ensureAccount(
   control: Control,
   claims: IdentityClaims,
   { plan = control.settings.defaultPlan }: { plan?: PlanName } = {},
-): Promise<Membership> {
+): Promise<Memberships> {
   for (let attempt = 0; ; attempt++) {
-    const known = await findMembership(control, claims)
+    const known = await findMemberships(control, claims)
     if (known) return known
     try {
       return await createAccount(control, claims, plan)
@@ -46,18 +51,21 @@ export async function ensureAccount(
   }
 }
 
-async function findMembership(
+async function findMemberships(
   control: Control,
   { subject }: IdentityClaims,
-): Promise<Membership | undefined> {
+): Promise<Memberships | undefined> {
   const identity = await control.store.get(identities.ref(subject))
   if (!identity) return undefined
   const { user } = identity.data
-  const { items } = await control.store.query(queries.membersOfUser, { where: { user }, limit: 1 })
-  return items[0] && { user, member: items[0].data }
+  const { items } = await control.store.query(queries.membersOfUser, {
+    where: { user },
+    limit: membershipsMax,
+  })
+  return items.length === 0 ? undefined : { user, members: items.map(({ data }) => data) }
 }
 
-async function createAccount(control: Control, claims: IdentityClaims, plan: PlanName): Promise<Membership> {
+async function createAccount(control: Control, claims: IdentityClaims, plan: PlanName): Promise<Memberships> {
   // Local sign-in refuses strangers itself; at Firebase anybody can sign up.
   if (control.identity.kind === 'firebase' && !control.settings.registration) throw fail('auth.closed')
   const nowMs = control.clock.now()
@@ -70,7 +78,7 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
     const user = identity?.data.user ?? userOf(subject) ?? newId('usr', nowMs)
     const known = await tx.get(users.ref(user))
     const present = await tx.query(queries.membersOfUser, { where: { user }, limit: 1 })
-    if (present.items[0]) return { user, member: present.items[0].data }
+    if (present.items[0]) return { user, members: [present.items[0].data] }
     if (!identity) tx.create(identities.ref(subject), { user })
     if (!known)
       tx.create(users.ref(user), {
@@ -82,11 +90,11 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
       })
     const fresh = { status: 'active', statusVersion: 1, overrides: {}, createdAt: nowMs } as const
     tx.create(accounts.ref(account), { name, plan, ...fresh })
-    const member: MemberDoc = { account, user, role: 'owner', since: nowMs }
+    const member: MemberDoc = { account, user, role: 'owner', since: nowMs, status: 'active' }
     tx.create(members.ref(`${account}:${user}`), member)
     const entry = { account, actor: user, from: '', target: account }
     writeAudit(tx, { ...entry, action: 'account.created', details: { plan } }, nowMs)
-    return { user, member }
+    return { user, members: [member] }
   })
 }
 
@@ -111,13 +119,20 @@ function userOf(subject: string): string | undefined {
   return /^local:(usr_[0-9a-z]{26})$/.exec(subject)?.[1]
 }
 
-export async function readAccount(control: Control, id: string): Promise<Snapshot<AccountDoc>> {
+export async function readAccount(
+  control: { readonly store: Pick<Store, 'get'> },
+  id: string,
+): Promise<Snapshot<AccountDoc>> {
   const snapshot = await control.store.get(accounts.ref(id))
   if (!snapshot) throw fail('auth.invalid')
   return snapshot
 }
 
-export async function renameAccount(control: Control, caller: Caller, name: string): Promise<AccountDoc> {
+export async function renameAccount(
+  control: AccountControl,
+  caller: Caller,
+  name: string,
+): Promise<AccountDoc> {
   const nowMs = control.clock.now()
   return control.store.transact(async (tx) => {
     const before = await tx.get(accounts.ref(caller.account))
@@ -129,16 +144,15 @@ export async function renameAccount(control: Control, caller: Caller, name: stri
   })
 }
 
-/** For good: keys and sign-ins are refused from now on, and every relay cuts its tunnels. @throws auth.scope */
-export async function closeAccount(control: Control, caller: Caller): Promise<void> {
-  if (caller.role !== 'owner' || !caller.user) throw fail('auth.scope', 'Only a signed-in owner can do this.')
+/** For good: keys and sign-ins are refused from now on, and every relay cuts its tunnels. */
+export async function closeAccount(control: AccountControl, caller: Caller): Promise<void> {
   await setAccountStatus(control, caller.account, 'closed', caller)
   await revokeKeys(control, caller.account)
   await releaseAll(control, caller.account)
 }
 
 export async function setAccountStatus(
-  control: Control,
+  control: Pick<Control, 'bus' | 'cells' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },
   account: string,
   status: AccountDoc['status'],
   caller?: Caller,
@@ -159,13 +173,13 @@ export async function setAccountStatus(
   await publishCommands(control, outgoing)
 }
 
-async function revokeKeys(control: Control, account: string): Promise<void> {
+async function revokeKeys(control: AccountControl, account: string): Promise<void> {
   const nowMs = control.clock.now()
   const valid = await queryAll(control.store, queries.keysOfAccount, { where: { account, revokedAt: 0 } })
   for (const { ref } of valid) await control.store.update(keys.ref(ref.id), { revokedAt: nowMs })
 }
 
-async function releaseAll(control: Control, account: string): Promise<void> {
+async function releaseAll(control: AccountControl, account: string): Promise<void> {
   const quota = await control.store.get(online.ref(account))
   for (const [tunnel, { endpoint }] of Object.entries(quota?.data.tunnels ?? {})) {
     const outgoing = await control.store.transact(async (tx) => {

@@ -23,9 +23,6 @@ import { queries } from './query-table.ts'
 const directoryMs = 10 * 60_000
 /** After this silence a relay no longer has a say: every ticket it could have seen has expired. */
 const goneMs = limits.ticketMs
-/** Half of what passes between two reports of a relay. */
-const latelyMs = 15_000
-const latelyMax = 1_000
 /** Far below what a batch takes, and one round trip each. */
 const portsPerBatch = 200
 
@@ -52,7 +49,7 @@ export async function ensureCell(control: Control, { id, ...settings }: CellSett
   )
   for (let start = 0; start < ports.length; start += portsPerBatch)
     await ensurePorts(control, { id, portFrom, portTo }, ports.slice(start, start + portsPerBatch))
-  recent.get(control)?.delete(id)
+  control.cells.forget(id)
 }
 
 async function ensurePorts(
@@ -80,17 +77,17 @@ export function blankEndpoint(cell: string, kind: EndpointDoc['kind'], pick: num
   return { cell, kind, state: 'free', pick, ...nobody, epoch: 0, ...times }
 }
 
-type KnownRelay = Pick<Snapshot<RelayDoc>, 'ref' | 'data'>
+export type KnownRelay = Pick<Snapshot<RelayDoc>, 'ref' | 'data'>
 export type Cell = CellDoc & { readonly id: string; readonly relays: readonly KnownRelay[] }
 
 /** The cell with its relays that are not gone. @throws cell.none */
-export async function readCell(control: Control, id: string): Promise<Cell> {
+export async function readCell(control: Pick<Control, 'store' | 'clock'>, id: string): Promise<Cell> {
   const cell = await findCell(control, id)
   if (!cell) throw fail('cell.none')
   return cell
 }
 
-async function findCell(control: Control, id: string): Promise<Cell | undefined> {
+async function findCell(control: Pick<Control, 'store' | 'clock'>, id: string): Promise<Cell | undefined> {
   const [cell, relays] = await Promise.all([
     control.store.get(cells.ref(id)),
     queryAll(control.store, queries.relaysOfCell, {
@@ -101,32 +98,12 @@ async function findCell(control: Control, id: string): Promise<Cell | undefined>
   return cell && { ...cell.data, id, relays }
 }
 
-const recent = new WeakMap<Control, Map<string, { readonly cell: Cell; readonly readAt: number }>>()
-
-/**
- * `readCell` of up to 15 s ago, kept in this process: renewals of a cell come every second, and all of them would read
- * the same documents. Not for deciding who gets an endpoint, or who is away. @throws cell.none
- */
-export async function readCellLately(control: Control, id: string): Promise<Cell> {
-  const known = recent.get(control) ?? new Map<string, { readonly cell: Cell; readonly readAt: number }>()
-  recent.set(control, known)
-  const before = known.get(id)
-  if (before && control.clock.monotonic() - before.readAt < latelyMs) return before.cell
-  const cell = await readCell(control, id)
-  if (known.size >= latelyMax) known.clear()
-  known.set(id, { cell, readAt: control.clock.monotonic() })
-  return cell
-}
-
 /** What a relay just said counts at once, where it was said. */
-export function noteRelay(control: Control, relay: KnownRelay): void {
-  const known = recent.get(control)
-  const before = known?.get(relay.data.cell)
-  if (!known || !before) return
-  const others = before.cell.relays.filter(({ ref }) => ref.id !== relay.ref.id)
-  const isGone = relay.data.seenAt < control.clock.now() - goneMs
-  const cell = { ...before.cell, relays: isGone ? others : [...others, relay] }
-  known.set(relay.data.cell, { ...before, cell })
+export function noteRelay(
+  { cells: recent, clock }: Pick<Control, 'cells' | 'clock'>,
+  relay: KnownRelay,
+): void {
+  recent.note(relay, clock.now() - goneMs)
 }
 
 /** `preferred` if it is open, else the open cell with the fewest agents. @throws cell.none */
@@ -136,19 +113,19 @@ export async function chooseCell(control: Control, preferred: string): Promise<C
     if (readyRelays(control, known).length === 0) throw fail('cell.none')
     return known
   }
-  const { items } = await control.store.query(queries.cellsByState, { where: { state: 'open' }, limit: 100 })
-  const open = await Promise.all(items.map(({ ref }) => readCell(control, ref.id)))
+  // Where most room is need not be known to the second: whoever gets an endpoint there looks again.
+  const open = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
   const ready = open.filter((cell) => readyRelays(control, cell).length > 0)
   const [best] = ready.sort((a, b) => sessionsOf(a) - sessionsOf(b))
   if (!best) throw fail('cell.none')
-  return best
+  return readCell(control, best.id)
 }
 
 function sessionsOf(cell: Cell): number {
   return cell.relays.reduce((sum, { data }) => sum + data.load.sessions, 0) / cell.relays.length
 }
 
-export function readyRelays(control: Control, { relays }: Cell): readonly RelayDoc[] {
+export function readyRelays(control: Pick<Control, 'clock'>, { relays }: Cell): readonly RelayDoc[] {
   const since = control.clock.now() - directoryMs
   return relays.map(({ data }) => data).filter(({ state, seenAt }) => state === 'ready' && seenAt >= since)
 }
@@ -172,7 +149,7 @@ export function directoryMark(control: Control, cell: Cell): string {
 }
 
 /** Where browsers read live figures. */
-export function watchUrlsOf(control: Control, cell: Cell): string[] {
+export function watchUrlsOf(control: Pick<Control, 'clock'>, cell: Cell): string[] {
   return readyRelays(control, cell).map(({ watchUrl }) => watchUrl)
 }
 

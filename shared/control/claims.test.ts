@@ -223,7 +223,7 @@ describe('claims: the same address again', () => {
 
   test('a renamed http tunnel moves to its new host, and the old host is revoked', async () => {
     const lease = await claimOne(ada, { name: 'old', kind: 'http' })
-    await updateTunnel(t.control, ada, { id: lease.tunnel, change: { name: 'new' } })
+    await updateTunnel(t.of(ada), ada, { id: lease.tunnel, change: { name: 'new' } })
     const moved = await claimOne(ada, { name: 'new', kind: 'http' })
     expect(moved.endpoint.host).toBe('new.tunnel.example.com')
     const { commands } = await t.sync()
@@ -252,7 +252,7 @@ describe('claims: takeover', () => {
 
   test('one that takes a renamed tunnel over to its new host ends the first agent for good', async () => {
     const first = await claimOne(ada, { name: 'old', kind: 'http' })
-    await updateTunnel(t.control, ada, { id: first.tunnel, change: { name: 'new' } })
+    await updateTunnel(t.of(ada), ada, { id: first.tunnel, change: { name: 'new' } })
     await claimOne(ada, { name: 'new', kind: 'http' }, { agent: desktop, takeover: true })
     const { commands } = await t.sync()
     expect(commands).toContainEqual(
@@ -301,8 +301,8 @@ describe('claims: a tunnel of many agents', () => {
   const both = async () =>
     [await claimOne(ada, shared), await claimOne(ada, plain, { agent: desktop })] as const
   const holdersOf = async () => {
-    const { items } = await listTunnels(t.control, ada.account, { limit: 10 })
-    const described = await describeTunnels(t.control, items)
+    const { items } = await listTunnels(t.of(ada), ada, { limit: 10 })
+    const described = await describeTunnels(t.of(ada), items)
     return described
       .find(({ name }) => name === 'db')
       ?.holders.map(({ agent, state }) => `${agent === laptop ? 'laptop' : 'desktop'} ${state}`)
@@ -349,7 +349,7 @@ describe('claims: a tunnel of many agents', () => {
 
   test('made one again, all are sent to claim: the first goes on and the next hears that it is held', async () => {
     const [{ tunnel, epoch, endpoint }] = await both()
-    await updateTunnel(t.control, ada, { id: tunnel, change: { agents: 'one' } })
+    await updateTunnel(t.of(ada), ada, { id: tunnel, change: { agents: 'one' } })
     const { commands } = await t.sync()
     expect(commands).toMatchObject([{ kind: 'revoke', endpoint: endpoint.id, reason: 'moved' }])
     const leases = [{ tunnel, epoch }]
@@ -378,8 +378,8 @@ describe('claims: a tunnel of many agents', () => {
 })
 
 async function stateOf(caller: Caller) {
-  const { items } = await listTunnels(t.control, caller.account, { limit: 10 })
-  return (await describeTunnels(t.control, items)).map(({ state }) => state)
+  const { items } = await listTunnels(t.of(caller), caller, { limit: 10 })
+  return (await describeTunnels(t.of(caller), items)).map(({ state }) => state)
 }
 
 describe('claims: renewal and release', () => {
@@ -478,7 +478,7 @@ describe('claims: an endpoint changes hands only when no old ticket could bind i
 
   test('the address of a deleted tunnel rests too, and its account gets it back once relays have heard', async () => {
     const lease = await claimOne(ada, { name: 'web', kind: 'http' })
-    await deleteTunnel(t.control, ada, lease.tunnel)
+    await deleteTunnel(t.of(ada), ada, { id: lease.tunnel })
     expect(keyOf(await claim(ada, [{ name: 'web', kind: 'http' }]))).toBe('endpoint.resting')
     expect((await claimOne(eve, { name: 'web', kind: 'http' })).endpoint.host).not.toBe(lease.endpoint.host)
     await t.settle()
@@ -490,7 +490,7 @@ describe('claims: an endpoint changes hands only when no old ticket could bind i
   test('swept host names are forgotten after a day, and ports are free again', async () => {
     const host = await claimOne(ada, { name: 'web', kind: 'http' })
     const port = await claimOne(ada, { name: 'db', kind: 'tcp' })
-    for (const { tunnel } of [host, port]) await deleteTunnel(t.control, ada, tunnel)
+    for (const { tunnel } of [host, port]) await deleteTunnel(t.of(ada), ada, { id: tunnel })
     t.clock.advance(2 * hour)
     await t.settle()
     expect(await sweep(t.control)).toEqual({ expired: 0, freed: 1 })
@@ -507,7 +507,7 @@ describe('claims: an endpoint changes hands only when no old ticket could bind i
 
 test('tunnels: a plan has room for so many, and says how many', async () => {
   const few = { ...ada, limits: { ...plans.free, tunnelsDefined: 2 } }
-  const make = (name: string) => createTunnel(t.control, few, { name, kind: 'tcp', policy: {} })
+  const make = (name: string) => createTunnel(t.of(few), few, { name, kind: 'tcp', policy: {} })
   await make('a')
   await expect(make('a')).rejects.toMatchObject({ key: 'tunnel.name_taken' })
   await make('b')

@@ -10,17 +10,9 @@ import type { ClaimResult, claimSchema, Lease, renewSchema } from '../api/schema
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { unreachable } from '../base/unreachable.ts'
 import { limits } from '../protocol/limits.ts'
-import type { Caller } from './caller.ts'
+import { type Caller, mayTouch, requirePermission } from './caller.ts'
 import { findCandidate } from './candidates.ts'
-import {
-  type Cell,
-  chooseCell,
-  describeEndpoint,
-  directoryOf,
-  readCellLately,
-  readyRelays,
-  Views,
-} from './cells.ts'
+import { type Cell, chooseCell, describeEndpoint, directoryOf, readyRelays, Views } from './cells.ts'
 import {
   type AttemptResult,
   type ClaimContext,
@@ -28,7 +20,7 @@ import {
   claimTogether,
 } from './claim-transaction.ts'
 import { publishCommands } from './commands.ts'
-import type { Control } from './control.ts'
+import { type Control, controlOf } from './control.ts'
 import { type EndpointDoc, endpoints, online, type TunnelDoc, tunnels } from './documents.ts'
 import { asFailure } from './failures.ts'
 import { decideRenewal } from './lease-rules.ts'
@@ -96,15 +88,17 @@ async function resolveTunnel(
     used,
   }: { wanted: Wanted; agent: string; name: string; used: ReadonlySet<string> },
 ): Promise<Snapshot<TunnelDoc>> {
+  requireReach(caller, name)
   const known =
     name === undefined
       ? await findIdle(control, caller.account, { agent, kind, fresh, used })
-      : await findTunnelByName(control, caller.account, name)
+      : await findTunnelByName(controlOf(control, caller.account), caller.account, name)
   if (!known) {
+    requirePermission(caller, 'tunnels.write')
     const generated = name === undefined
     const input = { name: name ?? fresh, kind, agents: agents ?? 'one', policy: {}, generated } as const
     try {
-      return await createTunnel(control, caller, input)
+      return await createTunnel(controlOf(control, caller.account), caller, input)
     } catch (error) {
       // Another agent of the account asked for the same name at the same moment: it is there now.
       if (!generated && isFailure(error, 'tunnel.name_taken'))
@@ -115,7 +109,14 @@ async function resolveTunnel(
   if (known.data.kind !== kind)
     throw fail('tunnel.kind', `The tunnel "${known.data.name}" is of kind ${known.data.kind}, not ${kind}.`)
   if (agents === undefined || agents === (known.data.agents ?? 'one')) return known
-  return updateTunnel(control, caller, { id: known.ref.id, change: { agents } })
+  return updateTunnel(controlOf(control, caller.account), caller, { id: known.ref.id, change: { agents } })
+}
+
+/** @throws auth.scope when a bound key asks for a tunnel that is not its own, or for any */
+function requireReach(caller: Caller, name: string | undefined): void {
+  if (caller.tunnels === undefined || (name !== undefined && mayTouch(caller, name))) return
+  const own = [...caller.tunnels].join(', ')
+  throw fail('auth.scope', `This key serves only ${own}. Name one of them, or use another key.`)
 }
 
 async function findIdle(
@@ -129,7 +130,7 @@ async function findIdle(
   }: { agent: string; kind: TunnelDoc['kind']; fresh: string; used: ReadonlySet<string> },
 ): Promise<Snapshot<TunnelDoc> | undefined> {
   // The same request again (the name comes from its Idempotency-Key): the same tunnel.
-  const same = await findTunnelByName(control, account, fresh)
+  const same = await findTunnelByName(controlOf(control, account), account, fresh)
   if (same) return same
   const where = { account, agent, kind, generated: true }
   const { items } = await control.store.query(queries.generatedTunnels, { where, limit: 50 })
@@ -226,13 +227,14 @@ export async function renewLeases(
   const outcomes = await Promise.all(
     leases.map(async ({ epoch }, index): Promise<Outcome> => {
       const tunnel = found[index]
-      if (tunnel?.data.account !== caller.account) return { error: fail('session.revoked') }
+      if (tunnel?.data.account !== caller.account || !mayTouch(caller, tunnel.data.name))
+        return { error: fail('session.revoked') }
       return renewOne(control, tunnel, { agent, epoch })
     }),
   )
   const held = found.find((tunnel) => tunnel?.data.account === caller.account && tunnel.data.cell !== '')
   // Not chooseCell: after an outage agents may be back before the relays are, and keep what they have.
-  const cell = held ? await readCellLately(control, held.data.cell) : await chooseCell(control, '')
+  const cell = held ? await control.cells.read(held.data.cell) : await chooseCell(control, '')
   const transfer = await readTransfer(control, caller)
   return answer(control, caller, { agent, cell, outcomes, transfer })
 }

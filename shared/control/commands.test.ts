@@ -7,7 +7,7 @@ import { silentLog } from '../base/log.ts'
 import type { Caller } from './caller.ts'
 import { claimLeases } from './claims.ts'
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
-import type { Control } from './control.ts'
+import { type Control, controlOf } from './control.ts'
 import { commands } from './documents.ts'
 import { topics } from './names.ts'
 import { deleteTunnel } from './tunnels.ts'
@@ -35,7 +35,7 @@ describe('commands', () => {
       await claimLeases(t.control, ada, { agent, tunnels: [{ name: 'web', kind: 'http' }], takeover: false })
     ).results
     if (!claimed || !('lease' in claimed)) throw new Error('no lease')
-    await deleteTunnel(deaf, ada, claimed.lease.tunnel)
+    await deleteTunnel(controlOf(deaf, ada.account), ada, { id: claimed.lease.tunnel })
     expect(warn).toHaveBeenCalledTimes(1)
     expect(warn.mock.lastCall?.[0]).toMatchObject({ code: 'PT-5220', waiting: 1 })
     expect((await t.sync()).commands).toMatchObject([{ kind: 'revoke', endpoint: claimed.lease.endpoint.id }])

@@ -9,7 +9,6 @@ import { type CommandDoc, commands } from './documents.ts'
 import { asFailure } from './failures.ts'
 import { topics } from './names.ts'
 import type { Doc, Transaction } from './platform.ts'
-import { queries } from './query-table.ts'
 
 /** Commands are read by relays for a ticket's lifetime; a day leaves room for looking back. */
 const keepMs = 24 * 3_600_000
@@ -37,8 +36,10 @@ function bodyOf(command: Command): Doc {
   return { ...command }
 }
 
+type Publishing = Pick<Control, 'bus' | 'cells' | 'log'>
+
 /** After the commit, so it never throws: the change stands, and `sync` brings what the bus refused. */
-export async function publishCommands(control: Control, outgoing: readonly Outgoing[]): Promise<void> {
+export async function publishCommands(control: Publishing, outgoing: readonly Outgoing[]): Promise<void> {
   const published = await Promise.allSettled(outgoing.map((each) => publishOne(control, each)))
   const refused = published.filter((one) => one.status === 'rejected')
   const [first] = refused
@@ -51,9 +52,9 @@ export async function publishCommands(control: Control, outgoing: readonly Outgo
   )
 }
 
-async function publishOne({ bus, store }: Control, { cell, command }: Outgoing): Promise<void> {
+async function publishOne({ bus, cells }: Publishing, { cell, command }: Outgoing): Promise<void> {
   const body = bodyOf(command)
   if (cell !== everyCell) return bus.publish(topics.commands(cell), body)
-  const { items } = await store.query(queries.cellsByState, { where: { state: 'open' }, limit: 500 })
-  await Promise.all(items.map(({ ref }) => bus.publish(topics.commands(ref.id), body)))
+  const ids = await cells.openIds()
+  await Promise.all(ids.map((id) => bus.publish(topics.commands(id), body)))
 }

@@ -2,7 +2,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { PlanName } from './plans.ts'
-import type { Platform } from './platform.ts'
+import type { Platform, Store } from './platform.ts'
+import { RecentCells } from './recent-cells.ts'
+import { type AccountStore, scopedStore } from './scoped-store.ts'
 import { Signer } from './tickets.ts'
 
 export type Settings = {
@@ -35,6 +37,17 @@ export type Control = Platform & {
   readonly log: Log
   readonly settings: Settings
   readonly signer: Signer
+  readonly cells: RecentCells
+}
+
+/** What the calls of an account are handed: everything, but of the store what is that account's alone. */
+export type AccountControl = Omit<Control, 'store'> & { readonly store: AccountStore }
+
+/** For rules that both sides use: every read and write there names the account itself. */
+export type AnyControl = Omit<Control, 'store'> & { readonly store: Omit<Store, 'close'> }
+
+export function controlOf(control: Control, account: string): AccountControl {
+  return { ...control, store: scopedStore(control.store, account) }
 }
 
 export function makeControl(
@@ -53,5 +66,5 @@ export function makeControl(
 ): Control {
   const { store, vault } = platform
   const signer = new Signer({ store, vault, clock, issuer: settings.issuer })
-  return { ...platform, clock, random, log, settings, signer }
+  return { ...platform, clock, random, log, settings, signer, cells: new RecentCells(store, clock) }
 }

@@ -31,7 +31,7 @@ const betweenRenewalsMs = (3 * 3_600_000) / (tunnelsPerCell / tunnelsPerAgent) /
 const hourMs = 3_600_000
 
 /** What docs/cost.md reckons with, a little more than is counted today. A change that passes it is to be paid for. */
-const most = { invocations: 1.8, reads: 17, writes: 2.25, messages: 0.15 }
+const most = { invocations: 1.8, reads: 18.5, writes: 2.25, messages: 0.15 }
 
 type Row = { invocations: number; reads: number; writes: number; messages: number }
 type Agent = {
@@ -146,7 +146,7 @@ beforeAll(async () => {
   for (let relay = 0; relay < relaysPerCell; relay++) await sync(relay)
   for (let n = 0; n < agents; n++) {
     const caller = await t.caller(`u${n}@example.com`)
-    const { secret } = await createKey(control, caller, { name: 'agent', scopes: ['admin'] })
+    const { secret } = await createKey(t.of(caller), caller, { name: 'agent', scopes: ['admin'] })
     const agent: Agent = { id: newId('agt', n + 1), account: caller.account, secret, leases: [] }
     await claim(agent)
     people.push(agent)

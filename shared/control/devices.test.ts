@@ -39,5 +39,5 @@ test('a plan has room for so many keys, however many devices were approved befor
       ),
     )
   expect(answers).toEqual(['key', 'key', 'key.limit', 'key.limit'])
-  expect((await listKeys(t.control, ada.account, { limit: 10 })).items).toHaveLength(2)
+  expect((await listKeys(t.of(ada), ada, { limit: 10 })).items).toHaveLength(2)
 })

@@ -3,14 +3,14 @@
  * the CLI gets an API key. The key's secret is made at the poll that fetches it, so it is stored nowhere.
  */
 import { randomInt } from 'node:crypto'
-import { scopes as knownScopes, type Scope } from '../api/schemas/accounts.ts'
+import { scopes as knownScopes, permissionsOf, type Scope } from '../api/schemas/access.ts'
 import { fail } from '../base/errors.ts'
 import { hashSecret, newSecret } from '../base/ids.ts'
 import { readAccount } from './accounts.ts'
 import { writeAudit } from './audit.ts'
-import { type Caller, requireScope, requireUser } from './caller.ts'
+import { type Caller, requirePerson, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
-import { type DeviceCodeDoc, deviceCodes } from './documents.ts'
+import { type DeviceCodeDoc, deviceCodes, members } from './documents.ts'
 import { type CreatedKey, requireRoom, writeKey } from './keys.ts'
 import { limitsOf } from './plans.ts'
 import type { Snapshot } from './platform.ts'
@@ -71,7 +71,7 @@ export type Waiting = Snapshot<DeviceCodeDoc>
 
 /** What the approval page shows. @throws device.unknown; device.guesses after ten wrong codes in an hour */
 export async function findDevice(control: Control, caller: Caller, userCode: string): Promise<Waiting> {
-  const user = requireUser(caller)
+  const user = requirePerson(caller)
   const nowMs = control.clock.now()
   const where = { userCode: hashSecret(normalise(userCode)) }
   const { items } = await control.store.query(queries.deviceByUserCode, { where, limit: 5 })
@@ -91,17 +91,16 @@ export async function decideDevice(
   caller: Caller,
   { userCode, approve }: { userCode: string; approve: boolean },
 ): Promise<void> {
-  requireScope(caller, 'admin')
-  const user = requireUser(caller)
+  const user = requirePerson(caller)
   const found = await findDevice(control, caller, userCode)
   if (approve) await requireRoom(control, caller)
-  const { account, role, from } = caller
+  const { account, from } = caller
   const nowMs = control.clock.now()
   await control.store.transact(async (tx) => {
     const latest = await tx.get(found.ref)
     if (latest?.data.state !== 'pending' || latest.data.expiresAt <= nowMs) throw fail('device.unknown')
     const decided = approve
-      ? ({ state: 'approved', account, user: user.id, role } as const)
+      ? ({ state: 'approved', account, user: user.id } as const)
       : ({ state: 'denied' } as const)
     tx.set(found.ref, { ...latest.data, ...decided })
     const entry = { account, actor: user.id, from, target: latest.data.device || 'device' }
@@ -139,11 +138,13 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         tx.set(ref, { ...data, state: 'used' })
         return { error: 'access_denied' }
       case 'approved': {
-        const { account, user, role, scopes } = data
-        if (!account || !user || !role) return { error: 'invalid_grant' }
+        const { account, user, scopes } = data
+        if (!account || !user) return { error: 'invalid_grant' }
+        const member = await tx.get(members.ref(`${account}:${user}`))
+        if (!member || !permissionsOf(roleOf(member.data)).has('keys.own')) return { error: 'access_denied' }
         const { data: owned } = await readAccount(control, account)
         if (owned.status !== 'active') return { error: 'access_denied' }
-        const owner = { account, user, role, actor: user, from, limits: limitsOf(owned) }
+        const owner = { account, member: user, actor: user, from, limits: limitsOf(owned) }
         // Again: others may have been approved before this one, and taken the last place since.
         await requireRoom(control, owner)
         tx.set(ref, { ...data, state: 'used' })

@@ -3,9 +3,9 @@
  * the one Date, after which the store may delete the document; readers check expiry themselves.
  * Indexed fields are never absent: what has no account or time yet holds '' or 0.
  */
-import type { Role, Scope } from '../api/schemas/accounts.ts'
+import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
-import { collection, globalCollection } from './names.ts'
+import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
 
 /** A person. Bearers whose `authTime` is before `validSince` are refused: that is how "log out everywhere" works. */
@@ -32,20 +32,32 @@ export type AccountDoc = {
   /** Limits of the plan changed for this account alone. */
   readonly overrides: { readonly [limit: string]: number }
 }
-/** Id: `<account>:<user>`. The only truth of roles. */
+/**
+ * Id: `<account>:<user>`. The only truth of roles. A service member is the account's own: `user` is its `svc_…` id,
+ * nobody signs in as it, and its keys outlive the people who made them.
+ */
 export type MemberDoc = {
   readonly account: string
   readonly user: string
-  readonly role: Role
+  /** Releases up to 0.1 wrote `member` for a developer: read by `roleOf`. */
+  readonly role: Role | 'member'
   readonly since: number
+  /** Absent in documents of releases up to 0.1: active. */
+  readonly status?: 'active' | 'disabled'
+  /** Of a service member alone. */
+  readonly name?: string
 }
 /** Id: SHA-256 of the secret. `key` is the id that people see. */
 export type KeyDoc = {
   readonly account: string
+  /** The member whose rights limit the key, and with whose membership it ends; '' in some of releases up to 0.1. */
   readonly user: string
   readonly key: string
-  readonly role: Role
+  /** What the maker was, written by releases up to 0.1; it counts only where `user` is ''. */
+  readonly role?: Role | 'member'
   readonly scopes: readonly Scope[]
+  /** Names of the only tunnels it may touch; absent: all. */
+  readonly tunnels?: readonly string[]
   readonly name: string
   readonly hint: string
   readonly createdAt: number
@@ -67,7 +79,6 @@ export type DeviceCodeDoc = {
   readonly intervalMs: number
   readonly account?: string
   readonly user?: string
-  readonly role?: Role
   readonly ttl: Date
 }
 /** Exact limits that protect accounts. Id: `<scope>:<hash>:<window>`. */
@@ -272,7 +283,7 @@ export type AuditDoc = {
 
 export const users = globalCollection<UserDoc>('users')
 export const identities = globalCollection<IdentityDoc>('identities')
-export const accounts = globalCollection<AccountDoc>('accounts')
+export const accounts = ownIdCollection<AccountDoc>('accounts')
 export const members = collection<MemberDoc>('members')
 export const keys = collection<KeyDoc>('keys')
 export const deviceCodes = globalCollection<DeviceCodeDoc>('deviceCodes')
@@ -280,13 +291,13 @@ export const rates = globalCollection<RateDoc>('rates')
 export const tunnels = collection<TunnelDoc>('tunnels')
 export const tunnelNames = collection<TunnelNameDoc>('tunnelNames')
 export const deletedTunnels = collection<DeletedTunnelDoc>('deletedTunnels')
-/** Global: a free one belongs to nobody, and claims look at those of others. */
-export const endpoints = globalCollection<EndpointDoc>('endpoints')
-export const online = collection<OnlineDoc>('online')
+/** Shared: a free one belongs to nobody, and claims look at those of others. */
+export const endpoints = sharedCollection<EndpointDoc>('endpoints')
+export const online = ownIdCollection<OnlineDoc>('online')
 export const cells = globalCollection<CellDoc>('cells')
 export const relays = globalCollection<RelayDoc>('relays')
 export const bound = globalCollection<BoundDoc>('bound')
-export const commands = globalCollection<CommandDoc>('commands')
+export const commands = outboxCollection<CommandDoc>('commands')
 export const usageHours = collection<UsageHourDoc>('usageHours')
 export const usagePeriods = collection<UsagePeriodDoc>('usagePeriods')
 export const signingKeys = globalCollection<SigningKeyDoc>('signingKeys')

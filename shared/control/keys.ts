@@ -1,41 +1,61 @@
-/** API keys: the secret is shown once, its SHA-256 is the document's id, and no scope goes beyond its maker's. */
-import type { Key, Role, Scope } from '../api/schemas/accounts.ts'
+/**
+ * API keys: the secret is shown once and its SHA-256 is the document's id. A key belongs to a member, a person or a
+ * service member, never has more rights than that member has at the moment, and ends with the membership.
+ */
+import { permissionsOf, type Scope } from '../api/schemas/access.ts'
+import type { Key } from '../api/schemas/accounts.ts'
 import { fail } from '../base/errors.ts'
 import { hashSecret, newId, newSecret } from '../base/ids.ts'
 import { writeAudit } from './audit.ts'
-import { type Caller, requireScope } from './caller.ts'
-import type { Control } from './control.ts'
-import { type KeyDoc, keys } from './documents.ts'
-import type { Page, QueryOptions, Transaction } from './platform.ts'
+import { type Caller, requirePermission, roleOf } from './caller.ts'
+import type { AccountControl } from './control.ts'
+import { type KeyDoc, keys, members } from './documents.ts'
+import type { Page, QueryOptions, Store, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 
 export type CreatedKey = { readonly key: Key; readonly secret: string }
-export type NewKey = { readonly name: string; readonly scopes: readonly Scope[] }
-
-/** Whom a key belongs to, and by whose limits. */
-export type KeyOwner = Pick<Caller, 'account' | 'actor' | 'limits' | 'from'> & {
-  readonly user: string
-  readonly role: Role
+export type NewKey = {
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  /** Names of the only tunnels it may touch; absent: all. */
+  readonly tunnels?: readonly string[] | undefined
+  /** A service member that shall own it; absent: the person who asks. */
+  readonly member?: string | undefined
 }
 
-/** @throws key.limit, auth.scope for scopes that the caller does not have */
+/** Whom a key belongs to, and by whose limits. */
+export type KeyOwner = Pick<Caller, 'account' | 'actor' | 'limits' | 'from'> & { readonly member: string }
+
+/** @throws key.limit, auth.scope for rights beyond the owner's, api.not_found for an unknown service member */
 export async function createKey(
-  control: Control,
+  control: AccountControl,
   caller: Caller,
   input: NewKey,
   alsoWrite?: (tx: Transaction, key: Key) => void,
 ): Promise<CreatedKey> {
-  requireScope(caller, 'admin')
-  const owner = { ...caller, user: caller.user?.id ?? '' }
-  await requireRoom(control, owner)
-  return control.store.transact(async (tx) =>
-    writeKey(tx, owner, { input, nowMs: control.clock.now(), alsoWrite }),
-  )
+  const { account, member: self } = caller
+  const member = input.member ?? self
+  await requireRoom(control, caller)
+  return control.store.transact(async (tx) => {
+    const found = await tx.get(members.ref(`${account}:${member}`))
+    if (!found || (member !== self && found.data.name === undefined)) throw fail('api.not_found')
+    if (member !== self) requirePermission(caller, 'keys.manage')
+    requireUseful(input.scopes, permissionsOf(roleOf(found.data)))
+    return writeKey(tx, { ...caller, member }, { input, nowMs: control.clock.now(), alsoWrite })
+  })
+}
+
+/** A key for nothing would be found out only when it is refused. @throws auth.scope */
+function requireUseful(scopes: readonly Scope[], own: ReadonlySet<string>): void {
+  const missing = scopes.find((scope) => scope === 'admin' && !own.has('account.update'))
+  const empty = scopes.find((scope) => scope === 'tunnels' && !own.has('tunnels.serve'))
+  const scope = missing ?? empty
+  if (scope) throw fail('auth.scope', `The owner of the key may not do what the scope "${scope}" stands for.`)
 }
 
 /** @throws key.limit */
 export async function requireRoom(
-  control: Control,
+  control: { readonly store: Pick<Store, 'query'> },
   { account, limits }: Pick<KeyOwner, 'account' | 'limits'>,
 ): Promise<void> {
   const where = { account, revokedAt: 0 }
@@ -47,9 +67,9 @@ export async function requireRoom(
 /** Writes a fresh key within `tx`. */
 export function writeKey(
   tx: Transaction,
-  { account, actor, user, role, from }: KeyOwner,
+  { account, actor, member, from }: KeyOwner,
   {
-    input: { name, scopes },
+    input: { name, scopes, tunnels },
     nowMs,
     alsoWrite,
   }: { input: NewKey; nowMs: number; alsoWrite?: ((tx: Transaction, key: Key) => void) | undefined },
@@ -58,10 +78,10 @@ export function writeKey(
   const id = newId('key', nowMs)
   const data: KeyDoc = {
     account,
-    user,
+    user: member,
     key: id,
-    role,
     scopes,
+    ...(tunnels && { tunnels }),
     name,
     hint: secret.slice(-4),
     createdAt: nowMs,
@@ -71,31 +91,35 @@ export function writeKey(
   const key = describeKey(data)
   tx.create(keys.ref(hashSecret(secret)), data)
   const entry = { account, actor, from, target: id }
-  writeAudit(tx, { ...entry, action: 'key.created', details: { name, scopes } }, nowMs)
+  const details = { name, scopes, member, ...(tunnels && { tunnels }) }
+  writeAudit(tx, { ...entry, action: 'key.created', details }, nowMs)
   alsoWrite?.(tx, key)
   return { key, secret }
 }
 
-/** Valid ones, newest first. */
-export function listKeys(
-  control: Control,
-  account: string,
+/** Valid ones, newest first. Whoever does not manage keys finds their own alone, so pages may be short. */
+export async function listKeys(
+  control: AccountControl,
+  { permissions, member }: Caller,
   options: Pick<QueryOptions, 'limit' | 'after'>,
 ): Promise<Page<KeyDoc>> {
-  return control.store.query(queries.keysOfAccount, { where: { account, revokedAt: 0 }, ...options })
+  const page = await control.store.query(queries.keysOfAccount, { where: { revokedAt: 0 }, ...options })
+  if (permissions.has('keys.manage')) return page
+  return { ...page, items: page.items.filter(({ data }) => data.user === member) }
 }
 
 /**
- * From the next request on the key is refused. A key may revoke itself (`ptun logout`), whatever its scopes.
- * @throws api.not_found, auth.scope
+ * From the next request on the key is refused. Whoever may not manage keys revokes their own, and a key itself
+ * (`ptun logout`), whatever its scopes. @throws api.not_found, auth.scope
  */
-export async function revokeKey(control: Control, caller: Caller, id: string): Promise<void> {
-  if (caller.actor !== id) requireScope(caller, 'admin')
+export async function revokeKey(control: AccountControl, caller: Caller, id: string): Promise<void> {
   const { account, actor, from } = caller
   const nowMs = control.clock.now()
-  const { items } = await control.store.query(queries.keyById, { where: { account, key: id }, limit: 1 })
+  const { items } = await control.store.query(queries.keyById, { where: { key: id }, limit: 1 })
   const [found] = items
   if (found?.data.revokedAt !== 0) throw fail('api.not_found')
+  const isOwn = actor === id || (caller.user !== undefined && found.data.user === caller.member)
+  if (!isOwn) requirePermission(caller, 'keys.manage')
   await control.store.transact(async (tx) => {
     const latest = await tx.get(found.ref)
     if (latest?.data.revokedAt !== 0) throw fail('api.not_found')
@@ -104,6 +128,15 @@ export async function revokeKey(control: Control, caller: Caller, id: string): P
   })
 }
 
-export function describeKey({ key, name, scopes, createdAt, lastUsedDay, hint }: KeyDoc): Key {
-  return { id: key, name, scopes: [...scopes], createdAt, hint, ...(lastUsedDay && { lastUsedDay }) }
+export function describeKey({ key, name, scopes, tunnels, user, createdAt, lastUsedDay, hint }: KeyDoc): Key {
+  return {
+    id: key,
+    name,
+    scopes: [...scopes],
+    ...(tunnels && { tunnels: [...tunnels] }),
+    ...(user !== '' && { member: user }),
+    createdAt,
+    hint,
+    ...(lastUsedDay && { lastUsedDay }),
+  }
 }

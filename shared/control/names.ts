@@ -1,20 +1,40 @@
 /** Names that more than one module of the control plane must agree on: collections with their shapes, bus topics. */
-import type { Doc, Ref } from './platform.ts'
+import type { Doc, Reach, Ref } from './platform.ts'
 
 /** A collection of documents of one shape; `ref(id)` names one. Ids match `[A-Za-z0-9:._-]{1,128}`. */
 export type Collection<T extends Doc> = {
   readonly name: string
-  /** Its documents belong to no account; `(g)` in the data model. */
-  readonly isGlobal: boolean
+  readonly reach: Reach
   ref(id: string): Ref<T>
 }
 
+/** Every document carries its `account`, and passes to no other. */
 export function collection<T extends Doc>(name: string): Collection<T> {
-  return { name, isGlobal: false, ref: (id) => ({ collection: name, id }) }
+  return { name, reach: 'account', ref: (id) => ({ collection: name, id }) }
 }
 
+/** Documents that belong to no account; `(g)` in the data model. */
 export function globalCollection<T extends Doc>(name: string): Collection<T> {
-  return { name, isGlobal: true, ref: (id) => ({ collection: name, id, isGlobal: true }) }
+  return reaching(name, 'global')
+}
+
+/** One document an account, whose id is the account's. */
+export function ownIdCollection<T extends Doc>(name: string): Collection<T> {
+  return reaching(name, 'ownId')
+}
+
+/** Documents that pass from an account to another; `account` says whose they are now, '' nobody's. */
+export function sharedCollection<T extends Doc>(name: string): Collection<T> {
+  return reaching(name, 'shared')
+}
+
+/** What every account may add to, and none reads. */
+export function outboxCollection<T extends Doc>(name: string): Collection<T> {
+  return reaching(name, 'outbox')
+}
+
+function reaching<T extends Doc>(name: string, reach: Reach): Collection<T> {
+  return { name, reach, ref: (id) => ({ collection: name, id, reach }) }
 }
 
 export const topics = {

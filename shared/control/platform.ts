@@ -21,11 +21,14 @@ export type Doc = { readonly [field: string]: Value }
 export type Ref<T extends Doc = Doc> = {
   readonly collection: string
   readonly id: string
-  /** Belongs to no account: a store scoped to one refuses it. */
-  readonly isGlobal?: boolean
+  /** Absent: 'account'. */
+  readonly reach?: Reach
   /** Carries the type only; never present. */
   readonly doc?: T
 }
+
+/** What a store scoped to one account may do with a collection; names.ts explains the kinds. */
+export type Reach = 'account' | 'global' | 'ownId' | 'shared' | 'outbox'
 
 /** A document as read. `version` changes with every write and is opaque; it is what preconditions compare. */
 export type Snapshot<T extends Doc = Doc> = {
@@ -51,7 +54,7 @@ export type Query<T extends Doc = Doc> = {
   readonly equals: readonly string[]
   readonly order: string
   readonly direction: 'ascending' | 'descending'
-  readonly isGlobal?: boolean
+  readonly reach: Reach
   /** Carries the type only; never present. */
   readonly doc?: T
 }

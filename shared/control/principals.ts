@@ -1,44 +1,104 @@
 /**
- * From bearer to caller: an API key (`pts_…`, known by its SHA-256) or a token of the identity service. Role
- * and account come from our own documents, never from a token's claims. A token older than its user's
- * `validSince` is refused.
+ * From bearer to caller: an API key (`pts_…`, known by its SHA-256) or a token of the identity service. Account, role
+ * and rights come from our own documents, never from a token's claims. A request acts for one account: a key's own, or
+ * the one that a person's request names. A token older than its user's `validSince` is refused.
+ *
+ * A key is read anew with every call, and so are its account and its maker's membership: what is taken away is gone
+ * with the next request. What a person's token needs is kept for 30 s.
  */
+import { permissionsOf, permissionsOfKey } from '../api/schemas/access.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'
 import { ensureAccount, followAddress, readAccount } from './accounts.ts'
-import type { Caller } from './caller.ts'
+import { type Caller, type Person, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
-import { type KeyDoc, keys, type UserDoc, users } from './documents.ts'
+import {
+  type AccountDoc,
+  type KeyDoc,
+  keys,
+  type MemberDoc,
+  members,
+  type UserDoc,
+  users,
+} from './documents.ts'
 import { limitsOf } from './plans.ts'
 import type { IdentityClaims, Ref } from './platform.ts'
 
-const userCacheMs = 30_000
-const userCacheMax = 10_000
+const peopleCacheMs = 30_000
+const peopleMax = 10_000
 
-type Cached = { readonly user: UserDoc; readonly readAt: number }
+type Known = {
+  readonly id: string
+  readonly user: UserDoc
+  readonly members: readonly MemberDoc[]
+  readonly readAt: number
+}
 
-/** Keeps users for 30 s, so "log out everywhere" and disabling take that long here at the most. */
+/** A signed-in person, before any account is chosen. */
+export type SignedIn = { readonly person: Person; readonly members: readonly MemberDoc[] }
+
 export class Principals {
   readonly #control: Control
-  readonly #users = new Map<string, Cached>()
+  /** By the subject of the token. */
+  readonly #people = new Map<string, Known>()
 
   constructor(control: Control) {
     this.#control = control
   }
 
-  /** @throws auth.invalid, auth.unverified, auth.disabled, account.suspended, account.closed */
-  async authenticate(bearer: string, from: string): Promise<Caller> {
-    const caller = bearer.startsWith('pts_') ? await this.#byKey(bearer) : await this.#byToken(bearer)
-    return { ...caller, from }
+  /**
+   * @param account the one that the request names; '' = none
+   * @throws auth.invalid, auth.unverified, auth.disabled, account.choose, account.suspended, account.closed,
+   *   api.not_found for an account that is not the caller's
+   */
+  async authenticate(bearer: string, from: string, account = ''): Promise<Caller> {
+    if (bearer.startsWith('pts_')) return this.#byKey(bearer, { from, account })
+    const { person, members: of } = await this.signIn(bearer)
+    const member = chooseMember(of, account)
+    if (member.status === 'disabled') throw fail('auth.disabled')
+    return personCaller(await this.#account(member.account), { person, member, from })
   }
 
-  async #byKey(secret: string): Promise<Omit<Caller, 'from'>> {
+  /** Who a person's token speaks for. @throws auth.invalid for a key, auth.unverified, auth.disabled */
+  async signIn(token: string): Promise<SignedIn> {
+    const { identity } = this.#control
+    const claims = await identity.verify(token)
+    // Firebase lets anybody sign up with anybody's address, and gives the sign-in to its owner as soon as they come by
+    // Google. What the first one made until then, keys above all, would stay: so there is nothing before the proof.
+    if (identity.kind === 'firebase' && !claims.emailVerified) throw fail('auth.unverified')
+    const known = await this.#person(claims)
+    const { id } = known
+    const { status, validSince, email, emailVerified } = known.user
+    if (status === 'disabled') throw fail('auth.disabled')
+    if (claims.authTimeMs < validSince) throw fail('auth.invalid')
+    return { person: { id, email, emailVerified }, members: known.members }
+  }
+
+  async #byKey(secret: string, { from, account: named }: { from: string; account: string }): Promise<Caller> {
+    const { store } = this.#control
     const ref = keys.ref(hashSecret(secret))
-    const found = await this.#control.store.get(ref)
+    const found = await store.get(ref)
     if (found?.data.revokedAt !== 0) throw fail('auth.invalid')
+    const { account, user, scopes, tunnels, key } = found.data
+    if (named !== '' && named !== account) throw fail('api.not_found')
+    const [owner, member] = await Promise.all([
+      this.#account(account),
+      user === '' ? undefined : store.get(members.ref(`${account}:${user}`)),
+    ])
+    // A key ends with its maker's membership. Keys of releases up to 0.1 that a key had made name no maker.
+    if (user !== '' && (!member || member.data.status === 'disabled')) throw fail('auth.invalid')
+    const role = roleOf(member?.data ?? found.data)
     await this.#noteUse(ref, found.data)
-    const { account, role, scopes, key } = found.data
-    return { ...(await this.#account(account)), role, scopes, actor: key }
+    return {
+      ...describeAccount(account, owner),
+      role,
+      permissions: permissionsOfKey(scopes, role),
+      scopes,
+      ...(tunnels && { tunnels: new Set(tunnels) }),
+      actor: key,
+      member: user,
+      from,
+    }
   }
 
   /** At most one write a day and key; a lost race or a full disk must not turn a valid key away. */
@@ -53,53 +113,71 @@ export class Principals {
     }
   }
 
-  async #byToken(token: string): Promise<Omit<Caller, 'from'>> {
-    const { identity } = this.#control
-    const claims = await identity.verify(token)
-    // Firebase lets anybody sign up with anybody's address, and gives the sign-in to its owner as soon as they come by
-    // Google. What the first one made until then, keys above all, would stay: so there is nothing before the proof.
-    if (identity.kind === 'firebase' && !claims.emailVerified) throw fail('auth.unverified')
-    const { user: id, member } = await ensureAccount(this.#control, claims)
-    const user = await this.#userNow(id, claims)
-    if (user.status === 'disabled') throw fail('auth.disabled')
-    if (claims.authTimeMs < user.validSince) throw fail('auth.invalid')
-    const { role } = member
-    const { email, emailVerified } = user
-    return {
-      ...(await this.#account(member.account)),
-      role,
-      scopes: ['admin'],
-      actor: id,
-      user: { id, email, emailVerified },
-    }
-  }
-
-  async #account(id: string) {
+  async #account(id: string): Promise<AccountDoc> {
     const { data } = await readAccount(this.#control, id)
     if (data.status === 'suspended') throw fail('account.suspended')
     if (data.status === 'closed') throw fail('account.closed')
-    return { account: id, accountName: data.name, plan: data.plan, limits: limitsOf(data) }
+    return data
   }
 
-  /** As the sign-in service knows them, where that is not ours. */
-  async #userNow(id: string, claims: IdentityClaims): Promise<UserDoc> {
-    const user = await this.#user(id)
+  async #person(claims: IdentityClaims): Promise<Known> {
+    const known = await this.#read(claims)
+    // As the sign-in service knows them, where that is not ours.
     const isLocal = this.#control.identity.kind === 'local'
-    if (isLocal || user.email === claims.email || claims.authTimeMs <= (user.emailAt ?? 0)) return user
-    this.#users.delete(id)
-    return (await followAddress(this.#control, id, claims)) ?? user
+    const { id, user } = known
+    if (isLocal || user.email === claims.email || claims.authTimeMs <= (user.emailAt ?? 0)) return known
+    this.#people.delete(claims.subject)
+    return { ...known, user: (await followAddress(this.#control, id, claims)) ?? user }
   }
 
-  async #user(id: string): Promise<UserDoc> {
+  async #read(claims: IdentityClaims): Promise<Known> {
+    const { subject } = claims
     const now = this.#control.clock.monotonic()
-    const cached = this.#users.get(id)
-    if (cached && now - cached.readAt < userCacheMs) return cached.user
+    const cached = this.#people.get(subject)
+    if (cached && now - cached.readAt < peopleCacheMs) return cached
+    const { user: id, members: of } = await ensureAccount(this.#control, claims)
     const found = await this.#control.store.get(users.ref(id))
     if (!found) throw fail('auth.invalid')
-    this.#users.delete(id)
-    const [oldest] = this.#users.keys()
-    if (this.#users.size >= userCacheMax && oldest !== undefined) this.#users.delete(oldest)
-    this.#users.set(id, { user: found.data, readAt: now })
-    return found.data
+    this.#people.delete(subject)
+    const [oldest] = this.#people.keys()
+    if (this.#people.size >= peopleMax && oldest !== undefined) this.#people.delete(oldest)
+    const known = { id, user: found.data, members: of, readAt: now }
+    this.#people.set(subject, known)
+    return known
   }
+}
+
+/** A member who acts in person. */
+export function personCaller(
+  account: AccountDoc,
+  { person, member, from }: { readonly person: Person; readonly member: MemberDoc; readonly from: string },
+): Caller {
+  const role = roleOf(member)
+  return {
+    ...describeAccount(member.account, account),
+    role,
+    permissions: permissionsOf(role),
+    scopes: [],
+    actor: person.id,
+    user: person,
+    member: person.id,
+    from,
+  }
+}
+
+function describeAccount(account: string, doc: AccountDoc) {
+  return { account, accountName: doc.name, plan: doc.plan, limits: limitsOf(doc) }
+}
+
+/** @throws account.choose, api.not_found */
+function chooseMember(of: readonly MemberDoc[], account: string): MemberDoc {
+  if (account !== '') {
+    const named = of.find((member) => member.account === account)
+    if (!named) throw fail('api.not_found', 'There is no such account, or you are not a member of it.')
+    return named
+  }
+  const [only, another] = of
+  if (!only) throw fail('auth.invalid')
+  if (another) throw fail('account.choose')
+  return only
 }

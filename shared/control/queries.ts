@@ -25,6 +25,6 @@ export function declareQuery<T extends Doc>(
     equals: shape.equals,
     order: shape.order,
     direction: shape.direction ?? 'ascending',
-    isGlobal: of.isGlobal,
+    reach: of.reach,
   }
 }

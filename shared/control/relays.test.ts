@@ -3,12 +3,13 @@ import { makeTestControl, quietSync, type TestControl } from '../../standalone/t
 import { type SyncRequest, syncSchema } from '../api/schemas/relays.ts'
 import { fail } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
+import { silentLog } from '../base/log.ts'
 import { limits } from '../protocol/limits.ts'
 import { setAccountStatus } from './accounts.ts'
 import type { Caller } from './caller.ts'
-import { ensureCell, readCell, readCellLately } from './cells.ts'
+import { ensureCell, readCell } from './cells.ts'
 import { claimLeases } from './claims.ts'
-import type { Control } from './control.ts'
+import { type Control, controlOf, makeControl } from './control.ts'
 import { commands, online, usageHours } from './documents.ts'
 import { topics } from './names.ts'
 import type { Doc, Store } from './platform.ts'
@@ -16,7 +17,7 @@ import { queries } from './query-table.ts'
 import { syncRelay } from './relays.ts'
 import { releaseLeases } from './releases.ts'
 import { createTunnel, deleteTunnel, describeTunnels, listTunnels, updateTunnel } from './tunnels.ts'
-import { readUsage } from './usage.ts'
+import { readUsage } from './usage-sums.ts'
 import { issueWatch } from './watch.ts'
 
 const hour = 3_600_000
@@ -66,9 +67,9 @@ describe('sync: commands', () => {
       if (heard.length === 3) all.resolve()
     })
     const { tunnel } = await claimDb()
-    await updateTunnel(t.control, ada, { id: tunnel, change: { policy: { deny: ['192.0.2.0/24'] } } })
+    await updateTunnel(t.of(ada), ada, { id: tunnel, change: { policy: { deny: ['192.0.2.0/24'] } } })
     await setAccountStatus(t.control, ada.account, 'suspended')
-    await deleteTunnel(t.control, ada, tunnel)
+    await deleteTunnel(t.of(ada), ada, { id: tunnel })
     await all.promise
     expect(heard.map(({ kind }) => kind).toSorted()).toEqual(['policy', 'revoke', 'suspend'])
     const { commands } = await t.sync()
@@ -93,7 +94,7 @@ describe('sync: who may report', () => {
   })
 
   test('of two control planes, each decides by what the other has heard, however late it has read it', async () => {
-    const other = { ...t.control }
+    const other = makeControl(t.control, { ...t.control, log: silentLog })
     const { tunnel, epoch, endpoint } = await claimDb()
     const claims = { relay: newId('rel', 2), cell: 'home' }
     await syncRelay(other, claims, { ...quietSync, ...as('r2') })
@@ -109,9 +110,10 @@ describe('sync: who may report', () => {
   })
 
   test('a cell that is changed, and a relay that leaves, are seen at once where it was said, and soon elsewhere', async () => {
-    const other = { ...t.control }
+    const other = makeControl(t.control, { ...t.control, log: silentLog })
     const { tunnel } = await claimDb()
-    const sources = async (control: Control) => (await issueWatch(control, ada, [tunnel])).sources
+    const sources = async (control: Control) =>
+      (await issueWatch(controlOf(control, ada.account), ada, [tunnel])).sources
     expect([await sources(t.control), await sources(other)]).toMatchObject([{ length: 1 }, { length: 1 }])
     await t.sync({ state: 'draining' })
     expect(await sources(t.control)).toEqual([])
@@ -123,7 +125,7 @@ describe('sync: who may report', () => {
 
   test('a relay that has taken its leave is waited for by no rule, unless it comes again', async () => {
     const present = async () => [
-      (await readCellLately(t.control, 'home')).relays.length,
+      (await t.control.cells.read('home')).relays.length,
       (await readCell(t.control, 'home')).relays.length,
     ]
     await claimDb()
@@ -157,7 +159,7 @@ describe('sync: who may report', () => {
     const usage = [{ tunnel, account: ada.account, boot, hour: 0, in: 1, out: 1, opened: 1, refused: 0 }]
     const away = [{ tunnel, epoch, endpoint: endpoint.id, away: true }]
     await syncRelay(t.control, claims, { ...quietSync, usage, away })
-    expect((await readUsage(t.control, ada.account, { from: 0, to: 1 })).total.in).toBe(0)
+    expect((await readUsage(t.of(ada), ada, { from: 0, to: 1 })).total.in).toBe(0)
     expect(await t.control.store.get(usageHours.ref(`${tunnel}:0:${boot}`))).toBeUndefined()
   })
 })
@@ -173,7 +175,7 @@ describe('usage', () => {
     ...counts,
     ...changes,
   })
-  const total = async () => (await readUsage(t.control, ada.account, {})).total
+  const total = async () => (await readUsage(t.of(ada), ada, {})).total
 
   test('a repeated, late or reordered report changes nothing', async () => {
     const { tunnel } = await claimDb()
@@ -186,11 +188,11 @@ describe('usage', () => {
 
   test('another boot and another hour add up, by hour and by tunnel', async () => {
     const { tunnel } = await claimDb()
-    const other = await createTunnel(t.control, ada, { name: 'web', kind: 'http', policy: {} })
+    const other = await createTunnel(t.of(ada), ada, { name: 'web', kind: 'http', policy: {} })
     const next = boot.replace('boot', 'next')
     await t.sync({ usage: [rowOf(tunnel), rowOf(tunnel, { boot: next })] })
     await t.sync({ usage: [rowOf(tunnel, { hour: nowHour() - hour }), rowOf(other.ref.id)] })
-    const usage = await readUsage(t.control, ada.account, {})
+    const usage = await readUsage(t.of(ada), ada, {})
     expect(usage.total.in).toBe(300)
     expect(usage.hours.map((each) => [each.hour, each.in])).toEqual([
       [nowHour() - hour, 100],
@@ -198,19 +200,19 @@ describe('usage', () => {
     ])
     // The second tunnel never was in this cell: its row is no row of this relay's.
     expect(usage.tunnels).toEqual([{ tunnel, in: 300, out: 6_000, opened: 9, refused: 3 }])
-    const one = await readUsage(t.control, ada.account, { tunnel, from: nowHour(), to: nowHour() })
+    const one = await readUsage(t.of(ada), ada, { tunnel, from: nowHour(), to: nowHour() })
     expect(one.total.in).toBe(200)
   })
 
   test('a tunnel that was deleted is still counted, for its own account only', async () => {
     const { tunnel } = await claimDb()
-    await deleteTunnel(t.control, ada, tunnel)
+    await deleteTunnel(t.of(ada), ada, { id: tunnel })
     const eve = await t.caller('eve@example.com')
     await t.sync({
       usage: [rowOf(tunnel, { account: eve.account }), rowOf(tunnel, { boot: boot.replace('b', 'c') })],
     })
     expect((await total()).in).toBe(100)
-    expect((await readUsage(t.control, eve.account, {})).total.in).toBe(0)
+    expect((await readUsage(t.of(eve), eve, {})).total.in).toBe(0)
   })
 })
 
@@ -249,13 +251,13 @@ describe('sync: bad weather', () => {
       { index: 4, code: 'PT-5012' },
       { index: 5, code: 'PT-5014' },
     ])
-    expect((await readUsage(t.control, ada.account, {})).total).toMatchObject({ in: 1, out: 1 })
+    expect((await readUsage(t.of(ada), ada, {})).total).toMatchObject({ in: 1, out: 1 })
   })
 
   test('a leased tunnel waits until a relay has had its agent once, and again after its lease has changed hands', async () => {
     const stateOf = async () => {
-      const { items } = await listTunnels(t.control, ada.account, { limit: 1 })
-      return (await describeTunnels(t.control, items))[0]?.state
+      const { items } = await listTunnels(t.of(ada), ada, { limit: 1 })
+      return (await describeTunnels(t.of(ada), items))[0]?.state
     }
     const { tunnel, epoch, endpoint } = await claimDb()
     expect(await stateOf()).toBe('waiting')
@@ -287,12 +289,12 @@ describe('sync: bad weather', () => {
     await t.sync({ sequence: 7, away: [away], bound: [] })
     await t.sync({ sequence: 8, away: [{ ...away, away: false }] })
     await t.sync({ sequence: 7, state: 'draining', away: [away], usage: [row(tunnel)] })
-    const { items } = await listTunnels(t.control, ada.account, { limit: 1 })
-    expect(await describeTunnels(t.control, items)).not.toMatchObject([{ state: 'away' }])
+    const { items } = await listTunnels(t.of(ada), ada, { limit: 1 })
+    expect(await describeTunnels(t.of(ada), items)).not.toMatchObject([{ state: 'away' }])
     expect(
       (await t.control.store.query(queries.relaysOfCell, { where: { cell: 'home' }, limit: 9 })).items,
     ).toMatchObject([{ data: { state: 'ready', sequence: 8 } }])
-    expect((await readUsage(t.control, ada.account, {})).total.in).toBe(1)
+    expect((await readUsage(t.of(ada), ada, {})).total.in).toBe(1)
   })
 
   test('a store that fails in the middle acknowledges nothing, and the same report is taken later', async () => {
@@ -301,9 +303,9 @@ describe('sync: bad weather', () => {
     const claims = { relay: newId('rel', 9), cell: 'home' }
     const broken = { ...t.control, store: failing(t.control.store) }
     await expect(syncRelay(broken, claims, request)).rejects.toMatchObject({ key: 'store.unavailable' })
-    expect((await readUsage(t.control, ada.account, {})).total.in).toBe(0)
+    expect((await readUsage(t.of(ada), ada, {})).total.in).toBe(0)
     expect(await syncRelay(t.control, claims, request)).toMatchObject({ acknowledged: 'r1' })
-    expect((await readUsage(t.control, ada.account, {})).total.in).toBe(1)
+    expect((await readUsage(t.of(ada), ada, {})).total.in).toBe(1)
   })
 })
 

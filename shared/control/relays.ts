@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { type Cell, directoryMark, noteRelay, readCell, readCellLately, readyRelays } from './cells.ts'
+import { type Cell, directoryMark, noteRelay, readCell, readyRelays } from './cells.ts'
 import { everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
@@ -66,7 +66,7 @@ export async function syncRelay(
       refused: refused.map(({ index, key }) => ({ index, code: codes[key].code })),
     }),
     syncMs: limits.syncMs,
-    directory: directoryMark(control, await readCellLately(control, claims.cell)),
+    directory: directoryMark(control, await control.cells.read(claims.cell)),
   }
 }
 
@@ -80,7 +80,7 @@ async function cellOf(
   { id, request }: { id: string; request: SyncRequest },
 ): Promise<Cell> {
   const isKnown = ({ relays }: Cell) => relays.some(({ ref }) => ref.id === id)
-  const lately = await readCellLately(control, cell)
+  const lately = await control.cells.read(cell)
   if (isKnown(lately) && request.away.length === 0) return lately
   const now = await readCell(control, cell)
   if (!isKnown(now) && now.relays.length >= relaysPerCell) throw fail('cell.full')

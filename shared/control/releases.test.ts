@@ -67,7 +67,7 @@ describe('releases', () => {
     expect(await sweep(t.control)).toMatchObject({ expired: 1 })
     const [deleted] = await claim(['deleted'])
     if (!deleted) throw new Error('no lease')
-    await deleteTunnel(t.control, ada, deleted.tunnel)
+    await deleteTunnel(t.of(ada), ada, { id: deleted.tunnel })
     await first.promise
     expect(heard).toMatchObject([{ kind: 'revoke', endpoint: deleted.endpoint.id }])
     const { commands } = await t.sync()

@@ -3,7 +3,7 @@
  * more, and what is still bound ends within half a minute. No rule depends on more: an endpoint changes hands only when
  * `sync` has brought the command to every relay.
  */
-import type { Caller } from './caller.ts'
+import { type Caller, mayTouch } from './caller.ts'
 import type { Control } from './control.ts'
 import { endpoints, online, tunnels } from './documents.ts'
 import { isHolder, leave } from './lease-rules.ts'
@@ -22,13 +22,15 @@ type Release = { readonly account: string; readonly agent: string; readonly nowM
  */
 export async function releaseLeases(
   control: Control,
-  { account }: Caller,
+  caller: Caller,
   { agent, tunnels: ids }: { agent: string; tunnels: readonly string[] },
 ): Promise<void> {
+  const { account } = caller
   const found = await control.store.getAll([...new Set(ids)].map((id) => tunnels.ref(id)))
   // A tunnel that moves meanwhile keeps what it moves to; whose the old endpoint is then, its document says.
   const given = found.flatMap((tunnel): Given[] => {
-    const isOwn = tunnel?.data.account === account && tunnel.data.endpoint !== ''
+    const isOwn =
+      tunnel?.data.account === account && mayTouch(caller, tunnel.data.name) && tunnel.data.endpoint !== ''
     return isOwn ? [{ tunnel: tunnel.ref.id, endpoint: tunnel.data.endpoint }] : []
   })
   for (let start = 0; start < given.length; start += releasesPerTransaction)

@@ -1,13 +1,16 @@
 /**
  * A store that sees one account only: what belongs to another is as if it did not exist, and can neither be read,
- * replaced nor deleted through it, whatever ids a request brings. Documents get the field `account` stamped.
- * Collections without an account (`globalCollection`) are refused: code that needs them asks for the whole store.
+ * replaced nor deleted through it, whatever ids a request brings. What belongs to an account follows from the
+ * collection's reach (names.ts): the field `account`, stamped on every write; the id itself; or, where documents
+ * pass between accounts, whoever `account` names at that moment. Global collections are refused: code that needs
+ * them asks for the whole store.
  *
- * Ownership is looked up before a blind write. That is enough because the ids of these collections hold the account
- * or are random: one never passes from an account to another.
+ * Ownership is looked up before a blind write. Outside a transaction that is enough only because the ids of account
+ * collections hold the account or are random, so that one never passes to another; shared documents are written in
+ * a transaction or by `change`, which see what they replace.
  */
 import { fail } from '../base/errors.ts'
-import type { Doc, Query, QueryOptions, Ref, Snapshot, Store, Transaction, Write } from './platform.ts'
+import type { Doc, Query, QueryOptions, Reach, Ref, Snapshot, Store, Transaction, Write } from './platform.ts'
 import { copyDoc, refKey } from './store-rules.ts'
 
 export interface AccountStore extends Omit<Store, 'close'> {
@@ -17,20 +20,24 @@ export interface AccountStore extends Omit<Store, 'close'> {
 /** Calls reject with store.invalid for a global collection, or for a query that does not name the account. */
 export function scopedStore(store: Store, account: string): AccountStore {
   const own = <T extends Doc>(snapshot: Snapshot<T> | undefined) => ownOnly(account, snapshot)
-  const owned = (writes: readonly Write[]) => ownWrites(account, writes, (refs) => store.getAll(refs))
+  const owned = (writes: readonly Write[]) => {
+    for (const { ref } of writes)
+      if (ref.reach === 'shared') throw fail('store.invalid', `${ref.collection} is written in transactions`)
+    return ownWrites(account, writes, (refs) => store.getAll(refs))
+  }
   return {
     account,
     async get(ref) {
-      return own(await store.get(accountRef(ref)))
+      return own(await store.get(readable(ref)))
     },
     async getAll(refs) {
-      return (await store.getAll(refs.map(accountRef))).map(own)
+      return (await store.getAll(refs.map(readable))).map(own)
     },
     async query(query, options) {
       return store.query(query, ownOptions(account, query, options))
     },
     async create(ref, data) {
-      return store.create(accountRef(ref), stamp(account, data))
+      return store.batch(await owned([{ op: 'create', ref, data }]))
     },
     async set(ref, data) {
       return store.batch(await owned([{ op: 'set', ref, data }]))
@@ -45,8 +52,8 @@ export function scopedStore(store: Store, account: string): AccountStore {
       return store.batch(await owned(writes))
     },
     async change(ref, fn, options) {
-      const result = await store.change(accountRef(ref), ownChange(account, fn), options)
-      return result?.account === account ? result : undefined
+      const result = await store.change(readable(ref), ownChange(account, ref, fn), options)
+      return result && isOwn(account, ref, result) ? result : undefined
     },
     transact: (fn, options) =>
       store.transact(async (tx) => {
@@ -63,6 +70,7 @@ class OwnTransaction implements Transaction {
   readonly #tx: Transaction
   readonly #account: string
   readonly #writes: Write[] = []
+  readonly #read = new Map<string, Snapshot | undefined>()
 
   constructor(tx: Transaction, account: string) {
     this.#tx = tx
@@ -71,7 +79,9 @@ class OwnTransaction implements Transaction {
 
   async get<T extends Doc>(ref: Ref<T>) {
     this.#beforeRead()
-    return ownOnly(this.#account, await this.#tx.get(accountRef(ref)))
+    const snapshot = await this.#tx.get(readable(ref))
+    this.#read.set(refKey(ref), snapshot)
+    return ownOnly(this.#account, snapshot)
   }
 
   async query<T extends Doc>(query: Query<T>, options: QueryOptions) {
@@ -96,12 +106,18 @@ class OwnTransaction implements Transaction {
   }
 
   async apply(): Promise<void> {
-    const read = (refs: readonly Ref[]) => Promise.all(refs.map((ref) => this.#tx.get(ref)))
+    const read = (refs: readonly Ref[]) => Promise.all(refs.map((ref) => this.#known(ref)))
     for (const write of await ownWrites(this.#account, this.#writes, read)) {
       if (write.op === 'delete') this.#tx.delete(write.ref)
       else if (write.op === 'update') this.#tx.update(write.ref, write.fields)
       else this.#tx[write.op](write.ref, write.data)
     }
+  }
+
+  /** What the body has read is not read again. */
+  #known(ref: Ref): Promise<Snapshot | undefined> {
+    const key = refKey(ref)
+    return this.#read.has(key) ? Promise.resolve(this.#read.get(key)) : this.#tx.get(ref)
   }
 
   #beforeRead(): void {
@@ -115,60 +131,79 @@ async function ownWrites(
   writes: readonly Write[],
   read: (refs: readonly Ref[]) => Promise<readonly (Snapshot | undefined)[]>,
 ): Promise<readonly Write[]> {
-  const blind = writes
-    .map((write) => accountRef(write.ref))
-    .filter((_, index) => writes[index]?.op !== 'create')
+  const blind = writes.flatMap((write) => (write.op === 'create' ? [] : [readable(write.ref)]))
   const foreign = new Set<string>()
   for (const snapshot of await read(blind))
-    if (snapshot && snapshot.data.account !== account) foreign.add(refKey(snapshot.ref))
+    if (snapshot && !isOwn(account, snapshot.ref, snapshot.data)) foreign.add(refKey(snapshot.ref))
   return writes.flatMap((write): readonly Write[] => {
-    const isForeign = foreign.has(refKey(write.ref))
+    const isForeign = foreign.has(refKey(write.ref)) || isOthersId(account, write.ref)
     switch (write.op) {
       case 'delete':
         if (isForeign && write.if) throw fail('store.changed')
         return isForeign ? [] : [write]
       case 'update':
         if (isForeign) throw fail('store.missing')
-        if ('account' in write.fields) return [{ ...write, fields: stamp(account, write.fields) }]
+        if ('account' in write.fields) return [{ ...write, fields: stamp(account, write.ref, write.fields) }]
         return [write]
       default:
         // A missing document that cannot be made, either: its id is taken by a stranger.
         if (isForeign) throw fail('store.exists')
-        return [{ ...write, data: stamp(account, write.data) }]
+        return [{ ...write, data: stamp(account, writable(write.ref), write.data) }]
     }
   })
 }
 
-function ownChange<T extends Doc>(account: string, fn: (current: T | undefined) => T | 'keep' | 'delete') {
+function ownChange<T extends Doc>(
+  account: string,
+  ref: Ref<T>,
+  fn: (current: T | undefined) => T | 'keep' | 'delete',
+) {
   return (current: T | undefined): T | 'keep' | 'delete' => {
-    const isForeign = current !== undefined && current.account !== account
+    const isForeign = isOthersId(account, ref) || (current !== undefined && !isOwn(account, ref, current))
     const next = fn(isForeign ? undefined : current)
     if (next === 'keep' || (isForeign && next === 'delete')) return 'keep'
     if (isForeign) throw fail('store.exists')
-    return next === 'delete' ? 'delete' : stamp(account, next)
+    return next === 'delete' ? 'delete' : stamp(account, ref, next)
   }
 }
 
 function ownOnly<T extends Doc>(account: string, snapshot: Snapshot<T> | undefined) {
-  return snapshot?.data.account === account ? snapshot : undefined
+  return snapshot && isOwn(account, snapshot.ref, snapshot.data) ? snapshot : undefined
+}
+
+function isOwn(account: string, { reach, id }: Ref, data: Doc): boolean {
+  return reach === 'ownId' ? id === account : data.account === account
+}
+
+function isOthersId(account: string, { reach, id }: Ref): boolean {
+  return reach === 'ownId' && id !== account
 }
 
 function ownOptions<T extends Doc>(account: string, query: Query<T>, options: QueryOptions): QueryOptions {
-  if (query.isGlobal || !query.equals.includes('account'))
+  if (query.reach === 'global' || !query.equals.includes('account'))
     throw fail('store.invalid', `the query ${query.name} does not name the account`)
   return { ...options, where: { ...options.where, account } }
 }
 
-function accountRef<T extends Doc>(ref: Ref<T>): Ref<T> {
-  if (ref.isGlobal) throw fail('store.invalid', `${ref.collection} belongs to no account`)
+const unreadable: ReadonlySet<Reach | undefined> = new Set(['global', 'outbox'])
+
+function readable<T extends Doc>(ref: Ref<T>): Ref<T> {
+  if (unreadable.has(ref.reach)) throw fail('store.invalid', `${ref.collection} belongs to no account`)
+  return ref
+}
+
+function writable<T extends Doc>(ref: Ref<T>): Ref<T> {
+  if (ref.reach === 'global') throw fail('store.invalid', `${ref.collection} belongs to no account`)
   return ref
 }
 
 /** @throws store.invalid when the document names another account: that is a mistake, not a request */
-function stamp<T extends Doc>(account: string, data: T): T {
-  if (data.account !== undefined && data.account !== account)
+function stamp<T extends Doc>(account: string, { reach = 'account' }: Ref, data: T): T {
+  if (reach === 'outbox') return data
+  const mayBeNobodys = reach === 'shared' && data.account === ''
+  if (data.account !== undefined && data.account !== account && !mayBeNobodys)
     throw fail('store.invalid', 'a document names another account')
-  return { ...data, account }
+  return reach === 'account' ? { ...data, account } : data
 }
 
 function given<T>(condition: T | undefined): { readonly if?: T } {

@@ -163,3 +163,8 @@ export function refKey(ref: Ref): string {
 function refuse(detail: string) {
   return fail('store.invalid', detail)
 }
+
+/** What a reference to one of the query's documents says of its reach. */
+export function refReach({ reach }: Pick<Query, 'reach'>): Pick<Ref, 'reach'> {
+  return reach === 'account' ? {} : { reach }
+}

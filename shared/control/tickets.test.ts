@@ -142,7 +142,7 @@ describe('watch tickets', () => {
     const wanted = { agent, tunnels: [{ name: 'web', kind: 'http' as const }], takeover: false }
     const [result] = (await claimLeases(t.control, ada, wanted)).results
     if (!result || !('lease' in result)) throw new Error('no lease')
-    const pass = await issueWatch(t.control, ada)
+    const pass = await issueWatch(t.of(ada), ada)
     expect(pass.sources).toEqual(['https://r1.tunnel.example.com/v1/live'])
     expect(pass.expiresAt).toBe(t.clock.now() + 60_000)
     const { jwks: keys } = await t.control.signer.publicKeys()

@@ -8,7 +8,7 @@ import { fail } from '../base/errors.ts'
 import { writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { everyCell, makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
-import type { Control } from './control.ts'
+import type { AnyControl } from './control.ts'
 import { online, type UsageHourDoc, type UsagePeriodDoc, usagePeriods } from './documents.ts'
 import { boundless } from './plans.ts'
 import type { Page, QueryOptions, Snapshot } from './platform.ts'
@@ -28,7 +28,7 @@ type Period = { readonly id: string; readonly start: number; readonly end: numbe
 
 /** @returns undefined where the plan sets no limit */
 export async function readTransfer(
-  control: Control,
+  control: AnyControl,
   { account, limits }: Pick<Caller, 'account' | 'limits'>,
 ): Promise<Transfer | undefined> {
   const limitBytes = limits.transferBytesMonth
@@ -67,7 +67,7 @@ export function shareOf(transfer: Transfer | undefined, relays: number): Transfe
  * used up. What is online stays.
  */
 export async function transferGate(
-  control: Control,
+  control: AnyControl,
   { account, plan }: Pick<Caller, 'account' | 'plan'>,
   transfer: Transfer | undefined,
 ): Promise<(tunnel: string) => void> {
@@ -84,7 +84,7 @@ export async function transferGate(
  * Usage that is stored by now came for an hour that a roll-up may count as complete: the next one goes back to it.
  * Written even if the hour is open: a roll-up that has looked already and is about to close it must see a change.
  */
-export async function reopenHours(control: Control, account: string, hour: number): Promise<void> {
+export async function reopenHours(control: AnyControl, account: string, hour: number): Promise<void> {
   const { id } = periodOf(account, hour)
   await control.store.change(usagePeriods.ref(id), (current) =>
     current ? { ...current, openFrom: Math.min(current.openFrom, hour), rolledAt: 0 } : 'keep',
@@ -120,7 +120,7 @@ type RollUp = {
  * nothing has changed since `known` was read, before the rows were: then no late report and no newer roll-up came
  * between. Otherwise they are good for this answer alone.
  */
-async function rollUp(control: Control, order: RollUp): Promise<UsagePeriodDoc> {
+async function rollUp(control: AnyControl, order: RollUp): Promise<UsagePeriodDoc> {
   const { account, limitBytes, period, known } = order
   const nowMs = control.clock.now()
   const before = known?.data
@@ -147,7 +147,7 @@ async function rollUp(control: Control, order: RollUp): Promise<UsagePeriodDoc> 
   return next
 }
 
-async function keep(control: Control, { period, known }: RollUp, next: UsagePeriodDoc): Promise<void> {
+async function keep(control: AnyControl, { period, known }: RollUp, next: UsagePeriodDoc): Promise<void> {
   const ref = usagePeriods.ref(period.id)
   const { account, warned, rolledAt } = next
   const outgoing = await control.store.transact(async (tx) => {
@@ -173,7 +173,7 @@ function warn(
 
 /** @returns sums by hour, complete up to `until` */
 async function sumHours(
-  control: Control,
+  control: AnyControl,
   { account, from, to }: { account: string; from: number; to: number },
 ): Promise<{ sums: ReadonlyMap<string, number>; until: number }> {
   const sums = new Map<string, number>()

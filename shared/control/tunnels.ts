@@ -5,10 +5,10 @@ import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import { writeAudit } from './audit.ts'
-import type { Caller } from './caller.ts'
-import { type Cell, describeEndpoint, readCellLately, readyRelays } from './cells.ts'
+import { type Caller, mayTouch } from './caller.ts'
+import { type Cell, describeEndpoint, readyRelays } from './cells.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
-import type { Control } from './control.ts'
+import type { AccountControl } from './control.ts'
 import { isNameDenied } from './deny-lists.ts'
 import {
   deletedTunnels,
@@ -42,12 +42,14 @@ const tombstoneMs = 2 * 24 * 3_600_000
 
 /** @throws tunnel.name_taken, quota.defined, endpoint.name_denied */
 export async function createTunnel(
-  control: Control,
+  control: AccountControl,
   caller: Caller,
   input: NewTunnel,
   alsoWrite?: AlsoWrite,
 ): Promise<Snapshot<TunnelDoc>> {
   const { account, limits } = caller
+  if (!mayTouch(caller, input.name))
+    throw fail('auth.scope', `This key is bound to other tunnels than "${input.name}".`)
   if (input.kind !== 'tcp' && isNameDenied(input.name))
     throw fail('endpoint.name_denied', `"${input.name}" cannot be the name of a host here.`)
   const count = await countTunnels(control, account, limits.tunnelsDefined)
@@ -88,7 +90,7 @@ function newTunnel(
   return { account, name, kind, agents, generated, policy: compact(policy), ...fresh, ...times }
 }
 
-async function countTunnels(control: Control, account: string, enough: number): Promise<number> {
+async function countTunnels(control: AccountControl, account: string, enough: number): Promise<number> {
   let count = 0
   let after: QueryOptions['after']
   do {
@@ -103,17 +105,17 @@ async function countTunnels(control: Control, account: string, enough: number): 
 
 /** @throws api.not_found for an unknown one and for somebody else's alike */
 export async function readTunnel(
-  control: Control,
-  account: string,
+  control: AccountControl,
+  caller: Caller,
   id: string,
 ): Promise<Snapshot<TunnelDoc>> {
   const snapshot = await control.store.get(tunnels.ref(id))
-  if (snapshot?.data.account !== account) throw fail('api.not_found')
+  if (!snapshot || !mayTouch(caller, snapshot.data.name)) throw fail('api.not_found')
   return snapshot
 }
 
 export async function findTunnelByName(
-  control: Control,
+  control: AccountControl,
   account: string,
   name: string,
 ): Promise<Snapshot<TunnelDoc> | undefined> {
@@ -121,13 +123,14 @@ export async function findTunnelByName(
   return claim && control.store.get(tunnels.ref(claim.data.tunnel))
 }
 
-/** Newest first. */
-export function listTunnels(
-  control: Control,
-  account: string,
+/** Newest first. A bound key finds its own alone, so its pages may be short. */
+export async function listTunnels(
+  control: AccountControl,
+  caller: Caller,
   options: Pick<QueryOptions, 'limit' | 'after'>,
 ): Promise<Page<TunnelDoc>> {
-  return control.store.query(queries.tunnelsOfAccount, { where: { account }, ...options })
+  const page = await control.store.query(queries.tunnelsOfAccount, { where: {}, ...options })
+  return { ...page, items: page.items.filter(({ data }) => mayTouch(caller, data.name)) }
 }
 
 /**
@@ -135,7 +138,7 @@ export function listTunnels(
  * @throws api.not_found, api.conflict, tunnel.name_taken, endpoint.name_denied
  */
 export async function updateTunnel(
-  control: Control,
+  control: AccountControl,
   caller: Caller,
   { id, change, ifRevision }: { id: string; change: z.infer<typeof tunnelUpdateSchema>; ifRevision?: number },
 ): Promise<Snapshot<TunnelDoc>> {
@@ -143,11 +146,13 @@ export async function updateTunnel(
   const { account } = caller
   const [snapshot, outgoing] = await control.store.transact(async (tx) => {
     const before = await tx.get(tunnels.ref(id))
-    if (before?.data.account !== account) throw fail('api.not_found')
+    if (!before || !mayTouch(caller, before.data.name)) throw fail('api.not_found')
     const { data } = before
     if (ifRevision !== undefined && ifRevision !== data.revision) throw fail('api.conflict')
     const name = change.name ?? data.name
     const isRenamed = name !== data.name
+    if (!mayTouch(caller, name))
+      throw fail('auth.scope', `This key is bound to other tunnels than "${name}".`)
     if (isRenamed && data.kind !== 'tcp' && isNameDenied(name))
       throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
     const taken = isRenamed ? await tx.get(tunnelNames.ref(`${account}:${name}`)) : undefined
@@ -200,13 +205,21 @@ function policyCommand(
   return makeCommand(next.cell, { kind: 'policy', tunnel: id, policy, policyVersion }, nowMs)
 }
 
-/** Its lease ends at once, its address rests and is then anybody's, and its name is free. @throws api.not_found */
-export async function deleteTunnel(control: Control, caller: Caller, id: string): Promise<void> {
+/**
+ * Its lease ends at once, its address rests and is then anybody's, and its name is free.
+ * @throws api.not_found, api.conflict
+ */
+export async function deleteTunnel(
+  control: AccountControl,
+  caller: Caller,
+  { id, ifRevision }: { readonly id: string; readonly ifRevision?: number },
+): Promise<void> {
   const nowMs = control.clock.now()
   const outgoing = await control.store.transact(async (tx) => {
     const before = await tx.get(tunnels.ref(id))
-    if (before?.data.account !== caller.account) throw fail('api.not_found')
+    if (!before || !mayTouch(caller, before.data.name)) throw fail('api.not_found')
     const { data } = before
+    if (ifRevision !== undefined && ifRevision !== data.revision) throw fail('api.conflict')
     const endpoint = data.endpoint === '' ? undefined : await tx.get(endpoints.ref(data.endpoint))
     const quota = await tx.get(online.ref(data.account))
     tx.delete(before.ref)
@@ -243,7 +256,7 @@ export function writeRelease(
 
 /** Tunnels as the API shows them, with the state of their endpoints. */
 export async function describeTunnels(
-  control: Control,
+  control: AccountControl,
   found: readonly Snapshot<TunnelDoc>[],
 ): Promise<Tunnel[]> {
   const held = found.filter(({ data }) => data.endpoint !== '')
@@ -251,7 +264,7 @@ export async function describeTunnels(
   const byId = new Map(snapshots.flatMap((snapshot) => (snapshot ? [[snapshot.ref.id, snapshot.data]] : [])))
   const cellIds = [...new Set(held.map(({ data }) => data.cell))]
   const cells = new Map(
-    await Promise.all(cellIds.map(async (id) => [id, await readCellLately(control, id)] as const)),
+    await Promise.all(cellIds.map(async (id) => [id, await control.cells.read(id)] as const)),
   )
   return found.map((snapshot) => {
     const { endpoint, cell } = snapshot.data
@@ -261,7 +274,7 @@ export async function describeTunnels(
 
 /** @param place its endpoint and cell, when it has them */
 export function describeTunnel(
-  control: Control,
+  control: AccountControl,
   { ref, data }: Snapshot<TunnelDoc>,
   { endpoint, cell }: { endpoint?: EndpointDoc | undefined; cell?: Cell | undefined },
 ): Tunnel {

@@ -4,12 +4,9 @@
  * of one that has moved to another cell since.
  */
 import type { Usage } from '../api/schemas/relays.ts'
-import type { UsageAnswer } from '../api/schemas/service.ts'
-import { codes, fail } from '../base/errors.ts'
+import { codes } from '../base/errors.ts'
 import type { Control } from './control.ts'
 import { deletedTunnels, tunnels, type UsageHourDoc, usageHours } from './documents.ts'
-import type { Page, QueryOptions } from './platform.ts'
-import { queries } from './query-table.ts'
 import { reopenHours } from './transfer.ts'
 
 const hourMs = 3_600_000
@@ -18,8 +15,6 @@ const keepMs = 90 * 24 * hourMs
 const writesAtOnce = 32
 /** A roll-up leaves the hour before its own open. It may run in an instance whose clock is some minutes ahead. */
 const lateMs = 2 * hourMs - 5 * 60_000
-const spanMs = 31 * 24 * hourMs
-const documentsMax = 20_000
 
 export type RefusedRow = { readonly index: number; readonly key: UsageRefusal }
 type UsageRefusal = 'usage.invalid' | 'usage.tunnel' | 'usage.hour'
@@ -103,7 +98,7 @@ async function storeRow(control: Control, cell: string, row: Usage): Promise<voi
   })
 }
 
-type Counts = Pick<UsageHourDoc, 'in' | 'out' | 'opened' | 'refused'>
+export type Counts = Pick<UsageHourDoc, 'in' | 'out' | 'opened' | 'refused'>
 
 function maximum(a: Counts, b: Counts | undefined): Counts {
   return {
@@ -112,77 +107,4 @@ function maximum(a: Counts, b: Counts | undefined): Counts {
     opened: Math.max(a.opened, b?.opened ?? 0),
     refused: Math.max(a.refused, b?.refused ?? 0),
   }
-}
-
-/**
- * Sums of a span by hour and by tunnel. @throws api.invalid for a span that is empty or longer than 31 days,
- * api.too_large
- */
-export async function readUsage(
-  control: Control,
-  account: string,
-  asked: { from?: number | undefined; to?: number | undefined; tunnel?: string | undefined },
-): Promise<UsageAnswer> {
-  const to = asked.to ?? control.clock.now()
-  const from = asked.from ?? to - 24 * hourMs
-  if (from > to || to - from > spanMs)
-    throw fail('api.invalid', 'The span must begin before its end and be at most 31 days long.')
-  const total = zero()
-  const hours = new Map<number, Mutable>()
-  const byTunnel = new Map<string, Mutable>()
-  let seen = 0
-  for await (const page of pages(control, account, { ...asked, from, to })) {
-    seen += page.length
-    if (seen > documentsMax) throw fail('api.too_large', 'The span holds too much; ask for a shorter one.')
-    for (const row of page) {
-      add(total, row)
-      add(entry(hours, row.hour), row)
-      add(entry(byTunnel, row.tunnel), row)
-    }
-  }
-  return {
-    from,
-    to,
-    total,
-    hours: [...hours].map(([hour, counts]) => ({ hour, ...counts })),
-    tunnels: [...byTunnel].map(([tunnel, counts]) => ({ tunnel, ...counts })),
-  }
-}
-
-async function* pages(
-  control: Control,
-  account: string,
-  { from, to, tunnel }: { from: number; to: number; tunnel?: string | undefined },
-): AsyncGenerator<readonly UsageHourDoc[]> {
-  const [query, where] =
-    tunnel === undefined
-      ? [queries.usageOfAccount, { account }]
-      : [queries.usageOfTunnel, { account, tunnel }]
-  let after: QueryOptions['after']
-  do {
-    const firstHour = from - (from % hourMs)
-    const options = { where, from: firstHour, to, limit: 500, ...(after && { after }) }
-    const page: Page<UsageHourDoc> = await control.store.query(query, options)
-    yield page.items.map(({ data }) => data)
-    after = page.next
-  } while (after)
-}
-
-type Mutable = { -readonly [N in keyof Counts]: number }
-
-function zero(): Mutable {
-  return { in: 0, out: 0, opened: 0, refused: 0 }
-}
-
-function entry<K>(map: Map<K, Mutable>, key: K): Mutable {
-  const counts = map.get(key) ?? zero()
-  map.set(key, counts)
-  return counts
-}
-
-function add(sum: Mutable, row: Counts): void {
-  sum.in += row.in
-  sum.out += row.out
-  sum.opened += row.opened
-  sum.refused += row.refused
 }

@@ -2,9 +2,9 @@
  * Passes to live figures: the console reads them straight from the relays, and the control plane is not in the way.
  */
 import { fail } from '../base/errors.ts'
-import type { Caller } from './caller.ts'
-import { readCellLately, watchUrlsOf } from './cells.ts'
-import type { Control } from './control.ts'
+import { type Caller, mayTouch } from './caller.ts'
+import { watchUrlsOf } from './cells.ts'
+import type { AccountControl } from './control.ts'
 import { tunnels } from './documents.ts'
 import { listTunnels } from './tunnels.ts'
 
@@ -13,20 +13,25 @@ const watchTunnelsMax = 200
 
 /** @param ids only these tunnels; absent: the account's newest 200. @throws api.not_found */
 export async function issueWatch(
-  control: Control,
-  { account }: Caller,
+  control: AccountControl,
+  caller: Caller,
   ids?: readonly string[],
 ): Promise<{ ticket: string; expiresAt: number; sources: string[] }> {
   const found = ids
     ? await control.store.getAll(ids.map((id) => tunnels.ref(id)))
-    : (await listTunnels(control, account, { limit: watchTunnelsMax })).items
-  const own = found.flatMap((snapshot) => (snapshot?.data.account === account ? [snapshot] : []))
+    : (await listTunnels(control, caller, { limit: watchTunnelsMax })).items
+  const own = found.flatMap((snapshot) =>
+    snapshot && mayTouch(caller, snapshot.data.name) ? [snapshot] : [],
+  )
   if (ids && own.length < ids.length) throw fail('api.not_found')
   const cells = [...new Set(own.map(({ data }) => data.cell).filter((cell) => cell !== ''))]
   const sources = await Promise.all(
-    cells.map(async (id) => watchUrlsOf(control, await readCellLately(control, id))),
+    cells.map(async (id) => watchUrlsOf(control, await control.cells.read(id))),
   )
   const listed = own.map(({ ref }) => ref.id)
-  const signed = await control.signer.signWatch({ account, tunnels: listed, cells }, control.clock.now())
+  const signed = await control.signer.signWatch(
+    { account: caller.account, tunnels: listed, cells },
+    control.clock.now(),
+  )
   return { ...signed, sources: sources.flat().map((url) => `${url}/v1/live`) }
 }

@@ -1,7 +1,13 @@
 /** What a store scoped to an account promises, over any Store: nothing of another account is seen or touched. */
 import { describe, expect, test } from 'vitest'
 import { fail } from '../base/errors.ts'
-import { collection, globalCollection } from '../control/names.ts'
+import {
+  collection,
+  globalCollection,
+  outboxCollection,
+  ownIdCollection,
+  sharedCollection,
+} from '../control/names.ts'
 import type { Store } from '../control/platform.ts'
 import { declareQuery } from '../control/queries.ts'
 import { type AccountStore, scopedStore } from '../control/scoped-store.ts'
@@ -11,6 +17,9 @@ type Note = { readonly account: string; readonly n: number }
 
 const notes = collection<Note>('contractNotes')
 const shared = globalCollection<{ readonly n: number }>('contractShared')
+const houses = ownIdCollection<{ readonly n: number }>('contractHouses')
+const rooms = sharedCollection<Note>('contractRooms')
+const letters = outboxCollection<{ readonly n: number }>('contractLetters')
 const ofAccount = declareQuery('contractNotesOfAccount', notes, { equals: ['account'], order: 'n' })
 const ofAll = declareQuery('contractNotesOfAll', notes, { equals: [], order: 'n' })
 const sharedByN = declareQuery('contractShared', shared, { equals: [], order: 'n' })
@@ -162,6 +171,59 @@ export function describeScopedStore(name: string, make: MakeStore): void {
       )
       await expectFailure(a.query(sharedByN, { where: {}, limit: 1 }), 'store.invalid')
       await expectFailure(a.query(ofAll, { where: {}, limit: 1 }), 'store.invalid')
+    })
+
+    check("a document whose id is the account's is its alone", async ({ store, a }) => {
+      await a.create(houses.ref('acc_a'), { n: 1 })
+      await store.create(houses.ref('acc_b'), { n: 2 })
+      const other = houses.ref('acc_b')
+      expect((await a.getAll([houses.ref('acc_a'), other])).map((found) => found?.data)).toEqual([
+        { n: 1 },
+        undefined,
+      ])
+      await expectFailure(a.create(houses.ref('acc_c'), { n: 9 }), 'store.exists')
+      await expectFailure(a.set(other, { n: 9 }), 'store.exists')
+      await expectFailure(
+        a.change(houses.ref('acc_d'), () => ({ n: 9 })),
+        'store.exists',
+      )
+      await expectFailure(
+        a.transact(async (tx) => tx.update(other, { n: 9 })),
+        'store.missing',
+      )
+      expect((await store.get(other))?.data).toEqual({ n: 2 })
+    })
+
+    check(
+      "a shared document is the account's while it says so, and is written in transactions",
+      async (scene) => {
+        const { store, a, b } = scene
+        const room = rooms.ref('r')
+        await store.create(room, note(1))
+        expect((await b.get(room))?.data).toBeUndefined()
+        await expectFailure(a.set(room, note(2)), 'store.invalid')
+        await expectFailure(
+          b.transact(async (tx) => tx.set(room, { account: 'acc_b', n: 9 })),
+          'store.exists',
+        )
+        await expectFailure(
+          a.transact(async (tx) => tx.set(room, { account: 'acc_b', n: 9 })),
+          'store.invalid',
+        )
+        await a.transact(async (tx) => tx.set(room, { account: '', n: 3 }))
+        expect([(await a.get(room))?.data, (await store.get(room))?.data.n]).toEqual([undefined, 3])
+      },
+    )
+
+    check('what is written for others can be added to and not read', async ({ store, a }) => {
+      const letter = letters.ref('l')
+      await a.transact(async (tx) => tx.create(letter, { n: 1 }))
+      expect((await store.get(letter))?.data).toEqual({ n: 1 })
+      await expectFailure(a.get(letter), 'store.invalid')
+      await expectFailure(
+        a.transact(async (tx) => tx.set(letter, { n: 2 })),
+        'store.invalid',
+      )
     })
 
     check('reads come first here too, and a body that throws writes nothing', async ({ a, store }) => {

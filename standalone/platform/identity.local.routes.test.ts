@@ -1,6 +1,8 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { ApiEnv } from '@porttunneler/shared/api/kit'
 import { tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { isFailure } from '@porttunneler/shared/base/errors'
+import type { Context } from 'hono'
 import { describe, expect, test } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
 import { signInRoutes } from './identity.local.routes.ts'
@@ -9,14 +11,11 @@ const ada = { email: 'ada@example.com', password: 'correct horse battery' }
 
 function makeApp({ isOpen = true } = {}) {
   const setUp = makeLocalIdentity()
-  const app = new OpenAPIHono()
+  const app = new OpenAPIHono<ApiEnv>()
+  const addressOf = (c: Context) => c.req.header('x-test-from') ?? '192.0.2.1'
   app.route(
     '/',
-    signInRoutes({
-      identity: setUp.identity,
-      isOpen,
-      addressOf: (c) => c.req.header('x-test-from') ?? '192.0.2.1',
-    }),
+    signInRoutes({ identity: setUp.identity, isOpen, addressOf }).mount(() => []),
   )
   app.onError((error, c) => {
     if (!isFailure(error)) throw error

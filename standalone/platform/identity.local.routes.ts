@@ -2,7 +2,7 @@
  * The sign-in part of the API, mounted by the standalone server only: the cloud's is Firebase's own. Failures are
  * thrown; the app it is mounted in answers them as problem documents.
  */
-import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import { jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import {
   loginSchema,
   logoutSchema,
@@ -16,7 +16,6 @@ import {
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
-import { z } from 'zod'
 import { publicKeysSchema } from './identity.local.keys.ts'
 import type { Caller, LocalIdentity, SignedIn } from './identity.local.ts'
 
@@ -32,8 +31,8 @@ export type SignInRoutesOptions = {
   readonly isOpen: boolean
 }
 
-export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOptions): OpenAPIHono {
-  const app = new OpenAPIHono({ defaultHook: refuseInvalid })
+export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOptions): RouteGroup {
+  const group = new RouteGroup()
   const callerOf = (c: Context): Caller => ({ from: addressOf(c), device: getCookie(c, deviceCookie) })
   const answer = (c: Context, { tokens, device }: SignedIn) => {
     if (device) keepDevice(c, device)
@@ -41,37 +40,37 @@ export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOption
     c.header('cache-control', 'no-store')
     return c.json(tokens, 200)
   }
-  app.openapi(routes.register, async (c) => {
+  group.add(routes.register, async (c) => {
     if (!isOpen) throw fail('auth.closed')
     return answer(c, await identity.register(c.req.valid('json'), callerOf(c)))
   })
-  app.openapi(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), callerOf(c))))
-  app.openapi(routes.refresh, async (c) =>
+  group.add(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), callerOf(c))))
+  group.add(routes.refresh, async (c) =>
     answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken) }),
   )
-  app.openapi(routes.logout, async (c) => {
+  group.add(routes.logout, async (c) => {
     await identity.logout({ ...c.req.valid('json'), bearer: bearerOf(c) })
     return c.body(null, 204)
   })
-  app.openapi(routes.password, async (c) => {
+  group.add(routes.password, async (c) => {
     const bearer = bearerOf(c)
     if (bearer === undefined) throw fail('auth.invalid')
     return answer(c, await identity.changePassword(bearer, c.req.valid('json'), callerOf(c)))
   })
-  app.openapi(routes.reset, async (c) => {
+  group.add(routes.reset, async (c) => {
     await identity.requestReset(c.req.valid('json').email, callerOf(c))
     return c.body(null, 202)
   })
-  app.openapi(routes.resetConfirm, async (c) => {
+  group.add(routes.resetConfirm, async (c) => {
     keepDevice(c, (await identity.confirmReset(c.req.valid('json'))).device)
     return c.body(null, 204)
   })
-  app.openapi(routes.jwks, async (c) => {
+  group.add(routes.jwks, async (c) => {
     // A day: keys are published two days before they sign.
     c.header('cache-control', 'public, max-age=86400')
     return c.json(await identity.jwks(), 200)
   })
-  return app
+  return group
 }
 
 function keepDevice(c: Context, secret: string): void {
@@ -88,20 +87,7 @@ function bearerOf(c: Context): string | undefined {
   return /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
 }
 
-function refuseInvalid(result: { readonly success: boolean; readonly error?: unknown }): void {
-  if (result.success) return
-  const issues =
-    result.error instanceof z.ZodError
-      ? result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
-      : []
-  throw fail('api.invalid', issues[0] && `${issues[0].path}: ${issues[0].message}`, { fields: { issues } })
-}
-
 const tags = ['Sign-in']
-const security = [{ bearer: [] }]
-const body = <T extends z.ZodType>(schema: T) => ({
-  body: { required: true, content: { 'application/json': { schema } } },
-})
 const tokens = {
   200: {
     description: 'Signed in. The refresh token is spent by its first use; use each one once.',
@@ -110,74 +96,82 @@ const tokens = {
 }
 
 const routes = {
-  register: createRoute({
+  register: route({
+    access: { public: 'Makes the user; it is bounded by address.' },
     method: 'post',
     path: '/v1/auth/register',
     operationId: 'register',
     summary: 'Make a user',
     tags,
-    request: body(registerSchema),
+    request: jsonBody(registerSchema),
     responses: tokens,
   }),
-  login: createRoute({
+  login: route({
+    access: { public: 'The password in the body is the proof.' },
     method: 'post',
     path: '/v1/auth/login',
     operationId: 'login',
     summary: 'Sign in with a password',
     tags,
-    request: body(loginSchema),
+    request: jsonBody(loginSchema),
     responses: tokens,
   }),
-  refresh: createRoute({
+  refresh: route({
+    access: { public: 'The refresh token in the body is the proof.' },
     method: 'post',
     path: '/v1/auth/refresh',
     operationId: 'refreshTokens',
     summary: 'Spend a refresh token for fresh tokens',
     description: 'A token that comes a second time ends its session, since somebody may have copied it.',
     tags,
-    request: body(refreshSchema),
+    request: jsonBody(refreshSchema),
     responses: tokens,
   }),
-  logout: createRoute({
+  logout: route({
+    access: { public: 'Ends only the session whose token it brings.', bearer: 'optional' },
     method: 'post',
     path: '/v1/auth/logout',
     operationId: 'logout',
     summary: 'End this session, or all of them',
     tags,
-    security: [...security, {}],
-    request: body(logoutSchema),
+    request: jsonBody(logoutSchema),
     responses: { 204: { description: 'Signed out' } },
   }),
-  password: createRoute({
+  password: route({
+    access: {
+      public: 'The access token and the present password are the proof, checked by the sign-in itself.',
+    },
     method: 'post',
     path: '/v1/auth/password',
     operationId: 'changePassword',
     summary: 'Change the password and end every other session',
     tags,
-    security,
-    request: body(passwordChangeSchema),
+    request: jsonBody(passwordChangeSchema),
     responses: tokens,
   }),
-  reset: createRoute({
+  reset: route({
+    access: { public: 'Whoever asks learns nothing; the mail goes to the address alone.' },
     method: 'post',
     path: '/v1/auth/password/reset',
     operationId: 'requestPasswordReset',
     summary: 'Ask for a mail with a link to set a new password',
     description: 'The answer is the same whether or not the address is known.',
     tags,
-    request: body(passwordResetSchema),
+    request: jsonBody(passwordResetSchema),
     responses: { 202: { description: 'If the address is known, a mail is on its way' } },
   }),
-  resetConfirm: createRoute({
+  resetConfirm: route({
+    access: { public: 'The token of the mail in the body is the proof.' },
     method: 'post',
     path: '/v1/auth/password/reset/confirm',
     operationId: 'confirmPasswordReset',
     summary: 'Set a new password with the token of the mail',
     tags,
-    request: body(passwordResetConfirmSchema),
+    request: jsonBody(passwordResetConfirmSchema),
     responses: { 204: { description: 'The password is set and every session has ended' } },
   }),
-  jwks: createRoute({
+  jwks: route({
+    access: { public: 'Public keys.' },
     method: 'get',
     path: '/.well-known/jwks.json',
     operationId: 'readTokenKeys',
@@ -190,4 +184,4 @@ const routes = {
       },
     },
   }),
-} as const
+}

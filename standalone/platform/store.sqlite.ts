@@ -26,6 +26,7 @@ import {
   checkRef,
   checkTable,
   checkWrites,
+  refReach,
   storeLimits,
 } from '@porttunneler/shared/control/store-rules'
 import type { PageRead } from '@porttunneler/shared/control/transaction-log'
@@ -249,7 +250,7 @@ export class SqliteStore implements Store {
       place: string | number
     })[]
     const items = rows.slice(0, options.limit).map((row) => ({
-      ref: { collection: query.collection, id: row.id, ...(query.isGlobal && { isGlobal: true }) },
+      ref: { collection: query.collection, id: row.id, ...refReach(query) },
       data: docOf(row) as T,
       version: String(row.version),
     }))

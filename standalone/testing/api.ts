@@ -1,7 +1,7 @@
 /** The whole API in one process, with two people who signed in, keys of every scope, and a ready relay. */
 import { makeApi } from '@porttunneler/shared/api/app'
 import type { ApiDeps } from '@porttunneler/shared/api/kit'
-import type { Scope } from '@porttunneler/shared/api/schemas/accounts'
+import type { Scope } from '@porttunneler/shared/api/schemas/access'
 import { createKey } from '@porttunneler/shared/control/keys'
 import { signInRoutes } from '../platform/identity.local.routes.ts'
 import { makeTestControl } from './control.ts'
@@ -30,7 +30,7 @@ export async function makeTestApi(changes: Partial<ApiDeps> = {}) {
   const eve = await signUp('eve@example.com')
   const owner = await principals.authenticate(ada, '')
   const keyWith = async (scope: Scope) =>
-    (await createKey(control, owner, { name: `${scope} key`, scopes: [scope] })).secret
+    (await createKey(t.of(owner), owner, { name: `${scope} key`, scopes: [scope] })).secret
   return {
     ...t,
     app,

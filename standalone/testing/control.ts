@@ -6,10 +6,10 @@ import { type Log, silentLog } from '@porttunneler/shared/base/log'
 import { ensureAccount, readAccount } from '@porttunneler/shared/control/accounts'
 import type { Caller } from '@porttunneler/shared/control/caller'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
-import { type Control, makeControl } from '@porttunneler/shared/control/control'
-import { limitsOf, type PlanName } from '@porttunneler/shared/control/plans'
+import { type Control, controlOf, makeControl } from '@porttunneler/shared/control/control'
+import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { Store } from '@porttunneler/shared/control/platform'
-import { Principals } from '@porttunneler/shared/control/principals'
+import { Principals, personCaller } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { syncRelay } from '@porttunneler/shared/control/relays'
@@ -74,6 +74,8 @@ export function makeTestControl({
       const next = await sync({ cursor })
       await sync({ cursor: next.cursor })
     },
+    /** What the calls of an account get. */
+    of: ({ account }: Pick<Caller, 'account'>) => controlOf(control, account),
     caller: (email = 'ada@example.com', changes: Partial<Caller> = {}) =>
       makeCaller(control, email, { plan, changes }),
     async close() {
@@ -108,18 +110,10 @@ async function makeCaller(
 ): Promise<Caller> {
   const subject = `test:${email.replace('@', '.')}`
   const claims = { subject, email, emailVerified: true, authTimeMs: control.clock.now() }
-  const { user, member } = await ensureAccount(control, claims, { plan })
+  const { user, members } = await ensureAccount(control, claims, { plan })
+  const [member] = members
+  if (!member) throw new Error('an account without a member')
   const { data } = await readAccount(control, member.account)
-  return {
-    account: member.account,
-    accountName: data.name,
-    plan: data.plan,
-    limits: limitsOf(data),
-    role: member.role,
-    scopes: ['admin'],
-    actor: user,
-    user: { id: user, email, emailVerified: true },
-    from: '192.0.2.1',
-    ...changes,
-  }
+  const person = { id: user, email, emailVerified: true }
+  return { ...personCaller(data, { person, member, from: '192.0.2.1' }), ...changes }
 }

@@ -1,5 +1,5 @@
 /** The two dialogs of a new key: what it may do, and its secret, which is shown this once. */
-import type { Scope } from '@porttunneler/shared/api/schemas/accounts'
+import type { Scope } from '@porttunneler/shared/api/schemas/access'
 import { useState } from 'preact/hooks'
 import type { KeyCreated } from '../api/calls.ts'
 import { failureIn, useCreateKey } from '../api/queries.ts'

@@ -1,5 +1,5 @@
 /** What the scopes of a key mean, in words for people. */
-import type { Scope } from '@porttunneler/shared/api/schemas/accounts'
+import type { Scope } from '@porttunneler/shared/api/schemas/access'
 
 export const scopeTexts: Record<Scope, { readonly label: string; readonly meaning: string }> = {
   read: { label: 'Read', meaning: 'Look at tunnels and their live figures.' },

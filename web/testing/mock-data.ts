@@ -1,4 +1,5 @@
 /** What the mock server knows: an account, tunnels of every state and kind, keys. Ids are made from small numbers. */
+import { permissions } from '@porttunneler/shared/api/schemas/access'
 import type { Key, Me } from '@porttunneler/shared/api/schemas/accounts'
 import type { Account } from '@porttunneler/shared/api/schemas/service'
 import type { Holder, Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
@@ -14,7 +15,8 @@ export const me: Me = {
   account: mockId('acc', 1),
   accountName: 'dev@example.com',
   role: 'owner',
-  scopes: ['read', 'tunnels', 'admin'],
+  scopes: [],
+  permissions: [...permissions],
   plan: 'free',
   limits: {
     tunnelsOnline: 3,

@@ -1,18 +1,11 @@
-/** Device login (RFC 8628). The first two calls are OAuth's: forms in, and OAuth's own errors out. */
-import { createRoute, z } from '@hono/zod-openapi'
+/**
+ * Device login (RFC 8628). The first two calls are OAuth's: forms in, and OAuth's own errors out. Crosses accounts: a
+ * code belongs to none before somebody approves it.
+ */
+import { z } from '@hono/zod-openapi'
 import { isFailure } from '../../base/errors.ts'
 import { authorizeDevice, decideDevice, findDevice, pollDevice } from '../../control/devices.ts'
-import {
-  type ApiDeps,
-  callerOf,
-  emptyAnswer,
-  formBody,
-  jsonAnswer,
-  jsonBody,
-  newRoutes,
-  type Routes,
-  signedIn,
-} from '../kit.ts'
+import { type ApiDeps, emptyAnswer, formBody, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import {
   deviceAuthorizationRequestSchema,
   deviceAuthorizationSchema,
@@ -26,7 +19,10 @@ import {
 const tags = ['Device login']
 
 const routes = {
-  authorize: createRoute({
+  authorize: route({
+    access: {
+      public: 'A device has nobody yet; what it asks for is worth nothing before a person approves it.',
+    },
     method: 'post',
     path: '/v1/device/authorize',
     operationId: 'authorizeDevice',
@@ -35,7 +31,8 @@ const routes = {
     request: formBody(deviceAuthorizationRequestSchema),
     responses: { 200: jsonAnswer(deviceAuthorizationSchema, 'RFC 8628, section 3.2') },
   }),
-  token: createRoute({
+  token: route({
+    access: { public: 'The device code in the body is the proof.' },
     method: 'post',
     path: '/v1/device/token',
     operationId: 'takeDeviceToken',
@@ -47,8 +44,9 @@ const routes = {
       400: jsonAnswer(oauthErrorSchema, 'RFC 8628, section 3.5'),
     },
   }),
-  pending: createRoute({
-    ...signedIn('Device login'),
+  pending: route({
+    tags,
+    access: { permission: 'keys.own', by: 'person' },
     method: 'get',
     path: '/v1/device/{userCode}',
     operationId: 'readDeviceRequest',
@@ -56,8 +54,9 @@ const routes = {
     request: { params: z.object({ userCode: z.string().max(20) }) },
     responses: { 200: jsonAnswer(devicePendingSchema, 'Who asks, for what') },
   }),
-  decision: createRoute({
-    ...signedIn('Device login'),
+  decision: route({
+    tags,
+    access: { permission: 'keys.own', by: 'person' },
     method: 'post',
     path: '/v1/device/decision',
     operationId: 'decideDeviceRequest',
@@ -67,9 +66,9 @@ const routes = {
   }),
 }
 
-export function deviceRoutes({ control, addressOf }: ApiDeps): Routes {
-  return newRoutes()
-    .openapi(routes.authorize, async (c) => {
+export function deviceRoutes({ control, addressOf }: ApiDeps): RouteGroup {
+  return new RouteGroup()
+    .add(routes.authorize, async (c) => {
       const { device = '', scope } = c.req.valid('form')
       const asked = { device, scope, from: addressOf(c) }
       const { deviceCode, userCode, expiresInMs, intervalMs } = await authorizeDevice(control, asked)
@@ -86,21 +85,21 @@ export function deviceRoutes({ control, addressOf }: ApiDeps): Routes {
         200,
       )
     })
-    .openapi(routes.token, async (c) => {
+    .add(routes.token, async (c) => {
       const result = await pollDevice(control, c.req.valid('form').device_code, addressOf(c))
       if ('error' in result) return c.json({ error: result.error }, 400)
       const { key, secret } = result.created
       const scope = key.scopes.join(' ')
       return c.json({ access_token: secret, token_type: 'Bearer' as const, scope, key_id: key.id }, 200)
     })
-    .openapi(routes.pending, async (c) => {
+    .add(routes.pending, async (c, { caller }) => {
       const { userCode } = c.req.valid('param')
-      const { data } = await findDevice(control, callerOf(c), userCode)
+      const { data } = await findDevice(control, caller, userCode)
       const { device, scopes, createdAt, from } = data
       return c.json({ userCode, device, scopes: [...scopes], createdAt, from }, 200)
     })
-    .openapi(routes.decision, async (c) => {
-      await decideDevice(control, callerOf(c), c.req.valid('json'))
+    .add(routes.decision, async (c, { caller }) => {
+      await decideDevice(control, caller, c.req.valid('json'))
       return c.body(null, 204)
     })
 }

@@ -1,48 +1,45 @@
-/** API keys. */
-import { createRoute, z } from '@hono/zod-openapi'
+/** API keys. Making one needs a person; whoever manages keys sees and revokes all, the others their own. */
+import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
-import { requireScope } from '../../control/caller.ts'
 import { createKey, describeKey, listKeys, revokeKey } from '../../control/keys.ts'
 import type { Cursors } from '../cursors.ts'
 import { once } from '../idempotency.ts'
-import {
-  type ApiDeps,
-  callerOf,
-  emptyAnswer,
-  jsonAnswer,
-  jsonBody,
-  newRoutes,
-  type Routes,
-  signedIn,
-} from '../kit.ts'
+import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { keyCreatedSchema, keyCreateSchema, keySchema } from '../schemas/accounts.ts'
 import { idSchema, pageQuerySchema, pageSchema } from '../schemas/common.ts'
 
+const tags = ['Keys']
+
 const routes = {
-  list: createRoute({
-    ...signedIn('Keys'),
+  list: route({
     method: 'get',
     path: '/v1/keys',
     operationId: 'listKeys',
-    summary: 'The keys of the account, newest first',
+    summary: 'Keys, newest first: all of the account for whoever manages them, for the others their own',
+    tags,
+    access: { permission: 'keys.own' },
     request: { query: pageQuerySchema },
     responses: { 200: jsonAnswer(pageSchema(keySchema), 'A page of keys') },
   }),
-  create: createRoute({
-    ...signedIn('Keys'),
+  create: route({
     method: 'post',
     path: '/v1/keys',
     operationId: 'createKey',
     summary: 'Make a key; its secret is shown this once',
+    description:
+      "A key has those rights of its scopes that its owner has at the moment of each call, and ends with the owner's membership.",
+    tags,
+    access: { permission: 'keys.own', by: 'person' },
     request: jsonBody(keyCreateSchema),
     responses: { 201: jsonAnswer(keyCreatedSchema, 'The key with its secret') },
   }),
-  revoke: createRoute({
-    ...signedIn('Keys'),
+  revoke: route({
     method: 'delete',
     path: '/v1/keys/{key}',
     operationId: 'revokeKey',
-    summary: 'Revoke a key; a key may revoke itself',
+    summary: 'Revoke a key; everybody may revoke their own, and a key itself',
+    tags,
+    access: { permission: 'account.read' },
     request: { params: z.object({ key: idSchema('key') }) },
     responses: emptyAnswer('It no longer works'),
   }),
@@ -50,21 +47,20 @@ const routes = {
 
 const replayedSchema = z.object({ id: z.string() })
 
-export function keyRoutes({ control }: ApiDeps, cursors: Cursors): Routes {
-  return newRoutes()
-    .openapi(routes.list, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'admin')
+export function keyRoutes(cursors: Cursors): RouteGroup {
+  return new RouteGroup()
+    .add(routes.list, async (c, { caller, control }) => {
       const { account } = caller
       const page = await cursors.page({ account, list: 'keys' }, c.req.valid('query'), {
-        read: (options) => listKeys(control, account, options),
+        read: (options) => listKeys(control, caller, options),
         describe: (found) => found.map(({ data }) => describeKey(data)),
       })
       return c.json(page, 200)
     })
-    .openapi(routes.create, async (c) => {
+    .add(routes.create, async (c, call) => {
+      const { caller, control } = call
       const input = c.req.valid('json')
-      const outcome = await once(control, c, (record) => createKey(control, callerOf(c), input, record))
+      const outcome = await once(c, call, (record) => createKey(control, caller, input, record))
       if ('replayed' in outcome) {
         const { id } = replayedSchema.parse(outcome.replayed)
         throw fail('api.secret_once', `The key ${id} was made by this request before.`)
@@ -72,8 +68,8 @@ export function keyRoutes({ control }: ApiDeps, cursors: Cursors): Routes {
       const { key, secret } = outcome.value
       return c.json({ ...key, secret }, 201)
     })
-    .openapi(routes.revoke, async (c) => {
-      await revokeKey(control, callerOf(c), c.req.valid('param').key)
+    .add(routes.revoke, async (c, { caller, control }) => {
+      await revokeKey(control, caller, c.req.valid('param').key)
       return c.body(null, 204)
     })
 }

@@ -1,24 +1,18 @@
-/** Leases: what agents claim, renew and release, a list a call. */
-import { createRoute } from '@hono/zod-openapi'
-import { requireScope } from '../../control/caller.ts'
+/**
+ * Leases: what agents claim, renew and release, a list a call. Crosses accounts: endpoints pass from one to another.
+ */
 import { claimLeases, renewLeases } from '../../control/claims.ts'
 import { releaseLeases } from '../../control/releases.ts'
 import { keyOf } from '../idempotency.ts'
-import {
-  type ApiDeps,
-  callerOf,
-  emptyAnswer,
-  jsonAnswer,
-  jsonBody,
-  newRoutes,
-  type Routes,
-  signedIn,
-} from '../kit.ts'
+import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { claimResultSchema, claimSchema, releaseSchema, renewSchema } from '../schemas/tunnels.ts'
 
+const tags = ['Leases']
+
 const routes = {
-  claim: createRoute({
-    ...signedIn('Leases'),
+  claim: route({
+    tags,
+    access: { permission: 'tunnels.serve' },
     method: 'post',
     path: '/v1/leases',
     operationId: 'claimLeases',
@@ -28,8 +22,9 @@ const routes = {
     request: jsonBody(claimSchema),
     responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order asked') },
   }),
-  renew: createRoute({
-    ...signedIn('Leases'),
+  renew: route({
+    tags,
+    access: { permission: 'tunnels.serve' },
     method: 'post',
     path: '/v1/leases/renew',
     operationId: 'renewLeases',
@@ -37,8 +32,9 @@ const routes = {
     request: jsonBody(renewSchema),
     responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order asked') },
   }),
-  release: createRoute({
-    ...signedIn('Leases'),
+  release: route({
+    tags,
+    access: { permission: 'tunnels.serve' },
     method: 'post',
     path: '/v1/leases/release',
     operationId: 'releaseLeases',
@@ -50,24 +46,18 @@ const routes = {
   }),
 }
 
-export function leaseRoutes({ control }: ApiDeps): Routes {
-  return newRoutes()
-    .openapi(routes.claim, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'tunnels')
+export function leaseRoutes({ control }: ApiDeps): RouteGroup {
+  return new RouteGroup()
+    .add(routes.claim, async (c, { caller }) => {
       const key = keyOf(c)
       // Claims repeat harmlessly but for generated names, so those follow from the key.
       const options = key === undefined ? {} : { seed: `${caller.actor}:${key}` }
       return c.json(await claimLeases(control, caller, c.req.valid('json'), options), 200)
     })
-    .openapi(routes.renew, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'tunnels')
-      return c.json(await renewLeases(control, caller, c.req.valid('json')), 200)
-    })
-    .openapi(routes.release, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'tunnels')
+    .add(routes.renew, async (c, { caller }) =>
+      c.json(await renewLeases(control, caller, c.req.valid('json')), 200),
+    )
+    .add(routes.release, async (c, { caller }) => {
       await releaseLeases(control, caller, c.req.valid('json'))
       return c.body(null, 204)
     })

@@ -1,11 +1,11 @@
 /** What the service says of itself, without a bearer. */
-import { createRoute } from '@hono/zod-openapi'
-import { type ApiDeps, jsonAnswer, newRoutes, type Routes } from '../kit.ts'
+import { type ApiDeps, jsonAnswer, RouteGroup, route } from '../kit.ts'
 import { configSchema, healthSchema, jwksSchema } from '../schemas/service.ts'
 
 const tags = ['Service']
 
-const health = createRoute({
+const health = route({
+  access: { public: 'Needed before anybody signs in, and the same for everybody.' },
   method: 'get',
   path: '/v1/health',
   operationId: 'readHealth',
@@ -13,7 +13,8 @@ const health = createRoute({
   tags,
   responses: { 200: jsonAnswer(healthSchema, 'It does') },
 })
-const config = createRoute({
+const config = route({
+  access: { public: 'Needed before anybody signs in, and the same for everybody.' },
   method: 'get',
   path: '/v1/config',
   operationId: 'readConfig',
@@ -21,7 +22,8 @@ const config = createRoute({
   tags,
   responses: { 200: jsonAnswer(configSchema, 'Public facts') },
 })
-const jwks = createRoute({
+const jwks = route({
+  access: { public: 'Needed before anybody signs in, and the same for everybody.' },
   method: 'get',
   path: '/v1/jwks',
   operationId: 'readTicketKeys',
@@ -30,7 +32,7 @@ const jwks = createRoute({
   responses: { 200: jsonAnswer(jwksSchema, 'A JSON Web Key Set') },
 })
 
-export function serviceRoutes({ control }: ApiDeps): Routes {
+export function serviceRoutes({ control }: ApiDeps): RouteGroup {
   const { settings, clock, identity, signer } = control
   const { version, registration, consoleUrl, docsUrl, firebase } = settings
   const facts = { version, identity: identity.kind, registration, consoleUrl, docsUrl }
@@ -38,10 +40,10 @@ export function serviceRoutes({ control }: ApiDeps): Routes {
     ...facts,
     ...(firebase && { firebase: { ...firebase, providers: [...firebase.providers] } }),
   }
-  return newRoutes()
-    .openapi(health, (c) => c.json({ status: 'ok' as const, version, now: clock.now() }, 200))
-    .openapi(config, (c) => c.json(known, 200))
-    .openapi(jwks, async (c) => {
+  return new RouteGroup()
+    .add(health, (c) => c.json({ status: 'ok' as const, version, now: clock.now() }, 200))
+    .add(config, (c) => c.json(known, 200))
+    .add(jwks, async (c) => {
       // A relay asks again for a key it does not know; the next key is here for days before it signs.
       c.header('cache-control', 'public, max-age=300')
       const { jwks } = await signer.publicKeys()

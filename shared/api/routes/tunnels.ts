@@ -1,7 +1,6 @@
 /** Tunnels, and passes to their live figures. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
-import { requireScope } from '../../control/caller.ts'
 import {
   createTunnel,
   deleteTunnel,
@@ -14,16 +13,7 @@ import {
 import { issueWatch } from '../../control/watch.ts'
 import type { Cursors } from '../cursors.ts'
 import { once } from '../idempotency.ts'
-import {
-  type ApiDeps,
-  callerOf,
-  emptyAnswer,
-  jsonAnswer,
-  jsonBody,
-  newRoutes,
-  type Routes,
-  signedIn,
-} from '../kit.ts'
+import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { idSchema, pageQuerySchema, pageSchema } from '../schemas/common.ts'
 import {
   type Tunnel,
@@ -34,11 +24,13 @@ import {
   watchSchema,
 } from '../schemas/tunnels.ts'
 
+const tags = ['Tunnels']
 const params = z.object({ tunnel: idSchema('tun') })
 
 const routes = {
-  list: createRoute({
-    ...signedIn('Tunnels'),
+  list: route({
+    tags,
+    access: { permission: 'tunnels.read' },
     method: 'get',
     path: '/v1/tunnels',
     operationId: 'listTunnels',
@@ -46,8 +38,9 @@ const routes = {
     request: { query: pageQuerySchema },
     responses: { 200: jsonAnswer(pageSchema(tunnelSchema), 'A page of tunnels') },
   }),
-  create: createRoute({
-    ...signedIn('Tunnels'),
+  create: route({
+    tags,
+    access: { permission: 'tunnels.write' },
     method: 'post',
     path: '/v1/tunnels',
     operationId: 'createTunnel',
@@ -56,8 +49,9 @@ const routes = {
     request: jsonBody(tunnelCreateSchema),
     responses: { 201: jsonAnswer(tunnelSchema, 'The tunnel') },
   }),
-  read: createRoute({
-    ...signedIn('Tunnels'),
+  read: route({
+    tags,
+    access: { permission: 'tunnels.read' },
     method: 'get',
     path: '/v1/tunnels/{tunnel}',
     operationId: 'readTunnel',
@@ -65,8 +59,9 @@ const routes = {
     request: { params },
     responses: { 200: jsonAnswer(tunnelSchema, 'The tunnel') },
   }),
-  update: createRoute({
-    ...signedIn('Tunnels'),
+  update: route({
+    tags,
+    access: { permission: 'tunnels.write' },
     method: 'patch',
     path: '/v1/tunnels/{tunnel}',
     operationId: 'updateTunnel',
@@ -75,8 +70,9 @@ const routes = {
     request: { params, ...jsonBody(tunnelUpdateSchema) },
     responses: { 200: jsonAnswer(tunnelSchema, 'The tunnel') },
   }),
-  remove: createRoute({
-    ...signedIn('Tunnels'),
+  remove: route({
+    tags,
+    access: { permission: 'tunnels.write' },
     method: 'delete',
     path: '/v1/tunnels/{tunnel}',
     operationId: 'deleteTunnel',
@@ -84,8 +80,9 @@ const routes = {
     request: { params },
     responses: emptyAnswer('Deleted'),
   }),
-  watch: createRoute({
-    ...signedIn('Tunnels'),
+  watch: route({
+    tags,
+    access: { permission: 'live.read' },
     method: 'post',
     path: '/v1/watch',
     operationId: 'watchTunnels',
@@ -96,23 +93,20 @@ const routes = {
   }),
 }
 
-export function tunnelRoutes({ control }: ApiDeps, cursors: Cursors): Routes {
-  return newRoutes()
-    .openapi(routes.list, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'read')
+export function tunnelRoutes(cursors: Cursors): RouteGroup {
+  return new RouteGroup()
+    .add(routes.list, async (c, { caller, control }) => {
       const { account } = caller
       const page = await cursors.page({ account, list: 'tunnels' }, c.req.valid('query'), {
-        read: (options) => listTunnels(control, account, options),
+        read: (options) => listTunnels(control, caller, options),
         describe: (found) => describeTunnels(control, found),
       })
       return c.json(page, 200)
     })
-    .openapi(routes.create, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'tunnels')
+    .add(routes.create, async (c, call) => {
+      const { caller, control } = call
       const input = c.req.valid('json')
-      const outcome = await once(control, c, async (record) =>
+      const outcome = await once(c, call, async (record) =>
         describeTunnel(
           control,
           await createTunnel(control, caller, input, (tx, made) =>
@@ -126,18 +120,14 @@ export function tunnelRoutes({ control }: ApiDeps, cursors: Cursors): Routes {
       c.header('location', `/v1/tunnels/${tunnel.id}`)
       return c.json(tunnel, 201)
     })
-    .openapi(routes.read, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'read')
-      const found = await readTunnel(control, caller.account, c.req.valid('param').tunnel)
+    .add(routes.read, async (c, { caller, control }) => {
+      const found = await readTunnel(control, caller, c.req.valid('param').tunnel)
       const [tunnel] = await describeTunnels(control, [found])
       if (!tunnel) throw fail('api.not_found')
       c.header('etag', etagOf(tunnel))
       return c.json(tunnel, 200)
     })
-    .openapi(routes.update, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'tunnels')
+    .add(routes.update, async (c, { caller, control }) => {
       const ifRevision = revisionOf(c.req.header('if-match'))
       const updated = await updateTunnel(control, caller, {
         id: c.req.valid('param').tunnel,
@@ -149,17 +139,15 @@ export function tunnelRoutes({ control }: ApiDeps, cursors: Cursors): Routes {
       c.header('etag', etagOf(tunnel))
       return c.json(tunnel, 200)
     })
-    .openapi(routes.remove, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'tunnels')
-      await deleteTunnel(control, caller, c.req.valid('param').tunnel)
+    .add(routes.remove, async (c, { caller, control }) => {
+      const ifRevision = revisionOf(c.req.header('if-match'))
+      const id = c.req.valid('param').tunnel
+      await deleteTunnel(control, caller, { id, ...(ifRevision === undefined ? {} : { ifRevision }) })
       return c.body(null, 204)
     })
-    .openapi(routes.watch, async (c) => {
-      const caller = callerOf(c)
-      requireScope(caller, 'read')
-      return c.json(await issueWatch(control, caller, c.req.valid('json').tunnels), 200)
-    })
+    .add(routes.watch, async (c, { caller, control }) =>
+      c.json(await issueWatch(control, caller, c.req.valid('json').tunnels), 200),
+    )
 }
 
 function etagOf({ revision }: Tunnel): string {

@@ -1,13 +1,7 @@
-/** Accounts, the signed-in principal, API keys, local sign-in, device login (RFC 8628). */
+/** Accounts, members, the signed-in principal, API keys, local sign-in, device login (RFC 8628). */
 import { z } from 'zod'
-import { idSchema, timeSchema } from './common.ts'
-
-export const roles = ['owner', 'admin', 'member'] as const
-export type Role = (typeof roles)[number]
-
-/** What a key may do. `tunnels` claims and serves, `read` only looks, `admin` changes everything of the account. */
-export const scopes = ['read', 'tunnels', 'admin'] as const
-export type Scope = (typeof scopes)[number]
+import { permissions, roles, scopes } from './access.ts'
+import { idSchema, timeSchema, tunnelNameSchema } from './common.ts'
 
 export const emailSchema = z.email().max(254)
 /** NIST SP 800-63B: length matters, composition rules do not. */
@@ -20,7 +14,9 @@ export const meSchema = z.object({
   account: idSchema('acc'),
   accountName: z.string(),
   role: z.enum(roles),
-  scopes: z.array(z.enum(scopes)),
+  scopes: z.array(z.enum(scopes)).describe('Of a key; a person has none'),
+  permissions: z.array(z.enum(permissions)).default([]).describe('What this bearer may do now'),
+  tunnels: z.array(z.string()).optional().describe('The only tunnels of a bound key, by name'),
   plan: z.string(),
   limits: z.object({
     tunnelsOnline: z.int(),
@@ -52,17 +48,62 @@ export const passwordResetConfirmSchema = z.strictObject({
   password: passwordSchema,
 })
 
+const serviceNameSchema = z.string().trim().min(1).max(80)
+const memberIdSchema = z
+  .string()
+  .regex(/^(usr|svc)_[0-9a-z]{26}$/)
+  .describe('usr_… a person, svc_… a service member')
+export const memberParamsSchema = z.object({ member: memberIdSchema })
+export const memberSchema = z.object({
+  id: memberIdSchema,
+  role: z.enum(roles),
+  since: timeSchema,
+  status: z.enum(['active', 'disabled']),
+  name: z.string().optional().describe('Of a service member'),
+  email: z.string().optional().describe('Of a person'),
+})
+export type Member = z.infer<typeof memberSchema>
+export const membersSchema = z.object({ items: z.array(memberSchema) })
+export const serviceCreateSchema = z.strictObject({
+  name: serviceNameSchema,
+  role: z.enum(['admin', 'developer', 'viewer']).default('developer'),
+})
+export const memberUpdateSchema = z.strictObject({ role: z.enum(roles) })
+export const accountChoicesSchema = z.object({
+  items: z.array(
+    z.object({
+      id: idSchema('acc'),
+      name: z.string(),
+      plan: z.string(),
+      status: z.enum(['active', 'suspended', 'closed']),
+      role: z.enum(roles),
+    }),
+  ),
+})
+
 export const keyNameSchema = z.string().trim().min(1).max(80)
 export const keySchema = z.object({
   id: idSchema('key'),
   name: keyNameSchema,
   scopes: z.array(z.enum(scopes)).min(1),
+  tunnels: z.array(tunnelNameSchema).optional().describe('The only tunnels it may touch, by name'),
+  member: z.string().optional().describe('Whose it is: its rights are never more than theirs'),
   createdAt: timeSchema,
   lastUsedDay: z.string().optional().describe('UTC day of the last use, YYYY-MM-DD'),
   hint: z.string().describe('The last four characters of the secret'),
 })
 export type Key = z.infer<typeof keySchema>
-export const keyCreateSchema = z.strictObject({ name: keyNameSchema, scopes: z.array(z.enum(scopes)).min(1) })
+export const keyCreateSchema = z.strictObject({
+  name: keyNameSchema,
+  scopes: z.array(z.enum(scopes)).min(1),
+  tunnels: z
+    .array(tunnelNameSchema)
+    .min(1)
+    .max(50)
+    .optional()
+    .describe('Names of the only tunnels it may touch; they need not exist yet'),
+  member: memberIdSchema.optional().describe('A service member that shall own it; absent: you'),
+})
 export const keyCreatedSchema = keySchema.extend({ secret: z.string().describe('Shown this once') })
 
 /** RFC 8628 section 3.2. Field names are the standard's. */

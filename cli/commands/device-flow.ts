@@ -1,0 +1,79 @@
+/**
+ * The device flow of RFC 8628: a person approves in the console, and the terminal gets an API key, without ever seeing
+ * a password. Used by `ptun login`, and by `ptun keys create`, since a key is made by a person alone.
+ */
+import type { Client } from '@porttunneler/shared/api/client'
+import type { DeviceAuthorization } from '@porttunneler/shared/api/schemas/accounts'
+import { sleep } from '@porttunneler/shared/base/clock'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { type Context, paintOf, say, tell } from '../context.ts'
+
+/** Waits until the person has decided. @throws login.denied, login.expired, server.* */
+export async function obtainKey(
+  context: Context,
+  client: Client,
+  { device, scope, browser }: { readonly device: string; readonly scope: string; readonly browser: boolean },
+) {
+  const authorization = await client.authorizeDevice({ device, scope })
+  await show(context, authorization)
+  if (browser && canOpen(context)) await openBrowser(authorization.verification_uri_complete)
+  return poll(context, client, authorization)
+}
+
+async function show(context: Context, authorization: DeviceAuthorization): Promise<void> {
+  const { user_code: code, verification_uri: url, verification_uri_complete: complete } = authorization
+  const { expires_in: expiresIn } = authorization
+  const paint = paintOf(context)
+  tell(context, { event: 'login.prompt', url, code, complete, expiresIn })
+  say(context, `Open  ${paint('bold', url)}`, `Code  ${paint(['bold', 'cyan'], code)}`)
+  if (context.stdout.isTTY && !context.isJson) {
+    const { renderUnicodeCompact } = await import('uqr')
+    say(context, '', ...renderUnicodeCompact(complete).split('\n'), '')
+  }
+  say(
+    context,
+    `Waiting for your approval in the browser (${Math.round(expiresIn / 60)} min; Ctrl-C gives up).`,
+  )
+}
+
+/** A browser needs somebody to look at it: not in a script, over SSH, or without a display. */
+function canOpen({ env, stdout, isJson }: Context): boolean {
+  if (isJson || !stdout.isTTY || env.SSH_CONNECTION || env.CI) return false
+  return process.platform !== 'linux' || Boolean(env.DISPLAY || env.WAYLAND_DISPLAY || env.WSL_DISTRO_NAME)
+}
+
+async function openBrowser(url: string): Promise<void> {
+  const { default: open } = await import('open')
+  try {
+    const child = await open(url)
+    // The address is on the screen: a browser that does not start is no failure.
+    child.on('error', () => {})
+    child.unref()
+  } catch {
+    // As above.
+  }
+}
+
+/** RFC 8628 section 3.5: the interval rises by 5 s on slow_down, and doubles while the server does not answer. */
+async function poll(
+  { clock }: Context,
+  client: Client,
+  { device_code: code, interval, expires_in: expiresIn }: DeviceAuthorization,
+) {
+  const until = clock.now() + expiresIn * 1_000
+  let waitMs = Math.max(1, interval) * 1_000
+  while (clock.now() < until) {
+    await sleep(clock, waitMs)
+    try {
+      const answer = await client.pollDevice(code)
+      if ('access_token' in answer) return answer
+      if (answer.error === 'slow_down') waitMs += 5_000
+      else if (answer.error === 'access_denied') throw fail('login.denied')
+      else if (answer.error !== 'authorization_pending') throw fail('login.expired', answer.error_description)
+    } catch (error) {
+      if (!isFailure(error, 'server.unreachable')) throw error
+      waitMs = Math.min(waitMs * 2, 60_000)
+    }
+  }
+  throw fail('login.expired')
+}

@@ -1,0 +1,258 @@
+/**
+ * The matrix: every route x every role and kind of key x own, foreign and no account x absent, expired and revoked
+ * credentials. What is expected is written down here a second time, on purpose; a route without a row fails.
+ */
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { makeTestApi } from '../../standalone/testing/api.ts'
+import { newId } from '../base/ids.ts'
+import { controlOf } from '../control/control.ts'
+import { members } from '../control/documents.ts'
+import { createKey } from '../control/keys.ts'
+import { addMember, createService } from '../control/members.ts'
+import type { Role, Scope } from './schemas/access.ts'
+
+const agent = newId('agt', 1)
+const nobody = newId('tun', 1)
+const db = { name: 'db', kind: 'tcp' }
+
+/**
+ * o owner, a admin, d developer, b billing, v viewer; keys: R read, T tunnels, A admin, S of a service member, B bound
+ * to the tunnel db.
+ */
+type Row = readonly [route: string, allowed: string, json?: object | undefined, status?: number]
+
+const everybody = 'oadbv'
+const rows: readonly Row[] = [
+  ['GET /v1/me', `${everybody}RTASB`],
+  ['GET /v1/account', `${everybody}RTASB`],
+  ['PATCH /v1/account', 'oaA', { name: 'Lab' }],
+  ['DELETE /v1/account', 'o'],
+  ['GET /v1/usage', `${everybody}RTASB`],
+  ['GET /v1/members', `${everybody}RTASB`],
+  ['POST /v1/members', 'oa', { name: 'ci', role: 'developer' }],
+  ['PATCH /v1/members/{member}', 'oa', { role: 'viewer' }],
+  ['DELETE /v1/members/{member}', 'oa'],
+  ['GET /v1/keys', 'oadA'],
+  ['POST /v1/keys', 'oad', { name: 'ci', scopes: ['read'] }],
+  ['DELETE /v1/keys/{key}', 'oaA'],
+  ['GET /v1/tunnels', `${everybody}RTASB`],
+  ['POST /v1/tunnels', 'oadTAS', { name: 'new', kind: 'tcp' }],
+  ['GET /v1/tunnels/{tunnel}', `${everybody}RTASB`],
+  ['PATCH /v1/tunnels/{tunnel}', 'oadTASB', { agents: 'many' }],
+  ['DELETE /v1/tunnels/{tunnel}', 'oadTASB'],
+  ['POST /v1/watch', 'oadRTASB', {}],
+  ['POST /v1/leases', 'oadTASB', { agent, tunnels: [db] }],
+  ['POST /v1/leases/renew', 'oadTASB', { agent, leases: [{ tunnel: nobody, epoch: 1 }] }],
+  ['POST /v1/leases/release', 'oadTASB', { agent, tunnels: [nobody] }],
+  // Nothing waits behind this code: that is said to those who may ask.
+  ['GET /v1/device/{userCode}', 'oad', undefined, 404],
+  ['POST /v1/device/decision', 'oad', { userCode: 'BCDF-GHJK', approve: true }, 404],
+]
+/** A person's own, whatever their roles. */
+const ofPeople = ['GET /v1/accounts']
+const withoutCaller = [
+  'GET /v1/health',
+  'GET /v1/config',
+  'GET /v1/jwks',
+  'GET /.well-known/jwks.json',
+  'POST /v1/device/authorize',
+  'POST /v1/device/token',
+  'POST /v1/relays/enrol',
+  'POST /v1/relays/sync',
+]
+
+type World = Awaited<ReturnType<typeof makeWorld>>
+
+/** An account with a member of every role, keys of every kind, a tunnel, and things that can be changed and ended. */
+async function makeWorld() {
+  const t = await makeTestApi({ rates: { perCaller: 100_000, perAddress: 100_000 } })
+  const { owner, control } = t
+  const own = controlOf(control, owner.account)
+  const join = async (role: Role) => {
+    const given = { email: `${role}@example.com`, password: 'correct horse battery' }
+    const { tokens } = await t.identity.register(given, { from: '' })
+    const { account, member } = await t.principals.authenticate(tokens.accessToken, '')
+    // Nothing but this account: a request need not say which.
+    await control.store.delete(members.ref(`${account}:${member}`))
+    await addMember(own, { user: member, role, actor: owner.actor })
+    return { token: tokens.accessToken, member }
+  }
+  const admin = await join('admin')
+  const developer = await join('developer')
+  const billing = await join('billing')
+  const viewer = await join('viewer')
+  const ci = await createService(own, owner, { name: 'ci', role: 'developer' })
+  const other = await createService(own, owner, { name: 'other', role: 'viewer' })
+  const keyOf = async (scopes: readonly Scope[], more: object = {}) =>
+    createKey(own, owner, { name: 'k', scopes, ...more })
+  const bound = await keyOf(['tunnels'], { tunnels: ['db'] })
+  const service = await keyOf(['tunnels'], { member: ci.id })
+  const victim = await keyOf(['read'])
+  const made = await t.call('POST', '/v1/tunnels', { token: t.ada, json: db })
+  const { id: tunnel } = z.object({ id: z.string() }).parse(await made.json())
+  // What people's memberships were before is forgotten.
+  t.clock.advance(31_000)
+  return {
+    ...t,
+    ids: { '{tunnel}': tunnel, '{key}': victim.key.id, '{member}': other.id, '{userCode}': 'BCDF-GHJK' },
+    viewer,
+    tokens: {
+      o: t.ada,
+      a: admin.token,
+      d: developer.token,
+      b: billing.token,
+      v: viewer.token,
+      R: t.readKey,
+      T: t.tunnelsKey,
+      A: t.adminKey,
+      S: service.secret,
+      B: bound.secret,
+    },
+  }
+}
+
+const codeSchema = z.object({ code: z.string() })
+
+async function ask(
+  w: World,
+  [route, , json]: Row,
+  { token, account }: { readonly token?: string; readonly account?: string },
+) {
+  const [method = '', path = ''] = route.split(' ')
+  const filled = Object.entries(w.ids).reduce((text, [name, id]) => text.replace(name, id), path)
+  const headers = account === undefined ? {} : { 'porttunneler-account': account }
+  const answer = await w.call(method, filled, { headers, ...(token && { token }), ...(json && { json }) })
+  const problem = answer.headers.get('content-type')?.includes('problem')
+    ? codeSchema.parse(await answer.json())
+    : undefined
+  return { status: answer.status, code: problem?.code }
+}
+
+async function inWorld(run: (w: World) => Promise<void>): Promise<void> {
+  const w = await makeWorld()
+  try {
+    await run(w)
+  } finally {
+    await w.close()
+  }
+}
+
+const refusals = new Set(['PT-1101', 'PT-1107'])
+
+describe('access: every route by everybody', () => {
+  test('every route of the description has its row here', () =>
+    inWorld(async (w) => {
+      const { paths } = z
+        .object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) })
+        .parse(await (await w.call('GET', '/v1/openapi.json')).json())
+      const described = Object.entries(paths).flatMap(([path, operations]) =>
+        Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+      )
+      const known = [...rows.map(([route]) => route), ...ofPeople, ...withoutCaller]
+      expect(described.filter((route) => !route.includes('/v1/auth/')).toSorted()).toEqual(known.toSorted())
+    }))
+
+  test.each(rows.map((row) => [row[0], row] as const))('%s: nobody but those of its row', (_, row) =>
+    inWorld(async (w) => {
+      const [, allowed] = row
+      for (const [who, token] of Object.entries(w.tokens)) {
+        if (allowed.includes(who)) continue
+        const { status, code = '' } = await ask(w, row, { token })
+        expect([who, status, refusals.has(code)]).toEqual([who, 403, true])
+      }
+      expect(await ask(w, row, {})).toEqual({ status: 401, code: 'PT-1001' })
+      expect(await ask(w, row, { token: 'pts_unknown' })).toEqual({ status: 401, code: 'PT-1001' })
+      // Another's account is as if it were not there, for its own people and keys alike.
+      const account = w.owner.account
+      expect(await ask(w, row, { token: w.eve, account })).toEqual({ status: 404, code: 'PT-0002' })
+      const foreign = (await w.principals.authenticate(w.eve, '')).account
+      for (const token of Object.values(w.tokens))
+        expect(await ask(w, row, { token, account: foreign })).toEqual({ status: 404, code: 'PT-0002' })
+      // The viewer joins a second account, and has to say which of the two is meant.
+      const control = controlOf(w.control, foreign)
+      await addMember(control, { user: w.viewer.member, role: 'viewer', actor: 'test' })
+      w.clock.advance(31_000)
+      expect(await ask(w, row, { token: w.viewer.token })).toEqual({ status: 400, code: 'PT-1108' })
+      const named = await ask(w, row, { token: w.viewer.token, account })
+      expect(refusals.has(named.code ?? '')).toBe(!allowed.includes('v'))
+      w.clock.advance(24 * 3_600_000)
+      expect(await ask(w, row, { token: w.ada })).toEqual({ status: 401, code: 'PT-1001' })
+      await w.control.store.delete(members.ref(`${account}:${w.owner.member}`))
+      for (const token of [w.readKey, w.tunnelsKey, w.adminKey, w.tokens.B])
+        expect(await ask(w, row, { token })).toEqual({ status: 401, code: 'PT-1001' })
+    }),
+  )
+
+  test.each(rows.map((row) => [row[0], row] as const))('%s: whoever its row names', async (_, row) => {
+    const [, allowed, , status] = row
+    for (const who of allowed)
+      await inWorld(async (w) => {
+        const token = w.tokens[who as keyof World['tokens']]
+        const answer = await ask(w, row, { token })
+        if (status !== undefined) expect([who, answer.status]).toEqual([who, status])
+        else expect([who, answer.status < 300]).toEqual([who, true])
+      })
+  })
+
+  test.each(ofPeople)('%s: every person, and no key', (route) =>
+    inWorld(async (w) => {
+      for (const [who, token] of Object.entries(w.tokens)) {
+        const { status } = await ask(w, [route, ''], { token })
+        expect([who, status]).toEqual([who, everybody.includes(who) ? 200 : 403])
+      }
+      expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
+    }),
+  )
+
+  test('a developer sees and revokes their own keys alone', () =>
+    inWorld(async (w) => {
+      const token = w.tokens.d
+      const made = await w.call('POST', '/v1/keys', { token, json: { name: 'mine', scopes: ['read'] } })
+      const { id } = z.object({ id: z.string() }).parse(await made.json())
+      const { items } = z
+        .object({ items: z.array(z.object({ id: z.string() })) })
+        .parse(await (await w.call('GET', '/v1/keys', { token })).json())
+      expect(items).toEqual([{ id }])
+      expect((await w.call('DELETE', `/v1/keys/${w.ids['{key}']}`, { token })).status).toBe(403)
+      expect((await w.call('DELETE', `/v1/keys/${id}`, { token })).status).toBe(204)
+    }))
+
+  test('owners are made and unmade by owners, a service owns nothing, and the last owner stays', () =>
+    inWorld(async (w) => {
+      const { a: admin, o: owner } = w.tokens
+      const change = async (token: string, member: string, role: Role) => {
+        const answer = await w.call('PATCH', `/v1/members/${member}`, { token, json: { role } })
+        return answer.status === 204 ? 'done' : codeSchema.parse(await answer.json()).code
+      }
+      expect(await change(admin, w.viewer.member, 'owner')).toBe('PT-1101')
+      expect(await change(admin, w.owner.member, 'viewer')).toBe('PT-1101')
+      expect(await change(owner, w.ids['{member}'], 'owner')).toBe('PT-1101')
+      expect(await change(owner, w.owner.member, 'viewer')).toBe('PT-1109')
+      const leave = async () =>
+        (await w.call('DELETE', `/v1/members/${w.owner.member}`, { token: owner })).status
+      expect(await leave()).toBe(409)
+      expect(await change(owner, w.viewer.member, 'owner')).toBe('done')
+      expect(await leave()).toBe(204)
+    }))
+
+  test('a bound key sees, serves and changes its own tunnels alone', () =>
+    inWorld(async (w) => {
+      const token = w.tokens.B
+      const made = await w.call('POST', '/v1/tunnels', { token: w.ada, json: { name: 'web', kind: 'http' } })
+      const { id } = z.object({ id: z.string() }).parse(await made.json())
+      const list = await (await w.call('GET', '/v1/tunnels', { token })).json()
+      expect(list).toMatchObject({ items: [{ name: 'db' }] })
+      expect((await w.call('GET', `/v1/tunnels/${id}`, { token })).status).toBe(404)
+      expect((await w.call('PATCH', `/v1/tunnels/${id}`, { token, json: { name: 'x' } })).status).toBe(404)
+      expect((await w.call('DELETE', `/v1/tunnels/${id}`, { token })).status).toBe(404)
+      expect((await w.call('POST', '/v1/watch', { token, json: { tunnels: [id] } })).status).toBe(404)
+      const claim = async (tunnel: object) =>
+        (await w.call('POST', '/v1/leases', { token, json: { agent, tunnels: [tunnel] } })).json()
+      expect(await claim({ name: 'web', kind: 'http' })).toMatchObject({
+        results: [{ problem: { code: 'PT-1101' } }],
+      })
+      expect(await claim({ kind: 'tcp' })).toMatchObject({ results: [{ problem: { code: 'PT-1101' } }] })
+      expect(await claim(db)).toMatchObject({ results: [{ lease: { name: 'db' } }] })
+    }))
+})

@@ -1,0 +1,98 @@
+/**
+ * Who belongs to the account. Crosses accounts: names and addresses of people are not an account's own, and a person
+ * chooses between several accounts here.
+ */
+import {
+  changeRole,
+  createService,
+  describeAccounts,
+  listMembers,
+  removeMember,
+} from '../../control/members.ts'
+import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
+import {
+  accountChoicesSchema,
+  memberParamsSchema,
+  memberSchema,
+  membersSchema,
+  memberUpdateSchema,
+  serviceCreateSchema,
+} from '../schemas/accounts.ts'
+
+const tags = ['Members']
+
+const routes = {
+  accounts: route({
+    method: 'get',
+    path: '/v1/accounts',
+    operationId: 'listAccounts',
+    summary: 'The accounts that the signed-in person is a member of',
+    description: 'Of several, the header PortTunneler-Account says for which one a request is.',
+    tags,
+    access: { signedIn: 'person' },
+    responses: { 200: jsonAnswer(accountChoicesSchema, 'Oldest membership first') },
+  }),
+  list: route({
+    method: 'get',
+    path: '/v1/members',
+    operationId: 'listMembers',
+    summary: 'People and service members of the account, oldest first',
+    tags,
+    access: { permission: 'members.read' },
+    responses: { 200: jsonAnswer(membersSchema, 'All of them: an account has at most 200') },
+  }),
+  service: route({
+    method: 'post',
+    path: '/v1/members',
+    operationId: 'createServiceMember',
+    summary: 'Make a service member',
+    description:
+      'It is owned by the account and holds keys for CI and servers, so that their tunnels outlive an employee.',
+    tags,
+    access: { permission: 'members.manage', by: 'person' },
+    request: jsonBody(serviceCreateSchema),
+    responses: { 201: jsonAnswer(memberSchema, 'The member') },
+  }),
+  change: route({
+    method: 'patch',
+    path: '/v1/members/{member}',
+    operationId: 'changeMember',
+    summary: "Change a member's role",
+    description: 'Owners are made and unmade by owners, and the last one stays.',
+    tags,
+    access: { permission: 'members.manage', by: 'person' },
+    request: { params: memberParamsSchema, ...jsonBody(memberUpdateSchema) },
+    responses: emptyAnswer('Changed, for keys at once and for people within 30 s'),
+  }),
+  remove: route({
+    method: 'delete',
+    path: '/v1/members/{member}',
+    operationId: 'removeMember',
+    summary: 'End a membership with its keys; everybody may end their own',
+    tags,
+    access: { permission: 'account.read', by: 'person' },
+    request: { params: memberParamsSchema },
+    responses: emptyAnswer('Ended'),
+  }),
+}
+
+export function memberRoutes({ control: whole }: ApiDeps): RouteGroup {
+  return new RouteGroup()
+    .add(routes.accounts, async (c, { signedIn }) =>
+      c.json({ items: await describeAccounts(whole, signedIn.members) }, 200),
+    )
+    .add(routes.list, async (c, { caller }) =>
+      c.json({ items: [...(await listMembers(whole, caller.account))] }, 200),
+    )
+    .add(routes.service, async (c, { caller, control }) =>
+      c.json(await createService(control, caller, c.req.valid('json')), 201),
+    )
+    .add(routes.change, async (c, { caller, control }) => {
+      await changeRole(control, caller, { ...c.req.valid('param'), ...c.req.valid('json') })
+      return c.body(null, 204)
+    })
+    .add(routes.remove, async (c, { caller, control }) => {
+      await removeMember(control, caller, c.req.valid('param').member)
+      return c.body(null, 204)
+    })
+}

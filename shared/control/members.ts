@@ -1,0 +1,158 @@
+/**
+ * Who belongs to an account, and as what. Service members are the account's own: they hold keys for CI and servers, so
+ * that what those serve outlives the people who set it up. An owner is made and unmade by owners alone, and the last
+ * one stays.
+ */
+import type { Role } from '../api/schemas/access.ts'
+import type { Member } from '../api/schemas/accounts.ts'
+import { fail } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import { writeAudit } from './audit.ts'
+import { type Caller, requirePermission, roleOf } from './caller.ts'
+import type { AccountControl, Control } from './control.ts'
+import { accounts, type MemberDoc, members, users } from './documents.ts'
+import type { Snapshot, Transaction } from './platform.ts'
+import { queries } from './query-table.ts'
+
+/** One page of a query, and far more than a team that shares one account of tunnels. */
+const membersMax = 200
+
+/** Oldest first. `control` is the whole one: names and addresses of people belong to no account. */
+export async function listMembers(control: Control, account: string): Promise<readonly Member[]> {
+  const { items } = await control.store.query(queries.membersOfAccount, {
+    where: { account },
+    limit: membersMax,
+  })
+  const people = await control.store.getAll(items.map(({ data }) => users.ref(data.user)))
+  return items.map(({ data }, index) => describeMember(data, people[index]?.data.email))
+}
+
+/** @throws member.limit */
+export async function createService(
+  control: AccountControl,
+  caller: Caller,
+  { name, role }: { readonly name: string; readonly role: Role },
+): Promise<Member> {
+  requireAssign(caller, role)
+  const { account } = caller
+  const nowMs = control.clock.now()
+  const member: MemberDoc = { account, user: newId('svc', nowMs), role, since: nowMs, status: 'active', name }
+  await control.store.transact(async (tx) => {
+    await readAll(tx)
+    tx.create(members.ref(`${account}:${member.user}`), member)
+    const entry = {
+      ...entryOf(caller, member.user),
+      action: 'member.added',
+      details: { name, role },
+    } as const
+    writeAudit(tx, entry, nowMs)
+  })
+  return describeMember(member, undefined)
+}
+
+/** @throws api.not_found, auth.scope, member.last_owner */
+export async function changeRole(
+  control: AccountControl,
+  caller: Caller,
+  { member: id, role }: { readonly member: string; readonly role: Role },
+): Promise<void> {
+  const nowMs = control.clock.now()
+  await control.store.transact(async (tx) => {
+    const { found, others } = await readOne(tx, caller.account, id)
+    const before = roleOf(found.data)
+    requireAssign(caller, before)
+    requireAssign(caller, role)
+    if (found.data.name !== undefined && role === 'owner')
+      throw fail('auth.scope', 'A service owns no account.')
+    if (before === 'owner' && role !== 'owner') requireOwner(others)
+    tx.set(found.ref, { ...found.data, role })
+    const details = { from: before, to: role }
+    writeAudit(tx, { ...entryOf(caller, id), action: 'member.changed', details }, nowMs)
+  })
+}
+
+/**
+ * Ends the membership and every key that hangs on it. Everybody may leave.
+ * @throws api.not_found, auth.scope, member.last_owner
+ */
+export async function removeMember(control: AccountControl, caller: Caller, id: string): Promise<void> {
+  const nowMs = control.clock.now()
+  await control.store.transact(async (tx) => {
+    const { found, others } = await readOne(tx, caller.account, id)
+    if (id !== caller.user?.id) requireAssign(caller, roleOf(found.data))
+    if (roleOf(found.data) === 'owner') requireOwner(others)
+    tx.delete(found.ref)
+    writeAudit(tx, { ...entryOf(caller, id), action: 'member.removed' }, nowMs)
+  })
+}
+
+/** Adds a person who is known already. @throws store.exists for a member, member.limit */
+export async function addMember(
+  control: AccountControl,
+  { user, role, actor }: { readonly user: string; readonly role: Role; readonly actor: string },
+): Promise<void> {
+  const { account } = control.store
+  const nowMs = control.clock.now()
+  await control.store.transact(async (tx) => {
+    await readAll(tx)
+    tx.create(members.ref(`${account}:${user}`), { account, user, role, since: nowMs, status: 'active' })
+    const entry = { account, actor, from: '', target: user }
+    writeAudit(tx, { ...entry, action: 'member.added', details: { role } }, nowMs)
+  })
+}
+
+/** What the owner has only an owner gives or takes. @throws auth.scope */
+function requireAssign(caller: Caller, role: Role): void {
+  requirePermission(caller, role === 'owner' ? 'owners.manage' : 'members.manage')
+}
+
+function requireOwner(others: readonly MemberDoc[]): void {
+  const isOwner = (member: MemberDoc) => roleOf(member) === 'owner' && member.status !== 'disabled'
+  if (!others.some(isOwner)) throw fail('member.last_owner')
+}
+
+/** @throws member.limit when there is no room for another */
+async function readAll(tx: Transaction): Promise<void> {
+  const { items } = await tx.query(queries.membersOfAccount, { where: {}, limit: membersMax })
+  if (items.length >= membersMax) throw fail('member.limit', `An account has at most ${membersMax} members.`)
+}
+
+/** With all others in one read, so that two owners who leave at once cannot both go. @throws api.not_found */
+async function readOne(
+  tx: Transaction,
+  account: string,
+  id: string,
+): Promise<{ readonly found: Snapshot<MemberDoc>; readonly others: readonly MemberDoc[] }> {
+  const { items } = await tx.query(queries.membersOfAccount, { where: {}, limit: membersMax })
+  const found = items.find(({ ref }) => ref.id === `${account}:${id}`)
+  if (!found) throw fail('api.not_found')
+  return { found, others: items.filter((item) => item !== found).map(({ data }) => data) }
+}
+
+function describeMember(member: MemberDoc, email: string | undefined): Member {
+  const { user, since, name, status = 'active' } = member
+  const role = roleOf(member)
+  return {
+    id: user,
+    role,
+    since,
+    status,
+    ...(name !== undefined && { name }),
+    ...(email !== undefined && { email }),
+  }
+}
+
+function entryOf({ account, actor, from }: Caller, target: string) {
+  return { account, actor, from, target }
+}
+
+/** The accounts of a person, as a choice. */
+export async function describeAccounts(control: Control, of: readonly MemberDoc[]) {
+  const found = await control.store.getAll(of.map(({ account }) => accounts.ref(account)))
+  return of.flatMap((member, index) => {
+    const account = found[index]?.data
+    if (!account) return []
+    const { name, plan, status } = account
+    return [{ id: member.account, name, plan, status, role: roleOf(member) }]
+  })
+}

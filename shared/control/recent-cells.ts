@@ -1,0 +1,69 @@
+/**
+ * Cells and their relays as this process read them up to 15 s ago. Renewals of a cell come every second, and all would
+ * read the same documents. Not for deciding who gets an endpoint or who is away. Part of `Control`, so that code
+ * that sees one account only can describe an address without reading the whole store.
+ */
+import type { Clock } from '../base/clock.ts'
+import { type Cell, type KnownRelay, readCell } from './cells.ts'
+import type { Store } from './platform.ts'
+import { queries } from './query-table.ts'
+
+/** Half of what passes between two reports of a relay. */
+const latelyMs = 15_000
+const cellsMax = 1_000
+/** Beyond it commands for every cell reach the rest by `sync` alone. */
+const openCellsMax = 500
+
+type Kept = { readonly cell: Cell; readonly readAt: number }
+
+export class RecentCells {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #kept = new Map<string, Kept>()
+  #open: { readonly ids: readonly string[]; readonly readAt: number } | undefined
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /** @throws cell.none */
+  async read(id: string): Promise<Cell> {
+    const before = this.#kept.get(id)
+    if (before && this.#isRecent(before)) return before.cell
+    const cell = await readCell({ store: this.#store, clock: this.#clock }, id)
+    if (this.#kept.size >= cellsMax) this.#kept.clear()
+    this.#kept.set(id, { cell, readAt: this.#clock.monotonic() })
+    return cell
+  }
+
+  /** The cells that take new tunnels, oldest first. */
+  async openIds(): Promise<readonly string[]> {
+    if (this.#open && this.#isRecent(this.#open)) return this.#open.ids
+    const options = { where: { state: 'open' }, limit: openCellsMax }
+    const { items } = await this.#store.query(queries.cellsByState, options)
+    const ids = items.map(({ ref }) => ref.id)
+    this.#open = { ids, readAt: this.#clock.monotonic() }
+    return ids
+  }
+
+  /** What a relay just said counts at once, where it was said. */
+  note(relay: KnownRelay, goneBeforeMs: number): void {
+    const before = this.#kept.get(relay.data.cell)
+    if (!before) return
+    const others = before.cell.relays.filter(({ ref }) => ref.id !== relay.ref.id)
+    const isGone = relay.data.seenAt < goneBeforeMs
+    const cell = { ...before.cell, relays: isGone ? others : [...others, relay] }
+    this.#kept.set(relay.data.cell, { ...before, cell })
+  }
+
+  /** The cell was changed here: the next look reads it anew. */
+  forget(id: string): void {
+    this.#kept.delete(id)
+    this.#open = undefined
+  }
+
+  #isRecent({ readAt }: { readonly readAt: number }): boolean {
+    return this.#clock.monotonic() - readAt < latelyMs
+  }
+}
