@@ -3,7 +3,7 @@
  * never repaired, because the upstream might repair it in another way (request smuggling).
  * Used by scanner.ts for each request of a visitor; what it accepts llhttp frames in the same way (scanner.fuzz.ts).
  */
-import { Buffer } from 'node:buffer'
+import { Buffer, isUtf8 } from 'node:buffer'
 import type { ErrorKey } from '../base/errors.ts'
 import {
   carriageReturn,
@@ -26,6 +26,8 @@ export type RequestHead = {
   /** The value of Host as sent, and the name in it: lower case, no port, no trailing dot. */
   readonly hostField: string
   readonly host: string
+  /** The head has no Host: HTTP/1.0, and its absolute target named the host. */
+  readonly lacksHost: boolean
   /** Bytes of the body that follows, or `chunked`. */
   readonly body: number | 'chunked'
   /** The visitor sends no further request (`Connection: close`, HTTP/1.0 without keep-alive). */
@@ -40,26 +42,33 @@ const fieldsMax = 200
 const methodBytesMax = 32
 /** Digits that stay a safe integer: 999 TB. */
 const lengthDigitsMax = 15
-const hostPattern = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/i
-const absolutePattern = /^https?:\/\/([^/?]+)(?:[/?]|$)/i
-/** A list of tokens, or empty. Without tabs, on which parsers differ. */
-const connectionPattern = /^(?:[!#$%&'*+.^_`|~0-9a-z-]+(?: *, *[!#$%&'*+.^_`|~0-9a-z-]+)*)?$/
+const hostPattern = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{0,5})?$/i
+const absolutePattern = /^(https?):\/\/([^/?]+)(?:[/?]|$)/i
+/** A list of tokens, of which some may be empty (RFC 9110 section 5.6.1.2). Without tabs, on which parsers differ. */
+const connectionPattern = /^[!#$%&'*+.^_`|~0-9a-z-]*(?: *, *[!#$%&'*+.^_`|~0-9a-z-]*)*$/
+/** Codings that the relay does not know, and last the one that it does. */
+const codingsPattern = /^(?:(?!chunked[ ,])[!#$%&'*+.^_`|~0-9a-z-]+ *, *)+chunked$/i
+const defaultPorts: Readonly<Record<string, number>> = { http: 80, https: 443 }
 const noDrop: readonly number[] = []
 
 /** What the lines seen so far say. */
 type Draft = {
   isOld: boolean
   method: string
+  /** Of an absolute target. */
+  scheme: string
   authority: string | undefined
   hostField: string | undefined
   length: number
   isChunked: boolean
+  /** `chunked` on top of codings that the relay does not know. */
+  isCoded: boolean
   closes: boolean
   keepsAlive: boolean
   upgrade: 'none' | 'wanted' | 'h2c'
   drop: number[] | undefined
-  /** Lines that leave with `Upgrade: h2c`. */
-  h2cLines: number[] | undefined
+  /** Lines that leave when one of them says `Upgrade: h2c`. */
+  upgradeLines: number[] | undefined
 }
 
 /** @param bytes ends with an empty line, all of whose lines end with CR LF */
@@ -67,15 +76,17 @@ export function parseHead(bytes: Buffer): RequestHead | ErrorKey {
   const draft: Draft = {
     isOld: false,
     method: '',
+    scheme: '',
     authority: undefined,
     hostField: undefined,
     length: -1,
     isChunked: false,
+    isCoded: false,
     closes: false,
     keepsAlive: false,
     upgrade: 'none',
     drop: undefined,
-    h2cLines: undefined,
+    upgradeLines: undefined,
   }
   const line: FieldLine = { nameEnd: 0, valueStart: 0, valueEnd: 0, next: 0 }
   const refusal = parseRequestLine(bytes, draft, line)
@@ -102,10 +113,13 @@ function parseRequestLine(bytes: Buffer, draft: Draft, line: FieldLine): ErrorKe
   draft.method = bytes.toString('latin1', 0, at)
   const target = ++at
   // Any visible ASCII but a fragment: browsers send `|`, `[` and `\` raw (WHATWG URL), and none of them can move
-  // the end of the line.
-  for (let byte = bytes[at] as number; byte > space && byte < 0x7f; byte = bytes[++at] as number)
+  // the end of the line. Nor can UTF-8, which many programs send raw; but bytes of no characters are up to no good.
+  let isAscii = true
+  for (let byte = bytes[at] as number; byte > space && byte !== 0x7f; byte = bytes[++at] as number)
     if (byte === 0x23) return 'http.request_line'
+    else if (byte > 0x7f) isAscii = false
   if (at === target || bytes[at] !== space) return 'http.request_line'
+  if (!isAscii && !isUtf8(bytes.subarray(target, at))) return 'http.request_line'
   const version = at + 1
   if (!startsWithFolded(bytes, version, 'http/') || bytes[version] !== 0x48) return 'http.request_line'
   if (bytes[version + 8] !== carriageReturn || bytes[version + 9] !== lineFeed) return 'http.request_line'
@@ -130,16 +144,19 @@ function parseTarget(
   if (bytes[start] === 0x2f) return undefined
   const target = bytes.toString('latin1', start, end)
   if (target === '*') return draft.method === 'OPTIONS' ? undefined : 'http.request_line'
-  draft.authority = absolutePattern.exec(target)?.[1]
-  return draft.authority === undefined ? 'http.request_line' : undefined
+  const [, scheme = '', authority] = absolutePattern.exec(target) ?? []
+  draft.scheme = scheme.toLowerCase()
+  draft.authority = authority
+  return authority === undefined ? 'http.request_line' : undefined
 }
 
 type Field = { readonly kind: FieldKind; readonly start: number; readonly line: FieldLine }
 
 function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): ErrorKey | undefined {
   const { valueStart, valueEnd } = line
-  // Behind the value of these, some parsers read a tab as part of it. A sender has no reason to put any space there.
-  if (kind <= FieldKind.transferEncoding && bytes[valueEnd] !== carriageReturn) return 'http.field'
+  // Behind the value of these, some parsers read a tab as part of it, and of those that frame, a space too. A sender
+  // has no reason to put any there.
+  if (kind <= FieldKind.transferEncoding && !endsWell(bytes, kind, line)) return 'http.field'
   switch (kind) {
     case FieldKind.host:
       if (draft.hostField !== undefined) return 'http.host'
@@ -150,9 +167,7 @@ function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): E
     case FieldKind.contentLength:
       return takeLength(bytes, draft, { kind, start, line })
     case FieldKind.transferEncoding:
-      if (draft.isChunked || bytes[start + 8] === 0x5f || valueEnd - valueStart !== 7) return 'http.framing'
-      draft.isChunked = true
-      return startsWithFolded(bytes, valueStart, 'chunked') ? undefined : 'http.framing'
+      return takeCodings(bytes, draft, { kind, start, line })
     case FieldKind.upgrade:
       return takeUpgrade(bytes.toString('latin1', valueStart, valueEnd).toLowerCase(), draft, {
         kind,
@@ -160,7 +175,7 @@ function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): E
         line,
       })
     case FieldKind.http2Settings:
-      draft.h2cLines = [...(draft.h2cLines ?? []), start, line.next]
+      draft.upgradeLines = [...(draft.upgradeLines ?? []), start, line.next]
       return undefined
     default:
       draft.drop ??= []
@@ -169,10 +184,26 @@ function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): E
   }
 }
 
+function endsWell(bytes: Buffer, kind: FieldKind, { valueEnd, next }: FieldLine): boolean {
+  const end = next - 2
+  if (valueEnd === end) return true
+  return kind <= FieldKind.connection && bytes.subarray(valueEnd, end).every((byte) => byte === space)
+}
+
+function takeCodings(bytes: Buffer, draft: Draft, { start, line }: Field): ErrorKey | undefined {
+  const { valueStart, valueEnd } = line
+  if (draft.isChunked || bytes[start + 8] === 0x5f) return 'http.framing'
+  draft.isChunked = true
+  if (valueEnd - valueStart === 7 && startsWithFolded(bytes, valueStart, 'chunked')) return undefined
+  draft.isCoded = codingsPattern.test(bytes.toString('latin1', valueStart, valueEnd))
+  return draft.isCoded ? undefined : 'http.framing'
+}
+
 /** Options that name a protected field would make an upstream's proxy strip it after we set or checked it. */
 function takeConnection(options: string, draft: Draft): ErrorKey | undefined {
   if (!connectionPattern.test(options)) return 'http.field'
   for (const option of options.split(/ *, */)) {
+    if (option === '') continue
     if (option === 'close') draft.closes = true
     else if (option === 'keep-alive') draft.keepsAlive = true
     else if (isProtected(option)) return 'http.connection_option'
@@ -206,30 +237,46 @@ function takeLength(bytes: Buffer, draft: Draft, { start, line }: Field): ErrorK
  * could say X-Forwarded-For as it likes, past our rewriting.
  */
 function takeUpgrade(protocols: string, draft: Draft, { start, line }: Field): ErrorKey | undefined {
-  if (draft.upgrade !== 'none') return 'http.field'
-  const isH2c = protocols.split(',').some((protocol) => protocol.trim() === 'h2c')
+  const isH2c = draft.upgrade === 'h2c' || protocols.split(',').some((protocol) => protocol.trim() === 'h2c')
   draft.upgrade = isH2c ? 'h2c' : 'wanted'
-  if (isH2c) draft.h2cLines = [...(draft.h2cLines ?? []), start, line.next]
+  draft.upgradeLines = [...(draft.upgradeLines ?? []), start, line.next]
   return undefined
 }
 
 function finish(bytes: Buffer, draft: Draft): RequestHead | ErrorKey {
-  const { hostField, authority, upgrade, isOld } = draft
+  const { authority, upgrade, isOld } = draft
+  const hostField = draft.hostField ?? (isOld ? authority : undefined)
   if (hostField === undefined || !hostPattern.test(hostField)) return 'http.host'
-  if (authority !== undefined && authority.toLowerCase() !== hostField.toLowerCase()) return 'http.host'
+  const host = hostName(hostField)
+  if (authority !== undefined && !isSameAuthority(authority, hostField, draft.scheme)) return 'http.host'
   if (draft.isChunked && (draft.length >= 0 || isOld)) return 'http.framing'
-  const dropped = upgrade === 'h2c' ? [...(draft.drop ?? []), ...(draft.h2cLines ?? [])] : draft.drop
+  if (draft.isCoded) return 'http.coding'
+  const dropped = upgrade === 'h2c' ? [...(draft.drop ?? []), ...(draft.upgradeLines ?? [])] : draft.drop
   return {
     kind: 'head',
     bytes,
     method: draft.method,
     hostField,
-    host: hostName(hostField),
+    host,
+    lacksHost: draft.hostField === undefined,
     body: draft.isChunked ? 'chunked' : Math.max(0, draft.length),
     isLast: draft.closes || (isOld && !draft.keepsAlive),
-    wantsUpgrade: upgrade === 'wanted',
+    // One of HTTP/1.0 is to be ignored (RFC 9110 section 7.8).
+    wantsUpgrade: upgrade === 'wanted' && !isOld,
     drop: upgrade === 'h2c' && dropped ? sortPairs(dropped) : (dropped ?? noDrop),
   }
+}
+
+/** Whether two spellings of an authority mean the same (RFC 9110 section 4.2.3). */
+function isSameAuthority(authority: string, hostField: string, scheme: string): boolean {
+  if (authority === hostField) return true
+  if (!hostPattern.test(authority) || hostName(authority) !== hostName(hostField)) return false
+  return portOf(authority, scheme) === portOf(hostField, scheme)
+}
+
+function portOf(field: string, scheme: string): number | undefined {
+  const digits = /:([0-9]+)$/.exec(field)?.[1]
+  return digits === undefined ? defaultPorts[scheme] : Number(digits)
 }
 
 function hostName(field: string): string {

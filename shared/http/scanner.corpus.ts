@@ -25,9 +25,38 @@ const methods = [
   'QUERY',
   'CONNECT',
 ]
-const targets = ['/', '/a?b=c', '/a|b[c]\\d', '/%20', '*', 'http://a.test/', 'HTTP://a.test:80', '/a#b', '//']
+const targets = [
+  '/caf\xc3\xa9',
+  '/\xe9',
+  'http://a.test:80/',
+  'http://a.test:/',
+  'https://A.test./',
+  'http://b.test',
+  '/',
+  '/a?b=c',
+  '/a|b[c]\\d',
+  '/%20',
+  '*',
+  'http://a.test/',
+  'HTTP://a.test:80',
+  '/a#b',
+  '//',
+]
 const versions = ['HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0', 'http/1.1']
-const hosts = ['a.test', 'a.test', 'a.test', 'A.test:80', 'b.test', 'a.test.', '[::1]:8080', 'a_b', '', 'a b']
+const hosts = [
+  'a.test:',
+  'a.test ',
+  'a.test',
+  'a.test',
+  'a.test',
+  'A.test:80',
+  'b.test',
+  'a.test.',
+  '[::1]:8080',
+  'a_b',
+  '',
+  'a b',
+]
 const fields = [
   'Connection: keep-alive',
   'Connection: close',
@@ -39,10 +68,13 @@ const fields = [
   'Connection: keep-alive\t',
   'Connection:\tclose',
   'Connection: ,close',
+  'Connection: keep-alive,, upgrade ,',
+  'Connection: , x-real-ip',
   'Connection:',
   'Proxy-Connection: close',
   'Upgrade: websocket',
   'Upgrade: h2c',
+  'Upgrade: foo, bar/1',
   'HTTP2-Settings: AAMAAABkAAQAAP__',
   'Expect: 100-continue',
   'Expect: something',
@@ -62,6 +94,7 @@ const fields = [
   'TE: trailers',
   'Content_Length: 3',
   'Transfer-Encoding: gzip',
+  'Transfer-Encoding: gzip, chunked',
   'Transfer-Encoding: chunked',
   'Transfer-Encoding:chunked ',
   'Transfer-Encoding: chunked\t',
@@ -82,10 +115,15 @@ const trailers = [
   'X-Real-IP: 1\r\n',
   ' a\r\n',
 ]
+const gaps = ['', '', '', '', '\r\n', '\r\n\r\n', '\n', '\r', '\r\n ']
 const interesting = Buffer.from('\r\n\t :,;0aA_-/?#"\\[]@%\0\x7f\xff\x85', 'latin1')
 
 export function makeInput(random: () => number): Buffer {
-  const requests = Array.from({ length: 1 + below(random, 4) }, () => makeRequest(random))
+  // RFC 9112 section 2.2: empty lines before a request.
+  const requests = Array.from(
+    { length: 1 + below(random, 4) },
+    () => `${pick(random, gaps)}${makeRequest(random)}`,
+  )
   const bytes = Buffer.from(requests.join(''), 'latin1')
   // Half of the inputs stay as the grammar made them, so that whole sequences are accepted often.
   return random() < 0.5 ? bytes : mutate(bytes, random)
@@ -95,8 +133,17 @@ function makeRequest(random: () => number): string {
   const line = `${pick(random, methods)} ${pick(random, targets)} ${pick(random, versions)}`
   const isPlain = random() < 0.6
   const head = [isPlain ? `${pick(random, ['GET', 'POST'])} /plain HTTP/1.1` : line]
-  head.push(`Host: ${isPlain ? 'a.test' : pick(random, hosts)}`)
-  for (let i = below(random, 4); i > 0; i--) head.push(pick(random, isPlain ? fields.slice(14, 31) : fields))
+  // RFC 9112 section 3.2.2: an absolute target may do without.
+  if (isPlain || random() < 0.95) head.push(`Host: ${isPlain ? 'a.test' : pick(random, hosts)}`)
+  for (let i = below(random, 4); i > 0; i--)
+    head.push(
+      pick(
+        random,
+        isPlain
+          ? fields.slice(fields.indexOf('Expect: 100-continue'), fields.indexOf('TE: trailers'))
+          : fields,
+      ),
+    )
   const form = random()
   if (form < 0.3) return `${head.join('\r\n')}\r\n\r\n`
   if (form < 0.6) return `${[...head, pick(random, lengths)].join('\r\n')}\r\n\r\nhe\r\no`

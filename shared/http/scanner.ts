@@ -4,7 +4,7 @@
  *
  *   head ──▶ length ──▶ head          data of Content-Length
  *    │ └───▶ size ─▶ data ─▶ dataEnd ─▶ size … trailer ──▶ head
- *    └─────▶ last (after Connection: close)              a refusal is for good
+ *    └─────▶ last (after Connection: close): the rest is ignored; a refusal is for good
  *
  * The same bytes give the same events however they are split (bodies joined). What is accepted here is framed in the
  * same way by llhttp (scanner.fuzz.ts). RFC 9112.
@@ -89,7 +89,9 @@ export class RequestScanner {
       case 'length':
         return this.#nextOfLength()
       case 'last':
-        return this.#refuse('http.after_close')
+        // RFC 9112 section 9.6: no request of this connection follows, so this is none.
+        this.#at = this.#end
+        return undefined
       default:
         return this.#nextOfChunks()
     }
@@ -104,6 +106,8 @@ export class RequestScanner {
   }
 
   #nextHead(): ScanEvent | undefined {
+    if (this.#bytes[this.#at] === carriageReturn && this.#searched === 0 && !this.#skipEmptyLines())
+      return this.#refusal
     const end = this.#findHeadEnd()
     if (typeof end === 'string') return this.#refuse(end)
     if (end === undefined) return undefined
@@ -120,12 +124,27 @@ export class RequestScanner {
     return head
   }
 
+  /** False when no head has begun behind them yet, or none will. RFC 9112 section 2.2. */
+  #skipEmptyLines(): boolean {
+    const bytes = this.#bytes
+    while (this.#at < this.#end && bytes[this.#at] === carriageReturn) {
+      if (this.#at + 1 === this.#end) return false
+      if (bytes[this.#at + 1] !== lineFeed) {
+        this.#refuse('http.line_end')
+        return false
+      }
+      this.#at += 2
+    }
+    return this.#at < this.#end
+  }
+
   /** Where the head's empty line ends; undefined as long as it has not come. Counts on `limits.requestHeadBytes`. */
   #findHeadEnd(): number | ErrorKey | undefined {
     const bytes = this.#bytes
     const start = this.#at
-    // Told at once and not at the deadline: a TLS hello at the plain port, an empty line before the request.
-    if (isTokenByte[bytes[start] as number] === 0) return 'http.request_line'
+    // Told at once and not at the deadline: a TLS hello at the plain port.
+    if (isTokenByte[bytes[start] as number] === 0)
+      return bytes[start] === lineFeed ? 'http.line_end' : 'http.request_line'
     const stop = Math.min(this.#end, start + limits.requestHeadBytes)
     for (let at = start + this.#searched; ; at++) {
       at = bytes.indexOf(lineFeed, at)

@@ -46,8 +46,10 @@ export class Delivery implements Flushable {
     else this.#stream.consumed(bytes)
   }
 
-  /** The socket goes on without this stream. Only when all that was written is out. */
+  /** The socket goes on without this stream, behind what was written. */
   detach(): void {
+    this.flush()
+    this.#onDrain()
     this.#socket.off('drain', this.#onDrain)
     this.#socket.off('finish', this.#onDrain)
   }

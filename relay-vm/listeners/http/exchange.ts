@@ -39,6 +39,8 @@ export class Exchange implements UplinkSink {
   #isRetired = false
   #isEnded = false
   #sawFin = false
+  /** Somebody waits for the end of the answers. */
+  #onHeard: (() => void) | undefined
 
   /** @throws what `route.open` throws */
   constructor(options: UplinkOptions, events: ExchangeEvents) {
@@ -90,6 +92,12 @@ export class Exchange implements UplinkSink {
     return this.#uplink.write(bytes)
   }
 
+  /** Where all is answered: what was heard is written now, and whatever else the socket gets comes behind it. */
+  flushIfAnswered(): boolean {
+    if (this.isAnswered) this.#uplink.flush()
+    return this.isAnswered
+  }
+
   reset(key: ErrorKey): void {
     this.#uplink.reset(key)
   }
@@ -107,17 +115,28 @@ export class Exchange implements UplinkSink {
   }
 
   /**
-   * Waits until the upstream has said something since the last request and then nothing for 250 ms, at most 10 s.
+   * Waits until all requests so far are answered: until the last answer is complete by its own length. Where that
+   * cannot be told (it ends with the connection, requests were sent before the answer to another), until the upstream
+   * has said something since the last request and then nothing for 250 ms, at most 10 s.
    *
-   * Answers are not parsed here, so nobody knows where one ends; but an answer of ours (421, 400) inside another would
-   * be taken for a part of it, and one before it for it. Having spoken and fallen silent is the best sign there is that
-   * all requests so far are answered. A stream that pauses longer inside an answer only harms the visitor who had sent
-   * something it must not send before that answer was complete. An upstream that never speaks gets no page behind it.
+   * An answer of ours (421, 400) inside another would be taken for a part of it, and one before it for it. Having
+   * spoken and fallen silent is the second best sign that there is. A stream that pauses longer inside an answer only
+   * harms the visitor who had sent something it must not send before that answer was complete. An upstream that never
+   * speaks gets no page behind it.
    */
   awaitQuiet(clock: Clock, done: (isQuiet: boolean) => void): Timer {
     const start = clock.monotonic()
     let heard = this.#uplink.bytesIn
     let heardAt = start
+    const finish = (isQuiet: boolean) => {
+      timer.clear()
+      this.#onHeard = undefined
+      this.#uplink.flush()
+      done(isQuiet)
+    }
+    this.#onHeard = () => {
+      if (this.isAnswered) finish(true)
+    }
     const timer = clock.every(quietPollMs, () => {
       const now = clock.monotonic()
       const { bytesIn } = this.#uplink
@@ -126,9 +145,7 @@ export class Exchange implements UplinkSink {
         heardAt = now
       }
       const isQuiet = bytesIn > this.#bytesInAtRequest && now - heardAt >= quietMs && !this.#sawFin
-      if (!isQuiet && !this.#sawFin && now - start < quietDeadlineMs) return
-      timer.clear()
-      done(isQuiet)
+      if (isQuiet || this.#sawFin || now - start >= quietDeadlineMs) finish(isQuiet)
     })
     return timer
   }
@@ -139,6 +156,7 @@ export class Exchange implements UplinkSink {
     else {
       this.#answer.heard(bytes)
       this.#uplink.deliver(bytes)
+      this.#onHeard?.()
     }
   }
 

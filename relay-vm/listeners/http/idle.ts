@@ -28,6 +28,15 @@ export class VisitorTimers {
   /** Silence of the upstream, or the visitor's end. */
   wait: Timer | undefined
 
+  awaitHead(start: () => Timer): void {
+    this.head ??= start()
+  }
+
+  forgetHead(): void {
+    this.head?.clear()
+    this.head = undefined
+  }
+
   clear(): void {
     this.head?.clear()
     this.idle?.clear()

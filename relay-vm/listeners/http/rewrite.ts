@@ -25,9 +25,13 @@ export class HeadRewriter {
    * behind its answer, which tells the visitor to send nothing more either (RFC 9112 section 9.6).
    */
   rewrite(head: RequestHead, isLast = false): Buffer {
-    if (head.hostField !== this.#hostField) this.#setHost(head.hostField)
-    const { bytes, drop } = head
-    const lines = isLast ? Buffer.concat([closeLine, this.#lines]) : this.#lines
+    const { bytes, drop, hostField, lacksHost } = head
+    if (hostField !== this.#hostField) this.#setHost(hostField)
+    const before = [
+      ...(lacksHost ? [Buffer.from(`Host: ${hostField}\r\n`)] : []),
+      ...(isLast ? [closeLine] : []),
+    ]
+    const lines = before.length > 0 ? Buffer.concat([...before, this.#lines]) : this.#lines
     const out = Buffer.allocUnsafe(bytes.length + lines.length)
     let from = 0
     let to = 0

@@ -5,7 +5,7 @@
  *   scanning ──▶ awaiting ──▶ raw       an Upgrade request was sent: bytes behind it are held until the agent says
  *     │   ▲ ◀──────┘                    whether the upstream switched (raw) or not (scanning goes on)
  *     ▼   │
- *   settling ──▶ ended                  waits for the upstream to fall silent, then answers with a page,
+ *   settling ──▶ ended                  waits for the end of the upstream's answers, then answers with a page,
  *                                       or starts a fresh stream for a later Upgrade
  *   last ──────▶ ended                  the relay leaves: a request was sent with `Connection: close`, none follows it
  */
@@ -66,7 +66,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     const socket = this.#socket
     socket.on('data', this.#onRead).on('end', this.#onEnd)
     socket.on('error', this.#onError).on('close', this.#onClose)
-    this.#timers.head = this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
+    this.#timers.awaitHead(this.#startHeadTimer)
     this.#reading.start()
     return this
   }
@@ -115,8 +115,9 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     while (this.#state === 'scanning' && !this.#reading.isFull) {
       const event = this.#scanner.next()
       if (event === undefined) {
-        if (this.#scanner.isInHead)
-          this.#timers.head ??= this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
+        // Half an empty line may have looked like one.
+        if (this.#scanner.isInHead || !this.#route) this.#timers.awaitHead(this.#startHeadTimer)
+        else this.#timers.forgetHead()
         break
       }
       this.#take(event)
@@ -135,8 +136,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   }
 
   #onHead(head: RequestHead): void {
-    this.#timers.head?.clear()
-    this.#timers.head = undefined
+    this.#timers.forgetHead()
     const name = this.#route ? this.#host : (this.#options.tls?.sni ?? head.host)
     if (head.host !== name) this.#refuse('http.misdirected', head)
     else if (!this.#route) this.#onFirstHead(head)
@@ -286,10 +286,12 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   #settle(then: () => void): void {
     this.#state = 'settling'
-    this.#timers.wait = this.#exchange?.awaitQuiet(this.#deps.clock, (isQuiet) => {
-      if (isQuiet) then()
-      else this.#finish('stream.aborted')
-    })
+    if (this.#exchange?.flushIfAnswered()) then()
+    else
+      this.#timers.wait = this.#exchange?.awaitQuiet(this.#deps.clock, (isQuiet) => {
+        if (isQuiet) then()
+        else this.#finish('stream.aborted')
+      })
   }
 
   /** A later Upgrade gets a stream of its own, so that the agent knows which answer it has to look at. */
@@ -338,6 +340,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     if (exchange?.stream) this.#route?.closed(exchange.stream)
   }
 
+  readonly #startHeadTimer = () => this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
   readonly #onHeadDeadline = (): void => {
     this.#timers.head = undefined
     // A browser opens connections that it may need; nothing was asked, so nothing is answered.

@@ -58,13 +58,6 @@ export const visitorCodes = {
     cause: 'The Connection header asks to strip a header that routing, framing or forwarding depends on.',
     cure: 'Name only hop-by-hop headers in Connection.',
   },
-  'http.after_close': {
-    code: 'PT-4008',
-    ...malformed,
-    title: 'Request after the last one',
-    cause: 'More bytes followed a request that said `Connection: close` or spoke HTTP/1.0.',
-    cure: 'Open a new connection for the next request.',
-  },
   'http.head_too_large': {
     code: 'PT-4009',
     ...malformed,
@@ -124,6 +117,14 @@ export const visitorCodes = {
     title: 'Upstream gave no answer',
     cause: 'The service behind the tunnel closed the connection before it had answered anything.',
     cure: 'Look at the log of the service behind the tunnel; ptun shows the connection too.',
+  },
+  'http.coding': {
+    code: 'PT-4016',
+    ...malformed,
+    http: 501,
+    title: 'Transfer coding not supported',
+    cause: 'A request has Transfer-Encoding with another coding than `chunked`, for example `gzip, chunked`.',
+    cure: 'Send it with `Transfer-Encoding: chunked` alone; compress the content itself and say so in Content-Encoding.',
   },
   'visitor.rate': {
     code: 'PT-4101',
