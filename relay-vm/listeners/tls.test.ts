@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -35,6 +35,73 @@ function mute(socket: Socket): Duplex {
     write: (chunk, _encoding, done) => void socket.write(chunk, () => done()),
   })
 }
+
+describe('TLS port: who is turned away is told why by an alert', () => {
+  const at = (port: number) => ({ port, host: '127.0.0.1', rejectUnauthorized: false })
+  const code = async (options: ConnectionOptions) => {
+    const socket = connectTls(options)
+    const [error] = await once(socket, 'error')
+    // Its own last words may meet a closed connection.
+    socket.on('error', () => {})
+    return (error as NodeJS.ErrnoException).code
+  }
+
+  test('RFC 8446 9.2: no server name: missing_extension', async () => {
+    const { ports } = await bench.startRelay()
+    expect(await code(at(ports.tlsPort))).toBe('ERR_SSL_TLSV13_ALERT_MISSING_EXTENSION')
+    expect(await code({ ...at(ports.tlsPort), maxVersion: 'TLSv1.2' })).toMatch(/^ERR_SSL_/)
+    expect(await refusals(ports.adminPort)).toEqual({ 'PT-4112': 2 })
+  })
+
+  test('RFC 6066 3: a name of nobody: unrecognized_name', async () => {
+    const { ports } = await bench.startRelay()
+    for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const)
+      expect(await code({ ...at(ports.tlsPort), servername: 'elsewhere.test', maxVersion })).toBe(
+        'ERR_SSL_TLSV1_UNRECOGNIZED_NAME',
+      )
+    expect(await refusals(ports.adminPort)).toEqual({ 'PT-4112': 2 })
+  })
+
+  test.each([
+    ['of a visitor', 'a.tunnels.test', ['h2', 'spdy/3']],
+    ['at the agents’ name', agentSni, ['porttunneler/9']],
+  ])(
+    'RFC 7301 3.2: no protocol in common, %s: no_application_protocol',
+    async (_, servername, ALPNProtocols) => {
+      const { ports } = await bench.startRelay()
+      expect(await code({ ...at(ports.tlsPort), servername, ALPNProtocols })).toBe(
+        'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
+      )
+      expect(await refusals(ports.adminPort)).toEqual({ 'PT-4113': 1 })
+    },
+  )
+
+  test('RFC 8446 6.2: half a lie: decode_error, byte by byte; and none for who speaks no TLS', async () => {
+    const { ports } = await bench.startRelay()
+    const said = async (bytes: Buffer) => {
+      const socket = connect({ port: ports.tlsPort, host: '127.0.0.1', allowHalfOpen: true })
+      socket.write(bytes)
+      let heard = Buffer.alloc(0)
+      for await (const chunk of socket) heard = Buffer.concat([heard, chunk as Buffer])
+      return heard.toString('hex')
+    }
+    // A hello of four bytes, then 60 kB that nobody reads.
+    const broken = Buffer.concat([Buffer.of(22, 3, 1, 0, 8, 1, 0, 0, 4, 3, 3, 0, 0), Buffer.alloc(60_000)])
+    expect(await said(broken)).toBe('15030300020232')
+    expect(await said(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toBe('')
+  })
+
+  test('the port of one relay among several does the same', async () => {
+    const own = { host: '127.0.0.1', tlsPort: 0, httpPort: 0 }
+    const shared = { host: '127.0.0.1', port: 0 }
+    const { ports } = await bench.startRelay({
+      listen: { tls: shared, http: shared, tcpHost: '127.0.0.1', own },
+    })
+    expect(await code({ ...at(ports.own?.tlsPort ?? 0), servername: 'elsewhere.test' })).toBe(
+      'ERR_SSL_TLSV1_UNRECOGNIZED_NAME',
+    )
+  })
+})
 
 describe('TLS port: strangers', () => {
   test('who says nothing, or half a ClientHello, is dropped after ten seconds', async () => {
@@ -84,9 +151,8 @@ describe('TLS port: strangers', () => {
     }
     const first = connectTls(options)
     await once(first, 'secureConnect')
-    const second = connectTls(options)
-    await once(second, 'error')
-    expect(second.getProtocol()).toBeNull()
+    const [error] = await once(connectTls(options), 'error')
+    expect(error).toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR' })
     expect(await refusals(ports.adminPort)).toEqual({ 'PT-4115': 1 })
     first.destroy()
     await bench.dial(ports, { ticket: await control.ticket({ endpoint: 'host:a.tunnels.test' }) })

@@ -24,6 +24,19 @@ import { type ClientHello, sniffClientHello } from './sniff.ts'
 
 const nothing = Buffer.alloc(0)
 
+/** Why a hello gets no answer but this: fatal alerts of RFC 8446 section 6.2. */
+const Alert = {
+  decodeError: 50,
+  /** No budget for another handshake now. */
+  internalError: 80,
+  /** RFC 8446 section 9.2: the hello names no server. */
+  missingExtension: 109,
+  /** RFC 6066 section 3. */
+  unrecognizedName: 112,
+} as const
+type Alert = (typeof Alert)[keyof typeof Alert]
+const recordHandshake = 22
+
 /** TLS 1.2 for visitors' old clients, forward secrecy only. */
 const visitorCiphers = `${tlsCiphers}:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384`
 
@@ -132,7 +145,10 @@ export class TlsListener {
       const first = peeked
       // What hears of the end lives as long as the connection: it must not hold this as well.
       peeked = nothing
-      if (verdict === 'malformed') this.#refuse(socket, 'tls.malformed')
+      // Whoever does not speak TLS would not understand an alert.
+      const isTls = first[0] === recordHandshake
+      if (verdict === 'malformed')
+        this.#refuse(socket, 'tls.malformed', isTls ? Alert.decodeError : undefined)
       else this.#route(socket, verdict.hello, first)
     }
     const onEnd = () => this.#refuse(socket, 'tls.malformed')
@@ -180,13 +196,13 @@ export class TlsListener {
     }
     const isAgent = sni === agentSni && protocols.includes(alpn)
     if (!isAgent && (sni === undefined || !servesName(sni))) {
-      this.#refuse(socket, 'tls.name')
+      this.#refuse(socket, 'tls.name', sni === undefined ? Alert.missingExtension : Alert.unrecognizedName)
       return
     }
     const { agents, visitors: guests } = this.#options.handshakes
     const end = (isAgent ? agents : guests).begin(visitors.originOf(socket).address)
     if (end === undefined) {
-      this.#refuse(socket, 'tls.budget')
+      this.#refuse(socket, 'tls.budget', Alert.internalError)
       return
     }
     this.#endings.set(socket, end)
@@ -221,10 +237,22 @@ export class TlsListener {
     return raw
   }
 
-  #refuse(socket: Socket, reason: ErrorKey): void {
+  /** Closes it, behind an alert where the client can still take one. */
+  #refuse(socket: Socket, reason: ErrorKey, alert?: Alert): void {
     this.#options.meters.refused(reason)
-    socket.destroy()
+    if (alert === undefined) socket.destroy()
+    else {
+      socket.write(alertRecord(alert))
+      // What is left unread would have the kernel reset the connection, and the alert with it.
+      socket.resume()
+      socket.destroySoon()
+    }
   }
+}
+
+/** type u8 = 21 · version u16 · length u16 · level u8 = fatal · description u8 */
+function alertRecord(alert: Alert): Buffer {
+  return Buffer.of(21, 3, 3, 0, 2, 2, alert)
 }
 
 function keyOf(socket: Socket): string {
