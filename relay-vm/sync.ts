@@ -294,5 +294,10 @@ function boundOf(routes: Routes): SyncRequest['bound'] {
     .all()
     .filter((route) => route.members.length > 0)
     .slice(0, syncMax.bound)
-    .map(({ endpoint, claims }) => ({ endpoint, tunnel: claims.sub, epoch: claims.epoch }))
+    .map(({ endpoint, claims, members }) => ({
+      endpoint,
+      tunnel: claims.sub,
+      epoch: claims.epoch,
+      ...(members.every(({ session }) => session.state === 'detached') && { detached: true }),
+    }))
 }

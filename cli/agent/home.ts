@@ -20,16 +20,24 @@ export type ClaimRequest = {
     readonly agents?: AgentMode
   }[]
   readonly takeover: boolean
+  /** Since the first of these claims: relays that have reported since decide whether another agent serves. */
+  readonly waitedMs: number
 }
 export type RenewRequest = {
   readonly agent: string
   readonly leases: readonly { readonly tunnel: string; readonly epoch: number }[]
 }
 
-/** The two calls of the API that an agent lives on. Rejections are PortTunnelerErrors with `fields.retryAfterMs`. */
+export type ReleaseRequest = {
+  readonly agent: string
+  readonly leases: readonly { readonly tunnel: string; readonly epoch: number; readonly expiresAt: number }[]
+}
+
+/** The calls of the API that an agent lives on. Rejections are PortTunnelerErrors with `fields.retryAfterMs`. */
 export type LeaseApi = {
   claim(request: ClaimRequest, signal: AbortSignal): Promise<ClaimResult>
   renew(request: RenewRequest, signal: AbortSignal): Promise<ClaimResult>
+  release(request: ReleaseRequest, signal: AbortSignal): Promise<void>
 }
 
 export type HomeOptions = {
@@ -125,8 +133,15 @@ export class Home {
     }))
     // Taken over once: else two agents with --takeover would evict each other for ever.
     const isFirst = asked.every(({ wasGranted }) => !wasGranted)
-    const result = await api.claim({ agent, tunnels: wants, takeover: takeover && isFirst }, signal)
+    const waitedMs = this.#waited(asked)
+    const result = await api.claim({ agent, tunnels: wants, takeover: takeover && isFirst, waitedMs }, signal)
     this.#accept(result, asked, 'claim')
+  }
+
+  #waited(asked: readonly Tunnel[]): number {
+    const now = this.#options.clock.monotonic()
+    for (const tunnel of asked) tunnel.askedAtMs ??= now
+    return Math.round(Math.min(...asked.map(({ askedAtMs = now }) => now - askedAtMs)))
   }
 
   async #renew(asked: readonly Tunnel[], signal: AbortSignal): Promise<void> {

@@ -109,6 +109,17 @@ export class SavedLeases {
     this.#queue(() => writePrivateFile(this.#path(saved.lease.name), `${JSON.stringify(file)}\n`), onFailure)
   }
 
+  /** It was given back: the ticket is of no use any more, but the same tunnel is asked for again. */
+  retire({ name, ticket }: { name: string; ticket: string }, onFailure: (error: unknown) => void): void {
+    const path = this.#path(name)
+    this.#queue(async () => {
+      const { data } = savedSchema.safeParse(parse(await readFile(path, 'utf8').catch(() => '')))
+      if (data?.lease.ticket !== ticket) return
+      const retired: Saved = { ...data, lease: { ...data.lease, ticketExpiresAt: 0 } }
+      await writePrivateFile(path, `${JSON.stringify(retired)}\n`)
+    }, onFailure)
+  }
+
   /** Forgets a lease, unless another process of this machine has taken it over and saved its own meanwhile. */
   forget({ name, ticket }: { name: string; ticket: string }, onFailure: (error: unknown) => void): void {
     const path = this.#path(name)

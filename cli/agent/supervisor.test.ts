@@ -319,6 +319,64 @@ describe('supervisor: coming to an end', () => {
     expect(stage.clock.pending).toBe(0)
   })
 
+  test('an agent that ends gives back what it holds, and its ticket is not shown again', async () => {
+    const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
+    await online(stage)
+    stage.sessions[0]?.refuse(1, 'session.superseded')
+    stage.supervisor.drain()
+    expect(await stage.supervisor.ended).toBe(0)
+    const { tunnel, epoch, expiresAt } = stage.saved.get(1)?.lease ?? stage.home.lease('api', 'http')
+    expect(stage.home.releases, 'not what another one has').toEqual([
+      { agent: 'agt_test', leases: [{ tunnel, epoch, expiresAt }] },
+    ])
+    expect(stage.saved.get(1)?.lease.ticketExpiresAt).toBe(0)
+  })
+
+  test('a server that does not answer holds the end up for 3 s, and a second Ctrl-C for no longer', async () => {
+    for (const isImpatient of [false, true]) {
+      const stage = setStage()
+      await online(stage)
+      stage.home.releasing = new Promise(() => {})
+      stage.supervisor.drain()
+      await settle()
+      expect(stage.names()).not.toContain('agent.stopped')
+      if (isImpatient) stage.supervisor.end(130)
+      else stage.clock.advance(3_000)
+      expect(await stage.supervisor.ended).toBe(0)
+      expect(stage.saved.get(0)?.lease.ticketExpiresAt, 'it may have arrived').toBe(0)
+      expect(stage.clock.pending).toBe(0)
+    }
+  })
+
+  test('where the server is away or the key revoked, the ticket is kept for the next start', async () => {
+    for (const failure of ['server.unreachable', 'login.missing'] as const) {
+      const stage = setStage()
+      await online(stage)
+      stage.home.failure = failure
+      stage.supervisor.drain()
+      expect(await stage.supervisor.ended).toBe(0)
+      expect(stage.saved.get(0)?.lease.ticketExpiresAt).toBeGreaterThan(stage.clock.now())
+    }
+  })
+
+  test('a tunnel that another agent may still hold is asked for again when the server says, and told', async () => {
+    const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
+    stage.home.refusals.set('web', 'lease.unclear')
+    stage.home.retryAfter = 5
+    await online(stage)
+    expect(tunnelOf(stage, 1)?.state).toBe('online')
+    await stage.clock.advanceAsync(10_000, 500)
+    expect(stage.home.claims.map(({ waitedMs }) => waitedMs)).toEqual([0, 5_000, 10_000])
+    expect(stage.events).toContainEqual(
+      expect.objectContaining({ event: 'tunnel.refused', tunnel: 'web', retryInMs: 5_000 }),
+    )
+    stage.home.refusals.clear()
+    await stage.clock.advanceAsync(5_000, 500)
+    stage.sessions[0]?.grant()
+    expect(tunnelOf(stage)?.state).toBe('online')
+    stage.supervisor.end(0)
+  })
+
   test('draining lets an open connection finish; quitting resets it', async () => {
     const upstream = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => {}).resume()

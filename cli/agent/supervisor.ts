@@ -35,12 +35,18 @@ export type SupervisorOptions = {
   readonly saved: readonly (SavedLease | undefined)[]
   /** Keeps a lease for the next run. */
   save(index: number, saved: SavedLease): void
+  /** A lease that was given back: not to be bound again, but to be asked for. */
+  retire(lease: Lease): void
   /** A lease that must not be bound again. */
   forget(lease: Lease): void
 }
 
 /** How long connections may finish after the first Ctrl-C. */
 const drainMs = 10_000
+/** Nobody waits longer for a server that is slow or away; then the others wait until relays miss the agent. */
+const releaseMs = 3_000
+/** The most that a call takes. */
+const leasesPerCall = 50
 
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -55,6 +61,7 @@ export class Supervisor {
   readonly #ended = Promise.withResolvers<number>()
   #state: AgentSnapshot['state'] = 'running'
   #drainTimer: Timer | undefined
+  readonly #leaving = new AbortController()
   #serverFailure: PortTunnelerError | undefined
 
   constructor(options: SupervisorOptions) {
@@ -107,7 +114,7 @@ export class Supervisor {
     }
   }
 
-  /** Takes no new visitors, lets the present ones finish for 10 s, then ends. Leases are kept for the next start. */
+  /** Takes no new visitors, lets the present ones finish for 10 s, then ends. */
   drain(): void {
     if (this.#state !== 'running') return
     this.#state = 'draining'
@@ -119,9 +126,15 @@ export class Supervisor {
     this.#endIfDrained()
   }
 
-  /** Ends at once; open connections are reset. */
+  /**
+   * Ends; open connections are reset, and leases given back, so that another machine need not wait. Said again, it does
+   * not wait for the server any more.
+   */
   end(exit: number): void {
-    if (this.#state === 'stopped') return
+    if (this.#state === 'stopped') {
+      this.#leaving.abort()
+      return
+    }
     this.#state = 'stopped'
     this.#calling.abort()
     this.#drainTimer?.clear()
@@ -129,8 +142,28 @@ export class Supervisor {
     this.#health.close()
     this.#visitors.close()
     this.#relays.close('session.closed')
-    this.#options.emit({ event: 'agent.stopped', exit })
-    this.#ended.resolve(exit)
+    void this.#giveBack().then(() => {
+      this.#options.emit({ event: 'agent.stopped', exit })
+      this.#ended.resolve(exit)
+    })
+  }
+
+  /** Never rejects. A ticket whose release may have arrived is not bound again; one that surely did not, may be. */
+  async #giveBack(): Promise<void> {
+    const { api, agent, clock, retire } = this.#options
+    const held = this.#tunnels.flatMap(({ lease, stopped }) => (lease && !stopped ? [lease] : []))
+    const { signal } = this.#leaving
+    const timer = clock.after(releaseMs, () => this.#leaving.abort())
+    try {
+      for (let start = 0; start < held.length; start += leasesPerCall) {
+        const some = held.slice(start, start + leasesPerCall)
+        const leases = some.map(({ tunnel, epoch, expiresAt }) => ({ tunnel, epoch, expiresAt }))
+        const isOver = await untilAborted(api.release({ agent, leases }, signal), signal)
+        if (isOver) some.forEach(retire)
+      }
+    } finally {
+      timer.clear()
+    }
   }
 
   #endIfDrained(): void {
@@ -201,6 +234,7 @@ export class Supervisor {
     tunnel.name = lease.name
     tunnel.claimAt = Number.POSITIVE_INFINITY
     tunnel.wasGranted = true
+    tunnel.askedAtMs = undefined
     tunnel.refused = undefined
     this.#options.save(tunnel.bind - 1, { lease, relays })
     if (before && before.endpoint.id !== lease.endpoint.id) tunnel.bound.clear()
@@ -311,5 +345,18 @@ export class Supervisor {
 
 /** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */
 function claimDelay(attempt: number, retryAfterSeconds = 0): number {
-  return Math.max(Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5)), retryAfterSeconds * 1_000)
+  if (retryAfterSeconds > 0) return retryAfterSeconds * 1_000
+  return Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5))
+}
+
+/** @returns whether the call has taken effect, or may have; false when it failed. Never rejects. */
+async function untilAborted(call: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  const aborted = Promise.withResolvers<boolean>()
+  signal.addEventListener('abort', () => aborted.resolve(true), { once: true })
+  if (signal.aborted) aborted.resolve(true)
+  const settled = call.then(
+    () => true,
+    () => signal.aborted,
+  )
+  return await Promise.race([settled, aborted.promise])
 }

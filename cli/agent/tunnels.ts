@@ -45,6 +45,8 @@ export type Tunnel = {
   lease: Lease | undefined
   /** The server gave it to us in this run: whoever has it later took it from us, and we do not take it back. */
   wasGranted: boolean
+  /** Monotonic; when it first asked for the lease that it does not have. */
+  askedAtMs: number | undefined
   /** When to claim again (wall ms), and how often that failed in a row. */
   claimAt: number
   claimAttempt: number
@@ -75,6 +77,7 @@ export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
     name: wanted.name,
     lease: undefined,
     wasGranted: false,
+    askedAtMs: undefined,
     claimAt: 0,
     claimAttempt: 0,
     refused: undefined,

@@ -75,6 +75,7 @@ export async function serve(
       const tunnel = wanted[index]
       if (tunnel) leases.save(tunnel, lease, clock.now(), unsaved)
     },
+    retire: (lease) => leases.retire(lease, unsaved),
     forget: (lease) => leases.forget(lease, unsaved),
   })
   const output = openAgentOutput(context, () => supervisor.snapshot())
@@ -141,10 +142,12 @@ function newMux({ clock }: Context): MuxShared {
 
 function leaseApi({ client }: Connection): LeaseApi {
   return {
-    claim: ({ agent, tunnels, takeover }, signal): Promise<ClaimResult> =>
-      client.claim({ agent, tunnels: tunnels.map((tunnel) => ({ ...tunnel })), takeover }, { signal }),
+    claim: ({ tunnels, ...request }, signal): Promise<ClaimResult> =>
+      client.claim({ ...request, tunnels: tunnels.map((tunnel) => ({ ...tunnel })) }, { signal }),
     renew: ({ agent, leases }, signal): Promise<ClaimResult> =>
       client.renew({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),
+    release: ({ agent, leases }, signal): Promise<void> =>
+      client.release({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),
   }
 }
 
@@ -167,6 +170,6 @@ function sayWhatStays(context: Context, { tunnels }: AgentSnapshot): void {
   if (kept.length > 0)
     warn(
       context,
-      `Start the same command again within half an hour to get the same address: ${kept.join(', ')}`,
+      `The address waits for this tunnel: start the same command again, here or elsewhere, to get it back: ${kept.join(', ')}`,
     )
 }

@@ -5,7 +5,7 @@ import { Turn } from '@porttunneler/shared/mux/turn'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import type { AgentEvent } from '../agent/events.ts'
-import type { ClaimRequest, LeaseApi, RenewRequest } from '../agent/home.ts'
+import type { ClaimRequest, LeaseApi, ReleaseRequest, RenewRequest } from '../agent/home.ts'
 import type { AgentSession, AgentSessionEvents, DialRelay } from '../agent/relay-runner.ts'
 import { Supervisor, type SupervisorOptions } from '../agent/supervisor.ts'
 import type { SavedLease, WantedTunnel } from '../agent/tunnels.ts'
@@ -20,11 +20,16 @@ const ticketMs = 3_600_000
 export class FakeHome implements LeaseApi {
   readonly claims: ClaimRequest[] = []
   readonly renewals: RenewRequest[] = []
+  readonly releases: ReleaseRequest[] = []
+  /** While set, releases take as long. */
+  releasing: Promise<void> | undefined
   relays: readonly RelayAddress[] = [relayOne]
   /** While set, every call rejects with it. */
   failure: ErrorKey | undefined
   /** Tunnels that are refused, by name. */
   readonly refusals = new Map<string, ErrorKey>()
+  /** Of refusals, in seconds. */
+  retryAfter: number | undefined
   readonly #clock: FakeClock
   #tickets = 0
 
@@ -40,6 +45,12 @@ export class FakeHome implements LeaseApi {
   async renew(request: RenewRequest): Promise<ClaimResult> {
     this.renewals.push(request)
     return this.#answer(request.leases.map(({ tunnel }) => this.#result(tunnel.slice(4), 'http')))
+  }
+
+  async release(request: ReleaseRequest): Promise<void> {
+    this.releases.push(request)
+    await this.releasing
+    if (this.failure) throw fail(this.failure)
   }
 
   lease(name: string, kind: TunnelKind): Lease {
@@ -62,7 +73,17 @@ export class FakeHome implements LeaseApi {
     const key = this.refusals.get(name)
     if (!key) return { lease: this.lease(name, kind) }
     const { code, title, http, cause } = codes[key]
-    return { problem: { type: 'about:blank', title, status: http, code, detail: cause } }
+    const { retryAfter } = this
+    return {
+      problem: {
+        type: 'about:blank',
+        title,
+        status: http,
+        code,
+        detail: cause,
+        ...(retryAfter && { retryAfter }),
+      },
+    }
   }
 
   #answer(results: ClaimResult['results']): ClaimResult {
@@ -170,6 +191,11 @@ export function setStage(options: Partial<SupervisorOptions> = {}): Stage {
     emit: (event) => events.push(event),
     saved: [],
     save: (index, lease) => saved.set(index, lease),
+    retire: ({ name }) => {
+      for (const [index, kept] of saved)
+        if (kept.lease.name === name)
+          saved.set(index, { ...kept, lease: { ...kept.lease, ticketExpiresAt: 0 } })
+    },
     forget: ({ name }) => {
       for (const [index, { lease }] of saved) if (lease.name === name) saved.delete(index)
     },

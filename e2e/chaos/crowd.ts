@@ -50,6 +50,8 @@ function startAgent(name: string): void {
         client.claim({ ...rest, tunnels: tunnels.map((one) => ({ ...one })) }, { signal }),
       renew: ({ leases, ...rest }, signal) =>
         client.renew({ ...rest, leases: leases.map((one) => ({ ...one })) }, { signal }),
+      release: ({ leases, ...rest }, signal) =>
+        client.release({ ...rest, leases: leases.map((one) => ({ ...one })) }, { signal }),
     },
     clock: systemClock,
     random: Math.random,
@@ -74,6 +76,7 @@ function startAgent(name: string): void {
     },
     saved: [],
     save() {},
+    retire() {},
     forget() {},
   })
   supervisor.start()

@@ -94,7 +94,8 @@ export function describeSurvival(context: Context): void {
       const exit = await agent.stop('SIGTERM')
       expect(exit.code).toBe(0)
       const { status, body } = await visit(context.service, url)
-      expect(status).toBe(503)
+      // Away, or unknown once the relay has heard that the agent gave its lease back.
+      expect([503, 404]).toContain(status)
       expect(body).toMatch(/PT-4\d{3}/)
       agent = await startAgent(context.service, tunnels(), { home })
       await agent.online('steady')

@@ -1,5 +1,6 @@
 /** Cells: their making with a document per port, the view that claims have of their relays, and their addresses. */
 import { createHash } from 'node:crypto'
+import { syncMax } from '../api/schemas/relays.ts'
 import type { Endpoint, RelayAddress } from '../api/schemas/tunnels.ts'
 import { fail } from '../base/errors.ts'
 import type { TunnelKind } from '../protocol/endpoint.ts'
@@ -17,6 +18,7 @@ import {
 } from './documents.ts'
 import type { CellView } from './lease-rules.ts'
 import type { Page, Query, QueryOptions, Snapshot, Store, Write } from './platform.ts'
+import type { Bound, Witness } from './presence.ts'
 import { queries } from './query-table.ts'
 
 /** A silent relay stays in the agents' directory this long: it may be the control plane that is cut off. */
@@ -167,6 +169,7 @@ export class Views {
     this.#cell = cell
     const nowMs = control.clock.now()
     this.#current = {
+      witnesses: cell.relays.map(({ data }) => witnessOf(data, undefined)),
       ready: readyRelays(control, cell),
       appliedAt: Math.min(nowMs, ...cell.relays.map(({ data }) => data.appliedAt)),
       seenAt: Math.min(nowMs, ...cell.relays.map(({ data }) => data.seenAt)),
@@ -181,14 +184,42 @@ export class Views {
 
   async full(): Promise<CellView> {
     if (this.#current.isFull) return this.#current
-    const refs = this.#cell.relays.flatMap(({ ref, data }) =>
-      Array.from({ length: data.boundChunks }, (_, chunk) => bound.ref(`${ref.id}:${chunk}`)),
+    const places = this.#cell.relays.flatMap(({ ref, data }) =>
+      Array.from({ length: data.boundChunks }, (_, chunk) => ({ relay: ref.id, chunk })),
     )
+    const refs = places.map(({ relay, chunk }) => bound.ref(`${relay}:${chunk}`))
     const chunks: readonly (Snapshot<BoundDoc> | undefined)[] = await this.#control.store.getAll(refs)
-    const taken = new Set(chunks.flatMap((chunk) => chunk?.data.endpoints ?? []))
-    this.#current = { ...this.#current, isFull: true, isBound: (endpoint) => taken.has(endpoint) }
+    const witnesses = this.#cell.relays.map(({ ref, data }) =>
+      witnessOf(data, boundIn(chunks.filter((_, index) => places[index]?.relay === ref.id))),
+    )
+    const isBound = (endpoint: string) => witnesses.some((witness) => witness.serves(endpoint) !== undefined)
+    this.#current = { ...this.#current, witnesses, isFull: true, isBound }
     return this.#current
   }
+}
+
+function witnessOf(
+  { instance, bootAt, seenAt, heardSince = seenAt }: RelayDoc,
+  served: ReadonlyMap<string, Bound> | undefined,
+): Witness {
+  return {
+    instance,
+    bootAt,
+    seenAt,
+    heardSince,
+    isWhole: (served?.size ?? 0) < syncMax.bound,
+    serves: (endpoint) => served?.get(endpoint),
+  }
+}
+
+function boundIn(chunks: readonly (Snapshot<BoundDoc> | undefined)[]): ReadonlyMap<string, Bound> {
+  const served = new Map<string, Bound>()
+  for (const chunk of chunks) {
+    const { endpoints: ids = [], epochs = [], detached = [] } = chunk?.data ?? {}
+    const without = new Set(detached)
+    for (const [at, id] of ids.entries()) served.set(id, { epoch: epochs[at], isDetached: without.has(id) })
+  }
+  return served
 }
 
 /** The public face of an endpoint: what people copy. */

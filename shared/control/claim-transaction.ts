@@ -10,13 +10,13 @@ import {
   type CellView,
   decideClaim,
   holdersMax,
-  isAway,
   isHolder,
   liveHolders,
   release,
   type Verdict,
 } from './lease-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
+import { presenceOf } from './presence.ts'
 
 /**
  * How many tunnels share a transaction. One that moves by takeover touches 6 documents (tunnel, endpoint, old
@@ -28,6 +28,8 @@ export type Attempt = { readonly tunnel: string; readonly candidate: string }
 export type AttemptResult =
   | { readonly kind: 'leased'; readonly endpoint: EndpointDoc; readonly tunnel: TunnelDoc }
   | { readonly kind: 'refused'; readonly error: PortTunnelerError }
+  /** To be asked again, with all that the relays have said. */
+  | { readonly kind: 'unread' }
   /** `rests`: of the same account, and free in minutes. */
   | { readonly kind: 'taken' | 'rests' }
 
@@ -35,6 +37,7 @@ export type ClaimContext = {
   readonly caller: Caller
   readonly agent: string
   readonly takeover: boolean
+  readonly waitedMs?: number | undefined
   readonly cell: Cell
   readonly view: CellView
   readonly nowMs: number
@@ -89,28 +92,34 @@ async function readAttempt(tx: Transaction, attempt: Attempt): Promise<Read> {
 
 function judge(control: Control, context: ClaimContext, read: Read): Verdict {
   const { attempt, candidate, previous, tunnel } = read
-  const { caller, agent, takeover, cell, view, nowMs } = context
-  if (previous && isServedByOther(previous.data, { tunnel: attempt.tunnel, context })) return { kind: 'held' }
+  const { caller, agent, takeover, waitedMs, cell, view, nowMs } = context
+  if (previous && isHeldByOther(previous.data, { tunnel: attempt.tunnel, context })) {
+    const presence = presenceOf(previous.ref.id, previous.data, { cell: view, nowMs, waitedMs })
+    if (presence.kind !== 'away') return presence
+  }
   const isHost = attempt.candidate.startsWith('host:')
   if (!candidate && !isHost) return { kind: 'taken' }
   const current = candidate?.data ?? blankEndpoint(cell.id, 'host', control.random())
   const shares = tunnel?.data.agents === 'many'
-  const claimant = { account: caller.account, tunnel: attempt.tunnel, agent, takeover, shares }
+  const claimant = { account: caller.account, tunnel: attempt.tunnel, agent, takeover, waitedMs, shares }
   return decideClaim(attempt.candidate, current, { claimant, cell: view, nowMs })
 }
 
-function isServedByOther(
+function isHeldByOther(
   previous: EndpointDoc,
-  { tunnel, context: { agent, takeover, view, nowMs } }: { tunnel: string; context: ClaimContext },
+  { tunnel, context: { agent, takeover, nowMs } }: { tunnel: string; context: ClaimContext },
 ): boolean {
   const isOwn = previous.state === 'leased' && previous.tunnel === tunnel && previous.expiresAt > nowMs
-  return isOwn && !isHolder(previous, agent) && !takeover && !isAway(previous, view.ready)
+  return isOwn && !isHolder(previous, agent) && !takeover
 }
 
 function refusal(verdict: Exclude<Verdict, { kind: 'take' }>, { name }: TunnelDoc): AttemptResult {
   switch (verdict.kind) {
     case 'held':
       return { kind: 'refused', error: fail('lease.held', `Another agent serves the tunnel "${name}".`) }
+    case 'unclear':
+      if (verdict.retryInMs === 0) return { kind: 'unread' }
+      return { kind: 'refused', error: unclear(name, verdict.retryInMs) }
     case 'full':
       return {
         kind: 'refused',
@@ -119,6 +128,11 @@ function refusal(verdict: Exclude<Verdict, { kind: 'take' }>, { name }: TunnelDo
     default:
       return { kind: verdict.kind }
   }
+}
+
+function unclear(name: string, retryAfterMs: number): PortTunnelerError {
+  const detail = `Another agent held the tunnel "${name}" and may still serve it; the relays are yet to say.`
+  return fail('lease.unclear', detail, { fields: { retryAfterMs } })
 }
 
 function overQuota({ plan, limits: { tunnelsOnline } }: Caller): AttemptResult {

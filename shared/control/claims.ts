@@ -148,7 +148,7 @@ async function runRounds(
   { items, outcomes }: { items: readonly Item[]; outcomes: Outcome[] },
 ): Promise<void> {
   const views = new Views(control, cell)
-  await makeRoom(control, { caller, cell, wanted: items.length })
+  await makeRoom(control, { caller, views, wanted: items.length })
   const pending = [...items]
   for (let round = 0; pending.length > 0 && round < roundsMax; round++) {
     const nowMs = control.clock.now()
@@ -165,14 +165,14 @@ async function runRounds(
       }
     }
     if (attempts.length === 0) continue
-    const { agent, takeover } = request
+    const { agent, takeover, waitedMs } = request
     const view = views.current
-    const context: ClaimContext = { caller, agent, takeover, cell, view, nowMs }
+    const context: ClaimContext = { caller, agent, takeover, waitedMs, cell, view, nowMs }
     const { results, commands } = await claimTogether(control, context, attempts)
     await publishCommands(control, commands)
     for (const [position, { item, candidate }] of attempts.entries()) {
       const result = results[position]
-      const again = result?.kind === 'rests' && !view.isFull
+      const again = (result?.kind === 'rests' || result?.kind === 'unread') && !view.isFull
       if (again) await views.full()
       const outcome = again ? undefined : settle(result, { item, candidate })
       if (outcome) outcomes[item.index] = outcome
@@ -199,6 +199,8 @@ function settle(
       return { error: result.error }
     case 'rests':
       return { error: fail('endpoint.resting', undefined, { fields: { retryAfterMs: 60_000 } }) }
+    case 'unread':
+      throw new Error('a claim wants to know more than there is')
     case 'taken':
       item.tried.add(candidate)
       return undefined
@@ -209,12 +211,12 @@ function settle(
 
 async function makeRoom(
   control: Control,
-  { caller, cell, wanted }: { caller: Caller; cell: Cell; wanted: number },
+  { caller, views, wanted }: { caller: Caller; views: Views; wanted: number },
 ): Promise<void> {
   const quota = await control.store.get(online.ref(caller.account))
   const count = Object.keys(quota?.data.tunnels ?? {}).length
   if (count + wanted > caller.limits.tunnelsOnline)
-    await pruneOnline(control, caller.account, readyRelays(control, cell))
+    await pruneOnline(control, caller.account, await views.full())
 }
 
 /** Fresh tickets for what the agent holds; leases are extended on the way. Repeating it changes nothing. */

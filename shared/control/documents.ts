@@ -194,6 +194,8 @@ export type RelayDoc = {
     readonly rssBytes: number
   }
   readonly seenAt: number
+  /** Since when its place is heard of without a long pause, over boots; absent from control planes of before. */
+  readonly heardSince?: number
   /** Commands up to this time have reached it for certain. */
   readonly appliedAt: number
   readonly boundHash: string
@@ -207,6 +209,8 @@ export type BoundDoc = {
   readonly endpoints: readonly string[]
   /** Of the lease of each, in the same order; absent from control planes of before. */
   readonly epochs?: readonly number[]
+  /** Those whose agents have no connection for now. */
+  readonly detached?: readonly string[]
 }
 /** Never updated. `body` is the command as relays read it. */
 export type CommandDoc = {

@@ -5,6 +5,7 @@
  */
 import { limits } from '../protocol/limits.ts'
 import type { EndpointDoc, HolderDoc } from './documents.ts'
+import { presenceOf, type Witness } from './presence.ts'
 
 /** A released endpoint waits this long for its own tunnel, because people hate changing addresses. */
 const keepMs = 30 * 24 * 3_600_000
@@ -16,6 +17,8 @@ export type ReadyRelay = { readonly instance: string; readonly bootAt: number }
 
 /** What is known of a cell's relays, all of which have their word before an endpoint changes hands. */
 export type CellView = {
+  /** Who is asked whether an agent is still there. */
+  readonly witnesses: readonly Witness[]
   readonly ready: readonly ReadyRelay[]
   /** Every relay that is not gone has read all commands of before this time. */
   readonly appliedAt: number
@@ -31,6 +34,8 @@ export type Claimant = {
   readonly tunnel: string
   readonly agent: string
   readonly takeover: boolean
+  /** Since it first asked. Absent, from agents of before: long ago. */
+  readonly waitedMs?: number | undefined
   /** The tunnel is for many agents: this one joins those that hold it. */
   readonly shares: boolean
 }
@@ -40,6 +45,8 @@ export type Verdict =
   | { readonly kind: 'take'; readonly next: EndpointDoc; readonly evicts: boolean }
   /** Another agent of the same tunnel is connected. */
   | { readonly kind: 'held' }
+  /** Whether it still is, relays have yet to say. */
+  | { readonly kind: 'unclear'; readonly retryInMs: number }
   /** As many agents as may share it are connected. */
   | { readonly kind: 'full' }
   /** Of the same account's past tunnel: a few minutes more. */
@@ -54,35 +61,42 @@ export function decideClaim(
 ): Verdict {
   if (current.state === 'denied' || current.state === 'reserved') return { kind: 'taken' }
   if (current.state === 'free') return take(current, claimant, { nowMs, evicts: false })
-  if (current.tunnel === claimant.tunnel) return decideOwn(current, { claimant, cell, nowMs })
+  if (current.tunnel === claimant.tunnel) return decideOwn(id, current, { claimant, cell, nowMs })
   if (mayReuse(id, current, { account: claimant.account, cell, nowMs }))
     return take(current, claimant, { nowMs, evicts: true })
   return { kind: current.account === claimant.account && current.state === 'resting' ? 'rests' : 'taken' }
 }
 
 function decideOwn(
+  id: string,
   current: EndpointDoc,
   { claimant, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
 ): Verdict {
   if (current.state !== 'leased') return take(current, claimant, { nowMs, evicts: false })
-  if (claimant.shares) return join(current, claimant, { cell, nowMs })
+  if (claimant.shares) return join(id, current, { claimant, cell, nowMs })
   // The same agent after a restart: the epoch stays, and relays let its newest session win.
   if (isHolder(current, claimant.agent) || isUnheld(current))
     return { kind: 'take', next: hold(current, {}, { agent: claimant.agent, nowMs }), evicts: false }
-  const isServed = current.expiresAt > nowMs && !isAway(current, cell.ready)
-  if (isServed && !claimant.takeover) return { kind: 'held' }
+  if (current.expiresAt > nowMs && !claimant.takeover) {
+    const presence = presenceOf(id, current, { cell, nowMs, waitedMs: claimant.waitedMs })
+    if (presence.kind !== 'away') return presence
+  }
   return take(current, claimant, { nowMs, evicts: true })
 }
 
 /** Becomes a holder beside the others: their epoch is its own, so nobody is evicted. */
 function join(
+  id: string,
   current: EndpointDoc,
-  { agent }: Claimant,
-  { cell, nowMs }: { cell: CellView; nowMs: number },
+  { claimant: { agent }, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
 ): Verdict {
   const others = liveHolders(current, nowMs).filter(([other]) => other !== agent)
   const present = others.filter(([, holder]) => !isHolderAway(holder, cell.ready))
-  if (present.length >= holdersMax) return { kind: 'full' }
+  if (present.length >= holdersMax) {
+    const presence = presenceOf(id, current, { cell, nowMs })
+    if (presence.kind !== 'away') return cell.isFull ? { kind: 'full' } : presence
+    present.length = 0
+  }
   const kept = others.length < holdersMax ? others : present
   return { kind: 'take', next: hold(current, Object.fromEntries(kept), { agent, nowMs }), evicts: false }
 }

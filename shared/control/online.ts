@@ -4,24 +4,22 @@
  */
 import type { Control } from './control.ts'
 import { endpoints, type OnlineDoc, online } from './documents.ts'
-import { isAway, type ReadyRelay } from './lease-rules.ts'
+import type { CellView } from './lease-rules.ts'
+import { presenceOf } from './presence.ts'
 
 type Entries = OnlineDoc['tunnels']
 
-/** Strikes off what is no longer leased, or away. `ready`: the relays of the account's cell. */
-export async function pruneOnline(
-  control: Control,
-  account: string,
-  ready: readonly ReadyRelay[],
-): Promise<void> {
+/** Strikes off what is no longer leased, or away, as the relays of the account's cell have it. */
+export async function pruneOnline(control: Control, account: string, cell: CellView): Promise<void> {
   const before = await control.store.get(online.ref(account))
   const entries = Object.entries(before?.data.tunnels ?? {})
   const found = await control.store.getAll(entries.map(([, { endpoint }]) => endpoints.ref(endpoint)))
   const nowMs = control.clock.now()
   const stale = entries.filter(([tunnel], index) => {
-    const current = found[index]?.data
-    const isLeased = current?.state === 'leased' && current.tunnel === tunnel && current.expiresAt > nowMs
-    return !isLeased || isAway(current, ready)
+    const current = found[index]
+    const isLeased =
+      current?.data.state === 'leased' && current.data.tunnel === tunnel && current.data.expiresAt > nowMs
+    return !isLeased || presenceOf(current.ref.id, current.data, { cell, nowMs }).kind === 'away'
   })
   if (stale.length > 0) await strikeOff(control, account, Object.fromEntries(stale))
 }

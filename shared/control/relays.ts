@@ -13,6 +13,7 @@ import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './docu
 import { isAway, noteAway as withAway } from './lease-rules.ts'
 import { putOnline, strikeOff } from './online.ts'
 import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
+import { silentMs } from './presence.ts'
 import { queries } from './query-table.ts'
 import { noteRelayEvent } from './relay-events.ts'
 import { storeUsage } from './usage.ts'
@@ -108,7 +109,9 @@ async function register(
   { claims, id, request }: { claims: RelayClaims; id: string; request: SyncRequest },
 ): Promise<RelayDoc | undefined> {
   const leases = request.bound.flatMap((lease) => (lease === null ? [] : [lease])).sort(byEndpoint)
-  const text = leases.map(({ endpoint, epoch }) => `${endpoint} ${epoch}`).join('\n')
+  const text = leases
+    .map(({ endpoint, epoch, detached }) => `${endpoint} ${epoch}${detached ? ' detached' : ''}`)
+    .join('\n')
   const boundHash = createHash('sha256').update(text).digest('hex')
   const before = await control.store.get(relays.ref(id))
   if (isOvertaken(before?.data, request)) return undefined
@@ -150,6 +153,7 @@ function relayOf(
     load,
     // Gone at once: rules that wait for silent relays need not wait for one that has taken its leave.
     seenAt: last ? 0 : nowMs,
+    heardSince: before && nowMs - before.seenAt <= silentMs ? (before.heardSince ?? before.seenAt) : nowMs,
     appliedAt: since === undefined ? 0 : Math.min(since, nowMs) - overlapMs,
     sequence,
   }
@@ -178,7 +182,8 @@ async function noteBound(
   for (let chunk = 0; chunk < count; chunk++) {
     const slice = leases.slice(chunk * boundPerChunk, (chunk + 1) * boundPerChunk)
     const [ids, epochs] = [slice.map(({ endpoint }) => endpoint), slice.map(({ epoch }) => epoch)]
-    await control.store.set(bound.ref(`${id}:${chunk}`), { cell, endpoints: ids, epochs })
+    const detached = slice.filter((lease) => lease.detached).map(({ endpoint }) => endpoint)
+    await control.store.set(bound.ref(`${id}:${chunk}`), { cell, endpoints: ids, epochs, detached })
   }
   const fresh = leases.filter(({ endpoint, epoch }) => !known.has(`${endpoint} ${epoch}`))
   for (let start = 0; start < fresh.length; start += awayAtOnce)

@@ -5,7 +5,7 @@
  */
 import { type Caller, mayTouch } from './caller.ts'
 import type { Control } from './control.ts'
-import { endpoints, online, tunnels } from './documents.ts'
+import { type EndpointDoc, endpoints, online, tunnels } from './documents.ts'
 import { isHolder, leave } from './lease-rules.ts'
 import type { Transaction } from './platform.ts'
 import { writeRelease } from './tunnels.ts'
@@ -13,7 +13,21 @@ import { writeRelease } from './tunnels.ts'
 /** Each touches its endpoint and a command, beside the account's quota; a transaction holds 20 documents. */
 const releasesPerTransaction = 9
 
-type Given = { readonly tunnel: string; readonly endpoint: string }
+type Given = {
+  readonly tunnel: string
+  readonly endpoint: string
+  /** What the agent knows of it: a word that is late must not end what its successor has. */
+  readonly known: { readonly epoch: number; readonly expiresAt: number } | undefined
+}
+type ReleaseRequest = {
+  readonly agent: string
+  readonly tunnels: readonly string[]
+  readonly leases?: readonly {
+    readonly tunnel: string
+    readonly epoch: number
+    readonly expiresAt: number
+  }[]
+}
 type Release = { readonly account: string; readonly agent: string; readonly nowMs: number }
 
 /**
@@ -23,15 +37,19 @@ type Release = { readonly account: string; readonly agent: string; readonly nowM
 export async function releaseLeases(
   control: Control,
   caller: Caller,
-  { agent, tunnels: ids }: { agent: string; tunnels: readonly string[] },
+  { agent, tunnels: ids, leases = [] }: ReleaseRequest,
 ): Promise<void> {
   const { account } = caller
-  const found = await control.store.getAll([...new Set(ids)].map((id) => tunnels.ref(id)))
+  const known = new Map(leases.map((lease) => [lease.tunnel, lease]))
+  const found = await control.store.getAll(
+    [...new Set([...ids, ...known.keys()])].map((id) => tunnels.ref(id)),
+  )
   // A tunnel that moves meanwhile keeps what it moves to; whose the old endpoint is then, its document says.
   const given = found.flatMap((tunnel): Given[] => {
     const isOwn =
       tunnel?.data.account === account && mayTouch(caller, tunnel.data.name) && tunnel.data.endpoint !== ''
-    return isOwn ? [{ tunnel: tunnel.ref.id, endpoint: tunnel.data.endpoint }] : []
+    const id = tunnel?.ref.id ?? ''
+    return isOwn ? [{ tunnel: id, endpoint: tunnel.data.endpoint, known: known.get(id) }] : []
   })
   for (let start = 0; start < given.length; start += releasesPerTransaction)
     await control.store.transact((tx) =>
@@ -50,9 +68,11 @@ async function releaseTogether(
 ): Promise<void> {
   const found = await Promise.all(given.map(({ endpoint }) => tx.get(endpoints.ref(endpoint))))
   const held = found.flatMap((endpoint, index) => {
-    const isHeld =
-      endpoint?.data.tunnel === given[index]?.tunnel && endpoint && isHolder(endpoint.data, agent)
-    return isHeld ? [{ endpoint, left: leave(endpoint.data, agent, nowMs) }] : []
+    const { tunnel, known } = given[index] ?? {}
+    const isHeld = endpoint?.data.tunnel === tunnel && endpoint && isHolder(endpoint.data, agent)
+    return isHeld && isAsKnown(endpoint.data, agent, known)
+      ? [{ endpoint, left: leave(endpoint.data, agent, nowMs) }]
+      : []
   })
   const ended = held.filter(({ left }) => left === undefined).map(({ endpoint }) => endpoint)
   const quota = ended.length > 0 ? await tx.get(online.ref(account)) : undefined
@@ -63,4 +83,9 @@ async function releaseTogether(
   const rest = counted.filter(([tunnel]) => !over.has(tunnel))
   if (quota && rest.length < counted.length)
     tx.set(quota.ref, { ...quota.data, tunnels: Object.fromEntries(rest) })
+}
+
+/** Every grant moves the end of the agent's part, so an end that differs is another grant. */
+function isAsKnown({ epoch, holders = {} }: EndpointDoc, agent: string, known: Given['known']): boolean {
+  return !known || (known.epoch === epoch && known.expiresAt === holders[agent]?.expiresAt)
 }

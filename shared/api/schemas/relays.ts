@@ -116,7 +116,17 @@ export const syncSchema = z.object({
   last: z.boolean().optional(),
   /** Endpoints bound here now: neither sweeper nor claims take them. */
   bound: z
-    .array(oneByOne(z.object({ endpoint: endpointIdSchema, tunnel: idSchema('tun'), epoch: z.int() })))
+    .array(
+      oneByOne(
+        z.object({
+          endpoint: endpointIdSchema,
+          tunnel: idSchema('tun'),
+          epoch: z.int(),
+          /** None of its agents has a connection now; each may come back. */
+          detached: z.boolean().optional(),
+        }),
+      ),
+    )
     .max(syncMax.bound),
   /** Agents of tunnels that are away for more than a minute, or back, since the last sync. */
   away: z

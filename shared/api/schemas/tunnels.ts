@@ -81,6 +81,13 @@ export const claimSchema = z.strictObject({
     .max(50),
   /** Take tunnels over from another agent that holds them. */
   takeover: z.boolean().default(false),
+  waitedMs: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      'Since this agent first asked: relays that have reported since decide whether another one serves',
+    ),
 })
 
 export const leaseSchema = z.object({
@@ -122,10 +129,17 @@ export const renewSchema = z.strictObject({
     .min(1)
     .max(50),
 })
-export const releaseSchema = z.strictObject({
-  agent: agentIdSchema,
-  tunnels: z.array(idSchema('tun')).min(1).max(50),
-})
+export const releaseSchema = z
+  .strictObject({
+    agent: agentIdSchema,
+    tunnels: z.array(idSchema('tun')).max(50).default([]).describe('Whatever of them the agent holds'),
+    leases: z
+      .array(z.strictObject({ tunnel: idSchema('tun'), epoch: z.int(), expiresAt: timeSchema }))
+      .max(50)
+      .default([])
+      .describe('The same, but for what was granted or extended since'),
+  })
+  .refine(({ tunnels, leases }) => tunnels.length + leases.length > 0, 'Nothing is named.')
 
 export const watchRequestSchema = z.strictObject({
   tunnels: z.array(idSchema('tun')).min(1).max(200).optional().describe('Absent: all of the account'),

@@ -72,6 +72,17 @@ export const leaseCodes = {
     cause: 'As many agents as may share one tunnel are connected to it.',
     cure: 'Stop one of them, or wait: the agent joins by itself as soon as one has been away for a minute.',
   },
+  'lease.unclear': {
+    code: 'PT-2105',
+    http: 409,
+    exit: 5,
+    retry: 'later',
+    owner: 'user',
+    title: 'Another agent may still serve this tunnel',
+    cause:
+      'Another agent held this tunnel a moment ago, and the relays have not yet said whether it is still there.',
+    cure: 'Nothing to do: the agent asks again by itself and has the tunnel once no relay has seen the other for a minute. To have it at once, use --takeover.',
+  },
   'quota.tunnels': {
     code: 'PT-2201',
     http: 403,

@@ -1,0 +1,204 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
+import type { SyncRequest } from '../api/schemas/relays.ts'
+import type { Lease } from '../api/schemas/tunnels.ts'
+import { keyOfCode } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Caller } from './caller.ts'
+import { claimLeases, renewLeases } from './claims.ts'
+import { plans } from './plans.ts'
+import { silentMs } from './presence.ts'
+import { releaseLeases } from './releases.ts'
+
+const laptop = newId('agt', 1)
+const desktop = newId('agt', 2)
+const nextBoot = '01k0000000000000000000next'
+let t: TestControl
+let ada: Caller
+beforeEach(async () => {
+  t = makeTestControl()
+  await t.openCell()
+  ada = await t.caller('ada@example.com')
+})
+afterEach(() => t.close())
+
+async function ask(
+  agent: string,
+  options: { name?: string; waitedMs?: number; caller?: Caller; agents?: 'many' } = {},
+) {
+  const { name = 'web', waitedMs, caller = ada, agents } = options
+  const tunnels = [{ name, kind: 'http' as const, ...(agents && { agents }) }]
+  const request = { agent, tunnels, takeover: false, ...(waitedMs !== undefined && { waitedMs }) }
+  const [result] = (await claimLeases(t.control, caller, request)).results
+  if (!result) throw new Error('no answer')
+  if ('lease' in result) return { key: 'leased' as const, lease: result.lease }
+  return { key: keyOfCode(result.problem.code), retryAfter: result.problem.retryAfter }
+}
+async function lease(agent = laptop): Promise<Lease> {
+  const { lease } = await ask(agent)
+  if (!lease) throw new Error('no lease')
+  return lease
+}
+const boundOf = ({ tunnel, epoch, endpoint }: Lease, detached?: true) => [
+  { tunnel, epoch, endpoint: endpoint.id, ...(detached && { detached }) },
+]
+/** A report of one of the cell's relays. */
+const report = (changes: Partial<SyncRequest> = {}, boot: Partial<SyncRequest['boot']> = {}) =>
+  t.sync({ boot: { ...quietSync.boot, ...boot }, ...changes })
+/** Reports at the usual pace for so long. */
+async function pass(ms: number, say: () => Promise<unknown> = report) {
+  for (let left = ms; left > 0; left -= limits.syncMs) {
+    t.clock.advance(Math.min(left, limits.syncMs))
+    await say()
+  }
+}
+const second = { instance: 'r2', boot: '01k000000000000000000boot2' }
+
+describe('who holds a tunnel that another agent of its account asks for', () => {
+  test('an agent that died is told apart within a minute, and the next has its address at a higher epoch', async () => {
+    const first = await lease()
+    await report({ bound: boundOf(first) })
+    expect(await ask(desktop, { waitedMs: 0 }), 'its last word is older than the question').toMatchObject({
+      key: 'lease.unclear',
+      retryAfter: expect.any(Number),
+    })
+    await pass(30_000, () => report({ bound: boundOf(first, true) }))
+    expect((await ask(desktop, { waitedMs: 30_000 })).key).toBe('lease.unclear')
+    const away = [{ tunnel: first.tunnel, epoch: first.epoch, endpoint: first.endpoint.id, away: true }]
+    await pass(30_000, () => report({ bound: boundOf(first, true), away }))
+    const taken = await ask(desktop, { waitedMs: 60_000 })
+    expect(taken.lease?.endpoint).toEqual(first.endpoint)
+    expect(taken.lease?.epoch).toBeGreaterThan(first.epoch)
+    const leases = [{ tunnel: first.tunnel, epoch: first.epoch }]
+    const renewed = await renewLeases(t.control, ada, { agent: laptop, leases })
+    expect(JSON.stringify(renewed.results), 'the old one hears it').toContain('PT-2102')
+  })
+
+  test('one that serves is held as soon as a relay has reported since the question', async () => {
+    const first = await lease()
+    await report({ bound: boundOf(first) })
+    t.clock.advance(limits.lostMs)
+    expect((await ask(desktop, { waitedMs: 0 })).key).toBe('lease.unclear')
+    t.clock.advance(limits.syncMs)
+    await report({ bound: boundOf(first) })
+    expect((await ask(desktop, { waitedMs: limits.syncMs })).key).toBe('lease.held')
+    expect((await ask(desktop)).key, 'an agent of before').toBe('lease.held')
+  })
+
+  test('a relay that restarted has to be up for a minute without it', async () => {
+    const first = await lease()
+    await report({ bound: boundOf(first) })
+    t.clock.advance(10 * 60_000 - limits.syncMs)
+    const say = () => report({}, { boot: nextBoot })
+    await say()
+    expect((await ask(desktop)).key).toBe('lease.unclear')
+    await pass(limits.awayMs - 1, say)
+    expect((await ask(desktop)).key).toBe('lease.unclear')
+    await pass(1, say)
+    expect((await ask(desktop)).lease?.epoch).toBeGreaterThan(first.epoch)
+  })
+
+  test('a relay that still has it keeps it, whatever the others say', async () => {
+    const first = await lease()
+    const both = async () => {
+      await report()
+      await report({ bound: boundOf(first) }, second)
+    }
+    await both()
+    await pass(10 * limits.awayMs, both)
+    expect((await ask(desktop, { waitedMs: 10 * limits.awayMs })).key).toBe('lease.held')
+  })
+
+  test('a relay that is silent loses its say while another is heard all along', async () => {
+    const first = await lease()
+    await report({ bound: boundOf(first) }, second)
+    await report()
+    await pass(silentMs)
+    expect((await ask(desktop)).key).toBe('lease.held')
+    await pass(limits.syncMs)
+    expect((await ask(desktop)).key).toBe('leased')
+  })
+
+  test('after an outage of the control plane, every relay has its say again before anything moves', async () => {
+    const first = await lease()
+    await report({ bound: boundOf(first) }, second)
+    await report()
+    t.clock.advance(9 * 60_000)
+    await report()
+    expect((await ask(desktop, { waitedMs: 0 })).key, 'the other is not back yet').toBe('lease.unclear')
+    await report({ bound: boundOf(first) }, second)
+    t.clock.advance(limits.lostMs)
+    await report({ bound: boundOf(first) }, second)
+    expect((await ask(desktop, { waitedMs: limits.lostMs })).key).toBe('lease.held')
+  })
+
+  test('of two that start at once one is granted, and the other waits until a relay has the first', async () => {
+    const first = await lease()
+    expect((await ask(desktop, { waitedMs: 0 })).key).toBe('lease.unclear')
+    await pass(limits.awayMs - 1)
+    expect((await ask(desktop, { waitedMs: limits.awayMs })).key, 'granted less than a minute ago').toBe(
+      'lease.unclear',
+    )
+    await report({ bound: boundOf(first) })
+    expect((await ask(desktop, { waitedMs: limits.awayMs })).key).toBe('lease.held')
+  })
+
+  test('a clock that was set back by hours does not keep an endpoint for as long', async () => {
+    await lease()
+    await report({}, { boot: nextBoot })
+    t.clock.jump(-5 * 3_600_000)
+    await pass(2 * limits.awayMs, () => report({}, { boot: nextBoot }))
+    expect((await ask(desktop)).key).toBe('leased')
+  })
+
+  test('another account waits as before', async () => {
+    const first = await lease()
+    await pass(10 * limits.awayMs)
+    const eve = await t.caller('eve@example.com')
+    expect((await ask(desktop, { caller: eve })).lease?.endpoint.id).not.toBe(first.endpoint.id)
+  })
+
+  test('an agent that is gone does not use up the quota after a restart', async () => {
+    const caller = { ...ada, limits: plans.free, plan: 'free' }
+    for (const name of ['a', 'b', 'c']) await ask(laptop, { name, caller })
+    expect((await ask(desktop, { name: 'd', caller })).key).toBe('quota.tunnels')
+    await pass(limits.awayMs)
+    expect((await ask(desktop, { name: 'd', caller })).key).toBe('leased')
+  })
+
+  test('agents that share a tunnel wait for nobody', async () => {
+    await ask(laptop, { agents: 'many' })
+    expect((await ask(desktop, { agents: 'many', waitedMs: 0 })).key).toBe('leased')
+  })
+})
+
+describe('an agent that gives its lease back', () => {
+  const giveBack = (agent: string, { tunnel, epoch, expiresAt }: Lease) =>
+    releaseLeases(t.control, ada, { agent, tunnels: [], leases: [{ tunnel, epoch, expiresAt }] })
+
+  test('leaves it to another one at once, at the same address and a higher epoch', async () => {
+    const first = await lease()
+    await report({ bound: boundOf(first) })
+    await giveBack(laptop, first)
+    const next = await lease(desktop)
+    expect(next.endpoint).toEqual(first.endpoint)
+    expect(next.epoch).toBeGreaterThan(first.epoch)
+  })
+
+  test('a word that comes late ends nothing that was granted since', async () => {
+    const first = await lease()
+    t.clock.advance(1)
+    const again = await lease()
+    await giveBack(laptop, first)
+    await report({ bound: boundOf(again) })
+    expect((await ask(desktop)).key, 'the same agent, started again').toBe('lease.held')
+    await giveBack(desktop, again)
+    expect((await ask(desktop)).key, 'not its lease').toBe('lease.held')
+    await giveBack(laptop, again)
+    const next = await lease(desktop)
+    await giveBack(laptop, again)
+    await report({ bound: boundOf(next) })
+    expect((await ask(laptop)).key, 'given on meanwhile').toBe('lease.held')
+  })
+})
