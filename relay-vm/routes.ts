@@ -212,6 +212,16 @@ export class Routes {
     return reports
   }
 
+  /** Until the next agent has been away for a minute; Infinity where none is on its way there. */
+  get awayDueInMs(): number {
+    const now = this.#options.clock.monotonic()
+    let due = Number.POSITIVE_INFINITY
+    for (const { presences } of this.#entries.values())
+      for (const { awaySinceMs, saidAway } of presences.values())
+        if (awaySinceMs !== undefined && !saidAway) due = Math.min(due, awaySinceMs + limits.awayMs - now)
+    return due
+  }
+
   /** The control plane has heard `reports`. */
   awayReported(reports: readonly AwayReport[]): void {
     for (const { endpoint, tunnel, agent, away } of reports) {

@@ -13,9 +13,10 @@ import { UsageJournal } from './meters/usage.ts'
 import { Routes } from './routes.ts'
 import { SecurityEvents } from './security-events.ts'
 import { ServerTime } from './server-time.ts'
+import type { SessionHandle } from './session-handle.ts'
 import { RelayState } from './state.ts'
 import { ControlSync } from './sync.ts'
-import { account, makeTestControl, type TestControl } from './testing/test-control.ts'
+import { account, claimsOf, makeTestControl, type TestControl } from './testing/test-control.ts'
 
 const boot = '0'.repeat(26)
 const tunnel = `tun_${boot}`
@@ -72,7 +73,7 @@ async function makeSync() {
     onDirectory: () => directories.push(clock.now()),
   })
   closeSync = () => sync.stop()
-  return { sync, state, time, events, keeper, meters, journal, commands, directories }
+  return { sync, routes, state, time, events, keeper, meters, journal, commands, directories }
 }
 
 /** Lets disk writes and promises settle until `isTrue`. */
@@ -138,6 +139,37 @@ describe('sync', () => {
     await requests(2)
     clock.advance(2_000)
     expect(control.requests).toHaveLength(2)
+  })
+
+  test('an agent without a connection is told as such at once, and as away when its minute is over', async () => {
+    const { sync, routes } = await makeSync()
+    const iat = clock.now() / 1000
+    const session = {
+      id: 'one',
+      state: 'open' as SessionHandle['state'],
+      rttMs: 1,
+      open: () => expect.unreachable(),
+      unbound: () => undefined,
+      resetBind: () => undefined,
+    }
+    const claims = { iss: 'x', iat, exp: iat + 3_600, ...claimsOf('host:demo.tunnels.test') }
+    routes.bind(claims, { session, bind: 1 })
+    sync.start()
+    await requests(1)
+    expect(control.requests[0]?.bound[0]).not.toHaveProperty('detached')
+    clock.advance(10_000)
+    session.state = 'detached'
+    routes.setDetached(session, true)
+    clock.advance(20_000)
+    await requests(2)
+    expect(control.requests[1]).toMatchObject({ bound: [{ detached: true }], away: [] })
+    clock.advance(30_000)
+    await requests(3)
+    clock.advance(9_999)
+    expect(control.requests).toHaveLength(3)
+    clock.advance(1)
+    await requests(4)
+    expect(control.requests[3]?.away).toMatchObject([{ agent: claims.agent, away: true }])
   })
 
   test('usage without acknowledgement is sent again', async () => {

@@ -191,7 +191,9 @@ export class ControlSync {
       if (this.#failures > 0) log.info({ failures: this.#failures }, 'The control plane answers again')
       this.#failures = 0
       this.#first.resolve()
-      return syncMs * (1 - rhythmJitter * random())
+      // Somebody may wait for the word that an agent is gone.
+      const awayInMs = Math.max(presenceMs, this.#options.routes.awayDueInMs)
+      return Math.min(awayInMs, syncMs * (1 - rhythmJitter * random()))
     } catch (error) {
       if (!this.#closing.signal.aborted)
         log.warn({ error, failures: this.#failures }, 'Sync failed; tunnels go on')

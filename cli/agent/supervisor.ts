@@ -8,6 +8,7 @@ import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { type AgentSnapshot, type Emit, problemOf } from './events.ts'
+import { giveBack } from './give-back.ts'
 import { HealthChecks } from './health.ts'
 import { Home, type LeaseApi } from './home.ts'
 import { NetworkWatch } from './network-watch.ts'
@@ -43,10 +44,6 @@ export type SupervisorOptions = {
 
 /** How long connections may finish after the first Ctrl-C. */
 const drainMs = 10_000
-/** Nobody waits longer for a server that is slow or away; then the others wait until relays miss the agent. */
-const releaseMs = 3_000
-/** The most that a call takes. */
-const leasesPerCall = 50
 
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -142,28 +139,11 @@ export class Supervisor {
     this.#health.close()
     this.#visitors.close()
     this.#relays.close('session.closed')
-    void this.#giveBack().then(() => {
+    const held = this.#tunnels.flatMap(({ lease, stopped }) => (lease && !stopped ? [lease] : []))
+    void giveBack(held, { ...this.#options, leaving: this.#leaving }).then(() => {
       this.#options.emit({ event: 'agent.stopped', exit })
       this.#ended.resolve(exit)
     })
-  }
-
-  /** Never rejects. A ticket whose release may have arrived is not bound again; one that surely did not, may be. */
-  async #giveBack(): Promise<void> {
-    const { api, agent, clock, retire } = this.#options
-    const held = this.#tunnels.flatMap(({ lease, stopped }) => (lease && !stopped ? [lease] : []))
-    const { signal } = this.#leaving
-    const timer = clock.after(releaseMs, () => this.#leaving.abort())
-    try {
-      for (let start = 0; start < held.length; start += leasesPerCall) {
-        const some = held.slice(start, start + leasesPerCall)
-        const leases = some.map(({ tunnel, epoch, expiresAt }) => ({ tunnel, epoch, expiresAt }))
-        const isOver = await untilAborted(api.release({ agent, leases }, signal), signal)
-        if (isOver) some.forEach(retire)
-      }
-    } finally {
-      timer.clear()
-    }
   }
 
   #endIfDrained(): void {
@@ -347,16 +327,4 @@ export class Supervisor {
 function claimDelay(attempt: number, retryAfterSeconds = 0): number {
   if (retryAfterSeconds > 0) return retryAfterSeconds * 1_000
   return Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5))
-}
-
-/** @returns whether the call has taken effect, or may have; false when it failed. Never rejects. */
-async function untilAborted(call: Promise<void>, signal: AbortSignal): Promise<boolean> {
-  const aborted = Promise.withResolvers<boolean>()
-  signal.addEventListener('abort', () => aborted.resolve(true), { once: true })
-  if (signal.aborted) aborted.resolve(true)
-  const settled = call.then(
-    () => true,
-    () => signal.aborted,
-  )
-  return await Promise.race([settled, aborted.promise])
 }

@@ -133,6 +133,16 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect((await ask(desktop, { waitedMs: limits.lostMs })).key).toBe('lease.held')
   })
 
+  test('what a relay said before an outage is no proof that its agent has not come back since', async () => {
+    const first = await lease()
+    const away = [{ tunnel: first.tunnel, epoch: first.epoch, endpoint: first.endpoint.id, away: true }]
+    await pass(limits.awayMs, () => report({ away }))
+    t.clock.advance(5 * 60_000)
+    expect((await ask(desktop, { waitedMs: 0 })).key).toBe('lease.unclear')
+    await report({ bound: boundOf(first), away: [{ ...away[0]!, away: false }] })
+    expect((await ask(desktop)).key).toBe('lease.held')
+  })
+
   test('of two that start at once one is granted, and the other waits until a relay has the first', async () => {
     const first = await lease()
     expect((await ask(desktop, { waitedMs: 0 })).key).toBe('lease.unclear')

@@ -40,7 +40,10 @@ type Question = {
 
 /** Four reports: a relay that skips so many while others are heard is cut off, or gone. */
 export const silentMs = 4 * limits.syncMs
-const retryMs = { min: 5_000, max: limits.syncMs } as const
+/** Two reports: since an older one its agent may be back. */
+const freshMs = 2 * limits.syncMs
+/** Relays report in between, so whoever waits finds out soon after. */
+const retryMs = { min: 5_000, max: 10_000 } as const
 
 /** @returns unclear, with no pause, when what is bound has not been read */
 export function presenceOf(
@@ -55,7 +58,9 @@ export function presenceOf(
   const proofAt = nowMs - waitedMs + limits.lostMs
   if (seen.some(({ seenAt }) => seenAt >= proofAt)) return { kind: 'held' }
   if (seen.length > 0) return unclearUntil(proofAt + limits.syncMs, nowMs)
-  const open = witnesses.filter((witness) => !saysAway(witness, id, current, nowMs))
+  const open = witnesses.filter(
+    (witness) => witness.seenAt < nowMs - freshMs || !saysAway(witness, id, current, nowMs),
+  )
   if (witnesses.length > 0 && open.length === 0) return { kind: 'away' }
   const known = open.map((witness) => quietFrom(witness, current, nowMs) + limits.awayMs)
   return unclearUntil(Math.max(nowMs, ...known), nowMs)
