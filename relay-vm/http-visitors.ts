@@ -10,6 +10,7 @@ import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } f
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { Origin } from './listeners/origins.ts'
 import type { RelayParts } from './parts.ts'
+import { sourcePath } from './policy/addresses.ts'
 import type { Route } from './routes.ts'
 import { joinSibling } from './siblings.ts'
 
@@ -119,7 +120,7 @@ export class HttpVisitors {
     const raw = options.tls?.raw ?? options.socket
     const { silent, meters } = this.#parts
     if (!options.isHop)
-      silent.add(raw, () => {
+      silent.add(raw, sourcePath(options.origin.address), () => {
         meters.refused('visitor.silent')
         raw.destroy()
       })

@@ -8,10 +8,12 @@ import { toProblem } from '@porttunneler/shared/api/problem'
 import type { LiveSample } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { Log } from '@porttunneler/shared/base/log'
 import { checkWatchTicket, type WatchClaims } from '@porttunneler/shared/protocol/watch-ticket'
 import type { Meters } from './meters/meters.ts'
 import type { TunnelMeter } from './meters/tunnel-meter.ts'
+import { makePool } from './policy/pools.ts'
 import type { Route, Routes } from './routes.ts'
 import type { ServerTime } from './server-time.ts'
 import type { RelayState } from './state.ts'
@@ -41,11 +43,12 @@ type TunnelSample = LiveSample['tunnels'][string]
 
 export class LiveFigures {
   readonly #options: LiveOptions
-  readonly #watchers = new Set<Watcher>()
+  readonly #watchers: FairPool<Watcher>
   #ticker: Timer | undefined
 
   constructor(options: LiveOptions) {
     this.#options = options
+    this.#watchers = makePool('feeds', options.watchersMax)
   }
 
   get watchers(): number {
@@ -66,7 +69,7 @@ export class LiveFigures {
   }
 
   close(): void {
-    for (const watcher of [...this.#watchers]) this.#end(watcher)
+    for (const watcher of [...this.#watchers.members()]) this.#end(watcher)
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -87,18 +90,18 @@ export class LiveFigures {
   }
 
   #admit(claims: WatchClaims, response: ServerResponse): void {
-    const { watchersMax, watchersPerAccount, time, clock } = this.#options
-    const own = Array.from(this.#watchers).filter((watcher) => watcher.claims.sub === claims.sub)
-    if (this.#watchers.size >= watchersMax || own.length >= watchersPerAccount) throw fail('watch.limit')
+    const { watchersPerAccount, time, clock } = this.#options
     const lifeMs = Math.max(lifeMsMin, claims.exp * 1000 + graceMs - time.now())
     const watcher: Watcher = { claims, response, untilMs: clock.monotonic() + lifeMs }
+    const drop = () => this.#end(watcher)
+    if (this.#watchers.add(watcher, [claims.sub], drop, [watchersPerAccount]) !== undefined)
+      throw fail('watch.limit')
     response.on('close', () => this.#forget(watcher))
     response.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     })
-    this.#watchers.add(watcher)
     this.#send(watcher, this.#samplesByAccount())
     this.#ticker ??= clock.every(sampleMs, () => this.#tick(), { background: true })
   }
@@ -112,7 +115,7 @@ export class LiveFigures {
   #tick(): void {
     const now = this.#options.clock.monotonic()
     const samples = this.#samplesByAccount()
-    for (const watcher of [...this.#watchers]) {
+    for (const watcher of [...this.#watchers.members()]) {
       if (now >= watcher.untilMs) this.#end(watcher)
       // A reader that does not keep up misses samples; counters are cumulative, so nothing is lost.
       else if (!watcher.response.writableNeedDrain) this.#send(watcher, samples)
@@ -133,7 +136,7 @@ export class LiveFigures {
   #samplesByAccount(): ReadonlyMap<string, Map<string, TunnelSample>> {
     const { routes, meters } = this.#options
     const routeOf = new Map(routes.all().map((route) => [route.claims.sub, route]))
-    const wanted = new Set(Array.from(this.#watchers, (watcher) => watcher.claims.sub))
+    const wanted = new Set(Array.from(this.#watchers.members(), (watcher) => watcher.claims.sub))
     const samples = new Map<string, Map<string, TunnelSample>>()
     for (const meter of meters.all()) {
       if (!wanted.has(meter.account)) continue
@@ -150,7 +153,7 @@ export class LiveFigures {
   }
 
   #forget(watcher: Watcher): void {
-    this.#watchers.delete(watcher)
+    this.#watchers.remove(watcher)
     if (this.#watchers.size > 0) return
     this.#ticker?.clear()
     this.#ticker = undefined

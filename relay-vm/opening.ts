@@ -22,6 +22,15 @@ export type OpeningOptions = OpeningEvents & {
   openAt(member: Member, sink: StreamSink, isAgain: boolean): Visit
 }
 
+/** The relay has ended it: another agent would not help, nor is this one to blame. */
+const ownReasons: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
+  'visitor.limit',
+  'account.limit',
+  'tunnel.limit',
+  'relay.memory',
+  'relay.draining',
+])
+
 export class Opening implements StreamSink {
   readonly #options: OpeningOptions
   readonly #tried = new Set<Member>()
@@ -61,9 +70,9 @@ export class Opening implements StreamSink {
 
   onReset(code: number): void {
     if (this.#hasEnded || !this.#member) return
-    failed(this.#member, this.#options.nowMs())
     this.#reason = keyOfCode(code) ?? 'stream.aborted'
-    if (this.#ask()) return
+    if (!ownReasons.has(this.#reason)) failed(this.#member, this.#options.nowMs())
+    if (!ownReasons.has(this.#reason) && this.#ask()) return
     this.#hasEnded = true
     this.#options.onFailed(this.#reason)
   }

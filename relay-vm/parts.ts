@@ -122,6 +122,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     clock,
     meters,
     isShortOfMemory: () => guards.shedding.isShort,
+    visitorsMax: limits.visitorsMax,
     admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
@@ -138,9 +139,10 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     log,
     siblings,
   })
-  const sessions = new AgentSessions({ ...options, ...limits, ...foundation, instance, meters, routes, tcp })
+  const given = { ...options, ...limits, ...foundation, instance, meters, routes }
+  const sessions = new AgentSessions({ ...given, tcp, origins })
   const docsUrl = config.docsUrl ?? config.controlUrl
-  const live = new LiveFigures({ ...foundation, ...limits, clock, log, meters, routes, docsUrl })
+  const live = new LiveFigures({ ...given, docsUrl })
   const metrics = makeMetrics(
     readings({ ...foundation, ...guards, syncFailures: options.syncFailures, meters, sessions, visitors }),
   )

@@ -31,7 +31,8 @@ function setUp(names = ['a', 'b', 'c']) {
     meters,
     isShortOfMemory: () => false,
     origins: new Origins({ clock, trusted: [], waitingMax: 1, refused: () => {} }),
-    admission: new Admission(clock, { visitorsMax: 2, source: rate, account: rate, exempt: [] }),
+    visitorsMax: 1_000,
+    admission: new Admission(clock, { source: rate, account: rate, exempt: [] }),
     onConnected() {},
   })
   const members = names.map((agent) => newMember({ session: fakeSession(agent, opened), bind: 1 }, agent))

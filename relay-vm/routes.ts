@@ -98,6 +98,11 @@ export class Routes {
     return this.find(endpoint)?.members.some((member) => isWell(member, now)) === true
   }
 
+  /** Whether the session serves anything. */
+  isBound(session: SessionHandle): boolean {
+    return this.#endpoints.has(session)
+  }
+
   /** How many endpoints that holds for. */
   get served(): number {
     return this.all().filter(({ endpoint }) => this.serves(endpoint)).length

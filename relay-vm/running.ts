@@ -208,7 +208,7 @@ export class Running {
   #serveHop(socket: Socket, hop: Hop): void {
     const { routes, visitors, origins, mux } = this.parts
     origins.tell(socket, hop.origin)
-    visitors.welcome(socket)
+    if (!visitors.welcome(socket)) return
     if (hop.kind !== 'raw') {
       this.#web.serveHop(socket, hop)
       return

@@ -1,12 +1,15 @@
 /**
  * Things worth an operator's or an account's eye, kept on disk until `sync` has delivered them. Bounded: when too many
- * wait, the newest are dropped and counted. One may be delivered twice; its id says so.
+ * wait, the newest of whoever causes most are dropped and counted. One may be delivered twice; its id says so.
  */
 import { randomUUID } from 'node:crypto'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { type SecurityEvent, securityEventSchema, syncMax } from '@porttunneler/shared/api/schemas/relays'
 import { z } from 'zod'
 import { KeptFile, type OnSetAside, readJson } from './files.ts'
+import { sourcePath } from './policy/addresses.ts'
+import { makePool } from './policy/pools.ts'
 import type { ServerTime } from './server-time.ts'
 
 const fileSchema = z.object({
@@ -20,7 +23,7 @@ const urgentKinds: ReadonlySet<string> = new Set(['carrier.proof'])
 export class SecurityEvents {
   readonly #time: ServerTime
   readonly #file: KeptFile
-  readonly #waiting: SecurityEvent[]
+  readonly #waiting = makePool<SecurityEvent>('events', syncMax.events)
   /** Told of what should not wait for the next report; it is in the report too. */
   onUrgent: (event: SecurityEvent) => void = () => {}
   /** Given up because too many waited. */
@@ -28,8 +31,8 @@ export class SecurityEvents {
 
   private constructor(path: string, time: ServerTime, events: readonly SecurityEvent[]) {
     this.#time = time
-    this.#waiting = [...events]
-    this.#file = new KeptFile(path, () => JSON.stringify({ version: 1, events: this.#waiting }))
+    for (const event of events) this.#wait(event)
+    this.#file = new KeptFile(path, () => JSON.stringify({ version: 1, events: this.report() }))
   }
 
   /** @throws relay.data */
@@ -40,30 +43,41 @@ export class SecurityEvents {
   }
 
   add(kind: string, fields: SecurityEvent['fields']): void {
-    if (this.#waiting.length >= syncMax.events) {
-      this.dropped += 1
-      return
-    }
     const event = { id: randomUUID(), at: Math.round(this.#time.now()), kind, fields }
-    this.#waiting.push(event)
+    if (!this.#wait(event)) return
     this.#file.changed()
     if (urgentKinds.has(kind)) this.onUrgent(event)
   }
 
   /** All that wait, oldest first. */
   report(): readonly SecurityEvent[] {
-    return [...this.#waiting]
+    return [...this.#waiting.members()]
   }
 
-  /** The control plane has `report`, the first of those that wait. */
+  /** The control plane has `report`. */
   acknowledge(report: readonly SecurityEvent[]): void {
     if (report.length === 0) return
-    this.#waiting.splice(0, report.length)
+    for (const event of report) this.#waiting.remove(event)
     this.#file.changed()
+  }
+
+  #wait(event: SecurityEvent): boolean {
+    const drop = () => {
+      this.dropped += 1
+    }
+    const isRefused = this.#waiting.add(event, causeOf(event), drop) !== undefined
+    if (isRefused) drop()
+    return !isRefused
   }
 
   /** Writes them when they changed. @throws relay.data */
   save(): Promise<void> {
     return this.#file.save()
   }
+}
+
+/** What it is about, and who causes it. */
+function causeOf({ kind, fields }: SecurityEvent): readonly string[] {
+  const from = String(fields.from ?? '')
+  return isIP(from) === 0 ? [kind, String(fields.session ?? '')] : [kind, ...sourcePath(from)]
 }

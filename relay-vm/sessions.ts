@@ -16,14 +16,18 @@ import { PerMinute } from '@porttunneler/shared/base/per-minute'
 import { type AcceptedHello, acceptAgent } from '@porttunneler/shared/mux/accept'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import type { Session } from '@porttunneler/shared/mux/session'
-import { limits } from '@porttunneler/shared/protocol/limits'
 import { checkTicket, type TicketClaims, ticketKeyId } from '@porttunneler/shared/protocol/ticket'
 import { AccountBudgets } from './account-budgets.ts'
+import type { Origins } from './listeners/origins.ts'
 import type { TcpListeners } from './listeners/tcp.ts'
 import type { Meters } from './meters/meters.ts'
+import { sourcePath } from './policy/addresses.ts'
+import { fairLog } from './policy/fair-log.ts'
+import { makePool } from './policy/pools.ts'
 import type { Routes } from './routes.ts'
 import type { SecurityEvents } from './security-events.ts'
 import type { ServerTime } from './server-time.ts'
+import { SessionBindings } from './session-bindings.ts'
 import type { RelayState } from './state.ts'
 
 export type SessionsOptions = {
@@ -43,6 +47,7 @@ export type SessionsOptions = {
   refusal(): ErrorKey | undefined
   /** Resolves when the start is over, however it went. */
   readonly started: Promise<void>
+  readonly origins: Origins
   /** A ticket shows a key that the relay does not have. */
   onUnknownKey(): void
   /** A lease is served here for the first time: the control plane should hear of it. */
@@ -60,6 +65,12 @@ type Member = {
 /** Wrong proofs a minute for one session before the operator hears of it: a guesser, or a broken agent. */
 const forgeriesMax = 5
 
+/**
+ * Sessions of one agent that serve nothing: one in use, and one that a relay which takes its turn has just begun. Each
+ * program of a user on a machine has one more that serves something.
+ */
+const unboundMax = 2
+
 /** An agent that is refused for the relay's sake comes back after this, not at once. */
 const retryAfterMs = 1_000
 /** An agent waits for its WELCOME for `helloDeadlineMs`, its way here and back included. */
@@ -72,7 +83,10 @@ export class AgentSessions {
   readonly #options: SessionsOptions
   readonly #sessions = new Map<string, Member>()
   /** TLS is up, HELLO is not accepted yet. */
-  readonly #strangers = new Set<TLSSocket>()
+  readonly #strangers
+  /** The same as `#sessions`, by whose they are. */
+  readonly #pool
+  readonly #log
   readonly #budgets: AccountBudgets
   /** Account -> version of the last warning; commands come more than once. */
   readonly #told = new Map<string, number>()
@@ -80,6 +94,9 @@ export class AgentSessions {
   constructor(options: SessionsOptions) {
     this.#options = options
     this.#budgets = new AccountBudgets(options.mux.budget)
+    this.#strangers = makePool<TLSSocket>('carriers', options.strangersMax)
+    this.#pool = makePool<Session>('sessions', options.sessionsMax)
+    this.#log = fairLog(options.log, options.mux.clock)
   }
 
   get size(): number {
@@ -96,13 +113,11 @@ export class AgentSessions {
 
   /** Takes over an agent's connection; never rejects. */
   async accept(socket: TLSSocket): Promise<void> {
-    const { log, strangersMax, mux, meters } = this.#options
-    if (this.#strangers.size >= strangersMax) {
+    const { log, mux, meters, origins } = this.#options
+    this.#strangers.add(socket, sourcePath(origins.of(socket).address), () => {
       meters.refused('session.limit')
       socket.destroy()
-      return
-    }
-    this.#strangers.add(socket)
+    })
     try {
       const accepted = await acceptAgent(socket, mux)
       await this.#greet(accepted, socket)
@@ -114,7 +129,7 @@ export class AgentSessions {
         log.error({ error }, 'Accepting an agent failed')
       }
     } finally {
-      this.#strangers.delete(socket)
+      this.#strangers.remove(socket)
     }
   }
 
@@ -149,7 +164,7 @@ export class AgentSessions {
 
   close(reason: ErrorKey): void {
     for (const session of this.all()) session.close(reason)
-    for (const socket of [...this.#strangers]) socket.destroy()
+    for (const socket of [...this.#strangers.members()]) socket.destroy()
   }
 
   async #greet(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
@@ -184,39 +199,83 @@ export class AgentSessions {
   }
 
   async #begin(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
-    const { instance, state, log, routes } = this.#options
+    const { instance, state, routes, meters } = this.#options
     const { hello } = accepted
     await this.#startOver()
-    this.#checkRoom()
+    this.#checkPhase()
     if (hello.ticket === undefined) throw fail('ticket.invalid')
     const claims = await this.#check(hello.ticket)
-    // Others came meanwhile, or the relay began to drain.
-    this.#checkRoom()
+    // The relay may have begun to drain meanwhile.
+    this.#checkPhase()
     if (claims.agent !== hello.agent) throw fail('ticket.invalid')
     if (state.decrees.isSuspended(claims.account)) throw fail('session.revoked')
     // Gone while its ticket was checked: a session over a lost carrier would never hear its end.
     if (socket.destroyed) return
-    const bindings = new SessionBindings(claims, this.#options, (ticket) => this.#check(ticket))
+    const bindings = new SessionBindings(claims, { ...this.#options, fairLog: this.#log }, (ticket) =>
+      this.#check(ticket),
+    )
     const { account, agent } = claims
+    this.#makeRoom(account, agent)
     const session = accepted.welcome({
       relay: instance,
       budget: this.#budgets.take(account),
       events: {
         onBind: (bind, ticket) => bindings.onBind(bind, ticket),
         onUnbind: (bind) => bindings.onUnbind(bind),
-        onDetached: () => routes.setDetached(session, true),
+        onDetached: () => {
+          routes.setDetached(session, true)
+          this.#endIfUseless(session)
+        },
         onAttached: () => routes.setDetached(session, false),
         onClosed: (closed) => {
           this.#sessions.delete(session.id)
+          this.#pool.remove(session)
           this.#budgets.release(account)
           routes.lost(session)
-          log.info({ session: session.id, agent: claims.agent, reason: closed.key }, 'An agent left')
+          this.#log.info(
+            [account, agent],
+            { session: session.id, agent, reason: closed.key },
+            'An agent left',
+          )
         },
       },
     })
     bindings.session = session
     this.#sessions.set(session.id, { session, account, agent, forgeries: new PerMinute(forgeriesMax) })
-    log.info({ session: session.id, agent: claims.agent, build: hello.build }, 'An agent came')
+    this.#pool.add(session, [account, agent], () => {
+      meters.refused('session.limit')
+      session.close('session.limit')
+    })
+    this.#log.info([account, agent], { session: session.id, agent, build: hello.build }, 'An agent came')
+  }
+
+  /**
+   * A session costs its owner and not the house: one that serves nothing makes way for the agent's next, and where all
+   * places are taken the account with the most of them yields one.
+   * @throws session.limit
+   */
+  #makeRoom(account: string, agent: string): void {
+    const { routes } = this.#options
+    if (this.#pool.count([account, agent]) >= unboundMax) {
+      const idle = this.all().filter(
+        (session) => this.#sessions.get(session.id)?.agent === agent && !routes.isBound(session),
+      )
+      if (idle.length >= unboundMax) {
+        const gone = idle.find(({ state }) => state === 'detached')
+        if (!gone) throw fail('session.limit', 'The agent has connections already that serve nothing.')
+        gone.close('session.limit')
+      }
+    }
+    if (this.#pool.refusal([account, agent]) !== undefined) throw fail('session.limit')
+  }
+
+  /** Without a connection, a binding and a stream nobody would miss it. Not at once: one may be on its way to it. */
+  #endIfUseless(session: Session): void {
+    const { mux, routes } = this.#options
+    mux.clock.after(0, () => {
+      const isUseless = session.activeStreams === 0 && !routes.isBound(session)
+      if (session.state === 'detached' && isUseless) session.close('carrier.lost')
+    })
   }
 
   /**
@@ -232,10 +291,9 @@ export class AgentSessions {
     timer.clear()
   }
 
-  /** @throws relay.starting, relay.draining, session.limit */
-  #checkRoom(): void {
-    const { refusal, sessionsMax } = this.#options
-    const reason = refusal() ?? (this.#sessions.size >= sessionsMax ? 'session.limit' : undefined)
+  /** @throws relay.starting, relay.draining */
+  #checkPhase(): void {
+    const reason = this.#options.refusal()
     if (reason !== undefined) throw fail(reason)
   }
 
@@ -253,94 +311,11 @@ export class AgentSessions {
   }
 
   #noteRefusal(error: PortTunnelerError, socket: TLSSocket): void {
-    const { meters, events, log } = this.#options
-    const from = socket.remoteAddress ?? 'gone'
+    const { meters, events, log, origins } = this.#options
+    const from = origins.of(socket).address || 'gone'
     meters.refused(error.key)
     if (error.key === 'ticket.invalid') events.add('ticket.invalid', { from })
     // Anybody can come with a bad HELLO: the counter tells the operator, the log must not be theirs to fill.
     log.debug({ key: error.key, from }, 'An agent was refused')
-  }
-}
-
-/** BIND and UNBIND of one session, answered one after the other. */
-class SessionBindings {
-  readonly #claims: TicketClaims
-  readonly #options: SessionsOptions
-  readonly #check: (ticket: string) => Promise<TicketClaims>
-  /** Binding -> endpoint. */
-  readonly #bound = new Map<number, string>()
-  #queue: Promise<void> = Promise.resolve()
-  /** Set as soon as the session exists, before any of its frames is read. */
-  session: Session | undefined
-
-  constructor(
-    claims: TicketClaims,
-    options: SessionsOptions,
-    check: (ticket: string) => Promise<TicketClaims>,
-  ) {
-    this.#claims = claims
-    this.#options = options
-    this.#check = check
-  }
-
-  onBind(bind: number, ticket: string): void {
-    this.#enqueue((session) => this.#bind(session, bind, ticket))
-  }
-
-  onUnbind(bind: number): void {
-    this.#enqueue((session) => {
-      if (this.#bound.delete(bind)) this.#options.routes.unbind({ session, bind })
-    })
-  }
-
-  #enqueue(task: (session: Session) => Promise<void> | void): void {
-    this.#queue = this.#queue.then(async () => {
-      const { session } = this
-      if (session === undefined || session.state === 'closed') return
-      try {
-        await task(session)
-      } catch (error) {
-        this.#options.log.error({ session: session.id, error }, 'A binding failed')
-        session.close('session.closed', 'The relay failed to answer a BIND')
-      }
-    })
-  }
-
-  async #bind(session: Session, bind: number, ticket: string): Promise<void> {
-    const { log } = this.#options
-    try {
-      if (this.#bound.size >= limits.bindsPerSession && !this.#bound.has(bind)) throw fail('bind.limit')
-      const claims = await this.#check(ticket)
-      if (claims.account !== this.#claims.account || claims.agent !== this.#claims.agent)
-        throw fail('ticket.invalid', 'The ticket belongs to another account or agent')
-      await this.#take(session, bind, claims)
-      log.info({ session: session.id, tunnel: claims.sub, endpoint: claims.endpoint }, 'A tunnel was bound')
-    } catch (error) {
-      if (!isFailure(error)) throw error
-      session.unbound(bind, error.key, error.detail)
-      log.info({ session: session.id, key: error.key }, 'A BIND was refused')
-    }
-  }
-
-  async #take(session: Session, bind: number, claims: TicketClaims): Promise<void> {
-    const { routes, tcp, meters, onPresence } = this.#options
-    const { endpoint } = claims
-    routes.check(claims)
-    if (claims.kind === 'tcp') await tcp.open(endpoint)
-    try {
-      // Both may have changed while the port was opened.
-      if (session.state === 'closed') throw fail('session.closed')
-      // The tunnel moved: what becomes of its old endpoint is nothing to this binding any more.
-      if ((this.#bound.get(bind) ?? endpoint) !== endpoint) routes.unbind({ session, bind })
-      const held = routes.find(endpoint)?.claims
-      const { meter } = routes.bind(claims, { session, bind })
-      if (held?.sub !== claims.sub || held.epoch !== claims.epoch) onPresence()
-      meters.shares.granted(claims, meter)
-    } catch (error) {
-      if (claims.kind === 'tcp' && routes.find(endpoint) === undefined) tcp.close(endpoint)
-      throw error
-    }
-    this.#bound.set(bind, endpoint)
-    session.bound(bind, endpoint)
   }
 }

@@ -14,6 +14,8 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { abort } from '@porttunneler/shared/mux/splice'
 import { decodeHop, encodeHop, type Hop } from './hop-header.ts'
 import { closeServer, listenAt } from './listeners/listen.ts'
+import { sourcePath } from './policy/addresses.ts'
+import { makePool } from './policy/pools.ts'
 
 export type SiblingsOptions = {
   readonly folder: string
@@ -37,7 +39,7 @@ const latelyMs = 250
 /** Questions under way; beyond them a visitor is told what it would be told alone. */
 const asksMax = 512
 /** Hops whose header is not read yet. */
-const strangersMax = 1_024
+const hopsMax = 1_024
 const taken = Buffer.of(1)
 
 export class Siblings {
@@ -45,8 +47,8 @@ export class Siblings {
   readonly #server: Server
   #service: HopService | undefined
   #lately: Promise<readonly string[]> | undefined
-  #asks = 0
-  #strangers = 0
+  readonly #asks = makePool<object>('asks', asksMax)
+  readonly #hops = makePool<Socket>('hops', hopsMax)
 
   constructor(options: SiblingsOptions) {
     this.#options = options
@@ -87,19 +89,24 @@ export class Siblings {
    * @returns a paused connection to the process that has: everything written to it reaches the agent
    */
   async find(hop: Hop): Promise<Socket | undefined> {
-    if (this.#asks >= asksMax) return undefined
-    this.#asks++
+    const ask = { isGivenUp: false }
+    const giveUp = () => {
+      ask.isGivenUp = true
+    }
+    if (this.#asks.add(ask, [hop.endpoint, ...sourcePath(hop.origin.address)], giveUp) !== undefined)
+      return undefined
     try {
       const header = encodeHop(hop)
       this.#lately ??= this.#lookLately()
       for (const path of await this.#lately) {
+        if (ask.isGivenUp) return undefined
         const socket = await this.#ask(path, header)
         if (socket !== undefined) return socket
       }
     } catch (error) {
       this.#options.log.error({ error, folder: this.#options.folder }, 'Other processes could not be asked')
     } finally {
-      this.#asks--
+      this.#asks.remove(ask)
     }
     return undefined
   }
@@ -148,15 +155,11 @@ export class Siblings {
     socket.on('error', () => {
       // 'close' follows.
     })
-    if (this.#strangers >= strangersMax) {
-      socket.destroy()
-      return
-    }
-    this.#strangers++
+    this.#hops.add(socket, [], () => socket.destroy())
     let bytes: Buffer = Buffer.alloc(0)
     const timer = clock.after(answerMs, () => socket.destroy())
     const stop = () => {
-      this.#strangers--
+      this.#hops.remove(socket)
       timer.clear()
       socket.off('data', onData).off('close', stop)
     }

@@ -25,7 +25,7 @@ type FakeStream = Pick<Stream, 'state' | 'reset'> & {
   readonly resets: ErrorKey[]
 }
 
-function setUp({ refuse }: { refuse?: ErrorKey } = {}) {
+function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: number } = {}) {
   const clock = new FakeClock()
   const meters = new Meters()
   const streams: FakeStream[] = []
@@ -36,7 +36,8 @@ function setUp({ refuse }: { refuse?: ErrorKey } = {}) {
     meters,
     isShortOfMemory: () => memory.isShort,
     origins: new Origins({ clock, trusted: [], waitingMax: 1, refused: (reason) => meters.refused(reason) }),
-    admission: new Admission(clock, { visitorsMax: 2, source: rate, account: rate, exempt: [] }),
+    visitorsMax,
+    admission: new Admission(clock, { source: rate, account: rate, exempt: [] }),
     onConnected: (_route, ms) => connected.push(ms),
   })
   const session = {
@@ -185,7 +186,7 @@ describe('visitors', () => {
   })
 
   test('while memory is short nobody comes in, and what stands still goes, newest first and so many at a time', () => {
-    const { visitors, memory, meters, route, sink, streams } = setUp()
+    const { visitors, memory, meters, route, sink, streams } = setUp({ visitorsMax: 10 })
     for (let i = 0; i < 4; i++) visitors.open(route, info, sink)
     memory.isShort = true
     expect(accept(visitors, makeSocket('192.0.2.1'))).toBeUndefined()
@@ -197,6 +198,39 @@ describe('visitors', () => {
     expect(streams.map(({ resets }) => resets.length)).toEqual([0, 1, 1, 0])
     expect(second?.resets).toEqual(['relay.memory'])
     expect([...route.meter.refusals()]).toEqual([['relay.memory', 2]])
+  })
+
+  test('one address with all that a tunnel may have open makes way for others, and not they for it', () => {
+    const { visitors, route, sink, streams } = setUp({ visitorsMax: 100 })
+    const policy = { ...route.policy, connectionsMax: 4 }
+    const open = (visitorAddress: string) =>
+      visitors.open({ ...route, policy }, { ...info, visitorAddress }, sink)
+    for (let n = 0; n < 4; n++) open('192.0.2.1')
+    expect(() => open('192.0.2.1')).toThrow(expect.objectContaining({ key: 'tunnel.limit' }))
+    for (const address of ['198.51.100.1', '203.0.113.1']) open(address)
+    expect(() => open('192.0.2.1')).toThrow(expect.objectContaining({ key: 'tunnel.limit' }))
+    expect(streams.map(({ resets }) => resets)).toEqual([[], [], ['tunnel.limit'], ['tunnel.limit'], [], []])
+  })
+
+  test('one tunnel with all that an account may have open makes way for its others', () => {
+    const { visitors, route, meters, sink, streams } = setUp({ visitorsMax: 100 })
+    const claims = { ...route.claims, accountLimits: { connectionsMax: 4, connectionsPerMinute: 600 } }
+    for (let n = 0; n < 4; n++)
+      visitors.open({ ...route, claims }, { ...info, visitorAddress: `192.0.2.${n}` }, sink)
+    const meter = meters.of('tun_other', claims.account)
+    visitors.open({ ...route, meter, claims: { ...claims, sub: 'tun_other' } }, info, sink)
+    expect(streams.map(({ resets }) => resets.length)).toEqual([0, 0, 0, 1, 0])
+  })
+
+  test('one account with all that the relay may carry makes way for the others', () => {
+    const { visitors, route, meters, sink, streams } = setUp({ visitorsMax: 10 })
+    for (let n = 0; n < 9; n++) visitors.open(route, { ...info, visitorAddress: `192.0.${n}.1` }, sink)
+    const guest = { ...route.claims, account: 'acc_guest', sub: 'tun_guest' }
+    const meter = meters.of('tun_guest', 'acc_guest')
+    for (let n = 0; n < 4; n++) visitors.open({ ...route, meter, claims: guest }, info, sink)
+    expect(streams.slice(9).every(({ resets }) => resets.length === 0)).toBe(true)
+    expect(streams.filter(({ resets }) => resets[0] === 'visitor.limit')).toHaveLength(4)
+    expect(() => visitors.open(route, info, sink)).toThrow(expect.objectContaining({ key: 'visitor.limit' }))
   })
 
   test('an account is held to what its plan admits, over all its tunnels', () => {

@@ -11,7 +11,9 @@ import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Origin, Origins } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
 import { Opening, type OpeningEvents } from './opening.ts'
+import { sourcePath } from './policy/addresses.ts'
 import type { Admission } from './policy/admission.ts'
+import { makePool } from './policy/pools.ts'
 import { chooseMember, isOpen, isPool, type Member } from './pool.ts'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
@@ -23,6 +25,8 @@ export type VisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
 export type VisitorsOptions = {
   readonly clock: Clock
   readonly admission: Admission
+  /** Connections at a time. */
+  readonly visitorsMax: number
   readonly meters: Meters
   readonly origins: Origins
   /** Nobody new is admitted. */
@@ -31,20 +35,28 @@ export type VisitorsOptions = {
   onConnected(route: Route, connectMs: number): void
 }
 
+/** Of all connections: those of tunnels leave room for who has not said where it goes. */
+const streamsShare = 0.9
+
+/** By the depth in the pool of streams. */
+const limitKeys: readonly ErrorKey[] = ['visitor.limit', 'account.limit', 'tunnel.limit']
+
 export class Visitors {
   readonly #options: VisitorsOptions
-  readonly #sockets = new Set<Socket>()
+  readonly #sockets
   /** Those of them whose stream is another process's. */
   readonly #passed = new Set<Socket>()
   readonly #visits = new Map<Stream, Visit>()
+  /** The same, by whose they are. */
+  readonly #streams
   readonly #idle = new Set<() => void>()
-  /** Open streams by account. */
-  readonly #accounts = new Map<string, number>()
   /** Rises with every visitor of a pool. */
   #turn = 0
 
   constructor(options: VisitorsOptions) {
     this.#options = options
+    this.#sockets = makePool<Socket>('sockets', options.visitorsMax)
+    this.#streams = makePool<Visit>('streams', Math.ceil(options.visitorsMax * streamsShare))
   }
 
   /** Streams open towards agents. */
@@ -68,22 +80,32 @@ export class Visitors {
       return undefined
     }
     const { address } = origins.of(socket)
-    const refusal = this.#options.isShortOfMemory()
-      ? 'relay.memory'
-      : admission.atAccept(address, this.#sockets.size)
+    const refusal = this.#options.isShortOfMemory() ? 'relay.memory' : admission.atAccept(address)
     if (refusal !== undefined) {
       meters.refused(refusal)
       socket.resetAndDestroy()
       return undefined
     }
-    this.welcome(socket)
-    return address
+    return this.welcome(socket) ? address : undefined
   }
 
-  /** Counts a visitor in that another process of this machine has admitted. */
-  welcome(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+  /**
+   * Counts a visitor in, also one that another process of this machine has admitted.
+   * @returns false: there is no place for it, and it was reset
+   */
+  welcome(socket: Socket): boolean {
+    const { meters, origins } = this.#options
+    const turnAway = () => {
+      meters.refused('visitor.limit')
+      abort(socket, undefined)
+    }
+    const path = sourcePath(origins.of(socket).address)
+    if (this.#sockets.add(socket, path, turnAway) !== undefined) {
+      turnAway()
+      return false
+    }
+    socket.once('close', () => this.#sockets.remove(socket))
+    return true
   }
 
   /** The visitor is served by another process of this machine, through this one. */
@@ -102,7 +124,7 @@ export class Visitors {
 
   /** The socket is no visitor after all: it belongs to an agent. */
   leave(socket: Socket): void {
-    this.#sockets.delete(socket)
+    this.#sockets.remove(socket)
   }
 
   /**
@@ -160,8 +182,10 @@ export class Visitors {
   /** @throws account.transfer, visitor.denied, tunnel.limit, tunnel.rate, account.rate */
   #admit(route: Route, { visitorAddress }: VisitorInfo): void {
     if (this.#options.meters.shares.isSpent(route.claims.account)) throw fail('account.transfer')
-    const accountActive = this.#accounts.get(route.claims.account) ?? 0
-    const refusal = this.#options.admission.atTunnel(visitorAddress, { ...subjectOf(route), accountActive })
+    if (!route.ipFilter(visitorAddress)) throw fail('visitor.denied')
+    const depth = this.#streams.refusal(pathOf(route, visitorAddress), limitsOf(route))
+    if (depth !== undefined) throw fail(limitKeys[depth] ?? 'tunnel.limit')
+    const refusal = this.#options.admission.atTunnel(visitorAddress, subjectOf(route))
     if (refusal !== undefined) throw fail(refusal)
   }
 
@@ -173,20 +197,22 @@ export class Visitors {
     const { session, bind } = member
     const visit = new Visit({ route, session }, sink, this.#options, (stream) => {
       member.active -= 1
-      this.#count(route, -1)
+      this.#streams.remove(visit)
       this.#end(stream)
     })
+    const { visitorAddress } = info
+    const drop = (depth: number) => {
+      const key = limitKeys[depth] ?? 'tunnel.limit'
+      route.meter.refused(key)
+      visit.cut(key)
+    }
     visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, visit), isAgain)
     member.active += 1
-    this.#count(route, 1)
     this.#visits.set(visit.stream, visit)
+    // It was asked beforehand; where several are tried, others may have come meanwhile.
+    const depth = this.#streams.add(visit, pathOf(route, visitorAddress), drop, limitsOf(route))
+    if (depth !== undefined) drop(depth)
     return visit
-  }
-
-  #count({ claims: { account } }: Route, change: number): void {
-    const count = (this.#accounts.get(account) ?? 0) + change
-    if (count > 0) this.#accounts.set(account, count)
-    else this.#accounts.delete(account)
   }
 
   /**
@@ -225,7 +251,7 @@ export class Visitors {
 
   /** Resets sockets that are still open, with a stream or without. */
   closeSockets(): void {
-    for (const socket of [...this.#sockets]) abort(socket, undefined)
+    for (const socket of [...this.#sockets.members()]) abort(socket, undefined)
   }
 
   #end(stream: Stream): void {
@@ -238,7 +264,15 @@ export class Visitors {
   }
 }
 
-function subjectOf({ claims, policy, ipFilter, meter }: Route) {
+function subjectOf({ claims, policy }: Route) {
   const { sub: tunnel, account, accountLimits } = claims
-  return { tunnel, account, accountLimits, policy, ipFilter, active: meter.active }
+  return { tunnel, account, accountLimits, policy }
+}
+
+function pathOf({ claims }: Route, address: string): readonly string[] {
+  return [claims.account, claims.sub, ...sourcePath(address)]
+}
+
+function limitsOf({ claims, policy }: Route): readonly (number | undefined)[] {
+  return [claims.accountLimits?.connectionsMax, policy.connectionsMax]
 }

@@ -143,15 +143,18 @@ describe('a trusted load balancer', () => {
     expect(await refusals(adminPort)).toBe(0)
   })
 
-  test('who has sent no header after ten seconds is dropped; no more than allowed may wait', async () => {
+  test('who has sent no header after ten seconds is dropped; when more than allowed wait, the oldest makes way', async () => {
     const clock = new FakeClock(Date.now())
     control.nowMs = () => clock.now()
     const { httpPort, adminPort } = await startEcho('http', { clock })
     const waiting = [visit(httpPort), visit(httpPort)]
     await Promise.all(waiting.map((socket) => once(socket, 'connect')))
+    const oldest = Promise.race(waiting.map((socket) => once(socket, 'error').then(() => socket)))
     const third = visit(httpPort)
-    await once(third, 'error')
-    const gone = waiting.map((socket) => once(socket, 'error'))
+    await once(third, 'connect')
+    const first = await oldest
+    const left = [...waiting.filter((socket) => socket !== first), third]
+    const gone = left.map((socket) => once(socket, 'error'))
     clock.advance(limits.headDeadlineMs)
     await Promise.all(gone)
     expect(await refusals(adminPort)).toBe(2)

@@ -5,10 +5,12 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { readProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
-import { plainAddress } from '../policy/addresses.ts'
+import { plainAddress, sourcePath } from '../policy/addresses.ts'
 import { compileMatcher, type IpFilter } from '../policy/ip-filter.ts'
+import { makePool } from '../policy/pools.ts'
 
 export type Origin = {
   /** As `plainAddress` gives it. */
@@ -31,10 +33,11 @@ export class Origins {
   readonly #options: OriginsOptions
   readonly #isTrusted: IpFilter | undefined
   readonly #told = new WeakMap<Socket, Origin>()
-  readonly #waiting = new Set<Socket>()
+  readonly #waiting: FairPool<Socket>
 
   constructor(options: OriginsOptions) {
     this.#options = options
+    this.#waiting = makePool('header', options.waitingMax)
     // Most relays stand alone: their visitors are not looked up at all.
     this.#isTrusted = options.trusted.length > 0 ? compileMatcher(options.trusted) : undefined
   }
@@ -61,20 +64,20 @@ export class Origins {
 
   /** Drops the connections whose header has not come. */
   close(): void {
-    for (const socket of [...this.#waiting]) socket.destroy()
+    for (const socket of [...this.#waiting.members()]) socket.destroy()
   }
 
   #awaitHeader(socket: Socket, next: () => void): void {
-    const { clock, waitingMax } = this.#options
-    if (this.#waiting.size >= waitingMax) {
-      this.#refuse(socket, 'visitor.limit')
-      return
-    }
-    this.#waiting.add(socket)
+    const { clock } = this.#options
+    const { address } = ownOrigin(socket)
+    this.#waiting.add(socket, sourcePath(address), () => {
+      stop()
+      this.#refuse(socket, 'visitor.silent')
+    })
     let seen: Buffer = Buffer.alloc(0)
     const stop = () => {
       timer.clear()
-      this.#waiting.delete(socket)
+      this.#waiting.remove(socket)
       socket.off('data', onData).off('end', stopAndDrop).off('error', ignore).off('close', stop)
     }
     const refuse = () => {

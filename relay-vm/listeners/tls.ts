@@ -6,14 +6,15 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { Log } from '@porttunneler/shared/base/log'
 import { alpn, tlsCiphers } from '@porttunneler/shared/mux/connect-tls'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TlsIdentity } from '../certificate.ts'
 import type { Meters } from '../meters/meters.ts'
+import { sourcePath } from '../policy/addresses.ts'
 import type { HandshakeBudget } from '../policy/handshakes.ts'
-import type { Strangers } from '../policy/strangers.ts'
 import type { Route } from '../routes.ts'
 import { joinSibling } from '../siblings.ts'
 import { spliceVisitor } from '../visitor.ts'
@@ -49,7 +50,7 @@ export type TlsOptions = {
   readonly meters: Meters
   readonly turn: Turn
   /** All of the relay. */
-  readonly silent: Strangers<Socket>
+  readonly silent: FairPool<Socket>
   readonly handshakes: { readonly agents: HandshakeBudget; readonly visitors: HandshakeBudget }
   /** Server name of agents. */
   readonly agentSni: string
@@ -126,10 +127,11 @@ export class TlsListener {
 
   #peek(socket: Socket): void {
     const { clock, visitors, silent } = this.#options
-    if (visitors.accept(socket) === undefined) return
+    const address = visitors.accept(socket)
+    if (address === undefined) return
     const key = keyOf(socket)
     this.#strangers.set(key, socket)
-    silent.add(socket, () => this.#refuse(socket, 'visitor.silent'))
+    silent.add(socket, sourcePath(address), () => this.#refuse(socket, 'visitor.silent'))
     let peeked: Buffer = nothing
     const stop = () => {
       timer.clear()
@@ -200,7 +202,9 @@ export class TlsListener {
       return
     }
     const { agents, visitors: guests } = this.#options.handshakes
-    const end = (isAgent ? agents : guests).begin(visitors.originOf(socket).address)
+    const end = (isAgent ? agents : guests).begin(visitors.originOf(socket).address, () =>
+      this.#refuse(socket, 'tls.budget'),
+    )
     if (end === undefined) {
       this.#refuse(socket, 'tls.budget', Alert.internalError)
       return
@@ -217,7 +221,8 @@ export class TlsListener {
   }
 
   #greetAgent(socket: TLSSocket): void {
-    this.#takeRaw(socket)
+    const raw = this.#takeRaw(socket)
+    if (raw) this.#options.origins.tell(socket, this.#options.origins.of(raw))
     this.#options.onAgent(socket)
   }
 

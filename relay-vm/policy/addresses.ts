@@ -16,6 +16,15 @@ export function sourceNetwork(address: string): string {
   return `${groupsOf(address).slice(0, 4).join(':')}::/64`
 }
 
+/**
+ * Who an address belongs to, the larger holder first: /24 and address, or /48 and /64, of which one customer may have
+ * very many.
+ */
+export function sourcePath(address: string): readonly string[] {
+  if (!isIPv6(address)) return [sourceNetwork(address), address]
+  return [`${groupsOf(address).slice(0, 3).join(':')}::/48`, sourceNetwork(address)]
+}
+
 /** The eight groups of an IPv6 address without leading zeros, `::` written out. */
 function groupsOf(address: string): readonly string[] {
   const [head = '', tail] = address.toLowerCase().split('::', 2)

@@ -1,13 +1,12 @@
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { plainAddress, sourceNetwork } from './addresses.ts'
+import { plainAddress, sourceNetwork, sourcePath } from './addresses.ts'
 import { Admission, type AdmissionLimits, type AdmissionSubject } from './admission.ts'
-import { Buckets } from './buckets.ts'
+import { FairRates } from './fair-rates.ts'
 import { compileIpFilter } from './ip-filter.ts'
 
 const limits: AdmissionLimits = {
-  visitorsMax: 10,
   source: { perMinute: 60, burst: 2 },
   account: { perMinute: 60, burst: 3 },
   exempt: ['127.0.0.0/8'],
@@ -17,16 +16,13 @@ const subject = (changes: Partial<AdmissionSubject> = {}): AdmissionSubject => (
   tunnel: 'tun_a',
   account: 'acc_a',
   policy,
-  ipFilter: () => true,
-  active: 0,
-  accountActive: 0,
   ...changes,
 })
 
-describe('buckets', () => {
+describe('rates', () => {
   test('give their burst at once, then the rate, and never more than the burst after a pause', () => {
     const clock = new FakeClock()
-    const buckets = new Buckets(clock, { keysMax: 10 })
+    const buckets = new FairRates(clock, { keysMax: 10 })
     const rate = { perMinute: 60, burst: 3 }
     const takeAll = () => Array.from({ length: 5 }, () => buckets.take('k', rate)).filter(Boolean).length
     expect(takeAll()).toBe(3)
@@ -37,7 +33,7 @@ describe('buckets', () => {
   })
 
   test('strangers cannot grow the map: the longest untouched goes', () => {
-    const buckets = new Buckets(new FakeClock(), { keysMax: 3 })
+    const buckets = new FairRates(new FakeClock(), { keysMax: 3 })
     const rate = { perMinute: 1, burst: 1 }
     expect(buckets.take('a', rate)).toBe(true)
     for (const key of ['b', 'c', 'a', 'd', 'e']) buckets.take(key, rate)
@@ -62,6 +58,11 @@ describe('addresses', () => {
     expect(plainAddress('::FFFF:192.0.2.1')).toBe('192.0.2.1')
     expect(plainAddress('fe80::1%eth0')).toBe('fe80::1')
     expect(plainAddress('2001:db8::1')).toBe('2001:db8::1')
+  })
+
+  test('a v6 customer is its /48, and in it each /64; a v4 one its /24, and in it each address', () => {
+    expect(sourcePath('2001:db8:1:2::3')).toEqual(['2001:db8:1::/48', '2001:db8:1:2::/64'])
+    expect(sourcePath('192.0.2.7')).toEqual(['192.0.2.0/24', '192.0.2.7'])
   })
 
   test('addresses of one /64 are one source however they are written', () => {
@@ -96,20 +97,10 @@ describe('ip filter', () => {
 describe('admission', () => {
   test('one network is held to its rate, others and exempt ones are not', () => {
     const admission = new Admission(new FakeClock(), limits)
-    const tries = ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((address) => admission.atAccept(address, 0))
+    const tries = ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((address) => admission.atAccept(address))
     expect(tries).toEqual([undefined, undefined, 'visitor.rate'])
-    expect(admission.atAccept('198.51.100.1', 0)).toBeUndefined()
-    for (let i = 0; i < 9; i++) expect(admission.atAccept('127.0.0.1', 0)).toBeUndefined()
-    expect(admission.atAccept('127.0.0.1', 10)).toBe('visitor.limit')
-  })
-
-  test('the cheaper refusal comes first and takes no token of the later ones', () => {
-    const admission = new Admission(new FakeClock(), limits)
-    const denied = subject({ ipFilter: () => false, active: 5 })
-    for (let i = 0; i < 70; i++) expect(admission.atTunnel('192.0.2.1', denied)).toBe('visitor.denied')
-    for (let i = 0; i < 70; i++)
-      expect(admission.atTunnel('192.0.2.1', subject({ active: 5 }))).toBe('tunnel.limit')
-    expect(admission.atTunnel('192.0.2.1', subject())).toBeUndefined()
+    expect(admission.atAccept('198.51.100.1')).toBeUndefined()
+    for (let i = 0; i < 9; i++) expect(admission.atAccept('127.0.0.1')).toBeUndefined()
   })
 
   test('a tunnel is held to its policy, an account to the sum of its tunnels', () => {
@@ -122,12 +113,44 @@ describe('admission', () => {
       account: 'acc_b',
       accountLimits: { connectionsMax: 5, connectionsPerMinute: 1 },
     })
-    expect(admission.atTunnel('192.0.2.1', { ...own, accountActive: 5 })).toBe('account.limit')
     expect(admission.atTunnel('192.0.2.1', own)).toBeUndefined()
     expect(admission.atTunnel('192.0.2.1', own), 'its plan says less than the relay').toBe('account.rate')
     const others = ['tun_b', 'tun_c', 'tun_d'].map((tunnel) =>
       admission.atTunnel('192.0.2.1', subject({ tunnel })),
     )
     expect(others).toEqual([undefined, undefined, 'account.rate'])
+  })
+
+  const served = (admission: Admission, address: string) =>
+    admission.atTunnel(address, subject({ policy: { ...policy, connectionsPerMinute: 120 } })) === undefined
+
+  test.each([
+    ['its network', '198.51.100.7', ['192.0.2.1']],
+    ['its address', '192.0.2.7', ['192.0.2.1']],
+    ['six networks', '198.51.100.7', [1, 2, 3, 4, 5, 6].map((n) => `203.0.${n}.1`)],
+    ['a /48 with many /64', '2001:db8:2::1', [1, 2, 3, 4, 5, 6].map((n) => `2001:db8:1:${n}::1`)],
+  ])('who asks a tunnel for all it may takes nothing from others: %s', (_name, guest, crowd) => {
+    const clock = new FakeClock()
+    const admission = new Admission(clock, { ...limits, account: { perMinute: 6_000, burst: 6_000 } })
+    let taken = 0
+    const refused: number[] = []
+    for (let second = 0; second < 300; second++) {
+      for (const address of [...crowd, ...crowd, ...crowd]) if (served(admission, address)) taken += 1
+      if (second % 5 === 0 && !served(admission, guest)) refused.push(second)
+      clock.advance(1_000)
+    }
+    expect(refused, 'of a visitor every five seconds').toEqual([])
+    expect(taken + 60, 'alone it would have had 700, and nothing is wasted').toBeGreaterThan(650)
+  })
+
+  test('one that is alone has the whole rate', () => {
+    const clock = new FakeClock()
+    const admission = new Admission(clock, { ...limits, account: { perMinute: 6_000, burst: 6_000 } })
+    let taken = 0
+    for (let second = 0; second < 300; second++) {
+      for (let n = 0; n < 5; n++) if (served(admission, '192.0.2.1')) taken += 1
+      clock.advance(1_000)
+    }
+    expect(taken).toBeGreaterThanOrEqual(600)
   })
 })

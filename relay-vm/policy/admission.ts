@@ -1,17 +1,15 @@
 /**
- * Who may in, cheapest question first: source bucket and relay-wide cap at accept, then (once the endpoint is known)
- * the tunnel's IP filter, its cap, the account's cap, and both buckets. Every no is a key that the caller counts.
+ * Who may in, cheapest question first: the source's bucket at accept, then (once the endpoint is known) the tunnel's and
+ * the account's. Every no is a key that the caller counts. How many there may be at a time is the pools' matter.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Policy, TicketClaims } from '@porttunneler/shared/protocol/ticket'
-import { sourceNetwork } from './addresses.ts'
-import { Buckets, type Rate } from './buckets.ts'
+import { sourceNetwork, sourcePath } from './addresses.ts'
+import { FairRates, type Rate } from './fair-rates.ts'
 import { compileMatcher, type IpFilter } from './ip-filter.ts'
 
 export type AdmissionLimits = {
-  /** Visitor connections open at a time, over all tunnels. */
-  readonly visitorsMax: number
   /** New connections from one /24 or /64. */
   readonly source: Rate
   /** New connections to all tunnels of one account; its plan may say less. */
@@ -25,10 +23,6 @@ export type AdmissionSubject = {
   readonly tunnel: string
   readonly account: string
   readonly policy: Policy
-  readonly ipFilter: IpFilter
-  /** Open streams of the tunnel at this relay now, and of all tunnels of the account. */
-  readonly active: number
-  readonly accountActive: number
   readonly accountLimits?: TicketClaims['accountLimits']
 }
 
@@ -37,36 +31,36 @@ const keysMax = 50_000
 
 export class Admission {
   readonly #limits: AdmissionLimits
-  readonly #sources: Buckets
-  readonly #tunnels: Buckets
-  readonly #accounts: Buckets
+  readonly #sources: FairRates
+  readonly #tunnels: FairRates
+  readonly #accounts: FairRates
   readonly #isExempt: IpFilter
 
   constructor(clock: Clock, limits: AdmissionLimits) {
     this.#limits = limits
-    this.#sources = new Buckets(clock, { keysMax })
-    this.#tunnels = new Buckets(clock, { keysMax })
-    this.#accounts = new Buckets(clock, { keysMax })
+    this.#sources = new FairRates(clock, { keysMax })
+    this.#tunnels = new FairRates(clock, { keysMax })
+    this.#accounts = new FairRates(clock, { keysMax })
     this.#isExempt = compileMatcher(limits.exempt)
   }
 
-  /** First, for every socket. `open` = visitor sockets the relay holds now. Undefined = come in. */
-  atAccept(address: string, open: number): ErrorKey | undefined {
-    if (!this.#isExempt(address) && !this.#sources.take(sourceNetwork(address), this.#limits.source))
-      return 'visitor.rate'
-    return open >= this.#limits.visitorsMax ? 'visitor.limit' : undefined
+  /** First, for every socket. Undefined = come in. */
+  atAccept(address: string): ErrorKey | undefined {
+    if (this.#isExempt(address)) return undefined
+    return this.#sources.take(sourceNetwork(address), this.#limits.source, [address])
+      ? undefined
+      : 'visitor.rate'
   }
 
   /** Second, once it is known which tunnel the visitor wants; for each stream that would be opened. */
   atTunnel(address: string, subject: AdmissionSubject): ErrorKey | undefined {
     const { policy } = subject
-    if (!subject.ipFilter(address)) return 'visitor.denied'
-    if (subject.active >= policy.connectionsMax) return 'tunnel.limit'
-    const { accountActive, accountLimits } = subject
-    if (accountLimits && accountActive >= accountLimits.connectionsMax) return 'account.limit'
+    const { tunnel, account, accountLimits } = subject
     const perMinute = policy.connectionsPerMinute
-    if (!this.#tunnels.take(subject.tunnel, { perMinute, burst: perMinute })) return 'tunnel.rate'
-    if (!this.#accounts.take(subject.account, this.#accountRate(accountLimits))) return 'account.rate'
+    const source = sourcePath(address)
+    if (!this.#tunnels.take(tunnel, { perMinute, burst: perMinute }, source)) return 'tunnel.rate'
+    if (!this.#accounts.take(account, this.#accountRate(accountLimits), [tunnel, ...source]))
+      return 'account.rate'
     return undefined
   }
 

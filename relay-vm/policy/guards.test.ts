@@ -3,50 +3,65 @@ import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HandshakeBudget } from './handshakes.ts'
+import { makePool } from './pools.ts'
 import { Shedding } from './shedding.ts'
-import { Strangers } from './strangers.ts'
 
 describe('handshakes', () => {
   const make = (changes = {}) => {
     const clock = new FakeClock()
     const plenty = { perMinute: 60_000, burst: 1_000 }
     const limits = { running: 100, all: plenty, source: plenty, exempt: ['127.0.0.0/8'], ...changes }
-    return { clock, budget: new HandshakeBudget(clock, limits) }
+    return { clock, budget: new HandshakeBudget(clock, limits, 'visitorHandshakes') }
   }
   const begins = (budget: HandshakeBudget, address: string, count: number) =>
-    Array.from({ length: count }, () => budget.begin(address)).filter(Boolean).length
+    Array.from({ length: count }, () => budget.begin(address, () => {})).filter(Boolean).length
 
   test('only so many run at a time, and one that ended makes room once, however often it says so', () => {
     const { budget } = make({ running: 2 })
-    const ends = [budget.begin('192.0.2.1'), budget.begin('192.0.2.1')]
-    expect(budget.begin('192.0.2.1')).toBeUndefined()
-    ends[0]?.()
-    ends[0]?.()
-    expect(begins(budget, '192.0.2.1', 3)).toBe(1)
+    const dropped: string[] = []
+    const begin = (name: string) => budget.begin('192.0.2.1', () => dropped.push(name))
+    const ends = [begin('first'), begin('second')]
+    ends[1]?.()
+    ends[1]?.()
+    for (const name of ['third', 'fourth']) begin(name)
+    expect(budget.running).toBe(2)
+    expect(dropped, 'who has not finished by now is not in earnest').toEqual(['first'])
+  })
+
+  test('one network with all that may run makes way for another', () => {
+    const { budget } = make({ running: 3 })
+    const dropped: string[] = []
+    for (const name of ['a', 'b', 'c']) budget.begin('192.0.2.1', () => dropped.push(name))
+    budget.begin('198.51.100.1', () => dropped.push('guest'))
+    for (const name of ['d', 'e']) budget.begin('192.0.2.2', () => dropped.push(name))
+    expect(dropped).toEqual(['a', 'b', 'd'])
   })
 
   test('one network is held to its rate and takes nothing from others beyond it', () => {
     const { budget } = make({ source: { perMinute: 60, burst: 3 }, all: { perMinute: 60, burst: 5 } })
     expect(begins(budget, '192.0.2.1', 50)).toBe(3)
     expect(begins(budget, '192.0.2.200', 50), 'of the same network').toBe(0)
-    expect(begins(budget, '198.51.100.1', 50)).toBe(2)
+    expect(begins(budget, '198.51.100.1', 50)).toBe(1)
+    expect(begins(budget, '203.0.113.1', 50)).toBe(1)
   })
 
   test('all together are held to theirs, exempt ones too, and it comes back with time', () => {
     const { budget, clock } = make({ all: { perMinute: 60, burst: 5 } })
-    expect(begins(budget, '127.0.0.1', 50)).toBe(5)
+    expect(begins(budget, '127.0.0.1', 50), 'a quarter is kept for others').toBe(3)
+    expect(begins(budget, '192.0.2.1', 1) + begins(budget, '198.51.100.1', 1)).toBe(2)
+    expect(begins(budget, '203.0.113.1', 1)).toBe(0)
     clock.advance(2_000)
-    expect(begins(budget, '192.0.2.1', 50)).toBe(2)
+    expect(begins(budget, '203.0.113.1', 1) + begins(budget, '203.0.114.1', 1)).toBe(2)
   })
 })
 
 describe('strangers', () => {
   test('when one more comes than may wait, the oldest makes way; who has spoken stays', () => {
-    const strangers = new Strangers<{ name: string }>(3)
+    const strangers = makePool<{ name: string }>('silent', 3)
     const dropped: string[] = []
     const add = (name: string) => {
       const socket = { name }
-      strangers.add(socket, () => dropped.push(name))
+      strangers.add(socket, ['192.0.2.0/24', '192.0.2.1'], () => dropped.push(name))
       return socket
     }
     const first = add('first')

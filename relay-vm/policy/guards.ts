@@ -2,16 +2,17 @@
 import type { Socket } from 'node:net'
 import { totalmem } from 'node:os'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { RelayConfig } from '../config.ts'
 import type { Visitors } from '../visitors.ts'
 import { HandshakeBudget } from './handshakes.ts'
+import { makePool } from './pools.ts'
 import { Shedding } from './shedding.ts'
-import { Strangers } from './strangers.ts'
 
 export type Guards = {
   /** Connections that have not said what they want. */
-  readonly silent: Strangers<Socket>
+  readonly silent: FairPool<Socket>
   readonly handshakes: { readonly agents: HandshakeBudget; readonly visitors: HandshakeBudget }
   readonly shedding: Shedding
 }
@@ -26,10 +27,10 @@ export function makeGuards(
   const { limits } = config
   const { running, source, ...all } = limits.handshakes
   const { exempt } = limits
-  const silent = new Strangers<Socket>(limits.strangersMax)
+  const silent = makePool<Socket>('silent', limits.strangersMax)
   const handshakes = {
-    agents: new HandshakeBudget(clock, { running, source, exempt, all: all.agents }),
-    visitors: new HandshakeBudget(clock, { running, source, exempt, all: all.visitors }),
+    agents: new HandshakeBudget(clock, { running, source, exempt, all: all.agents }, 'agentHandshakes'),
+    visitors: new HandshakeBudget(clock, { running, source, exempt, all: all.visitors }, 'visitorHandshakes'),
   }
   const shedding = new Shedding({
     limitBytes: limits.memoryMiB === undefined ? memoryBytes() * shedShare : limits.memoryMiB * 1024 ** 2,

@@ -3,10 +3,13 @@
  * is asked once the ClientHello has been read and before any cryptography; visitors and agents have budgets of their
  * own, so that a flood of the former keeps none of the latter out.
  */
+
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { sourceNetwork } from './addresses.ts'
-import { Buckets, type Rate } from './buckets.ts'
+import type { FairPool } from '@porttunneler/shared/base/fair-pool'
+import { sourceNetwork, sourcePath } from './addresses.ts'
+import { FairRates, type Rate } from './fair-rates.ts'
 import { compileMatcher, type IpFilter } from './ip-filter.ts'
+import { makePool } from './pools.ts'
 
 export type HandshakeLimits = {
   /** At a time: what waits for the other side costs memory. */
@@ -24,35 +27,35 @@ const keysMax = 50_000
 
 export class HandshakeBudget {
   readonly #limits: HandshakeLimits
-  readonly #all: Buckets
-  readonly #sources: Buckets
+  readonly #all: FairRates
+  readonly #sources: FairRates
   readonly #isExempt: IpFilter
-  #running = 0
+  readonly #running: FairPool<object>
 
-  constructor(clock: Clock, limits: HandshakeLimits) {
+  constructor(clock: Clock, limits: HandshakeLimits, whose: 'agentHandshakes' | 'visitorHandshakes') {
     this.#limits = limits
-    this.#all = new Buckets(clock, { keysMax: 1 })
-    this.#sources = new Buckets(clock, { keysMax })
+    this.#all = new FairRates(clock, { keysMax: 1 })
+    this.#sources = new FairRates(clock, { keysMax })
     this.#isExempt = compileMatcher(limits.exempt)
+    this.#running = makePool(whose, limits.running)
   }
 
   get running(): number {
-    return this.#running
+    return this.#running.size
   }
 
-  /** @returns to be called once when the handshake is over, however it ended; undefined: there may be none now */
-  begin(address: string): (() => void) | undefined {
-    const { running, source, all } = this.#limits
-    if (this.#running >= running) return undefined
+  /**
+   * @param drop ends it when it has to make way for another source's
+   * @returns to be called when the handshake is over, however it ended; undefined: there may be none now
+   */
+  begin(address: string, drop: () => void): (() => void) | undefined {
+    const { source, all } = this.#limits
+    const path = sourcePath(address)
     // Whoever has had its share takes nothing from the others' budget.
     if (!this.#isExempt(address) && !this.#sources.take(sourceNetwork(address), source)) return undefined
-    if (!this.#all.take('all', all)) return undefined
-    this.#running += 1
-    let isOver = false
-    return () => {
-      if (isOver) return
-      isOver = true
-      this.#running -= 1
-    }
+    if (!this.#all.take('all', all, path)) return undefined
+    const handshake = {}
+    if (this.#running.add(handshake, path, drop) !== undefined) return undefined
+    return () => this.#running.remove(handshake)
   }
 }

@@ -1,0 +1,142 @@
+/** Every pool of a relay, filled by one tenant while another comes: what the table promises holds for each row. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { silentLog } from '@porttunneler/shared/base/log'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { describe, expect, test } from 'vitest'
+import { sourcePath } from './addresses.ts'
+import { fairLog } from './fair-log.ts'
+import { FairRates } from './fair-rates.ts'
+import { budgets, type Holder, makePool, type PoolName, pools, rates } from './pools.ts'
+
+const root = join(import.meta.dirname, '..')
+const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts') && !/(\.test\.ts|testing|node_modules|dist)/.test(path))
+  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+
+/** Who tenant `name` is at each level; `n` tells its members apart at the last. */
+function pathOf(share: readonly Holder[], name: string, n: number): string[] {
+  const net = name === 'hog' ? `192.0.2.${n % 250}` : `198.51.100.${n % 250}`
+  return share.flatMap((holder, at) =>
+    holder === 'source' ? sourcePath(net) : at === 0 ? [name] : [`${name} ${n}`],
+  )
+}
+
+describe('pools of the relay', () => {
+  test.each(Object.entries(pools))('%s: a tenant that holds it all makes way for another', (name, row) => {
+    const limit = 100
+    const pool = makePool<string>(name as PoolName, limit)
+    const dropped: string[] = []
+    const turns: number[] = []
+    const add = (tenant: string, n: number) => {
+      const member = `${tenant} ${n}`
+      const isIn = pool.add(member, pathOf(row.share, tenant, n), () => dropped.push(member)) === undefined
+      if (!isIn) dropped.push(member)
+    }
+    for (let n = 0; n < 3 * limit; n++) add('hog', n)
+    expect(pool.size).toBe(limit)
+    dropped.length = 0
+    // It goes on asking, ten times as often as the guest.
+    for (let n = 0; n < limit / 4; n++) {
+      for (let again = 0; again < 10; again++) add('hog', 1_000 + 10 * n + again)
+      add('guest', n)
+      turns.push(dropped.filter((member) => member.startsWith('guest')).length)
+    }
+    if (row.share.length > 0) {
+      expect(turns.at(-1), 'none of the guest’s is refused or yields').toBe(0)
+      expect(pool.count(pathOf(row.share, 'guest', 0).slice(0, 1))).toBeGreaterThan(0)
+    }
+    expect(pool.size).toBe(limit)
+  })
+
+  test.each(Object.entries(pools))('%s: alone, a tenant has all of it', (name, row) => {
+    const pool = makePool<number>(name as PoolName, 50)
+    let lost = 0
+    for (let n = 0; n < 50; n++)
+      if (pool.add(n, pathOf(row.share, 'one', n), () => lost++) !== undefined) lost++
+    expect([pool.size, lost]).toEqual([50, 0])
+  })
+
+  test.each(Object.entries(rates))(
+    '%s: a tenant that asks for all of it leaves enough to another',
+    (name, row) => {
+      const clock = new FakeClock()
+      const fair = new FairRates(clock, { keysMax: 10 })
+      const rate = { perMinute: 600, burst: 600 }
+      const path = (tenant: string, n: number) => pathOf(row.share, tenant, n)
+      let refused = 0
+      let hogs = 0
+      for (let second = 0; second < 300; second++) {
+        for (let n = 0; n < 50; n++) if (fair.take(name, rate, path('hog', n))) hogs++
+        for (let n = 0; n < 2; n++) if (!fair.take(name, rate, path('guest', 2 * second + n))) refused++
+        clock.advance(1_000)
+      }
+      expect(refused, 'of 600').toBe(0)
+      expect(hogs, 'and the rest is not wasted').toBeGreaterThan(2_000)
+    },
+  )
+
+  test('log lines: whoever causes most is heard least, and what was left out is said', () => {
+    const clock = new FakeClock()
+    const lines: { readonly fields: object }[] = []
+    const log = fairLog({ ...silentLog, info: (fields) => void lines.push({ fields }) }, clock)
+    for (let n = 0; n < 100_000; n++) log.info(['hog', 'agent'], {}, 'An agent came')
+    expect(lines.length).toBeLessThanOrEqual(20_000)
+    log.info(['guest', 'agent'], { who: 'guest' }, 'An agent came')
+    expect(lines.at(-1)?.fields).toEqual({ who: 'guest', linesLeftOut: 100_001 - lines.length })
+  })
+
+  test('no pool is beside the table: none is made but from a row, and each row is used', () => {
+    const made = sources.flatMap(({ text }) => [...text.matchAll(/makePool(?:<[^(]*>)?\(\s*'(\w+)'/g)])
+    const used = made.map(([, name]) => name)
+    const handshakes = ['agentHandshakes', 'visitorHandshakes']
+    expect([...used, ...handshakes].toSorted()).toEqual(Object.keys(pools).toSorted())
+    const direct = sources.filter(({ text }) => /new FairPool\b/.test(text)).map(({ path }) => path)
+    expect(direct).toEqual(['policy/pools.ts'])
+  })
+
+  test('no limit is beside the table: whatever else is compared with a count is listed here, with its reason', () => {
+    const lines = sources.flatMap(({ path, text }) =>
+      text
+        .split('\n')
+        .filter((line) => /(\.size|\.length|#\w*(?:count|asks|running)\w*) >=? /.test(line))
+        .filter((line) => !/> 0\b|>= 0\b|> 1\b/.test(line))
+        .map((line) => `${path}: ${line.trim()}`),
+    )
+    const unknown = lines.filter((line) => !notShared.some((known) => line.includes(known)))
+    expect(unknown, 'a new pool? give it a row in pools.ts, or say here why nobody shares it').toEqual([])
+  })
+
+  test.each(['relay.md', 'security.md'])('docs/%s shows the table as it is', (name) => {
+    const page = readFileSync(join(root, '../docs', name), 'utf8')
+    const rows = Object.values({ ...pools, ...rates, ...budgets }).map(rowOf)
+    for (const row of rows) expect(page).toContain(row)
+  })
+})
+
+function rowOf({
+  holds,
+  limit,
+  share,
+  yields,
+  code,
+}: (typeof pools)[PoolName] | typeof budgets.streams | (typeof rates)[keyof typeof rates]) {
+  return `| ${holds} | ${limit} | ${share.join(', ') || 'nobody'} | ${yields} | \`${code}\` |`
+}
+
+/** Counts that strangers do not share: of one connection, session or file; or caches that forget the oldest. */
+const notShared: readonly string[] = [
+  // One connection's or one session's own.
+  'siblings.ts: if (chunk.length > taken.length)',
+  'listeners/origins.ts: if (seen.length > verdict.length)',
+  'listeners/sniff.ts: ',
+  'session-bindings.ts: if (this.#bound.size >= limits.bindsPerSession',
+  'sessions.ts: if (idle.length >= unboundMax)',
+  // Only the control plane adds to them, and the longest untouched is forgotten.
+  'sessions.ts: if (this.#told.size > toldMax',
+  'meters/shares.ts: if (this.#shares.size > accountsMax',
+  // Tunnels that carried something and were not reported: as many as leases and plans allow.
+  'meters/usage.ts: if (this.#rows.size >= rowsMax)',
+  // Memory of who came lately: who is forgotten begins anew.
+  'policy/fair-rates.ts: ',
+]

@@ -1,0 +1,104 @@
+/** BIND and UNBIND of one session, answered one after the other; a ticket is checked at each. */
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import type { Session } from '@porttunneler/shared/mux/session'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import type { TcpListeners } from './listeners/tcp.ts'
+import type { Meters } from './meters/meters.ts'
+import type { FairLog } from './policy/fair-log.ts'
+import type { Routes } from './routes.ts'
+
+export type BindingOptions = {
+  readonly log: Log
+  readonly fairLog: FairLog
+  readonly routes: Routes
+  readonly tcp: TcpListeners
+  readonly meters: Meters
+  /** A lease is served here for the first time: the control plane should hear of it. */
+  onPresence(): void
+}
+
+export class SessionBindings {
+  readonly #claims: TicketClaims
+  readonly #options: BindingOptions
+  readonly #check: (ticket: string) => Promise<TicketClaims>
+  /** Binding -> endpoint. */
+  readonly #bound = new Map<number, string>()
+  #queue: Promise<void> = Promise.resolve()
+  /** Set as soon as the session exists, before any of its frames is read. */
+  session: Session | undefined
+
+  constructor(
+    claims: TicketClaims,
+    options: BindingOptions,
+    check: (ticket: string) => Promise<TicketClaims>,
+  ) {
+    this.#claims = claims
+    this.#options = options
+    this.#check = check
+  }
+
+  onBind(bind: number, ticket: string): void {
+    this.#enqueue((session) => this.#bind(session, bind, ticket))
+  }
+
+  onUnbind(bind: number): void {
+    this.#enqueue((session) => {
+      if (this.#bound.delete(bind)) this.#options.routes.unbind({ session, bind })
+    })
+  }
+
+  #enqueue(task: (session: Session) => Promise<void> | void): void {
+    this.#queue = this.#queue.then(async () => {
+      const { session } = this
+      if (session === undefined || session.state === 'closed') return
+      try {
+        await task(session)
+      } catch (error) {
+        this.#options.log.error({ session: session.id, error }, 'A binding failed')
+        session.close('session.closed', 'The relay failed to answer a BIND')
+      }
+    })
+  }
+
+  async #bind(session: Session, bind: number, ticket: string): Promise<void> {
+    const { fairLog: log } = this.#options
+    const owner = [this.#claims.account, this.#claims.agent]
+    try {
+      if (this.#bound.size >= limits.bindsPerSession && !this.#bound.has(bind)) throw fail('bind.limit')
+      const claims = await this.#check(ticket)
+      if (claims.account !== this.#claims.account || claims.agent !== this.#claims.agent)
+        throw fail('ticket.invalid', 'The ticket belongs to another account or agent')
+      await this.#take(session, bind, claims)
+      const { sub: tunnel, endpoint } = claims
+      log.info(owner, { session: session.id, tunnel, endpoint }, 'A tunnel was bound')
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      session.unbound(bind, error.key, error.detail)
+      log.info(owner, { session: session.id, key: error.key }, 'A BIND was refused')
+    }
+  }
+
+  async #take(session: Session, bind: number, claims: TicketClaims): Promise<void> {
+    const { routes, tcp, meters, onPresence } = this.#options
+    const { endpoint } = claims
+    routes.check(claims)
+    if (claims.kind === 'tcp') await tcp.open(endpoint)
+    try {
+      // Both may have changed while the port was opened.
+      if (session.state === 'closed') throw fail('session.closed')
+      // The tunnel moved: what becomes of its old endpoint is nothing to this binding any more.
+      if ((this.#bound.get(bind) ?? endpoint) !== endpoint) routes.unbind({ session, bind })
+      const held = routes.find(endpoint)?.claims
+      const { meter } = routes.bind(claims, { session, bind })
+      if (held?.sub !== claims.sub || held.epoch !== claims.epoch) onPresence()
+      meters.shares.granted(claims, meter)
+    } catch (error) {
+      if (claims.kind === 'tcp' && routes.find(endpoint) === undefined) tcp.close(endpoint)
+      throw error
+    }
+    this.#bound.set(bind, endpoint)
+    session.bound(bind, endpoint)
+  }
+}
