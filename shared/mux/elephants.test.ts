@@ -139,4 +139,19 @@ describe('elephants', () => {
     }
     expect(wanted).toEqual([])
   })
+
+  test('alone nobody is an elephant from its first byte on, nor when the one before it has gone', () => {
+    const { clock, elephants, stream, wanted } = herd()
+    for (let next = 0; next < 3; next++) {
+      const one = stream()
+      elephants.waits(one, full)
+      for (let round = 0; round < 20; round++) {
+        clock.advance(100)
+        elephants.sent(one, limits.elephantBytes, full)
+      }
+      elephants.forget(one)
+    }
+    expect(wanted).toEqual([])
+    elephants.close()
+  })
 })

@@ -49,7 +49,9 @@ export class Elephants {
   readonly #waiting = new Set<Stream>()
   #look: Timer | undefined
   #lastSender: Stream | undefined
+  /** When the last sender began, and when somebody other than it had last sent. */
   #switchedAtMs = Number.NEGATIVE_INFINITY
+  #companyAtMs = Number.NEGATIVE_INFINITY
   #tick: Timer | undefined
   #emptySinceMs = 0
 
@@ -73,8 +75,10 @@ export class Elephants {
   /** `bytes` of the stream were just sent, more may wait. Hot: an addition and a comparison or two. */
   sent(stream: Stream, bytes: number, waitingBytes: number): void {
     if (stream !== this.#lastSender) {
-      this.#lastSender = stream
       this.#switchedAtMs = this.#options.clock.monotonic()
+      // The first one has nobody beside it yet.
+      if (this.#lastSender) this.#companyAtMs = this.#switchedAtMs
+      this.#lastSender = stream
     }
     const { burst } = stream
     if (burst.waitsSinceMs > 0) {
@@ -118,7 +122,9 @@ export class Elephants {
     if (this.#owned.has(stream)) return
     const isMuch = bytes >= limits.elephantBytes && tookMs <= limits.elephantMs
     const isHeld = heldMs >= limits.elephantHeldMs && heldMs >= tookMs / 4
-    const isAlone = now - this.#switchedAtMs > limits.elephantCompanyMs
+    const isAnotherLast = this.#lastSender !== undefined && this.#lastSender !== stream
+    const otherAtMs = isAnotherLast ? this.#switchedAtMs : this.#companyAtMs
+    const isAlone = now - otherAtMs > limits.elephantCompanyMs
     if (!(isMuch || isHeld) || isAlone) return
     this.#owned.set(stream, undefined)
     this.#changed()
