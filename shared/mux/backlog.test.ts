@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { limits } from '../protocol/limits.ts'
 import { Backlog } from './backlog.ts'
 
 /** A path: `rate` bytes a ms behind an endless queue, answers half a round trip after arrival. */
@@ -28,7 +29,11 @@ function run({ rate, rttMs, ms }: { rate: number; rttMs: number; ms: number }) {
       if (mark.at > before && mark.at <= through) answers.push({ ping: mark.ping, atMs: now + rttMs })
     if (now > ms / 2) longest = Math.max(longest, written - through)
   }
-  return { share: through / (rate * ms), queueMs: longest / rate }
+  return {
+    share: through / (rate * ms),
+    queueMs: longest / rate,
+    marksPerMinute: (marks.length * 60_000) / ms,
+  }
 }
 
 describe('backlog of a shared carrier', () => {
@@ -44,6 +49,16 @@ describe('backlog of a shared carrier', () => {
     { rate: 40_000, rttMs: 20, ms: 5_000 },
   ])('a path of $rate bytes a ms and $rttMs ms is filled', (path) => {
     expect(run(path).share).toBeGreaterThan(0.9)
+  })
+
+  test.each(
+    [1_250, 12_500, 125_000, 1_250_000].flatMap((rate) =>
+      [1, 3, 10, 30, 100, 300].map((rttMs) => ({ rate, rttMs })),
+    ),
+  )('$rate bytes a ms over $rttMs ms need no more marks than a receiver takes', ({ rate, rttMs }) => {
+    const { share, marksPerMinute } = run({ rate, rttMs, ms: 3_000 + 40 * rttMs })
+    expect(marksPerMinute).toBeLessThan(60_000 / limits.markEveryMs + 100)
+    expect(share, 'the time to learn the rate included').toBeGreaterThan(0.75)
   })
 
   test('an answer to a later PING is one to the mark', () => {

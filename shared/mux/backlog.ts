@@ -12,6 +12,9 @@ const floorBytes = { unknown: 256 * 1024, known: 64 * 1024 }
 /** One answer more keeps this much of the best rate seen: it falls to a third within ten. */
 const rateDecay = 0.9
 
+/** So much may be saved up for marks that follow each other at once: four of them. */
+const savedMs = 3 * limits.markEveryMs
+
 type Mark = {
   readonly ping: number
   readonly at: number
@@ -27,6 +30,8 @@ export class Backlog {
   #marks: Mark[] = []
   #marked = 0
   #markedAtMs = Number.NEGATIVE_INFINITY
+  /** Each mark pays for `markEveryMs`. */
+  #paidUntilMs = Number.NEGATIVE_INFINITY
   #minRttMs = Number.POSITIVE_INFINITY
   #bytesPerMs = 0
 
@@ -39,10 +44,16 @@ export class Backlog {
     return this.#sent - this.#answered >= this.#allowed
   }
 
-  /** A PING now would tell something new. When it is full, something must. */
+  /**
+   * A PING now would tell something new. Full, it must be asked at once for all that was written, or the path runs dry
+   * until the next one; but no more than one each `markEveryMs` in the long run, or a fast path is asked hundreds of
+   * times a second. One is always allowed where none is on its way: nothing else would make room.
+   */
   isMarkDue(nowMs: number): boolean {
-    if (this.#sent - this.#marked < markBytes) return this.#marks.length === 0 && this.isFull
-    return nowMs - this.#markedAtMs >= limits.markEveryMs || this.isFull
+    const { isFull } = this
+    if (isFull && this.#marks.length === 0) return true
+    if (this.#sent - this.#marked < markBytes || nowMs < this.#paidUntilMs - savedMs) return false
+    return isFull || nowMs - this.#markedAtMs >= limits.markEveryMs
   }
 
   /** PING number `ping` was written behind all that was sent so far. `isBusy`: more waits to be sent. */
@@ -50,6 +61,7 @@ export class Backlog {
     this.#marks.push({ ping, at: this.#sent, atMs: nowMs, answeredThen: this.#answered, isBusy })
     this.#marked = this.#sent
     this.#markedAtMs = nowMs
+    this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs) + limits.markEveryMs
   }
 
   /** PONG `ping` came: an answer to all marks before it, too. */
