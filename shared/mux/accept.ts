@@ -104,7 +104,7 @@ class Accepted implements AcceptedHello {
     const { carrier, lost: lostThere } = this.hello
     if (
       !isProven ||
-      !session.accepts(carrier) ||
+      !session.accepts(carrier, lostThere) ||
       !lostThere.every((number) => session.carriers.knows(number))
     ) {
       this.refuse('carrier.proof')

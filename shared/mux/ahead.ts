@@ -5,8 +5,10 @@
  */
 import { fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { append, mayJoin } from './pieces.ts'
 
-type Range = { from: number; end: number; readonly pieces: Buffer[] }
+/** `block` is the memory of the last piece, which may have room behind it. */
+type Range = { from: number; end: number; readonly pieces: Buffer[]; block: Buffer }
 
 export class Ahead {
   #ranges: Range[] = []
@@ -35,7 +37,8 @@ export class Ahead {
     const range = this.#ranges[at]
     if (!range || end < range.from) {
       if (this.#ranges.length >= limits.rangesMax) throw fail('stream.ranges')
-      this.#ranges.splice(at, 0, { from, end, pieces: [this.#own(bytes)] })
+      const block = this.#own(bytes)
+      this.#ranges.splice(at, 0, { from, end, pieces: [block], block })
       return
     }
     if (from < range.from) {
@@ -45,10 +48,11 @@ export class Ahead {
     if (end <= range.end) return
     const next = this.#ranges[at + 1]
     const gapEnd = next ? Math.min(end, next.from) : end
-    range.pieces.push(this.#own(bytes.subarray(range.end - from, gapEnd - from)))
+    this.#append(range, bytes.subarray(range.end - from, gapEnd - from))
     range.end = gapEnd
     if (!next || gapEnd < next.from) return
     range.pieces.push(...next.pieces)
+    range.block = next.block
     range.end = next.end
     this.#ranges.splice(at + 1, 1)
     if (end > range.end) this.keep(range.end, bytes.subarray(range.end - from))
@@ -78,6 +82,18 @@ export class Ahead {
     this.#ranges = []
     this.#pieces = 0
     this.#bytes = 0
+  }
+
+  #append(range: Range, bytes: Buffer): void {
+    const last = range.pieces.at(-1) as Buffer
+    if (mayJoin(last.length, bytes.length)) {
+      range.block = append(range.block, last.length, bytes)
+      range.pieces[range.pieces.length - 1] = range.block.subarray(0, last.length + bytes.length)
+      this.#bytes += bytes.length
+    } else {
+      range.block = this.#own(bytes)
+      range.pieces.push(range.block)
+    }
   }
 
   #own(bytes: Buffer): Buffer {

@@ -37,22 +37,23 @@ export class CarrierSet {
     return this.#ready.has(number) || this.#lost.has(number) || this.#isForgotten(number)
   }
 
-  /** There may be one more, and the number was neither used nor given up before. */
-  hasRoomFor(number: number): boolean {
-    if (this.#ready.size >= limits.carriersPerSession) return false
-    return !this.knows(number)
+  /** There may be one more, once those of `lost` are gone, and the number was neither used nor given up before. */
+  hasRoomFor(number: number, lost: readonly number[]): boolean {
+    if (this.knows(number)) return false
+    if (this.#ready.size < limits.carriersPerSession) return true
+    const going = new Set(lost.filter((one) => this.#ready.has(one)))
+    return this.#ready.size - going.size < limits.carriersPerSession
   }
 
   get unconfirmed(): number[] {
     return [...this.#unconfirmed]
   }
 
-  /** `told`: the losses that this side's HELLO or WELCOME on the carrier named. */
+  /** Sends nothing. `told`: the losses that this side's HELLO or WELCOME on the carrier named. */
   add(carrier: Carrier, told: readonly number[]): void {
     this.#highest = Math.max(this.#highest, carrier.number)
     for (const number of told) carrier.announced.add(number)
     this.#ready.set(carrier.number, carrier)
-    this.announce()
   }
 
   /**
@@ -64,19 +65,22 @@ export class CarrierSet {
     if (!this.#ready.delete(number) && this.knows(number)) return false
     this.#lost.add(number)
     if (this.#lost.size > rememberedNumbers * 2) this.#prune()
-    if (isOurs) this.#unconfirmed.add(number)
-    this.announce()
+    if (!isOurs) return true
+    this.#unconfirmed.add(number)
+    for (const carrier of this.#ready.values()) this.announce(carrier, number)
     return true
   }
 
-  /** Tells of losses on every carrier that has not heard of them. */
-  announce(): void {
-    for (const number of this.#unconfirmed)
-      for (const carrier of this.#ready.values()) {
-        if (carrier.announced.has(number)) continue
-        carrier.announced.add(number)
-        carrier.sendLost(number, false)
-      }
+  /** Tells of all losses on a carrier that is new. */
+  announceAll(carrier: Carrier): void {
+    for (const number of this.#unconfirmed) this.announce(carrier, number)
+  }
+
+  /** Tells of a loss, once on each carrier. */
+  announce(carrier: Carrier, number: number): void {
+    if (carrier.announced.has(number)) return
+    carrier.announced.add(number)
+    carrier.sendLost(number, false)
   }
 
   confirm(number: number): void {
@@ -92,7 +96,8 @@ export class CarrierSet {
   }
 
   #prune(): void {
-    for (const number of this.#lost) if (this.#isForgotten(number)) this.#lost.delete(number)
+    for (const numbers of [this.#lost, this.#unconfirmed])
+      for (const number of numbers) if (this.#isForgotten(number)) numbers.delete(number)
   }
 
   #isForgotten(number: number): boolean {

@@ -6,7 +6,6 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
-import { PerMinute } from '../base/per-minute.ts'
 import {
   dataHeaderBytes,
   FrameDecoder,
@@ -19,43 +18,22 @@ import {
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import { Backlog } from './backlog.ts'
+import type { CarrierHandler } from './carrier-handler.ts'
 import { Gather } from './gather.ts'
+import { PingsHeard } from './pings-heard.ts'
 import { readInto } from './read-into.ts'
 import { Schedule } from './schedule.ts'
 import { frameSlabs } from './slab.ts'
+import type { Stream } from './stream.ts'
 import type { Flushable, Turn } from './turn.ts'
 
 const { headerBytes } = limits
-
-/** What a turn may gather before other streams must wait their turn. */
-const batchBytesMax = 256 * 1024
-
-export type CarrierHandler = {
-  /** `bytes` are the carrier's again when this returns. */
-  onData(stream: number, offset: number, bytes: Buffer): void
-  onFrame(carrier: Carrier, type: FrameType, stream: number, payload: Payload): void
-  /** May send again: after a turn's write, or when a full socket drained. */
-  onWritable(carrier: Carrier): void
-  /** The other side broke the protocol: the session ends with this code (rule 9). */
-  onViolation(carrier: Carrier, reason: PortTunnelerError): void
-  /** Once; no other call follows. */
-  onLost(carrier: Carrier, reason: PortTunnelerError): void
-}
-
-/** Of a carrier that nobody listens to any more. */
-export const deafHandler: CarrierHandler = {
-  onData() {},
-  onFrame() {},
-  onWritable() {},
-  onViolation() {},
-  onLost() {},
-}
 
 export class Carrier implements Flushable, FrameHandler {
   readonly socket: Duplex
   /** Chosen by the agent; the relay learns it from HELLO. */
   number: number
-  /** Whoever is responsible now: the handshake first, then the session. */
+  /** Whoever is responsible now. */
   handler: CarrierHandler
   /** Monotonic ms of the last byte that came in. */
   heardAtMs: number
@@ -70,12 +48,16 @@ export class Carrier implements Flushable, FrameHandler {
   kind: 'shared' | 'dedicated' = 'shared'
   /** Streams of this side that have it as their own; counted by `Elephants`. */
   elephants = 0
+  /** Streams that have something unacknowledged here; counted by `Rides`. */
+  dependents = 0
   /** RETIRE was said: nothing new goes here (rule 21). */
   isRetiring = false
   /** The other side said that nothing of its own is on the way here any more. */
   isReleased = false
   /** Streams that wait to send here. */
   readonly schedule = new Schedule()
+  /** Streams that are due to say CREDIT here and wait for the socket. */
+  readonly credits = new Set<Stream>()
   /** Losses of other carriers that were announced on this one (rule 11). */
   readonly announced = new Set<number>()
 
@@ -87,10 +69,12 @@ export class Carrier implements Flushable, FrameHandler {
   #isDirty = false
   #sentBytes = 0
   #turnBytes = 0
+  /** Bytes of answers to what the other side said, written since the socket last took everything. */
+  #answerBytes = 0
   readonly #backlog = new Backlog()
   #isLost = false
   #pingNumber = 0
-  readonly #pingsHeard = new PerMinute(limits.pingsPerMinute)
+  readonly #pingsHeard = new PingsHeard()
 
   constructor(options: {
     socket: Duplex
@@ -107,17 +91,16 @@ export class Carrier implements Flushable, FrameHandler {
     this.heardAtMs = options.clock.monotonic()
     if (this.socket instanceof Socket) readInto(this.socket, 'tls', this.#onBytes)
     else this.socket.on('data', this.#onBytes)
-    this.socket.on('drain', () => this.#isLost || this.handler.onWritable(this))
+    this.socket.on('drain', this.#onDrain)
     this.socket.on('error', (cause) => this.lose(fail('carrier.lost', undefined, { cause })))
-    this.socket.on('end', () => this.lose(fail('carrier.lost')))
-    this.socket.on('close', () => this.lose(fail('carrier.lost')))
+    for (const event of ['end', 'close']) this.socket.on(event, () => this.lose(fail('carrier.lost')))
   }
 
   get isLost(): boolean {
     return this.#isLost
   }
 
-  /** This machine's address on the path; undefined for what is no socket. */
+  /** This machine's address on the path, of a socket. */
   get localAddress(): string | undefined {
     return this.socket instanceof Socket ? this.socket.localAddress : undefined
   }
@@ -127,9 +110,20 @@ export class Carrier implements Flushable, FrameHandler {
     return this.#sentBytes > limits.carrierBytesMax
   }
 
+  /** The socket has not taken all that was written: whatever is said now comes behind that. */
+  get isFull(): boolean {
+    return this.socket.writableNeedDrain
+  }
+
+  /** The stream's CREDIT waits here: behind what the socket has not taken it would be no sooner there. */
+  holdsCredit(stream: Stream): boolean {
+    if (this.isFull) this.credits.add(stream)
+    return this.isFull
+  }
+
   /** False while the socket or the path is full or this turn has gathered enough; `onWritable` follows. */
   get canSend(): boolean {
-    if (this.#isLost || this.#batchBytes >= batchBytesMax || this.socket.writableNeedDrain) return false
+    if (this.#isLost || this.#batchBytes >= limits.batchBytes || this.socket.writableNeedDrain) return false
     // On a carrier of its own an elephant makes nobody wait.
     return this.kind === 'dedicated' || !this.#backlog.isFull
   }
@@ -178,6 +172,7 @@ export class Carrier implements Flushable, FrameHandler {
   sendLost(carrier: number, isAck: boolean): void {
     const at = this.#small(FrameType.lost, 0, 5)
     if (at < 0) return
+    if (isAck) this.#answerBytes += headerBytes + 5
     frameSlabs.current.buffer.writeUInt32BE(carrier, at)
     frameSlabs.current.buffer.writeUInt8(isAck ? 1 : 0, at + 4)
   }
@@ -185,6 +180,12 @@ export class Carrier implements Flushable, FrameHandler {
   sendReset(stream: number, code: number): void {
     const at = this.#small(FrameType.reset, stream, 2)
     if (at >= 0) frameSlabs.current.buffer.writeUInt16BE(code, at)
+  }
+
+  /** RESET as the answer to a frame of the other side. */
+  answerReset(stream: number, code: number): void {
+    this.#answerBytes += headerBytes + 2
+    this.sendReset(stream, code)
   }
 
   sendOpened(stream: number, connectMs: number): void {
@@ -207,8 +208,9 @@ export class Carrier implements Flushable, FrameHandler {
     frameSlabs.current.buffer.writeUInt32BE(this.#pingNumber, at + 4)
   }
 
-  /** A frame made elsewhere, head included. */
-  send(frame: Buffer): void {
+  /** A frame made elsewhere, head included. `isAnswer`: the other side asked for it. */
+  send(frame: Buffer, isAnswer = false): void {
+    if (isAnswer) this.#answerBytes += frame.length
     const at = this.#reserve(frame.length)
     if (at >= 0) frame.copy(frameSlabs.current.buffer, at)
   }
@@ -220,21 +222,22 @@ export class Carrier implements Flushable, FrameHandler {
     if (this.#isLost) return
     this.#batchBytes = 0
     this.#gather.writeTo(this.socket)
+    if (!this.isFull) this.#answerBytes = 0
     if (this.canSend) this.handler.onWritable(this)
-    else if (this.socket.writableLength > batchBytesMax * 2 + limits.controlQueueBytes) {
+    // What this side says of its own accord is its own to bound; what it is made to say, the other side must read.
+    else if (this.#answerBytes > limits.answerQueueBytes)
       this.lose(fail('control.flood', 'The other side does not read what it asks for.'))
-    }
   }
 
   /** Sends what is gathered, then closes; whatever still comes in is not parsed. */
   end(): void {
     if (this.#isLost) return
     if (this.#isDirty) this.flush()
+    this.#gather.writeHeld(this.socket)
     this.#isLost = true
     this.socket.end()
-    const timer = this.#clock.after(limits.headDeadlineMs / 5, () => this.socket.destroy(), {
-      background: true,
-    })
+    const destroy = () => this.socket.destroy()
+    const timer = this.#clock.after(limits.headDeadlineMs / 5, destroy, { background: true })
     this.socket.once('close', () => timer.clear())
     this.socket.resume()
   }
@@ -259,9 +262,17 @@ export class Carrier implements Flushable, FrameHandler {
     else this.handler.onFrame(this, type, stream, payload)
   }
 
+  readonly #onDrain = (): void => {
+    if (this.#isLost) return
+    this.#answerBytes = 0
+    this.#gather.writeHeld(this.socket)
+    this.handler.onWritable(this)
+  }
+
   readonly #onBytes = (chunk: Buffer): void => {
     if (this.#isLost) return
     this.heardAtMs = this.#clock.monotonic()
+    this.#pingsHeard.received(chunk.length)
     this.#rest(chunk.length)
     try {
       this.#decoder.push(chunk, this)
@@ -289,6 +300,7 @@ export class Carrier implements Flushable, FrameHandler {
   #onPing({ buffer, start }: Payload): void {
     if (!this.#pingsHeard.allows(this.heardAtMs)) throw fail('control.flood')
     const at = this.#small(FrameType.pong, 0, 8)
+    this.#answerBytes += headerBytes + 8
     if (at >= 0) buffer.copy(frameSlabs.current.buffer, at, start, start + 8)
   }
 

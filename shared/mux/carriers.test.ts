@@ -137,6 +137,30 @@ describe('carriers', () => {
     expect(link.clock.pending).toBe(0)
   })
 
+  test('an agent that is back before its relay missed it: nobody who waits is turned away', async () => {
+    let detached = 0
+    const heardAt: Side[] = []
+    const onOpen = (stream: Stream) => {
+      const heard = new Recorder()
+      heardAt.push({ stream, heard })
+      return heard
+    }
+    const link = new MuxLink({ agent: { onOpen }, relay: { onDetached: () => (detached += 1) } })
+    await link.dial()
+    await turns(6)
+    const [first] = agentOf(link).carriers
+    Object.defineProperty(first, 'localAddress', { value: '192.0.2.1' })
+    link.wires[0]?.blackHole()
+    const visitor = new Recorder()
+    relayOf(link).open(anyVisitor, visitor).write(Buffer.from('hello'))
+    await link.pass(100)
+    agentOf(link).probe(new Set(['192.0.2.1']))
+    await link.pass(300)
+    expect([detached, visitor.resetCode]).toEqual([0, undefined])
+    expect(heardAt.map(({ heard }) => heard.bytes.toString())).toEqual(['hello'])
+    expect([...relayOf(link).carriers].map(({ number }) => number)).toEqual([2])
+  })
+
   test('what was used while detached is granted when the path heals', async () => {
     const { link, open } = await linked()
     const { visitor, upstream } = await open()

@@ -67,4 +67,40 @@ describe('gather', () => {
     }
     expect(slabs.held).toBeLessThanOrEqual(66)
   })
+
+  test('a full socket keeps one write for many small ones, in order, until it drains', () => {
+    const slabs = new Slabs()
+    const gather = new Gather(slabs)
+    const socket = new SlowSocket({ highWaterMark: 4 })
+    for (let count = 0; count < 1_000; count++) {
+      put(gather, slabs, `${count % 10}`)
+      expect(gather.writeTo(socket)).toBe(1)
+      slabs.take(50)
+    }
+    const before = socket.writableLength
+    expect(before, 'what filled it').toBeLessThanOrEqual(4)
+    expect(slabs.held, 'no slab is kept for them').toBe(1)
+    gather.writeHeld(socket)
+    expect(socket.writableLength).toBe(1_000)
+    while (socket.finish.length > 0) socket.finish.shift()?.()
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      while (socket.finish.length > 0) socket.finish.shift()?.()
+      const text = Array.from({ length: 1_000 }, (_, count) => count % 10).join('')
+      expect(Buffer.concat(socket.written).toString()).toBe(text)
+    })
+  })
+
+  test('much for a full socket is written at once, behind what was kept', () => {
+    const slabs = new Slabs()
+    const gather = new Gather(slabs)
+    const socket = new SlowSocket({ highWaterMark: 1 })
+    put(gather, slabs, 'a')
+    gather.writeTo(socket)
+    put(gather, slabs, 'b')
+    gather.writeTo(socket)
+    put(gather, slabs, 'c'.repeat(5_000))
+    gather.writeTo(socket)
+    expect(socket.writableLength).toBe(5_002)
+    expect(gather.drop()).toBe(0)
+  })
 })

@@ -1,5 +1,6 @@
 /** Bytes gathered during a turn for one write to one socket. */
 import type { Writable } from 'node:stream'
+import { mayJoin, SmallBytes } from './pieces.ts'
 import type { Slab, Slabs } from './slab.ts'
 
 /** A part of a slab that its holder extends while nobody else takes from it. */
@@ -11,6 +12,8 @@ export class Gather {
   readonly #runs: Run[] = []
   /** What each write that the socket has not finished with lies in, in order. */
   readonly #writing: (Slab | undefined)[] = []
+  /** What is too little for a write of its own while the socket is full; made when it is first needed. */
+  #held: SmallBytes | undefined
 
   constructor(slabs: Slabs) {
     this.#slabs = slabs
@@ -33,8 +36,16 @@ export class Gather {
     return start
   }
 
-  /** Writes it all; answers the bytes. */
+  /**
+   * Writes it all, or keeps it while it is little and the socket is full, until `writeHeld`; returns the bytes. Each
+   * write that a full socket keeps costs hundreds of bytes, and a peer that does not read decides how many there are.
+   */
   writeTo(socket: Writable): number {
+    if (socket.writableNeedDrain) {
+      const held = this.#hold()
+      if (held > 0) return held
+    }
+    if (this.#held) this.writeHeld(socket)
     const runs = this.#runs
     let bytes = 0
     if (runs.length > 1) socket.cork()
@@ -52,13 +63,38 @@ export class Gather {
     return bytes
   }
 
-  /** Forgets what was gathered; answers the bytes. */
+  /** Writes what was kept back: the socket has drained, or is to end. */
+  writeHeld(socket: Writable): void {
+    const held = this.#held?.take()
+    this.#held = undefined
+    if (!held) return
+    this.#writing.push(undefined)
+    socket.write(held, this.#onWritten)
+  }
+
+  /** Forgets what was gathered; returns the bytes since the last `writeTo`. */
   drop(): number {
     let bytes = 0
+    this.#held = undefined
     for (const { slab, start, end } of this.#runs.splice(0)) {
       bytes += end - start
       slab.release()
     }
+    return bytes
+  }
+
+  /** Returns the bytes that are kept; 0: they are worth a write of their own. */
+  #hold(): number {
+    const runs = this.#runs
+    let bytes = 0
+    for (const { start, end } of runs) bytes += end - start
+    if (!mayJoin(this.#held?.length ?? 0, bytes)) return 0
+    this.#held ??= new SmallBytes()
+    for (const { slab, start, end } of runs) {
+      this.#held.add(slab.buffer.subarray(start, end))
+      slab.release()
+    }
+    runs.length = 0
     return bytes
   }
 

@@ -1,6 +1,6 @@
 /** What an agent with a valid ticket may try against the relay: its session ends with a code, nobody else notices. */
 import type { TLSSocket } from 'node:tls'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { encodeJson, FrameType, writeHead } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
@@ -9,6 +9,7 @@ import { anyVisitor, muxPair, Recorder } from '../testing/mux-pair.ts'
 import { wirePair } from '../testing/wire-pair.ts'
 import { acceptAgent } from './accept.ts'
 import { Budget } from './budget.ts'
+import { Elephants } from './elephants.ts'
 import { proofOf } from './fresh-carrier.ts'
 import { Liveness } from './liveness.ts'
 import { Turn } from './turn.ts'
@@ -69,6 +70,58 @@ describe('a hostile agent', () => {
     pair.carriers.relay.socket.emit('data', Buffer.concat(many))
     expect(pair.closed.relay?.key).toBe('control.flood')
     expect(heard).toBe(limits.bindsPerMinute)
+  })
+
+  test('may say PING for what it sends, as agents of release 0.1 do, and not much besides', async () => {
+    const pair = muxPair({ clock: new FakeClock() })
+    await turns(4)
+    const { socket } = pair.carriers.relay
+    const ping = Buffer.alloc(16)
+    writeHead(ping, 0, { type: FrameType.ping, length: 8, stream: 0 })
+    const skipped = Buffer.alloc(8 + 65_536)
+    writeHead(skipped, 0, { type: 0x90 as FrameType, length: 65_536, stream: 0 })
+    for (let n = 0; n < 2 * limits.pingsPerMinute; n++) {
+      socket.emit('data', skipped)
+      socket.emit('data', ping)
+      if (n % 1_000 === 0) await turns(2)
+    }
+    expect(pair.closed.relay).toBeUndefined()
+    for (let n = 0; n < limits.pingsPerMinute + 100; n++) socket.emit('data', ping)
+    expect(pair.closed.relay?.key).toBe('control.flood')
+  })
+
+  test('loses a carrier on which it asks much and reads nothing', async () => {
+    const lost: string[] = []
+    const pair = muxPair({
+      clock: new FakeClock(),
+      relay: { onCarrierLost: (_carrier, reason) => lost.push(reason.key) },
+    })
+    await turns(4)
+    pair.relay.open(anyVisitor, new Recorder())
+    const { socket } = pair.carriers.relay
+    socket.write = () => false
+    Object.defineProperty(socket, 'writableNeedDrain', { value: true })
+    const reset = Buffer.alloc(10)
+    writeHead(reset, 0, { type: FrameType.reset, length: 2, stream: 1 })
+    reset.writeUInt16BE(3001, 8)
+    const many = Buffer.concat(Array.from({ length: 10_000 }, () => reset))
+    for (let n = 0; n < 20 && lost.length === 0; n++) {
+      expect(n * many.length, 'bytes of answers').toBeLessThan(limits.answerQueueBytes + many.length)
+      socket.emit('data', many)
+      await turns(1)
+    }
+    expect(lost).toEqual(['control.flood'])
+  })
+
+  test('may say RETIRE as often as it likes: elephants are placed once', async () => {
+    const assign = vi.spyOn(Elephants.prototype, 'assign')
+    const pair = muxPair({ clock: new FakeClock() })
+    await turns(4)
+    const retire = Buffer.alloc(8)
+    writeHead(retire, 0, { type: FrameType.retire, length: 0, stream: 0 })
+    for (let n = 0; n < 1_000; n++) pair.carriers.relay.socket.emit('data', retire)
+    expect(assign).toHaveBeenCalledTimes(1)
+    assign.mockRestore()
   })
 
   test.each([

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
 import { Budget } from './budget.ts'
@@ -48,4 +50,108 @@ describe('outbound', () => {
     outbound.clear()
     expect(budget.usedBytes).toBe(0)
   })
+
+  test('bytes that came one by one are kept, and sent again, as few pieces', () => {
+    const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
+    const [first, second] = [countingCarrier(1), countingCarrier(2)]
+    const bytes = 60_000
+    for (let at = 0; at < bytes; at++) {
+      outbound.push(Buffer.of(at % 251))
+      outbound.pump(first, 1, all)
+    }
+    expect(first.sent).toHaveLength(bytes)
+    outbound.acknowledge(1_000, limits.windowBytesMax)
+    outbound.repeatLost(2_000, (number) => number === 1)
+    outbound.pump(second, 1, all)
+    expect(second.sent.length).toBeLessThanOrEqual(bytes / (8 * 1024))
+    const again = Buffer.concat(second.sent)
+    expect(
+      again.equals(Buffer.from(Array.from({ length: bytes - 2_000 }, (_, at) => (at + 2_000) % 251))),
+    ).toBe(true)
+  })
+
+  test('bytes that wait one by one for credit wait as few pieces', () => {
+    const outbound = new Outbound(0, new Budget(all))
+    const one = countingCarrier(1)
+    for (let at = 0; at < 60_000; at++) {
+      outbound.push(Buffer.of(at % 251))
+      outbound.own()
+    }
+    outbound.acknowledge(0, limits.windowBytesMax)
+    outbound.pump(one, 1, all)
+    expect(one.sent.length).toBeLessThanOrEqual(60_000 / (8 * 1024))
+    expect(Buffer.concat(one.sent).every((byte, at) => byte === at % 251)).toBe(true)
+  })
+
+  test('a byte that is kept costs no more than three, however it came', () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const memory = () => {
+      collect()
+      const { heapUsed, arrayBuffers } = process.memoryUsage()
+      return heapUsed + arrayBuffers
+    }
+    const kept: Outbound[] = []
+    const before = memory()
+    for (let stream = 0; stream < 40; stream++) {
+      const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
+      kept.push(outbound)
+      for (let at = 0; at < 50_000; at++) {
+        outbound.push(Buffer.of(1))
+        outbound.pump(carrier, 1, all)
+      }
+    }
+    expect((memory() - before) / (kept.length * 50_000)).toBeLessThan(3)
+  })
+
+  test('a SYNC looks at no piece unless one is on a carrier that was lost, and then once', () => {
+    const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
+    const [first, second] = [countingCarrier(1), countingCarrier(2)]
+    // Too large to be joined.
+    for (let piece = 0; piece < 1_000; piece++) outbound.push(Buffer.alloc(5_000))
+    outbound.pump(first, 1, all)
+    let looks = 0
+    const lost = new Set<number>()
+    const isLost = (number: number) => {
+      looks += 1
+      return lost.has(number)
+    }
+    for (let sync = 0; sync < 10_000; sync++) outbound.repeatLost(0, isLost)
+    expect(looks).toBeLessThanOrEqual(10_000)
+    lost.add(1)
+    // The other side has half of it, and says so again and again without using it.
+    for (let sync = 0; sync < 10_000; sync++) outbound.repeatLost(2_500_000, isLost)
+    outbound.pump(second, 1, all)
+    for (let sync = 0; sync < 10_000; sync++) outbound.repeatLost(2_500_000, isLost)
+    expect(looks).toBeLessThanOrEqual(40_000)
+    expect(second.sent).toHaveLength(500)
+  })
+
+  test('a carrier knows whether anything unacknowledged is left on it', () => {
+    const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
+    const [first, second] = [countingCarrier(1), countingCarrier(2)]
+    outbound.push(Buffer.alloc(5_000))
+    outbound.pump(first, 1, all)
+    outbound.push(Buffer.alloc(5_000))
+    outbound.finish()
+    outbound.pump(second, 1, all)
+    expect([first.dependents, second.dependents]).toEqual([1, 1])
+    expect(outbound.liveCarriers(3, () => true)).toBe(3)
+    outbound.acknowledge(5_000, limits.windowBytesMax)
+    expect([first.dependents, second.dependents]).toEqual([0, 1])
+    outbound.acknowledge(10_000, 0)
+    expect(second.dependents, 'FIN is still on its way').toBe(1)
+    outbound.acknowledge(10_001, 0)
+    expect([second.dependents, outbound.isDone]).toEqual([0, true])
+  })
 })
+
+/** Keeps copies of what it is told to send. */
+function countingCarrier(number: number): Carrier & { sent: Buffer[] } {
+  const sent: Buffer[] = []
+  const sendData = (_stream: number, _offset: number, bytes: Buffer) => {
+    sent.push(Buffer.from(bytes))
+    return -1
+  }
+  return { number, dependents: 0, sent, sendData, sendFin() {} } as unknown as Carrier & { sent: Buffer[] }
+}

@@ -7,21 +7,20 @@
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
+import { append, mayJoin, smallBytes } from './pieces.ts'
+import { type Ride, Rides } from './rides.ts'
 import { deliverySlabs, frameSlabs, type Slab, type Slabs } from './slab.ts'
 
 /** Bytes of the stream from offset `from` on: in a slab that is held, or in a buffer of their own. */
 type Piece = {
   from: number
   length: number
-  readonly memory: Buffer
+  memory: Buffer
   at: number
   readonly slab: Slab | undefined
-  /** That it was sent on. 0: it waits, for the first time or to be sent again. */
-  carrier: number
+  /** Undefined: it waits, for the first time or to be sent again, or it has arrived. */
+  ride: Ride | undefined
 }
-
-/** Up to this a copy is cheap, and a slab is not kept from use for the sake of so little. */
-const smallBytes = 4 * 1024
 
 export class Outbound {
   /** Everything below was used by the other side's local socket. */
@@ -43,11 +42,14 @@ export class Outbound {
   /** In order of offset; the first `#sentFrom` are already used and only not yet cut off. */
   #sent: Piece[] = []
   #sentFrom = 0
-  /** Pieces of `#sent` whose carrier was lost and that the other side does not have. */
+  /** Pieces of `#sent` whose carrier was lost and that the other side does not have, from `#againFrom` on. */
   #again: Piece[] = []
+  #againFrom = 0
+  readonly #rides = new Rides()
   #isEnding = false
-  /** Carrier of FIN: -1 never sent, 0 to be sent again. */
-  #finCarrier = -1
+  isFinSent = false
+  /** Undefined: FIN was never sent, is to be sent again, or was acknowledged. */
+  #finRide: Ride | undefined
 
   constructor(edge: number, budget: Budget) {
     this.edge = Math.min(edge, limits.windowBytesMax)
@@ -68,7 +70,9 @@ export class Outbound {
     const last = this.#waiting.at(-1)
     if (!this.#isBorrowed || !last) return
     this.#isBorrowed = false
-    this.#waiting[this.#waiting.length - 1] = copyOf(last.memory.subarray(last.at, last.at + last.length))
+    this.#waiting.pop()
+    const bytes = last.memory.subarray(last.at, last.at + last.length)
+    if (!joined(this.#waiting.at(-1), bytes)) this.#waiting.push(copyOf(bytes))
   }
 
   /** No byte follows what was pushed. */
@@ -85,25 +89,25 @@ export class Outbound {
     return this.#isEnding
   }
 
-  get isFinSent(): boolean {
-    return this.#finCarrier >= 0
-  }
-
   /** There is something that may go now. */
   get canPump(): boolean {
-    if (this.#again.length > 0) return true
+    if (this.#mustRepeat) return true
     if (this.waitingBytes > 0) return this.nxt < this.edge && !this.isStarved
-    return this.#isEnding && this.#finCarrier <= 0 && !this.isDone
+    return this.#isEnding && this.#finRide === undefined && !this.isDone
   }
 
   /** FIN and everything before it were used at the other side. */
   get isDone(): boolean {
-    return this.#finCarrier >= 0 && this.una === this.nxt + 1
+    return this.isFinSent && this.una === this.nxt + 1
+  }
+
+  get #mustRepeat(): boolean {
+    return this.#againFrom < this.#again.length
   }
 
   /** Sends up to `bytesMax` bytes, repeats first (and FIN behind the last one); answers how many went. */
   pump(carrier: Carrier, stream: number, bytesMax: number): number {
-    let sent = this.#again.length > 0 ? this.#repeat(carrier, stream, bytesMax) : 0
+    let sent = this.#mustRepeat ? this.#repeat(carrier, stream, bytesMax) : 0
     let left = Math.min(bytesMax - sent, this.edge - this.nxt)
     while (left > 0 && this.waitingBytes > 0) {
       const wanted = Math.min(left, limits.dataBytesMax)
@@ -116,12 +120,13 @@ export class Outbound {
     }
     if (
       this.#isEnding &&
-      this.#finCarrier <= 0 &&
+      this.#finRide === undefined &&
       this.waitingBytes === 0 &&
-      this.#again.length === 0 &&
+      !this.#mustRepeat &&
       !this.isDone
     ) {
-      this.#finCarrier = carrier.number
+      this.isFinSent = true
+      this.#finRide = this.#rides.board(carrier)
       carrier.sendFin(stream, this.nxt)
     }
     return sent
@@ -140,24 +145,33 @@ export class Outbound {
       if (first.from + first.length > consumed) break
       // The bytes are free at once; the array is cut when it is worth it.
       first.slab?.release()
+      this.#rides.leave(first.ride)
       this.#sent[this.#sentFrom] = usedPiece
       this.#sentFrom += 1
     }
     this.#cut()
-    if (this.#again.length > 0)
-      this.#again = this.#again.filter((piece) => piece.from + piece.length > consumed)
+    if (consumed > this.nxt) {
+      this.#rides.leave(this.#finRide)
+      this.#finRide = undefined
+    }
+    this.#skipUsed()
     return true
   }
 
   /**
    * SYNC said that all below `next` has arrived: what lies above it on a carrier that is lost is sent again. Pieces on
-   * live carriers stay; they will arrive.
+   * live carriers stay; they will arrive. Looks at the pieces only when some are on a lost carrier, and once: no piece
+   * is left on it then, so whoever says SYNC often pays for it with a carrier each time.
    */
   repeatLost(next: number, isLost: (carrier: number) => boolean): void {
+    const lost = this.#rides.lost(isLost)
+    if (lost.length === 0) return
     const from = Math.max(next, this.una)
     for (let at = this.#sentFrom; at < this.#sent.length; at++) {
       const piece = this.#sent[at] as Piece
-      if (piece.carrier === 0 || !isLost(piece.carrier)) continue
+      if (piece.ride === undefined || !lost.includes(piece.ride)) continue
+      this.#rides.leave(piece.ride)
+      piece.ride = undefined
       if (piece.from + piece.length <= from) continue
       if (piece.from < from) {
         const known = from - piece.from
@@ -165,10 +179,12 @@ export class Outbound {
         piece.at += known
         piece.length -= known
       }
-      piece.carrier = 0
       this.#again.push(piece)
     }
-    if (this.#finCarrier > 0 && isLost(this.#finCarrier) && this.una <= this.nxt) this.#finCarrier = 0
+    if (this.#finRide && lost.includes(this.#finRide)) {
+      this.#rides.leave(this.#finRide)
+      this.#finRide = undefined
+    }
   }
 
   /** OPEN goes out again: so does everything behind it, on its carrier. */
@@ -178,21 +194,7 @@ export class Outbound {
 
   /** How many of the carriers that `isLive` knows hold unacknowledged pieces, `with` counted too. */
   liveCarriers(withCarrier: number, isLive: (carrier: number) => boolean): number {
-    const seen = new Set([withCarrier])
-    for (let at = this.#sentFrom; at < this.#sent.length; at++) {
-      const { carrier } = this.#sent[at] as Piece
-      if (carrier > 0 && isLive(carrier)) seen.add(carrier)
-    }
-    if (this.#finCarrier > 0 && !this.isDone && isLive(this.#finCarrier)) seen.add(this.#finCarrier)
-    return seen.size
-  }
-
-  /** Something on `carrier` is not acknowledged yet. */
-  dependsOn(carrier: number): boolean {
-    if (this.#finCarrier === carrier && !this.isDone) return true
-    for (let at = this.#sentFrom; at < this.#sent.length; at++)
-      if ((this.#sent[at] as Piece).carrier === carrier) return true
-    return false
+    return this.#rides.live(withCarrier, isLive)
   }
 
   /** Drops everything. */
@@ -206,6 +208,9 @@ export class Outbound {
     this.#sent = []
     this.#sentFrom = 0
     this.#again = []
+    this.#againFrom = 0
+    this.#rides.clear()
+    this.#finRide = undefined
   }
 
   /**
@@ -237,14 +242,28 @@ export class Outbound {
 
   #repeat(carrier: Carrier, stream: number, bytesMax: number): number {
     let sent = 0
-    while (this.#again.length > 0 && sent < bytesMax) {
-      const piece = this.#again.shift() as Piece
-      const { memory, at, length } = piece
-      carrier.sendData(stream, piece.from, memory.subarray(at, at + length))
-      piece.carrier = carrier.number
+    for (; this.#mustRepeat && sent < bytesMax; this.#againFrom++) {
+      const piece = this.#again[this.#againFrom] as Piece
+      const { from, memory, at, length } = piece
+      if (from + length <= this.una) continue
+      carrier.sendData(stream, from, memory.subarray(at, at + length))
+      piece.ride = this.#rides.board(carrier)
       sent += length
     }
+    this.#skipUsed()
     return sent
+  }
+
+  /** What was used meanwhile need not be sent again. */
+  #skipUsed(): void {
+    while (this.#mustRepeat) {
+      const { from, length } = this.#again[this.#againFrom] as Piece
+      if (from + length > this.una) return
+      this.#againFrom += 1
+    }
+    if (this.#againFrom === 0) return
+    this.#again = []
+    this.#againFrom = 0
   }
 
   /** Cuts the used pieces off when they are many: amortised one move a piece. */
@@ -265,10 +284,7 @@ export class Outbound {
     const length = Math.min(bytesMax, first.length)
     const bytes = at === 0 && length === memory.length ? memory : memory.subarray(at, at + length)
     const sentAt = carrier.sendData(stream, this.nxt, bytes)
-    const piece = keep(bytes, sentAt, frameSlabs)
-    piece.from = this.nxt
-    piece.carrier = carrier.number
-    this.#sent.push(piece)
+    this.#keepSent(bytes, sentAt, carrier)
     this.nxt += length
     this.waitingBytes -= length
     first.at += length
@@ -282,13 +298,33 @@ export class Outbound {
     }
     return length
   }
+
+  /** Keeps what was just sent: as part of the piece before it where both are small and on the same carrier. */
+  #keepSent(bytes: Buffer, sentAt: number, carrier: Carrier): void {
+    if (this.#sentFrom < this.#sent.length) {
+      const last = this.#sent[this.#sent.length - 1] as Piece
+      if (last.ride?.carrier === carrier && joined(last, bytes)) return
+    }
+    const piece = keep(bytes, sentAt, frameSlabs)
+    piece.from = this.nxt
+    piece.ride = this.#rides.board(carrier)
+    this.#sent.push(piece)
+  }
+}
+
+/** Puts small bytes behind a small piece that is nobody else's, as part of it. */
+function joined(last: Piece | undefined, bytes: Buffer): boolean {
+  if (!last || last.slab || !mayJoin(last.at + last.length, bytes.length)) return false
+  last.memory = append(last.memory, last.at + last.length, bytes)
+  last.length += bytes.length
+  return true
 }
 
 /** Stands in for pieces that are used, so that their bytes are free at once. */
 const usedPiece: Piece = ownPiece(Buffer.alloc(0))
 
 function ownPiece(memory: Buffer): Piece {
-  return { from: 0, length: memory.length, memory, at: 0, slab: undefined, carrier: 0 }
+  return { from: 0, length: memory.length, memory, at: 0, slab: undefined, ride: undefined }
 }
 
 /** Keeps `bytes`, of which a copy lies at `at` of the current slab (-1: there is none). */
@@ -296,7 +332,7 @@ function keep(bytes: Buffer, at: number, slabs: Slabs): Piece {
   if (at < 0 || bytes.length <= smallBytes || slabs.isTight) return ownPiece(Buffer.from(bytes))
   const slab = slabs.current
   slab.hold()
-  return { from: 0, length: bytes.length, memory: slab.buffer, at, slab, carrier: 0 }
+  return { from: 0, length: bytes.length, memory: slab.buffer, at, slab, ride: undefined }
 }
 
 function copyOf(bytes: Buffer): Piece {

@@ -3,6 +3,7 @@
  * A failing seed is printed; `runModel(seed)` repeats it.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { limits } from '../protocol/limits.ts'
 import { runModel } from '../testing/mux-model.ts'
 import { CarrierSet } from './carrier-set.ts'
 import { Outbound } from './outbound.ts'
@@ -10,9 +11,11 @@ import { SeenIds } from './seen-ids.ts'
 import { Stream } from './stream.ts'
 
 const seeds = Number(process.env.MODEL_SEEDS ?? 150)
+const { reportStreamsPerTurn } = limits
 
 afterEach(() => {
   vi.restoreAllMocks()
+  Reflect.set(limits, 'reportStreamsPerTurn', reportStreamsPerTurn)
 })
 
 /** Some seed must find the fault: a model that misses it proves nothing. */
@@ -28,7 +31,11 @@ async function findsFault(): Promise<boolean> {
 }
 
 describe('resume', { timeout: 120_000 }, () => {
-  test('no byte is lost or doubled, nothing is dialled twice, nothing is stuck', async () => {
+  test.each([
+    ['at once', reportStreamsPerTurn],
+    ['one stream a turn', 1],
+  ])('reports %s: no byte is lost or doubled, nothing is dialled twice or stuck', async (_name, part) => {
+    Reflect.set(limits, 'reportStreamsPerTurn', part)
     const sum = { losses: 0, clean: 0, resets: 0, dials: 0, bytes: 0 }
     for (let seed = 1; seed <= seeds; seed++) {
       const outcome = await runModel(seed)

@@ -12,8 +12,6 @@ export type RetirementOptions = {
   readonly side: 'relay' | 'agent'
   readonly clock: Clock
   readonly carriers: Iterable<Carrier>
-  /** Something unacknowledged lies on that carrier. */
-  hasDependents(carrier: Carrier): boolean
 }
 
 export class Retirement {
@@ -37,7 +35,7 @@ export class Retirement {
 
   readonly #tick = (): void => {
     const retiring = [...this.#options.carriers].filter((carrier) => carrier.isRetiring)
-    for (const carrier of retiring) if (!this.#options.hasDependents(carrier)) this.#release(carrier)
+    for (const carrier of retiring) if (carrier.dependents === 0) this.#release(carrier)
     if (retiring.length === 0) this.close()
   }
 

@@ -5,14 +5,15 @@
  * again until it has used its share of the round.
  */
 import type { Carrier } from './carrier.ts'
+import { Fifo } from './fifo.ts'
 import type { Stream } from './stream.ts'
 
 /** One TLS record: what a newcomer may have to wait for from each stream before it. */
 const quantumBytes = 16 * 1024
 
 export class Schedule {
-  #fresh: Stream[] = []
-  #old: Stream[] = []
+  readonly #fresh = new Fifo<Stream>()
+  readonly #old = new Fifo<Stream>()
   /** A round is over when everybody who was in `#old` at its beginning had a turn. */
   #round = 1
   #leftInRound = 0
@@ -31,9 +32,7 @@ export class Schedule {
 
   /** Everybody who waits, and nobody waits any more: the carrier is lost. */
   drain(): Stream[] {
-    const streams = [...this.#fresh, ...this.#old]
-    this.#fresh = []
-    this.#old = []
+    const streams = [...this.#fresh.drain(), ...this.#old.drain()]
     this.#leftInRound = 0
     for (const stream of streams) stream.isQueued = false
     return streams

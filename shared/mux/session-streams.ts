@@ -20,6 +20,7 @@ import type { CarrierSet } from './carrier-set.ts'
 import { Elephants } from './elephants.ts'
 import type { OpenInfo } from './open-info.ts'
 import { resetWorst } from './relief.ts'
+import { Report } from './report.ts'
 import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
 import { Stream, type StreamSink, sessionLostCode } from './stream.ts'
@@ -32,6 +33,8 @@ export type SessionStreamsOptions = {
   /** How much the relay may send on a new stream at once, bytes. */
   readonly agentWindow: number
   readonly onOpen: SessionEvents['onOpen']
+  /** Relay: the id of the first stream. Default: 1; a test begins near the last one. */
+  readonly firstId?: number | undefined
   /** This side wants another number of dedicated carriers. */
   onWant(count: number): void
 }
@@ -46,13 +49,14 @@ export class SessionStreams {
   readonly #sendBudget: Budget
   readonly #streams = new Map<number, Stream>()
   readonly #uncredited = new Set<Stream>()
+  readonly #report: Report
   readonly #seen = new SeenIds()
   /** Streams that may not send for want of memory to keep what they send. */
   readonly #starved = new Set<Stream>()
   #creditTimer: Timer | undefined
   #starvedTimer: Timer | undefined
   /** Relay: the next id to give. */
-  #next = 1
+  #next: number
 
   constructor(options: SessionStreamsOptions) {
     this.#options = options
@@ -60,6 +64,14 @@ export class SessionStreams {
     const relieve = (bytes: number) => resetWorst(this.#streams.values(), bytes)
     this.#budget = new Budget(limits.sessionBufferBytes, options.budget, { relieve })
     this.#sendBudget = new Budget(limits.sessionBufferBytes, options.budget, { relieve })
+    this.#next = options.firstId ?? 1
+    this.#report = new Report({
+      streams: this.#streams,
+      tell: (stream, carrier) => {
+        stream.report(carrier, this.#carriers.isLost)
+        this.offer(stream)
+      },
+    })
     this.elephants = new Elephants({
       clock: options.clock,
       carriers: options.carriers,
@@ -77,6 +89,7 @@ export class SessionStreams {
   open(info: OpenInfo, sink: StreamSink): Stream {
     const carrier = this.#carriers.pick()
     if (!carrier) throw fail('carrier.lost')
+    if (this.#next > limits.streamIdMax) throw fail('relay.draining')
     if (this.#streams.size >= limits.streamsPerSession)
       throw fail('session.limit', 'The agent serves as many visitors as it may.')
     const window = firstWindow(this.#budget)
@@ -96,18 +109,20 @@ export class SessionStreams {
     }
   }
 
-  /** After a new loss: everything about every stream, on one carrier (rule 12). */
+  /** After a new loss: everything about every stream, on `carrier` as long as that is there (rule 12). */
   report(carrier: Carrier): void {
-    for (const stream of this.#streams.values()) {
-      stream.report(carrier, this.#carriers.isLost)
-      this.offer(stream)
-    }
+    this.#report.begin(carrier)
   }
 
-  /** Something unacknowledged lies on that carrier. */
-  dependOn(carrier: Carrier): boolean {
-    for (const stream of this.#streams.values()) if (stream.dependsOn(carrier.number)) return true
-    return false
+  /** The carrier has room: first for what was held back, then for what the report still owes, then for bytes. */
+  onWritable(carrier: Carrier): void {
+    for (const stream of carrier.credits) {
+      carrier.credits.delete(stream)
+      if (stream.hasUncredited) stream.sendCredit()
+      if (carrier.isFull) break
+    }
+    if (this.#report.isUnderWay && !carrier.isRetiring) this.#report.goOn(carrier)
+    if (!carrier.schedule.isEmpty) carrier.schedule.serve(carrier)
   }
 
   /** The session is over. */
@@ -115,6 +130,7 @@ export class SessionStreams {
     this.#creditTimer?.clear()
     this.#starvedTimer?.clear()
     this.#starved.clear()
+    this.#report.close()
     this.elephants.close()
     const streams = [...this.#streams.values()]
     this.#streams.clear()
@@ -140,7 +156,8 @@ export class SessionStreams {
     const carrier = this.carrierOf(stream)
     if (!carrier) return
     if (carrier.schedule.isEmpty && carrier.canSend) {
-      stream.pump(carrier, Number.POSITIVE_INFINITY)
+      // After a loss that may be megabytes, and the others have theirs to say.
+      stream.pump(carrier, limits.batchBytes)
       if (!stream.canPump) return
     }
     carrier.schedule.add(stream)
@@ -175,12 +192,13 @@ export class SessionStreams {
   /** Tries again soon: what frees the memory may be an acknowledgement of another session. */
   starve(stream: Stream): void {
     this.#starved.add(stream)
-    this.#starvedTimer ??= this.#options.clock.after(limits.starvedRetryMs, this.#feed, { background: true })
+    this.#feedLater()
   }
 
   forget(stream: Stream): void {
     this.elephants.forget(stream)
     this.#starved.delete(stream)
+    this.#report.forget(stream)
     this.#streams.delete(stream.id)
     this.#uncredited.delete(stream)
   }
@@ -207,7 +225,7 @@ export class SessionStreams {
     const stream = this.#streams.get(id)
     if (!stream) {
       this.#checkIssued(id)
-      if (type === FrameType.sync) carrier.sendReset(id, resetGone)
+      if (type === FrameType.sync) carrier.answerReset(id, resetGone)
       return
     }
     if (stream.state === 'resetting') return
@@ -240,18 +258,18 @@ export class SessionStreams {
     const known = this.#streams.get(id)
     if (known) {
       // The relay does not know whether its OPEN arrived: it did, and the report says how the stream stands.
-      known.report(carrier, this.#carriers.isLost)
+      this.#report.ask(known, carrier)
       return
     }
     if (this.#seen.has(id)) {
-      carrier.sendReset(id, resetGone)
+      carrier.answerReset(id, resetGone)
       return
     }
     this.#seen.add(id)
     const { window: edge, ...info } = decodeOpen(payload)
     const { agentWindow: window, onOpen } = this.#options
     if (this.#streams.size >= limits.streamsPerSession || !onOpen || this.#budget.fill >= 1) {
-      carrier.sendReset(id, wireCode('session.limit'))
+      carrier.answerReset(id, wireCode('session.limit'))
       return
     }
     const stream = this.#add({ id, info, sink: placeholder, state: 'open', window, edge, carrier })
@@ -268,7 +286,7 @@ export class SessionStreams {
       stream.abandon(sessionLostCode)
       return
     }
-    if (code !== resetGone) carrier.sendReset(id, resetAck)
+    if (code !== resetGone) carrier.answerReset(id, resetAck)
     if (!stream) {
       if (this.#options.side === 'agent') this.#seen.add(id)
       return
@@ -300,18 +318,25 @@ export class SessionStreams {
     carrier: Carrier
   }): Stream {
     const stream = new Stream({ ...options, host: this, budget: this.#budget, sendBudget: this.#sendBudget })
+    stream.reported = this.#report.losses
     this.#streams.set(options.id, stream)
     return stream
   }
 
+  #feedLater(): void {
+    this.#starvedTimer ??= this.#options.clock.after(limits.starvedRetryMs, this.#feed, { background: true })
+  }
+
   readonly #feed = (): void => {
     this.#starvedTimer = undefined
-    const streams = [...this.#starved]
-    this.#starved.clear()
-    for (const stream of streams) {
-      stream.unstarve()
+    for (const stream of this.#starved) {
+      this.#starved.delete(stream)
+      stream.outbound.isStarved = false
       this.offer(stream)
+      // Nothing is left for the others either; they come first the next time.
+      if (stream.outbound.isStarved) break
     }
+    if (this.#starved.size > 0) this.#feedLater()
   }
 
   readonly #creditAll = (): void => {

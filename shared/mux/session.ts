@@ -3,37 +3,23 @@
  * both ends; `side` decides who opens streams (relay) and who binds (agent). It outlives its carriers: streams
  * continue on another one, bytes once and in order. Wire protocol, rules 9 to 12, 15, 20, 21 and 25.
  */
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Timer } from '../base/clock.ts'
 import { codes, type ErrorKey, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
 import { PerMinute } from '../base/per-minute.ts'
 import { encodeJson, FrameType, type Payload } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import type { GoAway } from '../protocol/messages.ts'
 import { BindingTalk } from './binding-talk.ts'
-import type { Budget } from './budget.ts'
-import { type Carrier, type CarrierHandler, deafHandler } from './carrier.ts'
+import type { Carrier } from './carrier.ts'
+import { type CarrierHandler, deafHandler } from './carrier-handler.ts'
 import { CarrierSet } from './carrier-set.ts'
-import type { Liveness } from './liveness.ts'
+import { LastIds } from './last-ids.ts'
 import type { OpenInfo } from './open-info.ts'
 import { Retirement } from './retirement.ts'
 import { readSessionFrame, type SessionEvents } from './session-frames.ts'
+import type { SessionOptions } from './session-options.ts'
 import { SessionStreams } from './session-streams.ts'
 import { type Stream, type StreamSink, sessionLostCode } from './stream.ts'
-
-export type SessionOptions = {
-  readonly side: 'relay' | 'agent'
-  readonly id: string
-  /** Known to these two alone: proves that a further carrier belongs to the session. */
-  readonly secret: string
-  readonly carrier: Carrier
-  readonly clock: Clock
-  readonly liveness: Liveness
-  /** The process's budget; the session takes its own share of it. */
-  readonly budget: Budget
-  /** What the agent said in HELLO: how much the relay may send on a new stream at once, bytes. */
-  readonly agentWindow: number
-  readonly events: SessionEvents
-}
 
 export class Session implements CarrierHandler {
   readonly side: 'relay' | 'agent'
@@ -48,6 +34,7 @@ export class Session implements CarrierHandler {
   readonly #bindsHeard = new PerMinute(limits.bindsPerMinute)
   #goAwayBody: GoAway | undefined
   #graceTimer: Timer | undefined
+  readonly #lastIds = new LastIds()
   #isDraining = false
   #isClosed = false
   /** A report waits for a carrier. */
@@ -74,14 +61,12 @@ export class Session implements CarrierHandler {
       agentWindow: options.agentWindow,
       onOpen: options.events.onOpen,
       onWant: (count) => this.#want(count),
+      firstId: options.firstId,
     })
-    this.#retirement = new Retirement({
-      side: options.side,
-      clock: options.clock,
-      carriers: this.carriers,
-      hasDependents: (carrier) => this.#streams.dependOn(carrier),
-    })
-    this.#take(options.carrier, [])
+    const { side, clock, carrier } = options
+    this.#retirement = new Retirement({ side, clock, carriers: this.carriers })
+    this.carriers.add(carrier, [])
+    this.#start(carrier)
   }
 
   /** draining: GOAWAY was said, no new streams; detached: no carrier for now. */
@@ -109,7 +94,14 @@ export class Session implements CarrierHandler {
   open(info: OpenInfo, sink: StreamSink): Stream {
     if (this.#isClosed) throw fail('carrier.lost')
     if (this.#isDraining) throw fail('relay.draining')
-    return this.#streams.open(info, sink)
+    const stream = this.#streams.open(info, sink)
+    this.#lastIds.gave(stream.id, this, this.#options)
+    return stream
+  }
+
+  /** Relay: its stream ids are nearly used up, and the agent was asked to begin its next session (rule 1). */
+  get isSpent(): boolean {
+    return this.#lastIds.isSpent
   }
 
   bound(bind: number, endpoint: string): void {
@@ -187,34 +179,38 @@ export class Session implements CarrierHandler {
     this.#end(reason, false)
   }
 
-  /** A carrier may join under this number: it was never used before and is not below what is forgotten. */
-  accepts(carrierNumber: number): boolean {
-    return !this.#isClosed && this.carriers.hasRoomFor(carrierNumber)
+  /** A carrier may join under this number, as those of `lost` go. */
+  accepts(carrierNumber: number, lost: readonly number[] = []): boolean {
+    return !this.#isClosed && this.carriers.hasRoomFor(carrierNumber, lost)
   }
 
   /**
    * A further carrier is ready. `lost` is the other side's list of losses, `told` the one this side sent on it.
-   * A report is made on it if any is owed.
+   * A report is made on it if any is owed. It is there before those are given up that it replaces: the session is
+   * never detached meanwhile, or visitors that wait for their agent would be turned away as it comes back.
    */
   attach(carrier: Carrier, { lost, told }: { lost: readonly number[]; told: readonly number[] }): void {
+    this.carriers.add(carrier, told)
     let isFresh = this.#owesReport
+    const waiting: Stream[] = []
     for (const number of lost) {
-      isFresh = this.#giveUp(number, false) || isFresh
+      isFresh = this.#giveUp(number, false, waiting) || isFresh
       this.carriers.confirm(number)
     }
     this.#graceTimer?.clear()
     this.#graceTimer = undefined
-    this.#take(carrier, told)
+    this.#start(carrier)
     this.#streams.elephants.assign()
     if (this.side === 'agent') for (const number of lost) carrier.sendLost(number, true)
     if (isFresh) this.#report()
+    for (const stream of waiting) this.#streams.offer(stream)
     this.#options.events.onAttached?.()
   }
 
   // --- carriers' events
 
   onWritable(carrier: Carrier): void {
-    if (!carrier.schedule.isEmpty) carrier.schedule.serve(carrier)
+    this.#streams.onWritable(carrier)
   }
 
   onViolation(_carrier: Carrier, reason: PortTunnelerError): void {
@@ -275,25 +271,27 @@ export class Session implements CarrierHandler {
   }
 
   // --- inside
-  #take(carrier: Carrier, told: readonly number[]): void {
+  #start(carrier: Carrier): void {
     carrier.handler = this
-    this.carriers.add(carrier, told)
+    this.carriers.announceAll(carrier)
     this.#options.liveness.add(carrier)
     carrier.ping()
     // Lost before it was ours: nobody else would tell.
     if (carrier.isLost) this.#options.clock.after(0, () => this.onLost(carrier, fail('carrier.lost')))
   }
 
-  /** Stops using a carrier. True when its loss is news here: then a report is owed. */
-  #giveUp(number: number, isOurs: boolean): boolean {
+  /** Stops using a carrier; who waited there is offered elsewhere, or the caller's to offer. True: a report is owed. */
+  #giveUp(number: number, isOurs: boolean, waiting?: Stream[]): boolean {
     const carrier = this.carriers.get(number)
     if (!this.carriers.remove(number, isOurs)) return false
     if (!carrier) return true
     this.#options.liveness.remove(carrier)
-    const waiting = carrier.schedule.drain()
+    const homeless = carrier.schedule.drain()
     carrier.handler = deafHandler
     carrier.lose(fail('carrier.lost'))
-    for (const stream of waiting) this.#streams.offer(stream)
+    carrier.credits.clear()
+    if (waiting) waiting.push(...homeless)
+    else for (const stream of homeless) this.#streams.offer(stream)
     if (this.carriers.size === 0 && !this.#isClosed) this.#detach()
     return true
   }
@@ -317,6 +315,7 @@ export class Session implements CarrierHandler {
   }
 
   #startRetiring(carrier: Carrier): void {
+    if (carrier.isRetiring) return
     this.#retirement.start(carrier)
     this.#streams.elephants.assign()
   }
@@ -329,13 +328,14 @@ export class Session implements CarrierHandler {
   }
 
   #say(type: FrameType, body: unknown): void {
-    this.carriers.pick()?.send(encodeJson(type, body))
+    this.carriers.pick()?.send(encodeJson(type, body), type === FrameType.bound || type === FrameType.unbound)
   }
 
   #end(reason: PortTunnelerError, isSaid: boolean): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#graceTimer?.clear()
+    this.#lastIds.close()
     this.#retirement.close()
     const body = { code: reason.code, message: reason.detail.slice(0, 500), graceMs: 0, redialMs: 0 }
     for (const carrier of [...this.carriers]) {

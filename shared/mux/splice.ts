@@ -38,7 +38,7 @@ export class Delivery implements Flushable {
     bytes.copy(deliverySlabs.current.buffer, start)
   }
 
-  /** Writes what was gathered, unless the socket was ended or failed: called by the turn, and before it is ended. */
+  /** Writes what was gathered, unless the socket was ended or failed. Called by the turn. */
   flush(): void {
     if (this.#gather.isEmpty) return
     const bytes = this.#socket.writable ? this.#gather.writeTo(this.#socket) : this.#gather.drop()
@@ -46,9 +46,15 @@ export class Delivery implements Flushable {
     else this.#stream.consumed(bytes)
   }
 
+  /** Writes all that is there, full or not: the socket ends behind it, or gets what is not the stream's. */
+  finish(): void {
+    this.flush()
+    if (this.#socket.writable) this.#gather.writeHeld(this.#socket)
+  }
+
   /** The socket goes on without this stream, behind what was written. */
   detach(): void {
-    this.flush()
+    this.finish()
     this.#onDrain()
     this.#socket.off('drain', this.#onDrain)
     this.#socket.off('finish', this.#onDrain)
@@ -58,6 +64,7 @@ export class Delivery implements Flushable {
     const bytes = this.#unconsumed
     if (bytes === 0) return
     this.#unconsumed = 0
+    if (this.#socket.writable) this.#gather.writeHeld(this.#socket)
     this.#stream.consumed(bytes)
   }
 }
@@ -106,7 +113,7 @@ export class Splice implements StreamSink, Flushable {
 
   onFin(): void {
     this.#sawFin = true
-    this.#delivery.flush()
+    this.#delivery.finish()
     this.#socket.end()
   }
 

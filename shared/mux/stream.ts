@@ -32,7 +32,7 @@ export type StreamSink = {
 /** Until a PING was answered: most paths are shorter. Below the least the time is the processes' own. */
 const rttMs = { unknown: 100, min: 2 }
 
-/** Of a stream that nobody listens to (any more). */
+/** Hears what comes for a stream that nobody listens to. */
 export const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
 /** opening: relay only, nothing of the agent seen yet. resetting: RESET sent, its ACK awaited. */
@@ -53,6 +53,8 @@ export class Stream {
   readonly burst: Burst
   /** Relay, while opening: a report was made meanwhile, so the agent's first frame is answered by SYNC (rule 13). */
   owesSync = false
+  /** Of the report: how many losses there had been when it last said how it stands. */
+  reported = 0
   readonly #budget: Budget
   readonly #outbound: Outbound
   readonly #inbound: Inbound
@@ -173,8 +175,9 @@ export class Stream {
     return !this.#isOver && this.#inbound.used > this.#inbound.credited
   }
 
-  unstarve(): void {
-    this.#outbound.isStarved = false
+  /** Of its sending half: there was no memory to keep more. */
+  get outbound(): Pick<Outbound, 'isStarved'> {
+    return this.#outbound
   }
 
   /** Sends what window and `bytesMax` allow; answers the bytes sent. */
@@ -189,9 +192,10 @@ export class Stream {
     return sent
   }
 
-  sendCredit(): void {
+  /** `isLast`: the stream may be forgotten before a later one. */
+  sendCredit(isLast = false): void {
     const carrier = this.host.carrierOf(this)
-    if (!carrier) return
+    if (!carrier || (!isLast && carrier.holdsCredit(this))) return
     const { consumed, window } = this.#grant()
     carrier.sendCredit(this.id, consumed, window)
   }
@@ -225,11 +229,6 @@ export class Stream {
   ): void {
     this.#outbound.repeatLost(sync.next, isLost)
     this.receiveCredit(sync.consumed, sync.window)
-  }
-
-  /** Something unacknowledged lies on `carrier`. */
-  dependsOn(carrier: number): boolean {
-    return this.#outbound.dependsOn(carrier)
   }
 
   liveCarriers(withCarrier: number, isLive: (carrier: number) => boolean): number {
@@ -319,7 +318,7 @@ export class Stream {
   #useFin(): void {
     if (!this.#finDelivered || this.#inbound.isDone) return
     this.#inbound.used += 1
-    this.sendCredit()
+    this.sendCredit(true)
     this.#closeIfDone()
   }
 

@@ -73,7 +73,10 @@ export const limits = {
   pieceBytes: 256,
   /** Separate ranges ahead of the missing bytes, per stream (rule 2). */
   rangesMax: 64,
-  /** Pieces in them: a window of 8 MiB in frames of 1 KiB; frames of a byte must not cost a hundred times theirs. */
+  /**
+   * Pieces in them. Two that follow each other are joined unless together they have more than 4 KiB, so a window of
+   * 8 MiB, whatever its frames, is half as many.
+   */
   aheadPiecesMax: 8_192,
   /** The agent's memory of ids seen in OPEN (rule 8): 16 KiB of bits. */
   seenIds: 131_072,
@@ -89,11 +92,31 @@ export const limits = {
   carrierBytesMax: 256 * 1024 * MiB,
   /** How often a retiring carrier is looked at. */
   retireTickMs: 500,
-  /** A mark of rule 22 every 5 ms at the most, and those that ask for life. */
+  /** A mark of rule 22 every 5 ms at the most, and those that ask for life: these are 12,000 a minute. */
   pingsPerMinute: 15_000,
   markEveryMs: 5,
-  /** Control frames waiting for a socket that does not drain; beyond it the session ends. */
-  controlQueueBytes: 256 * KiB,
+  /**
+   * Besides, a PING for so many bytes received: the marks of releases up to 0.1 follow the bytes and not the time, and
+   * none of them comes sooner than this behind the one before.
+   */
+  pingBytes: 64 * KiB,
+  /** What is left over of many bytes: a PING comes soon behind those that it marks. */
+  pingBytesMax: 64 * MiB,
+  /**
+   * Answers that the other side asked for and its socket does not take (PONG, LOST and RESET with which its own are
+   * answered, BOUND, UNBOUND); beyond it the carrier is lost. Each of 65,536 streams may be reset, and each of 1,000
+   * bindings refused, while the path stands.
+   */
+  answerQueueBytes: 1_536 * KiB,
+  /** What a carrier gathers in one turn, and a stream sends at once, before others have theirs. */
+  batchBytes: 256 * KiB,
+  /** Streams that say how they stand in one turn after a loss: 45 KiB of frames, some 0.5 ms. */
+  reportStreamsPerTurn: 1_024,
+  /** From here on the relay asks the agent for its next session (rule 1); a million visitors may come meanwhile. */
+  streamIdSpent: 2 ** 31 - 2 ** 20,
+  streamIdMax: 2 ** 31 - 1,
+  /** A session that has no ids left is looked at this often, and ended when it has no streams. */
+  spentTickMs: 60_000,
 
   /** Resume grace at the relay, and how long the agent tries (rule 15). */
   resumeGraceMs: 120_000,
@@ -127,6 +150,8 @@ assert(limits.payloadBytesMax < 2 ** 24, 'length is a u24')
 assert(limits.windowBytesInitial >= limits.dataBytesMax, 'a full DATA fits the first window')
 assert(limits.dedicatedPerSession + 2 === limits.carriersPerSession)
 assert(limits.upstreamConnectMs < limits.openDeadlineMs)
+assert(limits.answerQueueBytes > limits.streamsPerSession * (limits.headerBytes + 2))
+assert(limits.pingsPerMinute > 60_000 / limits.markEveryMs + 60 * 20)
 assert(limits.pingRelayMs < limits.suspectMs && limits.suspectMs < limits.lostMs && limits.lostMs < 10_000)
 assert(
   limits.resumeGraceMs < limits.resumeTryMs,

@@ -23,22 +23,30 @@ const other = (name: SideName): SideName => (name === 'relay' ? 'agent' : 'relay
 /** One end of an in-memory connection; bytes go to the other end's inbox unless the path is cut. */
 class End extends EventEmitter {
   readonly inbox: Buffer[] = []
-  readonly writableNeedDrain = false
+  writableNeedDrain = false
   readonly writableLength = 0
   destroyed = false
   peer: End | undefined
   path: { isCut: boolean }
+  readonly #random: () => number
 
-  constructor(path: { isCut: boolean }) {
+  constructor(path: { isCut: boolean }, random: () => number) {
     super()
     this.path = path
+    this.#random = random
   }
 
   write(bytes: Buffer, done?: () => void): boolean {
     if (!this.destroyed && !this.path.isCut && this.peer && !this.peer.destroyed)
       this.peer.inbox.push(Buffer.from(bytes))
     done?.()
-    return true
+    if (this.#random() < 0.3) this.writableNeedDrain = true
+    return !this.writableNeedDrain
+  }
+
+  drain(): void {
+    this.writableNeedDrain = false
+    if (!this.destroyed) this.emit('drain')
   }
 
   exportKeyingMaterial(): Buffer {
@@ -253,8 +261,8 @@ class Model {
 
   #newPath(): Path {
     const state = { isCut: false }
-    const relay = new End(state)
-    const agent = new End(state)
+    const relay = new End(state, this.#random)
+    const agent = new End(state, this.#random)
     relay.peer = agent
     agent.peer = relay
     const path: Path = {
@@ -337,6 +345,9 @@ class Model {
 
   #flush(): void {
     for (const run of this.#flushes.splice(0)) run()
+    for (const { ends } of this.#paths)
+      for (const end of [ends.relay, ends.agent])
+        if (end.writableNeedDrain && this.#random() < 0.7) end.drain()
   }
 
   #pump(): void {

@@ -79,7 +79,7 @@ export class Uplink {
 
   /** What was delivered is written now: whatever else the socket gets comes behind it. */
   flush(): void {
-    this.#link?.delivery.flush()
+    this.#link?.delivery.finish()
   }
 
   /** The visitor's socket goes on without this stream. */

@@ -1,0 +1,25 @@
+/** Relay: a session whose stream ids are nearly used up (rule 1). The agent's next session takes the visitors. */
+import type { Timer } from '../base/clock.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Session } from './session.ts'
+import type { SessionOptions } from './session-options.ts'
+
+export class LastIds {
+  #timer: Timer | undefined
+
+  get isSpent(): boolean {
+    return this.#timer !== undefined
+  }
+
+  /** A stream has this id. Near the end the agent is asked to come anew, and this session ends when it is quiet. */
+  gave(id: number, session: Session, { clock }: SessionOptions): void {
+    if (id < limits.streamIdSpent || this.#timer) return
+    const tick = () => session.activeStreams === 0 && session.close('relay.replaced')
+    this.#timer = clock.every(limits.spentTickMs, tick, { background: true })
+    session.goAway({ key: 'relay.replaced', graceMs: limits.leaseMs, redialMs: 0 })
+  }
+
+  close(): void {
+    this.#timer?.clear()
+  }
+}

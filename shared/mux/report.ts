@@ -1,0 +1,93 @@
+/**
+ * The report after a loss (rule 12): every stream says how it stands, a part of them each turn. All at once they would
+ * be a megabyte of frames before anybody else's byte, and a peer that makes losses could have that at will: so a pass
+ * goes on where it is when the next loss comes, and only those are told again that were told before it.
+ */
+import { limits } from '../protocol/limits.ts'
+import type { Carrier } from './carrier.ts'
+import type { Stream } from './stream.ts'
+
+export type ReportOptions = {
+  readonly streams: ReadonlyMap<number, Stream>
+  /** One stream says how it stands, and sends what waits for that. */
+  readonly tell: (stream: Stream, carrier: Carrier) => void
+}
+
+export class Report {
+  readonly #options: ReportOptions
+  /** Losses so far. A stream that began after the last one, or was told since, has its number. */
+  losses = 0
+  #passLosses = 0
+  #pass: IterableIterator<Stream> | undefined
+  /** Those of which the other side asks. */
+  readonly #asked = new Set<Stream>()
+
+  constructor(options: ReportOptions) {
+    this.#options = options
+  }
+
+  get isUnderWay(): boolean {
+    return this.#pass !== undefined || this.#asked.size > 0
+  }
+
+  /** There was a loss: all are told, the first of them now. */
+  begin(carrier: Carrier): void {
+    this.losses += 1
+    if (this.#pass) return
+    this.#startPass()
+    this.goOn(carrier)
+  }
+
+  /** The other side asks how one stream stands. */
+  ask(stream: Stream, carrier: Carrier): void {
+    this.#asked.add(stream)
+    if (carrier.canSend) this.#answer(carrier)
+  }
+
+  /** The carrier has room: the next part. What is gathered here is written this turn, and then there is room again. */
+  goOn(carrier: Carrier): void {
+    this.#answer(carrier)
+    for (let told = 0; told < limits.reportStreamsPerTurn; ) {
+      const next = this.#pass?.next()
+      if (!next) return
+      if (next.done) this.#endPass()
+      else if (next.value.reported < this.losses) {
+        this.#tell(next.value, carrier)
+        told += 1
+      }
+    }
+  }
+
+  forget(stream: Stream): void {
+    this.#asked.delete(stream)
+  }
+
+  close(): void {
+    this.#pass = undefined
+    this.#asked.clear()
+  }
+
+  #answer(carrier: Carrier): void {
+    for (const stream of this.#asked) {
+      if (!carrier.canSend) return
+      this.#asked.delete(stream)
+      this.#tell(stream, carrier)
+    }
+  }
+
+  #tell(stream: Stream, carrier: Carrier): void {
+    stream.reported = this.losses
+    this.#options.tell(stream, carrier)
+  }
+
+  #startPass(): void {
+    this.#passLosses = this.losses
+    this.#pass = this.#options.streams.values()
+  }
+
+  /** Those that were told before a loss that came meanwhile are told again. */
+  #endPass(): void {
+    this.#pass = undefined
+    if (this.#passLosses < this.losses) this.#startPass()
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * How many unacknowledged pieces of a stream are on which carrier. Each SYNC asks whether a loss concerns the stream,
+ * each tick whether a carrier may go: neither may look at every piece.
+ */
+import type { Carrier } from './carrier.ts'
+
+/** One carrier and how many unacknowledged pieces of the stream are on it. */
+export type Ride = { readonly carrier: Carrier; pieces: number }
+
+export class Rides {
+  /** Nearly always one. Those that are empty stay until there is another, so that a quiet stream makes no garbage. */
+  #rides: Ride[] = []
+
+  /** One more piece goes on `carrier`. */
+  board(carrier: Carrier): Ride {
+    for (const ride of this.#rides) if (ride.carrier === carrier) return boarded(ride)
+    const ride = { carrier, pieces: 0 }
+    this.#rides = this.#rides.filter(({ pieces }) => pieces > 0)
+    this.#rides.push(ride)
+    return boarded(ride)
+  }
+
+  /** A piece is acknowledged, or goes elsewhere. */
+  leave(ride: Ride | undefined): void {
+    if (!ride) return
+    ride.pieces -= 1
+    if (ride.pieces === 0) ride.carrier.dependents -= 1
+  }
+
+  /** Carriers with pieces that `isLost` knows. Empty: there is nothing to repeat. */
+  lost(isLost: (carrier: number) => boolean): readonly Ride[] {
+    return this.#rides.filter(({ carrier, pieces }) => pieces > 0 && isLost(carrier.number))
+  }
+
+  /** How many carriers that `isLive` knows hold pieces, `withCarrier` counted too. */
+  live(withCarrier: number, isLive: (carrier: number) => boolean): number {
+    let count = 1
+    for (const { carrier, pieces } of this.#rides)
+      if (pieces > 0 && carrier.number !== withCarrier && isLive(carrier.number)) count += 1
+    return count
+  }
+
+  clear(): void {
+    for (const { carrier, pieces } of this.#rides) if (pieces > 0) carrier.dependents -= 1
+    this.#rides = []
+  }
+}
+
+function boarded(ride: Ride): Ride {
+  if (ride.pieces === 0) ride.carrier.dependents += 1
+  ride.pieces += 1
+  return ride
+}
