@@ -109,7 +109,7 @@ describe('session', () => {
     const visitor = openOn(pair)
     const upstream = await agentStream(0)
     await send(visitor, Buffer.alloc(8 * 1024 * 1024))
-    await upstream.heard.until(() => upstream.heard.bytes.length === 8 * 1024 * 1024)
+    await upstream.heard.until(() => upstream.stream.bytesIn === 8 * 1024 * 1024)
     upstream.heard.isHungry = false
     const before = upstream.stream.bytesIn
     visitor.stream.write(Buffer.alloc(2 * limits.windowBytesMax))
