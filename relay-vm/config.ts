@@ -113,10 +113,15 @@ export const relayConfigSchema = z.strictObject({
   /** Shared with who takes turns at the same address, for agents know the certificate. Absent: in `dataDir`. */
   tlsDir: z.string().min(1).optional(),
   /**
-   * Load balancers in front of the visitor ports. What they connect must begin with a PROXY header (v1 or v2), which
-   * is believed: list nobody whom visitors could stand behind otherwise.
+   * Proxies and load balancers in front of the visitor ports: what they say of address, scheme and host is believed, by
+   * X-Forwarded-* or Forwarded. List nobody whom visitors could stand behind otherwise.
    */
   trustedProxies: z.array(rule).max(100).default([]),
+  /** Where what they connect must begin with a PROXY header (v1 or v2), which is believed instead. */
+  proxyProtocol: z
+    .array(z.enum(['http', 'tls', 'tcp']))
+    .max(3)
+    .default([]),
   /** How commands come at once. Absent: from the parent process where there is one, and always by `sync`. */
   commands: z.strictObject({ pubsub: pubsubSchema }).optional(),
   limits: limitsSchema.prefault({}),

@@ -7,6 +7,7 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 import type { RelayConfig } from './config.ts'
 import type { Hop } from './hop-header.ts'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
+import type { Caller } from './listeners/http/forwarded.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { Origin } from './listeners/origins.ts'
 import type { RelayParts } from './parts.ts'
@@ -38,10 +39,13 @@ export class HttpVisitors {
       turn: parts.mux.turn,
       log,
       lookup: (host) => this.#lookup(host),
-      serveOwn: (socket) => parts.ownHost.serve(socket),
+      serveOwn: (socket, first) => parts.ownHost.serve(socket, first),
       refused: (key) => parts.meters.refused(key),
-      spoke: ({ socket, tls }) => parts.silent.remove(tls?.raw ?? socket),
-      findSibling: (host, visitor) => this.#findSibling(host, visitor),
+      welcome: ({ socket, tls, trusts, isHop }, caller, host) => {
+        parts.silent.remove(tls?.raw ?? socket)
+        const refusal = trusts && parts.visitors.ofSource(caller.address)
+        return refusal ?? (isHop ? undefined : this.#findSibling(host, caller))
+      },
       passOn: ({ socket, tls }, sibling, first) => {
         parts.visitors.passOn(tls?.raw ?? socket)
         joinSibling(socket, sibling, { first, raw: tls?.raw })
@@ -61,8 +65,9 @@ export class HttpVisitors {
     })
     const { origins, visitors } = this.#parts
     server.on('connection', (socket) => {
-      origins.whenKnown(socket, () => {
-        if (visitors.accept(socket) !== undefined) this.#serve({ socket, origin: origins.of(socket) })
+      origins.whenKnown(socket, 'http', () => {
+        if (visitors.accept(socket) === undefined) return
+        this.#serve({ socket, origin: origins.of(socket), trusts: origins.trustAt(socket) })
       })
     })
     return server
@@ -75,8 +80,9 @@ export class HttpVisitors {
       socket.destroy()
       return
     }
-    const origin = this.#parts.origins.of(raw)
-    this.#serve({ socket, origin, tls: { sni: sni.toLowerCase(), raw } })
+    const { origins } = this.#parts
+    const tls = { sni: sni.toLowerCase(), raw }
+    this.#serve({ socket, origin: origins.of(raw), tls, trusts: origins.trustAt(raw) })
   }
 
   /** A visitor that another process of this machine hands over, for one request: then it finds its own way. */
@@ -107,13 +113,11 @@ export class HttpVisitors {
     this.#leaving?.clear()
   }
 
-  #findSibling(host: string, { origin, tls }: HttpVisitorOptions) {
+  #findSibling(host: string, caller: Caller) {
     const { siblings, routes } = this.#parts
     const endpoint = `host:${host}`
-    const isMisdirected = tls !== undefined && tls.sni !== host
-    if (!siblings || isMisdirected || this.#ownNames.has(host) || routes.servesWell(endpoint))
-      return undefined
-    return siblings.find({ kind: tls === undefined ? 'http' : 'https', endpoint, origin })
+    if (!siblings || this.#ownNames.has(host) || routes.servesWell(endpoint)) return undefined
+    return siblings.find({ kind: caller.proto, endpoint, origin: caller })
   }
 
   #serve(options: HttpVisitorOptions): HttpConnection {

@@ -18,11 +18,14 @@ export class OwnHost {
     })
   }
 
-  serve(socket: Socket): void {
+  /** `first` was read of it; it is paused. */
+  serve(socket: Socket, first: Buffer): void {
+    socket.unshift(first)
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
     socket.setTimeout(socketIdleMs, () => socket.destroy())
     this.#server.emit('connection', socket)
+    socket.resume()
   }
 
   close(): void {

@@ -114,6 +114,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const origins = new Origins({
     clock,
     trusted: config.trustedProxies,
+    headerAt: config.proxyProtocol,
     waitingMax: limits.strangersMax,
     refused: (reason) => meters.refused(reason),
   })
@@ -123,7 +124,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     meters,
     isShortOfMemory: () => guards.shedding.isShort,
     visitorsMax: limits.visitorsMax,
-    admission: new Admission(clock, limits),
+    admission: new Admission(clock, { ...limits, exempt: [...limits.exempt, ...config.trustedProxies] }),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
   const guards = makeGuards(options, visitors)

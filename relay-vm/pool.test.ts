@@ -30,7 +30,7 @@ function setUp(names = ['a', 'b', 'c']) {
     clock,
     meters,
     isShortOfMemory: () => false,
-    origins: new Origins({ clock, trusted: [], waitingMax: 1, refused: () => {} }),
+    origins: new Origins({ clock, trusted: [], headerAt: [], waitingMax: 1, refused: () => {} }),
     visitorsMax: 1_000,
     admission: new Admission(clock, { source: rate, account: rate, exempt: [] }),
     onConnected() {},

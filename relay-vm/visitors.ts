@@ -89,6 +89,11 @@ export class Visitors {
     return this.welcome(socket) ? address : undefined
   }
 
+  /** Why a visitor whom a proxy names may not come in; counted by who asks. */
+  ofSource(address: string): ErrorKey | undefined {
+    return this.#options.admission.atAccept(address)
+  }
+
   /**
    * Counts a visitor in, also one that another process of this machine has admitted.
    * @returns false: there is no place for it, and it was reset

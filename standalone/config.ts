@@ -44,6 +44,12 @@ const rangeSchema = z
     'a range within 1024-65535, low to high',
   )
 
+/** Addresses and networks: a list in the file, separated by commas in the environment. */
+const addressListSchema = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter((part) => part !== '') : value),
+  z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).max(100),
+)
+
 /** Each setting by itself; a file may leave to the environment what another setting needs. */
 const shapeSchema = z.strictObject({
   /** The address to listen on. */
@@ -79,6 +85,13 @@ const shapeSchema = z.strictObject({
       tls: openPortSchema.optional(),
     })
     .prefault({}),
+  /** Reverse proxies in front: what they say of a visitor's address, scheme and host is believed. */
+  trustedProxies: addressListSchema.default([]),
+  /** Ports at which they begin each connection with a PROXY header instead. */
+  proxyProtocol: z
+    .array(z.enum(['http', 'tls', 'tcp']))
+    .max(3)
+    .default([]),
   /** Signs in first; the password is made up and shown once. */
   email: emailSchema.default('admin@porttunneler.localhost'),
   /** The server that mails are handed to. Absent: each one waits as a file in the data folder. */
@@ -170,6 +183,7 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_OWN_PORTS: ['ports', 'own'],
   PORTTUNNELER_RELAYS: ['relays'],
   PORTTUNNELER_CONSOLE_URL: ['public', 'console'],
+  PORTTUNNELER_TRUSTED_PROXIES: ['trustedProxies'],
   PORTTUNNELER_MAIL_SMTP: ['mail', 'smtp'],
   PORTTUNNELER_MAIL_FROM: ['mail', 'from'],
 }

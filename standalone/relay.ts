@@ -271,6 +271,8 @@ export function relayConfig(
       domain,
     },
     ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
+    trustedProxies: config.trustedProxies,
+    proxyProtocol: config.proxyProtocol,
     ...(commandsOf && { commands: commandsOf(instance) }),
     graceMs: config.graceSeconds * 1_000,
     // The store is next door: what usage pages show may be as fresh as a person expects.

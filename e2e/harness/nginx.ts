@@ -1,4 +1,4 @@
-/** A real nginx that believes the PROXY protocol and answers with what it was told. */
+/** A real nginx: one that believes the PROXY protocol and answers with what it was told, and one in front of relays. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,10 +12,24 @@ export type Nginx = { readonly port: number; close(): Promise<void> }
 
 /** GET / answers "source address, source port, destination port" of the PROXY header; without one it hangs up. */
 export async function startNginx(): Promise<Nginx> {
-  const folder = mkdtempSync(join(tmpdir(), 'ptun-nginx-'))
   const [port = 0] = await freePorts(1)
+  return await runNginx(
+    port,
+    `server {
+      listen 127.0.0.1:${port} proxy_protocol;
+      location / {
+        default_type text/plain;
+        return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port";
+      }
+    }`,
+  )
+}
+
+/** `servers` is what stands in `http {}`, and listens on `port` of loopback. */
+export async function runNginx(port: number, servers: string): Promise<Nginx> {
+  const folder = mkdtempSync(join(tmpdir(), 'ptun-nginx-'))
   const config = join(folder, 'nginx.conf')
-  writeFileSync(config, configOf(folder, port))
+  writeFileSync(config, configOf(folder, servers))
   const server = await startProgram(programPath('nginx'), ['-c', config, '-p', folder, '-e', 'stderr'], {
     cwd: folder,
   })
@@ -34,7 +48,7 @@ export async function startNginx(): Promise<Nginx> {
   }
 }
 
-function configOf(folder: string, port: number): string {
+function configOf(folder: string, servers: string): string {
   const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `
 daemon off;
@@ -44,13 +58,7 @@ events { worker_connections 64; }
 http {
   access_log off;
   ${scratch.map((name) => `${name}_temp_path ${join(folder, name)};`).join('\n  ')}
-  server {
-    listen 127.0.0.1:${port} proxy_protocol;
-    location / {
-      default_type text/plain;
-      return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port";
-    }
-  }
+  ${servers}
 }
 `
 }

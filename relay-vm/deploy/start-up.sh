@@ -59,6 +59,8 @@ read_settings() {
   own_port="$(attribute ptun-own-port "$port_pattern" 8444)"
   admin_port="$(attribute ptun-admin-port "$port_pattern" 8490)"
   relays="$(attribute ptun-relays '[1-9][0-9]?' "$(nproc)")"
+  trusted_proxies="$(attribute ptun-trusted-proxies '[0-9a-fA-F.:/]+( [0-9a-fA-F.:/]+)*' '')"
+  proxy_protocol="$(attribute ptun-proxy-protocol '(http|tls|tcp)( (http|tls|tcp))*' '')"
   subscriptions="$(attribute ptun-subscriptions '[A-Za-z0-9._~+% -]*' '')"
   bundle_url="$(attribute ptun-bundle-url "$url_pattern")"
   bundle_sha256="$(attribute ptun-bundle-sha256 "$sha256_pattern")"
@@ -134,6 +136,11 @@ set_firewall() {
   nft --file "$etc/nftables.conf"
 }
 
+# json_list WORDS: ["a", "b"]
+json_list() {
+  [[ -z $1 ]] || printf '"%s"' "${1// /\", \"}"
+}
+
 # write_config NUMBER SUBSCRIPTION
 write_config() {
   local own=$((own_port + 2 * ($1 - 1))) commands=''
@@ -160,6 +167,8 @@ write_config() {
     "domain": "$domain"
   },
   $commands
+  "trustedProxies": [$(json_list "$trusted_proxies")],
+  "proxyProtocol": [$(json_list "$proxy_protocol")],
   "graceMs": ${grace_seconds}000
 }
 EOF

@@ -32,7 +32,7 @@ afterEach(() => bench.close())
 /** A tunnel whose upstream gives back what it hears. Balancers are those that come from `balancer`. */
 async function startEcho(kind: 'tcp' | 'http' | 'tls', options: Partial<RelayOptions> = {}) {
   const { ports } = await bench.startRelay(
-    { trustedProxies: ['127.0.0.2'], limits: { strangersMax: 2 } },
+    { trustedProxies: ['127.0.0.2'], proxyProtocol: ['http', 'tls', 'tcp'], limits: { strangersMax: 2 } },
     options,
   )
   const upstreamPort = await bench.startUpstream((socket) => socket.pipe(socket))

@@ -1,6 +1,7 @@
 /**
  * Who is at the far end of a visitor's socket. Behind a load balancer that the operator trusts it is whom the balancer
- * names in a PROXY header, which has to come before anything else; from everybody else such a header is just bytes.
+ * names in a PROXY header, which at the ports that the operator names has to come before anything else; from everybody
+ * else such a header is just bytes. Proxies that speak HTTP say it in each request (http/forwarded.ts).
  */
 import type { Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -20,10 +21,15 @@ export type Origin = {
   readonly localPort: number
 }
 
+/** The ports that visitors come to, by what is spoken there. */
+export type VisitorPort = 'http' | 'tls' | 'tcp'
+
 export type OriginsOptions = {
   readonly clock: Clock
-  /** Addresses and CIDRs of balancers that send PROXY headers. */
+  /** Addresses and CIDRs of balancers and proxies. */
   readonly trusted: readonly string[]
+  /** Where what they connect begins with a PROXY header. */
+  readonly headerAt: readonly VisitorPort[]
   /** Connections whose header is still to come. */
   readonly waitingMax: number
   refused(reason: ErrorKey): void
@@ -33,6 +39,8 @@ export class Origins {
   readonly #options: OriginsOptions
   readonly #isTrusted: IpFilter | undefined
   readonly #told = new WeakMap<Socket, Origin>()
+  /** Sockets of which a balancer did not say who is behind it. */
+  readonly #untold = new WeakSet<Socket>()
   readonly #waiting: FairPool<Socket>
 
   constructor(options: OriginsOptions) {
@@ -46,11 +54,17 @@ export class Origins {
    * Calls `next` once it is known who has come: at once, or behind a trusted balancer when its header is complete; the
    * socket is then paused and its next byte is the first behind the header. Without a header it never is called.
    */
-  whenKnown(socket: Socket, next: () => void): void {
+  whenKnown(socket: Socket, port: VisitorPort, next: () => void): void {
     const { remoteAddress } = socket
     const isTrusted = remoteAddress !== undefined && this.#isTrusted?.(plainAddress(remoteAddress))
-    if (isTrusted) this.#awaitHeader(socket, next)
+    if (isTrusted && this.#options.headerAt.includes(port)) this.#awaitHeader(socket, next)
     else next()
+  }
+
+  /** Whom to believe at this socket about whom it asks for; undefined: nobody. Its address is a proxy's then. */
+  trustAt(socket: Socket): IpFilter | undefined {
+    if (!this.#isTrusted || this.#untold.has(socket)) return undefined
+    return this.#isTrusted(this.of(socket).address) ? this.#isTrusted : undefined
   }
 
   of(socket: Socket): Origin {
@@ -60,6 +74,7 @@ export class Origins {
   /** Another process of this machine has said who it is. */
   tell(socket: Socket, origin: Origin): void {
     this.#told.set(socket, origin)
+    this.#untold.add(socket)
   }
 
   /** Drops the connections whose header has not come. */
@@ -98,6 +113,8 @@ export class Origins {
       socket.pause()
       if (seen.length > verdict.length) socket.unshift(seen.subarray(verdict.length))
       this.#told.set(socket, originOf(socket, verdict.ends))
+      // It may be a stranger of whom the balancer cannot say the address.
+      if (verdict.ends === undefined) this.#untold.add(socket)
       next()
     }
     const timer = clock.after(limits.headDeadlineMs, refuse)

@@ -80,7 +80,7 @@ export class TcpListeners {
       keepAliveInitialDelay: limits.tcpKeepAliveMs,
     })
     const { origins } = this.#options
-    server.on('connection', (socket) => origins.whenKnown(socket, () => this.#serve(socket, endpoint)))
+    server.on('connection', (socket) => origins.whenKnown(socket, 'tcp', () => this.#serve(socket, endpoint)))
     const { host, log, siblings } = this.#options
     await listen(server, { host, port, log, sharing: siblings })
     return server

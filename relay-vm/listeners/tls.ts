@@ -84,7 +84,7 @@ export class TlsListener {
       keepAliveInitialDelay: limits.tcpKeepAliveMs,
     })
     const { origins } = options
-    this.#server.on('connection', (socket) => origins.whenKnown(socket, () => this.#peek(socket)))
+    this.#server.on('connection', (socket) => origins.whenKnown(socket, 'tls', () => this.#peek(socket)))
     const { certificate: cert, key } = options.identity
     const common = { cert, key: key.reveal(), handshakeTimeout: limits.headDeadlineMs, allowHalfOpen: true }
     this.#agents = createTlsServer({

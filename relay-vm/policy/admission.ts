@@ -44,7 +44,10 @@ export class Admission {
     this.#isExempt = compileMatcher(limits.exempt)
   }
 
-  /** First, for every socket. Undefined = come in. */
+  /**
+   * First, for every socket; and for a visitor behind a proxy, whom nobody has counted when the proxy connected.
+   * Undefined = come in.
+   */
   atAccept(address: string): ErrorKey | undefined {
     if (this.#isExempt(address)) return undefined
     return this.#sources.take(sourceNetwork(address), this.#limits.source, [address])

@@ -26,7 +26,7 @@ export function makeGuards(
 ): Guards {
   const { limits } = config
   const { running, source, ...all } = limits.handshakes
-  const { exempt } = limits
+  const exempt = [...limits.exempt, ...config.trustedProxies]
   const silent = makePool<Socket>('silent', limits.strangersMax)
   const handshakes = {
     agents: new HandshakeBudget(clock, { running, source, exempt, all: all.agents }, 'agentHandshakes'),

@@ -26,8 +26,8 @@ export type RequestHead = {
   /** The value of Host as sent, and the name in it: lower case, no port, no trailing dot. */
   readonly hostField: string
   readonly host: string
-  /** The head has no Host: HTTP/1.0, and its absolute target named the host. */
-  readonly lacksHost: boolean
+  /** Where the line of Host begins and ends; no line: HTTP/1.0, and its absolute target named the host. */
+  readonly hostLine: FieldSpan | undefined
   /** Bytes of the body that follows, or `chunked`. */
   readonly body: number | 'chunked'
   /** The visitor sends no further request (`Connection: close`, HTTP/1.0 without keep-alive). */
@@ -36,6 +36,8 @@ export type RequestHead = {
   /** Field lines that must not reach the upstream: start, end, start, end… */
   readonly drop: readonly number[]
 }
+
+export type FieldSpan = { readonly start: number; readonly next: number }
 
 /** Enough for any browser with its cookies; Node itself reads 2,000, Apache 100. */
 const fieldsMax = 200
@@ -59,6 +61,7 @@ type Draft = {
   scheme: string
   authority: string | undefined
   hostField: string | undefined
+  hostLine: FieldSpan | undefined
   length: number
   isChunked: boolean
   /** `chunked` on top of codings that the relay does not know. */
@@ -79,6 +82,7 @@ export function parseHead(bytes: Buffer): RequestHead | ErrorKey {
     scheme: '',
     authority: undefined,
     hostField: undefined,
+    hostLine: undefined,
     length: -1,
     isChunked: false,
     isCoded: false,
@@ -161,6 +165,7 @@ function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): E
     case FieldKind.host:
       if (draft.hostField !== undefined) return 'http.host'
       draft.hostField = bytes.toString('latin1', valueStart, valueEnd)
+      draft.hostLine = { start, next: line.next }
       return undefined
     case FieldKind.connection:
       return takeConnection(bytes.toString('latin1', valueStart, valueEnd).toLowerCase(), draft)
@@ -246,7 +251,7 @@ function takeUpgrade(protocols: string, draft: Draft, { start, line }: Field): E
 function finish(bytes: Buffer, draft: Draft): RequestHead | ErrorKey {
   const { authority, upgrade, isOld } = draft
   const hostField = draft.hostField ?? (isOld ? authority : undefined)
-  if (hostField === undefined || !hostPattern.test(hostField)) return 'http.host'
+  if (hostField === undefined || !isHostField(hostField)) return 'http.host'
   const host = hostName(hostField)
   if (authority !== undefined && !isSameAuthority(authority, hostField, draft.scheme)) return 'http.host'
   if (draft.isChunked && (draft.length >= 0 || isOld)) return 'http.framing'
@@ -258,7 +263,7 @@ function finish(bytes: Buffer, draft: Draft): RequestHead | ErrorKey {
     method: draft.method,
     hostField,
     host,
-    lacksHost: draft.hostField === undefined,
+    hostLine: draft.hostLine,
     body: draft.isChunked ? 'chunked' : Math.max(0, draft.length),
     isLast: draft.closes || (isOld && !draft.keepsAlive),
     // One of HTTP/1.0 is to be ignored (RFC 9110 section 7.8).
@@ -270,7 +275,7 @@ function finish(bytes: Buffer, draft: Draft): RequestHead | ErrorKey {
 /** Whether two spellings of an authority mean the same (RFC 9110 section 4.2.3). */
 function isSameAuthority(authority: string, hostField: string, scheme: string): boolean {
   if (authority === hostField) return true
-  if (!hostPattern.test(authority) || hostName(authority) !== hostName(hostField)) return false
+  if (!isHostField(authority) || hostName(authority) !== hostName(hostField)) return false
   return portOf(authority, scheme) === portOf(hostField, scheme)
 }
 
@@ -279,7 +284,13 @@ function portOf(field: string, scheme: string): number | undefined {
   return digits === undefined ? defaultPorts[scheme] : Number(digits)
 }
 
-function hostName(field: string): string {
+/** Whether a value of Host, or of a field that stands for it, can be one. */
+export function isHostField(text: string): boolean {
+  return hostPattern.test(text)
+}
+
+/** The name in a value of Host. */
+export function hostName(field: string): string {
   const name = field.replace(/:[0-9]*$/, '').toLowerCase()
   return name.endsWith('.') ? name.slice(0, -1) : name
 }

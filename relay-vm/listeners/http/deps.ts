@@ -10,7 +10,9 @@ import type { Log } from '@porttunneler/shared/base/log'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { IpFilter } from '../../policy/ip-filter.ts'
 import type { Origin } from '../origins.ts'
+import type { Caller } from './forwarded.ts'
 
 /** One visitor connection as the tunnel's agent hears of it in OPEN; the rest is the route's. */
 export type HttpVisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
@@ -50,18 +52,20 @@ export type HttpVisitorDeps = {
    * 'own': a name of this relay itself; undefined: nothing known by that name.
    */
   lookup(host: string): HttpRoute | 'own' | undefined
-  /** Takes over a connection for the relay's own names: paused, every byte read so far unshifted, resumed after. */
-  serveOwn(socket: Socket): void
-  /** A whole request head has come: whoever sent it is no stranger. */
-  spoke?(visitor: HttpVisitorOptions): void
+  /** Takes over a paused connection for the relay's own names, of which `first` was read. */
+  serveOwn(socket: Socket, first: Buffer): void
   /** A visitor was turned away before any tunnel was known. */
   refused(key: ErrorKey): void
   /**
-   * Looks for another process of this machine that has the session of `host`; undefined: there is no reason to look.
-   * Never rejects.
+   * A whole request head has come: whoever sent it is no stranger. It may be refused, or another process of this
+   * machine may have the session of `host`, which is looked for; undefined: neither. Never rejects.
    */
-  findSibling?(host: string, visitor: HttpVisitorOptions): Promise<Socket | undefined> | undefined
-  /** Joins the visitor, of which `first` was read, to what `findSibling` found. */
+  welcome?(
+    visitor: HttpVisitorOptions,
+    caller: Caller,
+    host: string,
+  ): ErrorKey | Promise<Socket | undefined> | undefined
+  /** Joins the visitor, of which `first` was read, to what `welcome` found. */
   passOn?(visitor: HttpVisitorOptions, sibling: Socket, first: Buffer): void
   /** Where abuse is reported: an http(s) or mailto address, shown on every page. */
   readonly abuseUrl?: string
@@ -73,6 +77,8 @@ export type HttpVisitorOptions = {
   readonly origin: Origin
   /** Absent: plain HTTP. `raw` is the TCP socket, which alone can be reset. */
   readonly tls?: { readonly sni: string; readonly raw: Socket }
+  /** The connection is a proxy's that the operator trusts: each request says for whom it is. Whom else to believe. */
+  readonly trusts?: IpFilter | undefined
   /** Handed over by another process of this machine; it is never handed on. */
   readonly isHop?: boolean
 }

@@ -4,10 +4,10 @@
  */
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
-import { type ErrorKey, keyOfCode } from '@porttunneler/shared/base/errors'
+import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
 import { AnswerWatch } from '@porttunneler/shared/http/answer'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { HttpRoute } from './deps.ts'
 import { Uplink, type UplinkOptions, type UplinkSink } from './uplink.ts'
 
 export type ExchangeEvents = {
@@ -27,7 +27,18 @@ const quietPollMs = 50
 /** An upstream that has not finished answering by then gets no answer of ours put behind its own. */
 const quietDeadlineMs = 10_000
 
+/** @returns why the visitor may not have one; the route has counted that */
+export function openExchange(options: UplinkOptions, events: ExchangeEvents): Exchange | ErrorKey {
+  try {
+    return new Exchange(options, events)
+  } catch (error) {
+    if (!isFailure(error)) throw error
+    return error.key
+  }
+}
+
 export class Exchange implements UplinkSink {
+  readonly #route: HttpRoute
   readonly #uplink: Uplink
   readonly #events: ExchangeEvents
   readonly #socket: Socket
@@ -44,14 +55,10 @@ export class Exchange implements UplinkSink {
 
   /** @throws what `route.open` throws */
   constructor(options: UplinkOptions, events: ExchangeEvents) {
+    this.#route = options.route
     this.#events = events
     this.#socket = options.socket
     this.#uplink = new Uplink(options, this)
-  }
-
-  /** Undefined while no agent has taken the visitor. */
-  get stream(): Stream | undefined {
-    return this.#uplink.stream
   }
 
   /** A request was forwarded: an Upgrade may not follow on this stream. */
@@ -62,11 +69,6 @@ export class Exchange implements UplinkSink {
   /** The first request, when it is the only one and the upstream has said nothing to it. */
   get unansweredOnly(): RequestHead | undefined {
     return this.#forwardedTotal === 1 ? this.#unanswered : undefined
-  }
-
-  /** Both directions have ended, as far as this side is concerned. */
-  get isDone(): boolean {
-    return this.#isEnded && this.#sawFin
   }
 
   /** All requests are answered in full, as far as can be told: then the connection may be closed. */
@@ -105,6 +107,12 @@ export class Exchange implements UplinkSink {
   end(): void {
     this.#isEnded = true
     this.#uplink.end()
+  }
+
+  /** The visitor has gone, or nothing more can come of it. */
+  leave(): void {
+    if (!(this.#isEnded && this.#sawFin)) this.reset('stream.aborted')
+    if (this.#uplink.stream) this.#route.closed(this.#uplink.stream)
   }
 
   /** Once it is quiet: nothing more is heard of it, unless it speaks out of turn. */

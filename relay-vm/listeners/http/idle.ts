@@ -28,10 +28,11 @@ export class VisitorTimers {
   /** Silence of the upstream, or the visitor's end. */
   wait: Timer | undefined
 
-  awaitHead(start: () => Timer): void {
-    this.head ??= start()
+  awaitHead(clock: Clock, onLate: () => void): void {
+    this.head ??= clock.after(limits.headDeadlineMs, onLate)
   }
 
+  /** It came, or was but half an empty line. */
   forgetHead(): void {
     this.head?.clear()
     this.head = undefined

@@ -1,10 +1,11 @@
 /**
  * What the upstream gets to see of a request head: every byte as the visitor sent it, but the forwarding fields are
  * ours alone. A visitor's own X-Forwarded-*, Forwarded, X-Real-IP and X-Porttunneler-* are left out, never appended to,
- * so an application may trust X-Forwarded-For to be one address: the visitor's as the relay saw it.
+ * so an application may trust X-Forwarded-For to be one address: the visitor's as the relay saw it, or as a proxy in
+ * front said that the operator trusts (forwarded.ts).
  */
 import { Buffer } from 'node:buffer'
-import type { RequestHead } from '@porttunneler/shared/http/head'
+import type { FieldSpan, RequestHead } from '@porttunneler/shared/http/head'
 
 export type Visitor = { readonly address: string; readonly proto: 'http' | 'https' }
 
@@ -22,27 +23,19 @@ export class HeadRewriter {
 
   /**
    * One buffer, ready to send; the visitor's lines in their order, ours last. `isLast`: the upstream is asked to close
-   * behind its answer, which tells the visitor to send nothing more either (RFC 9112 section 9.6).
+   * behind its answer, which tells the visitor to send nothing more either (RFC 9112 section 9.6). `hostField` stands
+   * in for what Host says, where a proxy has asked for something else than the visitor.
    */
-  rewrite(head: RequestHead, isLast = false): Buffer {
-    const { bytes, drop, hostField, lacksHost } = head
+  rewrite(head: RequestHead, isLast = false, hostField = head.hostField): Buffer {
+    const { hostLine } = head
     if (hostField !== this.#hostField) this.#setHost(hostField)
-    const before = [
-      ...(lacksHost ? [Buffer.from(`Host: ${hostField}\r\n`)] : []),
-      ...(isLast ? [closeLine] : []),
-    ]
-    const lines = before.length > 0 ? Buffer.concat([...before, this.#lines]) : this.#lines
-    const out = Buffer.allocUnsafe(bytes.length + lines.length)
-    let from = 0
-    let to = 0
-    for (let i = 0; i < drop.length; i += 2) {
-      to += bytes.copy(out, to, from, drop[i])
-      from = drop[i + 1] as number
-    }
-    // The empty line that ended the head comes again at the end of `lines`.
-    to += bytes.copy(out, to, from, bytes.length - 2)
-    to += lines.copy(out, to)
-    return to === out.length ? out : out.subarray(0, to)
+    if (!isLast && hostLine !== undefined && hostField === head.hostField)
+      return join(head.bytes, head.drop, this.#lines)
+    const isHostOurs = hostLine === undefined || hostField !== head.hostField
+    const host = isHostOurs ? [Buffer.from(`Host: ${hostField}\r\n`, 'latin1')] : []
+    const lines = Buffer.concat([...host, ...(isLast ? [closeLine] : []), this.#lines])
+    const isReplaced = isHostOurs && hostLine !== undefined
+    return join(head.bytes, isReplaced ? withLine(head.drop, hostLine) : head.drop, lines)
   }
 
   #setHost(hostField: string): void {
@@ -53,4 +46,29 @@ export class HeadRewriter {
       'latin1',
     )
   }
+}
+
+/** The head with another Host and nothing else changed. */
+export function withHost({ bytes, hostLine }: RequestHead, hostField: string): Buffer {
+  const line = Buffer.from(`Host: ${hostField}\r\n\r\n`, 'latin1')
+  return join(bytes, hostLine ? [hostLine.start, hostLine.next] : [], line)
+}
+
+/** The head without the lines of `drop` (start, end, start, end…), and `lines` for the empty line at its end. */
+function join(bytes: Buffer, drop: readonly number[], lines: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(bytes.length + lines.length)
+  let from = 0
+  let to = 0
+  for (let i = 0; i < drop.length; i += 2) {
+    to += bytes.copy(out, to, from, drop[i])
+    from = drop[i + 1] as number
+  }
+  to += bytes.copy(out, to, from, bytes.length - 2)
+  to += lines.copy(out, to)
+  return to === out.length ? out : out.subarray(0, to)
+}
+
+function withLine(drop: readonly number[], { start, next }: FieldSpan): readonly number[] {
+  // Lines do not overlap, so starts and ends in rising order are the pairs in rising order.
+  return [...drop, start, next].toSorted((a, b) => a - b)
 }

@@ -189,7 +189,7 @@ function scan(input: Buffer, random: () => number): Scanned {
       const isComplete = event.kind === 'body' ? event.isLast : event.kind === 'head' && event.body === 0
       if (!head || !isComplete) continue
       scanned.requests.push(describe(head, Buffer.concat(body)))
-      scanned.hostless.push(head.lacksHost)
+      scanned.hostless.push(head.hostLine === undefined)
       scanned.isClosed = head.isLast
       if (!head.wantsUpgrade) continue
       scanned.forwarded.push(Buffer.concat(out))

@@ -75,7 +75,11 @@ class Rig {
       turn: new Turn(),
       log: silentLog,
       lookup: (host) => (host === 'a.test' ? route : host === 'relay.test' ? 'own' : undefined),
-      serveOwn: (socket) => void this.#own.emit('connection', socket),
+      serveOwn: (socket, first) => {
+        socket.unshift(first)
+        this.#own.emit('connection', socket)
+        socket.resume()
+      },
       refused: count,
     }
     this.#server.on('connection', (socket) => {

@@ -10,18 +10,18 @@
  *   last ──────▶ ended                  the relay leaves: a request was sent with `Connection: close`, none follows it
  */
 import type { Socket } from 'node:net'
-import { codes, type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
+import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import { renderPage } from '@porttunneler/shared/http/pages'
 import { RequestScanner, type ScanEvent } from '@porttunneler/shared/http/scanner'
 import { abort } from '@porttunneler/shared/mux/splice'
 import { limits } from '@porttunneler/shared/protocol/limits'
+import { Calls } from './calls.ts'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
-import { Exchange, type ExchangeEvents } from './exchange.ts'
+import { type Exchange, type ExchangeEvents, openExchange } from './exchange.ts'
 import { bidFarewell } from './farewell.ts'
 import { VisitorTimers, watchIdle } from './idle.ts'
 import { Reading } from './reading.ts'
-import { HeadRewriter } from './rewrite.ts'
 
 type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'last' | 'ended'
 
@@ -36,7 +36,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   readonly #deps: HttpVisitorDeps
   readonly #reading: Reading
   readonly #scanner = new RequestScanner()
-  readonly #rewriter: HeadRewriter
+  readonly #calls: Calls
   #state: State = 'scanning'
   #route: HttpRoute | undefined
   #host = ''
@@ -56,17 +56,16 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   constructor(options: HttpVisitorOptions, deps: HttpVisitorDeps) {
     this.#options = options
     this.#deps = deps
-    const { socket, origin, tls } = options
-    this.#socket = socket
-    this.#reading = new Reading(socket, deps.turn)
-    this.#rewriter = new HeadRewriter({ address: origin.address, proto: tls ? 'https' : 'http' })
+    this.#socket = options.socket
+    this.#reading = new Reading(options.socket, deps.turn)
+    this.#calls = new Calls(options)
   }
 
   start(): this {
     const socket = this.#socket
     socket.on('data', this.#onRead).on('end', this.#onEnd)
     socket.on('error', this.#onError).on('close', this.#onClose)
-    this.#timers.awaitHead(this.#startHeadTimer)
+    this.#timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
     this.#reading.start()
     return this
   }
@@ -107,7 +106,8 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   readonly #onClose = (): void => {
     this.#state = 'ended'
     this.#timers.clear()
-    for (const exchange of [this.#retired, this.#exchange]) this.#leave(exchange)
+    this.#retired?.leave()
+    this.#exchange?.leave()
   }
 
   /** Passes on all that is complete, as long as it may; the rest waits in the scanner, bounded. */
@@ -115,8 +115,8 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     while (this.#state === 'scanning' && !this.#reading.isFull) {
       const event = this.#scanner.next()
       if (event === undefined) {
-        // Half an empty line may have looked like one.
-        if (this.#scanner.isInHead || !this.#route) this.#timers.awaitHead(this.#startHeadTimer)
+        if (this.#scanner.isInHead || !this.#route)
+          this.#timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
         else this.#timers.forgetHead()
         break
       }
@@ -137,64 +137,77 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   #onHead(head: RequestHead): void {
     this.#timers.forgetHead()
-    const name = this.#route ? this.#host : (this.#options.tls?.sni ?? head.host)
-    if (head.host !== name) this.#refuse('http.misdirected', head)
-    else if (!this.#route) this.#onFirstHead(head)
-    else if (head.wantsUpgrade && this.#exchange?.hasForwarded) this.#settle(() => this.#startAfresh(head))
+    const place = this.#calls.placeOf(head, this.#route && this.#host)
+    if (place === 'here') this.#call(head)
+    else if (place === 'elsewhere') this.#settle(() => this.#callAgain(head))
+    else this.#refuse('http.misdirected', head)
+  }
+
+  /** A proxy's connection goes on with a request for another visitor or another host. */
+  #callAgain(head: RequestHead): void {
+    this.#timers.idle?.clear()
+    this.#startAfresh(() => {
+      this.#route = undefined
+      this.#call(head)
+    })
+  }
+
+  #call(head: RequestHead): void {
+    const host = this.#calls.take(head)
+    const route = this.#route
+    if (!route) this.#onFirstHead(head, host)
+    else if (head.wantsUpgrade && this.#exchange?.hasForwarded)
+      this.#settle(() => this.#startAfresh(() => this.#openAndForward(head, route)))
     else this.#forward(head)
   }
 
-  #onFirstHead(head: RequestHead): void {
-    this.#deps.spoke?.(this.#options)
-    const finding = this.#options.isHop ? undefined : this.#deps.findSibling?.(head.host, this.#options)
-    if (finding !== undefined) {
+  #onFirstHead(head: RequestHead, host: string): void {
+    const finding = this.#deps.welcome?.(this.#options, this.#calls.caller, host)
+    if (finding === undefined) this.#choose(head, host)
+    else if (typeof finding === 'string') this.#refuse(finding, head)
+    else {
       this.#state = 'settling'
-      void finding.then((sibling) => this.#onSibling(sibling, head))
-    } else this.#choose(head)
+      void finding.then((sibling) => this.#onSibling(sibling, head, host))
+    }
   }
 
-  #onSibling(sibling: Socket | undefined, head: RequestHead): void {
+  #onSibling(sibling: Socket | undefined, head: RequestHead, host: string): void {
     if (this.#state !== 'settling') sibling?.destroy()
     else if (sibling) this.#deps.passOn?.(this.#options, sibling, this.#detach(head))
     else {
       this.#state = 'scanning'
-      this.#choose(head)
+      this.#choose(head, host)
       this.#pump()
     }
   }
 
-  #choose(head: RequestHead): void {
-    const route = this.#deps.lookup(head.host)
+  #choose(head: RequestHead, host: string): void {
+    const route = this.#deps.lookup(host)
     if (route === undefined) this.#refuse('http.unknown_host', head)
-    else if (route === 'own') this.#handOver(head)
+    else if (route === 'own') this.#deps.serveOwn(this.#socket, this.#detach(head))
     else {
       this.#route = route
-      this.#host = head.host
-      if (!this.#open(route, head)) return
+      this.#host = host
       const onIdle = () => this.#finish('stream.aborted')
       this.#timers.idle = watchIdle(this.#deps.clock, () => this.#exchange?.progress ?? 0, onIdle)
-      this.#forward(head)
+      this.#openAndForward(head, route)
     }
   }
 
-  /** False when the visitor was turned away; the route has counted it. */
-  #open(route: HttpRoute, head: RequestHead): boolean {
-    const { socket, origin } = this.#options
-    const { address: visitorAddress, port: visitorPort, localPort } = origin
-    const info = { visitorAddress, visitorPort, localPort, awaitsUpgrade: head.wantsUpgrade }
-    try {
-      this.#exchange = new Exchange({ route, info, socket, turn: this.#deps.turn }, this)
-      return true
-    } catch (error) {
-      if (!isFailure(error)) throw error
-      this.#answer(error.key, head)
-      return false
+  /** Or turns the visitor away, which the route has counted. */
+  #openAndForward(head: RequestHead, route: HttpRoute): void {
+    const place = { route, socket: this.#socket, turn: this.#deps.turn }
+    const opened = openExchange({ ...place, info: this.#calls.infoOf(head) }, this)
+    if (typeof opened === 'string') this.#answer(opened, head)
+    else {
+      this.#exchange = opened
+      this.#forward(head)
     }
   }
 
   #forward(head: RequestHead): void {
     const isLast = this.#isLeaving && !head.wantsUpgrade
-    const bytes = this.#rewriter.rewrite(head, isLast)
+    const bytes = this.#calls.rewrite(head, isLast)
     if (this.#exchange?.forward(head, bytes) === false) this.#reading.setFull(true)
     this.#isLast = isLast
     this.#upgradePending = head.wantsUpgrade
@@ -215,22 +228,16 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     if (this.#upgradeAnswer !== undefined) this.onUpgradeAnswer(this.#upgradeAnswer)
   }
 
-  /** A connection for the relay itself: whoever serves it reads it from its first byte. */
-  #handOver(head: RequestHead): void {
-    this.#socket.unshift(this.#detach(head))
-    this.#deps.serveOwn(this.#socket)
-    this.#socket.resume()
-  }
-
   /** Leaves the socket to others. @returns all that was read of it */
   #detach(head: RequestHead): Buffer {
     const socket = this.#socket
     this.#state = 'ended'
     this.#timers.clear()
+    this.#retired?.leave()
     this.#reading.detach()
     socket.off('data', this.#onRead).off('end', this.#onEnd)
     socket.off('error', this.#onError).off('close', this.#onClose)
-    return Buffer.concat([head.bytes, this.#scanner.take()])
+    return Buffer.concat([this.#calls.reread(head), this.#scanner.take()])
   }
 
   onWritable(): void {
@@ -286,24 +293,23 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   #settle(then: () => void): void {
     this.#state = 'settling'
+    const onQuiet = (isQuiet: boolean) => (isQuiet ? then() : this.#finish('stream.aborted'))
     if (this.#exchange?.flushIfAnswered()) then()
-    else
-      this.#timers.wait = this.#exchange?.awaitQuiet(this.#deps.clock, (isQuiet) => {
-        if (isQuiet) then()
-        else this.#finish('stream.aborted')
-      })
+    else this.#timers.wait = this.#exchange?.awaitQuiet(this.#deps.clock, onQuiet)
   }
 
-  /** A later Upgrade gets a stream of its own, so that the agent knows which answer it has to look at. */
-  #startAfresh(head: RequestHead): void {
-    this.#leave(this.#retired)
+  /**
+   * All that was asked is answered: `begin` gets a stream of its own. A later Upgrade does, so that the agent knows
+   * which answer it has to look at.
+   */
+  #startAfresh(begin: () => void): void {
+    this.#retired?.leave()
     this.#retired = this.#exchange
     this.#retired?.retire()
     this.#exchange = undefined
     this.#upgradeAnswer = undefined
-    if (!this.#route || !this.#open(this.#route, head)) return
     this.#state = 'scanning'
-    this.#forward(head)
+    begin()
     this.#pump()
   }
 
@@ -335,12 +341,6 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     if (this.#state === 'scanning' || this.#state === 'raw' || this.#state === 'last') this.#exchange?.end()
   }
 
-  #leave(exchange: Exchange | undefined): void {
-    if (!exchange?.isDone) exchange?.reset('stream.aborted')
-    if (exchange?.stream) this.#route?.closed(exchange.stream)
-  }
-
-  readonly #startHeadTimer = () => this.#deps.clock.after(limits.headDeadlineMs, this.#onHeadDeadline)
   readonly #onHeadDeadline = (): void => {
     this.#timers.head = undefined
     // A browser opens connections that it may need; nothing was asked, so nothing is answered.

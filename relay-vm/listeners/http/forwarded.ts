@@ -1,0 +1,143 @@
+/**
+ * What a proxy that the operator trusts says in a request about the visitor for whom it asks: address, scheme and host.
+ * From anybody else nobody reads these fields. `X-Forwarded-*` go before `Forwarded` (RFC 7239), which most proxies
+ * pass on as strangers sent it.
+ */
+
+import { isIP } from 'node:net'
+import { hostName, isHostField, type RequestHead } from '@porttunneler/shared/http/head'
+import { plainAddress } from '../../policy/addresses.ts'
+import type { IpFilter } from '../../policy/ip-filter.ts'
+import type { Origin } from '../origins.ts'
+
+/** For whom a request is. */
+export type Caller = Origin & {
+  readonly proto: 'http' | 'https'
+  /** What the visitor asked for, and the name in it, where the proxy asks for something else. */
+  readonly hostField?: string
+  readonly host?: string
+}
+
+/** A list that strangers may have begun: only its end is read. */
+const hopsMax = 16
+
+/** What is said at each hop, the nearest last. */
+type Hops = {
+  readonly addresses: readonly string[]
+  readonly protos: readonly string[]
+  readonly hosts: readonly string[]
+}
+
+/**
+ * The hops are walked from the nearest over those that are trusted; the first other one is the visitor. Scheme and host
+ * are what was said at the same hop, or all that was said.
+ * @param near the proxy itself, and how it asks: what stays true where it says nothing
+ */
+export function readCaller(head: RequestHead, near: Caller, isTrusted: IpFilter): Caller {
+  const fields = fieldsOf(head)
+  const hops = (isSilent(fields) ? rfc7239(fields) : undefined) ?? xForwarded(fields)
+  let { address, port } = near
+  let depth = 0
+  while (depth < hopsMax) {
+    const hop = readNode(hops.addresses.at(-1 - depth))
+    if (hop === undefined) break
+    depth++
+    ;({ address, port } = hop)
+    if (!isTrusted(address)) break
+  }
+  const proto = protoOf(said(hops.protos, depth)) ?? near.proto
+  const hostField = said(hops.hosts, depth)
+  const isNamed = hostField !== undefined && isHostField(hostField)
+  return {
+    address,
+    port,
+    localPort: near.localPort,
+    proto,
+    ...(isNamed && { hostField, host: hostName(hostField) }),
+  }
+}
+
+/** No X-Forwarded-* came that is read here. */
+function isSilent(fields: ReadonlyMap<string, string>): boolean {
+  return !['for', 'proto', 'host'].some((name) => fields.has(`x-forwarded-${name}`))
+}
+
+function said(values: readonly string[], depth: number): string | undefined {
+  return values.at(-Math.max(depth, 1)) ?? values[0]
+}
+
+/** The forwarding fields of the head by name, lists joined. A name with `_` for `-` is not the proxy's. */
+function fieldsOf({ bytes, drop }: RequestHead): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>()
+  for (let i = 0; i < drop.length; i += 2) {
+    const line = bytes.toString('latin1', drop[i], drop[i + 1])
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon).toLowerCase()
+    const value = line.slice(colon + 1).trim()
+    const before = fields.get(name)
+    fields.set(name, before === undefined ? value : `${before}, ${value}`)
+  }
+  return fields
+}
+
+function xForwarded(fields: ReadonlyMap<string, string>): Hops {
+  const list = (name: string) => listOf(fields.get(name) ?? '')
+  return {
+    addresses: list('x-forwarded-for'),
+    protos: list('x-forwarded-proto'),
+    hosts: list('x-forwarded-host'),
+  }
+}
+
+function listOf(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((element) => element.trim())
+    .filter((element) => element !== '')
+}
+
+/** `for=192.0.2.60;proto=http;host=a.test, for="[2001:db8::1]:4711"` */
+function rfc7239(fields: ReadonlyMap<string, string>): Hops | undefined {
+  const text = fields.get('forwarded')
+  if (text === undefined) return undefined
+  const elements = (text.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? []).map(pairsOf)
+  const say = (name: string) => elements.flatMap((element) => element.get(name) ?? [])
+  return {
+    addresses: elements.map((element) => element.get('for') ?? 'unknown'),
+    protos: say('proto'),
+    hosts: say('host'),
+  }
+}
+
+function pairsOf(element: string): ReadonlyMap<string, string> {
+  const pairs = new Map<string, string>()
+  for (const [, name = '', quoted, token = ''] of element.matchAll(
+    /([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))/g,
+  ))
+    pairs.set(name.toLowerCase(), quoted?.replace(/\\(.)/g, '$1') ?? token)
+  return pairs
+}
+
+/** An address, with or without a port; undefined for `unknown`, a made-up name, or nothing. */
+function readNode(text: string | undefined): { readonly address: string; readonly port: number } | undefined {
+  if (text === undefined) return undefined
+  const [, inner, portText] =
+    /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^(\d+\.\d+\.\d+\.\d+):(\d{1,5})$/.exec(text) ?? []
+  const address = plainAddress(inner ?? text).toLowerCase()
+  const port = Number(portText ?? 0)
+  return isIP(address) === 0 || port > 65_535 ? undefined : { address, port }
+}
+
+/** Traefik says ws and wss. */
+function protoOf(text: string | undefined): Caller['proto'] | undefined {
+  switch (text?.toLowerCase()) {
+    case 'https':
+    case 'wss':
+      return 'https'
+    case 'http':
+    case 'ws':
+      return 'http'
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,191 @@
+/** Visitors behind a proxy that the operator trusts: one connection of the proxy carries requests of many. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, type TestControl } from './testing/test-control.ts'
+import { agentSni, ownName, TestBench } from './testing/test-relay.ts'
+
+const proxy = '127.0.0.2'
+let control: TestControl
+let bench: TestBench
+let clock: FakeClock
+
+beforeEach(async () => {
+  control = await makeTestControl()
+  bench = await TestBench.make(control)
+  // Nobody moves it: nothing here waits for a timer.
+  clock = new FakeClock(Date.now())
+  control.nowMs = () => clock.now()
+})
+afterEach(() => bench.close())
+
+/** Upstreams answer with the head that they heard. `a` and `b` are tunnels of one agent. */
+async function start(changes: Record<string, unknown> = {}, deny: readonly string[] = []) {
+  const policy = { allow: [], deny: [...deny], connectionsMax: 100, connectionsPerMinute: 6_000 }
+  const { ports } = await bench.startRelay({ trustedProxies: [proxy], ...changes }, { clock })
+  const upstreamPort = await bench.startUpstream((socket) => {
+    socket.on('data', (head: Buffer) => {
+      if (/\r\nUpgrade:/.test(String(head)))
+        socket.write('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n')
+      else socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${head.length}\r\n\r\n${head}`)
+    })
+    socket.on('end', () => socket.end())
+  })
+  const [a, b] = await Promise.all(
+    ['a', 'b'].map((name) => control.ticket({ endpoint: `host:${name}.tunnels.test`, policy })),
+  )
+  const agent = await bench.dial(ports, { ticket: a as string, upstreamPort })
+  await agent.bind(1, a as string)
+  await agent.bind(2, b as string)
+  return { ...ports, agent, ca: control.requests.at(-1)?.boot.agentAddress.certificate }
+}
+
+const visit = (port: number, localAddress = proxy) =>
+  // The relay's end may come before the test's.
+  connect({ port, host: '127.0.0.1', localAddress, noDelay: true }).on('error', () => {})
+const asks = (host: string, fields = '') => `GET / HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`
+const forwarded = (address: string, proto = 'https') =>
+  `X-Forwarded-For: 6.6.6.6, ${address}\r\nX-Forwarded-Proto: ${proto}\r\n`
+
+/** What the upstream heard for one request, or the status of another answer. */
+async function ask(socket: Socket, request: string): Promise<string> {
+  socket.write(request)
+  let text = ''
+  for (;;) {
+    text += String((await once(socket, 'data'))[0])
+    const end = text.indexOf('\r\n\r\n') + 4
+    const length = Number(/content-length: (\d+)/i.exec(text)?.[1])
+    if (end > 3 && text.length >= end + length)
+      return text.startsWith('HTTP/1.1 200') ? text.slice(end) : text
+  }
+}
+
+describe('a trusted proxy', () => {
+  test('address, scheme and host come from it, and the upstream sees one of each', async () => {
+    const { httpPort, agent } = await start()
+    const socket = visit(httpPort)
+    const heard = await ask(
+      socket,
+      asks(
+        '127.0.0.1:8480',
+        `${forwarded('203.0.113.9:5555')}X-Forwarded-Host: A.tunnels.test\r\nX-Real-IP: 6.6.6.6\r\n`,
+      ),
+    )
+    expect(heard).toBe(
+      'GET / HTTP/1.1\r\nHost: A.tunnels.test\r\nX-Forwarded-For: 203.0.113.9\r\n' +
+        'X-Forwarded-Host: A.tunnels.test\r\nX-Forwarded-Proto: https\r\n\r\n',
+    )
+    expect(agent.visitors).toMatchObject([{ visitorAddress: '203.0.113.9', visitorPort: 5_555 }])
+    socket.destroy()
+  })
+
+  test('one connection carries requests of many visitors to many hosts; each has a stream of its own', async () => {
+    const { httpPort, agent } = await start()
+    const socket = visit(httpPort)
+    for (const [address, host, streams] of [
+      ['203.0.113.1', 'a', 1],
+      ['203.0.113.1', 'a', 1],
+      ['203.0.113.2', 'a', 2],
+      ['203.0.113.2', 'b', 3],
+      ['203.0.113.1', 'b', 4],
+    ] as const) {
+      const heard = await ask(socket, asks(`${host}.tunnels.test`, forwarded(address)))
+      expect(heard).toContain(`Host: ${host}.tunnels.test\r\nX-Forwarded-For: ${address}\r\n`)
+      expect(agent.visitors).toHaveLength(streams)
+      expect(agent.visitors.at(-1)).toMatchObject({ visitorAddress: address, bind: host === 'a' ? 1 : 2 })
+    }
+    socket.destroy()
+  })
+
+  test('an Upgrade behind it finds its visitor too', async () => {
+    const { httpPort, agent } = await start()
+    const socket = visit(httpPort)
+    await ask(socket, asks('a.tunnels.test', forwarded('203.0.113.1')))
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
+    socket.write(asks('b.tunnels.test', forwarded('203.0.113.2') + upgrade))
+    await once(socket, 'data')
+    expect(agent.visitors.at(-1)).toMatchObject({ visitorAddress: '203.0.113.2', awaitsUpgrade: true })
+    socket.destroy()
+  })
+
+  test('IP rules see the visitor and not the proxy', async () => {
+    const { httpPort } = await start({}, ['203.0.113.0/24'])
+    expect(await ask(visit(httpPort), asks('a.tunnels.test', forwarded('203.0.113.9')))).toMatch(
+      /^HTTP\/1.1 403 /,
+    )
+    expect(await ask(visit(httpPort), asks('a.tunnels.test', forwarded('198.51.100.9')))).toMatch(/^GET /)
+  })
+
+  test('the rate of a network counts its visitors, and never the proxy', async () => {
+    const source = { perMinute: 1, burst: 2 }
+    const { httpPort } = await start({ limits: { source, exempt: ['127.0.0.1'] } })
+    const statuses: string[] = []
+    for (const address of ['203.0.113.1', '203.0.113.2', '203.0.113.3', '198.51.100.1']) {
+      const socket = visit(httpPort)
+      statuses.push((await ask(socket, asks('a.tunnels.test', forwarded(address)))).slice(0, 12))
+      socket.destroy()
+    }
+    expect(statuses).toEqual(['GET / HTTP/1', 'GET / HTTP/1', 'HTTP/1.1 429', 'GET / HTTP/1'])
+  })
+
+  test('over TLS its own server name does not matter', async () => {
+    const { tlsPort, ca, agent } = await start()
+    const socket = connectTls({ socket: visit(tlsPort), servername: agentSni, ca })
+    const heard = await ask(socket, asks('b.tunnels.test', 'X-Forwarded-For: 203.0.113.9\r\n'))
+    expect(heard).toContain(
+      'X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Host: b.tunnels.test\r\nX-Forwarded-Proto: https',
+    )
+    expect(agent.visitors).toMatchObject([{ visitorAddress: '203.0.113.9' }])
+    socket.destroy()
+  })
+
+  test('the relay’s own pages are reached by the host that it names', async () => {
+    const { httpPort } = await start()
+    const socket = visit(httpPort)
+    socket.write(asks('127.0.0.1:1', `X-Forwarded-Host: ${ownName}\r\n`))
+    const text = String((await once(socket, 'data'))[0])
+    expect(text).toMatch(/^HTTP\/1.1 404 /)
+    expect(text).not.toContain('PT-4014')
+  })
+})
+
+test('a stranger who says the same is not believed, whatever PROXY header stands before it', async () => {
+  const { httpPort, agent } = await start()
+  const socket = visit(httpPort, '127.0.0.3')
+  const fields = `${forwarded('203.0.113.9')}X-Forwarded-Host: b.tunnels.test\r\nForwarded: for=203.0.113.9\r\n`
+  expect(await ask(socket, asks('a.tunnels.test', fields))).toBe(
+    'GET / HTTP/1.1\r\nHost: a.tunnels.test\r\nX-Forwarded-For: 127.0.0.3\r\n' +
+      'X-Forwarded-Host: a.tunnels.test\r\nX-Forwarded-Proto: http\r\n\r\n',
+  )
+  expect(await ask(socket, asks('b.tunnels.test', fields))).toMatch(/^HTTP\/1.1 421 /)
+  expect(agent.visitors).toMatchObject([{ visitorAddress: '127.0.0.3', bind: 1 }])
+})
+
+describe('the PROXY protocol', () => {
+  const header = (source: string) => `PROXY TCP4 ${source} 203.0.113.1 4711 80\r\n`
+
+  test('whom it names may be a proxy that speaks HTTP; a visitor whom it names is not believed', async () => {
+    const { httpPort } = await start({ proxyProtocol: ['http'], trustedProxies: [proxy, '10.0.0.0/8'] })
+    const fields = forwarded('203.0.113.9')
+    expect(await ask(visit(httpPort), header('10.1.1.1') + asks('a.tunnels.test', fields))).toContain(
+      'For: 203.0.113.9\r\n',
+    )
+    expect(await ask(visit(httpPort), header('192.0.2.7') + asks('a.tunnels.test', fields))).toContain(
+      'For: 192.0.2.7\r\n',
+    )
+    const unknown = `PROXY UNKNOWN\r\n${asks('a.tunnels.test', fields)}`
+    expect(await ask(visit(httpPort), unknown)).toContain(`For: ${proxy}\r\n`)
+  })
+
+  test('is asked for only at the ports that the operator names', async () => {
+    const { httpPort } = await start({ proxyProtocol: ['tls', 'tcp'] })
+    expect(await ask(visit(httpPort), asks('a.tunnels.test', forwarded('203.0.113.9')))).toContain(
+      'For: 203.0.113.9\r\n',
+    )
+    expect(await ask(visit(httpPort), header('192.0.2.7') + asks('a.tunnels.test'))).toMatch(
+      /^HTTP\/1.1 400 /,
+    )
+  })
+})
