@@ -14,9 +14,9 @@ const defaultServer = 'http://localhost:8400'
 
 /** The part of a writable stream that commands use; `process.stdout` is one. */
 export type Output = {
-  readonly isTTY?: boolean
-  readonly columns?: number
-  readonly rows?: number
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
+  readonly rows?: number | undefined
   write(text: string): unknown
   on?(event: 'resize', listener: () => void): unknown
   off?(event: 'resize', listener: () => void): unknown

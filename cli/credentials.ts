@@ -89,13 +89,23 @@ async function write(env: Environment, file: CredentialsFile): Promise<void> {
 }
 
 async function readFileOfCredentials(env: Environment): Promise<CredentialsFile> {
-  const path = credentialsPath(env)
-  const text = await readPrivately(path)
-  if (text === undefined) return empty
+  const path = knownPath(env)
+  const text = path && (await readPrivately(path))
+  if (path === undefined || text === undefined) return empty
   try {
     return fileSchema.parse(JSON.parse(text))
   } catch (cause) {
     throw fail('login.damaged', `${path} is not a credentials file.`, { cause })
+  }
+}
+
+/** Undefined: who has no home has signed in nowhere. */
+function knownPath(env: Environment): string | undefined {
+  try {
+    return credentialsPath(env)
+  } catch (error) {
+    if (!isFailure(error, 'cli.folder')) throw error
+    return undefined
   }
 }
 

@@ -3,6 +3,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { CommanderError } from 'commander'
 import type { Context, Output } from './context.ts'
+import { LastingOutput, type RefusableOutput } from './output/lasting-output.ts'
 import type { Environment } from './paths.ts'
 import { buildProgram, type Globals } from './program.ts'
 
@@ -52,16 +53,35 @@ function contextOf({ server, json = false, verbose = false }: Globals, { stdout,
   }
 }
 
+type Launched = {
+  readonly stdout: RefusableOutput
+  readonly stderr: RefusableOutput
+  readonly env: Environment
+  exitCode?: NodeJS.Process['exitCode']
+}
+
 /**
  * What the launcher calls. A connection that still waits for its peer to close has a second, and then no longer holds
- * the shell.
+ * the shell. Output that is refused ends nothing; what ends well without having been told is no success, but for a
+ * reader that had enough.
  */
-export async function run(
-  args: readonly string[],
-  io: Io & { exitCode?: NodeJS.Process['exitCode'] },
-): Promise<void> {
-  io.exitCode = await main(args, io)
+export async function run(args: readonly string[], io: Launched): Promise<void> {
+  const isJson = args.includes('--json')
+  const stderr = new LastingOutput(io.stderr, { sayLost: sentenceOfLoss })
+  const stdout = new LastingOutput(io.stdout, {
+    sayLost: isJson ? (lines) => `${JSON.stringify({ event: 'output.lost', lines })}\n` : sentenceOfLoss,
+    onRefused: (code) => {
+      if (code !== 'EPIPE') stderr.write(`The output could not be written (${code}); ptun goes on.\n`)
+    },
+  })
+  const exit = await main(args, { stdout, stderr, env: io.env })
+  const isUntold = stdout.refusal !== undefined && stdout.refusal !== 'EPIPE'
+  io.exitCode = exit === 0 && isUntold ? 1 : exit
   systemClock.after(1_000, () => process.exit(), { background: true })
+}
+
+function sentenceOfLoss(lines: number): string {
+  return `${lines} ${lines === 1 ? 'line' : 'lines'} could not be written here.\n`
 }
 
 type Program = ReturnType<typeof buildProgram>

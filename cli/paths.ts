@@ -8,17 +8,20 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const folderName = 'porttunneler'
 
-/** Credentials. */
+/** Credentials. @throws cli.folder without a home */
 export function configFolder(env: Environment): string {
   return join(xdg(env, 'XDG_CONFIG_HOME') ?? join(home(env), '.config'), folderName)
 }
 
-/** The agent's id and its last leases: lost without harm. */
+/** The agent's id and its last leases: lost without harm. @throws cli.folder without a home */
 export function stateFolder(env: Environment): string {
   return join(xdg(env, 'XDG_STATE_HOME') ?? join(home(env), '.local', 'state'), folderName)
 }
 
-/** Status sockets of running agents; where the system gives no runtime folder, below the state folder. */
+/**
+ * Status sockets of running agents; where the system gives no runtime folder, below the state folder.
+ * @throws cli.folder
+ */
 export function runtimeFolder(env: Environment): string {
   const given = xdg(env, 'XDG_RUNTIME_DIR')
   return given ? join(given, folderName) : join(stateFolder(env), 'run')
@@ -30,8 +33,20 @@ function xdg(env: Environment, name: string): string | undefined {
   return value && isAbsolute(value) ? value : undefined
 }
 
+/** A container may run as a user id that no passwd file knows, and without HOME. @throws cli.folder */
 function home(env: Environment): string {
-  return env.HOME ?? homedir()
+  if (env.HOME) return env.HOME
+  try {
+    return homedir()
+  } catch (cause) {
+    throw fail(
+      'cli.folder',
+      'This user has no home folder: HOME is not set, and no passwd entry names one.',
+      {
+        cause,
+      },
+    )
+  }
 }
 
 /**
@@ -59,7 +74,8 @@ export async function writePrivateFile(path: string, text: string): Promise<void
     await chmod(next, 0o600)
     await rename(next, path)
   } catch (cause) {
-    await rm(next, { force: true })
+    // Where nothing can be written there is nothing to remove either, and the first reason is the one to tell.
+    await rm(next, { force: true }).catch(() => undefined)
     throw fail('cli.folder', `${path} cannot be written: ${errnoOf(cause)}`, { cause })
   }
 }

@@ -23,6 +23,12 @@ describe('certificate', () => {
     expect((await stat(join(tlsDir, 'relay.key'))).mode & 0o777).toBe(0o600)
   })
 
+  test('one that was made while the clock was years ahead is made anew', async () => {
+    const first = await selfSignedIdentity(tlsDir, { names, nowMs: nowMs + 20 * 365 * dayMs })
+    const second = await selfSignedIdentity(tlsDir, { names, nowMs })
+    expect(second.certificate).not.toBe(first.certificate)
+  })
+
   test('other names, a near end or a spoilt file give a fresh one', async () => {
     const first = await selfSignedIdentity(tlsDir, { names, nowMs })
     const renamed = await selfSignedIdentity(tlsDir, { names: ['r2.localhost'], nowMs })

@@ -72,6 +72,8 @@ function isUsable({ certificate, key }: TlsIdentity, names: readonly string[], n
     const leaf = new X509Certificate(certificate)
     return (
       leaf.checkPrivateKey(createPrivateKey(key.reveal())) &&
+      // One made while this clock was far ahead would be refused until then.
+      leaf.validFromDate.getTime() <= nowMs &&
       leaf.validToDate.getTime() - nowMs > renewUnderMs &&
       leaf.subjectAltName === names.map(sayAltName).join(', ')
     )

@@ -5,15 +5,20 @@
  * is gone. `--check` loads and checks the configuration, and no more. Exit codes: 0 drained, otherwise that of the
  * error's row in the catalogue.
  */
-
+import { writeSync } from 'node:fs'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { isFailure } from '@porttunneler/shared/base/errors'
+import { LineWriter } from '@porttunneler/shared/base/line-writer'
 import type { Log } from '@porttunneler/shared/base/log'
 import { pino } from 'pino'
 import { loadConfig, type RelayConfig } from './config.ts'
 import { ipcCommands } from './platform/commands.ipc.ts'
+import { withinMeans } from './policy/means.ts'
 import { Relay, type RelayOptions } from './relay.ts'
+
+/** Its descriptor. */
+const stdout = 1
 
 async function main(args: readonly string[]): Promise<void> {
   const path = args.find((arg) => !arg.startsWith('--'))
@@ -21,7 +26,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--check')) return
   const log = makeLog(config.logLevel)
   const relay = new Relay({
-    config,
+    config: withinMeans(config, log),
     log,
     random: Math.random,
     ...(await openSignalling(config, log)),
@@ -44,7 +49,8 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     const ready = await relay.start()
     compactHeap()
-    process.send?.({ ready })
+    // A parent that is gone by now is noticed by `disconnect`.
+    process.send?.({ ready }, undefined, undefined, () => undefined)
   } catch (error) {
     if (leaving === undefined) end(log, error)
   }
@@ -65,10 +71,11 @@ async function openSignalling(
   return { commands: source, events: await pubsubEvents({ project: pubsub.project, events, ...shared }) }
 }
 
-/** Writes each line before it goes on: the last line before an exit is the one that says why, and stays the last. */
+/** Whatever becomes of stdout (a full disk, a reader that is gone), the relay lives; its log says what was lost. */
 function makeLog(level = 'info'): Log {
   const options = { level, base: null, serializers: { error: pino.stdSerializers.err } }
-  return pino(options, pino.destination({ dest: 1, sync: true }))
+  const lines = new LineWriter((bytes) => writeSync(stdout, bytes))
+  return pino(options, { write: (line) => void lines.write(line) })
 }
 
 function end(log: Log, error: unknown): void {

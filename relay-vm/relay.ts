@@ -4,6 +4,7 @@
  */
 import type { SecurityEvent, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep, systemClock, type Timer } from '@porttunneler/shared/base/clock'
+import { ClockJump } from '@porttunneler/shared/base/clock-jump'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { applyCommand } from './commands.ts'
@@ -43,7 +44,7 @@ type Phase = 'starting' | 'ready' | 'draining' | 'closed'
 const firstAnswerMs = 30_000
 /** RTT samples, and what a crash may lose of the usage. */
 const houseworkMs = 10_000
-/** How often memory is looked at. */
+/** How often memory and the clock are looked at. */
 const guardMs = 1_000
 
 export class Relay {
@@ -149,7 +150,13 @@ export class Relay {
     // Tunnels are leased only where a ready relay has reported, so that report must not wait for its turn.
     running.sync?.askNow()
     this.#housework = clock.every(houseworkMs, () => running.housework(), { background: true })
-    this.#guard = clock.every(guardMs, () => parts.shedding.look(), { background: true })
+    const jump = new ClockJump(clock)
+    const guard = () => {
+      parts.shedding.look()
+      // The machine slept: commands were missed, and what time it is only the control plane knows.
+      if (jump.look()) running.sync?.askNow()
+    }
+    this.#guard = clock.every(guardMs, guard, { background: true })
     log.info(
       { ...ports, instance: config.instance, cell: parts.state.cell?.id, version },
       'The relay is ready',

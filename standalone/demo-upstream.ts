@@ -38,7 +38,8 @@ export async function startDemoUpstream(clock: Clock): Promise<DemoUpstream> {
 
 function listenOnLoopback(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    // For good: a refused accept costs that connection alone.
+    server.on('error', reject)
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
   })
 }

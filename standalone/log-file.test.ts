@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -35,6 +35,37 @@ test('log file: a line that cannot be written costs that line only', () => {
   const file = new LogFile('/dev/full')
   expect(() => file.write('lost')).not.toThrow()
   file.close()
+})
+
+test('log file: one that could not be turned comes back by itself, and writes into no file of others', () => {
+  const logs = join(folder, 'logs')
+  const path = join(logs, 'a.log')
+  mkdirSync(logs)
+  const file = new LogFile(path, 20)
+  file.write('first line')
+  rmSync(logs, { recursive: true })
+  // Turning closes the old file and finds no folder for the new one.
+  file.write('second line')
+  // The number of the closed file is given out again.
+  const other = openSync(join(folder, 'other'), 'w')
+  file.write('third line')
+  mkdirSync(logs)
+  file.write('fourth line')
+  file.close()
+  closeSync(other)
+  expect(readFileSync(join(folder, 'other'), 'utf8')).toBe('')
+  expect(readFileSync(path, 'utf8')).toBe('{"level":40,"lost":2}\nfourth line\n')
+})
+
+test('log file: one that cannot be opened at the start is opened when it can be', () => {
+  const path = join(folder, 'later', 'a.log')
+  const file = new LogFile(path)
+  file.write('lost')
+  mkdirSync(join(folder, 'later'))
+  file.write('kept')
+  file.close()
+  file.write('after the end')
+  expect(readFileSync(path, 'utf8')).toBe('{"level":40,"lost":1}\nkept\n')
 })
 
 describe('what the terminal shows of a log line', () => {

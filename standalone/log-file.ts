@@ -1,53 +1,70 @@
 /**
- * Log lines of one program in a file of bounded size: the file and the one before it, never more. A full disk costs
- * lines, not the service: what could not be written is counted and said once there is room again.
+ * Log lines of one program in a file of bounded size: the file and the one before it, never more. A disk that is full,
+ * a folder that takes no file and a lack of descriptors cost lines, not the service: whatever could not be opened,
+ * turned or written is tried again with the next line, which says how many were lost.
  */
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { codes, keyOfCode } from '@porttunneler/shared/base/errors'
+import { LineWriter } from '@porttunneler/shared/base/line-writer'
 import { z } from 'zod'
 
 export class LogFile {
   readonly #path: string
   readonly #bytesMax: number
-  #file: number
-  #bytes: number
-  #lostLines = 0
+  readonly #lines = new LineWriter((bytes) => this.#append(bytes))
+  /** Undefined: to be opened by the next line. */
+  #file: number | undefined
+  #bytes = 0
+  #isClosed = false
 
   /** `bytesMax` bounds the current file; the previous one is kept as `<path>.1`. */
   constructor(path: string, bytesMax = 8 * 1024 * 1024) {
     this.#path = path
     this.#bytesMax = bytesMax
-    this.#file = openSync(path, 'a', 0o600)
-    this.#bytes = fstatSync(this.#file).size
   }
 
   /** Adds one line; the end of line may be there or not. This is also what pino writes to. */
   write(line: string): void {
-    const text = line.endsWith('\n') ? line : `${line}\n`
-    try {
-      if (this.#bytes > 0 && this.#bytes + text.length > this.#bytesMax) this.#turn()
-      if (this.#lostLines > 0) this.#append(`${JSON.stringify({ level: 40, lost: this.#lostLines })}\n`)
-      this.#lostLines = 0
-      this.#append(text)
-    } catch {
-      this.#lostLines++
-    }
+    if (!this.#isClosed) this.#lines.write(line)
   }
 
   close(): void {
-    if (this.#file >= 0) closeSync(this.#file)
-    this.#file = -1
+    this.#isClosed = true
+    this.#letGo()
   }
 
-  #append(text: string): void {
-    this.#bytes += writeSync(this.#file, text)
+  #append(bytes: Buffer): number {
+    const file = this.#open()
+    const isFull = this.#bytes > 0 && this.#bytes + bytes.length > this.#bytesMax
+    const taken = writeSync(isFull ? this.#turn() : file, bytes)
+    this.#bytes += taken
+    return taken
   }
 
-  #turn(): void {
-    renameSync(this.#path, `${this.#path}.1`)
-    closeSync(this.#file)
-    this.#file = openSync(this.#path, 'a', 0o600)
-    this.#bytes = 0
+  #open(): number {
+    if (this.#file !== undefined) return this.#file
+    const file = openSync(this.#path, 'a', 0o600)
+    this.#bytes = fstatSync(file).size
+    this.#file = file
+    return file
+  }
+
+  #turn(): number {
+    try {
+      renameSync(this.#path, `${this.#path}.1`)
+    } catch (error) {
+      // Somebody removed it: a new one begins all the same.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    }
+    // Forgotten before another is opened: should that fail, the number may soon be another file's.
+    this.#letGo()
+    return this.#open()
+  }
+
+  #letGo(): void {
+    const file = this.#file
+    this.#file = undefined
+    if (file !== undefined) closeSync(file)
   }
 }
 

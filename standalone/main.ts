@@ -7,6 +7,7 @@
 import process from 'node:process'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
+import { outliveOutput } from '@porttunneler/shared/base/outlive-output'
 import { readSettings, readTextFile, type Settings } from './config.ts'
 import { type Channel, Predecessor } from './hand-over.ts'
 import { accountRows, failureText, paintFor, welcome } from './output.ts'
@@ -18,6 +19,11 @@ import { isSuccessor, upMessage } from './start-words.ts'
 const sameSignalMs = 500
 
 async function main(): Promise<void> {
+  outliveOutput(process, (code) =>
+    process.stderr.write(
+      `Nobody reads stdout any more (${code}); the server goes on. Its logs are in data/logs.\n`,
+    ),
+  )
   const settings = readSettings({ args: process.argv.slice(2), env: process.env, readText: readTextFile })
   const interrupted = new AbortController()
   const killers = new Set<() => void>()
@@ -59,7 +65,8 @@ async function main(): Promise<void> {
 function openChannel(): Channel | undefined {
   if (!process.send) return undefined
   return {
-    send: (message) => process.send?.(message),
+    // A parent that is gone by then is noticed by `disconnect`.
+    send: (message) => process.send?.(message, undefined, undefined, () => undefined),
     onMessage: (listener) => process.on('message', listener),
   }
 }

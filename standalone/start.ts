@@ -8,11 +8,14 @@ import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
+import { outliveOutput } from '@porttunneler/shared/base/outlive-output'
 import { goneMessage, isUp, resumeMessage, successorEnv } from './start-words.ts'
 
 /** As it was started, links and all: a link that leads to a newer version by now is followed. */
 const folder = dirname(resolve(process.argv[1] ?? ''))
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+outliveOutput(process, () => undefined)
 
 /** The one that serves, and the one that is about to. */
 let current = start({})
@@ -33,7 +36,11 @@ function start(env: NodeJS.ProcessEnv): ChildProcess {
     if (child === current && isUp(message)) isServing = true
     else tell(child === current ? next : current, message as object)
   })
-  child.on('error', (error) => process.stderr.write(`  ${error.message}\n`))
+  child.on('error', (error) => {
+    process.stderr.write(`  ${error.message}\n`)
+    // Without descriptors or room for a process there is no `exit` of one that never ran.
+    if (child.pid === undefined) onExit(child, 1)
+  })
   child.once('exit', (code, signal) => onExit(child, code ?? 128 + (signal ? constants.signals[signal] : 0)))
   return child
 }
@@ -61,7 +68,11 @@ process.on('SIGUSR2', () => {
     return
   }
   process.stdout.write('  Starting the new version beside this one.\n')
-  next = start(successorEnv)
+  try {
+    next = start(successorEnv)
+  } catch (error) {
+    process.stderr.write(`  The new version could not be started (${String(error)}); this one goes on.\n`)
+  }
 })
 for (const signal of signals)
   process.on(signal, () => {

@@ -13,7 +13,7 @@ afterEach(async () => {
 })
 
 /** Starts the test child; `next('message' | 'line' | 'exit')` waits for what it does next. */
-function supervise(behaviour: string) {
+function supervise(behaviour: string, spawn: typeof fork = fork) {
   const clock = new FakeClock()
   const events = new EventEmitter()
   const program = new SupervisedProgram(
@@ -26,7 +26,7 @@ function supervise(behaviour: string) {
       onLine: (line) => events.emit('line', line),
       onExit: (exit) => events.emit('exit', exit),
     },
-    { clock, random: () => 0.5 },
+    { clock, random: () => 0.5, spawn },
   )
   started.push(program)
   const next = async (name: string) => (await once(events, name))[0]
@@ -55,6 +55,22 @@ test('supervisor: a child that dies comes back, at first at once, then slower', 
     clock.advance(exit.restartMs)
   }
   expect(delays).toEqual([200, 200, 200, 900, 1_800])
+})
+
+test('supervisor: a system without room for a process is asked again, and the parent lives', async () => {
+  let refusals = 2
+  const { clock, program, next } = supervise('serve', ((...args: Parameters<typeof fork>) => {
+    if (refusals-- > 0) throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' })
+    return fork(...args)
+  }) as typeof fork)
+  const [line, exit] = [next('line'), next('exit')]
+  program.start()
+  expect(await line).toBe('spawn ENOMEM')
+  expect(await exit).toMatchObject({ restartMs: 200 })
+  clock.advance(200)
+  const ready = next('message')
+  clock.advance(200)
+  expect(await ready).toMatchObject({ ready: program.pid })
 })
 
 test('supervisor: a killed child comes back as a new process', async () => {

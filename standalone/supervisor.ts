@@ -4,7 +4,7 @@
  * Ctrl-C in the terminal reaches the parent alone, which then stops them in order; and they notice the end of the
  * IPC channel, so none outlives a parent that was killed.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
@@ -39,14 +39,20 @@ export class SupervisedProgram {
   readonly #program: Program
   readonly #clock: Clock
   readonly #random: () => number
+  readonly #spawn: typeof fork
   #child: ChildProcess | undefined
   #restart: Timer | undefined
   #attempt = 0
   #startedMs = 0
   #state: 'idle' | 'running' | 'waiting' | 'stopped' = 'idle'
 
-  constructor(program: Program, { clock, random }: { clock: Clock; random: () => number }) {
+  /** @param spawn tests have their own */
+  constructor(
+    program: Program,
+    { clock, random, spawn = fork }: { clock: Clock; random: () => number; spawn?: typeof fork },
+  ) {
     this.#program = program
+    this.#spawn = spawn
     this.#clock = clock
     this.#random = random
   }
@@ -60,18 +66,30 @@ export class SupervisedProgram {
     this.#state = 'running'
     this.#startedMs = this.#clock.monotonic()
     const { file, args, env, execArgv = [] } = this.#program
-    const child = fork(file, args, {
+    const child = this.#fork(file, args, {
       env: { ...process.env, ...env },
       execArgv: [...execArgv],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     })
+    if (child === undefined) return
     this.#child = child
     if (child.stdout) this.#passLines(child.stdout)
     if (child.stderr) this.#passLines(child.stderr)
     child.on('message', (message) => this.#program.onMessage(message))
     child.once('error', (error) => this.#program.onLine(error.message))
     child.once('close', (code, signal) => this.#onClose(child, code, signal))
+  }
+
+  /** Without memory or room for a process it is tried again like after any end. */
+  #fork(file: string, args: readonly string[], options: ForkOptions): ChildProcess | undefined {
+    try {
+      return this.#spawn(file, args, options)
+    } catch (error) {
+      this.#program.onLine(error instanceof Error ? error.message : String(error))
+      this.#onEnd(null, null)
+      return undefined
+    }
   }
 
   /** Says something to the child if it runs; what it misses while down it learns from `sync`. */
@@ -108,6 +126,10 @@ export class SupervisedProgram {
   #onClose(child: ChildProcess, code: number | null, signal: string | null): void {
     if (this.#child !== child) return
     this.#child = undefined
+    this.#onEnd(code, signal)
+  }
+
+  #onEnd(code: number | null, signal: string | null): void {
     const final = code !== null && this.#program.finalExitCodes.includes(code)
     if (this.#state === 'stopped' || final) {
       this.#state = 'stopped'

@@ -68,7 +68,8 @@ export async function listenWith(
 ): Promise<Listening> {
   const server = createServer(listener)
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(listenFailure(error, `${host} port ${port}`)))
+    // For good: an accept that the system refuses later (no descriptors) costs that connection, not the server.
+    server.on('error', (error) => reject(listenFailure(error, `${host} port ${port}`)))
     server.listen({ host, port, exclusive: true }, resolve)
   })
   let closing: Promise<void> | undefined

@@ -30,6 +30,9 @@ export type AgentEvent =
   | { readonly event: 'agent.stopped'; readonly exit: number }
   | { readonly event: 'server.lost'; readonly problem: Problem; readonly retryInMs: number }
   | { readonly event: 'server.found' }
+  /** What the agent keeps between runs cannot be written; told once until it can be. */
+  | { readonly event: 'state.lost'; readonly problem: Problem }
+  | { readonly event: 'state.found' }
   | { readonly event: 'relay.connected'; readonly relay: string }
   | {
       readonly event: 'relay.lost'

@@ -1,7 +1,8 @@
 /**
  * The agent's conversation with the control plane: claims every tunnel that has no lease in one call, renews all
  * leases in one call at the time the server named, and tries again for ever when the server is away. It keeps no
- * state about tunnels of its own; it reads and reports through its owner.
+ * state about tunnels of its own; it reads and reports through its owner. All its waits are monotonic: a wall clock
+ * that is set, either way and by any amount, puts nothing off.
  */
 
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
@@ -52,7 +53,7 @@ export type HomeOptions = {
   onFailure(error: PortTunnelerError, retryInMs: number): void
 }
 
-/** A suspended laptop stops timers but not the wall clock, so no wait is longer than this. */
+/** Whoever changes what is due says so (`hurry`); a word that was missed costs no more than this. */
 const pauseMsMax = 10_000
 /** The longest a server's Retry-After is believed. */
 const retryAfterMsMax = 600_000
@@ -62,6 +63,8 @@ export class Home {
   #renewAt = 0
   #attempt = 0
   #retryAt = 0
+  /** Of it, what the server asked for. */
+  #askedUntil = 0
   #wake: () => void = () => {}
 
   constructor(options: HomeOptions) {
@@ -73,7 +76,7 @@ export class Home {
     const onAbort = () => this.#wake()
     signal.addEventListener('abort', onAbort)
     while (!signal.aborted) {
-      const waitMs = this.#dueAt() - this.#options.clock.now()
+      const waitMs = this.#dueAt() - this.#options.clock.monotonic()
       if (waitMs > 0) await this.#pause(Math.min(waitMs, pauseMsMax))
       else await this.#call(signal)
     }
@@ -91,6 +94,17 @@ export class Home {
     this.#wake()
   }
 
+  /**
+   * The machine slept, or its clock was set: whether the leases still run is asked at once, and so is what waited for
+   * its turn. Only a pause that the server asked for stays.
+   */
+  recheck(): void {
+    this.#attempt = 0
+    this.#retryAt = this.#askedUntil
+    for (const tunnel of this.#options.tunnels) if (tunnel.claimAt !== Infinity) tunnel.claimAt = 0
+    this.renewNow()
+  }
+
   #dueAt(): number {
     let due = Number.POSITIVE_INFINITY
     for (const tunnel of this.#options.tunnels) {
@@ -102,7 +116,7 @@ export class Home {
 
   async #call(signal: AbortSignal): Promise<void> {
     const { clock, tunnels } = this.#options
-    const now = clock.now()
+    const now = clock.monotonic()
     const live = tunnels.filter((tunnel) => !tunnel.stopped)
     const toClaim = live.filter((tunnel) => tunnel.claimAt <= now)
     try {
@@ -114,11 +128,14 @@ export class Home {
         )
       this.#attempt = 0
       this.#retryAt = 0
+      this.#askedUntil = 0
     } catch (error) {
       if (signal.aborted) return
       const failure = isFailure(error) ? error : fail('server.unreachable', undefined, { cause: error })
       const retryInMs = this.#retryDelay(failure)
-      this.#retryAt = clock.now() + retryInMs
+      const failedAt = clock.monotonic()
+      this.#retryAt = failedAt + retryInMs
+      this.#askedUntil = failedAt + askedMs(failure)
       this.#options.onFailure(failure, retryInMs)
     }
   }
@@ -156,7 +173,7 @@ export class Home {
         'server.unexpected',
         `${asked.length} tunnels were asked for, ${result.results.length} answered`,
       )
-    const now = this.#options.clock.now()
+    const now = this.#options.clock.monotonic()
     const renewAt = now + Math.max(1_000, result.renewInMs)
     // A claim of some tunnels must not put off the renewal of the others.
     const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
@@ -166,8 +183,7 @@ export class Home {
 
   #retryDelay(failure: PortTunnelerError): number {
     const own = backoffMs(redialBackoff, this.#attempt++, this.#options.random)
-    const { retryAfterMs } = failure.fields
-    return typeof retryAfterMs === 'number' ? Math.max(own, Math.min(retryAfterMs, retryAfterMsMax)) : own
+    return Math.max(own, askedMs(failure))
   }
 
   #pause(ms: number): Promise<void> {
@@ -181,4 +197,9 @@ export class Home {
       this.#wake = done
     })
   }
+}
+
+/** For how long the server wants to hear nothing. */
+function askedMs({ fields: { retryAfterMs } }: PortTunnelerError): number {
+  return typeof retryAfterMs === 'number' ? Math.min(retryAfterMs, retryAfterMsMax) : 0
 }

@@ -2,12 +2,18 @@ import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
 import { NetworkWatch } from './network-watch.ts'
 
-function setUp() {
+function setUp({ refuses = false } = {}) {
   const clock = new FakeClock()
-  const seen = { changes: 0, addresses: 'eth0 192.0.2.1', gone: [] as readonly string[] }
+  const seen = { changes: 0, addresses: 'eth0 192.0.2.1', gone: [] as readonly string[], jumps: 0, refuses }
   const watch = new NetworkWatch({
     clock,
-    addresses: () => seen.addresses,
+    addresses: () => {
+      if (seen.refuses) throw new Error('uv_interface_addresses: EMFILE')
+      return seen.addresses
+    },
+    onJump: () => {
+      seen.jumps += 1
+    },
     onChange: (gone) => {
       seen.changes += 1
       seen.gone = [...gone]
@@ -44,6 +50,34 @@ describe('network watch', () => {
     clock.jump(60_000)
     clock.advance(1_000)
     expect(seen.changes).toBe(1)
+  })
+
+  test('a clock set back is told like one set forward', () => {
+    const { clock, seen } = setUp()
+    for (const ms of [-3_600_000, 365 * 86_400_000, -20 * 365 * 86_400_000]) {
+      clock.jump(ms)
+      clock.advance(1_000)
+    }
+    expect(seen).toMatchObject({ changes: 3, jumps: 3, gone: [] })
+  })
+
+  test('a system that cannot say its addresses has the same ones as before', () => {
+    const { clock, seen } = setUp()
+    seen.refuses = true
+    clock.advance(5_000)
+    expect(seen.changes).toBe(0)
+    seen.refuses = false
+    seen.addresses = 'eth0 192.0.2.9'
+    clock.advance(1_000)
+    expect(seen).toMatchObject({ changes: 1, gone: ['192.0.2.1'] })
+  })
+
+  test('one that could not say them at the start either is none that changed network later', () => {
+    const { watch, clock, seen } = setUp({ refuses: true })
+    seen.refuses = false
+    clock.advance(1_000)
+    expect(seen.gone.filter((address) => address !== '')).toEqual([])
+    watch.close()
   })
 
   test('closed, it leaves no timer', () => {

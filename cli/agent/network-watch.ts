@@ -1,20 +1,21 @@
 /**
  * Notices that the machine's network changed or that it slept, so that dead connections are found at once and not by
  * their silence (wire protocol, rule 25): another list of interface addresses, or a wall clock that ran away from the
- * monotonic one.
+ * monotonic one. A system that cannot say its addresses just now (no descriptors) has the same ones as before.
  */
 import { networkInterfaces } from 'node:os'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import { ClockJump } from '@porttunneler/shared/base/clock-jump'
 
 /** Reading the list costs about 0.1 ms; open connections wait at most this long for the new network. */
 const lookMs = 500
-/** NTP moves the wall clock by less; a laptop that slept moved it by more. */
-const jumpMs = 5_000
 
 export type NetworkWatchOptions = {
   readonly clock: Clock
   /** `gone`: addresses that the machine had at the last look and no longer has. */
   readonly onChange: (gone: ReadonlySet<string>) => void
+  /** The machine slept or its clock was set; told before `onChange`. */
+  readonly onJump?: () => void
   /** Tests have their own. */
   readonly addresses?: () => string
 }
@@ -23,15 +24,16 @@ export class NetworkWatch {
   readonly #options: NetworkWatchOptions
   #timer: Timer | undefined
   #addresses = ''
-  #offsetMs = 0
+  readonly #jump: ClockJump
 
   constructor(options: NetworkWatchOptions) {
     this.#options = options
+    this.#jump = new ClockJump(options.clock)
   }
 
   start(): void {
     this.#addresses = this.#read()
-    this.#offsetMs = this.#offset()
+    this.#jump.look()
     this.#timer ??= this.#options.clock.every(lookMs, this.#look, { background: true })
   }
 
@@ -42,21 +44,21 @@ export class NetworkWatch {
 
   readonly #look = (): void => {
     const addresses = this.#read()
-    const offsetMs = this.#offset()
+    const hasJumped = this.#jump.look()
     const gone = withoutThose(this.#addresses, addresses)
-    const isChanged = addresses !== this.#addresses || Math.abs(offsetMs - this.#offsetMs) > jumpMs
+    const isChanged = addresses !== this.#addresses || hasJumped
     this.#addresses = addresses
-    this.#offsetMs = offsetMs
+    if (hasJumped) this.#options.onJump?.()
     if (isChanged) this.#options.onChange(gone)
   }
 
-  #offset(): number {
-    const { clock } = this.#options
-    return clock.now() - clock.monotonic()
-  }
-
   #read(): string {
-    return (this.#options.addresses ?? interfaceAddresses)()
+    try {
+      return (this.#options.addresses ?? interfaceAddresses)()
+    } catch {
+      // The list is read through a socket, and the process has no descriptor left.
+      return this.#addresses
+    }
   }
 }
 

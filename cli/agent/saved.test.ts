@@ -1,8 +1,9 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { readAgentId, SavedLeases } from './saved.ts'
+import { openState, readAgentId, SavedLeases } from './saved.ts'
 import type { SavedLease, WantedTunnel } from './tunnels.ts'
 
 const web: WantedTunnel = { name: 'web', kind: 'http', upstream: { host: 'localhost', port: 3000 } }
@@ -29,18 +30,27 @@ function saved(name: string, port = 80): SavedLease {
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptun-'))
+  clock = new FakeClock()
+  told = []
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-const open = (account = 'acc_1', server = 'https://api.test') => new SavedLeases({ folder, server, account })
-const unexpected = (error: unknown) => {
-  throw error
-}
+let clock: FakeClock
+let told: string[]
+const open = (account = 'acc_1', server = 'https://api.test', where = folder) =>
+  new SavedLeases({
+    folder: where || undefined,
+    server,
+    account,
+    clock,
+    onLost: (failure) => told.push(failure.detail),
+    onFound: () => told.push('found'),
+  })
 const find = (leases: SavedLeases, wanted: readonly WantedTunnel[], taken: readonly string[] = []) =>
   leases.find(wanted, { taken: new Set(taken), nowMs })
 
 async function keep(leases: SavedLeases, tunnel: WantedTunnel, name: string, at = nowMs): Promise<void> {
-  leases.save(tunnel, saved(name), at, unexpected)
+  leases.save(tunnel, saved(name), at)
   await leases.settled()
 }
 
@@ -91,12 +101,44 @@ describe('saved leases', () => {
     expect(await find(open(), [web])).toEqual([undefined])
     expect(await readdir(join(folder, 'leases'))).toEqual([])
     await keep(leases, web, 'web')
-    leases.forget({ name: 'web', ticket: 'of another process' }, unexpected)
+    leases.forget({ name: 'web', ticket: 'of another process' })
     await leases.settled()
     expect(await find(open(), [web])).toEqual([saved('web')])
-    leases.forget({ name: 'web', ticket: 'ticket of web' }, unexpected)
+    leases.forget({ name: 'web', ticket: 'ticket of web' })
     await leases.settled()
     expect(await find(open(), [web])).toEqual([undefined])
+  })
+})
+
+describe('an agent that can keep nothing', () => {
+  test('says so once, tries again, and says when what it holds is on disk', async () => {
+    await writeFile(join(folder, 'leases'), 'a file stands in the way')
+    const leases = open()
+    leases.save(web, saved('web'), nowMs)
+    leases.save({ ...web, name: 'api' }, saved('api'), nowMs)
+    await expect.poll(() => told).toEqual([expect.stringContaining('EEXIST')])
+    clock.advance(10_000)
+    await rm(join(folder, 'leases'))
+    await expect
+      .poll(() => {
+        clock.advance(10_000)
+        return told.at(-1)
+      })
+      .toBe('found')
+    expect(told).toHaveLength(2)
+    expect(await find(open(), [web, { ...web, name: 'api' }])).toEqual([saved('web'), saved('api')])
+    await leases.settled()
+    expect(clock.pending).toBe(0)
+  })
+
+  test('it is an agent all the same, another one each time', async () => {
+    const env = { XDG_STATE_HOME: '/dev/null' }
+    const [one, two] = await Promise.all([openState(env, nowMs), openState(env, nowMs)])
+    expect(one).toMatchObject({ agent: expect.stringMatching(/^agt_/), failure: { key: 'cli.folder' } })
+    expect([one.folder, one.agent === two.agent]).toEqual([undefined, false])
+    const leases = open('acc_1', 'https://api.test', '')
+    await keep(leases, web, 'web')
+    expect([await find(leases, [web]), told]).toEqual([[undefined], []])
   })
 })
 

@@ -1,16 +1,18 @@
 /**
  * What an agent keeps between runs, in its user's state folder, mode 0600: its own id, and per tunnel the last lease
  * with its ticket. One file a tunnel, so several ptun processes never write the same one. Losing them costs a little
- * time at the next start, so a damaged file is as good as none.
+ * time at the next start, so a damaged file is as good as none, and an agent that cannot keep anything runs without:
+ * it says so once, tries again every ten seconds, and says when it can.
  */
 import { createHash } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { leaseSchema, relayAddressSchema } from '@porttunneler/shared/api/schemas/tunnels'
-import { fail } from '@porttunneler/shared/base/errors'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { z } from 'zod'
-import { errnoOf, makePrivateFolder, writePrivateFile } from '../paths.ts'
+import { type Environment, errnoOf, makePrivateFolder, stateFolder, writePrivateFile } from '../paths.ts'
 import type { SavedLease, WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 
@@ -32,6 +34,27 @@ const agentSchema = z.object({ agent: z.string().regex(/^agt_[0-9a-z]{26}$/) })
 const keptMs = 30 * 86_400_000
 /** More files than any user has tunnels: a folder of another kind is not read through. */
 const filesMax = 2_000
+
+/** What could not be written is tried again after this. */
+const againMs = 10_000
+
+export type AgentState = {
+  readonly agent: string
+  /** Absent: nothing is kept between runs. */
+  readonly folder?: string
+  readonly failure?: PortTunnelerError
+}
+
+/** Whoever has no folder that can be written to is an agent all the same, another one each time. */
+export async function openState(env: Environment, nowMs: number): Promise<AgentState> {
+  try {
+    const folder = stateFolder(env)
+    return { folder, agent: await readAgentId(folder, nowMs) }
+  } catch (error) {
+    if (!isFailure(error, 'cli.folder')) throw error
+    return { agent: newId('agt', nowMs), failure: error }
+  }
+}
 
 /**
  * The id of this user on this machine, made at the first run.
@@ -62,19 +85,32 @@ async function readAgentFile(path: string): Promise<string | undefined> {
 }
 
 export type SavedLeasesOptions = {
-  readonly folder: string
+  /** Absent: nothing is kept, and nothing found. */
+  readonly folder?: string | undefined
   readonly server: string
   /** The account, or what stands for it. */
   readonly account: string
+  readonly clock: Clock
+  /** Told once when nothing can be written, until something was. */
+  onLost(failure: PortTunnelerError): void
+  /** All that was to be written is. */
+  onFound(): void
 }
 
 export class SavedLeases {
-  readonly #folder: string
+  readonly #options: SavedLeasesOptions
+  readonly #folder: string | undefined
   readonly #owner: string
+  /** What is not on disk yet, by path. */
+  readonly #unsaved = new Map<string, string>()
   #writes: Promise<void> = Promise.resolve()
+  #isLost = false
+  #again: Timer | undefined
 
-  constructor({ folder, server, account }: SavedLeasesOptions) {
-    this.#folder = join(folder, 'leases')
+  constructor(options: SavedLeasesOptions) {
+    const { folder, server, account } = options
+    this.#options = options
+    this.#folder = folder && join(folder, 'leases')
     this.#owner = digest(`${server}\n${account}`)
   }
 
@@ -96,8 +132,9 @@ export class SavedLeases {
     })
   }
 
-  /** Writes in the background, in order; a failure is the caller's to tell and stops nothing. */
-  save(tunnel: WantedTunnel, saved: SavedLease, nowMs: number, onFailure: (error: unknown) => void): void {
+  /** Writes in the background, in order, and again later where it fails; it stops nothing. */
+  save(tunnel: WantedTunnel, saved: SavedLease, nowMs: number): void {
+    if (this.#folder === undefined) return
     const file: Saved = {
       version: 1,
       owner: this.#owner,
@@ -106,51 +143,90 @@ export class SavedLeases {
       lease: saved.lease,
       relays: [...saved.relays],
     }
-    this.#queue(() => writePrivateFile(this.#path(saved.lease.name), `${JSON.stringify(file)}\n`), onFailure)
+    this.#unsaved.set(this.#path(this.#folder, saved.lease.name), `${JSON.stringify(file)}\n`)
+    this.#queue(async () => {})
   }
 
   /** It was given back: the ticket is of no use any more, but the same tunnel is asked for again. */
-  retire({ name, ticket }: { name: string; ticket: string }, onFailure: (error: unknown) => void): void {
-    const path = this.#path(name)
+  retire({ name, ticket }: { name: string; ticket: string }): void {
+    if (this.#folder === undefined) return
+    const path = this.#path(this.#folder, name)
     this.#queue(async () => {
-      const { data } = savedSchema.safeParse(parse(await readFile(path, 'utf8').catch(() => '')))
+      const text = this.#unsaved.get(path) ?? (await readFile(path, 'utf8').catch(() => ''))
+      const { data } = savedSchema.safeParse(parse(text))
       if (data?.lease.ticket !== ticket) return
       const retired: Saved = { ...data, lease: { ...data.lease, ticketExpiresAt: 0 } }
-      await writePrivateFile(path, `${JSON.stringify(retired)}\n`)
-    }, onFailure)
+      this.#unsaved.set(path, `${JSON.stringify(retired)}\n`)
+    })
   }
 
   /** Forgets a lease, unless another process of this machine has taken it over and saved its own meanwhile. */
-  forget({ name, ticket }: { name: string; ticket: string }, onFailure: (error: unknown) => void): void {
-    const path = this.#path(name)
+  forget({ name, ticket }: { name: string; ticket: string }): void {
+    if (this.#folder === undefined) return
+    const path = this.#path(this.#folder, name)
+    this.#unsaved.delete(path)
     this.#queue(async () => {
       const { data } = savedSchema.safeParse(parse(await readFile(path, 'utf8').catch(() => '')))
       if (!data || data.lease.ticket === ticket) await rm(path, { force: true })
-    }, onFailure)
+    })
   }
 
-  /** Resolves when all that was asked for is on disk. */
+  /** Resolves when all that was asked for is on disk, or was refused; nothing is tried again after it. */
   settled(): Promise<void> {
+    this.#again?.clear()
     return this.#writes
   }
 
-  #queue(work: () => Promise<void>, onFailure: (error: unknown) => void): void {
-    this.#writes = this.#writes.then(work).catch(onFailure)
+  #queue(work: () => Promise<void>): void {
+    this.#writes = this.#writes
+      .then(work)
+      .then(() => this.#writeAll())
+      .then(
+        () => this.#noteWritten(),
+        (error: unknown) => this.#noteFailed(error),
+      )
   }
 
-  #path(name: string): string {
-    return join(this.#folder, `${digest(`${this.#owner}\n${name}`)}.json`)
+  async #writeAll(): Promise<void> {
+    for (const [path, text] of this.#unsaved) {
+      await writePrivateFile(path, text)
+      if (this.#unsaved.get(path) === text) this.#unsaved.delete(path)
+    }
+  }
+
+  #noteWritten(): void {
+    if (!this.#isLost) return
+    this.#isLost = false
+    this.#options.onFound()
+  }
+
+  #noteFailed(cause: unknown): void {
+    const { clock, onLost } = this.#options
+    this.#again?.clear()
+    this.#again = clock.after(againMs, () => this.#queue(async () => {}), { background: true })
+    if (this.#isLost) return
+    this.#isLost = true
+    onLost(
+      isFailure(cause) ? cause : fail('cli.folder', `A lease cannot be kept: ${errnoOf(cause)}`, { cause }),
+    )
+  }
+
+  #path(folder: string, name: string): string {
+    return join(folder, `${digest(`${this.#owner}\n${name}`)}.json`)
   }
 
   /** Of this owner, newest first. */
   async #readAll(nowMs: number): Promise<readonly Saved[]> {
-    const names = await readdir(this.#folder).catch(() => [])
+    const folder = this.#folder
+    if (folder === undefined) return []
+    const names = await readdir(folder).catch(() => [])
     const mine: Saved[] = []
     for (const name of names.filter((one) => one.endsWith('.json')).slice(0, filesMax)) {
-      const path = join(this.#folder, name)
+      const path = join(folder, name)
       const { data } = savedSchema.safeParse(parse(await readFile(path, 'utf8').catch(() => '')))
       if (data?.owner === this.#owner) mine.push(data)
-      else if (!data || nowMs - data.savedAt > keptMs) await rm(path, { force: true })
+      // A folder that takes no writes keeps what is old.
+      else if (!data || nowMs - data.savedAt > keptMs) await rm(path, { force: true }).catch(() => undefined)
     }
     return mine.sort((a, b) => b.savedAt - a.savedAt)
   }

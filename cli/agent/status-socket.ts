@@ -47,11 +47,9 @@ export async function readStatuses(folder: string, clock: Clock): Promise<readon
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      resolve()
-    })
+    // For good: an accept that is refused later (no descriptors) costs that question, not the agent.
+    server.on('error', reject)
+    server.listen(path, resolve)
   })
 }
 

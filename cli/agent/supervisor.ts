@@ -70,6 +70,7 @@ export class Supervisor {
     this.#network = new NetworkWatch({
       clock: options.clock,
       onChange: (gone) => this.#relays.probe(gone),
+      onJump: () => this.#home.recheck(),
     })
     this.#home = new Home({
       ...options,
@@ -237,7 +238,7 @@ export class Supervisor {
     }
     // A lease that lapsed (a laptop that slept) is claimed anew at once; a refused claim waits.
     const retryInMs = call === 'renew' ? 0 : claimDelay(tunnel.claimAttempt++, problem.retryAfter)
-    tunnel.claimAt = this.#options.clock.now() + retryInMs
+    tunnel.claimAt = this.#options.clock.monotonic() + retryInMs
     tunnel.refused = failure
     if (call === 'claim') {
       const event = 'tunnel.refused' as const
@@ -303,7 +304,8 @@ export class Supervisor {
   /** Claims again, which gives the same endpoint and a fresh ticket, or says why not. */
   #askAgain(tunnel: Tunnel): void {
     if (tunnel.stopped || this.#state !== 'running') return
-    tunnel.claimAt = Math.min(tunnel.claimAt, this.#options.clock.now() + claimDelay(tunnel.claimAttempt++))
+    const claimAt = this.#options.clock.monotonic() + claimDelay(tunnel.claimAttempt++)
+    tunnel.claimAt = Math.min(tunnel.claimAt, claimAt)
     this.#home.hurry()
   }
 

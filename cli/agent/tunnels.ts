@@ -47,7 +47,7 @@ export type Tunnel = {
   wasGranted: boolean
   /** Monotonic; when it first asked for the lease that it does not have. */
   askedAtMs: number | undefined
-  /** When to claim again (wall ms), and how often that failed in a row. */
+  /** When to claim again (monotonic ms), and how often that failed in a row. */
   claimAt: number
   claimAttempt: number
   /** Why it has no lease now. */

@@ -60,9 +60,9 @@ async function poll(
   client: Client,
   { device_code: code, interval, expires_in: expiresIn }: DeviceAuthorization,
 ) {
-  const until = clock.now() + expiresIn * 1_000
+  const until = clock.monotonic() + expiresIn * 1_000
   let waitMs = Math.max(1, interval) * 1_000
-  while (clock.now() < until) {
+  while (clock.monotonic() < until) {
     await sleep(clock, waitMs)
     try {
       const answer = await client.pollDevice(code)

@@ -1,22 +1,23 @@
 /** Runs an agent for the tunnels that tcp, http, tls or start ask for, until it is over. */
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Clock } from '@porttunneler/shared/base/clock'
 import { compactHeap } from '@porttunneler/shared/base/compact-heap'
-import { fail } from '@porttunneler/shared/base/errors'
+import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import { Budget } from '@porttunneler/shared/mux/budget'
 import { dialRelay } from '@porttunneler/shared/mux/dial'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
-import type { AgentEvent, AgentSnapshot } from '../agent/events.ts'
+import { type AgentEvent, type AgentSnapshot, problemOf } from '../agent/events.ts'
 import type { LeaseApi } from '../agent/home.ts'
-import { readAgentId, SavedLeases } from '../agent/saved.ts'
-import { readStatuses, serveStatus } from '../agent/status-socket.ts'
-import { Supervisor } from '../agent/supervisor.ts'
+import { openState, SavedLeases } from '../agent/saved.ts'
+import { readStatuses, type StatusSocket, serveStatus } from '../agent/status-socket.ts'
+import { Supervisor, type SupervisorOptions } from '../agent/supervisor.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
 import { type Connection, type Context, connectApi, proxyChooserOf, warn } from '../context.ts'
 import { openAgentOutput } from '../output/agent-output.ts'
-import { runtimeFolder, stateFolder } from '../paths.ts'
+import { runtimeFolder } from '../paths.ts'
 import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
 import { version } from '../version.ts'
@@ -37,14 +38,22 @@ export async function serve(
   const { env, clock } = context
   const connection = await connectApi(context)
   const { server } = connection
-  const folder = stateFolder(env)
-  const agent = await readAgentId(folder, clock.now())
-  const running = (await readStatuses(runtimeFolder(env), clock)).filter((other) => other.server === server)
+  const { agent, folder, failure: stateFailure } = await openState(env, clock.now())
+  const runtime = folderOrNone(() => runtimeFolder(env))
+  const running = await readRunning(runtime, connection, clock)
   if (!takeover) refuseDoubles(running, wanted)
   const taken = new Set(running.flatMap(({ tunnels }) => tunnels.map(({ name }) => name)))
-  const leases = new SavedLeases({ folder, server, account: accountOf(connection) })
+  const onStateLost = (failure: PortTunnelerError) =>
+    onEvent({ event: 'state.lost', problem: problemOf(failure) })
+  const leases = new SavedLeases({
+    folder,
+    server,
+    account: accountOf(connection),
+    clock,
+    onLost: onStateLost,
+    onFound: () => onEvent({ event: 'state.found' }),
+  })
   const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
-  const unsaved = (error: unknown) => warn(context, `The lease could not be kept: ${error}`)
   const mux = newMux(context)
   const chooseProxy = proxyChooserOf(context)
   const supervisor = new Supervisor({
@@ -58,37 +67,28 @@ export async function serve(
     clock,
     random: context.random,
     turn: mux.turn,
-    dial: (address, options) =>
-      dialRelay({
-        ...mux,
-        ...options,
-        address,
-        agent,
-        build: `ptun/${version}`,
-        random: context.random,
-        connect: relayRoute(chooseProxy),
-      }),
+    dial: dialBy({ ...mux, agent, random: context.random, connect: relayRoute(chooseProxy) }),
     emit: (event) => onEvent(event),
     proxy: () => describeWay(chooseProxy, server),
     saved,
     save: (index, lease) => {
       const tunnel = wanted[index]
-      if (tunnel) leases.save(tunnel, lease, clock.now(), unsaved)
+      if (tunnel) leases.save(tunnel, lease, clock.now())
     },
-    retire: (lease) => leases.retire(lease, unsaved),
-    forget: (lease) => leases.forget(lease, unsaved),
+    retire: (lease) => leases.retire(lease),
+    forget: (lease) => leases.forget(lease),
   })
   const output = openAgentOutput(context, () => supervisor.snapshot())
   const onEvent = (event: AgentEvent) => {
     output.onEvent(event)
-    if (qr && event.event === 'tunnel.online') void printQr(event.url, output.print)
+    // Its code is loaded now, which takes a descriptor: an address without its picture is still an address.
+    if (qr && event.event === 'tunnel.online')
+      printQr(event.url, output.print).catch((error: unknown) => warn(context, `No QR code: ${error}`))
   }
-  const socket = await serveStatus(runtimeFolder(env), {
-    pid: process.pid,
-    snapshot: () => supervisor.snapshot(),
-  }).catch((error: unknown) => warn(context, `ptun status will not see this agent: ${error}`))
+  const socket = await openStatus(context, runtime, () => supervisor.snapshot())
   const unlisten = obeySignals(supervisor)
   supervisor.start()
+  if (stateFailure) onStateLost(stateFailure)
   const started = clock.after(startMs, compactHeap, { background: true })
   const exit = await supervisor.ended
   started.clear()
@@ -102,6 +102,48 @@ export async function serve(
 function describeWay(choose: ChooseProxy, server: string): string | undefined {
   const proxy = choose({ host: new URL(server).hostname, port: 443, isEncrypted: true })
   return proxy && formatProxy(proxy)
+}
+
+type DialOptions = Parameters<typeof dialRelay>[0]
+
+function dialBy(
+  known: MuxShared & Pick<DialOptions, 'agent' | 'random' | 'connect'>,
+): SupervisorOptions['dial'] {
+  return (address, options) => dialRelay({ ...known, ...options, address, build: `ptun/${version}` })
+}
+
+/** Agents of this machine at the same server. */
+async function readRunning(
+  folder: string | undefined,
+  { server }: Connection,
+  clock: Clock,
+): Promise<readonly AgentSnapshot[]> {
+  const agents = folder === undefined ? [] : await readStatuses(folder, clock)
+  return agents.filter((other) => other.server === server)
+}
+
+/** Undefined where the user has no home. */
+function folderOrNone(find: () => string): string | undefined {
+  try {
+    return find()
+  } catch (error) {
+    if (!isFailure(error, 'cli.folder')) throw error
+    return undefined
+  }
+}
+
+/** Without it the agent runs all the same. */
+async function openStatus(
+  context: Context,
+  folder: string | undefined,
+  snapshot: () => AgentSnapshot,
+): Promise<StatusSocket | undefined> {
+  try {
+    return folder === undefined ? undefined : await serveStatus(folder, { pid: process.pid, snapshot })
+  } catch (error) {
+    warn(context, `ptun status will not see this agent: ${error}`)
+    return undefined
+  }
 }
 
 /** First SIGINT, SIGTERM or SIGHUP drains; a second SIGINT quits at once. */

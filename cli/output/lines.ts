@@ -28,6 +28,10 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
       return `the server cannot help now: ${told(event.problem)}; ${again(event)}, tunnels that are up stay up`
     case 'server.found':
       return 'the server answers again'
+    case 'state.lost':
+      return `ptun goes on without its state: ${told(event.problem)}; started again, it may get another address. ${event.problem.cure}`
+    case 'state.found':
+      return 'the state of ptun is kept again'
     case 'relay.connected':
       return `connected to relay ${event.relay}`
     case 'relay.lost':

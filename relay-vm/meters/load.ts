@@ -1,9 +1,11 @@
 /** How busy this process is, for `sync`. */
 import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import { residentReader } from '../policy/memory.ts'
 
 export class LoadMeter {
   readonly #clock: Clock
+  readonly #residentBytes = residentReader()
   #cpu = process.cpuUsage()
   #atMs: number
 
@@ -19,6 +21,6 @@ export class LoadMeter {
     this.#cpu = process.cpuUsage()
     this.#atMs = this.#clock.monotonic()
     const cpu = Math.round((user + system) / elapsedMs) / 1_000
-    return { ...now, cpu, rssBytes: process.memoryUsage.rss() }
+    return { ...now, cpu, rssBytes: this.#residentBytes() }
   }
 }

@@ -76,11 +76,13 @@ describe('strangers', () => {
 
 describe('shedding', () => {
   const make = (visitors = 1_000) => {
-    const state = { used: 0, visitors, strangers: 5, most: Number.POSITIVE_INFINITY }
+    const state = { used: 0, heap: 0, visitors, strangers: 5, most: Number.POSITIVE_INFINITY }
     const shedding = new Shedding({
-      limitBytes: 1_000,
+      memories: [
+        { name: 'resident', limitBytes: 1_000, usedBytes: () => state.used },
+        { name: 'heap', limitBytes: 100, usedBytes: () => state.heap },
+      ],
       log: silentLog,
-      usedBytes: () => state.used,
       visitors: () => state.visitors,
       shedStrangers: () => {
         state.strangers = 0
@@ -110,6 +112,16 @@ describe('shedding', () => {
       false,
       true,
     ])
+  })
+
+  test("begins at V8's limit too, though the machine has plenty", () => {
+    const { shedding, state } = make()
+    const at = (heap: number) => {
+      state.heap = heap
+      shedding.look()
+      return shedding.isShort
+    }
+    expect([99, 100, 90, 89].map(at)).toEqual([false, true, true, false])
   })
 
   test('strangers go first and at once, idle visitors a fiftieth at a time', () => {

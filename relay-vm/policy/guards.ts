@@ -1,12 +1,12 @@
 /** What keeps strangers from costing more than they should, made from the limits of the configuration. */
 import type { Socket } from 'node:net'
-import { totalmem } from 'node:os'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { RelayConfig } from '../config.ts'
 import type { Visitors } from '../visitors.ts'
 import { HandshakeBudget } from './handshakes.ts'
+import { heapLimitBytes, heapUsedBytes, memoryBytes, residentReader } from './memory.ts'
 import { makePool } from './pools.ts'
 import { Shedding } from './shedding.ts'
 
@@ -19,6 +19,11 @@ export type Guards = {
 
 /** Of the machine's memory in use by this process: then memory is short. */
 const shedShare = 0.5
+/**
+ * So it is at this share of V8's heap, whatever the machine has. V8 lets garbage grow to the middle between what lives
+ * and its limit, so 85 % in use means that 70 % or more live.
+ */
+const heapShare = 0.85
 
 export function makeGuards(
   { config, clock, log }: { readonly config: RelayConfig; readonly clock: Clock; readonly log: Log },
@@ -33,17 +38,18 @@ export function makeGuards(
     visitors: new HandshakeBudget(clock, { running, source, exempt, all: all.visitors }, 'visitorHandshakes'),
   }
   const shedding = new Shedding({
-    limitBytes: limits.memoryMiB === undefined ? memoryBytes() * shedShare : limits.memoryMiB * 1024 ** 2,
+    memories: [
+      {
+        name: 'resident',
+        limitBytes: limits.memoryMiB === undefined ? memoryBytes() * shedShare : limits.memoryMiB * 1024 ** 2,
+        usedBytes: residentReader(),
+      },
+      { name: 'heap', limitBytes: heapLimitBytes() * heapShare, usedBytes: heapUsedBytes },
+    ],
     log,
-    usedBytes: () => process.memoryUsage.rss(),
     visitors: () => visitors.active,
     shedStrangers: () => silent.shed(silent.size),
     shedIdle: (count) => visitors.shed(count),
   })
   return { silent, handshakes, shedding }
-}
-
-/** Of the machine, or what this process may have of it. */
-export function memoryBytes(): number {
-  return Math.min(totalmem(), process.constrainedMemory() || totalmem())
 }

@@ -1,15 +1,22 @@
 /**
  * Memory before it runs out. Above its limit a relay admits nobody new and closes, second by second, strangers first
  * and then the newest connections on which nothing moves, until it is a tenth below. What was there when it began
- * loses at most half: memory that closing does not bring back is no reason to close the rest.
+ * loses at most half: memory that closing does not bring back is no reason to close the rest. Two memories count, each
+ * with its limit: what the process has of the machine, and the objects of V8, which ends the process at its own.
  */
 import type { Log } from '@porttunneler/shared/base/log'
 
-export type SheddingOptions = {
+export type Memory = {
+  /** For the log. */
+  readonly name: string
   readonly limitBytes: number
-  readonly log: Log
-  /** Memory of the process now. */
+  /** In use now. Never throws: a guard that ends the process guards nothing. */
   usedBytes(): number
+}
+
+export type SheddingOptions = {
+  readonly memories: readonly Memory[]
+  readonly log: Log
   /** Connections that may be closed. */
   visitors(): number
   /** Ends all that have not said what they want. */
@@ -40,20 +47,29 @@ export class Shedding {
 
   /** To be called once a second. */
   look(): void {
-    const { limitBytes, log, usedBytes, visitors, shedStrangers, shedIdle } = this.#options
-    const used = usedBytes()
-    const MiB = Math.round(used / 1024 ** 2)
+    const { log, visitors, shedStrangers, shedIdle } = this.#options
+    const { name: memory, share, MiB } = this.#shortest()
     if (this.#left === undefined) {
-      if (used < limitBytes) return
+      if (share < 1) return
       this.#left = Math.ceil(visitors() * lossShareMax)
-      log.warn({ MiB, visitors: visitors() }, 'Memory is short: nobody new is admitted')
-    } else if (used < limitBytes * calmShare) {
+      log.warn({ memory, MiB, visitors: visitors() }, 'Memory is short: nobody new is admitted')
+    } else if (share < calmShare) {
       this.#left = undefined
-      log.warn({ MiB, visitors: visitors() }, 'Memory is no longer short')
+      log.warn({ memory, MiB, visitors: visitors() }, 'Memory is no longer short')
       return
     }
     shedStrangers()
     const step = Math.max(stepMin, Math.ceil(visitors() * stepShare))
     this.#left -= shedIdle(Math.min(step, this.#left))
+  }
+
+  /** The memory of which the largest share of its limit is in use. */
+  #shortest(): { readonly name: string; readonly share: number; readonly MiB: number } {
+    return this.#options.memories
+      .map(({ name, limitBytes, usedBytes }) => {
+        const used = usedBytes()
+        return { name, share: used / limitBytes, MiB: Math.round(used / 1024 ** 2) }
+      })
+      .reduce((shortest, one) => (one.share > shortest.share ? one : shortest))
   }
 }

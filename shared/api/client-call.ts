@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { type BackoffShape, backoffMs } from '../base/backoff.ts'
+import { isOutOfTime, sayClock } from '../base/certificate-time.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { codes, fail, isFailure, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
 import { problemSchema } from './schemas/common.ts'
@@ -59,7 +60,10 @@ const defaultTimeoutMs = 15_000
 const retryShape: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 100, maxMs: 500, jitter: 0.5 }
 const triesMax = 3
 
-/** @throws what the API's problem says; server.unreachable without an answer, server.unexpected for a strange one */
+/**
+ * @throws what the API's problem says; server.unreachable and server.validity without an answer, server.unexpected
+ *   for a strange one
+ */
 export async function call<T>(
   options: ClientOptions,
   request: Request<T>,
@@ -107,6 +111,9 @@ async function attemptCall<T>(
     signal?.throwIfAborted()
     // What carries the call may know better why it failed, such as a proxy that refuses.
     if (isFailure(cause)) throw cause
+    const nowMs = (options.clock ?? systemClock).now()
+    if (isOutOfTime(cause))
+      throw fail('server.validity', `${options.baseUrl}: ${sayClock(nowMs)}.`, { cause })
     const why = deadline.aborted ? 'did not answer in time' : 'could not be reached'
     throw fail('server.unreachable', `${options.baseUrl || 'The server'} ${why}.`, { cause })
   }

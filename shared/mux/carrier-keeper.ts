@@ -156,7 +156,8 @@ export class CarrierKeeper {
 
 /** Somebody answered: a REFUSE, or a machine on which nothing listens. Silence is something else. */
 function isRefusal(error: PortTunnelerError): boolean {
-  return error.fields.isRefusal === true || error.key === 'relay.identity' || isNobodyListening(error)
+  const isStranger = error.key === 'relay.identity' || error.key === 'relay.validity'
+  return error.fields.isRefusal === true || isStranger || isNobodyListening(error)
 }
 
 function healthyCarriers(session: Session): { shared: number; dedicated: number } {

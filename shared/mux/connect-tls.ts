@@ -1,6 +1,7 @@
 /** The agent's TLS connection to a relay: TLS 1.3, ALPN `porttunneler`, the certificate checked or pinned. */
 import type { Socket } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { isOutOfTime, sayClock } from '../base/certificate-time.ts'
 import type { Clock } from '../base/clock.ts'
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -47,7 +48,7 @@ export function connectTls(
       reject(error)
     }
     const onAbort = () => stop(fail('session.closed'))
-    const onError = (cause: Error & { code?: string }) => stop(dialError(cause, address))
+    const onError = (cause: Error & { code?: string }) => stop(dialError(cause, address, clock.now()))
     const timer = clock.after(limits.helloDeadlineMs, () =>
       stop(
         fail(
@@ -79,9 +80,15 @@ export function isNobodyListening({ cause }: PortTunnelerError): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
 }
 
-/** TLS failures mean the wrong peer; everything else means no peer. */
-function dialError(cause: Error & { code?: string }, { host, port }: DialAddress): PortTunnelerError {
+/** TLS failures mean the wrong peer, or a wrong clock; everything else means no peer. */
+function dialError(
+  cause: Error & { code?: string },
+  { host, port }: DialAddress,
+  nowMs: number,
+): PortTunnelerError {
   const code = cause.code ?? cause.message
+  if (isOutOfTime(cause))
+    return fail('relay.validity', `${host}:${port}: ${code}; ${sayClock(nowMs)}.`, { cause })
   const isIdentity = /CERT|SSL|TLS|ALTNAME|SIGNED|ISSUER/.test(code)
   return isIdentity
     ? fail('relay.identity', `${host}:${port} has no certificate we trust (${code}).`, { cause })

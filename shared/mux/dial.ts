@@ -36,7 +36,8 @@ export type DialOptions = MuxShared & {
 /**
  * Dials a relay and begins a session, which from then on dials its further carriers by itself and ends only when it is
  * closed or its grace is over. `ticket` is any valid lease ticket of this cell: it proves the right to a session.
- * @throws relay.unreachable, relay.identity, or the code of the relay's REFUSE (`fields.retryAfterMs` if given)
+ * @throws relay.unreachable, relay.identity, relay.validity, or the code of the relay's REFUSE
+ *   (`fields.retryAfterMs` if given)
  */
 export async function dialRelay(
   options: DialOptions & {

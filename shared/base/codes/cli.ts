@@ -181,6 +181,17 @@ export const cliCodes = {
       'The certificate that came through the proxy is not one to trust: the proxy most likely ends TLS itself.',
     cure: 'Ask whoever runs the proxy not to inspect the TLS of the host in the message. For the API, not for relays, NODE_EXTRA_CA_CERTS may name its root.',
   },
+  'server.validity': {
+    code: 'PT-6038',
+    http: 502,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Certificate of the server is not valid by this clock',
+    cause:
+      'The certificate of the server has run out, or is not valid yet, at the time that the clock of this machine shows.',
+    cure: 'Compare the clock of this machine with the right time and let NTP keep it. If it is right, the certificate has run out, and the operator of the server renews it.',
+  },
   'upstream.refused': {
     code: 'PT-6040',
     ...upstream,

@@ -159,4 +159,26 @@ export const hostCodes = {
       'The clock of this machine and that of the control plane differ by more than a minute. The log says how many seconds this one is ahead; less than nothing is behind.',
     cure: 'Let the machine keep its time by NTP. Nothing is wrong meanwhile but the times in its log: the relay goes by the time of the control plane.',
   },
+  'relay.descriptors': {
+    code: 'PT-5023',
+    http: 500,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Fewer descriptors than connections that may come',
+    cause:
+      'The relay process may open fewer files and sockets (`has` in the log) than its configured maxima need (`needs`).',
+    cure: 'Raise LimitNOFILE in the systemd unit (`ulimit -n`, or `--ulimit nofile` of Docker) to `needs`, or lower `limits`. Until then the relay admits as many visitors as it has descriptors for.',
+  },
+  'relay.heap': {
+    code: 'PT-5024',
+    http: 500,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Less heap than connections need',
+    cause:
+      'V8 gives the relay a smaller heap (`hasMiB` in the log) than as many idle visitors and agents take as the configuration lets in (`needsMiB`).',
+    cure: 'Start Node with --max-old-space-size=<MiB>, give the machine more memory, or lower `limits`. Until then the relay turns visitors away before the heap is full.',
+  },
 } as const satisfies Record<string, ErrorEntry>

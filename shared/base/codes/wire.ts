@@ -244,4 +244,15 @@ export const wireCodes = {
     cause: 'The relay has just started and does not know yet which tickets are still good.',
     cure: 'Nothing to do: the agent tries again by itself.',
   },
+  'relay.validity': {
+    code: 'PT-3031',
+    http: 502,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Certificate of the relay is not valid by this clock',
+    cause:
+      'The certificate of the relay has run out, or is not valid yet, at the time that the clock of this machine shows.',
+    cure: 'Compare the clock of this machine with the right time and let NTP keep it. If it is right, the clock of the relay was wrong when its certificate was made, or the certificate has run out: its operator renews it.',
+  },
 } as const satisfies Record<string, ErrorEntry>

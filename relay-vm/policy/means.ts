@@ -1,0 +1,74 @@
+/**
+ * What this process may have (descriptors, V8's heap) compared with what its configuration lets come, once at the
+ * start. Too little of either is said with the figure that would do, and visitors are then held to what there is, so
+ * that they are refused with a reason and descriptors are left for agents, the control plane and files.
+ */
+import { readFileSync } from 'node:fs'
+import { codes } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
+import type { RelayConfig } from '../config.ts'
+import { heapLimitBytes } from './memory.ts'
+
+export type Means = {
+  /** Undefined where the system does not say. */
+  readonly descriptors: number | undefined
+  readonly heapBytes: number
+}
+
+type Limits = RelayConfig['limits']
+
+/** Files, the control plane, the log, name lookups, readers of metrics, processes that share the ports. */
+const reserved = 128
+/** A carrier, one more in a download or a change of network, and a leased port. */
+const descriptorsPerSession = 3
+/** Of the descriptors that are not reserved; the rest is for agents. */
+const visitorsShare = 0.75
+const strangersShare = 0.1
+
+/** Live objects of one that is idle (docs/performance.md), and what the program itself takes. */
+const visitorHeapBytes = 6 * 1024
+const sessionHeapBytes = 30 * 1024
+const programHeapBytes = 64 * 1024 ** 2
+
+export function descriptorsNeeded({ visitorsMax, strangersMax, sessionsMax, watchersMax }: Limits): number {
+  return visitorsMax + strangersMax + descriptorsPerSession * sessionsMax + watchersMax + reserved
+}
+
+export function heapNeeded({ visitorsMax, sessionsMax }: Limits): number {
+  return visitorsMax * visitorHeapBytes + sessionsMax * sessionHeapBytes + programHeapBytes
+}
+
+/** Says what is too little. @returns the configuration with limits that the descriptors suffice for */
+export function withinMeans(config: RelayConfig, log: Log, means: Means = readMeans()): RelayConfig {
+  const { limits } = config
+  const heapBytes = heapNeeded(limits)
+  if (heapBytes > means.heapBytes) {
+    const { code, cure, title } = codes['relay.heap']
+    const [needsMiB, hasMiB] = [heapBytes, means.heapBytes].map((bytes) => Math.ceil(bytes / 1024 ** 2))
+    log.warn({ code, cure, needsMiB, hasMiB }, title)
+  }
+  const needs = descriptorsNeeded(limits)
+  const has = means.descriptors
+  if (has === undefined || has >= needs) return config
+  const free = Math.max(1, has - reserved)
+  const visitorsMax = Math.min(limits.visitorsMax, Math.max(1, Math.floor(free * visitorsShare)))
+  const strangersMax = Math.min(limits.strangersMax, Math.max(1, Math.floor(free * strangersShare)))
+  const { code, cure, title } = codes['relay.descriptors']
+  log.warn({ code, cure, has, needs, visitorsMax, strangersMax }, title)
+  return { ...config, limits: { ...limits, visitorsMax, strangersMax } }
+}
+
+function readMeans(): Means {
+  return { descriptors: readDescriptors(), heapBytes: heapLimitBytes() }
+}
+
+/** Node has raised the soft limit to the hard one by now (Linux). */
+function readDescriptors(): number | undefined {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    return soft === undefined ? undefined : Number(soft)
+  } catch {
+    // Not Linux, or a /proc that hides it: nothing to compare with.
+    return undefined
+  }
+}
