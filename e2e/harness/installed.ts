@@ -20,6 +20,7 @@ const programs = {
   ss: { names: ['ss'], install: 'apt-get install iproute2' },
   nginx: { names: ['nginx'], install: 'apt-get install nginx' },
   setpriv: { names: ['setpriv'], install: 'apt-get install util-linux' },
+  prlimit: { names: ['prlimit'], install: 'apt-get install util-linux' },
   curl: { names: ['curl'], install: 'apt-get install curl' },
   microsocks: { names: ['microsocks'], install: 'apt-get install microsocks' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
@@ -27,10 +28,10 @@ const programs = {
 
 export type Program = keyof typeof programs
 /**
- * `namespaces`: network namespaces with nftables inside, which needs root. `authEmulator`: Firebase's own, whose packages
+ * `mounts`: file systems of the test's own, which needs root and CAP_SYS_ADMIN. `namespaces`: network namespaces with nftables inside, which needs root. `authEmulator`: Firebase's own, whose packages
  * are larger than all others together and so are installed in a folder of their own.
  */
-export type Need = Program | 'namespaces' | 'authEmulator'
+export type Need = Program | 'mounts' | 'namespaces' | 'authEmulator'
 
 /** The absolute path, or undefined where it is not installed. */
 export function findProgram(program: Program): string | undefined {
@@ -42,6 +43,7 @@ export function findProgram(program: Program): string | undefined {
 
 export function installOf(need: Need): string {
   if (need === 'namespaces') return 'run it as root on Linux with nf_tables'
+  if (need === 'mounts') return 'run it as root on Linux where it may mount a tmpfs'
   return need === 'authEmulator' ? 'npm ci in e2e/auth-emulator' : programs[need].install
 }
 
@@ -52,8 +54,13 @@ export function missingOf(needs: readonly Need[]): readonly Need[] {
 
 function isThere(need: Need): boolean {
   if (need === 'namespaces') return hasNamespaces()
+  if (need === 'mounts') return hasMounts()
   if (need === 'authEmulator') return existsSync(join(authEmulatorFolder, 'node_modules/firebase-tools'))
   return findProgram(need) !== undefined
+}
+
+function hasMounts(): boolean {
+  return spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/tmp']).status === 0
 }
 
 function hasNamespaces(): boolean {

@@ -1,0 +1,329 @@
+/**
+ * The refusal table: what the system refuses, tried on a real server with its relay and a real agent. Each time what
+ * was open goes on, no process ends, and all is as before when the system gives again.
+ */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
+import { type Agent, agentHome, ptun, startAgent } from './harness/agent.ts'
+import { eventually } from './harness/events.ts'
+import { type Program, root, startProgram, textOf } from './harness/programs.ts'
+import { type Address, dial, type Listening, readBytes } from './harness/sockets.ts'
+import {
+  freeSettings,
+  makeKey,
+  relayOf,
+  type Standalone,
+  startStandalone,
+  temporaryFolder,
+} from './harness/standalone.ts'
+import { startEcho } from './harness/upstreams.ts'
+import { programs, refusals } from './refusals/table.ts'
+import { describeWith } from './requirements.ts'
+
+/** Cells that another test holds. */
+const heldBy: Readonly<Record<string, string>> = {
+  'disk relay': 'relay-vm/sync.test.ts',
+  'disk agent': 'cli/agent/saved.test.ts',
+  'memory relay': 'relay-vm/policy/guards.test.ts',
+  'memory agent': 'shared/mux/budget.test.ts',
+  'memory server': 'standalone/supervisor.test.ts',
+  'output relay': 'shared/base/line-writer.test.ts',
+  'home relay': 'e2e/relay-vm.test.ts',
+  'home server': 'e2e/relay-vm.test.ts',
+  'state relay': 'relay-vm/start.test.ts',
+  'state server': 'standalone/data-folder.test.ts',
+  'clock relay': 'standalone/clock-skew.test.ts',
+  'clock server': 'standalone/supervisor.test.ts',
+}
+const tried = new Set<string>()
+/** A test of cells of the table. */
+const trial = (cells: readonly string[], name: string, body: () => Promise<void>) => {
+  for (const cell of cells) tried.add(cell)
+  test(`refusals: ${cells.join(', ')}: ${name}`, body, 90_000)
+}
+
+/** Nobody of any passwd file. */
+const stranger = 54_321
+
+describeWith(['prlimit', 'mounts'], 'refusals', () => {
+  let server: Standalone
+  let service: { readonly api: string; readonly key: string }
+  let echo: Listening
+  let agent: Agent
+  let endpoint: Address
+  const folder = temporaryFolder('refusals')
+
+  beforeAll(async () => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', folder])
+    server = await startStandalone({
+      folder: join(folder, 'data'),
+      env: { ...(await freeSettings()), PORTTUNNELER_DEMO: 'false' },
+    })
+    const { account, api } = server.file
+    if (!account) throw new Error('a first start shows its account')
+    service = { api: new URL(api).origin, key: await makeKey({ api: new URL(api).origin, account }) }
+    echo = await startEcho()
+    agent = await startAgent(service, { echo: { kind: 'tcp', upstream: echo.port } })
+    endpoint = addressOf(await agent.online('echo'))
+  }, 90_000)
+
+  afterAll(async () => {
+    await agent?.stop()
+    await server?.program.stop()
+    await echo?.close()
+    execFileSync('umount', ['-l', folder])
+    rmSync(folder, { recursive: true, force: true })
+  }, 60_000)
+
+  const relayPid = () => relayOf(server.program.pid) ?? Number.NaN
+  const served = (at = endpoint) =>
+    eventually('a new visitor is served', async () => echoOnce(await dial(at)))
+
+  trial(['descriptors relay'], 'what is open goes on, and all come in again', async () => {
+    const pid = relayPid()
+    const open = await dial(endpoint)
+    await echoOnce(open)
+    const { crowd: size, restore } = takeDescriptors(pid)
+    const crowd = Array.from({ length: size }, () => silent(endpoint))
+    await echoFor(open, guardMs)
+    restore()
+    for (const socket of crowd) socket.destroy()
+    await echoOnce(open)
+    await served()
+    expect(relayPid()).toBe(pid)
+    open.destroy()
+  })
+
+  trial(['descriptors agent'], 'a new visitor is refused with a reason, and the next is served', async () => {
+    const open = await dial(endpoint)
+    await echoOnce(open)
+    const from = agent.events.items.length
+    const { crowd: size, restore } = takeDescriptors(agent.program.pid)
+    const crowd = Array.from({ length: size }, () => silent(endpoint))
+    const { problem } = await agent.waitFor('upstream.failed', { from })
+    expect(problem).toMatchObject({ code: 'PT-6044' })
+    // The look at the machine's addresses takes a descriptor, twice a second.
+    await echoFor(open, guardMs)
+    restore()
+    for (const socket of crowd) socket.destroy()
+    await served()
+    open.destroy()
+  })
+
+  trial(['descriptors server'], 'calls are refused, and then answered', async () => {
+    const { crowd: size, restore } = takeDescriptors(server.program.pid)
+    const crowd = Array.from({ length: size }, () => silent(addressOf(service.api)))
+    await eventually('the server hangs up', () => crowd.some((socket) => socket.destroyed) || undefined)
+    restore()
+    for (const socket of crowd) socket.destroy()
+    await eventually('the API answers', () => answers(`${service.api}/v1/config`))
+    await served()
+  })
+
+  trial(['disk server'], 'tunnels and reads go on; what is lost is said when there is room', async () => {
+    const open = await dial(endpoint)
+    const fill = join(folder, 'fill')
+    fillUp(fill)
+    await echoFor(open, guardMs)
+    expect(await answers(`${service.api}/v1/config`)).toBe(true)
+    rmSync(fill)
+    await served()
+    expect(existsSync(`/proc/${server.program.pid}`)).toBe(true)
+    open.destroy()
+  })
+
+  trial(['output agent'], 'a full output and one without a reader end no agent', async () => {
+    const home = agentHome()
+    const first = await startAgent(service, { deaf: { kind: 'tcp', upstream: echo.port } }, { home })
+    const at = addressOf(await first.online('deaf'))
+    await first.stop()
+    const command = `exec node "${ptun}" start --config "${join(home, 'ptun.yaml')}" --json`
+    for (const output of ['> /dev/full', '> >(head -1)', '>&-']) {
+      const deaf = await startProgram('bash', ['-c', `${command} ${output}`], { env: environmentOf(home) })
+      await served(at)
+      await isAlive(deaf)
+      expect((await deaf.stop()).signal).toBeNull()
+    }
+  })
+
+  trial(['output server'], 'a server whose output is full serves', async () => {
+    const data = join(folder, 'deaf')
+    const env = { ...(await freeSettings()), PORTTUNNELER_DEMO: 'false', PORTTUNNELER_DATA: data }
+    const command = 'exec node standalone/main.ts > /dev/full 2>&1'
+    const deaf = await startProgram('bash', ['-c', command], { env, cwd: root })
+    const api = await eventually('it is up', () => {
+      const said = JSON.parse(readFileSync(join(data, 'standalone.json'), 'utf8'))
+      return typeof said.api === 'string' ? said.api : undefined
+    })
+    await eventually('the API answers', () => answers(`${api}/v1/config`))
+    expect((await deaf.stop()).code).toBe(0)
+  })
+
+  trial(['home agent', 'state agent'], 'an agent that can keep nothing says so, and serves', async () => {
+    const readOnly = temporaryFolder('read-only')
+    for (const env of [{}, { XDG_STATE_HOME: readOnly, XDG_RUNTIME_DIR: readOnly }]) {
+      const config = join(readOnly, 'ptun.yaml')
+      writeFileSync(
+        config,
+        JSON.stringify({ version: 1, tunnels: { lost: { kind: 'tcp', upstream: echo.port } } }),
+      )
+      chmodSync(readOnly, 0o555)
+      const program = await startProgram('node', [ptun, 'start', '--config', config, '--json'], {
+        cwd: '/',
+        uid: stranger,
+        gid: stranger,
+        env: { ...homeless, PTUN_SERVER: service.api, PTUN_KEY: service.key, ...env },
+      })
+      const said = (event: string) =>
+        program.lines.waitFor(({ text }) => text.includes(`"event":"${event}"`), { what: event })
+      expect((await said('state.lost')).text).toContain('PT-6005')
+      await said('tunnel.online')
+      expect((await program.stop()).code).toBe(0)
+      // The next one is another agent: the first one's lease has to be free.
+      await eventually('the tunnel is deleted', () => deleteTunnel('lost'))
+    }
+    rmSync(readOnly, { recursive: true, force: true })
+  })
+
+  trial(['clock agent'], 'a clock set back by a year puts off nothing', async () => {
+    const home = agentHome()
+    const offset = join(home, 'offset')
+    const preload = join(home, 'clock.mjs')
+    writeFileSync(offset, '0')
+    writeFileSync(preload, preloadText(offset))
+    const env = { NODE_OPTIONS: `--import file://${preload}` }
+    const odd = await startAgent(service, { odd: { kind: 'tcp', upstream: echo.port } }, { home, env })
+    const at = addressOf(await odd.online('odd'))
+    for (const years of [-1, 20, -20]) {
+      writeFileSync(offset, String(years * 365 * 86_400_000))
+      const from = odd.events.items.length
+      process.kill(relayPid(), 'SIGKILL')
+      await odd.online('odd', from)
+      await served(at)
+    }
+    expect((await odd.stop()).code).toBe(0)
+  })
+
+  const environmentOf = (home: string) => ({
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, 'config'),
+    XDG_STATE_HOME: join(home, 'state'),
+    XDG_RUNTIME_DIR: join(home, 'run'),
+    PTUN_SERVER: service.api,
+    PTUN_KEY: service.key,
+  })
+
+  async function deleteTunnel(name: string): Promise<true | undefined> {
+    const headers = { authorization: `Bearer ${service.key}` }
+    const answer = await fetch(`${service.api}/v1/tunnels`, { headers })
+    const id = tunnelsSchema.parse(await answer.json()).items.find((one) => one.name === name)?.id
+    const deleted = await fetch(`${service.api}/v1/tunnels/${id}`, { method: 'DELETE', headers })
+    return deleted.ok || undefined
+  }
+})
+
+test('refusals: every cell is tried here or held by a test that is there, and the document shows the table', () => {
+  for (const { name } of refusals)
+    for (const program of programs) {
+      const cell = `${name} ${program}`
+      const file = heldBy[cell]
+      expect([cell, tried.has(cell) || (file !== undefined && existsSync(join(root, file)))]).toEqual([
+        cell,
+        true,
+      ])
+    }
+  const rows = refusals.map(
+    ({ what, relay, agent, server }) => `| ${what} | ${relay} | ${agent} | ${server} |`,
+  )
+  const document = readFileSync(join(root, 'docs/reliability.md'), 'utf8')
+  for (const row of rows) expect(document).toContain(row)
+})
+
+const tunnelsSchema = z.object({ items: z.array(z.object({ id: z.string(), name: z.string() })) })
+
+/** Two looks of the relay's guard, and four of the agent at its network. */
+const guardMs = 2_500
+const homeless = {
+  HOME: undefined,
+  XDG_CONFIG_HOME: undefined,
+  XDG_STATE_HOME: undefined,
+  XDG_RUNTIME_DIR: undefined,
+}
+
+function addressOf(url: string): Address {
+  const { hostname, port } = new URL(url)
+  return { host: hostname === 'localhost' ? '127.0.0.1' : hostname, port: Number(port) }
+}
+
+async function echoOnce(socket: Socket): Promise<true> {
+  const answer = readBytes(socket, 4)
+  socket.write('ping')
+  expect(String(await answer)).toBe('ping')
+  return true
+}
+
+async function echoFor(socket: Socket, ms: number): Promise<void> {
+  const endMs = systemClock.monotonic() + ms
+  await eventually('the time is over', async () => {
+    await echoOnce(socket)
+    return systemClock.monotonic() > endMs || undefined
+  })
+}
+
+/** Connects and says nothing, whatever becomes of it. */
+function silent({ host, port }: Address): Socket {
+  const socket = connect({ host, port })
+  socket.on('error', () => undefined)
+  socket.resume()
+  return socket
+}
+
+/**
+ * No descriptor above those in use is given out any more.
+ * @returns `crowd`: so many connections take those that are free below, and find none
+ */
+function takeDescriptors(pid: number): { readonly crowd: number; restore(): void } {
+  const limit = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]
+  const used = readdirSync(`/proc/${pid}/fd`).map(Number)
+  const highest = Math.max(...used)
+  const set = (soft: number | string) => execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft}:`])
+  set(highest + 1)
+  return { crowd: highest + 1 - used.length + 50, restore: () => set(limit ?? '1024') }
+}
+
+function fillUp(path: string): void {
+  try {
+    execFileSync('dd', ['if=/dev/zero', `of=${path}`, 'bs=64k'], { stdio: 'ignore' })
+  } catch {
+    // It ends when the disk is full, as it should.
+  }
+}
+
+async function answers(url: string): Promise<true | undefined> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) })
+  await answer.arrayBuffer()
+  return answer.ok || undefined
+}
+
+async function isAlive(program: Program): Promise<void> {
+  expect([existsSync(`/proc/${program.pid}`), textOf(program, 'stderr')]).toEqual([
+    true,
+    expect.not.stringContaining('Error:'),
+  ])
+}
+
+/** Reads by how much Date is wrong from a file, ten times a second. */
+function preloadText(offset: string): string {
+  return `
+import { readFileSync } from 'node:fs'
+const now = Date.now
+let ms = 0
+setInterval(() => { ms = Number(readFileSync(${JSON.stringify(offset)}, 'utf8')) }, 100).unref()
+Date.now = () => now() + ms
+`
+}
