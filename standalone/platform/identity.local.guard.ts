@@ -96,8 +96,9 @@ export class Guard {
     const now = this.#clock.now()
     await this.#store.change(ref, (current) => {
       const live = current && current.ttl.getTime() > now ? current : { count: 0, until: 0 }
-      if (live.until > now)
-        throw fail('auth.locked', undefined, { fields: { retryAfterMs: live.until - now } })
+      // Further off than any wait is: the clock was set back since, and nobody waits for a year.
+      const isWaiting = live.until > now && live.until <= now + limit.waitMsMax
+      if (isWaiting) throw fail('auth.locked', undefined, { fields: { retryAfterMs: live.until - now } })
       const count = live.count + 1
       const doublings = Math.min(count - limit.free, 20)
       const until = doublings < 0 ? 0 : now + Math.min(limit.waitMsMax, limit.waitMs * 2 ** doublings)

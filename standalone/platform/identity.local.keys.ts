@@ -48,6 +48,7 @@ export type PublicKeys = z.infer<typeof publicKeysSchema>
 
 type Ring = {
   readonly doc: KeyRingDoc
+  /** Monotonic. */
   readonly loadedAt: number
   readonly jwks: PublicKeys
   readonly keyOf: ReturnType<typeof createLocalJWKSet>
@@ -97,7 +98,7 @@ export class AccessKeys {
       async (header, jws) => {
         const ring = await this.#current()
         const isKnown = ring.doc.keys.some(({ kid }) => kid === header.kid)
-        const isFresh = this.#clock.now() - ring.loadedAt < keyTimes.reloadMs
+        const isFresh = this.#clock.monotonic() - ring.loadedAt < keyTimes.reloadMs
         const { keyOf } = isKnown || isFresh ? ring : await this.#load()
         return keyOf(header, jws)
       },
@@ -134,7 +135,7 @@ export class AccessKeys {
     if (!doc) throw new Error('the key ring vanished')
     const live = doc.keys.filter(({ verifyUntil }) => verifyUntil > now)
     const jwks = { keys: live.map((key) => publicKeySchema.parse(JSON.parse(key.public))) }
-    this.#ring = { doc, loadedAt: now, jwks, keyOf: createLocalJWKSet(jwks) }
+    this.#ring = { doc, loadedAt: this.#clock.monotonic(), jwks, keyOf: createLocalJWKSet(jwks) }
     return this.#ring
   }
 
@@ -159,10 +160,15 @@ export class AccessKeys {
   }
 }
 
-/** Whether the last key's end is so near that its successor has to be published. */
+/** Whether the last key's end is so near that its successor has to be published, or no key is for now. */
 function isDue({ keys }: KeyRingDoc, now: number): boolean {
   const last = keys.at(-1)
-  return !last || last.useUntil - keyTimes.publishedBeforeMs <= now
+  return !last || last.useUntil - keyTimes.publishedBeforeMs <= now || !isCovered(keys, now)
+}
+
+/** It is not after a long sleep, and not after the clock was set back. */
+function isCovered(keys: readonly AccessKey[], now: number): boolean {
+  return keys.some(({ useFrom, useUntil }) => useFrom <= now && now < useUntil)
 }
 
 function withSuccessor(
@@ -171,9 +177,11 @@ function withSuccessor(
   now: number,
 ): KeyRingDoc | 'keep' {
   if (ring && !isDue(ring, now)) return 'keep'
-  // After a long sleep the last key has ended already: the new one signs at once.
-  const useFrom = Math.max(now, ring?.keys.at(-1)?.useUntil ?? now)
+  const known = ring?.keys ?? []
+  const useFrom = isCovered(known, now) ? Math.max(now, known.at(-1)?.useUntil ?? now) : now
   const useUntil = useFrom + keyTimes.usedMs
   const key = { ...fresh, useFrom, useUntil, verifyUntil: useUntil + keyTimes.verifiableAfterMs }
-  return { keys: [...(ring?.keys.filter(({ verifyUntil }) => verifyUntil > now) ?? []), key] }
+  // What was made while the clock was ahead is of no use: it would sign again when its time comes.
+  const kept = known.filter((one) => one.verifyUntil > now && one.useFrom < useFrom)
+  return { keys: [...kept, key] }
 }
