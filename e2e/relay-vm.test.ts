@@ -78,6 +78,8 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
       'ptun-control-url': controlUrl,
       'ptun-cell-host': vm.cellHost,
       'ptun-relays': '2',
+      'ptun-trusted-proxies': '203.0.113.0/24 2001:db8::1',
+      'ptun-proxy-protocol': 'http tcp',
       'ptun-bundle-url': bundle.url,
       'ptun-bundle-sha256': bundle.sha256,
       'ptun-node-url': runtime.url,
@@ -147,6 +149,14 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
     const rules = (await runIn(machine, 'nft', 'list', 'chain', 'inet', 'porttunneler', 'arrivals')).stdout
     expect(rules).toContain('{ 443, 8444-8447 }')
     expect(rules).toContain('{ 80, 20000-20999 }')
+  })
+
+  test('its relays believe the proxies that its metadata lists, at the ports that it names', () => {
+    const text = readFileSync(join(root, 'etc/porttunneler/relay-2.json'), 'utf8')
+    expect(JSON.parse(text)).toMatchObject({
+      trustedProxies: ['203.0.113.0/24', '2001:db8::1'],
+      proxyProtocol: ['http', 'tcp'],
+    })
   })
 
   test('each relay runs as a user of its own and may bind low ports, and nothing more', () => {

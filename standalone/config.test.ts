@@ -49,6 +49,20 @@ describe('settings', () => {
     expect(settings({ yaml: `bind: 0.0.0.0\n${yaml}` }).config.domain).toBe(domain)
   })
 
+  test('trusted proxies are a list in the file, or separated by commas in the environment', () => {
+    const yaml = 'trustedProxies: [127.0.0.1, "fd00::/8"]\nproxyProtocol: [tcp]\n'
+    expect(settings({ yaml }).config).toMatchObject({
+      trustedProxies: ['127.0.0.1', 'fd00::/8'],
+      proxyProtocol: ['tcp'],
+    })
+    const env = { PORTTUNNELER_TRUSTED_PROXIES: '10.0.0.0/8, ::1' }
+    expect(settings({ env }).config).toMatchObject({
+      trustedProxies: ['10.0.0.0/8', '::1'],
+      proxyProtocol: [],
+    })
+    expect(refusal({ env: { PORTTUNNELER_TRUSTED_PROXIES: 'localhost' } })).toContain('trustedProxies')
+  })
+
   test('the file may leave to the environment what one of its settings needs', () => {
     const { config } = settings({ yaml: 'bind: 0.0.0.0', env: { PORTTUNNELER_HOST: 't.example.com' } })
     expect(config.host).toBe('t.example.com')

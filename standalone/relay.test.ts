@@ -25,6 +25,14 @@ describe('the relay of a standalone server', () => {
     })
   })
 
+  test('it believes whom the settings list, and nobody if they list none', () => {
+    expect(relayOf()).toMatchObject({ trustedProxies: [], proxyProtocol: [] })
+    expect(relayOf('trustedProxies: [10.0.0.1]\nproxyProtocol: [tcp, tls]')).toMatchObject({
+      trustedProxies: ['10.0.0.1'],
+      proxyProtocol: ['tcp', 'tls'],
+    })
+  })
+
   test("several relays share the ports of visitors; the rest is each one's own", () => {
     const of = (index: number) =>
       parseConfig(
