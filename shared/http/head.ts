@@ -70,7 +70,7 @@ type Draft = {
   keepsAlive: boolean
   upgrade: 'none' | 'wanted' | 'h2c'
   drop: number[] | undefined
-  /** Lines that leave when one of them says `Upgrade: h2c`. */
+  /** Lines that leave when one of them says `Upgrade: h2c`, or in HTTP/1.0. */
   upgradeLines: number[] | undefined
 }
 
@@ -256,7 +256,9 @@ function finish(bytes: Buffer, draft: Draft): RequestHead | ErrorKey {
   if (authority !== undefined && !isSameAuthority(authority, hostField, draft.scheme)) return 'http.host'
   if (draft.isChunked && (draft.length >= 0 || isOld)) return 'http.framing'
   if (draft.isCoded) return 'http.coding'
-  const dropped = upgrade === 'h2c' ? [...(draft.drop ?? []), ...(draft.upgradeLines ?? [])] : draft.drop
+  // One of HTTP/1.0 is to be ignored (RFC 9110 section 7.8), but not every upstream does.
+  const isRefused = upgrade === 'h2c' || (upgrade === 'wanted' && isOld)
+  const dropped = isRefused ? [...(draft.drop ?? []), ...(draft.upgradeLines ?? [])] : draft.drop
   return {
     kind: 'head',
     bytes,
@@ -266,9 +268,8 @@ function finish(bytes: Buffer, draft: Draft): RequestHead | ErrorKey {
     hostLine: draft.hostLine,
     body: draft.isChunked ? 'chunked' : Math.max(0, draft.length),
     isLast: draft.closes || (isOld && !draft.keepsAlive),
-    // One of HTTP/1.0 is to be ignored (RFC 9110 section 7.8).
     wantsUpgrade: upgrade === 'wanted' && !isOld,
-    drop: upgrade === 'h2c' && dropped ? sortPairs(dropped) : (dropped ?? noDrop),
+    drop: isRefused && dropped ? sortPairs(dropped) : (dropped ?? noDrop),
   }
 }
 

@@ -217,6 +217,12 @@ describe('RFC 9110 7.8: Upgrade', () => {
     expect(scan(text)).toMatchObject([{ wantsUpgrade }])
   })
 
+  test('of HTTP/1.0 does not reach the upstream, which might obey it and read on in another way', () => {
+    const fields = 'Connection: keep-alive, upgrade\r\n'
+    const text = `GET / HTTP/1.0\r\nHost: a.test\r\nUpgrade: websocket\r\n${fields}\r\n`
+    expect(rewrite(text)).toBe(`GET / HTTP/1.0\r\nHost: a.test\r\n${fields}${ours('a.test')}`)
+  })
+
   test('every line of it leaves with h2c', () => {
     const text = get('Upgrade: websocket\r\nX: y\r\nHTTP2-Settings: AA\r\nUpgrade: h2c\r\n')
     expect(rewrite(text)).toBe(`GET / HTTP/1.1\r\nHost: a.test\r\nX: y\r\n${ours('a.test')}`)
