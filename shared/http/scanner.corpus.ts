@@ -115,7 +115,8 @@ const trailers = [
   'X-Real-IP: 1\r\n',
   ' a\r\n',
 ]
-const gaps = ['', '', '', '', '\r\n', '\r\n\r\n', '\n', '\r', '\r\n ']
+const usual = Array<string>(12).fill('')
+const gaps = [...usual, '\r\n', '\r\n', '\r\n', '\r\n\r\n', '\n', '\r', '\r\n ']
 const interesting = Buffer.from('\r\n\t :,;0aA_-/?#"\\[]@%\0\x7f\xff\x85', 'latin1')
 
 export function makeInput(random: () => number): Buffer {
