@@ -7,7 +7,7 @@
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
-import { append, mayJoin, smallBytes } from './pieces.ts'
+import { append, isFullBlock, mayJoin, roomyBlock, smallBytes } from './pieces.ts'
 import { type Ride, Rides } from './rides.ts'
 import { deliverySlabs, frameSlabs, type Slab, type Slabs } from './slab.ts'
 
@@ -301,11 +301,14 @@ export class Outbound {
 
   /** Keeps what was just sent: as part of the piece before it where both are small and on the same carrier. */
   #keepSent(bytes: Buffer, sentAt: number, carrier: Carrier): void {
+    let isMore = false
     if (this.#sentFrom < this.#sent.length) {
       const last = this.#sent[this.#sent.length - 1] as Piece
       if (last.ride?.carrier === carrier && joined(last, bytes)) return
+      isMore = bytes.length <= smallBytes && last.slab === undefined && isFullBlock(last.length)
     }
-    const piece = keep(bytes, sentAt, frameSlabs)
+    const piece = isMore ? ownPiece(roomyBlock(bytes)) : keep(bytes, sentAt, frameSlabs)
+    piece.length = bytes.length
     piece.from = this.nxt
     piece.ride = this.#rides.board(carrier)
     this.#sent.push(piece)

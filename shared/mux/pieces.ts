@@ -32,6 +32,18 @@ export function append(block: Buffer, used: number, bytes: Buffer): Buffer {
   return target
 }
 
+/** A block that begins with `bytes` and has room for many like them: one is full already, so more will come. */
+export function roomyBlock(bytes: Buffer): Buffer {
+  const block = Buffer.allocUnsafeSlow(blockBytesMax)
+  bytes.copy(block)
+  return block
+}
+
+/** A piece of so many bytes is as good as full: what is small goes into a block of its own. */
+export function isFullBlock(length: number): boolean {
+  return length > blockBytesMax / 2
+}
+
 /** One run of small bytes that waits for a socket which is full: a write of a byte costs as much as one of many. */
 export class SmallBytes {
   #block: Buffer = Buffer.alloc(0)
