@@ -85,6 +85,17 @@ describe('routes: sessions and their endpoints', () => {
     expect(served(routes)).toBe(0)
   })
 
+  test('the next session of an agent whose ids are spent takes an endpoint over without a word to the first', () => {
+    const { routes } = setUp()
+    const spent = Object.assign(makeSession('spent'), { isSpent: true })
+    const next = makeSession('next')
+    bindAt(routes, 'a', spent)
+    bindAt(routes, 'a', next)
+    expect([spent.heard, spent.reset]).toEqual([[], []])
+    routes.unbind({ session: spent, bind: 1 })
+    expect(routes.all()[0]?.members.map(({ session }) => session)).toEqual([next])
+  })
+
   test('a session with two bindings of one endpoint has it until the second is unbound', () => {
     const { routes } = setUp()
     const session = makeSession('one')

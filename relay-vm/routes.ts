@@ -310,9 +310,11 @@ function isSame(a: Binding, b: Binding): boolean {
 
 /** Tells a holder that it is one no more: beaten, or in a pool behind the times, when it claims and joins. */
 function dismiss(
-  { session, bind }: Member,
+  { session, bind, agent }: Member,
   { held, claims }: { held: TicketClaims | undefined; claims: TicketClaims },
 ): void {
+  // Its agent was asked to begin its next session, and has: the streams of this one go on.
+  if (session.isSpent && agent === claims.agent) return
   const isLate = held?.sub === claims.sub && held.epoch < claims.epoch && isShared(claims)
   session.unbound(bind, isLate ? 'lease.gone' : 'session.superseded')
   // An agent that is out of reach was most likely restarted: its visitors would wait for nothing.

@@ -19,5 +19,5 @@ export type SessionOptions = {
   readonly agentWindow: number
   readonly events: SessionEvents
   /** See `SessionStreamsOptions`. */
-  readonly firstId?: number
+  readonly firstId?: number | undefined
 }

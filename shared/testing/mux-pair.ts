@@ -26,6 +26,8 @@ export function muxPair(options: {
   clock: Clock
   random?: () => number
   budgetBytes?: number
+  /** Of the relay's first stream. */
+  firstId?: number
   /** Of the relay, in place of its own. */
   budget?: Budget
   relay?: Partial<SessionEvents>
@@ -53,6 +55,7 @@ export function muxPair(options: {
       liveness: new Liveness({ clock, side }),
       budget,
       agentWindow: limits.windowBytesInitial,
+      firstId: options.firstId,
       events: {
         ...options[side],
         onClosed(reason) {
