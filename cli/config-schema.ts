@@ -18,7 +18,10 @@ const upstreamSchema = z
       context.addIssue({ code: 'custom', message: error.detail })
     }
   })
-  .describe('What your program listens on: a port (3000) or host:port (localhost:3000, [::1]:3000).')
+  .describe(
+    'What your program listens on: a port (3000), host:port (localhost:3000, [::1]:3000), a socket (unix:/run/app.sock), ' +
+      'or for http tunnels https://host:port.',
+  )
 
 const proxySchema = z
   .string()
@@ -75,6 +78,37 @@ const upstreamShape = {
     ),
 }
 
+/** What only a tunnel of kind http may say: the agent then looks at its requests (http-options.ts). */
+const requestShape = {
+  hostHeader: z
+    .string()
+    .optional()
+    .describe(
+      'The Host that the upstream gets: "rewrite" for its own host:port, or a name. Without it the public one.',
+    ),
+  rewriteOrigin: z
+    .boolean()
+    .optional()
+    .describe(
+      "With hostHeader: make the tunnel's own Origin and Referer the upstream's too, and leave X-Forwarded-Host and -Proto out.",
+    ),
+  insecureUpstream: z
+    .boolean()
+    .optional()
+    .describe('Take any certificate from an https:// upstream, for example one that it signed itself.'),
+  upstreamCa: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File with the authorities (PEM) that an https:// upstream is checked against.'),
+  auth: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Let in only visitors with one of these logins, each user:password..'),
+  authFile: z.string().min(1).optional().describe('The same from a file, one user:password a line.'),
+}
+
 const tunnelSchema = z.discriminatedUnion('kind', [
   z
     .strictObject({
@@ -85,7 +119,7 @@ const tunnelSchema = z.discriminatedUnion('kind', [
     })
     .describe('Any TCP connection, handed over byte for byte.'),
   z
-    .strictObject({ kind: z.literal('http'), ...upstreamShape, health: checkSchema })
+    .strictObject({ kind: z.literal('http'), ...upstreamShape, ...requestShape, health: checkSchema })
     .describe('HTTP/1.1 with a host name of its own; WebSocket and server-sent events included.'),
   z
     .strictObject({ kind: z.literal('tls'), ...upstreamShape, health: connectCheckSchema.optional() })

@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
 import { chooseTunnels, parseConfig, readConfig } from './config.ts'
 import { configJsonSchema } from './config-schema.ts'
+import { loginOf } from './http/logins.ts'
 
 const good = `
 version: 1
@@ -25,7 +27,8 @@ tunnels:
 `
 
 /** The file's text, `line:column` of the first problem, and what is said there. */
-const bad: readonly [name: string, text: string, at: string, code: string, message: RegExp][] = [
+type BadFile = readonly [name: string, text: string, at: string, code: string, message: RegExp]
+const bad: readonly BadFile[] = [
   ['an empty file', '', '1:1', 'PT-6012', /holds no map/],
   ['a list', '- web', '1:1', 'PT-6012', /holds no map/],
   ['tabs', 'version: 1\ntunnels:\n\tweb: {}', '3:1', 'PT-6011', /Tabs/],
@@ -112,6 +115,67 @@ const bad: readonly [name: string, text: string, at: string, code: string, messa
     'PT-6012',
     /at most 65535/,
   ],
+  ...(['auth: [a:b]', 'hostHeader: rewrite', 'insecureUpstream: true'] as const).flatMap((option) =>
+    (['tcp', 'tls'] as const).map(
+      (kind): BadFile => [
+        `${option} of a ${kind} tunnel`,
+        tunnels(`db: {kind: ${kind}, upstream: 1, ${option}}`),
+        '3:32',
+        'PT-6012',
+        /pass untouched: this is for http tunnels only/,
+      ],
+    ),
+  ),
+  [
+    'TLS by a tcp tunnel',
+    tunnels('db: {kind: tcp, upstream: "https://x:1"}'),
+    '3:29',
+    'PT-6012',
+    /write x:1 without https/,
+  ],
+  [
+    'a Host that is none',
+    tunnels('web: {kind: http, upstream: 1, hostHeader: "a b"}'),
+    '3:46',
+    'PT-6012',
+    /"a b" is not a host/,
+  ],
+  [
+    'an origin without a Host',
+    tunnels('web: {kind: http, upstream: 1, rewriteOrigin: true}'),
+    '3:49',
+    'PT-6012',
+    /say that one too/,
+  ],
+  [
+    'a certificate of a plain upstream',
+    tunnels('web: {kind: http, upstream: 1, insecureUpstream: true}'),
+    '3:52',
+    'PT-6012',
+    /which this is not/,
+  ],
+  [
+    'both checked and not',
+    tunnels('web: {kind: http, upstream: "https://x", insecureUpstream: true, upstreamCa: x.pem}'),
+    '3:62',
+    'PT-6012',
+    /one of the two/,
+  ],
+  [
+    'a file that is not there',
+    tunnels('web: {kind: http, upstream: "https://x", upstreamCa: none.pem}'),
+    '3:56',
+    'PT-6012',
+    /none.pem cannot be read: ENOENT/,
+  ],
+  [
+    'a login without a password',
+    tunnels('web: {kind: http, upstream: 1, auth: [alice]}'),
+    '3:40',
+    'PT-6012',
+    /a login is user:password/,
+  ],
+  ['no logins', tunnels('web: {kind: http, upstream: 1, auth: []}'), '3:40', 'PT-6012', /at least 1/],
   ['a name with capitals', tunnels('Web: {kind: http, upstream: 1}'), '3:3', 'PT-6012', /lower-case/],
   ['a bomb of aliases', bomb(), '', 'PT-6011', /alias/i],
   ['a novel', `# ${'x'.repeat(300_000)}`, '', 'PT-6012', /longer than/],
@@ -160,6 +224,36 @@ describe('ptun.yaml', () => {
         isPool: true,
       },
     ])
+  })
+
+  test('what an http tunnel asks of its requests is read, with files beside ptun.yaml', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ptun-config-'))
+    writeFileSync(join(folder, 'visitors.txt'), '# who\nbob:x:y\r\n\n')
+    const text = tunnels(
+      'web: {kind: http, upstream: "https://localhost:1", insecureUpstream: true, hostHeader: app.test:8443, rewriteOrigin: true}',
+      'locked: {kind: http, upstream: 1, auth: ["alice:a b"], authFile: visitors.txt}',
+      'socket: {kind: tcp, upstream: "unix:/run/x.sock"}',
+    )
+    const [web, locked, socket] = parseConfig(text, join(folder, 'ptun.yaml')).tunnels
+    rmSync(folder, { recursive: true })
+    expect(web).toMatchObject({
+      tls: { isUnchecked: true, name: 'app.test' },
+      requests: { host: 'app.test:8443', origin: 'https://app.test:8443', logins: [] },
+    })
+    expect(locked?.requests).toEqual({ logins: [loginOf('alice:a b'), loginOf('bob:x:y')] })
+    expect(socket?.upstream).toEqual({ path: '/run/x.sock' })
+  })
+
+  test('a file of logins without any would let everybody in, and is refused', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ptun-config-'))
+    writeFileSync(join(folder, 'visitors.txt'), '# nobody\n')
+    const text = tunnels('web: {kind: http, upstream: 1, authFile: visitors.txt}')
+    expect(() => parseConfig(text, join(folder, 'ptun.yaml'))).toThrow(/has no logins in it/)
+    writeFileSync(join(folder, 'visitors.txt'), 'alice:x\nbob\n')
+    expect(() => parseConfig(text, join(folder, 'ptun.yaml'))).toThrow(
+      /visitors.txt:2 a login is user:password/,
+    )
+    rmSync(folder, { recursive: true })
   })
 
   test.each(bad)('%s is refused where it stands', (_name, text, at, code, message) => {

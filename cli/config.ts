@@ -1,12 +1,14 @@
 /** Reads ptun.yaml and says, with line and column, everything that is wrong with it at once. */
 import { readFile } from 'node:fs/promises'
-import { fail } from '@porttunneler/shared/base/errors'
+import { dirname } from 'node:path'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
 import { parseUpstream } from './agent/upstream.ts'
 import { type ConfigFile, configSchema, type HealthConfig } from './config-schema.ts'
+import { type HttpParts, httpOptionNames, httpParts, passthroughText } from './http-options.ts'
 import { nearest } from './nearest.ts'
 import { errnoOf } from './paths.ts'
 
@@ -40,8 +42,17 @@ export function parseConfig(text: string, path: string): Config {
   const slips = document.errors.map(({ pos, message }) => ({ ...at(lines, pos[0]), message }))
   if (slips.length > 0) throw refuse('config.syntax', path, slips)
   const parsed = configSchema.safeParse(toValue(document, path))
-  if (parsed.success) return toConfig(parsed.data)
-  const problems = worthTelling(parsed.error.issues).flatMap((issue) => problemsOf(issue, document, lines))
+  const problems: ConfigProblem[] = []
+  if (parsed.success) {
+    const config = toConfig(parsed.data, dirname(path), (place, message) =>
+      problems.push({
+        ...at(lines, offsetOf(document, place, 'value')),
+        message: `${pathText(place)}: ${message}`,
+      }),
+    )
+    if (problems.length === 0) return config
+  } else
+    problems.push(...worthTelling(parsed.error.issues).flatMap((issue) => problemsOf(issue, document, lines)))
   throw refuse('config.invalid', path, problems)
 }
 
@@ -71,18 +82,38 @@ export function chooseTunnels(config: Config, names: readonly string[]): readonl
   return config.tunnels.filter(({ name }) => name !== undefined && names.includes(name))
 }
 
-function toConfig({ tunnels, proxy }: ConfigFile): Config {
+type Tell = (place: Path, message: string) => void
+
+function toConfig({ tunnels, proxy }: ConfigFile, folder: string, tell: Tell): Config {
   return {
     ...(proxy !== undefined && { proxy }),
     tunnels: Object.entries(tunnels).map(([name, tunnel]) => ({
       name,
       kind: tunnel.kind,
       upstream: parseUpstream(String(tunnel.upstream)),
+      ...toHttpParts(tunnel, folder, (option, message) => tell(['tunnels', name, option], message)),
       ...(tunnel.proxyProtocol && { proxyProtocol: tunnel.proxyProtocol }),
       ...(tunnel.pool && { isPool: true }),
       ...(tunnel.health && { health: toHealth(tunnel.health) }),
       ...(tunnel.kind === 'tcp' && tunnel.port !== undefined && { port: tunnel.port }),
     })),
+  }
+}
+
+/** What the schema cannot tell: options that need each other, and files. */
+function toHttpParts(
+  tunnel: ConfigFile['tunnels'][string],
+  folder: string,
+  tell: (option: string, message: string) => void,
+): HttpParts {
+  const { kind } = tunnel
+  try {
+    const upstream = parseUpstream(String(tunnel.upstream))
+    return httpParts(kind === 'http' ? tunnel : {}, { kind, upstream, folder })
+  } catch (error) {
+    if (!isFailure(error)) throw error
+    tell(String(error.fields.option), error.detail)
+    return {}
   }
 }
 
@@ -128,14 +159,18 @@ function problemsOf(issue: Issue, document: Document, lines: LineCounter): reado
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
       ...at(lines, offsetOf(document, [...issue.path, key], 'key')),
-      message: unknownKey(key, issue.path),
+      message: unknownKey(key, issue.path, document),
     }))
   const label = issue.path.length > 0 ? `${pathText(issue.path)}: ` : ''
   const place = issue.code === 'invalid_key' ? 'key' : 'value'
   return [{ ...at(lines, offsetOf(document, issue.path, place)), message: `${label}${say(issue)}` }]
 }
 
-function unknownKey(key: string, path: Path): string {
+function unknownKey(key: string, path: Path, document: Document): string {
+  const kind = document.getIn([...path, 'kind'])
+  const isForHttp = httpOptionNames.some((name) => name === key) && path.at(-1) !== 'health'
+  if (isForHttp && (kind === 'tcp' || kind === 'tls'))
+    return `${pathText([...path, key])}: ${passthroughText(kind)}`
   const known = knownKeys(path)
   const guess = nearest(key, known)
   const where = path.length > 0 ? ` in ${pathText(path)}` : ''
@@ -149,7 +184,7 @@ function knownKeys(path: Path): readonly string[] {
   if (path.at(-1) === 'health') return ['kind', 'path', 'status', 'everySeconds']
   return path.length === 0
     ? Object.keys(configSchema.shape)
-    : ['kind', 'upstream', 'proxyProtocol', 'pool', 'health', 'port']
+    : ['kind', 'upstream', 'proxyProtocol', 'pool', 'health', 'port', ...httpOptionNames]
 }
 
 /** Zod speaks to programmers; these are the slips a user of the file makes. */

@@ -65,6 +65,24 @@ const servingTexts: Readonly<Record<TunnelKind, string>> = {
   tls: 'give a local TLS server a public host name; the TLS of visitors ends there, not at the relay',
 }
 
+const httpUpstreamText = 'port, host:port, https://host:port or unix:/path'
+
+/** Known to all kinds, so that the others can say why they refuse them. */
+function requestOptions(): readonly Option[] {
+  const several = (login: string, before: readonly string[] = []) => [...before, login]
+  return [
+    new Option('--host-header <host>', 'Host that the upstream gets: "rewrite" for its own, or a name'),
+    new Option('--rewrite-origin', "with --host-header: the tunnel's own Origin and Referer too"),
+    new Option('--insecure-upstream', 'take any certificate from an https:// upstream'),
+    new Option('--upstream-ca <file>', 'authorities to check an https:// upstream against (PEM)'),
+    new Option(
+      '--auth <user:password>',
+      'let in only visitors with a password; repeat it, or PTUN_AUTH',
+    ).argParser(several),
+    new Option('--auth-file <file>', 'the same from a file, one user:password a line'),
+  ]
+}
+
 function addServing(program: Command, run: Run): void {
   const takeover = () => new Option('--takeover', 'take tunnels over from another agent')
   const qr = () => new Option('--qr', 'print the endpoint as a QR code')
@@ -72,9 +90,10 @@ function addServing(program: Command, run: Run): void {
     const command = program
       .command(kind)
       .description(servingTexts[kind])
-      .argument('<upstream>', 'port, or host:port')
+      .argument('<upstream>', kind === 'http' ? httpUpstreamText : 'port, host:port or unix:/path')
       .option('--name <name>', 'name of the tunnel; without it the server makes one up')
     if (kind === 'tcp') command.option('--port <port>', 'public port to ask for')
+    for (const option of requestOptions()) command.addOption(kind === 'http' ? option : option.hideHelp())
     command
       .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')
       .option('--pool', 'share the tunnel with agents of the same --name on other machines')

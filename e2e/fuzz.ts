@@ -5,6 +5,7 @@
  *   npm run fuzz -- --cases 20000000 --seed 7 --only frames
  */
 import { parseArgs } from 'node:util'
+import { runCases as runGate } from '../cli/http/request-gate.fuzz.ts'
 import { runCases as runScanner } from '../relay-vm/listeners/http/scanner.fuzz.ts'
 import { runCases as runSniff } from '../relay-vm/listeners/sniff.fuzz.ts'
 import { runCases as runSession } from '../shared/mux/session.fuzz.ts'
@@ -20,6 +21,7 @@ const targets: readonly { readonly name: string; readonly share: number; readonl
   { name: 'proxy-header', share: 0.05, run: runProxyHeader },
   { name: 'session', share: 0.2, run: runSession },
   { name: 'request-heads', share: 0.01, run: runScanner },
+  { name: 'request-gate', share: 0.01, run: runGate },
 ]
 
 const { values } = parseArgs({

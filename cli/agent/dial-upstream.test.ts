@@ -1,9 +1,12 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 
 type Outcome = Socket | PortTunnelerError
@@ -26,6 +29,42 @@ async function listen(host: string, use: (port: number) => Promise<void>): Promi
     await new Promise((resolve) => server.close(resolve))
   }
 }
+
+async function dialSocket(path: string): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  dialUpstream({ path }, { clock: new FakeClock(), memory: new Map(), onConnect: resolve, onFail: resolve })
+  return promise
+}
+
+describe('dialling a unix socket', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ptun-dial-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('reaches the program there; a broken end is a close, since there is no reset', async () => {
+    const path = join(folder, 'app.sock')
+    const server = createServer((socket) => socket.resume().on('error', () => {})).listen(path)
+    const accepted = once(server, 'connection')
+    await once(server, 'listening')
+    const socket = (await dialSocket(path)) as Socket
+    const [other] = (await accepted) as [Socket]
+    const closed = once(other, 'close')
+    socket.resetAndDestroy()
+    await closed
+    await new Promise((resolve) => server.close(resolve))
+    // The file stays behind when a program is killed.
+    writeFileSync(join(folder, 'left.sock'), '')
+    expect(await dialSocket(join(folder, 'left.sock'))).toMatchObject({ key: 'upstream.refused' })
+  })
+
+  test('no socket at the path has a code of its own', async () => {
+    const path = join(folder, 'none.sock')
+    expect(await dialSocket(path)).toMatchObject({
+      key: 'upstream.no_socket',
+      detail: `unix:${path} answered ENOENT`,
+    })
+    expect(await dialSocket(join(folder, 'file', 'x.sock'))).toMatchObject({ key: 'upstream.no_socket' })
+  })
+})
 
 describe('dialling an upstream', () => {
   test.each(['127.0.0.1', '::1'])(

@@ -3,10 +3,12 @@
  * them: the family that worked last is tried first, as a literal, so no resolver and no race of addresses is paid for.
  */
 import { connect, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { limits } from '@porttunneler/shared/protocol/limits'
-import { formatUpstream, type Upstream } from './upstream.ts'
+import { formatUpstream, type PortUpstream, type Upstream } from './upstream.ts'
+import { beginTls, keyOfTlsError, type UpstreamTls } from './upstream-tls.ts'
 
 /** Which loopback address answered last, by port. Holds as many entries as the user configured upstreams. */
 export type LoopbackMemory = Map<number, string>
@@ -14,6 +16,8 @@ export type LoopbackMemory = Map<number, string>
 export type DialUpstreamOptions = {
   readonly clock: Clock
   readonly memory: LoopbackMemory
+  /** Of https upstreams: which certificates will do. */
+  readonly tls?: UpstreamTls | undefined
   /** The socket is connected, half-open allowed, paused, and has no listener left from dialling. */
   onConnect(socket: Socket): void
   onFail(error: PortTunnelerError): void
@@ -25,8 +29,7 @@ export type DialUpstreamOptions = {
  * @returns gives up silently: no handler is called afterwards
  */
 export function dialUpstream(upstream: Upstream, options: DialUpstreamOptions): () => void {
-  const { clock, memory } = options
-  const hosts = candidates(upstream, memory)
+  const { clock } = options
   let socket: Socket | undefined
   const stop = () => {
     timer.clear()
@@ -39,34 +42,88 @@ export function dialUpstream(upstream: Upstream, options: DialUpstreamOptions): 
     stop()
     options.onFail(fail('upstream.timeout', `${formatUpstream(upstream)} did not answer within 8 s`))
   })
-  let firstError: NodeJS.ErrnoException | undefined
-  const tryNext = (host: string, rest: readonly string[]) => {
-    const current = connect({ host, port: upstream.port, allowHalfOpen: true, noDelay: true })
-    socket = current
-    current.once('connect', () => {
-      if (isSelfConnected(current, upstream.port)) return current.destroy(refusedError(upstream.port))
+  const attempt: Attempt = {
+    onSocket: (current) => {
+      socket = current
+    },
+    onReady: (current) => {
       timer.clear()
       current.removeAllListeners()
       current.pause()
-      if (upstream.host === 'localhost') memory.set(upstream.port, host)
-      else if (!isLoopback(host)) current.setKeepAlive(true, limits.tcpKeepAliveMs)
       options.onConnect(current)
+    },
+    onFail: (key, code, cause) => {
+      timer.clear()
+      options.onFail(fail(key, `${formatUpstream(upstream)} answered ${code}`, { cause }))
+    },
+  }
+  if ('path' in upstream) dialSocket(upstream.path, attempt)
+  else dialPort(upstream, options, attempt)
+  return stop
+}
+
+/** What the ways of dialling tell; `onReady` or `onFail` is the last. */
+type Attempt = {
+  /** The socket to give up when the dial is. */
+  onSocket(socket: Socket): void
+  onReady(socket: Socket): void
+  onFail(key: ErrorKey, code: string, cause: Error): void
+}
+
+function dialSocket(path: string, { onSocket, onReady, onFail }: Attempt): void {
+  const socket = connect({ path, allowHalfOpen: true })
+  // There is no reset here: a peer learns of a broken end by what it then writes.
+  socket.resetAndDestroy = () => socket.destroy()
+  onSocket(socket)
+  socket.once('connect', () => onReady(socket))
+  socket.once('error', (error) => {
+    const code = codeOf(error)
+    onFail(keyBySocketErrno[code] ?? keyByErrno[code] ?? 'upstream.failed', code, error)
+  })
+}
+
+/** One address after the other, and TLS on the first that connects where it is asked for. */
+function dialPort(upstream: PortUpstream, { memory, tls }: DialUpstreamOptions, attempt: Attempt): void {
+  const { host: name, port } = upstream
+  let firstError: Error | undefined
+  const tryNext = (host: string, rest: readonly string[]) => {
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
+    attempt.onSocket(socket)
+    socket.once('connect', () => {
+      if (isSelfConnected(socket, port)) return socket.destroy(refusedError(port))
+      if (name === 'localhost') memory.set(port, host)
+      else if (!isLoopback(host)) socket.setKeepAlive(true, limits.tcpKeepAliveMs)
+      socket.removeAllListeners()
+      if (upstream.isTls) secure(beginTls(socket, name, tls), attempt)
+      else attempt.onReady(socket)
     })
-    current.once('error', (error: NodeJS.ErrnoException) => {
+    socket.once('error', (error: NodeJS.ErrnoException) => {
       const [next, ...others] = rest
       // What the preferred address said tells more than "no IPv6 here".
       firstError ??= error
       if (next !== undefined && worthAnotherAddress(error)) return tryNext(next, others)
-      timer.clear()
-      options.onFail(explain(upstream, firstError))
+      const code = codeOf(firstError)
+      attempt.onFail(keyByErrno[code] ?? 'upstream.failed', code, firstError)
     })
   }
-  const [first = upstream.host, ...rest] = hosts
+  const [first = name, ...rest] = candidates(upstream, memory)
   tryNext(first, rest)
-  return stop
 }
 
-function candidates({ host, port }: Upstream, memory: LoopbackMemory): readonly string[] {
+function secure(socket: TLSSocket, { onSocket, onReady, onFail }: Attempt): void {
+  onSocket(socket)
+  socket.once('secureConnect', () => {
+    socket.allowHalfOpen = true
+    onReady(socket)
+  })
+  socket.once('error', (error) => {
+    const code = codeOf(error)
+    socket.destroy()
+    onFail(keyOfTlsError(code), code, error)
+  })
+}
+
+function candidates({ host, port }: PortUpstream, memory: LoopbackMemory): readonly string[] {
   if (host !== 'localhost') return [host]
   return memory.get(port) === '::1' ? ['::1', '127.0.0.1'] : ['127.0.0.1', '::1']
 }
@@ -110,9 +167,16 @@ const keyByErrno: Readonly<Record<string, ErrorKey>> = {
   EADDRNOTAVAIL: 'upstream.exhausted',
 }
 
+/** A path says more of what is wrong than an address. */
+const keyBySocketErrno: Readonly<Record<string, ErrorKey>> = {
+  ENOENT: 'upstream.no_socket',
+  ENOTDIR: 'upstream.no_socket',
+  ENOTSOCK: 'upstream.no_socket',
+  EACCES: 'upstream.denied',
+  EPERM: 'upstream.denied',
+}
+
 /** Happy eyeballs of a host name with several addresses gives an AggregateError; its first part says why. */
-function explain(upstream: Upstream, error: NodeJS.ErrnoException & { errors?: readonly unknown[] }) {
-  const code = error.code ?? (error.errors?.[0] as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
-  const key = keyByErrno[code] ?? 'upstream.failed'
-  return fail(key, `${formatUpstream(upstream)} answered ${code}`, { cause: error })
+function codeOf(error: NodeJS.ErrnoException & { errors?: readonly unknown[] }): string {
+  return error.code ?? (error.errors?.[0] as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
 }

@@ -98,6 +98,8 @@ export type TunnelStatus = {
   readonly name: string
   readonly kind: string
   readonly upstream: string
+  /** What is done beyond handing bytes over, in words; absent when nothing is. */
+  readonly settings?: readonly string[]
   readonly state: TunnelState
   /** Other agents may serve it beside this one. */
   readonly isShared: boolean

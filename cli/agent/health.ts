@@ -9,7 +9,7 @@ import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
 import { type HealthCheck, labelOf, recovered, type Tunnel, type WantedTunnel } from './tunnels.ts'
-import { formatUpstream } from './upstream.ts'
+import { authorityOf, formatUpstream } from './upstream.ts'
 
 /** One slip is asked again before it is told: a program that restarts is not sick. */
 const failuresMax = 2
@@ -107,6 +107,7 @@ function probe(
   const stopDialling = dialUpstream(wanted.upstream, {
     clock,
     memory,
+    tls: wanted.tls,
     onFail: onDone,
     onConnect: (socket) => {
       if (health.kind === 'http') stopAsking = ask(socket, { wanted, health, clock }, onDone)
@@ -147,7 +148,12 @@ function ask(
   socket.on('error', () => done('broke the connection off instead of answering'))
   socket.on('end', () => done('closed the connection instead of answering'))
   if (wanted.proxyProtocol) socket.write(writeProxyHeader(wanted.proxyProtocol, nobody))
-  const fields = [`Host: ${name}`, 'User-Agent: ptun-health', 'Accept: */*', 'Connection: close']
+  const fields = [
+    `Host: ${wanted.requests?.host ?? authorityOf(wanted.upstream)}`,
+    'User-Agent: ptun-health',
+    'Accept: */*',
+    'Connection: close',
+  ]
   socket.write(`GET ${health.path} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`)
   socket.resume()
   return stop

@@ -6,8 +6,11 @@ import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunne
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { ProxyVersion } from '@porttunneler/shared/protocol/proxy-header'
+import type { RequestRules } from '../http/request-gate.ts'
 import { type Emit, problemOf, type TunnelHealth, type TunnelState, type TunnelStatus } from './events.ts'
+import { settingsOf } from './settings.ts'
 import { formatUpstream, type Upstream } from './upstream.ts'
+import type { UpstreamTls } from './upstream-tls.ts'
 
 export type WantedTunnel = {
   /** Absent: the server makes one up, and the agent asks for the same one next time. */
@@ -22,6 +25,10 @@ export type WantedTunnel = {
   readonly isPool?: boolean
   /** Absent: the upstream is dialled for visitors only. */
   readonly health?: HealthCheck
+  /** https upstreams: which certificates will do, unless the usual ones. */
+  readonly tls?: UpstreamTls
+  /** http tunnels: what the agent does with each request. Absent: bytes pass untouched. */
+  readonly requests?: RequestRules
 }
 
 export type HealthCheck =
@@ -117,11 +124,13 @@ export function statusOf(tunnel: Tunnel): TunnelStatus {
     bytesIn += stream.bytesIn
     bytesOut += stream.bytesOut
   }
+  const settings = settingsOf(tunnel.wanted)
   const trouble = tunnel.stopped ?? tunnel.refused ?? tunnel.health?.failure ?? tunnel.upstreamFailure
   return {
     name: labelOf(tunnel),
     kind: tunnel.wanted.kind,
     upstream: formatUpstream(tunnel.wanted.upstream),
+    ...(settings.length > 0 && { settings }),
     state: stateOf(tunnel),
     isShared: tunnel.lease?.agents === 'many',
     ...(tunnel.lease && { url: tunnel.lease.endpoint.url }),

@@ -17,6 +17,23 @@ describe('upstream', () => {
   })
 
   test.each([
+    ['https://localhost:8443', { host: 'localhost', port: 8443, isTls: true }, 'https://localhost:8443'],
+    [
+      'HTTPS://Vault.internal/',
+      { host: 'vault.internal', port: 443, isTls: true },
+      'https://vault.internal:443',
+    ],
+    ['https://[::1]', { host: '::1', port: 443, isTls: true }, 'https://[::1]:443'],
+    ['https://[::1]:8443', { host: '::1', port: 8443, isTls: true }, 'https://[::1]:8443'],
+    ['unix:/run/app.sock', { path: '/run/app.sock' }, 'unix:/run/app.sock'],
+    ['unix:/tmp/with space:80', { path: '/tmp/with space:80' }, 'unix:/tmp/with space:80'],
+  ])('%s is understood', (text, upstream, shown) => {
+    expect(parseUpstream(text)).toEqual(upstream)
+    expect(formatUpstream(parseUpstream(text))).toBe(shown)
+    expect(parseUpstream(shown)).toEqual(upstream)
+  })
+
+  test.each([
     ['', 'a port is missing'],
     ['0', '0 is not a port'],
     ['65536', '65536 is not a port'],
@@ -26,7 +43,14 @@ describe('upstream', () => {
     ['localhost:3000/path', '3000/path is not a port'],
     [':3000', 'write 3000 or localhost:3000'],
     ['http://localhost:3000/', 'leave out the scheme and the path: localhost:3000'],
-    ['https://example.com', 'leave out the scheme and the path: example.com:443'],
+    ['https://example.com/path', 'leave out the path: https://example.com'],
+    ['https://user@example.com', 'leave out the path: https://example.com'],
+    ['https://localhost:0', '0 is not a port'],
+    ['https://', 'leave out the scheme'],
+    ['unix:app.sock', 'the whole path of a socket'],
+    ['unix:', 'the whole path of a socket'],
+    ['unix:/run/', 'the whole path of a socket'],
+    [`unix:/${'x'.repeat(120)}`, 'at most 10'],
     ['::1', 'write an IPv6 address in brackets, as in [::1]:3000'],
     ['[example]:80', 'not an IPv6 address'],
     ['1.2.3.4.5:80', '1.2.3.4.5 is not a host name'],

@@ -3,6 +3,7 @@
  * (never more than the first window, because no credit is given before the upstream took them), then splices.
  */
 import { isIPv6, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@porttunneler/shared/base/errors'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
@@ -10,6 +11,8 @@ import { Splice } from '@porttunneler/shared/mux/splice'
 import { deafSink, type Stream, type StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { type ProxyEnds, writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
+import { Guesses } from '../http/guesses.ts'
+import { RequestGate } from '../http/request-gate.ts'
 import { answerUpgrade } from '../http/upgrade.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
@@ -30,6 +33,8 @@ export class VisitorDesk {
   readonly #options: VisitorDeskOptions
   readonly #memory: LoopbackMemory = new Map()
   readonly #visitors = new Set<Visitor>()
+  /** Wrong passwords, for as long as the tunnel is served. */
+  readonly #guesses = new WeakMap<Tunnel, Guesses>()
 
   constructor(options: VisitorDeskOptions) {
     this.#options = options
@@ -53,6 +58,7 @@ export class VisitorDesk {
     const visitor = new Visitor(stream, info, {
       tunnel,
       memory: this.#memory,
+      guesses: tunnel.wanted.requests && this.#guessesOf(tunnel),
       ...this.#options,
       onEnd: () => {
         this.#visitors.delete(visitor)
@@ -60,8 +66,14 @@ export class VisitorDesk {
       },
     })
     this.#visitors.add(visitor)
-    visitor.dial()
+    visitor.start()
     return visitor
+  }
+
+  #guessesOf(tunnel: Tunnel): Guesses {
+    const guesses = this.#guesses.get(tunnel) ?? new Guesses(this.#options.clock)
+    this.#guesses.set(tunnel, guesses)
+    return guesses
   }
 
   /** Resets everybody. */
@@ -73,6 +85,8 @@ export class VisitorDesk {
 type VisitorOptions = {
   readonly tunnel: Tunnel
   readonly memory: LoopbackMemory
+  /** Present where requests are looked at. */
+  readonly guesses: Guesses | undefined
   readonly clock: Clock
   readonly turn: Turn
   readonly emit: Emit
@@ -92,6 +106,13 @@ class Visitor implements StreamSink {
   #isFinished = false
   #cancelDial: () => void = nothingToCancel
   #splice: Splice | undefined
+  #socket: Socket | undefined
+  /** Stands in front of the upstream where requests are looked at. */
+  readonly #gate: RequestGate | undefined
+  /** The upstream is owed a PROXY header, in front of the first byte of this visitor. */
+  #owesHeader: boolean
+  #isDialled = false
+  #refusal: ErrorKey | undefined
   #isSocketClosed = false
   #isStreamClosed = false
   #hasEnded = false
@@ -102,24 +123,77 @@ class Visitor implements StreamSink {
     this.#options = options
     this.#openedAt = options.clock.monotonic()
     options.tunnel.streams.add(stream)
+    this.#owesHeader = options.tunnel.wanted.proxyProtocol !== undefined
+    this.#gate = this.#makeGate()
   }
 
-  dial(): void {
+  start(): void {
+    const { wanted, lease } = this.#options.tunnel
+    // Strangers do not reach the upstream. Only where several agents share the tunnel the relay asks first who can.
+    const waits =
+      this.#gate && wanted.requests && wanted.requests.logins.length > 0 && lease?.agents !== 'many'
+    if (!waits) this.#dial()
+  }
+
+  #makeGate(): RequestGate | undefined {
+    const { tunnel, clock, guesses } = this.#options
+    const rules = tunnel.wanted.requests
+    if (!rules || !guesses) return undefined
+    const { visitorAddress, awaitsUpgrade } = this.#info
+    return new RequestGate(this.#stream, {
+      rules,
+      guesses,
+      clock,
+      visitorAddress,
+      awaitsUpgrade,
+      realm: tunnel.name ?? tunnel.wanted.kind,
+      deliver: (bytes) => {
+        this.#dial()
+        this.#pass(bytes)
+      },
+      finish: () => this.#finish(),
+      onRefused: (key) => this.#onRefused(key),
+      onOver: (key) => {
+        this.#onRefused(key)
+        this.#end(wireCode(key))
+      },
+    })
+  }
+
+  #dial(): void {
+    if (this.#isDialled) return
+    this.#isDialled = true
     const { tunnel, clock, memory } = this.#options
     this.#cancelDial = dialUpstream(tunnel.wanted.upstream, {
       clock,
       memory,
+      tls: tunnel.wanted.tls,
       onConnect: (socket) => this.#join(socket),
       onFail: (failure) => this.#refuse(failure),
     })
   }
 
   onData(chunk: Buffer): void {
-    if (this.#splice) this.#splice.onData(chunk)
+    if (this.#gate) this.#gate.onData(chunk)
+    else if (this.#splice) this.#splice.onData(chunk)
     else this.#waiting.push(Buffer.from(chunk))
   }
 
   onFin(): void {
+    if (this.#gate) this.#gate.onFin()
+    else this.#finish()
+  }
+
+  /** Bytes for the upstream. */
+  #pass(bytes: Buffer): void {
+    if (!this.#splice) this.#waiting.push(Buffer.from(bytes))
+    else {
+      this.#payHeader(this.#socket)
+      this.#splice.onData(bytes)
+    }
+  }
+
+  #finish(): void {
     if (this.#splice) this.#splice.onFin()
     else this.#isFinished = true
   }
@@ -156,13 +230,13 @@ class Visitor implements StreamSink {
     stream.opened(connectMs)
     recovered(tunnel, emit)
     emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
-    const { proxyProtocol } = tunnel.wanted
-    const isOverheard = this.#info.awaitsUpgrade
-    if (proxyProtocol) socket.write(writeProxyHeader(proxyProtocol, endsOf(this.#info)))
-    if (isOverheard) answerUpgrade(socket, stream)
-    const splice = new Splice(socket, stream, {
+    const { awaitsUpgrade } = this.#info
+    this.#socket = socket
+    if (!this.#gate || this.#waiting.length > 0) this.#payHeader(socket)
+    if (awaitsUpgrade && !this.#gate) answerUpgrade(socket, stream)
+    const splice = new Splice(socket, this.#gate ?? stream, {
       turn,
-      isOverheard,
+      isOverheard: awaitsUpgrade || socket instanceof TLSSocket,
       onEnd: (key) => this.#onSocketClosed(key),
     })
     this.#splice = splice
@@ -172,10 +246,30 @@ class Visitor implements StreamSink {
     socket.resume()
   }
 
+  #payHeader(socket: Socket | undefined): void {
+    const { proxyProtocol } = this.#options.tunnel.wanted
+    if (!this.#owesHeader || !proxyProtocol) return
+    this.#owesHeader = false
+    socket?.write(writeProxyHeader(proxyProtocol, endsOf(this.#info)))
+  }
+
+  /** The gate answers the visitor, and the stream ends behind that. */
+  #onRefused(key: ErrorKey): void {
+    if (this.#refusal) return
+    this.#refusal = key
+    this.#cancelDial()
+    this.#waiting = []
+    if (this.#splice) this.#splice.onReset(wireCode(key))
+    else {
+      this.#isSocketClosed = true
+      this.#stream.opened(0)
+    }
+  }
+
   #onSocketClosed(key: ErrorKey | undefined): void {
     this.#isSocketClosed = true
-    // Without a failure the stream may still be sending what the upstream said last.
-    if (key) this.#end(wireCode(key))
+    // Without a failure the stream may still be sending what the upstream said last; or the gate its refusal.
+    if (key && !this.#refusal) this.#end(wireCode(key))
     else if (this.#isStreamClosed) this.#end(undefined)
   }
 
@@ -194,8 +288,10 @@ class Visitor implements StreamSink {
   #end(code: number | undefined): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.#gate?.close()
     const { tunnel, clock, emit } = this.#options
     const { bytesIn, bytesOut } = this.#stream
+    const ended = this.#refusal ? wireCode(this.#refusal) : code
     tunnel.streams.delete(this.#stream)
     tunnel.total += 1
     tunnel.bytesIn += bytesIn
@@ -207,7 +303,7 @@ class Visitor implements StreamSink {
       bytesIn,
       bytesOut,
       ms: Math.round(clock.monotonic() - this.#openedAt),
-      ...(code !== undefined && { code: codeText(code) }),
+      ...(ended !== undefined && { code: codeText(ended) }),
     })
     this.#options.onEnd()
   }

@@ -1,4 +1,5 @@
 /** `ptun config check` and `ptun config schema`. */
+import { settingsOf } from '../agent/settings.ts'
 import { formatUpstream } from '../agent/upstream.ts'
 import { configName, readConfig } from '../config.ts'
 import { configJsonSchema } from '../config-schema.ts'
@@ -9,13 +10,14 @@ import { formatTable } from '../output/format.ts'
 export async function checkConfig(context: Context, path: string = configName): Promise<number> {
   const { tunnels } = await readConfig(path)
   const paint = paintOf(context)
-  const rows = tunnels.map(({ name = '', kind, upstream, port, proxyProtocol }) => [
+  const rows = tunnels.map(({ name = '', kind, upstream, port, proxyProtocol, ...parts }) => [
     `  ${name}`,
     kind,
     paint('dim', '->'),
     formatUpstream(upstream),
     port === undefined ? '' : `public port ${port}`,
     proxyProtocol === undefined ? '' : `PROXY ${proxyProtocol}`,
+    settingsOf(parts).join(', '),
   ])
   say(context, `${path} is fine: ${tunnels.length === 1 ? '1 tunnel' : `${tunnels.length} tunnels`}`)
   say(context, ...formatTable(rows))

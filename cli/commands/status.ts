@@ -59,9 +59,13 @@ function agentLines(agent: AgentSnapshot, nowMs: number, paint: Paint): readonly
     problem ? [`  ${paint('red', problem.code)} ${name}: ${printable(problem.detail)}`] : [],
   )
   const head = `process ${agent.pid}, ${state}, server ${agent.server}${agent.proxy ? ` through ${agent.proxy}` : ''}`
+  const settings = agent.tunnels.flatMap((tunnel) =>
+    tunnel.settings ? [`  ${paint('dim', `${tunnel.name}: ${printable(tunnel.settings.join(', '))}`)}`] : [],
+  )
   return [
     head,
     ...formatTable(rows),
+    ...settings,
     ...(relays.length > 0 ? [`  relays: ${relays.join(', ')}`] : []),
     ...troubles,
   ]

@@ -1,13 +1,14 @@
 /** `ptun tcp`, `ptun http` and `ptun tls`: one tunnel to one upstream. */
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
-import { fail } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { type ProxyVersion, proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { parseUpstream } from '../agent/upstream.ts'
 import type { Context } from '../context.ts'
+import { type HttpOptions, httpParts } from '../http-options.ts'
 import { serve } from './serve.ts'
 
-export type TunnelOptions = {
+export type TunnelOptions = HttpOptions & {
   readonly name?: string
   readonly port?: string
   readonly proxyProtocol?: string
@@ -30,15 +31,35 @@ export function serveTunnel(
     )
   if (pool && name === undefined)
     throw fail('cli.usage', '--pool needs --name: that is what the agents of a pool have in common.')
+  const parsed = parseUpstream(upstream)
+  const auth = [...(options.auth ?? []), ...loginsOfEnvironment(context.env.PTUN_AUTH)]
   const tunnel = {
     kind,
-    upstream: parseUpstream(upstream),
+    upstream: parsed,
+    ...named(() => httpParts({ ...options, auth }, { kind, upstream: parsed, folder: process.cwd() })),
     ...(name !== undefined && { name }),
     ...(port !== undefined && { port: parsePort(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
   }
   return serve(context, [tunnel], { takeover, qr })
+}
+
+/** One login a line. */
+function loginsOfEnvironment(text = ''): readonly string[] {
+  return text.split(/\r?\n/).filter((line) => line !== '')
+}
+
+/** Says which option is meant, as it is written here. */
+function named<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (!isFailure(error) || error.fields.option === 'upstream') throw error
+    const option = String(error.fields.option).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    const name = option === 'auth' ? '--auth (or PTUN_AUTH)' : `--${option}`
+    throw fail(error.key, `${name}: ${error.detail}`, { cause: error })
+  }
 }
 
 function parseProxyVersion(text: string): ProxyVersion {

@@ -80,6 +80,7 @@ function tunnelLines(tunnel: TunnelStatus, isOver: boolean, paint: Paint): reado
   return [
     `${paint(colour, sign)} ${address} ${paint('dim', '→')} ${tunnel.upstream}  ${paint('dim', tunnel.name)}`,
     `  ${figures}`,
+    ...(tunnel.settings ? [`  ${paint('dim', oneLine(tunnel.settings.join(', ')))}`] : []),
     ...(problem
       ? [`  ${paint('red', problem.code)} ${oneLine(problem.detail)}`, `  ${paint('dim', problem.cure)}`]
       : []),

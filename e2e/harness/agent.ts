@@ -17,6 +17,12 @@ export type WantedTunnel = {
   readonly upstream: number | string
   readonly proxyProtocol?: 'v1' | 'v2'
   readonly pool?: boolean
+  readonly hostHeader?: string
+  readonly rewriteOrigin?: boolean
+  readonly insecureUpstream?: boolean
+  readonly upstreamCa?: string
+  readonly auth?: readonly string[]
+  readonly authFile?: string
   readonly health?: { readonly kind: 'http'; readonly path: string; readonly everySeconds: number }
 }
 

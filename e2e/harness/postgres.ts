@@ -9,7 +9,13 @@ import { freePorts } from './ports.ts'
 import { runProgram, startProgram, textOf } from './programs.ts'
 import { dial } from './sockets.ts'
 
-export type Postgres = { readonly port: number; readonly user: string; close(): Promise<void> }
+export type Postgres = {
+  readonly port: number
+  /** Path of its unix socket. */
+  readonly socket: string
+  readonly user: string
+  close(): Promise<void>
+}
 
 export async function startPostgres(): Promise<Postgres> {
   const folder = mkdtempSync(join(tmpdir(), 'ptun-postgres-'))
@@ -30,6 +36,7 @@ export async function startPostgres(): Promise<Postgres> {
   }
   return {
     port,
+    socket: join(folder, `.s.PGSQL.${port}`),
     user: 'tester',
     close: async () => {
       await server.stop('SIGINT')

@@ -88,9 +88,9 @@ export async function startStandalone({
 }
 
 /** For the suites that run on every platform. */
-export async function startStandaloneService(): Promise<Service> {
+export async function startStandaloneService(env: StandaloneOptions['env'] = {}): Promise<Service> {
   const folder = temporaryFolder('server')
-  const { program, file } = await startStandalone({ folder, env: await freeSettings() })
+  const { program, file } = await startStandalone({ folder, env: { ...(await freeSettings()), ...env } })
   const { account } = file
   if (!account) throw new Error('a first start shows its account')
   const service = { api: new URL(file.api).origin, account }

@@ -18,7 +18,10 @@ export function describeOtherPrograms(context: Context): void {
 
     beforeAll(async () => {
       postgres = await startPostgres()
-      agent = await startAgent(context.service, { db: { kind: 'tcp', upstream: postgres.port } })
+      agent = await startAgent(context.service, {
+        db: { kind: 'tcp', upstream: postgres.port },
+        local: { kind: 'tcp', upstream: `unix:${postgres.socket}` },
+      })
       endpoint = visitorAddress(context.service, await agent.online('db'))
     })
     afterAll(async () => {
@@ -47,6 +50,14 @@ export function describeOtherPrograms(context: Context): void {
       expect(await psql(endpoint, sum)).toEqual(direct)
       const read = await psql(endpoint, 'copy (select * from rows order by id) to stdout;')
       expect(read.stdout.split('\n')).toEqual(rows)
+    })
+
+    test('it is reached by its unix socket too', async () => {
+      const local = visitorAddress(context.service, await agent.online('local'))
+      // Over TCP it would be an address.
+      const where = "select coalesce(host(inet_server_addr()), 'unix'), repeat('x', 300000) ~ '^x+$';"
+      expect(await psql(local, where)).toEqual({ code: 0, stdout: 'unix|t', stderr: '' })
+      expect((await psql(local, "select repeat('x', 3000000);")).stdout).toHaveLength(3_000_000)
     })
 
     test("the server's own errors come through", async () => {

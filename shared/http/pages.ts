@@ -1,7 +1,7 @@
 /**
- * What the relay itself answers a visitor: a code, what happened, what can be done. A page for people (one file, no
- * address but the abuse link, light and dark, phone width), a problem document (RFC 9457) for programs. Always the
- * last answer on its connection.
+ * What relay and agent themselves answer a visitor: a code, what happened, what can be done. A page for people (one
+ * file, no address but the abuse link, light and dark, phone width), a problem document (RFC 9457) for programs. Always
+ * the last answer on its connection.
  */
 import { Buffer } from 'node:buffer'
 import { STATUS_CODES } from 'node:http'
@@ -13,17 +13,21 @@ export type PageRequest = {
   /** As far as it was understood. */
   readonly host?: string | undefined
   readonly abuseUrl?: string | undefined
+  /** Header lines besides the usual ones. */
+  readonly fields?: readonly string[]
+  readonly retryAfterSeconds?: number
 }
 
 /** Seconds after which trying again makes sense: an agent is back within 20 s when its network is. */
-const retryAfterSeconds = 10
+const retryAfterUsual = 10
 
 /** The whole answer, head and body, ready to be written. */
-export function renderPage(key: ErrorKey, { bytes, host, abuseUrl }: PageRequest): Buffer {
+export function renderPage(key: ErrorKey, request: PageRequest): Buffer {
+  const { bytes, host, abuseUrl, fields = [], retryAfterSeconds = retryAfterUsual } = request
   const { http: status, retry } = codes[key]
   const asked = bytes.toString('latin1')
   const isHtml = prefersHtml(asked)
-  const body = Buffer.from(isHtml ? htmlPage(key, host, abuseUrl) : problem(key, abuseUrl))
+  const body = Buffer.from(isHtml ? htmlPage(key, host, abuseUrl) : problem(key, abuseUrl, retryAfterSeconds))
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
     `Content-Type: ${isHtml ? 'text/html; charset=utf-8' : 'application/problem+json'}`,
@@ -33,6 +37,7 @@ export function renderPage(key: ErrorKey, { bytes, host, abuseUrl }: PageRequest
     'X-Content-Type-Options: nosniff',
     `X-PortTunneler-Error: ${codes[key].code}`,
     ...(retry === 'later' ? [`Retry-After: ${retryAfterSeconds}`] : []),
+    ...fields,
     'Connection: close',
     '\r\n',
   ]
@@ -48,7 +53,7 @@ function prefersHtml(asked: string): boolean {
   return html >= 0 && (json < 0 || html < json)
 }
 
-function problem(key: ErrorKey, abuseUrl: string | undefined): string {
+function problem(key: ErrorKey, abuseUrl: string | undefined, retryAfter: number): string {
   const { code, title, http: status, cause, cure, retry } = codes[key]
   return `${JSON.stringify({
     type: `urn:porttunneler:error:${code}`,
@@ -57,7 +62,7 @@ function problem(key: ErrorKey, abuseUrl: string | undefined): string {
     code,
     detail: cause,
     cure,
-    ...(retry === 'later' && { retryAfter: retryAfterSeconds }),
+    ...(retry === 'later' && { retryAfter }),
     ...(abuseUrl !== undefined && { reportAbuse: abuseUrl }),
   })}\n`
 }

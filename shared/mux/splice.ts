@@ -11,18 +11,21 @@ import { deliverySlabs } from './slab.ts'
 import type { Stream, StreamSink } from './stream.ts'
 import type { Flushable, Turn } from './turn.ts'
 
+/** What a socket is joined to: a stream, or what stands in front of one and looks at what passes. */
+export type SplicedStream = Pick<Stream, 'write' | 'end' | 'reset' | 'consumed'>
+
 /**
  * Stream to socket: writes gathered per turn, credit on consumption. Used alone where the other direction needs more
  * than copying (the relay's HTTP listener).
  */
 export class Delivery implements Flushable {
   readonly #socket: Socket
-  readonly #stream: Stream
+  readonly #stream: SplicedStream
   readonly #turn: Turn
   readonly #gather = new Gather(deliverySlabs)
   #unconsumed = 0
 
-  constructor(socket: Socket, stream: Stream, turn: Turn) {
+  constructor(socket: Socket, stream: SplicedStream, turn: Turn) {
     this.#socket = socket
     this.#stream = stream
     this.#turn = turn
@@ -73,7 +76,7 @@ export type SpliceOptions = {
   readonly turn: Turn
   /** The stream is reset with this when the socket fails. Default: stream.aborted. */
   readonly keyOf?: (error: Error) => ErrorKey
-  /** Somebody else listens to the socket's 'data' events as well. */
+  /** Reads come as 'data' events: somebody else listens too, or TLS may read while another read is being handled. */
   readonly isOverheard?: boolean
   /** Bytes of the socket that were read before. */
   readonly first?: Buffer
@@ -84,7 +87,7 @@ export type SpliceOptions = {
 /** The sink of a stream that is joined to `socket`. The socket must be made with `allowHalfOpen: true`. */
 export class Splice implements StreamSink, Flushable {
   readonly #socket: Socket
-  readonly #stream: Stream
+  readonly #stream: SplicedStream
   readonly #options: SpliceOptions
   readonly #delivery: Delivery
   #turnBytes = 0
@@ -94,7 +97,7 @@ export class Splice implements StreamSink, Flushable {
   #sawFin = false
   #failure: ErrorKey | undefined
 
-  constructor(socket: Socket, stream: Stream, options: SpliceOptions) {
+  constructor(socket: Socket, stream: SplicedStream, options: SpliceOptions) {
     this.#socket = socket
     this.#stream = stream
     this.#options = options

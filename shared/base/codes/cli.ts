@@ -20,7 +20,7 @@ export const cliCodes = {
     ...usage,
     title: 'Upstream not understood',
     cause:
-      'An upstream is a port (3000) or a host and a port (localhost:3000, [::1]:3000), without a scheme or path.',
+      'An upstream is a port (3000), host:port (localhost:3000), https://host:port, or the path of a socket (unix:/run/app.sock).',
     cure: 'Write the port that your program listens on, for example: ptun http 3000.',
   },
   'cli.server': {
@@ -46,6 +46,21 @@ export const cliCodes = {
     title: 'Folder or file of ptun cannot be used',
     cause: 'ptun could not read or write one of its own files.',
     cure: 'Give your user the right to write there, or point XDG_CONFIG_HOME and XDG_STATE_HOME elsewhere.',
+  },
+  'cli.passthrough': {
+    code: 'PT-6006',
+    ...usage,
+    title: 'Only for http tunnels',
+    cause:
+      'Passwords, a Host header or TLS to the upstream were asked for a tunnel whose bytes pass untouched.',
+    cure: 'Use an http tunnel, or leave the option out; PTUN_AUTH counts as one.',
+  },
+  'cli.file': {
+    code: 'PT-6007',
+    ...usage,
+    title: 'File cannot be used',
+    cause: 'A file that an option or ptun.yaml names cannot be read, or does not hold what it should.',
+    cure: 'Correct the path or the file that the message names. In ptun.yaml a path counts from the folder of the file.',
   },
   'config.missing': {
     code: 'PT-6010',
@@ -243,5 +258,47 @@ export const cliCodes = {
     cause:
       'The upstream takes connections, but does not answer the GET of `health` in ptun.yaml as it should.',
     cure: 'Look at the log of the service behind the tunnel, and at `path` and `status` of its `health`.',
+  },
+  'upstream.untrusted': {
+    code: 'PT-6047',
+    ...upstream,
+    title: 'Certificate of the upstream not trusted',
+    cause: 'The upstream showed a certificate that it signed itself, or that an unknown authority signed.',
+    cure: 'Name the authority with --upstream-ca (upstreamCa), or do not check with --insecure-upstream (insecureUpstream).',
+  },
+  'upstream.expired': {
+    code: 'PT-6048',
+    ...upstream,
+    title: 'Certificate of the upstream not valid now',
+    cause: 'The certificate of the upstream has expired or is not valid yet.',
+    cure: 'Renew the certificate, and check the clock of the machine that runs ptun.',
+  },
+  'upstream.misnamed': {
+    code: 'PT-6049',
+    ...upstream,
+    title: 'Certificate of the upstream is for another name',
+    cause: 'The certificate of the upstream does not name the host that ptun asked for.',
+    cure: 'Write the upstream with a name that is in its certificate, or give that name with --host-header.',
+  },
+  'upstream.tls': {
+    code: 'PT-6050',
+    ...upstream,
+    title: 'No TLS with the upstream',
+    cause: 'The TLS handshake with the https upstream failed, or what listens there does not speak TLS.',
+    cure: 'If your program speaks plain HTTP, leave https:// out; else let it offer TLS 1.2 or later and HTTP/1.1.',
+  },
+  'upstream.no_socket': {
+    code: 'PT-6051',
+    ...upstream,
+    title: 'No socket at the path of the upstream',
+    cause: 'There is no unix socket at the path that the upstream names.',
+    cure: 'Start your program, or correct the path. The tunnel stays up and the next visitor is tried again.',
+  },
+  'upstream.denied': {
+    code: 'PT-6052',
+    ...upstream,
+    title: 'Socket of the upstream may not be used',
+    cause: 'The user that runs ptun may not connect to the unix socket of the upstream.',
+    cure: 'Run ptun as a user or in a group that may write to the socket, or change its mode.',
   },
 } as const satisfies Record<string, ErrorEntry>

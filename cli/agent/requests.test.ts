@@ -1,0 +1,179 @@
+/** Tunnels whose requests the agent looks at, from the stream of a visitor to the upstream and back. */
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Lease } from '@porttunneler/shared/api/schemas/tunnels'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { wireCode } from '@porttunneler/shared/base/errors'
+import { Turn } from '@porttunneler/shared/mux/turn'
+import { anyVisitor, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
+import { afterEach, describe, expect, test } from 'vitest'
+import { loginOf } from '../http/logins.ts'
+import type { AgentEvent } from './events.ts'
+import { newTunnel, type WantedTunnel } from './tunnels.ts'
+import { VisitorDesk } from './visitors.ts'
+
+const servers = new Set<Server>()
+const folder = mkdtempSync(join(tmpdir(), 'ptun-requests-'))
+afterEach(async () => {
+  for (const server of servers) await new Promise((resolve) => server.close(resolve))
+  servers.clear()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const password = `Authorization: Basic ${Buffer.from('alice:x').toString('base64')}\r\n`
+const logins = [loginOf('alice:x')]
+const get = (fields = '') => `GET / HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`
+
+/** Answers everything it reads by the same bytes, as the body of one endless answer. */
+async function echo(): Promise<{ port: number; sockets: Socket[]; read: () => string }> {
+  const sockets: Socket[] = []
+  const chunks: Buffer[] = []
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      chunks.push(chunk)
+      socket.write(chunk)
+    })
+    socket.on('end', () => socket.end())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  servers.add(server)
+  return {
+    port: (server.address() as AddressInfo).port,
+    sockets,
+    read: () => Buffer.concat(chunks).toString('latin1'),
+  }
+}
+
+class Visitor extends Recorder {
+  openedMs: number | undefined
+
+  onOpened(connectMs: number): void {
+    this.openedMs = connectMs
+    this.onChange()
+  }
+
+  get text(): string {
+    return this.bytes.toString('latin1')
+  }
+}
+
+function openDesk(wanted: Partial<WantedTunnel> & Pick<WantedTunnel, 'upstream'>) {
+  const events: AgentEvent[] = []
+  const idle: (() => void)[] = []
+  const tunnel = newTunnel(1, { name: 'web', kind: 'http', ...wanted })
+  const desk = new VisitorDesk({
+    clock: systemClock,
+    turn: new Turn(),
+    emit: (event) => events.push(event),
+    onIdle: () => idle.shift()?.(),
+  })
+  const pair = muxPair({
+    clock: systemClock,
+    agent: { onOpen: (stream, info) => desk.accept(stream, info, tunnel) },
+  })
+  const visit = () => {
+    const visitor = new Visitor()
+    visitor.stream = pair.relay.open(anyVisitor, visitor)
+    return visitor
+  }
+  /** Resolves when the last visitor has left, unless nobody is there. */
+  const empty = () => (desk.active === 0 ? undefined : new Promise<void>((resolve) => idle.push(resolve)))
+  return { desk, tunnel, events, visit, empty }
+}
+
+describe('requests that the agent looks at', () => {
+  test('a stranger does not reach the upstream, not even by a connection', async () => {
+    const upstream = await echo()
+    const desk = openDesk({ upstream: { host: '127.0.0.1', port: upstream.port }, requests: { logins } })
+    const stranger = desk.visit()
+    stranger.stream?.write(Buffer.from(get()))
+    await stranger.until(() => stranger.hasFin)
+    expect(stranger.text).toMatch(/^HTTP\/1\.1 401 /)
+    stranger.stream?.end()
+    await stranger.until(() => stranger.isClosed)
+    await desk.empty()
+    expect(desk.events).toEqual([expect.objectContaining({ event: 'connection.closed', code: 'PT-4123' })])
+    // One that came later has been there and gone: the first would have been seen by now.
+    const guest = desk.visit()
+    guest.stream?.write(Buffer.from(get(password)))
+    await guest.until(() => guest.text.length > 0)
+    expect(upstream.sockets).toHaveLength(1)
+    expect(upstream.read()).toBe(get())
+    desk.desk.close()
+  })
+
+  test('where agents share the tunnel the upstream is dialled first, and still hears nothing of a stranger', async () => {
+    const upstream = await echo()
+    const desk = openDesk({
+      upstream: { host: '127.0.0.1', port: upstream.port },
+      requests: { logins },
+      proxyProtocol: 'v1',
+    })
+    desk.tunnel.lease = { agents: 'many' } as Lease
+    const stranger = desk.visit()
+    await stranger.until(() => stranger.openedMs !== undefined)
+    stranger.stream?.write(Buffer.from(get()))
+    await stranger.until(() => stranger.hasFin)
+    expect(stranger.text).toMatch(/^HTTP\/1\.1 401 /)
+    const guest = desk.visit()
+    await guest.until(() => guest.openedMs !== undefined)
+    guest.stream?.write(Buffer.from(get(password)))
+    await guest.until(() => guest.text.endsWith('\r\n\r\n'))
+    expect(upstream.read()).toBe(`PROXY TCP4 192.0.2.7 0.0.0.0 40000 20000\r\n${get()}`)
+    desk.desk.close()
+  })
+
+  test('an upstream that is down is told by its own code once the password was right', async () => {
+    const desk = openDesk({ upstream: { path: join(folder, 'none.sock') }, requests: { logins } })
+    const stranger = desk.visit()
+    stranger.stream?.write(Buffer.from(get()))
+    await stranger.until(() => stranger.hasFin)
+    expect(stranger.text).toMatch(/ 401 /)
+    const guest = desk.visit()
+    guest.stream?.write(Buffer.from(get(password)))
+    await guest.until(() => guest.resetCode !== undefined)
+    expect(guest.resetCode).toBe(wireCode('upstream.no_socket'))
+    desk.desk.close()
+  })
+
+  test('megabytes in one body, and a head longer than the first window, keep flowing', async () => {
+    const upstream = await echo()
+    const desk = openDesk({
+      upstream: { host: '127.0.0.1', port: upstream.port },
+      requests: { logins, host: 'b.test' },
+    })
+    const guest = desk.visit()
+    const body = 'x'.repeat(3_000_000)
+    const fields = `Cookie: ${'c'.repeat(60_000)}\r\nContent-Length: ${body.length}\r\n`
+    guest.stream?.write(Buffer.from(get(password + fields) + body))
+    const wanted = get(fields).replace('a.test', 'b.test') + body
+    await guest.until(() => guest.bytes.length >= wanted.length)
+    expect(guest.text === wanted).toBe(true)
+    guest.stream?.end()
+    await guest.until(() => guest.isClosed)
+    await desk.empty()
+  }, 20_000)
+
+  test('a refusal behind an earlier request lets go of the upstream', async () => {
+    const upstream = await echo()
+    const desk = openDesk({ upstream: { host: '127.0.0.1', port: upstream.port }, requests: { logins } })
+    const guest = desk.visit()
+    guest.stream?.write(Buffer.from(get(password)))
+    await guest.until(() => guest.text === get())
+    const [socket] = upstream.sockets
+    const closed = new Promise((resolve) => socket?.once('close', resolve))
+    guest.stream?.write(Buffer.from(get()))
+    await guest.until(() => guest.hasFin)
+    expect(guest.text).toMatch(/^GET .*HTTP\/1\.1 401 /s)
+    await closed
+    guest.stream?.end()
+    await guest.until(() => guest.isClosed)
+    await desk.empty()
+  })
+})

@@ -1,0 +1,12 @@
+/** What a tunnel does beyond handing bytes over, for `ptun status`, `ptun config check` and the live picture. */
+import type { WantedTunnel } from './tunnels.ts'
+
+/** In a few words each; never a password. */
+export function settingsOf({ requests, tls }: Pick<WantedTunnel, 'tls' | 'requests'>): readonly string[] {
+  const users = requests?.logins.length ?? 0
+  return [
+    ...(users > 0 ? [users === 1 ? 'asks for a password' : `asks for a password, ${users} users`] : []),
+    ...(requests?.host !== undefined ? [`Host ${requests.host}${requests.origin ? ' and origin' : ''}`] : []),
+    ...(tls?.isUnchecked ? ['certificate not checked'] : tls?.ca ? ['own authority'] : []),
+  ]
+}

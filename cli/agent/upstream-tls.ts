@@ -1,0 +1,61 @@
+/**
+ * TLS from the agent to an `https://` upstream. The visitor's own TLS ended at the relay; this is a connection of its
+ * own, and its certificate is checked unless the user said otherwise.
+ */
+import { isIP, type Socket } from 'node:net'
+import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+
+/** What the user said of the upstream's certificate. */
+export type UpstreamTls = {
+  /** Any certificate will do. */
+  readonly isUnchecked?: true
+  /** PEM: only these authorities are trusted. Absent: those that Node.js brings. */
+  readonly ca?: string
+  /** Whom the certificate must be for, where the upstream's own host is not it. */
+  readonly name?: string
+}
+
+/** A context reads all authorities, so each tunnel has one for all of its connections. */
+const contexts = new WeakMap<UpstreamTls, SecureContext>()
+const usual: UpstreamTls = {}
+
+/**
+ * Begins TLS on a connected socket. 'secureConnect' or 'error' follows. The upstream is told whom the certificate must
+ * be for (SNI), unless that is an address.
+ */
+export function beginTls(raw: Socket, host: string, tls: UpstreamTls = usual): TLSSocket {
+  const name = tls.name ?? host
+  const context = contexts.get(tls) ?? createSecureContext(tls.ca === undefined ? {} : { ca: tls.ca })
+  contexts.set(tls, context)
+  const socket = connect({
+    socket: raw,
+    host: name,
+    ...(isIP(name) === 0 && { servername: name }),
+    secureContext: context,
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: !tls.isUnchecked,
+  })
+  // A TLS socket cannot reset; what lies below it can.
+  socket.resetAndDestroy = () => {
+    raw.resetAndDestroy()
+    return socket.destroy()
+  }
+  return socket
+}
+
+const keyByCode: Readonly<Record<string, ErrorKey>> = {
+  CERT_HAS_EXPIRED: 'upstream.expired',
+  CERT_NOT_YET_VALID: 'upstream.expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'upstream.misnamed',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'upstream.untrusted',
+  SELF_SIGNED_CERT_IN_CHAIN: 'upstream.untrusted',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'upstream.untrusted',
+  UNABLE_TO_GET_ISSUER_CERT: 'upstream.untrusted',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'upstream.untrusted',
+}
+
+/** What a failure before 'secureConnect' means; whatever has no name of its own is a handshake that failed. */
+export function keyOfTlsError(code: string): ErrorKey {
+  return keyByCode[code] ?? 'upstream.tls'
+}

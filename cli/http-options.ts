@@ -1,0 +1,193 @@
+/**
+ * What a user may ask of an http tunnel besides its upstream, said in the same words on the command line and in
+ * ptun.yaml. Both are turned into what the agent works with here; a failure names the option that is at fault.
+ */
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { hostPattern } from '@porttunneler/shared/http/head'
+import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
+import type { WantedTunnel } from './agent/tunnels.ts'
+import { authorityOf, type Upstream } from './agent/upstream.ts'
+import type { UpstreamTls } from './agent/upstream-tls.ts'
+import { faultOfLogin, type Login, loginOf } from './http/logins.ts'
+import type { RequestRules } from './http/request-gate.ts'
+import { errnoOf } from './paths.ts'
+
+/** As written; absent or empty: not asked for. */
+export type HttpOptions = {
+  readonly hostHeader?: string | undefined
+  readonly rewriteOrigin?: boolean | undefined
+  readonly insecureUpstream?: boolean | undefined
+  readonly upstreamCa?: string | undefined
+  readonly auth?: readonly string[] | undefined
+  readonly authFile?: string | undefined
+}
+
+export const httpOptionNames: readonly (keyof HttpOptions)[] = [
+  'hostHeader',
+  'rewriteOrigin',
+  'insecureUpstream',
+  'upstreamCa',
+  'auth',
+  'authFile',
+]
+
+export type HttpParts = Pick<WantedTunnel, 'tls' | 'requests'>
+
+/** More users than a file of them sensibly has: each request is compared with all. */
+const loginsMax = 200
+/** A bundle of all public authorities has 220 KiB. */
+const fileBytesMax = 1024 * 1024
+
+/**
+ * @param folder what paths count from
+ * @throws cli.usage, cli.file, cli.passthrough, with `fields.option`: the option at fault, or `upstream`
+ */
+export function httpParts(
+  options: HttpOptions,
+  { kind, upstream, folder }: { kind: TunnelKind; upstream: Upstream; folder: string },
+): HttpParts {
+  const isTls = 'host' in upstream && upstream.isTls === true
+  if (kind !== 'http') {
+    const asked = httpOptionNames.find((name) => isAsked(options[name]))
+    if (asked !== undefined) throw refuse('cli.passthrough', asked, passthroughText(kind))
+    if (isTls)
+      throw refuse(
+        'cli.passthrough',
+        'upstream',
+        `The bytes of a ${kind} tunnel pass untouched, TLS too: write ${authorityOf(upstream)} without https://.`,
+      )
+    return {}
+  }
+  const tls = tlsOf(options, isTls, folder)
+  const requests = rulesOf(options, { upstream, isTls, folder })
+  return { ...(tls && { tls }), ...(requests && { requests }) }
+}
+
+export function passthroughText(kind: TunnelKind): string {
+  return `The bytes of a ${kind} tunnel pass untouched: this is for http tunnels only.`
+}
+
+function isAsked(value: HttpOptions[keyof HttpOptions]): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false
+}
+
+function tlsOf(options: HttpOptions, isTls: boolean, folder: string): UpstreamTls | undefined {
+  const { insecureUpstream = false, upstreamCa, hostHeader } = options
+  const asked = insecureUpstream ? 'insecureUpstream' : upstreamCa === undefined ? undefined : 'upstreamCa'
+  if (!isTls) {
+    if (asked === undefined) return undefined
+    throw refuse(
+      'cli.usage',
+      asked,
+      'This is about the certificate of an https:// upstream, which this is not.',
+    )
+  }
+  if (insecureUpstream && upstreamCa !== undefined)
+    throw refuse(
+      'cli.usage',
+      'insecureUpstream',
+      'Either the certificate is checked or it is not: give one of the two.',
+    )
+  // Whom the upstream believes itself to be is whom its certificate is for.
+  const name = hostHeader === undefined || hostHeader === 'rewrite' ? undefined : nameIn(hostHeader)
+  if (asked === undefined && name === undefined) return undefined
+  return {
+    ...(insecureUpstream && { isUnchecked: true as const }),
+    ...(upstreamCa !== undefined && { ca: readCa(resolve(folder, upstreamCa)) }),
+    ...(name !== undefined && { name }),
+  }
+}
+
+function nameIn(host: string): string {
+  return host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase()
+}
+
+function rulesOf(
+  options: HttpOptions,
+  { upstream, isTls, folder }: { upstream: Upstream; isTls: boolean; folder: string },
+): RequestRules | undefined {
+  const { hostHeader, rewriteOrigin = false } = options
+  if (rewriteOrigin && hostHeader === undefined)
+    throw refuse(
+      'cli.usage',
+      'rewriteOrigin',
+      'The origin follows the Host header: say that one too, for example "rewrite".',
+    )
+  if (hostHeader !== undefined && !hostPattern.test(hostHeader))
+    throw refuse(
+      'cli.usage',
+      'hostHeader',
+      `"${hostHeader}" is not a host: write "rewrite", or a name like app.test or localhost:3000.`,
+    )
+  const host = hostHeader === 'rewrite' ? authorityOf(upstream) : hostHeader
+  const logins = loginsOf(options, folder)
+  if (host === undefined && logins.length === 0) return undefined
+  return {
+    logins,
+    ...(host !== undefined && { host }),
+    ...(rewriteOrigin && { origin: `${isTls ? 'https' : 'http'}://${host}` }),
+  }
+}
+
+function loginsOf({ auth = [], authFile }: HttpOptions, folder: string): readonly Login[] {
+  for (const text of auth) {
+    const fault = faultOfLogin(text)
+    // The text itself is a secret.
+    if (fault !== undefined) throw refuse('cli.usage', 'auth', `This is not a login: ${fault}.`)
+  }
+  const logins = [...auth, ...(authFile === undefined ? [] : readLogins(resolve(folder, authFile)))].map(
+    loginOf,
+  )
+  if (logins.length > loginsMax)
+    throw refuse(
+      'cli.usage',
+      authFile === undefined ? 'auth' : 'authFile',
+      `At most ${loginsMax} logins are possible.`,
+    )
+  return logins
+}
+
+/** One login a line; empty lines and lines that begin with # say nothing. */
+function readLogins(path: string): readonly string[] {
+  const lines = read(path, 'authFile').split(/\r?\n/)
+  const logins = lines.flatMap((line, index) => {
+    if (line.trim() === '' || line.startsWith('#')) return []
+    const fault = faultOfLogin(line)
+    if (fault !== undefined) throw refuse('cli.file', 'authFile', `${path}:${index + 1} ${fault}.`)
+    return [line]
+  })
+  // An empty file would open the door to everybody.
+  if (logins.length === 0)
+    throw refuse('cli.file', 'authFile', `${path} has no logins in it, as in user:password.`)
+  return logins
+}
+
+function readCa(path: string): string {
+  const text = read(path, 'upstreamCa')
+  try {
+    new X509Certificate(text)
+  } catch (cause) {
+    throw refuse('cli.file', 'upstreamCa', `${path} has no certificate in PEM form in it.`, cause)
+  }
+  return text
+}
+
+function read(path: string, option: keyof HttpOptions): string {
+  try {
+    const text = readFileSync(path, 'utf8')
+    if (text.length <= fileBytesMax) return text
+  } catch (cause) {
+    throw refuse('cli.file', option, `${path} cannot be read: ${errnoOf(cause)}.`, cause)
+  }
+  throw refuse('cli.file', option, `${path} is longer than 1 MiB.`)
+}
+
+function refuse(key: ErrorKey, option: string, detail: string, cause?: unknown): PortTunnelerError {
+  return fail(key, detail, { fields: { option }, cause })
+}

@@ -1,0 +1,114 @@
+import { parseHead, type RequestHead } from '@porttunneler/shared/http/head'
+import { describe, expect, test } from 'vitest'
+import { authorizationsOf, editHead } from './edit-head.ts'
+
+function head(...lines: readonly string[]): RequestHead {
+  const parsed = parseHead(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
+  if (typeof parsed === 'string') throw new Error(parsed)
+  return parsed
+}
+const edit = (edits: Parameters<typeof editHead>[1], ...lines: readonly string[]) =>
+  editHead(head(...lines), edits)
+    .toString('latin1')
+    .split('\r\n')
+    .slice(0, -2)
+
+describe('editing a request head', () => {
+  test('without edits every byte stays', () => {
+    const lines = [
+      'GET /ä|x HTTP/1.1'.replace('ä', '%e4'),
+      'HoSt:  a.test ',
+      'Cookie: ä',
+      'X: ',
+      'authorization: Basic x',
+    ]
+    lines[1] = 'HoSt:  a.test'
+    expect(edit({ dropsAuthorization: false }, ...lines)).toEqual(lines)
+  })
+
+  test('the Host is replaced where it stands, and the public one stays in X-Forwarded-Host', () => {
+    const edits = { host: 'localhost:5173', dropsAuthorization: false }
+    expect(
+      edit(
+        edits,
+        'GET / HTTP/1.1',
+        'A: b',
+        'HOST:a.test',
+        'Origin: http://a.test',
+        'X-Forwarded-Host: a.test',
+      ),
+    ).toEqual([
+      'GET / HTTP/1.1',
+      'A: b',
+      'HOST:localhost:5173',
+      'Origin: http://a.test',
+      'X-Forwarded-Host: a.test',
+    ])
+  })
+
+  test.each([
+    ['GET http://a.test/x?y HTTP/1.1', 'GET /x?y HTTP/1.1'],
+    ['GET HTTP://A.test HTTP/1.1', 'GET / HTTP/1.1'],
+    ['GET http://a.test?q HTTP/1.1', 'GET /?q HTTP/1.1'],
+    ['OPTIONS http://a.test HTTP/1.1', 'OPTIONS * HTTP/1.1'],
+    ['OPTIONS * HTTP/1.1', 'OPTIONS * HTTP/1.1'],
+    ['GET /http://a.test/ HTTP/1.1', 'GET /http://a.test/ HTTP/1.1'],
+  ])('RFC 9112 3.2.2: an absolute target does not outweigh the new Host: %s', (line, wanted) => {
+    expect(edit({ host: 'b', dropsAuthorization: false }, line, 'Host: a.test')).toEqual([wanted, 'Host: b'])
+    expect(edit({ dropsAuthorization: false }, line, 'Host: a.test')[0]).toBe(line)
+  })
+
+  test('a head of HTTP/1.0 without Host gets one in place of its absolute target', () => {
+    expect(edit({ host: 'b', dropsAuthorization: false }, 'GET http://a.test/x HTTP/1.0', 'A: c')).toEqual([
+      'GET /x HTTP/1.0',
+      'A: c',
+      'Host: b',
+    ])
+  })
+
+  test("the tunnel's own origin becomes the upstream's; nobody else's does", () => {
+    const edits = { host: 'localhost:3000', origin: 'http://localhost:3000', dropsAuthorization: false }
+    const fields = (origin: string, referer: string) =>
+      edit(
+        edits,
+        'POST / HTTP/1.1',
+        'Host: shop.test:8480',
+        `Origin: ${origin}`,
+        `Referer: ${referer}`,
+        'X-Forwarded-For: 192.0.2.1',
+        'X-Forwarded-Host: shop.test:8480',
+        'X-Forwarded-Proto: https',
+      ).slice(2)
+    expect(fields('https://Shop.test:8480', 'https://shop.test:8480/cart?x=http://shop.test:8480/')).toEqual([
+      'Origin: http://localhost:3000',
+      'Referer: http://localhost:3000/cart?x=http://shop.test:8480/',
+      'X-Forwarded-For: 192.0.2.1',
+    ])
+    for (const foreign of [
+      'https://evil.test',
+      'https://shop.test:8480.evil.test',
+      'https://shop.test',
+      'null',
+    ])
+      expect(fields(foreign, `${foreign}/`).slice(0, 2)).toEqual([
+        `Origin: ${foreign}`,
+        `Referer: ${foreign}/`,
+      ])
+  })
+
+  test('every Authorization is found and leaves, Proxy-Authorization stays', () => {
+    const lines = [
+      'GET / HTTP/1.1',
+      'authorization: Basic a',
+      'Host: a',
+      'AUTHORIZATION:  Bearer b',
+      'Proxy-Authorization: c',
+    ]
+    expect(authorizationsOf(head(...lines))).toEqual(['Basic a', 'Bearer b'])
+    expect(edit({ dropsAuthorization: true }, ...lines)).toEqual([
+      'GET / HTTP/1.1',
+      'Host: a',
+      'Proxy-Authorization: c',
+    ])
+  })
+})

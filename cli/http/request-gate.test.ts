@@ -1,0 +1,207 @@
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { describe, expect, test } from 'vitest'
+import { Guesses } from './guesses.ts'
+import { loginOf } from './logins.ts'
+import { RequestGate, type RequestRules } from './request-gate.ts'
+
+const good = `Authorization: Basic ${Buffer.from('alice:x').toString('base64')}\r\n`
+const locked: RequestRules = { logins: [loginOf('alice:x')] }
+
+function openGate(rules: RequestRules, { awaitsUpgrade = false } = {}) {
+  const clock = new FakeClock()
+  const said: string[] = []
+  const passed: string[] = []
+  let consumed = 0
+  const stream = {
+    write: (bytes: Buffer) => {
+      said.push(bytes.toString('latin1'))
+      return true
+    },
+    end: () => said.push('<end>'),
+    reset: (key: string) => said.push(`<reset ${key}>`),
+    upgraded: () => said.push('<upgraded>'),
+    plain: () => said.push('<plain>'),
+    consumed: (bytes: number) => {
+      consumed += bytes
+    },
+  }
+  const gate = new RequestGate(stream as unknown as Stream, {
+    rules,
+    guesses: new Guesses(clock),
+    clock,
+    visitorAddress: '192.0.2.1',
+    awaitsUpgrade,
+    realm: 'web',
+    deliver: (bytes) => passed.push(bytes.toString('latin1')),
+    finish: () => passed.push('<fin>'),
+    onRefused: (key) => passed.push(`<refused ${key}>`),
+    onOver: (key) => passed.push(`<over ${key}>`),
+  })
+  return {
+    gate,
+    clock,
+    ask: (text: string) => gate.onData(Buffer.from(text, 'latin1')),
+    answer: (text: string) => gate.write(Buffer.from(text, 'latin1')),
+    said: () => said.splice(0).join(''),
+    passed: () => passed.splice(0).join(''),
+    consumed: () => consumed,
+  }
+}
+
+const get = (fields = '', path = '/') => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'
+
+describe('the gate in front of an upstream', () => {
+  test('every request of a kept connection is changed, in any pieces, pipelined, with any body', () => {
+    const requests = [
+      get('', '/1'),
+      'POST /2 HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nGET /',
+      'POST /3 HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n5\r\nGET /\r\n0\r\n\r\n',
+      'HEAD /4 HTTP/1.1\r\nHost: a.test\r\n\r\n',
+    ].join('')
+    const wanted = requests.replaceAll('a.test', 'localhost:5173')
+    for (const size of [1, 7, requests.length]) {
+      const { ask, passed } = openGate({ logins: [], host: 'localhost:5173' })
+      for (let at = 0; at < requests.length; at += size) ask(requests.slice(at, at + size))
+      expect(passed()).toBe(wanted)
+    }
+  })
+
+  test('a request without the password is asked for it, and nothing of it passes, its body neither', () => {
+    for (const fields of ['', good.replace('Basic', 'Bearer'), good + good]) {
+      const { ask, said, passed, consumed } = openGate(locked)
+      const request = `POST / HTTP/1.1\r\nHost: a.test\r\n${fields}Content-Length: 40\r\n\r\n`
+      ask(request)
+      expect(passed()).toBe('<refused visitor.password>')
+      expect(said()).toMatch(
+        /^HTTP\/1\.1 401 .*\r\nWWW-Authenticate: Basic realm="web", charset="UTF-8"\r\n.*<end>$/s,
+      )
+      ask(get(good))
+      expect(passed() + said()).toBe('')
+      expect(consumed()).toBe(request.length + get(good).length)
+    }
+  })
+
+  test('a later request without the password is refused behind the answers to those before', () => {
+    const { ask, answer, said, passed } = openGate(locked)
+    ask(get(good))
+    expect(passed()).toBe(get())
+    ask(get() + get(good))
+    answer('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh')
+    expect(said()).not.toContain('401')
+    answer('i')
+    expect(said()).toBe('i')
+    expect(passed()).toBe('')
+  })
+
+  test('the refusal follows as soon as the answer before is complete, or the upstream falls silent', () => {
+    const complete = openGate(locked)
+    complete.ask(get(good) + get())
+    complete.answer(ok)
+    complete.clock.advance(50)
+    expect(complete.said()).toMatch(/hiHTTP\/1\.1 401 .*<end>$/s)
+    const silent = openGate(locked)
+    silent.ask(get(good) + get())
+    silent.answer('HTTP/1.1 200 OK\r\n\r\nas long as it lasts')
+    silent.clock.advance(200)
+    expect(silent.said()).not.toContain('401')
+    silent.clock.advance(100)
+    expect(silent.said()).toContain('401')
+    const mute = openGate(locked)
+    mute.ask(get(good) + get())
+    mute.clock.advance(10_000)
+    expect(mute.said()).toBe('<reset stream.aborted>')
+    expect(mute.passed()).toBe(`${get()}<over stream.aborted>`)
+    expect(mute.clock.pending).toBe(0)
+  })
+
+  test('an answer that ends with its connection gets nothing behind it', () => {
+    const { ask, answer, gate, said } = openGate(locked)
+    ask(get(good) + get())
+    answer('HTTP/1.0 200 OK\r\n\r\nall')
+    gate.end()
+    expect(said()).toBe('HTTP/1.0 200 OK\r\n\r\nall<end>')
+  })
+
+  test('a refused visitor that does not leave is cut off', () => {
+    const { ask, clock, said, passed } = openGate(locked)
+    ask(get())
+    said()
+    passed()
+    clock.advance(5_000)
+    expect(said()).toBe('<reset visitor.password>')
+    expect(passed()).toBe('<over visitor.password>')
+    expect(clock.pending).toBe(0)
+  })
+
+  test('HEAD is refused without a body', () => {
+    const { ask, said } = openGate(locked)
+    ask('HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n')
+    expect(said()).toMatch(/\r\n\r\n<end>$/)
+  })
+
+  test('after ten wrong passwords the right one has to wait, and is not told from a wrong one', () => {
+    const guesses = new Guesses(new FakeClock())
+    for (let i = 0; i < 10; i++) guesses.count('192.0.2.1')
+    const { ask, said, passed } = openGate(locked)
+    ask(get(good))
+    expect(said() + passed()).toBe(get())
+  })
+
+  test('an Upgrade: what follows waits for the answer, then passes untouched', () => {
+    const upgrade = get(`Connection: Upgrade\r\nUpgrade: websocket\r\n${good}`)
+    const { ask, answer, said, passed, consumed } = openGate(locked, { awaitsUpgrade: true })
+    ask(upgrade)
+    expect(passed()).toBe(upgrade.replace(good, ''))
+    ask('\x81\x00raw')
+    expect(passed()).toBe('')
+    answer('HTTP/1.1 103 Early Hints\r\n\r\n')
+    answer('HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x01')
+    expect(passed()).toBe('\x81\x00raw')
+    expect(said()).toMatch(/^HTTP.*<upgraded>HTTP\/1\.1 101/s)
+    ask('GET / HTTP/1.1\r\n')
+    answer('\x82')
+    expect(passed() + said()).toBe('GET / HTTP/1.1\r\n\x82')
+    expect(consumed()).toBeLessThanOrEqual(upgrade.length)
+  })
+
+  test('an Upgrade that is answered as a request: requests go on being looked at', () => {
+    const upgrade = get(`Connection: Upgrade\r\nUpgrade: websocket\r\n${good}`)
+    const { ask, answer, said, passed, clock } = openGate(locked, { awaitsUpgrade: true })
+    ask(upgrade + get())
+    answer(ok)
+    clock.advance(50)
+    expect(said()).toMatch(/^<plain>HTTP\/1\.1 200 .*401/s)
+    expect(passed()).toBe(`${upgrade.replace(good, '')}<refused visitor.password>`)
+  })
+
+  test('a switch of protocols that the relay does not know of is no way past', () => {
+    const { ask, answer, said, passed } = openGate(locked)
+    ask(get(good))
+    ask(get(`Connection: Upgrade\r\nUpgrade: websocket\r\n${good}`))
+    passed()
+    answer('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+    ask('\x81\x00')
+    expect(said()).toContain('<reset http.request_line>')
+    expect(passed()).toBe('<over http.request_line>')
+  })
+
+  test('credit: all that came is given back once the upstream took it, heads longer or shorter', () => {
+    for (const host of ['b', 'a-very-much-longer-name.example.com:65535']) {
+      const { ask, passed, consumed, gate } = openGate({ ...locked, host })
+      const request = `POST / HTTP/1.1\r\nHost: a.test\r\n${good}Content-Length: 1000\r\n\r\n${'x'.repeat(1_000)}`
+      const all = request.repeat(3)
+      ask(all.slice(0, 20))
+      // A head is kept here, so that one longer than the window can be completed.
+      expect(consumed()).toBe(20)
+      ask(all.slice(20))
+      expect(consumed()).toBeLessThan(all.length)
+      for (let left = passed().length; left > 0; left -= 100) {
+        gate.consumed(Math.min(100, left))
+        expect(consumed()).toBeLessThanOrEqual(all.length)
+      }
+      expect(consumed()).toBe(all.length)
+    }
+  })
+})
