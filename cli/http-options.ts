@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
-import { hostPattern } from '@porttunneler/shared/http/head'
+import { isHostField } from '@porttunneler/shared/http/head'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { WantedTunnel } from './agent/tunnels.ts'
 import { authorityOf, type Upstream } from './agent/upstream.ts'
@@ -119,7 +119,7 @@ function rulesOf(
       'rewriteOrigin',
       'The origin follows the Host header: say that one too, for example "rewrite".',
     )
-  if (hostHeader !== undefined && !hostPattern.test(hostHeader))
+  if (hostHeader !== undefined && !isHostField(hostHeader))
     throw refuse(
       'cli.usage',
       'hostHeader',

@@ -57,7 +57,7 @@ export function editHead(head: RequestHead, edits: HeadEdits): Buffer {
     } else replace(start, next, '')
   })
   // HTTP/1.0 may name its host in the target alone, which has just left.
-  if (edits.host !== undefined && head.lacksHost)
+  if (edits.host !== undefined && head.hostLine === undefined)
     replace(bytes.length - 2, bytes.length - 2, `Host: ${edits.host}\r\n`)
   parts.push(bytes.subarray(kept))
   return Buffer.concat(parts)

@@ -44,9 +44,7 @@ const fieldsMax = 200
 const methodBytesMax = 32
 /** Digits that stay a safe integer: 999 TB. */
 const lengthDigitsMax = 15
-/** What a Host field may hold. */
-export const hostPattern =
-  /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{0,5})?$/i
+const hostPattern = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{0,5})?$/i
 const absolutePattern = /^(https?):\/\/([^/?]+)(?:[/?]|$)/i
 /** A list of tokens, of which some may be empty (RFC 9110 section 5.6.1.2). Without tabs, on which parsers differ. */
 const connectionPattern = /^[!#$%&'*+.^_`|~0-9a-z-]*(?: *, *[!#$%&'*+.^_`|~0-9a-z-]*)*$/
