@@ -261,7 +261,7 @@ describe('a password in front', () => {
       status: 401,
       headers: { 'www-authenticate': 'Basic realm="locked", charset="UTF-8"' },
     })
-    expect(answer.body).toContain('PT-4123')
+    expect(answer.body).toContain('PT-6053')
     expect({ requests: upstream.requests.length - before, open: upstream.connections.size }).toEqual({
       requests: 0,
       open: 0,
@@ -341,6 +341,6 @@ describe('a password in front', () => {
     const late = await visit(service, `${url}/hello`, { headers: basic('alice:open sesame') })
     expect(late.status).toBe(429)
     expect(Number(late.headers['retry-after'])).toBeGreaterThan(0)
-    expect(late.body).toContain('PT-4124')
+    expect(late.body).toContain('PT-6054')
   })
 })

@@ -98,7 +98,7 @@ describe('requests that the agent looks at', () => {
     stranger.stream?.end()
     await stranger.until(() => stranger.isClosed)
     await desk.empty()
-    expect(desk.events).toEqual([expect.objectContaining({ event: 'connection.closed', code: 'PT-4123' })])
+    expect(desk.events).toEqual([expect.objectContaining({ event: 'connection.closed', code: 'PT-6053' })])
     // One that came later has been there and gone: the first would have been seen by now.
     const guest = desk.visit()
     guest.stream?.write(Buffer.from(get(password)))

@@ -1,4 +1,4 @@
-/** PT-6nnn: the command line, its configuration, and the upstreams that only the agent sees. */
+/** PT-6nnn: the command line, its configuration, and what only the agent sees: upstreams, passwords. */
 import type { ErrorEntry } from '../errors.ts'
 
 const usage = { http: 400, exit: 2, retry: 'never', owner: 'user' } as const
@@ -300,5 +300,25 @@ export const cliCodes = {
     title: 'Socket of the upstream may not be used',
     cause: 'The user that runs ptun may not connect to the unix socket of the upstream.',
     cure: 'Run ptun as a user or in a group that may write to the socket, or change its mode.',
+  },
+  'visitor.password': {
+    code: 'PT-6053',
+    http: 401,
+    exit: 1,
+    retry: 'never',
+    owner: 'peer',
+    title: 'User name and password wanted',
+    cause: 'The owner of the tunnel lets in only visitors with a user name and a password.',
+    cure: 'Ask the owner for them; if you sent some, they were not right.',
+  },
+  'visitor.guesses': {
+    code: 'PT-6054',
+    http: 429,
+    exit: 1,
+    retry: 'later',
+    owner: 'peer',
+    title: 'Too many wrong passwords',
+    cause: 'Ten wrong passwords came from one network within a minute, so none is looked at for a while.',
+    cure: 'Wait a minute, then try again with the right user name and password.',
   },
 } as const satisfies Record<string, ErrorEntry>
