@@ -6,6 +6,9 @@ import { z } from 'zod'
 import { parseUpstream } from './agent/upstream.ts'
 import { parseProxy } from './proxy/settings.ts'
 
+/** Ten claims of 50 at the start; a relay lets a session bind 1,000. e2e/many-tunnels.test.ts has 200 of them. */
+export const tunnelsMax = 500
+
 const portSchema = z.int().min(1).max(65_535)
 
 const upstreamSchema = z
@@ -133,7 +136,10 @@ export const configSchema = z
     tunnels: z
       .record(tunnelNameSchema, tunnelSchema)
       .refine((tunnels) => Object.keys(tunnels).length > 0, 'at least one tunnel is needed')
-      .refine((tunnels) => Object.keys(tunnels).length <= 50, 'one agent serves at most 50 tunnels')
+      .refine(
+        (tunnels) => Object.keys(tunnels).length <= tunnelsMax,
+        `one agent serves at most ${tunnelsMax} tunnels`,
+      )
       .describe('Tunnels by name. A name is also the first label of the host name of an http or tls tunnel.'),
   })
   .describe('ptun.yaml: the tunnels that `ptun start` serves.')

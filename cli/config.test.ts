@@ -276,7 +276,7 @@ describe('ptun.yaml', () => {
   })
 
   test('a file that is not there has a code of its own', async () => {
-    await expect(readConfig(join(import.meta.dirname, 'none.yaml'))).rejects.toMatchObject({
+    await expect(readConfig(join(import.meta.dirname, 'none.yaml'), {})).rejects.toMatchObject({
       key: 'config.missing',
     })
   })

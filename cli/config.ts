@@ -8,9 +8,10 @@ import type { z } from 'zod'
 import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
 import { parseUpstream } from './agent/upstream.ts'
 import { type ConfigFile, configSchema, type HealthConfig } from './config-schema.ts'
+import { fillVariables, isFilled } from './config-variables.ts'
 import { type HttpParts, httpOptionNames, httpParts, passthroughText } from './http-options.ts'
 import { nearest } from './nearest.ts'
-import { errnoOf } from './paths.ts'
+import { type Environment, errnoOf } from './paths.ts'
 
 export const configName = 'ptun.yaml'
 
@@ -23,7 +24,7 @@ export type ConfigProblem = { readonly line: number; readonly column: number; re
 const bytesMax = 256 * 1024
 
 /** @throws config.missing, config.syntax, config.invalid (both with `fields.problems`), cli.folder */
-export async function readConfig(path: string): Promise<Config> {
+export async function readConfig(path: string, env: Environment): Promise<Config> {
   let text: string
   try {
     text = await readFile(path, 'utf8')
@@ -31,28 +32,35 @@ export async function readConfig(path: string): Promise<Config> {
     if (errnoOf(cause) === 'ENOENT') throw fail('config.missing', `There is no ${path}.`, { cause })
     throw fail('cli.folder', `${path} cannot be read: ${errnoOf(cause)}`, { cause })
   }
-  return parseConfig(text, path)
+  return parseConfig(text, path, env)
 }
 
 /** @throws config.syntax, config.invalid */
-export function parseConfig(text: string, path: string): Config {
+export function parseConfig(text: string, path: string, env: Environment = {}): Config {
   if (text.length > bytesMax) throw fail('config.invalid', `${path} is longer than 256 KiB.`)
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const slips = document.errors.map(({ pos, message }) => ({ ...at(lines, pos[0]), message }))
   if (slips.length > 0) throw refuse('config.syntax', path, slips)
+  const { slips: unset, filled } = fillVariables(document, text, env)
+  const missing = unset.map(({ offset, message }) => ({ ...at(lines, offset), message }))
+  if (missing.length > 0) throw refuse('config.invalid', path, missing)
   const parsed = configSchema.safeParse(toValue(document, path))
   const problems: ConfigProblem[] = []
   if (parsed.success) {
     const config = toConfig(parsed.data, dirname(path), (place, message) =>
       problems.push({
         ...at(lines, offsetOf(document, place, 'value')),
-        message: `${pathText(place)}: ${message}`,
+        message: `${pathText(place)}: ${isFilled(document, place, filled) ? variableText : message}`,
       }),
     )
     if (problems.length === 0) return config
   } else
-    problems.push(...worthTelling(parsed.error.issues).flatMap((issue) => problemsOf(issue, document, lines)))
+    problems.push(
+      ...worthTelling(parsed.error.issues)
+        .map((issue) => (isFilled(document, issue.path, filled) ? withoutValue(issue) : issue))
+        .flatMap((issue) => problemsOf(issue, document, lines)),
+    )
   throw refuse('config.invalid', path, problems)
 }
 
@@ -185,6 +193,13 @@ function knownKeys(path: Path): readonly string[] {
   return path.length === 0
     ? Object.keys(configSchema.shape)
     : ['kind', 'upstream', 'proxyProtocol', 'pool', 'health', 'port', ...httpOptionNames]
+}
+
+/** What stands there came from a variable and may be a secret: the message must not repeat it. */
+const variableText = 'what the variable holds is not right here'
+
+function withoutValue(issue: Issue): Issue {
+  return issue.code === 'custom' ? { ...issue, message: variableText } : issue
 }
 
 /** Zod speaks to programmers; these are the slips a user of the file makes. */

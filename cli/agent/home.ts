@@ -53,6 +53,8 @@ export type HomeOptions = {
   onFailure(error: PortTunnelerError, retryInMs: number): void
 }
 
+/** What one call of the API takes. */
+const tunnelsPerCall = 50
 /** Whoever changes what is due says so (`hurry`); a word that was missed costs no more than this. */
 const pauseMsMax = 10_000
 /** The longest a server's Retry-After is believed. */
@@ -120,7 +122,7 @@ export class Home {
     const live = tunnels.filter((tunnel) => !tunnel.stopped)
     const toClaim = live.filter((tunnel) => tunnel.claimAt <= now)
     try {
-      if (toClaim.length > 0) await this.#claim(toClaim, signal)
+      if (toClaim.length > 0) await this.#claim(toClaim.slice(0, tunnelsPerCall), signal)
       else
         await this.#renew(
           live.filter((tunnel) => tunnel.lease),
@@ -152,7 +154,10 @@ export class Home {
     const isFirst = asked.every(({ wasGranted }) => !wasGranted)
     const waitedMs = this.#waited(asked)
     const result = await api.claim({ agent, tunnels: wants, takeover: takeover && isFirst, waitedMs }, signal)
-    this.#accept(result, asked, 'claim')
+    // A claim of some tunnels must not put off the renewal of the others.
+    const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
+    const renewAt = this.#accept(result, asked, 'claim')
+    this.#renewAt = hasOthers ? Math.min(this.#renewAt, renewAt) : renewAt
   }
 
   #waited(asked: readonly Tunnel[]): number {
@@ -161,24 +166,31 @@ export class Home {
     return Math.round(Math.min(...asked.map(({ askedAtMs = now }) => now - askedAtMs)))
   }
 
+  /** In batches; one that fails leaves the time as it is, so that all are renewed again. */
   async #renew(asked: readonly Tunnel[], signal: AbortSignal): Promise<void> {
-    const leases = asked.flatMap(({ lease }) => (lease ? [{ tunnel: lease.tunnel, epoch: lease.epoch }] : []))
-    const result = await this.#options.api.renew({ agent: this.#options.agent, leases }, signal)
-    this.#accept(result, asked, 'renew')
+    const { api, agent } = this.#options
+    let renewAt = Number.POSITIVE_INFINITY
+    for (let from = 0; from < asked.length; from += tunnelsPerCall) {
+      const part = asked.slice(from, from + tunnelsPerCall).filter(({ stopped }) => !stopped)
+      const leases = part.flatMap(({ lease }) =>
+        lease ? [{ tunnel: lease.tunnel, epoch: lease.epoch }] : [],
+      )
+      if (leases.length === 0) continue
+      renewAt = Math.min(renewAt, this.#accept(await api.renew({ agent, leases }, signal), part, 'renew'))
+    }
+    this.#renewAt = renewAt
   }
 
-  #accept(result: ClaimResult, asked: readonly Tunnel[], call: 'claim' | 'renew'): void {
+  /** @returns when to renew what was answered (monotonic ms) */
+  #accept(result: ClaimResult, asked: readonly Tunnel[], call: 'claim' | 'renew'): number {
     if (result.results.length !== asked.length)
       throw fail(
         'server.unexpected',
         `${asked.length} tunnels were asked for, ${result.results.length} answered`,
       )
-    const now = this.#options.clock.monotonic()
-    const renewAt = now + Math.max(1_000, result.renewInMs)
-    // A claim of some tunnels must not put off the renewal of the others.
-    const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
-    this.#renewAt = call === 'claim' && hasOthers ? Math.min(this.#renewAt, renewAt) : renewAt
+    const renewAt = this.#options.clock.monotonic() + Math.max(1_000, result.renewInMs)
     this.#options.onResult(result, asked, call)
+    return renewAt
   }
 
   #retryDelay(failure: PortTunnelerError): number {

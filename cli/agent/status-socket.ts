@@ -11,7 +11,7 @@ import { makePrivateFolder } from '../paths.ts'
 import type { AgentSnapshot } from './events.ts'
 
 const suffix = '.sock'
-/** A snapshot of 50 tunnels is some 30 KiB; an agent that says more is none of ours. */
+/** A snapshot of 500 tunnels is some 300 KiB; an agent that says more is none of ours. */
 const snapshotBytesMax = 1024 * 1024
 const answerMsMax = 2_000
 

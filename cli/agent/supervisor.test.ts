@@ -270,6 +270,32 @@ describe('supervisor: a session that outlives its connections', () => {
   })
 })
 
+describe('supervisor: more tunnels than one call takes', () => {
+  const many = Array.from({ length: 120 }, (_, index) => ({ ...web, name: `web-${index}` }))
+
+  test('they are claimed and renewed in batches of 50, each once', async () => {
+    const stage = setStage({ wanted: many })
+    await online(stage)
+    expect(stage.home.claims.map(({ tunnels }) => tunnels.length)).toEqual([50, 50, 20])
+    expect(new Set(stage.home.claims.flatMap(({ tunnels }) => tunnels.map(({ name }) => name))).size).toBe(
+      120,
+    )
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    expect(stage.home.renewals.map(({ leases }) => leases.length)).toEqual([50, 50, 20])
+  })
+
+  test('a batch that fails is renewed again, with the others', async () => {
+    const stage = setStage({ wanted: many })
+    await online(stage)
+    stage.home.failAfter = 1
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    stage.home.failAfter = undefined
+    await stage.clock.advanceAsync(60_000, 1_000)
+    expect(stage.home.renewals.slice(0, 2).map(({ leases }) => leases.length)).toEqual([50, 50])
+    expect(stage.home.renewals.slice(-3).map(({ leases }) => leases.length)).toEqual([50, 50, 20])
+  })
+})
+
 describe('supervisor: coming to an end', () => {
   test('a superseded tunnel stops with code 5, never claims again and forgets its ticket', async () => {
     const stage = setStage()

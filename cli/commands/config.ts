@@ -8,7 +8,7 @@ import { formatTable } from '../output/format.ts'
 
 /** @throws config.* with every problem of the file */
 export async function checkConfig(context: Context, path: string = configName): Promise<number> {
-  const { tunnels } = await readConfig(path)
+  const { tunnels } = await readConfig(path, context.env)
   const paint = paintOf(context)
   const rows = tunnels.map(({ name = '', kind, upstream, port, proxyProtocol, ...parts }) => [
     `  ${name}`,

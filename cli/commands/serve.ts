@@ -26,6 +26,8 @@ export type ServeOptions = { readonly takeover: boolean; readonly qr: boolean }
 
 /** Memory that relays may fill before the upstreams have taken it. */
 const budgetBytes = 256 * 1024 * 1024
+/** Addresses in the last line; one serves up to 500. */
+const keptShown = 5
 /** By then the tunnels are up, if they come up at once. */
 const startMs = 1_000
 
@@ -209,9 +211,11 @@ async function printQr(url: string, print: (lines: readonly string[]) => void): 
 
 function sayWhatStays(context: Context, { tunnels }: AgentSnapshot): void {
   const kept = tunnels.flatMap(({ url, state }) => (url && state !== 'stopped' ? [url] : []))
+  const more = kept.length > keptShown ? ` and ${kept.length - keptShown} more` : ''
+  const which = kept.slice(0, keptShown).join(', ')
   if (kept.length > 0)
     warn(
       context,
-      `The address waits for this tunnel: start the same command again, here or elsewhere, to get it back: ${kept.join(', ')}`,
+      `The address waits for this tunnel: start the same command again, here or elsewhere, to get it back: ${which}${more}`,
     )
 }

@@ -11,6 +11,6 @@ export async function start(
   names: readonly string[],
   { config = configName, takeover = false, qr = false }: StartOptions,
 ): Promise<number> {
-  const { tunnels, proxy } = await readConfig(config)
+  const { tunnels, proxy } = await readConfig(config, context.env)
   return serve({ ...context, proxy: () => proxy }, chooseTunnels({ tunnels }, names), { takeover, qr })
 }

@@ -26,6 +26,8 @@ export class FakeHome implements LeaseApi {
   relays: readonly RelayAddress[] = [relayOne]
   /** While set, every call rejects with it. */
   failure: ErrorKey | undefined
+  /** While set, so many renewals succeed and the others do not. */
+  failAfter: number | undefined
   /** Tunnels that are refused, by name. */
   readonly refusals = new Map<string, ErrorKey>()
   /** Of refusals, in seconds. */
@@ -44,6 +46,7 @@ export class FakeHome implements LeaseApi {
 
   async renew(request: RenewRequest): Promise<ClaimResult> {
     this.renewals.push(request)
+    if (this.failAfter !== undefined && this.failAfter-- <= 0) throw fail('server.unreachable')
     return this.#answer(request.leases.map(({ tunnel }) => this.#result(tunnel.slice(4), 'http')))
   }
 
