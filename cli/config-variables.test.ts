@@ -77,6 +77,16 @@ describe('variables in ptun.yaml', () => {
     )
   })
 
+  test.each(['auth: "${SECRET}"', 'auth: ["a:b", "${SECRET}"]', 'hostHeader: "${SECRET}"'])(
+    '%s of an http tunnel: neither',
+    (line) => {
+      const text = `version: 1\ntunnels:\n  web:\n    kind: http\n    upstream: 1\n    ${line}\n`
+      const detail = refusal(text, { SECRET: 'top secret' })
+      expect(detail).toMatch(/ptun\.yaml:6:\d+ tunnels\.web\./)
+      expect(detail).not.toMatch(/top|secret/)
+    },
+  )
+
   test.each(['upstream: ${SECRET}', 'upstream: "x:${SECRET}"', 'upstream: 1\n    proxyProtocol: ${SECRET}'])(
     '%s: what it holds is in no message',
     (line) => {

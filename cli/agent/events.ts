@@ -33,6 +33,15 @@ export type AgentEvent =
   /** What the agent keeps between runs cannot be written; told once until it can be. */
   | { readonly event: 'state.lost'; readonly problem: Problem }
   | { readonly event: 'state.found' }
+  | {
+      readonly event: 'config.reloaded'
+      readonly path: string
+      /** Names of tunnels. */
+      readonly added: readonly string[]
+      readonly removed: readonly string[]
+      readonly changed: readonly string[]
+    }
+  | { readonly event: 'config.refused'; readonly path: string; readonly problem: Problem }
   | { readonly event: 'relay.connected'; readonly relay: string }
   | {
       readonly event: 'relay.lost'
@@ -86,6 +95,15 @@ export type AgentEvent =
       readonly code?: string
     }
 
+/** ptun.yaml as it was last read. */
+export type ConfigStatus = {
+  readonly path: string
+  /** Wall ms: since then the agent does what it says. */
+  readonly since: number
+  /** Why what stands there now does not count. */
+  readonly problem?: Problem
+}
+
 export type Emit = (event: AgentEvent) => void
 
 /** waiting: no lease yet; connecting: leased, no relay has it; online: some relay serves it; stopped: for good. */
@@ -132,6 +150,8 @@ export type AgentSnapshot = {
   readonly state: 'running' | 'draining' | 'stopped'
   /** The way to relays and an https server, without its password; absent: straight. */
   readonly proxy?: string
+  /** Present once ptun.yaml was read again. */
+  readonly config?: ConfigStatus
   /** Why the server cannot be spoken to; absent while it can. */
   readonly serverProblem?: Problem
   readonly tunnels: readonly TunnelStatus[]

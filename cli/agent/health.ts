@@ -25,23 +25,37 @@ export type HealthOptions = {
 }
 
 export class HealthChecks {
-  readonly #checks: readonly Check[]
+  readonly #options: HealthOptions
+  readonly #memory: LoopbackMemory = new Map()
+  readonly #checks = new Map<Tunnel, Check>()
 
-  constructor({ tunnels, ...options }: HealthOptions) {
-    const memory: LoopbackMemory = new Map()
-    this.#checks = tunnels.flatMap((tunnel) => {
-      const { health } = tunnel.wanted
-      return health ? [new Check({ tunnel, health, memory, ...options })] : []
-    })
+  constructor(options: HealthOptions) {
+    this.#options = options
   }
 
   /** Checks at once, and then for ever. */
   start(): void {
-    for (const check of this.#checks) check.run()
+    for (const tunnel of this.#options.tunnels) this.follow(tunnel)
+  }
+
+  /** Begins, or begins anew where the tunnel is wanted otherwise now. */
+  follow(tunnel: Tunnel): void {
+    this.drop(tunnel)
+    const { health } = tunnel.wanted
+    tunnel.health = health && { state: 'unknown' }
+    if (!health) return
+    const check = new Check({ tunnel, health, memory: this.#memory, ...this.#options })
+    this.#checks.set(tunnel, check)
+    check.run()
+  }
+
+  drop(tunnel: Tunnel): void {
+    this.#checks.get(tunnel)?.close()
+    this.#checks.delete(tunnel)
   }
 
   close(): void {
-    for (const check of this.#checks) check.close()
+    for (const check of this.#checks.values()) check.close()
   }
 }
 

@@ -7,13 +7,14 @@ import type { ClaimResult, Lease, RelayAddress } from '@porttunneler/shared/api/
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Turn } from '@porttunneler/shared/mux/turn'
-import { type AgentSnapshot, type Emit, problemOf } from './events.ts'
+import { type AgentSnapshot, type ConfigStatus, type Emit, problemOf } from './events.ts'
 import { giveBack } from './give-back.ts'
 import { HealthChecks } from './health.ts'
 import { Home, type LeaseApi } from './home.ts'
 import { NetworkWatch } from './network-watch.ts'
 import type { DialRelay, RelayLoss } from './relay-runner.ts'
 import { Relays } from './relays.ts'
+import { needsClaim, planReload } from './reload.ts'
 import { labelOf, newTunnel, type SavedLease, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 import { VisitorDesk } from './visitors.ts'
@@ -34,8 +35,8 @@ export type SupervisorOptions = {
   readonly proxy?: () => string | undefined
   /** Leases of the last run, by position in `wanted`. */
   readonly saved: readonly (SavedLease | undefined)[]
-  /** Keeps a lease for the next run. */
-  save(index: number, saved: SavedLease): void
+  /** Keeps a lease for the next run; `index` counts on for tunnels that a reload added. */
+  save(index: number, saved: SavedLease, wanted: WantedTunnel): void
   /** A lease that was given back: not to be bound again, but to be asked for. */
   retire(lease: Lease): void
   /** A lease that must not be bound again. */
@@ -47,7 +48,13 @@ const drainMs = 10_000
 
 export class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #tunnels: readonly Tunnel[]
+  /** In the order of ptun.yaml at the start; Home and the health checks look at the same list. */
+  readonly #tunnels: Tunnel[]
+  readonly #byBind: Map<number, Tunnel>
+  #lastBind: number
+  /** Gone from ptun.yaml, with visitors who may finish. */
+  readonly #departing = new Map<Tunnel, Timer>()
+  #config: ConfigStatus | undefined
   readonly #relays: Relays
   readonly #home: Home
   readonly #visitors: VisitorDesk
@@ -65,6 +72,8 @@ export class Supervisor {
     this.#options = options
     this.#startedAt = options.clock.now()
     this.#tunnels = options.wanted.map((wanted, index) => newTunnel(index + 1, wanted))
+    this.#byBind = new Map(this.#tunnels.map((tunnel) => [tunnel.bind, tunnel]))
+    this.#lastBind = this.#tunnels.length
     this.#visitors = new VisitorDesk({ ...options, onIdle: () => this.#endIfDrained() })
     this.#health = new HealthChecks({ ...options, tunnels: this.#tunnels })
     this.#network = new NetworkWatch({
@@ -106,10 +115,79 @@ export class Supervisor {
       startedAt: this.#startedAt,
       state: this.#state,
       ...(way !== undefined && { proxy: way }),
+      ...(this.#config && { config: this.#config }),
       ...(this.#serverFailure && { serverProblem: problemOf(this.#serverFailure) }),
       tunnels: this.#tunnels.map(statusOf),
       relays: this.#relays.status(),
     }
+  }
+
+  /**
+   * Makes the tunnels those that are wanted now. What has not changed is not touched; what has another upstream keeps
+   * its address and gives new visitors to it; what is gone takes no new visitors and lets the present ones finish.
+   */
+  reload(wanted: readonly WantedTunnel[], path: string): void {
+    if (this.#state !== 'running') return
+    const { added, removed, changed } = planReload(this.#tunnels, wanted)
+    for (const tunnel of removed) this.#remove(tunnel)
+    for (const { tunnel, wanted: next } of changed) this.#change(tunnel, next)
+    for (const one of added) this.#add(one)
+    this.#config = { path, since: this.#options.clock.now() }
+    const names = { added: added.map(({ name = '' }) => name), removed: removed.map(labelOf) }
+    const event = 'config.reloaded' as const
+    this.#options.emit({ event, path, ...names, changed: changed.map(({ tunnel }) => labelOf(tunnel)) })
+    this.#home.hurry()
+  }
+
+  /** What stands in ptun.yaml now cannot be done: everything stays as it is. */
+  refuseReload(failure: PortTunnelerError, path: string): void {
+    if (this.#state !== 'running') return
+    const { since = this.#startedAt } = this.#config ?? {}
+    const problem = problemOf(failure)
+    this.#config = { path, since, problem }
+    this.#options.emit({ event: 'config.refused', path, problem })
+  }
+
+  #add(wanted: WantedTunnel): void {
+    this.#lastBind += 1
+    const tunnel = newTunnel(this.#lastBind, wanted)
+    this.#tunnels.push(tunnel)
+    this.#byBind.set(tunnel.bind, tunnel)
+    this.#health.follow(tunnel)
+  }
+
+  #change(tunnel: Tunnel, wanted: WantedTunnel): void {
+    const before = tunnel.wanted
+    tunnel.wanted = wanted
+    tunnel.upstreamFailure = undefined
+    if (tunnel.stopped) return
+    this.#health.follow(tunnel)
+    if (needsClaim(tunnel, before)) tunnel.claimAt = 0
+  }
+
+  #remove(tunnel: Tunnel): void {
+    this.#tunnels.splice(this.#tunnels.indexOf(tunnel), 1)
+    this.#byBind.delete(tunnel.bind)
+    this.#health.drop(tunnel)
+    this.#relays.unbind(tunnel.bind)
+    tunnel.bound.clear()
+    const waitMs = tunnel.streams.size > 0 ? drainMs : 0
+    this.#departing.set(
+      tunnel,
+      this.#options.clock.after(waitMs, () => this.#letGo(tunnel)),
+    )
+  }
+
+  /** Its visitors had their time. */
+  #letGo(tunnel: Tunnel): void {
+    this.#departing.delete(tunnel)
+    this.#visitors.close(tunnel)
+    const { lease } = tunnel
+    // A tunnel of that name that came back meanwhile has the address again.
+    if (!lease || tunnel.stopped || this.#tunnels.some(({ name }) => name === lease.name)) return
+    this.#options.forget(lease)
+    // Another agent may have its name and its port at once.
+    void giveBack([lease], { ...this.#options, leaving: new AbortController() })
   }
 
   /** Takes no new visitors, lets the present ones finish for 10 s, then ends. */
@@ -136,11 +214,14 @@ export class Supervisor {
     this.#state = 'stopped'
     this.#calling.abort()
     this.#drainTimer?.clear()
+    for (const timer of this.#departing.values()) timer.clear()
     this.#network.close()
     this.#health.close()
     this.#visitors.close()
     this.#relays.close('session.closed')
-    const held = this.#tunnels.flatMap(({ lease, stopped }) => (lease && !stopped ? [lease] : []))
+    const held = [...this.#tunnels, ...this.#departing.keys()].flatMap(({ lease, stopped }) =>
+      lease && !stopped ? [lease] : [],
+    )
     void giveBack(held, { ...this.#options, leaving: this.#leaving }).then(() => {
       this.#options.emit({ event: 'agent.stopped', exit })
       this.#ended.resolve(exit)
@@ -183,7 +264,7 @@ export class Supervisor {
   }
 
   #tunnel(bind: number): Tunnel | undefined {
-    return this.#tunnels[bind - 1]
+    return this.#byBind.get(bind)
   }
 
   #tickets(): ReadonlyMap<number, string> {
@@ -202,11 +283,21 @@ export class Supervisor {
     asked.forEach((tunnel, index) => {
       const answer = result.results[index]
       if (!answer || tunnel.stopped) return
+      if (!this.#byBind.has(tunnel.bind)) {
+        // It went from ptun.yaml while the server was asked for it.
+        if ('lease' in answer) this.#onLateLease(tunnel, answer.lease)
+        return
+      }
       if ('lease' in answer) this.#onLease(tunnel, answer.lease, result.relays)
       else this.#onRefused(tunnel, answer.problem, call)
     })
     if (isDirectoryGiven) this.#relays.follow(result.relays)
     this.#endIfAllStopped()
+  }
+
+  #onLateLease(tunnel: Tunnel, lease: Lease): void {
+    tunnel.lease = lease
+    if (!this.#departing.has(tunnel)) this.#letGo(tunnel)
   }
 
   #onLease(tunnel: Tunnel, lease: Lease, relays: readonly RelayAddress[]): void {
@@ -217,7 +308,7 @@ export class Supervisor {
     tunnel.wasGranted = true
     tunnel.askedAtMs = undefined
     tunnel.refused = undefined
-    this.#options.save(tunnel.bind - 1, { lease, relays })
+    this.#options.save(tunnel.bind - 1, { lease, relays }, tunnel.wanted)
     if (before && before.endpoint.id !== lease.endpoint.id) tunnel.bound.clear()
     const isNews = before?.ticket !== lease.ticket
     this.#relays.bind(tunnel.bind, lease.ticket, isNews ? {} : { but: tunnel.bound })

@@ -47,7 +47,8 @@ export type CountedStream = { readonly bytesIn: number; readonly bytesOut: numbe
 export type Tunnel = {
   /** The same number at every relay. */
   readonly bind: number
-  readonly wanted: WantedTunnel
+  /** Changes with ptun.yaml; a visitor keeps what it was when he came. */
+  wanted: WantedTunnel
   name: string | undefined
   lease: Lease | undefined
   /** The server gave it to us in this run: whoever has it later took it from us, and we do not take it back. */

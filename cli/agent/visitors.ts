@@ -16,7 +16,7 @@ import { RequestGate } from '../http/request-gate.ts'
 import { answerUpgrade } from '../http/upgrade.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
-import { labelOf, recovered, type Tunnel } from './tunnels.ts'
+import { labelOf, recovered, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 
 export type VisitorDeskOptions = {
@@ -76,9 +76,10 @@ export class VisitorDesk {
     return guesses
   }
 
-  /** Resets everybody. */
-  close(): void {
-    for (const visitor of [...this.#visitors]) visitor.close()
+  /** Resets everybody, or everybody of one tunnel. */
+  close(tunnel?: Tunnel): void {
+    for (const visitor of [...this.#visitors])
+      if (tunnel === undefined || visitor.tunnel === tunnel) visitor.close()
   }
 }
 
@@ -109,6 +110,8 @@ class Visitor implements StreamSink {
   #socket: Socket | undefined
   /** Stands in front of the upstream where requests are looked at. */
   readonly #gate: RequestGate | undefined
+  /** What the tunnel was when he came: one who is on his way is not sent elsewhere half-way. */
+  readonly #wanted: WantedTunnel
   /** The upstream is owed a PROXY header, in front of the first byte of this visitor. */
   #owesHeader: boolean
   #isDialled = false
@@ -123,21 +126,27 @@ class Visitor implements StreamSink {
     this.#options = options
     this.#openedAt = options.clock.monotonic()
     options.tunnel.streams.add(stream)
-    this.#owesHeader = options.tunnel.wanted.proxyProtocol !== undefined
+    this.#wanted = options.tunnel.wanted
+    this.#owesHeader = this.#wanted.proxyProtocol !== undefined
     this.#gate = this.#makeGate()
   }
 
   start(): void {
-    const { wanted, lease } = this.#options.tunnel
+    const wanted = this.#wanted
+    const { lease } = this.#options.tunnel
     // Strangers do not reach the upstream. Only where several agents share the tunnel the relay asks first who can.
     const waits =
       this.#gate && wanted.requests && wanted.requests.logins.length > 0 && lease?.agents !== 'many'
     if (!waits) this.#dial()
   }
 
+  get tunnel(): Tunnel {
+    return this.#options.tunnel
+  }
+
   #makeGate(): RequestGate | undefined {
     const { tunnel, clock, guesses } = this.#options
-    const rules = tunnel.wanted.requests
+    const rules = this.#wanted.requests
     if (!rules || !guesses) return undefined
     const { visitorAddress, awaitsUpgrade } = this.#info
     return new RequestGate(this.#stream, {
@@ -163,11 +172,11 @@ class Visitor implements StreamSink {
   #dial(): void {
     if (this.#isDialled) return
     this.#isDialled = true
-    const { tunnel, clock, memory } = this.#options
-    this.#cancelDial = dialUpstream(tunnel.wanted.upstream, {
+    const { clock, memory } = this.#options
+    this.#cancelDial = dialUpstream(this.#wanted.upstream, {
       clock,
       memory,
-      tls: tunnel.wanted.tls,
+      tls: this.#wanted.tls,
       onConnect: (socket) => this.#join(socket),
       onFail: (failure) => this.#refuse(failure),
     })
@@ -247,7 +256,7 @@ class Visitor implements StreamSink {
   }
 
   #payHeader(socket: Socket | undefined): void {
-    const { proxyProtocol } = this.#options.tunnel.wanted
+    const { proxyProtocol } = this.#wanted
     if (!this.#owesHeader || !proxyProtocol) return
     this.#owesHeader = false
     socket?.write(writeProxyHeader(proxyProtocol, endsOf(this.#info)))

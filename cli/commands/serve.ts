@@ -21,8 +21,14 @@ import { runtimeFolder } from '../paths.ts'
 import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
 import { version } from '../version.ts'
+import { Reloader, type ReloaderOptions, type TunnelSource } from './reload.ts'
 
-export type ServeOptions = { readonly takeover: boolean; readonly qr: boolean }
+export type ServeOptions = {
+  readonly takeover: boolean
+  readonly qr: boolean
+  /** Where the tunnels can be read again. */
+  readonly source?: TunnelSource
+}
 
 /** Memory that relays may fill before the upstreams have taken it. */
 const budgetBytes = 256 * 1024 * 1024
@@ -35,7 +41,7 @@ const startMs = 1_000
 export async function serve(
   context: Context,
   wanted: readonly WantedTunnel[],
-  { takeover, qr }: ServeOptions,
+  { takeover, qr, source }: ServeOptions,
 ): Promise<number> {
   const { env, clock } = context
   const connection = await connectApi(context)
@@ -73,10 +79,8 @@ export async function serve(
     emit: (event) => onEvent(event),
     proxy: () => describeWay(chooseProxy, server),
     saved,
-    save: (index, lease) => {
-      const tunnel = wanted[index]
-      if (tunnel) leases.save(tunnel, lease, clock.now())
-    },
+    // The first ones as they were asked for: without a name, where the server made it up.
+    save: (index, lease, now) => leases.save(wanted[index] ?? now, lease, clock.now()),
     retire: (lease) => leases.retire(lease),
     forget: (lease) => leases.forget(lease),
   })
@@ -88,12 +92,15 @@ export async function serve(
       printQr(event.url, output.print).catch((error: unknown) => warn(context, `No QR code: ${error}`))
   }
   const socket = await openStatus(context, runtime, () => supervisor.snapshot())
-  const unlisten = obeySignals(supervisor)
+  const reloader = source && keepAsFile({ clock, source, supervisor }, { runtime, connection, takeover })
+  const unlisten = obeySignals(supervisor, reloader)
   supervisor.start()
+  reloader?.start()
   if (stateFailure) onStateLost(stateFailure)
   const started = clock.after(startMs, compactHeap, { background: true })
   const exit = await supervisor.ended
   started.clear()
+  reloader?.close()
   output.close()
   unlisten()
   await Promise.all([socket?.close(), leases.settled()])
@@ -148,8 +155,32 @@ async function openStatus(
   }
 }
 
-/** First SIGINT, SIGTERM or SIGHUP drains; a second SIGINT quits at once. */
-function obeySignals(supervisor: Supervisor): () => void {
+function keepAsFile(
+  options: Omit<ReloaderOptions, 'check'>,
+  {
+    runtime,
+    connection,
+    takeover,
+  }: { runtime: string | undefined; connection: Connection; takeover: boolean },
+): Reloader {
+  const check = async (tunnels: readonly WantedTunnel[]) => {
+    const running = await readRunning(runtime, connection, options.clock)
+    if (!takeover)
+      refuseDoubles(
+        running.filter(({ pid }) => pid !== process.pid),
+        tunnels,
+      )
+  }
+  return new Reloader({ ...options, check })
+}
+
+/**
+ * First SIGINT, SIGTERM or SIGHUP drains; a second SIGINT quits at once. Without a terminal nobody has closed one: then
+ * SIGHUP means what it means to every daemon, read the configuration again.
+ */
+function obeySignals(supervisor: Supervisor, reloader: Reloader | undefined): () => void {
+  const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  const onHangUp = () => (reloader && !hasTerminal ? reloader.reload() : supervisor.drain())
   let interrupts = 0
   const onInterrupt = () => {
     interrupts += 1
@@ -159,11 +190,11 @@ function obeySignals(supervisor: Supervisor): () => void {
   const onTerminate = () => supervisor.drain()
   process.on('SIGINT', onInterrupt)
   process.on('SIGTERM', onTerminate)
-  process.on('SIGHUP', onTerminate)
+  process.on('SIGHUP', onHangUp)
   return () => {
     process.off('SIGINT', onInterrupt)
     process.off('SIGTERM', onTerminate)
-    process.off('SIGHUP', onTerminate)
+    process.off('SIGHUP', onHangUp)
   }
 }
 

@@ -1,6 +1,8 @@
 /** `ptun start`: all tunnels of ptun.yaml, or those named. */
+import { resolve } from 'node:path'
 import { chooseTunnels, configName, readConfig } from '../config.ts'
 import type { Context } from '../context.ts'
+import type { TunnelSource } from './reload.ts'
 import { serve } from './serve.ts'
 
 export type StartOptions = { readonly config?: string; readonly takeover?: boolean; readonly qr?: boolean }
@@ -11,6 +13,17 @@ export async function start(
   names: readonly string[],
   { config = configName, takeover = false, qr = false }: StartOptions,
 ): Promise<number> {
-  const { tunnels, proxy } = await readConfig(config, context.env)
-  return serve({ ...context, proxy: () => proxy }, chooseTunnels({ tunnels }, names), { takeover, qr })
+  let { tunnels, proxy } = await readConfig(config, context.env)
+  const source: TunnelSource = {
+    path: resolve(config),
+    read: async () => {
+      const next = await readConfig(config, context.env)
+      const accept = () => {
+        proxy = next.proxy
+      }
+      return { tunnels: chooseTunnels(next, names), accept }
+    },
+  }
+  const wanted = chooseTunnels({ tunnels }, names)
+  return serve({ ...context, proxy: () => proxy }, wanted, { takeover, qr, source })
 }

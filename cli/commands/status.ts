@@ -58,6 +58,13 @@ function agentLines(agent: AgentSnapshot, nowMs: number, paint: Paint): readonly
   const troubles = agent.tunnels.flatMap(({ name, problem }) =>
     problem ? [`  ${paint('red', problem.code)} ${name}: ${printable(problem.detail)}`] : [],
   )
+  const { config } = agent
+  const changed = config && formatDuration(nowMs - config.since)
+  const file = config?.problem
+    ? [`  ${paint('red', config.problem.code)} not taken: ${printable(config.problem.detail)}`]
+    : config
+      ? [`  ${config.path} read again ${changed} ago`]
+      : []
   const head = `process ${agent.pid}, ${state}, server ${agent.server}${agent.proxy ? ` through ${agent.proxy}` : ''}`
   const settings = agent.tunnels.flatMap((tunnel) =>
     tunnel.settings ? [`  ${paint('dim', `${tunnel.name}: ${printable(tunnel.settings.join(', '))}`)}`] : [],
@@ -67,6 +74,7 @@ function agentLines(agent: AgentSnapshot, nowMs: number, paint: Paint): readonly
     ...formatTable(rows),
     ...settings,
     ...(relays.length > 0 ? [`  relays: ${relays.join(', ')}`] : []),
+    ...file,
     ...troubles,
   ]
 }

@@ -32,6 +32,10 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
       return `ptun goes on without its state: ${told(event.problem)}; started again, it may get another address. ${event.problem.cure}`
     case 'state.found':
       return 'the state of ptun is kept again'
+    case 'config.reloaded':
+      return reloaded(event)
+    case 'config.refused':
+      return `${event.path} is not taken, everything stays as it is: ${told(event.problem)}. ${event.problem.cure}`
     case 'relay.connected':
       return `connected to relay ${event.relay}`
     case 'relay.lost':
@@ -59,6 +63,13 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
     case 'connection.closed':
       return isVerbose ? closed(event) : undefined
   }
+}
+
+function reloaded({ path, ...lists }: Extract<AgentEvent, { event: 'config.reloaded' }>): string {
+  const parts = (['added', 'removed', 'changed'] as const).flatMap((what) =>
+    lists[what].length > 0 ? [`${what} ${lists[what].join(', ')}`] : [],
+  )
+  return `${path} was read again: ${parts.length > 0 ? parts.join('; ') : 'nothing changed'}`
 }
 
 function draining({ connections, graceMs }: Extract<AgentEvent, { event: 'agent.draining' }>): string {

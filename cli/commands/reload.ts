@@ -1,0 +1,71 @@
+/** Keeps a running agent as ptun.yaml says: reads it again when it changed or when a SIGHUP asks for it. */
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { isFailure } from '@porttunneler/shared/base/errors'
+import type { Supervisor } from '../agent/supervisor.ts'
+import type { WantedTunnel } from '../agent/tunnels.ts'
+import { FileWatch } from '../config-watch.ts'
+
+/** Where the wanted tunnels come from, and how to read them again. */
+export type TunnelSource = {
+  /** Absolute. */
+  readonly path: string
+  /** @throws config.*; what it gives counts once `accept` was called */
+  read(): Promise<{ readonly tunnels: readonly WantedTunnel[]; accept(): void }>
+}
+
+export type ReloaderOptions = {
+  readonly clock: Clock
+  readonly source: TunnelSource
+  readonly supervisor: Supervisor
+  /** @throws cli.running for a tunnel that another process serves */
+  check(tunnels: readonly WantedTunnel[]): Promise<void>
+}
+
+export class Reloader {
+  readonly #options: ReloaderOptions
+  readonly #watch: FileWatch
+  /** One after the other, and what was asked for meanwhile once more. */
+  #isRunning = false
+  #isAskedAgain = false
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options
+    const { clock, source } = options
+    this.#watch = new FileWatch({ clock, path: source.path, onChange: () => this.reload() })
+  }
+
+  start(): void {
+    this.#watch.start()
+  }
+
+  reload(): void {
+    this.#isAskedAgain = true
+    if (!this.#isRunning) void this.#run()
+  }
+
+  close(): void {
+    this.#watch.close()
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    while (this.#isAskedAgain) {
+      this.#isAskedAgain = false
+      await this.#reload()
+    }
+    this.#isRunning = false
+  }
+
+  async #reload(): Promise<void> {
+    const { source, supervisor, check } = this.#options
+    try {
+      const { tunnels, accept } = await source.read()
+      await check(tunnels)
+      accept()
+      supervisor.reload(tunnels, source.path)
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      supervisor.refuseReload(error, source.path)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Notices that a file is another one than before, and that it has come to rest. It looks once a second instead of
+ * having the system tell it: that follows what editors, symbolic links, Kubernetes' config maps and network file
+ * systems do to a file alike (docs/decisions/0043).
+ */
+import { stat } from 'node:fs/promises'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+
+const lookMs = 1_000
+
+export type FileWatchOptions = {
+  readonly clock: Clock
+  readonly path: string
+  onChange(): void
+  /** Tests have their own. */
+  readonly look?: (path: string) => Promise<string>
+}
+
+export class FileWatch {
+  readonly #options: FileWatchOptions
+  #timer: Timer | undefined
+  #known: string | undefined
+  #isMoving = false
+  #isLooking = false
+
+  constructor(options: FileWatchOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#timer = this.#options.clock.every(lookMs, () => void this.#look(), { background: true })
+    void this.#look()
+  }
+
+  close(): void {
+    this.#timer?.clear()
+  }
+
+  /** A file is told when two looks in a row found the same one: half a file is nobody's wish. */
+  async #look(): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
+    const { look = fingerprint, path, onChange } = this.#options
+    const found = await look(path)
+    this.#isLooking = false
+    const isSame = found === this.#known
+    const isFirst = this.#known === undefined
+    this.#known = found
+    if (!isSame) this.#isMoving = !isFirst
+    else if (this.#isMoving) {
+      this.#isMoving = false
+      onChange()
+    }
+  }
+}
+
+/** Of the file that the path leads to in the end; never rejects. */
+async function fingerprint(path: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path)
+    return [dev, ino, size, mtimeMs, ctimeMs].join(' ')
+  } catch {
+    // Reading it will say why.
+    return 'none'
+  }
+}
