@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
@@ -95,5 +96,5 @@ function plain(path: string): void {
 
 /** The system has answered one look. */
 function looked(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 5))
+  return stat(folder).then(() => new Promise((resolve) => setImmediate(resolve)))
 }

@@ -215,3 +215,9 @@ export class Home {
 function askedMs({ fields: { retryAfterMs } }: PortTunnelerError): number {
   return typeof retryAfterMs === 'number' ? Math.min(retryAfterMs, retryAfterMsMax) : 0
 }
+
+/** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */
+export function claimDelay(attempt: number, retryAfterSeconds = 0): number {
+  if (retryAfterSeconds > 0) return retryAfterSeconds * 1_000
+  return Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5))
+}

@@ -4,57 +4,27 @@
  * needs no control plane. Nothing ends it but its user, a final answer for every tunnel, or a version nobody speaks.
  */
 import type { ClaimResult, Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
-import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import type { Timer } from '@porttunneler/shared/base/clock'
 import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
-import type { Turn } from '@porttunneler/shared/mux/turn'
-import { type AgentSnapshot, type ConfigStatus, type Emit, problemOf } from './events.ts'
+import { type AgentSnapshot, problemOf } from './events.ts'
 import { giveBack } from './give-back.ts'
 import { HealthChecks } from './health.ts'
-import { Home, type LeaseApi } from './home.ts'
+import { claimDelay, Home } from './home.ts'
 import { NetworkWatch } from './network-watch.ts'
-import type { DialRelay, RelayLoss } from './relay-runner.ts'
+import type { RelayLoss } from './relay-runner.ts'
 import { Relays } from './relays.ts'
-import { needsClaim, planReload } from './reload.ts'
-import { labelOf, newTunnel, type SavedLease, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
+import { Roster } from './roster.ts'
+import type { SupervisorOptions } from './supervisor-options.ts'
+import { labelOf, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 import { VisitorDesk } from './visitors.ts'
-
-export type SupervisorOptions = {
-  readonly agent: string
-  readonly server: string
-  readonly pid: number
-  readonly wanted: readonly WantedTunnel[]
-  readonly takeover: boolean
-  readonly api: LeaseApi
-  readonly dial: DialRelay
-  readonly turn: Turn
-  readonly clock: Clock
-  readonly random: () => number
-  readonly emit: Emit
-  /** The proxy on the way to relays, for people; undefined: none. */
-  readonly proxy?: () => string | undefined
-  /** Leases of the last run, by position in `wanted`. */
-  readonly saved: readonly (SavedLease | undefined)[]
-  /** Keeps a lease for the next run; `index` counts on for tunnels that a reload added. */
-  save(index: number, saved: SavedLease, wanted: WantedTunnel): void
-  /** A lease that was given back: not to be bound again, but to be asked for. */
-  retire(lease: Lease): void
-  /** A lease that must not be bound again. */
-  forget(lease: Lease): void
-}
 
 /** How long connections may finish after the first Ctrl-C. */
 const drainMs = 10_000
 
 export class Supervisor {
   readonly #options: SupervisorOptions
-  /** In the order of ptun.yaml at the start; Home and the health checks look at the same list. */
-  readonly #tunnels: Tunnel[]
-  readonly #byBind: Map<number, Tunnel>
-  #lastBind: number
-  /** Gone from ptun.yaml, with visitors who may finish. */
-  readonly #departing = new Map<Tunnel, Timer>()
-  #config: ConfigStatus | undefined
+  readonly #roster: Roster
   readonly #relays: Relays
   readonly #home: Home
   readonly #visitors: VisitorDesk
@@ -71,11 +41,9 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#startedAt = options.clock.now()
-    this.#tunnels = options.wanted.map((wanted, index) => newTunnel(index + 1, wanted))
-    this.#byBind = new Map(this.#tunnels.map((tunnel) => [tunnel.bind, tunnel]))
-    this.#lastBind = this.#tunnels.length
+    this.#roster = this.#makeRoster(options)
     this.#visitors = new VisitorDesk({ ...options, onIdle: () => this.#endIfDrained() })
-    this.#health = new HealthChecks({ ...options, tunnels: this.#tunnels })
+    this.#health = new HealthChecks({ ...options, tunnels: this.#roster.list })
     this.#network = new NetworkWatch({
       clock: options.clock,
       onChange: (gone) => this.#relays.probe(gone),
@@ -83,7 +51,7 @@ export class Supervisor {
     })
     this.#home = new Home({
       ...options,
-      tunnels: this.#tunnels,
+      tunnels: this.#roster.list,
       onResult: (result, asked, call) => this.#onResult(result, asked, call),
       onFailure: (error, retryInMs) => this.#onServerFailure(error, retryInMs),
     })
@@ -96,9 +64,8 @@ export class Supervisor {
   }
 
   start(): void {
-    const { agent, server, pid, emit, proxy } = this.#options
-    const way = proxy?.()
-    emit({ event: 'agent.started', agent, server, pid, ...(way !== undefined && { proxy: way }) })
+    const { agent, server, pid, emit } = this.#options
+    emit({ event: 'agent.started', agent, server, pid, ...this.#way() })
     this.#network.start()
     this.#health.start()
     this.#bindSaved()
@@ -106,20 +73,24 @@ export class Supervisor {
   }
 
   snapshot(): AgentSnapshot {
-    const { agent, server, pid, proxy } = this.#options
-    const way = proxy?.()
+    const { agent, server, pid } = this.#options
     return {
       pid,
       agent,
       server,
       startedAt: this.#startedAt,
       state: this.#state,
-      ...(way !== undefined && { proxy: way }),
-      ...(this.#config && { config: this.#config }),
+      ...this.#way(),
+      ...(this.#roster.config && { config: this.#roster.config }),
       ...(this.#serverFailure && { serverProblem: problemOf(this.#serverFailure) }),
-      tunnels: this.#tunnels.map(statusOf),
+      tunnels: this.#roster.list.map(statusOf),
       relays: this.#relays.status(),
     }
+  }
+
+  #way(): { readonly proxy?: string } {
+    const proxy = this.#options.proxy?.()
+    return proxy === undefined ? {} : { proxy }
   }
 
   /**
@@ -128,66 +99,13 @@ export class Supervisor {
    */
   reload(wanted: readonly WantedTunnel[], path: string): void {
     if (this.#state !== 'running') return
-    const { added, removed, changed } = planReload(this.#tunnels, wanted)
-    for (const tunnel of removed) this.#remove(tunnel)
-    for (const { tunnel, wanted: next } of changed) this.#change(tunnel, next)
-    for (const one of added) this.#add(one)
-    this.#config = { path, since: this.#options.clock.now() }
-    const names = { added: added.map(({ name = '' }) => name), removed: removed.map(labelOf) }
-    const event = 'config.reloaded' as const
-    this.#options.emit({ event, path, ...names, changed: changed.map(({ tunnel }) => labelOf(tunnel)) })
+    this.#roster.reload(wanted, path)
     this.#home.hurry()
   }
 
   /** What stands in ptun.yaml now cannot be done: everything stays as it is. */
   refuseReload(failure: PortTunnelerError, path: string): void {
-    if (this.#state !== 'running') return
-    const { since = this.#startedAt } = this.#config ?? {}
-    const problem = problemOf(failure)
-    this.#config = { path, since, problem }
-    this.#options.emit({ event: 'config.refused', path, problem })
-  }
-
-  #add(wanted: WantedTunnel): void {
-    this.#lastBind += 1
-    const tunnel = newTunnel(this.#lastBind, wanted)
-    this.#tunnels.push(tunnel)
-    this.#byBind.set(tunnel.bind, tunnel)
-    this.#health.follow(tunnel)
-  }
-
-  #change(tunnel: Tunnel, wanted: WantedTunnel): void {
-    const before = tunnel.wanted
-    tunnel.wanted = wanted
-    tunnel.upstreamFailure = undefined
-    if (tunnel.stopped) return
-    this.#health.follow(tunnel)
-    if (needsClaim(tunnel, before)) tunnel.claimAt = 0
-  }
-
-  #remove(tunnel: Tunnel): void {
-    this.#tunnels.splice(this.#tunnels.indexOf(tunnel), 1)
-    this.#byBind.delete(tunnel.bind)
-    this.#health.drop(tunnel)
-    this.#relays.unbind(tunnel.bind)
-    tunnel.bound.clear()
-    const waitMs = tunnel.streams.size > 0 ? drainMs : 0
-    this.#departing.set(
-      tunnel,
-      this.#options.clock.after(waitMs, () => this.#letGo(tunnel)),
-    )
-  }
-
-  /** Its visitors had their time. */
-  #letGo(tunnel: Tunnel): void {
-    this.#departing.delete(tunnel)
-    this.#visitors.close(tunnel)
-    const { lease } = tunnel
-    // A tunnel of that name that came back meanwhile has the address again.
-    if (!lease || tunnel.stopped || this.#tunnels.some(({ name }) => name === lease.name)) return
-    this.#options.forget(lease)
-    // Another agent may have its name and its port at once.
-    void giveBack([lease], { ...this.#options, leaving: new AbortController() })
+    if (this.#state === 'running') this.#roster.refuse(failure, path, this.#startedAt)
   }
 
   /** Takes no new visitors, lets the present ones finish for 10 s, then ends. */
@@ -197,7 +115,7 @@ export class Supervisor {
     this.#calling.abort()
     const connections = this.#visitors.active
     this.#options.emit({ event: 'agent.draining', connections, graceMs: drainMs })
-    for (const tunnel of this.#tunnels) if (tunnel.lease) this.#relays.unbind(tunnel.bind)
+    for (const tunnel of this.#roster.list) if (tunnel.lease) this.#relays.unbind(tunnel.bind)
     this.#drainTimer = this.#options.clock.after(drainMs, () => this.end(0))
     this.#endIfDrained()
   }
@@ -214,15 +132,12 @@ export class Supervisor {
     this.#state = 'stopped'
     this.#calling.abort()
     this.#drainTimer?.clear()
-    for (const timer of this.#departing.values()) timer.clear()
+    this.#roster.close()
     this.#network.close()
     this.#health.close()
     this.#visitors.close()
     this.#relays.close('session.closed')
-    const held = [...this.#tunnels, ...this.#departing.keys()].flatMap(({ lease, stopped }) =>
-      lease && !stopped ? [lease] : [],
-    )
-    void giveBack(held, { ...this.#options, leaving: this.#leaving }).then(() => {
+    void giveBack(this.#roster.held(), { ...this.#options, leaving: this.#leaving }).then(() => {
       this.#options.emit({ event: 'agent.stopped', exit })
       this.#ended.resolve(exit)
     })
@@ -234,7 +149,7 @@ export class Supervisor {
 
   #bindSaved(): void {
     const relays: RelayAddress[] = []
-    this.#tunnels.forEach((tunnel, index) => {
+    this.#roster.list.forEach((tunnel, index) => {
       const saved = this.#options.saved[index]
       if (!saved || saved.lease.ticketExpiresAt <= this.#options.clock.now()) return
       tunnel.lease = saved.lease
@@ -242,6 +157,21 @@ export class Supervisor {
       relays.push(...saved.relays)
     })
     this.#relays.follow(relays)
+  }
+
+  #makeRoster(options: SupervisorOptions): Roster {
+    return new Roster(options.wanted, {
+      clock: options.clock,
+      emit: options.emit,
+      drainMs,
+      health: () => this.#health,
+      relays: () => this.#relays,
+      visitors: () => this.#visitors,
+      onGone: (lease) => {
+        options.forget(lease)
+        void giveBack([lease], { ...options, leaving: new AbortController() })
+      },
+    })
   }
 
   #makeRelays({ dial, clock, random, emit }: SupervisorOptions): Relays {
@@ -264,12 +194,12 @@ export class Supervisor {
   }
 
   #tunnel(bind: number): Tunnel | undefined {
-    return this.#byBind.get(bind)
+    return this.#roster.find(bind)
   }
 
   #tickets(): ReadonlyMap<number, string> {
     if (this.#state !== 'running') return new Map()
-    const leased = this.#tunnels.filter((tunnel) => tunnel.lease && !tunnel.stopped)
+    const leased = this.#roster.list.filter((tunnel) => tunnel.lease && !tunnel.stopped)
     return new Map(leased.map((tunnel) => [tunnel.bind, tunnel.lease?.ticket ?? '']))
   }
 
@@ -283,21 +213,14 @@ export class Supervisor {
     asked.forEach((tunnel, index) => {
       const answer = result.results[index]
       if (!answer || tunnel.stopped) return
-      if (!this.#byBind.has(tunnel.bind)) {
-        // It went from ptun.yaml while the server was asked for it.
-        if ('lease' in answer) this.#onLateLease(tunnel, answer.lease)
-        return
-      }
+      const isHere = this.#roster.find(tunnel.bind) === tunnel
+      if (!isHere && 'lease' in answer) this.#roster.refuseLease(tunnel, answer.lease)
+      if (!isHere) return
       if ('lease' in answer) this.#onLease(tunnel, answer.lease, result.relays)
       else this.#onRefused(tunnel, answer.problem, call)
     })
     if (isDirectoryGiven) this.#relays.follow(result.relays)
     this.#endIfAllStopped()
-  }
-
-  #onLateLease(tunnel: Tunnel, lease: Lease): void {
-    tunnel.lease = lease
-    if (!this.#departing.has(tunnel)) this.#letGo(tunnel)
   }
 
   #onLease(tunnel: Tunnel, lease: Lease, relays: readonly RelayAddress[]): void {
@@ -340,10 +263,10 @@ export class Supervisor {
   #onServerFailure(error: PortTunnelerError, retryInMs: number): void {
     const isNew = this.#serverFailure?.key !== error.key
     this.#serverFailure = error
-    const isServing = this.#tunnels.some((tunnel) => tunnel.bound.size > 0)
+    const isServing = this.#roster.list.some((tunnel) => tunnel.bound.size > 0)
     // Who serves goes on serving: only relays may end what they were once told to allow.
     if (error.entry.retry === 'never' && !isServing) {
-      for (const tunnel of this.#tunnels) if (!tunnel.stopped) this.#stop(tunnel, error)
+      for (const tunnel of this.#roster.list) if (!tunnel.stopped) this.#stop(tunnel, error)
       this.#endIfAllStopped()
     } else if (isNew) this.#options.emit({ event: 'server.lost', problem: problemOf(error), retryInMs })
   }
@@ -389,7 +312,7 @@ export class Supervisor {
     }
     // The ticket shown in HELLO was not good enough: the control plane knows why, or has a better one.
     if (failure.key === 'ticket.invalid' || failure.entry.retry === 'never')
-      for (const tunnel of this.#tunnels) this.#askAgain(tunnel)
+      for (const tunnel of this.#roster.list) this.#askAgain(tunnel)
   }
 
   /** Claims again, which gives the same endpoint and a fresh ticket, or says why not. */
@@ -410,14 +333,8 @@ export class Supervisor {
   }
 
   #endIfAllStopped(): void {
-    const failures = this.#tunnels.flatMap(({ stopped }) => (stopped ? [stopped] : []))
-    if (failures.length < this.#tunnels.length || this.#state !== 'running') return
+    const failures = this.#roster.list.flatMap(({ stopped }) => (stopped ? [stopped] : []))
+    if (failures.length < this.#roster.list.length || this.#state !== 'running') return
     this.end(Math.max(...failures.map(({ entry }) => entry.exit)))
   }
-}
-
-/** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */
-function claimDelay(attempt: number, retryAfterSeconds = 0): number {
-  if (retryAfterSeconds > 0) return retryAfterSeconds * 1_000
-  return Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5))
 }

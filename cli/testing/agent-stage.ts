@@ -7,7 +7,8 @@ import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import type { AgentEvent } from '../agent/events.ts'
 import type { ClaimRequest, LeaseApi, ReleaseRequest, RenewRequest } from '../agent/home.ts'
 import type { AgentSession, AgentSessionEvents, DialRelay } from '../agent/relay-runner.ts'
-import { Supervisor, type SupervisorOptions } from '../agent/supervisor.ts'
+import { Supervisor } from '../agent/supervisor.ts'
+import type { SupervisorOptions } from '../agent/supervisor-options.ts'
 import type { SavedLease, WantedTunnel } from '../agent/tunnels.ts'
 
 export const relayOne: RelayAddress = { instance: 'one', host: '127.0.0.1', port: 1, sni: 'one.test' }

@@ -1,0 +1,134 @@
+/**
+ * The tunnels of an agent, which change as ptun.yaml does. The supervisor owns it; Home and the health
+ * checks look at the same list. A bind number is used once: what a relay says late is never about another tunnel.
+ */
+import type { Lease } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { type ConfigStatus, type Emit, problemOf } from './events.ts'
+import type { HealthChecks } from './health.ts'
+import type { Relays } from './relays.ts'
+import { needsClaim, planReload } from './reload.ts'
+import { labelOf, newTunnel, type Tunnel, type WantedTunnel } from './tunnels.ts'
+import type { VisitorDesk } from './visitors.ts'
+
+export type RosterOptions = {
+  readonly clock: Clock
+  readonly emit: Emit
+  readonly health: () => HealthChecks
+  readonly relays: () => Relays
+  readonly visitors: () => VisitorDesk
+  /** How long visitors of a tunnel that is gone may finish. */
+  readonly drainMs: number
+  /** It is to be given back: another agent may have its name and its port at once. */
+  onGone(lease: Lease): void
+}
+
+export class Roster {
+  /** In the order of ptun.yaml at the start. */
+  readonly list: Tunnel[]
+  readonly #byBind: Map<number, Tunnel>
+  readonly #options: RosterOptions
+  /** Gone from ptun.yaml, with visitors who may finish. */
+  readonly #departing = new Map<Tunnel, Timer>()
+  #lastBind: number
+  #config: ConfigStatus | undefined
+
+  constructor(wanted: readonly WantedTunnel[], options: RosterOptions) {
+    this.#options = options
+    this.list = wanted.map((one, index) => newTunnel(index + 1, one))
+    this.#byBind = new Map(this.list.map((tunnel) => [tunnel.bind, tunnel]))
+    this.#lastBind = this.list.length
+  }
+
+  /** Present once the file was read again. */
+  get config(): ConfigStatus | undefined {
+    return this.#config
+  }
+
+  find(bind: number): Tunnel | undefined {
+    return this.#byBind.get(bind)
+  }
+
+  /** Leases to give back when the agent ends. */
+  held(): readonly Lease[] {
+    return [...this.list, ...this.#departing.keys()].flatMap(({ lease, stopped }) =>
+      lease && !stopped ? [lease] : [],
+    )
+  }
+
+  /** See Supervisor.reload. */
+  reload(wanted: readonly WantedTunnel[], path: string): void {
+    const { clock, emit } = this.#options
+    const { added, removed, changed } = planReload(this.list, wanted)
+    for (const tunnel of removed) this.#remove(tunnel)
+    for (const { tunnel, wanted: next } of changed) this.#change(tunnel, next)
+    for (const one of added) this.#add(one)
+    this.#config = { path, since: clock.now() }
+    emit({
+      event: 'config.reloaded',
+      path,
+      added: added.map(({ name = '' }) => name),
+      removed: removed.map(labelOf),
+      changed: changed.map(({ tunnel }) => labelOf(tunnel)),
+    })
+  }
+
+  /** @param since when what counts was read */
+  refuse(failure: PortTunnelerError, path: string, since: number): void {
+    const problem = problemOf(failure)
+    this.#config = { path, since: this.#config?.since ?? since, problem }
+    this.#options.emit({ event: 'config.refused', path, problem })
+  }
+
+  /** It went from ptun.yaml while the server was asked for it. */
+  refuseLease(tunnel: Tunnel, lease: Lease): void {
+    tunnel.lease = lease
+    if (!this.#departing.has(tunnel)) this.#letGo(tunnel)
+  }
+
+  close(): void {
+    for (const timer of this.#departing.values()) timer.clear()
+  }
+
+  #add(wanted: WantedTunnel): void {
+    this.#lastBind += 1
+    const tunnel = newTunnel(this.#lastBind, wanted)
+    this.list.push(tunnel)
+    this.#byBind.set(tunnel.bind, tunnel)
+    this.#options.health().follow(tunnel)
+  }
+
+  #change(tunnel: Tunnel, wanted: WantedTunnel): void {
+    const before = tunnel.wanted
+    tunnel.wanted = wanted
+    tunnel.upstreamFailure = undefined
+    if (tunnel.stopped) return
+    this.#options.health().follow(tunnel)
+    if (needsClaim(tunnel, before)) tunnel.claimAt = 0
+  }
+
+  #remove(tunnel: Tunnel): void {
+    const { clock, drainMs, health, relays } = this.#options
+    this.list.splice(this.list.indexOf(tunnel), 1)
+    this.#byBind.delete(tunnel.bind)
+    health().drop(tunnel)
+    relays().unbind(tunnel.bind)
+    tunnel.bound.clear()
+    const waitMs = tunnel.streams.size > 0 ? drainMs : 0
+    this.#departing.set(
+      tunnel,
+      clock.after(waitMs, () => this.#letGo(tunnel)),
+    )
+  }
+
+  /** Its visitors had their time. */
+  #letGo(tunnel: Tunnel): void {
+    this.#departing.delete(tunnel)
+    this.#options.visitors().close(tunnel)
+    const { lease } = tunnel
+    // A tunnel of that name that came back meanwhile has the address again.
+    if (lease && !tunnel.stopped && this.list.every(({ name }) => name !== lease.name))
+      this.#options.onGone(lease)
+  }
+}

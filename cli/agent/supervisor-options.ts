@@ -1,0 +1,32 @@
+/** What an agent is made of: who it is, what it shall serve, and its ways to the outside. */
+import type { Lease } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { Emit } from './events.ts'
+import type { LeaseApi } from './home.ts'
+import type { DialRelay } from './relay-runner.ts'
+import type { SavedLease, WantedTunnel } from './tunnels.ts'
+
+export type SupervisorOptions = {
+  readonly agent: string
+  readonly server: string
+  readonly pid: number
+  readonly wanted: readonly WantedTunnel[]
+  readonly takeover: boolean
+  readonly api: LeaseApi
+  readonly dial: DialRelay
+  readonly turn: Turn
+  readonly clock: Clock
+  readonly random: () => number
+  readonly emit: Emit
+  /** The proxy on the way to relays, for people; undefined: none. */
+  readonly proxy?: () => string | undefined
+  /** Leases of the last run, by position in `wanted`. */
+  readonly saved: readonly (SavedLease | undefined)[]
+  /** Keeps a lease for the next run; `index` counts on for tunnels that a reload added. */
+  save(index: number, saved: SavedLease, wanted: WantedTunnel): void
+  /** A lease that was given back: not to be bound again, but to be asked for. */
+  retire(lease: Lease): void
+  /** A lease that must not be bound again. */
+  forget(lease: Lease): void
+}
