@@ -24,7 +24,7 @@ function watchFake() {
       state.changes += 1
     },
   })
-  watch.start()
+  void watch.start()
   return { clock, state, watch }
 }
 
@@ -75,8 +75,7 @@ describe('watching a file', () => {
     const clock = new FakeClock()
     const changed = Promise.withResolvers<void>()
     const watch = new FileWatch({ clock, path, onChange: () => changed.resolve() })
-    watch.start()
-    await looked()
+    await watch.start()
     change(path)
     let isTold = false
     void changed.promise.then(() => {

@@ -27,9 +27,10 @@ export class FileWatch {
     this.#options = options
   }
 
-  start(): void {
+  /** Resolves when what is there now is known. */
+  start(): Promise<void> {
     this.#timer = this.#options.clock.every(lookMs, () => void this.#look(), { background: true })
-    void this.#look()
+    return this.#look()
   }
 
   close(): void {

@@ -35,7 +35,7 @@ export class Reloader {
   }
 
   start(): void {
-    this.#watch.start()
+    void this.#watch.start()
   }
 
   reload(): void {
