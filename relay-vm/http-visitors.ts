@@ -1,6 +1,7 @@
 /** HTTP visitors, plain or under TLS: from an accepted socket to the HTTP listener, and its questions to the relay. */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Timer } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -11,7 +12,6 @@ import type { Caller } from './listeners/http/forwarded.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { Origin } from './listeners/origins.ts'
 import type { RelayParts } from './parts.ts'
-import { sourcePath } from './policy/addresses.ts'
 import type { Route } from './routes.ts'
 import { joinSibling } from './siblings.ts'
 

@@ -4,6 +4,7 @@
  */
 import type { TLSSocket } from 'node:tls'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import {
   codes,
   type ErrorKey,
@@ -21,7 +22,6 @@ import { AccountBudgets } from './account-budgets.ts'
 import type { Origins } from './listeners/origins.ts'
 import type { TcpListeners } from './listeners/tcp.ts'
 import type { Meters } from './meters/meters.ts'
-import { sourcePath } from './policy/addresses.ts'
 import { fairLog } from './policy/fair-log.ts'
 import { makePool } from './policy/pools.ts'
 import type { Routes } from './routes.ts'

@@ -7,6 +7,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { isListening } from '@porttunneler/shared/base/is-listening'
@@ -14,7 +15,6 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { abort } from '@porttunneler/shared/mux/splice'
 import { decodeHop, encodeHop, type Hop } from './hop-header.ts'
 import { closeServer, listenAt } from './listeners/listen.ts'
-import { sourcePath } from './policy/addresses.ts'
 import { makePool } from './policy/pools.ts'
 
 export type SiblingsOptions = {
@@ -93,7 +93,7 @@ export class Siblings {
     const giveUp = () => {
       ask.isGivenUp = true
     }
-    if (this.#asks.add(ask, [hop.endpoint, ...sourcePath(hop.origin.address)], giveUp) !== undefined)
+    if (this.#asks.add(ask, [...sourcePath(hop.origin.address), hop.endpoint], giveUp) !== undefined)
       return undefined
     try {
       const header = encodeHop(hop)

@@ -3,6 +3,7 @@
  * listener and the HTTP listener both go through here, so every refusal and every byte is counted in one place.
  */
 import type { Socket } from 'node:net'
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
@@ -11,7 +12,6 @@ import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
 import type { Origin, Origins } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
 import { Opening, type OpeningEvents } from './opening.ts'
-import { sourcePath } from './policy/addresses.ts'
 import type { Admission } from './policy/admission.ts'
 import { makePool } from './policy/pools.ts'
 import { chooseMember, isOpen, isPool, type Member } from './pool.ts'

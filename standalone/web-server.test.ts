@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -95,4 +97,34 @@ describe('web server', () => {
     )
     await first.close(0)
   })
+})
+
+test('whoever keeps the console waiting for a request head makes way, and the others are served', async () => {
+  const { port, close } = await listen(() => new Response('here'), {
+    host: '127.0.0.1',
+    port: 0,
+    clock: systemClock,
+  })
+  let dropped = 0
+  const half = (localAddress: string) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      dropped += 1
+      wake()
+    })
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n')
+    return socket
+  }
+  let wake = () => {}
+  const honest = half('127.0.1.1')
+  await once(honest, 'connect')
+  const crowd = Array.from({ length: 600 }, () => half('127.0.0.2'))
+  while (dropped < 101) await new Promise<void>((resolve) => (wake = resolve))
+  expect(honest.destroyed, 'who came first, from elsewhere').toBe(false)
+  honest.write('\r\n')
+  const [answer] = await once(honest, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 200/)
+  for (const socket of [honest, ...crowd]) socket.destroy()
+  await close(0)
 })

@@ -4,12 +4,14 @@
  * is theirs and the relays' live figures.
  */
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { errorAnswer } from '@porttunneler/shared/api/error-pages'
 import { pageHeaders } from '@porttunneler/shared/api/page-headers'
+import { plainAddress, sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
+import { FairPool } from '@porttunneler/shared/base/fair-pool'
 import { serveWebFile, type WebFiles } from './web-files.ts'
 
 /** A Fetch handler; `env` carries Node's own request and answer. */
@@ -49,6 +51,11 @@ export type Listening = {
   close(graceMs: number): Promise<void>
 }
 
+/** Connections whose first head is still to come: of the largest source the oldest makes way. */
+const silentMax = 500
+/** A head within ten seconds, as at a relay; Node looks after them this often. */
+const headTimes = { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+
 type Where = { readonly host: string; readonly port: number; readonly clock: Clock }
 
 /** Listens; `port` 0 lets the system choose. @throws standalone.port_taken, .port_denied, .address */
@@ -66,7 +73,20 @@ export async function listenWith(
   listener: RequestListener,
   { host, port, clock }: Where,
 ): Promise<Listening> {
-  const server = createServer(listener)
+  const server = createServer(headTimes, listener)
+  const silent = new FairPool<Socket>({ limit: silentMax, yields: 'oldest' })
+  const awaitHead = (socket: Socket) => {
+    const source = sourcePath(plainAddress(socket.remoteAddress ?? ''))
+    if (!socket.destroyed) silent.add(socket, source, () => socket.destroy())
+  }
+  server.on('connection', (socket) => {
+    awaitHead(socket)
+    socket.once('close', () => silent.remove(socket))
+  })
+  server.prependListener('request', ({ socket }, response) => {
+    silent.remove(socket)
+    response.once('close', () => awaitHead(socket))
+  })
   await new Promise<void>((resolve, reject) => {
     // For good: an accept that the system refuses later (no descriptors) costs that connection, not the server.
     server.on('error', (error) => reject(listenFailure(error, `${host} port ${port}`)))

@@ -4,12 +4,12 @@
  * else such a header is just bytes. Proxies that speak HTTP say it in each request (http/forwarded.ts).
  */
 import type { Socket } from 'node:net'
+import { plainAddress, sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { readProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
-import { plainAddress, sourcePath } from '../policy/addresses.ts'
 import { compileMatcher, type IpFilter } from '../policy/ip-filter.ts'
 import { makePool } from '../policy/pools.ts'
 

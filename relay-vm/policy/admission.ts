@@ -2,11 +2,12 @@
  * Who may in, cheapest question first: the source's bucket at accept, then (once the endpoint is known) the tunnel's and
  * the account's. Every no is a key that the caller counts. How many there may be at a time is the pools' matter.
  */
+
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Policy, TicketClaims } from '@porttunneler/shared/protocol/ticket'
-import { sourceNetwork, sourcePath } from './addresses.ts'
-import { FairRates, type Rate } from './fair-rates.ts'
+import { FairRates, type Rate, takeOfSource } from './fair-rates.ts'
 import { compileMatcher, type IpFilter } from './ip-filter.ts'
 
 export type AdmissionLimits = {
@@ -50,9 +51,7 @@ export class Admission {
    */
   atAccept(address: string): ErrorKey | undefined {
     if (this.#isExempt(address)) return undefined
-    return this.#sources.take(sourceNetwork(address), this.#limits.source, [address])
-      ? undefined
-      : 'visitor.rate'
+    return takeOfSource(this.#sources, address, this.#limits.source) ? undefined : 'visitor.rate'
   }
 
   /** Second, once it is known which tunnel the visitor wants; for each stream that would be opened. */

@@ -3,9 +3,12 @@
  * most: the largest user finds it empty while those who use less still find tokens, in the measure of what they have
  * used lately. One that is alone keeps the whole rate, and loses only that quarter of the burst.
  *
- * A bucket that is full again is the same as none, so the map only holds keys that were busy lately; it is bounded, and
- * when strangers fill it the longest untouched goes first.
+ * A bucket that is full again is the same as none, so only keys that were busy lately are held, in two generations:
+ * when the younger has half of what may be held, the older is forgotten. Nothing is deleted one by one, because a key
+ * that comes and goes would make V8's map slow.
  */
+import { isIPv6 } from 'node:net'
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 
 export type Rate = {
@@ -31,22 +34,22 @@ type Use = {
 const halfLifeMs = 30_000
 /** Of the burst: kept from the largest user. */
 const reserveShare = 0.25
-/** Parts that are remembered of each; the longest untouched goes first. */
-const partsMax = 256
+/** Parts that are remembered at each level; the longest untouched goes first. */
+const partsMax = [128, 16, 4] as const
 
 export class FairRates {
   readonly #clock: Clock
-  readonly #keysMax: number
-  /** Map keeps insertion order; a touched key is put back at the end, so the first is the longest untouched. */
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #generationMax: number
+  #young = new Map<string, Bucket>()
+  #old: ReadonlyMap<string, Bucket> = new Map()
 
   constructor(clock: Clock, { keysMax }: { readonly keysMax: number }) {
     this.#clock = clock
-    this.#keysMax = keysMax
+    this.#generationMax = Math.ceil(keysMax / 2)
   }
 
   get size(): number {
-    return this.#buckets.size
+    return this.#young.size + this.#old.size
   }
 
   /**
@@ -56,15 +59,17 @@ export class FairRates {
    */
   take(key: string, rate: Rate, user: readonly string[] = []): boolean {
     const now = this.#clock.monotonic()
-    const known = this.#buckets.get(key)
+    const known = this.#young.get(key) ?? this.#old.get(key)
     const tokens = known === undefined ? rate.burst : refill(known, rate, now)
     const use = known?.use ?? newUse(now)
     const need = 1 + rate.burst * reserveShare * burden(use, user, now)
     const isGranted = tokens >= Math.min(need, rate.burst)
     if (isGranted) note(use, user, now)
-    this.#buckets.delete(key)
-    if (this.#buckets.size >= this.#keysMax) evictFirst(this.#buckets)
-    this.#buckets.set(key, { tokens: isGranted ? tokens - 1 : tokens, atMs: now, use })
+    if (!this.#young.has(key) && this.#young.size >= this.#generationMax) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(key, { tokens: isGranted ? tokens - 1 : tokens, atMs: now, use })
     return isGranted
   }
 }
@@ -98,11 +103,11 @@ function burden(all: Use, [key, ...rest]: readonly string[], now: number): numbe
 
 function note(all: Use, user: readonly string[], now: number): void {
   let use = all
-  for (const key of user) {
+  for (const [depth, key] of user.entries()) {
     use.parts ??= new Map()
     const part: Use = use.parts.get(key) ?? newUse(now)
     use.parts.delete(key)
-    if (use.parts.size >= partsMax) evictFirst(use.parts)
+    if (use.parts.size >= (partsMax[depth] ?? 1)) evictFirst(use.parts)
     use.parts.set(key, part)
     part.used = faded(part.used, part.atMs, now) + 1
     part.atMs = now
@@ -117,4 +122,16 @@ function note(all: Use, user: readonly string[], now: number): void {
 function evictFirst(map: Map<string, unknown>): void {
   const first = map.keys().next()
   if (!first.done) map.delete(first.value)
+}
+
+/** What one customer may have of a rate for one network, whose /48 counts four times: it may be many households. */
+const widerShare = 4
+
+/** Takes a token of the network of `address`, and of the wider one it lies in. */
+export function takeOfSource(rates: FairRates, address: string, rate: Rate): boolean {
+  const [wider = '', network = ''] = sourcePath(address)
+  if (!isIPv6(address)) return rates.take(wider, rate, [address])
+  const { perMinute, burst } = rate
+  const wide = { perMinute: perMinute * widerShare, burst: burst * widerShare }
+  return rates.take(network, rate, [address]) && rates.take(wider, wide, [network])
 }

@@ -39,8 +39,8 @@ describe('handshakes', () => {
 
   test('one network is held to its rate and takes nothing from others beyond it', () => {
     const { budget } = make({ source: { perMinute: 60, burst: 3 }, all: { perMinute: 60, burst: 5 } })
-    expect(begins(budget, '192.0.2.1', 50)).toBe(3)
-    expect(begins(budget, '192.0.2.200', 50), 'of the same network').toBe(0)
+    expect(begins(budget, '192.0.2.1', 50), 'a quarter is kept for its neighbours').toBe(2)
+    expect(begins(budget, '192.0.2.200', 50), 'of the same network').toBe(1)
     expect(begins(budget, '198.51.100.1', 50)).toBe(1)
     expect(begins(budget, '203.0.113.1', 50)).toBe(1)
   })

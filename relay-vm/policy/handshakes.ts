@@ -4,10 +4,10 @@
  * own, so that a flood of the former keeps none of the latter out.
  */
 
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
-import { sourceNetwork, sourcePath } from './addresses.ts'
-import { FairRates, type Rate } from './fair-rates.ts'
+import { FairRates, type Rate, takeOfSource } from './fair-rates.ts'
 import { compileMatcher, type IpFilter } from './ip-filter.ts'
 import { makePool } from './pools.ts'
 
@@ -52,7 +52,7 @@ export class HandshakeBudget {
     const { source, all } = this.#limits
     const path = sourcePath(address)
     // Whoever has had its share takes nothing from the others' budget.
-    if (!this.#isExempt(address) && !this.#sources.take(sourceNetwork(address), source)) return undefined
+    if (!this.#isExempt(address) && !takeOfSource(this.#sources, address, source)) return undefined
     if (!this.#all.take('all', all, path)) return undefined
     const handshake = {}
     if (this.#running.add(handshake, path, drop) !== undefined) return undefined

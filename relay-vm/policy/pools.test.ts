@@ -1,10 +1,10 @@
 /** Every pool of a relay, filled by one tenant while another comes: what the table promises holds for each row. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
-import { sourcePath } from './addresses.ts'
 import { fairLog } from './fair-log.ts'
 import { FairRates } from './fair-rates.ts'
 import { budgets, type Holder, makePool, type PoolName, pools, rates } from './pools.ts'

@@ -88,7 +88,7 @@ export const pools = {
   asks: {
     holds: 'questions to other processes of the machine who serves a visitor',
     limit: '512',
-    share: ['endpoint', 'source'],
+    share: ['source', 'endpoint'],
     yields: 'newest',
     code: 'tunnel.away',
   },
@@ -108,7 +108,7 @@ export const pools = {
   },
 } as const satisfies Record<string, PoolRow>
 
-/** What comes by time: tokens a minute. */
+/** What comes by time: tokens a minute. A /48 may begin four times what a /64 of it may. */
 export const rates = {
   accept: {
     holds: 'new connections of one network',

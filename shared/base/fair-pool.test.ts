@@ -57,6 +57,24 @@ describe('a fair pool', () => {
     expect(dropped, 'the larger tunnel yielded').toEqual(['3', 'second 5'])
   })
 
+  test('a key that comes and goes costs the same after a hundred thousand times', () => {
+    const { pool, add } = make(100_000)
+    for (let n = 0; n < 20_000; n++) add(`${n}`, [`net ${n}`, `${n}`])
+    const round = (count: number) => {
+      const begun = process.cpuUsage()
+      for (let n = 0; n < count; n++) {
+        add('guest', ['guest net', 'guest'])
+        pool.remove('guest')
+      }
+      const { user, system } = process.cpuUsage(begun)
+      return (user + system) / count
+    }
+    round(2_000)
+    const early = round(5_000)
+    for (let n = 0; n < 4; n++) round(5_000)
+    expect(round(5_000), 'µs of CPU').toBeLessThan(Math.max(5 * early, 50))
+  })
+
   test('against a plain count: sizes are right, the limit holds, and only larger holders yield', () => {
     const random = seededRandom(11)
     const of = new Map<string, string>()

@@ -14,6 +14,9 @@ export type FairPoolOptions = {
   readonly yields: Yields
 }
 
+/** So few are never worth it. */
+const idleMin = 16
+
 type Drop = (depth: number) => void
 
 /** Items in the order they came, of which any may leave. */
@@ -52,12 +55,14 @@ type Holder<Member> = {
   readonly key: string
   readonly parent: Holder<Member> | undefined
   count: number
-  readonly children: Map<string, Holder<Member>>
+  /** Children that hold nothing now. A key that comes and goes a thousand times must not make its map slow. */
+  idle: number
+  children: Map<string, Holder<Member>> | undefined
   /** Children by their count, so that the largest is known at once: a flood asks for it at every connection. */
-  readonly ranks: Map<number, Line<Holder<Member>>>
+  ranks: Map<number, Line<Holder<Member>>> | undefined
   largest: number
   /** That stand right here. */
-  readonly members: Line<Entry<Member>>
+  members: Line<Entry<Member>> | undefined
 }
 
 export class FairPool<Member> {
@@ -85,7 +90,7 @@ export class FairPool<Member> {
   /** How many stand below `path`. */
   count(path: readonly string[]): number {
     let holder: Holder<Member> | undefined = this.#root
-    for (const key of path) holder = holder?.children.get(key)
+    for (const key of path) holder = holder?.children?.get(key)
     return holder?.count ?? 0
   }
 
@@ -118,6 +123,7 @@ export class FairPool<Member> {
       after: undefined,
     }
     this.#entries.set(member, entry)
+    entry.holder.members ??= new Line()
     entry.holder.members.append(entry)
     for (let above: Holder<Member> | undefined = entry.holder; above; above = above.parent) recount(above, 1)
     return undefined
@@ -157,9 +163,9 @@ export class FairPool<Member> {
   #whoYields(path: readonly string[], depth: number): Entry<Member> | undefined {
     const { yields } = this.#options
     let holder = this.#root
-    for (const key of path.slice(0, depth)) holder = holder.children.get(key) as Holder<Member>
+    for (const key of path.slice(0, depth)) holder = holder.children?.get(key) as Holder<Member>
     for (const key of path.slice(depth)) {
-      const own = holder.children.get(key)
+      const own = holder.children?.get(key)
       // One more than the newcomer's would be equal: they would only change places, again and again.
       if (holder.largest > (own?.count ?? 0) + 1) return this.#pick(holder)
       if (!own) return yields === 'oldest' ? this.#pick(holder) : undefined
@@ -171,22 +177,23 @@ export class FairPool<Member> {
   /** Of the largest below `from`. */
   #pick(from: Holder<Member>): Entry<Member> | undefined {
     let holder = from
-    while (holder.children.size > 0) {
-      const largest = holder.ranks.get(holder.largest)?.[this.#options.yields]
+    while (holder.largest > 0) {
+      const largest = holder.ranks?.get(holder.largest)?.[this.#options.yields]
       if (!largest) break
       holder = largest
     }
-    return holder.members[this.#options.yields]
+    return holder.members?.[this.#options.yields]
   }
 
   #holderOf(path: readonly string[]): Holder<Member> {
     let holder = this.#root
     for (const key of path) {
-      let child = holder.children.get(key)
+      let child = holder.children?.get(key)
       if (!child) {
         child = newHolder(key, holder)
+        holder.children ??= new Map()
         holder.children.set(key, child)
-        rank(child)
+        holder.idle += 1
       }
       holder = child
     }
@@ -196,7 +203,7 @@ export class FairPool<Member> {
   #remove(entry: Entry<Member>): void {
     this.#entries.delete(entry.member)
     const { holder } = entry
-    holder.members.remove(entry)
+    holder.members?.remove(entry)
     for (let above: Holder<Member> | undefined = holder; above; above = above.parent) recount(above, -1)
   }
 }
@@ -206,10 +213,12 @@ function newHolder<Member>(key: string, parent: Holder<Member> | undefined): Hol
     key,
     parent,
     count: 0,
-    children: new Map(),
-    ranks: new Map(),
+    idle: 0,
+    // Most holders are one address with one connection: these cost more than it does.
+    children: undefined,
+    ranks: undefined,
     largest: 0,
-    members: new Line(),
+    members: undefined,
     before: undefined,
     after: undefined,
   }
@@ -218,17 +227,30 @@ function newHolder<Member>(key: string, parent: Holder<Member> | undefined): Hol
 /** Counts change by one, so the largest is the one it was or the next. */
 function recount<Member>(holder: Holder<Member>, change: 1 | -1): void {
   const { parent, count } = holder
-  unrank(holder)
+  if (count > 0) unrank(holder)
   holder.count += change
   if (!parent) return
-  if (holder.count === 0) parent.children.delete(holder.key)
-  else rank(holder)
-  if (change < 0 && parent.largest === count && !parent.ranks.has(count)) parent.largest = count - 1
+  if (holder.count > 0) rank(holder)
+  if (count === 0) parent.idle -= 1
+  else if (holder.count === 0) {
+    parent.idle += 1
+    sweep(parent)
+  }
+  if (change < 0 && parent.largest === count && !parent.ranks?.has(count)) parent.largest = count - 1
+}
+
+/** Forgets idle children, seldom: V8 keeps what is deleted from a map in its chains until it is made anew. */
+function sweep<Member>(holder: Holder<Member>): void {
+  const { children, idle } = holder
+  if (!children || idle <= idleMin || idle * 2 < children.size) return
+  holder.children = new Map([...children].filter(([, child]) => child.count > 0))
+  holder.idle = 0
 }
 
 function rank<Member>(holder: Holder<Member>): void {
   const { parent, count } = holder
   if (!parent) return
+  parent.ranks ??= new Map()
   const equals = parent.ranks.get(count) ?? new Line()
   equals.append(holder)
   parent.ranks.set(count, equals)
@@ -237,7 +259,7 @@ function rank<Member>(holder: Holder<Member>): void {
 
 function unrank<Member>(holder: Holder<Member>): void {
   const { parent, count } = holder
-  const equals = parent?.ranks.get(count)
+  const equals = parent?.ranks?.get(count)
   equals?.remove(holder)
-  if (!equals?.oldest) parent?.ranks.delete(count)
+  if (!equals?.oldest) parent?.ranks?.delete(count)
 }

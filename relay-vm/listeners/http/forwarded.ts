@@ -5,8 +5,8 @@
  */
 
 import { isIP } from 'node:net'
+import { plainAddress } from '@porttunneler/shared/base/addresses'
 import { hostName, isHostField, type RequestHead } from '@porttunneler/shared/http/head'
-import { plainAddress } from '../../policy/addresses.ts'
 import type { IpFilter } from '../../policy/ip-filter.ts'
 import type { Origin } from '../origins.ts'
 
