@@ -13,6 +13,8 @@ import { makeLog } from './log.ts'
 import { passRequestsThrough } from './raw-requests.ts'
 import { readSettings } from './settings.ts'
 
+type EventFunction = (event: { data?: unknown }) => Promise<void>
+
 /** By name, with what loads it. */
 const httpFunctions: ReadonlyMap<string, (cloud: Cloud) => Promise<Fetch>> = new Map([
   ['api', async (cloud) => (await import('./api.ts')).cloudApi(cloud)],
@@ -20,7 +22,10 @@ const httpFunctions: ReadonlyMap<string, (cloud: Cloud) => Promise<Fetch>> = new
   ['stripeWebhook', async (cloud) => (await import('./stripe-webhook.ts')).cloudStripeWebhook(cloud)],
 ])
 /** Called by Pub/Sub with a CloudEvent, which the framework reads. */
-const relayEvents = 'onRelayEvent'
+const eventFunctions: ReadonlyMap<string, (cloud: Cloud) => Promise<EventFunction>> = new Map([
+  ['onRelayEvent', async ({ control }) => (await import('./on-relay-event.ts')).relayEventFunction(control)],
+  ['onJobs', async ({ control }) => (await import('./on-jobs.ts')).jobsFunction(control)],
+])
 
 const log = makeLog(process.env.GOOGLE_CLOUD_PROJECT ?? '')
 try {
@@ -39,15 +44,13 @@ function targetOf(args: string[], variable: string | undefined): string | undefi
 /** A name that is none of ours the framework refuses itself. */
 async function register(target: string | undefined): Promise<void> {
   const load = httpFunctions.get(target ?? '')
-  if (target === undefined || (load === undefined && target !== relayEvents)) return
+  const loadEvent = eventFunctions.get(target ?? '')
+  if (target === undefined || (!load && !loadEvent)) return
   const settings = readSettings(process.env)
   const { openCloud } = await import('./cloud.ts')
   const cloud = openCloud(settings, log)
-  if (load === undefined) {
-    const { relayEventFunction } = await import('./on-relay-event.ts')
-    cloudEvent(target, relayEventFunction(cloud.control))
-    return
-  }
+  if (loadEvent) cloudEvent(target, await loadEvent(cloud))
+  if (!load) return
   const handle = await load(cloud)
   passRequestsThrough()
   http(target, httpFunction(handle))

@@ -1,5 +1,7 @@
 import { newId } from '@porttunneler/shared/base/ids'
+import { silentLog } from '@porttunneler/shared/base/log'
 import { claimLeases } from '@porttunneler/shared/control/claims'
+import { jobs } from '@porttunneler/shared/control/documents'
 import type { Store } from '@porttunneler/shared/control/platform'
 import { queries } from '@porttunneler/shared/control/query-table'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -37,17 +39,25 @@ test('schedule: two rounds at once end a lapsed lease once and change the keys o
   expect((await commandsTo('*')).map(({ data }) => data.body.kind)).toEqual(['keys'])
 })
 
-test('schedule: a task that fails is named, and the others run', async () => {
+test('schedule: a job that fails is said and tried again, and the others run', async () => {
+  const lines: object[] = []
   const { store } = t.control
-  const broken: Store = Object.create(store, {
-    query: {
-      value: (query: Parameters<Store['query']>[0], options: Parameters<Store['query']>[1]) =>
-        query.name === queries.expiredLeases.name
-          ? Promise.reject(new Error('no index'))
-          : store.query(query, options),
+  const query: Store['query'] = (asked, options) =>
+    asked.name === queries.expiredLeases.name
+      ? Promise.reject(new Error('no index'))
+      : store.query(asked, options)
+  const broken = new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name)
+      if (name === 'query') return query
+      return typeof value === 'function' ? value.bind(target) : value
     },
   })
-  const answer = await scheduleFunction({ ...t.control, store: broken })(call())
-  expect(answer.status).toBe(500)
-  expect(await answer.json()).toMatchObject({ code: 'PT-5231', detail: 'These tasks failed: sweep.' })
+  const log = { ...silentLog, warn: (line: object) => void lines.push(line) }
+  const { status } = await scheduleFunction({ ...t.control, store: broken, log })(call())
+  expect(status).toBe(204)
+  expect(lines).toMatchObject([{ job: 'endpoints.sweep:all', code: 'PT-0007' }])
+  const job = async (id: string) => (await store.get(jobs.ref(id)))?.data
+  expect(await job('endpoints.sweep:all')).toMatchObject({ state: 'live', error: 'PT-0007', claim: '' })
+  expect((await job('keys.rotate:all'))?.dueAt).toBe(t.clock.now() + 15 * 60_000)
 })

@@ -1,19 +1,21 @@
 /**
- * `onSchedule`: the regular housekeeping, called by Cloud Scheduler every 15 minutes (`scheduleMs`) with a token of its
- * own service account; nobody else may invoke it. Two at once do no harm: every task decides in a transaction.
+ * `onSchedule`: runs jobs that are due, called by Cloud Scheduler every minute (`roundsMs`) with a token of its own
+ * service account; nobody else may invoke it. Two at once do no harm: a job is claimed by one conditional write.
  */
-import { fail } from '@porttunneler/shared/base/errors'
 import type { Control } from '@porttunneler/shared/control/control'
-import { runSchedule } from '@porttunneler/shared/control/schedule'
+import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
+import { roundsMs } from '@porttunneler/shared/control/jobs/worker'
 import { answering, type Fetch } from './answers.ts'
+import { jobsAtOnce } from './on-jobs.ts'
 
-/** Answers 204, or 500 with the names of the tasks that failed: Cloud Scheduler then shows a failed run. */
+/** Answers 204. A job that fails is tried again later and says so in the log; it fails no round. */
 export function scheduleFunction(control: Control): Fetch {
   const { log, settings } = control
+  const worker = makeWorker(control, jobsAtOnce)
   return answering(
     async () => {
-      const failed = await runSchedule(control)
-      if (failed.length > 0) throw fail('schedule.failed', `These tasks failed: ${failed.join(', ')}.`)
+      await worker.begin()
+      await worker.round(roundsMs)
       return new Response(null, { status: 204 })
     },
     { log, docsUrl: settings.docsUrl },

@@ -23,7 +23,6 @@ import { setAccountStatus } from '@porttunneler/shared/control/accounts'
 import type { Caller } from '@porttunneler/shared/control/caller'
 import { claimLeases, renewLeases } from '@porttunneler/shared/control/claims'
 import { syncRelay } from '@porttunneler/shared/control/relays'
-import { runSchedule } from '@porttunneler/shared/control/schedule'
 import { deleteTunnel } from '@porttunneler/shared/control/tunnels'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { checkTicket } from '@porttunneler/shared/protocol/ticket'
@@ -232,7 +231,7 @@ describe.each([
     await one.hear()
     const old = await claim()
     pass(limits.ticketMs / 2)
-    await runSchedule(plane.control)
+    await plane.runJobs()
     await one.hear()
     const renewal = { agent, leases: [{ tunnel: old.tunnel, epoch: old.epoch }] }
     const [renewed] = (await renewLeases(plane.control, ada, renewal)).results

@@ -9,13 +9,15 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
+import { kickSchema } from '@porttunneler/shared/control/jobs/kick'
+import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
+import { roundsMs } from '@porttunneler/shared/control/jobs/worker'
 import { topics } from '@porttunneler/shared/control/names'
 import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
-import { runSchedule, scheduleMs } from '@porttunneler/shared/control/schedule'
 import { addressReader } from './addresses.ts'
 import type { DataFolder } from './data-folder.ts'
 import { demoKey, ensureFirstAccount, type FirstAccount } from './first-account.ts'
@@ -30,6 +32,8 @@ import type { Fetch } from './web-server.ts'
 
 /** The one cell of a server on one machine. */
 const cell = 'home'
+/** All of them share one thread with the store. */
+const jobsAtOnce = 4
 /** Between two slices of a purge. */
 const pauseMs = 50
 
@@ -90,8 +94,13 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     enrolment: relayIdentity,
     mounts: [signInRoutes({ identity, addressOf, isOpen })],
   })
+  const worker = makeWorker(control, jobsAtOnce)
+  const kicks = bus.subscribe(topics.jobs, 'worker', async (message) => {
+    await worker.take(kickSchema.parse(message).ids)
+  })
   const rounds = startRounds(clock, onBackgroundError, async () => {
-    await runSchedule(control)
+    await worker.begin()
+    await worker.round(roundsMs)
     // A full slice means that there may be more; requests go in between.
     while ((await store.purgeExpired(clock.now())) === purgeSlice) await sleep(clock, pauseMs)
   })
@@ -104,6 +113,8 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     onCommand: (listener) =>
       bus.subscribe(topics.commands(cell), 'relay', (message) => listener(commandSchema.parse(message))),
     close: async () => {
+      await (await kicks).close()
+      await worker.close()
       await rounds.close()
       await identity.close()
       smtp?.close()
@@ -118,7 +129,7 @@ function settingsOf({ consoleUrl, version, plan, isOpen }: ControlPlaneOptions):
   return { ...addresses, version, registration: isOpen, defaultPlan: plan }
 }
 
-/** Housekeeping now and every quarter of an hour, one round at a time. */
+/** What is due, now and every minute, one round at a time. */
 function startRounds(
   clock: Clock,
   onBackgroundError: OnBackgroundError,
@@ -133,7 +144,7 @@ function startRounds(
       )
   }
   run()
-  const timer = clock.every(scheduleMs, run, { background: true })
+  const timer = clock.every(roundsMs, run, { background: true })
   return {
     close: async () => {
       timer.clear()

@@ -13,7 +13,7 @@ import { SupervisedProgram } from '../../standalone/supervisor.ts'
 import { freePorts } from '../harness/ports.ts'
 import { root } from '../harness/programs.ts'
 
-export const functionNames = ['api', 'onRelayEvent', 'onSchedule', 'stripeWebhook'] as const
+export const functionNames = ['api', 'onRelayEvent', 'onJobs', 'onSchedule', 'stripeWebhook'] as const
 export type FunctionName = (typeof functionNames)[number]
 
 /** From its start until it listens, on a busy machine. */

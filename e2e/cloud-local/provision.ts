@@ -1,4 +1,4 @@
-/** The topics and subscriptions of one cell and of `onRelayEvent`, as the infrastructure makes them in the cloud. */
+/** Topics and subscriptions of one cell and of the functions that Pub/Sub calls, as the infrastructure makes them. */
 import { topics } from '@porttunneler/shared/control/names'
 import {
   openPubsubClients,
@@ -12,26 +12,39 @@ export type Place = { readonly project: string; readonly cell: string }
 
 export async function provision(
   { project, cell }: Place,
-  { instances, eventsPort }: { readonly instances: readonly string[]; readonly eventsPort: number },
+  {
+    instances,
+    functionPorts,
+  }: { readonly instances: readonly string[]; readonly functionPorts: ReadonlyMap<string, number> },
 ): Promise<void> {
   const clients = await openPubsubClients(project)
   try {
     const place = { project, clients }
     for (const instance of instances) await ensureSubscription(place, topics.commands(cell), instance)
-    await ensureTopic(place, topics.events)
-    await pushEvents(project, clients, eventsPort)
+    for (const [topic, name] of triggers) {
+      await ensureTopic(place, topic)
+      await push(place, { topic, name, port: functionPorts.get(name) ?? 0 })
+    }
   } finally {
     await clients.close()
   }
 }
 
+const triggers = [
+  [topics.events, 'onRelayEvent'],
+  [topics.jobs, 'onJobs'],
+] as const
+
 /** A trigger is a subscription that pushes. The framework takes the path for the name of the topic. */
-async function pushEvents(project: string, { subscriber }: PubsubClients, port: number): Promise<void> {
-  const topic = topicPath(project, topics.events)
-  await subscriber.createSubscription({
-    name: subscriptionPath(project, topics.events, 'onRelayEvent'),
-    topic,
-    pushConfig: { pushEndpoint: `http://127.0.0.1:${port}/${topic}` },
+async function push(
+  { project, clients }: { readonly project: string; readonly clients: PubsubClients },
+  { topic, name, port }: { readonly topic: string; readonly name: string; readonly port: number },
+): Promise<void> {
+  const path = topicPath(project, topic)
+  await clients.subscriber.createSubscription({
+    name: subscriptionPath(project, topic, name),
+    topic: path,
+    pushConfig: { pushEndpoint: `http://127.0.0.1:${port}/${path}` },
   })
 }
 

@@ -11,7 +11,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { ensureCell } from '@porttunneler/shared/control/cells'
-import { scheduleMs } from '@porttunneler/shared/control/schedule'
+import { roundsMs } from '@porttunneler/shared/control/jobs/worker'
 import { type Cloud, openCloud } from '../../functions/cloud.ts'
 import { makeLog } from '../../functions/log.ts'
 import { readSettings as readCloudSettings } from '../../functions/settings.ts'
@@ -205,7 +205,7 @@ class Start {
     await this.#ensureCell(cloud, { tlsPort: config.ports.tls, httpPort: config.ports.http })
     const place: Place = { project: this.#project, cell }
     const instances = Array.from({ length: config.relays }, (_, index) => `r${index + 1}`)
-    await provision(place, { instances, eventsPort: functions.ports.get('onRelayEvent') ?? 0 })
+    await provision(place, { instances, functionPorts: functions.ports })
     const relays = new Relays({
       config,
       isBundled,
@@ -247,7 +247,7 @@ class Start {
       fetch(url, { method: 'POST' }).catch(() => say('The housekeeping could not be called.'))
     }
     call()
-    const timer = clock.every(scheduleMs, call, { background: true })
+    const timer = clock.every(roundsMs, call, { background: true })
     this.#parts.defer(() => timer.clear())
   }
 

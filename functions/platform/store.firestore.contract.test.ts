@@ -1,12 +1,14 @@
 /** Store on Firestore's emulator, through the suites that every store passes. */
 import { systemClock } from '@porttunneler/shared/base/clock'
+import { queryTable } from '@porttunneler/shared/control/query-table'
+import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
 import { randomProject, withEmulators } from '../testing/with-emulators.ts'
 import { openFirestoreStore } from './store.firestore.ts'
 
-const queries = [...contractQueries, ...scopedQueries]
+const queries = [...queryTable, ...contractQueries, ...scopedQueries]
 
 withEmulators(({ firestore }) => {
   const make = async () =>
@@ -20,4 +22,5 @@ withEmulators(({ firestore }) => {
   describeStore('firestore', make)
   describeStoreRaces('firestore', make)
   describeScopedStore('firestore', make)
+  describeJobs('firestore', make)
 })

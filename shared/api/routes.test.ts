@@ -102,10 +102,21 @@ const rows: readonly Row[] = [
   ],
   [
     'GET /v1/me with a key of a closed account',
+    403,
+    'account.closed',
+    async () => {
+      await t.call('DELETE', '/v1/account', { token: t.ada })
+      return t.call('GET', '/v1/me', { token: t.adminKey })
+    },
+  ],
+
+  [
+    'GET /v1/me with a key of a closed account, when the job has been there',
     401,
     'auth.invalid',
     async () => {
       await t.call('DELETE', '/v1/account', { token: t.ada })
+      await t.runJobs()
       return t.call('GET', '/v1/me', { token: t.adminKey })
     },
   ],

@@ -3,25 +3,22 @@ import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
-import { queryAll } from './cells.ts'
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { AccountControl, Control } from './control.ts'
 import {
   type AccountDoc,
   accounts,
-  endpoints,
   identities,
-  keys,
   type MemberDoc,
   members,
-  online,
   type UserDoc,
   users,
 } from './documents.ts'
+import { look } from './jobs/jobs.ts'
+import { kick } from './jobs/kick.ts'
 import type { PlanName } from './plans.ts'
 import type { IdentityClaims, Snapshot, Store } from './platform.ts'
 import { queries } from './query-table.ts'
-import { writeRelease } from './tunnels.ts'
 
 /** A person and every account that they are a member of, oldest membership first. */
 export type Memberships = { readonly user: string; readonly members: readonly MemberDoc[] }
@@ -144,13 +141,10 @@ export async function renameAccount(
   })
 }
 
-/** For good: keys and sign-ins are refused from now on, and every relay cuts its tunnels. */
-export async function closeAccount(control: AccountControl, caller: Caller): Promise<void> {
-  await setAccountStatus(control, caller.account, 'closed', caller)
-  await revokeKeys(control, caller.account)
-  await releaseAll(control, caller.account)
-}
-
+/**
+ * Suspended and active take turns; `closed` is for good: keys and sign-ins are refused from now on, every relay cuts
+ * the account's tunnels, and a job ends what is left of it (closing.ts).
+ */
 export async function setAccountStatus(
   control: Pick<Control, 'bus' | 'cells' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },
   account: string,
@@ -158,9 +152,11 @@ export async function setAccountStatus(
   caller?: Caller,
 ): Promise<void> {
   const nowMs = control.clock.now()
-  const outgoing = await control.store.transact(async (tx) => {
+  const wish = { kind: 'account.close', subject: account, account }
+  const [outgoing, ids] = await control.store.transact(async (tx) => {
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
+    const ask = status === 'closed' ? await look(tx, wish, nowMs) : undefined
     const version = before.data.statusVersion + 1
     const closed = status === 'closed' ? { closedAt: nowMs } : {}
     tx.set(before.ref, { ...before.data, status, statusVersion: version, ...closed })
@@ -168,28 +164,10 @@ export async function setAccountStatus(
     const command = makeCommand(everyCell, { kind: 'suspend', account, suspended, version }, nowMs)
     writeCommand(tx, command)
     if (caller && status === 'closed') writeAudit(tx, { ...entryOf(caller), action: 'account.closed' }, nowMs)
-    return [command]
+    return [[command], ask ? [ask()] : []] as const
   })
   await publishCommands(control, outgoing)
-}
-
-async function revokeKeys(control: AccountControl, account: string): Promise<void> {
-  const nowMs = control.clock.now()
-  const valid = await queryAll(control.store, queries.keysOfAccount, { where: { account, revokedAt: 0 } })
-  for (const { ref } of valid) await control.store.update(keys.ref(ref.id), { revokedAt: nowMs })
-}
-
-async function releaseAll(control: AccountControl, account: string): Promise<void> {
-  const quota = await control.store.get(online.ref(account))
-  for (const [tunnel, { endpoint }] of Object.entries(quota?.data.tunnels ?? {})) {
-    const outgoing = await control.store.transact(async (tx) => {
-      const snapshot = await tx.get(endpoints.ref(endpoint))
-      if (snapshot?.data.tunnel !== tunnel) return []
-      return writeRelease(tx, snapshot, { nowMs: control.clock.now(), forget: true })
-    })
-    await publishCommands(control, outgoing)
-  }
-  await control.store.delete(online.ref(account))
+  await kick(control, ids)
 }
 
 function entryOf({ account, actor, from }: Caller) {

@@ -285,6 +285,31 @@ export type AuditDoc = {
   readonly seal: number
 }
 
+/**
+ * Something that must happen. Id: `<kind>:<subject>`. A live job is due at `dueAt`, which is also the end of the lease
+ * of the worker that has claimed it; a finished one is gone, or due again.
+ */
+export type JobDoc = {
+  /** '' = of the service itself. */
+  readonly account: string
+  /** By account, else by id: 0 to 15. Workers read shards, so that one account's jobs stand before nobody else's. */
+  readonly shard: number
+  readonly state: 'live' | 'dead'
+  readonly dueAt: number
+  /** Rises with every enqueue: what was asked for while it ran is done once more. */
+  readonly wanted: number
+  /** Claims since the last progress. */
+  readonly attempts: number
+  /** Of the worker that has it; '' = nobody. */
+  readonly claim: string
+  readonly body: Doc
+  /** How far it has come, as its kind keeps it. */
+  readonly progress: Doc
+  /** Code of the last failure; '' = none. */
+  readonly error: string
+  readonly ttl?: Date
+}
+
 export const users = globalCollection<UserDoc>('users')
 export const identities = globalCollection<IdentityDoc>('identities')
 export const accounts = ownIdCollection<AccountDoc>('accounts')
@@ -307,5 +332,7 @@ export const usagePeriods = collection<UsagePeriodDoc>('usagePeriods')
 export const signingKeys = globalCollection<SigningKeyDoc>('signingKeys')
 export const signingState = globalCollection<SigningStateDoc>('signingState')
 export const serviceSecrets = globalCollection<ServiceSecretDoc>('serviceSecrets')
+/** A worker crosses accounts; whoever asks for a job sees their own account's alone. */
+export const jobs = collection<JobDoc>('jobs')
 export const idempotency = collection<IdempotencyDoc>('idempotency')
 export const audit = collection<AuditDoc>('audit')

@@ -42,4 +42,6 @@ export const topics = {
   commands: (cell: string) => `commands.${cell}`,
   /** What relays of all cells saw and must not wait for their next sync. */
   events: 'events',
+  /** Ids of jobs that have just been asked for. */
+  jobs: 'jobs',
 } as const

@@ -62,6 +62,8 @@ export const queries = {
     equals: ['account', 'tunnel'],
     order: 'hour',
   }),
+  dueJobs: declareQuery('dueJobs', documents.jobs, { equals: ['state', 'shard'], order: 'dueAt' }),
+  jobsByState: declareQuery('jobsByState', documents.jobs, { equals: ['state'], order: 'dueAt' }),
   signingKeysByState: declareQuery('signingKeysByState', documents.signingKeys, {
     equals: ['state'],
     order: 'useFrom',

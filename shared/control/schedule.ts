@@ -1,36 +1,29 @@
-/** What has to happen now and then; called every few minutes by a timer (standalone) or a schedule (cloud). */
+/** What happens every quarter of an hour, whoever asks: jobs that are due again when they have finished. */
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
-import { asFailure } from './failures.ts'
+import type { JobKind } from './jobs/jobs.ts'
 import { sweep } from './sweeper.ts'
 
 /** Often enough for leases of 2 h, and for a rotation that is due to the quarter of an hour. */
-export const scheduleMs = 15 * 60_000
+const everyMs = 15 * 60_000
+/** They come again anyway: a failure is tried again sooner, and never for good. */
+const attemptsMax = Number.MAX_SAFE_INTEGER
 
-/** Every task runs, whatever becomes of the others. @returns the names of those that failed; the log says why */
-export async function runSchedule(control: Control): Promise<readonly string[]> {
-  const tasks = { 'rotate keys': rotateKeys, sweep: sweepEndpoints }
-  const failed: string[] = []
-  for (const [task, run] of Object.entries(tasks)) {
-    try {
-      await run(control)
-    } catch (error) {
-      failed.push(task)
-      control.log.error({ task, code: asFailure(error).code, error }, 'a scheduled task failed')
-    }
+export function sweepEndpoints(control: Control): JobKind {
+  const run = async () => {
+    const swept = await sweep(control)
+    if (swept.expired + swept.freed > 0) control.log.info(swept, 'endpoints were swept')
   }
-  return failed
+  return { name: 'endpoints.sweep', attemptsMax, everyMs, run }
 }
 
-async function sweepEndpoints(control: Control): Promise<void> {
-  const swept = await sweep(control)
-  if (swept.expired + swept.freed > 0) control.log.info(swept, 'endpoints were swept')
-}
-
-async function rotateKeys(control: Control): Promise<void> {
-  const version = await control.signer.rotate()
-  if (version === undefined) return
-  const outgoing = makeCommand(everyCell, { kind: 'keys', version }, control.clock.now())
-  await control.store.transact(async (tx) => writeCommand(tx, outgoing))
-  await publishCommands(control, [outgoing])
+export function rotateKeys(control: Control): JobKind {
+  const run = async () => {
+    const version = await control.signer.rotate()
+    if (version === undefined) return
+    const outgoing = makeCommand(everyCell, { kind: 'keys', version }, control.clock.now())
+    await control.store.transact(async (tx) => writeCommand(tx, outgoing))
+    await publishCommands(control, [outgoing])
+  }
+  return { name: 'keys.rotate', attemptsMax, everyMs, run }
 }

@@ -7,7 +7,6 @@ import { checkTicket } from '../protocol/ticket.ts'
 import { checkWatchTicket } from '../protocol/watch-ticket.ts'
 import { claimLeases } from './claims.ts'
 import { signingKeys } from './documents.ts'
-import { runSchedule } from './schedule.ts'
 import { Signer } from './tickets.ts'
 import { issueWatch } from './watch.ts'
 
@@ -107,10 +106,10 @@ describe('ticket keys', () => {
     const first = await ticket()
     const before = await kids()
     const { kid } = decodeProtectedHeader(first)
-    await runSchedule(t.control)
+    await t.runJobs()
     expect(await kids()).toEqual(before)
     t.clock.advance(7 * day)
-    expect(await runSchedule(t.control)).toEqual([])
+    await t.runJobs()
     const second = await ticket()
     const next = decodeProtectedHeader(second).kid
     expect(next).not.toBe(kid)
@@ -118,7 +117,7 @@ describe('ticket keys', () => {
     expect(await kids()).toContain(kid)
     await check(second)
     t.clock.advance(limits.ticketMs + limits.skewMs)
-    await runSchedule(t.control)
+    await t.runJobs()
     expect(await kids()).not.toContain(kid)
     expect(await kids()).toHaveLength(2)
   })
@@ -127,8 +126,8 @@ describe('ticket keys', () => {
     await t.openCell()
     await ticket()
     t.clock.advance(7 * day)
-    await runSchedule(t.control)
-    await runSchedule(t.control)
+    await t.runJobs()
+    await t.runJobs()
     const { commands, keys } = await t.sync()
     expect(commands).toMatchObject([{ kind: 'keys', version: keys.version }])
   })

@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { queryTable } from '@porttunneler/shared/control/query-table'
+import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
@@ -11,7 +13,7 @@ import { openSqliteStore } from './store.sqlite.ts'
 const folder = mkdtempSync(join(tmpdir(), 'ptun-store-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const queries = [...contractQueries, ...scopedQueries]
+const queries = [...queryTable, ...contractQueries, ...scopedQueries]
 let files = 0
 const inMemory = async () => openSqliteStore(':memory:', { queries })
 const inFile = async () => openSqliteStore(join(folder, `${files++}.db`), { queries })
@@ -21,3 +23,4 @@ describeStoreRaces('sqlite in memory', inMemory)
 describeStore('sqlite in a file', inFile)
 describeStoreRaces('sqlite in a file', inFile)
 describeScopedStore('sqlite in memory', inMemory)
+describeJobs('sqlite in memory', inMemory)

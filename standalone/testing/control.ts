@@ -7,6 +7,7 @@ import { ensureAccount, readAccount } from '@porttunneler/shared/control/account
 import type { Caller } from '@porttunneler/shared/control/caller'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
 import { type Control, controlOf, makeControl } from '@porttunneler/shared/control/control'
+import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { Store } from '@porttunneler/shared/control/platform'
 import { Principals, personCaller } from '@porttunneler/shared/control/principals'
@@ -73,6 +74,12 @@ export function makeTestControl({
       clock.advance(150_000)
       const next = await sync({ cursor })
       await sync({ cursor: next.cursor })
+    },
+    /** All that is due, as a worker's round does it. */
+    async runJobs() {
+      const worker = makeWorker(control, 4)
+      await worker.begin()
+      await worker.round(60_000)
     },
     /** What the calls of an account get. */
     of: ({ account }: Pick<Caller, 'account'>) => controlOf(control, account),

@@ -1,5 +1,5 @@
 /** The caller, their account, its usage. */
-import { closeAccount, readAccount, renameAccount } from '../../control/accounts.ts'
+import { readAccount, renameAccount, setAccountStatus } from '../../control/accounts.ts'
 import type { Caller } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
 import { readTransfer } from '../../control/transfer.ts'
@@ -82,7 +82,7 @@ export function accountRoutes(): RouteGroup {
       return c.json(describeAccount(caller.account, renamed), 200)
     })
     .add(routes.close, async (c, { caller, control }) => {
-      await closeAccount(control, caller)
+      await setAccountStatus(control, caller.account, 'closed', caller)
       return c.body(null, 204)
     })
     .add(routes.usage, async (c, { caller, control }) =>

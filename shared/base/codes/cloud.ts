@@ -102,15 +102,15 @@ export const cloudCodes = {
     cause: 'A mail was to be sent, and no mail service is set up.',
     cure: 'Sign-in mails come from Firebase and need none; for others, set up a mail service.',
   },
-  'schedule.failed': {
-    code: 'PT-5231',
-    http: 500,
+  'job.lost': {
+    code: 'PT-5234',
+    http: 409,
     exit: 1,
     retry: 'later',
-    owner: 'operator',
-    title: 'Housekeeping not complete',
-    cause: 'A task of the regular housekeeping failed; the others ran.',
-    cure: 'The log of onSchedule says why. The next round, 15 minutes later, does it again by itself.',
+    owner: 'service',
+    title: 'Job taken over',
+    cause: 'A job took longer than its lease, or its worker was stopped, so another worker has it now.',
+    cure: 'Nothing: the other worker goes on where this one stopped.',
   },
   'stripe.signature': {
     code: 'PT-5232',

@@ -1,0 +1,91 @@
+/**
+ * Jobs: everything that must happen after a change has committed, however often a process dies on the way. `enqueue`
+ * writes the job in the transaction of the change; the worker (worker.ts) runs it; its last step commits together with
+ * the job's end. Design: `growth.md` 2, measured on both engines; docs/decisions/0046-jobs.md.
+ */
+import { createHash } from 'node:crypto'
+import { type JobDoc, jobs } from '../documents.ts'
+import type { Doc, Ref, Snapshot, Transaction } from '../platform.ts'
+
+export const shards = 16
+
+/** What a worker knows of a kind of job. */
+export type JobKind = {
+  readonly name: string
+  /** Claims without progress after which it is dead. A job that kills its worker dies too, since claims are counted. */
+  readonly attemptsMax: number
+  /** Runs again so long after it has finished, for ever; absent: it is gone then. */
+  readonly everyMs?: number
+  /** One try. It ends by a step of `job`; returning without one finishes the job. */
+  readonly run: (job: RunningJob) => Promise<void>
+}
+
+/** A job that this worker has claimed. Every step needs the claim: whoever was overtaken writes nothing more. */
+export interface RunningJob {
+  readonly id: string
+  /** The same in every try of one wish: what outside services are told, so that they do nothing twice. */
+  readonly key: string
+  readonly account: string
+  readonly subject: string
+  readonly body: Doc
+  readonly progress: Doc
+  /** Aborted when the lease has run out or the worker is closed. */
+  readonly signal: AbortSignal
+  /**
+   * The job's end, together with `effect`; reads of `effect` come before its writes, as in any transaction.
+   * @throws job.lost
+   */
+  finish(effect?: (tx: Transaction) => Promise<void>): Promise<void>
+  /** Keeps how far it has come, together with `effect`, and the lease from now on. @throws job.lost */
+  advance(progress: Doc, effect?: (tx: Transaction) => Promise<void>): Promise<void>
+  /** Lets others run: it goes on at `dueAt`, from `progress`. @throws job.lost */
+  pause(progress: Doc, dueAt: number): Promise<void>
+}
+
+export type Wish = {
+  readonly kind: JobKind['name']
+  readonly subject: string
+  /** '' = of the service itself. */
+  readonly account: string
+  readonly body?: Doc
+  /** Not before; default: now. */
+  readonly dueAt?: number
+}
+
+export function jobRef(kind: string, subject: string): Ref<JobDoc> {
+  return jobs.ref(`${kind}:${subject}`)
+}
+
+/**
+ * Asks for a job within `tx`: `look` reads, so it goes before the first write, and what it returns writes. The id is to
+ * be kicked after the commit (kick.ts). The same job twice is one job, done once more if it runs already.
+ */
+export async function look(tx: Transaction, wish: Wish, nowMs: number): Promise<() => string> {
+  const ref = jobRef(wish.kind, wish.subject)
+  const before = await tx.get(ref)
+  return () => {
+    tx.set(ref, wished(before, wish, nowMs))
+    return ref.id
+  }
+}
+
+function wished(before: Snapshot<JobDoc> | undefined, wish: Wish, nowMs: number): JobDoc {
+  const current = before?.data
+  if (current?.state !== 'live') return { ...freshJob(wish, nowMs), wanted: (current?.wanted ?? 0) + 1 }
+  const { body = {}, dueAt = nowMs } = wish
+  // Leased: whoever runs it sees at its end that it is wanted again.
+  const isRunning = current.claim !== '' && current.dueAt > nowMs
+  const next = isRunning ? current.dueAt : Math.min(current.dueAt, dueAt)
+  return { ...current, body, wanted: current.wanted + 1, dueAt: next }
+}
+
+/** A job as it is before anybody has claimed it. */
+export function freshJob({ account, subject, kind, body = {}, dueAt }: Wish, nowMs: number): JobDoc {
+  const shard = shardOf(account === '' ? `${kind}:${subject}` : account)
+  const untouched = { attempts: 0, claim: '', progress: {}, error: '' }
+  return { account, shard, state: 'live', dueAt: dueAt ?? nowMs, wanted: 1, body, ...untouched }
+}
+
+function shardOf(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32BE(0) % shards
+}

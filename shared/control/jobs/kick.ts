@@ -1,0 +1,27 @@
+/**
+ * Tells workers of jobs that have just been committed, so that they need not look for them. Only makes it fast: a kick
+ * that is lost is found by the next round.
+ */
+import { z } from 'zod'
+import type { Control } from '../control.ts'
+import { asFailure } from '../failures.ts'
+import { topics } from '../names.ts'
+
+/** Of one message. */
+const idsMax = 100
+export const kickSchema = z.object({ ids: z.array(z.string().max(128)).max(idsMax) })
+
+export async function kick(
+  { bus, log }: Pick<Control, 'bus' | 'log'>,
+  ids: readonly string[],
+): Promise<void> {
+  for (let start = 0; start < ids.length; start += idsMax)
+    try {
+      await bus.publish(topics.jobs, { ids: ids.slice(start, start + idsMax) })
+    } catch (error) {
+      log.warn(
+        { code: asFailure(error).code, error },
+        'jobs wait for the next round because the bus refused them',
+      )
+    }
+}

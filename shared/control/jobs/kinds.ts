@@ -1,0 +1,15 @@
+/** Every kind of job there is, for the workers of both shells. */
+import { closeAccounts } from '../closing.ts'
+import type { Control } from '../control.ts'
+import { rotateKeys, sweepEndpoints } from '../schedule.ts'
+import type { JobKind } from './jobs.ts'
+import { Worker } from './worker.ts'
+
+function jobKinds(control: Control): readonly JobKind[] {
+  return [closeAccounts(control), rotateKeys(control), sweepEndpoints(control)]
+}
+
+/** A worker of every kind. @param atOnce jobs that one process runs beside each other */
+export function makeWorker(control: Control, atOnce: number): Worker {
+  return new Worker({ control, kinds: jobKinds(control), atOnce })
+}
