@@ -48,7 +48,7 @@ export class HttpVisitors {
       },
       passOn: ({ socket, tls }, sibling, first) => {
         parts.visitors.passOn(tls?.raw ?? socket)
-        joinSibling(socket, sibling, { first, raw: tls?.raw })
+        joinSibling(socket, sibling, { clock: parts.mux.clock, first, raw: tls?.raw })
       },
       ...(config.abuseUrl !== undefined && { abuseUrl: config.abuseUrl }),
     }

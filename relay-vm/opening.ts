@@ -3,7 +3,7 @@
  * after the other; nothing of what it says is sent before, so no request can be made twice.
  */
 import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
-import type { StreamSink } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { failed, type Member, succeeded } from './pool.ts'
 import type { Visit } from './visit.ts'
 

@@ -1,5 +1,6 @@
 import { type ErrorKey, fail, wireCode } from '@porttunneler/shared/base/errors'
-import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import fc from 'fast-check'

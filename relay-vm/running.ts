@@ -188,7 +188,7 @@ export class Running {
     visitors.cut(() => true, 'relay.draining')
     sessions.close('relay.draining')
     ownHost.close()
-    visitors.closeSockets()
+    await visitors.closeSockets()
     await this.sync?.stop()
     await tcp.closeAll()
     journal.account(meters.all(), time.now())

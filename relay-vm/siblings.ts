@@ -12,7 +12,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { isListening } from '@porttunneler/shared/base/is-listening'
 import type { Log } from '@porttunneler/shared/base/log'
-import { abort } from '@porttunneler/shared/mux/splice'
+import { endBehind, hearOut, resetBehind } from '@porttunneler/shared/mux/last-words'
 import { decodeHop, encodeHop, type Hop } from './hop-header.ts'
 import { closeServer, listenAt } from './listeners/listen.ts'
 import { makePool } from './policy/pools.ts'
@@ -186,17 +186,28 @@ export class Siblings {
   }
 }
 
-/** Joins a visitor and the process that serves it, `first` being what the visitor has said already. Both are paused. */
+export type JoinOptions = {
+  readonly clock: Clock
+  /** What the visitor has said already. */
+  readonly first?: Buffer
+  /** The TCP socket below the visitor's TLS. */
+  readonly raw?: Socket | undefined
+}
+
+/** Joins a visitor and the process that serves it, both paused. What one says before it breaks reaches the other. */
 export function joinSibling(
   visitor: Socket,
   sibling: Socket,
-  { first = Buffer.alloc(0), raw }: { readonly first?: Buffer; readonly raw?: Socket | undefined } = {},
+  { clock, first = Buffer.alloc(0), raw }: JoinOptions,
 ): void {
+  hearOut(visitor, clock)
+  const hearing = hearOut(sibling, clock)
   if (first.length > 0) sibling.write(first)
   visitor.once('close', () => sibling.destroySoon())
   sibling.once('close', () => {
-    if (sibling.readableEnded) visitor.destroySoon()
-    else abort(visitor, raw)
+    visitor.unpipe(sibling)
+    if (sibling.readableEnded && !hearing.failure) endBehind(visitor, clock, raw)
+    else resetBehind(visitor, clock, raw)
   })
   if (visitor.destroyed) {
     sibling.destroy()

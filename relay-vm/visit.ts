@@ -4,7 +4,8 @@
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, wireCode } from '@porttunneler/shared/base/errors'
-import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'

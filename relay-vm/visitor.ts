@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
 import { Splice } from '@porttunneler/shared/mux/splice'
-import { deafSink } from '@porttunneler/shared/mux/stream'
+import { deafSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { Route } from './routes.ts'
 import type { Visit } from './visit.ts'
@@ -31,7 +31,7 @@ export function spliceVisitor(
         route.meter.refused(reason)
       visitors.closed(stream)
     }
-    visit.sink = new Splice(socket, stream, { turn, first, onEnd })
+    visit.sink = new Splice(socket, stream, { turn, clock: visitors.clock, first, onEnd })
     socket.resume()
   }
   try {

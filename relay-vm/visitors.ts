@@ -6,9 +6,10 @@ import type { Socket } from 'node:net'
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, isFailure } from '@porttunneler/shared/base/errors'
+import { abort, resetBehind } from '@porttunneler/shared/mux/last-words'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
-import { abort } from '@porttunneler/shared/mux/splice'
-import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Origin, Origins } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
 import { Opening, type OpeningEvents } from './opening.ts'
@@ -21,6 +22,9 @@ import { Visit } from './visit.ts'
 
 /** What a listener knows of a visitor; the rest of OPEN is the route's. */
 export type VisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
+
+/** Of a relay that ends: its successor waits for it, or a machine to be shut down. */
+const lastWordsMs = 2_000
 
 export type VisitorsOptions = {
   readonly clock: Clock
@@ -57,6 +61,10 @@ export class Visitors {
     this.#options = options
     this.#sockets = makePool<Socket>('sockets', options.visitorsMax)
     this.#streams = makePool<Visit>('streams', Math.ceil(options.visitorsMax * streamsShare))
+  }
+
+  get clock(): Clock {
+    return this.#options.clock
   }
 
   /** Streams open towards agents. */
@@ -254,9 +262,23 @@ export class Visitors {
     this.#idle.delete(resolve)
   }
 
-  /** Resets sockets that are still open, with a stream or without. */
-  closeSockets(): void {
-    for (const socket of [...this.#sockets.members()]) abort(socket, undefined)
+  /**
+   * Resets sockets that are still open, with a stream or without: behind what was written to them, as far as their
+   * visitors take it within two seconds.
+   */
+  async closeSockets(): Promise<void> {
+    const { clock } = this.#options
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = clock.after(lastWordsMs, resolve)
+    const goOn = () => this.#sockets.size === 0 && resolve()
+    for (const socket of [...this.#sockets.members()]) {
+      socket.once('close', goOn)
+      resetBehind(socket, clock)
+    }
+    goOn()
+    await promise
+    timer.clear()
+    for (const socket of [...this.#sockets.members()]) abort(socket)
   }
 
   #end(stream: Stream): void {

@@ -8,7 +8,8 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@porttunneler/shared/base/errors'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import { Splice } from '@porttunneler/shared/mux/splice'
-import { deafSink, type Stream, type StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import { deafSink, type StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { type ProxyEnds, writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { Guesses } from '../http/guesses.ts'
@@ -118,6 +119,8 @@ class Visitor implements StreamSink {
   #refusal: ErrorKey | undefined
   #isSocketClosed = false
   #isStreamClosed = false
+  /** Why it ends, when that is not in order. */
+  #code: number | undefined
   #hasEnded = false
 
   constructor(stream: Stream, info: OpenInfo, options: VisitorOptions) {
@@ -212,17 +215,17 @@ class Visitor implements StreamSink {
   }
 
   onReset(code: number): void {
-    if (this.#splice) {
-      this.#splice.onReset(code)
-      return
-    }
+    this.#splice?.onReset(code)
+    this.#code ??= code
+    // With a splice its socket ends next, unless it was the first to end and this was its last word.
+    if (this.#splice && !this.#isSocketClosed) return
     this.#cancelDial()
-    this.#end(code)
+    this.#end(this.#code)
   }
 
   onClosed(): void {
     this.#isStreamClosed = true
-    if (this.#isSocketClosed) this.#end(undefined)
+    if (this.#isSocketClosed) this.#end(this.#code)
   }
 
   close(): void {
@@ -231,7 +234,7 @@ class Visitor implements StreamSink {
   }
 
   #join(socket: Socket): void {
-    const { tunnel, emit, turn } = this.#options
+    const { tunnel, emit, turn, clock } = this.#options
     const stream = this.#stream
     // Lets go of the dial with its timer and handlers, which would stay for as long as the visitor does.
     this.#cancelDial = nothingToCancel
@@ -241,14 +244,15 @@ class Visitor implements StreamSink {
     emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
     const { awaitsUpgrade } = this.#info
     this.#socket = socket
-    if (!this.#gate || this.#waiting.length > 0) this.#payHeader(socket)
     if (awaitsUpgrade && !this.#gate) answerUpgrade(socket, stream)
     const splice = new Splice(socket, this.#gate ?? stream, {
       turn,
+      clock,
       isOverheard: awaitsUpgrade || socket instanceof TLSSocket,
       onEnd: (key) => this.#onSocketClosed(key),
     })
     this.#splice = splice
+    if (!this.#gate || this.#waiting.length > 0) this.#payHeader(socket)
     for (const chunk of this.#waiting) splice.onData(chunk)
     this.#waiting = []
     if (this.#isFinished) splice.onFin()
@@ -277,9 +281,10 @@ class Visitor implements StreamSink {
 
   #onSocketClosed(key: ErrorKey | undefined): void {
     this.#isSocketClosed = true
-    // Without a failure the stream may still be sending what the upstream said last; or the gate its refusal.
-    if (key && !this.#refusal) this.#end(wireCode(key))
-    else if (this.#isStreamClosed) this.#end(undefined)
+    // A gate that refused says so itself.
+    if (key && !this.#refusal) this.#code ??= wireCode(key)
+    // Else the stream is still sending what the upstream said last.
+    if (this.#isStreamClosed || this.#stream.isOver) this.#end(this.#code)
   }
 
   #refuse(failure: PortTunnelerError): void {

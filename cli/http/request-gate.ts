@@ -134,8 +134,8 @@ export class RequestGate implements SplicedStream {
     if (this.#state === 'settling') this.#leave('stream.aborted')
   }
 
-  reset(key: ErrorKey): void {
-    if (this.#state !== 'ended') this.#stream.reset(key)
+  resetBehind(key: ErrorKey): void {
+    if (this.#state !== 'ended') this.#stream.resetBehind(key)
   }
 
   // --- requests ---

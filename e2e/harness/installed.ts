@@ -23,6 +23,7 @@ const programs = {
   prlimit: { names: ['prlimit'], install: 'apt-get install util-linux' },
   curl: { names: ['curl'], install: 'apt-get install curl' },
   microsocks: { names: ['microsocks'], install: 'apt-get install microsocks' },
+  python3: { names: ['python3'], install: 'apt-get install python3' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
 } as const
 

@@ -98,7 +98,7 @@ export class TcpListeners {
       if (sibling === undefined) this.#splice(socket, endpoint)
       else {
         visitors.passOn(socket)
-        joinSibling(socket, sibling)
+        joinSibling(socket, sibling, { clock: visitors.clock })
       }
     })
   }

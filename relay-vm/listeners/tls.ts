@@ -182,7 +182,7 @@ export class TlsListener {
       }
       this.#strangers.delete(keyOf(socket))
       visitors.passOn(socket)
-      joinSibling(socket, sibling, { first: peeked })
+      joinSibling(socket, sibling, { clock: visitors.clock, first: peeked })
     })
   }
 

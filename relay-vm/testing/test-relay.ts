@@ -169,7 +169,12 @@ export class TestAgent {
           visitors.push(info)
           const socket = connect({ port: options.upstreamPort, host: '127.0.0.1', allowHalfOpen: true })
           socket.once('connect', () => stream.opened(1))
-          return new Splice(socket, stream, { turn, keyOf: () => 'upstream.refused', onEnd() {} })
+          return new Splice(socket, stream, {
+            turn,
+            clock: systemClock,
+            keyOf: () => 'upstream.refused',
+            onEnd() {},
+          })
         },
         onBound: (bind, endpoint) => say({ kind: 'bound', bind, endpoint }),
         onUnbound: (bind, code) => say({ kind: 'unbound', bind, code }),

@@ -8,6 +8,7 @@ import { apiCodes } from './codes/api.ts'
 import { cliCodes } from './codes/cli.ts'
 import { cloudCodes } from './codes/cloud.ts'
 import { hostCodes } from './codes/host.ts'
+import { httpVisitorCodes } from './codes/http.ts'
 import { leaseCodes } from './codes/lease.ts'
 import { standaloneCodes } from './codes/standalone.ts'
 import { visitorCodes } from './codes/visitor.ts'
@@ -32,6 +33,7 @@ export const codes = {
   ...accountCodes,
   ...leaseCodes,
   ...wireCodes,
+  ...httpVisitorCodes,
   ...visitorCodes,
   ...hostCodes,
   ...standaloneCodes,

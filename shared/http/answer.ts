@@ -22,20 +22,23 @@ export class AnswerWatch {
   /** The last five bytes as a number. */
   #tail = 0
   #isHeadRequest = false
-  #wasAsked = false
+  #wasAnswered = false
+  /** Nothing of the last request's answer has come: what is kept is of the answer before. */
+  #isPending = false
+  #isNextHead = false
   /** A request came before the last one was answered: nobody knows any more whose bytes are whose. */
   #isMixed = false
 
   /** A request is sent. */
   asked(method: string): void {
-    this.#isMixed ||= this.#wasAsked && this.#bytes === 0
-    this.#wasAsked = true
-    this.#isHeadRequest = method === 'HEAD'
-    this.#headBytes = this.#bytes = this.#tail = 0
+    this.#isMixed ||= this.#isPending
+    this.#isPending = true
+    this.#isNextHead = method === 'HEAD'
   }
 
   /** The upstream says something. */
   heard(bytes: Buffer): void {
+    if (this.#isPending) this.#begin()
     if (this.#headBytes < headBytesMax) {
       this.#head ??= Buffer.allocUnsafeSlow(headBytesMax)
       this.#headBytes += bytes.copy(this.#head, this.#headBytes)
@@ -47,18 +50,38 @@ export class AnswerWatch {
 
   /** The last request is answered in full. */
   get isComplete(): boolean {
-    if (this.#isMixed) return false
+    return !this.#isPending && this.#look() === 'whole'
+  }
+
+  /** Nothing of the last request's answer has come, and all before it is answered in full: there is room for a page. */
+  get hasRoom(): boolean {
+    if (!this.#isPending) return this.#look() === 'none'
+    return !this.#isMixed && (!this.#wasAnswered || this.#look() === 'whole')
+  }
+
+  #begin(): void {
+    this.#isPending = false
+    this.#wasAnswered = true
+    this.#isHeadRequest = this.#isNextHead
+    this.#headBytes = this.#bytes = this.#tail = 0
+  }
+
+  /** How much of an answer is there; interim ones (100, 103) are none. */
+  #look(): 'none' | 'part' | 'whole' {
+    if (this.#isMixed) return 'part'
     let text = this.#head?.toString('latin1', 0, this.#headBytes) ?? ''
     let bytes = this.#bytes
-    for (;;) {
+    while (bytes > 0) {
       const status = Number(statusPattern.exec(text)?.[1])
       const headBytes = text.indexOf('\r\n\r\n') + 4
-      if (Number.isNaN(status) || headBytes < 4) return false
+      if (Number.isNaN(status) || headBytes < 4) return 'part'
       const isInterim = status < 200 && status !== 101
-      if (!isInterim) return this.#isWhole(status, text.slice(0, headBytes), bytes - headBytes)
+      if (!isInterim)
+        return this.#isWhole(status, text.slice(0, headBytes), bytes - headBytes) ? 'whole' : 'part'
       text = text.slice(headBytes)
       bytes -= headBytes
     }
+    return 'none'
   }
 
   #isWhole(status: number, head: string, bodyBytes: number): boolean {

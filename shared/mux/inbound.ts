@@ -9,6 +9,11 @@ import type { Budget } from './budget.ts'
 
 type Taker = { onData(bytes: Buffer): void }
 
+/** Until a PING was answered: most paths are shorter. */
+const rttMsUnknown = 100
+/** Below it the time is the processes' own. */
+const rttMsMin = 2
+
 export class Inbound {
   /** All below has arrived. */
   next = 0
@@ -82,11 +87,11 @@ export class Inbound {
   }
 
   /** What CREDIT shall say now; the window grows first when it holds the sender back. */
-  grant({ budget, nowMs, rttMs }: { budget: Budget; nowMs: number; rttMs: number }): {
+  grant({ budget, nowMs, rttMs }: { budget: Budget; nowMs: number; rttMs: number | undefined }): {
     consumed: number
     window: number
   } {
-    this.#resize(budget, nowMs, rttMs)
+    this.#resize(budget, nowMs, Math.max(rttMs ?? rttMsUnknown, rttMsMin))
     this.credited = this.used
     this.granted = Math.max(this.granted, this.used + this.window)
     return { consumed: this.used, window: this.granted - this.used }

@@ -46,7 +46,7 @@ export class Outbound {
   #again: Piece[] = []
   #againFrom = 0
   readonly #rides = new Rides()
-  #isEnding = false
+  isEnding = false
   isFinSent = false
   /** Undefined: FIN was never sent, is to be sent again, or was acknowledged. */
   #finRide: Ride | undefined
@@ -77,7 +77,7 @@ export class Outbound {
 
   /** No byte follows what was pushed. */
   finish(): void {
-    this.#isEnding = true
+    this.isEnding = true
   }
 
   /** Counted in the budget. */
@@ -85,15 +85,11 @@ export class Outbound {
     return this.#keptBytes
   }
 
-  get isEnding(): boolean {
-    return this.#isEnding
-  }
-
   /** There is something that may go now. */
   get canPump(): boolean {
     if (this.#mustRepeat) return true
     if (this.waitingBytes > 0) return this.nxt < this.edge && !this.isStarved
-    return this.#isEnding && this.#finRide === undefined && !this.isDone
+    return this.isEnding && this.#finRide === undefined && !this.isDone
   }
 
   /** FIN and everything before it were used at the other side. */
@@ -103,6 +99,11 @@ export class Outbound {
 
   get #mustRepeat(): boolean {
     return this.#againFrom < this.#again.length
+  }
+
+  /** Everything that was pushed, and FIN if there is one, was used at the other side. */
+  get isUsed(): boolean {
+    return this.waitingBytes === 0 && (this.isEnding ? this.isDone : this.una >= this.nxt)
   }
 
   /** Sends up to `bytesMax` bytes, repeats first (and FIN behind the last one); answers how many went. */
@@ -119,7 +120,7 @@ export class Outbound {
       left -= length
     }
     if (
-      this.#isEnding &&
+      this.isEnding &&
       this.#finRide === undefined &&
       this.waitingBytes === 0 &&
       !this.#mustRepeat &&

@@ -68,4 +68,11 @@ describe('resume', { timeout: 120_000 }, () => {
     vi.spyOn(Outbound.prototype, 'repeatLost').mockImplementation(() => {})
     expect(await findsFault()).toBe(true)
   })
+
+  test('the model finds: RESET overtakes last words', async () => {
+    vi.spyOn(Stream.prototype, 'resetBehind').mockImplementation(function (this: Stream, key) {
+      this.reset(key)
+    })
+    expect(await findsFault()).toBe(true)
+  })
 })

@@ -10,7 +10,8 @@ import {
   unboundSchema,
 } from '../protocol/messages.ts'
 import type { OpenInfo } from './open-info.ts'
-import type { Stream, StreamSink } from './stream.ts'
+import type { Stream } from './stream.ts'
+import type { StreamSink } from './stream-sink.ts'
 
 export type SessionEvents = {
   /** Agent: a visitor came. Answers where its bytes go; then dials and calls `stream.opened`, or `stream.reset`. */

@@ -18,12 +18,14 @@ import { Budget, firstWindow } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import type { CarrierSet } from './carrier-set.ts'
 import { Elephants } from './elephants.ts'
+import { Lingering } from './lingering.ts'
 import type { OpenInfo } from './open-info.ts'
 import { resetWorst } from './relief.ts'
 import { Report } from './report.ts'
 import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
-import { Stream, type StreamSink, sessionLostCode } from './stream.ts'
+import { Stream } from './stream.ts'
+import { type StreamSink, sessionLostCode } from './stream-sink.ts'
 
 export type SessionStreamsOptions = {
   readonly side: 'relay' | 'agent'
@@ -51,6 +53,7 @@ export class SessionStreams {
   readonly #uncredited = new Set<Stream>()
   readonly #report: Report
   readonly #seen = new SeenIds()
+  readonly lingering: Lingering<Stream>
   /** Streams that may not send for want of memory to keep what they send. */
   readonly #starved = new Set<Stream>()
   #creditTimer: Timer | undefined
@@ -72,6 +75,7 @@ export class SessionStreams {
         this.offer(stream)
       },
     })
+    this.lingering = new Lingering(options.clock, () => this.#carriers.pick() !== undefined)
     this.elephants = new Elephants({
       clock: options.clock,
       carriers: options.carriers,
@@ -131,6 +135,7 @@ export class SessionStreams {
     this.#starvedTimer?.clear()
     this.#starved.clear()
     this.#report.close()
+    this.lingering.close()
     this.elephants.close()
     const streams = [...this.#streams.values()]
     this.#streams.clear()
@@ -141,7 +146,6 @@ export class SessionStreams {
   }
 
   // --- for streams
-
   get nowMs(): number {
     return this.#options.clock.monotonic()
   }
@@ -196,6 +200,7 @@ export class SessionStreams {
   }
 
   forget(stream: Stream): void {
+    this.lingering.forget(stream)
     this.elephants.forget(stream)
     this.#starved.delete(stream)
     this.#report.forget(stream)
@@ -204,7 +209,6 @@ export class SessionStreams {
   }
 
   // --- frames
-
   onData(id: number, offset: number, bytes: Buffer): void {
     const stream = this.#streams.get(id)
     if (!stream) this.#checkIssued(id)
@@ -281,7 +285,7 @@ export class SessionStreams {
     const stream = this.#streams.get(id)
     if (!stream) this.#checkIssued(id)
     if (code === resetAck) {
-      if (stream?.state !== 'resetting') return
+      if (!stream?.isResetSaid) return
       this.forget(stream)
       stream.abandon(sessionLostCode)
       return
@@ -302,7 +306,6 @@ export class SessionStreams {
   }
 
   // --- inside
-
   /** Unacknowledged pieces lie on at most two live carriers (rule 19). */
   #mayMove(stream: Stream, to: Carrier): boolean {
     return stream.liveCarriers(to.number, (number) => !this.#carriers.isLost(number)) <= 2

@@ -19,7 +19,8 @@ import { Retirement } from './retirement.ts'
 import { readSessionFrame, type SessionEvents } from './session-frames.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionStreams } from './session-streams.ts'
-import { type Stream, type StreamSink, sessionLostCode } from './stream.ts'
+import type { Stream } from './stream.ts'
+import { type StreamSink, sessionLostCode } from './stream-sink.ts'
 
 export class Session implements CarrierHandler {
   readonly side: 'relay' | 'agent'
@@ -86,7 +87,6 @@ export class Session implements CarrierHandler {
   }
 
   // --- relay
-
   /**
    * Opens a stream for a visitor. Bytes may be written at once.
    * @throws relay.draining, carrier.lost, session.limit (too many streams, or no memory for a window)

@@ -13,6 +13,9 @@ let pair: MuxPair
 let upstream: Server
 let onUpstream: (socket: Socket) => void
 const servers: Server[] = []
+/** The agent's ends of the connections to the upstream. */
+const agentSockets: Socket[] = []
+const bytesAtAgent = () => agentSockets.at(-1)?.bytesRead ?? 0
 let ends: { relay: (string | undefined)[]; agent: (string | undefined)[] } = { relay: [], agent: [] }
 
 async function listen(onSocket: (socket: Socket) => void): Promise<Server> {
@@ -40,14 +43,19 @@ beforeEach(async () => {
           allowHalfOpen: true,
           noDelay: true,
         })
-        return new Splice(socket, stream, { turn, onEnd: (key) => own.agent.push(key) })
+        agentSockets.push(socket)
+        return new Splice(socket, stream, { turn, clock: systemClock, onEnd: (key) => own.agent.push(key) })
       },
     },
   })
   const relay = await listen((socket) => {
     const silent = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
     const stream = pair.relay.open(anyVisitor, silent)
-    stream.sink = new Splice(socket, stream, { turn, onEnd: (key) => own.relay.push(key) })
+    stream.sink = new Splice(socket, stream, {
+      turn,
+      clock: systemClock,
+      onEnd: (key) => own.relay.push(key),
+    })
   })
   relayPort = portOf(relay)
 })
@@ -66,6 +74,42 @@ async function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(chunk)
   return Buffer.concat(chunks)
+}
+
+/** Unlike `once`, whatever else happens to it. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void socket.once('close', () => resolve()))
+}
+
+/** What comes, and how it ends. */
+async function heardBy(socket: Socket): Promise<string> {
+  let text = ''
+  let end = 'nothing'
+  socket.on('data', (chunk) => {
+    text += chunk
+  })
+  socket.on('error', () => {
+    if (end === 'nothing') end = 'reset'
+  })
+  socket.on('end', () => {
+    end = 'end'
+    socket.destroy()
+  })
+  await closed(socket)
+  return `${text}, ${end}`
+}
+
+/** What each of 150 visitors hears that say `question`, fifty at a time. */
+async function visits(question: () => Buffer): Promise<string[]> {
+  const heard: string[] = []
+  const visit = async () => {
+    const visitor = await dial()
+    const hearing = heardBy(visitor)
+    visitor.write(question())
+    return await hearing
+  }
+  while (heard.length < 150) heard.push(...(await Promise.all(Array.from({ length: 50 }, visit))))
+  return heard
 }
 
 describe('splice', () => {
@@ -136,5 +180,86 @@ describe('splice', () => {
     await vi.waitFor(() => expect([pair.relay.activeStreams, pair.agent.activeStreams]).toEqual([0, 0]))
     expect([pair.budgets.relay.usedBytes, pair.budgets.agent.usedBytes]).toEqual([0, 0])
     expect(ends).toEqual({ relay: [undefined], agent: [undefined] })
+  })
+
+  test('what an upstream says before it resets arrives before the reset: 150 of 150', {
+    timeout: 30_000,
+  }, async () => {
+    onUpstream = (socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.write('the answer', () => socket.resetAndDestroy()))
+    }
+    const heard = await visits(() => randomBytes(60_000))
+    expect(heard).toEqual(Array(150).fill('the answer, reset'))
+  })
+
+  test('what an upstream says before it closes with input unread arrives: 150 of 150', {
+    timeout: 30_000,
+  }, async () => {
+    onUpstream = (socket) => {
+      socket.pause()
+      socket.on('error', () => {})
+      socket.write('the answer', () => socket.destroy())
+    }
+    const heard = await visits(() => randomBytes(60_000))
+    expect(heard.filter((said) => !said.startsWith('the answer'))).toEqual([])
+  })
+
+  test('what an upstream says and ends before it closes with input unread: the answer and its end, 150 of 150', {
+    timeout: 30_000,
+  }, async () => {
+    onUpstream = (socket) => {
+      socket.pause()
+      socket.on('error', () => {})
+      socket.end('the answer', () => socket.destroy())
+    }
+    const heard = await visits(() => randomBytes(60_000))
+    expect(heard).toEqual(Array(150).fill('the answer, end'))
+  })
+
+  test('what a visitor says before it resets arrives at the upstream before the reset: 150 of 150', {
+    timeout: 30_000,
+  }, async () => {
+    const said: Promise<string>[] = []
+    onUpstream = (socket) => {
+      // An upstream that speaks at once makes the splices write to a visitor that is gone.
+      socket.write('welcome')
+      said.push(heardBy(socket))
+    }
+    for (let i = 0; i < 150; i++) {
+      const visitor = await dial()
+      visitor.on('error', () => {})
+      visitor.write('fire and forget', () => visitor.resetAndDestroy())
+    }
+    await vi.waitFor(() => expect(said).toHaveLength(150))
+    expect(await Promise.all(said)).toEqual(Array(150).fill('fire and forget, reset'))
+  })
+
+  test('megabytes that were read before a reset arrive, though the visitor reads them late', {
+    timeout: 30_000,
+  }, async () => {
+    const bytes = randomBytes(3_000_000)
+    const resetNow = Promise.withResolvers<void>()
+    onUpstream = async (socket) => {
+      socket.on('error', () => {})
+      socket.write(bytes)
+      await resetNow.promise
+      socket.resetAndDestroy()
+    }
+    const visitor = await dial()
+    const chunks: Buffer[] = []
+    visitor.on('error', () => {})
+    visitor.on('data', (chunk) => chunks.push(chunk))
+    visitor.pause()
+    // Far more than a window: Node and the kernels hold the rest when the reset comes.
+    await vi.waitFor(() => expect(bytesAtAgent()).toBeGreaterThan(500_000))
+    resetNow.resolve()
+    await vi.waitFor(() =>
+      expect(agentSockets.at(-1)).toSatisfy((socket: Socket) => socket.isPaused() || socket.destroyed),
+    )
+    visitor.resume()
+    await closed(visitor)
+    expect(Buffer.concat(chunks).equals(bytes.subarray(0, bytesAtAgent()))).toBe(true)
+    expect(ends).toEqual({ relay: ['stream.aborted'], agent: ['stream.aborted'] })
   })
 })

@@ -3,16 +3,19 @@
  * itself (half-close), a slow side pauses the other, credit is granted when the local socket has taken the bytes.
  */
 import type { Socket } from 'node:net'
+import type { Clock } from '../base/clock.ts'
 import { type ErrorKey, keyOfCode } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { Gather } from './gather.ts'
+import { abort, type Hearing, hearOut, resetBehind } from './last-words.ts'
 import { readInto } from './read-into.ts'
 import { deliverySlabs } from './slab.ts'
-import type { Stream, StreamSink } from './stream.ts'
+import type { Stream } from './stream.ts'
+import type { StreamSink } from './stream-sink.ts'
 import type { Flushable, Turn } from './turn.ts'
 
 /** What a socket is joined to: a stream, or what stands in front of one and looks at what passes. */
-export type SplicedStream = Pick<Stream, 'write' | 'end' | 'reset' | 'consumed'>
+export type SplicedStream = Pick<Stream, 'write' | 'end' | 'resetBehind' | 'consumed'>
 
 /**
  * Stream to socket: writes gathered per turn, credit on consumption. Used alone where the other direction needs more
@@ -74,6 +77,7 @@ export class Delivery implements Flushable {
 
 export type SpliceOptions = {
   readonly turn: Turn
+  readonly clock: Clock
   /** The stream is reset with this when the socket fails. Default: stream.aborted. */
   readonly keyOf?: (error: Error) => ErrorKey
   /** Reads come as 'data' events: somebody else listens too, or TLS may read while another read is being handled. */
@@ -90,6 +94,7 @@ export class Splice implements StreamSink, Flushable {
   readonly #stream: SplicedStream
   readonly #options: SpliceOptions
   readonly #delivery: Delivery
+  readonly #hearing: Hearing
   #turnBytes = 0
   #isResting = false
   #isFull = false
@@ -102,6 +107,7 @@ export class Splice implements StreamSink, Flushable {
     this.#stream = stream
     this.#options = options
     this.#delivery = new Delivery(socket, stream, options.turn)
+    this.#hearing = hearOut(socket, options.clock)
     if (options.isOverheard) socket.on('data', this.#onRead)
     else readInto(socket, 'raw', this.#onRead)
     socket.on('end', this.#onEnd)
@@ -127,7 +133,10 @@ export class Splice implements StreamSink, Flushable {
 
   onReset(code: number): void {
     this.#failure ??= keyOfCode(code) ?? 'stream.aborted'
-    abort(this.#socket, undefined)
+    this.#delivery.flush()
+    // Memory is what the relay needs back at once.
+    if (this.#failure === 'relay.memory' || this.#failure === 'stream.memory') abort(this.#socket)
+    else resetBehind(this.#socket, this.#options.clock)
   }
 
   /** A new turn: a socket that had read its share may read again. */
@@ -151,6 +160,7 @@ export class Splice implements StreamSink, Flushable {
   }
 
   readonly #onEnd = (): void => {
+    if (this.#hearing.isCutShort) return
     this.#sawEnd = true
     this.#stream.end()
   }
@@ -160,19 +170,10 @@ export class Splice implements StreamSink, Flushable {
   }
 
   readonly #onClose = (): void => {
-    if (!this.#sawEnd || !this.#sawFin || !this.#socket.writableFinished) {
+    if (this.#failure || !this.#sawEnd || !this.#sawFin || !this.#socket.writableFinished) {
       this.#failure ??= 'stream.aborted'
-      this.#stream.reset(this.#failure)
+      this.#stream.resetBehind(this.#failure)
     }
     this.#options.onEnd(this.#failure)
-  }
-}
-
-/** Ends a socket by RST, so that the peer learns that the end was not orderly. */
-export function abort(socket: Socket, raw: Socket | undefined): void {
-  if (!raw) socket.resetAndDestroy()
-  else {
-    raw.resetAndDestroy()
-    socket.destroy()
   }
 }

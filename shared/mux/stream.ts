@@ -11,32 +11,8 @@ import { Inbound } from './inbound.ts'
 import type { OpenInfo } from './open-info.ts'
 import { Outbound } from './outbound.ts'
 import type { SessionStreams } from './session-streams.ts'
-
-/** Where a stream's events go. After `onReset`, or after `reset` was called, nothing more comes. */
-export type StreamSink = {
-  /** Bytes in order, the sink's until it returns. All are owed to `stream.consumed` once the local side took them. */
-  onData(bytes: Buffer): void
-  /** The other side will send no more: half-close the local socket now. */
-  onFin(): void
-  /** What was written is gone; writing may go on after a `write` that answered false. */
-  onWritable(): void
-  /** The stream is over. `code` is the number of a PT code, see `keyOfCode`. */
-  onReset(code: number): void
-  /** Both directions ended and were used: the stream is forgotten. */
-  onClosed?(): void
-  onOpened?(connectMs: number): void
-  onUpgraded?(): void
-  onPlain?(): void
-}
-
-/** Until a PING was answered: most paths are shorter. Below the least the time is the processes' own. */
-const rttMs = { unknown: 100, min: 2 }
-
-/** Hears what comes for a stream that nobody listens to. */
-export const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
-
-/** opening: relay only, nothing of the agent seen yet. resetting: RESET sent, its ACK awaited. */
-export type StreamState = 'opening' | 'open' | 'resetting' | 'closed'
+import type { StreamOptions, StreamState } from './stream-options.ts'
+import { deafSink, type StreamSink, sessionLostCode } from './stream-sink.ts'
 
 export class Stream {
   readonly id: number
@@ -63,24 +39,13 @@ export class Stream {
   #owesWritable = false
   /** Said again in every report until the stream ends, because nothing else would repeat them. */
   #resetCode = 0
+  /** RESET goes behind what was written: until that is used it is kept, to be sent again if a carrier is lost. */
+  #lastKey: ErrorKey | undefined
+  #isLastSaid = false
   #openedMs = -1
   #answer: 'upgraded' | 'plain' | undefined
 
-  constructor(options: {
-    host: SessionStreams
-    id: number
-    info: OpenInfo
-    sink: StreamSink
-    state: StreamState
-    budget: Budget
-    /** What this side may keep of what it sent, until it is acknowledged. */
-    sendBudget: Budget
-    /** What the other side may send at once. */
-    window: number
-    /** What this side may send at once. */
-    edge: number
-    carrier: Carrier
-  }) {
+  constructor(options: StreamOptions) {
     this.host = options.host
     this.id = options.id
     this.info = options.info
@@ -110,7 +75,7 @@ export class Stream {
 
   /** Sends or copies `chunk`. False: stop reading until `sink.onWritable` (chunks already read may follow). */
   write(chunk: Buffer): boolean {
-    if (this.#isOver) return true
+    if (this.isOver || this.#lastKey) return true
     this.#outbound.push(chunk)
     this.host.offer(this)
     this.#outbound.own()
@@ -121,22 +86,36 @@ export class Stream {
 
   /** Half-close behind what was written. */
   end(): void {
-    if (this.#isOver || this.#outbound.isEnding) return
+    if (this.isOver || this.#lastKey || this.#outbound.isEnding) return
     this.#outbound.finish()
     this.host.offer(this)
   }
 
   /** Ends both directions at once and tells the other side why. */
   reset(key: ErrorKey): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     this.#release('resetting')
     this.#resetCode = wireCode(key)
     this.host.carrierOf(this)?.sendReset(this.id, this.#resetCode)
   }
 
+  /**
+   * The same behind what was written. If the other side has not used that yet, the sink hears by `onReset` when it has,
+   * or has used nothing for `limits.lastWordsMs`; until then the local side drops what still comes.
+   */
+  resetBehind(key: ErrorKey): void {
+    if (this.isOver || this.#lastKey) return
+    if (this.#outbound.isUsed) this.reset(key)
+    else {
+      this.#lastKey = key
+      this.host.lingering.add(this)
+      this.#sayLast()
+    }
+  }
+
   /** The local side took `bytes`: the other side may send as many again. */
   consumed(bytes: number): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     this.#inbound.used += bytes
     this.#inbound.settle(this.#budget)
     if (this.#inbound.isComplete && this.#inbound.used === this.#inbound.finAt) this.#useFin()
@@ -161,18 +140,35 @@ export class Stream {
     this.#tellAnswer('plain')
   }
 
-  get #isOver(): boolean {
+  /** Nothing more is sent or heard. */
+  get isOver(): boolean {
     return this.state === 'closed' || this.state === 'resetting'
   }
 
   // --- for the session -----------------------------------------------------------------------------------------
 
   get canPump(): boolean {
-    return !this.#isOver && this.#outbound.canPump
+    return !this.isOver && this.#outbound.canPump
   }
 
   get hasUncredited(): boolean {
-    return !this.#isOver && this.#inbound.used > this.#inbound.credited
+    return !this.isOver && this.#inbound.used > this.#inbound.credited
+  }
+
+  get usedBytes(): number {
+    return this.#outbound.una
+  }
+
+  giveUp(): void {
+    if (!this.#lastKey || this.isOver) return
+    const { sink } = this
+    this.reset(this.#lastKey)
+    sink.onReset(wireCode(this.#lastKey))
+  }
+
+  /** Its RESET was sent, so that the other side's answer ends it. */
+  get isResetSaid(): boolean {
+    return this.state === 'resetting' || this.#isLastSaid
   }
 
   /** Of its sending half: there was no memory to keep more. */
@@ -185,6 +181,7 @@ export class Stream {
     const sent = this.#outbound.pump(carrier, this.id, bytesMax)
     this.host.elephants.sent(this, sent, this.#outbound.waitingBytes)
     if (this.#outbound.isStarved) this.host.starve(this)
+    if (this.#lastKey) this.#sayLast()
     if (this.#owesWritable && this.#outbound.waitingBytes === 0) {
       this.#owesWritable = false
       this.sink.onWritable()
@@ -247,7 +244,7 @@ export class Stream {
   receiveData(offset: number, bytes: Buffer): void {
     try {
       this.#inbound.receive(offset, bytes, this.sink)
-      if (this.#isOver) return
+      if (this.isOver) return
       this.#inbound.settle(this.#budget)
       if (this.#inbound.isComplete) this.#deliverFin()
     } catch (error) {
@@ -271,6 +268,7 @@ export class Stream {
     }
     this.host.offer(this)
     this.#closeIfDone()
+    if (this.#lastKey && this.#outbound.isUsed) this.giveUp()
   }
 
   /** RESET came (never ACK or GONE). */
@@ -285,12 +283,22 @@ export class Stream {
     if (this.state !== 'closed') this.receiveReset(code)
   }
 
+  /**
+   * RESET goes out as soon as it can overtake nothing, because credit comes up to 200 ms later; but not while the agent
+   * dials, who gives up a dial for it.
+   */
+  #sayLast(): void {
+    if (!this.#lastKey || this.#isLastSaid || this.state !== 'open') return
+    const carrier = this.host.carrierOf(this)
+    if (!carrier || this.#outbound.waitingBytes > 0 || this.canPump) return
+    if (this.liveCarriers(carrier.number, () => true) > 1) return
+    this.#isLastSaid = true
+    carrier.sendReset(this.id, wireCode(this.#lastKey))
+  }
+
   #grant(): { consumed: number; window: number } {
-    return this.#inbound.grant({
-      budget: this.#budget,
-      nowMs: this.host.nowMs,
-      rttMs: Math.max(this.host.rttMs ?? rttMs.unknown, rttMs.min),
-    })
+    const { nowMs, rttMs } = this.host
+    return this.#inbound.grant({ budget: this.#budget, nowMs, rttMs })
   }
 
   #tellAnswer(answer: 'upgraded' | 'plain'): void {
@@ -308,7 +316,7 @@ export class Stream {
   }
 
   #deliverFin(): void {
-    if (this.#finDelivered || this.#isOver) return
+    if (this.#finDelivered || this.isOver) return
     this.#finDelivered = true
     this.sink.onFin()
     if (this.#inbound.used === this.#inbound.finAt) this.#useFin()
@@ -323,7 +331,7 @@ export class Stream {
   }
 
   #closeIfDone(): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     if (!this.#outbound.isDone || !this.#inbound.isDone) return
     const { sink } = this
     this.#release('closed')
@@ -340,6 +348,3 @@ export class Stream {
     this.sink = deafSink
   }
 }
-
-/** The code that streams hear when their session ends under them. */
-export const sessionLostCode = wireCode('carrier.lost')

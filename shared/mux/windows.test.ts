@@ -7,7 +7,8 @@ import { turns } from '../testing/mux-link.ts'
 import { anyVisitor, muxPair } from '../testing/mux-pair.ts'
 import { Budget } from './budget.ts'
 import type { OpenInfo } from './open-info.ts'
-import type { Stream, StreamSink } from './stream.ts'
+import type { Stream } from './stream.ts'
+import type { StreamSink } from './stream-sink.ts'
 
 const MiB = 1024 * 1024
 

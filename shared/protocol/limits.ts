@@ -132,6 +132,11 @@ export const limits = {
   clientHelloBytes: 16 * KiB,
   httpIdleMs: 300_000,
   tcpKeepAliveMs: 60_000,
+  /**
+   * What was said before a connection broke waits for its taker, as long as some of it is taken in this time: phones
+   * lose their network for shorter, and whoever has gone holds a socket for no longer.
+   */
+  lastWordsMs: 60_000,
   /** A visitor's socket reads at most this much a turn before others get theirs. */
   readTurnBytes: 256 * KiB,
 

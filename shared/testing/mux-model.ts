@@ -10,7 +10,8 @@ import { dialCarrier, dialRelay } from '../mux/dial.ts'
 import type { MuxShared } from '../mux/fresh-carrier.ts'
 import { Liveness } from '../mux/liveness.ts'
 import type { Session } from '../mux/session.ts'
-import type { Stream, StreamSink } from '../mux/stream.ts'
+import type { Stream } from '../mux/stream.ts'
+import type { StreamSink } from '../mux/stream-sink.ts'
 import { Turn } from '../mux/turn.ts'
 import { FakeClock } from './fake-clock.ts'
 import { anyVisitor } from './mux-pair.ts'
@@ -80,6 +81,8 @@ class Party implements StreamSink {
   unused = 0
   hasEnded = false
   hasFin = false
+  /** It has ended both ways: at once, or behind what it had sent. */
+  reset: 'at once' | 'behind' | undefined
   outcome: 'clean' | 'reset' | undefined
 
   constructor(name: SideName, id: number) {
@@ -209,7 +212,7 @@ class Model {
 
   /** No new faults: cut paths are noticed, everybody finishes. */
   async heal(): Promise<void> {
-    for (const party of this.#everybody()) party.hasEnded = false
+    for (const party of this.#everybody()) party.hasEnded = party.reset !== undefined
     for (let n = 0; n < 30_000; n++) {
       if (this.#session('relay').activeStreams + this.#session('agent').activeStreams === 0) return
       if (n % 40 === 0)
@@ -235,6 +238,9 @@ class Model {
     for (const [id, agent] of this.#parties.agent) {
       const relay = this.#parties.relay.get(id)
       if (!relay) throw new ModelFailure(`the relay never opened ${id}`)
+      for (const [from, to] of [[agent, relay] as const, [relay, agent] as const])
+        if (from.reset === 'behind' && !to.reset && to.got !== from.sent)
+          throw new ModelFailure(`stream ${id}: the ${from.name}'s reset came before its last words`)
       if (agent.outcome !== 'clean' && relay.outcome !== 'clean') continue
       if (agent.outcome === 'clean' && relay.outcome === 'clean') clean += 1
       const isCut = agent.outcome !== relay.outcome
@@ -402,8 +408,12 @@ class Model {
   #reset(): void {
     const party = this.#pick(this.#active())
     if (!party?.stream) return
-    party.stream.reset('stream.aborted')
-    party.outcome = 'reset'
+    party.hasEnded = true
+    party.reset ??= this.#random() < 0.5 ? 'behind' : 'at once'
+    if (party.reset === 'behind') party.stream.resetBehind('stream.aborted')
+    else party.stream.reset('stream.aborted')
+    // Else its sink hears of it later.
+    if (party.stream.isOver) party.outcome = 'reset'
   }
 
   #endAll(): void {

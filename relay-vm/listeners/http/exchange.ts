@@ -16,10 +16,15 @@ export type ExchangeEvents = {
   onUpgradeAnswer(isUpgraded: boolean): void
   /** The upstream ended. `unanswered`: it had not said a byte since this request, the first, was sent to it. */
   onFin(unanswered: RequestHead | undefined): void
-  onReset(key: ErrorKey, unanswered: RequestHead | undefined): void
+  /** `hadEnded`: it had said all; whether it heard the rest of the request does not matter to the visitor. */
+  onReset(key: ErrorKey, unanswered: RequestHead | undefined, hadEnded: boolean): void
   /** A retired stream spoke: its bytes have no place any more. */
   onLate(): void
 }
+
+type LateEnd =
+  | { readonly kind: 'close' | 'cut' }
+  | { readonly kind: 'page'; readonly key: ErrorKey; readonly head: RequestHead | undefined }
 
 /** Longer than the pauses inside one answer on a busy path, short against what a person notices. */
 const quietMs = 250
@@ -45,6 +50,8 @@ export class Exchange implements UplinkSink {
   readonly #answer = new AnswerWatch()
   /** The first request, until the upstream says something. */
   #unanswered: RequestHead | undefined
+  /** The last request, until something was said to it. */
+  #asked: RequestHead | undefined
   #bytesInAtRequest = 0
   #forwardedTotal = 0
   #isRetired = false
@@ -76,6 +83,17 @@ export class Exchange implements UplinkSink {
     return this.#answer.isComplete
   }
 
+  /**
+   * How a connection ends on which nothing has moved for as long as anything may take: a page may be the answer to the
+   * last request when nothing of one has come and nothing is open before it.
+   */
+  lateEnd(isVisitorLate: boolean): LateEnd {
+    if (this.isAnswered) return { kind: 'close' }
+    if (!this.#unanswered && !this.#answer.hasRoom) return { kind: 'cut' }
+    const key = isVisitorLate ? 'http.body_deadline' : 'http.answer_deadline'
+    return { kind: 'page', key, head: this.#unanswered ?? this.#asked }
+  }
+
   /** Rises with every byte either way. */
   get progress(): number {
     return this.#uplink.bytesIn + this.#uplink.bytesOut
@@ -85,6 +103,7 @@ export class Exchange implements UplinkSink {
   forward(head: RequestHead, bytes: Buffer): boolean {
     this.#bytesInAtRequest = this.#uplink.bytesIn
     if (this.#forwardedTotal++ === 0) this.#unanswered = head
+    this.#asked = head
     this.#answer.asked(head.method)
     return this.write(bytes)
   }
@@ -104,6 +123,17 @@ export class Exchange implements UplinkSink {
     this.#uplink.reset(key)
   }
 
+  /** The same behind the requests, which the upstream still gets. */
+  resetBehind(key: ErrorKey): void {
+    this.#uplink.resetBehind(key)
+  }
+
+  /** Resets the upstream; what was heard of it is with the visitor's socket. */
+  cut(key: ErrorKey): void {
+    this.#uplink.reset(key)
+    this.#uplink.flush()
+  }
+
   end(): void {
     this.#isEnded = true
     this.#uplink.end()
@@ -111,7 +141,7 @@ export class Exchange implements UplinkSink {
 
   /** The visitor has gone, or nothing more can come of it. */
   leave(): void {
-    if (!(this.#isEnded && this.#sawFin)) this.reset('stream.aborted')
+    if (!(this.#isEnded && this.#sawFin)) this.resetBehind('stream.aborted')
     if (this.#uplink.stream) this.#route.closed(this.#uplink.stream)
   }
 
@@ -159,7 +189,7 @@ export class Exchange implements UplinkSink {
   }
 
   onData(bytes: Buffer): void {
-    this.#unanswered = undefined
+    this.#unanswered = this.#asked = undefined
     if (this.#isRetired) this.#events.onLate()
     else {
       this.#answer.heard(bytes)
@@ -183,8 +213,9 @@ export class Exchange implements UplinkSink {
   }
 
   onFailed(key: ErrorKey): void {
+    const hadEnded = this.#sawFin
     this.#isEnded = this.#sawFin = true
-    if (!this.#isRetired) this.#events.onReset(key, this.#unanswered)
+    if (!this.#isRetired) this.#events.onReset(key, this.#unanswered, hadEnded)
   }
 
   onUpgraded(): void {

@@ -1,11 +1,10 @@
 /** How a visitor's connection ends behind the last answer. */
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import { limits } from '@porttunneler/shared/protocol/limits'
 
 /** How long a visitor that was sent its last answer may go on sending before its socket is dropped. */
 const lingerMs = 5_000
-/** A visitor that has not read a byte of what is left for this long has gone. */
-const unreadMs = 60_000
 
 /**
  * Ends the socket when all that was written is out, however slowly the visitor reads. What it still sends is read for a
@@ -19,7 +18,7 @@ export function bidFarewell(socket: Socket, clock: Clock): Pick<Timer, 'clear'> 
     timer = clock.after(lingerMs, () => socket.destroy())
   }
   const watch = (left: number) => {
-    timer = clock.after(unreadMs, () => {
+    timer = clock.after(limits.lastWordsMs, () => {
       if (socket.writableLength < left) watch(socket.writableLength)
       else socket.destroy()
     })

@@ -3,12 +3,15 @@
  * share of this turn), and it goes on when none is left: the one place where pause() and resume() are called.
  */
 import type { Socket } from 'node:net'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { type Hearing, hearOut } from '@porttunneler/shared/mux/last-words'
 import type { Flushable, Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 
 export class Reading implements Flushable {
   readonly #socket: Socket
   readonly #turn: Turn
+  readonly #hearing: Hearing
   #isFull = false
   #isHeld = false
   #isResting = false
@@ -17,14 +20,20 @@ export class Reading implements Flushable {
   #turnBytes = 0
 
   /** The socket stays paused until `start`. */
-  constructor(socket: Socket, turn: Turn) {
+  constructor(socket: Socket, { turn, clock }: { readonly turn: Turn; readonly clock: Clock }) {
     this.#socket = socket
     this.#turn = turn
+    this.#hearing = hearOut(socket, clock)
     socket.pause()
   }
 
   get isFull(): boolean {
     return this.#isFull
+  }
+
+  /** An end that is read now is that of a reset. */
+  get isCutShort(): boolean {
+    return this.#hearing.isCutShort
   }
 
   start(): void {

@@ -6,7 +6,8 @@
 import type { Socket } from 'node:net'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { Delivery } from '@porttunneler/shared/mux/splice'
-import type { Stream, StreamSink } from '@porttunneler/shared/mux/stream'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { HttpRoute, HttpVisitorInfo, Waiting } from './deps.ts'
 
@@ -69,6 +70,12 @@ export class Uplink {
 
   reset(key: ErrorKey): void {
     if (this.#link) this.#link.stream.reset(key)
+    else this.#waiting?.cancel()
+  }
+
+  /** The same behind what was written. */
+  resetBehind(key: ErrorKey): void {
+    if (this.#link) this.#link.stream.resetBehind(key)
     else this.#waiting?.cancel()
   }
 

@@ -1,184 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
-import { silentLog } from '@porttunneler/shared/base/log'
-import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
-import type { Stream } from '@porttunneler/shared/mux/stream'
-import { Turn } from '@porttunneler/shared/mux/turn'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { limits } from '@porttunneler/shared/protocol/limits'
-import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { turns } from '@porttunneler/shared/testing/mux-link'
-import { muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { HttpConnection, HttpRoute, HttpVisitorDeps } from './deps.ts'
-import { serveHttpVisitor } from './visitor.ts'
-
-const ours = (host: string) =>
-  `X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Host: ${host}\r\nX-Forwarded-Proto: http\r\n\r\n`
-const get = (path: string, host = 'a.test', fields = '') =>
-  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`
-const seen = (path: string, fields = '') =>
-  `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${fields}${ours('a.test')}`
-const websocket = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
-const answer = (text: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`
-
-/** The agent's end of a stream, played by the test. */
-type Upstream = { stream: Stream; info: OpenInfo; heard: Recorder }
-
-class Rig {
-  readonly clock = new FakeClock()
-  readonly refused: ErrorKey[] = []
-  readonly upstreams: Upstream[] = []
-  closedTotal = 0
-  /** What `open` throws, if anything. */
-  refusal: ErrorKey | undefined
-  sni: string | undefined
-  /** Upstreams take what they get. */
-  isHungry = true
-  readonly #own = createHttpServer((request, response) => response.end(`own ${request.url}`))
-  readonly #pair = muxPair({
-    // A clock of its own that stands still: these tests move hours past, and no carrier is to be lost by it.
-    clock: new FakeClock(),
-    agent: {
-      onOpen: (stream, info) => {
-        const heard = new Recorder()
-        heard.stream = stream
-        heard.isHungry = this.isHungry
-        this.upstreams.push({ stream, info, heard })
-        this.#onUpstream()
-        return heard
-      },
-    },
-  })
-  /** The relay's ends of the visitors' connections. */
-  readonly accepted: Socket[] = []
-  readonly connections: HttpConnection[] = []
-  readonly #visitors: Socket[] = []
-  #onUpstream: () => void = () => {}
-  readonly #server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true })
-
-  async start(): Promise<void> {
-    const { clock } = this
-    const count = (key: ErrorKey) => void this.refused.push(key)
-    const route: HttpRoute = {
-      open: (info, sink) => {
-        if (this.refusal) throw fail(this.refusal)
-        return this.#pair.relay.open({ ...info, bind: 1, atMs: 0 }, sink)
-      },
-      closed: () => void this.closedTotal++,
-      refused: count,
-    }
-    const deps: HttpVisitorDeps = {
-      clock,
-      turn: new Turn(),
-      log: silentLog,
-      lookup: (host) => (host === 'a.test' ? route : host === 'relay.test' ? 'own' : undefined),
-      serveOwn: (socket, first) => {
-        socket.unshift(first)
-        this.#own.emit('connection', socket)
-        socket.resume()
-      },
-      refused: count,
-    }
-    this.#server.on('connection', (socket) => {
-      this.accepted.push(socket)
-      const tls = this.sni === undefined ? {} : { tls: { sni: this.sni, raw: socket } }
-      this.connections.push(
-        serveHttpVisitor({ socket, origin: { address: '192.0.2.9', port: 1, localPort: 2 }, ...tls }, deps),
-      )
-    })
-    this.#server.listen(0, '127.0.0.1')
-    await once(this.#server, 'listening')
-  }
-
-  /** A visitor that sends `text` and keeps what it hears. */
-  async visit(text: string): Promise<Visitor> {
-    const { port } = this.#server.address() as AddressInfo
-    const accepted = once(this.#server, 'connection')
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-    this.#visitors.push(socket)
-    const visitor = new Visitor(socket)
-    socket.write(text, 'latin1')
-    await accepted
-    return visitor
-  }
-
-  async upstream(index = 0): Promise<Upstream> {
-    while (this.upstreams.length <= index)
-      await new Promise<void>((resolve) => {
-        this.#onUpstream = resolve
-      })
-    return this.upstreams[index] as Upstream
-  }
-
-  /** Moves the visitor's clock in small steps, so that bytes on their way arrive in between. */
-  async pass(ms: number): Promise<void> {
-    await this.clock.advanceAsync(ms, ms / 20)
-  }
-
-  close(): void {
-    for (const socket of this.#visitors) socket.destroy()
-    this.#server.close()
-    this.#own.close()
-  }
-}
-
-class Visitor {
-  readonly socket: Socket
-  text = ''
-  hasEnded = false
-  error: Error | undefined
-  #onChange: () => void = () => {}
-
-  constructor(socket: Socket) {
-    this.socket = socket
-    const changed = () => this.#onChange()
-    socket.on('data', (chunk: Buffer) => {
-      this.text += chunk.toString('latin1')
-      changed()
-    })
-    socket.on('end', () => {
-      this.hasEnded = true
-      changed()
-    })
-    socket.on('error', (error) => {
-      this.error = error
-    })
-    socket.on('close', () => {
-      this.hasEnded = true
-      changed()
-    })
-  }
-
-  async until(isTrue: (text: string) => boolean): Promise<string> {
-    while (!isTrue(this.text)) {
-      if (this.hasEnded) throw new Error(`ended after: ${this.text}`)
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve
-      })
-    }
-    return this.text
-  }
-
-  async end(): Promise<string> {
-    while (!this.hasEnded)
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve
-      })
-    return this.text
-  }
-}
-
-function say({ stream }: Upstream, text: string): void {
-  stream.write(Buffer.from(text, 'latin1'))
-}
-
-async function hears({ heard }: Upstream, text: string): Promise<void> {
-  await heard.until(() => heard.bytes.length >= text.length)
-  expect(heard.bytes.toString('latin1')).toBe(text)
-}
+import { answer, get, hears, ours, Rig, say, seen, type Upstream, websocket } from '../../testing/http-rig.ts'
 
 const rigs: Rig[] = []
 
@@ -230,6 +55,7 @@ describe('http visitor: requests and answers', () => {
     const upstream = await rig.upstream()
     await hears(upstream, seen('/'))
     visitor.socket.resetAndDestroy()
+    await rig.credited()
     await upstream.heard.until(() => upstream.heard.resetCode !== undefined)
     expect(rig.closedTotal).toBe(1)
     expect(rig.clock.pending).toBe(0)
@@ -403,6 +229,18 @@ describe('http visitor: an upstream that fails', () => {
     expect(visitor.error).toMatchObject({ code: 'ECONNRESET' })
   })
 
+  test('it answers early and ends, then resets: the answer and its end, while the visitor still uploads', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/', 'a.test', 'Content-Length: 100000\r\n') + 'x'.repeat(1_000))
+    const upstream = await rig.upstream()
+    say(upstream, answer('too much'))
+    upstream.stream.end()
+    upstream.stream.reset('stream.aborted')
+    visitor.socket.write('x'.repeat(50_000))
+    expect(await visitor.end()).toBe(answer('too much'))
+    expect(visitor.error).toBeUndefined()
+  })
+
   test('it closes after an answer: so does the connection', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/'))
@@ -573,6 +411,7 @@ describe('http visitor: Upgrade', () => {
     await hears(second, `${seen('/ws', websocket)}raw`)
     first.stream.end()
     visitor.socket.resetAndDestroy()
+    await rig.credited()
     await second.heard.until(() => second.heard.resetCode !== undefined)
     expect(rig.closedTotal).toBe(2)
   })
@@ -677,6 +516,70 @@ describe('http visitor: time', () => {
     expect(visitor.hasEnded).toBe(false)
     await rig.pass(160_000)
     await visitor.end()
+  })
+
+  /** Longer than anything may stand still. */
+  const tooLong = limits.httpIdleMs * 1.3
+  const post = get('/slow', 'a.test', 'Content-Length: 10\r\n')
+
+  test('a request that is not answered in five minutes: 504, and the upstream hears why', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    const upstream = await rig.upstream()
+    await hears(upstream, seen('/'))
+    await rig.pass(tooLong)
+    expect(await visitor.end()).toMatch(/^HTTP\/1\.1 504 .*PT-4017/s)
+    expect(rig.refused).toEqual(['http.answer_deadline'])
+    await upstream.heard.until(() => upstream.heard.resetCode === 4017)
+  })
+
+  test('so is a later one, behind the answer to the first', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/1'))
+    const upstream = await rig.upstream()
+    await hears(upstream, seen('/1'))
+    say(upstream, answer('one'))
+    await visitor.until((text) => text === answer('one'))
+    visitor.socket.write(get('/2'))
+    await hears(upstream, seen('/1') + seen('/2'))
+    await rig.pass(tooLong)
+    expect(await visitor.end()).toMatch(/oneHTTP\/1\.1 504 .*PT-4017/s)
+  })
+
+  test('an interim answer is none: 504 behind it', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(post)
+    const upstream = await rig.upstream()
+    const goOn = 'HTTP/1.1 100 Continue\r\n\r\n'
+    say(upstream, goOn)
+    await visitor.until((text) => text === goOn)
+    visitor.socket.write('0123456789')
+    await upstream.heard.until(() => upstream.heard.bytes.toString().endsWith('0123456789'))
+    await rig.pass(tooLong)
+    expect((await visitor.end()).slice(goOn.length)).toMatch(/^HTTP\/1\.1 504 /)
+  })
+
+  test('an upload that does not go on for five minutes: 408', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(`${post}half`)
+    const upstream = await rig.upstream()
+    await upstream.heard.until(() => upstream.heard.bytes.toString().endsWith('half'))
+    await rig.pass(tooLong)
+    expect(await visitor.end()).toMatch(/^HTTP\/1\.1 408 .*PT-4018/s)
+    await upstream.heard.until(() => upstream.heard.resetCode === 4018)
+  })
+
+  test('an answer that stops in the middle is reset: no page over it, and no end that looks like its own', async () => {
+    const rig = await startRig()
+    const visitor = await rig.visit(get('/'))
+    const upstream = await rig.upstream()
+    const half = 'HTTP/1.1 200 OK\r\n\r\nhalf'
+    say(upstream, half)
+    await visitor.until((text) => text === half)
+    await rig.pass(tooLong)
+    while (!visitor.error) await rig.pass(100)
+    expect(visitor.text).toBe(half)
+    expect(visitor.error).toMatchObject({ code: 'ECONNRESET' })
   })
 
   test('an upgraded connection may be idle for hours', async () => {

@@ -10,16 +10,14 @@
  *   last ──────▶ ended                  the relay leaves: a request was sent with `Connection: close`, none follows it
  */
 import type { Socket } from 'node:net'
-import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import { renderPage } from '@porttunneler/shared/http/pages'
 import { RequestScanner, type ScanEvent } from '@porttunneler/shared/http/scanner'
-import { abort } from '@porttunneler/shared/mux/splice'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { Calls } from './calls.ts'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
+import { blameless, Ending, type EndingParts } from './ending.ts'
 import { type Exchange, type ExchangeEvents, openExchange } from './exchange.ts'
-import { bidFarewell } from './farewell.ts'
 import { VisitorTimers, watchIdle } from './idle.ts'
 import { Reading } from './reading.ts'
 
@@ -30,12 +28,13 @@ export function serveHttpVisitor(options: HttpVisitorOptions, deps: HttpVisitorD
   return new HttpVisitor(options, deps).start()
 }
 
-class HttpVisitor implements ExchangeEvents, HttpConnection {
+class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   readonly #socket: Socket
   readonly #options: HttpVisitorOptions
   readonly #deps: HttpVisitorDeps
-  readonly #reading: Reading
-  readonly #scanner = new RequestScanner()
+  readonly reading: Reading
+  readonly #ending: Ending
+  readonly scanner = new RequestScanner()
   readonly #calls: Calls
   #state: State = 'scanning'
   #route: HttpRoute | undefined
@@ -51,22 +50,21 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   /** A request was forwarded and its body has not ended. */
   #isInBody = false
   #sawEnd = false
-  readonly #timers = new VisitorTimers()
+  readonly timers = new VisitorTimers()
 
   constructor(options: HttpVisitorOptions, deps: HttpVisitorDeps) {
     this.#options = options
     this.#deps = deps
     this.#socket = options.socket
-    this.#reading = new Reading(options.socket, deps.turn)
+    this.reading = new Reading(options.socket, deps)
+    this.#ending = new Ending(options, deps, this)
     this.#calls = new Calls(options)
   }
 
   start(): this {
-    const socket = this.#socket
-    socket.on('data', this.#onRead).on('end', this.#onEnd)
-    socket.on('error', this.#onError).on('close', this.#onClose)
-    this.#timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
-    this.#reading.start()
+    this.#socket.on('data', this.#onRead).on('end', this.#onEnd).on('close', this.#onClose)
+    this.timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
+    this.reading.start()
     return this
   }
 
@@ -79,51 +77,48 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   }
 
   leaveIfDone(): void {
-    const isBetween = this.#state === 'scanning' && !this.#isInBody && this.#scanner.pendingBytes === 0
+    const isBetween = this.#state === 'scanning' && !this.#isInBody && this.scanner.pendingBytes === 0
     if (!isBetween && this.#state !== 'last') return
     if (this.#exchange?.isAnswered ?? true) this.#finish()
   }
 
   readonly #onRead = (chunk: Buffer): void => {
-    this.#reading.took(chunk.length)
+    this.reading.took(chunk.length)
     if (this.#state === 'raw') this.#send(chunk)
     else if (this.#state !== 'ended') {
-      this.#scanner.push(chunk)
+      this.scanner.push(chunk)
       this.#pump()
     }
   }
 
   readonly #onEnd = (): void => {
+    if (this.reading.isCutShort) return
     this.#sawEnd = true
     if (this.#exchange) this.#endIfDrained()
     else if (this.#state === 'scanning') this.#finish('stream.aborted')
   }
 
-  readonly #onError = (error: Error): void => {
-    this.#deps.log.debug({ err: error, visitor: this.#options.origin.address }, 'A visitor connection failed')
-  }
-
   readonly #onClose = (): void => {
     this.#state = 'ended'
-    this.#timers.clear()
+    this.timers.clear()
     this.#retired?.leave()
     this.#exchange?.leave()
   }
 
   /** Passes on all that is complete, as long as it may; the rest waits in the scanner, bounded. */
   #pump(): void {
-    while (this.#state === 'scanning' && !this.#reading.isFull) {
-      const event = this.#scanner.next()
+    while (this.#state === 'scanning' && !this.reading.isFull) {
+      const event = this.scanner.next()
       if (event === undefined) {
-        if (this.#scanner.isInHead || !this.#route)
-          this.#timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
-        else this.#timers.forgetHead()
+        if (this.scanner.isInHead || !this.#route)
+          this.timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
+        else this.timers.forgetHead()
         break
       }
       this.#take(event)
     }
     const holds = this.#state !== 'scanning' && this.#state !== 'raw'
-    this.#reading.setHeld(holds && this.#scanner.pendingBytes >= limits.requestHeadBytes)
+    this.reading.setHeld(holds && this.scanner.pendingBytes >= limits.requestHeadBytes)
     this.#endIfDrained()
   }
 
@@ -136,7 +131,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   }
 
   #onHead(head: RequestHead): void {
-    this.#timers.forgetHead()
+    this.timers.forgetHead()
     const place = this.#calls.placeOf(head, this.#route && this.#host)
     if (place === 'here') this.#call(head)
     else if (place === 'elsewhere') this.#settle(() => this.#callAgain(head))
@@ -145,7 +140,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   /** A proxy's connection goes on with a request for another visitor or another host. */
   #callAgain(head: RequestHead): void {
-    this.#timers.idle?.clear()
+    this.timers.idle?.clear()
     this.#startAfresh(() => {
       this.#route = undefined
       this.#call(head)
@@ -188,8 +183,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     else {
       this.#route = route
       this.#host = host
-      const onIdle = () => this.#finish('stream.aborted')
-      this.#timers.idle = watchIdle(this.#deps.clock, () => this.#exchange?.progress ?? 0, onIdle)
+      this.timers.idle = watchIdle(this.#deps.clock, () => this.#exchange?.progress ?? 0, this.#onIdle)
       this.#openAndForward(head, route)
     }
   }
@@ -208,7 +202,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   #forward(head: RequestHead): void {
     const isLast = this.#isLeaving && !head.wantsUpgrade
     const bytes = this.#calls.rewrite(head, isLast)
-    if (this.#exchange?.forward(head, bytes) === false) this.#reading.setFull(true)
+    if (this.#exchange?.forward(head, bytes) === false) this.reading.setFull(true)
     this.#isLast = isLast
     this.#upgradePending = head.wantsUpgrade
     this.#isInBody = head.body !== 0
@@ -216,7 +210,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
   }
 
   #send(bytes: Buffer): void {
-    if (this.#exchange?.write(bytes) === false) this.#reading.setFull(true)
+    if (this.#exchange?.write(bytes) === false) this.reading.setFull(true)
   }
 
   #requestSent(): void {
@@ -230,18 +224,16 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   /** Leaves the socket to others. @returns all that was read of it */
   #detach(head: RequestHead): Buffer {
-    const socket = this.#socket
     this.#state = 'ended'
-    this.#timers.clear()
+    this.timers.clear()
     this.#retired?.leave()
-    this.#reading.detach()
-    socket.off('data', this.#onRead).off('end', this.#onEnd)
-    socket.off('error', this.#onError).off('close', this.#onClose)
-    return Buffer.concat([this.#calls.reread(head), this.#scanner.take()])
+    this.reading.detach()
+    this.#socket.off('data', this.#onRead).off('end', this.#onEnd).off('close', this.#onClose)
+    return Buffer.concat([this.#calls.reread(head), this.scanner.take()])
   }
 
   onWritable(): void {
-    this.#reading.setFull(false)
+    this.reading.setFull(false)
     this.#pump()
   }
 
@@ -252,26 +244,29 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     this.#state = isUpgraded ? 'raw' : 'scanning'
     if (isUpgraded) {
       // Like a tcp tunnel from here: no idle limit, TCP keep-alive watches the visitor.
-      this.#timers.idle?.clear()
-      const held = this.#scanner.take()
+      this.timers.idle?.clear()
+      const held = this.scanner.take()
       if (held.length > 0) this.#send(held)
     }
     this.#pump()
   }
 
   onFin(unanswered: RequestHead | undefined): void {
+    if (this.#state === 'ended') return
     if (unanswered) this.#refuseUnanswered('http.upstream_silent', unanswered)
     else if (this.#state === 'last') this.#finish()
     else this.#socket.end()
   }
 
-  onReset(key: ErrorKey, unanswered: RequestHead | undefined): void {
+  onReset(key: ErrorKey, unanswered: RequestHead | undefined, hadEnded: boolean): void {
+    if (this.#state === 'ended') return
     if (unanswered) this.#refuseUnanswered(key, unanswered)
-    else if (this.#state !== 'ended') this.onLate()
+    else if (hadEnded) this.#finish(key)
+    else this.#cut(key)
   }
 
   onLate(): void {
-    abort(this.#socket, this.#options.tls?.raw)
+    if (this.#state !== 'ended') this.#cut('stream.aborted')
   }
 
   /** Turns the visitor away, behind the answers to what it was right to ask. */
@@ -285,17 +280,16 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
     else this.#settle(() => this.#answer(key, head))
   }
 
-  /** What happens behind the relay is not the visitor's fault: never a 4xx, whatever agent and relay call it. */
-  #refuseUnanswered(key: ErrorKey, head: RequestHead): void {
+  #refuseUnanswered(key: ErrorKey, head: RequestHead | undefined): void {
     this.#route?.refused(key)
-    this.#answer(codes[key].http >= 500 ? key : 'stream.aborted', head)
+    this.#answer(blameless(key), head)
   }
 
   #settle(then: () => void): void {
     this.#state = 'settling'
     const onQuiet = (isQuiet: boolean) => (isQuiet ? then() : this.#finish('stream.aborted'))
     if (this.#exchange?.flushIfAnswered()) then()
-    else this.#timers.wait = this.#exchange?.awaitQuiet(this.#deps.clock, onQuiet)
+    else this.timers.wait = this.#exchange?.awaitQuiet(this.#deps.clock, onQuiet)
   }
 
   /**
@@ -315,36 +309,41 @@ class HttpVisitor implements ExchangeEvents, HttpConnection {
 
   #answer(key: ErrorKey, head: RequestHead | undefined): void {
     // A head that was refused is still unread: enough to see whether a person or a program is asking.
-    const bytes = head?.bytes ?? this.#scanner.take()
-    this.#socket.write(renderPage(key, { bytes, host: head?.host, abuseUrl: this.#deps.abuseUrl }))
+    const bytes = head?.bytes ?? this.scanner.take()
+    this.#ending.write(key, { bytes, host: head?.host, abuseUrl: this.#deps.abuseUrl })
     this.#finish(key)
   }
 
-  /**
-   * Ends the connection in order: what was written goes out, what the visitor still sends is read and dropped for a
-   * while, because a reset would take the answer away before it is read. With a `key` the upstream is reset.
-   */
   #finish(key?: ErrorKey): void {
-    this.#state = 'ended'
-    this.#timers.clear()
     if (key) this.#exchange?.reset(key)
     else this.#exchange?.end()
-    this.#scanner.take()
-    this.#reading.setFull(false)
-    this.#reading.setHeld(false)
-    this.#timers.wait = bidFarewell(this.#socket, this.#deps.clock)
+    this.#state = 'ended'
+    this.#ending.finish()
+  }
+
+  #cut(key: ErrorKey): void {
+    this.#exchange?.cut(key)
+    this.#state = 'ended'
+    this.#ending.cut(key)
   }
 
   /** The visitor has half-closed and everything it said is on its way. */
   #endIfDrained(): void {
-    if (!this.#sawEnd || this.#reading.isFull) return
+    if (!this.#sawEnd || this.reading.isFull) return
     if (this.#state === 'scanning' || this.#state === 'raw' || this.#state === 'last') this.#exchange?.end()
   }
 
+  readonly #onIdle = (): void => {
+    const end = this.#exchange?.lateEnd(this.#isInBody && !this.reading.isFull)
+    if (end?.kind === 'page') this.#refuseUnanswered(end.key, end.head)
+    else if (end?.kind === 'cut') this.#cut('stream.aborted')
+    else this.#finish('stream.aborted')
+  }
+
   readonly #onHeadDeadline = (): void => {
-    this.#timers.head = undefined
+    this.timers.head = undefined
     // A browser opens connections that it may need; nothing was asked, so nothing is answered.
-    if (this.#scanner.pendingBytes === 0) this.#finish('http.head_deadline')
+    if (this.scanner.pendingBytes === 0) this.#finish('http.head_deadline')
     else this.#refuse('http.head_deadline')
   }
 }

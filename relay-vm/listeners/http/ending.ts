@@ -1,0 +1,66 @@
+/** The ways in which a visitor's connection ends, once nothing more of it is passed on. */
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
+import { type PageRequest, renderPage } from '@porttunneler/shared/http/pages'
+import type { RequestScanner } from '@porttunneler/shared/http/scanner'
+import { abort, resetBehind } from '@porttunneler/shared/mux/last-words'
+import type { HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
+import { bidFarewell } from './farewell.ts'
+import type { VisitorTimers } from './idle.ts'
+import type { Reading } from './reading.ts'
+
+export type EndingParts = {
+  readonly reading: Reading
+  readonly scanner: RequestScanner
+  readonly timers: VisitorTimers
+}
+
+export class Ending {
+  readonly #visitor: HttpVisitorOptions
+  readonly #clock: Clock
+  readonly #parts: EndingParts
+
+  constructor(visitor: HttpVisitorOptions, { clock, log }: HttpVisitorDeps, parts: EndingParts) {
+    this.#visitor = visitor
+    this.#clock = clock
+    this.#parts = parts
+    const { address } = visitor.origin
+    visitor.socket.on('error', (err) => log.debug({ err, visitor: address }, 'A visitor connection failed'))
+  }
+
+  /** An answer of ours goes out behind all others. */
+  write(key: ErrorKey, request: PageRequest): void {
+    this.#visitor.socket.write(renderPage(key, request))
+  }
+
+  /**
+   * In order: what was written goes out, what the visitor still sends is read and dropped for a while, because a reset
+   * would take the answer away before it is read.
+   */
+  finish(): void {
+    this.#readOn()
+    this.#parts.timers.wait = bidFarewell(this.#visitor.socket, this.#clock)
+  }
+
+  /** The answer ends in the middle: the visitor gets what there is of it, and then a reset, which says so. */
+  cut(key: ErrorKey): void {
+    const { socket, tls } = this.#visitor
+    this.#readOn()
+    // Memory is what the relay needs back at once.
+    if (key === 'relay.memory' || key === 'stream.memory') abort(socket, tls?.raw)
+    else resetBehind(socket, this.#clock, tls?.raw)
+  }
+
+  #readOn(): void {
+    const { reading, scanner, timers } = this.#parts
+    timers.clear()
+    scanner.take()
+    reading.setFull(false)
+    reading.setHeld(false)
+  }
+}
+
+/** What happens behind the relay is not the visitor's fault: no 4xx, whatever agent and relay call it. */
+export function blameless(key: ErrorKey): ErrorKey {
+  return codes[key].http >= 500 || key === 'http.body_deadline' ? key : 'stream.aborted'
+}

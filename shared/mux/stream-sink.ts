@@ -1,0 +1,25 @@
+/** What a stream tells whoever uses it. */
+import { wireCode } from '../base/errors.ts'
+
+/** Where a stream's events go. After `onReset`, or after `reset` was called, nothing more comes. */
+export type StreamSink = {
+  /** Bytes in order, the sink's until it returns. All are owed to `stream.consumed` once the local side took them. */
+  onData(bytes: Buffer): void
+  /** The other side will send no more: half-close the local socket now. */
+  onFin(): void
+  /** What was written is gone; writing may go on after a `write` that answered false. */
+  onWritable(): void
+  /** The stream is over. `code` is the number of a PT code, see `keyOfCode`. */
+  onReset(code: number): void
+  /** Both directions ended and were used: the stream is forgotten. */
+  onClosed?(): void
+  onOpened?(connectMs: number): void
+  onUpgraded?(): void
+  onPlain?(): void
+}
+
+/** Of a stream that nobody listens to (any more). */
+export const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
+
+/** The code that streams hear when their session ends under them. */
+export const sessionLostCode = wireCode('carrier.lost')
