@@ -94,6 +94,21 @@ describe('usage journal', () => {
     expect(journal.size).toBe(0)
   })
 
+  test('a clock that is put right by hours, and fractions of a millisecond, goes on under another name', async () => {
+    const journal = await load({ nowMs: startMs + 3 * hourMs })
+    const meter = makeMeter()
+    carry(meter, { bytesIn: 10 })
+    journal.account([meter], startMs + 0.25)
+    carry(meter, { bytesIn: 5 })
+    journal.account([meter], startMs + 1.5)
+    const rows = journal.report(startMs + 1.5, { all: true })
+    expect(rows.map(({ hour, out }) => [hour, out])).toEqual([
+      [startMs + 3 * hourMs, 10],
+      [startMs, 5],
+    ])
+    expect(rows[1]?.boot).not.toBe(boot)
+  })
+
   test('after a kill the next process reports what the last one had not delivered, under its boot', async () => {
     const journal = await load()
     const meter = makeMeter()

@@ -9,9 +9,9 @@ import { ulid } from 'ulid'
 export type IdPrefix = 'usr' | 'acc' | 'key' | 'tun' | 'rel' | 'cmd' | 'aud' | 'ses' | 'agt' | 'wat' | 'svc'
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
-/** A fresh id; ids made later sort later (to the millisecond of `nowMs`). */
+/** A fresh id; ids made later sort later (to the millisecond of `nowMs`, which may have a fraction). */
 export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
-  return `${prefix}_${ulid(nowMs).toLowerCase()}`
+  return `${prefix}_${ulid(Math.floor(nowMs)).toLowerCase()}`
 }
 
 /**
