@@ -1,6 +1,16 @@
 import { codes } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
-import { online, relayTwo, renewInMs, setStage, tunnelOf } from '../testing/agent-stage.ts'
+import {
+  online,
+  relayOne,
+  relayTwo,
+  renewInMs,
+  type Stage,
+  setStage,
+  settle,
+  tunnelOf,
+  web,
+} from '../testing/agent-stage.ts'
 
 describe('relays that come and go', () => {
   test('a relay with a successor serves until that one does: the tunnel is online all the time', async () => {
@@ -157,5 +167,88 @@ describe('relays that come and go', () => {
     expect(old?.state).toBe('open')
     expect(old?.binds.length).toBeGreaterThan(before)
     expect(stage.sessions).toHaveLength(2)
+  })
+})
+
+describe('an agent with tunnels in two cells', () => {
+  const binds = (stage: Stage) =>
+    stage.sessions.map(({ instance, binds }) => [instance, binds.map(([bind]) => bind)])
+  const api = { ...web, name: 'api' }
+
+  function setTwo(): Stage {
+    const stage = setStage({ wanted: [web, api] })
+    stage.home.cell = 'north'
+    stage.home.cellOf.set('api', { cell: 'south', relays: [relayTwo] })
+    return stage
+  }
+
+  test('shows every ticket to the relays of its own cell, and keeps a session to those of both', async () => {
+    const stage = setTwo()
+    await online(stage)
+    stage.sessions[1]?.grant()
+    expect(binds(stage)).toEqual([
+      ['one', [1]],
+      ['two', [2]],
+    ])
+    expect([tunnelOf(stage, 0)?.relays, tunnelOf(stage, 1)?.relays]).toEqual([1, 1])
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    expect(binds(stage)).toEqual([
+      ['one', [1, 1]],
+      ['two', [2, 2]],
+    ])
+    stage.sessions[1]?.lose('carrier.lost')
+    await stage.clock.advanceAsync(1_000, 100)
+    expect(binds(stage).at(-1)).toEqual(['two', [2]])
+    expect(stage.names()).not.toContain('tunnel.refused')
+  })
+
+  test('an answer about tunnels of one cell leaves the relays of the other alone', async () => {
+    const stage = setTwo()
+    await online(stage)
+    stage.sessions[1]?.grant()
+    stage.home.refusals.set('api', 'lease.gone')
+    await stage.clock.advanceAsync(renewInMs + 60_000, 5_000)
+    expect(stage.sessions.map(({ state }) => state)).toEqual(['open', 'open'])
+  })
+
+  test('a tunnel that moves is bound in its new cell alone, and a cell without a tunnel is left', async () => {
+    const stage = setTwo()
+    await online(stage)
+    stage.sessions[1]?.grant()
+    stage.home.cellOf.clear()
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    expect(stage.sessions[0]?.binds.map(([bind]) => bind)).toEqual([1, 1, 2])
+    expect(stage.sessions[1]?.unbinds).toEqual([2])
+    await stage.clock.advanceAsync(20_000, 1_000)
+    expect(stage.sessions.map(({ state }) => state)).toEqual(['open', 'closed'])
+  })
+
+  test('binds saved tickets each in its cell while the server is away', async () => {
+    const before = setTwo()
+    await online(before)
+    const stage = setStage({ wanted: [web, api], saved: [before.saved.get(0), before.saved.get(1)] })
+    stage.home.failure = 'server.unreachable'
+    stage.supervisor.start()
+    await settle()
+    expect(binds(stage)).toEqual([
+      ['one', [1]],
+      ['two', [2]],
+    ])
+  })
+
+  test('an older server names no cell: every ticket goes to every relay', async () => {
+    const stage = setStage({ wanted: [web, api] })
+    stage.home.relays = [relayOne, relayTwo]
+    await online(stage)
+    expect(binds(stage)).toEqual([
+      ['one', [1, 2]],
+      ['two', [1, 2]],
+    ])
+    stage.home.cell = 'north'
+    await stage.clock.advanceAsync(renewInMs + 1_000, 5_000)
+    expect(stage.sessions.map(({ binds, state }) => [binds.length, state])).toEqual([
+      [4, 'open'],
+      [4, 'open'],
+    ])
   })
 })

@@ -5,12 +5,15 @@
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Timer } from '@porttunneler/shared/base/clock'
 import type { ErrorKey, PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { isSameCell, type PlacedRelay } from './directory.ts'
 import type { RelayStatus } from './events.ts'
 import { RelayLookout } from './relay-lookout.ts'
 import { type RelayLoss, RelayRunner, type RelayRunnerOptions } from './relay-runner.ts'
 
 /** `relay` names one for as long as it is at its address: it and its successor are one to an agent. */
-export type RelaysOptions = Omit<RelayRunnerOptions, 'onBound' | 'onUnbound'> & {
+export type RelaysOptions = Omit<RelayRunnerOptions, 'tickets' | 'onBound' | 'onUnbound'> & {
+  /** What to bind at the relays of a cell. */
+  tickets(cell: string | undefined): ReadonlyMap<number, string>
   onBound(relay: string, bind: number): void
   onUnbound(relay: string, bind: number, failure?: PortTunnelerError): void
   /** Asks the control plane where the relays are. */
@@ -24,6 +27,8 @@ export class Relays {
   readonly #options: RelaysOptions
   /** By address. */
   readonly #runners = new Map<string, RelayRunner>()
+  /** Whose relays they are; by address, too. */
+  readonly #cells = new Map<string, string | undefined>()
   /** Of those that the directory does not name any more: when they are looked at again. */
   readonly #leaving = new Map<string, Timer>()
   readonly #lookout: RelayLookout
@@ -42,8 +47,10 @@ export class Relays {
   }
 
   /** Makes the runners those of the directory. */
-  follow(directory: readonly RelayAddress[]): void {
-    const wanted = new Map(directory.map((address) => [nameOf(address), address]))
+  follow(directory: readonly PlacedRelay[]): void {
+    const wanted = new Map(directory.map(({ address }) => [nameOf(address), address]))
+    for (const { address, cell } of directory)
+      if (cell !== undefined || !this.#cells.has(nameOf(address))) this.#cells.set(nameOf(address), cell)
     for (const [relay, address] of wanted) {
       const present = this.#runners.get(relay)
       if (present) this.#keep(relay, present, address)
@@ -53,10 +60,15 @@ export class Relays {
       if (!wanted.has(relay) && !this.#isLeaving(relay)) this.#letGo(relay, runner)
   }
 
-  /** Shows a ticket to every relay, or to those that do not have the tunnel. */
-  bind(bind: number, ticket: string, { but }: { readonly but?: ReadonlySet<string> } = {}): void {
+  /** Shows a ticket to every relay of its cell, or to those that do not have the tunnel. Others have it no more. */
+  bind(
+    bind: number,
+    ticket: string,
+    { cell, but }: { readonly cell?: string | undefined; readonly but?: ReadonlySet<string> } = {},
+  ): void {
     for (const [relay, runner] of this.#runners)
-      if (!this.#isLeaving(relay) && but?.has(relay) !== true) runner.bind(bind, ticket)
+      if (!isSameCell(cell, this.#cells.get(relay))) runner.unbind(bind)
+      else if (!this.#isLeaving(relay) && but?.has(relay) !== true) runner.bind(bind, ticket)
   }
 
   unbind(bind: number): void {
@@ -87,6 +99,7 @@ export class Relays {
     const options = this.#options
     const runner = new RelayRunner(address, {
       ...options,
+      tickets: () => options.tickets(this.#cells.get(relay)),
       onBound: (_instance, bind) => options.onBound(relay, bind),
       // What takes a tunnel from one that is being let go may be this agent itself, at another address of that relay.
       onUnbound: (_instance, bind, failure) =>
@@ -103,7 +116,7 @@ export class Relays {
     if (!this.#isLeaving(relay)) return
     this.#leaving.get(relay)?.clear()
     this.#leaving.delete(relay)
-    for (const [bind, ticket] of this.#options.tickets()) runner.bind(bind, ticket)
+    for (const [bind, ticket] of this.#options.tickets(this.#cells.get(relay))) runner.bind(bind, ticket)
   }
 
   #onLost(relay: string, instance: string, loss: RelayLoss): void {
@@ -121,7 +134,7 @@ export class Relays {
   }
 
   #takeLeave(relay: string, runner: RelayRunner): void {
-    for (const bind of this.#options.tickets().keys()) {
+    for (const bind of this.#options.tickets(this.#cells.get(relay)).keys()) {
       runner.unbind(bind)
       this.#options.onUnbound(relay, bind)
     }
@@ -132,6 +145,7 @@ export class Relays {
   #drop(relay: string, runner: RelayRunner): void {
     runner.close('session.closed')
     this.#runners.delete(relay)
+    this.#cells.delete(relay)
     this.#leaving.delete(relay)
   }
 }

@@ -3,9 +3,10 @@
  * directory, and joins visitors to upstreams. It binds saved tickets before it calls home, so a restart is quick and
  * needs no control plane. Nothing ends it but its user, a final answer for every tunnel, or a version nobody speaks.
  */
-import type { ClaimResult, Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
+import type { ClaimResult, Lease } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Timer } from '@porttunneler/shared/base/clock'
 import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { Directory, isSameCell } from './directory.ts'
 import { type AgentSnapshot, problemOf } from './events.ts'
 import { giveBack } from './give-back.ts'
 import { HealthChecks } from './health.ts'
@@ -26,6 +27,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #roster: Roster
   readonly #relays: Relays
+  readonly #directory = new Directory()
   readonly #home: Home
   readonly #visitors: VisitorDesk
   readonly #network: NetworkWatch
@@ -148,15 +150,14 @@ export class Supervisor {
   }
 
   #bindSaved(): void {
-    const relays: RelayAddress[] = []
     this.#roster.list.forEach((tunnel, index) => {
       const saved = this.#options.saved[index]
       if (!saved || saved.lease.ticketExpiresAt <= this.#options.clock.now()) return
       tunnel.lease = saved.lease
       tunnel.name = saved.lease.name
-      relays.push(...saved.relays)
+      this.#directory.set(saved.lease.cell, saved.relays)
     })
-    this.#relays.follow(relays)
+    this.#relays.follow(this.#directory.all())
   }
 
   #makeRoster(options: SupervisorOptions): Roster {
@@ -179,7 +180,7 @@ export class Supervisor {
       dial,
       clock,
       random,
-      tickets: () => this.#tickets(),
+      tickets: (cell) => this.#tickets(cell),
       onOpen: (stream, info) => this.#visitors.accept(stream, info, this.#tunnel(info.bind)),
       onConnected: (instance) => emit({ event: 'relay.connected', relay: instance }),
       onBound: (relay, bind) => this.#onBound(this.#tunnel(bind), relay),
@@ -197,10 +198,12 @@ export class Supervisor {
     return this.#roster.find(bind)
   }
 
-  #tickets(): ReadonlyMap<number, string> {
+  #tickets(cell: string | undefined): ReadonlyMap<number, string> {
     if (this.#state !== 'running') return new Map()
-    const leased = this.#roster.list.filter((tunnel) => tunnel.lease && !tunnel.stopped)
-    return new Map(leased.map((tunnel) => [tunnel.bind, tunnel.lease?.ticket ?? '']))
+    const leased = this.#roster.list.flatMap(({ bind, lease, stopped }) =>
+      lease && !stopped && isSameCell(lease.cell, cell) ? [[bind, lease.ticket] as const] : [],
+    )
+    return new Map(leased)
   }
 
   // --- what the control plane says ---
@@ -209,21 +212,29 @@ export class Supervisor {
     if (this.#state !== 'running') return
     if (this.#serverFailure) this.#options.emit({ event: 'server.found' })
     this.#serverFailure = undefined
-    const isDirectoryGiven = result.relays.length > 0
+    const granted: { tunnel: Tunnel; lease: Lease; before: Lease | undefined }[] = []
     asked.forEach((tunnel, index) => {
       const answer = result.results[index]
       if (!answer || tunnel.stopped) return
       const isHere = this.#roster.find(tunnel.bind) === tunnel
       if (!isHere && 'lease' in answer) this.#roster.refuseLease(tunnel, answer.lease)
       if (!isHere) return
-      if ('lease' in answer) this.#onLease(tunnel, answer.lease, result.relays)
-      else this.#onRefused(tunnel, answer.problem, call)
+      if ('lease' in answer) {
+        granted.push({ tunnel, lease: answer.lease, before: tunnel.lease })
+        this.#onLease(tunnel, answer.lease, result)
+      } else this.#onRefused(tunnel, answer.problem, call)
     })
-    if (isDirectoryGiven) this.#relays.follow(result.relays)
+    const leased = new Set(this.#roster.list.flatMap(({ lease }) => (lease ? [lease.cell] : [])))
+    if (this.#directory.take(result, leased)) this.#relays.follow(this.#directory.all())
+    // Now that it is known whose relays they are, which may be others than at the last answer.
+    for (const { tunnel, lease, before } of granted) {
+      const but = before?.ticket === lease.ticket ? tunnel.bound : undefined
+      this.#relays.bind(tunnel.bind, lease.ticket, { cell: lease.cell, ...(but && { but }) })
+    }
     this.#endIfAllStopped()
   }
 
-  #onLease(tunnel: Tunnel, lease: Lease, relays: readonly RelayAddress[]): void {
+  #onLease(tunnel: Tunnel, lease: Lease, { relays, otherCells }: ClaimResult): void {
     const before = tunnel.lease
     tunnel.lease = lease
     tunnel.name = lease.name
@@ -231,10 +242,9 @@ export class Supervisor {
     tunnel.wasGranted = true
     tunnel.askedAtMs = undefined
     tunnel.refused = undefined
-    this.#options.save(tunnel.bind - 1, { lease, relays }, tunnel.wanted)
+    const own = otherCells?.find(({ cell }) => cell === lease.cell)?.relays ?? relays
+    this.#options.save(tunnel.bind - 1, { lease, relays: own }, tunnel.wanted)
     if (before && before.endpoint.id !== lease.endpoint.id) tunnel.bound.clear()
-    const isNews = before?.ticket !== lease.ticket
-    this.#relays.bind(tunnel.bind, lease.ticket, isNews ? {} : { but: tunnel.bound })
   }
 
   #onRefused(

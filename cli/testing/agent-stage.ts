@@ -25,6 +25,10 @@ export class FakeHome implements LeaseApi {
   /** While set, releases take as long. */
   releasing: Promise<void> | undefined
   relays: readonly RelayAddress[] = [relayOne]
+  /** Whose they are; undefined: as an older server, which names no cell. */
+  cell: string | undefined
+  /** Tunnels that lie in other cells, by name. */
+  readonly cellOf = new Map<string, { readonly cell: string; readonly relays: RelayAddress[] }>()
   /** While set, every call rejects with it. */
   failure: ErrorKey | undefined
   /** While set, so many renewals succeed and the others do not. */
@@ -60,7 +64,9 @@ export class FakeHome implements LeaseApi {
   lease(name: string, kind: TunnelKind): Lease {
     this.#tickets += 1
     const now = this.#clock.now()
+    const cell = this.cellOf.get(name)?.cell ?? this.cell
     return {
+      ...(cell !== undefined && { cell }),
       tunnel: `tun_${name}`,
       name,
       kind,
@@ -92,7 +98,16 @@ export class FakeHome implements LeaseApi {
 
   #answer(results: ClaimResult['results']): ClaimResult {
     if (this.failure) throw fail(this.failure)
-    return { relays: [...this.relays], results, renewInMs }
+    const { cell } = this
+    const leased = results.flatMap((result) => ('lease' in result ? [result.lease.cell] : []))
+    const otherCells = [...this.cellOf.values()].filter((other) => leased.includes(other.cell))
+    return {
+      relays: [...this.relays],
+      ...(cell !== undefined && { cell }),
+      ...(otherCells.length > 0 && { otherCells }),
+      results,
+      renewInMs,
+    }
   }
 }
 

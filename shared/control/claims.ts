@@ -4,15 +4,12 @@
  */
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
-import { toProblem } from '../api/problem.ts'
-import type { Transfer } from '../api/schemas/service.ts'
-import type { ClaimResult, claimSchema, Lease, renewSchema } from '../api/schemas/tunnels.ts'
-import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
+import type { ClaimResult, claimSchema, renewSchema } from '../api/schemas/tunnels.ts'
+import { fail, isFailure } from '../base/errors.ts'
 import { unreachable } from '../base/unreachable.ts'
-import { limits } from '../protocol/limits.ts'
 import { type Caller, mayTouch, requirePermission } from './caller.ts'
 import { findCandidate } from './candidates.ts'
-import { type Cell, chooseCell, describeEndpoint, directoryOf, readyRelays, Views } from './cells.ts'
+import { type Cell, chooseCell, Views } from './cells.ts'
 import {
   type AttemptResult,
   type ClaimContext,
@@ -23,18 +20,16 @@ import { publishCommands } from './commands.ts'
 import { type Control, controlOf } from './control.ts'
 import { type EndpointDoc, endpoints, online, type TunnelDoc, tunnels } from './documents.ts'
 import { asFailure } from './failures.ts'
+import { answerLeases, type Cells, type Outcome } from './lease-answer.ts'
 import { decideRenewal } from './lease-rules.ts'
 import { pruneOnline, putOnline } from './online.ts'
-import { accountLimitsOf, policyOf } from './plans.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
-import { readTransfer, shareOf, type TransferShare, transferGate } from './transfer.ts'
+import { readTransfer, transferGate } from './transfer.ts'
 import { createTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
 type ClaimRequest = z.infer<typeof claimSchema>
 type Wanted = ClaimRequest['tunnels'][number]
-type Granted = { readonly tunnel: Snapshot<TunnelDoc>; readonly id: string; readonly endpoint: EndpointDoc }
-type Outcome = Granted | { readonly error: PortTunnelerError }
 type Item = {
   readonly index: number
   readonly tunnel: Snapshot<TunnelDoc>
@@ -44,8 +39,6 @@ type Item = {
 
 /** Beyond it a claim is told that there is nothing: each try lost a race, so others are being served. */
 const roundsMax = 200
-/** Renewals of many agents that started together drift apart. */
-const renewJitter = 0.1
 
 /** @throws cell.none; what concerns one tunnel is a problem in its place of the list */
 export async function claimLeases(
@@ -71,10 +64,40 @@ export async function claimLeases(
       outcomes[index] = { error: asFailure(error) }
     }
   }
-  const preferred = items.find(({ tunnel }) => tunnel.data.cell !== '')?.tunnel.data.cell
-  const cell = await chooseCell(control, preferred ?? '')
-  await runRounds(control, { caller, request, cell }, { items, outcomes })
-  return answer(control, caller, { agent: request.agent, cell, outcomes, transfer })
+  const cells = await claimByCell(control, { caller, request }, { items, outcomes })
+  return answerLeases(control, caller, { agent: request.agent, cells, outcomes, transfer })
+}
+
+/**
+ * Every tunnel in the cell that it was in before, and new ones beside the first of them.
+ * @returns the cells that had a relay
+ * @throws cell.none when none had
+ */
+async function claimByCell(
+  control: Control,
+  { caller, request }: { caller: Caller; request: ClaimRequest },
+  { items, outcomes }: { items: readonly Item[]; outcomes: Outcome[] },
+): Promise<Cells> {
+  const home = items.find(({ tunnel }) => tunnel.data.cell !== '')?.tunnel.data.cell ?? ''
+  const byCell = Map.groupBy(items, ({ tunnel }) => tunnel.data.cell || home)
+  // Without an item the answer still says where the relays are.
+  if (items.length === 0) byCell.set(home, [])
+  const cells: Cell[] = []
+  let failure: unknown
+  for (const [preferred, group] of byCell) {
+    try {
+      const cell = await chooseCell(control, preferred)
+      await runRounds(control, { caller, request, cell }, { items: group, outcomes })
+      cells.push(cell)
+    } catch (error) {
+      if (!isFailure(error, 'cell.none')) throw error
+      failure = error
+      for (const { index } of group) outcomes[index] = { error }
+    }
+  }
+  const [first, ...others] = cells
+  if (first === undefined) throw failure
+  return [first, ...others]
 }
 
 /** The tunnel of that name, made if need be; without a name one that this agent had before. */
@@ -234,11 +257,15 @@ export async function renewLeases(
       return renewOne(control, tunnel, { agent, epoch })
     }),
   )
-  const held = found.find((tunnel) => tunnel?.data.account === caller.account && tunnel.data.cell !== '')
+  const own = found.flatMap((tunnel) => (tunnel?.data.account === caller.account ? [tunnel.data.cell] : []))
+  const held = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome.endpoint.cell]))
+  const [firstId, ...otherIds] = new Set([...held, ...own].filter((id) => id !== ''))
   // Not chooseCell: after an outage agents may be back before the relays are, and keep what they have.
-  const cell = held ? await control.cells.read(held.data.cell) : await chooseCell(control, '')
+  const first = firstId ? await control.cells.read(firstId) : await chooseCell(control, '')
+  const others = otherIds.filter((id) => held.includes(id)).map((id) => control.cells.read(id))
+  const cells: Cells = [first, ...(await Promise.all(others))]
   const transfer = await readTransfer(control, caller)
-  return answer(control, caller, { agent, cell, outcomes, transfer })
+  return answerLeases(control, caller, { agent, cells, outcomes, transfer })
 }
 
 async function renewOne(
@@ -263,64 +290,4 @@ async function renewOne(
   // It may have been struck off the quota meanwhile, and runs after all.
   if (isLapsed) await putOnline(control, tunnel.data.account, { [tunnel.ref.id]: { endpoint: id, epoch } })
   return { tunnel, id, endpoint: renewal.next }
-}
-
-async function answer(
-  control: Control,
-  caller: Caller,
-  context: { agent: string; cell: Cell; outcomes: readonly Outcome[]; transfer: Transfer | undefined },
-): Promise<ClaimResult> {
-  const { docsUrl } = control.settings
-  const { agent, cell, outcomes } = context
-  const share = shareOf(context.transfer, readyRelays(control, cell).length)
-  const results = outcomes.map(async (outcome) =>
-    'error' in outcome
-      ? { problem: toProblem(outcome.error, { docsUrl }) }
-      : { lease: await describeLease(control, caller, { agent, cell, granted: outcome, share }) },
-  )
-  const early = 1 - renewJitter * control.random()
-  return {
-    relays: directoryOf(control, cell),
-    results: await Promise.all(results),
-    renewInMs: Math.round((limits.ticketMs / 2) * early),
-  }
-}
-
-async function describeLease(
-  control: Control,
-  caller: Caller,
-  { agent, cell, granted, share }: { agent: string; cell: Cell; granted: Granted; share: TransferShare },
-): Promise<Lease> {
-  const { tunnel, id, endpoint } = granted
-  const { name, kind, agents, policy, policyVersion } = tunnel.data
-  const nowMs = control.clock.now()
-  const leasedUntil = endpoint.holders?.[agent]?.expiresAt ?? endpoint.expiresAt
-  const expiresAt = Math.min(nowMs + limits.ticketMs, leasedUntil)
-  const claims = {
-    sub: tunnel.ref.id,
-    aud: endpoint.cell,
-    account: caller.account,
-    agent,
-    ...(agents === 'many' && { agents }),
-    kind,
-    name,
-    endpoint: id,
-    epoch: endpoint.epoch,
-    plan: caller.plan,
-    policy: policyOf(policy, caller.limits),
-    policyVersion,
-    accountLimits: accountLimitsOf(caller.limits),
-    ...share,
-  }
-  return {
-    tunnel: tunnel.ref.id,
-    name,
-    kind,
-    endpoint: describeEndpoint(id, kind, cell),
-    agents: agents ?? 'one',
-    epoch: endpoint.epoch,
-    expiresAt: leasedUntil,
-    ticket: await control.signer.signTicket(claims, { nowMs, expiresAt }),
-    ticketExpiresAt: expiresAt,
-  }
 }

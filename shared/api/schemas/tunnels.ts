@@ -95,6 +95,7 @@ export const leaseSchema = z.object({
   name: tunnelNameSchema,
   kind: kindSchema,
   endpoint: endpointSchema,
+  cell: z.string().max(64).optional().describe('Whose relays serve it; older servers omit it'),
   agents: agentsSchema.default('one'),
   epoch: z.int(),
   expiresAt: timeSchema,
@@ -115,7 +116,13 @@ export const relayAddressSchema = z.object({
 export type RelayAddress = z.infer<typeof relayAddressSchema>
 
 export const claimResultSchema = z.object({
+  /** Of one cell, which `cell` names; older servers omit the name. A lease of another cell is bound at `otherCells`. */
   relays: z.array(relayAddressSchema),
+  cell: z.string().max(64).optional(),
+  otherCells: z
+    .array(z.object({ cell: z.string().max(64), relays: z.array(relayAddressSchema) }))
+    .optional()
+    .describe('Where the relays of further cells are, when the leases of the answer lie in several'),
   /** In the order asked: a lease, or why there is none. One refusal does not spoil the others. */
   results: z.array(z.union([z.object({ lease: leaseSchema }), z.object({ problem: problemSchema })])),
   renewInMs: z.int(),

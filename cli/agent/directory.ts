@@ -1,0 +1,37 @@
+/**
+ * Where the relays are, cell by cell, as the answers of the control plane say. An agent whose tunnels lie in several
+ * cells learns of each from the answers about its own tunnels, so an answer about some of them leaves the others be.
+ */
+import type { ClaimResult, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
+
+/** `cell` is undefined where an older server did not name it: every ticket is shown there. */
+export type PlacedRelay = { readonly address: RelayAddress; readonly cell: string | undefined }
+
+/** Whether a ticket of one cell may be shown to a relay of the other. */
+export function isSameCell(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other
+}
+
+export class Directory {
+  readonly #relays = new Map<string | undefined, readonly RelayAddress[]>()
+
+  set(cell: string | undefined, relays: readonly RelayAddress[]): void {
+    // Nothing is known of a cell is no news: agents that are there shall not leave.
+    if (relays.length > 0) this.#relays.set(cell, relays)
+  }
+
+  /**
+   * @param leased the cells of all leases that the agent has now
+   * @returns whether it says anything
+   */
+  take({ relays, cell, otherCells = [] }: ClaimResult, leased: ReadonlySet<string | undefined>): boolean {
+    const named = new Map([[cell, relays], ...otherCells.map((one) => [one.cell, one.relays] as const)])
+    for (const [of, list] of named) this.set(of, list)
+    for (const of of this.#relays.keys()) if (!named.has(of) && !leased.has(of)) this.#relays.delete(of)
+    return [...named.values()].some((list) => list.length > 0)
+  }
+
+  all(): readonly PlacedRelay[] {
+    return [...this.#relays].flatMap(([cell, relays]) => relays.map((address) => ({ address, cell })))
+  }
+}

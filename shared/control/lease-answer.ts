@@ -1,0 +1,86 @@
+/** What a claim or a renewal is answered with: each lease with its ticket, and where the relays of its cell are. */
+import { toProblem } from '../api/problem.ts'
+import type { Transfer } from '../api/schemas/service.ts'
+import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
+import type { PortTunnelerError } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Caller } from './caller.ts'
+import { type Cell, describeEndpoint, directoryOf, readyRelays } from './cells.ts'
+import type { Control } from './control.ts'
+import type { EndpointDoc, TunnelDoc } from './documents.ts'
+import { accountLimitsOf, policyOf } from './plans.ts'
+import type { Snapshot } from './platform.ts'
+import { shareOf, type TransferShare } from './transfer.ts'
+
+type Granted = { readonly tunnel: Snapshot<TunnelDoc>; readonly id: string; readonly endpoint: EndpointDoc }
+export type Outcome = Granted | { readonly error: PortTunnelerError }
+/** The first is the one that agents of before bind everything at. */
+export type Cells = readonly [Cell, ...Cell[]]
+
+/** Renewals of many agents that started together drift apart. */
+const renewJitter = 0.1
+
+export async function answerLeases(
+  control: Control,
+  caller: Caller,
+  context: { agent: string; cells: Cells; outcomes: readonly Outcome[]; transfer: Transfer | undefined },
+): Promise<ClaimResult> {
+  const { docsUrl } = control.settings
+  const { agent, cells, outcomes, transfer } = context
+  const [first, ...others] = cells
+  const results = outcomes.map(async (outcome) => {
+    if ('error' in outcome) return { problem: toProblem(outcome.error, { docsUrl }) }
+    const cell = cells.find(({ id }) => id === outcome.endpoint.cell) ?? first
+    const share = shareOf(transfer, readyRelays(control, cell).length)
+    return { lease: await describeLease(control, caller, { agent, cell, granted: outcome, share }) }
+  })
+  const early = 1 - renewJitter * control.random()
+  const otherCells = others.map((cell) => ({ cell: cell.id, relays: directoryOf(control, cell) }))
+  return {
+    relays: directoryOf(control, first),
+    cell: first.id,
+    ...(otherCells.length > 0 && { otherCells }),
+    results: await Promise.all(results),
+    renewInMs: Math.round((limits.ticketMs / 2) * early),
+  }
+}
+
+async function describeLease(
+  control: Control,
+  caller: Caller,
+  { agent, cell, granted, share }: { agent: string; cell: Cell; granted: Granted; share: TransferShare },
+): Promise<Lease> {
+  const { tunnel, id, endpoint } = granted
+  const { name, kind, agents, policy, policyVersion } = tunnel.data
+  const nowMs = control.clock.now()
+  const leasedUntil = endpoint.holders?.[agent]?.expiresAt ?? endpoint.expiresAt
+  const expiresAt = Math.min(nowMs + limits.ticketMs, leasedUntil)
+  const claims = {
+    sub: tunnel.ref.id,
+    aud: endpoint.cell,
+    account: caller.account,
+    agent,
+    ...(agents === 'many' && { agents }),
+    kind,
+    name,
+    endpoint: id,
+    epoch: endpoint.epoch,
+    plan: caller.plan,
+    policy: policyOf(policy, caller.limits),
+    policyVersion,
+    accountLimits: accountLimitsOf(caller.limits),
+    ...share,
+  }
+  return {
+    tunnel: tunnel.ref.id,
+    name,
+    kind,
+    endpoint: describeEndpoint(id, kind, cell),
+    cell: cell.id,
+    agents: agents ?? 'one',
+    epoch: endpoint.epoch,
+    expiresAt: leasedUntil,
+    ticket: await control.signer.signTicket(claims, { nowMs, expiresAt }),
+    ticketExpiresAt: expiresAt,
+  }
+}
