@@ -35,5 +35,5 @@ test('every collection whose documents have a ttl expires in Firestore, and no o
 })
 
 function mortalType([, name = '', fields = '']: readonly string[]): readonly string[] {
-  return /readonly ttl: Date/.test(fields) ? [name] : []
+  return /readonly ttl\??: Date/.test(fields) ? [name] : []
 }

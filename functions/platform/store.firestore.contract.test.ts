@@ -1,6 +1,7 @@
 /** Store on Firestore's emulator, through the suites that every store passes. */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { queryTable } from '@porttunneler/shared/control/query-table'
+import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
@@ -23,4 +24,5 @@ withEmulators(({ firestore }) => {
   describeStoreRaces('firestore', make)
   describeScopedStore('firestore', make)
   describeJobs('firestore', make)
+  describeAudit('firestore', make)
 })

@@ -10,6 +10,7 @@ import { controlOf } from '../control/control.ts'
 import { members } from '../control/documents.ts'
 import { createKey } from '../control/keys.ts'
 import { addMember, createService } from '../control/members.ts'
+import { queries } from '../control/query-table.ts'
 import type { Role, Scope } from './schemas/access.ts'
 
 const agent = newId('agt', 1)
@@ -29,6 +30,9 @@ const rows: readonly Row[] = [
   ['PATCH /v1/account', 'oaA', { name: 'Lab' }],
   ['DELETE /v1/account', 'o'],
   ['GET /v1/usage', `${everybody}RTASB`],
+  ['GET /v1/audit', 'oaRA'],
+  // Nothing is sealed yet: that is said to those who may ask.
+  ['GET /v1/audit/{audit}/proof', 'oaRA', undefined, 409],
   ['GET /v1/members', `${everybody}RTASB`],
   ['POST /v1/members', 'oa', { name: 'ci', role: 'developer' }],
   ['PATCH /v1/members/{member}', 'oa', { role: 'viewer' }],
@@ -91,11 +95,22 @@ async function makeWorld() {
   const victim = await keyOf(['read'])
   const made = await t.call('POST', '/v1/tunnels', { token: t.ada, json: db })
   const { id: tunnel } = z.object({ id: z.string() }).parse(await made.json())
+  const log = await control.store.query(queries.auditOfAccount, {
+    where: { account: owner.account },
+    limit: 1,
+  })
+  const entry = log.items[0]?.ref.id ?? ''
   // What people's memberships were before is forgotten.
   t.clock.advance(31_000)
   return {
     ...t,
-    ids: { '{tunnel}': tunnel, '{key}': victim.key.id, '{member}': other.id, '{userCode}': 'BCDF-GHJK' },
+    ids: {
+      '{audit}': entry,
+      '{tunnel}': tunnel,
+      '{key}': victim.key.id,
+      '{member}': other.id,
+      '{userCode}': 'BCDF-GHJK',
+    },
     viewer,
     tokens: {
       o: t.ada,

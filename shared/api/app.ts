@@ -13,6 +13,7 @@ import { identifyRequest, limitAddresses, makeGuard, secureAnswers } from './mid
 import { describeApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
 import { accountRoutes } from './routes/account.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
@@ -50,6 +51,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     relayRoutes(deps),
     memberRoutes(deps),
     accountRoutes(),
+    auditRoutes(deps, cursors),
     keyRoutes(cursors),
     tunnelRoutes(cursors),
   ]

@@ -6,6 +6,7 @@
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
 import * as accounts from './schemas/accounts.ts'
+import * as audit from './schemas/audit.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as relays from './schemas/relays.ts'
 import * as service from './schemas/service.ts'
@@ -13,12 +14,14 @@ import * as tunnels from './schemas/tunnels.ts'
 
 export type { ClientOptions } from './client-call.ts'
 
+type AuditFilter = z.infer<typeof audit.auditFilterSchema>
 type PageOptions = CallOptions & { readonly limit?: number; readonly cursor?: string | undefined }
 /** What the caller writes: fields with a default may be left out. */
 type In<T extends z.ZodType> = z.input<T>
 
 const tunnelPageSchema = pageSchema(tunnels.tunnelSchema)
 const keyPageSchema = pageSchema(accounts.keySchema)
+const auditPageSchema = pageSchema(audit.auditEntrySchema)
 
 export type Client = ReturnType<typeof makeClient>
 
@@ -26,6 +29,7 @@ export function makeClient(options: ClientOptions) {
   return {
     ...serviceCalls(options),
     ...accountCalls(options),
+    ...auditCalls(options),
     ...signInCalls(options),
     ...deviceCalls(options),
     ...tunnelCalls(options),
@@ -40,6 +44,34 @@ function serviceCalls(options: ClientOptions) {
       call(options, { method: 'GET', path: '/v1/health', answer: service.healthSchema }, o),
     config: (o?: CallOptions) =>
       call(options, { method: 'GET', path: '/v1/config', answer: service.configSchema }, o),
+  }
+}
+
+function auditCalls(options: ClientOptions) {
+  return {
+    /** Newest first, by one of action, actor and target. */
+    audit: ({ limit, cursor, from, to, action, actor, target, ...o }: PageOptions & AuditFilter = {}) =>
+      call(
+        options,
+        {
+          method: 'GET',
+          path: '/v1/audit',
+          answer: auditPageSchema,
+          query: { limit, cursor, from, to, action, actor, target },
+        },
+        o,
+      ),
+    /** Rejects with audit.unsealed for an entry that was written within the last minute or two. */
+    auditProof: (entry: string, o?: CallOptions) =>
+      call(
+        options,
+        {
+          method: 'GET',
+          path: `/v1/audit/${encodeURIComponent(entry)}/proof`,
+          answer: audit.auditProofSchema,
+        },
+        o,
+      ),
   }
 }
 

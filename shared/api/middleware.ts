@@ -82,7 +82,8 @@ async function findCall(
     const signedIn = await principals.signIn(bearer)
     return { call: { signedIn }, subject: signedIn.person.id }
   }
-  const caller = await principals.authenticate(bearer, addressOf(c), accountNamed(c))
+  const found = await principals.authenticate(bearer, addressOf(c), accountNamed(c))
+  const caller = { ...found, userAgent: c.req.header('user-agent') }
   requirePermission(caller, access.permission)
   if (access.by === 'person') requirePerson(caller)
   return { call: { caller, control: controlOf(control, caller.account) }, subject: caller.actor }

@@ -1,7 +1,7 @@
 /** Accounts: made at a person's first sign-in, renamed, suspended, closed. Roles live in `members` alone. */
 import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import { writeAudit } from './audit.ts'
+import { type AuditAction, byCaller, writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { AccountControl, Control } from './control.ts'
@@ -163,13 +163,20 @@ export async function setAccountStatus(
     const suspended = status !== 'active'
     const command = makeCommand(everyCell, { kind: 'suspend', account, suspended, version }, nowMs)
     writeCommand(tx, command)
-    if (caller && status === 'closed') writeAudit(tx, { ...entryOf(caller), action: 'account.closed' }, nowMs)
+    const by = caller ? entryOf(caller) : { account, actor: 'system', from: '', target: account }
+    writeAudit(tx, { ...by, action: statusActions[status] }, nowMs)
     return [[command], ask ? [ask()] : []] as const
   })
   await publishCommands(control, outgoing)
   await kick(control, ids)
 }
 
-function entryOf({ account, actor, from }: Caller) {
-  return { account, actor, from, target: account }
+const statusActions = {
+  active: 'account.resumed',
+  suspended: 'account.suspended',
+  closed: 'account.closed',
+} as const satisfies Record<AccountDoc['status'], AuditAction>
+
+function entryOf(caller: Caller) {
+  return { ...byCaller(caller), target: caller.account }
 }

@@ -1,17 +1,30 @@
 /**
- * Who did what. Entries are created unchained with `leaf` = SHA-256(salt || body); a sealer chains them later,
- * so that writers never wait for each other. Erasing an account drops body and salt; the leaf, and with it
- * every seal, stays.
+ * Who did what. Entries are created unchained with `leaf` = SHA-256(salt || body); a sealer (audit/sealer.ts) chains
+ * them within a minute, so that writers never wait for each other. Retention and erasure delete whole entries; the leaf,
+ * and with it every seal, stays.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { newId } from '../base/ids.ts'
-import { type AuditDoc, audit } from './documents.ts'
-import type { Doc, Transaction } from './platform.ts'
+import { type AuditDoc, audit } from './audit-documents.ts'
+import type { Caller } from './caller.ts'
+import type { Doc, Transaction, Write } from './platform.ts'
 
 export type AuditAction =
   | 'account.created'
   | 'account.renamed'
+  | 'account.suspended'
+  | 'account.resumed'
   | 'account.closed'
+  | 'account.erased'
+  | 'audit.exported'
+  | 'auth.signed_in'
+  | 'auth.failed'
+  | 'auth.locked'
+  | 'auth.token_reused'
+  | 'auth.signed_out_everywhere'
+  | 'auth.reset_requested'
+  | 'auth.password_reset'
+  | 'auth.password_changed'
   | 'key.created'
   | 'key.revoked'
   | 'device.approved'
@@ -24,9 +37,11 @@ export type AuditAction =
   | 'tunnel.deleted'
   | 'lease.taken_over'
   | 'lease.joined'
+  | 'ticket.refused'
   | 'transfer.warned'
 
 export type AuditEntry = {
+  /** '' = the service itself. */
   readonly account: string
   /** A user, key or agent id, or `system`. */
   readonly actor: string
@@ -34,16 +49,36 @@ export type AuditEntry = {
   readonly target: string
   /** Address the request came from; '' when it came from the service itself. */
   readonly from: string
+  /** What the program that asked calls itself; absent: it did not say. */
+  readonly userAgent?: string | undefined
   readonly details?: Doc
 }
 
+/** Longer names of programs are cut. */
+const userAgentMax = 200
+
 /** Commits with the change it tells of. */
-export function writeAudit(tx: Transaction, entry: AuditEntry, nowMs: number): void {
+export function writeAudit(tx: Pick<Transaction, 'create'>, entry: AuditEntry, nowMs: number): void {
   tx.create(audit.ref(newId('aud', nowMs)), auditDocument(entry, nowMs))
 }
 
-export function auditDocument({ details = {}, ...entry }: AuditEntry, nowMs: number): AuditDoc {
-  const body = JSON.stringify({ ...entry, at: nowMs, details })
+/** The same for a batch. */
+export function auditWrite(entry: AuditEntry, nowMs: number): Write {
+  return { op: 'create', ref: audit.ref(newId('aud', nowMs)), data: auditDocument(entry, nowMs) }
+}
+
+/** What every entry says of who asked. */
+export function byCaller({ account, actor, from, userAgent }: AuditCaller) {
+  return { account, actor, from, ...(userAgent !== undefined && { userAgent }) }
+}
+export type AuditCaller = Pick<Caller, 'account' | 'actor' | 'from' | 'userAgent'>
+
+export function auditDocument(
+  { details = {}, userAgent = '', ...entry }: AuditEntry,
+  nowMs: number,
+): AuditDoc {
+  const program = userAgent === '' ? {} : { userAgent: userAgent.slice(0, userAgentMax) }
+  const body = JSON.stringify({ ...entry, at: nowMs, ...program, details })
   const salt = randomBytes(16).toString('base64url')
   const leaf = createHash('sha256').update(salt).update(body).digest('hex')
   return { ...entry, at: nowMs, body, salt, leaf, seal: 0 }

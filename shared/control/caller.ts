@@ -25,6 +25,8 @@ export type Caller = {
   readonly member: string
   /** Address that the request came from; '' inside the service. */
   readonly from: string
+  /** What the program that asks calls itself. */
+  readonly userAgent?: string | undefined
 }
 
 /** @throws auth.scope */

@@ -1,6 +1,6 @@
 /** One transaction of a claim: a few endpoints, their tunnels and the account's quota, all or nothing. */
 import { fail, type PortTunnelerError } from '../base/errors.ts'
-import { writeAudit } from './audit.ts'
+import { byCaller, writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { blankEndpoint, type Cell } from './cells.ts'
 import { makeCommand, type Outgoing, writeCommand } from './commands.ts'
@@ -161,7 +161,7 @@ function writeClaim(
   const isOwn = candidate?.data.tunnel === attempt.tunnel
   const isJoin = isOwn && !isHolder(candidate.data, agent) && liveHolders(verdict.next, nowMs).length > 1
   if (isOwn && (verdict.evicts || isJoin)) {
-    const entry = { account: caller.account, actor: caller.actor, from: caller.from, target: attempt.tunnel }
+    const entry = { ...byCaller(caller), target: attempt.tunnel }
     const action = isJoin ? 'lease.joined' : 'lease.taken_over'
     writeAudit(tx, { ...entry, action, details: { agent } }, nowMs)
   }

@@ -7,7 +7,7 @@ import { scopes as knownScopes, permissionsOf, type Scope } from '../api/schemas
 import { fail } from '../base/errors.ts'
 import { hashSecret, newSecret } from '../base/ids.ts'
 import { readAccount } from './accounts.ts'
-import { writeAudit } from './audit.ts'
+import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePerson, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
 import { type DeviceCodeDoc, deviceCodes, members } from './documents.ts'
@@ -94,7 +94,7 @@ export async function decideDevice(
   const user = requirePerson(caller)
   const found = await findDevice(control, caller, userCode)
   if (approve) await requireRoom(control, caller)
-  const { account, from } = caller
+  const { account } = caller
   const nowMs = control.clock.now()
   await control.store.transact(async (tx) => {
     const latest = await tx.get(found.ref)
@@ -103,7 +103,7 @@ export async function decideDevice(
       ? ({ state: 'approved', account, user: user.id } as const)
       : ({ state: 'denied' } as const)
     tx.set(found.ref, { ...latest.data, ...decided })
-    const entry = { account, actor: user.id, from, target: latest.data.device || 'device' }
+    const entry = { ...byCaller(caller), target: latest.data.device || 'device' }
     writeAudit(tx, { ...entry, action: approve ? 'device.approved' : 'device.denied' }, nowMs)
   })
 }

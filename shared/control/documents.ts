@@ -271,20 +271,6 @@ export type IdempotencyDoc = {
   readonly body: string
   readonly ttl: Date
 }
-/** Created unchained; `seal` is set once by the sealer. `leaf` = SHA-256(salt || body). */
-export type AuditDoc = {
-  readonly account: string
-  readonly actor: string
-  readonly action: string
-  readonly target: string
-  readonly at: number
-  readonly from: string
-  readonly body?: string
-  readonly salt?: string
-  readonly leaf: string
-  readonly seal: number
-}
-
 /**
  * Something that must happen. Id: `<kind>:<subject>`. A live job is due at `dueAt`, which is also the end of the lease
  * of the worker that has claimed it; a finished one is gone, or due again.
@@ -335,4 +321,3 @@ export const serviceSecrets = globalCollection<ServiceSecretDoc>('serviceSecrets
 /** A worker crosses accounts; whoever asks for a job sees their own account's alone. */
 export const jobs = collection<JobDoc>('jobs')
 export const idempotency = collection<IdempotencyDoc>('idempotency')
-export const audit = collection<AuditDoc>('audit')

@@ -6,7 +6,7 @@ import { permissionsOf, type Scope } from '../api/schemas/access.ts'
 import type { Key } from '../api/schemas/accounts.ts'
 import { fail } from '../base/errors.ts'
 import { hashSecret, newId, newSecret } from '../base/ids.ts'
-import { writeAudit } from './audit.ts'
+import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePermission, roleOf } from './caller.ts'
 import type { AccountControl } from './control.ts'
 import { type KeyDoc, keys, members } from './documents.ts'
@@ -24,7 +24,9 @@ export type NewKey = {
 }
 
 /** Whom a key belongs to, and by whose limits. */
-export type KeyOwner = Pick<Caller, 'account' | 'actor' | 'limits' | 'from'> & { readonly member: string }
+export type KeyOwner = Pick<Caller, 'account' | 'actor' | 'limits' | 'from' | 'userAgent'> & {
+  readonly member: string
+}
 
 /** @throws key.limit, auth.scope for rights beyond the owner's, api.not_found for an unknown service member */
 export async function createKey(
@@ -67,13 +69,14 @@ export async function requireRoom(
 /** Writes a fresh key within `tx`. */
 export function writeKey(
   tx: Transaction,
-  { account, actor, member, from }: KeyOwner,
+  owner: KeyOwner,
   {
     input: { name, scopes, tunnels },
     nowMs,
     alsoWrite,
   }: { input: NewKey; nowMs: number; alsoWrite?: ((tx: Transaction, key: Key) => void) | undefined },
 ): CreatedKey {
+  const { account, member } = owner
   const secret = newSecret('pts')
   const id = newId('key', nowMs)
   const data: KeyDoc = {
@@ -90,7 +93,7 @@ export function writeKey(
   }
   const key = describeKey(data)
   tx.create(keys.ref(hashSecret(secret)), data)
-  const entry = { account, actor, from, target: id }
+  const entry = { ...byCaller(owner), target: id }
   const details = { name, scopes, member, ...(tunnels && { tunnels }) }
   writeAudit(tx, { ...entry, action: 'key.created', details }, nowMs)
   alsoWrite?.(tx, key)
@@ -113,18 +116,17 @@ export async function listKeys(
  * (`ptun logout`), whatever its scopes. @throws api.not_found, auth.scope
  */
 export async function revokeKey(control: AccountControl, caller: Caller, id: string): Promise<void> {
-  const { account, actor, from } = caller
   const nowMs = control.clock.now()
   const { items } = await control.store.query(queries.keyById, { where: { key: id }, limit: 1 })
   const [found] = items
   if (found?.data.revokedAt !== 0) throw fail('api.not_found')
-  const isOwn = actor === id || (caller.user !== undefined && found.data.user === caller.member)
+  const isOwn = caller.actor === id || (caller.user !== undefined && found.data.user === caller.member)
   if (!isOwn) requirePermission(caller, 'keys.manage')
   await control.store.transact(async (tx) => {
     const latest = await tx.get(found.ref)
     if (latest?.data.revokedAt !== 0) throw fail('api.not_found')
     tx.set(latest.ref, { ...latest.data, revokedAt: nowMs })
-    writeAudit(tx, { account, actor, from, target: id, action: 'key.revoked' }, nowMs)
+    writeAudit(tx, { ...byCaller(caller), target: id, action: 'key.revoked' }, nowMs)
   })
 }
 

@@ -7,7 +7,7 @@ import type { Role } from '../api/schemas/access.ts'
 import type { Member } from '../api/schemas/accounts.ts'
 import { fail } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import { writeAudit } from './audit.ts'
+import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePermission, roleOf } from './caller.ts'
 import type { AccountControl, Control } from './control.ts'
 import { accounts, type MemberDoc, members, users } from './documents.ts'
@@ -142,8 +142,8 @@ function describeMember(member: MemberDoc, email: string | undefined): Member {
   }
 }
 
-function entryOf({ account, actor, from }: Caller, target: string) {
-  return { account, actor, from, target }
+function entryOf(caller: Caller, target: string) {
+  return { ...byCaller(caller), target }
 }
 
 /** The accounts of a person, as a choice. */

@@ -4,7 +4,8 @@ import { makeTestControl, type TestControl } from '../../standalone/testing/cont
 import { hashSecret } from '../base/ids.ts'
 import { ensureAccount } from './accounts.ts'
 import { auditDocument } from './audit.ts'
-import { audit, keys, members, users } from './documents.ts'
+import { audit } from './audit-documents.ts'
+import { keys, members, users } from './documents.ts'
 import { createKey, revokeKey } from './keys.ts'
 import { queries } from './query-table.ts'
 

@@ -1,4 +1,5 @@
 /** Every query the control plane makes; indexes are generated from this table. */
+import { audit, seals } from './audit-documents.ts'
 import * as documents from './documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 
@@ -64,6 +65,32 @@ export const queries = {
   }),
   dueJobs: declareQuery('dueJobs', documents.jobs, { equals: ['state', 'shard'], order: 'dueAt' }),
   jobsByState: declareQuery('jobsByState', documents.jobs, { equals: ['state'], order: 'dueAt' }),
+  auditBySeal: declareQuery('auditBySeal', audit, { equals: ['seal'], order: 'at' }),
+  auditOfAccount: declareQuery('auditOfAccount', audit, {
+    equals: ['account'],
+    order: 'at',
+    direction: 'descending',
+  }),
+  auditByAction: declareQuery('auditByAction', audit, {
+    equals: ['account', 'action'],
+    order: 'at',
+    direction: 'descending',
+  }),
+  auditByActor: declareQuery('auditByActor', audit, {
+    equals: ['account', 'actor'],
+    order: 'at',
+    direction: 'descending',
+  }),
+  auditByTarget: declareQuery('auditByTarget', audit, {
+    equals: ['account', 'target'],
+    order: 'at',
+    direction: 'descending',
+  }),
+  sealsByNumber: declareQuery('sealsByNumber', seals, {
+    equals: [],
+    order: 'number',
+    direction: 'descending',
+  }),
   signingKeysByState: declareQuery('signingKeysByState', documents.signingKeys, {
     equals: ['state'],
     order: 'useFrom',

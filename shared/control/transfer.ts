@@ -11,7 +11,7 @@ import { everyCell, makeCommand, type Outgoing, publishCommands, writeCommand } 
 import type { AnyControl } from './control.ts'
 import { online, type UsageHourDoc, type UsagePeriodDoc, usagePeriods } from './documents.ts'
 import { boundless } from './plans.ts'
-import type { Page, QueryOptions, Snapshot } from './platform.ts'
+import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 
 const hourMs = 3_600_000
@@ -160,7 +160,7 @@ async function keep(control: AnyControl, { period, known }: RollUp, next: UsageP
 }
 
 function warn(
-  tx: Parameters<typeof writeAudit>[0],
+  tx: Transaction,
   { account, percent, period, nowMs }: { account: string; percent: number; period: Period; nowMs: number },
 ): readonly Outgoing[] {
   const version = period.start + percent

@@ -4,7 +4,7 @@ import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
-import { writeAudit } from './audit.ts'
+import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
 import { type Cell, describeEndpoint, readyRelays } from './cells.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
@@ -313,6 +313,6 @@ function compact(policy: LoosePolicy): Partial<Policy> {
   return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined))
 }
 
-function entryOf({ account, actor, from }: Caller, target: string) {
-  return { account, actor, from, target }
+function entryOf(caller: Caller, target: string) {
+  return { ...byCaller(caller), target }
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { queryTable } from '@porttunneler/shared/control/query-table'
+import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
@@ -24,3 +25,4 @@ describeStore('sqlite in a file', inFile)
 describeStoreRaces('sqlite in a file', inFile)
 describeScopedStore('sqlite in memory', inMemory)
 describeJobs('sqlite in memory', inMemory)
+describeAudit('sqlite in memory', inMemory)

@@ -222,4 +222,15 @@ export const accountCodes = {
     cause: 'Too many codes that no device waits with were tried within the hour.',
     cure: 'Wait for the seconds that Retry-After names, then try the code from the terminal again.',
   },
+  'audit.unsealed': {
+    code: 'PT-1111',
+    http: 409,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Entry not sealed yet',
+    cause:
+      'This entry of the audit log was written a moment ago and has no seal yet, so there is no proof of it.',
+    cure: 'Ask again in two minutes: entries are sealed once a minute.',
+  },
 } as const satisfies Record<string, ErrorEntry>

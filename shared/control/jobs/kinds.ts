@@ -1,4 +1,5 @@
 /** Every kind of job there is, for the workers of both shells. */
+import { sealAudit } from '../audit/sealer.ts'
 import { closeAccounts } from '../closing.ts'
 import type { Control } from '../control.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
@@ -6,7 +7,7 @@ import type { JobKind } from './jobs.ts'
 import { Worker } from './worker.ts'
 
 function jobKinds(control: Control): readonly JobKind[] {
-  return [closeAccounts(control), rotateKeys(control), sweepEndpoints(control)]
+  return [closeAccounts(control), rotateKeys(control), sealAudit(control), sweepEndpoints(control)]
 }
 
 /** A worker of every kind. @param atOnce jobs that one process runs beside each other */

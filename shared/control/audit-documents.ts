@@ -1,0 +1,43 @@
+/** The documents of the audit log, beside those of documents.ts and by the same rules. */
+import { collection, globalCollection } from './names.ts'
+
+/**
+ * Created unchained; the sealer sets `seal` and `ttl` once. `leaf` = SHA-256(salt || body), and `body` repeats the other
+ * fields. `account` '' = of the service itself.
+ */
+export type AuditDoc = {
+  readonly account: string
+  readonly actor: string
+  readonly action: string
+  readonly target: string
+  readonly at: number
+  readonly from: string
+  readonly body?: string
+  readonly salt?: string
+  readonly leaf: string
+  /** 0 = not yet. */
+  readonly seal: number
+  /** Present once it is sealed. */
+  readonly ttl?: Date
+}
+/** Id: its number, from 1. Never changed. `prev` = hash of the seal before, '' for the first. */
+export type SealDoc = {
+  readonly number: number
+  readonly prev: string
+  /** Merkle root of its leaves. */
+  readonly root: string
+  readonly count: number
+  readonly at: number
+}
+/** Id: number of the seal. What stays of entries that are erased: ids and hashes of salted text tell nothing. */
+export type SealLeavesDoc = {
+  readonly ids: readonly string[]
+  readonly leaves: readonly string[]
+  /** Whether every entry has the number of this seal; before that no further seal is made. */
+  readonly marked: boolean
+  readonly ttl: Date
+}
+
+export const audit = collection<AuditDoc>('audit')
+export const seals = globalCollection<SealDoc>('seals')
+export const sealLeaves = globalCollection<SealLeavesDoc>('sealLeaves')
