@@ -5,6 +5,7 @@ import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
 import { quietSync } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
 import { claimLeases } from '../control/claims.ts'
+import { queries } from '../control/query-table.ts'
 
 let t: TestApi
 beforeEach(async () => {
@@ -25,7 +26,12 @@ async function adasThings() {
   if (!first || !('lease' in first)) throw new Error('no lease')
   const keys = await t.call('GET', '/v1/keys', { token: t.ada })
   const page = z.object({ items: z.array(z.object({ id: z.string() })) }).parse(await keys.json())
-  return { lease: first.lease, tunnel: first.lease.tunnel, key: page.items[0]?.id ?? '' }
+  const log = await t.control.store.query(queries.auditByTarget, {
+    where: { account: t.owner.account, target: first.lease.tunnel },
+    limit: 1,
+  })
+  const entry = log.items[0]?.ref.id ?? ''
+  return { lease: first.lease, tunnel: first.lease.tunnel, key: page.items[0]?.id ?? '', entry }
 }
 
 /** All that Ada sees, as text. */
@@ -41,7 +47,7 @@ const documentSchema = z.object({
 
 describe('api: one account and the ids of another', () => {
   test('every route that takes an id answers 404 to a stranger, and the owner loses nothing', async () => {
-    const { tunnel, key } = await adasThings()
+    const { tunnel, key, entry } = await adasThings()
     const before = await adasView()
     const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
     const named = Object.entries(paths).flatMap(([path, operations]) =>
@@ -54,6 +60,7 @@ describe('api: one account and the ids of another', () => {
       const filled = path
         .replace('{tunnel}', tunnel)
         .replace('{key}', key)
+        .replace('{audit}', entry)
         .replace('{member}', t.owner.member)
         .replace('{userCode}', 'BCDF-GHJK')
       const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }

@@ -1,7 +1,7 @@
 /**
  * Who did what. Entries are created unchained with `leaf` = SHA-256(salt || body); a sealer (audit/sealer.ts) chains
- * them within a minute, so that writers never wait for each other. Retention and erasure delete whole entries; the leaf,
- * and with it every seal, stays.
+ * them within a minute, so that writers never wait for each other. Retention and erasure delete whole entries; the
+ * leaf, and with it every seal, stays.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { newId } from '../base/ids.ts'
