@@ -9,7 +9,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
-import { kickSchema } from '@porttunneler/shared/control/jobs/kick'
+import { kick, kickSchema } from '@porttunneler/shared/control/jobs/kick'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { roundsMs } from '@porttunneler/shared/control/jobs/worker'
 import { topics } from '@porttunneler/shared/control/names'
@@ -64,7 +64,7 @@ export type ControlPlane = {
   newEnrolmentKey(): Promise<Secret>
   /** Calls for every command to the relays of the cell. */
   onCommand(listener: (command: Command) => void): Promise<Subscription>
-  /** Ends housekeeping, mails under way, bus and store, in this order. */
+  /** Ends housekeeping, jobs under way, bus and store, in this order. */
   close(): Promise<void>
 }
 
@@ -81,7 +81,14 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   const resetUrl = (token: string) =>
     `${settings.consoleUrl}/reset-password?token=${encodeURIComponent(token)}`
   const issuer = settings.issuer
-  const identity = localIdentity({ store, vault, mail, clock, issuer, resetUrl, onBackgroundError })
+  const identity = localIdentity({
+    store,
+    vault,
+    clock,
+    issuer,
+    resetUrl,
+    kick: (ids) => kick({ bus, log }, ids),
+  })
   const relayIdentity = enrolledRelayIdentity({ store, clock })
   const platform = { store, bus, identity, relayIdentity, mail, vault }
   const control = makeControl(platform, { clock, random, log, settings })
@@ -94,7 +101,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     enrolment: relayIdentity,
     mounts: [signInRoutes({ identity, addressOf, isOpen })],
   })
-  const worker = makeWorker(control, jobsAtOnce)
+  const worker = makeWorker(control, jobsAtOnce, identity.jobs)
   const kicks = bus.subscribe(topics.jobs, 'worker', async (message) => {
     await worker.take(kickSchema.parse(message).ids)
   })
@@ -116,7 +123,6 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
       await (await kicks).close()
       await worker.close()
       await rounds.close()
-      await identity.close()
       smtp?.close()
       await bus.close()
       await store.close()

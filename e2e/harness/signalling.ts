@@ -126,10 +126,9 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
   const onBackgroundError = () => undefined
   const bus = await openPubsubBus({ project, clock, random, provisions: true, onBackgroundError })
   parts.defer(() => bus.close())
-  const { identity, options } = makeLocalIdentity({ store, clock })
-  parts.defer(() => identity.close())
+  const { identity, options, mail } = makeLocalIdentity({ store, clock })
   const relayIdentity = enrolledRelayIdentity({ store, clock })
-  const { vault, mail } = options
+  const { vault } = options
   const url = 'http://control.test'
   const settings = { issuer: url, consoleUrl: url, docsUrl: url, version: '0.0.0', registration: true }
   const control = makeControl(

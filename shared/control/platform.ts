@@ -176,7 +176,14 @@ export interface RelayIdentity {
 // --- Mail ---------------------------------------------------------------------------------------------------------
 
 export interface Mail {
-  send(message: { readonly to: string; readonly subject: string; readonly text: string }): Promise<void>
+  /** Resolves when somebody else has it, who does not lose it. @throws mail.failed */
+  send(message: {
+    readonly to: string
+    readonly subject: string
+    readonly text: string
+    /** The same whenever one letter is sent again; becomes its Message-ID. */
+    readonly id: string
+  }): Promise<void>
 }
 
 // --- Keys at rest -------------------------------------------------------------------------------------------------

@@ -1,48 +1,56 @@
 /**
- * Links to set a new password. Asking answers before anything is looked up, so neither words nor time tell whether
- * the address is known. A link works once, for an hour, and dies with any change of the password before.
+ * Links to set a new password. Asking leaves a job and answers before anything is looked up, so neither words nor time
+ * tell whether the address is known, and nothing is lost when the process dies. A link works once, for an hour, and dies
+ * with any change of the password before.
  */
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret, newSecret } from '@porttunneler/shared/base/ids'
 import { users } from '@porttunneler/shared/control/documents'
-import type { Mail, OnBackgroundError, Store } from '@porttunneler/shared/control/platform'
-import { emailRef, passwords, resets } from './identity.local.documents.ts'
+import { type JobKind, look, type RunningJob } from '@porttunneler/shared/control/jobs/jobs'
+import { mailWish } from '@porttunneler/shared/control/mails'
+import type { KeyVault, Store } from '@porttunneler/shared/control/platform'
+import { z } from 'zod'
+import { emailRef, normaliseEmail, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
 
 const resetMs = 60 * 60_000
-/** Mails under way at once; who comes on top is turned away, never queued without end. */
-const underWayMax = 50
 /** SQLite works within the turn, so the look-up waits until the answer has left: else its time would tell. */
 const headStartMs = 250
+const kind = 'auth.reset'
+const bodySchema = z.object({ email: z.string() })
 
 export type ResetOptions = {
   readonly store: Store
-  readonly mail: Mail
+  readonly vault: KeyVault
   readonly clock: Clock
   readonly guard: Guard
   readonly resetUrl: (token: string) => string
-  readonly onBackgroundError: OnBackgroundError
+  /** Tells workers of jobs that were just asked for. */
+  readonly kick: (ids: readonly string[]) => Promise<void>
 }
 
 export class Resets {
   readonly #options: ResetOptions
-  readonly #underWay = new Set<Promise<void>>()
+  /** Of the job that looks an address up and asks for the mail. */
+  readonly jobs: JobKind
 
   constructor(options: ResetOptions) {
     this.#options = options
+    this.jobs = { name: kind, attemptsMax: 12, run: (job) => this.#prepare(job) }
   }
 
-  /** @throws auth.locked, auth.busy; never because of the address */
+  /** @throws auth.locked; never because of the address */
   async request(email: string, from: string): Promise<void> {
-    await this.#options.guard.countReset(from)
-    if (this.#underWay.size >= underWayMax)
-      throw fail('auth.busy', undefined, { fields: { retryAfterMs: 3_000 } })
-    const task = this.#send(email).catch((error) =>
-      this.#options.onBackgroundError('password reset mail', error),
-    )
-    this.#underWay.add(task)
-    void task.finally(() => this.#underWay.delete(task))
+    const { store, clock, guard, kick } = this.#options
+    await guard.countReset(from)
+    const address = normaliseEmail(email)
+    const wish = { kind, subject: hashSecret(address), account: '', body: { email: address } }
+    const id = await store.transact(async (tx) => {
+      const ask = await look(tx, wish, clock.now())
+      return ask()
+    })
+    void sleep(clock, headStartMs).then(() => kick([id]))
   }
 
   /** Turns a token away before a costly hash is made for it. @throws auth.reset */
@@ -73,14 +81,9 @@ export class Resets {
     })
   }
 
-  /** Waits for the mails under way. */
-  async close(): Promise<void> {
-    await Promise.all(this.#underWay)
-  }
-
-  async #send(email: string): Promise<void> {
-    const { store, mail, clock, guard, resetUrl } = this.#options
-    await sleep(clock, headStartMs)
+  async #prepare(job: RunningJob): Promise<void> {
+    const { store, vault, clock, guard, resetUrl, kick } = this.#options
+    const { email } = bodySchema.parse(job.body)
     try {
       await guard.countResetMail(email)
     } catch (error) {
@@ -94,16 +97,21 @@ export class Resets {
       : []
     if (!user || !known || !password || known.data.status !== 'active') return
     const token = newSecret('ptw')
-    await store.create(resets.ref(hashSecret(token)), {
-      user,
-      generation: password.data.generation,
-      ttl: new Date(clock.now() + resetMs),
-    })
-    await mail.send({
+    const { generation } = password.data
+    const until = clock.now() + resetMs
+    const mail = {
       to: known.data.email,
       subject: 'Set a new PortTunneler password',
       text: letter(resetUrl(token)),
+    }
+    const wish = await mailWish(vault, mail, { account: '', until })
+    const asked: string[] = []
+    await job.finish(async (tx) => {
+      const ask = await look(tx, wish, clock.now())
+      tx.create(resets.ref(hashSecret(token)), { user, generation, ttl: new Date(until) })
+      asked.splice(0, 1, ask())
     })
+    await kick(asked)
   }
 }
 

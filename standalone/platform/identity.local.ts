@@ -8,14 +8,8 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret, newId, newSecret } from '@porttunneler/shared/base/ids'
 import { identities, type UserDoc, users } from '@porttunneler/shared/control/documents'
-import type {
-  Identity,
-  IdentityClaims,
-  KeyVault,
-  Mail,
-  OnBackgroundError,
-  Store,
-} from '@porttunneler/shared/control/platform'
+import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
+import type { Identity, IdentityClaims, KeyVault, Store } from '@porttunneler/shared/control/platform'
 import { z } from 'zod'
 import { devices, emailRef, normaliseEmail, type PasswordDoc, passwords } from './identity.local.documents.ts'
 import { Guard } from './identity.local.guard.ts'
@@ -55,7 +49,7 @@ export interface LocalIdentity extends Identity {
   logout(given: LogoutRequest): Promise<void>
   /** Ends every other session. @throws auth.invalid, auth.credentials, auth.locked, auth.busy */
   changePassword(bearer: string, given: PasswordChange, caller: Caller): Promise<SignedIn>
-  /** Resolves before anything is looked up; the mail follows. @throws auth.locked, auth.busy */
+  /** Resolves before anything is looked up; a job sends the mail. @throws auth.locked */
   requestReset(email: string, caller: Caller): Promise<void>
   /** Sets the password and ends every session; the device counts as known. @throws auth.reset, auth.busy */
   confirmReset(given: {
@@ -63,20 +57,20 @@ export interface LocalIdentity extends Identity {
     readonly password: string
   }): Promise<{ readonly device: string }>
   jwks(): Promise<PublicKeys>
-  /** Waits for mails under way. */
-  close(): Promise<void>
+  /** What sign-in leaves for a worker to do. */
+  readonly jobs: readonly JobKind[]
 }
 
 export type LocalIdentityOptions = {
   readonly store: Store
   readonly vault: KeyVault
-  readonly mail: Mail
   readonly clock: Clock
   /** The `iss` of access tokens: the public address of the API. */
   readonly issuer: string
   /** The page where a person sets a new password. */
   readonly resetUrl: (token: string) => string
-  readonly onBackgroundError: OnBackgroundError
+  /** Tells workers of jobs that were just asked for. */
+  readonly kick: (ids: readonly string[]) => Promise<void>
   /** Lower in tests only. */
   readonly passwordCost?: PasswordCost
 }
@@ -94,6 +88,7 @@ export function localIdentity(options: LocalIdentityOptions): LocalIdentity {
 
 class LocalSignIn implements LocalIdentity {
   readonly kind = 'local'
+  readonly jobs: readonly JobKind[]
   readonly #store: Store
   readonly #clock: Clock
   readonly #keys: AccessKeys
@@ -111,6 +106,7 @@ class LocalSignIn implements LocalIdentity {
     this.#sessions = new Sessions(store, clock)
     this.#guard = new Guard(store, clock)
     this.#resets = new Resets({ ...options, guard: this.#guard })
+    this.jobs = [this.#resets.jobs]
   }
 
   async verify(token: string): Promise<IdentityClaims> {
@@ -211,10 +207,6 @@ class LocalSignIn implements LocalIdentity {
 
   jwks(): Promise<PublicKeys> {
     return this.#keys.jwks()
-  }
-
-  close(): Promise<void> {
-    return this.#resets.close()
   }
 
   /** @throws auth.credentials after the same work whether or not there is such a user */

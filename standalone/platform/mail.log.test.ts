@@ -18,6 +18,7 @@ test('mail: the message is in a file of its own for the operator alone, the log 
     to: 'ada@example.com\nBcc: eve@example.com',
     subject: 'Hello',
     text: 'https://console.example.com/reset#ptw_secret',
+    id: 'mail.send:1:1',
   })
   const [name = ''] = readdirSync(folder)
   const file = join(folder, name)
@@ -33,11 +34,11 @@ test('mail: strangers who ask for mail cannot fill the disk: the oldest go', asy
   const folder = join(root, 'many')
   const clock = new FakeClock()
   const mail = openLogMail({ folder, clock, log: silentLog })
-  await mail.send({ to: 'a@example.com', subject: 'first', text: '' })
+  await mail.send({ to: 'a@example.com', subject: 'first', text: '', id: '1' })
   for (let n = 0; n < mailFilesMax; n++)
     writeFileSync(join(folder, `3000-${String(n).padStart(5, '0')}.txt`), '')
   clock.advance(1_000)
-  await mail.send({ to: 'a@example.com', subject: 'second', text: '' })
+  await mail.send({ to: 'a@example.com', subject: 'second', text: '', id: '1' })
   const left = readdirSync(folder)
   expect(left).toHaveLength(mailFilesMax)
   expect(left.every((name) => name.startsWith('3000'))).toBe(true)
@@ -46,5 +47,5 @@ test('mail: strangers who ask for mail cannot fill the disk: the oldest go', asy
 test('mail: a folder that cannot be written is said with a code', async () => {
   writeFileSync(join(root, 'file'), '')
   const mail = openLogMail({ folder: join(root, 'file', 'mail'), clock: new FakeClock(), log: silentLog })
-  await expectFailure(mail.send({ to: 'a', subject: 'b', text: 'c' }), 'mail.failed')
+  await expectFailure(mail.send({ to: 'a', subject: 'b', text: 'c', id: '1' }), 'mail.failed')
 })

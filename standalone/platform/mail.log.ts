@@ -24,13 +24,13 @@ export function openLogMail({
   readonly log: Log
 }): Mail {
   return {
-    async send({ to, subject, text }) {
+    async send({ to, subject, text, id }) {
       const time = new Date(clock.now()).toISOString()
       const file = join(folder, `${time.replaceAll(':', '-')}-${randomBytes(4).toString('hex')}.txt`)
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 })
         // JSON keeps a line break in an address from looking like another header.
-        const head = `Date: ${time}\nTo: ${JSON.stringify(to)}\nSubject: ${JSON.stringify(subject)}\n`
+        const head = `Date: ${time}\nTo: ${JSON.stringify(to)}\nSubject: ${JSON.stringify(subject)}\nId: ${id}\n`
         await writeFile(file, `${head}\n${text}\n`, { mode: 0o600, flag: 'wx' })
         await removeOldest(folder)
       } catch (cause) {

@@ -11,7 +11,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { openSmtpMail, type SmtpMail } from './mail.smtp.ts'
 
 const password = 'p@ss/word:1'
-const letter = { to: 'ada@example.com', subject: 'A new password', text: 'Open this link:\nhttps://x/?t=1' }
+const letter = {
+  to: 'ada@example.com',
+  subject: 'A new password',
+  text: 'Open this link:\nhttps://x/?t=1',
+  id: 'mail.send:1b9d6bcd:1',
+}
 type Received = { readonly from: string; readonly to: readonly string[]; readonly text: string }
 
 describe('mail by SMTP', () => {
@@ -77,6 +82,7 @@ describe('mail by SMTP', () => {
     expect(received).toMatchObject([{ from: 'no-reply@example.com', to: ['ada@example.com'] }])
     expect(received[0]?.text).toContain('From: PortTunneler <no-reply@example.com>')
     expect(received[0]?.text).toContain('Subject: A new password')
+    expect(received[0]?.text).toContain('Message-ID: <mail.send.1b9d6bcd.1@example.com>')
     expect(received[0]?.text).toContain('Open this link:\r\nhttps://x/?t=1')
   })
 

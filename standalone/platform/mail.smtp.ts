@@ -41,16 +41,28 @@ export function openSmtpMail({ smtp, from }: SmtpSettings): SmtpMail {
     disableUrlAccess: true,
   })
   return {
-    async send({ to, subject, text }) {
+    async send({ to, subject, text, id }) {
       try {
         // As one address, never as a list: a comma in it must not reach a second person.
-        await transport.sendMail({ from, to: { name: '', address: to }, subject, text })
+        await transport.sendMail({
+          from,
+          to: { name: '', address: to },
+          subject,
+          text,
+          messageId: messageIdOf(id, from),
+        })
       } catch (cause) {
         throw fail('mail.failed', undefined, { fields: { host: hostname }, cause })
       }
     },
     close: () => transport.close(),
   }
+}
+
+/** RFC 5322, section 3.6.4: what is on its left must be a dot-atom. */
+function messageIdOf(id: string, from: string): string {
+  const domain = /@([\w.-]+)/.exec(from)?.[1] ?? 'localhost'
+  return `<${id.replace(/[^A-Za-z0-9-]+/g, '.')}@${domain}>`
 }
 
 function isThisMachine(hostname: string): boolean {

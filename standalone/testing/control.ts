@@ -44,10 +44,10 @@ export function makeTestControl({
 } = {}) {
   // Races are paced by real time: a clock that stands still would make their losers wait for ever.
   const store = openSqliteStore(':memory:', { queries: queryTable })
-  const { clock, identity, options, mails } = makeLocalIdentity({ store })
   const bus = openLocalBus({ clock: systemClock, random: Math.random, onBackgroundError: () => {} })
+  const { clock, identity, options, mail, mails } = makeLocalIdentity({ store })
   const relayIdentity = enrolledRelayIdentity({ store, clock })
-  const { vault, mail } = options
+  const { vault } = options
   const url = 'https://tunnel.example.com'
   const addresses = { issuer: url, consoleUrl: url, docsUrl: url }
   const settings = { ...addresses, version: '0.0.0', registration: true, defaultPlan: plan }
@@ -77,7 +77,7 @@ export function makeTestControl({
     },
     /** All that is due, as a worker's round does it. */
     async runJobs() {
-      const worker = makeWorker(control, 4)
+      const worker = makeWorker(control, 4, identity.jobs)
       await worker.begin()
       await worker.round(60_000)
     },
@@ -87,7 +87,6 @@ export function makeTestControl({
       makeCaller(control, email, { plan, changes }),
     async close() {
       await bus.close()
-      await identity.close()
       await store.close()
     },
   }

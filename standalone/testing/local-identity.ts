@@ -1,31 +1,57 @@
 /** A local identity over a store in memory, with time in the test's hand, cheap hashes, and mails kept in a list. */
+import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
+import type { Control } from '@porttunneler/shared/control/control'
+import { Worker } from '@porttunneler/shared/control/jobs/worker'
+import { sendMails } from '@porttunneler/shared/control/mails'
 import type { KeyVault, Mail } from '@porttunneler/shared/control/platform'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { type LocalIdentityOptions, localIdentity } from '../platform/identity.local.ts'
 import { openSqliteStore } from '../platform/store.sqlite.ts'
 
-/** Hides nothing: what wrapping does is the vault's own test. */
-const openVault: KeyVault = {
-  wrap: async (plain) => plain.reveal(),
-  unwrap: async (wrapped) => new Secret(wrapped),
+/** Hides what it wraps from whoever looks for it as it was; what wrapping is worth is the vault's own test. */
+const testVault: KeyVault = {
+  wrap: async (plain) => Buffer.from(plain.reveal()).toString('base64url'),
+  unwrap: async (wrapped) => new Secret(Buffer.from(wrapped, 'base64url').toString()),
 }
 
-export function makeLocalIdentity(changes: Partial<LocalIdentityOptions> = {}) {
-  const clock = new FakeClock()
-  const store = openSqliteStore(':memory:', { queries: [] })
+export function makeLocalIdentity({
+  mail: given,
+  ...changes
+}: Partial<LocalIdentityOptions> & { readonly mail?: Mail } = {}) {
+  const clock = changes.clock instanceof FakeClock ? changes.clock : new FakeClock()
+  const store = changes.store ?? openSqliteStore(':memory:', { queries: [] })
   const mails: Parameters<Mail['send']>[0][] = []
-  const backgroundErrors: unknown[] = []
+  const mail: Mail = given ?? { send: async (message) => void mails.push(message) }
+  const kicked: string[] = []
   const options: LocalIdentityOptions = {
     store,
-    clock,
-    vault: openVault,
-    mail: { send: async (message) => void mails.push(message) },
+    vault: testVault,
     issuer: 'https://tunnel.example.com',
     resetUrl: (token) => `https://tunnel.example.com/reset#${token}`,
-    onBackgroundError: (_task, error) => backgroundErrors.push(error),
+    kick: async (ids) => void kicked.push(...ids),
     passwordCost: { log2N: 4, r: 1, p: 1 },
+    clock,
     ...changes,
   }
-  return { clock, store, mails, backgroundErrors, options, identity: localIdentity(options) }
+  const identity = localIdentity(options)
+  const { vault } = options
+  const parts = { store, vault, mail, clock: options.clock, random: Math.random, log: silentLog }
+  const kinds = [sendMails(parts), ...identity.jobs]
+  const worker = new Worker({ control: parts as unknown as Control, kinds, atOnce: 4 })
+  return {
+    clock,
+    store,
+    mail,
+    mails,
+    options,
+    identity,
+    kicked,
+    /** Runs what sign-in left for later, and what that leaves. */
+    async work(): Promise<void> {
+      clock.advance(1_000)
+      await new Promise((resolve) => setImmediate(resolve))
+      for (let ids = kicked.splice(0); ids.length > 0; ids = kicked.splice(0)) await worker.take(ids)
+    },
+  }
 }

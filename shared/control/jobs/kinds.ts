@@ -2,15 +2,26 @@
 import { sealAudit } from '../audit/sealer.ts'
 import { closeAccounts } from '../closing.ts'
 import type { Control } from '../control.ts'
+import { sendMails } from '../mails.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
 import type { JobKind } from './jobs.ts'
 import { Worker } from './worker.ts'
 
 function jobKinds(control: Control): readonly JobKind[] {
-  return [closeAccounts(control), rotateKeys(control), sealAudit(control), sweepEndpoints(control)]
+  return [
+    closeAccounts(control),
+    rotateKeys(control),
+    sealAudit(control),
+    sendMails(control),
+    sweepEndpoints(control),
+  ]
 }
 
-/** A worker of every kind. @param atOnce jobs that one process runs beside each other */
-export function makeWorker(control: Control, atOnce: number): Worker {
-  return new Worker({ control, kinds: jobKinds(control), atOnce })
+/**
+ * A worker of every kind.
+ * @param atOnce jobs that one process runs beside each other
+ * @param more kinds of this shell alone
+ */
+export function makeWorker(control: Control, atOnce: number, more: readonly JobKind[] = []): Worker {
+  return new Worker({ control, kinds: [...jobKinds(control), ...more], atOnce })
 }
