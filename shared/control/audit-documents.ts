@@ -37,7 +37,25 @@ export type SealLeavesDoc = {
   readonly marked: boolean
   readonly ttl: Date
 }
+/**
+ * What happened so often within an hour that it is counted, not written each time. Id: `<account or service>:<hour>`.
+ * Its job writes the counts when the hour is over.
+ */
+export type AuditTallyDoc = {
+  readonly account: string
+  readonly sources: {
+    readonly [key: string]: {
+      readonly action: string
+      readonly target: string
+      readonly from: string
+      readonly count: number
+    }
+  }
+  /** Of sources beyond those. */
+  readonly others: number
+}
 
 export const audit = collection<AuditDoc>('audit')
 export const seals = globalCollection<SealDoc>('seals')
 export const sealLeaves = globalCollection<SealLeavesDoc>('sealLeaves')
+export const auditTallies = collection<AuditTallyDoc>('auditTallies')

@@ -6,6 +6,7 @@ import { relayEventSchema } from '../api/schemas/relay-events.ts'
 import type { SecurityEvent } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { noteRepeated } from './audit/tallies.ts'
 import type { Control } from './control.ts'
 import { relays } from './documents.ts'
 
@@ -13,6 +14,28 @@ import { relays } from './documents.ts'
 const freshMs = 10 * 60_000
 
 /** @param log says which relay it was */
+/** Refused tickets are the service's own: whose they claimed to be is not proved. */
+export async function auditRelayEvents(
+  control: Pick<Control, 'store' | 'clock'>,
+  relay: string,
+  events: readonly (SecurityEvent | null)[],
+): Promise<void> {
+  const counts = new Map<string, number>()
+  for (const event of events) {
+    if (event?.kind !== 'ticket.invalid') continue
+    const from = String(event.fields.from ?? '')
+    counts.set(from, (counts.get(from) ?? 0) + 1)
+  }
+  if (counts.size === 0) return
+  const refused = [...counts].map(([from, count]) => ({
+    action: 'ticket.refused' as const,
+    target: relay,
+    from,
+    count,
+  }))
+  await noteRepeated(control, '', refused)
+}
+
 export function noteRelayEvent(log: Log, { id, kind, at, fields }: SecurityEvent): void {
   log.info({ event: id, kind, at, ...fields }, 'a relay saw something')
 }

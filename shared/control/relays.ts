@@ -15,7 +15,7 @@ import { putOnline, strikeOff } from './online.ts'
 import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
 import { silentMs } from './presence.ts'
 import { queries } from './query-table.ts'
-import { noteRelayEvent } from './relay-events.ts'
+import { auditRelayEvents, noteRelayEvent } from './relay-events.ts'
 import { storeUsage } from './usage.ts'
 
 type Lease = NonNullable<SyncRequest['bound'][number]>
@@ -48,6 +48,7 @@ export async function syncRelay(
   }
   const refused = await storeUsage(control, claims.cell, request.usage)
   for (const event of request.events) if (event) noteRelayEvent(log, event)
+  await auditRelayEvents(control, claims.relay, request.events)
   const unread = [...request.bound, ...request.away, ...request.events].filter(
     (entry) => entry === null,
   ).length

@@ -35,6 +35,8 @@ export const limits = {
 type Counter = { readonly limit: Limit; readonly ref: Ref<FailuresDoc> }
 
 export type Attempt = {
+  /** Whether the next one has to wait because of this one, should it fail. */
+  readonly hasLocked: boolean
   /** Takes the attempt back: it was no guess. */
   forgive(): Promise<void>
 }
@@ -64,9 +66,10 @@ export class Guard {
       ? [counter('device', `${email} ${who.device}`)]
       : [counter('pair', `${email} ${source}`), counter('source', source)]
     const taken: Counter[] = []
+    let hasLocked = false
     try {
       for (const each of counters) {
-        await this.#take(each)
+        if (await this.#take(each)) hasLocked = true
         taken.push(each)
       }
     } catch (error) {
@@ -74,7 +77,7 @@ export class Guard {
       await this.#giveBack(taken)
       throw error
     }
-    return { forgive: () => this.#forgive(counters) }
+    return { hasLocked, forgive: () => this.#forgive(counters) }
   }
 
   /** @throws auth.locked */
@@ -92,9 +95,10 @@ export class Guard {
     await this.#take(counter('resetEmail', normaliseEmail(email)))
   }
 
-  async #take({ limit, ref }: Counter): Promise<void> {
+  /** @returns whether this is where a wait begins */
+  async #take({ limit, ref }: Counter): Promise<boolean> {
     const now = this.#clock.now()
-    await this.#store.change(ref, (current) => {
+    const taken = await this.#store.change(ref, (current) => {
       const live = current && current.ttl.getTime() > now ? current : { count: 0, until: 0 }
       // Further off than any wait is: the clock was set back since, and nobody waits for a year.
       const isWaiting = live.until > now && live.until <= now + limit.waitMsMax
@@ -104,6 +108,7 @@ export class Guard {
       const until = doublings < 0 ? 0 : now + Math.min(limit.waitMsMax, limit.waitMs * 2 ** doublings)
       return { count, until, ttl: new Date(Math.max(now, until) + limit.quietMs) }
     })
+    return (taken?.until ?? 0) > now
   }
 
   /** The right password clears what was counted for this person here, and takes one off the whole source. */

@@ -1,6 +1,6 @@
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { jobs } from '@porttunneler/shared/control/documents'
-import { queries } from '@porttunneler/shared/control/query-table'
+import { queries, queryTable } from '@porttunneler/shared/control/query-table'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { expect, test } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
@@ -107,7 +107,7 @@ test('reset: asked for ten times at once, one mail goes out', async () => {
 })
 
 test('reset: a mail waits for its server, over a restart too, and the store never shows its link', async () => {
-  const store = openSqliteStore(':memory:', { queries: [queries.jobsByState] })
+  const store = openSqliteStore(':memory:', { queries: queryTable })
   const away = { send: () => Promise.reject(fail('mail.failed')) }
   const before = makeLocalIdentity({ store, mail: away })
   await before.identity.register(ada, home)

@@ -6,6 +6,7 @@
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret, newSecret } from '@porttunneler/shared/base/ids'
+import { signInWrites } from '@porttunneler/shared/control/audit/sign-ins'
 import { users } from '@porttunneler/shared/control/documents'
 import { type JobKind, look, type RunningJob } from '@porttunneler/shared/control/jobs/jobs'
 import { mailWish } from '@porttunneler/shared/control/mails'
@@ -13,12 +14,13 @@ import type { KeyVault, Store } from '@porttunneler/shared/control/platform'
 import { z } from 'zod'
 import { emailRef, normaliseEmail, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
+import type { Caller } from './identity.local.ts'
 
 const resetMs = 60 * 60_000
 /** SQLite works within the turn, so the look-up waits until the answer has left: else its time would tell. */
 const headStartMs = 250
 const kind = 'auth.reset'
-const bodySchema = z.object({ email: z.string() })
+const bodySchema = z.object({ email: z.string(), from: z.string(), userAgent: z.string() })
 
 export type ResetOptions = {
   readonly store: Store
@@ -41,11 +43,11 @@ export class Resets {
   }
 
   /** @throws auth.locked; never because of the address */
-  async request(email: string, from: string): Promise<void> {
+  async request(email: string, { from, userAgent = '' }: Caller): Promise<void> {
     const { store, clock, guard, kick } = this.#options
     await guard.countReset(from)
     const address = normaliseEmail(email)
-    const wish = { kind, subject: hashSecret(address), account: '', body: { email: address } }
+    const wish = { kind, subject: hashSecret(address), account: '', body: { email: address, from, userAgent } }
     const id = await store.transact(async (tx) => {
       const ask = await look(tx, wish, clock.now())
       return ask()
@@ -60,30 +62,37 @@ export class Resets {
   }
 
   /** Spends the token and sets the password. @returns the user @throws auth.reset */
-  async redeem(token: string, hash: string): Promise<string> {
+  async redeem(
+    token: string,
+    { hash, caller: { from, userAgent } }: { readonly hash: string; readonly caller: Caller },
+  ): Promise<string> {
     const { store, clock } = this.#options
     const ref = resets.ref(hashSecret(token))
+    const user = (await store.get(ref))?.data.user ?? ''
+    const event = { action: 'auth.password_reset', user, from, userAgent } as const
+    const told = await signInWrites(store, event, clock.now())
     return store.transact(async (tx) => {
       const now = clock.now()
       const reset = (await tx.get(ref))?.data
       if (!reset || reset.ttl.getTime() <= now) throw fail('auth.reset')
       const password = (await tx.get(passwords.ref(reset.user)))?.data
-      const user = (await tx.get(users.ref(reset.user)))?.data
-      if (!user || password?.generation !== reset.generation) throw fail('auth.reset')
+      const owner = (await tx.get(users.ref(reset.user)))?.data
+      if (!owner || password?.generation !== reset.generation) throw fail('auth.reset')
       tx.delete(ref)
       tx.set(passwords.ref(reset.user), { hash, generation: reset.generation + 1 })
       // Whoever holds the link reads the mailbox.
       tx.update(users.ref(reset.user), {
         emailVerified: true,
-        validSince: Math.max(now, user.validSince) + 1,
+        validSince: Math.max(now, owner.validSince) + 1,
       })
+      for (const { ref: entry, data } of told) tx.create(entry, data)
       return reset.user
     })
   }
 
   async #prepare(job: RunningJob): Promise<void> {
     const { store, vault, clock, guard, resetUrl, kick } = this.#options
-    const { email } = bodySchema.parse(job.body)
+    const { email, from, userAgent } = bodySchema.parse(job.body)
     try {
       await guard.countResetMail(email)
     } catch (error) {
@@ -105,11 +114,14 @@ export class Resets {
       text: letter(resetUrl(token)),
     }
     const wish = await mailWish(vault, mail, { account: '', until })
+    const event = { action: 'auth.reset_requested', user, from, userAgent } as const
+    const told = await signInWrites(store, event, clock.now())
     const asked: string[] = []
     await job.finish(async (tx) => {
       const ask = await look(tx, wish, clock.now())
       tx.create(resets.ref(hashSecret(token)), { user, generation, ttl: new Date(until) })
       asked.splice(0, 1, ask())
+      for (const { ref, data } of told) tx.create(ref, data)
     })
     await kick(asked)
   }

@@ -33,7 +33,11 @@ export type SignInRoutesOptions = {
 
 export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOptions): RouteGroup {
   const group = new RouteGroup()
-  const callerOf = (c: Context): Caller => ({ from: addressOf(c), device: getCookie(c, deviceCookie) })
+  const callerOf = (c: Context): Caller => ({
+    from: addressOf(c),
+    userAgent: c.req.header('user-agent'),
+    device: getCookie(c, deviceCookie),
+  })
   const answer = (c: Context, { tokens, device }: SignedIn) => {
     if (device) keepDevice(c, device)
     // RFC 6749, section 5.1.
@@ -46,10 +50,10 @@ export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOption
   })
   group.add(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), callerOf(c))))
   group.add(routes.refresh, async (c) =>
-    answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken) }),
+    answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken, callerOf(c)) }),
   )
   group.add(routes.logout, async (c) => {
-    await identity.logout({ ...c.req.valid('json'), bearer: bearerOf(c) })
+    await identity.logout({ ...c.req.valid('json'), bearer: bearerOf(c) }, callerOf(c))
     return c.body(null, 204)
   })
   group.add(routes.password, async (c) => {
@@ -62,7 +66,7 @@ export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOption
     return c.body(null, 202)
   })
   group.add(routes.resetConfirm, async (c) => {
-    keepDevice(c, (await identity.confirmReset(c.req.valid('json'))).device)
+    keepDevice(c, (await identity.confirmReset(c.req.valid('json'), callerOf(c))).device)
     return c.body(null, 204)
   })
   group.add(routes.jwks, async (c) => {

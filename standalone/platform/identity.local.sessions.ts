@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
-import type { Ref, Snapshot, Store } from '@porttunneler/shared/control/platform'
+import type { Snapshot, Store, Write } from '@porttunneler/shared/control/platform'
 import { refreshTokens, type SessionDoc } from './identity.local.documents.ts'
 
 /** A device not used for this long has to sign in again. */
@@ -18,6 +18,9 @@ export const sessionMsMax = 180 * 86_400_000
 const tokenShape = /^ptr_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{43})$/
 
 export type Session = { readonly user: string; readonly authTime: number }
+
+/** What is written with the end of a session whose token was shown twice. */
+type OnReuse = (user: string) => Promise<readonly Write[]>
 
 type FoundSession = Session & { readonly name: string; readonly found: Snapshot<SessionDoc> }
 
@@ -30,32 +33,36 @@ export class Sessions {
     this.#clock = clock
   }
 
-  /** @returns the first refresh token */
-  async start({ user, authTime }: Session): Promise<string> {
+  /** Commits together with `also`. @returns the first refresh token */
+  async start({ user, authTime }: Session, also: readonly Write[] = []): Promise<string> {
     const [name, secret] = [freshHalf(), freshHalf()]
     const now = this.#clock.now()
-    await this.#store.create(refreshTokens.ref(hashSecret(name)), {
+    const session: SessionDoc = {
       user,
       current: hashSecret(secret),
       authTime,
       createdAt: now,
       usedAt: now,
       ttl: new Date(now + sessionIdleMs),
-    })
+    }
+    await this.#store.batch([
+      { op: 'create', ref: refreshTokens.ref(hashSecret(name)), data: session },
+      ...also,
+    ])
     return `ptr_${name}${secret}`
   }
 
   /** The session of an unspent token. @throws auth.invalid; auth.reused, and the session is over */
-  async find(token: string): Promise<FoundSession> {
+  async find(token: string, reused: OnReuse): Promise<FoundSession> {
     const { name, secret, ref } = parse(token)
     const found = await this.#store.get(ref)
     if (!found || found.data.ttl.getTime() <= this.#clock.now()) throw fail('auth.invalid')
-    if (found.data.current !== hashSecret(secret)) return this.#endReused(ref)
+    if (found.data.current !== hashSecret(secret)) return this.#endReused(found, reused)
     return { user: found.data.user, authTime: found.data.authTime, name, found }
   }
 
   /** Spends the token that found the session. @returns its successor @throws auth.reused, and the session is over */
-  async spend({ name, found }: FoundSession): Promise<string> {
+  async spend({ name, found }: FoundSession, reused: OnReuse): Promise<string> {
     const now = this.#clock.now()
     const next = freshHalf()
     const ttl = new Date(Math.min(now + sessionIdleMs, found.data.createdAt + sessionMsMax))
@@ -65,7 +72,7 @@ export class Sessions {
     } catch (error) {
       // Somebody spent the same token between find and now.
       if (isFailure(error, 'store.changed') || isFailure(error, 'store.missing'))
-        return this.#endReused(found.ref)
+        return this.#endReused(found, reused)
       throw error
     }
   }
@@ -78,8 +85,8 @@ export class Sessions {
     return found?.data
   }
 
-  async #endReused(ref: Ref<SessionDoc>): Promise<never> {
-    await this.#store.delete(ref)
+  async #endReused({ ref, data }: Snapshot<SessionDoc>, reused: OnReuse): Promise<never> {
+    await this.#store.batch([{ op: 'delete', ref }, ...(await reused(data.user))])
     throw fail('auth.reused')
   }
 }

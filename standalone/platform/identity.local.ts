@@ -7,6 +7,12 @@ import type { Tokens } from '@porttunneler/shared/api/schemas/accounts'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret, newId, newSecret } from '@porttunneler/shared/base/ids'
+import type { AuditAction } from '@porttunneler/shared/control/audit'
+import {
+  noteFailedSignIn,
+  type SignInWrite,
+  signInWrites,
+} from '@porttunneler/shared/control/audit/sign-ins'
 import { identities, type UserDoc, users } from '@porttunneler/shared/control/documents'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
 import type { Identity, IdentityClaims, KeyVault, Store } from '@porttunneler/shared/control/platform'
@@ -25,6 +31,8 @@ const deviceMs = 180 * 86_400_000
 export type Caller = {
   /** Address the request came from. */
   readonly from: string
+  /** What the program that asks calls itself. */
+  readonly userAgent?: string | undefined
   /** The device secret that an earlier sign-in gave, if any. */
   readonly device?: string | undefined
 }
@@ -44,18 +52,18 @@ export interface LocalIdentity extends Identity {
   /** @throws auth.credentials, auth.locked, auth.busy, auth.disabled; auth.invalid if the password changes now */
   login(given: Credentials, caller: Caller): Promise<SignedIn>
   /** @throws auth.invalid, auth.reused, auth.disabled */
-  refresh(refreshToken: string): Promise<Tokens>
+  refresh(refreshToken: string, caller?: Caller): Promise<Tokens>
   /** Ends one session. With `everywhere`, whatever the user holds anywhere. @throws auth.invalid */
-  logout(given: LogoutRequest): Promise<void>
+  logout(given: LogoutRequest, caller?: Caller): Promise<void>
   /** Ends every other session. @throws auth.invalid, auth.credentials, auth.locked, auth.busy */
   changePassword(bearer: string, given: PasswordChange, caller: Caller): Promise<SignedIn>
   /** Resolves before anything is looked up; a job sends the mail. @throws auth.locked */
   requestReset(email: string, caller: Caller): Promise<void>
   /** Sets the password and ends every session; the device counts as known. @throws auth.reset, auth.busy */
-  confirmReset(given: {
-    readonly token: string
-    readonly password: string
-  }): Promise<{ readonly device: string }>
+  confirmReset(
+    given: { readonly token: string; readonly password: string },
+    caller?: Caller,
+  ): Promise<{ readonly device: string }>
   jwks(): Promise<PublicKeys>
   /** What sign-in leaves for a worker to do. */
   readonly jobs: readonly JobKind[]
@@ -81,6 +89,9 @@ const claimsSchema = z.object({
   email_verified: z.boolean(),
   auth_time: z.number(),
 })
+
+/** Where nobody says where a request came from. */
+const nowhere: Caller = { from: '' }
 
 export function localIdentity(options: LocalIdentityOptions): LocalIdentity {
   return new LocalSignIn(options)
@@ -142,35 +153,40 @@ class LocalSignIn implements LocalIdentity {
       if (isFailure(error, 'store.exists')) throw fail('auth.taken')
       throw error
     }
-    return this.#signIn({ user, authTime: now })
+    return this.#signIn({ user, authTime: now }, { ...caller, device: undefined })
   }
 
   async login(given: Credentials, caller: Caller): Promise<SignedIn> {
     const user = (await this.#store.get(emailRef(given.email)))?.data.user
-    const device = user && (await this.#knownDevice(caller.device, user))
+    const device = user ? await this.#knownDevice(caller.device, user) : undefined
     // Of before the proof: a password that changes during it ends this sign-in with all others of the old one.
     const validSince = (await this.#store.get(users.ref(user ?? 'nobody')))?.data.validSince ?? 0
     const authTime = Math.max(this.#clock.now(), validSince)
-    await this.#prove({ ...given, user }, { from: caller.from, device })
+    await this.#prove({ ...given, user }, { ...caller, device })
     if (!user) throw fail('auth.credentials')
-    return this.#signIn({ user, authTime }, device)
+    return this.#signIn({ user, authTime }, { ...caller, device })
   }
 
-  async refresh(refreshToken: string): Promise<Tokens> {
-    const session = await this.#sessions.find(refreshToken)
-    return this.#tokens(session, () => this.#sessions.spend(session))
+  async refresh(refreshToken: string, caller = nowhere): Promise<Tokens> {
+    const reused = (user: string) => this.#tell('auth.token_reused', user, caller)
+    const session = await this.#sessions.find(refreshToken, reused)
+    return this.#tokens(session, () => this.#sessions.spend(session, reused))
   }
 
-  async logout({ refreshToken, bearer, everywhere }: LogoutRequest): Promise<void> {
+  async logout({ refreshToken, bearer, everywhere }: LogoutRequest, caller = nowhere): Promise<void> {
     const session = refreshToken === undefined ? undefined : await this.#sessions.end(refreshToken)
     if (!everywhere) return
     // The refresh token says who it is as well; an access token that just expired must not stand in the way.
     const user = session?.user ?? (bearer === undefined ? undefined : (await this.#bearer(bearer)).user)
     if (!user) throw fail('auth.invalid')
     const now = this.#clock.now()
-    await this.#store.change(users.ref(user), (doc) =>
-      doc ? { ...doc, validSince: Math.max(now, doc.validSince) + 1 } : 'keep',
-    )
+    const told = await this.#tell('auth.signed_out_everywhere', user, caller)
+    await this.#store.transact(async (tx) => {
+      const doc = await tx.get(users.ref(user))
+      if (!doc) return
+      tx.update(doc.ref, { validSince: Math.max(now, doc.data.validSince) + 1 })
+      for (const { ref, data } of told) tx.create(ref, data)
+    })
   }
 
   async changePassword(bearer: string, given: PasswordChange, caller: Caller): Promise<SignedIn> {
@@ -178,8 +194,9 @@ class LocalSignIn implements LocalIdentity {
     const device = await this.#knownDevice(caller.device, user)
     const { generation } = await this.#prove(
       { email, password: given.current, user },
-      { from: caller.from, device },
+      { ...caller, device },
     )
+    const told = await this.#tell('auth.password_changed', user, caller)
     const hash = await this.#passwords.hash(given.next)
     const now = this.#clock.now()
     const authTime = await this.#store.transact(async (tx) => {
@@ -190,18 +207,22 @@ class LocalSignIn implements LocalIdentity {
       const since = Math.max(now, doc.validSince) + 1
       tx.update(users.ref(user), { validSince: since })
       tx.set(passwords.ref(user), { hash, generation: generation + 1 })
+      for (const { ref, data } of told) tx.create(ref, data)
       return since
     })
-    return this.#signIn({ user, authTime }, device)
+    return this.#signIn({ user, authTime }, { ...caller, device })
   }
 
   requestReset(email: string, caller: Caller): Promise<void> {
-    return this.#resets.request(email, caller.from)
+    return this.#resets.request(email, caller)
   }
 
-  async confirmReset({ token, password }: { readonly token: string; readonly password: string }) {
+  async confirmReset(
+    { token, password }: { readonly token: string; readonly password: string },
+    caller = nowhere,
+  ) {
     await this.#resets.check(token)
-    const user = await this.#resets.redeem(token, await this.#passwords.hash(password))
+    const user = await this.#resets.redeem(token, { hash: await this.#passwords.hash(password), caller })
     return { device: await this.#makeDevice(user) }
   }
 
@@ -212,13 +233,17 @@ class LocalSignIn implements LocalIdentity {
   /** @throws auth.credentials after the same work whether or not there is such a user */
   async #prove(
     { email, password, user }: Credentials & { readonly user: string | undefined },
-    { from, device }: Caller,
+    caller: Caller,
   ): Promise<PasswordDoc> {
+    const { from, device } = caller
     const attempt = await this.#guard.attempt({ email, from, device })
     const ref = passwords.ref(user ?? 'nobody')
     const stored = (await this.#store.get(ref))?.data
     const isRight = await this.#passwords.verify(password, stored?.hash)
-    if (!stored || !isRight) throw fail('auth.credentials')
+    if (!stored || !isRight) {
+      await this.#noteFailure(user, { ...caller, hasLocked: attempt.hasLocked })
+      throw fail('auth.credentials')
+    }
     await attempt.forgive()
     if (this.#passwords.isOutdated(stored.hash)) {
       const hash = await this.#passwords.hash(password)
@@ -227,9 +252,25 @@ class LocalSignIn implements LocalIdentity {
     return stored
   }
 
-  async #signIn(session: Session, device?: string): Promise<SignedIn> {
-    const tokens = await this.#tokens(session, () => this.#sessions.start(session))
-    return device ? { tokens } : { tokens, device: await this.#makeDevice(session.user) }
+  /** @param caller with the id of the device, where it is a known one */
+  async #signIn(session: Session, caller: Caller): Promise<SignedIn> {
+    const told = await this.#tell('auth.signed_in', session.user, caller)
+    const tokens = await this.#tokens(session, () => this.#sessions.start(session, told))
+    return caller.device ? { tokens } : { tokens, device: await this.#makeDevice(session.user) }
+  }
+
+  /** What the audit log says of it, to be committed with it. */
+  #tell(action: AuditAction, user: string, { from, userAgent }: Caller): Promise<readonly SignInWrite[]> {
+    return signInWrites(this.#store, { action, user, from, userAgent }, this.#clock.now())
+  }
+
+  async #noteFailure(
+    user = '',
+    { from, userAgent, hasLocked }: Caller & { readonly hasLocked: boolean },
+  ): Promise<void> {
+    const parts = { store: this.#store, clock: this.#clock }
+    await noteFailedSignIn(parts, { action: 'auth.failed', user, from, userAgent })
+    if (hasLocked) await noteFailedSignIn(parts, { action: 'auth.locked', user, from, userAgent })
   }
 
   /** Signs first: a refresh token is spent only for an answer that can be given. */

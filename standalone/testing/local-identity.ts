@@ -5,6 +5,7 @@ import type { Control } from '@porttunneler/shared/control/control'
 import { Worker } from '@porttunneler/shared/control/jobs/worker'
 import { sendMails } from '@porttunneler/shared/control/mails'
 import type { KeyVault, Mail } from '@porttunneler/shared/control/platform'
+import { queryTable } from '@porttunneler/shared/control/query-table'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { type LocalIdentityOptions, localIdentity } from '../platform/identity.local.ts'
 import { openSqliteStore } from '../platform/store.sqlite.ts'
@@ -20,7 +21,7 @@ export function makeLocalIdentity({
   ...changes
 }: Partial<LocalIdentityOptions> & { readonly mail?: Mail } = {}) {
   const clock = changes.clock instanceof FakeClock ? changes.clock : new FakeClock()
-  const store = changes.store ?? openSqliteStore(':memory:', { queries: [] })
+  const store = changes.store ?? openSqliteStore(':memory:', { queries: queryTable })
   const mails: Parameters<Mail['send']>[0][] = []
   const mail: Mail = given ?? { send: async (message) => void mails.push(message) }
   const kicked: string[] = []

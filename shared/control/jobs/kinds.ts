@@ -1,5 +1,6 @@
 /** Every kind of job there is, for the workers of both shells. */
 import { sealAudit } from '../audit/sealer.ts'
+import { writeTallies } from '../audit/tallies.ts'
 import { closeAccounts } from '../closing.ts'
 import type { Control } from '../control.ts'
 import { sendMails } from '../mails.ts'
@@ -14,6 +15,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     sealAudit(control),
     sendMails(control),
     sweepEndpoints(control),
+    writeTallies(control),
   ]
 }
 
