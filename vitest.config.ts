@@ -26,6 +26,9 @@ export default defineConfig({
           isolate: false,
           include: [`${packages}/**/*.test.ts`],
           exclude: [installed, long],
+          // Most take milliseconds; the bound only ends what hangs, also where others have both cores.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       { test: { ...common, name: 'tidy', include: ['e2e/repo/*.test.ts'], testTimeout: 30_000 } },

@@ -3,6 +3,7 @@ import { makeApi } from '@porttunneler/shared/api/app'
 import { makeControl } from '@porttunneler/shared/control/control'
 import { identities, users } from '@porttunneler/shared/control/documents'
 import { Principals } from '@porttunneler/shared/control/principals'
+import { queries } from '@porttunneler/shared/control/query-table'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl } from '../../standalone/testing/control.ts'
@@ -47,6 +48,21 @@ describe('people who sign in by Firebase', () => {
     const first = await t.signIn(ada, proven)
     const other = await t.signIn(ada, { ...proven, sub: 'anotherAccount' })
     expect(other.account).not.toBe(first.account)
+  })
+
+  test('a sign-in there is told once in the audit log here, by the first token that comes of it', async () => {
+    const token = await t.token(ada, proven)
+    const { account, actor } = await t.principals.authenticate(token, '192.0.2.5')
+    await Promise.all([1, 2, 3].map(() => new Principals(t.control).authenticate(token, '192.0.2.6')))
+    const told = async () => {
+      const where = { account, action: 'auth.signed_in' }
+      const { items } = await t.control.store.query(queries.auditByAction, { where, limit: 10 })
+      return items.map(({ data }) => [data.actor, data.from])
+    }
+    expect(await told()).toEqual([[actor, '192.0.2.5']])
+    t.clock.advance(60_000)
+    await t.signIn(ada, proven)
+    expect(await told()).toHaveLength(2)
   })
 
   test('an address changed at Firebase is followed, and an older token does not change it back', async () => {

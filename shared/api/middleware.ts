@@ -79,7 +79,7 @@ async function findCall(
   if ('relay' in access) return { call: { relay: await control.relayIdentity.verify(bearer) } }
   if ('signedIn' in access) {
     if (bearer.startsWith('pts_')) throw fail('auth.person')
-    const signedIn = await principals.signIn(bearer)
+    const signedIn = await principals.signIn(bearer, addressOf(c))
     return { call: { signedIn }, subject: signedIn.person.id }
   }
   const found = await principals.authenticate(bearer, addressOf(c), accountNamed(c))

@@ -1,6 +1,7 @@
 /** Accounts: made at a person's first sign-in, renamed, suspended, closed. Roles live in `members` alone. */
 import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
+import { signInWrites } from './audit/sign-ins.ts'
 import { type AuditAction, byCaller, writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
@@ -109,6 +110,26 @@ export async function followAddress(
       ? { ...user, email, emailVerified, emailAt: authTimeMs }
       : 'keep',
   )
+}
+
+/**
+ * An outside service tells of no sign-in; the first token of one does. It is written once, however many requests bring
+ * it at the same time; failures and lock-outs stay in that service's own log.
+ */
+export async function noteSignIn(
+  { store, clock }: Pick<Control, 'store' | 'clock'>,
+  id: string,
+  { authTimeMs, from }: { readonly authTimeMs: number; readonly from: string },
+): Promise<UserDoc | undefined> {
+  const event = { action: 'auth.signed_in', user: id, from } as const
+  const told = await signInWrites(store, event, clock.now())
+  return store.transact(async (tx) => {
+    const found = await tx.get(users.ref(id))
+    if (!found || (found.data.signedInAt ?? 0) >= authTimeMs) return found?.data
+    tx.update(found.ref, { signedInAt: authTimeMs })
+    for (const { ref, data } of told) tx.create(ref, data)
+    return { ...found.data, signedInAt: authTimeMs }
+  })
 }
 
 /** Local sign-in names its users by our own ids. */

@@ -63,7 +63,10 @@ export function writeAudit(tx: Pick<Transaction, 'create'>, entry: AuditEntry, n
 }
 
 /** The same for a batch. */
-export function auditWrite(entry: AuditEntry, nowMs: number): Extract<Write, { readonly op: 'create' | 'set' }> {
+export function auditWrite(
+  entry: AuditEntry,
+  nowMs: number,
+): Extract<Write, { readonly op: 'create' | 'set' }> {
   return { op: 'create', ref: audit.ref(newId('aud', nowMs)), data: auditDocument(entry, nowMs) }
 }
 

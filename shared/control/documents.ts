@@ -14,6 +14,8 @@ export type UserDoc = {
   /** The sign-in, by its time, that an outside service gave a changed address with; absent until then. */
   readonly emailAt?: number
   readonly emailVerified: boolean
+  /** Time of the last sign-in at an outside service that the audit log tells of; absent before the first. */
+  readonly signedInAt?: number
   readonly status: 'active' | 'disabled'
   readonly validSince: number
   readonly providers: readonly string[]

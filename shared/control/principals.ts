@@ -9,7 +9,7 @@
 import { permissionsOf, permissionsOfKey } from '../api/schemas/access.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'
-import { ensureAccount, followAddress, readAccount } from './accounts.ts'
+import { ensureAccount, followAddress, noteSignIn, readAccount } from './accounts.ts'
 import { type Caller, type Person, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
 import {
@@ -53,14 +53,14 @@ export class Principals {
    */
   async authenticate(bearer: string, from: string, account = ''): Promise<Caller> {
     if (bearer.startsWith('pts_')) return this.#byKey(bearer, { from, account })
-    const { person, members: of } = await this.signIn(bearer)
+    const { person, members: of } = await this.signIn(bearer, from)
     const member = chooseMember(of, account)
     if (member.status === 'disabled') throw fail('auth.disabled')
     return personCaller(await this.#account(member.account), { person, member, from })
   }
 
   /** Who a person's token speaks for. @throws auth.invalid for a key, auth.unverified, auth.disabled */
-  async signIn(token: string): Promise<SignedIn> {
+  async signIn(token: string, from = ''): Promise<SignedIn> {
     const { identity } = this.#control
     const claims = await identity.verify(token)
     // Firebase lets anybody sign up with anybody's address, and gives the sign-in to its owner as soon as they come by
@@ -71,6 +71,7 @@ export class Principals {
     const { status, validSince, email, emailVerified } = known.user
     if (status === 'disabled') throw fail('auth.disabled')
     if (claims.authTimeMs < validSince) throw fail('auth.invalid')
+    if (identity.kind !== 'local') await this.#noteSignIn(known, claims, from)
     return { person: { id, email, emailVerified }, members: known.members }
   }
 
@@ -128,6 +129,18 @@ export class Principals {
     if (isLocal || user.email === claims.email || claims.authTimeMs <= (user.emailAt ?? 0)) return known
     this.#people.delete(claims.subject)
     return { ...known, user: (await followAddress(this.#control, id, claims)) ?? user }
+  }
+
+  /** Of what is remembered of a person, only this changes. */
+  async #noteSignIn(
+    { id, user }: Known,
+    { subject, authTimeMs }: IdentityClaims,
+    from: string,
+  ): Promise<void> {
+    if ((user.signedInAt ?? 0) >= authTimeMs) return
+    const next = await noteSignIn(this.#control, id, { authTimeMs, from })
+    const cached = this.#people.get(subject)
+    if (next && cached) this.#people.set(subject, { ...cached, user: next })
   }
 
   async #read(claims: IdentityClaims): Promise<Known> {

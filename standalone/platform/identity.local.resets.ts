@@ -1,7 +1,7 @@
 /**
  * Links to set a new password. Asking leaves a job and answers before anything is looked up, so neither words nor time
- * tell whether the address is known, and nothing is lost when the process dies. A link works once, for an hour, and dies
- * with any change of the password before.
+ * tell whether the address is known, and nothing is lost when the process dies. A link works once, for an hour, and
+ * dies with any change of the password before.
  */
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
@@ -47,7 +47,12 @@ export class Resets {
     const { store, clock, guard, kick } = this.#options
     await guard.countReset(from)
     const address = normaliseEmail(email)
-    const wish = { kind, subject: hashSecret(address), account: '', body: { email: address, from, userAgent } }
+    const wish = {
+      kind,
+      subject: hashSecret(address),
+      account: '',
+      body: { email: address, from, userAgent },
+    }
     const id = await store.transact(async (tx) => {
       const ask = await look(tx, wish, clock.now())
       return ask()

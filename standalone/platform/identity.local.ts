@@ -8,11 +8,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret, newId, newSecret } from '@porttunneler/shared/base/ids'
 import type { AuditAction } from '@porttunneler/shared/control/audit'
-import {
-  noteFailedSignIn,
-  type SignInWrite,
-  signInWrites,
-} from '@porttunneler/shared/control/audit/sign-ins'
+import { noteFailedSignIn, type SignInWrite, signInWrites } from '@porttunneler/shared/control/audit/sign-ins'
 import { identities, type UserDoc, users } from '@porttunneler/shared/control/documents'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
 import type { Identity, IdentityClaims, KeyVault, Store } from '@porttunneler/shared/control/platform'
@@ -192,10 +188,7 @@ class LocalSignIn implements LocalIdentity {
   async changePassword(bearer: string, given: PasswordChange, caller: Caller): Promise<SignedIn> {
     const { user, email } = await this.#bearer(bearer)
     const device = await this.#knownDevice(caller.device, user)
-    const { generation } = await this.#prove(
-      { email, password: given.current, user },
-      { ...caller, device },
-    )
+    const { generation } = await this.#prove({ email, password: given.current, user }, { ...caller, device })
     const told = await this.#tell('auth.password_changed', user, caller)
     const hash = await this.#passwords.hash(given.next)
     const now = this.#clock.now()
