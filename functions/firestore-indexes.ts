@@ -17,6 +17,7 @@ export const expiring = [
   'enrolmentKeys',
   'idempotency',
   'jobs',
+  'names',
   'rates',
   'sealLeaves',
   'stripeEvents',

@@ -6,6 +6,7 @@ import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { unreachable } from '@porttunneler/shared/base/unreachable'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import { decreeMs } from './decrees.ts'
 import type { Routes } from './routes.ts'
 import type { ServerTime } from './server-time.ts'
 import type { AgentSessions } from './sessions.ts'
@@ -20,6 +21,15 @@ export type CommandTargets = {
   readonly time: Pick<ServerTime, 'startedAtMs'>
   onKeys(): void
   onDrain(): void
+}
+
+/**
+ * Obeys what came by the bus, which may hold a command for long, or be replayed by an operator: what has been decreed
+ * since an old one is forgotten by now and could not overrule it.
+ * @returns `late`: it was not obeyed; else whether it changed what the relay must remember
+ */
+export function applyFromBus(command: Command, targets: CommandTargets, nowMs: number): boolean | 'late' {
+  return command.at < nowMs - decreeMs ? 'late' : applyCommand(command, targets)
 }
 
 /** @returns whether it changed what the relay must remember */
@@ -43,6 +53,10 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
       if (!state.decrees.setPolicy({ tunnel, policy, policyVersion, at })) return false
       routes.setPolicy(tunnel, { policy, policyVersion })
       return true
+    }
+    case 'name': {
+      const { host, version, account, tunnel, at } = command
+      return state.names.hear({ host, version, account, tunnel, at })
     }
     case 'transfer':
       sessions.tellTransfer(command)

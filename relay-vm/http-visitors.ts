@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Timer } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { RelayConfig } from './config.ts'
@@ -114,9 +115,9 @@ export class HttpVisitors {
   }
 
   #findSibling(host: string, caller: Caller) {
-    const { siblings, routes } = this.#parts
+    const { siblings, routes, names } = this.#parts
     const endpoint = `host:${host}`
-    if (!siblings || this.#ownNames.has(host) || routes.servesWell(endpoint)) return undefined
+    if (!siblings || this.#ownNames.has(host) || routes.servesWell(names.endpointOf(host))) return undefined
     return siblings.find({ kind: caller.proto, endpoint, origin: caller })
   }
 
@@ -140,39 +141,45 @@ export class HttpVisitors {
 
   /** Whether HTTPS for `name` is ours to answer: our own names, and whatever lies under the cell's domain. */
   servesName(name: string): boolean {
-    const { state, routes } = this.#parts
+    const { state, names } = this.#parts
     const domain = state.cell?.domain
-    if (this.#ownNames.has(name) || routes.find(`host:${name}`) !== undefined) return true
+    if (this.#ownNames.has(name) || names.resolve(name) !== undefined) return true
     return domain !== undefined && name.endsWith(`.${domain}`)
   }
 
   /** The tunnel of `name` that wants its visitors' TLS untouched. */
   passthrough(name: string): Route | undefined {
-    const route = this.#parts.routes.find(`host:${name}`)
+    const route = this.#parts.names.resolve(name)
     return route?.claims.kind === 'tls' ? route : undefined
   }
 
   /** Asks who serves the tls tunnel of `name`. Not asked for names that are ours, or of which TLS ends here. */
   findTlsSibling(name: string, origin: Origin): Promise<Socket | undefined> | undefined {
-    const { siblings, routes } = this.#parts
+    const { siblings, routes, names } = this.#parts
     const endpoint = `host:${name}`
     const isOurs =
-      this.#ownNames.has(name) || name === this.#agentSni || routes.find(endpoint)?.claims.kind === 'http'
-    if (!siblings || isOurs || routes.servesWell(endpoint)) return undefined
+      this.#ownNames.has(name) || name === this.#agentSni || names.resolve(name)?.claims.kind === 'http'
+    if (!siblings || isOurs || routes.servesWell(names.endpointOf(name))) return undefined
     return siblings.find({ kind: 'raw', endpoint, origin })
+  }
+
+  /** @throws tunnel.away when the name does not lead to the tunnel any more */
+  #routeNow(host: string, before: Route): Route {
+    const route = this.#parts.names.resolve(host)
+    if (route === undefined && before.name !== undefined) throw fail('tunnel.away')
+    return route ?? before
   }
 
   #lookup(host: string): HttpRoute | 'own' | undefined {
     if (this.#ownNames.has(host)) return 'own'
-    const { routes, visitors } = this.#parts
-    const endpoint = `host:${host}`
-    const route = routes.find(endpoint)
+    const { names, visitors } = this.#parts
+    const route = names.resolve(host)
     if (route?.claims.kind !== 'http') return undefined
     return {
       // Asked again for a later stream of the connection: the agent may have come back, or the policy changed.
-      open: (info, sink) => visitors.open(routes.find(endpoint) ?? route, info, sink).stream,
+      open: (info, sink) => visitors.open(this.#routeNow(host, route), info, sink).stream,
       connect: (info, sink, { onStream, onFailed }) =>
-        visitors.connect(routes.find(endpoint) ?? route, info, {
+        visitors.connect(this.#routeNow(host, route), info, {
           onFailed,
           onVisit(visit) {
             visit.sink = sink

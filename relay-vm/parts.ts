@@ -19,6 +19,7 @@ import { LiveFigures } from './live.ts'
 import { Meters } from './meters/meters.ts'
 import { makeMetrics, type RegistryOptions, type RelayMetrics } from './meters/registry.ts'
 import { newBoot, UsageJournal } from './meters/usage.ts'
+import { Names } from './names.ts'
 import { OwnHost } from './own-host.ts'
 import { Admission } from './policy/admission.ts'
 import { type Guards, makeGuards } from './policy/guards.ts'
@@ -58,6 +59,7 @@ export type RelayParts = Guards & {
   readonly metrics: RelayMetrics
   readonly journal: UsageJournal
   readonly routes: Routes
+  readonly names: Names
   readonly origins: Origins
   readonly visitors: Visitors
   readonly tcp: TcpListeners
@@ -95,6 +97,20 @@ async function makeFoundation({ config, clock, log }: PartsOptions) {
   return { boot, state, identity, journal, time, events, keeper, mux }
 }
 
+function makeNames(
+  { state, time }: Pick<RelayParts, 'state' | 'time'>,
+  routes: Routes,
+  visitors: () => Visitors,
+): Names {
+  return new Names({
+    knowledge: state.names,
+    routes,
+    domain: () => state.cell?.domain,
+    moment: () => time.moment(),
+    cut: (matches) => visitors().cut(matches, 'session.revoked'),
+  })
+}
+
 /** @throws relay.data, relay.certificate */
 export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const { config, clock, log } = options
@@ -112,6 +128,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     onPresence: options.onPresence,
     onDetached: (session) => visitors.abandon(session),
   })
+  const names = makeNames(foundation, routes, () => visitors)
   const origins = new Origins({
     clock,
     trusted: config.trustedProxies,
@@ -141,7 +158,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     log,
     siblings,
   })
-  const given = { ...options, ...limits, ...foundation, instance, meters, routes }
+  const given = { ...options, ...limits, ...foundation, instance, meters, routes, names }
   const sessions = new AgentSessions({ ...given, tcp, origins })
   const docsUrl = config.docsUrl ?? config.controlUrl
   const live = new LiveFigures({ ...given, docsUrl })
@@ -153,6 +170,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     meters,
     metrics,
     routes,
+    names,
     origins,
     ...guards,
     visitors,

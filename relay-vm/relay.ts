@@ -7,10 +7,9 @@ import { type Clock, sleep, systemClock, type Timer } from '@porttunneler/shared
 import { ClockJump } from '@porttunneler/shared/base/clock-jump'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
-import { applyCommand } from './commands.ts'
+import { applyCommand, applyFromBus } from './commands.ts'
 import type { RelayConfig } from './config.ts'
 import { type Bearer, enrol, readCredential } from './credential.ts'
-import { decreeMs } from './decrees.ts'
 import { drain } from './drain.ts'
 import { googleCredential } from './google-credential.ts'
 import { makeParts } from './parts.ts'
@@ -189,10 +188,10 @@ export class Relay {
     })
     running.sync = sync
     commands.start((command) => {
-      // Replayed by an operator: what has been decreed since is forgotten by now and could not overrule it.
-      const isOld = command.at < parts.time.now() - decreeMs
-      if (isOld) log.warn({ id: command.id, kind: command.kind }, 'A command came too late to be obeyed')
-      else if (applyCommand(command, targets)) running.remember()
+      const outcome = applyFromBus(command, targets, parts.time.now())
+      if (outcome === 'late')
+        log.warn({ id: command.id, kind: command.kind }, 'A command came too late to be obeyed')
+      else if (outcome) running.remember()
     })
     parts.events.onUrgent = (event) => this.#tell(parts.state.relay, event)
     sync.start()

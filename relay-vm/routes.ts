@@ -24,6 +24,8 @@ export type Route = {
   readonly meter: TunnelMeter
   /** Who serves it now: one, several where the tunnel is shared, nobody while all are away. */
   readonly members: readonly Member[]
+  /** The name by which a visitor found it, where that is not the endpoint's (names.ts). */
+  readonly name?: string
 }
 
 export type AwayReport = {
@@ -78,6 +80,8 @@ export class Routes {
   readonly #entries = new Map<string, Entry>()
   /** Endpoints of which a session is a member: thousands of sessions may come and go at once. */
   readonly #endpoints = new Map<SessionHandle, Set<string>>()
+  /** Tunnel -> its endpoint here. */
+  readonly #ofTunnel = new Map<string, string>()
 
   constructor(options: RoutesOptions) {
     this.#options = options
@@ -85,6 +89,13 @@ export class Routes {
 
   find(endpoint: string): Route | undefined {
     return this.#entries.get(endpoint)?.route
+  }
+
+  /** The route of a tunnel: of several endpoints the one that was bound last. */
+  ofTunnel(tunnel: string): Route | undefined {
+    const endpoint = this.#ofTunnel.get(tunnel)
+    const route = endpoint === undefined ? undefined : this.find(endpoint)
+    return route?.claims.sub === tunnel ? route : undefined
   }
 
   /** Whether a visitor of the endpoint would reach its agent now, and not wait for it. */
@@ -242,6 +253,7 @@ export class Routes {
     const presences = new Map([...kept, [agent, { awaySinceMs: undefined, saidAway, exp }]])
     this.#index(route.endpoint, this.#entries.get(route.endpoint)?.route.members ?? [], route.members)
     this.#entries.set(route.endpoint, { route, presences })
+    this.#ofTunnel.set(route.claims.sub, route.endpoint)
     if (saidAway) this.#options.onPresence()
   }
 
@@ -300,6 +312,7 @@ export class Routes {
   #forget(route: Route): void {
     this.#index(route.endpoint, route.members, [])
     this.#entries.delete(route.endpoint)
+    if (this.#ofTunnel.get(route.claims.sub) === route.endpoint) this.#ofTunnel.delete(route.claims.sub)
     this.#options.onGone(route)
   }
 }

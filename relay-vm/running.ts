@@ -12,6 +12,7 @@ import { TlsListener, type TlsOptions } from './listeners/tls.ts'
 import { adminServer } from './meters/admin.ts'
 import { LoadMeter } from './meters/load.ts'
 import type { RelayParts } from './parts.ts'
+import type { Route } from './routes.ts'
 import type { ControlSync } from './sync.ts'
 import { version } from './version.ts'
 import { spliceVisitor } from './visitor.ts'
@@ -133,9 +134,10 @@ export class Running {
 
   /** Every few seconds: figures into their hour and onto the disk, round trips into their histogram. */
   housework(): void {
-    const { sessions, metrics, journal, keeper, meters, time } = this.parts
+    const { sessions, metrics, journal, keeper, meters, names, time } = this.parts
     for (const { rttMs } of sessions.all()) if (rttMs !== undefined) metrics.observeRtt(rttMs)
     journal.account(meters.all(), time.now())
+    names.check()
     void keeper.save()
   }
 
@@ -200,20 +202,27 @@ export class Running {
   }
 
   #acceptsHop({ kind, endpoint }: Hop): boolean {
-    const { routes } = this.parts
-    const isHttp = routes.find(endpoint)?.claims.kind === 'http'
-    return routes.servesWell(endpoint) && isHttp === (kind !== 'raw')
+    const route = this.#routeOf(endpoint)
+    if (route === undefined) return false
+    return this.parts.routes.servesWell(route.endpoint) && (route.claims.kind === 'http') === (kind !== 'raw')
+  }
+
+  /** A hop names what the visitor asked for, which may be a further name of a tunnel. */
+  #routeOf(endpoint: string): Route | undefined {
+    const { routes, names } = this.parts
+    const host = /^host:(.*)$/.exec(endpoint)?.[1]
+    return host === undefined ? routes.find(endpoint) : names.resolve(host)
   }
 
   #serveHop(socket: Socket, hop: Hop): void {
-    const { routes, visitors, origins, mux } = this.parts
+    const { visitors, origins, mux } = this.parts
     origins.tell(socket, hop.origin)
     if (!visitors.welcome(socket)) return
     if (hop.kind !== 'raw') {
       this.#web.serveHop(socket, hop)
       return
     }
-    const route = routes.find(hop.endpoint)
+    const route = this.#routeOf(hop.endpoint)
     if (route === undefined) socket.destroy()
     else spliceVisitor(socket, route, { visitors, turn: mux.turn })
   }

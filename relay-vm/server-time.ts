@@ -1,6 +1,9 @@
 /** Wall time as the control plane has it: tickets are judged by its clock, however wrong this machine's is. */
 import type { Clock } from '@porttunneler/shared/base/clock'
 
+/** One moment by all clocks: machines sleep, and their wall clocks are set. */
+export type Moment = { readonly serverMs: number; readonly wallMs: number; readonly monotonicMs: number }
+
 export class ServerTime {
   readonly #clock: Clock
   /** Server time less this machine's wall time, as of the last answer, in this life or the one before. */
@@ -36,6 +39,10 @@ export class ServerTime {
    */
   get startedAtMs(): number | undefined {
     return this.#offsetMs === undefined ? undefined : this.#madeAtMs + this.#offsetMs
+  }
+
+  moment(): Moment {
+    return { serverMs: this.now(), wallMs: this.#clock.now(), monotonicMs: this.#clock.monotonic() }
   }
 
   correct(serverNowMs: number): void {

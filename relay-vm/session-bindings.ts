@@ -6,6 +6,7 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { TcpListeners } from './listeners/tcp.ts'
 import type { Meters } from './meters/meters.ts'
+import type { Names } from './names.ts'
 import type { FairLog } from './policy/fair-log.ts'
 import type { Routes } from './routes.ts'
 
@@ -13,6 +14,7 @@ export type BindingOptions = {
   readonly log: Log
   readonly fairLog: FairLog
   readonly routes: Routes
+  readonly names: Names
   readonly tcp: TcpListeners
   readonly meters: Meters
   /** A lease is served here for the first time: the control plane should hear of it. */
@@ -81,7 +83,7 @@ export class SessionBindings {
   }
 
   async #take(session: Session, bind: number, claims: TicketClaims): Promise<void> {
-    const { routes, tcp, meters, onPresence } = this.#options
+    const { routes, names, tcp, meters, onPresence } = this.#options
     const { endpoint } = claims
     routes.check(claims)
     if (claims.kind === 'tcp') await tcp.open(endpoint)
@@ -92,6 +94,7 @@ export class SessionBindings {
       if ((this.#bound.get(bind) ?? endpoint) !== endpoint) routes.unbind({ session, bind })
       const held = routes.find(endpoint)?.claims
       const { meter } = routes.bind(claims, { session, bind })
+      names.bound(claims)
       if (held?.sub !== claims.sub || held.epoch !== claims.epoch) onPresence()
       meters.shares.granted(claims, meter)
     } catch (error) {

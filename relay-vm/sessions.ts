@@ -22,6 +22,7 @@ import { AccountBudgets } from './account-budgets.ts'
 import type { Origins } from './listeners/origins.ts'
 import type { TcpListeners } from './listeners/tcp.ts'
 import type { Meters } from './meters/meters.ts'
+import type { Names } from './names.ts'
 import { fairLog } from './policy/fair-log.ts'
 import { makePool } from './policy/pools.ts'
 import type { Routes } from './routes.ts'
@@ -40,6 +41,7 @@ export type SessionsOptions = {
   readonly state: RelayState
   readonly time: ServerTime
   readonly routes: Routes
+  readonly names: Names
   readonly tcp: TcpListeners
   readonly events: SecurityEvents
   readonly meters: Meters

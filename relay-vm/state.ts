@@ -7,6 +7,7 @@ import { type SyncAnswer, syncAnswerSchema } from '@porttunneler/shared/api/sche
 import { z } from 'zod'
 import { Decrees, decreesSchema } from './decrees.ts'
 import { KeptFile, type OnSetAside, readJson } from './files.ts'
+import { keptNamesSchema, NameKnowledge } from './name-knowledge.ts'
 
 export type Cell = SyncAnswer['cell']
 export type Keys = SyncAnswer['keys']
@@ -20,11 +21,14 @@ const stateSchema = z.object({
   cursor: z.string().max(64).optional(),
   timeOffsetMs: z.number().default(0),
   decrees: decreesSchema,
+  /** Relays up to 0.1 have none. */
+  names: keptNamesSchema.optional(),
 })
 
 export class RelayState {
   readonly #file: KeptFile
   readonly decrees: Decrees
+  readonly names: NameKnowledge
   relay: string | undefined
   cell: Cell | undefined
   keys: Keys
@@ -35,8 +39,8 @@ export class RelayState {
 
   private constructor(path: string, kept: z.infer<typeof stateSchema> | undefined) {
     this.#file = new KeptFile(path, () => {
-      const { relay, cell, keys, cursor, timeOffsetMs, decrees } = this
-      return JSON.stringify({ version: 1, relay, cell, keys, cursor, timeOffsetMs, decrees })
+      const { relay, cell, keys, cursor, timeOffsetMs, decrees, names } = this
+      return JSON.stringify({ version: 1, relay, cell, keys, cursor, timeOffsetMs, decrees, names })
     })
     this.relay = kept?.relay
     this.cell = kept?.cell
@@ -44,6 +48,7 @@ export class RelayState {
     this.cursor = kept?.cursor
     this.timeOffsetMs = kept?.timeOffsetMs ?? 0
     this.decrees = new Decrees(kept?.decrees)
+    this.names = new NameKnowledge(kept?.names)
   }
 
   /** @throws relay.data */

@@ -21,7 +21,7 @@ import type { UsageJournal } from './meters/usage.ts'
 import type { Control } from './platform/control.http.ts'
 import type { Routes } from './routes.ts'
 import type { SecurityEvents } from './security-events.ts'
-import type { ServerTime } from './server-time.ts'
+import type { Moment, ServerTime } from './server-time.ts'
 import type { RelayState } from './state.ts'
 
 /**
@@ -206,6 +206,8 @@ export class ControlSync {
     const { control, credential, routes, meters, journal, events, keeper, state, time, describe } =
       this.#options
     journal.account(meters.all(), time.now())
+    // From here on nobody waits for this relay: what it knows of names counts again with its next exchange.
+    if (isLast) state.names.takeLeave()
     // On disk first: what a crash may lose is only what came after.
     await keeper.save()
     const bytesOf = (account: string) => meters.shares.reportBytes(account)
@@ -226,6 +228,7 @@ export class ControlSync {
       report,
       events: [...sent],
     }
+    const began = time.moment()
     const answer = await control.sync(request, await credential(signal), signal)
     routes.awayReported(away)
     // Something changed while the report was on its way.
@@ -236,7 +239,7 @@ export class ControlSync {
       journal.acknowledge(usage, time.now(), refused)
       events.acknowledge(sent)
     }
-    await this.#take(answer)
+    await this.#take(answer, isLast ? undefined : began)
     return Math.min(syncMsBounds.max, Math.max(syncMsBounds.min, answer.syncMs))
   }
 
@@ -266,10 +269,12 @@ export class ControlSync {
     if (isNews) this.#options.onDirectory()
   }
 
-  async #take(answer: SyncAnswer): Promise<void> {
+  /** @param began undefined: it was the last of this process */
+  async #take(answer: SyncAnswer, began: Moment | undefined): Promise<void> {
     const { state, time, routes, meters, journal, log, onCommand } = this.#options
     journal.account(meters.all(), time.now())
     time.correct(answer.now)
+    if (began) state.names.answered(began, time.moment())
     this.#noteClock()
     this.#noteDirectory(answer.directory)
     state.relay = answer.relay
@@ -287,6 +292,7 @@ export class ControlSync {
     // What the commands cut has its last bytes in the meters.
     journal.account(meters.all(), time.now())
     meters.prune((tunnel) => served.has(tunnel))
+    state.names.prune(time.now(), (tunnel) => served.has(tunnel))
     await this.#options.keeper.save()
   }
 }

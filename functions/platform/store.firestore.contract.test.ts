@@ -3,6 +3,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
+import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
@@ -25,4 +26,5 @@ withEmulators(({ firestore }) => {
   describeScopedStore('firestore', make)
   describeJobs('firestore', make)
   describeAudit('firestore', make)
+  describeNames('firestore', make)
 })

@@ -35,6 +35,8 @@ export type AuditAction =
   | 'tunnel.created'
   | 'tunnel.updated'
   | 'tunnel.deleted'
+  | 'name.added'
+  | 'name.removed'
   | 'lease.taken_over'
   | 'lease.joined'
   | 'ticket.refused'

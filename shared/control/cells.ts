@@ -236,7 +236,7 @@ export function describeEndpoint(id: string, kind: TunnelKind, cell: CellDoc): E
 }
 
 /** All pages of a query that is known to be short. */
-async function queryAll<T extends NonNullable<Query['doc']>>(
+export async function queryAll<T extends NonNullable<Query['doc']>>(
   store: Pick<Store, 'query'>,
   query: Query<T>,
   options: Omit<QueryOptions, 'limit' | 'after'>,

@@ -15,6 +15,7 @@ import {
   release,
   type Verdict,
 } from './lease-rules.ts'
+import { leaveCell } from './name-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { presenceOf } from './presence.ts'
 
@@ -150,7 +151,10 @@ function writeClaim(
   const fields = { endpoint: attempt.candidate, cell: cell.id, agent }
   const isSame = tunnel?.data.endpoint === attempt.candidate && tunnel.data.agent === agent
   const before = tunnel?.data.cell ?? ''
-  const moved = before === '' || before === cell.id ? {} : { formerCell: before }
+  const moved =
+    !tunnel || before === '' || before === cell.id
+      ? {}
+      : { formerCell: before, formerCells: leaveCell(tunnel.data, before, nowMs) }
   if (!isSame) tx.update(tunnels.ref(attempt.tunnel), { ...fields, ...moved, updatedAt: nowMs })
   const outgoing: Outgoing[] = []
   const revoke = (endpoint: string, { cell, epoch }: EndpointDoc, reason: string) =>

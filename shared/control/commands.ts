@@ -10,8 +10,8 @@ import { asFailure } from './failures.ts'
 import { topics } from './names.ts'
 import type { Doc, Transaction } from './platform.ts'
 
-/** Commands are read by relays for a ticket's lifetime; a day leaves room for looking back. */
-const keepMs = 24 * 3_600_000
+/** A relay that was cut off reads what it missed; after a day it has forgotten what it could have missed. */
+export const commandsKeptMs = 24 * 3_600_000
 /** For every relay there is. */
 export const everyCell = '*'
 
@@ -29,7 +29,7 @@ export function writeCommand(tx: Transaction, outgoing: Outgoing): void {
 }
 
 function documentOf({ cell, command }: Outgoing): CommandDoc {
-  return { cell, body: bodyOf(command), createdAt: command.at, ttl: new Date(command.at + keepMs) }
+  return { cell, body: bodyOf(command), createdAt: command.at, ttl: new Date(command.at + commandsKeptMs) }
 }
 
 function bodyOf(command: Command): Doc {

@@ -4,7 +4,7 @@
  * Indexed fields are never absent: what has no account or time yet holds '' or 0.
  */
 import type { Role, Scope } from '../api/schemas/access.ts'
-import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
+import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
 
@@ -103,6 +103,10 @@ export type TunnelDoc = {
   readonly cell: string
   /** The cell that served it before it moved: its last usage may still come from there. */
   readonly formerCell?: string
+  /** Every cell that it left of late, and when: their relays may still know its names. */
+  readonly formerCells?: { readonly [cell: string]: number }
+  /** Hosts that lead to it beside its endpoint, with the versions of `names/{host}`; changed together with them. */
+  readonly names?: readonly Alias[]
   /** The agent that claimed it last. */
   readonly agent: string
   readonly createdAt: number

@@ -51,7 +51,7 @@ async function describeLease(
   { agent, cell, granted, share }: { agent: string; cell: Cell; granted: Granted; share: TransferShare },
 ): Promise<Lease> {
   const { tunnel, id, endpoint } = granted
-  const { name, kind, agents, policy, policyVersion } = tunnel.data
+  const { name, kind, agents, policy, policyVersion, names = [] } = tunnel.data
   const nowMs = control.clock.now()
   const leasedUntil = endpoint.holders?.[agent]?.expiresAt ?? endpoint.expiresAt
   const expiresAt = Math.min(nowMs + limits.ticketMs, leasedUntil)
@@ -70,6 +70,7 @@ async function describeLease(
     policyVersion,
     accountLimits: accountLimitsOf(caller.limits),
     ...share,
+    ...(names.length > 0 && { names: [...names] }),
   }
   return {
     tunnel: tunnel.ref.id,

@@ -7,7 +7,7 @@ import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { type Cell, directoryMark, noteRelay, readCell, readyRelays } from './cells.ts'
-import { everyCell } from './commands.ts'
+import { commandsKeptMs, everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
 import { isAway, noteAway as withAway } from './lease-rules.ts'
@@ -227,15 +227,20 @@ function parseCursor(cursor: string | undefined): number | undefined {
   return cursor !== undefined && /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : undefined
 }
 
-/** From the cursor, with overlap; without one, as far back as the oldest ticket that could still bind. */
+/**
+ * From the cursor, with overlap: what an agent bound hours ago may have been taken away since. Without one, as far back
+ * as the oldest ticket that could still bind.
+ */
 async function readCommands(
   control: Control,
   cell: string,
   cursor: number | undefined,
 ): Promise<{ commands: Command[]; cursor: number }> {
   const nowMs = control.clock.now()
-  const oldest = nowMs - limits.ticketMs - limits.skewMs
-  const from = Math.max(oldest, (cursor ?? 0) - overlapMs)
+  const from =
+    cursor === undefined
+      ? nowMs - limits.ticketMs - limits.skewMs
+      : Math.max(nowMs - commandsKeptMs, cursor - overlapMs)
   const lists = await Promise.all(
     [cell, everyCell].map((each) => readList(control, { cell: each, from, to: nowMs })),
   )

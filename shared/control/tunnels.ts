@@ -23,6 +23,7 @@ import { disband, isAway, isHolderAway, liveHolders, release } from './lease-rul
 import { policyOf } from './plans.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
+import { removeAllNames } from './tunnel-names.ts'
 
 /** As zod leaves it: fields that are absent may be there as undefined, which no store takes. */
 type LoosePolicy = { readonly [F in keyof Policy]?: Policy[F] | undefined }
@@ -214,12 +215,16 @@ export async function deleteTunnel(
   caller: Caller,
   { id, ifRevision }: { readonly id: string; readonly ifRevision?: number },
 ): Promise<void> {
+  const known = await readTunnel(control, caller, id)
+  if (ifRevision !== undefined && ifRevision !== known.data.revision) throw fail('api.conflict')
+  await removeAllNames(control, caller, id)
   const nowMs = control.clock.now()
   const outgoing = await control.store.transact(async (tx) => {
     const before = await tx.get(tunnels.ref(id))
     if (!before || !mayTouch(caller, before.data.name)) throw fail('api.not_found')
     const { data } = before
     if (ifRevision !== undefined && ifRevision !== data.revision) throw fail('api.conflict')
+    if ((data.names ?? []).length > 0) throw fail('api.conflict', 'A name was added to it meanwhile.')
     const endpoint = data.endpoint === '' ? undefined : await tx.get(endpoints.ref(data.endpoint))
     const quota = await tx.get(online.ref(data.account))
     tx.delete(before.ref)

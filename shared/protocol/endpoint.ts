@@ -25,3 +25,16 @@ export type Policy = z.infer<typeof policySchema>
 export const endpointIdSchema = z
   .string()
   .regex(/^(tcp:[a-z0-9-]{1,32}:[1-9][0-9]{0,4}|host:[a-z0-9.-]{1,253})$/)
+
+/** Names that a tunnel may have beside its endpoint; each of its tickets lists them all. */
+export const namesMax = 32
+
+/** In small letters, with two labels or more, no address; ids of documents end at 128 characters. */
+export const hostSchema = z
+  .string()
+  .max(128)
+  .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
+
+/** A host that leads to the tunnel; of two versions of one host the higher counts. */
+export const aliasSchema = z.object({ host: hostSchema, version: z.int().min(1) })
+export type Alias = z.infer<typeof aliasSchema>

@@ -5,7 +5,7 @@
 import { decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
-import { agentModes, endpointIdSchema, policySchema, tunnelKinds } from './endpoint.ts'
+import { agentModes, aliasSchema, endpointIdSchema, namesMax, policySchema, tunnelKinds } from './endpoint.ts'
 import { type TokenCheck, verifyToken } from './signed-token.ts'
 
 export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
@@ -38,6 +38,8 @@ export const ticketClaimsSchema = z.object({
     .optional(),
   /** Bytes this relay may carry for the account until the ticket's end; absent = not limited. */
   shareBytes: z.int().min(0).optional(),
+  /** Relays up to 0.1 pass it over: there the names lead nowhere. Absent = none. */
+  names: z.array(aliasSchema).max(namesMax).optional(),
 })
 export type TicketClaims = z.infer<typeof ticketClaimsSchema>
 

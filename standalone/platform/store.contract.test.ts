@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
+import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
@@ -26,3 +27,4 @@ describeStoreRaces('sqlite in a file', inFile)
 describeScopedStore('sqlite in memory', inMemory)
 describeJobs('sqlite in memory', inMemory)
 describeAudit('sqlite in memory', inMemory)
+describeNames('sqlite in memory', inMemory)

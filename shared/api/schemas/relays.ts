@@ -4,7 +4,7 @@
  * one. docs/decisions/0029
  */
 import { z } from 'zod'
-import { endpointIdSchema, policySchema } from '../../protocol/endpoint.ts'
+import { endpointIdSchema, hostSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
 
 export const enrolSchema = z.strictObject({ key: z.string().max(200), name: z.string().max(64) })
@@ -84,6 +84,16 @@ export const commandSchema = z.discriminatedUnion('kind', [
     account: idSchema('acc'),
     percent: z.int().min(0),
     version: z.int(),
+  }),
+  /** A host leads to the tunnel from now on; where `tunnel` is '', to none. */
+  z.object({
+    id: z.string(),
+    kind: z.literal('name'),
+    at: timeSchema,
+    host: hostSchema,
+    version: z.int().min(1),
+    account: z.string().max(64),
+    tunnel: z.string().max(64),
   }),
   /** Fetch the ticket keys again. */
   z.object({ id: z.string(), kind: z.literal('keys'), at: timeSchema, version: z.int() }),

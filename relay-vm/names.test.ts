@@ -1,0 +1,125 @@
+import { once } from 'node:events'
+import { get } from 'node:http'
+import type { Command } from '@porttunneler/shared/api/schemas/relays'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { NameKnowledge } from './name-knowledge.ts'
+import type { RelayPorts } from './running.ts'
+import { makeTestControl, type TestControl } from './testing/test-control.ts'
+import { TestBench } from './testing/test-relay.ts'
+
+const host = 'shop.example.org'
+const hour = 3_600_000
+const day = 24 * hour
+
+describe('names at a relay', () => {
+  let control: TestControl
+  let bench: TestBench
+  let ports: RelayPorts
+  let heard: ((command: Command) => void) | undefined
+
+  beforeEach(async () => {
+    control = await makeTestControl()
+    bench = await TestBench.make(control)
+    const commands = {
+      start: (onCommand: (command: Command) => void) => {
+        heard = onCommand
+      },
+      close: async () => {},
+    }
+    ;({ ports } = await bench.startRelay({}, { commands }))
+  })
+  afterEach(() => bench.close())
+
+  const say = (version: number, tunnel: string, account: string) =>
+    heard?.({ id: 'cmd', kind: 'name', at: Math.round(control.nowMs()), host, version, tunnel, account })
+
+  /** A tunnel of its own account, whose upstream says its name. */
+  async function serve(name: string, names?: { host: string; version: number }[]) {
+    const upstreamPort = await bench.startUpstream((socket) => {
+      socket.on('data', () => {
+        socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${name.length}\r\nConnection: close\r\n\r\n${name}`)
+      })
+    })
+    const digit = name.length % 10
+    const account = `acc_${`${digit}`.repeat(26)}`
+    const agent = `agt_${`${digit}`.repeat(26)}`
+    const sub = `tun_${`${digit}`.repeat(26)}`
+    const endpoint = `host:${name}.tunnels.test`
+    const ticket = await control.ticket({ endpoint, account, agent, sub, name, ...(names && { names }) })
+    const dialled = await bench.dial(ports, { ticket, upstreamPort, agentId: agent })
+    await dialled.bind(1, ticket)
+    return { account, sub, dialled }
+  }
+
+  async function visit(name: string): Promise<string> {
+    const request = get({ host: '127.0.0.1', port: ports.httpPort, agent: false, headers: { host: name } })
+    const [response] = await once(request, 'response')
+    let text = ''
+    for await (const chunk of response) text += chunk
+    return response.statusCode === 200 ? text : `${response.statusCode}`
+  }
+
+  test('a ticket that lists a name leads its visitors to the tunnel, and to its endpoint as before', async () => {
+    await serve('one', [{ host, version: 5 }])
+    expect(await visit(host)).toBe('one')
+    expect(await visit('one.tunnels.test')).toBe('one')
+    expect(await visit('other.example.org')).toBe('404')
+  })
+
+  test('commands move a name that is bound, take it away, and an old ticket does not bring it back', async () => {
+    const one = await serve('one', [{ host, version: 5 }])
+    const three = await serve('three')
+    say(7, three.sub, three.account)
+    expect(await visit(host)).toBe('three')
+    say(6, one.sub, one.account)
+    expect(await visit(host), 'an older version').toBe('three')
+    say(8, '', '')
+    expect(await visit(host)).toBe('404')
+    one.dialled.session.close('session.closed')
+    await serve('one', [{ host, version: 5 }])
+    expect(await visit(host)).toBe('404')
+  })
+
+  test('a name of another account than the tunnel bound here leads nowhere', async () => {
+    const one = await serve('one')
+    say(7, one.sub, 'acc_another')
+    expect(await visit(host)).toBe('404')
+  })
+
+  test('no name takes the place of an endpoint of the cell', async () => {
+    await serve('one', [{ host: 'bank.tunnels.test', version: 5 }])
+    expect(await visit('bank.tunnels.test')).toBe('404')
+  })
+})
+
+describe('what a relay knows of names', () => {
+  const at = (ms: number) => ({ serverMs: ms, wallMs: ms, monotonicMs: ms })
+
+  test('counts for a day without an exchange, by whichever clock is ahead', () => {
+    const knowledge = new NameKnowledge()
+    expect(knowledge.isTrusted(at(0))).toBe(false)
+    knowledge.answered(at(0), at(50))
+    expect(knowledge.isTrusted(at(day))).toBe(true)
+    expect(knowledge.isTrusted(at(day + 1))).toBe(false)
+    expect(knowledge.isTrusted({ ...at(hour), wallMs: day + 1 })).toBe(false)
+  })
+
+  test('counts after a restart as long, but not after the last word, nor by a clock that was set back', () => {
+    const before = new NameKnowledge()
+    before.answered(at(day), at(day))
+    const kept = JSON.parse(JSON.stringify(before))
+    expect(new NameKnowledge(kept).isTrusted(at(2 * day))).toBe(true)
+    expect(new NameKnowledge(kept).isTrusted(at(2 * day + 1))).toBe(false)
+    expect(new NameKnowledge(kept).isTrusted(at(day - hour))).toBe(false)
+    before.takeLeave()
+    expect(new NameKnowledge(JSON.parse(JSON.stringify(before))).isTrusted(at(day))).toBe(false)
+  })
+
+  test('two tunnels of one version lead nowhere', () => {
+    const knowledge = new NameKnowledge()
+    const said = { host, version: 5, account: 'acc', at: 0 }
+    knowledge.hear({ ...said, tunnel: 'one' })
+    knowledge.hear({ ...said, tunnel: 'two' })
+    expect(knowledge.find(host)).toBeUndefined()
+  })
+})

@@ -1,0 +1,64 @@
+/**
+ * From the host that a visitor names to a route: the endpoint of that name, or the tunnel that has it as a further
+ * name. A name leads to a tunnel that is bound here, of the account that it belongs to, and nowhere else; names under
+ * the cell's own domain are endpoints and never anything else.
+ */
+import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import type { NameKnowledge } from './name-knowledge.ts'
+import type { Route, Routes } from './routes.ts'
+import type { Moment } from './server-time.ts'
+
+export type NamesOptions = {
+  readonly knowledge: NameKnowledge
+  readonly routes: Routes
+  /** Parent of the cell's endpoints, once known. */
+  domain(): string | undefined
+  moment(): Moment
+  /** Visitors who came by a name that does not lead to their tunnel any more. */
+  cut(matches: (route: Route) => boolean): void
+}
+
+export class Names {
+  readonly #options: NamesOptions
+
+  constructor(options: NamesOptions) {
+    this.#options = options
+    options.knowledge.onMoved = (host) => this.#cut((name) => name === host)
+  }
+
+  /** The names of a tunnel that was just bound. */
+  bound(claims: TicketClaims): void {
+    this.#options.knowledge.takeTicket(claims)
+  }
+
+  resolve(host: string): Route | undefined {
+    const { routes, knowledge, domain, moment } = this.#options
+    const own = routes.find(`host:${host}`)
+    if (own) return own
+    const known = knowledge.find(host)
+    const parent = domain()
+    if (!known || parent === undefined || host === parent || host.endsWith(`.${parent}`)) return undefined
+    if (!knowledge.isTrusted(moment())) return undefined
+    const route = routes.ofTunnel(known.tunnel)
+    return route && route.claims.account === known.account ? { ...route, name: host } : undefined
+  }
+
+  /** What becomes of a host in `routes`: names lead to the endpoint of their tunnel. */
+  endpointOf(host: string): string {
+    return this.resolve(host)?.endpoint ?? `host:${host}`
+  }
+
+  /** Now and then: a silence that grew too long ends what came by names. */
+  check(): void {
+    const { knowledge, moment } = this.#options
+    if (!knowledge.isTrusted(moment())) this.#cut(() => true)
+  }
+
+  #cut(isMeant: (name: string) => boolean): void {
+    const { knowledge, cut } = this.#options
+    cut(({ name, claims }) => {
+      if (name === undefined || !isMeant(name)) return false
+      return knowledge.find(name)?.tunnel !== claims.sub || !knowledge.isTrusted(this.#options.moment())
+    })
+  }
+}

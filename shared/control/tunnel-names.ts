@@ -1,0 +1,161 @@
+/**
+ * Names of tunnels beside their endpoints: `names/{host}` and the list that the tunnel holds change in one transaction,
+ * so a renewal reads nothing more and its ticket lists what is true. Rules: name-rules.ts. Whoever calls this has seen
+ * the proof that the host is the account's: nothing here looks for one, and no public route leads here.
+ */
+import { fail } from '../base/errors.ts'
+import { type Alias, hostSchema, namesMax } from '../protocol/endpoint.ts'
+import { writeAudit } from './audit.ts'
+import { type Caller, mayTouch } from './caller.ts'
+import { queryAll } from './cells.ts'
+import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
+import type { AnyControl, Control } from './control.ts'
+import { type TunnelDoc, tunnels } from './documents.ts'
+import { type NameDoc, names } from './name-documents.ts'
+import { cellsOf, decideName, type NameView, restName, silentRelayMs } from './name-rules.ts'
+import type { Snapshot, Transaction } from './platform.ts'
+import { queries } from './query-table.ts'
+
+export type NameOfTunnel = { readonly tunnel: string; readonly host: string }
+
+/** Of the list as JSON: tickets carry it, and agents send tickets by the thousand. */
+const namesBytesMax = 3 * 1024
+/** The name rested elsewhere by the time it was looked at. */
+const triesMax = 4
+
+/**
+ * Leads the host to the tunnel, from another one of the same account and cell at once.
+ * @throws api.not_found, name.invalid, name.limit, name.held, name.resting
+ */
+export async function addName(control: Control, caller: Caller, name: NameOfTunnel): Promise<void> {
+  await checkHost(control, name.host)
+  for (let tries = 1; ; tries++) {
+    const seen = (await control.store.get(names.ref(name.host)))?.data
+    const view = await viewOf(control, seen?.state === 'resting' ? seen.cells : [])
+    const outgoing = await control.store.transact((tx) => take(control, caller, { tx, name, seen, view }))
+    if (outgoing) return publishCommands(control, outgoing)
+    if (tries === triesMax) throw fail('store.contention')
+  }
+}
+
+/**
+ * The host leads to the tunnel no more, and rests.
+ * @throws api.not_found
+ */
+export async function removeName(control: AnyControl, caller: Caller, name: NameOfTunnel): Promise<void> {
+  const nowMs = control.clock.now()
+  const outgoing = await control.store.transact(async (tx) => {
+    const tunnel = await readOwn(tx, caller, name.tunnel)
+    const current = await tx.get(names.ref(name.host))
+    if (current?.data.state !== 'active' || current.data.tunnel !== name.tunnel) throw fail('api.not_found')
+    const next = restName(current.data, cellsOf(tunnel.data, nowMs), nowMs)
+    tx.set(current.ref, next)
+    tx.update(tunnel.ref, { names: without(tunnel.data, name.host), updatedAt: nowMs })
+    writeEntry(tx, caller, { action: 'name.removed', name, nowMs })
+    return tell(tx, next.cells, { host: name.host, version: next.version, tunnel: '', account: '' }, nowMs)
+  })
+  await publishCommands(control, outgoing)
+}
+
+/** Before the tunnel is deleted: one after the other, for a transaction holds 20 documents. */
+export async function removeAllNames(control: AnyControl, caller: Caller, tunnel: string): Promise<void> {
+  const found = await control.store.get(tunnels.ref(tunnel))
+  for (const { host } of found?.data.names ?? []) await removeName(control, caller, { tunnel, host })
+}
+
+/** @returns undefined when what was seen of the name is no more: look again */
+async function take(
+  control: Control,
+  caller: Caller,
+  {
+    tx,
+    name: { tunnel: id, host },
+    seen,
+    view,
+  }: { tx: Transaction; name: NameOfTunnel; seen: NameDoc | undefined; view: NameView },
+): Promise<readonly Outgoing[] | undefined> {
+  const nowMs = control.clock.now()
+  const tunnel = await readOwn(tx, caller, id)
+  const current = await tx.get(names.ref(host))
+  if (current?.data.version !== seen?.version) return undefined
+  const isElsewhere = current?.data.state === 'active' && current.data.tunnel !== id
+  const holder = isElsewhere ? await tx.get(tunnels.ref(current.data.tunnel)) : undefined
+  if (tunnel.data.kind === 'tcp') throw fail('name.invalid', 'A tunnel of kind tcp has a port and no names.')
+  const { account, cell } = tunnel.data
+  const holderCells = holder ? cellsOf(holder.data, nowMs) : []
+  const verdict = decideName(current?.data, {
+    claimant: { account, tunnel: id, cell },
+    holderCells,
+    view,
+    nowMs,
+  })
+  switch (verdict.kind) {
+    case 'has':
+      return []
+    case 'held':
+      throw fail('name.held', `Another account has the name ${host}.`)
+    case 'elsewhere':
+      throw fail('name.held', `Another tunnel of this account has the name ${host}. Remove it there first.`)
+    case 'rests':
+      throw fail('name.resting', undefined, { fields: { retryAfterMs: verdict.retryInMs } })
+    default:
+  }
+  const { version } = verdict.next
+  const list = [...without(tunnel.data, host), { host, version }]
+  if (list.length > namesMax || JSON.stringify(list).length > namesBytesMax) throw fail('name.limit')
+  tx.set(names.ref(host), verdict.next)
+  tx.update(tunnel.ref, { names: list, updatedAt: nowMs })
+  if (holder) tx.update(holder.ref, { names: without(holder.data, host), updatedAt: nowMs })
+  writeEntry(tx, caller, { action: 'name.added', name: { tunnel: id, host }, nowMs })
+  return tell(tx, cell === '' ? [] : [cell], { host, version, tunnel: id, account }, nowMs)
+}
+
+/** @throws api.not_found */
+async function readOwn(tx: Transaction, caller: Caller, id: string): Promise<Snapshot<TunnelDoc>> {
+  const tunnel = await tx.get(tunnels.ref(id))
+  if (tunnel?.data.account !== caller.account || !mayTouch(caller, tunnel.data.name))
+    throw fail('api.not_found')
+  return tunnel
+}
+
+function without({ names: list = [] }: TunnelDoc, host: string): readonly Alias[] {
+  return list.filter((one) => one.host !== host)
+}
+
+function tell(
+  tx: Transaction,
+  cells: readonly string[],
+  body: Alias & { readonly tunnel: string; readonly account: string },
+  nowMs: number,
+): readonly Outgoing[] {
+  const outgoing = cells.map((cell) => makeCommand(cell, { kind: 'name', ...body }, nowMs))
+  for (const command of outgoing) writeCommand(tx, command)
+  return outgoing
+}
+
+function writeEntry(
+  tx: Transaction,
+  { account, actor, from }: Caller,
+  { action, name, nowMs }: { action: 'name.added' | 'name.removed'; name: NameOfTunnel; nowMs: number },
+): void {
+  const details = { host: name.host }
+  writeAudit(tx, { account, actor, from, target: name.tunnel, action, details }, nowMs)
+}
+
+/** @throws name.invalid for what is no host, and for what endpoints of a cell are called */
+async function checkHost(control: Control, host: string): Promise<void> {
+  if (!hostSchema.safeParse(host).success) throw fail('name.invalid', `"${host}" is not the name of a host.`)
+  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
+  const isOurs = (own: string) => host === own || host.endsWith(`.${own}`)
+  if (cells.some((cell) => isOurs(cell.domain) || isOurs(cell.host)))
+    throw fail('name.invalid', `${host} lies under a name of this service.`)
+}
+
+/** What all relays of the cells have applied that have been heard within a day. */
+async function viewOf(control: Control, cells: readonly string[]): Promise<NameView> {
+  const from = control.clock.now() - silentRelayMs
+  const lists = await Promise.all(
+    cells.map((cell) => queryAll(control.store, queries.relaysOfCell, { where: { cell }, from })),
+  )
+  return { appliedAt: Math.min(Infinity, ...lists.flat().map(({ data }) => data.appliedAt)) }
+}
