@@ -162,6 +162,9 @@ export async function renameAccount(
   })
 }
 
+/** What was closed by mistake can be opened again so long. */
+export const eraseAfterMs = 30 * 24 * 3_600_000
+
 /**
  * Suspended and active take turns; `closed` is for good: keys and sign-ins are refused from now on, every relay cuts
  * the account's tunnels, and a job ends what is left of it (closing.ts).
@@ -174,10 +177,11 @@ export async function setAccountStatus(
 ): Promise<void> {
   const nowMs = control.clock.now()
   const wish = { kind: 'account.close', subject: account, account }
+  const later = { kind: 'account.erase', subject: account, account, dueAt: nowMs + eraseAfterMs }
   const [outgoing, ids] = await control.store.transact(async (tx) => {
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
-    const ask = status === 'closed' ? await look(tx, wish, nowMs) : undefined
+    const asks = status === 'closed' ? [await look(tx, wish, nowMs), await look(tx, later, nowMs)] : []
     const version = before.data.statusVersion + 1
     const closed = status === 'closed' ? { closedAt: nowMs } : {}
     tx.set(before.ref, { ...before.data, status, statusVersion: version, ...closed })
@@ -186,7 +190,7 @@ export async function setAccountStatus(
     writeCommand(tx, command)
     const by = caller ? entryOf(caller) : { account, actor: 'system', from: '', target: account }
     writeAudit(tx, { ...by, action: statusActions[status] }, nowMs)
-    return [[command], ask ? [ask()] : []] as const
+    return [[command], asks.map((ask) => ask())] as const
   })
   await publishCommands(control, outgoing)
   await kick(control, ids)

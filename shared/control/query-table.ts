@@ -14,6 +14,10 @@ export const queries = {
     order: 'createdAt',
     direction: 'descending',
   }),
+  allKeysOfAccount: declareQuery('allKeysOfAccount', documents.keys, {
+    equals: ['account'],
+    order: 'createdAt',
+  }),
   keyById: declareQuery('keyById', documents.keys, { equals: ['account', 'key'], order: 'createdAt' }),
   deviceByUserCode: declareQuery('deviceByUserCode', documents.deviceCodes, {
     equals: ['userCode'],

@@ -1,7 +1,8 @@
 /** What happens every quarter of an hour, whoever asks: jobs that are due again when they have finished. */
+import { z } from 'zod'
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
-import type { JobKind } from './jobs/jobs.ts'
+import type { JobKind, RunningJob } from './jobs/jobs.ts'
 import { sweep } from './sweeper.ts'
 
 /** Often enough for leases of 2 h, and for a rotation that is due to the quarter of an hour. */
@@ -9,9 +10,20 @@ const everyMs = 15 * 60_000
 /** They come again anyway: a failure is tried again sooner, and never for good. */
 const attemptsMax = Number.MAX_SAFE_INTEGER
 
+const progressSchema = z.object({
+  part: z.enum(['lapsed', 'kept']),
+  expired: z.int(),
+  freed: z.int(),
+  after: z.tuple([z.union([z.string(), z.number()]), z.string()]).optional(),
+})
+
 export function sweepEndpoints(control: Control): JobKind {
-  const run = async () => {
-    const swept = await sweep(control)
+  const run = async (job: RunningJob) => {
+    const start = progressSchema.safeParse(job.progress)
+    const swept = await sweep(control, start.data, async ({ after, ...progress }) => {
+      job.signal.throwIfAborted()
+      await job.advance({ ...progress, ...(after && { after }) })
+    })
     if (swept.expired + swept.freed > 0) control.log.info(swept, 'endpoints were swept')
   }
   return { name: 'endpoints.sweep', attemptsMax, everyMs, run }

@@ -3,7 +3,6 @@
  * erased, every entry is sealed once and every seal verifies; and no change of an entry, a leaf or a seal goes unseen.
  */
 import { describe, expect, test } from 'vitest'
-import { fail } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { silentLog } from '../base/log.ts'
 import { proveEntry } from '../control/audit/reading.ts'
@@ -19,6 +18,7 @@ import { Worker } from '../control/jobs/worker.ts'
 import type { Store } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
 import { scopedStore } from '../control/scoped-store.ts'
+import { bound, dyingAt } from './dying-store.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
 
@@ -57,41 +57,6 @@ function makeStage(store: Store) {
   }
 }
 type Stage = ReturnType<typeof makeStage>
-
-/** A store that is gone from its `n`th write on, after or before the write has happened. */
-function dyingAt(store: Store, n: number, when: 'before' | 'after'): Store {
-  let writes = 0
-  const dies = async <T>(write: () => Promise<T>): Promise<T> => {
-    const isLast = ++writes >= n
-    if (isLast && (when === 'before' || writes > n)) throw fail('store.unavailable')
-    const result = await write()
-    if (isLast) throw fail('store.unavailable')
-    return result
-  }
-  return {
-    ...bound(store),
-    create: (ref, data) => dies(() => store.create(ref, data)),
-    update: (ref, fields, condition) => dies(() => store.update(ref, fields, condition)),
-    batch: (given) => dies(() => store.batch(given)),
-    transact: (fn, options) => dies(() => store.transact(fn, options)),
-  }
-}
-
-function bound(store: Store): Store {
-  return {
-    get: (ref) => store.get(ref),
-    getAll: (refs) => store.getAll(refs),
-    create: (ref, data) => store.create(ref, data),
-    set: (ref, data) => store.set(ref, data),
-    update: (ref, fields, condition) => store.update(ref, fields, condition),
-    delete: (ref, condition) => store.delete(ref, condition),
-    batch: (writes) => store.batch(writes),
-    change: (ref, fn, options) => store.change(ref, fn, options),
-    transact: (fn, options) => store.transact(fn, options),
-    query: (query, options) => store.query(query, options),
-    close: () => store.close(),
-  }
-}
 
 export function describeAudit(name: string, make: MakeStore): void {
   const check = (title: string, run: (stage: Stage) => Promise<void>) =>

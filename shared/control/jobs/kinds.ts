@@ -3,6 +3,8 @@ import { sealAudit } from '../audit/sealer.ts'
 import { writeTallies } from '../audit/tallies.ts'
 import { closeAccounts } from '../closing.ts'
 import type { Control } from '../control.ts'
+import { eraseAccounts } from '../erasing.ts'
+import { forgetRelays } from '../forgetting.ts'
 import { sendMails } from '../mails.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
 import type { JobKind } from './jobs.ts'
@@ -11,6 +13,8 @@ import { Worker } from './worker.ts'
 function jobKinds(control: Control): readonly JobKind[] {
   return [
     closeAccounts(control),
+    eraseAccounts(control),
+    forgetRelays(control),
     rotateKeys(control),
     sealAudit(control),
     sendMails(control),

@@ -1,0 +1,100 @@
+/**
+ * Erases what a closed account had, a month after it was closed: tunnels with their names, keys, members, and its audit
+ * log, whose seals stay. What bookkeeping needs, and the account's id with its plan, stays. Every part is done in steps
+ * that can be taken again; an account that was opened again in between keeps everything.
+ */
+import { z } from 'zod'
+import { writeAudit } from './audit.ts'
+import type { Control } from './control.ts'
+import { accounts, deletedTunnels, type TunnelDoc, tunnelNames } from './documents.ts'
+import { type JobKind, jobRef, type RunningJob } from './jobs/jobs.ts'
+import type { Doc, Query, Snapshot, Transaction } from './platform.ts'
+import { queries } from './query-table.ts'
+
+/** A transaction holds 20 documents: the job, and three for each tunnel. */
+const tunnelsAtOnce = 6
+const othersAtOnce = 15
+/** Not in the job's transaction: deleting again what is gone changes nothing. */
+const entriesAtOnce = 400
+/** Entries are sealed within a minute or two, and erased then: an unsealed one would leave no leaf. */
+const sealWaitMs = 2 * 60_000
+const closingWaitMs = 60_000
+/** The last usage report of a tunnel still finds its account. */
+const tombstoneMs = 2 * 24 * 3_600_000
+
+const progressSchema = z.object({ erased: z.int().default(0) })
+
+export function eraseAccounts(control: Control): JobKind {
+  return { name: 'account.erase', attemptsMax: 12, run: (job) => erase(control, job) }
+}
+
+async function erase(control: Control, job: RunningJob): Promise<void> {
+  const { store, clock } = control
+  const account = await store.get(accounts.ref(job.account))
+  if (account?.data.status !== 'closed') return
+  if (await store.get(jobRef('account.close', job.account)))
+    return job.pause(job.progress, clock.now() + closingWaitMs)
+  const nowMs = clock.now()
+  await eraseAll(control, job, {
+    query: queries.tunnelsOfAccount,
+    limit: tunnelsAtOnce,
+    erase: (tx, tunnel) => eraseTunnel(tx, tunnel, nowMs),
+  })
+  const plain = { limit: othersAtOnce, erase: (tx: Transaction, { ref }: Snapshot) => tx.delete(ref) }
+  await eraseAll(control, job, { query: queries.allKeysOfAccount, ...plain })
+  await eraseAll(control, job, { query: queries.membersOfAccount, ...plain })
+  if (!(await eraseAudit(control, job))) return job.pause(job.progress, clock.now() + sealWaitMs)
+  await job.finish(async (tx) => {
+    const latest = await tx.get(account.ref)
+    if (latest) tx.set(latest.ref, { ...latest.data, name: '' })
+    const entry = { account: '', actor: 'system', from: '', target: job.account } as const
+    writeAudit(tx, { ...entry, action: 'account.erased' }, clock.now())
+  })
+}
+
+type Part<T extends Doc> = {
+  /** Of one account, by nothing else. */
+  readonly query: Query<T>
+  readonly limit: number
+  readonly erase: (tx: Transaction, found: Snapshot<T>) => void
+}
+
+async function eraseAll<T extends Doc>(
+  { store }: Control,
+  job: RunningJob,
+  { query, limit, erase: eraseOne }: Part<T>,
+): Promise<void> {
+  for (;;) {
+    job.signal.throwIfAborted()
+    const { items } = await store.query(query, { where: { account: job.account }, limit })
+    if (items.length === 0) return
+    const { erased } = progressSchema.parse(job.progress)
+    await job.advance({ erased: erased + items.length }, async (tx) => {
+      for (const found of items) eraseOne(tx, found)
+    })
+  }
+}
+
+function eraseTunnel(tx: Transaction, { ref, data }: Snapshot<TunnelDoc>, nowMs: number): void {
+  const { account, name, cell, formerCell } = data
+  const former = formerCell === undefined ? {} : { formerCell }
+  const ttl = new Date(nowMs + tombstoneMs)
+  tx.delete(ref)
+  tx.delete(tunnelNames.ref(`${account}:${name}`))
+  tx.set(deletedTunnels.ref(ref.id), { account, cell, ...former, deletedAt: nowMs, ttl })
+}
+
+/** @returns false when what is left is not sealed yet */
+async function eraseAudit({ store }: Control, job: RunningJob): Promise<boolean> {
+  for (;;) {
+    job.signal.throwIfAborted()
+    const where = { account: job.account }
+    const { items } = await store.query(queries.auditOfAccount, { where, limit: entriesAtOnce })
+    if (items.length === 0) return true
+    const sealed = items.filter(({ data }) => data.seal > 0)
+    if (sealed.length === 0) return false
+    await store.batch(sealed.map(({ ref }) => ({ op: 'delete', ref })))
+    const { erased } = progressSchema.parse(job.progress)
+    await job.advance({ erased: erased + sealed.length })
+  }
+}

@@ -1,0 +1,147 @@
+/** What happens later, by jobs: sweeping, erasing a closed account, forgetting relays; each over a crash at any write. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
+import { newId } from '../base/ids.ts'
+import { dyingAt } from '../testing/dying-store.ts'
+import { eraseAfterMs, setAccountStatus } from './accounts.ts'
+import { verifyAudit } from './audit/verify.ts'
+import type { Caller } from './caller.ts'
+import { claimLeases } from './claims.ts'
+import { accounts, relays } from './documents.ts'
+import { relayKeptMs } from './forgetting.ts'
+import { makeWorker } from './jobs/kinds.ts'
+import { createKey } from './keys.ts'
+import { createService } from './members.ts'
+import { queries } from './query-table.ts'
+import { sweep } from './sweeper.ts'
+import { createTunnel } from './tunnels.ts'
+
+let t: TestControl
+beforeEach(() => {
+  t = makeTestControl({ plan: 'team' })
+})
+afterEach(() => t.close())
+
+const dayMs = 24 * 3_600_000
+
+/** Twelve leases of four accounts, that nobody renews. */
+async function makeLapsed(): Promise<void> {
+  await t.openCell()
+  for (let n = 0; n < 4; n++) {
+    const caller = await t.caller(`p${n}@example.com`)
+    const tunnels = [1, 2, 3].map((k) => ({ name: `t${k}`, kind: 'tcp' as const }))
+    await claimLeases(t.control, caller, { agent: newId('agt', n + 1), tunnels, takeover: false })
+  }
+  t.clock.advance(3 * 3_600_000)
+}
+const leased = async () =>
+  (await t.control.store.query(queries.expiredLeases, { where: { state: 'leased' }, limit: 100 })).items
+    .length
+
+test('sweep: leases of several accounts are ended at the same time', async () => {
+  await makeLapsed()
+  let running = 0
+  let most = 0
+  const { store } = t.control
+  const transact = async <T>(...given: Parameters<typeof store.transact<T>>) => {
+    most = Math.max(most, ++running)
+    await new Promise((resolve) => setImmediate(resolve))
+    return store.transact(...given).finally(() => running--)
+  }
+  const slow = new Proxy(store, {
+    get: (target, name) => (name === 'transact' ? transact : Reflect.get(target, name).bind(target)),
+  })
+  expect(await sweep({ ...t.control, store: slow })).toMatchObject({ expired: 12 })
+  expect([most, await leased()]).toEqual([4, 0])
+})
+
+test('sweep: where a worker died, the next goes on', async () => {
+  await makeLapsed()
+  for (let n = 1; n < 8; n++) {
+    const dying = makeWorker({ ...t.control, store: dyingAt(t.control.store, n, 'after') }, 1)
+    await dying.begin().catch(() => undefined)
+    await dying.take(['endpoints.sweep:all']).catch(() => undefined)
+    t.clock.advance(61_000)
+  }
+  await t.runJobs()
+  expect(await leased()).toBe(0)
+})
+
+async function makeFull(): Promise<Caller> {
+  const ada = await t.caller()
+  const control = t.of(ada)
+  await t.openCell()
+  for (let n = 0; n < 8; n++) await createTunnel(control, ada, { name: `t${n}`, kind: 'tcp', policy: {} })
+  for (let n = 0; n < 3; n++) await createKey(control, ada, { name: `k${n}`, scopes: ['read'] })
+  await createService(control, ada, { name: 'ci', role: 'developer' })
+  await claimLeases(t.control, ada, {
+    agent: newId('agt', 1),
+    tunnels: [{ name: 't0', kind: 'tcp' }],
+    takeover: false,
+  })
+  await setAccountStatus(t.control, ada.account, 'closed', ada)
+  return ada
+}
+
+async function leftOf({ account }: Caller): Promise<readonly number[]> {
+  const { store } = t.control
+  const options = { where: { account }, limit: 400 }
+  const pages = await Promise.all([
+    store.query(queries.tunnelsOfAccount, options),
+    store.query(queries.allKeysOfAccount, options),
+    store.query(queries.membersOfAccount, options),
+    store.query(queries.auditOfAccount, options),
+  ])
+  return pages.map(({ items }) => items.length)
+}
+
+test('a closed account is erased a month later, over a crash at every write, and every seal verifies', async () => {
+  const ada = await makeFull()
+  await t.runJobs()
+  expect((await leftOf(ada))[0]).toBe(8)
+  t.clock.advance(eraseAfterMs)
+  await t.runJobs()
+  const id = `account.erase:${ada.account}`
+  // Every worker gets one write further than the one before, and none of them is the last.
+  for (const when of ['before', 'after'] as const)
+    for (let n = 1; n <= 10; n++) {
+      const dying = makeWorker({ ...t.control, store: dyingAt(t.control.store, n, when) }, 1)
+      await dying.take([id]).catch(() => undefined)
+      t.clock.advance(3_700_000)
+    }
+  for (let n = 0; n < 3; n++) {
+    await t.runJobs()
+    t.clock.advance(3_700_000)
+  }
+  expect(await leftOf(ada)).toEqual([0, 0, 0, 0])
+  const { store } = t.control
+  expect((await store.get(accounts.ref(ada.account)))?.data).toMatchObject({ name: '', status: 'closed' })
+  const where = { account: '', action: 'account.erased' }
+  const { items } = await store.query(queries.auditByAction, { where, limit: 10 })
+  expect(items.map(({ data }) => data.target)).toEqual([ada.account])
+  const { problems, gone } = await verifyAudit(store, { nowMs: t.clock.now() })
+  expect([problems, gone > 10]).toEqual([[], true])
+})
+
+test('an account that is opened again within the month keeps everything', async () => {
+  const ada = await makeFull()
+  await t.runJobs()
+  await setAccountStatus(t.control, ada.account, 'active')
+  t.clock.advance(eraseAfterMs)
+  await t.runJobs()
+  expect((await leftOf(ada)).slice(0, 3)).toEqual([8, 3, 2])
+})
+
+test('relays that are gone for a week are forgotten, with what they had bound; others are not', async () => {
+  await t.openCell()
+  const { relay } = await t.sync()
+  const id = `${relay}:r1`
+  t.clock.advance(relayKeptMs - dayMs)
+  await t.runJobs()
+  expect(await t.control.store.get(relays.ref(id))).toBeDefined()
+  t.clock.advance(2 * dayMs)
+  await t.runJobs()
+  expect(await t.control.store.get(relays.ref(id))).toBeUndefined()
+  await t.sync()
+  expect(await t.control.store.get(relays.ref(id))).toBeDefined()
+})
