@@ -1,4 +1,4 @@
-/** What happens later, by jobs: sweeping, erasing a closed account, forgetting relays; each over a crash at any write. */
+/** What happens later, by jobs: sweeping, erasing a closed account, forgetting relays; each over crashes. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
