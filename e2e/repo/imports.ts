@@ -124,7 +124,7 @@ function layerOf(path: string): Layer {
   return top !== undefined && top !== 'free' && Object.hasOwn(allowed, top) ? (top as Layer) : 'free'
 }
 
-function importsOf({ parsed, text }: Source): readonly (Import & { readonly start: number })[] {
+export function importsOf({ parsed, text }: Source): readonly (Import & { readonly start: number })[] {
   const { staticImports, staticExports, dynamicImports } = parsed.module
   return [
     ...staticImports.map(({ moduleRequest, start, entries }) => ({

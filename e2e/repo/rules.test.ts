@@ -5,6 +5,7 @@ import { anchorsOf, checkLinks, checkMentions } from './documents.ts'
 import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } from './habits.ts'
 import { checkImports } from './imports.ts'
 import { missingInLock } from './lock-file.ts'
+import { checkMuxLayers } from './mux-layers.ts'
 import { checkSizes } from './sizes.ts'
 import { parse, type Source, type Violation } from './sources.ts'
 
@@ -49,6 +50,30 @@ describe('tidy rules: imports', () => {
       'base may not import mux (../mux/a.ts)',
       'base may not import api (../api/schemas/b.ts)',
     ])
+  })
+})
+
+describe('tidy rules: layers of the data plane', () => {
+  const check = (...sources: [path: string, ...lines: string[]][]) =>
+    messages(checkMuxLayers(sources.map(([path, ...lines]) => at(path, ...lines))))
+
+  test('an import from above is refused, also of a type; one from below is not', () => {
+    expect(check(['shared/mux/stream.ts', "import { Carrier } from './carrier.ts'"])).toEqual([])
+    expect(check(['shared/mux/carrier.ts', "import type { Stream } from './stream.ts'"])).toEqual([
+      'imports stream, which is above it',
+    ])
+    expect(check(['shared/mux/carrier.test.ts', "import { Stream } from './stream.ts'"])).toEqual([])
+  })
+
+  test('a circle on one layer is refused, and a file without a layer', () => {
+    const circle = check(
+      ['shared/mux/carrier.ts', "import { x } from './liveness.ts'"],
+      ['shared/mux/liveness.ts', "import { x } from './retirement.ts'"],
+      ['shared/mux/retirement.ts', "import { x } from './carrier.ts'"],
+    )
+    expect(circle).toHaveLength(3)
+    expect(check(['shared/mux/carrier.ts', "import { x } from './liveness.ts'"])).toEqual([])
+    expect(check(['shared/mux/nobody-knows-it.ts', ''])).toEqual(['stands on no layer of shared/mux'])
   })
 })
 

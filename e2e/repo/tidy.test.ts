@@ -16,6 +16,7 @@ import { exceptions } from './exceptions.ts'
 import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } from './habits.ts'
 import { checkImports } from './imports.ts'
 import { findMissingInLock } from './lock-file.ts'
+import { checkMuxLayers, muxLayers } from './mux-layers.ts'
 import { checkSizes } from './sizes.ts'
 import { readSources, repositoryFiles, root, type Source, type Violation } from './sources.ts'
 import { findUnused } from './unused.ts'
@@ -36,6 +37,13 @@ describe('tidy', () => {
     )
   })
   test('layers import only what lies below them', () => expectNone('imports', checkImports))
+  test('the data plane has at most seven layers, and none imports from above or in a circle', () => {
+    expect(muxLayers.length).toBeLessThanOrEqual(7)
+    const placed = muxLayers.flatMap(({ files: names }) => names.map((name) => `shared/mux/${name}.ts`))
+    expect(placed.filter((path) => !files.includes(path))).toEqual([])
+    expect(placed.length).toBe(new Set(placed).size)
+    report('mux layers', checkMuxLayers(sources))
+  })
   test('files, functions and lines stay small', () => expectNone('sizes', checkSizes))
   test('names say something', () => expectNone('names', checkNames))
   test('no note to self is left', () => expectNone('notes', checkNotes))
