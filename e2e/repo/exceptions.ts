@@ -10,9 +10,6 @@ export type Exception = {
   readonly because: string
 }
 
-/** Files of the data plane that know each other's insides, from the time before it had layers. */
-const knot = 'it is to be untied'
-
 export const exceptions: readonly Exception[] = [
   {
     rule: 'imports',
@@ -28,21 +25,4 @@ export const exceptions: readonly Exception[] = [
     because:
       'it is the one place where the API meets the HTTP server of Node; the API itself does not know it',
   },
-  { rule: 'mux layers', path: 'shared/mux/outbound.ts', message: 'imports carrier,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/rides.ts', message: 'imports carrier,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/carrier.ts', message: 'imports schedule,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/carrier.ts', message: 'imports stream,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/schedule.ts', message: 'imports stream,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/elephants.ts', message: 'imports stream,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/stream.ts', message: 'imports session-streams,', because: knot },
-  {
-    rule: 'mux layers',
-    path: 'shared/mux/stream-options.ts',
-    message: 'imports session-streams,',
-    because: knot,
-  },
-  { rule: 'mux layers', path: 'shared/mux/carrier.ts', message: 'imports carrier-handler,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/carrier-handler.ts', message: 'imports carrier,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/session.ts', message: 'imports last-ids,', because: knot },
-  { rule: 'mux layers', path: 'shared/mux/last-ids.ts', message: 'imports session,', because: knot },
 ]

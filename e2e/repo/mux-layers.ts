@@ -25,7 +25,7 @@ export const muxLayers: readonly MuxLayer[] = [
     'carrier: one TLS connection, and the set of them',
     'carrier carrier-handler carrier-set liveness retirement',
   ),
-  layer('router: who sends next, and on which carrier', 'schedule elephants'),
+  layer('router: who sends next, and on which carrier', 'schedule elephants router'),
   layer('stream: one visitor', 'stream stream-options report relief'),
   layer(
     'session: an agent with a relay; beside it the splice with a local socket',

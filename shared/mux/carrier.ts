@@ -18,16 +18,28 @@ import {
 } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import { Backlog } from './backlog.ts'
-import type { CarrierHandler } from './carrier-handler.ts'
 import { Gather } from './gather.ts'
 import { PingsHeard } from './pings-heard.ts'
 import { readInto } from './read-into.ts'
-import { Schedule } from './schedule.ts'
 import { frameSlabs } from './slab.ts'
-import type { Stream } from './stream.ts'
 import type { Flushable, Turn } from './turn.ts'
 
 const { headerBytes } = limits
+
+/** Who is responsible for a carrier: the handshake first, then the session, at last nobody. */
+export type CarrierHandler = {
+  /** `bytes` are the carrier's again when this returns. */
+  onData(stream: number, offset: number, bytes: Buffer): void
+  onFrame(carrier: Carrier, type: FrameType, stream: number, payload: Payload): void
+  /** Somebody waits to send there. */
+  isAwaited(carrier: Carrier): boolean
+  /** May send again: after a turn's write, or when a full socket drained. */
+  onWritable(carrier: Carrier): void
+  /** The other side broke the protocol: the session ends with this code (rule 9). */
+  onViolation(carrier: Carrier, reason: PortTunnelerError): void
+  /** Once; no other call follows. */
+  onLost(carrier: Carrier, reason: PortTunnelerError): void
+}
 
 export class Carrier implements Flushable, FrameHandler {
   readonly socket: Duplex
@@ -46,18 +58,12 @@ export class Carrier implements Flushable, FrameHandler {
   isSuspect = false
   /** dedicated: of one elephant in each direction; shared: of all the others. */
   kind: 'shared' | 'dedicated' = 'shared'
-  /** Streams of this side that have it as their own; counted by `Elephants`. */
-  elephants = 0
   /** Streams that have something unacknowledged here; counted by `Rides`. */
   dependents = 0
   /** RETIRE was said: nothing new goes here (rule 21). */
   isRetiring = false
   /** The other side said that nothing of its own is on the way here any more. */
   isReleased = false
-  /** Streams that wait to send here. */
-  readonly schedule = new Schedule()
-  /** Streams that are due to say CREDIT here and wait for the socket. */
-  readonly credits = new Set<Stream>()
   /** Losses of other carriers that were announced on this one (rule 11). */
   readonly announced = new Set<number>()
 
@@ -113,12 +119,6 @@ export class Carrier implements Flushable, FrameHandler {
   /** The socket has not taken all that was written: whatever is said now comes behind that. */
   get isFull(): boolean {
     return this.socket.writableNeedDrain
-  }
-
-  /** The stream's CREDIT waits here: behind what the socket has not taken it would be no sooner there. */
-  holdsCredit(stream: Stream): boolean {
-    if (this.isFull) this.credits.add(stream)
-    return this.isFull
   }
 
   /** False while the socket or the path is full or this turn has gathered enough; `onWritable` follows. */
@@ -307,7 +307,7 @@ export class Carrier implements Flushable, FrameHandler {
   /** Asks when all that was sent has arrived (rule 22). */
   #mark(): void {
     this.ping()
-    const isBusy = !this.schedule.isEmpty || this.socket.writableNeedDrain
+    const isBusy = this.handler.isAwaited(this) || this.socket.writableNeedDrain
     this.#backlog.marked(this.#pingNumber, this.pingedAtMs, isBusy)
   }
 

@@ -232,15 +232,15 @@ describe('carriers', () => {
     const elephant = await open()
     const mouse = await open()
     const source = writer(elephant.upstream, randomBytes(20_000_000))
-    for (let n = 0; n < 300 && elephant.upstream.stream.carrier?.kind !== 'dedicated'; n++) {
+    for (let n = 0; n < 300 && elephant.upstream.stream.route.carrier.kind !== 'dedicated'; n++) {
       source.more()
       mouse.upstream.stream.write(Buffer.from('.'))
       await link.pass(100)
     }
-    expect(elephant.upstream.stream.carrier?.kind).toBe('dedicated')
-    expect(mouse.upstream.stream.carrier?.kind).toBe('shared')
+    expect(elephant.upstream.stream.route.carrier.kind).toBe('dedicated')
+    expect(mouse.upstream.stream.route.carrier.kind).toBe('shared')
     await link.pass(limits.elephantIdleMs + 3_000)
-    expect(elephant.upstream.stream.carrier?.kind).toBe('shared')
+    expect(elephant.upstream.stream.route.carrier.kind).toBe('shared')
     await link.pass(limits.dedicatedIdleMs + 10_000)
     expect([...agentOf(link).carriers].map(({ kind }) => kind)).toEqual(['shared'])
     expect([...relayOf(link).carriers].map(({ kind }) => kind)).toEqual(['shared'])
@@ -251,12 +251,12 @@ describe('carriers', () => {
     const elephant = await open()
     const mouse = await open()
     const source = writer(elephant.visitor, randomBytes(20_000_000))
-    for (let n = 0; n < 300 && elephant.visitor.stream.carrier?.kind !== 'dedicated'; n++) {
+    for (let n = 0; n < 300 && elephant.visitor.stream.route.carrier.kind !== 'dedicated'; n++) {
       source.more()
       mouse.visitor.stream.write(Buffer.from('.'))
       await link.pass(100)
     }
-    expect(elephant.visitor.stream.carrier?.kind).toBe('dedicated')
+    expect(elephant.visitor.stream.route.carrier.kind).toBe('dedicated')
   })
 
   test('after a change of network a dead path is given up within 1.5 s, a living one is kept', async () => {

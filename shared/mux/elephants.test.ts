@@ -3,7 +3,6 @@ import { limits } from '../protocol/limits.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import type { Carrier } from './carrier.ts'
 import { Burst, Elephants } from './elephants.ts'
-import type { Stream } from './stream.ts'
 
 const full = 64 * 1024
 
@@ -16,14 +15,16 @@ function herd() {
   const elephants = new Elephants({
     clock,
     carriers,
-    mayMove: () => true,
     shared: () => undefined,
     onWant: (count) => wanted.push(count),
   })
-  const stream = () => ({ burst: new Burst(clock.monotonic()), carrier: undefined }) as unknown as Stream
+  const stream = () => {
+    const mover = { carrier: undefined as Carrier | undefined, isOpening: false, mayMove: () => true }
+    return Object.assign(new Burst(mover, clock.monotonic()), { mover })
+  }
   /** One more is ready. */
   const dial = () => {
-    const carrier = { kind: 'dedicated', elephants: 0, isSuspect: false, isRetiring: false, isLost: false }
+    const carrier = { kind: 'dedicated', isSuspect: false, isRetiring: false, isLost: false }
     carriers.push(carrier as Carrier)
     elephants.assign()
   }
@@ -62,28 +63,29 @@ describe('elephants', () => {
     clock.advance(2 * limits.elephantHeldMs)
     for (let n = 0; n < limits.dedicatedPerSession; n++) dial()
     clock.advance(1_000)
-    expect(new Set(carriers.map((carrier) => carrier.elephants))).toEqual(new Set([2]))
+    expect(new Set(carriers.map((carrier) => elephants.countOn(carrier)))).toEqual(new Set([2]))
     // Those who go leave their partners, and half of the carriers, alone.
     const gone = carriers.slice(0, limits.dedicatedPerSession / 2)
-    for (const one of streams) if (one.carrier && gone.includes(one.carrier)) elephants.forget(one)
+    for (const one of streams)
+      if (one.mover.carrier && gone.includes(one.mover.carrier)) elephants.forget(one)
     clock.advance(1_000)
-    expect(new Set(carriers.map((carrier) => carrier.elephants))).toEqual(new Set([1]))
+    expect(new Set(carriers.map((carrier) => elephants.countOn(carrier)))).toEqual(new Set([1]))
     elephants.close()
   })
 
   test('one whose OPEN is not answered stays where that went', () => {
     const { clock, dial, elephants, stream } = herd()
     const one = stream()
-    one.state = 'opening'
+    one.mover.isOpening = true
     elephants.waits(one, full)
     elephants.sent(stream(), 100, 0)
     clock.advance(2 * limits.elephantHeldMs)
     dial()
     clock.advance(1_000)
-    expect(one.carrier).toBeUndefined()
-    one.state = 'open'
+    expect(one.mover.carrier).toBeUndefined()
+    one.mover.isOpening = false
     clock.advance(1_000)
-    expect(one.carrier).toBeDefined()
+    expect(one.mover.carrier).toBeDefined()
     elephants.close()
   })
 
@@ -95,10 +97,10 @@ describe('elephants', () => {
     clock.advance(2 * limits.elephantHeldMs)
     dial()
     const [own] = carriers
-    expect(one.carrier).toBe(own)
-    one.carrier = undefined
+    expect(one.mover.carrier).toBe(own)
+    one.mover.carrier = undefined
     clock.advance(1_000)
-    expect(one.carrier).toBe(own)
+    expect(one.mover.carrier).toBe(own)
     elephants.close()
   })
 

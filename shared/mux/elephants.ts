@@ -8,17 +8,28 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
-import type { Stream } from './stream.ts'
 
-/** What a stream has sent since some moment, and how long it had to wait for the carrier. Owned by `Elephants`. */
+/** A stream, as far as it may be moved to another carrier. */
+export type Mover = {
+  /** Where it sends: `Elephants` writes it too. */
+  carrier: Carrier | undefined
+  /** Its OPEN is not answered yet. */
+  readonly isOpening: boolean
+  /** May it send on that carrier from now on? (rule 19) */
+  mayMove(to: Carrier): boolean
+}
+
+/** What a stream has sent since some moment, and how long it had to wait for the carrier. Read by `Elephants` alone. */
 export class Burst {
+  readonly mover: Mover
   bytes = 0
   heldMs = 0
   sinceMs: number
   /** It waits with much to send, since then; 0: it does not. */
   waitsSinceMs = 0
 
-  constructor(nowMs: number) {
+  constructor(mover: Mover, nowMs: number) {
+    this.mover = mover
     this.sinceMs = nowMs
   }
 
@@ -33,8 +44,6 @@ export type ElephantsOptions = {
   readonly clock: Clock
   /** Ready carriers. */
   readonly carriers: Iterable<Carrier>
-  /** May the stream send on that carrier from now on? (rule 19) */
-  mayMove(stream: Stream, to: Carrier): boolean
   /** Where a stream goes that is no elephant any more. */
   shared(): Carrier | undefined
   /** How many dedicated carriers this side wants has changed. */
@@ -44,11 +53,13 @@ export type ElephantsOptions = {
 export class Elephants {
   readonly #options: ElephantsOptions
   /** Elephants of this side's sending direction, with the carrier each has to itself. */
-  readonly #owned = new Map<Stream, Carrier | undefined>()
-  /** Much of them waits to be sent, `burst.waitsSinceMs`. */
-  readonly #waiting = new Set<Stream>()
+  readonly #owned = new Map<Burst, Carrier | undefined>()
+  /** How many of them each dedicated carrier has. */
+  readonly #riders = new Map<Carrier, number>()
+  /** Much of them waits to be sent. */
+  readonly #waiting = new Set<Burst>()
   #look: Timer | undefined
-  #lastSender: Stream | undefined
+  #lastSender: Burst | undefined
   /** When the last sender began, and when somebody other than it had last sent. */
   #switchedAtMs = Number.NEGATIVE_INFINITY
   #companyAtMs = Number.NEGATIVE_INFINITY
@@ -63,48 +74,52 @@ export class Elephants {
     return this.#owned.size
   }
 
+  /** Elephants that have the carrier as their own. */
+  countOn(carrier: Carrier): number {
+    return this.#riders.get(carrier) ?? 0
+  }
+
   /** So many bytes of the stream have to wait for its carrier. */
-  waits(stream: Stream, waitingBytes: number): void {
-    if (stream.burst.waitsSinceMs > 0 || waitingBytes < limits.elephantWaitingBytes) return
+  waits(burst: Burst, waitingBytes: number): void {
+    if (burst.waitsSinceMs > 0 || waitingBytes < limits.elephantWaitingBytes) return
     const { clock } = this.#options
-    stream.burst.waitsSinceMs = clock.monotonic()
-    this.#waiting.add(stream)
+    burst.waitsSinceMs = clock.monotonic()
+    this.#waiting.add(burst)
     this.#look ??= clock.after(limits.elephantHeldMs, this.#lookAtWaiting, { background: true })
   }
 
   /** `bytes` of the stream were just sent, more may wait. Hot: an addition and a comparison or two. */
-  sent(stream: Stream, bytes: number, waitingBytes: number): void {
-    if (stream !== this.#lastSender) {
+  sent(burst: Burst, bytes: number, waitingBytes: number): void {
+    if (burst !== this.#lastSender) {
       this.#switchedAtMs = this.#options.clock.monotonic()
       // The first one has nobody beside it yet.
       if (this.#lastSender) this.#companyAtMs = this.#switchedAtMs
-      this.#lastSender = stream
+      this.#lastSender = burst
     }
-    const { burst } = stream
     if (burst.waitsSinceMs > 0) {
-      this.#held(stream, this.#options.clock.monotonic())
+      this.#held(burst, this.#options.clock.monotonic())
       if (waitingBytes < limits.elephantWaitingBytes) {
         burst.waitsSinceMs = 0
-        this.#waiting.delete(stream)
+        this.#waiting.delete(burst)
       }
     }
     burst.bytes += bytes
-    if (burst.bytes >= limits.elephantBytes || burst.heldMs >= limits.elephantHeldMs) this.#weigh(stream)
+    if (burst.bytes >= limits.elephantBytes || burst.heldMs >= limits.elephantHeldMs) this.#weigh(burst)
   }
 
   /** A stream ended. */
-  forget(stream: Stream): void {
-    this.#waiting.delete(stream)
-    if (this.#owned.has(stream)) {
-      this.#disown(stream)
+  forget(burst: Burst): void {
+    this.#waiting.delete(burst)
+    if (this.#owned.has(burst)) {
+      this.#disown(burst)
       this.#changed()
     }
-    if (this.#lastSender === stream) this.#lastSender = undefined
+    if (this.#lastSender === burst) this.#lastSender = undefined
   }
 
   /** A dedicated carrier came or went: everybody gets the best there is. */
   assign(): void {
-    for (const stream of this.#owned.keys()) this.#place(stream)
+    for (const burst of this.#owned.keys()) this.#place(burst)
   }
 
   close(): void {
@@ -112,23 +127,24 @@ export class Elephants {
     this.#look?.clear()
     this.#waiting.clear()
     this.#owned.clear()
+    this.#riders.clear()
   }
 
-  #weigh(stream: Stream): void {
+  #weigh(burst: Burst): void {
     const now = this.#options.clock.monotonic()
-    const { bytes, heldMs, sinceMs } = stream.burst
+    const { bytes, heldMs, sinceMs } = burst
     const tookMs = now - sinceMs
-    stream.burst.restart(now)
-    if (this.#owned.has(stream)) return
+    burst.restart(now)
+    if (this.#owned.has(burst)) return
     const isMuch = bytes >= limits.elephantBytes && tookMs <= limits.elephantMs
     const isHeld = heldMs >= limits.elephantHeldMs && heldMs >= tookMs / 4
-    const isAnotherLast = this.#lastSender !== undefined && this.#lastSender !== stream
+    const isAnotherLast = this.#lastSender !== undefined && this.#lastSender !== burst
     const otherAtMs = isAnotherLast ? this.#switchedAtMs : this.#companyAtMs
     const isAlone = now - otherAtMs > limits.elephantCompanyMs
     if (!(isMuch || isHeld) || isAlone) return
-    this.#owned.set(stream, undefined)
+    this.#owned.set(burst, undefined)
     this.#changed()
-    this.#place(stream)
+    this.#place(burst)
     this.#tick ??= this.#options.clock.every(1_000, this.#sweep, { background: true })
   }
 
@@ -136,42 +152,49 @@ export class Elephants {
   readonly #lookAtWaiting = (): void => {
     this.#look = undefined
     const now = this.#options.clock.monotonic()
-    for (const stream of this.#waiting) {
-      this.#held(stream, now)
-      if (stream.burst.heldMs >= limits.elephantHeldMs) this.#weigh(stream)
+    for (const burst of this.#waiting) {
+      this.#held(burst, now)
+      if (burst.heldMs >= limits.elephantHeldMs) this.#weigh(burst)
     }
     if (this.#waiting.size > 0)
       this.#look = this.#options.clock.after(limits.elephantHeldMs, this.#lookAtWaiting, { background: true })
   }
 
-  #held({ burst }: Stream, now: number): void {
+  #held(burst: Burst, now: number): void {
     burst.heldMs += now - burst.waitsSinceMs
     burst.waitsSinceMs = now
   }
 
   /** On a carrier of its own; with the fewest others where there are more elephants than carriers may be. */
-  #place(stream: Stream): void {
+  #place(burst: Burst): void {
+    const { mover } = burst
     // It sends where its OPEN went until that is answered (rule 3).
-    if (stream.state === 'opening') return
-    const own = this.#owned.get(stream)
+    if (mover.isOpening) return
+    const own = this.#owned.get(burst)
     const best = this.#leastUsed()
     const mayShare = this.#owned.size > limits.dedicatedPerSession
     const isWell = own !== undefined && !own.isLost && !own.isRetiring
-    if (isWell && (best === undefined || best.elephants + 1 >= own.elephants)) {
+    if (isWell && (best === undefined || this.countOn(best) + 1 >= this.countOn(own))) {
       // It may have been elsewhere while this one was silent.
-      if (stream.carrier !== own && !own.isSuspect && this.#options.mayMove(stream, own)) stream.carrier = own
-    } else if (best && (best.elephants === 0 || mayShare) && this.#options.mayMove(stream, best)) {
-      this.#disown(stream)
-      this.#owned.set(stream, best)
-      best.elephants += 1
-      stream.carrier = best
+      if (mover.carrier !== own && !own.isSuspect && mover.mayMove(own)) mover.carrier = own
+    } else if (best && (this.countOn(best) === 0 || mayShare) && mover.mayMove(best)) {
+      this.#disown(burst)
+      this.#owned.set(burst, best)
+      this.#riders.set(best, this.countOn(best) + 1)
+      mover.carrier = best
     }
   }
 
-  #disown(stream: Stream): void {
-    const own = this.#owned.get(stream)
-    if (own) own.elephants -= 1
-    this.#owned.delete(stream)
+  #disown(burst: Burst): void {
+    const own = this.#owned.get(burst)
+    if (own) this.#leave(own)
+    this.#owned.delete(burst)
+  }
+
+  #leave(carrier: Carrier): void {
+    const left = this.countOn(carrier) - 1
+    if (left > 0) this.#riders.set(carrier, left)
+    else this.#riders.delete(carrier)
   }
 
   /** The dedicated carrier with the fewest elephants. */
@@ -179,7 +202,7 @@ export class Elephants {
     let best: Carrier | undefined
     for (const carrier of this.#options.carriers) {
       if (carrier.kind !== 'dedicated' || carrier.isSuspect || carrier.isRetiring) continue
-      if (best === undefined || carrier.elephants < best.elephants) best = carrier
+      if (best === undefined || this.countOn(carrier) < this.countOn(best)) best = carrier
     }
     return best
   }
@@ -188,13 +211,14 @@ export class Elephants {
   readonly #sweep = (): void => {
     const now = this.#options.clock.monotonic()
     const before = this.#owned.size
-    for (const stream of this.#owned.keys()) {
-      if (stream.burst.bytes > 0) stream.burst.restart(now)
-      if (now - stream.burst.sinceMs < limits.elephantIdleMs) continue
+    for (const burst of this.#owned.keys()) {
+      if (burst.bytes > 0) burst.restart(now)
+      if (now - burst.sinceMs < limits.elephantIdleMs) continue
+      const { mover } = burst
       const shared = this.#options.shared()
-      if (shared && !this.#options.mayMove(stream, shared)) continue
-      this.#disown(stream)
-      if (shared) stream.carrier = shared
+      if (shared && !mover.mayMove(shared)) continue
+      this.#disown(burst)
+      if (shared) mover.carrier = shared
     }
     if (this.#owned.size !== before) this.#changed()
     this.assign()

@@ -9,8 +9,7 @@ import { fail } from '../base/errors.ts'
 import type { FrameType, Payload } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
-import { Carrier } from './carrier.ts'
-import type { CarrierHandler } from './carrier-handler.ts'
+import { Carrier, type CarrierHandler } from './carrier.ts'
 import type { Liveness } from './liveness.ts'
 import type { Turn } from './turn.ts'
 
@@ -41,6 +40,7 @@ const unexpected = () => {
 }
 /** What a carrier's frames meet while nobody expects any. */
 const unexpectingHandler: CarrierHandler = {
+  isAwaited: () => false,
   onData: unexpected,
   onFrame: unexpected,
   onWritable() {},

@@ -1,8 +1,13 @@
 /** Relay: a session whose stream ids are nearly used up (rule 1). The agent's next session takes the visitors. */
-import type { Timer } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
-import type { Session } from './session.ts'
-import type { SessionOptions } from './session-options.ts'
+
+/** The session, as far as its end is concerned. */
+type Ending = {
+  readonly activeStreams: number
+  goAway(options: { key: 'relay.replaced'; graceMs: number; redialMs: number }): void
+  close(key: 'relay.replaced'): void
+}
 
 export class LastIds {
   #timer: Timer | undefined
@@ -12,7 +17,7 @@ export class LastIds {
   }
 
   /** A stream has this id. Near the end the agent is asked to come anew, and this session ends when it is quiet. */
-  gave(id: number, session: Session, { clock }: SessionOptions): void {
+  gave(id: number, session: Ending, clock: Clock): void {
     if (id < limits.streamIdSpent || this.#timer) return
     const tick = () => session.activeStreams === 0 && session.close('relay.replaced')
     this.#timer = clock.every(limits.spentTickMs, tick, { background: true })

@@ -6,9 +6,8 @@
  */
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
-import type { Carrier } from './carrier.ts'
 import { append, isFullBlock, mayJoin, roomyBlock, smallBytes } from './pieces.ts'
-import { type Ride, Rides } from './rides.ts'
+import { type Outlet, type Ride, Rides } from './rides.ts'
 import { deliverySlabs, frameSlabs, type Slab, type Slabs } from './slab.ts'
 
 /** Bytes of the stream from offset `from` on: in a slab that is held, or in a buffer of their own. */
@@ -107,7 +106,7 @@ export class Outbound {
   }
 
   /** Sends up to `bytesMax` bytes, repeats first (and FIN behind the last one); answers how many went. */
-  pump(carrier: Carrier, stream: number, bytesMax: number): number {
+  pump(carrier: Outlet, stream: number, bytesMax: number): number {
     let sent = this.#mustRepeat ? this.#repeat(carrier, stream, bytesMax) : 0
     let left = Math.min(bytesMax - sent, this.edge - this.nxt)
     while (left > 0 && this.waitingBytes > 0) {
@@ -241,7 +240,7 @@ export class Outbound {
     this.#budget.give(kept)
   }
 
-  #repeat(carrier: Carrier, stream: number, bytesMax: number): number {
+  #repeat(carrier: Outlet, stream: number, bytesMax: number): number {
     let sent = 0
     for (; this.#mustRepeat && sent < bytesMax; this.#againFrom++) {
       const piece = this.#again[this.#againFrom] as Piece
@@ -279,7 +278,7 @@ export class Outbound {
   }
 
   /** Sends up to `bytesMax` of what waits longest and keeps it; answers how many bytes went. */
-  #sendNext(carrier: Carrier, stream: number, bytesMax: number): number {
+  #sendNext(carrier: Outlet, stream: number, bytesMax: number): number {
     const first = this.#waiting[0] as Piece
     const { memory, at, slab } = first
     const length = Math.min(bytesMax, first.length)
@@ -301,7 +300,7 @@ export class Outbound {
   }
 
   /** Keeps what was just sent: as part of the piece before it where both are small and on the same carrier. */
-  #keepSent(bytes: Buffer, sentAt: number, carrier: Carrier): void {
+  #keepSent(bytes: Buffer, sentAt: number, carrier: Outlet): void {
     let isMore = false
     if (this.#sentFrom < this.#sent.length) {
       const last = this.#sent[this.#sent.length - 1] as Piece

@@ -2,17 +2,25 @@
  * How many unacknowledged pieces of a stream are on which carrier. Each SYNC asks whether a loss concerns the stream,
  * each tick whether a carrier may go: neither may look at every piece.
  */
-import type { Carrier } from './carrier.ts'
+/** Where bytes of streams go out: a carrier, as far as the sending half of a stream needs to know it. */
+export type Outlet = {
+  readonly number: number
+  /** Streams that have something unacknowledged there; counted here alone. */
+  dependents: number
+  /** Returns where the copy of `bytes` lies in `frameSlabs.current`; -1: nowhere. */
+  sendData(stream: number, offset: number, bytes: Buffer): number
+  sendFin(stream: number, offset: number): void
+}
 
 /** One carrier and how many unacknowledged pieces of the stream are on it. */
-export type Ride = { readonly carrier: Carrier; pieces: number }
+export type Ride = { readonly carrier: Outlet; pieces: number }
 
 export class Rides {
   /** Nearly always one. Those that are empty stay until there is another, so that a quiet stream makes no garbage. */
   #rides: Ride[] = []
 
   /** One more piece goes on `carrier`. */
-  board(carrier: Carrier): Ride {
+  board(carrier: Outlet): Ride {
     for (const ride of this.#rides) if (ride.carrier === carrier) return boarded(ride)
     const ride = { carrier, pieces: 0 }
     this.#rides = this.#rides.filter(({ pieces }) => pieces > 0)

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Carrier } from './carrier.ts'
-import { Schedule } from './schedule.ts'
-import type { Stream } from './stream.ts'
+import { Place, Schedule } from './schedule.ts'
 
 /** A carrier that takes `room` bytes before it is full, and streams that say what they sent on it. */
 function slowCarrier() {
@@ -16,9 +15,6 @@ function slowCarrier() {
   const stream = (name: string) => {
     const one = {
       carrier,
-      isQueued: false,
-      deficitBytes: 0,
-      round: 0,
       waits: 0,
       get canPump() {
         return one.waits > 0
@@ -32,10 +28,12 @@ function slowCarrier() {
       },
       write(bytes: number) {
         one.waits += bytes
-        schedule.add(one as unknown as Stream)
+        schedule.add(place)
       },
+      offer() {},
     }
-    return one
+    const place = new Place(one)
+    return { write: one.write, place }
   }
   /** What is sent next, by whom, when so many bytes get through. */
   const pass = (bytes: number) => {
@@ -98,6 +96,6 @@ describe('schedule', () => {
     pass(record)
     expect(schedule.drain()).toHaveLength(2)
     expect(schedule.isEmpty).toBe(true)
-    expect([one.isQueued, other.isQueued]).toEqual([false, false])
+    expect([one.place.isQueued, other.place.isQueued]).toEqual([false, false])
   })
 })

@@ -6,14 +6,37 @@
  */
 import type { Carrier } from './carrier.ts'
 import { Fifo } from './fifo.ts'
-import type { Stream } from './stream.ts'
 
 /** One TLS record: what a newcomer may have to wait for from each stream before it. */
 const quantumBytes = 16 * 1024
 
+/** One that sends in its turn. */
+export type Sender = {
+  readonly canPump: boolean
+  /** Where it sends now. */
+  readonly carrier: Carrier | undefined
+  /** Sends up to `bytesMax` bytes; returns how many went. */
+  pump(carrier: Carrier, bytesMax: number): number
+  /** It waited on a carrier that is no longer its own: it waits elsewhere. */
+  offer(): void
+}
+
+/** The place of one sender among the others: on one carrier at a time. Written by `Schedule` alone. */
+export class Place {
+  readonly sender: Sender
+  isQueued = false
+  /** What is left of its share, granted in that round. */
+  deficitBytes = 0
+  round = 0
+
+  constructor(sender: Sender) {
+    this.sender = sender
+  }
+}
+
 export class Schedule {
-  readonly #fresh = new Fifo<Stream>()
-  readonly #old = new Fifo<Stream>()
+  readonly #fresh = new Fifo<Place>()
+  readonly #old = new Fifo<Place>()
   /** A round is over when everybody who was in `#old` at its beginning had a turn. */
   #round = 1
   #leftInRound = 0
@@ -22,45 +45,46 @@ export class Schedule {
     return this.#fresh.length === 0 && this.#old.length === 0
   }
 
-  add(stream: Stream): void {
-    if (stream.isQueued) return
-    stream.isQueued = true
-    if (stream.round !== this.#round || this.#old.length === 0) this.#grant(stream, quantumBytes)
-    if (stream.deficitBytes > 0) this.#fresh.push(stream)
-    else this.#old.push(stream)
+  add(place: Place): void {
+    if (place.isQueued) return
+    place.isQueued = true
+    if (place.round !== this.#round || this.#old.length === 0) this.#grant(place, quantumBytes)
+    if (place.deficitBytes > 0) this.#fresh.push(place)
+    else this.#old.push(place)
   }
 
   /** Everybody who waits, and nobody waits any more: the carrier is lost. */
-  drain(): Stream[] {
-    const streams = [...this.#fresh.drain(), ...this.#old.drain()]
+  drain(): Place[] {
+    const places = [...this.#fresh.drain(), ...this.#old.drain()]
     this.#leftInRound = 0
-    for (const stream of streams) stream.isQueued = false
-    return streams
+    for (const place of places) place.isQueued = false
+    return places
   }
 
   /** Serves until the carrier is full or nobody waits. */
   serve(carrier: Carrier): void {
     while (carrier.canSend) {
-      const stream = this.#fresh.shift() ?? this.#nextOld()
-      if (!stream) return
-      if (!stream.canPump || stream.carrier !== carrier) {
-        stream.isQueued = false
+      const place = this.#fresh.shift() ?? this.#nextOld()
+      if (!place) return
+      const { sender } = place
+      if (!sender.canPump || sender.carrier !== carrier) {
+        place.isQueued = false
         // It chose another carrier while it waited here.
-        if (stream.canPump) stream.host.offer(stream)
+        if (sender.canPump) sender.offer()
         continue
       }
-      if (stream.deficitBytes <= 0) {
-        this.#grant(stream, stream.deficitBytes + quantumBytes)
-        this.#old.push(stream)
+      if (place.deficitBytes <= 0) {
+        this.#grant(place, place.deficitBytes + quantumBytes)
+        this.#old.push(place)
         continue
       }
-      stream.deficitBytes -= stream.pump(carrier, stream.deficitBytes)
-      if (stream.canPump) this.#old.push(stream)
-      else stream.isQueued = false
+      place.deficitBytes -= sender.pump(carrier, place.deficitBytes)
+      if (sender.canPump) this.#old.push(place)
+      else place.isQueued = false
     }
   }
 
-  #nextOld(): Stream | undefined {
+  #nextOld(): Place | undefined {
     if (this.#leftInRound === 0) {
       this.#round += 1
       this.#leftInRound = this.#old.length
@@ -69,8 +93,8 @@ export class Schedule {
     return this.#old.shift()
   }
 
-  #grant(stream: Stream, bytes: number): void {
-    stream.round = this.#round
-    stream.deficitBytes = bytes
+  #grant(place: Place, bytes: number): void {
+    place.round = this.#round
+    place.deficitBytes = bytes
   }
 }

@@ -4,27 +4,20 @@
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { type ErrorKey, fail, wireCode } from '../base/errors.ts'
-import {
-  decodeOpen,
-  encodeOpen,
-  FrameType,
-  type Payload,
-  readU48,
-  resetAck,
-  resetGone,
-} from '../protocol/frames.ts'
+import { decodeOpen, FrameType, type Payload, readU48, resetAck, resetGone } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import { Budget, firstWindow } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import type { CarrierSet } from './carrier-set.ts'
-import { Elephants } from './elephants.ts'
 import { Lingering } from './lingering.ts'
 import type { OpenInfo } from './open-info.ts'
 import { resetWorst } from './relief.ts'
 import { Report } from './report.ts'
+import { Router } from './router.ts'
 import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
 import { Stream } from './stream.ts'
+import type { StreamHost } from './stream-options.ts'
 import { type StreamSink, sessionLostCode } from './stream-sink.ts'
 
 export type SessionStreamsOptions = {
@@ -43,8 +36,8 @@ export type SessionStreamsOptions = {
 
 const placeholder: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
-export class SessionStreams {
-  readonly elephants: Elephants
+export class SessionStreams implements StreamHost<Stream> {
+  readonly router: Router
   readonly #options: SessionStreamsOptions
   readonly #carriers: CarrierSet
   readonly #budget: Budget
@@ -53,7 +46,7 @@ export class SessionStreams {
   readonly #uncredited = new Set<Stream>()
   readonly #report: Report
   readonly #seen = new SeenIds()
-  readonly lingering: Lingering<Stream>
+  readonly #lingering: Lingering<Stream>
   /** Streams that may not send for want of memory to keep what they send. */
   readonly #starved = new Set<Stream>()
   #creditTimer: Timer | undefined
@@ -72,17 +65,11 @@ export class SessionStreams {
       streams: this.#streams,
       tell: (stream, carrier) => {
         stream.report(carrier, this.#carriers.isLost)
-        this.offer(stream)
+        stream.route.offer()
       },
     })
-    this.lingering = new Lingering(options.clock, () => this.#carriers.pick() !== undefined)
-    this.elephants = new Elephants({
-      clock: options.clock,
-      carriers: options.carriers,
-      mayMove: (stream, to) => this.#mayMove(stream, to),
-      shared: () => this.#carriers.pick(),
-      onWant: options.onWant,
-    })
+    this.#lingering = new Lingering(options.clock, () => this.#carriers.pick() !== undefined)
+    this.router = new Router(options)
   }
 
   get size(): number {
@@ -99,7 +86,7 @@ export class SessionStreams {
     const window = firstWindow(this.#budget)
     const edge = this.#options.agentWindow
     const stream = this.#add({ id: this.#next++, info, sink, state: 'opening', window, edge, carrier })
-    this.sendOpen(stream, carrier, window)
+    stream.sendOpen(carrier)
     return stream
   }
 
@@ -120,13 +107,9 @@ export class SessionStreams {
 
   /** The carrier has room: first for what was held back, then for what the report still owes, then for bytes. */
   onWritable(carrier: Carrier): void {
-    for (const stream of carrier.credits) {
-      carrier.credits.delete(stream)
-      if (stream.hasUncredited) stream.sendCredit()
-      if (carrier.isFull) break
-    }
+    this.router.sendCredits(carrier)
     if (this.#report.isUnderWay && !carrier.isRetiring) this.#report.goOn(carrier)
-    if (!carrier.schedule.isEmpty) carrier.schedule.serve(carrier)
+    this.router.serve(carrier)
   }
 
   /** The session is over. */
@@ -135,8 +118,8 @@ export class SessionStreams {
     this.#starvedTimer?.clear()
     this.#starved.clear()
     this.#report.close()
-    this.lingering.close()
-    this.elephants.close()
+    this.#lingering.close()
+    this.router.close()
     const streams = [...this.#streams.values()]
     this.#streams.clear()
     this.#uncredited.clear()
@@ -146,51 +129,16 @@ export class SessionStreams {
   }
 
   // --- for streams
-  get nowMs(): number {
-    return this.#options.clock.monotonic()
-  }
-
-  get rttMs(): number | undefined {
-    return this.#carriers.pick()?.rttMs
-  }
-
-  /** The stream may have something to send: at once if nobody waits, else in its turn. */
-  offer(stream: Stream): void {
-    if (stream.isQueued || !stream.canPump) return
-    const carrier = this.carrierOf(stream)
-    if (!carrier) return
-    if (carrier.schedule.isEmpty && carrier.canSend) {
-      // After a loss that may be megabytes, and the others have theirs to say.
-      stream.pump(carrier, limits.batchBytes)
-      if (!stream.canPump) return
-    }
-    carrier.schedule.add(stream)
-  }
-
-  /**
-   * Where the stream sends: its own choice while that is well; while opening, the carrier of its OPEN (rule 3).
-   * Undefined while there is none: a report will repeat what matters.
-   */
-  carrierOf(stream: Stream): Carrier | undefined {
-    const own = stream.carrier
-    if (own && !own.isLost) {
-      if ((!own.isSuspect && !own.isRetiring) || stream.state === 'opening') return own
-    } else if (stream.state === 'opening') return undefined
-    const other = this.#carriers.pick()
-    if (other && other !== own && this.#mayMove(stream, other)) stream.carrier = other
-    return stream.carrier?.isLost ? undefined : stream.carrier
-  }
-
-  sendOpen(stream: Stream, carrier: Carrier, window: number): void {
-    carrier.send(encodeOpen(stream.id, { ...stream.info, window }))
-  }
-
   /** Credit that is not worth a frame yet goes out with the others within 200 ms. */
   creditSoon(stream: Stream): void {
     this.#uncredited.add(stream)
     this.#creditTimer ??= this.#options.clock.after(limits.creditDelayMs, this.#creditAll, {
       background: true,
     })
+  }
+
+  linger(stream: Stream): void {
+    this.#lingering.add(stream)
   }
 
   /** Tries again soon: what frees the memory may be an acknowledgement of another session. */
@@ -200,8 +148,8 @@ export class SessionStreams {
   }
 
   forget(stream: Stream): void {
-    this.lingering.forget(stream)
-    this.elephants.forget(stream)
+    this.#lingering.forget(stream)
+    stream.route.leave()
     this.#starved.delete(stream)
     this.#report.forget(stream)
     this.#streams.delete(stream.id)
@@ -253,7 +201,7 @@ export class SessionStreams {
     stream.state = 'open'
     if (!stream.owesSync) return
     stream.owesSync = false
-    const carrier = this.carrierOf(stream)
+    const carrier = stream.route.settle()
     if (carrier) stream.sendSync(carrier)
   }
 
@@ -306,11 +254,6 @@ export class SessionStreams {
   }
 
   // --- inside
-  /** Unacknowledged pieces lie on at most two live carriers (rule 19). */
-  #mayMove(stream: Stream, to: Carrier): boolean {
-    return stream.liveCarriers(to.number, (number) => !this.#carriers.isLost(number)) <= 2
-  }
-
   #add(options: {
     id: number
     info: OpenInfo
@@ -320,7 +263,13 @@ export class SessionStreams {
     edge: number
     carrier: Carrier
   }): Stream {
-    const stream = new Stream({ ...options, host: this, budget: this.#budget, sendBudget: this.#sendBudget })
+    const stream = new Stream({
+      ...options,
+      host: this,
+      router: this.router,
+      budget: this.#budget,
+      sendBudget: this.#sendBudget,
+    })
     stream.reported = this.#report.losses
     this.#streams.set(options.id, stream)
     return stream
@@ -334,10 +283,8 @@ export class SessionStreams {
     this.#starvedTimer = undefined
     for (const stream of this.#starved) {
       this.#starved.delete(stream)
-      stream.outbound.isStarved = false
-      this.offer(stream)
       // Nothing is left for the others either; they come first the next time.
-      if (stream.outbound.isStarved) break
+      if (!stream.feed()) break
     }
     if (this.#starved.size > 0) this.#feedLater()
   }

@@ -10,12 +10,13 @@ import { encodeJson, FrameType, type Payload } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import type { GoAway } from '../protocol/messages.ts'
 import { BindingTalk } from './binding-talk.ts'
-import type { Carrier } from './carrier.ts'
-import { type CarrierHandler, deafHandler } from './carrier-handler.ts'
+import type { Carrier, CarrierHandler } from './carrier.ts'
+import { deafHandler } from './carrier-handler.ts'
 import { CarrierSet } from './carrier-set.ts'
 import { LastIds } from './last-ids.ts'
 import type { OpenInfo } from './open-info.ts'
 import { Retirement } from './retirement.ts'
+import type { Sender } from './schedule.ts'
 import { readSessionFrame, type SessionEvents } from './session-frames.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionStreams } from './session-streams.ts'
@@ -83,7 +84,7 @@ export class Session implements CarrierHandler {
 
   /** Round trip in ms; undefined until the first PING was answered. */
   get rttMs(): number | undefined {
-    return this.#streams.rttMs
+    return this.carriers.pick()?.rttMs
   }
 
   // --- relay
@@ -95,7 +96,7 @@ export class Session implements CarrierHandler {
     if (this.#isClosed) throw fail('carrier.lost')
     if (this.#isDraining) throw fail('relay.draining')
     const stream = this.#streams.open(info, sink)
-    this.#lastIds.gave(stream.id, this, this.#options)
+    this.#lastIds.gave(stream.id, this, this.#options.clock)
     return stream
   }
 
@@ -192,7 +193,7 @@ export class Session implements CarrierHandler {
   attach(carrier: Carrier, { lost, told }: { lost: readonly number[]; told: readonly number[] }): void {
     this.carriers.add(carrier, told)
     let isFresh = this.#owesReport
-    const waiting: Stream[] = []
+    const waiting: Sender[] = []
     for (const number of lost) {
       isFresh = this.#giveUp(number, false, waiting) || isFresh
       this.carriers.confirm(number)
@@ -200,15 +201,15 @@ export class Session implements CarrierHandler {
     this.#graceTimer?.clear()
     this.#graceTimer = undefined
     this.#start(carrier)
-    this.#streams.elephants.assign()
+    this.#streams.router.elephants.assign()
     if (this.side === 'agent') for (const number of lost) carrier.sendLost(number, true)
     if (isFresh) this.#report()
-    for (const stream of waiting) this.#streams.offer(stream)
+    for (const sender of waiting) sender.offer()
     this.#options.events.onAttached?.()
   }
 
   // --- carriers' events
-
+  readonly isAwaited = (carrier: Carrier): boolean => this.#streams.router.isAwaited(carrier)
   onWritable(carrier: Carrier): void {
     this.#streams.onWritable(carrier)
   }
@@ -281,17 +282,16 @@ export class Session implements CarrierHandler {
   }
 
   /** Stops using a carrier; who waited there is offered elsewhere, or the caller's to offer. True: a report is owed. */
-  #giveUp(number: number, isOurs: boolean, waiting?: Stream[]): boolean {
+  #giveUp(number: number, isOurs: boolean, waiting?: Sender[]): boolean {
     const carrier = this.carriers.get(number)
     if (!this.carriers.remove(number, isOurs)) return false
     if (!carrier) return true
     this.#options.liveness.remove(carrier)
-    const homeless = carrier.schedule.drain()
+    const homeless = this.#streams.router.drop(carrier)
     carrier.handler = deafHandler
     carrier.lose(fail('carrier.lost'))
-    carrier.credits.clear()
     if (waiting) waiting.push(...homeless)
-    else for (const stream of homeless) this.#streams.offer(stream)
+    else for (const sender of homeless) sender.offer()
     if (this.carriers.size === 0 && !this.#isClosed) this.#detach()
     return true
   }
@@ -317,7 +317,7 @@ export class Session implements CarrierHandler {
   #startRetiring(carrier: Carrier): void {
     if (carrier.isRetiring) return
     this.#retirement.start(carrier)
-    this.#streams.elephants.assign()
+    this.#streams.router.elephants.assign()
   }
 
   #want(count: number): void {

@@ -3,34 +3,27 @@
  * relay's HTTP listener) through `write`, `end`, `reset`, `consumed`, and answering through its sink.
  */
 import { type ErrorKey, fail, isFailure, wireCode } from '../base/errors.ts'
-import { FrameType } from '../protocol/frames.ts'
+import { encodeOpen, FrameType } from '../protocol/frames.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
-import { Burst } from './elephants.ts'
 import { Inbound } from './inbound.ts'
 import type { OpenInfo } from './open-info.ts'
 import { Outbound } from './outbound.ts'
-import type { SessionStreams } from './session-streams.ts'
-import type { StreamOptions, StreamState } from './stream-options.ts'
+import { Route, type Traveller } from './router.ts'
+import type { StreamHost, StreamOptions, StreamState } from './stream-options.ts'
 import { deafSink, type StreamSink, sessionLostCode } from './stream-sink.ts'
 
-export class Stream {
+export class Stream implements Traveller {
   readonly id: number
   readonly info: OpenInfo
-  readonly host: SessionStreams
   sink: StreamSink
   state: StreamState
-  /** Of its carrier's schedule: it waits there to send; what is left of its share, granted in that round. */
-  isQueued = false
-  deficitBytes = 0
-  round = 0
-  /** Where new bytes go: a private choice of this side, changed by the session alone. */
-  carrier: Carrier | undefined
-  readonly burst: Burst
+  readonly route: Route
   /** Relay, while opening: a report was made meanwhile, so the agent's first frame is answered by SYNC (rule 13). */
   owesSync = false
   /** Of the report: how many losses there had been when it last said how it stands. */
   reported = 0
+  readonly #host: StreamHost<Stream>
   readonly #budget: Budget
   readonly #outbound: Outbound
   readonly #inbound: Inbound
@@ -45,16 +38,15 @@ export class Stream {
   #openedMs = -1
   #answer: 'upgraded' | 'plain' | undefined
 
-  constructor(options: StreamOptions) {
-    this.host = options.host
+  constructor(options: StreamOptions<Stream>) {
+    this.#host = options.host
     this.id = options.id
     this.info = options.info
     this.sink = options.sink
     this.state = options.state
-    this.carrier = options.carrier
     this.#budget = options.budget
-    this.burst = new Burst(options.host.nowMs)
-    this.#inbound = new Inbound(options.window, options.host.nowMs)
+    this.route = new Route(options.router, { traveller: this, carrier: options.carrier })
+    this.#inbound = new Inbound(options.window, options.router.nowMs)
     this.#outbound = new Outbound(options.edge, options.sendBudget)
   }
 
@@ -77,9 +69,9 @@ export class Stream {
   write(chunk: Buffer): boolean {
     if (this.isOver || this.#lastKey) return true
     this.#outbound.push(chunk)
-    this.host.offer(this)
+    this.route.offer()
     this.#outbound.own()
-    if (this.isQueued) this.host.elephants.waits(this, this.#outbound.waitingBytes)
+    this.route.waits(this.#outbound.waitingBytes)
     this.#owesWritable = this.#outbound.waitingBytes > 0
     return !this.#owesWritable
   }
@@ -88,7 +80,7 @@ export class Stream {
   end(): void {
     if (this.isOver || this.#lastKey || this.#outbound.isEnding) return
     this.#outbound.finish()
-    this.host.offer(this)
+    this.route.offer()
   }
 
   /** Ends both directions at once and tells the other side why. */
@@ -96,7 +88,7 @@ export class Stream {
     if (this.isOver) return
     this.#release('resetting')
     this.#resetCode = wireCode(key)
-    this.host.carrierOf(this)?.sendReset(this.id, this.#resetCode)
+    this.route.settle()?.sendReset(this.id, this.#resetCode)
   }
 
   /**
@@ -108,7 +100,7 @@ export class Stream {
     if (this.#outbound.isUsed) this.reset(key)
     else {
       this.#lastKey = key
-      this.host.lingering.add(this)
+      this.#host.linger(this)
       this.#sayLast()
     }
   }
@@ -120,14 +112,14 @@ export class Stream {
     this.#inbound.settle(this.#budget)
     if (this.#inbound.isComplete && this.#inbound.used === this.#inbound.finAt) this.#useFin()
     else if (this.#inbound.isCreditDue) this.sendCredit()
-    else this.host.creditSoon(this)
+    else this.#host.creditSoon(this)
   }
 
   /** Agent: the upstream is connected. */
   opened(connectMs: number): void {
     if (this.state !== 'open') return
     this.#openedMs = connectMs
-    this.host.carrierOf(this)?.sendOpened(this.id, connectMs)
+    this.route.settle()?.sendOpened(this.id, connectMs)
   }
 
   /** Agent: the upstream switched protocols; what the visitor says now is no longer HTTP. */
@@ -144,8 +136,6 @@ export class Stream {
   get isOver(): boolean {
     return this.state === 'closed' || this.state === 'resetting'
   }
-
-  // --- for the session -----------------------------------------------------------------------------------------
 
   get canPump(): boolean {
     return !this.isOver && this.#outbound.canPump
@@ -171,16 +161,26 @@ export class Stream {
     return this.state === 'resetting' || this.#isLastSaid
   }
 
-  /** Of its sending half: there was no memory to keep more. */
-  get outbound(): Pick<Outbound, 'isStarved'> {
-    return this.#outbound
+  get isOpening(): boolean {
+    return this.state === 'opening'
+  }
+
+  /** There may be memory again to keep what it sends. False: there is none. */
+  feed(): boolean {
+    this.#outbound.isStarved = false
+    this.route.offer()
+    return !this.#outbound.isStarved
+  }
+
+  sendOpen(carrier: Carrier): void {
+    carrier.send(encodeOpen(this.id, { ...this.info, window: this.#inbound.window }))
   }
 
   /** Sends what window and `bytesMax` allow; answers the bytes sent. */
   pump(carrier: Carrier, bytesMax: number): number {
     const sent = this.#outbound.pump(carrier, this.id, bytesMax)
-    this.host.elephants.sent(this, sent, this.#outbound.waitingBytes)
-    if (this.#outbound.isStarved) this.host.starve(this)
+    this.route.sent(sent, this.#outbound.waitingBytes)
+    if (this.#outbound.isStarved) this.#host.starve(this)
     if (this.#lastKey) this.#sayLast()
     if (this.#owesWritable && this.#outbound.waitingBytes === 0) {
       this.#owesWritable = false
@@ -191,8 +191,8 @@ export class Stream {
 
   /** `isLast`: the stream may be forgotten before a later one. */
   sendCredit(isLast = false): void {
-    const carrier = this.host.carrierOf(this)
-    if (!carrier || (!isLast && carrier.holdsCredit(this))) return
+    const carrier = this.route.settle()
+    if (!carrier || (!isLast && this.route.holdsCredit(carrier))) return
     const { consumed, window } = this.#grant()
     carrier.sendCredit(this.id, consumed, window)
   }
@@ -202,9 +202,9 @@ export class Stream {
     if (this.state === 'resetting') carrier.sendReset(this.id, this.#resetCode)
     else if (this.state === 'opening') {
       this.owesSync = true
-      if (this.carrier && !isLost(this.carrier.number)) return
-      this.carrier = carrier
-      this.host.sendOpen(this, carrier, this.#inbound.window)
+      if (!isLost(this.route.carrier.number)) return
+      this.route.carrier = carrier
+      this.sendOpen(carrier)
       this.#outbound.repeatAll()
     } else {
       this.sendSync(carrier)
@@ -266,7 +266,7 @@ export class Stream {
       this.#violate(fail('window.exceeded', 'CREDIT acknowledges bytes that were never sent.'))
       return
     }
-    this.host.offer(this)
+    this.route.offer()
     this.#closeIfDone()
     if (this.#lastKey && this.#outbound.isUsed) this.giveUp()
   }
@@ -289,7 +289,7 @@ export class Stream {
    */
   #sayLast(): void {
     if (!this.#lastKey || this.#isLastSaid || this.state !== 'open') return
-    const carrier = this.host.carrierOf(this)
+    const carrier = this.route.settle()
     if (!carrier || this.#outbound.waitingBytes > 0 || this.canPump) return
     if (this.liveCarriers(carrier.number, () => true) > 1) return
     this.#isLastSaid = true
@@ -297,14 +297,14 @@ export class Stream {
   }
 
   #grant(): { consumed: number; window: number } {
-    const { nowMs, rttMs } = this.host
+    const { nowMs, rttMs } = this.route
     return this.#inbound.grant({ budget: this.#budget, nowMs, rttMs })
   }
 
   #tellAnswer(answer: 'upgraded' | 'plain'): void {
     if (this.state !== 'open') return
     this.#answer = answer
-    this.host.carrierOf(this)?.sendEmpty(FrameType[answer], this.id)
+    this.route.settle()?.sendEmpty(FrameType[answer], this.id)
   }
 
   /** A violation inside one stream resets that stream only (rule 9); a fault of ours goes up. */
@@ -335,7 +335,7 @@ export class Stream {
     if (!this.#outbound.isDone || !this.#inbound.isDone) return
     const { sink } = this
     this.#release('closed')
-    this.host.forget(this)
+    this.#host.forget(this)
     sink.onClosed?.()
   }
 

@@ -1,0 +1,200 @@
+/**
+ * On which carrier each stream of a session sends, and when: its own choice while that is well (rules 3, 18, 19), a
+ * carrier of its own for an elephant, and its turn among the others. A stream has a `Route`, a carrier has a `Lane`.
+ */
+import type { Clock } from '../base/clock.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Carrier } from './carrier.ts'
+import type { CarrierSet } from './carrier-set.ts'
+import { Burst, Elephants, type Mover } from './elephants.ts'
+import { Place, Schedule, type Sender } from './schedule.ts'
+
+/** A stream, as far as its way is concerned. */
+export type Traveller = {
+  /** Its OPEN is not answered yet: it stays where that went. */
+  readonly isOpening: boolean
+  /** There is something that may go now. */
+  readonly canPump: boolean
+  /** Something was used that the other side was not told of. */
+  readonly hasUncredited: boolean
+  pump(carrier: Carrier, bytesMax: number): number
+  sendCredit(): void
+  /** How many of the carriers that `isLive` knows hold unacknowledged pieces of it, `withCarrier` counted too. */
+  liveCarriers(withCarrier: number, isLive: (carrier: number) => boolean): number
+}
+
+/** Who waits on a carrier: to send, and to say CREDIT when the socket has room. */
+type Lane = { readonly carrier: Carrier; readonly schedule: Schedule; readonly credits: Set<Route> }
+
+export type RouterOptions = {
+  readonly clock: Clock
+  readonly carriers: CarrierSet
+  /** This side wants another number of dedicated carriers. */
+  onWant(count: number): void
+}
+
+export class Router {
+  readonly carriers: CarrierSet
+  readonly elephants: Elephants
+  readonly #clock: Clock
+  readonly #lanes = new Map<Carrier, Lane>()
+
+  constructor({ clock, carriers, onWant }: RouterOptions) {
+    this.carriers = carriers
+    this.#clock = clock
+    this.elephants = new Elephants({ clock, carriers, shared: () => carriers.pick(), onWant })
+  }
+
+  get nowMs(): number {
+    return this.#clock.monotonic()
+  }
+
+  /** Somebody waits to send there. */
+  isAwaited(carrier: Carrier): boolean {
+    return this.#lanes.get(carrier)?.schedule.isEmpty === false
+  }
+
+  /** The carrier has room: for the credit that was held back. */
+  sendCredits(carrier: Carrier): void {
+    const credits = this.#lanes.get(carrier)?.credits
+    if (!credits) return
+    for (const route of credits) {
+      credits.delete(route)
+      route.sayCredit()
+      if (carrier.isFull) break
+    }
+  }
+
+  /** The carrier has room: for bytes. */
+  serve(carrier: Carrier): void {
+    const schedule = this.#lanes.get(carrier)?.schedule
+    if (schedule && !schedule.isEmpty) schedule.serve(carrier)
+  }
+
+  /** The carrier is lost: returns those who waited to send there, to be offered elsewhere. */
+  drop(carrier: Carrier): readonly Sender[] {
+    const lane = this.#lanes.get(carrier)
+    this.#lanes.delete(carrier)
+    lane?.credits.clear()
+    return lane?.schedule.drain().map(({ sender }) => sender) ?? []
+  }
+
+  close(): void {
+    this.elephants.close()
+    this.#lanes.clear()
+  }
+
+  /** For routes. */
+  laneOf(carrier: Carrier): Lane {
+    let lane = this.#lanes.get(carrier)
+    if (!lane) {
+      lane = { carrier, schedule: new Schedule(), credits: new Set() }
+      this.#lanes.set(carrier, lane)
+    }
+    return lane
+  }
+}
+
+export class Route implements Sender, Mover {
+  readonly #router: Router
+  readonly #traveller: Traveller
+  readonly #place = new Place(this)
+  readonly #burst: Burst
+  #lane: Lane
+
+  constructor(router: Router, { traveller, carrier }: { traveller: Traveller; carrier: Carrier }) {
+    this.#router = router
+    this.#traveller = traveller
+    this.#burst = new Burst(this, router.nowMs)
+    this.#lane = router.laneOf(carrier)
+  }
+
+  get nowMs(): number {
+    return this.#router.nowMs
+  }
+
+  get rttMs(): number | undefined {
+    return this.#router.carriers.pick()?.rttMs
+  }
+
+  /** Where new bytes go: a private choice of this side. */
+  get carrier(): Carrier {
+    return this.#lane.carrier
+  }
+
+  set carrier(carrier: Carrier) {
+    if (carrier !== this.#lane.carrier) this.#lane = this.#router.laneOf(carrier)
+  }
+
+  get isOpening(): boolean {
+    return this.#traveller.isOpening
+  }
+
+  get canPump(): boolean {
+    return this.#traveller.canPump
+  }
+
+  pump(carrier: Carrier, bytesMax: number): number {
+    return this.#traveller.pump(carrier, bytesMax)
+  }
+
+  /** The stream may have something to send: at once if nobody waits, else in its turn. */
+  offer(): void {
+    if (this.#place.isQueued || !this.canPump) return
+    const carrier = this.settle()
+    if (!carrier) return
+    const { schedule } = this.#lane
+    if (schedule.isEmpty && carrier.canSend) {
+      // After a loss that may be megabytes, and the others have theirs to say.
+      this.pump(carrier, limits.batchBytes)
+      if (!this.canPump) return
+    }
+    schedule.add(this.#place)
+  }
+
+  /**
+   * Where the stream sends: its own choice while that is well; while opening, the carrier of its OPEN (rule 3).
+   * Undefined while there is none: a report will repeat what matters.
+   */
+  settle(): Carrier | undefined {
+    const own = this.carrier
+    if (!own.isLost) {
+      if ((!own.isSuspect && !own.isRetiring) || this.isOpening) return own
+    } else if (this.isOpening) return undefined
+    const other = this.#router.carriers.pick()
+    if (other && other !== own && this.mayMove(other)) this.carrier = other
+    return this.carrier.isLost ? undefined : this.carrier
+  }
+
+  /** Unacknowledged pieces lie on at most two live carriers (rule 19). */
+  mayMove(to: Carrier): boolean {
+    const { carriers } = this.#router
+    return this.#traveller.liveCarriers(to.number, (number) => !carriers.isLost(number)) <= 2
+  }
+
+  /** CREDIT waits while the carrier is full: behind what the socket has not taken it would be no sooner there. */
+  holdsCredit(carrier: Carrier): boolean {
+    if (!carrier.isFull) return false
+    this.#router.laneOf(carrier).credits.add(this)
+    return true
+  }
+
+  sayCredit(): void {
+    if (this.#traveller.hasUncredited) this.#traveller.sendCredit()
+  }
+
+  /** `bytes` went, and so many wait. */
+  sent(bytes: number, waitingBytes: number): void {
+    this.#router.elephants.sent(this.#burst, bytes, waitingBytes)
+  }
+
+  /** So many bytes wait behind others. */
+  waits(waitingBytes: number): void {
+    if (this.#place.isQueued) this.#router.elephants.waits(this.#burst, waitingBytes)
+  }
+
+  /** The stream is no more. */
+  leave(): void {
+    this.#router.elephants.forget(this.#burst)
+  }
+}
