@@ -1,5 +1,6 @@
 /** Shows for each tidy rule one thing that it refuses and one that it lets pass. */
 import { describe, expect, test } from 'vitest'
+import { checkCitations, rulesOf } from './citations.ts'
 import { checkCatalogue, keysRaised } from './codes.ts'
 import { anchorsOf, checkLinks, checkMentions } from './documents.ts'
 import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } from './habits.ts'
@@ -211,6 +212,15 @@ describe('tidy rules: documents', () => {
       'a-mac, which node_modules/a asks for, is missing',
     ])
     expect(missingInLock({ packages: { ...packages, 'node_modules/a-mac': {} } })).toEqual([])
+  })
+
+  test('a citation of a rule that is not written down is refused, also in a range or over two lines', () => {
+    const rules = rulesOf('1. no\n## Rules by number\n\n1. a\n2. b\n3. c\n\n## Next\n\n4. no\n')
+    expect(rules).toEqual([1, 2, 3])
+    const cited = (text: string) => messages(checkCitations('a.ts', text, rules))
+    expect(cited('// (rules 1 to 3)\n// rule 2, and rules 1 and 3')).toEqual([])
+    expect(cited('/**\n * As said (rules 2 and\n * 4).')).toEqual(['rule 4 is not in docs/protocol.md'])
+    expect(cited('rules 2 to 5')).toHaveLength(2)
   })
 
   test('heading anchors are made as the site makes them', () => {

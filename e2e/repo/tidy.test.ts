@@ -9,6 +9,7 @@ import { FrameType } from '@porttunneler/shared/protocol/frames'
 import { describe, expect, test } from 'vitest'
 import { pages } from '../../docs/errors.ts'
 import { apiPages } from '../../standalone/testing/api-page.ts'
+import { checkCitations, rulesOf } from './citations.ts'
 import { type CatalogueRow, checkCatalogue, keysRaised } from './codes.ts'
 import { dependenciesWithoutReason } from './dependencies.ts'
 import { checkBlob, checkLinks, checkMentions } from './documents.ts'
@@ -78,6 +79,16 @@ describe('tidy', () => {
     )
     const spoken = Object.entries(FrameType).map(([name, type]) => [name.toUpperCase(), type])
     expect(documented).toEqual(Object.fromEntries(spoken))
+  })
+  test('every rule of the wire that is cited stands in its document', () => {
+    const rules = rulesOf(readFileSync(join(root, 'docs/protocol.md'), 'utf8'))
+    expect(rules).toEqual(rules.map((_, index) => index + 1))
+    expect(rules.length).toBeGreaterThan(20)
+    const citing = texts.filter(({ path }) => /\.(?:ts|tsx|md)$/.test(path) && !path.startsWith('e2e/repo/'))
+    report(
+      'citations',
+      citing.flatMap(({ path, text }) => checkCitations(path, text, rules)),
+    )
   })
   test('every dependency says why it is there', () =>
     report('dependencies', dependenciesWithoutReason(files)))
