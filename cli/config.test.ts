@@ -292,6 +292,8 @@ describe('ptun.yaml', () => {
   test('the published schema is the current one', () => {
     const published = readFileSync(join(import.meta.dirname, 'ptun.schema.json'), 'utf8')
     const wanted: unknown = JSON.parse(configJsonSchema())
-    expect(JSON.parse(published), 'run: npx ptun config schema > cli/ptun.schema.json').toEqual(wanted)
+    expect(JSON.parse(published), 'run: npx porttunneler config schema > cli/ptun.schema.json').toEqual(
+      wanted,
+    )
   })
 })

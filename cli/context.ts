@@ -4,7 +4,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { type Credential, currentServer, readCredential } from './credentials.ts'
 import { httpFetch } from './http-fetch.ts'
-import { type Paint, paintFor } from './output/format.ts'
+import { type Paint, paintFor, withColoursOnly } from './output/format.ts'
 import type { Environment } from './paths.ts'
 import { type ChooseProxy, proxyChooser } from './proxy/settings.ts'
 import { version } from './version.ts'
@@ -40,12 +40,12 @@ export type Context = {
 
 /** A line for people; silent with --json. */
 export function say(context: Context, ...lines: readonly string[]): void {
-  if (!context.isJson) context.stdout.write(lines.map((line) => `${line}\n`).join(''))
+  if (!context.isJson) context.stdout.write(lines.map((line) => `${withColoursOnly(line)}\n`).join(''))
 }
 
 /** Something that people should see even when the output goes into a file. */
 export function warn(context: Context, line: string): void {
-  if (!context.isJson) context.stderr.write(`${line}\n`)
+  if (!context.isJson) context.stderr.write(`${withColoursOnly(line)}\n`)
 }
 
 /** A line for programs; silent without --json. Names of events are documented in docs/cli.md and stay. */

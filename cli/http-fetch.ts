@@ -10,6 +10,7 @@ import type { Fetch } from '@porttunneler/shared/api/client-call'
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { readText } from '@porttunneler/shared/base/read-text'
+import { cleanJson } from './clean-json.ts'
 import type { ChooseProxy, OutboundProxy } from './proxy/settings.ts'
 
 /** The longest answer is a page of 100 tunnels, some 100 KiB. */
@@ -68,7 +69,7 @@ function exchange(
       resolve({
         status,
         headers: { get: (name) => response.headersDistinct[name.toLowerCase()]?.join(', ') ?? null },
-        text: () => readText(response, answerBytesMax),
+        text: async () => cleanJson(await readText(response, answerBytesMax)),
       })
     })
     request.on('error', (error) => reject(explain(error)))

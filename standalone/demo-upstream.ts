@@ -120,8 +120,8 @@ function page(request: IncomingMessage): string {
 itself → <b>this page</b>, served on 127.0.0.1:${request.socket.localPort}, which accepts nothing from outside.</p>
 <p><time>streaming…</time><br>comes as server-sent events, once a second, unbuffered.</p>
 <h2>Put your own port here</h2>
-<pre><code>npx ptun login
-npx ptun http 3000</code></pre>
+<pre><code>npx porttunneler login
+npx porttunneler http 3000</code></pre>
 <h2>Your request, as it arrived</h2>
 <table>${rows}</table></body></html>
 `

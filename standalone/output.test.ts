@@ -20,7 +20,7 @@ describe('what the terminal says after a start', () => {
       'nc localhost 20001',
     ])
       expect(text).toContain(part)
-    expect(text).toContain('npx ptun login && npx ptun http 3000')
+    expect(text).toContain('npx porttunneler login && npx porttunneler http 3000')
     expect(text).toContain('from this machine only')
   })
 

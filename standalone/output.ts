@@ -49,8 +49,8 @@ export function welcome(facts: Welcome, paint: Paint): string {
     lines.push(row('Demo, TCP', paint('green', tcp), `an echo: nc ${tcp.replace(':', ' ')}`))
   }
   if (demoProblem !== undefined) lines.push(row('Demo', paint('yellow', demoProblem)))
-  const login = isDefaultServer ? 'npx ptun login' : `npx ptun login --server ${report.api}`
-  lines.push('', row('Next', `${login} && npx ptun http 3000`), '')
+  const login = isDefaultServer ? 'npx porttunneler login' : `npx porttunneler login --server ${report.api}`
+  lines.push('', row('Next', `${login} && npx porttunneler http 3000`), '')
   if (isLoopback) {
     const advice = `Reached from this machine only; "bind" and "host" in ${dataFolder}/standalone.yaml open it.`
     lines.push(`  ${paint('dim', advice)}`)

@@ -6,18 +6,45 @@ import type { Client } from '@porttunneler/shared/api/client'
 import type { DeviceAuthorization } from '@porttunneler/shared/api/schemas/accounts'
 import { sleep } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
-import { type Context, paintOf, say, tell } from '../context.ts'
+import { type Context, paintOf, say, tell, warn } from '../context.ts'
 
 /** Waits until the person has decided. @throws login.denied, login.expired, server.* */
 export async function obtainKey(
   context: Context,
   client: Client,
-  { device, scope, browser }: { readonly device: string; readonly scope: string; readonly browser: boolean },
+  {
+    server,
+    device,
+    scope,
+    browser,
+  }: {
+    readonly server: string
+    readonly device: string
+    readonly scope: string
+    readonly browser: boolean
+  },
 ) {
   const authorization = await client.authorizeDevice({ device, scope })
   await show(context, authorization)
-  if (browser && canOpen(context)) await openBrowser(authorization.verification_uri_complete)
+  const { verification_uri_complete: page } = authorization
+  if (browser && canOpen(context)) {
+    if (isOwnPage(page, server)) await openBrowser(page)
+    else warn(context, foreignPage(server))
+  }
   return poll(context, client, authorization)
+}
+
+/**
+ * Whether a page may be opened without being asked: what the system's opener is handed may start any program
+ * (`ms-msdt:`, `\\\\host\\share`: CVE-2025-6514), so it is a web page, and one of the server that the user has named.
+ */
+export function isOwnPage(page: string, server: string): boolean {
+  const url = URL.canParse(page) ? new URL(page) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.origin === new URL(server).origin
+}
+
+function foreignPage(server: string): string {
+  return `The address above is not one of ${server}, so it was not opened. Open it yourself if you trust it.`
 }
 
 async function show(context: Context, authorization: DeviceAuthorization): Promise<void> {

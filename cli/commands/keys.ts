@@ -36,10 +36,11 @@ export async function createKey(
   if (!keyNameSchema.safeParse(name).success)
     throw fail('cli.usage', 'A key has a name of 1 to 80 characters.')
   const scopes = parseScopes(scope)
-  const client = await clientFor(context, await serverOf(context))
+  const server = await serverOf(context)
+  const client = await clientFor(context, server)
   // What it says while it waits goes to standard error: the secret comes alone on standard output, for a pipe.
   const quiet = context.isJson ? context : { ...context, stdout: context.stderr }
-  const made = await obtainKey(quiet, client, { device: name, scope: scopes.join(' '), browser })
+  const made = await obtainKey(quiet, client, { server, device: name, scope: scopes.join(' '), browser })
   warn(context, `Key ${made.key_id} (${made.scope.replaceAll(' ', ', ')}). It is shown this once:`)
   say(context, made.access_token)
   tell(context, { event: 'key.created', id: made.key_id, name, scopes, secret: made.access_token })

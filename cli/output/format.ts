@@ -74,6 +74,15 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text).replace(/\p{Cc}/gu, (control) => (control === '\n' ? '\n' : ' '))
 }
 
+/**
+ * The last look at a line before a terminal shows it: of all control sequences only our own colours pass. What a server
+ * says is clean by then (http-fetch.ts); this keeps a place that was forgotten from being a hole.
+ */
+export function withColoursOnly(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+  return line.replace(/\x1b\[[0-9;]{0,16}m|[^\P{Cc}\n\t]/gu, (found) => (found.length > 1 ? found : ' '))
+}
+
 /** Code and what happened on the first line, the cure below. */
 export function formatProblem(problem: Problem, paint: Paint): readonly string[] {
   const [first = problem.title, ...more] = printable(problem.detail).split('\n')

@@ -94,7 +94,7 @@ function welcome({ console: url, account, key, project, emulators, signIn }: Rep
     ['Firestore', emulators.firestore],
     ['Pub/Sub', emulators.pubsub],
     ['Sign-in', signIn === 'emulator' ? `http://${emulators.auth} (Auth emulator)` : standIn],
-    ['Next', `PTUN_KEY=${key} npx ptun --server ${url} http 3000`],
+    ['Next', `PTUN_KEY=${key} npx porttunneler --server ${url} http 3000`],
     ['Logs', `${data}/logs`],
   ]
   const lines = rows.map(([name = '', value = '']) => `  ${name.padEnd(16)} ${value}`)

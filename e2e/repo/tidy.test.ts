@@ -65,6 +65,19 @@ describe('tidy', () => {
       documents.flatMap(({ path, text }) => checkLinks(path, text)),
     )
   })
+  test("npx is told the name of our package: one that is called like the command would be somebody else's", () => {
+    const command = ['npx', 'ptun'].join(' ')
+    report(
+      'package name',
+      texts.flatMap(({ path, text }) =>
+        text.split('\n').flatMap((line, index) => {
+          const isPast = path.startsWith('docs/decisions/') || path === 'CHANGELOG.md'
+          const isTold = !isPast && line.includes(command)
+          return isTold ? [{ path, line: index + 1, message: 'write npx porttunneler' }] : []
+        }),
+      ),
+    )
+  })
   test('every document that is mentioned exists', () => {
     report(
       'mentions',

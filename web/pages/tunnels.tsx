@@ -50,13 +50,13 @@ function FirstTunnel() {
       <ol class="mt-5 space-y-5">
         <li>
           <p class="mb-2 font-medium">1. Connect the machine to this account</p>
-          <CommandLine command={`npx ptun login --server ${location.origin}`} />
+          <CommandLine command={`npx porttunneler login --server ${location.origin}`} />
         </li>
         <li>
           <p class="mb-2 font-medium">2. Open a tunnel to a local port, here 3000</p>
-          <CommandLine command="npx ptun http 3000" />
+          <CommandLine command="npx porttunneler http 3000" />
           <p class="mt-2 text-sm text-muted">
-            For anything that is not HTTP: <code class="font-mono">npx ptun tcp 5432</code>
+            For anything that is not HTTP: <code class="font-mono">npx porttunneler tcp 5432</code>
           </p>
         </li>
       </ol>

@@ -1,0 +1,168 @@
+/** A server that is somebody else's: whatever it says, it neither moves the terminal nor starts a program. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { cleanJson } from './clean-json.ts'
+import { isOwnPage } from './commands/device-flow.ts'
+import { listKeys } from './commands/keys.ts'
+import { deleteTunnel, list } from './commands/tunnels.ts'
+import { whoami } from './commands/whoami.ts'
+import type { Context } from './context.ts'
+import { httpFetch } from './http-fetch.ts'
+import { withColoursOnly } from './output/format.ts'
+
+const evil = '\u001b]52;c;aGk=\u0007\u001b[2J\u009b31m\r\u202eevil'
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+const moves = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/u
+const id = (prefix: string) => `${prefix}_${'0'.repeat(26)}`
+
+const answers: Readonly<Record<string, unknown>> = {
+  '/v1/me': {
+    user: id('usr'),
+    email: evil,
+    account: id('acc'),
+    accountName: evil,
+    role: 'owner',
+    scopes: ['read'],
+    plan: evil,
+    limits: {
+      tunnelsOnline: 1,
+      reservedHosts: 1,
+      reservedPorts: 1,
+      transferBytesMonth: 1,
+      connectionsPerMinute: 1,
+    },
+  },
+  '/v1/keys': {
+    items: [{ id: id('key'), name: evil, scopes: ['read'], createdAt: 1, hint: evil, lastUsedDay: evil }],
+  },
+  '/v1/tunnels': {
+    items: [
+      {
+        id: id('tun'),
+        name: 'web',
+        kind: 'http',
+        policy: {},
+        state: 'online',
+        endpoint: { id: 'host:web.example.com', url: evil, host: evil, port: 80 },
+        agents: 'one',
+        holders: [{ agent: evil, since: 1, state: 'online' }],
+        revision: 1,
+        createdAt: 1,
+        updatedAt: 1,
+      },
+    ],
+  },
+}
+const problem = {
+  type: evil,
+  title: evil,
+  status: 404,
+  code: 'PT-0002',
+  detail: evil,
+  cure: evil,
+  instance: evil,
+}
+
+async function atServer(run: (context: Context, written: string[]) => Promise<unknown>): Promise<string> {
+  const server = createServer((request, response) => {
+    const answer = answers[request.url?.split('?', 1)[0] ?? '']
+    response.writeHead(answer ? 200 : 404, {
+      'content-type': answer ? 'application/json' : 'application/problem+json',
+    })
+    response.end(JSON.stringify(answer ?? problem))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const written: string[] = []
+  const output = { write: (text: string) => written.push(text) }
+  const context: Context = {
+    env: { PTUN_KEY: `pts_${'a'.repeat(43)}` },
+    stdout: output,
+    stderr: output,
+    clock: new FakeClock(),
+    random: () => 0,
+    server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    isJson: false,
+    isVerbose: false,
+  }
+  try {
+    await run(context, written).catch((error: { detail?: string }) => written.push(`${error.detail}`))
+    return written.join('')
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+/** Every string of a JSON value, names of fields included. */
+function stringsOf(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, each]) => [name, ...stringsOf(each)])
+}
+
+describe('a hostile server', () => {
+  test.each([
+    ['whoami', whoami],
+    ['keys list', listKeys],
+    ['list', list],
+    ['a refusal', (context: Context) => deleteTunnel(context, 'gone', { yes: true })],
+  ])('%s: no field of its answers moves the terminal', async (_, run) => {
+    const text = await atServer((context) => run(context))
+    expect(text.length).toBeGreaterThan(0)
+    expect(text).not.toMatch(moves)
+  })
+
+  test('with --json no field carries a control character either', async () => {
+    const text = await atServer((context) => whoami({ ...context, isJson: true }))
+    expect(stringsOf(JSON.parse(text)).filter((each) => moves.test(each))).toEqual([])
+  })
+
+  test('any JSON stays JSON of the same shape, and clean text stays as it is', () => {
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        const cleaned = JSON.parse(cleanJson(json)) as unknown
+        expect(stringsOf(cleaned).filter((text) => moves.test(text))).toEqual([])
+        if (!/\\|\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u.test(json)) expect(cleaned).toEqual(JSON.parse(json))
+      }),
+    )
+    expect(JSON.parse(cleanJson('{"a":"\\\\u001b"}'))).toEqual({ a: '\\u001b' })
+  })
+
+  test('the last look lets our colours pass and nothing else', () => {
+    expect(withColoursOnly(`\u001b[1mbold\u001b[22m ${evil}`)).toBe(
+      '\u001b[1mbold\u001b[22m  ]52;c;aGk=  [2J 31m \u202eevil',
+    )
+  })
+
+  test.each([
+    ['http://127.0.0.1:8400/device?user_code=ABCD', true],
+    ['http://127.0.0.1:8401/device', false],
+    ['https://127.0.0.1:8400/device', false],
+    ['http://evil.example/device', false],
+    ['file:///etc/passwd', false],
+    ['ms-msdt:/id', false],
+    ['\\\\host\\share', false],
+    ['http://127.0.0.1:8400@evil.example/', false],
+    ['javascript:alert(1)', false],
+    ['', false],
+  ])('the browser is sent to %s: %s', (page, isOpened) => {
+    expect(isOwnPage(page, 'http://127.0.0.1:8400')).toBe(isOpened)
+  })
+
+  test('the answer is cleaned where it comes in', async () => {
+    const text = await atServer(async (context, written) => {
+      const answer = await httpFetch(() => undefined)(`${context.server}/v1/me`, {
+        method: 'GET',
+        headers: {},
+        signal: new AbortController().signal,
+        redirect: 'error',
+      })
+      written.push(await answer.text())
+    })
+    expect(text).not.toMatch(/\\u00[01789]|\\r/)
+  })
+})
