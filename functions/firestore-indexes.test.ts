@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { queries } from '@porttunneler/shared/control/query-table'
 import { expect, test } from 'vitest'
-import { expiring, indexesText } from './firestore-indexes.ts'
+import { expiring, indexesText, unindexed } from './firestore-indexes.ts'
 
 test('firestore.indexes.json is what the declared queries need; `npm run docs` writes it', () => {
   expect(readFileSync(join(import.meta.dirname, 'firestore.indexes.json'), 'utf8')).toBe(indexesText())
@@ -22,18 +22,46 @@ test('a query finds its equalities first and its order last in an index', () => 
   })
 })
 
+const folder = join(import.meta.dirname, '..', 'shared', 'control')
+const code = globSync('*.ts', { cwd: folder }).map((name) => readFileSync(join(folder, name), 'utf8'))
+/** Collection -> the fields of its documents, as the types say; a collection may hold those of an older type too. */
+const collections = new Map<string, Map<string, string>>()
+for (const [, type = '', name = ''] of code.flatMap((text) => [
+  ...text.matchAll(/ollection<(\w+)>\('(\w+)'\)/g),
+]))
+  collections.set(name, new Map([...(collections.get(name) ?? []), ...fieldsOf(type)]))
+
 test('every collection whose documents have a ttl expires in Firestore, and no other', () => {
-  const folder = join(import.meta.dirname, '..', 'shared', 'control')
-  const code = globSync('*.ts', { cwd: folder }).map((name) => readFileSync(join(folder, name), 'utf8'))
-  const mortal = new Set(
-    code.flatMap((text) => [...text.matchAll(/type (\w+) = \{([^}]*)\}/g)]).flatMap(mortalType),
-  )
-  const collections = code.flatMap((text) => [...text.matchAll(/ollection<(\w+)>\('(\w+)'\)/g)])
-  const found = collections.filter(([, type = '']) => mortal.has(type)).map(([, , name]) => name)
-  expect(found.length).toBeGreaterThan(3)
-  expect(found.sort()).toEqual([...expiring].sort())
+  const mortal = [...collections].filter(([, fields]) => fields.get('ttl') === 'Date').map(([name]) => name)
+  expect(mortal.length).toBeGreaterThan(3)
+  expect(mortal.sort()).toEqual([...expiring].sort())
 })
 
-function mortalType([, name = '', fields = '']: readonly string[]): readonly string[] {
-  return /readonly ttl\??: Date/.test(fields) ? [name] : []
+test('no map and no list is indexed entry by entry', () => {
+  const isLarge = (type: string) => type.startsWith('{') || type.startsWith('readonly') || type === 'Doc'
+  const large = [...collections].flatMap(([name, fields]) =>
+    [...fields].filter(([, type]) => isLarge(type)).map(([field]) => `${name}.${field}`),
+  )
+  expect(large.length).toBeGreaterThan(10)
+  expect(unindexed.map(([name, field]) => `${name}.${field}`)).toEqual(expect.arrayContaining(large))
+  for (const [name, field] of unindexed)
+    expect(collections.get(name)?.has(field), `${name}.${field}`).toBe(true)
+})
+
+/** The outermost fields of a type, with the text of their types; what is in nested braces is part of that text. */
+function fieldsOf(type: string): ReadonlyMap<string, string> {
+  const start = new RegExp(`type ${type} = (?:Partial<\\w+> & )?\\{`)
+  const text = code.find((each) => start.test(each)) ?? ''
+  const [head = ''] = start.exec(text) ?? []
+  const fields = new Map<string, string>()
+  let depth = 1
+  let at = text.indexOf(head) + head.length
+  const first = at
+  for (; depth > 0 && at < text.length; at++) {
+    if (text[at] === '{') depth++
+    if (text[at] === '}') depth--
+    const [, name, shape] = (depth === 1 && /^readonly (\w+)\??: ([^;}\n]*)/.exec(text.slice(at))) || []
+    if (name && (at === first || /[\s;{]/.test(text[at - 1] ?? ''))) fields.set(name, shape?.trim() ?? '')
+  }
+  return fields
 }

@@ -7,6 +7,7 @@ import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
+import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
 import { randomProject, withEmulators } from '../testing/with-emulators.ts'
 import { openFirestoreStore } from './store.firestore.ts'
 
@@ -24,6 +25,7 @@ withEmulators(({ firestore }) => {
   describeStore('firestore', make)
   describeStoreRaces('firestore', make)
   describeScopedStore('firestore', make)
+  describeUsage('firestore', make)
   describeJobs('firestore', make)
   describeAudit('firestore', make)
   describeNames('firestore', make)

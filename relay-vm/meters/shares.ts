@@ -1,53 +1,112 @@
 /**
- * What this relay may still carry for an account, as the newest ticket of it says. Reconnecting with the same ticket
- * grants nothing again, and open connections are never cut.
+ * What this relay may still carry for an account, as its tickets say: so many bytes from the hour on up to which the
+ * control plane has counted. Showing the same ticket again grants nothing, and open connections are never cut.
+ *
+ * A ticket divides what is left among the relays by figures that are an hour old, so a newer one may give a relay bytes
+ * that another has carried meanwhile by its older one. Therefore the lower of the last two counts stands: what relays
+ * may carry together is at any time at most what one count had left. docs/decisions/0048
  */
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { TunnelMeter } from './tunnel-meter.ts'
 
 /** Accounts with a limit; the longest known goes, and gets a fresh share with its next ticket. */
 const accountsMax = 50_000
+/** Hours with traffic that are remembered: the control plane counts one 20 min after its end. */
+const marksMax = 26
+
+type Granting = Pick<TicketClaims, 'account' | 'iat' | 'shareBytes' | 'shareFrom' | 'shareOf'>
 
 type Share = {
-  readonly issuedAt: number
+  issuedAt: number
   readonly bytes: number
-  readonly meters: Set<TunnelMeter>
-  /** What the meters showed when it was granted. */
-  base: number
+  /** Up to where the control plane had counted; undefined: it does not say, and the share counts from the grant. */
+  readonly from: number | undefined
+  /** Period and limit: figures of another have nothing to do with it. */
+  readonly of: string | undefined
+  /** What may be carried by then, of the newest count and of the one before. */
+  readonly end: number
+  readonly endBefore: number
+  readonly carried: Carried
 }
 
 export class TransferShares {
   readonly #shares = new Map<string, Share>()
 
   /** A checked ticket was bound; `meter` counts its tunnel. */
-  granted(
-    { account, iat, shareBytes }: Pick<TicketClaims, 'account' | 'iat' | 'shareBytes'>,
-    meter: TunnelMeter,
-  ): void {
+  granted(ticket: Granting, meter: TunnelMeter): void {
+    const { account, iat, shareBytes } = ticket
     const known = this.#shares.get(account)
-    if (known !== undefined && known.issuedAt >= iat) {
-      // What it has counted before belongs to no share of now.
-      if (!known.meters.has(meter)) known.base += carriedBy([meter])
-      known.meters.add(meter)
-      return
-    }
+    known?.carried.join(meter)
+    if (known !== undefined && known.issuedAt >= iat) return
     this.#shares.delete(account)
     if (shareBytes === undefined) return
-    const meters = new Set(known?.meters).add(meter)
-    this.#shares.set(account, { issuedAt: iat, bytes: shareBytes, meters, base: carriedBy(meters) })
+    this.#shares.set(account, shareOf(ticket, shareBytes, known, known?.carried ?? new Carried(meter)))
     const [first] = this.#shares.keys()
     if (this.#shares.size > accountsMax && first !== undefined) this.#shares.delete(first)
+  }
+
+  /** A full hour has begun: what is carried from now on is in no count that ends with it. */
+  mark(hour: number): void {
+    for (const { carried } of this.#shares.values()) carried.mark(hour)
   }
 
   /** Whether new connections of the account must be refused. */
   isSpent(account: string): boolean {
     const share = this.#shares.get(account)
-    return share !== undefined && carriedBy(share.meters) - share.base >= share.bytes
+    return share !== undefined && share.carried.bytes >= Math.min(share.end, share.endBefore)
   }
 
   /** The control plane should hear of usage each time the account has carried so much more: 1 % of what is left. */
   reportBytes(account: string): number {
     return (this.#shares.get(account)?.bytes ?? Number.POSITIVE_INFINITY) / 100
+  }
+}
+
+function shareOf(ticket: Granting, bytes: number, known: Share | undefined, carried: Carried): Share {
+  const { iat: issuedAt, shareFrom: from, shareOf: of } = ticket
+  // An instance of the control plane that lags behind knows less than what stands.
+  if (known?.from !== undefined && from !== undefined && known.of === of && from < known.from)
+    return { ...known, issuedAt }
+  const end = (from === undefined ? carried.bytes : carried.at(from)) + bytes
+  const isNewCount = known === undefined || known.from !== from || known.of !== of
+  const before = known?.from === undefined || known.of !== of ? Number.POSITIVE_INFINITY : known.end
+  const endBefore = isNewCount ? before : known.endBefore
+  return { issuedAt, bytes, from, of, end, endBefore, carried }
+}
+
+/** What was carried for an account since this relay heard of its share. */
+class Carried {
+  readonly #meters: Set<TunnelMeter>
+  /** What its meters had counted before. */
+  #offset: number
+  readonly #marks: { readonly hour: number; readonly bytes: number }[] = []
+
+  constructor(meter: TunnelMeter) {
+    this.#meters = new Set([meter])
+    this.#offset = carriedBy([meter])
+  }
+
+  get bytes(): number {
+    return carriedBy(this.#meters) - this.#offset
+  }
+
+  join(meter: TunnelMeter): void {
+    if (this.#meters.has(meter)) return
+    this.#meters.add(meter)
+    this.#offset += carriedBy([meter])
+  }
+
+  /** Hours without traffic need no mark of their own. */
+  mark(hour: number): void {
+    const { bytes } = this
+    if ((this.#marks.at(-1)?.bytes ?? 0) === bytes) return
+    this.#marks.push({ hour, bytes })
+    if (this.#marks.length > marksMax) this.#marks.shift()
+  }
+
+  /** What it was at a full hour; what is no longer known counts as nothing, which grants less. */
+  at(hour: number): number {
+    return this.#marks.findLast((mark) => mark.hour <= hour)?.bytes ?? 0
   }
 }
 

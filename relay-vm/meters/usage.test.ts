@@ -1,7 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { minuteShape } from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
+import { unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { TunnelMeter } from './tunnel-meter.ts'
 import { UsageJournal } from './usage.ts'
@@ -130,6 +132,27 @@ describe('usage journal', () => {
     expect(next.size, 'the running hour stays, for its counters go on').toBe(1)
     await next.save()
     expect((await load({ boot: nextBoot })).report(startMs + 3)).toMatchObject([{ out: 4 }])
+  })
+
+  test('each minute of the hour stands for itself, while the hour runs, after it, and after a restart', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    const step = (bytes: number, atMs: number) => {
+      carry(meter, { bytesIn: bytes, bytesOut: 1 })
+      journal.account([meter], startMs + atMs)
+    }
+    step(10, 59_999)
+    step(20, 60_000)
+    step(5, 3 * 60_000)
+    step(7, hourMs)
+    step(9, hourMs + 1)
+    await journal.save()
+    const reports = [journal.report(startMs + hourMs), (await load()).report(startMs + hourMs)]
+    for (const report of reports) {
+      const [first, second] = report.map(({ minutes = '' }) => unpackCounts(minutes, minuteShape))
+      expect(first?.slice(0, 15)).toEqual([2, 30, 2, 1, 5, 1, 0, 0, 0, 1, 7, 1, 0, 0, 0])
+      expect(second?.slice(0, 3)).toEqual([1, 9, 1])
+    }
   })
 
   test('a kill in the middle of a write leaves the old journal whole', async () => {

@@ -4,8 +4,9 @@
  * since the last `save` and can never add anything. Bounded: of too many rows the oldest go, and `dropped` says so.
  */
 import { join } from 'node:path'
-import { syncMax, type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
+import { minuteShape, syncMax, type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
+import { packCounts, unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import { z } from 'zod'
 import { KeptFile, type OnSetAside, readJson } from '../files.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
@@ -13,6 +14,11 @@ import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
 const hourMs = 3_600_000
 /** 250 bytes a row: a 12 MB file at most; at 5,000 busy tunnels ten hours without a control plane. */
 const rowsMax = 50_000
+const minuteMs = 60_000
+/** Minutes are for charts: when so many rows wait, further ones go without, and the file stays small enough. */
+const minuteRowsMax = 10_000
+/** Of minutes in one report, so that it is never too large for the control plane. */
+const reportMinutesMax = 3 * 1024 * 1024
 
 /** Fields of a later release are passed over; files of before had no version. */
 const journalSchema = z.object({ version: z.literal(1).default(1), rows: z.array(usageSchema) })
@@ -22,6 +28,8 @@ const reportBytes = 64 * 1024 * 1024
 
 type Row = {
   readonly usage: { -readonly [K in keyof Usage]: Usage[K] }
+  /** The minutes of a row that is counted in now; those of others are packed in `usage`. */
+  minutes: Float64Array | undefined
   /** What the control plane has, and since when; undefined: it never heard of this row. */
   known: { readonly figures: Counted; readonly atMs: number } | undefined
   /** The control plane will never take it. */
@@ -52,6 +60,10 @@ export class UsageJournal {
   readonly #accounted = new WeakMap<TunnelMeter, Counted>()
   #boot: string
   #hour: number
+  /** Of the hour. */
+  #minute: number
+  /** Hears of each hour that begins, when all before is accounted. */
+  onHour: (hour: number) => void = () => {}
   /** Rows given up because the journal was full. */
   dropped = 0
   /** Rows that the control plane refused for good. */
@@ -59,13 +71,19 @@ export class UsageJournal {
 
   private constructor(path: string, { boot, nowMs, everyMs }: UsageOptions, rows: readonly Usage[]) {
     this.#file = new KeptFile(path, () =>
-      JSON.stringify({ version: 1, rows: Array.from(this.#rows.values(), (row) => row.usage) }),
+      JSON.stringify({ version: 1, rows: Array.from(this.#rows.values(), usageOf) }),
     )
     this.#boot = boot
     this.#everyMs = everyMs
     this.#hour = hourOf(nowMs)
+    this.#minute = minuteOf(nowMs)
     for (const usage of rows)
-      this.#rows.set(rowKey(usage), { usage: { ...usage }, known: undefined, isRefused: false })
+      this.#rows.set(rowKey(usage), {
+        usage: { ...usage },
+        minutes: undefined,
+        known: undefined,
+        isRefused: false,
+      })
   }
 
   /** @throws relay.data */
@@ -80,15 +98,19 @@ export class UsageJournal {
   }
 
   /**
-   * Puts what the meters counted since the last call into the hour of the last call. Call it shortly after every full
-   * hour too, so that little lands in the wrong one. `nowMs` is server-corrected wall time.
+   * Puts what the meters counted since the last call into the hour and minute of the last call. Call it shortly after
+   * every full hour too, so that little lands in the wrong one. `nowMs` is server-corrected wall time.
    */
   account(meters: Iterable<TunnelMeter>, nowMs: number): void {
     for (const meter of meters) this.#accountOne(meter)
     const hour = hourOf(nowMs)
     // Time was put back into an hour whose figures may be acknowledged and gone: it goes on under another name.
     if (hour < this.#hour) this.#boot = newBoot(nowMs)
+    const isNew = hour !== this.#hour
+    if (isNew) this.#packMinutes()
     this.#hour = hour
+    this.#minute = minuteOf(nowMs)
+    if (isNew) this.onHour(hour)
   }
 
   /**
@@ -104,10 +126,15 @@ export class UsageJournal {
     }: { all?: boolean; bytesOf?: (account: string) => number } = {},
   ): readonly Usage[] {
     const due: Usage[] = []
+    let minutes = 0
     for (const [key, row] of this.#rows) {
-      if (due.length === syncMax.usage) break
+      if (due.length === syncMax.usage || minutes > reportMinutesMax) break
       if (this.#isDone(row)) this.#forget(key)
-      else if (all ? this.#isNews(row) : this.#isDue(row, { nowMs, bytesOf })) due.push({ ...row.usage })
+      else if (all ? this.#isNews(row) : this.#isDue(row, { nowMs, bytesOf })) {
+        const usage = usageOf(row)
+        minutes += usage.minutes?.length ?? 0
+        due.push(usage)
+      }
     }
     return due
   }
@@ -165,10 +192,16 @@ export class UsageJournal {
     const before = this.#accounted.get(meter) ?? nothing
     if (sameFigures(read, before)) return
     this.#accounted.set(meter, read)
-    const { usage } = this.#rowOf(meter)
-    usage.in += read.in - before.in
-    usage.out += read.out - before.out
-    usage.opened += read.opened - before.opened
+    const { usage, minutes } = this.#rowOf(meter)
+    const counted = [read.in - before.in, read.out - before.out, read.opened - before.opened] as const
+    usage.in += counted[0]
+    usage.out += counted[1]
+    usage.opened += counted[2]
+    if (minutes)
+      for (const [at, count] of counted.entries()) {
+        const place = this.#minute * minuteShape.width + at
+        minutes[place] = (minutes[place] ?? 0) + count
+      }
     usage.refused += read.refused - before.refused
     this.#file.changed()
   }
@@ -177,11 +210,24 @@ export class UsageJournal {
     const usage = { tunnel, account, boot: this.#boot, hour: this.#hour, ...nothing }
     const key = rowKey(usage)
     const known = this.#rows.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      known.minutes ??= minutesOf(known.usage)
+      return known
+    }
     if (this.#rows.size >= rowsMax) this.#dropOldest()
-    const row: Row = { usage, known: undefined, isRefused: false }
+    const minutes = this.#rows.size < minuteRowsMax ? minutesOf({ minutes: '' }) : undefined
+    const row: Row = { usage, minutes, known: undefined, isRefused: false }
     this.#rows.set(key, row)
     return row
+  }
+
+  /** Of hours that are over: as text they take a quarter of the room. */
+  #packMinutes(): void {
+    for (const row of this.#rows.values()) {
+      if (!row.minutes) continue
+      row.usage.minutes = packCounts(row.minutes, minuteShape)
+      row.minutes = undefined
+    }
   }
 
   #dropOldest(): void {
@@ -194,6 +240,20 @@ export class UsageJournal {
 
 function hourOf(ms: number): number {
   return Math.floor(ms / hourMs) * hourMs
+}
+
+function minuteOf(ms: number): number {
+  return Math.floor((ms - hourOf(ms)) / minuteMs)
+}
+
+/** As it is reported and kept. */
+function usageOf({ usage, minutes }: Row): Usage {
+  return minutes ? { ...usage, minutes: packCounts(minutes, minuteShape) } : { ...usage }
+}
+
+function minutesOf({ minutes }: Pick<Usage, 'minutes'>): Float64Array | undefined {
+  const figures = minutes === undefined ? undefined : unpackCounts(minutes, minuteShape)
+  return figures && Float64Array.from(figures)
 }
 
 function rowKey({ tunnel, hour, boot }: Pick<Usage, 'tunnel' | 'hour' | 'boot'>): string {

@@ -112,10 +112,15 @@ function accountCalls(options: ClientOptions) {
     revokeKey: (key: string, o?: CallOptions) =>
       call(options, { method: 'DELETE', path: `/v1/keys/${encodeURIComponent(key)}`, answer: nothing }, o),
     usage: (query: In<typeof service.usageQuerySchema> = {}, o?: CallOptions) => {
-      const { from, to, tunnel } = service.usageQuerySchema.parse(query)
+      const { from, to, tunnel, step } = service.usageQuerySchema.parse(query)
       return call(
         options,
-        { method: 'GET', path: '/v1/usage', answer: service.usageAnswerSchema, query: { from, to, tunnel } },
+        {
+          method: 'GET',
+          path: '/v1/usage',
+          answer: service.usageAnswerSchema,
+          query: { from, to, tunnel, step },
+        },
         o,
       )
     },

@@ -8,7 +8,9 @@ import { makeApi } from '../api/app.ts'
 import { newId } from '../base/ids.ts'
 import { limits } from '../protocol/limits.ts'
 import { type CountingStore, countingStore } from '../testing/counting-store.ts'
-import { roundsMs } from './jobs/worker.ts'
+import { countUsage as countUsageJob } from './books/count.ts'
+import { countLate } from './books/late.ts'
+import { roundsMs, Worker } from './jobs/worker.ts'
 import { createKey } from './keys.ts'
 import { syncRelay } from './relays.ts'
 
@@ -58,6 +60,9 @@ const app = makeApi({
   addressOf: () => '192.0.2.1',
   enrolment: t.relayIdentity,
 })
+const rollUps = new Worker({ control, kinds: [countUsageJob(control), countLate(control)], atOnce: 4 })
+/** A roll-up that finds nothing. */
+let idle = { reads: 0, writes: 0 }
 const people: Agent[] = []
 const rows = new Map<string, Row>()
 
@@ -137,6 +142,12 @@ function usageOf(relay: number, report: number): readonly object[] {
 }
 
 beforeAll(async () => {
+  await rollUps.begin()
+  await rollUp()
+  clock.advance(hourMs)
+  idle = await rollUp()
+})
+beforeAll(async () => {
   const publish = control.bus.publish.bind(control.bus)
   control.bus.publish = async (topic, message) => {
     published++
@@ -187,6 +198,7 @@ async function countHour(hour: number): Promise<void> {
     // Each relay tells every 30 s, whether there is anything or not; the cell's tunnels share that.
     for (let relay = 0; relay < relaysPerCell; relay++) await countSync(relay, quarterMs / limits.syncMs)
     // Jobs are looked for every minute, once for all cells; one cell is the dearest case.
+    await countRollUp()
     await count('jobs', () => t.runJobs(), 1 / (tunnelsPerCell * hoursCounted))
     const idleRounds = quarterMs / roundsMs - 1
     await count('jobs', () => t.runJobs(), idleRounds / (tunnelsPerCell * hoursCounted))
@@ -214,6 +226,32 @@ async function countHour(hour: number): Promise<void> {
 
 async function countSync(relay: number, times: number): Promise<void> {
   await count('relay sync', () => sync(relay), times / (tunnelsPerCell * hoursCounted))
+}
+
+/** What a roll-up costs beyond one that finds nothing, which is paid once for all cells. */
+async function countRollUp(): Promise<void> {
+  const found = await rollUp()
+  if (found.writes === 0) return
+  const share = 1 / (tunnels * hoursCounted)
+  const sum = rows.get('roll-ups') ?? { invocations: 0, reads: 0, writes: 0, messages: 0 }
+  rows.set('roll-ups', {
+    ...sum,
+    reads: sum.reads + (found.reads - idle.reads) * share,
+    writes: sum.writes + (found.writes - idle.writes) * share,
+  })
+}
+
+async function rollUp(): Promise<{ reads: number; writes: number }> {
+  const before = { ...counting.counts }
+  await rollUps.round(60_000)
+  const between = { ...counting.counts }
+  // Looking for jobs is counted by itself.
+  await rollUps.round(60_000)
+  const after = counting.counts
+  return {
+    reads: 2 * between.reads - before.reads - after.reads,
+    writes: between.writes - before.writes,
+  }
 }
 
 /** The call itself is among the syncs already. */

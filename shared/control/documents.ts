@@ -31,6 +31,8 @@ export type AccountDoc = {
   readonly statusVersion: number
   readonly createdAt: number
   readonly closedAt?: number
+  /** When a period of usage begins, and every month from then; absent: with the calendar month, UTC. */
+  readonly periodAnchor?: number
   /** Limits of the plan changed for this account alone. */
   readonly overrides: { readonly [limit: string]: number }
 }
@@ -225,35 +227,6 @@ export type CommandDoc = {
   readonly createdAt: number
   readonly ttl: Date
 }
-/** Id: `<tunnel>:<hour>:<boot>`. One relay boot writes it; numbers only rise. */
-export type UsageHourDoc = {
-  readonly account: string
-  readonly tunnel: string
-  readonly cell: string
-  readonly hour: number
-  readonly in: number
-  readonly out: number
-  readonly opened: number
-  readonly refused: number
-  readonly updatedAt: number
-  readonly ttl: Date
-}
-
-/** Id: `<account>:<YYYY-MM>`. What an account has carried in a month, UTC; a roll-up overwrites, it never adds. */
-export type UsagePeriodDoc = {
-  readonly account: string
-  readonly start: number
-  /** First ms of an hour -> bytes both ways. */
-  readonly hours: { readonly [hour: string]: number }
-  readonly bytes: number
-  /** The highest share, in per cent, of which the account was told: 0, 80, 90, 100. */
-  readonly warned: number
-  readonly rolledAt: number
-  /** Hours from here on are counted anew by the next roll-up. A late report writes it, be it the same. */
-  readonly openFrom: number
-  readonly ttl: Date
-}
-
 export type SigningKeyDoc = {
   /** JWK as JSON. */
   readonly public: string
@@ -319,8 +292,6 @@ export const cells = globalCollection<CellDoc>('cells')
 export const relays = globalCollection<RelayDoc>('relays')
 export const bound = globalCollection<BoundDoc>('bound')
 export const commands = outboxCollection<CommandDoc>('commands')
-export const usageHours = collection<UsageHourDoc>('usageHours')
-export const usagePeriods = collection<UsagePeriodDoc>('usagePeriods')
 export const signingKeys = globalCollection<SigningKeyDoc>('signingKeys')
 export const signingState = globalCollection<SigningStateDoc>('signingState')
 export const serviceSecrets = globalCollection<ServiceSecretDoc>('serviceSecrets')

@@ -2,6 +2,7 @@
 import { audit, seals } from './audit-documents.ts'
 import * as documents from './documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
+import * as usage from './usage-documents.ts'
 
 export const queries = {
   membersOfUser: declareQuery('membersOfUser', documents.members, { equals: ['user'], order: 'since' }),
@@ -59,11 +60,11 @@ export const queries = {
     equals: ['cell'],
     order: 'createdAt',
   }),
-  usageOfAccount: declareQuery('usageOfAccount', documents.usageHours, {
+  usageOfAccount: declareQuery('usageOfAccount', usage.usageHours, {
     equals: ['account'],
     order: 'hour',
   }),
-  usageOfTunnel: declareQuery('usageOfTunnel', documents.usageHours, {
+  usageOfTunnel: declareQuery('usageOfTunnel', usage.usageHours, {
     equals: ['account', 'tunnel'],
     order: 'hour',
   }),
@@ -95,6 +96,25 @@ export const queries = {
     order: 'number',
     direction: 'descending',
   }),
+  usageOfHour: declareQuery('usageOfHour', usage.usageHours, { equals: ['hour'], order: 'account' }),
+  /** Finds the next hour that has rows. */
+  usageByHour: declareQuery('usageByHour', usage.usageHours, { equals: [], order: 'hour' }),
+  periodsOfAccount: declareQuery('periodsOfAccount', usage.usagePeriods, {
+    equals: ['account'],
+    order: 'start',
+    direction: 'descending',
+  }),
+  periodsByAccountAndState: declareQuery('periodsByAccountAndState', usage.usagePeriods, {
+    equals: ['account', 'state'],
+    order: 'start',
+    direction: 'descending',
+  }),
+  periodsByState: declareQuery('periodsByState', usage.usagePeriods, {
+    equals: ['state'],
+    order: 'turnsAt',
+  }),
+  /** Only they have the field. */
+  monthsOfBefore: declareQuery('monthsOfBefore', usage.monthsOfBefore, { equals: [], order: 'rolledAt' }),
   signingKeysByState: declareQuery('signingKeysByState', documents.signingKeys, {
     equals: ['state'],
     order: 'useFrom',

@@ -10,13 +10,14 @@ import type { Caller } from './caller.ts'
 import { ensureCell, readCell } from './cells.ts'
 import { claimLeases } from './claims.ts'
 import { type Control, controlOf, makeControl } from './control.ts'
-import { commands, online, usageHours } from './documents.ts'
+import { commands, online } from './documents.ts'
 import { topics } from './names.ts'
 import type { Doc, Store } from './platform.ts'
 import { queries } from './query-table.ts'
 import { syncRelay } from './relays.ts'
 import { releaseLeases } from './releases.ts'
 import { createTunnel, deleteTunnel, describeTunnels, listTunnels, updateTunnel } from './tunnels.ts'
+import { usageHours } from './usage-documents.ts'
 import { readUsage } from './usage-sums.ts'
 import { issueWatch } from './watch.ts'
 
@@ -233,7 +234,7 @@ describe('sync: bad weather', () => {
     const { tunnel } = await claimDb()
     const usage = [
       row(tunnel, { in: -1 }),
-      row(tunnel),
+      row(tunnel, { minutes: 'not a series' }),
       row(newId('tun', 9)),
       row(tunnel, { hour: row(tunnel).hour + 2 * hour }),
       'nonsense',
@@ -249,7 +250,7 @@ describe('sync: bad weather', () => {
       { index: 2, code: 'PT-5013' },
       { index: 3, code: 'PT-5014' },
       { index: 4, code: 'PT-5012' },
-      { index: 5, code: 'PT-5014' },
+      { index: 5, code: 'PT-5015' },
     ])
     expect((await readUsage(t.of(ada), ada, {})).total).toMatchObject({ in: 1, out: 1 })
   })
@@ -313,7 +314,8 @@ describe('sync: bad weather', () => {
 function failing(store: Store): Store {
   return new Proxy(store, {
     get(target, name: keyof Store) {
-      if (name === 'change' || name === 'set') return () => Promise.reject(fail('store.unavailable'))
+      if (name === 'change' || name === 'set' || name === 'batch')
+        return () => Promise.reject(fail('store.unavailable'))
       const value = target[name]
       return typeof value === 'function' ? value.bind(target) : value
     },

@@ -3,21 +3,22 @@
  * repeated, late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell, and
  * of one that has moved to another cell since.
  */
-import type { Usage } from '../api/schemas/relays.ts'
+import { minuteShape, type Usage } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
+import { highestCounts } from '../base/packed-counts.ts'
+import { noteLate } from './books/late.ts'
 import type { Control } from './control.ts'
-import { deletedTunnels, tunnels, type UsageHourDoc, usageHours } from './documents.ts'
-import { reopenHours } from './transfer.ts'
+import { deletedTunnels, tunnels } from './documents.ts'
+import { changeAll, otherTurns, pieces } from './piecewise.ts'
+import { type UsageHourDoc, usageHours } from './usage-documents.ts'
 
 const hourMs = 3_600_000
-const keepMs = 90 * 24 * hourMs
-/** Writes under way at once: a report has up to 5,000 rows. */
-const writesAtOnce = 32
-/** A roll-up leaves the hour before its own open. It may run in an instance whose clock is some minutes ahead. */
-const lateMs = 2 * hourMs - 5 * 60_000
-
+/** Whatever comes later is in no bill any more. */
+const lateMaxMs = 35 * 24 * hourMs
+/** Some days longer, so that what has come last is counted before it goes. Months and periods keep the hours. */
+const keepMs = 40 * 24 * hourMs
 export type RefusedRow = { readonly index: number; readonly key: UsageRefusal }
-type UsageRefusal = 'usage.invalid' | 'usage.tunnel' | 'usage.hour'
+type UsageRefusal = 'usage.invalid' | 'usage.tunnel' | 'usage.hour' | 'usage.too_late'
 
 /**
  * Resolves once everything acceptable is stored; what will never be is named, so that it is not sent for ever.
@@ -43,21 +44,21 @@ export async function storeUsage(
     const example = first && { code: codes[first.key].code, row: rows[first.index] }
     control.log.warn({ cell, count: refused.length, ...example }, 'usage of a relay was refused')
   }
-  for (let start = 0; start < fine.length; start += writesAtOnce)
-    await Promise.all(fine.slice(start, start + writesAtOnce).map((row) => storeRow(control, cell, row)))
-  await reopenLate(control, fine)
-  return refused
-}
-
-/** Complete hours that change after all are counted again in what the account has carried. */
-async function reopenLate(control: Control, rows: readonly Usage[]): Promise<void> {
-  const recent = control.clock.now() - lateMs
-  const oldest = new Map<string, Usage>()
-  for (const row of rows.filter(({ hour }) => hour < recent)) {
-    const key = `${row.account}:${new Date(row.hour).toISOString().slice(0, 7)}`
-    if (row.hour < (oldest.get(key)?.hour ?? Number.POSITIVE_INFINITY)) oldest.set(key, row)
+  const rowsById = new Map<string, Usage>()
+  for (const row of fine) {
+    const id = rowId(row)
+    const before = rowsById.get(id)
+    rowsById.set(id, before ? { ...row, ...highest(row, before) } : row)
   }
-  await Promise.all(Array.from(oldest.values(), ({ account, hour }) => reopenHours(control, account, hour)))
+  await changeAll<UsageHourDoc>(
+    control.store,
+    Array.from(rowsById, ([id, row]) => ({
+      ref: usageHours.ref(id),
+      next: (current) => nextRow(control, { cell, row, current }),
+    })),
+  )
+  await noteLate(control, fine)
+  return refused
 }
 
 function refusalOf(
@@ -65,8 +66,8 @@ function refusalOf(
   { owner, nowMs }: { owner: string | undefined; nowMs: number },
 ): UsageRefusal | undefined {
   if (owner !== account) return 'usage.tunnel'
-  const isHour = hour % hourMs === 0 && hour <= nowMs + hourMs && hour > nowMs - keepMs
-  return isHour ? undefined : 'usage.hour'
+  if (hour % hourMs !== 0 || hour > nowMs + hourMs) return 'usage.hour'
+  return hour <= nowMs - lateMaxMs ? 'usage.too_late' : undefined
 }
 
 /** Whose the tunnels are, as far as `cell` serves them or did before they moved. */
@@ -75,36 +76,54 @@ async function ownersOf(
   cell: string,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  const found = await control.store.getAll(ids.map((id) => tunnels.ref(id)))
-  const missing = ids.filter((_, index) => !found[index])
-  const deleted = await control.store.getAll(missing.map((id) => deletedTunnels.ref(id)))
   const owners = new Map<string, string>()
-  for (const snapshot of [...found, ...deleted])
-    if (snapshot?.data.cell === cell || snapshot?.data.formerCell === cell)
-      owners.set(snapshot.ref.id, snapshot.data.account)
+  for (const piece of pieces(ids)) {
+    const found = await control.store.getAll(piece.map((id) => tunnels.ref(id)))
+    const missing = piece.filter((_, index) => !found[index])
+    const deleted = await control.store.getAll(missing.map((id) => deletedTunnels.ref(id)))
+    for (const snapshot of [...found, ...deleted])
+      if (snapshot?.data.cell === cell || snapshot?.data.formerCell === cell)
+        owners.set(snapshot.ref.id, snapshot.data.account)
+    await otherTurns()
+  }
   return owners
 }
 
-async function storeRow(control: Control, cell: string, row: Usage): Promise<void> {
-  const { tunnel, account, hour, boot } = row
-  const ref = usageHours.ref(`${tunnel}:${hour}:${boot}`)
-  const updatedAt = control.clock.now()
-  await control.store.change(ref, (current): UsageHourDoc | 'keep' => {
-    const counts = maximum(row, current)
-    const isOld =
-      current && (['in', 'out', 'opened', 'refused'] as const).every((name) => counts[name] === current[name])
-    if (isOld) return 'keep'
-    return { account, tunnel, cell, hour, ...counts, updatedAt, ttl: new Date(hour + keepMs) }
-  })
+function rowId({ tunnel, hour, boot }: Pick<Usage, 'tunnel' | 'hour' | 'boot'>): string {
+  return `${tunnel}:${hour}:${boot}`
+}
+
+function nextRow(
+  control: Control,
+  { cell, row, current }: { cell: string; row: Usage; current: UsageHourDoc | undefined },
+): UsageHourDoc | 'keep' {
+  const { tunnel, account, hour } = row
+  const figures = highest(row, current)
+  const isOld =
+    current &&
+    (['in', 'out', 'opened', 'refused', 'minutes'] as const).every((name) => figures[name] === current[name])
+  if (isOld) return 'keep'
+  return {
+    account,
+    tunnel,
+    cell,
+    hour,
+    ...figures,
+    updatedAt: control.clock.now(),
+    ttl: new Date(hour + keepMs),
+  }
 }
 
 export type Counts = Pick<UsageHourDoc, 'in' | 'out' | 'opened' | 'refused'>
+type Figures = Counts & { readonly minutes?: string | undefined }
 
-function maximum(a: Counts, b: Counts | undefined): Counts {
+function highest(a: Figures, b: Figures | undefined): Counts & Pick<UsageHourDoc, 'minutes'> {
+  const minutes = highestCounts(a.minutes, b?.minutes, minuteShape)
   return {
     in: Math.max(a.in, b?.in ?? 0),
     out: Math.max(a.out, b?.out ?? 0),
     opened: Math.max(a.opened, b?.opened ?? 0),
     refused: Math.max(a.refused, b?.refused ?? 0),
+    ...(minutes !== undefined && { minutes }),
   }
 }

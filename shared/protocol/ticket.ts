@@ -36,10 +36,14 @@ export const ticketClaimsSchema = z.object({
   accountLimits: z
     .object({ connectionsMax: z.int().min(1), connectionsPerMinute: z.int().min(1) })
     .optional(),
-  /** Bytes this relay may carry for the account until the ticket's end; absent = not limited. */
+  /** Bytes this relay may carry for the account until a newer ticket says otherwise; absent = not limited. */
   shareBytes: z.int().min(0).optional(),
   /** Relays up to 0.1 pass it over: there the names lead nowhere. Absent = none. */
   names: z.array(aliasSchema).max(namesMax).optional(),
+  /** The full hour from which `shareBytes` counts; absent: from the BIND, as releases up to 0.1 mean it. */
+  shareFrom: z.int().min(0).optional(),
+  /** Names period and limit of the share: one of another name has nothing to do with it. */
+  shareOf: z.string().max(64).optional(),
 })
 export type TicketClaims = z.infer<typeof ticketClaimsSchema>
 

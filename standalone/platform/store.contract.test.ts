@@ -9,6 +9,7 @@ import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
+import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
 import { afterAll } from 'vitest'
 import { openSqliteStore } from './store.sqlite.ts'
 
@@ -28,3 +29,4 @@ describeScopedStore('sqlite in memory', inMemory)
 describeJobs('sqlite in memory', inMemory)
 describeAudit('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)
+describeUsage('sqlite in memory', inMemory)

@@ -2,7 +2,7 @@
 import { readAccount, renameAccount, setAccountStatus } from '../../control/accounts.ts'
 import type { Caller } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
-import { readTransfer } from '../../control/transfer.ts'
+import { readTransferNow } from '../../control/transfer.ts'
 import { readUsage } from '../../control/usage-sums.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { type Me, meSchema } from '../schemas/accounts.ts'
@@ -60,7 +60,9 @@ const routes = {
     path: '/v1/usage',
     operationId: 'readUsage',
     summary: 'Bytes and connections by hour and by tunnel',
-    description: 'At most 31 days at once. Figures lag by a minute or so; live ones come from /v1/watch.',
+    description:
+      'Without `step`: sums by hour and by tunnel, of at most 31 days. With it: one series, of at most a day by minute, ' +
+      '93 days by hour, 400 days by day. Figures lag by a minute or so; live ones come from /v1/watch.',
     tags,
     access: { permission: 'usage.read' },
     rate: 'costly',
@@ -74,7 +76,7 @@ export function accountRoutes(): RouteGroup {
     .add(routes.me, (c, { caller }) => c.json(describeCaller(caller), 200))
     .add(routes.read, async (c, { caller, control }) => {
       const { data } = await readAccount(control, caller.account)
-      const transfer = await readTransfer(control, caller)
+      const transfer = await readTransferNow(control, caller)
       return c.json({ ...describeAccount(caller.account, data), ...(transfer && { transfer }) }, 200)
     })
     .add(routes.rename, async (c, { caller, control }) => {

@@ -4,6 +4,7 @@
  * one. docs/decisions/0029
  */
 import { z } from 'zod'
+import { unpackCounts } from '../../base/packed-counts.ts'
 import { endpointIdSchema, hostSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
 
@@ -33,6 +34,14 @@ const bootSchema = z.object({
   watchUrl: z.string().max(300),
 })
 
+/** An hour of minutes: bytes from visitors, bytes to them, streams opened. */
+export const minuteShape = { width: 3, rows: 60 } as const
+/** 60 rows of three numbers of at most 8 bytes are 1,920 characters. */
+const packedMinutes = z
+  .string()
+  .max(2_000)
+  .refine((text) => unpackCounts(text, minuteShape) !== undefined)
+
 export const usageSchema = z.object({
   tunnel: idSchema('tun'),
   account: idSchema('acc'),
@@ -45,6 +54,11 @@ export const usageSchema = z.object({
   out: z.int().min(0),
   opened: z.int().min(0),
   refused: z.int().min(0),
+  /**
+   * The same by minute: (in, out, opened), packed as `minuteShape` says. Shown, never billed, so what cannot be read is
+   * left out and spoils no row. Absent from relays of before.
+   */
+  minutes: packedMinutes.or(z.unknown().transform(() => undefined)).optional(),
 })
 export type Usage = z.infer<typeof usageSchema>
 

@@ -60,6 +60,10 @@ export const usageQuerySchema = z.object({
   from: z.coerce.number().int().min(0).optional().describe('ms; default: 24 hours before `to`'),
   to: z.coerce.number().int().min(0).optional().describe('ms; default: now'),
   tunnel: idSchema('tun').optional(),
+  step: z
+    .enum(['minute', 'hour', 'day'])
+    .optional()
+    .describe('Returns `series` in such steps, and no `tunnels`'),
 })
 export const usageAnswerSchema = z.object({
   from: timeSchema,
@@ -67,6 +71,12 @@ export const usageAnswerSchema = z.object({
   total: z.object(countsShape),
   hours: z.array(z.object({ hour: timeSchema, ...countsShape })),
   tunnels: z.array(z.object({ tunnel: idSchema('tun'), ...countsShape })),
+  series: z
+    .array(z.object({ at: timeSchema.describe('First ms of the step, UTC'), ...countsShape }))
+    .optional()
+    .describe(
+      'Where `step` was given: steps in which something was carried; minutes do not tell what was refused',
+    ),
 })
 export type UsageAnswer = z.infer<typeof usageAnswerSchema>
 

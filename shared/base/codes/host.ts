@@ -122,9 +122,19 @@ export const hostCodes = {
     retry: 'never',
     owner: 'service',
     title: 'Usage of an impossible hour',
-    cause:
-      'A relay reported usage of an hour that has not begun, or of one that is no longer kept (90 days).',
+    cause: 'A relay reported usage of an hour that has not begun, or of a time that is no full hour.',
     cure: 'The relay logs the entry and drops it. Set the clocks of relay and control plane (NTP).',
+  },
+  'usage.too_late': {
+    code: 'PT-5015',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Usage came too late to be counted',
+    cause:
+      'A relay reported an hour that is more than 35 days old. Its month is settled, so nobody is billed for it.',
+    cure: 'Find out why the relay could not report for so long; its log says since when sync failed. Nothing else is needed.',
   },
   'relay.command': {
     code: 'PT-5020',

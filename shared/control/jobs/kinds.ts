@@ -1,6 +1,9 @@
 /** Every kind of job there is, for the workers of both shells. */
 import { sealAudit } from '../audit/sealer.ts'
 import { writeTallies } from '../audit/tallies.ts'
+import { countUsage } from '../books/count.ts'
+import { countLate } from '../books/late.ts'
+import { fillMonths } from '../books/months.ts'
 import { closeAccounts } from '../closing.ts'
 import type { Control } from '../control.ts'
 import { eraseAccounts } from '../erasing.ts'
@@ -20,6 +23,9 @@ function jobKinds(control: Control): readonly JobKind[] {
     sendMails(control),
     sweepEndpoints(control),
     writeTallies(control),
+    countUsage(control),
+    countLate(control),
+    fillMonths(control),
   ]
 }
 

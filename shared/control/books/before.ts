@@ -1,0 +1,56 @@
+/**
+ * Months as releases up to 0.1 kept them (`usagePeriods/<account>:<YYYY-MM>`, both ways of an hour as one figure)
+ * become periods. While such a release still runs beside this one it makes its month anew, which is carried over again.
+ */
+import type { Control } from '../control.ts'
+import type { Page, Snapshot } from '../platform.ts'
+import { queries } from '../query-table.ts'
+import type { Counts } from '../usage.ts'
+import { type MonthOfBeforeDoc, monthsOfBefore, type UsagePeriodDoc } from '../usage-documents.ts'
+import { hourMs, monthStart } from './calendar.ts'
+import { bytesOf, mergeHours } from './hours.ts'
+import { closingMs, newPeriod, periodRef } from './periods.ts'
+
+/** The month before this one is counted anew from its rows, which takes a roll-up. */
+const recountMs = 12 * hourMs
+
+export async function carryOver(control: Control): Promise<void> {
+  for (;;) {
+    const page: Page<MonthOfBeforeDoc> = await control.store.query(queries.monthsOfBefore, {
+      where: {},
+      limit: 100,
+    })
+    for (const month of page.items) await carryOne(control, month)
+    if (!page.next) return
+  }
+}
+
+async function carryOne(control: Control, { ref, data, version }: Snapshot<MonthOfBeforeDoc>): Promise<void> {
+  const { account, start } = data
+  const target = periodRef(account, start)
+  await control.store.transact(async (tx) => {
+    const [latest, current] = [await tx.get(monthsOfBefore.ref(ref.id)), await tx.get(target)]
+    // It was counted again meanwhile: the next round takes it.
+    if (latest?.version !== version) return
+    const next = current?.data ?? periodOf(control, data)
+    if (next.state !== 'closed' || !current) tx.set(target, withMonth(next, data))
+    tx.delete(monthsOfBefore.ref(ref.id))
+  })
+}
+
+function periodOf({ clock }: Control, { account, start, openFrom }: MonthOfBeforeDoc): UsagePeriodDoc {
+  const nowMs = clock.now()
+  const end = monthStart(start, 1)
+  const fresh = { ...newPeriod(undefined, { account, start, end }), countedTo: Math.min(openFrom, end) }
+  if (end > nowMs) return fresh
+  if (start < monthStart(nowMs, -1)) return { ...fresh, state: 'closed', turnsAt: 0 }
+  return { ...fresh, state: 'closing', turnsAt: Math.max(end + closingMs, nowMs + recountMs) }
+}
+
+function withMonth(period: UsagePeriodDoc, { hours, warned, start }: MonthOfBeforeDoc): UsagePeriodDoc {
+  const sums = new Map<number, Counts>(
+    Object.entries(hours).map(([hour, out]) => [Number(hour), { in: 0, out, opened: 0, refused: 0 }]),
+  )
+  const packed = mergeHours(period.hours, start, sums)
+  return { ...period, hours: packed, bytes: bytesOf(packed), warned: Math.max(period.warned, warned) }
+}

@@ -1,0 +1,91 @@
+/**
+ * The hours of each tunnel by calendar month, for charts, made once a day of the day's rows: rows go after 40 days,
+ * and a year is read as twelve documents instead of thousands.
+ */
+import type { Control } from '../control.ts'
+import type { JobKind, RunningJob } from '../jobs/jobs.ts'
+import { type Change, changeAll } from '../piecewise.ts'
+import type { Page, QueryOptions, Snapshot } from '../platform.ts'
+import { queries } from '../query-table.ts'
+import {
+  type UsageHourDoc,
+  type UsageMonthDoc,
+  type UsagePeriodDoc,
+  usageMonths,
+} from '../usage-documents.ts'
+import { hourMs, monthStart } from './calendar.ts'
+import { type Hours, mergeHours, sumByHour } from './hours.ts'
+import { eachRows } from './rows.ts'
+
+const dayMs = 24 * hourMs
+/** After the roll-up of the day's last hour. */
+const afterMidnightMs = 100 * 60_000
+const keepMs = 400 * dayMs
+
+export function monthRef(tunnel: string, start: number) {
+  return usageMonths.ref(`${tunnel}:${new Date(start).toISOString().slice(0, 7)}`)
+}
+
+/** Sums of whole hours: all rows of an hour and tunnel stand in `rows`. */
+export async function addToMonths(control: Control, rows: readonly UsageHourDoc[]): Promise<void> {
+  const byMonth = new Map<string, { tunnel: string; account: string; start: number; hours: Hours }>()
+  for (const row of rows) {
+    const { tunnel, account } = row
+    const start = monthStart(row.hour, 0)
+    const { id } = monthRef(tunnel, start)
+    const known = byMonth.get(id) ?? { tunnel, account, start, hours: new Map() }
+    byMonth.set(id, known)
+    sumByHour([row], known.hours)
+  }
+  await changeAll(
+    control.store,
+    Array.from(byMonth, ([id, { hours, ...month }]): Change<UsageMonthDoc> => {
+      const ttl = new Date(month.start + keepMs)
+      return {
+        ref: usageMonths.ref(id),
+        next(current) {
+          const packed = mergeHours(current?.hours ?? '', month.start, hours)
+          return packed === current?.hours ? 'keep' : { ...month, hours: packed, ttl }
+        },
+      }
+    }),
+  )
+}
+
+/** Daily, of every account that carried something. */
+export function fillMonths(control: Control): JobKind {
+  const run = (job: RunningJob) => fill(control, job)
+  return { name: 'usage.months', attemptsMax: Number.MAX_SAFE_INTEGER, everyMs: dayMs, run }
+}
+
+async function fill(control: Control, job: RunningJob): Promise<void> {
+  const nowMs = control.clock.now()
+  const to = Math.floor((nowMs - afterMidnightMs) / dayMs) * dayMs
+  for (const state of ['open', 'closing'] as const) {
+    let after: QueryOptions['after']
+    do {
+      const options = { where: { state }, limit: 200, ...(after && { after }) }
+      const page: Page<UsagePeriodDoc> = await control.store.query(queries.periodsByState, options)
+      for (const period of page.items) {
+        job.signal.throwIfAborted()
+        await fillOne(control, period, to)
+      }
+      await job.advance({})
+      after = page.next
+    } while (after)
+  }
+  await job.pause({}, to + dayMs + afterMidnightMs)
+}
+
+async function fillOne(control: Control, { ref, data }: Snapshot<UsagePeriodDoc>, to: number): Promise<void> {
+  const until = Math.min(to, data.end)
+  // Nothing was counted since: there is nothing to read either.
+  if (data.countedTo <= data.monthsTo || data.monthsTo >= until) return
+  const rows = []
+  for await (const page of eachRows(control, { account: data.account, from: data.monthsTo, to: until - 1 }))
+    rows.push(...page)
+  await addToMonths(control, rows)
+  await control.store.change(ref, (current) =>
+    current && current.monthsTo < until ? { ...current, monthsTo: until } : 'keep',
+  )
+}

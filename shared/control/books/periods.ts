@@ -1,0 +1,194 @@
+/**
+ * Periods of usage, for bookkeeping: each has its start and end, counts until 48 h after its end, and is final then.
+ * What comes later stands as a correction in the period that is open, so a bill that was sent never changes.
+ * docs/decisions/0048
+ */
+import { writeAudit } from '../audit.ts'
+import { everyCell, makeCommand, type Outgoing, publishCommands, writeCommand } from '../commands.ts'
+import type { AnyControl, Control } from '../control.ts'
+import { type AccountDoc, accounts } from '../documents.ts'
+import { limitsOf } from '../plans.ts'
+import type { Snapshot, Transaction } from '../platform.ts'
+import { queries } from '../query-table.ts'
+import type { Counts } from '../usage.ts'
+import { type UsagePeriodDoc, usagePeriods } from '../usage-documents.ts'
+import { hourMs, hourOf, spanAround } from './calendar.ts'
+import { bytesOf, mergeHours } from './hours.ts'
+
+/** From its end until it is final: relays that were cut off for two days still count. */
+export const closingMs = 48 * hourMs
+/** For the customer to see, and for whoever disputes a bill. */
+const keepMs = 400 * 24 * hourMs
+const warnings = [100, 90, 80] as const
+
+type Period = Snapshot<UsagePeriodDoc>
+type Hours = ReadonlyMap<number, Counts>
+
+/** The period that is open now; undefined: nothing was counted since the last one ended. */
+export async function openPeriod(control: AnyControl, account: string): Promise<Period | undefined> {
+  const nowMs = control.clock.now()
+  const { items } = await control.store.query(queries.periodsByAccountAndState, {
+    where: { account, state: 'open' },
+    to: nowMs,
+    limit: 1,
+  })
+  return items.find(({ data }) => data.end > nowMs)
+}
+
+/**
+ * Puts sums of hours where they belong. Doing it again, or with older sums, changes nothing.
+ * @param countedTo hours before it are complete by this, as far as relays have told
+ */
+export async function countHours(
+  control: Control,
+  { account, hours, countedTo = 0 }: { account: string; hours: Hours; countedTo?: number },
+): Promise<void> {
+  const left = new Map([...hours].sort(([a], [b]) => a - b))
+  while (left.size > 0) {
+    const [first = 0] = left.keys()
+    const period = await periodAround(control, account, first)
+    const inside = new Map([...left].filter(([hour]) => hour < period.data.end))
+    const isDone =
+      period.data.state === 'closed'
+        ? await correct(control, period, inside)
+        : await count(control, period, { hours: inside, countedTo })
+    // Somebody ended the period earlier, or closed it: look again.
+    if (isDone) for (const hour of inside.keys()) left.delete(hour)
+  }
+}
+
+/** As it is stored, or as it will be when something is counted in it. */
+async function periodAround(control: Control, account: string, hour: number): Promise<Period> {
+  const { items } = await control.store.query(queries.periodsOfAccount, {
+    where: { account },
+    to: hour,
+    limit: 4,
+  })
+  // Releases up to 0.1 kept another document of the same start.
+  const [before] = items.filter(({ data }) => data.state !== undefined)
+  if (before && before.data.end > hour) return before
+  const owner = await control.store.get(accounts.ref(account))
+  const span = spanAround(hour, owner?.data.periodAnchor)
+  const start = Math.max(span.start, before?.data.end ?? 0)
+  return {
+    ref: periodRef(account, start),
+    version: '',
+    data: newPeriod(owner?.data, { account, start, end: span.end, before }),
+  }
+}
+
+export function periodRef(account: string, start: number) {
+  return usagePeriods.ref(`${account}:${start}`)
+}
+
+export function newPeriod(
+  owner: AccountDoc | undefined,
+  {
+    account,
+    start,
+    end,
+    before,
+  }: { account: string; start: number; end: number; before?: Period | undefined },
+): UsagePeriodDoc {
+  return {
+    account,
+    start,
+    end,
+    state: 'open',
+    turnsAt: end,
+    plan: owner?.plan ?? '',
+    hours: '',
+    bytes: 0,
+    countedTo: start,
+    monthsTo: before?.data.monthsTo ?? start,
+    corrections: 0,
+    lateHours: '',
+    corrected: 0,
+    warned: 0,
+    ttl: new Date(end + keepMs),
+  }
+}
+
+async function count(
+  control: Control,
+  period: Period,
+  { hours, countedTo }: { hours: Hours; countedTo: number },
+): Promise<boolean> {
+  const nowMs = control.clock.now()
+  const { account } = period.data
+  let isDone = false
+  const outgoing = await control.store.transact(async (tx): Promise<readonly Outgoing[]> => {
+    const current = (await tx.get(period.ref))?.data ?? period.data
+    const owner = (await tx.get(accounts.ref(account)))?.data
+    isDone = current.state !== 'closed' && [...hours.keys()].every((hour) => hour < current.end)
+    if (!isDone) return []
+    const packed = mergeHours(current.hours, current.start, hours)
+    const next = atNewPlan(owner, nowMs, {
+      ...current,
+      hours: packed,
+      bytes: bytesOf(packed),
+      countedTo: Math.min(current.end, Math.max(current.countedTo, countedTo)),
+    })
+    const warned = warningOf(owner, next)
+    if (isSame({ ...next, warned }, current)) return []
+    tx.set(period.ref, { ...next, warned })
+    return warned > current.warned && current.state === 'open' ? warn(tx, { ...next, warned }, nowMs) : []
+  })
+  await publishCommands(control, outgoing)
+  return isDone
+}
+
+/** Another plan begins with a period of its own, at the next full hour. */
+function atNewPlan(owner: AccountDoc | undefined, nowMs: number, period: UsagePeriodDoc): UsagePeriodDoc {
+  if (!owner || owner.plan === period.plan || period.state !== 'open') return period
+  if (period.plan === '') return { ...period, plan: owner.plan }
+  const end = Math.min(period.end, hourOf(nowMs) + hourMs)
+  return { ...period, end, turnsAt: end }
+}
+
+function isSame(a: UsagePeriodDoc, b: UsagePeriodDoc): boolean {
+  return a.hours === b.hours && a.countedTo === b.countedTo && a.end === b.end && a.warned === b.warned
+}
+
+function warningOf(owner: AccountDoc | undefined, { bytes, warned }: UsagePeriodDoc): number {
+  if (!owner) return warned
+  const percent = percentOf(bytes, limitsOf(owner).transferBytesMonth)
+  return Math.max(warned, warnings.find((warning) => percent >= warning) ?? 0)
+}
+
+export function percentOf(bytes: number, limitBytes: number): number {
+  return Math.floor((bytes / Math.max(1, limitBytes)) * 100)
+}
+
+function warn(
+  tx: Transaction,
+  { account, start, warned }: UsagePeriodDoc,
+  nowMs: number,
+): readonly Outgoing[] {
+  const version = start + warned
+  const command = makeCommand(everyCell, { kind: 'transfer', account, percent: warned, version }, nowMs)
+  writeCommand(tx, command)
+  const entry = { account, actor: 'system', from: '', target: account }
+  writeAudit(tx, { ...entry, action: 'transfer.warned', details: { percent: warned } }, nowMs)
+  return [command]
+}
+
+/** corrections = what its hours come to now - what was closed - what was corrected before; in the period of now. */
+async function correct(control: Control, closed: Period, hours: Hours): Promise<boolean> {
+  const nowMs = control.clock.now()
+  const open = await periodAround(control, closed.data.account, hourOf(nowMs))
+  if (open.data.state === 'closed') return false
+  let isDone = false
+  await control.store.transact(async (tx) => {
+    const [then, now] = [await tx.get(closed.ref), (await tx.get(open.ref))?.data ?? open.data]
+    isDone = then !== undefined && now.state !== 'closed'
+    if (!then || !isDone) return
+    const { data } = then
+    const lateHours = mergeHours(data.lateHours === '' ? data.hours : data.lateHours, data.start, hours)
+    const more = bytesOf(lateHours) - data.bytes - data.corrected
+    if (more <= 0) return
+    tx.set(closed.ref, { ...data, lateHours, corrected: data.corrected + more })
+    tx.set(open.ref, { ...now, corrections: now.corrections + more })
+  })
+  return isDone
+}

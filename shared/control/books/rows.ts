@@ -1,0 +1,29 @@
+/** Rows of an account or a tunnel, hour by hour, page by page. */
+import type { AnyControl } from '../control.ts'
+import type { Page, QueryOptions } from '../platform.ts'
+import { queries } from '../query-table.ts'
+import type { UsageHourDoc } from '../usage-documents.ts'
+import { hourMs } from './calendar.ts'
+
+type RowsAsked = {
+  readonly account: string
+  readonly tunnel?: string | undefined
+  /** Any time within the first hour; `to` any within the last. */
+  readonly from: number
+  readonly to: number
+}
+
+export async function* eachRows(
+  control: AnyControl,
+  { account, tunnel, from, to }: RowsAsked,
+): AsyncGenerator<readonly UsageHourDoc[]> {
+  const query = tunnel === undefined ? queries.usageOfAccount : queries.usageOfTunnel
+  const where = { account, ...(tunnel !== undefined && { tunnel }) }
+  let after: QueryOptions['after']
+  do {
+    const options = { where, from: from - (from % hourMs), to, limit: 500, ...(after && { after }) }
+    const page: Page<UsageHourDoc> = await control.store.query(query, options)
+    yield page.items.map(({ data }) => data)
+    after = page.next
+  } while (after)
+}

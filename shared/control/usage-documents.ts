@@ -1,0 +1,78 @@
+/** The documents of usage: rows as relays report them, and what is counted of them. How they are read: documents.ts. */
+import { collection, ownIdCollection } from './names.ts'
+
+/** Id: `<tunnel>:<hour>:<boot>`. One relay boot writes it; numbers only rise. */
+export type UsageHourDoc = {
+  readonly account: string
+  readonly tunnel: string
+  readonly cell: string
+  readonly hour: number
+  readonly in: number
+  readonly out: number
+  readonly opened: number
+  readonly refused: number
+  /** The same by minute, packed as `minuteShape` says; absent from relays of before. */
+  readonly minutes?: string
+  readonly updatedAt: number
+  readonly ttl: Date
+}
+
+/**
+ * Id: `<account>:<start>`. What an account has carried from `start` up to `end`, both full hours. Open until its end,
+ * closing for two days more, then closed: what is counted in it never changes again.
+ */
+export type UsagePeriodDoc = {
+  readonly account: string
+  readonly start: number
+  readonly end: number
+  readonly state: 'open' | 'closing' | 'closed'
+  /** When its state is due to change; 0 = never. */
+  readonly turnsAt: number
+  /** Another one begins a period of its own; '' = as it was in a release up to 0.1, which did not say. */
+  readonly plan: string
+  /** Of each hour from `start` on, packed as `hourShape` says. */
+  readonly hours: string
+  /** Both ways, of `hours`. */
+  readonly bytes: number
+  /** Hours before this are counted. */
+  readonly countedTo: number
+  /** Hours before this are in the months of the account's tunnels. */
+  readonly monthsTo: number
+  /** Bytes that came for closed periods while this one was open; billed with it. */
+  readonly corrections: number
+  /** Of a closed one: `hours` with what came later; '' = nothing did. */
+  readonly lateHours: string
+  /** Of a closed one: how much of it stands in `corrections` of later ones. */
+  readonly corrected: number
+  /** The highest share, in per cent, of which the account was told: 0, 80, 90, 100. */
+  readonly warned: number
+  readonly ttl: Date
+}
+/** Id: `<account>:<YYYY-MM>`, in the same collection: a month of releases up to 0.1, until it is carried over. */
+export type MonthOfBeforeDoc = {
+  readonly account: string
+  readonly start: number
+  /** First ms of an hour -> bytes both ways. */
+  readonly hours: { readonly [hour: string]: number }
+  readonly bytes: number
+  readonly warned: number
+  readonly rolledAt: number
+  readonly openFrom: number
+  readonly ttl: Date
+}
+/** Id: account. Hours for which usage came when they may have been counted already. */
+export type UsageLateDoc = { readonly account: string; readonly hours: readonly number[]; readonly ttl: Date }
+/** Id: `<tunnel>:<YYYY-MM>`. The hours of a tunnel in a calendar month, packed as `hourShape` says. */
+export type UsageMonthDoc = {
+  readonly account: string
+  readonly tunnel: string
+  readonly start: number
+  readonly hours: string
+  readonly ttl: Date
+}
+
+export const usageHours = collection<UsageHourDoc>('usageHours')
+export const usagePeriods = collection<UsagePeriodDoc>('usagePeriods')
+export const monthsOfBefore = collection<MonthOfBeforeDoc>('usagePeriods')
+export const usageLate = ownIdCollection<UsageLateDoc>('usageLate')
+export const usageMonths = collection<UsageMonthDoc>('usageMonths')
