@@ -43,6 +43,24 @@ describe('watching a file', () => {
     expect(clock.pending).toBe(0)
   })
 
+  test('what was read meanwhile for another reason is not told again; what comes after it is', async () => {
+    const { clock, state, watch } = watchFake()
+    await clock.advanceAsync(2_000, 1_000)
+    state.found = 'read'
+    await watch.mark()
+    await clock.advanceAsync(5_000, 1_000)
+    expect(state.changes).toBe(0)
+    state.found = 'half'
+    await watch.mark()
+    state.found = 'whole'
+    await clock.advanceAsync(5_000, 1_000)
+    expect(state.changes).toBe(1)
+    state.found = 'half'
+    await clock.advanceAsync(5_000, 1_000)
+    expect(state.changes).toBe(2)
+    watch.close()
+  })
+
   test.each<[what: string, prepare: (path: string) => void, change: (path: string) => void]>([
     ['written in place', plain, (path) => writeFileSync(path, 'two: 2')],
     [

@@ -20,6 +20,8 @@ export class FileWatch {
   readonly #options: FileWatchOptions
   #timer: Timer | undefined
   #known: string | undefined
+  /** What was told last, or read without being told. */
+  #read: string | undefined
   #isMoving = false
   #isLooking = false
 
@@ -37,6 +39,12 @@ export class FileWatch {
     this.#timer?.clear()
   }
 
+  /** Call it before the file is read for another reason: what is there now needs no telling any more. */
+  async mark(): Promise<void> {
+    const { look = fingerprint, path } = this.#options
+    this.#read = await look(path)
+  }
+
   /** A file is told when two looks in a row found the same one: half a file is nobody's wish. */
   async #look(): Promise<void> {
     if (this.#isLooking) return
@@ -47,9 +55,12 @@ export class FileWatch {
     const isSame = found === this.#known
     const isFirst = this.#known === undefined
     this.#known = found
+    if (isFirst) this.#read ??= found
     if (!isSame) this.#isMoving = !isFirst
     else if (this.#isMoving) {
       this.#isMoving = false
+      if (found === this.#read) return
+      this.#read = found
       onChange()
     }
   }

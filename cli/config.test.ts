@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFailure } from '@porttunneler/shared/base/errors'
@@ -228,7 +228,7 @@ describe('ptun.yaml', () => {
 
   test('what an http tunnel asks of its requests is read, with files beside ptun.yaml', () => {
     const folder = mkdtempSync(join(tmpdir(), 'ptun-config-'))
-    writeFileSync(join(folder, 'visitors.txt'), '# who\nbob:x:y\r\n\n')
+    writeFileSync(join(folder, 'visitors.txt'), '# who\nbob:x:y\r\n\n', { mode: 0o600 })
     const text = tunnels(
       'web: {kind: http, upstream: "https://localhost:1", insecureUpstream: true, hostHeader: app.test:8443, rewriteOrigin: true}',
       'locked: {kind: http, upstream: 1, auth: ["alice:a b"], authFile: visitors.txt}',
@@ -246,13 +246,25 @@ describe('ptun.yaml', () => {
 
   test('a file of logins without any would let everybody in, and is refused', () => {
     const folder = mkdtempSync(join(tmpdir(), 'ptun-config-'))
-    writeFileSync(join(folder, 'visitors.txt'), '# nobody\n')
+    writeFileSync(join(folder, 'visitors.txt'), '# nobody\n', { mode: 0o600 })
     const text = tunnels('web: {kind: http, upstream: 1, authFile: visitors.txt}')
     expect(() => parseConfig(text, join(folder, 'ptun.yaml'))).toThrow(/has no logins in it/)
     writeFileSync(join(folder, 'visitors.txt'), 'alice:x\nbob\n')
     expect(() => parseConfig(text, join(folder, 'ptun.yaml'))).toThrow(
       /visitors.txt:2 a login is user:password/,
     )
+    rmSync(folder, { recursive: true })
+  })
+
+  test.skipIf(process.platform === 'win32')('a file of logins that others may read is refused', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ptun-config-'))
+    const path = join(folder, 'visitors.txt')
+    writeFileSync(path, 'alice:x\n')
+    const text = tunnels('web: {kind: http, upstream: 1, authFile: visitors.txt}')
+    for (const mode of [0o644, 0o640, 0o604]) {
+      chmodSync(path, mode)
+      expect(() => parseConfig(text, join(folder, 'ptun.yaml'))).toThrow(`mode ${mode.toString(8)}`)
+    }
     rmSync(folder, { recursive: true })
   })
 

@@ -3,9 +3,9 @@
  * ptun.yaml. Both are turned into what the agent works with here; a failure names the option that is at fault.
  */
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { isHostField } from '@porttunneler/shared/http/head'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { WantedTunnel } from './agent/tunnels.ts'
@@ -180,12 +180,25 @@ function readCa(path: string): string {
 
 function read(path: string, option: keyof HttpOptions): string {
   try {
+    if (option === 'authFile') requirePrivate(path)
     const text = readFileSync(path, 'utf8')
     if (text.length <= fileBytesMax) return text
   } catch (cause) {
+    if (isFailure(cause)) throw cause
     throw refuse('cli.file', option, `${path} cannot be read: ${errnoOf(cause)}.`, cause)
   }
   throw refuse('cli.file', option, `${path} is longer than 1 MiB.`)
+}
+
+/** As with ptun's own key file. Windows has no such bits. */
+function requirePrivate(path: string): void {
+  const mode = statSync(path).mode & 0o777
+  if (process.platform === 'win32' || (mode & 0o077) === 0) return
+  throw refuse(
+    'cli.file',
+    'authFile',
+    `${path} has mode ${mode.toString(8)}, so others may read the passwords; it must be 600.`,
+  )
 }
 
 function refuse(key: ErrorKey, option: string, detail: string, cause?: unknown): PortTunnelerError {

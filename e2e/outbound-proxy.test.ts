@@ -130,7 +130,11 @@ describe('an agent behind an HTTP proxy', () => {
     const from = agent.events.items.length
     proxy.status = 403
     proxy.cut()
-    await agent.waitFor('relay.lost', { from })
+    await eventually('the loss says whose it is', async () =>
+      agent.events.items
+        .slice(from)
+        .find(({ event, problem }) => event === 'relay.lost' && codeOf(problem) === 'PT-6035'),
+    )
     proxy.status = undefined
     await eventually('a visitor gets in', () => answers(agent))
     expect(JSON.stringify(agent.events.items)).not.toMatch(/top.{0,3}secret/)
@@ -212,10 +216,18 @@ describeWith(['microsocks'], 'an agent behind a SOCKS proxy', () => {
     expect(textOf(socks, 'stderr')).toMatch(/connected to (localhost|127\.0\.0\.1|::1):/)
     const from = agent.events.items.length
     await socks.stop('SIGKILL')
-    await agent.waitFor('relay.lost', { from })
+    await eventually('the loss says whose it is', async () =>
+      agent.events.items
+        .slice(from)
+        .find(({ event, problem }) => event === 'relay.lost' && codeOf(problem) === 'PT-6033'),
+    )
     await agent.stop()
   })
 })
+
+function codeOf(problem: unknown): unknown {
+  return (problem as { readonly code?: unknown } | undefined)?.code
+}
 
 async function listens(port: number): Promise<true | undefined> {
   try {

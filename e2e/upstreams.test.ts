@@ -242,7 +242,7 @@ describe('a password in front', () => {
   beforeAll(async () => {
     upstream = await startHttp()
     const authFile = join(folder, 'logins.txt')
-    writeFileSync(authFile, '# visitors\nbob:has a:colon\n')
+    writeFileSync(authFile, '# visitors\nbob:has a:colon\n', { mode: 0o600 })
     const tunnel = { kind: 'http', upstream: upstream.port, auth: ['alice:open sesame'], authFile } as const
     agent = await startAgent(service, { locked: tunnel }, { home })
     url = await agent.online('locked')

@@ -33,7 +33,15 @@ export type AgentSession = Pick<
 export type AgentSessionEvents = Required<
   Pick<
     SessionEvents,
-    'onOpen' | 'onBound' | 'onUnbound' | 'onGoAway' | 'onNotice' | 'onDetached' | 'onAttached' | 'onClosed'
+    | 'onOpen'
+    | 'onBound'
+    | 'onUnbound'
+    | 'onGoAway'
+    | 'onNotice'
+    | 'onDetached'
+    | 'onDialFailed'
+    | 'onAttached'
+    | 'onClosed'
   >
 >
 
@@ -266,6 +274,12 @@ export class RelayRunner {
           isNew: true,
         })
       },
+      onDialFailed: (failure) => {
+        if (!isCurrent() || !this.#isDetached || !isOfProxy(failure)) return
+        const isNew = this.#failure?.key !== failure.key
+        this.#failure = failure
+        this.#options.onLost(this.instance, { failure, retryInMs: limits.redialSilentMs, isNew })
+      },
       onAttached: () => {
         if (!isCurrent() || !this.#isDetached) return
         this.#isDetached = false
@@ -277,8 +291,9 @@ export class RelayRunner {
         holder.closed = reason
         if (isOutgoing()) this.#endOutgoing()
         if (!holder.session || this.#draining.delete(holder.session) || !isCurrent()) return
+        const why = this.#isDetached && isOfProxy(this.#failure) ? this.#failure : reason
         // A relay that started anew has just answered: it is there, and waits for a session to begin.
-        this.#leave(reason, reason.key === 'session.unknown' ? 0 : this.#delay(reason))
+        this.#leave(why, reason.key === 'session.unknown' ? 0 : this.#delay(reason))
       },
     }
   }
@@ -341,6 +356,11 @@ export class RelayRunner {
     // All agents of a relay are told the same time: they must not come back as one man.
     return Math.max(own, retryAfterMs * (1 + redialBackoff.jitter * this.#options.random()))
   }
+}
+
+/** It says more than that the connection is lost. */
+function isOfProxy(failure: PortTunnelerError | undefined): failure is PortTunnelerError {
+  return failure?.key.startsWith('proxy.') === true
 }
 
 /** A code from a newer relay has no row here: it is told as it came and treated as passing. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { anyVisitor, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { describe, expect, test } from 'vitest'
@@ -267,6 +268,23 @@ describe('supervisor: a session that outlives its connections', () => {
       relays: [{ state: 'connected' }],
     })
     expect(stage.sessions).toHaveLength(1)
+  })
+
+  test('a proxy that is in the way of the resume is said to be why, once, and stays it when the session ends', async () => {
+    const stage = setStage({ wanted: [web] })
+    await online(stage)
+    const [session] = stage.sessions
+    const lost = () => stage.events.flatMap((one) => (one.event === 'relay.lost' ? [one.problem.code] : []))
+    session?.events.onDetached()
+    session?.events.onDialFailed(fail('relay.unreachable'))
+    expect(lost(), 'what the loss says already').toEqual(['PT-3021'])
+    session?.events.onDialFailed(fail('proxy.refused'))
+    session?.events.onDialFailed(fail('proxy.refused'))
+    expect(lost()).toEqual(['PT-3021', 'PT-6035'])
+    expect(stage.supervisor.snapshot().relays).toMatchObject([{ problem: { code: 'PT-6035' } }])
+    session?.events.onClosed(fail('carrier.lost'))
+    expect(lost()).toEqual(['PT-3021', 'PT-6035'])
+    expect(stage.supervisor.snapshot().relays).toMatchObject([{ problem: { code: 'PT-6035' } }])
   })
 })
 

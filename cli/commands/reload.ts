@@ -58,6 +58,7 @@ export class Reloader {
 
   async #reload(): Promise<void> {
     const { source, supervisor, check } = this.#options
+    await this.#watch.mark()
     try {
       const { tunnels, accept } = await source.read()
       await check(tunnels)

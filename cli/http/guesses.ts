@@ -1,5 +1,6 @@
 /** Counts wrong passwords by network, so that guessing is slow. One object for each tunnel. */
 import { isIPv6 } from 'node:net'
+import { sourceNetwork } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 
 /** A person who mistypes needs a few; at this rate a list of the 10,000 usual passwords takes most of a day. */
@@ -43,13 +44,5 @@ export class Guesses {
 
 /** The address, or the /64 of an IPv6 one, which is what one household gets. */
 function networkOf(address: string): string {
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.toLowerCase().split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const behind = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - behind.length)
-  return [...groups, ...Array<string>(zeros).fill('0'), ...behind]
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')
+  return isIPv6(address) ? sourceNetwork(address) : address
 }

@@ -73,7 +73,15 @@ export async function dialRelay(
         session: begun,
         clock,
         random,
-        dial: (kind, signal) => dialCarrier(begun, kind, { ...lasting, signal }),
+        dial: async (kind, signal) => {
+          try {
+            await dialCarrier(begun, kind, { ...lasting, signal })
+          } catch (error) {
+            const isTold = begun.carriers.size === 0 && !signal.aborted && isFailure(error)
+            if (isTold) events.onDialFailed?.(error)
+            throw error
+          }
+        },
       })
       return begun
     },

@@ -30,6 +30,8 @@ export type SessionEvents = {
   /** No carrier is left: no new visitors until `onAttached`, or `onClosed` when the grace is over. */
   onDetached?(): void
   onAttached?(): void
+  /** Agent: no carrier is left, and a dial for one failed. It is tried again. */
+  onDialFailed?(reason: PortTunnelerError): void
   /** Agent: `session.wantedDedicated` may have changed. */
   onWant?(): void
   /** Agent: the network changed; another carrier is worth dialling at once. */
