@@ -4,10 +4,11 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { z } from 'zod'
 import { parseUpstream } from './agent/upstream.ts'
+import { portTunnels } from './port-range.ts'
 import { parseProxy } from './proxy/settings.ts'
 
-/** Ten claims of 50 at the start; a relay lets a session bind 1,000. e2e/many-tunnels.test.ts has 200 of them. */
-const tunnelsMax = 500
+/** Also of ports in ranges. Ten claims of 50 at the start; a relay lets a session bind 1,000. e2e/many-tunnels.test.ts has 200 of them. */
+export const tunnelsMax = 500
 
 const portSchema = z.int().min(1).max(65_535)
 
@@ -24,6 +25,23 @@ const upstreamSchema = z
   .describe(
     'What your program listens on: a port (3000), host:port (localhost:3000, [::1]:3000), a socket (unix:/run/app.sock), ' +
       'or for http tunnels https://host:port.',
+  )
+
+const tcpUpstreamSchema = z
+  .union([portSchema, z.string()])
+  .superRefine((value, context) => {
+    // A range is judged with its ports (config.ts).
+    if (/\d-\d+$/.test(String(value))) return
+    try {
+      portTunnels(String(value), undefined)
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      context.addIssue({ code: 'custom', message: error.detail })
+    }
+  })
+  .describe(
+    'What your program listens on: a port (3000), host:port (localhost:3000, [::1]:3000), a socket (unix:/run/app.sock), ' +
+      'or with a range of ports a range as long (30100-30110, host:30100-30110).',
   )
 
 const proxySchema = z
@@ -117,8 +135,14 @@ const tunnelSchema = z.discriminatedUnion('kind', [
     .strictObject({
       kind: z.literal('tcp'),
       ...upstreamShape,
+      upstream: tcpUpstreamSchema,
       health: checkSchema,
-      port: portSchema.optional().describe('Public port to ask for. Without it the server gives a free one.'),
+      port: z
+        .union([portSchema, z.string()])
+        .optional()
+        .describe(
+          'Public port to ask for, or a range of them (20100-20110): a tunnel each. Without it the server gives a free one.',
+        ),
     })
     .describe('Any TCP connection, handed over byte for byte.'),
   z

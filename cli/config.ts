@@ -1,17 +1,19 @@
 /** Reads ptun.yaml and says, with line and column, everything that is wrong with it at once. */
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
 import { parseUpstream } from './agent/upstream.ts'
-import { type ConfigFile, configSchema, type HealthConfig } from './config-schema.ts'
+import { type ConfigFile, configSchema, type HealthConfig, tunnelsMax } from './config-schema.ts'
 import { fillVariables, isFilled } from './config-variables.ts'
 import { type HttpParts, httpOptionNames, httpParts, passthroughText } from './http-options.ts'
 import { nearest } from './nearest.ts'
 import { type Environment, errnoOf } from './paths.ts'
+import { isRange, type PortTunnel, portTunnels } from './port-range.ts'
 
 export const configName = 'ptun.yaml'
 
@@ -78,8 +80,10 @@ function toValue(document: Document, path: string): unknown {
  */
 export function chooseTunnels(config: Config, names: readonly string[]): readonly WantedTunnel[] {
   if (names.length === 0) return config.tunnels
-  const known = config.tunnels.flatMap(({ name }) => (name === undefined ? [] : [name]))
-  const unknown = names.find((name) => !known.includes(name))
+  const known = [...new Set(config.tunnels.flatMap(({ name, group = name }) => group ?? []))]
+  const isKnown = (wanted: string) =>
+    config.tunnels.some(({ name, group }) => wanted === name || wanted === group)
+  const unknown = names.find((name) => !isKnown(name))
   if (unknown !== undefined) {
     const guess = nearest(unknown, known)
     throw fail(
@@ -87,24 +91,64 @@ export function chooseTunnels(config: Config, names: readonly string[]): readonl
       `There is no tunnel "${unknown}"${guess ? `; did you mean "${guess}"?` : `. There is: ${known.join(', ')}.`}`,
     )
   }
-  return config.tunnels.filter(({ name }) => name !== undefined && names.includes(name))
+  return config.tunnels.filter(({ name = '', group = name }) => names.includes(name) || names.includes(group))
 }
 
 type Tell = (place: Path, message: string) => void
 
 function toConfig({ tunnels, proxy }: ConfigFile, folder: string, tell: Tell): Config {
-  return {
-    ...(proxy !== undefined && { proxy }),
-    tunnels: Object.entries(tunnels).map(([name, tunnel]) => ({
-      name,
+  const wanted = Object.entries(tunnels).flatMap(([name, tunnel]): readonly WantedTunnel[] => {
+    const sayAt = (option: string, message: string) => tell(['tunnels', name, option], message)
+    const common = {
       kind: tunnel.kind,
-      upstream: parseUpstream(String(tunnel.upstream)),
-      ...toHttpParts(tunnel, folder, (option, message) => tell(['tunnels', name, option], message)),
       ...(tunnel.proxyProtocol && { proxyProtocol: tunnel.proxyProtocol }),
       ...(tunnel.pool && { isPool: true }),
       ...(tunnel.health && { health: toHealth(tunnel.health) }),
-      ...(tunnel.kind === 'tcp' && tunnel.port !== undefined && { port: tunnel.port }),
-    })),
+    }
+    if (tunnel.kind === 'tcp') return tcpTunnels(name, tunnel, sayAt).map((one) => ({ ...one, ...common }))
+    const upstream = parseUpstream(String(tunnel.upstream))
+    return [{ name, upstream, ...common, ...toHttpParts(tunnel, folder, sayAt) }]
+  })
+  checkNames(wanted, tell)
+  return { ...(proxy !== undefined && { proxy }), tunnels: wanted }
+}
+
+type TcpConfig = Extract<ConfigFile['tunnels'][string], { kind: 'tcp' }>
+
+function tcpTunnels(
+  name: string,
+  { upstream, port }: TcpConfig,
+  tell: (option: string, message: string) => void,
+): readonly (PortTunnel & Pick<WantedTunnel, 'name' | 'group'>)[] {
+  try {
+    const asked = port === undefined ? undefined : String(port)
+    const found = portTunnels(String(upstream), asked)
+    for (const one of found) httpParts({}, { kind: 'tcp', upstream: one.upstream, folder: '' })
+    if (!isRange(asked)) return found.map((one) => ({ name, ...one }))
+    return found.map((one) => ({ name: `${name}-${one.port}`, group: name, ...one }))
+  } catch (error) {
+    if (!isFailure(error)) throw error
+    tell(String(error.fields.option ?? 'upstream'), error.detail)
+    return []
+  }
+}
+
+/** What the names and the number of tunnels are once ranges are counted out: the first slip of them is told. */
+function checkNames(tunnels: readonly WantedTunnel[], tell: Tell): void {
+  const seen = new Set<string>()
+  for (const { name = '', group = name } of tunnels) {
+    const slip = seen.has(name)
+      ? `the name "${name}" is there twice, once for a port of a range`
+      : !tunnelNameSchema.safeParse(name).success
+        ? `"${name}" is too long for a name: at most 40 letters, the port among them`
+        : seen.size >= tunnelsMax
+          ? `one agent serves at most ${tunnelsMax} tunnels`
+          : undefined
+    if (slip !== undefined) {
+      tell(['tunnels', group], slip)
+      return
+    }
+    seen.add(name)
   }
 }
 
@@ -211,6 +255,8 @@ function say(issue: Issue): string {
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'kind') return 'kind is tcp, http or tls'
   if (issue.code === 'invalid_value' && issue.path.at(-1) === 'proxyProtocol')
     return `proxyProtocol is ${proxyVersions.join(' or ')}`
+  if (issue.code === 'invalid_union' && issue.path.at(-1) === 'port')
+    return 'a port or a range of ports is expected'
   if (issue.code === 'invalid_union') return 'a port or host:port is expected'
   if (issue.code === 'invalid_value' && issue.path.at(-1) === 'version') return 'only version 1 exists'
   if (issue.code === 'invalid_type' && issue.path.length === 0)

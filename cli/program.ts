@@ -90,9 +90,16 @@ function addServing(program: Command, run: Run): void {
     const command = program
       .command(kind)
       .description(servingTexts[kind])
-      .argument('<upstream>', kind === 'http' ? httpUpstreamText : 'port, host:port or unix:/path')
+      .argument(
+        '<upstream>',
+        kind === 'http'
+          ? httpUpstreamText
+          : kind === 'tcp'
+            ? 'port, host:port or unix:/path; with a range of ports: 30100-30110'
+            : 'port, host:port or unix:/path',
+      )
       .option('--name <name>', 'name of the tunnel; without it the server makes one up')
-    if (kind === 'tcp') command.option('--port <port>', 'public port to ask for')
+    if (kind === 'tcp') command.option('--port <port>', 'public port to ask for, or a range: 20100-20110')
     for (const option of requestOptions()) command.addOption(kind === 'http' ? option : option.hideHelp())
     command
       .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')

@@ -15,6 +15,8 @@ import type { UpstreamTls } from './upstream-tls.ts'
 export type WantedTunnel = {
   /** Absent: the server makes one up, and the agent asks for the same one next time. */
   readonly name?: string
+  /** The entry of ptun.yaml whose range of ports it belongs to. */
+  readonly group?: string
   readonly kind: TunnelKind
   readonly upstream: Upstream
   /** tcp only: the public port to ask for. */

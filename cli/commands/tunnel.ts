@@ -6,6 +6,7 @@ import { type ProxyVersion, proxyVersions } from '@porttunneler/shared/protocol/
 import { parseUpstream } from '../agent/upstream.ts'
 import type { Context } from '../context.ts'
 import { type HttpOptions, httpParts } from '../http-options.ts'
+import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
 import { serve } from './serve.ts'
 
 export type TunnelOptions = HttpOptions & {
@@ -31,18 +32,29 @@ export function serveTunnel(
     )
   if (pool && name === undefined)
     throw fail('cli.usage', '--pool needs --name: that is what the agents of a pool have in common.')
-  const parsed = parseUpstream(upstream)
+  const places =
+    kind === 'tcp' ? named(() => portTunnels(upstream, port)) : [{ upstream: parseUpstream(upstream) }]
   const auth = [...(options.auth ?? []), ...loginsOfEnvironment(context.env.PTUN_AUTH)]
-  const tunnel = {
+  const tunnels = places.map((place) => ({
     kind,
-    upstream: parsed,
-    ...named(() => httpParts({ ...options, auth }, { kind, upstream: parsed, folder: process.cwd() })),
-    ...(name !== undefined && { name }),
-    ...(port !== undefined && { port: parsePort(port) }),
+    ...place,
+    ...named(() =>
+      httpParts({ ...options, auth }, { kind, upstream: place.upstream, folder: process.cwd() }),
+    ),
+    ...nameOf(place, { name, isRange: isRange(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
-  }
-  return serve(context, [tunnel], { takeover, qr })
+  }))
+  return serve(context, tunnels, { takeover, qr })
+}
+
+/** Each tunnel of a range is called by its port. */
+function nameOf(
+  { port }: PortTunnel,
+  { name, isRange }: { name: string | undefined; isRange: boolean },
+): { name?: string; group?: string } {
+  if (isRange) return { name: `${name ?? 'tcp'}-${port}`, group: name ?? 'tcp' }
+  return name === undefined ? {} : { name }
 }
 
 /** One login a line. */
@@ -67,11 +79,4 @@ function parseProxyVersion(text: string): ProxyVersion {
   if (version === undefined)
     throw fail('cli.usage', `--proxy-protocol takes ${proxyVersions.join(' or ')}, not "${text}".`)
   return version
-}
-
-function parsePort(text: string): number {
-  const port = Number(text)
-  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535)
-    throw fail('cli.usage', `--port takes a number from 1 to 65535, not "${text}".`)
-  return port
 }
