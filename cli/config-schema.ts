@@ -7,7 +7,10 @@ import { parseUpstream } from './agent/upstream.ts'
 import { portTunnels } from './port-range.ts'
 import { parseProxy } from './proxy/settings.ts'
 
-/** Also of ports in ranges. Ten claims of 50 at the start; a relay lets a session bind 1,000. e2e/many-tunnels.test.ts has 200 of them. */
+/**
+ * Each port of a range is one. Ten claims of 50 at the start; a relay lets a session bind 1,000.
+ * e2e/many-tunnels.test.ts has 200 of them.
+ */
 export const tunnelsMax = 500
 
 const portSchema = z.int().min(1).max(65_535)

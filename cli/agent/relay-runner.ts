@@ -24,6 +24,7 @@ import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { problemOf, type RelayStatus } from './events.ts'
+import { failureOf, isOfProxy } from './relay-failures.ts'
 
 /** What the runner uses of a mux session. */
 export type AgentSession = Pick<
@@ -31,18 +32,7 @@ export type AgentSession = Pick<
   'state' | 'activeStreams' | 'rttMs' | 'bind' | 'unbind' | 'probe' | 'goAway' | 'close'
 >
 export type AgentSessionEvents = Required<
-  Pick<
-    SessionEvents,
-    | 'onOpen'
-    | 'onBound'
-    | 'onUnbound'
-    | 'onGoAway'
-    | 'onNotice'
-    | 'onDetached'
-    | 'onDialFailed'
-    | 'onAttached'
-    | 'onClosed'
-  >
+  Omit<SessionEvents, 'onBind' | 'onUnbind' | 'onCarrierLost' | 'onWant' | 'onProbe'>
 >
 
 /** Dials, says HELLO with the ticket and resolves at WELCOME. Rejections may carry `fields.retryAfterMs`. */
@@ -356,15 +346,4 @@ export class RelayRunner {
     // All agents of a relay are told the same time: they must not come back as one man.
     return Math.max(own, retryAfterMs * (1 + redialBackoff.jitter * this.#options.random()))
   }
-}
-
-/** It says more than that the connection is lost. */
-function isOfProxy(failure: PortTunnelerError | undefined): failure is PortTunnelerError {
-  return failure?.key.startsWith('proxy.') === true
-}
-
-/** A code from a newer relay has no row here: it is told as it came and treated as passing. */
-function failureOf(code: string, message: string | undefined): PortTunnelerError {
-  const key = keyOfCode(code)
-  return key ? fail(key, message) : fail('carrier.lost', `${code} ${message ?? ''}`.trim())
 }
