@@ -37,8 +37,9 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
   const { state, routes, sessions } = targets
   switch (command.kind) {
     case 'revoke': {
-      const { endpoint, epoch, at } = command
-      if (!state.decrees.revoke({ endpoint, epoch, at })) return false
+      const { endpoint, epoch, at, reason } = command
+      const key = withdrawals.get(reason)
+      if (!state.decrees.revoke({ endpoint, epoch, at, ...(key && { key }) })) return false
       end(targets, (claims) => claims.endpoint === endpoint && claims.epoch < epoch, command.reason)
       return true
     }
@@ -89,7 +90,7 @@ function end(
   matches: (claims: TicketClaims) => boolean,
   reason: string,
 ): void {
-  const key = reasons.get(reason) ?? 'session.revoked'
+  const key = reasons.get(reason) ?? withdrawals.get(reason) ?? 'session.revoked'
   routes.revoke(matches, key)
   if (!reasons.has(reason)) visitors.cut((route) => matches(route.claims), key)
 }
@@ -100,3 +101,6 @@ const reasons: ReadonlyMap<string, ErrorKey> = new Map([
   // By its own doing, at another endpoint: it goes on, and may claim again.
   ['moved', 'lease.gone'],
 ])
+
+/** Of those that are over, why, where there is more to say than that they were withdrawn. */
+const withdrawals: ReadonlyMap<string, ErrorKey> = new Map([['displaced', 'quota.displaced']])

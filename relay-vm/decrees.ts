@@ -22,7 +22,10 @@ export const decreesSchema = z.strictObject({
   ),
 })
 type Kept = z.infer<typeof decreesSchema>
-type Revocation = Kept['revocations'][number]
+type Revocation = Kept['revocations'][number] & {
+  /** What its agent hears, where that is not that it was withdrawn; forgotten by a restart. */
+  readonly key?: ErrorKey
+}
 type Suspension = Kept['suspensions'][number]
 type PolicyDecree = Kept['policies'][number]
 
@@ -60,8 +63,10 @@ export class Decrees implements DecreesForRoutes {
   }
 
   refusal(claims: TicketClaims): ErrorKey | undefined {
-    const isRevoked = claims.epoch < (this.#revocations.get(claims.endpoint)?.epoch ?? 0)
-    return isRevoked || this.isSuspended(claims.account) ? 'session.revoked' : undefined
+    const revocation = this.#revocations.get(claims.endpoint)
+    const isRevoked = claims.epoch < (revocation?.epoch ?? 0)
+    if (this.isSuspended(claims.account)) return 'session.revoked'
+    return isRevoked ? (revocation?.key ?? 'session.revoked') : undefined
   }
 
   isSuspended(account: string): boolean {
@@ -81,7 +86,7 @@ export class Decrees implements DecreesForRoutes {
 
   toJSON(): Kept {
     return {
-      revocations: [...this.#revocations.values()],
+      revocations: [...this.#revocations.values()].map(({ key: _, ...kept }) => kept),
       suspensions: [...this.#suspensions.values()],
       policies: [...this.#policies.values()],
     }

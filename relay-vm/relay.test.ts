@@ -94,6 +94,25 @@ describe('relay: tcp tunnels', () => {
     expect(await dialled.heard('unbound', 3)).toMatchObject({ code: 'PT-3014' })
   })
 
+  test('the agent hears that its tunnel gave way to another', async () => {
+    const { ports } = await bench.startRelay()
+    const endpoint = `tcp:c1:${await freePort()}`
+    const ticket = await control.ticket({ endpoint })
+    const dialled = await bench.dial(ports, { ticket })
+    await dialled.bind(1, ticket)
+    const at = Date.now()
+    control.commands.push({ id: 'c', kind: 'revoke', at, endpoint, epoch: 101, reason: 'displaced' })
+    // An unknown key makes the relay ask at once.
+    const [head = '', body, signature] = ticket.split('.')
+    dialled.session.bind(
+      2,
+      `${btoa(atob(head).replace('k1', 'k2')).replaceAll('=', '')}.${body}.${signature}`,
+    )
+    expect(await dialled.heard('unbound', 1)).toMatchObject({ code: 'PT-2204' })
+    dialled.session.bind(3, ticket)
+    expect(await dialled.heard('unbound', 3)).toMatchObject({ code: 'PT-2204' })
+  })
+
   test('while the agent is away visitors are reset at accept; it comes back to the same port', async () => {
     const { ports } = await bench.startRelay()
     const upstreamPort = await bench.startUpstream(echo)

@@ -244,6 +244,14 @@ describe('routes: decrees', () => {
     routes.check(makeClaims({ epoch: 101 }))
   })
 
+  test('a lease that gave way to another says so at BIND, until a restart', () => {
+    const { routes, decrees } = setUp()
+    decrees.revoke({ endpoint, epoch: 101, at: startMs, key: 'quota.displaced' })
+    expect(() => routes.check(makeClaims())).toThrow(expect.objectContaining({ key: 'quota.displaced' }))
+    expect(new Decrees(JSON.parse(JSON.stringify(decrees))).refusal(makeClaims())).toBe('session.revoked')
+    expect(JSON.stringify(decrees)).not.toContain('displaced')
+  })
+
   test('a policy that is newer than the ticket holds at BIND and later', () => {
     const { routes, decrees } = setUp()
     const { policy } = makeClaims()

@@ -5,6 +5,7 @@
  * that is set, either way and by any amount, puts nothing off.
  */
 
+import { randomUUID } from 'node:crypto'
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -13,6 +14,8 @@ import type { AgentMode, TunnelKind } from '@porttunneler/shared/protocol/endpoi
 import type { Tunnel } from './tunnels.ts'
 
 export type ClaimRequest = {
+  /** The same when the same is asked again because no answer came: what the server made up is then found again. */
+  readonly key: string
   readonly agent: string
   readonly tunnels: readonly {
     readonly name?: string
@@ -68,6 +71,7 @@ export class Home {
   /** Of it, what the server asked for. */
   #askedUntil = 0
   #wake: () => void = () => {}
+  #unanswered: { readonly key: string; readonly asked: readonly Tunnel[] } | undefined
 
   constructor(options: HomeOptions) {
     this.#options = options
@@ -122,7 +126,7 @@ export class Home {
     const live = tunnels.filter((tunnel) => !tunnel.stopped)
     const toClaim = live.filter((tunnel) => tunnel.claimAt <= now)
     try {
-      if (toClaim.length > 0) await this.#claim(toClaim.slice(0, tunnelsPerCall), signal)
+      if (toClaim.length > 0) await this.#claim(toClaim, signal)
       else
         await this.#renew(
           live.filter((tunnel) => tunnel.lease),
@@ -142,8 +146,10 @@ export class Home {
     }
   }
 
-  async #claim(asked: readonly Tunnel[], signal: AbortSignal): Promise<void> {
+  async #claim(due: readonly Tunnel[], signal: AbortSignal): Promise<void> {
     const { api, agent, takeover } = this.#options
+    const claim = this.#nextClaim(due)
+    const { key, asked } = claim
     const wants = asked.map(({ name, wanted }) => ({
       ...(name !== undefined && { name }),
       kind: wanted.kind,
@@ -153,11 +159,21 @@ export class Home {
     // Taken over once: else two agents with --takeover would evict each other for ever.
     const isFirst = asked.every(({ wasGranted }) => !wasGranted)
     const waitedMs = this.#waited(asked)
-    const result = await api.claim({ agent, tunnels: wants, takeover: takeover && isFirst, waitedMs }, signal)
+    this.#unanswered = claim
+    const request = { key, agent, tunnels: wants, takeover: takeover && isFirst, waitedMs }
+    const result = await api.claim(request, signal)
+    this.#unanswered = undefined
     // A claim of some tunnels must not put off the renewal of the others.
     const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
     const renewAt = this.#accept(result, asked, 'claim')
     this.#renewAt = hasOthers ? Math.min(this.#renewAt, renewAt) : renewAt
+  }
+
+  /** What no answer came to goes as it was, alone; the others are next. */
+  #nextClaim(due: readonly Tunnel[]): { readonly key: string; readonly asked: readonly Tunnel[] } {
+    const before = this.#unanswered
+    if (before?.asked.every((tunnel) => due.includes(tunnel))) return before
+    return { key: randomUUID(), asked: due.slice(0, tunnelsPerCall) }
   }
 
   #waited(asked: readonly Tunnel[]): number {

@@ -203,6 +203,34 @@ describe('supervisor: staying up', () => {
     expect(tunnelOf(stage)?.state).toBe('online')
   })
 
+  test('a claim whose answer was lost is asked again under its key, and the next one has another', async () => {
+    const { name: _, ...nameless } = web
+    const stage = setStage({ wanted: [nameless, { ...web, name: 'api' }] })
+    stage.home.failure = 'server.unreachable'
+    stage.supervisor.start()
+    await stage.clock.advanceAsync(5_000, 100)
+    stage.home.failure = undefined
+    stage.home.refusals.set('api', 'quota.tunnels')
+    await stage.clock.advanceAsync(60_000, 500)
+    const { claims } = stage.home
+    const [first] = claims
+    const repeated = claims.filter(({ key }) => key === first?.key)
+    expect(repeated.length).toBeGreaterThan(1)
+    for (const { tunnels } of repeated) expect(tunnels).toEqual(first?.tunnels)
+    const later = claims.slice(repeated.length)
+    expect(later.length).toBeGreaterThan(0)
+    expect(new Set(later.map(({ key }) => key)).size).toBe(later.length)
+  })
+
+  test('whose tunnel gave way to another says so and ends', async () => {
+    const stage = setStage()
+    await online(stage)
+    stage.sessions[0]?.refuse(1, 'quota.displaced')
+    expect(tunnelOf(stage)?.state).toBe('stopped')
+    expect(stage.events.at(-1)).toMatchObject({ event: 'tunnel.stopped', problem: { code: 'PT-2204' } })
+    expect(await stage.supervisor.ended).toBe(1)
+  })
+
   test('a claim of one tunnel does not put off the renewal of another', async () => {
     const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
     stage.home.refusals.set('api', 'quota.tunnels')

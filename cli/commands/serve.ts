@@ -218,8 +218,11 @@ function newMux({ clock }: Context): MuxShared {
 
 function leaseApi({ client }: Connection): LeaseApi {
   return {
-    claim: ({ tunnels, ...request }, signal): Promise<ClaimResult> =>
-      client.claim({ ...request, tunnels: tunnels.map((tunnel) => ({ ...tunnel })) }, { signal }),
+    claim: ({ key, tunnels, ...request }, signal): Promise<ClaimResult> =>
+      client.claim(
+        { ...request, tunnels: tunnels.map((tunnel) => ({ ...tunnel })) },
+        { signal, idempotencyKey: key },
+      ),
     renew: ({ agent, leases }, signal): Promise<ClaimResult> =>
       client.renew({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),
     release: ({ agent, leases }, signal): Promise<void> =>

@@ -2,6 +2,7 @@
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
+import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
@@ -29,4 +30,5 @@ withEmulators(({ firestore }) => {
   describeJobs('firestore', make)
   describeAudit('firestore', make)
   describeNames('firestore', make)
+  describeClaims('firestore', make)
 })

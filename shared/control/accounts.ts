@@ -20,6 +20,8 @@ import { kick } from './jobs/kick.ts'
 import type { PlanName } from './plans.ts'
 import type { IdentityClaims, Snapshot, Store } from './platform.ts'
 import { queries } from './query-table.ts'
+import { freshQuota } from './quota.ts'
+import { quotas } from './quota-documents.ts'
 
 /** A person and every account that they are a member of, oldest membership first. */
 export type Memberships = { readonly user: string; readonly members: readonly MemberDoc[] }
@@ -90,6 +92,7 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
     tx.create(accounts.ref(account), { name, plan, ...fresh })
     const member: MemberDoc = { account, user, role: 'owner', since: nowMs, status: 'active' }
     tx.create(members.ref(`${account}:${user}`), member)
+    tx.create(quotas.ref(account), { ...freshQuota(account, nowMs), members: 1 })
     const entry = { account, actor: user, from: '', target: account }
     writeAudit(tx, { ...entry, action: 'account.created', details: { plan } }, nowMs)
     return { user, members: [member] }

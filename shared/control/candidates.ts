@@ -11,6 +11,7 @@ import type { EndpointDoc, TunnelDoc } from './documents.ts'
 import { mayReuse } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
+import { freeLapsed } from './sweeper.ts'
 
 export type Search = {
   readonly tunnel: Snapshot<TunnelDoc>
@@ -35,7 +36,7 @@ export async function findCandidate(control: Control, search: Search): Promise<s
   if (tunnel.data.kind !== 'tcp') return findHost(control, search)
   if (search.port !== undefined) return findPort(search, search.port)
   if (own.startsWith(`tcp:${search.cell.id}:`) && !tried.has(own)) return own
-  const free = (await findFree(control, search, control.random())) ?? (await findFree(control, search, 0))
+  const free = await control.free.find(control, search.cell.id, [tried, search.avoid])
   const found = free ?? (await findReusable(control, search))
   if (found === undefined) throw fail('endpoint.exhausted')
   return found
@@ -49,18 +50,6 @@ function findPort({ cell, tried }: Search, port: number): string {
   const id = tcpEndpointId(cell.id, port)
   if (tried.has(id)) throw fail('endpoint.port_taken', `Port ${port} is not free.`)
   return id
-}
-
-async function findFree(
-  control: Control,
-  { cell, tried, avoid }: Search,
-  from: number,
-): Promise<string | undefined> {
-  const where = { cell: cell.id, kind: 'tcp', state: 'free' }
-  const limit = freeAtOnce + Math.min(100, tried.size + avoid.size)
-  const { items } = await control.store.query(queries.freeEndpoints, { where, from, limit })
-  const ids = items.map(({ ref }) => ref.id).filter((id) => !tried.has(id) && !avoid.has(id))
-  return pickOne(ids.slice(0, freeAtOnce), control.random)
 }
 
 async function findReusable(
@@ -85,8 +74,11 @@ async function findReusable(
   ])
   const fits = ({ ref: { id }, data }: Snapshot<EndpointDoc>) =>
     !tried.has(id) && !avoid.has(id) && mayReuse(id, data, { account, cell: view, nowMs })
-  const ids = [...rested.items, ...expired.items].filter(fits).map(({ ref }) => ref.id)
-  return pickOne(ids.slice(0, freeAtOnce), control.random)
+  const found = [...rested.items, ...expired.items].filter(fits)
+  const chosen = pickOne(found.slice(0, freeAtOnce), control.random)
+  if (chosen?.data.state === 'leased' && chosen.data.account !== account)
+    await freeLapsed(control, chosen.ref.id, { cell, view })
+  return chosen?.ref.id
 }
 
 function findHost(control: Control, { tunnel, cell, tried }: Search): string {

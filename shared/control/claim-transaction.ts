@@ -1,11 +1,15 @@
-/** One transaction of a claim: a few endpoints, their tunnels and the account's quota, all or nothing. */
+/**
+ * One transaction of claims: a few endpoints, their tunnels and the account's quota, all or nothing. Several agents of
+ * an account share it, since all of them change the one quota (claim-lane.ts).
+ */
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { byCaller, writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { blankEndpoint, type Cell } from './cells.ts'
 import { makeCommand, type Outgoing, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
-import { type EndpointDoc, endpoints, type OnlineDoc, online, type TunnelDoc, tunnels } from './documents.ts'
+import { withCounts } from './counting.ts'
+import { type EndpointDoc, endpoints, type TunnelDoc, tunnelNames, tunnels } from './documents.ts'
 import {
   type CellView,
   decideClaim,
@@ -18,21 +22,30 @@ import {
 import { leaveCell } from './name-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { presenceOf } from './presence.ts'
+import { pace, readQuota, writeQuota } from './quota.ts'
+import { storeLimits } from './store-rules.ts'
+import { noTunnelRoom, writeRelease, writeTunnel } from './tunnels.ts'
 
-/**
- * How many tunnels share a transaction. One that moves by takeover touches 6 documents (tunnel, endpoint, old
- * endpoint, two commands, audit) beside the account's quota; a transaction holds 20.
- */
-export const claimsPerTransaction = 3
-
-export type Attempt = { readonly tunnel: string; readonly candidate: string }
+export type Attempt = {
+  readonly context: ClaimContext
+  /** As it was read; one that is not there yet has no version, and is made together with its first lease. */
+  readonly tunnel: Snapshot<TunnelDoc>
+  readonly candidate: string
+  /** Leases that may end for this one, unless they have changed since they were looked at. */
+  readonly displaced: readonly Snapshot<EndpointDoc>[]
+}
 export type AttemptResult =
   | { readonly kind: 'leased'; readonly endpoint: EndpointDoc; readonly tunnel: TunnelDoc }
   | { readonly kind: 'refused'; readonly error: PortTunnelerError }
   /** To be asked again, with all that the relays have said. */
   | { readonly kind: 'unread' }
-  /** `rests`: of the same account, and free in minutes. */
-  | { readonly kind: 'taken' | 'rests' }
+  /** `rests`: of the same account, and free in minutes. `named`: a tunnel has got the name meanwhile. */
+  | { readonly kind: 'taken' | 'rests' | 'named' }
+  /** As many leases, or tunnels, as the plan has; `over` says by how many leases. */
+  | { readonly kind: 'full'; readonly over: number; readonly error: PortTunnelerError }
+  | { readonly kind: 'crowded'; readonly error: PortTunnelerError }
+  /** No room in this transaction, or another of it wants the same. */
+  | { readonly kind: 'again' }
 
 export type ClaimContext = {
   readonly caller: Caller
@@ -46,55 +59,202 @@ export type ClaimContext = {
 
 type Read = {
   readonly attempt: Attempt
+  /** Undefined where the name was free, or the tunnel is no more. */
   readonly tunnel: Snapshot<TunnelDoc> | undefined
+  readonly isNamed: boolean
   readonly candidate: Snapshot<EndpointDoc> | undefined
   /** The endpoint it had, when the candidate is another. */
   readonly previous: Snapshot<EndpointDoc> | undefined
+  /** Those that are still as they were looked at. */
+  readonly displaced: readonly Snapshot<EndpointDoc>[]
 }
+type Plan = { readonly read: Read; readonly verdict: Verdict; readonly tunnel: Snapshot<TunnelDoc> }
+type Taking = Extract<Verdict, { kind: 'take' }>
 
 /** Tries every attempt on its candidate; results in the same order. Commands are to be published after it. */
 export async function claimTogether(
   control: Control,
-  context: ClaimContext,
-  attempts: readonly Attempt[],
+  account: string,
+  { attempts, deadlineMs }: { readonly attempts: readonly Attempt[]; readonly deadlineMs: number },
 ): Promise<{ readonly results: readonly AttemptResult[]; readonly commands: readonly Outgoing[] }> {
-  return control.store.transact(async (tx) => {
-    const before = await tx.get(online.ref(context.caller.account))
-    const reads: Read[] = []
-    for (const attempt of attempts) reads.push(await readAttempt(tx, attempt))
-    const entries: Record<string, OnlineDoc['tunnels'][string]> = { ...before?.data.tunnels }
+  const run = async (tx: Transaction) => {
+    const reads = await Promise.all(attempts.map((attempt) => readAttempt(tx, attempt)))
+    const plans = reads.map((read) => planOf(control, read))
+    const needsQuota = plans.some((plan) => 'verdict' in plan && isCounted(plan))
+    const quota = needsQuota ? await readQuota(tx, account) : undefined
+    const sums = { tunnels: quota?.data.tunnels ?? 0, online: quota?.data.online ?? 0 }
+    let paceAt = quota?.data.paceAt ?? 0
+    const touched = new Set<string>()
+    let documents = reads.reduce((sum, read) => sum + readsOf(read), quota ? 1 : 0)
     const commands: Outgoing[] = []
-    const results = reads.map((read): AttemptResult => {
-      const { attempt, tunnel } = read
-      if (tunnel?.data.account !== context.caller.account)
-        return { kind: 'refused', error: fail('api.not_found') }
-      const verdict = judge(control, context, read)
+    const results = plans.map((plan): AttemptResult => {
+      if ('kind' in plan) return plan
+      const { read, verdict, tunnel } = plan
       if (verdict.kind !== 'take') return refusal(verdict, tunnel.data)
-      const isNew = entries[attempt.tunnel] === undefined
-      if (isNew && Object.keys(entries).length >= context.caller.limits.tunnelsOnline)
-        return overQuota(context.caller)
-      entries[attempt.tunnel] = { endpoint: attempt.candidate, epoch: verdict.next.epoch }
-      commands.push(...writeClaim(tx, context, { read, verdict }))
+      const ids = touches(read)
+      if (ids.some((id) => touched.has(id))) return { kind: 'again' }
+      const checked = check(plan, { sums, paceAt })
+      if ('kind' in checked) return checked
+      const more = writesOf(read, verdict) + checked.ends.length
+      if (documents + more > storeLimits.transactionDocuments) return { kind: 'again' }
+      documents += more
+      for (const id of ids) touched.add(id)
+      ;({ paceAt } = checked)
+      sums.online += checked.online
+      sums.tunnels += isFresh(read) ? 1 : 0
+      commands.push(...writePlan(tx, { read, verdict, tunnel, ends: checked.ends }))
       return { kind: 'leased', endpoint: verdict.next, tunnel: tunnel.data }
     })
-    if (results.some(({ kind }) => kind === 'leased'))
-      tx.set(online.ref(context.caller.account), { account: context.caller.account, tunnels: entries })
+    const { data } = quota ?? {}
+    if (quota && data && results.some(({ kind }) => kind === 'leased'))
+      writeQuota(tx, quota, {
+        tunnels: sums.tunnels - data.tunnels,
+        online: sums.online - data.online,
+        paceAt,
+      })
     return { results, commands }
-  })
+  }
+  return withCounts(control, () => control.store.transact(run, { deadlineMs }))
+}
+
+/** The least that it touches: so many are tried together, and what does not fit then is asked again. */
+export function leastWeightOf({ tunnel: { version, data }, candidate, displaced }: Attempt): number {
+  const isElsewhere = data.endpoint !== '' && data.endpoint !== candidate
+  return (version === '' ? 4 : 2) + (isElsewhere ? 1 : 0) + 2 * displaced.length
+}
+
+function readsOf({ previous, displaced }: Read): number {
+  return 2 + (previous ? 1 : 0) + displaced.length
+}
+
+/** What it writes beyond what it has read: a tunnel, commands, audit entries. */
+function writesOf(read: Read, { evicts }: Taking): number {
+  return (isFresh(read) ? 2 : 1) + (evicts ? 1 : 0) + (read.previous ? 1 : 0)
+}
+
+function isFresh({ attempt }: Read): boolean {
+  return attempt.tunnel.version === ''
+}
+
+function touches({ attempt, candidate, previous, displaced }: Read): readonly string[] {
+  const { ref, data } = attempt.tunnel
+  const ids = [ref.id, attempt.candidate, previous?.ref.id ?? '', ...displaced.map((one) => one.ref.id)]
+  const names = [`name:${data.name}`, candidate?.ref.id ?? '']
+  return [...new Set([...ids, ...names])].filter((id) => id !== '')
 }
 
 async function readAttempt(tx: Transaction, attempt: Attempt): Promise<Read> {
-  const tunnel = await tx.get(tunnels.ref(attempt.tunnel))
-  const candidate = await tx.get(endpoints.ref(attempt.candidate))
+  const { tunnel: known, candidate: id } = attempt
+  const isFreshOne = known.version === ''
+  const { account, name } = known.data
+  const [named, tunnel, candidate] = await Promise.all([
+    isFreshOne ? tx.get(tunnelNames.ref(`${account}:${name}`)) : undefined,
+    isFreshOne ? undefined : tx.get(tunnels.ref(known.ref.id)),
+    tx.get(endpoints.ref(id)),
+  ])
   const own = tunnel?.data.endpoint ?? ''
-  const previous = own !== '' && own !== attempt.candidate ? await tx.get(endpoints.ref(own)) : undefined
-  return { attempt, tunnel, candidate, previous }
+  const previous = own !== '' && own !== id ? await tx.get(endpoints.ref(own)) : undefined
+  const latest = await Promise.all(attempt.displaced.map(({ ref }) => tx.get(ref)))
+  const displaced = latest.flatMap((one, index) =>
+    one && one.version === attempt.displaced[index]?.version ? [one] : [],
+  )
+  return { attempt, tunnel, isNamed: named !== undefined, candidate, previous, displaced }
+}
+
+function planOf(control: Control, read: Read): Plan | AttemptResult {
+  const { attempt, isNamed } = read
+  if (isNamed) return { kind: 'named' }
+  const tunnel = isFresh(read) ? attempt.tunnel : read.tunnel
+  if (tunnel?.data.account !== attempt.context.caller.account)
+    return { kind: 'refused', error: fail('api.not_found') }
+  return { read, tunnel, verdict: judge(control, attempt.context, { ...read, tunnel }) }
+}
+
+/** Whether it changes the quota: one that gets back what it has does not even read it. */
+function isCounted({ read, verdict, tunnel }: Plan): boolean {
+  return verdict.kind === 'take' && (growthOf(read) !== 0 || isMove(read, tunnel) || isFresh(read))
+}
+
+/** An address that it did not have before. */
+function isMove({ attempt }: Read, { data }: Snapshot<TunnelDoc>): boolean {
+  return data.endpoint !== attempt.candidate
+}
+
+/** How many leases more than before: none where it has one, there or elsewhere. */
+function growthOf({ attempt, candidate, previous }: Read): number {
+  const isLeased = candidate?.data.state === 'leased'
+  const leaves = previous?.data.state === 'leased' && previous.data.tunnel === attempt.tunnel.ref.id
+  return 1 - (isLeased ? 1 : 0) - (leaves ? 1 : 0)
+}
+
+type Checked = {
+  readonly paceAt: number
+  readonly online: number
+  /** The leases that end for it. */
+  readonly ends: readonly Snapshot<EndpointDoc>[]
+}
+
+/** Against the limits of the plan; what is asked for with less than there was before always passes. */
+function check(
+  { read, tunnel }: Plan,
+  { sums, paceAt }: { sums: { readonly tunnels: number; readonly online: number }; paceAt: number },
+): Checked | AttemptResult {
+  const { caller, nowMs } = read.attempt.context
+  const { tunnelsOnline, tunnelsDefined } = caller.limits
+  if (isFresh(read) && sums.tunnels >= tunnelsDefined) return { kind: 'crowded', error: noTunnelRoom(caller) }
+  const growth = growthOf(read)
+  const over = growth > 0 ? Math.max(0, sums.online + growth - tunnelsOnline) : 0
+  if (over > read.displaced.length) return { kind: 'full', over, error: overQuota(caller) }
+  const ends = read.displaced.slice(0, over)
+  const online = growth - ends.length
+  if (!isMove(read, tunnel)) return { paceAt, online, ends }
+  const paced = pace(paceAt, { online: tunnelsOnline, nowMs })
+  if ('error' in paced) return { kind: 'refused', error: paced.error }
+  return { paceAt: paced.paceAt, online, ends }
+}
+
+function writePlan(
+  tx: Transaction,
+  {
+    read,
+    verdict,
+    tunnel,
+    ends,
+  }: { read: Read; verdict: Taking; tunnel: Snapshot<TunnelDoc> } & Pick<Checked, 'ends'>,
+): readonly Outgoing[] {
+  const { context } = read.attempt
+  const { nowMs } = context
+  const ended = ends.flatMap((lease) => {
+    const isDisplaced = lease.data.expiresAt > nowMs
+    return writeRelease(tx, lease, { nowMs, forget: false, isDisplaced })
+  })
+  if (!isFresh(read)) return [...ended, ...writeClaim(tx, context, { read: { ...read, tunnel }, verdict })]
+  const { attempt } = read
+  const data = { ...tunnel.data, endpoint: attempt.candidate, cell: context.cell.id, agent: context.agent }
+  writeTunnel(tx, context.caller, { ...tunnel, data }, nowMs)
+  tx.set(endpoints.ref(attempt.candidate), verdict.next)
+  return [
+    ...ended,
+    ...(verdict.evicts
+      ? [revoke(tx, attempt.candidate, { ...verdict.next, nowMs, reason: 'superseded' })]
+      : []),
+  ]
+}
+
+function revoke(
+  tx: Transaction,
+  endpoint: string,
+  { cell, epoch, nowMs, reason }: Pick<EndpointDoc, 'cell' | 'epoch'> & { nowMs: number; reason: string },
+): Outgoing {
+  const outgoing = makeCommand(cell, { kind: 'revoke', endpoint, epoch, reason }, nowMs)
+  writeCommand(tx, outgoing)
+  return outgoing
 }
 
 function judge(control: Control, context: ClaimContext, read: Read): Verdict {
   const { attempt, candidate, previous, tunnel } = read
   const { caller, agent, takeover, waitedMs, cell, view, nowMs } = context
-  if (previous && isHeldByOther(previous.data, { tunnel: attempt.tunnel, context })) {
+  if (previous && isHeldByOther(previous.data, { tunnel: attempt.tunnel.ref.id, context })) {
     const presence = presenceOf(previous.ref.id, previous.data, { cell: view, nowMs, waitedMs })
     if (presence.kind !== 'away') return presence
   }
@@ -102,7 +262,16 @@ function judge(control: Control, context: ClaimContext, read: Read): Verdict {
   if (!candidate && !isHost) return { kind: 'taken' }
   const current = candidate?.data ?? blankEndpoint(cell.id, 'host', control.random())
   const shares = tunnel?.data.agents === 'many'
-  const claimant = { account: caller.account, tunnel: attempt.tunnel, agent, takeover, waitedMs, shares }
+  const key = caller.actor
+  const claimant = {
+    account: caller.account,
+    tunnel: attempt.tunnel.ref.id,
+    agent,
+    takeover,
+    waitedMs,
+    shares,
+    key,
+  }
   return decideClaim(attempt.candidate, current, { claimant, cell: view, nowMs })
 }
 
@@ -136,9 +305,11 @@ function unclear(name: string, retryAfterMs: number): PortTunnelerError {
   return fail('lease.unclear', detail, { fields: { retryAfterMs } })
 }
 
-function overQuota({ plan, limits: { tunnelsOnline } }: Caller): AttemptResult {
-  const detail = `${tunnelsOnline} of ${tunnelsOnline} tunnels of the plan "${plan}" are online.`
-  return { kind: 'refused', error: fail('quota.tunnels', detail) }
+function overQuota({ plan, limits: { tunnelsOnline } }: Caller): PortTunnelerError {
+  return fail(
+    'quota.tunnels',
+    `${tunnelsOnline} of ${tunnelsOnline} tunnels of the plan "${plan}" are online.`,
+  )
 }
 
 function writeClaim(
@@ -147,6 +318,7 @@ function writeClaim(
   { read, verdict }: { read: Read; verdict: Extract<Verdict, { kind: 'take' }> },
 ): readonly Outgoing[] {
   const { attempt, tunnel, candidate, previous } = read
+  const id = attempt.tunnel.ref.id
   tx.set(endpoints.ref(attempt.candidate), verdict.next)
   const fields = { endpoint: attempt.candidate, cell: cell.id, agent }
   const isSame = tunnel?.data.endpoint === attempt.candidate && tunnel.data.agent === agent
@@ -155,27 +327,24 @@ function writeClaim(
     !tunnel || before === '' || before === cell.id
       ? {}
       : { formerCell: before, formerCells: leaveCell(tunnel.data, before, nowMs) }
-  if (!isSame) tx.update(tunnels.ref(attempt.tunnel), { ...fields, ...moved, updatedAt: nowMs })
+  if (!isSame) tx.update(tunnels.ref(id), { ...fields, ...moved, updatedAt: nowMs })
   const outgoing: Outgoing[] = []
-  const revoke = (endpoint: string, { cell, epoch }: EndpointDoc, reason: string) =>
-    outgoing.push(makeCommand(cell, { kind: 'revoke', endpoint, epoch, reason }, nowMs))
-  if (verdict.evicts) {
-    revoke(attempt.candidate, verdict.next, 'superseded')
-  }
-  const isOwn = candidate?.data.tunnel === attempt.tunnel
+  if (verdict.evicts)
+    outgoing.push(revoke(tx, attempt.candidate, { ...verdict.next, nowMs, reason: 'superseded' }))
+  const isOwn = candidate?.data.tunnel === id
   const isJoin = isOwn && !isHolder(candidate.data, agent) && liveHolders(verdict.next, nowMs).length > 1
   if (isOwn && (verdict.evicts || isJoin)) {
-    const entry = { ...byCaller(caller), target: attempt.tunnel }
+    const entry = { ...byCaller(caller), target: id }
     const action = isJoin ? 'lease.joined' : 'lease.taken_over'
     writeAudit(tx, { ...entry, action, details: { agent } }, nowMs)
   }
-  if (previous?.data.state === 'leased' && previous.data.tunnel === attempt.tunnel) {
+  if (previous?.data.state === 'leased' && previous.data.tunnel === id) {
     const left = release(previous.data, { nowMs, forget: true })
     tx.set(previous.ref, left)
     // Final for another agent; this one goes on at the new endpoint, and so do those it shares it with.
     const isShared = tunnel?.data.agents === 'many'
-    revoke(previous.ref.id, left, isShared || isHolder(previous.data, agent) ? 'moved' : 'superseded')
+    const reason = isShared || isHolder(previous.data, agent) ? 'moved' : 'superseded'
+    outgoing.push(revoke(tx, previous.ref.id, { ...left, nowMs, reason }))
   }
-  for (const command of outgoing) writeCommand(tx, command)
   return outgoing
 }

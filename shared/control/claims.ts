@@ -4,41 +4,22 @@
  */
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
-import type { ClaimResult, claimSchema, renewSchema } from '../api/schemas/tunnels.ts'
+import type { ClaimResult, renewSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure } from '../base/errors.ts'
-import { unreachable } from '../base/unreachable.ts'
 import { type Caller, mayTouch, requirePermission } from './caller.ts'
-import { findCandidate } from './candidates.ts'
-import { type Cell, chooseCell, Views } from './cells.ts'
-import {
-  type AttemptResult,
-  type ClaimContext,
-  claimsPerTransaction,
-  claimTogether,
-} from './claim-transaction.ts'
-import { publishCommands } from './commands.ts'
+import { type Cell, chooseCell } from './cells.ts'
+import { Claiming, type ClaimRequest, type Item } from './claiming.ts'
 import { type Control, controlOf } from './control.ts'
-import { type EndpointDoc, endpoints, online, type TunnelDoc, tunnels } from './documents.ts'
+import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
 import { asFailure } from './failures.ts'
 import { answerLeases, type Cells, type Outcome } from './lease-answer.ts'
 import { decideRenewal } from './lease-rules.ts'
-import { pruneOnline, putOnline } from './online.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { readTransfer, transferGate } from './transfer.ts'
-import { createTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
+import { draftTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
-type ClaimRequest = z.infer<typeof claimSchema>
 type Wanted = ClaimRequest['tunnels'][number]
-type Item = {
-  readonly index: number
-  readonly tunnel: Snapshot<TunnelDoc>
-  readonly port: number | undefined
-  readonly tried: Set<string>
-}
-
-/** Beyond it a claim is told that there is nothing: each try lost a race, so others are being served. */
-const roundsMax = 200
 
 /** @throws cell.none; what concerns one tunnel is a problem in its place of the list */
 export async function claimLeases(
@@ -47,24 +28,29 @@ export async function claimLeases(
   request: ClaimRequest,
   { seed }: { seed?: string } = {},
 ): Promise<ClaimResult> {
+  const since = control.clock.monotonic()
+  const transfer = await readTransfer(control, caller)
+  const checkTransfer = transferGate(control, caller, transfer)
   const outcomes: Outcome[] = []
   const items: Item[] = []
-  const transfer = await readTransfer(control, caller)
-  const checkTransfer = await transferGate(control, caller, transfer)
   const used = new Set<string>()
+  const source = seed ?? `${control.random()}`
   for (const [index, wanted] of request.tunnels.entries()) {
     try {
-      const name = generatedName(seed ?? `${control.random()}`, index)
-      const tunnel = await resolveTunnel(control, caller, { wanted, agent: request.agent, name, used })
-      if (used.has(tunnel.ref.id)) throw fail('api.invalid', 'The same tunnel is asked for twice.')
-      used.add(tunnel.ref.id)
-      checkTransfer(tunnel.ref.id)
-      items.push({ index, tunnel, port: wanted.port, tried: new Set() })
+      const search = { wanted, agent: request.agent, name: generatedName(source, index), used }
+      const tunnel = await resolveTunnel(control, caller, search)
+      if (used.has(tunnel.data.name)) throw fail('api.invalid', 'The same tunnel is asked for twice.')
+      used.add(tunnel.data.name)
+      await checkTransfer(tunnel)
+      items.push({ index, tunnel, port: wanted.port })
     } catch (error) {
       outcomes[index] = { error: asFailure(error) }
     }
   }
-  const cells = await claimByCell(control, { caller, request }, { items, outcomes })
+  const cells = await claimByCell(control, { caller, request, since }, { items, outcomes })
+  const [firstOutcome] = outcomes
+  const isBusy = outcomes.every((one) => 'error' in one && one.error.key === 'lease.busy')
+  if (isBusy && firstOutcome && 'error' in firstOutcome) throw firstOutcome.error
   return answerLeases(control, caller, { agent: request.agent, cells, outcomes, transfer })
 }
 
@@ -75,19 +61,21 @@ export async function claimLeases(
  */
 async function claimByCell(
   control: Control,
-  { caller, request }: { caller: Caller; request: ClaimRequest },
+  { caller, request, since }: { caller: Caller; request: ClaimRequest; since: number },
   { items, outcomes }: { items: readonly Item[]; outcomes: Outcome[] },
 ): Promise<Cells> {
   const home = items.find(({ tunnel }) => tunnel.data.cell !== '')?.tunnel.data.cell ?? ''
   const byCell = Map.groupBy(items, ({ tunnel }) => tunnel.data.cell || home)
   // Without an item the answer still says where the relays are.
   if (items.length === 0) byCell.set(home, [])
+  const spared = new Set(items.map(({ tunnel }) => tunnel.ref.id))
   const cells: Cell[] = []
   let failure: unknown
   for (const [preferred, group] of byCell) {
     try {
       const cell = await chooseCell(control, preferred)
-      await runRounds(control, { caller, request, cell }, { items: group, outcomes })
+      const claiming = new Claiming(control, { caller, request, cell, since, items: group, spared })
+      for (const [index, outcome] of await claiming.run()) outcomes[index] = outcome
       cells.push(cell)
     } catch (error) {
       if (!isFailure(error, 'cell.none')) throw error
@@ -100,7 +88,10 @@ async function claimByCell(
   return [first, ...others]
 }
 
-/** The tunnel of that name, made if need be; without a name one that this agent had before. */
+/**
+ * The tunnel of that name; without a name one that this agent had before. One that is not there yet is made together
+ * with its lease, so that a claim which is refused leaves nothing behind.
+ */
 async function resolveTunnel(
   control: Control,
   caller: Caller,
@@ -120,14 +111,7 @@ async function resolveTunnel(
     requirePermission(caller, 'tunnels.write')
     const generated = name === undefined
     const input = { name: name ?? fresh, kind, agents: agents ?? 'one', policy: {}, generated } as const
-    try {
-      return await createTunnel(controlOf(control, caller.account), caller, input)
-    } catch (error) {
-      // Another agent of the account asked for the same name at the same moment: it is there now.
-      if (!generated && isFailure(error, 'tunnel.name_taken'))
-        return resolveTunnel(control, caller, { wanted: { name, kind }, agent, name: fresh, used })
-      throw error
-    }
+    return draftTunnel(caller, input, control.clock.now())
   }
   if (known.data.kind !== kind)
     throw fail('tunnel.kind', `The tunnel "${known.data.name}" is of kind ${known.data.kind}, not ${kind}.`)
@@ -157,89 +141,15 @@ async function findIdle(
   if (same) return same
   const where = { account, agent, kind, generated: true }
   const { items } = await control.store.query(queries.generatedTunnels, { where, limit: 50 })
-  const quota = await control.store.get(online.ref(account))
-  return items.find(({ ref }) => !quota?.data.tunnels[ref.id] && !used.has(ref.id))
+  const held = await control.store.getAll(items.map(({ data }) => endpoints.ref(data.endpoint)))
+  return items.find(({ ref, data }, index) => {
+    const isHeld = held[index]?.data.state === 'leased' && held[index].data.tunnel === ref.id
+    return !isHeld && !used.has(data.name)
+  })
 }
 
 function generatedName(seed: string, index: number): string {
   return `t-${createHash('sha256').update(`${seed}:${index}`).digest('hex').slice(0, 10)}`
-}
-
-async function runRounds(
-  control: Control,
-  { caller, request, cell }: { caller: Caller; request: ClaimRequest; cell: Cell },
-  { items, outcomes }: { items: readonly Item[]; outcomes: Outcome[] },
-): Promise<void> {
-  const views = new Views(control, cell)
-  await makeRoom(control, { caller, views, wanted: items.length })
-  const pending = [...items]
-  for (let round = 0; pending.length > 0 && round < roundsMax; round++) {
-    const nowMs = control.clock.now()
-    const group = pending.splice(0, claimsPerTransaction)
-    const avoid = new Set<string>()
-    const attempts: { item: Item; tunnel: string; candidate: string }[] = []
-    for (const item of group) {
-      try {
-        const candidate = await findCandidate(control, { ...item, avoid, cell, views })
-        avoid.add(candidate)
-        attempts.push({ item, tunnel: item.tunnel.ref.id, candidate })
-      } catch (error) {
-        outcomes[item.index] = { error: asFailure(error) }
-      }
-    }
-    if (attempts.length === 0) continue
-    const { agent, takeover, waitedMs } = request
-    const view = views.current
-    const context: ClaimContext = { caller, agent, takeover, waitedMs, cell, view, nowMs }
-    const { results, commands } = await claimTogether(control, context, attempts)
-    await publishCommands(control, commands)
-    for (const [position, { item, candidate }] of attempts.entries()) {
-      const result = results[position]
-      const again = (result?.kind === 'rests' || result?.kind === 'unread') && !view.isFull
-      if (again) await views.full()
-      const outcome = again ? undefined : settle(result, { item, candidate })
-      if (outcome) outcomes[item.index] = outcome
-      else pending.push(item)
-    }
-  }
-  for (const { index } of pending) outcomes[index] = { error: fail('endpoint.exhausted') }
-}
-
-/** @returns undefined when the candidate was gone and another has to be looked for */
-function settle(
-  result: AttemptResult | undefined,
-  { item, candidate }: { item: Item; candidate: string },
-): Outcome | undefined {
-  if (!result) throw new Error('a claim came back without a result')
-  switch (result.kind) {
-    case 'leased':
-      return {
-        tunnel: { ...item.tunnel, data: result.tunnel },
-        id: candidate,
-        endpoint: result.endpoint,
-      }
-    case 'refused':
-      return { error: result.error }
-    case 'rests':
-      return { error: fail('endpoint.resting', undefined, { fields: { retryAfterMs: 60_000 } }) }
-    case 'unread':
-      throw new Error('a claim wants to know more than there is')
-    case 'taken':
-      item.tried.add(candidate)
-      return undefined
-    default:
-      return unreachable(result)
-  }
-}
-
-async function makeRoom(
-  control: Control,
-  { caller, views, wanted }: { caller: Caller; views: Views; wanted: number },
-): Promise<void> {
-  const quota = await control.store.get(online.ref(caller.account))
-  const count = Object.keys(quota?.data.tunnels ?? {}).length
-  if (count + wanted > caller.limits.tunnelsOnline)
-    await pruneOnline(control, caller.account, await views.full())
 }
 
 /** Fresh tickets for what the agent holds; leases are extended on the way. Repeating it changes nothing. */
@@ -254,7 +164,7 @@ export async function renewLeases(
       const tunnel = found[index]
       if (tunnel?.data.account !== caller.account || !mayTouch(caller, tunnel.data.name))
         return { error: fail('session.revoked') }
-      return renewOne(control, tunnel, { agent, epoch })
+      return renewOne(control, tunnel, { agent, epoch, key: caller.actor })
     }),
   )
   const own = found.flatMap((tunnel) => (tunnel?.data.account === caller.account ? [tunnel.data.cell] : []))
@@ -271,23 +181,20 @@ export async function renewLeases(
 async function renewOne(
   control: Control,
   tunnel: Snapshot<TunnelDoc>,
-  { agent, epoch }: { agent: string; epoch: number },
+  { agent, epoch, key }: { agent: string; epoch: number; key: string },
 ): Promise<Outcome> {
   const id = tunnel.data.endpoint
   if (id === '') return { error: fail('lease.gone') }
-  const claim = { tunnel: tunnel.ref.id, agent, epoch, shares: tunnel.data.agents === 'many' }
+  const claim = { tunnel: tunnel.ref.id, agent, epoch, key, shares: tunnel.data.agents === 'many' }
   const decide = (current: EndpointDoc | undefined) =>
     current && decideRenewal(current, { ...claim, nowMs: control.clock.now() })
   let renewal: ReturnType<typeof decide>
-  let isLapsed = false
   await control.store.change(endpoints.ref(id), (current) => {
     renewal = decide(current)
-    isLapsed = current !== undefined && current.expiresAt <= control.clock.now()
     return renewal?.kind === 'extend' ? renewal.next : 'keep'
   })
   if (!renewal || renewal.kind === 'gone') return { error: fail('lease.gone') }
+  if (renewal.kind === 'displaced') return { error: fail('quota.displaced') }
   if (renewal.kind === 'lost') return { error: fail('lease.lost') }
-  // It may have been struck off the quota meanwhile, and runs after all.
-  if (isLapsed) await putOnline(control, tunnel.data.account, { [tunnel.ref.id]: { endpoint: id, epoch } })
   return { tunnel, id, endpoint: renewal.next }
 }

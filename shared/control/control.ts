@@ -1,6 +1,8 @@
 /** What every rule of the control plane is handed: the platform, time, chance, a log, and the operator's settings. */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { ClaimLanes } from './claim-lane.ts'
+import { FreeEndpoints } from './free-endpoints.ts'
 import type { PlanName } from './plans.ts'
 import type { Platform, Store } from './platform.ts'
 import { RecentCells } from './recent-cells.ts'
@@ -38,6 +40,8 @@ export type Control = Platform & {
   readonly settings: Settings
   readonly signer: Signer
   readonly cells: RecentCells
+  readonly lanes: ClaimLanes
+  readonly free: FreeEndpoints
 }
 
 /** What the calls of an account are handed: everything, but of the store what is that account's alone. */
@@ -66,5 +70,15 @@ export function makeControl(
 ): Control {
   const { store, vault } = platform
   const signer = new Signer({ store, vault, clock, issuer: settings.issuer })
-  return { ...platform, clock, random, log, settings, signer, cells: new RecentCells(store, clock) }
+  return {
+    ...platform,
+    clock,
+    random,
+    log,
+    settings,
+    signer,
+    cells: new RecentCells(store, clock),
+    lanes: new ClaimLanes(),
+    free: new FreeEndpoints(),
+  }
 }

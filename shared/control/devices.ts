@@ -10,10 +10,11 @@ import { readAccount } from './accounts.ts'
 import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePerson, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
+import { withCounts } from './counting.ts'
 import { type DeviceCodeDoc, deviceCodes, members } from './documents.ts'
-import { type CreatedKey, requireRoom, writeKey } from './keys.ts'
+import { type CreatedKey, readKeyRoom, withKeyRoom, writeKey } from './keys.ts'
 import { limitsOf } from './plans.ts'
-import type { Snapshot } from './platform.ts'
+import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { countEvent } from './rates.ts'
 
@@ -93,11 +94,11 @@ export async function decideDevice(
 ): Promise<void> {
   const user = requirePerson(caller)
   const found = await findDevice(control, caller, userCode)
-  if (approve) await requireRoom(control, caller)
   const { account } = caller
   const nowMs = control.clock.now()
-  await control.store.transact(async (tx) => {
+  await withKeyRoom(control, caller, async (tx) => {
     const latest = await tx.get(found.ref)
+    if (approve) await readKeyRoom(tx, caller)
     if (latest?.data.state !== 'pending' || latest.data.expiresAt <= nowMs) throw fail('device.unknown')
     const decided = approve
       ? ({ state: 'approved', account, user: user.id } as const)
@@ -121,7 +122,7 @@ export type PollResult = { readonly created: CreatedKey } | { readonly error: Po
 export async function pollDevice(control: Control, deviceCode: string, from: string): Promise<PollResult> {
   const ref = deviceCodes.ref(hashSecret(deviceCode))
   const nowMs = control.clock.now()
-  return control.store.transact(async (tx): Promise<PollResult> => {
+  const poll = async (tx: Transaction): Promise<PollResult> => {
     const found = await tx.get(ref)
     if (!found || found.data.state === 'used') return { error: 'invalid_grant' }
     const { data } = found
@@ -146,13 +147,14 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         if (owned.status !== 'active') return { error: 'access_denied' }
         const owner = { account, member: user, actor: user, from, limits: limitsOf(owned) }
         // Again: others may have been approved before this one, and taken the last place since.
-        await requireRoom(control, owner)
+        const quota = await readKeyRoom(tx, owner)
         tx.set(ref, { ...data, state: 'used' })
         const input = { name: data.device || 'ptun', scopes }
-        return { created: writeKey(tx, owner, { input, nowMs }) }
+        return { created: writeKey(tx, owner, { input, quota, nowMs }) }
       }
       default:
         throw new Error('a used code was polled')
     }
-  })
+  }
+  return withCounts(control, () => control.store.transact(poll))
 }

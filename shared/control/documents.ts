@@ -132,6 +132,8 @@ export type HolderDoc = {
   readonly expiresAt: number
   /** Relay instance -> since when it is away there. */
   readonly away: { readonly [instance: string]: number }
+  /** The key, or the person, that claimed it; absent: from before, until the next renewal. */
+  readonly key?: string
 }
 export type EndpointState = 'free' | 'leased' | 'resting' | 'reserved' | 'denied'
 /** Id: `tcp:<cell>:<port>`, made with the cell and never deleted, or `host:<name>`, made by its first claim. */
@@ -157,13 +159,9 @@ export type EndpointDoc = {
   readonly restUntil: number
   /** Until then it waits for its own tunnel, unless endpoints run out. */
   readonly keepUntil: number
+  /** The limit of the account ended the last lease, and whoever had it is to hear so. */
+  readonly isDisplaced?: boolean
 }
-/** Id: account. The truth of the quota: which tunnels are online, by tunnel id. */
-export type OnlineDoc = {
-  readonly account: string
-  readonly tunnels: { readonly [tunnel: string]: { readonly endpoint: string; readonly epoch: number } }
-}
-
 export type CellDoc = {
   readonly state: 'open' | 'closed'
   readonly createdAt: number
@@ -287,7 +285,6 @@ export const tunnelNames = collection<TunnelNameDoc>('tunnelNames')
 export const deletedTunnels = collection<DeletedTunnelDoc>('deletedTunnels')
 /** Shared: a free one belongs to nobody, and claims look at those of others. */
 export const endpoints = sharedCollection<EndpointDoc>('endpoints')
-export const online = ownIdCollection<OnlineDoc>('online')
 export const cells = globalCollection<CellDoc>('cells')
 export const relays = globalCollection<RelayDoc>('relays')
 export const bound = globalCollection<BoundDoc>('bound')

@@ -4,14 +4,18 @@
  */
 import { permissionsOf, type Scope } from '../api/schemas/access.ts'
 import type { Key } from '../api/schemas/accounts.ts'
-import { fail } from '../base/errors.ts'
+import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret, newId, newSecret } from '../base/ids.ts'
 import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePermission, roleOf } from './caller.ts'
-import type { AccountControl } from './control.ts'
+import type { AccountControl, AnyControl } from './control.ts'
+import { withCounts } from './counting.ts'
 import { type KeyDoc, keys, members } from './documents.ts'
-import type { Page, QueryOptions, Store, Transaction } from './platform.ts'
+import { kick } from './jobs/kick.ts'
+import type { Page, QueryOptions, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
+import { doubtQuota, lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
+import { lookToUnserve } from './unserve.ts'
 
 export type CreatedKey = { readonly key: Key; readonly secret: string }
 export type NewKey = {
@@ -37,14 +41,37 @@ export async function createKey(
 ): Promise<CreatedKey> {
   const { account, member: self } = caller
   const member = input.member ?? self
-  await requireRoom(control, caller)
-  return control.store.transact(async (tx) => {
+  return withKeyRoom(control, caller, async (tx) => {
     const found = await tx.get(members.ref(`${account}:${member}`))
     if (!found || (member !== self && found.data.name === undefined)) throw fail('api.not_found')
     if (member !== self) requirePermission(caller, 'keys.manage')
     requireUseful(input.scopes, permissionsOf(roleOf(found.data)))
-    return writeKey(tx, { ...caller, member }, { input, nowMs: control.clock.now(), alsoWrite })
+    const quota = await readKeyRoom(tx, caller)
+    return writeKey(tx, { ...caller, member }, { input, quota, nowMs: control.clock.now(), alsoWrite })
   })
+}
+
+type Room = Pick<KeyOwner, 'account' | 'limits'>
+
+/** A transaction that may make a key. @throws key.limit */
+export async function withKeyRoom<T>(
+  control: Pick<AnyControl, 'store' | 'clock' | 'bus' | 'log'>,
+  { account }: Pick<Room, 'account'>,
+  change: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withCounts(control, () => control.store.transact(change))
+  } catch (error) {
+    if (isFailure(error, 'key.limit')) await doubtQuota(control, account)
+    throw error
+  }
+}
+
+/** @throws key.limit */
+export async function readKeyRoom(tx: Transaction, { account, limits }: Room): Promise<Quota> {
+  const quota = await readQuota(tx, account)
+  if (quota.data.keys >= limits.keys) throw fail('key.limit', `The plan has room for ${limits.keys} keys.`)
+  return quota
 }
 
 /** A key for nothing would be found out only when it is refused. @throws auth.scope */
@@ -55,26 +82,21 @@ function requireUseful(scopes: readonly Scope[], own: ReadonlySet<string>): void
   if (scope) throw fail('auth.scope', `The owner of the key may not do what the scope "${scope}" stands for.`)
 }
 
-/** @throws key.limit */
-export async function requireRoom(
-  control: { readonly store: Pick<Store, 'query'> },
-  { account, limits }: Pick<KeyOwner, 'account' | 'limits'>,
-): Promise<void> {
-  const where = { account, revokedAt: 0 }
-  const limit = Math.min(limits.keys, 500)
-  const { items } = await control.store.query(queries.keysOfAccount, { where, limit })
-  if (items.length >= limit) throw fail('key.limit', `The plan has room for ${limit} keys.`)
-}
-
 /** Writes a fresh key within `tx`. */
 export function writeKey(
   tx: Transaction,
   owner: KeyOwner,
   {
     input: { name, scopes, tunnels },
+    quota,
     nowMs,
     alsoWrite,
-  }: { input: NewKey; nowMs: number; alsoWrite?: ((tx: Transaction, key: Key) => void) | undefined },
+  }: {
+    input: NewKey
+    quota: Quota
+    nowMs: number
+    alsoWrite?: ((tx: Transaction, key: Key) => void) | undefined
+  },
 ): CreatedKey {
   const { account, member } = owner
   const secret = newSecret('pts')
@@ -93,6 +115,7 @@ export function writeKey(
   }
   const key = describeKey(data)
   tx.create(keys.ref(hashSecret(secret)), data)
+  writeQuota(tx, quota, { keys: 1 })
   const entry = { ...byCaller(owner), target: id }
   const details = { name, scopes, member, ...(tunnels && { tunnels }) }
   writeAudit(tx, { ...entry, action: 'key.created', details }, nowMs)
@@ -112,8 +135,8 @@ export async function listKeys(
 }
 
 /**
- * From the next request on the key is refused. Whoever may not manage keys revokes their own, and a key itself
- * (`ptun logout`), whatever its scopes. @throws api.not_found, auth.scope
+ * From the next request on the key is refused, and what its agents serve ends within seconds. Whoever may not manage
+ * keys revokes their own, and a key itself (`ptun logout`), whatever its scopes. @throws api.not_found, auth.scope
  */
 export async function revokeKey(control: AccountControl, caller: Caller, id: string): Promise<void> {
   const nowMs = control.clock.now()
@@ -122,12 +145,17 @@ export async function revokeKey(control: AccountControl, caller: Caller, id: str
   if (found?.data.revokedAt !== 0) throw fail('api.not_found')
   const isOwn = caller.actor === id || (caller.user !== undefined && found.data.user === caller.member)
   if (!isOwn) requirePermission(caller, 'keys.manage')
-  await control.store.transact(async (tx) => {
+  const job = await control.store.transact(async (tx) => {
     const latest = await tx.get(found.ref)
     if (latest?.data.revokedAt !== 0) throw fail('api.not_found')
+    const take = await lookToTake(tx, caller.account)
+    const unserve = await lookToUnserve(tx, { account: caller.account, subject: id }, nowMs)
     tx.set(latest.ref, { ...latest.data, revokedAt: nowMs })
+    take({ keys: -1 })
     writeAudit(tx, { ...byCaller(caller), target: id, action: 'key.revoked' }, nowMs)
+    return unserve()
   })
+  await kick(control, [job])
 }
 
 export function describeKey({ key, name, scopes, tunnels, user, createdAt, lastUsedDay, hint }: KeyDoc): Key {

@@ -8,6 +8,7 @@ import {
   decideClaim,
   decideRenewal,
   disband,
+  endLapsed,
   free,
   holdersMax,
   isAway,
@@ -111,6 +112,7 @@ class World {
   }
 
   claim(who: (typeof claimants)[number], takeover: boolean) {
+    this.#endLapsed(who)
     const before = this.doc
     const verdict = decideClaim(id, before, {
       claimant: { ...who, takeover, shares: this.shares },
@@ -129,6 +131,16 @@ class World {
     this.#sign(who.agent)
   }
 
+  /** As the system does, so that a claim touches one account's quota. */
+  #endLapsed({ account }: (typeof claimants)[number]) {
+    const { doc, nowMs } = this
+    const ended = doc.account === account ? undefined : endLapsed(id, doc, { cell: this.view, nowMs })
+    if (!ended) return
+    this.#checkHandover(doc, ended)
+    this.doc = ended
+    this.#sent.push({ at: nowMs, epoch: ended.epoch })
+  }
+
   #checkHandover(before: EndpointDoc, next: EndpointDoc) {
     expect(next.epoch).toBeGreaterThanOrEqual(before.epoch)
     const sameHolder = Object.keys(next.holders ?? {}).some((agent) => isHolder(before, agent))
@@ -144,7 +156,7 @@ class World {
     const ticket = this.tickets[index % Math.max(1, this.tickets.length)]
     if (!ticket) return
     const { tunnel, epoch, agent } = ticket
-    const claim = { tunnel, agent, epoch, shares: this.shares, nowMs: this.nowMs }
+    const claim = { tunnel, agent, epoch, shares: this.shares, key: 'k', nowMs: this.nowMs }
     const renewal = decideRenewal(this.doc, claim)
     if (this.shares) expect(renewal.kind, 'nobody loses to another').not.toBe('lost')
     if (!('next' in renewal)) return
@@ -344,7 +356,7 @@ describe('lease: several holders', () => {
   test('who stops renewing is out when another renews, and the lease goes on', () => {
     const two = joined(['x', 'y'])
     const later = start + limits.leaseMs - 1
-    const claim = { tunnel: 'a1', agent: 'x', epoch: two.epoch, shares: true, nowMs: later }
+    const claim = { tunnel: 'a1', agent: 'x', epoch: two.epoch, shares: true, key: 'k', nowMs: later }
     const first = decideRenewal(two, claim)
     const doc = 'next' in first ? first.next : two
     expect(liveHolders(doc, later + 1).map(([agent]) => agent)).toEqual(['x'])

@@ -8,7 +8,7 @@ import type { EndpointDoc, HolderDoc } from './documents.ts'
 import { presenceOf, type Witness } from './presence.ts'
 
 /** A released endpoint waits this long for its own tunnel, because people hate changing addresses. */
-const keepMs = 30 * 24 * 3_600_000
+export const keepMs = 30 * 24 * 3_600_000
 /** Of one tunnel: each holds a session to every relay, and relays choose among them for every visitor. */
 export const holdersMax = 16
 
@@ -38,6 +38,8 @@ export type Claimant = {
   readonly waitedMs?: number | undefined
   /** The tunnel is for many agents: this one joins those that hold it. */
   readonly shares: boolean
+  /** Whose rights it has: when they end, so does its part of the lease. */
+  readonly key?: string
 }
 
 export type Verdict =
@@ -62,7 +64,9 @@ export function decideClaim(
   if (current.state === 'denied' || current.state === 'reserved') return { kind: 'taken' }
   if (current.state === 'free') return take(current, claimant, { nowMs, evicts: false })
   if (current.tunnel === claimant.tunnel) return decideOwn(id, current, { claimant, cell, nowMs })
-  if (mayReuse(id, current, { account: claimant.account, cell, nowMs }))
+  // A stranger's lapsed lease counts in their quota: the system ends it first (sweeper.ts).
+  const isStrangers = current.state === 'leased' && current.account !== claimant.account
+  if (!isStrangers && mayReuse(id, current, { account: claimant.account, cell, nowMs }))
     return take(current, claimant, { nowMs, evicts: true })
   return { kind: current.account === claimant.account && current.state === 'resting' ? 'rests' : 'taken' }
 }
@@ -76,7 +80,7 @@ function decideOwn(
   if (claimant.shares) return join(id, current, { claimant, cell, nowMs })
   // The same agent after a restart: the epoch stays, and relays let its newest session win.
   if (isHolder(current, claimant.agent) || isUnheld(current))
-    return { kind: 'take', next: hold(current, {}, { agent: claimant.agent, nowMs }), evicts: false }
+    return { kind: 'take', next: hold(current, {}, claimant, nowMs), evicts: false }
   if (current.expiresAt > nowMs && !claimant.takeover) {
     const presence = presenceOf(id, current, { cell, nowMs, waitedMs: claimant.waitedMs })
     if (presence.kind !== 'away') return presence
@@ -88,8 +92,9 @@ function decideOwn(
 function join(
   id: string,
   current: EndpointDoc,
-  { claimant: { agent }, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
+  { claimant, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
 ): Verdict {
+  const { agent } = claimant
   const others = liveHolders(current, nowMs).filter(([other]) => other !== agent)
   const present = others.filter(([, holder]) => !isHolderAway(holder, cell.ready))
   if (present.length >= holdersMax) {
@@ -98,18 +103,20 @@ function join(
     present.length = 0
   }
   const kept = others.length < holdersMax ? others : present
-  return { kind: 'take', next: hold(current, Object.fromEntries(kept), { agent, nowMs }), evicts: false }
+  return { kind: 'take', next: hold(current, Object.fromEntries(kept), claimant, nowMs), evicts: false }
 }
 
 /** The endpoint held by `agent`, from now for a lease's time, beside `others`. */
 function hold(
   current: EndpointDoc,
   others: { readonly [agent: string]: HolderDoc },
-  { agent, nowMs }: { agent: string; nowMs: number },
+  { agent, key }: Pick<Claimant, 'agent' | 'key'>,
+  nowMs: number,
 ): EndpointDoc {
   const expiresAt = nowMs + limits.leaseMs
   const since = current.holders?.[agent]?.since ?? nowMs
-  return { ...current, expiresAt, holders: { ...others, [agent]: { since, expiresAt, away: {} } } }
+  const holder: HolderDoc = { since, expiresAt, away: {}, ...(key !== undefined && { key }) }
+  return { ...current, expiresAt, holders: { ...others, [agent]: holder } }
 }
 
 export function isHolder({ holders = {} }: Pick<EndpointDoc, 'holders'>, agent: string): boolean {
@@ -136,11 +143,13 @@ function nextEpoch(current: number, nowMs: number): number {
 
 function take(
   current: EndpointDoc,
-  { account, tunnel, agent }: Claimant,
+  claimant: Claimant,
   { nowMs, evicts }: { nowMs: number; evicts: boolean },
 ): Verdict {
+  const { account, tunnel } = claimant
+  const { isDisplaced: _, ...rest } = current
   const next: EndpointDoc = {
-    ...current,
+    ...rest,
     state: 'leased',
     account,
     tunnel,
@@ -152,7 +161,7 @@ function take(
     restUntil: 0,
     keepUntil: 0,
   }
-  return { kind: 'take', next: hold(next, {}, { agent, nowMs }), evicts }
+  return { kind: 'take', next: hold(next, {}, claimant, nowMs), evicts }
 }
 
 /**
@@ -180,6 +189,8 @@ export type Renewal =
   | { readonly kind: 'keep' | 'extend'; readonly next: EndpointDoc }
   /** Another agent has it: final. */
   | { readonly kind: 'lost' }
+  /** The limit of the account ended it: final. */
+  | { readonly kind: 'displaced' }
   /** Released, expired and swept, or given on: claim again. */
   | { readonly kind: 'gone' }
 
@@ -188,13 +199,15 @@ type RenewalClaim = {
   readonly agent: string
   readonly epoch: number
   readonly shares: boolean
+  readonly key: string
   readonly nowMs: number
 }
 
 export function decideRenewal(
   current: EndpointDoc,
-  { tunnel, agent, epoch, shares, nowMs }: RenewalClaim,
+  { tunnel, agent, epoch, shares, key, nowMs }: RenewalClaim,
 ): Renewal {
+  if (current.tunnel === tunnel && current.isDisplaced) return { kind: 'displaced' }
   if (current.state !== 'leased' || current.tunnel !== tunnel) return { kind: 'gone' }
   const { holders = {} } = current
   const holder = holders[agent]
@@ -203,7 +216,10 @@ export function decideRenewal(
     return { kind: shares || isUnheld(current) ? 'gone' : 'lost' }
   if (holder.expiresAt - nowMs >= limits.leaseExtendUnderMs) return { kind: 'keep', next: current }
   const expiresAt = nowMs + limits.leaseMs
-  const extended = { ...Object.fromEntries(liveHolders(current, nowMs)), [agent]: { ...holder, expiresAt } }
+  const extended = {
+    ...Object.fromEntries(liveHolders(current, nowMs)),
+    [agent]: { ...holder, expiresAt, key },
+  }
   return { kind: 'extend', next: { ...current, expiresAt, holders: extended } }
 }
 
@@ -217,19 +233,39 @@ export function leave(current: EndpointDoc, agent: string, nowMs: number): Endpo
   return others.length === 0 ? undefined : { ...current, holders: Object.fromEntries(others) }
 }
 
+/**
+ * These go, and every ticket with them: who is left claims again and joins.
+ * @returns undefined when none would be left
+ */
+export function leaveAll(
+  current: EndpointDoc,
+  agents: readonly string[],
+  nowMs: number,
+): EndpointDoc | undefined {
+  const left = liveHolders(current, nowMs).filter(([agent]) => !agents.includes(agent))
+  const epoch = nextEpoch(current.epoch, nowMs)
+  return left.length === 0 ? undefined : { ...current, holders: Object.fromEntries(left), epoch }
+}
+
 /** The tunnel is for one agent again: of those that share it whoever comes first goes on, at a new epoch. */
 export function disband(current: EndpointDoc, nowMs: number): EndpointDoc {
   return { ...current, holders: {}, epoch: nextEpoch(current.epoch, nowMs) }
 }
 
+export type Ending = {
+  /** The tunnel is gone for good: the endpoint waits for nobody. */
+  readonly forget: boolean
+  /** By the limit of its account. */
+  readonly isDisplaced?: boolean
+}
+
 /**
  * The endpoint after its lease has ended, by release, deletion of the tunnel or expiry. The epoch rises, so that the
  * command which goes with it ends every binding.
- * @param forget the tunnel is gone for good: the endpoint waits for nobody
  */
 export function release(
   current: EndpointDoc,
-  { nowMs, forget }: { nowMs: number; forget: boolean },
+  { nowMs, forget, isDisplaced = false }: Ending & { readonly nowMs: number },
 ): EndpointDoc {
   if (current.state === 'resting') return forget ? { ...current, keepUntil: current.restUntil } : current
   // No ticket outlives its lease, nor a ticket's lifetime from now.
@@ -243,11 +279,25 @@ export function release(
     restUntil,
     keepUntil: forget ? restUntil : nowMs + keepMs,
     holders: {},
+    ...(isDisplaced && { isDisplaced }),
   }
 }
 
+/**
+ * Whoever had it never released it, and no ticket can bind it any more: free for a stranger.
+ * @returns undefined when it is not so
+ */
+export function endLapsed(
+  id: string,
+  current: EndpointDoc,
+  { cell, nowMs }: { cell: CellView; nowMs: number },
+): EndpointDoc | undefined {
+  if (current.state !== 'leased' || !mayReuse(id, current, { account: '', cell, nowMs })) return undefined
+  return free(release(current, { nowMs, forget: true }))
+}
+
 /** The tcp endpoint after its rest: anybody's. */
-export function free(current: EndpointDoc): EndpointDoc {
+export function free({ isDisplaced: _, ...current }: EndpointDoc): EndpointDoc {
   const nobody = { account: '', tunnel: '', holders: {} }
   return { ...current, ...nobody, state: 'free', expiresAt: 0, releasedAt: 0, restUntil: 0, keepUntil: 0 }
 }

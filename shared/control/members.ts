@@ -3,16 +3,20 @@
  * that what those serve outlives the people who set it up. An owner is made and unmade by owners alone, and the last
  * one stays.
  */
-import type { Role } from '../api/schemas/access.ts'
+import { permissionsOf, type Role } from '../api/schemas/access.ts'
 import type { Member } from '../api/schemas/accounts.ts'
 import { fail } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePermission, roleOf } from './caller.ts'
 import type { AccountControl, Control } from './control.ts'
+import { withCounts } from './counting.ts'
 import { accounts, type MemberDoc, members, users } from './documents.ts'
+import { kick } from './jobs/kick.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
+import { lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
+import { lookToUnserve, memberOf } from './unserve.ts'
 
 /** One page of a query, and far more than a team that shares one account of tunnels. */
 const membersMax = 200
@@ -37,9 +41,9 @@ export async function createService(
   const { account } = caller
   const nowMs = control.clock.now()
   const member: MemberDoc = { account, user: newId('svc', nowMs), role, since: nowMs, status: 'active', name }
-  await control.store.transact(async (tx) => {
-    await readAll(tx)
+  await withRoom(control, async (tx, quota) => {
     tx.create(members.ref(`${account}:${member.user}`), member)
+    writeQuota(tx, quota, { members: 1 })
     const entry = {
       ...entryOf(caller, member.user),
       action: 'member.added',
@@ -57,9 +61,10 @@ export async function changeRole(
   { member: id, role }: { readonly member: string; readonly role: Role },
 ): Promise<void> {
   const nowMs = control.clock.now()
-  await control.store.transact(async (tx) => {
+  const job = await control.store.transact(async (tx) => {
     const { found, others } = await readOne(tx, caller.account, id)
     const before = roleOf(found.data)
+    const unserve = await lookToUnserve(tx, memberOf(caller.account, id), nowMs)
     requireAssign(caller, before)
     requireAssign(caller, role)
     if (found.data.name !== undefined && role === 'owner')
@@ -68,22 +73,29 @@ export async function changeRole(
     tx.set(found.ref, { ...found.data, role })
     const details = { from: before, to: role }
     writeAudit(tx, { ...entryOf(caller, id), action: 'member.changed', details }, nowMs)
+    return permissionsOf(role).has('tunnels.serve') ? undefined : unserve()
   })
+  if (job !== undefined) await kick(control, [job])
 }
 
 /**
- * Ends the membership and every key that hangs on it. Everybody may leave.
+ * Ends the membership, every key that hangs on it, and what their agents serve. Everybody may leave.
  * @throws api.not_found, auth.scope, member.last_owner
  */
 export async function removeMember(control: AccountControl, caller: Caller, id: string): Promise<void> {
   const nowMs = control.clock.now()
-  await control.store.transact(async (tx) => {
+  const job = await control.store.transact(async (tx) => {
     const { found, others } = await readOne(tx, caller.account, id)
+    const take = await lookToTake(tx, caller.account)
+    const unserve = await lookToUnserve(tx, memberOf(caller.account, id), nowMs)
     if (id !== caller.user?.id) requireAssign(caller, roleOf(found.data))
     if (roleOf(found.data) === 'owner') requireOwner(others)
     tx.delete(found.ref)
     writeAudit(tx, { ...entryOf(caller, id), action: 'member.removed' }, nowMs)
+    take({ members: -1 })
+    return unserve()
   })
+  await kick(control, [job])
 }
 
 /** Adds a person who is known already. @throws store.exists for a member, member.limit */
@@ -93,8 +105,8 @@ export async function addMember(
 ): Promise<void> {
   const { account } = control.store
   const nowMs = control.clock.now()
-  await control.store.transact(async (tx) => {
-    await readAll(tx)
+  await withRoom(control, async (tx, quota) => {
+    writeQuota(tx, quota, { members: 1 })
     tx.create(members.ref(`${account}:${user}`), { account, user, role, since: nowMs, status: 'active' })
     const entry = { account, actor, from: '', target: user }
     writeAudit(tx, { ...entry, action: 'member.added', details: { role } }, nowMs)
@@ -111,10 +123,19 @@ function requireOwner(others: readonly MemberDoc[]): void {
   if (!others.some(isOwner)) throw fail('member.last_owner')
 }
 
-/** @throws member.limit when there is no room for another */
-async function readAll(tx: Transaction): Promise<void> {
-  const { items } = await tx.query(queries.membersOfAccount, { where: {}, limit: membersMax })
-  if (items.length >= membersMax) throw fail('member.limit', `An account has at most ${membersMax} members.`)
+/** A transaction that adds one. @throws member.limit */
+async function withRoom(
+  control: AccountControl,
+  change: (tx: Transaction, quota: Quota) => Promise<void>,
+): Promise<void> {
+  const { account } = control.store
+  const run = async (tx: Transaction) => {
+    const quota = await readQuota(tx, account)
+    if (quota.data.members >= membersMax)
+      throw fail('member.limit', `An account has at most ${membersMax} members.`)
+    await change(tx, quota)
+  }
+  await withCounts(control, () => control.store.transact(run))
 }
 
 /** With all others in one read, so that two owners who leave at once cannot both go. @throws api.not_found */

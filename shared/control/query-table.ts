@@ -2,6 +2,7 @@
 import { audit, seals } from './audit-documents.ts'
 import * as documents from './documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
+import { online, quotas } from './quota-documents.ts'
 import * as usage from './usage-documents.ts'
 
 export const queries = {
@@ -34,6 +35,22 @@ export const queries = {
     equals: ['account', 'agent', 'kind', 'generated'],
     order: 'updatedAt',
   }),
+  /** Those of one account, longest unused first. */
+  generatedOfAccount: declareQuery('generatedOfAccount', documents.tunnels, {
+    equals: ['account', 'generated'],
+    order: 'updatedAt',
+  }),
+  generatedAnywhere: declareQuery('generatedAnywhere', documents.tunnels, {
+    equals: ['generated'],
+    order: 'updatedAt',
+  }),
+  leasesOfAccount: declareQuery('leasesOfAccount', documents.endpoints, {
+    equals: ['account', 'state'],
+    order: 'expiresAt',
+  }),
+  quotasByCount: declareQuery('quotasByCount', quotas, { equals: [], order: 'countedAt' }),
+  /** What releases up to 0.1 have left. */
+  onlineOfBefore: declareQuery('onlineOfBefore', online, { equals: [], order: 'account' }),
   freeEndpoints: declareQuery('freeEndpoints', documents.endpoints, {
     equals: ['cell', 'kind', 'state'],
     order: 'pick',

@@ -10,7 +10,7 @@ import type { Caller } from './caller.ts'
 import { ensureCell, readCell } from './cells.ts'
 import { claimLeases } from './claims.ts'
 import { type Control, controlOf, makeControl } from './control.ts'
-import { commands, online } from './documents.ts'
+import { commands, endpoints } from './documents.ts'
 import { topics } from './names.ts'
 import type { Doc, Store } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -94,17 +94,22 @@ describe('sync: who may report', () => {
     await t.sync(as('r17'))
   })
 
-  test('of two control planes, each decides by what the other has heard, however late it has read it', async () => {
+  test('of two control planes, each keeps what the other has heard, and counts the relays it knows', async () => {
     const other = makeControl(t.control, { ...t.control, log: silentLog })
     const { tunnel, epoch, endpoint } = await claimDb()
     const claims = { relay: newId('rel', 2), cell: 'home' }
     await syncRelay(other, claims, { ...quietSync, ...as('r2') })
     await t.sync(as('r3'))
     const report = { tunnel, epoch, endpoint: endpoint.id, away: true }
-    const isOnline = async () => (await t.control.store.get(online.ref(ada.account)))?.data.tunnels[tunnel]
+    const away = async () => {
+      const [holder] = Object.values(
+        (await t.control.store.get(endpoints.ref(endpoint.id)))?.data.holders ?? {},
+      )
+      return Object.keys(holder?.away ?? {})
+    }
     await t.sync({ away: [report] })
     await syncRelay(other, claims, { ...quietSync, ...as('r2'), away: [report] })
-    expect(await isOnline(), 'the third has its agent').toBeDefined()
+    expect(await away(), 'the third has its agent').toEqual(['r1', 'r2'])
     for (let n = 4; n <= 16; n++) await t.sync(as(`r${n}`))
     const late = { claims: { ...claims, relay: newId('rel', 17) }, request: { ...quietSync, ...as('r17') } }
     await expect(syncRelay(other, late.claims, late.request)).rejects.toMatchObject({ key: 'cell.full' })

@@ -6,12 +6,11 @@ import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { type Cell, directoryMark, noteRelay, readCell, readyRelays } from './cells.ts'
+import { type Cell, directoryMark, noteRelay, readCell } from './cells.ts'
 import { commandsKeptMs, everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
-import { isAway, noteAway as withAway } from './lease-rules.ts'
-import { putOnline, strikeOff } from './online.ts'
+import { noteAway as withAway } from './lease-rules.ts'
 import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
 import { silentMs } from './presence.ts'
 import { queries } from './query-table.ts'
@@ -38,7 +37,7 @@ export async function syncRelay(
   request: SyncRequest,
 ): Promise<SyncReply> {
   const id = `${claims.relay}:${request.boot.instance}`
-  const cell = await cellOf(control, claims.cell, { id, request })
+  const cell = await cellOf(control, claims.cell, id)
   const log = control.log.child({ relay: claims.relay, instance: request.boot.instance })
   // Overtaken on the way: the later request has said how things are. Usage can be taken in any order.
   const registered = await register(control, { claims, id, request })
@@ -73,17 +72,13 @@ export async function syncRelay(
 }
 
 /**
- * Its cell, read anew when something is decided by it: whether a further relay fits, or who is away.
+ * Its cell, read anew when something is decided by it: whether a further relay fits.
  * @throws cell.none, cell.full
  */
-async function cellOf(
-  control: Control,
-  cell: string,
-  { id, request }: { id: string; request: SyncRequest },
-): Promise<Cell> {
+async function cellOf(control: Control, cell: string, id: string): Promise<Cell> {
   const isKnown = ({ relays }: Cell) => relays.some(({ ref }) => ref.id === id)
   const lately = await control.cells.read(cell)
-  if (isKnown(lately) && request.away.length === 0) return lately
+  if (isKnown(lately)) return lately
   const now = await readCell(control, cell)
   if (!isKnown(now) && now.relays.length >= relaysPerCell) throw fail('cell.full')
   return now
@@ -199,10 +194,7 @@ async function noteServed(control: Control, cell: string, { endpoint, tunnel, ep
   })
 }
 
-/**
- * An agent is away from this relay for a minute, or back. Its tunnel no longer counts as online when every agent of
- * it is away from all of them.
- */
+/** An agent is away from this relay for a minute, or back. It holds its lease all the same. */
 async function noteAway(
   control: Control,
   cell: Cell,
@@ -210,16 +202,11 @@ async function noteAway(
 ): Promise<void> {
   const { tunnel, endpoint, epoch, agent, away } = report
   const nowMs = control.clock.now()
-  const after = await control.store.change(endpoints.ref(endpoint), (current) => {
+  await control.store.change(endpoints.ref(endpoint), (current) => {
     const isCurrent = current?.state === 'leased' && current.tunnel === tunnel && current.epoch === epoch
     if (!current || !isCurrent || current.cell !== cell.id) return 'keep'
     return withAway(current, { instance, away, nowMs, ...(agent !== undefined && { agent }) }) ?? 'keep'
   })
-  if (!after || after.tunnel !== tunnel || after.epoch !== epoch || after.cell !== cell.id) return
-  const entries = { [tunnel]: { endpoint, epoch } }
-  const isGone = isAway(after, readyRelays(control, cell))
-  if (isGone) await strikeOff(control, after.account, entries)
-  else if (!away && after.expiresAt > nowMs) await putOnline(control, after.account, entries)
 }
 
 /** The cursor is the time up to which commands were read, in ms. */

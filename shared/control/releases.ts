@@ -5,9 +5,10 @@
  */
 import { type Caller, mayTouch } from './caller.ts'
 import type { Control } from './control.ts'
-import { type EndpointDoc, endpoints, online, tunnels } from './documents.ts'
+import { type EndpointDoc, endpoints, tunnels } from './documents.ts'
 import { isHolder, leave } from './lease-rules.ts'
 import type { Transaction } from './platform.ts'
+import { lookToTake } from './quota.ts'
 import { writeRelease } from './tunnels.ts'
 
 /** Each touches its endpoint and a command, beside the account's quota; a transaction holds 20 documents. */
@@ -75,14 +76,10 @@ async function releaseTogether(
       : []
   })
   const ended = held.filter(({ left }) => left === undefined).map(({ endpoint }) => endpoint)
-  const quota = ended.length > 0 ? await tx.get(online.ref(account)) : undefined
+  const take = ended.length > 0 ? await lookToTake(tx, account) : undefined
   for (const { endpoint, left } of held) if (left) tx.set(endpoint.ref, left)
   for (const endpoint of ended) writeRelease(tx, endpoint, { nowMs, forget: false })
-  const over = new Set(ended.map(({ data }) => data.tunnel))
-  const counted = Object.entries(quota?.data.tunnels ?? {})
-  const rest = counted.filter(([tunnel]) => !over.has(tunnel))
-  if (quota && rest.length < counted.length)
-    tx.set(quota.ref, { ...quota.data, tunnels: Object.fromEntries(rest) })
+  take?.({ online: -ended.length })
 }
 
 /** Every grant moves the end of the agent's part, so an end that differs is another grant. */

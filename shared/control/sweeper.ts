@@ -4,13 +4,14 @@
  * alone: its agent may be cut off from the control plane only.
  */
 import { type Cell, readCell, Views } from './cells.ts'
+import { makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
 import { isPortDenied } from './deny-lists.ts'
 import { type EndpointDoc, endpoints } from './documents.ts'
-import { type CellView, free, mayReuse } from './lease-rules.ts'
-import { strikeOff } from './online.ts'
+import { type CellView, endLapsed, free, mayReuse } from './lease-rules.ts'
 import type { Page, QueryOptions, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
+import { lookToTake } from './quota.ts'
 import { writeRelease } from './tunnels.ts'
 
 /** A deleted host document could not tell its old epoch any more; a day is many tickets long. */
@@ -82,7 +83,7 @@ function rememberPlaces(control: Control): (cell: string) => Promise<Place> {
 }
 
 /**
- * Many at once, of each account one after the other: they meet in its one document of what is online.
+ * Many at once, of each account one after the other: they meet in its one quota.
  * @returns how many `work` did something with
  */
 async function eachOfPage(
@@ -106,12 +107,38 @@ async function expire(control: Control, found: Snapshot<EndpointDoc>, { view }: 
   const outgoing = await control.store.transact(async (tx) => {
     const latest = await tx.get(endpoints.ref(found.ref.id))
     if (latest?.data.state !== 'leased' || latest.data.expiresAt > nowMs) return []
-    return writeRelease(tx, latest, { nowMs, forget: false })
+    const take = await lookToTake(tx, latest.data.account)
+    const written = writeRelease(tx, latest, { nowMs, forget: false })
+    take({ online: -1 })
+    return written
   })
   // Not for the bus: nothing is bound there, and `sync` brings it to relays that were away.
-  const { account, tunnel, epoch } = found.data
-  if (outgoing.length > 0) await strikeOff(control, account, { [tunnel]: { endpoint: found.ref.id, epoch } })
   return outgoing.length > 0
+}
+
+/**
+ * A tcp endpoint whose lease lapsed without a word, and to which no ticket can bind any more, is free for a stranger.
+ * Ended here, so that a claim touches no other account's quota.
+ */
+export async function freeLapsed(control: Control, id: string, { cell, view }: Place): Promise<void> {
+  const nowMs = control.clock.now()
+  const outgoing = await control.store.transact(async (tx) => {
+    const latest = await tx.get(endpoints.ref(id))
+    const ended = latest && endLapsed(id, latest.data, { cell: view, nowMs })
+    if (!ended) return []
+    const take = await lookToTake(tx, latest.data.account)
+    tx.set(latest.ref, offered(id, ended, cell))
+    const body = { kind: 'revoke', endpoint: id, epoch: ended.epoch, reason: 'released' } as const
+    const command = makeCommand(ended.cell, body, nowMs)
+    writeCommand(tx, command)
+    take({ online: -1 })
+    return [command]
+  })
+  await publishCommands(control, outgoing)
+}
+
+function offered(id: string, freed: EndpointDoc, cell: Cell): EndpointDoc {
+  return { ...freed, state: isOffered(id, cell) ? 'free' : 'denied' }
 }
 
 async function giveBack(
@@ -129,7 +156,7 @@ async function giveBack(
     if (latest.kind === 'host' && latest.restUntil + hostKeepMs > nowMs) return 'keep'
     isDone = true
     if (latest.kind === 'host') return 'delete'
-    return { ...free(latest), state: isOffered(ref.id, cell) ? 'free' : 'denied' }
+    return offered(ref.id, free(latest), cell)
   })
   return isDone
 }

@@ -11,8 +11,9 @@ import { openPeriod, percentOf } from './books/periods.ts'
 import { eachRows } from './books/rows.ts'
 import type { Caller } from './caller.ts'
 import type { AnyControl } from './control.ts'
-import { online } from './documents.ts'
+import { endpoints, type TunnelDoc } from './documents.ts'
 import { boundless } from './plans.ts'
+import type { Snapshot } from './platform.ts'
 import { monthsOfBefore } from './usage-documents.ts'
 
 /** Beyond 100 %, visitors are let in for so much of the plan more. */
@@ -90,17 +91,17 @@ export function shareOf(transfer: Transfer | undefined, relays: number): Transfe
  * What a claim asks for each of its tunnels: `quota.transfer` is thrown for one that is not online when the month is
  * used up. What is online stays.
  */
-export async function transferGate(
+export function transferGate(
   control: AnyControl,
-  { account, plan }: Pick<Caller, 'account' | 'plan'>,
+  { plan }: Pick<Caller, 'plan'>,
   transfer: Transfer | undefined,
-): Promise<(tunnel: string) => void> {
-  if (transfer === undefined || transfer.usedBytes < transfer.limitBytes) return () => {}
+): (tunnel: Snapshot<TunnelDoc>) => Promise<void> {
+  if (transfer === undefined || transfer.usedBytes < transfer.limitBytes) return async () => {}
   const { usedBytes, limitBytes } = transfer
-  const running = (await control.store.get(online.ref(account)))?.data.tunnels ?? {}
   const detail = `${usedBytes} of the ${limitBytes} bytes of the plan "${plan}" were carried this month.`
-  return (tunnel) => {
-    if (running[tunnel] === undefined) throw fail('quota.transfer', detail)
+  return async ({ ref, data: { endpoint } }) => {
+    const held = endpoint === '' ? undefined : await control.store.get(endpoints.ref(endpoint))
+    if (held?.data.state !== 'leased' || held.data.tunnel !== ref.id) throw fail('quota.transfer', detail)
   }
 }
 

@@ -1,28 +1,29 @@
 /** Tunnels: made, listed, edited and deleted by their account. The name is unique in it (`tunnelNames`). */
 import type { z } from 'zod'
 import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
-import { fail, isFailure } from '../base/errors.ts'
+import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
-import { byCaller, writeAudit } from './audit.ts'
+import { type AuditEntry, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
 import { type Cell, describeEndpoint, readyRelays } from './cells.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
 import type { AccountControl } from './control.ts'
+import { withCounts } from './counting.ts'
 import { isNameDenied } from './deny-lists.ts'
 import {
   deletedTunnels,
   type EndpointDoc,
   endpoints,
-  online,
   type TunnelDoc,
   tunnelNames,
   tunnels,
 } from './documents.ts'
-import { disband, isAway, isHolderAway, liveHolders, release } from './lease-rules.ts'
+import { disband, type Ending, isAway, isHolderAway, liveHolders, release } from './lease-rules.ts'
 import { policyOf } from './plans.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
+import { doubtQuota, lookToTake, type QuotaChange, readQuota, writeQuota } from './quota.ts'
 import { removeAllNames } from './tunnel-names.ts'
 
 /** As zod leaves it: fields that are absent may be there as undefined, which no store takes. */
@@ -48,37 +49,53 @@ export async function createTunnel(
   input: NewTunnel,
   alsoWrite?: AlsoWrite,
 ): Promise<Snapshot<TunnelDoc>> {
-  const { account, limits } = caller
+  const { account } = caller
+  const nowMs = control.clock.now()
+  const fresh = draftTunnel(caller, input, nowMs)
+  try {
+    await withCounts(control, () =>
+      control.store.transact(async (tx) => {
+        const taken = await tx.get(tunnelNames.ref(`${account}:${input.name}`))
+        if (taken) throw fail('tunnel.name_taken', `A tunnel named "${input.name}" exists.`)
+        const quota = await readQuota(tx, account)
+        if (quota.data.tunnels >= caller.limits.tunnelsDefined) throw noTunnelRoom(caller)
+        writeTunnel(tx, caller, fresh, nowMs)
+        writeQuota(tx, quota, { tunnels: 1 })
+        alsoWrite?.(tx, fresh)
+      }),
+    )
+  } catch (error) {
+    if (isFailure(error, 'quota.defined')) await doubtQuota(control, account)
+    throw error
+  }
+  return fresh
+}
+
+export function noTunnelRoom({ limits, plan }: Caller): PortTunnelerError {
+  return fail('quota.defined', `The plan "${plan}" has room for ${limits.tunnelsDefined} tunnels.`)
+}
+
+/** A tunnel that is not there yet. @throws auth.scope, endpoint.name_denied */
+export function draftTunnel(caller: Caller, input: NewTunnel, nowMs: number): Snapshot<TunnelDoc> {
   if (!mayTouch(caller, input.name))
     throw fail('auth.scope', `This key is bound to other tunnels than "${input.name}".`)
   if (input.kind !== 'tcp' && isNameDenied(input.name))
     throw fail('endpoint.name_denied', `"${input.name}" cannot be the name of a host here.`)
-  const count = await countTunnels(control, account, limits.tunnelsDefined)
-  if (count >= limits.tunnelsDefined)
-    throw fail('quota.defined', `The plan "${caller.plan}" has room for ${limits.tunnelsDefined} tunnels.`)
-  const nowMs = control.clock.now()
-  const id = newId('tun', nowMs)
-  const data = newTunnel(account, input, nowMs)
-  const snapshot = { ref: tunnels.ref(id), data, version: '' }
-  try {
-    await control.store.transact(async (tx) => {
-      tx.create(tunnelNames.ref(`${account}:${input.name}`), { account, tunnel: id })
-      tx.create(snapshot.ref, data)
-      writeAudit(
-        tx,
-        { ...entryOf(caller, id), action: 'tunnel.created', details: { name: input.name } },
-        nowMs,
-      )
-      alsoWrite?.(tx, snapshot)
-    })
-  } catch (error) {
-    if (!isFailure(error, 'store.exists')) throw error
-    const taken = await control.store.get(tunnelNames.ref(`${account}:${input.name}`))
-    // Not the name: what `alsoWrite` creates was there.
-    if (!taken) throw error
-    throw fail('tunnel.name_taken', `A tunnel named "${input.name}" exists.`, { cause: error })
-  }
-  return snapshot
+  const ref = tunnels.ref(newId('tun', nowMs))
+  return { ref, data: newTunnel(caller.account, input, nowMs), version: '' }
+}
+
+/** Its name, itself and the audit entry; who calls it has read that the name is free. */
+export function writeTunnel(
+  tx: Transaction,
+  caller: Caller,
+  { ref, data }: Snapshot<TunnelDoc>,
+  nowMs: number,
+): void {
+  const { account, name } = data
+  tx.create(tunnelNames.ref(`${account}:${name}`), { account, tunnel: ref.id })
+  tx.create(ref, data)
+  writeAudit(tx, { ...entryOf(caller, ref.id), action: 'tunnel.created', details: { name } }, nowMs)
 }
 
 function newTunnel(
@@ -89,19 +106,6 @@ function newTunnel(
   const fresh = { policyVersion: 1, revision: 1, endpoint: '', cell: '', agent: '' }
   const times = { createdAt: nowMs, updatedAt: nowMs }
   return { account, name, kind, agents, generated, policy: compact(policy), ...fresh, ...times }
-}
-
-async function countTunnels(control: AccountControl, account: string, enough: number): Promise<number> {
-  let count = 0
-  let after: QueryOptions['after']
-  do {
-    const limit = Math.min(500, enough - count)
-    const options = { where: { account }, limit, ...(after && { after }) }
-    const page: Page<TunnelDoc> = await control.store.query(queries.tunnelsOfAccount, options)
-    count += page.items.length
-    after = page.next
-  } while (after && count < enough)
-  return count
 }
 
 /** @throws api.not_found for an unknown one and for somebody else's alike */
@@ -226,34 +230,50 @@ export async function deleteTunnel(
     if (ifRevision !== undefined && ifRevision !== data.revision) throw fail('api.conflict')
     if ((data.names ?? []).length > 0) throw fail('api.conflict', 'A name was added to it meanwhile.')
     const endpoint = data.endpoint === '' ? undefined : await tx.get(endpoints.ref(data.endpoint))
-    const quota = await tx.get(online.ref(data.account))
-    tx.delete(before.ref)
-    tx.delete(tunnelNames.ref(`${data.account}:${data.name}`))
-    const ttl = new Date(nowMs + tombstoneMs)
-    const { account, cell, formerCell } = data
-    const former = formerCell === undefined ? {} : { formerCell }
-    tx.create(deletedTunnels.ref(id), { account, cell, ...former, deletedAt: nowMs, ttl })
-    writeAudit(tx, { ...entryOf(caller, id), action: 'tunnel.deleted', details: { name: data.name } }, nowMs)
-    if (quota?.data.tunnels[id]) {
-      const { [id]: _, ...rest } = quota.data.tunnels
-      tx.set(quota.ref, { ...quota.data, tunnels: rest })
-    }
-    return endpoint?.data.tunnel === id ? writeRelease(tx, endpoint, { nowMs, forget: true }) : []
+    const take = await lookToTake(tx, data.account)
+    return writeDeletion(tx, entryOf(caller, id), { before, endpoint, take, nowMs })
   })
   await publishCommands(control, outgoing)
+}
+
+type Deletion = {
+  readonly before: Snapshot<TunnelDoc>
+  /** The one it held last. */
+  readonly endpoint: Snapshot<EndpointDoc> | undefined
+  readonly take: (change: QuotaChange) => void
+  readonly nowMs: number
+}
+
+/** The tunnel, its name and its lease go, within `tx`. */
+export function writeDeletion(
+  tx: Transaction,
+  entry: Omit<AuditEntry, 'action'>,
+  { before: { ref, data }, endpoint, take, nowMs }: Deletion,
+): readonly Outgoing[] {
+  const { account, cell, formerCell, name } = data
+  tx.delete(ref)
+  tx.delete(tunnelNames.ref(`${account}:${name}`))
+  const ttl = new Date(nowMs + tombstoneMs)
+  const former = formerCell === undefined ? {} : { formerCell }
+  tx.create(deletedTunnels.ref(ref.id), { account, cell, ...former, deletedAt: nowMs, ttl })
+  writeAudit(tx, { ...entry, action: 'tunnel.deleted', details: { name } }, nowMs)
+  const isHeld = endpoint?.data.tunnel === ref.id
+  take({ tunnels: -1, online: isHeld && endpoint.data.state === 'leased' ? -1 : 0 })
+  return isHeld ? writeRelease(tx, endpoint, { nowMs, forget: true }) : []
 }
 
 /** Ends what is leased there, within `tx`. */
 export function writeRelease(
   tx: Transaction,
   endpoint: Snapshot<EndpointDoc>,
-  { nowMs, forget }: { nowMs: number; forget: boolean },
+  { nowMs, ...ending }: Ending & { readonly nowMs: number },
 ): readonly Outgoing[] {
-  const next = release(endpoint.data, { nowMs, forget })
+  const next = release(endpoint.data, { nowMs, ...ending })
   if (endpoint.data.state !== 'leased' && endpoint.data.state !== 'resting') return []
   tx.set(endpoint.ref, next)
   if (endpoint.data.state !== 'leased') return []
-  const body = { kind: 'revoke', endpoint: endpoint.ref.id, epoch: next.epoch, reason: 'released' } as const
+  const reason = ending.isDisplaced ? 'displaced' : 'released'
+  const body = { kind: 'revoke', endpoint: endpoint.ref.id, epoch: next.epoch, reason } as const
   const command = makeCommand(next.cell, body, nowMs)
   writeCommand(tx, command)
   return [command]

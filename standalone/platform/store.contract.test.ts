@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
+import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
@@ -29,4 +30,6 @@ describeScopedStore('sqlite in memory', inMemory)
 describeJobs('sqlite in memory', inMemory)
 describeAudit('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)
+describeClaims('sqlite in memory', inMemory)
+describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)

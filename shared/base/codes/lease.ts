@@ -83,6 +83,16 @@ export const leaseCodes = {
       'Another agent held this tunnel a moment ago, and the relays have not yet said whether it is still there.',
     cure: 'Nothing to do: the agent asks again by itself and has the tunnel once no relay has seen the other for a minute. To have it at once, use --takeover.',
   },
+  'lease.busy': {
+    code: 'PT-2106',
+    http: 429,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Many agents start at once',
+    cause: 'More agents of the account asked for tunnels at this moment than were served in time.',
+    cure: 'Nothing to do: the agent asks again by itself after the seconds that Retry-After names.',
+  },
   'quota.tunnels': {
     code: 'PT-2201',
     http: 403,
@@ -113,6 +123,28 @@ export const leaseCodes = {
     cause:
       'The account has carried 80 or 90 per cent of the bytes that its plan includes for this month (UTC).',
     cure: 'Nothing is refused yet. The console shows how much is left; a larger plan has more.',
+  },
+  'quota.displaced': {
+    code: 'PT-2204',
+    http: 409,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Tunnel gave way to another',
+    cause:
+      'The account has as many tunnels online as its plan allows. This one was away longest when another was started, or was the newest when the limit became lower.',
+    cure: 'Stop a tunnel that you do not need, and start this one again: its address waits for it for 30 days. A larger plan has room for both.',
+  },
+  'quota.pace': {
+    code: 'PT-2205',
+    http: 429,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Too many new addresses',
+    cause:
+      'The account took new addresses faster than given up ones are free again. A tunnel that comes back to its own address is never held up.',
+    cure: 'Wait for the seconds that Retry-After names, or start tunnels that have had an address before.',
   },
   'endpoint.exhausted': {
     code: 'PT-2301',

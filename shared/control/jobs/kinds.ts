@@ -5,11 +5,15 @@ import { countUsage } from '../books/count.ts'
 import { countLate } from '../books/late.ts'
 import { fillMonths } from '../books/months.ts'
 import { closeAccounts } from '../closing.ts'
+import { collectTunnels } from '../collecting.ts'
 import type { Control } from '../control.ts'
+import { recountQuotas, repairQuota } from '../counting.ts'
 import { eraseAccounts } from '../erasing.ts'
 import { forgetRelays } from '../forgetting.ts'
+import { keepLimits } from '../limits.ts'
 import { sendMails } from '../mails.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
+import { unserve } from '../unserve.ts'
 import type { JobKind } from './jobs.ts'
 import { Worker } from './worker.ts'
 
@@ -26,6 +30,11 @@ function jobKinds(control: Control): readonly JobKind[] {
     countUsage(control),
     countLate(control),
     fillMonths(control),
+    unserve(control),
+    keepLimits(control),
+    repairQuota(control),
+    recountQuotas(control),
+    collectTunnels(control),
   ]
 }
 

@@ -1,0 +1,190 @@
+/** One agent's claim under way: looks for an endpoint for each of its tunnels, and has the account's lane take it. */
+import type { z } from 'zod'
+import type { claimSchema } from '../api/schemas/tunnels.ts'
+import { fail, type PortTunnelerError } from '../base/errors.ts'
+import { unreachable } from '../base/unreachable.ts'
+import type { Caller } from './caller.ts'
+import { findCandidate } from './candidates.ts'
+import { type Cell, Views } from './cells.ts'
+import type { Attempt, AttemptResult } from './claim-transaction.ts'
+import { makeTunnelRoom } from './collecting.ts'
+import { type Control, controlOf } from './control.ts'
+import { findDisplaceable } from './displacing.ts'
+import type { TunnelDoc } from './documents.ts'
+import { asFailure } from './failures.ts'
+import type { Outcome } from './lease-answer.ts'
+import type { Snapshot } from './platform.ts'
+import { doubtQuota } from './quota.ts'
+import { findTunnelByName } from './tunnels.ts'
+
+/** Beyond it a claim is told that there is nothing: each try lost a race, so others are being served. */
+const roundsMax = 200
+/** How often room is made: who comes back meanwhile keeps its lease, and another is looked for. */
+const roomMax = 3
+
+export type ClaimRequest = z.infer<typeof claimSchema>
+export type Item = {
+  readonly index: number
+  readonly tunnel: Snapshot<TunnelDoc>
+  readonly port: number | undefined
+}
+
+type Claim = {
+  readonly caller: Caller
+  readonly request: ClaimRequest
+  readonly cell: Cell
+  /** Monotonic; when the request came. */
+  readonly since: number
+  readonly items: readonly Item[]
+  /** Tunnels of the request: none of them ends for another. */
+  readonly spared: ReadonlySet<string>
+}
+/** What becomes of one tunnel from round to round. */
+type Search = {
+  readonly port: number | undefined
+  tunnel: Snapshot<TunnelDoc>
+  readonly tried: Set<string>
+  displaced: Attempt['displaced']
+  roomMade: number
+}
+
+export class Claiming {
+  readonly #control: Control
+  readonly #claim: Claim
+  readonly #views: Views
+  /** Proposed for one of its tunnels: not for another. */
+  readonly #proposed = new Set<string>()
+
+  constructor(control: Control, claim: Claim) {
+    this.#control = control
+    this.#claim = claim
+    this.#views = new Views(control, claim.cell)
+  }
+
+  /** By the place in the request. */
+  async run(): Promise<ReadonlyMap<number, Outcome>> {
+    const outcomes = new Map<number, Outcome>()
+    await Promise.all(
+      this.#claim.items.map(async (item) => {
+        outcomes.set(item.index, await this.#obtain(item))
+      }),
+    )
+    return outcomes
+  }
+
+  async #obtain({ tunnel, port }: Item): Promise<Outcome> {
+    const search: Search = { tunnel, port, tried: new Set(), displaced: [], roomMade: 0 }
+    try {
+      for (let round = 0; round < roundsMax; round++) {
+        const outcome = await this.#round(search)
+        if (outcome) return outcome
+      }
+      return { error: fail('endpoint.exhausted') }
+    } catch (error) {
+      return { error: asFailure(error) }
+    }
+  }
+
+  /** @returns undefined when it is to be tried again */
+  async #round(search: Search): Promise<Outcome | undefined> {
+    const { caller, request, cell, since } = this.#claim
+    const { agent, takeover, waitedMs } = request
+    const candidate = await this.#propose(search)
+    const view = this.#views.current
+    const nowMs = this.#control.clock.now()
+    const context = { caller, agent, takeover, waitedMs, cell, view, nowMs }
+    const { tunnel, displaced } = search
+    try {
+      const attempt = { context, tunnel, candidate, displaced }
+      const result = await this.#control.lanes.claim(this.#control, caller.account, { attempt, since })
+      return await this.#settle(search, { candidate, result, wasFull: view.isFull })
+    } finally {
+      this.#proposed.delete(candidate)
+    }
+  }
+
+  async #propose({ tunnel, port, tried }: Search): Promise<string> {
+    const { cell } = this.#claim
+    const own = tunnel.data.endpoint
+    const search = { tunnel, port, tried, avoid: this.#proposed, cell, views: this.#views }
+    for (;;) {
+      const candidate = await findCandidate(this.#control, search)
+      // Another tunnel of the call may have chosen the same one just now; its own, and one asked for, are its alone.
+      if (
+        this.#proposed.has(candidate) &&
+        candidate !== own &&
+        port === undefined &&
+        tunnel.data.kind === 'tcp'
+      )
+        continue
+      this.#proposed.add(candidate)
+      return candidate
+    }
+  }
+
+  async #settle(
+    search: Search,
+    { candidate, result, wasFull }: { candidate: string; result: AttemptResult; wasFull: boolean },
+  ): Promise<Outcome | undefined> {
+    switch (result.kind) {
+      case 'leased':
+        return { tunnel: { ...search.tunnel, data: result.tunnel }, id: candidate, endpoint: result.endpoint }
+      case 'refused':
+        return { error: result.error }
+      case 'rests':
+        if (wasFull)
+          return { error: fail('endpoint.resting', undefined, { fields: { retryAfterMs: 60_000 } }) }
+        await this.#views.full()
+        return undefined
+      case 'unread':
+        if (wasFull) throw new Error('a claim wants to know more than there is')
+        await this.#views.full()
+        return undefined
+      case 'taken':
+        search.tried.add(candidate)
+        return undefined
+      case 'named':
+        return this.#findNamed(search)
+      case 'full':
+        return this.#endOthers(search, result)
+      case 'crowded':
+        return this.#dropUnused(search, result.error)
+      case 'again':
+        throw new Error('a claim does not fit a transaction')
+      default:
+        return unreachable(result)
+    }
+  }
+
+  /** Another agent of the account asked for the same name at the same moment: it is there now. */
+  async #findNamed(search: Search): Promise<Outcome | undefined> {
+    const { account } = this.#claim.caller
+    const { name, kind } = search.tunnel.data
+    const found = await findTunnelByName(controlOf(this.#control, account), account, name)
+    if (!found) return undefined
+    if (found.data.kind !== kind) return { error: fail('tunnel.kind') }
+    search.tunnel = found
+    return undefined
+  }
+
+  async #endOthers(
+    search: Search,
+    { over, error }: Extract<AttemptResult, { kind: 'full' }>,
+  ): Promise<Outcome | undefined> {
+    const { caller, spared } = this.#claim
+    search.displaced =
+      search.roomMade++ < roomMax
+        ? await findDisplaceable(this.#control, caller.account, { count: over, spared })
+        : []
+    if (search.displaced.length >= over) return undefined
+    await doubtQuota(this.#control, caller.account)
+    return { error }
+  }
+
+  async #dropUnused(search: Search, error: PortTunnelerError): Promise<Outcome | undefined> {
+    const { account } = this.#claim.caller
+    if (search.roomMade++ < roomMax && (await makeTunnelRoom(this.#control, account))) return undefined
+    await doubtQuota(this.#control, account)
+    return { error }
+  }
+}

@@ -1,0 +1,54 @@
+/** An account's plan, or a limit of its own, changes: what is above the new limit ends, the newest first. */
+import { fail } from '../base/errors.ts'
+import { queryAll } from './cells.ts'
+import type { AnyControl, Control } from './control.ts'
+import { type AccountDoc, accounts } from './documents.ts'
+import { endLeases } from './ending.ts'
+import { type JobKind, look, type RunningJob } from './jobs/jobs.ts'
+import { kick } from './jobs/kick.ts'
+import { limitsOf } from './plans.ts'
+import type { Store } from './platform.ts'
+import { queries } from './query-table.ts'
+import { quotas } from './quota-documents.ts'
+import { writeRelease } from './tunnels.ts'
+
+/** New connections have the new limits at once; what is above the number of tunnels ends in seconds. */
+export async function changeLimits(
+  control: Pick<AnyControl, 'bus' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },
+  account: string,
+  change: Partial<Pick<AccountDoc, 'plan' | 'overrides'>>,
+): Promise<void> {
+  const nowMs = control.clock.now()
+  const job = await control.store.transact(async (tx) => {
+    const before = await tx.get(accounts.ref(account))
+    if (!before) throw fail('api.not_found')
+    const write = await look(tx, { kind: 'limits', subject: account, account }, nowMs)
+    tx.set(before.ref, { ...before.data, ...change })
+    return write()
+  })
+  await kick(control, [job])
+}
+
+export function keepLimits(control: Control): JobKind {
+  return { name: 'limits', attemptsMax: 100, run: (job) => run(control, job) }
+}
+
+async function run(control: Control, job: RunningJob): Promise<void> {
+  const { store } = control
+  const { account } = job
+  const [owner, quota] = await Promise.all([store.get(accounts.ref(account)), store.get(quotas.ref(account))])
+  if (!owner || !quota) return
+  const { tunnelsOnline } = limitsOf(owner.data)
+  if (quota.data.online <= tunnelsOnline) return
+  const where = { account, state: 'leased' }
+  const leases = await queryAll(store, queries.leasesOfAccount, { where })
+  const newest = leases.toSorted((a, b) => b.data.leasedAt - a.data.leasedAt)
+  const above = newest.slice(0, Math.max(0, leases.length - tunnelsOnline))
+  await endLeases(control, job, {
+    leases: above,
+    end: (tx, lease) => {
+      const nowMs = control.clock.now()
+      return { ended: 1, commands: writeRelease(tx, lease, { nowMs, forget: false, isDisplaced: true }) }
+    },
+  })
+}

@@ -1,0 +1,94 @@
+/**
+ * What an account has, as its limits count it: one document, written in the transaction of whatever it counts, so that
+ * nobody passes a limit by asking twice at once. Leases count, not presence: who goes away and comes back changes
+ * nothing. The same document paces how fast an account takes fresh addresses.
+ */
+import { fail, type PortTunnelerError } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import type { AnyControl } from './control.ts'
+import { look } from './jobs/jobs.ts'
+import { kick } from './jobs/kick.ts'
+import type { Snapshot, Transaction } from './platform.ts'
+import { type QuotaDoc, quotas } from './quota-documents.ts'
+
+export type Quota = Snapshot<QuotaDoc>
+export type QuotaChange = {
+  readonly [count in 'tunnels' | 'online' | 'keys' | 'members']?: number
+} & { readonly paceAt?: number }
+
+/** An address that was given up rests as long as its last ticket could bind it. */
+const restMs = limits.ticketMs + limits.skewMs
+/** Counts are proved again after refusals, but not more often. */
+const repairMs = 3_600_000
+
+export function freshQuota(account: string, nowMs: number): QuotaDoc {
+  return { account, tunnels: 0, online: 0, keys: 0, members: 0, paceAt: 0, countedAt: nowMs }
+}
+
+/** Thrown where something of an account that was never counted is to be added (counting.ts). */
+export class Uncounted extends Error {
+  readonly account: string
+
+  constructor(account: string) {
+    super(`the account ${account} was never counted`)
+    this.account = account
+  }
+}
+
+/** For what adds to a count. @throws Uncounted, before anything is written */
+export async function readQuota(tx: Transaction, account: string): Promise<Quota> {
+  const quota = await tx.get(quotas.ref(account))
+  if (!quota) throw new Uncounted(account)
+  return quota
+}
+
+export function writeQuota(tx: Transaction, { ref, data }: Quota, change: QuotaChange): void {
+  const sum = (count: 'tunnels' | 'online' | 'keys' | 'members') =>
+    Math.max(0, data[count] + (change[count] ?? 0))
+  const counts = {
+    tunnels: sum('tunnels'),
+    online: sum('online'),
+    keys: sum('keys'),
+    members: sum('members'),
+  }
+  tx.set(ref, { ...data, ...counts, paceAt: change.paceAt ?? data.paceAt })
+}
+
+/** What takes away from a count: an account that was never counted needs it no more. */
+export async function lookToTake(tx: Transaction, account: string): Promise<(change: QuotaChange) => void> {
+  const quota = await tx.get(quotas.ref(account))
+  return (change) => {
+    if (quota) writeQuota(tx, quota, change)
+  }
+}
+
+export type Pace = { readonly paceAt: number } | { readonly error: PortTunnelerError }
+
+/**
+ * One more fresh address (GCRA): as many at once as 2 x the limit of tunnels online + 8, then one each time that a
+ * share of the rest is over, so that at most twice as many of an account rest at any time.
+ */
+export function pace(paceAt: number, { online, nowMs }: { online: number; nowMs: number }): Pace {
+  const costMs = restMs / (2 * online + 8)
+  const next = Math.max(paceAt, nowMs) + costMs
+  const waitMs = Math.ceil(next - restMs - nowMs)
+  // A rounded sum must not refuse the last of the burst.
+  if (waitMs <= 1) return { paceAt: Math.round(next) }
+  const detail = `The account took ${2 * online + 8} new addresses within ${Math.round(restMs / 60_000)} min.`
+  return { error: fail('quota.pace', detail, { fields: { retryAfterMs: waitMs } }) }
+}
+
+/** Somebody was refused by a count: whether it is true is looked at soon, if it was not of late. */
+export async function doubtQuota(
+  control: Pick<AnyControl, 'store' | 'clock' | 'bus' | 'log'>,
+  account: string,
+): Promise<void> {
+  const nowMs = control.clock.now()
+  const quota = await control.store.get(quotas.ref(account))
+  if (!quota || quota.data.countedAt > nowMs - repairMs) return
+  const id = await control.store.transact(async (tx) => {
+    const write = await look(tx, { kind: 'quota.repair', subject: account, account }, nowMs)
+    return write()
+  })
+  await kick(control, [id])
+}

@@ -1,0 +1,205 @@
+/**
+ * What claims promise over any Store: many agents of one account that start together, through several instances of the
+ * control plane, are all served, and never beyond the plan, though all of them change one document.
+ */
+import { describe, expect, test } from 'vitest'
+import type { SyncRequest } from '../api/schemas/relays.ts'
+import type { ClaimResult } from '../api/schemas/tunnels.ts'
+import { sleep, systemClock } from '../base/clock.ts'
+import { isFailure } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import { silentLog } from '../base/log.ts'
+import { Secret } from '../base/secret.ts'
+import { ensureAccount, readAccount } from '../control/accounts.ts'
+import type { Caller } from '../control/caller.ts'
+import { ensureCell } from '../control/cells.ts'
+import { claimLeases } from '../control/claims.ts'
+import { type Control, makeControl } from '../control/control.ts'
+import { type PlanName, plans } from '../control/plans.ts'
+import type { Platform, Store } from '../control/platform.ts'
+import { personCaller } from '../control/principals.ts'
+import { queries } from '../control/query-table.ts'
+import { quotas } from '../control/quota-documents.ts'
+import { syncRelay } from '../control/relays.ts'
+import { type MakeStore, withStore } from './store.contract.ts'
+
+const agents = 300
+const tunnelsPerAgent = 2
+const instances = 4
+/** Alone, each of the claims would lose against others many times: fewer tries than claims need lanes. */
+const triesMax = agents * tunnelsPerAgent
+
+const quietSync: SyncRequest = {
+  boot: {
+    instance: 'r1',
+    boot: '01k0000000000000000000boot',
+    version: '0.0.0',
+    agentAddress: { host: '192.0.2.10', port: 7000, sni: 'r1.example.com' },
+    watchUrl: 'https://r1.example.com',
+  },
+  state: 'ready',
+  load: { sessions: 0, streams: 0, cpu: 0, rssBytes: 0 },
+  bound: [],
+  away: [],
+  usage: [],
+  events: [],
+}
+
+function instanceOver(store: Store): Control {
+  const bus = {
+    publish: async () => {},
+    subscribe: async () => ({ close: async () => {} }),
+    close: async () => {},
+  }
+  const vault = {
+    wrap: async (plain: { reveal(): string }) => plain.reveal(),
+    unwrap: async (wrapped: string) => new Secret(wrapped),
+  }
+  const others = { identity: { kind: 'local' }, relayIdentity: {}, mail: {} }
+  const url = 'https://tunnel.example.com'
+  const settings = {
+    issuer: url,
+    consoleUrl: url,
+    docsUrl: url,
+    version: '0',
+    registration: true,
+    defaultPlan: 'free' as PlanName,
+  }
+  const platform = { store, bus, vault, ...others } as unknown as Platform
+  return makeControl(platform, { clock: systemClock, random: Math.random, log: silentLog, settings })
+}
+
+async function setUp(
+  store: Store,
+  plan: PlanName,
+): Promise<{ controls: readonly Control[]; caller: Caller }> {
+  const controls = Array.from({ length: instances }, () => instanceOver(store))
+  const [control] = controls
+  if (!control) throw new Error('no control plane')
+  const place = {
+    host: 'x.example.com',
+    domain: 'x.example.com',
+    httpScheme: 'http',
+    httpPort: 80,
+    tlsPort: 443,
+  } as const
+  await ensureCell(control, { id: 'home', ...place, portFrom: 20_000, portTo: 20_999 })
+  await syncRelay(control, { relay: newId('rel', 1), cell: 'home' }, quietSync)
+  await control.signer.rotate()
+  const email = 'ada@example.com'
+  const claims = { subject: 'test:ada', email, emailVerified: true, authTimeMs: systemClock.now() }
+  const { user, members } = await ensureAccount(control, claims, { plan })
+  const [member] = members
+  if (!member) throw new Error('no member')
+  const { data } = await readAccount(control, member.account)
+  return {
+    controls,
+    caller: personCaller(data, { person: { id: user, email, emailVerified: true }, member, from: '' }),
+  }
+}
+
+type Answers = { readonly leased: number; readonly refused: readonly string[] }
+
+/** Every agent through one of the instances, again when it is told to, as agents do. */
+async function claimAll(
+  controls: readonly Control[],
+  caller: Caller,
+  count: number,
+): Promise<readonly Answers[]> {
+  return Promise.all(
+    Array.from({ length: count }, async (_, n): Promise<Answers> => {
+      const control = controls[n % controls.length]
+      if (!control) throw new Error('no control plane')
+      const tunnels = Array.from({ length: tunnelsPerAgent }, (__, at) => ({
+        name: `t${n}-${at}`,
+        kind: 'tcp' as const,
+      }))
+      const request = { agent: newId('agt', n + 1), tunnels, takeover: false }
+      for (;;) {
+        const problems = await problemsOf(claimLeases(control, caller, request))
+        const later = problems.find(({ code }) => waiting.has(code))
+        const refused = problems.map(({ code }) => code)
+        if (!later) return { leased: tunnels.length - refused.length, refused }
+        await sleep(systemClock, (later.retryAfter ?? 1 + Math.random()) * 1_000)
+      }
+    }),
+  )
+}
+
+/** Busy, or a store that others keep so busy that it does not answer: agents ask again. */
+const waiting: ReadonlySet<string> = new Set(['PT-2106', 'PT-0014', 'PT-0013'])
+
+type Told = { readonly code: string; readonly retryAfter?: number | undefined }
+
+/** Of a claim that was answered as a whole by one, that one. */
+async function problemsOf(claim: Promise<ClaimResult>): Promise<readonly Told[]> {
+  try {
+    return (await claim).results.flatMap((one) => ('problem' in one ? [one.problem] : []))
+  } catch (error) {
+    if (!isFailure(error)) throw error
+    return [{ code: error.code }]
+  }
+}
+
+/** Counts how often transactions are tried. */
+function countTries(store: Store): { readonly store: Store; readonly tries: () => number } {
+  let tries = 0
+  const counting: Pick<Store, 'transact'> = {
+    transact: (fn, options) =>
+      store.transact((tx) => {
+        tries++
+        return fn(tx)
+      }, options),
+  }
+  const proxy = new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'transact') return counting.transact
+      const value = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  return { store: proxy, tries: () => tries }
+}
+
+export function describeClaims(name: string, make: MakeStore): void {
+  describe(`claims: ${name}`, () => {
+    test(
+      '300 agents of one account that start together, through four instances, are all served',
+      () =>
+        withStore(make, async (real) => {
+          const { store, tries } = countTries(real)
+          const { controls, caller } = await setUp(store, 'unlimited')
+          const since = performance.now()
+          const answers = await claimAll(controls, caller, agents)
+          const tookMs = performance.now() - since
+          if (process.env.PT_PRINT_COUNTS)
+            process.stdout.write(
+              `${name}: ${agents} agents in ${(tookMs / 1_000).toFixed(1)} s, ${tries()} tries\n`,
+            )
+          expect(answers.flatMap(({ refused }) => refused)).toEqual([])
+          expect(tries()).toBeLessThan(triesMax)
+          const quota = await store.get(quotas.ref(caller.account))
+          const all = agents * tunnelsPerAgent
+          expect(quota?.data).toMatchObject({ tunnels: all, online: all })
+        }),
+      120_000,
+    )
+
+    test(
+      'of 60 agents that race through four instances, as many are served as the plan has',
+      () =>
+        withStore(make, async (store) => {
+          const { controls, caller } = await setUp(store, 'free')
+          const answers = await claimAll(controls, caller, 60)
+          const leased = answers.reduce((sum, one) => sum + one.leased, 0)
+          expect(leased).toBe(plans.free.tunnelsOnline)
+          const where = { account: caller.account, state: 'leased' }
+          const { items } = await store.query(queries.leasesOfAccount, { where, limit: 100 })
+          expect(items).toHaveLength(leased)
+          const quota = await store.get(quotas.ref(caller.account))
+          expect(quota?.data).toMatchObject({ tunnels: leased, online: leased })
+        }),
+      120_000,
+    )
+  })
+}
