@@ -14,7 +14,7 @@ import {
 } from '@porttunneler/shared/control/relay-enrolment'
 import { lazyBus } from './platform/bus.lazy.ts'
 import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
-import { type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
+import { type AccessToken, type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
 import { type FirebaseIdentity, firebaseIdentity } from './platform/identity.firebase.ts'
 import { openKmsKeyVault } from './platform/key-vault.kms.ts'
 import { noMail } from './platform/mail.none.ts'
@@ -37,7 +37,12 @@ export type Cloud = {
   close(): Promise<void>
 }
 
-export function openCloud(settings: Settings, log: Log): Cloud {
+export type CloudOptions = {
+  /** Where there is no metadata server: for KMS and Compute Engine. */
+  readonly accessToken?: () => Promise<AccessToken>
+}
+
+export function openCloud(settings: Settings, log: Log, options: CloudOptions = {}): Cloud {
   const { environment, kmsKey, emulatedGoogle } = settings
   const { projectId, emulators } = environment
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
@@ -47,7 +52,7 @@ export function openCloud(settings: Settings, log: Log): Cloud {
     const provisions = emulators.pubsub !== undefined
     return openPubsubBus({ project: projectId, clock, random: Math.random, onBackgroundError, provisions })
   })
-  const rest = openGoogleRest({ clock, ...(emulatedGoogle && { metadataUrl: emulatedGoogle }) })
+  const rest = openGoogleRest({ clock, ...options, ...(emulatedGoogle && { metadataUrl: emulatedGoogle }) })
   const enrolment = enrolledRelayIdentity({ store, clock })
   const accounts = openFirebaseAccounts({ projectId, clock })
   const isEmulated = emulators.auth !== undefined

@@ -65,6 +65,10 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
     case 'keys':
       if (command.version > state.keys.version) targets.onKeys()
       return false
+    case 'leaked':
+      if (!state.refuseKey(command.kid)) return false
+      targets.onKeys()
+      return true
     case 'drain':
       if (command.relay === state.relay && isForThisProcess(command.at, targets)) targets.onDrain()
       return false

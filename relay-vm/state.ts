@@ -31,7 +31,9 @@ export class RelayState {
   readonly names: NameKnowledge
   relay: string | undefined
   cell: Cell | undefined
-  keys: Keys
+  #keys: Keys
+  /** Key ids that are refused whoever lists them: an instance of the control plane may know less for a minute. */
+  readonly #leaked = new Set<string>()
   /** The last command read. */
   cursor: string | undefined
   /** Server time less this machine's, when last heard. */
@@ -44,11 +46,28 @@ export class RelayState {
     })
     this.relay = kept?.relay
     this.cell = kept?.cell
-    this.keys = kept?.keys ?? { version: 0, jwks: { keys: [] } }
+    this.#keys = kept?.keys ?? { version: 0, jwks: { keys: [] } }
     this.cursor = kept?.cursor
     this.timeOffsetMs = kept?.timeOffsetMs ?? 0
     this.decrees = new Decrees(kept?.decrees)
     this.names = new NameKnowledge(kept?.names)
+  }
+
+  get keys(): Keys {
+    return this.#keys
+  }
+
+  set keys(given: Keys) {
+    const keys = given.jwks.keys.filter(({ kid }) => typeof kid !== 'string' || !this.#leaked.has(kid))
+    this.#keys = keys.length === given.jwks.keys.length ? given : { ...given, jwks: { keys } }
+  }
+
+  /** @returns whether it was known, and is not any more */
+  refuseKey(kid: string): boolean {
+    const before = this.#keys
+    this.#leaked.add(kid)
+    this.keys = before
+    return this.#keys !== before
   }
 
   /** @throws relay.data */

@@ -280,6 +280,18 @@ describe('bad weather', () => {
     expect(journal.refused).toBe(1)
   })
 
+  test('a key that leaked stays refused, also while the control plane still lists it', async () => {
+    const { sync, state } = await makeSync()
+    sync.start()
+    await requests(1)
+    const [key] = state.keys.jwks.keys
+    expect(state.refuseKey(`${key?.kid}`)).toBe(true)
+    expect(state.refuseKey(`${key?.kid}`)).toBe(false)
+    sync.askNow()
+    await requests(2)
+    expect(state.keys.jwks.keys).toEqual([])
+  })
+
   test('commands of a later release are passed over, and the others are obeyed', async () => {
     const { sync, commands } = await makeSync()
     control.commands.push(commandOf({ id: 'new', kind: 'dance', at: 1 }), {

@@ -1,33 +1,24 @@
 /**
- * The control plane of a standalone server, in this process: SQLite, local bus and sign-in, the API, the first account,
- * and the round of housekeeping. What differs from the cloud is in platform/; the rules are shared/control.
+ * The control plane of a standalone server, in this process: the domain (domain.ts), the API, the first account, and
+ * the rounds of jobs. What differs from the cloud is in platform/; the rules are shared/control.
  */
 import { makeApi } from '@porttunneler/shared/api/app'
 import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
-import type { Log } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
-import { makeControl, type Settings } from '@porttunneler/shared/control/control'
-import { kick, kickSchema } from '@porttunneler/shared/control/jobs/kick'
+import { kickSchema } from '@porttunneler/shared/control/jobs/kick'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { roundsMs } from '@porttunneler/shared/control/jobs/worker'
 import { topics } from '@porttunneler/shared/control/names'
-import type { PlanName } from '@porttunneler/shared/control/plans'
+import type { Office } from '@porttunneler/shared/control/operator/act'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
-import { queryTable } from '@porttunneler/shared/control/query-table'
-import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { addressReader } from './addresses.ts'
-import type { DataFolder } from './data-folder.ts'
+import { type DomainOptions, openDomain } from './domain.ts'
 import { demoKey, ensureFirstAccount, type FirstAccount } from './first-account.ts'
-import { openLocalBus } from './platform/bus.local.ts'
 import { signInRoutes } from './platform/identity.local.routes.ts'
-import { localIdentity } from './platform/identity.local.ts'
-import { openFileKeyVault } from './platform/key-vault.file.ts'
-import { openLogMail } from './platform/mail.log.ts'
-import { openSmtpMail, type SmtpSettings } from './platform/mail.smtp.ts'
-import { openSqliteStore, purgeSlice } from './platform/store.sqlite.ts'
+import { purgeSlice } from './platform/store.sqlite.ts'
 import type { Fetch } from './web-server.ts'
 
 /** The one cell of a server on one machine. */
@@ -37,20 +28,9 @@ const jobsAtOnce = 4
 /** Between two slices of a purge. */
 const pauseMs = 50
 
-export type ControlPlaneOptions = {
-  readonly folder: DataFolder
-  readonly consoleUrl: string
+export type ControlPlaneOptions = DomainOptions & {
   /** Whether a proxy on this machine tells where requests came from. */
   readonly isProxied: boolean
-  /** Absent: mails wait in the data folder. */
-  readonly smtp?: SmtpSettings | undefined
-  /** Whether strangers may make accounts, and of which plan. */
-  readonly isOpen: boolean
-  readonly plan: PlanName
-  readonly version: string
-  readonly clock: Clock
-  readonly random: () => number
-  readonly log: Log
 }
 
 export type ControlPlane = {
@@ -60,6 +40,8 @@ export type ControlPlane = {
   ensureFirstAccount(email: string): Promise<FirstAccount | undefined>
   /** @throws standalone.demo */
   demoKey(): Promise<Secret>
+  /** Where ptunctl works. */
+  readonly office: Office
   /** For a relay that has no credential yet. */
   newEnrolmentKey(): Promise<Secret>
   /** Calls for every command to the relays of the cell. */
@@ -70,28 +52,10 @@ export type ControlPlane = {
 
 /** @throws store.read_only, store.corrupt, store.newer, store.full */
 export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { folder, clock, random, log, isOpen, isProxied } = options
+  const { clock, log, isOpen, isProxied } = options
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
-  const store = openSqliteStore(folder.file('store.db'), { queries: queryTable, clock, random })
-  const vault = openFileKeyVault(folder.file('master.key'))
-  const smtp = options.smtp && openSmtpMail(options.smtp)
-  const mail = smtp ?? openLogMail({ folder: folder.file('mail'), clock, log })
-  const bus = openLocalBus({ clock, random, onBackgroundError })
-  const settings = settingsOf(options)
-  const resetUrl = (token: string) =>
-    `${settings.consoleUrl}/reset-password?token=${encodeURIComponent(token)}`
-  const issuer = settings.issuer
-  const identity = localIdentity({
-    store,
-    vault,
-    clock,
-    issuer,
-    resetUrl,
-    kick: (ids) => kick({ bus, log }, ids),
-  })
-  const relayIdentity = enrolledRelayIdentity({ store, clock })
-  const platform = { store, bus, identity, relayIdentity, mail, vault }
-  const control = makeControl(platform, { clock, random, log, settings })
+  const domain = openDomain(options, onBackgroundError)
+  const { control, store, bus, identity, relayIdentity } = domain
   const principals = new Principals(control)
   const addressOf = addressReader({ isProxied })
   const api = makeApi({
@@ -116,6 +80,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     ensureCell: (face) => ensureCell(control, { id: cell, ...face }),
     ensureFirstAccount: (email) => ensureFirstAccount(control, identity, email),
     demoKey: () => demoKey(control, principals),
+    office: { control, enrolment: relayIdentity },
     newEnrolmentKey: async () => new Secret(await relayIdentity.makeKey(cell)),
     onCommand: (listener) =>
       bus.subscribe(topics.commands(cell), 'relay', (message) => listener(commandSchema.parse(message))),
@@ -123,16 +88,9 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
       await (await kicks).close()
       await worker.close()
       await rounds.close()
-      smtp?.close()
-      await bus.close()
-      await store.close()
+      await domain.close()
     },
   }
-}
-
-function settingsOf({ consoleUrl, version, plan, isOpen }: ControlPlaneOptions): Settings {
-  const addresses = { issuer: consoleUrl, consoleUrl, docsUrl: consoleUrl }
-  return { ...addresses, version, registration: isOpen, defaultPlan: plan }
 }
 
 /** What is due, now and every minute, one round at a time. */

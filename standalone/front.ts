@@ -8,6 +8,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { type Config, isLoopback } from './config.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import type { DataFolder } from './data-folder.ts'
+import { openOfficeSocket } from './office-socket.ts'
 import manifest from './package.json' with { type: 'json' }
 import { endpointFace, liveOrigin, type RelayPorts } from './relay.ts'
 import type { WebFiles } from './web-files.ts'
@@ -53,6 +54,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const consoleUrl = config.public.console ?? `http://${urlHost(config.host)}:${listening.port}`
   const control = openControl(options, consoleUrl)
   opened.defer(() => control.close())
+  opened.defer(await openOfficeSocket(control.office, options))
   const ensureCell = (ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>) => {
     const { from, to } = config.ports.tcp
     const { host, domain } = config

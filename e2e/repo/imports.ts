@@ -13,6 +13,7 @@ type Layer =
   | 'relay-vm'
   | 'functions'
   | 'standalone'
+  | 'ptunctl'
   | 'web'
   | 'docs'
   | 'free'
@@ -37,6 +38,7 @@ const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
   'relay-vm': dataPlane,
   functions: controlPlane,
   standalone: [...controlPlane, 'relay-vm'],
+  ptunctl: [...controlPlane, 'standalone', 'functions'],
   web: ['base', 'protocol', 'api'],
   docs: ['base', 'protocol', 'api'],
 }

@@ -28,9 +28,13 @@ const marginMs = 120_000
 const tokenPath = '/computeMetadata/v1/instance/service-accounts/default/token'
 const tokenSchema = z.object({ access_token: z.string().min(1), expires_in: z.number() })
 
+export type AccessToken = z.infer<typeof tokenSchema>
+
 export type GoogleRestOptions = {
   readonly clock: Clock
   readonly metadataUrl?: string
+  /** In place of the metadata server's, where there is none: on the machine of an operator. */
+  readonly accessToken?: () => Promise<AccessToken>
   /** Lower in tests only. */
   readonly deadlineMs?: number
 }
@@ -41,14 +45,16 @@ export function openGoogleRest(options: GoogleRestOptions): GoogleRest {
 
 class MetadataAuthorisedRest implements GoogleRest {
   readonly #clock: Clock
-  readonly #metadataUrl: string
   readonly #deadlineMs: number
+  readonly #newToken: () => Promise<AccessToken>
   #token: { readonly text: string; readonly until: number } | undefined
 
   constructor({ clock, metadataUrl = 'http://metadata.google.internal', ...options }: GoogleRestOptions) {
     this.#clock = clock
-    this.#metadataUrl = metadataUrl
     this.#deadlineMs = options.deadlineMs ?? deadlineMs
+    const fromMetadata = () =>
+      this.#fetch(`${metadataUrl}${tokenPath}`, tokenSchema, { headers: { 'metadata-flavor': 'Google' } })
+    this.#newToken = options.accessToken ?? fromMetadata
   }
 
   async call<T>(call: GoogleCall<T>): Promise<T> {
@@ -72,9 +78,7 @@ class MetadataAuthorisedRest implements GoogleRest {
   async #accessToken(): Promise<string> {
     const now = this.#clock.monotonic()
     if (this.#token && now < this.#token.until) return this.#token.text
-    const { access_token, expires_in } = await this.#fetch(`${this.#metadataUrl}${tokenPath}`, tokenSchema, {
-      headers: { 'metadata-flavor': 'Google' },
-    })
+    const { access_token, expires_in } = await this.#newToken()
     this.#token = { text: access_token, until: now + expires_in * 1_000 - marginMs }
     return access_token
   }

@@ -10,6 +10,7 @@ import { cloudCodes } from './codes/cloud.ts'
 import { hostCodes } from './codes/host.ts'
 import { httpVisitorCodes } from './codes/http.ts'
 import { leaseCodes } from './codes/lease.ts'
+import { operatorCodes } from './codes/operator.ts'
 import { standaloneCodes } from './codes/standalone.ts'
 import { visitorCodes } from './codes/visitor.ts'
 import { wireCodes } from './codes/wire.ts'
@@ -38,6 +39,7 @@ export const codes = {
   ...hostCodes,
   ...standaloneCodes,
   ...cloudCodes,
+  ...operatorCodes,
   ...cliCodes,
 } as const satisfies Record<string, ErrorEntry>
 

@@ -2,7 +2,7 @@
 import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { signInWrites } from './audit/sign-ins.ts'
-import { type AuditAction, byCaller, writeAudit } from './audit.ts'
+import { type AuditAction, type AuditCaller, byCaller, writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { AccountControl, Control } from './control.ts'
@@ -18,7 +18,7 @@ import {
 import { look } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
 import type { PlanName } from './plans.ts'
-import type { IdentityClaims, Snapshot, Store } from './platform.ts'
+import type { IdentityClaims, Snapshot, Store, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { freshQuota } from './quota.ts'
 import { quotas } from './quota-documents.ts'
@@ -154,14 +154,23 @@ export async function renameAccount(
   caller: Caller,
   name: string,
 ): Promise<AccountDoc> {
-  const nowMs = control.clock.now()
-  return control.store.transact(async (tx) => {
-    const before = await tx.get(accounts.ref(caller.account))
-    if (!before) throw fail('api.not_found')
-    const next = { ...before.data, name }
-    tx.set(before.ref, next)
+  return changeAccount(control, (tx, before, nowMs) => {
     writeAudit(tx, { ...entryOf(caller), action: 'account.renamed', details: { name } }, nowMs)
-    return next
+    return { ...before, name }
+  })
+}
+
+/** @param next returns what the account shall be; what it writes commits with that. It may run again. */
+export async function changeAccount(
+  { store, clock }: Pick<AccountControl, 'store' | 'clock'>,
+  next: (tx: Transaction, before: AccountDoc, nowMs: number) => AccountDoc,
+): Promise<AccountDoc> {
+  return store.transact(async (tx) => {
+    const before = await tx.get(accounts.ref(store.account))
+    if (!before) throw fail('api.not_found')
+    const after = next(tx, before.data, clock.now())
+    tx.set(before.ref, after)
+    return after
   })
 }
 
@@ -176,7 +185,7 @@ export async function setAccountStatus(
   control: Pick<Control, 'bus' | 'cells' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },
   account: string,
   status: AccountDoc['status'],
-  caller?: Caller,
+  by?: Partial<Omit<AuditCaller, 'account'>> & { readonly reason?: string },
 ): Promise<void> {
   const nowMs = control.clock.now()
   const wish = { kind: 'account.close', subject: account, account }
@@ -184,6 +193,7 @@ export async function setAccountStatus(
   const [outgoing, ids] = await control.store.transact(async (tx) => {
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
+    if (before.data.status === 'closed') throw fail('account.closed')
     const asks = status === 'closed' ? [await look(tx, wish, nowMs), await look(tx, later, nowMs)] : []
     const version = before.data.statusVersion + 1
     const closed = status === 'closed' ? { closedAt: nowMs } : {}
@@ -191,8 +201,7 @@ export async function setAccountStatus(
     const suspended = status !== 'active'
     const command = makeCommand(everyCell, { kind: 'suspend', account, suspended, version }, nowMs)
     writeCommand(tx, command)
-    const by = caller ? entryOf(caller) : { account, actor: 'system', from: '', target: account }
-    writeAudit(tx, { ...by, action: statusActions[status] }, nowMs)
+    writeAudit(tx, statusEntry(account, status, by), nowMs)
     return [[command], asks.map((ask) => ask())] as const
   })
   await publishCommands(control, outgoing)
@@ -204,6 +213,17 @@ const statusActions = {
   suspended: 'account.suspended',
   closed: 'account.closed',
 } as const satisfies Record<AccountDoc['status'], AuditAction>
+
+/** Without anybody it was the service. */
+function statusEntry(
+  account: string,
+  status: AccountDoc['status'],
+  { actor = 'system', from = '', userAgent, reason }: NonNullable<Parameters<typeof setAccountStatus>[3]> = {},
+) {
+  const details = reason === undefined ? {} : { reason }
+  const action = statusActions[status]
+  return { ...byCaller({ account, actor, from, userAgent }), target: account, action, details }
+}
 
 function entryOf(caller: Caller) {
   return { ...byCaller(caller), target: caller.account }

@@ -7,6 +7,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { newId } from '../base/ids.ts'
 import { type AuditDoc, audit } from './audit-documents.ts'
 import type { Caller } from './caller.ts'
+import type { OperatorAction } from './operator/actions.ts'
 import type { Doc, Transaction, Write } from './platform.ts'
 
 export type AuditAction =
@@ -41,6 +42,7 @@ export type AuditAction =
   | 'lease.joined'
   | 'ticket.refused'
   | 'transfer.warned'
+  | OperatorAction
 
 export type AuditEntry = {
   /** '' = the service itself. */

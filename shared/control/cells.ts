@@ -17,7 +17,7 @@ import {
   type RelayDoc,
 } from './documents.ts'
 import type { CellView } from './lease-rules.ts'
-import type { Page, Query, QueryOptions, Snapshot, Store, Write } from './platform.ts'
+import type { Page, Query, QueryOptions, Snapshot, Store, Transaction, Write } from './platform.ts'
 import type { Bound, Witness } from './presence.ts'
 import { queries } from './query-table.ts'
 
@@ -42,7 +42,9 @@ export async function ensureCell(control: Control, { id, ...settings }: CellSett
   const nowMs = control.clock.now()
   const before = await control.store.get(cells.ref(id))
   const createdAt = before?.data.createdAt ?? nowMs
-  await control.store.set(cells.ref(id), { ...settings, state: 'open', createdAt })
+  // One that was closed stays so: its ports may change all the same.
+  const state = before?.data.state ?? 'open'
+  await control.store.set(cells.ref(id), { ...settings, state, createdAt })
   const { portFrom, portTo } = settings
   const [oldFrom, oldTo] = [before?.data.portFrom ?? portFrom, before?.data.portTo ?? portTo]
   const ports = Array.from(
@@ -51,6 +53,21 @@ export async function ensureCell(control: Control, { id, ...settings }: CellSett
   )
   for (let start = 0; start < ports.length; start += portsPerBatch)
     await ensurePorts(control, { id, portFrom, portTo }, ports.slice(start, start + portsPerBatch))
+  control.cells.forget(id)
+}
+
+/** A closed cell takes no new tunnels; those that it has stay. @param note writes more into the same transaction */
+export async function setCellState(
+  control: Control,
+  { id, state }: Pick<CellDoc, 'state'> & { readonly id: string },
+  note: (tx: Transaction, nowMs: number) => void,
+): Promise<void> {
+  await control.store.transact(async (tx) => {
+    const found = await tx.get(cells.ref(id))
+    if (!found) throw fail('operator.missing', `There is no cell "${id}".`)
+    tx.update(found.ref, { state })
+    note(tx, control.clock.now())
+  })
   control.cells.forget(id)
 }
 

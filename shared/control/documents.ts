@@ -273,8 +273,12 @@ export type JobDoc = {
   readonly ttl?: Date
 }
 
+/** Id: user. People who may act as operators through the service. */
+export type OperatorDoc = { readonly state: 'active'; readonly since: number; readonly by: string }
+
 export const users = globalCollection<UserDoc>('users')
 export const identities = globalCollection<IdentityDoc>('identities')
+export const operators = globalCollection<OperatorDoc>('operators')
 export const accounts = ownIdCollection<AccountDoc>('accounts')
 export const members = collection<MemberDoc>('members')
 export const keys = collection<KeyDoc>('keys')

@@ -6,6 +6,12 @@ import { online, quotas } from './quota-documents.ts'
 import * as usage from './usage-documents.ts'
 
 export const queries = {
+  /** There may be several of one address: one a way of signing in, of releases and migrations of before. */
+  usersByEmail: declareQuery('usersByEmail', documents.users, { equals: ['email'], order: 'validSince' }),
+  operatorsByState: declareQuery('operatorsByState', documents.operators, {
+    equals: ['state'],
+    order: 'since',
+  }),
   membersOfUser: declareQuery('membersOfUser', documents.members, { equals: ['user'], order: 'since' }),
   membersOfAccount: declareQuery('membersOfAccount', documents.members, {
     equals: ['account'],

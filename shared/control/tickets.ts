@@ -86,15 +86,16 @@ export class Signer {
 
   /**
    * Makes the first keys, or puts the next one to use when its time has come; safe to call often and from everywhere.
+   * @param isNow puts the next one to use before its time; relays know it as soon as it is made
    * @returns the new version when something changed: relays are then told to fetch the keys
    */
-  async rotate(): Promise<number | undefined> {
+  async rotate({ isNow = false }: { readonly isNow?: boolean } = {}): Promise<number | undefined> {
     const nowMs = this.#clock.now()
     const { version, stored } = await this.#read()
     const next = stored.find(({ data }) => data.state === 'next')
     const active = stored.find(({ data }) => data.state === 'active')
     const spent = stored.filter(({ data }) => data.state === 'old' && data.verifyUntil <= nowMs)
-    const isDue = next !== undefined && next.data.useFrom <= nowMs
+    const isDue = next !== undefined && (isNow || next.data.useFrom <= nowMs)
     if (active && next && !isDue && spent.length === 0) return undefined
     const fresh = active
       ? [await this.#make('next', nowMs)]
@@ -114,6 +115,46 @@ export class Signer {
     })
     this.#keys = undefined
     return changed
+  }
+
+  /**
+   * Somebody else may know this key: it is gone at once. Relays are told which, and refuse what it signed; processes
+   * that sign with it find the new ones within a minute.
+   * @returns the new version; undefined when another process changed the keys at the same moment
+   */
+  async withdraw(kid: string): Promise<number | undefined> {
+    const nowMs = this.#clock.now()
+    const { version, stored } = await this.#read()
+    const leaked = stored.find(({ ref }) => ref.id === kid)
+    const next = stored.find(({ data, ref }) => data.state === 'next' && ref.id !== kid)
+    const isActive = leaked?.data.state === 'active'
+    const fresh = await Promise.all([
+      ...(isActive && !next ? [this.#make('active', nowMs)] : []),
+      ...(isActive || leaked?.data.state === 'next' ? [this.#make('next', nowMs)] : []),
+    ])
+    const changed = await this.#store.transact(async (tx) => {
+      const state = await tx.get(signingState.ref('current'))
+      if (!leaked || (state?.data.version ?? 0) !== version) return undefined
+      tx.delete(leaked.ref)
+      if (isActive && next) tx.update(next.ref, { state: 'active' })
+      for (const { kid: id, data } of fresh) tx.create(signingKeys.ref(id), data)
+      tx.set(signingState.ref('current'), { version: version + 1, rotatedAt: nowMs })
+      return version + 1
+    })
+    this.#keys = undefined
+    return changed
+  }
+
+  /** What an operator sees of the keys. */
+  async describe() {
+    const { stored } = await this.#read()
+    return stored.map(({ ref, data: { state, createdAt, useFrom, verifyUntil } }) => ({
+      kid: ref.id,
+      state,
+      createdAt,
+      useFrom,
+      verifyUntil,
+    }))
   }
 
   async #sign(

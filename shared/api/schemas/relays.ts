@@ -111,6 +111,8 @@ export const commandSchema = z.discriminatedUnion('kind', [
   }),
   /** Fetch the ticket keys again. */
   z.object({ id: z.string(), kind: z.literal('keys'), at: timeSchema, version: z.int() }),
+  /** Somebody else may sign with this ticket key: it is refused from now on, whoever still lists it. */
+  z.object({ id: z.string(), kind: z.literal('leaked'), at: timeSchema, kid: z.string().max(64) }),
   /** Drain this relay. */
   z.object({ id: z.string(), kind: z.literal('drain'), at: timeSchema, relay: z.string(), version: z.int() }),
 ])

@@ -1,0 +1,30 @@
+/**
+ * Lets ptunctl work on a project of Google Cloud: the same domain as in the functions, by the rights of whoever calls
+ * it (application default credentials), or on emulators where their variables are set.
+ */
+import { type Order, runAct } from '@porttunneler/shared/control/operator/acts'
+import { openCloud } from './cloud.ts'
+import { makeLog } from './log.ts'
+import { operatorToken } from './platform/operator-credentials.ts'
+import { readSettings } from './settings.ts'
+
+/** @param warn gets what the domain logs, a line each */
+export async function runInCloud(
+  env: Readonly<Record<string, string | undefined>>,
+  order: Order,
+  warn: (line: string) => void,
+): Promise<unknown> {
+  // The one variable that only the console needs.
+  const settings = readSettings({ FIREBASE_API_KEY: 'none', ...env })
+  const log = makeLog(settings.environment.projectId, { write: warn })
+  const cloud = openCloud(
+    settings,
+    log,
+    settings.emulatedGoogle === undefined ? { accessToken: operatorToken } : {},
+  )
+  try {
+    return await runAct(cloud, order)
+  } finally {
+    await cloud.close()
+  }
+}

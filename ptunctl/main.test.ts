@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { silentLog } from '@porttunneler/shared/base/log'
+import { openControlPlane } from '@porttunneler/standalone/control-plane'
+import { openDataFolder } from '@porttunneler/standalone/data-folder'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { run } from './main.ts'
+
+let data: string
+let account: string
+beforeEach(async () => {
+  data = mkdtempSync(join(tmpdir(), 'pt-ctl-'))
+  const folder = openDataFolder(data)
+  const settings = { consoleUrl: 'http://localhost', isOpen: true, plan: 'free', version: '0.0.0' } as const
+  const around = { clock: systemClock, random: Math.random, log: silentLog, isProxied: false }
+  const plane = openControlPlane({ folder, ...settings, ...around })
+  await plane.ensureFirstAccount('ada@example.com')
+  await plane.close()
+  folder.close()
+  const [found] = await json('accounts', 'find', 'ada@example.com')
+  account = found.id
+})
+afterEach(() => rmSync(data, { recursive: true, force: true }))
+
+async function ctl(...args: string[]) {
+  let out = ''
+  let err = ''
+  const stdout = { write: (text: string) => (out += text) }
+  const stderr = { write: (text: string) => (err += text) }
+  const code = await run(args, {
+    stdout,
+    stderr,
+    env: { PORTTUNNELER_DATA: data, PTUNCTL_OPERATOR: 'grace' },
+  })
+  return { code, out, err }
+}
+// biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
+async function json(...args: string[]): Promise<any> {
+  return JSON.parse((await ctl('--json', ...args)).out)
+}
+
+test('ptunctl: a cell, a key for its relay, and an account suspended and resumed, from the command line', async () => {
+  const made = await ctl(
+    'cells',
+    'create',
+    'eu',
+    '--host',
+    'eu.example.com',
+    '--domain',
+    'eu.example.com',
+    '--ports',
+    '30000-30009',
+  )
+  expect(made).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^id {9}.*eu\n(.*\n)*ports .*30000-30009\n/),
+  })
+  expect((await json('enrolment', 'create', 'eu', '--hours', '2')).key).toMatch(/^pte_/)
+  expect(await json('accounts', 'suspend', account, '--reason', 'a test')).toMatchObject({
+    status: 'suspended',
+  })
+  expect((await ctl('accounts', 'resume', account)).out).toContain('active')
+  expect(await json('accounts', 'override', account, 'keys', '3')).toMatchObject({ limits: { keys: 3 } })
+  expect((await ctl('accounts', 'show', account)).out).toMatch(
+    /limits:\n(.*\n)* {2}keys +3\n(.*\n)*members:\n.*email/,
+  )
+  expect((await ctl('jobs', 'dead')).out).toBe('None.\n')
+})
+
+test('ptunctl: what is wrong is said with code, cause and cure, as text and as JSON', async () => {
+  expect(await ctl('cells', 'close', 'none')).toEqual({
+    code: 1,
+    out: '',
+    err: expect.stringMatching(/^PT-5303 There is no cell "none"\.\n {2}Look it up/),
+  })
+  const usage = await ctl('accounts', 'suspend', account)
+  expect(usage).toMatchObject({ code: 2, err: expect.stringContaining('--reason') })
+  expect(await json('accounts', 'plan', account, 'gold')).toMatchObject({ error: { code: 'PT-5301' } })
+  expect(await ctl('cells', 'create', 'eu', '--ports', 'many')).toMatchObject({ code: 2 })
+  expect(await ctl('--data', join(data, 'none'), 'cells', 'list')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('PT-5307'),
+  })
+})
+
+test('ptunctl: every verb has its help', async () => {
+  const { code, out } = await ctl('--help')
+  expect(code).toBe(0)
+  for (const group of out.matchAll(/^ {2}(\w+) {2,}\w/gm)) {
+    const help = await ctl(group[1] ?? '', '--help')
+    expect(help).toMatchObject({ code: 0, out: expect.stringContaining('Usage: ptunctl') })
+  }
+})

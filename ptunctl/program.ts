@@ -1,0 +1,189 @@
+/** The command line of ptunctl: every verb with its options, and the act that it stands for. */
+import type { ActName } from '@porttunneler/shared/control/operator/acts'
+import { Command, InvalidArgumentError, type OutputConfiguration } from 'commander'
+
+export type Globals = { readonly data?: string; readonly json?: boolean; readonly as?: string }
+/** Runs one act. */
+export type Run = (globals: Globals, act: ActName, input: object) => Promise<void>
+
+type Verb = (act: ActName, words: string, description: string) => Command
+
+const globalOptions = ['data', 'json', 'as']
+
+export function buildProgram(run: Run, output: OutputConfiguration): Command {
+  const program = new Command('ptunctl')
+    .description('Runs a PortTunneler service: cells, relays, accounts, jobs, keys.')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .option('--data <folder>', 'data folder of a standalone server (or PORTTUNNELER_DATA, ./data)')
+    .option('--json', 'one JSON value instead of text')
+    .option('--as <name>', 'who acts, for the audit (or PTUNCTL_OPERATOR, your user name)')
+    .addHelpText('after', helpText)
+  const groupOf = (name: string, description: string): Verb => {
+    const group = program.command(name).description(description).helpCommand(false)
+    return (act, words, said) => {
+      const command = group.command(words).description(said)
+      return command.action(async () => {
+        const options = command.optsWithGlobals()
+        const names = command.registeredArguments.map((argument) => argument.name())
+        const given = Object.fromEntries(
+          names.map((argument, index) => [argument, command.processedArgs[index]]),
+        )
+        const own = Object.entries(options).filter(([key]) => !globalOptions.includes(key))
+        await run(options, act, inputOf({ ...given, ...Object.fromEntries(own) }))
+      })
+    }
+  }
+  addCells(groupOf('cells', 'where tunnels are served: a host, a domain, a range of ports'))
+  addRelays(groupOf('enrolment', 'one-time keys for new relays'), groupOf('relays', 'relay processes'))
+  addAccounts(groupOf('accounts', 'customers: look up, suspend, change the plan'))
+  addPeople(groupOf('people', 'those who sign in'), groupOf('members', 'who belongs to an account'))
+  addJobs(groupOf('jobs', 'what happens later'))
+  addKeys(groupOf('keys', 'keys that sign tickets'))
+  addOperators(groupOf('operators', 'people who may act as operators through the service'))
+  quiet(program, output)
+  return program
+}
+
+const helpText = `
+It works on the data folder of a standalone server, whether or not that runs, or, with GOOGLE_CLOUD_PROJECT and the
+other variables of the functions, on a project of Google Cloud with your own credentials.
+
+First steps:
+  ptunctl cells list
+  ptunctl enrolment create home
+`
+
+/** Two words of the command line become two fields. */
+function inputOf({ ports, ...given }: Readonly<Record<string, unknown>>): object {
+  return { ...given, ...(Array.isArray(ports) && { portFrom: ports[0], portTo: ports[1] }) }
+}
+
+function addCells(verb: Verb): void {
+  verb('cells.list', 'list', 'list cells')
+  verb('cells.create', 'create', 'make a cell, with a place for each of its ports')
+    .argument('<id>', 'small letters, digits and hyphens')
+    .requiredOption('--host <name>', 'host of tcp endpoints')
+    .requiredOption('--domain <name>', 'parent of http and tls endpoints')
+    .option('--ports <from-to>', 'public ports of tcp endpoints', readRange, [20_000, 20_999])
+    .option('--http-scheme <scheme>', 'what visitors of http endpoints type', 'https')
+    .option('--http-port <port>', 'port of http endpoints', readNumber, 443)
+    .option('--tls-port <port>', 'port of tls endpoints, and of agents', readNumber, 443)
+  verb(
+    'cells.change',
+    'change',
+    'change a cell; ports outside a smaller range are withheld once they are free',
+  )
+    .argument('<id>')
+    .option('--host <name>', 'host of tcp endpoints')
+    .option('--domain <name>', 'parent of http and tls endpoints')
+    .option('--ports <from-to>', 'public ports of tcp endpoints', readRange)
+    .option('--http-scheme <scheme>', 'what visitors of http endpoints type')
+    .option('--http-port <port>', 'port of http endpoints', readNumber)
+    .option('--tls-port <port>', 'port of tls endpoints', readNumber)
+  verb('cells.close', 'close', 'give it no new tunnels; those it has stay').argument('<id>')
+  verb('cells.open', 'open', 'give a closed cell tunnels again').argument('<id>')
+}
+
+function addRelays(enrolment: Verb, relays: Verb): void {
+  enrolment('enrolment.create', 'create', 'make a key for one relay; it is shown once')
+    .argument('<cell>')
+    .option('--hours <hours>', 'how long it may be used', readNumber, 24)
+  relays('relays.list', 'list', 'list relays as they last reported').option('--cell <id>', 'of one cell')
+  relays(
+    'relays.drain',
+    'drain',
+    'let it take no more visitors, wait for open connections, and end',
+  ).argument('<relay>', 'rel_…, as relays list shows it')
+}
+
+function addAccounts(verb: Verb): void {
+  const account = (command: Command) => command.argument('<id>', 'acc_…')
+  verb('accounts.find', 'find', 'find accounts by id, person or e-mail address').argument(
+    '<who>',
+    'acc_…, usr_… or an e-mail address',
+  )
+  account(verb('accounts.show', 'show', 'show an account with its limits and members'))
+  because(account(verb('accounts.suspend', 'suspend', 'refuse its keys and cut its tunnels')))
+  account(verb('accounts.resume', 'resume', 'end the suspension'))
+  because(account(verb('accounts.close', 'close', 'close it for good')))
+  account(verb('accounts.plan', 'plan', 'change its plan')).argument('<plan>', 'free, pro, team or unlimited')
+  account(
+    verb(
+      'accounts.override',
+      'override',
+      "change one limit of the plan for this account; without a value the plan's own counts again",
+    ),
+  )
+    .argument('<limit>', 'as accounts show names it')
+    .argument('[value]', 'a whole number', readNumber)
+}
+
+function addPeople(people: Verb, members: Verb): void {
+  const who = (command: Command) => command.argument('<who>', 'usr_… or an e-mail address')
+  because(
+    who(
+      people('people.disable', 'disable', 'end their sessions and keys everywhere, and let them in no more'),
+    ),
+  )
+  who(people('people.enable', 'enable', 'let them in again'))
+  const member = (command: Command) => who(command.argument('<account>', 'acc_…'))
+  const role = (command: Command) => command.argument('<role>', 'owner, admin, developer, billing or viewer')
+  role(member(members('members.add', 'add', 'add a person who has signed in before')))
+  member(members('members.remove', 'remove', 'end a membership, and the keys that hang on it'))
+  role(member(members('members.role', 'role', 'change the role of a member')))
+}
+
+function addJobs(verb: Verb): void {
+  const limit = (command: Command) => command.option('--limit <count>', 'at most so many', readNumber, 100)
+  limit(verb('jobs.list', 'list', 'list what waits, the next first'))
+  limit(verb('jobs.dead', 'dead', 'list what failed for good'))
+  verb('jobs.retry', 'retry', 'try a dead job again').argument('<id>')
+  verb('jobs.drop', 'drop', 'forget a dead job').argument('<id>')
+}
+
+function addKeys(verb: Verb): void {
+  verb('keys.list', 'list', 'list the keys that sign tickets')
+  verb('keys.rotate', 'rotate', 'sign with the next key from now on')
+  because(
+    verb(
+      'keys.leaked',
+      'leaked',
+      'have a key refused at once; without an id the one that signs now',
+    ).argument('[kid]', 'as keys list shows it'),
+  )
+}
+
+function addOperators(verb: Verb): void {
+  verb('operators.list', 'list', 'list operators')
+  verb('operators.add', 'add', 'make a person an operator').argument('<who>', 'usr_… or an e-mail address')
+  verb('operators.remove', 'remove', 'make a person an operator no more').argument(
+    '<who>',
+    'usr_… or an e-mail address',
+  )
+}
+
+/** What does harm if it is a mistake stands in the audit with its reason. */
+function because(command: Command): Command {
+  return command.requiredOption('--reason <text>', 'why, for the audit')
+}
+
+function readNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
+
+function readRange(text: string): readonly [number, number] {
+  const [, from, to] = /^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []
+  if (from === undefined || to === undefined)
+    throw new InvalidArgumentError('It must be a range such as 20000-20999.')
+  return [Number(from), Number(to)]
+}
+
+/** Every command reports to us instead of ending the process. Subcommands do not inherit this. */
+function quiet(command: Command, output: OutputConfiguration): void {
+  command.exitOverride()
+  command.configureOutput(output)
+  for (const child of command.commands) quiet(child, output)
+}

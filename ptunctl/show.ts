@@ -1,0 +1,63 @@
+/** Results as a person reads them: a table for a list, a line a field for one thing. Times are UTC. */
+import { stripVTControlCharacters } from 'node:util'
+import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
+
+type Row = Readonly<Record<string, unknown>>
+
+export function resultText(result: unknown): string {
+  if (Array.isArray(result)) return result.length === 0 ? 'None.\n' : tableText(result.filter(isRow))
+  if (!isRow(result)) return `${cellText('', result)}\n`
+  const width = Math.max(...Object.keys(result).map((key) => key.length))
+  return Object.entries(result)
+    .map(([key, value]) => fieldText(key, value, width))
+    .join('')
+}
+
+export function failureText({ code, detail, entry: { cure }, cause }: PortTunnelerError): string {
+  const reason = cause instanceof Error ? `  ${printable(cause.message)}\n` : ''
+  return `${code} ${printable(detail)}\n${reason}  ${cure}\n`
+}
+
+function fieldText(key: string, value: unknown, width: number): string {
+  const isList = Array.isArray(value) && value.some(isRow)
+  if (isList) return `${key}:\n${indent(tableText(value.filter(isRow)))}`
+  if (isRow(value) && Object.keys(value).length > 0) return `${key}:\n${indent(resultText(value))}`
+  return `${key.padEnd(width)}  ${cellText(key, isRow(value) ? '' : value)}\n`
+}
+
+function tableText(rows: readonly Row[]): string {
+  const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const lines = [keys, ...rows.map((row) => keys.map((key) => cellText(key, row[key])))]
+  const widths = keys.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
+  return lines
+    .map((line) =>
+      line
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+/** Fields that are times say so by their names. */
+function cellText(key: string, value: unknown): string {
+  if (value === undefined || value === null || value === '') return '-'
+  const isTime = /(?:At|Until|From|since)$/.test(key) && typeof value === 'number'
+  if (isTime) return value === 0 ? '-' : new Date(value).toISOString().replace('T', ' ').slice(0, 19)
+  if (Array.isArray(value)) return value.map((each) => cellText('', each)).join(', ') || '-'
+  return printable(typeof value === 'object' ? JSON.stringify(value) : String(value))
+}
+
+/** Names and addresses come from strangers: none of them speaks to the terminal. */
+function printable(text: string): string {
+  return stripVTControlCharacters(text).replace(/\p{Cc}/gu, ' ')
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ')
+}
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,79 @@
+/** PT-53nn: the tool of the operator, ptunctl, and what the control plane refuses it. */
+import type { ErrorEntry } from '../errors.ts'
+
+const byHand = { http: 400, retry: 'never', owner: 'operator' } as const
+
+export const operatorCodes = {
+  'operator.input': {
+    code: 'PT-5301',
+    ...byHand,
+    exit: 2,
+    title: 'Act not understood',
+    cause: 'ptunctl was told something that the control plane does not understand.',
+    cure: 'Correct what the detail names. If the server is of another release, use the ptunctl of that release.',
+  },
+  'operator.usage': {
+    code: 'PT-5302',
+    ...byHand,
+    exit: 2,
+    title: 'Command line not understood',
+    cause: 'The command line of ptunctl is not complete, or holds something that it does not know.',
+    cure: 'See "ptunctl --help", or "--help" behind any command.',
+  },
+  'operator.missing': {
+    code: 'PT-5303',
+    ...byHand,
+    http: 404,
+    exit: 1,
+    title: 'Nothing has this name',
+    cause: 'No cell, relay, account, person, job or key has the id or address that was given.',
+    cure: 'Look it up: ptunctl cells list, relays list, accounts find, jobs dead, keys list.',
+  },
+  'operator.exists': {
+    code: 'PT-5304',
+    ...byHand,
+    http: 409,
+    exit: 1,
+    title: 'There is one already',
+    cause: 'What was to be made is there already.',
+    cure: 'Choose another id, or change the one that is there.',
+  },
+  'operator.ambiguous': {
+    code: 'PT-5305',
+    ...byHand,
+    http: 409,
+    exit: 1,
+    title: 'Several people have this address',
+    cause: 'The e-mail address belongs to several people: each way of signing in may know one.',
+    cure: 'Name the person by id (usr_…); ptunctl accounts find shows the ids.',
+  },
+  'operator.busy': {
+    code: 'PT-5306',
+    ...byHand,
+    http: 409,
+    exit: 1,
+    retry: 'now',
+    title: 'Somebody else was faster',
+    cause: 'The signing keys were changed by another process at the same moment.',
+    cure: 'Look at "ptunctl keys list", and do it again if it is still needed.',
+  },
+  'operator.nowhere': {
+    code: 'PT-5307',
+    ...byHand,
+    exit: 2,
+    title: 'No control plane here',
+    cause: 'There is no data folder of a standalone server here, and no project of Google Cloud is named.',
+    cure: 'Name the data folder with --data, or the project with GOOGLE_CLOUD_PROJECT and the other variables of the functions (docs/cloud.md).',
+  },
+  'operator.unreachable': {
+    code: 'PT-5308',
+    ...byHand,
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    title: 'The server runs and cannot be asked',
+    cause:
+      'A server uses the data folder, but does not answer at the socket in it: it starts or stops, is of an older release, or the path is too long for a socket.',
+    cure: 'Try again in some seconds. Otherwise update the server, or stop it: ptunctl then works on the folder itself.',
+  },
+} as const satisfies Record<string, ErrorEntry>

@@ -1,0 +1,117 @@
+/** Accounts as an operator finds, suspends and changes them. */
+import { z } from 'zod'
+import { fail } from '../../base/errors.ts'
+import { changeAccount, setAccountStatus } from '../accounts.ts'
+import { type Control, controlOf } from '../control.ts'
+import { type AccountDoc, accounts } from '../documents.ts'
+import { listMembers } from '../members.ts'
+import { limitsOf, planNames, plans } from '../plans.ts'
+import { declareAct, reasonSchema, writeAct } from './act.ts'
+import { findPeople, membershipsOf } from './people.ts'
+
+const idSchema = z.string().max(64)
+const limitNames = Object.keys(plans.free) as (keyof typeof plans.free)[]
+const limitSchema = z.enum(limitNames as [string, ...string[]])
+
+export const accountActs = {
+  'accounts.find': declareAct(z.strictObject({ who: z.string().max(254) }), ({ control }, { who }) =>
+    findAccounts(control, who.trim()),
+  ),
+  'accounts.show': declareAct(z.strictObject({ id: idSchema }), ({ control }, { id }) => show(control, id)),
+  'accounts.suspend': declareAct(
+    z.strictObject({ id: idSchema, reason: reasonSchema }),
+    ({ control }, { id, reason }, by) => setStatus(control, id, 'suspended', { ...by, reason }),
+  ),
+  'accounts.resume': declareAct(z.strictObject({ id: idSchema }), ({ control }, { id }, by) =>
+    setStatus(control, id, 'active', by),
+  ),
+  'accounts.close': declareAct(
+    z.strictObject({ id: idSchema, reason: reasonSchema }),
+    ({ control }, { id, reason }, by) => setStatus(control, id, 'closed', { ...by, reason }),
+  ),
+  'accounts.plan': declareAct(
+    z.strictObject({ id: idSchema, plan: z.enum(planNames) }),
+    async ({ control }, { id, plan }, by) => {
+      await find(control, id)
+      await changeAccount(controlOf(control, id), (tx, before, nowMs) => {
+        writeAct(
+          tx,
+          by,
+          { account: id, action: 'account.plan', target: id, details: { from: before.plan, to: plan } },
+          nowMs,
+        )
+        return { ...before, plan }
+      })
+      return show(control, id)
+    },
+  ),
+  /** Without a value the plan's own number counts again. */
+  'accounts.override': declareAct(
+    z.strictObject({ id: idSchema, limit: limitSchema, value: z.int().min(0).optional() }),
+    async ({ control }, { id, limit, value }, by) => {
+      await find(control, id)
+      await changeAccount(controlOf(control, id), (tx, before, nowMs) => {
+        const { [limit]: _, ...others } = before.overrides
+        const overrides = value === undefined ? others : { ...others, [limit]: value }
+        const details = { limit, value: value ?? null }
+        writeAct(tx, by, { account: id, action: 'account.override', target: id, details }, nowMs)
+        return { ...before, overrides }
+      })
+      return show(control, id)
+    },
+  ),
+}
+
+async function findAccounts(control: Control, who: string) {
+  const direct = who.startsWith('acc_') ? [who] : []
+  const people = who.startsWith('acc_') ? [] : await findPeople(control, who)
+  const of = await Promise.all(people.map(({ ref }) => membershipsOf(control, ref.id)))
+  const ids = [...new Set([...direct, ...of.flat().map(({ data }) => data.account)])]
+  const found = await control.store.getAll(ids.map((id) => accounts.ref(id)))
+  const rows = found.flatMap((snapshot) => {
+    if (!snapshot) return []
+    const member = of.flat().find(({ data }) => data.account === snapshot.ref.id)
+    const { name, plan, status, createdAt } = snapshot.data
+    const person = member && { person: member.data.user, role: member.data.role }
+    return [{ id: snapshot.ref.id, name, plan, status, ...person, createdAt }]
+  })
+  if (rows.length === 0) throw fail('operator.missing', `No account belongs to "${who}".`)
+  return rows
+}
+
+/** @throws operator.missing */
+export async function find({ store }: Control, id: string): Promise<AccountDoc> {
+  const found = await store.get(accounts.ref(id))
+  if (!found) throw fail('operator.missing', `There is no account "${id}".`)
+  return found.data
+}
+
+async function show(control: Control, id: string) {
+  const { name, plan, status, createdAt, closedAt, overrides, ...account } = await find(control, id)
+  const limits = limitsOf({ plan, overrides })
+  const times = { createdAt, ...(closedAt !== undefined && { closedAt }) }
+  const people = await listMembers(control, id)
+  return {
+    id,
+    name,
+    plan,
+    status,
+    statusVersion: account.statusVersion,
+    ...times,
+    overrides,
+    limits,
+    members: people,
+  }
+}
+
+async function setStatus(
+  control: Control,
+  id: string,
+  status: AccountDoc['status'],
+  by: Parameters<typeof writeAct>[1],
+) {
+  const before = await find(control, id)
+  if (before.status !== status) await setAccountStatus(control, id, status, by)
+  const { name, status: now } = await find(control, id)
+  return { id, name, status: now }
+}

@@ -1,0 +1,18 @@
+/** What the audit says of an operator's acts, besides what an account's own people do too. */
+export type OperatorAction =
+  | 'cell.created'
+  | 'cell.changed'
+  | 'cell.closed'
+  | 'cell.opened'
+  | 'enrolment.created'
+  | 'relay.drained'
+  | 'account.plan'
+  | 'account.override'
+  | 'person.disabled'
+  | 'person.enabled'
+  | 'job.retried'
+  | 'job.dropped'
+  | 'signing.rotated'
+  | 'signing.leaked'
+  | 'operator.added'
+  | 'operator.removed'

@@ -1,0 +1,43 @@
+/** Everything an operator can do, by name. Whoever runs an act runs it here, on either platform. */
+import { z } from 'zod'
+import { fail } from '../../base/errors.ts'
+import { accountActs } from './accounts.ts'
+import type { Act, Office } from './act.ts'
+import { cellActs } from './cells.ts'
+import { jobActs } from './jobs.ts'
+import { keyActs } from './keys.ts'
+import { memberActs } from './members.ts'
+import { operatorActs } from './operators.ts'
+import { peopleActs } from './people.ts'
+import { relayActs } from './relays.ts'
+
+const acts = {
+  ...cellActs,
+  ...relayActs,
+  ...accountActs,
+  ...peopleActs,
+  ...memberActs,
+  ...jobActs,
+  ...keyActs,
+  ...operatorActs,
+}
+export type ActName = keyof typeof acts
+
+const orderSchema = z.object({
+  act: z.string().max(64),
+  input: z.unknown(),
+  /** Who: a name of a person or a machine, for the audit. */
+  operator: z.string().regex(/^[\w.@+-]{1,64}$/, 'a name of letters, digits and . _ @ + -'),
+})
+export type Order = Omit<z.infer<typeof orderSchema>, 'act'> & { readonly act: ActName }
+
+/** @throws operator.input, operator.missing, operator.exists, and what the domain refuses */
+export async function runAct(office: Office, order: unknown): Promise<unknown> {
+  const parsed = orderSchema.safeParse(order)
+  if (!parsed.success)
+    throw fail('operator.input', parsed.error.issues.map(({ message }) => message).join('; '))
+  const { act, input, operator } = parsed.data
+  const run: Act | undefined = Object.hasOwn(acts, act) ? acts[act as ActName] : undefined
+  if (!run) throw fail('operator.input', `This server knows no act "${act}": it is of another release.`)
+  return run(office, input, { actor: `operator:${operator}`, from: '' })
+}

@@ -1,0 +1,88 @@
+/** Cells as an operator makes and closes them. A closed one serves what it has and takes no new tunnels. */
+import { z } from 'zod'
+import { fail } from '../../base/errors.ts'
+import { type CellSettings, ensureCell, queryAll, readyRelays, setCellState } from '../cells.ts'
+import type { Control } from '../control.ts'
+import { type CellDoc, cells } from '../documents.ts'
+import { queries } from '../query-table.ts'
+import { cellIdSchema, declareAct, noteAct, writeAct } from './act.ts'
+
+const hostSchema = z
+  .string()
+  .toLowerCase()
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/, 'a host name')
+const portSchema = z.int().min(1).max(65_535)
+const idSchema = z.strictObject({ id: cellIdSchema })
+const face = {
+  host: hostSchema,
+  domain: hostSchema,
+  portFrom: portSchema.min(1024),
+  portTo: portSchema,
+  httpScheme: z.enum(['http', 'https']),
+  httpPort: portSchema,
+  tlsPort: portSchema,
+}
+const settingsSchema = z.strictObject({ ...idSchema.shape, ...face })
+const changeSchema = settingsSchema.partial().required({ id: true })
+
+export const cellActs = {
+  'cells.list': declareAct(z.strictObject({}), async ({ control }) => {
+    const states: readonly CellDoc['state'][] = ['open', 'closed']
+    const found = await Promise.all(
+      states.map((state) => queryAll(control.store, queries.cellsByState, { where: { state } })),
+    )
+    return Promise.all(found.flat().map(({ ref, data }) => describe(control, ref.id, data)))
+  }),
+  'cells.create': declareAct(settingsSchema, async ({ control }, input, by) => {
+    const settings = inOrder(input)
+    if (await control.store.get(cells.ref(settings.id)))
+      throw fail('operator.exists', `There is a cell "${settings.id}" already.`)
+    await noteAct(control, by, { action: 'cell.created', target: settings.id, details: { ...settings } })
+    await ensureCell(control, settings)
+    return describe(control, settings.id, await find(control, settings.id))
+  }),
+  'cells.change': declareAct(changeSchema, async ({ control }, { id, ...changed }, by) => {
+    const { state: _, createdAt: __, ...before } = await find(control, id)
+    const given = Object.fromEntries(
+      Object.entries(changed).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+    )
+    const settings = inOrder({ ...before, ...given, id })
+    await noteAct(control, by, { action: 'cell.changed', target: id, details: given })
+    await ensureCell(control, settings)
+    return describe(control, id, await find(control, id))
+  }),
+  'cells.close': declareAct(idSchema, async ({ control }, { id }, by) => {
+    await setCellState(control, { id, state: 'closed' }, (tx, nowMs) =>
+      writeAct(tx, by, { action: 'cell.closed', target: id }, nowMs),
+    )
+    return describe(control, id, await find(control, id))
+  }),
+  'cells.open': declareAct(idSchema, async ({ control }, { id }, by) => {
+    await setCellState(control, { id, state: 'open' }, (tx, nowMs) =>
+      writeAct(tx, by, { action: 'cell.opened', target: id }, nowMs),
+    )
+    return describe(control, id, await find(control, id))
+  }),
+}
+
+/** @throws operator.missing */
+export async function find({ store }: Pick<Control, 'store'>, id: string): Promise<CellDoc> {
+  const found = await store.get(cells.ref(id))
+  if (!found) throw fail('operator.missing', `There is no cell "${id}".`)
+  return found.data
+}
+
+/** @throws operator.input */
+function inOrder(settings: CellSettings): CellSettings {
+  if (settings.portFrom <= settings.portTo) return settings
+  throw fail('operator.input', `The ports ${settings.portFrom}-${settings.portTo} go from high to low.`)
+}
+
+async function describe(control: Control, id: string, cell: CellDoc) {
+  const { state, host, domain, portFrom, portTo, httpScheme, httpPort, tlsPort, createdAt } = cell
+  const relays = await queryAll(control.store, queries.relaysOfCell, { where: { cell: id } })
+  const ready = readyRelays(control, { ...cell, id, relays }).length
+  const addresses = { host, domain, ports: `${portFrom}-${portTo}`, httpScheme, httpPort, tlsPort }
+  return { id, state, ...addresses, relaysReady: ready, createdAt }
+}

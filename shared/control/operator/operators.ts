@@ -1,0 +1,47 @@
+/**
+ * Who may act as an operator through the service itself. `ptunctl` asks for no such right: who has the data folder, or
+ * rights in the project, needs none.
+ */
+import { z } from 'zod'
+import { fail } from '../../base/errors.ts'
+import { queryAll } from '../cells.ts'
+import { operators, users } from '../documents.ts'
+import { queries } from '../query-table.ts'
+import { declareAct, writeAct } from './act.ts'
+import { findPerson } from './people.ts'
+
+const whoSchema = z.strictObject({ who: z.string().trim().min(1).max(254) })
+
+export const operatorActs = {
+  'operators.list': declareAct(z.strictObject({}), async ({ control }) => {
+    const items = await queryAll(control.store, queries.operatorsByState, { where: { state: 'active' } })
+    const people = await control.store.getAll(items.map(({ ref }) => users.ref(ref.id)))
+    return items.map(({ ref, data: { since, by } }, index) => ({
+      user: ref.id,
+      email: people[index]?.data.email ?? '',
+      since,
+      by,
+    }))
+  }),
+  'operators.add': declareAct(whoSchema, async ({ control }, { who }, by) => {
+    const person = await findPerson(control, who)
+    const user = person.ref.id
+    const nowMs = control.clock.now()
+    await control.store.transact(async (tx) => {
+      if (await tx.get(operators.ref(user)))
+        throw fail('operator.exists', `${person.data.email} is an operator already.`)
+      tx.create(operators.ref(user), { state: 'active', since: nowMs, by: by.actor })
+      writeAct(tx, by, { action: 'operator.added', target: user }, nowMs)
+    })
+    return { user, email: person.data.email }
+  }),
+  'operators.remove': declareAct(whoSchema, async ({ control }, { who }, by) => {
+    const user = who.includes('@') ? (await findPerson(control, who)).ref.id : who
+    await control.store.transact(async (tx) => {
+      if (!(await tx.get(operators.ref(user)))) throw fail('operator.missing', `${who} is no operator.`)
+      tx.delete(operators.ref(user))
+      writeAct(tx, by, { action: 'operator.removed', target: user }, control.clock.now())
+    })
+    return { user }
+  }),
+}

@@ -1,0 +1,84 @@
+/** People and the accounts that they belong to, found by id or address; and taken off the service, or let back. */
+import { z } from 'zod'
+import { fail } from '../../base/errors.ts'
+import type { Control } from '../control.ts'
+import { type MemberDoc, members, type UserDoc, users } from '../documents.ts'
+import type { Snapshot } from '../platform.ts'
+import { queries } from '../query-table.ts'
+import { declareAct, reasonSchema, writeAct } from './act.ts'
+
+const whoSchema = z.string().trim().min(1).max(254)
+/** As members.ts: more a person does not have. */
+const membershipsMax = 200
+/** Several sign-ins of one address: at Google, by password, of before. */
+const sameAddressMax = 20
+
+export const peopleActs = {
+  'people.disable': declareAct(
+    z.strictObject({ who: whoSchema, reason: reasonSchema }),
+    ({ control }, { who, reason }, by) => setStatus(control, who, 'disabled', { ...by, reason }),
+  ),
+  'people.enable': declareAct(z.strictObject({ who: whoSchema }), ({ control }, { who }, by) =>
+    setStatus(control, who, 'active', by),
+  ),
+}
+
+/** By `usr_…` or e-mail address. @throws operator.missing, operator.ambiguous */
+export async function findPerson(control: Control, who: string): Promise<Snapshot<UserDoc>> {
+  const [only, another] = await findPeople(control, who)
+  if (!only) throw fail('operator.missing', `Nobody has the id or the e-mail address "${who}".`)
+  if (another) throw fail('operator.ambiguous', `Several people have the e-mail address ${who}.`)
+  return only
+}
+
+export async function findPeople(control: Control, who: string): Promise<readonly Snapshot<UserDoc>[]> {
+  if (!who.includes('@')) {
+    const found = await control.store.get(users.ref(who))
+    return found ? [found] : []
+  }
+  // As both ways of signing in write them (identity.local.documents.ts).
+  const email = who.trim().normalize('NFC').toLowerCase()
+  const { items } = await control.store.query(queries.usersByEmail, {
+    where: { email },
+    limit: sameAddressMax,
+  })
+  return items
+}
+
+export async function membershipsOf(control: Control, user: string): Promise<readonly Snapshot<MemberDoc>[]> {
+  const options = { where: { user }, limit: membershipsMax }
+  return (await control.store.query(queries.membersOfUser, options)).items
+}
+
+/** The person first, so that no new sign-in comes between; again after a crash it does what is left. */
+async function setStatus(
+  control: Control,
+  who: string,
+  status: UserDoc['status'],
+  by: Parameters<typeof writeAct>[1],
+) {
+  const { store, clock } = control
+  const found = await findPerson(control, who)
+  const nowMs = clock.now()
+  const user = found.ref.id
+  const action = status === 'disabled' ? 'person.disabled' : 'person.enabled'
+  await store.transact(async (tx) => {
+    const latest = await tx.get(users.ref(user))
+    if (!latest) throw fail('operator.missing')
+    const { validSince } = latest.data
+    // Whoever is let back signs in anew.
+    const since = status === 'disabled' ? Math.max(nowMs, validSince) + 1 : validSince
+    tx.update(latest.ref, { status, validSince: since })
+    writeAct(tx, by, { action, target: user }, nowMs)
+  })
+  const of = await membershipsOf(control, user)
+  for (const { data } of of)
+    await store.transact(async (tx) => {
+      const latest = await tx.get(members.ref(`${data.account}:${user}`))
+      if (!latest || (latest.data.status ?? 'active') === status) return
+      tx.update(latest.ref, { status })
+      const { account } = data
+      writeAct(tx, by, { account, action: 'member.changed', target: user, details: { status } }, nowMs)
+    })
+  return { user, email: found.data.email, status, accounts: of.map(({ data }) => data.account) }
+}

@@ -1,0 +1,71 @@
+/** The rules of shared/control on the platform of one machine: SQLite, local bus and sign-in, a key file, mail. */
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { Log } from '@porttunneler/shared/base/log'
+import { makeControl, type Settings } from '@porttunneler/shared/control/control'
+import { kick } from '@porttunneler/shared/control/jobs/kick'
+import type { PlanName } from '@porttunneler/shared/control/plans'
+import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
+import { queryTable } from '@porttunneler/shared/control/query-table'
+import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
+import type { DataFolder } from './data-folder.ts'
+import { openLocalBus } from './platform/bus.local.ts'
+import { localIdentity } from './platform/identity.local.ts'
+import { openFileKeyVault } from './platform/key-vault.file.ts'
+import { openLogMail } from './platform/mail.log.ts'
+import { openSmtpMail, type SmtpSettings } from './platform/mail.smtp.ts'
+import { openSqliteStore } from './platform/store.sqlite.ts'
+
+export type DomainOptions = {
+  readonly folder: DataFolder
+  readonly consoleUrl: string
+  /** Absent: mails wait in the data folder. */
+  readonly smtp?: SmtpSettings | undefined
+  /** Whether strangers may make accounts, and of which plan. */
+  readonly isOpen: boolean
+  readonly plan: PlanName
+  readonly version: string
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Log
+}
+
+/** @throws store.read_only, store.corrupt, store.newer, store.full, vault.unreadable */
+export function openDomain(options: DomainOptions, onBackgroundError: OnBackgroundError) {
+  const { folder, clock, random, log } = options
+  const store = openSqliteStore(folder.file('store.db'), { queries: queryTable, clock, random })
+  const vault = openFileKeyVault(folder.file('master.key'))
+  const smtp = options.smtp && openSmtpMail(options.smtp)
+  const mail = smtp ?? openLogMail({ folder: folder.file('mail'), clock, log })
+  const bus = openLocalBus({ clock, random, onBackgroundError })
+  const settings = settingsOf(options)
+  const resetUrl = (token: string) =>
+    `${settings.consoleUrl}/reset-password?token=${encodeURIComponent(token)}`
+  const issuer = settings.issuer
+  const identity = localIdentity({
+    store,
+    vault,
+    clock,
+    issuer,
+    resetUrl,
+    kick: (ids) => kick({ bus, log }, ids),
+  })
+  const relayIdentity = enrolledRelayIdentity({ store, clock })
+  const platform = { store, bus, identity, relayIdentity, mail, vault }
+  return {
+    control: makeControl(platform, { clock, random, log, settings }),
+    store,
+    bus,
+    identity,
+    relayIdentity,
+    close: async () => {
+      smtp?.close()
+      await bus.close()
+      await store.close()
+    },
+  }
+}
+
+function settingsOf({ consoleUrl, version, plan, isOpen }: DomainOptions): Settings {
+  const addresses = { issuer: consoleUrl, consoleUrl, docsUrl: consoleUrl }
+  return { ...addresses, version, registration: isOpen, defaultPlan: plan }
+}
