@@ -1,7 +1,7 @@
 /** What is deployed to Firestore fits the code: the emulator would not notice when it does not. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { queries } from '@porttunneler/shared/control/query-table'
+import { queries, queryTable } from '@porttunneler/shared/control/query-table'
 import { expect, test } from 'vitest'
 import { expiring, indexesText, unindexed } from './firestore-indexes.ts'
 
@@ -46,6 +46,13 @@ test('no map and no list is indexed entry by entry', () => {
   expect(unindexed.map(([name, field]) => `${name}.${field}`)).toEqual(expect.arrayContaining(large))
   for (const [name, field] of unindexed)
     expect(collections.get(name)?.has(field), `${name}.${field}`).toBe(true)
+})
+
+test('no query asks for a field without an index', () => {
+  const asked = queryTable.flatMap(({ collection, equals, order }) =>
+    [...equals, order].map((field) => `${collection}.${field}`),
+  )
+  expect(unindexed.map(([name, field]) => `${name}.${field}`).filter((one) => asked.includes(one))).toEqual([])
 })
 
 /** The outermost fields of a type, with the text of their types; what is in nested braces is part of that text. */

@@ -58,6 +58,18 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['usagePeriods', 'hours'],
   ['usagePeriods', 'lateHours'],
   ['users', 'providers'],
+  // Long texts, and numbers that only rise.
+  ['audit', 'body'],
+  ['audit', 'leaf'],
+  ['audit', 'salt'],
+  ['endpoints', 'epoch'],
+  ['endpoints', 'leasedAt'],
+  ['endpoints', 'releasedAt'],
+  ['endpoints', 'servedAt'],
+  ['idempotency', 'body'],
+  ['signingKeys', 'public'],
+  ['signingKeys', 'wrappedPrivate'],
+  ['tunnels', 'policy'],
 ]
 
 const file = join(import.meta.dirname, 'firestore.indexes.json')

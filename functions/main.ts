@@ -8,6 +8,7 @@ import { cloudEvent, http } from '@google-cloud/functions-framework'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import type { Fetch } from './answers.ts'
 import type { Cloud } from './cloud.ts'
+import { deployments } from './deployment.ts'
 import { httpFunction } from './http-function.ts'
 import { makeLog } from './log.ts'
 import { passRequestsThrough } from './raw-requests.ts'
@@ -54,6 +55,7 @@ async function register(target: string | undefined): Promise<void> {
   const handle = await load(cloud)
   passRequestsThrough()
   http(target, httpFunction(handle))
+  if (!deployments[target]?.signs) return
   // What fails now is tried again by the first request, which then says so.
   cloud.warm().catch((error: unknown) => log.warn({ error }, 'an instance starts without its keys'))
 }

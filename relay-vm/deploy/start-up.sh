@@ -38,7 +38,9 @@ read_metadata() {
   value="${answer%$'\n'*}"
   if [[ $status == 404 ]]; then
     [[ $# -ge 3 ]] || die "The metadata $1 is missing"
-    value="$3"
+    # Ours, and perhaps the word for nothing, which no pattern allows.
+    printf '%s' "$3"
+    return
   elif [[ $status != 200 ]]; then
     die "The metadata server answers $status to $1"
   fi
@@ -61,7 +63,14 @@ read_settings() {
   relays="$(attribute ptun-relays '[1-9][0-9]?' "$(nproc)")"
   trusted_proxies="$(attribute ptun-trusted-proxies '[0-9a-fA-F.:/]+( [0-9a-fA-F.:/]+)*' '')"
   proxy_protocol="$(attribute ptun-proxy-protocol '(http|tls|tcp)( (http|tls|tcp))*' '')"
-  subscriptions="$(attribute ptun-subscriptions '[A-Za-z0-9._~+% -]*' '')"
+  subscriptions="$(attribute ptun-subscriptions '[A-Za-z0-9._~+%{} -]*' '')"
+  # All VMs of a group share their metadata, and must not share a subscription: each would hear a part of the commands.
+  [[ $subscriptions != *'{name}'* ]] || subscriptions="${subscriptions//'{name}'/"$(vm_name)"}"
+  events_topic="$(attribute ptun-events-topic '[A-Za-z][A-Za-z0-9._~+%-]{2,254}' '')"
+  watch_url="$(attribute ptun-watch-url 'https?://[a-z0-9.{}-]+(:[0-9{}a-z]+)?' '')"
+  [[ $watch_url != *'{name}'* ]] || watch_url="${watch_url//'{name}'/"$(vm_name)"}"
+  certificate_file="$(attribute ptun-certificate-file '/[A-Za-z0-9._/-]+' '')"
+  certificate_key_file="$(attribute ptun-certificate-key-file '/[A-Za-z0-9._/-]+' '')"
   bundle_url="$(attribute ptun-bundle-url "$url_pattern")"
   bundle_sha256="$(attribute ptun-bundle-sha256 "$sha256_pattern")"
   node_url="$(attribute ptun-node-url "$url_pattern")"
@@ -72,6 +81,8 @@ read_settings() {
   grace_seconds="$(attribute ptun-grace-seconds '[1-9][0-9]{0,3}' "$(platform_grace)")"
   ((relays <= relays_max)) || die "ptun-relays is more than $relays_max"
 }
+
+vm_name() { read_metadata instance/name '[a-z]([a-z0-9-]{0,61}[a-z0-9])?'; }
 
 # Compute Engine gives a VM 90 s to shut down, a preemptible or spot one 30 s. Ten of them are for the last report.
 platform_grace() {
@@ -143,9 +154,15 @@ json_list() {
 
 # write_config NUMBER SUBSCRIPTION
 write_config() {
-  local own=$((own_port + 2 * ($1 - 1))) commands=''
+  local own=$((own_port + 2 * ($1 - 1))) commands='' events='' watch='' certificate=''
+  [[ -z $events_topic ]] || events=", \"events\": \"$events_topic\""
   if [[ -n $2 ]]; then
-    commands="\"commands\": { \"pubsub\": { \"project\": \"$project\", \"subscription\": \"$2\" } },"
+    commands="\"commands\": { \"pubsub\": { \"project\": \"$project\", \"subscription\": \"$2\"$events } },"
+  fi
+  [[ -z $watch_url ]] || watch=",
+    \"watchUrl\": \"${watch_url//'{port}'/$own}\""
+  if [[ -n $certificate_file ]]; then
+    certificate="\"certificate\": { \"certFile\": \"$certificate_file\", \"keyFile\": \"$certificate_key_file\" },"
   fi
   cat >"$etc/relay-$1.json.new" <<EOF
 {
@@ -164,9 +181,10 @@ write_config() {
     "agentHost": "$address",
     "agentSni": "r$1-$instance_id.$cell_host",
     "names": ["$address", "r$1-$instance_id.$cell_host"],
-    "domain": "$domain"
+    "domain": "$domain"$watch
   },
   $commands
+  $certificate
   "trustedProxies": [$(json_list "$trusted_proxies")],
   "proxyProtocol": [$(json_list "$proxy_protocol")],
   "graceMs": ${grace_seconds}000
