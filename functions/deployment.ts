@@ -14,7 +14,7 @@ export type Deployment = {
   readonly timeoutSeconds: number
   /** Whether Pub/Sub sends again what failed. A kick that is lost is found by the next round. */
   readonly retry: boolean
-  /** Whether it signs or makes keys, and its account may use the one of KMS: a new instance then unwraps them at once. */
+  /** Whether it signs or makes keys, and its account may use the one of KMS: a new instance unwraps them at once. */
   readonly signs: boolean
 }
 

@@ -8,8 +8,9 @@ import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/re
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { codes, fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
-import { type Delivery, Pull, type PullOptions } from '@porttunneler/shared/base/pull'
+import { type Delivery, Pull } from '@porttunneler/shared/base/pull'
 import type { CommandSource } from './commands.ts'
+import { pullReports } from './pull-reports.ts'
 
 export type PubsubCommandsOptions = {
   readonly project: string
@@ -22,9 +23,6 @@ export type PubsubCommandsOptions = {
 
 /** gRPC waits up to two minutes before it dials again; commands must not. */
 const dialAgainMsMax = 5_000
-/** Streams end now and then by themselves; more than this in a row is trouble. */
-const quietFailures = 2
-
 export async function pubsubCommands(options: PubsubCommandsOptions): Promise<CommandSource> {
   const { project: projectId, subscription: id, clock, random, log } = options
   const config = await new PubSub({ projectId }).getClientConfig()
@@ -39,7 +37,7 @@ export async function pubsubCommands(options: PubsubCommandsOptions): Promise<Co
         clock,
         random,
         handle: (delivery) => take(delivery, log, onCommand),
-        ...reports(log.child({ subscription })),
+        ...pullReports(log.child({ subscription })),
       })
     },
     async close() {
@@ -78,23 +76,5 @@ function parseJson(text: string): unknown {
   } catch {
     // Said by the schema, which takes no undefined.
     return undefined
-  }
-}
-
-/** Each trouble once, and its end. */
-function reports(log: Log): Pick<PullOptions, 'onLost' | 'onFound' | 'onTrouble'> {
-  let isSaid = false
-  return {
-    onLost({ isGone, error, failures }) {
-      if (isSaid || (!isGone && failures <= quietFailures)) return
-      isSaid = true
-      const { code } = codes[isGone ? 'bus.subscription' : 'relay.control']
-      log.error({ code, error }, 'Commands cannot be heard at once; sync goes on bringing them')
-    },
-    onFound() {
-      if (isSaid) log.info({}, 'Commands are heard at once again')
-      isSaid = false
-    },
-    onTrouble: (error) => log.warn({ error }, 'A command may come again'),
   }
 }

@@ -218,7 +218,12 @@ const statusActions = {
 function statusEntry(
   account: string,
   status: AccountDoc['status'],
-  { actor = 'system', from = '', userAgent, reason }: NonNullable<Parameters<typeof setAccountStatus>[3]> = {},
+  {
+    actor = 'system',
+    from = '',
+    userAgent,
+    reason,
+  }: NonNullable<Parameters<typeof setAccountStatus>[3]> = {},
 ) {
   const details = reason === undefined ? {} : { reason }
   const action = statusActions[status]

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../../standalone/testing/control.ts'
-import { chooseCell, tcpEndpointId } from '../cells.ts'
 import { audit } from '../audit-documents.ts'
+import { chooseCell, tcpEndpointId } from '../cells.ts'
 import { endpoints, jobs, members, users } from '../documents.ts'
 import type { Doc } from '../platform.ts'
 import type { ActName } from './acts.ts'
