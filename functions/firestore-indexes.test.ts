@@ -52,7 +52,9 @@ test('no query asks for a field without an index', () => {
   const asked = queryTable.flatMap(({ collection, equals, order }) =>
     [...equals, order].map((field) => `${collection}.${field}`),
   )
-  expect(unindexed.map(([name, field]) => `${name}.${field}`).filter((one) => asked.includes(one))).toEqual([])
+  expect(unindexed.map(([name, field]) => `${name}.${field}`).filter((one) => asked.includes(one))).toEqual(
+    [],
+  )
 })
 
 /** The outermost fields of a type, with the text of their types; what is in nested braces is part of that text. */
