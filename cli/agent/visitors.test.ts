@@ -9,6 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { AgentEvent } from './events.ts'
 import { newTunnel, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { VisitorDesk } from './visitors.ts'
+import { visitorsMax } from './visitors-max.ts'
 
 const servers = new Set<Server>()
 afterEach(async () => {
@@ -47,6 +48,7 @@ function openDesk(port: number, wanted: Partial<WantedTunnel> = {}): Desk {
     clock: systemClock,
     turn: new Turn(),
     emit: (event) => events.push(event),
+    visitorsMax: 4,
     onIdle: idle.resolve,
   })
   const pair = muxPair({
@@ -223,6 +225,28 @@ describe('visitors', () => {
       visitor.stream?.reset('stream.aborted')
     }
     await desk.idle
+  })
+
+  test('one visitor with all that the agent can take makes way for others', async () => {
+    const desk = openDesk(await upstream((socket) => void socket.pipe(socket)))
+    const crowd = Array.from({ length: 6 }, () => visit(desk))
+    for (const visitor of crowd.slice(4)) await visitor.until(() => visitor.resetCode !== undefined)
+    const guest = visit(desk, { visitorAddress: '198.51.100.1' })
+    await guest.until(() => guest.openedMs !== undefined)
+    const limit = wireCode('session.limit')
+    expect(crowd.map(({ resetCode }) => resetCode)).toEqual([
+      ...[undefined, undefined, undefined],
+      ...[limit, limit, limit],
+    ])
+    desk.desk.close()
+  })
+
+  test.each([
+    ['Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 4096  files', 819],
+    ['', 8_000],
+    ['Max open files            1048576              1048576  files', 65_536],
+  ])('an agent takes as many visitors as its descriptors allow: %j', (text, wanted) => {
+    expect(visitorsMax(text)).toBe(wanted)
   })
 
   test('a visitor of a tunnel that is not served is reset', async () => {

@@ -2,16 +2,18 @@
  * What the agent does with visitors: dials the tunnel's upstream for each stream, keeps the bytes that came meanwhile
  * (never more than the first window, because no credit is given before the upstream took them), then splices.
  */
-import { isIPv6, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@porttunneler/shared/base/errors'
+import { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import { Splice } from '@porttunneler/shared/mux/splice'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import { deafSink, type StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
-import { type ProxyEnds, writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
+import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { Guesses } from '../http/guesses.ts'
 import { RequestGate } from '../http/request-gate.ts'
 import { answerUpgrade } from '../http/upgrade.ts'
@@ -19,11 +21,15 @@ import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
 import { labelOf, recovered, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
+import { endsOf } from './visitor-ends.ts'
+import { visitorsMax } from './visitors-max.ts'
 
 export type VisitorDeskOptions = {
   readonly clock: Clock
   readonly turn: Turn
   readonly emit: Emit
+  /** At a time; when it is reached, the tunnel and visitor with most makes way. Default: what descriptors allow. */
+  readonly visitorsMax?: number
   /** The last visitor has left. */
   onIdle(): void
 }
@@ -33,12 +39,13 @@ const nothingToCancel = () => {}
 export class VisitorDesk {
   readonly #options: VisitorDeskOptions
   readonly #memory: LoopbackMemory = new Map()
-  readonly #visitors = new Set<Visitor>()
+  readonly #visitors: FairPool<Visitor>
   /** Wrong passwords, for as long as the tunnel is served. */
   readonly #guesses = new WeakMap<Tunnel, Guesses>()
 
   constructor(options: VisitorDeskOptions) {
     this.#options = options
+    this.#visitors = new FairPool({ limit: options.visitorsMax ?? visitorsMax(), yields: 'newest' })
   }
 
   get active(): number {
@@ -56,17 +63,22 @@ export class VisitorDesk {
       stream.reset(health.failure?.key ?? 'upstream.unhealthy')
       return deafSink
     }
+    const path = [String(info.bind), ...sourcePath(info.visitorAddress)]
+    if (this.#visitors.refusal(path) !== undefined) {
+      stream.reset('session.limit')
+      return deafSink
+    }
     const visitor = new Visitor(stream, info, {
       tunnel,
       memory: this.#memory,
       guesses: tunnel.wanted.requests && this.#guessesOf(tunnel),
       ...this.#options,
       onEnd: () => {
-        this.#visitors.delete(visitor)
+        this.#visitors.remove(visitor)
         if (this.#visitors.size === 0) this.#options.onIdle()
       },
     })
-    this.#visitors.add(visitor)
+    this.#visitors.add(visitor, path, () => visitor.close('session.limit'))
     visitor.start()
     return visitor
   }
@@ -79,7 +91,7 @@ export class VisitorDesk {
 
   /** Resets everybody, or everybody of one tunnel. */
   close(tunnel?: Tunnel): void {
-    for (const visitor of [...this.#visitors])
+    for (const visitor of [...this.#visitors.members()])
       if (tunnel === undefined || visitor.tunnel === tunnel) visitor.close()
   }
 }
@@ -228,9 +240,9 @@ class Visitor implements StreamSink {
     if (this.#isSocketClosed) this.#end(this.#code)
   }
 
-  close(): void {
-    this.#stream.reset('session.closed')
-    this.onReset(wireCode('session.closed'))
+  close(key: ErrorKey = 'session.closed'): void {
+    this.#stream.reset(key)
+    this.onReset(wireCode(key))
   }
 
   #join(socket: Socket): void {
@@ -325,16 +337,6 @@ class Visitor implements StreamSink {
   get #visitor(): string {
     const { visitorAddress: address, visitorPort } = this.#info
     return address.includes(':') ? `[${address}]:${visitorPort}` : `${address}:${visitorPort}`
-  }
-}
-
-/** Which of its addresses the relay was reached at it does not tell, only the port. */
-function endsOf({ visitorAddress, visitorPort, localPort }: OpenInfo): ProxyEnds {
-  return {
-    sourceAddress: visitorAddress,
-    sourcePort: visitorPort,
-    destinationAddress: isIPv6(visitorAddress) ? '::' : '0.0.0.0',
-    destinationPort: localPort,
   }
 }
 

@@ -20,6 +20,10 @@ export type BudgetOptions = {
 const relievedShare = 0.9
 /** Less than this is free: the largest yields, though it may only have been there first. */
 const scarceShare = 0.125
+/** So much is lent in records of 16 KiB; from there on a stream gets the least. */
+const lentShare = 1 / 16
+/** Or so much, where the budget is small. */
+const lentBytesMin = 1024 * 1024
 
 export class Budget {
   readonly #limitBytes: number
@@ -28,6 +32,8 @@ export class Budget {
   readonly #relieve: BudgetOptions['relieve']
   readonly #children = new Set<Budget>()
   #used = 0
+  /** Of the root: lent to streams that have nothing on their way, beyond the limit. */
+  #lent = 0
   #isRelieving = false
 
   constructor(limitBytes: number, parent?: Budget, { isFair = false, relieve }: BudgetOptions = {}) {
@@ -71,6 +77,28 @@ export class Budget {
   give(bytes: number): void {
     this.#used -= bytes
     this.#parent?.give(bytes)
+  }
+
+  /**
+   * Lets a stream with nothing on its way send a little though nothing is left, or it would wait for ever behind the
+   * others. When much is lent that is very little, so that many streams together cannot lend themselves the memory.
+   */
+  lend(bytes: number): number {
+    if (this.#parent) return this.#parent.lend(bytes)
+    const most = limits.windowBytesTight
+    const isMuch = this.#lent + most > Math.max(this.#limitBytes * lentShare, lentBytesMin)
+    const lent = Math.min(bytes, isMuch ? limits.lentBytesLeast : most)
+    this.#lent += lent
+    return lent
+  }
+
+  repay(bytes: number): void {
+    if (this.#parent) this.#parent.repay(bytes)
+    else this.#lent -= bytes
+  }
+
+  get lentBytes(): number {
+    return this.#parent ? this.#parent.lentBytes : this.#lent
   }
 
   /** Holds nothing any more. */

@@ -34,6 +34,26 @@ describe('outbound', () => {
     expect(one.nxt).toBe(192 * 1024)
   })
 
+  test('45,000 streams that are never acknowledged keep little when no memory is left', () => {
+    const budget = new Budget(64 * 1024 * 1024)
+    budget.take(64 * 1024 * 1024)
+    const session = new Budget(all, budget)
+    const chunk = Buffer.alloc(16 * 1024)
+    const streams = Array.from({ length: 45_000 }, (_, n) => {
+      const outbound = new Outbound(limits.windowBytesMax, session)
+      outbound.push(chunk)
+      outbound.pump(carrier, n, all)
+      return outbound
+    })
+    const sent = streams.reduce((sum, { nxt }) => sum + nxt, 0)
+    expect(streams.every(({ nxt }) => nxt > 0)).toBe(true)
+    expect(sent).toBe(budget.lentBytes)
+    expect(sent).toBeLessThan(50 * 1024 * 1024)
+    for (const outbound of streams.slice(0, 22_500)) outbound.acknowledge(outbound.nxt, limits.windowBytesMax)
+    for (const outbound of streams.slice(22_500)) outbound.clear()
+    expect([budget.lentBytes, budget.usedBytes]).toEqual([0, 64 * 1024 * 1024])
+  })
+
   test('what was kept is given back, by acknowledgement or by the end', () => {
     const budget = new Budget(1024 * 1024)
     const outbound = new Outbound(limits.windowBytesMax, budget)

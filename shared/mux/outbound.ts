@@ -6,6 +6,7 @@
  */
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
+import { Kept } from './kept.ts'
 import { append, isFullBlock, mayJoin, roomyBlock, smallBytes } from './pieces.ts'
 import { type Outlet, type Ride, Rides } from './rides.ts'
 import { deliverySlabs, frameSlabs, type Slab, type Slabs } from './slab.ts'
@@ -31,8 +32,7 @@ export class Outbound {
   /** Bytes that were never sent. */
   waitingBytes = 0
   /** What is kept of [una, nxt) is taken from here: the other side's window never decides this side's memory. */
-  readonly #budget: Budget
-  #keptBytes = 0
+  readonly #kept: Kept
   /** There was no memory to keep more; somebody's acknowledgement will free some. */
   isStarved = false
   #waiting: Piece[] = []
@@ -52,7 +52,7 @@ export class Outbound {
 
   constructor(edge: number, budget: Budget) {
     this.edge = Math.min(edge, limits.windowBytesMax)
-    this.#budget = budget
+    this.#kept = new Kept(budget)
   }
 
   /** `chunk` stays the caller's: `pump` sends it, or `own` copies what is left of it. */
@@ -81,7 +81,7 @@ export class Outbound {
 
   /** Counted in the budget. */
   get keptBytes(): number {
-    return this.#keptBytes
+    return this.#kept.bytes
   }
 
   /** There is something that may go now. */
@@ -111,10 +111,11 @@ export class Outbound {
     let left = Math.min(bytesMax - sent, this.edge - this.nxt)
     while (left > 0 && this.waitingBytes > 0) {
       const wanted = Math.min(left, limits.dataBytesMax)
-      const allowed = this.#keep(wanted)
-      if (allowed === 0) break
+      const allowed = this.#kept.take(wanted, this.nxt === this.una)
+      this.isStarved = allowed === 0
+      if (this.isStarved) break
       const length = this.#sendNext(carrier, stream, allowed)
-      this.#settle(allowed, length)
+      this.#kept.release(allowed - length)
       sent += length
       left -= length
     }
@@ -138,7 +139,7 @@ export class Outbound {
     const edge = consumed + Math.min(window, limits.windowBytesMax)
     if (edge > this.edge) this.edge = edge
     if (consumed <= this.una) return true
-    this.#release(Math.min(consumed, this.nxt) - this.una)
+    this.#kept.release(Math.min(consumed, this.nxt) - this.una)
     this.una = consumed
     while (this.#sentFrom < this.#sent.length) {
       const first = this.#sent[this.#sentFrom] as Piece
@@ -199,7 +200,7 @@ export class Outbound {
 
   /** Drops everything. */
   clear(): void {
-    this.#release(this.#keptBytes)
+    this.#kept.clear()
     for (const { slab } of this.#waiting) slab?.release()
     for (const { slab } of this.#sent) slab?.release()
     this.#waiting = []
@@ -211,33 +212,6 @@ export class Outbound {
     this.#againFrom = 0
     this.#rides.clear()
     this.#finRide = undefined
-  }
-
-  /**
-   * Memory for up to `wanted` bytes more. A stream with nothing on its way may always go on with a little, so that
-   * nobody waits for ever behind the others.
-   */
-  #keep(wanted: number): number {
-    const floor = Math.min(wanted, limits.windowBytesTight)
-    for (const bytes of wanted > floor ? [wanted, floor] : [wanted])
-      if (this.#budget.take(bytes)) {
-        this.#keptBytes += bytes
-        return bytes
-      }
-    this.isStarved = this.nxt > this.una
-    return this.isStarved ? 0 : floor
-  }
-
-  /** Of what was taken for `allowed` bytes only `sent` are kept. */
-  #settle(allowed: number, sent: number): void {
-    if (this.#keptBytes > 0) this.#release(allowed - sent)
-  }
-
-  #release(bytes: number): void {
-    const kept = Math.min(bytes, this.#keptBytes)
-    if (kept <= 0) return
-    this.#keptBytes -= kept
-    this.#budget.give(kept)
   }
 
   #repeat(carrier: Outlet, stream: number, bytesMax: number): number {

@@ -40,6 +40,8 @@ export const limits = {
   windowBytesTight: 16 * KiB,
   /** Once `tightShare` of it is held: enough to begin with, and it grows like the others. */
   windowBytesLeast: 4 * KiB,
+  /** What a stream may have on its way when no memory is left: 64 MiB for 65,536 of them. */
+  lentBytesLeast: 1 * KiB,
   /** What an agent grants every stream from the start: most requests; 16,384 of them fit its budget. */
   agentWindowBytes: 8 * KiB,
   /** 8 MiB carries 1 Gbit/s over 64 ms. */
