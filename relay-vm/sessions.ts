@@ -187,14 +187,15 @@ export class AgentSessions {
 
   /**
    * A further carrier for a session that lives. Its proof is enough; the leases it serves have been checked.
-   * @throws carrier.proof
+   * @throws carrier.proof, session.limit
    */
   #join(accepted: AcceptedHello, member: Member): void {
     try {
       accepted.join(member.session, this.#options.instance)
     } catch (error) {
       // A wrong proof costs that connection and never the session, or anybody could end anybody's.
-      if (!member.forgeries.allows(this.#options.mux.clock.monotonic()))
+      const isForged = isFailure(error) && error.key === 'carrier.proof'
+      if (isForged && !member.forgeries.allows(this.#options.mux.clock.monotonic()))
         this.#options.events.add('carrier.proof', { session: member.session.id })
       throw error
     }

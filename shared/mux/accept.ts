@@ -104,11 +104,17 @@ class Accepted implements AcceptedHello {
     const { carrier, lost: lostThere } = this.hello
     if (
       !isProven ||
-      !session.accepts(carrier, lostThere) ||
+      session.state === 'closed' ||
+      session.carriers.knows(carrier) ||
       !lostThere.every((number) => session.carriers.knows(number))
     ) {
       this.refuse('carrier.proof')
       throw fail('carrier.proof')
+    }
+    // An agent that dials several at once may be one ahead: a wish, and no forgery.
+    if (!session.accepts(carrier, lostThere)) {
+      this.refuse('session.limit')
+      throw fail('session.limit', 'The session has as many connections as it may.')
     }
     const told = session.carriers.unconfirmed
     const lost = [...new Set([...told, ...this.hello.lost])]

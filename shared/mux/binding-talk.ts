@@ -1,18 +1,36 @@
 /**
  * What this side last said of each binding, to be said again after a loss: nothing else repeats it. Both sides take a
- * repeated word for what it is.
+ * repeated word for what it is. An agent's words are paced, below what its relay takes for a flood: many bindings on a
+ * path that breaks all the time are said as often as that allows, and each as it stands then.
  */
+import type { Clock, Timer } from '../base/clock.ts'
 import type { FrameType } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import type { SessionEvents } from './session-frames.ts'
 
 type Said = { readonly type: FrameType; readonly body: unknown; isAnswered: boolean }
+type Send = (type: FrameType, body: unknown) => void
+
+/** Half of what the relay takes: words that a path held back arrive with those that follow. */
+const wordsPerMs = limits.bindsPerMinute / 2 / 60_000
+/** At once: all bindings, and all again. */
+const burst = 2 * limits.bindsPerSession
 
 export class BindingTalk {
   readonly #said = new Map<number, Said>()
-  readonly #send: (type: FrameType, body: unknown) => void
+  /** Bindings of which the word is still to be sent. */
+  readonly #owed = new Set<number>()
+  readonly #isPaced: boolean
+  readonly #clock: Clock
+  readonly #send: Send
+  #words = burst
+  #countedAtMs: number
+  #timer: Timer | undefined
 
-  constructor(send: (type: FrameType, body: unknown) => void) {
+  constructor({ side, clock }: { side: 'relay' | 'agent'; clock: Clock }, send: Send) {
+    this.#isPaced = side === 'agent'
+    this.#clock = clock
+    this.#countedAtMs = clock.monotonic()
     this.#send = send
   }
 
@@ -24,13 +42,19 @@ export class BindingTalk {
       if (this.#said.size <= 2 * limits.bindsPerSession) break
       this.#said.delete(oldest)
     }
-    this.#send(type, body)
+    this.#owed.add(bind)
+    this.#flush()
   }
 
   /** What was answered is said again only when every connection was lost: then the state is agreed anew. */
   sayAgain(isAll: boolean): void {
-    for (const { type, body, isAnswered } of this.#said.values())
-      if (isAll || !isAnswered) this.#send(type, body)
+    for (const [bind, { isAnswered }] of this.#said) if (isAll || !isAnswered) this.#owed.add(bind)
+    this.#flush()
+  }
+
+  close(): void {
+    this.#owed.clear()
+    this.#timer?.clear()
   }
 
   /** Hears the other side's answers on their way to `events`. */
@@ -55,6 +79,36 @@ export class BindingTalk {
 
   #answered(bind: number): void {
     const said = this.#said.get(bind)
-    if (said) said.isAnswered = true
+    // An answer to the word before it says nothing of one that waits.
+    if (said && !this.#owed.has(bind)) said.isAnswered = true
+  }
+
+  #flush(): void {
+    this.#earn()
+    for (const bind of this.#owed) {
+      if (this.#isPaced && this.#words < 1) {
+        this.#later()
+        return
+      }
+      this.#owed.delete(bind)
+      const said = this.#said.get(bind)
+      if (!said) continue
+      this.#words -= 1
+      this.#send(said.type, said.body)
+    }
+  }
+
+  #earn(): void {
+    const now = this.#clock.monotonic()
+    this.#words = Math.min(burst, this.#words + (now - this.#countedAtMs) * wordsPerMs)
+    this.#countedAtMs = now
+  }
+
+  #later(): void {
+    const onTime = () => {
+      this.#timer = undefined
+      this.#flush()
+    }
+    this.#timer ??= this.#clock.after(Math.ceil(1 / wordsPerMs), onTime, { background: true })
   }
 }

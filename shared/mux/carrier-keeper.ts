@@ -57,6 +57,8 @@ export class CarrierKeeper {
       // Whoever answers at the address of a relay that leaves may be its successor, which does not know the session.
       session.state === 'open' &&
       healthy.dedicated + this.#inFlight < session.wantedDedicated &&
+      // One place is for a shared carrier; beyond its places the relay refuses.
+      session.carriers.size + this.#inFlight + 1 < limits.carriersPerSession &&
       this.#options.clock.monotonic() >= this.#dedicatedNotBeforeMs
     ) {
       void this.#dial('dedicated')

@@ -227,6 +227,17 @@ describe('carriers', () => {
     agentOf(thief).close('session.closed')
   })
 
+  test('more carriers than a session may have are refused for what they are, and not as forgeries', async () => {
+    const { link } = await linked()
+    for (let changes = 0; changes < 80; changes++) {
+      agentOf(link).probe()
+      await link.pass(20)
+    }
+    expect(new Set(link.refusals.map(({ key }) => key))).toEqual(new Set(['session.limit']))
+    expect([relayOf(link).carriers.size, relayOf(link).state]).toEqual([limits.carriersPerSession, 'open'])
+    agentOf(link).close('session.closed')
+  })
+
   test('an elephant in company gets a carrier of its own; when it rests, it shares again', async () => {
     const { link, open } = await linked()
     const elephant = await open()

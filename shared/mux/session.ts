@@ -31,7 +31,7 @@ export class Session implements CarrierHandler {
   readonly #options: SessionOptions
   readonly #streams: SessionStreams
   readonly #retirement: Retirement
-  readonly #talk = new BindingTalk((type, body) => this.#say(type, body))
+  readonly #talk: BindingTalk
   readonly #events: SessionEvents
   readonly #bindsHeard = new PerMinute(limits.bindsPerMinute)
   #goAwayBody: GoAway | undefined
@@ -53,6 +53,7 @@ export class Session implements CarrierHandler {
     this.id = options.id
     this.secret = options.secret
     this.#options = options
+    this.#talk = new BindingTalk(options, (type, body) => this.#say(type, body))
     this.#events = this.#talk.hear(options.events)
     this.#dialled = options.carrier.number
     this.#streams = new SessionStreams({
@@ -124,7 +125,6 @@ export class Session implements CarrierHandler {
   }
 
   // --- agent
-
   /** Asks to serve what `ticket` leases; with a fresher ticket, to go on serving it. */
   bind(bind: number, ticket: string): void {
     this.#talk.say(bind, FrameType.bind, { bind, ticket })
@@ -336,6 +336,7 @@ export class Session implements CarrierHandler {
     this.#isClosed = true
     this.#graceTimer?.clear()
     this.#lastIds.close()
+    this.#talk.close()
     this.#retirement.close()
     const body = { code: reason.code, message: reason.detail.slice(0, 500), graceMs: 0, redialMs: 0 }
     for (const carrier of [...this.carriers]) {

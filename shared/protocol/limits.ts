@@ -85,7 +85,7 @@ export const limits = {
 
   streamsPerSession: 65_536,
   bindsPerSession: 1_000,
-  /** All of them after each of ten reconnects; a check of a ticket costs 0.1 ms. */
+  /** An agent says half as many, and all of them twice at once; a check of a ticket costs 0.1 ms. */
   bindsPerMinute: 10_000,
   carriersPerSession: 64,
   /** The others are the shared one and its successor. */
@@ -157,6 +157,7 @@ assert(limits.payloadBytesMax < 2 ** 24, 'length is a u24')
 assert(limits.windowBytesInitial >= limits.dataBytesMax, 'a full DATA fits the first window')
 assert(limits.dedicatedPerSession + 2 === limits.carriersPerSession)
 assert(limits.upstreamConnectMs < limits.openDeadlineMs)
+assert(limits.bindsPerMinute > (limits.bindsPerMinute / 2) * 1.25 + 2 * limits.bindsPerSession)
 assert(limits.answerQueueBytes > limits.streamsPerSession * (limits.headerBytes + 2))
 assert(limits.pingsPerMinute > 60_000 / limits.markEveryMs + 60 * 20)
 assert(limits.pingRelayMs < limits.suspectMs && limits.suspectMs < limits.lostMs && limits.lostMs < 10_000)
