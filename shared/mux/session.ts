@@ -208,7 +208,6 @@ export class Session implements CarrierHandler {
     this.#options.events.onAttached?.()
   }
 
-  // --- carriers' events
   readonly isAwaited = (carrier: Carrier): boolean => this.#streams.router.isAwaited(carrier)
   onWritable(carrier: Carrier): void {
     this.#streams.onWritable(carrier)
