@@ -14,7 +14,7 @@ const layer = (name: string, files: string): MuxLayer => ({ name, files: files.t
 export const muxLayers: readonly MuxLayer[] = [
   layer(
     'bytes: where they lie, what is kept, what may come',
-    `slab pieces fifo budget ahead inbound rides outbound
+    `slab pieces fifo budget kept ahead inbound rides outbound
      seen-ids lingering open-info stream-sink turn`,
   ),
   layer(
