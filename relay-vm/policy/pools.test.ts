@@ -126,6 +126,8 @@ function rowOf({
 
 /** Counts that strangers do not share: of one connection, session or file; or caches that forget the oldest. */
 const notShared: readonly string[] = [
+  // What one account carried since its last tickets: as many marks as relays count in a while, each account its own.
+  'this.#marks.length > marksMax',
   // One connection's or one session's own.
   'siblings.ts: if (chunk.length > taken.length)',
   'listeners/origins.ts: if (seen.length > verdict.length)',
