@@ -45,7 +45,6 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['keys', 'scopes'],
   ['keys', 'tunnels'],
   ['names', 'cells'],
-  ['online', 'tunnels'],
   ['relays', 'agentAddress'],
   ['relays', 'load'],
   ['sealLeaves', 'ids'],
