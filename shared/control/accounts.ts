@@ -161,7 +161,7 @@ export async function renameAccount(
 }
 
 /** @param next returns what the account shall be; what it writes commits with that. It may run again. */
-export async function changeAccount(
+async function changeAccount(
   { store, clock }: Pick<AccountControl, 'store' | 'clock'>,
   next: (tx: Transaction, before: AccountDoc, nowMs: number) => AccountDoc,
 ): Promise<AccountDoc> {
@@ -174,7 +174,7 @@ export async function changeAccount(
   })
 }
 
-/** What was closed by mistake can be opened again so long. */
+/** So long what was closed by mistake is still there. */
 export const eraseAfterMs = 30 * 24 * 3_600_000
 
 /**

@@ -1,30 +1,33 @@
 /** An account's plan, or a limit of its own, changes: what is above the new limit ends, the newest first. */
 import { fail } from '../base/errors.ts'
 import { queryAll } from './cells.ts'
-import type { AnyControl, Control } from './control.ts'
+import type { AccountControl, Control } from './control.ts'
 import { type AccountDoc, accounts } from './documents.ts'
 import { endLeases } from './ending.ts'
 import { type JobKind, look, type RunningJob } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
 import { limitsOf } from './plans.ts'
-import type { Store } from './platform.ts'
+import type { Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { quotas } from './quota-documents.ts'
 import { writeRelease } from './tunnels.ts'
 
-/** New connections have the new limits at once; what is above the number of tunnels ends in seconds. */
+/**
+ * New connections have the new limits at once; what is above the number of tunnels ends in seconds.
+ * @param next returns what the account shall be; what it writes commits with that. It may run again.
+ */
 export async function changeLimits(
-  control: Pick<AnyControl, 'bus' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },
-  account: string,
-  change: Partial<Pick<AccountDoc, 'plan' | 'overrides'>>,
+  control: Pick<AccountControl, 'bus' | 'clock' | 'log' | 'store'>,
+  next: (tx: Transaction, before: AccountDoc, nowMs: number) => AccountDoc,
 ): Promise<void> {
+  const { account } = control.store
   const nowMs = control.clock.now()
   const job = await control.store.transact(async (tx) => {
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
-    const write = await look(tx, { kind: 'limits', subject: account, account }, nowMs)
-    tx.set(before.ref, { ...before.data, ...change })
-    return write()
+    const ask = await look(tx, { kind: 'limits', subject: account, account }, nowMs)
+    tx.set(before.ref, next(tx, before.data, nowMs))
+    return ask()
   })
   await kick(control, [job])
 }

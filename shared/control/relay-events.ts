@@ -9,14 +9,14 @@ import type { Log } from '../base/log.ts'
 import { noteRepeated } from './audit/tallies.ts'
 import type { Control } from './control.ts'
 import { relays } from './documents.ts'
+import { asFailure } from './failures.ts'
 
 /** `sync` has brought it twenty times over by then: what is still tried so late would never succeed. */
 const freshMs = 10 * 60_000
 
-/** @param log says which relay it was */
 /** Refused tickets are the service's own: whose they claimed to be is not proved. */
 export async function auditRelayEvents(
-  control: Pick<Control, 'store' | 'clock'>,
+  control: Pick<Control, 'store' | 'clock' | 'log'>,
   relay: string,
   events: readonly (SecurityEvent | null)[],
 ): Promise<void> {
@@ -33,9 +33,18 @@ export async function auditRelayEvents(
     from,
     count,
   }))
-  await noteRepeated(control, '', refused)
+  try {
+    await noteRepeated(control, '', refused)
+  } catch (error) {
+    // A tally is worth no sync: usage and commands would wait for it.
+    control.log.error(
+      { code: asFailure(error).code, error },
+      'refused tickets were not noted in the audit log',
+    )
+  }
 }
 
+/** @param log says which relay it was */
 export function noteRelayEvent(log: Log, { id, kind, at, fields }: SecurityEvent): void {
   log.info({ event: id, kind, at, ...fields }, 'a relay saw something')
 }

@@ -47,7 +47,7 @@ export async function syncRelay(
   }
   const refused = await storeUsage(control, claims.cell, request.usage)
   for (const event of request.events) if (event) noteRelayEvent(log, event)
-  await auditRelayEvents(control, claims.relay, request.events)
+  await auditRelayEvents({ ...control, log }, claims.relay, request.events)
   const unread = [...request.bound, ...request.away, ...request.events].filter(
     (entry) => entry === null,
   ).length

@@ -134,7 +134,7 @@ describe('limits', () => {
       leases.push(...(await claim(ada, [{ name, kind: 'tcp' }])))
       t.clock.advance(1)
     }
-    await changeLimits(t.control, ada.account, { plan: 'free' })
+    await changeLimits(t.of(ada), (_, before) => ({ ...before, plan: 'free' }))
     await t.runJobs()
     const held = leases.map(({ tunnel, epoch }) => ({ tunnel, epoch }))
     const { results } = await renewLeases(t.control, ada, { agent: laptop, leases: held })
@@ -151,7 +151,8 @@ describe('limits', () => {
 
   test('a larger one ends nothing', async () => {
     await claim(ada, [db])
-    await changeLimits(t.control, ada.account, { plan: 'team', overrides: { tunnelsOnline: 1 } })
+    const overrides = { tunnelsOnline: 1 }
+    await changeLimits(t.of(ada), (_, before) => ({ ...before, plan: 'team', overrides }))
     await t.runJobs()
     expect(await states()).toEqual(['db waiting 1'])
   })

@@ -1,9 +1,10 @@
 /** Accounts as an operator finds, suspends and changes them. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
-import { changeAccount, setAccountStatus } from '../accounts.ts'
+import { setAccountStatus } from '../accounts.ts'
 import { type Control, controlOf } from '../control.ts'
 import { type AccountDoc, accounts } from '../documents.ts'
+import { changeLimits } from '../limits.ts'
 import { listMembers } from '../members.ts'
 import { limitsOf, planNames, plans } from '../plans.ts'
 import { declareAct, reasonSchema, writeAct } from './act.ts'
@@ -33,7 +34,7 @@ export const accountActs = {
     z.strictObject({ id: idSchema, plan: z.enum(planNames) }),
     async ({ control }, { id, plan }, by) => {
       await find(control, id)
-      await changeAccount(controlOf(control, id), (tx, before, nowMs) => {
+      await changeLimits(controlOf(control, id), (tx, before, nowMs) => {
         writeAct(
           tx,
           by,
@@ -50,7 +51,7 @@ export const accountActs = {
     z.strictObject({ id: idSchema, limit: limitSchema, value: z.int().min(0).optional() }),
     async ({ control }, { id, limit, value }, by) => {
       await find(control, id)
-      await changeAccount(controlOf(control, id), (tx, before, nowMs) => {
+      await changeLimits(controlOf(control, id), (tx, before, nowMs) => {
         const { [limit]: _, ...others } = before.overrides
         const overrides = value === undefined ? others : { ...others, [limit]: value }
         const details = { limit, value: value ?? null }

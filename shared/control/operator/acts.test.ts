@@ -119,6 +119,8 @@ describe('accounts', () => {
   test('a plan and a single limit are changed, and what no plan has is refused', async () => {
     const { account: id } = await t.caller()
     expect(await act('accounts.plan', { id, plan: 'team' })).toMatchObject({ plan: 'team' })
+    // What is above the new limits ends by a job.
+    expect(await t.control.store.get(jobs.ref(`limits:${id}`))).toBeDefined()
     const limit = 'tunnelsOnline'
     expect(await act('accounts.override', { id, limit, value: 7 })).toMatchObject({ limits: { [limit]: 7 } })
     expect(await act('accounts.override', { id, limit })).toMatchObject({
@@ -142,6 +144,9 @@ test('people: who is disabled has no session, no key and no membership that coun
   expect(disabled?.data.status).toBe('disabled')
   expect(disabled?.data.validSince).toBeGreaterThan(Math.max(before?.validSince ?? 0, t.clock.now()))
   expect((await t.control.store.get(membership))?.data.status).toBe('disabled')
+  // What their keys serve ends by a job.
+  const unserve = jobs.ref(`unserve:${ada.account}:${ada.member}`)
+  expect(await t.control.store.get(unserve)).toBeDefined()
   await act('people.enable', { who: ada.member })
   expect((await t.control.store.get(membership))?.data.status).toBe('active')
   // Sessions of before stay over.

@@ -3,8 +3,10 @@ import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
 import { type MemberDoc, members, type UserDoc, users } from '../documents.ts'
+import { kick } from '../jobs/kick.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { lookToUnserve, memberOf } from '../unserve.ts'
 import { declareAct, reasonSchema, writeAct } from './act.ts'
 
 const whoSchema = z.string().trim().min(1).max(254)
@@ -72,13 +74,18 @@ async function setStatus(
     writeAct(tx, by, { action, target: user }, nowMs)
   })
   const of = await membershipsOf(control, user)
-  for (const { data } of of)
-    await store.transact(async (tx) => {
-      const latest = await tx.get(members.ref(`${data.account}:${user}`))
-      if (!latest || (latest.data.status ?? 'active') === status) return
+  for (const { data } of of) {
+    const { account } = data
+    const job = await store.transact(async (tx) => {
+      const latest = await tx.get(members.ref(`${account}:${user}`))
+      if (!latest || (latest.data.status ?? 'active') === status) return undefined
+      // What their keys serve ends with them: it is looked for again by whoever runs the job.
+      const unserve = await lookToUnserve(tx, memberOf(account, user), nowMs)
       tx.update(latest.ref, { status })
-      const { account } = data
       writeAct(tx, by, { account, action: 'member.changed', target: user, details: { status } }, nowMs)
+      return status === 'disabled' ? unserve() : undefined
     })
+    if (job !== undefined) await kick(control, [job])
+  }
   return { user, email: found.data.email, status, accounts: of.map(({ data }) => data.account) }
 }
