@@ -18,7 +18,7 @@ test('documents: the ptun.yaml of the README is valid', async () => {
 
 test('documents: the verbs of ptun that they show exist', async () => {
   const shown = ['README.md', 'docs/operations.md', 'docs/architecture.md'].flatMap((path) =>
-    [...document(path).matchAll(/(?:npx |`)ptun ([a-z]+)/g)].map(([, verb = '']) => verb),
+    [...document(path).matchAll(/(?:npx porttunneler|`ptun) ([a-z]+)/g)].map(([, verb = '']) => verb),
   )
   expect(shown.length).toBeGreaterThan(3)
   for (const verb of new Set(shown)) {
