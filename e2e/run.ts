@@ -11,9 +11,18 @@ import { setup } from './global-setup.ts'
 
 const root = join(import.meta.dirname, '..')
 /** Files whose figures would suffer, or whose load others would suffer from, if they ran beside one another. */
-const heavy = ['chaos', 'hostile', 'network', 'restart', 'rolling-restart', 'standalone', 'upgrade'].map(
-  (name) => `e2e/${name}.test.ts`,
-)
+const heavy = [
+  'chaos',
+  'hostile',
+  'network',
+  // Neither loads the machine much, but both take a minute: the two runs shall end together.
+  'outbound-proxy',
+  'refusals',
+  'restart',
+  'rolling-restart',
+  'standalone',
+  'upgrade',
+].map((name) => `e2e/${name}.test.ts`)
 const light = globSync('e2e/**/*.test.ts', { cwd: root }).filter(
   (file) => !heavy.includes(file) && !/node_modules|e2e\/repo\//.test(file),
 )
