@@ -18,7 +18,11 @@ type Step = {
 }
 
 const id = fc.constantFrom('a', 'b', 'A', 'a.b', 'a-b', 'tcp:main:1')
-const number = fc.oneof(fc.integer({ min: -2, max: 2 }), fc.double({ noNaN: true, noDefaultInfinity: true }))
+const number = fc.oneof(
+  fc.integer({ min: -2, max: 2 }),
+  fc.constantFrom(2 ** 53, -(2 ** 53), 2 ** 60),
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+)
 const doc: fc.Arbitrary<Thing> = fc.record(
   {
     group: fc.constantFrom('x', 'y'),

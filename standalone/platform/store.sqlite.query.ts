@@ -33,7 +33,9 @@ export function querySql(
   }
   values.push(limit)
   const direction = rising ? 'ASC' : 'DESC'
-  const sql = `SELECT id, version, ttl, body, ${order} AS place FROM documents INDEXED BY ${indexName(query)}
+  // As a double, as it was written: beyond 2^53 node:sqlite gives no integer out.
+  const place = `CASE typeof(${order}) WHEN 'integer' THEN CAST(${order} AS REAL) ELSE ${order} END`
+  const sql = `SELECT id, version, ttl, body, ${place} AS place FROM documents INDEXED BY ${indexName(query)}
     WHERE ${clauses.join(' AND ')} ORDER BY ${order} ${direction}, id ${direction} LIMIT ?`
   return { sql, values }
 }
