@@ -9,6 +9,7 @@
  * the commands of one ticket's lifetime alone. Not seen here, for the others cover it: a rest without regard to tickets
  * (names.contract.ts has it), and a last word that keeps trust (relay-vm/names.test.ts).
  */
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +39,7 @@ import { syncRelay } from '@porttunneler/shared/control/relays'
 import { addName, removeName } from '@porttunneler/shared/control/tunnel-names'
 import { checkTicket, ticketClaimsSchema } from '@porttunneler/shared/protocol/ticket'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
 import { decodeJwt } from 'jose'
 import { afterEach, describe, expect, test } from 'vitest'
 import { makeTestControl } from './testing/control.ts'
@@ -54,17 +56,6 @@ const closers: (() => Promise<unknown> | unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
-
-/** Uniform in [0, 1), the same for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 type Plane = ReturnType<typeof makeTestControl>
@@ -297,7 +288,7 @@ class World {
   readonly moves: boolean
 
   constructor(seed: number) {
-    this.random = randomOf(seed)
+    this.random = seededRandom(seed)
     this.moves = seed % 2 === 0
     closers.push(() => this.t.close())
   }

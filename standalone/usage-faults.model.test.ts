@@ -2,6 +2,7 @@
  * Usage to the byte: the relay's own journal and sync against the real rules on SQLite, over a channel that drops,
  * doubles, delays and reorders, with relay and control plane killed again and again. Time is the test's.
  */
+
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,6 +26,7 @@ import { queries } from '@porttunneler/shared/control/query-table'
 import { syncRelay } from '@porttunneler/shared/control/relays'
 import type { UsageHourDoc } from '@porttunneler/shared/control/usage-documents'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { makeTestControl, quietSync } from './testing/control.ts'
@@ -39,17 +41,6 @@ const closers: (() => Promise<unknown> | unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
-
-/** Uniform in [0, 1), the same for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
@@ -354,7 +345,7 @@ class World {
 }
 
 async function run(seed: number) {
-  const random = randomOf(seed)
+  const random = seededRandom(seed)
   const plane = await makePlane(random)
   const world = new World(plane, random)
   for (let kill = 0; kill < kills; kill++) {

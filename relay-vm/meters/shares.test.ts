@@ -1,22 +1,13 @@
 /** Shares of a period's transfer, against the rule by which the control plane grants them. */
+
 import { newId } from '@porttunneler/shared/base/ids'
+import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
 import { describe, expect, test } from 'vitest'
 import { TransferShares } from './shares.ts'
 import { TunnelMeter } from './tunnel-meter.ts'
 
 const account = newId('acc', 1)
 const meterOf = () => new TunnelMeter({ tunnel: newId('tun', 1), account })
-
-/** Uniform in [0, 1), the same for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** Carries so many bytes in streams of their own. */
 function carry(meter: TunnelMeter, bytes: number): void {
@@ -58,7 +49,7 @@ describe('shares', () => {
   test.each(Array.from({ length: 200 }, (_, seed) => seed + 1))(
     'no two tickets grant the same bytes: relays, reports and tickets at random (%i)',
     (seed) => {
-      const random = randomOf(seed)
+      const random = seededRandom(seed)
       const below = (max: number) => Math.floor(random() * max)
       const [limit, chunk] = [100_000, 500]
       const relays = Array.from({ length: 1 + below(4) }, () => ({
