@@ -1,6 +1,7 @@
 /**
  * Where have the relays gone? One that stays lost may have been replaced by another at another address, which only the
- * control plane knows. So it is asked: soon at first, then ever more rarely, until every relay is connected.
+ * control plane knows. So it is asked: soon at first, then ever more rarely, until every relay is connected. One that
+ * was lost and is not named any more may only be starting anew: there is one more question when it is back or given up.
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 
@@ -28,6 +29,7 @@ export class RelayLookout {
   #timer: Timer | undefined
   #soon: Timer | undefined
   #asked = 0
+  #owesOne = false
 
   constructor(options: RelayLookoutOptions) {
     this.#options = options
@@ -38,6 +40,12 @@ export class RelayLookout {
     const { clock, random } = this.#options
     const ms = Math.min(maxMs, firstMs * factor ** this.#asked)
     this.#timer ??= clock.after(ms * (1 - jitter + 2 * jitter * random()), () => this.#look())
+  }
+
+  /** Asks once more, even if every relay is connected by then. */
+  startOwing(): void {
+    this.#owesOne = true
+    this.start()
   }
 
   /** A relay says that there are others now; all of its agents have heard it. */
@@ -56,10 +64,11 @@ export class RelayLookout {
 
   #look(): void {
     this.#timer = undefined
-    if (this.#options.isComplete()) {
+    if (this.#options.isComplete() && !this.#owesOne) {
       this.#asked = 0
       return
     }
+    this.#owesOne = false
     this.#asked += 1
     this.#options.lookUp()
     this.start()

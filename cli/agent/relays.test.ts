@@ -97,9 +97,9 @@ describe('relays that come and go', () => {
     expect(renewals()).toBe(1)
     stage.home.relays = [relayTwo]
     await stage.clock.advanceAsync(15_100, 100)
-    expect(stage.dials.at(-1)?.instance).toBe('two')
-    stage.relayFailure = undefined
-    await stage.clock.advanceAsync(30_000, 100)
+    expect(stage.dials.map(({ instance }) => instance)).toContain('two')
+    stage.relayFailure = { key: 'relay.unreachable', of: 'one' }
+    await stage.clock.advanceAsync(120_000, 100)
     expect(stage.sessions.at(-1)?.instance).toBe('two')
     const found = renewals()
     await stage.clock.advanceAsync(300_000, 1_000)
@@ -167,6 +167,64 @@ describe('relays that come and go', () => {
     expect(old?.state).toBe('open')
     expect(old?.binds.length).toBeGreaterThan(before)
     expect(stage.sessions).toHaveLength(2)
+  })
+})
+
+describe('a relay that is lost and missing from the directory', () => {
+  const both = [relayOne, relayTwo]
+
+  async function loseOne(stage: Stage): Promise<void> {
+    stage.home.relays = both
+    await online(stage)
+    stage.relayFailure = { key: 'relay.unreachable' }
+    stage.home.relays = [relayTwo]
+    stage.sessions.find(({ instance }) => instance === 'one')?.lose('carrier.lost')
+    await stage.clock.advanceAsync(3_100, 100)
+    expect(stage.home.renewals, 'the directory does not name it now').toHaveLength(1)
+  }
+  const sessionsOf = (stage: Stage, relay: string) =>
+    stage.sessions.filter(({ instance }) => instance === relay).length
+
+  test('is dialled on: it may only be starting anew', async () => {
+    const stage = setStage({ random: () => 0.5 })
+    await loseOne(stage)
+    stage.relayFailure = undefined
+    await stage.clock.advanceAsync(10_000, 100)
+    expect(sessionsOf(stage, 'one')).toBe(2)
+    stage.home.relays = both
+    await stage.clock.advanceAsync(60_000, 1_000)
+    stage.sessions.at(-1)?.grant()
+    expect(stage.sessions.map(({ instance, state }) => [instance, state])).toEqual([
+      ['one', 'closed'],
+      ['two', 'open'],
+      ['one', 'open'],
+    ])
+  })
+
+  test('is asked for once more after it was given up, and then no more', async () => {
+    const stage = setStage({ random: () => 0.5 })
+    await loseOne(stage)
+    await stage.clock.advanceAsync(35_000, 500)
+    const tried = stage.dials.length
+    await stage.clock.advanceAsync(5_000, 500)
+    expect(stage.dials, 'given up').toHaveLength(tried)
+    stage.relayFailure = undefined
+    stage.home.relays = both
+    await stage.clock.advanceAsync(75_000, 500)
+    expect(sessionsOf(stage, 'one'), 'found by the last question').toBe(2)
+    const asked = stage.home.renewals.length
+    await stage.clock.advanceAsync(600_000, 5_000)
+    expect(stage.home.renewals).toHaveLength(asked)
+  })
+
+  test('is forgotten when it is gone for good', async () => {
+    const stage = setStage({ random: () => 0.5 })
+    await loseOne(stage)
+    await stage.clock.advanceAsync(120_000, 1_000)
+    const [dials, asked] = [stage.dials.length, stage.home.renewals.length]
+    expect(asked).toBe(3)
+    await stage.clock.advanceAsync(900_000, 5_000)
+    expect([stage.dials.length, stage.home.renewals.length]).toEqual([dials, asked])
   })
 })
 

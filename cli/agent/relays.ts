@@ -1,6 +1,7 @@
 /**
  * The relays of the directory, with a runner for each. One that is new is dialled at once; one that is no longer named
- * is let go when the others have had time to take its tunnels, and what runs over it has ended.
+ * is let go when the others have had time to take its tunnels, and what runs over it has ended. Until then it is
+ * dialled on if it is lost: a relay that restarts is missing from the directory while it starts.
  */
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Timer } from '@porttunneler/shared/base/clock'
@@ -8,7 +9,7 @@ import type { ErrorKey, PortTunnelerError } from '@porttunneler/shared/base/erro
 import { isSameCell, type PlacedRelay } from './directory.ts'
 import type { RelayStatus } from './events.ts'
 import { RelayLookout } from './relay-lookout.ts'
-import { type RelayLoss, RelayRunner, type RelayRunnerOptions } from './relay-runner.ts'
+import { RelayRunner, type RelayRunnerOptions } from './relay-runner.ts'
 
 /** `relay` names one for as long as it is at its address: it and its successor are one to an agent. */
 export type RelaysOptions = Omit<RelayRunnerOptions, 'tickets' | 'onBound' | 'onUnbound'> & {
@@ -22,6 +23,8 @@ export type RelaysOptions = Omit<RelayRunnerOptions, 'tickets' | 'onBound' | 'on
 
 /** Dialling another relay and binding there takes a second, on a bad line ten. */
 const letGoMs = 15_000
+/** Longer than the lookout waits for its second question (relay-lookout.ts). */
+const letGoLostMs = 30_000
 
 export class Relays {
   readonly #options: RelaysOptions
@@ -37,8 +40,7 @@ export class Relays {
     this.#options = options
     this.#lookout = new RelayLookout({
       ...options,
-      isComplete: () =>
-        [...this.#runners].every(([relay, { isConnected }]) => isConnected || this.#isLeaving(relay)),
+      isComplete: () => [...this.#runners.values()].every(({ isConnected }) => isConnected),
     })
   }
 
@@ -104,7 +106,15 @@ export class Relays {
       // What takes a tunnel from one that is being let go may be this agent itself, at another address of that relay.
       onUnbound: (_instance, bind, failure) =>
         options.onUnbound(relay, bind, this.#isLeaving(relay) ? undefined : failure),
-      onLost: (instance, loss) => this.#onLost(relay, instance, loss),
+      onConnected: (instance) => {
+        // The directory did not name it a moment ago: does it now?
+        if (this.#isLeaving(relay)) this.#lookout.startOwing()
+        options.onConnected(instance)
+      },
+      onLost: (instance, loss) => {
+        this.#lookout.start()
+        options.onLost(instance, loss)
+      },
     })
     this.#runners.set(relay, runner)
     runner.start()
@@ -119,18 +129,12 @@ export class Relays {
     for (const [bind, ticket] of this.#options.tickets(this.#cells.get(relay))) runner.bind(bind, ticket)
   }
 
-  #onLost(relay: string, instance: string, loss: RelayLoss): void {
-    if (!this.#isLeaving(relay)) this.#lookout.start()
-    this.#options.onLost(instance, loss)
-  }
-
   #letGo(relay: string, runner: RelayRunner): void {
-    if (!runner.isConnected) this.#drop(relay, runner)
-    else
-      this.#leaving.set(
-        relay,
-        this.#options.clock.after(letGoMs, () => this.#takeLeave(relay, runner)),
-      )
+    const ms = runner.isConnected ? letGoMs : letGoLostMs
+    this.#leaving.set(
+      relay,
+      this.#options.clock.after(ms, () => this.#takeLeave(relay, runner)),
+    )
   }
 
   #takeLeave(relay: string, runner: RelayRunner): void {
@@ -139,7 +143,10 @@ export class Relays {
       this.#options.onUnbound(relay, bind)
     }
     if (runner.activeStreams > 0) this.#letGo(relay, runner)
-    else this.#drop(relay, runner)
+    else {
+      if (!runner.isConnected) this.#lookout.startOwing()
+      this.#drop(relay, runner)
+    }
   }
 
   #drop(relay: string, runner: RelayRunner): void {

@@ -172,8 +172,8 @@ export type Stage = {
   /** Every session that was ever made, in order. */
   readonly sessions: FakeSession[]
   readonly dials: { instance: string; ticket: string }[]
-  /** While set, relays refuse with it. */
-  relayFailure: { key: ErrorKey; retryAfterMs?: number } | undefined
+  /** While set, relays refuse with it, or the one that it names. */
+  relayFailure: { key: ErrorKey; retryAfterMs?: number; of?: string } | undefined
   readonly saved: Map<number, SavedLease>
   readonly supervisor: Supervisor
   names(): readonly string[]
@@ -191,7 +191,8 @@ export function setStage(options: Partial<SupervisorOptions> = {}): Stage {
   const dial: DialRelay = async (address, { ticket, events: handlers }) => {
     dials.push({ instance: address.instance, ticket })
     const { relayFailure } = stage
-    if (relayFailure) throw fail(relayFailure.key, undefined, { fields: relayFailure })
+    if (relayFailure && (relayFailure.of ?? address.instance) === address.instance)
+      throw fail(relayFailure.key, undefined, { fields: relayFailure })
     const session = new FakeSession(address.instance, handlers)
     sessions.push(session)
     return session

@@ -149,15 +149,23 @@ export function readyRelays(control: Pick<Control, 'clock'>, { relays }: Cell): 
   return relays.map(({ data }) => data).filter(({ state, seenAt }) => state === 'ready' && seenAt >= since)
 }
 
-/** Where agents dial. When no relay has reported of late, those of before: agents that are there shall not leave. */
+/**
+ * Where agents dial. One that starts anew stays in it: it was there a moment ago, and its agents shall not leave. When
+ * no relay has reported of late, those of before, for the same reason.
+ */
 export function directoryOf(control: Control, cell: Cell): RelayAddress[] {
   const ready = readyRelays(control, cell)
-  const known = ready.length > 0 ? ready : cell.relays.map(({ data }) => data)
+  const all = cell.relays.map(({ data }) => data)
+  const known = ready.length > 0 ? [...ready, ...all.filter(isStartingAnew)] : all
   return known.map(({ instance, agentAddress: { certificate, ...address } }) => ({
     instance,
     ...address,
     ...(certificate && { certificate }),
   }))
+}
+
+function isStartingAnew({ state, bootAt, heardSince = bootAt }: RelayDoc): boolean {
+  return state === 'starting' && heardSince < bootAt
 }
 
 /** Another one when agents would dial otherwise than before; who of two that take turns is there does not matter. */

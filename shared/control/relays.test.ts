@@ -156,6 +156,20 @@ describe('sync: who may report', () => {
     expect((await t.sync({ ...at('r2', 2), state: 'draining', last: true })).directory).toBe(alone)
   })
 
+  test('a relay that starts anew stays in the directory; one that was not there before waits until it is ready', async () => {
+    const at = (instance: string, boot: string) => ({
+      boot: { ...quietSync.boot, boot: boot.repeat(26), instance, agentAddress: { ...address, port: 7 } },
+    })
+    const address = { host: 'r.example.com', port: 1, sni: 'r.test' }
+    const alone = (await t.sync()).directory
+    expect((await t.sync({ ...at('r2', 'a'), state: 'starting' })).directory).toBe(alone)
+    const both = (await t.sync(at('r2', 'a'))).directory
+    expect(both).not.toBe(alone)
+    t.clock.advance(5_000)
+    expect((await t.sync({ ...at('r2', 'b'), state: 'starting' })).directory).toBe(both)
+    expect((await t.sync(at('r2', 'b'))).directory).toBe(both)
+  })
+
   test('a relay of another cell cannot speak for a tunnel of this one', async () => {
     const { tunnel, epoch, endpoint } = await claimDb()
     const claims = { relay: newId('rel', 9), cell: 'away' }
