@@ -1,7 +1,6 @@
 /** HTTP visitors, plain or under TLS: from an accepted socket to the HTTP listener, and its questions to the relay. */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Timer } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -43,8 +42,10 @@ export class HttpVisitors {
       serveOwn: (socket, first) => parts.ownHost.serve(socket, first),
       refused: (key) => parts.meters.refused(key),
       welcome: ({ socket, tls, trusts, isHop }, caller, host) => {
-        parts.silent.remove(tls?.raw ?? socket)
+        const raw = tls?.raw ?? socket
+        parts.silent.remove(raw)
         const refusal = trusts && parts.visitors.ofSource(caller.address)
+        parts.visitors.isFor(raw, caller.address)
         return refusal ?? (isHop ? undefined : this.#findSibling(host, caller))
       },
       passOn: ({ socket, tls }, sibling, first) => {
@@ -123,9 +124,9 @@ export class HttpVisitors {
 
   #serve(options: HttpVisitorOptions): HttpConnection {
     const raw = options.tls?.raw ?? options.socket
-    const { silent, meters } = this.#parts
+    const { silent, meters, origins } = this.#parts
     if (!options.isHop)
-      silent.add(raw, sourcePath(options.origin.address), () => {
+      silent.add(raw, origins.pathOf(raw), () => {
         meters.refused('visitor.silent')
         raw.destroy()
       })

@@ -130,6 +130,27 @@ describe('a trusted proxy', () => {
     expect(statuses).toEqual(['GET / HTTP/1', 'GET / HTTP/1', 'HTTP/1.1 429', 'GET / HTTP/1'])
   })
 
+  test('places are shared among its visitors: the one who holds most yields, and not the last who came', async () => {
+    const { httpPort } = await start({ limits: { visitorsMax: 20, strangersMax: 10 } })
+    const gone: string[] = []
+    const come = async (address: string) => {
+      const socket = visit(httpPort).on('close', () => gone.push(address))
+      expect(await ask(socket, asks('a.tunnels.test', forwarded(address)))).toMatch(/^GET /)
+      return socket
+    }
+    for (let n = 0; n < 10; n++) await come('198.51.100.1')
+    const regular = await come('203.0.113.1')
+    for (let n = 2; n < 9; n++) await come(`203.0.${n}.1`)
+    // Nobody knows yet for whom these are.
+    const idle = Array.from({ length: 5 }, () => visit(httpPort).on('close', () => gone.push('idle')))
+    for (const socket of idle.slice(0, 3)) {
+      const heard = await ask(socket, asks('a.tunnels.test', forwarded('192.0.2.1')))
+      expect(heard).toMatch(/^GET /)
+    }
+    expect(await ask(regular, asks('a.tunnels.test', forwarded('203.0.113.1')))).toMatch(/^GET /)
+    expect(new Set(gone)).toEqual(new Set(['198.51.100.1']))
+  })
+
   test('over TLS its own server name does not matter', async () => {
     const { tlsPort, ca, agent } = await start()
     const socket = connectTls({ socket: visit(tlsPort), servername: agentSni, ca })

@@ -210,7 +210,8 @@ describe('routes: away', () => {
     clock.advance(limits.awayMs - 1)
     expect(routes.awayReports()).toEqual([])
     clock.advance(1)
-    const report = { tunnel: claims.sub, endpoint, epoch: 100, agent: claims.agent, away: true }
+    const { sub: tunnel, account, agent } = claims
+    const report = { account, tunnel, endpoint, epoch: 100, agent, away: true }
     expect(routes.awayReports()).toEqual([report])
     expect(routes.awayReports(), 'until it was heard').toEqual([report])
     routes.awayReported([report])

@@ -29,6 +29,7 @@ export type Route = {
 }
 
 export type AwayReport = {
+  readonly account: string
   readonly tunnel: string
   readonly endpoint: string
   readonly epoch: number
@@ -218,11 +219,11 @@ export class Routes {
     const now = this.#options.clock.monotonic()
     const reports: AwayReport[] = []
     for (const { route, presences } of this.#entries.values()) {
-      const { sub: tunnel, epoch } = route.claims
+      const { sub: tunnel, epoch, account } = route.claims
       for (const [agent, { awaySinceMs, saidAway }] of presences) {
         const away = awaySinceMs !== undefined && now - awaySinceMs >= limits.awayMs
         if (away !== saidAway && (away || awaySinceMs === undefined))
-          reports.push({ tunnel, endpoint: route.endpoint, epoch, agent, away })
+          reports.push({ account, tunnel, endpoint: route.endpoint, epoch, agent, away })
       }
     }
     return reports

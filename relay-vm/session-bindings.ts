@@ -1,9 +1,11 @@
 /** BIND and UNBIND of one session, answered one after the other; a ticket is checked at each. */
+import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { Session } from '@porttunneler/shared/mux/session'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import { BindingQueue } from './binding-queue.ts'
 import type { TcpListeners } from './listeners/tcp.ts'
 import type { Meters } from './meters/meters.ts'
 import type { Names } from './names.ts'
@@ -11,6 +13,9 @@ import type { FairLog } from './policy/fair-log.ts'
 import type { Routes } from './routes.ts'
 
 export type BindingOptions = {
+  readonly clock: Clock
+  /** Whether the account may have another ticket checked now; until then its BIND waits. */
+  mayCheck(): boolean
   readonly log: Log
   readonly fairLog: FairLog
   readonly routes: Routes
@@ -27,7 +32,7 @@ export class SessionBindings {
   readonly #check: (ticket: string) => Promise<TicketClaims>
   /** Binding -> endpoint. */
   readonly #bound = new Map<number, string>()
-  #queue: Promise<void> = Promise.resolve()
+  readonly #queue: BindingQueue
   /** Set as soon as the session exists, before any of its frames is read. */
   session: Session | undefined
 
@@ -39,29 +44,29 @@ export class SessionBindings {
     this.#claims = claims
     this.#options = options
     this.#check = check
+    const { clock, mayCheck } = options
+    this.#queue = new BindingQueue({ clock, mayCheck, answer: (bind, ticket) => this.#answer(bind, ticket) })
   }
 
-  onBind(bind: number, ticket: string): void {
-    this.#enqueue((session) => this.#bind(session, bind, ticket))
+  /** `ticket`: of a BIND; undefined for UNBIND. @throws control.flood */
+  onWord(bind: number, ticket: string | undefined): void {
+    this.#queue.add(bind, ticket)
   }
 
-  onUnbind(bind: number): void {
-    this.#enqueue((session) => {
-      if (this.#bound.delete(bind)) this.#options.routes.unbind({ session, bind })
-    })
+  close(): void {
+    this.#queue.close()
   }
 
-  #enqueue(task: (session: Session) => Promise<void> | void): void {
-    this.#queue = this.#queue.then(async () => {
-      const { session } = this
-      if (session === undefined || session.state === 'closed') return
-      try {
-        await task(session)
-      } catch (error) {
-        this.#options.log.error({ session: session.id, error }, 'A binding failed')
-        session.close('session.closed', 'The relay failed to answer a BIND')
-      }
-    })
+  async #answer(bind: number, ticket: string | undefined): Promise<void> {
+    const { session } = this
+    if (session === undefined || session.state === 'closed') return
+    try {
+      if (ticket !== undefined) await this.#bind(session, bind, ticket)
+      else if (this.#bound.delete(bind)) this.#options.routes.unbind({ session, bind })
+    } catch (error) {
+      this.#options.log.error({ session: session.id, error }, 'A binding failed')
+      session.close('session.closed', 'The relay failed to answer a BIND')
+    }
   }
 
   async #bind(session: Session, bind: number, ticket: string): Promise<void> {

@@ -19,6 +19,7 @@ import type { Keeper } from './keeper.ts'
 import type { Meters } from './meters/meters.ts'
 import type { UsageJournal } from './meters/usage.ts'
 import type { Control } from './platform/control.http.ts'
+import { takeTurns } from './policy/take-turns.ts'
 import type { Routes } from './routes.ts'
 import type { SecurityEvents } from './security-events.ts'
 import type { Moment, ServerTime } from './server-time.ts'
@@ -213,7 +214,7 @@ export class ControlSync {
     const bytesOf = (account: string) => meters.shares.reportBytes(account)
     const usage = journal.report(time.now(), { all: isLast, bytesOf })
     // The rest comes with the next report.
-    const away = routes.awayReports().slice(0, syncMax.away)
+    const away = takeTurns(routes.awayReports(), ({ account }) => account, syncMax.away)
     const sent = events.report()
     const sequence = ++this.#sequence
     const report = `r${sequence}`
@@ -223,7 +224,7 @@ export class ControlSync {
       sequence,
       ...(isLast && { last: true }),
       bound: boundOf(routes),
-      away: [...away],
+      away: away.map(({ account: _account, ...report }) => report),
       usage: [...usage],
       report,
       events: [...sent],
@@ -298,14 +299,13 @@ export class ControlSync {
 }
 
 function boundOf(routes: Routes): SyncRequest['bound'] {
-  return routes
-    .all()
-    .filter((route) => route.members.length > 0)
-    .slice(0, syncMax.bound)
-    .map(({ endpoint, claims, members }) => ({
+  const bound = routes.all().filter((route) => route.members.length > 0)
+  return takeTurns(bound, ({ claims }) => claims.account, syncMax.bound).map(
+    ({ endpoint, claims, members }) => ({
       endpoint,
       tunnel: claims.sub,
       epoch: claims.epoch,
       ...(members.every(({ session }) => session.state === 'detached') && { detached: true }),
-    }))
+    }),
+  )
 }

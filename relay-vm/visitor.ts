@@ -23,6 +23,7 @@ export function spliceVisitor(
 ): void {
   const { address: visitorAddress, port: visitorPort, localPort } = visitors.originOf(socket)
   const info = { visitorAddress, visitorPort, localPort, awaitsUpgrade: false }
+  visitors.isFor(socket, visitorAddress)
   const join = (visit: Visit) => {
     const { stream } = visit
     const onEnd = (reason: ErrorKey | undefined) => {

@@ -102,6 +102,11 @@ export class Visitors {
     return this.#options.admission.atAccept(address)
   }
 
+  /** It is known now for whom a trusted proxy made this connection, or that it will not say. */
+  isFor(socket: Socket, address: string): void {
+    if (this.#options.origins.trustAt(socket)) this.#sockets.move(socket, sourcePath(address))
+  }
+
   /**
    * Counts a visitor in, also one that another process of this machine has admitted.
    * @returns false: there is no place for it, and it was reset
@@ -112,8 +117,7 @@ export class Visitors {
       meters.refused('visitor.limit')
       abort(socket, undefined)
     }
-    const path = sourcePath(origins.of(socket).address)
-    if (this.#sockets.add(socket, path, turnAway) !== undefined) {
+    if (this.#sockets.add(socket, origins.pathOf(socket), turnAway) !== undefined) {
       turnAway()
       return false
     }

@@ -207,6 +207,8 @@ class ModelRelay {
     session.bindings ??= new SessionBindings(
       claims,
       {
+        clock: this.clock,
+        mayCheck: () => true,
         log: silentLog,
         fairLog: { info() {}, warn() {} } as never,
         routes,
@@ -219,7 +221,7 @@ class ModelRelay {
     )
     session.bindings.session = session as never
     const answered = session.answer()
-    session.bindings.onBind(session.bindOf(sub), ticket)
+    session.bindings.onWord(session.bindOf(sub), ticket)
     await answered
   }
 

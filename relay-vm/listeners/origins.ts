@@ -67,6 +67,15 @@ export class Origins {
     return this.#isTrusted(this.of(socket).address) ? this.#isTrusted : undefined
   }
 
+  /**
+   * Who the socket counts for where places are shared by source. A proxy that speaks for many counts as nobody's, each
+   * of its connections for itself, until it has said for whom it asks.
+   */
+  pathOf(socket: Socket): readonly string[] {
+    const { address, port } = this.of(socket)
+    return this.trustAt(socket) ? [`proxy ${address} ${port}`] : sourcePath(address)
+  }
+
   of(socket: Socket): Origin {
     return this.#told.get(socket) ?? ownOrigin(socket)
   }

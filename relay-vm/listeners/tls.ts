@@ -4,7 +4,6 @@
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
-import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
@@ -126,12 +125,11 @@ export class TlsListener {
   }
 
   #peek(socket: Socket): void {
-    const { clock, visitors, silent } = this.#options
-    const address = visitors.accept(socket)
-    if (address === undefined) return
+    const { clock, visitors, silent, origins } = this.#options
+    if (visitors.accept(socket) === undefined) return
     const key = keyOf(socket)
     this.#strangers.set(key, socket)
-    silent.add(socket, sourcePath(address), () => this.#refuse(socket, 'visitor.silent'))
+    silent.add(socket, origins.pathOf(socket), () => this.#refuse(socket, 'visitor.silent'))
     let peeked: Buffer = nothing
     const stop = () => {
       timer.clear()

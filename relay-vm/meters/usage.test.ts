@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { minuteShape } from '@porttunneler/shared/api/schemas/relays'
+import { minuteShape, syncMax } from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
 import { unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -164,5 +164,37 @@ describe('usage journal', () => {
     await writeFile(join(dataDir, 'usage.json.new'), '{"rows":[{"tun')
     expect((await load()).size).toBe(1)
     expect(await readFile(join(dataDir, 'usage.json'), 'utf8')).toContain(meter.tunnel)
+  })
+
+  test('one account with very many tunnels loses its own oldest rows, and another reports and keeps all of its', async () => {
+    const journal = await load()
+    const guest = makeMeter()
+    carry(guest, { bytesIn: 7 })
+    journal.account([guest], startMs)
+    const account = newId('acc', 2)
+    const hog = Array.from(
+      { length: 26_000 },
+      (_, n) => new TunnelMeter({ tunnel: newId('tun', n + 2), account }),
+    )
+    for (let hour = 0; hour < 3; hour++) {
+      for (const meter of hog) carry(meter, { bytesIn: 1 })
+      journal.account(hog, startMs + hour * hourMs)
+    }
+    const latest = makeMeter()
+    carry(latest, { bytesIn: 9 })
+    const nowMs = startMs + 2 * hourMs
+    journal.account([latest], nowMs)
+    expect([journal.size, journal.dropped]).toEqual([50_000, 52_002 - 50_000])
+    const report = journal.report(nowMs)
+    const ofGuest = report.filter((row) => row.account !== account)
+    expect(ofGuest.map(({ tunnel, out }) => [tunnel, out])).toEqual([
+      [guest.tunnel, 7],
+      [latest.tunnel, 9],
+    ])
+    expect(ofGuest.map(({ minutes }) => unpackCounts(minutes ?? '', minuteShape)?.[1])).toEqual([7, 9])
+    expect(report.length).toBe(syncMax.usage)
+    // Those that were told go first, and with them nothing of the others.
+    journal.acknowledge(report, nowMs)
+    expect(journal.report(nowMs).every((row) => row.account === account)).toBe(true)
   })
 })

@@ -1,7 +1,8 @@
 /**
  * Usage for the control plane: cumulative figures per tunnel, UTC hour and boot, kept on disk until the control plane
  * says that it has them. A repeated report changes nothing, a lost one is sent again, a crash loses what was carried
- * since the last `save` and can never add anything. Bounded: of too many rows the oldest go, and `dropped` says so.
+ * since the last `save` and can never add anything. Bounded: of too many rows the oldest of the account with most of
+ * them go, and `dropped` says so; in reports accounts take turns.
  */
 import { join } from 'node:path'
 import { minuteShape, syncMax, type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
@@ -9,6 +10,8 @@ import { newId } from '@porttunneler/shared/base/ids'
 import { packCounts, unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import { z } from 'zod'
 import { KeptFile, type OnSetAside, readJson } from '../files.ts'
+import { makePool } from '../policy/pools.ts'
+import { takeTurns } from '../policy/take-turns.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
 
 const hourMs = 3_600_000
@@ -56,6 +59,9 @@ export class UsageJournal {
   readonly #file: KeptFile
   readonly #everyMs: number
   readonly #rows = new Map<string, Row>()
+  /** The rows, and those with minutes, by whose they are. */
+  readonly #places
+  readonly #minutePlaces
   /** Per meter, what has already been put into rows. */
   readonly #accounted = new WeakMap<TunnelMeter, Counted>()
   #boot: string
@@ -77,13 +83,9 @@ export class UsageJournal {
     this.#everyMs = everyMs
     this.#hour = hourOf(nowMs)
     this.#minute = minuteOf(nowMs)
-    for (const usage of rows)
-      this.#rows.set(rowKey(usage), {
-        usage: { ...usage },
-        minutes: undefined,
-        known: undefined,
-        isRefused: false,
-      })
+    this.#places = makePool<Row>('usage', rowsMax)
+    this.#minutePlaces = makePool<Row>('minutes', minuteRowsMax)
+    for (const usage of rows) this.#keep({ ...usage })
   }
 
   /** @throws relay.data */
@@ -125,32 +127,33 @@ export class UsageJournal {
       bytesOf = () => reportBytes,
     }: { all?: boolean; bytesOf?: (account: string) => number } = {},
   ): readonly Usage[] {
-    const due: Usage[] = []
-    let minutes = 0
-    for (const [key, row] of this.#rows) {
-      if (due.length === syncMax.usage || minutes > reportMinutesMax) break
-      if (this.#isDone(row)) this.#forget(key)
-      else if (all ? this.#isNews(row) : this.#isDue(row, { nowMs, bytesOf })) {
-        const usage = usageOf(row)
-        minutes += usage.minutes?.length ?? 0
-        due.push(usage)
-      }
+    const due: Row[] = []
+    for (const row of [...this.#rows.values()]) {
+      if (this.#isDone(row)) this.#forget(row)
+      else if (all ? this.#isNews(row) : this.#isDue(row, { nowMs, bytesOf })) due.push(row)
     }
-    return due
+    const report: Usage[] = []
+    let minutes = 0
+    for (const row of takeTurns(due, ({ usage }) => usage.account, syncMax.usage)) {
+      const usage = usageOf(row)
+      report.push(usage)
+      minutes += usage.minutes?.length ?? 0
+      if (minutes > reportMinutesMax) break
+    }
+    return report
   }
 
   /** The control plane has stored `report`, but for the rows at the places in `refused`, which it never will. */
   acknowledge(report: readonly Usage[], nowMs: number, refused: ReadonlySet<number> = new Set()): void {
     for (const [index, sent] of report.entries()) {
-      const key = rowKey(sent)
-      const row = this.#rows.get(key)
+      const row = this.#rows.get(rowKey(sent))
       if (row === undefined) continue
       row.known = { figures: sent, atMs: nowMs }
       if (refused.has(index)) {
         this.refused += 1
         row.isRefused = true
       }
-      if (this.#isDone(row)) this.#forget(key)
+      if (this.#isDone(row)) this.#forget(row)
     }
   }
 
@@ -182,8 +185,10 @@ export class UsageJournal {
     return bytes >= enough || nowMs - known.atMs >= this.#everyMs
   }
 
-  #forget(key: string): void {
-    this.#rows.delete(key)
+  #forget(row: Row): void {
+    this.#rows.delete(rowKey(row.usage))
+    this.#places.remove(row)
+    this.#minutePlaces.remove(row)
     this.#file.changed()
   }
 
@@ -214,10 +219,24 @@ export class UsageJournal {
       known.minutes ??= minutesOf(known.usage)
       return known
     }
-    if (this.#rows.size >= rowsMax) this.#dropOldest()
-    const minutes = this.#rows.size < minuteRowsMax ? minutesOf({ minutes: '' }) : undefined
-    const row: Row = { usage, minutes, known: undefined, isRefused: false }
-    this.#rows.set(key, row)
+    const row = this.#keep({ ...usage, minutes: '' })
+    row.minutes = minutesOf(row.usage)
+    return row
+  }
+
+  #keep(usage: Row['usage']): Row {
+    const row: Row = { usage, minutes: undefined, known: undefined, isRefused: false }
+    const path = [usage.account, usage.tunnel]
+    this.#places.add(row, path, () => {
+      this.#forget(row)
+      this.dropped += 1
+    })
+    this.#rows.set(rowKey(usage), row)
+    if (usage.minutes !== undefined)
+      this.#minutePlaces.add(row, path, () => {
+        row.minutes = undefined
+        delete row.usage.minutes
+      })
     return row
   }
 
@@ -228,13 +247,6 @@ export class UsageJournal {
       row.usage.minutes = packCounts(row.minutes, minuteShape)
       row.minutes = undefined
     }
-  }
-
-  #dropOldest(): void {
-    const [oldest] = this.#rows.keys()
-    if (oldest === undefined) return
-    this.#forget(oldest)
-    this.dropped += 1
   }
 }
 

@@ -41,6 +41,25 @@ describe('rates', () => {
     expect(buckets.take('a', rate), 'touched again, so still known').toBe(false)
     expect(buckets.take('b', rate), 'forgotten').toBe(true)
   })
+
+  test.each([
+    ['a million keys', 1_000_000, 1_000_000, 1],
+    ['a few keys with very many users', 15, 200_000, 3],
+  ])('of %s not all are remembered; who comes again is', (_what, keys, takes, depth) => {
+    const buckets = new FairRates(new FakeClock(), { keysMax: 50_000 })
+    const regular = () => buckets.take('regular', { perMinute: 60, burst: 4 }, ['a', 'b', 'c'])
+    let [keysHeld, usersHeld] = [0, 0]
+    for (let n = 0; n < takes; n++) {
+      const user = [`${n % 997}`, `${n % 991}`, `${n}`].slice(-depth)
+      buckets.take(`${n % keys}`, { perMinute: 6e6, burst: 6e6 }, user)
+      if (n % 1_000 === 0) regular()
+      keysHeld = Math.max(keysHeld, buckets.size)
+      usersHeld = Math.max(usersHeld, buckets.users)
+    }
+    expect(keysHeld).toBeLessThanOrEqual(50_001)
+    expect(usersHeld).toBeLessThanOrEqual(120_000)
+    expect(regular()).toBe(false)
+  })
 })
 
 describe('addresses', () => {

@@ -4,8 +4,8 @@
  * used lately. One that is alone keeps the whole rate, and loses only that quarter of the burst.
  *
  * A bucket that is full again is the same as none, so only keys that were busy lately are held, in two generations:
- * when the younger has half of what may be held, the older is forgotten. Nothing is deleted one by one, because a key
- * that comes and goes would make V8's map slow.
+ * when the younger has half of what may be held, of keys or of who used them, the older is forgotten. Nothing is
+ * deleted one by one, because a key that comes and goes would make V8's map slow.
  */
 import { isIPv6 } from 'node:net'
 import { sourcePath } from '@porttunneler/shared/base/addresses'
@@ -18,7 +18,7 @@ export type Rate = {
   readonly burst: number
 }
 
-type Bucket = { tokens: number; atMs: number; readonly use: Use }
+type Bucket = { tokens: number; atMs: number; readonly use: Use; users: number }
 
 /** What somebody used lately, and of that its parts: networks, in them addresses. */
 type Use = {
@@ -36,12 +36,19 @@ const halfLifeMs = 30_000
 const reserveShare = 0.25
 /** Parts that are remembered at each level; the longest untouched goes first. */
 const partsMax = [128, 16, 4] as const
+/**
+ * Parts of all keys together: 270 bytes each, so 27 MB at most. One key alone may have 10,000 of them, and at an
+ * attack from a whole /48 each of its networks has some.
+ */
+const usersMax = 100_000
 
 export class FairRates {
   readonly #clock: Clock
   readonly #generationMax: number
   #young = new Map<string, Bucket>()
   #old: ReadonlyMap<string, Bucket> = new Map()
+  #youngUsers = 0
+  #oldUsers = 0
 
   constructor(clock: Clock, { keysMax }: { readonly keysMax: number }) {
     this.#clock = clock
@@ -50,6 +57,11 @@ export class FairRates {
 
   get size(): number {
     return this.#young.size + this.#old.size
+  }
+
+  /** How many parts of users are remembered: what the keys alone do not bound. */
+  get users(): number {
+    return this.#youngUsers + this.#oldUsers
   }
 
   /**
@@ -64,13 +76,27 @@ export class FairRates {
     const use = known?.use ?? newUse(now)
     const need = 1 + rate.burst * reserveShare * burden(use, user, now)
     const isGranted = tokens >= Math.min(need, rate.burst)
-    if (isGranted) note(use, user, now)
-    if (!this.#young.has(key) && this.#young.size >= this.#generationMax) {
-      this.#old = this.#young
-      this.#young = new Map()
+    const added = isGranted ? note(use, user, now) : 0
+    const bucket = {
+      tokens: isGranted ? tokens - 1 : tokens,
+      atMs: now,
+      use,
+      users: (known?.users ?? 0) + added,
     }
-    this.#young.set(key, { tokens: isGranted ? tokens - 1 : tokens, atMs: now, use })
+    this.#keep(key, bucket, added)
     return isGranted
+  }
+
+  #keep(key: string, bucket: Bucket, added: number): void {
+    const isNew = !this.#young.has(key) && this.#young.size >= this.#generationMax
+    if (isNew || this.#youngUsers + added > usersMax / 2) {
+      this.#old = this.#young
+      this.#oldUsers = this.#youngUsers
+      this.#young = new Map()
+      this.#youngUsers = 0
+    }
+    this.#youngUsers += this.#young.has(key) ? added : bucket.users
+    this.#young.set(key, bucket)
   }
 }
 
@@ -101,13 +127,17 @@ function burden(all: Use, [key, ...rest]: readonly string[], now: number): numbe
   return (own * (1 + rest.length * burden(part, rest, now))) / levels
 }
 
-function note(all: Use, user: readonly string[], now: number): void {
+/** @returns by how many the parts have become more */
+function note(all: Use, user: readonly string[], now: number): number {
   let use = all
+  let added = 0
   for (const [depth, key] of user.entries()) {
     use.parts ??= new Map()
-    const part: Use = use.parts.get(key) ?? newUse(now)
+    const known = use.parts.get(key)
+    const part: Use = known ?? newUse(now)
     use.parts.delete(key)
-    if (use.parts.size >= (partsMax[depth] ?? 1)) evictFirst(use.parts)
+    if (!known) added += 1
+    if (use.parts.size >= (partsMax[depth] ?? 1)) added -= evictFirst(use.parts)
     use.parts.set(key, part)
     part.used = faded(part.used, part.atMs, now) + 1
     part.atMs = now
@@ -117,11 +147,23 @@ function note(all: Use, user: readonly string[], now: number): void {
     }
     use = part
   }
+  return added
 }
 
-function evictFirst(map: Map<string, unknown>): void {
-  const first = map.keys().next()
-  if (!first.done) map.delete(first.value)
+/** @returns how many went with it */
+function evictFirst(map: Map<string, Use>): number {
+  for (const [key, use] of map) {
+    map.delete(key)
+    return partsOf(use)
+  }
+  return 0
+}
+
+/** It and all that is in it. */
+function partsOf({ parts }: Use): number {
+  let count = 1
+  for (const part of parts?.values() ?? []) count += partsOf(part)
+  return count
 }
 
 /** What one customer may have of a rate for one network, whose /48 counts four times: it may be many households. */

@@ -133,12 +133,11 @@ const notShared: readonly string[] = [
   'listeners/origins.ts: if (seen.length > verdict.length)',
   'listeners/sniff.ts: ',
   'session-bindings.ts: if (this.#bound.size >= limits.bindsPerSession',
+  'binding-queue.ts: if (this.#waiting.size > waitingMax)',
   'sessions.ts: if (idle.length >= unboundMax)',
   // Only the control plane adds to them, and the longest untouched is forgotten.
   'sessions.ts: if (this.#told.size > toldMax',
   'meters/shares.ts: if (this.#shares.size > accountsMax',
-  // Tunnels that carried something and were not reported: as many as leases and plans allow.
-  'meters/usage.ts: if (this.#rows.size >= rowsMax)',
   // Memory of who came lately: who is forgotten begins anew.
   'policy/fair-rates.ts: ',
 ]

@@ -14,10 +14,11 @@ export type PoolRow = {
   /** Its name in the configuration, or the number that is built in. */
   readonly limit: string
   readonly share: readonly Holder[]
-  /** Who of the largest holder goes; `refused`: nobody, but it is told no while others are not. */
-  readonly yields: Yields | 'refused' | 'most held'
+  /** Who of the largest holder goes; `refused`: nobody, but it is told no while others are not. `waits`: it is
+   * answered later than others. */
+  readonly yields: Yields | 'refused' | 'waits' | 'most held'
   /** Said or counted; events and log lines have a counter of their own. */
-  readonly code: ErrorKey | 'ptun_events_dropped_total' | 'linesLeftOut'
+  readonly code: ErrorKey | 'ptun_events_dropped_total' | 'ptun_usage_dropped_total' | 'linesLeftOut'
 }
 
 /** What is held: one who holds it occupies a place until it is done. */
@@ -106,6 +107,20 @@ export const pools = {
     yields: 'newest',
     code: 'ptun_events_dropped_total',
   },
+  usage: {
+    holds: 'hours of tunnels that the control plane has not heard of; reports take turns by account',
+    limit: '50,000',
+    share: ['account', 'tunnel'],
+    yields: 'oldest',
+    code: 'ptun_usage_dropped_total',
+  },
+  minutes: {
+    holds: 'of those, the ones with figures of each minute, for charts',
+    limit: '10,000',
+    share: ['account', 'tunnel'],
+    yields: 'oldest',
+    code: 'ptun_usage_dropped_total',
+  },
 } as const satisfies Record<string, PoolRow>
 
 /** What comes by time: tokens a minute. A /48 may begin four times what a /64 of it may. */
@@ -144,6 +159,14 @@ export const rates = {
     share: ['tunnel', 'source'],
     yields: 'refused',
     code: 'account.rate',
+  },
+  checks: {
+    holds:
+      'tickets of BIND to be checked; of each binding the last word waits, and 2,000 of one session at most',
+    limit: '60,000 a minute',
+    share: ['account', 'agent'],
+    yields: 'waits',
+    code: 'control.flood',
   },
   log: {
     holds: 'log lines that agents cause; warnings and errors of the relay itself are always written',

@@ -115,18 +115,16 @@ export class FairPool<Member> {
         entry.drop(depth)
       }
     }
-    const entry: Entry<Member> = {
-      member,
-      holder: this.#holderOf(path),
-      drop,
-      before: undefined,
-      after: undefined,
-    }
-    this.#entries.set(member, entry)
-    entry.holder.members ??= new Line()
-    entry.holder.members.append(entry)
-    for (let above: Holder<Member> | undefined = entry.holder; above; above = above.parent) recount(above, 1)
+    this.#enter(member, path, drop)
     return undefined
+  }
+
+  /** It turns out to be somebody else's: from now on it counts on `path`, as one that has just come there. */
+  move(member: Member, path: readonly string[]): void {
+    const entry = this.#entries.get(member)
+    if (!entry) return
+    this.#remove(entry)
+    this.#enter(member, path, entry.drop)
   }
 
   /** What `add` would return, without anybody yielding. */
@@ -198,6 +196,15 @@ export class FairPool<Member> {
       holder = child
     }
     return holder
+  }
+
+  #enter(member: Member, path: readonly string[], drop: Drop): void {
+    const holder = this.#holderOf(path)
+    const entry: Entry<Member> = { member, holder, drop, before: undefined, after: undefined }
+    this.#entries.set(member, entry)
+    holder.members ??= new Line()
+    holder.members.append(entry)
+    for (let above: Holder<Member> | undefined = holder; above; above = above.parent) recount(above, 1)
   }
 
   #remove(entry: Entry<Member>): void {

@@ -66,10 +66,10 @@ describe('a hostile agent', () => {
     const pair = muxPair({ clock: new FakeClock(), relay: { onUnbind } })
     await turns(4)
     const unbind = encodeJson(FrameType.unbind, { bind: 1 })
-    const many = Array.from({ length: limits.bindsPerMinute + 1 }, () => unbind)
+    const many = Array.from({ length: limits.bindsHeardPerMinute + 1 }, () => unbind)
     pair.carriers.relay.socket.emit('data', Buffer.concat(many))
     expect(pair.closed.relay?.key).toBe('control.flood')
-    expect(heard).toBe(limits.bindsPerMinute)
+    expect(heard).toBe(limits.bindsHeardPerMinute)
   })
 
   test('may say PING for what it sends, as agents of release 0.1 do, and not much besides', async () => {

@@ -33,7 +33,7 @@ export class Session implements CarrierHandler {
   readonly #retirement: Retirement
   readonly #talk: BindingTalk
   readonly #events: SessionEvents
-  readonly #bindsHeard = new PerMinute(limits.bindsPerMinute)
+  readonly #bindsHeard = new PerMinute(limits.bindsHeardPerMinute)
   #goAwayBody: GoAway | undefined
   #graceTimer: Timer | undefined
   readonly #lastIds = new LastIds()

@@ -85,8 +85,13 @@ export const limits = {
 
   streamsPerSession: 65_536,
   bindsPerSession: 1_000,
-  /** An agent says half as many, and all of them twice at once; a check of a ticket costs 0.1 ms. */
+  /** An agent says half as many, and all of them twice at once; what is more waits at the relay. */
   bindsPerMinute: 10_000,
+  /**
+   * Releases up to 0.1 say all of theirs again after each loss, and a path may break every second. Reading a word costs
+   * 10 us.
+   */
+  bindsHeardPerMinute: 200_000,
   carriersPerSession: 64,
   /** The others are the shared one and its successor. */
   dedicatedPerSession: 62,
@@ -158,6 +163,7 @@ assert(limits.windowBytesInitial >= limits.dataBytesMax, 'a full DATA fits the f
 assert(limits.dedicatedPerSession + 2 === limits.carriersPerSession)
 assert(limits.upstreamConnectMs < limits.openDeadlineMs)
 assert(limits.bindsPerMinute > (limits.bindsPerMinute / 2) * 1.25 + 2 * limits.bindsPerSession)
+assert(limits.bindsHeardPerMinute > 2 * 60 * limits.bindsPerSession)
 assert(limits.answerQueueBytes > limits.streamsPerSession * (limits.headerBytes + 2))
 assert(limits.pingsPerMinute > 60_000 / limits.markEveryMs + 60 * 20)
 assert(limits.pingRelayMs < limits.suspectMs && limits.suspectMs < limits.lostMs && limits.lostMs < 10_000)

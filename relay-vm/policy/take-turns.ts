@@ -1,0 +1,16 @@
+/** What there is no room for in one report waits for the next; whose it is decides, so that nobody fills them all. */
+
+/** @returns up to `max` of `items`: one of each owner in turn, each owner's in their order */
+export function takeTurns<Item>(
+  items: readonly Item[],
+  ownerOf: (item: Item) => string,
+  max: number,
+): readonly Item[] {
+  const taken: Item[] = []
+  let lines = [...Map.groupBy(items, ownerOf).values()]
+  for (let turn = 0; lines.length > 0 && taken.length < max; turn++) {
+    lines = lines.filter((line) => turn < line.length)
+    for (const line of lines.slice(0, max - taken.length)) taken.push(line[turn] as Item)
+  }
+  return taken
+}
