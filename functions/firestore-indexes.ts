@@ -11,6 +11,8 @@ import { queryTable } from '@porttunneler/shared/control/query-table'
 /** Firestore deletes their documents some time after `ttl`. A test finds them in the types of the documents. */
 export const expiring = [
   'audit',
+  'auditExportParts',
+  'auditExports',
   'commands',
   'deletedTunnels',
   'deviceCodes',
@@ -33,6 +35,7 @@ export const expiring = [
  */
 export const unindexed: readonly (readonly [collection: string, field: string])[] = [
   ['accounts', 'overrides'],
+  ['auditExportParts', 'text'],
   ['auditTallies', 'sources'],
   ['bound', 'detached'],
   ['bound', 'endpoints'],

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -67,6 +67,34 @@ test('ptunctl: a cell, a key for its relay, and an account suspended and resumed
     /limits:\n(.*\n)* {2}keys +3\n(.*\n)*members:\n.*email/,
   )
   expect((await ctl('jobs', 'dead')).out).toBe('None.\n')
+})
+
+test('ptunctl: the audit is listed, walked and compared with what a log noted; an export is checked', async () => {
+  const list = await ctl('audit', 'list', account, '--action', 'account.created', '--from', '2020-01-01')
+  expect(list.out).toMatch(/account\.created/)
+  expect(await ctl('audit', 'list', account, '--from', 'long ago')).toMatchObject({ code: 2 })
+  await ctl('accounts', 'suspend', account, '--reason', 'a test')
+  expect(await json('audit', 'list', account, '--actor', 'operator:grace')).toMatchObject([
+    { action: 'account.suspended', details: { reason: 'a test' }, seal: 0 },
+  ])
+  expect(await json('audit', 'list', '--limit', '5')).toEqual(expect.any(Array))
+  expect(await ctl('audit', 'verify')).toMatchObject({ code: 0, out: expect.stringMatching(/^seals +0$/m) })
+  const noted = join(data, 'noted')
+  writeFileSync(noted, `{"level":30,"msg":"other"}\n{"seal":3,"entries":1,"hash":"${'a'.repeat(64)}"}\n`)
+  const cut = await ctl('audit', 'verify', '--noted', noted)
+  expect(cut).toMatchObject({ code: 1, out: expect.stringContaining('seal 3 was noted') })
+  const file = join(data, 'export.ndjson')
+  writeFileSync(file, `${JSON.stringify({ account, from: 0, to: 1, entries: 0 })}\n`)
+  expect(await ctl('audit', 'check', file)).toMatchObject({ code: 0 })
+  writeFileSync(file, 'no export\n')
+  expect(await json('audit', 'check', file)).toMatchObject({
+    problems: ['line 1: it is not a line of an export', 'the end is missing: the file was cut'],
+  })
+  for (const bad of [
+    ['check', join(data, 'none')],
+    ['verify', '--noted', file],
+  ])
+    expect(await ctl('audit', ...bad)).toMatchObject({ code: 2, err: expect.stringContaining('PT-5302') })
 })
 
 test('ptunctl: what is wrong is said with code, cause and cure, as text and as JSON', async () => {

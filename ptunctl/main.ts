@@ -7,7 +7,8 @@ import { resolve } from 'node:path'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Order } from '@porttunneler/shared/control/operator/acts'
 import { CommanderError } from 'commander'
-import { buildProgram, type Globals } from './program.ts'
+import { checkFile, hasProblems, type SendOrder, verifyAll } from './audit.ts'
+import { buildProgram, type Globals, type OwnAct } from './program.ts'
 import { failureText, resultText } from './show.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -21,17 +22,20 @@ export type Io = {
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const isJson = args.includes('--json')
   let said = ''
+  let exit = 0
   const program = buildProgram(
     async (globals, act, input) => {
-      const order = { act, input, operator: operatorOf(globals, io.env) }
-      const result = await runOrder(globals, order, io)
+      const order = (name: Order['act'], what: object) =>
+        runOrder(globals, { act: name, input: what, operator: operatorOf(globals, io.env) }, io)
+      const result = await runVerb(order, act, input)
+      if (hasProblems(result)) exit = 1
       io.stdout.write(isJson ? `${JSON.stringify(result)}\n` : resultText(result))
     },
     { writeOut: (text) => io.stdout.write(text), writeErr: (text) => (said += text) },
   )
   try {
     await program.parseAsync(args, { from: 'user' })
-    return 0
+    return exit
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     const failure = error instanceof CommanderError ? usageFailure(said || error.message) : error
@@ -41,6 +45,12 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     else io.stderr.write(failureText(failure))
     return entry.exit
   }
+}
+
+/** Most verbs are one act. */
+async function runVerb(order: SendOrder, act: Order['act'] | OwnAct, input: object): Promise<unknown> {
+  if (act === 'audit.check') return checkFile(input)
+  return act === 'audit.verify' ? verifyAll(order, input) : order(act, input)
 }
 
 async function runOrder({ data }: Globals, order: Order, { env, stderr }: Io): Promise<unknown> {

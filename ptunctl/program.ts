@@ -3,16 +3,18 @@ import type { ActName } from '@porttunneler/shared/control/operator/acts'
 import { Command, InvalidArgumentError, type OutputConfiguration } from 'commander'
 
 export type Globals = { readonly data?: string; readonly json?: boolean; readonly as?: string }
+/** What ptunctl does by itself, without the control plane. */
+export type OwnAct = 'audit.check'
 /** Runs one act. */
-export type Run = (globals: Globals, act: ActName, input: object) => Promise<void>
+export type Run = (globals: Globals, act: ActName | OwnAct, input: object) => Promise<void>
 
-type Verb = (act: ActName, words: string, description: string) => Command
+type Verb = (act: ActName | OwnAct, words: string, description: string) => Command
 
 const globalOptions = ['data', 'json', 'as']
 
 export function buildProgram(run: Run, output: OutputConfiguration): Command {
   const program = new Command('ptunctl')
-    .description('Runs a PortTunneler service: cells, relays, accounts, jobs, keys.')
+    .description('Runs a PortTunneler service: cells, relays, accounts, jobs, audit, keys.')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
     .option('--data <folder>', 'data folder of a standalone server (or PORTTUNNELER_DATA, ./data)')
@@ -39,6 +41,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addAccounts(groupOf('accounts', 'customers: look up, suspend, change the plan'))
   addPeople(groupOf('people', 'those who sign in'), groupOf('members', 'who belongs to an account'))
   addJobs(groupOf('jobs', 'what happens later'))
+  addAudit(groupOf('audit', 'who did what, and that nobody changed it since'))
   addKeys(groupOf('keys', 'keys that sign tickets'))
   addOperators(groupOf('operators', 'people who may act as operators through the service'))
   quiet(program, output)
@@ -142,6 +145,24 @@ function addJobs(verb: Verb): void {
   verb('jobs.drop', 'drop', 'forget a dead job').argument('<id>')
 }
 
+function addAudit(verb: Verb): void {
+  verb('audit.list', 'list', 'list entries, the newest first')
+    .argument('[account]', 'acc_…; without one: what concerns no account')
+    .option('--action <name>', 'such as key.created')
+    .option('--actor <id>', 'who did it')
+    .option('--target <id>', 'what it was done to')
+    .option('--from <time>', 'not before, such as 2026-01-31 or 2026-01-31T12:00Z', readTime)
+    .option('--to <time>', 'not after', readTime)
+    .option('--limit <count>', 'at most so many', readNumber, 100)
+  const noted = (command: Command) =>
+    command.option('--noted <file>', 'compare with the hashes of seals that a log outside has kept')
+  noted(verb('audit.verify', 'verify', 'walk all seals, and name what was changed; exits with 1 then'))
+  noted(verb('audit.check', 'check', 'check an export of an audit log, without any server')).argument(
+    '<file>',
+    'the parts of GET /v1/audit/export, one behind the other',
+  )
+}
+
 function addKeys(verb: Verb): void {
   verb('keys.list', 'list', 'list the keys that sign tickets')
   verb('keys.rotate', 'rotate', 'sign with the next key from now on')
@@ -171,6 +192,12 @@ function because(command: Command): Command {
 function readNumber(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
+
+function readTime(text: string): number {
+  const value = Date.parse(text)
+  if (Number.isNaN(value)) throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00Z.')
   return value
 }
 

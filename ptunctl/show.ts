@@ -21,6 +21,9 @@ export function failureText({ code, detail, entry: { cure }, cause }: PortTunnel
 function fieldText(key: string, value: unknown, width: number): string {
   const isList = Array.isArray(value) && value.some(isRow)
   if (isList) return `${key}:\n${indent(tableText(value.filter(isRow)))}`
+  // Each is a sentence.
+  if (key === 'problems' && Array.isArray(value) && value.length > 0)
+    return `${key}:\n${indent(value.map((problem) => `${cellText('', problem)}\n`).join(''))}`
   if (isRow(value) && Object.keys(value).length > 0) return `${key}:\n${indent(resultText(value))}`
   return `${key.padEnd(width)}  ${cellText(key, isRow(value) ? '' : value)}\n`
 }
@@ -43,7 +46,7 @@ function tableText(rows: readonly Row[]): string {
 /** Fields that are times say so by their names. */
 function cellText(key: string, value: unknown): string {
   if (value === undefined || value === null || value === '') return '-'
-  const isTime = /(?:At|Until|From|since)$/.test(key) && typeof value === 'number'
+  const isTime = /(?:^at|At|Until|From|since)$/.test(key) && typeof value === 'number'
   if (isTime) return value === 0 ? '-' : new Date(value).toISOString().replace('T', ' ').slice(0, 19)
   if (Array.isArray(value)) return value.map((each) => cellText('', each)).join(', ') || '-'
   return printable(typeof value === 'object' ? JSON.stringify(value) : String(value))

@@ -33,6 +33,10 @@ const rows: readonly Row[] = [
   ['GET /v1/audit', 'oaRA'],
   // Nothing is sealed yet: that is said to those who may ask.
   ['GET /v1/audit/{audit}/proof', 'oaRA', undefined, 409],
+  ['POST /v1/audit/export', 'oaRA', {}],
+  // None was asked for.
+  ['GET /v1/audit/export', 'oaRA', undefined, 404],
+  ['GET /v1/audit/export/{part}', 'oaRA', undefined, 404],
   ['GET /v1/members', `${everybody}RTASB`],
   ['POST /v1/members', 'oa', { name: 'ci', role: 'developer' }],
   ['PATCH /v1/members/{member}', 'oa', { role: 'viewer' }],
@@ -106,6 +110,7 @@ async function makeWorld() {
     ...t,
     ids: {
       '{audit}': entry,
+      '{part}': '1',
       '{tunnel}': tunnel,
       '{key}': victim.key.id,
       '{member}': other.id,

@@ -61,6 +61,7 @@ describe('api: one account and the ids of another', () => {
         .replace('{tunnel}', tunnel)
         .replace('{key}', key)
         .replace('{audit}', entry)
+        .replace('{part}', '1')
         .replace('{member}', t.owner.member)
         .replace('{userCode}', 'BCDF-GHJK')
       const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }

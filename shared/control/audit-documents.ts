@@ -1,5 +1,5 @@
 /** The documents of the audit log, beside those of documents.ts and by the same rules. */
-import { collection, globalCollection } from './names.ts'
+import { collection, globalCollection, ownIdCollection } from './names.ts'
 
 /**
  * Created unchained; the sealer sets `seal` and `ttl` once. `leaf` = SHA-256(salt || body), and `body` repeats the other
@@ -54,8 +54,25 @@ export type AuditTallyDoc = {
   /** Of sources beyond those. */
   readonly others: number
 }
+/** Id: account. The export that it asked for last; another takes its place once it is ready. */
+export type AuditExportDoc = {
+  /** Who asked. */
+  readonly actor: string
+  readonly from: number
+  readonly to: number
+  readonly createdAt: number
+  /** 0 = not yet. */
+  readonly readyAt: number
+  readonly parts: number
+  readonly entries: number
+  readonly ttl: Date
+}
+/** Id: `<account>:<createdAt of the export>:<number from 1>`. */
+export type AuditExportPartDoc = { readonly account: string; readonly text: string; readonly ttl: Date }
 
 export const audit = collection<AuditDoc>('audit')
 export const seals = globalCollection<SealDoc>('seals')
 export const sealLeaves = globalCollection<SealLeavesDoc>('sealLeaves')
 export const auditTallies = collection<AuditTallyDoc>('auditTallies')
+export const auditExports = ownIdCollection<AuditExportDoc>('auditExports')
+export const auditExportParts = collection<AuditExportPartDoc>('auditExportParts')

@@ -5,13 +5,16 @@
 import { describe, expect, test } from 'vitest'
 import { newId } from '../base/ids.ts'
 import { silentLog } from '../base/log.ts'
+import { exportAudit, readExport, readExportPart, startExport } from '../control/audit/export.ts'
+import { checkExport } from '../control/audit/export-check.ts'
 import { proveEntry } from '../control/audit/reading.ts'
 import { sealAudit } from '../control/audit/sealer.ts'
 import { sealHash, verifyProof } from '../control/audit/seals.ts'
 import { verifyAudit } from '../control/audit/verify.ts'
 import { auditWrite } from '../control/audit.ts'
 import { audit, sealLeaves, seals } from '../control/audit-documents.ts'
-import type { Control } from '../control/control.ts'
+import type { Caller } from '../control/caller.ts'
+import type { AccountControl, Control } from '../control/control.ts'
 import { accounts } from '../control/documents.ts'
 import { leaseMs } from '../control/jobs/running.ts'
 import { Worker } from '../control/jobs/worker.ts'
@@ -147,6 +150,37 @@ export function describeAudit(name: string, make: MakeStore): void {
       }
       const foreign = { store: scopedStore(stage.store, 'acc_other') }
       await expect(proveEntry(stage, foreign, ids[0] ?? '')).rejects.toMatchObject({ key: 'api.not_found' })
+    })
+
+    check('an export is whole, wherever its worker dies', async (stage) => {
+      await stage.write(220)
+      await stage.seal()
+      const bus = { publish: async () => {} }
+      const { store, clock } = stage
+      const own = {
+        store: scopedStore(store, account),
+        bus,
+        clock,
+        log: silentLog,
+      } as unknown as AccountControl
+      const caller = { account, actor: 'usr', from: '' } as unknown as Caller
+      const span = { from: 0, to: clock.now() }
+      clock.advance(1)
+      await startExport(own, caller, span)
+      for (let n = 1; n <= 8; n++)
+        for (const when of ['before', 'after'] as const) {
+          const control = { ...stage, store: dyingAt(store, n, when), random: Math.random, log: silentLog }
+          const kinds = [exportAudit(control as unknown as Control)]
+          const worker = new Worker({ control: control as unknown as Control, kinds, atOnce: 1 })
+          await worker.take([`audit.export:${account}`]).catch(() => undefined)
+          clock.advance(leaseMs + 3_600_001)
+        }
+      const { parts, entries, readyAt } = await readExport(own)
+      expect([parts, entries, readyAt > 0]).toEqual([3, 220, true])
+      const numbers = Array.from({ length: parts }, (_, index) => index + 1)
+      const texts = await Promise.all(numbers.map((number) => readExportPart(own, number)))
+      const report = await checkExport(texts.join('').split('\n'), new Map())
+      expect(report).toMatchObject({ entries: 220, intact: 220, problems: [] })
     })
 
     check('no change of an entry, a leaf or a seal goes unseen', async (stage) => {

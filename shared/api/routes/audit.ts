@@ -1,9 +1,19 @@
 /** The audit log of the account. Crosses accounts for the proof alone: a seal covers entries of many. */
+import { readExport, readExportPart, startExport } from '../../control/audit/export.ts'
 import { describeEntry, listAudit, proveEntry } from '../../control/audit/reading.ts'
 import { sealHash } from '../../control/audit/seals.ts'
+import type { AuditExportDoc } from '../../control/audit-documents.ts'
 import type { Cursors } from '../cursors.ts'
-import { type ApiDeps, jsonAnswer, RouteGroup, route } from '../kit.ts'
-import { auditEntrySchema, auditParamsSchema, auditProofSchema, auditQuerySchema } from '../schemas/audit.ts'
+import { type ApiDeps, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
+import {
+  auditEntrySchema,
+  auditParamsSchema,
+  auditProofSchema,
+  auditQuerySchema,
+  exportPartParamsSchema,
+  exportRequestSchema,
+  exportSchema,
+} from '../schemas/audit.ts'
 import { pageSchema } from '../schemas/common.ts'
 
 const tags = ['Audit']
@@ -32,6 +42,42 @@ const routes = {
     request: { params: auditParamsSchema },
     responses: { 200: jsonAnswer(auditProofSchema, 'The entry, its path to the root, and the seal') },
   }),
+  startExport: route({
+    method: 'post',
+    path: '/v1/audit/export',
+    operationId: 'exportAudit',
+    summary: 'Asks for a file of entries with their proofs',
+    description:
+      'A job writes it, usually within three minutes. An account has one export: the next takes its place.',
+    tags,
+    access: { permission: 'audit.read' },
+    rate: 'costly',
+    request: jsonBody(exportRequestSchema),
+    responses: { 202: jsonAnswer(exportSchema, 'It is being written') },
+  }),
+  export: route({
+    method: 'get',
+    path: '/v1/audit/export',
+    operationId: 'getAuditExport',
+    summary: 'Whether the export is ready, and its size',
+    tags,
+    access: { permission: 'audit.read' },
+    responses: { 200: jsonAnswer(exportSchema, 'The export that was asked for last') },
+  }),
+  exportPart: route({
+    method: 'get',
+    path: '/v1/audit/export/{part}',
+    operationId: 'getAuditExportPart',
+    summary: 'A part of the export',
+    description:
+      'Parts are counted from 1. One behind the other they are a file, a line an entry, that ptunctl audit check reads.',
+    tags,
+    access: { permission: 'audit.read' },
+    request: { params: exportPartParamsSchema },
+    responses: {
+      200: { description: 'NDJSON: a line an entry, the newest first; the last part ends with their number' },
+    },
+  }),
 }
 
 export function auditRoutes({ control: whole }: ApiDeps, cursors: Cursors): RouteGroup {
@@ -54,4 +100,18 @@ export function auditRoutes({ control: whole }: ApiDeps, cursors: Cursors): Rout
       const { path, ...proof } = await proveEntry(whole, control, c.req.valid('param').audit)
       return c.json({ ...proof, path: [...path], hash: sealHash(proof.seal) }, 200)
     })
+    .add(routes.startExport, async (c, { caller, control }) => {
+      const { from, to = Number.MAX_SAFE_INTEGER } = c.req.valid('json')
+      return c.json(describeExport(await startExport(control, caller, { from, to })), 202)
+    })
+    .add(routes.export, async (c, { control }) => c.json(describeExport(await readExport(control)), 200))
+    .add(routes.exportPart, async (c, { control }) => {
+      const text = await readExportPart(control, c.req.valid('param').part)
+      return c.body(text, 200, { 'content-type': 'application/x-ndjson' })
+    })
+}
+
+function describeExport({ from, to, createdAt, readyAt, parts, entries, ttl }: AuditExportDoc) {
+  const state = readyAt === 0 ? ('writing' as const) : ('ready' as const)
+  return { state, from, to, createdAt, expiresAt: ttl.getTime(), parts, entries }
 }

@@ -48,3 +48,18 @@ export const auditProofSchema = z.object({
   }),
   hash: hashSchema.describe('Hash of the seal, which the next seal names'),
 })
+
+export const exportRequestSchema = z.strictObject({
+  from: z.int().min(0).default(0).describe('Milliseconds since the epoch, included'),
+  to: z.int().min(0).optional().describe('The same; without it: now'),
+})
+export const exportSchema = z.object({
+  state: z.enum(['writing', 'ready']),
+  from: timeSchema,
+  to: timeSchema,
+  createdAt: timeSchema,
+  expiresAt: timeSchema.describe('Its parts can be loaded until then'),
+  parts: z.int().describe('How many there are; 0 until it is ready'),
+  entries: z.int().describe('In all parts; 0 until it is ready'),
+})
+export const exportPartParamsSchema = z.object({ part: z.coerce.number().int().min(1).max(1_000_000) })

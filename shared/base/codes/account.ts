@@ -233,4 +233,14 @@ export const accountCodes = {
       'This entry of the audit log was written a moment ago and has no seal yet, so there is no proof of it.',
     cure: 'Ask again in two minutes: entries are sealed once a minute.',
   },
+  'audit.exporting': {
+    code: 'PT-1112',
+    http: 409,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'An export is being written',
+    cause: 'The account asked for an export of its audit log, and that one is not ready yet.',
+    cure: 'Wait until GET /v1/audit/export says that it is ready, load it, and ask for the next one then.',
+  },
 } as const satisfies Record<string, ErrorEntry>

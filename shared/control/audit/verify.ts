@@ -11,6 +11,7 @@ import {
   sealLeaves,
   seals,
 } from '../audit-documents.ts'
+import { otherTurns } from '../piecewise.ts'
 import type { Snapshot, Store } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { dayMs, leavesDays, shortestDays } from './retention.ts'
@@ -18,6 +19,7 @@ import { lastSeal } from './sealer.ts'
 import { entryLeaf, merkleRoot, sealHash } from './seals.ts'
 
 export type AuditReport = {
+  /** Number of the last seal that was looked at. */
   readonly seals: number
   /** Entries that stand as they were sealed. */
   readonly intact: number
@@ -25,8 +27,10 @@ export type AuditReport = {
   readonly gone: number
   /** Of those, younger than any plan's retention: only the closing of an account explains them. */
   readonly goneEarly: number
-  /** Of the last seal, to be compared with what a log outside noted; '' when there is none. */
+  /** Of that seal, to be compared with what a log outside noted; '' when there is none. */
   readonly hash: string
+  /** Whether seals are left that `sealsMax` did not let in. */
+  readonly isPart: boolean
   /** What was tampered with, a sentence each; empty = nothing. */
   readonly problems: readonly string[]
 }
@@ -36,6 +40,10 @@ const problemsMax = 100
 
 export type VerifyOptions = {
   readonly nowMs: number
+  /** The report that this walk goes on from; absent: from the first seal. */
+  readonly after?: Pick<AuditReport, 'seals' | 'hash'>
+  /** How many to look at; absent: all. */
+  readonly sealsMax?: number
   /** Hashes noted outside, by number of the seal. */
   readonly noted?: ReadonlyMap<number, string>
   readonly signal?: AbortSignal
@@ -46,15 +54,17 @@ type Reads = Pick<Store, 'get' | 'getAll' | 'query'>
 
 export async function verifyAudit(
   store: Reads,
-  { nowMs, noted = new Map(), signal }: VerifyOptions,
+  { nowMs, after = { seals: 0, hash: '' }, sealsMax = Infinity, noted = new Map(), signal }: VerifyOptions,
 ): Promise<AuditReport> {
   const tally: Tally = { intact: 0, gone: 0, goneEarly: 0, problems: [] }
   const last = (await lastSeal(store))?.number ?? 0
+  const end = Math.min(last, after.seals + sealsMax)
   const lastNoted = Math.max(0, ...noted.keys())
   if (lastNoted > last) tally.problems.push(`seal ${lastNoted} was noted, but the last one here is ${last}`)
-  let hash = ''
-  for (let number = 1; number <= last; number++) {
+  let hash = after.hash
+  for (let number = after.seals + 1; number <= end; number++) {
     signal?.throwIfAborted()
+    await otherTurns()
     if (tally.problems.length >= problemsMax) break
     const found = (await store.get(seals.ref(`${number}`)))?.data
     if (!found) {
@@ -69,7 +79,7 @@ export async function verifyAudit(
       tally.problems.push(`seal ${number} is not the one whose hash was noted`)
     await verifySeal(store, found, { tally, nowMs, isLast: number === last })
   }
-  return { seals: last, ...tally, hash }
+  return { seals: end, ...tally, hash, isPart: end < last }
 }
 
 type Walk = { readonly tally: Tally; readonly nowMs: number; readonly isLast: boolean }

@@ -1,4 +1,5 @@
 /** Every kind of job there is, for the workers of both shells. */
+import { exportAudit } from '../audit/export.ts'
 import { sealAudit } from '../audit/sealer.ts'
 import { writeTallies } from '../audit/tallies.ts'
 import { countUsage } from '../books/count.ts'
@@ -24,6 +25,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     forgetRelays(control),
     rotateKeys(control),
     sealAudit(control),
+    exportAudit(control),
     sendMails(control),
     sweepEndpoints(control),
     writeTallies(control),

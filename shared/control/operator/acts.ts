@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { accountActs } from './accounts.ts'
 import type { Act, Office } from './act.ts'
+import { auditActs } from './audit.ts'
 import { cellActs } from './cells.ts'
 import { jobActs } from './jobs.ts'
 import { keyActs } from './keys.ts'
@@ -20,6 +21,7 @@ const acts = {
   ...jobActs,
   ...keyActs,
   ...operatorActs,
+  ...auditActs,
 }
 export type ActName = keyof typeof acts
 
