@@ -15,6 +15,7 @@ export type AgentEvent = {
 export type WantedTunnel = {
   readonly kind: 'http' | 'tcp' | 'tls'
   readonly upstream: number | string
+  readonly port?: number | string
   readonly proxyProtocol?: 'v1' | 'v2'
   readonly pool?: boolean
   readonly hostHeader?: string

@@ -42,6 +42,19 @@ export async function findCandidate(control: Control, search: Search): Promise<s
   return found
 }
 
+/** The tunnel asked for this one, by its port or its name; any other would be a change of address. */
+export function isAskedFor(
+  candidate: string,
+  { tunnel, port, cell }: Pick<Search, 'tunnel' | 'port' | 'cell'>,
+): boolean {
+  const { kind, name } = tunnel.data
+  return kind === 'tcp' ? port !== undefined : candidate === plainHost(name, cell)
+}
+
+function plainHost(name: string, { domain }: Cell): string {
+  return `host:${name}.${domain}`
+}
+
 function findPort({ cell, tried }: Search, port: number): string {
   const { portFrom, portTo } = cell
   if (port < portFrom || port > portTo)
@@ -85,7 +98,7 @@ function findHost(control: Control, { tunnel, cell, tried }: Search): string {
   const { name, endpoint: own } = tunnel.data
   if (isNameDenied(name)) throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
   if (isHostOf(own, name, cell.domain) && !tried.has(own)) return own
-  const plain = `host:${name}.${cell.domain}`
+  const plain = plainHost(name, cell)
   if (!tried.has(plain)) return plain
   for (let attempt = 0; attempt < suffixTries; attempt++) {
     const suffix = Array.from({ length: 4 }, () => pickOne([...suffixLetters], control.random)).join('')

@@ -6,19 +6,12 @@ import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { byCaller, writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import { blankEndpoint, type Cell } from './cells.ts'
+import { overQuota, refusal } from './claim-refusals.ts'
 import { makeCommand, type Outgoing, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
 import { withCounts } from './counting.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnelNames, tunnels } from './documents.ts'
-import {
-  type CellView,
-  decideClaim,
-  holdersMax,
-  isHolder,
-  liveHolders,
-  release,
-  type Verdict,
-} from './lease-rules.ts'
+import { type CellView, decideClaim, isHolder, liveHolders, release, type Verdict } from './lease-rules.ts'
 import { leaveCell } from './name-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { presenceOf } from './presence.ts'
@@ -31,6 +24,8 @@ export type Attempt = {
   /** As it was read; one that is not there yet has no version, and is made together with its first lease. */
   readonly tunnel: Snapshot<TunnelDoc>
   readonly candidate: string
+  /** The candidate is what was asked for, by its port or its name. */
+  readonly insists: boolean
   /** Leases that may end for this one, unless they have changed since they were looked at. */
   readonly displaced: readonly Snapshot<EndpointDoc>[]
 }
@@ -90,7 +85,7 @@ export async function claimTogether(
     const results = plans.map((plan): AttemptResult => {
       if ('kind' in plan) return plan
       const { read, verdict, tunnel } = plan
-      if (verdict.kind !== 'take') return refusal(verdict, tunnel.data)
+      if (verdict.kind !== 'take') return refusal(verdict, tunnel.data, read.attempt.candidate)
       const ids = touches(read)
       if (ids.some((id) => touched.has(id))) return { kind: 'again' }
       const checked = check(plan, { sums, paceAt })
@@ -129,7 +124,12 @@ function readsOf({ previous, displaced }: Read): number {
 
 /** What it writes beyond what it has read: a tunnel, commands, audit entries. */
 function writesOf(read: Read, { evicts }: Taking): number {
-  return (isFresh(read) ? 2 : 1) + (evicts ? 1 : 0) + (read.previous ? 1 : 0)
+  return (isFresh(read) ? 2 : 1) + (evicts ? 1 : 0) + (read.previous ? 1 : 0) + (isFromOther(read) ? 1 : 0)
+}
+
+/** It ends the lease of another tunnel of the account, whose agents are away. */
+function isFromOther({ attempt, candidate }: Read): boolean {
+  return candidate?.data.state === 'leased' && candidate.data.tunnel !== attempt.tunnel.ref.id
 }
 
 function isFresh({ attempt }: Read): boolean {
@@ -233,12 +233,25 @@ function writePlan(
   const data = { ...tunnel.data, endpoint: attempt.candidate, cell: context.cell.id, agent: context.agent }
   writeTunnel(tx, context.caller, { ...tunnel, data }, nowMs)
   tx.set(endpoints.ref(attempt.candidate), verdict.next)
-  return [
-    ...ended,
-    ...(verdict.evicts
-      ? [revoke(tx, attempt.candidate, { ...verdict.next, nowMs, reason: 'superseded' })]
-      : []),
-  ]
+  return [...ended, ...writeEviction(tx, context, { read, verdict })]
+}
+
+/** Those who had it: of the same tunnel they are over, of another one they claim again and look elsewhere. */
+function writeEviction(
+  tx: Transaction,
+  { caller, agent, nowMs }: ClaimContext,
+  { read, verdict }: { read: Read; verdict: Taking },
+): readonly Outgoing[] {
+  if (!verdict.evicts) return []
+  const { attempt, candidate } = read
+  const { ref } = attempt.tunnel
+  if (candidate && isFromOther(read)) {
+    const details = { agent, by: ref.id }
+    const entry = { ...byCaller(caller), target: candidate.data.tunnel, details }
+    writeAudit(tx, { ...entry, action: 'lease.taken_over' }, nowMs)
+  }
+  const reason = candidate?.data.tunnel === ref.id ? 'superseded' : 'moved'
+  return [revoke(tx, attempt.candidate, { ...verdict.next, nowMs, reason })]
 }
 
 function revoke(
@@ -270,6 +283,8 @@ function judge(control: Control, context: ClaimContext, read: Read): Verdict {
     takeover,
     waitedMs,
     shares,
+    // A key that is bound to tunnels ends nothing of the others.
+    insists: attempt.insists && caller.tunnels === undefined,
     key,
   }
   return decideClaim(attempt.candidate, current, { claimant, cell: view, nowMs })
@@ -283,40 +298,12 @@ function isHeldByOther(
   return isOwn && !isHolder(previous, agent) && !takeover
 }
 
-function refusal(verdict: Exclude<Verdict, { kind: 'take' }>, { name }: TunnelDoc): AttemptResult {
-  switch (verdict.kind) {
-    case 'held':
-      return { kind: 'refused', error: fail('lease.held', `Another agent serves the tunnel "${name}".`) }
-    case 'unclear':
-      if (verdict.retryInMs === 0) return { kind: 'unread' }
-      return { kind: 'refused', error: unclear(name, verdict.retryInMs) }
-    case 'full':
-      return {
-        kind: 'refused',
-        error: fail('lease.full', `${holdersMax} agents serve the tunnel "${name}".`),
-      }
-    default:
-      return { kind: verdict.kind }
-  }
-}
-
-function unclear(name: string, retryAfterMs: number): PortTunnelerError {
-  const detail = `Another agent held the tunnel "${name}" and may still serve it; the relays are yet to say.`
-  return fail('lease.unclear', detail, { fields: { retryAfterMs } })
-}
-
-function overQuota({ plan, limits: { tunnelsOnline } }: Caller): PortTunnelerError {
-  return fail(
-    'quota.tunnels',
-    `${tunnelsOnline} of ${tunnelsOnline} tunnels of the plan "${plan}" are online.`,
-  )
-}
-
 function writeClaim(
   tx: Transaction,
-  { caller, agent, cell, nowMs }: ClaimContext,
-  { read, verdict }: { read: Read; verdict: Extract<Verdict, { kind: 'take' }> },
+  context: ClaimContext,
+  { read, verdict }: { read: Read; verdict: Taking },
 ): readonly Outgoing[] {
+  const { caller, agent, cell, nowMs } = context
   const { attempt, tunnel, candidate, previous } = read
   const id = attempt.tunnel.ref.id
   tx.set(endpoints.ref(attempt.candidate), verdict.next)
@@ -328,9 +315,7 @@ function writeClaim(
       ? {}
       : { formerCell: before, formerCells: leaveCell(tunnel.data, before, nowMs) }
   if (!isSame) tx.update(tunnels.ref(id), { ...fields, ...moved, updatedAt: nowMs })
-  const outgoing: Outgoing[] = []
-  if (verdict.evicts)
-    outgoing.push(revoke(tx, attempt.candidate, { ...verdict.next, nowMs, reason: 'superseded' }))
+  const outgoing: Outgoing[] = [...writeEviction(tx, context, { read, verdict })]
   const isOwn = candidate?.data.tunnel === id
   const isJoin = isOwn && !isHolder(candidate.data, agent) && liveHolders(verdict.next, nowMs).length > 1
   if (isOwn && (verdict.evicts || isJoin)) {

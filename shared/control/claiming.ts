@@ -4,7 +4,7 @@ import type { claimSchema } from '../api/schemas/tunnels.ts'
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { unreachable } from '../base/unreachable.ts'
 import type { Caller } from './caller.ts'
-import { findCandidate } from './candidates.ts'
+import { findCandidate, isAskedFor } from './candidates.ts'
 import { type Cell, Views } from './cells.ts'
 import type { Attempt, AttemptResult } from './claim-transaction.ts'
 import { makeTunnelRoom } from './collecting.ts'
@@ -93,9 +93,10 @@ export class Claiming {
     const view = this.#views.current
     const nowMs = this.#control.clock.now()
     const context = { caller, agent, takeover, waitedMs, cell, view, nowMs }
-    const { tunnel, displaced } = search
+    const { tunnel, port, displaced } = search
+    const insists = isAskedFor(candidate, { tunnel, port, cell })
     try {
-      const attempt = { context, tunnel, candidate, displaced }
+      const attempt = { context, tunnel, candidate, insists, displaced }
       const result = await this.#control.lanes.claim(this.#control, caller.account, { attempt, since })
       return await this.#settle(search, { candidate, result, wasFull: view.isFull })
     } finally {

@@ -7,13 +7,13 @@ import type { z } from 'zod'
 import type { ClaimResult, renewSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { type Caller, mayTouch, requirePermission } from './caller.ts'
-import { type Cell, chooseCell } from './cells.ts'
+import { type Cell, chooseCell, readyRelays } from './cells.ts'
 import { Claiming, type ClaimRequest, type Item } from './claiming.ts'
 import { type Control, controlOf } from './control.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
 import { asFailure } from './failures.ts'
 import { answerLeases, type Cells, type Outcome } from './lease-answer.ts'
-import { decideRenewal } from './lease-rules.ts'
+import { decideRenewal, isAway } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { readTransfer, transferGate } from './transfer.ts'
@@ -142,10 +142,18 @@ async function findIdle(
   const where = { account, agent, kind, generated: true }
   const { items } = await control.store.query(queries.generatedTunnels, { where, limit: 50 })
   const held = await control.store.getAll(items.map(({ data }) => endpoints.ref(data.endpoint)))
-  return items.find(({ ref, data }, index) => {
-    const isHeld = held[index]?.data.state === 'leased' && held[index].data.tunnel === ref.id
-    return !isHeld && !used.has(data.name)
-  })
+  const idle = await Promise.all(
+    items.map(async ({ ref, data: { name } }, index) => {
+      const isHeld = held[index]?.data.state === 'leased' && held[index].data.tunnel === ref.id
+      return !used.has(name) && (!isHeld || (await isLeft(control, held[index]?.data)))
+    }),
+  )
+  return items.find((_, index) => idle[index])
+}
+
+/** The process that had it is gone without a word, and every relay has said so. */
+async function isLeft(control: Control, held: EndpointDoc | undefined): Promise<boolean> {
+  return held !== undefined && isAway(held, readyRelays(control, await control.cells.read(held.cell)))
 }
 
 function generatedName(seed: string, index: number): string {

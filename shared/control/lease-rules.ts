@@ -38,6 +38,8 @@ export type Claimant = {
   readonly waitedMs?: number | undefined
   /** The tunnel is for many agents: this one joins those that hold it. */
   readonly shares: boolean
+  /** It asks for this very address, not for any: so it may have it from another tunnel whose agents are away. */
+  readonly insists?: boolean
   /** Whose rights it has: when they end, so does its part of the lease. */
   readonly key?: string
 }
@@ -47,8 +49,8 @@ export type Verdict =
   | { readonly kind: 'take'; readonly next: EndpointDoc; readonly evicts: boolean }
   /** Another agent of the same tunnel is connected. */
   | { readonly kind: 'held' }
-  /** Whether it still is, relays have yet to say. */
-  | { readonly kind: 'unclear'; readonly retryInMs: number }
+  /** Whether it still is, relays have yet to say. `isOfOther`: it is the agent of another tunnel. */
+  | { readonly kind: 'unclear'; readonly retryInMs: number; readonly isOfOther?: boolean }
   /** As many agents as may share it are connected. */
   | { readonly kind: 'full' }
   /** Of the same account's past tunnel: a few minutes more. */
@@ -68,7 +70,22 @@ export function decideClaim(
   const isStrangers = current.state === 'leased' && current.account !== claimant.account
   if (!isStrangers && mayReuse(id, current, { account: claimant.account, cell, nowMs }))
     return take(current, claimant, { nowMs, evicts: true })
-  return { kind: current.account === claimant.account && current.state === 'resting' ? 'rests' : 'taken' }
+  if (current.account !== claimant.account) return { kind: 'taken' }
+  if (current.state === 'resting') return { kind: 'rests' }
+  return claimant.insists ? decideOther(id, current, { claimant, cell, nowMs }) : { kind: 'taken' }
+}
+
+/** Another tunnel of the account has it; as with the agents of one tunnel, relays say whether it is served. */
+function decideOther(
+  id: string,
+  current: EndpointDoc,
+  { claimant, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
+): Verdict {
+  // Its agents were sent to claim it again: nobody has it for a moment only.
+  if (isUnheld(current)) return { kind: 'taken' }
+  const presence = presenceOf(id, current, { cell, nowMs, waitedMs: claimant.waitedMs })
+  if (presence.kind === 'away') return take(current, claimant, { nowMs, evicts: true })
+  return presence.kind === 'held' ? { kind: 'taken' } : { ...presence, isOfOther: true }
 }
 
 function decideOwn(

@@ -9,7 +9,9 @@ import type { Caller } from './caller.ts'
 import { claimLeases, renewLeases } from './claims.ts'
 import { plans } from './plans.ts'
 import { silentMs } from './presence.ts'
+import { quotas } from './quota-documents.ts'
 import { releaseLeases } from './releases.ts'
+import { updateTunnel } from './tunnels.ts'
 
 const laptop = newId('agt', 1)
 const desktop = newId('agt', 2)
@@ -25,15 +27,17 @@ afterEach(() => t.close())
 
 async function ask(
   agent: string,
-  options: { name?: string; waitedMs?: number; caller?: Caller; agents?: 'many' } = {},
+  options: { name?: string; waitedMs?: number; caller?: Caller; agents?: 'many'; port?: number } = {},
 ) {
-  const { name = 'web', waitedMs, caller = ada, agents } = options
-  const tunnels = [{ name, kind: 'http' as const, ...(agents && { agents }) }]
+  const { name = 'web', waitedMs, caller = ada, agents, port } = options
+  const wish = port === undefined ? { kind: 'http' as const } : { kind: 'tcp' as const, port }
+  const tunnels = [{ ...wish, ...(name !== '' && { name }), ...(agents && { agents }) }]
   const request = { agent, tunnels, takeover: false, ...(waitedMs !== undefined && { waitedMs }) }
   const [result] = (await claimLeases(t.control, caller, request)).results
   if (!result) throw new Error('no answer')
   if ('lease' in result) return { key: 'leased' as const, lease: result.lease }
-  return { key: keyOfCode(result.problem.code), retryAfter: result.problem.retryAfter }
+  const { code, retryAfter, detail } = result.problem
+  return { key: keyOfCode(code), retryAfter, detail }
 }
 async function lease(agent = laptop): Promise<Lease> {
   const { lease } = await ask(agent)
@@ -53,6 +57,7 @@ async function pass(ms: number, say: () => Promise<unknown> = report) {
     await say()
   }
 }
+const onlineCount = async () => (await t.control.store.get(quotas.ref(ada.account)))?.data.online
 const second = { instance: 'r2', boot: '01k000000000000000000boot2' }
 
 describe('who holds a tunnel that another agent of its account asks for', () => {
@@ -180,6 +185,124 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
   test('agents that share a tunnel wait for nobody', async () => {
     await ask(laptop, { agents: 'many' })
     expect((await ask(desktop, { agents: 'many', waitedMs: 0 })).key).toBe('leased')
+  })
+})
+
+describe('an address that a tunnel asks for and another one of its account has', () => {
+  const port = 20_005
+  const portLease = async (agent: string, options: { name?: string; caller?: Caller } = {}) =>
+    (await ask(agent, { name: 'db', ...options, port })).lease
+
+  test.each([
+    ['another name', 'other'],
+    ['no name', ''],
+  ])(
+    'goes over within a minute once nobody serves it, at a higher epoch, to a tunnel with %s',
+    async (_, name) => {
+      const first = await portLease(laptop)
+      if (!first) throw new Error('no lease')
+      await report({ bound: boundOf(first) })
+      expect(await ask(desktop, { name, port, waitedMs: 0 })).toMatchObject({
+        key: 'endpoint.unclear',
+        retryAfter: expect.any(Number),
+        detail: expect.stringContaining(`${port}`),
+      })
+      await pass(30_000, () => report({ bound: boundOf(first, true) }))
+      expect((await ask(desktop, { name, port, waitedMs: 30_000 })).key).toBe('endpoint.unclear')
+      const away = [{ tunnel: first.tunnel, epoch: first.epoch, endpoint: first.endpoint.id, away: true }]
+      await pass(30_000, () => report({ bound: boundOf(first, true), away }))
+      const taken = await ask(desktop, { name, port, waitedMs: 60_000 })
+      expect(taken.lease?.endpoint).toEqual(first.endpoint)
+      expect(taken.lease?.tunnel).not.toBe(first.tunnel)
+      expect(taken.lease?.epoch).toBeGreaterThan(first.epoch)
+      expect(await onlineCount(), 'one lease, whoever has it').toBe(1)
+    },
+  )
+
+  test('whose agent comes back looks for another address, and is not told that its tunnel was taken over', async () => {
+    const first = await portLease(laptop)
+    if (!first) throw new Error('no lease')
+    await pass(limits.awayMs)
+    await ask(desktop, { name: 'other', port, waitedMs: limits.awayMs })
+    const { commands } = await report()
+    const body = { kind: 'revoke', endpoint: first.endpoint.id, reason: 'moved' }
+    expect(commands).toContainEqual(expect.objectContaining(body))
+    const leases = [{ tunnel: first.tunnel, epoch: first.epoch }]
+    const renewed = await renewLeases(t.control, ada, { agent: laptop, leases })
+    expect(JSON.stringify(renewed.results)).toContain('PT-2103')
+    const [again] = (
+      await claimLeases(t.control, ada, {
+        agent: laptop,
+        tunnels: [{ name: 'db', kind: 'tcp' }],
+        takeover: false,
+      })
+    ).results
+    expect(again).toMatchObject({ lease: { tunnel: first.tunnel } })
+    expect(JSON.stringify(again)).not.toContain(`:${port}`)
+  })
+
+  test('is refused while it is served, and as soon as that is known', async () => {
+    const first = await portLease(laptop)
+    if (!first) throw new Error('no lease')
+    const say = () => report({ bound: boundOf(first) })
+    await pass(limits.lostMs + limits.syncMs, say)
+    expect((await ask(desktop, { name: 'other', port, waitedMs: limits.lostMs + limits.syncMs })).key).toBe(
+      'endpoint.port_taken',
+    )
+    await pass(10 * limits.awayMs, say)
+    expect((await ask(desktop, { name: 'other', port, waitedMs: 10 * limits.awayMs })).key).toBe(
+      'endpoint.port_taken',
+    )
+  })
+
+  test('stays where it is for another account, and for a key that is bound to a tunnel', async () => {
+    await portLease(laptop)
+    await pass(10 * limits.awayMs)
+    const eve = await t.caller('eve@example.com')
+    expect((await ask(desktop, { name: 'other', port, caller: eve })).key).toBe('endpoint.port_taken')
+    const bound = { ...ada, tunnels: new Set(['other']) }
+    expect((await ask(desktop, { name: 'other', port, caller: bound })).key).toBe('endpoint.port_taken')
+  })
+
+  test('is a host name as well: the name is waited for, and no other one is made up', async () => {
+    const first = await lease()
+    await updateTunnel(t.of(ada), ada, { id: first.tunnel, change: { name: 'renamed' } })
+    expect((await ask(desktop, { waitedMs: 0 })).key).toBe('endpoint.unclear')
+    await pass(limits.awayMs)
+    const taken = await ask(desktop, { waitedMs: limits.awayMs })
+    expect(taken.lease?.endpoint).toEqual(first.endpoint)
+    expect(taken.lease?.tunnel).not.toBe(first.tunnel)
+  })
+
+  test('of a tunnel that shares it no more, and whose agents come back, stays with it', async () => {
+    const { lease: shared } = await ask(laptop, { name: 'db', port, agents: 'many' })
+    await ask(desktop, { name: 'db', port, agents: 'many' })
+    await pass(10 * limits.awayMs)
+    await updateTunnel(t.of(ada), ada, { id: shared?.tunnel ?? '', change: { agents: 'one' } })
+    expect((await ask(desktop, { name: 'other', port })).key).toBe('endpoint.port_taken')
+  })
+
+  test('is not taken from an agent that died by a tunnel that would take any', async () => {
+    const first = await portLease(laptop)
+    await pass(limits.awayMs)
+    const other = await claimLeases(t.control, ada, {
+      agent: desktop,
+      tunnels: [{ name: 'other', kind: 'tcp' }],
+      takeover: false,
+    })
+    expect(JSON.stringify(other.results)).not.toContain(`"${first?.endpoint.id}"`)
+  })
+
+  test('that the server made a name for comes back to the agent that died', async () => {
+    const nameless = { agent: laptop, tunnels: [{ kind: 'tcp' as const }], takeover: false }
+    const idOf = ({ results: [one] }: Awaited<ReturnType<typeof claimLeases>>) =>
+      one && 'lease' in one ? one.lease : undefined
+    const first = idOf(await claimLeases(t.control, ada, nameless))
+    if (!first) throw new Error('no lease')
+    await report({ bound: boundOf(first) })
+    const away = [{ tunnel: first.tunnel, epoch: first.epoch, endpoint: first.endpoint.id, away: true }]
+    await pass(limits.awayMs, () => report({ bound: boundOf(first, true), away }))
+    expect(idOf(await claimLeases(t.control, ada, nameless))).toMatchObject({ tunnel: first.tunnel })
   })
 })
 

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SyncRequest } from '../api/schemas/relays.ts'
 import type { ClaimResult } from '../api/schemas/tunnels.ts'
-import { sleep, systemClock } from '../base/clock.ts'
+import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { silentLog } from '../base/log.ts'
@@ -21,11 +21,14 @@ import { personCaller } from '../control/principals.ts'
 import { queries } from '../control/query-table.ts'
 import { quotas } from '../control/quota-documents.ts'
 import { syncRelay } from '../control/relays.ts'
+import { limits } from '../protocol/limits.ts'
+import { FakeClock } from './fake-clock.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
 
 const agents = 300
 const tunnelsPerAgent = 2
 const instances = 4
+const relay = newId('rel', 1)
 /** Alone, each of the claims would lose against others many times: fewer tries than claims need lanes. */
 const triesMax = agents * tunnelsPerAgent
 
@@ -45,7 +48,7 @@ const quietSync: SyncRequest = {
   events: [],
 }
 
-function instanceOver(store: Store): Control {
+function instanceOver(store: Store, clock: Clock): Control {
   const bus = {
     publish: async () => {},
     subscribe: async () => ({ close: async () => {} }),
@@ -66,14 +69,15 @@ function instanceOver(store: Store): Control {
     defaultPlan: 'free' as PlanName,
   }
   const platform = { store, bus, vault, ...others } as unknown as Platform
-  return makeControl(platform, { clock: systemClock, random: Math.random, log: silentLog, settings })
+  return makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
 }
 
 async function setUp(
   store: Store,
   plan: PlanName,
+  clock: Clock = systemClock,
 ): Promise<{ controls: readonly Control[]; caller: Caller }> {
-  const controls = Array.from({ length: instances }, () => instanceOver(store))
+  const controls = Array.from({ length: instances }, () => instanceOver(store, clock))
   const [control] = controls
   if (!control) throw new Error('no control plane')
   const place = {
@@ -84,10 +88,10 @@ async function setUp(
     tlsPort: 443,
   } as const
   await ensureCell(control, { id: 'home', ...place, portFrom: 20_000, portTo: 20_999 })
-  await syncRelay(control, { relay: newId('rel', 1), cell: 'home' }, quietSync)
+  await syncRelay(control, { relay, cell: 'home' }, quietSync)
   await control.signer.rotate()
   const email = 'ada@example.com'
-  const claims = { subject: 'test:ada', email, emailVerified: true, authTimeMs: systemClock.now() }
+  const claims = { subject: 'test:ada', email, emailVerified: true, authTimeMs: clock.now() }
   const { user, members } = await ensureAccount(control, claims, { plan })
   const [member] = members
   if (!member) throw new Error('no member')
@@ -200,6 +204,37 @@ export function describeClaims(name: string, make: MakeStore): void {
           expect(quota?.data).toMatchObject({ tunnels: leased, online: leased })
         }),
       120_000,
+    )
+
+    test(
+      'of agents that race for the port of one that died, one has it, at a higher epoch, and its lease is the only one',
+      () =>
+        withStore(make, async (store) => {
+          const clock = new FakeClock()
+          const { controls, caller } = await setUp(store, 'free', clock)
+          const claim = async (n: number) => {
+            const control = controls[n % controls.length]
+            if (!control) throw new Error('no control plane')
+            const tunnels = [{ name: `t${n}`, kind: 'tcp' as const, port: 20_105 }]
+            const request = { agent: newId('agt', n + 1), tunnels, takeover: false, waitedMs: limits.awayMs }
+            const [one] = (await claimLeases(control, caller, request)).results
+            return one && 'lease' in one ? one.lease.epoch : one?.problem.code
+          }
+          const before = await claim(0)
+          expect(await claim(1)).toBe('PT-2308')
+          const [control] = controls
+          for (let ms = 0; ms < limits.awayMs; ms += limits.syncMs) {
+            clock.advance(limits.syncMs)
+            if (control) await syncRelay(control, { relay, cell: 'home' }, quietSync)
+          }
+          const answers = await Promise.all([1, 2, 3, 4].map(claim))
+          const epochs = answers.filter((one) => typeof one === 'number')
+          expect(epochs).toHaveLength(1)
+          expect(epochs[0]).toBeGreaterThan(Number(before))
+          const quota = await store.get(quotas.ref(caller.account))
+          expect(quota?.data).toMatchObject({ online: 1 })
+        }),
+      30_000,
     )
   })
 }

@@ -196,6 +196,17 @@ export const leaseCodes = {
     cause: 'The address was given up a moment ago, and the relays have not all confirmed it.',
     cure: 'Wait about three minutes: the agent tries again by itself.',
   },
+  'endpoint.unclear': {
+    code: 'PT-2308',
+    http: 409,
+    exit: 5,
+    retry: 'later',
+    owner: 'user',
+    title: 'Address may still be served',
+    cause:
+      'Another tunnel of the account had this port or host name a moment ago, and the relays have not yet said whether its agent is still there.',
+    cure: 'Nothing to do: the agent asks again by itself and has the address once no relay has seen the other agent for a minute. To have it at once, stop that agent (ptun list shows the tunnels).',
+  },
   'name.held': {
     code: 'PT-2401',
     http: 409,
