@@ -51,10 +51,6 @@ export type GateOptions = {
 
 type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
-/** As at the relay: longer than the pauses inside an answer, short against what a person notices. */
-const quietMs = 250
-const quietPollMs = 50
-const quietDeadlineMs = 10_000
 /** A visitor that was refused may finish what it is sending: a reset would take the answer away (RFC 9112, 9.6). */
 const lingerMs = 5_000
 
@@ -73,8 +69,8 @@ export class RequestGate implements SplicedStream {
   #delivered = 0
   #taken = 0
   #credited = 0
-  /** Since the last request the upstream has spoken, at this time last. */
-  #heardAtMs: number | undefined
+  /** A refusal that waits for the end of the answers before it. */
+  #refusal: { readonly key: ErrorKey; readonly head: RequestHead } | undefined
   #timer: Timer | undefined
 
   constructor(stream: Stream, options: GateOptions) {
@@ -111,7 +107,6 @@ export class RequestGate implements SplicedStream {
   write(chunk: Buffer): boolean {
     if (this.#state === 'ended') return true
     if (this.#state === 'raw') return this.#stream.write(chunk)
-    this.#heardAtMs = this.#options.clock.monotonic()
     this.#answer.heard(chunk)
     const answer = this.#reader && this.#upgradeAnswer === undefined ? this.#reader.read(chunk) : undefined
     if (answer !== undefined) this.#stream[answer]()
@@ -120,6 +115,7 @@ export class RequestGate implements SplicedStream {
       this.#upgradeAnswer = answer
       this.#obeyAnswer()
     }
+    this.#tellIfAnswered()
     return isTaken
   }
 
@@ -163,7 +159,6 @@ export class RequestGate implements SplicedStream {
     }
     const { host, origin, logins } = this.#options.rules
     this.#answer.asked(head.method)
-    this.#heardAtMs = undefined
     // Which answer belongs to a later Upgrade nobody knows; the relay gives each a stream of its own.
     this.#upgradePending = head.wantsUpgrade && this.#reader !== undefined && this.#forwardedTotal === 0
     this.#forwardedTotal += 1
@@ -217,17 +212,19 @@ export class RequestGate implements SplicedStream {
 
   // --- refusals ---
 
+  /** The relay ends a stream on which the upstream says nothing for minutes. */
   #refuse(key: ErrorKey, head: RequestHead): void {
     this.#state = 'settling'
-    const start = this.#options.clock.monotonic()
-    const look = () => {
-      const now = this.#options.clock.monotonic()
-      const isQuiet = this.#heardAtMs !== undefined && now - this.#heardAtMs >= quietMs
-      if (this.#forwardedTotal === 0 || this.#answer.isComplete || isQuiet) this.#tell(key, head)
-      else if (now - start >= quietDeadlineMs) this.#cut('stream.aborted')
-    }
-    look()
-    if (this.#state === 'settling') this.#timer = this.#options.clock.every(quietPollMs, look)
+    this.#refusal = { key, head }
+    this.#tellIfAnswered()
+  }
+
+  #tellIfAnswered(): void {
+    const refusal = this.#refusal
+    if (!refusal || !this.#answer.isComplete) return
+    this.#refusal = undefined
+    if (this.#answer.mayFollow) this.#tell(refusal.key, refusal.head)
+    else this.end()
   }
 
   #tell(key: ErrorKey, head: RequestHead): void {

@@ -1,94 +1,217 @@
 /**
- * Whether the upstream's last answer is complete, for a relay that wants to close idle connections and cut no answer.
- * Answers pass by unread; what is kept of them (1 KiB of the head, a count, the last five bytes) is looked at only when
- * somebody asks. When in doubt the answer is "no": RFC 9112 section 6.3, without what only its reader can know.
+ * Where the upstream's answers on one connection end, for whoever wants to say something behind them: the relay (a
+ * page, the stream of another request, the end) and the agent's gate. Answers pass by; nothing of them is kept.
+ *
+ *   head ──▶ body ─────────────────────────▶ head      of a length
+ *    │ └───▶ size ─▶ data ─▶ dataEnd ─▶ size … trailer ──▶ head
+ *    ├─────▶ over       it said `close`: nothing may follow
+ *    └─────▶ untilEnd   it ends with its connection, or its end cannot be told: nobody may say anything behind it
+ *
+ * When in doubt it is `untilEnd`. The same bytes give the same however they are split, and where this calls an answer
+ * complete, llhttp does too (answer.fuzz.ts).
  */
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
+import { AnswerHead, type AskedKind } from './answer-head.ts'
+import { chunkExtensions, chunkLineBytesMax } from './chunks.ts'
+import { carriageReturn, hexDigit, isValueByte, lineFeed } from './fields.ts'
 
-/** Longer heads count as unknown. */
-const headBytesMax = 1_024
-/** The last chunk of a chunked body that has no trailers. */
-const lastChunk = Buffer.from('0\r\n\r\n').readUIntBE(0, 5)
+/** Requests that wait for their answers. Nobody sends more at once; then whose answer is whose is not known. */
+const askedMax = 1_000
+/** 16^12 bytes = 281 TB. */
+const sizeDigitsMax = 12
+const semicolon = 0x3b
 
-const statusPattern = /^HTTP\/1\.[01] (\d{3})/
-const lengthPattern = /\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n/i
-const chunkedPattern = /\r\ntransfer-encoding:(?:[^\r\n]*[ \t,])?chunked[ \t]*\r\n/i
+type State =
+  | 'head'
+  | 'body'
+  | 'size'
+  | 'extension'
+  | 'sizeEnd'
+  | 'data'
+  | 'dataEnd'
+  | 'trailer'
+  | 'over'
+  | 'untilEnd'
 
 export class AnswerWatch {
-  /** Made with the first answer and used for all. */
-  #head: Buffer | undefined
-  #headBytes = 0
-  #bytes = 0
-  /** The last five bytes as a number. */
-  #tail = 0
-  #isHeadRequest = false
-  #wasAnswered = false
-  /** Nothing of the last request's answer has come: what is kept is of the answer before. */
-  #isPending = false
-  #isNextHead = false
-  /** A request came before the last one was answered: nobody knows any more whose bytes are whose. */
-  #isMixed = false
+  readonly #head = new AnswerHead()
+  /** The requests that have no final answer yet, oldest first. */
+  readonly #asked: AskedKind[] = []
+  #state: State = 'head'
+  /** Bytes left of the body or chunk; in `size` the size so far. */
+  #left = 0
+  /** Digits of the size, or bytes of the line end behind a chunk. */
+  #index = 0
+  #extensions = ''
+  #isLast = false
 
   /** A request is sent. */
   asked(method: string): void {
-    this.#isMixed ||= this.#isPending
-    this.#isPending = true
-    this.#isNextHead = method === 'HEAD'
+    if (this.#state === 'untilEnd') return
+    this.#asked.push(method === 'HEAD' || method === 'CONNECT' ? method : 'plain')
+    if (this.#asked.length > askedMax) this.#state = 'untilEnd'
   }
 
   /** The upstream says something. */
   heard(bytes: Buffer): void {
-    if (this.#isPending) this.#begin()
-    if (this.#headBytes < headBytesMax) {
-      this.#head ??= Buffer.allocUnsafeSlow(headBytesMax)
-      this.#headBytes += bytes.copy(this.#head, this.#headBytes)
-    }
-    this.#bytes += bytes.length
-    if (bytes.length >= 5) this.#tail = bytes.readUIntBE(bytes.length - 5, 5)
-    else for (const byte of bytes) this.#tail = (this.#tail % 2 ** 32) * 256 + byte
+    for (let at = 0; at < bytes.length; ) at = this.#step(bytes, at)
   }
 
-  /** The last request is answered in full. */
+  /** All requests are answered in full, or will never be: the connection may be closed. */
   get isComplete(): boolean {
-    return !this.#isPending && this.#look() === 'whole'
+    return this.#state === 'over' || (this.#isBetween && this.#asked.length === 0)
+  }
+
+  /** The same, and another answer may follow. */
+  get mayFollow(): boolean {
+    return this.#isBetween && this.#asked.length === 0
   }
 
   /** Nothing of the last request's answer has come, and all before it is answered in full: there is room for a page. */
   get hasRoom(): boolean {
-    if (!this.#isPending) return this.#look() === 'none'
-    return !this.#isMixed && (!this.#wasAnswered || this.#look() === 'whole')
+    return this.#isBetween && this.#asked.length === 1
   }
 
-  #begin(): void {
-    this.#isPending = false
-    this.#wasAnswered = true
-    this.#isHeadRequest = this.#isNextHead
-    this.#headBytes = this.#bytes = this.#tail = 0
+  /** The present answer ends with its connection, or nobody can tell where. */
+  get isEndless(): boolean {
+    return this.#state === 'untilEnd'
   }
 
-  /** How much of an answer is there; interim ones (100, 103) are none. */
-  #look(): 'none' | 'part' | 'whole' {
-    if (this.#isMixed) return 'part'
-    let text = this.#head?.toString('latin1', 0, this.#headBytes) ?? ''
-    let bytes = this.#bytes
-    while (bytes > 0) {
-      const status = Number(statusPattern.exec(text)?.[1])
-      const headBytes = text.indexOf('\r\n\r\n') + 4
-      if (Number.isNaN(status) || headBytes < 4) return 'part'
-      const isInterim = status < 200 && status !== 101
-      if (!isInterim)
-        return this.#isWhole(status, text.slice(0, headBytes), bytes - headBytes) ? 'whole' : 'part'
-      text = text.slice(headBytes)
-      bytes -= headBytes
+  get #isBetween(): boolean {
+    return this.#state === 'head' && !this.#head.isBegun
+  }
+
+  #step(bytes: Buffer, at: number): number {
+    switch (this.#state) {
+      case 'untilEnd':
+        return bytes.length
+      case 'body':
+      case 'data':
+        return this.#skip(bytes, at)
+      case 'head':
+      case 'trailer':
+        return this.#readHead(bytes, at)
+      case 'over':
+        this.#state = 'untilEnd'
+        return bytes.length
+      default:
+        return this.#readChunkLine(bytes, at)
     }
-    return 'none'
   }
 
-  #isWhole(status: number, head: string, bodyBytes: number): boolean {
-    if (status === 101) return false
-    if (this.#isHeadRequest || status === 204 || status === 304) return bodyBytes === 0
-    if (chunkedPattern.test(head)) return bodyBytes >= 5 && this.#tail === lastChunk
-    const length = lengthPattern.exec(head)?.[1]
-    return length !== undefined && bodyBytes === Number(length)
+  #skip(bytes: Buffer, at: number): number {
+    const taken = Math.min(this.#left, bytes.length - at)
+    this.#left -= taken
+    if (this.#left > 0) return at + taken
+    if (this.#state === 'body') this.#end()
+    else this.#state = 'dataEnd'
+    this.#index = 0
+    return at + taken
   }
+
+  #readHead(bytes: Buffer, at: number): number {
+    const next = this.#head.read(bytes, at)
+    if (this.#head.isBroken) this.#state = 'untilEnd'
+    else if (this.#head.isWhole) {
+      if (this.#state === 'trailer') this.#end()
+      else this.#begin()
+    }
+    return next
+  }
+
+  /** A head is read. */
+  #begin(): void {
+    const asked = this.#asked[0]
+    const { isInterim } = this.#head
+    // Nobody has asked for it: whose it is nobody knows.
+    const body = asked === undefined ? 'untilEnd' : this.#head.bodyFor(asked)
+    this.#isLast = this.#head.isLast
+    if (!isInterim) this.#asked.shift()
+    if (body === 'untilEnd') this.#state = body
+    else if (isInterim) this.#head.restart()
+    else if (body === 'chunked') {
+      this.#state = 'size'
+      this.#left = this.#index = 0
+    } else if (body > 0) {
+      this.#state = 'body'
+      this.#left = body
+    } else this.#end()
+  }
+
+  #end(): void {
+    this.#state = this.#isLast ? 'over' : 'head'
+    this.#head.restart()
+  }
+
+  /** RFC 9112 section 7.1, without the spaces that a sender must not send. */
+  #readChunkLine(bytes: Buffer, start: number): number {
+    const at = this.#state === 'size' && this.#index === 0 ? skipWholeChunks(bytes, start) : start
+    if (at === bytes.length) return at
+    const byte = bytes[at] as number
+    switch (this.#state) {
+      case 'size':
+        return this.#readSize(byte, at)
+      case 'extension':
+        return this.#readExtensions(bytes, at)
+      case 'sizeEnd':
+        if (this.#left > 0 || byte !== lineFeed) return this.#expect(byte === lineFeed, 'data', at)
+        this.#head.restartInTrailer()
+        return this.#expect(true, 'trailer', at)
+      default: {
+        const isFirst = this.#index++ === 0
+        const isRight = byte === (isFirst ? carriageReturn : lineFeed)
+        if (!isFirst) this.#left = this.#index = 0
+        return this.#expect(isRight, isFirst ? 'dataEnd' : 'size', at)
+      }
+    }
+  }
+
+  #readSize(byte: number, at: number): number {
+    const digit = hexDigit(byte)
+    if (digit >= 0) {
+      this.#left = this.#left * 16 + digit
+      return this.#expect(this.#index++ < sizeDigitsMax, 'size', at)
+    }
+    if (byte === semicolon) {
+      this.#extensions = ';'
+      return this.#expect(this.#index > 0, 'extension', at)
+    }
+    return this.#expect(this.#index > 0 && byte === carriageReturn, 'sizeEnd', at)
+  }
+
+  /** Rare enough to be kept until they are whole. */
+  #readExtensions(bytes: Buffer, start: number): number {
+    let at = start
+    while (at < bytes.length && isValueByte[bytes[at] as number] === 1) at++
+    if (this.#extensions.length + at - start > chunkLineBytesMax) return this.#expect(false, 'sizeEnd', at)
+    this.#extensions += bytes.toString('latin1', start, at)
+    if (at === bytes.length) return at
+    return this.#expect(bytes[at] === carriageReturn && chunkExtensions.test(this.#extensions), 'sizeEnd', at)
+  }
+
+  #expect(isRight: boolean, next: State, at: number): number {
+    this.#state = isRight ? next : 'untilEnd'
+    return at + 1
+  }
+}
+
+/** Chunks that are here from their size to their end, as most are. @returns where the first other one begins */
+function skipWholeChunks(bytes: Buffer, start: number): number {
+  for (let chunk = start; ; ) {
+    let at = chunk
+    let size = 0
+    for (let digit = 0; at < bytes.length && at - chunk < sizeDigitsMax; at++) {
+      digit = hexDigit(bytes[at] as number)
+      if (digit < 0) break
+      size = size * 16 + digit
+    }
+    const next = at + 2 + size + 2
+    const isWhole = at > chunk && size > 0 && next <= bytes.length
+    if (!isWhole || !isLineEnd(bytes, at) || !isLineEnd(bytes, next - 2)) return chunk
+    chunk = next
+  }
+}
+
+function isLineEnd(bytes: Buffer, at: number): boolean {
+  return bytes[at] === carriageReturn && bytes[at + 1] === lineFeed
 }

@@ -3,7 +3,7 @@
  * is passed on. Used by scanner.ts.
  */
 import type { Buffer } from 'node:buffer'
-import { carriageReturn, FieldKind, type FieldLine, kindOfName, readField } from './fields.ts'
+import { carriageReturn, FieldKind, type FieldLine, hexDigit, kindOfName, readField } from './fields.ts'
 
 /** A size and its extensions. AWS-style signatures, the longest in use, need 90. */
 export const chunkLineBytesMax = 512
@@ -15,7 +15,7 @@ const sizeDigitsMax = 12
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const quoted = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"'
 /** Without the "bad whitespace" that a sender must not generate. */
-const extensions = new RegExp(`^(?:;${token}(?:=(?:${token}|${quoted}))?)+$`)
+export const chunkExtensions = new RegExp(`^(?:;${token}(?:=(?:${token}|${quoted}))?)+$`)
 
 /**
  * The size that a chunk line says.
@@ -30,7 +30,7 @@ export function readChunkSize(bytes: Buffer, start: number, lf: number): number 
   for (let digit = hexDigit(bytes[at] as number); digit >= 0; digit = hexDigit(bytes[++at] as number))
     size = size * 16 + digit
   if (at === start || at - start > sizeDigitsMax) return -1
-  return at === end || extensions.test(bytes.toString('latin1', at, end)) ? size : -1
+  return at === end || chunkExtensions.test(bytes.toString('latin1', at, end)) ? size : -1
 }
 
 /** Whether the line is a field that may stand in a trailer: nothing that routing, framing or forwarding rest on. */
@@ -38,10 +38,4 @@ export function isTrailer(bytes: Buffer, start: number, lf: number): boolean {
   const line: FieldLine = { nameEnd: 0, valueStart: 0, valueEnd: 0, next: 0 }
   if (readField(bytes, start, line) !== undefined || line.next !== lf + 1) return false
   return kindOfName(bytes, start, line.nameEnd) === FieldKind.other
-}
-
-function hexDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-  const letter = byte | 0x20
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }

@@ -30,7 +30,7 @@ export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
 /** tchar of RFC 9110 section 5.6.2. */
 export const isTokenByte = byteTable((byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)))
 /** VCHAR, obs-text, space and tab: what a field value may hold. */
-const isValueByte = byteTable((byte) => byte === tab || (byte >= space && byte !== 0x7f))
+export const isValueByte = byteTable((byte) => byte === tab || (byte >= space && byte !== 0x7f))
 /** Lower case; `_` as `-`. */
 const folded = Uint8Array.from({ length: 256 }, (_, byte) =>
   Buffer.from(String.fromCharCode(byte).toLowerCase().replace('_', '-'), 'latin1').readUInt8(),
@@ -97,6 +97,13 @@ export function startsWithFolded(bytes: Buffer, start: number, text: string): bo
   for (let i = 0; i < text.length; i++)
     if (folded[bytes[start + i] as number] !== text.charCodeAt(i)) return false
   return true
+}
+
+/** The value of a hexadecimal digit, or -1. */
+export function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const letter = byte | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }
 
 function byteTable(holds: (byte: number) => boolean): Uint8Array {

@@ -2,8 +2,6 @@
  * One stream of a visitor connection, as the HTTP listener uses it: requests go in already checked, answers go to the
  * visitor unread. Most connections have one; a later Upgrade request retires it and starts another.
  */
-import type { Socket } from 'node:net'
-import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
 import { AnswerWatch } from '@porttunneler/shared/http/answer'
 import type { RequestHead } from '@porttunneler/shared/http/head'
@@ -26,12 +24,6 @@ type LateEnd =
   | { readonly kind: 'close' | 'cut' }
   | { readonly kind: 'page'; readonly key: ErrorKey; readonly head: RequestHead | undefined }
 
-/** Longer than the pauses inside one answer on a busy path, short against what a person notices. */
-const quietMs = 250
-const quietPollMs = 50
-/** An upstream that has not finished answering by then gets no answer of ours put behind its own. */
-const quietDeadlineMs = 10_000
-
 /** @returns why the visitor may not have one; the route has counted that */
 export function openExchange(options: UplinkOptions, events: ExchangeEvents): Exchange | ErrorKey {
   try {
@@ -46,25 +38,22 @@ export class Exchange implements UplinkSink {
   readonly #route: HttpRoute
   readonly #uplink: Uplink
   readonly #events: ExchangeEvents
-  readonly #socket: Socket
   readonly #answer = new AnswerWatch()
   /** The first request, until the upstream says something. */
   #unanswered: RequestHead | undefined
   /** The last request, until something was said to it. */
   #asked: RequestHead | undefined
-  #bytesInAtRequest = 0
   #forwardedTotal = 0
   #isRetired = false
   #isEnded = false
   #sawFin = false
   /** Somebody waits for the end of the answers. */
-  #onHeard: (() => void) | undefined
+  #onAnswered: ((mayFollow: boolean) => void) | undefined
 
   /** @throws what `route.open` throws */
   constructor(options: UplinkOptions, events: ExchangeEvents) {
     this.#route = options.route
     this.#events = events
-    this.#socket = options.socket
     this.#uplink = new Uplink(options, this)
   }
 
@@ -78,7 +67,7 @@ export class Exchange implements UplinkSink {
     return this.#forwardedTotal === 1 ? this.#unanswered : undefined
   }
 
-  /** All requests are answered in full, as far as can be told: then the connection may be closed. */
+  /** All requests are answered in full, or the last answer said that the others will not be. */
   get isAnswered(): boolean {
     return this.#answer.isComplete
   }
@@ -101,7 +90,6 @@ export class Exchange implements UplinkSink {
 
   /** False: stop until `onWritable`. */
   forward(head: RequestHead, bytes: Buffer): boolean {
-    this.#bytesInAtRequest = this.#uplink.bytesIn
     if (this.#forwardedTotal++ === 0) this.#unanswered = head
     this.#asked = head
     this.#answer.asked(head.method)
@@ -111,12 +99,6 @@ export class Exchange implements UplinkSink {
   /** False: stop until `onWritable`. */
   write(bytes: Buffer): boolean {
     return this.#uplink.write(bytes)
-  }
-
-  /** Where all is answered: what was heard is written now, and whatever else the socket gets comes behind it. */
-  flushIfAnswered(): boolean {
-    if (this.isAnswered) this.#uplink.flush()
-    return this.isAnswered
   }
 
   reset(key: ErrorKey): void {
@@ -145,7 +127,7 @@ export class Exchange implements UplinkSink {
     if (this.#uplink.stream) this.#route.closed(this.#uplink.stream)
   }
 
-  /** Once it is quiet: nothing more is heard of it, unless it speaks out of turn. */
+  /** Once all is answered: nothing more is heard of it, unless it speaks out of turn. */
   retire(): void {
     this.#isRetired = true
     this.#uplink.detach()
@@ -153,39 +135,23 @@ export class Exchange implements UplinkSink {
   }
 
   /**
-   * Waits until all requests so far are answered: until the last answer is complete by its own length. Where that
-   * cannot be told (it ends with the connection, requests were sent before the answer to another), until the upstream
-   * has said something since the last request and then nothing for 250 ms, at most 10 s.
+   * Calls `done` once all requests so far are answered in full; what was heard is written by then, and whatever else
+   * the socket gets comes behind it. `mayFollow` is false when the last answer has said that none does. An answer
+   * whose end nobody can tell ends with its stream, and `done` is never called.
    *
-   * An answer of ours (421, 400) inside another would be taken for a part of it, and one before it for it. Having
-   * spoken and fallen silent is the second best sign that there is. A stream that pauses longer inside an answer only
-   * harms the visitor who had sent something it must not send before that answer was complete. An upstream that never
-   * speaks gets no page behind it.
+   * An answer of ours (421, 400) inside another would be taken for a part of it, and one before it for it.
    */
-  awaitQuiet(clock: Clock, done: (isQuiet: boolean) => void): Timer {
-    const start = clock.monotonic()
-    let heard = this.#uplink.bytesIn
-    let heardAt = start
-    const finish = (isQuiet: boolean) => {
-      timer.clear()
-      this.#onHeard = undefined
-      this.#uplink.flush()
-      done(isQuiet)
-    }
-    this.#onHeard = () => {
-      if (this.isAnswered) finish(true)
-    }
-    const timer = clock.every(quietPollMs, () => {
-      const now = clock.monotonic()
-      const { bytesIn } = this.#uplink
-      if (bytesIn !== heard || this.#socket.writableLength > 0) {
-        heard = bytesIn
-        heardAt = now
-      }
-      const isQuiet = bytesIn > this.#bytesInAtRequest && now - heardAt >= quietMs && !this.#sawFin
-      if (isQuiet || this.#sawFin || now - start >= quietDeadlineMs) finish(isQuiet)
-    })
-    return timer
+  whenAnswered(done: (mayFollow: boolean) => void): void {
+    this.#onAnswered = done
+    this.#tellIfAnswered()
+  }
+
+  #tellIfAnswered(): void {
+    const done = this.#onAnswered
+    if (!done || !this.isAnswered) return
+    this.#onAnswered = undefined
+    this.#uplink.flush()
+    done(this.#answer.mayFollow)
   }
 
   onData(bytes: Buffer): void {
@@ -194,7 +160,7 @@ export class Exchange implements UplinkSink {
     else {
       this.#answer.heard(bytes)
       this.#uplink.deliver(bytes)
-      this.#onHeard?.()
+      this.#tellIfAnswered()
     }
   }
 

@@ -25,7 +25,7 @@ export class VisitorTimers {
   head: Timer | undefined
   /** Any byte. */
   idle: Timer | undefined
-  /** Silence of the upstream, or the visitor's end. */
+  /** The visitor's end. */
   wait: Timer | undefined
 
   awaitHead(clock: Clock, onLate: () => void): void {

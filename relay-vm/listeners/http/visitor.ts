@@ -254,7 +254,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   onFin(unanswered: RequestHead | undefined): void {
     if (this.#state === 'ended') return
     if (unanswered) this.#refuseUnanswered('http.upstream_silent', unanswered)
-    else if (this.#state === 'last') this.#finish()
+    else if (this.#state === 'last' || this.#state === 'settling') this.#finish()
     else this.#socket.end()
   }
 
@@ -285,11 +285,12 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#answer(blameless(key), head)
   }
 
+  /** The idle limit ends the waiting, as it ends any other. */
   #settle(then: () => void): void {
     this.#state = 'settling'
-    const onQuiet = (isQuiet: boolean) => (isQuiet ? then() : this.#finish('stream.aborted'))
-    if (this.#exchange?.flushIfAnswered()) then()
-    else this.timers.wait = this.#exchange?.awaitQuiet(this.#deps.clock, onQuiet)
+    this.#exchange?.whenAnswered((mayFollow) => {
+      if (this.#state === 'settling') mayFollow ? then() : this.#finish()
+    })
   }
 
   /**

@@ -1,0 +1,201 @@
+/**
+ * Differential fuzz of the answer watch against llhttp, the parser in Node's own http client: an answer that the watch
+ * calls complete is complete there with the same byte, and one that it still waits for is not complete there either.
+ * Where the watch gives up (`untilEnd`), llhttp may see an end: then nobody says anything there, and all is well.
+ *
+ *   node shared/http/answer.fuzz.ts --cases 1000000 --seed 7
+ */
+import { Buffer } from 'node:buffer'
+import http from 'node:http'
+import { Duplex } from 'node:stream'
+import { parseArgs } from 'node:util'
+import { AnswerWatch } from './answer.ts'
+import { makeRandom } from './scanner.corpus.ts'
+
+type Random = () => number
+/** Of one answer: as many of its bytes as were looked at, and what is made of them. */
+type Verdict = { readonly bytes: number; readonly kind: 'whole' | 'waits' | 'refused' }
+
+const methods = ['GET', 'GET', 'GET', 'POST', 'HEAD']
+const statuses = [
+  '200 OK',
+  '200 OK',
+  '200 OK',
+  '404 ',
+  '500',
+  '204 No Content',
+  '304 x',
+  '205 x',
+  '101 x',
+  '426 x',
+]
+const interim = ['HTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n']
+const fields = [
+  'Content-Type: text/html',
+  'Connection: keep-alive',
+  'Connection: close',
+  'connection:Upgrade, Keep-Alive',
+  'Upgrade: websocket',
+  'Set-Cookie: a=b',
+  'X-Content-Length: 7',
+  'Content-Length-: 7',
+  'Trailer: A',
+  'A:',
+  `B: ${'c'.repeat(2_000)}`,
+  'D:\t e \t',
+  'Transfer-Encodings: chunked',
+]
+const chunkExtensions = ['', '', '', ';a', ';a=b', ';a="b c"']
+const trailers = ['', '', 'A: b\r\n', 'Content-Length: 3\r\nA: b\r\n']
+/** What is put into an answer, or over a byte of it. */
+const faults = [
+  '\r',
+  '\n',
+  '\r\n',
+  '\n\n',
+  ' ',
+  '\t',
+  ',',
+  ';',
+  ':',
+  '0',
+  '1',
+  'f',
+  '\0',
+  '\x80',
+  '\r\n ',
+  'x',
+  '+',
+  '-',
+]
+
+function pick<T>(list: readonly T[], random: Random): T {
+  return list[Math.floor(random() * list.length)] as T
+}
+
+function makeBody(random: Random): readonly [field: string, body: string] {
+  const body = pick(
+    ['', 'x', 'hello', '\r\n', '0\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\n', 'y'.repeat(300)],
+    random,
+  )
+  if (random() < 0.1) return ['', body]
+  if (random() < 0.5)
+    return [pick(['Content-Length: ', 'content-length:', 'Content-LENGTH: \t'], random) + body.length, body]
+  let chunks = ''
+  for (let i = Math.floor(random() * 3); i > 0; i--) {
+    const data = body === '' ? 'z' : body
+    chunks += `${random() < 0.2 ? '0' : ''}${data.length.toString(16)}${pick(chunkExtensions, random)}\r\n${data}\r\n`
+  }
+  const coding = pick(
+    ['chunked', 'chunked', 'chunked', 'Chunked', 'gzip, chunked', 'gzip', 'chunked, gzip'],
+    random,
+  )
+  return [
+    `Transfer-Encoding: ${coding}`,
+    `${chunks}0${pick(chunkExtensions, random)}\r\n${pick(trailers, random)}\r\n`,
+  ]
+}
+
+function makeAnswer(method: string, random: Random): string {
+  const status = pick(statuses, random)
+  const [framing, body] = makeBody(random)
+  const lines = [framing, ...Array.from({ length: Math.floor(random() * 4) }, () => pick(fields, random))]
+  if (random() < 0.03)
+    lines.push(pick(['Content-Length: 3', 'Transfer-Encoding: chunked', 'Content-Length: 0'], random))
+  if (random() < 0.5) lines.reverse()
+  const isBodiless = method === 'HEAD' || /^(?:204|304)/.test(status)
+  const version = random() < 0.1 ? 'HTTP/1.0' : 'HTTP/1.1'
+  const head = lines
+    .filter((line) => line !== '')
+    .map((line) => `${line}\r\n`)
+    .join('')
+  const before = random() < 0.15 ? pick(interim, random) : ''
+  return `${before}${version} ${status}\r\n${head}\r\n${isBodiless && random() < 0.9 ? '' : body}`
+}
+
+function spoil(text: string, random: Random): string {
+  if (random() < 0.6) return text
+  const at = Math.floor(random() * text.length)
+  return text.slice(0, at) + pick(faults, random) + text.slice(at + Math.floor(random() * 3))
+}
+
+function verdictOf(watch: AnswerWatch): Verdict['kind'] {
+  if (watch.isComplete) return 'whole'
+  return watch.isEndless ? 'refused' : 'waits'
+}
+
+/** Byte by byte up to the end of the answer; and all at once, and in random pieces, which must come to the same. */
+function readHere(method: string, bytes: Buffer, random: Random): Verdict {
+  const watch = new AnswerWatch()
+  watch.asked(method)
+  let end = 0
+  while (end < bytes.length && !watch.isComplete && !watch.isEndless) watch.heard(bytes.subarray(end, ++end))
+  const verdict: Verdict = { bytes: end, kind: verdictOf(watch) }
+  const [atOnce, inPieces] = [new AnswerWatch(), new AnswerWatch()]
+  for (const other of [atOnce, inPieces]) other.asked(method)
+  atOnce.heard(bytes.subarray(0, end))
+  for (let at = 0; at < end; ) {
+    const next = Math.min(end, at + 1 + Math.floor(random() * end))
+    inPieces.heard(bytes.subarray(at, next))
+    at = next
+  }
+  for (const other of [atOnce, inPieces])
+    if (verdictOf(other) !== verdict.kind || other.mayFollow !== watch.mayFollow)
+      throw new Error(
+        `split in another way it is another answer: ${JSON.stringify(bytes.toString('latin1'))}`,
+      )
+  return verdict
+}
+
+/** What Node's client makes of the bytes: whether all but the last complete the answer, and whether all do. */
+async function readThere(method: string, bytes: Buffer): Promise<readonly [early: boolean, whole: boolean]> {
+  const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+  const agent = new http.Agent()
+  agent.createConnection = () => duplex
+  const request = http.request({ method, agent, host: 'a.test', maxHeaderSize: 1024 * 1024 })
+  let response: http.IncomingMessage | undefined
+  request.on('response', (message) => {
+    response = message.resume()
+    message.on('error', () => {})
+  })
+  request.on('error', () => {}).on('upgrade', () => {})
+  request.end()
+  const isComplete = async (part: Buffer) => {
+    duplex.push(part)
+    await new Promise((resolve) => setImmediate(resolve))
+    return response?.complete ?? false
+  }
+  const early = bytes.length > 1 && (await isComplete(bytes.subarray(0, -1)))
+  const whole = await isComplete(bytes.subarray(-1))
+  request.destroy()
+  duplex.destroy()
+  return [early, whole]
+}
+
+/**
+ * Runs `cases` generated answers.
+ * @throws with the answer and both readings at the first difference
+ */
+export async function runCases({ seed, cases }: { readonly seed: number; readonly cases: number }) {
+  const random = makeRandom(seed)
+  const totals = { whole: 0, waits: 0, refused: 0 }
+  for (let i = 0; i < cases; i++) {
+    const method = pick(methods, random)
+    const bytes = Buffer.from(spoil(makeAnswer(method, random), random), 'latin1')
+    const { kind, bytes: read } = readHere(method, bytes, random)
+    totals[kind]++
+    if (kind === 'refused') continue
+    const [early, whole] = await readThere(method, bytes.subarray(0, read))
+    if (!early && whole === (kind === 'whole')) continue
+    const report = { seed, case: i, method, answer: bytes.toString('latin1'), kind, read, early, whole }
+    throw new Error(`llhttp sees another end: ${JSON.stringify(report)}`)
+  }
+  return totals
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { cases: { type: 'string' }, seed: { type: 'string' } } })
+  const seed = Number(values.seed ?? 1)
+  const cases = Number(values.cases ?? 100_000)
+  process.stdout.write(`${cases} answers, seed ${seed}: ${JSON.stringify(await runCases({ seed, cases }))}\n`)
+}
