@@ -13,12 +13,13 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Counts changes of a file that tests name by what the system would say of it. */
-function watchFake() {
+function watchFake(seen?: string) {
   const clock = new FakeClock()
   const state = { found: 'one', changes: 0 }
   const watch = new FileWatch({
     clock,
     path: '',
+    seen,
     look: async () => state.found,
     onChange: () => {
       state.changes += 1
@@ -41,6 +42,15 @@ describe('watching a file', () => {
     expect(state.changes).toBe(1)
     watch.close()
     expect(clock.pending).toBe(0)
+  })
+
+  test('a change between the first reading and the first look is told', async () => {
+    const { clock, state, watch } = watchFake('as it was read')
+    await clock.advanceAsync(1_000, 1_000)
+    expect(state.changes).toBe(1)
+    await clock.advanceAsync(5_000, 1_000)
+    expect(state.changes).toBe(1)
+    watch.close()
   })
 
   test('what was read meanwhile for another reason is not told again; what comes after it is', async () => {

@@ -11,6 +11,8 @@ const lookMs = 1_000
 export type FileWatchOptions = {
   readonly clock: Clock
   readonly path: string
+  /** What was there when it was read the first time; absent: what the first look finds. */
+  readonly seen?: string | undefined
   onChange(): void
   /** Tests have their own. */
   readonly look?: (path: string) => Promise<string>
@@ -27,6 +29,8 @@ export class FileWatch {
 
   constructor(options: FileWatchOptions) {
     this.#options = options
+    this.#known = options.seen
+    this.#read = options.seen
   }
 
   /** Resolves when what is there now is known. */
@@ -67,7 +71,7 @@ export class FileWatch {
 }
 
 /** Of the file that the path leads to in the end; never rejects. */
-async function fingerprint(path: string): Promise<string> {
+export async function fingerprint(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path)
     return [dev, ino, size, mtimeMs, ctimeMs].join(' ')

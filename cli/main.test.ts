@@ -49,6 +49,7 @@ describe('command line', () => {
     ['http 3000 --region eu', 2, 'PT-6001'],
     ['http 3000 --port 80', 2, 'PT-6001'],
     ['http 3000 --name Shop', 2, 'PT-6001'],
+    [`tcp 1 --port 20100-20101 --name ${'a'.repeat(35)}`, 2, 'PT-6001'],
     ['tcp 22 --port 70000', 2, 'PT-6001'],
     ['keys create', 2, 'PT-6001'],
     ['http http://localhost:3000', 2, 'PT-6002'],

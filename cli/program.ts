@@ -21,7 +21,7 @@ export function buildProgram(run: Run): Command {
     .helpCommand(false)
     .option('--server <url>', 'PortTunneler server (or PTUN_SERVER)')
     .option('--json', 'one JSON object a line instead of text')
-    .option('--verbose', 'also tell single connections')
+    .option('--verbose', 'also tell single connections, and single ports of a range')
     .addHelpText('after', '\nFirst steps:\n  ptun login\n  ptun http 3000\n')
   addSignIn(program, run)
   addServing(program, run)

@@ -116,6 +116,8 @@ export type TunnelStatus = {
   readonly name: string
   readonly kind: string
   readonly upstream: string
+  /** The range of ports that it belongs to, and which of them it asked for. */
+  readonly range?: { readonly name: string; readonly port: number }
   /** What is done beyond handing bytes over, in words; absent when nothing is. */
   readonly settings?: readonly string[]
   readonly state: TunnelState

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto'
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { fail, isFailure, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { AgentMode, TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { Tunnel } from './tunnels.ts'
 
@@ -230,6 +230,15 @@ export class Home {
 /** For how long the server wants to hear nothing. */
 function askedMs({ fields: { retryAfterMs } }: PortTunnelerError): number {
   return typeof retryAfterMs === 'number' ? Math.min(retryAfterMs, retryAfterMsMax) : 0
+}
+
+/** Why one tunnel of a call got nothing. */
+export type Refusal = Extract<ClaimResult['results'][number], { readonly problem: unknown }>['problem']
+
+/** A code of a newer server has no row here: it is told as it came, and asked again. */
+export function refusalOf({ code, detail, title }: Refusal): PortTunnelerError {
+  const key = keyOfCode(code)
+  return key ? fail(key, detail) : fail('server.unexpected', `${code} ${detail ?? title}`)
 }
 
 /** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { fail } from '@porttunneler/shared/base/errors'
+import { codes, fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { anyVisitor, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { describe, expect, test } from 'vitest'
@@ -477,6 +477,26 @@ describe('supervisor: coming to an end', () => {
     await stage.clock.advanceAsync(5_000, 500)
     stage.sessions[0]?.grant()
     expect(tunnelOf(stage)?.state).toBe('online')
+    stage.supervisor.end(0)
+  })
+
+  test('a tunnel that no relay can open says why, and goes on asking', async () => {
+    const stage = setStage()
+    await online(stage)
+    stage.sessions[0]?.refuse(1, 'relay.bind_port')
+    expect(stage.events.at(-1)).toMatchObject({
+      event: 'tunnel.refused',
+      tunnel: 'web',
+      problem: { code: codes['relay.bind_port'].code },
+      retryInMs: 1_000,
+    })
+    expect(tunnelOf(stage)?.problem?.code).toBe(codes['relay.bind_port'].code)
+    const claims = stage.home.claims.length
+    await stage.clock.advanceAsync(1_000, 500)
+    expect(stage.home.claims.length).toBe(claims + 1)
+    stage.sessions[0]?.grant()
+    expect(tunnelOf(stage)).toMatchObject({ state: 'online' })
+    expect(tunnelOf(stage)?.problem).toBeUndefined()
     stage.supervisor.end(0)
   })
 

@@ -5,12 +5,12 @@
  */
 import type { ClaimResult, Lease } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Timer } from '@porttunneler/shared/base/clock'
-import { fail, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { Directory, isSameCell } from './directory.ts'
 import { type AgentSnapshot, problemOf } from './events.ts'
 import { giveBack } from './give-back.ts'
 import { HealthChecks } from './health.ts'
-import { claimDelay, Home } from './home.ts'
+import { claimDelay, Home, type Refusal, refusalOf } from './home.ts'
 import { NetworkWatch } from './network-watch.ts'
 import type { RelayLoss } from './relay-runner.ts'
 import { Relays } from './relays.ts'
@@ -181,10 +181,10 @@ export class Supervisor {
       clock,
       random,
       tickets: (cell) => this.#tickets(cell),
-      onOpen: (stream, info) => this.#visitors.accept(stream, info, this.#tunnel(info.bind)),
+      onOpen: (stream, info) => this.#visitors.accept(stream, info, this.#roster.find(info.bind)),
       onConnected: (instance) => emit({ event: 'relay.connected', relay: instance }),
-      onBound: (relay, bind) => this.#onBound(this.#tunnel(bind), relay),
-      onUnbound: (relay, bind, failure) => this.#onUnbound(this.#tunnel(bind), relay, failure),
+      onBound: (relay, bind) => this.#onBound(this.#roster.find(bind), relay),
+      onUnbound: (relay, bind, failure) => this.#onUnbound(this.#roster.find(bind), relay, failure),
       onLost: (instance, loss) => this.#onRelayLost(instance, loss),
       onNotice: (instance, code, text) => {
         if (keyOfCode(code) === 'relay.directory') this.#relays.lookSoon()
@@ -192,10 +192,6 @@ export class Supervisor {
       },
       lookUp: () => this.#home.renewNow(),
     })
-  }
-
-  #tunnel(bind: number): Tunnel | undefined {
-    return this.#roster.find(bind)
   }
 
   #tickets(cell: string | undefined): ReadonlyMap<number, string> {
@@ -247,16 +243,9 @@ export class Supervisor {
     if (before && before.endpoint.id !== lease.endpoint.id) tunnel.bound.clear()
   }
 
-  #onRefused(
-    tunnel: Tunnel,
-    problem: { code: string; detail?: string | undefined; title: string; retryAfter?: number | undefined },
-    call: 'claim' | 'renew',
-  ): void {
-    const key = keyOfCode(problem.code)
-    const failure = key
-      ? fail(key, problem.detail)
-      : fail('server.unexpected', `${problem.code} ${problem.detail ?? problem.title}`)
-    if (key && failure.entry.retry === 'never') {
+  #onRefused(tunnel: Tunnel, problem: Refusal, call: 'claim' | 'renew'): void {
+    const failure = refusalOf(problem)
+    if (failure.entry.retry === 'never') {
       this.#stop(tunnel, failure)
       return
     }
@@ -264,10 +253,12 @@ export class Supervisor {
     const retryInMs = call === 'renew' ? 0 : claimDelay(tunnel.claimAttempt++, problem.retryAfter)
     tunnel.claimAt = this.#options.clock.monotonic() + retryInMs
     tunnel.refused = failure
-    if (call === 'claim') {
-      const event = 'tunnel.refused' as const
-      this.#options.emit({ event, tunnel: labelOf(tunnel), problem: problemOf(failure), retryInMs })
-    }
+    if (call === 'claim') this.#tellRefused(tunnel, failure, retryInMs)
+  }
+
+  #tellRefused(tunnel: Tunnel, failure: PortTunnelerError, retryInMs: number): void {
+    const event = 'tunnel.refused' as const
+    this.#options.emit({ event, tunnel: labelOf(tunnel), problem: problemOf(failure), retryInMs })
   }
 
   #onServerFailure(error: PortTunnelerError, retryInMs: number): void {
@@ -288,6 +279,7 @@ export class Supervisor {
     const wasOnline = tunnel.bound.size > 0
     tunnel.bound.add(relay)
     tunnel.claimAttempt = 0
+    tunnel.refused = undefined
     if (wasOnline) return
     const { kind, upstream } = tunnel.wanted
     this.#options.emit({
@@ -309,7 +301,12 @@ export class Supervisor {
     }
     if (wasOnline && this.#state === 'running')
       this.#options.emit({ event: 'tunnel.offline', tunnel: labelOf(tunnel) })
-    if (failure) this.#askAgain(tunnel)
+    if (!failure) return
+    const retryInMs = this.#askAgain(tunnel)
+    // Where another relay serves it, or where asking again puts it right at once, nobody has to know.
+    if (tunnel.bound.size > 0 || failure.entry.retry === 'now' || this.#state !== 'running') return
+    tunnel.refused = failure
+    this.#tellRefused(tunnel, failure, retryInMs)
   }
 
   #onRelayLost(instance: string, { failure, retryInMs, isNew }: RelayLoss): void {
@@ -325,12 +322,13 @@ export class Supervisor {
       for (const tunnel of this.#roster.list) this.#askAgain(tunnel)
   }
 
-  /** Claims again, which gives the same endpoint and a fresh ticket, or says why not. */
-  #askAgain(tunnel: Tunnel): void {
-    if (tunnel.stopped || this.#state !== 'running') return
-    const claimAt = this.#options.clock.monotonic() + claimDelay(tunnel.claimAttempt++)
-    tunnel.claimAt = Math.min(tunnel.claimAt, claimAt)
+  /** Claims again, which gives the same endpoint and a fresh ticket, or says why not. @returns in so many ms */
+  #askAgain(tunnel: Tunnel): number {
+    if (tunnel.stopped || this.#state !== 'running') return 0
+    const delayMs = claimDelay(tunnel.claimAttempt++)
+    tunnel.claimAt = Math.min(tunnel.claimAt, this.#options.clock.monotonic() + delayMs)
     this.#home.hurry()
+    return delayMs
   }
 
   #stop(tunnel: Tunnel, failure: PortTunnelerError): void {

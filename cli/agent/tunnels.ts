@@ -127,12 +127,14 @@ export function statusOf(tunnel: Tunnel): TunnelStatus {
     bytesIn += stream.bytesIn
     bytesOut += stream.bytesOut
   }
+  const { group, port } = tunnel.wanted
   const settings = settingsOf(tunnel.wanted)
   const trouble = tunnel.stopped ?? tunnel.refused ?? tunnel.health?.failure ?? tunnel.upstreamFailure
   return {
     name: labelOf(tunnel),
     kind: tunnel.wanted.kind,
     upstream: formatUpstream(tunnel.wanted.upstream),
+    ...(group !== undefined && port !== undefined && { range: { name: group, port } }),
     ...(settings.length > 0 && { settings }),
     state: stateOf(tunnel),
     isShared: tunnel.lease?.agents === 'many',

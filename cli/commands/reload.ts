@@ -9,6 +9,8 @@ import { FileWatch } from '../config-watch.ts'
 export type TunnelSource = {
   /** Absolute. */
   readonly path: string
+  /** The file's fingerprint just before it was read for the start: what comes later is news. */
+  readonly seen: string
   /** @throws config.*; what it gives counts once `accept` was called */
   read(): Promise<{ readonly tunnels: readonly WantedTunnel[]; accept(): void }>
 }
@@ -31,7 +33,12 @@ export class Reloader {
   constructor(options: ReloaderOptions) {
     this.#options = options
     const { clock, source } = options
-    this.#watch = new FileWatch({ clock, path: source.path, onChange: () => this.reload() })
+    this.#watch = new FileWatch({
+      clock,
+      path: source.path,
+      seen: source.seen,
+      onChange: () => this.reload(),
+    })
   }
 
   start(): void {

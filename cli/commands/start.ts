@@ -1,6 +1,7 @@
 /** `ptun start`: all tunnels of ptun.yaml, or those named. */
 import { resolve } from 'node:path'
 import { chooseTunnels, configName, readConfig } from '../config.ts'
+import { fingerprint } from '../config-watch.ts'
 import type { Context } from '../context.ts'
 import type { TunnelSource } from './reload.ts'
 import { serve } from './serve.ts'
@@ -13,9 +14,12 @@ export async function start(
   names: readonly string[],
   { config = configName, takeover = false, qr = false }: StartOptions,
 ): Promise<number> {
+  const path = resolve(config)
+  const seen = await fingerprint(path)
   let { tunnels, proxy } = await readConfig(config, context.env)
   const source: TunnelSource = {
-    path: resolve(config),
+    path,
+    seen,
     read: async () => {
       const next = await readConfig(config, context.env)
       const accept = () => {

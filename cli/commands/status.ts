@@ -1,10 +1,20 @@
 /** `ptun status`: what the agents of this machine do now, and what the account's tunnels are. */
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
-import { type AgentSnapshot, problemOf } from '../agent/events.ts'
+import { type AgentSnapshot, problemOf, type TunnelStatus } from '../agent/events.ts'
 import { readStatuses } from '../agent/status-socket.ts'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { formatBytes, formatDuration, formatTable, type Paint, printable } from '../output/format.ts'
 import { healthColours, healthWords } from '../output/live.ts'
+import {
+  groupRanges,
+  isRange,
+  type Range,
+  statesOf,
+  totalsOf,
+  troublesOf,
+  upstreamOf,
+  urlOf,
+} from '../output/ranges.ts'
 import { runtimeFolder } from '../paths.ts'
 import { allTunnels, poolLines, tunnelTable } from './tunnels.ts'
 
@@ -15,7 +25,8 @@ export async function status(context: Context): Promise<number> {
   for (const agent of agents) tell(context, { event: 'agent', ...agent })
   say(context, paint('bold', 'On this machine'))
   if (agents.length === 0) say(context, 'No agent is running. Start one: ptun http 3000')
-  for (const agent of agents) say(context, ...agentLines(agent, context.clock.now(), paint))
+  const look = { nowMs: context.clock.now(), isEach: context.isVerbose, paint }
+  for (const agent of agents) say(context, ...agentLines(agent, look))
   say(context, '', paint('bold', 'In your account'))
   return tellAccount(context, paint)
 }
@@ -36,45 +47,79 @@ async function tellAccount(context: Context, paint: Paint): Promise<number> {
   }
 }
 
-function agentLines(agent: AgentSnapshot, nowMs: number, paint: Paint): readonly string[] {
+/** @param isEach every port of a range by itself */
+function agentLines(
+  agent: AgentSnapshot,
+  { nowMs, isEach, paint }: { readonly nowMs: number; readonly isEach: boolean; readonly paint: Paint },
+): readonly string[] {
   const state =
     agent.state !== 'running' ? paint('yellow', 'stopping') : `up ${formatDuration(nowMs - agent.startedAt)}`
-  const rows = agent.tunnels.map((tunnel) => [
-    `  ${tunnel.name}`,
-    paint(tunnel.state === 'online' ? 'green' : 'yellow', tunnel.state),
-    tunnel.isShared ? paint('dim', 'pool') : '',
-    tunnel.health ? paint(healthColours[tunnel.health], healthWords[tunnel.health]) : '',
-    tunnel.url ?? '',
-    paint('dim', '->'),
-    tunnel.upstream,
-    `${tunnel.active} open, ${tunnel.total} in all`,
-    `in ${formatBytes(tunnel.bytesIn)}, out ${formatBytes(tunnel.bytesOut)}`,
-  ])
+  const list = isEach ? agent.tunnels : groupRanges(agent.tunnels)
   const relays = agent.relays.map(({ instance, state: relay, rttMs }) =>
     relay === 'connected' && rttMs !== undefined
       ? `${instance} ${formatDuration(rttMs)}`
       : `${instance} ${relay}`,
   )
-  const troubles = agent.tunnels.flatMap(({ name, problem }) =>
-    problem ? [`  ${paint('red', problem.code)} ${name}: ${printable(problem.detail)}`] : [],
-  )
-  const { config } = agent
-  const changed = config && formatDuration(nowMs - config.since)
-  const file = config?.problem
-    ? [`  ${paint('red', config.problem.code)} not taken: ${printable(config.problem.detail)}`]
-    : config
-      ? [`  ${config.path} read again ${changed} ago`]
-      : []
   const head = `process ${agent.pid}, ${state}, server ${agent.server}${agent.proxy ? ` through ${agent.proxy}` : ''}`
   const settings = agent.tunnels.flatMap((tunnel) =>
     tunnel.settings ? [`  ${paint('dim', `${tunnel.name}: ${printable(tunnel.settings.join(', '))}`)}`] : [],
   )
   return [
     head,
-    ...formatTable(rows),
+    ...formatTable(list.map((row) => (isRange(row) ? rangeCells(row, paint) : tunnelCells(row, paint)))),
     ...settings,
     ...(relays.length > 0 ? [`  relays: ${relays.join(', ')}`] : []),
-    ...file,
-    ...troubles,
+    ...fileLines(agent, nowMs, paint),
+    ...list.flatMap((row) => troubleLines(row, paint)),
   ]
+}
+
+function tunnelCells(tunnel: TunnelStatus, paint: Paint): readonly string[] {
+  return [
+    `  ${tunnel.name}`,
+    paint(tunnel.state === 'online' ? 'green' : 'yellow', tunnel.state),
+    tunnel.isShared ? paint('dim', 'pool') : '',
+    tunnel.health ? paint(healthColours[tunnel.health], healthWords[tunnel.health]) : '',
+    tunnel.url ?? '',
+    ...placeCells(tunnel.upstream, tunnel, paint),
+  ]
+}
+
+function rangeCells(range: Range, paint: Paint): readonly string[] {
+  const { tunnels, ports, name } = range
+  const isUp = tunnels.every(({ state }) => state === 'online')
+  const sick = tunnels.filter(({ health }) => health === 'unhealthy').length
+  return [
+    `  ${name}`,
+    paint(isUp ? 'green' : 'yellow', statesOf(range)),
+    tunnels.some(({ isShared }) => isShared) ? paint('dim', 'pool') : '',
+    sick > 0 ? paint('red', `${sick} not healthy`) : '',
+    urlOf(range) ?? ports,
+    ...placeCells(upstreamOf(range), totalsOf(range), paint),
+  ]
+}
+
+function placeCells(
+  upstream: string,
+  { active, total, bytesIn, bytesOut }: ReturnType<typeof totalsOf>,
+  paint: Paint,
+): readonly string[] {
+  const bytes = `in ${formatBytes(bytesIn)}, out ${formatBytes(bytesOut)}`
+  return [paint('dim', '->'), upstream, `${active} open, ${total} in all`, bytes]
+}
+
+function troubleLines(row: TunnelStatus | Range, paint: Paint): readonly string[] {
+  if (isRange(row))
+    return troublesOf(row).map(
+      ({ ports, problem }) =>
+        `  ${paint('red', problem.code)} ${row.name} ${ports}: ${printable(problem.detail)}`,
+    )
+  const { name, problem } = row
+  return problem ? [`  ${paint('red', problem.code)} ${name}: ${printable(problem.detail)}`] : []
+}
+
+function fileLines({ config }: AgentSnapshot, nowMs: number, paint: Paint): readonly string[] {
+  if (config?.problem)
+    return [`  ${paint('red', config.problem.code)} not taken: ${printable(config.problem.detail)}`]
+  return config ? [`  ${config.path} read again ${formatDuration(nowMs - config.since)} ago`] : []
 }

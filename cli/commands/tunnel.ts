@@ -45,7 +45,18 @@ export function serveTunnel(
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
   }))
+  checkNames(tunnels)
   return serve(context, tunnels, { takeover, qr })
+}
+
+/** Before the server is asked, which would refuse each of them. */
+function checkNames(tunnels: readonly { readonly name?: string }[]): void {
+  const slip = tunnels.find(({ name }) => name !== undefined && !tunnelNameSchema.safeParse(name).success)
+  if (slip)
+    throw fail(
+      'cli.usage',
+      `--name: "${slip.name}" is too long for a name: at most 40 letters, the port among them.`,
+    )
 }
 
 /** Each tunnel of a range is called by its port. */

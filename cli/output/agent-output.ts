@@ -8,6 +8,7 @@ import { version } from '../version.ts'
 import { formatTime } from './format.ts'
 import { sentenceOf } from './lines.ts'
 import { drawLive, LiveScreen } from './live.ts'
+import { type Alike, ToldOnce } from './told-once.ts'
 
 export type AgentOutput = {
   onEvent(event: AgentEvent): void
@@ -39,15 +40,17 @@ function jsonOutput({ stdout, clock, isVerbose }: Context): AgentOutput {
 }
 
 function lineOutput({ stdout, clock, isVerbose }: Context): AgentOutput {
+  const once = new ToldOnce(clock, (events) => {
+    const sentence = sentenceOf(events, { isVerbose })
+    if (sentence) stdout.write(`${new Date(clock.now()).toISOString()} ${sentence}\n`)
+  })
   return {
-    onEvent(event) {
-      const sentence = sentenceOf(event, { isVerbose })
-      if (sentence) stdout.write(`${new Date(clock.now()).toISOString()} ${sentence}\n`)
-    },
+    onEvent: (event) => once.take(event),
     print: (lines) => {
+      once.flush()
       stdout.write(lines.map((line) => `${line}\n`).join(''))
     },
-    close() {},
+    close: () => once.flush(),
   }
 }
 
@@ -72,17 +75,20 @@ function liveOutput(context: Context, snapshot: () => AgentSnapshot): AgentOutpu
   const restore = () => screen.close()
   process.once('exit', restore)
   let isOpen = true
+  const tell = (events: Alike) => {
+    const sentence = sentenceOf(events, context)
+    if (!sentence || isPictured(events[0])) return
+    const note = `${formatTime(clock.now())}  ${sentence}`
+    if (isOpen) notes.push(note)
+    else stdout.write(`${note}\n`)
+    if (notes.length > notesKept) notes.shift()
+  }
+  const once = new ToldOnce(clock, tell)
   return {
-    onEvent(event) {
-      const sentence = sentenceOf(event, context)
-      if (!sentence || isPictured(event)) return
-      const note = `${formatTime(clock.now())}  ${sentence}`
-      if (isOpen) notes.push(note)
-      else stdout.write(`${note}\n`)
-      if (notes.length > notesKept) notes.shift()
-    },
+    onEvent: (event) => once.take(event),
     print: (lines) => screen.above(lines),
     close() {
+      once.flush()
       isOpen = false
       timer.clear()
       stdout.off?.('resize', repaint)

@@ -1,6 +1,8 @@
 /** What a running agent writes when nobody watches a terminal: a line an event, with the time in front. */
 import type { AgentEvent, Problem } from '../agent/events.ts'
 import { formatBytes, formatDuration, printable } from './format.ts'
+import { shortNames, together } from './ranges.ts'
+import type { Alike } from './told-once.ts'
 
 export type LineOptions = {
   /** Lines for single connections too. */
@@ -11,9 +13,31 @@ export type LineOptions = {
  * An event as one sentence, without the time; undefined when it is too small to be told.
  * Cures are told where the user can do something, not where the agent heals itself.
  */
-export function sentenceOf(event: AgentEvent, options: LineOptions): string | undefined {
-  const sentence = write(event, options)
+export function sentenceOf([event, ...more]: Alike, options: LineOptions): string | undefined {
+  const sentence = more.length === 0 ? write(event, options) : writeAll([event, ...more])
   return sentence === undefined ? undefined : printable(sentence).replaceAll('\n', ' ')
+}
+
+/** Of several tunnels at once, by the first: the others differ in no more than their port. */
+function writeAll(events: Alike): string | undefined {
+  const [event] = events
+  const names = shortNames(events.flatMap((one) => ('tunnel' in one ? [one.tunnel] : [])))
+  const count = `${events.length} tunnels (${names})`
+  switch (event.event) {
+    case 'tunnel.online': {
+      const all = events.flatMap((one) => (one.event === 'tunnel.online' ? [one] : []))
+      const [url, upstream] = [together(all.map((one) => one.url)), together(all.map((one) => one.upstream))]
+      return `${names} are online: ${url} -> ${upstream}`
+    }
+    case 'tunnel.offline':
+      return `${count} are offline until a relay is back`
+    case 'tunnel.refused':
+      return `${count} have no endpoint: ${told(event.problem)}; ${again(event)}. ${event.problem.cure}`
+    case 'tunnel.stopped':
+      return `${count} are over: ${told(event.problem)}. ${event.problem.cure}`
+    default:
+      return undefined
+  }
 }
 
 function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefined {
@@ -67,7 +91,7 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
 
 function reloaded({ path, ...lists }: Extract<AgentEvent, { event: 'config.reloaded' }>): string {
   const parts = (['added', 'removed', 'changed'] as const).flatMap((what) =>
-    lists[what].length > 0 ? [`${what} ${lists[what].join(', ')}`] : [],
+    lists[what].length > 0 ? [`${what} ${shortNames(lists[what])}`] : [],
   )
   return `${path} was read again: ${parts.length > 0 ? parts.join('; ') : 'nothing changed'}`
 }

@@ -4,6 +4,16 @@
  */
 import type { AgentSnapshot, RelayStatus, TunnelStatus } from '../agent/events.ts'
 import { formatBytes, formatDuration, type Paint, printable, widthOf } from './format.ts'
+import {
+  groupRanges,
+  isRange,
+  type Range,
+  statesOf,
+  totalsOf,
+  troublesOf,
+  upstreamOf,
+  urlOf,
+} from './ranges.ts'
 
 export type LiveView = {
   readonly snapshot: AgentSnapshot
@@ -38,9 +48,13 @@ export function drawLive(view: LiveView, size: ScreenSize, paint: Paint): readon
     .map((line) => cut(line, size.columns))
 }
 
-/** As many tunnels as fit, a blank line behind each, and how many are left out. */
+/** As many tunnels and ranges as fit, a blank line behind each, and how many are left out. */
 function tunnelBlocks({ tunnels, state }: AgentSnapshot, room: number, paint: Paint): readonly string[] {
-  const blocks = tunnels.map((tunnel) => [...tunnelLines(tunnel, state === 'stopped', paint), ''])
+  const isOver = state === 'stopped'
+  const blocks = groupRanges(tunnels).map((row) => [
+    ...(isRange(row) ? rangeLines(row, isOver, paint) : tunnelLines(row, isOver, paint)),
+    '',
+  ])
   const shown: string[] = []
   for (const [index, block] of blocks.entries()) {
     const isLast = index === blocks.length - 1
@@ -71,10 +85,7 @@ function tunnelLines(tunnel: TunnelStatus, isOver: boolean, paint: Paint): reado
   const figures = [
     paint(colour, isOver ? 'stopped' : tunnel.state),
     ...(tunnel.health && !isOver ? [paint(healthColours[tunnel.health], healthWords[tunnel.health])] : []),
-    `${tunnel.active} open`,
-    `${tunnel.total} in all`,
-    `in ${formatBytes(tunnel.bytesIn)}`,
-    `out ${formatBytes(tunnel.bytesOut)}`,
+    ...figuresOf(tunnel),
   ].join(paint('dim', ' · '))
   const { problem } = tunnel
   return [
@@ -85,6 +96,42 @@ function tunnelLines(tunnel: TunnelStatus, isOver: boolean, paint: Paint): reado
       ? [`  ${paint('red', problem.code)} ${oneLine(problem.detail)}`, `  ${paint('dim', problem.cure)}`]
       : []),
   ]
+}
+
+/** The whole of it as one tunnel, with how many of its ports are in which state. */
+function rangeLines(range: Range, isOver: boolean, paint: Paint): readonly string[] {
+  const { name, tunnels } = range
+  const troubles = troublesOf(range)
+  const isUp = tunnels.every(({ state }) => state === 'online')
+  const { sign, colour } =
+    isOver && troubles.length === 0
+      ? ({ sign: '○', colour: 'dim' } as const)
+      : isUp
+        ? marks.online
+        : tunnels.every(({ state }) => state === 'stopped')
+          ? marks.stopped
+          : marks.connecting
+  const url = urlOf(range)
+  const address = url
+    ? paint(['bold', 'underline'], oneLine(url))
+    : `${tunnels[0]?.kind} ${range.ports} ${paint('dim', 'waiting for an endpoint')}`
+  const figures = [
+    `${tunnels.length} ports`,
+    paint(colour, isOver ? 'stopped' : statesOf(range)),
+    ...figuresOf(totalsOf(range)),
+  ].join(paint('dim', ' · '))
+  return [
+    `${paint(colour, sign)} ${address} ${paint('dim', '→')} ${upstreamOf(range)}  ${paint('dim', name)}`,
+    `  ${figures}`,
+    ...troubles.flatMap(({ ports, problem }) => [
+      `  ${paint('red', problem.code)} ${ports}: ${oneLine(problem.detail)}`,
+      `  ${paint('dim', problem.cure)}`,
+    ]),
+  ]
+}
+
+function figuresOf({ active, total, bytesIn, bytesOut }: ReturnType<typeof totalsOf>): readonly string[] {
+  return [`${active} open`, `${total} in all`, `in ${formatBytes(bytesIn)}`, `out ${formatBytes(bytesOut)}`]
 }
 
 function serverLine({ server, serverProblem, proxy }: AgentSnapshot, paint: Paint): string {

@@ -236,10 +236,9 @@ describe('output of an agent', () => {
 
   test('what relays say cannot move the cursor', () => {
     const text = 'evil \u001b[2J\r\ntext'
-    const sentence = sentenceOf(
-      { event: 'relay.notice', relay: 'one', code: 'PT-1', text },
-      { isVerbose: false },
-    )
+    const sentence = sentenceOf([{ event: 'relay.notice', relay: 'one', code: 'PT-1', text }], {
+      isVerbose: false,
+    })
     expect(sentence).toMatch(/^notice from relay one: PT-1 evil\s+text$/)
     expect(printable(text)).not.toContain('\u001b')
   })
