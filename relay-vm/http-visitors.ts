@@ -188,6 +188,11 @@ export class HttpVisitors {
           },
         }),
       closed: (stream) => visitors.closed(stream),
+      answers: {
+        now: () => this.#deps.clock.monotonic(),
+        answered: (status, latencyMs) => route.meter.answers.answered(status, latencyMs),
+        unanswered: () => route.meter.answers.unanswered(),
+      },
       refused: (key) => route.meter.refused(key),
     }
   }

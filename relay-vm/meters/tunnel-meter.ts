@@ -3,6 +3,7 @@
  * bytes of open streams are added when somebody reads, so the data path counts nothing twice.
  */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { AnswerCounts } from './answer-counts.ts'
 
 /** The two counters a stream keeps, from the relay's side: `bytesIn` came from the agent, `bytesOut` went to it. */
 export type CountedStream = { readonly bytesIn: number; readonly bytesOut: number }
@@ -23,6 +24,7 @@ export class TunnelMeter {
   readonly account: string
   readonly #streams = new Set<CountedStream>()
   readonly #refused = new Map<ErrorKey, number>()
+  #answers: AnswerCounts | undefined
   #in = 0
   #out = 0
   #opened = 0
@@ -30,6 +32,17 @@ export class TunnelMeter {
   constructor({ tunnel, account }: { readonly tunnel: string; readonly account: string }) {
     this.tunnel = tunnel
     this.account = account
+  }
+
+  /** Made when the first request is answered. */
+  get answers(): AnswerCounts {
+    this.#answers ??= new AnswerCounts()
+    return this.#answers
+  }
+
+  /** Undefined: no request was ever counted. */
+  get answerCounts(): AnswerCounts['counts'] | undefined {
+    return this.#answers?.counts
   }
 
   get active(): number {

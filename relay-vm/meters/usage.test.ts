@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { minuteShape, syncMax } from '@porttunneler/shared/api/schemas/relays'
+import { answerShape, minuteShape, syncMax } from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
 import { unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -153,6 +153,40 @@ describe('usage journal', () => {
       expect(first?.slice(0, 15)).toEqual([2, 30, 2, 1, 5, 1, 0, 0, 0, 1, 7, 1, 0, 0, 0])
       expect(second?.slice(0, 3)).toEqual([1, 9, 1])
     }
+  })
+
+  test('answers are counted by minute beside the bytes, and come back after a restart', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    const step = (atMs: number) => {
+      carry(meter, { bytesIn: 1, bytesOut: 1 })
+      journal.account([meter], startMs + atMs)
+    }
+    meter.answers.answered(200, 4)
+    meter.answers.answered(404, 3_000.5)
+    step(59_999)
+    step(60_000)
+    meter.answers.answered(101, 11)
+    meter.answers.unanswered()
+    meter.answers.answered(502, 99_000)
+    step(61_000)
+    step(62_000)
+    await journal.save()
+    for (const report of [journal.report(startMs + hourMs), (await load()).report(startMs + hourMs)]) {
+      const figures = unpackCounts(report[0]?.answers ?? '', answerShape) ?? []
+      expect(figures.slice(0, 28)).toEqual([
+        ...[0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0],
+        ...[1, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 1],
+      ])
+    }
+    const plain = makeMeter()
+    carry(plain, { bytesIn: 1 })
+    journal.account([plain], startMs + 62_000)
+    expect(
+      journal
+        .report(startMs + 62_000)
+        .some(({ answers, tunnel }) => tunnel === plain.tunnel && answers !== undefined),
+    ).toBe(false)
   })
 
   test('a kill in the middle of a write leaves the old journal whole', async () => {

@@ -5,7 +5,13 @@
  * them go, and `dropped` says so; in reports accounts take turns.
  */
 import { join } from 'node:path'
-import { minuteShape, syncMax, type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
+import {
+  answerShape,
+  minuteShape,
+  syncMax,
+  type Usage,
+  usageSchema,
+} from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
 import { packCounts, unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import { z } from 'zod'
@@ -33,6 +39,8 @@ type Row = {
   readonly usage: { -readonly [K in keyof Usage]: Usage[K] }
   /** The minutes of a row that is counted in now; those of others are packed in `usage`. */
   minutes: Float64Array | undefined
+  /** The same of its answers. */
+  answers: Float64Array | undefined
   /** What the control plane has, and since when; undefined: it never heard of this row. */
   known: { readonly figures: Counted; readonly atMs: number } | undefined
   /** The control plane will never take it. */
@@ -64,6 +72,7 @@ export class UsageJournal {
   readonly #minutePlaces
   /** Per meter, what has already been put into rows. */
   readonly #accounted = new WeakMap<TunnelMeter, Counted>()
+  readonly #answered = new WeakMap<TunnelMeter, Float64Array>()
   #boot: string
   #hour: number
   /** Of the hour. */
@@ -137,7 +146,7 @@ export class UsageJournal {
     for (const row of takeTurns(due, ({ usage }) => usage.account, syncMax.usage)) {
       const usage = usageOf(row)
       report.push(usage)
-      minutes += usage.minutes?.length ?? 0
+      minutes += (usage.minutes?.length ?? 0) + (usage.answers?.length ?? 0)
       if (minutes > reportMinutesMax) break
     }
     return report
@@ -197,7 +206,8 @@ export class UsageJournal {
     const before = this.#accounted.get(meter) ?? nothing
     if (sameFigures(read, before)) return
     this.#accounted.set(meter, read)
-    const { usage, minutes } = this.#rowOf(meter)
+    const row = this.#rowOf(meter)
+    const { usage, minutes } = row
     const counted = [read.in - before.in, read.out - before.out, read.opened - before.opened] as const
     usage.in += counted[0]
     usage.out += counted[1]
@@ -207,8 +217,20 @@ export class UsageJournal {
         const place = this.#minute * minuteShape.width + at
         minutes[place] = (minutes[place] ?? 0) + count
       }
+    // Where minutes found no place there is none for answers either.
+    if (minutes && meter.answerCounts) this.#accountAnswers(row, meter, meter.answerCounts)
     usage.refused += read.refused - before.refused
     this.#file.changed()
+  }
+
+  #accountAnswers(row: Row, meter: TunnelMeter, counts: Float64Array): void {
+    const before = this.#answered.get(meter)
+    const place = this.#minute * answerShape.width
+    row.answers ??= answersOf(row.usage) ?? new Float64Array(answerShape.width * answerShape.rows)
+    for (const [at, count] of counts.entries())
+      row.answers[place + at] = (row.answers[place + at] ?? 0) + count - (before?.[at] ?? 0)
+    if (before) before.set(counts)
+    else this.#answered.set(meter, counts.slice())
   }
 
   #rowOf({ tunnel, account }: TunnelMeter): Row {
@@ -225,7 +247,7 @@ export class UsageJournal {
   }
 
   #keep(usage: Row['usage']): Row {
-    const row: Row = { usage, minutes: undefined, known: undefined, isRefused: false }
+    const row: Row = { usage, minutes: undefined, answers: undefined, known: undefined, isRefused: false }
     const path = [usage.account, usage.tunnel]
     this.#places.add(row, path, () => {
       this.#forget(row)
@@ -234,8 +256,9 @@ export class UsageJournal {
     this.#rows.set(rowKey(usage), row)
     if (usage.minutes !== undefined)
       this.#minutePlaces.add(row, path, () => {
-        row.minutes = undefined
+        row.minutes = row.answers = undefined
         delete row.usage.minutes
+        delete row.usage.answers
       })
     return row
   }
@@ -244,8 +267,8 @@ export class UsageJournal {
   #packMinutes(): void {
     for (const row of this.#rows.values()) {
       if (!row.minutes) continue
-      row.usage.minutes = packCounts(row.minutes, minuteShape)
-      row.minutes = undefined
+      Object.assign(row.usage, packedOf(row))
+      row.minutes = row.answers = undefined
     }
   }
 }
@@ -259,8 +282,20 @@ function minuteOf(ms: number): number {
 }
 
 /** As it is reported and kept. */
-function usageOf({ usage, minutes }: Row): Usage {
-  return minutes ? { ...usage, minutes: packCounts(minutes, minuteShape) } : { ...usage }
+function usageOf(row: Row): Usage {
+  return { ...row.usage, ...packedOf(row) }
+}
+
+function packedOf({ minutes, answers }: Row): Pick<Usage, 'minutes' | 'answers'> {
+  return {
+    ...(minutes && { minutes: packCounts(minutes, minuteShape) }),
+    ...(answers && { answers: packCounts(answers, answerShape) }),
+  }
+}
+
+function answersOf({ answers }: Pick<Usage, 'answers'>): Float64Array | undefined {
+  const figures = answers === undefined ? undefined : unpackCounts(answers, answerShape)
+  return figures && Float64Array.from(figures)
 }
 
 function minutesOf({ minutes }: Pick<Usage, 'minutes'>): Float64Array | undefined {

@@ -52,6 +52,8 @@ export class Rig {
       },
     },
   })
+  /** Status and latency, as they were counted. */
+  readonly answers: (readonly [number, number] | readonly ['unanswered'])[] = []
   /** The relay's ends of the visitors' connections. */
   readonly accepted: Socket[] = []
   readonly connections: HttpConnection[] = []
@@ -68,6 +70,11 @@ export class Rig {
         return this.#pair.relay.open({ ...info, bind: 1, atMs: 0 }, sink)
       },
       closed: () => void this.closedTotal++,
+      answers: {
+        now: () => clock.monotonic(),
+        answered: (status, ms) => void this.answers.push([status, ms]),
+        unanswered: () => void this.answers.push(['unanswered']),
+      },
       refused: count,
     }
     const deps: HttpVisitorDeps = {

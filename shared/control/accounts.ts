@@ -88,7 +88,8 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
         validSince: 0,
         providers: [provider],
       })
-    const fresh = { status: 'active', statusVersion: 1, overrides: {}, createdAt: nowMs } as const
+    const begin = { createdAt: nowMs, periodAnchor: nowMs }
+    const fresh = { status: 'active', statusVersion: 1, overrides: {}, ...begin } as const
     tx.create(accounts.ref(account), { name, plan, ...fresh })
     const member: MemberDoc = { account, user, role: 'owner', since: nowMs, status: 'active' }
     tx.create(members.ref(`${account}:${user}`), member)

@@ -10,6 +10,8 @@ export type Caller = {
   readonly accountName: string
   readonly plan: string
   readonly limits: PlanLimits
+  /** Of its account: when periods of usage begin. */
+  readonly periodAnchor?: number | undefined
   readonly role: Role
   /** What this request may do: of a person by the role, of a key by its scopes and its maker's present role. */
   readonly permissions: ReadonlySet<Permission>

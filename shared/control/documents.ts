@@ -105,7 +105,7 @@ export type TunnelDoc = {
   readonly cell: string
   /** The cell that served it before it moved: its last usage may still come from there. */
   readonly formerCell?: string
-  /** Every cell that it left of late, and when: their relays may still know its names. */
+  /** Every cell that it left of late, and when: their relays may still know its names, and report its usage. */
   readonly formerCells?: { readonly [cell: string]: number }
   /** Hosts that lead to it beside its endpoint, with the versions of `names/{host}`; changed together with them. */
   readonly names?: readonly Alias[]
@@ -121,6 +121,7 @@ export type DeletedTunnelDoc = {
   readonly account: string
   readonly cell: string
   readonly formerCell?: string
+  readonly formerCells?: { readonly [cell: string]: number }
   readonly deletedAt: number
   readonly ttl: Date
 }

@@ -10,6 +10,7 @@ import { accounts, deletedTunnels, type TunnelDoc, tunnelNames } from './documen
 import { type JobKind, jobRef, type RunningJob } from './jobs/jobs.ts'
 import type { Doc, Query, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
+import { tombstoneOf } from './tombstones.ts'
 
 /** A transaction holds 20 documents: the job, and three for each tunnel. */
 const tunnelsAtOnce = 6
@@ -19,8 +20,6 @@ const entriesAtOnce = 400
 /** Entries are sealed within a minute or two, and erased then: an unsealed one would leave no leaf. */
 const sealWaitMs = 2 * 60_000
 const closingWaitMs = 60_000
-/** The last usage report of a tunnel still finds its account. */
-const tombstoneMs = 2 * 24 * 3_600_000
 
 const progressSchema = z.object({ erased: z.int().default(0) })
 
@@ -76,12 +75,10 @@ async function eraseAll<T extends Doc>(
 }
 
 function eraseTunnel(tx: Transaction, { ref, data }: Snapshot<TunnelDoc>, nowMs: number): void {
-  const { account, name, cell, formerCell } = data
-  const former = formerCell === undefined ? {} : { formerCell }
-  const ttl = new Date(nowMs + tombstoneMs)
+  const { account, name } = data
   tx.delete(ref)
   tx.delete(tunnelNames.ref(`${account}:${name}`))
-  tx.set(deletedTunnels.ref(ref.id), { account, cell, ...former, deletedAt: nowMs, ttl })
+  tx.set(deletedTunnels.ref(ref.id), tombstoneOf(data, nowMs))
 }
 
 /** @returns false when what is left is not sealed yet */

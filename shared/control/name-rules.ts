@@ -5,6 +5,7 @@
  * another cell.
  */
 import { limits } from '../protocol/limits.ts'
+import { lateMaxMs } from './books/calendar.ts'
 import type { TunnelDoc } from './documents.ts'
 import type { NameDoc } from './name-documents.ts'
 
@@ -104,12 +105,12 @@ export function cellsOf({ cell, formerCells = {} }: TunnelDoc, nowMs: number): r
   return [...new Set([cell, ...former])].filter((id) => id !== '')
 }
 
-/** The tunnel leaves `cell` for another one. */
+/** The tunnel leaves `cell` for another one. Kept for as long as relays there may report its usage. */
 export function leaveCell(
   { formerCells = {} }: TunnelDoc,
   cell: string,
   nowMs: number,
 ): NonNullable<TunnelDoc['formerCells']> {
-  const recent = Object.entries(formerCells).filter(([, at]) => at > nowMs - formerMs)
+  const recent = Object.entries(formerCells).filter(([, at]) => at > nowMs - lateMaxMs)
   return { ...Object.fromEntries(recent), [cell]: nowMs }
 }

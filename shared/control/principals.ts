@@ -179,7 +179,13 @@ export function personCaller(
 }
 
 function describeAccount(account: string, doc: AccountDoc) {
-  return { account, accountName: doc.name, plan: doc.plan, limits: limitsOf(doc) }
+  return {
+    account,
+    accountName: doc.name,
+    plan: doc.plan,
+    limits: limitsOf(doc),
+    periodAnchor: doc.periodAnchor,
+  }
 }
 
 /** @throws account.choose, api.not_found */

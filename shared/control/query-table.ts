@@ -119,6 +119,11 @@ export const queries = {
     order: 'number',
     direction: 'descending',
   }),
+  /** The months of all tunnels that carried something. */
+  monthsOfAccount: declareQuery('monthsOfAccount', usage.usageMonths, {
+    equals: ['account', 'start'],
+    order: 'tunnel',
+  }),
   usageOfHour: declareQuery('usageOfHour', usage.usageHours, { equals: ['hour'], order: 'account' }),
   /** Finds the next hour that has rows. */
   usageByHour: declareQuery('usageByHour', usage.usageHours, { equals: [], order: 'hour' }),

@@ -25,26 +25,21 @@ type Used = {
   readonly usedBytes: number
   readonly countedAt: number
 }
-type Who = Pick<Caller, 'account' | 'limits'>
+type Who = Pick<Caller, 'account' | 'limits' | 'periodAnchor'>
 
 /** One read. @returns undefined where the plan sets no limit */
-export async function readTransfer(
-  control: AnyControl,
-  { account, limits }: Who,
-): Promise<Transfer | undefined> {
-  const limitBytes = limits.transferBytesMonth
+export async function readTransfer(control: AnyControl, who: Who): Promise<Transfer | undefined> {
+  const limitBytes = who.limits.transferBytesMonth
   if (limitBytes >= boundless) return undefined
-  return describe(await usedOf(control, account), limitBytes)
+  return describe(await usedOf(control, who), limitBytes)
 }
 
 /** With the hours that are not counted yet; for people. */
-export async function readTransferNow(
-  control: AnyControl,
-  { account, limits }: Who,
-): Promise<Transfer | undefined> {
+export async function readTransferNow(control: AnyControl, who: Who): Promise<Transfer | undefined> {
+  const { account, limits } = who
   const limitBytes = limits.transferBytesMonth
   if (limitBytes >= boundless) return undefined
-  const used = await usedOf(control, account)
+  const used = await usedOf(control, who)
   const nowMs = control.clock.now()
   let { usedBytes } = used
   for await (const page of eachRows(control, { account, from: used.countedAt, to: nowMs }))
@@ -52,14 +47,14 @@ export async function readTransferNow(
   return describe({ ...used, usedBytes, countedAt: nowMs }, limitBytes)
 }
 
-async function usedOf(control: AnyControl, account: string): Promise<Used> {
+async function usedOf(control: AnyControl, { account, periodAnchor }: Who): Promise<Used> {
   const open = await openPeriod(control, account)
   if (open) {
     const { start: from, end: to, bytes: usedBytes, countedTo: countedAt } = open.data
     return { from, to, usedBytes, countedAt }
   }
   const nowMs = control.clock.now()
-  const { start, end } = spanAround(nowMs)
+  const { start, end } = spanAround(nowMs, periodAnchor)
   const id = `${account}:${new Date(monthStart(nowMs, 0)).toISOString().slice(0, 7)}`
   const before = (await control.store.get(monthsOfBefore.ref(id)))?.data
   return { from: start, to: end, usedBytes: before?.bytes ?? 0, countedAt: before?.openFrom ?? start }

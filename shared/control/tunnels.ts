@@ -24,6 +24,7 @@ import { policyOf } from './plans.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type QuotaChange, readQuota, writeQuota } from './quota.ts'
+import { tombstoneOf } from './tombstones.ts'
 import { removeAllNames } from './tunnel-names.ts'
 
 /** As zod leaves it: fields that are absent may be there as undefined, which no store takes. */
@@ -38,9 +39,6 @@ export type NewTunnel = {
 }
 /** Called in the transaction that has the effect, to write what must commit with it. */
 export type AlsoWrite = (tx: Transaction, tunnel: Snapshot<TunnelDoc>) => void
-
-/** Usage of a tunnel may still be on its way this long after its deletion. */
-const tombstoneMs = 2 * 24 * 3_600_000
 
 /** @throws tunnel.name_taken, quota.defined, endpoint.name_denied */
 export async function createTunnel(
@@ -250,12 +248,10 @@ export function writeDeletion(
   entry: Omit<AuditEntry, 'action'>,
   { before: { ref, data }, endpoint, take, nowMs }: Deletion,
 ): readonly Outgoing[] {
-  const { account, cell, formerCell, name } = data
+  const { account, name } = data
   tx.delete(ref)
   tx.delete(tunnelNames.ref(`${account}:${name}`))
-  const ttl = new Date(nowMs + tombstoneMs)
-  const former = formerCell === undefined ? {} : { formerCell }
-  tx.create(deletedTunnels.ref(ref.id), { account, cell, ...former, deletedAt: nowMs, ttl })
+  tx.create(deletedTunnels.ref(ref.id), tombstoneOf(data, nowMs))
   writeAudit(tx, { ...entry, action: 'tunnel.deleted', details: { name } }, nowMs)
   const isHeld = endpoint?.data.tunnel === ref.id
   take({ tunnels: -1, online: isHeld && endpoint.data.state === 'leased' ? -1 : 0 })

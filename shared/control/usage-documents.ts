@@ -13,6 +13,8 @@ export type UsageHourDoc = {
   readonly refused: number
   /** The same by minute, packed as `minuteShape` says; absent from relays of before. */
   readonly minutes?: string
+  /** How requests were answered, by minute, packed as `answerShape` says; absent: there were none. */
+  readonly answers?: string
   readonly updatedAt: number
   readonly ttl: Date
 }

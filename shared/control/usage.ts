@@ -3,18 +3,16 @@
  * repeated, late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell, and
  * of one that has moved to another cell since.
  */
-import { minuteShape, type Usage } from '../api/schemas/relays.ts'
+import { answerShape, minuteShape, type Usage } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
 import { highestCounts } from '../base/packed-counts.ts'
+import { hourMs, lateMaxMs } from './books/calendar.ts'
 import { noteLate } from './books/late.ts'
 import type { Control } from './control.ts'
-import { deletedTunnels, tunnels } from './documents.ts'
+import { deletedTunnels, type TunnelDoc, tunnels } from './documents.ts'
 import { changeAll, otherTurns, pieces } from './piecewise.ts'
 import { type UsageHourDoc, usageHours } from './usage-documents.ts'
 
-const hourMs = 3_600_000
-/** Whatever comes later is in no bill any more. */
-const lateMaxMs = 35 * 24 * hourMs
 /** Some days longer, so that what has come last is counted before it goes. Months and periods keep the hours. */
 const keepMs = 40 * 24 * hourMs
 export type RefusedRow = { readonly index: number; readonly key: UsageRefusal }
@@ -82,11 +80,18 @@ async function ownersOf(
     const missing = piece.filter((_, index) => !found[index])
     const deleted = await control.store.getAll(missing.map((id) => deletedTunnels.ref(id)))
     for (const snapshot of [...found, ...deleted])
-      if (snapshot?.data.cell === cell || snapshot?.data.formerCell === cell)
-        owners.set(snapshot.ref.id, snapshot.data.account)
+      if (snapshot && hasServed(snapshot.data, cell)) owners.set(snapshot.ref.id, snapshot.data.account)
     await otherTurns()
   }
   return owners
+}
+
+/** Now, or before it moved. */
+function hasServed(
+  { cell: now, formerCell, formerCells = {} }: Pick<TunnelDoc, 'cell' | 'formerCell' | 'formerCells'>,
+  cell: string,
+): boolean {
+  return cell === now || cell === formerCell || Object.hasOwn(formerCells, cell)
 }
 
 function rowId({ tunnel, hour, boot }: Pick<Usage, 'tunnel' | 'hour' | 'boot'>): string {
@@ -101,7 +106,9 @@ function nextRow(
   const figures = highest(row, current)
   const isOld =
     current &&
-    (['in', 'out', 'opened', 'refused', 'minutes'] as const).every((name) => figures[name] === current[name])
+    (['in', 'out', 'opened', 'refused', 'minutes', 'answers'] as const).every(
+      (name) => figures[name] === current[name],
+    )
   if (isOld) return 'keep'
   return {
     account,
@@ -115,15 +122,17 @@ function nextRow(
 }
 
 export type Counts = Pick<UsageHourDoc, 'in' | 'out' | 'opened' | 'refused'>
-type Figures = Counts & { readonly minutes?: string | undefined }
+type Figures = Counts & { readonly minutes?: string | undefined; readonly answers?: string | undefined }
 
-function highest(a: Figures, b: Figures | undefined): Counts & Pick<UsageHourDoc, 'minutes'> {
+function highest(a: Figures, b: Figures | undefined): Counts & Pick<UsageHourDoc, 'minutes' | 'answers'> {
   const minutes = highestCounts(a.minutes, b?.minutes, minuteShape)
+  const answers = highestCounts(a.answers, b?.answers, answerShape)
   return {
     in: Math.max(a.in, b?.in ?? 0),
     out: Math.max(a.out, b?.out ?? 0),
     opened: Math.max(a.opened, b?.opened ?? 0),
     refused: Math.max(a.refused, b?.refused ?? 0),
     ...(minutes !== undefined && { minutes }),
+    ...(answers !== undefined && { answers }),
   }
 }

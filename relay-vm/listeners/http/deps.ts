@@ -13,6 +13,7 @@ import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { IpFilter } from '../../policy/ip-filter.ts'
 import type { Origin } from '../origins.ts'
+import type { AnswerSink } from './answer-times.ts'
 import type { Caller } from './forwarded.ts'
 
 /** One visitor connection as the tunnel's agent hears of it in OPEN; the rest is the route's. */
@@ -40,6 +41,8 @@ export type HttpRoute = {
   connect?(info: HttpVisitorInfo, sink: StreamSink, events: StreamEvents): Waiting | undefined
   /** The local side is done with a stream that `open` returned: it was ended both ways, or reset. Said once. */
   closed(stream: Stream): void
+  /** What is counted of answers. */
+  readonly answers: AnswerSink
   /** A visitor of this tunnel was turned away after its stream was open (421, smuggling, upstream down). */
   refused(key: ErrorKey): void
 }

@@ -5,6 +5,7 @@
 import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
 import { AnswerWatch } from '@porttunneler/shared/http/answer'
 import type { RequestHead } from '@porttunneler/shared/http/head'
+import { AnswerTimes } from './answer-times.ts'
 import type { HttpRoute } from './deps.ts'
 import { Uplink, type UplinkOptions, type UplinkSink } from './uplink.ts'
 
@@ -39,6 +40,7 @@ export class Exchange implements UplinkSink {
   readonly #uplink: Uplink
   readonly #events: ExchangeEvents
   readonly #answer = new AnswerWatch()
+  readonly #times: AnswerTimes
   /** The first request, until the upstream says something. */
   #unanswered: RequestHead | undefined
   /** The last request, until something was said to it. */
@@ -54,6 +56,7 @@ export class Exchange implements UplinkSink {
   constructor(options: UplinkOptions, events: ExchangeEvents) {
     this.#route = options.route
     this.#events = events
+    this.#times = new AnswerTimes(options.route.answers)
     this.#uplink = new Uplink(options, this)
   }
 
@@ -93,6 +96,7 @@ export class Exchange implements UplinkSink {
     if (this.#forwardedTotal++ === 0) this.#unanswered = head
     this.#asked = head
     this.#answer.asked(head.method)
+    this.#times.asked()
     return this.write(bytes)
   }
 
@@ -159,6 +163,7 @@ export class Exchange implements UplinkSink {
     if (this.#isRetired) this.#events.onLate()
     else {
       this.#answer.heard(bytes)
+      if (this.#times.isWaiting) this.#times.heard(bytes)
       this.#uplink.deliver(bytes)
       this.#tellIfAnswered()
     }
@@ -166,6 +171,7 @@ export class Exchange implements UplinkSink {
 
   onFin(): void {
     this.#sawFin = true
+    this.#times.failed()
     this.#uplink.flush()
     if (!this.#isRetired) this.#events.onFin(this.#unanswered)
   }
@@ -180,6 +186,7 @@ export class Exchange implements UplinkSink {
 
   onFailed(key: ErrorKey): void {
     const hadEnded = this.#sawFin
+    this.#times.failed()
     this.#isEnded = this.#sawFin = true
     if (!this.#isRetired) this.#events.onReset(key, this.#unanswered, hadEnded)
   }

@@ -42,6 +42,31 @@ const packedMinutes = z
   .max(2_000)
   .refine((text) => unpackCounts(text, minuteShape) !== undefined)
 
+/** What is counted of answers, by its place in a row of `answerShape`; from `latency` on stands the histogram. */
+export const answerPlaces = {
+  /** 101 */
+  upgraded: 0,
+  successful: 1,
+  redirected: 2,
+  clientError: 3,
+  serverError: 4,
+  unanswered: 5,
+  latency: 6,
+} as const
+export type AnswerPlace = keyof typeof answerPlaces
+/** Of the histogram's buckets, each included; the last bucket is what took longer. */
+export const latencyBoundsMs = [10, 30, 100, 300, 1_000, 3_000, 10_000] as const
+/** An hour of minutes: how requests were answered. */
+export const answerShape = {
+  width: answerPlaces.latency + latencyBoundsMs.length + 1,
+  rows: 60,
+} as const
+/** 60 rows of 14 numbers of at most 5 bytes are 5,600 characters; some hundred in an hour that is not busy. */
+const packedAnswers = z
+  .string()
+  .max(6_000)
+  .refine((text) => unpackCounts(text, answerShape) !== undefined)
+
 export const usageSchema = z.object({
   tunnel: idSchema('tun'),
   account: idSchema('acc'),
@@ -59,6 +84,8 @@ export const usageSchema = z.object({
    * left out and spoils no row. Absent from relays of before.
    */
   minutes: packedMinutes.or(z.unknown().transform(() => undefined)).optional(),
+  /** How requests were answered, by minute, as `answerShape` says; by the same rules, and only where there were any. */
+  answers: packedAnswers.or(z.unknown().transform(() => undefined)).optional(),
 })
 export type Usage = z.infer<typeof usageSchema>
 

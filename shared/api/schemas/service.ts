@@ -65,6 +65,18 @@ export const usageQuerySchema = z.object({
     .optional()
     .describe('Returns `series` in such steps, and no `tunnels`'),
 })
+const answersSchema = z.object({
+  upgraded: z.int().describe('101, such as WebSockets'),
+  successful: z.int().describe('2xx'),
+  redirected: z.int().describe('3xx'),
+  clientError: z.int().describe('4xx'),
+  serverError: z.int().describe('5xx'),
+  unanswered: z.int().describe('The upstream was not reached, or ended before it had answered'),
+  latency: z
+    .array(z.int())
+    .length(8)
+    .describe('How many answers began within 10, 30, 100, 300, 1,000, 3,000, 10,000 ms, and later'),
+})
 export const usageAnswerSchema = z.object({
   from: timeSchema,
   to: timeSchema,
@@ -72,7 +84,15 @@ export const usageAnswerSchema = z.object({
   hours: z.array(z.object({ hour: timeSchema, ...countsShape })),
   tunnels: z.array(z.object({ tunnel: idSchema('tun'), ...countsShape })),
   series: z
-    .array(z.object({ at: timeSchema.describe('First ms of the step, UTC'), ...countsShape }))
+    .array(
+      z.object({
+        at: timeSchema.describe('First ms of the step, UTC'),
+        ...countsShape,
+        answers: answersSchema
+          .optional()
+          .describe('Of minutes in which requests to http tunnels were answered, as the relay saw it'),
+      }),
+    )
     .optional()
     .describe(
       'Where `step` was given: steps in which something was carried; minutes do not tell what was refused',

@@ -3,11 +3,12 @@
  * become periods. While such a release still runs beside this one it makes its month anew, which is carried over again.
  */
 import type { Control } from '../control.ts'
+import { accounts } from '../documents.ts'
 import type { Page, Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import type { Counts } from '../usage.ts'
 import { type MonthOfBeforeDoc, monthsOfBefore, type UsagePeriodDoc } from '../usage-documents.ts'
-import { hourMs, monthStart } from './calendar.ts'
+import { hourMs, hourOf, monthStart } from './calendar.ts'
 import { bytesOf, mergeHours } from './hours.ts'
 import { closingMs, newPeriod, periodRef } from './periods.ts'
 
@@ -30,17 +31,33 @@ async function carryOne(control: Control, { ref, data, version }: Snapshot<Month
   const target = periodRef(account, start)
   await control.store.transact(async (tx) => {
     const [latest, current] = [await tx.get(monthsOfBefore.ref(ref.id)), await tx.get(target)]
+    const owner = await tx.get(accounts.ref(account))
     // It was counted again meanwhile: the next round takes it.
     if (latest?.version !== version) return
-    const next = current?.data ?? periodOf(control, data)
-    if (next.state !== 'closed' || !current) tx.set(target, withMonth(next, data))
+    const begin = hourOf(owner?.data.periodAnchor ?? Number.POSITIVE_INFINITY)
+    const month = withoutOwnPeriods(data, begin)
+    const next = current?.data ?? periodOf(control, data, begin)
+    const isWanted = month.bytes > 0 && (next.state !== 'closed' || !current)
+    if (isWanted) tx.set(target, withMonth(next, month))
     tx.delete(monthsOfBefore.ref(ref.id))
   })
 }
 
-function periodOf({ clock }: Control, { account, start, openFrom }: MonthOfBeforeDoc): UsagePeriodDoc {
+/** Such a release knows no anchor; from then on hours are counted, from their rows, in periods of the account's own. */
+function withoutOwnPeriods(month: MonthOfBeforeDoc, begin: number): MonthOfBeforeDoc {
+  const hours = Object.fromEntries(Object.entries(month.hours).filter(([hour]) => Number(hour) < begin))
+  const bytes = Object.values(hours).reduce((sum, count) => sum + count, 0)
+  return bytes === month.bytes ? month : { ...month, hours, bytes }
+}
+
+/** @param begin of the account's own periods, which come behind it */
+function periodOf(
+  { clock }: Control,
+  { account, start, openFrom }: MonthOfBeforeDoc,
+  begin: number,
+): UsagePeriodDoc {
   const nowMs = clock.now()
-  const end = monthStart(start, 1)
+  const end = begin > start ? Math.min(begin, monthStart(start, 1)) : monthStart(start, 1)
   const fresh = { ...newPeriod(undefined, { account, start, end }), countedTo: Math.min(openFrom, end) }
   if (end > nowMs) return fresh
   if (start < monthStart(nowMs, -1)) return { ...fresh, state: 'closed', turnsAt: 0 }

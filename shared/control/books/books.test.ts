@@ -1,9 +1,14 @@
 /** Periods of usage as bookkeeping needs them: whole hours, closed once, and whatever comes later a correction. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../../standalone/testing/control.ts'
+import { answerShape } from '../../api/schemas/relays.ts'
 import { newId } from '../../base/ids.ts'
+import { packCounts } from '../../base/packed-counts.ts'
+import { countingStore } from '../../testing/counting-store.ts'
 import type { Caller } from '../caller.ts'
+import { controlOf } from '../control.ts'
 import { accounts, deletedTunnels } from '../documents.ts'
+import { runAct } from '../operator/acts.ts'
 import { queries } from '../query-table.ts'
 import { readTransfer } from '../transfer.ts'
 import { monthsOfBefore, usageHours, usagePeriods } from '../usage-documents.ts'
@@ -22,6 +27,12 @@ beforeEach(async () => {
   t = makeTestControl()
   await t.openCell()
   ada = await t.caller()
+  // As accounts of before are: their periods are calendar months.
+  await t.control.store.change(accounts.ref(ada.account), (account) => {
+    if (!account) throw new Error('no account')
+    const { periodAnchor: _, ...before } = account
+    return before
+  })
   const ttl = new Date(t.clock.now() + 1_000 * day)
   const gone = { account: ada.account, cell: 'home', deletedAt: 0, ttl }
   await t.control.store.set(deletedTunnels.ref(tunnel), gone)
@@ -108,6 +119,66 @@ describe('periods', () => {
     expect(second).toMatchObject({ plan: 'team', start: first?.end, end: february, bytes: 3, state: 'open' })
   })
 
+  test('months of a new account begin on its own day; another plan begins them anew', async () => {
+    const office = { control: t.control, enrolment: t.relayIdentity }
+    const given = { act: 'accounts.plan', operator: 'grace' } as const
+    t.clock.advance(3 * day)
+    const eve = await t.caller('eve@example.com')
+    const began = t.clock.now()
+    const hourOf = (ms: number) => Math.floor(ms / hour) * hour
+    const monthLater = spanAround(began, began).end
+    expect(await readTransfer(t.control, eve)).toMatchObject({ from: hourOf(began), to: monthLater })
+    await t.control.store.update(deletedTunnels.ref(tunnel), { account: eve.account })
+    const carried = async (bytes: number) => {
+      const row = { tunnel, account: eve.account, boot, hour: hourOf(t.clock.now()), opened: 1, refused: 0 }
+      await t.sync({ usage: [{ ...row, in: 0, out: bytes }] })
+      await until(t.clock.now() + 2 * hour)
+    }
+    const ofEve = async () => {
+      const { items } = await t.control.store.query(queries.periodsOfAccount, {
+        where: { account: eve.account },
+        limit: 9,
+      })
+      return items.map(({ data }) => data).reverse()
+    }
+    await carried(10)
+    expect(await ofEve()).toMatchObject([{ start: hourOf(began), end: monthLater, bytes: 10 }])
+    await until(began + 9 * day)
+    // The same plan again begins nothing.
+    await runAct(office, { ...given, input: { id: eve.account, plan: 'pro' } })
+    await carried(1)
+    expect(await ofEve()).toMatchObject([{ bytes: 11, end: monthLater }])
+    const changed = t.clock.now()
+    await runAct(office, { ...given, input: { id: eve.account, plan: 'team' } })
+    await carried(2)
+    t.clock.advance(hour)
+    await carried(3)
+    const [before, after] = await ofEve()
+    expect(before).toMatchObject({ plan: 'pro', bytes: 13, state: 'closing' })
+    expect(after).toMatchObject({
+      plan: 'team',
+      start: before?.end,
+      bytes: 3,
+      end: spanAround(changed, changed).end,
+    })
+  })
+
+  test('a month of a release up to 0.1 that counted a new account too is not added to its own periods', async () => {
+    t.clock.advance(3 * day)
+    const at = Math.floor(t.clock.now() / hour) * hour
+    await t.control.store.update(accounts.ref(ada.account), { periodAnchor: at })
+    await report(at, 600)
+    await t.control.store.set(monthsOfBefore.ref(`${ada.account}:2026-01`), {
+      ...{ account: ada.account, warned: 0, rolledAt: at, ttl: new Date(at + 400 * day) },
+      ...{ start: january, hours: { [at - hour]: 70, [at]: 600 }, bytes: 670, openFrom: at },
+    })
+    await until(at + 2 * hour)
+    expect(await periods()).toMatchObject([
+      { start: january, bytes: 70 },
+      { start: at, bytes: 600 },
+    ])
+  })
+
   test('a row that a roll-up has not seen is counted by the job that it asks for, without waiting for the hour', async () => {
     const first = t.clock.now()
     await report(first, 100)
@@ -187,6 +258,61 @@ describe('usage in steps', () => {
       expect(days.series?.map(({ at }) => at)).toEqual([Math.floor(first / day) * day, today])
       expect(days.total).toMatchObject({ in: 27, out: 81, opened: 2 })
     }
+  })
+
+  test.each([
+    // Without a step: two periods, months of the tunnels that are shown, and the rows of a day and a half.
+    ['sums', undefined, 31, 6 + 2 * 36],
+    ['minute', 'minute', 1, 2 * 25 + 1],
+    ['hour', 'hour', 31, 6],
+    ['day', 'day', 93, 8],
+  ] as const)('reads follow from what is returned: %s', async (_, step, days, readsMax) => {
+    const other = newId('tun', 2)
+    const gone = await t.control.store.get(deletedTunnels.ref(tunnel))
+    if (gone) await t.control.store.set(deletedTunnels.ref(other), gone.data)
+    const first = Math.floor(t.clock.now() / day) * day + day
+    for (let at = first; at < first + 35 * day; at += hour) {
+      t.clock.advance(Math.max(0, at - t.clock.now()))
+      const row = { account: ada.account, boot, hour: at, opened: 1, refused: 0, in: 1, out: 1 }
+      await t.sync({ usage: [tunnel, other].map((each) => ({ ...row, tunnel: each })) })
+      if (at % (6 * hour) === 0) await t.runJobs()
+    }
+    await until(first + 35 * day + 30 * 60_000)
+    const counted = countingStore(t.control.store)
+    const to = t.clock.now()
+    const own = controlOf({ ...t.control, store: counted.store }, ada.account)
+    const usage = await readUsage(own, ada, { to, from: to - days * day, ...(step && { step }) })
+    expect(usage.total.opened).toBeGreaterThan(2 * 24 * Math.min(days, 34) - 1)
+    expect(counted.counts.reads).toBeLessThanOrEqual(readsMax)
+    if (step === undefined) expect(usage.tunnels).toHaveLength(2)
+  })
+
+  test('minutes show how requests were answered, of all relays together, each report once', async () => {
+    const at = Math.floor(t.clock.now() / hour) * hour
+    const row = { tunnel, account: ada.account, hour: at, opened: 1, refused: 0, in: 1, out: 1 }
+    const answersAt = (minute: number, ...counts: number[]) =>
+      packCounts([...new Array<number>(minute * answerShape.width).fill(0), ...counts], answerShape)
+    const first = { ...row, boot, answers: answersAt(3, 0, 5, 0, 1, 2, 0, 8) }
+    const second = { ...row, boot: 'other'.padStart(26, '0'), answers: answersAt(3, 1, 5, 0, 0, 0, 4, 0, 2) }
+    for (const usage of [[first], [first, second], [{ ...first, answers: 'no such text!' }]])
+      await t.sync({ usage })
+    const { series } = await asked({ from: at, to: at + hour - 1, step: 'minute' })
+    expect(series?.find(({ answers }) => answers)).toMatchObject({
+      at: at + 3 * 60_000,
+      answers: {
+        ...{ upgraded: 1, successful: 10, redirected: 0, clientError: 1, serverError: 2, unanswered: 4 },
+        latency: [8, 2, 0, 0, 0, 0, 0, 0],
+      },
+    })
+  })
+
+  test('usage of every cell that a tunnel has left in the last 35 days is taken', async () => {
+    const ttl = new Date(t.clock.now() + day)
+    const formerCells = { home: t.clock.now() - 20 * day, west: t.clock.now() }
+    const moved = { account: ada.account, cell: 'south', formerCell: 'west', formerCells, deletedAt: 0, ttl }
+    await t.control.store.set(deletedTunnels.ref(tunnel), moved)
+    await report(t.clock.now(), 100)
+    expect((await asked({})).total).toMatchObject({ in: 25, out: 75 })
   })
 
   test('a year is asked for by day, a span that is too long for its step is refused', async () => {

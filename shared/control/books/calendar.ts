@@ -1,6 +1,8 @@
 /** Where periods of usage begin and end: by the calendar month in UTC, or a month from the account's own day. */
 
 export const hourMs = 3_600_000
+/** Usage that comes later is in no bill any more. */
+export const lateMaxMs = 35 * 24 * hourMs
 
 type Span = { readonly start: number; readonly end: number }
 

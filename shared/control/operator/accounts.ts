@@ -41,7 +41,8 @@ export const accountActs = {
           { account: id, action: 'account.plan', target: id, details: { from: before.plan, to: plan } },
           nowMs,
         )
-        return { ...before, plan }
+        // A plan begins with a period of its own.
+        return before.plan === plan ? before : { ...before, plan, periodAnchor: nowMs }
       })
       return show(control, id)
     },
