@@ -371,6 +371,57 @@ describe('bad weather', () => {
     expect(second.journal.report(second.time.now())).toMatchObject([{ hour: Date.UTC(2026, 0, 1, 10) }])
   })
 
+  test.each([1, -1])(
+    'a machine’s clock that is set by %i year changes neither the rhythm nor the hours',
+    async (years) => {
+      const trueMs = Date.UTC(2026, 0, 1, 10, 20)
+      clock = new FakeClock(trueMs)
+      control.nowMs = () => trueMs + clock.monotonic()
+      const { sync, time, meters } = await makeSync()
+      sync.start()
+      await requests(1)
+      for (let turn = 2; turn <= 4; turn++) {
+        clock.jump((turn % 2 === 0 ? years : -years) * 365 * 86_400_000)
+        meters.of(tunnel, account).refused('tunnel.rate')
+        clock.advance(limits.syncMs)
+        await requests(turn)
+        expect(time.now()).toBe(trueMs + (turn - 1) * limits.syncMs)
+      }
+      const usage = control.requests.flatMap((request) => request.usage)
+      expect(usage).toMatchObject(usage.map(() => ({ boot, hour: Date.UTC(2026, 0, 1, 10) })))
+      expect(usage.length).toBeGreaterThan(0)
+    },
+  )
+
+  test('a control plane’s clock that ran a year ahead and is set back loses no figures here', async () => {
+    const trueMs = Date.UTC(2026, 0, 1, 10, 20)
+    clock = new FakeClock(trueMs)
+    let aheadMs = 365 * 86_400_000
+    control.nowMs = () => trueMs + aheadMs + clock.monotonic()
+    const { sync, time, meters } = await makeSync()
+    sync.start()
+    await requests(1)
+    const refused = () => meters.of(tunnel, account).refused('tunnel.rate')
+    refused()
+    clock.advance(limits.syncMs)
+    await requests(2)
+    aheadMs = 0
+    for (let turn = 3; turn <= 4; turn++) {
+      refused()
+      clock.advance(limits.syncMs)
+      await requests(turn)
+    }
+    expect(time.now()).toBe(trueMs + clock.monotonic())
+    await sync.stop()
+    await sync.finish()
+    const last = new Map(
+      control.requests.flatMap(({ usage }) =>
+        usage.map((row) => [`${row?.boot} ${row?.hour}`, row?.refused ?? 0] as const),
+      ),
+    )
+    expect([...last.values()].reduce((sum, count) => sum + count, 0)).toBe(3)
+  })
+
   test('time that is put back over an hour begins new figures, which no maximum can swallow', async () => {
     const { meters, journal } = await makeSync()
     const eleven = Date.UTC(2026, 0, 1, 11)

@@ -67,6 +67,7 @@ export const refusals: readonly Refusal[] = [
     relay: 'goes by the time of the control plane; PT-5022 says so',
     agent:
       'no wait is longer for it, leases are asked for at once; certificates out of time: PT-3031, PT-6038',
-    server: 'its children are started again as before',
+    server:
+      'its children are started again as before; stored times that lie too far ahead begin anew (docs/operations.md)',
   },
 ]

@@ -7,6 +7,7 @@ import { fail } from '../base/errors.ts'
 import type { AccountControl } from '../control/control.ts'
 import { type IdempotencyDoc, idempotency } from '../control/documents.ts'
 import type { Ref, Transaction } from '../control/platform.ts'
+import { believed, isAhead } from '../control/stored-times.ts'
 import type { AccountCall, ApiContext } from './kit.ts'
 
 const keepMs = 24 * 3_600_000
@@ -60,7 +61,11 @@ async function readRecord(
 ): Promise<{ readonly replayed: unknown } | undefined> {
   const found = await control.store.get(ref)
   if (!found) return undefined
-  if (found.data.ttl.getTime() <= control.clock.now()) {
+  const span = { nowMs: control.clock.now(), lastsMs: keepMs }
+  const ttl = found.data.ttl.getTime()
+  // Whether it is over by now nobody knows, so it is kept its full time from here.
+  if (isAhead(ttl, span)) await control.store.update(ref, { ttl: new Date(believed(ttl, span)) })
+  if (ttl <= span.nowMs) {
     await control.store.delete(ref, { version: found.version })
     return undefined
   }

@@ -17,6 +17,7 @@ import { limitsOf } from './plans.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { countEvent } from './rates.ts'
+import { isStillOn } from './stored-times.ts'
 
 const lifetimeMs = 15 * 60_000
 /** RFC 8628 section 3.5: every poll that comes too early adds 5 s. */
@@ -76,10 +77,14 @@ export async function findDevice(control: Control, caller: Caller, userCode: str
   const nowMs = control.clock.now()
   const where = { userCode: hashSecret(normalise(userCode)) }
   const { items } = await control.store.query(queries.deviceByUserCode, { where, limit: 5 })
-  const found = items.find(({ data }) => data.state === 'pending' && data.expiresAt > nowMs)
+  const found = items.find(({ data }) => data.state === 'pending' && isOpen(data, nowMs))
   if (found) return found
   await countEvent(control, guesses, { subject: user.id, key: 'device.guesses' })
   throw fail('device.unknown')
+}
+
+function isOpen({ expiresAt }: DeviceCodeDoc, nowMs: number): boolean {
+  return isStillOn(expiresAt, { nowMs, lastsMs: lifetimeMs })
 }
 
 function normalise(userCode: string): string {
@@ -99,7 +104,7 @@ export async function decideDevice(
   await withKeyRoom(control, caller, async (tx) => {
     const latest = await tx.get(found.ref)
     if (approve) await readKeyRoom(tx, caller)
-    if (latest?.data.state !== 'pending' || latest.data.expiresAt <= nowMs) throw fail('device.unknown')
+    if (latest?.data.state !== 'pending' || !isOpen(latest.data, nowMs)) throw fail('device.unknown')
     const decided = approve
       ? ({ state: 'approved', account, user: user.id } as const)
       : ({ state: 'denied' } as const)
@@ -126,7 +131,7 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
     const found = await tx.get(ref)
     if (!found || found.data.state === 'used') return { error: 'invalid_grant' }
     const { data } = found
-    if (data.expiresAt <= nowMs) return { error: 'expired_token' }
+    if (!isOpen(data, nowMs)) return { error: 'expired_token' }
     if (nowMs - data.polledAt < data.intervalMs - earlyMs) {
       tx.set(ref, { ...data, polledAt: nowMs, intervalMs: data.intervalMs + intervalMs })
       return { error: 'slow_down' }

@@ -4,6 +4,7 @@
  * that can be taken again; an account that was opened again in between keeps everything.
  */
 import { z } from 'zod'
+import { eraseAfterMs } from './accounts.ts'
 import { writeAudit } from './audit.ts'
 import type { Control } from './control.ts'
 import { accounts, deletedTunnels, type TunnelDoc, tunnelNames } from './documents.ts'
@@ -24,7 +25,7 @@ const closingWaitMs = 60_000
 const progressSchema = z.object({ erased: z.int().default(0) })
 
 export function eraseAccounts(control: Control): JobKind {
-  return { name: 'account.erase', attemptsMax: 12, run: (job) => erase(control, job) }
+  return { name: 'account.erase', waitsMs: eraseAfterMs, attemptsMax: 12, run: (job) => erase(control, job) }
 }
 
 async function erase(control: Control, job: RunningJob): Promise<void> {

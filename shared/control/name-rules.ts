@@ -8,6 +8,7 @@ import { limits } from '../protocol/limits.ts'
 import { lateMaxMs } from './books/calendar.ts'
 import type { TunnelDoc } from './documents.ts'
 import type { NameDoc } from './name-documents.ts'
+import { believed, isAhead } from './stored-times.ts'
 
 /** A relay that is silent for a day routes no names (relay-vm/name-knowledge.ts); from then on it has no say. */
 export const silentRelayMs = 24 * 3_600_000 + limits.skewMs
@@ -97,6 +98,13 @@ export function restName(current: NameDoc, cells: readonly string[], nowMs: numb
     removedAt: nowMs,
     ttl: new Date(nowMs + restKeepMs),
   }
+}
+
+/** A clock that was ahead has set its times: it rests its full time from now, whatever of that is over. */
+export function putBackName(current: NameDoc, nowMs: number): NameDoc | 'keep' {
+  if (current.state !== 'resting' || !isAhead(current.removedAt, { nowMs, lastsMs: 0 })) return 'keep'
+  const ticketsUntil = believed(current.ticketsUntil, { nowMs, lastsMs: limits.ticketMs })
+  return { ...current, ticketsUntil, removedAt: nowMs, ttl: new Date(nowMs + restKeepMs) }
 }
 
 /** Cells whose relays may have been told of the tunnel's names. */

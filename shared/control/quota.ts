@@ -10,6 +10,7 @@ import { look } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { type QuotaDoc, quotas } from './quota-documents.ts'
+import { isAhead, isStillOn } from './stored-times.ts'
 
 export type Quota = Snapshot<QuotaDoc>
 export type QuotaChange = {
@@ -70,7 +71,8 @@ export type Pace = { readonly paceAt: number } | { readonly error: PortTunnelerE
  */
 export function pace(paceAt: number, { online, nowMs }: { online: number; nowMs: number }): Pace {
   const costMs = restMs / (2 * online + 8)
-  const next = Math.max(paceAt, nowMs) + costMs
+  const before = isAhead(paceAt, { nowMs, lastsMs: restMs }) ? nowMs : paceAt
+  const next = Math.max(before, nowMs) + costMs
   const waitMs = Math.ceil(next - restMs - nowMs)
   // A rounded sum must not refuse the last of the burst.
   if (waitMs <= 1) return { paceAt: Math.round(next) }
@@ -85,7 +87,8 @@ export async function doubtQuota(
 ): Promise<void> {
   const nowMs = control.clock.now()
   const quota = await control.store.get(quotas.ref(account))
-  if (!quota || quota.data.countedAt > nowMs - repairMs) return
+  const isRecent = quota && isStillOn(quota.data.countedAt + repairMs, { nowMs, lastsMs: repairMs })
+  if (!quota || isRecent) return
   const id = await control.store.transact(async (tx) => {
     const write = await look(tx, { kind: 'quota.repair', subject: account, account }, nowMs)
     return write()

@@ -15,6 +15,7 @@ import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
 import { silentMs } from './presence.ts'
 import { queries } from './query-table.ts'
 import { auditRelayEvents, noteRelayEvent } from './relay-events.ts'
+import { isAhead } from './stored-times.ts'
 import { storeUsage } from './usage.ts'
 
 type Lease = NonNullable<SyncRequest['bound'][number]>
@@ -136,12 +137,13 @@ function relayOf(
   const { boot, load, state, sequence = 0, last = false } = request
   const { certificate = '', ...address } = boot.agentAddress
   const since = parseCursor(request.cursor)
+  const isHeard = before !== undefined && nowMs - before.seenAt <= silentMs
   return {
     relay: claims.relay,
     instance: boot.instance,
     cell: claims.cell,
     boot: boot.boot,
-    bootAt: before?.boot === boot.boot ? before.bootAt : nowMs,
+    bootAt: before?.boot === boot.boot ? Math.min(before.bootAt, nowMs) : nowMs,
     version: boot.version,
     state,
     agentAddress: { ...address, certificate },
@@ -149,7 +151,7 @@ function relayOf(
     load,
     // Gone at once: rules that wait for silent relays need not wait for one that has taken its leave.
     seenAt: last ? 0 : nowMs,
-    heardSince: before && nowMs - before.seenAt <= silentMs ? (before.heardSince ?? before.seenAt) : nowMs,
+    heardSince: isHeard ? Math.min(before.heardSince ?? before.seenAt, nowMs) : nowMs,
     appliedAt: since === undefined ? 0 : Math.min(since, nowMs) - overlapMs,
     sequence,
   }
@@ -227,7 +229,10 @@ async function readCommands(
   const from =
     cursor === undefined
       ? nowMs - limits.ticketMs - limits.skewMs
-      : Math.max(nowMs - commandsKeptMs, cursor - overlapMs)
+      : isAhead(cursor, { nowMs, lastsMs: 0 })
+        ? // It read by a clock that was ahead: what it may have missed since is not known.
+          nowMs - commandsKeptMs
+        : Math.max(nowMs - commandsKeptMs, cursor - overlapMs)
   const lists = await Promise.all(
     [cell, everyCell].map((each) => readList(control, { cell: each, from, to: nowMs })),
   )

@@ -15,9 +15,12 @@ import { watchAudience, watchTicketType } from '../protocol/watch-ticket.ts'
 import { type SigningKeyDoc, signingKeys, signingState } from './documents.ts'
 import type { KeyVault, Snapshot, Store } from './platform.ts'
 import { queries } from './query-table.ts'
+import { isStillOn } from './stored-times.ts'
 
 /** A key signs for a week; its successor is known for that week, well over the 48 h that relays may need. */
 const rotationMs = 7 * 24 * 3_600_000
+/** By then every ticket that it signed is dead. */
+const verifyMs = limits.ticketMs + limits.skewMs
 /** How long another process's rotation may stay unseen; far less than the time between `next` and `active`. */
 const reloadMs = 60_000
 /** The console asks again before each is over; short, because a watch ticket cannot be called back. */
@@ -94,8 +97,11 @@ export class Signer {
     const { version, stored } = await this.#read()
     const next = stored.find(({ data }) => data.state === 'next')
     const active = stored.find(({ data }) => data.state === 'active')
-    const spent = stored.filter(({ data }) => data.state === 'old' && data.verifyUntil <= nowMs)
-    const isDue = next !== undefined && (isNow || next.data.useFrom <= nowMs)
+    const spent = stored.filter(
+      ({ data }) => data.state === 'old' && !isStillOn(data.verifyUntil, { nowMs, lastsMs: verifyMs }),
+    )
+    const isDue =
+      next !== undefined && (isNow || !isStillOn(next.data.useFrom, { nowMs, lastsMs: rotationMs }))
     if (active && next && !isDue && spent.length === 0) return undefined
     const fresh = active
       ? [await this.#make('next', nowMs)]
@@ -104,7 +110,7 @@ export class Signer {
       const state = await tx.get(signingState.ref('current'))
       if ((state?.data.version ?? 0) !== version) return undefined
       if (active && isDue && next) {
-        const verifyUntil = nowMs + limits.ticketMs + limits.skewMs
+        const verifyUntil = nowMs + verifyMs
         tx.update(active.ref, { state: 'old', verifyUntil })
         tx.update(next.ref, { state: 'active' })
       }

@@ -12,7 +12,7 @@ import { makeCommand, type Outgoing, publishCommands, writeCommand } from './com
 import type { AnyControl, Control } from './control.ts'
 import { type TunnelDoc, tunnels } from './documents.ts'
 import { type NameDoc, names } from './name-documents.ts'
-import { cellsOf, decideName, type NameView, restName, silentRelayMs } from './name-rules.ts'
+import { cellsOf, decideName, type NameView, putBackName, restName, silentRelayMs } from './name-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 
@@ -30,7 +30,7 @@ const triesMax = 4
 export async function addName(control: Control, caller: Caller, name: NameOfTunnel): Promise<void> {
   await checkHost(control, name.host)
   for (let tries = 1; ; tries++) {
-    const seen = (await control.store.get(names.ref(name.host)))?.data
+    const seen = await readName(control, name.host)
     const view = await viewOf(control, seen?.state === 'resting' ? seen.cells : [])
     const outgoing = await control.store.transact((tx) => take(control, caller, { tx, name, seen, view }))
     if (outgoing) return publishCommands(control, outgoing)
@@ -61,6 +61,13 @@ export async function removeName(control: AnyControl, caller: Caller, name: Name
 export async function removeAllNames(control: AnyControl, caller: Caller, tunnel: string): Promise<void> {
   const found = await control.store.get(tunnels.ref(tunnel))
   for (const { host } of found?.data.names ?? []) await removeName(control, caller, { tunnel, host })
+}
+
+async function readName({ store, clock }: Control, host: string): Promise<NameDoc | undefined> {
+  const ref = names.ref(host)
+  const seen = (await store.get(ref))?.data
+  const isRight = !seen || putBackName(seen, clock.now()) === 'keep'
+  return isRight ? seen : store.change(ref, (now) => (now ? putBackName(now, clock.now()) : 'keep'))
 }
 
 /** @returns undefined when what was seen of the name is no more: look again */

@@ -10,6 +10,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import type { Ref, Store } from '@porttunneler/shared/control/platform'
+import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { type FailuresDoc, failures, normaliseEmail } from './identity.local.documents.ts'
 
 /** `free` attempts without a wait, then `waitMs` doubling up to `waitMsMax`; forgotten after `quietMs` of quiet. */
@@ -99,10 +100,11 @@ export class Guard {
   async #take({ limit, ref }: Counter): Promise<boolean> {
     const now = this.#clock.now()
     const taken = await this.#store.change(ref, (current) => {
-      const live = current && current.ttl.getTime() > now ? current : { count: 0, until: 0 }
-      // Further off than any wait is: the clock was set back since, and nobody waits for a year.
-      const isWaiting = live.until > now && live.until <= now + limit.waitMsMax
-      if (isWaiting) throw fail('auth.locked', undefined, { fields: { retryAfterMs: live.until - now } })
+      const span = (lastsMs: number) => ({ nowMs: now, lastsMs })
+      const isKept = current && isStillOn(current.ttl.getTime(), span(limit.waitMsMax + limit.quietMs))
+      const live = isKept ? current : { count: 0, until: 0 }
+      if (isStillOn(live.until, span(limit.waitMsMax)))
+        throw fail('auth.locked', undefined, { fields: { retryAfterMs: live.until - now } })
       const count = live.count + 1
       const doublings = Math.min(count - limit.free, 20)
       const until = doublings < 0 ? 0 : now + Math.min(limit.waitMsMax, limit.waitMs * 2 ** doublings)

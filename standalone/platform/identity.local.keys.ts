@@ -5,8 +5,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import type { KeyVault, Store } from '@porttunneler/shared/control/platform'
+import { isAhead } from '@porttunneler/shared/control/stored-times'
 import {
   createLocalJWKSet,
   exportJWK,
@@ -111,6 +113,9 @@ export class AccessKeys {
         requiredClaims: ['sub', 'exp', 'iat', 'auth_time'],
       },
     )
+    // Of a clock that was ahead: it would be good until that time comes. Its session has a new one at once.
+    const issuedAt = (payload.iat ?? 0) * 1000
+    if (isAhead(issuedAt, { nowMs: this.#clock.now(), lastsMs: 0 })) throw fail('auth.invalid')
     return payload
   }
 

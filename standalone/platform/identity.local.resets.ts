@@ -11,6 +11,7 @@ import { users } from '@porttunneler/shared/control/documents'
 import { type JobKind, look, type RunningJob } from '@porttunneler/shared/control/jobs/jobs'
 import { mailWish } from '@porttunneler/shared/control/mails'
 import type { KeyVault, Store } from '@porttunneler/shared/control/platform'
+import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { z } from 'zod'
 import { emailRef, normaliseEmail, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
@@ -21,6 +22,10 @@ const resetMs = 60 * 60_000
 const headStartMs = 250
 const kind = 'auth.reset'
 const bodySchema = z.object({ email: z.string(), from: z.string(), userAgent: z.string() })
+
+function isOpen({ ttl }: { readonly ttl: Date }, nowMs: number): boolean {
+  return isStillOn(ttl.getTime(), { nowMs, lastsMs: resetMs })
+}
 
 export type ResetOptions = {
   readonly store: Store
@@ -63,7 +68,7 @@ export class Resets {
   /** Turns a token away before a costly hash is made for it. @throws auth.reset */
   async check(token: string): Promise<void> {
     const reset = (await this.#options.store.get(resets.ref(hashSecret(token))))?.data
-    if (!reset || reset.ttl.getTime() <= this.#options.clock.now()) throw fail('auth.reset')
+    if (!reset || !isOpen(reset, this.#options.clock.now())) throw fail('auth.reset')
   }
 
   /** Spends the token and sets the password. @returns the user @throws auth.reset */
@@ -79,7 +84,7 @@ export class Resets {
     return store.transact(async (tx) => {
       const now = clock.now()
       const reset = (await tx.get(ref))?.data
-      if (!reset || reset.ttl.getTime() <= now) throw fail('auth.reset')
+      if (!reset || !isOpen(reset, now)) throw fail('auth.reset')
       const password = (await tx.get(passwords.ref(reset.user)))?.data
       const owner = (await tx.get(users.ref(reset.user)))?.data
       if (!owner || password?.generation !== reset.generation) throw fail('auth.reset')

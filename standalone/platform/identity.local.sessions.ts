@@ -65,9 +65,11 @@ export class Sessions {
   async spend({ name, found }: FoundSession, reused: OnReuse): Promise<string> {
     const now = this.#clock.now()
     const next = freshHalf()
-    const ttl = new Date(Math.min(now + sessionIdleMs, found.data.createdAt + sessionMsMax))
+    // It may have begun by a clock that was ahead: then it is as old as that shows.
+    const createdAt = Math.min(found.data.createdAt, now)
+    const ttl = new Date(Math.min(now + sessionIdleMs, createdAt + sessionMsMax))
     try {
-      await this.#store.update(found.ref, { current: hashSecret(next), usedAt: now, ttl }, found)
+      await this.#store.update(found.ref, { current: hashSecret(next), createdAt, usedAt: now, ttl }, found)
       return `ptr_${name}${next}`
     } catch (error) {
       // Somebody spent the same token between find and now.

@@ -60,7 +60,7 @@ function keyOf({ action, target, from }: Pick<Repeated, 'action' | 'target' | 'f
 }
 
 export function writeTallies(control: Control): JobKind {
-  return { name: 'audit.tally', attemptsMax: 12, run: (job) => writeCounts(control, job) }
+  return { name: 'audit.tally', attemptsMax: 12, waitsMs: hourMs, run: (job) => writeCounts(control, job) }
 }
 
 async function writeCounts({ clock }: Pick<Control, 'clock'>, job: RunningJob): Promise<void> {

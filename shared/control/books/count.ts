@@ -29,7 +29,13 @@ type Progress = { readonly hour: number; readonly account: string }
 export function countUsage(control: Control): JobKind {
   const run = (job: RunningJob) => count(control, job)
   // It comes again anyway: what fails is tried again, and never given up.
-  return { name: 'usage.hours', attemptsMax: Number.MAX_SAFE_INTEGER, everyMs: hourMs, run }
+  return {
+    name: 'usage.hours',
+    attemptsMax: Number.MAX_SAFE_INTEGER,
+    everyMs: hourMs,
+    waitsMs: hourMs + afterMs,
+    run,
+  }
 }
 
 async function count(control: Control, job: RunningJob): Promise<void> {

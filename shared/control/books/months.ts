@@ -55,7 +55,13 @@ export async function addToMonths(control: Control, rows: readonly UsageHourDoc[
 /** Daily, of every account that carried something. */
 export function fillMonths(control: Control): JobKind {
   const run = (job: RunningJob) => fill(control, job)
-  return { name: 'usage.months', attemptsMax: Number.MAX_SAFE_INTEGER, everyMs: dayMs, run }
+  return {
+    name: 'usage.months',
+    attemptsMax: Number.MAX_SAFE_INTEGER,
+    everyMs: dayMs,
+    waitsMs: dayMs + afterMidnightMs,
+    run,
+  }
 }
 
 async function fill(control: Control, job: RunningJob): Promise<void> {

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { type JobDoc, jobs } from '../documents.ts'
 import type { Doc, Ref, Snapshot, Transaction } from '../platform.ts'
+import { isStillOn } from '../stored-times.ts'
 
 export const shards = 16
 
@@ -16,6 +17,8 @@ export type JobKind = {
   readonly attemptsMax: number
   /** Runs again so long after it has finished, for ever; absent: it is gone then. */
   readonly everyMs?: number
+  /** The longest that it is asked for ahead, or lets itself wait, where that is more than an hour and `everyMs`. */
+  readonly waitsMs?: number
   /** One try. It ends by a step of `job`; returning without one finishes the job. */
   readonly run: (job: RunningJob) => Promise<void>
 }
@@ -74,10 +77,13 @@ function wished(before: Snapshot<JobDoc> | undefined, wish: Wish, nowMs: number)
   if (current?.state !== 'live') return { ...freshJob(wish, nowMs), wanted: (current?.wanted ?? 0) + 1 }
   const { body = {}, dueAt = nowMs } = wish
   // Leased: whoever runs it sees at its end that it is wanted again.
-  const isRunning = current.claim !== '' && current.dueAt > nowMs
+  const isRunning = current.claim !== '' && isStillOn(current.dueAt, { nowMs, lastsMs: leaseMs })
   const next = isRunning ? current.dueAt : Math.min(current.dueAt, dueAt)
   return { ...current, body, wanted: current.wanted + 1, dueAt: next }
 }
+
+/** A step ends within 20 s, and keeping progress begins the lease anew. */
+export const leaseMs = 60_000
 
 /** A job as it is before anybody has claimed it. */
 export function freshJob({ account, subject, kind, body = {}, dueAt }: Wish, nowMs: number): JobDoc {

@@ -7,12 +7,11 @@ import type { Control } from '../control.ts'
 import type { JobDoc } from '../documents.ts'
 import { asFailure } from '../failures.ts'
 import type { Doc, Snapshot, Transaction } from '../platform.ts'
-import { type JobKind, jobRef, type RunningJob } from './jobs.ts'
+import { type JobKind, jobRef, leaseMs, type RunningJob } from './jobs.ts'
 
-/** A step ends within 20 s, and keeping progress begins the lease anew. */
-export const leaseMs = 60_000
 /** 5 s doubling to an hour: an outage of a service that a job needs is waited for, and nobody is hammered. */
-const retry: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 5_000, maxMs: 3_600_000, jitter: 0.5 }
+export const retryMaxMs = 3_600_000
+const retry: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 5_000, maxMs: retryMaxMs, jitter: 0.5 }
 /** Long enough that somebody sees it, and can have it tried again. */
 const deadMs = 90 * 24 * 3_600_000
 

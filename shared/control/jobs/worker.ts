@@ -4,6 +4,7 @@
  * beside each other, in one process or many: a claim is one conditional write.
  */
 import { isFailure } from '../../base/errors.ts'
+import { putRightAhead } from '../ahead.ts'
 import type { Control } from '../control.ts'
 import { type JobDoc, jobs } from '../documents.ts'
 import type { Snapshot } from '../platform.ts'
@@ -19,6 +20,8 @@ const shardsAtOnce = 3
 const restMs = 500
 /** Rounds look for jobs whose kick was lost, and for those that are due by now. */
 export const roundsMs = 60_000
+/** A look for times that lie too far ahead costs a read for each kind, and some for each cell. */
+const lookMs = 5 * 60_000
 /** A round takes no more after this share of its time: what it has must end within the rest. */
 const takingShare = 0.6
 
@@ -37,6 +40,7 @@ export class Worker {
   /** Shard -> when it may be looked at again, monotonic ms. */
   readonly #resting = new Map<number, number>()
   #isClosed = false
+  #lookedAt = Number.NEGATIVE_INFINITY
 
   constructor({ control, kinds, atOnce }: WorkerOptions) {
     this.#control = control
@@ -70,6 +74,7 @@ export class Worker {
    */
   async round(budgetMs: number): Promise<{ readonly ran: number; readonly isDone: boolean }> {
     const { clock } = this.#control
+    await this.#putRightAhead()
     const until = clock.monotonic() + budgetMs * takingShare
     let ran = 0
     this.#resting.clear()
@@ -90,6 +95,18 @@ export class Worker {
     this.#isClosed = true
     for (const job of this.#running.keys()) job.abort()
     await Promise.all(this.#running.values())
+  }
+
+  /** A clock that was set back must not hold up what is due. */
+  async #putRightAhead(): Promise<void> {
+    const { clock, log } = this.#control
+    if (clock.monotonic() - this.#lookedAt < lookMs) return
+    this.#lookedAt = clock.monotonic()
+    try {
+      await putRightAhead(this.#control, this.#kinds)
+    } catch (error) {
+      log.warn({ error }, 'whether stored times lie too far ahead is looked at again')
+    }
   }
 
   #awake(): readonly number[] {
