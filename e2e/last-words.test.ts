@@ -4,13 +4,13 @@
  * reported.
  */
 import { writeFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
+import { answer, breaks, hear, repeat } from './harness/last-words.ts'
 import { runProgram } from './harness/programs.ts'
 import { startPythonServer } from './harness/python.ts'
 import { type Service, visitorAddress } from './harness/service.ts'
@@ -21,27 +21,6 @@ import { describeWith, programPath } from './requirements.ts'
 type Kind = 'tcp' | 'tls' | 'http'
 
 const count = 150
-const atOnce = 10
-const answer = 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much'
-
-/** How an upstream breaks off, and what the visitor sees of it behind the answer. */
-const breaks = {
-  'answers and resets': {
-    name: 'resets',
-    ends: ['reset'],
-    serve: (socket: Socket) => socket.write(answer, () => socket.resetAndDestroy()),
-  },
-  'answers and closes with input unread': {
-    name: 'closes',
-    ends: ['reset', 'end'],
-    serve: (socket: Socket) => socket.write(answer, () => socket.destroy()),
-  },
-  'answers, ends and closes with input unread': {
-    name: 'ends',
-    ends: ['end'],
-    serve: (socket: Socket) => socket.end(answer, () => socket.destroy()),
-  },
-} as const
 
 let service: Service
 beforeAll(async () => {
@@ -80,7 +59,7 @@ describe.each(Object.entries(breaks))('an upstream that %s', (_, { name, ends, s
       const url = new URL(await agent.online(`${kind}-${name}`))
       const address = visitorAddress(service, url.href)
       const question = await questionOf(kind, url, 60_000)
-      const heard = await repeat(async () => {
+      const heard = await repeat(count, async () => {
         const socket = await dial(address)
         const hearing = hear(socket)
         socket.write(question)
@@ -111,7 +90,7 @@ describe('a visitor that says something and resets', () => {
       const question = String(await questionOf(kind, url, 1_000))
       const bodyFrom = question.length - 1_000
       const address = visitorAddress(service, url.href)
-      await repeat(async () => {
+      await repeat(count, async () => {
         const socket = await dial(address)
         socket.on('error', () => undefined)
         socket.write(question.slice(0, bodyFrom))
@@ -152,7 +131,7 @@ describeWith(['python3', 'curl'], "python's http.server, which closes with the b
         '%{http_code}',
       ]
       const reach = ['--resolve', `${url.hostname}:${port}:${host}`, `http://${url.hostname}:${port}/`]
-      const answers = await repeat(async () => {
+      const answers = await repeat(count, async () => {
         const { stdout, stderr, exit } = await runProgram(programPath('curl'), [...args, ...reach])
         return `${stdout} ${exit.code === 0 ? '' : stderr}`.trim()
       })
@@ -162,27 +141,6 @@ describeWith(['python3', 'curl'], "python's http.server, which closes with the b
     },
   )
 })
-
-async function repeat<T>(once: () => Promise<T>): Promise<readonly T[]> {
-  const all: T[] = []
-  while (all.length < count) all.push(...(await Promise.all(Array.from({ length: atOnce }, once))))
-  return all
-}
-
-/** All that comes, and how it ends first. */
-async function hear(socket: Socket): Promise<{ readonly text: string; readonly end: 'reset' | 'end' }> {
-  let text = ''
-  socket.on('data', (chunk: Buffer) => {
-    text += chunk.toString('latin1')
-  })
-  const end = await new Promise<'reset' | 'end'>((resolve) => {
-    socket.once('end', () => resolve('end'))
-    socket.once('error', () => resolve('reset'))
-  })
-  socket.on('error', () => undefined)
-  socket.destroy()
-  return { text, end }
-}
 
 /** Bytes that the tunnel brings to its upstream, with a body of `length`. */
 async function questionOf(kind: Kind, { hostname, host }: URL, length: number): Promise<Buffer> {
