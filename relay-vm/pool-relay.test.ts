@@ -70,7 +70,8 @@ describe('a pool behind a relay', () => {
     const { httpPort } = started.ports
     for (let i = 0; i < 10; i++) expect(await get(httpPort)).toMatch(/^HTTP\/1.1 200.*B$/s)
     second.session.unbind(1)
-    await expect.poll(async () => (await get(httpPort)).split('\r\n', 1)[0]).toBe('HTTP/1.1 502 Bad Gateway')
+    const status = async () => (await get(httpPort)).split('\r\n', 1)[0]
+    await expect.poll(status, { timeout: 20_000 }).toBe('HTTP/1.1 502 Bad Gateway')
     const metrics = await (await fetch(`http://${host}:${started.ports.adminPort}/metrics`)).text()
     expect(metrics).toMatch(/ptun_refused_total\{tunnel="tun_[^"]+",code="PT-6040"\} \d+/)
   })

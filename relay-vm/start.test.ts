@@ -107,10 +107,13 @@ describe('relay start', () => {
     const tlsPort = await wasAsked.promise
     const ticket = await control.ticket({ endpoint: 'host:demo.tunnels.test' })
     const dialling = bench.dial({ tlsPort, httpPort: 0, adminPort: 0 }, { ticket })
-    await vi.waitFor(async () => {
-      const metrics = await (await fetch(`http://${host}:${admin.port}/metrics`)).text()
-      expect(metrics).toContain('ptun_stranger_sockets 1')
-    })
+    await vi.waitFor(
+      async () => {
+        const metrics = await (await fetch(`http://${host}:${admin.port}/metrics`)).text()
+        expect(metrics).toContain('ptun_stranger_sockets 1')
+      },
+      { timeout: 20_000 },
+    )
     mayAnswer.resolve()
     const [agent] = await Promise.all([dialling, starting])
     expect(await agent.bind(1, ticket)).toBe('host:demo.tunnels.test')

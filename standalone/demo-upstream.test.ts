@@ -36,6 +36,6 @@ test('demo: the clock streams, and a visitor who leaves costs no timer', async (
   expect(String((await once(answer, 'data'))[0])).toMatch(/^data: 2026-01-01T00:00:01/)
   expect(clock.pending).toBe(1)
   request.destroy()
-  await vi.waitFor(() => expect(clock.pending).toBe(0))
+  await vi.waitFor(() => expect(clock.pending).toBe(0), { timeout: 20_000 })
   await demo.close()
 })

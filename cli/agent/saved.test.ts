@@ -116,14 +116,17 @@ describe('an agent that can keep nothing', () => {
     const leases = open()
     leases.save(web, saved('web'), nowMs)
     leases.save({ ...web, name: 'api' }, saved('api'), nowMs)
-    await expect.poll(() => told).toEqual([expect.stringContaining('EEXIST')])
+    await expect.poll(() => told, { timeout: 20_000 }).toEqual([expect.stringContaining('EEXIST')])
     clock.advance(10_000)
     await rm(join(folder, 'leases'))
     await expect
-      .poll(() => {
-        clock.advance(10_000)
-        return told.at(-1)
-      })
+      .poll(
+        () => {
+          clock.advance(10_000)
+          return told.at(-1)
+        },
+        { timeout: 20_000 },
+      )
       .toBe('found')
     expect(told).toHaveLength(2)
     expect(await find(open(), [web, { ...web, name: 'api' }])).toEqual([saved('web'), saved('api')])

@@ -50,6 +50,14 @@ export function checkTests(source: Source): readonly Violation[] {
     const name = dottedName(node)
     if (name !== undefined && /^(?:test|it|describe|suite)\.(?:only|skip|todo)$/.test(name))
       found.push(violation(source, node.start, `${name}: every test runs`))
+    if (isImpatient(node))
+      found.push(
+        violation(
+          source,
+          node.start,
+          'it gives up after a second, which a busy machine needs: name a timeout',
+        ),
+      )
     if (isSleep(node)) found.push(violation(source, node.start, 'wait for an event or move a FakeClock'))
   })
   return found
@@ -109,6 +117,15 @@ function isSleep(node: AnyNode): boolean {
   const [callback] = call.arguments
   const isTimer = call.callee.type === 'Identifier' && call.callee.name === 'setTimeout'
   return isTimer && callback?.type === 'Identifier' && callback.name === resolve.name
+}
+
+/** Vitest's own patience is a second. */
+function isImpatient(node: AnyNode): boolean {
+  if (node.type !== 'CallExpression') return false
+  const name = dottedName(node.callee as AnyNode)
+  return (
+    (name === 'vi.waitFor' || name === 'vi.waitUntil' || name === 'expect.poll') && node.arguments.length < 2
+  )
 }
 
 function soleExpression(body: AnyNode): AnyNode | undefined {

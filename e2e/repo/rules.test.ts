@@ -152,6 +152,9 @@ describe('tidy rules: habits', () => {
     refuses(checkTests, 'cli/a.test.ts', 'await new Promise((resolve) => { setTimeout(resolve, 50) })')
     refuses(checkTests, 'cli/a.test.ts', "import { setTimeout } from 'node:timers/promises'")
     passes(checkTests, 'cli/a.test.ts', 'await new Promise((resolve) => socket.once("close", resolve))')
+    refuses(checkTests, 'cli/a.test.ts', 'await vi.waitFor(() => expect(a).toBe(b))')
+    refuses(checkTests, 'cli/a.test.ts', 'await expect.poll(() => a).toBe(b)')
+    passes(checkTests, 'cli/a.test.ts', 'await vi.waitFor(() => expect(a).toBe(b), { timeout: 20_000 })')
   })
 
   test('paths of a machine are refused, those of the web are not', () => {

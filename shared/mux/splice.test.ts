@@ -7,6 +7,7 @@ import { anyVisitor, type MuxPair, muxPair } from '../testing/mux-pair.ts'
 import { Splice } from './splice.ts'
 import { Turn } from './turn.ts'
 
+const patience = { timeout: 20_000 }
 /** visitor socket -> relay splice -> in-memory wire -> agent splice -> upstream server */
 let relayPort: number
 let pair: MuxPair
@@ -174,10 +175,13 @@ describe('splice', () => {
     const ended = Promise.withResolvers<void>()
     const visitor = await dial()
     visitor.end(randomBytes(bytes))
-    await vi.waitFor(() => expect(visitor.writableLength).toBeLessThan(bytes))
+    await vi.waitFor(() => expect(visitor.writableLength).toBeLessThan(bytes), patience)
     ended.resolve()
     expect((await readAll(visitor)).toString()).toBe(`heard ${bytes}`)
-    await vi.waitFor(() => expect([pair.relay.activeStreams, pair.agent.activeStreams]).toEqual([0, 0]))
+    await vi.waitFor(
+      () => expect([pair.relay.activeStreams, pair.agent.activeStreams]).toEqual([0, 0]),
+      patience,
+    )
     expect([pair.budgets.relay.usedBytes, pair.budgets.agent.usedBytes]).toEqual([0, 0])
     expect(ends).toEqual({ relay: [undefined], agent: [undefined] })
   })
@@ -231,7 +235,7 @@ describe('splice', () => {
       visitor.on('error', () => {})
       visitor.write('fire and forget', () => visitor.resetAndDestroy())
     }
-    await vi.waitFor(() => expect(said).toHaveLength(150))
+    await vi.waitFor(() => expect(said).toHaveLength(150), patience)
     expect(await Promise.all(said)).toEqual(Array(150).fill('fire and forget, reset'))
   })
 
@@ -252,10 +256,11 @@ describe('splice', () => {
     visitor.on('data', (chunk) => chunks.push(chunk))
     visitor.pause()
     // Far more than a window: Node and the kernels hold the rest when the reset comes.
-    await vi.waitFor(() => expect(bytesAtAgent()).toBeGreaterThan(500_000))
+    await vi.waitFor(() => expect(bytesAtAgent()).toBeGreaterThan(500_000), patience)
     resetNow.resolve()
-    await vi.waitFor(() =>
-      expect(agentSockets.at(-1)).toSatisfy((socket: Socket) => socket.isPaused() || socket.destroyed),
+    await vi.waitFor(
+      () => expect(agentSockets.at(-1)).toSatisfy((socket: Socket) => socket.isPaused() || socket.destroyed),
+      patience,
     )
     visitor.resume()
     await closed(visitor)
