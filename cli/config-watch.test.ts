@@ -46,7 +46,7 @@ describe('watching a file', () => {
 
   test('a change between the first reading and the first look is told', async () => {
     const { clock, state, watch } = watchFake('as it was read')
-    await clock.advanceAsync(1_000, 1_000)
+    await clock.advanceAsync(2_000, 1_000)
     expect(state.changes).toBe(1)
     await clock.advanceAsync(5_000, 1_000)
     expect(state.changes).toBe(1)

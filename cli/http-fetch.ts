@@ -8,7 +8,6 @@ import { isIP } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import type { Fetch } from '@porttunneler/shared/api/client-call'
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
-import { fail } from '@porttunneler/shared/base/errors'
 import { readText } from '@porttunneler/shared/base/read-text'
 import { cleanJson } from './clean-json.ts'
 import type { ChooseProxy, OutboundProxy } from './proxy/settings.ts'
@@ -90,9 +89,15 @@ async function through(
     ...life
   }: { target: { host: string; port: number; isEncrypted: boolean }; clock: Clock; signal: AbortSignal },
 ): Promise<Way> {
-  const { connectThrough, interceptionFailure, isTls, proxyAuthorization, signInFailure } = await import(
-    './proxy/connect.ts'
-  )
+  const {
+    connectThrough,
+    interceptionFailure,
+    isTls,
+    proxyAuthorization,
+    proxyPlace,
+    reachFailure,
+    signInFailure,
+  } = await import('./proxy/connect.ts')
   const isHttpProxy = proxy.kind === 'http' || proxy.kind === 'https'
   if (isHttpProxy && !target.isEncrypted) {
     const { kind, host, port } = proxy
@@ -100,8 +105,8 @@ async function through(
     return {
       send: kind === 'https' ? httpsRequest : httpRequest,
       url: `${kind}://${host.includes(':') ? `[${host}]` : host}:${port}`,
-      options: { ...ask.options, path: ask.url, headers },
-      explain: (cause) => fail('proxy.unreachable', undefined, { cause }),
+      options: { ...ask.options, ...proxyPlace(proxy), path: ask.url, headers },
+      explain: (cause) => reachFailure(proxy, cause),
       refusalOf: (status) => (status === 407 ? signInFailure(proxy) : undefined),
     }
   }

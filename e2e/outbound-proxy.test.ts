@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createServer, type Server } from 'node:tls'
-import { selfSignedIdentity } from '@porttunneler/relay-vm/certificate'
+import { selfSignedIdentity, type TlsIdentity } from '@porttunneler/relay-vm/certificate'
 import { type ConnectProxy, startConnectProxy } from '@porttunneler/shared/testing/connect-proxy'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
@@ -130,14 +130,56 @@ describe('an agent behind an HTTP proxy', () => {
     const from = agent.events.items.length
     proxy.status = 403
     proxy.cut()
-    await eventually('the loss says whose it is', async () =>
-      agent.events.items
-        .slice(from)
-        .find(({ event, problem }) => event === 'relay.lost' && codeOf(problem) === 'PT-6035'),
-    )
+    const lost = await agent.waitFor('relay.lost', { from })
+    expect(codeOf(lost.problem), 'the first word on it').toBe('PT-6035')
     proxy.status = undefined
     await eventually('a visitor gets in', () => answers(agent))
     expect(JSON.stringify(agent.events.items)).not.toMatch(/top.{0,3}secret/)
+  })
+})
+
+describe('an agent behind a proxy that is spoken to by TLS', () => {
+  let proxy: ConnectProxy
+  let front: Server
+  let address: string
+  let trusted: string
+
+  beforeAll(async () => {
+    proxy = await startConnectProxy({ names, user })
+    const identity = await selfSignedIdentity(join(folder, 'tls-proxy'), {
+      names: ['localhost'],
+      nowMs: Date.now(),
+    })
+    trusted = join(folder, 'tls-proxy.pem')
+    writeFileSync(trusted, identity.certificate)
+    front = await startTlsFront(identity, proxy.port)
+    address = `https://${signIn}localhost:${portOf(front)}`
+  })
+  afterAll(async () => {
+    await proxy?.close()
+    await new Promise((resolve) => front.close(resolve))
+  })
+
+  test('API calls and carriers go through it, its certificate checked for its own name', async () => {
+    const env = { HTTP_PROXY: address, HTTPS_PROXY: address, NODE_EXTRA_CA_CERTS: trusted }
+    const agent = await startAgent(far, tunnels(), { env })
+    await eventually('a visitor gets in', () => answers(agent))
+    const socket = await openWire(agent)
+    expect(await echoes(socket, 'hello')).toBe('hello')
+    socket.destroy()
+    expect(proxy.requests).toContain(`POST ${far.api}/v1/leases 200`)
+    expect(proxy.requests).toContainEqual(expect.stringMatching(/^CONNECT relay\.ptun\.test:\d+ 200$/))
+    expect(JSON.stringify(agent.events.items)).not.toMatch(/top.{0,3}secret/)
+    await agent.stop()
+  })
+
+  test('one that nobody vouches for is said to be so, and one that does not speak TLS too', async () => {
+    const said = await askWhoami(far, { HTTP_PROXY: address })
+    expect(said).toContain('PT-6033')
+    expect(said).toMatch(/has no certificate we trust/)
+    const plain = await askWhoami(far, { HTTP_PROXY: `https://localhost:${proxy.port}` })
+    expect(plain).toContain('PT-6033')
+    expect(plain).toContain(`https://localhost:${proxy.port} (HTTP_PROXY)`)
   })
 })
 
@@ -165,13 +207,7 @@ describe('an https server behind a proxy', () => {
     const identity = await selfSignedIdentity(folder, { names: [apiHost], nowMs: Date.now() })
     certificate = join(folder, 'front.pem')
     writeFileSync(certificate, identity.certificate)
-    front = createServer({ cert: identity.certificate, key: identity.key.reveal() }, (near) => {
-      const back = connect(Number(new URL(service.api).port), '127.0.0.1')
-      for (const socket of [near, back]) socket.on('error', () => undefined)
-      near.pipe(back)
-      back.pipe(near)
-    })
-    await listening(front)
+    front = await startTlsFront(identity, Number(new URL(service.api).port))
     api = `https://${apiHost}:${portOf(front)}`
     proxy = await startConnectProxy({ names, user })
   })
@@ -224,6 +260,19 @@ describeWith(['microsocks'], 'an agent behind a SOCKS proxy', () => {
     await agent.stop()
   })
 })
+
+/** TLS in front of a port of this machine. */
+async function startTlsFront({ certificate, key }: TlsIdentity, port: number): Promise<Server> {
+  const front = createServer({ cert: certificate, key: key.reveal() }, (near) => {
+    const back = connect(port, '127.0.0.1')
+    for (const socket of [near, back]) socket.on('error', () => undefined)
+    near.pipe(back)
+    back.pipe(near)
+  })
+  front.on('tlsClientError', () => undefined)
+  await listening(front)
+  return front
+}
 
 function codeOf(problem: unknown): unknown {
   return (problem as { readonly code?: unknown } | undefined)?.code

@@ -1,6 +1,6 @@
 /** What upstreams are owed: a Host that they know, TLS, unix sockets, a password in front. With real programs. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -21,6 +21,8 @@ import { startVite, type Vite } from './harness/vite.ts'
 import { describeWith, programPath } from './requirements.ts'
 
 let service: Service
+/** A user id that this machine does not know. */
+const stranger = 54_321
 let folder: string
 
 beforeAll(async () => {
@@ -230,6 +232,30 @@ describe('an upstream at a unix socket', () => {
   test('that is missing gives the visitor a page with its code', async () => {
     const { status, body } = await visit(service, await agent.online('missing'))
     expect({ status, body }).toEqual({ status: 502, body: expect.stringContaining('PT-6051') })
+  })
+
+  test('that the user of ptun may not write to does too', async () => {
+    const locked = join(folder, 'locked.sock')
+    const closed = createPlainServer()
+    await new Promise<void>((resolve) => {
+      closed.listen(locked, resolve)
+    })
+    chmodSync(locked, 0)
+    const home = agentHome()
+    // No mode keeps root out.
+    const isRoot = process.getuid?.() === 0
+    if (isRoot) chownSync(home, stranger, stranger)
+    const user = isRoot ? { uid: stranger, gid: stranger } : {}
+    const tunnel = { locked: { kind: 'http', upstream: `unix:${locked}` } } as const
+    const other = await startAgent(service, tunnel, { home, ...user })
+    const { status, body } = await visit(service, await other.online('locked'))
+    expect({ status, body }).toEqual({ status: 502, body: expect.stringContaining('PT-6052') })
+    expect(await other.waitFor('upstream.failed', { tunnel: 'locked' })).toMatchObject({
+      problem: { code: 'PT-6052', detail: `unix:${locked} answered EACCES` },
+    })
+    await other.stop()
+    closed.close()
+    rmSync(home, { recursive: true, force: true })
   })
 })
 

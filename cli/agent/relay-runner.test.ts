@@ -1,7 +1,8 @@
 import { fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { expect, test } from 'vitest'
-import { type AgentSession, type AgentSessionEvents, RelayRunner } from './relay-runner.ts'
+import { RelayRunner } from './relay-runner.ts'
+import type { AgentSession, AgentSessionEvents } from './relay-runner-options.ts'
 
 const nothing = () => undefined
 const livingSession: AgentSession = {

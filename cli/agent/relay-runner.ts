@@ -7,7 +7,7 @@
  */
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { backoffMs, redialBackoff, restartBackoff } from '@porttunneler/shared/base/backoff'
-import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import type { Timer } from '@porttunneler/shared/base/clock'
 import {
   type ErrorKey,
   fail,
@@ -16,58 +16,11 @@ import {
   type PortTunnelerError,
 } from '@porttunneler/shared/base/errors'
 import { isNobodyListening } from '@porttunneler/shared/mux/connect-tls'
-import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
-import type { Session } from '@porttunneler/shared/mux/session'
-import type { SessionEvents } from '@porttunneler/shared/mux/session-frames'
 import { Spare } from '@porttunneler/shared/mux/spare'
-import type { Stream } from '@porttunneler/shared/mux/stream'
-import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { problemOf, type RelayStatus } from './events.ts'
 import { failureOf, isOfProxy } from './relay-failures.ts'
-
-/** What the runner uses of a mux session. */
-export type AgentSession = Pick<
-  Session,
-  'state' | 'activeStreams' | 'rttMs' | 'bind' | 'unbind' | 'probe' | 'goAway' | 'close'
->
-export type AgentSessionEvents = Required<
-  Omit<SessionEvents, 'onBind' | 'onUnbind' | 'onCarrierLost' | 'onWant' | 'onProbe'>
->
-
-/** Dials, says HELLO with the ticket and resolves at WELCOME. Rejections may carry `fields.retryAfterMs`. */
-export type DialRelay = (
-  address: RelayAddress,
-  options: {
-    readonly ticket: string
-    readonly events: AgentSessionEvents
-    readonly signal: AbortSignal
-    readonly spare: Spare
-  },
-) => Promise<AgentSession>
-
-export type RelayLoss = {
-  readonly failure: PortTunnelerError
-  readonly retryInMs: number
-  /** False when the try before failed for the same reason. */
-  readonly isNew: boolean
-}
-
-export type RelayRunnerOptions = {
-  readonly dial: DialRelay
-  readonly clock: Clock
-  readonly random: () => number
-  /** What to bind at once in a new session; empty: there is no reason to dial yet. */
-  tickets(): ReadonlyMap<number, string>
-  onOpen(stream: Stream, info: OpenInfo): StreamSink
-  onConnected(instance: string): void
-  onBound(instance: string, bind: number): void
-  /** `failure` is why; a bind that is only gone because the session is lost has none. */
-  onUnbound(instance: string, bind: number, failure?: PortTunnelerError): void
-  /** After every loss of a session and every dial that failed. */
-  onLost(instance: string, loss: RelayLoss): void
-  onNotice(instance: string, code: string, text: string): void
-}
+import type { AgentSession, AgentSessionEvents, RelayRunnerOptions } from './relay-runner-options.ts'
 
 /** One of the draining ones; of what it `serves` the visitors come by it alone. */
 type Outgoing = { readonly session: AgentSession; readonly serves: Set<number>; readonly timers: Timer[] }
@@ -77,6 +30,8 @@ type Outgoing = { readonly session: AgentSession; readonly serves: Set<number>; 
  * its answer (relay-vm/siblings.ts).
  */
 const lingerMs = 2_000
+/** A proxy that refuses has said so by then; else the loss is told as what it is. */
+const untoldMs = 2_000
 /** A session that lived this long was a good one: the next loss starts the back-off anew. */
 const settledMs = 10_000
 
@@ -99,6 +54,8 @@ export class RelayRunner {
   #isClosed = false
   /** The session lives on without a connection; it dials by itself. */
   #isDetached = false
+  /** That it does is told when this is over, unless a dial says why before. */
+  #untold: Timer | undefined
 
   constructor(address: RelayAddress, options: RelayRunnerOptions) {
     this.instance = address.instance
@@ -173,6 +130,7 @@ export class RelayRunner {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#timer?.clear()
+    this.#hush()
     this.#dialling?.abort()
     this.#spare.drop()
     for (const session of this.#draining) session.close(key)
@@ -258,20 +216,19 @@ export class RelayRunner {
         this.#isDetached = true
         this.#failure = fail('carrier.lost')
         for (const bind of this.#asked) this.#options.onUnbound(this.instance, bind)
-        this.#options.onLost(this.instance, {
-          failure: this.#failure,
-          retryInMs: limits.redialSilentMs,
-          isNew: true,
-        })
+        const tell = () => this.#tellDetached(this.#failure ?? fail('carrier.lost'))
+        if (this.#options.isProxied?.()) this.#untold = this.#options.clock.after(untoldMs, tell)
+        else tell()
       },
       onDialFailed: (failure) => {
         if (!isCurrent() || !this.#isDetached || !isOfProxy(failure)) return
-        const isNew = this.#failure?.key !== failure.key
+        const isNew = this.#untold !== undefined || this.#failure?.key !== failure.key
         this.#failure = failure
-        this.#options.onLost(this.instance, { failure, retryInMs: limits.redialSilentMs, isNew })
+        this.#tellDetached(failure, isNew)
       },
       onAttached: () => {
         if (!isCurrent() || !this.#isDetached) return
+        if (this.#untold) this.#tellDetached(fail('carrier.lost'))
         this.#isDetached = false
         this.#failure = undefined
         // The session asks for its bindings again by itself; each answer says online.
@@ -286,6 +243,20 @@ export class RelayRunner {
         this.#leave(why, reason.key === 'session.unknown' ? 0 : this.#delay(reason))
       },
     }
+  }
+
+  /** The session has no connection; it dials by itself. */
+  #tellDetached(failure: PortTunnelerError, isNew = true): void {
+    this.#hush()
+    this.#options.onLost(this.instance, { failure, retryInMs: limits.redialSilentMs, isNew })
+  }
+
+  /** @returns whether a loss was still to be told */
+  #hush(): boolean {
+    const wasUntold = this.#untold !== undefined
+    this.#untold?.clear()
+    this.#untold = undefined
+    return wasUntold
   }
 
   /** Its successor is there: the current session serves until that one does. */
@@ -323,7 +294,7 @@ export class RelayRunner {
   }
 
   #retry(failure: PortTunnelerError, retryInMs: number): void {
-    const isNew = this.#failure?.key !== failure.key
+    const isNew = this.#hush() || this.#failure?.key !== failure.key
     this.#failure = failure
     this.#redial(retryInMs)
     this.#options.onLost(this.instance, { failure, retryInMs, isNew })

@@ -9,7 +9,8 @@ import type { ErrorKey, PortTunnelerError } from '@porttunneler/shared/base/erro
 import { isSameCell, type PlacedRelay } from './directory.ts'
 import type { RelayStatus } from './events.ts'
 import { RelayLookout } from './relay-lookout.ts'
-import { RelayRunner, type RelayRunnerOptions } from './relay-runner.ts'
+import { RelayRunner } from './relay-runner.ts'
+import type { RelayRunnerOptions } from './relay-runner-options.ts'
 
 /** `relay` names one for as long as it is at its address: it and its successor are one to an agent. */
 export type RelaysOptions = Omit<RelayRunnerOptions, 'tickets' | 'onBound' | 'onUnbound'> & {

@@ -4,7 +4,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { Emit } from './events.ts'
 import type { LeaseApi } from './home.ts'
-import type { DialRelay } from './relay-runner.ts'
+import type { DialRelay } from './relay-runner-options.ts'
 import type { SavedLease, WantedTunnel } from './tunnels.ts'
 
 export type SupervisorOptions = {

@@ -316,6 +316,51 @@ describe('supervisor: a session that outlives its connections', () => {
   })
 })
 
+describe('supervisor: behind a proxy, a connection that is lost', () => {
+  async function detached() {
+    const stage = setStage({ wanted: [web], proxy: () => 'http://proxy.test:3128' })
+    await online(stage)
+    const [session] = stage.sessions
+    if (!session) throw new Error('no session')
+    session.events.onDetached()
+    const told = () =>
+      stage.events.flatMap((one) =>
+        one.event === 'relay.lost' ? [one.problem.code] : one.event === 'relay.connected' ? ['back'] : [],
+      )
+    expect(told()).toEqual(['back'])
+    return { stage, session, told }
+  }
+
+  test('says first what the proxy says to the next try', async () => {
+    const { stage, session, told } = await detached()
+    session.events.onDialFailed(fail('relay.unreachable'))
+    session.events.onDialFailed(fail('proxy.refused'))
+    session.events.onDialFailed(fail('proxy.refused'))
+    await stage.clock.advanceAsync(10_000, 1_000)
+    expect(told()).toEqual(['back', 'PT-6035'])
+    stage.supervisor.end(0)
+    await stage.supervisor.ended
+    expect(stage.clock.pending).toBe(0)
+  })
+
+  test('is told as such when the proxy is not why: when it is back, when two seconds are over, and at the end', async () => {
+    for (const [how, then] of [
+      ['back', ['PT-3021', 'back']],
+      ['late', ['PT-3021']],
+      ['ended', ['PT-3021']],
+    ] as const) {
+      const { stage, session, told } = await detached()
+      if (how === 'back') session.events.onAttached()
+      if (how === 'late') await stage.clock.advanceAsync(2_000, 1_000)
+      if (how === 'ended') session.lose('carrier.lost')
+      expect(told(), how).toEqual(['back', ...then])
+      stage.supervisor.end(0)
+      await stage.supervisor.ended
+      expect(stage.clock.pending, how).toBe(0)
+    }
+  })
+})
+
 describe('supervisor: more tunnels than one call takes', () => {
   const many = Array.from({ length: 120 }, (_, index) => ({ ...web, name: `web-${index}` }))
 

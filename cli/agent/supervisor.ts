@@ -12,7 +12,7 @@ import { giveBack } from './give-back.ts'
 import { HealthChecks } from './health.ts'
 import { claimDelay, Home, type Refusal, refusalOf } from './home.ts'
 import { NetworkWatch } from './network-watch.ts'
-import type { RelayLoss } from './relay-runner.ts'
+import type { RelayLoss } from './relay-runner-options.ts'
 import { Relays } from './relays.ts'
 import { Roster } from './roster.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
@@ -175,11 +175,12 @@ export class Supervisor {
     })
   }
 
-  #makeRelays({ dial, clock, random, emit }: SupervisorOptions): Relays {
+  #makeRelays({ dial, clock, random, emit, proxy }: SupervisorOptions): Relays {
     return new Relays({
       dial,
       clock,
       random,
+      isProxied: () => proxy?.() !== undefined,
       tickets: (cell) => this.#tickets(cell),
       onOpen: (stream, info) => this.#visitors.accept(stream, info, this.#roster.find(info.bind)),
       onConnected: (instance) => emit({ event: 'relay.connected', relay: instance }),

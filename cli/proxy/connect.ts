@@ -39,12 +39,8 @@ export async function connectThrough(
   } catch (error) {
     signal.throwIfAborted()
     if (isFailure(error)) throw error
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
-    const why = abort.signal.aborted
-      ? `did not answer within ${proxyMs / 1_000} s`
-      : isTls(code)
-        ? `has no certificate we trust (${code})`
-        : `cannot be reached (${code})`
+    if (!abort.signal.aborted) throw reachFailure(proxy, error)
+    const why = `did not answer within ${proxyMs / 1_000} s`
     throw fail('proxy.unreachable', `${nameOf(proxy)} ${why}.`, { cause: error })
   } finally {
     timer.clear()
@@ -83,6 +79,27 @@ export function interceptionFailure(
   return fail('proxy.intercepts', `${what} ${nameOf(proxy)} (${code}).`, { cause, ...refusal })
 }
 
+/** The proxy is not there, or is not what its address says. */
+export function reachFailure(proxy: OutboundProxy, cause: unknown): PortTunnelerError {
+  const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
+  const why =
+    proxy.kind === 'https' && /WRONG_VERSION|PACKET_LENGTH|ECONNRESET/.test(code)
+      ? `does not speak TLS (${code}); is it an http:// one?`
+      : isTls(code)
+        ? `has no certificate we trust (${code}); NODE_EXTRA_CA_CERTS names a file of further authorities`
+        : `cannot be reached (${code})`
+  return fail('proxy.unreachable', `${nameOf(proxy)} ${why}.`, { cause })
+}
+
+/** Where Node connects; unsaid, it would check the proxy's certificate for the name in the Host of what is asked. */
+export function proxyPlace({ host, port }: OutboundProxy): {
+  readonly host: string
+  readonly port: number
+  readonly servername: string
+} {
+  return { host, port, servername: isIP(host) ? '' : host }
+}
+
 /** Somebody answered and said no: pressing on is no use (carrier-keeper.ts). */
 const refusal = { fields: { isRefusal: true } } as const
 
@@ -90,6 +107,7 @@ function nameOf(proxy: OutboundProxy): string {
   return `The proxy ${formatProxy(proxy)} (${proxy.from})`
 }
 
+/** Of OpenSSL and of Node's check of names. */
 export function isTls(code: string): boolean {
   return /CERT|SSL|TLS|ALTNAME|SIGNED|ISSUER/.test(code)
 }
@@ -101,8 +119,7 @@ function connectByHttp(proxy: OutboundProxy, destination: Destination, signal: A
     const authority = formatDestination(destination)
     const send = proxy.kind === 'https' ? httpsRequest : httpRequest
     const request = send({
-      host: proxy.host,
-      port: proxy.port,
+      ...proxyPlace(proxy),
       method: 'CONNECT',
       path: authority,
       headers: { host: authority, ...proxyAuthorization(proxy) },

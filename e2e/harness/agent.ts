@@ -74,7 +74,7 @@ export async function startAgent(
     ...place
   }: { home?: string; isVerbose?: boolean; file?: string; proxy?: string } & Pick<
     ProgramOptions,
-    'env' | 'namespace'
+    'env' | 'namespace' | 'uid' | 'gid'
   > = {},
 ): Promise<Agent> {
   const folder = home ?? agentHome()

@@ -1,0 +1,55 @@
+/** What a runner of one relay is made of: sessions, the dial that begins them, and whom it tells. */
+import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
+import type { Session } from '@porttunneler/shared/mux/session'
+import type { SessionEvents } from '@porttunneler/shared/mux/session-frames'
+import type { Spare } from '@porttunneler/shared/mux/spare'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
+
+/** What the runner uses of a mux session. */
+export type AgentSession = Pick<
+  Session,
+  'state' | 'activeStreams' | 'rttMs' | 'bind' | 'unbind' | 'probe' | 'goAway' | 'close'
+>
+export type AgentSessionEvents = Required<
+  Omit<SessionEvents, 'onBind' | 'onUnbind' | 'onCarrierLost' | 'onWant' | 'onProbe'>
+>
+
+/** Dials, says HELLO with the ticket and resolves at WELCOME. Rejections may carry `fields.retryAfterMs`. */
+export type DialRelay = (
+  address: RelayAddress,
+  options: {
+    readonly ticket: string
+    readonly events: AgentSessionEvents
+    readonly signal: AbortSignal
+    readonly spare: Spare
+  },
+) => Promise<AgentSession>
+
+export type RelayLoss = {
+  readonly failure: PortTunnelerError
+  readonly retryInMs: number
+  /** False when the try before failed for the same reason. */
+  readonly isNew: boolean
+}
+
+export type RelayRunnerOptions = {
+  readonly dial: DialRelay
+  readonly clock: Clock
+  readonly random: () => number
+  /** The way there is a proxy: a lost connection says why when the next try has asked that. */
+  isProxied?(): boolean
+  /** What to bind at once in a new session; empty: there is no reason to dial yet. */
+  tickets(): ReadonlyMap<number, string>
+  onOpen(stream: Stream, info: OpenInfo): StreamSink
+  onConnected(instance: string): void
+  onBound(instance: string, bind: number): void
+  /** `failure` is why; a bind that is only gone because the session is lost has none. */
+  onUnbound(instance: string, bind: number, failure?: PortTunnelerError): void
+  /** After every loss of a session and every dial that failed. */
+  onLost(instance: string, loss: RelayLoss): void
+  onNotice(instance: string, code: string, text: string): void
+}
