@@ -57,6 +57,7 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
       if (email === undefined) throw fail('auth.no_address')
       return { subject: `firebase:${sub}`, email, emailVerified: email_verified, authTimeMs }
     },
+    async forget() {},
   }
 }
 

@@ -27,7 +27,7 @@ withEmulators(({ firestore }) => {
   describeStoreRaces('firestore', make)
   describeScopedStore('firestore', make)
   describeUsage('firestore', make)
-  describeJobs('firestore', make)
+  describeJobs('firestore', make, { dueAtOnce: 1_000 })
   describeAudit('firestore', make)
   describeNames('firestore', make)
   describeClaims('firestore', make)

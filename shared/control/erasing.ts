@@ -7,9 +7,10 @@ import { z } from 'zod'
 import { eraseAfterMs } from './accounts.ts'
 import { writeAudit } from './audit.ts'
 import type { Control } from './control.ts'
-import { accounts, deletedTunnels, type TunnelDoc, tunnelNames } from './documents.ts'
-import { type JobKind, jobRef, type RunningJob } from './jobs/jobs.ts'
-import type { Doc, Query, Snapshot, Transaction } from './platform.ts'
+import { type AccountDoc, accounts, deletedTunnels, type TunnelDoc, tunnelNames } from './documents.ts'
+import { eraseMembers } from './erasing-people.ts'
+import { type JobKind, jobRef, look, type RunningJob } from './jobs/jobs.ts'
+import type { Doc, Page, Query, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { tombstoneOf } from './tombstones.ts'
 
@@ -23,6 +24,32 @@ const sealWaitMs = 2 * 60_000
 const closingWaitMs = 60_000
 
 const progressSchema = z.object({ erased: z.int().default(0) })
+/** Accounts that a release closed which asked for no erasure are found within a week: that is a read for each. */
+const findClosedMs = 7 * 24 * 3_600_000
+const pageSize = 100
+
+export function findClosedAccounts(control: Control): JobKind {
+  const run = (job: RunningJob) => findClosed(control, job)
+  return { name: 'accounts.closed', attemptsMax: Number.MAX_SAFE_INTEGER, everyMs: findClosedMs, run }
+}
+
+async function findClosed({ store, clock }: Control, job: RunningJob): Promise<void> {
+  let after: QueryOptions['after']
+  do {
+    const options = { where: { status: 'closed' }, limit: pageSize, ...(after && { after }) }
+    const page: Page<AccountDoc> = await store.query(queries.accountsByStatus, options)
+    for (const { ref, data } of page.items) {
+      job.signal.throwIfAborted()
+      // Erased ones have no name.
+      if (data.name === '' || (await store.get(jobRef('account.erase', ref.id)))) continue
+      const dueAt = (data.closedAt ?? clock.now()) + eraseAfterMs
+      const wish = { kind: 'account.erase', subject: ref.id, account: ref.id, dueAt }
+      await store.transact(async (tx) => (await look(tx, wish, clock.now()))())
+    }
+    after = page.next
+    if (after) await job.advance({})
+  } while (after)
+}
 
 export function eraseAccounts(control: Control): JobKind {
   return { name: 'account.erase', waitsMs: eraseAfterMs, attemptsMax: 12, run: (job) => erase(control, job) }
@@ -42,7 +69,7 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   })
   const plain = { limit: othersAtOnce, erase: (tx: Transaction, { ref }: Snapshot) => tx.delete(ref) }
   await eraseAll(control, job, { query: queries.allKeysOfAccount, ...plain })
-  await eraseAll(control, job, { query: queries.membersOfAccount, ...plain })
+  await eraseMembers(control, job)
   if (!(await eraseAudit(control, job))) return job.pause(job.progress, clock.now() + sealWaitMs)
   await job.finish(async (tx) => {
     const latest = await tx.get(account.ref)

@@ -2,17 +2,21 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
-import { dyingAt } from '../testing/dying-store.ts'
+import { countingStore } from '../testing/counting-store.ts'
+import { bound, dyingAt } from '../testing/dying-store.ts'
 import { eraseAfterMs, setAccountStatus } from './accounts.ts'
 import { verifyAudit } from './audit/verify.ts'
 import type { Caller } from './caller.ts'
 import { claimLeases } from './claims.ts'
-import { accounts, relays } from './documents.ts'
+import { accounts, endpoints, identities, jobs, members, relays, users } from './documents.ts'
 import { relayKeptMs } from './forgetting.ts'
 import { makeWorker } from './jobs/kinds.ts'
 import { createKey } from './keys.ts'
-import { createService } from './members.ts'
+import { addMember, createService } from './members.ts'
+import { runAct } from './operator/acts.ts'
 import { queries } from './query-table.ts'
+import { freshQuota } from './quota.ts'
+import { quotas } from './quota-documents.ts'
 import { sweep } from './sweeper.ts'
 import { createTunnel } from './tunnels.ts'
 
@@ -53,6 +57,61 @@ test('sweep: leases of several accounts are ended at the same time', async () =>
   })
   expect(await sweep({ ...t.control, store: slow })).toMatchObject({ expired: 12 })
   expect([most, await leased()]).toEqual([4, 0])
+})
+
+test('sweep: 4,000 lapsed leases take rounds of sixteen, not one by one, and a handful of calls each', async () => {
+  await t.openCell()
+  const caller = await t.caller()
+  await claimLeases(t.control, caller, {
+    agent: newId('agt', 1),
+    tunnels: [{ name: 'a', kind: 'tcp' }],
+    takeover: false,
+  })
+  const [found] = (
+    await t.control.store.query(queries.leasesOfAccount, {
+      where: { account: caller.account, state: 'leased' },
+      limit: 1,
+    })
+  ).items
+  if (!found) throw new Error('no lease')
+  const accountsInAll = 400
+  for (let n = 0; n < accountsInAll; n++) {
+    const account = `acc_${n}`
+    await t.control.store.batch([
+      {
+        op: 'create',
+        ref: quotas.ref(account),
+        data: { ...freshQuota(account, t.clock.now()), tunnels: 10, online: 10 },
+      },
+      ...Array.from({ length: 10 }, (_, k) => ({
+        op: 'create' as const,
+        ref: endpoints.ref(`host:t${n}-${k}.tunnel.example.com`),
+        data: { ...found.data, kind: 'host' as const, account, tunnel: newId('tun', n * 10 + k) },
+      })),
+    ])
+  }
+  t.clock.advance(3 * 3_600_000)
+  const counted = countingStore(t.control.store)
+  let rounds = 0
+  const gate: (() => void)[] = []
+  const open = () => {
+    rounds++
+    for (const go of gate.splice(0)) go()
+  }
+  const { store } = counted
+  const transact = async <T>(...given: Parameters<typeof store.transact<T>>) => {
+    // All that are under way at one moment are one round.
+    await new Promise<void>((resolve) => {
+      if (gate.push(resolve) === 1) setImmediate(() => setImmediate(open))
+    })
+    return store.transact(...given)
+  }
+  const slow = { ...bound(store), transact }
+  expect(await sweep({ ...t.control, store: slow })).toMatchObject({ expired: 4_001 })
+  // An account's leases meet in its quota, so they go one after the other: ten here, of sixteen accounts at a time.
+  expect(rounds).toBeLessThan(4_000 / 8)
+  const { reads, writes } = counted.counts
+  expect([reads / 4_000, writes / 4_000].map(Math.ceil)).toEqual([4, 4])
 })
 
 test('sweep: where a worker died, the next goes on', async () => {
@@ -121,6 +180,64 @@ test('a closed account is erased a month later, over a crash at every write, and
   expect(items.map(({ data }) => data.target)).toEqual([ada.account])
   const { problems, gone } = await verifyAudit(store, { nowMs: t.clock.now() })
   expect([problems, gone > 10]).toEqual([[], true])
+})
+
+test('who belongs to no other account is forgotten with it, signs in no more, and may come again as a stranger', async () => {
+  const { store } = t.control
+  const password = 'correct horse battery'
+  const signUp = async (email: string) => {
+    const { tokens } = await t.identity.register({ email, password }, { from: '' })
+    const caller = await t.principals.authenticate(tokens.accessToken, '')
+    return { email, token: tokens.accessToken, id: caller.member, account: caller.account }
+  }
+  const [ada, bob, eve] = [
+    await signUp('ada@example.com'),
+    await signUp('bob@example.com'),
+    await signUp('eve@example.com'),
+  ]
+  const own = t.of(ada)
+  for (const { id } of [bob, eve]) await addMember(own, { user: id, role: 'viewer', actor: 'test' })
+  // Eve is an operator, and Bob has an account of his own; Ada has none besides.
+  const office = { control: t.control, enrolment: t.relayIdentity }
+  await runAct(office, { act: 'operators.add', input: { who: eve.id }, operator: 'grace' })
+  await store.delete(members.ref(`${eve.account}:${eve.id}`))
+  await setAccountStatus(t.control, ada.account, 'closed')
+  await t.runJobs()
+  t.clock.advance(eraseAfterMs)
+  const id = `account.erase:${ada.account}`
+  for (const when of ['before', 'after'] as const)
+    for (let n = 1; n <= 8; n++) {
+      await t.runJobs()
+      const dying = makeWorker({ ...t.control, store: dyingAt(store, n, when) }, 1)
+      await dying.take([id]).catch(() => undefined)
+      t.clock.advance(3_700_000)
+    }
+  const kept = await Promise.all(
+    [ada, bob, eve].map(async (each) => (await store.get(users.ref(each.id)))?.data.email),
+  )
+  expect(kept).toEqual([undefined, 'bob@example.com', 'eve@example.com'])
+  expect(await store.get(identities.ref(`local:${ada.id}`))).toBeUndefined()
+  await expect(t.identity.login({ email: ada.email, password }, { from: '' })).rejects.toMatchObject({
+    key: 'auth.credentials',
+  })
+  const again = await signUp('ada@example.com')
+  expect([again.id === ada.id, again.account === ada.account]).toEqual([false, false])
+  const { tokens } = await t.identity.login({ email: bob.email, password }, { from: '' })
+  expect((await t.principals.authenticate(tokens.accessToken, '')).account).toBe(bob.account)
+})
+
+test('accounts that a release of before had closed, which asked for no erasure, are erased too', async () => {
+  const ada = await makeFull()
+  await t.runJobs()
+  // As such a release left them.
+  await t.control.store.delete(jobs.ref(`account.erase:${ada.account}`))
+  for (let days = 0; days < 45; days++) {
+    t.clock.advance(dayMs)
+    await t.runJobs()
+  }
+  expect(await leftOf(ada)).toEqual([0, 0, 0, 0])
+  // What is erased is not asked for again.
+  expect(await t.control.store.get(jobs.ref(`account.erase:${ada.account}`))).toBeUndefined()
 })
 
 test('an account that is opened again within the month keeps everything', async () => {

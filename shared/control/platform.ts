@@ -160,6 +160,11 @@ export interface Identity {
   readonly kind: 'local' | 'firebase'
   /** @throws auth.invalid for anything that is not a valid, unexpired token of this issuer */
   verify(token: string): Promise<IdentityClaims>
+  /**
+   * Deletes what sign-in keeps of a person, of whom the domain knows nothing any more; again it changes nothing. What
+   * an outside service keeps is between it and them.
+   */
+  forget(person: { readonly id: string; readonly email: string }): Promise<void>
 }
 
 // --- RelayIdentity ------------------------------------------------------------------------------------------------

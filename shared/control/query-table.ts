@@ -8,6 +8,11 @@ import * as usage from './usage-documents.ts'
 export const queries = {
   /** There may be several of one address: one a way of signing in, of releases and migrations of before. */
   usersByEmail: declareQuery('usersByEmail', documents.users, { equals: ['email'], order: 'validSince' }),
+  identitiesByUser: declareQuery('identitiesByUser', documents.identities, { equals: [], order: 'user' }),
+  accountsByStatus: declareQuery('accountsByStatus', documents.accounts, {
+    equals: ['status'],
+    order: 'createdAt',
+  }),
   operatorsByState: declareQuery('operatorsByState', documents.operators, {
     equals: ['state'],
     order: 'since',

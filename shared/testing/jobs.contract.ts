@@ -6,10 +6,13 @@ import { describe, expect, test } from 'vitest'
 import { type Log, silentLog } from '../base/log.ts'
 import type { Control } from '../control/control.ts'
 import { jobs } from '../control/documents.ts'
-import { type JobKind, leaseMs, look, type RunningJob, type Wish } from '../control/jobs/jobs.ts'
+import { freshJob, type JobKind, leaseMs, look, type RunningJob, type Wish } from '../control/jobs/jobs.ts'
 import { Worker } from '../control/jobs/worker.ts'
 import { collection } from '../control/names.ts'
-import type { Store, Transaction } from '../control/platform.ts'
+import { pieces } from '../control/piecewise.ts'
+import type { Store, Transaction, Write } from '../control/platform.ts'
+import { queries } from '../control/query-table.ts'
+import { countingStore } from './counting-store.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
 
@@ -28,6 +31,7 @@ function makeStage(store: Store, log: Log = silentLog) {
   return {
     store,
     clock,
+    control,
     ask: (wish: Wish) =>
       store.transact(async (tx) => {
         const write = await look(tx, wish, clock.now())
@@ -54,9 +58,14 @@ const wish = (subject: string, more: Partial<Wish> = {}): Wish => ({
   ...more,
 })
 
-export function describeJobs(name: string, make: MakeStore): void {
+/** @param dueAtOnce how many the store bears on a busy machine; an emulator is slower than what it emulates */
+export function describeJobs(
+  name: string,
+  make: MakeStore,
+  { dueAtOnce }: { readonly dueAtOnce: number },
+): void {
   const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, (store) => run(makeStage(store))), 60_000)
+    test(title, () => withStore(make, (store) => run(makeStage(store))), 120_000)
 
   describe(`jobs: ${name}`, () => {
     check('several workers at once have one effect for each job, and none is left', async (stage) => {
@@ -182,6 +191,32 @@ export function describeJobs(name: string, make: MakeStore): void {
       stage.clock.advance(60_000)
       await round()
       expect(await stage.count('all')).toBe(2)
+    })
+
+    check(`${dueAtOnce} that are due at once are each done once, at a few reads each`, async (stage) => {
+      const writes = Array.from({ length: dueAtOnce }, (_, n): Write => {
+        const asked = wish(`due${n}`, { account: `acc${n % 500}` })
+        const data = freshJob(asked, stage.clock.now())
+        return { op: 'create', ref: jobs.ref(`${asked.kind}:${asked.subject}`), data }
+      })
+      for (const some of pieces(writes)) await stage.store.batch(some)
+      const { store, counts } = countingStore(stage.store)
+      const done: string[] = []
+      const kind = kindOf(async (job) => {
+        await job.finish()
+        done.push(job.subject)
+      })
+      const counted = { ...stage.control, store }
+      const workers = [1, 2, 3, 4].map(() => new Worker({ control: counted, kinds: [kind], atOnce: 8 }))
+      // The clock stands still: each worker goes on until nothing is due.
+      await Promise.all(workers.map((worker) => worker.round(60_000)))
+      expect([done.length, new Set(done).size]).toEqual([dueAtOnce, dueAtOnce])
+      const { items } = await stage.store.query(queries.jobsByState, {
+        where: { state: 'live' },
+        limit: 10,
+      })
+      expect(items).toEqual([])
+      expect(counts.reads / dueAtOnce).toBeLessThan(8)
     })
 
     check("one account's flood stands before nobody else", async (stage) => {

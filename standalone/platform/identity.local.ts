@@ -131,6 +131,14 @@ class LocalSignIn implements LocalIdentity {
     }
   }
 
+  async forget({ id, email }: { readonly id: string; readonly email: string }): Promise<void> {
+    await this.#store.transact(async (tx) => {
+      const claim = await tx.get(emailRef(email))
+      if (claim?.data.user === id) tx.delete(claim.ref)
+      tx.delete(passwords.ref(id))
+    })
+  }
+
   async register(given: Credentials, caller: Caller): Promise<SignedIn> {
     await this.#guard.countRegistration(caller.from)
     const email = normaliseEmail(given.email)

@@ -9,7 +9,7 @@ import { closeAccounts } from '../closing.ts'
 import { collectTunnels } from '../collecting.ts'
 import type { Control } from '../control.ts'
 import { recountQuotas, repairQuota } from '../counting.ts'
-import { eraseAccounts } from '../erasing.ts'
+import { eraseAccounts, findClosedAccounts } from '../erasing.ts'
 import { forgetRelays } from '../forgetting.ts'
 import { keepLimits } from '../limits.ts'
 import { sendMails } from '../mails.ts'
@@ -22,6 +22,7 @@ function jobKinds(control: Control): readonly JobKind[] {
   return [
     closeAccounts(control),
     eraseAccounts(control),
+    findClosedAccounts(control),
     forgetRelays(control),
     rotateKeys(control),
     sealAudit(control),
