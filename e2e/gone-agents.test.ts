@@ -2,10 +2,10 @@
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, agentHome, startAgent } from './harness/agent.ts'
-import { within } from './harness/events.ts'
-import type { Service } from './harness/service.ts'
+import { eventually, within } from './harness/events.ts'
+import { callApi, type Service } from './harness/service.ts'
 import { dial, type Listening, readBytes } from './harness/sockets.ts'
-import { startStandaloneService } from './harness/standalone.ts'
+import { makeKey, startStandaloneService } from './harness/standalone.ts'
 import { startEcho } from './harness/upstreams.ts'
 
 /** A minute until it is away, and the relay's next words. */
@@ -52,4 +52,29 @@ test('a port goes to another tunnel of the account in a minute or two, and until
   visitor.write('hello')
   expect(String(await within(back, 'the echo'))).toBe('hello')
   visitor.destroy()
+})
+
+test('a key that is revoked takes its tunnels offline within seconds, and tells its agent why', async () => {
+  const idsOf = async () =>
+    ((await callApi(service, 'GET', '/v1/keys')) as { items: { id: string }[] }).items.map(({ id }) => id)
+  const before = await idsOf()
+  const key = await makeKey(service)
+  const [id] = (await idsOf()).filter((one) => !before.includes(one))
+  const keep = await startAgent(service, { kept: { kind: 'tcp', upstream: echo.port } })
+  const revoked = await startAgent({ ...service, key }, { gone: { kind: 'tcp', upstream: echo.port } })
+  const [port, keptPort] = await Promise.all([
+    revoked.online('gone').then((url) => Number(new URL(url).port)),
+    keep.online('kept').then((url) => Number(new URL(url).port)),
+  ])
+  await callApi(service, 'DELETE', `/v1/keys/${id}`)
+  await eventually('the port is closed', () =>
+    dial({ host: '127.0.0.1', port }).then(
+      (socket) => void socket.destroy(),
+      () => true,
+    ),
+  )
+  expect(await within(revoked.program.exited, 'its agent ends')).toMatchObject({ code: 3 })
+  const visitor = await dial({ host: '127.0.0.1', port: keptPort })
+  visitor.destroy()
+  await keep.stop()
 })
