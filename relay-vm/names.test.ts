@@ -1,8 +1,13 @@
 import { once } from 'node:events'
 import { get } from 'node:http'
+import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { decreeMs } from './decrees.ts'
 import { NameKnowledge } from './name-knowledge.ts'
+import { Names } from './names.ts'
+import type { Route, Routes } from './routes.ts'
 import type { RelayPorts } from './running.ts'
 import { makeTestControl, type TestControl } from './testing/test-control.ts'
 import { TestBench } from './testing/test-relay.ts'
@@ -86,6 +91,45 @@ describe('names at a relay', () => {
     expect(await visit(host)).toBe('404')
   })
 
+  test('TLS for a name reaches the tls tunnel that has it, untouched', async () => {
+    const hello = Promise.withResolvers<Buffer>()
+    const upstreamPort = await bench.startUpstream((socket) => socket.once('data', hello.resolve))
+    const ticket = await control.ticket({
+      kind: 'tls',
+      endpoint: 'host:t.tunnels.test',
+      names: [{ host, version: 5 }],
+    })
+    const agent = await bench.dial(ports, { ticket, upstreamPort })
+    await agent.bind(1, ticket)
+    const socket = connectTls({ host: '127.0.0.1', port: ports.tlsPort, servername: host })
+    socket.on('error', () => {})
+    expect((await hello.promise).includes(host)).toBe(true)
+    socket.destroy()
+  })
+
+  test('a connection that came by a name is cut when the name leads elsewhere; one by the endpoint stays', async () => {
+    const upstreamPort = await bench.startUpstream((socket) => {
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'))
+    })
+    const ticket = await control.ticket({ endpoint: 'host:k.tunnels.test', names: [{ host, version: 5 }] })
+    const agent = await bench.dial(ports, { ticket, upstreamPort })
+    await agent.bind(1, ticket)
+    const keep = async (name: string) => {
+      const socket = connect(ports.httpPort, '127.0.0.1')
+      socket.on('error', () => {})
+      const ask = async () => {
+        socket.write(`GET / HTTP/1.1\r\nHost: ${name}\r\n\r\n`)
+        return `${(await once(socket, 'data'))[0]}`
+      }
+      expect(await ask()).toContain('hi')
+      return { ask, closed: new Promise((resolve) => socket.once('close', resolve)) }
+    }
+    const [byName, byEndpoint] = [await keep(host), await keep('k.tunnels.test')]
+    say(6, '', '')
+    await byName.closed
+    expect(await byEndpoint.ask()).toContain('hi')
+  })
+
   test('no name takes the place of an endpoint of the cell', async () => {
     await serve('one', [{ host: 'bank.tunnels.test', version: 5 }])
     expect(await visit('bank.tunnels.test')).toBe('404')
@@ -113,6 +157,62 @@ describe('what a relay knows of names', () => {
     expect(new NameKnowledge(kept).isTrusted(at(day - hour))).toBe(false)
     before.takeLeave()
     expect(new NameKnowledge(JSON.parse(JSON.stringify(before))).isTrusted(at(day))).toBe(false)
+  })
+
+  test('a silence that grew too long cuts who came by a name, and nobody else', () => {
+    const knowledge = new NameKnowledge()
+    knowledge.hear({ host, version: 5, account: 'acc', tunnel: 'one', at: 0 })
+    knowledge.answered(at(0), at(0))
+    let now = at(0)
+    const cut: string[] = []
+    const routes = [
+      { name: host, claims: { sub: 'one' } },
+      { name: undefined, claims: { sub: 'one' } },
+    ] as unknown as Route[]
+    const resolver = new Names({
+      knowledge,
+      routes: {} as Routes,
+      domain: () => 'tunnels.test',
+      moment: () => now,
+      cut: (matches) =>
+        cut.push(
+          routes
+            .filter(matches)
+            .map(({ name }) => name ?? 'endpoint')
+            .join(),
+        ),
+    })
+    resolver.check()
+    expect(cut).toEqual([])
+    now = at(day + 1)
+    resolver.check()
+    expect(cut).toEqual([host])
+  })
+
+  test('after too long a silence what nobody vouched for within a ticket is forgotten, and its visitors are cut', () => {
+    const knowledge = new NameKnowledge()
+    const moved: string[] = []
+    knowledge.onMoved = (name) => moved.push(name)
+    knowledge.answered(at(0), at(0))
+    const known = { version: 5, account: 'acc', tunnel: 'one' }
+    knowledge.hear({ ...known, host, at: 0 })
+    knowledge.hear({ ...known, host: 'new.example.org', at: 2 * day })
+    knowledge.answered(at(day), at(day))
+    expect([moved, knowledge.find(host)?.tunnel], 'a day is not too long').toEqual([[], 'one'])
+    knowledge.answered(at(2 * day + hour), at(2 * day + hour))
+    expect(moved).toEqual([host])
+    expect([knowledge.find(host), knowledge.find('new.example.org')?.tunnel]).toEqual([undefined, 'one'])
+  })
+
+  test('a removal is remembered until no ticket that lists the name can bind, and a name that is served for good', () => {
+    const knowledge = new NameKnowledge()
+    knowledge.hear({ host, version: 5, account: '', tunnel: '', at: hour })
+    knowledge.hear({ host: 'kept.example.org', version: 5, account: 'acc', tunnel: 'one', at: 0 })
+    const isServed = (tunnel: string) => tunnel === 'one'
+    knowledge.prune(hour + decreeMs, isServed)
+    expect(knowledge.hear({ host, version: 4, account: 'acc', tunnel: 'old', at: hour })).toBe(false)
+    knowledge.prune(hour + decreeMs + 1, isServed)
+    expect(JSON.parse(JSON.stringify(knowledge)).known).toMatchObject([{ host: 'kept.example.org' }])
   })
 
   test('two tunnels of one version lead nowhere', () => {

@@ -241,6 +241,18 @@ describe('sync', () => {
     expect(next.report(clock.now())).toMatchObject([{ boot, tunnel, refused: 1 }])
   })
 
+  test('behind its last word a relay trusts no name that it knows, nor does the next life that reads them', async () => {
+    const { sync, state, time } = await makeSync()
+    sync.start()
+    await requests(1)
+    await until(() => state.names.isTrusted(time.moment()))
+    const before = await RelayState.load(dataDir)
+    expect(before.names.isTrusted(time.moment()), 'killed before it').toBe(true)
+    await sync.finish()
+    const next = await RelayState.load(dataDir)
+    expect(next.names.isTrusted(time.moment())).toBe(false)
+  })
+
   test('where nobody waits for the end, the last report is tried again until it is taken', async () => {
     const { sync, meters, journal } = await makeSync()
     sync.start()

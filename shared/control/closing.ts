@@ -1,4 +1,7 @@
-/** What is left of an account when it is closed: its keys are revoked and its addresses given back, step by step. */
+/**
+ * What is left of an account when it is closed: its keys are revoked, its names put to rest and its addresses given
+ * back, step by step.
+ */
 import { queryAll } from './cells.ts'
 import type { Control } from './control.ts'
 import { keys } from './documents.ts'
@@ -6,6 +9,7 @@ import { endLeases } from './ending.ts'
 import type { JobKind, RunningJob } from './jobs/jobs.ts'
 import { queries } from './query-table.ts'
 import { online, quotas } from './quota-documents.ts'
+import { removeAllNames } from './tunnel-names.ts'
 import { writeRelease } from './tunnels.ts'
 
 /** A transaction holds 20 documents: the job, and these. */
@@ -18,6 +22,7 @@ export function closeAccounts(control: Control): JobKind {
 async function close(control: Control, job: RunningJob): Promise<void> {
   const { account } = job
   while (await revokeSome(control, job)) job.signal.throwIfAborted()
+  await restNames(control, job)
   const where = { account, state: 'leased' }
   await endLeases(control, job, {
     leases: await queryAll(control.store, queries.leasesOfAccount, { where }),
@@ -29,6 +34,18 @@ async function close(control: Control, job: RunningJob): Promise<void> {
   await job.finish(async (tx) => {
     for (const ref of [quotas.ref(account), online.ref(account)]) tx.delete(ref)
   })
+}
+
+/** While it is bound a tunnel would keep its names for as long as nobody deletes it: for good. */
+async function restNames(control: Control, job: RunningJob): Promise<void> {
+  const by = { account: job.account, actor: 'system', from: '' }
+  const where = { account: job.account }
+  for (const { ref, data } of await queryAll(control.store, queries.tunnelsOfAccount, { where })) {
+    if ((data.names ?? []).length === 0) continue
+    await removeAllNames(control, by, ref.id)
+    await job.advance(job.progress)
+    job.signal.throwIfAborted()
+  }
 }
 
 /** @returns whether there were any */

@@ -8,16 +8,18 @@ import { eraseAfterMs, setAccountStatus } from './accounts.ts'
 import { verifyAudit } from './audit/verify.ts'
 import type { Caller } from './caller.ts'
 import { claimLeases } from './claims.ts'
-import { accounts, endpoints, identities, jobs, members, relays, users } from './documents.ts'
+import { accounts, endpoints, identities, jobs, members, relays, tunnels, users } from './documents.ts'
 import { relayKeptMs } from './forgetting.ts'
 import { makeWorker } from './jobs/kinds.ts'
 import { createKey } from './keys.ts'
 import { addMember, createService } from './members.ts'
+import { names } from './name-documents.ts'
 import { runAct } from './operator/acts.ts'
 import { queries } from './query-table.ts'
 import { freshQuota } from './quota.ts'
 import { quotas } from './quota-documents.ts'
 import { sweep } from './sweeper.ts'
+import { addName } from './tunnel-names.ts'
 import { createTunnel } from './tunnels.ts'
 
 let t: TestControl
@@ -180,6 +182,46 @@ test('a closed account is erased a month later, over a crash at every write, and
   expect(items.map(({ data }) => data.target)).toEqual([ada.account])
   const { problems, gone } = await verifyAudit(store, { nowMs: t.clock.now() })
   expect([problems, gone > 10]).toEqual([[], true])
+})
+
+test('the names of a closed account are put to rest, over a crash at every write, and relays are told', async () => {
+  await t.openCell()
+  const ada = await t.caller()
+  const own = t.of(ada)
+  const hosts = ['a', 'b', 'c'].map((name) => `${name}.example.org`)
+  for (const [n, host] of hosts.entries()) {
+    const tunnel = { name: `t${Math.min(n, 1)}`, kind: 'http' as const, policy: {} }
+    const known = (
+      await t.control.store.query(queries.tunnelsOfAccount, { where: { account: ada.account }, limit: 9 })
+    ).items
+    const id =
+      known.find(({ data }) => data.name === tunnel.name)?.ref.id ??
+      (await createTunnel(own, ada, tunnel)).ref.id
+    await t.control.store.update(tunnels.ref(id), { cell: 'home' })
+    await addName(t.control, ada, { tunnel: id, host })
+  }
+  const { cursor } = await t.sync()
+  await setAccountStatus(t.control, ada.account, 'closed', ada)
+  const id = `account.close:${ada.account}`
+  for (const when of ['before', 'after'] as const)
+    for (let n = 1; n <= 6; n++) {
+      const dying = makeWorker({ ...t.control, store: dyingAt(t.control.store, n, when) }, 1)
+      await dying.take([id]).catch(() => undefined)
+      t.clock.advance(3_700_000)
+    }
+  await t.runJobs()
+  const docs = await t.control.store.getAll(hosts.map((host) => names.ref(host)))
+  expect(docs.map((doc) => doc?.data.state)).toEqual(['resting', 'resting', 'resting'])
+  const left = await t.control.store.query(queries.tunnelsOfAccount, {
+    where: { account: ada.account },
+    limit: 9,
+  })
+  expect(left.items.flatMap(({ data }) => data.names ?? [])).toEqual([])
+  const told = (await t.sync({ cursor })).commands.flatMap((command) =>
+    command?.kind === 'name' && command.tunnel === '' ? [command.host] : [],
+  )
+  expect(told.toSorted()).toEqual(hosts)
+  expect(await t.control.store.get(jobs.ref(id))).toBeUndefined()
 })
 
 test('who belongs to no other account is forgotten with it, signs in no more, and may come again as a stranger', async () => {

@@ -16,6 +16,8 @@ import { cellsOf, decideName, type NameView, putBackName, restName, silentRelayM
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 
+/** Who gives a name up: a member, or the service itself. */
+type By = Pick<Caller, 'account' | 'actor' | 'from' | 'tunnels'>
 export type NameOfTunnel = { readonly tunnel: string; readonly host: string }
 
 /** Of the list as JSON: tickets carry it, and agents send tickets by the thousand. */
@@ -42,7 +44,7 @@ export async function addName(control: Control, caller: Caller, name: NameOfTunn
  * The host leads to the tunnel no more, and rests.
  * @throws api.not_found
  */
-export async function removeName(control: AnyControl, caller: Caller, name: NameOfTunnel): Promise<void> {
+export async function removeName(control: AnyControl, caller: By, name: NameOfTunnel): Promise<void> {
   const nowMs = control.clock.now()
   const outgoing = await control.store.transact(async (tx) => {
     const tunnel = await readOwn(tx, caller, name.tunnel)
@@ -57,8 +59,8 @@ export async function removeName(control: AnyControl, caller: Caller, name: Name
   await publishCommands(control, outgoing)
 }
 
-/** Before the tunnel is deleted: one after the other, for a transaction holds 20 documents. */
-export async function removeAllNames(control: AnyControl, caller: Caller, tunnel: string): Promise<void> {
+/** Before a tunnel is deleted or its account closed: one after the other, for a transaction holds 20 documents. */
+export async function removeAllNames(control: AnyControl, caller: By, tunnel: string): Promise<void> {
   const found = await control.store.get(tunnels.ref(tunnel))
   for (const { host } of found?.data.names ?? []) await removeName(control, caller, { tunnel, host })
 }
@@ -118,7 +120,7 @@ async function take(
 }
 
 /** @throws api.not_found */
-async function readOwn(tx: Transaction, caller: Caller, id: string): Promise<Snapshot<TunnelDoc>> {
+async function readOwn(tx: Transaction, caller: By, id: string): Promise<Snapshot<TunnelDoc>> {
   const tunnel = await tx.get(tunnels.ref(id))
   if (tunnel?.data.account !== caller.account || !mayTouch(caller, tunnel.data.name))
     throw fail('api.not_found')
@@ -142,7 +144,7 @@ function tell(
 
 function writeEntry(
   tx: Transaction,
-  { account, actor, from }: Caller,
+  { account, actor, from }: By,
   { action, name, nowMs }: { action: 'name.added' | 'name.removed'; name: NameOfTunnel; nowMs: number },
 ): void {
   const details = { host: name.host }
