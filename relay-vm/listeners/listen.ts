@@ -1,6 +1,7 @@
 /** Opening and closing server sockets with errors that say which port and why. */
 import { once } from 'node:events'
 import { connect, type Server } from 'node:net'
+import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 
@@ -12,6 +13,10 @@ const answerMs = 1_000
 
 /** Under a flood the queue never is empty. */
 const acceptTurnsMax = 2 * backlog
+
+/** What a turn takes that has nothing to do; twice as much will do after each `patientTurns` longer ones. */
+const shortTurnMs = 0.05
+const patientTurns = 32
 
 export type ListenAt = {
   readonly host: string
@@ -78,23 +83,29 @@ async function listening(server: Server, at: string): Promise<void> {
 
 /**
  * Stops listening as soon as nobody waits to be accepted, because the kernel resets who does. Node accepts one
- * connection in each turn of its loop: a whole turn without one means that none was there.
+ * connection in each turn of its loop: a whole turn without one means that none was there when the turn looked. Whoever
+ * comes while that turn has other things to do is reset all the same, so it has to be a short one.
  */
 export function closeWhenEmpty(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  let turnsLeft = acceptTurnsMax
+  let turns = 0
+  let begunMs = systemClock.monotonic()
+  // Nothing is known about the turn in which it is called.
   let isEmpty = false
   const onConnection = () => {
     isEmpty = false
   }
   const look = () => {
-    if (isEmpty || turnsLeft-- === 0) {
+    const nowMs = systemClock.monotonic()
+    const isShort = nowMs - begunMs <= shortTurnMs * 2 ** Math.floor(turns / patientTurns)
+    if ((isEmpty && isShort) || ++turns > acceptTurnsMax) {
       server.off('connection', onConnection)
       closeServer(server)
       resolve()
       return
     }
     isEmpty = true
+    begunMs = nowMs
     setImmediate(look)
   }
   server.on('connection', onConnection)
