@@ -18,6 +18,8 @@ export type TransferShape = {
 
 export class Transfer {
   readonly done: Promise<void>
+  /** The first byte is back, so the way stands from end to end; or it never will be. */
+  readonly begun: Promise<void>
   /** Monotonic time of the last byte that came back. */
   heardAtMs = systemClock.monotonic()
   received = 0
@@ -30,6 +32,9 @@ export class Transfer {
   private constructor(socket: Socket, shape: TransferShape) {
     this.#shape = shape
     this.#send(socket)
+    this.begun = new Promise((resolve) => {
+      socket.once('data', () => resolve()).once('close', () => resolve())
+    })
     this.done = this.#receive(socket)
     // Whoever waits for `done` hears of a failure; until then it is no crash of the process.
     this.done.catch(() => undefined)
@@ -78,17 +83,22 @@ export class Transfer {
   }
 }
 
-/** As many at once, with seeds of their own. */
-export function startTransfers(
+/**
+ * As many at once, with seeds of their own. Resolves when each has heard something: whoever cuts the network after that
+ * cuts visitors who were let in, and none whom a busy relay has yet to accept (rule 15 lets it refuse those).
+ */
+export async function startTransfers(
   address: Address,
   count: number,
   shape: TransferShape,
 ): Promise<readonly Transfer[]> {
-  return Promise.all(
+  const transfers = await Promise.all(
     Array.from({ length: count }, (_, index) =>
       Transfer.start(address, { ...shape, seed: shape.seed + index }),
     ),
   )
+  await Promise.all(transfers.map(({ begun }) => begun))
+  return transfers
 }
 
 /** Rejects with how many of them failed, and how the first one did. */
