@@ -112,6 +112,14 @@ describe('the gate in front of an upstream', () => {
     }
   })
 
+  test('an answer whose end nobody can tell gets nothing behind it, and nobody waits', () => {
+    const { ask, answer, said } = openGate(locked)
+    ask(get(good))
+    answer(`${ok}\r\n`)
+    ask(get())
+    expect(said()).toBe(`${ok}\r\n<end>`)
+  })
+
   test('an answer that says "close" gets nothing behind it (RFC 9112 9.6)', () => {
     const { ask, answer, said } = openGate(locked)
     ask(get(good) + get())

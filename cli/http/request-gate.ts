@@ -216,7 +216,9 @@ export class RequestGate implements SplicedStream {
   #refuse(key: ErrorKey, head: RequestHead): void {
     this.#state = 'settling'
     this.#refusal = { key, head }
-    this.#tellIfAnswered()
+    // Whoever asks for more takes that answer for complete, and nobody here can tell.
+    if (this.#answer.isLost) this.end()
+    else this.#tellIfAnswered()
   }
 
   #tellIfAnswered(): void {

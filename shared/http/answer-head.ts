@@ -39,8 +39,8 @@ type Name = 'connection' | 'content-length' | 'transfer-encoding'
 
 /** The method of a request, as far as its answer depends on it. */
 export type AskedKind = 'plain' | 'HEAD' | 'CONNECT'
-/** Bytes of the body, or what ends it. */
-export type AnswerBody = number | 'chunked' | 'untilEnd'
+/** Bytes of the body, or what ends it; `lost`: not everybody reads it in the same way. */
+export type AnswerBody = number | 'chunked' | 'untilEnd' | 'lost'
 
 type Place =
   | 'status'
@@ -126,13 +126,13 @@ export class AnswerHead {
     const hasLength = this.#length >= 0
     const hasCoding = this.#coding !== 'none'
     // Two lengths: RFC 9112 section 6.3 prefers one, and not everybody does.
-    if (hasCoding && (hasLength || this.#isOld)) return 'untilEnd'
+    if (hasCoding && (hasLength || this.#isOld)) return 'lost'
     if (this.#status === 101 || (asked === 'CONNECT' && this.#status >= 200 && this.#status < 300))
       return 'untilEnd'
     // One that ends the connection is the last for some.
-    if (this.isInterim && this.isLast) return 'untilEnd'
+    if (this.isInterim && this.isLast) return 'lost'
     // None of these has a body; one that is announced all the same is expected by some.
-    if (this.isInterim || this.#status === 204) return hasCoding || this.#length > 0 ? 'untilEnd' : 0
+    if (this.isInterim || this.#status === 204) return hasCoding || this.#length > 0 ? 'lost' : 0
     if (asked === 'HEAD' || this.#status === 304) return 0
     if (this.#coding === 'chunked') return 'chunked'
     return hasLength && !hasCoding ? this.#length : 'untilEnd'

@@ -5,9 +5,10 @@
  *   head ──▶ body ─────────────────────────▶ head      of a length
  *    │ └───▶ size ─▶ data ─▶ dataEnd ─▶ size … trailer ──▶ head
  *    ├─────▶ over       it said `close`: nothing may follow
- *    └─────▶ untilEnd   it ends with its connection, or its end cannot be told: nobody may say anything behind it
+ *    ├─────▶ untilEnd   it ends with its connection: nobody may say anything behind it
+ *    └─────▶ lost       nobody can tell where it ends: nothing may follow either
  *
- * When in doubt it is `untilEnd`. The same bytes give the same however they are split, and where this calls an answer
+ * When in doubt it is `lost`. The same bytes give the same however they are split, and where this calls an answer
  * complete, llhttp does too (answer.fuzz.ts).
  */
 import type { Buffer } from 'node:buffer'
@@ -32,6 +33,7 @@ type State =
   | 'trailer'
   | 'over'
   | 'untilEnd'
+  | 'lost'
 
 export class AnswerWatch {
   readonly #head = new AnswerHead()
@@ -47,9 +49,9 @@ export class AnswerWatch {
 
   /** A request is sent. */
   asked(method: string): void {
-    if (this.#state === 'untilEnd') return
+    if (this.isEndless) return
     this.#asked.push(method === 'HEAD' || method === 'CONNECT' ? method : 'plain')
-    if (this.#asked.length > askedMax) this.#state = 'untilEnd'
+    if (this.#asked.length > askedMax) this.#state = 'lost'
   }
 
   /** The upstream says something. */
@@ -74,7 +76,12 @@ export class AnswerWatch {
 
   /** The present answer ends with its connection, or nobody can tell where. */
   get isEndless(): boolean {
-    return this.#state === 'untilEnd'
+    return this.#state === 'untilEnd' || this.#state === 'lost'
+  }
+
+  /** Where the answers end cannot be told any more; whoever reads them may take the last one for complete. */
+  get isLost(): boolean {
+    return this.#state === 'lost'
   }
 
   get #isBetween(): boolean {
@@ -84,6 +91,7 @@ export class AnswerWatch {
   #step(bytes: Buffer, at: number): number {
     switch (this.#state) {
       case 'untilEnd':
+      case 'lost':
         return bytes.length
       case 'body':
       case 'data':
@@ -92,7 +100,7 @@ export class AnswerWatch {
       case 'trailer':
         return this.#readHead(bytes, at)
       case 'over':
-        this.#state = 'untilEnd'
+        this.#state = 'lost'
         return bytes.length
       default:
         return this.#readChunkLine(bytes, at)
@@ -111,7 +119,7 @@ export class AnswerWatch {
 
   #readHead(bytes: Buffer, at: number): number {
     const next = this.#head.read(bytes, at)
-    if (this.#head.isBroken) this.#state = 'untilEnd'
+    if (this.#head.isBroken) this.#state = 'lost'
     else if (this.#head.isWhole) {
       if (this.#state === 'trailer') this.#end()
       else this.#begin()
@@ -124,10 +132,10 @@ export class AnswerWatch {
     const asked = this.#asked[0]
     const { isInterim } = this.#head
     // Nobody has asked for it: whose it is nobody knows.
-    const body = asked === undefined ? 'untilEnd' : this.#head.bodyFor(asked)
+    const body = asked === undefined ? 'lost' : this.#head.bodyFor(asked)
     this.#isLast = this.#head.isLast
     if (!isInterim) this.#asked.shift()
-    if (body === 'untilEnd') this.#state = body
+    if (body === 'untilEnd' || body === 'lost') this.#state = body
     else if (isInterim) this.#head.restart()
     else if (body === 'chunked') {
       this.#state = 'size'
@@ -190,7 +198,7 @@ export class AnswerWatch {
   }
 
   #expect(isRight: boolean, next: State, at: number): number {
-    this.#state = isRight ? next : 'untilEnd'
+    this.#state = isRight ? next : 'lost'
     return at + 1
   }
 }

@@ -140,19 +140,20 @@ export class Exchange implements UplinkSink {
 
   /**
    * Calls `done` once all requests so far are answered in full; what was heard is written by then, and whatever else
-   * the socket gets comes behind it. `mayFollow` is false when the last answer has said that none does. An answer
-   * whose end nobody can tell ends with its stream, and `done` is never called.
+   * the socket gets comes behind it. `mayFollow` is false when the last answer has said that none does, or when nobody
+   * can tell whether the present one is complete: a visitor that asks for something else takes it for that. An answer
+   * that ends with its stream, or proves strange only later, is waited for to its end, and `done` is never called.
    *
    * An answer of ours (421, 400) inside another would be taken for a part of it, and one before it for it.
    */
   whenAnswered(done: (mayFollow: boolean) => void): void {
     this.#onAnswered = done
-    this.#tellIfAnswered()
+    this.#tellIfAnswered(this.isAnswered || this.#answer.isLost)
   }
 
-  #tellIfAnswered(): void {
+  #tellIfAnswered(isAnswered = this.isAnswered): void {
     const done = this.#onAnswered
-    if (!done || !this.isAnswered) return
+    if (!done || !isAnswered) return
     this.#onAnswered = undefined
     this.#uplink.flush()
     done(this.#answer.mayFollow)

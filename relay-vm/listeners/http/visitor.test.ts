@@ -201,6 +201,24 @@ describe('http visitor: a later request that goes nowhere', () => {
     expect(await visitor.end()).toBe(text)
   })
 
+  test.each([
+    ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi'],
+    ['LF alone', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nhi'],
+    ['a line too many', `${answer('one')}\r\n`],
+  ])('an answer with %s ends the connection at once when something else is asked for', async (_, text) => {
+    for (const other of [get('/2', 'b.test'), get('/ws', 'a.test', websocket)]) {
+      const rig = await startRig()
+      const visitor = await rig.visit(get('/1'))
+      const upstream = await rig.upstream()
+      say(upstream, text)
+      await visitor.until((heard) => heard === text)
+      visitor.socket.write(other)
+      expect(await visitor.end()).toBe(text)
+      await upstream.heard.until(() => upstream.heard.hasFin)
+      expect(rig.upstreams).toHaveLength(1)
+    }
+  })
+
   test('an upstream that never answers: 504 to what was right to ask', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/1') + get('/2', 'b.test'))
