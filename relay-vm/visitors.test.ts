@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { type ErrorKey, fail, wireCode } from '@porttunneler/shared/base/errors'
 import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamState } from '@porttunneler/shared/mux/stream-options'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
@@ -19,7 +20,8 @@ const info = { visitorAddress: '192.0.2.1', visitorPort: 1, localPort: 2, awaits
 const rate = { perMinute: 60_000, burst: 1_000 }
 
 /** The part of a stream that visitors touch; `sink` is what the session would call. */
-type FakeStream = Pick<Stream, 'state' | 'reset'> & {
+type FakeStream = Pick<Stream, 'reset'> & {
+  state: StreamState
   bytesIn: number
   bytesOut: number
   sink: StreamSink

@@ -19,14 +19,14 @@ export const muxLayers: readonly MuxLayer[] = [
   ),
   layer(
     'wire: sockets, and what is known of them',
-    'gather read-into kernel-queue last-words backlog pings-heard connect-tls',
+    'gather read-into reading carrier-socket kernel-queue last-words backlog pings-heard connect-tls',
   ),
   layer(
     'carrier: one TLS connection, and the set of them',
     'carrier carrier-handler carrier-set liveness retirement',
   ),
   layer('router: who sends next, and on which carrier', 'schedule elephants router'),
-  layer('stream: one visitor', 'stream stream-options report relief'),
+  layer('stream: one visitor', 'stream stream-options agent-words report relief'),
   layer(
     'session: an agent with a relay; beside it the splice with a local socket',
     'session session-streams session-frames session-options binding-talk last-ids splice',

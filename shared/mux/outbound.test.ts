@@ -3,10 +3,11 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
 import { Budget } from './budget.ts'
-import type { Carrier } from './carrier.ts'
 import { Outbound } from './outbound.ts'
+import type { Outlet } from './rides.ts'
+import { frameSlabs } from './slab.ts'
 
-const carrier = { number: 1, sendData: () => -1, sendFin() {} } as unknown as Carrier
+const carrier = countingCarrier(1, false)
 const all = Number.POSITIVE_INFINITY
 
 describe('outbound', () => {
@@ -166,12 +167,21 @@ describe('outbound', () => {
   })
 })
 
-/** Keeps copies of what it is told to send. */
-function countingCarrier(number: number): Carrier & { sent: Buffer[] } {
+/** Keeps copies of what it is told to send, if it is to. */
+function countingCarrier(number: number, isKept = true): Outlet & { sent: Buffer[]; dependents: number } {
   const sent: Buffer[] = []
-  const sendData = (_stream: number, _offset: number, bytes: Buffer) => {
-    sent.push(Buffer.from(bytes))
-    return -1
+  const outlet = {
+    number,
+    slabs: frameSlabs,
+    dependents: 0,
+    sent,
+    boarded: () => void outlet.dependents++,
+    left: () => void outlet.dependents--,
+    sendData(_stream: number, _offset: number, bytes: Buffer) {
+      if (isKept) sent.push(Buffer.from(bytes))
+      return -1
+    },
+    sendFin() {},
   }
-  return { number, dependents: 0, sent, sendData, sendFin() {} } as unknown as Carrier & { sent: Buffer[] }
+  return outlet
 }

@@ -9,7 +9,7 @@ import type { Budget } from './budget.ts'
 import { Kept } from './kept.ts'
 import { append, isFullBlock, mayJoin, roomyBlock, smallBytes } from './pieces.ts'
 import { type Outlet, type Ride, Rides } from './rides.ts'
-import { deliverySlabs, frameSlabs, type Slab, type Slabs } from './slab.ts'
+import { deliverySlabs, type Slab, type Slabs } from './slab.ts'
 
 /** Bytes of the stream from offset `from` on: in a slab that is held, or in a buffer of their own. */
 type Piece = {
@@ -281,7 +281,7 @@ export class Outbound {
       if (last.ride?.carrier === carrier && joined(last, bytes)) return
       isMore = bytes.length <= smallBytes && last.slab === undefined && isFullBlock(last.length)
     }
-    const piece = isMore ? ownPiece(roomyBlock(bytes)) : keep(bytes, sentAt, frameSlabs)
+    const piece = isMore ? ownPiece(roomyBlock(bytes)) : keep(bytes, sentAt, carrier.slabs)
     piece.length = bytes.length
     piece.from = this.nxt
     piece.ride = this.#rides.board(carrier)

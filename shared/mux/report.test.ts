@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
-import { Report } from './report.ts'
-import type { Stream } from './stream.ts'
+import { Report, Told } from './report.ts'
+
+type Teller = { readonly id: number; readonly told: Told }
 
 function reporting(count: number) {
-  const streams = new Map<number, Stream>()
-  const add = (id: number) => streams.set(id, { id, reported: report.losses } as Stream)
+  const streams = new Map<number, Teller>()
+  const add = (id: number) => {
+    const stream = { id, told: new Told() }
+    report.began(stream)
+    streams.set(id, stream)
+  }
   /** How often each was told since the last look. */
   let told = new Map<number, number>()
   const report = new Report({ streams, tell: ({ id }) => told.set(id, (told.get(id) ?? 0) + 1) })
@@ -60,7 +65,7 @@ describe('report', () => {
   test('a stream that is asked about a thousand times on a full carrier is told once', () => {
     const { report, streams, look } = reporting(5)
     const [stream] = streams.values()
-    for (let times = 0; times < 1_000; times++) report.ask(stream as Stream, full)
+    for (let times = 0; times < 1_000; times++) report.ask(stream as Teller, full)
     expect([look(), report.isUnderWay]).toEqual([0, true])
     report.goOn(free)
     expect([look(), report.isUnderWay]).toEqual([1, false])

@@ -5,25 +5,37 @@
  */
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
-import type { Stream } from './stream.ts'
 
-export type ReportOptions = {
-  readonly streams: ReadonlyMap<number, Stream>
-  /** One stream says how it stands, and sends what waits for that. */
-  readonly tell: (stream: Stream, carrier: Carrier) => void
+/** What the report keeps of a stream: how many losses there had been when it began, or last said how it stands. */
+export class Told {
+  losses = 0
 }
 
-export class Report {
-  readonly #options: ReportOptions
-  /** Losses so far. A stream that began after the last one, or was told since, has its number. */
-  losses = 0
-  #passLosses = 0
-  #pass: IterableIterator<Stream> | undefined
-  /** Those of which the other side asks. */
-  readonly #asked = new Set<Stream>()
+type Teller = { readonly told: Told }
 
-  constructor(options: ReportOptions) {
+export type ReportOptions<S> = {
+  readonly streams: ReadonlyMap<number, S>
+  /** One stream says how it stands, and sends what waits for that. */
+  readonly tell: (stream: S, carrier: Carrier) => void
+}
+
+/** `S` is the stream. */
+export class Report<S extends Teller> {
+  readonly #options: ReportOptions<S>
+  /** So far. */
+  #losses = 0
+  #passLosses = 0
+  #pass: IterableIterator<S> | undefined
+  /** Those of which the other side asks. */
+  readonly #asked = new Set<S>()
+
+  constructor(options: ReportOptions<S>) {
     this.#options = options
+  }
+
+  /** The stream is new: losses before it do not concern it. */
+  began(stream: S): void {
+    stream.told.losses = this.#losses
   }
 
   get isUnderWay(): boolean {
@@ -32,14 +44,14 @@ export class Report {
 
   /** There was a loss: all are told, the first of them now. */
   begin(carrier: Carrier): void {
-    this.losses += 1
+    this.#losses += 1
     if (this.#pass) return
     this.#startPass()
     this.goOn(carrier)
   }
 
   /** The other side asks how one stream stands. */
-  ask(stream: Stream, carrier: Carrier): void {
+  ask(stream: S, carrier: Carrier): void {
     this.#asked.add(stream)
     if (carrier.canSend) this.#answer(carrier)
   }
@@ -51,14 +63,14 @@ export class Report {
       const next = this.#pass?.next()
       if (!next) return
       if (next.done) this.#endPass()
-      else if (next.value.reported < this.losses) {
+      else if (next.value.told.losses < this.#losses) {
         this.#tell(next.value, carrier)
         told += 1
       }
     }
   }
 
-  forget(stream: Stream): void {
+  forget(stream: S): void {
     this.#asked.delete(stream)
   }
 
@@ -75,19 +87,19 @@ export class Report {
     }
   }
 
-  #tell(stream: Stream, carrier: Carrier): void {
-    stream.reported = this.losses
+  #tell(stream: S, carrier: Carrier): void {
+    stream.told.losses = this.#losses
     this.#options.tell(stream, carrier)
   }
 
   #startPass(): void {
-    this.#passLosses = this.losses
+    this.#passLosses = this.#losses
     this.#pass = this.#options.streams.values()
   }
 
   /** Those that were told before a loss that came meanwhile are told again. */
   #endPass(): void {
     this.#pass = undefined
-    if (this.#passLosses < this.losses) this.#startPass()
+    if (this.#passLosses < this.#losses) this.#startPass()
   }
 }

@@ -51,10 +51,11 @@ describe('resume', { timeout: 120_000 }, () => {
   })
 
   test('the model finds: no SYNC is owed after OPEN', async () => {
-    const report = Stream.prototype.report
-    vi.spyOn(Stream.prototype, 'report').mockImplementation(function (this: Stream, ...args) {
-      report.apply(this, args)
-      this.owesSync = false
+    const { answered } = Stream.prototype
+    vi.spyOn(Stream.prototype, 'answered').mockImplementation(function (this: Stream) {
+      const sync = vi.spyOn(this, 'sendSync').mockReturnValue()
+      answered.call(this)
+      sync.mockRestore()
     })
     expect(await findsFault()).toBe(true)
   })

@@ -2,12 +2,17 @@
  * How many unacknowledged pieces of a stream are on which carrier. Each SYNC asks whether a loss concerns the stream,
  * each tick whether a carrier may go: neither may look at every piece.
  */
+import type { Slabs } from './slab.ts'
+
 /** Where bytes of streams go out: a carrier, as far as the sending half of a stream needs to know it. */
 export type Outlet = {
   readonly number: number
-  /** Streams that have something unacknowledged there; counted here alone. */
-  dependents: number
-  /** Returns where the copy of `bytes` lies in `frameSlabs.current`; -1: nowhere. */
+  /** A stream has something unacknowledged there now, or nothing any more. */
+  boarded(): void
+  left(): void
+  /** What it sends lies in its current one. */
+  readonly slabs: Slabs
+  /** Returns where the copy of `bytes` lies there; -1: nowhere. */
   sendData(stream: number, offset: number, bytes: Buffer): number
   sendFin(stream: number, offset: number): void
 }
@@ -32,7 +37,7 @@ export class Rides {
   leave(ride: Ride | undefined): void {
     if (!ride) return
     ride.pieces -= 1
-    if (ride.pieces === 0) ride.carrier.dependents -= 1
+    if (ride.pieces === 0) ride.carrier.left()
   }
 
   /** Carriers with pieces that `isLost` knows. Empty: there is nothing to repeat. */
@@ -49,13 +54,13 @@ export class Rides {
   }
 
   clear(): void {
-    for (const { carrier, pieces } of this.#rides) if (pieces > 0) carrier.dependents -= 1
+    for (const { carrier, pieces } of this.#rides) if (pieces > 0) carrier.left()
     this.#rides = []
   }
 }
 
 function boarded(ride: Ride): Ride {
-  if (ride.pieces === 0) ride.carrier.dependents += 1
+  if (ride.pieces === 0) ride.carrier.boarded()
   ride.pieces += 1
   return ride
 }

@@ -44,7 +44,7 @@ export class SessionStreams implements StreamHost<Stream> {
   readonly #sendBudget: Budget
   readonly #streams = new Map<number, Stream>()
   readonly #uncredited = new Set<Stream>()
-  readonly #report: Report
+  readonly #report: Report<Stream>
   readonly #seen = new SeenIds()
   readonly #lingering: Lingering<Stream>
   /** Streams that may not send for want of memory to keep what they send. */
@@ -161,7 +161,7 @@ export class SessionStreams implements StreamHost<Stream> {
     const stream = this.#streams.get(id)
     if (!stream) this.#checkIssued(id)
     else if (stream.state !== 'resetting') {
-      if (stream.state === 'opening') this.#answered(stream)
+      if (stream.state === 'opening') stream.answered()
       stream.receiveData(offset, bytes)
     }
   }
@@ -181,7 +181,7 @@ export class SessionStreams implements StreamHost<Stream> {
       return
     }
     if (stream.state === 'resetting') return
-    if (stream.state === 'opening') this.#answered(stream)
+    if (stream.state === 'opening') stream.answered()
     if (type === FrameType.credit)
       stream.receiveCredit(readU48(buffer, start), buffer.readUInt32BE(start + 6))
     else if (type === FrameType.fin) stream.receiveFin(readU48(buffer, start))
@@ -194,15 +194,6 @@ export class SessionStreams implements StreamHost<Stream> {
     else if (type === FrameType.upgraded) stream.sink.onUpgraded?.()
     else if (type === FrameType.plain) stream.sink.onPlain?.()
     else throw fail('frame.unexpected')
-  }
-
-  /** The agent's first frame of a stream: it is open, and a report made meanwhile is caught up (rule 13). */
-  #answered(stream: Stream): void {
-    stream.state = 'open'
-    if (!stream.owesSync) return
-    stream.owesSync = false
-    const carrier = stream.route.settle()
-    if (carrier) stream.sendSync(carrier)
   }
 
   #onOpen(carrier: Carrier, id: number, payload: Payload): void {
@@ -270,7 +261,7 @@ export class SessionStreams implements StreamHost<Stream> {
       budget: this.#budget,
       sendBudget: this.#sendBudget,
     })
-    stream.reported = this.#report.losses
+    this.#report.began(stream)
     this.#streams.set(options.id, stream)
     return stream
   }

@@ -5,10 +5,10 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { type ErrorKey, keyOfCode } from '../base/errors.ts'
-import { limits } from '../protocol/limits.ts'
 import { Gather } from './gather.ts'
 import { abort, type Hearing, hearOut, resetBehind } from './last-words.ts'
 import { readInto } from './read-into.ts'
+import { Reading } from './reading.ts'
 import { deliverySlabs } from './slab.ts'
 import type { Stream } from './stream.ts'
 import type { StreamSink } from './stream-sink.ts'
@@ -89,15 +89,13 @@ export type SpliceOptions = {
 }
 
 /** The sink of a stream that is joined to `socket`. The socket must be made with `allowHalfOpen: true`. */
-export class Splice implements StreamSink, Flushable {
+export class Splice implements StreamSink {
   readonly #socket: Socket
   readonly #stream: SplicedStream
   readonly #options: SpliceOptions
   readonly #delivery: Delivery
   readonly #hearing: Hearing
-  #turnBytes = 0
-  #isResting = false
-  #isFull = false
+  readonly #reading: Reading
   #sawEnd = false
   #sawFin = false
   #failure: ErrorKey | undefined
@@ -108,6 +106,7 @@ export class Splice implements StreamSink, Flushable {
     this.#options = options
     this.#delivery = new Delivery(socket, stream, options.turn)
     this.#hearing = hearOut(socket, options.clock)
+    this.#reading = new Reading(socket, options.turn)
     if (options.isOverheard) socket.on('data', this.#onRead)
     else readInto(socket, 'raw', this.#onRead)
     socket.on('end', this.#onEnd)
@@ -127,8 +126,7 @@ export class Splice implements StreamSink, Flushable {
   }
 
   onWritable(): void {
-    this.#isFull = false
-    if (!this.#isResting) this.#socket.resume()
+    this.#reading.setFull(false)
   }
 
   onReset(code: number): void {
@@ -139,24 +137,9 @@ export class Splice implements StreamSink, Flushable {
     else resetBehind(this.#socket, this.#options.clock)
   }
 
-  /** A new turn: a socket that had read its share may read again. */
-  flush(): void {
-    this.#turnBytes = 0
-    if (!this.#isResting) return
-    this.#isResting = false
-    if (!this.#isFull) this.#socket.resume()
-  }
-
   readonly #onRead = (chunk: Buffer): void => {
-    if (!this.#stream.write(chunk)) {
-      this.#isFull = true
-      this.#socket.pause()
-    }
-    if (this.#turnBytes === 0) this.#options.turn.add(this)
-    this.#turnBytes += chunk.length
-    if (this.#turnBytes < limits.readTurnBytes || this.#isResting) return
-    this.#isResting = true
-    this.#socket.pause()
+    if (!this.#stream.write(chunk)) this.#reading.setFull(true)
+    this.#reading.took(chunk.length)
   }
 
   readonly #onEnd = (): void => {

@@ -3,12 +3,15 @@
  * relay's HTTP listener) through `write`, `end`, `reset`, `consumed`, and answering through its sink.
  */
 import { type ErrorKey, fail, isFailure, wireCode } from '../base/errors.ts'
-import { encodeOpen, FrameType } from '../protocol/frames.ts'
+import type { Standing } from '../protocol/frame-writers.ts'
+import { encodeOpen } from '../protocol/frames.ts'
+import { AgentWords } from './agent-words.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import { Inbound } from './inbound.ts'
 import type { OpenInfo } from './open-info.ts'
 import { Outbound } from './outbound.ts'
+import { Told } from './report.ts'
 import { Route, type Traveller } from './router.ts'
 import type { StreamHost, StreamOptions, StreamState } from './stream-options.ts'
 import { deafSink, type StreamSink, sessionLostCode } from './stream-sink.ts'
@@ -17,12 +20,11 @@ export class Stream implements Traveller {
   readonly id: number
   readonly info: OpenInfo
   sink: StreamSink
-  state: StreamState
   readonly route: Route
+  readonly told = new Told()
+  #state: StreamState
   /** Relay, while opening: a report was made meanwhile, so the agent's first frame is answered by SYNC (rule 13). */
-  owesSync = false
-  /** Of the report: how many losses there had been when it last said how it stands. */
-  reported = 0
+  #owesSync = false
   readonly #host: StreamHost<Stream>
   readonly #budget: Budget
   readonly #outbound: Outbound
@@ -35,19 +37,22 @@ export class Stream implements Traveller {
   /** RESET goes behind what was written: until that is used it is kept, to be sent again if a carrier is lost. */
   #lastKey: ErrorKey | undefined
   #isLastSaid = false
-  #openedMs = -1
-  #answer: 'upgraded' | 'plain' | undefined
+  readonly #words = new AgentWords()
 
   constructor(options: StreamOptions<Stream>) {
     this.#host = options.host
     this.id = options.id
     this.info = options.info
     this.sink = options.sink
-    this.state = options.state
+    this.#state = options.state
     this.#budget = options.budget
     this.route = new Route(options.router, { traveller: this, carrier: options.carrier })
     this.#inbound = new Inbound(options.window, options.router.nowMs)
     this.#outbound = new Outbound(options.edge, options.sendBudget)
+  }
+
+  get state(): StreamState {
+    return this.#state
   }
 
   /** Bytes received in order. */
@@ -117,24 +122,22 @@ export class Stream implements Traveller {
 
   /** Agent: the upstream is connected. */
   opened(connectMs: number): void {
-    if (this.state !== 'open') return
-    this.#openedMs = connectMs
-    this.route.settle()?.sendOpened(this.id, connectMs)
+    if (this.#state === 'open') this.#words.opened(this.id, connectMs, this.route.settle())
   }
 
   /** Agent: the upstream switched protocols; what the visitor says now is no longer HTTP. */
   upgraded(): void {
-    this.#tellAnswer('upgraded')
+    if (this.#state === 'open') this.#words.answered(this.id, 'upgraded', this.route.settle())
   }
 
   /** Agent: the upstream answered the Upgrade as a plain request. */
   plain(): void {
-    this.#tellAnswer('plain')
+    if (this.#state === 'open') this.#words.answered(this.id, 'plain', this.route.settle())
   }
 
   /** Nothing more is sent or heard. */
   get isOver(): boolean {
-    return this.state === 'closed' || this.state === 'resetting'
+    return this.#state === 'closed' || this.#state === 'resetting'
   }
 
   get canPump(): boolean {
@@ -158,11 +161,11 @@ export class Stream implements Traveller {
 
   /** Its RESET was sent, so that the other side's answer ends it. */
   get isResetSaid(): boolean {
-    return this.state === 'resetting' || this.#isLastSaid
+    return this.#state === 'resetting' || this.#isLastSaid
   }
 
   get isOpening(): boolean {
-    return this.state === 'opening'
+    return this.#state === 'opening'
   }
 
   /** There may be memory again to keep what it sends. False: there is none. */
@@ -199,18 +202,25 @@ export class Stream implements Traveller {
 
   /** The report after a loss, all of it on one carrier (rule 12). `isLost` knows the carriers that are gone. */
   report(carrier: Carrier, isLost: (carrier: number) => boolean): void {
-    if (this.state === 'resetting') carrier.sendReset(this.id, this.#resetCode)
-    else if (this.state === 'opening') {
-      this.owesSync = true
+    if (this.#state === 'resetting') carrier.sendReset(this.id, this.#resetCode)
+    else if (this.#state === 'opening') {
+      this.#owesSync = true
       if (!isLost(this.route.carrier.number)) return
       this.route.carrier = carrier
       this.sendOpen(carrier)
       this.#outbound.repeatAll()
     } else {
       this.sendSync(carrier)
-      if (this.#openedMs >= 0) carrier.sendOpened(this.id, this.#openedMs)
-      if (this.#answer) carrier.sendEmpty(FrameType[this.#answer], this.id)
+      this.#words.sayAgain(this.id, carrier)
     }
+  }
+
+  /** The agent's first frame: it is open, and a report made meanwhile is caught up (rule 13). */
+  answered(): void {
+    this.#state = 'open'
+    const carrier = this.#owesSync ? this.route.settle() : undefined
+    this.#owesSync = false
+    if (carrier) this.sendSync(carrier)
   }
 
   /** SYNC grants as CREDIT does: what was used while there was no carrier must not be forgotten. */
@@ -220,10 +230,7 @@ export class Stream implements Traveller {
   }
 
   /** SYNC came: what the other side lacks and no live carrier brings goes out again. */
-  receiveSync(
-    sync: { next: number; consumed: number; window: number },
-    isLost: (carrier: number) => boolean,
-  ): void {
+  receiveSync(sync: Standing, isLost: (carrier: number) => boolean): void {
     this.#outbound.repeatLost(sync.next, isLost)
     this.receiveCredit(sync.consumed, sync.window)
   }
@@ -280,7 +287,7 @@ export class Stream implements Traveller {
 
   /** The session ended under it; while resetting, nobody listens. */
   abandon(code: number): void {
-    if (this.state !== 'closed') this.receiveReset(code)
+    if (this.#state !== 'closed') this.receiveReset(code)
   }
 
   /**
@@ -288,7 +295,7 @@ export class Stream implements Traveller {
    * dials, who gives up a dial for it.
    */
   #sayLast(): void {
-    if (!this.#lastKey || this.#isLastSaid || this.state !== 'open') return
+    if (!this.#lastKey || this.#isLastSaid || this.#state !== 'open') return
     const carrier = this.route.settle()
     if (!carrier || this.#outbound.waitingBytes > 0 || this.canPump) return
     if (this.liveCarriers(carrier.number, () => true) > 1) return
@@ -299,12 +306,6 @@ export class Stream implements Traveller {
   #grant(): { consumed: number; window: number } {
     const { nowMs, rttMs } = this.route
     return this.#inbound.grant({ budget: this.#budget, nowMs, rttMs })
-  }
-
-  #tellAnswer(answer: 'upgraded' | 'plain'): void {
-    if (this.state !== 'open') return
-    this.#answer = answer
-    this.route.settle()?.sendEmpty(FrameType[answer], this.id)
   }
 
   /** A violation inside one stream resets that stream only (rule 9); a fault of ours goes up. */
@@ -331,8 +332,7 @@ export class Stream implements Traveller {
   }
 
   #closeIfDone(): void {
-    if (this.isOver) return
-    if (!this.#outbound.isDone || !this.#inbound.isDone) return
+    if (this.isOver || !this.#outbound.isDone || !this.#inbound.isDone) return
     const { sink } = this
     this.#release('closed')
     this.#host.forget(this)
@@ -340,11 +340,11 @@ export class Stream implements Traveller {
   }
 
   #release(state: 'resetting' | 'closed'): void {
-    if (this.state !== 'resetting') {
+    if (this.#state !== 'resetting') {
       this.#inbound.release(this.#budget)
       this.#outbound.clear()
     }
-    this.state = state
+    this.#state = state
     this.sink = deafSink
   }
 }

@@ -7,10 +7,10 @@ import { abort, resetBehind } from '@porttunneler/shared/mux/last-words'
 import type { HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 import { bidFarewell } from './farewell.ts'
 import type { VisitorTimers } from './idle.ts'
-import type { Reading } from './reading.ts'
+import type { VisitorReading } from './reading.ts'
 
 export type EndingParts = {
-  readonly reading: Reading
+  readonly reading: VisitorReading
   readonly scanner: RequestScanner
   readonly timers: VisitorTimers
 }

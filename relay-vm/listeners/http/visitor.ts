@@ -19,7 +19,7 @@ import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } f
 import { blameless, Ending, type EndingParts } from './ending.ts'
 import { type Exchange, type ExchangeEvents, openExchange } from './exchange.ts'
 import { VisitorTimers, watchIdle } from './idle.ts'
-import { Reading } from './reading.ts'
+import { VisitorReading } from './reading.ts'
 
 type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'last' | 'ended'
 
@@ -32,7 +32,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   readonly #socket: Socket
   readonly #options: HttpVisitorOptions
   readonly #deps: HttpVisitorDeps
-  readonly reading: Reading
+  readonly reading: VisitorReading
   readonly #ending: Ending
   readonly scanner = new RequestScanner()
   readonly #calls: Calls
@@ -56,7 +56,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#options = options
     this.#deps = deps
     this.#socket = options.socket
-    this.reading = new Reading(options.socket, deps)
+    this.reading = new VisitorReading(options.socket, deps)
     this.#ending = new Ending(options, deps, this)
     this.#calls = new Calls(options)
   }
@@ -64,7 +64,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   start(): this {
     this.#socket.on('data', this.#onRead).on('end', this.#onEnd).on('close', this.#onClose)
     this.timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
-    this.reading.start()
+    this.reading.goOn()
     return this
   }
 

@@ -1,0 +1,23 @@
+/** What the agent said of a stream besides its bytes: said again in every report, because nothing else repeats it. */
+import { FrameType } from '../protocol/frames.ts'
+import type { Carrier } from './carrier.ts'
+
+export class AgentWords {
+  #openedMs = -1
+  #answer: 'upgraded' | 'plain' | undefined
+
+  opened(stream: number, connectMs: number, carrier: Carrier | undefined): void {
+    this.#openedMs = connectMs
+    carrier?.sendOpened(stream, connectMs)
+  }
+
+  answered(stream: number, answer: 'upgraded' | 'plain', carrier: Carrier | undefined): void {
+    this.#answer = answer
+    carrier?.sendEmpty(FrameType[answer], stream)
+  }
+
+  sayAgain(stream: number, carrier: Carrier): void {
+    if (this.#openedMs >= 0) carrier.sendOpened(stream, this.#openedMs)
+    if (this.#answer) carrier.sendEmpty(FrameType[this.#answer], stream)
+  }
+}

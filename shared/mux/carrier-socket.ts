@@ -1,0 +1,97 @@
+/**
+ * The socket below a carrier: what is gathered in a turn is one write, what comes is read a share in each turn, into
+ * memory that is used again. It knows nothing of frames.
+ */
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../base/clock.ts'
+import { fail, type PortTunnelerError } from '../base/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import { Gather } from './gather.ts'
+import { readInto } from './read-into.ts'
+import { Reading } from './reading.ts'
+import type { Slabs } from './slab.ts'
+import type { Turn } from './turn.ts'
+
+export type SocketEvents = {
+  /** `bytes` are the socket's again when this returns. */
+  onBytes(bytes: Buffer): void
+  /** It has taken all that was written. */
+  onDrain(): void
+  /** May be said more than once. */
+  onGone(reason: PortTunnelerError): void
+}
+
+export class CarrierSocket {
+  readonly #socket: Duplex
+  readonly #gather: Gather
+  readonly #reading: Reading
+  readonly #events: SocketEvents
+  #isOver = false
+
+  constructor(
+    socket: Duplex,
+    { turn, slabs, events }: { readonly turn: Turn; readonly slabs: Slabs; readonly events: SocketEvents },
+  ) {
+    this.#socket = socket
+    this.#gather = new Gather(slabs)
+    this.#reading = new Reading(socket, turn)
+    this.#events = events
+    if (socket instanceof Socket) readInto(socket, 'tls', this.#onBytes)
+    else socket.on('data', this.#onBytes)
+    socket.on('drain', this.#onDrain)
+    socket.on('error', (cause) => events.onGone(fail('carrier.lost', undefined, { cause })))
+    for (const event of ['end', 'close']) socket.on(event, () => events.onGone(fail('carrier.lost')))
+  }
+
+  /** This machine's address on the path, of a socket. */
+  get localAddress(): string | undefined {
+    return this.#socket instanceof Socket ? this.#socket.localAddress : undefined
+  }
+
+  /** It has not taken all that was written: whatever is said now comes behind that. */
+  get isFull(): boolean {
+    return this.#socket.writableNeedDrain
+  }
+
+  /** Room for `bytes` behind what is gathered; returns where it starts in the slabs' current one. */
+  take(bytes: number): number {
+    return this.#gather.take(bytes)
+  }
+
+  /** Writes what was gathered. */
+  write(): void {
+    this.#gather.writeTo(this.#socket)
+  }
+
+  /** Ends the connection behind what was written; whatever still comes in is dropped. */
+  end(clock: Clock): void {
+    const socket = this.#socket
+    this.#gather.writeHeld(socket)
+    this.#isOver = true
+    socket.end()
+    const destroy = () => socket.destroy()
+    const timer = clock.after(limits.headDeadlineMs / 5, destroy, { background: true })
+    socket.once('close', () => timer.clear())
+    socket.resume()
+  }
+
+  /** Gives it up at once, with what was gathered. */
+  destroy(): void {
+    this.#isOver = true
+    this.#gather.drop()
+    this.#socket.destroy()
+  }
+
+  readonly #onBytes = (bytes: Buffer): void => {
+    if (this.#isOver) return
+    this.#reading.took(bytes.length)
+    this.#events.onBytes(bytes)
+  }
+
+  readonly #onDrain = (): void => {
+    if (this.#isOver) return
+    this.#gather.writeHeld(this.#socket)
+    this.#events.onDrain()
+  }
+}

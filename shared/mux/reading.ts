@@ -1,0 +1,74 @@
+/**
+ * Whether a socket is read. Three reasons stop it (what it is read for is full, too much is held back, it had its share
+ * of this turn), and it goes on when none is left. Whoever resumes it all the same does no harm.
+ */
+import type { Duplex } from 'node:stream'
+import { limits } from '../protocol/limits.ts'
+import type { Flushable, Turn } from './turn.ts'
+
+export class Reading implements Flushable {
+  readonly #socket: Duplex
+  readonly #turn: Turn
+  #isFull = false
+  #isHeld = false
+  #isResting = false
+  #isOver = false
+  #turnBytes = 0
+
+  constructor(socket: Duplex, turn: Turn) {
+    this.#socket = socket
+    this.#turn = turn
+  }
+
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  /** For each read: who reads more than its share waits for the next turn, so that others are read too. */
+  took(bytes: number): void {
+    if (this.#turnBytes === 0) this.#turn.add(this)
+    this.#turnBytes += bytes
+    if (this.#turnBytes < limits.readTurnBytes || this.#isResting) return
+    this.#isResting = true
+    this.#stop()
+  }
+
+  /** No more is taken of it, or again. */
+  setFull(isFull: boolean): void {
+    const wasFull = this.#isFull
+    this.#isFull = isFull
+    if (isFull) this.#stop()
+    else if (wasFull) this.goOn()
+  }
+
+  /** As much is held back as may be, or less. */
+  setHeld(isHeld: boolean): void {
+    const wasHeld = this.#isHeld
+    this.#isHeld = isHeld
+    if (isHeld) this.#stop()
+    else if (wasHeld) this.goOn()
+  }
+
+  /** Reads, if nothing speaks against it. */
+  goOn(): void {
+    if (!this.#isFull && !this.#isHeld && !this.#isResting && !this.#isOver) this.#socket.resume()
+  }
+
+  /** The socket is somebody else's from now on; it is left paused. */
+  detach(): void {
+    this.#isOver = true
+    this.#socket.pause()
+  }
+
+  /** A new turn. */
+  flush(): void {
+    this.#turnBytes = 0
+    if (!this.#isResting) return
+    this.#isResting = false
+    this.goOn()
+  }
+
+  #stop(): void {
+    if (!this.#isOver && !this.#socket.isPaused()) this.#socket.pause()
+  }
+}
