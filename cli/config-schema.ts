@@ -160,6 +160,12 @@ export const configSchema = z
   .strictObject({
     version: z.literal(1).describe('Version of this format.'),
     proxy: proxySchema,
+    cell: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('The cell (place) for all tunnels of the file. Without it new ones go to the nearest.'),
     tunnels: z
       .record(tunnelNameSchema, tunnelSchema)
       .refine((tunnels) => Object.keys(tunnels).length > 0, 'at least one tunnel is needed')

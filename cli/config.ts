@@ -17,7 +17,11 @@ import { isRange, type PortTunnel, portTunnels } from './port-range.ts'
 
 export const configName = 'ptun.yaml'
 
-export type Config = { readonly tunnels: readonly WantedTunnel[]; readonly proxy?: string }
+export type Config = {
+  readonly tunnels: readonly WantedTunnel[]
+  readonly proxy?: string
+  readonly cell?: string
+}
 
 /** Lines and columns count from 1. */
 export type ConfigProblem = { readonly line: number; readonly column: number; readonly message: string }
@@ -96,7 +100,7 @@ export function chooseTunnels(config: Config, names: readonly string[]): readonl
 
 type Tell = (place: Path, message: string) => void
 
-function toConfig({ tunnels, proxy }: ConfigFile, folder: string, tell: Tell): Config {
+function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Tell): Config {
   const wanted = Object.entries(tunnels).flatMap(([name, tunnel]): readonly WantedTunnel[] => {
     const sayAt = (option: string, message: string) => tell(['tunnels', name, option], message)
     const common = {
@@ -110,7 +114,11 @@ function toConfig({ tunnels, proxy }: ConfigFile, folder: string, tell: Tell): C
     return [{ name, upstream, ...common, ...toHttpParts(tunnel, folder, sayAt) }]
   })
   checkNames(wanted, tell)
-  return { ...(proxy !== undefined && { proxy }), tunnels: wanted }
+  return {
+    ...(proxy !== undefined && { proxy }),
+    ...(cell !== undefined && { cell }),
+    tunnels: wanted,
+  }
 }
 
 type TcpConfig = Extract<ConfigFile['tunnels'][string], { kind: 'tcp' }>

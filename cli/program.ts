@@ -85,6 +85,8 @@ function requestOptions(): readonly Option[] {
 
 function addServing(program: Command, run: Run): void {
   const takeover = () => new Option('--takeover', 'take tunnels over from another agent')
+  const cell = () =>
+    new Option('--cell <id>', 'where the tunnels shall be; without it new ones go to the nearest cell')
   const qr = () => new Option('--qr', 'print the endpoint as a QR code')
   for (const kind of tunnelKinds) {
     const command = program
@@ -104,6 +106,7 @@ function addServing(program: Command, run: Run): void {
     command
       .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')
       .option('--pool', 'share the tunnel with agents of the same --name on other machines')
+      .addOption(cell())
       .addOption(takeover())
       .addOption(qr())
       .action((upstream: string, options, self: Command) =>
@@ -117,6 +120,7 @@ function addServing(program: Command, run: Run): void {
     .description('serve all tunnels of ptun.yaml, or those named')
     .argument('[names...]', 'names from ptun.yaml')
     .option('--config <file>', 'another file than ./ptun.yaml')
+    .addOption(cell())
     .addOption(takeover())
     .addOption(qr())
     .action((names: string[], options, command: Command) =>

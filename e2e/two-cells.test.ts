@@ -2,29 +2,21 @@
  * One agent with tunnels in two cells, in one process: the rules on SQLite, a real relay for each cell, the agent's
  * own supervisor and sessions over real sockets. Everything shows that a cell's relays get their own tunnels alone.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Relay } from '@porttunneler/relay-vm/relay'
-import { testConfig } from '@porttunneler/relay-vm/testing/test-relay'
-import { syncSchema } from '@porttunneler/shared/api/schemas/relays'
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import { systemClock } from '@porttunneler/shared/base/clock'
-import { silentLog } from '@porttunneler/shared/base/log'
-import { ensureCell } from '@porttunneler/shared/control/cells'
 import { claimLeases, renewLeases } from '@porttunneler/shared/control/claims'
 import { cells } from '@porttunneler/shared/control/documents'
-import { syncRelay } from '@porttunneler/shared/control/relays'
 import { Budget } from '@porttunneler/shared/mux/budget'
 import { dialRelay } from '@porttunneler/shared/mux/dial'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
-import { makeTestControl } from '@porttunneler/standalone/testing/control'
+import { makeTestControl, type TestControl } from '@porttunneler/standalone/testing/control'
 import type { AgentEvent } from 'porttunneler/agent/events.ts'
 import { Supervisor } from 'porttunneler/agent/supervisor.ts'
 import { afterEach, expect, test } from 'vitest'
+import { openCell } from './harness/cells.ts'
 
 const host = '127.0.0.1'
 const agent = `agt_${'1'.padStart(26, '0')}`
@@ -32,36 +24,6 @@ const closers: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
-
-type Plane = ReturnType<typeof makeTestControl>
-
-/** A cell and its only relay, which has proved itself. @returns where its visitors come in */
-async function openCell(t: Plane, id: string, n: number): Promise<number> {
-  const domain = `${id}.test`
-  const face = { httpScheme: 'http', httpPort: 80, tlsPort: 443 } as const
-  await ensureCell(t.control, { id, host: domain, domain, portFrom: 20_000, portTo: 20_001, ...face })
-  const dataDir = await mkdtemp(join(tmpdir(), 'ptun-cells-'))
-  const claims = { relay: `rel_${`${n}`.padStart(26, '0')}`, cell: id }
-  const names = { agentHost: host, agentSni: `r.${domain}`, names: [`relay.${domain}`], domain }
-  const relay = new Relay({
-    config: testConfig(dataDir, { instance: `r-${id}`, public: names }),
-    log: silentLog,
-    random: Math.random,
-    control: {
-      enrol: async () => ({ ...claims, credential: 'ptc_test' }),
-      sync: (request) => syncRelay(t.control, claims, syncSchema.parse(JSON.parse(JSON.stringify(request)))),
-    },
-  })
-  closers.push(async () => {
-    await relay.close()
-    await rm(dataDir, { recursive: true })
-  })
-  const ports = await relay.start()
-  // Its word of being ready is on its way.
-  const stateOf = async () => (await t.control.cells.read(id)).relays[0]?.data.state
-  await expect.poll(stateOf, { timeout: 20_000 }).toBe('ready')
-  return ports.httpPort
-}
 
 /** An upstream that says its own name. */
 async function startUpstream(name: string): Promise<{ host: string; port: number }> {
@@ -82,7 +44,11 @@ function visit(port: number, name: string): Promise<string> {
   })
 }
 
-async function startAgent(t: Plane, names: readonly string[], known: ClaimResult[]): Promise<AgentEvent[]> {
+async function startAgent(
+  t: TestControl,
+  names: readonly string[],
+  known: ClaimResult[],
+): Promise<AgentEvent[]> {
   const caller = await t.caller()
   const events: AgentEvent[] = []
   const turn = new Turn()
@@ -136,10 +102,10 @@ test('an agent with tunnels in two cells serves each at the relays of its own ce
   const caller = await t.caller()
   const claimIn = (name: string) =>
     claimLeases(t.control, caller, { agent, tunnels: [{ name, kind: 'http' }], takeover: false })
-  const northPort = await openCell(t, 'north', 1)
+  const northPort = await openCell(t, 'north', 1, closers)
   await claimIn('web')
   await t.control.store.update(cells.ref('north'), { state: 'closed' })
-  const southPort = await openCell(t, 'south', 2)
+  const southPort = await openCell(t, 'south', 2, closers)
   await claimIn('shop')
   await t.control.store.update(cells.ref('north'), { state: 'open' })
   t.control.cells.forget('north')

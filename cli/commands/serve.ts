@@ -1,5 +1,4 @@
 /** Runs an agent for the tunnels that tcp, http, tls or start ask for, until it is over. */
-import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
@@ -10,7 +9,6 @@ import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { type AgentEvent, type AgentSnapshot, problemOf } from '../agent/events.ts'
-import type { LeaseApi } from '../agent/home.ts'
 import { openState, SavedLeases } from '../agent/saved.ts'
 import { readStatuses, type StatusSocket, serveStatus } from '../agent/status-socket.ts'
 import { Supervisor } from '../agent/supervisor.ts'
@@ -22,11 +20,14 @@ import { runtimeFolder } from '../paths.ts'
 import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
 import { version } from '../version.ts'
+import { leaseApi, placeBy } from './lease-api.ts'
 import { Reloader, type ReloaderOptions, type TunnelSource } from './reload.ts'
 
 export type ServeOptions = {
   readonly takeover: boolean
   readonly qr: boolean
+  /** The cell that was named, on the command line or in ptun.yaml as it stands there now. */
+  readonly cell: () => string | undefined
   /** Where the tunnels can be read again. */
   readonly source?: TunnelSource
 }
@@ -42,7 +43,7 @@ const startMs = 1_000
 export async function serve(
   context: Context,
   wanted: readonly WantedTunnel[],
-  { takeover, qr, source }: ServeOptions,
+  { takeover, qr, source, cell }: ServeOptions,
 ): Promise<number> {
   const { env, clock } = context
   const connection = await connectApi(context)
@@ -65,6 +66,7 @@ export async function serve(
   const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
   const mux = newMux(context)
   const chooseProxy = proxyChooserOf(context)
+  const place = placeBy({ connection, folder, clock, chooseProxy, saved, cell })
   const supervisor = new Supervisor({
     agent,
     server,
@@ -72,7 +74,7 @@ export async function serve(
     // A name that the server made up last time is asked for again.
     wanted: wanted.map((tunnel, index) => ({ ...tunnel, ...nameOf(saved[index]?.lease.name) })),
     takeover,
-    api: leaseApi(connection),
+    api: leaseApi(connection, place),
     clock,
     random: context.random,
     turn: mux.turn,
@@ -213,20 +215,6 @@ function newMux({ clock }: Context): MuxShared {
     turn: new Turn(),
     liveness: new Liveness({ clock, side: 'agent' }),
     budget: new Budget(budgetBytes),
-  }
-}
-
-function leaseApi({ client }: Connection): LeaseApi {
-  return {
-    claim: ({ key, tunnels, ...request }, signal): Promise<ClaimResult> =>
-      client.claim(
-        { ...request, tunnels: tunnels.map((tunnel) => ({ ...tunnel })) },
-        { signal, idempotencyKey: key },
-      ),
-    renew: ({ agent, leases }, signal): Promise<ClaimResult> =>
-      client.renew({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),
-    release: ({ agent, leases }, signal): Promise<void> =>
-      client.release({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),
   }
 }
 

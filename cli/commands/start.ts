@@ -6,17 +6,22 @@ import type { Context } from '../context.ts'
 import type { TunnelSource } from './reload.ts'
 import { serve } from './serve.ts'
 
-export type StartOptions = { readonly config?: string; readonly takeover?: boolean; readonly qr?: boolean }
+export type StartOptions = {
+  readonly config?: string
+  readonly cell?: string
+  readonly takeover?: boolean
+  readonly qr?: boolean
+}
 
 /** @throws config.*, and what serving throws */
 export async function start(
   context: Context,
   names: readonly string[],
-  { config = configName, takeover = false, qr = false }: StartOptions,
+  { config = configName, cell: named, takeover = false, qr = false }: StartOptions,
 ): Promise<number> {
   const path = resolve(config)
   const seen = await fingerprint(path)
-  let { tunnels, proxy } = await readConfig(config, context.env)
+  let { tunnels, proxy, cell } = await readConfig(config, context.env)
   const source: TunnelSource = {
     path,
     seen,
@@ -24,10 +29,16 @@ export async function start(
       const next = await readConfig(config, context.env)
       const accept = () => {
         proxy = next.proxy
+        cell = next.cell
       }
       return { tunnels: chooseTunnels(next, names), accept }
     },
   }
   const wanted = chooseTunnels({ tunnels }, names)
-  return serve({ ...context, proxy: () => proxy }, wanted, { takeover, qr, source })
+  return serve({ ...context, proxy: () => proxy }, wanted, {
+    takeover,
+    qr,
+    source,
+    cell: () => named ?? cell,
+  })
 }

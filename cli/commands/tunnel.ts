@@ -14,6 +14,7 @@ export type TunnelOptions = HttpOptions & {
   readonly port?: string
   readonly proxyProtocol?: string
   readonly pool?: boolean
+  readonly cell?: string
   readonly takeover?: boolean
   readonly qr?: boolean
 }
@@ -46,7 +47,7 @@ export function serveTunnel(
     ...(pool && { isPool: true }),
   }))
   checkNames(tunnels)
-  return serve(context, tunnels, { takeover, qr })
+  return serve(context, tunnels, { takeover, qr, cell: () => options.cell })
 }
 
 /** Before the server is asked, which would refuse each of them. */

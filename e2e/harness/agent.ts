@@ -71,15 +71,19 @@ export async function startAgent(
     isVerbose = false,
     file = ptun,
     proxy,
+    cell,
     ...place
-  }: { home?: string; isVerbose?: boolean; file?: string; proxy?: string } & Pick<
+  }: { home?: string; isVerbose?: boolean; file?: string; proxy?: string; cell?: string } & Pick<
     ProgramOptions,
     'env' | 'namespace' | 'uid' | 'gid'
   > = {},
 ): Promise<Agent> {
   const folder = home ?? agentHome()
   const config = join(folder, 'ptun.yaml')
-  writeFileSync(config, JSON.stringify({ version: 1, ...(proxy && { proxy }), tunnels }))
+  writeFileSync(
+    config,
+    JSON.stringify({ version: 1, ...(proxy && { proxy }), ...(cell && { cell }), tunnels }),
+  )
   const program = await startProgram(
     'node',
     [file, 'start', '--config', config, '--json', ...(isVerbose ? ['--verbose'] : [])],

@@ -51,6 +51,7 @@ const rows: readonly Row[] = [
   ['DELETE /v1/tunnels/{tunnel}', 'oadTASB'],
   ['POST /v1/watch', 'oadRTASB', {}],
   ['POST /v1/leases', 'oadTASB', { agent, tunnels: [db] }],
+  ['GET /v1/cells', 'oadTASB'],
   ['POST /v1/leases/renew', 'oadTASB', { agent, leases: [{ tunnel: nobody, epoch: 1 }] }],
   ['POST /v1/leases/release', 'oadTASB', { agent, tunnels: [nobody] }],
   // Nothing waits behind this code: that is said to those who may ask.

@@ -238,6 +238,8 @@ function leaseCalls(options: ClientOptions) {
   return {
     claim: (json: In<typeof tunnels.claimSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/leases', answer: tunnels.claimResultSchema, json }, o),
+    cells: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/cells', answer: tunnels.openCellsSchema }, o),
     renew: (json: In<typeof tunnels.renewSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/leases/renew', answer: tunnels.claimResultSchema, json }, o),
     release: (json: In<typeof tunnels.releaseSchema>, o?: CallOptions) =>

@@ -106,7 +106,11 @@ export async function readCell(control: Pick<Control, 'store' | 'clock'>, id: st
   return cell
 }
 
-async function findCell(control: Pick<Control, 'store' | 'clock'>, id: string): Promise<Cell | undefined> {
+/** The same, or undefined. */
+export async function findCell(
+  control: Pick<Control, 'store' | 'clock'>,
+  id: string,
+): Promise<Cell | undefined> {
   const [cell, relays] = await Promise.all([
     control.store.get(cells.ref(id)),
     queryAll(control.store, queries.relaysOfCell, {
@@ -123,25 +127,6 @@ export function noteRelay(
   relay: KnownRelay,
 ): void {
   recent.note(relay, clock.now() - goneMs)
-}
-
-/** `preferred` if it is open, else the open cell with the fewest agents. @throws cell.none */
-export async function chooseCell(control: Control, preferred: string): Promise<Cell> {
-  const known = preferred === '' ? undefined : await findCell(control, preferred)
-  if (known?.state === 'open') {
-    if (readyRelays(control, known).length === 0) throw fail('cell.none')
-    return known
-  }
-  // Where most room is need not be known to the second: whoever gets an endpoint there looks again.
-  const open = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
-  const ready = open.filter((cell) => readyRelays(control, cell).length > 0)
-  const [best] = ready.sort((a, b) => sessionsOf(a) - sessionsOf(b))
-  if (!best) throw fail('cell.none')
-  return readCell(control, best.id)
-}
-
-function sessionsOf(cell: Cell): number {
-  return cell.relays.reduce((sum, { data }) => sum + data.load.sessions, 0) / cell.relays.length
 }
 
 export function readyRelays(control: Pick<Control, 'clock'>, { relays }: Cell): readonly RelayDoc[] {

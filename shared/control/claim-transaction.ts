@@ -26,6 +26,8 @@ export type Attempt = {
   readonly candidate: string
   /** The candidate is what was asked for, by its port or its name. */
   readonly insists: boolean
+  /** What relays of the cell that the tunnel leaves have said; absent: it stays in its cell. */
+  readonly former?: CellView | undefined
   /** Leases that may end for this one, unless they have changed since they were looked at. */
   readonly displaced: readonly Snapshot<EndpointDoc>[]
 }
@@ -268,7 +270,8 @@ function judge(control: Control, context: ClaimContext, read: Read): Verdict {
   const { attempt, candidate, previous, tunnel } = read
   const { caller, agent, takeover, waitedMs, cell, view, nowMs } = context
   if (previous && isHeldByOther(previous.data, { tunnel: attempt.tunnel.ref.id, context })) {
-    const presence = presenceOf(previous.ref.id, previous.data, { cell: view, nowMs, waitedMs })
+    const witnesses = attempt.former ?? view
+    const presence = presenceOf(previous.ref.id, previous.data, { cell: witnesses, nowMs, waitedMs })
     if (presence.kind !== 'away') return presence
   }
   const isHost = attempt.candidate.startsWith('host:')

@@ -5,7 +5,7 @@ import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { unreachable } from '../base/unreachable.ts'
 import type { Caller } from './caller.ts'
 import { findCandidate, isAskedFor } from './candidates.ts'
-import { type Cell, Views } from './cells.ts'
+import { type Cell, findCell, Views } from './cells.ts'
 import type { Attempt, AttemptResult } from './claim-transaction.ts'
 import { makeTunnelRoom } from './collecting.ts'
 import { type Control, controlOf } from './control.ts'
@@ -13,6 +13,7 @@ import { findDisplaceable } from './displacing.ts'
 import type { TunnelDoc } from './documents.ts'
 import { asFailure } from './failures.ts'
 import type { Outcome } from './lease-answer.ts'
+import type { CellView } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
 import { doubtQuota } from './quota.ts'
 import { findTunnelByName } from './tunnels.ts'
@@ -90,18 +91,26 @@ export class Claiming {
     const { caller, request, cell, since } = this.#claim
     const { agent, takeover, waitedMs } = request
     const candidate = await this.#propose(search)
+    const former = await this.#viewOfFormer(search.tunnel)
     const view = this.#views.current
     const nowMs = this.#control.clock.now()
     const context = { caller, agent, takeover, waitedMs, cell, view, nowMs }
     const { tunnel, port, displaced } = search
     const insists = isAskedFor(candidate, { tunnel, port, cell })
     try {
-      const attempt = { context, tunnel, candidate, insists, displaced }
+      const attempt = { context, tunnel, candidate, insists, displaced, former }
       const result = await this.#control.lanes.claim(this.#control, caller.account, { attempt, since })
       return await this.#settle(search, { candidate, result, wasFull: view.isFull })
     } finally {
       this.#proposed.delete(candidate)
     }
+  }
+
+  /** Only relays of the cell that it leaves know whether its agent is still there. */
+  async #viewOfFormer({ data: { cell } }: Snapshot<TunnelDoc>): Promise<CellView | undefined> {
+    if (cell === '' || cell === this.#claim.cell.id) return undefined
+    const found = await findCell(this.#control, cell)
+    return found && new Views(this.#control, found).full()
   }
 
   async #propose({ tunnel, port, tried }: Search): Promise<string> {

@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
+import type { SyncRequest } from '../api/schemas/relays.ts'
 import type { ClaimResult } from '../api/schemas/tunnels.ts'
 import { keyOfCode } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
+import { limits } from '../protocol/limits.ts'
 import { checkTicket } from '../protocol/ticket.ts'
 import type { Caller } from './caller.ts'
+import { listCells } from './cell-choice.ts'
 import { ensureCell } from './cells.ts'
 import { claimLeases, renewLeases } from './claims.ts'
 import { cells, relays } from './documents.ts'
@@ -30,13 +33,13 @@ async function openCell(id: string, n: number): Promise<void> {
 }
 
 /** The relay of a cell reports. */
-async function syncOf(cell: string, n: number): Promise<void> {
+async function syncOf(cell: string, n: number, bound: SyncRequest['bound'] = []): Promise<void> {
   const boot = {
     ...quietSync.boot,
     instance: `r-${cell}`,
     agentAddress: { host: '192.0.2.10', port: 7000 + n, sni: `r.${cell}.example.com` },
   }
-  await syncRelay(t.control, { relay: relayOf(n), cell }, { ...quietSync, boot })
+  await syncRelay(t.control, { relay: relayOf(n), cell }, { ...quietSync, boot, bound })
 }
 
 const claim = (tunnels: { name: string; kind: 'tcp' | 'http' }[]) =>
@@ -97,5 +100,73 @@ describe('an agent with tunnels in two cells', () => {
     const { results, cell } = await claim([...both])
     const keys = results.map((one) => ('problem' in one ? keyOfCode(one.problem.code) : 'leased'))
     expect([cell, keys]).toEqual(['north', ['leased', 'cell.none']])
+  })
+})
+
+describe('a cell that the agent chooses', () => {
+  const other = newId('agt', 2)
+  const ask = (changes: object, by = agent) =>
+    claimLeases(t.control, ada, {
+      agent: by,
+      tunnels: [{ name: 'web', kind: 'http' }],
+      takeover: false,
+      ...changes,
+    })
+  const cellOf = async (changes: object) => leasesOf(await ask(changes))[0]?.cell
+  const problemOf = ({ results: [one] }: ClaimResult) => (one && 'problem' in one ? one.problem : undefined)
+  beforeEach(() => openCell('south', 20))
+
+  test('the open ones are listed with a relay of each', async () => {
+    await openCell('west', 30)
+    await t.control.store.update(cells.ref('west'), { state: 'closed' })
+    t.control.cells.forget('west')
+    expect(await listCells(t.control)).toEqual({
+      cells: [
+        { id: 'north', host: '192.0.2.10', port: 7001 },
+        { id: 'south', host: '192.0.2.10', port: 7020 },
+      ],
+    })
+  })
+
+  test('a new tunnel goes to the nearest that is open, and stays there whatever is near later', async () => {
+    expect(await cellOf({ near: ['nowhere', 'south', 'north'] })).toBe('south')
+    expect(await cellOf({ near: ['north'] })).toBe('south')
+  })
+
+  test('one that is named gets the tunnel, also from another cell, with an address of its own', async () => {
+    expect(await cellOf({ near: ['north'] })).toBe('north')
+    const [moved] = leasesOf(await ask({ cell: 'south' }))
+    expect(moved).toMatchObject({ cell: 'south', endpoint: { host: 'web.south.example.com' } })
+  })
+
+  test('one that is not there, or takes no tunnels, is refused with those that do', async () => {
+    await expect(ask({ cell: 'nowhere' })).rejects.toMatchObject({
+      key: 'cell.unknown',
+      detail: 'There is no cell "nowhere". Open: north, south.',
+    })
+    await t.control.store.update(cells.ref('south'), { state: 'closed' })
+    t.control.cells.forget('south')
+    await expect(ask({ cell: 'south' })).rejects.toMatchObject({
+      detail: 'The cell "south" takes no new tunnels. Open: north.',
+    })
+  })
+
+  test('another agent moves a tunnel only when the relays of the cell that it leaves say that nobody serves it', async () => {
+    const [lease] = leasesOf(await ask({ cell: 'north' }))
+    if (!lease) throw new Error('no lease')
+    const serves = { tunnel: lease.tunnel, epoch: lease.epoch, endpoint: lease.endpoint.id }
+    const pass = async (ms: number, isServed: boolean) => {
+      for (let left = ms; left > 0; left -= limits.syncMs) {
+        t.clock.advance(limits.syncMs)
+        await syncOf('north', 1, isServed ? [serves] : [])
+        await syncOf('south', 20)
+      }
+    }
+    await pass(2 * limits.awayMs, true)
+    const refused = problemOf(await ask({ cell: 'south', waitedMs: limits.awayMs }, other))
+    expect(keyOfCode(refused?.code ?? '')).toBe('lease.held')
+    await pass(2 * limits.awayMs, false)
+    const [taken] = leasesOf(await ask({ cell: 'south', waitedMs: limits.awayMs }, other))
+    expect(taken).toMatchObject({ cell: 'south' })
   })
 })

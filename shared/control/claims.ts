@@ -7,7 +7,8 @@ import type { z } from 'zod'
 import type { ClaimResult, renewSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { type Caller, mayTouch, requirePermission } from './caller.ts'
-import { type Cell, chooseCell, readyRelays } from './cells.ts'
+import { chooseCell } from './cell-choice.ts'
+import { type Cell, readyRelays } from './cells.ts'
 import { Claiming, type ClaimRequest, type Item } from './claiming.ts'
 import { type Control, controlOf } from './control.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
@@ -21,7 +22,7 @@ import { draftTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
 type Wanted = ClaimRequest['tunnels'][number]
 
-/** @throws cell.none; what concerns one tunnel is a problem in its place of the list */
+/** @throws cell.none, cell.unknown; what concerns one tunnel is a problem in its place of the list */
 export async function claimLeases(
   control: Control,
   caller: Caller,
@@ -65,15 +66,16 @@ async function claimByCell(
   { items, outcomes }: { items: readonly Item[]; outcomes: Outcome[] },
 ): Promise<Cells> {
   const home = items.find(({ tunnel }) => tunnel.data.cell !== '')?.tunnel.data.cell ?? ''
-  const byCell = Map.groupBy(items, ({ tunnel }) => tunnel.data.cell || home)
+  const { cell: named, near } = request
+  const byCell = Map.groupBy(items, ({ tunnel }) => named ?? (tunnel.data.cell || home))
   // Without an item the answer still says where the relays are.
-  if (items.length === 0) byCell.set(home, [])
+  if (items.length === 0) byCell.set(named ?? home, [])
   const spared = new Set(items.map(({ tunnel }) => tunnel.ref.id))
   const cells: Cell[] = []
   let failure: unknown
   for (const [preferred, group] of byCell) {
     try {
-      const cell = await chooseCell(control, preferred)
+      const cell = await chooseCell(control, { preferred, named, near })
       const claiming = new Claiming(control, { caller, request, cell, since, items: group, spared })
       for (const [index, outcome] of await claiming.run()) outcomes[index] = outcome
       cells.push(cell)
@@ -179,7 +181,7 @@ export async function renewLeases(
   const held = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome.endpoint.cell]))
   const [firstId, ...otherIds] = new Set([...held, ...own].filter((id) => id !== ''))
   // Not chooseCell: after an outage agents may be back before the relays are, and keep what they have.
-  const first = firstId ? await control.cells.read(firstId) : await chooseCell(control, '')
+  const first = firstId ? await control.cells.read(firstId) : await chooseCell(control, { preferred: '' })
   const others = otherIds.filter((id) => held.includes(id)).map((id) => control.cells.read(id))
   const cells: Cells = [first, ...(await Promise.all(others))]
   const transfer = await readTransfer(control, caller)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { makeTestControl, quietSync } from '../../standalone/testing/control.ts'
 import { type CountingStore, countingStore } from '../testing/counting-store.ts'
-import { chooseCell } from './cells.ts'
+import { chooseCell } from './cell-choice.ts'
 import { syncRelay } from './relays.ts'
 
 test('among 20 cells with a relay each, the choice for a new tunnel reads the chosen one alone, but for every 15 s', async () => {
@@ -23,15 +23,15 @@ test('among 20 cells with a relay each, the choice for a new tunnel reads the ch
     await t.openCell({ id, portFrom: 20_000, portTo: 20_000 })
     await syncRelay(t.control, { relay: `rel_${n}`, cell: id }, quietSync)
   }
-  const first = await reads(() => chooseCell(t.control, ''))
+  const first = await reads(() => chooseCell(t.control, { preferred: '' }))
   // The list and each cell with its relays once; a hundred claims then cost two or three reads each.
   expect(first).toBeLessThan(70)
   const hundred = await reads(async () => {
-    for (let claim = 0; claim < 100; claim++) await chooseCell(t.control, '')
+    for (let claim = 0; claim < 100; claim++) await chooseCell(t.control, { preferred: '' })
   })
   expect(hundred).toBeGreaterThan(100)
   expect(hundred).toBeLessThanOrEqual(300)
   t.clock.advance(16_000)
-  expect(await reads(() => chooseCell(t.control, ''))).toBeLessThan(70)
+  expect(await reads(() => chooseCell(t.control, { preferred: '' }))).toBeLessThan(70)
   await t.close()
 })

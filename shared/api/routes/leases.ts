@@ -1,11 +1,18 @@
 /**
  * Leases: what agents claim, renew and release, a list a call. Crosses accounts: endpoints pass from one to another.
  */
+import { listCells } from '../../control/cell-choice.ts'
 import { claimLeases, renewLeases } from '../../control/claims.ts'
 import { releaseLeases } from '../../control/releases.ts'
 import { keyOf } from '../idempotency.ts'
 import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
-import { claimResultSchema, claimSchema, releaseSchema, renewSchema } from '../schemas/tunnels.ts'
+import {
+  claimResultSchema,
+  claimSchema,
+  openCellsSchema,
+  releaseSchema,
+  renewSchema,
+} from '../schemas/tunnels.ts'
 
 const tags = ['Leases']
 
@@ -21,6 +28,16 @@ const routes = {
       'Every tunnel of the list gets a lease or a problem of its own. The same agent claiming again gets the same.',
     request: jsonBody(claimSchema),
     responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order asked') },
+  }),
+  cells: route({
+    tags,
+    access: { permission: 'tunnels.serve' },
+    method: 'get',
+    path: '/v1/cells',
+    operationId: 'listCells',
+    summary: 'Cells that take new tunnels, with a relay of each',
+    description: 'An agent measures how far each is and says so in its claims. At most 16.',
+    responses: { 200: jsonAnswer(openCellsSchema, 'Oldest first') },
   }),
   renew: route({
     tags,
@@ -54,6 +71,7 @@ export function leaseRoutes({ control }: ApiDeps): RouteGroup {
       const options = key === undefined ? {} : { seed: `${caller.actor}:${key}` }
       return c.json(await claimLeases(control, caller, c.req.valid('json'), options), 200)
     })
+    .add(routes.cells, async (c) => c.json(await listCells(control), 200))
     .add(routes.renew, async (c, { caller }) =>
       c.json(await renewLeases(control, caller, c.req.valid('json')), 200),
     )

@@ -63,6 +63,20 @@ export const tunnelUpdateSchema = z.strictObject({
 /** Ids that agents make for themselves once and keep: one a machine and user. */
 const agentIdSchema = idSchema('agt')
 
+const cellIdSchema = z.string().min(1).max(64)
+
+/** Cells that take new tunnels, with one relay each. */
+export const openCellsSchema = z.object({
+  cells: z.array(
+    z.object({
+      id: cellIdSchema,
+      host: z.string().describe('Of one of its relays, to measure the way to'),
+      port: z.int().min(1).max(65_535),
+    }),
+  ),
+})
+export type OpenCells = z.infer<typeof openCellsSchema>
+
 export const claimSchema = z.strictObject({
   agent: agentIdSchema,
   /** Every wanted tunnel in one call: a list costs what one costs. A tunnel of an unknown name is created. */
@@ -79,6 +93,14 @@ export const claimSchema = z.strictObject({
     )
     .min(1)
     .max(50),
+  cell: cellIdSchema
+    .optional()
+    .describe('Where all of them shall be, also those that are elsewhere now, which get another address'),
+  near: z
+    .array(cellIdSchema)
+    .max(32)
+    .optional()
+    .describe('Cells, nearest first: for tunnels that have not been in any yet'),
   /** Take tunnels over from another agent that holds them. */
   takeover: z.boolean().default(false),
   waitedMs: z

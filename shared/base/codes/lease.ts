@@ -196,6 +196,16 @@ export const leaseCodes = {
     cause: 'The address was given up a moment ago, and the relays have not all confirmed it.',
     cure: 'Wait about three minutes: the agent tries again by itself.',
   },
+  'cell.unknown': {
+    code: 'PT-2309',
+    http: 404,
+    exit: 2,
+    retry: 'never',
+    owner: 'user',
+    title: 'No such cell for new tunnels',
+    cause: 'The cell that was asked for does not exist, or takes no new tunnels.',
+    cure: 'Name one of the cells that the detail lists, or leave the cell out: then the nearest is taken.',
+  },
   'endpoint.unclear': {
     code: 'PT-2308',
     http: 409,

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../../standalone/testing/control.ts'
 import { audit } from '../audit-documents.ts'
-import { chooseCell, tcpEndpointId } from '../cells.ts'
+import { chooseCell } from '../cell-choice.ts'
+import { tcpEndpointId } from '../cells.ts'
 import { endpoints, jobs, members, users } from '../documents.ts'
 import type { Doc } from '../platform.ts'
 import type { ActName } from './acts.ts'
@@ -67,12 +68,12 @@ describe('cells', () => {
     const { key } = (await act('enrolment.create', { cell: 'second' })) as { key: string }
     expect(await t.relayIdentity.enrol(key, 'r9')).toMatchObject({ cell: 'second' })
     expect(await act('cells.close', { id: 'home' })).toMatchObject({ state: 'closed' })
-    await expect(chooseCell(t.control, 'home')).rejects.toMatchObject({ key: 'cell.none' })
+    await expect(chooseCell(t.control, { preferred: 'home' })).rejects.toMatchObject({ key: 'cell.none' })
     // A server that starts says its settings again, and does not open what was closed.
     await t.openCell()
     expect(await act('cells.list')).toMatchObject([{ id: 'second' }, { id: 'home', state: 'closed' }])
     await act('cells.open', { id: 'home' })
-    expect(await chooseCell(t.control, 'home')).toMatchObject({ id: 'home' })
+    expect(await chooseCell(t.control, { preferred: 'home' })).toMatchObject({ id: 'home' })
     expect(await told('cell.closed')).toMatchObject([
       { actor: 'operator:grace', target: 'home', account: '' },
     ])

@@ -1,0 +1,62 @@
+/** Which cell a tunnel goes to: the one it was in, the one its agent names, the nearest, or where most room is. */
+import type { OpenCells } from '../api/schemas/tunnels.ts'
+import { fail } from '../base/errors.ts'
+import { type Cell, findCell, readCell, readyRelays } from './cells.ts'
+import type { Control } from './control.ts'
+
+/** An agent measures the way to each: as many as it does in a second beside everything else. */
+const cellsListed = 16
+
+export type CellWish = {
+  /** Where it was: stays there as long as that is open. */
+  readonly preferred: string
+  /** Where it shall be, wherever it was. */
+  readonly named?: string | undefined
+  /** Nearest first: for one that was nowhere yet. */
+  readonly near?: readonly string[] | undefined
+}
+
+/** @throws cell.none, cell.unknown */
+export async function chooseCell(control: Control, { preferred, named, near = [] }: CellWish): Promise<Cell> {
+  const wanted = named ?? preferred
+  const known = wanted === '' ? undefined : await findCell(control, wanted)
+  if (known?.state === 'open') {
+    if (readyRelays(control, known).length === 0) throw fail('cell.none')
+    return known
+  }
+  // Where most room is need not be known to the second: whoever gets an endpoint there looks again.
+  const ready = await readyCells(control)
+  if (named !== undefined) throw unknownCell(named, { isThere: known !== undefined, ready })
+  const nearest = near.flatMap((id) => ready.find((cell) => cell.id === id) ?? [])[0]
+  const [emptiest] = ready.toSorted((a, b) => sessionsOf(a) - sessionsOf(b))
+  const best = nearest ?? emptiest
+  if (!best) throw fail('cell.none')
+  return readCell(control, best.id)
+}
+
+/** The cells that take new tunnels, with one relay each for agents to measure the way to. */
+export async function listCells(control: Control): Promise<OpenCells> {
+  const ready = await readyCells(control)
+  return {
+    cells: ready.slice(0, cellsListed).flatMap((cell) => {
+      const [relay] = readyRelays(control, cell)
+      return relay ? [{ id: cell.id, host: relay.agentAddress.host, port: relay.agentAddress.port }] : []
+    }),
+  }
+}
+
+/** Oldest first. */
+async function readyCells(control: Control): Promise<readonly Cell[]> {
+  const open = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
+  return open.filter((cell) => readyRelays(control, cell).length > 0)
+}
+
+function unknownCell(id: string, { isThere, ready }: { isThere: boolean; ready: readonly Cell[] }) {
+  const ids = ready.slice(0, cellsListed).map((cell) => cell.id)
+  const what = isThere ? `The cell "${id}" takes no new tunnels.` : `There is no cell "${id}".`
+  return fail('cell.unknown', `${what} Open: ${ids.length > 0 ? ids.join(', ') : 'none now'}.`)
+}
+
+function sessionsOf(cell: Cell): number {
+  return cell.relays.reduce((sum, { data }) => sum + data.load.sessions, 0) / cell.relays.length
+}
