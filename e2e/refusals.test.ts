@@ -29,16 +29,16 @@ import { describeWith } from './requirements.ts'
 const heldBy: Readonly<Record<string, string>> = {
   'disk relay': 'relay-vm/sync.test.ts',
   'disk agent': 'cli/agent/saved.test.ts',
-  'memory relay': 'relay-vm/policy/guards.test.ts',
+  'memory relay': 'e2e/refusals-alone.test.ts',
   'memory agent': 'shared/mux/budget.test.ts',
-  'memory server': 'standalone/supervisor.test.ts',
+  'memory server': 'e2e/refusals-alone.test.ts',
   'output relay': 'shared/base/line-writer.test.ts',
-  'home relay': 'e2e/relay-vm.test.ts',
-  'home server': 'e2e/relay-vm.test.ts',
+  'home relay': 'e2e/refusals-alone.test.ts',
+  'home server': 'e2e/refusals-alone.test.ts',
   'state relay': 'relay-vm/start.test.ts',
   'state server': 'standalone/data-folder.test.ts',
   'clock relay': 'standalone/clock-skew.test.ts',
-  'clock server': 'standalone/supervisor.test.ts',
+  'clock server': 'e2e/refusals-alone.test.ts',
 }
 const tried = new Set<string>()
 /** A test of cells of the table. */

@@ -60,9 +60,12 @@ const handshakesSchema = z.strictObject({
   source: rate.default({ perMinute: 3_000, burst: 600 }),
 })
 
+/** What a large machine bears: a smaller one is held to what it has. */
+export const visitorsMaxDefault = 50_000
+
 const limitsSchema = z.strictObject({
   /** Visitor connections at a time. */
-  visitorsMax: z.int().min(1).default(50_000),
+  visitorsMax: z.int().min(1).default(visitorsMaxDefault),
   /** Sockets that have not yet said who they are (ClientHello, request head, HELLO): the oldest make way. */
   strangersMax: z.int().min(1).default(2_000),
   sessionsMax: z.int().min(1).default(5_000),

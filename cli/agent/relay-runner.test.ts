@@ -16,6 +16,52 @@ const livingSession: AgentSession = {
   close: nothing,
 }
 
+test('runner: a relay that is back under another certificate is met with a new session, not with the old one', async () => {
+  const clock = new FakeClock()
+  const dialled: (string | undefined)[] = []
+  let events: AgentSessionEvents | undefined
+  const at = (certificate: string) => ({
+    instance: 'one',
+    host: '127.0.0.1',
+    port: 1,
+    sni: 'one.test',
+    certificate,
+  })
+  const runner = new RelayRunner(at('old'), {
+    clock,
+    random: () => 0.5,
+    dial: async (address, options) => {
+      const own = options.events
+      events = own
+      dialled.push(address.certificate)
+      return { ...livingSession, close: (key) => own.onClosed(fail(key)) }
+    },
+    tickets: () => new Map([[1, 'ticket']]),
+    onOpen: () => {
+      throw new Error('nobody comes')
+    },
+    onConnected: nothing,
+    onBound: nothing,
+    onUnbound: nothing,
+    onNotice: nothing,
+    onLost: nothing,
+  })
+  runner.start()
+  await clock.advanceAsync(1_000)
+  runner.readdress(at('new'))
+  await clock.advanceAsync(1_000)
+  expect(dialled, 'a session that lives stays').toEqual(['old'])
+  runner.readdress(at('old'))
+  events?.onDetached?.()
+  runner.readdress(at('old'))
+  await clock.advanceAsync(1_000)
+  expect(dialled, 'it may be the same process').toEqual(['old'])
+  runner.readdress(at('new'))
+  await clock.advanceAsync(1_000)
+  expect(dialled).toEqual(['old', 'new'])
+  runner.close('session.closed')
+})
+
 test('runner: each restart of a relay is met with fast tries, not only the first ones', async () => {
   const clock = new FakeClock()
   const delays: number[] = []

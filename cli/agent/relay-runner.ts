@@ -72,7 +72,10 @@ export class RelayRunner {
 
   /** The directory's word on where this relay is; used from the next dial on. */
   readdress(address: RelayAddress): void {
+    const isAnother = address.certificate !== this.#address.certificate
     this.#address = address
+    // A process keeps its certificate, so the one that knows the session is gone: it would be dialled in vain for long.
+    if (isAnother && this.#isDetached) this.#current?.close('session.unknown')
   }
 
   /** Binds, or shows the relay a fresher ticket for what is bound. Without a session the next one binds by itself. */

@@ -28,8 +28,10 @@ export type Standalone = {
 export type StandaloneOptions = {
   /** Kept by the caller. Absent: a fresh one. */
   readonly folder: string
-  readonly env?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string | undefined>>
   readonly namespace?: string
+  readonly uid?: number
+  readonly gid?: number
   /** What is started: the server itself, or start.ts of a folder. */
   readonly entry?: string
   /** Relays from the bundle, as `npm start` has them; it must have been made. */

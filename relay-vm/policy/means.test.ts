@@ -16,10 +16,10 @@ const config: RelayConfig = parseConfig(
 )
 const plenty = { descriptors: 1_048_576, heapBytes: 2 ** 40 }
 
-function start(means: Means) {
+function start(means: Means, of = config) {
   const said: { readonly code?: string; readonly cure?: string }[] = []
   const log: Log = { ...silentLog, warn: (fields) => said.push(fields) }
-  return { limits: withinMeans(config, log, means).limits, said }
+  return { limits: withinMeans(of, log, means).limits, said }
 }
 
 describe('what the machine gives', () => {
@@ -29,9 +29,17 @@ describe('what the machine gives', () => {
       expect(start(means)).toEqual({ limits: config.limits, said: [] })
   })
 
-  test('one descriptor too few is said with the figure and LimitNOFILE', () => {
-    const needs = descriptorsNeeded(config.limits)
-    const { said } = start({ ...plenty, descriptors: needs - 1 })
+  test('the hard limit of most machines is no news at each start, for maxima that nobody asked for', () => {
+    const { said, limits } = start({ ...plenty, descriptors: 20_000 })
+    expect(said).toEqual([])
+    expect(limits.visitorsMax).toBeLessThan(15_000)
+    expect(start({ ...plenty, descriptors: 4_096 }).said).toMatchObject([{ code: 'PT-5023' }])
+  })
+
+  test('one descriptor less than was asked for is said with the figure and LimitNOFILE', () => {
+    const asked: RelayConfig = { ...config, limits: { ...config.limits, visitorsMax: 15_000 } }
+    const needs = descriptorsNeeded(asked.limits)
+    const { said } = start({ ...plenty, descriptors: needs - 1 }, asked)
     expect(said).toMatchObject([{ code: 'PT-5023', has: needs - 1, needs }])
     expect(said[0]?.cure).toContain('LimitNOFILE')
   })

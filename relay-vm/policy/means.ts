@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
-import type { RelayConfig } from '../config.ts'
+import { type RelayConfig, visitorsMaxDefault } from '../config.ts'
 import { heapLimitBytes } from './memory.ts'
 
 export type Means = {
@@ -24,6 +24,8 @@ const descriptorsPerSession = 3
 /** Of the descriptors that are not reserved; the rest is for agents. */
 const visitorsShare = 0.75
 const strangersShare = 0.1
+/** Nobody asked for the default: what lets in so many is no shortage that an operator has to hear of at each start. */
+const plentyVisitors = 10_000
 
 /** Live objects of one that is idle (docs/performance.md), and what the program itself takes. */
 const visitorHeapBytes = 6 * 1024
@@ -53,8 +55,11 @@ export function withinMeans(config: RelayConfig, log: Log, means: Means = readMe
   const free = Math.max(1, has - reserved)
   const visitorsMax = Math.min(limits.visitorsMax, Math.max(1, Math.floor(free * visitorsShare)))
   const strangersMax = Math.min(limits.strangersMax, Math.max(1, Math.floor(free * strangersShare)))
-  const { code, cure, title } = codes['relay.descriptors']
-  log.warn({ code, cure, has, needs, visitorsMax, strangersMax }, title)
+  const isAsked = limits.visitorsMax !== visitorsMaxDefault
+  if (isAsked || visitorsMax < plentyVisitors) {
+    const { code, cure, title } = codes['relay.descriptors']
+    log.warn({ code, cure, has, needs, visitorsMax, strangersMax }, title)
+  } else log.info({ has, visitorsMax, strangersMax }, 'Visitors are held to the descriptors that there are')
   return { ...config, limits: { ...limits, visitorsMax, strangersMax } }
 }
 

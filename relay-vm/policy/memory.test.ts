@@ -18,6 +18,13 @@ test('memory: a process that is refused the figure (EMFILE) goes on by what it k
   expect(read()).toBe(5)
 })
 
+test('memory: room for new objects is none for those that live, whoever says how large it is', () => {
+  const MiB = 1024 ** 2
+  expect(heapLimitBytes(60 * MiB, ['--max-semi-space-size=8'])).toBe(36 * MiB)
+  expect(heapLimitBytes(4_096 * MiB, ['--max_semi_space_size=16', '--x'])).toBe(4_048 * MiB)
+  expect(heapLimitBytes(60 * MiB, []), 'never nothing').toBe(30 * MiB)
+})
+
 test('memory: the heap has a limit, and this process is below it', () => {
   expect(heapLimitBytes()).toBeGreaterThan(heapUsedBytes())
 })

@@ -3,7 +3,8 @@
  * free descriptors is refused: then what V8 knows of itself stands for it, because memory must be watched just then.
  */
 import { totalmem } from 'node:os'
-import { getHeapStatistics } from 'node:v8'
+import process from 'node:process'
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
 
 /** Of the machine, or what this process may have of it. */
 export function memoryBytes(): number {
@@ -25,11 +26,33 @@ export function residentReader(read: () => number = () => process.memoryUsage.rs
   }
 }
 
-/** Objects of V8, not buffers. At the limit V8 ends the process, and no handler is asked. */
+/**
+ * Objects of V8 that live for more than a moment, not buffers. At the limit V8 ends the process, and no handler is
+ * asked.
+ */
 export function heapUsedBytes(): number {
-  return getHeapStatistics().used_heap_size
+  return getHeapSpaceStatistics().reduce(
+    (sum, { space_name, space_used_size }) => (isYoung.test(space_name) ? sum : sum + space_used_size),
+    0,
+  )
 }
 
-export function heapLimitBytes(): number {
-  return getHeapStatistics().heap_size_limit
+const isYoung = /^new_/
+
+/**
+ * Of those objects. What V8 says its limit is has room for new ones besides: three times a semi-space, which is most of
+ * a small heap.
+ */
+export function heapLimitBytes(
+  limitBytes = getHeapStatistics().heap_size_limit,
+  options: readonly string[] = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')],
+): number {
+  const semi = options
+    .map((option) => /^--max[-_]semi[-_]space[-_]size=(\d+)$/.exec(option)?.[1])
+    .find(Boolean)
+  const young = 3 * (semi === undefined ? semiSpaceBytes : Number(semi) * 1024 ** 2)
+  return Math.max(limitBytes - young, limitBytes / 2)
 }
+
+/** Of V8 on 64-bit machines, where nobody says otherwise. */
+const semiSpaceBytes = 16 * 1024 ** 2

@@ -31,36 +31,47 @@ const calmShare = 0.9
 const stepShare = 0.02
 const stepMin = 8
 const lossShareMax = 0.5
+/** So many that come take less than a megabyte. */
+const glanceEvery = 64
 
 export class Shedding {
   readonly #options: SheddingOptions
   #left: number | undefined
+  #asked = 0
 
   constructor(options: SheddingOptions) {
     this.#options = options
   }
 
-  /** Nobody new is admitted. */
+  /** Nobody new is admitted. Asked for each that comes: thousands may come between two looks. */
   get isShort(): boolean {
+    if (this.#left === undefined && ++this.#asked % glanceEvery === 0) this.#begin()
     return this.#left !== undefined
   }
 
   /** To be called once a second. */
   look(): void {
     const { log, visitors, shedStrangers, shedIdle } = this.#options
-    const { name: memory, share, MiB } = this.#shortest()
-    if (this.#left === undefined) {
-      if (share < 1) return
-      this.#left = Math.ceil(visitors() * lossShareMax)
-      log.warn({ memory, MiB, visitors: visitors() }, 'Memory is short: nobody new is admitted')
-    } else if (share < calmShare) {
-      this.#left = undefined
-      log.warn({ memory, MiB, visitors: visitors() }, 'Memory is no longer short')
-      return
+    if (this.#left === undefined) this.#begin()
+    else {
+      const { name: memory, share, MiB } = this.#shortest()
+      if (share < calmShare) {
+        this.#left = undefined
+        log.warn({ memory, MiB, visitors: visitors() }, 'Memory is no longer short')
+      }
     }
+    if (this.#left === undefined) return
     shedStrangers()
     const step = Math.max(stepMin, Math.ceil(visitors() * stepShare))
     this.#left -= shedIdle(Math.min(step, this.#left))
+  }
+
+  #begin(): void {
+    const { log, visitors } = this.#options
+    const { name: memory, share, MiB } = this.#shortest()
+    if (share < 1) return
+    this.#left = Math.ceil(visitors() * lossShareMax)
+    log.warn({ memory, MiB, visitors: visitors() }, 'Memory is short: nobody new is admitted')
   }
 
   /** The memory of which the largest share of its limit is in use. */
