@@ -2,6 +2,7 @@
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
+import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
@@ -27,6 +28,7 @@ withEmulators(({ firestore }) => {
   describeStoreRaces('firestore', make)
   describeScopedStore('firestore', make)
   describeUsage('firestore', make)
+  describeBefore('firestore', make)
   describeJobs('firestore', make, { dueAtOnce: 1_000 })
   describeAudit('firestore', make)
   describeNames('firestore', make)

@@ -31,6 +31,8 @@ export const queries = {
     equals: ['account'],
     order: 'createdAt',
   }),
+  /** Of releases up to 0.1, where `user` is ''. */
+  ownerlessKeys: declareQuery('ownerlessKeys', documents.keys, { equals: ['user'], order: 'createdAt' }),
   keyById: declareQuery('keyById', documents.keys, { equals: ['account', 'key'], order: 'createdAt' }),
   deviceByUserCode: declareQuery('deviceByUserCode', documents.deviceCodes, {
     equals: ['userCode'],

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
+import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
@@ -27,6 +28,7 @@ describeStoreRaces('sqlite in memory', inMemory)
 describeStore('sqlite in a file', inFile)
 describeStoreRaces('sqlite in a file', inFile)
 describeScopedStore('sqlite in memory', inMemory)
+describeBefore('sqlite in memory', inMemory)
 describeJobs('sqlite in memory', inMemory, { dueAtOnce: 10_000 })
 describeAudit('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)

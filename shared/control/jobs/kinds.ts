@@ -13,6 +13,7 @@ import { eraseAccounts, findClosedAccounts } from '../erasing.ts'
 import { forgetRelays } from '../forgetting.ts'
 import { keepLimits } from '../limits.ts'
 import { sendMails } from '../mails.ts'
+import { giveOwners } from '../ownerless-keys.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
 import { unserve } from '../unserve.ts'
 import type { JobKind } from './jobs.ts'
@@ -38,6 +39,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     repairQuota(control),
     recountQuotas(control),
     collectTunnels(control),
+    giveOwners(control),
   ]
 }
 
