@@ -20,7 +20,12 @@ let stopPassing: () => void
 beforeAll(async () => {
   t = await makeTestApi()
   const { control, principals, relayIdentity } = t
-  const handle = apiFunction({ control, principals, enrolment: relayIdentity, proxies: 2 })
+  const handle = apiFunction({
+    control,
+    principals,
+    enrolment: relayIdentity,
+    proxies: ['192.0.2.0/24', '2001:db8:f::/48'],
+  })
   http('api', httpFunction(handle))
   stopPassing = passRequestsThrough()
   server = getTestServer('api')
@@ -78,12 +83,26 @@ describe('the API as a Cloud Function', () => {
   })
 
   test.each([
-    ['not the one that it claims, nor that of Hosting', '203.0.113.66, 198.51.100.7, 192.0.2.80'],
-    ['where fewer stand in front than was said, the first', '198.51.100.7'],
-  ])('the address is the one that the first proxy saw: %s', async (_which, forwarded) => {
+    ['behind a proxy that is known, the one that it saw', '203.0.113.66, 198.51.100.7, 192.0.2.80'],
+    ['behind two of them, too', '203.0.113.66, 198.51.100.7, 2001:db8:f::1, 192.0.2.80'],
+    ['at the address of the function, the one that Google saw', '203.0.113.66, 192.0.2.80, 198.51.100.7'],
+    ['no text of the caller', '<b>me</b>, 198.51.100.7, 192.0.2.80'],
+    ['where nothing stands in front', '198.51.100.7'],
+  ])('the address that counts and is shown: %s', async (_which, forwarded) => {
     const client = makeClient({ baseUrl: url, headers: { 'x-forwarded-for': forwarded } })
     const { user_code } = await client.authorizeDevice({})
     expect((await clientOf(t.ada).device(user_code)).from).toBe('198.51.100.7')
+  })
+
+  test('whoever calls the function itself cannot get a limit for each address that it makes up', async () => {
+    const ask = (n: number) =>
+      fetch(`${url}/v1/device/authorize`, {
+        method: 'POST',
+        headers: { 'x-forwarded-for': `10.0.${n >> 8}.${n & 255}, 198.51.100.99` },
+        body: new URLSearchParams(),
+      }).then(({ status }) => status)
+    const answers = await Promise.all(Array.from({ length: 70 }, (_, n) => ask(n)))
+    expect(answers.filter((status) => status === 429).length).toBeGreaterThanOrEqual(10)
   })
 
   test.each([

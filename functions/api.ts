@@ -4,6 +4,8 @@
  */
 import { type ApiDeps, makeApi } from '@porttunneler/shared/api/app'
 import { errorAnswer } from '@porttunneler/shared/api/error-pages'
+import { callerOf } from '@porttunneler/shared/base/addresses'
+import { compileMatcher } from '@porttunneler/shared/base/networks'
 import { Principals } from '@porttunneler/shared/control/principals'
 import type { Context } from 'hono'
 import type { Fetch } from './answers.ts'
@@ -11,14 +13,14 @@ import type { Cloud } from './cloud.ts'
 import { firebaseRoutes } from './platform/identity.firebase.routes.ts'
 
 /**
- * Each of the `proxies` in front appends the address that it saw; what stands before is the caller's own claim.
- * Firebase Hosting and Google's front end are two: "claims, caller, Hosting". docs/cloud.md
+ * Google's front end appends the address that it saw, so the last one is certain; one before it counts only behind a
+ * proxy from `proxies`. Whoever calls the function at its own address cannot say that it is somebody else.
+ * docs/cloud.md#who-calls
  */
-function addressBehind(proxies: number): (context: Context) => string {
-  return (context) => {
-    const seen = context.req.header('x-forwarded-for')?.split(',') ?? []
-    return (seen.at(-proxies) ?? seen[0])?.trim() || 'unknown'
-  }
+function addressBehind(proxies: readonly string[]): (context: Context) => string {
+  const isTrusted = compileMatcher(proxies)
+  return (context) =>
+    callerOf(context.req.header('x-forwarded-for')?.split(',') ?? [], isTrusted) ?? 'unknown'
 }
 
 export function cloudApi({ control, settings, identity, accounts, enrolment }: Cloud): Fetch {
@@ -31,7 +33,7 @@ export function cloudApi({ control, settings, identity, accounts, enrolment }: C
 export function apiFunction({
   proxies,
   ...deps
-}: Omit<ApiDeps, 'addressOf'> & { readonly proxies: number }): Fetch {
+}: Omit<ApiDeps, 'addressOf'> & { readonly proxies: readonly string[] }): Fetch {
   const app = makeApi({ ...deps, addressOf: addressBehind(proxies) })
   return (request) => errorAnswer(request) ?? app.fetch(request)
 }

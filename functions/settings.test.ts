@@ -20,7 +20,7 @@ test('settings: what is not said has its default', () => {
   const settings = readSettings(real)
   expect(settings).toMatchObject({
     relayGroups: [],
-    proxies: 2,
+    proxies: [],
     environment: { projectId: 'tunnels-prod', emulators: {} },
   })
   expect(settings.control).toMatchObject({
@@ -56,7 +56,7 @@ test.each([
   [{ PORTTUNNELER_RELAY_GROUPS: '[{"cell":"a"}]' }, 'PORTTUNNELER_RELAY_GROUPS'],
   [{ STRIPE_WEBHOOK_SECRET: 'sk_live' }, 'STRIPE_WEBHOOK_SECRET'],
   [{ FIREBASE_PROVIDERS: 'acme.com' }, 'FIREBASE_PROVIDERS'],
-  [{ PORTTUNNELER_PROXIES: '0' }, 'PORTTUNNELER_PROXIES'],
+  [{ PORTTUNNELER_TRUSTED_PROXIES: 'all' }, 'PORTTUNNELER_TRUSTED_PROXIES'],
 ])('settings: %o is refused by the name of the variable, its value unsaid', (changes, name) => {
   const refusal = refusalOf({ ...real, ...changes })
   expect(isFailure(refusal, 'cloud.environment') && refusal.detail).toContain(name)

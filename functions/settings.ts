@@ -7,6 +7,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import type { Settings as ControlSettings } from '@porttunneler/shared/control/control'
 import { planNames } from '@porttunneler/shared/control/plans'
+import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { z } from 'zod'
 import manifest from './package.json' with { type: 'json' }
 import { type CloudEnvironment, readEnvironment } from './platform/environment.ts'
@@ -37,7 +38,7 @@ const variables = z.object({
       }
     })
     .pipe(z.array(relayGroup).max(100)),
-  PORTTUNNELER_PROXIES: z.coerce.number().pipe(z.int().min(1).max(10)).default(2),
+  PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),
   FIREBASE_API_KEY: z.string().min(1),
   FIREBASE_AUTH_DOMAIN: z
     .string()
@@ -57,8 +58,8 @@ export type Settings = {
   readonly control: ControlSettings
   readonly kmsKey: string
   readonly relayGroups: readonly z.infer<typeof relayGroup>[]
-  /** How many stand between a caller and the function, each of which appends to X-Forwarded-For. */
-  readonly proxies: number
+  /** Networks of those between a caller and Google's front end whose entries in X-Forwarded-For are believed. */
+  readonly proxies: readonly string[]
   readonly stripeSecret?: Secret
   /** Stands in for the metadata server, KMS and Compute Engine, where emulators stand in for the rest. */
   readonly emulatedGoogle?: string
@@ -99,7 +100,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     },
     kmsKey: rest.PORTTUNNELER_KMS_KEY,
     relayGroups: rest.PORTTUNNELER_RELAY_GROUPS,
-    proxies: rest.PORTTUNNELER_PROXIES,
+    proxies: rest.PORTTUNNELER_TRUSTED_PROXIES,
     ...(rest.STRIPE_WEBHOOK_SECRET && { stripeSecret: new Secret(rest.STRIPE_WEBHOOK_SECRET) }),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
   }

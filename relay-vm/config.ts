@@ -5,12 +5,12 @@
 import { readFile } from 'node:fs/promises'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { networkSchema } from '@porttunneler/shared/protocol/endpoint'
 import { z } from 'zod'
 
 const port = z.int().min(0).max(65_535)
 const hostName = z.string().regex(/^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$/, 'a host name in lower case')
 const address = z.union([z.ipv4(), z.ipv6(), z.literal('localhost')])
-const rule = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])
 const rate = z.strictObject({ perMinute: z.int().min(1), burst: z.int().min(1) })
 
 const listenSchema = z.strictObject({
@@ -79,7 +79,7 @@ const limitsSchema = z.strictObject({
   /** New connections to all tunnels of one account, more than a core can take; plans say less. */
   account: rate.default({ perMinute: 600_000, burst: 60_000 }),
   /** Not counted by `source`: this machine by default; add the balancer's probes. */
-  exempt: z.array(rule).max(100).default(['127.0.0.0/8', '::1']),
+  exempt: z.array(networkSchema).max(100).default(['127.0.0.0/8', '::1']),
   /** How often the usage of a running hour is reported, ms. More often costs the control plane writes. */
   usageMs: z.int().min(1_000).default(900_000),
 })
@@ -119,7 +119,7 @@ export const relayConfigSchema = z.strictObject({
    * Proxies and load balancers in front of the visitor ports: what they say of address, scheme and host is believed, by
    * X-Forwarded-* or Forwarded. List nobody whom visitors could stand behind otherwise.
    */
-  trustedProxies: z.array(rule).max(100).default([]),
+  trustedProxies: z.array(networkSchema).max(100).default([]),
   /** Where what they connect must begin with a PROXY header (v1 or v2), which is believed instead. */
   proxyProtocol: z
     .array(z.enum(['http', 'tls', 'tcp']))

@@ -2,31 +2,27 @@ import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 import { addressReader } from './addresses.ts'
 
+const local = ['127.0.0.0/8', '::1']
+
 /** What the reader says of a request over a connection from `peer`. */
-async function read(peer: string, { isProxied, forwarded }: { isProxied: boolean; forwarded?: string }) {
-  const app = new Hono().get('/', (c) => c.text(addressReader({ isProxied })(c)))
+async function read(peer: string, proxies: readonly string[], forwarded?: string): Promise<string> {
+  const app = new Hono().get('/', (c) => c.text(addressReader(proxies)(c)))
   const headers: Record<string, string> = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
   const env = { incoming: { socket: { remoteAddress: peer, remotePort: 1, remoteFamily: 'IPv4' } } }
   return (await app.fetch(new Request('http://localhost/', { headers }), env)).text()
 }
 
 test.each([
-  ['the connection tells', '203.0.113.7', { isProxied: false }, '203.0.113.7'],
-  ['IPv4 in IPv6 is IPv4', '::ffff:203.0.113.7', { isProxied: false }, '203.0.113.7'],
-  [
-    'without a proxy nobody is believed',
-    '127.0.0.1',
-    { isProxied: false, forwarded: '1.2.3.4' },
-    '127.0.0.1',
-  ],
-  [
-    'a proxy is believed for its own entry',
-    '127.0.0.1',
-    { isProxied: true, forwarded: '6.6.6.6, 1.2.3.4' },
-    '1.2.3.4',
-  ],
-  ['a stranger is not the proxy', '203.0.113.7', { isProxied: true, forwarded: '1.2.3.4' }, '203.0.113.7'],
-  ['a proxy that says nothing', '::1', { isProxied: true }, '::1'],
-])('address: %s', async (_name, peer, given, expected) => {
-  expect(await read(peer, given)).toBe(expected)
+  ['the connection tells', '203.0.113.7', [], undefined, '203.0.113.7'],
+  ['IPv4 in IPv6 is IPv4', '::ffff:203.0.113.7', [], undefined, '203.0.113.7'],
+  ['without a proxy nobody is believed', '127.0.0.1', [], '1.2.3.4', '127.0.0.1'],
+  ['a proxy is believed for its own entry', '127.0.0.1', local, '6.6.6.6, 1.2.3.4', '1.2.3.4'],
+  ['so is one on another machine', '10.0.0.2', ['10.0.0.0/24'], '6.6.6.6, 1.2.3.4', '1.2.3.4'],
+  ['and each of two in a row', '10.0.0.2', ['10.0.0.0/24'], '6.6.6.6, 1.2.3.4, 10.0.0.1', '1.2.3.4'],
+  ['a stranger is not the proxy', '203.0.113.7', local, '1.2.3.4', '203.0.113.7'],
+  ['a proxy that says nothing', '::1', local, undefined, '::1'],
+  ['words are no address', '127.0.0.1', local, 'you may trust me', '127.0.0.1'],
+  ['words behind a trusted hop neither', '127.0.0.1', local, 'trust me, 127.0.0.2', '127.0.0.2'],
+])('address: %s', async (_name, peer, proxies, forwarded, expected) => {
+  expect(await read(peer, proxies, forwarded)).toBe(expected)
 })

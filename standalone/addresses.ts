@@ -1,16 +1,18 @@
 /** Where a request came from, as far as it can be believed: rate limits and audit entries depend on it. */
+import { callerOf, plainAddress } from '@porttunneler/shared/base/addresses'
+import { compileMatcher } from '@porttunneler/shared/base/networks'
 import type { Context } from 'hono'
 
 /**
- * The address at the other end of the connection. With `isProxied`, and only when that is this machine itself, the last
- * one that the proxy added to X-Forwarded-For: what stands before it was said by strangers.
+ * The address at the other end of the connection or, where that is one of `proxies`, the one that it says.
+ * @param proxies addresses and networks whose X-Forwarded-For is believed
  */
-export function addressReader({ isProxied }: { isProxied: boolean }): (context: Context) => string {
+export function addressReader(proxies: readonly string[]): (context: Context) => string {
+  const isTrusted = compileMatcher(proxies)
   return (context) => {
     const peer = plainAddress(peerOf(context))
-    if (!isProxied || !isLocal(peer)) return peer
-    const forwarded = context.req.header('x-forwarded-for')?.split(',').at(-1)?.trim()
-    return forwarded || peer
+    const said = context.req.header('x-forwarded-for')?.split(',') ?? []
+    return callerOf([...said, peer], isTrusted) ?? peer
   }
 }
 
@@ -20,13 +22,4 @@ type NodeBindings = { readonly incoming?: { readonly socket?: { readonly remoteA
 function peerOf({ env }: Context): string {
   const { incoming }: NodeBindings = env
   return incoming?.socket?.remoteAddress ?? ''
-}
-
-/** An IPv4 visitor of a socket that takes both families shows as ::ffff:a.b.c.d. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '')
-}
-
-function isLocal(address: string): boolean {
-  return address === '::1' || address.startsWith('127.')
 }

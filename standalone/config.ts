@@ -11,6 +11,7 @@ import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { planNames } from '@porttunneler/shared/control/plans'
+import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 
@@ -43,12 +44,6 @@ const rangeSchema = z
     ({ from, to }) => from >= 1024 && to <= 65_535 && from <= to,
     'a range within 1024-65535, low to high',
   )
-
-/** Addresses and networks: a list in the file, separated by commas in the environment. */
-const addressListSchema = z.preprocess(
-  (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter((part) => part !== '') : value),
-  z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).max(100),
-)
 
 /** Each setting by itself; a file may leave to the environment what another setting needs. */
 const shapeSchema = z.strictObject({
@@ -86,7 +81,7 @@ const shapeSchema = z.strictObject({
     })
     .prefault({}),
   /** Reverse proxies in front: what they say of a visitor's address, scheme and host is believed. */
-  trustedProxies: addressListSchema.default([]),
+  trustedProxies: networkListSchema.default([]),
   /** Ports at which they begin each connection with a PROXY header instead. */
   proxyProtocol: z
     .array(z.enum(['http', 'tls', 'tcp']))

@@ -20,7 +20,7 @@ const open = (isOpen: boolean): ControlPlane =>
   openControlPlane({
     folder,
     consoleUrl: 'http://localhost:8400',
-    isProxied: false,
+    proxies: [],
     isOpen,
     plan: 'free',
     version: '0.0.0',

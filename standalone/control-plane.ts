@@ -29,8 +29,8 @@ const jobsAtOnce = 4
 const pauseMs = 50
 
 export type ControlPlaneOptions = DomainOptions & {
-  /** Whether a proxy on this machine tells where requests came from. */
-  readonly isProxied: boolean
+  /** Addresses and networks of proxies that tell where requests came from. */
+  readonly proxies: readonly string[]
 }
 
 export type ControlPlane = {
@@ -52,12 +52,12 @@ export type ControlPlane = {
 
 /** @throws store.read_only, store.corrupt, store.newer, store.full */
 export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { clock, log, isOpen, isProxied } = options
+  const { clock, log, isOpen, proxies } = options
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
   const domain = openDomain(options, onBackgroundError)
   const { control, store, bus, identity, relayIdentity } = domain
   const principals = new Principals(control)
-  const addressOf = addressReader({ isProxied })
+  const addressOf = addressReader(proxies)
   const api = makeApi({
     control,
     principals,

@@ -92,11 +92,16 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     version: manifest.version,
     smtp: config.mail,
     consoleUrl,
-    isProxied: config.public.console !== undefined,
+    proxies: proxiesOf(config),
     clock,
     random,
     log,
   })
+}
+
+/** `public.console` says that something on this machine stands in front. */
+function proxiesOf({ public: names, trustedProxies }: Config): readonly string[] {
+  return names.console === undefined ? trustedProxies : ['127.0.0.0/8', '::1', ...trustedProxies]
 }
 
 /** The address by which children on this machine reach the API. */

@@ -26,7 +26,7 @@ const run = (act: ActName, input: object = {}) => runOnFolder(data, { act, input
 async function startServer(): Promise<{ plane: ControlPlane; stop(): Promise<void> }> {
   const folder = openDataFolder(data)
   const settings = { consoleUrl: 'http://localhost', isOpen: true, plan: 'free', version: '0.0.0' } as const
-  const around = { clock: systemClock, random: Math.random, log: silentLog, isProxied: false }
+  const around = { clock: systemClock, random: Math.random, log: silentLog, proxies: [] }
   const plane = openControlPlane({ folder, ...settings, ...around })
   await plane.ensureCell(cell)
   const close = await openOfficeSocket(plane.office, { folder, log: silentLog })

@@ -8,9 +8,9 @@ import { plainAddress, sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
+import { compileMatcher, type NetworkMatcher } from '@porttunneler/shared/base/networks'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { readProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
-import { compileMatcher, type IpFilter } from '../policy/ip-filter.ts'
 import { makePool } from '../policy/pools.ts'
 
 export type Origin = {
@@ -37,7 +37,7 @@ export type OriginsOptions = {
 
 export class Origins {
   readonly #options: OriginsOptions
-  readonly #isTrusted: IpFilter | undefined
+  readonly #isTrusted: NetworkMatcher | undefined
   readonly #told = new WeakMap<Socket, Origin>()
   /** Sockets of which a balancer did not say who is behind it. */
   readonly #untold = new WeakSet<Socket>()
@@ -62,7 +62,7 @@ export class Origins {
   }
 
   /** Whom to believe at this socket about whom it asks for; undefined: nobody. Its address is a proxy's then. */
-  trustAt(socket: Socket): IpFilter | undefined {
+  trustAt(socket: Socket): NetworkMatcher | undefined {
     if (!this.#isTrusted || this.#untold.has(socket)) return undefined
     return this.#isTrusted(this.of(socket).address) ? this.#isTrusted : undefined
   }

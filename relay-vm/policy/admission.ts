@@ -6,9 +6,9 @@
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { compileMatcher, type NetworkMatcher } from '@porttunneler/shared/base/networks'
 import type { Policy, TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import { FairRates, type Rate, takeOfSource } from './fair-rates.ts'
-import { compileMatcher, type IpFilter } from './ip-filter.ts'
 
 export type AdmissionLimits = {
   /** New connections from one /24 or /64. */
@@ -35,7 +35,7 @@ export class Admission {
   readonly #sources: FairRates
   readonly #tunnels: FairRates
   readonly #accounts: FairRates
-  readonly #isExempt: IpFilter
+  readonly #isExempt: NetworkMatcher
 
   constructor(clock: Clock, limits: AdmissionLimits) {
     this.#limits = limits

@@ -7,8 +7,8 @@
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
+import { compileMatcher, type NetworkMatcher } from '@porttunneler/shared/base/networks'
 import { FairRates, type Rate, takeOfSource } from './fair-rates.ts'
-import { compileMatcher, type IpFilter } from './ip-filter.ts'
 import { makePool } from './pools.ts'
 
 export type HandshakeLimits = {
@@ -29,7 +29,7 @@ export class HandshakeBudget {
   readonly #limits: HandshakeLimits
   readonly #all: FairRates
   readonly #sources: FairRates
-  readonly #isExempt: IpFilter
+  readonly #isExempt: NetworkMatcher
   readonly #running: FairPool<object>
 
   constructor(clock: Clock, limits: HandshakeLimits, whose: 'agentHandshakes' | 'visitorHandshakes') {

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { sourceOf } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
 import { requirePermission, requirePerson } from '../control/caller.ts'
 import { controlOf } from '../control/control.ts'
@@ -47,7 +48,7 @@ export const secureAnswers: Middleware = async (c, next) => {
 export function limitAddresses({ control, addressOf, rates = defaultRates }: ApiDeps): Middleware {
   const addresses = new RateLimiter(control.clock, rates.perAddress)
   return async (c, next) => {
-    tellAllowance(c, addresses.take(addressOf(c)))
+    tellAllowance(c, addresses.take(sourceOf(addressOf(c))))
     await next()
   }
 }

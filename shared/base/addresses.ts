@@ -1,5 +1,6 @@
 /** Visitor addresses: one spelling for each, and the network that counts as one source of connections. */
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
+import type { NetworkMatcher } from './networks.ts'
 
 /** An IPv4 address of a dual-stack socket loses its `::ffff:`, so that IPv4 rules see it; a zone id goes. */
 export function plainAddress(address: string): string {
@@ -23,6 +24,30 @@ export function sourceNetwork(address: string): string {
 export function sourcePath(address: string): readonly string[] {
   if (!isIPv6(address)) return [sourceNetwork(address), address]
   return [`${groupsOf(address).slice(0, 3).join(':')}::/48`, sourceNetwork(address)]
+}
+
+/**
+ * Who called, past proxies. Every one of them appends the address that it saw, so the list is walked from its end over
+ * those that are trusted; the first other one is the caller's. What stands before that, and what is no address, is only
+ * the caller's word.
+ * @param seen the nearest last
+ * @returns undefined when nothing in it can be believed
+ */
+export function callerOf(seen: readonly string[], isTrusted: NetworkMatcher): string | undefined {
+  let caller: string | undefined
+  for (const text of seen.toReversed()) {
+    const address = plainAddress(text.trim())
+    if (isIP(address) === 0) break
+    caller = address
+    if (!isTrusted(address)) break
+  }
+  return caller
+}
+
+/** What limits count an address as: itself, or the /64 of an IPv6 one, which one caller has whole. */
+export function sourceOf(address: string): string {
+  const plain = plainAddress(address)
+  return isIPv6(plain) ? sourceNetwork(plain) : plain
 }
 
 /** The eight groups of an IPv6 address without leading zeros, `::` written out. */

@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { scopes as knownScopes, permissionsOf, type Scope } from '../api/schemas/access.ts'
+import { sourceOf } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
 import { hashSecret, newSecret } from '../base/ids.ts'
 import { readAccount } from './accounts.ts'
@@ -42,7 +43,7 @@ export async function authorizeDevice(
   control: Control,
   { device, scope, from }: { device: string; scope: string | undefined; from: string },
 ): Promise<Authorization> {
-  await countEvent(control, requests, { subject: from, key: 'api.rate' })
+  await countEvent(control, requests, { subject: sourceOf(from), key: 'api.rate' })
   const nowMs = control.clock.now()
   const deviceCode = newSecret('ptd')
   // Not by `control.random`: who saw some of its numbers can work out the next, and so the codes of others.

@@ -4,6 +4,15 @@
  */
 import { z } from 'zod'
 
+/** An address or a CIDR network. */
+export const networkSchema = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])
+
+/** As files and variables of the environment say several: a list, or text with commas or blanks between them. */
+export const networkListSchema = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter((part) => part !== '') : value),
+  z.array(networkSchema).max(100),
+)
+
 export const tunnelKinds = ['tcp', 'http', 'tls'] as const
 export type TunnelKind = (typeof tunnelKinds)[number]
 
@@ -14,8 +23,8 @@ export type AgentMode = (typeof agentModes)[number]
 /** What a visitor may do at a tunnel, as far as the relay enforces it. Absent limits mean the plan's. */
 export const policySchema = z.strictObject({
   /** CIDRs or addresses. An empty allow list lets everybody in; deny wins over allow. */
-  allow: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).max(100),
-  deny: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).max(100),
+  allow: z.array(networkSchema).max(100),
+  deny: z.array(networkSchema).max(100),
   connectionsMax: z.int().min(1).max(100_000),
   connectionsPerMinute: z.int().min(1).max(1_000_000),
 })

@@ -2,7 +2,7 @@
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
-import { limits, sourceOf } from './identity.local.guard.ts'
+import { limits } from './identity.local.guard.ts'
 
 const ada = { email: 'ada@example.com', password: 'correct horse battery' }
 const wrong = { ...ada, password: 'a guess' }
@@ -141,17 +141,4 @@ describe('sign-in lock-out', () => {
     for (let n = 0; n < limits.register.free; n++) expect(await register(n)).toHaveProperty('tokens')
     expect(await register(99)).toBe('auth.locked')
   })
-})
-
-test.each([
-  ['192.0.2.1', '192.0.2.1'],
-  ['::ffff:192.0.2.1', '192.0.2.1'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-  ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
-  ['2001:DB8:1:2:ffff::', '2001:db8:1:2::/64'],
-  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-  ['::1', '0:0:0:0::/64'],
-  ['unknown', 'unknown'],
-])('sources: %s counts as %s', (address, source) => {
-  expect(sourceOf(address)).toBe(source)
 })

@@ -5,7 +5,7 @@
  * - an attempt from a device that this user signed in on before: (user, device), which a stranger cannot reach;
  * - any other: (address, source), and the source over all addresses. Other sources are never touched.
  */
-import { isIPv6 } from 'node:net'
+import { sourceOf } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
@@ -132,19 +132,4 @@ export class Guard {
 
 function counter(scope: keyof typeof limits, who: string): Counter {
   return { limit: limits[scope], ref: failures.ref(`${scope}:${hashSecret(who)}`) }
-}
-
-/** Whoever has one IPv6 address has the whole /64. */
-export function sourceOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
-  return isIPv6(plain) ? `${expandIPv6(plain).slice(0, 4).join(':')}::/64` : plain
-}
-
-function expandIPv6(address: string): string[] {
-  const url = new URL(`http://[${address}]`)
-  const [head = '', tail] = url.hostname.slice(1, -1).split('::')
-  const left = head.split(':').filter(Boolean)
-  const right = (tail ?? '').split(':').filter(Boolean)
-  const zeros = tail === undefined ? 0 : 8 - left.length - right.length
-  return [...left, ...Array.from({ length: zeros }, () => '0'), ...right]
 }

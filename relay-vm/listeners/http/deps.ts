@@ -7,11 +7,11 @@ import type { Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import type { NetworkMatcher } from '@porttunneler/shared/base/networks'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
-import type { IpFilter } from '../../policy/ip-filter.ts'
 import type { Origin } from '../origins.ts'
 import type { AnswerSink } from './answer-times.ts'
 import type { Caller } from './forwarded.ts'
@@ -82,7 +82,7 @@ export type HttpVisitorOptions = {
   /** Absent: plain HTTP. `raw` is the TCP socket, which alone can be reset. */
   readonly tls?: { readonly sni: string; readonly raw: Socket }
   /** The connection is a proxy's that the operator trusts: each request says for whom it is. Whom else to believe. */
-  readonly trusts?: IpFilter | undefined
+  readonly trusts?: NetworkMatcher | undefined
   /** Handed over by another process of this machine; it is never handed on. */
   readonly isHop?: boolean
 }

@@ -1,7 +1,7 @@
+import { compileMatcher } from '@porttunneler/shared/base/networks'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compileMatcher } from '../../policy/ip-filter.ts'
 import { readCaller } from './forwarded.ts'
 
 const near = { address: '10.0.0.1', port: 4_711, localPort: 80, proto: 'http' } as const

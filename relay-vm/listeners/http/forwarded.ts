@@ -6,8 +6,8 @@
 
 import { isIP } from 'node:net'
 import { plainAddress } from '@porttunneler/shared/base/addresses'
+import type { NetworkMatcher } from '@porttunneler/shared/base/networks'
 import { hostName, isHostField, type RequestHead } from '@porttunneler/shared/http/head'
-import type { IpFilter } from '../../policy/ip-filter.ts'
 import type { Origin } from '../origins.ts'
 
 /** For whom a request is. */
@@ -33,7 +33,7 @@ type Hops = {
  * are what was said at the same hop, or all that was said.
  * @param near the proxy itself, and how it asks: what stays true where it says nothing
  */
-export function readCaller(head: RequestHead, near: Caller, isTrusted: IpFilter): Caller {
+export function readCaller(head: RequestHead, near: Caller, isTrusted: NetworkMatcher): Caller {
   const fields = fieldsOf(head)
   const hops = (isSilent(fields) ? rfc7239(fields) : undefined) ?? xForwarded(fields)
   let { address, port } = near
