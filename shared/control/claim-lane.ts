@@ -4,7 +4,8 @@
  * be through in ten seconds.
  */
 import { fail } from '../base/errors.ts'
-import { type Attempt, type AttemptResult, claimTogether, leastWeightOf } from './claim-transaction.ts'
+import type { Attempt } from './claim-attempt.ts'
+import { type AttemptResult, claimTogether, leastWeightOf } from './claim-transaction.ts'
 import { publishCommands } from './commands.ts'
 import type { Control } from './control.ts'
 import { asFailure } from './failures.ts'

@@ -3,34 +3,28 @@
  * an account share it, since all of them change the one quota (claim-lane.ts).
  */
 import { fail, type PortTunnelerError } from '../base/errors.ts'
-import { byCaller, writeAudit } from './audit.ts'
-import type { Caller } from './caller.ts'
-import { blankEndpoint, type Cell } from './cells.ts'
+import { blankEndpoint } from './cells.ts'
+import {
+  type Attempt,
+  type ClaimContext,
+  isFresh,
+  isFromOther,
+  type Read,
+  type Taking,
+} from './claim-attempt.ts'
 import { overQuota, refusal } from './claim-refusals.ts'
-import { makeCommand, type Outgoing, writeCommand } from './commands.ts'
+import { writePlan } from './claim-writes.ts'
+import type { Outgoing } from './commands.ts'
 import type { Control } from './control.ts'
 import { withCounts } from './counting.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnelNames, tunnels } from './documents.ts'
-import { type CellView, decideClaim, isHolder, liveHolders, release, type Verdict } from './lease-rules.ts'
-import { leaveCell } from './name-rules.ts'
+import { decideClaim, isHolder, type Verdict } from './lease-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { presenceOf } from './presence.ts'
 import { pace, readQuota, writeQuota } from './quota.ts'
 import { storeLimits } from './store-rules.ts'
-import { noTunnelRoom, writeRelease, writeTunnel } from './tunnels.ts'
+import { noTunnelRoom } from './tunnels.ts'
 
-export type Attempt = {
-  readonly context: ClaimContext
-  /** As it was read; one that is not there yet has no version, and is made together with its first lease. */
-  readonly tunnel: Snapshot<TunnelDoc>
-  readonly candidate: string
-  /** The candidate is what was asked for, by its port or its name. */
-  readonly insists: boolean
-  /** What relays of the cell that the tunnel leaves have said; absent: it stays in its cell. */
-  readonly former?: CellView | undefined
-  /** Leases that may end for this one, unless they have changed since they were looked at. */
-  readonly displaced: readonly Snapshot<EndpointDoc>[]
-}
 export type AttemptResult =
   | { readonly kind: 'leased'; readonly endpoint: EndpointDoc; readonly tunnel: TunnelDoc }
   | { readonly kind: 'refused'; readonly error: PortTunnelerError }
@@ -44,30 +38,7 @@ export type AttemptResult =
   /** No room in this transaction, or another of it wants the same. */
   | { readonly kind: 'again' }
 
-export type ClaimContext = {
-  readonly caller: Caller
-  readonly agent: string
-  readonly takeover: boolean
-  readonly waitedMs?: number | undefined
-  readonly cell: Cell
-  readonly view: CellView
-  readonly nowMs: number
-}
-
-type Read = {
-  readonly attempt: Attempt
-  /** Undefined where the name was free, or the tunnel is no more. */
-  readonly tunnel: Snapshot<TunnelDoc> | undefined
-  readonly isNamed: boolean
-  readonly candidate: Snapshot<EndpointDoc> | undefined
-  /** The endpoint it had, when the candidate is another. */
-  readonly previous: Snapshot<EndpointDoc> | undefined
-  /** Those that are still as they were looked at. */
-  readonly displaced: readonly Snapshot<EndpointDoc>[]
-}
 type Plan = { readonly read: Read; readonly verdict: Verdict; readonly tunnel: Snapshot<TunnelDoc> }
-type Taking = Extract<Verdict, { kind: 'take' }>
-
 /** Tries every attempt on its candidate; results in the same order. Commands are to be published after it. */
 export async function claimTogether(
   control: Control,
@@ -127,15 +98,6 @@ function readsOf({ previous, displaced }: Read): number {
 /** What it writes beyond what it has read: a tunnel, commands, audit entries. */
 function writesOf(read: Read, { evicts }: Taking): number {
   return (isFresh(read) ? 2 : 1) + (evicts ? 1 : 0) + (read.previous ? 1 : 0) + (isFromOther(read) ? 1 : 0)
-}
-
-/** It ends the lease of another tunnel of the account, whose agents are away. */
-function isFromOther({ attempt, candidate }: Read): boolean {
-  return candidate?.data.state === 'leased' && candidate.data.tunnel !== attempt.tunnel.ref.id
-}
-
-function isFresh({ attempt }: Read): boolean {
-  return attempt.tunnel.version === ''
 }
 
 function touches({ attempt, candidate, previous, displaced }: Read): readonly string[] {
@@ -215,57 +177,6 @@ function check(
   return { paceAt: paced.paceAt, online, ends }
 }
 
-function writePlan(
-  tx: Transaction,
-  {
-    read,
-    verdict,
-    tunnel,
-    ends,
-  }: { read: Read; verdict: Taking; tunnel: Snapshot<TunnelDoc> } & Pick<Checked, 'ends'>,
-): readonly Outgoing[] {
-  const { context } = read.attempt
-  const { nowMs } = context
-  const ended = ends.flatMap((lease) => {
-    const isDisplaced = lease.data.expiresAt > nowMs
-    return writeRelease(tx, lease, { nowMs, forget: false, isDisplaced })
-  })
-  if (!isFresh(read)) return [...ended, ...writeClaim(tx, context, { read: { ...read, tunnel }, verdict })]
-  const { attempt } = read
-  const data = { ...tunnel.data, endpoint: attempt.candidate, cell: context.cell.id, agent: context.agent }
-  writeTunnel(tx, context.caller, { ...tunnel, data }, nowMs)
-  tx.set(endpoints.ref(attempt.candidate), verdict.next)
-  return [...ended, ...writeEviction(tx, context, { read, verdict })]
-}
-
-/** Those who had it: of the same tunnel they are over, of another one they claim again and look elsewhere. */
-function writeEviction(
-  tx: Transaction,
-  { caller, agent, nowMs }: ClaimContext,
-  { read, verdict }: { read: Read; verdict: Taking },
-): readonly Outgoing[] {
-  if (!verdict.evicts) return []
-  const { attempt, candidate } = read
-  const { ref } = attempt.tunnel
-  if (candidate && isFromOther(read)) {
-    const details = { agent, by: ref.id }
-    const entry = { ...byCaller(caller), target: candidate.data.tunnel, details }
-    writeAudit(tx, { ...entry, action: 'lease.taken_over' }, nowMs)
-  }
-  const reason = candidate?.data.tunnel === ref.id ? 'superseded' : 'moved'
-  return [revoke(tx, attempt.candidate, { ...verdict.next, nowMs, reason })]
-}
-
-function revoke(
-  tx: Transaction,
-  endpoint: string,
-  { cell, epoch, nowMs, reason }: Pick<EndpointDoc, 'cell' | 'epoch'> & { nowMs: number; reason: string },
-): Outgoing {
-  const outgoing = makeCommand(cell, { kind: 'revoke', endpoint, epoch, reason }, nowMs)
-  writeCommand(tx, outgoing)
-  return outgoing
-}
-
 function judge(control: Control, context: ClaimContext, read: Read): Verdict {
   const { attempt, candidate, previous, tunnel } = read
   const { caller, agent, takeover, waitedMs, cell, view, nowMs } = context
@@ -299,40 +210,4 @@ function isHeldByOther(
 ): boolean {
   const isOwn = previous.state === 'leased' && previous.tunnel === tunnel && previous.expiresAt > nowMs
   return isOwn && !isHolder(previous, agent) && !takeover
-}
-
-function writeClaim(
-  tx: Transaction,
-  context: ClaimContext,
-  { read, verdict }: { read: Read; verdict: Taking },
-): readonly Outgoing[] {
-  const { caller, agent, cell, nowMs } = context
-  const { attempt, tunnel, candidate, previous } = read
-  const id = attempt.tunnel.ref.id
-  tx.set(endpoints.ref(attempt.candidate), verdict.next)
-  const fields = { endpoint: attempt.candidate, cell: cell.id, agent }
-  const isSame = tunnel?.data.endpoint === attempt.candidate && tunnel.data.agent === agent
-  const before = tunnel?.data.cell ?? ''
-  const moved =
-    !tunnel || before === '' || before === cell.id
-      ? {}
-      : { formerCell: before, formerCells: leaveCell(tunnel.data, before, nowMs) }
-  if (!isSame) tx.update(tunnels.ref(id), { ...fields, ...moved, updatedAt: nowMs })
-  const outgoing: Outgoing[] = [...writeEviction(tx, context, { read, verdict })]
-  const isOwn = candidate?.data.tunnel === id
-  const isJoin = isOwn && !isHolder(candidate.data, agent) && liveHolders(verdict.next, nowMs).length > 1
-  if (isOwn && (verdict.evicts || isJoin)) {
-    const entry = { ...byCaller(caller), target: id }
-    const action = isJoin ? 'lease.joined' : 'lease.taken_over'
-    writeAudit(tx, { ...entry, action, details: { agent } }, nowMs)
-  }
-  if (previous?.data.state === 'leased' && previous.data.tunnel === id) {
-    const left = release(previous.data, { nowMs, forget: true })
-    tx.set(previous.ref, left)
-    // Final for another agent; this one goes on at the new endpoint, and so do those it shares it with.
-    const isShared = tunnel?.data.agents === 'many'
-    const reason = isShared || isHolder(previous.data, agent) ? 'moved' : 'superseded'
-    outgoing.push(revoke(tx, previous.ref.id, { ...left, nowMs, reason }))
-  }
-  return outgoing
 }
