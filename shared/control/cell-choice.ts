@@ -14,21 +14,27 @@ export type CellWish = {
   readonly named?: string | undefined
   /** Nearest first: for one that was nowhere yet. */
   readonly near?: readonly string[] | undefined
+  /** That had no room just now. */
+  readonly full?: readonly string[]
 }
 
 /** @throws cell.none, cell.unknown */
-export async function chooseCell(control: Control, { preferred, named, near = [] }: CellWish): Promise<Cell> {
+export async function chooseCell(
+  control: Control,
+  { preferred, named, near = [], full = [] }: CellWish,
+): Promise<Cell> {
   const wanted = named ?? preferred
   const known = wanted === '' ? undefined : await findCell(control, wanted)
-  if (known?.state === 'open') {
+  if (known?.state === 'open' && !full.includes(known.id)) {
     if (readyRelays(control, known).length === 0) throw fail('cell.none')
     return known
   }
   // Where most room is need not be known to the second: whoever gets an endpoint there looks again.
   const ready = await readyCells(control)
   if (named !== undefined) throw unknownCell(named, { isThere: known !== undefined, ready })
-  const nearest = near.flatMap((id) => ready.find((cell) => cell.id === id) ?? [])[0]
-  const [emptiest] = ready.toSorted((a, b) => sessionsOf(a) - sessionsOf(b))
+  const roomy = ready.filter(({ id }) => !full.includes(id))
+  const nearest = near.flatMap((id) => roomy.find((cell) => cell.id === id) ?? [])[0]
+  const [emptiest] = roomy.toSorted((a, b) => sessionsOf(a) - sessionsOf(b))
   const best = nearest ?? emptiest
   if (!best) throw fail('cell.none')
   return readCell(control, best.id)

@@ -133,6 +133,26 @@ describe('a cell that the agent chooses', () => {
     expect(await cellOf({ near: ['north'] })).toBe('south')
   })
 
+  test('where the nearest has no port left, the next one has it, unless the cell was named', async () => {
+    const face = { httpScheme: 'http', httpPort: 8080, tlsPort: 8443 } as const
+    const domain = 'north.example.com'
+    await ensureCell(t.control, {
+      id: 'north',
+      host: domain,
+      domain,
+      portFrom: 20_000,
+      portTo: 20_000,
+      ...face,
+    })
+    const db = (name: string) => ({ tunnels: [{ name, kind: 'tcp' }], near: ['north', 'south'] })
+    expect(await cellOf(db('a'))).toBe('north')
+    const second = await ask(db('b'))
+    expect(leasesOf(second)[0]?.cell).toBe('south')
+    expect([second.cell, second.otherCells?.map(({ cell }) => cell)]).toEqual(['north', ['south']])
+    const refused = problemOf(await ask({ ...db('c'), cell: 'north' }))
+    expect(keyOfCode(refused?.code ?? '')).toBe('endpoint.exhausted')
+  })
+
   test('one that is named gets the tunnel, also from another cell, with an address of its own', async () => {
     expect(await cellOf({ near: ['north'] })).toBe('north')
     const [moved] = leasesOf(await ask({ cell: 'south' }))

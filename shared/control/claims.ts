@@ -20,6 +20,9 @@ import { queries } from './query-table.ts'
 import { readTransfer, transferGate } from './transfer.ts'
 import { draftTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
+/** Of those that have no port left: more would be a search through all of the service's ports in one call. */
+const cellsTried = 4
+
 type Wanted = ClaimRequest['tunnels'][number]
 
 /** @throws cell.none, cell.unknown; what concerns one tunnel is a problem in its place of the list */
@@ -74,20 +77,37 @@ async function claimByCell(
   const cells: Cell[] = []
   let failure: unknown
   for (const [preferred, group] of byCell) {
-    try {
-      const cell = await chooseCell(control, { preferred, named, near })
-      const claiming = new Claiming(control, { caller, request, cell, since, items: group, spared })
-      for (const [index, outcome] of await claiming.run()) outcomes[index] = outcome
-      cells.push(cell)
-    } catch (error) {
-      if (!isFailure(error, 'cell.none')) throw error
-      failure = error
-      for (const { index } of group) outcomes[index] = { error }
+    const full: string[] = []
+    for (let left = group; full.length === 0 || (left.length > 0 && full.length < cellsTried); ) {
+      try {
+        const cell = await chooseCell(control, { preferred, named, near, full })
+        const claiming = new Claiming(control, { caller, request, cell, since, items: left, spared })
+        for (const [index, outcome] of await claiming.run()) outcomes[index] = outcome
+        if (cells.every(({ id }) => id !== cell.id)) cells.push(cell)
+        full.push(cell.id)
+        left = left.filter(({ index, tunnel }) => isElsewhereToo(tunnel, outcomes[index], named))
+      } catch (error) {
+        if (!isFailure(error, 'cell.none')) throw error
+        // What the cells that had no room have said stays.
+        if (full.length === 0) for (const { index } of left) outcomes[index] = { error }
+        failure ??= error
+        break
+      }
     }
   }
   const [first, ...others] = cells
   if (first === undefined) throw failure
   return [first, ...others]
+}
+
+/** A tunnel that has not had an address may have one in any cell: another one may have a port for it. */
+function isElsewhereToo(
+  { data }: Snapshot<TunnelDoc>,
+  outcome: Outcome | undefined,
+  named: string | undefined,
+): boolean {
+  const isFull = outcome !== undefined && 'error' in outcome && outcome.error.key === 'endpoint.exhausted'
+  return isFull && named === undefined && data.cell === ''
 }
 
 /**
