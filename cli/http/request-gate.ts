@@ -84,9 +84,10 @@ export class RequestGate implements SplicedStream {
     this.#received += chunk.length
     if (this.#state === 'raw') this.#deliver(chunk)
     else if (this.#state !== 'ended') {
-      // The scanner keeps parts of heads, and the stream uses its memory again.
-      this.#scanner.push(Buffer.from(chunk))
+      this.#scanner.push(chunk)
       this.#pump()
+      // The stream uses its memory again.
+      this.#scanner.own()
     }
     this.#credit()
   }

@@ -1,6 +1,6 @@
 /**
  * Frames what one visitor sends into requests: every head of the connection, and the bytes of every body. Bodies are
- * slices of what was read; only a head or line that is split over reads is copied together.
+ * slices of what was read, heads are copies; a head or line that is split over reads is copied together.
  *
  *   head ──▶ length ──▶ head          data of Content-Length
  *    │ └───▶ size ─▶ data ─▶ dataEnd ─▶ size … trailer ──▶ head
@@ -33,6 +33,8 @@ export class RequestScanner {
   #end = 0
   /** #bytes is ours and has room behind #end. */
   #isOwn = false
+  /** #bytes is the pusher's. */
+  #isLent = false
   /** How many of the unread bytes have been searched for the end of the head or line. */
   #searched = 0
   #state: State = 'head'
@@ -56,7 +58,7 @@ export class RequestScanner {
     return this.#state === 'last' || (this.#state === 'head' && this.pendingBytes === 0)
   }
 
-  /** Takes ownership of `chunk`. */
+  /** `chunk` stays the caller's: it must not change before `own`. */
   push(chunk: Buffer): void {
     const pending = this.pendingBytes
     if (pending === 0) {
@@ -64,6 +66,7 @@ export class RequestScanner {
       this.#at = 0
       this.#end = chunk.length
       this.#isOwn = false
+      this.#isLent = true
       return
     }
     if (!this.#isOwn || this.#bytes.length - this.#end < chunk.length) {
@@ -74,12 +77,23 @@ export class RequestScanner {
       this.#at = 0
       this.#end = pending
       this.#isOwn = true
+      this.#isLent = false
     }
     chunk.copy(this.#bytes, this.#end)
     this.#end += chunk.length
   }
 
-  /** The next event, or undefined when more bytes are needed. Slices stay valid; the scanner never writes to them. */
+  /** What was pushed may change from now on: what is unread of it is copied, slices that were returned are not. */
+  own(): void {
+    if (!this.#isLent) return
+    this.#isLent = false
+    if (this.pendingBytes === 0) this.#bytes = empty
+    else this.#bytes = Buffer.from(this.#bytes.subarray(this.#at, this.#end))
+    this.#end = this.#bytes.length
+    this.#at = 0
+  }
+
+  /** The next event, or undefined when more bytes are needed. Bodies are slices, which the scanner never writes to. */
   next(): ScanEvent | undefined {
     if (this.#refusal !== undefined) return this.#refusal
     if (this.#at === this.#end) return undefined
@@ -111,7 +125,8 @@ export class RequestScanner {
     const end = this.#findHeadEnd()
     if (typeof end === 'string') return this.#refuse(end)
     if (end === undefined) return undefined
-    const head = parseHead(this.#bytes.subarray(this.#at, end))
+    const bytes = this.#bytes.subarray(this.#at, end)
+    const head = parseHead(this.#isLent ? Buffer.from(bytes) : bytes)
     if (typeof head === 'string') return this.#refuse(head)
     this.#at = end
     this.#searched = 0

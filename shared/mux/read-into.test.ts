@@ -69,4 +69,24 @@ describe('reads into one buffer', () => {
     expect(heard).toBe('first, second')
     accepted.destroy()
   })
+
+  test('let go, the socket is like any other: whoever listens next gets the rest, in memory of its own', async () => {
+    const { accepted, dialled } = await pair()
+    const bytes = randomBytes(3_000_000)
+    const heard: Buffer[] = []
+    const letGo = readInto(accepted, 'raw', (chunk) => {
+      heard.push(Buffer.from(chunk))
+      accepted.pause()
+      letGo()
+      setImmediate(() => {
+        accepted.on('data', (data: Buffer) => heard.push(data))
+        accepted.resume()
+      })
+    })
+    accepted.resume()
+    dialled.end(bytes)
+    await once(accepted, 'end')
+    expect(Buffer.concat(heard).equals(bytes)).toBe(true)
+    accepted.destroy()
+  })
 })

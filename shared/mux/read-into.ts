@@ -25,23 +25,32 @@ function findFields(): { readonly buffer: symbol; readonly callback: symbol } | 
 /** Whether this Node lets reads be put where we want them; `false` costs CPU and nothing else. */
 export const readsInPlace = fields !== undefined
 
+/** Ends it: what the socket reads comes as 'data' events alone, whose bytes are the listeners'. */
+export type LetGo = () => void
+
 /**
  * Has `onBytes` called with what `socket` reads, in order; the bytes are its own only until it returns. `pause` and
  * `resume` work as ever, 'end' comes as an event. Calls after `pause` are possible, as with 'data' events.
  */
-export function readInto(socket: Socket, kind: 'raw' | 'tls', onBytes: (bytes: Buffer) => void): void {
+export function readInto(socket: Socket, kind: 'raw' | 'tls', onBytes: (bytes: Buffer) => void): LetGo {
   // Also brings what was read before, and sets the socket going.
   socket.on('data', onBytes)
   const handle: Partial<Handle> | null | undefined = Reflect.get(socket, '_handle')
-  if (!fields || !handle?.useUserBuffer) return
+  const stopHearing = () => void socket.off('data', onBytes)
+  if (!fields || !handle?.useUserBuffer) return stopHearing
   const buffer = buffers[kind]
+  let isLetGo = false
   Reflect.set(socket, fields.buffer, buffer)
   Reflect.set(socket, fields.callback, (length: number): boolean => {
     const bytes = buffer.subarray(0, length)
     // What was read before must be heard before.
-    if (socket.readableLength > 0) return socket.push(Buffer.from(bytes))
+    if (isLetGo || socket.readableLength > 0) return socket.push(Buffer.from(bytes))
     onBytes(bytes)
     return true
   })
   handle.useUserBuffer(buffer)
+  return () => {
+    isLetGo = true
+    stopHearing()
+  }
 }

@@ -1,18 +1,44 @@
-/** Whether a visitor's socket is read, and whether its end is one that the visitor meant. */
+/** How a visitor's socket is read, whether it is, and whether its end is one that the visitor meant. */
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type Hearing, hearOut } from '@porttunneler/shared/mux/last-words'
+import { type LetGo, readInto } from '@porttunneler/shared/mux/read-into'
 import { Reading } from '@porttunneler/shared/mux/reading'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 
 export class VisitorReading extends Reading {
+  readonly #socket: Socket
   readonly #hearing: Hearing
+  #letGo: LetGo = () => {}
 
   /** The socket stays paused until `goOn`. */
   constructor(socket: Socket, { turn, clock }: { readonly turn: Turn; readonly clock: Clock }) {
     super(socket, turn)
+    this.#socket = socket
     this.#hearing = hearOut(socket, clock)
     socket.pause()
+  }
+
+  /** Begins. `onBytes` gets what is read, which is its own until it returns. */
+  start(onBytes: (bytes: Buffer) => void): void {
+    const socket = this.#socket
+    const take = (bytes: Buffer) => {
+      this.took(bytes.length)
+      onBytes(bytes)
+    }
+    // TLS may read while another read is being handled.
+    if (!(socket instanceof TLSSocket)) this.#letGo = readInto(socket, 'raw', take)
+    else {
+      socket.on('data', take)
+      this.#letGo = () => void socket.off('data', take)
+    }
+    this.goOn()
+  }
+
+  override detach(): void {
+    super.detach()
+    this.#letGo()
   }
 
   /** An end that is read now is that of a reset. */

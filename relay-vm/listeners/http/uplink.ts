@@ -55,10 +55,10 @@ export class Uplink {
     return this.#link?.stream.bytesOut ?? 0
   }
 
-  /** False: stop until the sink's `onWritable`. */
+  /** `bytes` stay the caller's. False: stop until the sink's `onWritable`. */
   write(bytes: Buffer): boolean {
     if (this.#link) return this.#link.stream.write(bytes)
-    this.#held.push(bytes)
+    this.#held.push(Buffer.from(bytes))
     return false
   }
 

@@ -62,9 +62,9 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   start(): this {
-    this.#socket.on('data', this.#onRead).on('end', this.#onEnd).on('close', this.#onClose)
+    this.#socket.on('end', this.#onEnd).on('close', this.#onClose)
     this.timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
-    this.reading.goOn()
+    this.reading.start(this.#onRead)
     return this
   }
 
@@ -83,11 +83,11 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   readonly #onRead = (chunk: Buffer): void => {
-    this.reading.took(chunk.length)
     if (this.#state === 'raw') this.#send(chunk)
     else if (this.#state !== 'ended') {
       this.scanner.push(chunk)
       this.#pump()
+      this.scanner.own()
     }
   }
 
@@ -228,7 +228,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.timers.clear()
     this.#retired?.leave()
     this.reading.detach()
-    this.#socket.off('data', this.#onRead).off('end', this.#onEnd).off('close', this.#onClose)
+    this.#socket.off('end', this.#onEnd).off('close', this.#onClose)
     return Buffer.concat([this.#calls.reread(head), this.scanner.take()])
   }
 
