@@ -86,6 +86,25 @@ describe('live figures', () => {
     await samples.return()
   })
 
+  test('who comes again and again has the streams counted once a second', async () => {
+    let reads = 0
+    const stream = {
+      get bytesIn() {
+        reads += 1
+        return 0
+      },
+      bytesOut: 0,
+    }
+    meters.of(newId('tun', 1), account).opened(stream)
+    const others = await watch(await control.watchTicket(newId('acc', 2)))
+    for (let n = 0; n < 20; n++) await (await watch()).body?.cancel()
+    expect(reads).toBe(1)
+    clock.advance(1_000)
+    await (await watch()).body?.cancel()
+    expect(reads).toBe(2)
+    await others.body?.cancel()
+  })
+
   test('end with their ticket and a little grace, and leave no timer behind', async () => {
     const samples = samplesOf(await watch())
     await samples.next()

@@ -40,11 +40,15 @@ export type LiveOptions = {
 
 type Watcher = { readonly claims: WatchClaims; readonly response: ServerResponse; readonly untilMs: number }
 type TunnelSample = LiveSample['tunnels'][string]
+type Samples = Map<string, TunnelSample>
 
 export class LiveFigures {
   readonly #options: LiveOptions
   readonly #watchers: FairPool<Watcher>
   #ticker: Timer | undefined
+  /** By account, of this second: reading them costs a step for each open stream, and anybody may come often. */
+  readonly #samples = new Map<string, Samples>()
+  #readAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: LiveOptions) {
     this.#options = options
@@ -102,7 +106,9 @@ export class LiveFigures {
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     })
-    this.#send(watcher, this.#samplesByAccount())
+    if (clock.monotonic() - this.#readAtMs >= sampleMs) this.#forgetSamples()
+    if (!this.#samples.has(claims.sub)) this.#read(new Set([claims.sub]))
+    this.#send(watcher)
     this.#ticker ??= clock.every(sampleMs, () => this.#tick(), { background: true })
   }
 
@@ -114,16 +120,17 @@ export class LiveFigures {
 
   #tick(): void {
     const now = this.#options.clock.monotonic()
-    const samples = this.#samplesByAccount()
+    this.#forgetSamples()
+    this.#read(new Set(Array.from(this.#watchers.members(), (watcher) => watcher.claims.sub)))
     for (const watcher of [...this.#watchers.members()]) {
       if (now >= watcher.untilMs) this.#end(watcher)
       // A reader that does not keep up misses samples; counters are cumulative, so nothing is lost.
-      else if (!watcher.response.writableNeedDrain) this.#send(watcher, samples)
+      else if (!watcher.response.writableNeedDrain) this.#send(watcher)
     }
   }
 
-  #send({ claims, response }: Watcher, samples: ReadonlyMap<string, Map<string, TunnelSample>>): void {
-    const all = samples.get(claims.sub) ?? new Map<string, TunnelSample>()
+  #send({ claims, response }: Watcher): void {
+    const all = this.#samples.get(claims.sub) ?? new Map<string, TunnelSample>()
     const shown = claims.tunnels === undefined ? all : pick(all, claims.tunnels)
     const sample: LiveSample = {
       at: Math.round(this.#options.time.now()),
@@ -132,19 +139,18 @@ export class LiveFigures {
     response.write(`data: ${JSON.stringify(sample)}\n\n`)
   }
 
-  /** One pass over all meters serves every watcher. */
-  #samplesByAccount(): ReadonlyMap<string, Map<string, TunnelSample>> {
+  #forgetSamples(): void {
+    this.#samples.clear()
+    this.#readAtMs = this.#options.clock.monotonic()
+  }
+
+  /** One pass over all meters serves every watcher of these accounts. */
+  #read(accounts: ReadonlySet<string>): void {
     const { routes, meters } = this.#options
-    const routeOf = new Map(routes.all().map((route) => [route.claims.sub, route]))
-    const wanted = new Set(Array.from(this.#watchers.members(), (watcher) => watcher.claims.sub))
-    const samples = new Map<string, Map<string, TunnelSample>>()
-    for (const meter of meters.all()) {
-      if (!wanted.has(meter.account)) continue
-      const ofAccount = samples.get(meter.account) ?? new Map<string, TunnelSample>()
-      ofAccount.set(meter.tunnel, sampleOf(meter, routeOf.get(meter.tunnel)))
-      samples.set(meter.account, ofAccount)
-    }
-    return samples
+    for (const account of accounts) this.#samples.set(account, new Map())
+    for (const meter of meters.all())
+      if (accounts.has(meter.account))
+        this.#samples.get(meter.account)?.set(meter.tunnel, sampleOf(meter, routes.ofTunnel(meter.tunnel)))
   }
 
   #end(watcher: Watcher): void {
@@ -175,8 +181,8 @@ function sampleOf(meter: TunnelMeter, route: Route | undefined): TunnelSample {
   }
 }
 
-function pick(all: ReadonlyMap<string, TunnelSample>, tunnels: readonly string[]): Map<string, TunnelSample> {
-  const picked = new Map<string, TunnelSample>()
+function pick(all: Samples, tunnels: readonly string[]): Samples {
+  const picked: Samples = new Map()
   for (const tunnel of tunnels) {
     const sample = all.get(tunnel)
     if (sample !== undefined) picked.set(tunnel, sample)

@@ -46,6 +46,7 @@ export class Meters {
     for (const [tunnel, meter] of this.#meters) {
       if (meter.active > 0 || keep(tunnel)) continue
       this.#meters.delete(tunnel)
+      this.shares.left(meter)
       this.#onDropped(tunnel)
     }
   }

@@ -3,6 +3,7 @@
 import { newId } from '@porttunneler/shared/base/ids'
 import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
 import { describe, expect, test } from 'vitest'
+import { Meters } from './meters.ts'
 import { TransferShares } from './shares.ts'
 import { TunnelMeter } from './tunnel-meter.ts'
 
@@ -44,6 +45,50 @@ describe('shares', () => {
     expect(shares.isSpent(account)).toBe(true)
     shares.granted({ account, iat: 2, shareBytes: 10 }, meter)
     expect(shares.isSpent(account)).toBe(false)
+  })
+
+  test('tunnels that are gone are not counted again and again, and what they carried stays carried', () => {
+    const meters = new Meters()
+    const ticket = { account, iat: 1, shareBytes: 1_000, shareFrom: 0, shareOf: 'a' }
+    let reads = 0
+    for (let n = 0; n < 500; n++) {
+      const meter = meters.of(newId('tun', n), account)
+      meters.shares.granted(ticket, meter)
+      carry(meter, 1)
+      const read = meter.read.bind(meter)
+      meter.read = () => {
+        reads += 1
+        return read()
+      }
+    }
+    meters.prune(() => false)
+    reads = 0
+    const last = meters.of(newId('tun', 501), account)
+    meters.shares.granted(ticket, last)
+    expect([meters.shares.isSpent(account), reads]).toEqual([false, 0])
+    carry(last, 500)
+    expect(meters.shares.isSpent(account)).toBe(true)
+  })
+
+  test('an account with very many open streams costs each of its newcomers a bounded number of steps', () => {
+    const [shares, meter] = [new TransferShares(), meterOf()]
+    shares.granted({ account, iat: 1, shareBytes: 10_000, shareFrom: 0, shareOf: 'a' }, meter)
+    let steps = 0
+    let bytesOut = 0
+    for (let n = 0; n < 6_400; n++)
+      meter.opened({
+        bytesIn: 0,
+        get bytesOut() {
+          steps += 1
+          return bytesOut
+        },
+      })
+    for (let n = 0; n < 1_000; n++) expect(shares.isSpent(account)).toBe(false)
+    expect(steps).toBeLessThan(1_000 * 80)
+    bytesOut = 2
+    let newcomers = 0
+    while (!shares.isSpent(account)) newcomers++
+    expect(newcomers, 'one in 64').toBeLessThanOrEqual(101)
   })
 
   test.each(Array.from({ length: 200 }, (_, seed) => seed + 1))(
