@@ -68,16 +68,35 @@ test('what was found is kept for an hour, for that server, whatever the file hol
 test('a server that does not list cells, or is slow, costs three seconds at most and no claim', async () => {
   const old = stage({}, { list: () => Promise.reject(fail('api.not_found')) })
   expect(await old.near.find(live)).toEqual([])
+  let isAway = true
+  const away = stage(
+    {},
+    {
+      list: async () => {
+        if (isAway) throw fail('server.unreachable')
+        return { cells: [place('a'), place('b')] }
+      },
+      probe: async () => 1,
+    },
+  )
+  expect(await away.near.find(live)).toEqual([])
+  isAway = false
+  expect(await away.near.find(live), 'asked again').toEqual(['a', 'b'])
+  let lists = 0
   const slow = stage(
     {},
     {
       list: (signal) =>
-        new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('late')))),
+        new Promise((_, reject) => {
+          lists += 1
+          signal.addEventListener('abort', () => reject(new Error('late')))
+        }),
     },
   )
   const found = slow.near.find(live)
   await slow.clock.advanceAsync(4_000, 1_000)
   expect(await found).toEqual([])
+  expect([await slow.near.find(live), lists], 'once').toEqual([[], 1])
   expect(slow.clock.pending).toBe(0)
 })
 

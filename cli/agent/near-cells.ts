@@ -8,6 +8,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { OpenCells } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import { isFailure } from '@porttunneler/shared/base/errors'
 import { z } from 'zod'
 import { writePrivateFile } from '../paths.ts'
 
@@ -65,9 +66,11 @@ export class NearCells {
       this.#found = { at: clock.now(), near }
       await this.#keep(near)
       return near
-    } catch {
+    } catch (error) {
       // No server, an older one, or one that is slow: the claim itself will say what has to be said.
       signal.throwIfAborted()
+      // One that is away is asked again with the next claim; the others not in this run.
+      if (!isFailure(error, 'server.unreachable')) this.#found = { at: clock.now(), near: [] }
       return []
     }
   }
