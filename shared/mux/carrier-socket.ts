@@ -49,9 +49,14 @@ export class CarrierSocket {
     return this.#socket instanceof Socket ? this.#socket.localAddress : undefined
   }
 
-  /** It has not taken all that was written: whatever is said now comes behind that. */
-  get isFull(): boolean {
+  /** It has not taken all that was written. */
+  get needsDrain(): boolean {
     return this.#socket.writableNeedDrain
+  }
+
+  /** What it has not taken. */
+  get queuedBytes(): number {
+    return this.#socket.writableLength
   }
 
   /** Room for `bytes` behind what is gathered; returns where it starts in the slabs' current one. */

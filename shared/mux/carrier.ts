@@ -137,9 +137,10 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     return this.#sentBytes > limits.carrierBytesMax
   }
 
-  /** The socket has not taken all that was written: whatever is said now comes behind that. */
+  /** The socket has not taken what was written: whatever is said now comes behind that. */
   get isFull(): boolean {
-    return this.#wire.isFull
+    if (this.kind === 'dedicated') return this.#wire.queuedBytes >= limits.dedicatedQueueBytes
+    return this.#wire.needsDrain
   }
 
   /** False while the socket or the path is full or this turn has gathered enough; `onWritable` follows. */

@@ -29,19 +29,18 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-function linked(path: Path, isHungry = true) {
+function linked(path: Path, isHungry = true, kind: Carrier['kind'] = 'shared') {
   const upstreams: Party[] = []
-  const link = new SlowLink(path, {
-    agent: {
-      onOpen(stream) {
-        const sink = new Counting(isHungry)
-        sink.stream = stream
-        upstreams.push({ stream, sink })
-        stream.opened(1)
-        return sink
-      },
+  const agent = {
+    onOpen(stream: Stream) {
+      const sink = new Counting(isHungry)
+      sink.stream = stream
+      upstreams.push({ stream, sink })
+      stream.opened(1)
+      return sink
     },
-  })
+  }
+  const link = new SlowLink(path, { agent }, kind)
   const visitors: Party[] = []
   const open = () => {
     const sink = new Counting(isHungry)
@@ -76,8 +75,11 @@ function writer({ stream, sink }: { stream: Stream; sink: Counting }): () => num
 }
 
 describe('a legal sender', { timeout: 120_000 }, () => {
-  test.each(paths)('one stream each way, cut three times: $rate, $rttMs ms', ({ bytesPerMs, rttMs }) => {
-    const { link, open, upstreams, visitors } = linked({ bytesPerMs, rttMs })
+  test.each([
+    ...paths.map((path) => ({ ...path, kind: 'shared' as const })),
+    ...crowded.map((path) => ({ ...path, kind: 'dedicated' as const })),
+  ])('one stream each way, cut three times: $rate, $rttMs ms, $kind', ({ bytesPerMs, rttMs, kind }) => {
+    const { link, open, upstreams, visitors } = linked({ bytesPerMs, rttMs }, true, kind)
     const pings = vi.spyOn(Carrier.prototype, 'ping')
     open()
     link.pass(2 * rttMs + 5)
@@ -101,8 +103,11 @@ describe('a legal sender', { timeout: 120_000 }, () => {
     expect(pings.mock.calls.length / 2).toBeLessThan(20 + link.clock.monotonic() / limits.markEveryMs)
   })
 
-  test.each(crowded)('40,000 streams, cut twice, then all are reset: $rate, $rttMs ms', (path) => {
-    const { link, open, upstreams, visitors } = linked(path, false)
+  test.each([
+    ...crowded.map((path) => ({ ...path, kind: 'shared' as const })),
+    { rate: '10 Mbit/s', bytesPerMs: 1_250, rttMs: 300, kind: 'dedicated' as const },
+  ])('40,000 streams, cut twice, then all are reset: $rate, $rttMs ms, $kind', ({ kind, ...path }) => {
+    const { link, open, upstreams, visitors } = linked(path, false, kind)
     const settle = (isDone: () => boolean) => {
       for (let waits = 0; waits < 4_000 && !isDone(); waits++) link.pass(20)
       expectUnharmed(link)

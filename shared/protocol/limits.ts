@@ -115,6 +115,11 @@ export const limits = {
    * bindings refused, while the path stands.
    */
   answerQueueBytes: 1_536 * KiB,
+  /**
+   * What a dedicated carrier may have with Node that its socket has not taken: enough that it is never idle, and
+   * few writes. A shared one has to drain first, because others wait behind that: 512 KiB are 420 ms at 10 Mbit/s.
+   */
+  dedicatedQueueBytes: 512 * KiB,
   /** What a carrier gathers in one turn, and a stream sends at once, before others have theirs. */
   batchBytes: 256 * KiB,
   /** Streams that say how they stand in one turn after a loss: 45 KiB of frames, some 0.5 ms. */

@@ -106,14 +106,21 @@ export class SlowLink {
   readonly losses: { side: SideName; reason: PortTunnelerError }[] = []
   readonly closed: Partial<Record<SideName, PortTunnelerError>> = {}
   readonly #path: Path
+  readonly #kind: Carrier['kind']
   readonly #events: Partial<Record<SideName, Partial<SessionEvents>>>
   readonly #ends: { relay: SlowEnd; agent: SlowEnd }[] = []
   readonly #flushes: (() => void)[] = []
   readonly #turn = new Turn((run) => this.#flushes.push(run))
   #isCutting = false
 
-  constructor(path: Path, events: Partial<Record<SideName, Partial<SessionEvents>>> = {}) {
+  /** `kind`: of all its connections. */
+  constructor(
+    path: Path,
+    events: Partial<Record<SideName, Partial<SessionEvents>>> = {},
+    kind: Carrier['kind'] = 'shared',
+  ) {
     this.#path = path
+    this.#kind = kind
     this.#events = events
     const { relay, agent } = this.#connect(1)
     this.sessions = { relay: this.#begin('relay', relay), agent: this.#begin('agent', agent) }
@@ -167,7 +174,10 @@ export class SlowLink {
     this.#ends.push({ relay, agent })
     const make = (end: SlowEnd) => {
       const socket = end as unknown as Duplex
-      return new Carrier({ socket, number, turn: this.#turn, clock: this.clock, handler: deafHandler })
+      const { clock } = this
+      const carrier = new Carrier({ socket, number, turn: this.#turn, clock, handler: deafHandler })
+      carrier.kind = this.#kind
+      return carrier
     }
     return { relay: make(relay), agent: make(agent) }
   }
