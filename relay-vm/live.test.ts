@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { liveSampleSchema } from '@porttunneler/shared/api/schemas/tunnels'
+import { liveHistorySchema, liveSampleSchema } from '@porttunneler/shared/api/schemas/tunnels'
 import { newId } from '@porttunneler/shared/base/ids'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
@@ -59,9 +59,9 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true })
 })
 
-async function watch(ticket?: string): Promise<Response> {
+async function watch(ticket?: string, path = '/v1/live'): Promise<Response> {
   const authorization = `Bearer ${ticket ?? (await control.watchTicket())}`
-  return await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/live`, {
+  return await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, {
     headers: { authorization },
     signal: AbortSignal.timeout(5_000),
   })
@@ -103,6 +103,23 @@ describe('live figures', () => {
     await (await watch()).body?.cancel()
     expect(reads).toBe(2)
     await others.body?.cancel()
+  })
+
+  test('the last half hour of a tunnel is there for whoever has a ticket for it, and of no other', async () => {
+    const [tunnel, foreign] = [newId('tun', 1), newId('tun', 2)]
+    const all = [meters.of(tunnel, account), meters.of(foreign, newId('acc', 2))]
+    live.start()
+    clock.advance(1_000)
+    for (const meter of all) meter.opened({ bytesIn: 7, bytesOut: 5 })
+    clock.advance(1_000)
+    const historyOf = async (id: string, ticket?: string) => {
+      const answer = await watch(ticket, `/v1/live/history?tunnel=${id}`)
+      return liveHistorySchema.parse(await answer.json())
+    }
+    expect((await historyOf(tunnel)).seconds).toEqual([[expect.any(Number), 5, 7, 1, 1]])
+    expect((await historyOf(tunnel)).tens).toHaveLength(1)
+    expect(await historyOf(foreign)).toMatchObject({ seconds: [], tens: [] })
+    expect((await watch('abc.def.ghi', '/v1/live/history')).status).toBe(401)
   })
 
   test('end with their ticket and a little grace, and leave no timer behind', async () => {

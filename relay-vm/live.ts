@@ -2,6 +2,7 @@
  * Live figures straight from the relay: `GET /v1/live` sends one sample a second as server-sent events (WHATWG HTML,
  * 9.2) of the tunnels that a watch ticket names. Any origin may ask: the ticket in the Authorization header is the only
  * credential, there are no cookies. A stream ends with its ticket; the console asks for a fresh one and comes again.
+ * `GET /v1/live/history?tunnel=` returns what one of them has carried in the last half hour.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { toProblem } from '@porttunneler/shared/api/problem'
@@ -11,6 +12,7 @@ import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/ba
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { Log } from '@porttunneler/shared/base/log'
 import { checkWatchTicket, type WatchClaims } from '@porttunneler/shared/protocol/watch-ticket'
+import { History } from './meters/history.ts'
 import type { Meters } from './meters/meters.ts'
 import type { TunnelMeter } from './meters/tunnel-meter.ts'
 import { makePool } from './policy/pools.ts'
@@ -45,7 +47,9 @@ type Samples = Map<string, TunnelSample>
 export class LiveFigures {
   readonly #options: LiveOptions
   readonly #watchers: FairPool<Watcher>
+  readonly #history = new History()
   #ticker: Timer | undefined
+  #sampler: Timer | undefined
   /** By account, of this second: reading them costs a step for each open stream, and anybody may come often. */
   readonly #samples = new Map<string, Samples>()
   #readAtMs = Number.NEGATIVE_INFINITY
@@ -72,7 +76,15 @@ export class LiveFigures {
     }
   }
 
+  /** From now on the last half hour is kept. */
+  start(): void {
+    const { clock, meters, time } = this.#options
+    const sample = () => this.#history.sample(meters.all(), time.now())
+    this.#sampler ??= clock.every(sampleMs, sample, { background: true })
+  }
+
   close(): void {
+    this.#sampler?.clear()
     for (const watcher of [...this.#watchers.members()]) this.#end(watcher)
   }
 
@@ -80,10 +92,15 @@ export class LiveFigures {
     // One request a connection: an idle one would only hold a socket.
     response.shouldKeepAlive = false
     allowAnyOrigin(response)
-    if ((request.url ?? '').split('?', 1)[0] !== '/v1/live') answerPlain(response, 404)
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://relay')
+    if (pathname !== '/v1/live' && pathname !== '/v1/live/history') answerPlain(response, 404)
     else if (request.method === 'OPTIONS') answerPlain(response, 204)
     else if (request.method !== 'GET') answerPlain(response, 405)
-    else this.#admit(await this.#check(request.headers.authorization), response)
+    else {
+      const claims = await this.#check(request.headers.authorization)
+      if (pathname === '/v1/live') this.#admit(claims, response)
+      else this.#sendHistory(claims, searchParams.get('tunnel') ?? '', response)
+    }
   }
 
   async #check(authorization = ''): Promise<WatchClaims> {
@@ -110,6 +127,15 @@ export class LiveFigures {
     if (!this.#samples.has(claims.sub)) this.#read(new Set([claims.sub]))
     this.#send(watcher)
     this.#ticker ??= clock.every(sampleMs, () => this.#tick(), { background: true })
+  }
+
+  /** Of what is not the ticket's there is none. */
+  #sendHistory(claims: WatchClaims, tunnel: string, response: ServerResponse): void {
+    const { meters, time } = this.#options
+    const meter = meters.get(tunnel)
+    const isOwn = meter?.account === claims.sub && (claims.tunnels?.includes(tunnel) ?? true)
+    response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    response.end(JSON.stringify(this.#history.read(isOwn ? meter : undefined, Math.round(time.now()))))
   }
 
   #refuse(error: PortTunnelerError, response: ServerResponse): void {

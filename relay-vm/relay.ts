@@ -148,6 +148,7 @@ export class Relay {
     this.#started.resolve()
     // Tunnels are leased only where a ready relay has reported, so that report must not wait for its turn.
     running.sync?.askNow()
+    running.parts.live.start()
     this.#housework = clock.every(houseworkMs, () => running.housework(), { background: true })
     const jump = new ClockJump(clock)
     const guard = () => {

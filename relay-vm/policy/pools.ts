@@ -86,6 +86,13 @@ export const pools = {
     yields: 'newest',
     code: 'watch.limit',
   },
+  history: {
+    holds: 'tunnels whose last half hour is kept by second and by ten seconds, for charts',
+    limit: '512',
+    share: ['account', 'tunnel'],
+    yields: 'oldest',
+    code: 'watch.limit',
+  },
   asks: {
     holds: 'questions to other processes of the machine who serves a visitor',
     limit: '512',

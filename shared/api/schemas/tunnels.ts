@@ -198,3 +198,14 @@ export const liveSampleSchema = z.object({
   ),
 })
 export type LiveSample = z.infer<typeof liveSampleSchema>
+
+const historyRowSchema = z
+  .tuple([timeSchema, z.number(), z.number(), z.number(), z.number()])
+  .describe('When it began, bytes from visitors, bytes to them, visitors opened, the most that were open')
+/** What a relay's `GET /v1/live/history?tunnel=` returns to whoever has a watch ticket. */
+export const liveHistorySchema = z.object({
+  at: timeSchema,
+  seconds: z.array(historyRowSchema).describe('Of the last minute, without seconds in which nothing changed'),
+  tens: z.array(historyRowSchema).describe('Of the last half hour, by ten seconds'),
+})
+export type LiveHistory = z.infer<typeof liveHistorySchema>
