@@ -33,6 +33,16 @@ describe('history of a relay', () => {
     expect(history.read(meter, start + 2_000_000 + 3_600_000)).toMatchObject({ seconds: [], tens: [] })
   })
 
+  test('many accounts with a few tunnels each have no more than there are places', () => {
+    const history = new History()
+    const all = Array.from({ length: 2_000 }, (_, n) => makeMeter(newId('acc', 10 + (n % 300))))
+    for (let second = 1; second <= 3; second++) {
+      for (const meter of all) carry(meter, 1)
+      history.sample(all, start + second * 1_000)
+      expect(history.size).toBe(512)
+    }
+  })
+
   test('one account with very many tunnels keeps nobody else out, and what is gone takes no place', () => {
     const history = new History()
     const guest = makeMeter(newId('acc', 2))

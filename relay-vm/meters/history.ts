@@ -54,7 +54,8 @@ class Ring {
 
 type Counted = Pick<MeterReading, 'in' | 'out' | 'opened' | 'active'>
 const nothing: Counted = { in: 0, out: 0, opened: 0, active: 0 }
-type Track = { readonly meter: TunnelMeter; readonly seconds: Ring; readonly tens: Ring }
+/** Its rings are made once it has a place. */
+type Track = { rings: { readonly seconds: Ring; readonly tens: Ring } | undefined }
 
 export class History {
   readonly #tracks = new Map<TunnelMeter, Track>()
@@ -76,36 +77,36 @@ export class History {
       const before = this.#before.get(meter) ?? nothing
       if (isSame(read, before)) continue
       this.#before.set(meter, read)
-      const { seconds, tens } = this.#trackOf(meter)
+      const rings = this.#ringsOf(meter)
+      if (!rings) continue
       const counts = [
         read.in - before.in,
         read.out - before.out,
         read.opened - before.opened,
         read.active,
       ] as const
-      seconds.add(nowMs, counts)
-      tens.add(nowMs, counts)
+      rings.seconds.add(nowMs, counts)
+      rings.tens.add(nowMs, counts)
     }
     for (const meter of left) this.#forget(meter)
   }
 
   /** Steps in which nothing changed are left out. */
   read(meter: TunnelMeter | undefined, nowMs: number): LiveHistory {
-    const track = meter && this.#tracks.get(meter)
-    return { at: nowMs, seconds: track?.seconds.read(nowMs) ?? [], tens: track?.tens.read(nowMs) ?? [] }
+    const rings = meter && this.#tracks.get(meter)?.rings
+    return { at: nowMs, seconds: rings?.seconds.read(nowMs) ?? [], tens: rings?.tens.read(nowMs) ?? [] }
   }
 
-  #trackOf(meter: TunnelMeter): Track {
+  /** Undefined: its account has its share. */
+  #ringsOf(meter: TunnelMeter): Track['rings'] {
     const known = this.#tracks.get(meter)
-    if (known) return known
-    const track = {
-      meter,
-      seconds: new Ring(slots.seconds, secondMs),
-      tens: new Ring(slots.tens, tenMs),
-    }
+    if (known) return known.rings
+    const track: Track = { rings: undefined }
+    const path = [meter.account, meter.tunnel]
+    if (this.#places.add(track, path, () => this.#forget(meter)) !== undefined) return undefined
+    track.rings = { seconds: new Ring(slots.seconds, secondMs), tens: new Ring(slots.tens, tenMs) }
     this.#tracks.set(meter, track)
-    this.#places.add(track, [meter.account, meter.tunnel], () => this.#forget(meter))
-    return track
+    return track.rings
   }
 
   #forget(meter: TunnelMeter): void {

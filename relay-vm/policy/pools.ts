@@ -90,7 +90,7 @@ export const pools = {
     holds: 'tunnels whose last half hour is kept by second and by ten seconds, for charts',
     limit: '512',
     share: ['account', 'tunnel'],
-    yields: 'oldest',
+    yields: 'newest',
     code: 'watch.limit',
   },
   asks: {
