@@ -16,7 +16,7 @@ const acceptTurnsMax = 2 * backlog
 
 /** What a turn takes that has nothing to do; twice as much will do after each `patientTurns` longer ones. */
 const shortTurnMs = 0.05
-const patientTurns = 32
+const patientTurns = 8
 
 export type ListenAt = {
   readonly host: string
