@@ -6,7 +6,13 @@
 import { Socket } from 'node:net'
 
 /** One for each kind, because a TLS read may happen while bytes of another read are being handled. */
-const buffers = { raw: Buffer.allocUnsafeSlow(64 * 1024), tls: Buffer.allocUnsafeSlow(64 * 1024) }
+const buffers = {
+  raw: Buffer.allocUnsafeSlow(64 * 1024),
+  tls: Buffer.allocUnsafeSlow(64 * 1024),
+  /** Visitors by TLS: OpenSSL gives a record at a time. */
+  visitorTls: Buffer.allocUnsafeSlow(16 * 1024),
+}
+export type ReadKind = keyof typeof buffers
 
 type Handle = { useUserBuffer(buffer: Buffer): void }
 
@@ -32,7 +38,7 @@ export type LetGo = () => void
  * Has `onBytes` called with what `socket` reads, in order; the bytes are its own only until it returns. `pause` and
  * `resume` work as ever, 'end' comes as an event. Calls after `pause` are possible, as with 'data' events.
  */
-export function readInto(socket: Socket, kind: 'raw' | 'tls', onBytes: (bytes: Buffer) => void): LetGo {
+export function readInto(socket: Socket, kind: ReadKind, onBytes: (bytes: Buffer) => void): LetGo {
   // Also brings what was read before, and sets the socket going.
   socket.on('data', onBytes)
   const handle: Partial<Handle> | null | undefined = Reflect.get(socket, '_handle')

@@ -27,12 +27,7 @@ export class VisitorReading extends Reading {
       this.took(bytes.length)
       onBytes(bytes)
     }
-    // TLS may read while another read is being handled.
-    if (!(socket instanceof TLSSocket)) this.#letGo = readInto(socket, 'raw', take)
-    else {
-      socket.on('data', take)
-      this.#letGo = () => void socket.off('data', take)
-    }
+    this.#letGo = readInto(socket, socket instanceof TLSSocket ? 'visitorTls' : 'raw', take)
     this.goOn()
   }
 
