@@ -8,13 +8,13 @@ export class PerMinute {
     this.#max = max
   }
 
-  /** True while the limit holds. `nowMs` is monotonic. */
-  allows(nowMs: number): boolean {
+  /** True while the limit holds. `nowMs` is monotonic; `weight`: as how many this one counts. */
+  allows(nowMs: number, weight = 1): boolean {
     if (nowMs - this.#sinceMs >= 60_000) {
       this.#sinceMs = nowMs
       this.#count = 0
     }
-    this.#count += 1
+    this.#count += weight
     return this.#count <= this.#max
   }
 }

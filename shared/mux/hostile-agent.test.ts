@@ -72,6 +72,20 @@ describe('a hostile agent', () => {
     expect(heard).toBe(limits.bindsHeardPerMinute)
   })
 
+  test('may say fewer BINDs the longer they are', async () => {
+    let heard = 0
+    const onBind = () => {
+      heard += 1
+    }
+    const pair = muxPair({ clock: new FakeClock(), relay: { onBind } })
+    await turns(4)
+    const bind = encodeJson(FrameType.bind, { bind: 1, ticket: 'x'.repeat(7_000) })
+    const some = Buffer.concat(Array.from({ length: 500 }, () => bind))
+    for (let n = 0; n < 200 && !pair.closed.relay; n++) pair.carriers.relay.socket.emit('data', some)
+    expect(pair.closed.relay?.key).toBe('control.flood')
+    expect(heard).toBe(limits.bindsHeardPerMinute / 4)
+  })
+
   test('may say PING for what it sends, as agents of release 0.1 do, and not much besides', async () => {
     const pair = muxPair({ clock: new FakeClock() })
     await turns(4)

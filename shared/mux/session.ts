@@ -5,11 +5,11 @@
  */
 import type { Timer } from '../base/clock.ts'
 import { codes, type ErrorKey, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
-import { PerMinute } from '../base/per-minute.ts'
 import { encodeJson, FrameType, type Payload } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
 import type { GoAway } from '../protocol/messages.ts'
 import { BindingTalk } from './binding-talk.ts'
+import { BindsHeard } from './binds-heard.ts'
 import type { Carrier, CarrierHandler } from './carrier.ts'
 import { deafHandler } from './carrier-handler.ts'
 import { CarrierSet } from './carrier-set.ts'
@@ -33,7 +33,7 @@ export class Session implements CarrierHandler {
   readonly #retirement: Retirement
   readonly #talk: BindingTalk
   readonly #events: SessionEvents
-  readonly #bindsHeard = new PerMinute(limits.bindsHeardPerMinute)
+  readonly #bindsHeard = new BindsHeard()
   #goAwayBody: GoAway | undefined
   #graceTimer: Timer | undefined
   readonly #lastIds = new LastIds()
@@ -261,8 +261,8 @@ export class Session implements CarrierHandler {
   }
 
   #onSessionFrame(type: FrameType, payload: Payload): void {
-    const isBinding = type === FrameType.bind || type === FrameType.unbind
-    if (isBinding && !this.#bindsHeard.allows(this.#options.clock.monotonic())) throw fail('control.flood')
+    const now = this.#options.clock.monotonic()
+    if (!this.#bindsHeard.allows(type, payload.length, now)) throw fail('control.flood')
     const farewell = readSessionFrame(type, payload, this.side, this.#events)
     if (!farewell) return
     this.#isDraining = true

@@ -89,9 +89,10 @@ export const limits = {
   bindsPerMinute: 10_000,
   /**
    * Releases up to 0.1 say all of theirs again after each loss, and a path may break every second. Reading a word costs
-   * 10 us.
+   * 10 us, and as much more as it is longer than `bindBytes`.
    */
   bindsHeardPerMinute: 200_000,
+  bindBytes: 2 * KiB,
   carriersPerSession: 64,
   /** The others are the shared one and its successor. */
   dedicatedPerSession: 62,
