@@ -21,7 +21,14 @@ const listenSchema = z.strictObject({
   /** Where leased ports are opened. */
   tcpHost: address.default('0.0.0.0'),
   /** Metrics and health: for the operator's own network only. */
-  admin: z.strictObject({ host: address.default('127.0.0.1'), port }).default({ host: '127.0.0.1', port: 0 }),
+  admin: z
+    .strictObject({
+      host: address.default('127.0.0.1'),
+      port,
+      /** Host names by which it is asked, besides addresses, loopback names, `public.names` and the machine's name. */
+      names: z.array(hostName).max(16).default([]),
+    })
+    .prefault({ port: 0 }),
   /**
    * Other processes may share all these ports, beside this one or as its successor: the folder of Unix sockets in
    * which they find each other.

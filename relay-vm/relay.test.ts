@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { get } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { newId } from '@porttunneler/shared/base/ids'
@@ -28,6 +29,29 @@ async function failure(socket: Socket): Promise<string | undefined> {
   const [error] = (await once(socket, 'error')) as [Error & { code?: string }]
   return error.code
 }
+
+test('the metrics port answers to its own names only, whatever a browser was told by DNS', async () => {
+  const at = { host: '127.0.0.1', port: 0 }
+  const listen = { tls: at, http: at, tcpHost: at.host, admin: { ...at, names: ['relay-1.internal'] } }
+  const { ports } = await bench.startRelay({ listen })
+  const statusOf = (host: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const asked = {
+        port: ports.adminPort,
+        host: '127.0.0.1',
+        path: '/metrics',
+        headers: { host },
+        agent: false,
+      }
+      get(asked, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode)
+      }).on('error', reject)
+    })
+  for (const host of ['127.0.0.1', 'localhost:8490', 'relay-1.internal'])
+    expect(await statusOf(host)).toBe(200)
+  for (const host of ['evil.example', 'relay-1.internal.evil.example']) expect(await statusOf(host)).toBe(421)
+})
 
 describe('relay: tcp tunnels', () => {
   test('a visitor of a leased port reaches the upstream, half-close included, and both are counted', async () => {

@@ -1,6 +1,7 @@
 /** The parts of a relay at work: its listeners, its regular chores, and how all of it ends. */
 import type { Server as HttpServer } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import { hostname } from 'node:os'
 import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -83,7 +84,8 @@ export class Running {
     this.#tls = new TlsListener(tlsOptions)
     this.#ownTls = new TlsListener(tlsOptions)
     const load = () => ({ sessions: sessions.size, streams: visitors.active, served: routes.served })
-    this.#admin = adminServer({ registry: metrics.registry, log, notReady, load })
+    const names = [...config.public.names, ...config.listen.admin.names, hostname()]
+    this.#admin = adminServer({ registry: metrics.registry, names, log, notReady, load })
   }
 
   get tlsStrangers(): number {

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { addressReader } from './addresses.ts'
+import { addressReader, httpsReader } from './addresses.ts'
 
 const local = ['127.0.0.0/8', '::1']
 
@@ -25,4 +25,19 @@ test.each([
   ['words behind a trusted hop neither', '127.0.0.1', local, 'trust me, 127.0.0.2', '127.0.0.2'],
 ])('address: %s', async (_name, peer, proxies, forwarded, expected) => {
   expect(await read(peer, proxies, forwarded)).toBe(expected)
+})
+
+test.each([
+  ['a plain connection', '203.0.113.7', [], undefined, false],
+  ['a proxy that ends TLS', '127.0.0.1', local, 'https', true],
+  ['the first of two proxies', '127.0.0.1', local, 'https, http', true],
+  ['a proxy in front of which nobody spoke TLS', '127.0.0.1', local, 'http', false],
+  ['a stranger who says so', '203.0.113.7', local, 'https', false],
+  ['nobody is trusted', '127.0.0.1', [], 'https', false],
+])('https: %s', async (_name, peer, proxies, proto, expected) => {
+  const app = new Hono().get('/', (c) => c.text(String(httpsReader(proxies)(c))))
+  const headers: Record<string, string> = proto === undefined ? {} : { 'x-forwarded-proto': proto }
+  const env = { incoming: { socket: { remoteAddress: peer, remotePort: 1, remoteFamily: 'IPv4' } } }
+  const answer = await app.fetch(new Request('http://localhost/', { headers }), env)
+  expect(await answer.text()).toBe(String(expected))
 })

@@ -16,6 +16,20 @@ export function addressReader(proxies: readonly string[]): (context: Context) =>
   }
 }
 
+/**
+ * Whether the browser spoke HTTPS, to this server or to one of `proxies`. Nobody else's word counts: a cookie that is
+ * said to be `Secure` without need is lost on a plain connection.
+ */
+export function httpsReader(proxies: readonly string[]): (context: Context) => boolean {
+  const isTrusted = compileMatcher(proxies)
+  return (context) => {
+    if (new URL(context.req.url).protocol === 'https:') return true
+    // Of several proxies the first one saw the browser.
+    const [said] = context.req.header('x-forwarded-proto')?.split(',', 1) ?? []
+    return said?.trim().toLowerCase() === 'https' && isTrusted(plainAddress(peerOf(context)))
+  }
+}
+
 /** What the server adapter hands on of the connection. */
 type NodeBindings = { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } }
 

@@ -31,6 +31,12 @@ const hostSchema = z
     'a host name',
   )
 
+/** As a list, or as text with commas or blanks between them. */
+const hostListSchema = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter((part) => part !== '') : value),
+  z.array(hostSchema).max(100),
+)
+
 export type PortRange = { readonly from: number; readonly to: number }
 
 const rangeSchema = z
@@ -72,6 +78,8 @@ const shapeSchema = z.strictObject({
     .strictObject({
       /** Of the console. */
       console: originSchema.optional(),
+      /** Further host names by which people and proxies reach the console and the API. */
+      names: hostListSchema.default([]),
       /** Of the relay's own pages and live figures. */
       live: originSchema.optional(),
       /** Of http endpoints. */
@@ -178,6 +186,7 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_OWN_PORTS: ['ports', 'own'],
   PORTTUNNELER_RELAYS: ['relays'],
   PORTTUNNELER_CONSOLE_URL: ['public', 'console'],
+  PORTTUNNELER_NAMES: ['public', 'names'],
   PORTTUNNELER_TRUSTED_PROXIES: ['trustedProxies'],
   PORTTUNNELER_MAIL_SMTP: ['mail', 'smtp'],
   PORTTUNNELER_MAIL_FROM: ['mail', 'from'],

@@ -14,7 +14,7 @@ import { topics } from '@porttunneler/shared/control/names'
 import type { Office } from '@porttunneler/shared/control/operator/act'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
-import { addressReader } from './addresses.ts'
+import { addressReader, httpsReader } from './addresses.ts'
 import { type DomainOptions, openDomain } from './domain.ts'
 import { demoKey, ensureFirstAccount, type FirstAccount } from './first-account.ts'
 import { signInRoutes } from './platform/identity.local.routes.ts'
@@ -63,7 +63,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     principals,
     addressOf,
     enrolment: relayIdentity,
-    mounts: [signInRoutes({ identity, addressOf, isOpen })],
+    mounts: [signInRoutes({ identity, addressOf, isHttps: httpsReader(proxies), isOpen })],
   })
   const worker = makeWorker(control, jobsAtOnce, identity.jobs)
   const kicks = bus.subscribe(topics.jobs, 'worker', async (message) => {

@@ -2,6 +2,7 @@
  * What one server at a time has: the data folder's lock, the store with the control plane on it, and the console's
  * port. Opened and closed as a whole, so that it can pass from a server to a newer one and back.
  */
+import { hostname } from 'node:os'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -69,6 +70,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     files: options.files,
     liveOrigins: () => options.relayPorts().map((ports) => liveOrigin(config, ports)),
     isHttps: consoleUrl.startsWith('https:'),
+    names: namesOf(config, consoleUrl),
   })
   const parts = opened.move()
   return {
@@ -97,6 +99,11 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     random,
     log,
   })
+}
+
+/** The name that the system gives this machine is nobody else's either. */
+function namesOf({ host, domain, public: face }: Config, consoleUrl: string): readonly string[] {
+  return [host, domain, new URL(consoleUrl).hostname, hostname(), ...face.names]
 }
 
 /** `public.console` says that something on this machine stands in front. */

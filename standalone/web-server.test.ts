@@ -22,6 +22,7 @@ beforeAll(() => {
     files: readWebFiles(folder),
     liveOrigins: () => ['http://relay.localhost:8480'],
     isHttps: true,
+    names: ['console.example.com'],
   })
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -81,6 +82,26 @@ describe('web server', () => {
     expect((await get('/', { method: 'POST' })).status).toBe(405)
   })
 
+  test.each([
+    ['localhost', 200],
+    ['hello.localhost:8400', 200],
+    ['127.0.0.1', 200],
+    ['[::1]:8400', 200],
+    ['203.0.113.7', 200],
+    ['CONSOLE.example.com:443', 200],
+    ['evil.example', 421],
+    ['console.example.com.evil.example', 421],
+    ['127.0.0.1.evil.example', 421],
+  ])('a request for the host %s is answered with %i, as a page and in the API', async (host, status) => {
+    const { port, close } = await listen(web, { host: '127.0.0.1', port: 0, clock: systemClock })
+    const page = await ask(port, `GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+    expect(page).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    const api = await ask(port, `POST /v1/x HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+    expect(api).toMatch(status === 421 ? /^HTTP\/1.1 421 .*problem\+json.*PT-0033/s : /api \/v1\/x/)
+    if (status === 421) for (const text of [page, api]) expect(text).toContain('public.names')
+    await close(0)
+  })
+
   test('a build that is not there is named, with its cure', () => {
     expect(() => readWebFiles(join(folder, 'assets'))).toThrow(/PT-5107/)
     expect(() => readWebFiles(join(folder, 'none'))).toThrow(/PT-5107/)
@@ -97,6 +118,57 @@ describe('web server', () => {
     )
     await first.close(0)
   })
+})
+
+/** What a server says to `bytes` until it closes. */
+async function ask(port: number, bytes: string): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  socket.end(bytes)
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  return text
+}
+
+test('400 half heads and as many half bodies of one source are held within bounds while others are served', async () => {
+  const bounds = { silentMax: 40, connectionsMax: 100 }
+  const where = { host: '127.0.0.1', port: 0, clock: systemClock, bounds }
+  const { port, close } = await listen(async (request) => new Response(await request.text()), where)
+  const begins = ['GET / HTTP/1.1\r\nhost: x\r\n', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1']
+  let open = 0
+  let wake = () => {}
+  const crowd = Array.from({ length: 800 }, (_, index) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' })
+    open += 1
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      open -= 1
+      wake()
+    })
+    socket.write(begins[index % 2] ?? '')
+    return socket
+  })
+  while (open > bounds.connectionsMax) await new Promise<void>((resolve) => (wake = resolve))
+  for (const from of ['127.0.1.1', '127.0.1.2', '127.0.1.3']) {
+    const honest = connect({ port, host: '127.0.0.1', localAddress: from })
+    honest.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello')
+    const [answer] = await once(honest, 'data')
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 200.*hello$/s)
+    honest.destroy()
+  }
+  for (const socket of crowd) socket.destroy()
+  await close(0)
+})
+
+test('a body that does not come is not waited for', async () => {
+  const times = { headersTimeout: 50, requestTimeout: 100, connectionsCheckingInterval: 20 }
+  const where = { host: '127.0.0.1', port: 0, clock: systemClock, bounds: { times } }
+  const { port, close } = await listen(async (request) => new Response(await request.text()), where)
+  const socket = connect({ port, host: '127.0.0.1' })
+  socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1')
+  const [answer] = await once(socket, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 408 /)
+  await once(socket, 'close')
+  await close(0)
 })
 
 test('whoever keeps the console waiting for a request head makes way, and the others are served', async () => {

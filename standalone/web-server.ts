@@ -6,12 +6,14 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { errorAnswer } from '@porttunneler/shared/api/error-pages'
+import { errorAnswer, refusalPage } from '@porttunneler/shared/api/error-pages'
 import { pageHeaders } from '@porttunneler/shared/api/page-headers'
+import { toProblem } from '@porttunneler/shared/api/problem'
 import { plainAddress, sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { FairPool } from '@porttunneler/shared/base/fair-pool'
+import { hostOf, ownNames } from '@porttunneler/shared/base/own-names'
 import { serveWebFile, type WebFiles } from './web-files.ts'
 
 /** A Fetch handler; `env` carries Node's own request and answer. */
@@ -24,13 +26,18 @@ export type WebOptions = {
   readonly liveOrigins: () => readonly string[]
   /** Whether the public address is https: then browsers are told to keep to it. */
   readonly isHttps: boolean
+  /** Host names besides addresses and loopback names. */
+  readonly names: readonly string[]
 }
 
 /** Everything the console's port answers, as one Fetch handler. */
-export function makeWeb({ api, files, liveOrigins, isHttps }: WebOptions): Fetch {
+export function makeWeb({ api, files, liveOrigins, isHttps, names }: WebOptions): Fetch {
+  const isOwn = ownNames(names)
   const respond = (request: Request, env: object): Response | Promise<Response> => {
-    const path = new URL(request.url).pathname
-    if (/^\/(v1|\.well-known)(\/|$)/.test(path)) return api(request, env)
+    const { hostname, pathname: path } = new URL(request.url)
+    const host = hostOf(hostname) ?? ''
+    if (!isOwn(host)) return refuseHost(host, path)
+    if (apiPath.test(path)) return api(request, env)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return new Response('Only GET is answered here.\n', { status: 405, headers: { allow: 'GET, HEAD' } })
     return (
@@ -45,18 +52,43 @@ export function makeWeb({ api, files, liveOrigins, isHttps }: WebOptions): Fetch
   }
 }
 
+const apiPath = /^\/(v1|\.well-known)(\/|$)/
+
+/** Programs get a problem document, people the page of the code. */
+function refuseHost(host: string, path: string): Response {
+  const refusal = fail('api.host', `"${host}" is not a name of this server.`)
+  if (!apiPath.test(path)) return refusalPage(refusal)
+  const problem = toProblem(refusal, { docsUrl: '' })
+  return Response.json(problem, {
+    status: problem.status,
+    headers: { 'content-type': 'application/problem+json' },
+  })
+}
+
 export type Listening = {
   readonly port: number
   /** Stops accepting, lets running requests end for at most `graceMs`, then cuts them. Idempotent. */
   close(graceMs: number): Promise<void>
 }
 
-/** Connections whose first head is still to come: of the largest source the oldest makes way. */
+/** Connections whose first head is still to come: the oldest of the largest source makes way. */
 const silentMax = 500
-/** A head within ten seconds, as at a relay; Node looks after them this often. */
-const headTimes = { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+/** All connections: when they are too many, the source with most of them gets no more. */
+const connectionsMax = 4_000
+/**
+ * A head within ten seconds, as at a relay; with its body within two minutes, which is a relay's largest report over a
+ * line of 1 Mbit/s. Node looks after them this often.
+ */
+const times = { headersTimeout: 10_000, requestTimeout: 120_000, connectionsCheckingInterval: 1_000 }
+const usualBounds = { silentMax, connectionsMax, times }
 
-type Where = { readonly host: string; readonly port: number; readonly clock: Clock }
+type Where = {
+  readonly host: string
+  readonly port: number
+  readonly clock: Clock
+  /** For tests: others than the usual ones. */
+  readonly bounds?: Partial<typeof usualBounds>
+}
 
 /** Listens; `port` 0 lets the system choose. @throws standalone.port_taken, .port_denied, .address */
 export function listen(handler: Fetch, where: Where): Promise<Listening> {
@@ -71,17 +103,24 @@ export function listenerOf(handler: Fetch): RequestListener {
 /** The same for what is no Fetch handler. */
 export async function listenWith(
   listener: RequestListener,
-  { host, port, clock }: Where,
+  { host, port, clock, bounds: otherBounds }: Where,
 ): Promise<Listening> {
-  const server = createServer(headTimes, listener)
-  const silent = new FairPool<Socket>({ limit: silentMax, yields: 'oldest' })
+  const bounds = { ...usualBounds, ...otherBounds }
+  const server = createServer(bounds.times, listener)
+  const silent = new FairPool<Socket>({ limit: bounds.silentMax, yields: 'oldest' })
+  const all = new FairPool<Socket>({ limit: bounds.connectionsMax, yields: 'newest' })
+  const sourceOf = (socket: Socket) => sourcePath(plainAddress(socket.remoteAddress ?? ''))
   const awaitHead = (socket: Socket) => {
-    const source = sourcePath(plainAddress(socket.remoteAddress ?? ''))
-    if (!socket.destroyed) silent.add(socket, source, () => socket.destroy())
+    if (!socket.destroyed) silent.add(socket, sourceOf(socket), () => socket.destroy())
   }
   server.on('connection', (socket) => {
+    const refusedAt = all.add(socket, sourceOf(socket), () => socket.destroy())
+    if (refusedAt !== undefined) return void socket.destroy()
     awaitHead(socket)
-    socket.once('close', () => silent.remove(socket))
+    socket.once('close', () => {
+      silent.remove(socket)
+      all.remove(socket)
+    })
   })
   server.prependListener('request', ({ socket }, response) => {
     silent.remove(socket)

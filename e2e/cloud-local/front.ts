@@ -28,7 +28,8 @@ const hopHeaders = [
 ]
 
 export function makeFront({ functionOf, ...pages }: FrontOptions): RequestListener {
-  const web = makeWeb({ ...pages, isHttps: false, api: () => new Response('Starting.\n', { status: 503 }) })
+  const api = () => new Response('Starting.\n', { status: 503 })
+  const web = makeWeb({ ...pages, isHttps: false, names: [], api })
   const listen = listenerOf(web)
   return (request, response) => {
     const port = functionOf(request.url ?? '/')

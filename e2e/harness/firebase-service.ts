@@ -58,7 +58,13 @@ export async function startFirebaseService() {
   const mounts = [firebaseRoutes({ identity, accounts, store, clock })]
   const api = makeApi({ control, principals: new Principals(control), addressOf: () => '192.0.2.1', mounts })
   const files = readWebFiles(join(root, 'web/dist'))
-  const web = makeWeb({ api: (request) => api.fetch(request), files, liveOrigins: () => [], isHttps: false })
+  const web = makeWeb({
+    api: (request) => api.fetch(request),
+    files,
+    liveOrigins: () => [],
+    isHttps: false,
+    names: [],
+  })
   const server = await listen(withPolicy(web, emulatorUrl), { host: '127.0.0.1', port, clock: systemClock })
   return {
     url,

@@ -139,7 +139,7 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
   await ensureCell(control, { id: cell, host, domain: 'tunnels.test', ...ports })
   const principals = new Principals(control)
   const addressOf = () => host
-  const mounts = [signInRoutes({ identity, addressOf, isOpen: true })]
+  const mounts = [signInRoutes({ identity, addressOf, isHttps: () => false, isOpen: true })]
   const api = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, rates: noRates })
   const listening = await listen((asked, env) => api.fetch(asked, env), { host, port: 0, clock })
   parts.defer(() => listening.close(0))

@@ -1,10 +1,14 @@
 /** The operator's private port: metrics for Prometheus, liveness (restart me if not) and readiness (send me nobody). */
 import { createServer, type Server, type ServerResponse } from 'node:http'
+import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import { hostOf, ownNames } from '@porttunneler/shared/base/own-names'
 import type { Registry } from 'prom-client'
 
 export type AdminOptions = {
   readonly registry: Registry
+  /** Host names besides addresses and loopback names. */
+  readonly names: readonly string[]
   readonly log: Log
   /** Why visitors should go elsewhere; undefined = ready. */
   notReady(): string | undefined
@@ -13,18 +17,24 @@ export type AdminOptions = {
 }
 
 /** Not listening yet. Liveness says yes as long as the loop turns: a draining relay must not be killed for it. */
-export function adminServer({ registry, log, notReady, load }: AdminOptions): Server {
+export function adminServer({ registry, names, log, notReady, load }: AdminOptions): Server {
+  const isOwn = ownNames(names)
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0]
-    if (request.method !== 'GET' && request.method !== 'HEAD') say(response, 405, 'GET only')
+    const { host } = request.headers
+    // Probes of HTTP/1.0 say none; a browser always does.
+    if (host !== undefined && !isOwn(hostOf(host) ?? '')) refuseHost(response)
+    else if (request.method !== 'GET' && request.method !== 'HEAD')
+      say(response, 405, 'GET only', { allow: 'GET, HEAD' })
     else if (path === '/healthz') say(response, 200, 'alive')
     else if (path === '/readyz') {
       const reason = notReady()
       say(response, reason === undefined ? 200 : 503, reason ?? 'ready')
-    } else if (path === '/load') say(response, 200, JSON.stringify(load()), 'application/json')
+    } else if (path === '/load')
+      say(response, 200, JSON.stringify(load()), { 'content-type': 'application/json' })
     else if (path === '/metrics') {
       registry.metrics().then(
-        (text) => say(response, 200, text, registry.contentType),
+        (text) => say(response, 200, text, { 'content-type': registry.contentType }),
         (error: unknown) => {
           log.error({ error }, 'The metrics could not be collected')
           say(response, 500, 'The metrics could not be collected')
@@ -36,12 +46,18 @@ export function adminServer({ registry, log, notReady, load }: AdminOptions): Se
   return server
 }
 
+function refuseHost(response: ServerResponse): void {
+  const { code, http, cause, cure } = fail('api.host').entry
+  say(response, http, `${code} ${cause} ${cure}`)
+}
+
 function say(
   response: ServerResponse,
   status: number,
   text: string,
-  type = 'text/plain; charset=utf-8',
+  headers: Readonly<Record<string, string>> = {},
 ): void {
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
+  const usual = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
+  response.writeHead(status, { ...usual, ...headers })
   response.end(text.endsWith('\n') ? text : `${text}\n`)
 }

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
 import { newId } from '../base/ids.ts'
+import { silentLog } from '../base/log.ts'
+import { makeApi } from './app.ts'
 import { problemSchema } from './schemas/common.ts'
 
 let t: TestApi
@@ -224,6 +226,30 @@ describe('api: idempotency and preconditions', () => {
     expect([first.status, first.headers.get('etag')]).toEqual([200, '"2"'])
     expect((await edit('two')).status).toBe(412)
   })
+})
+
+test('api: a stranger may send 16 KiB before they have shown who they are, an owner more', async () => {
+  const asks = { email: 'x'.repeat(20_000), password: 'x' }
+  expect((await t.call('POST', '/v1/auth/login', { json: asks })).status).toBe(413)
+  const policy = { name: 'x'.repeat(20_000), kind: 'tcp' }
+  expect((await t.call('POST', '/v1/tunnels', { token: t.ada, json: policy })).status).toBe(400)
+})
+
+test('api: who finds a request that fails cannot fill the log with it', async () => {
+  const lines: unknown[] = []
+  const control = { ...t.control, log: { ...silentLog, error: (fields: unknown) => void lines.push(fields) } }
+  const addressOf = () => {
+    throw new Error('a bug')
+  }
+  const { principals } = t
+  const app = makeApi({ control, principals, addressOf })
+  const path = `/v1/${'x'.repeat(8_000)}`
+  for (let n = 0; n < 1_000; n++) expect((await app.request(path)).status).toBe(500)
+  expect(lines.length).toBe(120)
+  expect(JSON.stringify(lines[0]).length).toBeLessThan(1_000)
+  t.clock.advance(60_000)
+  await app.request(path)
+  expect(lines.at(-1)).toMatchObject({ linesLeftOut: 880 })
 })
 
 describe('api: device login', () => {

@@ -7,6 +7,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
+import { PerMinute } from '../base/per-minute.ts'
 import { Cursors } from './cursors.ts'
 import type { ApiContext, ApiDeps, ApiEnv, RouteGroup } from './kit.ts'
 import { identifyRequest, limitAddresses, makeGuard, secureAnswers } from './middleware.ts'
@@ -27,8 +28,9 @@ export type { ApiDeps } from './kit.ts'
 export function makeApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>()
   app.use(identifyRequest, secureAnswers, limitAddresses(deps))
-  app.onError((error, c) => answerError(deps, c, error))
-  app.notFound((c) => answerError(deps, c, fail('api.not_found')))
+  const log = failureLog(deps)
+  app.onError((error, c) => answerError(deps, c, { thrown: error, log }))
+  app.notFound((c) => answerError(deps, c, { thrown: fail('api.not_found'), log }))
   const guard = makeGuard(deps)
   for (const group of groupsOf(deps)) app.route('/', group.mount(guard))
   let description: object | undefined
@@ -57,13 +59,35 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
   ]
 }
 
-function answerError({ control }: ApiDeps, c: ApiContext, thrown: Error): Response {
+/** Whoever finds a request that fails must not wash everything else out of the log. */
+const failuresPerMinute = 120
+
+type FailureLog = (fields: object) => void
+
+function failureLog({ control }: ApiDeps): FailureLog {
+  const rate = new PerMinute(failuresPerMinute)
+  let leftOut = 0
+  return (fields) => {
+    if (!rate.allows(control.clock.monotonic())) {
+      leftOut += 1
+      return
+    }
+    control.log.error(leftOut > 0 ? { ...fields, linesLeftOut: leftOut } : fields, 'a request failed')
+    leftOut = 0
+  }
+}
+
+function answerError(
+  { control }: ApiDeps,
+  c: ApiContext,
+  { thrown, log }: { readonly thrown: Error; readonly log: FailureLog },
+): Response {
   const error = asProblem(thrown)
   const { http } = error.entry
   const { path, method } = c.req
   const requestId = c.get('requestId')
-  if (http >= 500)
-    control.log.error({ requestId, method, path, code: error.code, error: thrown }, 'a request failed')
+  // A path may be as long as a head; where it ends does not matter to who reads the line.
+  if (http >= 500) log({ requestId, method, path: path.slice(0, 200), code: error.code, error: thrown })
   const status = http as ContentfulStatusCode
   const oauth = oauthProblem(path, error)
   if (oauth) return c.json(oauth, status)

@@ -3,7 +3,7 @@
  * the same wherever the service runs, load nothing, and allow nothing but their own style.
  */
 import { createHash } from 'node:crypto'
-import { codes, type ErrorEntry, keyOfCode } from '../base/errors.ts'
+import { codes, type ErrorEntry, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
 
 const style = `
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -39,14 +39,22 @@ function unknownPage(): string {
   return page('No such code', `<h1>No such code</h1><p>${says}</p><p><a href="/errors">All codes</a></p>`)
 }
 
+/** A refusal as people see it who came with a browser: the page of its code, with what happened this time. */
+export function refusalPage({ code, detail, entry }: PortTunnelerError): Response {
+  return new Response(errorPage(code, detail), {
+    status: entry.http,
+    headers: { ...headers, 'cache-control': 'no-store' },
+  })
+}
+
 /** The page of one code, or undefined when there is no such code. */
-function errorPage(code: string): string | undefined {
+function errorPage(code: string, detail?: string): string | undefined {
   const key = keyOfCode(code)
   if (key === undefined) return undefined
   const entry: ErrorEntry = codes[key]
   return page(
     `${entry.code} ${entry.title}`,
-    `<p class="code">${entry.code}</p><h1>${escapeHtml(entry.title)}</h1>
+    `<p class="code">${entry.code}</p><h1>${escapeHtml(entry.title)}</h1>${detail === undefined ? '' : `<p>${escapeHtml(detail)}</p>`}
 <dl><dt>What happened</dt><dd>${escapeHtml(entry.cause)}</dd>
 <dt>What to do</dt><dd>${escapeHtml(entry.cure)}</dd></dl>
 <p><a href="/errors">All codes</a></p>`,

@@ -67,7 +67,7 @@ export type Declared = Omit<RouteConfig, 'security' | 'middleware'> & {
   readonly access: Access
   /** Absent: usual. */
   readonly rate?: RateClass
-  /** Absent: 256 KiB. */
+  /** Absent: 256 KiB, and 16 KiB where anybody may call. */
   readonly bodyBytesMax?: number
 }
 

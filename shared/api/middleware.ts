@@ -23,6 +23,8 @@ import { type Allowance, RateLimiter } from './rate-limiter.ts'
 type Middleware = MiddlewareHandler<ApiEnv>
 
 const bodyBytesMax = 256 * 1024
+/** A stranger's: sign-in and device login need a tenth of it. */
+const publicBytesMax = 16 * 1024
 const defaultRates = { perCaller: 600, perAddress: 1_200 }
 /** Names the account that a request is for; `?account=` on GET does the same, for links. */
 const accountHeader = 'porttunneler-account'
@@ -98,7 +100,8 @@ function accountNamed(c: ApiContext): string {
   return named
 }
 
-function limitBody({ bodyBytesMax: maxSize = bodyBytesMax }: Declared): Middleware {
+function limitBody({ access, bodyBytesMax: declaredMax }: Declared): Middleware {
+  const maxSize = declaredMax ?? ('public' in access ? publicBytesMax : bodyBytesMax)
   return (c, next) => {
     const tooLarge = () => fail('api.too_large', `The body may have ${maxSize / 1024} KiB.`)
     const length = c.req.header('content-length')

@@ -15,7 +15,7 @@ function makeApp({ isOpen = true } = {}) {
   const addressOf = (c: Context) => c.req.header('x-test-from') ?? '192.0.2.1'
   app.route(
     '/',
-    signInRoutes({ identity: setUp.identity, isOpen, addressOf }).mount(() => []),
+    signInRoutes({ identity: setUp.identity, isOpen, addressOf, isHttps: () => true }).mount(() => []),
   )
   app.onError((error, c) => {
     if (!isFailure(error)) throw error

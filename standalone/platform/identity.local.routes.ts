@@ -27,11 +27,13 @@ export type SignInRoutesOptions = {
   readonly identity: LocalIdentity
   /** Where a request came from, as far as the server trusts it. */
   readonly addressOf: (context: Context) => string
+  /** Whether the browser came by HTTPS, as far as the server can tell. */
+  readonly isHttps: (context: Context) => boolean
   /** Whether strangers may make accounts. */
   readonly isOpen: boolean
 }
 
-export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOptions): RouteGroup {
+export function signInRoutes({ identity, addressOf, isHttps, isOpen }: SignInRoutesOptions): RouteGroup {
   const group = new RouteGroup()
   const callerOf = (c: Context): Caller => ({
     from: addressOf(c),
@@ -39,7 +41,7 @@ export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOption
     device: getCookie(c, deviceCookie),
   })
   const answer = (c: Context, { tokens, device }: SignedIn) => {
-    if (device) keepDevice(c, device)
+    if (device) keepDevice(c, device, isHttps(c))
     // RFC 6749, section 5.1.
     c.header('cache-control', 'no-store')
     return c.json(tokens, 200)
@@ -66,7 +68,7 @@ export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOption
     return c.body(null, 202)
   })
   group.add(routes.resetConfirm, async (c) => {
-    keepDevice(c, (await identity.confirmReset(c.req.valid('json'), callerOf(c))).device)
+    keepDevice(c, (await identity.confirmReset(c.req.valid('json'), callerOf(c))).device, isHttps(c))
     return c.body(null, 204)
   })
   group.add(routes.jwks, async (c) => {
@@ -77,12 +79,12 @@ export function signInRoutes({ identity, addressOf, isOpen }: SignInRoutesOption
   return group
 }
 
-function keepDevice(c: Context, secret: string): void {
+function keepDevice(c: Context, secret: string, isHttps: boolean): void {
   setCookie(c, deviceCookie, secret, {
     path: '/v1/auth',
     httpOnly: true,
     sameSite: 'Strict',
-    secure: new URL(c.req.url).protocol === 'https:',
+    secure: isHttps,
     maxAge: deviceCookieSeconds,
   })
 }

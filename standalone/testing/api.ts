@@ -22,7 +22,7 @@ export async function makeTestApi(changes: Partial<ApiDeps> = {}) {
   await t.openCell()
   const { control, principals, identity, relayIdentity } = t
   const addressOf: ApiDeps['addressOf'] = (c) => c.req.header('x-test-from') ?? '192.0.2.1'
-  const mounts = [signInRoutes({ identity, addressOf, isOpen: true })]
+  const mounts = [signInRoutes({ identity, addressOf, isHttps: () => true, isOpen: true })]
   const app = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, ...changes })
   const signUp = async (email: string) =>
     (await identity.register({ email, password: 'correct horse battery' }, { from: '' })).tokens.accessToken

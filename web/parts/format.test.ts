@@ -45,12 +45,17 @@ describe('after signing in', () => {
     expect(signInAddress('/', '')).toBe('/sign-in')
   })
 
-  test.each(['https://evil.example', '//evil.example', '/\\evil.example', 'javascript:alert(1)', ''])(
-    'never on another site: %s',
-    (next) => {
-      expect(nextAfterSignIn(`next=${encodeURIComponent(next)}`)).toBe('/')
-    },
-  )
+  test.each([
+    'https://evil.example',
+    '//evil.example',
+    '/\\evil.example',
+    '/\t/evil.example',
+    '/\n\\evil.example',
+    'javascript:alert(1)',
+    '',
+  ])('never on another site: %s', (next) => {
+    expect(nextAfterSignIn(`next=${encodeURIComponent(next)}`)).toBe('/')
+  })
 })
 
 describe('policy form', () => {

@@ -9,6 +9,6 @@ export function signInAddress(path: string, search: string): string {
 /** The wanted address from a sign-in page's query string; the start page when there is none to trust. */
 export function nextAfterSignIn(search: string): string {
   const next = new URLSearchParams(search).get('next') ?? '/'
-  // One slash and no backslash: `//host` and `/\host` are addresses of other sites.
-  return /^\/(?![/\\])/.test(next) ? next : '/'
+  // One slash and no backslash: `//host` and `/\host` are addresses of other sites, and browsers skip tabs.
+  return /^\/(?![/\\])[^\\\p{Cc}]*$/u.test(next) ? next : '/'
 }

@@ -242,4 +242,15 @@ export const apiCodes = {
     cause: 'The body is not of the content type that this call takes.',
     cure: 'Send JSON with content-type: application/json (device login takes forms, as OAuth has it).',
   },
+  'api.host': {
+    code: 'PT-0033',
+    http: 421,
+    exit: 2,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Not a name of this server',
+    cause:
+      'The address names a host that this server does not know as its own. Pages of strangers that point their name at this server look the same, so it refuses.',
+    cure: 'Open the server by a name that it knows, or list this one: under "public.names" in standalone.yaml (PORTTUNNELER_NAMES) for the console and the API, under "listen.admin.names" in the file of a relay for its metrics.',
+  },
 } as const satisfies Record<string, ErrorEntry>
