@@ -132,7 +132,6 @@ const notShared: readonly string[] = [
   'siblings.ts: if (chunk.length > taken.length)',
   'listeners/origins.ts: if (seen.length > verdict.length)',
   'listeners/sniff.ts: ',
-  'listeners/http/answer-times.ts: ',
   'session-bindings.ts: if (this.#bound.size >= limits.bindsPerSession',
   'binding-queue.ts: if (this.#waiting.size > waitingMax)',
   'sessions.ts: if (idle.length >= unboundMax)',

@@ -84,6 +84,15 @@ export class AnswerHead {
     return this.#place === 'broken'
   }
 
+  /** The status is read, whatever becomes of the rest. */
+  get hasStatus(): boolean {
+    return this.#status >= 100
+  }
+
+  get status(): number {
+    return this.#status
+  }
+
   /** Another answer to the same request follows (100, 103). */
   get isInterim(): boolean {
     return this.#status < 200 && this.#status !== 101

@@ -8,7 +8,8 @@
  *    ├─────▶ untilEnd   it ends with its connection: nobody may say anything behind it
  *    └─────▶ lost       nobody can tell where it ends: nothing may follow either
  *
- * When in doubt it is `lost`. The same bytes give the same however they are split, and where this calls an answer
+ * When in doubt it is `lost`. Whoever counts answers hears of each final head here too, so that nobody frames them by
+ * other rules. The same bytes give the same however they are split, and where this calls an answer
  * complete, llhttp does too (answer.fuzz.ts).
  */
 import type { Buffer } from 'node:buffer'
@@ -35,10 +36,16 @@ type State =
   | 'untilEnd'
   | 'lost'
 
+/** A final head is read. Its answer may be `lost` all the same. `askedMs`: what `asked` was told of its request. */
+export type HeadListener = (status: number, askedMs: number) => void
+
+type Asked = { readonly kind: AskedKind; readonly ms: number }
+
 export class AnswerWatch {
   readonly #head = new AnswerHead()
+  readonly #onHead: HeadListener | undefined
   /** The requests that have no final answer yet, oldest first. */
-  readonly #asked: AskedKind[] = []
+  readonly #asked: Asked[] = []
   #state: State = 'head'
   /** Bytes left of the body or chunk; in `size` the size so far. */
   #left = 0
@@ -47,10 +54,14 @@ export class AnswerWatch {
   #extensions = ''
   #isLast = false
 
-  /** A request is sent. */
-  asked(method: string): void {
+  constructor(onHead?: HeadListener) {
+    this.#onHead = onHead
+  }
+
+  /** A request is sent. `ms`: when, for the listener. */
+  asked(method: string, ms = 0): void {
     if (this.isEndless) return
-    this.#asked.push(method === 'HEAD' || method === 'CONNECT' ? method : 'plain')
+    this.#asked.push({ kind: method === 'HEAD' || method === 'CONNECT' ? method : 'plain', ms })
     if (this.#asked.length > askedMax) this.#state = 'lost'
   }
 
@@ -82,6 +93,11 @@ export class AnswerWatch {
   /** Where the answers end cannot be told any more; whoever reads them may take the last one for complete. */
   get isLost(): boolean {
     return this.#state === 'lost'
+  }
+
+  /** Requests that still expect the head of their answer: none once an answer has said that no other follows. */
+  get unansweredTotal(): number {
+    return this.isEndless || this.#isLast ? 0 : this.#asked.length
   }
 
   get #isBetween(): boolean {
@@ -119,7 +135,7 @@ export class AnswerWatch {
 
   #readHead(bytes: Buffer, at: number): number {
     const next = this.#head.read(bytes, at)
-    if (this.#head.isBroken) this.#state = 'lost'
+    if (this.#head.isBroken) this.#lose()
     else if (this.#head.isWhole) {
       if (this.#state === 'trailer') this.#end()
       else this.#begin()
@@ -127,14 +143,25 @@ export class AnswerWatch {
     return next
   }
 
+  /** The head is broken. Its status was in front. */
+  #lose(): void {
+    const asked = this.#asked[0]
+    if (this.#state === 'head' && asked && this.#head.hasStatus && !this.#head.isInterim)
+      this.#onHead?.(this.#head.status, asked.ms)
+    this.#state = 'lost'
+  }
+
   /** A head is read. */
   #begin(): void {
     const asked = this.#asked[0]
     const { isInterim } = this.#head
     // Nobody has asked for it: whose it is nobody knows.
-    const body = asked === undefined ? 'lost' : this.#head.bodyFor(asked)
+    const body = asked === undefined ? 'lost' : this.#head.bodyFor(asked.kind)
     this.#isLast = this.#head.isLast
-    if (!isInterim) this.#asked.shift()
+    if (!isInterim) {
+      this.#asked.shift()
+      if (asked) this.#onHead?.(this.#head.status, asked.ms)
+    }
     if (body === 'untilEnd' || body === 'lost') this.#state = body
     else if (isInterim) this.#head.restart()
     else if (body === 'chunked') {

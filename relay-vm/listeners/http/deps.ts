@@ -13,11 +13,20 @@ import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { Origin } from '../origins.ts'
-import type { AnswerSink } from './answer-times.ts'
 import type { Caller } from './forwarded.ts'
 
 /** One visitor connection as the tunnel's agent hears of it in OPEN; the rest is the route's. */
 export type HttpVisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
+
+/** How requests were answered, for charts. */
+export type AnswerSink = {
+  /** Monotonic, ms. */
+  now(): number
+  /** The head of the final answer to a request is here, so long after the request was sent. */
+  answered(status: number, latencyMs: number): void
+  /** The upstream ended or failed before it had said that to a request. */
+  unanswered(): void
+}
 
 export type StreamEvents = {
   onStream(stream: Stream): void

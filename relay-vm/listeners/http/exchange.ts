@@ -5,7 +5,6 @@
 import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
 import { AnswerWatch } from '@porttunneler/shared/http/answer'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import { AnswerTimes } from './answer-times.ts'
 import type { HttpRoute } from './deps.ts'
 import { Uplink, type UplinkOptions, type UplinkSink } from './uplink.ts'
 
@@ -39,8 +38,7 @@ export class Exchange implements UplinkSink {
   readonly #route: HttpRoute
   readonly #uplink: Uplink
   readonly #events: ExchangeEvents
-  readonly #answer = new AnswerWatch()
-  readonly #times: AnswerTimes
+  readonly #answer: AnswerWatch
   /** The first request, until the upstream says something. */
   #unanswered: RequestHead | undefined
   /** The last request, until something was said to it. */
@@ -56,7 +54,8 @@ export class Exchange implements UplinkSink {
   constructor(options: UplinkOptions, events: ExchangeEvents) {
     this.#route = options.route
     this.#events = events
-    this.#times = new AnswerTimes(options.route.answers)
+    const { answers } = options.route
+    this.#answer = new AnswerWatch((status, askedMs) => answers.answered(status, answers.now() - askedMs))
     this.#uplink = new Uplink(options, this)
   }
 
@@ -95,8 +94,7 @@ export class Exchange implements UplinkSink {
   forward(head: RequestHead, bytes: Buffer): boolean {
     if (this.#forwardedTotal++ === 0) this.#unanswered = head
     this.#asked = head
-    this.#answer.asked(head.method)
-    this.#times.asked()
+    this.#answer.asked(head.method, this.#route.answers.now())
     return this.write(bytes)
   }
 
@@ -164,15 +162,14 @@ export class Exchange implements UplinkSink {
     if (this.#isRetired) this.#events.onLate()
     else {
       this.#answer.heard(bytes)
-      if (this.#times.isWaiting) this.#times.heard(bytes)
       this.#uplink.deliver(bytes)
       this.#tellIfAnswered()
     }
   }
 
   onFin(): void {
+    this.#countUnanswered()
     this.#sawFin = true
-    this.#times.failed()
     this.#uplink.flush()
     if (!this.#isRetired) this.#events.onFin(this.#unanswered)
   }
@@ -187,9 +184,15 @@ export class Exchange implements UplinkSink {
 
   onFailed(key: ErrorKey): void {
     const hadEnded = this.#sawFin
-    this.#times.failed()
+    this.#countUnanswered()
     this.#isEnded = this.#sawFin = true
     if (!this.#isRetired) this.#events.onReset(key, this.#unanswered, hadEnded)
+  }
+
+  /** The upstream has ended in one way or the other, and may do so in both. */
+  #countUnanswered(): void {
+    if (this.#sawFin) return
+    for (let left = this.#answer.unansweredTotal; left > 0; left--) this.#route.answers.unanswered()
   }
 
   onUpgraded(): void {
