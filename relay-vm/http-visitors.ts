@@ -7,7 +7,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { RelayConfig } from './config.ts'
 import type { Hop } from './hop-header.ts'
-import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
+import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
 import type { Caller } from './listeners/http/forwarded.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { Origin } from './listeners/origins.ts'
@@ -145,6 +145,7 @@ export class HttpVisitors {
     const { state, names } = this.#parts
     const domain = state.cell?.domain
     if (this.#ownNames.has(name) || names.resolve(name) !== undefined) return true
+    if (names.offline(name) === 'http') return true
     return domain !== undefined && name.endsWith(`.${domain}`)
   }
 
@@ -152,6 +153,11 @@ export class HttpVisitors {
   passthrough(name: string): Route | undefined {
     const route = this.#parts.names.resolve(name)
     return route?.claims.kind === 'tls' ? route : undefined
+  }
+
+  /** Whether the name is of a tunnel that ends TLS itself and is offline. */
+  isOffline(name: string): boolean {
+    return this.#parts.names.offline(name) === 'tls'
   }
 
   /** Asks who serves the tls tunnel of `name`. Not asked for names that are ours, or of which TLS ends here. */
@@ -171,11 +177,12 @@ export class HttpVisitors {
     return route ?? before
   }
 
-  #lookup(host: string): HttpRoute | 'own' | undefined {
+  #lookup(host: string): ReturnType<HttpVisitorDeps['lookup']> {
     if (this.#ownNames.has(host)) return 'own'
     const { names, visitors } = this.#parts
     const route = names.resolve(host)
-    if (route?.claims.kind !== 'http') return undefined
+    if (route === undefined && names.offline(host) === 'http') return 'tunnel.away'
+    if (route?.claims.kind !== 'http') return 'http.unknown_host'
     return {
       // Asked again for a later stream of the connection: the agent may have come back, or the policy changed.
       open: (info, sink) => visitors.open(this.#routeNow(host, route), info, sink).stream,

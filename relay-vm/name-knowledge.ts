@@ -3,7 +3,7 @@
  * has told. A name that was removed is remembered until every ticket that lists it has run out; a relay that the
  * control plane has not heard of for a day may have missed a removal, and routes no names. docs/decisions/0049
  */
-import { aliasSchema } from '@porttunneler/shared/protocol/endpoint'
+import { aliasSchema, type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import { z } from 'zod'
@@ -13,10 +13,15 @@ import type { Moment } from './server-time.ts'
 /** Nobody else gets a name before it has rested so long, or every relay has applied its removal: name-rules.ts. */
 const trustMs = 24 * 3_600_000
 
+/** Names without a ticket for longer than any may run, by which visitors are still told that the tunnel is offline. */
+const pastMax = 10_000
+
 const knownSchema = aliasSchema.extend({
   account: z.string(),
   /** '' = none: the name was removed. */
   tunnel: z.string(),
+  /** As the last ticket said that listed the name; a command does not say it. */
+  kind: z.enum(tunnelKinds).optional(),
   /** When the control plane last vouched for it, by its own clock. */
   at: z.int(),
 })
@@ -29,6 +34,8 @@ export const keptNamesSchema = z.object({
 
 export class NameKnowledge {
   readonly #known: Map<string, Known>
+  /** Pages only, never routes: what was pruned, longest ago first. */
+  readonly #past = new Map<string, Pick<Known, 'at' | 'kind'>>()
   #heard: Moment | undefined
   /** Of the life before this one, by the control plane's clock. */
   #heardBefore: number | undefined
@@ -46,8 +53,10 @@ export class NameKnowledge {
     if (known && known.version > said.version) return false
     if (known?.version === said.version) {
       // One version leads to one tunnel: two that are told of it are a fault, and nobody guesses.
-      if (known.tunnel === said.tunnel) known.at = Math.max(known.at, said.at)
-      else if (known.tunnel !== '') this.#set({ ...known, tunnel: '' })
+      if (known.tunnel === said.tunnel) {
+        known.at = Math.max(known.at, said.at)
+        known.kind = said.kind ?? known.kind
+      } else if (known.tunnel !== '') this.#set({ ...known, tunnel: '' })
       return false
     }
     this.#set({ ...said })
@@ -55,14 +64,21 @@ export class NameKnowledge {
   }
 
   /** The names that a checked ticket lists. */
-  takeTicket({ sub: tunnel, account, iat, names = [] }: TicketClaims): void {
-    for (const { host, version } of names) this.hear({ host, version, account, tunnel, at: iat * 1000 })
+  takeTicket({ sub: tunnel, account, kind, iat, names = [] }: TicketClaims): void {
+    for (const { host, version } of names) this.hear({ host, version, account, tunnel, kind, at: iat * 1000 })
   }
 
   /** Where the name leads; undefined: nowhere, or not known. */
   find(host: string): { readonly tunnel: string; readonly account: string } | undefined {
     const known = this.#known.get(host)
     return known && known.tunnel !== '' ? known : undefined
+  }
+
+  /** What kind of tunnel has the name, or had it within a day; undefined: none that this relay has heard of. */
+  kindOf(host: string): TunnelKind | undefined {
+    const known = this.find(host) ? this.#known.get(host) : this.#past.get(host)
+    // Only `http` and `tls` tunnels have names, and the first are by far more.
+    return known && (known.kind ?? 'http')
   }
 
   /** Whether what it knows counts. */
@@ -95,8 +111,16 @@ export class NameKnowledge {
 
   /** Forgets names that no tunnel here has, once no older ticket can bind. */
   prune(nowMs: number, isServed: (tunnel: string) => boolean): void {
-    for (const [host, { at, version, tunnel }] of this.#known)
-      if (Math.max(at, version) < nowMs - decreeMs && !isServed(tunnel)) this.#known.delete(host)
+    for (const [host, { at }] of this.#past) if (at < nowMs - trustMs) this.#past.delete(host)
+    for (const [host, { at, version, tunnel, kind }] of this.#known) {
+      if (Math.max(at, version) >= nowMs - decreeMs || isServed(tunnel)) continue
+      this.#known.delete(host)
+      if (tunnel !== '') this.#past.set(host, { at, kind })
+    }
+    for (const host of this.#past.keys()) {
+      if (this.#past.size <= pastMax) break
+      this.#past.delete(host)
+    }
   }
 
   toJSON(): z.infer<typeof keptNamesSchema> {
@@ -107,10 +131,12 @@ export class NameKnowledge {
   #set(known: Known): void {
     const before = this.#known.get(known.host)
     this.#known.set(known.host, known)
+    this.#past.delete(known.host)
     if (before && before.tunnel !== known.tunnel) this.onMoved(known.host)
   }
 
   #forgetBefore(atMs: number): void {
+    this.#past.clear()
     for (const [host, { at }] of this.#known) {
       if (at >= atMs) continue
       this.#known.delete(host)

@@ -130,6 +130,40 @@ describe('names at a relay', () => {
     expect(await byEndpoint.ask()).toContain('hi')
   })
 
+  test('a name whose tunnel is offline says so, by HTTP and by TLS, until the name is taken away', async () => {
+    const [tlsHost, endpoint] = ['raw.example.org', 'host:r.tunnels.test']
+    await serve('one', [{ host, version: 5 }])
+    const ticket = await control.ticket({ kind: 'tls', endpoint, names: [{ host: tlsHost, version: 5 }] })
+    const agent = await bench.dial(ports, { ticket, upstreamPort: 9 })
+    await agent.bind(1, ticket)
+    for (const gone of ['host:one.tunnels.test', endpoint]) {
+      const at = Math.round(control.nowMs())
+      heard?.({ id: 'cmd', kind: 'revoke', at, endpoint: gone, epoch: 1_000, reason: 'lease.gone' })
+    }
+    expect(await visit(host)).toBe('503')
+    expect(await visitByTls(host)).toBe('503')
+    expect(await visitByTls(tlsHost)).toBe('ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR')
+    expect(await visit('one.tunnels.test'), 'an endpoint is no name').toBe('404')
+    expect(await visitByTls('other.example.org')).toBe('ERR_SSL_TLSV1_UNRECOGNIZED_NAME')
+    say(8, '', '')
+    expect(await visit(host)).toBe('404')
+    expect(await visitByTls(host)).toBe('ERR_SSL_TLSV1_UNRECOGNIZED_NAME')
+  })
+
+  async function visitByTls(name: string): Promise<string> {
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port: ports.tlsPort,
+      servername: name,
+      rejectUnauthorized: false,
+    })
+    const { promise, resolve } = Promise.withResolvers<string>()
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
+    socket.on('data', (bytes) => resolve(`${bytes}`.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length)))
+    socket.once('secureConnect', () => socket.write(`GET / HTTP/1.1\r\nHost: ${name}\r\n\r\n`))
+    return promise.finally(() => socket.destroy())
+  }
+
   test('no name takes the place of an endpoint of the cell', async () => {
     await serve('one', [{ host: 'bank.tunnels.test', version: 5 }])
     expect(await visit('bank.tunnels.test')).toBe('404')
@@ -213,6 +247,29 @@ describe('what a relay knows of names', () => {
     expect(knowledge.hear({ host, version: 4, account: 'acc', tunnel: 'old', at: hour })).toBe(false)
     knowledge.prune(hour + decreeMs + 1, isServed)
     expect(JSON.parse(JSON.stringify(knowledge)).known).toMatchObject([{ host: 'kept.example.org' }])
+  })
+
+  test('a name is known as offline for a day after its tunnel was here, of 10,000, and not against what is said since', () => {
+    const knowledge = new NameKnowledge()
+    const said = { version: 5, account: 'acc', tunnel: 'one' }
+    knowledge.hear({ ...said, host, kind: 'tls', at: 0 })
+    knowledge.hear({ ...said, host, at: hour })
+    knowledge.prune(day, () => false)
+    expect([knowledge.find(host), knowledge.kindOf(host)]).toEqual([undefined, 'tls'])
+    knowledge.prune(day + hour, () => false)
+    expect(knowledge.kindOf(host)).toBe('tls')
+    knowledge.prune(day + hour + 1, () => false)
+    expect(knowledge.kindOf(host)).toBeUndefined()
+
+    for (let i = 0; i <= 10_001; i++) knowledge.hear({ ...said, host: `${i}.example.org`, at: day })
+    knowledge.hear({ ...said, host: '2.example.org', tunnel: '', version: 6, at: 2 * day })
+    knowledge.prune(day + decreeMs + 1, () => false)
+    expect(['0', '1', '2', '10001'].map((name) => knowledge.kindOf(`${name}.example.org`))).toEqual([
+      undefined,
+      'http',
+      undefined,
+      'http',
+    ])
   })
 
   test('two tunnels of one version lead nowhere', () => {

@@ -1,8 +1,10 @@
 /**
  * From the host that a visitor names to a route: the endpoint of that name, or the tunnel that has it as a further
  * name. A name leads to a tunnel that is bound here, of the account that it belongs to, and nowhere else; names under
- * the cell's own domain are endpoints and never anything else.
+ * the cell's own domain are endpoints and never anything else. Where the tunnel of a name is not bound, its visitors
+ * are told that it is offline.
  */
+import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { NameKnowledge } from './name-knowledge.ts'
 import type { Route, Routes } from './routes.ts'
@@ -32,15 +34,22 @@ export class Names {
   }
 
   resolve(host: string): Route | undefined {
-    const { routes, knowledge, domain, moment } = this.#options
+    const { routes, knowledge } = this.#options
     const own = routes.find(`host:${host}`)
     if (own) return own
     const known = knowledge.find(host)
-    const parent = domain()
-    if (!known || parent === undefined || host === parent || host.endsWith(`.${parent}`)) return undefined
-    if (!knowledge.isTrusted(moment())) return undefined
+    if (!known || !this.#mayBeName(host)) return undefined
     const route = routes.ofTunnel(known.tunnel)
     return route && route.claims.account === known.account ? { ...route, name: host } : undefined
+  }
+
+  /** The kind of the tunnel that has this name and of which nothing is known here but that: it is offline. */
+  offline(host: string): TunnelKind | undefined {
+    const { routes, knowledge } = this.#options
+    const kind = knowledge.kindOf(host)
+    if (kind === undefined || routes.find(`host:${host}`) || !this.#mayBeName(host)) return undefined
+    const tunnel = knowledge.find(host)?.tunnel
+    return tunnel !== undefined && routes.ofTunnel(tunnel) ? undefined : kind
   }
 
   /** What becomes of a host in `routes`: names lead to the endpoint of their tunnel. */
@@ -52,6 +61,13 @@ export class Names {
   check(): void {
     const { knowledge, moment } = this.#options
     if (!knowledge.isTrusted(moment())) this.#cut(() => true)
+  }
+
+  #mayBeName(host: string): boolean {
+    const { knowledge, domain, moment } = this.#options
+    const parent = domain()
+    if (parent === undefined || host === parent || host.endsWith(`.${parent}`)) return false
+    return knowledge.isTrusted(moment())
   }
 
   #cut(isMeant: (name: string) => boolean): void {

@@ -77,6 +77,7 @@ export class Running {
       agentSni: config.public.agentSni,
       servesName: (name) => web.servesName(name),
       passthrough: (name) => web.passthrough(name),
+      isOffline: (name) => web.isOffline(name),
       findSibling: (name, origin) => web.findTlsSibling(name, origin),
       onAgent: (socket) => void sessions.accept(socket),
       onVisitor: (socket, raw) => web.serveTls(socket, raw),

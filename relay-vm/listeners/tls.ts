@@ -59,6 +59,8 @@ export type TlsOptions = {
   findSibling(name: string, origin: Origin): Promise<Socket | undefined> | undefined
   /** Whether HTTPS for this name is ours to answer: an endpoint, a name under our domain, the relay itself. */
   servesName(name: string): boolean
+  /** Whether the tunnel of this name wants its visitors' TLS untouched and is offline. */
+  isOffline(name: string): boolean
   /** An agent whose TLS is up; HELLO is still to come. */
   onAgent(socket: TLSSocket): void
   /** A visitor whose TLS is up; `raw` is what can be reset. */
@@ -186,12 +188,16 @@ export class TlsListener {
 
   /** Puts the bytes back and hands the socket to the server that they ask for. */
   #serve(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: Buffer): void {
-    const { agentSni, servesName, passthrough, visitors, turn } = this.#options
+    const { agentSni, servesName, passthrough, isOffline, visitors, turn } = this.#options
     const route = sni === undefined ? undefined : passthrough(sni)
     if (route !== undefined) {
       this.#strangers.delete(keyOf(socket))
       socket.pause()
       spliceVisitor(socket, route, { visitors, turn, first: peeked })
+      return
+    }
+    if (sni !== undefined && isOffline(sni)) {
+      this.#refuse(socket, 'tunnel.away', Alert.internalError)
       return
     }
     const isAgent = sni === agentSni && protocols.includes(alpn)

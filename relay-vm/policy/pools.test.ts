@@ -137,6 +137,7 @@ const notShared: readonly string[] = [
   'sessions.ts: if (idle.length >= unboundMax)',
   // Only the control plane adds to them, and the longest untouched is forgotten.
   'sessions.ts: if (this.#told.size > toldMax',
+  'name-knowledge.ts: if (this.#past.size <= pastMax',
   'meters/shares.ts: if (this.#shares.size > accountsMax',
   // Memory of who came lately: who is forgotten begins anew.
   'policy/fair-rates.ts: ',

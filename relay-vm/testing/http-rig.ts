@@ -81,7 +81,7 @@ export class Rig {
       clock,
       turn: new Turn(),
       log: silentLog,
-      lookup: (host) => (host === 'a.test' ? route : host === 'relay.test' ? 'own' : undefined),
+      lookup: (host) => (host === 'a.test' ? route : host === 'relay.test' ? 'own' : 'http.unknown_host'),
       serveOwn: (socket, first) => {
         socket.unshift(first)
         this.#own.emit('connection', socket)

@@ -62,9 +62,9 @@ export type HttpVisitorDeps = {
   readonly log: Log
   /**
    * Where a Host leads. `host` is lower case without port or trailing dot.
-   * 'own': a name of this relay itself; undefined: nothing known by that name.
+   * 'own': a name of this relay itself; an error: why it leads nowhere.
    */
-  lookup(host: string): HttpRoute | 'own' | undefined
+  lookup(host: string): HttpRoute | 'own' | 'tunnel.away' | 'http.unknown_host'
   /** Takes over a paused connection for the relay's own names, of which `first` was read. */
   serveOwn(socket: Socket, first: Buffer): void
   /** A visitor was turned away before any tunnel was known. */

@@ -178,8 +178,8 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
 
   #choose(head: RequestHead, host: string): void {
     const route = this.#deps.lookup(host)
-    if (route === undefined) this.#refuse('http.unknown_host', head)
-    else if (route === 'own') this.#deps.serveOwn(this.#socket, this.#detach(head))
+    if (route === 'own') this.#deps.serveOwn(this.#socket, this.#detach(head))
+    else if (typeof route === 'string') this.#refuse(route, head)
     else {
       this.#route = route
       this.#host = host

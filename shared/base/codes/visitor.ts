@@ -79,7 +79,8 @@ export const visitorCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Nobody serves this tunnel now',
-    cause: 'The endpoint is leased, but its agent has no connection to the relay at the moment.',
+    cause:
+      'There is a tunnel under this name or port, but none of its agents has a connection to the relay at the moment.',
     cure: 'Start the agent, or wait: it reconnects by itself as soon as its network is back.',
   },
   'open.deadline': {
