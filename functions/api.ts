@@ -6,6 +6,7 @@ import { type ApiDeps, makeApi } from '@porttunneler/shared/api/app'
 import { errorAnswer } from '@porttunneler/shared/api/error-pages'
 import { callerOf } from '@porttunneler/shared/base/addresses'
 import { compileMatcher } from '@porttunneler/shared/base/networks'
+import { kick } from '@porttunneler/shared/control/jobs/kick'
 import { Principals } from '@porttunneler/shared/control/principals'
 import type { Context } from 'hono'
 import type { Fetch } from './answers.ts'
@@ -25,7 +26,8 @@ function addressBehind(proxies: readonly string[]): (context: Context) => string
 
 export function cloudApi({ control, settings, identity, accounts, enrolment }: Cloud): Fetch {
   const { store, clock } = control
-  const mounts = [firebaseRoutes({ identity, accounts, store, clock })]
+  const kickJobs = (ids: readonly string[]) => kick(control, ids)
+  const mounts = [firebaseRoutes({ identity, accounts, store, clock, kick: kickJobs })]
   const { proxies } = settings
   return apiFunction({ control, principals: new Principals(control), enrolment, mounts, proxies })
 }

@@ -56,7 +56,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
   const enrolment = enrolledRelayIdentity({ store, clock })
   const accounts = openFirebaseAccounts({ projectId, clock })
   const isEmulated = emulators.auth !== undefined
-  const identity = firebaseIdentity({ projectId, accounts, clock, isEmulated })
+  const identity = firebaseIdentity({ projectId, accounts, store, clock, isEmulated })
   const platform = {
     store,
     bus,

@@ -16,6 +16,7 @@ export const expiring = [
   'commands',
   'deletedTunnels',
   'deviceCodes',
+  'endedSignIns',
   'enrolmentKeys',
   'idempotency',
   'jobs',

@@ -12,7 +12,7 @@ import { createKey } from '@porttunneler/shared/control/keys'
 import { globalCollection } from '@porttunneler/shared/control/names'
 import type { IdentityClaims } from '@porttunneler/shared/control/platform'
 import { type Principals, personCaller } from '@porttunneler/shared/control/principals'
-import type { LocalIdentity } from './platform/identity.local.ts'
+import type { LocalIdentity } from './platform/identity.local.types.ts'
 
 /** Id: `first`. */
 type FirstAccountDoc = {

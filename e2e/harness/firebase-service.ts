@@ -33,7 +33,13 @@ export async function startFirebaseService() {
   const store = openSqliteStore(':memory:', { queries: queryTable })
   const bus = openLocalBus({ clock, random: Math.random, onBackgroundError: () => {} })
   const accounts = openFirebaseAccounts({ projectId, clock })
-  const identity = firebaseIdentity({ projectId, accounts, clock, isEmulated: emulators.auth !== undefined })
+  const identity = firebaseIdentity({
+    projectId,
+    accounts,
+    store,
+    clock,
+    isEmulated: emulators.auth !== undefined,
+  })
   const addresses = { issuer: url, consoleUrl: url, docsUrl: url }
   const providers = ['google.com', 'github.com'] as const
   const firebase = { apiKey: 'public', authDomain: `localhost:${port}`, projectId, providers, emulatorUrl }
@@ -55,7 +61,7 @@ export async function startFirebaseService() {
     vault,
   }
   const control = makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
-  const mounts = [firebaseRoutes({ identity, accounts, store, clock })]
+  const mounts = [firebaseRoutes({ identity, accounts, store, clock, kick: async () => {} })]
   const api = makeApi({ control, principals: new Principals(control), addressOf: () => '192.0.2.1', mounts })
   const files = readWebFiles(join(root, 'web/dist'))
   const web = makeWeb({

@@ -2,6 +2,7 @@
 import { makeApi } from '@porttunneler/shared/api/app'
 import { makeControl } from '@porttunneler/shared/control/control'
 import { identities, users } from '@porttunneler/shared/control/documents'
+import { kick } from '@porttunneler/shared/control/jobs/kick'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queries } from '@porttunneler/shared/control/query-table'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
@@ -70,7 +71,7 @@ describe('people who sign in by Firebase', () => {
     const { user } = await t.principals.authenticate(before, '')
     t.clock.advance(60_000)
     const changed = await t.signIn('countess@example.com', { ...proven, sub: t.firebase.uidOf(ada) })
-    expect(changed.user).toEqual({ ...user, email: 'countess@example.com' })
+    expect(changed.user).toEqual({ ...user, email: 'countess@example.com', authTimeMs: t.clock.now() })
     expect((await t.principals.authenticate(before, '')).user?.email).toBe('countess@example.com')
   })
 
@@ -114,7 +115,7 @@ async function localToken({ identity }: ReturnType<typeof makeTestControl>): Pro
 /** The API with everything as in its own tests, but people from Firebase. */
 async function makeSignIn() {
   const local = makeTestControl()
-  const firebase = await makeFirebaseIdentity()
+  const firebase = await makeFirebaseIdentity(local.control.store)
   const { identity, accounts, clock } = firebase
   const facts = {
     apiKey: 'public',
@@ -126,7 +127,15 @@ async function makeSignIn() {
   const { log, random } = local.control
   const control = makeControl({ ...local.control, identity }, { clock, random, log, settings })
   const principals = new Principals(control)
-  const mounts = [firebaseRoutes({ identity, accounts, store: control.store, clock })]
+  const mounts = [
+    firebaseRoutes({
+      identity,
+      accounts,
+      store: control.store,
+      clock,
+      kick: (ids) => kick(control, ids),
+    }),
+  ]
   const app = makeApi({ control, principals, addressOf: () => '192.0.2.1', mounts })
   const token = firebase.tokenOf
   return {

@@ -5,7 +5,9 @@
 import { jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import { logoutSchema } from '@porttunneler/shared/api/schemas/accounts'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import { isFailure } from '@porttunneler/shared/base/errors'
 import { identities, users } from '@porttunneler/shared/control/documents'
+import { lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
 import type { Store } from '@porttunneler/shared/control/platform'
 import type { FirebaseAccounts } from './firebase-accounts.ts'
 import type { FirebaseIdentity } from './identity.firebase.ts'
@@ -15,27 +17,49 @@ export type FirebaseRoutesOptions = {
   readonly accounts: FirebaseAccounts
   readonly store: Store
   readonly clock: Clock
+  /** Tells workers of jobs that were just asked for. */
+  readonly kick: (ids: readonly string[]) => Promise<void>
 }
 
 export function firebaseRoutes(options: FirebaseRoutesOptions): RouteGroup {
   return new RouteGroup().add(logout, async (c) => {
     const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
-    if (c.req.valid('json').everywhere) await endSessions(options, bearer ?? '')
+    const { everywhere, endKeys = false } = c.req.valid('json')
+    if (everywhere) await endSessions(options, { bearer: bearer ?? '', endKeys })
+    else if (bearer !== undefined) await endOne(options, bearer)
     return c.body(null, 204)
   })
 }
 
+/** A token that is good for nothing has no sign-in to end. */
+async function endOne({ identity }: FirebaseRoutesOptions, bearer: string): Promise<void> {
+  try {
+    await identity.endSignIn(bearer)
+  } catch (error) {
+    if (!isFailure(error, 'auth.invalid')) throw error
+  }
+}
+
 /** Firebase first: if it fails nothing has ended, and the caller is told so. */
-async function endSessions({ identity, accounts, store, clock }: FirebaseRoutesOptions, bearer: string) {
+async function endSessions(
+  { identity, accounts, store, clock, kick }: FirebaseRoutesOptions,
+  { bearer, endKeys }: { readonly bearer: string; readonly endKeys: boolean },
+): Promise<void> {
   const { subject } = await identity.verify(bearer)
   await accounts.revoke(subject.slice('firebase:'.length))
   const user = (await store.get(identities.ref(subject)))?.data.user
   if (user === undefined) return
   // Sign-ins are known to the second, so what began in this one ends with it.
   const since = (Math.floor(clock.now() / 1_000) + 1) * 1_000
-  await store.change(users.ref(user), (doc) =>
-    doc && since > doc.validSince ? { ...doc, validSince: since } : 'keep',
-  )
+  const jobs = await store.transact(async (tx) => {
+    const doc = await tx.get(users.ref(user))
+    const ask = endKeys ? await lookToEndKeys(tx, { user, sinceMs: since }, clock.now()) : undefined
+    if (!doc) return []
+    if (since > doc.data.validSince) tx.update(doc.ref, { validSince: since })
+    return ask ? [ask()] : []
+  })
+  identity.noteAllEnded(subject, since)
+  await kick(jobs)
 }
 
 const logout = route({
@@ -43,8 +67,8 @@ const logout = route({
   method: 'post',
   path: '/v1/auth/logout',
   operationId: 'logout',
-  summary: 'End all sessions',
-  description: 'A single session ends where it is kept: its device forgets it.',
+  summary: 'End this sign-in, or all of them',
+  description: 'A sign-in ends here, for the tokens that it has left; its device forgets it besides.',
   tags: ['Sign-in'],
   request: jsonBody(logoutSchema),
   responses: { 204: { description: 'Signed out' } },

@@ -32,17 +32,23 @@ describe('identity on Firebase', () => {
     } finally {
       vi.unstubAllEnvs()
     }
-    const { accounts, clock } = t
-    expect(() => firebaseIdentity({ projectId: testProject, accounts, clock, isEmulated: true })).toThrow(
-      expect.objectContaining({ key: 'cloud.emulator' }),
-    )
+    const { accounts, store, clock } = t
+    expect(() =>
+      firebaseIdentity({ projectId: testProject, accounts, store, clock, isEmulated: true }),
+    ).toThrow(expect.objectContaining({ key: 'cloud.emulator' }))
   })
 
   test('an unsigned token is accepted where an emulator serves a demo project, and from there only', async () => {
     const env = { GOOGLE_CLOUD_PROJECT: 'demo-tunnels', FIREBASE_AUTH_EMULATOR_HOST: '127.0.0.1:9099' }
     const { projectId, emulators } = readEnvironment(env)
     const isEmulated = emulators.auth !== undefined
-    const identity = firebaseIdentity({ projectId, accounts: t.accounts, clock: t.clock, isEmulated })
+    const identity = firebaseIdentity({
+      projectId,
+      accounts: t.accounts,
+      store: t.store,
+      clock: t.clock,
+      isEmulated,
+    })
     await t.tokenOf(ada)
     const claims = { iss: `https://securetoken.google.com/${projectId}`, aud: projectId }
     await expect(identity.verify(unsigned(t.claimsOf(ada, claims)))).resolves.toMatchObject({ email: ada })
@@ -95,8 +101,8 @@ describe('identity on Firebase', () => {
   })
 
   test('keys that do not arrive in time are keys that cannot be fetched', async () => {
-    const { accounts, clock, issuer } = t
-    const options = { projectId: testProject, accounts, clock, jwksUrl: issuer.jwksUrl }
+    const { accounts, store, clock, issuer } = t
+    const options = { projectId: testProject, accounts, store, clock, jwksUrl: issuer.jwksUrl }
     issuer.become('silent')
     const identity = firebaseIdentity({ ...options, keysDeadlineMs: 50 })
     await expectFailure(identity.verify(await t.tokenOf(ada)), 'cloud.unavailable')

@@ -1,11 +1,14 @@
 /**
  * Identity on Firebase Auth. ID tokens are checked here, offline, with Google's published keys; that an account still
- * exists and is not disabled is asked of Firebase at most every five minutes a person. Roles are never taken from
+ * exists and is not disabled is asked of Firebase at most every five minutes a person. A sign-in that was ended here is
+ * refused, though its ID token lives for an hour and Firebase would go on renewing it. Roles are never taken from
  * claims. What the token says of the address is passed on; the domain refuses one that is not confirmed.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
-import type { Identity, IdentityClaims } from '@porttunneler/shared/control/platform'
+import { hashSecret } from '@porttunneler/shared/base/ids'
+import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
+import type { Identity, IdentityClaims, Store } from '@porttunneler/shared/control/platform'
 import { z } from 'zod'
 import { AccountStates } from './firebase-account-states.ts'
 import type { FirebaseAccounts } from './firebase-accounts.ts'
@@ -15,10 +18,14 @@ const firebaseJwksUrl =
   'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com'
 /** A clock of ours may be behind Google's by this much. */
 const skewMs = 60_000
+/** As long as a session of local sign-in may last: Firebase's have no end of their own. */
+const endedMs = 180 * 86_400_000
 
 export type FirebaseIdentityOptions = {
   readonly projectId: string
   readonly accounts: FirebaseAccounts
+  /** Where sign-ins that ended are kept. */
+  readonly store: Pick<Store, 'get' | 'batch'>
   readonly clock: Clock
   /** Accepts unsigned tokens. Only ever what `readEnvironment` says about an emulator. */
   readonly isEmulated?: boolean
@@ -39,26 +46,43 @@ export interface FirebaseIdentity extends Identity {
   readonly kind: 'firebase'
   /** @throws auth.invalid, auth.disabled, auth.no_address, cloud.unavailable */
   verify(token: string): Promise<IdentityClaims>
+  /** Ends the sign-in of a token, and with it all tokens that Firebase makes of it. @throws as verify */
+  endSignIn(token: string): Promise<void>
+  /** Every sign-in before `sinceMs` has ended; other processes read that in the person's document. */
+  noteAllEnded(subject: string, sinceMs: number): void
 }
 
 export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIdentity {
-  const { accounts, clock } = options
+  const { accounts, store, clock } = options
   const read = makeReader(options)
   const states = new AccountStates(accounts, clock)
+  const ended = new EndedSignIns(store, clock)
   return {
     kind: 'firebase',
     async verify(token) {
       const { sub, email, email_verified, auth_time } = await readClaims(read, token)
       const authTimeMs = auth_time * 1_000
       if (authTimeMs > clock.now() + skewMs) throw fail('auth.invalid')
+      await ended.check(signInOf({ sub, auth_time }), { person: `firebase:${sub}`, authTimeMs })
       const state = await states.read(sub)
       if (!state || authTimeMs < state.validSinceMs) throw fail('auth.invalid')
       if (state.isDisabled) throw fail('auth.disabled')
       if (email === undefined) throw fail('auth.no_address')
       return { subject: `firebase:${sub}`, email, emailVerified: email_verified, authTimeMs }
     },
+    async endSignIn(token) {
+      const signIn = signInOf(await readClaims(read, token))
+      await store.batch([ended.write(signIn, endedMs)])
+      ended.note(signIn)
+    },
+    noteAllEnded: (subject, sinceMs) => ended.noteAll(subject, sinceMs),
     async forget() {},
   }
+}
+
+/** Firebase names no session in its tokens; all tokens of one sign-in have its second. */
+function signInOf({ sub, auth_time }: { readonly sub: string; readonly auth_time: number }): string {
+  return hashSecret(`${sub}:${auth_time}`)
 }
 
 function makeReader({

@@ -1,14 +1,19 @@
 /** A Firebase identity with time in the test's hand, over an issuer and accounts of its own. */
 import { createHash } from 'node:crypto'
+import type { Store } from '@porttunneler/shared/control/platform'
+import { queryTable } from '@porttunneler/shared/control/query-table'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import type { JWTPayload } from 'jose'
+import { openSqliteStore } from '../../standalone/platform/store.sqlite.ts'
 import type { AccountState, FirebaseAccounts } from '../platform/firebase-accounts.ts'
 import { firebaseIdentity } from '../platform/identity.firebase.ts'
 import { startGoogleIssuer } from './google-issuer.ts'
 
 export const testProject = 'tunnels-prod'
 
-export async function makeFirebaseIdentity() {
+/** @param given of the control plane that it is for; default: one of its own */
+export async function makeFirebaseIdentity(given?: Store) {
+  const store = given ?? openSqliteStore(':memory:', { queries: queryTable })
   const clock = new FakeClock()
   const issuer = await startGoogleIssuer()
   const states = new Map<string, AccountState>()
@@ -45,9 +50,10 @@ export async function makeFirebaseIdentity() {
     clock,
     issuer,
     accounts,
+    store,
     uidOf,
     claimsOf,
-    identity: firebaseIdentity({ projectId: testProject, accounts, clock, jwksUrl: issuer.jwksUrl }),
+    identity: firebaseIdentity({ projectId: testProject, accounts, store, clock, jwksUrl: issuer.jwksUrl }),
     /** Makes the account too, if there is none. */
     tokenOf: async (email: string, changes: JWTPayload = {}) => {
       const claims = claimsOf(email, changes)
@@ -64,6 +70,9 @@ export async function makeFirebaseIdentity() {
     failWith: (error: Error | undefined) => {
       failure = error
     },
-    close: () => issuer.close(),
+    async close() {
+      await issuer.close()
+      if (!given) await store.close()
+    },
   }
 }

@@ -141,11 +141,19 @@ function signInCalls(options: ClientOptions) {
       tokens('/v1/auth/refresh', json, o),
     logout: (json: In<typeof accounts.logoutSchema>, o?: CallOptions) => quiet('/v1/auth/logout', json, o),
     changePassword: (json: In<typeof accounts.passwordChangeSchema>, o?: CallOptions) =>
-      tokens('/v1/auth/password', json, o),
+      call(
+        options,
+        { method: 'POST', path: '/v1/auth/password', answer: accounts.passwordChangedSchema, json },
+        o,
+      ),
     requestPasswordReset: (json: In<typeof accounts.passwordResetSchema>, o?: CallOptions) =>
       quiet('/v1/auth/password/reset', json, o),
     confirmPasswordReset: (json: In<typeof accounts.passwordResetConfirmSchema>, o?: CallOptions) =>
-      quiet('/v1/auth/password/reset/confirm', json, o),
+      call(
+        options,
+        { method: 'POST', path: '/v1/auth/password/reset/confirm', answer: accounts.keysLeftSchema, json },
+        o,
+      ),
   }
 }
 

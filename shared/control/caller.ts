@@ -3,7 +3,13 @@ import type { Permission, Role, Scope } from '../api/schemas/access.ts'
 import { fail } from '../base/errors.ts'
 import type { PlanLimits } from './plans.ts'
 
-export type Person = { readonly id: string; readonly email: string; readonly emailVerified: boolean }
+export type Person = {
+  readonly id: string
+  readonly email: string
+  readonly emailVerified: boolean
+  /** Of the sign-in that asks; absent for one that no token stands for, such as the first account's owner. */
+  readonly authTimeMs?: number
+}
 
 export type Caller = {
   readonly account: string

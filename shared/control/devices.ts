@@ -13,7 +13,7 @@ import { type Caller, requirePerson, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
 import { withCounts } from './counting.ts'
 import { type DeviceCodeDoc, deviceCodes, members } from './documents.ts'
-import { type CreatedKey, readKeyRoom, withKeyRoom, writeKey } from './keys.ts'
+import { type CreatedKey, countsFrom, readKeyRoom, withKeyRoom, writeKey } from './keys.ts'
 import { limitsOf } from './plans.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -149,6 +149,8 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         if (!account || !user) return { error: 'invalid_grant' }
         const member = await tx.get(members.ref(`${account}:${user}`))
         if (!member || !permissionsOf(roleOf(member.data)).has('keys.own')) return { error: 'access_denied' }
+        // Approved by whoever had the account before: its keys have ended, and this would be one of them.
+        if (data.createdAt < (member.data.keysSince ?? 0)) return { error: 'access_denied' }
         const { data: owned } = await readAccount(control, account)
         if (owned.status !== 'active') return { error: 'access_denied' }
         const owner = { account, member: user, actor: user, from, limits: limitsOf(owned) }
@@ -156,7 +158,7 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         const quota = await readKeyRoom(tx, owner)
         tx.set(ref, { ...data, state: 'used' })
         const input = { name: data.device || 'ptun', scopes }
-        return { created: writeKey(tx, owner, { input, quota, nowMs }) }
+        return { created: writeKey(tx, owner, { input, quota, nowMs: countsFrom(member.data, nowMs) }) }
       }
       default:
         throw new Error('a used code was polled')

@@ -23,6 +23,9 @@ export type UserDoc = {
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
 export type IdentityDoc = { readonly user: string }
 
+/** Id: the sign-in, as its identity names it. It has ended, though tokens of it may not have expired yet. */
+export type EndedSignInDoc = { readonly ttl: Date }
+
 export type AccountDoc = {
   readonly name: string
   readonly plan: string
@@ -50,6 +53,8 @@ export type MemberDoc = {
   readonly status?: 'active' | 'disabled'
   /** Of a service member alone. */
   readonly name?: string
+  /** Keys made before this are refused (earlier-keys.ts); absent: all count. */
+  readonly keysSince?: number
 }
 /** Id: SHA-256 of the secret. `key` is the id that people see. */
 export type KeyDoc = {
@@ -279,6 +284,7 @@ export type OperatorDoc = { readonly state: 'active'; readonly since: number; re
 
 export const users = globalCollection<UserDoc>('users')
 export const identities = globalCollection<IdentityDoc>('identities')
+export const endedSignIns = globalCollection<EndedSignInDoc>('endedSignIns')
 export const operators = globalCollection<OperatorDoc>('operators')
 export const accounts = ownIdCollection<AccountDoc>('accounts')
 export const members = collection<MemberDoc>('members')

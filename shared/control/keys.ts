@@ -10,7 +10,7 @@ import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePermission, roleOf } from './caller.ts'
 import type { AccountControl, AnyControl } from './control.ts'
 import { withCounts } from './counting.ts'
-import { type KeyDoc, keys, members } from './documents.ts'
+import { type KeyDoc, keys, type MemberDoc, members } from './documents.ts'
 import { kick } from './jobs/kick.ts'
 import type { Page, QueryOptions, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -45,10 +45,25 @@ export async function createKey(
     const found = await tx.get(members.ref(`${account}:${member}`))
     if (!found || (member !== self && found.data.name === undefined)) throw fail('api.not_found')
     if (member !== self) requirePermission(caller, 'keys.manage')
+    requireLive(caller, found.data)
     requireUseful(input.scopes, permissionsOf(roleOf(found.data)))
     const quota = await readKeyRoom(tx, caller)
-    return writeKey(tx, { ...caller, member }, { input, quota, nowMs: control.clock.now(), alsoWrite })
+    const nowMs = countsFrom(found.data, control.clock.now())
+    return writeKey(tx, { ...caller, member }, { input, quota, nowMs, alsoWrite })
   })
+}
+
+/**
+ * What is known of a person is remembered for 30 s, and a key outlives that: a sign-in that ended together with the
+ * keys of its time makes no new one. @throws auth.invalid
+ */
+function requireLive({ user }: Pick<Caller, 'user'>, { keysSince = 0 }: MemberDoc): void {
+  if (user?.authTimeMs !== undefined && user.authTimeMs < keysSince) throw fail('auth.invalid')
+}
+
+/** When a key of `member` is made: in the moment in which its earlier ones end, it is not one of those. */
+export function countsFrom({ keysSince = 0 }: MemberDoc, nowMs: number): number {
+  return Math.max(nowMs, keysSince)
 }
 
 type Room = Pick<KeyOwner, 'account' | 'limits'>

@@ -72,7 +72,8 @@ export class Principals {
     if (status === 'disabled') throw fail('auth.disabled')
     if (claims.authTimeMs < validSince) throw fail('auth.invalid')
     if (identity.kind !== 'local') await this.#noteSignIn(known, claims, from)
-    return { person: { id, email, emailVerified }, members: known.members }
+    const { authTimeMs } = claims
+    return { person: { id, email, emailVerified, authTimeMs }, members: known.members }
   }
 
   async #byKey(secret: string, { from, account: named }: { from: string; account: string }): Promise<Caller> {
@@ -80,7 +81,7 @@ export class Principals {
     const ref = keys.ref(hashSecret(secret))
     const found = await store.get(ref)
     if (found?.data.revokedAt !== 0) throw fail('auth.invalid')
-    const { account, user, scopes, tunnels, key } = found.data
+    const { account, user, scopes, tunnels, key, createdAt } = found.data
     if (named !== '' && named !== account) throw fail('api.not_found')
     const [owner, member] = await Promise.all([
       this.#account(account),
@@ -88,6 +89,7 @@ export class Principals {
     ])
     // A key ends with its maker's membership. Keys of releases up to 0.1 that a key had made name no maker.
     if (user !== '' && (!member || member.data.status === 'disabled')) throw fail('auth.invalid')
+    if (createdAt < (member?.data.keysSince ?? 0)) throw fail('auth.invalid')
     const role = roleOf(member?.data ?? found.data)
     await this.#noteUse(ref, found.data)
     return {

@@ -60,23 +60,29 @@ async function goneKey({ store }: Control, account: string, key: string): Promis
   return new Set(items[0]?.data.revokedAt === 0 ? [] : [key])
 }
 
-/** The member and their keys, if they may not serve; keys of one who is no member at all are revoked. */
+/**
+ * The member and their keys, if they may not serve, or the keys that were made before those of the member count. Keys
+ * that count no more are revoked. Those revoked by an earlier try are among them: it may have died before the leases.
+ */
 async function goneOf(control: Control, job: RunningJob, id: string): Promise<ReadonlySet<string>> {
   const { store } = control
   const { account } = job
   const member = await store.get(members.ref(`${account}:${id}`))
+  const since = member ? (member.data.keysSince ?? 0) : Number.POSITIVE_INFINITY
   const mayServe = member && permissionsOf(roleOf(member.data)).has('tunnels.serve')
-  if (mayServe && member.data.status !== 'disabled') return new Set()
-  const valid = await queryAll(store, queries.keysOfAccount, { where: { account, revokedAt: 0 } })
-  const own = valid.filter(({ data }) => data.user === id)
-  if (!member)
-    for (let start = 0; start < own.length; start += keysAtOnce)
-      await revokeKeys(
-        control,
-        job,
-        own.slice(start, start + keysAtOnce).map(({ ref }) => ref.id),
-      )
-  return new Set([id, ...own.map(({ data }) => data.key)])
+  const isOut = !mayServe || member.data.status === 'disabled'
+  if (!isOut && since === 0) return new Set()
+  const all = await queryAll(store, queries.allKeysOfAccount, { where: { account } })
+  const own = all.filter(({ data }) => data.user === id)
+  const early = own.filter(({ data }) => data.createdAt < since)
+  const valid = early.filter(({ data }) => data.revokedAt === 0)
+  for (let start = 0; start < valid.length; start += keysAtOnce)
+    await revokeKeys(
+      control,
+      job,
+      valid.slice(start, start + keysAtOnce).map(({ ref }) => ref.id),
+    )
+  return new Set([id, ...(isOut ? own : early).map(({ data }) => data.key)])
 }
 
 async function revokeKeys({ clock }: Control, job: RunningJob, ids: readonly string[]): Promise<void> {

@@ -29,7 +29,12 @@ export type SessionDoc = {
 export type ResetDoc = { readonly user: string; readonly generation: number; readonly ttl: Date }
 
 /** Id: SHA-256 of a device cookie. It grants nothing but failures counted apart from everybody else's. */
-export type DeviceDoc = { readonly user: string; readonly ttl: Date }
+export type DeviceDoc = {
+  readonly user: string
+  /** The user's when it was made; absent in documents of earlier releases. */
+  readonly validSince?: number
+  readonly ttl: Date
+}
 
 /** Id: scope and SHA-256 of whom it counts. Nothing is let through before `until`. */
 export type FailuresDoc = { readonly count: number; readonly until: number; readonly ttl: Date }

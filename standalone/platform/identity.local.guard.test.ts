@@ -70,9 +70,32 @@ describe('sign-in lock-out', () => {
     expect(outcomes.filter((outcome) => outcome === 'auth.credentials')).toHaveLength(limits.pair.free)
   })
 
-  test('the owner signs in from another source and from a known device, whatever an attacker does', async () => {
+  test('guesses from many networks are slowed down to two a minute; the known device goes on, and nobody is locked out', async () => {
     const setUp = await withAda()
-    for (let n = 0; n < 300; n++) await setUp.guess(`203.0.113.${n % 250}`)
+    let looked = 0
+    for (let n = 0; n < 2_000; n++) {
+      if ((await setUp.guess(`203.0.${n % 8}.${n % 250}`)) === 'auth.credentials') looked++
+      setUp.clock.advance(1_800)
+    }
+    expect(looked).toBeLessThan(limits.address.free + 130)
+    expect(await setUp.enter({ ...office, device: setUp.device })).toBe('in')
+    setUp.clock.advance(limits.address.waitMsMax)
+    expect(await setUp.enter(home)).toBe('in')
+  })
+
+  test('for an address that nobody has it is the same', async () => {
+    const outcomes = async (email: string) => {
+      const setUp = await withAda()
+      const keys: unknown[] = []
+      for (let n = 0; n < 40; n++) keys.push(await setUp.guess(`203.0.113.${n}`, { ...wrong, email }))
+      return keys
+    }
+    expect(await outcomes('nobody@example.com')).toEqual(await outcomes(ada.email))
+  })
+
+  test('the owner signs in from another source and from a known device, whatever a network does', async () => {
+    const setUp = await withAda()
+    for (let n = 0; n < 300; n++) await setUp.guess(`203.0.113.${n % 4}`)
     expect(await setUp.enter(home)).toBe('in')
     await exhaust(setUp, home.from)
     expect(await setUp.enter(home)).toBe('auth.locked')

@@ -3,7 +3,8 @@
  * before the password is looked at, so a thousand at once count a thousand; a success takes it back. After some free
  * attempts every further one has to wait, doubling. Counters:
  * - an attempt from a device that this user signed in on before: (user, device), which a stranger cannot reach;
- * - any other: (address, source), and the source over all addresses. Other sources are never touched.
+ * - any other: (address, source), the source over all addresses, and the address over all sources. The last only slows
+ *   guessing down from many networks: it never holds anybody up for more than half a minute.
  */
 import { sourceOf } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -27,19 +28,29 @@ export const limits = {
   device: { free: 5, waitMs: 30_000, waitMsMax: 15 * minute, quietMs: 60 * minute },
   /** A home or an office behind one address has many people with clumsy fingers. */
   source: { free: 50, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
+  /** NIST SP 800-63B asks for at most 100 failures of an account in a row; after these it is two a minute. */
+  address: { free: 30, waitMs: 1_000, waitMsMax: 30_000, quietMs: 60 * minute },
   register: { free: 30, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
   resetSource: { free: 20, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
   /** Per address, whoever asks: nobody's mailbox is flooded. */
   resetEmail: { free: 3, waitMs: 10 * minute, waitMsMax: 60 * minute, quietMs: 6 * 60 * minute },
 } as const satisfies Record<string, Limit>
 
-type Counter = { readonly limit: Limit; readonly ref: Ref<FailuresDoc> }
+type Counter = {
+  readonly limit: Limit
+  readonly ref: Ref<FailuresDoc>
+  readonly key: 'auth.locked' | 'auth.slowed'
+}
+/** `until` is the wait that began with it, 0 for none. */
+type Taken = Counter & { readonly until: number }
 
 export type Attempt = {
   /** Whether the next one has to wait because of this one, should it fail. */
   readonly hasLocked: boolean
-  /** Takes the attempt back: it was no guess. */
+  /** The password was right: clears what was counted for this person here. */
   forgive(): Promise<void>
+  /** Takes the attempt back, and nothing more: nobody has looked at the password. */
+  giveBack(): Promise<void>
 }
 
 export class Guard {
@@ -54,7 +65,7 @@ export class Guard {
   /**
    * Counts a sign-in attempt.
    * @param device id of the known device that the attempt comes from
-   * @throws auth.locked with `fields.retryAfterMs`
+   * @throws auth.locked, auth.slowed with `fields.retryAfterMs`
    */
   async attempt(who: {
     readonly email: string
@@ -65,20 +76,20 @@ export class Guard {
     const email = normaliseEmail(who.email)
     const counters = who.device
       ? [counter('device', `${email} ${who.device}`)]
-      : [counter('pair', `${email} ${source}`), counter('source', source)]
-    const taken: Counter[] = []
-    let hasLocked = false
+      : [counter('pair', `${email} ${source}`), counter('source', source), counter('address', email)]
+    const taken: Taken[] = []
     try {
-      for (const each of counters) {
-        if (await this.#take(each)) hasLocked = true
-        taken.push(each)
-      }
+      for (const each of counters) taken.push(await this.#take(each))
     } catch (error) {
-      // A wait on one counter is no failure on the other.
+      // A wait on one counter is no failure on the others.
       await this.#giveBack(taken)
       throw error
     }
-    return { hasLocked, forgive: () => this.#forgive(counters) }
+    return {
+      hasLocked: taken.some(({ until }) => until > 0),
+      forgive: () => this.#forgive(taken),
+      giveBack: () => this.#giveBack(taken),
+    }
   }
 
   /** @throws auth.locked */
@@ -96,40 +107,43 @@ export class Guard {
     await this.#take(counter('resetEmail', normaliseEmail(email)))
   }
 
-  /** @returns whether this is where a wait begins */
-  async #take({ limit, ref }: Counter): Promise<boolean> {
+  async #take(counted: Counter): Promise<Taken> {
+    const { limit, ref, key } = counted
     const now = this.#clock.now()
     const taken = await this.#store.change(ref, (current) => {
       const span = (lastsMs: number) => ({ nowMs: now, lastsMs })
       const isKept = current && isStillOn(current.ttl.getTime(), span(limit.waitMsMax + limit.quietMs))
       const live = isKept ? current : { count: 0, until: 0 }
       if (isStillOn(live.until, span(limit.waitMsMax)))
-        throw fail('auth.locked', undefined, { fields: { retryAfterMs: live.until - now } })
+        throw fail(key, undefined, { fields: { retryAfterMs: live.until - now } })
       const count = live.count + 1
       const doublings = Math.min(count - limit.free, 20)
       const until = doublings < 0 ? 0 : now + Math.min(limit.waitMsMax, limit.waitMs * 2 ** doublings)
       return { count, until, ttl: new Date(Math.max(now, until) + limit.quietMs) }
     })
-    return (taken?.until ?? 0) > now
+    return { ...counted, until: taken?.until ?? 0 }
   }
 
-  /** The right password clears what was counted for this person here, and takes one off the whole source. */
-  async #forgive(counters: readonly Counter[]): Promise<void> {
-    const [own, ...shared] = counters
+  /** The right password clears what was counted for this person here, and takes one off what others share. */
+  async #forgive(taken: readonly Taken[]): Promise<void> {
+    const [own, ...shared] = taken
     if (own) await this.#store.delete(own.ref)
     await this.#giveBack(shared)
   }
 
-  async #giveBack(counters: readonly Counter[]): Promise<void> {
-    for (const { limit, ref } of counters)
+  /** The wait that began with the attempt goes with it; one that another attempt began stays. */
+  async #giveBack(taken: readonly Taken[]): Promise<void> {
+    for (const { limit, ref, until } of taken)
       await this.#store.change(ref, (current) => {
         if (!current) return 'keep'
         const count = Math.max(0, current.count - 1)
-        return { ...current, count, until: count < limit.free ? 0 : current.until }
+        const isOver = count < limit.free || current.until === until
+        return { ...current, count, until: isOver ? 0 : current.until }
       })
   }
 }
 
 function counter(scope: keyof typeof limits, who: string): Counter {
-  return { limit: limits[scope], ref: failures.ref(`${scope}:${hashSecret(who)}`) }
+  const key = scope === 'address' ? 'auth.slowed' : 'auth.locked'
+  return { limit: limits[scope], ref: failures.ref(`${scope}:${hashSecret(who)}`), key }
 }

@@ -1,35 +1,31 @@
 /**
  * Password hashing: scrypt at OWASP's figures (N 2^15, r 8, p 3: 32 MiB and some 200 ms each). A flood of sign-ins
- * must not eat the memory or the thread pool, so few run at once, few wait, and the rest is told to come back.
+ * must not eat the memory or the thread pool, so whoever needs a hash stands in a line (identity.local.line.ts).
  * Stored form: `scrypt$<log2 N>$<r>$<p>$<salt>$<hash>`, base64url.
  */
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 import { fail } from '@porttunneler/shared/base/errors'
+import { Line, type Place } from './identity.local.line.ts'
 
 export type PasswordCost = { readonly log2N: number; readonly r: number; readonly p: number }
 
 const owaspCost: PasswordCost = { log2N: 15, r: 8, p: 3 }
 
-/** Half of libuv's four threads: files and DNS share them. */
-const runningMax = 2
-/** At 200 ms each the last in line waits 3 s. */
-const waitingMax = 30
 const saltBytes = 16
 const hashBytes = 32
 
 export class Passwords {
   readonly #cost: PasswordCost
-  readonly #waiting: (() => void)[] = []
-  #running = 0
+  readonly #line = new Line()
 
   constructor(cost: PasswordCost = owaspCost) {
     this.#cost = cost
   }
 
   /** @throws auth.busy */
-  async hash(password: string): Promise<string> {
+  async hash(password: string, place: Place): Promise<string> {
     const salt = randomBytes(saltBytes)
-    const hash = await this.#derive(password, salt, this.#cost)
+    const hash = await this.#derive(password, { salt, cost: this.#cost, place })
     const { log2N, r, p } = this.#cost
     return ['scrypt', log2N, r, p, salt.toString('base64url'), hash.toString('base64url')].join('$')
   }
@@ -39,9 +35,9 @@ export class Passwords {
    * @param stored undefined when there is no such user
    * @throws auth.busy
    */
-  async verify(password: string, stored: string | undefined): Promise<boolean> {
+  async verify(password: string, stored: string | undefined, place: Place): Promise<boolean> {
     const { cost, salt, hash } = stored === undefined ? this.#nobody() : parse(stored)
-    const derived = await this.#derive(password, salt, cost)
+    const derived = await this.#derive(password, { salt, cost, place })
     return timingSafeEqual(derived, hash) && stored !== undefined
   }
 
@@ -55,33 +51,19 @@ export class Passwords {
     return { cost: this.#cost, salt: Buffer.alloc(saltBytes), hash: Buffer.alloc(hashBytes) }
   }
 
-  async #derive(password: string, salt: Buffer, { log2N, r, p }: PasswordCost): Promise<Buffer> {
-    await this.#enter()
+  async #derive(
+    password: string,
+    { salt, cost: { log2N, r, p }, place }: { salt: Buffer; cost: PasswordCost; place: Place },
+  ): Promise<Buffer> {
+    await this.#line.enter(place)
     try {
       // Keyboards differ in how they compose accents (NIST SP 800-63B).
       const text = password.normalize('NFKC')
       const N = 2 ** log2N
       return await derive(text, salt, { N, r, p, maxmem: 129 * N * r + 1_048_576 })
     } finally {
-      this.#leave()
+      this.#line.leave()
     }
-  }
-
-  #enter(): Promise<void> {
-    if (this.#running < runningMax) {
-      this.#running++
-      return Promise.resolve()
-    }
-    if (this.#waiting.length >= waitingMax)
-      throw fail('auth.busy', undefined, { fields: { retryAfterMs: 3_000 } })
-    return new Promise((resolve) => this.#waiting.push(resolve))
-  }
-
-  /** Hands the place on, so that nobody slips in between. */
-  #leave(): void {
-    const next = this.#waiting.shift()
-    if (next) next()
-    else this.#running--
   }
 }
 

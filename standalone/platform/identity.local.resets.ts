@@ -8,6 +8,7 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret, newSecret } from '@porttunneler/shared/base/ids'
 import { signInWrites } from '@porttunneler/shared/control/audit/sign-ins'
 import { users } from '@porttunneler/shared/control/documents'
+import { lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
 import { type JobKind, look, type RunningJob } from '@porttunneler/shared/control/jobs/jobs'
 import { mailWish } from '@porttunneler/shared/control/mails'
 import type { KeyVault, Store } from '@porttunneler/shared/control/platform'
@@ -15,7 +16,7 @@ import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { z } from 'zod'
 import { emailRef, normaliseEmail, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
-import type { Caller } from './identity.local.ts'
+import type { Caller } from './identity.local.types.ts'
 
 const resetMs = 60 * 60_000
 /** SQLite works within the turn, so the look-up waits until the answer has left: else its time would tell. */
@@ -65,18 +66,26 @@ export class Resets {
     void sleep(clock, headStartMs).then(() => kick([id]))
   }
 
-  /** Turns a token away before a costly hash is made for it. @throws auth.reset */
-  async check(token: string): Promise<void> {
-    const reset = (await this.#options.store.get(resets.ref(hashSecret(token))))?.data
-    if (!reset || !isOpen(reset, this.#options.clock.now())) throw fail('auth.reset')
+  /** Turns a token away before a costly hash is made for it. @returns whose it is @throws auth.reset */
+  async check(token: string): Promise<{ readonly user: string; readonly email: string }> {
+    const { store, clock } = this.#options
+    const reset = (await store.get(resets.ref(hashSecret(token))))?.data
+    const owner = reset && (await store.get(users.ref(reset.user)))?.data
+    if (!owner || !isOpen(reset, clock.now())) throw fail('auth.reset')
+    return { user: reset.user, email: owner.email }
   }
 
-  /** Spends the token and sets the password. @returns the user @throws auth.reset */
+  /**
+   * Spends the token and sets the password. The first use of a link proves the mailbox: what was made before, keys
+   * above all, may be somebody else's who registered the address, so it ends. Later it ends when the person asks.
+   * @returns the jobs to kick, which are none when the keys stay @throws auth.reset
+   */
   async redeem(
     token: string,
-    { hash, caller: { from, userAgent } }: { readonly hash: string; readonly caller: Caller },
-  ): Promise<string> {
+    { hash, endKeys, caller }: { readonly hash: string; readonly endKeys: boolean; readonly caller: Caller },
+  ): Promise<{ readonly validSince: number; readonly jobs: readonly string[] }> {
     const { store, clock } = this.#options
+    const { from, userAgent } = caller
     const ref = resets.ref(hashSecret(token))
     const user = (await store.get(ref))?.data.user ?? ''
     const event = { action: 'auth.password_reset', user, from, userAgent } as const
@@ -88,15 +97,17 @@ export class Resets {
       const password = (await tx.get(passwords.ref(reset.user)))?.data
       const owner = (await tx.get(users.ref(reset.user)))?.data
       if (!owner || password?.generation !== reset.generation) throw fail('auth.reset')
+      const validSince = Math.max(now, owner.validSince) + 1
+      const mustEnd = endKeys || !owner.emailVerified
+      const ask = mustEnd
+        ? await lookToEndKeys(tx, { user: reset.user, sinceMs: validSince }, now)
+        : undefined
       tx.delete(ref)
       tx.set(passwords.ref(reset.user), { hash, generation: reset.generation + 1 })
       // Whoever holds the link reads the mailbox.
-      tx.update(users.ref(reset.user), {
-        emailVerified: true,
-        validSince: Math.max(now, owner.validSince) + 1,
-      })
+      tx.update(users.ref(reset.user), { emailVerified: true, validSince })
       for (const { ref: entry, data } of told) tx.create(entry, data)
-      return reset.user
+      return { validSince, jobs: ask ? [ask()] : [] }
     })
   }
 

@@ -2,10 +2,12 @@
  * The sign-in part of the API, mounted by the standalone server only: the cloud's is Firebase's own. Failures are
  * thrown; the app it is mounted in answers them as problem documents.
  */
-import { jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
+import { jsonAnswer, jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import {
+  keysLeftSchema,
   loginSchema,
   logoutSchema,
+  passwordChangedSchema,
   passwordChangeSchema,
   passwordResetConfirmSchema,
   passwordResetSchema,
@@ -17,7 +19,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import type { Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 import { publicKeysSchema } from './identity.local.keys.ts'
-import type { Caller, LocalIdentity, SignedIn } from './identity.local.ts'
+import type { Caller, LocalIdentity, SignedIn } from './identity.local.types.ts'
 
 /** Tells this device from a stranger that guesses; it signs nobody in. */
 const deviceCookie = 'ptun_device'
@@ -61,15 +63,18 @@ export function signInRoutes({ identity, addressOf, isHttps, isOpen }: SignInRou
   group.add(routes.password, async (c) => {
     const bearer = bearerOf(c)
     if (bearer === undefined) throw fail('auth.invalid')
-    return answer(c, await identity.changePassword(bearer, c.req.valid('json'), callerOf(c)))
+    const { tokens, device, keys } = await identity.changePassword(bearer, c.req.valid('json'), callerOf(c))
+    if (device) keepDevice(c, device, isHttps(c))
+    return c.json({ ...tokens, keys: [...keys] }, 200)
   })
   group.add(routes.reset, async (c) => {
     await identity.requestReset(c.req.valid('json').email, callerOf(c))
     return c.body(null, 202)
   })
   group.add(routes.resetConfirm, async (c) => {
-    keepDevice(c, (await identity.confirmReset(c.req.valid('json'), callerOf(c))).device, isHttps(c))
-    return c.body(null, 204)
+    const { device, keys } = await identity.confirmReset(c.req.valid('json'), callerOf(c))
+    keepDevice(c, device, isHttps(c))
+    return c.json({ keys: [...keys] }, 200)
   })
   group.add(routes.jwks, async (c) => {
     // A day: keys are published two days before they sign.
@@ -94,6 +99,7 @@ function bearerOf(c: Context): string | undefined {
 }
 
 const tags = ['Sign-in']
+const keysStay = 'API keys stay valid and are listed in the answer; with `endKeys` they end as well.'
 const tokens = {
   200: {
     description: 'Signed in. The refresh token is spent by its first use; use each one once.',
@@ -151,9 +157,10 @@ const routes = {
     path: '/v1/auth/password',
     operationId: 'changePassword',
     summary: 'Change the password and end every other session',
+    description: keysStay,
     tags,
     request: jsonBody(passwordChangeSchema),
-    responses: tokens,
+    responses: { 200: jsonAnswer(passwordChangedSchema, 'Signed in anew, and the keys that are left') },
   }),
   reset: route({
     access: { public: 'Whoever asks learns nothing; the mail goes to the address alone.' },
@@ -172,9 +179,15 @@ const routes = {
     path: '/v1/auth/password/reset/confirm',
     operationId: 'confirmPasswordReset',
     summary: 'Set a new password with the token of the mail',
+    description: `${keysStay} They end in any case when this is the first proof that the mailbox is yours.`,
     tags,
     request: jsonBody(passwordResetConfirmSchema),
-    responses: { 204: { description: 'The password is set and every session has ended' } },
+    responses: {
+      200: jsonAnswer(
+        keysLeftSchema,
+        'The password is set, every session has ended, and these keys are left',
+      ),
+    },
   }),
   jwks: route({
     access: { public: 'Public keys.' },

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
+import type { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { Snapshot, Store, Write } from '@porttunneler/shared/control/platform'
 import { refreshTokens, type SessionDoc } from './identity.local.documents.ts'
 
@@ -17,25 +18,37 @@ export const sessionMsMax = 180 * 86_400_000
 
 const tokenShape = /^ptr_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{43})$/
 
+/** Longer than any access token of it, and than clocks differ. */
+const endedMs = 60 * 60_000
+
 export type Session = { readonly user: string; readonly authTime: number }
+
+/** `name` is the first half of its refresh tokens; `id`, its hash, stands in access tokens. */
+export type SessionName = { readonly name: string; readonly id: string }
 
 /** What is written with the end of a session whose token was shown twice. */
 type OnReuse = (user: string) => Promise<readonly Write[]>
 
-type FoundSession = Session & { readonly name: string; readonly found: Snapshot<SessionDoc> }
+type FoundSession = Session & SessionName & { readonly found: Snapshot<SessionDoc> }
 
 export class Sessions {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #ended: EndedSignIns
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, clock: Clock, ended: EndedSignIns) {
     this.#store = store
     this.#clock = clock
+    this.#ended = ended
   }
 
   /** Commits together with `also`. @returns the first refresh token */
-  async start({ user, authTime }: Session, also: readonly Write[] = []): Promise<string> {
-    const [name, secret] = [freshHalf(), freshHalf()]
+  async start(
+    { user, authTime }: Session,
+    { name, id }: SessionName,
+    also: readonly Write[] = [],
+  ): Promise<string> {
+    const secret = freshHalf()
     const now = this.#clock.now()
     const session: SessionDoc = {
       user,
@@ -45,10 +58,7 @@ export class Sessions {
       usedAt: now,
       ttl: new Date(now + sessionIdleMs),
     }
-    await this.#store.batch([
-      { op: 'create', ref: refreshTokens.ref(hashSecret(name)), data: session },
-      ...also,
-    ])
+    await this.#store.batch([{ op: 'create', ref: refreshTokens.ref(id), data: session }, ...also])
     return `ptr_${name}${secret}`
   }
 
@@ -58,7 +68,7 @@ export class Sessions {
     const found = await this.#store.get(ref)
     if (!found || found.data.ttl.getTime() <= this.#clock.now()) throw fail('auth.invalid')
     if (found.data.current !== hashSecret(secret)) return this.#endReused(found, reused)
-    return { user: found.data.user, authTime: found.data.authTime, name, found }
+    return { user: found.data.user, authTime: found.data.authTime, name, id: ref.id, found }
   }
 
   /** Spends the token that found the session. @returns its successor @throws auth.reused, and the session is over */
@@ -79,18 +89,32 @@ export class Sessions {
     }
   }
 
-  /** Ends the session of `token`, spent or not. @returns whose it was */
-  async end(token: string): Promise<Session | undefined> {
-    const { ref } = parse(token)
-    const found = await this.#store.get(ref)
-    await this.#store.delete(ref)
+  /** Ends the session of `token`, spent or not. @returns whose it was @throws auth.invalid for what is no token */
+  end(token: string): Promise<Session | undefined> {
+    return this.endById(parse(token).ref.id)
+  }
+
+  /** Its access tokens end with it. @returns whose it was */
+  async endById(id: string): Promise<Session | undefined> {
+    const found = await this.#store.get(refreshTokens.ref(id))
+    if (found) await this.#end(found)
     return found?.data
   }
 
-  async #endReused({ ref, data }: Snapshot<SessionDoc>, reused: OnReuse): Promise<never> {
-    await this.#store.batch([{ op: 'delete', ref }, ...(await reused(data.user))])
+  async #endReused(found: Snapshot<SessionDoc>, reused: OnReuse): Promise<never> {
+    await this.#end(found, await reused(found.data.user))
     throw fail('auth.reused')
   }
+
+  async #end({ ref }: Snapshot<SessionDoc>, also: readonly Write[] = []): Promise<void> {
+    await this.#store.batch([{ op: 'delete', ref }, this.#ended.write(ref.id, endedMs), ...also])
+    this.#ended.note(ref.id)
+  }
+}
+
+export function newSessionName(): SessionName {
+  const name = freshHalf()
+  return { name, id: hashSecret(name) }
 }
 
 function parse(token: string) {

@@ -7,7 +7,8 @@ import { sendMails } from '@porttunneler/shared/control/mails'
 import type { KeyVault, Mail } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { type LocalIdentityOptions, localIdentity } from '../platform/identity.local.ts'
+import { localIdentity } from '../platform/identity.local.ts'
+import type { LocalIdentityOptions } from '../platform/identity.local.types.ts'
 import { openSqliteStore } from '../platform/store.sqlite.ts'
 
 /** Hides what it wraps from whoever looks for it as it was; what wrapping is worth is the vault's own test. */

@@ -37,15 +37,25 @@ export const tokensSchema = z.object({
 })
 export type Tokens = z.infer<typeof tokensSchema>
 export const refreshSchema = z.strictObject({ refreshToken: z.string().max(200) })
+const endKeysSchema = z
+  .boolean()
+  .optional()
+  .describe('Also ends your API keys, those of services in accounts that you alone own, and their tunnels')
 export const logoutSchema = z.strictObject({
   everywhere: z.boolean().default(false),
   refreshToken: z.string().max(200).optional(),
+  endKeys: endKeysSchema.describe('Only together with `everywhere`'),
 })
-export const passwordChangeSchema = z.strictObject({ current: z.string().max(200), next: passwordSchema })
+export const passwordChangeSchema = z.strictObject({
+  current: z.string().max(200),
+  next: passwordSchema,
+  endKeys: endKeysSchema,
+})
 export const passwordResetSchema = z.strictObject({ email: emailSchema })
 export const passwordResetConfirmSchema = z.strictObject({
   token: z.string().max(200),
   password: passwordSchema,
+  endKeys: endKeysSchema,
 })
 
 const serviceNameSchema = z.string().trim().min(1).max(80)
@@ -93,6 +103,9 @@ export const keySchema = z.object({
   hint: z.string().describe('The last four characters of the secret'),
 })
 export type Key = z.infer<typeof keySchema>
+/** What a new password does not end by itself. */
+export const keysLeftSchema = z.object({ keys: z.array(keySchema) })
+export const passwordChangedSchema = tokensSchema.extend(keysLeftSchema.shape)
 export const keyCreateSchema = z.strictObject({
   name: keyNameSchema,
   scopes: z.array(z.enum(scopes)).min(1),

@@ -48,7 +48,7 @@ test('changed and reset passwords, sign-outs everywhere and tokens that came twi
   await t.runJobs()
   await t.runJobs()
   const link = /#(\S+)/.exec(t.mails[0]?.text ?? '')?.[1]
-  expect((await post('password/reset/confirm', { token: link, password })).status).toBe(204)
+  expect((await post('password/reset/confirm', { token: link, password })).status).toBe(200)
   const told = (await logOf()).map(({ action }) => action).filter((action) => action.startsWith('auth.'))
   expect(told.toSorted()).toEqual([
     'auth.password_changed',
@@ -77,7 +77,8 @@ test('failures are told at once for the first of a source, then as one number an
 })
 
 test('guesses from a thousand places leave a few entries, and none is uncounted', async () => {
-  const places = 60
+  // Below what slows guesses at one address down.
+  const places = 28
   for (let n = 0; n < places; n++)
     await post('login', { email, password: 'a guess' }, `198.51.${n % 200}.${n >> 8}`)
   t.clock.advance(3_600_000)

@@ -40,8 +40,9 @@ export async function noteFailedSignIn(
   for (const account of await accountsOf(parts.store, user)) await noteRepeated(parts, account, [event])
 }
 
+/** For nobody it asks as well: what a failed sign-in costs must not tell whether there is such a person. */
 async function accountsOf(store: Pick<Store, 'query'>, user: string): Promise<readonly string[]> {
-  if (user === '') return ['']
-  const { items } = await store.query(queries.membersOfUser, { where: { user }, limit: accountsMax })
+  const where = { user: user || 'nobody' }
+  const { items } = await store.query(queries.membersOfUser, { where, limit: accountsMax })
   return items.length === 0 ? [''] : items.map(({ data }) => data.account)
 }

@@ -9,6 +9,7 @@ import { closeAccounts } from '../closing.ts'
 import { collectTunnels } from '../collecting.ts'
 import type { Control } from '../control.ts'
 import { recountQuotas, repairQuota } from '../counting.ts'
+import { endEarlierKeys } from '../earlier-keys.ts'
 import { eraseAccounts, findClosedAccounts } from '../erasing.ts'
 import { forgetRelays } from '../forgetting.ts'
 import { keepLimits } from '../limits.ts'
@@ -35,6 +36,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     countLate(control),
     fillMonths(control),
     unserve(control),
+    endEarlierKeys(control),
     keepLimits(control),
     repairQuota(control),
     recountQuotas(control),

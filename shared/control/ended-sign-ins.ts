@@ -1,0 +1,76 @@
+/**
+ * Sign-ins that have ended before their access tokens expire: a logout, or a refresh token that came twice. Every
+ * identity asks here for the sign-in of a token. What is ended in this process is known at once; what another process
+ * ended is read at most every 30 s a sign-in, which is how long the rest of a person's rights is remembered, too.
+ */
+import type { Clock } from '../base/clock.ts'
+import { fail } from '../base/errors.ts'
+import { endedSignIns } from './documents.ts'
+import type { Store, Write } from './platform.ts'
+
+export const signInReadMs = 30_000
+/** Sign-ins that used this process lately. One that is forgotten costs a read. */
+const knownMax = 10_000
+
+type Known = { readonly readAt: number; readonly isEnded: Promise<boolean> }
+
+export class EndedSignIns {
+  readonly #store: Pick<Store, 'get'>
+  readonly #clock: Clock
+  readonly #known = new Map<string, Known>()
+  /** By person: sign-ins before this time have ended. */
+  readonly #people = new Map<string, number>()
+
+  constructor(store: Pick<Store, 'get'>, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /**
+   * @param signIn its id; absent in tokens of earlier releases
+   * @throws auth.invalid when the sign-in, or all of the person before it, has ended
+   */
+  async check(
+    signIn: string | undefined,
+    { person, authTimeMs }: { readonly person: string; readonly authTimeMs: number },
+  ): Promise<void> {
+    if (authTimeMs < (this.#people.get(person) ?? 0)) throw fail('auth.invalid')
+    if (signIn !== undefined && (await this.#isEnded(signIn))) throw fail('auth.invalid')
+  }
+
+  /** What tells other processes, for as long as tokens of it may live. Once it has committed, `note` it here. */
+  write(signIn: string, lastsMs: number): Write {
+    return {
+      op: 'set',
+      ref: endedSignIns.ref(signIn),
+      data: { ttl: new Date(this.#clock.now() + lastsMs) },
+    }
+  }
+
+  note(signIn: string): void {
+    remember(this.#known, signIn, { readAt: Number.POSITIVE_INFINITY, isEnded: Promise.resolve(true) })
+  }
+
+  /** All of a person's that began before `sinceMs`; other processes read that in the person's document. */
+  noteAll(person: string, sinceMs: number): void {
+    remember(this.#people, person, sinceMs)
+  }
+
+  async #isEnded(signIn: string): Promise<boolean> {
+    const now = this.#clock.monotonic()
+    const known = this.#known.get(signIn)
+    if (known && now - known.readAt < signInReadMs) return known.isEnded
+    // Kept as a promise: a page that loads asks several times at once.
+    const isEnded = this.#store.get(endedSignIns.ref(signIn)).then((found) => found !== undefined)
+    remember(this.#known, signIn, { readAt: now, isEnded })
+    isEnded.catch(() => this.#known.delete(signIn))
+    return isEnded
+  }
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key)
+  const [oldest] = map.keys()
+  if (map.size >= knownMax && oldest !== undefined) map.delete(oldest)
+  map.set(key, value)
+}

@@ -1,0 +1,91 @@
+/**
+ * Who may hash a password now. A hash costs 200 ms of a core, so few run at once, few wait, and the rest is told to
+ * come back. Places are shared by source: when the line is full its largest holder yields to whoever holds less, and
+ * sources take turns, devices that a person signed in on before apart from all others. So a flood waits for itself.
+ */
+import { fail } from '@porttunneler/shared/base/errors'
+import { FairPool } from '@porttunneler/shared/base/fair-pool'
+
+/** Half of libuv's four threads: files and DNS share them. */
+export const runningMax = 2
+/** At 200 ms each the last in line waits 3 s. */
+export const waitingMax = 30
+
+/** Known devices share half of the turns, whoever they are of; strangers share by the network that they come from. */
+export type Place = readonly [kind: 'known' | 'stranger', who: string]
+
+type Waiter = { readonly place: Place; readonly go: () => void }
+
+export class Line {
+  readonly #pool = new FairPool<Waiter>({ limit: waitingMax, yields: 'newest' })
+  /** Whose turn is next comes first, of the kinds and of those who wait in each. */
+  readonly #turns = new Map<string, Map<string, Waiter[]>>()
+  #running = 0
+
+  /** Resolves when it is the caller's turn, which ends by `leave`. @throws auth.busy */
+  enter(place: Place): Promise<void> {
+    if (this.#running < runningMax) {
+      this.#running++
+      return Promise.resolve()
+    }
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { place, go: resolve }
+      const drop = () => {
+        this.#forget(waiter)
+        reject(busy())
+      }
+      if (this.#pool.add(waiter, place, drop) !== undefined) reject(busy())
+      else this.#append(waiter)
+    })
+  }
+
+  /** Hands the turn on, so that nobody slips in between. */
+  leave(): void {
+    const next = this.#next()
+    if (next) next.go()
+    else this.#running--
+  }
+
+  #append(waiter: Waiter): void {
+    const [kind, who] = waiter.place
+    const sources = this.#turns.get(kind) ?? new Map<string, Waiter[]>()
+    this.#turns.set(kind, sources)
+    const waiting = sources.get(who) ?? []
+    sources.set(who, waiting)
+    waiting.push(waiter)
+  }
+
+  #next(): Waiter | undefined {
+    const [first] = this.#turns
+    if (!first) return undefined
+    const [kind, sources] = first
+    const [[who, [waiter]] = ['', []]] = sources
+    if (!waiter) return undefined
+    this.#pool.remove(waiter)
+    this.#forget(waiter)
+    rotate(sources, who)
+    rotate(this.#turns, kind)
+    return waiter
+  }
+
+  #forget(waiter: Waiter): void {
+    const [kind, who] = waiter.place
+    const sources = this.#turns.get(kind)
+    const waiting = sources?.get(who)
+    waiting?.splice(waiting.indexOf(waiter), 1)
+    if (waiting?.length === 0) sources?.delete(who)
+    if (sources?.size === 0) this.#turns.delete(kind)
+  }
+}
+
+/** Puts `key` last, if it is there. */
+function rotate<T>(map: Map<string, T>, key: string): void {
+  const value = map.get(key)
+  if (value === undefined) return
+  map.delete(key)
+  map.set(key, value)
+}
+
+function busy() {
+  return fail('auth.busy', undefined, { fields: { retryAfterMs: 3_000 } })
+}

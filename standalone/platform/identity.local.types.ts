@@ -1,0 +1,82 @@
+/** What local sign-in takes and returns: what its routes ask of it, and what its parts share. */
+import type { Key, Tokens } from '@porttunneler/shared/api/schemas/accounts'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
+import type { Identity, KeyVault, Store } from '@porttunneler/shared/control/platform'
+import type { PublicKeys } from './identity.local.keys.ts'
+import type { PasswordCost } from './identity.local.passwords.ts'
+
+/** What a sign-in brings besides the password. */
+export type Caller = {
+  /** Address the request came from. */
+  readonly from: string
+  /** What the program that asks calls itself. */
+  readonly userAgent?: string | undefined
+  /** The device secret that an earlier sign-in gave, if any. */
+  readonly device?: string | undefined
+}
+export type Credentials = { readonly email: string; readonly password: string }
+export type PasswordChange = {
+  readonly current: string
+  readonly next: string
+  /** Whether the keys end as well. */
+  readonly endKeys?: boolean | undefined
+}
+export type PasswordReset = {
+  readonly token: string
+  readonly password: string
+  readonly endKeys?: boolean | undefined
+}
+export type LogoutRequest = {
+  readonly refreshToken?: string | undefined
+  readonly bearer?: string | undefined
+  readonly everywhere: boolean
+  readonly endKeys?: boolean | undefined
+}
+/** `device` is to be kept by the device for its next sign-in; absent when it showed a valid one. */
+export type SignedIn = { readonly tokens: Tokens; readonly device?: string }
+
+export interface LocalIdentity extends Identity {
+  /** @throws auth.taken, auth.locked, auth.busy, auth.weak */
+  register(given: Credentials, caller: Caller): Promise<SignedIn>
+  /** @throws auth.credentials, auth.locked, auth.busy, auth.disabled; auth.invalid if the password changes now */
+  login(given: Credentials, caller: Caller): Promise<SignedIn>
+  /** @throws auth.invalid, auth.reused, auth.disabled */
+  refresh(refreshToken: string, caller?: Caller): Promise<Tokens>
+  /** Ends one session. With `everywhere`, whatever the user holds anywhere. @throws auth.invalid */
+  logout(given: LogoutRequest, caller?: Caller): Promise<void>
+  /** Ends every other session, and tells of the keys that are left. @throws as login, and auth.weak */
+  changePassword(
+    bearer: string,
+    given: PasswordChange,
+    caller: Caller,
+  ): Promise<SignedIn & { readonly keys: readonly Key[] }>
+  /** Resolves before anything is looked up; a job sends the mail. @throws auth.locked */
+  requestReset(email: string, caller: Caller): Promise<void>
+  /**
+   * Sets the password and ends every session; the device counts as known. Where it is the first proof of the mailbox,
+   * whoever registered the address before may be somebody else, so all keys of before end with it. `keys` are left.
+   * @throws auth.reset, auth.busy, auth.weak
+   */
+  confirmReset(
+    given: PasswordReset,
+    caller?: Caller,
+  ): Promise<{ readonly device: string; readonly keys: readonly Key[] }>
+  jwks(): Promise<PublicKeys>
+  /** What sign-in leaves for a worker to do. */
+  readonly jobs: readonly JobKind[]
+}
+
+export type LocalIdentityOptions = {
+  readonly store: Store
+  readonly vault: KeyVault
+  readonly clock: Clock
+  /** The `iss` of access tokens: the public address of the API. */
+  readonly issuer: string
+  /** The page where a person sets a new password. */
+  readonly resetUrl: (token: string) => string
+  /** Tells workers of jobs that were just asked for. */
+  readonly kick: (ids: readonly string[]) => Promise<void>
+  /** Lower in tests only. */
+  readonly passwordCost?: PasswordCost
+}
