@@ -1,8 +1,9 @@
 /** Where ptun keeps its files: the XDG Base Directory folders. Everything in them is for the user alone. */
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { fail } from '@porttunneler/shared/base/errors'
+import { closeToOthers } from '@porttunneler/shared/base/private-files'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -56,6 +57,7 @@ function home(env: Environment): string {
 export async function makePrivateFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
+    closeToOthers(folder)
   } catch (cause) {
     throw fail('cli.folder', `${folder} cannot be made: ${errnoOf(cause)}`, { cause })
   }
@@ -69,9 +71,9 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   await makePrivateFolder(dirname(path))
   const next = `${path}.${process.pid}.new`
   try {
-    await writeFile(next, text, { mode: 0o600 })
-    // A leftover of the same name would have kept its mode.
-    await chmod(next, 0o600)
+    // A leftover of the same name would keep its mode, and whoever has it open would read along.
+    await rm(next, { force: true })
+    await writeFile(next, text, { mode: 0o600, flag: 'wx' })
     await rename(next, path)
   } catch (cause) {
     // Where nothing can be written there is nothing to remove either, and the first reason is the one to tell.

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { fail } from '@porttunneler/shared/base/errors'
+import { closeToOthers } from '@porttunneler/shared/base/private-files'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { isMissing, writeText } from './files.ts'
 
@@ -59,6 +60,7 @@ export async function selfSignedIdentity(
 
 async function readKept(certFile: string, keyFile: string): Promise<TlsIdentity | undefined> {
   try {
+    closeToOthers(keyFile)
     const certificate = await readFile(certFile, 'utf8')
     return { certificate, key: new Secret(await readFile(keyFile, 'utf8')), isSelfSigned: true }
   } catch (cause) {

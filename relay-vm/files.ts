@@ -1,8 +1,9 @@
 /** Files of the data folder: JSON checked by a schema, replaced whole, readable by the relay's own user only. */
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fail } from '@porttunneler/shared/base/errors'
 import { makeFolder } from '@porttunneler/shared/base/make-folder'
+import { closeToOthers } from '@porttunneler/shared/base/private-files'
 import type { z } from 'zod'
 
 /** Hears where a damaged file went, and why it is one. */
@@ -20,6 +21,7 @@ export async function readJson<T>(
 ): Promise<T | undefined> {
   let text: string
   try {
+    closeToOthers(path)
     text = await readFile(path, 'utf8')
   } catch (cause) {
     if (isMissing(cause)) return undefined
@@ -54,7 +56,9 @@ export async function writeText(path: string, text: string): Promise<void> {
   const draft = `${path}.new`
   try {
     makeFolder(dirname(path))
-    const file = await open(draft, 'w', 0o600)
+    // A leftover would keep its mode, and whoever has it open would read along.
+    await rm(draft, { force: true })
+    const file = await open(draft, 'wx', 0o600)
     try {
       await file.writeFile(text)
       await file.sync()

@@ -12,6 +12,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { isListening } from '@porttunneler/shared/base/is-listening'
 import type { Log } from '@porttunneler/shared/base/log'
+import { closeToOthers } from '@porttunneler/shared/base/private-files'
 import { endBehind, hearOut, resetBehind } from '@porttunneler/shared/mux/last-words'
 import { decodeHop, encodeHop, type Hop } from './hop-header.ts'
 import { closeServer, listenAt } from './listeners/listen.ts'
@@ -62,6 +63,7 @@ export class Siblings {
   async listen(): Promise<void> {
     const { folder, instance, log } = this.#options
     await mkdir(folder, { recursive: true, mode: 0o700 })
+    closeToOthers(folder)
     if (await isListening(this.#path)) throw fail('relay.port', `Relay ${instance} still runs (EADDRINUSE)`)
     // One that was killed leaves its socket behind.
     await rm(this.#path, { force: true })

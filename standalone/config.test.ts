@@ -2,10 +2,10 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
 import { readSettings } from './config.ts'
 
-type Given = { args?: string[]; env?: Record<string, string>; yaml?: string }
+type Given = { args?: string[]; env?: Record<string, string>; yaml?: string; isOpen?: boolean }
 
-function settings({ args = [], env = {}, yaml }: Given) {
-  return readSettings({ args, env, readText: () => yaml })
+function settings({ args = [], env = {}, yaml, isOpen = false }: Given) {
+  return readSettings({ args, env, readText: () => yaml, isOpen: () => isOpen })
 }
 
 function refusal(given: Given): string {
@@ -114,4 +114,14 @@ describe('settings', () => {
   ])('%s is refused by name', (_name, given, expected) => {
     expect(refusal(given)).toMatch(expected)
   })
+})
+
+test('a file with a password that others can read is refused, one without is not', () => {
+  const yaml = (smtp: string) => `mail: { smtp: '${smtp}', from: 'a@example.com' }`
+  const secret = yaml('smtps://ada:correct-horse@mail.example.com')
+  expect(() => settings({ yaml: secret, isOpen: true })).toThrow(/^PT-5110 (?!.*correct-horse)/)
+  expect(settings({ yaml: secret }).config.mail?.smtp.reveal()).toContain('correct-horse')
+  settings({ yaml: yaml('smtp://localhost:25'), isOpen: true })
+  const env = { PORTTUNNELER_MAIL_SMTP: 'smtps://ada:correct-horse@mail.example.com' }
+  settings({ yaml: 'mail: { from: a@example.com }', env, isOpen: true })
 })

@@ -197,17 +197,28 @@ export type Sources = {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The text of a file, undefined when there is none. */
   readonly readText: (path: string) => string | undefined
+  /** Whether other users of the machine can read it. */
+  readonly isOpen: (path: string) => boolean
 }
 
-/** @throws standalone.config naming the setting and where it came from */
-export function readSettings({ args, env, readText }: Sources): Settings {
+/** @throws standalone.config naming the setting and where it came from, standalone.readable */
+export function readSettings({ args, env, readText, isOpen }: Sources): Settings {
   const options = readOptions(args)
   const data = resolve(options.data ?? (env.PORTTUNNELER_DATA || 'data'))
   const file = resolve(data, 'standalone.yaml')
   const fromFile = yamlObject(file, readText(file))
-  check(shapeSchema, fromFile, file)
+  if (holdsPassword(check(shapeSchema, fromFile, file)) && isOpen(file))
+    throw fail(
+      'standalone.readable',
+      `${file} holds the password of the mail server, and others can read it.`,
+    )
   const config = check(configSchema, withVariables(fromFile, env), 'settings')
   return { data, isBundled: options.bundled ?? false, config }
+}
+
+/** The one secret that the file may hold. */
+function holdsPassword({ mail: { smtp } }: z.infer<typeof shapeSchema>): boolean {
+  return smtp !== undefined && new URL(smtp.reveal()).password !== ''
 }
 
 function readOptions(args: readonly string[]) {

@@ -1,4 +1,6 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -22,6 +24,64 @@ test('data folder: a second server is refused until the first one is gone', () =
   first.close()
   first.close()
   openDataFolder(folder).close()
+})
+
+test('data folder: what was there before gets its modes, and nothing else is touched', () => {
+  const data = join(folder, 'data')
+  const modeOf = (name: string) => statSync(join(data, name)).mode & 0o777
+  mkdirSync(join(data, 'relay', 'tls'), { recursive: true })
+  mkdirSync(join(data, 'logs'))
+  const files = ['lock', 'store.db', 'store.db-wal', 'master.key', 'logs/control.log', 'relay/tls/relay.key']
+  for (const name of files) writeFileSync(join(data, name), '', { mode: 0o644 })
+  const outside = join(folder, 'outside')
+  writeFileSync(outside, '', { mode: 0o644 })
+  symlinkSync(outside, join(data, 'logs', 'link'))
+  openDataFolder(data).close()
+  for (const name of files) expect([name, modeOf(name)]).toEqual([name, 0o600])
+  for (const name of ['', 'logs', 'relay', 'relay/tls']) expect([name, modeOf(name)]).toEqual([name, 0o700])
+  expect(statSync(outside).mode & 0o777).toBe(0o644)
+})
+
+test('data folder: a folder that serves something else too stays open, what is ours in it does not', () => {
+  chmodSync(folder, 0o755)
+  for (const name of ['store.db', 'letter.txt']) writeFileSync(join(folder, name), '', { mode: 0o644 })
+  openDataFolder(folder).close()
+  const modes = ['', 'store.db', 'lock', 'letter.txt'].map(
+    (name) => statSync(join(folder, name)).mode & 0o777,
+  )
+  expect(modes).toEqual([0o755, 0o600, 0o600, 0o644])
+})
+
+const canBeStranger = process.getuid?.() === 0 && spawnSync('python3', ['--version']).status === 0
+if (!canBeStranger)
+  process.stderr.write(
+    "left out: a stranger's lock on a data folder: it needs root, to be another user, and python3\n",
+  )
+test.skipIf(!canBeStranger)("data folder: another user's lock does not stop the server", async () => {
+  chmodSync(folder, 0o755)
+  const lock = join(folder, 'lock')
+  writeFileSync(lock, '', { mode: 0o644 })
+  const hold = `
+    import fcntl, sys, struct
+    file = open(sys.argv[1], 'rb')
+    fcntl.lockf(file, fcntl.LOCK_SH)
+    print('locked', flush=True)
+    sys.stdin.read()`
+  const stranger = spawn('/usr/bin/env', ['python3', '-c', hold.replaceAll('\n    ', '\n'), lock], {
+    uid: 65_534,
+    gid: 65_534,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  try {
+    const [said] = await once(stranger.stdout, 'data')
+    expect(String(said)).toContain('locked')
+    const first = openDataFolder(folder)
+    expect(() => openDataFolder(folder)).toThrow(/PT-5106/)
+    first.close()
+  } finally {
+    stranger.kill('SIGKILL')
+    await once(stranger, 'exit')
+  }
 })
 
 test('data folder: a file in its place and a folder without rights are told apart from a second server', () => {

@@ -2,11 +2,24 @@
  * The data folder: made on first start, 0700, and used by one server at a time. The lock is SQLite's own file lock on
  * an otherwise empty file: the kernel drops it when the process dies, however it dies, so none is ever left behind.
  */
-import { accessSync, chmodSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fail } from '@porttunneler/shared/base/errors'
 import { makeFolder } from '@porttunneler/shared/base/make-folder'
+import { closeToOthers } from '@porttunneler/shared/base/private-files'
 
 export type DataFolder = {
   readonly path: string
@@ -21,6 +34,7 @@ export function openDataFolder(path: string): DataFolder {
   try {
     makeFolder(path)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+    closeFolder(path)
     makeFolder(join(path, 'logs'))
   } catch (cause) {
     throw fail('standalone.folder', `${path}: ${reasonOf(cause)}`, { cause })
@@ -35,22 +49,73 @@ export function openDataFolder(path: string): DataFolder {
   }
 }
 
+/** What a server keeps there; whatever else lies in the folder is not ours to change. */
+const ownFiles = /^(lock|store\.db(-wal|-shm)?|master\.key|standalone\.json(\.new)?|ptunctl\.sock)$/
+const ownFolders = /^(logs|mail|siblings|demo(-b)?|relay(-\d+)?(-b)?)$/
+
+/** Modes as they would be had this release made everything. */
+function closeFolder(path: string): void {
+  const entries = readdirSync(path, { withFileTypes: true })
+  // A folder that serves something else too keeps its mode: all that is ours in it is closed one by one.
+  const isOurs = entries.every(({ name }) => ownFiles.test(name) || ownFolders.test(name) || isSetting(name))
+  if (isOurs) closeToOthers(path)
+  for (const entry of entries) {
+    const own = join(path, entry.name)
+    if (entry.isDirectory() ? ownFolders.test(entry.name) : ownFiles.test(entry.name)) closeToOthers(own)
+    if (!entry.isDirectory() || !ownFolders.test(entry.name)) continue
+    for (const inner of readdirSync(own, { recursive: true, withFileTypes: true }))
+      closeToOthers(join(inner.parentPath, inner.name))
+  }
+}
+
+function isSetting(name: string): boolean {
+  return name.startsWith('standalone.yaml')
+}
+
 /** When a file was written last, ms; 0 when there is none. */
 export function writtenAt(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 function takeLock(path: string): DatabaseSync {
+  const file = join(path, 'lock')
   let lock: DatabaseSync | undefined
   try {
-    lock = new DatabaseSync(join(path, 'lock'), { timeout: 0 })
+    // SQLite would let everybody read it, and so lock it.
+    closeSync(openSync(file, 'a', 0o600))
+    lock = new DatabaseSync(file, { timeout: 0 })
     lock.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
     return lock
   } catch (cause) {
     lock?.close()
+    if (isBusy(cause) && isHeldByStrangers(file)) {
+      rmSync(file)
+      return takeLock(path)
+    }
     if (isBusy(cause)) throw fail('standalone.running', `${path} is in use by another server.`, { cause })
-    throw fail('standalone.folder', `${join(path, 'lock')}: ${reasonOf(cause)}`, { cause })
+    throw fail('standalone.folder', `${file}: ${reasonOf(cause)}`, { cause })
   }
+}
+
+/**
+ * Whether strangers alone hold locks on the file, which they could open while its mode let everybody. Who may only read
+ * a file gets no lock for writing on it, and a server holds one. Only Linux tells; elsewhere nobody is suspected.
+ */
+function isHeldByStrangers(file: string): boolean {
+  if (process.platform !== 'linux') return false
+  const { ino, uid } = statSync(file)
+  const locks = readFileSync('/proc/locks', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(`:${ino} `))
+  // A server that starts holds one for reading for a moment. A process outside of this container has no number.
+  const known = [uid, process.getuid?.(), 0, undefined]
+  return locks.length > 0 && locks.every((line) => / READ /.test(line) && !known.includes(holderOf(line)))
+}
+
+/** The user of the process that a line of /proc/locks names. */
+function holderOf(line: string): number | undefined {
+  const [, pid] = / READ +(\d+) /.exec(line) ?? []
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid
 }
 
 /** SQLITE_BUSY: another connection holds the lock. */

@@ -8,6 +8,7 @@ import process from 'node:process'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { outliveOutput } from '@porttunneler/shared/base/outlive-output'
+import { isOpenToOthers } from '@porttunneler/shared/base/private-files'
 import { readSettings, readTextFile, type Settings } from './config.ts'
 import { type Channel, Predecessor } from './hand-over.ts'
 import { accountRows, failureText, paintFor, welcome } from './output.ts'
@@ -24,7 +25,12 @@ async function main(): Promise<void> {
       `Nobody reads stdout any more (${code}); the server goes on. Its logs are in data/logs.\n`,
     ),
   )
-  const settings = readSettings({ args: process.argv.slice(2), env: process.env, readText: readTextFile })
+  const settings = readSettings({
+    args: process.argv.slice(2),
+    env: process.env,
+    readText: readTextFile,
+    isOpen: isOpenToOthers,
+  })
   const interrupted = new AbortController()
   const killers = new Set<() => void>()
   const channel = openChannel()

@@ -3,11 +3,12 @@
  * order a connection, JSON both ways. The acts thereby run in the server's own process, whose caches and bus know of
  * them at once, and the database has one writer.
  */
-import { chmodSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { relative } from 'node:path'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import { listenPrivately } from '@porttunneler/shared/base/private-files'
 import type { Office } from '@porttunneler/shared/control/operator/act'
 import { runAct } from '@porttunneler/shared/control/operator/acts'
 import type { DataFolder } from './data-folder.ts'
@@ -52,14 +53,13 @@ export async function openOfficeSocket(
   rmSync(path, { force: true })
   const listening = Promise.withResolvers<void>()
   server.once('error', listening.reject)
-  server.listen(path, listening.resolve)
+  listenPrivately(() => server.listen(path, listening.resolve))
   try {
     await listening.promise
   } catch (error) {
     log.warn({ error, path }, 'ptunctl cannot reach this server while it runs')
     return async () => {}
   }
-  chmodSync(path, 0o600)
   return async () => {
     for (const socket of sockets) socket.destroy()
     await new Promise<void>((resolve) => server.close(() => resolve()))

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { type Config, readSettings } from './config.ts'
 import { canShare, endpointFace, liveOrigin, relayConfig, relayFailure } from './relay.ts'
 
-const config = (yaml = ''): Config => readSettings({ args: [], env: {}, readText: () => yaml }).config
+const config = (yaml = ''): Config =>
+  readSettings({ args: [], env: {}, readText: () => yaml, isOpen: () => false }).config
 const folder = { file: (...names: string[]) => `/data/${names.join('/')}` }
 const around = { folder, controlUrl: 'http://127.0.0.1:8400', consoleUrl: 'http://localhost:8400' }
 const relayOf = (yaml = '') => parseConfig(JSON.stringify(relayConfig(config(yaml), around)), {})

@@ -7,6 +7,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import { listenPrivately } from '@porttunneler/shared/base/private-files'
 import { makePrivateFolder } from '../paths.ts'
 import type { AgentSnapshot } from './events.ts'
 
@@ -49,7 +50,7 @@ function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     // For good: an accept that is refused later (no descriptors) costs that question, not the agent.
     server.on('error', reject)
-    server.listen(path, resolve)
+    listenPrivately(() => server.listen(path, resolve))
   })
 }
 

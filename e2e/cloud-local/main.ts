@@ -6,6 +6,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { isOpenToOthers } from '@porttunneler/shared/base/private-files'
 import { readSettings, readTextFile } from '../../standalone/config.ts'
 import { failureText, paintFor } from '../../standalone/output.ts'
 import { type Report, startCloudLocal } from './start.ts'
@@ -28,7 +29,7 @@ async function main(): Promise<void> {
   const { relays, data, 'sign-in': signIn } = readOptions()
   const env = { ...defaults, ...process.env, PORTTUNNELER_RELAYS: relays }
   const args = data === undefined ? [] : ['--data', data]
-  const settings = readSettings({ args, env, readText: readTextFile })
+  const settings = readSettings({ args, env, readText: readTextFile, isOpen: isOpenToOthers })
   const killers = new Set<() => void>()
   const stopped = listenToSignals(() => {
     for (const kill of killers) kill()

@@ -4,6 +4,7 @@ import { connect, type Server } from 'node:net'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import { listenPrivately } from '@porttunneler/shared/base/private-files'
 
 /** A burst of visitors while the loop is busy waits in the kernel and is not refused (net.core.somaxconn caps it). */
 const backlog = 4_096
@@ -67,7 +68,7 @@ async function refuseStranger({
 
 /** The same at a Unix socket. @throws relay.port */
 export async function listenAt(server: Server, path: string, log: Log): Promise<void> {
-  server.listen({ path, backlog })
+  listenPrivately(() => server.listen({ path, backlog }))
   await listening(server, path)
   server.on('error', (error) => log.error({ path, error }, 'A listener failed to accept a connection'))
 }

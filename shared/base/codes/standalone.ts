@@ -70,4 +70,11 @@ export const standaloneCodes = {
     cause: 'The demo agent did not bring its tunnels up in time. Everything else works.',
     cure: 'demo-agent.log in the data folder says why; "demo: false" in standalone.yaml starts without it.',
   },
+  'standalone.readable': {
+    code: 'PT-5110',
+    ...atStart,
+    title: 'Others can read a password',
+    cause: 'standalone.yaml holds a password, and other users of this machine can read the file.',
+    cure: 'Take that right from them (chmod 600 on the file), and change the password if others use this machine. Or give it in the environment instead, as PORTTUNNELER_MAIL_SMTP.',
+  },
 } as const satisfies Record<string, ErrorEntry>
