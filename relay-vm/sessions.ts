@@ -17,8 +17,9 @@ import { PerMinute } from '@porttunneler/shared/base/per-minute'
 import { type AcceptedHello, acceptAgent } from '@porttunneler/shared/mux/accept'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import type { Session } from '@porttunneler/shared/mux/session'
+import { LoopWork } from '@porttunneler/shared/mux/work-share'
 import { checkTicket, type TicketClaims, ticketKeyId } from '@porttunneler/shared/protocol/ticket'
-import { AccountBudgets } from './account-budgets.ts'
+import { type AccountShare, AccountShares } from './account-shares.ts'
 import type { Origins } from './listeners/origins.ts'
 import type { TcpListeners } from './listeners/tcp.ts'
 import type { Meters } from './meters/meters.ts'
@@ -62,6 +63,7 @@ type Member = {
   readonly session: Session
   readonly account: string
   readonly agent: string
+  readonly share: AccountShare
   readonly forgeries: PerMinute
 }
 
@@ -93,14 +95,14 @@ export class AgentSessions {
   /** The same as `#sessions`, by whose they are. */
   readonly #pool
   readonly #log
-  readonly #budgets: AccountBudgets
+  readonly #shares: AccountShares
   readonly #checks
   /** Account -> version of the last warning; commands come more than once. */
   readonly #told = new Map<string, number>()
 
   constructor(options: SessionsOptions) {
     this.#options = options
-    this.#budgets = new AccountBudgets(options.mux.budget)
+    this.#shares = new AccountShares(options.mux.budget, new LoopWork(options.mux))
     this.#strangers = makePool<TLSSocket>('carriers', options.strangersMax)
     this.#pool = makePool<Session>('sessions', options.sessionsMax)
     this.#log = fairLog(options.log, options.mux.clock)
@@ -197,7 +199,7 @@ export class AgentSessions {
    */
   #join(accepted: AcceptedHello, member: Member): void {
     try {
-      accepted.join(member.session, this.#options.instance)
+      accepted.join(member.session, this.#options.instance, member.share.work)
     } catch (error) {
       // A wrong proof costs that connection and never the session, or anybody could end anybody's.
       const isForged = isFailure(error) && error.key === 'carrier.proof'
@@ -229,9 +231,10 @@ export class AgentSessions {
     }
     const bindings = new SessionBindings(claims, options, (ticket) => this.#check(ticket))
     this.#makeRoom(account, agent)
+    const share = this.#shares.take(account)
     const session = accepted.welcome({
       relay: instance,
-      budget: this.#budgets.take(account),
+      ...share,
       events: {
         onBind: (bind, ticket) => bindings.onWord(bind, ticket),
         onUnbind: (bind) => bindings.onWord(bind, undefined),
@@ -244,7 +247,7 @@ export class AgentSessions {
           bindings.close()
           this.#sessions.delete(session.id)
           this.#pool.remove(session)
-          this.#budgets.release(account)
+          this.#shares.release(account)
           routes.lost(session)
           this.#log.info(
             [account, agent],
@@ -255,7 +258,8 @@ export class AgentSessions {
       },
     })
     bindings.session = session
-    this.#sessions.set(session.id, { session, account, agent, forgeries: new PerMinute(forgeriesMax) })
+    const forgeries = new PerMinute(forgeriesMax)
+    this.#sessions.set(session.id, { session, account, agent, share, forgeries })
     this.#pool.add(session, [account, agent], () => {
       meters.refused('session.limit')
       session.close('session.limit')

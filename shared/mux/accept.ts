@@ -12,16 +12,26 @@ import type { Carrier } from './carrier.ts'
 import { type FreshCarrier, firstFrame, freshCarrier, type MuxShared, proofOf } from './fresh-carrier.ts'
 import { Session } from './session.ts'
 import type { SessionEvents } from './session-frames.ts'
+import type { WorkShare } from './work-share.ts'
+
+type WelcomeOptions = {
+  readonly relay: string
+  readonly events: SessionEvents
+  /** Its account's. Default: the process's. */
+  readonly budget?: Budget
+  /** Its account's part of the loop. Default: all of it. */
+  readonly work?: WorkShare
+}
 
 export type AcceptedHello = {
   readonly hello: Hello
-  /** Says WELCOME and begins a session on this carrier; `budget` is its account's. Default: the process's. */
-  welcome(options: { relay: string; events: SessionEvents; budget?: Budget }): Session
+  /** Says WELCOME and begins a session on this carrier. */
+  welcome(options: WelcomeOptions): Session
   /**
    * Says WELCOME and gives the carrier to a session that lives, whose agent and account the caller has compared.
    * @throws carrier.proof; REFUSE has been said by then
    */
-  join(session: Session, relay: string): void
+  join(session: Session, relay: string, work?: WorkShare): void
   /**
    * Says REFUSE, for the session to resume is not known here, and reads the HELLO of a new one from this connection.
    * @throws carrier.lost when the agent goes; hello.deadline, hello.version, frame.*: REFUSE has been said by then
@@ -79,11 +89,12 @@ class Accepted implements AcceptedHello {
     this.#shared = options.shared
   }
 
-  welcome({ relay, events, budget }: { relay: string; events: SessionEvents; budget?: Budget }): Session {
+  welcome({ relay, events, budget, work }: WelcomeOptions): Session {
     const id = `ses_${randomBytes(15).toString('hex')}`
     const secret = randomBytes(32).toString('base64url')
     this.#say({ version: this.#version, session: id, secret, lost: [], relay })
     const agentWindow = this.hello.window
+    if (work) this.#carrier.countAs(work)
     return new Session({
       side: 'relay',
       id,
@@ -96,7 +107,7 @@ class Accepted implements AcceptedHello {
     })
   }
 
-  join(session: Session, relay: string): void {
+  join(session: Session, relay: string, work?: WorkShare): void {
     const proof = Buffer.from(this.hello.resume?.proof ?? '')
     const expected = Buffer.from(proofOf(this.#socket, session.secret, this.hello.carrier))
     const isProven = proof.length === expected.length && timingSafeEqual(proof, expected)
@@ -119,6 +130,7 @@ class Accepted implements AcceptedHello {
     const told = session.carriers.unconfirmed
     const lost = [...new Set([...told, ...this.hello.lost])]
     this.#say({ version: this.#version, session: session.id, secret: '', lost, relay })
+    if (work) this.#carrier.countAs(work)
     session.attach(this.#carrier, { lost: this.hello.lost, told })
   }
 

@@ -64,6 +64,11 @@ export class CarrierSocket {
     return this.#gather.take(bytes)
   }
 
+  /** Whoever shares the loop with it has had more than its part, or may be read again. */
+  setWaiting(isWaiting: boolean): void {
+    if (!this.#isOver) this.#reading.setWaiting(isWaiting)
+  }
+
   /** Writes what was gathered. */
   write(): void {
     this.#gather.writeTo(this.#socket)

@@ -34,6 +34,7 @@ import { CarrierSocket, type SocketEvents } from './carrier-socket.ts'
 import { PingsHeard } from './pings-heard.ts'
 import { frameSlabs, type Slabs } from './slab.ts'
 import type { Flushable, Turn } from './turn.ts'
+import type { WorkShare } from './work-share.ts'
 
 /** Who is responsible for a carrier: the handshake first, then the session, at last nobody. */
 export type CarrierHandler = {
@@ -90,6 +91,9 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
   #pingNumber = 0
   #dependents = 0
   readonly #pingsHeard = new PingsHeard()
+  #work: WorkShare | undefined
+  /** In what was read last. */
+  #dataBytes = 0
 
   constructor(options: {
     socket: Duplex
@@ -112,6 +116,13 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
 
   get isLost(): boolean {
     return this.#isLost
+  }
+
+  /** What its frames cost from now on counts as work of this share. */
+  countAs(work: WorkShare): void {
+    if (this.#isLost) return
+    this.#work = work
+    work.add(this.#wire)
   }
 
   /** Streams that have something unacknowledged here. */
@@ -243,6 +254,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     if (this.#isLost) return
     if (this.#isDirty) this.flush()
     this.#isLost = true
+    this.#work?.remove(this.#wire)
     this.#wire.end(this.#clock)
   }
 
@@ -250,12 +262,15 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
   lose(reason: PortTunnelerError): void {
     if (this.#isLost) return
     this.#isLost = true
+    this.#work?.remove(this.#wire)
     this.#wire.destroy()
     this.handler.onLost(this, reason)
   }
 
   onData(stream: number, offset: number, bytes: Buffer): void {
-    if (!this.#isLost) this.handler.onData(stream, offset, bytes)
+    if (this.#isLost) return
+    this.#dataBytes += bytes.length
+    this.handler.onData(stream, offset, bytes)
   }
 
   onFrame(type: FrameType, stream: number, payload: Payload): void {
@@ -274,12 +289,14 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
   onBytes(chunk: Buffer): void {
     this.heardAtMs = this.#clock.monotonic()
     this.#pingsHeard.received(chunk.length)
+    this.#dataBytes = 0
     try {
       this.#decoder.push(chunk, this)
     } catch (error) {
       if (!isFailure(error)) throw error
       this.handler.onViolation(this, error)
     }
+    this.#work?.worked(this.heardAtMs, 2 * this.#dataBytes < chunk.length)
   }
 
   onGone(reason: PortTunnelerError): void {

@@ -1,6 +1,7 @@
 /**
- * Whether a socket is read. Three reasons stop it (what it is read for is full, too much is held back, it had its share
- * of this turn), and it goes on when none is left. Whoever resumes it all the same does no harm.
+ * Whether a socket is read. Four reasons stop it (what it is read for is full, too much is held back, it had its share
+ * of this turn, its account had its share of the loop), and it goes on when none is left. Whoever resumes it all the
+ * same does no harm.
  */
 import type { Duplex } from 'node:stream'
 import { limits } from '../protocol/limits.ts'
@@ -12,6 +13,7 @@ export class Reading implements Flushable {
   #isFull = false
   #isHeld = false
   #isResting = false
+  #isWaiting = false
   #isOver = false
   #turnBytes = 0
 
@@ -49,9 +51,17 @@ export class Reading implements Flushable {
     else if (wasHeld) this.goOn()
   }
 
+  /** Its account has had its part of the loop, or may go on. */
+  setWaiting(isWaiting: boolean): void {
+    this.#isWaiting = isWaiting
+    if (isWaiting) this.#stop()
+    else this.goOn()
+  }
+
   /** Reads, if nothing speaks against it. */
   goOn(): void {
-    if (!this.#isFull && !this.#isHeld && !this.#isResting && !this.#isOver) this.#socket.resume()
+    const isStopped = this.#isFull || this.#isHeld || this.#isResting || this.#isWaiting
+    if (!isStopped && !this.#isOver) this.#socket.resume()
   }
 
   /** The socket is somebody else's from now on; it is left paused. */

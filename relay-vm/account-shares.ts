@@ -1,0 +1,43 @@
+/** What the sessions of one account have together of this process: made with its first, gone with its last. */
+import { Budget } from '@porttunneler/shared/mux/budget'
+import { type LoopWork, WorkShare } from '@porttunneler/shared/mux/work-share'
+
+export type AccountShare = {
+  /** Memory that its streams may hold. */
+  readonly budget: Budget
+  /** Its part of the event loop. */
+  readonly work: WorkShare
+}
+
+export class AccountShares {
+  readonly #memory: Budget
+  readonly #loop: LoopWork
+  readonly #accounts = new Map<string, AccountShare & { sessions: number }>()
+
+  /** @param memory the process's, which is fair to its children */
+  constructor(memory: Budget, loop: LoopWork) {
+    this.#memory = memory
+    this.#loop = loop
+  }
+
+  /** For one more session. */
+  take(account: string): AccountShare {
+    const known = this.#accounts.get(account) ?? {
+      budget: new Budget(Number.POSITIVE_INFINITY, this.#memory),
+      work: new WorkShare(this.#loop),
+      sessions: 0,
+    }
+    known.sessions += 1
+    this.#accounts.set(account, known)
+    return known
+  }
+
+  /** One of its sessions is over. */
+  release(account: string): void {
+    const known = this.#accounts.get(account)
+    if (!known || --known.sessions > 0) return
+    known.budget.close()
+    known.work.close()
+    this.#accounts.delete(account)
+  }
+}

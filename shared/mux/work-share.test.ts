@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import { encodeJson, FrameType } from '../protocol/frames.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { muxPair } from '../testing/mux-pair.ts'
+import { LoopWork, WorkShare } from './work-share.ts'
+
+/** Two accounts of one relay. */
+function setUp() {
+  const clock = new FakeClock()
+  const loop = new LoopWork({ clock })
+  const [greedy, modest] = [new WorkShare(loop), new WorkShare(loop)]
+  const work = (share: WorkShare, ms: number, isSmall = true) => {
+    const startMs = clock.monotonic()
+    clock.advance(ms)
+    share.worked(startMs, isSmall)
+  }
+  const join = (share: WorkShare) => {
+    const worker = {
+      isWaiting: false,
+      setWaiting(isWaiting: boolean) {
+        this.isWaiting = isWaiting
+      },
+    }
+    share.add(worker)
+    return worker
+  }
+  return { clock, greedy, modest, work, join }
+}
+
+describe('an account at the event loop of a relay', () => {
+  test('that is alone has all of it', () => {
+    const { greedy, work, join } = setUp()
+    const worker = join(greedy)
+    for (let n = 0; n < 5; n++) work(greedy, 10)
+    expect(worker.isWaiting).toBe(false)
+  })
+
+  test('rests twice as long as its small frames took, with all of its connections, while others work', () => {
+    const { clock, greedy, modest, work, join } = setUp()
+    const [first, second, other] = [join(greedy), join(greedy), join(modest)]
+    work(modest, 0.1)
+    work(greedy, 4)
+    expect([first.isWaiting, second.isWaiting, other.isWaiting]).toEqual([true, true, false])
+    const later = join(greedy)
+    expect(later.isWaiting, 'a further connection is no way around it').toBe(true)
+    clock.advance(7.9)
+    expect(first.isWaiting).toBe(true)
+    clock.advance(0.2)
+    expect([first.isWaiting, second.isWaiting, later.isWaiting]).toEqual([false, false, false])
+  })
+
+  test('has a third of the loop, however it says what it says', () => {
+    const { clock, greedy, modest, work, join } = setUp()
+    const worker = join(greedy)
+    let tookMs = 0
+    const startMs = clock.monotonic()
+    while (clock.monotonic() - startMs < 10_000) {
+      work(modest, 0.05)
+      if (worker.isWaiting) continue
+      work(greedy, 0.4)
+      tookMs += 0.4
+    }
+    expect(tookMs / 10_000).toBeGreaterThan(0.3)
+    expect(tookMs / 10_000).toBeLessThan(0.36)
+  })
+
+  test('pays nothing for data, which windows bound', () => {
+    const { greedy, modest, work, join } = setUp()
+    const worker = join(greedy)
+    work(modest, 0.1)
+    for (let n = 0; n < 100; n++) work(greedy, 10, false)
+    expect(worker.isWaiting).toBe(false)
+  })
+
+  test('owes little for a pause of the whole process, and nothing when the others have gone', () => {
+    const { clock, greedy, modest, work, join } = setUp()
+    const worker = join(greedy)
+    work(modest, 0.1)
+    work(greedy, 900)
+    clock.advance(101)
+    expect(worker.isWaiting).toBe(false)
+    clock.advance(1_000)
+    work(greedy, 10)
+    expect(worker.isWaiting).toBe(false)
+  })
+
+  test('is not read while it rests, and counts what its carriers read', () => {
+    const { clock, greedy, modest, work } = setUp()
+    const pair = muxPair({ clock })
+    const { socket } = pair.carriers.relay
+    pair.carriers.relay.countAs(greedy)
+    work(modest, 0.1)
+    work(greedy, 2)
+    expect(socket.isPaused()).toBe(true)
+    clock.advance(4.1)
+    expect(socket.isPaused()).toBe(false)
+    const counted: boolean[] = []
+    greedy.worked = (_startMs, isSmall) => void counted.push(isSmall)
+    socket.emit('data', encodeJson(FrameType.unbind, { bind: 1 }))
+    expect(counted, 'a frame that is no DATA').toEqual([true])
+    pair.carriers.relay.end()
+    work(modest, 0.1)
+    WorkShare.prototype.worked.call(greedy, clock.monotonic() - 9, true)
+    expect(socket.isPaused(), 'one that ends is read to its end').toBe(false)
+  })
+})
