@@ -83,6 +83,31 @@ describeWith(['chromium'], 'console', () => {
       await page.getByRole('row').filter({ hasText: hostname() }).first().waitFor()
     }))
 
+  test('a device that asks for more gets it by a tick alone, which nobody set for the person', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await signIn(tab, service.api, service.account)
+      for (const isTicked of [false, true]) {
+        const env = { ...privateFolders(agentHome()), PTUN_SERVER: service.api }
+        const asked = ['login', '--admin', '--json', '--no-browser']
+        const login = await startProgram('node', [ptun, ...asked], { env })
+        const prompt = await login.lines.waitFor(({ text }) => text.includes('login.prompt'), {
+          what: 'the address to open',
+        })
+        await page.goto(JSON.parse(prompt.text).complete)
+        const more = page.getByRole('checkbox', { name: 'Administer' })
+        await more.waitFor()
+        expect(await more.isChecked()).toBe(false)
+        if (isTicked) await more.check()
+        await page.getByRole('button', { name: 'Approve' }).click()
+        await page.getByRole('heading', { name: 'The device is signed in' }).waitFor()
+        expect((await within(login.exited, 'ptun login')).code).toBe(0)
+        const { stdout } = await runProgram('node', [ptun, 'whoami', '--json'], { env })
+        const scopes = isTicked ? ['read', 'tunnels', 'admin'] : ['read', 'tunnels']
+        expect(JSON.parse(stdout).scopes).toEqual(scopes)
+      }
+    }))
+
   test('a connection shows within seconds, with its bytes, and goes when it ends', () =>
     inTab(async (tab) => {
       const { page } = tab

@@ -43,6 +43,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['bound', 'epochs'],
   ['commands', 'body'],
   ['deletedTunnels', 'formerCells'],
+  ['deviceCodes', 'granted'],
   ['deviceCodes', 'scopes'],
   ['endpoints', 'holders'],
   ['jobs', 'body'],

@@ -41,9 +41,13 @@ export async function createKey(
   // What it says while it waits goes to standard error: the secret comes alone on standard output, for a pipe.
   const quiet = context.isJson ? context : { ...context, stdout: context.stderr }
   const made = await obtainKey(quiet, client, { server, device: name, scope: scopes.join(' '), browser })
-  warn(context, `Key ${made.key_id} (${made.scope.replaceAll(' ', ', ')}). It is shown this once:`)
+  const { expires_in: seconds } = made
+  const end = seconds === undefined ? '' : ` until ${formatDate(context.clock.now() + seconds * 1_000)}`
+  warn(context, `Key ${made.key_id} (${made.scope.replaceAll(' ', ', ')}${end}). It is shown this once:`)
+  if (end) warn(context, 'Keys without an end are made in the console, for servers and CI.')
   say(context, made.access_token)
-  tell(context, { event: 'key.created', id: made.key_id, name, scopes, secret: made.access_token })
+  const given = scopes.filter((one) => made.scope.split(' ').includes(one))
+  tell(context, { event: 'key.created', id: made.key_id, name, scopes: given, secret: made.access_token })
   return 0
 }
 

@@ -25,6 +25,8 @@ let revoked: string[]
 let granted: number
 let context: Context
 let clock: FakeClock
+/** What the server says of the key's life; one of an earlier release says nothing. */
+let keySeconds: number | undefined
 let written: string[]
 
 beforeEach(async () => {
@@ -32,6 +34,7 @@ beforeEach(async () => {
   polledAt = []
   revoked = []
   granted = 0
+  keySeconds = undefined
   written = []
   clock = new FakeClock()
   server = createServer((request, response) => {
@@ -102,7 +105,8 @@ function pollAnswer(): { status: number; body?: unknown } | undefined {
   if (next !== 'granted') return { status: 400, body: { error: next } }
   granted += 1
   const body = { token_type: 'Bearer', scope: 'read tunnels', access_token: key('ab'[granted - 1] ?? 'c') }
-  return { status: 200, body: { ...body, key_id: id('key').replace(/.$/, String(granted)) } }
+  const end = keySeconds === undefined ? {} : { expires_in: keySeconds }
+  return { status: 200, body: { ...body, ...end, key_id: id('key').replace(/.$/, String(granted)) } }
 }
 
 /** Signs in, moving the clock whenever it is waited for. */
@@ -124,6 +128,16 @@ async function passing<T>(running: Promise<T>): Promise<T> {
 }
 
 describe('keys create', () => {
+  test('says until when the key works, and where keys without an end are made', async () => {
+    keySeconds = 180 * 86_400
+    const errors: string[] = []
+    const stderr = { write: (text: string) => void errors.push(text) }
+    await passing(createKey({ ...context, stderr }, 'ci', { scope: ['tunnels'], browser: false }))
+    expect(errors.join('')).toMatch(/\(read, tunnels until \d{4}-\d\d-\d\d/)
+    expect(errors.join('')).toContain('Keys without an end are made in the console')
+    expect(written.join('')).toBe(`${key('a')}\n`)
+  })
+
   test('waits for the approval like a login, and prints the secret alone on standard output', async () => {
     const errors: string[] = []
     const stderr = { write: (text: string) => void errors.push(text) }
@@ -144,6 +158,16 @@ describe('login', () => {
     const { server: address = '', env } = context
     expect((await readCredential(env, address)).key.reveal()).toBe(key('a'))
     expect(await currentServer(env)).toBe(address)
+  })
+
+  test('says when the key ends and how to get a new one, and what was not ticked', async () => {
+    keySeconds = 180 * 86_400
+    await passing(login(context, { browser: false, admin: true }))
+    const end = new Date(clock.now() + keySeconds * 1_000).toISOString().slice(0, 10)
+    expect(written.join('')).toMatch(
+      new RegExp(`The key of this device ends on ${end}.*; ptun login makes a new one`),
+    )
+    expect(written.join('')).toContain('was not ticked at the approval')
   })
 
   test('polls at the interval, and slower once it is told to', async () => {

@@ -7,6 +7,7 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { type Context, clientFor, say, serverOf, tell } from '../context.ts'
 import { type Credential, readCredential, type StoredCredential, storeCredential } from '../credentials.ts'
+import { formatDate } from '../output/format.ts'
 import { obtainKey } from './device-flow.ts'
 
 export type LoginOptions = {
@@ -35,9 +36,19 @@ export async function login(context: Context, { browser, admin = false }: LoginO
   await storeCredential(context.env, server, stored)
   if (before) await revokeOld(context, server, before)
   say(context, `Signed in to ${server} as ${me.email ?? me.accountName}.`)
+  const limits = limitsOf(context, token)
+  if (limits) say(context, limits)
+  if (admin && !token.scope.split(' ').includes('admin'))
+    say(context, 'Managing keys and the account was not ticked at the approval, so this key may not.')
   if (context.env.PTUN_KEY) say(context, 'PTUN_KEY is set and comes before what was stored now.')
   tell(context, { event: 'login.done', server, account: me.account, accountName: me.accountName })
   return 0
+}
+
+/** When the key ends, and what to do then. Servers of earlier releases do not say. */
+function limitsOf({ clock }: Context, { expires_in: seconds }: { readonly expires_in?: number | undefined }) {
+  if (seconds === undefined) return undefined
+  return `The key of this device ends on ${formatDate(clock.now() + seconds * 1_000)}; ptun login makes a new one.`
 }
 
 /** Read first: a file that cannot be used must be told before the browser opens, not after the approval. */

@@ -274,6 +274,25 @@ describe('api: device login', () => {
     expect((await approve(user_code)).status).toBe(404)
   })
 
+  test('a page of another site uses nothing up: its form is refused before it counts', async () => {
+    const form = { client_id: 'ptun', device: 'laptop' }
+    const post = (headers: Record<string, string>) =>
+      t.call('POST', '/v1/device/authorize', { form, headers }).then(({ status }) => status)
+    const foreign = [
+      { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example.com' },
+      { 'sec-fetch-site': 'same-site' },
+      { origin: 'https://evil.example.com' },
+      { origin: 'null' },
+    ]
+    for (let n = 0; n < 80; n++) expect(await post(foreign[n % foreign.length] ?? {})).toBe(403)
+    const grantForm = { grant_type: grant, client_id: 'ptun', device_code: 'x' }
+    const token = await t.call('POST', '/v1/device/token', { form: grantForm, headers: { origin: 'null' } })
+    expect(token.status).toBe(403)
+    const origin = 'https://tunnel.example.com'
+    for (const own of [{}, { 'sec-fetch-site': 'none' }, { 'sec-fetch-site': 'same-origin', origin }])
+      expect(await post(own)).toBe(200)
+  })
+
   test("polling too fast is told to slow down, a denied or expired code ends, and a broken form is OAuth's error", async () => {
     const fast = await deviceCodes()
     await poll(fast.device_code)

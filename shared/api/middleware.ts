@@ -119,7 +119,11 @@ function limitBody({ access, bodyBytesMax: declaredMax }: Declared): Middleware 
   }
 }
 
-/** A route with a body takes the one kind that it declares (OAuth's take forms: RFC 6749, section 3.2). */
+/**
+ * A route with a body takes the one kind that it declares (OAuth's take forms: RFC 6749, section 3.2). A form is all
+ * that a page of another site can send without being asked first (CORS), and only programs have to send us any; so what
+ * a browser says comes from another site is refused before it counts for anything.
+ */
 function checkMedia({ request }: Declared): readonly Middleware[] {
   const [wanted] = Object.keys(request?.body?.content ?? {})
   if (wanted === undefined) return []
@@ -127,9 +131,20 @@ function checkMedia({ request }: Declared): readonly Middleware[] {
     async (c, next) => {
       const given = c.req.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
       if (given !== wanted) throw fail('api.media', `This call takes ${wanted}.`)
+      if (wanted === formType && isForeign(c)) throw fail('api.foreign_page')
       await next()
     },
   ]
+}
+
+const formType = 'application/x-www-form-urlencoded'
+
+/** Browsers send both with a form; programs send neither. A page's own server is the one that it asks. */
+function isForeign(c: ApiContext): boolean {
+  const site = c.req.header('sec-fetch-site')
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true
+  const origin = c.req.header('origin')
+  return origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === new URL(c.req.url).host)
 }
 
 /** @throws auth.invalid */

@@ -13,6 +13,7 @@ import { type Caller, requirePerson, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
 import { withCounts } from './counting.ts'
 import { type DeviceCodeDoc, deviceCodes, members } from './documents.ts'
+import { deviceKeyMs } from './key-expiry.ts'
 import { type CreatedKey, countsFrom, readKeyRoom, withKeyRoom, writeKey } from './keys.ts'
 import { limitsOf } from './plans.ts'
 import type { Snapshot, Transaction } from './platform.ts'
@@ -72,16 +73,36 @@ function scopesOf(asked: string | undefined): Scope[] {
 
 export type Waiting = Snapshot<DeviceCodeDoc>
 
-/** What the approval page shows. @throws device.unknown; device.guesses after ten wrong codes in an hour */
+/**
+ * What the approval page shows. A code is counted before it is looked at, and a right one taken back: so the lock holds
+ * for the right code too, and a thousand guesses at once are a thousand.
+ * @throws device.unknown; device.guesses after ten wrong codes in an hour
+ */
 export async function findDevice(control: Control, caller: Caller, userCode: string): Promise<Waiting> {
   const user = requirePerson(caller)
+  const takeBack = await countEvent(control, guesses, { subject: user.id, key: 'device.guesses' })
   const nowMs = control.clock.now()
   const where = { userCode: hashSecret(normalise(userCode)) }
   const { items } = await control.store.query(queries.deviceByUserCode, { where, limit: 5 })
   const found = items.find(({ data }) => data.state === 'pending' && isOpen(data, nowMs))
-  if (found) return found
-  await countEvent(control, guesses, { subject: user.id, key: 'device.guesses' })
-  throw fail('device.unknown')
+  if (!found) throw fail('device.unknown')
+  await takeBack()
+  return found
+}
+
+/** Without a word of the person's a device may look and serve tunnels, whatever it asked for. */
+export function grantedUnasked(asked: readonly Scope[]): Scope[] {
+  const usual = asked.filter((scope) => scope !== 'admin')
+  return usual.length > 0 ? usual : ['tunnels']
+}
+
+/** @throws auth.scope for what the device has not asked for */
+function grantedOf(asked: readonly Scope[], given: readonly Scope[] | undefined): Scope[] {
+  if (given === undefined) return grantedUnasked(asked)
+  const may = new Set([...asked, ...grantedUnasked(asked)])
+  const more = given.find((scope) => !may.has(scope))
+  if (more) throw fail('auth.scope', `The device has not asked for the scope "${more}".`)
+  return knownScopes.filter((scope) => given.includes(scope))
 }
 
 function isOpen({ expiresAt }: DeviceCodeDoc, nowMs: number): boolean {
@@ -92,11 +113,18 @@ function normalise(userCode: string): string {
   return userCode.toUpperCase().replace(/[^A-Z]/g, '')
 }
 
+export type DeviceDecision = {
+  readonly userCode: string
+  readonly approve: boolean
+  /** What the device may do, of what it asked for; absent: look, and serve tunnels. */
+  readonly scopes?: readonly Scope[] | undefined
+}
+
 /** @throws device.unknown, device.guesses, key.limit, auth.scope */
 export async function decideDevice(
   control: Control,
   caller: Caller,
-  { userCode, approve }: { userCode: string; approve: boolean },
+  { userCode, approve, scopes }: DeviceDecision,
 ): Promise<void> {
   const user = requirePerson(caller)
   const found = await findDevice(control, caller, userCode)
@@ -107,7 +135,12 @@ export async function decideDevice(
     if (approve) await readKeyRoom(tx, caller)
     if (latest?.data.state !== 'pending' || !isOpen(latest.data, nowMs)) throw fail('device.unknown')
     const decided = approve
-      ? ({ state: 'approved', account, user: user.id } as const)
+      ? ({
+          state: 'approved',
+          account,
+          user: user.id,
+          granted: grantedOf(latest.data.scopes, scopes),
+        } as const)
       : ({ state: 'denied' } as const)
     tx.set(found.ref, { ...latest.data, ...decided })
     const entry = { ...byCaller(caller), target: latest.data.device || 'device' }
@@ -145,7 +178,7 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         tx.set(ref, { ...data, state: 'used' })
         return { error: 'access_denied' }
       case 'approved': {
-        const { account, user, scopes } = data
+        const { account, user, scopes, granted = grantedUnasked(scopes) } = data
         if (!account || !user) return { error: 'invalid_grant' }
         const member = await tx.get(members.ref(`${account}:${user}`))
         if (!member || !permissionsOf(roleOf(member.data)).has('keys.own')) return { error: 'access_denied' }
@@ -157,8 +190,9 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         // Again: others may have been approved before this one, and taken the last place since.
         const quota = await readKeyRoom(tx, owner)
         tx.set(ref, { ...data, state: 'used' })
-        const input = { name: data.device || 'ptun', scopes }
-        return { created: writeKey(tx, owner, { input, quota, nowMs: countsFrom(member.data, nowMs) }) }
+        const input = { name: data.device || 'ptun', scopes: granted }
+        const options = { input, quota, nowMs: countsFrom(member.data, nowMs), lifeMs: deviceKeyMs }
+        return { created: writeKey(tx, owner, options) }
       }
       default:
         throw new Error('a used code was polled')

@@ -71,6 +71,8 @@ export type KeyDoc = {
   readonly hint: string
   readonly createdAt: number
   readonly lastUsedDay: string
+  /** When it ends by itself; absent: never. */
+  readonly expiresAt?: number
   /** 0 = valid. */
   readonly revokedAt: number
 }
@@ -88,6 +90,8 @@ export type DeviceCodeDoc = {
   readonly intervalMs: number
   readonly account?: string
   readonly user?: string
+  /** What the person gave, which may be less than was asked for; absent in documents of earlier releases. */
+  readonly granted?: readonly Scope[]
   readonly ttl: Date
 }
 /** Exact limits that protect accounts. Id: `<scope>:<hash>:<window>`. */

@@ -12,6 +12,7 @@ import type { AccountControl, AnyControl } from './control.ts'
 import { withCounts } from './counting.ts'
 import { type KeyDoc, keys, type MemberDoc, members } from './documents.ts'
 import { kick } from './jobs/kick.ts'
+import { writeKeyExpiry } from './key-expiry.ts'
 import type { Page, QueryOptions, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
@@ -105,11 +106,14 @@ export function writeKey(
     input: { name, scopes, tunnels },
     quota,
     nowMs,
+    lifeMs,
     alsoWrite,
   }: {
     input: NewKey
     quota: Quota
     nowMs: number
+    /** How long it lives; absent: until it is revoked. */
+    lifeMs?: number | undefined
     alsoWrite?: ((tx: Transaction, key: Key) => void) | undefined
   },
 ): CreatedKey {
@@ -126,6 +130,7 @@ export function writeKey(
     hint: secret.slice(-4),
     createdAt: nowMs,
     lastUsedDay: '',
+    ...(lifeMs !== undefined && { expiresAt: nowMs + lifeMs }),
     revokedAt: 0,
   }
   const key = describeKey(data)
@@ -134,6 +139,7 @@ export function writeKey(
   const entry = { ...byCaller(owner), target: id }
   const details = { name, scopes, member, ...(tunnels && { tunnels }) }
   writeAudit(tx, { ...entry, action: 'key.created', details }, nowMs)
+  if (lifeMs !== undefined) writeKeyExpiry(tx, { account, key: id, dueAt: nowMs + lifeMs }, nowMs)
   alsoWrite?.(tx, key)
   return { key, secret }
 }
@@ -173,7 +179,8 @@ export async function revokeKey(control: AccountControl, caller: Caller, id: str
   await kick(control, [job])
 }
 
-export function describeKey({ key, name, scopes, tunnels, user, createdAt, lastUsedDay, hint }: KeyDoc): Key {
+export function describeKey(doc: KeyDoc): Key {
+  const { key, name, scopes, tunnels, user, createdAt, lastUsedDay, expiresAt, hint } = doc
   return {
     id: key,
     name,
@@ -183,5 +190,6 @@ export function describeKey({ key, name, scopes, tunnels, user, createdAt, lastU
     createdAt,
     hint,
     ...(lastUsedDay && { lastUsedDay }),
+    ...(expiresAt !== undefined && { expiresAt }),
   }
 }

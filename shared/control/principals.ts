@@ -80,6 +80,10 @@ export class Principals {
     const { store } = this.#control
     const ref = keys.ref(hashSecret(secret))
     const found = await store.get(ref)
+    const { expiresAt, revokedAt } = found?.data ?? {}
+    // One that was revoked before its end is as unknown as any other.
+    if (expiresAt !== undefined && expiresAt <= this.#control.clock.now() && !isEarlier(revokedAt, expiresAt))
+      throw fail('auth.expired', `This key ended on ${new Date(expiresAt).toISOString().slice(0, 10)}.`)
     if (found?.data.revokedAt !== 0) throw fail('auth.invalid')
     const { account, user, scopes, tunnels, key, createdAt } = found.data
     if (named !== '' && named !== account) throw fail('api.not_found')
@@ -160,6 +164,10 @@ export class Principals {
     this.#people.set(subject, known)
     return known
   }
+}
+
+function isEarlier(revokedAt: number | undefined, expiresAt: number): boolean {
+  return revokedAt !== undefined && revokedAt !== 0 && revokedAt < expiresAt
 }
 
 /** A member who acts in person. */

@@ -10,13 +10,14 @@ export type RateLimit = { readonly scope: string; readonly max: number; readonly
 
 /**
  * Counts one event of `subject`.
+ * @returns what takes it back: it was none of those that the limit is for
  * @throws the given code, with `retryAfterMs`, when the window is used up
  */
 export async function countEvent(
   control: Control,
   { scope, max, windowMs }: RateLimit,
   { subject, key }: { subject: string; key: ErrorKey },
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const nowMs = control.clock.now()
   const window = Math.floor(nowMs / windowMs)
   const endsAt = (window + 1) * windowMs
@@ -25,4 +26,9 @@ export async function countEvent(
     (current?.count ?? 0) > max ? 'keep' : { count: (current?.count ?? 0) + 1, ttl: new Date(endsAt) },
   )
   if ((after?.count ?? 0) > max) throw fail(key, undefined, { fields: { retryAfterMs: endsAt - nowMs } })
+  return async () => {
+    await control.store.change(ref, (current) =>
+      current ? { ...current, count: Math.max(0, current.count - 1) } : 'keep',
+    )
+  }
 }

@@ -35,7 +35,7 @@ function signInCalls(request: Requests) {
     requestPasswordReset: (body: BodyOf<'requestPasswordReset'>) =>
       open<void>('/v1/auth/password/reset', body),
     confirmPasswordReset: (body: BodyOf<'confirmPasswordReset'>) =>
-      open<void>('/v1/auth/password/reset/confirm', body),
+      open<AnswerOf<'confirmPasswordReset'>>('/v1/auth/password/reset/confirm', body),
   }
 }
 

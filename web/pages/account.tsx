@@ -9,8 +9,9 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { passwordHint } from '../parts/credentials-form.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { TextField } from '../parts/field.tsx'
+import { Checkbox, TextField } from '../parts/field.tsx'
 import { formatCount } from '../parts/format.ts'
+import { keysLeftText } from '../parts/keys-left-text.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { TransferCard } from './transfer-card.tsx'
@@ -75,14 +76,16 @@ function PasswordCard() {
   const announce = useAnnounce()
   const [current, setCurrent] = useState('')
   const [next, setNext] = useState('')
+  const [endKeys, setEndKeys] = useState(false)
   const change = useMutation({
     mutationFn: calls.changePassword,
     gcTime: 0,
-    onSuccess: (tokens) => {
+    onSuccess: ({ keys, ...tokens }) => {
       session.accept(tokens)
       setCurrent('')
       setNext('')
-      announce('Password changed. All other sessions have ended.')
+      setEndKeys(false)
+      announce(`Password changed. All other sessions have ended. ${keysLeftText(keys)}`)
     },
   })
   const failure = failureIn(change)
@@ -93,7 +96,7 @@ function PasswordCard() {
         class="max-w-md space-y-4"
         onSubmit={(event) => {
           event.preventDefault()
-          change.mutate({ current, next })
+          change.mutate({ current, next, endKeys })
         }}
       >
         <TextField
@@ -116,6 +119,17 @@ function PasswordCard() {
           value={next}
           onInput={(event) => setNext(event.currentTarget.value)}
         />
+        <Checkbox
+          label="Also end my API keys"
+          hint="Devices and services that use them go offline. Tick it if somebody else may know your password."
+          isChecked={endKeys}
+          onChange={setEndKeys}
+        />
+        {change.isSuccess && (
+          <p role="status" class="text-sm text-muted">
+            Password changed. {keysLeftText(change.data.keys)}
+          </p>
+        )}
         {failure && <ProblemNotice failure={failure} />}
         <Button type="submit" isBusy={change.isPending}>
           Change password

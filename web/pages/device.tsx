@@ -1,4 +1,5 @@
 /** Approving `ptun login` on another device (RFC 8628): the person compares the code, then says yes or no. */
+import type { Scope } from '@porttunneler/shared/api/schemas/access'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import { useLocation, useSearch } from 'wouter-preact'
@@ -6,7 +7,7 @@ import type { DevicePending } from '../api/calls.ts'
 import { failureIn, useDeviceRequest, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button, ButtonLink } from '../parts/button.tsx'
-import { TextField } from '../parts/field.tsx'
+import { Checkbox, TextField } from '../parts/field.tsx'
 import { formatAgo } from '../parts/format.ts'
 import { Icon } from '../parts/icon.tsx'
 import { Heading, Skeleton } from '../parts/page.tsx'
@@ -83,7 +84,7 @@ function Approval({ code }: { code: string }) {
             request={request.data}
             isBusy={decide.isPending}
             failure={failureIn(decide)}
-            onDecide={(approve) => decide.mutate({ userCode: request.data.userCode, approve })}
+            onDecide={(given) => decide.mutate({ userCode: request.data.userCode, ...given })}
           />
         )}
       </div>
@@ -100,10 +101,11 @@ function Decision({
   request: DevicePending
   isBusy: boolean
   failure: ReturnType<typeof failureIn>
-  onDecide: (approve: boolean) => void
+  onDecide: (given: { approve: boolean; scopes?: Scope[] }) => void
 }) {
   const { clock } = useServices()
-  const me = useMe()
+  const [ticked, setTicked] = useState<readonly Scope[]>([])
+  const usual = request.granted ?? request.scopes
   return (
     <div class="space-y-5">
       <p class="text-muted">Is this the code on the other screen?</p>
@@ -120,25 +122,64 @@ function Decision({
           </span>
         </p>
       </div>
-      <div class="text-sm">
-        <p class="font-semibold">It will be allowed to</p>
-        <ul class="mt-1 list-disc space-y-1 pl-5 text-muted">
-          {request.scopes.map((scope) => (
-            <li key={scope}>{scopeTexts[scope].meaning}</li>
-          ))}
-        </ul>
-        {me.data && <p class="mt-3 text-muted">in the account of {me.data.email ?? me.data.accountName}.</p>}
-      </div>
+      <Allowance request={request} usual={usual} ticked={ticked} onTick={setTicked} />
       {failure && <ProblemNotice failure={failure} />}
       <div class="grid grid-cols-2 gap-3">
-        <Button onClick={() => onDecide(false)} isBusy={isBusy}>
+        <Button onClick={() => onDecide({ approve: false })} isBusy={isBusy}>
           Deny
         </Button>
-        <Button look="accent" onClick={() => onDecide(true)} isBusy={isBusy}>
+        <Button
+          look="accent"
+          onClick={() => onDecide({ approve: true, scopes: [...usual, ...ticked] })}
+          isBusy={isBusy}
+        >
           Approve
         </Button>
       </div>
       <p class="text-sm text-muted">You did not start this? Deny it: nothing happens then.</p>
+    </div>
+  )
+}
+
+/** What it gets anyway, and what it asks for beyond that: nothing is ticked for the person. */
+function Allowance({
+  request,
+  usual,
+  ticked,
+  onTick,
+}: {
+  request: DevicePending
+  usual: readonly Scope[]
+  ticked: readonly Scope[]
+  onTick: (ticked: readonly Scope[]) => void
+}) {
+  const me = useMe()
+  const more = request.scopes.filter((scope) => !usual.includes(scope))
+  return (
+    <div class="text-sm">
+      <p class="font-semibold">It will be allowed to</p>
+      <ul class="mt-1 list-disc space-y-1 pl-5 text-muted">
+        {usual.map((scope) => (
+          <li key={scope}>{scopeTexts[scope].meaning}</li>
+        ))}
+      </ul>
+      {more.length > 0 && <p class="mt-3 font-semibold">It asks for more. Tick what you want to allow</p>}
+      {more.map((scope) => (
+        <div key={scope} class="mt-2">
+          <Checkbox
+            label={scopeTexts[scope].label}
+            hint={scopeTexts[scope].meaning}
+            isChecked={ticked.includes(scope)}
+            onChange={(isTicked) =>
+              onTick(isTicked ? [...ticked, scope] : ticked.filter((one) => one !== scope))
+            }
+          />
+        </div>
+      ))}
+      {request.keyDays !== undefined && (
+        <p class="mt-3 text-muted">Its key ends by itself after {request.keyDays} days.</p>
+      )}
+      {me.data && <p class="mt-3 text-muted">in the account of {me.data.email ?? me.data.accountName}.</p>}
     </div>
   )
 }

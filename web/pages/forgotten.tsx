@@ -1,4 +1,5 @@
 /** The way back in when a password is forgotten: asking for a letter, and the page that the letter links to. */
+import type { Key } from '@porttunneler/shared/api/schemas/accounts'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import { useSearch } from 'wouter-preact'
@@ -6,7 +7,8 @@ import { failureIn, useConfig } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button, ButtonLink, TextLink } from '../parts/button.tsx'
 import { passwordHint } from '../parts/credentials-form.tsx'
-import { TextField } from '../parts/field.tsx'
+import { Checkbox, TextField } from '../parts/field.tsx'
+import { keysLeftText } from '../parts/keys-left-text.ts'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
@@ -101,6 +103,7 @@ export function ResetPasswordPage() {
   const { calls, session } = useServices()
   const token = new URLSearchParams(useSearch()).get('token') ?? ''
   const [password, setPassword] = useState('')
+  const [endKeys, setEndKeys] = useState(false)
   const reset = useMutation({
     mutationFn: calls.confirmPasswordReset,
     gcTime: 0,
@@ -108,7 +111,8 @@ export function ResetPasswordPage() {
     onSuccess: () => session.end(),
   })
   const failure = failureIn(reset)
-  if (reset.isSuccess || token === '') return <ResetDone isDone={reset.isSuccess} />
+  if (reset.isSuccess) return <ResetDone keys={reset.data.keys} />
+  if (token === '') return <LinkIncomplete />
   return (
     <>
       <Heading title="Choose a new password" />
@@ -116,7 +120,7 @@ export function ResetPasswordPage() {
         class="mt-5 space-y-4"
         onSubmit={(event) => {
           event.preventDefault()
-          reset.mutate({ token, password })
+          reset.mutate({ token, password, endKeys })
         }}
       >
         {failure && <ProblemNotice failure={failure} />}
@@ -132,6 +136,12 @@ export function ResetPasswordPage() {
           value={password}
           onInput={(event) => setPassword(event.currentTarget.value)}
         />
+        <Checkbox
+          label="Also end my API keys"
+          hint="Devices and services that use them go offline. Tick it if somebody else may have used your account."
+          isChecked={endKeys}
+          onChange={setEndKeys}
+        />
         <div class="grid pt-1">
           <Button type="submit" look="accent" isBusy={reset.isPending}>
             Set the password
@@ -142,23 +152,31 @@ export function ResetPasswordPage() {
   )
 }
 
-function ResetDone({ isDone }: { isDone: boolean }) {
+function ResetDone({ keys }: { keys: readonly Key[] }) {
   return (
     <div role="status">
-      <Heading title={isDone ? 'The password is set' : 'The link is not complete'} />
+      <Heading title="The password is set" />
+      <p class="mt-3 text-muted">All sessions of the account have ended. Sign in with the new password.</p>
       <p class="mt-3 text-muted">
-        {isDone
-          ? 'All sessions of the account have ended. Sign in with the new password.'
-          : 'Open the link from the mail again, in full, or ask for another one.'}
+        {keysLeftText(keys)}
+        {keys.length > 0 && ' Revoke those that you do not know, on the page of the API keys.'}
       </p>
       <div class="mt-5 grid">
-        {isDone ? (
-          <ButtonLink href="/sign-in" look="accent">
-            Sign in
-          </ButtonLink>
-        ) : (
-          <ButtonLink href="/forgot-password">Ask for another link</ButtonLink>
-        )}
+        <ButtonLink href="/sign-in" look="accent">
+          Sign in
+        </ButtonLink>
+      </div>
+    </div>
+  )
+}
+
+function LinkIncomplete() {
+  return (
+    <div role="status">
+      <Heading title="The link is not complete" />
+      <p class="mt-3 text-muted">Open the link from the mail again, in full, or ask for another one.</p>
+      <div class="mt-5 grid">
+        <ButtonLink href="/forgot-password">Ask for another link</ButtonLink>
       </div>
     </div>
   )

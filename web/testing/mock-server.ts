@@ -10,7 +10,9 @@ import {
   devicePendingSchema,
   keyCreatedSchema,
   keySchema,
+  keysLeftSchema,
   meSchema,
+  passwordChangedSchema,
   tokensSchema,
 } from '@porttunneler/shared/api/schemas/accounts'
 import { pageSchema, problemSchema } from '@porttunneler/shared/api/schemas/common'
@@ -70,7 +72,15 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
         docsUrl: '',
       }),
   ],
-  ['POST', /^\/v1\/auth\/(register|refresh|password)$/, sendTokens],
+  ['POST', /^\/v1\/auth\/(register|refresh)$/, sendTokens],
+  [
+    'POST',
+    /^\/v1\/auth\/password$/,
+    (answer) => {
+      const tokens = { accessToken: 'changed', expiresIn: 900, refreshToken: 'ptr_changed' }
+      send(answer, passwordChangedSchema, { ...tokens, keys })
+    },
+  ],
   [
     'POST',
     /^\/v1\/auth\/login$/,
@@ -79,6 +89,7 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
         ? refuse(answer, 401, 'PT-1002', 'Email or password is wrong', 'Try again, or reset the password.')
         : sendTokens(answer),
   ],
+  ['POST', /^\/v1\/auth\/password\/reset\/confirm$/, (answer) => send(answer, keysLeftSchema, { keys })],
   ['POST', /^\/v1\/(auth\/|device\/decision)/, (answer) => void answer.writeHead(204).end()],
   ['GET', /^\/v1\/account$/, (answer) => send(answer, accountSchema, account)],
   ['GET', /^\/v1\/me$/, (answer) => send(answer, meSchema, me)],
@@ -91,7 +102,9 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
         : send(answer, devicePendingSchema, {
             userCode: id,
             device: 'workstation (linux)',
-            scopes: ['read', 'tunnels'],
+            scopes: ['read', 'tunnels', 'admin'],
+            granted: ['read', 'tunnels'],
+            keyDays: 180,
             createdAt: Date.now() - 130_000,
             from: '198.51.100.20',
           }),

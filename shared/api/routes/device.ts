@@ -4,7 +4,14 @@
  */
 import { z } from '@hono/zod-openapi'
 import { isFailure } from '../../base/errors.ts'
-import { authorizeDevice, decideDevice, findDevice, pollDevice } from '../../control/devices.ts'
+import {
+  authorizeDevice,
+  decideDevice,
+  findDevice,
+  grantedUnasked,
+  pollDevice,
+} from '../../control/devices.ts'
+import { deviceKeyMs } from '../../control/key-expiry.ts'
 import { type ApiDeps, emptyAnswer, formBody, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import {
   deviceAuthorizationRequestSchema,
@@ -90,13 +97,15 @@ export function deviceRoutes({ control, addressOf }: ApiDeps): RouteGroup {
       if ('error' in result) return c.json({ error: result.error }, 400)
       const { key, secret } = result.created
       const scope = key.scopes.join(' ')
-      return c.json({ access_token: secret, token_type: 'Bearer' as const, scope, key_id: key.id }, 200)
+      const token = { access_token: secret, token_type: 'Bearer' as const, scope, key_id: key.id }
+      return c.json({ ...token, expires_in: deviceKeyMs / 1000 }, 200)
     })
     .add(routes.pending, async (c, { caller }) => {
       const { userCode } = c.req.valid('param')
       const { data } = await findDevice(control, caller, userCode)
       const { device, scopes, createdAt, from } = data
-      return c.json({ userCode, device, scopes: [...scopes], createdAt, from }, 200)
+      const given = { granted: grantedUnasked(scopes), keyDays: deviceKeyMs / 86_400_000 }
+      return c.json({ userCode, device, scopes: [...scopes], ...given, createdAt, from }, 200)
     })
     .add(routes.decision, async (c, { caller }) => {
       await decideDevice(control, caller, c.req.valid('json'))

@@ -100,6 +100,7 @@ export const keySchema = z.object({
   member: z.string().optional().describe('Whose it is: its rights are never more than theirs'),
   createdAt: timeSchema,
   lastUsedDay: z.string().optional().describe('UTC day of the last use, YYYY-MM-DD'),
+  expiresAt: timeSchema.optional().describe('Of a key that a device got; absent: it ends when it is revoked'),
   hint: z.string().describe('The last four characters of the secret'),
 })
 export type Key = z.infer<typeof keySchema>
@@ -140,11 +141,15 @@ export const deviceTokenRequestSchema = z.object({
   device_code: z.string().max(200),
   client_id: z.literal('ptun'),
 })
-/** The access token is an API key's secret: it does not expire, and is listed and revoked like any key. */
+/** The access token is an API key's secret: it is listed and revoked like any key. */
 export const deviceTokenSchema = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
-  scope: z.string(),
+  scope: z.string().describe('What the person gave, which may be less than was asked for'),
+  expires_in: z
+    .int()
+    .optional()
+    .describe('Seconds; absent from servers of earlier releases, whose keys did not end'),
   key_id: idSchema('key'),
 })
 /** RFC 6749 section 5.2 and RFC 8628 section 3.5. */
@@ -162,8 +167,18 @@ export const oauthErrorSchema = z.object({
 export const devicePendingSchema = z.object({
   userCode: z.string(),
   device: z.string(),
-  scopes: z.array(z.enum(scopes)),
+  scopes: z.array(z.enum(scopes)).describe('What it asks for'),
+  granted: z.array(z.enum(scopes)).optional().describe('What it gets unless the decision names more of that'),
+  keyDays: z.int().optional().describe('So many days its key lives'),
   createdAt: timeSchema,
   from: z.string().describe('Address the request came from'),
 })
-export const deviceDecisionSchema = z.strictObject({ userCode: z.string().max(20), approve: z.boolean() })
+export const deviceDecisionSchema = z.strictObject({
+  userCode: z.string().max(20),
+  approve: z.boolean(),
+  scopes: z
+    .array(z.enum(scopes))
+    .min(1)
+    .optional()
+    .describe('What the device may do, of what it asked for; absent: all of that but `admin`'),
+})

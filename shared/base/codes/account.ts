@@ -142,6 +142,16 @@ export const accountCodes = {
     cause: 'Many sign-ins to this address failed lately, so new devices may try only twice a minute.',
     cure: 'Wait half a minute, or use a device that you signed in on before. A new password by mail works at once.',
   },
+  'auth.expired': {
+    code: 'PT-1014',
+    http: 401,
+    exit: 3,
+    retry: 'never',
+    owner: 'user',
+    title: 'API key expired',
+    cause: 'Keys of a device login end after 180 days, and the time of this one is over.',
+    cure: 'Run ptun login for a new one. Servers and CI use keys without an end, made in the console.',
+  },
   'auth.scope': {
     code: 'PT-1101',
     http: 403,

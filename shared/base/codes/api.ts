@@ -232,6 +232,16 @@ export const apiCodes = {
     cause: 'This request was carried out before, and secrets are shown once and stored nowhere.',
     cure: 'Revoke the key that the detail names and create another with a fresh Idempotency-Key.',
   },
+  'api.foreign_page': {
+    code: 'PT-0036',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'peer',
+    title: 'Asked by another site',
+    cause: 'A page of another site had a browser send this request, which only programs send.',
+    cure: 'Nothing is wrong with your account. Close the page that did it; ptun login asks for itself.',
+  },
   'api.media': {
     code: 'PT-0032',
     http: 415,

@@ -12,6 +12,7 @@ import { recountQuotas, repairQuota } from '../counting.ts'
 import { endEarlierKeys } from '../earlier-keys.ts'
 import { eraseAccounts, findClosedAccounts } from '../erasing.ts'
 import { forgetRelays } from '../forgetting.ts'
+import { expireKeys } from '../key-expiry.ts'
 import { keepLimits } from '../limits.ts'
 import { sendMails } from '../mails.ts'
 import { giveOwners } from '../ownerless-keys.ts'
@@ -37,6 +38,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     fillMonths(control),
     unserve(control),
     endEarlierKeys(control),
+    expireKeys(control),
     keepLimits(control),
     repairQuota(control),
     recountQuotas(control),

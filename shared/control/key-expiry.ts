@@ -1,0 +1,59 @@
+/**
+ * Keys that end by themselves. Authentication refuses them from that moment on; a job that has waited for it revokes
+ * the key, so that it takes no room of the plan, and has what its agents serve end like that of any revoked key.
+ */
+import { writeAudit } from './audit.ts'
+import type { Control } from './control.ts'
+import { withCounts } from './counting.ts'
+import { freshJob, type JobKind, jobRef, type RunningJob } from './jobs/jobs.ts'
+import { kick } from './jobs/kick.ts'
+import type { Transaction } from './platform.ts'
+import { queries } from './query-table.ts'
+import { lookToTake } from './quota.ts'
+import { lookToUnserve } from './unserve.ts'
+
+/**
+ * Of a key that a device got by its login: as long as a console session lasts at most. So a machine that is lost, sold
+ * or forgotten loses its access without anybody thinking of it, and a person proves twice a year who they are.
+ */
+export const deviceKeyMs = 180 * 86_400_000
+
+const kind = 'key.expiry'
+
+/** Writes the job of a key that is made in this transaction, so there can be none yet. */
+export function writeKeyExpiry(
+  tx: Pick<Transaction, 'create'>,
+  { account, key, dueAt }: { readonly account: string; readonly key: string; readonly dueAt: number },
+  nowMs: number,
+): void {
+  tx.create(jobRef(kind, key), freshJob({ kind, subject: key, account, dueAt }, nowMs))
+}
+
+export function expireKeys(control: Control): JobKind {
+  return { name: kind, attemptsMax: 100, waitsMs: deviceKeyMs, run: (job) => run(control, job) }
+}
+
+async function run(control: Control, job: RunningJob): Promise<void> {
+  const { store, clock } = control
+  const { account, subject } = job
+  const { items } = await store.query(queries.keyById, { where: { account, key: subject }, limit: 1 })
+  const [found] = items
+  const dueAt = found?.data.expiresAt
+  if (found?.data.revokedAt !== 0 || dueAt === undefined) return
+  // The clock was set back since.
+  if (dueAt > clock.now()) return job.pause({}, dueAt)
+  const end = () =>
+    store.transact(async (tx) => {
+      const nowMs = clock.now()
+      const latest = await tx.get(found.ref)
+      if (latest?.data.revokedAt !== 0) return []
+      const take = await lookToTake(tx, account)
+      const unserve = await lookToUnserve(tx, { account, subject }, nowMs)
+      tx.update(found.ref, { revokedAt: nowMs })
+      take({ keys: -1 })
+      const entry = { account, actor: 'system', from: '', target: subject }
+      writeAudit(tx, { ...entry, action: 'key.revoked', details: { reason: 'expired' } }, nowMs)
+      return [unserve()]
+    })
+  await kick(control, await withCounts(control, end))
+}
