@@ -1,7 +1,8 @@
 /**
- * `npm test` after the check: all that takes long, in two runs side by side. In one, what measures time or loads the
- * machine, a file after the other; in the other the suites of platforms, models and fuzzers, and what mostly waits for
- * a browser or an emulator. What the second has to say follows when the first is done.
+ * `npm test` after the check: all that takes long, in three runs side by side. In one, what measures time or loads the
+ * machine, a file after the other; in the next, programs that mostly wait for one another; in the third the suites of
+ * platforms, models and fuzzers, and what waits for a browser or an emulator. What the last two have to say follows
+ * when the first is done.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -10,21 +11,22 @@ import { buffer } from 'node:stream/consumers'
 import { setup } from './global-setup.ts'
 
 const root = join(import.meta.dirname, '..')
+const named = (...names: readonly string[]) => names.map((name) => `e2e/${name}.test.ts`)
 /** Files whose figures would suffer, or whose load others would suffer from, if they ran beside one another. */
-const heavy = [
-  'chaos',
-  'hostile',
-  'network',
-  // Neither loads the machine much, but both take a minute: the two runs shall end together.
+const heavy = named('chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade')
+/** They take half a minute or more each, and little of the processors. */
+const waiting = named(
+  'gone-agents',
+  'last-words',
+  'last-words-paths',
   'outbound-proxy',
   'refusals',
-  'restart',
+  'refusals-alone',
+  'relay-vm',
   'rolling-restart',
-  'standalone',
-  'upgrade',
-].map((name) => `e2e/${name}.test.ts`)
-const light = globSync('e2e/**/*.test.ts', { cwd: root }).filter(
-  (file) => !heavy.includes(file) && !/node_modules|e2e\/repo\//.test(file),
+)
+const others = globSync('e2e/**/*.test.ts', { cwd: root }).filter(
+  (file) => ![...heavy, ...waiting].includes(file) && !/node_modules|e2e\/repo\//.test(file),
 )
 const suites = ['.contract.test.ts', '.model.test.ts', '.fuzz.test.ts']
 
@@ -48,9 +50,11 @@ async function ended(child: ChildProcess): Promise<number> {
 }
 
 setup()
-const beside = run(['contract', 'e2e'], [...suites, ...light], 'pipe')
-const words = Promise.all([beside.stdout, beside.stderr].map((stream) => (stream ? buffer(stream) : '')))
-const besideEnded = ended(beside)
-const exits = [await ended(run(['e2e'], heavy, 'inherit')), await besideEnded]
-for (const text of await words) process.stdout.write(text)
+const beside = [run(['e2e'], waiting, 'pipe'), run(['contract', 'e2e'], [...suites, ...others], 'pipe')]
+const words = beside
+  .flatMap(({ stdout, stderr }) => [stdout, stderr])
+  .map((stream) => stream && buffer(stream))
+const besideEnded = Promise.all(beside.map(ended))
+const exits = [await ended(run(['e2e'], heavy, 'inherit')), ...(await besideEnded)]
+for (const text of await Promise.all(words)) process.stdout.write(text ?? '')
 process.exitCode = Math.max(...exits)

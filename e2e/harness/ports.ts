@@ -9,13 +9,26 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports
 }
 
-/** A run of neighbouring ports outside the range that the system itself takes outgoing ports from. */
-export async function freeRange(size: number): Promise<{ readonly from: number; readonly to: number }> {
-  for (let from = 20_000 + ((process.pid * 64) % 8_000); from + size < 32_000; from += size) {
-    const servers = await Promise.allSettled(Array.from({ length: size }, (_, index) => listen(from + index)))
-    const open = servers.flatMap((server) => (server.status === 'fulfilled' ? [server.value] : []))
-    await Promise.all(open.map((server) => close(server)))
+/** Below what the system takes outgoing ports from. */
+const ranges = { from: 20_000, size: 64, count: 187, locksFrom: 19_800 }
+
+/**
+ * 64 neighbouring ports for this process alone. A server opens the ports of its range one by one, so that they are free
+ * says little; a listener that stays says whose the range is.
+ */
+export async function freeRange(): Promise<{ readonly from: number; readonly to: number }> {
+  const { size, count } = ranges
+  for (let tried = 0; tried < count; tried++) {
+    const index = (process.pid + tried) % count
+    const lock = await listen(ranges.locksFrom + index).catch(() => undefined)
+    if (!lock) continue
+    lock.unref()
+    const from = ranges.from + index * size
+    const ports = await Promise.allSettled(Array.from({ length: size }, (_, at) => listen(from + at)))
+    const open = ports.flatMap((port) => (port.status === 'fulfilled' ? [port.value] : []))
+    await Promise.all(open.map((port) => close(port)))
     if (open.length === size) return { from, to: from + size - 1 }
+    await close(lock)
   }
   throw new Error(`no ${size} neighbouring ports are free`)
 }

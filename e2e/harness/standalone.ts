@@ -40,7 +40,7 @@ export type StandaloneOptions = {
 
 /** Settings with ports that are free now; the same ones serve a restart. */
 export async function freeSettings(): Promise<Readonly<Record<string, string>>> {
-  const [ports, range] = await Promise.all([freePorts(4), freeRange(64)])
+  const [ports, range] = await Promise.all([freePorts(4), freeRange()])
   const [console, http, tls, metrics] = ports.map(String)
   return {
     PORTTUNNELER_CONSOLE_PORT: console ?? '',
