@@ -1,8 +1,10 @@
 /** `npm run cloud:local` on a machine that is not ready for it: a code, the cure, and nothing left running. */
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { withEmulators } from '../functions/testing/with-emulators.ts'
-import { runProgram } from './harness/programs.ts'
+import { eventually } from './harness/events.ts'
+import { childrenOf, runProgram, startProgram, textOf } from './harness/programs.ts'
 import { listenTcp } from './harness/sockets.ts'
 import { freeSettings, temporaryFolder } from './harness/standalone.ts'
 
@@ -32,6 +34,30 @@ test('cloud:local: a wrong option is named', async () => {
 })
 
 withEmulators((hosts) => {
+  test('cloud:local: Ctrl-C while it starts ends all that was started', async () => {
+    const args = ['e2e/cloud-local/main.ts', '--sign-in', 'stand-in', '--data', join(folder, 'interrupted')]
+    const program = await startProgram('node', args, {
+      env: {
+        ...(await freeSettings()),
+        FIRESTORE_EMULATOR_HOST: hosts.firestore,
+        PUBSUB_EMULATOR_HOST: hosts.pubsub,
+      },
+    })
+    const functions = await eventually(
+      'functions are being started',
+      () =>
+        childrenOf(program.pid)
+          .filter(({ command }) => command.includes('--target'))
+          .at(0) && childrenOf(program.pid),
+      120_000,
+    )
+    program.send('SIGINT')
+    expect(await program.exited).toEqual({ code: 130, signal: null })
+    expect(textOf(program, 'stdout')).toContain('Stopped.')
+    expect(textOf(program, 'stdout')).not.toContain('The cloud runs on this machine')
+    expect(functions.filter(({ pid }) => existsSync(`/proc/${pid}`))).toEqual([])
+  }, 150_000)
+
   test('cloud:local: a port that is taken is named', async () => {
     const other = await listenTcp((socket) => socket.destroy())
     const { exit, stderr } = await start({

@@ -13,19 +13,24 @@ const builds = [
 
 const notSources = /(^|\/)(node_modules|dist|testing)(\/|$)|\.test\.tsx?$/
 
-/** @param onBuild told before one is made. @throws local.build */
-export async function buildWhatIsStale(onBuild: (workspace: string) => void): Promise<void> {
+/** @param onBuild told before one is made. @throws local.build, the reason of `signal` */
+export async function buildWhatIsStale(
+  onBuild: (workspace: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   for (const { workspace, output, sources } of builds) {
     if (changedAt(output) >= Math.max(changedAt('package-lock.json'), ...sources.flatMap(changesIn))) continue
     onBuild(workspace)
-    await build(workspace)
+    await build(workspace, signal)
   }
 }
 
-async function build(workspace: string): Promise<void> {
+async function build(workspace: string, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await promisify(execFile)('npm', ['run', '--silent', 'build', '-w', workspace], { cwd: root })
+    const options = { cwd: root, ...(signal && { signal }) }
+    await promisify(execFile)('npm', ['run', '--silent', 'build', '-w', workspace], options)
   } catch (cause) {
+    signal?.throwIfAborted()
     const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : ''
     throw fail('local.build', `"npm run build -w ${workspace}" failed: ${said.slice(-2_000)}`, { cause })
   }

@@ -35,6 +35,8 @@ export type FunctionsOptions = {
   onProcess(kill: () => void): void
   /** A sentence for the terminal. */
   onTrouble(sentence: string): void
+  /** Gives up the start. */
+  readonly signal: AbortSignal
 }
 
 export type Functions = {
@@ -42,7 +44,10 @@ export type Functions = {
   stop(graceMs: number): Promise<void>
 }
 
-/** Resolves when all of them listen. @throws local.start with the last words of one that does not */
+/**
+ * Resolves when all of them listen.
+ * @throws local.start with the last words of one that does not; the reason of `signal`
+ */
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
   const free = await freePorts(functionNames.length)
   const ports = new Map(functionNames.map((name, index) => [name, free[index] ?? 0] as const))
@@ -66,7 +71,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
 }
 
 function startFunction(name: FunctionName, port: number, options: FunctionsOptions) {
-  const { env, logOf, clock, random, onProcess, onTrouble } = options
+  const { env, logOf, clock, random, onProcess, onTrouble, signal } = options
   const log = logOf(name)
   const failed = Promise.withResolvers<never>()
   let lastWords = 'It said nothing.'
@@ -96,7 +101,7 @@ function startFunction(name: FunctionName, port: number, options: FunctionsOptio
   failed.promise.catch(() => undefined)
   program.start()
   onProcess(() => program.kill())
-  return { program, ready: Promise.race([listens(port, name, clock), failed.promise]) }
+  return { program, ready: Promise.race([listens(port, { name, clock, signal }), failed.promise]) }
 }
 
 /** What of a line of the function's log a person wants to see. */
@@ -109,11 +114,14 @@ function sentenceOf(line: string): string | undefined {
 }
 
 /** A function has no address that says whether it is ready, and a CloudEvent one takes no empty request. */
-async function listens(port: number, name: string, clock: Clock): Promise<void> {
+async function listens(
+  port: number,
+  { name, clock, signal }: { readonly name: string; readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
   const untilMs = clock.monotonic() + startMs
   while (clock.monotonic() < untilMs) {
     if (await takesConnections(port)) return
-    await sleep(clock, pollMs)
+    await sleep(clock, pollMs, signal)
   }
   throw fail('local.start', `The function ${name} does not listen after ${startMs / 1_000} s.`)
 }

@@ -2,6 +2,7 @@
  * `npm run cloud:local [-- --relays 3]`: the whole cloud on this machine, on Google's own emulators. Ctrl-C ends it in
  * good order, a second one at once. Nothing is kept: the next start has an empty database. docs/cloud.md tells more.
  */
+import { once } from 'node:events'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -25,27 +26,45 @@ const defaults = {
 /** npm passes a Ctrl-C on to a child that the terminal has told already: within this time they are one. */
 const sameSignalMs = 500
 
-async function main(): Promise<void> {
+/** Of a shell, for Ctrl-C. */
+const interruptedExit = 130
+
+/** @returns the exit code */
+async function main(): Promise<number> {
   const { relays, data, 'sign-in': signIn } = readOptions()
   const env = { ...defaults, ...process.env, PORTTUNNELER_RELAYS: relays }
   const args = data === undefined ? [] : ['--data', data]
   const settings = readSettings({ args, env, readText: readTextFile, isOpen: isOpenToOthers })
   const killers = new Set<() => void>()
-  const stopped = listenToSignals(() => {
+  const signal = listenToSignals(() => {
     for (const kill of killers) kill()
   })
-  const cloud = await startCloudLocal({
+  const starting = startCloudLocal({
     settings,
     signIn,
+    signal,
     clock: systemClock,
     random: Math.random,
     onProcess: (kill) => killers.add(kill),
     say: (sentence) => process.stderr.write(`  ${sentence}\n`),
   })
-  process.stdout.write(welcome(cloud.report, settings.data))
-  await stopped
-  await cloud.stop()
+  const cloud = await starting.catch((error) => {
+    if (!signal.aborted) throw error
+  })
+  if (cloud) {
+    process.stdout.write(welcome(cloud.report, settings.data))
+    const { broken } = cloud
+    await aborted(AbortSignal.any([signal, broken]))
+    if (broken.aborted && !signal.aborted) sayFailure(broken.reason)
+    await cloud.stop()
+    if (broken.aborted) return 1
+  }
   process.stdout.write('  Stopped.\n')
+  return cloud ? 0 : interruptedExit
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
 }
 
 /** @throws standalone.config */
@@ -67,22 +86,22 @@ function readOptions() {
   }
 }
 
-/** Resolves at the first signal; a later one ends everything at once. */
-function listenToSignals(killAll: () => void): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
+/** Aborted at the first signal; a later one ends everything at once. */
+function listenToSignals(killAll: () => void): AbortSignal {
+  const stopping = new AbortController()
   let firstMs: number | undefined
   const onSignal = () => {
     if (firstMs === undefined) {
       firstMs = systemClock.monotonic()
       process.stdout.write('\n  Stopping; open connections get some seconds. Ctrl-C again ends at once.\n')
-      resolve()
+      stopping.abort()
     } else if (systemClock.monotonic() - firstMs > sameSignalMs) {
       killAll()
-      process.exit(130)
+      process.exit(interruptedExit)
     }
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
-  return promise
+  return stopping.signal
 }
 
 function welcome({ console: url, account, key, project, emulators, signIn }: Report, data: string): string {
@@ -96,6 +115,7 @@ function welcome({ console: url, account, key, project, emulators, signIn }: Rep
     ['Pub/Sub', emulators.pubsub],
     ['Sign-in', signIn === 'emulator' ? `http://${emulators.auth} (Auth emulator)` : standIn],
     ['Next', `PTUN_KEY=${key} npx porttunneler --server ${url} http 3000`],
+    ['Operator', `node --env-file=${data}/operator.env ptunctl/ptunctl.js relays list`],
     ['Logs', `${data}/logs`],
   ]
   const lines = rows.map(([name = '', value = '']) => `  ${name.padEnd(16)} ${value}`)
@@ -104,10 +124,14 @@ function welcome({ console: url, account, key, project, emulators, signIn }: Rep
 
 const standIn = 'a stand-in, by password only ("npm ci" in e2e/auth-emulator brings the Auth emulator)'
 
-try {
-  await main()
-} catch (error) {
+function sayFailure(error: unknown): void {
   if (!isFailure(error)) throw error
   process.stderr.write(`\n${failureText(error, paintFor(process.stderr))}`)
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  sayFailure(error)
   process.exitCode = 2
 }

@@ -42,6 +42,8 @@ export type StartOptions = {
   onProcess(kill: () => void): void
   /** A sentence for the terminal. */
   say(sentence: string): void
+  /** Not wanted any more: a start ends with it. */
+  readonly signal: AbortSignal
 }
 
 /** What a person, and a test, wants to know of it; also in cloud-local.json of the data folder. */
@@ -56,14 +58,20 @@ export type Report = {
   readonly key: string
 }
 
-export type CloudLocal = { readonly report: Report; stop(): Promise<void> }
+export type CloudLocal = {
+  readonly report: Report
+  /** Aborted, with the failure as its reason, when it cannot go on. */
+  readonly broken: AbortSignal
+  stop(): Promise<void>
+}
 
-/** @throws local.*, standalone.*; what was started by then is stopped again */
+/** @throws local.*, standalone.*, the reason of `signal`; what was started by then is stopped again */
 export async function startCloudLocal(options: StartOptions): Promise<CloudLocal> {
   const parts = new AsyncDisposableStack()
   try {
-    const report = await new Start(options, parts).run()
-    return { report, stop: () => parts.disposeAsync() }
+    const start = new Start(options, parts)
+    const report = await start.run()
+    return { report, broken: start.broken, stop: () => parts.disposeAsync() }
   } catch (error) {
     await parts.disposeAsync()
     throw error
@@ -77,6 +85,9 @@ class Start {
   readonly #parts: AsyncDisposableStack
   readonly #folder: DataFolder
   readonly #project = `demo-local-${randomBytes(4).toString('hex')}`
+  readonly #broken = new AbortController()
+  /** The start ends with it. */
+  readonly #over: AbortSignal
   #functions: Functions | undefined
   #relays: Relays | undefined
 
@@ -85,11 +96,16 @@ class Start {
     this.#parts = parts
     this.#folder = openDataFolder(options.settings.data)
     parts.defer(() => this.#folder.close())
+    this.#over = AbortSignal.any([options.signal, this.#broken.signal])
+  }
+
+  get broken(): AbortSignal {
+    return this.#broken.signal
   }
 
   async run(): Promise<Report> {
     const { say, signIn: kind, clock } = this.#options
-    await buildWhatIsStale((workspace) => say(`Building ${workspace}.`))
+    await buildWhatIsStale((workspace) => say(`Building ${workspace}.`), this.#over)
     const starting = [
       this.#startEmulators(),
       this.#until(startSignIn(this.#project, { kind, clock })),
@@ -97,6 +113,7 @@ class Start {
     ] as const
     // Whatever becomes of one, the others are known to whoever ends them before that happens.
     await Promise.allSettled(starting)
+    this.#over.throwIfAborted()
     const [emulators, signIn, google] = await Promise.all(starting)
     const listening = await this.#listen(signIn.host)
     const url = `http://${this.#options.settings.config.host}:${listening.port}`
@@ -104,9 +121,11 @@ class Start {
     // Google's SDKs, here and in the relays, find the emulators by them.
     Object.assign(process.env, env)
     const functions = await this.#startFunctions(env)
+    this.#over.throwIfAborted()
     const cloud = await this.#openCloud()
     const controlUrl = `http://127.0.0.1:${listening.port}`
     await this.#startRelays(cloud, functions, { controlUrl, consoleUrl: url })
+    this.#over.throwIfAborted()
     this.#startSchedule(functions)
     const account = {
       email: this.#options.settings.config.email,
@@ -122,7 +141,8 @@ class Start {
       account,
       key: await makeKey(url, await signInAt(signIn.host, this.#project, account)),
     }
-    this.#writeReport(report)
+    this.#over.throwIfAborted()
+    this.#writeFiles(report, env)
     return report
   }
 
@@ -134,7 +154,11 @@ class Start {
 
   async #startEmulators() {
     try {
-      const { firestore, pubsub, stop } = await startEmulators({ env: process.env })
+      const { firestore, pubsub, stop } = await startEmulators({
+        env: process.env,
+        signal: this.#over,
+        onEnded: (what) => this.#broken.abort(fail('local.emulator', what)),
+      })
       this.#parts.defer(stop)
       return { firestore, pubsub }
     } catch (cause) {
@@ -181,7 +205,8 @@ class Start {
   async #startFunctions(env: Env): Promise<Functions> {
     const { clock, random, onProcess, say } = this.#options
     const logOf = (name: FunctionName) => this.#logFile(name)
-    const functions = await startFunctions({ env, logOf, clock, random, onProcess, onTrouble: say })
+    const signal = this.#over
+    const functions = await startFunctions({ env, logOf, clock, random, onProcess, onTrouble: say, signal })
     this.#functions = functions
     this.#parts.defer(() => functions.stop(1_000))
     return functions
@@ -263,9 +288,16 @@ class Start {
     return file
   }
 
-  #writeReport(report: Report): void {
-    const file = this.#folder.file('cloud-local.json')
-    writePrivateFile(file, `${JSON.stringify(report, null, 2)}\n`)
-    this.#parts.defer(() => rmSync(file, { force: true }))
+  /** For scripts, and for `node --env-file`: an operator's tools find everything by it. */
+  #writeFiles(report: Report, env: Env): void {
+    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}\n`)
+    for (const [name, text] of [
+      ['cloud-local.json', `${JSON.stringify(report, null, 2)}\n`],
+      ['operator.env', variables.join('')],
+    ] as const) {
+      const file = this.#folder.file(name)
+      writePrivateFile(file, text)
+      this.#parts.defer(() => rmSync(file, { force: true }))
+    }
   }
 }

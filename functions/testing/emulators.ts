@@ -9,7 +9,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, globSync, realpathSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -18,7 +18,14 @@ export type EmulatorHosts = { readonly firestore: string; readonly pubsub: strin
 export type Emulators = EmulatorHosts & { stop(): Promise<void> }
 
 type Env = Readonly<Record<string, string | undefined>>
-type Start = { readonly env: Env; readonly deadlineMs?: number }
+type Start = {
+  readonly env: Env
+  readonly deadlineMs?: number
+  /** Gives up the start. */
+  readonly signal?: AbortSignal
+  /** One that this started has ended by itself. */
+  readonly onEnded?: (what: string) => void
+}
 
 /** What must be there before anything can be started; `cure` is a sentence for a person. */
 export class EmulatorsMissing extends Error {
@@ -27,18 +34,34 @@ export class EmulatorsMissing extends Error {
 
 /** A slow machine that starts two of them, and much else, takes several times the 1.5 s of a quiet one. */
 const startDeadlineMs = 30_000
+/** Whether a running one that was named is there. */
+const connectMs = 5_000
+
+/**
+ * Ends the program with us, however we end: `kill -9` leaves us no time to do it. The shell stays between the two; the
+ * program is killed when the pipe of standard input ends.
+ */
+const leash = `exec 3<&0
+"$@" </dev/null 3<&- & program=$!
+{ read -r _ <&3; kill -9 $program; } 2>/dev/null & guard=$!
+exec 3<&-
+wait $program; code=$?
+kill $guard 2>/dev/null
+exit $code`
 /** Keeps a heap small and the start short: these live for seconds. */
 const javaOptions = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.language=en']
 
 /**
  * Both emulators, ready for calls: running ones that `env` names, else new ones on free ports of 127.0.0.1.
- * @throws EmulatorsMissing without Java or the jars; Error when one is not ready in time
+ * @throws EmulatorsMissing without Java or the jars; Error when one is not ready in time, or not where it should run
  */
-export async function startEmulators({ env, deadlineMs = startDeadlineMs }: Start): Promise<Emulators> {
-  const signal = AbortSignal.timeout(deadlineMs)
+export async function startEmulators(options: Start): Promise<Emulators> {
+  const { env, deadlineMs = startDeadlineMs, onEnded } = options
+  const deadline = AbortSignal.timeout(deadlineMs)
+  const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline
   const started = await Promise.allSettled([
-    env.FIRESTORE_EMULATOR_HOST ? given(env.FIRESTORE_EMULATOR_HOST) : startFirestore(env, signal),
-    env.PUBSUB_EMULATOR_HOST ? given(env.PUBSUB_EMULATOR_HOST) : startPubsub(env, signal),
+    env.FIRESTORE_EMULATOR_HOST ? given('FIRESTORE', env) : startFirestore(env, signal, onEnded),
+    env.PUBSUB_EMULATOR_HOST ? given('PUBSUB', env) : startPubsub(env, signal, onEnded),
   ])
   const stop = async () => {
     await Promise.all(started.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)))
@@ -52,20 +75,43 @@ export async function startEmulators({ env, deadlineMs = startDeadlineMs }: Star
 
 type Emulator = { readonly host: string; stop(): Promise<void> }
 
-async function given(host: string): Promise<Emulator> {
+async function given(name: 'FIRESTORE' | 'PUBSUB', env: Env): Promise<Emulator> {
+  const variable = `${name}_EMULATOR_HOST`
+  const host = env[variable] ?? ''
+  const url = URL.parse(`http://${host}`)
+  const socket = connect({ host: url?.hostname ?? host, port: Number(url?.port) || 80, timeout: connectMs })
+  try {
+    socket.once('timeout', () => socket.destroy(new Error('it does not answer')))
+    await once(socket, 'connect')
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : cause
+    throw new Error(`no emulator is at ${host}, which ${variable} names (${why})`, { cause })
+  } finally {
+    socket.destroy()
+  }
   return { host, stop: async () => {} }
 }
 
 /** One Firestore emulator of its own, for tests that stop it in the middle. */
-export function startFirestore(env: Env, signal = AbortSignal.timeout(startDeadlineMs)): Promise<Emulator> {
+export function startFirestore(
+  env: Env,
+  signal = AbortSignal.timeout(startDeadlineMs),
+  onEnded?: Start['onEnded'],
+): Promise<Emulator> {
   const jar = findJar(env, 'cloud-firestore-emulator/*.jar')
   const main = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore'
-  return start({ name: 'Firestore', args: ['-cp', jar, main], ready: 'Server is now running', signal })
+  return start({
+    name: 'Firestore',
+    args: ['-cp', jar, main],
+    ready: 'Server is now running',
+    signal,
+    onEnded,
+  })
 }
 
-function startPubsub(env: Env, signal: AbortSignal): Promise<Emulator> {
+function startPubsub(env: Env, signal: AbortSignal, onEnded: Start['onEnded']): Promise<Emulator> {
   const jar = findJar(env, 'pubsub-emulator/lib/*-all.jar')
-  return start({ name: 'Pub/Sub', args: ['-jar', jar], ready: 'Server started', signal })
+  return start({ name: 'Pub/Sub', args: ['-jar', jar], ready: 'Server started', signal, onEnded })
 }
 
 function findJar(env: Env, pattern: string): string {
@@ -100,24 +146,28 @@ type Program = {
   /** A part of the line that says it takes calls. */
   readonly ready: string
   readonly signal: AbortSignal
+  readonly onEnded: Start['onEnded']
 }
 
-async function start({ name, args, ready, signal }: Program): Promise<Emulator> {
+async function start({ name, args, ready, signal, onEnded }: Program): Promise<Emulator> {
   const port = await freePort()
-  const child = spawn('java', [...javaOptions, ...args, '--host=127.0.0.1', `--port=${port}`], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const java = ['java', ...javaOptions, ...args, '--host=127.0.0.1', `--port=${port}`]
+  const child = spawn('sh', ['-c', leash, 'emulator', ...java], {
+    stdio: ['pipe', 'pipe', 'pipe'],
     // A Ctrl-C in the terminal reaches the program alone, which ends what uses the emulators before them.
     detached: true,
   })
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
+  const said = (code: number | null, by: string | null) =>
+    onEnded?.(`The ${name} emulator at port ${port} has ended ${by ? `by ${by}` : `with ${code}`}.`)
   const stop = async () => {
-    process.off('exit', kill)
+    child.off('exit', said)
     // It holds nothing that is worth a graceful end.
-    if (isRunning(child) && kill()) await once(child, 'exit')
+    child.stdin.destroy()
+    if (isRunning(child)) await once(child, 'exit')
   }
   try {
     await untilSaid(child, { name, ready, signal })
+    child.once('exit', said)
   } catch (error) {
     await stop()
     throw error
@@ -126,7 +176,10 @@ async function start({ name, args, ready, signal }: Program): Promise<Emulator> 
 }
 
 /** Goes on reading afterwards: a full pipe would stop the emulator. */
-function untilSaid(child: ChildProcess, { name, ready, signal }: Omit<Program, 'args'>): Promise<void> {
+function untilSaid(
+  child: ChildProcess,
+  { name, ready, signal }: Omit<Program, 'args' | 'onEnded'>,
+): Promise<void> {
   const said: string[] = []
   return new Promise((resolve, reject) => {
     const refuse = (what: string) =>
@@ -139,7 +192,10 @@ function untilSaid(child: ChildProcess, { name, ready, signal }: Omit<Program, '
         })
     child.once('error', (error) => refuse(`did not start (${error.message})`))
     child.once('exit', () => refuse('ended before it was ready'))
-    signal.addEventListener('abort', () => refuse('was not ready in time'), { once: true })
+    const onAbort = () =>
+      refuse(signal.reason?.name === 'TimeoutError' ? 'was not ready in time' : 'is not wanted any more')
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
   })
 }
 

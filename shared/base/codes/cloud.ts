@@ -164,6 +164,17 @@ export const cloudCodes = {
     cause: 'A function, an emulator or a relay ended or stayed silent before it was ready.',
     cure: 'The detail and the logs in the data folder say why; mend that and start again.',
   },
+  'local.emulator': {
+    code: 'PT-5243',
+    http: 500,
+    exit: 1,
+    retry: 'later',
+    owner: 'operator',
+    title: 'An emulator has ended',
+    cause:
+      'The emulator of Firestore or Pub/Sub ended by itself or was killed, often by a system that ran out of memory. It kept everything in memory, so the local cloud cannot go on.',
+    cure: 'Start cloud:local again; it begins with an empty database, as always. If it comes back, look at the memory of the machine: each emulator takes up to 512 MB.',
+  },
   'local.build': {
     code: 'PT-5242',
     http: 500,
