@@ -5,6 +5,14 @@ describeIdentity('firebase', async () => {
   const t = await makeFirebaseIdentity()
   return {
     identity: t.identity,
+    elsewhere: t.another(),
+    signIn: async (email) => {
+      // Firebase knows sign-ins by the second.
+      t.clock.advance(1_000)
+      return t.tokenOf(email)
+    },
+    endSignIn: (token) => t.identity.endSignIn(token),
+    advance: (ms) => t.clock.advance(ms),
     signUp: (email) => t.tokenOf(email),
     // The same keys sign for every project of Firebase.
     foreign: (email) => t.tokenOf(email, { iss: 'https://securetoken.google.com/others', aud: 'others' }),

@@ -1,8 +1,9 @@
 /** People who sign in by Firebase, as the rules of the control plane see them. */
 import { makeApi } from '@porttunneler/shared/api/app'
-import { makeControl } from '@porttunneler/shared/control/control'
+import { controlOf, makeControl } from '@porttunneler/shared/control/control'
 import { identities, users } from '@porttunneler/shared/control/documents'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
+import { createKey } from '@porttunneler/shared/control/keys'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queries } from '@porttunneler/shared/control/query-table'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
@@ -73,6 +74,30 @@ describe('people who sign in by Firebase', () => {
     const changed = await t.signIn('countess@example.com', { ...proven, sub: t.firebase.uidOf(ada) })
     expect(changed.user).toEqual({ ...user, email: 'countess@example.com', authTimeMs: t.clock.now() })
     expect((await t.principals.authenticate(before, '')).user?.email).toBe('countess@example.com')
+  })
+
+  test('signing out of one sign-in ends its token, and no other', async () => {
+    const here = await t.token(ada, proven)
+    t.clock.advance(1_000)
+    const other = await t.token(ada, proven)
+    expect((await t.logout(here, {})).status).toBe(204)
+    await expectFailure(t.principals.authenticate(here, ''), 'auth.invalid')
+    await t.principals.authenticate(other, '')
+    expect((await t.logout('not a token', {})).status).toBe(204)
+  })
+
+  test('signing out everywhere ends the keys as well, when asked to', async () => {
+    const caller = await t.signIn(ada, proven)
+    const control = controlOf(t.control, caller.account)
+    const { secret } = await createKey(control, caller, { name: 'laptop', scopes: ['tunnels'] })
+    await t.logout(await t.token(ada, proven))
+    await t.local.runJobs()
+    await t.principals.authenticate(secret, '')
+    t.clock.advance(2_000)
+    t.local.clock.advance(2_000)
+    await t.logout(await t.token(ada, proven), { everywhere: true, endKeys: true })
+    await t.local.runJobs()
+    await expectFailure(t.principals.authenticate(secret, ''), 'auth.invalid')
   })
 
   test('signing out everywhere ends every session, here and at Firebase; the next sign-in works', async () => {
@@ -148,11 +173,11 @@ async function makeSignIn() {
     token,
     signIn: async (...given: Parameters<typeof token>) =>
       principals.authenticate(await token(...given), '192.0.2.1'),
-    logout: (bearer: string) =>
+    logout: (bearer: string, body: object = { everywhere: true }) =>
       app.request('https://tunnel.example.com/v1/auth/logout', {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
-        body: '{"everywhere":true}',
+        body: JSON.stringify(body),
       }),
     close: async () => {
       await firebase.close()

@@ -46,6 +46,8 @@ export async function makeFirebaseIdentity(given?: Store) {
       ...changes,
     }
   }
+  const another = () =>
+    firebaseIdentity({ projectId: testProject, accounts, store, clock, jwksUrl: issuer.jwksUrl })
   return {
     clock,
     issuer,
@@ -53,7 +55,9 @@ export async function makeFirebaseIdentity(given?: Store) {
     store,
     uidOf,
     claimsOf,
-    identity: firebaseIdentity({ projectId: testProject, accounts, store, clock, jwksUrl: issuer.jwksUrl }),
+    identity: another(),
+    /** The same in another process. */
+    another,
     /** Makes the account too, if there is none. */
     tokenOf: async (email: string, changes: JWTPayload = {}) => {
       const claims = claimsOf(email, changes)

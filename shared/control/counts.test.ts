@@ -10,6 +10,7 @@ import { limits } from '../protocol/limits.ts'
 import { type CountingStore, countingStore } from '../testing/counting-store.ts'
 import { countUsage as countUsageJob } from './books/count.ts'
 import { countLate } from './books/late.ts'
+import { EndedSignIns } from './ended-sign-ins.ts'
 import { roundsMs, Worker } from './jobs/worker.ts'
 import { createKey } from './keys.ts'
 import { syncRelay } from './relays.ts'
@@ -180,6 +181,17 @@ test('a tunnel-hour asks no more of Google than the costs are reckoned with', as
     expect(total[name], name).toBeLessThanOrEqual(most[name])
   expect(total.reads).toBeGreaterThan(1)
   expect(total.writes).toBeGreaterThan(0.5)
+})
+
+test('that a sign-in has not ended is read twice a minute, however often the console asks', async () => {
+  const ended = new EndedSignIns(counting.store, clock)
+  const before = counting.counts.reads
+  for (let second = 0; second < 3_600; second += 2) {
+    const asks = Array.from({ length: 4 }, () => ended.check('sign-in', { person: 'usr', authTimeMs: 1 }))
+    await Promise.all(asks)
+    clock.advance(2_000)
+  }
+  expect(counting.counts.reads - before).toBe(120)
 })
 
 function tableOf(total: Row): string {

@@ -1,12 +1,21 @@
 /** What every Identity promises: it tells whose a genuine token is, and refuses all others alike. */
 import { describe, expect, test } from 'vitest'
+import { signInReadMs } from '../control/ended-sign-ins.ts'
 import type { Identity } from '../control/platform.ts'
 import { expectFailure } from './store.contract.ts'
 
 export type IdentityUnderTest = {
   readonly identity: Identity
+  /** The same service in another process. */
+  readonly elsewhere: Identity
   /** Registers a person and signs in. */
   signUp(email: string): Promise<string>
+  /** Signs in once more, later. */
+  signIn(email: string): Promise<string>
+  /** As the route of the logout does it. */
+  endSignIn(token: string): Promise<void>
+  /** Moves time. */
+  advance(ms: number): void
   /** A token as another issuer of the same kind would make it for the same person. */
   foreign(email: string): Promise<string>
   /** Moves time until tokens made before have expired. */
@@ -70,6 +79,18 @@ export function describeIdentity(name: string, make: () => Promise<IdentityUnder
 
     check('the token of another issuer is refused', async ({ identity, foreign }) => {
       await expectFailure(identity.verify(await foreign(ada)), 'auth.invalid')
+    })
+
+    check('a token ends with its sign-in: here at once, elsewhere within half a minute', async (under) => {
+      const { identity, elsewhere, advance } = under
+      const ended = await under.signUp(ada)
+      const other = await under.signIn(ada)
+      await elsewhere.verify(ended)
+      await under.endSignIn(ended)
+      await expectFailure(identity.verify(ended), 'auth.invalid')
+      advance(signInReadMs)
+      await expectFailure(elsewhere.verify(ended), 'auth.invalid')
+      for (const each of [identity, elsewhere]) expect(await each.verify(other)).toMatchObject({ email: ada })
     })
 
     check('an expired token is refused', async ({ identity, signUp, expire }) => {

@@ -132,7 +132,7 @@ export class Resets {
     const mail = {
       to: known.data.email,
       subject: 'Set a new PortTunneler password',
-      text: letter(resetUrl(token)),
+      text: letter(resetUrl(token), known.data.emailVerified),
     }
     const wish = await mailWish(vault, mail, { account: '', until })
     const event = { action: 'auth.reset_requested', user, from, userAgent } as const
@@ -148,12 +148,18 @@ export class Resets {
   }
 }
 
-function letter(link: string): string {
+const firstProof = `
+Nobody has confirmed this address before. So the link also ends every API key that was made in its name until now, and
+takes the tunnels of those keys offline: whoever made them may not have been you.
+`
+
+function letter(link: string, isProven: boolean): string {
+  const first = isProven ? '' : firstProof
   return `Somebody, hopefully you, asked to set a new password for this address at PortTunneler.
 
 Open this link within an hour to choose one:
 
 ${link}
-
+${first}
 If it was not you, there is nothing to do: your password stays as it is.`
 }

@@ -163,6 +163,7 @@ function Allowance({
           <li key={scope}>{scopeTexts[scope].meaning}</li>
         ))}
       </ul>
+      {me.data && <p class="mt-3 text-muted">in the account of {me.data.email ?? me.data.accountName}.</p>}
       {more.length > 0 && <p class="mt-3 font-semibold">It asks for more. Tick what you want to allow</p>}
       {more.map((scope) => (
         <div key={scope} class="mt-2">
@@ -179,7 +180,6 @@ function Allowance({
       {request.keyDays !== undefined && (
         <p class="mt-3 text-muted">Its key ends by itself after {request.keyDays} days.</p>
       )}
-      {me.data && <p class="mt-3 text-muted">in the account of {me.data.email ?? me.data.accountName}.</p>}
     </div>
   )
 }
