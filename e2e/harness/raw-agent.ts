@@ -11,6 +11,8 @@ export type RawAgent = {
   /** Resolves when the relay has ended the connection, by FIN or reset. */
   readonly closed: Promise<void>
   send(bytes: Buffer): void
+  /** Sends it again and again, as fast as it is taken, until the connection ends. */
+  flood(bytes: Buffer): void
   /** Sends HELLO and waits for WELCOME. */
   hello(ticket: string): Promise<void>
   /** The `PT-nnnn` in the next REFUSE, GOAWAY or UNBOUND. */
@@ -54,6 +56,13 @@ export async function dialRaw({ host, port, sni, certificate }: RelayAddress): P
     frames,
     closed,
     send: (bytes) => void socket.write(bytes),
+    flood: (bytes) => {
+      const fill = () => {
+        while (!socket.destroyed && socket.write(bytes));
+      }
+      socket.on('drain', fill)
+      fill()
+    },
     hello: async (ticket) => {
       socket.write(helloFrame(ticket))
       await frames.waitFor(({ type }) => type === FrameType.welcome, { what: 'WELCOME' })

@@ -1,0 +1,86 @@
+/**
+ * A tenant who floods the relay with small frames takes a third of its time and no more (shared/mux/work-share.ts).
+ * Visitors of somebody else come in turn with the flood and without it: only how they compare counts, so a busy machine
+ * changes nothing.
+ */
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeTestControl, type TestControl } from '../relay-vm/testing/test-control.ts'
+import { agentSni, freePort, TestBench } from '../relay-vm/testing/test-relay.ts'
+import { percentile, pingOnce } from './chaos/visitors.ts'
+import type { GreedyTenant } from './greedy-tenant.ts'
+import { startProgram } from './harness/programs.ts'
+import type { Address } from './harness/sockets.ts'
+
+const host = '127.0.0.1'
+const rounds = 3
+const visitsPerRound = 25
+/** Without the share it is 15 to 50. */
+const slowerMax = 6
+
+describe('a tenant who floods', () => {
+  let control: TestControl
+  let bench: TestBench
+  let relay: Awaited<ReturnType<TestBench['startRelay']>>
+  let echo: Address
+
+  beforeAll(async () => {
+    control = await makeTestControl()
+    bench = await TestBench.make(control)
+    const limits = { exempt: ['127.0.0.0/24'] }
+    relay = await bench.startRelay({ instance: 'r1', limits, dataDir: join(bench.dataDir, 'r1') })
+    const port = await freePort()
+    const ticket = await control.ticket({ endpoint: `tcp:c1:${port}` })
+    const upstreamPort = await bench.startUpstream((socket) => void socket.pipe(socket))
+    const agent = await bench.dial(relay.ports, { ticket, upstreamPort })
+    await agent.bind(1, ticket)
+    echo = { host, port }
+    await visits()
+  })
+  afterAll(() => bench?.close())
+
+  async function visits(): Promise<readonly number[]> {
+    const took: number[] = []
+    while (took.length < visitsPerRound) took.push(await pingOnce(echo))
+    return took
+  }
+
+  async function tenant(flood: GreedyTenant['flood']) {
+    const endpointPort = await freePort()
+    const account = 'acc_00000000000000000000greedy'
+    const agent = 'agt_00000000000000000000000000'
+    const greedy: GreedyTenant = {
+      host,
+      port: relay.ports.tlsPort,
+      sni: agentSni,
+      certificate: control.requests.at(-1)?.boot.agentAddress.certificate,
+      ticket: await control.ticket({ endpoint: `tcp:c1:${endpointPort}`, account, agent }),
+      endpointPort,
+      flood,
+    }
+    return startProgram('node', ['e2e/greedy-tenant.ts', JSON.stringify(greedy)])
+  }
+
+  test.each(['credit', 'sync', 'data', 'unknown'] as const)(
+    'of %s makes others wait a little, and is served itself',
+    async (flood) => {
+      const quiet: number[] = []
+      const flooded: number[] = []
+      for (let round = 0; round < rounds; round++) {
+        quiet.push(...(await visits()))
+        const program = await tenant(flood)
+        try {
+          await program.lines.waitFor(({ text }) => text === 'flooding', { what: 'the flood' })
+          flooded.push(...(await visits()))
+          expect(
+            program.lines.items.map(({ text }) => text),
+            'it is slowed down, not ended',
+          ).toEqual(['flooding'])
+        } finally {
+          await program.stop('SIGKILL')
+        }
+      }
+      expect(percentile(flooded, 0.5) / percentile(quiet, 0.5)).toBeLessThan(slowerMax)
+    },
+  )
+})
