@@ -278,6 +278,21 @@ describe('relay: live figures', () => {
     expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization')
   })
 
+  test('a watch ticket is good to its last second and not longer, and so is the stream that it opened', async () => {
+    const { ports } = await bench.startRelay()
+    const watch = async (exp: number) =>
+      fetch(`http://127.0.0.1:${ports.httpPort}/v1/live`, {
+        headers: { authorization: `Bearer ${await control.watchTicket(undefined, exp)}` },
+      })
+    const now = Math.floor(control.nowMs() / 1_000)
+    expect((await watch(now - 2)).status).toBe(401)
+    const exp = now + 3
+    const text = await (await watch(exp)).text()
+    const samples = [...text.matchAll(/"at":(\d+)/g)].map(([, at]) => Number(at))
+    expect(samples.length).toBeGreaterThan(0)
+    expect(Math.max(...samples)).toBeLessThanOrEqual(exp * 1_000 + 500)
+  })
+
   test("the relay's own name answers on the TLS port too", async () => {
     const { ports } = await bench.startRelay()
     const ca = control.requests.at(-1)?.boot.agentAddress.certificate

@@ -24,6 +24,7 @@ const programs = {
   curl: { names: ['curl'], install: 'apt-get install curl' },
   microsocks: { names: ['microsocks'], install: 'apt-get install microsocks' },
   python3: { names: ['python3'], install: 'apt-get install python3' },
+  schemathesis: { names: ['schemathesis'], install: 'pip install schemathesis==4.32.5' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
 } as const
 

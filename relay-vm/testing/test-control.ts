@@ -28,7 +28,8 @@ export type TestControl = Control & {
   /** Resolves with the next sync that `matches`, or one that came before. */
   synced(matches: (request: SyncRequest) => boolean): Promise<SyncRequest>
   ticket(claims: Partial<TicketClaims> & Pick<TicketClaims, 'endpoint'>): Promise<string>
-  watchTicket(of?: string): Promise<string>
+  /** @param exp seconds; absent: as a lease ticket's */
+  watchTicket(of?: string, exp?: number): Promise<string>
 }
 
 export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): Promise<TestControl> {
@@ -82,7 +83,8 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
       return new Promise((resolve) => waiting.add({ matches, resolve }))
     },
     ticket: ({ endpoint, ...claims }) => sign({ ...claimsOf(endpoint), ...claims }, ticketType),
-    watchTicket: (of = account) => sign({ sub: of, aud: watchAudience('c1') }, watchTicketType),
+    watchTicket: (of = account, exp) =>
+      sign({ sub: of, aud: watchAudience('c1'), ...(exp !== undefined && { exp }) }, watchTicketType),
   }
   return control
 }

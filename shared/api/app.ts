@@ -8,8 +8,10 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { PerMinute } from '../base/per-minute.ts'
+import { briefAnswers } from './brief-answers.ts'
 import { Cursors } from './cursors.ts'
 import type { ApiContext, ApiDeps, ApiEnv, RouteGroup } from './kit.ts'
+import { methodsAt } from './methods.ts'
 import { identifyRequest, limitAddresses, makeGuard, secureAnswers } from './middleware.ts'
 import { describeApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
@@ -27,20 +29,28 @@ export type { ApiDeps } from './kit.ts'
 
 export function makeApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>()
-  app.use(identifyRequest, secureAnswers, limitAddresses(deps))
+  app.use(identifyRequest, secureAnswers, limitAddresses(deps), briefAnswers)
   const log = failureLog(deps)
   app.onError((error, c) => answerError(deps, c, { thrown: error, log }))
-  app.notFound((c) => answerError(deps, c, { thrown: fail('api.not_found'), log }))
+  const groups = groupsOf(deps)
+  const methodsOf = methodsAt([...groups.flatMap(({ declared }) => declared), descriptionRoute])
+  app.notFound((c) => {
+    const allowed = methodsOf(c.req.path)
+    if (allowed.length > 0) c.header('allow', allowed.join(', '))
+    return answerError(deps, c, { thrown: fail(allowed.length > 0 ? 'api.method' : 'api.not_found'), log })
+  })
   const guard = makeGuard(deps)
-  for (const group of groupsOf(deps)) app.route('/', group.mount(guard))
+  for (const group of groups) app.route('/', group.mount(guard))
   let description: object | undefined
-  app.get('/v1/openapi.json', (c) => {
+  app.get(descriptionRoute.path, (c) => {
     description ??= describeApi(app, deps.control.settings)
     c.header('cache-control', 'public, max-age=300')
     return c.json(description)
   })
   return app
 }
+
+const descriptionRoute = { method: 'get', path: '/v1/openapi.json' } as const
 
 /** Groups that are handed `deps` cross accounts or have none: they are few, and their reasons stand at their heads. */
 function groupsOf(deps: ApiDeps): readonly RouteGroup[] {

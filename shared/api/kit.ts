@@ -140,7 +140,9 @@ function invalid(error: z.core.$ZodError) {
     .map(({ path, message }) => ({ path: path.map(String).join('.'), message }))
   const [first] = issues
   const detail = first && (first.path === '' ? first.message : `${first.path}: ${first.message}`)
-  return fail('api.invalid', detail, { fields: { issues } })
+  // What a schema cannot say was checked behind it.
+  const isShape = error.issues.some(({ code }) => code !== 'custom')
+  return fail(isShape ? 'api.invalid' : 'api.combination', detail, { fields: { issues } })
 }
 
 export const jsonBody = <T extends z.ZodType>(schema: T) => ({

@@ -28,5 +28,34 @@ export function describeApi(app: OpenAPIHono<ApiEnv>, { issuer, docsUrl, version
   for (const path of Object.values(document.paths ?? {}))
     for (const operation of [path.get, path.post, path.patch, path.delete])
       if (operation) operation.responses = { ...operation.responses, default: problem }
+  addLimits(document)
   return document
+}
+
+/** What a format means here, which the library leaves out: others take e-mail addresses that we do not. */
+const patterns: Readonly<Record<string, string | undefined>> = {
+  email: patternOf(z.email()),
+  'ipv4-cidr': patternOf(z.cidrv4()),
+  'ipv6-cidr': patternOf(z.cidrv6()),
+  // It calls both versions so.
+  ip: `${patternOf(z.ipv4())}|${patternOf(z.ipv6())}`,
+}
+
+function patternOf(schema: z.ZodType): string {
+  return String(z.toJSONSchema(schema).pattern)
+}
+
+/** Larger ones lose their last digits on the way through JSON. */
+const intMax = Number.MAX_SAFE_INTEGER
+
+/** What the shapes check and the library does not describe. */
+function addLimits(node: unknown): void {
+  if (typeof node !== 'object' || node === null) return
+  if ('type' in node && node.type === 'integer')
+    Object.assign(node, { minimum: -intMax, maximum: intMax, ...node })
+  if ('format' in node && 'type' in node && !('pattern' in node)) {
+    const pattern = patterns[String(node.format)]
+    if (pattern !== undefined) Object.assign(node, { pattern })
+  }
+  for (const inner of Object.values(node)) addLimits(inner)
 }

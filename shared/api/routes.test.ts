@@ -127,7 +127,7 @@ const rows: readonly Row[] = [
     'GET /v1/keys, made-up cursor',
     400,
     'api.cursor',
-    () => t.call('GET', '/v1/keys?cursor=WzEsImEiXQ.AAAA', { token: t.ada }),
+    () => t.call('GET', `/v1/keys?cursor=WzEsImEiXQ.${'A'.repeat(43)}`, { token: t.ada }),
   ],
   [
     'POST /v1/keys',
@@ -387,7 +387,7 @@ const rows: readonly Row[] = [
   [
     'POST /v1/leases/release, an empty list',
     400,
-    'api.invalid',
+    'api.combination',
     () => t.call('POST', '/v1/leases/release', { token: t.tunnelsKey, json: { agent, tunnels: [] } }),
   ],
 
@@ -395,7 +395,7 @@ const rows: readonly Row[] = [
   [
     'GET /v1/usage of a year',
     400,
-    'api.invalid',
+    'api.combination',
     () => t.call('GET', '/v1/usage?from=0&to=31536000000', { token: t.readKey }),
   ],
 

@@ -43,7 +43,7 @@ export async function claimLeases(
     try {
       const search = { wanted, agent: request.agent, name: generatedName(source, index), used }
       const tunnel = await resolveTunnel(control, caller, search)
-      if (used.has(tunnel.data.name)) throw fail('api.invalid', 'The same tunnel is asked for twice.')
+      if (used.has(tunnel.data.name)) throw fail('api.combination', 'The same tunnel is asked for twice.')
       used.add(tunnel.data.name)
       await checkTransfer(tunnel)
       items.push({ index, tunnel, port: wanted.port })

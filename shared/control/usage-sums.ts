@@ -29,15 +29,15 @@ type Asked = {
   readonly step?: Step | undefined
 }
 
-/** Sums of a span. @throws api.invalid for a span that is empty or too long for its step, api.too_large */
+/** Sums of a span. @throws api.combination for a span that is empty or too long for its step, api.too_large */
 export async function readUsage(control: AccountControl, caller: Caller, asked: Asked): Promise<UsageAnswer> {
   const { step, tunnel } = asked
   const to = asked.to ?? control.clock.now()
-  const from = asked.from ?? to - dayMs
+  const from = asked.from ?? Math.max(0, to - dayMs)
   const longest = spanMax[step ?? 'sums']
   if (from > to || to - from > longest)
     throw fail(
-      'api.invalid',
+      'api.combination',
       `The span must begin before its end and be at most ${longest / dayMs} days long.`,
     )
   const reach = await idsInReach(control, caller)

@@ -31,7 +31,11 @@ export type Problem = z.infer<typeof problemSchema>
 
 export const pageQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(50),
-  cursor: z.string().max(1_000).optional(),
+  cursor: z
+    .string()
+    .max(1_000)
+    .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}$/, 'what `next` of the page before says')
+    .optional(),
 })
 
 export const pageSchema = <T extends z.ZodType>(item: T) =>

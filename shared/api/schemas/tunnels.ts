@@ -63,7 +63,7 @@ export const tunnelUpdateSchema = z.strictObject({
 /** Ids that agents make for themselves once and keep: one a machine and user. */
 const agentIdSchema = idSchema('agt')
 
-const cellIdSchema = z.string().min(1).max(64)
+const cellIdSchema = z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens, 1 to 32')
 
 /** Cells that take new tunnels, with one relay each. */
 export const openCellsSchema = z.object({
