@@ -129,7 +129,7 @@ const requestShape = {
     .array(z.string())
     .min(1)
     .optional()
-    .describe('Let in only visitors with one of these logins, each user:password..'),
+    .describe('Let in only visitors with one of these logins, each user:password.'),
   authFile: z.string().min(1).optional().describe('The same from a file, one user:password a line.'),
 }
 

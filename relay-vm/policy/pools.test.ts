@@ -5,6 +5,7 @@ import { sourcePath } from '@porttunneler/shared/base/addresses'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
+import { relayConfigSchema } from '../config.ts'
 import { fairLog } from './fair-log.ts'
 import { FairRates } from './fair-rates.ts'
 import { budgets, type Holder, makePool, type PoolName, pools, rates } from './pools.ts'
@@ -107,12 +108,41 @@ describe('pools of the relay', () => {
     expect(unknown, 'a new pool? give it a row in pools.ts, or say here why nobody shares it').toEqual([])
   })
 
-  test.each(['relay.md', 'security.md'])('docs/%s shows the table as it is', (name) => {
-    const page = readFileSync(join(root, '../docs', name), 'utf8')
+  test('docs/relay.md shows the table as it is', () => {
+    const page = readFileSync(join(root, '../docs/relay.md'), 'utf8')
     const rows = Object.values({ ...pools, ...rates, ...budgets }).map(rowOf)
     for (const row of rows) expect(page).toContain(row)
   })
+
+  test('limits that have a name stand with their defaults', () => {
+    const { limits } = relayConfigSchema.parse(smallestConfig)
+    const count = (value: number) => value.toLocaleString('en')
+    const pace = ({ perMinute, burst }: { perMinute: number; burst: number }) =>
+      `${count(perMinute / 60)} a second, burst ${count(burst)}`
+    const { handshakes } = limits
+    expect([pools.header, pools.silent, pools.carriers].map(({ limit }) => limit)).toEqual(
+      Array(3).fill(`strangersMax (${count(limits.strangersMax)})`),
+    )
+    expect(pools.sockets.limit).toBe(`visitorsMax (${count(limits.visitorsMax)})`)
+    expect(pools.visitorHandshakes.limit).toBe(`handshakes.running (${count(handshakes.running)})`)
+    expect(pools.agentHandshakes.limit).toBe(pools.visitorHandshakes.limit)
+    expect(pools.sessions.limit).toBe(`sessionsMax (${count(limits.sessionsMax)})`)
+    expect(pools.feeds.limit).toBe(`watchersMax (${count(limits.watchersMax)})`)
+    expect(pools.feeds.holds).toContain(`watchersPerAccount (${count(limits.watchersPerAccount)})`)
+    expect(rates.accept.limit).toBe(`source (${pace(limits.source)})`)
+    expect(rates.visitorHandshakeRate.limit).toBe(`handshakes.visitors (${pace(handshakes.visitors)})`)
+    expect(rates.agentHandshakeRate.limit).toBe(`handshakes.agents (${pace(handshakes.agents)})`)
+    expect(rates.account.limit).toBe(`account (${pace(limits.account)}), or its plan’s`)
+  })
 })
+
+const smallestConfig = {
+  instance: 'r1',
+  dataDir: '/var/lib/relay',
+  controlUrl: 'https://console.example.com',
+  listen: { tls: { port: 443 }, http: { port: 80 } },
+  public: { agentHost: 'r1.example.com', agentSni: 'r1.example.com', names: ['r1.example.com'] },
+}
 
 function rowOf({
   holds,

@@ -11,7 +11,7 @@ export type Holder = 'account' | 'tunnel' | 'agent' | 'endpoint' | 'kind' | 'sou
 
 export type PoolRow = {
   readonly holds: string
-  /** Its name in the configuration, or the number that is built in. */
+  /** Its name in the configuration with the default, or the number that is built in. */
   readonly limit: string
   readonly share: readonly Holder[]
   /** Who of the largest holder goes; `refused`: nobody, but it is told no while others are not. `waits`: it is
@@ -25,49 +25,49 @@ export type PoolRow = {
 export const pools = {
   header: {
     holds: 'connections of trusted proxies whose PROXY header is still to come',
-    limit: 'strangersMax',
+    limit: 'strangersMax (2,000)',
     share: ['source'],
     yields: 'oldest',
     code: 'visitor.silent',
   },
   sockets: {
     holds: 'visitors’ connections',
-    limit: 'visitorsMax',
+    limit: 'visitorsMax (50,000)',
     share: ['source'],
     yields: 'newest',
     code: 'visitor.limit',
   },
   silent: {
     holds: 'connections whose ClientHello or first request head is still to come',
-    limit: 'strangersMax',
+    limit: 'strangersMax (2,000)',
     share: ['source'],
     yields: 'oldest',
     code: 'visitor.silent',
   },
   visitorHandshakes: {
     holds: 'TLS handshakes of visitors under way',
-    limit: 'handshakes.running',
+    limit: 'handshakes.running (512)',
     share: ['source'],
     yields: 'oldest',
     code: 'tls.budget',
   },
   agentHandshakes: {
     holds: 'TLS handshakes of agents under way',
-    limit: 'handshakes.running',
+    limit: 'handshakes.running (512)',
     share: ['source'],
     yields: 'oldest',
     code: 'tls.budget',
   },
   carriers: {
     holds: 'agents’ connections whose HELLO is still to come, or being checked',
-    limit: 'strangersMax',
+    limit: 'strangersMax (2,000)',
     share: ['source'],
     yields: 'oldest',
     code: 'session.limit',
   },
   sessions: {
     holds: 'agents’ sessions; two for one agent at most',
-    limit: 'sessionsMax',
+    limit: 'sessionsMax (5,000)',
     share: ['account', 'agent'],
     yields: 'newest',
     code: 'session.limit',
@@ -80,8 +80,8 @@ export const pools = {
     code: 'tunnel.limit',
   },
   feeds: {
-    holds: 'live feeds',
-    limit: 'watchersMax',
+    holds: 'live feeds; watchersPerAccount (50) of one account at most',
+    limit: 'watchersMax (500)',
     share: ['account'],
     yields: 'newest',
     code: 'watch.limit',
@@ -134,21 +134,21 @@ export const pools = {
 export const rates = {
   accept: {
     holds: 'new connections of one network',
-    limit: 'source',
+    limit: 'source (100 a second, burst 1,000)',
     share: ['source'],
     yields: 'refused',
     code: 'visitor.rate',
   },
   visitorHandshakeRate: {
     holds: 'TLS handshakes of visitors; `handshakes.source` bounds one network besides',
-    limit: 'handshakes.visitors',
+    limit: 'handshakes.visitors (1,000 a second, burst 2,000)',
     share: ['source'],
     yields: 'refused',
     code: 'tls.budget',
   },
   agentHandshakeRate: {
     holds: 'TLS handshakes of agents; `handshakes.source` bounds one network besides',
-    limit: 'handshakes.agents',
+    limit: 'handshakes.agents (1,000 a second, burst 5,000)',
     share: ['source'],
     yields: 'refused',
     code: 'tls.budget',
@@ -162,7 +162,7 @@ export const rates = {
   },
   account: {
     holds: 'new visitors of one account',
-    limit: 'account, or its plan’s',
+    limit: 'account (10,000 a second, burst 60,000), or its plan’s',
     share: ['tunnel', 'source'],
     yields: 'refused',
     code: 'account.rate',
