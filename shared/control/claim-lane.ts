@@ -13,8 +13,10 @@ import { storeLimits } from './store-rules.ts'
 
 /** By then whoever waits is better off asking again, perhaps where less is going on. */
 const waitMs = 8_000
-/** Leaves time to try each by itself. */
+/** Leaves time to try the halves. */
 const groupMs = 3_000
+/** A shorter try of one that has waited long would only fail it, and all beside it. */
+const tryMsMin = 1_000
 const retryMs = { min: 1_000, max: 5_000 } as const
 
 type Waiting = {
@@ -98,16 +100,17 @@ class Lane {
     try {
       await this.#try(live, now)
     } catch (error) {
-      const [only, another] = live
-      // One of them may spoil it for all.
-      if (another) for (const one of live) await this.#run([one])
-      else only?.reject(this.#explain(error))
+      const middle = Math.ceil(live.length / 2)
+      // One of them may spoil it for all. One by one they would race the other processes so many times more.
+      if (live.length > 1)
+        for (const half of [live.slice(0, middle), live.slice(middle)]) await this.#run(half)
+      else live[0]?.reject(this.#explain(error))
     }
   }
 
   async #try(live: readonly Waiting[], now: number): Promise<void> {
     const attempts = live.map(({ attempt }) => attempt)
-    const untilMs = Math.max(1, Math.min(...live.map(({ until }) => until)) - now)
+    const untilMs = Math.max(tryMsMin, Math.min(...live.map(({ until }) => until)) - now)
     const deadlineMs = live.length > 1 ? Math.min(groupMs, untilMs) : untilMs
     const { results, commands } = await claimTogether(this.#control, this.#account, { attempts, deadlineMs })
     // Whoever comes next need not wait for the bus.

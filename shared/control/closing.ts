@@ -12,7 +12,7 @@ import { online, quotas } from './quota-documents.ts'
 import { removeAllNames } from './tunnel-names.ts'
 import { writeRelease } from './tunnels.ts'
 
-/** A transaction holds 20 documents: the job, and these. */
+/** A transaction's documents are limited: the job, and these. */
 const keysAtOnce = 15
 
 export function closeAccounts(control: Control): JobKind {

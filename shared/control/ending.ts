@@ -8,7 +8,7 @@ import type { RunningJob } from './jobs/jobs.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { lookToTake } from './quota.ts'
 
-/** Each is its endpoint and a command, beside the job and the quota; a transaction holds 20 documents. */
+/** Each is its endpoint and a command, beside the job and the quota; a transaction's documents are limited. */
 const endsAtOnce = 8
 
 export type End = {

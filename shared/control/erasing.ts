@@ -14,7 +14,7 @@ import type { Doc, Page, Query, QueryOptions, Snapshot, Transaction } from './pl
 import { queries } from './query-table.ts'
 import { tombstoneOf } from './tombstones.ts'
 
-/** A transaction holds 20 documents: the job, and three for each tunnel. */
+/** A transaction's documents are limited: the job, and three for each tunnel. */
 const tunnelsAtOnce = 6
 const othersAtOnce = 15
 /** Not in the job's transaction: deleting again what is gone changes nothing. */

@@ -113,7 +113,7 @@ export interface Store {
     options?: { readonly deadlineMs?: number },
   ): Promise<T | undefined>
   /**
-   * At most 20 documents; all reads before the first write; writes take effect together at the end or not at all.
+   * At most 60 documents; all reads before the first write; writes take effect together at the end or not at all.
    * The body runs again on conflict and must have no side effects.
    * @throws store.contention, store.exists, store.missing
    */

@@ -11,7 +11,7 @@ import type { Transaction } from './platform.ts'
 import { lookToTake } from './quota.ts'
 import { writeRelease } from './tunnels.ts'
 
-/** Each touches its endpoint and a command, beside the account's quota; a transaction holds 20 documents. */
+/** Each touches its endpoint and a command, beside the account's quota; a transaction's documents are limited. */
 const releasesPerTransaction = 9
 
 type Given = {

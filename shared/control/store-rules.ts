@@ -11,7 +11,8 @@ export const storeLimits = {
   /** Firestore's own limit on nesting. */
   depth: 20,
   batchWrites: 400,
-  transactionDocuments: 20,
+  /** Firestore takes 500. So many of an account's claims fit that its hot document, the quota, is written seldom. */
+  transactionDocuments: 60,
   pageItems: 500,
   deadlineMs: 10_000,
 } as const

@@ -59,7 +59,7 @@ export async function removeName(control: AnyControl, caller: By, name: NameOfTu
   await publishCommands(control, outgoing)
 }
 
-/** Before a tunnel is deleted or its account closed: one after the other, for a transaction holds 20 documents. */
+/** Before a tunnel is deleted or its account closed: one after the other, for a transaction's documents are limited. */
 export async function removeAllNames(control: AnyControl, caller: By, tunnel: string): Promise<void> {
   const found = await control.store.get(tunnels.ref(tunnel))
   for (const { host } of found?.data.names ?? []) await removeName(control, caller, { tunnel, host })

@@ -29,8 +29,11 @@ const agents = 300
 const tunnelsPerAgent = 2
 const instances = 4
 const relay = newId('rel', 1)
-/** Alone, each of the claims would lose against others many times: fewer tries than claims need lanes. */
-const triesMax = agents * tunnelsPerAgent
+/**
+ * Alone, each of the claims would lose against others many times. Fewer tries than agents need lanes that put many
+ * claims into a transaction and do not fall apart when one is lost.
+ */
+const triesMax = agents
 
 const quietSync: SyncRequest = {
   boot: {

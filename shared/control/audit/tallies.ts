@@ -11,7 +11,7 @@ import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import type { Store } from '../platform.ts'
 
 const hourMs = 3_600_000
-/** Of an account and hour; the sources beyond are one number. A transaction holds 20 documents. */
+/** Of an account and hour; the sources beyond are one number. A transaction's documents are limited. */
 export const sourcesMax = 15
 
 export type Repeated = {
