@@ -29,6 +29,8 @@ function signInCalls(request: Requests) {
     refresh: (body: BodyOf<'refresh'>) => open<AnswerOf<'refresh'>>('/v1/auth/refresh', body),
     /** Ends the session that the refresh token belongs to. */
     logout: (body: { refreshToken: string }) => open<void>('/v1/auth/logout', body),
+    /** Ends the sign-in that the access token belongs to, where the refresh token is not ours: at Firebase. */
+    logoutHere: () => request<void>('POST', '/v1/auth/logout', { body: {} }),
     logoutEverywhere: () => request<void>('POST', '/v1/auth/logout', { body: { everywhere: true } }),
     changePassword: (body: BodyOf<'changePassword'>) =>
       request<AnswerOf<'changePassword'>>('POST', '/v1/auth/password', { body }),

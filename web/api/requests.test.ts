@@ -91,6 +91,7 @@ describe('calls', () => {
       [() => calls.login(login), () => client.login(login)],
       [() => calls.refresh({ refreshToken: 'r' }), () => client.refresh({ refreshToken: 'r' })],
       [() => calls.logout({ refreshToken: 'r' }), () => client.logout({ refreshToken: 'r' })],
+      [() => calls.logoutHere(), () => client.logout({})],
       [() => calls.logoutEverywhere(), () => client.logout({ everywhere: true })],
       [
         () => calls.changePassword({ current: 'a', next: 'b' }),

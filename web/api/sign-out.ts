@@ -12,9 +12,11 @@ export function useSignOut() {
     mutationFn: async ({ everywhere }: { everywhere: boolean }) => {
       if (everywhere) return calls.logoutEverywhere()
       const { refreshToken } = session
-      // Firebase ends no single session: this browser forgets it.
+      // Firebase's refresh tokens are none of the server's business; there the access token says what ends.
+      const isOurs = refreshToken?.startsWith('ptr_')
+      const ended = isOurs && refreshToken ? calls.logout({ refreshToken }) : calls.logoutHere()
       // Without an answer the token is forgotten all the same, and its session lapses by itself.
-      if (refreshToken?.startsWith('ptr_')) await calls.logout({ refreshToken }).catch(() => undefined)
+      await ended.catch(() => undefined)
     },
     onSuccess: () => session.end(),
   })

@@ -157,8 +157,11 @@ function RevokeButton({ apiKey, onRevoke }: { apiKey: Key; onRevoke: (key: Key) 
   )
 }
 
-function scopesText(key: Key): string {
-  return key.scopes.map((scope) => scopeTexts[scope].label).join(', ')
+/** What it may do, and until when if it ends by itself. */
+function scopesText({ scopes, expiresAt }: Key): string {
+  const labels = scopes.map((scope) => scopeTexts[scope].label).join(', ')
+  if (expiresAt === undefined) return labels
+  return `${labels}, until ${formatDay(new Date(expiresAt).toISOString().slice(0, 10))}`
 }
 
 function lastUseText(key: Key): string {
