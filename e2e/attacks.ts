@@ -1,0 +1,194 @@
+/**
+ * The list of attacks: what an enemy tries, and the test that shows how it ends. The tests are those of `npm test`;
+ * `npm run attack` (attack.ts) runs the short ones alone and prints what held. A tidy test keeps the list true.
+ */
+type Attack = {
+  readonly name: string
+  readonly tried: string
+  readonly file: string
+  /** Part of the test's name. */
+  readonly test: string
+  /** It starts programs or loads the machine: only `npm test` runs it. */
+  readonly isLong?: true
+}
+
+export const attacks: readonly Attack[] = [
+  {
+    name: 'account taken before its owner comes',
+    tried: "register somebody's address, make a key, wait for the owner to reset the password",
+    file: 'standalone/platform/identity.local.earlier.test.ts',
+    test: 'the first proof of the mailbox ends all keys',
+  },
+  {
+    name: 'forged address',
+    tried: 'X-Forwarded-For of the caller, alone and behind a proxy',
+    file: 'standalone/addresses.test.ts',
+    test: 'address: a stranger is not the proxy',
+  },
+  {
+    name: 'guessed password',
+    tried: 'many guesses from one source, and the right one among them',
+    file: 'standalone/platform/identity.local.guard.test.ts',
+    test: 'after five wrong passwords the source waits',
+  },
+  {
+    name: 'guesses from everywhere',
+    tried: 'guesses from many networks at one account, so that its owner is locked out',
+    file: 'standalone/platform/identity.local.guard.test.ts',
+    test: 'guesses from many networks are slowed down',
+  },
+  {
+    name: 'sign-in as a denial of service',
+    tried: 'fill the queue of password hashes and have the refusals count as failures',
+    file: 'standalone/platform/identity.local.line.test.ts',
+    test: 'being told to come back is no failed sign-in',
+  },
+  {
+    name: 'weak password',
+    tried: 'trivial and leaked passwords, wherever one is set',
+    file: 'standalone/platform/identity.local.weak.test.ts',
+    test: 'wherever a password is set a weak one is refused',
+  },
+  {
+    name: 'who is registered here?',
+    tried: 'compare the work of a sign-in for a known and an unknown address',
+    file: 'standalone/platform/identity.local.work.test.ts',
+    test: 'a failed sign-in costs the same',
+  },
+  {
+    name: 'somebody else’s ids',
+    tried: "every route that takes an id, with another account's",
+    file: 'shared/api/isolation.test.ts',
+    test: 'every route that takes an id answers 404 to a stranger',
+  },
+  {
+    name: 'device login from a foreign page',
+    tried: 'forms of another site that use up the codes of device login',
+    file: 'shared/api/app.test.ts',
+    test: 'a page of another site uses nothing up',
+  },
+  {
+    name: 'bodies before authentication',
+    tried: 'large bodies of nobody',
+    file: 'shared/api/app.test.ts',
+    test: 'a stranger may send 16 KiB',
+  },
+  {
+    name: 'log flood',
+    tried: 'a request that fails, a thousand times, with a path of 8,000 characters',
+    file: 'shared/api/app.test.ts',
+    test: 'cannot fill the log with it',
+  },
+  {
+    name: 'idle half-heads and half-bodies',
+    tried: '400 of each from one address at the console’s port',
+    file: 'standalone/web-server.test.ts',
+    test: '400 half heads and as many half bodies',
+  },
+  {
+    name: 'body that never comes',
+    tried: 'a length is said, and one byte sent',
+    file: 'standalone/web-server.test.ts',
+    test: 'a body that does not come is not waited for',
+  },
+  {
+    name: 'DNS rebinding',
+    tried: "requests for a stranger's name at the port of console and API",
+    file: 'standalone/web-server.test.ts',
+    test: 'as a page and in the API',
+  },
+  {
+    name: 'DNS rebinding at the metrics',
+    tried: "requests for a stranger's name at the metrics port of a relay",
+    file: 'relay-vm/relay.test.ts',
+    test: 'the metrics port answers to its own names only',
+  },
+  {
+    name: 'DNS rebinding in a browser',
+    tried: 'a page of a rebound name reads and posts to the API',
+    file: 'e2e/rebinding.test.ts',
+    test: 'a page of a name that is not ours',
+    isLong: true,
+  },
+  {
+    name: 'cookie without TLS',
+    tried: 'X-Forwarded-Proto of a stranger and of a proxy',
+    file: 'standalone/addresses.test.ts',
+    test: 'https: a stranger who says so',
+  },
+  {
+    name: 'redirect after sign-in',
+    tried: '`next` with schemes, double slashes, backslashes and tabs',
+    file: 'web/parts/format.test.ts',
+    test: 'never on another site',
+  },
+  {
+    name: 'open files',
+    tried: 'read the data folder of an older release as another user',
+    file: 'standalone/data-folder.test.ts',
+    test: 'what was there before gets its modes',
+  },
+  {
+    name: 'password in a file that others can read',
+    tried: 'standalone.yaml of mode 0644 with the password of the mail server',
+    file: 'standalone/config.test.ts',
+    test: 'a file with a password that others can read is refused',
+  },
+  {
+    name: 'ticket that outlives its time',
+    tried: 'a watch ticket after its last second, and the stream that it opened',
+    file: 'relay-vm/relay.test.ts',
+    test: 'a watch ticket is good to its last second',
+  },
+  {
+    name: 'leaked signing key',
+    tried: 'tickets signed with a key that leaked, while the control plane still lists it',
+    file: 'relay-vm/sync.test.ts',
+    test: 'a key that leaked stays refused',
+  },
+  {
+    name: 'guesses at the password of a tunnel',
+    tried: 'wrong passwords from one network',
+    file: 'cli/http/logins.test.ts',
+    test: 'ten wrong ones within a minute close the door',
+  },
+  {
+    name: 'mail that fills the disk',
+    tried: 'ask for mail again and again where it waits in files',
+    file: 'standalone/platform/mail.log.test.ts',
+    test: 'strangers who ask for mail cannot fill the disk',
+  },
+  {
+    name: 'hostile server against ptun',
+    tried: 'escape sequences and addresses of other schemes in every answer',
+    file: 'cli/hostile-server.test.ts',
+    test: '',
+  },
+  {
+    name: 'hostile requests to a tunnel',
+    tried: 'smuggling, two lengths, folded lines, bare line feeds, zero bytes',
+    file: 'e2e/standalone.test.ts',
+    test: 'never reaches the upstream',
+    isLong: true,
+  },
+  {
+    name: 'flood of strangers at a relay',
+    tried: 'slow heads, silence, garbage and handshakes while others are served',
+    file: 'e2e/hostile.test.ts',
+    test: 'others are served as before, and nothing stays',
+    isLong: true,
+  },
+  {
+    name: 'one account takes all of a relay',
+    tried: 'fill each pool as one tenant while another comes',
+    file: 'relay-vm/policy/pools.test.ts',
+    test: '',
+  },
+  {
+    name: 'requests made from the description',
+    tried: 'schemathesis against every route, with a key and as a person',
+    file: 'e2e/description.test.ts',
+    test: 'requests made from the description',
+    isLong: true,
+  },
+]
