@@ -1,9 +1,10 @@
-import { isFailure } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { describe, expect, test, vi } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
 import { limits } from './identity.local.guard.ts'
 import { Line, type Place, runningMax, waitingMax } from './identity.local.line.ts'
 import { Passwords } from './identity.local.passwords.ts'
+import { localIdentity } from './identity.local.ts'
 
 /** Who was let in and who was turned away, in that order of time. */
 async function makeLine() {
@@ -74,6 +75,18 @@ describe('the line for password hashes', () => {
     await settle()
     expect(log).toEqual(['a', 'b', 'c'])
   })
+})
+
+test('a right password is let in also when there is no place for making its hash anew', async () => {
+  const { identity, options } = makeLocalIdentity()
+  const ada = { email: 'ada@example.com', password: 'correct horse battery' }
+  const home = { from: '192.0.2.1' }
+  await identity.register(ada, home)
+  const costlier = localIdentity({ ...options, passwordCost: { log2N: 5, r: 1, p: 1 } })
+  const hash = vi.spyOn(Passwords.prototype, 'hash').mockRejectedValueOnce(fail('auth.busy'))
+  await costlier.login(ada, home)
+  expect(hash).toHaveBeenCalledTimes(1)
+  hash.mockRestore()
 })
 
 test('being told to come back is no failed sign-in: nobody is locked out by it', async () => {

@@ -14,7 +14,7 @@ import { identities, type UserDoc, users } from '@porttunneler/shared/control/do
 import { listKeysOf, lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
 import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
-import type { IdentityClaims, Store } from '@porttunneler/shared/control/platform'
+import type { IdentityClaims, Ref, Store } from '@porttunneler/shared/control/platform'
 import { z } from 'zod'
 import { Devices } from './identity.local.devices.ts'
 import { emailRef, normaliseEmail, type PasswordDoc, passwords } from './identity.local.documents.ts'
@@ -225,11 +225,21 @@ class LocalSignIn implements LocalIdentity {
       throw fail('auth.credentials')
     }
     await attempt.forgive()
-    if (this.#passwords.isOutdated(stored.hash)) {
+    if (this.#passwords.isOutdated(stored.hash)) await this.#hashAnew(password, { ref, stored, caller })
+    return stored
+  }
+
+  /** Where the line is full it waits for the next sign-in: this one is right. */
+  async #hashAnew(
+    password: string,
+    { ref, stored, caller }: { ref: Ref<PasswordDoc>; stored: PasswordDoc; caller: Caller },
+  ): Promise<void> {
+    try {
       const hash = await this.#passwords.hash(password, placeOf(caller))
       await this.#store.change(ref, (now) => (now?.hash === stored.hash ? { ...now, hash } : 'keep'))
+    } catch (error) {
+      if (!isFailure(error, 'auth.busy')) throw error
     }
-    return stored
   }
 
   /** Whoever is told to come back has guessed nothing. */
