@@ -38,6 +38,7 @@ import {
   withDeadline,
 } from './store.firestore.commit.ts'
 import { storeFailure } from './store.firestore.failures.ts'
+import { GatheredReads } from './store.firestore.reads.ts'
 import { type Reader, type Reads, Recorder, validate } from './store.firestore.transaction.ts'
 import { type GuardedWrite, pageOf, queryOf, withoutMark } from './store.firestore.values.ts'
 
@@ -90,8 +91,9 @@ class FirestoreStore implements Store {
     this.#db = new Firestore({ projectId, clientConfig, grpcOptions, ...emulator })
     this.#options = { db: this.#db, clock, random, pending: new Set() }
     this.#callDeadlineMs = rest.callDeadlineMs ?? callDeadlineMs
+    const reads = new GatheredReads((refs) => this.#read(refs))
     this.#reader = {
-      read: async (ref) => (await this.#read([ref]))[0],
+      read: (ref) => reads.read(ref),
       page: (query, asked) => this.#page(query, asked),
     }
   }
