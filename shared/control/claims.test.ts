@@ -203,7 +203,7 @@ describe('claims: who gets what', () => {
       { name: 'db', kind: 'tcp' },
       { name: 'db', kind: 'tcp' },
     ])
-    expect([keyOf(twice, 0), keyOf(twice, 1)]).toEqual(['leased', 'api.invalid'])
+    expect([keyOf(twice, 0), keyOf(twice, 1)]).toEqual(['leased', 'api.combination'])
   })
 })
 
