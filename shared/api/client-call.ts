@@ -7,6 +7,7 @@ import { type BackoffShape, backoffMs } from '../base/backoff.ts'
 import { isOutOfTime, sayClock } from '../base/certificate-time.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { codes, fail, isFailure, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
+import { sayNetworkError } from '../base/network-errors.ts'
 import { problemSchema } from './schemas/common.ts'
 
 /** The part of `fetch` that is used; the built-in one fits, and so does a lighter one. */
@@ -114,7 +115,7 @@ async function attemptCall<T>(
     const nowMs = (options.clock ?? systemClock).now()
     if (isOutOfTime(cause))
       throw fail('server.validity', `${options.baseUrl}: ${sayClock(nowMs)}.`, { cause })
-    const why = deadline.aborted ? 'did not answer in time' : 'could not be reached'
+    const why = deadline.aborted ? 'did not answer in time' : `could not be reached${sayNetworkError(cause)}`
     throw fail('server.unreachable', `${options.baseUrl || 'The server'} ${why}.`, { cause })
   }
   const body = parseJson(text)

@@ -4,6 +4,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { isOutOfTime, sayClock } from '../base/certificate-time.ts'
 import type { Clock } from '../base/clock.ts'
 import { fail, type PortTunnelerError } from '../base/errors.ts'
+import { sayNetworkError } from '../base/network-errors.ts'
 import { limits } from '../protocol/limits.ts'
 
 export const alpn = 'porttunneler'
@@ -92,5 +93,9 @@ function dialError(
   const isIdentity = /CERT|SSL|TLS|ALTNAME|SIGNED|ISSUER/.test(code)
   return isIdentity
     ? fail('relay.identity', `${host}:${port} has no certificate we trust (${code}).`, { cause })
-    : fail('relay.unreachable', `${host}:${port} cannot be reached (${code}).`, { cause })
+    : fail(
+        'relay.unreachable',
+        `${host}:${port} cannot be reached${sayNetworkError(cause) || ` (${code})`}.`,
+        { cause },
+      )
 }

@@ -140,7 +140,7 @@ export const cliCodes = {
     owner: 'operator',
     title: 'Server does not answer',
     cause: 'No connection to the server could be made, or it did not answer in time.',
-    cure: 'Check the network and the address of the server; a running agent tries again by itself.',
+    cure: 'The detail says what the system named as the cause. Check the network and the address of the server; a running agent tries again by itself.',
   },
   'server.unexpected': {
     code: 'PT-6031',
