@@ -323,7 +323,9 @@ describe('usage in steps', () => {
       ['hour', 94],
       ['day', 401],
     ] as const)
-      await expect(asked({ from: to - days * day, to, step })).rejects.toMatchObject({ key: 'api.combination' })
+      await expect(asked({ from: to - days * day, to, step })).rejects.toMatchObject({
+        key: 'api.combination',
+      })
   })
 
   test('a bound key sees its tunnels alone, in every step', async () => {
