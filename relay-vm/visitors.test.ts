@@ -119,16 +119,29 @@ describe('visitors', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('who waits for an agent whose last connection is found lost is told at once; who heard of it before is not', () => {
+  test('who waits for an agent whose connections are lost is told when it is not back soon; others go on', () => {
     const { clock, visitors, route, sink, heard, streams } = setUp()
     visitors.open(route, info, sink)
     visitors.open(route, info, sink)
     const [served, waiting] = streams
     if (served) served.state = 'open'
     const [member] = route.members
-    if (member) visitors.abandon({ ...member.session })
+    if (!member) throw new Error('nobody serves it')
+    const lose = () => {
+      Object.assign(member.session, { state: 'detached' })
+      visitors.abandon(member.session)
+    }
+    visitors.abandon({ ...member.session, state: 'detached' })
+    clock.advance(2_000)
     expect(heard, 'a session of another agent').toEqual([])
-    if (member) visitors.abandon(member.session)
+    lose()
+    Object.assign(member.session, { state: 'open' })
+    clock.advance(2_000)
+    expect(heard, 'it was back, and asks again by itself').toEqual([])
+    lose()
+    clock.advance(1_999)
+    expect(heard).toEqual([])
+    clock.advance(1)
     expect(heard).toEqual([`reset ${wireCode('carrier.lost')}`])
     expect([served?.resets, waiting?.resets]).toEqual([[], ['carrier.lost']])
     expect(visitors.active).toBe(1)

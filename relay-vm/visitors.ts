@@ -39,6 +39,9 @@ export type VisitorsOptions = {
   onConnected(route: Route, connectMs: number): void
 }
 
+/** An agent whose connections were reset has others in a fifth of a second; a lost packet on the way costs a second. */
+const backMs = 2_000
+
 /** Of all connections: those of tunnels leave room for who has not said where it goes. */
 const streamsShare = 0.9
 
@@ -189,11 +192,21 @@ export class Visitors {
   }
 
   /**
-   * The session has no connection for now. Who waits for the first sign of its agent is told at once, as those are who
-   * come now; where several agents share the tunnel, it is offered to the others.
+   * The session has no connection for now. Who waits for the first sign of its agent is offered to the others at once
+   * where several share the tunnel. Where it is alone it is mostly back in a moment and asks again by itself (rule 12),
+   * so they are told when it is not.
    */
   abandon(session: SessionHandle): void {
-    for (const visit of [...this.#visits.values()]) if (visit.isWaitingFor(session)) visit.cut('carrier.lost')
+    this.#cutWaiting(session, isPool)
+    const isAway = () => session.state === 'detached'
+    this.#options.clock.after(backMs, () => isAway() && this.#cutWaiting(session, () => true), {
+      background: true,
+    })
+  }
+
+  #cutWaiting(session: SessionHandle, matches: (route: Route) => boolean): void {
+    for (const visit of [...this.#visits.values()])
+      if (visit.isWaitingFor(session) && matches(visit.route)) visit.cut('carrier.lost')
   }
 
   /** @throws account.transfer, visitor.denied, tunnel.limit, tunnel.rate, account.rate */
