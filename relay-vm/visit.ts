@@ -18,6 +18,8 @@ export type VisitOptions = {
 
 export class Visit implements StreamSink {
   readonly route: Route
+  /** Monotonic. */
+  readonly startedMs: number
   readonly #session: SessionHandle
   sink: StreamSink
   readonly #options: VisitOptions
@@ -39,6 +41,7 @@ export class Visit implements StreamSink {
     this.sink = sink
     this.#options = options
     this.#onEnd = onEnd
+    this.startedMs = options.clock.monotonic()
   }
 
   get stream(): Stream {

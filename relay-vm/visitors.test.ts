@@ -126,19 +126,8 @@ describe('visitors', () => {
     const [served, waiting] = streams
     if (served) served.state = 'open'
     const [member] = route.members
-    if (!member) throw new Error('nobody serves it')
-    const lose = () => {
-      Object.assign(member.session, { state: 'detached' })
-      visitors.abandon(member.session)
-    }
-    visitors.abandon({ ...member.session, state: 'detached' })
-    clock.advance(2_000)
-    expect(heard, 'a session of another agent').toEqual([])
-    lose()
-    Object.assign(member.session, { state: 'open' })
-    clock.advance(2_000)
-    expect(heard, 'it was back, and asks again by itself').toEqual([])
-    lose()
+    if (member) visitors.abandon({ ...member.session, state: 'detached' })
+    if (member) visitors.abandon(Object.assign(member.session, { state: 'detached' as const }))
     clock.advance(1_999)
     expect(heard).toEqual([])
     clock.advance(1)
@@ -147,6 +136,25 @@ describe('visitors', () => {
     expect(visitors.active).toBe(1)
     served?.sink.onReset(1)
     expect(clock.pending).toBe(0)
+  })
+
+  test('who waits for an agent that is back in a moment is told nothing: it asks again by itself', () => {
+    const { clock, visitors, route, sink, heard } = setUp()
+    visitors.open(route, info, sink)
+    const [member] = route.members
+    if (member) visitors.abandon(Object.assign(member.session, { state: 'detached' as const }))
+    Object.assign(member?.session ?? {}, { state: 'open' })
+    clock.advance(2_000)
+    expect(heard).toEqual([])
+  })
+
+  test('who has waited for a silent agent for long is told as soon as its connections are found lost', () => {
+    const { clock, visitors, route, sink, heard } = setUp()
+    visitors.open(route, info, sink)
+    clock.advance(2_000)
+    const [member] = route.members
+    if (member) visitors.abandon(Object.assign(member.session, { state: 'detached' as const }))
+    expect(heard).toEqual([`reset ${wireCode('carrier.lost')}`])
   })
 
   test('OPENED ends the deadline and is measured once', () => {

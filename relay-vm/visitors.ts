@@ -194,19 +194,21 @@ export class Visitors {
   /**
    * The session has no connection for now. Who waits for the first sign of its agent is offered to the others at once
    * where several share the tunnel. Where it is alone it is mostly back in a moment and asks again by itself (rule 12),
-   * so they are told when it is not.
+   * so they are told when it is not, or when they have waited as long already (for one that had fallen silent).
    */
   abandon(session: SessionHandle): void {
-    this.#cutWaiting(session, isPool)
-    const isAway = () => session.state === 'detached'
-    this.#options.clock.after(backMs, () => isAway() && this.#cutWaiting(session, () => true), {
-      background: true,
-    })
-  }
-
-  #cutWaiting(session: SessionHandle, matches: (route: Route) => boolean): void {
-    for (const visit of [...this.#visits.values()])
-      if (visit.isWaitingFor(session) && matches(visit.route)) visit.cut('carrier.lost')
+    const { clock } = this.#options
+    const nowMs = clock.monotonic()
+    const waiting = [...this.#visits.values()].filter((visit) => visit.isWaitingFor(session))
+    const isPatient = ({ route, startedMs }: Visit) => !isPool(route) && nowMs - startedMs < backMs
+    const patient = waiting.filter(isPatient)
+    for (const visit of waiting) if (!isPatient(visit)) visit.cut('carrier.lost')
+    if (patient.length === 0) return
+    const giveUp = () => {
+      if (session.state !== 'detached') return
+      for (const visit of patient) if (visit.isWaitingFor(session)) visit.cut('carrier.lost')
+    }
+    clock.after(backMs, giveUp, { background: true })
   }
 
   /** @throws account.transfer, visitor.denied, tunnel.limit, tunnel.rate, account.rate */

@@ -169,7 +169,8 @@ export function describeHttp(context: Context): void {
       expect(status).toBe(502)
       expect(body).toContain('PT-6040')
       await lonely.waitFor('upstream.failed', { tunnel: 'lonely' })
-      await lonely.stop()
+      // One that ends by itself gives its address back, and then nobody has it.
+      await lonely.stop('SIGKILL')
       const after = await visit(context.service, address)
       expect(after.status).toBe(503)
       expect(after.body).toMatch(/PT-4\d{3}/)
