@@ -1,6 +1,7 @@
 /** `ptun tcp`, `ptun http` and `ptun tls`: one tunnel to one upstream. */
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { type ProxyVersion, proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { parseUpstream } from '../agent/upstream.ts'
@@ -26,11 +27,8 @@ export function serveTunnel(
   { upstream, options }: { upstream: string; options: TunnelOptions },
 ): Promise<number> {
   const { name, port, proxyProtocol, pool = false, takeover = false, qr = false } = options
-  if (name !== undefined && !tunnelNameSchema.safeParse(name).success)
-    throw fail(
-      'cli.usage',
-      `"${name}" is not a name: lower-case letters, digits and inner hyphens, 1 to 40 of them.`,
-    )
+  const slip = name === undefined ? undefined : slipOfLabel(name, nameMax)
+  if (slip) throw fail(slip.key, `--name: ${slip.detail}`, { cause: slip })
   if (pool && name === undefined)
     throw fail('cli.usage', '--pool needs --name: that is what the agents of a pool have in common.')
   const places =

@@ -55,7 +55,7 @@ const sdks = [
 ]
 
 /** shared/ runs in both shells, partly in the browser: these and nothing else from outside. */
-const sharedPackages = ['zod', 'jose', 'hono', '@hono/zod-openapi', 'ulid', 'vitest', 'fast-check']
+const sharedPackages = ['zod', 'jose', 'hono', '@hono/zod-openapi', 'ulid', 'tldts', 'vitest', 'fast-check']
 /** The control plane is pure but for hashing and random bytes. */
 const controlBuiltins = ['node:crypto', 'node:buffer', 'node:assert', 'node:assert/strict']
 

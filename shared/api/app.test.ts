@@ -89,6 +89,19 @@ describe('api: what holds for all routes', () => {
     expect(text).not.toMatch(/Hunter2|not-an-address-7/)
   })
 
+  test('a name that cannot be one is refused with the code of what is wrong with it', async () => {
+    for (const [name, code] of [
+      ['Shop', 'PT-2405'],
+      ['a'.repeat(41), 'PT-2406'],
+      ['shop-', 'PT-2407'],
+      ['ab--cd', 'PT-2407'],
+      ['xn--pypal-4ve', 'PT-2409'],
+    ]) {
+      const answer = await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name, kind: 'http' } })
+      expect(problemSchema.parse(await answer.json())).toMatchObject({ code, status: 400 })
+    }
+  })
+
   test('limits are told in headers, and one caller beyond them does not slow another', async () => {
     await t.close()
     t = await makeTestApi({ rates: { perCaller: 3, perAddress: 1_000 } })

@@ -2,7 +2,7 @@
 import { createRoute, OpenAPIHono, type RouteConfig, type RouteHandler } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
-import { fail } from '../base/errors.ts'
+import { codes, type ErrorKey, fail } from '../base/errors.ts'
 import type { Caller } from '../control/caller.ts'
 import type { AccountControl, Control } from '../control/control.ts'
 import type { RelayClaims } from '../control/platform.ts'
@@ -133,16 +133,27 @@ function describeAccess({ access, rate = 'usual' }: Declared) {
   return { security: [{ bearer: [] }], 'x-access': access.permission, ...by, ...costs }
 }
 
-/** Says which field is wrong, never what was sent in it. */
+/** Says which field is wrong, never what was sent in it; unless it is a name alone, and a rule of ours knows why. */
 function invalid(error: z.core.$ZodError) {
-  const issues = error.issues
-    .slice(0, 20)
-    .map(({ path, message }) => ({ path: path.map(String).join('.'), message }))
+  const pathOf = ({ path }: z.core.$ZodIssue) => path.map(String).join('.')
+  const [coded] = error.issues.flatMap((issue) => codedIssue(issue) ?? [])
+  if (coded && error.issues.every((issue) => pathOf(issue) === pathOf(coded.issue)))
+    return fail(coded.key, coded.issue.message)
+  const plain = error.issues.filter((issue) => codedIssue(issue) === undefined)
+  const issues = plain.slice(0, 20).map((issue) => ({ path: pathOf(issue), message: issue.message }))
   const [first] = issues
   const detail = first && (first.path === '' ? first.message : `${first.path}: ${first.message}`)
   // What a schema cannot say was checked behind it.
-  const isShape = error.issues.some(({ code }) => code !== 'custom')
+  const isShape = plain.some(({ code }) => code !== 'custom')
   return fail(isShape ? 'api.invalid' : 'api.combination', detail, { fields: { issues } })
+}
+
+/** A check of ours that knows better than the schema beside it what is wrong. */
+function codedIssue(
+  issue: z.core.$ZodIssue,
+): { readonly key: ErrorKey; readonly issue: z.core.$ZodIssue } | undefined {
+  const key = issue.code === 'custom' ? issue.params?.key : undefined
+  return typeof key === 'string' && Object.hasOwn(codes, key) ? { key: key as ErrorKey, issue } : undefined
 }
 
 export const jsonBody = <T extends z.ZodType>(schema: T) => ({

@@ -10,6 +10,7 @@ import { cloudCodes } from './codes/cloud.ts'
 import { hostCodes } from './codes/host.ts'
 import { httpVisitorCodes } from './codes/http.ts'
 import { leaseCodes } from './codes/lease.ts'
+import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
 import { standaloneCodes } from './codes/standalone.ts'
 import { visitorCodes } from './codes/visitor.ts'
@@ -33,6 +34,7 @@ export const codes = {
   ...apiCodes,
   ...accountCodes,
   ...leaseCodes,
+  ...nameCodes,
   ...wireCodes,
   ...httpVisitorCodes,
   ...visitorCodes,

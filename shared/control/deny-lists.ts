@@ -2,6 +2,9 @@
  * Ports and names that nobody gets. Mail ports because a relay that carries mail ends on every block list;
  * well-known ones because clients trust what answers there; names because a visitor reads them as who is speaking.
  */
+import { fail } from '../base/errors.ts'
+import { nameMax, slipOfLabel } from '../base/labels.ts'
+import { isMisleading } from '../base/misleading-words.ts'
 
 /** Mail, in its usual and its alternative ports (25, 465, 587, 2525 and the mailbox protocols). */
 const mailPorts = [24, 25, 109, 110, 143, 209, 220, 465, 587, 993, 995, 2525, 4190]
@@ -25,43 +28,18 @@ const reservedNames: ReadonlySet<string> = new Set(
   terms tls tunnel tunnels update updates uucp verify webmail webmaster wpad www www1 www2 xmpp`.split(/\s+/),
 )
 
-/** Whole words of a name, between hyphens: who phishers most like to be, what they ask for, and abuse. */
-const misleadingWords: ReadonlySet<string> = new Set(
-  `amazon amex appleid bank banking binance blockchain citibank coinbase dhl discord dropbox ebay facebook
-  fedex gmail google hsbc icloud instagram irs kraken ledger linkedin mastercard metamask microsoft netflix office365
-  onedrive outlook password passwords paypal paypall postbank roblox sparkasse steam steampowered stripe telegram
-  tiktok trezor twitter usps visa wallet walletconnect webscr wellsfargo whatsapp yahoo kike rapist`.split(
-    /\s+/,
-  ),
-)
-
-/** Parts of a name: long enough that no ordinary word holds them. */
-const misleadingParts: readonly string[] = [
-  'paypal',
-  'appleid',
-  'metamask',
-  'microsoft',
-  'facebook',
-  'instagram',
-  'netflix',
-  'coinbase',
-  'whatsapp',
-  'mastercard',
-  'porttunneler',
-]
-
-const offensiveParts: readonly string[] = ['fuck', 'nigger', 'faggot', 'hitler', 'childporn']
-
 /** Names of relay processes are made of these, in the same domain. */
 const serviceShape = /^(relay|cell|node|r)-?\d*$/
 
 /** @param name a tunnel's name, as tunnelNameSchema has it */
 export function isNameDenied(name: string): boolean {
-  // Digits that stand for letters: paypa1, g00gle, micr0s0ft.
-  const plain = name.replaceAll('0', 'o').replaceAll('1', 'l').replaceAll('3', 'e').replaceAll('5', 's')
   if (name.startsWith('xn--') || serviceShape.test(name) || reservedNames.has(name)) return true
-  const squeezed = plain.replaceAll('-', '')
-  if (misleadingParts.some((part) => squeezed.includes(part))) return true
-  if (offensiveParts.some((part) => squeezed.includes(part))) return true
-  return [name, plain].some((form) => form.split('-').some((word) => misleadingWords.has(word)))
+  return isMisleading(name)
+}
+
+/** Before a host gets the name for the first time. @throws name.*, endpoint.name_denied */
+export function checkNewName(name: string): void {
+  const slip = slipOfLabel(name, nameMax)
+  if (slip) throw slip
+  if (isNameDenied(name)) throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
 }

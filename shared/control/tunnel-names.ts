@@ -4,7 +4,8 @@
  * the proof that the host is the account's: nothing here looks for one, and no public route leads here.
  */
 import { fail } from '../base/errors.ts'
-import { type Alias, hostSchema, namesMax } from '../protocol/endpoint.ts'
+import { liesUnder, readAscii, readHost } from '../base/host-names.ts'
+import { type Alias, namesMax } from '../protocol/endpoint.ts'
 import { writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
 import { queryAll } from './cells.ts'
@@ -151,13 +152,16 @@ function writeEntry(
   writeAudit(tx, { account, actor, from, target: name.tunnel, action, details }, nowMs)
 }
 
-/** @throws name.invalid for what is no host, and for what endpoints of a cell are called */
+/** @throws name.* for what is no host, and name.invalid for what endpoints of a cell are called */
 async function checkHost(control: Control, host: string): Promise<void> {
-  if (!hostSchema.safeParse(host).success) throw fail('name.invalid', `"${host}" is not the name of a host.`)
+  const spelt = readAscii(host)
+  if ('error' in spelt) throw spelt.error
+  if (spelt.host !== host) throw fail('name.invalid', `The name is kept as "${spelt.host}".`)
   const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
-  const isOurs = (own: string) => host === own || host.endsWith(`.${own}`)
-  if (cells.some((cell) => isOurs(cell.domain) || isOurs(cell.host)))
+  if (cells.some((cell) => liesUnder(host, cell.domain) || liesUnder(host, cell.host)))
     throw fail('name.invalid', `${host} lies under a name of this service.`)
+  const read = readHost(host)
+  if ('error' in read) throw read.error
 }
 
 /** What all relays of the cells have applied that have been heard within a day. */

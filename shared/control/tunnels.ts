@@ -10,7 +10,7 @@ import { type Cell, describeEndpoint, readyRelays } from './cells.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
 import type { AccountControl } from './control.ts'
 import { withCounts } from './counting.ts'
-import { isNameDenied } from './deny-lists.ts'
+import { checkNewName } from './deny-lists.ts'
 import {
   deletedTunnels,
   type EndpointDoc,
@@ -73,12 +73,11 @@ export function noTunnelRoom({ limits, plan }: Caller): PortTunnelerError {
   return fail('quota.defined', `The plan "${plan}" has room for ${limits.tunnelsDefined} tunnels.`)
 }
 
-/** A tunnel that is not there yet. @throws auth.scope, endpoint.name_denied */
+/** A tunnel that is not there yet. @throws auth.scope, endpoint.name_denied, name.* */
 export function draftTunnel(caller: Caller, input: NewTunnel, nowMs: number): Snapshot<TunnelDoc> {
   if (!mayTouch(caller, input.name))
     throw fail('auth.scope', `This key is bound to other tunnels than "${input.name}".`)
-  if (input.kind !== 'tcp' && isNameDenied(input.name))
-    throw fail('endpoint.name_denied', `"${input.name}" cannot be the name of a host here.`)
+  if (input.kind !== 'tcp') checkNewName(input.name)
   const ref = tunnels.ref(newId('tun', nowMs))
   return { ref, data: newTunnel(caller.account, input, nowMs), version: '' }
 }
@@ -156,8 +155,7 @@ export async function updateTunnel(
     const isRenamed = name !== data.name
     if (!mayTouch(caller, name))
       throw fail('auth.scope', `This key is bound to other tunnels than "${name}".`)
-    if (isRenamed && data.kind !== 'tcp' && isNameDenied(name))
-      throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
+    if (isRenamed && data.kind !== 'tcp') checkNewName(name)
     const taken = isRenamed ? await tx.get(tunnelNames.ref(`${account}:${name}`)) : undefined
     if (taken) throw fail('tunnel.name_taken', `A tunnel named "${name}" exists.`)
     const agents = change.agents ?? data.agents ?? 'one'

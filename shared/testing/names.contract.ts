@@ -196,8 +196,19 @@ export function describeNames(name: string, make: MakeStore): void {
       expect(await stage.add('ada', 'one', 'more.example.org')).toBe('name.limit')
       expect(await stage.doc('more.example.org')).toBeUndefined()
       expect(await stage.add('ada', 'port')).toBe('name.invalid')
-      for (const bad of ['x.north.test', 'north.test', '192.0.2.1', 'localhost', 'A.example.org', 'a..b.c'])
-        expect(await stage.add('ada', 'one', bad), bad).toBe('name.invalid')
+      for (const [bad, key] of [
+        ['x.north.test', 'name.invalid'],
+        ['north.test', 'name.invalid'],
+        ['X.North.Test.', 'name.invalid'],
+        ['A.example.org', 'name.invalid'],
+        ['192.0.2.1', 'name.address'],
+        ['localhost', 'name.suffix'],
+        ['co.uk', 'name.suffix'],
+        ['a..b.c', 'name.length'],
+        ['*.example.org', 'name.wildcard'],
+        ['аррӏе.com', 'name.look_alike'],
+      ] as const)
+        expect(await stage.add('ada', 'one', bad), bad).toBe(key)
     })
   })
 }

@@ -1,6 +1,7 @@
 /** Shapes that every part of the API uses: ids, times, problem documents (RFC 9457), pages. */
 import { z } from 'zod'
 import type { IdPrefix } from '../../base/ids.ts'
+import { nameMax, slipOfLabel } from '../../base/labels.ts'
 
 export const idSchema = <P extends IdPrefix>(prefix: P) =>
   z
@@ -15,6 +16,12 @@ export const timeSchema = z.int().min(0).describe('Milliseconds since the epoch,
 export const tunnelNameSchema = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, 'lower-case letters, digits and inner hyphens, 1 to 40')
+
+/** The same where somebody asks for one: what is wrong with it has its own code. */
+export const wantedNameSchema = tunnelNameSchema.superRefine((name, context) => {
+  const slip = tunnelNameSchema.safeParse(name).success ? undefined : slipOfLabel(name, nameMax)
+  if (slip) context.addIssue({ code: 'custom', message: slip.detail, params: { key: slip.key } })
+})
 
 export const problemSchema = z.object({
   type: z.string().describe('Address of the page about this code'),

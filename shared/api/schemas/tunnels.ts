@@ -1,7 +1,7 @@
 /** Tunnels, endpoints, leases and watch tickets. */
 import { z } from 'zod'
 import { agentModes, endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
-import { idSchema, problemSchema, timeSchema, tunnelNameSchema } from './common.ts'
+import { idSchema, problemSchema, timeSchema, tunnelNameSchema, wantedNameSchema } from './common.ts'
 
 const kindSchema = z.enum(tunnelKinds)
 const agentsSchema = z
@@ -49,13 +49,13 @@ export const tunnelSchema = z.object({
 export type Tunnel = z.infer<typeof tunnelSchema>
 
 export const tunnelCreateSchema = z.strictObject({
-  name: tunnelNameSchema,
+  name: wantedNameSchema,
   kind: kindSchema,
   agents: agentsSchema.default('one'),
   policy: policySchema.partial().default({}),
 })
 export const tunnelUpdateSchema = z.strictObject({
-  name: tunnelNameSchema.optional(),
+  name: wantedNameSchema.optional(),
   agents: agentsSchema.optional(),
   policy: policySchema.partial().optional(),
 })
@@ -83,7 +83,7 @@ export const claimSchema = z.strictObject({
   tunnels: z
     .array(
       z.strictObject({
-        name: tunnelNameSchema.optional().describe('Absent: a tunnel of a generated name'),
+        name: wantedNameSchema.optional().describe('Absent: a tunnel of a generated name'),
         kind: kindSchema,
         /** tcp only: ask for this port instead of a random one. */
         port: z.int().min(1).max(65_535).optional(),

@@ -1,0 +1,52 @@
+/**
+ * One part of a host name, between two dots, in small ASCII letters: what it may look like, and what is wrong with it
+ * in words. For every program and the console; whole names are read by host-names.ts.
+ */
+import { fail, type PortTunnelerError } from './errors.ts'
+
+export const labelMax = 63
+/** A tunnel's name leaves room for what may be put behind it. */
+export const nameMax = 40
+
+/** @param max letters that fit @returns undefined when a label may read so */
+export function slipOfLabel(label: string, max = labelMax): PortTunnelerError | undefined {
+  const shown = show(label)
+  if (label === '') return fail('name.length', 'A name is missing: there is nothing there.')
+  const strange = /[^a-z0-9-]/u.exec(label.normalize('NFC'))?.[0]
+  if (strange !== undefined) return fail('name.characters', sayCharacter(label, strange))
+  if (label.length > max)
+    return fail('name.length', `${shown} has ${label.length} characters; at most ${max} fit.`)
+  if (label.startsWith('-') || label.endsWith('-'))
+    return fail('name.hyphen', `${shown} begins or ends with a hyphen.`)
+  if (label.startsWith('xn--'))
+    return fail('name.look_alike', `${shown} stands for letters beyond a to z, which this name may not have.`)
+  if (label.slice(2, 4) === '--')
+    return fail('name.hyphen', `${shown} has hyphens as its third and fourth character.`)
+  return undefined
+}
+
+function sayCharacter(text: string, strange: string): string {
+  const shown = show(text)
+  const plain = text.normalize('NFKC').toLowerCase()
+  if (/^[a-z0-9-]+$/.test(plain) && plain !== text)
+    return `${shown} is not in small, plain letters. Write "${plain}".`
+  if (strange === '_') return `${shown} has an underscore. Write a hyphen instead.`
+  if (strange === '.') return `${shown} has a dot. Here stands one name, without the domain.`
+  if (strange === '*')
+    return `${shown} has an asterisk, which only the beginning of a whole host name may have.`
+  return `${shown} has ${sayOne(strange)}: only a to z, 0 to 9 and hyphens may stand in a name.`
+}
+
+/** What prints is shown, anything else is named by its number. */
+export function sayOne(character: string): string {
+  const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+  return /^[\p{L}\p{N}\p{P}\p{S}]$/u.test(character)
+    ? `"${character}" (U+${code})`
+    : `the character U+${code}`
+}
+
+/** A long or unprintable text is not repeated whole: it came from outside. */
+export function show(text: string): string {
+  const printable = text.replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '\u{fffd}')
+  return `"${printable.length > 70 ? `${printable.slice(0, 60)}…` : printable}"`
+}
