@@ -258,7 +258,7 @@ const rows: readonly Row[] = [
     },
     works: async (stage) => {
       const { t, eve } = stage
-      const lease = await claim(stage, eve, { kind: 'http' })
+      const lease = await claim(stage, eve, { name: 'mine', kind: 'http' })
       await addName(t.control, eve, { tunnel: lease.tunnel, host: 'shop.example.org' })
     },
   }),

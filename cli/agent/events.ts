@@ -10,11 +10,18 @@ export type Problem = {
   readonly title: string
   readonly detail: string
   readonly cure: string
+  /** What was free instead a moment ago. */
+  readonly suggestions?: readonly string[]
 }
 
 export function problemOf(error: PortTunnelerError): Problem {
   const { code, title, cure } = error.entry
-  return { code, title, detail: error.detail, cure }
+  const suggestions = suggestionsOf(error)
+  return { code, title, detail: error.detail, cure, ...(suggestions.length > 0 && { suggestions }) }
+}
+
+function suggestionsOf({ fields: { suggestions } }: PortTunnelerError): readonly string[] {
+  return Array.isArray(suggestions) ? suggestions.map(String) : []
 }
 
 export type AgentEvent =

@@ -236,9 +236,11 @@ function askedMs({ fields: { retryAfterMs } }: PortTunnelerError): number {
 export type Refusal = Extract<ClaimResult['results'][number], { readonly problem: unknown }>['problem']
 
 /** A code of a newer server has no row here: it is told as it came, and asked again. */
-export function refusalOf({ code, detail, title }: Refusal): PortTunnelerError {
+export function refusalOf({ code, detail, title, suggestions }: Refusal): PortTunnelerError {
   const key = keyOfCode(code)
-  return key ? fail(key, detail) : fail('server.unexpected', `${code} ${detail ?? title}`)
+  return key
+    ? fail(key, detail, { fields: { ...(suggestions && { suggestions }) } })
+    : fail('server.unexpected', `${code} ${detail ?? title}`)
 }
 
 /** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */

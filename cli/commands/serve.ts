@@ -3,6 +3,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
+import { slipOfLabel } from '@porttunneler/shared/base/labels'
 import { Budget } from '@porttunneler/shared/mux/budget'
 import { dialRelay } from '@porttunneler/shared/mux/dial'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
@@ -30,6 +31,8 @@ export type ServeOptions = {
   readonly cell: () => string | undefined
   /** Where the tunnels can be read again. */
   readonly source?: TunnelSource
+  /** The same command line with another name for the tunnel. */
+  readonly commandWith?: ((name: string) => string) | undefined
 }
 
 /** Memory that relays may fill before the upstreams have taken it. */
@@ -43,7 +46,7 @@ const startMs = 1_000
 export async function serve(
   context: Context,
   wanted: readonly WantedTunnel[],
-  { takeover, qr, source, cell }: ServeOptions,
+  { takeover, qr, source, cell, commandWith }: ServeOptions,
 ): Promise<number> {
   const { env, clock } = context
   const connection = await connectApi(context)
@@ -107,7 +110,7 @@ export async function serve(
   output.close()
   unlisten()
   await Promise.all([socket?.close(), leases.settled()])
-  if (exit === 0) sayWhatStays(context, supervisor.snapshot())
+  sayLast(context, supervisor.snapshot(), { exit, commandWith })
   return exit
 }
 
@@ -230,6 +233,18 @@ function nameOf(name: string | undefined): { name?: string } {
 async function printQr(url: string, print: (lines: readonly string[]) => void): Promise<void> {
   const { renderUnicodeCompact } = await import('uqr')
   print(['', ...renderUnicodeCompact(url).split('\n'), url, ''])
+}
+
+function sayLast(
+  context: Context,
+  snapshot: AgentSnapshot,
+  { exit, commandWith }: { readonly exit: number } & Pick<ServeOptions, 'commandWith'>,
+): void {
+  if (exit === 0) sayWhatStays(context, snapshot)
+  // To be copied into a shell, so nothing but a name of ours may come from the server.
+  const suggested = snapshot.tunnels.flatMap(({ problem }) => problem?.suggestions ?? [])
+  const name = suggested.find((one) => !slipOfLabel(one))
+  if (commandWith && name !== undefined) warn(context, `For example: ${commandWith(name)}`)
 }
 
 function sayWhatStays(context: Context, { tunnels }: AgentSnapshot): void {

@@ -45,7 +45,13 @@ export function serveTunnel(
     ...(pool && { isPool: true }),
   }))
   checkNames(tunnels)
-  return serve(context, tunnels, { takeover, qr, cell: () => options.cell })
+  const commandWith = (other: string) => `ptun ${kind} ${quoted(upstream)} --name ${other}`
+  return serve(context, tunnels, {
+    takeover,
+    qr,
+    cell: () => options.cell,
+    ...(name !== undefined && !isRange(port) && { commandWith }),
+  })
 }
 
 /** Before the server is asked, which would refuse each of them. */
@@ -65,6 +71,11 @@ function nameOf(
 ): { name?: string; group?: string } {
   if (isRange) return { name: `${name ?? 'tcp'}-${port}`, group: name ?? 'tcp' }
   return name === undefined ? {} : { name }
+}
+
+/** As a shell takes it for one word. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
 /** One login a line. */

@@ -73,7 +73,7 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
     case 'tunnel.refused':
       return `${event.tunnel} has no endpoint: ${told(event.problem)}; ${again(event)}. ${event.problem.cure}`
     case 'tunnel.stopped':
-      return `${event.tunnel} is over: ${told(event.problem)}. ${event.problem.cure}`
+      return `${event.tunnel} is over: ${told(event.problem)}. ${event.problem.cure}${instead(event.problem)}`
     case 'upstream.failed':
       return `${event.tunnel}: a visitor was turned away: ${told(event.problem)}. ${event.problem.cure}`
     case 'upstream.recovered':
@@ -110,6 +110,10 @@ function closed(event: Extract<AgentEvent, { event: 'connection.closed' }>): str
 
 function again({ retryInMs }: { readonly retryInMs: number }): string {
   return `next try in ${formatDuration(retryInMs)}`
+}
+
+function instead({ suggestions = [] }: Problem): string {
+  return suggestions.length > 0 ? ` Free: ${suggestions.join(', ')}.` : ''
 }
 
 /** Without a full stop: a sentence goes on behind it. */

@@ -93,7 +93,11 @@ function tunnelLines(tunnel: TunnelStatus, isOver: boolean, paint: Paint): reado
     `  ${figures}`,
     ...(tunnel.settings ? [`  ${paint('dim', oneLine(tunnel.settings.join(', ')))}`] : []),
     ...(problem
-      ? [`  ${paint('red', problem.code)} ${oneLine(problem.detail)}`, `  ${paint('dim', problem.cure)}`]
+      ? [
+          `  ${paint('red', problem.code)} ${oneLine(problem.detail)}`,
+          `  ${paint('dim', problem.cure)}`,
+          ...(problem.suggestions ? [`  free: ${oneLine(problem.suggestions.join(', '))}`] : []),
+        ]
       : []),
   ]
 }

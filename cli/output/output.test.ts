@@ -53,6 +53,15 @@ const draw = (
   notes: string[] = [],
 ) => drawLive({ snapshot: snapshot(changes), notes, version: '1.2.3' }, size, plain)
 
+test('what is free instead of a taken name is told, and programs get it as a list', () => {
+  const taken = fail('endpoint.name_taken', 'Somebody else has the name x.test.', {
+    fields: { suggestions: ['x-otter', 'brave-x'] },
+  })
+  const stopped = { event: 'tunnel.stopped', tunnel: 'x', problem: problemOf(taken) } as const
+  expect(stopped.problem.suggestions).toEqual(['x-otter', 'brave-x'])
+  expect(sentenceOf([stopped], { isVerbose: false })).toMatch(/PT-2310 .* Free: x-otter, brave-x\.$/)
+})
+
 describe('live status', () => {
   test('shows endpoint, upstream, state, connections, bytes, relay and round trip', () => {
     const text = draw().join('\n')

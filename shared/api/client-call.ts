@@ -170,9 +170,10 @@ function parseJson(text: string): unknown {
 function readProblem(status: number, body: unknown, retryAfter: string | null): PortTunnelerError {
   const parsed = problemSchema.safeParse(body)
   if (!parsed.success) return fail('server.unexpected', `The server answered ${status} without saying why.`)
-  const { code, title, detail, instance, issues } = parsed.data
+  const { code, title, detail, instance, issues, suggestions } = parsed.data
   const seconds = parsed.data.retryAfter ?? (retryAfter === null ? undefined : Number(retryAfter))
-  const fields = { status, requestId: instance, issues, retryAfterMs: seconds && seconds * 1000 }
+  const retryAfterMs = seconds && seconds * 1000
+  const fields = { status, requestId: instance, issues, retryAfterMs, ...(suggestions && { suggestions }) }
   const key = keyOfCode(code)
   if (key) return fail(key, detail ?? codes[key].cause, { fields })
   return fail('server.unexpected', `${code} ${title}: ${detail ?? 'a code newer than this program'}`, {

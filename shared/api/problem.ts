@@ -8,7 +8,7 @@ export function toProblem(
   { docsUrl, instance }: { docsUrl: string; instance?: string },
 ): Problem {
   const { code, http, title, cure } = error.entry
-  const { retryAfterMs, issues } = error.fields
+  const { retryAfterMs, issues, suggestions } = error.fields
   return {
     type: `${docsUrl}/errors/${code}`,
     title,
@@ -19,5 +19,6 @@ export function toProblem(
     ...(instance === undefined ? {} : { instance }),
     ...(typeof retryAfterMs === 'number' ? { retryAfter: Math.max(1, Math.ceil(retryAfterMs / 1000)) } : {}),
     ...(Array.isArray(issues) ? { issues } : {}),
+    ...(Array.isArray(suggestions) && suggestions.length > 0 ? { suggestions } : {}),
   }
 }

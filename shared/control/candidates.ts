@@ -7,10 +7,11 @@ import { limits } from '../protocol/limits.ts'
 import { type Cell, tcpEndpointId, type Views } from './cells.ts'
 import type { Control } from './control.ts'
 import { isNameDenied, isPortDenied } from './deny-lists.ts'
-import type { EndpointDoc, TunnelDoc } from './documents.ts'
+import { type EndpointDoc, endpoints, type TunnelDoc } from './documents.ts'
 import { mayReuse } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
+import { suggestNames } from './suggestions.ts'
 import { freeLapsed } from './sweeper.ts'
 
 export type Search = {
@@ -29,7 +30,7 @@ const suffixTries = 5
 /** No letter or digit that reads as another. */
 const suffixLetters = 'abcdefghjkmnpqrstuvwxyz23456789'
 
-/** @throws endpoint.exhausted, endpoint.port_taken, endpoint.port_denied, endpoint.name_denied */
+/** @throws endpoint.exhausted, endpoint.port_taken, endpoint.port_denied, endpoint.name_denied, endpoint.name_taken */
 export async function findCandidate(control: Control, search: Search): Promise<string> {
   const { tunnel, tried } = search
   const own = tunnel.data.endpoint
@@ -94,18 +95,31 @@ async function findReusable(
   return chosen?.ref.id
 }
 
-function findHost(control: Control, { tunnel, cell, tried }: Search): string {
-  const { name, endpoint: own } = tunnel.data
+async function findHost(control: Control, { tunnel, cell, tried }: Search): Promise<string> {
+  const { account, name, endpoint: own, generated } = tunnel.data
   if (isNameDenied(name)) throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
   if (isHostOf(own, name, cell.domain) && !tried.has(own)) return own
   const plain = plainHost(name, cell)
   if (!tried.has(plain)) return plain
+  if (!generated) throw await taken(control, { account, name, cell })
   for (let attempt = 0; attempt < suffixTries; attempt++) {
     const suffix = Array.from({ length: 4 }, () => pickOne([...suffixLetters], control.random)).join('')
     const id = `host:${name}-${suffix}.${cell.domain}`
     if (!tried.has(id)) return id
   }
   throw fail('endpoint.exhausted', `No host name like "${name}" is free.`)
+}
+
+/** Another address than the one that was asked for is none: whoever wanted it says which other one they want. */
+async function taken(
+  control: Control,
+  { account, name, cell }: { readonly account: string; readonly name: string; readonly cell: Cell },
+) {
+  const { domain } = cell
+  const found = await control.store.get(endpoints.ref(plainHost(name, cell)))
+  const who = found?.data.account === account ? 'Another tunnel of this account' : 'Somebody else'
+  const suggestions = await suggestNames(control, { account, name, domain })
+  return fail('endpoint.name_taken', `${who} has the name ${name}.${domain}.`, { fields: { suggestions } })
 }
 
 /** After a rename the old host no longer fits, and the next claim moves. */

@@ -13,6 +13,7 @@ import { type Control, controlOf } from './control.ts'
 import { findDisplaceable } from './displacing.ts'
 import type { TunnelDoc } from './documents.ts'
 import { asFailure } from './failures.ts'
+import type { Drafting } from './generated.ts'
 import type { Outcome } from './lease-answer.ts'
 import type { CellView } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
@@ -29,6 +30,8 @@ export type Item = {
   readonly index: number
   readonly tunnel: Snapshot<TunnelDoc>
   readonly port: number | undefined
+  /** Of one that the service names and has yet to make: the same under its next name. */
+  readonly redraft?: Drafting['redraft']
 }
 
 type Claim = {
@@ -42,8 +45,7 @@ type Claim = {
   readonly spared: ReadonlySet<string>
 }
 /** What becomes of one tunnel from round to round. */
-type Search = {
-  readonly port: number | undefined
+type Search = Pick<Item, 'port' | 'redraft'> & {
   tunnel: Snapshot<TunnelDoc>
   readonly tried: Set<string>
   displaced: Attempt['displaced']
@@ -74,8 +76,8 @@ export class Claiming {
     return outcomes
   }
 
-  async #obtain({ tunnel, port }: Item): Promise<Outcome> {
-    const search: Search = { tunnel, port, tried: new Set(), displaced: [], roomMade: 0 }
+  async #obtain({ index: _, ...item }: Item): Promise<Outcome> {
+    const search: Search = { ...item, tried: new Set(), displaced: [], roomMade: 0 }
     try {
       for (let round = 0; round < roundsMax; round++) {
         const outcome = await this.#round(search)
@@ -152,7 +154,7 @@ export class Claiming {
         await this.#views.full()
         return undefined
       case 'taken':
-        search.tried.add(candidate)
+        if (search.tunnel.data.kind === 'tcp' || !this.#rename(search)) search.tried.add(candidate)
         return undefined
       case 'named':
         return this.#findNamed(search)
@@ -170,12 +172,21 @@ export class Claiming {
   /** Another agent of the account asked for the same name at the same moment: it is there now. */
   async #findNamed(search: Search): Promise<Outcome | undefined> {
     const { account } = this.#claim.caller
-    const { name, kind } = search.tunnel.data
+    const { name, kind, request } = search.tunnel.data
     const found = await findTunnelByName(controlOf(this.#control, account), account, name)
     if (!found) return undefined
+    // The service came to one name for two requests.
+    if (request !== undefined && found.data.request !== request && this.#rename(search)) return undefined
     if (found.data.kind !== kind) return { error: fail('tunnel.kind') }
     search.tunnel = found
     return undefined
+  }
+
+  /** What the service names, and nobody knows yet, gets another name. @returns whether it has one */
+  #rename(search: Search): boolean {
+    const next = search.tunnel.version === '' ? search.redraft?.() : undefined
+    if (next) search.tunnel = next
+    return next !== undefined
   }
 
   async #endOthers(

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
+import type { Problem } from '../api/schemas/common.ts'
 import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
 import { keyOfCode } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
@@ -52,6 +53,12 @@ function keyOf({ results }: ClaimResult, index = 0) {
   return result && 'problem' in result ? keyOfCode(result.problem.code) : 'leased'
 }
 
+function problemOf(result: ClaimResult | undefined): Problem {
+  const [first] = result?.results ?? []
+  if (!first || !('problem' in first)) throw new Error(`no problem: ${JSON.stringify(first)}`)
+  return first.problem
+}
+
 /** The relay reports that it has an agent for it. */
 async function serve({ tunnel, epoch, endpoint }: Lease) {
   await t.sync({ bound: [{ tunnel, epoch, endpoint: endpoint.id }] })
@@ -74,15 +81,22 @@ describe('claims: races', () => {
     expect(new Set(leases.map(({ endpoint }) => endpoint.port)).size).toBe(500)
   }, 60_000)
 
-  test('50 racing claims of one host name give it to one account, and the others a name like it', async () => {
+  test('of 50 racing claims of one host name one has it, and the others hear which names are free', async () => {
     const callers = await Promise.all(Array.from({ length: 50 }, (_, n) => t.caller(`u${n}@example.com`)))
-    const leases = await Promise.all(
-      callers.map((caller) => claimOne(caller, { name: 'demo', kind: 'http' })),
+    const results = await Promise.all(
+      callers.map((caller) => claim(caller, [{ name: 'demo', kind: 'http' }])),
     )
-    const hosts = leases.map(({ endpoint }) => endpoint.host)
-    expect(hosts.filter((host) => host === 'demo.tunnel.example.com')).toHaveLength(1)
-    expect(new Set(hosts).size).toBe(50)
-    for (const host of hosts) expect(host).toMatch(/^demo(-[a-z2-9]{4})?\.tunnel\.example\.com$/)
+    const keys = results.map((result) => keyOf(result))
+    expect(keys.filter((key) => key === 'leased')).toHaveLength(1)
+    expect(keys.filter((key) => key === 'endpoint.name_taken')).toHaveLength(49)
+    const { suggestions = [], detail } = problemOf(results[keys.indexOf('endpoint.name_taken')])
+    expect(detail).toBe('Somebody else has the name demo.tunnel.example.com.')
+    expect(suggestions).toHaveLength(3)
+    const loser = callers[keys.indexOf('endpoint.name_taken')] ?? ada
+    const [first = ''] = suggestions
+    const lease = await claimOne(loser, { name: first, kind: 'http' })
+    expect(lease.endpoint.host).toBe(`${first}.tunnel.example.com`)
+    expect((await listTunnels(t.of(loser), loser, { limit: 10 })).items).toHaveLength(1)
   }, 30_000)
 
   test('50 racing agents of one tunnel give one holder', async () => {
@@ -497,7 +511,7 @@ describe('claims: an endpoint changes hands only when no old ticket could bind i
     const lease = await claimOne(ada, { name: 'web', kind: 'http' })
     await deleteTunnel(t.of(ada), ada, { id: lease.tunnel })
     expect(keyOf(await claim(ada, [{ name: 'web', kind: 'http' }]))).toBe('endpoint.resting')
-    expect((await claimOne(eve, { name: 'web', kind: 'http' })).endpoint.host).not.toBe(lease.endpoint.host)
+    expect(keyOf(await claim(eve, [{ name: 'web', kind: 'http' }]))).toBe('endpoint.name_taken')
     await t.settle()
     const again = await claimOne(ada, { name: 'web', kind: 'http' })
     expect(again.endpoint).toEqual(lease.endpoint)

@@ -2,21 +2,20 @@
  * Claims and renewals, a list a call. Every tunnel of the list gets its own answer: one refusal does
  * not spoil the others. Rules: lease-rules.ts; where to look: candidates.ts; the writing: claim-transaction.ts.
  */
-import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import type { ClaimResult, renewSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { type Caller, mayTouch, requirePermission } from './caller.ts'
 import { chooseCell } from './cell-choice.ts'
-import { type Cell, readyRelays } from './cells.ts'
+import type { Cell } from './cells.ts'
 import { Claiming, type ClaimRequest, type Item } from './claiming.ts'
 import { type Control, controlOf } from './control.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
 import { asFailure } from './failures.ts'
+import { type Drafting, findGenerated } from './generated.ts'
 import { answerLeases, type Cells, type Outcome } from './lease-answer.ts'
-import { decideRenewal, isAway } from './lease-rules.ts'
+import { decideRenewal } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
-import { queries } from './query-table.ts'
 import { readTransfer, transferGate } from './transfer.ts'
 import { draftTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
@@ -41,12 +40,12 @@ export async function claimLeases(
   const source = seed ?? `${control.random()}`
   for (const [index, wanted] of request.tunnels.entries()) {
     try {
-      const search = { wanted, agent: request.agent, name: generatedName(source, index), used }
-      const tunnel = await resolveTunnel(control, caller, search)
+      const search = { wanted, agent: request.agent, seed: `${source}:${index}`, used }
+      const { tunnel, redraft } = await resolveTunnel(control, caller, search)
       if (used.has(tunnel.data.name)) throw fail('api.combination', 'The same tunnel is asked for twice.')
       used.add(tunnel.data.name)
       await checkTransfer(tunnel)
-      items.push({ index, tunnel, port: wanted.port })
+      items.push({ index, tunnel, port: wanted.port, ...(redraft && { redraft }) })
     } catch (error) {
       outcomes[index] = { error: asFailure(error) }
     }
@@ -119,26 +118,37 @@ async function resolveTunnel(
   caller: Caller,
   {
     wanted: { name, kind, agents },
-    agent,
-    name: fresh,
-    used,
-  }: { wanted: Wanted; agent: string; name: string; used: ReadonlySet<string> },
-): Promise<Snapshot<TunnelDoc>> {
+    ...wish
+  }: { wanted: Wanted; agent: string; seed: string; used: ReadonlySet<string> },
+): Promise<Drafting> {
   requireReach(caller, name)
-  const known =
+  const own = controlOf(control, caller.account)
+  const found =
     name === undefined
-      ? await findIdle(control, caller.account, { agent, kind, fresh, used })
-      : await findTunnelByName(controlOf(control, caller.account), caller.account, name)
-  if (!known) {
+      ? await findGenerated(control, caller, { ...wish, kind, ...(agents && { agents }) })
+      : {
+          tunnel:
+            (await findTunnelByName(own, caller.account, name)) ??
+            draftNamed(control, caller, { name, kind, agents }),
+        }
+  const { tunnel } = found
+  if (tunnel.version === '') {
     requirePermission(caller, 'tunnels.write')
-    const generated = name === undefined
-    const input = { name: name ?? fresh, kind, agents: agents ?? 'one', policy: {}, generated } as const
-    return draftTunnel(caller, input, control.clock.now())
+    return found
   }
-  if (known.data.kind !== kind)
-    throw fail('tunnel.kind', `The tunnel "${known.data.name}" is of kind ${known.data.kind}, not ${kind}.`)
-  if (agents === undefined || agents === (known.data.agents ?? 'one')) return known
-  return updateTunnel(controlOf(control, caller.account), caller, { id: known.ref.id, change: { agents } })
+  const { data } = tunnel
+  if (data.kind !== kind)
+    throw fail('tunnel.kind', `The tunnel "${data.name}" is of kind ${data.kind}, not ${kind}.`)
+  if (agents === undefined || agents === (data.agents ?? 'one')) return found
+  return { tunnel: await updateTunnel(own, caller, { id: tunnel.ref.id, change: { agents } }) }
+}
+
+function draftNamed(
+  control: Control,
+  caller: Caller,
+  { name, kind, agents = 'one' }: Pick<Wanted, 'kind' | 'agents'> & { readonly name: string },
+): Snapshot<TunnelDoc> {
+  return draftTunnel(caller, { name, kind, agents, policy: {} }, control.clock.now())
 }
 
 /** @throws auth.scope when a bound key asks for a tunnel that is not its own, or for any */
@@ -146,40 +156,6 @@ function requireReach(caller: Caller, name: string | undefined): void {
   if (caller.tunnels === undefined || (name !== undefined && mayTouch(caller, name))) return
   const own = [...caller.tunnels].join(', ')
   throw fail('auth.scope', `This key serves only ${own}. Name one of them, or use another key.`)
-}
-
-async function findIdle(
-  control: Control,
-  account: string,
-  {
-    agent,
-    kind,
-    fresh,
-    used,
-  }: { agent: string; kind: TunnelDoc['kind']; fresh: string; used: ReadonlySet<string> },
-): Promise<Snapshot<TunnelDoc> | undefined> {
-  // The same request again (the name comes from its Idempotency-Key): the same tunnel.
-  const same = await findTunnelByName(controlOf(control, account), account, fresh)
-  if (same) return same
-  const where = { account, agent, kind, generated: true }
-  const { items } = await control.store.query(queries.generatedTunnels, { where, limit: 50 })
-  const held = await control.store.getAll(items.map(({ data }) => endpoints.ref(data.endpoint)))
-  const idle = await Promise.all(
-    items.map(async ({ ref, data: { name } }, index) => {
-      const isHeld = held[index]?.data.state === 'leased' && held[index].data.tunnel === ref.id
-      return !used.has(name) && (!isHeld || (await isLeft(control, held[index]?.data)))
-    }),
-  )
-  return items.find((_, index) => idle[index])
-}
-
-/** The process that had it is gone without a word, and every relay has said so. */
-async function isLeft(control: Control, held: EndpointDoc | undefined): Promise<boolean> {
-  return held !== undefined && isAway(held, readyRelays(control, await control.cells.read(held.cell)))
-}
-
-function generatedName(seed: string, index: number): string {
-  return `t-${createHash('sha256').update(`${seed}:${index}`).digest('hex').slice(0, 10)}`
 }
 
 /** Fresh tickets for what the agent holds; leases are extended on the way. Repeating it changes nothing. */

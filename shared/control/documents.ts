@@ -105,6 +105,8 @@ export type TunnelDoc = {
   readonly agents: AgentMode
   /** Named by the service, not by its owner: a claim without a name may take it again. */
   readonly generated: boolean
+  /** Of a generated one: digest of the request that made it, which finds it again by its name. */
+  readonly request?: string
   readonly policy: Partial<Policy>
   readonly policyVersion: number
   /** Rises with every edit by the user; the ETag. */

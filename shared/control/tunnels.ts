@@ -36,6 +36,7 @@ export type NewTunnel = {
   readonly agents?: AgentMode
   readonly policy: LoosePolicy
   readonly generated?: boolean
+  readonly request?: string
 }
 /** Called in the transaction that has the effect, to write what must commit with it. */
 export type AlsoWrite = (tx: Transaction, tunnel: Snapshot<TunnelDoc>) => void
@@ -97,12 +98,13 @@ export function writeTunnel(
 
 function newTunnel(
   account: string,
-  { name, kind, agents = 'one', policy, generated = false }: NewTunnel,
+  { name, kind, agents = 'one', policy, generated = false, request }: NewTunnel,
   nowMs: number,
 ): TunnelDoc {
   const fresh = { policyVersion: 1, revision: 1, endpoint: '', cell: '', agent: '' }
   const times = { createdAt: nowMs, updatedAt: nowMs }
-  return { account, name, kind, agents, generated, policy: compact(policy), ...fresh, ...times }
+  const made = { generated, ...(request !== undefined && { request }) }
+  return { account, name, kind, agents, ...made, policy: compact(policy), ...fresh, ...times }
 }
 
 /** @throws api.not_found for an unknown one and for somebody else's alike */

@@ -33,6 +33,7 @@ export const problemSchema = z.object({
   cure: z.string().optional(),
   retryAfter: z.int().optional().describe('Seconds'),
   issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  suggestions: z.array(z.string().max(200)).max(20).optional().describe('What was free instead a moment ago'),
 })
 export type Problem = z.infer<typeof problemSchema>
 

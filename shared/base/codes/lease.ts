@@ -186,6 +186,17 @@ export const leaseCodes = {
     cause: 'The name is reserved, or could mislead visitors about whom they are talking to.',
     cure: 'Choose another name.',
   },
+  'endpoint.name_taken': {
+    code: 'PT-2310',
+    http: 409,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Name belongs to another tunnel',
+    cause:
+      'Another tunnel has this host name, or somebody keeps it: it is reserved, or waits for its last owner.',
+    cure: 'Choose another name; those that are suggested were free a moment ago.',
+  },
   'endpoint.resting': {
     code: 'PT-2305',
     http: 409,

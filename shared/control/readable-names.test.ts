@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { tunnelNameSchema } from '../api/schemas/common.ts'
+import { isNameDenied } from './deny-lists.ts'
+import { combinations, everyPair, namesLike, readableName } from './readable-names.ts'
+
+/** Roots of what offends, of those that short innocent words can make where they meet. */
+const offensive =
+  `anal anus arse bitch boob bum butt clit cock coon crap cum cunt damn dick dildo fag fuck gook
+  hitler homo jap jizz kike kkk kock milf muff nazi negro nigga nigger nude orgy paki penis piss poop porn pube pussy
+  rape rapist scat semen sex shit slut smut spic tit twat vagina viagra wank whore wop xxx cialis`.split(
+    /\s+/,
+  )
+describe('readable names', () => {
+  test('there are millions of them, and every one is a name that a tunnel may have', () => {
+    expect(combinations).toBeGreaterThan(4_000_000)
+    for (let n = 0; n < 2_000; n++) {
+      const name = readableName(`seed ${n}`, n % 5)
+      expect(name).toMatch(/^[a-z]+-[a-z]+-[1-9][0-9]$/)
+      expect(tunnelNameSchema.safeParse(name).success, name).toBe(true)
+    }
+  })
+
+  test('no pair of words offends or misleads, apart or together', () => {
+    const bad = everyPair().filter(([quality, thing]) => {
+      if (isNameDenied(`${quality}-${thing}`)) return true
+      return offensive.some((word) => `${quality}${thing}`.includes(word))
+    })
+    expect(bad.map((pair) => pair.join('-'))).toEqual([])
+  })
+
+  test('words are in a list once, and are short', () => {
+    const pairs = everyPair().map((pair) => pair.join('-'))
+    expect(new Set(pairs).size).toBe(pairs.length)
+    expect(Math.max(...pairs.map((pair) => pair.length))).toBeLessThanOrEqual(20)
+  })
+
+  test('the same request gets the same name, and each attempt another one', () => {
+    const names = Array.from({ length: 6 }, (_, attempt) => readableName('k1', attempt))
+    expect(names).toEqual(names.map((_, attempt) => readableName('k1', attempt)))
+    expect(new Set(names).size).toBe(6)
+  })
+
+  test('names like a taken one are names too, however long that is', () => {
+    for (const name of ['a', 'hello', 'a'.repeat(40), `${'a'.repeat(29)}-${'b'.repeat(10)}`])
+      for (const like of namesLike(name, { count: 40, max: 40, random: Math.random }))
+        expect(tunnelNameSchema.safeParse(like).success, like).toBe(true)
+  })
+})

@@ -1,0 +1,31 @@
+/** Names to take instead of one that somebody else has: like it, allowed, and free at this moment. */
+import { isFailure } from '../base/errors.ts'
+import { nameMax } from '../base/labels.ts'
+import type { Control } from './control.ts'
+import { checkNewName } from './deny-lists.ts'
+import { endpoints, tunnelNames } from './documents.ts'
+import { namesLike } from './readable-names.ts'
+
+const suggested = 3
+/** Looked at for them: nearly all are free. */
+const drawn = 8
+
+export async function suggestNames(
+  { store, random }: Pick<Control, 'store' | 'random'>,
+  { account, name, domain }: { readonly account: string; readonly name: string; readonly domain: string },
+): Promise<readonly string[]> {
+  const like = [...new Set(namesLike(name, { count: drawn, max: nameMax, random }))].filter(isAllowed)
+  const hosts = await store.getAll(like.map((one) => endpoints.ref(`host:${one}.${domain}`)))
+  const own = await store.getAll(like.map((one) => tunnelNames.ref(`${account}:${one}`)))
+  return like.filter((_, at) => !hosts[at] && !own[at]).slice(0, suggested)
+}
+
+function isAllowed(name: string): boolean {
+  try {
+    checkNewName(name)
+    return true
+  } catch (error) {
+    if (!isFailure(error)) throw error
+    return false
+  }
+}
