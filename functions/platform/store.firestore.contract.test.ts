@@ -6,6 +6,7 @@ import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
+import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
@@ -32,5 +33,6 @@ withEmulators(({ firestore }) => {
   describeJobs('firestore', make, { dueAtOnce: 1_000 })
   describeAudit('firestore', make)
   describeNames('firestore', make)
+  describeReservations('firestore', make)
   describeClaims('firestore', make)
 })

@@ -11,6 +11,7 @@ import { members } from '../control/documents.ts'
 import { createKey } from '../control/keys.ts'
 import { addMember, createService } from '../control/members.ts'
 import { queries } from '../control/query-table.ts'
+import { reserveName, reservePort } from '../control/reserving.ts'
 import type { Role, Scope } from './schemas/access.ts'
 
 const agent = newId('agt', 1)
@@ -49,6 +50,19 @@ const rows: readonly Row[] = [
   ['GET /v1/tunnels/{tunnel}', `${everybody}RTASB`],
   ['PATCH /v1/tunnels/{tunnel}', 'oadTASB', { agents: 'many' }],
   ['DELETE /v1/tunnels/{tunnel}', 'oadTASB'],
+  ['GET /v1/names', `${everybody}RTASB`],
+  ['POST /v1/names', 'oadTAS', { name: 'shop' }],
+  ['GET /v1/names/{host}', `${everybody}RTASB`],
+  ['PATCH /v1/names/{host}', 'oadTAS', { tunnel: null }],
+  // Another account of the same person there is not.
+  ['POST /v1/names/{host}/move', 'oadTAS', { account: newId('acc', 1) }, 404],
+  ['DELETE /v1/names/{host}', 'oadTAS'],
+  ['GET /v1/ports', `${everybody}RTASB`],
+  ['POST /v1/ports', 'oadTAS', { port: 20_011 }],
+  ['GET /v1/ports/{port}', `${everybody}RTAS`],
+  ['PATCH /v1/ports/{port}', 'oadTAS', { tunnel: null }],
+  ['POST /v1/ports/{port}/move', 'oadTAS', { account: newId('acc', 1) }, 404],
+  ['DELETE /v1/ports/{port}', 'oadTAS'],
   ['POST /v1/watch', 'oadRTASB', {}],
   ['POST /v1/leases', 'oadTASB', { agent, tunnels: [db] }],
   ['GET /v1/cells', 'oadTASB'],
@@ -105,12 +119,16 @@ async function makeWorld() {
     limit: 1,
   })
   const entry = log.items[0]?.ref.id ?? ''
+  await reserveName(control, owner, { name: 'db' })
+  await reservePort(control, owner, { port: 20_010 })
   // What people's memberships were before is forgotten.
   t.clock.advance(31_000)
   return {
     ...t,
     ids: {
       '{audit}': entry,
+      '{host}': 'db.tunnel.example.com',
+      '{port}': 'home:20010',
       '{part}': '1',
       '{tunnel}': tunnel,
       '{key}': victim.key.id,

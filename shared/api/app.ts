@@ -22,6 +22,7 @@ import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
 import { memberRoutes } from './routes/members.ts'
 import { relayRoutes } from './routes/relays.ts'
+import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { tunnelRoutes } from './routes/tunnels.ts'
 
@@ -66,6 +67,8 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     auditRoutes(deps, cursors),
     keyRoutes(cursors),
     tunnelRoutes(cursors),
+    nameRoutesOf(deps, cursors),
+    portRoutesOf(deps, cursors),
   ]
 }
 

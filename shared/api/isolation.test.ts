@@ -6,6 +6,7 @@ import { quietSync } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
 import { claimLeases } from '../control/claims.ts'
 import { queries } from '../control/query-table.ts'
+import { reserveName, reservePort } from '../control/reserving.ts'
 
 let t: TestApi
 beforeEach(async () => {
@@ -24,6 +25,8 @@ async function adasThings() {
   })
   const [first] = results
   if (!first || !('lease' in first)) throw new Error('no lease')
+  await reserveName(t.control, t.owner, { name: 'db' })
+  await reservePort(t.control, t.owner, { port: 20_010 })
   const keys = await t.call('GET', '/v1/keys', { token: t.ada })
   const page = z.object({ items: z.array(z.object({ id: z.string() })) }).parse(await keys.json())
   const log = await t.control.store.query(queries.auditByTarget, {
@@ -36,7 +39,7 @@ async function adasThings() {
 
 /** All that Ada sees, as text. */
 async function adasView(): Promise<string> {
-  const paths = ['/v1/account', '/v1/tunnels', '/v1/keys', '/v1/members']
+  const paths = ['/v1/account', '/v1/tunnels', '/v1/keys', '/v1/members', '/v1/names', '/v1/ports']
   const answers = paths.map(async (path) => (await t.call('GET', path, { token: t.ada })).text())
   return (await Promise.all(answers)).join('\n')
 }
@@ -49,6 +52,7 @@ describe('api: one account and the ids of another', () => {
   test('every route that takes an id answers 404 to a stranger, and the owner loses nothing', async () => {
     const { tunnel, key, entry } = await adasThings()
     const before = await adasView()
+    const move = { account: (await t.principals.authenticate(t.eve, '')).account }
     const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
     const named = Object.entries(paths).flatMap(([path, operations]) =>
       path.includes('{')
@@ -62,10 +66,14 @@ describe('api: one account and the ids of another', () => {
         .replace('{key}', key)
         .replace('{audit}', entry)
         .replace('{part}', '1')
+        .replace('{host}', 'db.tunnel.example.com')
+        .replace('{port}', 'home:20010')
         .replace('{member}', t.owner.member)
         .replace('{userCode}', 'BCDF-GHJK')
       const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }
-      const json = method === 'PATCH' ? { json: change } : {}
+      const kept = path.includes('{host}') || path.includes('{port}')
+      const update = kept ? { tunnel: null } : change
+      const json = method === 'PATCH' ? { json: update } : method === 'POST' ? { json: move } : {}
       const answer = await t.call(method, filled, { token: t.eve, ...json })
       expect([method, path, answer.status]).toEqual([method, path, 404])
     }

@@ -8,7 +8,7 @@ import { type Cell, tcpEndpointId, type Views } from './cells.ts'
 import type { Control } from './control.ts'
 import { isNameDenied, isPortDenied } from './deny-lists.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc } from './documents.ts'
-import { mayReuse } from './lease-rules.ts'
+import { isReserved, mayReuse } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { suggestNames } from './suggestions.ts'
@@ -36,6 +36,8 @@ export async function findCandidate(control: Control, search: Search): Promise<s
   const own = tunnel.data.endpoint
   if (tunnel.data.kind !== 'tcp') return findHost(control, search)
   if (search.port !== undefined) return findPort(search, search.port)
+  const wish = wishOf(tunnel.data, search.cell)
+  if (wish !== undefined) return findPort(search, portOf(wish))
   if (own.startsWith(`tcp:${search.cell.id}:`) && !tried.has(own)) return own
   const free = await control.free.find(control, search.cell.id, [tried, search.avoid])
   const found = free ?? (await findReusable(control, search))
@@ -48,12 +50,22 @@ export function isAskedFor(
   candidate: string,
   { tunnel, port, cell }: Pick<Search, 'tunnel' | 'port' | 'cell'>,
 ): boolean {
-  const { kind, name } = tunnel.data
-  return kind === 'tcp' ? port !== undefined : candidate === plainHost(name, cell)
+  const { kind } = tunnel.data
+  if (kind !== 'tcp') return candidate === plainHost(tunnel.data, cell)
+  return port !== undefined || wishOf(tunnel.data, cell) !== undefined
 }
 
-function plainHost(name: string, { domain }: Cell): string {
-  return `host:${name}.${domain}`
+/** The reserved one that was given to it, or the one of its name. */
+function plainHost(tunnel: Pick<TunnelDoc, 'name' | 'wish' | 'wishCell'>, cell: Cell): string {
+  return wishOf(tunnel, cell) ?? `host:${tunnel.name}.${cell.domain}`
+}
+
+function wishOf({ wish, wishCell }: Pick<TunnelDoc, 'wish' | 'wishCell'>, { id }: Cell): string | undefined {
+  return wishCell === id ? wish : undefined
+}
+
+function portOf(endpoint: string): number {
+  return Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))
 }
 
 function findPort({ cell, tried }: Search, port: number): string {
@@ -87,7 +99,10 @@ async function findReusable(
     }),
   ])
   const fits = ({ ref: { id }, data }: Snapshot<EndpointDoc>) =>
-    !tried.has(id) && !avoid.has(id) && mayReuse(id, data, { account, cell: view, nowMs })
+    !tried.has(id) &&
+    !avoid.has(id) &&
+    !isReserved(data) &&
+    mayReuse(id, data, { account, cell: view, nowMs })
   const found = [...rested.items, ...expired.items].filter(fits)
   const chosen = pickOne(found.slice(0, freeAtOnce), control.random)
   if (chosen?.data.state === 'leased' && chosen.data.account !== account)
@@ -96,12 +111,14 @@ async function findReusable(
 }
 
 async function findHost(control: Control, { tunnel, cell, tried }: Search): Promise<string> {
-  const { account, name, endpoint: own, generated } = tunnel.data
-  if (isNameDenied(name)) throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
-  if (isHostOf(own, name, cell.domain) && !tried.has(own)) return own
-  const plain = plainHost(name, cell)
+  const { name, endpoint: own, generated } = tunnel.data
+  const wish = wishOf(tunnel.data, cell)
+  if (wish === undefined && isNameDenied(name))
+    throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
+  if (wish === undefined && isHostOf(own, name, cell.domain) && !tried.has(own)) return own
+  const plain = plainHost(tunnel.data, cell)
   if (!tried.has(plain)) return plain
-  if (!generated) throw await taken(control, { account, name, cell })
+  if (!generated || wish !== undefined) throw await taken(control, tunnel.data, { id: plain, cell })
   for (let attempt = 0; attempt < suffixTries; attempt++) {
     const suffix = Array.from({ length: 4 }, () => pickOne([...suffixLetters], control.random)).join('')
     const id = `host:${name}-${suffix}.${cell.domain}`
@@ -113,13 +130,14 @@ async function findHost(control: Control, { tunnel, cell, tried }: Search): Prom
 /** Another address than the one that was asked for is none: whoever wanted it says which other one they want. */
 async function taken(
   control: Control,
-  { account, name, cell }: { readonly account: string; readonly name: string; readonly cell: Cell },
+  { account, name }: TunnelDoc,
+  { id, cell: { domain } }: { readonly id: string; readonly cell: Cell },
 ) {
-  const { domain } = cell
-  const found = await control.store.get(endpoints.ref(plainHost(name, cell)))
+  const found = await control.store.get(endpoints.ref(id))
   const who = found?.data.account === account ? 'Another tunnel of this account' : 'Somebody else'
   const suggestions = await suggestNames(control, { account, name, domain })
-  return fail('endpoint.name_taken', `${who} has the name ${name}.${domain}.`, { fields: { suggestions } })
+  const host = id.slice('host:'.length)
+  return fail('endpoint.name_taken', `${who} has the name ${host}.`, { fields: { suggestions } })
 }
 
 /** After a rename the old host no longer fits, and the next claim moves. */

@@ -14,8 +14,9 @@ import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './document
 import { asFailure } from './failures.ts'
 import { type Drafting, findGenerated } from './generated.ts'
 import { answerLeases, type Cells, type Outcome } from './lease-answer.ts'
-import { decideRenewal } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
+import { decideRenewal } from './renewal-rules.ts'
+import { findKeptName } from './reserving.ts'
 import { readTransfer, transferGate } from './transfer.ts'
 import { draftTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
@@ -69,7 +70,10 @@ async function claimByCell(
 ): Promise<Cells> {
   const home = items.find(({ tunnel }) => tunnel.data.cell !== '')?.tunnel.data.cell ?? ''
   const { cell: named, near } = request
-  const byCell = Map.groupBy(items, ({ tunnel }) => named ?? (tunnel.data.cell || home))
+  const byCell = Map.groupBy(
+    items,
+    ({ tunnel }) => named ?? tunnel.data.wishCell ?? (tunnel.data.cell || home),
+  )
   // Without an item the answer still says where the relays are.
   if (items.length === 0) byCell.set(named ?? home, [])
   const spared = new Set(items.map(({ tunnel }) => tunnel.ref.id))
@@ -129,7 +133,7 @@ async function resolveTunnel(
       : {
           tunnel:
             (await findTunnelByName(own, caller.account, name)) ??
-            draftNamed(control, caller, { name, kind, agents }),
+            (await draftNamed(control, caller, { name, kind, agents })),
         }
   const { tunnel } = found
   if (tunnel.version === '') {
@@ -143,12 +147,14 @@ async function resolveTunnel(
   return { tunnel: await updateTunnel(own, caller, { id: tunnel.ref.id, change: { agents } }) }
 }
 
-function draftNamed(
+async function draftNamed(
   control: Control,
   caller: Caller,
   { name, kind, agents = 'one' }: Pick<Wanted, 'kind' | 'agents'> & { readonly name: string },
-): Snapshot<TunnelDoc> {
-  return draftTunnel(caller, { name, kind, agents, policy: {} }, control.clock.now())
+): Promise<Snapshot<TunnelDoc>> {
+  const draft = draftTunnel(caller, { name, kind, agents, policy: {} }, control.clock.now())
+  const kept = kind === 'tcp' ? undefined : await findKeptName(control, caller.account, name)
+  return { ...draft, data: { ...draft.data, ...kept } }
 }
 
 /** @throws auth.scope when a bound key asks for a tunnel that is not its own, or for any */

@@ -1,14 +1,16 @@
 /**
- * What is left of an account when it is closed: its keys are revoked, its names put to rest and its addresses given
- * back, step by step.
+ * What is left of an account when it is closed: its keys are revoked, its names put to rest, what it kept and its
+ * addresses given back, step by step.
  */
 import { queryAll } from './cells.ts'
 import type { Control } from './control.ts'
-import { keys } from './documents.ts'
+import { endpoints, keys } from './documents.ts'
 import { endLeases } from './ending.ts'
 import type { JobKind, RunningJob } from './jobs/jobs.ts'
+import { isReserved } from './lease-rules.ts'
 import { queries } from './query-table.ts'
 import { online, quotas } from './quota-documents.ts'
+import { giveUp, restMsOf } from './reservation-rules.ts'
 import { removeAllNames } from './tunnel-names.ts'
 import { writeRelease } from './tunnels.ts'
 
@@ -23,6 +25,7 @@ async function close(control: Control, job: RunningJob): Promise<void> {
   const { account } = job
   while (await revokeSome(control, job)) job.signal.throwIfAborted()
   await restNames(control, job)
+  await giveUpAll(control, job)
   const where = { account, state: 'leased' }
   await endLeases(control, job, {
     leases: await queryAll(control.store, queries.leasesOfAccount, { where }),
@@ -46,6 +49,23 @@ async function restNames(control: Control, job: RunningJob): Promise<void> {
     await job.advance(job.progress)
     job.signal.throwIfAborted()
   }
+}
+
+/** Before its leases end, so that what it kept waits for nobody then. */
+async function giveUpAll(control: Control, job: RunningJob): Promise<void> {
+  const { store, clock } = control
+  for (const kind of ['host', 'tcp'] as const)
+    for (const { ref } of await queryAll(store, queries.reservedOfAccount, {
+      where: { account: job.account, kind },
+    })) {
+      await job.advance(job.progress, async (tx) => {
+        const nowMs = clock.now()
+        const found = await tx.get(endpoints.ref(ref.id))
+        if (found && isReserved(found.data) && found.data.account === job.account)
+          tx.set(found.ref, giveUp(found.data, restMsOf(found.data, nowMs), nowMs))
+      })
+      job.signal.throwIfAborted()
+    }
 }
 
 /** @returns whether there were any */

@@ -55,7 +55,7 @@ async function collect(control: Control, { ref }: Snapshot<TunnelDoc>, since: nu
     const before = await tx.get(tunnels.ref(ref.id))
     if (!before?.data.generated || before.data.updatedAt > since) return undefined
     // Whoever gave it a name of their own wants to keep it.
-    if ((before.data.names ?? []).length > 0) return undefined
+    if ((before.data.names ?? []).length > 0 || before.data.wish !== undefined) return undefined
     const { account, endpoint: id } = before.data
     const endpoint = id === '' ? undefined : await tx.get(endpoints.ref(id))
     const isOwn = endpoint?.data.tunnel === ref.id

@@ -55,17 +55,23 @@ async function countAccount(control: Pick<AnyControl, 'store' | 'clock'>, accoun
 }
 
 async function counts({ store }: Pick<AnyControl, 'store'>, account: string) {
-  const [defined, leased, keys, members] = await Promise.all([
+  const reserved = (kind: 'host' | 'tcp') =>
+    queryAll(store, queries.reservedOfAccount, { where: { account, kind } })
+  const [defined, leased, keys, members, hosts, ports] = await Promise.all([
     queryAll(store, queries.tunnelsOfAccount, { where: { account } }),
     queryAll(store, queries.leasesOfAccount, { where: { account, state: 'leased' } }),
     queryAll(store, queries.keysOfAccount, { where: { account, revokedAt: 0 } }),
     queryAll(store, queries.membersOfAccount, { where: { account } }),
+    reserved('host'),
+    reserved('tcp'),
   ])
   return {
     tunnels: defined.length,
     online: leased.length,
     keys: keys.length,
     members: members.length,
+    reservedHosts: hosts.length,
+    reservedPorts: ports.length,
   }
 }
 

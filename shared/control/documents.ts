@@ -120,6 +120,9 @@ export type TunnelDoc = {
   readonly formerCells?: { readonly [cell: string]: number }
   /** Hosts that lead to it beside its endpoint, with the versions of `names/{host}`; changed together with them. */
   readonly names?: readonly Alias[]
+  /** A reserved endpoint that was given to it, and the cell of that: claimed instead of one by its name, or of any. */
+  readonly wish?: string
+  readonly wishCell?: string
   /** The agent that claimed it last. */
   readonly agent: string
   readonly createdAt: number
@@ -173,6 +176,14 @@ export type EndpointDoc = {
   readonly keepUntil: number
   /** The limit of the account ended the last lease, and whoever had it is to hear so. */
   readonly isDisplaced?: boolean
+  /** Its account keeps it, leased or not, since then (reservation-rules.ts); these three are there together. */
+  readonly reservedAt?: number
+  /** The only tunnel that gets it; '' = any of the account. */
+  readonly reservedTunnel?: string
+  /** Rises with every change of the reservation; the ETag. */
+  readonly reservedRevision?: number
+  /** While it rests: its last tickets are another account's, which had it before. */
+  readonly wasAnothers?: boolean
 }
 export type CellDoc = {
   readonly state: 'open' | 'closed'

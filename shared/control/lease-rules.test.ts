@@ -6,7 +6,6 @@ import type { EndpointDoc } from './documents.ts'
 import {
   type CellView,
   decideClaim,
-  decideRenewal,
   disband,
   endLapsed,
   free,
@@ -19,6 +18,7 @@ import {
   noteAway,
   release,
 } from './lease-rules.ts'
+import { decideRenewal } from './renewal-rules.ts'
 
 const start = Date.UTC(2026, 0, 1)
 const minute = 60_000

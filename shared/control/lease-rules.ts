@@ -63,8 +63,9 @@ export function decideClaim(
   current: EndpointDoc,
   { claimant, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
 ): Verdict {
-  if (current.state === 'denied' || current.state === 'reserved') return { kind: 'taken' }
-  if (current.state === 'free') return take(current, claimant, { nowMs, evicts: false })
+  if (current.state === 'denied' || isKeptFromClaim(current, claimant)) return { kind: 'taken' }
+  if (current.state === 'free' || current.state === 'reserved')
+    return take(current, claimant, { nowMs, evicts: false })
   if (current.tunnel === claimant.tunnel) return decideOwn(id, current, { claimant, cell, nowMs })
   // A stranger's lapsed lease counts in their quota: the system ends it first (sweeper.ts).
   const isStrangers = current.state === 'leased' && current.account !== claimant.account
@@ -73,6 +74,17 @@ export function decideClaim(
   if (current.account !== claimant.account) return { kind: 'taken' }
   if (current.state === 'resting') return { kind: 'rests' }
   return claimant.insists ? decideOther(id, current, { claimant, cell, nowMs }) : { kind: 'taken' }
+}
+
+/** It is reserved for another account, or for another tunnel. */
+function isKeptFromClaim(current: EndpointDoc, { account, tunnel }: Claimant): boolean {
+  if (!isReserved(current)) return current.state === 'reserved'
+  const { reservedTunnel = '' } = current
+  return current.account !== account || (reservedTunnel !== '' && reservedTunnel !== tunnel)
+}
+
+export function isReserved({ reservedAt }: Pick<EndpointDoc, 'reservedAt'>): boolean {
+  return reservedAt !== undefined
 }
 
 /** Another tunnel of the account has it; as with the agents of one tunnel, relays say whether it is served. */
@@ -140,7 +152,7 @@ export function isHolder({ holders = {} }: Pick<EndpointDoc, 'holders'>, agent: 
   return holders[agent] !== undefined
 }
 
-function isUnheld({ holders = {} }: EndpointDoc): boolean {
+export function isUnheld({ holders = {} }: EndpointDoc): boolean {
   return Object.keys(holders).length === 0
 }
 
@@ -154,7 +166,7 @@ export function liveHolders(
 }
 
 /** Deleting a document can never make an old ticket the newer one: epochs follow the clock too. */
-function nextEpoch(current: number, nowMs: number): number {
+export function nextEpoch(current: number, nowMs: number): number {
   return Math.max(current + 1, nowMs)
 }
 
@@ -164,7 +176,7 @@ function take(
   { nowMs, evicts }: { nowMs: number; evicts: boolean },
 ): Verdict {
   const { account, tunnel } = claimant
-  const { isDisplaced: _, ...rest } = current
+  const { isDisplaced: _, wasAnothers: __, ...rest } = current
   const next: EndpointDoc = {
     ...rest,
     state: 'leased',
@@ -191,6 +203,8 @@ export function mayReuse(
   { account, cell, nowMs }: { account: string; cell: CellView; nowMs: number },
 ): boolean {
   if (current.state === 'free') return true
+  if (isReserved(current) && current.account !== account) return false
+  if (current.state === 'reserved') return true
   if (cell.isBound(id)) return false
   if (current.state === 'leased') {
     // Nobody released it: its tickets died with the lease, and only an agent that is still bound could hold it.
@@ -198,46 +212,8 @@ export function mayReuse(
     return current.kind === 'tcp' && deadAt <= nowMs && cell.seenAt >= deadAt
   }
   if (current.state !== 'resting' || cell.appliedAt <= current.releasedAt) return false
-  if (current.account === account) return true
+  if (current.account === account && !current.wasAnothers) return true
   return current.restUntil <= nowMs && (current.kind === 'tcp' || current.keepUntil <= nowMs)
-}
-
-export type Renewal =
-  | { readonly kind: 'keep' | 'extend'; readonly next: EndpointDoc }
-  /** Another agent has it: final. */
-  | { readonly kind: 'lost' }
-  /** The limit of the account ended it: final. */
-  | { readonly kind: 'displaced' }
-  /** Released, expired and swept, or given on: claim again. */
-  | { readonly kind: 'gone' }
-
-type RenewalClaim = {
-  readonly tunnel: string
-  readonly agent: string
-  readonly epoch: number
-  readonly shares: boolean
-  readonly key: string
-  readonly nowMs: number
-}
-
-export function decideRenewal(
-  current: EndpointDoc,
-  { tunnel, agent, epoch, shares, key, nowMs }: RenewalClaim,
-): Renewal {
-  if (current.tunnel === tunnel && current.isDisplaced) return { kind: 'displaced' }
-  if (current.state !== 'leased' || current.tunnel !== tunnel) return { kind: 'gone' }
-  const { holders = {} } = current
-  const holder = holders[agent]
-  // In a pool nobody loses to another: who is out claims again and joins.
-  if (holder === undefined || current.epoch !== epoch)
-    return { kind: shares || isUnheld(current) ? 'gone' : 'lost' }
-  if (holder.expiresAt - nowMs >= limits.leaseExtendUnderMs) return { kind: 'keep', next: current }
-  const expiresAt = nowMs + limits.leaseMs
-  const extended = {
-    ...Object.fromEntries(liveHolders(current, nowMs)),
-    [agent]: { ...holder, expiresAt, key },
-  }
-  return { kind: 'extend', next: { ...current, expiresAt, holders: extended } }
 }
 
 /**
@@ -284,7 +260,9 @@ export function release(
   current: EndpointDoc,
   { nowMs, forget, isDisplaced = false }: Ending & { readonly nowMs: number },
 ): EndpointDoc {
-  if (current.state === 'resting') return forget ? { ...current, keepUntil: current.restUntil } : current
+  const anyTunnel = forget && isReserved(current) ? { reservedTunnel: '' } : {}
+  if (current.state === 'resting')
+    return forget ? { ...current, ...anyTunnel, keepUntil: current.restUntil } : current
   // No ticket outlives its lease, nor a ticket's lifetime from now.
   const ticketsUntil = Math.min(current.expiresAt, nowMs + limits.ticketMs)
   const restUntil = Math.max(ticketsUntil, nowMs) + limits.skewMs
@@ -296,6 +274,7 @@ export function release(
     restUntil,
     keepUntil: forget ? restUntil : nowMs + keepMs,
     holders: {},
+    ...anyTunnel,
     ...(isDisplaced && { isDisplaced }),
   }
 }
@@ -313,10 +292,11 @@ export function endLapsed(
   return free(release(current, { nowMs, forget: true }))
 }
 
-/** The tcp endpoint after its rest: anybody's. */
-export function free({ isDisplaced: _, ...current }: EndpointDoc): EndpointDoc {
-  const nobody = { account: '', tunnel: '', holders: {} }
-  return { ...current, ...nobody, state: 'free', expiresAt: 0, releasedAt: 0, restUntil: 0, keepUntil: 0 }
+/** The endpoint after its rest: anybody's, or that of the account which keeps it. */
+export function free({ isDisplaced: _, wasAnothers: __, ...current }: EndpointDoc): EndpointDoc {
+  const nobody = { account: isReserved(current) ? current.account : '', tunnel: '', holders: {} }
+  const state = isReserved(current) ? 'reserved' : 'free'
+  return { ...current, ...nobody, state, expiresAt: 0, releasedAt: 0, restUntil: 0, keepUntil: 0 }
 }
 
 /** Away = every holder is. */

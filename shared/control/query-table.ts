@@ -61,6 +61,12 @@ export const queries = {
     equals: ['account', 'state'],
     order: 'expiresAt',
   }),
+  /** Only reserved ones have the field. */
+  reservedOfAccount: declareQuery('reservedOfAccount', documents.endpoints, {
+    equals: ['account', 'kind'],
+    order: 'reservedAt',
+    direction: 'descending',
+  }),
   quotasByCount: declareQuery('quotasByCount', quotas, { equals: [], order: 'countedAt' }),
   /** What releases up to 0.1 have left. */
   onlineOfBefore: declareQuery('onlineOfBefore', online, { equals: [], order: 'account' }),

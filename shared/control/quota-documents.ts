@@ -14,6 +14,9 @@ export type QuotaDoc = {
   /** Not revoked. */
   readonly keys: number
   readonly members: number
+  /** Absent in documents of releases up to 0.1, which reserved nothing. */
+  readonly reservedHosts?: number
+  readonly reservedPorts?: number
   /** When fresh addresses will have been paid for; quota.ts. */
   readonly paceAt: number
   readonly countedAt: number

@@ -13,8 +13,9 @@ import { type QuotaDoc, quotas } from './quota-documents.ts'
 import { isAhead, isStillOn } from './stored-times.ts'
 
 export type Quota = Snapshot<QuotaDoc>
+type Count = 'tunnels' | 'online' | 'keys' | 'members' | 'reservedHosts' | 'reservedPorts'
 export type QuotaChange = {
-  readonly [count in 'tunnels' | 'online' | 'keys' | 'members']?: number
+  readonly [count in Count]?: number
 } & { readonly paceAt?: number }
 
 /** An address that was given up rests as long as its last ticket could bind it. */
@@ -44,13 +45,14 @@ export async function readQuota(tx: Transaction, account: string): Promise<Quota
 }
 
 export function writeQuota(tx: Transaction, { ref, data }: Quota, change: QuotaChange): void {
-  const sum = (count: 'tunnels' | 'online' | 'keys' | 'members') =>
-    Math.max(0, data[count] + (change[count] ?? 0))
+  const sum = (count: Count) => Math.max(0, (data[count] ?? 0) + (change[count] ?? 0))
   const counts = {
     tunnels: sum('tunnels'),
     online: sum('online'),
     keys: sum('keys'),
     members: sum('members'),
+    reservedHosts: sum('reservedHosts'),
+    reservedPorts: sum('reservedPorts'),
   }
   tx.set(ref, { ...data, ...counts, paceAt: change.paceAt ?? data.paceAt })
 }

@@ -1,9 +1,10 @@
-/** Names to take instead of one that somebody else has: like it, allowed, and free at this moment. */
+/** Names and ports to take instead of what somebody else has: allowed, and free at this moment. */
 import { isFailure } from '../base/errors.ts'
 import { nameMax } from '../base/labels.ts'
 import type { Control } from './control.ts'
 import { checkNewName } from './deny-lists.ts'
 import { endpoints, tunnelNames } from './documents.ts'
+import { queries } from './query-table.ts'
 import { namesLike } from './readable-names.ts'
 
 const suggested = 3
@@ -28,4 +29,15 @@ function isAllowed(name: string): boolean {
     if (!isFailure(error)) throw error
     return false
   }
+}
+
+/** Ports of the cell that are free at this moment, as texts like all suggestions. */
+export async function suggestPorts(control: Control, cell: string): Promise<readonly string[]> {
+  const where = { cell, kind: 'tcp', state: 'free' }
+  for (const from of [control.random(), 0]) {
+    const { items } = await control.store.query(queries.freeEndpoints, { where, from, limit: suggested })
+    if (items.length === suggested || from === 0)
+      return items.map(({ ref }) => ref.id.slice(ref.id.lastIndexOf(':') + 1))
+  }
+  return []
 }

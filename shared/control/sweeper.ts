@@ -8,7 +8,7 @@ import { makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
 import { isPortDenied } from './deny-lists.ts'
 import { type EndpointDoc, endpoints } from './documents.ts'
-import { type CellView, endLapsed, free, mayReuse } from './lease-rules.ts'
+import { type CellView, endLapsed, free, isReserved, mayReuse } from './lease-rules.ts'
 import type { Page, QueryOptions, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { lookToTake } from './quota.ts'
@@ -138,6 +138,7 @@ export async function freeLapsed(control: Control, id: string, { cell, view }: P
 }
 
 function offered(id: string, freed: EndpointDoc, cell: Cell): EndpointDoc {
+  if (freed.state === 'reserved') return freed
   return { ...freed, state: isOffered(id, cell) ? 'free' : 'denied' }
 }
 
@@ -152,10 +153,11 @@ async function giveBack(
   await control.store.change(endpoints.ref(ref.id), (latest): EndpointDoc | 'keep' | 'delete' => {
     isDone = false
     if (latest?.state !== 'resting' || latest.keepUntil > nowMs) return 'keep'
-    if (!mayReuse(ref.id, latest, { account: '', cell: view, nowMs })) return 'keep'
-    if (latest.kind === 'host' && latest.restUntil + hostKeepMs > nowMs) return 'keep'
+    const account = isReserved(latest) ? latest.account : ''
+    if (!mayReuse(ref.id, latest, { account, cell: view, nowMs })) return 'keep'
+    if (latest.kind === 'host' && !isReserved(latest) && latest.restUntil + hostKeepMs > nowMs) return 'keep'
     isDone = true
-    if (latest.kind === 'host') return 'delete'
+    if (latest.kind === 'host' && !isReserved(latest)) return 'delete'
     return offered(ref.id, free(latest), cell)
   })
   return isDone

@@ -228,8 +228,13 @@ export async function deleteTunnel(
     if (ifRevision !== undefined && ifRevision !== data.revision) throw fail('api.conflict')
     if ((data.names ?? []).length > 0) throw fail('api.conflict', 'A name was added to it meanwhile.')
     const endpoint = data.endpoint === '' ? undefined : await tx.get(endpoints.ref(data.endpoint))
+    const wished = data.wish === undefined ? undefined : await tx.get(endpoints.ref(data.wish))
     const take = await lookToTake(tx, data.account)
-    return writeDeletion(tx, entryOf(caller, id), { before, endpoint, take, nowMs })
+    const written = writeDeletion(tx, entryOf(caller, id), { before, endpoint, take, nowMs })
+    // Where it lies is given back above, and to nobody in particular.
+    const isApart = wished?.ref.id !== endpoint?.ref.id || wished?.data.state === 'reserved'
+    if (wished?.data.reservedTunnel === id && isApart) tx.update(wished.ref, { reservedTunnel: '' })
+    return written
   })
   await publishCommands(control, outgoing)
 }

@@ -35,7 +35,7 @@ const relay = newId('rel', 1)
  */
 const triesMax = agents
 
-const quietSync: SyncRequest = {
+export const quietSync: SyncRequest = {
   boot: {
     instance: 'r1',
     boot: '01k0000000000000000000boot',
@@ -51,7 +51,7 @@ const quietSync: SyncRequest = {
   events: [],
 }
 
-function instanceOver(store: Store, clock: Clock): Control {
+export function instanceOver(store: Store, clock: Clock): Control {
   const bus = {
     publish: async () => {},
     subscribe: async () => ({ close: async () => {} }),

@@ -8,6 +8,7 @@ import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
+import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
@@ -32,6 +33,7 @@ describeBefore('sqlite in memory', inMemory)
 describeJobs('sqlite in memory', inMemory, { dueAtOnce: 10_000 })
 describeAudit('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)
+describeReservations('sqlite in memory', inMemory)
 describeClaims('sqlite in memory', inMemory)
 describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)

@@ -12,11 +12,11 @@ import {
 } from '../../control/tunnels.ts'
 import { issueWatch } from '../../control/watch.ts'
 import type { Cursors } from '../cursors.ts'
+import { etagOf, revisionOf } from '../etags.ts'
 import { once } from '../idempotency.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { idSchema, pageQuerySchema, pageSchema } from '../schemas/common.ts'
 import {
-  type Tunnel,
   tunnelCreateSchema,
   tunnelSchema,
   tunnelUpdateSchema,
@@ -148,16 +148,4 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
     .add(routes.watch, async (c, { caller, control }) =>
       c.json(await issueWatch(control, caller, c.req.valid('json').tunnels), 200),
     )
-}
-
-function etagOf({ revision }: Tunnel): string {
-  return `"${revision}"`
-}
-
-/** @throws api.conflict for an ETag that no revision of ours can have */
-function revisionOf(ifMatch: string | undefined): number | undefined {
-  if (ifMatch === undefined || ifMatch === '*') return undefined
-  const digits = /^"(\d{1,15})"$/.exec(ifMatch)?.[1]
-  if (digits === undefined) throw fail('api.conflict')
-  return Number(digits)
 }

@@ -146,6 +146,26 @@ export const leaseCodes = {
       'The account took new addresses faster than given up ones are free again. A tunnel that comes back to its own address is never held up.',
     cure: 'Wait for the seconds that Retry-After names, or start tunnels that have had an address before.',
   },
+  'quota.reserved_hosts': {
+    code: 'PT-2206',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Reserved names: limit reached',
+    cause: 'The account keeps as many host names as its plan has room for.',
+    cure: 'Release one that you no longer need (ptun names list shows them), or choose a larger plan.',
+  },
+  'quota.reserved_ports': {
+    code: 'PT-2207',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Reserved ports: limit reached',
+    cause: 'The account keeps as many public ports as its plan has room for.',
+    cure: 'Release one that you no longer need (ptun ports list shows them), or choose a larger plan.',
+  },
   'endpoint.exhausted': {
     code: 'PT-2301',
     http: 503,
@@ -163,7 +183,8 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Port not free',
-    cause: 'The requested port is leased to another tunnel, or rests after its last use.',
+    cause:
+      'The requested port is leased to another tunnel, is reserved for somebody, or rests after its last use.',
     cure: 'Leave the port out to get a free one, or ask for another.',
   },
   'endpoint.port_denied': {

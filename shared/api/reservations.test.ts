@@ -1,0 +1,183 @@
+/** Names and ports that are kept, through the API: spellings, repeats, pages, revisions, refusals and the audit. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { queries } from '../control/query-table.ts'
+import { problemSchema } from './schemas/common.ts'
+import { reservedNameSchema, reservedPortSchema } from './schemas/reservations.ts'
+
+let t: TestApi
+beforeEach(async () => {
+  t = await makeTestApi()
+})
+afterEach(() => t.close())
+
+type Asked = Parameters<TestApi['call']>[2]
+
+async function ask(method: string, path: string, asked: Asked = {}) {
+  const answer = await t.call(method, path, { token: t.ada, ...asked })
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    json: answer.status === 204 ? {} : await answer.json(),
+  }
+}
+
+const reserve = (json: object, asked: Asked = {}) => ask('POST', '/v1/names', { json, ...asked })
+
+async function codeOf(asked: Promise<{ readonly json: unknown }>): Promise<string> {
+  return problemSchema.parse((await asked).json).code
+}
+
+describe('names', () => {
+  test('however it is spelt it is one name, and a second time it is the same', async () => {
+    const { status, headers, json } = await reserve({ name: 'Shop' })
+    expect([status, headers.get('etag'), headers.get('location')]).toEqual([
+      201,
+      '"1"',
+      '/v1/names/shop.tunnel.example.com',
+    ])
+    const name = reservedNameSchema.parse(json)
+    expect(name).toMatchObject({
+      name: 'shop',
+      host: 'shop.tunnel.example.com',
+      url: 'http://shop.tunnel.example.com:8080',
+      cell: 'home',
+      state: 'unused',
+    })
+    for (const spelling of ['shop', 'SHOP.tunnel.example.com', 'shop.Tunnel.Example.com.'])
+      expect((await reserve({ name: spelling })).json).toEqual(json)
+    expect((await ask('GET', '/v1/names')).json).toEqual({ items: [json] })
+    expect((await ask('GET', '/v1/names/shop.tunnel.example.com')).json).toEqual(json)
+  })
+
+  test.each([
+    ['', 'PT-2406'],
+    ['a'.repeat(64), 'PT-2406'],
+    ['..', 'PT-2406'],
+    ['my_shop', 'PT-2405'],
+    ['_acme-challenge', 'PT-2405'],
+    ['%41', 'PT-2405'],
+    ['ｓｈｏｐ', 'PT-2405'],
+    ['p\u0430ypal', 'PT-2405'],
+    ['shop.\u0430.tunnel.example.com', 'PT-2409'],
+    ['sh*p', 'PT-2405'],
+    ['*.tunnel.example.com', 'PT-2410'],
+    ['a.*.tunnel.example.com', 'PT-2410'],
+    ['shop-', 'PT-2407'],
+    ['ab--cd', 'PT-2407'],
+    ['xn--garbage-', 'PT-2407'],
+    ['xn--pypal-4ve', 'PT-2409'],
+    ['xn--pypal-4ve.tunnel.example.com', 'PT-2409'],
+    ['127.0.0.1', 'PT-2408'],
+    ['0x7f.1', 'PT-2408'],
+    ['[::1]', 'PT-2405'],
+    ['tunnel.example.com', 'PT-2404'],
+    ['shop.example.org', 'PT-2404'],
+    ['co.uk', 'PT-2404'],
+    ['www', 'PT-2304'],
+    ['api', 'PT-2304'],
+    ['relay-2', 'PT-2304'],
+    ['paypa1-login', 'PT-2304'],
+    ['rnicrosoft', 'PT-2304'],
+    ['www.tunnel.example.com', 'PT-2304'],
+    ['a.b.tunnel.example.com', 'PT-2405'],
+  ])('%j is refused with %s', async (name, code) => {
+    expect(await codeOf(reserve({ name }))).toBe(code)
+    expect((await ask('GET', '/v1/names')).json).toEqual({ items: [] })
+  })
+
+  test('a repeated request finds what the first one made, and nothing is counted twice', async () => {
+    const headers = { 'idempotency-key': 'k1' }
+    const first = await reserve({ name: 'shop' }, { headers })
+    expect(await reserve({ name: 'shop' }, { headers })).toMatchObject({ status: 201, json: first.json })
+    expect(await codeOf(reserve({ name: 'other' }, { headers }))).toBe('PT-0004')
+  })
+
+  test('a name that somebody else keeps is refused, and three are suggested that can be had', async () => {
+    await reserve({ name: 'shop' })
+    const problem = problemSchema.parse((await reserve({ name: 'shop' }, { token: t.eve })).json)
+    expect(problem).toMatchObject({ code: 'PT-2310', status: 409 })
+    expect(problem.suggestions).toHaveLength(3)
+    for (const name of problem.suggestions ?? [])
+      expect((await reserve({ name }, { token: t.eve })).status).toBe(201)
+  })
+
+  test('the plan’s number is said when it is reached, and pages hold all', async () => {
+    for (let n = 0; n < 10; n++) {
+      expect((await reserve({ name: `name-${n}` })).status).toBe(201)
+      t.clock.advance(1)
+    }
+    const refused = problemSchema.parse((await reserve({ name: 'one-more' })).json)
+    expect(refused).toMatchObject({
+      code: 'PT-2206',
+      status: 403,
+      detail: 'The plan "pro" has room for 10 reserved names, and 10 are reserved.',
+    })
+    const pageSchema = z.object({ items: z.array(reservedNameSchema), next: z.string().optional() })
+    const names: string[] = []
+    let path: string | undefined = '/v1/names?limit=4'
+    while (path) {
+      const page = pageSchema.parse((await ask('GET', path)).json)
+      names.push(...page.items.map(({ name }) => name))
+      path = page.next && `/v1/names?limit=4&cursor=${page.next}`
+    }
+    expect(names).toEqual(Array.from({ length: 10 }, (_, n) => `name-${9 - n}`))
+  })
+
+  test('a change by somebody else is not overwritten, and each one is in the audit', async () => {
+    await reserve({ name: 'shop' })
+    const path = '/v1/names/shop.tunnel.example.com'
+    const made = await ask('POST', '/v1/tunnels', { json: { name: 'web', kind: 'http' } })
+    const { id: tunnel } = z.object({ id: z.string() }).parse(made.json)
+    const tcp = await ask('POST', '/v1/tunnels', { json: { name: 'db', kind: 'tcp' } })
+    const wrong = { tunnel: z.object({ id: z.string() }).parse(tcp.json).id }
+    expect(await codeOf(ask('PATCH', path, { json: wrong }))).toBe('PT-2002')
+    const given = await ask('PATCH', path, { json: { tunnel }, headers: { 'if-match': '"1"' } })
+    expect(given.json).toMatchObject({ tunnel: { id: tunnel, name: 'web' }, isOnlyFor: true, revision: 2 })
+    expect(given.headers.get('etag')).toBe('"2"')
+    expect(
+      (await ask('PATCH', path, { json: { tunnel: null }, headers: { 'if-match': '"1"' } })).status,
+    ).toBe(412)
+    expect((await ask('DELETE', path, { headers: { 'if-match': '"1"' } })).status).toBe(412)
+    expect((await ask('DELETE', path, { headers: { 'if-match': '"2"' } })).status).toBe(204)
+    expect((await ask('DELETE', path)).status).toBe(404)
+    const { items } = await t.control.store.query(queries.auditByTarget, {
+      where: { account: t.owner.account, target: 'shop.tunnel.example.com' },
+      limit: 10,
+    })
+    const actions = items.map(({ data }) => data.action)
+    expect(actions.toSorted()).toEqual(['name.moved', 'name.released', 'name.reserved'])
+  })
+})
+
+describe('ports', () => {
+  test('one is kept by its number, or any that is free', async () => {
+    const named = await ask('POST', '/v1/ports', { json: { port: 20_007 } })
+    expect(named).toMatchObject({ status: 201, json: { id: 'home:20007', port: 20_007, state: 'unused' } })
+    expect(named.headers.get('location')).toBe('/v1/ports/home:20007')
+    expect((await ask('GET', '/v1/ports/home:20007')).json).toEqual(named.json)
+    const any = reservedPortSchema.parse((await ask('POST', '/v1/ports', { json: {} })).json)
+    expect(any.port).not.toBe(20_007)
+    expect(any.url).toBe(`tcp://tunnel.example.com:${any.port}`)
+    expect((await ask('DELETE', '/v1/ports/home:20007')).status).toBe(204)
+    expect((await ask('GET', '/v1/ports')).json).toEqual({ items: [any] })
+  })
+
+  test.each([
+    [{ port: 80 }, 'PT-2303'],
+    [{ port: 19_999 }, 'PT-2303'],
+    [{ port: 20_007, cell: 'nowhere' }, 'PT-2309'],
+    [{ port: 0 }, 'PT-0001'],
+    [{ port: '20007' }, 'PT-0001'],
+  ])('%j is refused with %s', async (json, code) => {
+    expect(await codeOf(ask('POST', '/v1/ports', { json }))).toBe(code)
+  })
+
+  test('one that somebody else keeps is refused, with three that are free', async () => {
+    await ask('POST', '/v1/ports', { json: { port: 20_007 } })
+    const { json } = await ask('POST', '/v1/ports', { json: { port: 20_007 }, token: t.eve })
+    expect(problemSchema.parse(json)).toMatchObject({ code: 'PT-2302' })
+    expect(problemSchema.parse(json).suggestions).toHaveLength(3)
+  })
+})
