@@ -12,12 +12,22 @@ export type Problem = {
   readonly cure: string
   /** What was free instead a moment ago. */
   readonly suggestions?: readonly string[]
+  /** A command with one of them, to be copied. */
+  readonly example?: string
 }
 
 export function problemOf(error: PortTunnelerError): Problem {
   const { code, title, cure } = error.entry
   const suggestions = suggestionsOf(error)
-  return { code, title, detail: error.detail, cure, ...(suggestions.length > 0 && { suggestions }) }
+  const { example } = error.fields
+  return {
+    code,
+    title,
+    detail: error.detail,
+    cure,
+    ...(suggestions.length > 0 && { suggestions }),
+    ...(typeof example === 'string' && { example }),
+  }
 }
 
 function suggestionsOf({ fields: { suggestions } }: PortTunnelerError): readonly string[] {

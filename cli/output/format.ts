@@ -90,5 +90,7 @@ export function formatProblem(problem: Problem, paint: Paint): readonly string[]
     `${paint('red', problem.code)} ${paint('bold', problem.title)}`,
     ...[first, ...more].map((line) => `  ${line}`),
     `  ${paint('dim', problem.cure)}`,
+    ...(problem.suggestions ? [`  Free: ${printable(problem.suggestions.join(', '))}`] : []),
+    ...(problem.example === undefined ? [] : [`  For example: ${printable(problem.example)}`]),
   ]
 }

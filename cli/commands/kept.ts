@@ -1,0 +1,238 @@
+/** `ptun names` and `ptun ports`: what the account keeps, whether or not a tunnel uses it. */
+import { createInterface } from 'node:readline/promises'
+import type { Client } from '@porttunneler/shared/api/client'
+import type { ReservedName, ReservedPort } from '@porttunneler/shared/api/schemas/reservations'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { slipOfLabel } from '@porttunneler/shared/base/labels'
+import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
+import { nearest } from '../nearest.ts'
+import { formatDate, formatTable } from '../output/format.ts'
+import { allTunnels } from './tunnels.ts'
+
+type Kept = ReservedName | ReservedPort
+type Page<T> = { readonly items: readonly T[]; readonly next?: string | undefined }
+export type MoveOptions = {
+  readonly tunnel?: string
+  readonly anyTunnel?: boolean
+  readonly account?: string
+}
+
+/** What differs between names and ports. */
+type Noun<T extends Kept> = {
+  /** As in events and sentences. */
+  readonly one: 'name' | 'port'
+  readonly none: string
+  readonly page: (client: Client, cursor: string | undefined) => Promise<Page<T>>
+  /** What paths of the API call it, and what people do. */
+  readonly idOf: (kept: T) => string
+  readonly sayOf: (kept: T) => string
+  readonly isCalled: (kept: T, text: string) => boolean
+  readonly give: (client: Client, id: string, tunnel: string | null) => Promise<T>
+  readonly move: (client: Client, id: string, account: string) => Promise<undefined>
+  readonly release: (client: Client, id: string) => Promise<undefined>
+}
+
+export const names: Noun<ReservedName> = {
+  one: 'name',
+  none: 'No names yet. Keep one: ptun names reserve <name>',
+  page: (client, cursor) => client.names({ limit: 100, cursor }),
+  idOf: ({ host }) => host,
+  sayOf: ({ host }) => host,
+  isCalled: ({ name, host, url }, text) => [name, host, url].includes(text.toLowerCase().replace(/\.$/, '')),
+  give: (client, id, tunnel) => client.giveName(id, { tunnel }),
+  move: (client, id, account) => client.moveName(id, { account }),
+  release: (client, id) => client.releaseName(id),
+}
+
+export const ports: Noun<ReservedPort> = {
+  one: 'port',
+  none: 'No ports yet. Keep one: ptun ports reserve',
+  page: (client, cursor) => client.ports({ limit: 100, cursor }),
+  idOf: ({ id }) => id,
+  sayOf: ({ host, port }) => `${host}:${port}`,
+  isCalled: ({ id, port, url, host }, text) =>
+    [id, `${port}`, url, `${host}:${port}`].includes(text.toLowerCase()),
+  give: (client, id, tunnel) => client.givePort(id, { tunnel }),
+  move: (client, id, account) => client.movePort(id, { account }),
+  release: (client, id) => client.releasePort(id),
+}
+
+/** @throws login.*, server.*, and what the API answers */
+export async function listKept<T extends Kept>(context: Context, noun: Noun<T>): Promise<number> {
+  const { client } = await connectApi(context)
+  const all = await allKept(client, noun)
+  for (const kept of all) tell(context, { event: noun.one, ...kept })
+  const paint = paintOf(context)
+  const head = [noun.one.toUpperCase(), 'STATE', 'TUNNEL', 'CELL', 'SINCE'].map((title) =>
+    paint('dim', title),
+  )
+  const rows = all.map((kept) => [
+    noun.sayOf(kept),
+    stateOf(kept),
+    kept.tunnel ? `${kept.tunnel.name}${kept.isOnlyFor ? ' (only)' : ''}` : '',
+    kept.cell,
+    formatDate(kept.reservedAt),
+  ])
+  if (all.length === 0) say(context, noun.none)
+  else say(context, ...formatTable([head, ...rows]))
+  return 0
+}
+
+/** @throws name.*, endpoint.name_taken, quota.reserved_hosts and what the API answers */
+export async function reserveName(
+  context: Context,
+  name: string,
+  { cell }: { readonly cell?: string },
+): Promise<number> {
+  const { client } = await connectApi(context)
+  const command = (other: string) => `ptun names reserve ${other}${cell ? ` --cell ${cell}` : ''}`
+  const kept = await withExample(command, () => client.reserveName({ name, ...(cell && { cell }) }))
+  say(context, `${kept.url} is yours. Use it: ptun http 3000 --name ${kept.name}`)
+  tell(context, { event: 'name.reserved', ...kept })
+  return 0
+}
+
+/** @throws endpoint.port_taken, endpoint.port_denied, quota.reserved_ports and what the API answers */
+export async function reservePort(
+  context: Context,
+  port: string | undefined,
+  { cell }: { readonly cell?: string },
+): Promise<number> {
+  const wanted = port === undefined ? undefined : parsePort(port)
+  const { client } = await connectApi(context)
+  const command = (other: string) => `ptun ports reserve ${other}${cell ? ` --cell ${cell}` : ''}`
+  const wish = { ...(wanted !== undefined && { port: wanted }), ...(cell && { cell }) }
+  const kept = await withExample(command, () => client.reservePort(wish))
+  say(context, `${kept.url} is yours. Use it: ptun tcp 5432 --port ${kept.port}`)
+  tell(context, { event: 'port.reserved', ...kept })
+  return 0
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port
+  throw fail('cli.usage', `"${text}" is not a port (1 to 65535).`)
+}
+
+/** What is suggested instead goes into a command to be copied, so only what can be a name or a port does. */
+async function withExample<T>(command: (other: string) => string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    const { suggestions } = isFailure(error) ? error.fields : {}
+    const fit = Array.isArray(suggestions)
+      ? suggestions.map(String).find((one) => !slipOfLabel(one))
+      : undefined
+    if (!isFailure(error) || fit === undefined) throw error
+    throw fail(error.key, error.detail, { fields: { suggestions, example: command(fit) }, cause: error })
+  }
+}
+
+/** @throws api.not_found for one that the account does not keep, cli.usage without --yes where nobody can be asked */
+export async function releaseKept<T extends Kept>(
+  context: Context,
+  noun: Noun<T>,
+  { text, yes = false }: { readonly text: string; readonly yes?: boolean },
+): Promise<number> {
+  const { client } = await connectApi(context)
+  const kept = await find(client, noun, text)
+  if (!yes && !(await confirm(context, noun.sayOf(kept)))) {
+    say(context, 'Nothing was released.')
+    return 1
+  }
+  await noun.release(client, noun.idOf(kept))
+  const use = kept.state === 'in_use' ? ' The tunnel that uses it goes on.' : ''
+  say(
+    context,
+    `Released ${noun.sayOf(kept)}. It rests before others get it; you may take it back meanwhile.${use}`,
+  )
+  tell(context, { event: `${noun.one}.released`, ...kept })
+  return 0
+}
+
+/** @throws cli.usage, api.not_found, tunnel.kind, quota.reserved_hosts, quota.reserved_ports */
+export async function moveKept<T extends Kept>(
+  context: Context,
+  noun: Noun<T>,
+  { text, to: { tunnel, anyTunnel = false, account } }: { readonly text: string; readonly to: MoveOptions },
+): Promise<number> {
+  if ([tunnel !== undefined, anyTunnel, account !== undefined].filter(Boolean).length !== 1)
+    throw fail('cli.usage', 'Say where to: --tunnel <name>, --any-tunnel, or --account <id>.')
+  const { client } = await connectApi(context)
+  const kept = await find(client, noun, text)
+  const what = noun.sayOf(kept)
+  if (account !== undefined) {
+    await noun.move(client, noun.idOf(kept), account)
+    const rest = kept.state === 'unused' ? '' : ' It can be used there in 65 minutes at the latest.'
+    say(context, `${what} is the other account's now.${rest}`)
+    tell(context, { event: `${noun.one}.moved`, ...kept, account })
+    return 0
+  }
+  const id = tunnel === undefined ? null : await tunnelIdOf(client, tunnel)
+  const moved = await noun.give(client, noun.idOf(kept), id)
+  const whose =
+    id === null ? 'any tunnel of the account that asks for it' : `the tunnel "${tunnel}" and no other`
+  say(context, `${what} is for ${whose}.`)
+  tell(context, { event: `${noun.one}.moved`, ...moved })
+  return 0
+}
+
+async function tunnelIdOf(client: Client, text: string): Promise<string> {
+  const all = await allTunnels(client)
+  const found = all.find(({ name, id }) => name === text || id === text)
+  if (found) return found.id
+  throw unknown(
+    `tunnel "${text}"`,
+    nearest(
+      text,
+      all.map(({ name }) => name),
+    ),
+  )
+}
+
+async function find<T extends Kept>(client: Client, noun: Noun<T>, text: string): Promise<T> {
+  const all = await allKept(client, noun)
+  const [found, another] = all.filter((kept) => noun.isCalled(kept, text))
+  if (found && another) {
+    const which = all.filter((kept) => noun.isCalled(kept, text)).map(noun.idOf)
+    throw fail('cli.usage', `"${text}" is kept in several cells. Say which one: ${which.join(', ')}.`)
+  }
+  if (found) return found
+  const guess = nearest(
+    text,
+    all.map((kept) => ('name' in kept ? kept.name : `${kept.port}`)),
+  )
+  throw unknown(`${noun.one} "${text}" that this account keeps`, guess)
+}
+
+function unknown(what: string, guess: string | undefined) {
+  return fail('api.not_found', `There is no ${what}${guess ? `; did you mean "${guess}"?` : '.'}`)
+}
+
+/** All pages; an account keeps at most some hundreds. */
+async function allKept<T extends Kept>(client: Client, { page }: Noun<T>): Promise<readonly T[]> {
+  const all: T[] = []
+  let cursor: string | undefined
+  do {
+    const { items, next } = await page(client, cursor)
+    all.push(...items)
+    cursor = next
+  } while (cursor !== undefined)
+  return all
+}
+
+function stateOf({ state, restsUntil }: Kept): string {
+  if (state === 'in_use') return 'in use'
+  return state === 'resting' && restsUntil !== undefined
+    ? `rests until ${new Date(restsUntil).toISOString().slice(11, 16)} UTC`
+    : state
+}
+
+async function confirm({ stdout, isJson }: Context, what: string): Promise<boolean> {
+  if (isJson || !stdout.isTTY || !process.stdin.isTTY)
+    throw fail('cli.usage', 'Releasing asks for confirmation; add --yes where nobody can be asked.')
+  const reader = createInterface({ input: process.stdin, output: process.stdout })
+  const answer = await reader.question(`Release ${what}? Others may have it after a rest. [y/N] `)
+  reader.close()
+  return /^y(es)?$/i.test(answer.trim())
+}
