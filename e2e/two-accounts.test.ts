@@ -163,11 +163,11 @@ describe('two accounts with three people each', () => {
     const gusKey = await makeKey('gus', b)
     const dans = await serve(danKey.secret, ['web'], 'of Dan')
     const cis = await serve(ciKey.secret, ['build'], 'of CI')
-    const guss = await serve(gusKey.secret, ['web', 'one', 'two', 'three'], 'of Gus')
+    const guss = await serve(gusKey.secret, ['gus-web', 'one', 'two', 'three'], 'of Gus')
     const [danUrl, ciUrl, gusUrl] = [
       await dans.online('web'),
       await cis.online('build'),
-      await guss.online('web'),
+      await guss.online('gus-web'),
     ]
     for (const name of ['one', 'two', 'three']) await guss.online(name)
     expect([await seen(danUrl), await seen(ciUrl), await seen(gusUrl)]).toEqual(['of Dan', 'of CI', 'of Gus'])

@@ -21,6 +21,9 @@ export type MoveOptions = {
 type Noun<T extends Kept> = {
   /** As in events and sentences. */
   readonly one: 'name' | 'port'
+  readonly listed: { readonly event: string }
+  readonly moved: { readonly event: string }
+  readonly released: { readonly event: string }
   readonly none: string
   readonly page: (client: Client, cursor: string | undefined) => Promise<Page<T>>
   /** What paths of the API call it, and what people do. */
@@ -34,6 +37,9 @@ type Noun<T extends Kept> = {
 
 export const names: Noun<ReservedName> = {
   one: 'name',
+  listed: { event: 'name' },
+  moved: { event: 'name.moved' },
+  released: { event: 'name.released' },
   none: 'No names yet. Keep one: ptun names reserve <name>',
   page: (client, cursor) => client.names({ limit: 100, cursor }),
   idOf: ({ host }) => host,
@@ -46,6 +52,9 @@ export const names: Noun<ReservedName> = {
 
 export const ports: Noun<ReservedPort> = {
   one: 'port',
+  listed: { event: 'port' },
+  moved: { event: 'port.moved' },
+  released: { event: 'port.released' },
   none: 'No ports yet. Keep one: ptun ports reserve',
   page: (client, cursor) => client.ports({ limit: 100, cursor }),
   idOf: ({ id }) => id,
@@ -61,7 +70,7 @@ export const ports: Noun<ReservedPort> = {
 export async function listKept<T extends Kept>(context: Context, noun: Noun<T>): Promise<number> {
   const { client } = await connectApi(context)
   const all = await allKept(client, noun)
-  for (const kept of all) tell(context, { event: noun.one, ...kept })
+  for (const kept of all) tell(context, { ...noun.listed, ...kept })
   const paint = paintOf(context)
   const head = [noun.one.toUpperCase(), 'STATE', 'TUNNEL', 'CELL', 'SINCE'].map((title) =>
     paint('dim', title),
@@ -146,7 +155,7 @@ export async function releaseKept<T extends Kept>(
     context,
     `Released ${noun.sayOf(kept)}. It rests before others get it; you may take it back meanwhile.${use}`,
   )
-  tell(context, { event: `${noun.one}.released`, ...kept })
+  tell(context, { ...noun.released, ...kept })
   return 0
 }
 
@@ -165,7 +174,7 @@ export async function moveKept<T extends Kept>(
     await noun.move(client, noun.idOf(kept), account)
     const rest = kept.state === 'unused' ? '' : ' It can be used there in 65 minutes at the latest.'
     say(context, `${what} is the other account's now.${rest}`)
-    tell(context, { event: `${noun.one}.moved`, ...kept, account })
+    tell(context, { ...noun.moved, ...kept, account })
     return 0
   }
   const id = tunnel === undefined ? null : await tunnelIdOf(client, tunnel)
@@ -173,7 +182,7 @@ export async function moveKept<T extends Kept>(
   const whose =
     id === null ? 'any tunnel of the account that asks for it' : `the tunnel "${tunnel}" and no other`
   say(context, `${what} is for ${whose}.`)
-  tell(context, { event: `${noun.one}.moved`, ...moved })
+  tell(context, { ...noun.moved, ...moved })
   return 0
 }
 
