@@ -21,6 +21,8 @@ export function refusal(
         kind: 'refused',
         error: fail('lease.full', `${holdersMax} agents serve the tunnel "${name}".`),
       }
+    case 'rests':
+      return verdict
     default:
       return { kind: verdict.kind }
   }

@@ -30,8 +30,10 @@ export type AttemptResult =
   | { readonly kind: 'refused'; readonly error: PortTunnelerError }
   /** To be asked again, with all that the relays have said. */
   | { readonly kind: 'unread' }
-  /** `rests`: of the same account, and free in minutes. `named`: a tunnel has got the name meanwhile. */
-  | { readonly kind: 'taken' | 'rests' | 'named' }
+  /** `named`: a tunnel has got the name meanwhile. */
+  | { readonly kind: 'taken' | 'named' }
+  /** Of the same account, and free in minutes or at that time. */
+  | { readonly kind: 'rests'; readonly untilMs?: number }
   /** As many leases, or tunnels, as the plan has; `over` says by how many leases. */
   | { readonly kind: 'full'; readonly over: number; readonly error: PortTunnelerError }
   | { readonly kind: 'crowded'; readonly error: PortTunnelerError }

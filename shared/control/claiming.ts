@@ -145,8 +145,7 @@ export class Claiming {
       case 'refused':
         return { error: result.error }
       case 'rests':
-        if (wasFull)
-          return { error: fail('endpoint.resting', undefined, { fields: { retryAfterMs: 60_000 } }) }
+        if (wasFull) return { error: resting(result.untilMs, this.#control.clock.now()) }
         await this.#views.full()
         return undefined
       case 'unread':
@@ -209,4 +208,15 @@ export class Claiming {
     await doubtQuota(this.#control, account)
     return { error }
   }
+}
+
+function resting(untilMs: number | undefined, nowMs: number): PortTunnelerError {
+  const fields = { retryAfterMs: 60_000 }
+  if (untilMs === undefined || untilMs <= nowMs) return fail('endpoint.resting', undefined, { fields })
+  const minutes = Math.ceil((untilMs - nowMs) / 60_000)
+  return fail(
+    'endpoint.resting',
+    `It was another account's until a while ago, and is free in ${minutes} min.`,
+    { fields },
+  )
 }

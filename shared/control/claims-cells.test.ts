@@ -12,6 +12,8 @@ import { ensureCell } from './cells.ts'
 import { claimLeases, renewLeases } from './claims.ts'
 import { cells, relays } from './documents.ts'
 import { syncRelay } from './relays.ts'
+import { moveToTunnel } from './reservation-moves.ts'
+import { reserveName, reservePort } from './reserving.ts'
 
 const agent = newId('agt', 1)
 const relayOf = (n: number) => `rel_${`${n}`.padStart(26, '0')}`
@@ -188,5 +190,58 @@ describe('a cell that the agent chooses', () => {
     await pass(2 * limits.awayMs, false)
     const [taken] = leasesOf(await ask({ cell: 'south', waitedMs: limits.awayMs }, other))
     expect(taken).toMatchObject({ cell: 'south' })
+  })
+})
+
+describe('what an account keeps in one of two cells', () => {
+  const near = ['south', 'north']
+  const claimNear = (tunnels: { name?: string; kind: 'tcp' | 'http'; port?: number }[]) =>
+    claimLeases(t.control, ada, { agent, tunnels, takeover: false, near })
+
+  test('a new tunnel of that name goes there, however near another one is', async () => {
+    await openCell('south', 20)
+    await reserveName(t.control, ada, { name: 'shop', cell: 'north' })
+    const [shop, other] = leasesOf(
+      await claimNear([
+        { name: 'shop', kind: 'http' },
+        { name: 'other', kind: 'http' },
+      ]),
+    )
+    expect(shop).toMatchObject({ cell: 'north', endpoint: { host: 'shop.north.example.com' } })
+    expect(other).toMatchObject({ cell: 'south' })
+  })
+
+  test('a whole host says which cell is meant, and without one it is where the tunnel of that name is', async () => {
+    await openCell('south', 20)
+    const named = await reserveName(t.control, ada, { name: 'shop.South.example.com.' })
+    expect(named.ref.id).toBe('host:shop.south.example.com')
+    await claimNear([{ name: 'web', kind: 'http' }])
+    expect((await reserveName(t.control, ada, { name: 'web' })).ref.id).toBe('host:web.south.example.com')
+  })
+
+  test('so does one that asks for a kept port, with a name or without', async () => {
+    await openCell('south', 20)
+    for (const port of [20_003, 20_004]) await reservePort(t.control, ada, { port, cell: 'north' })
+    const leases = leasesOf(
+      await claimNear([
+        { name: 'db', kind: 'tcp', port: 20_003 },
+        { kind: 'tcp', port: 20_004 },
+        { kind: 'tcp', port: 20_005 },
+      ]),
+    )
+    expect(leases.map(({ endpoint }) => endpoint.id)).toEqual([
+      'tcp:north:20003',
+      'tcp:north:20004',
+      'tcp:south:20005',
+    ])
+  })
+
+  test('a port that was given to a tunnel takes it along to the cell of the port', async () => {
+    await openCell('south', 20)
+    const [db] = leasesOf(await claimNear([{ name: 'db', kind: 'tcp' }]))
+    const kept = await reservePort(t.control, ada, { port: 20_007, cell: 'north' })
+    await moveToTunnel(t.control, ada, { id: kept.ref.id, tunnel: db?.tunnel })
+    const [moved] = leasesOf(await claimNear([{ name: 'db', kind: 'tcp' }]))
+    expect([db?.cell, moved?.cell, moved?.endpoint.id]).toEqual(['south', 'north', 'tcp:north:20007'])
   })
 })

@@ -16,7 +16,7 @@ import { type Drafting, findGenerated } from './generated.ts'
 import { answerLeases, type Cells, type Outcome } from './lease-answer.ts'
 import type { Snapshot } from './platform.ts'
 import { decideRenewal } from './renewal-rules.ts'
-import { findKeptName } from './reserving.ts'
+import { findKept } from './reserving.ts'
 import { readTransfer, transferGate } from './transfer.ts'
 import { draftTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
@@ -121,40 +121,30 @@ async function resolveTunnel(
   control: Control,
   caller: Caller,
   {
-    wanted: { name, kind, agents },
+    wanted: { name, kind, agents, port },
     ...wish
   }: { wanted: Wanted; agent: string; seed: string; used: ReadonlySet<string> },
 ): Promise<Drafting> {
   requireReach(caller, name)
   const own = controlOf(control, caller.account)
+  const mode = agents && { agents }
+  const draftNamed = (called: string) =>
+    draftTunnel(caller, { name: called, kind, ...mode, policy: {} }, control.clock.now())
   const found =
     name === undefined
-      ? await findGenerated(control, caller, { ...wish, kind, ...(agents && { agents }) })
-      : {
-          tunnel:
-            (await findTunnelByName(own, caller.account, name)) ??
-            (await draftNamed(control, caller, { name, kind, agents })),
-        }
+      ? await findGenerated(control, caller, { ...wish, kind, ...mode })
+      : { tunnel: (await findTunnelByName(own, caller.account, name)) ?? draftNamed(name) }
   const { tunnel } = found
   if (tunnel.version === '') {
     requirePermission(caller, 'tunnels.write')
-    return found
+    const kept = await findKept(control, caller.account, kind === 'tcp' ? { port } : { name })
+    return { ...found, tunnel: { ...tunnel, data: { ...tunnel.data, ...kept } } }
   }
   const { data } = tunnel
   if (data.kind !== kind)
     throw fail('tunnel.kind', `The tunnel "${data.name}" is of kind ${data.kind}, not ${kind}.`)
   if (agents === undefined || agents === (data.agents ?? 'one')) return found
   return { tunnel: await updateTunnel(own, caller, { id: tunnel.ref.id, change: { agents } }) }
-}
-
-async function draftNamed(
-  control: Control,
-  caller: Caller,
-  { name, kind, agents = 'one' }: Pick<Wanted, 'kind' | 'agents'> & { readonly name: string },
-): Promise<Snapshot<TunnelDoc>> {
-  const draft = draftTunnel(caller, { name, kind, agents, policy: {} }, control.clock.now())
-  const kept = kind === 'tcp' ? undefined : await findKeptName(control, caller.account, name)
-  return { ...draft, data: { ...draft.data, ...kept } }
 }
 
 /** @throws auth.scope when a bound key asks for a tunnel that is not its own, or for any */

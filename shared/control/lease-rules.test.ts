@@ -12,6 +12,7 @@ import {
   holdersMax,
   isAway,
   isHolder,
+  isReserved,
   leave,
   liveHolders,
   mayReuse,
@@ -19,6 +20,7 @@ import {
   release,
 } from './lease-rules.ts'
 import { decideRenewal } from './renewal-rules.ts'
+import { decideReserve, dedicate, giveUp, passOn, restMsOf } from './reservation-rules.ts'
 
 const start = Date.UTC(2026, 0, 1)
 const minute = 60_000
@@ -120,6 +122,11 @@ class World {
       nowMs: this.nowMs,
     })
     if (verdict.kind !== 'take') return
+    if (isReserved(before)) {
+      expect(who.account, 'kept for its account').toBe(before.account)
+      expect(['', who.tunnel], 'kept for one tunnel').toContain(before.reservedTunnel)
+      expect(verdict.next.reservedAt).toBe(before.reservedAt)
+    }
     this.#checkHandover(before, verdict.next)
     if (this.shares && before.state === 'leased' && before.tunnel === who.tunnel) {
       expect(verdict).toMatchObject({ evicts: false, next: { epoch: before.epoch } })
@@ -141,7 +148,29 @@ class World {
     this.#sent.push({ at: nowMs, epoch: ended.epoch })
   }
 
+  /** For an account, of which it is kept from then on. */
+  reserve(account: string) {
+    const verdict = decideReserve(id, this.doc, { account, cell: this.view, nowMs: this.nowMs })
+    if (verdict.kind !== 'take') return
+    const { next } = verdict
+    if (next.tunnel !== this.doc.tunnel) this.#checkHandover(this.doc, { ...next, epoch: next.epoch + 1 })
+    this.doc = next
+  }
+
+  /** What its account does with what it keeps. */
+  keep(change: (doc: EndpointDoc) => EndpointDoc) {
+    if (!isReserved(this.doc)) return
+    const before = this.doc
+    this.doc = change(before)
+    expect(this.doc.epoch).toBeGreaterThanOrEqual(before.epoch)
+    if (before.state === 'leased' && this.doc.state === 'resting')
+      this.#sent.push({ at: this.nowMs, epoch: this.doc.epoch })
+  }
+
   #checkHandover(before: EndpointDoc, next: EndpointDoc) {
+    const others = this.tickets.filter(({ account }) => account !== next.account)
+    for (const ticket of others)
+      expect(this.couldBind(ticket), JSON.stringify({ ticket, before })).toBe(false)
     expect(next.epoch).toBeGreaterThanOrEqual(before.epoch)
     const sameHolder = Object.keys(next.holders ?? {}).some((agent) => isHolder(before, agent))
     if (before.tunnel !== next.tunnel || !(sameHolder || this.shares))
@@ -199,8 +228,10 @@ class World {
   sweep() {
     if (this.doc.state === 'leased' && this.doc.expiresAt <= this.nowMs && !this.binding) this.end(false)
     const isOver = this.doc.state === 'resting' && this.doc.keepUntil <= this.nowMs
-    if (!isOver || !mayReuse(id, this.doc, { account: '', cell: this.view, nowMs: this.nowMs })) return
+    const account = isReserved(this.doc) ? this.doc.account : ''
+    if (!isOver || !mayReuse(id, this.doc, { account, cell: this.view, nowMs: this.nowMs })) return
     const freed = free(this.doc)
+    expect(freed).toMatchObject({ state: account === '' ? 'free' : 'reserved', account })
     this.#checkHandover(this.doc, { ...freed, tunnel: 'nobody', epoch: freed.epoch + 1 })
     this.doc = freed
   }
@@ -257,6 +288,28 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
         world.leave(agent),
   ),
   fc.constant<Step>((world) => world.disband()),
+  fc.constantFrom('a', 'b').map(
+    (account): Step =>
+      (world) =>
+        world.reserve(account),
+  ),
+  {
+    weight: 2,
+    arbitrary: fc.constant<Step>((world) =>
+      world.keep((doc) => passOn(doc, doc.account === 'a' ? 'b' : 'a', world.nowMs)),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.nat(2).map(
+      (index): Step =>
+        (world) =>
+          world.keep((doc) =>
+            dedicate(doc, ['', `${doc.account}1`, `${doc.account}1`][index] ?? '', world.nowMs),
+          ),
+    ),
+  },
+  fc.constant<Step>((world) => world.keep((doc) => giveUp(doc, restMsOf(doc, world.nowMs), world.nowMs))),
   fc.constant<Step>((world) => world.sweep()),
   { weight: 2, arbitrary: fc.constant<Step>((world) => world.sync()) },
   fc.constant<Step>((world) => {
@@ -285,7 +338,7 @@ describe('lease: the state machine', () => {
     ['tcp', 'many agents', true],
     ['host', 'many agents', true],
   ] as const)(
-    'no run of claims, renewals, releases and outages hands a %s endpoint of %s on while an old ticket could bind it',
+    'no run of claims, renewals, releases, reservations and outages hands a %s endpoint of %s on while an old ticket could bind it',
     (kind, _agents, shares) => {
       fc.assert(
         fc.property(fc.array(steps, { minLength: 5, maxLength: 60 }), (run) => {

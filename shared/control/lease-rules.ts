@@ -53,8 +53,8 @@ export type Verdict =
   | { readonly kind: 'unclear'; readonly retryInMs: number; readonly isOfOther?: boolean }
   /** As many agents as may share it are connected. */
   | { readonly kind: 'full' }
-  /** Of the same account's past tunnel: a few minutes more. */
-  | { readonly kind: 'rests' }
+  /** Of the same account's past tunnel: a few minutes more; of another account's: until its tickets are over. */
+  | { readonly kind: 'rests'; readonly untilMs?: number }
   /** Somebody else's. */
   | { readonly kind: 'taken' }
 
@@ -72,7 +72,8 @@ export function decideClaim(
   if (!isStrangers && mayReuse(id, current, { account: claimant.account, cell, nowMs }))
     return take(current, claimant, { nowMs, evicts: true })
   if (current.account !== claimant.account) return { kind: 'taken' }
-  if (current.state === 'resting') return { kind: 'rests' }
+  if (current.state === 'resting')
+    return { kind: 'rests', ...(current.wasAnothers && { untilMs: current.restUntil }) }
   return claimant.insists ? decideOther(id, current, { claimant, cell, nowMs }) : { kind: 'taken' }
 }
 

@@ -93,16 +93,18 @@ export async function reservePort(
   throw fail('endpoint.port_taken', detail, { fields: { suggestions } })
 }
 
-/** A name that the account keeps, in whichever cell: a new tunnel that is called so belongs there. */
-export async function findKeptName(
+/** What the account keeps, in whichever cell: a new tunnel that asks for it by name or port belongs there. */
+export async function findKept(
   control: Control,
   account: string,
-  name: string,
+  { name, port }: { readonly name?: string | undefined; readonly port?: number | undefined },
 ): Promise<{ readonly wish: string; readonly wishCell: string } | undefined> {
   const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
-  // Where there is one place the name alone leads to it.
-  if (cells.length < 2) return undefined
-  const found = await control.store.getAll(cells.map(({ domain }) => endpoints.ref(`host:${name}.${domain}`)))
+  // Where there is one place the name or port alone leads to it.
+  if (cells.length < 2 || (name ?? port) === undefined) return undefined
+  const idIn = ({ id, domain }: Cell) =>
+    port === undefined ? `host:${name}.${domain}` : tcpEndpointId(id, port)
+  const found = await control.store.getAll(cells.map((cell) => endpoints.ref(idIn(cell))))
   const kept = found.find(
     (one) => one && isReserved(one.data) && one.data.account === account && one.data.reservedTunnel === '',
   )

@@ -256,7 +256,7 @@ export function describeReservations(name: string, make: MakeStore): void {
         expect(moved.data).toMatchObject({ reservedTunnel: ref.id, reservedRevision: 2 })
         const { commands } = await stage.sync()
         const revoked = commands.flatMap((one) => ('reason' in one ? [`${one.endpoint} ${one.reason}`] : []))
-        expect(revoked).toEqual([`${shop} moved`, `host:shop-v2.${domain} moved`])
+        expect(revoked.toSorted()).toEqual([`host:shop-v2.${domain} moved`, `${shop} moved`])
         expect(told(await stage.claim(ada, web))).toBe('endpoint.name_taken')
         const next = leaseOf(await stage.claim(ada, { name: 'shop-v2', kind: 'http' }))
         expect(next.endpoint.id).toBe(shop)
@@ -295,10 +295,17 @@ export function describeReservations(name: string, make: MakeStore): void {
         expect(await stage.quota(eve)).toMatchObject({ reservedHosts: 1 })
         expect(told(await stage.claim(ada, web))).toBe('endpoint.name_taken')
         await stage.settle()
-        expect(told(await stage.claim(eve, web))).toBe('endpoint.resting')
+        const [refused] = (await stage.claim(eve, web)).results
+        expect(refused).toMatchObject({ problem: { detail: expect.stringMatching(/free in 6[0-9] min/) } })
+        const { ref } = await createTunnel(own, eve, { name: 'theirs', kind: 'http', policy: {} })
+        await moveToTunnel(control, eve, { id: shop, tunnel: ref.id })
+        const theirs = { name: 'theirs', kind: 'http' } as const
+        expect(told(await stage.claim(eve, theirs)), 'also when it is given to a tunnel').toBe(
+          'endpoint.resting',
+        )
         stage.clock.advance(limits.ticketMs + limits.skewMs)
         await stage.settle()
-        expect(told(await stage.claim(eve, web))).toBe('shop')
+        expect(told(await stage.claim(eve, theirs))).toBe('shop')
       },
     )
 

@@ -226,7 +226,7 @@ export const leaseCodes = {
     owner: 'user',
     title: 'Address still resting',
     cause: 'The address was given up a moment ago, and the relays have not all confirmed it.',
-    cure: 'Wait about three minutes: the agent tries again by itself.',
+    cure: 'Wait about three minutes, or as long as the detail says: the agent tries again by itself.',
   },
   'cell.unknown': {
     code: 'PT-2309',
