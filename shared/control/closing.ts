@@ -11,6 +11,7 @@ import { isReserved } from './lease-rules.ts'
 import { queries } from './query-table.ts'
 import { online, quotas } from './quota-documents.ts'
 import { giveUp, restMsOf } from './reservation-rules.ts'
+import { lookToWithdraw } from './reservations.ts'
 import { removeAllNames } from './tunnel-names.ts'
 import { writeRelease } from './tunnels.ts'
 
@@ -61,8 +62,10 @@ async function giveUpAll(control: Control, job: RunningJob): Promise<void> {
       await job.advance(job.progress, async (tx) => {
         const nowMs = clock.now()
         const found = await tx.get(endpoints.ref(ref.id))
-        if (found && isReserved(found.data) && found.data.account === job.account)
-          tx.set(found.ref, giveUp(found.data, restMsOf(found.data, nowMs), nowMs))
+        if (!found || !isReserved(found.data) || found.data.account !== job.account) return
+        const withdraw = await lookToWithdraw(tx, found.data)
+        tx.set(found.ref, giveUp(found.data, restMsOf(found.data, nowMs), nowMs))
+        withdraw(nowMs)
       })
       job.signal.throwIfAborted()
     }

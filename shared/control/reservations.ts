@@ -124,11 +124,11 @@ export async function releaseReservation(
   await control.store.transact(async (tx) => {
     const nowMs = control.clock.now()
     const { ref, data } = await readOwn(tx, caller, { id, ifRevision })
-    const given = await lookToWithdraw(tx, data)
+    const withdraw = await lookToWithdraw(tx, data)
     const take = await lookToTake(tx, caller.account)
     tx.set(ref, giveUp(data, restMsOf(data, nowMs), nowMs))
-    // One that serves it now keeps it for as long as it runs.
-    if (data.state !== 'leased') given(nowMs)
+    // One that serves it now keeps it for as long as it runs, and asks for its own name at the next start.
+    withdraw(nowMs)
     const { count, audit } = wordsOf[data.kind]
     take({ [count]: -1 })
     writeAudit(tx, { ...byCaller(caller), target: nameOf(id), action: audit.released }, nowMs)

@@ -243,6 +243,21 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(ada, at(20_003)))).toBe('20003')
     })
 
+    check('a tunnel whose given name is given up has its own one at its next start', async (stage) => {
+      const { control, ada } = stage
+      await reserveName(control, ada, { name: 'shop' })
+      const other = { name: 'shop-v2', kind: 'http' } as const
+      const { tunnel } = leaseOf(await stage.claim(ada, other))
+      await moveToTunnel(control, ada, { id: shop, tunnel })
+      expect(told(await stage.claim(ada, other))).toBe('shop')
+      await releaseReservation(control, ada, { id: shop })
+      expect(await stage.doc()).toMatchObject({ state: 'leased', tunnel })
+      expect((await stage.tunnel(tunnel))?.wish).toBeUndefined()
+      await stage.settle()
+      expect(told(await stage.claim(ada, other))).toBe('shop-v2')
+      expect(await stage.quota(ada)).toMatchObject({ online: 1, reservedHosts: 0 })
+    })
+
     check(
       'a name goes from one tunnel to another at once, and the first does not take it back',
       async (stage) => {
