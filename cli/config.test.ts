@@ -200,6 +200,18 @@ function failureOf(text: string) {
   throw new Error('the file was taken')
 }
 
+test.each([
+  ['My_Web', 'PT-2405', 'My_Web'],
+  ['"p\u0430ypal"', 'PT-2405', 'U+0430'],
+  ['-web', 'PT-2407', 'begins or ends'],
+  ['a'.repeat(41), 'PT-2406', 'at most 40'],
+])('a tunnel called %s is refused with %s', (name, code, words) => {
+  const text = `version: 1\ntunnels:\n  ${name}:\n    kind: http\n    upstream: 3000\n`
+  expect(() => parseConfig(text, 'ptun.yaml', {})).toThrow(
+    new RegExp(`ptun\\.yaml:3:3 .*${code}.*${words.replace('+', '\\+')}`),
+  )
+})
+
 describe('ptun.yaml', () => {
   test('a good file gives its tunnels in order', () => {
     expect(parseConfig(good, 'ptun.yaml').tunnels).toEqual([

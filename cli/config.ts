@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
@@ -254,10 +255,16 @@ function withoutValue(issue: Issue): Issue {
   return issue.code === 'custom' ? { ...issue, message: variableText } : issue
 }
 
+/** The same words, and the same code, as behind --name. */
+function sayName(name: string): string {
+  const slip = slipOfLabel(name, nameMax)
+  const rule = 'a name has lower-case letters, digits and inner hyphens, 1 to 40 of them'
+  return slip ? `${rule} (${slip.code}: ${slip.detail.replace(/\.$/, '')})` : rule
+}
+
 /** Zod speaks to programmers; these are the slips a user of the file makes. */
 function say(issue: Issue): string {
-  if (issue.code === 'invalid_key')
-    return 'a name has lower-case letters, digits and inner hyphens, 1 to 40 of them'
+  if (issue.code === 'invalid_key') return sayName(String(issue.path.at(-1)))
   if (issue.path.at(-1) === 'kind' && issue.path.at(-2) === 'health')
     return 'kind is tcp or http (tls tunnels: tcp)'
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'kind') return 'kind is tcp, http or tls'

@@ -53,7 +53,6 @@ describe('command line', () => {
     ['http 3000 --name ｓｈｏｐ', 2, 'PT-2405'],
     [`http 3000 --name ${'a'.repeat(41)}`, 2, 'PT-2406'],
     ['http 3000 --name shop-', 2, 'PT-2407'],
-    ['http 3000 --name xn--pypal-4ve', 2, 'PT-2409'],
     [`tcp 1 --port 20100-20101 --name ${'a'.repeat(35)}`, 2, 'PT-6001'],
     ['tcp 22 --port 70000', 2, 'PT-6001'],
     ['keys create', 2, 'PT-6001'],

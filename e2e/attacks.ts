@@ -185,6 +185,30 @@ export const attacks: readonly Attack[] = [
     test: '',
   },
   {
+    name: 'name that passes for another',
+    tried: 'homographs, mixed alphabets, punycode, full width, addresses, wildcards and suffixes as a host',
+    file: 'shared/base/host-names.test.ts',
+    test: 'whatever comes is read without a throw',
+  },
+  {
+    name: 'name of a brand or of the service',
+    tried: 'paypa1, rnicrosoft, www, relay-2 and their kind as the name of a tunnel',
+    file: 'shared/control/deny-lists.test.ts',
+    test: 'a new tunnel is not called',
+  },
+  {
+    name: 'more names than the plan has',
+    tried: 'keep one name after the other',
+    file: 'shared/api/reservations.test.ts',
+    test: 'number is said when it is reached',
+  },
+  {
+    name: 'visitors of a name that was given up or moved',
+    tried: 'claim, keep and move in any order with old tickets and relays out of touch',
+    file: 'shared/control/lease-rules.test.ts',
+    test: 'no run of claims, renewals, releases, reservations and outages',
+  },
+  {
     name: 'requests made from the description',
     tried: 'schemathesis against every route, with a key and as a person',
     file: 'e2e/description.test.ts',

@@ -166,6 +166,35 @@ describe('names and ports', () => {
     expect((await run('ada', 'ports', 'release', port, '--yes')).stderr).toContain('PT-0002')
   })
 
+  test('a hostile Host leads nowhere, and the server lives on', async () => {
+    const url = await serve('ada', portOf(0), 'http', `${portOf(0)}`, '--name', 'calm')
+    const hosts = [
+      'a..b',
+      '-',
+      '*',
+      '_',
+      '%41.localhost',
+      'calm%2elocalhost',
+      'xn--',
+      `${'a'.repeat(64)}.localhost`,
+    ]
+    hosts.push(
+      '0x7f.1',
+      '[::1]',
+      'calm.localhost..',
+      'calm_localhost',
+      'calm.localhost@x',
+      'x.calm.localhost',
+      'c alm',
+    )
+    for (const host of hosts) {
+      const { status, body } = await visit(service as Service, url, { headers: { host } })
+      expect([host, status, body === 'first']).toEqual([host, expect.toBeOneOf([400, 404, 421]), false])
+    }
+    for (const host of ['CALM.localhost', 'calm.localhost.', 'Calm.LocalHost:80'])
+      expect((await visit(service as Service, url, { headers: { host } })).body, host).toBe('first')
+  })
+
   test('what is no name is refused before the server is asked, and by it, with its own code', async () => {
     for (const [name, code] of [
       ['my_shop', 'PT-2405'],

@@ -27,7 +27,9 @@ export function serveTunnel(
   { upstream, options }: { upstream: string; options: TunnelOptions },
 ): Promise<number> {
   const { name, port, proxyProtocol, pool = false, takeover = false, qr = false } = options
-  const slip = name === undefined ? undefined : slipOfLabel(name, nameMax)
+  // What only new tunnels may not be called, the server knows.
+  const isName = name === undefined || tunnelNameSchema.safeParse(name).success
+  const slip = isName ? undefined : slipOfLabel(name, nameMax)
   if (slip) throw fail(slip.key, `--name: ${slip.detail}`, { cause: slip })
   if (pool && name === undefined)
     throw fail('cli.usage', '--pool needs --name: that is what the agents of a pool have in common.')

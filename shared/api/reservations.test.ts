@@ -1,7 +1,9 @@
 /** Names and ports that are kept, through the API: spellings, repeats, pages, revisions, refusals and the audit. */
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { addMember } from '../control/members.ts'
 import { queries } from '../control/query-table.ts'
 import { problemSchema } from './schemas/common.ts'
 import { reservedNameSchema, reservedPortSchema } from './schemas/reservations.ts'
@@ -92,6 +94,46 @@ describe('names', () => {
     const first = await reserve({ name: 'shop' }, { headers })
     expect(await reserve({ name: 'shop' }, { headers })).toMatchObject({ status: 201, json: first.json })
     expect(await codeOf(reserve({ name: 'other' }, { headers }))).toBe('PT-0004')
+  })
+
+  test('a name that moved is not asked for twice, and both accounts read of it', async () => {
+    await reserve({ name: 'shop' })
+    const other = await t.principals.authenticate(t.eve, '')
+    await addMember(t.of(other), { user: t.owner.member, role: 'admin', actor: 'test' })
+    t.clock.advance(31_000)
+    const mine = { 'porttunneler-account': t.owner.account }
+    const move = (key: string) =>
+      ask('POST', '/v1/names/shop.tunnel.example.com/move', {
+        json: { account: other.account },
+        headers: { ...mine, 'idempotency-key': key },
+      })
+    expect([(await move('k1')).status, (await move('k1')).status]).toEqual([204, 204])
+    expect(await codeOf(move('k2'))).toBe('PT-0002')
+    expect((await ask('GET', '/v1/names', { headers: mine })).json).toEqual({ items: [] })
+    expect((await ask('GET', '/v1/names', { token: t.eve })).json).toMatchObject({
+      items: [{ name: 'shop' }],
+    })
+    for (const { account } of [t.owner, other]) {
+      const where = { account, action: 'name.moved' }
+      const { items } = await t.control.store.query(queries.auditByAction, { where, limit: 10 })
+      expect(items.map(({ data }) => [data.target, data.actor])).toEqual([
+        ['shop.tunnel.example.com', t.owner.actor],
+      ])
+    }
+  })
+
+  test('whatever is asked for by whichever name gets an answer of ours, and the next call is served', async () => {
+    const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.webUrl(), fc.domain(), fc.ipV6())
+    const check = async (name: string) => {
+      const { status } = await reserve({ name }, { token: t.eve })
+      expect([201, 400, 403, 404, 409, 429]).toContain(status)
+      const path = `/v1/names/${encodeURIComponent(name.toWellFormed())}`
+      for (const method of ['GET', 'DELETE'])
+        expect((await t.call(method, path, { token: t.ada })).status).toBeLessThan(500)
+    }
+    await fc.assert(fc.asyncProperty(text, check), { seed: 15, numRuns: 150 })
+    t.clock.advance(60_000)
+    expect((await reserve({ name: 'still-here' })).status).toBe(201)
   })
 
   test('a name that somebody else keeps is refused, and three are suggested that can be had', async () => {

@@ -141,6 +141,7 @@ export async function moveToAccount(
   control: Control,
   caller: Caller,
   { account: to, ...what }: What & { readonly account: string },
+  alsoWrite?: (tx: Transaction) => void,
 ): Promise<void> {
   requireUnbound(caller)
   const run = async (tx: Transaction) => {
@@ -165,6 +166,7 @@ export async function moveToAccount(
     writeAudit(tx, { ...entry, account: to, details: { from: caller.account } }, nowMs)
     const commands = ended ? [revokeOf(ref.id, next, nowMs)] : []
     for (const command of commands) writeCommand(tx, command)
+    alsoWrite?.(tx)
     return commands
   }
   await publishCommands(control, await withCounts(control, () => control.store.transact(run)))

@@ -204,9 +204,9 @@ export function nameRoutesOf(deps: ApiDeps, cursors: Cursors): RouteGroup {
       const { tunnel } = c.req.valid('json')
       return c.json(await kind.give(c, caller, { id: idOf(c.req.valid('param').host), tunnel }), 200)
     })
-    .add(nameRoutes.move, async (c, { caller }) => {
+    .add(nameRoutes.move, async (c, call) => {
       const { account } = c.req.valid('json')
-      await moveToAccount(control, caller, { ...whatOf(c, idOf(c.req.valid('param').host)), account })
+      await kind.move(c, call, { ...whatOf(c, idOf(c.req.valid('param').host)), account })
       return c.body(null, 204)
     })
     .add(nameRoutes.release, async (c, { caller }) => {
@@ -239,9 +239,9 @@ export function portRoutesOf(deps: ApiDeps, cursors: Cursors): RouteGroup {
       const { tunnel } = c.req.valid('json')
       return c.json(await kind.give(c, caller, { id: idOf(c.req.valid('param').port), tunnel }), 200)
     })
-    .add(portRoutes.move, async (c, { caller }) => {
+    .add(portRoutes.move, async (c, call) => {
       const { account } = c.req.valid('json')
-      await moveToAccount(control, caller, { ...whatOf(c, idOf(c.req.valid('param').port)), account })
+      await kind.move(c, call, { ...whatOf(c, idOf(c.req.valid('param').port)), account })
       return c.body(null, 204)
     })
     .add(portRoutes.release, async (c, { caller }) => {
@@ -294,6 +294,9 @@ function keeping<T extends { readonly revision: number }>(
       const id = 'replayed' in outcome ? recordSchema.parse(outcome.replayed).id : outcome.value.ref.id
       return schema.parse(await tell(c, await readReservation(control, call.caller, id)))
     },
+    /** A repeated request must not be told that it is not there any more. */
+    move: (c: ApiContext, call: AccountCall, what: Parameters<typeof moveToAccount>[2]) =>
+      once(c, call, (record) => moveToAccount(control, call.caller, what, (tx) => record(tx, {}))),
     async give(
       c: ApiContext,
       caller: Caller,
