@@ -203,6 +203,12 @@ export const attacks: readonly Attack[] = [
     test: 'number is said when it is reached',
   },
   {
+    name: 'names blocked by keeping and giving up',
+    tried: 'keep a name and give it up, 40 times, so that all of them rest',
+    file: 'shared/api/reservations.test.ts',
+    test: 'to keep and give up in turn blocks no more names',
+  },
+  {
     name: 'visitors of a name that was given up or moved',
     tried: 'claim, keep and move in any order with old tickets and relays out of touch',
     file: 'shared/control/lease-rules.test.ts',

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
 import { addMember } from '../control/members.ts'
+import { plans } from '../control/plans.ts'
 import { queries } from '../control/query-table.ts'
 import { problemSchema } from './schemas/common.ts'
 import { reservedNameSchema, reservedPortSchema } from './schemas/reservations.ts'
@@ -94,6 +95,19 @@ describe('names', () => {
     const first = await reserve({ name: 'shop' }, { headers })
     expect(await reserve({ name: 'shop' }, { headers })).toMatchObject({ status: 201, json: first.json })
     expect(await codeOf(reserve({ name: 'other' }, { headers }))).toBe('PT-0004')
+  })
+
+  test('to keep and give up in turn blocks no more names than new addresses may be taken', async () => {
+    const codes: string[] = []
+    for (let n = 0; n < 40; n++) {
+      const { status, json } = await reserve({ name: `squat-${n}` })
+      codes.push(status === 201 ? 'done' : problemSchema.parse(json).code)
+      await ask('DELETE', `/v1/names/squat-${n}.tunnel.example.com`)
+    }
+    const burst = 2 * plans.pro.tunnelsOnline + 8
+    expect(codes).toEqual([...Array(burst).fill('done'), ...Array(40 - burst).fill('PT-2205')])
+    // What it has given up it takes back without paying again.
+    expect((await reserve({ name: 'squat-0' })).status).toBe(201)
   })
 
   test('a name that moved is not asked for twice, and both accounts read of it', async () => {

@@ -76,8 +76,8 @@ export function pace(paceAt: number, { online, nowMs }: { online: number; nowMs:
   const before = isAhead(paceAt, { nowMs, lastsMs: restMs }) ? nowMs : paceAt
   const next = Math.max(before, nowMs) + costMs
   const waitMs = Math.ceil(next - restMs - nowMs)
-  // A rounded sum must not refuse the last of the burst.
-  if (waitMs <= 1) return { paceAt: Math.round(next) }
+  // Rounded down, or the last of the burst would be refused for what the others were rounded up by.
+  if (waitMs <= 1) return { paceAt: Math.floor(next) }
   const detail = `The account took ${2 * online + 8} new addresses within ${Math.round(restMs / 60_000)} min.`
   return { error: fail('quota.pace', detail, { fields: { retryAfterMs: waitMs } }) }
 }

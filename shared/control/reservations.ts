@@ -12,7 +12,7 @@ import { type EndpointDoc, endpoints, tunnels } from './documents.ts'
 import { isReserved } from './lease-rules.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
-import { doubtQuota, lookToTake, readQuota, writeQuota } from './quota.ts'
+import { doubtQuota, lookToTake, pace, readQuota, writeQuota } from './quota.ts'
 import { decideReserve, giveUp, restMsOf, revisionOf } from './reservation-rules.ts'
 
 export type ReservedKind = EndpointDoc['kind']
@@ -42,7 +42,7 @@ export const wordsOf = {
 /**
  * Again it changes nothing.
  * @returns undefined when it is not to be had
- * @throws quota.reserved_hosts, quota.reserved_ports, endpoint.port_denied, auth.scope
+ * @throws quota.reserved_hosts, quota.reserved_ports, quota.pace, endpoint.port_denied, auth.scope
  */
 export async function reserve(
   control: Control,
@@ -68,8 +68,14 @@ export async function reserve(
       if (verdict.kind === 'take') {
         const { count, audit } = wordsOf[kind]
         requireRoom(caller, kind, quota.data[count] ?? 0)
+        // Each one rests when it is given up: who keeps and gives up in turn would block all there are.
+        const paced =
+          current.account === account
+            ? { paceAt: quota.data.paceAt }
+            : pace(quota.data.paceAt, { online: caller.limits.tunnelsOnline, nowMs })
+        if ('error' in paced) throw paced.error
         tx.set(ref, verdict.next)
-        writeQuota(tx, quota, { [count]: 1 })
+        writeQuota(tx, quota, { [count]: 1, paceAt: paced.paceAt })
         writeAudit(tx, { ...byCaller(caller), target: nameOf(id), action: audit.reserved }, nowMs)
       }
       alsoWrite?.(tx, made)

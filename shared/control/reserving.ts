@@ -34,13 +34,26 @@ export async function reserveName(
   const { account } = caller
   const tunnel = await findTunnelByName(controlOf(control, account), account, label)
   const preferred = tunnel?.data.cell ?? ''
-  const cell = under ?? (await chooseCell(control, { preferred, named }))
+  const cell = under ?? (await choosePlace(control, { preferred, named }))
   const id = `host:${label}.${cell.domain}`
   const made = await reserve(control, caller, { id, kind: 'host', cell }, alsoWrite)
   if (made) return made
   const suggestions = await suggestNames(control, { account, name: label, domain: cell.domain })
   const detail = `Somebody else has the name ${nameOf(id)}, or it waits for its last owner.`
   throw fail('endpoint.name_taken', detail, { fields: { suggestions } })
+}
+
+/** Keeping needs no relay that is ready; where it is not clear which cell is meant, the choice among them does. */
+async function choosePlace(
+  control: Control,
+  { preferred, named }: { readonly preferred: string; readonly named: string | undefined },
+): Promise<Cell> {
+  const open = await control.cells.openIds()
+  const [only] = open.length === 1 ? open : []
+  const clear = named ?? (preferred || only)
+  return clear !== undefined && open.includes(clear)
+    ? control.cells.read(clear)
+    : chooseCell(control, { preferred, named })
 }
 
 /** @throws name.* */
@@ -69,7 +82,7 @@ export async function reservePort(
   { port, cell: named }: { readonly port?: number | undefined; readonly cell?: string | undefined },
   alsoWrite?: AlsoWrite,
 ): Promise<Reservation> {
-  const cell = await chooseCell(control, { preferred: '', named })
+  const cell = await choosePlace(control, { preferred: '', named })
   const keep = (id: string) => reserve(control, caller, { id, kind: 'tcp', cell }, alsoWrite)
   if (port === undefined) {
     const tried = new Set<string>()
