@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { ReservedName, ReservedPort } from '@porttunneler/shared/api/schemas/reservations'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
-import { slipOfLabel } from '@porttunneler/shared/base/labels'
+import { plainName, slipOfLabel } from '@porttunneler/shared/base/labels'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDate, formatTable } from '../output/format.ts'
@@ -44,7 +44,7 @@ export const names: Noun<ReservedName> = {
   page: (client, cursor) => client.names({ limit: 100, cursor }),
   idOf: ({ host }) => host,
   sayOf: ({ host }) => host,
-  isCalled: ({ name, host, url }, text) => [name, host, url].includes(text.toLowerCase().replace(/\.$/, '')),
+  isCalled: ({ name, host, url }, text) => [name, host, url].includes(plainName(text)),
   give: (client, id, tunnel) => client.giveName(id, { tunnel }),
   move: (client, id, account) => client.moveName(id, { account }),
   release: (client, id) => client.releaseName(id),

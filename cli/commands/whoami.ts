@@ -1,5 +1,6 @@
 /** `ptun whoami`: whom the server takes you for. */
 
+import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { type Context, connectApi, say, tell } from '../context.ts'
 import { credentialsPath } from '../credentials.ts'
 import { formatTable } from '../output/format.ts'
@@ -14,11 +15,16 @@ export async function whoami(context: Context): Promise<number> {
     ...(me.email ? [['User', me.email]] : []),
     ['Role', me.role],
     ['May', me.scopes.join(', ')],
-    ['Plan', `${me.plan}: ${me.limits.tunnelsOnline} tunnels online`],
+    ['Plan', `${me.plan}: ${me.limits.tunnelsOnline} tunnels online, keeps ${keeps(me.limits)}`],
     ['Server', server],
     ['Key from', source],
   ]
   say(context, ...formatTable(rows))
   tell(context, { event: 'me', server, source, ...me })
   return 0
+}
+
+function keeps({ reservedHosts, reservedPorts }: Me['limits']): string {
+  const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${many(reservedHosts, 'name')} and ${many(reservedPorts, 'port')}`
 }

@@ -4,6 +4,7 @@
  */
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { fail } from '@porttunneler/shared/base/errors'
+import { plainName } from '@porttunneler/shared/base/labels'
 import { Secret } from '@porttunneler/shared/base/secret'
 import type { Environment } from '../paths.ts'
 
@@ -97,7 +98,7 @@ function isLoopback(host: string): boolean {
  * them with a port. Commas or spaces between.
  */
 function isExempt({ host, port }: Target, list: string): boolean {
-  const name = host.toLowerCase().replace(/\.$/, '')
+  const name = plainName(host)
   return list.split(/[\s,]+/).some((entry) => {
     if (entry === '*') return true
     const [, pattern = '', wantedPort] = /^(\[[^\]]*\]|[^:]*):(\d+)$/.exec(entry) ?? [entry, entry]

@@ -7,7 +7,7 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { parse } from 'tldts'
 import { fail, type PortTunnelerError } from './errors.ts'
-import { labelMax, sayOne, show, slipOfLabel } from './labels.ts'
+import { labelMax, plainName, sayOne, show, slipOfLabel } from './labels.ts'
 import { readingOf } from './look-alikes.ts'
 import { isMisleading } from './misleading-words.ts'
 
@@ -60,7 +60,7 @@ export function liesUnder(host: string, parent: string): boolean {
 export function readAscii(text: string): { readonly host: string } | { readonly error: PortTunnelerError } {
   const slip = slipOfText(text)
   if (slip) return { error: slip }
-  const name = text.toLowerCase().replace(/\.$/, '')
+  const name = plainName(text)
   const parts = name.split('.')
   if (parts.includes(''))
     return refuse('name.length', `${show(text)} has nothing before, between or behind its dots.`)

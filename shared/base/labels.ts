@@ -8,6 +8,12 @@ export const labelMax = 63
 /** A tunnel's name leaves room for what may be put behind it. */
 export const nameMax = 40
 
+/** A name as it is looked up: capitals are small letters (RFC 4343), and a final dot says no more (RFC 1034, 3.1). */
+export function plainName(text: string): string {
+  const name = text.toLowerCase()
+  return name.endsWith('.') ? name.slice(0, -1) : name
+}
+
 /** @param max letters that fit @returns undefined when a label may read so */
 export function slipOfLabel(label: string, max = labelMax): PortTunnelerError | undefined {
   const shown = show(label)

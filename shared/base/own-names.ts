@@ -4,6 +4,7 @@
  * stranger's name, so a server that knows its names refuses it.
  */
 import { isIP } from 'node:net'
+import { plainName } from './labels.ts'
 
 /** A port may follow; an IPv6 address stands in brackets. */
 const hostPattern = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@\s]+))(?::\d{1,5})?$/i
@@ -11,7 +12,8 @@ const hostPattern = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@\s]+))(?::\d{1,5})?$/i
 /** @returns the name or address in a Host header, in lower case and without port and final dot */
 export function hostOf(header: string): string | undefined {
   const [, address, name] = hostPattern.exec(header.trim()) ?? []
-  return (address ?? name)?.toLowerCase().replace(/\.$/, '')
+  const given = address ?? name
+  return given === undefined ? undefined : plainName(given)
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { ReservedName, ReservedPort } from '../api/schemas/reservations.ts'
 import { fail } from '../base/errors.ts'
 import { liesUnder, readAscii } from '../base/host-names.ts'
+import { plainName } from '../base/labels.ts'
 import type { Caller } from './caller.ts'
 import { chooseCell } from './cell-choice.ts'
 import { type Cell, describeEndpoint, tcpEndpointId } from './cells.ts'
@@ -58,7 +59,7 @@ async function choosePlace(
 
 /** @throws name.* */
 async function readName(control: Control, text: string): Promise<{ label: string; cell?: Cell }> {
-  const plain = text.toLowerCase().replace(/\.$/, '')
+  const plain = plainName(text)
   if (!plain.includes('.')) return { label: plain }
   const read = readAscii(text)
   if ('error' in read) throw read.error

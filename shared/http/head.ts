@@ -5,6 +5,7 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer'
 import type { ErrorKey } from '../base/errors.ts'
+import { plainName } from '../base/labels.ts'
 import {
   carriageReturn,
   FieldKind,
@@ -292,8 +293,7 @@ export function isHostField(text: string): boolean {
 
 /** The name in a value of Host. */
 export function hostName(field: string): string {
-  const name = field.replace(/:[0-9]*$/, '').toLowerCase()
-  return name.endsWith('.') ? name.slice(0, -1) : name
+  return plainName(field.replace(/:[0-9]*$/, ''))
 }
 
 function sortPairs(pairs: readonly number[]): readonly number[] {

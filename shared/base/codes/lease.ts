@@ -204,7 +204,7 @@ export const leaseCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Name not available',
-    cause: 'The name is reserved, or could mislead visitors about whom they are talking to.',
+    cause: 'The name is withheld from everybody, or could mislead visitors about whom they are talking to.',
     cure: 'Choose another name.',
   },
   'endpoint.name_taken': {
