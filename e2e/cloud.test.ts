@@ -7,7 +7,7 @@ import { startCloudService } from './harness/cloud.ts'
 import { allSuites, describeMainJob } from './main-job.ts'
 import { describeTwoRelays } from './suites/two-relays.ts'
 
-const chosen = ['http', 'hostileApi', 'survival'] as const
+const chosen = ['http', 'names', 'hostileApi', 'survival'] as const
 
 withEmulators((hosts) =>
   describeMainJob('the cloud', () => startCloudService(hosts), {

@@ -9,6 +9,7 @@ import { describeHealth } from './suites/health.ts'
 import { describeHostile } from './suites/hostile.ts'
 import { describeHostileApi } from './suites/hostile-api.ts'
 import { describeHttp } from './suites/http.ts'
+import { describeNames } from './suites/names.ts'
 import { describeOtherPrograms } from './suites/other-programs.ts'
 import { describePool } from './suites/pool.ts'
 import { describeProxyProtocol } from './suites/proxy-protocol.ts'
@@ -25,6 +26,7 @@ const suites = {
   proxyProtocol: describeProxyProtocol,
   health: describeHealth,
   pool: describePool,
+  names: describeNames,
   hostileApi: describeHostileApi,
   hostile: describeHostile,
   survival: describeSurvival,
