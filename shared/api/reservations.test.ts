@@ -110,6 +110,14 @@ describe('names', () => {
     expect((await reserve({ name: 'squat-0' })).status).toBe(201)
   })
 
+  test('a host as long as an id is not kept, and nothing breaks', async () => {
+    for (const length of [122, 123, 124, 128, 129, 1_000]) {
+      const host = `${'a'.repeat(60)}.${'b'.repeat(40)}.${'c'.repeat(1_000)}`.slice(0, length)
+      const { status } = await ask('GET', `/v1/names/${host}`)
+      expect([length, status]).toEqual([length, length > 123 ? 400 : 404])
+    }
+  })
+
   test('a name that moved is not asked for twice, and both accounts read of it', async () => {
     await reserve({ name: 'shop' })
     const other = await t.principals.authenticate(t.eve, '')

@@ -58,7 +58,9 @@ export const keptMoveSchema = z.strictObject({
   account: idSchema('acc').describe('Another account of the same person'),
 })
 
-export const nameParamsSchema = z.object({ host: hostSchema })
+/** Its endpoint is called `host:` and this, and ids of documents end at 128 characters. */
+const keptHostMax = 128 - 'host:'.length
+export const nameParamsSchema = z.object({ host: hostSchema.max(keptHostMax) })
 export const portParamsSchema = z.object({
   port: z
     .string()
