@@ -9,6 +9,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
+import { cellDomainMax } from '@porttunneler/shared/base/labels'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { planNames } from '@porttunneler/shared/control/plans'
 import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
@@ -30,6 +31,11 @@ const hostSchema = z
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
     'a host name',
   )
+
+const domainSchema = hostSchema.refine(
+  (domain) => domain.length <= cellDomainMax,
+  `at most ${cellDomainMax} characters`,
+)
 
 /** As a list, or as text with commas or blanks between them. */
 const hostListSchema = z.preprocess(
@@ -56,9 +62,9 @@ const shapeSchema = z.strictObject({
   /** The address to listen on. */
   bind: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
   /** Where the world reaches this machine: the host of tcp endpoints. Absent: localhost, if `bind` is loopback. */
-  host: z.union([z.ipv4(), hostSchema]).optional(),
+  host: z.union([z.ipv4(), domainSchema]).optional(),
   /** Parent of http endpoints: `<tunnel>.<domain>`. Absent: `host`, if it is a name. */
-  domain: hostSchema.optional(),
+  domain: domainSchema.optional(),
   ports: z
     .strictObject({
       console: portSchema.default(8400),

@@ -7,6 +7,8 @@ import { fail, type PortTunnelerError } from './errors.ts'
 export const labelMax = 63
 /** A tunnel's name leaves room for what may be put behind it. */
 export const nameMax = 40
+/** Of a cell: `host:`, a name with a suffix and this are an id of a document, which ends at 128 characters. */
+export const cellDomainMax = 128 - 'host:'.length - nameMax - '-x7k2.'.length
 
 /** A name as it is looked up: capitals are small letters (RFC 4343), and a final dot says no more (RFC 1034, 3.1). */
 export function plainName(text: string): string {

@@ -86,9 +86,12 @@ describe('cells', () => {
     await expect(act('cells.create', { ...second, id: 'home' })).rejects.toMatchObject({
       key: 'operator.exists',
     })
-    await expect(act('cells.create', { ...second, portFrom: 40_000 })).rejects.toMatchObject({
-      key: 'operator.input',
-    })
+    // The names of its tunnels would be longer than ids may be.
+    const domain = `${'a'.repeat(60)}.${'b'.repeat(20)}.example.com`
+    for (const change of [{ portFrom: 40_000 }, { domain }])
+      await expect(act('cells.create', { ...second, ...change })).rejects.toMatchObject({
+        key: 'operator.input',
+      })
     await expect(act('cells.close', { id: 'none' })).rejects.toMatchObject({ key: 'operator.missing' })
   })
 })

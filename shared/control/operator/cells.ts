@@ -1,6 +1,7 @@
 /** Cells as an operator makes and closes them. A closed one serves what it has and takes no new tunnels. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
+import { cellDomainMax } from '../../base/labels.ts'
 import { type CellSettings, ensureCell, queryAll, readyRelays, setCellState } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { type CellDoc, cells } from '../documents.ts'
@@ -16,7 +17,7 @@ const portSchema = z.int().min(1).max(65_535)
 const idSchema = z.strictObject({ id: cellIdSchema })
 const face = {
   host: hostSchema,
-  domain: hostSchema,
+  domain: hostSchema.max(cellDomainMax),
   portFrom: portSchema.min(1024),
   portTo: portSchema,
   httpScheme: z.enum(['http', 'https']),
