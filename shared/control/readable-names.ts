@@ -8,16 +8,16 @@ import { createHash } from 'node:crypto'
 
 const qualities = `
   able agile airy alert amber ample apt arctic astral autumn azure balmy basic beaming blithe bold bonny brave breezy
-  bright brisk calm candid capable careful caring cheery civil clear clever cloudy coastal comfy coral
-  cosmic cosy crafty crimson crisp crystal curious daring deft deluxe devoted direct dusky eager early earnest eastern
-  elegant emerald epic even exact fabled fair faithful famous fancy fearless festive fine fleet floral fluent fond
-  formal frank fresh frosty gallant gentle genuine gifted glad gleaming global golden good graceful grand grateful
+  bright brisk calm candid capable careful caring cheery civil clear cloudy coastal comfy coral
+  cosmic cosy crafty crimson crisp crystal curious daring deft deluxe devoted direct dusky early earnest eastern
+  elegant emerald even exact fabled fair faithful famous fancy fearless festive fine fleet floral fluent fond
+  formal frank fresh frosty gallant gentle genuine gifted glad gleaming golden good graceful grateful
   great green happy harmonic hearty helpful honest humble ideal indigo inland ivory jade jaunty jolly jovial joyful
   keen kind kindly lasting lavender leafy likely lilac lively loyal lucid lucky lunar magic major marine mellow merry
   mighty mild mindful misty modern modest mossy mystic neat nimble noble northern novel olive orange orderly
   patient peaceful playful pleasant plucky polar polished polite prime proud quick quiet radiant rapid rare
-  ready regal robust rosy royal ruby rural rustic sandy sapphire scarlet scenic serene sharp shiny silent silver simple
-  sincere sleek smart smiling snowy solar solid sonic southern sparkly speedy spruce stable starry stately
+  ready regal robust rosy royal ruby rural rustic sandy sapphire scarlet scenic serene sharp shiny silent simple
+  sincere sleek smart smiling snowy solar solid sonic southern sparkly speedy stable starry stately
   steady stellar sterling still sturdy subtle sunlit sunny super sure swift teal thankful tidy timely topaz tranquil
   true trusty upbeat useful valiant vast velvet vibrant violet vital vivid warm western whole willing windy wise
   witty wooden worthy zesty zippy
