@@ -49,11 +49,14 @@ export async function moveToTunnel(
     const next = dedicate(data, to ?? '', nowMs)
     tx.set(ref, next)
     withdraw(nowMs)
-    if (before) tx.set(before.ref, dedicate(before.data, '', nowMs))
+    const freed = before && { ...before, data: dedicate(before.data, '', nowMs) }
+    // It may be served where it was given to go before: both changes are of one document then.
+    const left = freed?.ref.id === place?.ref.id ? freed : place
+    if (freed && freed !== left) tx.set(freed.ref, freed.data)
     const ended = data.state === 'leased' && next.state === 'resting'
     if (ended) take({ online: -1 })
     const commands = ended ? [revokeOf(ref.id, next, nowMs)] : []
-    if (tunnel) commands.push(...writeWish(tx, tunnel, { place, id: ref.id, cell: data.cell, nowMs }))
+    if (tunnel) commands.push(...writeWish(tx, tunnel, { place: left, id: ref.id, cell: data.cell, nowMs }))
     for (const command of commands) writeCommand(tx, command)
     const details = { tunnel: to ?? '' }
     writeAudit(

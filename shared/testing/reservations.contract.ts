@@ -283,6 +283,21 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
+    check('a tunnel that is given a second name leaves the first one to the others', async (stage) => {
+      const { control, ada } = stage
+      for (const label of ['shop', 'more']) await reserveName(control, ada, { name: label })
+      const other = { name: 'v2', kind: 'http' } as const
+      const { tunnel } = leaseOf(await stage.claim(ada, other))
+      await moveToTunnel(control, ada, { id: shop, tunnel })
+      expect(told(await stage.claim(ada, other))).toBe('shop')
+      await moveToTunnel(control, ada, { id: `host:more.${domain}`, tunnel })
+      expect(await stage.doc()).toMatchObject({ reservedTunnel: '', holders: {} })
+      expect(told(await stage.claim(ada, other))).toBe('more')
+      await stage.settle()
+      expect(told(await stage.claim(ada, web))).toBe('shop')
+      expect(await stage.quota(ada)).toMatchObject({ online: 2, reservedHosts: 2 })
+    })
+
     check('a tunnel that is deleted leaves the name that it was given to the others', async (stage) => {
       const { control, ada } = stage
       const own = controlOf(control, ada.account)
