@@ -141,6 +141,12 @@ export const attacks: readonly Attack[] = [
     test: 'a watch ticket is good to its last second',
   },
   {
+    name: 'ticket of another issuer',
+    tried: 'a ticket that the right key signed in the name of another control plane',
+    file: 'relay-vm/relay.test.ts',
+    test: 'a ticket that the same key signed under another issuer',
+  },
+  {
     name: 'leaked signing key',
     tried: 'tickets signed with a key that leaked, while the control plane still lists it',
     file: 'relay-vm/sync.test.ts',

@@ -104,7 +104,8 @@ export class LiveFigures {
     const ticket = /^Bearer ([A-Za-z0-9_.-]{1,12000})$/i.exec(authorization)?.[1]
     if (ticket === undefined || state.cell === undefined) throw fail('watch.invalid')
     // No tolerance: it lives for a minute, and the relay's time is that of the control plane that made it.
-    const check = { keys: state.keys.jwks, nowMs: time.now(), skewMs: 0 }
+    const { jwks: keys, issuer } = state.keys
+    const check = { keys, issuer, nowMs: time.now(), skewMs: 0 }
     return await checkWatchTicket(ticket, { ...check, cell: state.cell.id })
   }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { codes } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { agent, makeTestControl, type TestControl } from './testing/test-control.ts'
@@ -282,7 +283,7 @@ describe('relay: live figures', () => {
     const { ports } = await bench.startRelay()
     const watch = async (exp: number) =>
       fetch(`http://127.0.0.1:${ports.httpPort}/v1/live`, {
-        headers: { authorization: `Bearer ${await control.watchTicket(undefined, exp)}` },
+        headers: { authorization: `Bearer ${await control.watchTicket(undefined, { exp })}` },
       })
     const now = Math.floor(control.nowMs() / 1_000)
     expect((await watch(now - 2)).status).toBe(401)
@@ -291,6 +292,27 @@ describe('relay: live figures', () => {
     const samples = [...text.matchAll(/"at":(\d+)/g)].map(([, at]) => Number(at))
     expect(samples.length).toBeGreaterThan(0)
     expect(Math.max(...samples)).toBeLessThanOrEqual(exp * 1_000 + 500)
+  })
+
+  test('a ticket that the same key signed under another issuer is none: in HELLO, in BIND and for the live figures', async () => {
+    const { ports } = await bench.startRelay()
+    const endpoint = `tcp:c1:${await freePort()}`
+    const iss = 'https://other.test'
+    const foreign = await control.ticket({ endpoint, iss })
+    await expect(bench.dial(ports, { ticket: foreign })).rejects.toMatchObject({ key: 'ticket.invalid' })
+    // It may be the control plane's new address: the relay asks.
+    await control.synced(({ sequence = 0 }) => sequence > 2)
+    const dialled = await bench.dial(ports, { ticket: await control.ticket({ endpoint }) })
+    dialled.session.bind(1, foreign)
+    expect(await dialled.heard('unbound', 1)).toMatchObject({ code: codes['ticket.invalid'].code })
+    const watched = await Promise.all(
+      [{ iss }, {}].map(async (claims) => {
+        const url = `http://127.0.0.1:${ports.httpPort}/v1/live/history?tunnel=none`
+        const authorization = `Bearer ${await control.watchTicket(undefined, claims)}`
+        return (await fetch(url, { headers: { authorization } })).status
+      }),
+    )
+    expect(watched).toEqual([401, 200])
   })
 
   test("the relay's own name answers on the TLS port too", async () => {

@@ -18,7 +18,7 @@ import { type AcceptedHello, acceptAgent } from '@porttunneler/shared/mux/accept
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import type { Session } from '@porttunneler/shared/mux/session'
 import { LoopWork } from '@porttunneler/shared/mux/work-share'
-import { checkTicket, type TicketClaims, ticketKeyId } from '@porttunneler/shared/protocol/ticket'
+import { checkTicket, type TicketClaims, ticketOrigin } from '@porttunneler/shared/protocol/ticket'
 import { type AccountShare, AccountShares } from './account-shares.ts'
 import type { Origins } from './listeners/origins.ts'
 import type { TcpListeners } from './listeners/tcp.ts'
@@ -318,12 +318,15 @@ export class AgentSessions {
   async #check(ticket: string): Promise<TicketClaims> {
     const { state, time, onUnknownKey } = this.#options
     const { cell, keys } = state
+    const { jwks, issuer } = keys
     if (cell === undefined) throw fail('relay.starting')
     try {
-      return await checkTicket(ticket, { keys: keys.jwks, cell: cell.id, nowMs: time.now() })
+      return await checkTicket(ticket, { keys: jwks, issuer, cell: cell.id, nowMs: time.now() })
     } catch (error) {
-      const kid = ticketKeyId(ticket)
-      if (kid !== undefined && !keys.jwks.keys.some((key) => key.kid === kid)) onUnknownKey()
+      const { kid, iss } = ticketOrigin(ticket) ?? {}
+      const isUnknown = kid !== undefined && !jwks.keys.some((key) => key.kid === kid)
+      // The control plane may have moved to another address since the last sync.
+      if (isUnknown || (issuer !== undefined && iss !== undefined && iss !== issuer)) onUnknownKey()
       throw error
     }
   }

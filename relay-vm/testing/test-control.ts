@@ -5,7 +5,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { type TicketClaims, ticketType } from '@porttunneler/shared/protocol/ticket'
-import { watchAudience, watchTicketType } from '@porttunneler/shared/protocol/watch-ticket'
+import { type WatchClaims, watchAudience, watchTicketType } from '@porttunneler/shared/protocol/watch-ticket'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import type { Control } from '../platform/control.http.ts'
 
@@ -28,8 +28,7 @@ export type TestControl = Control & {
   /** Resolves with the next sync that `matches`, or one that came before. */
   synced(matches: (request: SyncRequest) => boolean): Promise<SyncRequest>
   ticket(claims: Partial<TicketClaims> & Pick<TicketClaims, 'endpoint'>): Promise<string>
-  /** @param exp seconds; absent: as a lease ticket's */
-  watchTicket(of?: string, exp?: number): Promise<string>
+  watchTicket(of?: string, claims?: Partial<Pick<WatchClaims, 'iss' | 'exp'>>): Promise<string>
 }
 
 export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): Promise<TestControl> {
@@ -49,7 +48,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     relay,
     now: Math.round(control.nowMs()),
     cell: { id: 'c1', host: 'tcp.test', domain: 'tunnels.test', portFrom, portTo },
-    keys: { version: 1, jwks: { keys: [{ ...jwk }] } },
+    keys: { version: 1, jwks: { keys: [{ ...jwk }] }, issuer: iss },
     commands: control.commands.splice(0),
     cursor: `cursor-${control.requests.length}`,
     ...(control.isAcknowledging && request.report !== undefined && { acknowledged: request.report }),
@@ -83,8 +82,8 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
       return new Promise((resolve) => waiting.add({ matches, resolve }))
     },
     ticket: ({ endpoint, ...claims }) => sign({ ...claimsOf(endpoint), ...claims }, ticketType),
-    watchTicket: (of = account, exp) =>
-      sign({ sub: of, aud: watchAudience('c1'), ...(exp !== undefined && { exp }) }, watchTicketType),
+    watchTicket: (of = account, claims = {}) =>
+      sign({ sub: of, aud: watchAudience('c1'), ...claims }, watchTicketType),
   }
   return control
 }

@@ -86,8 +86,8 @@ async function cellOf(control: Control, cell: string, id: string): Promise<Cell>
 }
 
 async function publicKeys({ signer }: Control): Promise<SyncAnswer['keys']> {
-  const { version, jwks } = await signer.publicKeys()
-  return { version, jwks: { keys: jwks.keys.map((key) => ({ ...key })) } }
+  const { version, jwks, issuer } = await signer.publicKeys()
+  return { version, jwks: { keys: jwks.keys.map((key) => ({ ...key })) }, issuer }
 }
 
 async function noteAllAway(control: Control, cell: Cell, { boot, away }: SyncRequest): Promise<void> {

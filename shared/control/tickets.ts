@@ -82,9 +82,9 @@ export class Signer {
   }
 
   /** The public keys that relays check tickets with. `version` rises with every rotation. */
-  async publicKeys(): Promise<{ version: number; jwks: { keys: JWK[] } }> {
+  async publicKeys(): Promise<{ version: number; jwks: { keys: JWK[] }; issuer: string }> {
     const { version, jwks } = await this.#current()
-    return { version, jwks }
+    return { version, jwks, issuer: this.#issuer }
   }
 
   /**

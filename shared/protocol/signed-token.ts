@@ -6,6 +6,8 @@ type TicketKeys = JSONWebKeySet
 
 export type TokenCheck = {
   readonly keys: TicketKeys
+  /** Who signs with these keys. Control planes up to 0.1 do not say it: then it is not compared. */
+  readonly issuer?: string | undefined
   /** Server-corrected wall time. */
   readonly nowMs: number
   /** Allowed on both ends. */
@@ -16,10 +18,10 @@ type FindKey = ReturnType<typeof createLocalJWKSet>
 /** Imported keys, by the set they came in: an agent may bring a thousand tickets at once. */
 const finders = new WeakMap<TicketKeys, FindKey>()
 
-/** Checks signature, audience and times. Rejects with whatever is wrong; callers tell strangers nothing of it. */
+/** Checks signature, issuer, audience and times. Rejects with whatever is wrong; callers tell strangers nothing of it. */
 export async function verifyToken(
   token: string,
-  { keys, nowMs, skewMs = limits.skewMs }: TokenCheck,
+  { keys, issuer, nowMs, skewMs = limits.skewMs }: TokenCheck,
   expected: { readonly audience: string; readonly typ?: string },
 ): Promise<JWTPayload> {
   const { payload } = await jwtVerify(token, finderOf(keys), {
@@ -27,6 +29,7 @@ export async function verifyToken(
     requiredClaims: ['exp', 'iat', 'sub', 'iss'],
     currentDate: new Date(nowMs),
     clockTolerance: skewMs / 1000,
+    ...(issuer !== undefined && { issuer }),
     ...expected,
   })
   return payload

@@ -2,7 +2,7 @@
  * Tickets: EdDSA JWTs by which the control plane tells relays, offline, that a tunnel holds a lease.
  * Made by control/tickets.ts, carried by the agent in HELLO and BIND, checked here. RFC 7519, RFC 8037.
  */
-import { decodeProtectedHeader } from 'jose'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
 import { agentModes, aliasSchema, endpointIdSchema, namesMax, policySchema, tunnelKinds } from './endpoint.ts'
@@ -48,7 +48,7 @@ export const ticketClaimsSchema = z.object({
 export type TicketClaims = z.infer<typeof ticketClaimsSchema>
 
 /**
- * Checks signature, kind, times, cell and shape.
+ * Checks signature, kind, issuer, times, cell and shape.
  * @throws ticket.invalid for every reason alike (strangers learn nothing); the reason is in `cause`
  */
 export async function checkTicket(
@@ -62,10 +62,10 @@ export async function checkTicket(
   }
 }
 
-/** Which key a ticket says it was signed with, unchecked; undefined for whatever is no JWT. */
-export function ticketKeyId(token: string): string | undefined {
+/** What a ticket says of its key and its issuer, unchecked; undefined for whatever is no JWT. */
+export function ticketOrigin(token: string): { readonly kid?: string; readonly iss?: string } | undefined {
   try {
-    return decodeProtectedHeader(token).kid
+    return { ...decodeProtectedHeader(token), ...decodeJwt(token) }
   } catch {
     return undefined
   }

@@ -27,7 +27,7 @@ export const watchClaimsSchema = z.object({
 export type WatchClaims = z.infer<typeof watchClaimsSchema>
 
 /**
- * Checks signature, kind, times, cell and shape.
+ * Checks signature, kind, issuer, times, cell and shape.
  * @throws watch.invalid for every reason alike; the reason is in `cause`
  */
 export async function checkWatchTicket(

@@ -236,6 +236,13 @@ describe('access tokens', () => {
     expect(JSON.stringify(await identity.jwks())).not.toContain('"d"')
   })
 
+  test('one of another issuer is refused, though the same key signed it', async () => {
+    const { identity, options, tokens } = await withAda()
+    const moved = localIdentity({ ...options, issuer: 'https://elsewhere.example.com' })
+    await identity.verify(tokens.accessToken)
+    await expectFailure(moved.verify(tokens.accessToken), 'auth.invalid')
+  })
+
   test('keys rotate without a token failing, and are published two days before they sign', async () => {
     const { identity, options, clock } = await withAda()
     const elsewhere = localIdentity(options)

@@ -215,7 +215,12 @@ export const syncAnswerSchema = z.object({
     portFrom: z.int(),
     portTo: z.int(),
   }),
-  keys: z.object({ version: z.int(), jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }) }),
+  keys: z.object({
+    version: z.int(),
+    jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }),
+    /** The `iss` of what they sign; control planes up to 0.1 do not say it. */
+    issuer: z.string().max(256).optional(),
+  }),
   commands: z.array(oneByOne(commandSchema)),
   cursor: z.string(),
   acknowledged: z.string().optional(),
