@@ -18,7 +18,7 @@ type FindKey = ReturnType<typeof createLocalJWKSet>
 /** Imported keys, by the set they came in: an agent may bring a thousand tickets at once. */
 const finders = new WeakMap<TicketKeys, FindKey>()
 
-/** Checks signature, issuer, audience and times. Rejects with whatever is wrong; callers tell strangers nothing of it. */
+/** Checks signature, issuer, audience and times. Callers tell strangers nothing of what is wrong. */
 export async function verifyToken(
   token: string,
   { keys, issuer, nowMs, skewMs = limits.skewMs }: TokenCheck,
