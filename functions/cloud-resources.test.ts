@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { topics } from '@porttunneler/shared/control/names'
 import { expect, test } from 'vitest'
 import { deployments } from './deployment.ts'
+import { expiring } from './firestore-indexes.ts'
 import { deadLetters } from './platform/pubsub-clients.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -48,6 +49,11 @@ test('collections: every one that the control plane writes in the cloud', () => 
   const written = named(files.map(read).join('\n'), /ollection<[^>]*>+\('(\w+)'\)/g)
   const [, list = ''] = /Collections are made by writes:(.*?)\. A cell/s.exec(section('Firestore')) ?? []
   expect(named(list, /`(\w+)`/g)).toEqual(written)
+})
+
+test('expiry: every collection with a TTL policy is named', () => {
+  const [, list = ''] = /Documents of these expire,(.*?)Google deletes/s.exec(section('Firestore')) ?? []
+  expect(named(list, /`([a-z]\w+)`/g).filter((name) => name !== 'ttl')).toEqual([...expiring].sort())
 })
 
 test('topics and subscriptions: as the code names them', () => {

@@ -6,9 +6,20 @@ import { countingStore } from '../testing/counting-store.ts'
 import { bound, dyingAt } from '../testing/dying-store.ts'
 import { eraseAfterMs, setAccountStatus } from './accounts.ts'
 import { verifyAudit } from './audit/verify.ts'
+import { lateMaxMs } from './books/calendar.ts'
 import type { Caller } from './caller.ts'
 import { claimLeases } from './claims.ts'
-import { accounts, endpoints, identities, jobs, members, relays, tunnels, users } from './documents.ts'
+import {
+  accounts,
+  deletedTunnels,
+  endpoints,
+  identities,
+  jobs,
+  members,
+  relays,
+  tunnels,
+  users,
+} from './documents.ts'
 import { relayKeptMs } from './forgetting.ts'
 import { makeWorker } from './jobs/kinds.ts'
 import { createKey } from './keys.ts'
@@ -160,6 +171,8 @@ test('a closed account is erased a month later, over a crash at every write, and
   const ada = await makeFull()
   await t.runJobs()
   expect((await leftOf(ada))[0]).toBe(8)
+  const where = { account: ada.account }
+  const tunnelsThen = await t.control.store.query(queries.tunnelsOfAccount, { where, limit: 20 })
   t.clock.advance(eraseAfterMs)
   await t.runJobs()
   const id = `account.erase:${ada.account}`
@@ -176,9 +189,13 @@ test('a closed account is erased a month later, over a crash at every write, and
   }
   expect(await leftOf(ada)).toEqual([0, 0, 0, 0])
   const { store } = t.control
+  const had = tunnelsThen.items.map(({ ref }) => deletedTunnels.ref(ref.id))
+  const tombstones = (await store.getAll(had)).map((found) => found?.data)
+  const kept = tombstones.map((one) => (one ? one.ttl.getTime() - one.deletedAt : 0))
+  expect(kept).toEqual(had.map(() => lateMaxMs))
   expect((await store.get(accounts.ref(ada.account)))?.data).toMatchObject({ name: '', status: 'closed' })
-  const where = { account: '', action: 'account.erased' }
-  const { items } = await store.query(queries.auditByAction, { where, limit: 10 })
+  const erased = { where: { account: '', action: 'account.erased' }, limit: 10 }
+  const { items } = await store.query(queries.auditByAction, erased)
   expect(items.map(({ data }) => data.target)).toEqual([ada.account])
   const { problems, gone } = await verifyAudit(store, { nowMs: t.clock.now() })
   expect([problems, gone > 10]).toEqual([[], true])

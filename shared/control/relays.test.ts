@@ -6,11 +6,12 @@ import { newId } from '../base/ids.ts'
 import { silentLog } from '../base/log.ts'
 import { limits } from '../protocol/limits.ts'
 import { setAccountStatus } from './accounts.ts'
+import { lateMaxMs } from './books/calendar.ts'
 import type { Caller } from './caller.ts'
 import { ensureCell, readCell } from './cells.ts'
 import { claimLeases } from './claims.ts'
 import { type Control, controlOf, makeControl } from './control.ts'
-import { commands, endpoints } from './documents.ts'
+import { commands, deletedTunnels, endpoints } from './documents.ts'
 import { topics } from './names.ts'
 import type { Doc, Store } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -224,9 +225,11 @@ describe('usage', () => {
     expect(one.total.in).toBe(200)
   })
 
-  test('a tunnel that was deleted is still counted, for its own account only', async () => {
+  test('a tunnel that was deleted is still counted, for its own account only, as long as usage is taken at all', async () => {
     const { tunnel } = await claimDb()
     await deleteTunnel(t.of(ada), ada, { id: tunnel })
+    const left = await t.control.store.get(deletedTunnels.ref(tunnel))
+    expect(left?.data.ttl).toEqual(new Date(t.clock.now() + lateMaxMs))
     const eve = await t.caller('eve@example.com')
     await t.sync({
       usage: [rowOf(tunnel, { account: eve.account }), rowOf(tunnel, { boot: boot.replace('b', 'c') })],

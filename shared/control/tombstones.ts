@@ -1,10 +1,8 @@
 /** What is left of a deleted tunnel for a while. */
+import { lateMaxMs } from './books/calendar.ts'
 import type { DeletedTunnelDoc, TunnelDoc } from './documents.ts'
 
-/** Usage of a tunnel may still be on its way this long after its deletion. */
-const tombstoneMs = 2 * 24 * 3_600_000
-
-/** What is left of a tunnel: its last usage report still finds its account. */
+/** What is left of a tunnel: usage of its last hour finds its account for as long as reports are taken at all. */
 export function tombstoneOf(
   { account, cell, formerCell, formerCells }: TunnelDoc,
   nowMs: number,
@@ -13,5 +11,5 @@ export function tombstoneOf(
     ...(formerCell !== undefined && { formerCell }),
     ...(formerCells !== undefined && { formerCells }),
   }
-  return { account, cell, ...former, deletedAt: nowMs, ttl: new Date(nowMs + tombstoneMs) }
+  return { account, cell, ...former, deletedAt: nowMs, ttl: new Date(nowMs + lateMaxMs) }
 }
