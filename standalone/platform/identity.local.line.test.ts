@@ -1,14 +1,17 @@
+import { toProblem } from '@porttunneler/shared/api/problem'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test, vi } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
 import { limits } from './identity.local.guard.ts'
-import { Line, type Place, runningMax, waitingMax } from './identity.local.line.ts'
+import { Line, type Place, runningMax, waitingMax, waitMsMax } from './identity.local.line.ts'
 import { Passwords } from './identity.local.passwords.ts'
 import { localIdentity } from './identity.local.ts'
 
 /** Who was let in and who was turned away, in that order of time. */
 async function makeLine() {
-  const line = new Line()
+  const clock = new FakeClock()
+  const line = new Line(clock)
   const log: string[] = []
   const enter = (place: Place, name: string = place[1]) => {
     const entered = line.enter(place)
@@ -22,6 +25,8 @@ async function makeLine() {
   await settle()
   log.length = 0
   return {
+    line,
+    clock,
     log,
     enter,
     settle,
@@ -63,6 +68,32 @@ describe('the line for password hashes', () => {
     expect(log).toEqual(['one more busy', `bot ${waitingMax - 1} busy`])
     await serve(2)
     expect(log.slice(2)).toEqual(['bot 0', 'laptop'])
+  })
+
+  test('nobody waits longer than five seconds, and whoever came later keeps the place', async () => {
+    const { clock, log, enter, settle, serve } = await makeLine()
+    enter(['stranger', 'early'])
+    enter(['known', 'laptop'])
+    clock.advance(waitMsMax - 1)
+    enter(['stranger', 'late'])
+    await settle()
+    expect(log).toEqual([])
+    clock.advance(1)
+    await settle()
+    expect(log).toEqual(['early busy', 'laptop busy'])
+    await serve(1)
+    expect(log.slice(2)).toEqual(['late'])
+    expect(clock.pending).toBe(0)
+  })
+
+  test('whoever waited in vain is answered 503, PT-1007 and when to come back', async () => {
+    const { clock, line } = await makeLine()
+    const waiting = line.enter(['stranger', 'early']).catch((error: unknown) => error)
+    clock.advance(waitMsMax)
+    const error = await waiting
+    if (!isFailure(error)) throw new Error('it was let in')
+    const problem = toProblem(error, { docsUrl: 'https://tunnel.example.com' })
+    expect(problem).toMatchObject({ status: 503, code: 'PT-1007', retryAfter: 3 })
   })
 
   test('when all have been served it is empty, and the next is served at once', async () => {

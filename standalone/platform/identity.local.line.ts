@@ -1,8 +1,10 @@
 /**
- * Who may hash a password now. A hash costs 200 ms of a core, so few run at once, few wait, and the rest is told to
- * come back. Places are shared by source: when the line is full its largest holder yields to whoever holds less, and
- * sources take turns, devices that a person signed in on before apart from all others. So a flood waits for itself.
+ * Who may hash a password now. A hash costs 200 ms of a core, so few run at once, few wait, none of them long, and the
+ * rest is told to come back. Places are shared by source: when the line is full its largest holder yields to whoever
+ * holds less, and sources take turns, devices that a person signed in on before apart from all others. So a flood
+ * waits for itself.
  */
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { FairPool } from '@porttunneler/shared/base/fair-pool'
 
@@ -10,17 +12,24 @@ import { FairPool } from '@porttunneler/shared/base/fair-pool'
 export const runningMax = 2
 /** At 200 ms each the last in line waits 3 s. */
 export const waitingMax = 30
+/** More than the line takes where a hash is not slower than usual; a browser gives up much later, and tries again. */
+export const waitMsMax = 5_000
 
 /** Known devices share half of the turns, whoever they are of; strangers share by the network that they come from. */
 export type Place = readonly [kind: 'known' | 'stranger', who: string]
 
-type Waiter = { readonly place: Place; readonly go: () => void }
+type Waiter = { readonly place: Place; readonly go: () => void; timer?: Timer }
 
 export class Line {
   readonly #pool = new FairPool<Waiter>({ limit: waitingMax, yields: 'newest' })
   /** Whose turn is next comes first, of the kinds and of those who wait in each. */
   readonly #turns = new Map<string, Map<string, Waiter[]>>()
+  readonly #clock: Pick<Clock, 'after'>
   #running = 0
+
+  constructor(clock: Pick<Clock, 'after'>) {
+    this.#clock = clock
+  }
 
   /** Resolves when it is the caller's turn, which ends by `leave`. @throws auth.busy */
   enter(place: Place): Promise<void> {
@@ -34,8 +43,13 @@ export class Line {
         this.#forget(waiter)
         reject(busy())
       }
-      if (this.#pool.add(waiter, place, drop) !== undefined) reject(busy())
-      else this.#append(waiter)
+      if (this.#pool.add(waiter, place, drop) !== undefined) return reject(busy())
+      this.#append(waiter)
+      const giveUp = () => {
+        this.#pool.remove(waiter)
+        drop()
+      }
+      waiter.timer = this.#clock.after(waitMsMax, giveUp, { background: true })
     })
   }
 
@@ -69,6 +83,7 @@ export class Line {
   }
 
   #forget(waiter: Waiter): void {
+    waiter.timer?.clear()
     const [kind, who] = waiter.place
     const sources = this.#turns.get(kind)
     const waiting = sources?.get(who)

@@ -4,6 +4,7 @@
  * Stored form: `scrypt$<log2 N>$<r>$<p>$<salt>$<hash>`, base64url.
  */
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
+import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Line, type Place } from './identity.local.line.ts'
 
@@ -16,9 +17,10 @@ const hashBytes = 32
 
 export class Passwords {
   readonly #cost: PasswordCost
-  readonly #line = new Line()
+  readonly #line: Line
 
-  constructor(cost: PasswordCost = owaspCost) {
+  constructor(clock: Pick<Clock, 'after'>, cost: PasswordCost = owaspCost) {
+    this.#line = new Line(clock)
     this.#cost = cost
   }
 

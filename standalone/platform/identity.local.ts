@@ -76,7 +76,7 @@ class LocalSignIn implements LocalIdentity {
     this.#devices = new Devices(store, clock)
     this.#ended = new EndedSignIns(store, clock)
     this.#keys = new AccessKeys(options)
-    this.#passwords = new Passwords(passwordCost)
+    this.#passwords = new Passwords(clock, passwordCost)
     this.#sessions = new Sessions(store, clock, this.#ended)
     this.#guard = new Guard(store, clock)
     this.#resets = new Resets({ ...options, guard: this.#guard })

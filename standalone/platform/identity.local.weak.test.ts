@@ -1,3 +1,4 @@
+import { systemClock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { expect, test, vi } from 'vitest'
@@ -74,7 +75,10 @@ test('a password of an earlier release still signs in, however weak', async () =
   const { identity, store } = makeLocalIdentity()
   const home = { from: '192.0.2.1' }
   await identity.register({ email, password: 'correct horse battery' }, home)
-  const hash = await new Passwords({ log2N: 4, r: 1, p: 1 }).hash('aaaaaaaaaa', ['known', 'test'])
+  const hash = await new Passwords(systemClock, { log2N: 4, r: 1, p: 1 }).hash('aaaaaaaaaa', [
+    'known',
+    'test',
+  ])
   const { passwords, emailRef } = await import('./identity.local.documents.ts')
   const user = (await store.get(emailRef(email)))?.data.user ?? ''
   await store.update(passwords.ref(user), { hash })

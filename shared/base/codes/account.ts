@@ -79,7 +79,7 @@ export const accountCodes = {
     retry: 'later',
     owner: 'service',
     title: 'Sign-in is busy',
-    cause: 'More passwords wait to be checked than the server checks at once.',
+    cause: 'More passwords waited to be checked than the server could check within five seconds.',
     cure: 'Try again in a few seconds. Whoever is signed in stays so.',
   },
   'auth.reused': {
