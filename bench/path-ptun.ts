@@ -14,18 +14,26 @@ import { stringify } from 'yaml'
 import { z } from 'zod'
 import { type Backend, type Ends, host, type Path, type PathMaker } from './path.ts'
 import { childrenOf, stop } from './processes.ts'
+import { ours } from './report.ts'
 import type { Target } from './scenarios.ts'
+import type { Variant } from './variants.ts'
 
 const startMs = 45_000
+const repository = fileURLToPath(new URL('..', import.meta.url))
 const reportSchema = z.object({
   api: z.string(),
   account: z.object({ email: z.string(), password: z.string() }),
 })
 const onlineSchema = z.object({ event: z.literal('tunnel.online'), tunnel: z.string(), url: z.url() })
 
-export const ptun: PathMaker = { name: 'ptun', open: openPtunPath }
+export const ptun = ptunAs({ name: ours })
 
-async function openPtunPath(backend: Backend): Promise<Path> {
+/** Our own way in another form. */
+export function ptunAs(variant: Variant): PathMaker {
+  return { name: variant.name, open: (backend) => openPtunPath(backend, variant) }
+}
+
+async function openPtunPath(backend: Backend, variant: Variant): Promise<Path> {
   const folder = mkdtempSync(join(tmpdir(), 'pt-bench-'))
   const children: ChildProcess[] = []
   const close = async () => {
@@ -33,22 +41,25 @@ async function openPtunPath(backend: Backend): Promise<Path> {
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    const server = startServer(folder)
+    const server = startServer(folder, variant)
     children.push(server)
     const { api, key } = await signIn(folder, server)
-    const agent = startAgent(folder, backend, { api, key })
+    const agent = startAgent(folder, backend, { api, key, variant })
     children.push(agent)
-    return { name: 'ptun', target: await onlineTunnels(agent), ends: endsOf(server, agent), close }
+    return { name: variant.name, target: await onlineTunnels(agent), ends: endsOf(server, agent), close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-function startServer(folder: string): ChildProcess {
-  // Outside the ephemeral ports, and a block of its own for every run.
-  const firstPort = 21_000 + (process.pid % 500) * 20
-  return runProgram(['../standalone/main.ts', '--bundled', '--data', join(folder, 'server')], {
+/** Blocks of ports that this run has given out. */
+let blocks = 0
+
+function startServer(folder: string, variant: Variant): ChildProcess {
+  // Outside the ephemeral ports, and a block of its own for every server of every run.
+  const firstPort = 21_000 + ((process.pid + blocks++ * 7) % 500) * 20
+  return runProgram(variant, ['standalone/main.ts', '--bundled', '--data', join(folder, 'server')], {
     PORTTUNNELER_DEMO: 'false',
     PORTTUNNELER_CONSOLE_PORT: '0',
     PORTTUNNELER_HTTP_PORT: '0',
@@ -59,9 +70,13 @@ function startServer(folder: string): ChildProcess {
 }
 
 /** Node on a file of this repository; what it has to complain about is shown. */
-function runProgram([file = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
-  return spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), ...args], {
-    env: { ...process.env, ...env },
+function runProgram(
+  { folder = repository, nodeOptions }: Variant,
+  [file = '', ...args]: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
+  return spawn(process.execPath, [join(folder, file), ...args], {
+    env: { ...process.env, ...(nodeOptions !== undefined && { NODE_OPTIONS: nodeOptions }), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
 }
@@ -96,7 +111,7 @@ function readIfThere(path: string): string | undefined {
 function startAgent(
   folder: string,
   backend: Backend,
-  { api, key }: { api: string; key: string },
+  { api, key, variant }: { api: string; key: string; variant: Variant },
 ): ChildProcess {
   const config = join(folder, 'ptun.yaml')
   const tunnels = {
@@ -107,7 +122,7 @@ function startAgent(
   writeFileSync(config, stringify({ version: 1, tunnels }))
   const home = { XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, XDG_RUNTIME_DIR: folder }
   // As it is published, which is not as a clone runs it.
-  return runProgram(['path-ptun-agent.cjs', 'start', '--config', config, '--json'], {
+  return runProgram(variant, ['bench/path-ptun-agent.cjs', 'start', '--config', config, '--json'], {
     PTUN_SERVER: api,
     PTUN_KEY: key,
     ...home,

@@ -59,6 +59,7 @@ export async function peerMakers(
   }
   const proxy = findProgram('haproxy')
   if (proxy) makers.push(haproxy(proxy))
-  else say('haproxy is left out: it is not installed')
-  return [...makers, ssh, bareNode].filter(({ name }) => isWanted(name))
+  else say('haproxy and the column "x haproxy" are left out: it is not installed')
+  const bounds = [bareNode({ isEncrypted: false }), bareNode({ isEncrypted: true })]
+  return [...makers, ssh, ...bounds].filter(({ name }) => isWanted(name))
 }

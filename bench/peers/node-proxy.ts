@@ -1,17 +1,38 @@
 /**
- * The least a proxy in Node can be: no tunnel, no encryption, Node's own `pipe`. Arguments: pairs of ports, from and
- * to. What two of these in a row cost is what Node alone asks of a tunnel that is written in it.
+ * The least a proxy in Node can be: no tunnel, Node's own `pipe`. What two of these in a row cost is what Node alone
+ * asks of a tunnel that is written in it. Arguments: `plain`, or `tls-out` and `tls-in` for the two ends of an
+ * encrypted way between, each visitor with a TLS connection of its own; then pairs of ports, from and to.
+ * With TLS, the working folder has `key.pem` and `cert.pem`.
  */
-import { connect, createServer } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import * as tls from 'node:tls'
 import { host } from '../path.ts'
 
-const ports = process.argv.slice(2).map(Number)
+const [mode = 'plain', ...ports] = process.argv.slice(2)
+const sockets = { allowHalfOpen: true, noDelay: true }
+// What our own ends agree on.
+const encryption = { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256' } as const
+const trust =
+  mode === 'tls-out' ? tls.createSecureContext({ ca: readFileSync('cert.pem'), ...encryption }) : undefined
+
 for (let i = 0; i < ports.length; i += 2) {
-  const [from, to] = [ports[i], ports[i + 1] ?? 0]
-  createServer({ allowHalfOpen: true, noDelay: true }, (visitor) => {
-    const upstream = connect({ host, port: to, allowHalfOpen: true, noDelay: true })
+  const [from, to] = [Number(ports[i]), Number(ports[i + 1])]
+  serve((visitor) => {
+    const upstream = dial(to)
     visitor.on('error', () => upstream.destroy())
     upstream.on('error', () => visitor.destroy())
     visitor.pipe(upstream).pipe(visitor)
   }).listen(from, host)
+}
+
+function serve(onVisitor: (visitor: Socket) => void): Server {
+  if (mode !== 'tls-in') return createServer(sockets, onVisitor)
+  const identity = { key: readFileSync('key.pem'), cert: readFileSync('cert.pem') }
+  return tls.createServer({ ...sockets, ...encryption, ...identity }, onVisitor)
+}
+
+function dial(port: number): Socket {
+  const socket = connect({ host, port, ...sockets })
+  return trust === undefined ? socket : tls.connect({ socket, servername: 'localhost', secureContext: trust })
 }

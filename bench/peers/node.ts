@@ -2,20 +2,25 @@
 import { fileURLToPath } from 'node:url'
 import { host, type PathMaker } from '../path.ts'
 import { freePort } from '../ports.ts'
+import { makeCertificate } from './certificate.ts'
 import { openPeer } from './run.ts'
 
 const program = fileURLToPath(new URL('node-proxy.ts', import.meta.url))
 
-export const bareNode: PathMaker = {
-  name: 'bare node',
-  open: (backend) =>
-    openPeer(async (run) => {
-      const [tcp, web] = [await freePort(), await freePort()]
-      const [tcpBetween, webBetween] = [await freePort(), await freePort()]
-      const start = (end: 'server' | 'client', pairs: readonly number[]) =>
-        run.start(end, process.execPath, [program, ...pairs.map(String)])
-      start('server', [tcp, tcpBetween, web, webBetween])
-      start('client', [tcpBetween, backend.tcpPort, webBetween, backend.httpPort])
-      return await run.ready('bare node', { tcp: { host, port: tcp }, web: { host, port: web } })
-    }),
+export function bareNode({ isEncrypted }: { readonly isEncrypted: boolean }): PathMaker {
+  const name = isEncrypted ? 'bare node tls' : 'bare node'
+  return {
+    name,
+    open: (backend) =>
+      openPeer(async (run) => {
+        if (isEncrypted) makeCertificate(run.folder)
+        const [tcp, web] = [await freePort(), await freePort()]
+        const [tcpBetween, webBetween] = [await freePort(), await freePort()]
+        const start = (end: 'server' | 'client', mode: string, pairs: readonly number[]) =>
+          run.start(end, process.execPath, [program, isEncrypted ? mode : 'plain', ...pairs.map(String)])
+        start('server', 'tls-out', [tcp, tcpBetween, web, webBetween])
+        start('client', 'tls-in', [tcpBetween, backend.tcpPort, webBetween, backend.httpPort])
+        return await run.ready(name, { tcp: { host, port: tcp }, web: { host, port: web } })
+      }),
+  }
 }

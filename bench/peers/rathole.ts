@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { host, type PathMaker } from '../path.ts'
 import { freePort } from '../ports.ts'
+import { makeCertificate, openssl } from './certificate.ts'
 import { openPeer, type PeerRun } from './run.ts'
 
 export type RatholeTransport = 'plain' | 'tls' | 'noise'
@@ -62,12 +63,9 @@ function secure(transport: RatholeTransport, run: PeerRun, program: string): Sec
 }
 
 function secureTls({ folder }: PeerRun): Secured {
-  const openssl = (args: readonly string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  openssl(['req', '-x509', ...newKey, '-keyout', 'key.pem', '-out', 'cert.pem', '-days', '2', ...subject])
+  makeCertificate(folder)
   const bundle = ['-inkey', 'key.pem', '-in', 'cert.pem', '-out', 'identity.pfx', '-passout', 'pass:bench']
-  openssl(['pkcs12', '-export', ...bundle])
+  openssl(folder, ['pkcs12', '-export', ...bundle])
   return {
     server: [
       '[server.transport]',

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { warmUp } from './measure.ts'
+import type { Job } from './scenarios.ts'
+import { variantOf } from './variants.ts'
+
+/** Does jobs that take `jobMs` of a clock of their own. */
+async function warmedUp(job: Job, ms: number, jobMs: number): Promise<readonly Job[]> {
+  let nowMs = 0
+  const done: Job[] = []
+  const run = async (one: Job) => {
+    done.push(one)
+    nowMs += 'ms' in one ? one.ms : jobMs
+  }
+  await warmUp(job, ms, run, () => nowMs)
+  return done
+}
+
+test('bench: a warm-up repeats its job until its time is over, and no longer than what is left', async () => {
+  const pings: Job = { kind: 'pings', bytes: 64, ms: 400 }
+  const done = await warmedUp(pings, 1_000, 0)
+  expect(done.map((job) => 'ms' in job && job.ms)).toEqual([400, 400, 200])
+  const bulk: Job = { kind: 'bulk', direction: 'down', visitors: 1, bytes: 1_000 }
+  expect(await warmedUp(bulk, 1_000, 300)).toHaveLength(4)
+  expect(await warmedUp(bulk, 0, 300)).toEqual([])
+})
+
+test('bench: a variant needs a name and options, and its options may have equals signs', () => {
+  expect(variantOf('no pool = --v8-pool-size=0')).toEqual({
+    name: 'no pool',
+    nodeOptions: '--v8-pool-size=0',
+  })
+  for (const text of ['--v8-pool-size', '=x', 'name=']) expect(() => variantOf(text)).toThrow('a variant is')
+})

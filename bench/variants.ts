@@ -1,0 +1,18 @@
+/** PortTunneler in another form beside the usual one, so that a change is judged by figures of the same minutes. */
+
+export type Variant = {
+  readonly name: string
+  /** The checkout it runs from, built there; absent: this one. */
+  readonly folder?: string
+  /** For Node at both ends, as in NODE_OPTIONS. */
+  readonly nodeOptions?: string
+}
+
+/** `no pool=--v8-pool-size=0`. @throws when there is no name or no option */
+export function variantOf(text: string): Variant {
+  const at = text.indexOf('=')
+  const [name, nodeOptions] = [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+  if (at < 0 || name === '' || nodeOptions === '')
+    throw new Error(`a variant is "name=options for Node", not ${JSON.stringify(text)}`)
+  return { name, nodeOptions }
+}
