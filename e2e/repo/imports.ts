@@ -5,7 +5,7 @@
 import { posix } from 'node:path'
 import { isTest, type Source, type Violation, violation } from './sources.ts'
 
-const sharedLayers = ['base', 'protocol', 'http', 'mux', 'api', 'control', 'testing'] as const
+const sharedLayers = ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'testing'] as const
 type Layer =
   | (typeof sharedLayers)[number]
   | 'service'
@@ -22,7 +22,7 @@ type Layer =
 const contract = /^shared\/api\/(schemas\/|client|problem\b)/
 
 const dataPlane: readonly Layer[] = ['base', 'protocol', 'http', 'mux', 'api']
-const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control', 'service']
+const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control', 'dns', 'service']
 
 /** Every layer may import itself. Tests of a layer may import `testing` besides. */
 const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
@@ -32,8 +32,9 @@ const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
   mux: ['base', 'protocol'],
   api: ['base', 'protocol'],
   control: ['base', 'protocol', 'api'],
+  dns: ['base', 'control'],
   service: ['base', 'protocol', 'api', 'control'],
-  testing: ['base', 'protocol', 'http', 'mux', 'api', 'control', 'service'],
+  testing: ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'service'],
   cli: dataPlane,
   'relay-vm': dataPlane,
   functions: controlPlane,
@@ -55,7 +56,17 @@ const sdks = [
 ]
 
 /** shared/ runs in both shells, partly in the browser: these and nothing else from outside. */
-const sharedPackages = ['zod', 'jose', 'hono', '@hono/zod-openapi', 'ulid', 'tldts', 'vitest', 'fast-check']
+const sharedPackages = [
+  'zod',
+  'jose',
+  'hono',
+  '@hono/zod-openapi',
+  'ulid',
+  'tldts',
+  'dns-packet',
+  'vitest',
+  'fast-check',
+]
 /** The control plane is pure but for hashing and random bytes. */
 const controlBuiltins = ['node:crypto', 'node:buffer', 'node:assert', 'node:assert/strict']
 

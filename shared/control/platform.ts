@@ -4,6 +4,7 @@
  */
 import type { PortTunnelerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
+import type { Evidence, Inquiry } from './domains/evidence.ts'
 
 // --- Store -------------------------------------------------------------------------------------------------------
 
@@ -198,6 +199,13 @@ export interface KeyVault {
   wrap(plain: Secret): Promise<string>
   /** @throws vault.unreadable */
   unwrap(wrapped: string): Promise<Secret>
+}
+
+// --- What the DNS says of strangers' hosts -----------------------------------------------------------------------
+
+export interface InquiryDesk {
+  /** Ends within 15 s, whatever strangers' servers do; what could not be found out stands in the evidence. */
+  look(inquiry: Inquiry, signal: AbortSignal): Promise<Evidence>
 }
 
 /** All of it, as handed to the domain. */

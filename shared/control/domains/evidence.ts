@@ -1,0 +1,52 @@
+/**
+ * What the DNS says of a host, as plain data: gathered by whoever can ask (shared/dns/look.ts), judged by pure rules
+ * (verdict.ts). Names are in small letters without a final dot, and values are as they stand in the records.
+ */
+
+/** What one server said of one name and type. */
+export type Seen = {
+  /** none: there is no such record; lame: it does not answer for the zone; failed: SERVFAIL; silent: nothing came. */
+  readonly kind: 'found' | 'none' | 'lame' | 'failed' | 'silent'
+  readonly values: readonly string[]
+}
+
+export type ServerView = {
+  /** The server's name, or the resolver's address. */
+  readonly server: string
+  /** TXT at `_ptun.<host>`. */
+  readonly proof: Seen
+  /** CNAME at the host itself, not where that leads. */
+  readonly cname: Seen
+  /** At the host, or, from a resolver, where its aliases end. */
+  readonly a: Seen
+  readonly aaaa: Seen
+}
+
+export type Evidence = {
+  /** no_zone: nobody has registered the domain; failed: no resolver found out; silent: no resolver spoke at all. */
+  readonly outcome: 'seen' | 'no_zone' | 'failed' | 'silent'
+  readonly zone: string
+  readonly nameServers: readonly string[]
+  /** Those that have the zone. */
+  readonly servers: readonly ServerView[]
+  readonly resolvers: readonly ServerView[]
+  /** TXT at the host itself, from one of the zone's servers. */
+  readonly texts: readonly string[]
+  /** What stands at the host's name with the zone once more behind it: TXT below `_ptun`, or CNAME. */
+  readonly doubled: readonly string[]
+  /** Where the host's aliases lead, one after the other. */
+  readonly chain: readonly string[]
+  readonly chainEnd: 'none' | 'loop' | 'too_long' | 'ends'
+  /** `tag value` of the CAA records that count for the host. */
+  readonly caa: readonly string[]
+  /** Addresses of what the host should lead to. */
+  readonly target: readonly string[]
+}
+
+export type Inquiry = {
+  readonly host: string
+  /** What its owner has registered: no zone above it is the owner's. */
+  readonly domain: string
+  /** A name that leads where the host should lead. */
+  readonly target: string
+}

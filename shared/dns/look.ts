@@ -1,0 +1,155 @@
+/**
+ * Everything that the DNS says of one host, in one bounded look: the zone and its servers by the operator's resolvers,
+ * then what those servers say themselves, and what the resolvers make of it.
+ */
+
+import type { Clock } from '../base/clock.ts'
+import type { Evidence, Inquiry, Seen, ServerView } from '../control/domains/evidence.ts'
+import type { InquiryDesk } from '../control/platform.ts'
+import { followAliases } from './aliases.ts'
+import { Asker, type AskerOptions, askLimits, type Said } from './asker.ts'
+import { AskingPace } from './asking-pace.ts'
+import { networkExchange, type Peer } from './exchange.ts'
+import type { RecordType } from './message.ts'
+import { findZone, serversOf } from './zone.ts'
+
+export type DeskOptions = {
+  /** At least one; three that are run by different people see best. */
+  readonly resolvers: readonly Peer[]
+  readonly clock: Clock
+  readonly exchange?: AskerOptions['exchange']
+  readonly reach?: AskerOptions['reach']
+}
+
+/** Asks over the network. */
+export function openInquiryDesk({
+  resolvers,
+  clock,
+  exchange = networkExchange,
+  reach,
+}: DeskOptions): InquiryDesk {
+  const pace = new AskingPace()
+  return {
+    async look(inquiry, signal) {
+      const end = new AbortController()
+      const timer = clock.after(askLimits.lookMs, () => end.abort(new Error('the look took too long')))
+      const asker = new Asker({ exchange, clock, pace, reach }, AbortSignal.any([signal, end.signal]))
+      try {
+        return await lookAt(asker, resolvers, inquiry)
+      } finally {
+        timer.clear()
+      }
+    },
+  }
+}
+
+const nothing: Omit<Evidence, 'outcome'> = {
+  zone: '',
+  nameServers: [],
+  servers: [],
+  resolvers: [],
+  texts: [],
+  doubled: [],
+  chain: [],
+  chainEnd: 'none',
+  caa: [],
+  target: [],
+}
+
+async function lookAt(asker: Asker, resolvers: readonly Peer[], inquiry: Inquiry): Promise<Evidence> {
+  const { host, domain, target } = inquiry
+  const found = await findZone(asker, resolvers, { host, domain })
+  if ('outcome' in found) return { ...nothing, outcome: found.outcome }
+  const { zone, resolver } = found
+  const servers = await serversOf(asker, resolver, zone)
+  const [first] = servers
+  const askFirst = (name: string, type: RecordType) =>
+    first ? asker.askServer(first.address, { name, type }, zone) : Promise.resolve<Said>({ kind: 'silent' })
+  const [views, seenByResolvers, texts, doubledProof, doubledAlias, aliases, caa, addresses] =
+    await Promise.all([
+      Promise.all(
+        servers.map((server) => viewOf(host, server.name, (q) => asker.askServer(server.address, q, zone))),
+      ),
+      Promise.all(resolvers.map((one) => viewOf(host, one.address, (q) => asker.askResolver(one, q)))),
+      askFirst(host, 'TXT'),
+      askFirst(`_ptun.${host}.${zone}`, 'TXT'),
+      askFirst(`${host}.${zone}`, 'CNAME'),
+      followAliases(host, (question) => asker.askResolver(resolver, question)),
+      findCaa(asker, resolver, { host, domain }),
+      addressesOf(asker, resolver, target),
+    ])
+  return {
+    outcome: 'seen',
+    zone,
+    nameServers: servers.map(({ name }) => name),
+    servers: views,
+    resolvers: seenByResolvers,
+    texts: valuesOf(texts, 'TXT', host),
+    doubled: [
+      ...valuesOf(doubledProof, 'TXT', `_ptun.${host}.${zone}`),
+      ...valuesOf(doubledAlias, 'CNAME', `${host}.${zone}`),
+    ],
+    ...aliases,
+    caa,
+    target: addresses,
+  }
+}
+
+type Ask = (question: { readonly name: string; readonly type: RecordType }) => Promise<Said>
+
+async function viewOf(host: string, server: string, ask: Ask): Promise<ServerView> {
+  const proofName = `_ptun.${host}`
+  const [proof, cname, a, aaaa] = await Promise.all([
+    ask({ name: proofName, type: 'TXT' }),
+    ask({ name: host, type: 'CNAME' }),
+    ask({ name: host, type: 'A' }),
+    ask({ name: host, type: 'AAAA' }),
+  ])
+  return {
+    server,
+    // An alias below `_ptun` is followed by resolvers: whoever has the zone has put it there.
+    proof: seen(proof, 'TXT'),
+    cname: seen(cname, 'CNAME', host),
+    a: seen(a, 'A'),
+    aaaa: seen(aaaa, 'AAAA'),
+  }
+}
+
+/** @param owner counts records of this name alone */
+function seen(said: Said, type: RecordType, owner?: string): Seen {
+  if (said.kind === 'lame' || said.kind === 'failed' || said.kind === 'silent')
+    return { kind: said.kind, values: [] }
+  const values = valuesOf(said, type, owner)
+  return { kind: values.length > 0 ? 'found' : 'none', values }
+}
+
+function valuesOf(said: Said, type: RecordType, owner?: string): readonly string[] {
+  if (said.kind !== 'records') return []
+  return said.records
+    .filter((record) => record.type === type && (owner === undefined || record.name === owner))
+    .map(({ value }) => value)
+}
+
+/** The nearest set of CAA records, from the host up to what its owner has registered (RFC 8659). */
+async function findCaa(
+  asker: Asker,
+  resolver: Peer,
+  { host, domain }: { readonly host: string; readonly domain: string },
+): Promise<readonly string[]> {
+  let name = host
+  // Each step is a question: names that are deeper lead to the same few zones.
+  for (let steps = 0; steps < 6; steps++) {
+    const values = valuesOf(await asker.askResolver(resolver, { name, type: 'CAA' }), 'CAA')
+    if (values.length > 0 || name === domain) return values
+    name = name.slice(name.indexOf('.') + 1)
+  }
+  return []
+}
+
+async function addressesOf(asker: Asker, resolver: Peer, name: string): Promise<readonly string[]> {
+  const [a, aaaa] = await Promise.all([
+    asker.askResolver(resolver, { name, type: 'A' }),
+    asker.askResolver(resolver, { name, type: 'AAAA' }),
+  ])
+  return [...valuesOf(a, 'A'), ...valuesOf(aaaa, 'AAAA')]
+}
