@@ -1,4 +1,5 @@
 /** What a session costs its owner, and nobody else. */
+import { fail } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -39,7 +40,7 @@ describe('sessions', () => {
     const ticket = await control.ticket({ endpoint: 'host:demo.tunnels.test' })
     for (let n = 0; n < 60; n++) {
       const { session } = await bench.dial(ports, { ticket })
-      for (const carrier of session.carriers) carrier.socket.destroy()
+      for (const carrier of session.carriers) carrier.lose(fail('carrier.lost'))
       session.close('session.closed')
     }
     await until(async () => (await sessions()) === 0)
@@ -61,7 +62,7 @@ describe('sessions', () => {
     const bound = await bench.dial(ports, { ticket })
     await bound.bind(1, ticket)
     for (const { carriers } of [idle.session, bound.session])
-      for (const carrier of carriers) carrier.socket.destroy()
+      for (const carrier of carriers) carrier.lose(fail('carrier.lost'))
     await until(async () => (await sessions()) < 3)
     expect(limits.resumeGraceMs).toBeGreaterThan(60_000)
     expect(await sessions()).toBe(2)

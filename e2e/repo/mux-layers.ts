@@ -19,7 +19,8 @@ export const muxLayers: readonly MuxLayer[] = [
   ),
   layer(
     'wire: sockets, and what is known of them',
-    'gather read-into reading work-share carrier-socket kernel-queue last-words backlog pings-heard binds-heard connect-tls',
+    `gather read-into reading work-share carrier-socket frames-out kernel-queue last-words
+     backlog pace pulse pings-heard binds-heard connect-tls`,
   ),
   layer(
     'carrier: one TLS connection, and the set of them',

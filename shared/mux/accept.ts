@@ -58,8 +58,7 @@ async function readHello({ carrier, socket }: FreshCarrier, shared: MuxShared): 
     })
     const version = protocolVersions.find((v) => hello.versions.includes(v))
     if (version === undefined) throw fail('hello.version')
-    carrier.number = hello.carrier
-    carrier.kind = hello.kind
+    carrier.introduce({ number: hello.carrier, kind: hello.kind })
     return new Accepted({ hello, carrier, socket, version, shared })
   } catch (error) {
     const reason = isFailure(error) ? error : fail('frame.malformed', undefined, { cause: error })
@@ -135,7 +134,7 @@ class Accepted implements AcceptedHello {
   }
 
   async beginAnew(): Promise<AcceptedHello> {
-    this.#carrier.send(refuseFrame('session.unknown'))
+    this.#carrier.frames.send(refuseFrame('session.unknown'))
     const again = await readHello({ carrier: this.#carrier, socket: this.#socket }, this.#shared)
     if (!again.hello.resume) return again
     again.refuse('frame.unexpected')
@@ -147,13 +146,13 @@ class Accepted implements AcceptedHello {
   }
 
   #say(body: Welcome): void {
-    this.#carrier.send(encodeJson(FrameType.welcome, body))
+    this.#carrier.frames.send(encodeJson(FrameType.welcome, body))
   }
 }
 
 function refuse(carrier: Carrier, key: ErrorKey, detail?: string, retryAfterMs?: number): void {
   if (carrier.isLost) return
-  carrier.send(refuseFrame(key, detail, retryAfterMs))
+  carrier.frames.send(refuseFrame(key, detail, retryAfterMs))
   carrier.end()
 }
 

@@ -8,16 +8,16 @@ export class AgentWords {
 
   opened(stream: number, connectMs: number, carrier: Carrier | undefined): void {
     this.#openedMs = connectMs
-    carrier?.sendOpened(stream, connectMs)
+    carrier?.frames.sendOpened(stream, connectMs)
   }
 
   answered(stream: number, answer: 'upgraded' | 'plain', carrier: Carrier | undefined): void {
     this.#answer = answer
-    carrier?.sendEmpty(FrameType[answer], stream)
+    carrier?.frames.sendEmpty(FrameType[answer], stream)
   }
 
   sayAgain(stream: number, carrier: Carrier): void {
-    if (this.#openedMs >= 0) carrier.sendOpened(stream, this.#openedMs)
-    if (this.#answer) carrier.sendEmpty(FrameType[this.#answer], stream)
+    if (this.#openedMs >= 0) carrier.frames.sendOpened(stream, this.#openedMs)
+    if (this.#answer) carrier.frames.sendEmpty(FrameType[this.#answer], stream)
   }
 }

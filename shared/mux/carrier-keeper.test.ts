@@ -14,7 +14,7 @@ test('keeper: a dedicated carrier that cannot be had is asked for with growing p
   const before = link.dials
   // Silence at last: without a pause the loop would not end.
   Object.defineProperty(link, 'path', { get: () => (link.dials - before < 500 ? 'refused' : 'silent') })
-  link.relay?.carriers.pick()?.sendWant(1)
+  link.relay?.carriers.pick()?.frames.sendWant(1)
   await link.pass(10_000)
   expect(link.dials - before).toBeGreaterThanOrEqual(4)
   expect(link.dials - before).toBeLessThanOrEqual(10)
@@ -39,7 +39,7 @@ test('keeper: a relay that leaves is asked for nothing more, and its successor a
   leaving?.goAway({ key: 'relay.draining', graceMs: 30_000, redialMs: 0 })
   // From here on another process answers.
   link.relay = undefined
-  leaving?.carriers.pick()?.sendWant(1)
+  leaving?.carriers.pick()?.frames.sendWant(1)
   const before = link.dials
   await link.pass(5_000)
   expect(link.dials).toBe(before)

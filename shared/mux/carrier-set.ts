@@ -11,6 +11,8 @@ const rememberedNumbers = 1_000
 
 export class CarrierSet {
   readonly #ready = new Map<number, Carrier>()
+  /** Losses of others that were announced on each of them (rule 11). */
+  readonly #announced = new Map<Carrier, Set<number>>()
   /** Given up, or told of by the other side: must never come (back). */
   readonly #lost = new Set<number>()
   /** Given up here; the other side has not confirmed yet. */
@@ -52,7 +54,7 @@ export class CarrierSet {
   /** Sends nothing. `told`: the losses that this side's HELLO or WELCOME on the carrier named. */
   add(carrier: Carrier, told: readonly number[]): void {
     this.#highest = Math.max(this.#highest, carrier.number)
-    for (const number of told) carrier.announced.add(number)
+    this.#announced.set(carrier, new Set(told))
     this.#ready.set(carrier.number, carrier)
   }
 
@@ -62,7 +64,9 @@ export class CarrierSet {
    * other side may have sent on it.
    */
   remove(number: number, isOurs: boolean): boolean {
-    if (!this.#ready.delete(number) && this.knows(number)) return false
+    const carrier = this.#ready.get(number)
+    if (!carrier && this.knows(number)) return false
+    if (carrier) this.#forget(carrier)
     this.#lost.add(number)
     if (this.#lost.size > rememberedNumbers * 2) this.#prune()
     if (!isOurs) return true
@@ -78,14 +82,15 @@ export class CarrierSet {
 
   /** Tells of a loss, once on each carrier. */
   announce(carrier: Carrier, number: number): void {
-    if (carrier.announced.has(number)) return
-    carrier.announced.add(number)
-    carrier.sendLost(number, false)
+    const announced = this.#announced.get(carrier)
+    if (announced?.has(number)) return
+    announced?.add(number)
+    carrier.frames.sendLost(number, false)
   }
 
   confirm(number: number): void {
     if (!this.#unconfirmed.delete(number)) return
-    for (const carrier of this.#ready.values()) carrier.announced.delete(number)
+    for (const announced of this.#announced.values()) announced.delete(number)
   }
 
   /** The one to use when nothing speaks for another: healthy before suspect, shared before dedicated. */
@@ -93,6 +98,11 @@ export class CarrierSet {
     let best: Carrier | undefined
     for (const carrier of this.#ready.values()) if (!best || isBetter(carrier, best)) best = carrier
     return best
+  }
+
+  #forget(carrier: Carrier): void {
+    this.#ready.delete(carrier.number)
+    this.#announced.delete(carrier)
   }
 
   #prune(): void {

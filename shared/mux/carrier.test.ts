@@ -33,14 +33,14 @@ function carrierOf(kind: Carrier['kind']) {
     clock: new FakeClock(),
     handler: { ...deafHandler, onWritable: () => heard.push('writable') },
   })
-  carrier.kind = kind
+  carrier.introduce({ number: 1, kind })
   const frame = Buffer.alloc(limits.dataBytesMax)
   let offset = 0
   /** Sends for as many turns as it may; returns the bytes. */
   const sendAll = () => {
     const before = offset
     while (carrier.canSend) {
-      for (; carrier.canSend; offset += frame.length) carrier.sendData(1, offset, frame)
+      for (; carrier.canSend; offset += frame.length) carrier.frames.sendData(1, offset, frame)
       for (const flush of flushes.splice(0)) flush()
     }
     return offset - before

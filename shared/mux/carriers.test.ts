@@ -207,7 +207,7 @@ describe('carriers', () => {
     const { carrier } = link.spare.take() as FreshCarrier
     const resume = { session: 'ses_other', proof: 'none' }
     const hello = { versions: [1], agent: 'agent', build: '', carrier: 9, window: 4_096, lost: [], resume }
-    carrier.send(encodeJson(FrameType.hello, hello))
+    carrier.frames.send(encodeJson(FrameType.hello, hello))
     await link.pass(200)
     expect(link.refusals.map(({ key }) => key)).toEqual(['frame.unexpected'])
     expect(carrier.isLost).toBe(true)

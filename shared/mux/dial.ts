@@ -121,8 +121,7 @@ async function dial(
   const { clock, signal } = options
   const fresh = spare ?? (await connect(options))
   const { carrier, socket } = fresh
-  carrier.number = number
-  carrier.kind = kind
+  carrier.introduce({ number, kind })
   const onAbort = () => carrier.lose(fail('session.closed'))
   signal.addEventListener('abort', onAbort, { once: true })
   try {
@@ -138,7 +137,7 @@ async function dial(
       window,
       ...hello,
     }
-    carrier.send(encodeJson(FrameType.hello, body))
+    carrier.frames.send(encodeJson(FrameType.hello, body))
     const answer = await firstFrame(carrier, {
       clock,
       types: [FrameType.welcome, FrameType.refuse],

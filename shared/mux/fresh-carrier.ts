@@ -60,16 +60,16 @@ export function firstFrame<T>(
   return new Promise((resolve, reject) => {
     const stop = (reason: unknown) => {
       timer.clear()
-      carrier.handler = unexpectingHandler
+      carrier.handTo(unexpectingHandler)
       reject(reason)
     }
     const timer = clock.after(limits.helloDeadlineMs, () => stop(fail('hello.deadline')))
-    carrier.handler = {
+    carrier.handTo({
       ...unexpectingHandler,
       onFrame(_carrier, type, _stream, payload) {
         if (!types.includes(type)) throw fail('frame.unexpected')
         timer.clear()
-        carrier.handler = unexpectingHandler
+        carrier.handTo(unexpectingHandler)
         try {
           resolve(read(type, payload))
         } catch (error) {
@@ -78,6 +78,6 @@ export function firstFrame<T>(
       },
       onViolation: (_carrier, reason) => stop(reason),
       onLost: (_carrier, reason) => stop(reason),
-    }
+    })
   })
 }

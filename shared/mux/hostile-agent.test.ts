@@ -54,7 +54,7 @@ describe('a hostile agent', () => {
     await turns(4)
     for (let n = 0; n < 10; n++) pair.relay.open(anyVisitor, new Recorder())
     await turns(10)
-    pair.carriers.relay.socket.emit('data', lostFrame(10))
+    pair.wire.a.emit('data', lostFrame(10))
     expect(pair.closed.relay?.key).toBe('frame.unexpected')
   })
 
@@ -67,7 +67,7 @@ describe('a hostile agent', () => {
     await turns(4)
     const unbind = encodeJson(FrameType.unbind, { bind: 1 })
     const many = Array.from({ length: limits.bindsHeardPerMinute + 1 }, () => unbind)
-    pair.carriers.relay.socket.emit('data', Buffer.concat(many))
+    pair.wire.a.emit('data', Buffer.concat(many))
     expect(pair.closed.relay?.key).toBe('control.flood')
     expect(heard).toBe(limits.bindsHeardPerMinute)
   })
@@ -81,7 +81,7 @@ describe('a hostile agent', () => {
     await turns(4)
     const bind = encodeJson(FrameType.bind, { bind: 1, ticket: 'x'.repeat(7_000) })
     const some = Buffer.concat(Array.from({ length: 500 }, () => bind))
-    for (let n = 0; n < 200 && !pair.closed.relay; n++) pair.carriers.relay.socket.emit('data', some)
+    for (let n = 0; n < 200 && !pair.closed.relay; n++) pair.wire.a.emit('data', some)
     expect(pair.closed.relay?.key).toBe('control.flood')
     expect(heard).toBe(limits.bindsHeardPerMinute / 4)
   })
@@ -89,7 +89,7 @@ describe('a hostile agent', () => {
   test('may say PING for what it sends, as agents of release 0.1 do, and not much besides', async () => {
     const pair = muxPair({ clock: new FakeClock() })
     await turns(4)
-    const { socket } = pair.carriers.relay
+    const socket = pair.wire.a
     const ping = Buffer.alloc(16)
     writeHead(ping, 0, { type: FrameType.ping, length: 8, stream: 0 })
     const skipped = Buffer.alloc(8 + 65_536)
@@ -112,7 +112,7 @@ describe('a hostile agent', () => {
     })
     await turns(4)
     pair.relay.open(anyVisitor, new Recorder())
-    const { socket } = pair.carriers.relay
+    const socket = pair.wire.a
     socket.write = () => false
     Object.defineProperty(socket, 'writableNeedDrain', { value: true })
     const reset = Buffer.alloc(10)
@@ -133,7 +133,7 @@ describe('a hostile agent', () => {
     await turns(4)
     const retire = Buffer.alloc(8)
     writeHead(retire, 0, { type: FrameType.retire, length: 0, stream: 0 })
-    for (let n = 0; n < 1_000; n++) pair.carriers.relay.socket.emit('data', retire)
+    for (let n = 0; n < 1_000; n++) pair.wire.a.emit('data', retire)
     expect(assign).toHaveBeenCalledTimes(1)
     assign.mockRestore()
   })

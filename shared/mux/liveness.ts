@@ -50,9 +50,10 @@ export class Liveness {
       return
     }
     carrier.ping()
-    const askedAtMs = carrier.pingedAtMs
+    const { pulse } = carrier
+    const { askedAtMs } = pulse
     const judge = () => {
-      if (carrier.isPingOutstanding && carrier.heardAtMs <= askedAtMs)
+      if (pulse.isAwaited && pulse.heardAtMs <= askedAtMs)
         carrier.lose(fail('carrier.lost', 'The path did not answer after the network changed.'))
     }
     this.#clock.after(limits.probeMs, judge, { background: true })
@@ -64,19 +65,20 @@ export class Liveness {
     this.#tickedAtMs = now
     for (const carrier of this.#carriers) {
       if (isStall) {
-        carrier.heardAtMs = Math.max(carrier.heardAtMs, now - idleAfterStallMs)
+        carrier.pulse.forgive(now - idleAfterStallMs)
         carrier.ping()
       } else this.#judge(carrier, now)
     }
   }
 
   #judge(carrier: Carrier, now: number): void {
-    const idleMs = now - carrier.heardAtMs
-    const sincePingMs = now - carrier.pingedAtMs
-    const answerMs = suspectBaseMs + 4 * (carrier.rttMs ?? 0)
+    const { pulse } = carrier
+    const idleMs = now - pulse.heardAtMs
+    const sincePingMs = now - pulse.askedAtMs
+    const answerMs = suspectBaseMs + 4 * (pulse.rttMs ?? 0)
     // On a carrier of its own an elephant may have seconds of its own bytes before a PING.
-    const isSlow = carrier.kind === 'shared' && carrier.isPingOutstanding && sincePingMs >= answerMs
-    carrier.isSuspect = idleMs >= limits.suspectMs || isSlow
+    const isSlow = carrier.kind === 'shared' && pulse.isAwaited && sincePingMs >= answerMs
+    pulse.suspect(idleMs >= limits.suspectMs || isSlow)
     if (idleMs >= limits.lostMs) carrier.lose(fail('carrier.lost', 'The other side has been silent for 9 s.'))
     else if (idleMs >= this.#pingAfterMs && sincePingMs >= this.#pingAfterMs) carrier.ping()
     else if (sincePingMs >= pingAtLeastEveryMs) carrier.ping()

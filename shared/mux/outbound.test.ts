@@ -172,16 +172,18 @@ function countingCarrier(number: number, isKept = true): Outlet & { sent: Buffer
   const sent: Buffer[] = []
   const outlet = {
     number,
-    slabs: frameSlabs,
     dependents: 0,
     sent,
     boarded: () => void outlet.dependents++,
     left: () => void outlet.dependents--,
-    sendData(_stream: number, _offset: number, bytes: Buffer) {
-      if (isKept) sent.push(Buffer.from(bytes))
-      return -1
+    frames: {
+      slabs: frameSlabs,
+      sendData(_stream: number, _offset: number, bytes: Buffer) {
+        if (isKept) sent.push(Buffer.from(bytes))
+        return -1
+      },
+      sendFin() {},
     },
-    sendFin() {},
   }
   return outlet
 }

@@ -128,7 +128,7 @@ export class Outbound {
     ) {
       this.isFinSent = true
       this.#finRide = this.#rides.board(carrier)
-      carrier.sendFin(stream, this.nxt)
+      carrier.frames.sendFin(stream, this.nxt)
     }
     return sent
   }
@@ -220,7 +220,7 @@ export class Outbound {
       const piece = this.#again[this.#againFrom] as Piece
       const { from, memory, at, length } = piece
       if (from + length <= this.una) continue
-      carrier.sendData(stream, from, memory.subarray(at, at + length))
+      carrier.frames.sendData(stream, from, memory.subarray(at, at + length))
       piece.ride = this.#rides.board(carrier)
       sent += length
     }
@@ -257,7 +257,7 @@ export class Outbound {
     const { memory, at, slab } = first
     const length = Math.min(bytesMax, first.length)
     const bytes = at === 0 && length === memory.length ? memory : memory.subarray(at, at + length)
-    const sentAt = carrier.sendData(stream, this.nxt, bytes)
+    const sentAt = carrier.frames.sendData(stream, this.nxt, bytes)
     this.#keepSent(bytes, sentAt, carrier)
     this.nxt += length
     this.waitingBytes -= length
@@ -281,7 +281,7 @@ export class Outbound {
       if (last.ride?.carrier === carrier && joined(last, bytes)) return
       isMore = bytes.length <= smallBytes && last.slab === undefined && isFullBlock(last.length)
     }
-    const piece = isMore ? ownPiece(roomyBlock(bytes)) : keep(bytes, sentAt, carrier.slabs)
+    const piece = isMore ? ownPiece(roomyBlock(bytes)) : keep(bytes, sentAt, carrier.frames.slabs)
     piece.length = bytes.length
     piece.from = this.nxt
     piece.ride = this.#rides.board(carrier)

@@ -16,6 +16,8 @@ export type RetirementOptions = {
 
 export class Retirement {
   readonly #options: RetirementOptions
+  /** The relay has said that nothing of its own is on the way there any more. */
+  readonly #released = new WeakSet<Carrier>()
   #timer: Timer | undefined
 
   constructor(options: RetirementOptions) {
@@ -23,9 +25,14 @@ export class Retirement {
   }
 
   start(carrier: Carrier): void {
-    carrier.isRetiring = true
+    carrier.retire()
     const { clock } = this.#options
     this.#timer ??= clock.every(limits.retireTickMs, this.#tick, { background: true })
+  }
+
+  /** The relay said so. */
+  released(carrier: Carrier): void {
+    this.#released.add(carrier)
   }
 
   close(): void {
@@ -41,10 +48,10 @@ export class Retirement {
 
   #release(carrier: Carrier): void {
     if (this.#options.side === 'agent') {
-      if (carrier.isReleased) carrier.lose(fail('carrier.lost', 'The carrier is no longer needed.'))
-    } else if (!carrier.isReleased) {
-      carrier.isReleased = true
-      carrier.sendEmpty(FrameType.retire, 0)
+      if (this.#released.has(carrier)) carrier.lose(fail('carrier.lost', 'The carrier is no longer needed.'))
+    } else if (!this.#released.has(carrier)) {
+      this.#released.add(carrier)
+      carrier.frames.sendEmpty(FrameType.retire, 0)
     }
   }
 }

@@ -10,11 +10,13 @@ export type Outlet = {
   /** A stream has something unacknowledged there now, or nothing any more. */
   boarded(): void
   left(): void
-  /** What it sends lies in its current one. */
-  readonly slabs: Slabs
-  /** Returns where the copy of `bytes` lies there; -1: nowhere. */
-  sendData(stream: number, offset: number, bytes: Buffer): number
-  sendFin(stream: number, offset: number): void
+  readonly frames: {
+    /** What it sends lies in its current one. */
+    readonly slabs: Slabs
+    /** Returns where the copy of `bytes` lies there; -1: nowhere. */
+    sendData(stream: number, offset: number, bytes: Buffer): number
+    sendFin(stream: number, offset: number): void
+  }
 }
 
 /** One carrier and how many unacknowledged pieces of the stream are on it. */

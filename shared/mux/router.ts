@@ -114,7 +114,7 @@ export class Route implements Sender, Mover {
   }
 
   get rttMs(): number | undefined {
-    return this.#router.carriers.pick()?.rttMs
+    return this.#router.carriers.pick()?.pulse.rttMs
   }
 
   /** Where new bytes go: a private choice of this side. */

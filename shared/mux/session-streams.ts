@@ -177,7 +177,7 @@ export class SessionStreams implements StreamHost<Stream> {
     const stream = this.#streams.get(id)
     if (!stream) {
       this.#checkIssued(id)
-      if (type === FrameType.sync) carrier.answerReset(id, resetGone)
+      if (type === FrameType.sync) carrier.frames.answerReset(id, resetGone)
       return
     }
     if (stream.state === 'resetting') return
@@ -205,14 +205,14 @@ export class SessionStreams implements StreamHost<Stream> {
       return
     }
     if (this.#seen.has(id)) {
-      carrier.answerReset(id, resetGone)
+      carrier.frames.answerReset(id, resetGone)
       return
     }
     this.#seen.add(id)
     const { window: edge, ...info } = decodeOpen(payload)
     const { agentWindow: window, onOpen } = this.#options
     if (this.#streams.size >= limits.streamsPerSession || !onOpen || this.#budget.fill >= 1) {
-      carrier.answerReset(id, wireCode('session.limit'))
+      carrier.frames.answerReset(id, wireCode('session.limit'))
       return
     }
     const stream = this.#add({ id, info, sink: placeholder, state: 'open', window, edge, carrier })
@@ -229,7 +229,7 @@ export class SessionStreams implements StreamHost<Stream> {
       stream.abandon(sessionLostCode)
       return
     }
-    if (code !== resetGone) carrier.answerReset(id, resetAck)
+    if (code !== resetGone) carrier.frames.answerReset(id, resetAck)
     if (!stream) {
       if (this.#options.side === 'agent') this.#seen.add(id)
       return

@@ -261,7 +261,7 @@ describe('session', () => {
     const { heard } = await agentStream(0)
     const frame = Buffer.alloc(14 + 1)
     writeDataHead(frame, 0, visitor.stream.id, limits.windowBytesInitial, 1)
-    pair.carriers.relay.send(frame)
+    pair.carriers.relay.frames.send(frame)
     await heard.until(() => heard.resetCode !== undefined)
     expect(heard.resetCode).toBe(wireCode('window.exceeded'))
     expect(pair.closed).toEqual({})
@@ -283,7 +283,7 @@ describe('session', () => {
     ['a type nobody knows', [0x7e, 0, 0, 0, 0, 0, 0, 0], 'frame.unknown'],
   ] as const)('%s ends the session with a code', async (_name, bytes, key) => {
     const { pair } = connect()
-    pair.carriers.agent.send(Buffer.from(bytes))
+    pair.carriers.agent.frames.send(Buffer.from(bytes))
     await turns(12)
     expect(pair.closed.relay?.key).toBe(key)
     expect(pair.closed.agent?.code).toBe(codes[key].code)

@@ -66,10 +66,9 @@ export class Session implements CarrierHandler {
       onWant: (count) => this.#want(count),
       firstId: options.firstId,
     })
-    const { side, clock, carrier } = options
-    this.#retirement = new Retirement({ side, clock, carriers: this.carriers })
-    this.carriers.add(carrier, [])
-    this.#start(carrier)
+    this.#retirement = new Retirement({ ...options, carriers: this.carriers })
+    this.carriers.add(options.carrier, [])
+    this.#start(options.carrier)
   }
 
   /** draining: GOAWAY was said, no new streams; detached: no carrier for now. */
@@ -85,7 +84,7 @@ export class Session implements CarrierHandler {
 
   /** Round trip in ms; undefined until the first PING was answered. */
   get rttMs(): number | undefined {
-    return this.carriers.pick()?.rttMs
+    return this.carriers.pick()?.pulse.rttMs
   }
 
   // --- relay
@@ -147,7 +146,7 @@ export class Session implements CarrierHandler {
   /** Takes a carrier out of use in an orderly way: nothing new on it, and its end when nothing hangs on it. */
   retire(carrier: Carrier): void {
     if (carrier.isRetiring) return
-    carrier.sendEmpty(FrameType.retire, 0)
+    carrier.frames.sendEmpty(FrameType.retire, 0)
     this.#startRetiring(carrier)
   }
 
@@ -202,7 +201,7 @@ export class Session implements CarrierHandler {
     this.#graceTimer = undefined
     this.#start(carrier)
     this.#streams.router.elephants.assign()
-    if (this.side === 'agent') for (const number of lost) carrier.sendLost(number, true)
+    if (this.side === 'agent') for (const number of lost) carrier.frames.sendLost(number, true)
     if (isFresh) this.#report()
     for (const sender of waiting) sender.offer()
     this.#options.events.onAttached?.()
@@ -245,7 +244,7 @@ export class Session implements CarrierHandler {
     if (!isAck && !mayBe) throw fail('frame.unexpected', 'LOST names its own carrier, or one that never was.')
     const isFresh = !isAck && this.#giveUp(number, false)
     this.carriers.confirm(number)
-    if (!isAck) carrier.sendLost(number, true)
+    if (!isAck) carrier.frames.sendLost(number, true)
     if (isFresh) this.#report()
   }
 
@@ -256,7 +255,7 @@ export class Session implements CarrierHandler {
   }
 
   #onRetire(carrier: Carrier): void {
-    if (this.side === 'agent') carrier.isReleased = true
+    if (this.side === 'agent') this.#retirement.released(carrier)
     else this.#startRetiring(carrier)
   }
 
@@ -272,7 +271,7 @@ export class Session implements CarrierHandler {
 
   // --- inside
   #start(carrier: Carrier): void {
-    carrier.handler = this
+    carrier.handTo(this)
     this.carriers.announceAll(carrier)
     this.#options.liveness.add(carrier)
     carrier.ping()
@@ -287,7 +286,7 @@ export class Session implements CarrierHandler {
     if (!carrier) return true
     this.#options.liveness.remove(carrier)
     const homeless = this.#streams.router.drop(carrier)
-    carrier.handler = deafHandler
+    carrier.handTo(deafHandler)
     carrier.lose(fail('carrier.lost'))
     if (waiting) waiting.push(...homeless)
     else for (const sender of homeless) sender.offer()
@@ -307,7 +306,7 @@ export class Session implements CarrierHandler {
     const wasDetached = this.#owesReport
     this.#owesReport = !carrier
     if (!carrier) return
-    if (this.side === 'relay' && this.#ownWant > 0) carrier.sendWant(this.#ownWant)
+    if (this.side === 'relay' && this.#ownWant > 0) carrier.frames.sendWant(this.#ownWant)
     if (this.#goAwayBody) this.#say(FrameType.goAway, this.#goAwayBody)
     this.#talk.sayAgain(wasDetached)
     this.#streams.report(carrier)
@@ -322,12 +321,13 @@ export class Session implements CarrierHandler {
   #want(count: number): void {
     if (count === this.#ownWant) return
     this.#ownWant = count
-    if (this.side === 'relay') this.carriers.pick()?.sendWant(count)
+    if (this.side === 'relay') this.carriers.pick()?.frames.sendWant(count)
     else this.#options.events.onWant?.()
   }
 
   #say(type: FrameType, body: unknown): void {
-    this.carriers.pick()?.send(encodeJson(type, body), type === FrameType.bound || type === FrameType.unbound)
+    const isAnswer = type === FrameType.bound || type === FrameType.unbound
+    this.carriers.pick()?.frames.send(encodeJson(type, body), isAnswer)
   }
 
   #end(reason: PortTunnelerError, isSaid: boolean): void {
@@ -340,8 +340,8 @@ export class Session implements CarrierHandler {
     const body = { code: reason.code, message: reason.detail.slice(0, 500), graceMs: 0, redialMs: 0 }
     for (const carrier of [...this.carriers]) {
       this.#options.liveness.remove(carrier)
-      carrier.handler = deafHandler
-      if (isSaid) carrier.send(encodeJson(FrameType.goAway, body))
+      carrier.handTo(deafHandler)
+      if (isSaid) carrier.frames.send(encodeJson(FrameType.goAway, body))
       carrier.end()
     }
     this.#streams.abandon(isSaid ? reason.wire : sessionLostCode)

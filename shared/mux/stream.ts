@@ -93,7 +93,7 @@ export class Stream implements Traveller {
     if (this.isOver) return
     this.#release('resetting')
     this.#resetCode = wireCode(key)
-    this.route.settle()?.sendReset(this.id, this.#resetCode)
+    this.route.settle()?.frames.sendReset(this.id, this.#resetCode)
   }
 
   /**
@@ -176,7 +176,7 @@ export class Stream implements Traveller {
   }
 
   sendOpen(carrier: Carrier): void {
-    carrier.send(encodeOpen(this.id, { ...this.info, window: this.#inbound.window }))
+    carrier.frames.send(encodeOpen(this.id, { ...this.info, window: this.#inbound.window }))
   }
 
   /** Sends what window and `bytesMax` allow; answers the bytes sent. */
@@ -197,12 +197,12 @@ export class Stream implements Traveller {
     const carrier = this.route.settle()
     if (!carrier || (!isLast && this.route.holdsCredit(carrier))) return
     const { consumed, window } = this.#grant()
-    carrier.sendCredit(this.id, consumed, window)
+    carrier.frames.sendCredit(this.id, consumed, window)
   }
 
   /** The report after a loss, all of it on one carrier (rule 12). `isLost` knows the carriers that are gone. */
   report(carrier: Carrier, isLost: (carrier: number) => boolean): void {
-    if (this.#state === 'resetting') carrier.sendReset(this.id, this.#resetCode)
+    if (this.#state === 'resetting') carrier.frames.sendReset(this.id, this.#resetCode)
     else if (this.#state === 'opening') {
       this.#owesSync = true
       if (!isLost(this.route.carrier.number)) return
@@ -226,7 +226,7 @@ export class Stream implements Traveller {
   /** SYNC grants as CREDIT does: what was used while there was no carrier must not be forgotten. */
   sendSync(carrier: Carrier): void {
     const { consumed, window } = this.#grant()
-    carrier.sendSync(this.id, { next: this.#inbound.next, consumed, window })
+    carrier.frames.sendSync(this.id, { next: this.#inbound.next, consumed, window })
   }
 
   /** SYNC came: what the other side lacks and no live carrier brings goes out again. */
@@ -300,7 +300,7 @@ export class Stream implements Traveller {
     if (!carrier || this.#outbound.waitingBytes > 0 || this.canPump) return
     if (this.liveCarriers(carrier.number, () => true) > 1) return
     this.#isLastSaid = true
-    carrier.sendReset(this.id, wireCode(this.#lastKey))
+    carrier.frames.sendReset(this.id, wireCode(this.#lastKey))
   }
 
   #grant(): { consumed: number; window: number } {

@@ -87,7 +87,7 @@ describe('an account at the event loop of a relay', () => {
   test('is not read while it rests, and counts what its carriers read', () => {
     const { clock, greedy, modest, work } = setUp()
     const pair = muxPair({ clock })
-    const { socket } = pair.carriers.relay
+    const socket = pair.wire.a
     pair.carriers.relay.countAs(greedy)
     work(modest, 0.1)
     work(greedy, 2)

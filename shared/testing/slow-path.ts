@@ -176,7 +176,7 @@ export class SlowLink {
       const socket = end as unknown as Duplex
       const { clock } = this
       const carrier = new Carrier({ socket, number, turn: this.#turn, clock, handler: deafHandler })
-      carrier.kind = this.#kind
+      carrier.introduce({ number, kind: this.#kind })
       return carrier
     }
     return { relay: make(relay), agent: make(agent) }
