@@ -7,6 +7,7 @@ import { accountCodes } from './codes/account.ts'
 import { apiCodes } from './codes/api.ts'
 import { cliCodes } from './codes/cli.ts'
 import { cloudCodes } from './codes/cloud.ts'
+import { domainCodes } from './codes/domains.ts'
 import { hostCodes } from './codes/host.ts'
 import { httpVisitorCodes } from './codes/http.ts'
 import { leaseCodes } from './codes/lease.ts'
@@ -35,6 +36,7 @@ export const codes = {
   ...accountCodes,
   ...leaseCodes,
   ...nameCodes,
+  ...domainCodes,
   ...wireCodes,
   ...httpVisitorCodes,
   ...visitorCodes,

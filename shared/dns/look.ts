@@ -68,9 +68,13 @@ async function lookAt(asker: Asker, resolvers: readonly Peer[], inquiry: Inquiry
   const [views, seenByResolvers, texts, doubledProof, doubledAlias, aliases, caa, addresses] =
     await Promise.all([
       Promise.all(
-        servers.map((server) => viewOf(host, server.name, (q) => asker.askServer(server.address, q, zone))),
+        servers.map((server) =>
+          viewOf(host, { server: server.name, owner: host }, (q) => asker.askServer(server.address, q, zone)),
+        ),
       ),
-      Promise.all(resolvers.map((one) => viewOf(host, one.address, (q) => asker.askResolver(one, q)))),
+      Promise.all(
+        resolvers.map((one) => viewOf(host, { server: one.address }, (q) => asker.askResolver(one, q))),
+      ),
       askFirst(host, 'TXT'),
       askFirst(`_ptun.${host}.${zone}`, 'TXT'),
       askFirst(`${host}.${zone}`, 'CNAME'),
@@ -97,7 +101,12 @@ async function lookAt(asker: Asker, resolvers: readonly Peer[], inquiry: Inquiry
 
 type Ask = (question: { readonly name: string; readonly type: RecordType }) => Promise<Said>
 
-async function viewOf(host: string, server: string, ask: Ask): Promise<ServerView> {
+/** @param owner counts addresses of this name alone, not of where it leads */
+async function viewOf(
+  host: string,
+  { server, owner }: { readonly server: string; readonly owner?: string },
+  ask: Ask,
+): Promise<ServerView> {
   const proofName = `_ptun.${host}`
   const [proof, cname, a, aaaa] = await Promise.all([
     ask({ name: proofName, type: 'TXT' }),
@@ -110,8 +119,8 @@ async function viewOf(host: string, server: string, ask: Ask): Promise<ServerVie
     // An alias below `_ptun` is followed by resolvers: whoever has the zone has put it there.
     proof: seen(proof, 'TXT'),
     cname: seen(cname, 'CNAME', host),
-    a: seen(a, 'A'),
-    aaaa: seen(aaaa, 'AAAA'),
+    a: seen(a, 'A', owner),
+    aaaa: seen(aaaa, 'AAAA', owner),
   }
 }
 

@@ -36,6 +36,7 @@ export class DnsWorld {
   readonly #differing = new Map<string, Answer[]>()
   readonly #behaviours = new Map<string, Behaviour>()
   readonly #listeners = new Map<string, { readonly peer: Peer; close(): void }>()
+  readonly #remembered = new Set<string>()
   /** Who was asked what, in order. */
   readonly asked: string[] = []
   resolvers: Peer[] = []
@@ -43,7 +44,7 @@ export class DnsWorld {
   static async open(resolverCount = 3): Promise<DnsWorld> {
     const world = new DnsWorld()
     for (let n = 0; n < resolverCount; n++)
-      world.resolvers.push(await world.#listen(`resolver ${n}`, (question) => world.#resolve(question)))
+      world.resolvers.push(await world.#listen(`resolver ${n}`, (question) => world.#cached(n, question)))
     return world
   }
 
@@ -73,9 +74,20 @@ export class DnsWorld {
   }
 
   /** @param who an address, or `resolver <n>` */
-  behave(who: string, behaviour: Behaviour | 'well'): void {
-    if (behaviour === 'well') this.#behaviours.delete(who)
-    else this.#behaviours.set(who, behaviour)
+  behave(who: string, behaviour: Behaviour): void {
+    this.#behaviours.set(who, behaviour)
+  }
+
+  /** A resolver keeps that the name has no records. */
+  remember(resolver: number, name: string): void {
+    this.#remembered.add(`${resolver} ${name}`)
+  }
+
+  /** Nobody does anything wrong any more. */
+  behaveWell(): void {
+    this.#behaviours.clear()
+    this.#differing.clear()
+    this.#remembered.clear()
   }
 
   readonly reach = (address: string): Peer | undefined => this.#listeners.get(address)?.peer
@@ -90,6 +102,14 @@ export class DnsWorld {
     if (!zone) return { code: codes.REFUSED, answers: [], authorities: [], isAuthoritative: false }
     const records = this.#differing.get(`${address} ${zone.name}`) ?? zone.records
     return { ...lookUp(zone, records, question), isAuthoritative: true }
+  }
+
+  #cached(resolver: number, question: Question): Reply & { readonly isAuthoritative: boolean } {
+    const name = question.name.toLowerCase()
+    const zone = this.#zoneOf(name)
+    return this.#remembered.has(`${resolver} ${name}`) && zone
+      ? { code: codes.NOERROR, answers: [], authorities: [soa(zone.name)], isAuthoritative: false }
+      : this.#resolve(question)
   }
 
   #resolve(question: Question): Reply & { readonly isAuthoritative: boolean } {

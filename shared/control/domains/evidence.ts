@@ -17,7 +17,7 @@ export type ServerView = {
   readonly proof: Seen
   /** CNAME at the host itself, not where that leads. */
   readonly cname: Seen
-  /** At the host, or, from a resolver, where its aliases end. */
+  /** At the host itself, or, from a resolver, where its aliases end. */
   readonly a: Seen
   readonly aaaa: Seen
 }

@@ -1,0 +1,146 @@
+/** PT-25nn: own domains, and what their records lack (shared/control/domains/verdict.ts finds it). */
+import type { ErrorEntry } from '../errors.ts'
+
+/** Something that stands in the owner's own zone. */
+const record = { http: 409, exit: 1, retry: 'later', owner: 'user' } as const
+
+export const domainCodes = {
+  'domain.record_missing': {
+    code: 'PT-2501',
+    ...record,
+    title: 'No record there yet',
+    cause: 'The name servers of the domain have no record of ours for this host.',
+    cure: 'Make one of the records that the domain shows, and save it. Most providers publish it within a minute.',
+  },
+  'domain.record_wrong': {
+    code: 'PT-2502',
+    ...record,
+    title: 'Record leads elsewhere',
+    cause: 'There is a record for this host, but with another value than it should have.',
+    cure: 'Replace the value by the one that the domain shows, exactly as it stands there.',
+  },
+  'domain.record_proxied': {
+    code: 'PT-2503',
+    ...record,
+    title: 'Record is hidden behind a proxy',
+    cause:
+      'The host leads to the addresses of a proxy, such as that of Cloudflare, which hides the record behind it.',
+    cure: 'Switch the proxy off for this record ("DNS only", the grey cloud). Or make the TXT record, which no proxy hides.',
+  },
+  'domain.record_doubled': {
+    code: 'PT-2504',
+    ...record,
+    title: 'Domain stands twice in the record’s name',
+    cause:
+      'Many providers put the domain behind whatever is typed as a name, so the record is at app.example.com.example.com.',
+    cure: 'Type only the part in front of the domain as the name, or put a dot behind the whole name.',
+  },
+  'domain.txt_misplaced': {
+    code: 'PT-2505',
+    ...record,
+    title: 'TXT record at the wrong name',
+    cause: 'The right text stands at the host itself. It has to stand at _ptun in front of the host.',
+    cure: 'Move the TXT record to the name that the domain shows.',
+  },
+  'domain.txt_quoted': {
+    code: 'PT-2506',
+    ...record,
+    title: 'Quotation marks or spaces in the TXT record',
+    cause: 'The text has quotation marks or spaces around it, because they were typed with it.',
+    cure: 'Type the text without them; the provider adds what the zone file needs.',
+  },
+  'domain.cname_beside': {
+    code: 'PT-2507',
+    ...record,
+    title: 'CNAME beside other records',
+    cause:
+      'A name that has a CNAME may have nothing else (RFC 1034). Which of its records is found depends on who asks.',
+    cure: 'Delete the other records of this name, or the CNAME and use TXT and A records.',
+  },
+  'domain.apex_cname': {
+    code: 'PT-2508',
+    ...record,
+    title: 'CNAME at the top of a domain',
+    cause:
+      'The domain itself has records that a CNAME excludes, so a CNAME there breaks its mail and its name servers.',
+    cure: 'Use what your provider calls ALIAS, ANAME or CNAME flattening, with the TXT record; or use www in front of it.',
+  },
+  'domain.aaaa_stale': {
+    code: 'PT-2509',
+    ...record,
+    title: 'IPv6 address of another server',
+    cause: 'The A record leads here, and an old AAAA record leads elsewhere. Visitors with IPv6 go there.',
+    cure: 'Delete the AAAA record of this host, unless it is one of ours.',
+  },
+  'domain.mixed_addresses': {
+    code: 'PT-2510',
+    ...record,
+    title: 'Some addresses lead elsewhere',
+    cause:
+      'The host has several addresses, and only some of them are ours. Some visitors get another server.',
+    cure: 'Delete the addresses that are not ours, or use a CNAME.',
+  },
+  'domain.caa_forbids': {
+    code: 'PT-2511',
+    ...record,
+    title: 'CAA record forbids our certificates',
+    cause:
+      'A CAA record of the domain says who may issue certificates for it, and names none of our issuers.',
+    cure: 'Add a CAA record for one of the issuers that the detail names, or delete the CAA records.',
+  },
+  'domain.lame': {
+    code: 'PT-2512',
+    ...record,
+    title: 'Name servers do not answer for the domain',
+    cause:
+      'Servers that the domain names are silent, or do not know it: it was moved, or it is not set up there.',
+    cure: 'Compare the name servers at your registrar with those that your DNS provider tells you.',
+  },
+  'domain.servers_differ': {
+    code: 'PT-2513',
+    ...record,
+    title: 'Name servers disagree',
+    cause: 'Some name servers of the domain have the record and others do not.',
+    cure: 'Wait some minutes if you have just changed it. Otherwise the domain has servers of two providers: remove those of the old one.',
+  },
+  'domain.dnssec': {
+    code: 'PT-2514',
+    ...record,
+    title: 'Resolvers refuse the domain',
+    cause:
+      'Its own servers answer, and resolvers do not believe them: as a rule the DNSSEC of the domain is broken.',
+    cure: 'Compare the DS record at your registrar with the key of your DNS provider, or switch DNSSEC off there.',
+  },
+  'domain.not_everywhere': {
+    code: 'PT-2515',
+    ...record,
+    title: 'Not known everywhere yet',
+    cause: 'The name servers of the domain have the record, and resolvers still keep an older answer.',
+    cure: 'Nothing to do: resolvers ask again when the old answer’s time (TTL) is over.',
+  },
+  'domain.cname_loop': {
+    code: 'PT-2516',
+    ...record,
+    title: 'CNAME leads round in a circle',
+    cause: 'The aliases of this host lead back to where they began, or there are more than eight of them.',
+    cure: 'Let the CNAME of the host lead directly to the name that the domain shows.',
+  },
+  'domain.not_registered': {
+    code: 'PT-2517',
+    ...record,
+    title: 'Domain is not registered',
+    cause: 'The registry knows no such domain: it is misspelt, has expired or was never bought.',
+    cure: 'Check the spelling, or renew the domain at your registrar.',
+  },
+  'domain.unreachable': {
+    code: 'PT-2518',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'operator',
+    title: 'Resolvers of this service do not answer',
+    cause:
+      'None of the resolvers that this service asks could be reached, so nothing can be said of the domain.',
+    cure: 'Nothing that you have set up is wrong. The operator looks whether the server may ask its resolvers (port 53, UDP and TCP).',
+  },
+} as const satisfies Record<string, ErrorEntry>
