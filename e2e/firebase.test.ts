@@ -113,6 +113,13 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     expect(after).toEqual(before)
   })
 
+  test('who is erased is deleted at Firebase, and once more changes nothing', async () => {
+    const { email, localId } = await newPerson()
+    const person = { id: 'usr_1', email, subjects: [`firebase:${localId}`] }
+    for (let n = 0; n < 2; n++) await service.identity.forget(person)
+    await expect(emulator.signIn(email, password)).rejects.toThrow('EMAIL_NOT_FOUND')
+  })
+
   test('a custom token signs in whom an operator made; without an address there is no account', async () => {
     const email = newAddress()
     const uid = await emulator.createUser({ email, emailVerified: true })

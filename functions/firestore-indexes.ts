@@ -19,6 +19,7 @@ export const expiring = [
   'endedSignIns',
   'enrolmentKeys',
   'idempotency',
+  'identities',
   'jobs',
   'names',
   'rates',

@@ -74,6 +74,7 @@ export async function startFirebaseService() {
   const server = await listen(withPolicy(web, emulatorUrl), { host: '127.0.0.1', port, clock: systemClock })
   return {
     url,
+    identity,
     /** So that what is kept for minutes is asked for again. */
     advance: (ms: number) => {
       aheadMs += ms

@@ -1,7 +1,7 @@
 /**
  * What Firebase knows of an account beyond its tokens, by firebase-admin: whether it is disabled, since when its
- * sign-ins count, and ending them. Signs in as the function's own service account (role: Firebase Authentication
- * Admin). The SDK is loaded with the first call, so that a function which never asks starts without it.
+ * sign-ins count, ending them, and deleting it. Signs in as the function's own service account (roles: docs/cloud.md).
+ * The SDK is loaded with the first call, so that a function which never asks starts without it.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -18,6 +18,8 @@ export interface FirebaseAccounts {
   read(uid: string): Promise<AccountState | undefined>
   /** Ends every session: refresh tokens are refused from now on. @throws cloud.unavailable */
   revoke(uid: string): Promise<void>
+  /** Deletes the account; one that is gone already stays so. @throws cloud.unavailable */
+  remove(uid: string): Promise<void>
 }
 
 const deadlineMs = 5_000
@@ -36,7 +38,7 @@ export function openFirebaseAccounts({
       return await within(clock, deadlineMs, auth.then(call))
     } catch (cause) {
       if (codeOf(cause) === 'auth/user-not-found') return undefined
-      throw fail('cloud.unavailable', 'Firebase does not tell about the account.', { cause })
+      throw fail('cloud.unavailable', 'Firebase did not do what was asked of it for an account.', { cause })
     }
   }
   return {
@@ -48,6 +50,7 @@ export function openFirebaseAccounts({
           validSinceMs: tokensValidAfterTime ? Date.parse(tokensValidAfterTime) : 0,
         }
       }),
+    remove: async (uid) => void (await ask((auth) => auth.deleteUser(uid))),
     revoke: async (uid) => void (await ask((auth) => auth.revokeRefreshTokens(uid))),
   }
 }

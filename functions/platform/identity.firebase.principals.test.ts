@@ -1,11 +1,15 @@
 /** People who sign in by Firebase, as the rules of the control plane see them. */
 import { makeApi } from '@porttunneler/shared/api/app'
+import { fail } from '@porttunneler/shared/base/errors'
+import { eraseAfterMs, setAccountStatus } from '@porttunneler/shared/control/accounts'
 import { controlOf, makeControl } from '@porttunneler/shared/control/control'
-import { identities, users } from '@porttunneler/shared/control/documents'
+import { identities, jobs, users } from '@porttunneler/shared/control/documents'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
+import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { createKey } from '@porttunneler/shared/control/keys'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queries } from '@porttunneler/shared/control/query-table'
+import { dyingAt } from '@porttunneler/shared/testing/dying-store'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl } from '../../standalone/testing/control.ts'
@@ -74,6 +78,42 @@ describe('people who sign in by Firebase', () => {
     const changed = await t.signIn('countess@example.com', { ...proven, sub: t.firebase.uidOf(ada) })
     expect(changed.user).toEqual({ ...user, email: 'countess@example.com', authTimeMs: t.clock.now() })
     expect((await t.principals.authenticate(before, '')).user?.email).toBe('countess@example.com')
+  })
+
+  test('who is erased with their account is deleted at Firebase, over a failure there and a crash at every write', async () => {
+    const { account, user } = await t.signIn(ada, proven)
+    const { store } = t.control
+    await setAccountStatus(t.control, account, 'closed')
+    await t.local.runJobs()
+    t.clock.advance(eraseAfterMs)
+    const id = `account.erase:${account}`
+    const crashAt = async (n: number, when: 'before' | 'after') => {
+      const dying = makeWorker({ ...t.control, store: dyingAt(store, n, when) }, 1)
+      await dying.take([id]).catch(() => undefined)
+      t.clock.advance(3_700_000)
+      await makeWorker(t.control, 4).round(60_000)
+    }
+    t.firebase.failWith(fail('cloud.unavailable'))
+    for (let n = 1; n <= 6; n++) await crashAt(n, n % 2 === 0 ? 'before' : 'after')
+    // Nothing is forgotten of somebody whom Firebase still knows, and nobody is let in either.
+    expect((await store.get(users.ref(user?.id ?? '')))?.data).toMatchObject({ status: 'disabled' })
+    t.firebase.failWith(undefined)
+    await expectFailure(
+      new Principals(t.control).authenticate(await t.token(ada, proven), ''),
+      'auth.disabled',
+    )
+    for (let n = 1; n <= 6; n++) await crashAt(n, n % 2 === 0 ? 'before' : 'after')
+    expect(await t.firebase.accounts.read(t.firebase.uidOf(ada))).toBeUndefined()
+    expect(await store.get(users.ref(user?.id ?? ''))).toBeUndefined()
+    expect(await store.get(jobs.ref(id))).toBeUndefined()
+    // A token of before, also where another instance has not asked Firebase since: no new person comes of it.
+    t.firebase.setState(ada, { isDisabled: false, validSinceMs: 0 })
+    const erased = await store.get(identities.ref(`firebase:${t.firebase.uidOf(ada)}`))
+    const before = Math.floor((erased?.data.erasedAt ?? 0) / 1_000)
+    const late = await t.token(ada, { ...proven, auth_time: before })
+    await expectFailure(new Principals(t.control).authenticate(late, ''), 'auth.invalid')
+    const again = await t.signIn(ada, proven)
+    expect(again.user?.id === user?.id || again.account === account).toBe(false)
   })
 
   test('signing out of one sign-in ends its token, and no other', async () => {

@@ -76,7 +76,12 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
       ended.note(signIn)
     },
     noteAllEnded: (subject, sinceMs) => ended.noteAll(subject, sinceMs),
-    async forget() {},
+    async forget({ subjects }) {
+      for (const subject of subjects) {
+        const [kind, uid] = subject.split(':')
+        if (kind === 'firebase' && uid) await accounts.remove(uid)
+      }
+    },
   }
 }
 

@@ -25,6 +25,10 @@ export async function makeFirebaseIdentity(given?: Store) {
       if (failure) throw failure
       return states.get(uid)
     },
+    remove: async (uid) => {
+      if (failure) throw failure
+      states.delete(uid)
+    },
     revoke: async (uid) => void states.set(uid, { isDisabled: false, validSinceMs: clock.now() }),
   }
   const uidOf = (email: string) => createHash('sha256').update(email).digest('base64url').slice(0, 28)

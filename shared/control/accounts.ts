@@ -1,6 +1,7 @@
 /** Accounts: made at a person's first sign-in, renamed, suspended, closed. Roles live in `members` alone. */
 import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
+import { limits } from '../protocol/limits.ts'
 import { signInWrites } from './audit/sign-ins.ts'
 import { type AuditAction, type AuditCaller, byCaller, writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
@@ -9,6 +10,7 @@ import type { AccountControl, Control } from './control.ts'
 import {
   type AccountDoc,
   accounts,
+  type IdentityDoc,
   identities,
   type MemberDoc,
   members,
@@ -51,18 +53,25 @@ export async function ensureAccount(
   }
 }
 
-async function findMemberships(
-  control: Control,
-  { subject }: IdentityClaims,
-): Promise<Memberships | undefined> {
-  const identity = await control.store.get(identities.ref(subject))
-  if (!identity) return undefined
-  const { user } = identity.data
+async function findMemberships(control: Control, claims: IdentityClaims): Promise<Memberships | undefined> {
+  const identity = await control.store.get(identities.ref(claims.subject))
+  const user = identity && userIn(identity.data, claims)
+  if (user === undefined) return undefined
   const { items } = await control.store.query(queries.membersOfUser, {
     where: { user },
     limit: membershipsMax,
   })
   return items.length === 0 ? undefined : { user, members: items.map(({ data }) => data) }
+}
+
+/** @returns undefined for a stranger, also one who was erased and signed in anew @throws auth.invalid */
+function userIn(
+  { user, erasedAt }: IdentityDoc,
+  { authTimeMs }: Pick<IdentityClaims, 'authTimeMs'>,
+): string | undefined {
+  if (erasedAt === undefined) return user
+  if (authTimeMs <= erasedAt + limits.skewMs) throw fail('auth.invalid')
+  return undefined
 }
 
 async function createAccount(control: Control, claims: IdentityClaims, plan: PlanName): Promise<Memberships> {
@@ -75,11 +84,14 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
   const name = email.slice(0, email.indexOf('@')).slice(0, 80) || 'account'
   return control.store.transact(async (tx) => {
     const identity = await tx.get(identities.ref(subject))
-    const user = identity?.data.user ?? userOf(subject) ?? newId('usr', nowMs)
+    const before = identity && userIn(identity.data, claims)
+    const user = before ?? userOf(subject) ?? newId('usr', nowMs)
     const known = await tx.get(users.ref(user))
+    if (known?.data.status === 'disabled') throw fail('auth.disabled')
     const present = await tx.query(queries.membersOfUser, { where: { user }, limit: 1 })
     if (present.items[0]) return { user, members: [present.items[0].data] }
     if (!identity) tx.create(identities.ref(subject), { user })
+    else if (before === undefined) tx.set(identity.ref, { user })
     if (!known)
       tx.create(users.ref(user), {
         email,

@@ -21,7 +21,14 @@ export type UserDoc = {
   readonly providers: readonly string[]
 }
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
-export type IdentityDoc = { readonly user: string }
+export type IdentityDoc = {
+  /** '' = the person was erased. */
+  readonly user: string
+  /** When they were: sign-ins from before are nobody's any more. */
+  readonly erasedAt?: number
+  /** Of an erased one, far beyond the life of every token. */
+  readonly ttl?: Date
+}
 
 /** Id: the sign-in, as its identity names it. It has ended, though tokens of it may not have expired yet. */
 export type EndedSignInDoc = { readonly ttl: Date }

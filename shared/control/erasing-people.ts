@@ -1,32 +1,34 @@
 /**
  * The members of an account that is erased. A person who belongs to no other account, and is no operator, goes too:
- * their user, their ways of signing in, and what sign-in keeps of them. Whoever comes again is a stranger.
+ * what sign-in keeps of them, there and at an outside service, then their user. In between they are let in nowhere, and
+ * their tokens stay refused, so nothing that comes late makes them anew. Whoever signs up again is a stranger.
  */
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
 import type { Control } from './control.ts'
 import { identities, type MemberDoc, operators, users } from './documents.ts'
 import type { RunningJob } from './jobs/jobs.ts'
-import type { Doc, Snapshot } from './platform.ts'
+import type { Doc, Forgotten, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
+import { erasedIdentity } from './tombstones.ts'
 
 /** Ways of signing in that one person has, and more. */
 const waysMax = 10
 
-/** Who is to be forgotten by sign-in: in the step in which the domain forgot them. */
-const progressSchema = z.looseObject({
-  forget: z.object({ id: z.string(), email: z.string() }).optional(),
+const forgottenSchema = z.object({
+  id: z.string(),
+  email: z.string(),
+  subjects: z.array(z.string()).max(waysMax).default([]),
 })
+/** Who is to be forgotten by sign-in: in the step in which their membership ended. */
+const progressSchema = z.looseObject({ forget: forgottenSchema.optional() })
 
 export async function eraseMembers(control: Control, job: RunningJob): Promise<void> {
-  const { store, identity } = control
+  const { store } = control
   for (;;) {
     job.signal.throwIfAborted()
     const { forget, ...rest } = progressSchema.parse(job.progress)
-    if (forget) {
-      await identity.forget(forget)
-      await job.advance(rest as Doc)
-    }
+    if (forget) await erasePerson(control, job, { person: forget, rest: rest as Doc })
     const where = { account: job.account }
     const { items } = await store.query(queries.membersOfAccount, { where, limit: 1 })
     const [member] = items
@@ -35,8 +37,22 @@ export async function eraseMembers(control: Control, job: RunningJob): Promise<v
   }
 }
 
+/** Sign-in first: while it fails, the ways that lead there are still known. */
+async function erasePerson(
+  { identity, clock }: Control,
+  job: RunningJob,
+  { person, rest }: { readonly person: Forgotten; readonly rest: Doc },
+): Promise<void> {
+  await identity.forget(person)
+  const nowMs = clock.now()
+  await job.advance(rest, async (tx) => {
+    tx.delete(users.ref(person.id))
+    for (const subject of person.subjects) tx.set(identities.ref(subject), erasedIdentity(nowMs))
+  })
+}
+
 async function eraseMember(
-  { store }: Control,
+  { store, clock }: Control,
   job: RunningJob,
   { member, rest }: { readonly member: Snapshot<MemberDoc>; readonly rest: Doc },
 ): Promise<void> {
@@ -58,10 +74,11 @@ async function eraseMember(
     return
   }
   const ways = await store.query(queries.identitiesByUser, { where: {}, from: id, to: id, limit: waysMax })
-  const forget = { id, email: person.data.email }
+  const forget = { id, email: person.data.email, subjects: ways.items.map(({ ref }) => ref.id) }
+  const validSince = Math.max(clock.now(), person.data.validSince) + 1
   await job.advance({ ...rest, forget }, async (tx) => {
     if ((await tx.query(queries.membersOfUser, options)).items.length !== 1) throw fail('store.contention')
-    for (const ref of [member.ref, person.ref, ...ways.items.map((way) => identities.ref(way.ref.id))])
-      tx.delete(ref)
+    tx.delete(member.ref)
+    tx.update(person.ref, { status: 'disabled', validSince })
   })
 }

@@ -275,7 +275,8 @@ test('who belongs to no other account is forgotten with it, signs in no more, an
     [ada, bob, eve].map(async (each) => (await store.get(users.ref(each.id)))?.data.email),
   )
   expect(kept).toEqual([undefined, 'bob@example.com', 'eve@example.com'])
-  expect(await store.get(identities.ref(`local:${ada.id}`))).toBeUndefined()
+  const left = await store.get(identities.ref(`local:${ada.id}`))
+  expect(left?.data).toMatchObject({ user: '', ttl: new Date((left?.data.erasedAt ?? 0) + lateMaxMs) })
   await expect(t.identity.login({ email: ada.email, password }, { from: '' })).rejects.toMatchObject({
     key: 'auth.credentials',
   })

@@ -162,10 +162,18 @@ export interface Identity {
   /** @throws auth.invalid for anything that is not a valid, unexpired token of this issuer */
   verify(token: string): Promise<IdentityClaims>
   /**
-   * Deletes what sign-in keeps of a person, of whom the domain knows nothing any more; again it changes nothing. What
-   * an outside service keeps is between it and them.
+   * Deletes what sign-in keeps of a person, at an outside service too; again it changes nothing.
+   * @throws cloud.unavailable when the outside service did not do it
    */
-  forget(person: { readonly id: string; readonly email: string }): Promise<void>
+  forget(person: Forgotten): Promise<void>
+}
+
+/** A person whom the domain lets in nowhere any more. */
+export type Forgotten = {
+  readonly id: string
+  readonly email: string
+  /** As in the claims, each way of signing in. */
+  readonly subjects: readonly string[]
 }
 
 // --- RelayIdentity ------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-/** What is left of a deleted tunnel for a while. */
+/** What is left for a while of what was deleted, where something of it may still be on its way. */
 import { lateMaxMs } from './books/calendar.ts'
-import type { DeletedTunnelDoc, TunnelDoc } from './documents.ts'
+import type { DeletedTunnelDoc, IdentityDoc, TunnelDoc } from './documents.ts'
 
 /** What is left of a tunnel: usage of its last hour finds its account for as long as reports are taken at all. */
 export function tombstoneOf(
@@ -12,4 +12,9 @@ export function tombstoneOf(
     ...(formerCells !== undefined && { formerCells }),
   }
   return { account, cell, ...former, deletedAt: nowMs, ttl: new Date(nowMs + lateMaxMs) }
+}
+
+/** What is left of a person's sign-in: a token of before makes no new person of whom was erased. */
+export function erasedIdentity(nowMs: number): IdentityDoc {
+  return { user: '', erasedAt: nowMs, ttl: new Date(nowMs + lateMaxMs) }
 }
