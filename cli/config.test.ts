@@ -166,7 +166,7 @@ const bad: readonly BadFile[] = [
     tunnels('web: {kind: http, upstream: "https://x", upstreamCa: none.pem}'),
     '3:56',
     'PT-6012',
-    /none.pem cannot be read: ENOENT/,
+    /none.pem cannot be read \(ENOENT\): it does not exist/,
   ],
   [
     'a login without a password',

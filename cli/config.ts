@@ -1,9 +1,11 @@
 /** Reads ptun.yaml and says, with line and column, everything that is wrong with it at once. */
+
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
@@ -37,7 +39,7 @@ export async function readConfig(path: string, env: Environment): Promise<Config
     text = await readFile(path, 'utf8')
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') throw fail('config.missing', `There is no ${path}.`, { cause })
-    throw fail('cli.folder', `${path} cannot be read: ${errnoOf(cause)}`, { cause })
+    throw fail('cli.folder', `${path} cannot be read${sayFileError(cause)}`, { cause })
   }
   return parseConfig(text, path, env)
 }

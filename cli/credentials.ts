@@ -2,10 +2,12 @@
  * Who this machine speaks for: an API key per server in a file that only its user can read, or PTUN_KEY in the
  * environment. Never the command line, which every process of the machine can see.
  */
+
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { z } from 'zod'
 import { configFolder, type Environment, errnoOf, writePrivateFile } from './paths.ts'
 
@@ -119,6 +121,6 @@ async function readPrivately(path: string): Promise<string | undefined> {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     if (isFailure(error)) throw error
-    throw fail('cli.folder', `${path} cannot be read: ${errnoOf(error)}`, { cause: error })
+    throw fail('cli.folder', `${path} cannot be read${sayFileError(error)}`, { cause: error })
   }
 }

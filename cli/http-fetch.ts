@@ -7,6 +7,7 @@ import { request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import type { Fetch } from '@porttunneler/shared/api/client-call'
+import { isOutOfTime } from '@porttunneler/shared/base/certificate-time'
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
 import { readText } from '@porttunneler/shared/base/read-text'
 import { cleanJson } from './clean-json.ts'
@@ -106,7 +107,7 @@ async function through(
       send: kind === 'https' ? httpsRequest : httpRequest,
       url: `${kind}://${host.includes(':') ? `[${host}]` : host}:${port}`,
       options: { ...ask.options, ...proxyPlace(proxy), path: ask.url, headers },
-      explain: (cause) => reachFailure(proxy, cause),
+      explain: (cause) => reachFailure(proxy, cause, life.clock.now()),
       refusalOf: (status) => (status === 407 ? signInFailure(proxy) : undefined),
     }
   }
@@ -119,7 +120,10 @@ async function through(
       ...ask.options,
       createConnection: () => (target.isEncrypted ? tlsConnect({ socket, host, servername }) : socket),
     },
-    explain: (error) =>
-      isTls((error as NodeJS.ErrnoException).code ?? '') ? interceptionFailure(proxy, target, error) : error,
+    explain: (error) => {
+      // A clock that is wrong makes any certificate invalid, and no proxy.
+      const isForeign = isTls((error as NodeJS.ErrnoException).code ?? '') && !isOutOfTime(error)
+      return isForeign ? interceptionFailure(proxy, target, error) : error
+    },
   }
 }

@@ -2,10 +2,12 @@
  * What a user may ask of an http tunnel besides its upstream, said in the same words on the command line and in
  * ptun.yaml. Both are turned into what the agent works with here; a failure names the option that is at fault.
  */
+
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { isHostField } from '@porttunneler/shared/http/head'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { WantedTunnel } from './agent/tunnels.ts'
@@ -13,7 +15,6 @@ import { authorityOf, type Upstream } from './agent/upstream.ts'
 import type { UpstreamTls } from './agent/upstream-tls.ts'
 import { faultOfLogin, type Login, loginOf } from './http/logins.ts'
 import type { RequestRules } from './http/request-gate.ts'
-import { errnoOf } from './paths.ts'
 
 /** As written; absent or empty: not asked for. */
 export type HttpOptions = {
@@ -185,7 +186,7 @@ function read(path: string, option: keyof HttpOptions): string {
     if (text.length <= fileBytesMax) return text
   } catch (cause) {
     if (isFailure(cause)) throw cause
-    throw refuse('cli.file', option, `${path} cannot be read: ${errnoOf(cause)}.`, cause)
+    throw refuse('cli.file', option, `${path} cannot be read${sayFileError(cause)}.`, cause)
   }
   throw refuse('cli.file', option, `${path} is longer than 1 MiB.`)
 }

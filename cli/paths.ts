@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { fail } from '@porttunneler/shared/base/errors'
 import { closeToOthers } from '@porttunneler/shared/base/private-files'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -59,7 +60,7 @@ export async function makePrivateFolder(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     closeToOthers(folder)
   } catch (cause) {
-    throw fail('cli.folder', `${folder} cannot be made: ${errnoOf(cause)}`, { cause })
+    throw fail('cli.folder', `${folder} cannot be made${sayFileError(cause)}`, { cause })
   }
 }
 
@@ -78,7 +79,7 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   } catch (cause) {
     // Where nothing can be written there is nothing to remove either, and the first reason is the one to tell.
     await rm(next, { force: true }).catch(() => undefined)
-    throw fail('cli.folder', `${path} cannot be written: ${errnoOf(cause)}`, { cause })
+    throw fail('cli.folder', `${path} cannot be written${sayFileError(cause)}`, { cause })
   }
 }
 

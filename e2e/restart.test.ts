@@ -172,7 +172,7 @@ describe('standalone server: a start that cannot be', () => {
     {
       name: 'a file where the data folder belongs',
       env: { PORTTUNNELER_DATA: join(import.meta.dirname, '../package.json') },
-      says: /a file stands in the way/,
+      says: /something else is in the way/,
     },
     {
       name: 'a database that is none',

@@ -6,9 +6,10 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
-import { fail } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { closeToOthers } from '@porttunneler/shared/base/private-files'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { isMissing, writeText } from './files.ts'
 
 export type TlsIdentity = {
@@ -34,7 +35,9 @@ export async function readIdentity(files: {
       throw fail('relay.certificate', `${files.keyFile} is not the key of ${files.certFile}`)
     return { certificate, key: new Secret(key), isSelfSigned: leaf.issuer === leaf.subject }
   } catch (cause) {
-    throw fail('relay.certificate', `${files.certFile} and ${files.keyFile} are not usable`, { cause })
+    if (isFailure(cause)) throw cause
+    const where = `${files.certFile} or ${files.keyFile}`
+    throw fail('relay.certificate', `${where} cannot be used${sayFileError(cause)}`, { cause })
   }
 }
 
@@ -65,7 +68,7 @@ async function readKept(certFile: string, keyFile: string): Promise<TlsIdentity 
     return { certificate, key: new Secret(await readFile(keyFile, 'utf8')), isSelfSigned: true }
   } catch (cause) {
     if (isMissing(cause)) return undefined
-    throw fail('relay.data', `${certFile} cannot be read`, { cause })
+    throw fail('relay.data', `${certFile} cannot be read${sayFileError(cause)}`, { cause })
   }
 }
 

@@ -2,9 +2,11 @@
  * The relay's one JSON file, checked whole before anything starts: an unknown field is refused, a missing one has its
  * default here and nowhere else. Secrets may come from the environment instead, so that the file can be public.
  */
+
 import { readFile } from 'node:fs/promises'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { networkSchema } from '@porttunneler/shared/protocol/endpoint'
 import { z } from 'zod'
 
@@ -166,7 +168,7 @@ export async function loadConfig(path: string, environment: RelayEnvironment): P
   try {
     text = await readFile(path, 'utf8')
   } catch (cause) {
-    throw fail('relay.config', `${path} cannot be read`, { cause })
+    throw fail('relay.config', `${path} cannot be read${sayFileError(cause)}`, { cause })
   }
   return parseConfig(text, environment)
 }

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { fail } from '@porttunneler/shared/base/errors'
 import { makeFolder } from '@porttunneler/shared/base/make-folder'
 import { closeToOthers } from '@porttunneler/shared/base/private-files'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import type { z } from 'zod'
 
 /** Hears where a damaged file went, and why it is one. */
@@ -25,13 +26,13 @@ export async function readJson<T>(
     text = await readFile(path, 'utf8')
   } catch (cause) {
     if (isMissing(cause)) return undefined
-    throw fail('relay.data', `${path} cannot be read`, { cause })
+    throw fail('relay.data', `${path} cannot be read${sayFileError(cause)}`, { cause })
   }
   try {
     return schema.parse(JSON.parse(text))
   } catch (cause) {
     if (onSetAside === undefined)
-      throw fail('relay.data', `${path} does not hold what the relay wrote there`, { cause })
+      throw fail('relay.data', `${path} does not hold what the relay wrote there; move it away`, { cause })
     await setAside(path)
     onSetAside(`${path}.damaged`, cause)
     return undefined
@@ -42,7 +43,7 @@ async function setAside(path: string): Promise<void> {
   try {
     await rename(path, `${path}.damaged`)
   } catch (cause) {
-    throw fail('relay.data', `${path} is damaged and cannot be renamed`, { cause })
+    throw fail('relay.data', `${path} is damaged and cannot be renamed${sayFileError(cause)}`, { cause })
   }
 }
 
@@ -67,7 +68,7 @@ export async function writeText(path: string, text: string): Promise<void> {
     }
     await rename(draft, path)
   } catch (cause) {
-    throw fail('relay.data', `${path} cannot be written`, { cause })
+    throw fail('relay.data', `${path} cannot be written${sayFileError(cause)}`, { cause })
   }
 }
 

@@ -64,7 +64,8 @@ export class Siblings {
     const { folder, instance, log } = this.#options
     await mkdir(folder, { recursive: true, mode: 0o700 })
     closeToOthers(folder)
-    if (await isListening(this.#path)) throw fail('relay.port', `Relay ${instance} still runs (EADDRINUSE)`)
+    if (await isListening(this.#path))
+      throw fail('relay.port', `Relay ${instance} still runs (EADDRINUSE): stop it first`)
     // One that was killed leaves its socket behind.
     await rm(this.#path, { force: true })
     await listenAt(this.#server, this.#path, log)

@@ -3,6 +3,7 @@
  * then the command line; the last one said wins. With no settings at all everything is reachable from this machine
  * only: to open it to the world is a decision (`bind: 0.0.0.0` and a `host`), not a default.
  */
+
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { resolve } from 'node:path'
@@ -11,6 +12,7 @@ import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
 import { cellDomainMax } from '@porttunneler/shared/base/labels'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { planNames } from '@porttunneler/shared/control/plans'
 import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
@@ -274,7 +276,7 @@ export function readTextFile(path: string): string | undefined {
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR'))
       return undefined
-    throw fail('standalone.config', messageOf(cause), { cause })
+    throw fail('standalone.config', `${path} cannot be read${sayFileError(cause)}`, { cause })
   }
 }
 

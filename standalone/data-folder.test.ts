@@ -87,7 +87,9 @@ test.skipIf(!canBeStranger)("data folder: another user's lock does not stop the 
 test('data folder: a file in its place and a folder without rights are told apart from a second server', () => {
   const file = join(folder, 'file')
   writeFileSync(file, '')
-  expect(() => openDataFolder(join(file, 'data'))).toThrow(/PT-5105 .*a file stands in the way/)
+  expect(() => openDataFolder(join(file, 'data'))).toThrow(
+    /PT-5105 .*\(EEXIST\): something else is in the way/,
+  )
   chmodSync(folder, 0o500)
   // Root may write anywhere: then the folder simply opens.
   if (process.getuid?.() !== 0) expect(() => openDataFolder(folder)).toThrow(/PT-5105/)

@@ -20,6 +20,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { fail } from '@porttunneler/shared/base/errors'
 import { makeFolder } from '@porttunneler/shared/base/make-folder'
 import { closeToOthers } from '@porttunneler/shared/base/private-files'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 
 export type DataFolder = {
   readonly path: string
@@ -37,7 +38,7 @@ export function openDataFolder(path: string): DataFolder {
     closeFolder(path)
     makeFolder(join(path, 'logs'))
   } catch (cause) {
-    throw fail('standalone.folder', `${path}: ${reasonOf(cause)}`, { cause })
+    throw fail('standalone.folder', `${path} cannot be used${sayFileError(cause)}`, { cause })
   }
   const lock = takeLock(path)
   return {
@@ -93,7 +94,7 @@ function takeLock(path: string): DatabaseSync {
       return takeLock(path)
     }
     if (isBusy(cause)) throw fail('standalone.running', `${path} is in use by another server.`, { cause })
-    throw fail('standalone.folder', `${file}: ${reasonOf(cause)}`, { cause })
+    throw fail('standalone.folder', `${file} cannot be used${sayFileError(cause)}`, { cause })
   }
 }
 
@@ -121,22 +122,6 @@ function holderOf(line: string): number | undefined {
 /** SQLITE_BUSY: another connection holds the lock. */
 function isBusy(cause: unknown): boolean {
   return cause instanceof Error && 'errcode' in cause && cause.errcode === 5
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  ENOENT: 'nothing can be made there',
-  ENOTDIR: 'a file stands in the way of the folder',
-  EEXIST: 'a file stands in the way of the folder',
-}
-
-function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause)
-  const code = 'code' in cause ? String(cause.code) : ''
-  return reasons[code] ?? cause.message
 }
 
 /** Replaces a file as a whole, readable by this user alone: a reader sees the old text or the new one. */

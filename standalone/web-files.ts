@@ -3,11 +3,13 @@
  * file replaced while the server runs cannot mix two builds, and each text is compressed once. Paths without an
  * extension are pages of the single-page app and get index.html.
  */
+
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join, relative, sep } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { fail } from '@porttunneler/shared/base/errors'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -40,7 +42,7 @@ export function readWebFiles(folder: string): WebFiles {
     const files = new Map(names.map((name) => [pathOf(folder, name), readWebFile(folder, name)]))
     if (files.has('/index.html')) return files
   } catch (cause) {
-    throw fail('standalone.console', undefined, { cause })
+    throw fail('standalone.console', `${folder} cannot be read${sayFileError(cause)}`, { cause })
   }
   throw fail('standalone.console')
 }

@@ -3,6 +3,7 @@
  * console for everything else. Every answer forbids framing and content sniffing; pages may load and call only what
  * is theirs and the relays' live figures.
  */
+
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
@@ -14,6 +15,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { FairPool } from '@porttunneler/shared/base/fair-pool'
 import { hostOf, ownNames } from '@porttunneler/shared/base/own-names'
+import { sayListenError } from '@porttunneler/shared/base/system-errors'
 import { serveWebFile, type WebFiles } from './web-files.ts'
 
 /** A Fetch handler; `env` carries Node's own request and answer. */
@@ -152,14 +154,15 @@ function closeServer(server: Server, { graceMs, clock }: { graceMs: number; cloc
   })
 }
 
-const listenFailures: Readonly<Record<string, readonly [ErrorKey, string]>> = {
-  EADDRINUSE: ['standalone.port_taken', 'another program listens there.'],
-  EACCES: ['standalone.port_denied', 'this user may not listen there.'],
-  EADDRNOTAVAIL: ['standalone.address', 'no network interface has this address.'],
+const listenKeys: Readonly<Record<string, ErrorKey | undefined>> = {
+  EADDRINUSE: 'standalone.port_taken',
+  EACCES: 'standalone.port_denied',
+  EADDRNOTAVAIL: 'standalone.address',
 }
 
 /** What a failed listen(2) means to the person who started the server. */
 function listenFailure(error: Error, where: string): Error {
-  const known = 'code' in error ? listenFailures[String(error.code)] : undefined
-  return known ? fail(known[0], `${where}: ${known[1]}`, { cause: error }) : error
+  const key = 'code' in error ? listenKeys[String(error.code)] : undefined
+  const detail = `${where} cannot be listened on${sayListenError(error)}`
+  return fail(key ?? 'standalone.listen', detail, { cause: error })
 }

@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { formatUpstream, type PortUpstream, type Upstream } from './upstream.ts'
 import { beginTls, keyOfTlsError, type UpstreamTls } from './upstream-tls.ts'
@@ -54,7 +55,9 @@ export function dialUpstream(upstream: Upstream, options: DialUpstreamOptions): 
     },
     onFail: (key, code, cause) => {
       timer.clear()
-      options.onFail(fail(key, `${formatUpstream(upstream)} answered ${code}`, { cause }))
+      // A path's own codes need no more words than the cure has.
+      const why = keyByErrno[code] === key ? `cannot be reached${sayNetworkError(cause)}` : `answered ${code}`
+      options.onFail(fail(key, `${formatUpstream(upstream)} ${why}`, { cause }))
     },
   }
   if ('path' in upstream) dialSocket(upstream.path, attempt)
@@ -160,8 +163,10 @@ const keyByErrno: Readonly<Record<string, ErrorKey>> = {
   ENETUNREACH: 'upstream.unreachable',
   EHOSTDOWN: 'upstream.unreachable',
   ENETDOWN: 'upstream.unreachable',
+  EACCES: 'upstream.unreachable',
+  EPERM: 'upstream.unreachable',
   ENOTFOUND: 'upstream.unknown',
-  EAI_AGAIN: 'upstream.unknown',
+  EAI_AGAIN: 'upstream.resolver',
   EMFILE: 'upstream.exhausted',
   ENFILE: 'upstream.exhausted',
   EADDRNOTAVAIL: 'upstream.exhausted',

@@ -4,6 +4,7 @@
  * time at the next start, so a damaged file is as good as none, and an agent that cannot keep anything runs without:
  * it says so once, tries again every ten seconds, and says when it can.
  */
+
 import { createHash } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,6 +12,7 @@ import { leaseSchema, relayAddressSchema } from '@porttunneler/shared/api/schema
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { z } from 'zod'
 import { type Environment, errnoOf, makePrivateFolder, stateFolder, writePrivateFile } from '../paths.ts'
 import type { SavedLease, WantedTunnel } from './tunnels.ts'
@@ -73,7 +75,7 @@ export async function readAgentId(folder: string, nowMs: number): Promise<string
   } catch (cause) {
     const winner = errnoOf(cause) === 'EEXIST' ? await readAgentFile(path) : undefined
     if (winner) return winner
-    throw fail('cli.folder', `${path} cannot be written: ${errnoOf(cause)}. Remove it if it is damaged.`, {
+    throw fail('cli.folder', `${path} cannot be written${sayFileError(cause)}.`, {
       cause,
     })
   }
@@ -207,7 +209,9 @@ export class SavedLeases {
     if (this.#isLost) return
     this.#isLost = true
     onLost(
-      isFailure(cause) ? cause : fail('cli.folder', `A lease cannot be kept: ${errnoOf(cause)}`, { cause }),
+      isFailure(cause)
+        ? cause
+        : fail('cli.folder', `A lease cannot be kept${sayFileError(cause)}`, { cause }),
     )
   }
 

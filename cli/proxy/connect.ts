@@ -7,8 +7,10 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect, isIP, isIPv6, type Socket } from 'node:net'
+import { isOutOfTime, sayClock } from '@porttunneler/shared/base/certificate-time'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 import { formatProxy, type OutboundProxy } from './settings.ts'
 
 export type Destination = { readonly host: string; readonly port: number }
@@ -39,7 +41,7 @@ export async function connectThrough(
   } catch (error) {
     signal.throwIfAborted()
     if (isFailure(error)) throw error
-    if (!abort.signal.aborted) throw reachFailure(proxy, error)
+    if (!abort.signal.aborted) throw reachFailure(proxy, error, clock.now())
     const why = `did not answer within ${proxyMs / 1_000} s`
     throw fail('proxy.unreachable', `${nameOf(proxy)} ${why}.`, { cause: error })
   } finally {
@@ -80,14 +82,16 @@ export function interceptionFailure(
 }
 
 /** The proxy is not there, or is not what its address says. */
-export function reachFailure(proxy: OutboundProxy, cause: unknown): PortTunnelerError {
+export function reachFailure(proxy: OutboundProxy, cause: unknown, nowMs: number): PortTunnelerError {
   const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
   const why =
     proxy.kind === 'https' && /WRONG_VERSION|PACKET_LENGTH|ECONNRESET/.test(code)
       ? `does not speak TLS (${code}); is it an http:// one?`
-      : isTls(code)
-        ? `has no certificate we trust (${code}); NODE_EXTRA_CA_CERTS names a file of further authorities`
-        : `cannot be reached (${code})`
+      : isOutOfTime(cause)
+        ? `has a certificate that is not valid now (${code}), or ${sayClock(nowMs)} and is wrong`
+        : isTls(code)
+          ? `has no certificate we trust (${code}); NODE_EXTRA_CA_CERTS names a file of further authorities`
+          : `cannot be reached${sayNetworkError(cause) || ` (${code})`}`
   return fail('proxy.unreachable', `${nameOf(proxy)} ${why}.`, { cause })
 }
 
@@ -194,7 +198,7 @@ async function addressOf(host: string): Promise<string> {
   } catch (cause) {
     throw fail(
       'relay.unreachable',
-      `The name ${host} is not known here; socks5h:// lets the proxy look it up.`,
+      `The name ${host} cannot be looked up here${sayNetworkError(cause)}. With socks5h:// the proxy looks it up.`,
       {
         cause,
       },

@@ -5,6 +5,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { listenPrivately } from '@porttunneler/shared/base/private-files'
+import { sayListenError } from '@porttunneler/shared/base/system-errors'
 
 /** A burst of visitors while the loop is busy waits in the kernel and is not refused (net.core.somaxconn caps it). */
 const backlog = 4_096
@@ -63,7 +64,11 @@ async function refuseStranger({
   for (const event of ['error', 'timeout']) socket.once(event, () => resolve(false))
   const isTaken = await promise
   socket.destroy()
-  if (isTaken) throw fail('relay.port', `${host}:${port} is another program's (EADDRINUSE)`)
+  if (isTaken)
+    throw fail(
+      'relay.port',
+      `${host}:${port} is another program's (EADDRINUSE): stop it, or choose another port`,
+    )
 }
 
 /** The same at a Unix socket. @throws relay.port */
@@ -77,8 +82,7 @@ async function listening(server: Server, at: string): Promise<void> {
   try {
     await once(server, 'listening')
   } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
-    throw fail('relay.port', `${at} cannot be listened on${reason}`, { cause })
+    throw fail('relay.port', `${at} cannot be listened on${sayListenError(cause)}`, { cause })
   }
 }
 

@@ -2,9 +2,11 @@
  * Leased ports. A port is opened when an agent binds it and stays open while its route lives; while the agent is away
  * visitors are reset at accept, so nobody waits for an answer that will not come.
  */
+
 import { createServer, type Server, type Socket } from 'node:net'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import { sayListenError } from '@porttunneler/shared/base/system-errors'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Meters } from '../meters/meters.ts'
@@ -50,7 +52,8 @@ export class TcpListeners {
       await opening
     } catch (cause) {
       this.#servers.delete(port)
-      throw fail('relay.bind_port', `Port ${port} cannot be opened at the relay`, { cause })
+      const why = sayListenError(cause)
+      throw fail('relay.bind_port', `Port ${port} cannot be opened at the relay${why}`, { cause })
     }
   }
 

@@ -2,14 +2,18 @@
  * The control plane over HTTPS: enrolment and `sync`. Answers are checked by the schemas of the API; nothing else of
  * the relay speaks HTTP outwards.
  */
+
 import {
   enrolledSchema,
   type SyncAnswer,
   type SyncRequest,
   syncAnswerSchema,
 } from '@porttunneler/shared/api/schemas/relays'
+import { isOutOfTime, sayClock } from '@porttunneler/shared/base/certificate-time'
+import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
+import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 import type { z } from 'zod'
 import { post } from './post.ts'
 
@@ -65,8 +69,12 @@ async function call<T>(
     return schema.parse(JSON.parse(text))
   } catch (cause) {
     if (isFailure(cause)) throw cause
-    throw fail('relay.control', `${url.pathname} gave no usable answer`, { cause })
+    throw fail('relay.control', `${url.pathname} gave no usable answer${sayCause(cause)}`, { cause })
   }
+}
+
+function sayCause(cause: unknown): string {
+  return isOutOfTime(cause) ? `: ${sayClock(systemClock.now())}` : sayNetworkError(cause)
 }
 
 /** Wrong or revoked keys are for an operator to mend; everything else may pass. */

@@ -3,10 +3,12 @@
  * Nothing here runs unless the relay's configuration says `identity: google`; other machines must not be asked at a
  * link-local address. Over node:http and never by a proxy.
  */
+
 import { request } from 'node:http'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { readText } from '@porttunneler/shared/base/read-text'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 
 const metadataOrigin = 'http://169.254.169.254'
 const flavor = 'Google'
@@ -25,7 +27,7 @@ export function instanceIdentity(origin = metadataOrigin): AskIdentity {
       return new Secret(await ask(url, AbortSignal.any([signal, AbortSignal.timeout(askMs)])))
     } catch (cause) {
       if (isFailure(cause)) throw cause
-      throw fail('relay.metadata', 'It gave no answer', { cause })
+      throw fail('relay.metadata', `It gave no answer${sayNetworkError(cause)}`, { cause })
     }
   }
 }

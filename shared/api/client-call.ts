@@ -7,7 +7,7 @@ import { type BackoffShape, backoffMs } from '../base/backoff.ts'
 import { isOutOfTime, sayClock } from '../base/certificate-time.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { codes, fail, isFailure, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
-import { sayNetworkError } from '../base/network-errors.ts'
+import { sayNetworkError } from '../base/system-errors.ts'
 import { problemSchema } from './schemas/common.ts'
 
 /** The part of `fetch` that is used; the built-in one fits, and so does a lighter one. */

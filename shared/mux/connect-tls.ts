@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { isOutOfTime, sayClock } from '../base/certificate-time.ts'
 import type { Clock } from '../base/clock.ts'
 import { fail, type PortTunnelerError } from '../base/errors.ts'
-import { sayNetworkError } from '../base/network-errors.ts'
+import { sayNetworkError } from '../base/system-errors.ts'
 import { limits } from '../protocol/limits.ts'
 
 export const alpn = 'porttunneler'

@@ -53,5 +53,5 @@ test('vault: a damaged key file stops the start and is left as it is', () => {
   writeFileSync(path, 'oops')
   expect(() => openFileKeyVault(path)).toThrow(/PT-0022/)
   expect(readFileSync(path, 'utf8')).toBe('oops')
-  expect(() => openFileKeyVault(join(folder, 'missing', 'x.key'))).toThrow(/PT-0017/)
+  expect(() => openFileKeyVault(join(folder, 'missing', 'x.key'))).toThrow(/PT-5105/)
 })

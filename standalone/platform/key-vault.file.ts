@@ -3,17 +3,19 @@
  * database alone (a backup, a support dump) gets no usable signing key.
  * Wrapped form: `v1.<nonce>.<tag>.<ciphertext>`, base64url.
  */
+
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import type { KeyVault } from '@porttunneler/shared/control/platform'
 
 const algorithm = 'aes-256-gcm'
 const keyBytes = 32
 const nonceBytes = 12
 
-/** @throws vault.unreadable when the file is there and is no key; store.read_only when it cannot be made */
+/** @throws vault.unreadable when the file is there and is no key; standalone.folder when it cannot be made or read */
 export function openFileKeyVault(path: string): KeyVault {
   const key = loadKey(path)
   return {
@@ -41,11 +43,19 @@ export function openFileKeyVault(path: string): KeyVault {
 
 function loadKey(path: string): Buffer {
   if (!existsSync(path)) makeKey(path)
-  const key = Buffer.from(readFileSync(path, 'utf8').trim(), 'base64')
+  const key = Buffer.from(readKey(path).trim(), 'base64')
   if (key.length !== keyBytes)
     throw fail('vault.unreadable', `${path} does not hold a key of ${keyBytes} bytes`)
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
   return key
+}
+
+function readKey(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw fail('standalone.folder', `${path} cannot be read${sayFileError(cause)}`, { cause })
+  }
 }
 
 /** Whole or not at all, and never over a key that another process just made: link() refuses what exists. */
@@ -56,7 +66,7 @@ function makeKey(path: string): void {
     linkSync(temporary, path)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return
-    throw fail('store.read_only', `${path} cannot be made`, { fields: { path }, cause })
+    throw fail('standalone.folder', `${path} cannot be made${sayFileError(cause)}`, { cause })
   } finally {
     rmSync(temporary, { force: true })
   }

@@ -2,12 +2,14 @@
  * Mail where there is no mail server: each message becomes a 0600 file that the operator hands on, and the log names
  * the file alone, because a message may hold a link that signs somebody in.
  */
+
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import type { Mail } from '@porttunneler/shared/control/platform'
 
 /** The newest this many are kept: strangers can ask for reset mails, so the folder must not grow with them. */
@@ -34,7 +36,7 @@ export function openLogMail({
         await writeFile(file, `${head}\n${text}\n`, { mode: 0o600, flag: 'wx' })
         await removeOldest(folder)
       } catch (cause) {
-        throw fail('mail.failed', undefined, { fields: { folder }, cause })
+        throw fail('mail.failed', `${file} cannot be written${sayFileError(cause)}`, { cause })
       }
       log.info({ file }, 'a mail waits in this file for the operator to hand on')
     },

@@ -2,8 +2,10 @@
  * Mail by an SMTP server, which does the queueing and retrying towards the recipient. Credentials and letters go over
  * TLS only (from the start, or by STARTTLS), unless the server is this very machine.
  */
+
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
+import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 import type { Mail } from '@porttunneler/shared/control/platform'
 import { createTransport } from 'nodemailer'
 
@@ -52,11 +54,21 @@ export function openSmtpMail({ smtp, from }: SmtpSettings): SmtpMail {
           messageId: messageIdOf(id, from),
         })
       } catch (cause) {
-        throw fail('mail.failed', undefined, { fields: { host: hostname }, cause })
+        throw fail('mail.failed', `${hostname} did not take it${sayCause(cause)}`, { cause })
       }
     },
     close: () => transport.close(),
   }
+}
+
+/** The library has codes of its own, and keeps those of the system in the message. */
+function sayCause(cause: unknown): string {
+  const { code, message } = cause as Error & { readonly code?: string }
+  if (code === 'EAUTH') return ' (EAUTH): it refuses the user or the password of `mail.smtp`'
+  const inner = /\bE[A-Z_]{3,}\b/.exec(message)?.[0]
+  const known = sayNetworkError(Object.assign(new Error(message), { code: inner ?? code }))
+  // Of a socket or of TLS: the text is not the server's.
+  return known || ` (${code === 'ESOCKET' ? message : (code ?? 'no answer')})`
 }
 
 /** RFC 5322, section 3.6.4: what is on its left must be a dot-atom. */

@@ -210,7 +210,7 @@ export const apiCodes = {
     owner: 'operator',
     title: 'Mail not sent',
     cause: 'The mail could not be handed to the mail server, or its file could not be written.',
-    cure: 'Check the mail settings, or that the data folder is writable and has room. The mail waits and is tried again for some hours.',
+    cure: 'Do what the message in the log says, and check the mail settings. The mail waits and is tried again for some hours.',
   },
   'api.cursor': {
     code: 'PT-0030',

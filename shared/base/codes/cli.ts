@@ -45,7 +45,7 @@ export const cliCodes = {
     ...usage,
     title: 'Folder or file of ptun cannot be used',
     cause: 'ptun could not read or write one of its own files.',
-    cure: 'Give your user the right to write there, or point XDG_CONFIG_HOME and XDG_STATE_HOME elsewhere.',
+    cure: 'Do what the message says, or point XDG_CONFIG_HOME and XDG_STATE_HOME elsewhere.',
   },
   'cli.passthrough': {
     code: 'PT-6006',
@@ -60,7 +60,7 @@ export const cliCodes = {
     ...usage,
     title: 'File cannot be used',
     cause: 'A file that an option or ptun.yaml names cannot be read, or does not hold what it should.',
-    cure: 'Correct the path or the file that the message names. In ptun.yaml a path counts from the folder of the file.',
+    cure: 'Do what the message says, or correct the path or the file that it names. In ptun.yaml a path counts from the folder of the file.',
   },
   'config.missing': {
     code: 'PT-6010',
@@ -140,7 +140,7 @@ export const cliCodes = {
     owner: 'operator',
     title: 'Server does not answer',
     cause: 'No connection to the server could be made, or it did not answer in time.',
-    cure: 'The detail says what the system named as the cause. Check the network and the address of the server; a running agent tries again by itself.',
+    cure: 'Do what the message says; else check the address of the server. A running agent tries again by itself.',
   },
   'server.unexpected': {
     code: 'PT-6031',
@@ -165,7 +165,7 @@ export const cliCodes = {
     title: 'Outbound proxy does not answer',
     cause:
       'The proxy that ptun shall go through could not be reached, did not answer in time, or is no such proxy.',
-    cure: 'Check the address of the proxy and that it runs, or unset it; NO_PROXY names what needs no proxy.',
+    cure: 'Do what the message says; else check the address of the proxy, or unset it. NO_PROXY names what needs no proxy.',
   },
   'proxy.sign_in': {
     code: 'PT-6034',
@@ -226,14 +226,15 @@ export const cliCodes = {
     code: 'PT-6042',
     ...upstream,
     title: 'Upstream cannot be reached',
-    cause: 'There is no route from the machine of the agent to the address of the upstream.',
-    cure: 'Check the address and the network of the machine that runs ptun.',
+    cause:
+      'The machine of the agent has no way to the address of the upstream, or does not let the connection out.',
+    cure: 'Do what the message says, and check the address of the upstream.',
   },
   'upstream.unknown': {
     code: 'PT-6043',
     ...upstream,
     title: 'Host of the upstream not known',
-    cause: 'The name of the upstream could not be resolved on the machine of the agent.',
+    cause: 'No name server that the machine of the agent asks knows the name of the upstream.',
     cure: 'Check the spelling, or write the address instead of the name.',
   },
   'upstream.exhausted': {
@@ -242,7 +243,7 @@ export const cliCodes = {
     http: 503,
     title: 'Agent is out of sockets',
     cause: 'The machine of the agent has no file descriptors or local ports left for another connection.',
-    cure: 'Raise the limit of open files (ulimit -n) or spread the load over several machines.',
+    cure: 'Do what the message says, or spread the load over several machines.',
   },
   'upstream.failed': {
     code: 'PT-6045',
@@ -300,6 +301,14 @@ export const cliCodes = {
     title: 'Socket of the upstream may not be used',
     cause: 'The user that runs ptun may not connect to the unix socket of the upstream.',
     cure: 'Run ptun as a user or in a group that may write to the socket, or change its mode.',
+  },
+  'upstream.resolver': {
+    code: 'PT-6055',
+    ...upstream,
+    title: 'Name server does not answer the agent',
+    cause:
+      'The name of the upstream could not be looked up: the name server of the machine that runs ptun is silent.',
+    cure: 'Check the network and the DNS of the machine that runs ptun, or write the address instead of the name.',
   },
   'visitor.password': {
     code: 'PT-6053',

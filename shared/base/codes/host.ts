@@ -19,8 +19,8 @@ export const hostCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'The relay cannot listen',
-    cause: 'A port that the relay shall listen on is taken by another program, or may not be used.',
-    cure: 'Stop the other program or choose another port under `listen`; ports below 1024 need a privilege.',
+    cause: 'The system refused a port or an address that the relay shall listen on.',
+    cure: 'Do what the message says; the ports stand under `listen` in the configuration.',
   },
   'relay.data': {
     code: 'PT-5003',
@@ -30,7 +30,7 @@ export const hostCodes = {
     owner: 'operator',
     title: 'Data folder not usable',
     cause: "The relay's data folder cannot be read or written.",
-    cure: 'Make the folder in `dataDir` writable for the user that runs the relay, and see that the disk has room.',
+    cure: 'Do what the message says. The folder is the one in `dataDir`, and belongs to the user that runs the relay.',
   },
   'relay.certificate': {
     code: 'PT-5004',
@@ -40,7 +40,7 @@ export const hostCodes = {
     owner: 'operator',
     title: 'Certificate not usable',
     cause: 'The certificate or its key cannot be read, or the two do not belong together.',
-    cure: 'Point `certificate.certFile` and `certificate.keyFile` to matching PEM files, or leave both out.',
+    cure: 'Do what the message says: `certificate.certFile` and `certificate.keyFile` are matching PEM files that the relay can read. Or leave both out.',
   },
   'relay.enrolment': {
     code: 'PT-5005',
@@ -60,7 +60,7 @@ export const hostCodes = {
     owner: 'service',
     title: 'Control plane not reachable',
     cause: 'The relay cannot reach the control plane, or did not understand its answer.',
-    cure: 'Running tunnels go on; see that `controlUrl` is right and the control plane is up. The relay tries again by itself.',
+    cure: 'Running tunnels go on, and the relay tries again by itself. Do what the message says; else see that `controlUrl` is right and the control plane is up.',
   },
   'relay.bind_port': {
     code: 'PT-5007',
@@ -69,9 +69,8 @@ export const hostCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Leased port not available at the relay',
-    cause:
-      'The leased port cannot be opened on the relay: another program holds it, or the relay may not use it.',
-    cure: 'The agent tries again; an operator should free the port or put it on the deny list.',
+    cause: 'The system refused to open the leased port on the relay; the message says why.',
+    cure: 'The agent tries again. An operator does what the message says, or puts a port that others use on the deny list.',
   },
   'relay.disk': {
     code: 'PT-5010',
@@ -80,8 +79,8 @@ export const hostCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Relay cannot write to its data folder',
-    cause: 'The disk of a running relay is full or fails, so usage and commands are in its memory only.',
-    cure: 'Make room on the disk of `dataDir`; the relay tries again every 10 s, goes on serving and reports usage as before.',
+    cause: 'The disk of a running relay takes no writes, so usage and commands are in its memory only.',
+    cure: 'Do what the message says, most often make room on the disk of `dataDir`. The relay tries again every 10 s, goes on serving and reports usage as before.',
   },
   'relay.set_aside': {
     code: 'PT-5011',

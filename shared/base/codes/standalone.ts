@@ -9,7 +9,7 @@ export const standaloneCodes = {
     ...atStart,
     title: 'Configuration not valid',
     cause: 'A setting in standalone.yaml, in the environment or on the command line is not what it must be.',
-    cure: 'Correct the setting that the detail names; docs/operations.md lists them all with their defaults.',
+    cure: 'Correct what the message names; docs/operations.md lists all settings with their defaults.',
   },
   'standalone.port_taken': {
     code: 'PT-5102',
@@ -37,7 +37,7 @@ export const standaloneCodes = {
     ...atStart,
     title: 'Data folder cannot be used',
     cause: 'The data folder cannot be made, read or written by this user.',
-    cure: 'Give this user the folder (chown), or choose another with --data or PORTTUNNELER_DATA.',
+    cure: 'Do what the message says, or choose another folder with --data or PORTTUNNELER_DATA.',
   },
   'standalone.running': {
     code: 'PT-5106',
@@ -50,8 +50,8 @@ export const standaloneCodes = {
     code: 'PT-5107',
     ...atStart,
     title: 'Console not built',
-    cause: 'The files of the web console are missing: web/dist has no index.html.',
-    cure: 'Build them with "npm run build -w web"; "npm start" does that by itself.',
+    cause: 'The files of the web console cannot be read, or are missing: web/dist has no index.html.',
+    cure: 'Do what the message says. Where files are missing, "npm run build -w web" builds them; "npm start" does that by itself.',
   },
   'standalone.relay': {
     code: 'PT-5108',
@@ -76,5 +76,12 @@ export const standaloneCodes = {
     title: 'Others can read a password',
     cause: 'standalone.yaml holds a password, and other users of this machine can read the file.',
     cure: 'Take that right from them (chmod 600 on the file), and change the password if others use this machine. Or give it in the environment instead, as PORTTUNNELER_MAIL_SMTP.',
+  },
+  'standalone.listen': {
+    code: 'PT-5111',
+    ...atStart,
+    title: 'The server cannot listen',
+    cause: 'The system refused to open a port, and not because it is taken or not allowed.',
+    cure: 'Do what the message says, and start again.',
   },
 } as const satisfies Record<string, ErrorEntry>

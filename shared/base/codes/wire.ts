@@ -221,7 +221,7 @@ export const wireCodes = {
     owner: 'user',
     title: 'Relay not reachable',
     cause: 'No connection to the relay could be made.',
-    cure: 'Check the network and that a firewall lets this machine out to the named host and port; the agent goes on trying.',
+    cure: 'Do what the message says; else see that a firewall lets this machine out to the named host and port. The agent goes on trying.',
   },
   'relay.identity': {
     code: 'PT-3025',
