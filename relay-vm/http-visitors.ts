@@ -190,7 +190,7 @@ export class HttpVisitors {
         visitors.connect(this.#routeNow(host, route), info, {
           onFailed,
           onVisit(visit) {
-            visit.sink = sink
+            visit.serve(sink)
             onStream(visit.stream)
           },
         }),

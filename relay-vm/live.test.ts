@@ -34,8 +34,7 @@ beforeEach(async () => {
     { reveal: () => 'ptc_test' } as Parameters<TestControl['sync']>[1],
     AbortSignal.timeout(1_000),
   )
-  state.cell = answer.cell
-  state.keys = answer.keys
+  state.take(answer, 0)
   meters = new Meters()
   const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
   const time = new ServerTime(clock)

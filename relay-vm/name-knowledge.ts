@@ -39,12 +39,16 @@ export class NameKnowledge {
   #heard: Moment | undefined
   /** Of the life before this one, by the control plane's clock. */
   #heardBefore: number | undefined
-  /** A name has stopped leading where it led: visitors who came by it are not that tunnel's any more. */
-  onMoved: (host: string) => void = () => {}
+  #onMoved: (host: string) => void = () => {}
 
   constructor({ heardAt, known }: z.infer<typeof keptNamesSchema> = { known: [] }) {
     this.#known = new Map(known.map((one) => [one.host, one]))
     this.#heardBefore = heardAt
+  }
+
+  /** `listen` hears that a name leads elsewhere now: visitors who came by it are not that tunnel's any more. */
+  whenMoved(listen: (host: string) => void): void {
+    this.#onMoved = listen
   }
 
   /** @returns whether it says something new */
@@ -132,7 +136,7 @@ export class NameKnowledge {
     const before = this.#known.get(known.host)
     this.#known.set(known.host, known)
     this.#past.delete(known.host)
-    if (before && before.tunnel !== known.tunnel) this.onMoved(known.host)
+    if (before && before.tunnel !== known.tunnel) this.#onMoved(known.host)
   }
 
   #forgetBefore(atMs: number): void {
@@ -140,7 +144,7 @@ export class NameKnowledge {
     for (const [host, { at }] of this.#known) {
       if (at >= atMs) continue
       this.#known.delete(host)
-      this.onMoved(host)
+      this.#onMoved(host)
     }
   }
 }

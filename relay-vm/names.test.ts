@@ -226,7 +226,7 @@ describe('what a relay knows of names', () => {
   test('after too long a silence what nobody vouched for within a ticket is forgotten, and its visitors are cut', () => {
     const knowledge = new NameKnowledge()
     const moved: string[] = []
-    knowledge.onMoved = (name) => moved.push(name)
+    knowledge.whenMoved((name) => moved.push(name))
     knowledge.answered(at(0), at(0))
     const known = { version: 5, account: 'acc', tunnel: 'one' }
     knowledge.hear({ ...known, host, at: 0 })

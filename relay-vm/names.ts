@@ -25,7 +25,7 @@ export class Names {
 
   constructor(options: NamesOptions) {
     this.#options = options
-    options.knowledge.onMoved = (host) => this.#cut((name) => name === host)
+    options.knowledge.whenMoved((host) => this.#cut((name) => name === host))
   }
 
   /** The names of a tunnel that was just bound. */

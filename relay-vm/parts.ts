@@ -118,7 +118,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const foundation = await makeFoundation(options)
   const { state, mux } = foundation
   const meters = new Meters((tunnel) => metrics.forget(tunnel))
-  foundation.journal.onHour = (hour) => meters.shares.mark(hour)
+  foundation.journal.whenHour((hour) => meters.shares.mark(hour))
   const routes: Routes = new Routes({
     clock,
     meters,

@@ -47,12 +47,12 @@ function setUp(names = ['a', 'b', 'c']) {
     visitors.connect(route, info, {
       onVisit: (visit: Visit) => {
         heard.push('visit')
-        visit.sink = {
+        visit.serve({
           onData() {},
           onFin() {},
           onWritable() {},
           onReset: (code) => heard.push(`reset ${code}`),
-        }
+        })
       },
       onFailed: (key) => heard.push(key),
     })

@@ -8,7 +8,7 @@ import type { SessionHandle } from './session-handle.ts'
 /** Where a visitor is opened. */
 export type Binding = { readonly session: SessionHandle; readonly bind: number }
 
-/** An agent at a route; changed by who gives visitors to it. */
+/** An agent at a route; changed by the functions below. */
 export type Member = Binding & {
   readonly agent: string
   /** Visitors it has now. */
@@ -42,6 +42,14 @@ export function isOpen({ session }: Binding): boolean {
 /** It is there, and as far as is known so is its upstream. */
 export function isWell(member: Member, nowMs: number): boolean {
   return isOpen(member) && nowMs - member.failedAtMs >= passOverMs
+}
+
+export function gaveVisitor(member: Member): void {
+  member.active += 1
+}
+
+export function visitorLeft(member: Member): void {
+  member.active -= 1
 }
 
 export function failed(member: Member, nowMs: number): void {

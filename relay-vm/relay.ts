@@ -187,14 +187,14 @@ export class Relay {
       onCommand: (command) => applyCommand(command, targets),
       onDirectory: () => parts.sessions.tellDirectory(),
     })
-    running.sync = sync
+    running.syncBy(sync)
     commands.start((command) => {
       const outcome = applyFromBus(command, targets, parts.time.now())
       if (outcome === 'late')
         log.warn({ id: command.id, kind: command.kind }, 'A command came too late to be obeyed')
       else if (outcome) running.remember()
     })
-    parts.events.onUrgent = (event) => this.#tell(parts.state.relay, event)
+    parts.events.whenUrgent((event) => this.#tell(parts.state.relay, event))
     sync.start()
     const wait = new AbortController()
     const late = sleep(clock, firstAnswerMs, AbortSignal.any([wait.signal, signal])).then(

@@ -35,8 +35,7 @@ const handOverPollMs = 50
 
 export class Running {
   readonly parts: RelayParts
-  /** Set once the relay has proved itself. */
-  sync: ControlSync | undefined
+  #sync: ControlSync | undefined
   readonly #config: RelayConfig
   readonly #log: Log
   readonly #web: HttpVisitors
@@ -87,6 +86,16 @@ export class Running {
     const load = () => ({ sessions: sessions.size, streams: visitors.active, served: routes.served })
     const names = [...config.public.names, ...config.listen.admin.names, hostname()]
     this.#admin = adminServer({ registry: metrics.registry, names, log, notReady, load })
+  }
+
+  /** Undefined until the relay has proved itself. */
+  get sync(): ControlSync | undefined {
+    return this.#sync
+  }
+
+  /** The relay has proved itself: reports go this way from now on. */
+  syncBy(sync: ControlSync): void {
+    this.#sync = sync
   }
 
   get tlsStrangers(): number {
@@ -194,7 +203,7 @@ export class Running {
     sessions.close('relay.draining')
     ownHost.close()
     await visitors.closeSockets()
-    await this.sync?.stop()
+    await this.#sync?.stop()
     await tcp.closeAll()
     journal.account(meters.all(), time.now())
     closeServer(this.#admin)

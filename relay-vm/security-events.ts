@@ -24,8 +24,7 @@ export class SecurityEvents {
   readonly #time: ServerTime
   readonly #file: KeptFile
   readonly #waiting = makePool<SecurityEvent>('events', syncMax.events)
-  /** Told of what should not wait for the next report; it is in the report too. */
-  onUrgent: (event: SecurityEvent) => void = () => {}
+  #onUrgent: (event: SecurityEvent) => void = () => {}
   /** Given up because too many waited. */
   dropped = 0
 
@@ -42,11 +41,16 @@ export class SecurityEvents {
     return new SecurityEvents(path, time, kept?.events ?? [])
   }
 
+  /** `listen` hears what should not wait for the next report; it is in the report too. */
+  whenUrgent(listen: (event: SecurityEvent) => void): void {
+    this.#onUrgent = listen
+  }
+
   add(kind: string, fields: SecurityEvent['fields']): void {
     const event = { id: randomUUID(), at: Math.round(this.#time.now()), kind, fields }
     if (!this.#wait(event)) return
     this.#file.changed()
-    if (urgentKinds.has(kind)) this.onUrgent(event)
+    if (urgentKinds.has(kind)) this.#onUrgent(event)
   }
 
   /** All that wait, oldest first. */

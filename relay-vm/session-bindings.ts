@@ -33,8 +33,7 @@ export class SessionBindings {
   /** Binding -> endpoint. */
   readonly #bound = new Map<number, string>()
   readonly #queue: BindingQueue
-  /** Set as soon as the session exists, before any of its frames is read. */
-  session: Session | undefined
+  #session: Session | undefined
 
   constructor(
     claims: TicketClaims,
@@ -48,6 +47,11 @@ export class SessionBindings {
     this.#queue = new BindingQueue({ clock, mayCheck, answer: (bind, ticket) => this.#answer(bind, ticket) })
   }
 
+  /** The session exists; none of its frames has been read. */
+  begin(session: Session): void {
+    this.#session = session
+  }
+
   /** `ticket`: of a BIND; undefined for UNBIND. @throws control.flood */
   onWord(bind: number, ticket: string | undefined): void {
     this.#queue.add(bind, ticket)
@@ -58,7 +62,7 @@ export class SessionBindings {
   }
 
   async #answer(bind: number, ticket: string | undefined): Promise<void> {
-    const { session } = this
+    const session = this.#session
     if (session === undefined || session.state === 'closed') return
     try {
       if (ticket !== undefined) await this.#bind(session, bind, ticket)

@@ -257,7 +257,7 @@ export class AgentSessions {
         },
       },
     })
-    bindings.session = session
+    bindings.begin(session)
     const forgeries = new PerMinute(forgeriesMax)
     this.#sessions.set(session.id, { session, account, agent, share, forgeries })
     this.#pool.add(session, [account, agent], () => {

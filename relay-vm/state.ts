@@ -29,44 +29,68 @@ export class RelayState {
   readonly #file: KeptFile
   readonly decrees: Decrees
   readonly names: NameKnowledge
-  relay: string | undefined
-  cell: Cell | undefined
+  #relay: string | undefined
+  #cell: Cell | undefined
   #keys: Keys
   /** Key ids that are refused whoever lists them: an instance of the control plane may know less for a minute. */
   readonly #leaked = new Set<string>()
-  /** The last command read. */
-  cursor: string | undefined
-  /** Server time less this machine's, when last heard. */
-  timeOffsetMs: number
+  #cursor: string | undefined
+  #timeOffsetMs: number
 
   private constructor(path: string, kept: z.infer<typeof stateSchema> | undefined) {
     this.#file = new KeptFile(path, () => {
       const { relay, cell, keys, cursor, timeOffsetMs, decrees, names } = this
       return JSON.stringify({ version: 1, relay, cell, keys, cursor, timeOffsetMs, decrees, names })
     })
-    this.relay = kept?.relay
-    this.cell = kept?.cell
+    this.#relay = kept?.relay
+    this.#cell = kept?.cell
     this.#keys = kept?.keys ?? { version: 0, jwks: { keys: [] } }
-    this.cursor = kept?.cursor
-    this.timeOffsetMs = kept?.timeOffsetMs ?? 0
+    this.#cursor = kept?.cursor
+    this.#timeOffsetMs = kept?.timeOffsetMs ?? 0
     this.decrees = new Decrees(kept?.decrees)
     this.names = new NameKnowledge(kept?.names)
+  }
+
+  get relay(): string | undefined {
+    return this.#relay
+  }
+
+  get cell(): Cell | undefined {
+    return this.#cell
   }
 
   get keys(): Keys {
     return this.#keys
   }
 
-  set keys(given: Keys) {
-    const keys = given.jwks.keys.filter(({ kid }) => typeof kid !== 'string' || !this.#leaked.has(kid))
-    this.#keys = keys.length === given.jwks.keys.length ? given : { ...given, jwks: { keys } }
+  /** The last command read. */
+  get cursor(): string | undefined {
+    return this.#cursor
+  }
+
+  /** Server time less this machine's, when last heard. */
+  get timeOffsetMs(): number {
+    return this.#timeOffsetMs
+  }
+
+  /** What the control plane says of this relay. */
+  take({ relay, cell, keys }: Pick<SyncAnswer, 'relay' | 'cell' | 'keys'>, timeOffsetMs: number): void {
+    this.#relay = relay
+    this.#cell = cell
+    this.#timeOffsetMs = timeOffsetMs
+    this.#takeKeys(keys)
+  }
+
+  /** The commands up to this one were obeyed. */
+  obeyed(cursor: string | undefined): void {
+    this.#cursor = cursor
   }
 
   /** @returns whether it was known, and is not any more */
   refuseKey(kid: string): boolean {
     const before = this.#keys
     this.#leaked.add(kid)
-    this.keys = before
+    this.#takeKeys(before)
     return this.#keys !== before
   }
 
@@ -74,6 +98,11 @@ export class RelayState {
   static async load(dataDir: string, onSetAside?: OnSetAside): Promise<RelayState> {
     const path = join(dataDir, 'state.json')
     return new RelayState(path, await readJson(path, stateSchema, onSetAside))
+  }
+
+  #takeKeys(given: Keys): void {
+    const keys = given.jwks.keys.filter(({ kid }) => typeof kid !== 'string' || !this.#leaked.has(kid))
+    this.#keys = keys.length === given.jwks.keys.length ? given : { ...given, jwks: { keys } }
   }
 
   /** Resolves when a state not older than now is on disk. @throws relay.data */

@@ -278,15 +278,12 @@ export class ControlSync {
     if (began) state.names.answered(began, time.moment())
     this.#noteClock()
     this.#noteDirectory(answer.directory)
-    state.relay = answer.relay
-    state.cell = answer.cell
-    state.keys = answer.keys
-    state.timeOffsetMs = time.wallOffsetMs
+    state.take(answer, time.wallOffsetMs)
     const commands = answer.commands.filter((command) => command !== null)
     const unread = answer.commands.length - commands.length
     if (unread > 0) log.warn({ code: codes['relay.command'].code, unread }, 'Commands were not understood')
     for (const command of commands) onCommand(command)
-    state.cursor = answer.cursor
+    state.obeyed(answer.cursor)
     state.decrees.prune(time.now())
     routes.expire(time.now())
     const served = new Set(routes.all().map((route) => route.claims.sub))

@@ -21,7 +21,7 @@ export class Visit implements StreamSink {
   /** Monotonic. */
   readonly startedMs: number
   readonly #session: SessionHandle
-  sink: StreamSink
+  #sink: StreamSink
   readonly #options: VisitOptions
   readonly #onEnd: (stream: Stream) => void
   #stream: Stream | undefined
@@ -38,7 +38,7 @@ export class Visit implements StreamSink {
   ) {
     this.route = place.route
     this.#session = place.session
-    this.sink = sink
+    this.#sink = sink
     this.#options = options
     this.#onEnd = onEnd
     this.startedMs = options.clock.monotonic()
@@ -47,6 +47,11 @@ export class Visit implements StreamSink {
   get stream(): Stream {
     if (this.#stream === undefined) throw new Error('The visit has no stream yet')
     return this.#stream
+  }
+
+  /** What the agent says goes there from now on. */
+  serve(sink: StreamSink): void {
+    this.#sink = sink
   }
 
   /** The agent has reached the upstream. */
@@ -67,40 +72,40 @@ export class Visit implements StreamSink {
   }
 
   onData(bytes: Buffer): void {
-    this.sink.onData(bytes)
+    this.#sink.onData(bytes)
   }
 
   onFin(): void {
-    this.sink.onFin()
+    this.#sink.onFin()
   }
 
   onWritable(): void {
-    this.sink.onWritable()
+    this.#sink.onWritable()
   }
 
   onReset(code: number): void {
     this.#finish()
-    this.sink.onReset(code)
+    this.#sink.onReset(code)
   }
 
   onClosed(): void {
     this.#finish()
-    this.sink.onClosed?.()
+    this.#sink.onClosed?.()
   }
 
   onOpened(connectMs: number): void {
     this.#forgetDeadline()
     if (!this.#isConnected) this.#options.onConnected(this.route, connectMs)
     this.#isConnected = true
-    this.sink.onOpened?.(connectMs)
+    this.#sink.onOpened?.(connectMs)
   }
 
   onUpgraded(): void {
-    this.sink.onUpgraded?.()
+    this.#sink.onUpgraded?.()
   }
 
   onPlain(): void {
-    this.sink.onPlain?.()
+    this.#sink.onPlain?.()
   }
 
   /** Whether nothing has moved since it was asked last; the first time it says no. */

@@ -32,7 +32,7 @@ export function spliceVisitor(
         route.meter.refused(reason)
       visitors.closed(stream)
     }
-    visit.sink = new Splice(socket, stream, { turn, clock: visitors.clock, first, onEnd })
+    visit.serve(new Splice(socket, stream, { turn, clock: visitors.clock, first, onEnd }))
     socket.resume()
   }
   try {

@@ -15,7 +15,7 @@ import type { Meters } from './meters/meters.ts'
 import { Opening, type OpeningEvents } from './opening.ts'
 import type { Admission } from './policy/admission.ts'
 import { makePool } from './policy/pools.ts'
-import { chooseMember, isOpen, isPool, type Member } from './pool.ts'
+import { chooseMember, gaveVisitor, isOpen, isPool, type Member, visitorLeft } from './pool.ts'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
 import { Visit } from './visit.ts'
@@ -228,7 +228,7 @@ export class Visitors {
   ): Visit {
     const { session, bind } = member
     const visit = new Visit({ route, session }, sink, this.#options, (stream) => {
-      member.active -= 1
+      visitorLeft(member)
       this.#streams.remove(visit)
       this.#end(stream)
     })
@@ -239,7 +239,7 @@ export class Visitors {
       visit.cut(key)
     }
     visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, visit), isAgain)
-    member.active += 1
+    gaveVisitor(member)
     this.#visits.set(visit.stream, visit)
     // It was asked beforehand; where several are tried, others may have come meanwhile.
     const depth = this.#streams.add(visit, pathOf(route, visitorAddress), drop, limitsOf(route))

@@ -219,7 +219,7 @@ class ModelRelay {
       },
       check,
     )
-    session.bindings.session = session as never
+    session.bindings.begin(session as never)
     const answered = session.answer()
     session.bindings.onWord(session.bindOf(sub), ticket)
     await answered

@@ -7,6 +7,7 @@ import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } f
 import { checkImports } from './imports.ts'
 import { missingInLock } from './lock-file.ts'
 import { checkMuxLayers } from './mux-layers.ts'
+import { checkOwnFields } from './own-fields.ts'
 import { checkSizes } from './sizes.ts'
 import { parse, type Source, type Violation } from './sources.ts'
 
@@ -75,6 +76,43 @@ describe('tidy rules: layers of the data plane', () => {
     expect(circle).toHaveLength(3)
     expect(check(['shared/mux/carrier.ts', "import { x } from './liveness.ts'"])).toEqual([])
     expect(check(['shared/mux/nobody-knows-it.ts', ''])).toEqual(['stands on no layer of shared/mux'])
+  })
+})
+
+describe('tidy rules: fields of the data plane', () => {
+  const keeper = [
+    'shared/mux/carrier.ts',
+    'export class Carrier { kind = 1; readonly number = 1; readonly announced = new Set() }',
+    'export type Member = { readonly agent: string; active: number }',
+    'type Piece = { length: number }',
+    'function f(carrier: Carrier) { carrier.kind = 2 }',
+  ] as const
+  const check = (path: string, ...lines: string[]) => {
+    const [kept, ...text] = keeper
+    return messages(checkOwnFields([at(kept, ...text), at(path, ...lines)]))
+  }
+
+  test.each([
+    ['carrier.kind = 2', 'sets kind, which another file keeps'],
+    ['this.#carrier.kind += 2', 'sets kind, which another file keeps'],
+    ['member.active--', 'sets active, which another file keeps'],
+    ['delete member.active', 'sets active, which another file keeps'],
+    ['carrier.announced.add(1)', 'changes announced, which another file keeps'],
+  ])('%s is refused elsewhere', (line, message) => {
+    expect(check('relay-vm/visitors.ts', line)).toEqual([message])
+    expect(check('relay-vm/visitors.test.ts', line)).toEqual([])
+    expect(check('cli/agent/visitors.ts', line)).toEqual([])
+  })
+
+  test('so is a setter, which is a field to whoever uses it', () => {
+    const state = at('relay-vm/state.ts', 'class State { set keys(keys: unknown) {} }')
+    const found = checkOwnFields([state, at('relay-vm/sync.ts', 'state.keys = answer.keys')])
+    expect(messages(found)).toEqual(['sets keys, which another file keeps'])
+  })
+
+  test('reads, own fields and names that nobody keeps pass', () => {
+    expect(check('relay-vm/a.ts', 'x(carrier.kind, carrier.announced.has(1))', 'runs.length = 0')).toEqual([])
+    expect(check('relay-vm/a.ts', 'class A { kind = 1; f() { this.kind = 2; x.kind = 3 } }')).toEqual([])
   })
 })
 

@@ -18,6 +18,7 @@ import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } f
 import { checkImports } from './imports.ts'
 import { findMissingInLock } from './lock-file.ts'
 import { checkMuxLayers, muxLayers } from './mux-layers.ts'
+import { checkOwnFields } from './own-fields.ts'
 import { checkSizes } from './sizes.ts'
 import { readSources, repositoryFiles, root, type Source, type Violation } from './sources.ts'
 import { findUnused } from './unused.ts'
@@ -44,6 +45,9 @@ describe('tidy', () => {
     expect(placed.filter((path) => !files.includes(path))).toEqual([])
     expect(placed.length).toBe(new Set(placed).size)
     report('mux layers', checkMuxLayers(sources))
+  })
+  test('the data plane writes fields in the file that keeps them', () => {
+    report('own fields', checkOwnFields(sources))
   })
   test('files, functions and lines stay small', () => expectNone('sizes', checkSizes))
   test('names say something', () => expectNone('names', checkNames))

@@ -77,8 +77,7 @@ export class UsageJournal {
   #hour: number
   /** Of the hour. */
   #minute: number
-  /** Hears of each hour that begins, when all before is accounted. */
-  onHour: (hour: number) => void = () => {}
+  #onHour: (hour: number) => void = () => {}
   /** Rows given up because the journal was full. */
   dropped = 0
   /** Rows that the control plane refused for good. */
@@ -104,6 +103,11 @@ export class UsageJournal {
     return new UsageJournal(path, options, kept?.rows ?? [])
   }
 
+  /** `listen` hears of each hour that begins, when all before is accounted. */
+  whenHour(listen: (hour: number) => void): void {
+    this.#onHour = listen
+  }
+
   get size(): number {
     return this.#rows.size
   }
@@ -121,7 +125,7 @@ export class UsageJournal {
     if (isNew) this.#packMinutes()
     this.#hour = hour
     this.#minute = minuteOf(nowMs)
-    if (isNew) this.onHour(hour)
+    if (isNew) this.#onHour(hour)
   }
 
   /**

@@ -19,7 +19,14 @@ function herd() {
     onWant: (count) => wanted.push(count),
   })
   const stream = () => {
-    const mover = { carrier: undefined as Carrier | undefined, isOpening: false, mayMove: () => true }
+    const mover = {
+      carrier: undefined as Carrier | undefined,
+      isOpening: false,
+      mayMove: () => true,
+      moveTo: (carrier: Carrier) => {
+        mover.carrier = carrier
+      },
+    }
     return Object.assign(new Burst(mover, clock.monotonic()), { mover })
   }
   /** One more is ready. */

@@ -11,12 +11,13 @@ import type { Carrier } from './carrier.ts'
 
 /** A stream, as far as it may be moved to another carrier. */
 export type Mover = {
-  /** Where it sends: `Elephants` writes it too. */
-  carrier: Carrier | undefined
+  /** Where it sends. */
+  readonly carrier: Carrier | undefined
   /** Its OPEN is not answered yet. */
   readonly isOpening: boolean
   /** May it send on that carrier from now on? (rule 19) */
   mayMove(to: Carrier): boolean
+  moveTo(carrier: Carrier): void
 }
 
 /** What a stream has sent since some moment, and how long it had to wait for the carrier. Read by `Elephants` alone. */
@@ -176,12 +177,12 @@ export class Elephants {
     const isWell = own !== undefined && !own.isLost && !own.isRetiring
     if (isWell && (best === undefined || this.countOn(best) + 1 >= this.countOn(own))) {
       // It may have been elsewhere while this one was silent.
-      if (mover.carrier !== own && !own.isSuspect && mover.mayMove(own)) mover.carrier = own
+      if (mover.carrier !== own && !own.isSuspect && mover.mayMove(own)) mover.moveTo(own)
     } else if (best && (this.countOn(best) === 0 || mayShare) && mover.mayMove(best)) {
       this.#disown(burst)
       this.#owned.set(burst, best)
       this.#riders.set(best, this.countOn(best) + 1)
-      mover.carrier = best
+      mover.moveTo(best)
     }
   }
 
@@ -218,7 +219,7 @@ export class Elephants {
       const shared = this.#options.shared()
       if (shared && !mover.mayMove(shared)) continue
       this.#disown(burst)
-      if (shared) mover.carrier = shared
+      if (shared) mover.moveTo(shared)
     }
     if (this.#owned.size !== before) this.#changed()
     this.assign()

@@ -3,11 +3,14 @@
  * `used` <= `next` <= `granted`; none of them ever falls (rules 2, 4, 6).
  */
 import { fail } from '../base/errors.ts'
+import type { Standing } from '../protocol/frame-writers.ts'
 import { limits } from '../protocol/limits.ts'
 import { Ahead } from './ahead.ts'
 import type { Budget } from './budget.ts'
 
 type Taker = { onData(bytes: Buffer): void }
+/** Now, and the round trip as far as it is known. */
+type Measured = { readonly nowMs: number; readonly rttMs: number | undefined }
 
 /** Until a PING was answered: most paths are shorter. */
 const rttMsUnknown = 100
@@ -35,8 +38,10 @@ export class Inbound {
   #heldBytes = 0
   /** That arrived since all was used: a byte alone costs its reader an object. */
   #pieces = 0
+  readonly #budget: Budget
 
-  constructor(window: number, nowMs: number) {
+  constructor(window: number, budget: Budget, nowMs: number) {
+    this.#budget = budget
     this.window = window
     this.granted = window
     this.#epochAtMs = nowMs
@@ -71,6 +76,11 @@ export class Inbound {
     this.finAt = offset
   }
 
+  /** The local socket took `bytes`; FIN counts one. */
+  use(bytes: number): void {
+    this.used += bytes
+  }
+
   /** Every byte before FIN has arrived. */
   get isComplete(): boolean {
     return this.finAt >= 0 && this.next === this.finAt
@@ -87,11 +97,8 @@ export class Inbound {
   }
 
   /** What CREDIT shall say now; the window grows first when it holds the sender back. */
-  grant({ budget, nowMs, rttMs }: { budget: Budget; nowMs: number; rttMs: number | undefined }): {
-    consumed: number
-    window: number
-  } {
-    this.#resize(budget, nowMs, Math.max(rttMs ?? rttMsUnknown, rttMsMin))
+  grant({ nowMs, rttMs }: Measured): Pick<Standing, 'consumed' | 'window'> {
+    this.#resize(nowMs, Math.max(rttMs ?? rttMsUnknown, rttMsMin))
     this.credited = this.used
     this.granted = Math.max(this.granted, this.used + this.window)
     return { consumed: this.used, window: this.granted - this.used }
@@ -103,13 +110,13 @@ export class Inbound {
    * that is slow itself never gets there, so it never gets a larger window. When much is held, windows shrink again as
    * their bytes are used: what was granted stays so.
    */
-  #resize(budget: Budget, nowMs: number, rttMs: number): void {
+  #resize(nowMs: number, rttMs: number): void {
     const share = (this.used - this.#epochUsed) / this.window
     if (share < 0.5) return
     const isHeldBack = nowMs - this.#epochAtMs < 4 * share * rttMs
     const mayGrow = isHeldBack && this.window < limits.windowBytesMax
-    if (mayGrow && budget.hasRoom(this.window, limits.growthShare)) this.window *= 2
-    else if (this.window > limits.windowBytesTight && budget.fill > limits.tightShare) this.window /= 2
+    if (mayGrow && this.#budget.hasRoom(this.window, limits.growthShare)) this.window *= 2
+    else if (this.window > limits.windowBytesTight && this.#budget.fill > limits.tightShare) this.window /= 2
     this.#epochUsed = this.used
     this.#epochAtMs = nowMs
   }
@@ -120,19 +127,19 @@ export class Inbound {
   }
 
   /** Tells the budget what is held now. The largest holder may be reset by it, and that may be this one. */
-  settle(budget: Budget): void {
+  settle(): void {
     const waiting = Math.max(0, this.next - this.used)
     if (waiting === 0) this.#pieces = 0
     const held = waiting + this.#pieces * limits.pieceBytes + (this.#ahead?.bytes ?? 0)
     const change = held - this.#heldBytes
     this.#heldBytes = held
-    if (change > 0) budget.hold(change)
-    else if (change < 0) budget.give(-change)
+    if (change > 0) this.#budget.hold(change)
+    else if (change < 0) this.#budget.give(-change)
   }
 
   /** Gives back what the budget was told. */
-  release(budget: Budget): void {
-    budget.give(this.#heldBytes)
+  release(): void {
+    this.#budget.give(this.#heldBytes)
     this.#heldBytes = 0
     this.#ahead = undefined
   }

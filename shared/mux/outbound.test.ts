@@ -30,7 +30,7 @@ describe('outbound', () => {
     two.pump(carrier, 2, all)
     expect(two.nxt).toBe(limits.windowBytesTight)
     one.acknowledge(64 * 1024, limits.windowBytesMax)
-    one.isStarved = false
+    one.feed()
     one.pump(carrier, 1, all)
     expect(one.nxt).toBe(192 * 1024)
   })

@@ -74,6 +74,11 @@ export class Outbound {
     if (!joined(this.#waiting.at(-1), bytes)) this.#waiting.push(copyOf(bytes))
   }
 
+  /** There may be memory again to keep what is sent. */
+  feed(): void {
+    this.isStarved = false
+  }
+
   /** No byte follows what was pushed. */
   finish(): void {
     this.isEnding = true

@@ -122,7 +122,7 @@ export class Route implements Sender, Mover {
     return this.#lane.carrier
   }
 
-  set carrier(carrier: Carrier) {
+  moveTo(carrier: Carrier): void {
     if (carrier !== this.#lane.carrier) this.#lane = this.#router.laneOf(carrier)
   }
 
@@ -162,7 +162,7 @@ export class Route implements Sender, Mover {
       if ((!own.isSuspect && !own.isRetiring) || this.isOpening) return own
     } else if (this.isOpening) return undefined
     const other = this.#router.carriers.pick()
-    if (other && other !== own && this.mayMove(other)) this.carrier = other
+    if (other && other !== own && this.mayMove(other)) this.moveTo(other)
     return this.carrier.isLost ? undefined : this.carrier
   }
 

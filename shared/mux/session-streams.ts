@@ -18,7 +18,7 @@ import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
 import { Stream } from './stream.ts'
 import type { StreamHost } from './stream-options.ts'
-import { type StreamSink, sessionLostCode } from './stream-sink.ts'
+import { deafSink, type StreamSink, sessionLostCode } from './stream-sink.ts'
 
 export type SessionStreamsOptions = {
   readonly side: 'relay' | 'agent'
@@ -33,8 +33,6 @@ export type SessionStreamsOptions = {
   /** This side wants another number of dedicated carriers. */
   onWant(count: number): void
 }
-
-const placeholder: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
 export class SessionStreams implements StreamHost<Stream> {
   readonly router: Router
@@ -215,9 +213,8 @@ export class SessionStreams implements StreamHost<Stream> {
       carrier.frames.answerReset(id, wireCode('session.limit'))
       return
     }
-    const stream = this.#add({ id, info, sink: placeholder, state: 'open', window, edge, carrier })
-    const sink = onOpen(stream, info)
-    if (stream.sink === placeholder) stream.sink = sink
+    const stream = this.#add({ id, info, sink: deafSink, state: 'open', window, edge, carrier })
+    stream.serve(onOpen(stream, info))
   }
 
   #onReset(carrier: Carrier, id: number, code: number): void {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../base/clock.ts'
+import type { ErrorKey } from '../base/errors.ts'
 import { anyVisitor, type MuxPair, muxPair } from '../testing/mux-pair.ts'
 import { Splice } from './splice.ts'
 import { Turn } from './turn.ts'
@@ -52,11 +53,8 @@ beforeEach(async () => {
   const relay = await listen((socket) => {
     const silent = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
     const stream = pair.relay.open(anyVisitor, silent)
-    stream.sink = new Splice(socket, stream, {
-      turn,
-      clock: systemClock,
-      onEnd: (key) => own.relay.push(key),
-    })
+    const onEnd = (key: ErrorKey | undefined) => own.relay.push(key)
+    stream.serve(new Splice(socket, stream, { turn, clock: systemClock, onEnd }))
   })
   relayPort = portOf(relay)
 })

@@ -6,7 +6,6 @@ import { type ErrorKey, fail, isFailure, wireCode } from '../base/errors.ts'
 import type { Standing } from '../protocol/frame-writers.ts'
 import { encodeOpen } from '../protocol/frames.ts'
 import { AgentWords } from './agent-words.ts'
-import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import { Inbound } from './inbound.ts'
 import type { OpenInfo } from './open-info.ts'
@@ -19,14 +18,13 @@ import { deafSink, type StreamSink, sessionLostCode } from './stream-sink.ts'
 export class Stream implements Traveller {
   readonly id: number
   readonly info: OpenInfo
-  sink: StreamSink
   readonly route: Route
   readonly told = new Told()
+  #sink: StreamSink
   #state: StreamState
   /** Relay, while opening: a report was made meanwhile, so the agent's first frame is answered by SYNC (rule 13). */
   #owesSync = false
   readonly #host: StreamHost<Stream>
-  readonly #budget: Budget
   readonly #outbound: Outbound
   readonly #inbound: Inbound
   #finDelivered = false
@@ -43,16 +41,24 @@ export class Stream implements Traveller {
     this.#host = options.host
     this.id = options.id
     this.info = options.info
-    this.sink = options.sink
+    this.#sink = options.sink
     this.#state = options.state
-    this.#budget = options.budget
     this.route = new Route(options.router, { traveller: this, carrier: options.carrier })
-    this.#inbound = new Inbound(options.window, options.router.nowMs)
+    this.#inbound = new Inbound(options.window, options.budget, options.router.nowMs)
     this.#outbound = new Outbound(options.edge, options.sendBudget)
   }
 
   get state(): StreamState {
     return this.#state
+  }
+
+  get sink(): StreamSink {
+    return this.#sink
+  }
+
+  /** What the other side says goes there from now on, unless the stream is over. */
+  serve(sink: StreamSink): void {
+    if (!this.isOver) this.#sink = sink
   }
 
   /** Bytes received in order. */
@@ -113,8 +119,8 @@ export class Stream implements Traveller {
   /** The local side took `bytes`: the other side may send as many again. */
   consumed(bytes: number): void {
     if (this.isOver) return
-    this.#inbound.used += bytes
-    this.#inbound.settle(this.#budget)
+    this.#inbound.use(bytes)
+    this.#inbound.settle()
     if (this.#inbound.isComplete && this.#inbound.used === this.#inbound.finAt) this.#useFin()
     else if (this.#inbound.isCreditDue) this.sendCredit()
     else this.#host.creditSoon(this)
@@ -170,7 +176,7 @@ export class Stream implements Traveller {
 
   /** There may be memory again to keep what it sends. False: there is none. */
   feed(): boolean {
-    this.#outbound.isStarved = false
+    this.#outbound.feed()
     this.route.offer()
     return !this.#outbound.isStarved
   }
@@ -196,7 +202,7 @@ export class Stream implements Traveller {
   sendCredit(isLast = false): void {
     const carrier = this.route.settle()
     if (!carrier || (!isLast && this.route.holdsCredit(carrier))) return
-    const { consumed, window } = this.#grant()
+    const { consumed, window } = this.#inbound.grant(this.route)
     carrier.frames.sendCredit(this.id, consumed, window)
   }
 
@@ -206,7 +212,7 @@ export class Stream implements Traveller {
     else if (this.#state === 'opening') {
       this.#owesSync = true
       if (!isLost(this.route.carrier.number)) return
-      this.route.carrier = carrier
+      this.route.moveTo(carrier)
       this.sendOpen(carrier)
       this.#outbound.repeatAll()
     } else {
@@ -225,8 +231,7 @@ export class Stream implements Traveller {
 
   /** SYNC grants as CREDIT does: what was used while there was no carrier must not be forgotten. */
   sendSync(carrier: Carrier): void {
-    const { consumed, window } = this.#grant()
-    carrier.frames.sendSync(this.id, { next: this.#inbound.next, consumed, window })
+    carrier.frames.sendSync(this.id, { next: this.#inbound.next, ...this.#inbound.grant(this.route) })
   }
 
   /** SYNC came: what the other side lacks and no live carrier brings goes out again. */
@@ -252,7 +257,7 @@ export class Stream implements Traveller {
     try {
       this.#inbound.receive(offset, bytes, this.sink)
       if (this.isOver) return
-      this.#inbound.settle(this.#budget)
+      this.#inbound.settle()
       if (this.#inbound.isComplete) this.#deliverFin()
     } catch (error) {
       this.#violate(error)
@@ -303,11 +308,6 @@ export class Stream implements Traveller {
     carrier.frames.sendReset(this.id, wireCode(this.#lastKey))
   }
 
-  #grant(): { consumed: number; window: number } {
-    const { nowMs, rttMs } = this.route
-    return this.#inbound.grant({ budget: this.#budget, nowMs, rttMs })
-  }
-
   /** A violation inside one stream resets that stream only (rule 9); a fault of ours goes up. */
   #violate(error: unknown): void {
     if (!isFailure(error)) throw error
@@ -326,7 +326,7 @@ export class Stream implements Traveller {
   /** All bytes are used and the local side was ended: FIN counts as used, said at once. */
   #useFin(): void {
     if (!this.#finDelivered || this.#inbound.isDone) return
-    this.#inbound.used += 1
+    this.#inbound.use(1)
     this.sendCredit(true)
     this.#closeIfDone()
   }
@@ -341,10 +341,10 @@ export class Stream implements Traveller {
 
   #release(state: 'resetting' | 'closed'): void {
     if (this.#state !== 'resetting') {
-      this.#inbound.release(this.#budget)
+      this.#inbound.release()
       this.#outbound.clear()
     }
     this.#state = state
-    this.sink = deafSink
+    this.#sink = deafSink
   }
 }

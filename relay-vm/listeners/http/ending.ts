@@ -39,7 +39,7 @@ export class Ending {
    */
   finish(): void {
     this.#readOn()
-    this.#parts.timers.wait = bidFarewell(this.#visitor.socket, this.#clock)
+    this.#parts.timers.awaitEnd(bidFarewell(this.#visitor.socket, this.#clock))
   }
 
   /** The answer ends in the middle: the visitor gets what there is of it, and then a reset, which says so. */

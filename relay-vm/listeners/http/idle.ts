@@ -8,7 +8,7 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 const steps = 4
 
 /** Calls `onIdle` once `progress` has stood still for `limits.httpIdleMs` (up to a quarter more); goes on until cleared. */
-export function watchIdle(clock: Clock, progress: () => number, onIdle: () => void): Timer {
+function watchIdle(clock: Clock, progress: () => number, onIdle: () => void): Timer {
   let last = -1
   let still = 0
   return clock.every(limits.httpIdleMs / steps, () => {
@@ -21,26 +21,46 @@ export function watchIdle(clock: Clock, progress: () => number, onIdle: () => vo
 
 /** What a visitor connection may wait for. */
 export class VisitorTimers {
-  /** The rest of a request head. */
-  head: Timer | undefined
-  /** Any byte. */
-  idle: Timer | undefined
-  /** The visitor's end. */
-  wait: Timer | undefined
+  readonly #clock: Clock
+  #head: Timer | undefined
+  #idle: Timer | undefined
+  #end: Timer | undefined
 
-  awaitHead(clock: Clock, onLate: () => void): void {
-    this.head ??= clock.after(limits.headDeadlineMs, onLate)
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The rest of a request head. */
+  awaitHead(onLate: () => void): void {
+    this.#head ??= this.#clock.after(limits.headDeadlineMs, () => {
+      this.#head = undefined
+      onLate()
+    })
   }
 
   /** It came, or was but half an empty line. */
   forgetHead(): void {
-    this.head?.clear()
-    this.head = undefined
+    this.#head?.clear()
+    this.#head = undefined
+  }
+
+  /** Any byte; see `watchIdle`. */
+  awaitProgress(progress: () => number, onIdle: () => void): void {
+    this.#idle = watchIdle(this.#clock, progress, onIdle)
+  }
+
+  forgetProgress(): void {
+    this.#idle?.clear()
+  }
+
+  /** The visitor's end. */
+  awaitEnd(timer: Timer): void {
+    this.#end = timer
   }
 
   clear(): void {
-    this.head?.clear()
-    this.idle?.clear()
-    this.wait?.clear()
+    this.#head?.clear()
+    this.#idle?.clear()
+    this.#end?.clear()
   }
 }

@@ -18,7 +18,7 @@ import { Calls } from './calls.ts'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 import { blameless, Ending, type EndingParts } from './ending.ts'
 import { type Exchange, type ExchangeEvents, openExchange } from './exchange.ts'
-import { VisitorTimers, watchIdle } from './idle.ts'
+import { VisitorTimers } from './idle.ts'
 import { VisitorReading } from './reading.ts'
 
 type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'last' | 'ended'
@@ -50,7 +50,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   /** A request was forwarded and its body has not ended. */
   #isInBody = false
   #sawEnd = false
-  readonly timers = new VisitorTimers()
+  readonly timers: VisitorTimers
 
   constructor(options: HttpVisitorOptions, deps: HttpVisitorDeps) {
     this.#options = options
@@ -59,11 +59,12 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.reading = new VisitorReading(options.socket, deps)
     this.#ending = new Ending(options, deps, this)
     this.#calls = new Calls(options)
+    this.timers = new VisitorTimers(deps.clock)
   }
 
   start(): this {
     this.#socket.on('end', this.#onEnd).on('close', this.#onClose)
-    this.timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
+    this.timers.awaitHead(this.#onHeadDeadline)
     this.reading.start(this.#onRead)
     return this
   }
@@ -110,8 +111,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     while (this.#state === 'scanning' && !this.reading.isFull) {
       const event = this.scanner.next()
       if (event === undefined) {
-        if (this.scanner.isInHead || !this.#route)
-          this.timers.awaitHead(this.#deps.clock, this.#onHeadDeadline)
+        if (this.scanner.isInHead || !this.#route) this.timers.awaitHead(this.#onHeadDeadline)
         else this.timers.forgetHead()
         break
       }
@@ -140,7 +140,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
 
   /** A proxy's connection goes on with a request for another visitor or another host. */
   #callAgain(head: RequestHead): void {
-    this.timers.idle?.clear()
+    this.timers.forgetProgress()
     this.#startAfresh(() => {
       this.#route = undefined
       this.#call(head)
@@ -183,7 +183,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     else {
       this.#route = route
       this.#host = host
-      this.timers.idle = watchIdle(this.#deps.clock, () => this.#exchange?.progress ?? 0, this.#onIdle)
+      this.timers.awaitProgress(() => this.#exchange?.progress ?? 0, this.#onIdle)
       this.#openAndForward(head, route)
     }
   }
@@ -244,7 +244,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#state = isUpgraded ? 'raw' : 'scanning'
     if (isUpgraded) {
       // Like a tcp tunnel from here: no idle limit, TCP keep-alive watches the visitor.
-      this.timers.idle?.clear()
+      this.timers.forgetProgress()
       const held = this.scanner.take()
       if (held.length > 0) this.#send(held)
     }
@@ -342,7 +342,6 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   readonly #onHeadDeadline = (): void => {
-    this.timers.head = undefined
     // A browser opens connections that it may need; nothing was asked, so nothing is answered.
     if (this.scanner.pendingBytes === 0) this.#finish('http.head_deadline')
     else this.#refuse('http.head_deadline')
