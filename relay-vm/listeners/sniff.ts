@@ -11,6 +11,8 @@ export type ClientHello = {
   readonly sni: string | undefined
   /** In the client's order of preference; entries that are not ASCII (GREASE) are left out. */
   readonly alpn: readonly string[]
+  /** Early data may come right behind it (RFC 8446, 4.2.10). Absent: nothing does before it is answered. */
+  readonly isFollowed?: boolean
 }
 
 /** `more`: so far it may become a ClientHello; `malformed`: it never will. */
@@ -20,6 +22,7 @@ const recordHandshake = 22
 const messageClientHello = 1
 const extensionServerName = 0
 const extensionAlpn = 16
+const extensionEarlyData = 42
 /** Clients use one or two; some split the name over records on purpose. A thousand of one byte are an attack. */
 const recordsMax = 64
 /** Names that may be in a request for our endpoints: letters, digits, hyphens, underscores; at most 253. */
@@ -111,7 +114,7 @@ function readHello(body: Buffer): ClientHello {
     if (type === extensionServerName) sni = readServerName(content)
     if (type === extensionAlpn) alpn = readAlpn(content)
   }
-  return { sni, alpn }
+  return { sni, alpn, ...(seen.has(extensionEarlyData) && { isFollowed: true }) }
 }
 
 /** list <u16> of exactly one: type u8 = 0 (host name) · name <u16> */

@@ -18,11 +18,11 @@ import type { Route } from '../routes.ts'
 import { joinSibling } from '../siblings.ts'
 import { spliceVisitor } from '../visitor.ts'
 import type { Visitors } from '../visitors.ts'
+import { beginTls, type ReadHello } from './begin-tls.ts'
+import { readHello } from './hello-reader.ts'
 import { closeServer, closeWhenEmpty, type ListenAt, listen } from './listen.ts'
 import type { Origin, Origins } from './origins.ts'
 import { type ClientHello, sniffClientHello } from './sniff.ts'
-
-const nothing = Buffer.alloc(0)
 
 /** Why a hello gets no answer but this: fatal alerts of RFC 8446 section 6.2. */
 const Alert = {
@@ -132,33 +132,26 @@ export class TlsListener {
     const key = keyOf(socket)
     this.#strangers.set(key, socket)
     silent.add(socket, origins.pathOf(socket), () => this.#refuse(socket, 'visitor.silent'))
-    let peeked: Buffer = nothing
     const stop = () => {
       timer.clear()
       silent.remove(socket)
-      socket.off('data', onData)
+      reading.stop()
       socket.off('end', onEnd)
-    }
-    const onData = (chunk: Buffer) => {
-      peeked = peeked.length === 0 ? chunk : Buffer.concat([peeked, chunk])
-      const verdict = sniffClientHello(peeked)
-      if (verdict === 'more') return
-      stop()
-      const first = peeked
-      // What hears of the end lives as long as the connection: it must not hold this as well.
-      peeked = nothing
-      // Whoever does not speak TLS would not understand an alert.
-      const isTls = first[0] === recordHandshake
-      if (verdict === 'malformed')
-        this.#refuse(socket, 'tls.malformed', isTls ? Alert.decodeError : undefined)
-      else this.#route(socket, verdict.hello, first)
     }
     const onEnd = () => this.#refuse(socket, 'tls.malformed')
     const timer = clock.after(limits.headDeadlineMs, () => this.#refuse(socket, 'tls.deadline'))
-    socket.on('data', onData)
+    const reading = readHello(socket, (bytes) => {
+      const verdict = sniffClientHello(bytes)
+      if (verdict === 'more') return
+      const isInRead = reading.isInRead
+      stop()
+      // Whoever does not speak TLS would not understand an alert.
+      const isTls = bytes[0] === recordHandshake
+      if (verdict === 'malformed')
+        this.#refuse(socket, 'tls.malformed', isTls ? Alert.decodeError : undefined)
+      else this.#route(socket, verdict.hello, { bytes, isInRead: isInRead && !verdict.hello.isFollowed })
+    })
     socket.on('end', onEnd)
-    // Behind a balancer it was paused when its header was through.
-    socket.resume()
     socket.once('close', () => {
       stop()
       this.#strangers.delete(key)
@@ -167,7 +160,7 @@ export class TlsListener {
   }
 
   /** To the process that has the agent, where the name's TLS is not ours to end; else it is served here. */
-  #route(socket: Socket, hello: ClientHello, peeked: Buffer): void {
+  #route(socket: Socket, hello: ClientHello, peeked: ReadHello): void {
     const { findSibling, visitors } = this.#options
     const finding = hello.sni === undefined ? undefined : findSibling(hello.sni, visitors.originOf(socket))
     if (finding === undefined) {
@@ -177,23 +170,23 @@ export class TlsListener {
     socket.pause()
     void finding.then((sibling) => {
       if (sibling === undefined) {
-        if (!socket.destroyed) this.#serve(socket, hello, peeked)
+        if (!socket.destroyed) this.#serve(socket, hello, { ...peeked, isInRead: false })
         return
       }
       this.#strangers.delete(keyOf(socket))
       visitors.passOn(socket)
-      joinSibling(socket, sibling, { clock: visitors.clock, first: peeked })
+      joinSibling(socket, sibling, { clock: visitors.clock, first: peeked.bytes })
     })
   }
 
-  /** Puts the bytes back and hands the socket to the server that they ask for. */
-  #serve(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: Buffer): void {
+  /** Hands the socket to the server that the hello asks for. */
+  #serve(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: ReadHello): void {
     const { agentSni, servesName, passthrough, isOffline, visitors, turn } = this.#options
     const route = sni === undefined ? undefined : passthrough(sni)
     if (route !== undefined) {
       this.#strangers.delete(keyOf(socket))
       socket.pause()
-      spliceVisitor(socket, route, { visitors, turn, first: peeked })
+      spliceVisitor(socket, route, { visitors, turn, first: peeked.bytes })
       return
     }
     if (sni !== undefined && isOffline(sni)) {
@@ -216,12 +209,8 @@ export class TlsListener {
     this.#endings.set(socket, end)
     // Who goes in the middle of a handshake is gone: half-closing is for those who have finished it.
     socket.allowHalfOpen = false
-    // Paused, so that no byte can arrive between here and the moment TLS takes the handle over.
-    socket.pause()
-    socket.unshift(peeked)
     if (isAgent) visitors.leave(socket)
-    const server = isAgent ? this.#agents : this.#visitors
-    server.emit('connection', socket)
+    beginTls(isAgent ? this.#agents : this.#visitors, socket, peeked)
   }
 
   #greetAgent(socket: TLSSocket): void {
@@ -249,13 +238,14 @@ export class TlsListener {
   /** Closes it, behind an alert where the client can still take one. */
   #refuse(socket: Socket, reason: ErrorKey, alert?: Alert): void {
     this.#options.meters.refused(reason)
-    if (alert === undefined) socket.destroy()
-    else {
-      socket.write(alertRecord(alert))
-      // What is left unread would have the kernel reset the connection, and the alert with it.
-      socket.resume()
-      socket.destroySoon()
+    if (alert !== undefined) socket.write(alertRecord(alert))
+    else if (reason !== 'tls.malformed') {
+      socket.destroy()
+      return
     }
+    // What is left unread would have the kernel reset the connection, and the alert with it.
+    socket.resume()
+    socket.destroySoon()
   }
 }
 

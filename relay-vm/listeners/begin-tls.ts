@@ -1,0 +1,69 @@
+/**
+ * Gives a socket whose ClientHello was read to the TLS server that it asks for. Node's way is to put the bytes back, and
+ * costs as long as the connection lives: the first thing that OpenSSL's input gets is then a buffer of the hello's size,
+ * one of 16 KiB follows, and the two take turns (61 reads of the kernel for each MB instead of 24). So the hello is
+ * passed on only after the input has made its buffer for a read of 64 KiB, which it does for the read that finds nothing
+ * behind the hello.
+ */
+import { Socket } from 'node:net'
+import { TLSSocket, type Server as TlsServer } from 'node:tls'
+
+export type ReadHello = {
+  readonly bytes: Buffer
+  /** It was read to its last byte and no further, and this is called from within that read. */
+  readonly isInRead: boolean
+}
+
+/** The socket is flowing; while `isInRead` its client has nothing to say before the server has answered. */
+export function beginTls(server: TlsServer, socket: Socket, { bytes, isInRead }: ReadHello): void {
+  if (isInRead && isPossible()) {
+    const made = firstMade(() => server.emit('connection', socket))
+    // Behind the read that is going on.
+    setImmediate(() => receiverOf(made)?.(bytes))
+    return
+  }
+  // Paused, so that no byte can arrive between here and the moment TLS takes the handle over.
+  socket.pause()
+  socket.unshift(bytes)
+  server.emit('connection', socket)
+}
+
+/** The TLS socket that `make` makes: a server shows it to nobody before the handshake is over. */
+function firstMade(make: () => void): TLSSocket | undefined {
+  const { prototype } = TLSSocket
+  const init: unknown = Reflect.get(prototype, '_init')
+  if (typeof init !== 'function') return undefined
+  let made: TLSSocket | undefined
+  Reflect.set(prototype, '_init', function (this: TLSSocket, ...args: unknown[]) {
+    made ??= this
+    return Reflect.apply(init, this, args)
+  })
+  try {
+    make()
+  } finally {
+    Reflect.set(prototype, '_init', init)
+  }
+  return made
+}
+
+/** What takes bytes as if they had just been read; undefined when the socket is closed. */
+function receiverOf(socket: TLSSocket | undefined): ((bytes: Buffer) => void) | undefined {
+  const handle: unknown = socket && Reflect.get(socket, '_handle')
+  if (typeof handle !== 'object' || handle === null) return undefined
+  const receive: unknown = Reflect.get(handle, 'receive')
+  return typeof receive === 'function' ? (bytes) => void Reflect.apply(receive, handle, [bytes]) : undefined
+}
+
+let possible: boolean | undefined
+
+/** Whether this Node is made as it must be for that; otherwise bytes are put back. */
+function isPossible(): boolean {
+  if (possible !== undefined) return possible
+  let probe: TLSSocket | undefined
+  const made = firstMade(() => {
+    probe = new TLSSocket(new Socket())
+  })
+  possible = made !== undefined && made === probe && receiverOf(made) !== undefined
+  probe?.destroy()
+  return possible
+}
