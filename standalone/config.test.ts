@@ -1,6 +1,7 @@
+import { availableParallelism } from 'node:os'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
-import { readSettings } from './config.ts'
+import { readSettings, relaysFor } from './config.ts'
 
 type Given = { args?: string[]; env?: Record<string, string>; yaml?: string; isOpen?: boolean }
 
@@ -73,6 +74,16 @@ describe('settings', () => {
     expect(settings({ args: ['--data=/a'] }).data).toBe('/a')
     expect(settings({ env: { PORTTUNNELER_DATA: '/b' } }).data).toBe('/b')
     expect(settings({ env: { PORTTUNNELER_BIND: '' } }).config.bind).toBe('127.0.0.1')
+  })
+
+  test('relays: auto is one for each core but the first, at least one and at most sixteen', () => {
+    expect([1, 2, 3, 8, 64].map(relaysFor)).toEqual([1, 1, 2, 7, 16])
+    const here = relaysFor(availableParallelism())
+    expect(settings({ yaml: 'relays: auto' }).config.relays).toBe(here)
+    expect(settings({ env: { PORTTUNNELER_RELAYS: 'auto' } }).config.relays).toBe(here)
+    expect(settings({ env: { PORTTUNNELER_RELAYS: '3' } }).config.relays).toBe(3)
+    for (const yaml of ['relays: many', 'relays: 17', 'relays: 0'])
+      expect(refusal({ yaml })).toContain('relays')
   })
 
   test('a mail server needs a sender; its password shows in no message', () => {

@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
@@ -58,6 +59,8 @@ const rangeSchema = z
     ({ from, to }) => from >= 1024 && to <= 65_535 && from <= to,
     'a range within 1024-65535, low to high',
   )
+
+const relaysMax = 16
 
 /** Each setting by itself; a file may leave to the environment what another setting needs. */
 const shapeSchema = z.strictObject({
@@ -122,8 +125,10 @@ const shapeSchema = z.strictObject({
   registration: z.union([z.boolean(), z.stringbool()]).optional(),
   /** Plan of every account but the first. Absent: unlimited while only this machine reaches the server, else free. */
   plan: z.enum(planNames).optional(),
-  /** Relay processes that share the visitors' ports: one a core on a busy machine, two to restart without a gap. */
-  relays: z.union([z.int(), digits]).pipe(z.int().min(1).max(16)).default(1),
+  /** Relay processes that share the visitors' ports; two restart without a gap. `auto`: one for each core but the first. */
+  relays: z
+    .union([z.literal('auto'), z.union([z.int(), digits]).pipe(z.int().min(1).max(relaysMax))])
+    .default(1),
   demo: z.union([z.boolean(), z.stringbool()]).default(true),
   /** How long open connections may go on after a stop signal. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
@@ -144,12 +149,18 @@ const configSchema = shapeSchema
         input: mail,
       })
   })
-  .transform(({ host = 'localhost', domain, mail: { smtp, from }, ...rest }) => ({
+  .transform(({ host = 'localhost', domain, relays, mail: { smtp, from }, ...rest }) => ({
     ...rest,
     mail: smtp && from !== undefined ? { smtp, from } : undefined,
+    relays: relays === 'auto' ? relaysFor(availableParallelism()) : relays,
     host,
     domain: domain ?? (isIPv4(host) ? 'localhost' : host),
   }))
+
+/** The first core is for the control plane, and for what else the machine does. */
+export function relaysFor(cores: number): number {
+  return Math.min(Math.max(cores - 1, 1), relaysMax)
+}
 
 const hostMissing =
   'is needed when "bind" is not loopback: the name or address by which the world reaches this machine'
