@@ -125,7 +125,7 @@ const shapeSchema = z.strictObject({
   registration: z.union([z.boolean(), z.stringbool()]).optional(),
   /** Plan of every account but the first. Absent: unlimited while only this machine reaches the server, else free. */
   plan: z.enum(planNames).optional(),
-  /** Relay processes that share the visitors' ports; two restart without a gap. `auto`: one for each core but the first. */
+  /** Relay processes that share the visitors' ports: two restart without a gap, `auto` is one a core but the first. */
   relays: z
     .union([z.literal('auto'), z.union([z.int(), digits]).pipe(z.int().min(1).max(relaysMax))])
     .default(1),

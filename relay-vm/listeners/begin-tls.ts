@@ -1,9 +1,9 @@
 /**
- * Gives a socket whose ClientHello was read to the TLS server that it asks for. Node's way is to put the bytes back, and
- * costs as long as the connection lives: the first thing that OpenSSL's input gets is then a buffer of the hello's size,
- * one of 16 KiB follows, and the two take turns (61 reads of the kernel for each MB instead of 24). So the hello is
- * passed on only after the input has made its buffer for a read of 64 KiB, which it does for the read that finds nothing
- * behind the hello.
+ * Gives a socket whose ClientHello was read to the TLS server that it asks for. Node's way is to put the bytes back,
+ * and costs as long as the connection lives: the first thing that OpenSSL's input gets is then a buffer of the hello's
+ * size, one of 16 KiB follows, and the two take turns (61 reads of the kernel for each MB instead of 24). So the hello
+ * is passed on only after the input has made its buffer for a read of 64 KiB, which it does for the read that finds
+ * nothing behind the hello. docs/decisions/0058-a-hello-is-read-to-its-last-byte.md
  */
 import { Socket } from 'node:net'
 import { TLSSocket, type Server as TlsServer } from 'node:tls'

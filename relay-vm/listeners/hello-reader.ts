@@ -1,7 +1,7 @@
 /**
  * Reads a ClientHello and not a byte of what follows: five bytes of a record's head, then what it says. Nothing is read
- * ahead, so whoever gets the socket next reads into buffers of its own size from its first read on. Node offers reads of
- * a chosen length (`onread` with a function) only for sockets that dial out; the fields that the option sets are set
+ * ahead, so whoever gets the socket next reads into buffers of its own size from its first read on. Node offers reads
+ * of a chosen length (`onread` with a function) only for sockets that dial out; the fields that the option sets are set
  * here, as in shared/mux/read-into.ts. Where a Node should lay them out in another way, reads come as 'data' events.
  */
 import { Socket } from 'node:net'
