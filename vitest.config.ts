@@ -51,7 +51,8 @@ export default defineConfig({
           globalSetup: ['e2e/global-setup.ts', 'functions/testing/emulators.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          // One file after the other, unless e2e/run.ts says that they mostly wait.
+          maxWorkers: Number(process.env.PT_E2E_WORKERS ?? 1),
           // In CI, where other builds may hold the machine, a test that fails is run once more; e2e/count.ts names it.
           retry: process.env.CI ? 1 : 0,
         },

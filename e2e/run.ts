@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '..')
 const named = (...names: readonly string[]) => names.map((name) => `e2e/${name}.test.ts`)
 /** Files whose figures would suffer, or whose load others would suffer from, if they ran beside one another. */
 const heavy = named('chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade')
-/** They take half a minute or more each, and little of the processors. */
+/** They take half a minute or more each, and little of the processors: two at a time. */
 const waiting = named(
   'gone-agents',
   'last-words',
@@ -34,12 +34,19 @@ function run(
   projects: readonly string[],
   files: readonly string[],
   output: 'inherit' | 'pipe',
+  workers = 1,
 ): ChildProcess {
   const args = ['run', ...projects.flatMap((project) => ['--project', project]), ...files]
   return spawn('vitest', args, {
     cwd: root,
     stdio: ['ignore', output, output],
-    env: { ...process.env, PT_CONSOLE_BUILT: '1' },
+    env: {
+      ...process.env,
+      PT_BUILT: '1',
+      PT_E2E_WORKERS: String(workers),
+      // The programs under test are started some hundred times: what Node has read once it need not compile again.
+      NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
+    },
   })
 }
 
@@ -50,7 +57,7 @@ async function ended(child: ChildProcess): Promise<number> {
 }
 
 setup()
-const beside = [run(['e2e'], waiting, 'pipe'), run(['contract', 'e2e'], [...suites, ...others], 'pipe')]
+const beside = [run(['e2e'], waiting, 'pipe', 2), run(['contract', 'e2e'], [...suites, ...others], 'pipe')]
 const words = beside
   .flatMap(({ stdout, stderr }) => [stdout, stderr])
   .map((stream) => stream && buffer(stream))

@@ -47,7 +47,7 @@ import { makeTestControl } from './testing/control.ts'
 /** `PT_SEEDS=50` for a long run, `PT_SEED=7` for one. */
 const seeds = process.env.PT_SEED
   ? [Number(process.env.PT_SEED)]
-  : Array.from({ length: Number(process.env.PT_SEEDS ?? 3) }, (_, index) => index + 1)
+  : Array.from({ length: Number(process.env.PT_SEEDS ?? 2) }, (_, index) => index + 1)
 const steps = 250
 const minute = 60_000
 const hour = 60 * minute

@@ -33,7 +33,7 @@ import { makeTestControl, quietSync } from './testing/control.ts'
 
 const kills = 100
 /** `PT_SEEDS=50` for a long run. */
-const seeds = Array.from({ length: Number(process.env.PT_SEEDS ?? 2) }, (_, index) => index + 1)
+const seeds = Array.from({ length: Number(process.env.PT_SEEDS ?? 1) }, (_, index) => index + 1)
 const houseworkMs = 10_000
 const relay = newId('rel', 1)
 const journalSchema = z.object({ rows: z.array(z.object({ boot: z.string() })) })

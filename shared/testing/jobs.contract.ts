@@ -129,16 +129,19 @@ export function describeJobs(
     check('who stalls past the lease is told, and can write nothing more', async (stage) => {
       const id = await stage.ask(wish('slow'))
       const held = Promise.withResolvers<void>()
+      const begun = Promise.withResolvers<void>()
       const seen: unknown[] = []
       const slow = stage.worker(
         kindOf(async (job) => {
+          begun.resolve()
           await held.promise
           seen.push(job.signal.aborted)
           await adding(job).catch((error: { key?: string }) => seen.push(error.key))
         }),
       )
       const stalled = slow.take([id])
-      await waitFor(async () => (await stage.job(id))?.claim !== '')
+      // Not when the store shows the claim: the worker may not have begun to watch its lease by then.
+      await begun.promise
       stage.clock.advance(leaseMs + 1)
       await stage.worker(kindOf(adding)).take([id])
       held.resolve()
