@@ -5,6 +5,7 @@
  */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
 import type { OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -63,6 +64,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     identity,
     relayIdentity: relayIdentities(enrolment, settings, rest),
     mail: noMail,
+    certificates: noCertificates,
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
   const control = makeControl(platform, { clock, random: Math.random, log, settings: settings.control })

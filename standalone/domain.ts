@@ -1,6 +1,7 @@
 /** The rules of shared/control on the platform of one machine: SQLite, local bus and sign-in, a key file, mail. */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
 import type { PlanName } from '@porttunneler/shared/control/plans'
@@ -50,7 +51,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     kick: (ids) => kick({ bus, log }, ids),
   })
   const relayIdentity = enrolledRelayIdentity({ store, clock })
-  const platform = { store, bus, identity, relayIdentity, mail, vault }
+  const platform = { store, bus, identity, relayIdentity, mail, vault, certificates: noCertificates }
   return {
     control: makeControl(platform, { clock, random, log, settings }),
     store,

@@ -4,6 +4,7 @@ import { makeApi } from '@porttunneler/shared/api/app'
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { makeControl } from '@porttunneler/shared/control/control'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -59,6 +60,7 @@ export async function startFirebaseService() {
     relayIdentity: enrolledRelayIdentity({ store, clock }),
     mail,
     vault,
+    certificates: noCertificates,
   }
   const control = makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
   const mounts = [firebaseRoutes({ identity, accounts, store, clock, kick: async () => {} })]

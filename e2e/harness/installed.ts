@@ -25,6 +25,8 @@ const programs = {
   microsocks: { names: ['microsocks'], install: 'apt-get install microsocks' },
   python3: { names: ['python3'], install: 'apt-get install python3' },
   schemathesis: { names: ['schemathesis'], install: 'pip install schemathesis==4.32.5' },
+  pebble: { names: ['pebble'], install: 'apt-get install pebble' },
+  pebbleNames: { names: ['pebble-challtestsrv'], install: 'apt-get install pebble' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
 } as const
 

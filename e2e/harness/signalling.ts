@@ -17,6 +17,7 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { ensureCell } from '@porttunneler/shared/control/cells'
+import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
 import { topics } from '@porttunneler/shared/control/names'
 import { Principals } from '@porttunneler/shared/control/principals'
@@ -132,7 +133,7 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
   const url = 'http://control.test'
   const settings = { issuer: url, consoleUrl: url, docsUrl: url, version: '0.0.0', registration: true }
   const control = makeControl(
-    { store, bus, identity, relayIdentity, mail, vault },
+    { store, bus, identity, relayIdentity, mail, vault, certificates: noCertificates },
     { clock, random, log: silentLog, settings: { ...settings, defaultPlan: 'unlimited' } },
   )
   const ports = { portFrom: 20_000, portTo: 20_001, httpScheme: 'http', httpPort: 80, tlsPort: 443 } as const

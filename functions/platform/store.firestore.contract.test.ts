@@ -3,6 +3,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeBefore } from '@porttunneler/shared/testing/before.contract'
+import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
@@ -35,4 +36,5 @@ withEmulators(({ firestore }) => {
   describeNames('firestore', make)
   describeReservations('firestore', make)
   describeClaims('firestore', make)
+  describeCertificates('firestore', make)
 })

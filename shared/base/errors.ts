@@ -5,6 +5,7 @@
  */
 import { accountCodes } from './codes/account.ts'
 import { apiCodes } from './codes/api.ts'
+import { certificateCodes } from './codes/certificates.ts'
 import { cliCodes } from './codes/cli.ts'
 import { cloudCodes } from './codes/cloud.ts'
 import { domainCodes } from './codes/domains.ts'
@@ -37,6 +38,7 @@ export const codes = {
   ...leaseCodes,
   ...nameCodes,
   ...domainCodes,
+  ...certificateCodes,
   ...wireCodes,
   ...httpVisitorCodes,
   ...visitorCodes,

@@ -4,6 +4,7 @@
  */
 import type { PortTunnelerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
+import type { Certificates } from './certificates/role.ts'
 import type { Evidence, Inquiry } from './domains/evidence.ts'
 
 // --- Store -------------------------------------------------------------------------------------------------------
@@ -224,6 +225,7 @@ export type Platform = {
   readonly relayIdentity: RelayIdentity
   readonly mail: Mail
   readonly vault: KeyVault
+  readonly certificates: Certificates
 }
 
 /** What the domain logs when a background task fails; never swallowed. */

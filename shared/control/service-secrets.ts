@@ -6,12 +6,16 @@ import { Secret } from '../base/secret.ts'
 import type { Control } from './control.ts'
 import { serviceSecrets } from './documents.ts'
 
-/** 32 random bytes in base64url, the same for every process. */
-export async function serviceSecret({ store, vault }: Control, purpose: 'cursors'): Promise<Secret> {
+/** Made once and then the same for every process; by default 32 random bytes in base64url. */
+export async function serviceSecret(
+  { store, vault }: Pick<Control, 'store' | 'vault'>,
+  purpose: 'cursors' | 'acme',
+  make: () => Secret = () => new Secret(randomBytes(32).toString('base64url')),
+): Promise<Secret> {
   const ref = serviceSecrets.ref(purpose)
   const known = await store.get(ref)
   if (known) return vault.unwrap(known.data.wrapped)
-  const fresh = new Secret(randomBytes(32).toString('base64url'))
+  const fresh = make()
   try {
     await store.create(ref, { wrapped: await vault.wrap(fresh) })
     return fresh

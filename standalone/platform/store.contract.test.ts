@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeBefore } from '@porttunneler/shared/testing/before.contract'
+import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
@@ -37,3 +38,4 @@ describeReservations('sqlite in memory', inMemory)
 describeClaims('sqlite in memory', inMemory)
 describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)
+describeCertificates('sqlite in memory', inMemory)

@@ -6,6 +6,7 @@ import { type Log, silentLog } from '@porttunneler/shared/base/log'
 import { ensureAccount, readAccount } from '@porttunneler/shared/control/accounts'
 import type { Caller } from '@porttunneler/shared/control/caller'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
+import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, controlOf, makeControl } from '@porttunneler/shared/control/control'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import type { PlanName } from '@porttunneler/shared/control/plans'
@@ -36,11 +37,13 @@ export function makeTestControl({
   log = silentLog,
   plan = 'pro',
   wrapStore = (store) => store,
+  certificates = noCertificates,
 }: {
   log?: Log
   plan?: PlanName
   /** What the domain gets instead of the store; sign-in keeps its own. */
   wrapStore?: (store: Store) => Store
+  certificates?: Certificates
 } = {}) {
   // Races are paced by real time: a clock that stands still would make their losers wait for ever.
   const store = openSqliteStore(':memory:', { queries: queryTable })
@@ -51,7 +54,7 @@ export function makeTestControl({
   const url = 'https://tunnel.example.com'
   const addresses = { issuer: url, consoleUrl: url, docsUrl: url }
   const settings = { ...addresses, version: '0.0.0', registration: true, defaultPlan: plan }
-  const platform = { store: wrapStore(store), bus, identity, relayIdentity, mail, vault }
+  const platform = { store: wrapStore(store), bus, identity, relayIdentity, mail, vault, certificates }
   const control = makeControl(platform, { clock, random: Math.random, log, settings })
   const claims = { relay: newId('rel', clock.now()), cell: testCell.id }
   const sync = (changes: Partial<SyncRequest> = {}) =>

@@ -5,6 +5,7 @@ import { writeTallies } from '../audit/tallies.ts'
 import { countUsage } from '../books/count.ts'
 import { countLate } from '../books/late.ts'
 import { fillMonths } from '../books/months.ts'
+import { findCertificates, keepCertificates } from '../certificates/ordering.ts'
 import { closeAccounts } from '../closing.ts'
 import { collectTunnels } from '../collecting.ts'
 import type { Control } from '../control.ts'
@@ -44,6 +45,8 @@ function jobKinds(control: Control): readonly JobKind[] {
     recountQuotas(control),
     collectTunnels(control),
     giveOwners(control),
+    keepCertificates(control),
+    findCertificates(control),
   ]
 }
 

@@ -1,0 +1,79 @@
+/** PT-26nn: certificates, from their order to their renewal (shared/control/certificates). */
+import type { ErrorEntry } from '../errors.ts'
+
+const outside = { http: 502, exit: 1, retry: 'later' } as const
+
+export const certificateCodes = {
+  'certificate.issuer_down': {
+    code: 'PT-2601',
+    ...outside,
+    owner: 'service',
+    title: 'Certificate authority does not answer',
+    cause: 'The certificate authority cannot be reached, answers too slowly, or says that it has a fault.',
+    cure: 'Nothing has to be done: the order goes on when it answers again, and the certificate in use stays. If it lasts, look at the status page of the authority, and whether this machine reaches the internet by HTTPS.',
+  },
+  'certificate.limited': {
+    code: 'PT-2602',
+    ...outside,
+    http: 429,
+    owner: 'service',
+    title: 'Certificate authority wants a pause',
+    cause:
+      'The certificate authority has given out as many certificates for this name, domain or account as it does within some time.',
+    cure: 'Nothing has to be done: the order goes on when the pause is over, or at the next authority of the settings.',
+  },
+  'certificate.refused': {
+    code: 'PT-2603',
+    ...outside,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Certificate authority refuses the order',
+    cause: 'The certificate authority refuses this order; the detail has its reason.',
+    cure: 'Read the reason. Many authorities refuse some names, need a contact address, or an account made beforehand (external account binding). The order is tried again by itself.',
+  },
+  'certificate.validation': {
+    code: 'PT-2604',
+    ...outside,
+    owner: 'user',
+    title: 'Name not proven to the certificate authority',
+    cause:
+      'The certificate authority asked for the proof that this name is served here, and did not find it; the detail has what it saw.',
+    cure: 'See that the name leads to this service from everywhere, without an old A or AAAA record beside it, and that port 80 is reached from the internet. The order is tried again by itself.',
+  },
+  'certificate.caa': {
+    code: 'PT-2605',
+    ...outside,
+    owner: 'user',
+    title: 'CAA record forbids the certificate',
+    cause:
+      'A CAA record of the domain lists the authorities that may issue certificates for it, and none of ours is among them.',
+    cure: 'Add a CAA record with the authority that the detail names, or remove the CAA records. The order is tried again by itself.',
+  },
+  'certificate.budget': {
+    code: 'PT-2606',
+    ...outside,
+    http: 429,
+    owner: 'service',
+    title: 'Certificate waits for its turn',
+    cause:
+      'Authorities give out only so many certificates an hour, and a week for one domain. What is left of that is kept for renewals.',
+    cure: 'Nothing has to be done: the order goes on at the time of the detail. A certificate for all names of a domain (DNS settings) needs one order only.',
+  },
+  'certificate.slow': {
+    code: 'PT-2607',
+    ...outside,
+    owner: 'service',
+    title: 'Certificate authority has not finished',
+    cause: 'The certificate authority took an order and has neither issued nor refused it for a day.',
+    cure: 'Nothing has to be done: it is ordered anew. If it happens again, ask the authority.',
+  },
+  'certificate.expiring': {
+    code: 'PT-2608',
+    ...outside,
+    owner: 'operator',
+    title: 'Certificate soon runs out',
+    cause:
+      'A certificate is in the last tenth of its life, and every try to renew it has failed. Visitors will see a warning when it has run out.',
+    cure: 'Look at the failure that the log names beside this code, and mend it.',
+  },
+} as const satisfies Record<string, ErrorEntry>

@@ -1,0 +1,54 @@
+/** The documents of certificates. Orders under way are in the progress of their jobs (certificates/ordering.ts). */
+import { globalCollection } from './names.ts'
+
+/** Id: the host that it is ordered for; of a wildcard, the name behind the asterisk. */
+export type CertificateDoc = {
+  /** Whose name it is; '' = the service's own. */
+  readonly account: string
+  /** The names in it; the first is the id. */
+  readonly hosts: readonly string[]
+  /** failing: the last try failed; what there was before is still good until `notAfter`. */
+  readonly state: 'ordering' | 'valid' | 'failing'
+  /** Rises with each certificate, 0 before the first: relays keep the highest. */
+  readonly version: number
+  /** PEM, leaf first; '' = none yet. */
+  readonly chain: string
+  /** Its key, PEM, sealed by the vault. */
+  readonly wrappedKey: string
+  readonly issuer: string
+  readonly notBefore: number
+  readonly notAfter: number
+  readonly renewAt: number
+  /** What ARI calls it, and the window that it gave last; '' and 0 where there is none. */
+  readonly ariId: string
+  readonly ariStart: number
+  readonly ariEnd: number
+  readonly ariAskAt: number
+  /** Tries that have failed since the last certificate, with the code and words of the last. */
+  readonly failures: number
+  readonly error: string
+  readonly reason: string
+  readonly triedAt: number
+}
+
+/** Id: `<issuer>:<scope>:<hash>`. A token bucket (certificates/budget.ts). */
+export type CertificateBudgetDoc = { readonly level: number; readonly at: number; readonly ttl: Date }
+
+export const certificates = globalCollection<CertificateDoc>('certificates')
+export const certificateBudgets = globalCollection<CertificateBudgetDoc>('certificateBudgets')
+
+export function noCertificate(account: string, hosts: readonly string[]): CertificateDoc {
+  const none = { version: 0, chain: '', wrappedKey: '', issuer: '', notBefore: 0, notAfter: 0, renewAt: 0 }
+  const ari = { ariId: '', ariStart: 0, ariEnd: 0, ariAskAt: 0 }
+  return {
+    account,
+    hosts,
+    state: 'ordering',
+    ...none,
+    ...ari,
+    failures: 0,
+    error: '',
+    reason: '',
+    triedAt: 0,
+  }
+}

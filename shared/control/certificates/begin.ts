@@ -1,0 +1,75 @@
+/** The first step of an order: who is asked, whether there is budget for it, a new key, the order at the issuer. */
+import { fail, type PortTunnelerError } from '../../base/errors.ts'
+import { asFailure } from '../failures.ts'
+import { acmeKey } from './account-key.ts'
+import { type Purchase, refund, spend } from './budget.ts'
+import { allowedIssuers } from './caa.ts'
+import { newCertificateKey } from './csr.ts'
+import type { OpenOrder, Try } from './ordering.ts'
+import type { Issuer } from './role.ts'
+import { inOrder, isOfIssuer } from './rules.ts'
+
+/**
+ * At the first issuer that takes it. Kept, with its key, when it resolves.
+ * @throws of the last issuer that was asked: certificate.*
+ */
+export async function beginOrder(here: Try): Promise<OpenOrder> {
+  const { control, wanted, doc } = here
+  const { certificates, clock } = control
+  const allowed = await allowedIssuers(certificates, certificates.issuers, wanted.hosts)
+  let last: PortTunnelerError = fail('certificate.refused', 'There is no authority to ask.')
+  for (const issuer of inOrder(allowed, doc, clock.now()))
+    try {
+      return await beginAt(here, issuer)
+    } catch (thrown) {
+      last = asFailure(thrown)
+      if (!isOfIssuer(last.code)) throw thrown
+    }
+  throw last
+}
+
+async function beginAt(here: Try, issuer: Issuer): Promise<OpenOrder> {
+  const { control, doc, wanted } = here
+  const { hosts } = wanted
+  // An issuer exempts what it was told is a renewal of its own; ARI's names mean nothing to another.
+  const replaces = doc.ariId !== '' && doc.issuer === issuer.name ? doc.ariId : undefined
+  const purchase = { hosts, isRenewal: doc.version > 0 && doc.issuer === issuer.name }
+  const waitMs = replaces === undefined ? await spend(control, issuer, purchase) : 0
+  if (waitMs > 0) {
+    const time = new Date(control.clock.now() + waitMs).toISOString()
+    const fields = { retryAfterMs: waitMs }
+    throw fail('certificate.budget', `It is ordered at ${time} at the earliest.`, { fields })
+  }
+  const paid = replaces === undefined ? purchase : undefined
+  try {
+    return await orderAt(here, { issuer, replaces, paid })
+  } catch (error) {
+    if (paid) await refund(control, issuer, paid)
+    throw error
+  }
+}
+
+type Ordering = {
+  readonly issuer: Issuer
+  readonly replaces: string | undefined
+  readonly paid: Purchase | undefined
+}
+
+async function orderAt(
+  { control, job, wanted }: Try,
+  { issuer, replaces, paid }: Ordering,
+): Promise<OpenOrder> {
+  const { hosts } = wanted
+  const key = await acmeKey(control)
+  const url = await issuer.account(key, job.signal)
+  const wrappedKey = await control.vault.wrap(newCertificateKey())
+  const wish = { hosts, ...(replaces !== undefined && { replaces }) }
+  const order = await issuer.order({ url, key }, wish, job.signal)
+  const open: OpenOrder = {
+    ...{ issuer: issuer.name, account: url, url: order.url, wrappedKey, hosts: [...hosts] },
+    ...{ records: [], told: [], since: control.clock.now(), downs: 0 },
+    paid: paid ? (paid.isRenewal ? 'renewal' : 'new') : 'nothing',
+  }
+  await job.advance({ order: open })
+  return open
+}

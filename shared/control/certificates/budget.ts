@@ -1,0 +1,105 @@
+/**
+ * What issuers bear, as token buckets in the store that every process shares. Of each published limit 80 % are spent,
+ * and the last quarter of that by renewals alone: new names, however many strangers ask, never stop a renewal.
+ * A renewal that ARI names is exempt at the issuer, and so here.
+ */
+import { getDomain } from 'tldts'
+import { hashSecret } from '../../base/ids.ts'
+import { type CertificateBudgetDoc, certificateBudgets } from '../certificate-documents.ts'
+import type { Control } from '../control.ts'
+import type { Ref } from '../platform.ts'
+import type { Issuer, IssuerLimit } from './role.ts'
+
+const spent = 0.8
+const keptForRenewals = 0.25
+
+export type Purchase = {
+  readonly hosts: readonly string[]
+  /** It follows a certificate of the same names. */
+  readonly isRenewal: boolean
+}
+
+/** @returns 0 when it was paid, else the ms after which it can be */
+export async function spend(
+  control: Pick<Control, 'store' | 'clock'>,
+  issuer: Issuer,
+  purchase: Purchase,
+): Promise<number> {
+  const buckets = bucketsOf(issuer, purchase)
+  const nowMs = control.clock.now()
+  return control.store.transact(async (tx) => {
+    const levels: number[] = []
+    let waitMs = 0
+    for (const { ref, limit, isShared } of buckets) {
+      const level = levelOf((await tx.get(ref))?.data, limit, nowMs)
+      const kept = isShared && !purchase.isRenewal ? capacity(limit) * keptForRenewals : 0
+      levels.push(level)
+      waitMs = Math.max(waitMs, ((kept + 1 - level) / capacity(limit)) * limit.perMs)
+    }
+    if (waitMs > 0) return Math.ceil(waitMs)
+    for (const [index, { ref, limit }] of buckets.entries())
+      tx.set(ref, { level: (levels[index] ?? 0) - 1, at: nowMs, ttl: new Date(nowMs + limit.perMs) })
+    return 0
+  })
+}
+
+/** Gives back what came to nothing: issuers count by name what they have issued. The order itself stays counted. */
+export async function refund(
+  control: Pick<Control, 'store' | 'clock'>,
+  issuer: Issuer,
+  purchase: Purchase,
+): Promise<void> {
+  const nowMs = control.clock.now()
+  for (const { ref, limit, isShared } of bucketsOf(issuer, purchase))
+    if (!isShared)
+      await control.store.change(ref, (current) => {
+        if (!current) return 'keep'
+        const level = Math.min(capacity(limit), levelOf(current, limit, nowMs) + 1)
+        return { level, at: nowMs, ttl: new Date(nowMs + limit.perMs) }
+      })
+}
+
+function bucketsOf(issuer: Issuer, { hosts, isRenewal }: Purchase): readonly Bucket[] {
+  const { limits } = issuer
+  // Renewals of the same names are exempt from the limit by domain.
+  const domains = isRenewal ? [] : [...new Set(hosts.map((host) => registeredDomain(host)))]
+  return [
+    bucket(issuer, 'set', [...hosts].toSorted().join(), limits.set),
+    ...domains.map((domain) => bucket(issuer, 'domain', domain, limits.domain)),
+    bucket(issuer, 'orders', '', limits.orders),
+  ]
+}
+
+type Bucket = {
+  readonly ref: Ref<CertificateBudgetDoc>
+  readonly limit: IssuerLimit
+  /** Between new names and renewals. */
+  readonly isShared: boolean
+}
+
+function bucket(
+  { name }: Issuer,
+  scope: 'set' | 'domain' | 'orders',
+  subject: string,
+  limit: IssuerLimit,
+): Bucket {
+  const ref = certificateBudgets.ref(`${name}:${scope}:${hashSecret(subject).slice(0, 32)}`)
+  return { ref, limit, isShared: scope === 'orders' }
+}
+
+function capacity({ max }: IssuerLimit): number {
+  return Math.max(1, Math.floor(max * spent))
+}
+
+function levelOf(doc: CertificateBudgetDoc | undefined, limit: IssuerLimit, nowMs: number): number {
+  if (!doc) return capacity(limit)
+  // A clock that was ahead gives nothing back, and takes nothing.
+  const passedMs = Math.max(0, nowMs - doc.at)
+  return Math.min(capacity(limit), doc.level + (passedMs / limit.perMs) * capacity(limit))
+}
+
+/** As issuers count: by the list of public suffixes, the private ones included. */
+function registeredDomain(host: string): string {
+  const name = host.replace(/^\*\./, '')
+  return getDomain(name, { allowPrivateDomains: true }) ?? name
+}

@@ -1,0 +1,268 @@
+/**
+ * The job of one certificate: orders it, renews it for ever, and waits in between. One job a host (jobs.ts), so no two
+ * processes order the same. Key and order are kept before the issuer is asked to look, so whatever dies on the way, the
+ * next worker goes on with the same order. Rules: `names.md` 1 and docs/decisions/0063-certificates.md.
+ */
+import { z } from 'zod'
+import { sleep } from '../../base/clock.ts'
+import { codes, fail, type PortTunnelerError } from '../../base/errors.ts'
+import { type CertificateDoc, certificates, noCertificate } from '../certificate-documents.ts'
+import type { Control } from '../control.ts'
+import { asFailure } from '../failures.ts'
+import { freshJob, type JobKind, jobRef, type RunningJob } from '../jobs/jobs.ts'
+import { kick } from '../jobs/kick.ts'
+import { acmeKey } from './account-key.ts'
+import { beginOrder } from './begin.ts'
+import { refund } from './budget.ts'
+import { readChain } from './chain.ts'
+import { certificateRequest } from './csr.ts'
+import { prove, tidyProofs } from './proving.ts'
+import type { Issuer, IssuerAccount, Order } from './role.ts'
+import { ariAskTime, isAlarming, renewalTime, retryMs, windowTime } from './rules.ts'
+import { namesOfCells, type Wanted, wantedCertificate } from './wanted.ts'
+
+const kind = 'certificates.keep'
+const dayMs = 86_400_000
+/** The longest life that any issuer gives, and room. */
+const waitsMs = 400 * dayMs
+/** How long a try waits for the issuer before others get the worker. */
+const patienceMs = 45_000
+/** Most issuers have looked by then; later the pause that they ask for counts. */
+const firstPollMs = 500
+const pollMs = 2_000
+const pollMaxMs = 15_000
+const restMs = 30_000
+/** So often an issuer that does not answer is asked for the same order again. */
+const downsMax = 5
+
+const orderSchema = z.object({
+  issuer: z.string(),
+  account: z.string(),
+  url: z.string(),
+  wrappedKey: z.string(),
+  hosts: z.array(z.string()),
+  /** TXT records that were put for it. */
+  records: z.array(z.object({ name: z.string(), value: z.string() })),
+  /** Challenges that the issuer was told to look at. */
+  told: z.array(z.string()),
+  since: z.number(),
+  downs: z.int(),
+  /** What it took from the budget. */
+  paid: z.enum(['new', 'renewal', 'nothing']),
+})
+export type OpenOrder = z.infer<typeof orderSchema>
+const progressSchema = z.object({ order: orderSchema })
+
+export function keepCertificates(control: Control): JobKind {
+  return { name: kind, attemptsMax: 1_000, waitsMs, run: (job) => run(control, job) }
+}
+
+/** Sees to it that there is a job for each cell's own names; those of tunnels come with the first relay that asks. */
+export function findCertificates(control: Control): JobKind {
+  const run = async () => {
+    if (control.certificates.issuers.length === 0) return
+    for (const name of await namesOfCells(control)) await ensureCertificate(control, name)
+  }
+  return { name: 'certificates.find', attemptsMax: Number.MAX_SAFE_INTEGER, everyMs: 15 * 60_000, run }
+}
+
+/** Has it ordered, unless it is or was. */
+export async function ensureCertificate(control: Control, id: string): Promise<void> {
+  const ref = jobRef(kind, id)
+  const isNew = await control.store.transact(async (tx) => {
+    if (await tx.get(ref)) return false
+    tx.create(ref, freshJob({ kind, subject: id, account: '' }, control.clock.now()))
+    return true
+  })
+  if (isNew) await kick(control, [ref.id])
+}
+
+/** What one try has at hand. */
+export type Try = {
+  readonly control: Control
+  readonly job: RunningJob
+  readonly wanted: Wanted
+  readonly doc: CertificateDoc
+}
+
+async function run(control: Control, job: RunningJob): Promise<void> {
+  const id = job.subject
+  const [wanted, found] = await Promise.all([
+    wantedCertificate(control, id),
+    control.store.get(certificates.ref(id)),
+  ])
+  const nowMs = control.clock.now()
+  if (!wanted || control.certificates.issuers.length === 0) return retire(job, found?.data, nowMs)
+  const doc = found?.data ?? noCertificate(wanted.account, wanted.hosts)
+  const here: Try = { control, job, wanted, doc }
+  const open = progressSchema.safeParse(job.progress)
+  let order = open.success ? open.data.order : undefined
+  try {
+    if (!order) {
+      const dueAt = await dueTime(here)
+      if (dueAt > control.clock.now()) return await job.pause({}, dueAt)
+      order = await beginOrder(here)
+    }
+    await carryOn(here, order)
+  } catch (thrown) {
+    const error = asFailure(thrown)
+    if (!error.key.startsWith('certificate.')) throw thrown
+    await noteFailure(here, order, error)
+  }
+}
+
+/** Nobody may ask for it any more; while it is good it stays, for a name that comes back. */
+function retire(job: RunningJob, doc: CertificateDoc | undefined, nowMs: number): Promise<void> {
+  if (doc && doc.notAfter > nowMs) return job.pause({}, Math.min(doc.notAfter, nowMs + dayMs))
+  return job.finish(async (tx) => tx.delete(certificates.ref(job.subject)))
+}
+
+/** When it is to be ordered, 0 = at once: by ARI where the issuer offers it, which is asked in passing. */
+async function dueTime({ control, job, wanted, doc }: Try): Promise<number> {
+  const nowMs = control.clock.now()
+  const isOther = [...wanted.hosts].toSorted().join() !== [...doc.hosts].toSorted().join()
+  if (doc.version === 0 || isOther || doc.failures > 0) return 0
+  const issuer = control.certificates.issuers.find(({ name }) => name === doc.issuer)
+  if (doc.ariId === '' || !issuer) return doc.renewAt
+  if (nowMs < doc.ariAskAt) return Math.min(doc.renewAt, doc.ariAskAt)
+  const fields = await askRenewal(control, { doc, issuer, signal: job.signal })
+  await job.advance({}, async (tx) => tx.update(certificates.ref(job.subject), fields))
+  return Math.min(fields.renewAt ?? doc.renewAt, fields.ariAskAt ?? doc.renewAt)
+}
+
+async function askRenewal(
+  { clock, random, log }: Control,
+  { doc, issuer, signal }: { doc: CertificateDoc; issuer: Issuer; signal: AbortSignal },
+): Promise<Partial<CertificateDoc>> {
+  const nowMs = clock.now()
+  try {
+    const window = await issuer.renewalWindow(doc.ariId, signal)
+    if (!window) return { ariId: '' }
+    const ariAskAt = ariAskTime(nowMs, window?.retryAfterMs)
+    if (window.start === doc.ariStart && window.end === doc.ariEnd) return { ariAskAt }
+    const renewAt = windowTime(window, { nowMs, random })
+    return { ariAskAt, renewAt, ariStart: window.start, ariEnd: window.end }
+  } catch (error) {
+    signal.throwIfAborted()
+    log.info({ error, issuer: issuer.name }, 'the time of renewal was not told; what was known counts')
+    return { ariAskAt: ariAskTime(nowMs) }
+  }
+}
+
+/** From whatever state the order is in, to the certificate; or pauses, to look again. */
+async function carryOn(here: Try, begun: OpenOrder): Promise<void> {
+  const { control, job } = here
+  const { clock, certificates: role } = control
+  const issuer = role.issuers.find(({ name }) => name === begun.issuer)
+  if (!issuer) throw fail('certificate.refused', `${begun.issuer} is no longer among the authorities.`)
+  const account: IssuerAccount = { url: begun.account, key: await acmeKey(control) }
+  const until = clock.monotonic() + patienceMs
+  let open = begun
+  for (let waitMs = firstPollMs; ; ) {
+    const order = await issuer.readOrder(account, open.url, job.signal)
+    const after = await step(here, { issuer, account, open, order })
+    if (after === 'done') return
+    if (clock.now() - open.since > dayMs)
+      throw fail('certificate.slow', `${issuer.name} was asked a day ago.`)
+    if (after) {
+      open = after
+      waitMs = firstPollMs
+      continue
+    }
+    if (clock.monotonic() >= until) return job.pause({ order: open }, clock.now() + restMs)
+    await sleep(clock, waitMs, job.signal)
+    waitMs = Math.min(pollMaxMs, order.retryAfterMs ?? Math.max(pollMs, waitMs * 1.5))
+    await job.advance({ order: open })
+  }
+}
+
+type At = {
+  readonly issuer: Issuer
+  readonly account: IssuerAccount
+  readonly open: OpenOrder
+  readonly order: Order
+}
+
+/** @returns what has changed, to be looked at again at once; undefined when the issuer has to be waited for */
+async function step(here: Try, at: At): Promise<OpenOrder | 'done' | undefined> {
+  const { control, job } = here
+  const { issuer, account, open, order } = at
+  switch (order.status) {
+    case 'pending':
+      return prove(here, at)
+    case 'ready': {
+      const key = await control.vault.unwrap(open.wrappedKey)
+      await issuer.finalize(account, order, certificateRequest(key, open.hosts), job.signal)
+      return open
+    }
+    case 'processing':
+      return undefined
+    case 'invalid':
+      throw fail('certificate.validation', order.reason ?? `${issuer.name} gives no reason.`)
+    case 'valid':
+      await keep(here, at)
+      return 'done'
+  }
+}
+
+async function keep(here: Try, { issuer, account, open, order }: At): Promise<void> {
+  const { control, job, wanted, doc } = here
+  if (order.certificate === undefined) throw fail('certificate.refused', 'The order is valid, but empty.')
+  const chain = await issuer.download(account, order.certificate, job.signal)
+  const facts = readChain(chain, await control.vault.unwrap(open.wrappedKey), open.hosts)
+  const { ariId = '', ...life } = facts
+  const nowMs = control.clock.now()
+  const renewAt = renewalTime(life, control.random)
+  const kept: CertificateDoc = {
+    ...noCertificate(wanted.account, open.hosts),
+    ...{ state: 'valid', version: Math.max(doc.version + 1, nowMs), chain, wrappedKey: open.wrappedKey },
+    ...{ issuer: issuer.name, ...life, renewAt, ariId, ariAskAt: nowMs, triedAt: nowMs },
+  }
+  await tidyProofs(here, open)
+  await job.advance({}, async (tx) => tx.set(certificates.ref(job.subject), kept))
+  control.log.info(
+    { host: job.subject, issuer: issuer.name, notAfter: new Date(life.notAfter).toISOString() },
+    'a certificate was issued',
+  )
+  await job.pause({}, ariId === '' ? renewAt : nowMs)
+}
+
+async function giveUp(here: Try, order: OpenOrder): Promise<void> {
+  const { control } = here
+  await tidyProofs(here, order)
+  const issuer = control.certificates.issuers.find(({ name }) => name === order.issuer)
+  const { hosts, paid } = order
+  if (issuer && paid !== 'nothing') await refund(control, issuer, { hosts, isRenewal: paid === 'renewal' })
+}
+
+/** What is there stays in use; the next try is put off. */
+async function noteFailure(here: Try, order: OpenOrder | undefined, error: PortTunnelerError): Promise<void> {
+  const { control, job, wanted, doc } = here
+  const { clock, random, log } = control
+  const nowMs = clock.now()
+  const isDown = error.key === 'certificate.issuer_down' && order !== undefined && order.downs < downsMax
+  const failing: CertificateDoc = {
+    ...(doc.version > 0 ? doc : noCertificate(wanted.account, wanted.hosts)),
+    ...{ state: 'failing', failures: doc.failures + 1, error: error.code, reason: error.detail },
+    triedAt: nowMs,
+  }
+  const ms = Number(error.fields.retryAfterMs ?? 0)
+  const waitMs = isDown ? pollMaxMs * 2 ** order.downs : Math.max(retryMs(failing, nowMs, random), ms)
+  const details = {
+    host: job.subject,
+    issuer: order?.issuer,
+    code: error.code,
+    error,
+    failures: failing.failures,
+    waitMs,
+  }
+  const { code: alert, title } = codes['certificate.expiring']
+  if (isAlarming(doc, nowMs)) log.error({ ...details, alert }, title)
+  else log.warn(details, 'a certificate could not be had yet')
+  if (order && !isDown) await giveUp(here, order)
+  const progress = isDown ? { order: { ...order, downs: order.downs + 1 } } : {}
+  await job.advance(progress, async (tx) => {
+    if (!isDown) tx.set(certificates.ref(job.subject), failing)
+  })
+  await job.pause(progress, nowMs + waitMs)
+}

@@ -1,0 +1,83 @@
+/** Proves the names of an order: by HTTP-01, which relays answer without being told, or for wildcards by DNS-01. */
+import { fail, isFailure } from '../../base/errors.ts'
+import { txtValue } from './account-key.ts'
+import type { OpenOrder, Try } from './ordering.ts'
+import type { Authorization, Challenge, Issuer, IssuerAccount, Order } from './role.ts'
+
+type Proof = {
+  readonly issuer: Issuer
+  readonly account: IssuerAccount
+  readonly open: OpenOrder
+  readonly order: Order
+}
+
+/**
+ * Meets what is still open, and tells the issuer to look.
+ * @returns the order with the records that were put; undefined when all has been said and the issuer looks
+ */
+export async function prove(
+  here: Try,
+  { issuer, account, open, order }: Proof,
+): Promise<OpenOrder | undefined> {
+  const { control, job } = here
+  const { signal } = job
+  const waiting: { readonly url: string; readonly challenge: Challenge }[] = []
+  const records = [...open.records]
+  for (const url of order.authorizations) {
+    const authorization = await issuer.authorization(account, url, signal)
+    const challenge = openChallenge(here, authorization)
+    if (!challenge || open.told.includes(challenge.url)) continue
+    waiting.push({ url, challenge })
+    if (challenge.type !== 'dns-01') continue
+    const name = `_acme-challenge.${authorization.host.replace(/^\*\./, '')}`
+    records.push({ name, value: await txtValue(account.key, challenge.token) })
+  }
+  if (waiting.length === 0) return undefined
+  const after = { ...open, records: unique(records) }
+  // Known before it is there, so that whoever comes after takes it away.
+  await job.advance({ order: after })
+  for (const { name, value } of after.records) await control.certificates.records?.put(name, value, signal)
+  for (const { url, challenge } of waiting) await tell({ issuer, account, signal }, url, challenge)
+  return { ...after, told: [...after.told, ...waiting.map(({ challenge }) => challenge.url)] }
+}
+
+/** Somebody who died may have told it before: then it has looked, and takes no second word. */
+async function tell(
+  { issuer, account, signal }: Pick<Proof, 'issuer' | 'account'> & { readonly signal: AbortSignal },
+  url: string,
+  challenge: Challenge,
+): Promise<void> {
+  try {
+    await issuer.ready(account, challenge, signal)
+  } catch (error) {
+    if (!isFailure(error, 'certificate.refused')) throw error
+    const { challenges } = await issuer.authorization(account, url, signal)
+    const now = challenges.find((each) => each.url === challenge.url)
+    if (now?.status === 'pending') throw error
+  }
+}
+
+/** @throws certificate.validation */
+function openChallenge({ control }: Try, authorization: Authorization): Challenge | undefined {
+  const { status, host, challenges, reason } = authorization
+  if (status === 'valid') return undefined
+  if (status !== 'pending') throw fail('certificate.validation', reason ?? `${host} was not proven.`)
+  const type = control.certificates.records ? 'dns-01' : 'http-01'
+  const challenge = challenges.find((each) => each.type === type)
+  if (!challenge) throw fail('certificate.refused', `The authority offers no ${type} for ${host}.`)
+  return challenge.status === 'pending' ? challenge : undefined
+}
+
+function unique(records: OpenOrder['records']): OpenOrder['records'] {
+  return [...new Map(records.map((record) => [`${record.name} ${record.value}`, record])).values()]
+}
+
+/** Best effort: a record that stays proves nothing for anybody else. */
+export async function tidyProofs({ control, job }: Try, { records }: OpenOrder): Promise<void> {
+  for (const { name, value } of records)
+    try {
+      await control.certificates.records?.remove(name, value, job.signal)
+    } catch (error) {
+      control.log.warn({ error, name }, 'a TXT record of a challenge was left behind')
+    }
+}

@@ -1,0 +1,101 @@
+/**
+ * The role `Certificates`: the authorities that certificates are ordered from, and what orders need of the outside
+ * world besides. Each call is one step of an order (RFC 8555), so that a job can stop and go on between any two.
+ */
+import type { Secret } from '../../base/secret.ts'
+
+/** Our account at an issuer. One key serves all issuers, so that every relay can answer any of them. */
+export type IssuerAccount = { readonly url: string; readonly key: Secret }
+
+export type Order = {
+  readonly url: string
+  readonly status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'
+  readonly authorizations: readonly string[]
+  readonly finalize: string
+  readonly certificate?: string
+  /** Why it is invalid, in the issuer's words. */
+  readonly reason?: string
+  /** How long the issuer wants to be left in peace. */
+  readonly retryAfterMs?: number
+}
+
+export type Challenge = {
+  readonly type: string
+  readonly url: string
+  readonly token: string
+  readonly status: string
+}
+export type Authorization = {
+  readonly host: string
+  readonly status: string
+  readonly challenges: readonly Challenge[]
+  readonly reason?: string
+}
+
+/** When the issuer wants a certificate renewed (RFC 9773). */
+export type RenewalWindow = {
+  readonly start: number
+  readonly end: number
+  readonly retryAfterMs?: number
+}
+
+/** So many within so long, as the issuer publishes them; budget.ts spends less. */
+export type IssuerLimit = { readonly max: number; readonly perMs: number }
+export type IssuerLimits = {
+  readonly orders: IssuerLimit
+  /** New names of one registered domain. */
+  readonly domain: IssuerLimit
+  /** The same set of names. */
+  readonly set: IssuerLimit
+}
+
+/**
+ * One authority.
+ * @throws certificate.issuer_down, certificate.limited, certificate.refused from every call
+ */
+export interface Issuer {
+  /** Stands in documents: another name is another issuer. */
+  readonly name: string
+  readonly limits: IssuerLimits
+  /** What a CAA record calls it. */
+  readonly caa: readonly string[]
+  /** The account's URL; made where there is none yet. */
+  account(key: Secret, signal: AbortSignal): Promise<string>
+  /** @param replaces ARI's name of the certificate that this one follows */
+  order(
+    account: IssuerAccount,
+    wish: { readonly hosts: readonly string[]; readonly replaces?: string },
+    signal: AbortSignal,
+  ): Promise<Order>
+  readOrder(account: IssuerAccount, url: string, signal: AbortSignal): Promise<Order>
+  authorization(account: IssuerAccount, url: string, signal: AbortSignal): Promise<Authorization>
+  /** The challenge is met, and may be looked at. */
+  ready(account: IssuerAccount, challenge: Challenge, signal: AbortSignal): Promise<void>
+  /** @param request DER */
+  finalize(account: IssuerAccount, order: Order, request: Buffer, signal: AbortSignal): Promise<Order>
+  /** PEM, leaf first. */
+  download(account: IssuerAccount, url: string, signal: AbortSignal): Promise<string>
+  /** undefined where it offers none. */
+  renewalWindow(ariId: string, signal: AbortSignal): Promise<RenewalWindow | undefined>
+}
+
+/** Where the TXT records of DNS-01 are put; resolves when the zone's own servers have them. */
+export interface ChallengeRecords {
+  put(name: string, value: string, signal: AbortSignal): Promise<void>
+  /** What is not there is not an error. */
+  remove(name: string, value: string, signal: AbortSignal): Promise<void>
+}
+
+export type CaaRecord = { readonly critical: number; readonly issue?: string; readonly issuewild?: string }
+
+export interface Certificates {
+  /** In order of preference; none: nothing is ordered. */
+  readonly issuers: readonly Issuer[]
+  /** Absent: names are proven by HTTP-01 alone, so there are no wildcards. */
+  readonly records?: ChallengeRecords
+  /** The CAA records at exactly this name; [] also where nobody can tell, for the issuer looks by itself. */
+  caa(name: string): Promise<readonly CaaRecord[]>
+}
+
+/** Of installations that order nothing. */
+export const noCertificates: Certificates = { issuers: [], caa: async () => [] }

@@ -1,0 +1,212 @@
+/**
+ * A certificate authority for tests: it follows the clock of the test, gives any life and any window of renewal,
+ * refuses what breaks its limits, and can be down, slow or unconvinced. Its certificates are real, signed by its root.
+ */
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
+import { fail } from '../base/errors.ts'
+import { der, derValues, tags } from '../control/certificates/der.ts'
+import type {
+  Authorization,
+  Challenge,
+  Issuer,
+  IssuerAccount,
+  IssuerLimits,
+  Order,
+  RenewalWindow,
+} from '../control/certificates/role.ts'
+
+const hourMs = 3_600_000
+/** As Let's Encrypt publishes them. */
+export const usualLimits: IssuerLimits = {
+  orders: { max: 300, perMs: 3 * hourMs },
+  domain: { max: 50, perMs: 7 * 24 * hourMs },
+  set: { max: 5, perMs: 7 * 24 * hourMs },
+}
+
+type Made = {
+  readonly hosts: readonly string[]
+  readonly orderedAt: number
+  /** It was named as the renewal of another, and counts for no limit. */
+  readonly isRenewal: boolean
+  issuedAt: number
+  status: Order['status']
+  isProven: boolean
+  looks: number
+  chain: string
+}
+
+const root = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const keyId = randomBytes(20)
+const signature = der(tags.sequence, Buffer.from('06082a8648ce3d040302', 'hex'))
+
+export class SmallIssuer implements Issuer {
+  readonly name: string
+  readonly caa: readonly string[]
+  readonly limits = usualLimits
+  readonly #clock: Clock
+  readonly #orders = new Map<string, Made>()
+  lifeMs: number
+  isDown = false
+  /** Whether it finds the proofs. */
+  isConvinced = true
+  /** An order is looked at so often before it goes on. */
+  slowness = 0
+  /** Shares of the life at which the window begins and ends; undefined: it does not offer ARI. */
+  window: readonly [number, number] | undefined
+  /** What was asked of it, in order. */
+  readonly calls: string[] = []
+
+  constructor(options: { readonly name?: string; readonly clock: Clock; readonly lifeMs?: number }) {
+    this.name = options.name ?? 'small'
+    this.caa = [`${this.name}.test`]
+    this.#clock = options.clock
+    this.lifeMs = options.lifeMs ?? 90 * 24 * hourMs
+  }
+
+  get ordered(): number {
+    return this.#orders.size
+  }
+
+  get issued(): number {
+    return [...this.#orders.values()].filter(({ chain }) => chain !== '').length
+  }
+
+  async account(): Promise<string> {
+    this.#note('account')
+    return `https://${this.name}.test/account/1`
+  }
+
+  async order(
+    _account: IssuerAccount,
+    { hosts, replaces }: { readonly hosts: readonly string[]; readonly replaces?: string },
+  ): Promise<Order> {
+    this.#note('order')
+    const isRenewal = replaces !== undefined
+    if (!isRenewal) this.#checkLimits(hosts)
+    const url = `https://${this.name}.test/order/${this.#orders.size + 1}`
+    const times = { orderedAt: this.#clock.now(), issuedAt: 0 }
+    const made: Made = { hosts, ...times, isRenewal, status: 'pending', isProven: false, looks: 0, chain: '' }
+    this.#orders.set(url, made)
+    return this.#orderOf(url, made)
+  }
+
+  async readOrder(_account: IssuerAccount, url: string): Promise<Order> {
+    this.#note('readOrder')
+    const made = this.#find(url)
+    if (made.status === 'pending' && made.isProven && made.looks++ >= this.slowness)
+      made.status = this.isConvinced ? 'ready' : 'invalid'
+    return this.#orderOf(url, made)
+  }
+
+  async authorization(_account: IssuerAccount, url: string): Promise<Authorization> {
+    this.#note('authorization')
+    const [order = '', index = '0'] = url.split('#')
+    const made = this.#find(order)
+    const host = (made.hosts[Number(index)] ?? '').replace(/^\*\./, '')
+    const status = made.isProven ? 'processing' : 'pending'
+    const challenges = ['http-01', 'dns-01'].map(
+      (type): Challenge => ({ type, url: `${order}#${type}`, token: 'token', status }),
+    )
+    return { host, status: made.status === 'pending' ? 'pending' : 'valid', challenges }
+  }
+
+  async ready(_account: IssuerAccount, { url }: Challenge): Promise<void> {
+    this.#note('ready')
+    this.#find(url.split('#')[0] ?? '').isProven = true
+  }
+
+  async finalize(_account: IssuerAccount, { url }: Order, request: Buffer): Promise<Order> {
+    this.#note('finalize')
+    const made = this.#find(url)
+    made.chain = this.#issue(made.hosts, request)
+    made.issuedAt = this.#clock.now()
+    made.status = 'valid'
+    return this.#orderOf(url, made)
+  }
+
+  async download(_account: IssuerAccount, url: string): Promise<string> {
+    this.#note('download')
+    return this.#find(url).chain
+  }
+
+  async renewalWindow(): Promise<RenewalWindow | undefined> {
+    this.#note('renewalWindow')
+    const last = [...this.#orders.values()].findLast(({ chain }) => chain !== '')
+    if (!this.window || !last) return undefined
+    const { validFrom } = this
+    const [from, to] = this.window
+    return { start: validFrom + from * this.lifeMs, end: validFrom + to * this.lifeMs }
+  }
+
+  /** Of the last certificate. */
+  validFrom = 0
+
+  #note(call: string): void {
+    this.calls.push(call)
+    if (this.isDown) throw fail('certificate.issuer_down', `${this.name} is down.`)
+  }
+
+  #find(url: string): Made {
+    const made = this.#orders.get(url)
+    if (!made) throw fail('certificate.refused', `${this.name} knows no such order.`)
+    return made
+  }
+
+  #orderOf(url: string, made: Made): Order {
+    const authorizations = made.hosts.map((_, index) => `${url}#${index}`)
+    const reason = made.status === 'invalid' ? { reason: 'the proof was not there' } : {}
+    const done = made.status === 'valid' ? { certificate: url } : {}
+    return { url, status: made.status, authorizations, finalize: url, ...reason, ...done }
+  }
+
+  #checkLimits(hosts: readonly string[]): void {
+    const nowMs = this.#clock.now()
+    const counted = [...this.#orders.values()].filter(({ isRenewal }) => !isRenewal)
+    const { orders, set } = this.limits
+    if (counted.filter(({ orderedAt }) => orderedAt > nowMs - orders.perMs).length >= orders.max)
+      throw fail('certificate.limited', 'too many orders')
+    const same = counted.filter(
+      ({ hosts: others, issuedAt }) => issuedAt > nowMs - set.perMs && others.join() === hosts.join(),
+    )
+    if (same.length >= set.max) throw fail('certificate.limited', 'too many of the same names')
+  }
+
+  #issue(hosts: readonly string[], request: Buffer): string {
+    const [csr] = derValues(request)
+    const [info] = derValues(csr?.body ?? Buffer.alloc(0))
+    const spki = derValues(info?.body ?? Buffer.alloc(0))[2]?.body ?? Buffer.alloc(0)
+    this.validFrom = this.#clock.now()
+    const validity = der(tags.sequence, time(this.validFrom), time(this.validFrom + this.lifeMs))
+    const altNames = der(tags.sequence, ...hosts.map((host) => der(0x82, Buffer.from(host))))
+    const extensions = der(
+      tags.sequence,
+      extension('0603551d11', altNames),
+      extension('0603551d23', der(tags.sequence, der(0x80, keyId))),
+    )
+    const tbs = der(
+      tags.sequence,
+      der(0xa0, der(tags.integer, Buffer.from([2]))),
+      der(tags.integer, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
+      signature,
+      der(tags.sequence),
+      validity,
+      der(tags.sequence),
+      der(tags.sequence, spki),
+      der(0xa3, extensions),
+    )
+    const signed = der(tags.bits, Buffer.from([0]), sign('sha256', tbs, root.privateKey))
+    const leaf = der(tags.sequence, tbs, signature, signed).toString('base64')
+    return `-----BEGIN CERTIFICATE-----\n${leaf.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`
+  }
+}
+
+function extension(oid: string, value: Buffer): Buffer {
+  return der(tags.sequence, Buffer.from(oid, 'hex'), der(tags.octets, value))
+}
+
+/** GeneralizedTime. */
+function time(ms: number): Buffer {
+  const text = new Date(ms).toISOString().replace(/[-:T]|\.\d+/g, '')
+  return der(0x18, Buffer.from(text))
+}
