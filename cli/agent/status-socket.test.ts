@@ -49,7 +49,9 @@ describe('status socket', () => {
 
   test('an answer that is no snapshot is nobody', async () => {
     const keeper = await serveStatus(folder, { pid: 7, snapshot: () => snapshot(7) })
-    const stranger = createServer((socket) => socket.end('hello')).listen(join(folder, '9.sock'))
+    const stranger = createServer((socket) => socket.on('error', () => undefined).end('hello')).listen(
+      join(folder, '9.sock'),
+    )
     expect((await readStatuses(folder, systemClock)).map(({ pid }) => pid)).toEqual([7])
     await new Promise((resolve) => stranger.close(resolve))
     await keeper.close()

@@ -42,7 +42,9 @@ describe('upgrade reader', () => {
 })
 
 test('upgrade: the answer is told once, and no byte is kept from other readers', async () => {
-  const server = createServer((socket) => socket.end(`${hints}${switched}raw`)).listen(0, '127.0.0.1')
+  const server = createServer((socket) =>
+    socket.on('error', () => undefined).end(`${hints}${switched}raw`),
+  ).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   const socket: Socket = connect({ port: (address as { port: number }).port, host: '127.0.0.1' })
