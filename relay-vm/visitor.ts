@@ -29,7 +29,7 @@ export function spliceVisitor(
     const onEnd = (reason: ErrorKey | undefined) => {
       // Never got to the upstream: the tunnel's owner will look for it among the refusals.
       if (reason !== undefined && reason !== 'stream.aborted' && !visit.isConnected)
-        route.meter.refused(reason)
+        route.meter.missed(reason)
       visitors.closed(stream)
     }
     visit.serve(new Splice(socket, stream, { turn, clock: visitors.clock, first, onEnd }))
@@ -43,7 +43,7 @@ export function spliceVisitor(
         join(visit)
       },
       onFailed(key) {
-        route.meter.refused(key)
+        route.meter.missed(key)
         socket.off('close', leave).resetAndDestroy()
       },
     })

@@ -1,4 +1,7 @@
-/** How requests of a tunnel were answered, counted since this process started. Shown in charts, never billed. */
+/**
+ * How requests of a tunnel were answered, and how often its upstream failed, counted since this process started. Shown
+ * in charts, never billed.
+ */
 import {
   type AnswerPlace,
   answerPlaces,

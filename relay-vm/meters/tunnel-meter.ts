@@ -66,6 +66,12 @@ export class TunnelMeter {
     this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1)
   }
 
+  /** A visitor of a tcp or tls tunnel was let in and did not get to the upstream. */
+  missed(reason: ErrorKey): void {
+    this.refused(reason)
+    if (reason.startsWith('upstream.') || reason === 'open.deadline') this.answers.unanswered()
+  }
+
   refusals(): ReadonlyMap<ErrorKey, number> {
     return this.#refused
   }

@@ -34,6 +34,8 @@ export type UsagePeriodDoc = {
   readonly plan: string
   /** Of each hour from `start` on, packed as `hourShape` says. */
   readonly hours: string
+  /** How requests were answered in each hour, packed as `hourAnswers` says; shown, and never billed. */
+  readonly answers?: string
   /** Both ways, of `hours`. */
   readonly bytes: number
   /** Hours before this are counted. */
@@ -64,12 +66,13 @@ export type MonthOfBeforeDoc = {
 }
 /** Id: account. Hours for which usage came when they may have been counted already. */
 export type UsageLateDoc = { readonly account: string; readonly hours: readonly number[]; readonly ttl: Date }
-/** Id: `<tunnel>:<YYYY-MM>`. The hours of a tunnel in a calendar month, packed as `hourShape` says. */
+/** Id: `<tunnel>:<YYYY-MM>`. The hours of a tunnel in a calendar month, packed as in periods. */
 export type UsageMonthDoc = {
   readonly account: string
   readonly tunnel: string
   readonly start: number
   readonly hours: string
+  readonly answers?: string
   readonly ttl: Date
 }
 

@@ -1,7 +1,7 @@
 /** Where figures of usage are read from: rows, periods of the account, months of its tunnels. */
 import { fail } from '../base/errors.ts'
 import { hourMs, hourOf, monthStart } from './books/calendar.ts'
-import { add, entryOf, type Hours, readHours, sumByHour } from './books/hours.ts'
+import { addRow, addSum, entryOf, type Hours, readHours, sumByHour } from './books/hours.ts'
 import { monthRef } from './books/months.ts'
 import { eachRows } from './books/rows.ts'
 import type { AccountControl } from './control.ts'
@@ -42,8 +42,9 @@ export async function hoursOfAccount(control: AccountControl, { from, to }: Span
   const hours: Hours = new Map()
   let countedTo = hourOf(from)
   for (const period of await periodsOf(control, { from, to })) {
-    const { start, hours: packed, lateHours } = period
-    for (const [hour, sum] of readHours(lateHours === '' ? packed : lateHours, start)) hours.set(hour, sum)
+    const { start, lateHours } = period
+    const series = lateHours === '' ? period : { ...period, hours: lateHours }
+    for (const [hour, sum] of readHours(series, start)) hours.set(hour, sum)
     countedTo = Math.max(countedTo, period.countedTo)
   }
   if (countedTo > to) return hours
@@ -73,13 +74,13 @@ export async function tunnelHours(
   }
   // Where rows begin with the span, nothing of a month is shown.
   const months = monthsTo > hourOf(from) ? await monthsOf(control, span, only) : []
-  for (const { tunnel, hours, start } of months)
-    for (const [hour, sum] of readHours(hours, start))
-      if (hour < monthsTo && isInside(hour, span)) add(entryOf(hoursAt(tunnel), hour), sum)
+  for (const month of months)
+    for (const [hour, sum] of readHours(month, month.start))
+      if (hour < monthsTo && isInside(hour, span)) addSum(entryOf(hoursAt(month.tunnel), hour), sum)
   if (monthsTo > to) return byTunnel
   const reach = only && new Set(only)
   for (const row of await rowsOf(control, { from: monthsTo, to, reach }))
-    if (isInside(row.hour, span)) add(entryOf(hoursAt(row.tunnel), row.hour), row)
+    if (isInside(row.hour, span)) addRow(entryOf(hoursAt(row.tunnel), row.hour), row)
   return byTunnel
 }
 

@@ -7,7 +7,17 @@ import type { UsageAnswer } from '../api/schemas/service.ts'
 import { fail } from '../base/errors.ts'
 import { unpackCounts } from '../base/packed-counts.ts'
 import { hourMs } from './books/calendar.ts'
-import { add, entryOf, type Hours, type Sum, zero } from './books/hours.ts'
+import {
+  type Answers,
+  add,
+  addAnswers,
+  addRow,
+  addSum,
+  entryOf,
+  type Hours,
+  type Sum,
+  zero,
+} from './books/hours.ts'
 import type { Caller } from './caller.ts'
 import type { AccountControl } from './control.ts'
 import { tunnelNames } from './documents.ts'
@@ -62,14 +72,15 @@ function byTunnelOf(rows: readonly UsageHourDoc[]): ByTunnel {
   for (const row of rows) {
     const hours: Hours = byTunnel.get(row.tunnel) ?? new Map()
     byTunnel.set(row.tunnel, hours)
-    add(entryOf(hours, row.hour), row)
+    addRow(entryOf(hours, row.hour), row)
   }
   return byTunnel
 }
 
 function sumUp(byTunnel: ByTunnel): Hours {
   const hours: Hours = new Map()
-  for (const ofTunnel of byTunnel.values()) for (const [hour, sum] of ofTunnel) add(entryOf(hours, hour), sum)
+  for (const ofTunnel of byTunnel.values())
+    for (const [hour, sum] of ofTunnel) addSum(entryOf(hours, hour), sum)
   return hours
 }
 
@@ -85,30 +96,21 @@ function sumsOf(byTunnel: ByTunnel, span: Span): UsageAnswer {
   return {
     ...span,
     total,
-    hours: hours.map(([hour, counts]) => ({ hour, ...counts })),
+    hours: hours.map(([hour, { answers: _, ...counts }]) => ({ hour, ...counts })),
     tunnels: [...totals].map(([tunnel, counts]) => ({ tunnel, ...counts })),
   }
 }
 
 function minutesOf(rows: readonly UsageHourDoc[], span: Span): NonNullable<UsageAnswer['series']> {
-  const minutes = new Map<number, Sum>()
-  const answers = new Map<number, number[]>()
+  const minutes: Hours = new Map()
   for (const { hour, minutes: packed, answers: packedAnswers } of rows) {
     for (const [minute, [bytesIn = 0, out = 0, opened = 0]] of eachMinute(hour, packed, minuteShape, span))
       add(entryOf(minutes, minute), { in: bytesIn, out, opened, refused: 0 })
-    for (const [minute, row] of eachMinute(hour, packedAnswers, answerShape, span)) {
-      // An answer may come in a minute in which nothing was counted of its bytes.
-      entryOf(minutes, minute)
-      answers.set(
-        minute,
-        row.map((count, at) => count + (answers.get(minute)?.[at] ?? 0)),
-      )
-    }
+    // An answer may come in a minute in which nothing was counted of its bytes.
+    for (const [minute, counts] of eachMinute(hour, packedAnswers, answerShape, span))
+      addAnswers(entryOf(minutes, minute), counts)
   }
-  return seriesOf(minutes).map((minute) => {
-    const counted = answers.get(minute.at)
-    return counted ? { ...minute, answers: describeAnswers(counted) } : minute
-  })
+  return seriesOf(minutes)
 }
 
 /** Those of the span that are not empty. */
@@ -126,7 +128,7 @@ function* eachMinute(
   }
 }
 
-function describeAnswers(counts: readonly number[]) {
+function describeAnswers(counts: Answers) {
   const at = (place: keyof typeof answerPlaces) => counts[answerPlaces[place]] ?? 0
   return {
     upgraded: at('upgraded'),
@@ -144,15 +146,21 @@ function inSteps(hours: Hours, span: Span, step: 'hour' | 'day'): UsageAnswer {
   const total = zero()
   for (const [hour, sum] of hours) {
     add(total, sum)
-    add(entryOf(steps, hour - (hour % stepMs[step])), sum)
+    addSum(entryOf(steps, hour - (hour % stepMs[step])), sum)
   }
   const series = seriesOf(steps)
-  const listed = step === 'hour' ? series.map(({ at: hour, ...counts }) => ({ hour, ...counts })) : []
+  const listed =
+    step === 'hour' ? series.map(({ at: hour, answers: _, ...counts }) => ({ hour, ...counts })) : []
   return { ...span, total, hours: listed, tunnels: [], series }
 }
 
 function seriesOf(steps: Hours): NonNullable<UsageAnswer['series']> {
-  return [...steps].sort(([a], [b]) => a - b).map(([at, counts]) => ({ at, ...counts }))
+  const ordered = [...steps].sort(([a], [b]) => a - b)
+  return ordered.map(([at, { answers, ...counts }]) => ({
+    at,
+    ...counts,
+    ...(answers && { answers: describeAnswers(answers) }),
+  }))
 }
 
 /** Ids of the only tunnels that a bound key may ask about; undefined: all. */

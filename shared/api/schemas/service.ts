@@ -71,7 +71,9 @@ const answersSchema = z.object({
   redirected: z.int().describe('3xx'),
   clientError: z.int().describe('4xx'),
   serverError: z.int().describe('5xx'),
-  unanswered: z.int().describe('The upstream was not reached, or ended before it had answered'),
+  unanswered: z
+    .int()
+    .describe('Upstream failures: it was not reached or, of http, ended before it had answered'),
   latency: z
     .array(z.int())
     .length(8)
@@ -90,7 +92,9 @@ export const usageAnswerSchema = z.object({
         ...countsShape,
         answers: answersSchema
           .optional()
-          .describe('Of minutes in which requests to http tunnels were answered, as the relay saw it'),
+          .describe(
+            'How requests to http tunnels were answered, as the relay saw it; of others upstream failures',
+          ),
       }),
     )
     .optional()

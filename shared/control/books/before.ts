@@ -68,6 +68,6 @@ function withMonth(period: UsagePeriodDoc, { hours, warned, start }: MonthOfBefo
   const sums = new Map<number, Counts>(
     Object.entries(hours).map(([hour, out]) => [Number(hour), { in: 0, out, opened: 0, refused: 0 }]),
   )
-  const packed = mergeHours(period.hours, start, sums)
-  return { ...period, hours: packed, bytes: bytesOf(packed), warned: Math.max(period.warned, warned) }
+  const series = mergeHours(period, start, sums)
+  return { ...period, ...series, bytes: bytesOf(series.hours), warned: Math.max(period.warned, warned) }
 }

@@ -260,13 +260,7 @@ describe('usage in steps', () => {
     }
   })
 
-  test.each([
-    // Without a step: two periods, months of the tunnels that are shown, and the rows of a day and a half.
-    ['sums', undefined, 31, 6 + 2 * 36],
-    ['minute', 'minute', 1, 2 * 25 + 1],
-    ['hour', 'hour', 31, 6],
-    ['day', 'day', 93, 8],
-  ] as const)('reads follow from what is returned: %s', async (_, step, days, readsMax) => {
+  test('reads follow from what is returned: sums, minutes, hours, days', async () => {
     const other = newId('tun', 2)
     const gone = await t.control.store.get(deletedTunnels.ref(tunnel))
     if (gone) await t.control.store.set(deletedTunnels.ref(other), gone.data)
@@ -278,13 +272,21 @@ describe('usage in steps', () => {
       if (at % (6 * hour) === 0) await t.runJobs()
     }
     await until(first + 35 * day + 30 * 60_000)
-    const counted = countingStore(t.control.store)
     const to = t.clock.now()
-    const own = controlOf({ ...t.control, store: counted.store }, ada.account)
-    const usage = await readUsage(own, ada, { to, from: to - days * day, ...(step && { step }) })
-    expect(usage.total.opened).toBeGreaterThan(2 * 24 * Math.min(days, 34) - 1)
-    expect(counted.counts.reads).toBeLessThanOrEqual(readsMax)
-    if (step === undefined) expect(usage.tunnels).toHaveLength(2)
+    for (const [step, days, readsMax] of [
+      // Two periods, months of the tunnels that are shown, and the rows of a day and a half.
+      [undefined, 31, 6 + 2 * 36],
+      ['minute', 1, 2 * 25 + 1],
+      ['hour', 31, 6],
+      ['day', 93, 8],
+    ] as const) {
+      const counted = countingStore(t.control.store)
+      const own = controlOf({ ...t.control, store: counted.store }, ada.account)
+      const usage = await readUsage(own, ada, { to, from: to - days * day, ...(step && { step }) })
+      expect(usage.total.opened).toBeGreaterThan(2 * 24 * Math.min(days, 34) - 1)
+      expect(counted.counts.reads, `${step}`).toBeLessThanOrEqual(readsMax)
+      if (step === undefined) expect(usage.tunnels).toHaveLength(2)
+    }
   })
 
   test('minutes show how requests were answered, of all relays together, each report once', async () => {
@@ -304,6 +306,36 @@ describe('usage in steps', () => {
         latency: [8, 2, 0, 0, 0, 0, 0, 0],
       },
     })
+  })
+
+  test('hours and days tell how requests were answered when the rows are gone, of an account and of a tunnel', async () => {
+    const first = Math.floor(t.clock.now() / day) * day
+    const answersAt = (minute: number, ...counts: number[]) =>
+      packCounts([...new Array<number>(minute * answerShape.width).fill(0), ...counts], answerShape)
+    const row = { tunnel, account: ada.account, boot, opened: 1, refused: 0, in: 1, out: 1 }
+    const at = (hourOfDay: number, answers: string) => ({ ...row, hour: first + hourOfDay * hour, answers })
+    await t.sync({ usage: [at(0, answersAt(3, 0, 5, 0, 0, 1, 2, 0, 8))] })
+    await until(first + 2 * hour)
+    await t.sync({ usage: [at(1, answersAt(3, 0, 1)), at(2, answersAt(0, 0, 2))] })
+    // The same hour once more, with what came late, after it was counted.
+    await t.sync({ usage: [at(0, answersAt(3, 0, 7, 0, 0, 1, 2, 0, 10))] })
+    for (let n = 1; n <= 3; n++) await until(first + n * day)
+    for (const { ref } of (await t.control.store.query(queries.usageByHour, { where: {}, limit: 9 })).items)
+      await t.control.store.delete(usageHours.ref(ref.id))
+    const span = { from: first, to: t.clock.now() }
+    for (const of of [{}, { tunnel }]) {
+      const { series: hours = [], hours: listed } = await asked({ ...span, step: 'hour', ...of })
+      expect(hours.map(({ answers }) => answers?.successful)).toEqual([7, 1, 2])
+      expect(hours[0]?.answers).toMatchObject({
+        serverError: 1,
+        unanswered: 2,
+        latency: [0, 10, 0, 0, 0, 0, 0, 0],
+      })
+      expect(listed[0]).not.toHaveProperty('answers')
+      const { series: days = [], total } = await asked({ ...span, step: 'day', ...of })
+      expect(days).toMatchObject([{ at: first, answers: { successful: 10, serverError: 1, unanswered: 2 } }])
+      expect(Object.keys(total)).not.toContain('answers')
+    }
   })
 
   test('usage of every cell that a tunnel has left in the last 35 days is taken', async () => {

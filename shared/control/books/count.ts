@@ -11,7 +11,7 @@ import { queries } from '../query-table.ts'
 import { type UsageHourDoc, type UsagePeriodDoc, usageLate } from '../usage-documents.ts'
 import { carryOver } from './before.ts'
 import { hourMs, hourOf, monthStart } from './calendar.ts'
-import { add, type Sum, zero } from './hours.ts'
+import { addRow, type Sum, zero } from './hours.ts'
 import { closingMs, countHours } from './periods.ts'
 
 /** By then relays have told what the hour came to: they do so with their first sync after it. */
@@ -68,7 +68,7 @@ async function countHour(control: Control, job: RunningJob, { hour, account }: P
     for (const row of page) {
       const sum = sums.get(row.account) ?? zero()
       sums.set(row.account, sum)
-      add(sum, row)
+      addRow(sum, row)
     }
     // The last account may go on in the next page.
     const last = page.at(-1)?.account ?? ''

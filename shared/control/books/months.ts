@@ -14,7 +14,7 @@ import {
   usageMonths,
 } from '../usage-documents.ts'
 import { hourMs, monthStart } from './calendar.ts'
-import { type Hours, mergeHours, sumByHour } from './hours.ts'
+import { type Hours, isSameSeries, mergeHours, sumByHour } from './hours.ts'
 import { eachRows } from './rows.ts'
 
 const dayMs = 24 * hourMs
@@ -44,8 +44,8 @@ export async function addToMonths(control: Control, rows: readonly UsageHourDoc[
       return {
         ref: usageMonths.ref(id),
         next(current) {
-          const packed = mergeHours(current?.hours ?? '', month.start, hours)
-          return packed === current?.hours ? 'keep' : { ...month, hours: packed, ttl }
+          const series = mergeHours(current ?? { hours: '' }, month.start, hours)
+          return isSameSeries(series, current) ? 'keep' : { ...month, ...series, ttl }
         },
       }
     }),

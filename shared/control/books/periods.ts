@@ -10,10 +10,9 @@ import { type AccountDoc, accounts } from '../documents.ts'
 import { limitsOf } from '../plans.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
-import type { Counts } from '../usage.ts'
 import { type UsagePeriodDoc, usagePeriods } from '../usage-documents.ts'
 import { hourMs, hourOf, spanAround } from './calendar.ts'
-import { bytesOf, mergeHours } from './hours.ts'
+import { bytesOf, isSameSeries, mergeHours, type Sum } from './hours.ts'
 
 /** From its end until it is final: relays that were cut off for two days still count. */
 export const closingMs = 48 * hourMs
@@ -22,7 +21,7 @@ const keepMs = 400 * 24 * hourMs
 const warnings = [100, 90, 80] as const
 
 type Period = Snapshot<UsagePeriodDoc>
-type Hours = ReadonlyMap<number, Counts>
+type GivenHours = ReadonlyMap<number, Sum>
 
 /** The period that is open now; undefined: nothing was counted since the last one ended. */
 export async function openPeriod(control: AnyControl, account: string): Promise<Period | undefined> {
@@ -41,7 +40,7 @@ export async function openPeriod(control: AnyControl, account: string): Promise<
  */
 export async function countHours(
   control: Control,
-  { account, hours, countedTo = 0 }: { account: string; hours: Hours; countedTo?: number },
+  { account, hours, countedTo = 0 }: { account: string; hours: GivenHours; countedTo?: number },
 ): Promise<void> {
   const left = new Map([...hours].sort(([a], [b]) => a - b))
   while (left.size > 0) {
@@ -98,6 +97,7 @@ export function newPeriod(
     turnsAt: end,
     plan: owner?.plan ?? '',
     hours: '',
+    answers: '',
     bytes: 0,
     countedTo: start,
     monthsTo: before?.data.monthsTo ?? start,
@@ -112,7 +112,7 @@ export function newPeriod(
 async function count(
   control: Control,
   period: Period,
-  { hours, countedTo }: { hours: Hours; countedTo: number },
+  { hours, countedTo }: { hours: GivenHours; countedTo: number },
 ): Promise<boolean> {
   const nowMs = control.clock.now()
   const { account } = period.data
@@ -122,11 +122,11 @@ async function count(
     const owner = (await tx.get(accounts.ref(account)))?.data
     isDone = current.state !== 'closed' && [...hours.keys()].every((hour) => hour < current.end)
     if (!isDone) return []
-    const packed = mergeHours(current.hours, current.start, hours)
+    const series = mergeHours(current, current.start, hours)
     const next = atNewPlan(owner, nowMs, {
       ...current,
-      hours: packed,
-      bytes: bytesOf(packed),
+      ...series,
+      bytes: bytesOf(series.hours),
       countedTo: Math.min(current.end, Math.max(current.countedTo, countedTo)),
     })
     const warned = warningOf(owner, next)
@@ -147,7 +147,7 @@ function atNewPlan(owner: AccountDoc | undefined, nowMs: number, period: UsagePe
 }
 
 function isSame(a: UsagePeriodDoc, b: UsagePeriodDoc): boolean {
-  return a.hours === b.hours && a.countedTo === b.countedTo && a.end === b.end && a.warned === b.warned
+  return isSameSeries(a, b) && a.countedTo === b.countedTo && a.end === b.end && a.warned === b.warned
 }
 
 function warningOf(owner: AccountDoc | undefined, { bytes, warned }: UsagePeriodDoc): number {
@@ -174,7 +174,7 @@ function warn(
 }
 
 /** corrections = what its hours come to now - what was closed - what was corrected before; in the period of now. */
-async function correct(control: Control, closed: Period, hours: Hours): Promise<boolean> {
+async function correct(control: Control, closed: Period, hours: GivenHours): Promise<boolean> {
   const nowMs = control.clock.now()
   const open = await periodAround(control, closed.data.account, hourOf(nowMs))
   if (open.data.state === 'closed') return false
@@ -184,11 +184,13 @@ async function correct(control: Control, closed: Period, hours: Hours): Promise<
     isDone = then !== undefined && now.state !== 'closed'
     if (!then || !isDone) return
     const { data } = then
-    const lateHours = mergeHours(data.lateHours === '' ? data.hours : data.lateHours, data.start, hours)
-    const more = bytesOf(lateHours) - data.bytes - data.corrected
-    if (more <= 0) return
-    tx.set(closed.ref, { ...data, lateHours, corrected: data.corrected + more })
-    tx.set(open.ref, { ...now, corrections: now.corrections + more })
+    const known = { ...data, hours: data.lateHours === '' ? data.hours : data.lateHours }
+    const { hours: lateHours, answers } = mergeHours(known, data.start, hours)
+    const more = Math.max(0, bytesOf(lateHours) - data.bytes - data.corrected)
+    if (more === 0 && answers === (data.answers ?? '')) return
+    const late = more > 0 ? { lateHours, corrected: data.corrected + more } : {}
+    tx.set(closed.ref, { ...data, answers, ...late })
+    if (more > 0) tx.set(open.ref, { ...now, corrections: now.corrections + more })
   })
   return isDone
 }
