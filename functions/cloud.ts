@@ -13,6 +13,7 @@ import {
   type EnrolledRelayIdentity,
   enrolledRelayIdentity,
 } from '@porttunneler/shared/control/relay-enrolment'
+import { openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { lazyBus } from './platform/bus.lazy.ts'
 import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
 import { type AccessToken, type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
@@ -65,6 +66,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     relayIdentity: relayIdentities(enrolment, settings, rest),
     mail: noMail,
     certificates: noCertificates,
+    inquiries: openInquiryDesk({ resolvers: settings.resolvers, clock }),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
   const control = makeControl(platform, { clock, random: Math.random, log, settings: settings.control })

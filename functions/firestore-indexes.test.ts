@@ -23,7 +23,7 @@ test('a query finds its equalities first and its order last in an index', () => 
 })
 
 const folder = join(import.meta.dirname, '..', 'shared', 'control')
-const code = globSync('*.ts', { cwd: folder }).map((name) => readFileSync(join(folder, name), 'utf8'))
+const code = globSync('**/*.ts', { cwd: folder }).map((name) => readFileSync(join(folder, name), 'utf8'))
 /** Collection -> the fields of its documents, as the types say; a collection may hold those of an older type too. */
 const collections = new Map<string, Map<string, string>>()
 for (const [, type = '', name = ''] of code.flatMap((text) => [

@@ -50,6 +50,8 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['deletedTunnels', 'formerCells'],
   ['deviceCodes', 'granted'],
   ['deviceCodes', 'scopes'],
+  ['domains', 'findings'],
+  ['domains', 'nameServers'],
   ['endpoints', 'holders'],
   ['jobs', 'body'],
   ['jobs', 'progress'],

@@ -7,6 +7,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import type { Settings as ControlSettings } from '@porttunneler/shared/control/control'
 import { planNames } from '@porttunneler/shared/control/plans'
+import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { z } from 'zod'
 import manifest from './package.json' with { type: 'json' }
@@ -39,6 +40,7 @@ const variables = z.object({
     })
     .pipe(z.array(relayGroup).max(100)),
   PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),
+  PORTTUNNELER_RESOLVERS: resolversSchema,
   FIREBASE_API_KEY: z.string().min(1),
   FIREBASE_AUTH_DOMAIN: z
     .string()
@@ -60,6 +62,8 @@ export type Settings = {
   readonly relayGroups: readonly z.infer<typeof relayGroup>[]
   /** Networks of those between a caller and Google's front end whose entries in X-Forwarded-For are believed. */
   readonly proxies: readonly string[]
+  /** Whom to ask about own domains. */
+  readonly resolvers: z.infer<typeof resolversSchema>
   readonly stripeSecret?: Secret
   /** Stands in for the metadata server, KMS and Compute Engine, where emulators stand in for the rest. */
   readonly emulatedGoogle?: string
@@ -101,6 +105,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     kmsKey: rest.PORTTUNNELER_KMS_KEY,
     relayGroups: rest.PORTTUNNELER_RELAY_GROUPS,
     proxies: rest.PORTTUNNELER_TRUSTED_PROXIES,
+    resolvers: rest.PORTTUNNELER_RESOLVERS,
     ...(rest.STRIPE_WEBHOOK_SECRET && { stripeSecret: new Secret(rest.STRIPE_WEBHOOK_SECRET) }),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
   }

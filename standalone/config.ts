@@ -15,6 +15,7 @@ import { cellDomainMax } from '@porttunneler/shared/base/labels'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { planNames } from '@porttunneler/shared/control/plans'
+import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
@@ -129,6 +130,15 @@ const shapeSchema = z.strictObject({
   relays: z
     .union([z.literal('auto'), z.union([z.int(), digits]).pipe(z.int().min(1).max(relaysMax))])
     .default(1),
+  /** Whom to ask about own domains. */
+  dns: z
+    .strictObject({
+      /** Addresses, with or without a port. Absent: public ones. */
+      resolvers: resolversSchema,
+      /** Their word is enough: in a network where the servers of a domain cannot be asked themselves. */
+      trustResolvers: z.union([z.boolean(), z.stringbool()]).default(false),
+    })
+    .prefault({}),
   demo: z.union([z.boolean(), z.stringbool()]).default(true),
   /** How long open connections may go on after a stop signal. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
@@ -207,6 +217,8 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_CONSOLE_URL: ['public', 'console'],
   PORTTUNNELER_NAMES: ['public', 'names'],
   PORTTUNNELER_TRUSTED_PROXIES: ['trustedProxies'],
+  PORTTUNNELER_RESOLVERS: ['dns', 'resolvers'],
+  PORTTUNNELER_TRUST_RESOLVERS: ['dns', 'trustResolvers'],
   PORTTUNNELER_MAIL_SMTP: ['mail', 'smtp'],
   PORTTUNNELER_MAIL_FROM: ['mail', 'from'],
 }

@@ -8,6 +8,8 @@ import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
+import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look'
+import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import type { DataFolder } from './data-folder.ts'
 import { openLocalBus } from './platform/bus.local.ts'
 import { localIdentity } from './platform/identity.local.ts'
@@ -25,6 +27,8 @@ export type DomainOptions = {
   readonly isOpen: boolean
   readonly plan: PlanName
   readonly version: string
+  /** Absent: public resolvers. */
+  readonly dns?: Pick<DeskOptions, 'resolvers' | 'trustResolvers'>
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
@@ -51,7 +55,18 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     kick: (ids) => kick({ bus, log }, ids),
   })
   const relayIdentity = enrolledRelayIdentity({ store, clock })
-  const platform = { store, bus, identity, relayIdentity, mail, vault, certificates: noCertificates }
+  const { dns = { resolvers: resolversSchema.parse(undefined) } } = options
+  const inquiries = openInquiryDesk({ ...dns, clock })
+  const platform = {
+    store,
+    bus,
+    identity,
+    relayIdentity,
+    mail,
+    vault,
+    inquiries,
+    certificates: noCertificates,
+  }
   return {
     control: makeControl(platform, { clock, random, log, settings }),
     store,

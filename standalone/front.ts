@@ -93,6 +93,7 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
     version: manifest.version,
     smtp: config.mail,
+    dns: config.dns,
     consoleUrl,
     proxies: proxiesOf(config),
     clock,

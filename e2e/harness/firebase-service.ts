@@ -1,4 +1,5 @@
 /** Console and API on SQLite with people from the Auth emulator, in this process; what it remembers can be aged. */
+
 import { join } from 'node:path'
 import { makeApi } from '@porttunneler/shared/api/app'
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
@@ -9,6 +10,7 @@ import { makeControl } from '@porttunneler/shared/control/control'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
+import { noInquiries } from '@porttunneler/shared/testing/zones'
 import { readEnvironment } from '../../functions/platform/environment.ts'
 import { openFirebaseAccounts } from '../../functions/platform/firebase-accounts.ts'
 import { firebaseRoutes } from '../../functions/platform/identity.firebase.routes.ts'
@@ -61,6 +63,7 @@ export async function startFirebaseService() {
     mail,
     vault,
     certificates: noCertificates,
+    inquiries: noInquiries,
   }
   const control = makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
   const mounts = [firebaseRoutes({ identity, accounts, store, clock, kick: async () => {} })]

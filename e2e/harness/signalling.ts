@@ -2,6 +2,7 @@
  * The way of a command, with nothing in between left out: the API on SQLite with the bus on Pub/Sub, the relay daemon
  * as on a VM (commands by its subscription, `sync` over HTTP), an agent with tunnels, and visitors who ask.
  */
+
 import { rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
@@ -24,6 +25,7 @@ import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { encodeJson, FrameType } from '@porttunneler/shared/protocol/frames'
+import { noInquiries } from '@porttunneler/shared/testing/zones'
 import { signInRoutes } from '@porttunneler/standalone/platform/identity.local.routes'
 import { openSqliteStore } from '@porttunneler/standalone/platform/store.sqlite'
 import { makeLocalIdentity } from '@porttunneler/standalone/testing/local-identity'
@@ -133,7 +135,16 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
   const url = 'http://control.test'
   const settings = { issuer: url, consoleUrl: url, docsUrl: url, version: '0.0.0', registration: true }
   const control = makeControl(
-    { store, bus, identity, relayIdentity, mail, vault, certificates: noCertificates },
+    {
+      store,
+      bus,
+      identity,
+      relayIdentity,
+      mail,
+      vault,
+      certificates: noCertificates,
+      inquiries: noInquiries,
+    },
     { clock, random, log: silentLog, settings: { ...settings, defaultPlan: 'unlimited' } },
   )
   const ports = { portFrom: 20_000, portTo: 20_001, httpScheme: 'http', httpPort: 80, tlsPort: 443 } as const

@@ -5,6 +5,7 @@ import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
+import { describeDomains } from '@porttunneler/shared/testing/domains.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
@@ -33,6 +34,7 @@ withEmulators(({ firestore }) => {
   describeBefore('firestore', make)
   describeJobs('firestore', make, { dueAtOnce: 1_000 })
   describeAudit('firestore', make)
+  describeDomains('firestore', make)
   describeNames('firestore', make)
   describeReservations('firestore', make)
   describeClaims('firestore', make)

@@ -8,6 +8,7 @@ import { makeTestApi } from '../../standalone/testing/api.ts'
 import { newId } from '../base/ids.ts'
 import { controlOf } from '../control/control.ts'
 import { members } from '../control/documents.ts'
+import { addDomain } from '../control/domains/domains.ts'
 import { createKey } from '../control/keys.ts'
 import { addMember, createService } from '../control/members.ts'
 import { queries } from '../control/query-table.ts'
@@ -63,6 +64,12 @@ const rows: readonly Row[] = [
   ['PATCH /v1/ports/{port}', 'oadTAS', { tunnel: null }],
   ['POST /v1/ports/{port}/move', 'oadTAS', { account: newId('acc', 1) }, 404],
   ['DELETE /v1/ports/{port}', 'oadTAS'],
+  ['GET /v1/domains', `${everybody}RTASB`],
+  ['POST /v1/domains', 'oadTAS', { host: 'www.example.com' }],
+  ['GET /v1/domains/{domain}', `${everybody}RTASB`],
+  ['PATCH /v1/domains/{domain}', 'oadTAS', { tunnel: null }],
+  ['POST /v1/domains/{domain}/check', 'oadTAS'],
+  ['DELETE /v1/domains/{domain}', 'oadTAS'],
   ['POST /v1/watch', 'oadRTASB', {}],
   ['POST /v1/leases', 'oadTASB', { agent, tunnels: [db] }],
   ['GET /v1/cells', 'oadTASB'],
@@ -121,6 +128,7 @@ async function makeWorld() {
   const entry = log.items[0]?.ref.id ?? ''
   await reserveName(control, owner, { name: 'db' })
   await reservePort(control, owner, { port: 20_010 })
+  await addDomain(control, owner, { host: 'app.example.com' })
   // What people's memberships were before is forgotten.
   t.clock.advance(31_000)
   return {
@@ -128,6 +136,7 @@ async function makeWorld() {
     ids: {
       '{audit}': entry,
       '{host}': 'db.tunnel.example.com',
+      '{domain}': 'app.example.com',
       '{port}': 'home:20010',
       '{part}': '1',
       '{tunnel}': tunnel,

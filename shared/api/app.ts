@@ -18,6 +18,7 @@ import { toProblem } from './problem.ts'
 import { accountRoutes } from './routes/account.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
+import { domainRoutes } from './routes/domains.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
 import { memberRoutes } from './routes/members.ts'
@@ -69,6 +70,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     tunnelRoutes(cursors),
     nameRoutesOf(deps, cursors),
     portRoutesOf(deps, cursors),
+    domainRoutes(deps, cursors),
   ]
 }
 

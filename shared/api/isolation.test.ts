@@ -5,6 +5,7 @@ import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
 import { quietSync } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
 import { claimLeases } from '../control/claims.ts'
+import { addDomain } from '../control/domains/domains.ts'
 import { queries } from '../control/query-table.ts'
 import { reserveName, reservePort } from '../control/reserving.ts'
 
@@ -27,6 +28,7 @@ async function adasThings() {
   if (!first || !('lease' in first)) throw new Error('no lease')
   await reserveName(t.control, t.owner, { name: 'db' })
   await reservePort(t.control, t.owner, { port: 20_010 })
+  await addDomain(t.control, t.owner, { host: 'app.example.com' })
   const keys = await t.call('GET', '/v1/keys', { token: t.ada })
   const page = z.object({ items: z.array(z.object({ id: z.string() })) }).parse(await keys.json())
   const log = await t.control.store.query(queries.auditByTarget, {
@@ -39,7 +41,15 @@ async function adasThings() {
 
 /** All that Ada sees, as text. */
 async function adasView(): Promise<string> {
-  const paths = ['/v1/account', '/v1/tunnels', '/v1/keys', '/v1/members', '/v1/names', '/v1/ports']
+  const paths = [
+    '/v1/account',
+    '/v1/tunnels',
+    '/v1/keys',
+    '/v1/members',
+    '/v1/names',
+    '/v1/ports',
+    '/v1/domains',
+  ]
   const answers = paths.map(async (path) => (await t.call('GET', path, { token: t.ada })).text())
   return (await Promise.all(answers)).join('\n')
 }
@@ -68,10 +78,11 @@ describe('api: one account and the ids of another', () => {
         .replace('{part}', '1')
         .replace('{host}', 'db.tunnel.example.com')
         .replace('{port}', 'home:20010')
+        .replace('{domain}', 'app.example.com')
         .replace('{member}', t.owner.member)
         .replace('{userCode}', 'BCDF-GHJK')
       const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }
-      const kept = path.includes('{host}') || path.includes('{port}')
+      const kept = /\{(host|port|domain)\}/.test(path)
       const update = kept ? { tunnel: null } : change
       const json = method === 'PATCH' ? { json: update } : method === 'POST' ? { json: move } : {}
       const answer = await t.call(method, filled, { token: t.eve, ...json })

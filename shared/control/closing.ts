@@ -5,6 +5,7 @@
 import { queryAll } from './cells.ts'
 import type { Control } from './control.ts'
 import { endpoints, keys } from './documents.ts'
+import { removeAllDomains } from './domains/domains.ts'
 import { endLeases } from './ending.ts'
 import type { JobKind, RunningJob } from './jobs/jobs.ts'
 import { isReserved } from './lease-rules.ts'
@@ -25,6 +26,10 @@ export function closeAccounts(control: Control): JobKind {
 async function close(control: Control, job: RunningJob): Promise<void> {
   const { account } = job
   while (await revokeSome(control, job)) job.signal.throwIfAborted()
+  await removeAllDomains(control, account, async () => {
+    await job.advance(job.progress)
+    job.signal.throwIfAborted()
+  })
   await restNames(control, job)
   await giveUpAll(control, job)
   const where = { account, state: 'leased' }

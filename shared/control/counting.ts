@@ -57,13 +57,14 @@ async function countAccount(control: Pick<AnyControl, 'store' | 'clock'>, accoun
 async function counts({ store }: Pick<AnyControl, 'store'>, account: string) {
   const reserved = (kind: 'host' | 'tcp') =>
     queryAll(store, queries.reservedOfAccount, { where: { account, kind } })
-  const [defined, leased, keys, members, hosts, ports] = await Promise.all([
+  const [defined, leased, keys, members, hosts, ports, domains] = await Promise.all([
     queryAll(store, queries.tunnelsOfAccount, { where: { account } }),
     queryAll(store, queries.leasesOfAccount, { where: { account, state: 'leased' } }),
     queryAll(store, queries.keysOfAccount, { where: { account, revokedAt: 0 } }),
     queryAll(store, queries.membersOfAccount, { where: { account } }),
     reserved('host'),
     reserved('tcp'),
+    queryAll(store, queries.domainsOfAccount, { where: { account } }),
   ])
   return {
     tunnels: defined.length,
@@ -72,6 +73,7 @@ async function counts({ store }: Pick<AnyControl, 'store'>, account: string) {
     members: members.length,
     reservedHosts: hosts.length,
     reservedPorts: ports.length,
+    domains: domains.length,
   }
 }
 

@@ -25,7 +25,9 @@ const reservedNames: ReadonlySet<string> = new Set(
   noreply ns ns0 ns1 ns2 ns3 ns4 oauth official pay payment payments pop pop3 porttunneler postmaster
   privacy ptun register relay relays root secure security server service services settings signin signup
   sip smtp ssl ssladmin ssladministrator sslwebmaster sso staff static status support sync sysadmin system
-  terms tls tunnel tunnels update updates uucp verify webmail webmaster wpad www www1 www2 xmpp`.split(/\s+/),
+  terms tls to tunnel tunnels update updates uucp verify webmail webmaster wpad www www1 www2 xmpp`.split(
+    /\s+/,
+  ),
 )
 
 /** Names of relay processes are made of these, in the same domain. */

@@ -226,6 +226,7 @@ export type Platform = {
   readonly mail: Mail
   readonly vault: KeyVault
   readonly certificates: Certificates
+  readonly inquiries: InquiryDesk
 }
 
 /** What the domain logs when a background task fails; never swallowed. */

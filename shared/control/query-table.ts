@@ -1,6 +1,7 @@
 /** Every query the control plane makes; indexes are generated from this table. */
 import { audit, seals } from './audit-documents.ts'
 import * as documents from './documents.ts'
+import { domains } from './domains/domain-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
 import * as usage from './usage-documents.ts'
@@ -65,6 +66,11 @@ export const queries = {
   reservedOfAccount: declareQuery('reservedOfAccount', documents.endpoints, {
     equals: ['account', 'kind'],
     order: 'reservedAt',
+    direction: 'descending',
+  }),
+  domainsOfAccount: declareQuery('domainsOfAccount', domains, {
+    equals: ['account'],
+    order: 'createdAt',
     direction: 'descending',
   }),
   quotasByCount: declareQuery('quotasByCount', quotas, { equals: [], order: 'countedAt' }),

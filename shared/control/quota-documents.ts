@@ -17,6 +17,7 @@ export type QuotaDoc = {
   /** Absent in documents of releases up to 0.1, which reserved nothing. */
   readonly reservedHosts?: number
   readonly reservedPorts?: number
+  readonly domains?: number
   /** When fresh addresses will have been paid for; quota.ts. */
   readonly paceAt: number
   readonly countedAt: number

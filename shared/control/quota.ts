@@ -13,7 +13,7 @@ import { type QuotaDoc, quotas } from './quota-documents.ts'
 import { isAhead, isStillOn } from './stored-times.ts'
 
 export type Quota = Snapshot<QuotaDoc>
-type Count = 'tunnels' | 'online' | 'keys' | 'members' | 'reservedHosts' | 'reservedPorts'
+type Count = 'tunnels' | 'online' | 'keys' | 'members' | 'reservedHosts' | 'reservedPorts' | 'domains'
 export type QuotaChange = {
   readonly [count in Count]?: number
 } & { readonly paceAt?: number }
@@ -53,6 +53,7 @@ export function writeQuota(tx: Transaction, { ref, data }: Quota, change: QuotaC
     members: sum('members'),
     reservedHosts: sum('reservedHosts'),
     reservedPorts: sum('reservedPorts'),
+    domains: sum('domains'),
   }
   tx.set(ref, { ...data, ...counts, paceAt: change.paceAt ?? data.paceAt })
 }

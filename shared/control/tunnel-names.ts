@@ -17,8 +17,10 @@ import { cellsOf, decideName, type NameView, putBackName, restName, silentRelayM
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 
-/** Who gives a name up: a member, or the service itself. */
+/** Who changes a name: a member, or the service itself. */
 type By = Pick<Caller, 'account' | 'actor' | 'from' | 'tunnels'>
+/** @throws what the account is to be told */
+type RequireRight = (tx: Transaction) => Promise<void>
 export type NameOfTunnel = { readonly tunnel: string; readonly host: string }
 
 /** Of the list as JSON: tickets carry it, and agents send tickets by the thousand. */
@@ -28,14 +30,22 @@ const triesMax = 4
 
 /**
  * Leads the host to the tunnel, from another one of the same account and cell at once.
+ * @param requireRight reads, in the transaction of the change, whether the account has a right to the host
  * @throws api.not_found, name.invalid, name.limit, name.held, name.resting
  */
-export async function addName(control: Control, caller: Caller, name: NameOfTunnel): Promise<void> {
+export async function addName(
+  control: Control,
+  caller: By,
+  name: NameOfTunnel,
+  requireRight: RequireRight = async () => {},
+): Promise<void> {
   await checkHost(control, name.host)
   for (let tries = 1; ; tries++) {
     const seen = await readName(control, name.host)
     const view = await viewOf(control, seen?.state === 'resting' ? seen.cells : [])
-    const outgoing = await control.store.transact((tx) => take(control, caller, { tx, name, seen, view }))
+    const outgoing = await control.store.transact((tx) =>
+      take(control, caller, { tx, name, seen, view, requireRight }),
+    )
     if (outgoing) return publishCommands(control, outgoing)
     if (tries === triesMax) throw fail('store.contention')
   }
@@ -48,16 +58,38 @@ export async function addName(control: Control, caller: Caller, name: NameOfTunn
 export async function removeName(control: AnyControl, caller: By, name: NameOfTunnel): Promise<void> {
   const nowMs = control.clock.now()
   const outgoing = await control.store.transact(async (tx) => {
-    const tunnel = await readOwn(tx, caller, name.tunnel)
-    const current = await tx.get(names.ref(name.host))
-    if (current?.data.state !== 'active' || current.data.tunnel !== name.tunnel) throw fail('api.not_found')
-    const next = restName(current.data, cellsOf(tunnel.data, nowMs), nowMs)
-    tx.set(current.ref, next)
-    tx.update(tunnel.ref, { names: without(tunnel.data, name.host), updatedAt: nowMs })
-    writeEntry(tx, caller, { action: 'name.removed', name, nowMs })
-    return tell(tx, next.cells, { host: name.host, version: next.version, tunnel: '', account: '' }, nowMs)
+    await readOwn(tx, caller, name.tunnel)
+    const remove = await lookToRemoveName(tx, caller, name.host, name.tunnel)
+    if (!remove) throw fail('api.not_found')
+    return remove(nowMs)
   })
   await publishCommands(control, outgoing)
+}
+
+/**
+ * Within a transaction of whoever knows that the account loses the name. What is returned writes, and tells what is to
+ * be published then.
+ * @param only the tunnel that has to have it; absent: any of the account
+ * @returns undefined when the name leads to none of them
+ */
+export async function lookToRemoveName(
+  tx: Transaction,
+  by: By,
+  host: string,
+  only?: string,
+): Promise<((nowMs: number) => readonly Outgoing[]) | undefined> {
+  const current = await tx.get(names.ref(host))
+  if (current?.data.state !== 'active' || current.data.account !== by.account) return undefined
+  const id = current.data.tunnel
+  if (only !== undefined && only !== id) return undefined
+  const tunnel = await tx.get(tunnels.ref(id))
+  return (nowMs) => {
+    const next = restName(current.data, tunnel ? cellsOf(tunnel.data, nowMs) : [], nowMs)
+    tx.set(current.ref, next)
+    if (tunnel) tx.update(tunnel.ref, { names: without(tunnel.data, host), updatedAt: nowMs })
+    writeEntry(tx, by, { action: 'name.removed', name: { tunnel: id, host }, nowMs })
+    return tell(tx, next.cells, { host, version: next.version, tunnel: '', account: '' }, nowMs)
+  }
 }
 
 /** Before a tunnel is deleted or its account closed: one after the other, for a transaction's documents are limited. */
@@ -76,15 +108,23 @@ async function readName({ store, clock }: Control, host: string): Promise<NameDo
 /** @returns undefined when what was seen of the name is no more: look again */
 async function take(
   control: Control,
-  caller: Caller,
+  caller: By,
   {
     tx,
     name: { tunnel: id, host },
     seen,
     view,
-  }: { tx: Transaction; name: NameOfTunnel; seen: NameDoc | undefined; view: NameView },
+    requireRight,
+  }: {
+    tx: Transaction
+    name: NameOfTunnel
+    seen: NameDoc | undefined
+    view: NameView
+    requireRight: RequireRight
+  },
 ): Promise<readonly Outgoing[] | undefined> {
   const nowMs = control.clock.now()
+  await requireRight(tx)
   const tunnel = await readOwn(tx, caller, id)
   const current = await tx.get(names.ref(host))
   if (current?.data.version !== seen?.version) return undefined

@@ -7,6 +7,7 @@ import { askLimits } from './asker.ts'
 import { AskingPace } from './asking-pace.ts'
 import { openInquiryDesk } from './look.ts'
 import { isPublicAddress } from './public-addresses.ts'
+import { resolversSchema } from './resolvers.ts'
 
 const host = 'app.example.com'
 const inquiry = { host, domain: 'example.com', target: 'x.to.tunnels.example.net' }
@@ -139,6 +140,14 @@ describe('a look at a host', () => {
     expect((await look()).servers[0]?.proof.values).toHaveLength(100)
   })
 
+  test('asks no server of a zone where the word of resolvers is enough', async () => {
+    world.asked.length = 0
+    const desk = openInquiryDesk({ resolvers: world.resolvers, trustResolvers: true, clock })
+    const { servers, outcome } = await desk.look(inquiry, new AbortController().signal)
+    expect([outcome, ...proofs(servers)]).toEqual(['seen', found, found, found])
+    expect(world.asked.every((line) => line.startsWith('resolver'))).toBe(true)
+  })
+
   test('asks no address that is not public, whatever a zone names', async () => {
     const desk = openInquiryDesk({ resolvers: world.resolvers, clock })
     const { servers } = await desk.look(inquiry, new AbortController().signal)
@@ -159,6 +168,23 @@ describe('a look at a host', () => {
     expect((await stopped).outcome).toBe('silent')
     expect(moved.pending).toBe(0)
   })
+})
+
+test.each([
+  ['1.1.1.1', [{ address: '1.1.1.1', port: 53 }]],
+  ['127.0.0.1:5353 [2620:fe::fe]:54,2620:fe::9', ['127.0.0.1:5353', '2620:fe::fe:54', '2620:fe::9:53']],
+  [undefined, ['1.1.1.1:53', '8.8.8.8:53', '9.9.9.9:53']],
+  ['resolver.example.com', 'refused'],
+  ['1.1.1.1:0', 'refused'],
+  ['1.1.1.1:99999', 'refused'],
+  ['', 'refused'],
+])('settings name resolvers: %s', (text, expected) => {
+  const read = resolversSchema.safeParse(text)
+  if (expected === 'refused') return expect(read.success).toBe(false)
+  const peers = (read.data ?? []).map(({ address, port }) => `${address}:${port}`)
+  expect(peers).toEqual(
+    [expected].flat().map((one) => (typeof one === 'string' ? one : `${one.address}:${one.port}`)),
+  )
 })
 
 test('a zone and an address are asked so often a minute, and no more', () => {

@@ -16,6 +16,8 @@ import { findZone, serversOf } from './zone.ts'
 export type DeskOptions = {
   /** At least one; three that are run by different people see best. */
   readonly resolvers: readonly Peer[]
+  /** Their word is enough, where nobody outside can be asked: the servers of zones are left alone. */
+  readonly trustResolvers?: boolean | undefined
   readonly clock: Clock
   readonly exchange?: AskerOptions['exchange']
   readonly reach?: AskerOptions['reach']
@@ -24,6 +26,7 @@ export type DeskOptions = {
 /** Asks over the network. */
 export function openInquiryDesk({
   resolvers,
+  trustResolvers = false,
   clock,
   exchange = networkExchange,
   reach,
@@ -35,7 +38,7 @@ export function openInquiryDesk({
       const timer = clock.after(askLimits.lookMs, () => end.abort(new Error('the look took too long')))
       const asker = new Asker({ exchange, clock, pace, reach }, AbortSignal.any([signal, end.signal]))
       try {
-        return await lookAt(asker, resolvers, inquiry)
+        return await lookAt(asker, { resolvers, trustResolvers }, inquiry)
       } finally {
         timer.clear()
       }
@@ -56,15 +59,21 @@ const nothing: Omit<Evidence, 'outcome'> = {
   target: [],
 }
 
-async function lookAt(asker: Asker, resolvers: readonly Peer[], inquiry: Inquiry): Promise<Evidence> {
+async function lookAt(
+  asker: Asker,
+  { resolvers, trustResolvers }: { readonly resolvers: readonly Peer[]; readonly trustResolvers: boolean },
+  inquiry: Inquiry,
+): Promise<Evidence> {
   const { host, domain, target } = inquiry
   const found = await findZone(asker, resolvers, { host, domain })
   if ('outcome' in found) return { ...nothing, outcome: found.outcome }
   const { zone, resolver } = found
-  const servers = await serversOf(asker, resolver, zone)
+  const servers = trustResolvers ? [] : await serversOf(asker, resolver, zone)
   const [first] = servers
-  const askFirst = (name: string, type: RecordType) =>
-    first ? asker.askServer(first.address, { name, type }, zone) : Promise.resolve<Said>({ kind: 'silent' })
+  const askFirst = (name: string, type: RecordType): Promise<Said> => {
+    if (trustResolvers) return asker.askResolver(resolver, { name, type })
+    return first ? asker.askServer(first.address, { name, type }, zone) : Promise.resolve({ kind: 'silent' })
+  }
   const [views, seenByResolvers, texts, doubledProof, doubledAlias, aliases, caa, addresses] =
     await Promise.all([
       Promise.all(
@@ -86,7 +95,7 @@ async function lookAt(asker: Asker, resolvers: readonly Peer[], inquiry: Inquiry
     outcome: 'seen',
     zone,
     nameServers: servers.map(({ name }) => name),
-    servers: views,
+    servers: trustResolvers ? seenByResolvers : views,
     resolvers: seenByResolvers,
     texts: valuesOf(texts, 'TXT', host),
     doubled: [

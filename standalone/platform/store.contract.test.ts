@@ -7,6 +7,7 @@ import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
+import { describeDomains } from '@porttunneler/shared/testing/domains.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
@@ -33,6 +34,7 @@ describeScopedStore('sqlite in memory', inMemory)
 describeBefore('sqlite in memory', inMemory)
 describeJobs('sqlite in memory', inMemory, { dueAtOnce: 10_000 })
 describeAudit('sqlite in memory', inMemory)
+describeDomains('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)
 describeReservations('sqlite in memory', inMemory)
 describeClaims('sqlite in memory', inMemory)

@@ -17,8 +17,11 @@ export type Call = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export async function makeTestApi(changes: Partial<ApiDeps> = {}) {
-  const t = makeTestControl()
+export async function makeTestApi(
+  changes: Partial<ApiDeps> = {},
+  options: Parameters<typeof makeTestControl>[0] = {},
+) {
+  const t = makeTestControl(options)
   await t.openCell()
   const { control, principals, identity, relayIdentity } = t
   const addressOf: ApiDeps['addressOf'] = (c) => c.req.header('x-test-from') ?? '192.0.2.1'

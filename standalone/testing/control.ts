@@ -10,11 +10,12 @@ import { type Certificates, noCertificates } from '@porttunneler/shared/control/
 import { type Control, controlOf, makeControl } from '@porttunneler/shared/control/control'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import type { PlanName } from '@porttunneler/shared/control/plans'
-import type { Store } from '@porttunneler/shared/control/platform'
+import type { InquiryDesk, Store } from '@porttunneler/shared/control/platform'
 import { Principals, personCaller } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { syncRelay } from '@porttunneler/shared/control/relays'
+import { noInquiries } from '@porttunneler/shared/testing/zones'
 import { openLocalBus } from '../platform/bus.local.ts'
 import { openSqliteStore } from '../platform/store.sqlite.ts'
 import { makeLocalIdentity } from './local-identity.ts'
@@ -38,12 +39,14 @@ export function makeTestControl({
   plan = 'pro',
   wrapStore = (store) => store,
   certificates = noCertificates,
+  inquiries = noInquiries,
 }: {
   log?: Log
   plan?: PlanName
   /** What the domain gets instead of the store; sign-in keeps its own. */
   wrapStore?: (store: Store) => Store
   certificates?: Certificates
+  inquiries?: InquiryDesk
 } = {}) {
   // Races are paced by real time: a clock that stands still would make their losers wait for ever.
   const store = openSqliteStore(':memory:', { queries: queryTable })
@@ -54,7 +57,16 @@ export function makeTestControl({
   const url = 'https://tunnel.example.com'
   const addresses = { issuer: url, consoleUrl: url, docsUrl: url }
   const settings = { ...addresses, version: '0.0.0', registration: true, defaultPlan: plan }
-  const platform = { store: wrapStore(store), bus, identity, relayIdentity, mail, vault, certificates }
+  const platform = {
+    store: wrapStore(store),
+    bus,
+    identity,
+    relayIdentity,
+    mail,
+    vault,
+    certificates,
+    inquiries,
+  }
   const control = makeControl(platform, { clock, random: Math.random, log, settings })
   const claims = { relay: newId('rel', clock.now()), cell: testCell.id }
   const sync = (changes: Partial<SyncRequest> = {}) =>

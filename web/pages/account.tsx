@@ -55,6 +55,7 @@ function PlanCard({ me }: { me: Me }) {
     ['Tunnels online at once', formatCount(limits.tunnelsOnline)],
     ['Reserved host names', formatCount(limits.reservedHosts)],
     ['Reserved ports', formatCount(limits.reservedPorts)],
+    ['Own domains', formatCount(limits.domains)],
     ['New connections a minute', formatCount(limits.connectionsPerMinute)],
   ] as const
   return (

@@ -22,6 +22,7 @@ export const me: Me = {
     tunnelsOnline: 3,
     reservedHosts: 1,
     reservedPorts: 0,
+    domains: 1,
     transferBytesMonth: 5_000_000_000,
     connectionsPerMinute: 100,
   },

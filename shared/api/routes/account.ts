@@ -94,7 +94,8 @@ export function accountRoutes(): RouteGroup {
 
 function describeCaller(caller: Caller): Me {
   const { account, accountName, role, scopes, permissions, tunnels, plan, limits, user } = caller
-  const { tunnelsOnline, reservedHosts, reservedPorts, transferBytesMonth, connectionsPerMinute } = limits
+  const { tunnelsOnline, reservedHosts, reservedPorts, domains, transferBytesMonth, connectionsPerMinute } =
+    limits
   return {
     ...(user && { user: user.id, email: user.email, emailVerified: user.emailVerified }),
     account,
@@ -104,7 +105,14 @@ function describeCaller(caller: Caller): Me {
     permissions: [...permissions],
     ...(tunnels && { tunnels: [...tunnels] }),
     plan,
-    limits: { tunnelsOnline, reservedHosts, reservedPorts, transferBytesMonth, connectionsPerMinute },
+    limits: {
+      tunnelsOnline,
+      reservedHosts,
+      reservedPorts,
+      domains,
+      transferBytesMonth,
+      connectionsPerMinute,
+    },
   }
 }
 

@@ -22,6 +22,7 @@ export const meSchema = z.object({
     tunnelsOnline: z.int(),
     reservedHosts: z.int(),
     reservedPorts: z.int(),
+    domains: z.int().default(0).describe('Own domains, verified or not'),
     transferBytesMonth: z.int(),
     connectionsPerMinute: z.int(),
   }),

@@ -156,6 +156,16 @@ export const leaseCodes = {
     cause: 'The account keeps as many host names as its plan has room for.',
     cure: 'Release one that you no longer need (ptun names list shows them), or choose a larger plan.',
   },
+  'quota.domains': {
+    code: 'PT-2208',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Too many own domains',
+    cause: 'The account has as many own domains as its plan has room for, verified or not.',
+    cure: 'Remove one that you no longer need, or choose a larger plan.',
+  },
   'quota.reserved_ports': {
     code: 'PT-2207',
     http: 403,

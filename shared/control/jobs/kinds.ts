@@ -10,6 +10,8 @@ import { closeAccounts } from '../closing.ts'
 import { collectTunnels } from '../collecting.ts'
 import type { Control } from '../control.ts'
 import { recountQuotas, repairQuota } from '../counting.ts'
+import { checkDomains } from '../domains/checking.ts'
+import { tellOwners } from '../domains/letters.ts'
 import { endEarlierKeys } from '../earlier-keys.ts'
 import { eraseAccounts, findClosedAccounts } from '../erasing.ts'
 import { forgetRelays } from '../forgetting.ts'
@@ -47,6 +49,8 @@ function jobKinds(control: Control): readonly JobKind[] {
     giveOwners(control),
     keepCertificates(control),
     findCertificates(control),
+    checkDomains(control),
+    tellOwners(control),
   ]
 }
 

@@ -1,0 +1,54 @@
+/** Own domains of an account, with the records that prove them. */
+import { z } from 'zod'
+import { hostSchema } from '../../protocol/endpoint.ts'
+import { idSchema, timeSchema } from './common.ts'
+
+const hostTextMax = 1_024
+
+const recordSchema = z.object({
+  type: z
+    .enum(['CNAME', 'TXT', 'ALIAS'])
+    .describe('ALIAS: what providers call ALIAS, ANAME or CNAME flattening'),
+  name: z.string().describe('The whole name, without a final dot'),
+  shortName: z.string().describe('As most providers want it typed: without the zone, @ for the zone itself'),
+  value: z.string(),
+  does: z
+    .enum(['both', 'proves', 'leads'])
+    .describe('both: proves that the host is yours, and leads visitors here'),
+})
+
+export const domainSchema = z.object({
+  host: z.string(),
+  state: z
+    .enum(['pending', 'verified', 'failing', 'suspended'])
+    .describe('failing: the record is gone; suspended: for three days, and after seven it leads nowhere'),
+  tunnel: z
+    .object({ id: idSchema('tun'), name: z.string() })
+    .optional()
+    .describe('Where the host leads once verified'),
+  records: z.array(recordSchema).describe('Either the one that does both, or one of each other kind'),
+  findings: z
+    .array(z.object({ code: z.string(), title: z.string(), detail: z.string(), cure: z.string() }))
+    .describe('What the last look found amiss, the most important first'),
+  zone: z.string().optional().describe('The DNS zone that the host stands in'),
+  provider: z.object({ name: z.string(), hint: z.string() }).optional().describe('Who runs its name servers'),
+  createdAt: timeSchema,
+  verifiedAt: timeSchema.optional(),
+  failingSince: timeSchema.optional(),
+  checkedAt: timeSchema.optional(),
+  nextCheckAt: timeSchema,
+  revision: z.int().describe('Rises with every change by you; `"<revision>"` is the ETag'),
+})
+export type Domain = z.infer<typeof domainSchema>
+
+export const domainAddSchema = z.strictObject({
+  host: z
+    .string()
+    .max(hostTextMax)
+    .describe('A host of a domain that you have registered, in any case and alphabet'),
+  tunnel: idSchema('tun').optional().describe('Where it shall lead'),
+})
+export const domainUpdateSchema = z.strictObject({
+  tunnel: idSchema('tun').nullable().describe('Where it shall lead; null: nowhere'),
+})
+export const domainParamsSchema = z.object({ domain: hostSchema })

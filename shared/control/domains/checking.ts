@@ -1,0 +1,59 @@
+/**
+ * Looks at a claim's host again and again, by a job: what the DNS says is judged, settled, and the name of the tunnel
+ * follows. The job ends with the claim.
+ */
+import type { Control } from '../control.ts'
+import type { JobKind, RunningJob, Wish } from '../jobs/jobs.ts'
+import { bindName } from './binding.ts'
+import { type DomainDoc, domains, verified } from './domain-documents.ts'
+import { waitsMsMax } from './domain-rules.ts'
+import { openCells } from './places.ts'
+import { proofOf, targetUnder } from './proof.ts'
+import { settle } from './settle.ts'
+import { isGone, judge } from './verdict.ts'
+
+/** A name that rests, or was another tunnel's, is asked for again so soon. */
+const bindAgainMs = 60_000
+
+export function checkWish(id: string, account: string): Wish {
+  return { kind: 'domain.check', subject: id, account }
+}
+
+export function checkDomains(control: Control): JobKind {
+  // Each look makes progress, so only what kills workers dies.
+  return { name: 'domain.check', attemptsMax: 1_000, waitsMs: waitsMsMax, run: (job) => check(control, job) }
+}
+
+async function check(control: Control, job: RunningJob): Promise<void> {
+  const { store, clock } = control
+  const found = await store.get(domains.ref(job.subject))
+  if (!found) return
+  const next = await lookAt(control, job, found.data)
+  if (!next) return
+  const isBound = await bindName(control, job.subject)
+  const dueAt = isBound ? next.nextAt : Math.min(next.nextAt, clock.now() + bindAgainMs)
+  await job.pause({}, dueAt)
+}
+
+async function lookAt(control: Control, job: RunningJob, domain: DomainDoc): Promise<DomainDoc | undefined> {
+  const { host, claim } = domain
+  const cells = await openCells(control)
+  const cellDomains = cells.map((cell) => cell.domain)
+  const { token, text, targets } = await proofOf(control, domain, cellDomains)
+  const here = cells.find(({ id }) => id === domain.cell)?.domain ?? cellDomains[0] ?? ''
+  const inquiry = { host, domain: domain.domain, target: targetUnder(token, here) }
+  const evidence = await control.inquiries.look(inquiry, job.signal)
+  job.signal.throwIfAborted()
+  const { issuers = [] } = control.settings
+  const holder = (await control.store.get(verified.ref(host)))?.data
+  const other = holder && holder.claim !== claim ? holder : undefined
+  const theirs = other && (await proofOf(control, { ...other, host }, cellDomains))
+  return settle(control, {
+    id: job.subject,
+    claim,
+    verdict: judge(evidence, { host, text, targets, issuers }),
+    zone: evidence.zone,
+    nameServers: evidence.nameServers.slice(0, 8),
+    holder: other && theirs && { claim: other.claim, isGone: isGone(evidence, theirs) },
+  })
+}

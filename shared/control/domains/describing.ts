@@ -1,0 +1,85 @@
+/** What people are told of their domains: the records to make, what was found, and what to do. */
+import type { Domain as DomainAnswer } from '../../api/schemas/domains.ts'
+import { codes } from '../../base/errors.ts'
+import type { Cell } from '../cells.ts'
+import type { Control } from '../control.ts'
+import { tunnels } from '../documents.ts'
+import type { DomainDoc } from './domain-documents.ts'
+import type { Domain } from './domains.ts'
+import { openCells } from './places.ts'
+import { proofOf, targetUnder } from './proof.ts'
+import { providerOf } from './providers.ts'
+
+export async function describeDomains(control: Control, found: readonly Domain[]): Promise<DomainAnswer[]> {
+  const cells = await openCells(control)
+  const refs = found.map(({ data }) => tunnels.ref(data.tunnel === '' ? 'none' : data.tunnel))
+  const leadTo = await control.store.getAll(refs)
+  return Promise.all(
+    found.map(async ({ data }, at) => {
+      const tunnel = leadTo[at]
+      const isOwn = tunnel?.data.account === data.account
+      return {
+        ...describe(data),
+        ...(isOwn && { tunnel: { id: tunnel.ref.id, name: tunnel.data.name } }),
+        records: await recordsOf(control, data, cells),
+      }
+    }),
+  )
+}
+
+function describe(domain: DomainDoc): Omit<DomainAnswer, 'records' | 'tunnel'> {
+  const { host, state, zone, nameServers, revision, createdAt, verifiedAt, failingAt, checkedAt, nextAt } =
+    domain
+  const provider = providerOf(nameServers)
+  return {
+    host,
+    state,
+    findings: domain.findings.flatMap(({ key, detail }) => {
+      const entry = Object.hasOwn(codes, key) ? codes[key as keyof typeof codes] : undefined
+      return entry ? [{ code: entry.code, title: entry.title, detail, cure: entry.cure }] : []
+    }),
+    ...(zone !== '' && { zone }),
+    ...(provider && { provider }),
+    createdAt,
+    ...(verifiedAt > 0 && { verifiedAt }),
+    ...(failingAt > 0 && { failingSince: failingAt }),
+    ...(checkedAt > 0 && { checkedAt }),
+    nextCheckAt: nextAt,
+    revision,
+  }
+}
+
+async function recordsOf(
+  control: Control,
+  domain: DomainDoc,
+  cells: readonly Cell[],
+): Promise<DomainAnswer['records']> {
+  const { host, cell } = domain
+  const here = cells.find(({ id }) => id === cell) ?? cells[0]
+  const { token, text } = await proofOf(control, domain, [])
+  const target = targetUnder(token, here?.domain ?? 'invalid')
+  const parent = domain.zone === '' ? domain.domain : domain.zone
+  const make = (type: 'CNAME' | 'TXT' | 'ALIAS', name: string, value: string) => ({
+    type,
+    name,
+    shortName: shortName(name, parent),
+    value,
+  })
+  const proof = make('TXT', `_ptun.${host}`, text)
+  // What else stands at the top of a zone excludes a CNAME.
+  if (host === parent)
+    return [
+      { ...proof, does: 'proves' },
+      { ...make('ALIAS', host, target), does: 'leads' },
+    ]
+  return [
+    { ...make('CNAME', host, target), does: 'both' },
+    { ...proof, does: 'proves' },
+  ]
+}
+
+/** As the forms of most providers want it. */
+function shortName(name: string, zone: string): string {
+  if (name === zone) return '@'
+  return name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name
+}

@@ -1,0 +1,54 @@
+/** The documents of own domains; those of the names that tunnels have are in name-documents.ts. */
+import { collection, sharedCollection } from '../names.ts'
+
+export type DomainState = 'pending' | 'verified' | 'failing' | 'suspended'
+
+/** A claim: an account says that a host is its own. Id: `<account>:<digest of the host>`. */
+export type DomainDoc = {
+  readonly account: string
+  readonly host: string
+  /** What its owner has registered. */
+  readonly domain: string
+  /** Random, and part of the proof: a claim that is made again needs a new record. */
+  readonly claim: string
+  /** Where its records lead. */
+  readonly cell: string
+  /** The tunnel that it shall lead to; '' = none yet. */
+  readonly tunnel: string
+  readonly state: DomainState
+  readonly createdAt: number
+  /** 0 = never. */
+  readonly verifiedAt: number
+  /** When its servers first said that the proof is gone, which counts once it is said again; 0 = they do not. */
+  readonly goneAt: number
+  readonly failingAt: number
+  readonly checkedAt: number
+  readonly nextAt: number
+  /** When somebody last asked for a look at once. */
+  readonly askedAt: number
+  /** What was found at the last look, the most important first. */
+  readonly findings: readonly { readonly key: string; readonly detail: string }[]
+  readonly zone: string
+  readonly nameServers: readonly string[]
+  /** Rises with every edit by the user; the ETag. */
+  readonly revision: number
+}
+
+/**
+ * Id: host. Its creation is the unique right to the host: one account has it, by the claim that proved it. Who may be
+ * served and get certificates, this says alone.
+ */
+export type VerifiedDoc = {
+  readonly account: string
+  /** Id of the claim's document. */
+  readonly domain: string
+  readonly claim: string
+  readonly state: Exclude<DomainState, 'pending'>
+  readonly since: number
+  /** When the holder's proof was first found gone by somebody who has one; 0 = it was not. */
+  readonly goneAt: number
+}
+
+export const domains = collection<DomainDoc>('domains')
+/** Shared: a host passes from an account to another. */
+export const verified = sharedCollection<VerifiedDoc>('verified')

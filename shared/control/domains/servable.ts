@@ -1,0 +1,32 @@
+/** Whose a verified host is, and where it leads: for whoever serves it or gets certificates for it. */
+import type { Control } from '../control.ts'
+import { tunnels } from '../documents.ts'
+import { names } from '../name-documents.ts'
+import { verified } from './domain-documents.ts'
+
+export type Servable = {
+  readonly account: string
+  /** The tunnel that the host leads to, and its cell; '' = none for now. */
+  readonly tunnel: string
+  readonly cell: string
+  /** Not where the proof has been gone for days: then it is served, and gets no new certificates. */
+  readonly mayOrder: boolean
+}
+
+/** @param host in small ASCII letters @returns undefined for a host that no account has proved */
+export async function isServable(
+  { store }: Pick<Control, 'store'>,
+  host: string,
+): Promise<Servable | undefined> {
+  const [right, name] = await Promise.all([store.get(verified.ref(host)), store.get(names.ref(host))])
+  if (!right) return undefined
+  const { account, state } = right.data
+  const isLed = name?.data.state === 'active' && name.data.account === account
+  const found = isLed ? await store.get(tunnels.ref(name.data.tunnel)) : undefined
+  return {
+    account,
+    tunnel: found?.ref.id ?? '',
+    cell: found?.data.cell ?? '',
+    mayOrder: state !== 'suspended',
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * What a look changes, in one transaction: the claim, who has the host, the name that leads to a tunnel, and what the
+ * owners are told. Crosses accounts: the host may have been another's until now. What is to be done follows from pure
+ * rules (`plan`, domain-rules.ts).
+ */
+import { type AuditAction, writeAudit } from '../audit.ts'
+import { type Outgoing, publishCommands } from '../commands.ts'
+import type { Control } from '../control.ts'
+import { look } from '../jobs/jobs.ts'
+import { kick } from '../jobs/kick.ts'
+import type { Transaction } from '../platform.ts'
+import { lookToTake } from '../quota.ts'
+import { lookToRemoveName } from '../tunnel-names.ts'
+import { type DomainDoc, domains, type VerifiedDoc, verified } from './domain-documents.ts'
+import { afterLook, decideRight, type Next } from './domain-rules.ts'
+import { type Letter, letterWish } from './letters.ts'
+import type { Verdict } from './verdict.ts'
+
+export type Looked = {
+  readonly id: string
+  /** As it was when the look began. */
+  readonly claim: string
+  readonly verdict: Verdict
+  readonly zone: string
+  readonly nameServers: readonly string[]
+  /** Whoever had the host when the look began, if that was another claim, and whether their proof is gone. */
+  readonly holder?: { readonly claim: string; readonly isGone: boolean } | undefined
+}
+
+type Plan = {
+  readonly outcome: Next
+  /** The right to the host: as it shall be, nobody's, or as it is. */
+  readonly right: VerifiedDoc | 'delete' | 'keep'
+  /** Loses the host, and with it the name of a tunnel: another claim, or this one. */
+  readonly loser: VerifiedDoc | undefined
+}
+
+/** @returns the claim as it is now; undefined when it is over */
+export async function settle(control: Control, looked: Looked): Promise<DomainDoc | undefined> {
+  const done = await control.store.transact((tx) => settleIn(control, tx, looked))
+  if (!done) return undefined
+  await publishCommands(control, done.commands)
+  await kick(control, done.jobs)
+  return done.outcome.kind === 'gone' ? undefined : done.outcome.next
+}
+
+async function settleIn(control: Control, tx: Transaction, looked: Looked) {
+  const nowMs = control.clock.now()
+  const ref = domains.ref(looked.id)
+  const current = (await tx.get(ref))?.data
+  if (current?.claim !== looked.claim) return undefined
+  const right = verified.ref(current.host)
+  const plan = planFor(current, (await tx.get(right))?.data, { looked, nowMs, random: control.random() })
+  const { outcome } = plan
+  const lose = await lookToLose(tx, { host: current.host, loser: plan.loser, claim: looked.claim })
+  const tellOwner = await lookToTell(tx, current, letterOf(current, outcome), nowMs)
+  const take = outcome.kind === 'gone' ? await lookToTake(tx, current.account) : undefined
+  const commands = lose(nowMs)
+  if (plan.right === 'delete') tx.delete(right)
+  else if (plan.right !== 'keep') tx.set(right, plan.right)
+  if (outcome.kind === 'gone') tx.delete(ref)
+  else tx.set(ref, outcome.next)
+  take?.({ domains: -1 })
+  writeChange(tx, current, outcome, nowMs)
+  return { outcome, commands: commands.outgoing, jobs: [...commands.jobs, ...tellOwner()] }
+}
+
+function planFor(
+  before: DomainDoc,
+  holder: VerifiedDoc | undefined,
+  { looked, nowMs, random }: { readonly looked: Looked; readonly nowMs: number; readonly random: number },
+): Plan {
+  const current =
+    looked.zone === '' ? before : { ...before, zone: looked.zone, nameServers: looked.nameServers }
+  const { proof, findings } = looked.verdict
+  const isMine = holder?.claim === looked.claim
+  if (proof === 'found') {
+    // Somebody else came in between: the next look asks about their proof.
+    const isHolderGone = looked.holder?.isGone === true && looked.holder.claim === holder?.claim
+    const { kind } = decideRight(holder, { claim: looked.claim, isHolderGone, nowMs })
+    if (kind === 'held' || kind === 'doubt') {
+      const told = { proof, findings: [claimedBy(current.host), ...findings] }
+      const outcome = afterLook(current, told, { holds: false, nowMs, random })
+      return {
+        outcome,
+        right: holder ? doubted(holder, kind === 'doubt' ? nowMs : 0) : 'keep',
+        loser: undefined,
+      }
+    }
+    const outcome = afterLook(current, looked.verdict, { holds: true, nowMs, random })
+    const isAsBefore = isMine && holder.state === 'verified' && holder.goneAt === 0
+    const { account, claim } = current
+    const fresh = { account, domain: looked.id, claim, state: 'verified', since: nowMs, goneAt: 0 } as const
+    return { outcome, right: isAsBefore ? 'keep' : fresh, loser: kind === 'takeOver' ? holder : undefined }
+  }
+  const outcome = afterLook(current, looked.verdict, { holds: isMine, nowMs, random })
+  if (!isMine) return { outcome, right: 'keep', loser: undefined }
+  if (outcome.kind !== 'keep') return { outcome, right: 'delete', loser: holder }
+  const { state } = outcome.next
+  const right = state === 'pending' || state === holder.state ? 'keep' : { ...holder, state, since: nowMs }
+  return { outcome, right, loser: undefined }
+}
+
+/** When the holder's proof was first missed; 0 = it is there. */
+function doubted(holder: VerifiedDoc, goneAt: number): VerifiedDoc | 'keep' {
+  return holder.goneAt > 0 === goneAt > 0 ? 'keep' : { ...holder, goneAt }
+}
+
+function claimedBy(host: string) {
+  return { key: 'domain.claimed', detail: `Another account has proved that ${host} is its own.` } as const
+}
+
+/** The name of its tunnel rests, and where the loser is another claim it is told so. */
+async function lookToLose(
+  tx: Transaction,
+  {
+    host,
+    loser,
+    claim,
+  }: { readonly host: string; readonly loser: VerifiedDoc | undefined; readonly claim: string },
+): Promise<(nowMs: number) => { readonly outgoing: readonly Outgoing[]; readonly jobs: readonly string[] }> {
+  if (!loser) return () => ({ outgoing: [], jobs: [] })
+  const by = { account: loser.account, actor: 'system', from: '' }
+  const remove = await lookToRemoveName(tx, by, host)
+  const isOther = loser.claim !== claim
+  const theirs = isOther ? await tx.get(domains.ref(loser.domain)) : undefined
+  const ask = theirs ? await look(tx, letterWish(loser.domain, theirs.data, 'lost'), 0) : undefined
+  return (nowMs) => {
+    const outgoing = remove?.(nowMs) ?? []
+    if (!theirs) return { outgoing, jobs: [] }
+    const detail = `Since now another account's record stands at ${host}.`
+    const findings = [{ key: 'domain.lost', detail }]
+    tx.set(theirs.ref, { ...theirs.data, state: 'suspended', failingAt: nowMs, goneAt: 0, findings })
+    writeAudit(tx, { ...by, target: host, action: 'domain.lost' }, nowMs)
+    return { outgoing, jobs: ask ? [ask()] : [] }
+  }
+}
+
+function letterOf({ state }: DomainDoc, outcome: Next): Letter | undefined {
+  if (outcome.kind === 'gone' || outcome.next.state === state) return undefined
+  return outcome.next.state === 'pending' ? undefined : outcome.next.state
+}
+
+async function lookToTell(
+  tx: Transaction,
+  domain: DomainDoc,
+  letter: Letter | undefined,
+  nowMs: number,
+): Promise<() => readonly string[]> {
+  // Whoever waits for a host to be verified looks by themselves.
+  if (letter === undefined || letter === 'verified') return () => []
+  const ask = await look(tx, letterWish(`${domain.account}:${domain.claim}`, domain, letter), nowMs)
+  return () => [ask()]
+}
+
+const audited = {
+  pending: undefined,
+  verified: 'domain.verified',
+  failing: 'domain.failing',
+  suspended: 'domain.suspended',
+} as const satisfies Record<DomainDoc['state'], AuditAction | undefined>
+
+function writeChange(
+  tx: Transaction,
+  { account, host, state }: DomainDoc,
+  outcome: Next,
+  nowMs: number,
+): void {
+  const entry = { account, actor: 'system', from: '', target: host }
+  const action = outcome.kind === 'gone' ? 'domain.removed' : changed(state, outcome.next.state)
+  if (action) writeAudit(tx, { ...entry, action }, nowMs)
+}
+
+function changed(from: DomainDoc['state'], to: DomainDoc['state']): AuditAction | undefined {
+  return from === to ? undefined : audited[to]
+}

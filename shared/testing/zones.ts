@@ -1,0 +1,32 @@
+/** What the DNS says in tests that are not about asking it. */
+import type { Evidence, Inquiry, ServerView } from '../control/domains/evidence.ts'
+import type { InquiryDesk } from '../control/platform.ts'
+
+/** Zones as the tests have them: what stands at `_ptun.<host>`, or no word at all. */
+export class Zones implements InquiryDesk {
+  readonly texts = new Map<string, Set<string>>()
+  isSilent = false
+  looks = 0
+
+  readonly look = async (inquiry: Inquiry): Promise<Evidence> => {
+    this.looks += 1
+    const values = [...(this.texts.get(inquiry.host) ?? [])]
+    const none = { kind: 'none', values: [] } as const
+    const proof = values.length > 0 ? ({ kind: 'found', values } as const) : none
+    const view: ServerView = { server: 'ns1.example.com', proof, cname: none, a: none, aaaa: none }
+    const rest = { texts: [], doubled: [], chain: [], caa: [], target: [], chainEnd: 'none' } as const
+    const zone = { zone: inquiry.domain, nameServers: ['ns1.example.com'] }
+    return this.isSilent
+      ? { outcome: 'silent', zone: '', nameServers: [], servers: [], resolvers: [], ...rest }
+      : { outcome: 'seen', ...zone, servers: [view], resolvers: [view], ...rest }
+  }
+}
+
+/** Nobody can be asked. */
+export const noInquiries: InquiryDesk = {
+  look: async () => {
+    const zones = new Zones()
+    zones.isSilent = true
+    return zones.look({ host: '', domain: '', target: '' })
+  },
+}
