@@ -50,6 +50,18 @@ export const attacks: readonly Attack[] = [
     test: 'wherever a password is set a weak one is refused',
   },
   {
+    name: 'who is registered here? The form for accounts',
+    tried: 'ask for an account at a known and at an unknown address, and compare answer and work',
+    file: 'standalone/platform/identity.local.work.test.ts',
+    test: 'asking for an account costs the same',
+  },
+  {
+    name: 'account at an address of somebody else',
+    tried: 'register it, and sign in before its owner has seen the mail',
+    file: 'standalone/platform/identity.local.registrations.test.ts',
+    test: 'nothing is made before the link is used',
+  },
+  {
     name: 'who is registered here?',
     tried: 'compare the work of a sign-in for a known and an unknown address',
     file: 'standalone/platform/identity.local.work.test.ts',

@@ -3,7 +3,6 @@
  * what is free instead, keeping and giving back, and one name that goes from a tunnel to another under visitors.
  */
 import { rmSync } from 'node:fs'
-import { tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { agentHome, privateFolders, ptun } from './harness/agent.ts'
@@ -11,7 +10,13 @@ import { eventually } from './harness/events.ts'
 import { visit } from './harness/http.ts'
 import { type Program, type ProgramOptions, runProgram, startProgram, textOf } from './harness/programs.ts'
 import type { Service } from './harness/service.ts'
-import { freeSettings, type Standalone, startStandalone, temporaryFolder } from './harness/standalone.ts'
+import {
+  freeSettings,
+  joinByMail,
+  type Standalone,
+  startStandalone,
+  temporaryFolder,
+} from './harness/standalone.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 
 const problemSchema = z.object({ code: z.string(), suggestions: z.array(z.string()).optional() })
@@ -65,9 +70,8 @@ describe('names and ports', () => {
 
   /** A person with an account, a key and a home of their own. */
   async function join(name: string) {
-    const email = `${name}@example.com`
-    const tokens = await call('', 'POST', '/v1/auth/register', { email, password: 'correct horse battery' })
-    const { accessToken } = tokensSchema.parse(tokens)
+    const given = { email: `${name}@example.com`, password: 'correct horse battery' }
+    const accessToken = await joinByMail(server, given)
     const wish = { name: 'agent', scopes: ['read', 'tunnels'] }
     const { secret } = z
       .object({ secret: z.string() })

@@ -3,7 +3,6 @@
  * role may do, what a key may, what outlives a person who leaves, and that nothing of one account shows in the other.
  */
 import { rmSync } from 'node:fs'
-import { tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Agent, startAgent } from './harness/agent.ts'
@@ -11,7 +10,13 @@ import { eventually } from './harness/events.ts'
 import { visit } from './harness/http.ts'
 import { runProgram } from './harness/programs.ts'
 import type { Service } from './harness/service.ts'
-import { freeSettings, type Standalone, startStandalone, temporaryFolder } from './harness/standalone.ts'
+import {
+  freeSettings,
+  joinByMail,
+  type Standalone,
+  startStandalone,
+  temporaryFolder,
+} from './harness/standalone.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 
 const password = 'correct horse battery'
@@ -90,9 +95,7 @@ describe('two accounts with three people each', () => {
   }
 
   async function register(name: string): Promise<string> {
-    const json = { email: `${name}@example.com`, password }
-    const { json: tokens } = await call('', 'POST', '/v1/auth/register', { json })
-    return tokensSchema.parse(tokens).accessToken
+    return joinByMail(server, { email: `${name}@example.com`, password })
   }
 
   async function meet(token: string): Promise<Person> {

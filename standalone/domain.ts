@@ -43,15 +43,17 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
   const mail = smtp ?? openLogMail({ folder: folder.file('mail'), clock, log })
   const bus = openLocalBus({ clock, random, onBackgroundError })
   const settings = settingsOf(options)
-  const resetUrl = (token: string) =>
-    `${settings.consoleUrl}/reset-password?token=${encodeURIComponent(token)}`
+  const page = (name: string, token: string) =>
+    `${settings.consoleUrl}/${name}?token=${encodeURIComponent(token)}`
   const issuer = settings.issuer
   const identity = localIdentity({
     store,
     vault,
     clock,
     issuer,
-    resetUrl,
+    resetUrl: (token) => page('reset-password', token),
+    registerUrl: (token) => page('register', token),
+    signInUrl: `${settings.consoleUrl}/sign-in`,
     kick: (ids) => kick({ bus, log }, ids),
   })
   const relayIdentity = enrolledRelayIdentity({ store, clock })

@@ -156,10 +156,8 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
   const listening = await listen((asked, env) => api.fetch(asked, env), { host, port: 0, clock })
   parts.defer(() => listening.close(0))
   const baseUrl = `http://${host}:${listening.port}`
-  const { accessToken } = await makeClient({ baseUrl }).register({
-    email: 'ada@example.com',
-    password: 'correct horse battery',
-  })
+  const ada = { email: 'ada@example.com', password: 'correct horse battery' }
+  const { accessToken } = (await identity.register(ada, { from: host })).tokens
   const client = makeClient({ baseUrl, token: () => accessToken })
   return { control, client, url: baseUrl, key: () => relayIdentity.makeKey(cell) }
 }

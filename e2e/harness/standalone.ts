@@ -1,5 +1,5 @@
 /** The standalone server as a user starts it, in a child process with a data folder of its own. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keyCreatedSchema, tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
@@ -136,4 +136,27 @@ async function killRelay(pid: number): Promise<void> {
 /** The relay's process id, while it has one; from source or from its bundle. */
 export function relayOf(pid: number): number | undefined {
   return childrenOf(pid).find(({ command }) => /relay-vm\/(main\.ts|dist\/relay\.cjs)/.test(command))?.pid
+}
+
+/** Makes an account as a person does, with the link of the mail, which waits in a file. @returns an access token */
+export async function joinByMail(
+  { folder, file }: Standalone,
+  { email, password }: { readonly email: string; readonly password: string },
+): Promise<string> {
+  const post = (path: string, body: object) =>
+    fetch(`${new URL(file.api).origin}/v1/auth/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(20_000),
+    })
+  await post('register', { email })
+  const mails = join(folder, 'mail')
+  const token = await eventually('the mail with the link', async () => {
+    const texts = readdirSync(mails).map((name) => readFileSync(join(mails, name), 'utf8'))
+    const letter = texts.find((text) => text.includes(`To: ${JSON.stringify(email)}`))
+    return /token=(\S+)/.exec(letter ?? '')?.[1]
+  })
+  const answer = await post('register/confirm', { token, password })
+  return tokensSchema.parse(await answer.json()).accessToken
 }

@@ -139,7 +139,9 @@ function signInCalls(options: ClientOptions) {
     call(options, { method: 'POST', path, answer: nothing, json }, o)
   return {
     register: (json: In<typeof accounts.registerSchema>, o?: CallOptions) =>
-      tokens('/v1/auth/register', json, o),
+      quiet('/v1/auth/register', json, o),
+    confirmRegistration: (json: In<typeof accounts.registerConfirmSchema>, o?: CallOptions) =>
+      tokens('/v1/auth/register/confirm', json, o),
     login: (json: In<typeof accounts.loginSchema>, o?: CallOptions) => tokens('/v1/auth/login', json, o),
     refresh: (json: In<typeof accounts.refreshSchema>, o?: CallOptions) =>
       tokens('/v1/auth/refresh', json, o),

@@ -26,7 +26,13 @@ export type SessionDoc = {
 }
 
 /** Id: SHA-256 of the token in the link. */
-export type ResetDoc = { readonly user: string; readonly generation: number; readonly ttl: Date }
+export type ResetDoc = {
+  readonly user: string
+  readonly generation: number
+  /** Of a link that makes an account for this address; `user` is '' then. Absent: it sets a new password. */
+  readonly email?: string
+  readonly ttl: Date
+}
 
 /** Id: SHA-256 of a device cookie. It grants nothing but failures counted apart from everybody else's. */
 export type DeviceDoc = {

@@ -18,13 +18,34 @@ import { emailRef, normaliseEmail, passwords, resets } from './identity.local.do
 import type { Guard } from './identity.local.guard.ts'
 import type { Caller } from './identity.local.types.ts'
 
-const resetMs = 60 * 60_000
+export const resetMs = 60 * 60_000
 /** SQLite works within the turn, so the look-up waits until the answer has left: else its time would tell. */
 const headStartMs = 250
 const kind = 'auth.reset'
-const bodySchema = z.object({ email: z.string(), from: z.string(), userAgent: z.string() })
+export const mailRequestSchema = z.object({ email: z.string(), from: z.string(), userAgent: z.string() })
+/** Who asks for a link, and for which address. */
+export type MailRequest = z.infer<typeof mailRequestSchema>
 
-function isOpen({ ttl }: { readonly ttl: Date }, nowMs: number): boolean {
+/**
+ * Leaves a job of `kind` that looks the address up and asks for the mail. Resolves before that, so neither words nor
+ * time tell whether the address is known.
+ */
+export async function askByMail(
+  { store, clock, kick }: Pick<ResetOptions, 'store' | 'clock' | 'kick'>,
+  kind: string,
+  { email, from, userAgent }: MailRequest,
+): Promise<void> {
+  const address = normaliseEmail(email)
+  const body = { email: address, from, userAgent }
+  const id = await store.transact(async (tx) => {
+    const ask = await look(tx, { kind, subject: hashSecret(address), account: '', body }, clock.now())
+    return ask()
+  })
+  void sleep(clock, headStartMs).then(() => kick([id]))
+}
+
+/** Whether a link still works. */
+export function isOpen({ ttl }: { readonly ttl: Date }, nowMs: number): boolean {
   return isStillOn(ttl.getTime(), { nowMs, lastsMs: resetMs })
 }
 
@@ -50,28 +71,17 @@ export class Resets {
 
   /** @throws auth.locked; never because of the address */
   async request(email: string, { from, userAgent = '' }: Caller): Promise<void> {
-    const { store, clock, guard, kick } = this.#options
-    await guard.countReset(from)
-    const address = normaliseEmail(email)
-    const wish = {
-      kind,
-      subject: hashSecret(address),
-      account: '',
-      body: { email: address, from, userAgent },
-    }
-    const id = await store.transact(async (tx) => {
-      const ask = await look(tx, wish, clock.now())
-      return ask()
-    })
-    void sleep(clock, headStartMs).then(() => kick([id]))
+    await this.#options.guard.countReset(from)
+    await askByMail(this.#options, kind, { email, from, userAgent })
   }
 
   /** Turns a token away before a costly hash is made for it. @returns whose it is @throws auth.reset */
   async check(token: string): Promise<{ readonly user: string; readonly email: string }> {
     const { store, clock } = this.#options
     const reset = (await store.get(resets.ref(hashSecret(token))))?.data
-    const owner = reset && (await store.get(users.ref(reset.user)))?.data
-    if (!owner || !isOpen(reset, clock.now())) throw fail('auth.reset')
+    if (!reset?.user || !isOpen(reset, clock.now())) throw fail('auth.reset')
+    const owner = (await store.get(users.ref(reset.user)))?.data
+    if (!owner) throw fail('auth.reset')
     return { user: reset.user, email: owner.email }
   }
 
@@ -93,7 +103,7 @@ export class Resets {
     return store.transact(async (tx) => {
       const now = clock.now()
       const reset = (await tx.get(ref))?.data
-      if (!reset || !isOpen(reset, now)) throw fail('auth.reset')
+      if (!reset?.user || !isOpen(reset, now)) throw fail('auth.reset')
       const password = (await tx.get(passwords.ref(reset.user)))?.data
       const owner = (await tx.get(users.ref(reset.user)))?.data
       if (!owner || password?.generation !== reset.generation) throw fail('auth.reset')
@@ -113,7 +123,7 @@ export class Resets {
 
   async #prepare(job: RunningJob): Promise<void> {
     const { store, vault, clock, guard, resetUrl, kick } = this.#options
-    const { email, from, userAgent } = bodySchema.parse(job.body)
+    const { email, from, userAgent } = mailRequestSchema.parse(job.body)
     try {
       await guard.countResetMail(email)
     } catch (error) {

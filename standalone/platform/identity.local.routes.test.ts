@@ -28,7 +28,8 @@ function makeApp({ isOpen = true } = {}) {
       body: typeof body === 'string' ? body : JSON.stringify(body),
     })
   const signUp = async () => {
-    const answer = await post('register', ada)
+    await setUp.identity.register(ada, { from: '' })
+    const answer = await post('login', ada)
     const cookie = answer.headers.get('set-cookie') ?? ''
     return { tokens: tokensSchema.parse(await answer.json()), cookie, answer }
   }
@@ -38,7 +39,7 @@ function makeApp({ isOpen = true } = {}) {
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 describe('sign-in routes', () => {
-  test('registering, signing in and refreshing answer tokens that nobody caches', async () => {
+  test('signing in and refreshing answer tokens that nobody caches', async () => {
     const { post, signUp, identity } = makeApp()
     const { tokens, answer } = await signUp()
     const login = await post('login', ada)
@@ -67,7 +68,8 @@ describe('sign-in routes', () => {
 
   test('where registration is closed, nobody registers and whoever is registered signs in', async () => {
     const { post, identity } = makeApp({ isOpen: false })
-    expect((await post('register', ada)).status).toBe(403)
+    expect((await post('register', { email: ada.email })).status).toBe(403)
+    expect((await post('register/confirm', { token: 'x', password: ada.password })).status).toBe(403)
     await identity.register(ada, { from: '' })
     expect((await post('login', ada)).status).toBe(200)
   })
@@ -120,10 +122,28 @@ describe('sign-in routes', () => {
     )
   })
 
+  test('asking for an account gets one answer for any address; the link of the mail makes it and signs in', async () => {
+    const { post, work, mails, identity } = makeApp()
+    await identity.register(ada, { from: '' })
+    const fresh = 'grace@example.com'
+    for (const email of [ada.email, fresh]) {
+      const answer = await post('register', { email })
+      expect([answer.status, await answer.text()]).toEqual([202, ''])
+    }
+    await work()
+    const token = /#(\S+)/.exec(mails.find(({ to }) => to === fresh)?.text ?? '')?.[1]
+    const confirm = () => post('register/confirm', { token, password: 'another long password' })
+    const made = await confirm()
+    expect([made.status, made.headers.get('cache-control')]).toEqual([200, 'no-store'])
+    const { accessToken } = tokensSchema.parse(await made.json())
+    expect(await identity.verify(accessToken)).toMatchObject({ email: fresh, emailVerified: true })
+    expect((await confirm()).status).toBe(400)
+  })
+
   test.each([
-    ['register', { ...ada, password: 'short' }],
-    ['register', { ...ada, email: 'nobody' }],
-    ['register', { ...ada, role: 'admin' }],
+    ['register', { email: 'nobody' }],
+    ['register', ada],
+    ['register/confirm', { token: 'x', password: 'short' }],
     ['login', { email: ada.email }],
     ['login', { ...ada, password: 'x'.repeat(201) }],
     ['login', []],

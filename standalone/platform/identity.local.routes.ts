@@ -12,6 +12,7 @@ import {
   passwordResetConfirmSchema,
   passwordResetSchema,
   refreshSchema,
+  registerConfirmSchema,
   registerSchema,
   tokensSchema,
 } from '@porttunneler/shared/api/schemas/accounts'
@@ -50,7 +51,12 @@ export function signInRoutes({ identity, addressOf, isHttps, isOpen }: SignInRou
   }
   group.add(routes.register, async (c) => {
     if (!isOpen) throw fail('auth.closed')
-    return answer(c, await identity.register(c.req.valid('json'), callerOf(c)))
+    await identity.requestAccount(c.req.valid('json').email, callerOf(c))
+    return c.body(null, 202)
+  })
+  group.add(routes.registerConfirm, async (c) => {
+    if (!isOpen) throw fail('auth.closed')
+    return answer(c, await identity.confirmAccount(c.req.valid('json'), callerOf(c)))
   })
   group.add(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), callerOf(c))))
   group.add(routes.refresh, async (c) =>
@@ -109,13 +115,24 @@ const tokens = {
 
 const routes = {
   register: route({
-    access: { public: 'Makes the user; it is bounded by address.' },
+    access: { public: 'Whoever asks learns nothing; the mail goes to the address alone.' },
     method: 'post',
     path: '/v1/auth/register',
     operationId: 'register',
-    summary: 'Make a user',
+    summary: 'Ask for a mail with a link to make an account',
+    description: 'The answer is the same whether or not the address has an account.',
     tags,
     request: jsonBody(registerSchema),
+    responses: { 202: { description: 'A mail is on its way' } },
+  }),
+  registerConfirm: route({
+    access: { public: 'The token of the mail in the body is the proof.' },
+    method: 'post',
+    path: '/v1/auth/register/confirm',
+    operationId: 'confirmRegistration',
+    summary: 'Make the account with the token of the mail, and sign in',
+    tags,
+    request: jsonBody(registerConfirmSchema),
     responses: tokens,
   }),
   login: route({

@@ -1,7 +1,7 @@
 /**
  * Identity without anybody else's service: addresses and scrypt passwords in the store, ES256 access tokens (15 min),
  * refresh tokens that are spent by use. The domain sees `verify` alone; the routes use the rest.
- * What strangers learn is the same whether or not an address is known, in words and in time; only registering tells.
+ * What strangers learn is the same whether or not an address is known, in words and in time.
  */
 import type { Key, Tokens } from '@porttunneler/shared/api/schemas/accounts'
 import { sourceOf } from '@porttunneler/shared/base/addresses'
@@ -10,7 +10,7 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import type { AuditAction } from '@porttunneler/shared/control/audit'
 import { noteFailedSignIn, type SignInWrite, signInWrites } from '@porttunneler/shared/control/audit/sign-ins'
-import { identities, type UserDoc, users } from '@porttunneler/shared/control/documents'
+import { type UserDoc, users } from '@porttunneler/shared/control/documents'
 import { listKeysOf, lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
 import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
@@ -22,6 +22,7 @@ import { type Attempt, Guard } from './identity.local.guard.ts'
 import { AccessKeys, type PublicKeys } from './identity.local.keys.ts'
 import type { Place } from './identity.local.line.ts'
 import { Passwords } from './identity.local.passwords.ts'
+import { Registrations, userWrites } from './identity.local.registrations.ts'
 import { Resets } from './identity.local.resets.ts'
 import { newSessionName, type Session, type SessionName, Sessions } from './identity.local.sessions.ts'
 import type {
@@ -64,6 +65,7 @@ class LocalSignIn implements LocalIdentity {
   readonly #sessions: Sessions
   readonly #guard: Guard
   readonly #resets: Resets
+  readonly #registrations: Registrations
   readonly #devices: Devices
   readonly #ended: EndedSignIns
   readonly #kick: LocalIdentityOptions['kick']
@@ -80,7 +82,8 @@ class LocalSignIn implements LocalIdentity {
     this.#sessions = new Sessions(store, clock, this.#ended)
     this.#guard = new Guard(store, clock)
     this.#resets = new Resets({ ...options, guard: this.#guard })
-    this.jobs = [this.#resets.jobs]
+    this.#registrations = new Registrations({ ...options, guard: this.#guard })
+    this.jobs = [this.#resets.jobs, this.#registrations.jobs]
   }
 
   async verify(token: string): Promise<IdentityClaims> {
@@ -98,22 +101,27 @@ class LocalSignIn implements LocalIdentity {
     })
   }
 
+  requestAccount(email: string, { from, userAgent = '' }: Caller): Promise<void> {
+    return this.#registrations.request({ email, from, userAgent })
+  }
+
+  async confirmAccount({ token, password }: { token: string; password: string }, caller: Caller) {
+    const email = await this.#registrations.check(token)
+    requireStrong(password, email)
+    const hash = await this.#passwords.hash(password, placeOf(caller))
+    const user = await this.#registrations.redeem(token, hash)
+    return this.#signIn({ user, authTime: this.#clock.now() }, { ...caller, device: undefined })
+  }
+
   async register(given: Credentials, caller: Caller): Promise<SignedIn> {
     requireStrong(given.password, given.email)
     await this.#guard.countRegistration(caller.from)
     const email = normaliseEmail(given.email)
-    // Before the look-up: the answer tells whether the address is taken, and its time tells nothing more.
     const hash = await this.#passwords.hash(given.password, placeOf(caller))
-    if (await this.#store.get(emailRef(email))) throw fail('auth.taken')
     const now = this.#clock.now()
     const user = newId('usr', now)
     try {
-      await this.#store.batch([
-        { op: 'create', ref: emailRef(email), data: { user } },
-        { op: 'create', ref: users.ref(user), data: newUser(email, now) },
-        { op: 'create', ref: identities.ref(`local:${user}`), data: { user } },
-        { op: 'create', ref: passwords.ref(user), data: { hash, generation: 1 } },
-      ])
+      await this.#store.batch([...userWrites(user, { email, hash, emailVerified: false, now })])
     } catch (error) {
       if (isFailure(error, 'store.exists')) throw fail('auth.taken')
       throw error
@@ -339,8 +347,4 @@ class LocalSignIn implements LocalIdentity {
 /** @param caller with the id of the device, where it is a known one */
 function placeOf({ from, device }: Caller): Place {
   return device === undefined ? ['stranger', sourceOf(from)] : ['known', device]
-}
-
-function newUser(email: string, now: number): UserDoc {
-  return { email, emailVerified: false, status: 'active', validSince: now, providers: ['local'] }
 }

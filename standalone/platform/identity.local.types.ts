@@ -37,7 +37,17 @@ export type LogoutRequest = {
 export type SignedIn = { readonly tokens: Tokens; readonly device?: string }
 
 export interface LocalIdentity extends Identity {
-  /** @throws auth.taken, auth.locked, auth.busy, auth.weak */
+  /** Resolves before anything is looked up. A job mails, also to whoever has an account. @throws auth.locked */
+  requestAccount(email: string, caller: Caller): Promise<void>
+  /** Makes the user of the address that the mail went to. @throws auth.reset, auth.taken, auth.busy, auth.weak */
+  confirmAccount(
+    given: { readonly token: string; readonly password: string },
+    caller: Caller,
+  ): Promise<SignedIn>
+  /**
+   * Makes a user whose mailbox nobody has proven: for whoever runs the server, never for strangers, whom it tells of
+   * others. @throws auth.taken, auth.locked, auth.busy, auth.weak
+   */
   register(given: Credentials, caller: Caller): Promise<SignedIn>
   /** @throws auth.credentials, auth.locked, auth.busy, auth.disabled; auth.invalid if the password changes now */
   login(given: Credentials, caller: Caller): Promise<SignedIn>
@@ -75,6 +85,9 @@ export type LocalIdentityOptions = {
   readonly issuer: string
   /** The page where a person sets a new password. */
   readonly resetUrl: (token: string) => string
+  /** The page where a person chooses the password of a new account. */
+  readonly registerUrl: (token: string) => string
+  readonly signInUrl: string
   /** Tells workers of jobs that were just asked for. */
   readonly kick: (ids: readonly string[]) => Promise<void>
   /** Lower in tests only. */

@@ -30,6 +30,8 @@ export function makeLocalIdentity({
     store,
     vault: testVault,
     issuer: 'https://tunnel.example.com',
+    registerUrl: (token) => `https://tunnel.example.com/register#${token}`,
+    signInUrl: 'https://tunnel.example.com/sign-in',
     resetUrl: (token) => `https://tunnel.example.com/reset#${token}`,
     kick: async (ids) => void kicked.push(...ids),
     passwordCost: { log2N: 4, r: 1, p: 1 },

@@ -24,7 +24,9 @@ function signInCalls(request: Requests) {
   return {
     config: (signal?: AbortSignal) =>
       request<AnswerOf<'config'>>('GET', '/v1/config', { signal, isOpen: true }),
-    register: (body: BodyOf<'register'>) => open<AnswerOf<'register'>>('/v1/auth/register', body),
+    register: (body: BodyOf<'register'>) => open<void>('/v1/auth/register', body),
+    confirmRegistration: (body: BodyOf<'confirmRegistration'>) =>
+      open<AnswerOf<'confirmRegistration'>>('/v1/auth/register/confirm', body),
     login: (body: BodyOf<'login'>) => open<AnswerOf<'login'>>('/v1/auth/login', body),
     refresh: (body: BodyOf<'refresh'>) => open<AnswerOf<'refresh'>>('/v1/auth/refresh', body),
     /** Ends the session that the refresh token belongs to. */

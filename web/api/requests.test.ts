@@ -78,7 +78,9 @@ describe('requests', () => {
 })
 
 describe('calls', () => {
-  const login = { email: 'dev@example.com', password: 'a good long one' }
+  const email = 'dev@example.com'
+  const login = { email, password: 'a good long one' }
+  const chosen = { token: 'ptw_x', password: login.password }
   const policy = { allow: ['10.0.0.0/8'], deny: [] }
 
   test('ask the API for what the shared client asks', async () => {
@@ -87,7 +89,8 @@ describe('calls', () => {
     const client = makeClient({ baseUrl: '', fetch: theirs.fetch })
     const pairs: [() => Promise<unknown>, () => Promise<unknown>][] = [
       [() => calls.config(), () => client.config()],
-      [() => calls.register(login), () => client.register(login)],
+      [() => calls.register({ email }), () => client.register({ email })],
+      [() => calls.confirmRegistration(chosen), () => client.confirmRegistration(chosen)],
       [() => calls.login(login), () => client.login(login)],
       [() => calls.refresh({ refreshToken: 'r' }), () => client.refresh({ refreshToken: 'r' })],
       [() => calls.logout({ refreshToken: 'r' }), () => client.logout({ refreshToken: 'r' })],

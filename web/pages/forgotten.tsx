@@ -5,10 +5,11 @@ import { useState } from 'preact/hooks'
 import { useSearch } from 'wouter-preact'
 import { failureIn, useConfig } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
-import { Button, ButtonLink, TextLink } from '../parts/button.tsx'
+import { Button, ButtonLink } from '../parts/button.tsx'
 import { passwordHint } from '../parts/credentials-form.tsx'
 import { Checkbox, TextField } from '../parts/field.tsx'
 import { keysLeftText } from '../parts/keys-left-text.ts'
+import { fileHint, LinkRequest } from '../parts/link-request.tsx'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
@@ -32,70 +33,15 @@ export function ForgotPasswordPage() {
           isRetrying={config.isFetching}
         />
       )}
-      {config.data && <ResetRequest send={send} unsentHint={firebase ? '' : fileHint} />}
-    </>
-  )
-}
-
-const fileHint = 'On a server that sends no mail, the link is in a file of the server: ask whoever runs it.'
-
-function ResetRequest({
-  send,
-  unsentHint = '',
-}: {
-  send: (email: string) => Promise<void>
-  /** What to do when no mail comes. */
-  unsentHint?: string
-}) {
-  const [email, setEmail] = useState('')
-  const ask = useMutation({ mutationFn: send })
-  const failure = failureIn(ask)
-  if (ask.isSuccess) return <LetterSent email={email.trim()} unsentHint={unsentHint} />
-  return (
-    <>
-      <form
-        class="mt-3 space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          ask.mutate(email.trim())
-        }}
-      >
-        <p class="text-muted">We send a link to the account's address. It works once, for a short time.</p>
-        {failure && <ProblemNotice failure={failure} />}
-        <TextField
-          label="Email"
-          type="email"
-          autocomplete="username"
-          required
-          autofocus
-          value={email}
-          onInput={(event) => setEmail(event.currentTarget.value)}
+      {config.data && (
+        <LinkRequest
+          send={send}
+          intro="We send a link to the account's address. It works once, for a short time."
+          sent={(email) => <>If {email} has an account, a link is on its way.</>}
+          unsentHint={firebase ? '' : fileHint}
         />
-        <div class="grid pt-1">
-          <Button type="submit" look="accent" isBusy={ask.isPending}>
-            Send the link
-          </Button>
-        </div>
-      </form>
-      <p class="mt-5 text-sm">
-        <TextLink href="/sign-in">Back to sign-in</TextLink>
-      </p>
+      )}
     </>
-  )
-}
-
-function LetterSent({ email, unsentHint }: { email: string; unsentHint: string }) {
-  return (
-    <div role="status">
-      <h2 class="mt-3 text-base font-semibold">Look at your mail</h2>
-      <p class="mt-2 text-muted">
-        If <strong class="font-semibold break-words text-text">{email}</strong> has an account, a link is on
-        its way. {unsentHint}
-      </p>
-      <div class="mt-5 grid">
-        <ButtonLink href="/sign-in">Back to sign-in</ButtonLink>
-      </div>
-    </div>
   )
 }
 

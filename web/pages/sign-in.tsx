@@ -11,6 +11,8 @@ import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 const firebaseSignIn = async () => (await import('./firebase.tsx')).FirebaseSignIn
 const firebaseRegister = async () => (await import('./firebase.tsx')).FirebaseRegister
+const localRegister = async () => (await import('./register.tsx')).LocalRegister
+
 export function SignInPage() {
   const { calls } = useServices()
   const search = useSearch()
@@ -34,21 +36,17 @@ export function SignInPage() {
 }
 
 export function RegisterPage() {
-  const { calls } = useServices()
   const isOpen = useConfig().data?.registration
-  const enter = useEnter()
   return (
     <ByIdentity title="Create an account" firebase={firebaseRegister}>
       {isOpen ? (
-        <CredentialsForm
-          action="Create the account"
-          passwordUse="new-password"
-          submit={async (given) => enter(await calls.register(given))}
-        />
+        <LazyPage load={localRegister} />
       ) : (
-        <p class="mt-4 text-muted">Accounts of this server are made by whoever runs it. Ask for one.</p>
+        <>
+          <p class="mt-4 text-muted">Accounts of this server are made by whoever runs it. Ask for one.</p>
+          <HaveOne />
+        </>
       )}
-      <HaveOne />
     </ByIdentity>
   )
 }

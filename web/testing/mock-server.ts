@@ -72,7 +72,7 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
         docsUrl: '',
       }),
   ],
-  ['POST', /^\/v1\/auth\/(register|refresh)$/, sendTokens],
+  ['POST', /^\/v1\/auth\/(register\/confirm|refresh)$/, sendTokens],
   [
     'POST',
     /^\/v1\/auth\/password$/,

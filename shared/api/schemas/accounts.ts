@@ -29,7 +29,8 @@ export const meSchema = z.object({
 })
 export type Me = z.infer<typeof meSchema>
 
-export const registerSchema = z.strictObject({ email: emailSchema, password: passwordSchema })
+export const registerSchema = z.strictObject({ email: emailSchema })
+export const registerConfirmSchema = z.strictObject({ token: z.string().max(200), password: passwordSchema })
 export const loginSchema = z.strictObject({ email: emailSchema, password: z.string().min(1).max(200) })
 export const tokensSchema = z.object({
   accessToken: z.string(),

@@ -59,8 +59,8 @@ export const accountCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Link no longer valid',
-    cause: 'The link to set a new password was used already, is older than an hour, or is not complete.',
-    cure: 'Ask for a new link with "forgot password", and open it from the newest mail.',
+    cause: 'The link that came by mail was used already, is older than an hour, or is not complete.',
+    cure: 'Ask for a new link, with "forgot password" or "create an account", and open it from the newest mail.',
   },
   'auth.disabled': {
     code: 'PT-1006',

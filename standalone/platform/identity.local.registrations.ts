@@ -1,0 +1,145 @@
+/**
+ * Making an account: who asks gets a mail, and chooses the password behind its link. So nobody learns at the form who
+ * has an account here, and nobody has one at an address whose mail they do not read. Asking leaves a job and answers
+ * before anything is looked up; a link works once, for an hour.
+ */
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { hashSecret, newId, newSecret } from '@porttunneler/shared/base/ids'
+import { identities, type UserDoc, users } from '@porttunneler/shared/control/documents'
+import { type JobKind, look, type RunningJob } from '@porttunneler/shared/control/jobs/jobs'
+import { mailWish } from '@porttunneler/shared/control/mails'
+import type { KeyVault, Store, Write } from '@porttunneler/shared/control/platform'
+import { emailRef, normaliseEmail, passwords, resets } from './identity.local.documents.ts'
+import type { Guard } from './identity.local.guard.ts'
+import { askByMail, isOpen, type MailRequest, mailRequestSchema, resetMs } from './identity.local.resets.ts'
+
+const kind = 'auth.register'
+
+export type RegistrationOptions = {
+  readonly store: Store
+  readonly vault: KeyVault
+  readonly clock: Clock
+  readonly guard: Guard
+  /** The page where a person chooses the password of a new account. */
+  readonly registerUrl: (token: string) => string
+  readonly signInUrl: string
+  readonly kick: (ids: readonly string[]) => Promise<void>
+}
+
+export class Registrations {
+  readonly #options: RegistrationOptions
+  /** Of the job that looks the address up and asks for the mail. */
+  readonly jobs: JobKind
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options
+    this.jobs = { name: kind, attemptsMax: 12, run: (job) => this.#prepare(job) }
+  }
+
+  /** @throws auth.locked; never because of the address */
+  async request(asked: MailRequest): Promise<void> {
+    await this.#options.guard.countRegistration(asked.from)
+    await askByMail(this.#options, kind, asked)
+  }
+
+  /** Turns a token away before a costly hash is made for it. @returns the address @throws auth.reset */
+  async check(token: string): Promise<string> {
+    const { store, clock } = this.#options
+    const asked = (await store.get(resets.ref(hashSecret(token))))?.data
+    if (asked?.email === undefined || !isOpen(asked, clock.now())) throw fail('auth.reset')
+    return asked.email
+  }
+
+  /** Spends the token and makes the user. @throws auth.reset; auth.taken when another link has made it meanwhile */
+  async redeem(token: string, hash: string): Promise<string> {
+    const { store, clock } = this.#options
+    const ref = resets.ref(hashSecret(token))
+    return store.transact(async (tx) => {
+      const now = clock.now()
+      const asked = (await tx.get(ref))?.data
+      if (asked?.email === undefined || !isOpen(asked, now)) throw fail('auth.reset')
+      if (await tx.get(emailRef(asked.email))) throw fail('auth.taken')
+      const user = newId('usr', now)
+      tx.delete(ref)
+      // Whoever holds the link reads the mailbox.
+      for (const write of userWrites(user, { email: asked.email, hash, emailVerified: true, now }))
+        tx.create(write.ref, write.data)
+      return user
+    })
+  }
+
+  async #prepare(job: RunningJob): Promise<void> {
+    const { store, vault, clock, guard, registerUrl, signInUrl, kick } = this.#options
+    const { email } = mailRequestSchema.parse(job.body)
+    try {
+      await guard.countResetMail(email)
+    } catch (error) {
+      // Enough mails went to this address lately; who asks for one more is not told.
+      if (isFailure(error, 'auth.locked')) return
+      throw error
+    }
+    const claim = await store.get(emailRef(email))
+    const owner = claim && (await store.get(users.ref(claim.data.user)))?.data
+    if (owner && owner.status !== 'active') return
+    const token = newSecret('ptw')
+    const until = clock.now() + resetMs
+    const mail = owner
+      ? { subject: 'You have a PortTunneler account', text: knownLetter(signInUrl) }
+      : { subject: 'Your PortTunneler account', text: newLetter(registerUrl(token)) }
+    const wish = await mailWish(vault, { to: owner?.email ?? email, ...mail }, { account: '', until })
+    const asked: string[] = []
+    await job.finish(async (tx) => {
+      const ask = await look(tx, wish, clock.now())
+      if (!owner)
+        tx.create(resets.ref(hashSecret(token)), { user: '', generation: 0, email, ttl: new Date(until) })
+      asked.splice(0, 1, ask())
+    })
+    await kick(asked)
+  }
+}
+
+/** The documents of a new user, to be created together. */
+export function userWrites(
+  user: string,
+  {
+    email: given,
+    hash,
+    emailVerified,
+    now,
+  }: {
+    readonly email: string
+    readonly hash: string
+    readonly emailVerified: boolean
+    readonly now: number
+  },
+): readonly Extract<Write, { op: 'create' | 'set' }>[] {
+  const email = normaliseEmail(given)
+  const data: UserDoc = { email, emailVerified, status: 'active', validSince: now, providers: ['local'] }
+  return [
+    { op: 'create', ref: emailRef(email), data: { user } },
+    { op: 'create', ref: users.ref(user), data },
+    { op: 'create', ref: identities.ref(`local:${user}`), data: { user } },
+    { op: 'create', ref: passwords.ref(user), data: { hash, generation: 1 } },
+  ]
+}
+
+function newLetter(link: string): string {
+  return `Somebody, hopefully you, asked for a PortTunneler account for this address.
+
+Open this link within an hour to choose a password; that makes the account:
+
+${link}
+
+If it was not you, there is nothing to do: without the link no account is made.`
+}
+
+function knownLetter(signInUrl: string): string {
+  return `Somebody, hopefully you, asked for a PortTunneler account for this address, which has one already.
+
+Sign in here, or ask there for a new password if you have forgotten yours:
+
+${signInUrl}
+
+If it was not you, there is nothing to do: your account stays as it is.`
+}

@@ -1,0 +1,61 @@
+/** Making an account where the server keeps the accounts itself: asking for a link, and the page that it leads to. */
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'preact/hooks'
+import { useSearch } from 'wouter-preact'
+import { failureIn } from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
+import { Button } from '../parts/button.tsx'
+import { passwordHint, useEnter } from '../parts/credentials-form.tsx'
+import { TextField } from '../parts/field.tsx'
+import { fileHint, LinkRequest } from '../parts/link-request.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+
+export function LocalRegister() {
+  const { calls } = useServices()
+  const token = new URLSearchParams(useSearch()).get('token') ?? ''
+  if (token !== '') return <ChoosePassword token={token} />
+  return (
+    <LinkRequest
+      send={(email) => calls.register({ email })}
+      intro="We send a link to your address. Behind it you choose a password, which makes the account."
+      sent={(email) => <>A mail is on its way to {email}. Its link works once, for an hour.</>}
+      unsentHint={fileHint}
+    />
+  )
+}
+
+function ChoosePassword({ token }: { token: string }) {
+  const { calls } = useServices()
+  const enter = useEnter()
+  const [password, setPassword] = useState('')
+  const make = useMutation({ mutationFn: calls.confirmRegistration, gcTime: 0, onSuccess: enter })
+  const failure = failureIn(make)
+  return (
+    <form
+      class="mt-5 space-y-4"
+      onSubmit={(event) => {
+        event.preventDefault()
+        make.mutate({ token, password })
+      }}
+    >
+      {failure && <ProblemNotice failure={failure} />}
+      <TextField
+        label="Password"
+        type="password"
+        autocomplete="new-password"
+        required
+        autofocus
+        minLength={10}
+        maxLength={200}
+        hint={passwordHint}
+        value={password}
+        onInput={(event) => setPassword(event.currentTarget.value)}
+      />
+      <div class="grid pt-1">
+        <Button type="submit" look="accent" isBusy={make.isPending}>
+          Create the account
+        </Button>
+      </div>
+    </form>
+  )
+}
