@@ -18,8 +18,8 @@ const isProxy = (address: string) => address.startsWith('10.')
 
 test.each([
   ['nobody', [], undefined],
-  ['only what is no address', ['unknown'], undefined],
-  ['the nearest that is no proxy', ['6.6.6.6', '192.0.2.1', '10.0.0.1'], '192.0.2.1'],
+  ['undefined when there is no address', ['unknown'], undefined],
+  ['the nearest that is not a proxy', ['6.6.6.6', '192.0.2.1', '10.0.0.1'], '192.0.2.1'],
   ['a proxy, when nothing is before it', ['10.0.0.1'], '10.0.0.1'],
   ['no words', ['192.0.2.1', 'me', '10.0.0.1'], '10.0.0.1'],
   ['an IPv4 address in IPv6 as itself', [' ::ffff:192.0.2.1', '::ffff:10.0.0.1'], '192.0.2.1'],

@@ -2,7 +2,7 @@
 import { isIP, isIPv6 } from 'node:net'
 import type { NetworkMatcher } from './networks.ts'
 
-/** An IPv4 address of a dual-stack socket loses its `::ffff:`, so that IPv4 rules see it; a zone id goes. */
+/** An IPv4 address of a dual-stack socket loses its `::ffff:`, so that IPv4 rules match it. A zone id is removed. */
 export function plainAddress(address: string): string {
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)
   return mapped?.[1] ?? address.split('%', 1)[0] ?? address
@@ -18,8 +18,8 @@ export function sourceNetwork(address: string): string {
 }
 
 /**
- * Who an address belongs to, the larger holder first: /24 and address, or /48 and /64, of which one customer may have
- * very many.
+ * The networks that an address belongs to, largest first: /24 and address, or /48 and /64 (one customer may have very
+ * many /64s).
  */
 export function sourcePath(address: string): readonly string[] {
   if (!isIPv6(address)) return [sourceNetwork(address), address]
@@ -27,11 +27,11 @@ export function sourcePath(address: string): readonly string[] {
 }
 
 /**
- * Who called, past proxies. Every one of them appends the address that it saw, so the list is walked from its end over
- * those that are trusted; the first other one is the caller's. What stands before that, and what is no address, is only
- * the caller's word.
+ * Finds the caller behind proxies. Each proxy appends the address that it saw, so this walks the list from its end past
+ * the trusted ones; the next address is the caller's. Everything before it, and everything that is not an address, is
+ * only the caller's word.
  * @param seen the nearest last
- * @returns undefined when nothing in it can be believed
+ * @returns undefined when no entry can be believed
  */
 export function callerOf(seen: readonly string[], isTrusted: NetworkMatcher): string | undefined {
   let caller: string | undefined
@@ -44,7 +44,7 @@ export function callerOf(seen: readonly string[], isTrusted: NetworkMatcher): st
   return caller
 }
 
-/** What limits count an address as: itself, or the /64 of an IPv6 one, which one caller has whole. */
+/** The unit that limits count by: an IPv4 address itself, or the /64 of an IPv6 one, since one caller has all of it. */
 export function sourceOf(address: string): string {
   const plain = plainAddress(address)
   return isIPv6(plain) ? sourceNetwork(plain) : plain

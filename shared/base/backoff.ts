@@ -19,8 +19,8 @@ export const redialBackoff: BackoffShape = {
 }
 
 /**
- * Redialling where a machine answers that nothing listens: a relay that restarts. Such an answer costs nobody more
- * packet, so for five seconds it is asked for often.
+ * For redialling when a machine answers that nothing listens: the relay is restarting. Such an answer costs only one
+ * packet, so for five seconds we try often.
  */
 export const restartBackoff: BackoffShape = { ...redialBackoff, fastTries: 50, fastMs: 100 }
 

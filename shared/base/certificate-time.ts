@@ -1,12 +1,12 @@
 /**
- * A certificate that is refused for its dates: most often the clock of this machine is wrong (a flat battery, a
- * container without NTP), so people must be told to look at the clock and not for a proxy.
+ * A certificate refused for its dates. Most often the clock of this machine is wrong (a flat battery, a container
+ * without NTP), so the message must point people to the clock and not to a proxy.
  */
 
 /** Names of OpenSSL's verdicts, as Node gives them. */
 const verdicts = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED']
 
-/** Whether that is why a TLS connection failed; `fetch` wraps the reason once more. */
+/** Whether the certificate's dates made a TLS connection fail. `fetch` wraps the reason once more. */
 export function isOutOfTime(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return ('code' in error && verdicts.includes(String(error.code))) || isOutOfTime(error.cause)

@@ -1,10 +1,11 @@
 /**
  * Notices that wall time ran away from monotonic time: the machine slept (its monotonic clock stood still), or somebody
- * set the clock. Whoever holds something that ends at a time of others, a ticket or a lease, then asks for it again.
+ * set the clock. Holders of something that ends at a time set by another machine, such as a ticket or a lease, then ask
+ * for it again.
  */
 import type { Clock } from './clock.ts'
 
-/** NTP moves the wall clock by less at a time; a laptop that slept moved it by more. */
+/** NTP moves the wall clock by less than this at a time; sleep moves it by more. */
 const jumpMs = 5_000
 
 export class ClockJump {
@@ -16,7 +17,7 @@ export class ClockJump {
     this.#offsetMs = this.#offset()
   }
 
-  /** Whether it happened since the last look. */
+  /** Whether the clock jumped since the last look. */
   look(): boolean {
     const before = this.#offsetMs
     this.#offsetMs = this.#offset()

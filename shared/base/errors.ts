@@ -23,7 +23,9 @@ export type ErrorEntry = {
   readonly code: `PT-${number}`
   readonly http: number
   readonly exit: number
-  /** now: the same call may work at once; later: after a pause or `Retry-After`; never: only after a change. */
+  /**
+   * now: the same call may work at once; later: after a pause or `Retry-After`; never: only after something is changed.
+   */
   readonly retry: 'now' | 'later' | 'never'
   /** Who can mend it. */
   readonly owner: 'user' | 'operator' | 'peer' | 'upstream' | 'service'
@@ -85,8 +87,8 @@ export class PortTunnelerError extends Error {
 }
 
 /**
- * Makes the error to throw: `throw fail('lease.held', 'laptop-2 serves this tunnel')`.
- * Without a detail the catalogue's own cause is said.
+ * Makes the error to throw: `throw fail('lease.held', 'laptop-2 serves this tunnel')`. Without a detail the error says
+ * the catalogue's cause.
  */
 export function fail(
   key: ErrorKey,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { seededRandom } from '../testing/wire-pair.ts'
 import { FairPool, type Yields } from './fair-pool.ts'
 
-/** A pool whose members are their names. */
+/** A pool whose members are plain names. */
 function make(limit: number, yields: Yields = 'newest') {
   const pool = new FairPool<string>({ limit, yields })
   const dropped: string[] = []
@@ -12,10 +12,10 @@ function make(limit: number, yields: Yields = 'newest') {
 }
 
 describe('a fair pool', () => {
-  test('whoever holds most yields its newest to whoever holds less, and gets nobody else’s place', () => {
+  test('the largest holder yields its newest to smaller ones, and never takes a place from them', () => {
     const { pool, dropped, add } = make(4)
     for (const name of ['a1', 'a2', 'a3', 'a4']) add(name, ['a'])
-    expect(add('a5', ['a']), 'its own are in').toBe(0)
+    expect(add('a5', ['a']), 'its first ones are in').toBe(0)
     expect(add('b1', ['b'])).toBeUndefined()
     expect(add('b2', ['b'])).toBeUndefined()
     expect(dropped).toEqual(['a4', 'a3'])
@@ -24,7 +24,7 @@ describe('a fair pool', () => {
     expect(add('a3', ['a']), 'room is for everybody').toBeUndefined()
   })
 
-  test('where the oldest yields, newcomers of the largest replace its own', () => {
+  test('where the oldest yields, newcomers of the largest holder replace its own members', () => {
     const { dropped, add } = make(3, 'oldest')
     for (const name of ['a1', 'a2', 'b1']) add(name, [name.slice(0, 1)])
     add('a3', ['a'])
@@ -33,7 +33,7 @@ describe('a fair pool', () => {
     expect(dropped).toEqual(['a1', 'a2', 'a3'])
   })
 
-  test('shares are by level: one address costs its network’s others nothing, nor a network another', () => {
+  test('shares are per level: a greedy address takes nothing from others, nor does a greedy network', () => {
     const { pool, dropped, add } = make(10)
     for (let n = 0; n < 9; n++) add(`flood ${n}`, ['net 1', 'bad'])
     add('neighbour', ['net 1', 'good'])
@@ -44,7 +44,7 @@ describe('a fair pool', () => {
     expect(dropped.every((name) => name.startsWith('flood'))).toBe(true)
   })
 
-  test('a limit of a holder is its own matter: who yields is of that holder', () => {
+  test('when a holder is at its own limit, one of its own members yields', () => {
     const { dropped, add } = make(100)
     const limits = [10, 4]
     for (let n = 0; n < 4; n++) add(`${n}`, ['account', 'tunnel', 'bad'], limits)
@@ -57,7 +57,7 @@ describe('a fair pool', () => {
     expect(dropped, 'the larger tunnel yielded').toEqual(['3', 'second 5'])
   })
 
-  test('a key that comes and goes costs the same after a hundred thousand times', () => {
+  test('adding and removing a key costs the same after a hundred thousand times', () => {
     const { pool, add } = make(100_000)
     for (let n = 0; n < 20_000; n++) add(`${n}`, [`net ${n}`, `${n}`])
     const round = (count: number) => {

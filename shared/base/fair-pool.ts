@@ -1,25 +1,25 @@
 /**
- * Something of which there is only so much, shared by strangers. Each member stands on a path of holders, the larger
- * first: account, tunnel, network, address. While there is room everybody comes in. When it is full the largest holder
- * yields one to whoever holds less, level by level; a newcomer that is of the largest itself takes the place of one of
- * its own, or is refused. So a share binds only under contention, and nobody can shut out anybody else.
+ * A limited resource shared by strangers. Each member has a path of holders, the larger first: account, tunnel,
+ * network, address. While there is room, everybody is admitted. When the pool is full, the largest holder yields one
+ * member to a smaller one, level by level; a newcomer that belongs to the largest holder replaces one of that holder's
+ * own members, or is refused. So shares matter only when the pool is full, and nobody can shut out anybody else.
  */
 
-/** newest: who is in stays, so of the largest holder the last one goes. oldest: who means well is done by now. */
+/** Which member of the largest holder yields. newest: early members stay. oldest: honest members are done by then. */
 export type Yields = 'newest' | 'oldest'
 
 export type FairPoolOptions = {
-  /** Of all members. */
+  /** Maximum number of members. */
   readonly limit: number
   readonly yields: Yields
 }
 
-/** So few are never worth it. */
+/** It is not worth sweeping fewer idle children than this. */
 const idleMin = 16
 
 type Drop = (depth: number) => void
 
-/** Items in the order they came, of which any may leave. */
+/** A linked list in order of arrival; any item can be removed. */
 class Line<Item extends { before: Item | undefined; after: Item | undefined }> {
   oldest: Item | undefined
   newest: Item | undefined
@@ -55,13 +55,16 @@ type Holder<Member> = {
   readonly key: string
   readonly parent: Holder<Member> | undefined
   count: number
-  /** Children that hold nothing now. A key that comes and goes a thousand times must not make its map slow. */
+  /**
+   * Children that hold nothing now. They are counted so that a key that comes and goes a thousand times does not slow
+   * down the map.
+   */
   idle: number
   children: Map<string, Holder<Member>> | undefined
-  /** Children by their count, so that the largest is known at once: a flood asks for it at every connection. */
+  /** Children by their count, so that the largest is known at once: under a flood every connection asks for it. */
   ranks: Map<number, Line<Holder<Member>>> | undefined
   largest: number
-  /** That stand right here. */
+  /** Members that belong directly to this holder, not to a child. */
   members: Line<Entry<Member>> | undefined
 }
 
@@ -87,7 +90,7 @@ export class FairPool<Member> {
     return this.#entries.has(member)
   }
 
-  /** How many stand below `path`. */
+  /** How many members are below `path`. */
   count(path: readonly string[]): number {
     let holder: Holder<Member> | undefined = this.#root
     for (const key of path) holder = holder?.children?.get(key)
@@ -95,10 +98,10 @@ export class FairPool<Member> {
   }
 
   /**
-   * Takes `member` in; whoever yields for it is dropped first.
-   * @param drop ends a member that yields, which is none any more by then; told the limit's depth, 0 for the pool's
-   * @param limits of the holders on the path, the first one's first; absent: none
-   * @returns undefined, or the depth of the limit at which it was refused
+   * Admits `member`. A member that yields for it is dropped first.
+   * @param drop ends a member that yields; the pool has removed it by then. It gets the depth of the limit (0: the pool's)
+   * @param limits the limits of the holders on the path, in the same order; undefined means none
+   * @returns undefined, or the depth of the limit that refused it
    */
   add(
     member: Member,
@@ -106,7 +109,7 @@ export class FairPool<Member> {
     drop: Drop,
     limits: readonly (number | undefined)[] = [],
   ): number | undefined {
-    // The deepest first: who yields there makes room above, too.
+    // Start at the deepest limit: a member that yields there also makes room in the levels above.
     for (let depth = path.length; depth >= 0; depth--) {
       while (this.#isFull(path, depth, limits)) {
         const entry = this.#whoYields(path, depth)
@@ -119,7 +122,7 @@ export class FairPool<Member> {
     return undefined
   }
 
-  /** It turns out to be somebody else's: from now on it counts on `path`, as one that has just come there. */
+  /** Moves a member that turns out to belong to `path`. It counts there as the newest. */
   move(member: Member, path: readonly string[]): void {
     const entry = this.#entries.get(member)
     if (!entry) return
@@ -127,7 +130,7 @@ export class FairPool<Member> {
     this.#enter(member, path, entry.drop)
   }
 
-  /** What `add` would return, without anybody yielding. */
+  /** What `add` would return, but nobody yields. */
   refusal(path: readonly string[], limits: readonly (number | undefined)[] = []): number | undefined {
     for (let depth = path.length; depth >= 0; depth--) {
       if (!this.#isFull(path, depth, limits)) continue
@@ -136,7 +139,7 @@ export class FairPool<Member> {
     return undefined
   }
 
-  /** It is over, or no longer of this kind. */
+  /** Removes a member that has ended or no longer belongs in this pool. */
   remove(member: Member): void {
     const entry = this.#entries.get(member)
     if (entry) this.#remove(entry)
@@ -157,14 +160,14 @@ export class FairPool<Member> {
     return limit !== undefined && this.count(path.slice(0, depth)) >= limit
   }
 
-  /** Who makes way for a newcomer on `path` below the holder at `depth`. */
+  /** Finds the member that yields to a newcomer on `path`, below the holder at `depth`. */
   #whoYields(path: readonly string[], depth: number): Entry<Member> | undefined {
     const { yields } = this.#options
     let holder = this.#root
     for (const key of path.slice(0, depth)) holder = holder.children?.get(key) as Holder<Member>
     for (const key of path.slice(depth)) {
       const own = holder.children?.get(key)
-      // One more than the newcomer's would be equal: they would only change places, again and again.
+      // With one more than the newcomer's count, the two would change places again and again.
       if (holder.largest > (own?.count ?? 0) + 1) return this.#pick(holder)
       if (!own) return yields === 'oldest' ? this.#pick(holder) : undefined
       holder = own
@@ -172,7 +175,7 @@ export class FairPool<Member> {
     return yields === 'oldest' ? this.#pick(holder) : undefined
   }
 
-  /** Of the largest below `from`. */
+  /** Picks a member of the largest holder below `from`. */
   #pick(from: Holder<Member>): Entry<Member> | undefined {
     let holder = from
     while (holder.largest > 0) {
@@ -221,7 +224,7 @@ function newHolder<Member>(key: string, parent: Holder<Member> | undefined): Hol
     parent,
     count: 0,
     idle: 0,
-    // Most holders are one address with one connection: these cost more than it does.
+    // Most holders are one address with one connection, and these maps would cost more than the holder itself.
     children: undefined,
     ranks: undefined,
     largest: 0,
@@ -231,7 +234,7 @@ function newHolder<Member>(key: string, parent: Holder<Member> | undefined): Hol
   }
 }
 
-/** Counts change by one, so the largest is the one it was or the next. */
+/** A count changes by one, so the largest count stays or changes by one. */
 function recount<Member>(holder: Holder<Member>, change: 1 | -1): void {
   const { parent, count } = holder
   if (count > 0) unrank(holder)
@@ -246,7 +249,7 @@ function recount<Member>(holder: Holder<Member>, change: 1 | -1): void {
   if (change < 0 && parent.largest === count && !parent.ranks?.has(count)) parent.largest = count - 1
 }
 
-/** Forgets idle children, seldom: V8 keeps what is deleted from a map in its chains until it is made anew. */
+/** Forgets idle children, but seldom. V8 keeps deleted entries in a map's chains until the map is rebuilt. */
 function sweep<Member>(holder: Holder<Member>): void {
   const { children, idle } = holder
   if (!children || idle <= idleMin || idle * 2 < children.size) return

@@ -1,9 +1,9 @@
-/** Hostile names, and good ones in every spelling: each gets its code or its one form, and nothing throws. */
+/** Hostile names, and good ones in every spelling. Each gives its code or its one form, and nothing throws. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { hostMax, liesUnder, readHost } from './host-names.ts'
 
-/** What came of it: the host, or the code's key. */
+/** The outcome as text: the host, or the key of the code. */
 function outcome(text: string): string {
   const read = readHost(text)
   return 'error' in read ? read.error.key : read.host
@@ -20,13 +20,13 @@ const good: readonly (readonly [text: string, host: string])[] = [
   ['MÜNCHEN.de', 'xn--mnchen-3ya.de'],
   ['xn--mnchen-3ya.de', 'xn--mnchen-3ya.de'],
   ['XN--MNCHEN-3YA.DE', 'xn--mnchen-3ya.de'],
-  // The same letter in one code point and in two.
+  // The same letter as one code point and as two.
   ['mu\u0308nchen.de', 'xn--mnchen-3ya.de'],
   ['straße.de', 'xn--strae-oqa.de'],
   ['例え.jp', 'xn--r8jz45g.jp'],
   ['東京tower.jp', 'xn--tower-w91hq39l.jp'],
   ['пример.рф', 'xn--e1afmkfd.xn--p1ai'],
-  // Every letter of it looks Latin, and the whole name is Cyrillic.
+  // Every letter looks Latin, but the whole name is Cyrillic.
   ['сор.рф', 'xn--n1aeb.xn--p1ai'],
   ['1a2b.example.com', '1a2b.example.com'],
   [`${'a'.repeat(63)}.example.com`, `${'a'.repeat(63)}.example.com`],
@@ -60,7 +60,7 @@ const hostile: readonly (readonly [text: string, key: string])[] = [
   ['shop１.example.com', 'name.characters'],
   ['𝓼𝓱𝓸𝓹.example.com', 'name.characters'],
   ['ⓢhop.example.com', 'name.characters'],
-  // Soft hyphen, zero-width joiner, right-to-left override, an unpaired half of a pair.
+  // Soft hyphen, zero-width joiner, right-to-left override, half of a surrogate pair.
   ['sh\u00adop.example.com', 'name.characters'],
   ['sh\u200dop.example.com', 'name.characters'],
   ['\u202emoc.elpmaxe', 'name.characters'],
@@ -101,7 +101,7 @@ const hostile: readonly (readonly [text: string, key: string])[] = [
   ['xn--a.com', 'name.look_alike'],
   ['xn--garbage-.com', 'name.look_alike'],
   ['xn--99999999999.com', 'name.look_alike'],
-  // Punycode of what needs none.
+  // Punycode of letters that need none.
   ['xn--shop-.com', 'name.look_alike'],
   ['com', 'name.suffix'],
   ['co.uk', 'name.suffix'],
@@ -126,7 +126,7 @@ describe('host names', () => {
     },
   )
 
-  test('whatever comes is read without a throw, and what is taken is taken again as it is', () => {
+  test('any text is read without a throw, and an accepted name is accepted again unchanged', () => {
     const alphabet = [
       'a',
       'Z',

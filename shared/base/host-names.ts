@@ -1,8 +1,8 @@
 /**
- * Host names as they come from outside, read in one place: case, a final dot, international letters and their spelling
- * in ASCII (punycode), look-alikes, addresses in every spelling, public suffixes. Whoever keeps a name keeps what this
- * returns. Never throws; each slip has its code. The relay reads SNI and Host, which are ASCII already, by the rules of
- * their own standards (shared/http/head.ts, relay-vm/listeners/sniff.ts).
+ * Reads host names from outside, in one place: case, a final dot, international letters and their ASCII spelling
+ * (punycode), look-alikes, addresses in every spelling, public suffixes. Code that stores a name stores what this
+ * returns. It never throws; each fault has its code. The relay reads SNI and Host, which are ASCII already, by the
+ * rules of their own standards (shared/http/head.ts, relay-vm/listeners/sniff.ts).
  */
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { parse } from 'tldts'
@@ -13,14 +13,14 @@ import { isMisleading } from './misleading-words.ts'
 
 /** Ids of documents end at 128 characters. */
 export const hostMax = 128
-/** Nothing longer is looked at: four times what fits, for letters that get shorter in ASCII. */
+/** Longer texts are not looked at. Four times what fits, for letters that get shorter in ASCII. */
 const textMax = 4 * hostMax
 
 export type HostReading =
   /** In small ASCII letters, without a final dot; `domain` is what its owner has registered. */
   { readonly host: string; readonly domain: string } | { readonly error: PortTunnelerError }
 
-/** Latin is written beside these (UTS 39, "highly restrictive"); any other alphabet stands alone. */
+/** Scripts that may be mixed with Latin (UTS 39, "highly restrictive"); every other alphabet stands alone. */
 const together: readonly (readonly string[])[] = [
   ['Latin', 'Han', 'Hiragana', 'Katakana'],
   ['Latin', 'Han', 'Bopomofo'],
@@ -35,7 +35,7 @@ const scripts: ReadonlyMap<string, RegExp> = new Map(
 /** Digits, hyphens and marks go with every alphabet. */
 const common = /^[\p{Script=Common}\p{Script=Inherited}]$/u
 
-/** A name of somebody's own domain. A leading `*.` is refused too: who takes wildcards reads what follows it. */
+/** Reads a name of somebody's own domain. It refuses a leading `*.`: callers that accept wildcards remove it first. */
 export function readHost(text: string): HostReading {
   const read = readAscii(text)
   if ('error' in read) return read
@@ -56,7 +56,7 @@ export function liesUnder(host: string, parent: string): boolean {
   return host === parent || host.endsWith(`.${parent}`)
 }
 
-/** In small ASCII letters, without a final dot; nothing is said of whose it may be. */
+/** Reads a name into small ASCII letters, without a final dot. It does not check who may own the name. */
 export function readAscii(text: string): { readonly host: string } | { readonly error: PortTunnelerError } {
   const slip = slipOfText(text)
   if (slip) return { error: slip }
@@ -67,7 +67,7 @@ export function readAscii(text: string): { readonly host: string } | { readonly 
   if (/^(0x[0-9a-f]*|[0-9]+)$/.test(parts.at(-1) ?? ''))
     return refuse('name.address', `${show(text)} is read as an IP address.`)
   const host = domainToASCII(name)
-  if (host === '') return refuse(spelt(parts), `${show(text)} is no valid spelling of a name.`)
+  if (host === '') return refuse(spelt(parts), `${show(text)} is not a valid spelling of a name.`)
   if (host.length > hostMax)
     return refuse(
       'name.length',
@@ -88,7 +88,7 @@ function refuse(key: Parameters<typeof fail>[0], detail: string) {
   return { error: fail(key, detail) }
 }
 
-/** Before anything is changed: a mapping would make `a.com` of `%41.com`, and of letters in full width. */
+/** Checks the text before it is changed: a mapping would turn `%41.com`, and full-width letters, into `a.com`. */
 function slipOfText(text: string): PortTunnelerError | undefined {
   if (text === '') return fail('name.length', 'A name is missing: there is nothing there.')
   if (text.length > textMax)
@@ -108,21 +108,21 @@ function slipOfText(text: string): PortTunnelerError | undefined {
   return undefined
 }
 
-/** ICU takes a label apart and says nothing of why not. */
+/** ICU refuses a label without a reason, so we look for it. */
 function spelt(parts: readonly string[]) {
   if (parts.some((part) => part.length > 63)) return 'name.length'
   return parts.some((part) => part.startsWith('xn--')) ? 'name.look_alike' : 'name.hyphen'
 }
 
-/** A label in letters beyond a to z, which browsers may show as they are. */
+/** Checks a label with letters beyond a to z, which browsers may show as they are. */
 function slipOfForeign(
   text: string,
   { label, isUnderOwnLetters }: { readonly label: string; readonly isUnderOwnLetters: boolean },
 ): PortTunnelerError | undefined {
   const shown = show(text)
-  // Written in ASCII it must be what the letters give, or two spellings would lead to two claims.
+  // The ASCII spelling must be what the letters give, or two spellings would lead to two claims.
   if (text.startsWith('xn--') || domainToASCII(text) !== label)
-    return fail('name.look_alike', `${show(label)} is no valid spelling of a name.`)
+    return fail('name.look_alike', `${show(label)} is not a valid spelling of a name.`)
   if (label.length > labelMax)
     return fail('name.length', `${shown} has ${label.length} characters in ASCII; at most ${labelMax} fit.`)
   if (text.startsWith('-') || text.endsWith('-'))
@@ -134,7 +134,7 @@ function slipOfForeign(
   const reading = readingOf(text)
   const isPlain = /^[a-z0-9-]+$/.test(reading)
   if (isPlain && isMisleading(reading)) return fail('name.look_alike', `${shown} is read as "${reading}".`)
-  // A word of another alphabet of which every letter looks Latin: fine where the whole name is in that alphabet.
+  // A word of another alphabet in which every letter looks Latin is fine where the whole name is in that alphabet.
   if (isPlain && !used.includes('Latin') && !isUnderOwnLetters)
     return fail('name.look_alike', `${shown} is read as "${reading}", in letters of another alphabet.`)
   return undefined
@@ -144,7 +144,7 @@ function isForeign(label: string): boolean {
   return /[^\p{ASCII}]/u.test(label)
 }
 
-/** @returns undefined when no one alphabet, nor some that are written together, have all its letters */
+/** @returns undefined when neither one alphabet nor a permitted mix has all the letters */
 function scriptsOf(text: string): readonly string[] | undefined {
   const letters = Array.from(text).filter((letter) => !common.test(letter))
   const fits = (names: readonly string[]) =>

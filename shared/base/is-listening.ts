@@ -1,4 +1,4 @@
-/** Sockets in the file system outlive a process that was killed: only asking shows whether somebody is behind one. */
+/** Socket files outlive a process that was killed. Only connecting shows whether a process is behind one. */
 import { connect } from 'node:net'
 
 /** Whether a process listens at the Unix socket `path`; never rejects. */

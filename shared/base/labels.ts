@@ -1,22 +1,24 @@
 /**
- * One part of a host name, between two dots, in small ASCII letters: what it may look like, and what is wrong with it
- * in words. For every program and the console; whole names are read by host-names.ts.
+ * One part of a host name, between two dots, in small ASCII letters: whether it is allowed, and if not why, in words.
+ * All programs and the console use it; host-names.ts reads whole names.
  */
 import { fail, type PortTunnelerError } from './errors.ts'
 
 export const labelMax = 63
-/** A tunnel's name leaves room for what may be put behind it. */
+/** Tunnel names are shorter than a label, to leave room for a suffix. */
 export const nameMax = 40
-/** Of a cell: `host:`, a name with a suffix and this are an id of a document, which ends at 128 characters. */
+/**
+ * `host:`, a name with its suffix and the cell's domain together are a document id, which has at most 128 characters.
+ */
 export const cellDomainMax = 128 - 'host:'.length - nameMax - '-x7k2.'.length
 
-/** A name as it is looked up: capitals are small letters (RFC 4343), and a final dot says no more (RFC 1034, 3.1). */
+/** Lookup form of a name: capitals become small letters (RFC 4343), and a final dot is dropped (RFC 1034, 3.1). */
 export function plainName(text: string): string {
   const name = text.toLowerCase()
   return name.endsWith('.') ? name.slice(0, -1) : name
 }
 
-/** @param max letters that fit @returns undefined when a label may read so */
+/** @param max letters that fit @returns undefined when the label is allowed */
 export function slipOfLabel(label: string, max = labelMax): PortTunnelerError | undefined {
   const shown = show(label)
   if (label === '') return fail('name.length', 'A name is missing: there is nothing there.')
@@ -39,13 +41,13 @@ function sayCharacter(text: string, strange: string): string {
   if (/^[a-z0-9-]+$/.test(plain) && plain !== text)
     return `${shown} is not in small, plain letters. Write "${plain}".`
   if (strange === '_') return `${shown} has an underscore. Write a hyphen instead.`
-  if (strange === '.') return `${shown} has a dot. Here stands one name, without the domain.`
+  if (strange === '.') return `${shown} has a dot. Write one name here, without the domain.`
   if (strange === '*')
     return `${shown} has an asterisk, which only the beginning of a whole host name may have.`
-  return `${shown} has ${sayOne(strange)}: only a to z, 0 to 9 and hyphens may stand in a name.`
+  return `${shown} has ${sayOne(strange)}: a name has only a to z, 0 to 9 and hyphens.`
 }
 
-/** What prints is shown, anything else is named by its number. */
+/** Shows a printable character, and names any other by its number. */
 export function sayOne(character: string): string {
   const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
   return /^[\p{L}\p{N}\p{P}\p{S}]$/u.test(character)
@@ -53,7 +55,7 @@ export function sayOne(character: string): string {
     : `the character U+${code}`
 }
 
-/** A long or unprintable text is not repeated whole: it came from outside. */
+/** Shortens a long text and escapes unprintable ones, since they come from outside. */
 export function show(text: string): string {
   const printable = text.replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '\u{fffd}')
   return `"${printable.length > 70 ? `${printable.slice(0, 60)}…` : printable}"`

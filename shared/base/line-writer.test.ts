@@ -5,7 +5,7 @@ function refusal(code: string): Error {
   return Object.assign(new Error(code), { code })
 }
 
-/** A descriptor with room for so many bytes. */
+/** A descriptor with room for this many bytes. */
 function smallDisk(room: number) {
   let text = ''
   let left = room
@@ -21,7 +21,7 @@ function smallDisk(room: number) {
 
 describe('log lines', () => {
   test.each(['ENOSPC', 'EPIPE', 'EIO', 'EBADF', 'EMFILE'])(
-    'a descriptor that says %s costs lines and nothing else, and the next line says how many',
+    'a descriptor that fails with %s loses lines and nothing else, and the next line says how many',
     (code) => {
       let refuses = true
       const said: string[] = []
@@ -39,7 +39,7 @@ describe('log lines', () => {
     },
   )
 
-  test('a line that the disk took half of does not run into the next', () => {
+  test('a half-written line does not run into the next', () => {
     const disk = smallDisk(9)
     disk.writer.write('first')
     disk.writer.write('second')
@@ -48,7 +48,7 @@ describe('log lines', () => {
     expect(disk.text()).toBe('first\nsec\n{"level":40,"lost":1}\nthird\n')
   })
 
-  test('a reader that is slow is waited for once, and one that stopped reading holds nobody up again', () => {
+  test('it waits once for a slow reader, and a reader that stopped never delays it again', () => {
     let tries = 0
     const writer = new LineWriter(() => {
       tries += 1

@@ -1,17 +1,17 @@
 /**
- * Log lines to a descriptor that may refuse them: a full disk, a reader that is gone. A refusal costs lines, never the
- * process; they are counted, the next line tries again, and the first that gets through says how many were lost.
- * Each line is written before `write` returns, so the last line before an exit is there.
+ * Writes log lines to a descriptor that may refuse them (a full disk, a reader that is gone). A refusal loses lines but
+ * never ends the process. Lost lines are counted, the next line tries again, and the first that succeeds says how many
+ * were lost. `write` returns only after writing, so the last line before an exit is there.
  */
 
-/** Waits for a slow reader of a pipe that does not block: so often, and so long each time. */
+/** How often, and how long each time, to wait for a slow reader of a non-blocking pipe. */
 const waitsMax = 10
 const waitMs = 10
 
 export class LineWriter {
   readonly #write: (bytes: Buffer) => number
   #lostLines = 0
-  /** The system took a part of the last line. */
+  /** Whether the system took only part of the last line. */
   #isTorn = false
 
   /** @param write as `writeSync`: returns how many bytes were taken, or throws */
@@ -19,12 +19,12 @@ export class LineWriter {
     this.#write = write
   }
 
-  /** Lines lost since the last that was written. */
+  /** Lines lost since the last one that was written. */
   get lostLines(): number {
     return this.#lostLines
   }
 
-  /** Writes one line; the end of line may be there or not. @returns why it was lost, if it was */
+  /** Writes one line, with or without its end of line. @returns why it was lost, if it was */
   write(line: string): unknown {
     const text = line.endsWith('\n') ? line : `${line}\n`
     const lost = this.#lostLines > 0 ? `${JSON.stringify({ level: 40, lost: this.#lostLines })}\n` : ''
@@ -46,7 +46,7 @@ export class LineWriter {
         done += this.#write(bytes.subarray(done))
         this.#isTorn = done < bytes.length
       } catch (error) {
-        // Who lost lines to this reader already does not wait for it again.
+        // Do not wait again for a reader that already cost us lines.
         if (!isSlowReader(error) || this.#lostLines > 0 || waits++ >= waitsMax) throw error
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs)
       }

@@ -1,4 +1,4 @@
-/** What the project asks of a logger; pino satisfies it. Fields first, then one sentence without interpolation. */
+/** What the project needs from a logger; pino has it. Fields come first, then one sentence without interpolation. */
 export interface Log {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

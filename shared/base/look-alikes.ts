@@ -1,10 +1,10 @@
 /**
- * Letters and digits of other scripts that read as Latin ones, so that a name which only looks like a known one is seen
- * through. From confusables.txt of UTS 39 (Unicode security mechanisms): what the label of a host may hold and what
- * resembles a to z and 0 to 9, with the small capitals of the same letters. host-names.ts and the deny lists use it.
+ * Letters and digits of other scripts that look like Latin ones, to recognise names that only look like a known one.
+ * From confusables.txt of UTS 39 (Unicode security mechanisms): the characters that a host label may hold and that
+ * resemble a to z or 0 to 9, with the small capitals of the same letters. host-names.ts and the deny lists use it.
  */
 
-/** What it looks like -> code points, in hexadecimal: as letters an editor would show them all alike. */
+/** Latin character -> code points that look like it, in hexadecimal: an editor would show the letters all alike. */
 const lookAlikes: Readonly<Record<string, string>> = {
   2: '14bf a6ef',
   3: '16f3b 118ca',
@@ -64,13 +64,13 @@ const plainOf: ReadonlyMap<string, string> = new Map(
   ),
 )
 
-/** The text as a reader takes it in: without marks above and below, and each letter as the Latin one it looks like. */
+/** The text as a reader sees it: without diacritics, and each letter as the Latin one it looks like. */
 export function readingOf(text: string): string {
   const bare = text.normalize('NFD').replaceAll(/\p{M}/gu, '')
   return Array.from(bare, (letter) => plainOf.get(letter) ?? letter).join('')
 }
 
-/** Digits that stand for letters in a Latin word: paypa1, g00gle, micr0s0ft. */
+/** Also reads digits as the letters they replace in a Latin word: paypa1, g00gle, micr0s0ft. */
 export function wordOf(text: string): string {
   return text.replaceAll('0', 'o').replaceAll('1', 'l').replaceAll('3', 'e').replaceAll('5', 's')
 }

@@ -10,7 +10,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(base, { recursive: true }))
 
-test('make folder: what is missing is made, private; what is there stays', () => {
+test('make folder: makes missing folders private and leaves existing ones alone', () => {
   const path = join(base, 'a', 'b')
   makeFolder(path)
   writeFileSync(join(path, 'kept'), '')
@@ -19,7 +19,7 @@ test('make folder: what is missing is made, private; what is there stays', () =>
   expect(statSync(path).mode & 0o777).toBe(0o700)
 })
 
-test('make folder: a file in the way, and a place where nothing can be made, are errors and not endless', () => {
+test('make folder: a file in the way or an unwritable place is an error, not an endless loop', () => {
   const file = join(base, 'file')
   writeFileSync(file, '')
   expect(() => makeFolder(file)).toThrow(expect.objectContaining({ code: 'EEXIST' }))

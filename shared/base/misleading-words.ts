@@ -1,10 +1,10 @@
 /**
- * Words that a visitor reads as who is speaking, and words that nobody wants in an address. Used for names under our
- * own domains (control/deny-lists.ts), and for look-alikes in anybody's.
+ * Words that make a visitor believe somebody else is speaking, and words that nobody wants in an address. We check
+ * names under our own domains (control/deny-lists.ts), and look-alikes in everybody's.
  */
 import { wordOf } from './look-alikes.ts'
 
-/** Whole words of a name, between hyphens: who phishers most like to be, what they ask for, and abuse. */
+/** Whole words, between hyphens: the names that phishers like to use, what they ask for, and abuse. */
 const misleadingWords: ReadonlySet<string> = new Set(
   `amazon amex appleid bank bankofamerica banking barclays binance blockchain citibank coinbase dhl discord dropbox ebay
   facebook fedex gmail google hotmail hsbc icloud instagram irs kraken ledger linkedin mastercard metamask microsoft
@@ -13,7 +13,7 @@ const misleadingWords: ReadonlySet<string> = new Set(
   yahoo kike nazi rape rapist`.split(/\s+/),
 )
 
-/** Parts of a name: long enough that no ordinary word holds them. */
+/** Parts of a name, long enough that no ordinary word contains them. */
 const misleadingParts: readonly string[] = [
   'paypal',
   'appleid',
@@ -36,7 +36,7 @@ const offensiveParts: readonly string[] = ['fuck', 'nigger', 'faggot', 'hitler',
 /** @param name a label in small Latin letters, digits and hyphens */
 export function isMisleading(name: string): boolean {
   const plain = wordOf(name)
-  // `rn` is read as m, and `vv` as w: rnicrosoft.
+  // People read `rn` as m, and `vv` as w: rnicrosoft.
   const forms = [name, plain, plain.replaceAll('rn', 'm').replaceAll('vv', 'w')]
   return forms.some((form) => {
     const squeezed = form.replaceAll('-', '')

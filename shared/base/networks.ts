@@ -1,11 +1,11 @@
-/** Lists of addresses and networks, as settings and tunnels name them. */
+/** Lists of addresses and networks, as written in settings and tunnels. */
 import { BlockList, isIPv6 } from 'node:net'
 
-/** `address` is as `plainAddress` gives it. */
+/** Takes `address` in the form that `plainAddress` returns. */
 export type NetworkMatcher = (address: string) => boolean
 
 /**
- * What matches any of `rules`; an empty list matches nothing.
+ * Matches addresses in any of `rules`; an empty list matches nothing.
  * @param rules addresses or CIDRs that a schema has checked
  */
 export function compileMatcher(rules: readonly string[]): NetworkMatcher {

@@ -1,12 +1,12 @@
 /**
- * Lets a program outlive its output. A reader that is gone (`| head -1`), a full disk and a closed terminal make every
- * write to stdout fail by an event that ends the process when nobody hears it. Each later write tries again.
+ * Lets a program outlive its output. When a reader is gone (`| head -1`), a disk is full or a terminal closed, every
+ * write to stdout emits an error event, which ends the process if nothing listens. Each later write tries again.
  */
 import type { Writable } from 'node:stream'
 
 export type Outputs = { readonly stdout: Writable; readonly stderr: Writable }
 
-/** @param onRefused hears of the first refusal of stdout; what it writes to stderr may be refused too */
+/** @param onRefused gets the first error of stdout; its own writes to stderr may fail too */
 export function outliveOutput({ stdout, stderr }: Outputs, onRefused: (code: string) => void): void {
   let isSaid = false
   stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -15,6 +15,6 @@ export function outliveOutput({ stdout, stderr }: Outputs, onRefused: (code: str
     onRefused(error.code ?? error.message)
   })
   stderr.on('error', () => {
-    // Nobody is left to tell.
+    // stderr failed too, so there is nobody to tell.
   })
 }

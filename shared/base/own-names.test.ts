@@ -16,7 +16,7 @@ test.each([
   expect(hostOf(header)).toBe(host)
 })
 
-test('addresses, loopback names and the names of the settings are own ones, all others are not', () => {
+test('addresses, loopback names and configured names are own names, and no others', () => {
   const isOwn = ownNames(['Console.Example.com'])
   const own = ['localhost', 'hello.localhost', '127.0.0.1', '::1', '203.0.113.7', 'console.example.com']
   expect(own.filter((host) => !isOwn(host))).toEqual([])

@@ -1,7 +1,7 @@
 /**
- * The host names that a server of ours answers to. A page of a stranger can point its own name at this machine (DNS
+ * The host names that a server of ours accepts. A stranger's page can point its own name at this machine (DNS
  * rebinding), and the browser then takes our answers for the page's own. The Host of such a request is still the
- * stranger's name, so a server that knows its names refuses it.
+ * stranger's name, so a server that knows its own names refuses it.
  */
 import { isIP } from 'node:net'
 import { plainName } from './labels.ts'
@@ -9,7 +9,7 @@ import { plainName } from './labels.ts'
 /** A port may follow; an IPv6 address stands in brackets. */
 const hostPattern = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@\s]+))(?::\d{1,5})?$/i
 
-/** @returns the name or address in a Host header, in lower case and without port and final dot */
+/** @returns the name or address in a Host header, in lower case, without port and final dot */
 export function hostOf(header: string): string | undefined {
   const [, address, name] = hostPattern.exec(header.trim()) ?? []
   const given = address ?? name
@@ -18,7 +18,7 @@ export function hostOf(header: string): string | undefined {
 
 /**
  * Loopback names and addresses always belong: no name server can give `localhost` or an address to somebody else.
- * @param names further ones, in any case
+ * @param names further own names, in any case
  */
 export function ownNames(names: readonly string[]): (host: string) => boolean {
   const known = new Set(names.map((name) => name.toLowerCase()))

@@ -8,7 +8,7 @@ test('series come back as they went in, up to the largest whole number', () => {
   expect(unpackCounts(packCounts(figures, shape), shape)).toEqual(figures)
 })
 
-test('what is empty at the end takes no room, and an hour without anything none at all', () => {
+test('empty rows at the end take no room, and an empty hour takes none at all', () => {
   const figures = new Array<number>(180).fill(0)
   expect(packCounts(figures, shape)).toBe('')
   figures[4] = 1
@@ -17,15 +17,15 @@ test('what is empty at the end takes no room, and an hour without anything none 
 })
 
 test.each([
-  ['a number that goes on behind the end', Buffer.from([0, 0, 0x80])],
-  ['a row that is not whole', Buffer.from([1, 2])],
+  ['a number that runs past the end', Buffer.from([0, 0, 0x80])],
+  ['an incomplete row', Buffer.from([1, 2])],
   ['a number beyond 2^53', Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0])],
-  ['more rows than there are', Buffer.alloc(181)],
+  ['too many rows', Buffer.alloc(181)],
 ])('%s is no series', (_, bytes) => {
   expect(unpackCounts(bytes.toString('base64url'), shape)).toBeUndefined()
 })
 
-test('of two reports the higher figure stands at each place, and what is no series loses', () => {
+test('merging two reports keeps the higher figure at each place, and any series beats a text that is none', () => {
   const small = { width: 1, rows: 3 }
   const of = (...figures: number[]) => packCounts(figures, small)
   expect(highestCounts(of(5, 0, 1), of(2, 3), small)).toBe(of(5, 3, 1))

@@ -1,9 +1,9 @@
 /**
- * Series of counts as text: rows of so many whole numbers each, as variable-length integers (LEB128) in base64url,
- * without the empty rows at the end. An hour of minutes that carried nothing is ''; a busy one some hundred characters.
+ * Series of counts as text: rows with a fixed number of whole numbers, as variable-length integers (LEB128) in
+ * base64url, without empty rows at the end. A silent hour of minutes is ''; a busy one has some hundred characters.
  */
 
-/** The figures stand row after row in one flat list. */
+/** The figures are one flat list, row after row. */
 type PackedShape = { readonly width: number; readonly rows: number }
 
 /** Seven bits a byte: 2^53 needs eight. */
@@ -25,7 +25,7 @@ export function packCounts(figures: ArrayLike<number>, { width }: PackedShape): 
   return Buffer.from(bytes).toString('base64url')
 }
 
-/** @returns all rows, the missing ones as zeros; undefined for a text that `packCounts` does not make */
+/** @returns all rows, with zeros for missing ones; undefined for a text that `packCounts` does not produce */
 export function unpackCounts(text: string, { width, rows }: PackedShape): number[] | undefined {
   const bytes = Buffer.from(text, 'base64url')
   const figures = new Array<number>(width * rows).fill(0)
@@ -48,7 +48,7 @@ export function unpackCounts(text: string, { width, rows }: PackedShape): number
   return length === 0 && place % width === 0 ? figures : undefined
 }
 
-/** The higher of both at each place: what cumulative reports of one source, in any order, come to. */
+/** The higher of both at each place: the sum of cumulative reports of one source, whatever their order. */
 export function highestCounts(
   a: string | undefined,
   b: string | undefined,

@@ -8,7 +8,7 @@ export class PerMinute {
     this.#max = max
   }
 
-  /** True while the limit holds. `nowMs` is monotonic; `weight`: as how many this one counts. */
+  /** True while the limit holds. `nowMs` is monotonic; `weight` is how many events this one counts as. */
   allows(nowMs: number, weight = 1): boolean {
     if (nowMs - this.#sinceMs >= 60_000) {
       this.#sinceMs = nowMs

@@ -13,7 +13,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const modeOf = (path: string) => statSync(path).mode & 0o777
 
-test('others lose their rights and the owner keeps theirs; a link and what is not there are let be', () => {
+test('takes the rights from others and leaves the owner’s; ignores links and missing files', () => {
   const [file, inner, link] = [join(folder, 'file'), join(folder, 'inner'), join(folder, 'link')]
   writeFileSync(file, '', { mode: 0o444 })
   mkdirSync(inner)
@@ -43,7 +43,7 @@ test.each([
   expect(isOpenToOthers(file)).toBe(expected)
 })
 
-test("a socket is its user's alone from the moment on which it is there", async () => {
+test('a socket is open to its user only, from the moment it exists', async () => {
   const path = join(folder, 'socket')
   const server = createServer()
   const before = process.umask()

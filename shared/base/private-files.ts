@@ -1,5 +1,5 @@
 /**
- * Files, folders and sockets that are for one user alone, also where they were made before by a looser hand: an older
+ * Keeps files, folders and sockets private to one user, even when something made them with wider modes before: an older
  * release, a copy, an administrator. Windows has no such modes; its profile folder is private already.
  */
 import { chmodSync, lstatSync } from 'node:fs'
@@ -9,8 +9,8 @@ const others = 0o077
 const hasModes = process.platform !== 'win32'
 
 /**
- * Takes away what group and others may do. A link is left alone, and so is what belongs to somebody else or lies on a
- * file system without modes: whoever made it so has decided.
+ * Removes the rights of group and others. It leaves alone links, files of somebody else and file systems without modes:
+ * somebody chose those.
  */
 export function closeToOthers(path: string): void {
   if (!hasModes) return
@@ -23,13 +23,13 @@ export function closeToOthers(path: string): void {
   }
 }
 
-/** Gone meanwhile, or not ours to change. */
+/** The file is gone meanwhile, or not ours to change. */
 function isDenied(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return code === 'ENOENT' || code === 'EPERM' || code === 'EACCES' || code === 'EROFS' || code === 'ENOTSUP'
 }
 
-/** Whether other users can read the file: its own mode lets them, and its folder lets them come to it. */
+/** Whether other users can read the file: its own mode lets them, and its folder lets them reach it. */
 export function isOpenToOthers(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false })
   const folder = lstatSync(dirname(path), { throwIfNoEntry: false })
@@ -38,8 +38,8 @@ export function isOpenToOthers(path: string): boolean {
 }
 
 /**
- * Calls `listen` of a server at the path of a socket, which is made in that call and never was anybody else's to open,
- * not even for a moment.
+ * Calls a server's `listen` on a socket path. The socket is made in that call, and not even for a moment can others
+ * open it.
  */
 export function listenPrivately(listen: () => void): void {
   const before = process.umask(0o177)

@@ -9,7 +9,7 @@ import {
   type PullStream,
 } from './pull.ts'
 
-/** A stream that the test speaks through. */
+/** A stream whose server side the test plays. */
 class TestStream implements PullStream {
   readonly #heard = new Map<string, (value: never) => void>()
   readonly written: object[] = []
@@ -81,7 +81,7 @@ const message = (ackId: string, data = ackId, deliveryAttempt = 0): PulledMessag
 const gone = Object.assign(new Error('gone'), { code: 5 })
 
 describe('pull', () => {
-  test('what was handled is acknowledged; what failed comes again', async () => {
+  test('handled messages are acknowledged; failed ones come again', async () => {
     const t = setUp({
       handle: ({ text }) => {
         if (text === 'bad') throw new Error('no')
@@ -104,7 +104,7 @@ describe('pull', () => {
     await t.pull.close()
   })
 
-  test('a message that hangs is given back before its time is over, and its late end changes nothing', async () => {
+  test('a message whose handler hangs is given back before its deadline, and its late end changes nothing', async () => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
     const t = setUp({ handle: () => released })
     t.stream().messages(message('1'))
@@ -117,7 +117,7 @@ describe('pull', () => {
     await t.pull.close()
   })
 
-  test('no more is handled at a time than was asked for, and the stream stands still meanwhile', async () => {
+  test('no more messages than configured are handled at a time, and the stream pauses meanwhile', async () => {
     const ends: (() => void)[] = []
     const t = setUp({ messagesMax: 2, handle: () => new Promise<void>((resolve) => ends.push(resolve)) })
     t.stream().messages(...['1', '2', '3', '4', '5'].map((id) => message(id)))
@@ -131,7 +131,7 @@ describe('pull', () => {
     await t.pull.close()
   })
 
-  test('a stream that breaks is opened again, ever more slowly, until it is found', async () => {
+  test('a stream that breaks is opened again, ever more slowly, until that succeeds', async () => {
     let found = 0
     const t = setUp({ onFound: () => found++ })
     for (let n = 0; n < 4; n++) {
@@ -148,7 +148,7 @@ describe('pull', () => {
     await t.pull.close()
   })
 
-  test('a subscription that is gone is told from a stream that broke', async () => {
+  test('a deleted subscription is told apart from a broken stream', async () => {
     const t = setUp()
     t.stream().say('error', gone)
     await turn()
@@ -156,12 +156,12 @@ describe('pull', () => {
     await t.pull.close()
   })
 
-  test(`a stream that went deaf without a word is opened afresh within ${deafMsMax / 1_000} s`, async () => {
+  test(`a stream that went silent is opened afresh within ${deafMsMax / 1_000} s`, async () => {
     const t = setUp()
     await t.clock.advanceAsync(deafMsMax, 1_000)
     expect(t.streams).toHaveLength(2)
     expect(t.streams[0]?.isCancelled).toBe(true)
-    // No failure: an idle subscription is silent at the emulator.
+    // Not a failure: at the emulator an idle subscription is silent.
     expect(t.lost).toEqual([])
     t.stream().say('error', gone)
     await turn()
@@ -180,7 +180,7 @@ describe('pull', () => {
     await t.pull.close()
   })
 
-  test('what cannot be acknowledged is said', async () => {
+  test('a failed acknowledgement is reported', async () => {
     const refuse = async () => {
       throw new Error('unavailable')
     }
@@ -193,7 +193,7 @@ describe('pull', () => {
     await t.pull.close()
   })
 
-  test('close gives back what is not done with, and leaves no timer', async () => {
+  test('close gives unfinished messages back, and leaves no timer', async () => {
     const t = setUp({ messagesMax: 1, handle: () => new Promise<void>(() => {}) })
     t.stream().messages(message('1'), message('2'))
     await turn()

@@ -1,7 +1,7 @@
 /**
- * Keeps a pull stream of Pub/Sub open and hands over its messages: at least once, in any order, so many at a time, and
- * each with a deadline. The relay's commands and the control plane's bus both listen by it. It knows the SDK's client
- * by its shape alone. A stream that stays silent is opened afresh, so nobody is deaf for longer than `deafMsMax`.
+ * Keeps a pull stream of Pub/Sub open and delivers its messages: at least once, in any order, a limited number at a
+ * time, each with a deadline. The relay's commands and the control plane's bus both use it. It knows the SDK's client
+ * only by its shape. It reopens a silent stream, so a listener is deaf for at most `deafMsMax`.
  */
 import { type BackoffShape, backoffMs } from './backoff.ts'
 import { type Clock, sleep, type Timer } from './clock.ts'
@@ -38,7 +38,7 @@ export type Delivery = {
   readonly id: string
   readonly text: string
   readonly attributes: Readonly<Record<string, string>>
-  /** 1 = the first; counted by Pub/Sub where the subscription has a dead-letter policy, else always 1. */
+  /** 1 = the first. Pub/Sub counts only if the subscription has a dead-letter policy; otherwise it is always 1. */
   readonly attempt: number
 }
 
@@ -48,31 +48,31 @@ export type PullOptions = {
   readonly subscription: string
   readonly clock: Clock
   readonly random: () => number
-  /** Resolves = done with; rejects = to be delivered again. */
+  /** Resolves = done; rejects = deliver again. */
   handle(delivery: Delivery): Promise<void> | void
-  /** The stream broke; it is opened again after this. `isGone`: there is no such subscription. */
+  /** The stream broke and will be opened again. `isGone`: the subscription does not exist. */
   onLost(lost: {
     readonly isGone: boolean
     readonly error: Error
     readonly failures: number
   }): Promise<void> | void
-  /** Messages come again after `onLost`. */
+  /** Messages arrive again after `onLost`. */
   onFound?(): void
-  /** What could not be acknowledged comes again. */
+  /** An acknowledgement failed or a handler took too long; the message comes again. */
   onTrouble(error: Error): void
-  /** How many are handled at a time. */
+  /** How many messages are handled at a time. */
   readonly messagesMax?: number
 }
 
-/** A silent stream is asked for a sign of life this often. */
+/** How often a silent stream is asked for a sign of life. */
 const pingMs = 15_000
-/** Pub/Sub answers a ping within seconds; the emulator never does, and has its streams opened afresh. */
+/** Pub/Sub answers a ping within seconds. The emulator never does, so its streams are reopened. */
 const quietMsMax = 40_000
-/** How long a broken stream that nobody reports can go unnoticed. */
+/** How long a broken stream can go unnoticed. */
 export const deafMsMax = 3 * pingMs
-/** The shortest there is: what a broken stream took with it comes again after this. */
+/** The shortest that Pub/Sub allows: messages lost with a broken stream come again after this. */
 const ackDeadlineSeconds = 10
-/** Shorter than that, so that nothing is delivered again while it is being handled. */
+/** Shorter than that, so that no message is delivered again while it is being handled. */
 const handleMs = 8_000
 const messagesMaxDefault = 100
 const callOptions: CallOptions = { timeout: 5_000, retry: null }
@@ -86,7 +86,7 @@ export class Pull {
   readonly #closing = new AbortController()
   readonly #opened = Promise.withResolvers<void>()
   readonly #waiting: PulledMessage[] = []
-  /** What is being handled: ack id and deadline. */
+  /** Messages being handled: ack id and deadline. */
   readonly #running = new Map<string, Timer>()
   #settled: { readonly ackId: string; readonly isDone: boolean }[] = []
   #flushing: Promise<void> | undefined
@@ -105,7 +105,7 @@ export class Pull {
     return this.#opened.promise
   }
 
-  /** Ends the stream; what is not done with goes back at once. Idempotent. */
+  /** Ends the stream and gives unfinished messages back at once. Idempotent. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return this.#loop
     this.#closing.abort()
@@ -129,11 +129,11 @@ export class Pull {
     }
   }
 
-  /** One stream from its opening to its end. @returns why it ended, unless it was for silence */
+  /** Runs one stream from its opening to its end. @returns why it ended, unless it was closed for silence */
   async #listen(): Promise<(Error & { code?: number }) | undefined> {
     const { client, subscription, clock } = this.#options
     const over = Promise.withResolvers<(Error & { code?: number }) | undefined>()
-    // Of a stream the SDK cannot know before its first message where it is to be sent.
+    // The SDK cannot know a stream's destination before its first message, so say it in a header.
     const headers = { 'x-goog-request-params': `subscription=${encodeURIComponent(subscription)}` }
     const stream = client.streamingPull({ otherArgs: { headers } })
     this.#stream = stream
@@ -160,7 +160,7 @@ export class Pull {
     this.#closing.signal.removeEventListener('abort', onClosing)
     pings.clear()
     this.#stream = undefined
-    // What the cancelled stream still says concerns nobody.
+    // Ignore what the cancelled stream still sends.
     stream.cancel()
     return lost
   }
@@ -185,7 +185,7 @@ export class Pull {
     this.#fill()
   }
 
-  /** Starts what may be handled now. The stream stands still while anything has to wait. */
+  /** Starts as many waiting messages as may be handled now. The stream is paused while any has to wait. */
   #fill(): void {
     const { messagesMax = messagesMaxDefault } = this.#options
     while (this.#running.size < messagesMax) {
@@ -205,7 +205,7 @@ export class Pull {
       this.#settle(ackId, false)
     }
     this.#running.set(ackId, clock.after(handleMs, late, { background: true }))
-    // Whoever handles says why it failed; here that only means that the message comes again.
+    // The handler reports its own failure; here it only means that the message comes again.
     Promise.resolve(deliveryOf(pulled))
       .then(handle)
       .then(
@@ -216,7 +216,7 @@ export class Pull {
 
   #settle(ackId: string, isDone: boolean): void {
     const timer = this.#running.get(ackId)
-    // It took too long, or all was closed meanwhile: the message has been given back.
+    // The handler took too long, or everything was closed meanwhile: the message has been given back.
     if (timer === undefined) return
     timer.clear()
     this.#running.delete(ackId)
@@ -225,7 +225,7 @@ export class Pull {
     this.#fill()
   }
 
-  /** Tells what is done with and what is to come again; what gathers meanwhile goes with the next call. */
+  /** Sends acknowledgements and give-backs; whatever gathers meanwhile goes with the next call. */
   #flush(): Promise<void> {
     this.#flushing ??= this.#tell().finally(() => {
       this.#flushing = undefined

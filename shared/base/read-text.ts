@@ -1,7 +1,7 @@
-/** Reads a whole answer as UTF-8, up to a length: no stranger decides how much memory that takes. */
+/** Reads a whole answer as UTF-8, up to a maximum length, so that no stranger decides how much memory it takes. */
 import type { Readable } from 'node:stream'
 
-/** Rejects, and destroys the stream, when it is longer than `bytesMax`. */
+/** Rejects, and destroys the stream, when the text is longer than `bytesMax`. */
 export function readText(stream: Readable, bytesMax: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []

@@ -1,4 +1,4 @@
-/** A value that must not reach a log, an error or a JSON body by accident. `reveal()` is the only way out. */
+/** A value that must not get into a log, an error or a JSON body by accident. Only `reveal()` returns it. */
 import { inspect } from 'node:util'
 
 export class Secret {

@@ -29,8 +29,8 @@ export const accountCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many failed sign-ins',
-    cause: 'Too many sign-ins from your network failed, so it has to wait before the next one.',
-    cure: 'Wait as long as Retry-After says. Devices that are signed in, and other networks, are not affected.',
+    cause: 'Too many sign-ins from your network failed, so it has to wait before it may try again.',
+    cure: 'Wait as long as the answer says (Retry-After), then try again. Signed-in devices and other networks are not affected.',
   },
   'auth.taken': {
     code: 'PT-1004',
@@ -50,7 +50,7 @@ export const accountCodes = {
     owner: 'operator',
     title: 'Registration closed',
     cause: 'This server does not let strangers make accounts.',
-    cure: 'Ask its operator; "registration: true" in standalone.yaml opens it to everybody.',
+    cure: 'Ask the operator of the server, who can open registration to everybody with "registration: true" in standalone.yaml.',
   },
   'auth.reset': {
     code: 'PT-1005',
@@ -79,8 +79,8 @@ export const accountCodes = {
     retry: 'later',
     owner: 'service',
     title: 'Sign-in is busy',
-    cause: 'More passwords waited to be checked than the server could check within five seconds.',
-    cure: 'Try again in a few seconds. Whoever is signed in stays so.',
+    cause: 'More passwords were waiting than the server could check within five seconds.',
+    cure: 'Try again in a few seconds. Everybody who is signed in stays signed in.',
   },
   'auth.reused': {
     code: 'PT-1008',
@@ -99,8 +99,8 @@ export const accountCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Address not confirmed',
-    cause: 'Nobody has shown yet that the e-mail address of this sign-in is theirs.',
-    cure: 'Follow the link in the mail that was sent to it, then sign in again. The sign-in page sends another one.',
+    cause: 'You have not shown yet that this e-mail address is yours.',
+    cure: 'Follow the link in the mail that we sent to it, then sign in again. The sign-in page sends another one.',
   },
   'auth.no_address': {
     code: 'PT-1011',
@@ -149,7 +149,7 @@ export const accountCodes = {
     retry: 'never',
     owner: 'user',
     title: 'API key expired',
-    cause: 'Keys of a device login end after 180 days, and the time of this one is over.',
+    cause: 'Keys made by a device login end after 180 days, and this one has ended.',
     cure: 'Run ptun login for a new one. Servers and CI use keys without an end, made in the console.',
   },
   'auth.scope': {
@@ -159,8 +159,8 @@ export const accountCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Not allowed',
-    cause: 'The key or the role that asks may not do this.',
-    cure: 'The detail names the right that is missing. Use a key with a wider scope, or ask an owner of the account for another role.',
+    cause: 'Your key or your role does not allow this.',
+    cure: 'The detail names the missing right. Use a key with a wider scope, or ask an owner of the account for another role.',
   },
   'auth.person': {
     code: 'PT-1107',
@@ -179,7 +179,7 @@ export const accountCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Which account?',
-    cause: 'You are a member of several accounts, and the request does not say for which one it is.',
+    cause: 'You are a member of several accounts, and the request does not say which one it is for.',
     cure: 'Send the header PortTunneler-Account with the id of one of them; /v1/accounts lists them.',
   },
   'member.last_owner': {
@@ -239,7 +239,7 @@ export const accountCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Code not known',
-    cause: 'No device waits with this code: it was mistyped, used already, or is older than 15 minutes.',
+    cause: 'No device is waiting for this code: it was mistyped, used already, or is older than 15 minutes.',
     cure: 'Compare the code with the one in the terminal, or run ptun login again for a fresh one.',
   },
   'device.guesses': {
@@ -249,8 +249,8 @@ export const accountCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many wrong codes',
-    cause: 'Too many codes that no device waits with were tried within the hour.',
-    cure: 'Wait for the seconds that Retry-After names, then try the code from the terminal again.',
+    cause: 'Too many codes that belong to no waiting device were tried within the hour.',
+    cure: 'Wait as long as the answer says (Retry-After), then try the code from the terminal again.',
   },
   'audit.unsealed': {
     code: 'PT-1111',
@@ -270,7 +270,7 @@ export const accountCodes = {
     retry: 'later',
     owner: 'user',
     title: 'An export is being written',
-    cause: 'The account asked for an export of its audit log, and that one is not ready yet.',
-    cure: 'Wait until GET /v1/audit/export says that it is ready, load it, and ask for the next one then.',
+    cause: 'The export of the audit log that this account asked for is not ready yet.',
+    cure: 'Wait until GET /v1/audit/export says that it is ready, download it, then ask for the next one.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -29,7 +29,7 @@ export const apiCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Changed meanwhile',
-    cause: 'The thing was changed after you read it, so If-Match no longer fits.',
+    cause: 'It was changed after you read it, so If-Match no longer matches.',
     cure: 'Read it again and repeat the change.',
   },
   'api.idempotency': {
@@ -60,7 +60,7 @@ export const apiCodes = {
     owner: 'user',
     title: 'Too many requests',
     cause: 'More requests came than this call allows in its time window.',
-    cure: 'Wait for the seconds that Retry-After names.',
+    cure: 'Wait as long as the answer says (Retry-After), then try again.',
   },
   'api.internal': {
     code: 'PT-0007',
@@ -69,8 +69,8 @@ export const apiCodes = {
     retry: 'later',
     owner: 'service',
     title: 'Internal error',
-    cause: 'The service failed in a way it was not built for.',
-    cure: 'Try again; report the request id from the answer if it goes on.',
+    cause: 'The service failed unexpectedly.',
+    cure: 'Try again. If it keeps failing, report the request id from the answer.',
   },
   'store.exists': {
     code: 'PT-0010',
@@ -79,7 +79,7 @@ export const apiCodes = {
     retry: 'never',
     owner: 'service',
     title: 'Already there',
-    cause: 'Something of this id exists already.',
+    cause: 'Something with this id exists already.',
     cure: 'Read it instead of making it.',
   },
   'store.missing': {
@@ -179,7 +179,7 @@ export const apiCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Message queue full',
-    cause: 'A subscriber of the message bus does not keep up, so its oldest message was given up.',
+    cause: 'A subscriber of the message bus does not keep up, so its oldest message was dropped.',
     cure: 'Nothing is lost for good: relays fetch what they missed within 30 s. Look for a relay that hangs.',
   },
   'bus.closed': {
@@ -190,7 +190,7 @@ export const apiCodes = {
     owner: 'service',
     title: 'Message bus closed',
     cause: 'The server is shutting down and takes no more messages.',
-    cure: 'Try again when the server runs again.',
+    cure: 'Try again once the server has restarted.',
   },
   'vault.unreadable': {
     code: 'PT-0022',
@@ -239,7 +239,7 @@ export const apiCodes = {
     retry: 'never',
     owner: 'peer',
     title: 'Asked by another site',
-    cause: 'A page of another site had a browser send this request, which only programs send.',
+    cause: 'A page of another site made a browser send this request, which only programs should send.',
     cure: 'Nothing is wrong with your account. Close the page that did it; ptun login asks for itself.',
   },
   'api.media': {
@@ -249,8 +249,8 @@ export const apiCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Body of the wrong type',
-    cause: 'The body is not of the content type that this call takes.',
-    cure: 'Send JSON with content-type: application/json (device login takes forms, as OAuth has it).',
+    cause: 'This call does not take a body of this content type.',
+    cure: 'Send JSON with content-type: application/json (device login takes forms, as OAuth requires).',
   },
   'api.host': {
     code: 'PT-0033',
@@ -260,8 +260,8 @@ export const apiCodes = {
     owner: 'operator',
     title: 'Not a name of this server',
     cause:
-      'The address names a host that this server does not know as its own. Pages of strangers that point their name at this server look the same, so it refuses.',
-    cure: 'Open the server by a name that it knows, or list this one: under "public.names" in standalone.yaml (PORTTUNNELER_NAMES) for the console and the API, under "listen.admin.names" in the file of a relay for its metrics.',
+      'The address names a host that this server does not know as its own. A stranger who points a name at this server looks the same, so it refuses.',
+    cure: 'Open the server by a name that it knows, or list this one: under "public.names" in standalone.yaml (PORTTUNNELER_NAMES) for the console and the API, under "listen.admin.names" in the configuration file of a relay for its metrics.',
   },
   'api.combination': {
     code: 'PT-0034',
@@ -270,8 +270,8 @@ export const apiCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Values do not fit together',
-    cause: 'Each value of the request is as the API description says, but not all of them together.',
-    cure: 'The detail says which ones; change or leave out one of them.',
+    cause: 'Each value of the request is allowed by itself, but they cannot be used together.',
+    cure: 'Change or leave out one of the values that the detail names.',
   },
   'api.method': {
     code: 'PT-0035',
@@ -280,7 +280,7 @@ export const apiCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Method not possible here',
-    cause: 'The address is right, but nothing can be done there by this method.',
+    cause: 'The address is right, but does not take this method.',
     cure: 'Use one of the methods that the Allow header of the answer lists; /v1/openapi.json describes them.',
   },
 } as const satisfies Record<string, ErrorEntry>

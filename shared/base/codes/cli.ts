@@ -3,7 +3,7 @@ import type { ErrorEntry } from '../errors.ts'
 
 const usage = { http: 400, exit: 2, retry: 'never', owner: 'user' } as const
 const signIn = { http: 401, exit: 3, retry: 'never', owner: 'user' } as const
-/** Whoever runs the proxy may mend it at any time, so a running agent goes on trying. */
+/** The operator of the proxy may mend it at any time, so a running agent keeps trying. */
 const proxy = { http: 502, exit: 1, retry: 'later', owner: 'user' } as const
 const upstream = { http: 502, exit: 1, retry: 'later', owner: 'upstream' } as const
 
@@ -13,7 +13,7 @@ export const cliCodes = {
     ...usage,
     title: 'Command not understood',
     cause: 'The command line names a command, an option or a value that ptun does not know.',
-    cure: 'Run ptun --help, or ptun <command> --help, for what there is.',
+    cure: 'Run ptun --help, or ptun <command> --help, to see what there is.',
   },
   'cli.upstream': {
     code: 'PT-6002',
@@ -37,7 +37,7 @@ export const cliCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Another ptun on this machine serves this tunnel',
-    cause: 'A ptun process of yours that is running now has the tunnel already.',
+    cause: 'Another ptun process of yours is serving this tunnel now.',
     cure: 'Stop that process first, or add --takeover to replace it.',
   },
   'cli.folder': {
@@ -52,8 +52,8 @@ export const cliCodes = {
     ...usage,
     title: 'Only for http tunnels',
     cause:
-      'Passwords, a Host header or TLS to the upstream were asked for a tunnel whose bytes pass untouched.',
-    cure: 'Use an http tunnel, or leave the option out; PTUN_AUTH counts as one.',
+      'Passwords, a Host header or TLS to the upstream were set for a tunnel that passes its bytes untouched.',
+    cure: 'Use an http tunnel, or leave the option out; unset PTUN_AUTH, too.',
   },
   'cli.file': {
     code: 'PT-6007',
@@ -67,14 +67,14 @@ export const cliCodes = {
     ...usage,
     title: 'No ptun.yaml',
     cause: 'There is no configuration file where ptun looked for it.',
-    cure: 'Go to the folder that has it, or name it: ptun start --config path/to/ptun.yaml.',
+    cure: 'Change to the folder that has it, or name it: ptun start --config path/to/ptun.yaml.',
   },
   'config.syntax': {
     code: 'PT-6011',
     ...usage,
     title: 'Configuration is not valid YAML',
     cause: 'The file could not be read as YAML 1.2.',
-    cure: 'Look at the line that the message names; indentation with tabs is the most frequent slip.',
+    cure: 'Look at the line that the message names; the most frequent slip is to indent with tabs.',
   },
   'config.invalid': {
     code: 'PT-6012',
@@ -101,7 +101,7 @@ export const cliCodes = {
     code: 'PT-6021',
     ...signIn,
     title: 'Credentials can be read by others',
-    cause: 'Other users of this machine may read the credentials file, so ptun does not use it.',
+    cause: 'Other users of this machine can read the credentials file, so ptun does not use it.',
     cure: 'Run chmod 600 on the file that the message names; revoke the key if others may have read it.',
   },
   'login.damaged': {
@@ -116,7 +116,7 @@ export const cliCodes = {
     ...signIn,
     title: 'Not an API key',
     cause: 'PTUN_KEY is set, but what it holds is not an API key of PortTunneler.',
-    cure: 'Copy the key again (it begins with pts_), or unset PTUN_KEY to use what ptun login stored.',
+    cure: 'Copy the key again (it begins with pts_), or unset PTUN_KEY to use the one that ptun login stored.',
   },
   'login.denied': {
     code: 'PT-6024',
@@ -149,7 +149,7 @@ export const cliCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Answer is not from PortTunneler',
-    cause: 'Something answered at this address, but not with what the PortTunneler API says.',
+    cause: 'Something answered at this address, but it is not the PortTunneler API.',
     cure: 'Check the address of the server and any proxy on the way; update ptun if the server is newer.',
   },
   'proxy.setting': {
@@ -171,7 +171,7 @@ export const cliCodes = {
     code: 'PT-6034',
     ...proxy,
     title: 'Outbound proxy wants a sign-in',
-    cause: 'The proxy asks for a user and a password, or refuses those that its address has.',
+    cause: 'The proxy asks for a user and a password, or refuses those in its address.',
     cure: 'Write them into the address of the proxy: http://user:password@proxy.example.com:3128, special characters as %XX.',
   },
   'proxy.refused': {
@@ -179,7 +179,7 @@ export const cliCodes = {
     ...proxy,
     title: 'Outbound proxy refuses the connection',
     cause: 'The rules of the proxy do not allow connections to this host or port.',
-    cure: 'Ask whoever runs the proxy to allow the host and port that the message names, or name it in NO_PROXY.',
+    cure: 'Ask whoever runs the proxy to allow the host and port that the message names, or list the host in NO_PROXY.',
   },
   'proxy.target': {
     code: 'PT-6036',
@@ -191,10 +191,10 @@ export const cliCodes = {
   'proxy.intercepts': {
     code: 'PT-6037',
     ...proxy,
-    title: 'Outbound proxy breaks TLS open',
+    title: 'Outbound proxy opens TLS connections',
     cause:
-      'The certificate that came through the proxy is not one to trust: the proxy most likely ends TLS itself.',
-    cure: 'Ask whoever runs the proxy not to inspect the TLS of the host in the message. For the API, not for relays, NODE_EXTRA_CA_CERTS may name its root.',
+      'The certificate that came through the proxy is not trusted: most likely the proxy ends TLS itself.',
+    cure: "Ask whoever runs the proxy not to inspect the TLS of the host in the message. For the API (not for relays) NODE_EXTRA_CA_CERTS can name the proxy's root certificate.",
   },
   'server.validity': {
     code: 'PT-6038',
@@ -205,7 +205,7 @@ export const cliCodes = {
     title: 'Certificate of the server is not valid by this clock',
     cause:
       'The certificate of the server has run out, or is not valid yet, at the time that the clock of this machine shows.',
-    cure: 'Compare the clock of this machine with the right time and let NTP keep it. If it is right, the certificate has run out, and the operator of the server renews it.',
+    cure: 'Compare the clock of this machine with the right time and let NTP keep it. If it is right, the certificate has run out, and the operator of the server has to renew it.',
   },
   'upstream.refused': {
     code: 'PT-6040',
@@ -249,8 +249,8 @@ export const cliCodes = {
     code: 'PT-6045',
     ...upstream,
     title: 'Connection to the upstream failed',
-    cause: 'The connection to the upstream failed for a reason that ptun has no name for.',
-    cure: 'Look at the log of ptun: it says what the operating system answered.',
+    cause: 'The connection to the upstream failed for a reason that ptun does not know.',
+    cure: 'Look at the log of ptun: it has the error of the operating system.',
   },
   'upstream.unhealthy': {
     code: 'PT-6046',
@@ -318,7 +318,7 @@ export const cliCodes = {
     owner: 'peer',
     title: 'User name and password wanted',
     cause: 'The owner of the tunnel lets in only visitors with a user name and a password.',
-    cure: 'Ask the owner for them; if you sent some, they were not right.',
+    cure: 'Ask the owner for them; if you sent some, they were wrong.',
   },
   'visitor.guesses': {
     code: 'PT-6054',
@@ -327,7 +327,8 @@ export const cliCodes = {
     retry: 'later',
     owner: 'peer',
     title: 'Too many wrong passwords',
-    cause: 'Ten wrong passwords came from one network within a minute, so none is looked at for a while.',
+    cause:
+      'Ten wrong passwords came from one network within a minute, so passwords from there are not checked for a while.',
     cure: 'Wait a minute, then try again with the right user name and password.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -19,8 +19,9 @@ export const cloudCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Subscription not there',
-    cause: 'The Pub/Sub subscription that messages come by was deleted or never made, or may not be read.',
-    cure: 'Apply the infrastructure again, which makes it. Until then commands arrive by sync within 30 s; listening goes on by itself once it is there.',
+    cause:
+      'The Pub/Sub subscription was deleted, was never made, or may not be read by this service account.',
+    cure: 'Apply the infrastructure again, which creates it. Until then commands arrive by sync within 30 s; once it exists, listening resumes by itself.',
   },
   'bus.poison': {
     code: 'PT-5222',
@@ -28,8 +29,9 @@ export const cloudCodes = {
     exit: 1,
     retry: 'never',
     owner: 'operator',
-    title: 'Message given up',
-    cause: 'A message failed at every delivery, so it was put aside where it blocks nobody.',
+    title: 'Message set aside',
+    cause:
+      'A message failed at every delivery, so it was moved to the dead letters, where it blocks nothing.',
     cure: 'Look at it with `npm run dead-letters -w functions -- list`, mend the reason, then replay or drop it.',
   },
   'letter.missing': {
@@ -40,7 +42,7 @@ export const cloudCodes = {
     owner: 'user',
     title: 'No such dead letter',
     cause: 'No message with this id is among the dead letters that could be read.',
-    cure: 'Run `list` for the ids there are. One that was shown a moment ago may be held by another run of this tool for up to a minute.',
+    cure: 'Run `list` to see the ids. Another run of this tool may hold one that was shown a moment ago for up to a minute.',
   },
   'cloud.environment': {
     code: 'PT-5201',
@@ -58,8 +60,8 @@ export const cloudCodes = {
     exit: 2,
     retry: 'never',
     owner: 'operator',
-    title: 'Emulator named in a real project',
-    cause: 'A variable names an emulator, which checks nothing, and the project is not one for emulators.',
+    title: 'Emulator set for a real project',
+    cause: 'A variable names an emulator, which checks no credentials, but the project is a real one.',
     cure: 'Remove the variable, or use a project id that begins with "demo-" to work with emulators.',
   },
   'cloud.unavailable': {
@@ -69,7 +71,7 @@ export const cloudCodes = {
     retry: 'later',
     owner: 'service',
     title: 'Google does not answer',
-    cause: 'A service of Google that is needed to check who asks did not answer in time.',
+    cause: 'A Google service that is needed to check credentials did not answer in time.',
     cure: 'Try again in a moment. If it lasts, look at the status of Firebase and Google Cloud.',
   },
   'cloud.refused': {
@@ -79,8 +81,8 @@ export const cloudCodes = {
     retry: 'never',
     owner: 'operator',
     title: 'A service of Google refused the call',
-    cause: 'The service account may not do what it has to, or a name in the settings is wrong.',
-    cure: 'Compare the roles of the service account and the names in the settings; the log has the answer that came.',
+    cause: 'The service account lacks a role, or a name in the settings is wrong.',
+    cure: "Compare the roles of the service account and the names in the settings; the log has Google's answer.",
   },
   'cloud.index': {
     code: 'PT-5210',
@@ -90,7 +92,7 @@ export const cloudCodes = {
     owner: 'operator',
     title: 'Index of Firestore missing',
     cause: 'Firestore refused a query because its index is not there, or is still being built.',
-    cure: 'Deploy functions/firestore.indexes.json and wait until Firestore says that all indexes are enabled.',
+    cure: 'Deploy functions/firestore.indexes.json and wait until Firestore shows all indexes as enabled.',
   },
   'cloud.mail': {
     code: 'PT-5230',
@@ -99,7 +101,7 @@ export const cloudCodes = {
     retry: 'never',
     owner: 'operator',
     title: 'No mail service',
-    cause: 'A mail was to be sent, and no mail service is set up.',
+    cause: 'A mail could not be sent because no mail service is set up.',
     cure: 'Sign-in mails come from Firebase and need none; for others, set up a mail service.',
   },
   'job.lost': {
@@ -110,7 +112,7 @@ export const cloudCodes = {
     owner: 'service',
     title: 'Job taken over',
     cause: 'A job took longer than its lease, or its worker was stopped, so another worker has it now.',
-    cure: 'Nothing: the other worker goes on where this one stopped.',
+    cure: 'Nothing to do: the other worker continues where this one stopped.',
   },
   'stripe.signature': {
     code: 'PT-5232',
@@ -120,7 +122,7 @@ export const cloudCodes = {
     owner: 'operator',
     title: 'Webhook not signed by Stripe',
     cause:
-      'The signature of the request is missing, too old, or was not made with the secret of this endpoint.',
+      "The signature of the request is missing, too old, or made with another secret than this endpoint's.",
     cure: "Set STRIPE_WEBHOOK_SECRET to the signing secret that Stripe's dashboard shows for this endpoint.",
   },
   'stripe.event': {
@@ -129,9 +131,9 @@ export const cloudCodes = {
     exit: 1,
     retry: 'never',
     owner: 'operator',
-    title: 'Webhook is no event',
-    cause: 'The request is signed as it should be, but its body does not have the form of an event.',
-    cure: 'Send snapshot events of the API version that the endpoint is registered with, not thin ones.',
+    title: 'Webhook is not an event',
+    cause: 'The request is signed correctly, but its body is not an event.',
+    cure: 'Send snapshot events (not thin ones) in the API version that the endpoint is registered with.',
   },
   'letter.usage': {
     code: 'PT-5224',
@@ -139,9 +141,9 @@ export const cloudCodes = {
     exit: 2,
     retry: 'never',
     owner: 'user',
-    title: 'Dead letters: words not understood',
+    title: 'Dead letters: command not understood',
     cause: 'The tool was called without a command, with an unknown option, or with neither ids nor --all.',
-    cure: 'Give one of list, show, replay and drop; show, replay and drop need ids, or --all.',
+    cure: 'Use list, show, replay or drop; the last three need ids, or --all.',
   },
   'local.emulators': {
     code: 'PT-5240',
@@ -172,8 +174,8 @@ export const cloudCodes = {
     owner: 'operator',
     title: 'An emulator has ended',
     cause:
-      'The emulator of Firestore or Pub/Sub ended by itself or was killed, often by a system that ran out of memory. It kept everything in memory, so the local cloud cannot go on.',
-    cure: 'Start cloud:local again; it begins with an empty database, as always. If it comes back, look at the memory of the machine: each emulator takes up to 512 MB.',
+      'The emulator of Firestore or Pub/Sub ended by itself or was killed, often because the system ran out of memory. It kept everything in memory, so the local cloud cannot go on.',
+    cure: 'Start cloud:local again; it begins with an empty database, as always. If this happens again, check the memory of the machine: each emulator takes up to 512 MB.',
   },
   'local.build': {
     code: 'PT-5242',
@@ -182,8 +184,8 @@ export const cloudCodes = {
     retry: 'never',
     owner: 'operator',
     title: 'Console or functions not built',
-    cause: 'The build that has to come before the start failed.',
-    cure: 'The detail has the words of the bundler; mend what it names and start again.',
+    cause: 'The build failed, and the start needs what it makes.',
+    cure: "The detail has the bundler's message; mend what it names and start again.",
   },
   'relay.event': {
     code: 'PT-5225',
@@ -192,7 +194,7 @@ export const cloudCodes = {
     retry: 'never',
     owner: 'service',
     title: 'Event of a relay not understood',
-    cause: 'A message on the topic of events is not one that a relay of this release sends.',
-    cure: 'It is passed over. Update whichever of relay and control plane is older, and see who may publish there.',
+    cause: 'A message on the events topic is not one that a relay of this release sends.',
+    cure: 'The message is skipped. Update the relay or the control plane, whichever is older, and check who may publish to the topic.',
   },
 } as const satisfies Record<string, ErrorEntry>

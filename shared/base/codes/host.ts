@@ -49,8 +49,9 @@ export const hostCodes = {
     retry: 'never',
     owner: 'operator',
     title: 'Relay not enrolled',
-    cause: 'The control plane refused the enrolment key or the credential of this relay, or there is none.',
-    cure: 'Make a fresh enrolment key and give it in PTUN_ENROLMENT_KEY; each key works once.',
+    cause:
+      'The control plane refused the enrolment key or the credential of this relay, or the relay has neither.',
+    cure: 'Make a fresh enrolment key and set PTUN_ENROLMENT_KEY to it; each key works once.',
   },
   'relay.control': {
     code: 'PT-5006',
@@ -89,9 +90,8 @@ export const hostCodes = {
     retry: 'never',
     owner: 'operator',
     title: 'Damaged file set aside',
-    cause:
-      'A file of the data folder does not hold what the relay wrote there, so the relay renamed it and began a new one.',
-    cure: 'Look at the file named in the log: usage in it was not reported. Then check the disk, and delete the file.',
+    cause: 'A file in the data folder is damaged, so the relay renamed it and began a new one.',
+    cure: 'Look at the file named in the log: the usage in it was not reported. Check the disk, then delete the file.',
   },
   'usage.invalid': {
     code: 'PT-5012',
@@ -101,7 +101,7 @@ export const hostCodes = {
     owner: 'service',
     title: 'Usage not understood',
     cause: 'An entry of a usage report does not have the shape that the control plane knows.',
-    cure: 'The relay logs the entry and drops it. Update whichever of relay and control plane has the older release.',
+    cure: 'The relay logs the entry and drops it. Update the relay or the control plane, whichever is older.',
   },
   'usage.tunnel': {
     code: 'PT-5013',
@@ -109,10 +109,10 @@ export const hostCodes = {
     exit: 1,
     retry: 'never',
     owner: 'service',
-    title: 'Usage of a tunnel that is not here',
+    title: 'Usage of an unknown tunnel',
     cause:
       'A relay reported usage of a tunnel that its cell does not have, or that was deleted two days ago or more.',
-    cure: 'The relay logs the entry and drops it. If many come, see that the relay is enrolled in the right cell.',
+    cure: 'The relay logs the entry and drops it. If there are many, check that the relay is enrolled in the right cell.',
   },
   'usage.hour': {
     code: 'PT-5014',
@@ -121,7 +121,7 @@ export const hostCodes = {
     retry: 'never',
     owner: 'service',
     title: 'Usage of an impossible hour',
-    cause: 'A relay reported usage of an hour that has not begun, or of a time that is no full hour.',
+    cause: 'A relay reported usage of an hour that has not begun, or of a time that is not a full hour.',
     cure: 'The relay logs the entry and drops it. Set the clocks of relay and control plane (NTP).',
   },
   'usage.too_late': {
@@ -133,7 +133,7 @@ export const hostCodes = {
     title: 'Usage came too late to be counted',
     cause:
       'A relay reported an hour that is more than 35 days old. Its month is settled, so nobody is billed for it.',
-    cure: 'Find out why the relay could not report for so long; its log says since when sync failed. Nothing else is needed.',
+    cure: 'Find out why the relay could not report for so long; its log says when sync began to fail. There is nothing else to do.',
   },
   'relay.command': {
     code: 'PT-5020',
@@ -144,7 +144,7 @@ export const hostCodes = {
     title: 'Command not understood',
     cause:
       'The control plane sent a command of a kind that this relay does not know, or one with wrong fields.',
-    cure: 'Nothing else is affected. Update the relay if its release is older than that of the control plane.',
+    cure: 'Nothing else is affected. Update the relay if it is older than the control plane.',
   },
   'relay.metadata': {
     code: 'PT-5021',
@@ -154,7 +154,7 @@ export const hostCodes = {
     owner: 'operator',
     title: 'Metadata server not usable',
     cause:
-      'The relay is to prove itself as a VM of Google Compute Engine, and the metadata server gave it no token.',
+      'The relay should prove that it is a VM of Google Compute Engine, but the metadata server gave it no token.',
     cure: 'Give the VM a service account; on any other machine leave `identity` out and enrol the relay with a key.',
   },
   'relay.clock': {
@@ -165,8 +165,8 @@ export const hostCodes = {
     owner: 'operator',
     title: 'Clock of the relay is wrong',
     cause:
-      'The clock of this machine and that of the control plane differ by more than a minute. The log says how many seconds this one is ahead; less than nothing is behind.',
-    cure: 'Let the machine keep its time by NTP. Nothing is wrong meanwhile but the times in its log: the relay goes by the time of the control plane.',
+      'The clock of this machine and that of the control plane differ by more than a minute. The log says by how many seconds this clock is ahead (a negative number: behind).',
+    cure: 'Let NTP keep the time of the machine. Until then only the times in its log are wrong: the relay goes by the time of the control plane.',
   },
   'relay.descriptors': {
     code: 'PT-5023',
@@ -174,10 +174,10 @@ export const hostCodes = {
     exit: 1,
     retry: 'never',
     owner: 'operator',
-    title: 'Fewer descriptors than connections that may come',
+    title: 'Fewer descriptors than possible connections',
     cause:
       'The relay process may open fewer files and sockets (`has` in the log) than its configured maxima need (`needs`).',
-    cure: 'Raise LimitNOFILE in the systemd unit (`ulimit -n`, or `--ulimit nofile` of Docker) to `needs`, or lower `limits`. Until then the relay admits as many visitors as it has descriptors for.',
+    cure: 'Raise LimitNOFILE in the systemd unit (`ulimit -n`, or `--ulimit nofile` of Docker) to `needs`, or lower `limits`. Until then the relay admits only as many visitors as it has descriptors for.',
   },
   'relay.heap': {
     code: 'PT-5024',
@@ -185,9 +185,9 @@ export const hostCodes = {
     exit: 1,
     retry: 'never',
     owner: 'operator',
-    title: 'Less heap than connections need',
+    title: 'Heap too small for the connections allowed',
     cause:
-      'V8 gives the relay a smaller heap (`hasMiB` in the log) than as many idle visitors and agents take as the configuration lets in (`needsMiB`).',
+      'The heap that V8 gives the relay (`hasMiB` in the log) is smaller than what the most idle visitors and agents that the configuration admits would take (`needsMiB`).',
     cure: 'Start Node with --max-old-space-size=<MiB>, give the machine more memory, or lower `limits`. Until then the relay turns visitors away before the heap is full.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -1,7 +1,7 @@
 /** PT-40nn: what a visitor meets at an http endpoint. */
 import type { ErrorEntry } from '../errors.ts'
 
-/** HTTP that a sender must not send. Nothing of such a request reaches the upstream. */
+/** HTTP that no sender may send. Nothing of such a request reaches the upstream. */
 const malformed = { http: 400, exit: 1, retry: 'never', owner: 'peer' } as const
 const fixClient =
   'Look at the program that sent it, or at a proxy between it and the tunnel: it breaks RFC 9112.'
@@ -55,7 +55,7 @@ export const httpVisitorCodes = {
     code: 'PT-4007',
     ...malformed,
     title: 'Connection names a protected header',
-    cause: 'The Connection header asks to strip a header that routing, framing or forwarding depends on.',
+    cause: 'The Connection header asks to remove a header that routing, framing or forwarding needs.',
     cure: 'Name only hop-by-hop headers in Connection.',
   },
   'http.head_too_large': {
@@ -80,7 +80,7 @@ export const httpVisitorCodes = {
     ...malformed,
     http: 501,
     title: 'Method not supported',
-    cause: 'CONNECT makes no sense at a tunnel: it already leads to one upstream only.',
+    cause: 'CONNECT makes no sense at a tunnel, which leads to one upstream only.',
     cure: 'Send the request itself; do not configure the tunnel as a proxy.',
   },
   'http.version': {
@@ -96,7 +96,7 @@ export const httpVisitorCodes = {
     ...malformed,
     http: 421,
     title: 'Request for another host',
-    cause: 'A request named another host than the connection it came on.',
+    cause: 'A request named a host that its connection was not opened for.',
     cure: 'Open a connection for each host; browsers and libraries do so by themselves.',
   },
   'http.unknown_host': {
@@ -105,8 +105,9 @@ export const httpVisitorCodes = {
     http: 404,
     owner: 'user',
     title: 'No tunnel by this name',
-    cause: 'No tunnel is served under this host name, or its agent was not here since the relay started.',
-    cure: 'Check the spelling of the address, and that the agent of the tunnel runs.',
+    cause:
+      'No tunnel is served under this host name, or its agent has not connected since the relay started.',
+    cure: "Check the spelling of the address, and that the tunnel's agent runs.",
   },
   'http.upstream_silent': {
     code: 'PT-4015',
@@ -115,7 +116,7 @@ export const httpVisitorCodes = {
     retry: 'later',
     owner: 'upstream',
     title: 'Upstream gave no answer',
-    cause: 'The service behind the tunnel closed the connection before it had answered anything.',
+    cause: 'The service behind the tunnel closed the connection before it sent an answer.',
     cure: 'Look at the log of the service behind the tunnel; ptun shows the connection too.',
   },
   'http.coding': {
@@ -123,7 +124,7 @@ export const httpVisitorCodes = {
     ...malformed,
     http: 501,
     title: 'Transfer coding not supported',
-    cause: 'A request has Transfer-Encoding with another coding than `chunked`, for example `gzip, chunked`.',
+    cause: 'A request uses a Transfer-Encoding other than `chunked`, for example `gzip, chunked`.',
     cure: 'Send it with `Transfer-Encoding: chunked` alone; compress the content itself and say so in Content-Encoding.',
   },
   'http.answer_deadline': {
@@ -133,16 +134,16 @@ export const httpVisitorCodes = {
     retry: 'later',
     owner: 'upstream',
     title: 'Upstream did not answer in time',
-    cause: 'The service behind the tunnel took the request and said nothing to it for five minutes.',
-    cure: 'Look at the service behind the tunnel; let what takes so long answer at once and be asked for its result.',
+    cause: 'The service behind the tunnel took the request and sent no answer for five minutes.',
+    cure: 'Look at the service behind the tunnel. Work that takes so long should answer at once and let the client ask for the result later.',
   },
   'http.body_deadline': {
     code: 'PT-4018',
     ...malformed,
     http: 408,
     retry: 'later',
-    title: 'Request body did not go on',
-    cause: 'The body of a request was not complete, and nothing of it came for five minutes.',
+    title: 'Request body stalled',
+    cause: 'No more bytes of an incomplete request body came for five minutes.',
     cure: 'Send it again; if it goes on, look at the network between visitor and relay.',
   },
 } as const satisfies Record<string, ErrorEntry>

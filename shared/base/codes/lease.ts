@@ -10,7 +10,7 @@ export const leaseCodes = {
     owner: 'user',
     title: 'Name already used',
     cause: 'Another tunnel of this account has this name.',
-    cure: 'Choose another name, or use the tunnel that has it (ptun list shows them).',
+    cure: 'Choose another name, or use the tunnel that has it (ptun list shows it).',
   },
   'tunnel.kind': {
     code: 'PT-2002',
@@ -19,7 +19,7 @@ export const leaseCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Tunnel is of another kind',
-    cause: 'A tunnel of this name exists, but it is of another kind (tcp, http or tls).',
+    cause: 'A tunnel with this name exists, but is of another kind (tcp, http or tls).',
     cure: 'Use another name, or delete the old tunnel first.',
   },
   'quota.defined': {
@@ -69,8 +69,8 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many agents serve this tunnel',
-    cause: 'As many agents as may share one tunnel are connected to it.',
-    cure: 'Stop one of them, or wait: the agent joins by itself as soon as one has been away for a minute.',
+    cause: 'The tunnel has as many connected agents as may share one.',
+    cure: 'Stop one of them, or wait: the agent joins by itself once another has been away for a minute.',
   },
   'lease.unclear': {
     code: 'PT-2105',
@@ -81,7 +81,7 @@ export const leaseCodes = {
     title: 'Another agent may still serve this tunnel',
     cause:
       'Another agent held this tunnel a moment ago, and the relays have not yet said whether it is still there.',
-    cure: 'Nothing to do: the agent asks again by itself and has the tunnel once no relay has seen the other for a minute. To have it at once, use --takeover.',
+    cure: 'Nothing to do: the agent asks again by itself and gets the tunnel once no relay has seen the other agent for a minute. To get it at once, use --takeover.',
   },
   'lease.busy': {
     code: 'PT-2106',
@@ -90,8 +90,8 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Many agents start at once',
-    cause: 'More agents of the account asked for tunnels at this moment than were served in time.',
-    cure: 'Nothing to do: the agent asks again by itself after the seconds that Retry-After names.',
+    cause: 'More agents of the account asked for tunnels at once than could be served in time.',
+    cure: 'Nothing to do: the agent asks again by itself after the time that the answer gives (Retry-After).',
   },
   'quota.tunnels': {
     code: 'PT-2201',
@@ -111,7 +111,7 @@ export const leaseCodes = {
     owner: 'user',
     title: 'Transfer of the month used up',
     cause: 'The account has carried as many bytes this month (UTC) as its plan includes.',
-    cure: 'Tunnels that are online take new visitors for a tenth of the plan more. Choose a larger plan, or wait for the month to end.',
+    cure: 'Tunnels that are online take new visitors until a tenth more is used. Choose a larger plan, or wait for the month to end.',
   },
   'quota.transfer_near': {
     code: 'PT-2203',
@@ -122,7 +122,7 @@ export const leaseCodes = {
     title: 'Transfer of the month nearly used up',
     cause:
       'The account has carried 80 or 90 per cent of the bytes that its plan includes for this month (UTC).',
-    cure: 'Nothing is refused yet. The console shows how much is left; a larger plan has more.',
+    cure: 'Nothing is refused yet. The console shows how much is left; a larger plan includes more.',
   },
   'quota.displaced': {
     code: 'PT-2204',
@@ -132,8 +132,8 @@ export const leaseCodes = {
     owner: 'user',
     title: 'Tunnel gave way to another',
     cause:
-      'The account has as many tunnels online as its plan allows. This one was away longest when another was started, or was the newest when the limit became lower.',
-    cure: 'Stop a tunnel that you do not need, and start this one again: its address waits for it for 30 days. A larger plan has room for both.',
+      'The account has as many tunnels online as its plan allows. This one had been away longest when another started, or was the newest when the limit was lowered.',
+    cure: 'Stop a tunnel that you do not need, and start this one again: its address is kept for it for 30 days. A larger plan has room for both.',
   },
   'quota.pace': {
     code: 'PT-2205',
@@ -143,8 +143,8 @@ export const leaseCodes = {
     owner: 'user',
     title: 'Too many new addresses',
     cause:
-      'The account took new addresses faster than given up ones are free again. A tunnel that comes back to its own address is never held up.',
-    cure: 'Wait for the seconds that Retry-After names, or start tunnels that have had an address before.',
+      'The account took new addresses faster than those it gave up become free again. A tunnel that returns to its own address never has to wait.',
+    cure: 'Wait as long as the answer says (Retry-After), or start tunnels that had an address before.',
   },
   'quota.reserved_hosts': {
     code: 'PT-2206',
@@ -153,7 +153,7 @@ export const leaseCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Reserved names: limit reached',
-    cause: 'The account keeps as many host names as its plan has room for.',
+    cause: 'The account has reserved as many host names as its plan allows.',
     cure: 'Release one that you no longer need (ptun names list shows them), or choose a larger plan.',
   },
   'quota.domains': {
@@ -173,7 +173,7 @@ export const leaseCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Reserved ports: limit reached',
-    cause: 'The account keeps as many public ports as its plan has room for.',
+    cause: 'The account has reserved as many public ports as its plan allows.',
     cure: 'Release one that you no longer need (ptun ports list shows them), or choose a larger plan.',
   },
   'endpoint.exhausted': {
@@ -193,8 +193,7 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Port not free',
-    cause:
-      'The requested port is leased to another tunnel, is reserved for somebody, or rests after its last use.',
+    cause: 'The requested port is leased to another tunnel, is reserved, or is resting after its last use.',
     cure: 'Leave the port out to get a free one, or ask for another.',
   },
   'endpoint.port_denied': {
@@ -214,7 +213,7 @@ export const leaseCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Name not available',
-    cause: 'The name is withheld from everybody, or could mislead visitors about whom they are talking to.',
+    cause: 'Nobody may have this name, or it could mislead visitors about whom they are talking to.',
     cure: 'Choose another name.',
   },
   'endpoint.name_taken': {
@@ -224,9 +223,8 @@ export const leaseCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Name belongs to another tunnel',
-    cause:
-      'Another tunnel has this host name, or somebody keeps it: it is reserved, or waits for its last owner.',
-    cure: 'Choose another name; those that are suggested were free a moment ago.',
+    cause: 'Another tunnel has this host name, or it is reserved, or it is kept for its last owner.',
+    cure: 'Choose another name; the suggested ones were free a moment ago.',
   },
   'endpoint.resting': {
     code: 'PT-2305',
@@ -235,7 +233,7 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Address still resting',
-    cause: 'The address was given up a moment ago, and the relays have not all confirmed it.',
+    cause: 'The address was given up a moment ago, and not all relays have confirmed that yet.',
     cure: 'Wait about three minutes, or as long as the detail says: the agent tries again by itself.',
   },
   'cell.unknown': {
@@ -257,7 +255,7 @@ export const leaseCodes = {
     title: 'Address may still be served',
     cause:
       'Another tunnel of the account had this port or host name a moment ago, and the relays have not yet said whether its agent is still there.',
-    cure: 'Nothing to do: the agent asks again by itself and has the address once no relay has seen the other agent for a minute. To have it at once, stop that agent (ptun list shows the tunnels).',
+    cure: 'Nothing to do: the agent asks again by itself and gets the address once no relay has seen the other agent for a minute. To get it at once, stop that agent (ptun list shows the tunnels).',
   },
   'name.held': {
     code: 'PT-2401',
@@ -276,9 +274,8 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Name still resting',
-    cause:
-      'The host name led to another tunnel a while ago, and some relay may still send its visitors there.',
-    cure: 'Try again in an hour. Where a relay is out of reach it takes up to a day.',
+    cause: 'The host name led to another tunnel a while ago, and a relay may still send visitors there.',
+    cure: 'Try again in an hour. If a relay cannot be reached, it takes up to a day.',
   },
   'name.limit': {
     code: 'PT-2403',
@@ -297,8 +294,8 @@ export const leaseCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Name cannot lead to this tunnel',
-    cause: 'It is not a host name of your own domain, or the tunnel is of a kind that has a port instead.',
-    cure: 'Use a host name such as shop.example.com, in small letters, with a tunnel of kind http or tls.',
+    cause: 'It is not a host name of your own domain, or this kind of tunnel has a port instead of a name.',
+    cure: 'Use a host name such as shop.example.com, in small letters, and a tunnel of kind http or tls.',
   },
   'cell.none': {
     code: 'PT-2306',
@@ -307,8 +304,8 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'No relay is ready',
-    cause: 'No relay has reported for duty, so a tunnel could not be reached.',
-    cure: 'Try again in a few seconds; an operator looks at the relay and its log if it goes on.',
+    cause: 'No relay has reported that it is ready, so nobody could reach a tunnel.',
+    cure: 'Try again in a few seconds. Operators: if this lasts, look at the relay and its log.',
   },
   'cell.full': {
     code: 'PT-2307',
@@ -317,7 +314,7 @@ export const leaseCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Cell has all its relays',
-    cause: 'The cell has as many relay processes as it may have.',
-    cure: 'Stop relays that are no longer needed; one that is gone is forgotten after an hour.',
+    cause: 'The cell has as many relay processes as are allowed.',
+    cure: 'Stop relays that are no longer needed; a stopped relay is forgotten after an hour.',
   },
 } as const satisfies Record<string, ErrorEntry>

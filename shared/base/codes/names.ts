@@ -1,4 +1,4 @@
-/** PT-24nn, continued: what a host name may not be (host-names.ts and labels.ts read them all). */
+/** PT-24nn, continued: what a host name may not be. host-names.ts and labels.ts check all of it. */
 import type { ErrorEntry } from '../errors.ts'
 
 const slip = { http: 400, exit: 2, retry: 'never', owner: 'user' } as const
@@ -7,10 +7,10 @@ export const nameCodes = {
   'name.characters': {
     code: 'PT-2405',
     ...slip,
-    title: 'Character that no name may have',
+    title: 'Character not allowed in a name',
     cause:
-      'A name has letters, digits and hyphens. This one has something else, or letters in capitals or full width.',
-    cure: 'Write the name again with the letters that the detail names, without scheme, port, path, space or underscore.',
+      'A name has letters, digits and hyphens. This one has something else, or capital or full-width letters.',
+    cure: 'Write the name as the detail shows it, without scheme, port, path, space or underscore.',
   },
   'name.length': {
     code: 'PT-2406',
@@ -24,7 +24,7 @@ export const nameCodes = {
     ...slip,
     title: 'Hyphen where none may be',
     cause:
-      'A part of a name neither begins nor ends with a hyphen, and has none as its third and fourth character, where they announce other alphabets.',
+      'A part of a name neither begins nor ends with a hyphen, and does not have two as its third and fourth characters: there they announce other alphabets.',
     cure: 'Leave that hyphen out.',
   },
   'name.address': {
@@ -32,31 +32,30 @@ export const nameCodes = {
     ...slip,
     title: 'Address instead of a name',
     cause:
-      'This is an IP address, or is read as one: programs take a name that ends in a number for an address.',
+      'This is an IP address, or looks like one: programs take a name that ends in a number for an address.',
     cure: 'Use a host name, such as shop.example.com.',
   },
   'name.look_alike': {
     code: 'PT-2409',
     ...slip,
     title: 'Name that could be taken for another',
-    cause:
-      'The name mixes alphabets, or its letters look like those of another name, or it is no valid spelling (xn--) of any.',
-    cure: 'Write the name in one alphabet, and in the one that its readers expect. Names under our own domains have a to z only.',
+    cause: 'The name mixes alphabets, looks like another name, or is not a valid ASCII spelling (xn--).',
+    cure: 'Write the name in the one alphabet that its readers expect. Names under our own domains use only the letters a to z.',
   },
   'name.wildcard': {
     code: 'PT-2410',
     ...slip,
     title: 'Asterisk in the wrong place',
     cause:
-      'An asterisk stands for the whole first part of a host name, as in *.example.com, and only where several names may be meant.',
-    cure: 'Write the names out, or put the asterisk first and a dot behind it.',
+      'An asterisk stands for the whole first part of a host name, as in *.example.com, and is allowed only where several names may be meant.',
+    cure: 'Write the names out, or put the asterisk first, with a dot after it.',
   },
   'name.suffix': {
     code: 'PT-2411',
     ...slip,
-    title: 'No domain that anybody can own',
+    title: 'Not a domain that anybody can own',
     cause:
-      'Under this name others register their domains (a public suffix such as co.uk or github.io), or it belongs to no registry.',
+      'Others register their domains under this name (a public suffix such as co.uk or github.io), or no registry has it.',
     cure: 'Use a name under a domain that you have registered.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -1,4 +1,4 @@
-/** PT-53nn: the tool of the operator, ptunctl, and what the control plane refuses it. */
+/** PT-53nn: what ptunctl, the operator's tool, cannot do, and what the control plane refuses it. */
 import type { ErrorEntry } from '../errors.ts'
 
 const byHand = { http: 400, retry: 'never', owner: 'operator' } as const
@@ -8,8 +8,8 @@ export const operatorCodes = {
     code: 'PT-5301',
     ...byHand,
     exit: 2,
-    title: 'Act not understood',
-    cause: 'ptunctl was told something that the control plane does not understand.',
+    title: 'Request not understood',
+    cause: 'ptunctl asked for something that the control plane does not understand.',
     cure: 'Correct what the detail names. If the server is of another release, use the ptunctl of that release.',
   },
   'operator.usage': {
@@ -17,8 +17,8 @@ export const operatorCodes = {
     ...byHand,
     exit: 2,
     title: 'Command line not understood',
-    cause: 'The command line of ptunctl is not complete, or holds something that it does not know.',
-    cure: 'See "ptunctl --help", or "--help" behind any command.',
+    cause: 'The command line of ptunctl is incomplete, or has something that it does not know.',
+    cure: 'Run "ptunctl --help", or add "--help" to a command.',
   },
   'operator.missing': {
     code: 'PT-5303',
@@ -34,18 +34,18 @@ export const operatorCodes = {
     ...byHand,
     http: 409,
     exit: 1,
-    title: 'There is one already',
-    cause: 'What was to be made is there already.',
-    cure: 'Choose another id, or change the one that is there.',
+    title: 'It exists already',
+    cause: 'What should be created exists already.',
+    cure: 'Choose another id, or change the one that exists.',
   },
   'operator.ambiguous': {
     code: 'PT-5305',
     ...byHand,
     http: 409,
     exit: 1,
-    title: 'Several people have this address',
-    cause: 'The e-mail address belongs to several people: each way of signing in may know one.',
-    cure: 'Name the person by id (usr_…); ptunctl accounts find shows the ids.',
+    title: 'Several users have this address',
+    cause: 'Several users have this e-mail address: each way of signing in may have its own.',
+    cure: 'Name the user by id (usr_…); ptunctl accounts find shows the ids.',
   },
   'operator.busy': {
     code: 'PT-5306',
@@ -53,9 +53,9 @@ export const operatorCodes = {
     http: 409,
     exit: 1,
     retry: 'now',
-    title: 'Somebody else was faster',
+    title: 'Changed by another process',
     cause: 'The signing keys were changed by another process at the same moment.',
-    cure: 'Look at "ptunctl keys list", and do it again if it is still needed.',
+    cure: 'Look at "ptunctl keys list", and try again if it is still needed.',
   },
   'operator.nowhere': {
     code: 'PT-5307',
@@ -71,9 +71,9 @@ export const operatorCodes = {
     http: 503,
     exit: 1,
     retry: 'later',
-    title: 'The server runs and cannot be asked',
+    title: 'The server runs but does not answer',
     cause:
-      'A server uses the data folder, but does not answer at the socket in it: it starts or stops, is of an older release, or the path is too long for a socket.',
-    cure: 'Try again in some seconds. Otherwise update the server, or stop it: ptunctl then works on the folder itself.',
+      'A server uses the data folder but does not answer at the socket in it: it is starting or stopping, is an older release, or the path is too long for a socket.',
+    cure: 'Try again in some seconds. If that does not help, update the server, or stop it: ptunctl then works on the folder directly.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -1,4 +1,6 @@
-/** PT-51nn: starting and running the standalone server (one machine, one data folder). Exit code 2: nothing runs. */
+/**
+ * PT-51nn: starting and running the standalone server (one machine, one data folder). With exit code 2 nothing runs.
+ */
 import type { ErrorEntry } from '../errors.ts'
 
 const atStart = { http: 500, exit: 2, retry: 'never', owner: 'operator' } as const
@@ -15,7 +17,7 @@ export const standaloneCodes = {
     code: 'PT-5102',
     ...atStart,
     title: 'Port taken',
-    cause: 'Another program listens on a port that the server needs.',
+    cause: 'Another program uses a port that the server needs.',
     cure: 'Stop that program (ss -ltnp shows it), or choose another port under "ports" in standalone.yaml.',
   },
   'standalone.port_denied': {
@@ -44,7 +46,7 @@ export const standaloneCodes = {
     ...atStart,
     title: 'Already running',
     cause: 'Another server uses the same data folder.',
-    cure: 'Use the one that runs, stop it first, or give this one a folder of its own with --data.',
+    cure: 'Use the running server, stop it first, or give this one its own folder with --data.',
   },
   'standalone.console': {
     code: 'PT-5107',
@@ -67,7 +69,7 @@ export const standaloneCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Demo tunnels not up',
-    cause: 'The demo agent did not bring its tunnels up in time. Everything else works.',
+    cause: 'The demo agent did not start its tunnels in time. Everything else works.',
     cure: 'demo-agent.log in the data folder says why; "demo: false" in standalone.yaml starts without it.',
   },
   'standalone.readable': {
@@ -75,7 +77,7 @@ export const standaloneCodes = {
     ...atStart,
     title: 'Others can read a password',
     cause: 'standalone.yaml holds a password, and other users of this machine can read the file.',
-    cure: 'Take that right from them (chmod 600 on the file), and change the password if others use this machine. Or give it in the environment instead, as PORTTUNNELER_MAIL_SMTP.',
+    cure: 'Run chmod 600 on the file, and change the password if others use this machine. Or set it in the environment instead, as PORTTUNNELER_MAIL_SMTP.',
   },
   'standalone.listen': {
     code: 'PT-5111',

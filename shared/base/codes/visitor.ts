@@ -1,4 +1,4 @@
-/** PT-4nnn: what a visitor meets at an endpoint. */
+/** PT-4nnn: failures that a visitor can meet at an endpoint. */
 import type { ErrorEntry } from '../errors.ts'
 
 export const visitorCodes = {
@@ -30,7 +30,7 @@ export const visitorCodes = {
     owner: 'user',
     title: 'Address not admitted',
     cause: 'The IP rules of the tunnel do not admit the address of the visitor.',
-    cure: 'Add the address to the allow list of the tunnel, or take it off the deny list.',
+    cure: 'Add the address to the allow list of the tunnel, or remove it from the deny list.',
   },
   'tunnel.rate': {
     code: 'PT-4104',
@@ -39,7 +39,7 @@ export const visitorCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many new connections to one tunnel',
-    cause: 'The tunnel got more new connections in a minute than its policy or plan admits.',
+    cause: 'The tunnel got more new connections in a minute than its policy or plan allows.',
     cure: 'Wait a minute; raise the limit in the policy of the tunnel, or choose a larger plan.',
   },
   'tunnel.limit': {
@@ -49,7 +49,7 @@ export const visitorCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many open connections on one tunnel',
-    cause: 'The tunnel holds as many open connections as its policy or plan admits.',
+    cause: 'The tunnel holds as many open connections as its policy or plan allows.',
     cure: 'Close idle connections, raise the limit in the policy of the tunnel, or choose a larger plan.',
   },
   'account.rate': {
@@ -69,8 +69,9 @@ export const visitorCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Tunnel has used its transfer',
-    cause: 'The account behind this tunnel has carried more this month than its plan and the grace allow.',
-    cure: 'Connections that are open go on. The owner can choose a larger plan; otherwise it works again next month (UTC).',
+    cause:
+      'The account of this tunnel has carried more this month than its plan and the grace of a tenth allow.',
+    cure: 'Open connections go on. The owner can choose a larger plan; otherwise the tunnel works again next month (UTC).',
   },
   'tunnel.away': {
     code: 'PT-4107',
@@ -78,9 +79,9 @@ export const visitorCodes = {
     exit: 1,
     retry: 'later',
     owner: 'user',
-    title: 'Nobody serves this tunnel now',
+    title: 'No agent serves this tunnel now',
     cause:
-      'There is a tunnel under this name or port, but none of its agents has a connection to the relay at the moment.',
+      'The tunnel with this name or port exists, but none of its agents is connected to the relay at the moment.',
     cure: 'Start the agent, or wait: it reconnects by itself as soon as its network is back.',
   },
   'open.deadline': {
@@ -91,7 +92,7 @@ export const visitorCodes = {
     owner: 'user',
     title: 'The agent did not answer',
     cause: 'The agent did not report within the deadline whether it reached the upstream.',
-    cure: 'Look whether the machine of the agent is overloaded or its network is very slow.',
+    cure: "Check whether the agent's machine is overloaded or its network is very slow.",
   },
   'tls.malformed': {
     code: 'PT-4110',
@@ -150,7 +151,7 @@ export const visitorCodes = {
     retry: 'later',
     owner: 'peer',
     title: 'Too many TLS handshakes',
-    cause: 'More TLS handshakes were begun, by one network or by all, than the relay has computing time for.',
+    cause: 'One network, or all together, began more TLS handshakes than the relay has computing time for.',
     cure: 'Keep connections open, or wait a minute; an operator can raise `limits.handshakes` of the relay.',
   },
   'account.limit': {
@@ -160,7 +161,7 @@ export const visitorCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many open connections on one account',
-    cause: 'All tunnels of the account together hold as many open connections as its plan admits.',
+    cause: 'All tunnels of the account together hold as many open connections as its plan allows.',
     cure: 'Close idle connections, or choose a larger plan.',
   },
   'relay.memory': {
@@ -171,7 +172,7 @@ export const visitorCodes = {
     owner: 'operator',
     title: 'Relay is short of memory',
     cause:
-      'The relay is close to its limit of memory: it admits nobody new and closes the newest idle connections.',
+      'The relay is close to its limit of memory: it accepts nothing new and closes the newest idle connections.',
     cure: 'Try again in a minute; an operator can add a relay, or raise `limits.memoryMiB`.',
   },
   'stream.memory': {
@@ -180,10 +181,10 @@ export const visitorCodes = {
     exit: 1,
     retry: 'later',
     owner: 'peer',
-    title: 'Connection held more memory than there was',
+    title: 'Connection closed because memory ran short',
     cause:
-      'One side of the connection did not take what the other had sent. Memory for such bytes became short, and this connection held more of it than others.',
-    cure: 'Try again with a client that reads what it asked for; an operator can give the relay or the agent more memory.',
+      'One side of the connection did not take what the other had sent. Memory for such bytes ran short, and this connection held more of it than others.',
+    cure: 'Try again with a client that reads the answer it asked for; an operator can give the relay or the agent more memory.',
   },
   'visitor.silent': {
     code: 'PT-4118',
@@ -191,9 +192,8 @@ export const visitorCodes = {
     exit: 1,
     retry: 'later',
     owner: 'peer',
-    title: 'Made way before it had said anything',
-    cause:
-      'As many connections as may wait had not yet said what they want, and this was the oldest of them.',
+    title: 'Closed before it sent anything',
+    cause: 'Too many connections had not yet said what they want, and this was the oldest of them.',
     cure: 'Send the request or the ClientHello at once; an operator can raise `limits.strangersMax` of the relay.',
   },
   'watch.invalid': {
@@ -213,7 +213,7 @@ export const visitorCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Too many watchers',
-    cause: 'The relay already sends live figures to as many readers as it is allowed to.',
+    cause: 'The relay already sends live figures to as many readers as its limit allows.',
     cure: 'Close other console windows, or try again in a minute.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -1,4 +1,4 @@
-/** PT-3nnn: what agent and relay say to each other (docs/protocol.md). RESET carries the digits. */
+/** PT-3nnn: what agent and relay say to each other (docs/protocol.md). RESET carries the digits of the code. */
 import type { ErrorEntry } from '../errors.ts'
 
 const violation = { http: 400, exit: 1, retry: 'never', owner: 'peer' } as const
@@ -31,7 +31,7 @@ export const wireCodes = {
     code: 'PT-3004',
     ...violation,
     title: 'Frame out of place',
-    cause: 'A frame came that is not allowed in the present state of the session.',
+    cause: 'The other side sent a frame that the present state of the session does not allow.',
     cure: upgradeBoth,
   },
   'window.exceeded': {
@@ -53,7 +53,7 @@ export const wireCodes = {
     ...violation,
     title: 'Too many separate ranges',
     cause: 'More than 64 separate ranges of a stream arrived ahead of the missing bytes.',
-    cure: 'Nothing to do: the connection is reset and may be opened again.',
+    cure: 'Nothing to do: the connection was reset and can be opened again.',
   },
   'control.flood': {
     code: 'PT-3008',
@@ -89,8 +89,8 @@ export const wireCodes = {
     retry: 'later',
     owner: 'peer',
     title: 'Ticket not accepted',
-    cause: 'The ticket is malformed, expired, signed by an unknown key or made for another cell.',
-    cure: 'The agent fetches a fresh ticket by itself; check the clock of both machines if it goes on.',
+    cause: 'The ticket is malformed, expired, signed by an unknown key, or made for another cell.',
+    cure: 'The agent fetches a fresh ticket by itself; if this keeps happening, check the clocks of both machines.',
   },
   'session.superseded': {
     code: 'PT-3013',
@@ -109,7 +109,7 @@ export const wireCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Tunnel withdrawn',
-    cause: 'The tunnel was deleted, its lease released or its account stopped.',
+    cause: 'The tunnel was deleted, its lease was released, or its account was stopped.',
     cure: 'Look at the tunnel in the console; create it again if it was deleted.',
   },
   'session.limit': {
@@ -119,7 +119,7 @@ export const wireCodes = {
     retry: 'later',
     owner: 'operator',
     title: 'Relay is full',
-    cause: 'The relay holds as many agents as it is allowed to.',
+    cause: 'The relay holds as many agents as its limit allows.',
     cure: 'The agent tries again by itself; an operator can add a relay or raise the limit.',
   },
   'bind.limit': {
@@ -148,9 +148,9 @@ export const wireCodes = {
     exit: 1,
     retry: 'now',
     owner: 'service',
-    title: 'Relay hands over',
-    cause: 'A newer process of the relay is there, and this one ends when the agent has moved to it.',
-    cure: 'Nothing to do: the agent moves by itself, and visitors reach it meanwhile.',
+    title: 'Relay is being replaced',
+    cause: 'A newer process of the relay runs, and this one ends when the agent has moved to it.',
+    cure: 'Nothing to do: the agent moves by itself, and visitors still reach it meanwhile.',
   },
   'relay.directory': {
     code: 'PT-3030',
@@ -159,8 +159,8 @@ export const wireCodes = {
     retry: 'now',
     owner: 'service',
     title: 'Relays have changed',
-    cause: 'A relay of the cell is new, gone, or at another address.',
-    cure: 'Nothing to do: the agent asks where they are and connects to each.',
+    cause: 'A relay of the cell was added, was removed, or has another address.',
+    cure: 'Nothing to do: the agent asks for the new list and connects to each relay.',
   },
   'carrier.lost': {
     code: 'PT-3021',
@@ -211,7 +211,7 @@ export const wireCodes = {
     owner: 'peer',
     title: 'Not proven to belong to the session',
     cause: 'A connection asked to join a session without the secret that only its agent has.',
-    cure: 'Nothing to do: the connection was refused; an operator looks for who tries.',
+    cure: 'Nothing to do: the connection was refused. Operators: look for who tried.',
   },
   'relay.unreachable': {
     code: 'PT-3024',
@@ -253,6 +253,6 @@ export const wireCodes = {
     title: 'Certificate of the relay is not valid by this clock',
     cause:
       'The certificate of the relay has run out, or is not valid yet, at the time that the clock of this machine shows.',
-    cure: 'Compare the clock of this machine with the right time and let NTP keep it. If it is right, the clock of the relay was wrong when its certificate was made, or the certificate has run out: its operator renews it.',
+    cure: 'Compare the clock of this machine with the right time and let NTP keep it. If it is right, the clock of the relay was wrong when its certificate was made, or the certificate has run out: its operator has to renew it.',
   },
 } as const satisfies Record<string, ErrorEntry>
