@@ -28,13 +28,13 @@ import { quotas } from './quota-documents.ts'
 /** A person and every account that they are a member of, oldest membership first. */
 export type Memberships = { readonly user: string; readonly members: readonly MemberDoc[] }
 
-/** Far above what anybody has, and below a page. */
+/** Far more than anybody has, and fewer than a page holds. */
 const membershipsMax = 200
 
 /**
- * The person's memberships; at their first sign-in an account is made for them, the same one however many requests ask
+ * Reads the person's memberships. At their first sign-in it makes an account for them, only one however many requests
  * at once.
- * @param plan of an account that has to be made; default: the operator's
+ * @param plan of a new account; default: the operator's
  */
 export async function ensureAccount(
   control: Control,
@@ -47,7 +47,7 @@ export async function ensureAccount(
     try {
       return await createAccount(control, claims, plan)
     } catch (error) {
-      // Somebody made it a moment ago: read it.
+      // Another request made it a moment ago: read it.
       if (!isFailure(error, 'store.exists') || attempt > 0) throw error
     }
   }
@@ -113,8 +113,8 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
 }
 
 /**
- * An address that was changed at an outside sign-in service becomes ours with the first sign-in after that; tokens
- * from before say nothing any more.
+ * An address changed at an outside sign-in service becomes ours with the first sign-in after the change; older tokens
+ * change nothing.
  */
 export async function followAddress(
   { store }: Control,
@@ -129,8 +129,8 @@ export async function followAddress(
 }
 
 /**
- * An outside service tells of no sign-in; the first token of one does. It is written once, however many requests bring
- * it at the same time; failures and lock-outs stay in that service's own log.
+ * An outside service does not report sign-ins, but the first token of one shows it. It is written once, however many
+ * requests bring the token at the same time. Failures and lock-outs stay in that service's own log.
  */
 export async function noteSignIn(
   { store, clock }: Pick<Control, 'store' | 'clock'>,
@@ -148,7 +148,7 @@ export async function noteSignIn(
   })
 }
 
-/** Local sign-in names its users by our own ids. */
+/** Local sign-in uses our own ids as subjects. */
 function userOf(subject: string): string | undefined {
   return /^local:(usr_[0-9a-z]{26})$/.exec(subject)?.[1]
 }
@@ -173,7 +173,7 @@ export async function renameAccount(
   })
 }
 
-/** @param next returns what the account shall be; what it writes commits with that. It may run again. */
+/** @param next returns the changed account; its writes commit with the change. It may run again. */
 async function changeAccount(
   { store, clock }: Pick<AccountControl, 'store' | 'clock'>,
   next: (tx: Transaction, before: AccountDoc, nowMs: number) => AccountDoc,
@@ -187,12 +187,12 @@ async function changeAccount(
   })
 }
 
-/** So long what was closed by mistake is still there. */
+/** How long an account closed by mistake can be opened again. */
 export const eraseAfterMs = 30 * 24 * 3_600_000
 
 /**
- * Suspended and active take turns; `closed` is for good: keys and sign-ins are refused from now on, every relay cuts
- * the account's tunnels, and a job ends what is left of it (closing.ts).
+ * Accounts can change between suspended and active; `closed` is final: keys and sign-ins are refused from now on, every
+ * relay cuts the account's tunnels, and a job ends the rest (closing.ts).
  */
 export async function setAccountStatus(
   control: Pick<Control, 'bus' | 'cells' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },
@@ -227,7 +227,7 @@ const statusActions = {
   closed: 'account.closed',
 } as const satisfies Record<AccountDoc['status'], AuditAction>
 
-/** Without anybody it was the service. */
+/** Without an actor, the service itself did it. */
 function statusEntry(
   account: string,
   status: AccountDoc['status'],

@@ -1,7 +1,7 @@
 /**
- * Puts right the stored times that no right clock has set: leases, rests, reports of relays, commands and jobs that lie
+ * Corrects stored times that no right clock has set: leases, rests, reports of relays, commands and jobs that lie
  * further ahead than they may (stored-times.ts). Each begins anew from now, so nothing is given away too early and
- * nothing waits for a year. Workers look before their rounds, because what is due is found by these times.
+ * nothing waits for a year. Workers do this before their rounds, because they find due work by these times.
  */
 import { limits } from '../protocol/limits.ts'
 import { commandsKeptMs, everyCell } from './commands.ts'
@@ -26,13 +26,13 @@ import { believed, isAhead, type Span } from './stored-times.ts'
 type Search<T extends Doc> = {
   readonly query: Query<T>
   readonly where: QueryOptions['where']
-  /** The shortest that one of these lasts: those further ahead are looked at. */
+  /** The shortest time that one of these lasts; times further ahead than that are looked at. */
   readonly lastsMs: number
   readonly ref: (id: string) => Ref<T>
   readonly putRight: (current: T, nowMs: number, id: string) => T | 'keep'
 }
 
-/** @returns how many times were put right */
+/** @returns how many times were corrected */
 export async function putRightAhead(control: Control, kinds: ReadonlyMap<string, JobKind>): Promise<number> {
   const { store, log } = control
   const cells: string[] = []
@@ -89,7 +89,7 @@ const rests = (cell: string, kind: string): Search<EndpointDoc> => ({
   putRight: (current, nowMs) => (current.state === 'resting' ? putBackRest(current, nowMs) : 'keep'),
 })
 
-/** What a relay says it says now: one that lives says it again soon, and one that is gone is soon long silent. */
+/** A relay's report counts as made now: a living relay reports again soon, and a dead one soon counts as silent. */
 const reports = (cell: string): Search<RelayDoc> => ({
   query: queries.relaysOfCell,
   where: { cell },
@@ -109,7 +109,7 @@ const reports = (cell: string): Search<RelayDoc> => ({
   },
 })
 
-/** Relays read commands by their time: these would be read in a year. */
+/** Relays read commands by their time, so these would be read only in a year. */
 const commandsOf = (cell: string): Search<CommandDoc> => ({
   query: queries.commandsOfCell,
   where: { cell },
@@ -128,7 +128,7 @@ const waitingJobs = (kinds: ReadonlyMap<string, JobKind>): Search<JobDoc> => ({
   ref: jobs.ref,
   putRight: (current, nowMs, id) => {
     const kind = kinds.get(id.slice(0, id.indexOf(':')))
-    // A newer release knows how long it may wait.
+    // A newer release knows how long this kind may wait.
     if (!kind || current.state !== 'live') return 'keep'
     const waitsMs = Math.max(retryMaxMs, kind.everyMs ?? 0, kind.waitsMs ?? 0)
     const span: Span = { nowMs, lastsMs: current.claim === '' ? waitsMs : claimMs }

@@ -2,8 +2,8 @@
 import { collection, globalCollection, ownIdCollection } from './names.ts'
 
 /**
- * Created unchained; the sealer sets `seal` and `ttl` once. `leaf` = SHA-256(salt || body), and `body` repeats the other
- * fields. `account` '' = of the service itself.
+ * Created unchained; the sealer sets `seal` and `ttl` once. `leaf` = SHA-256(salt || body), and `body` repeats the
+ * other fields. `account` is '' for the service itself.
  */
 export type AuditDoc = {
   readonly account: string
@@ -15,12 +15,12 @@ export type AuditDoc = {
   readonly body?: string
   readonly salt?: string
   readonly leaf: string
-  /** 0 = not yet. */
+  /** 0 = not sealed yet. */
   readonly seal: number
-  /** Present once it is sealed. */
+  /** Set when it is sealed. */
   readonly ttl?: Date
 }
-/** Id: its number, from 1. Never changed. `prev` = hash of the seal before, '' for the first. */
+/** Id: its number, from 1. Never changed. `prev` is the hash of the seal before, '' for the first. */
 export type SealDoc = {
   readonly number: number
   readonly prev: string
@@ -29,17 +29,17 @@ export type SealDoc = {
   readonly count: number
   readonly at: number
 }
-/** Id: number of the seal. What stays of entries that are erased: ids and hashes of salted text tell nothing. */
+/** Id: number of the seal. It stays when entries are erased: ids and hashes of salted text reveal nothing. */
 export type SealLeavesDoc = {
   readonly ids: readonly string[]
   readonly leaves: readonly string[]
-  /** Whether every entry has the number of this seal; before that no further seal is made. */
+  /** Whether every entry has the number of this seal. Until then no further seal is made. */
   readonly marked: boolean
   readonly ttl: Date
 }
 /**
- * What happened so often within an hour that it is counted, not written each time. Id: `<account or service>:<hour>`.
- * Its job writes the counts when the hour is over.
+ * Something that happened so often within an hour that it is counted instead of written each time. Id: `<account or
+ * service>:<hour>`. Its job writes the counts when the hour is over.
  */
 export type AuditTallyDoc = {
   readonly account: string
@@ -51,17 +51,17 @@ export type AuditTallyDoc = {
       readonly count: number
     }
   }
-  /** Of sources beyond those. */
+  /** Count of all further sources. */
   readonly others: number
 }
-/** Id: account. The export that it asked for last; another takes its place once it is ready. */
+/** Id: account. The last export that it asked for; the next one replaces it once it is ready. */
 export type AuditExportDoc = {
-  /** Who asked. */
+  /** Who asked for it. */
   readonly actor: string
   readonly from: number
   readonly to: number
   readonly createdAt: number
-  /** 0 = not yet. */
+  /** 0 = not ready yet. */
   readonly readyAt: number
   readonly parts: number
   readonly entries: number

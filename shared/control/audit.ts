@@ -58,7 +58,7 @@ export type AuditAction =
   | OperatorAction
 
 export type AuditEntry = {
-  /** '' = the service itself. */
+  /** '' for the service itself. */
   readonly account: string
   /** A user, key or agent id, or `system`. */
   readonly actor: string
@@ -66,20 +66,20 @@ export type AuditEntry = {
   readonly target: string
   /** Address the request came from; '' when it came from the service itself. */
   readonly from: string
-  /** What the program that asked calls itself; absent: it did not say. */
+  /** What the calling program says it is; undefined if it did not say. */
   readonly userAgent?: string | undefined
   readonly details?: Doc
 }
 
-/** Longer names of programs are cut. */
+/** Longer program names are cut. */
 const userAgentMax = 200
 
-/** Commits with the change it tells of. */
+/** Writes an entry that commits with the change it reports. */
 export function writeAudit(tx: Pick<Transaction, 'create'>, entry: AuditEntry, nowMs: number): void {
   tx.create(audit.ref(newId('aud', nowMs)), auditDocument(entry, nowMs))
 }
 
-/** The same for a batch. */
+/** The same for a batch of writes. */
 export function auditWrite(
   entry: AuditEntry,
   nowMs: number,
@@ -87,7 +87,7 @@ export function auditWrite(
   return { op: 'create', ref: audit.ref(newId('aud', nowMs)), data: auditDocument(entry, nowMs) }
 }
 
-/** What every entry says of who asked. */
+/** The fields of every entry that say who asked. */
 export function byCaller({ account, actor, from, userAgent }: AuditCaller) {
   return { account, actor, from, ...(userAgent !== undefined && { userAgent }) }
 }

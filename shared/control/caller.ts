@@ -1,4 +1,4 @@
-/** Who asks: what authentication found out, and what every rule may rely on. */
+/** Who asks: the result of authentication, which every rule may rely on. */
 import type { Permission, Role, Scope } from '../api/schemas/access.ts'
 import { fail } from '../base/errors.ts'
 import type { PlanLimits } from './plans.ts'
@@ -7,7 +7,7 @@ export type Person = {
   readonly id: string
   readonly email: string
   readonly emailVerified: boolean
-  /** Of the sign-in that asks; absent for one that no token stands for, such as the first account's owner. */
+  /** When the caller signed in; undefined without a token, as for the first account's owner. */
   readonly authTimeMs?: number
 }
 
@@ -16,18 +16,18 @@ export type Caller = {
   readonly accountName: string
   readonly plan: string
   readonly limits: PlanLimits
-  /** Of its account: when periods of usage begin. */
+  /** When the account's periods of usage begin. */
   readonly periodAnchor?: number | undefined
   readonly role: Role
-  /** What this request may do: of a person by the role, of a key by its scopes and its maker's present role. */
+  /** What this request may do: for a person by the role, for a key by its scopes and its maker's present role. */
   readonly permissions: ReadonlySet<Permission>
-  /** Of a key; a person has none, for nothing narrows what the role gives. */
+  /** Only a key has scopes; a person has all that the role gives. */
   readonly scopes: readonly Scope[]
-  /** Names of the only tunnels that a bound key may touch; absent: all of the account. */
+  /** For a bound key, the only tunnels that it may touch; undefined: all of the account. */
   readonly tunnels?: ReadonlySet<string>
   /** The key or user that audit entries and idempotency records name. */
   readonly actor: string
-  /** Only when a person signed in, not a key. */
+  /** Set only when a person signed in, not for a key. */
   readonly user?: Person
   /** The member whose rights these are: the person, or the maker of the key. */
   readonly member: string
@@ -50,7 +50,7 @@ export function requirePerson({ user }: Pick<Caller, 'user'>): Person {
   return user
 }
 
-/** Whether a tunnel of this name is within the caller's reach: a bound key sees and touches its own alone. */
+/** Whether the caller may see and touch a tunnel of this name: a bound key reaches only its own. */
 export function mayTouch({ tunnels }: Pick<Caller, 'tunnels'>, name: string): boolean {
   return tunnels === undefined || tunnels.has(name)
 }

@@ -1,6 +1,6 @@
 /**
- * Where a claim looks for an endpoint, one candidate a round: the one its tunnel had, then a free one at a
- * random place, then one whose last tunnel has lost its right to it. Read outside the transaction that takes it.
+ * Where a claim looks for an endpoint, one candidate a round: the tunnel's earlier one, then a free one at a random
+ * place, then one whose last tunnel has lost its right to it. It reads outside the transaction that takes the endpoint.
  */
 import { fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -17,7 +17,7 @@ import { freeLapsed } from './sweeper.ts'
 export type Search = {
   readonly tunnel: Snapshot<TunnelDoc>
   readonly port: number | undefined
-  /** Not to be proposed again. */
+  /** Must not be proposed again. */
   readonly tried: ReadonlySet<string>
   /** Proposed in this round to another tunnel of the call. */
   readonly avoid: ReadonlySet<string>
@@ -27,7 +27,7 @@ export type Search = {
 
 const freeAtOnce = 4
 const suffixTries = 5
-/** No letter or digit that reads as another. */
+/** No two of these look alike. */
 const suffixLetters = 'abcdefghjkmnpqrstuvwxyz23456789'
 
 /** @throws endpoint.exhausted, endpoint.port_taken, endpoint.port_denied, endpoint.name_denied, endpoint.name_taken */
@@ -45,7 +45,7 @@ export async function findCandidate(control: Control, search: Search): Promise<s
   return found
 }
 
-/** The tunnel asked for this one, by its port or its name; any other would be a change of address. */
+/** Whether the tunnel asked for exactly this one, by its port or its name; any other would change its address. */
 export function isAskedFor(
   candidate: string,
   { tunnel, port, cell }: Pick<Search, 'tunnel' | 'port' | 'cell'>,
@@ -55,7 +55,7 @@ export function isAskedFor(
   return port !== undefined || wishOf(tunnel.data, cell) !== undefined
 }
 
-/** The reserved one that was given to it, or the one of its name. */
+/** The reserved host that was given to it, or the host of its name. */
 function plainHost(tunnel: Pick<TunnelDoc, 'name' | 'wish' | 'wishCell'>, cell: Cell): string {
   return wishOf(tunnel, cell) ?? `host:${tunnel.name}.${cell.domain}`
 }
@@ -127,7 +127,9 @@ async function findHost(control: Control, { tunnel, cell, tried }: Search): Prom
   throw fail('endpoint.exhausted', `No host name like "${name}" is free.`)
 }
 
-/** Another address than the one that was asked for is none: whoever wanted it says which other one they want. */
+/**
+ * The error for a taken name. We never give another address than the one asked for; the caller chooses another name.
+ */
 async function taken(
   control: Control,
   { account, name }: TunnelDoc,
@@ -140,7 +142,7 @@ async function taken(
   return fail('endpoint.name_taken', `${who} has the name ${host}.`, { fields: { suggestions } })
 }
 
-/** After a rename the old host no longer fits, and the next claim moves. */
+/** After a rename the old host no longer matches, and the next claim moves. */
 function isHostOf(endpoint: string, name: string, domain: string): boolean {
   const label = endpoint.slice('host:'.length, -domain.length - 1)
   return endpoint === `host:${label}.${domain}` && (label === name || label.slice(0, -4) === `${name}-`)

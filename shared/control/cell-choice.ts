@@ -1,20 +1,20 @@
-/** Which cell a tunnel goes to: the one it was in, the one its agent names, the nearest, or where most room is. */
+/** Chooses a tunnel's cell: the one it was in, the one its agent names, the nearest, or the one with most room. */
 import type { OpenCells } from '../api/schemas/tunnels.ts'
 import { fail } from '../base/errors.ts'
 import { type Cell, findCell, readCell, readyRelays } from './cells.ts'
 import type { Control } from './control.ts'
 
-/** An agent measures the way to each: as many as it does in a second beside everything else. */
+/** An agent measures the way to each, so list only as many as it can measure in a second beside its other work. */
 const cellsListed = 16
 
 export type CellWish = {
-  /** Where it was: stays there as long as that is open. */
+  /** The cell it was in: it stays there while that is open. */
   readonly preferred: string
-  /** Where it shall be, wherever it was. */
+  /** The cell it must go to, wherever it was. */
   readonly named?: string | undefined
-  /** Nearest first: for one that was nowhere yet. */
+  /** Nearest first, for a tunnel that has no cell yet. */
   readonly near?: readonly string[] | undefined
-  /** That had no room just now. */
+  /** Cells that just had no room. */
   readonly full?: readonly string[]
 }
 
@@ -29,7 +29,7 @@ export async function chooseCell(
     if (readyRelays(control, known).length === 0) throw fail('cell.none')
     return known
   }
-  // Where most room is need not be known to the second: whoever gets an endpoint there looks again.
+  // This may be some seconds old: a claim that takes an endpoint there looks again.
   const ready = await readyCells(control)
   if (named !== undefined) throw unknownCell(named, { isThere: known !== undefined, ready })
   const roomy = ready.filter(({ id }) => !full.includes(id))
@@ -40,7 +40,7 @@ export async function chooseCell(
   return readCell(control, best.id)
 }
 
-/** The cells that take new tunnels, with one relay each for agents to measure the way to. */
+/** The cells that take new tunnels, with one relay each, so that agents can measure the way to them. */
 export async function listCells(control: Control): Promise<OpenCells> {
   const ready = await readyCells(control)
   return {

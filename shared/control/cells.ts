@@ -1,4 +1,4 @@
-/** Cells: their making with a document per port, the view that claims have of their relays, and their addresses. */
+/** Cells: how they are made, with a document for each port; how claims see their relays; and their addresses. */
 import { createHash } from 'node:crypto'
 import { syncMax } from '../api/schemas/relays.ts'
 import type { Endpoint, RelayAddress } from '../api/schemas/tunnels.ts'
@@ -21,11 +21,11 @@ import type { Page, Query, QueryOptions, Snapshot, Store, Transaction, Write } f
 import type { Bound, Witness } from './presence.ts'
 import { queries } from './query-table.ts'
 
-/** A silent relay stays in the agents' directory this long: it may be the control plane that is cut off. */
+/** A silent relay stays in the agents' directory this long: perhaps only the control plane is cut off. */
 const directoryMs = 10 * 60_000
-/** After this silence a relay no longer has a say: every ticket it could have seen has expired. */
+/** After this silence a relay no longer counts: every ticket it could have seen has expired. */
 const goneMs = limits.ticketMs
-/** Far below what a batch takes, and one round trip each. */
+/** Far below what a batch takes; each batch is one round trip. */
 const portsPerBatch = 200
 
 export type CellSettings = Omit<CellDoc, 'state' | 'createdAt'> & { readonly id: string }
@@ -35,14 +35,13 @@ export function tcpEndpointId(cell: string, port: number): string {
 }
 
 /**
- * Makes the cell, or adapts it to changed settings: new ports get documents, free ones outside the range are
- * withheld.
+ * Makes the cell, or adapts it to changed settings: new ports get documents, free ones outside the range are withheld.
  */
 export async function ensureCell(control: Control, { id, ...settings }: CellSettings): Promise<void> {
   const nowMs = control.clock.now()
   const before = await control.store.get(cells.ref(id))
   const createdAt = before?.data.createdAt ?? nowMs
-  // One that was closed stays so: its ports may change all the same.
+  // A closed cell stays closed, though its ports may change.
   const state = before?.data.state ?? 'open'
   await control.store.set(cells.ref(id), { ...settings, state, createdAt })
   const { portFrom, portTo } = settings
@@ -56,7 +55,7 @@ export async function ensureCell(control: Control, { id, ...settings }: CellSett
   control.cells.forget(id)
 }
 
-/** A closed cell takes no new tunnels; those that it has stay. @param note writes more into the same transaction */
+/** A closed cell takes no new tunnels; it keeps those it has. @param note writes more into the same transaction */
 export async function setCellState(
   control: Control,
   { id, state }: Pick<CellDoc, 'state'> & { readonly id: string },
@@ -106,7 +105,7 @@ export async function readCell(control: Pick<Control, 'store' | 'clock'>, id: st
   return cell
 }
 
-/** The same, or undefined. */
+/** The same, but undefined when there is none. */
 export async function findCell(
   control: Pick<Control, 'store' | 'clock'>,
   id: string,
@@ -121,7 +120,7 @@ export async function findCell(
   return cell && { ...cell.data, id, relays }
 }
 
-/** What a relay just said counts at once, where it was said. */
+/** Records what a relay just said, at once, in the process that heard it. */
 export function noteRelay(
   { cells: recent, clock }: Pick<Control, 'cells' | 'clock'>,
   relay: KnownRelay,
@@ -135,8 +134,8 @@ export function readyRelays(control: Pick<Control, 'clock'>, { relays }: Cell): 
 }
 
 /**
- * Where agents dial. One that starts anew stays in it: it was there a moment ago, and its agents shall not leave. When
- * no relay has reported of late, those of before, for the same reason.
+ * Where agents dial. A restarting relay stays in the list: it was there a moment ago, and its agents should not leave.
+ * When no relay has reported lately, the list keeps the former ones, for the same reason.
  */
 export function directoryOf(control: Control, cell: Cell): RelayAddress[] {
   const ready = readyRelays(control, cell)
@@ -153,7 +152,7 @@ function isStartingAnew({ state, bootAt, heardSince = bootAt }: RelayDoc): boole
   return state === 'starting' && heardSince < bootAt
 }
 
-/** Another one when agents would dial otherwise than before; who of two that take turns is there does not matter. */
+/** Changes when agents should dial other relays. It does not matter which of two relays that take turns is running. */
 export function directoryMark(control: Control, cell: Cell): string {
   const addresses = directoryOf(control, cell).map(({ instance: _, ...address }) => JSON.stringify(address))
   const text = [...new Set(addresses)].toSorted().join()
@@ -166,8 +165,8 @@ export function watchUrlsOf(control: Pick<Control, 'clock'>, cell: Cell): string
 }
 
 /**
- * What the relays have said, for rules that give an endpoint to somebody else. What they have bound is read
- * only when a rule needs it: most claims get back what they had, or something free.
+ * What the relays have said, for rules that give an endpoint to somebody else. It reads what relays have bound only
+ * when a rule needs it: most claims get back what they had, or something free.
  */
 export class Views {
   readonly #control: Control
@@ -232,7 +231,7 @@ function boundIn(chunks: readonly (Snapshot<BoundDoc> | undefined)[]): ReadonlyM
   return served
 }
 
-/** The public face of an endpoint: what people copy. */
+/** The public address of an endpoint, which people copy. */
 export function describeEndpoint(id: string, kind: TunnelKind, cell: CellDoc): Endpoint {
   if (id.startsWith('tcp:')) {
     const port = Number(id.slice(id.lastIndexOf(':') + 1))
@@ -245,7 +244,7 @@ export function describeEndpoint(id: string, kind: TunnelKind, cell: CellDoc): E
   return { id, url: `${cell.httpScheme}://${host}${suffix}`, host, port: cell.httpPort }
 }
 
-/** All pages of a query that is known to be short. */
+/** All pages of a query whose result is known to be short. */
 export async function queryAll<T extends NonNullable<Query['doc']>>(
   store: Pick<Store, 'query'>,
   query: Query<T>,

@@ -1,4 +1,4 @@
-/** One claim on its way through a transaction: what is asked for, and what was read for it. */
+/** One claim on its way through a transaction: what it asks for, and what was read for it. */
 import type { Caller } from './caller.ts'
 import type { Cell } from './cells.ts'
 import type { EndpointDoc, TunnelDoc } from './documents.ts'
@@ -7,14 +7,14 @@ import type { Snapshot } from './platform.ts'
 
 export type Attempt = {
   readonly context: ClaimContext
-  /** As it was read; one that is not there yet has no version, and is made together with its first lease. */
+  /** The tunnel as read; a new one has no version, and is made together with its first lease. */
   readonly tunnel: Snapshot<TunnelDoc>
   readonly candidate: string
-  /** The candidate is what was asked for, by its port or its name. */
+  /** Whether the candidate is exactly what was asked for, by port or name. */
   readonly insists: boolean
-  /** What relays of the cell that the tunnel leaves have said; absent: it stays in its cell. */
+  /** What relays of the cell that the tunnel leaves have said; undefined: it stays in its cell. */
   readonly former?: CellView | undefined
-  /** Leases that may end for this one, unless they have changed since they were looked at. */
+  /** Leases that may end for this one, if they are unchanged since they were read. */
   readonly displaced: readonly Snapshot<EndpointDoc>[]
 }
 export type ClaimContext = {
@@ -29,18 +29,18 @@ export type ClaimContext = {
 
 export type Read = {
   readonly attempt: Attempt
-  /** Undefined where the name was free, or the tunnel is no more. */
+  /** Undefined when the name was free, or the tunnel no longer exists. */
   readonly tunnel: Snapshot<TunnelDoc> | undefined
   readonly isNamed: boolean
   readonly candidate: Snapshot<EndpointDoc> | undefined
-  /** The endpoint it had, when the candidate is another. */
+  /** The endpoint it had, when the candidate is another one. */
   readonly previous: Snapshot<EndpointDoc> | undefined
-  /** Those that are still as they were looked at. */
+  /** The ones among them that are unchanged. */
   readonly displaced: readonly Snapshot<EndpointDoc>[]
 }
 export type Taking = Extract<Verdict, { kind: 'take' }>
 
-/** It ends the lease of another tunnel of the account, whose agents are away. */
+/** Whether it ends the lease of another tunnel of the account whose agents are away. */
 export function isFromOther({ attempt, candidate }: Read): boolean {
   return candidate?.data.state === 'leased' && candidate.data.tunnel !== attempt.tunnel.ref.id
 }

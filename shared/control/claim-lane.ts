@@ -1,7 +1,7 @@
 /**
- * Claims of one account in this process, one transaction at a time with as many of them as it holds. All of them change
- * the account's quota, so side by side they would only overtake each other: 300 agents that start together would not
- * be through in ten seconds.
+ * Queues the claims of one account in this process: one transaction at a time, with as many claims as fit. All of them
+ * change the account's quota, so side by side they would only overtake each other: 300 agents that start together would
+ * not be done in ten seconds.
  */
 import { fail } from '../base/errors.ts'
 import type { Attempt } from './claim-attempt.ts'
@@ -11,27 +11,27 @@ import type { Control } from './control.ts'
 import { asFailure } from './failures.ts'
 import { storeLimits } from './store-rules.ts'
 
-/** By then whoever waits is better off asking again, perhaps where less is going on. */
+/** After this wait it is better to ask again, perhaps in a less busy process. */
 const waitMs = 8_000
-/** Leaves time to try the halves. */
+/** Leaves time to try the halves of a group. */
 const groupMs = 3_000
-/** A shorter try of one that has waited long would only fail it, and all beside it. */
+/** With less time left, a try would only fail, and with it all claims beside it. */
 const tryMsMin = 1_000
 const retryMs = { min: 1_000, max: 5_000 } as const
 
 type Waiting = {
   readonly attempt: Attempt
-  /** Monotonic. */
+  /** Monotonic time. */
   readonly until: number
   readonly resolve: (result: AttemptResult) => void
   readonly reject: (error: Error) => void
 }
 
-/** By account; those that are idle are forgotten. */
+/** One lane for each account; idle ones are forgotten. */
 export class ClaimLanes {
   readonly #lanes = new Map<string, Lane>()
 
-  /** @throws lease.busy after 8 s from `since`, and what the store throws */
+  /** @throws lease.busy after 8 s from `since`, and the store's errors */
   claim(
     control: Control,
     account: string,
@@ -69,17 +69,17 @@ class Lane {
   /** Never rejects. */
   async #drain(): Promise<void> {
     this.#isRunning = true
-    // Those that come in the same breath go together.
+    // Take claims that arrive in the same tick together.
     await Promise.resolve()
     while (this.#waiting.length > 0) await this.#run(this.#next())
     this.#isRunning = false
     this.#onIdle()
   }
 
-  /** From the front; what takes over or displaces goes alone, since what it ends is others'. */
+  /** Takes from the front. A claim that takes over or displaces goes alone, since it ends leases of others. */
   #next(): readonly Waiting[] {
     const group: Waiting[] = []
-    // The quota.
+    // 1 for the quota.
     let weight = 1
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       weight += leastWeightOf(next.attempt)
@@ -101,7 +101,8 @@ class Lane {
       await this.#try(live, now)
     } catch (error) {
       const middle = Math.ceil(live.length / 2)
-      // One of them may spoil it for all. One by one they would race the other processes so many times more.
+      // One claim may spoil it for all, so try the halves. One by one they would race the other processes far more
+      // often.
       if (live.length > 1)
         for (const half of [live.slice(0, middle), live.slice(middle)]) await this.#run(half)
       else live[0]?.reject(this.#explain(error))
@@ -113,7 +114,7 @@ class Lane {
     const untilMs = Math.max(tryMsMin, Math.min(...live.map(({ until }) => until)) - now)
     const deadlineMs = live.length > 1 ? Math.min(groupMs, untilMs) : untilMs
     const { results, commands } = await claimTogether(this.#control, this.#account, { attempts, deadlineMs })
-    // Whoever comes next need not wait for the bus.
+    // The next claims need not wait for the bus.
     const published = publishCommands(this.#control, commands)
     for (const [index, waiting] of live.entries()) {
       const result = results[index]

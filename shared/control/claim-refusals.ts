@@ -1,4 +1,4 @@
-/** What a claim that may not have an endpoint is told, and in how many seconds it may ask again. */
+/** What a refused claim is told, and after how many seconds it may ask again. */
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import type { Caller } from './caller.ts'
 import type { AttemptResult } from './claim-transaction.ts'

@@ -1,5 +1,5 @@
 /**
- * One transaction of claims: a few endpoints, their tunnels and the account's quota, all or nothing. Several agents of
+ * One transaction of claims: some endpoints, their tunnels and the account's quota, all or nothing. Several agents of
  * an account share it, since all of them change the one quota (claim-lane.ts).
  */
 import { fail, type PortTunnelerError } from '../base/errors.ts'
@@ -28,20 +28,20 @@ import { noTunnelRoom } from './tunnels.ts'
 export type AttemptResult =
   | { readonly kind: 'leased'; readonly endpoint: EndpointDoc; readonly tunnel: TunnelDoc }
   | { readonly kind: 'refused'; readonly error: PortTunnelerError }
-  /** To be asked again, with all that the relays have said. */
+  /** Ask again, with everything that the relays have said. */
   | { readonly kind: 'unread' }
-  /** `named`: a tunnel has got the name meanwhile. */
+  /** `named`: another tunnel has got the name meanwhile. */
   | { readonly kind: 'taken' | 'named' }
-  /** Of the same account, and free in minutes or at that time. */
+  /** It belongs to the same account, and will be free in minutes or at that time. */
   | { readonly kind: 'rests'; readonly untilMs?: number }
-  /** As many leases, or tunnels, as the plan has; `over` says by how many leases. */
+  /** The plan has no more leases, or tunnels; `over` is the number of leases too many. */
   | { readonly kind: 'full'; readonly over: number; readonly error: PortTunnelerError }
   | { readonly kind: 'crowded'; readonly error: PortTunnelerError }
-  /** No room in this transaction, or another of it wants the same. */
+  /** This transaction has no room, or another claim in it wants the same. */
   | { readonly kind: 'again' }
 
 type Plan = { readonly read: Read; readonly verdict: Verdict; readonly tunnel: Snapshot<TunnelDoc> }
-/** Tries every attempt on its candidate; results in the same order. Commands are to be published after it. */
+/** Tries every attempt with its candidate. Results are in the same order. Publish the commands after it. */
 export async function claimTogether(
   control: Control,
   account: string,
@@ -87,7 +87,7 @@ export async function claimTogether(
   return withCounts(control, () => control.store.transact(run, { deadlineMs }))
 }
 
-/** The least that it touches: so many are tried together, and what does not fit then is asked again. */
+/** The fewest documents that it touches: claims are grouped by this, and what then does not fit is tried again. */
 export function leastWeightOf({ tunnel: { version, data }, candidate, displaced }: Attempt): number {
   const isElsewhere = data.endpoint !== '' && data.endpoint !== candidate
   return (version === '' ? 4 : 2) + (isElsewhere ? 1 : 0) + 2 * displaced.length
@@ -136,17 +136,17 @@ function planOf(control: Control, read: Read): Plan | AttemptResult {
   return { read, tunnel, verdict: judge(control, attempt.context, { ...read, tunnel }) }
 }
 
-/** Whether it changes the quota: one that gets back what it has does not even read it. */
+/** Whether it changes the quota: a claim that gets back what it had does not even read it. */
 function isCounted({ read, verdict, tunnel }: Plan): boolean {
   return verdict.kind === 'take' && (growthOf(read) !== 0 || isMove(read, tunnel) || isFresh(read))
 }
 
-/** An address that it did not have before. */
+/** Whether it gets an address that it did not have before. */
 function isMove({ attempt }: Read, { data }: Snapshot<TunnelDoc>): boolean {
   return data.endpoint !== attempt.candidate
 }
 
-/** How many leases more than before: none where it has one, there or elsewhere. */
+/** How many more leases than before: none if it has one already, here or elsewhere. */
 function growthOf({ attempt, candidate, previous }: Read): number {
   const isLeased = candidate?.data.state === 'leased'
   const leaves = previous?.data.state === 'leased' && previous.data.tunnel === attempt.tunnel.ref.id
@@ -156,11 +156,11 @@ function growthOf({ attempt, candidate, previous }: Read): number {
 type Checked = {
   readonly paceAt: number
   readonly online: number
-  /** The leases that end for it. */
+  /** Leases that end for it. */
   readonly ends: readonly Snapshot<EndpointDoc>[]
 }
 
-/** Against the limits of the plan; what is asked for with less than there was before always passes. */
+/** Checks against the plan's limits. A claim that does not increase the number always passes. */
 function check(
   { read, tunnel }: Plan,
   { sums, paceAt }: { sums: { readonly tunnels: number; readonly online: number }; paceAt: number },
@@ -199,7 +199,7 @@ function judge(control: Control, context: ClaimContext, read: Read): Verdict {
     takeover,
     waitedMs,
     shares,
-    // A key that is bound to tunnels ends nothing of the others.
+    // A bound key cannot end leases of other tunnels.
     insists: attempt.insists && caller.tunnels === undefined,
     key,
   }

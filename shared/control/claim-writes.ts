@@ -1,4 +1,4 @@
-/** What a claim that was granted writes, within its transaction: endpoint, tunnel, commands, audit. */
+/** What a granted claim writes within its transaction: endpoint, tunnel, commands, audit. */
 import { byCaller, writeAudit } from './audit.ts'
 import { type ClaimContext, isFresh, isFromOther, type Read, type Taking } from './claim-attempt.ts'
 import { makeCommand, type Outgoing, writeCommand } from './commands.ts'
@@ -37,7 +37,9 @@ export function writePlan(
   return [...ended, ...writeEviction(tx, context, { read, verdict })]
 }
 
-/** Those who had it: of the same tunnel they are over, of another one they claim again and look elsewhere. */
+/**
+ * Evicts the former holders: of the same tunnel they are over, of another one they claim again and get another address.
+ */
 function writeEviction(
   tx: Transaction,
   { caller, agent, nowMs }: ClaimContext,
@@ -93,7 +95,7 @@ function writeClaim(
   if (previous?.data.state === 'leased' && previous.data.tunnel === id) {
     const left = release(previous.data, { nowMs, forget: true })
     tx.set(previous.ref, left)
-    // Final for another agent; this one goes on at the new endpoint, and so do those it shares it with.
+    // Final for another agent; this one goes on at the new endpoint, and so do agents that share the tunnel.
     const isShared = tunnel?.data.agents === 'many'
     const reason = isShared || isHolder(previous.data, agent) ? 'moved' : 'superseded'
     outgoing.push(revoke(tx, previous.ref.id, { ...left, nowMs, reason }))

@@ -1,4 +1,4 @@
-/** One agent's claim under way: looks for an endpoint for each of its tunnels, and has the account's lane take it. */
+/** One agent's claim: it looks for an endpoint for each of its tunnels, and the account's lane takes it. */
 import type { z } from 'zod'
 import type { claimSchema } from '../api/schemas/tunnels.ts'
 import { fail, type PortTunnelerError } from '../base/errors.ts'
@@ -20,9 +20,9 @@ import type { Snapshot } from './platform.ts'
 import { doubtQuota } from './quota.ts'
 import { findTunnelByName } from './tunnels.ts'
 
-/** Beyond it a claim is told that there is nothing: each try lost a race, so others are being served. */
+/** After this many rounds a claim is told that there is nothing: each round lost a race, so others are being served. */
 const roundsMax = 200
-/** How often room is made: who comes back meanwhile keeps its lease, and another is looked for. */
+/** How often room is made. A displaced agent that comes back in time keeps its lease, and another is looked for. */
 const roomMax = 3
 
 export type ClaimRequest = z.infer<typeof claimSchema>
@@ -30,7 +30,7 @@ export type Item = {
   readonly index: number
   readonly tunnel: Snapshot<TunnelDoc>
   readonly port: number | undefined
-  /** Of one that the service names and has yet to make: the same under its next name. */
+  /** For a tunnel that the service names and has yet to make: the same tunnel under its next name. */
   readonly redraft?: Drafting['redraft']
 }
 
@@ -41,10 +41,10 @@ type Claim = {
   /** Monotonic; when the request came. */
   readonly since: number
   readonly items: readonly Item[]
-  /** Tunnels of the request: none of them ends for another. */
+  /** Tunnels of the request: none of them may be ended for another. */
   readonly spared: ReadonlySet<string>
 }
-/** What becomes of one tunnel from round to round. */
+/** The state of one tunnel from round to round. */
 type Search = Pick<Item, 'port' | 'redraft'> & {
   tunnel: Snapshot<TunnelDoc>
   readonly tried: Set<string>
@@ -56,7 +56,7 @@ export class Claiming {
   readonly #control: Control
   readonly #claim: Claim
   readonly #views: Views
-  /** Proposed for one of its tunnels: not for another. */
+  /** Endpoints proposed for one of its tunnels; no other may get them. */
   readonly #proposed = new Set<string>()
 
   constructor(control: Control, claim: Claim) {
@@ -65,7 +65,7 @@ export class Claiming {
     this.#views = new Views(control, claim.cell)
   }
 
-  /** By the place in the request. */
+  /** Keyed by the place in the request. */
   async run(): Promise<ReadonlyMap<number, Outcome>> {
     const outcomes = new Map<number, Outcome>()
     await Promise.all(
@@ -89,7 +89,7 @@ export class Claiming {
     }
   }
 
-  /** @returns undefined when it is to be tried again */
+  /** @returns undefined when it has to be tried again */
   async #round(search: Search): Promise<Outcome | undefined> {
     const { caller, request, cell, since } = this.#claim
     const { agent, takeover, waitedMs } = request
@@ -109,7 +109,7 @@ export class Claiming {
     }
   }
 
-  /** Only relays of the cell that it leaves know whether its agent is still there. */
+  /** Only relays of the cell that the tunnel leaves know whether its agent is still there. */
   async #viewOfFormer({ data: { cell } }: Snapshot<TunnelDoc>): Promise<CellView | undefined> {
     if (cell === '' || cell === this.#claim.cell.id) return undefined
     const found = await findCell(this.#control, cell)
@@ -122,7 +122,8 @@ export class Claiming {
     const search = { tunnel, port, tried, avoid: this.#proposed, cell, views: this.#views }
     for (;;) {
       const candidate = await findCandidate(this.#control, search)
-      // Another tunnel of the call may have chosen the same one just now; its own, and one asked for, are its alone.
+      // Another tunnel of the call may have chosen the same one just now. Its own one, and one asked for, are only its
+      // own.
       if (
         this.#proposed.has(candidate) &&
         candidate !== own &&
@@ -149,7 +150,7 @@ export class Claiming {
         await this.#views.full()
         return undefined
       case 'unread':
-        if (wasFull) throw new Error('a claim wants to know more than there is')
+        if (wasFull) throw new Error('a claim asks for relay reports that were already read')
         await this.#views.full()
         return undefined
       case 'taken':
@@ -168,20 +169,20 @@ export class Claiming {
     }
   }
 
-  /** Another agent of the account asked for the same name at the same moment: it is there now. */
+  /** Another agent of the account asked for the same name at the same moment, and has made the tunnel. */
   async #findNamed(search: Search): Promise<Outcome | undefined> {
     const { account } = this.#claim.caller
     const { name, kind, request } = search.tunnel.data
     const found = await findTunnelByName(controlOf(this.#control, account), account, name)
     if (!found) return undefined
-    // The service came to one name for two requests.
+    // The service chose the same name for two requests.
     if (request !== undefined && found.data.request !== request && this.#rename(search)) return undefined
     if (found.data.kind !== kind) return { error: fail('tunnel.kind') }
     search.tunnel = found
     return undefined
   }
 
-  /** What the service names, and nobody knows yet, gets another name. @returns whether it has one */
+  /** Gives a generated name, which nobody knows yet, another form. @returns whether it has one */
   #rename(search: Search): boolean {
     const next = search.tunnel.version === '' ? search.redraft?.() : undefined
     if (next) search.tunnel = next

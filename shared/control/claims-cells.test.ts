@@ -72,7 +72,7 @@ const both = [
 ] as const
 
 describe('an agent with tunnels in two cells', () => {
-  test.each(['claim', 'renewal'])('gets the host and the relays of each with a %s', async (call) => {
+  test.each(['claim', 'renewal'])('gets the host and the relays of each cell with a %s', async (call) => {
     await claimTwo()
     const claimed = await claim([...both])
     const wanted = leasesOf(claimed).map(({ tunnel, epoch }) => ({ tunnel, epoch }))
@@ -90,12 +90,12 @@ describe('an agent with tunnels in two cells', () => {
       await checkTicket(lease?.ticket ?? '', { keys: jwks, cell: lease?.cell ?? '', nowMs: t.clock.now() })
   })
 
-  test('one cell is answered as before: its relays, and no others', async () => {
+  test('with one cell the answer is as before: its relays, and no others', async () => {
     const result = await claim([...both])
     expect([result.cell, result.otherCells, result.relays.length]).toEqual(['north', undefined, 1])
   })
 
-  test('a cell without a relay spoils only the tunnels that lie there', async () => {
+  test('a cell without a relay fails only the tunnels in it', async () => {
     await claimTwo()
     await t.control.store.delete(relays.ref(`${relayOf(20)}:r-south`))
     t.control.cells.forget('south')
@@ -118,7 +118,7 @@ describe('a cell that the agent chooses', () => {
   const problemOf = ({ results: [one] }: ClaimResult) => (one && 'problem' in one ? one.problem : undefined)
   beforeEach(() => openCell('south', 20))
 
-  test('the open ones are listed with a relay of each', async () => {
+  test('open cells are listed with a relay of each', async () => {
     await openCell('west', 30)
     await t.control.store.update(cells.ref('west'), { state: 'closed' })
     t.control.cells.forget('west')
@@ -130,12 +130,12 @@ describe('a cell that the agent chooses', () => {
     })
   })
 
-  test('a new tunnel goes to the nearest that is open, and stays there whatever is near later', async () => {
+  test('a new tunnel goes to the nearest open cell, and stays there whatever is nearer later', async () => {
     expect(await cellOf({ near: ['nowhere', 'south', 'north'] })).toBe('south')
     expect(await cellOf({ near: ['north'] })).toBe('south')
   })
 
-  test('where the nearest has no port left, the next one has it, unless the cell was named', async () => {
+  test('if the nearest cell has no port left, the tunnel goes to the next one, unless a cell was named', async () => {
     const face = { httpScheme: 'http', httpPort: 8080, tlsPort: 8443 } as const
     const domain = 'north.example.com'
     await ensureCell(t.control, {
@@ -155,13 +155,13 @@ describe('a cell that the agent chooses', () => {
     expect(keyOfCode(refused?.code ?? '')).toBe('endpoint.exhausted')
   })
 
-  test('one that is named gets the tunnel, also from another cell, with an address of its own', async () => {
+  test('a named cell gets the tunnel, also from another cell, with a new address', async () => {
     expect(await cellOf({ near: ['north'] })).toBe('north')
     const [moved] = leasesOf(await ask({ cell: 'south' }))
     expect(moved).toMatchObject({ cell: 'south', endpoint: { host: 'web.south.example.com' } })
   })
 
-  test('one that is not there, or takes no tunnels, is refused with those that do', async () => {
+  test('an unknown or closed cell is refused, and the error lists open ones', async () => {
     await expect(ask({ cell: 'nowhere' })).rejects.toMatchObject({
       key: 'cell.unknown',
       detail: 'There is no cell "nowhere". Open: north, south.',
@@ -211,7 +211,7 @@ describe('what an account keeps in one of two cells', () => {
     expect(other).toMatchObject({ cell: 'south' })
   })
 
-  test('a whole host says which cell is meant, and without one it is where the tunnel of that name is', async () => {
+  test('a whole host says which cell is meant; a bare name means the cell of the tunnel with that name', async () => {
     await openCell('south', 20)
     const named = await reserveName(t.control, ada, { name: 'shop.South.example.com.' })
     expect(named.ref.id).toBe('host:shop.south.example.com')
@@ -219,7 +219,7 @@ describe('what an account keeps in one of two cells', () => {
     expect((await reserveName(t.control, ada, { name: 'web' })).ref.id).toBe('host:web.south.example.com')
   })
 
-  test('so does one that asks for a kept port, with a name or without', async () => {
+  test('so does a tunnel that asks for a kept port, with or without a name', async () => {
     await openCell('south', 20)
     for (const port of [20_003, 20_004]) await reservePort(t.control, ada, { port, cell: 'north' })
     const leases = leasesOf(
@@ -236,7 +236,7 @@ describe('what an account keeps in one of two cells', () => {
     ])
   })
 
-  test('a port that was given to a tunnel takes it along to the cell of the port', async () => {
+  test('a port given to a tunnel moves the tunnel to the port’s cell', async () => {
     await openCell('south', 20)
     const [db] = leasesOf(await claimNear([{ name: 'db', kind: 'tcp' }]))
     const kept = await reservePort(t.control, ada, { port: 20_007, cell: 'north' })

@@ -59,7 +59,7 @@ function problemOf(result: ClaimResult | undefined): Problem {
   return first.problem
 }
 
-/** The relay reports that it has an agent for it. */
+/** The relay reports that an agent serves it. */
 async function serve({ tunnel, epoch, endpoint }: Lease) {
   await t.sync({ bound: [{ tunnel, epoch, endpoint: endpoint.id }] })
 }
@@ -76,12 +76,12 @@ describe('claims: races', () => {
   test('500 concurrent claims of 500 free ports give 500 different ports', async () => {
     await t.openCell({ portFrom: 21_000, portTo: 21_499 })
     const callers = await Promise.all(Array.from({ length: 500 }, (_, n) => t.caller(`u${n}@example.com`)))
-    // The first range of 20 is withheld by the change of the cell.
+    // The change of the cell withholds the first range of 20.
     const leases = await Promise.all(callers.map((caller) => claimOne(caller, { name: 'db', kind: 'tcp' })))
     expect(new Set(leases.map(({ endpoint }) => endpoint.port)).size).toBe(500)
   }, 60_000)
 
-  test('of 50 racing claims of one host name one has it, and the others hear which names are free', async () => {
+  test('one of 50 racing claims of a host name gets it, and the others hear which names are free', async () => {
     const callers = await Promise.all(Array.from({ length: 50 }, (_, n) => t.caller(`u${n}@example.com`)))
     const results = await Promise.all(
       callers.map((caller) => claim(caller, [{ name: 'demo', kind: 'http' }])),
@@ -122,7 +122,7 @@ describe('claims: races', () => {
     expect(keyOf(await claim(eve, [{ name: 'db', kind: 'tcp' }]))).toBe('endpoint.exhausted')
   }, 30_000)
 
-  test('a list of 50 is one call, and every tunnel of it has an endpoint of its own', async () => {
+  test('50 tunnels are claimed in one call, and each has its own endpoint', async () => {
     await t.openCell({ portFrom: 20_000, portTo: 20_099 })
     const whole = await t.caller('big@example.com', { limits: plans.unlimited })
     const wanted = Array.from({ length: 50 }, (_, n) => ({ name: `n${n}`, kind: 'tcp' as const }))
@@ -157,7 +157,7 @@ describe('claims: who gets what', () => {
     await expect(checkTicket(lease.ticket, { keys: jwks, cell: 'other', nowMs })).rejects.toThrow()
   })
 
-  test('a claim tells where the relays are, and none is given while no relay is ready', async () => {
+  test('a claim says where the relays are, and is refused while no relay is ready', async () => {
     const { relays, renewInMs } = await claim(ada, [{ name: 'db', kind: 'tcp' }])
     expect(relays).toEqual([{ instance: 'r1', host: '192.0.2.10', port: 7000, sni: 'r1.tunnel.example.com' }])
     expect(renewInMs).toBeLessThanOrEqual(limits.ticketMs / 2)
@@ -165,7 +165,7 @@ describe('claims: who gets what', () => {
     await expect(claim(ada, [{ name: 'db', kind: 'tcp' }])).rejects.toMatchObject({ key: 'cell.none' })
   })
 
-  test('one refusal does not spoil the others, and answers keep the order asked', async () => {
+  test('one refusal does not fail the others, and results keep the order of the request', async () => {
     const result = await claim(ada, [
       { name: 'a', kind: 'tcp' },
       { name: 'paypal-login', kind: 'http' },
@@ -176,7 +176,7 @@ describe('claims: who gets what', () => {
     expect(keys).toEqual(['leased', 'endpoint.name_denied', 'endpoint.port_denied', 'leased'])
   })
 
-  test('a requested port is given if it is free, and named if it is not', async () => {
+  test('a requested port is given if it is free, and the error names it if not', async () => {
     const lease = await claimOne(ada, { name: 'db', kind: 'tcp', port: 20_007 })
     expect(lease.endpoint.url).toBe('tcp://tunnel.example.com:20007')
     const refused = await claim(eve, [{ name: 'db', kind: 'tcp', port: 20_007 }])
@@ -184,7 +184,7 @@ describe('claims: who gets what', () => {
     expect(JSON.stringify(refused.results)).toContain('20007')
   })
 
-  test('the quota names its number, and an away or lapsed tunnel does not count', async () => {
+  test('the quota error says its limit, and an away or lapsed tunnel does not count', async () => {
     const three = { ...ada, limits: plans.free, plan: 'free' }
     const leases = await claim(
       three,
@@ -201,7 +201,7 @@ describe('claims: who gets what', () => {
     expect(keyOf(await claim(three, [{ name: 'e', kind: 'tcp' }]))).toBe('leased')
   })
 
-  test('a claim without a name reuses the idle tunnel that this agent had, and makes no second one', async () => {
+  test('a claim without a name reuses this agent’s idle tunnel, and makes no second one', async () => {
     const first = await claimOne(ada, { kind: 'http' })
     await release(ada, first)
     const second = await claimOne(ada, { kind: 'http' })
@@ -210,7 +210,7 @@ describe('claims: who gets what', () => {
     expect(third.tunnel).not.toBe(first.tunnel)
   })
 
-  test('a tunnel of another kind is not turned over, and one named twice in a call is refused', async () => {
+  test('a tunnel of another kind is not given, and a name given twice in a call is refused', async () => {
     await claimOne(ada, { name: 'web', kind: 'http' })
     expect(keyOf(await claim(ada, [{ name: 'web', kind: 'tcp' }]))).toBe('tunnel.kind')
     const twice = await claim(ada, [
@@ -285,7 +285,7 @@ describe('claims: takeover', () => {
     )
   })
 
-  test('who lost a tunnel hears it at renewal as final, and who released it may claim again', async () => {
+  test('renewal of a lost tunnel fails for good; a released one can be claimed again', async () => {
     const first = await claimOne(ada, { name: 'db', kind: 'tcp' })
     await claimOne(ada, { name: 'db', kind: 'tcp' }, { agent: desktop, takeover: true })
     const leases = [{ tunnel: first.tunnel, epoch: first.epoch }]
@@ -295,7 +295,7 @@ describe('claims: takeover', () => {
     expect(keyOf(await renewLeases(t.control, ada, { agent: laptop, leases }))).toBe('lease.gone')
   })
 
-  test('an away tunnel needs no takeover, and a relay that restarted no longer says it is away', async () => {
+  test('an away tunnel needs no takeover, and a restarted relay no longer reports it as away', async () => {
     const { tunnel, epoch, endpoint } = await claimOne(ada, { name: 'db', kind: 'tcp' })
     const away = [{ tunnel, epoch, endpoint: endpoint.id, away: true }]
     await t.sync({ away })
@@ -333,7 +333,7 @@ describe('claims: a tunnel of many agents', () => {
       ?.holders.map(({ agent, state }) => `${agent === laptop ? 'laptop' : 'desktop'} ${state}`)
   }
 
-  test('a second agent joins at the same epoch and place, nobody is evicted, and tickets say so', async () => {
+  test('a second agent joins at the same epoch and endpoint, nobody is evicted, and tickets say so', async () => {
     const [first, second] = await both()
     expect(second).toMatchObject({ endpoint: first.endpoint, epoch: first.epoch, agents: 'many' })
     expect((await t.sync()).commands).toEqual([])
@@ -343,7 +343,7 @@ describe('claims: a tunnel of many agents', () => {
     expect(await checkTicket(second.ticket, check)).toMatchObject({ agents: 'many', agent: desktop })
   })
 
-  test('counts once in the quota, and stays online until the last agent has given it back', async () => {
+  test('counts once in the quota, and stays online until the last agent gives it back', async () => {
     ada = { ...ada, limits: plans.free, plan: 'free' }
     const [lease] = await both()
     for (const name of ['b', 'c']) await claimOne(ada, { name, kind: 'tcp' })
@@ -360,7 +360,7 @@ describe('claims: a tunnel of many agents', () => {
     expect(keyOf(await claim(ada, [{ name: 'd', kind: 'tcp' }]))).toBe('leased')
   })
 
-  test('an agent that is away leaves the tunnel online, and the last one that goes takes it away', async () => {
+  test('an agent that is away leaves the tunnel online, and it is away when the last agent is', async () => {
     const [{ tunnel, epoch, endpoint }] = await both()
     const report = { tunnel, epoch, endpoint: endpoint.id, away: true }
     await t.sync({ away: [{ ...report, agent: laptop }] })
@@ -372,7 +372,7 @@ describe('claims: a tunnel of many agents', () => {
     expect((await stateOf(ada))[0]).toBe('waiting')
   })
 
-  test('made one again, all are sent to claim: the first goes on and the next hears that it is held', async () => {
+  test('changed back to one agent, all claim again: the first goes on and the next hears that it is held', async () => {
     const [{ tunnel, epoch, endpoint }] = await both()
     await updateTunnel(t.of(ada), ada, { id: tunnel, change: { agents: 'one' } })
     const { commands } = await t.sync()
@@ -386,18 +386,18 @@ describe('claims: a tunnel of many agents', () => {
     expect(keyOf(await claim(ada, [plain]))).toBe('lease.held')
   })
 
-  test('is so by consent alone: a tunnel of one stays so until its owner asks for more', async () => {
+  test('needs consent: a tunnel for one agent stays so until its owner asks for more', async () => {
     await serve(await claimOne(ada, plain))
     expect(keyOf(await claim(ada, [plain], { agent: desktop }))).toBe('lease.held')
     expect(keyOf(await claim(ada, [shared], { agent: desktop }))).toBe('leased')
     expect(await holdersOf()).toEqual(['laptop online', 'desktop online'])
   })
 
-  test('is moved by one of them only by takeover, and then the others are sent after it', async () => {
+  test('moves for one of them only by takeover, and then the others follow', async () => {
     const [lease] = await both()
     const { endpoint } = lease
     await serve(lease)
-    // Where it is, was chosen at random.
+    // It is at a random port.
     const port = endpoint.port === 20_019 ? 20_018 : 20_019
     const third = { agent: newId('agt', 3) }
     expect(keyOf(await claim(ada, [{ ...plain, port }], third))).toBe('lease.held')
@@ -427,7 +427,7 @@ describe('claims: renewal and release', () => {
     expect(extended.ticketExpiresAt).toBeLessThanOrEqual(extended.expiresAt)
   })
 
-  test('a lapsed lease goes on if nothing came between, and is over once another has taken its place', async () => {
+  test('a lapsed lease can go on until another takes its place', async () => {
     const few = { ...ada, limits: { ...ada.limits, tunnelsOnline: 1 } }
     const { tunnel, epoch } = await claimOne(few, { name: 'a', kind: 'tcp' })
     const renew = async () =>
@@ -459,7 +459,7 @@ describe('claims: renewal and release', () => {
 })
 
 describe('claims: an endpoint changes hands only when no old ticket could bind it', () => {
-  /** One port, so that the next claim wants exactly it. */
+  /** One port, so that the next claim needs exactly it. */
   async function onePort() {
     await t.openCell({ portFrom: 20_000, portTo: 20_000 })
     return claimOne(ada, { name: 'db', kind: 'tcp' })
@@ -479,12 +479,12 @@ describe('claims: an endpoint changes hands only when no old ticket could bind i
     expect(await byEve()).toBe('leased')
   })
 
-  test('a relay that has not read the release holds it up, until it is gone for an hour', async () => {
+  test('a relay that has not read the release delays it, until it has been gone for an hour', async () => {
     const lease = await onePort()
     const { cursor } = await t.sync()
     await release(ada, lease)
     t.clock.advance(50 * minute)
-    // It reports, but with the cursor of before: it has not heard.
+    // It reports with the old cursor, so it has not read the release.
     await t.sync({ cursor })
     t.clock.advance(20 * minute)
     await t.sync({ cursor })
@@ -536,7 +536,7 @@ describe('claims: an endpoint changes hands only when no old ticket could bind i
   })
 })
 
-test('tunnels: a plan has room for so many, and says how many', async () => {
+test('tunnels: a plan limits their number, and the error says how many', async () => {
   const few = { ...ada, limits: { ...plans.free, tunnelsDefined: 2 } }
   const make = (name: string) => createTunnel(t.of(few), few, { name, kind: 'tcp', policy: {} })
   await make('a')

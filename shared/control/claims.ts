@@ -1,6 +1,6 @@
 /**
- * Claims and renewals, a list a call. Every tunnel of the list gets its own answer: one refusal does
- * not spoil the others. Rules: lease-rules.ts; where to look: candidates.ts; the writing: claim-transaction.ts.
+ * Claims and renewals, a list in each call. Every tunnel of the list gets its own result: one refusal does not fail the
+ * others. Rules: lease-rules.ts; where to look: candidates.ts; the writing: claim-transaction.ts.
  */
 import type { z } from 'zod'
 import type { ClaimResult, renewSchema } from '../api/schemas/tunnels.ts'
@@ -20,12 +20,12 @@ import { findKept } from './reserving.ts'
 import { readTransfer, transferGate } from './transfer.ts'
 import { draftTunnel, findTunnelByName, updateTunnel } from './tunnels.ts'
 
-/** Of those that have no port left: more would be a search through all of the service's ports in one call. */
+/** When a cell has no port left, try at most this many: more would search all of the service's ports in one call. */
 const cellsTried = 4
 
 type Wanted = ClaimRequest['tunnels'][number]
 
-/** @throws cell.none, cell.unknown; what concerns one tunnel is a problem in its place of the list */
+/** Problems of one tunnel stand at that tunnel's index in the result. @throws cell.none, cell.unknown */
 export async function claimLeases(
   control: Control,
   caller: Caller,
@@ -59,7 +59,7 @@ export async function claimLeases(
 }
 
 /**
- * Every tunnel in the cell that it was in before, and new ones beside the first of them.
+ * Claims every tunnel in the cell that it was in before, and new ones beside the first of them.
  * @returns the cells that had a relay
  * @throws cell.none when none had
  */
@@ -74,7 +74,7 @@ async function claimByCell(
     items,
     ({ tunnel }) => named ?? tunnel.data.wishCell ?? (tunnel.data.cell || home),
   )
-  // Without an item the answer still says where the relays are.
+  // Even without an item, the answer says where the relays are.
   if (items.length === 0) byCell.set(named ?? home, [])
   const spared = new Set(items.map(({ tunnel }) => tunnel.ref.id))
   const cells: Cell[] = []
@@ -91,7 +91,7 @@ async function claimByCell(
         left = left.filter(({ index, tunnel }) => isElsewhereToo(tunnel, outcomes[index], named))
       } catch (error) {
         if (!isFailure(error, 'cell.none')) throw error
-        // What the cells that had no room have said stays.
+        // Keep the errors of the cells that had no room.
         if (full.length === 0) for (const { index } of left) outcomes[index] = { error }
         failure ??= error
         break
@@ -103,7 +103,7 @@ async function claimByCell(
   return [first, ...others]
 }
 
-/** A tunnel that has not had an address may have one in any cell: another one may have a port for it. */
+/** A tunnel that never had an address may go to any cell: another one may have a port for it. */
 function isElsewhereToo(
   { data }: Snapshot<TunnelDoc>,
   outcome: Outcome | undefined,
@@ -114,8 +114,8 @@ function isElsewhereToo(
 }
 
 /**
- * The tunnel of that name; without a name one that this agent had before. One that is not there yet is made together
- * with its lease, so that a claim which is refused leaves nothing behind.
+ * Finds the tunnel of that name; without a name, one that this agent had before. A new tunnel is made together with its
+ * lease, so that a refused claim leaves nothing behind.
  */
 async function resolveTunnel(
   control: Control,
@@ -154,7 +154,7 @@ function requireReach(caller: Caller, name: string | undefined): void {
   throw fail('auth.scope', `This key serves only ${own}. Name one of them, or use another key.`)
 }
 
-/** Fresh tickets for what the agent holds; leases are extended on the way. Repeating it changes nothing. */
+/** Gives fresh tickets for what the agent holds, and extends the leases. Repeating it changes nothing. */
 export async function renewLeases(
   control: Control,
   caller: Caller,
@@ -172,7 +172,7 @@ export async function renewLeases(
   const own = found.flatMap((tunnel) => (tunnel?.data.account === caller.account ? [tunnel.data.cell] : []))
   const held = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome.endpoint.cell]))
   const [firstId, ...otherIds] = new Set([...held, ...own].filter((id) => id !== ''))
-  // Not chooseCell: after an outage agents may be back before the relays are, and keep what they have.
+  // Not chooseCell: after an outage agents may be back before the relays, and keep what they have.
   const first = firstId ? await control.cells.read(firstId) : await chooseCell(control, { preferred: '' })
   const others = otherIds.filter((id) => held.includes(id)).map((id) => control.cells.read(id))
   const cells: Cells = [first, ...(await Promise.all(others))]

@@ -1,6 +1,6 @@
 /**
- * What is left of an account when it is closed: its keys are revoked, its names put to rest, what it kept and its
- * addresses given back, step by step.
+ * Ends what is left of a closed account, step by step: it revokes the keys, puts the names to rest, and gives back
+ * reservations and addresses.
  */
 import { queryAll } from './cells.ts'
 import type { Control } from './control.ts'
@@ -45,7 +45,7 @@ async function close(control: Control, job: RunningJob): Promise<void> {
   })
 }
 
-/** While it is bound a tunnel would keep its names for as long as nobody deletes it: for good. */
+/** A tunnel that stays bound would keep its names for ever, because nobody deletes it. */
 async function restNames(control: Control, job: RunningJob): Promise<void> {
   const by = { account: job.account, actor: 'system', from: '' }
   const where = { account: job.account }
@@ -57,7 +57,7 @@ async function restNames(control: Control, job: RunningJob): Promise<void> {
   }
 }
 
-/** Before its leases end, so that what it kept waits for nobody then. */
+/** Before its leases end, so that nobody has to wait for what it kept. */
 async function giveUpAll(control: Control, job: RunningJob): Promise<void> {
   const { store, clock } = control
   for (const kind of ['host', 'tcp'] as const)
@@ -76,7 +76,7 @@ async function giveUpAll(control: Control, job: RunningJob): Promise<void> {
     }
 }
 
-/** @returns whether there were any */
+/** @returns whether there were any keys */
 async function revokeSome({ store, clock }: Control, job: RunningJob): Promise<boolean> {
   const where = { account: job.account, revokedAt: 0 }
   const { items } = await store.query(queries.keysOfAccount, { where, limit: keysAtOnce })

@@ -1,7 +1,7 @@
 /**
- * Tunnels that were named by the service go when nobody uses them: each new machine without a name of its own gets one,
- * so CI would fill every plan. After a month their addresses no longer wait for them either; and where an account has
- * no room for another tunnel, the one that was unused longest goes at once.
+ * Deletes unused tunnels that the service named: each new machine without its own name gets one, so CI would fill every
+ * plan. After a month their addresses are not kept either. Where an account has no room for another tunnel, the one
+ * unused longest goes at once.
  */
 import { publishCommands } from './commands.ts'
 import type { Control } from './control.ts'
@@ -29,7 +29,7 @@ export async function makeTunnelRoom(control: Control, account: string): Promise
   return false
 }
 
-/** Once a day, those of all accounts. */
+/** Runs once a day over all accounts. */
 export function collectTunnels(control: Control): JobKind {
   const run = (job: RunningJob) => collectAll(control, job)
   return { name: 'tunnels.collect', attemptsMax: Number.MAX_SAFE_INTEGER, everyMs: dayMs, run }
@@ -48,13 +48,13 @@ async function collectAll(control: Control, job: RunningJob): Promise<void> {
   } while (after)
 }
 
-/** Unless somebody holds it, or has held it since. @returns whether it is gone */
+/** Deletes it unless somebody holds it, or has held it since. @returns whether it is gone */
 async function collect(control: Control, { ref }: Snapshot<TunnelDoc>, since: number): Promise<boolean> {
   const nowMs = control.clock.now()
   const outgoing = await control.store.transact(async (tx) => {
     const before = await tx.get(tunnels.ref(ref.id))
     if (!before?.data.generated || before.data.updatedAt > since) return undefined
-    // Whoever gave it a name of their own wants to keep it.
+    // Somebody gave it a name, so they want to keep it.
     if ((before.data.names ?? []).length > 0 || before.data.wish !== undefined) return undefined
     const { account, endpoint: id } = before.data
     const endpoint = id === '' ? undefined : await tx.get(endpoints.ref(id))

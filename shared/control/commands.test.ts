@@ -15,7 +15,7 @@ import { deleteTunnel } from './tunnels.ts'
 let t: TestControl
 let ada: Caller
 const warn = vi.fn()
-/** The same control plane, whose bus is down. */
+/** The same control plane with a bus that is down. */
 let deaf: Control
 
 beforeEach(async () => {
@@ -29,7 +29,7 @@ beforeEach(async () => {
 afterEach(() => t.close())
 
 describe('commands', () => {
-  test('a bus that is down fails no change: the caller has its answer, a line counts what waits, sync brings it', async () => {
+  test('a bus that is down fails no change: a log line counts what waits, and sync delivers it', async () => {
     const agent = newId('agt', 1)
     const [claimed] = (
       await claimLeases(t.control, ada, { agent, tunnels: [{ name: 'web', kind: 'http' }], takeover: false })
@@ -41,7 +41,7 @@ describe('commands', () => {
     expect((await t.sync()).commands).toMatchObject([{ kind: 'revoke', endpoint: claimed.lease.endpoint.id }])
   })
 
-  test('one that is refused holds up no other', async () => {
+  test('a refused command delays no other', async () => {
     const heard: unknown[] = []
     const publish = async (topic: string, message: object) => {
       if (topic === topics.commands('down')) throw fail('bus.unavailable')
@@ -54,14 +54,14 @@ describe('commands', () => {
     expect(warn.mock.lastCall?.[0]).toMatchObject({ waiting: 1 })
   })
 
-  test('for every cell goes to each that is open', async () => {
+  test('a command for every cell goes to each open one', async () => {
     const heard: unknown[] = []
     await t.control.bus.subscribe(topics.commands('home'), 'test', ({ kind }) => void heard.push(kind))
     await publishCommands(t.control, [makeCommand(everyCell, { kind: 'keys', version: 2 }, 1)])
     await vi.waitFor(() => expect(heard).toEqual(['keys']), { timeout: 20_000 })
   })
 
-  test('of a newer release passes through an older control plane as it is, and an older relay skips it alone', async () => {
+  test('a newer release’s command passes an older control plane unchanged; an old relay skips only that', async () => {
     const nowMs = t.clock.now()
     const known = makeCommand('home', { kind: 'keys', version: 2 }, nowMs)
     const newer = makeCommand('home', { kind: 'freeze', mood: 'cold' } as unknown as Command, nowMs)

@@ -1,5 +1,5 @@
 /**
- * Commands to relays. The state change and its command commit together; the bus then makes it fast, and `sync`
+ * Commands to relays. The state change and its command commit together; the bus makes the command fast, and `sync`
  * makes it certain. A receiver keeps the highest version of a subject, so neither order nor repeats matter.
  */
 import type { Command } from '../api/schemas/relays.ts'
@@ -10,14 +10,17 @@ import { asFailure } from './failures.ts'
 import { topics } from './names.ts'
 import type { Doc, Transaction } from './platform.ts'
 
-/** A relay that was cut off reads what it missed; after a day it has forgotten what it could have missed. */
+/**
+ * A relay that was cut off reads what it missed in up to a day. After that it has forgotten what the commands would
+ * change.
+ */
 export const commandsKeptMs = 24 * 3_600_000
-/** For every relay there is. */
+/** Every relay of every cell. */
 export const everyCell = '*'
 
 type WithoutId<T> = T extends Command ? Omit<T, 'id' | 'at'> : never
 
-/** A command to be sent: written by `writeCommand` within the change, then published. */
+/** A command to send: `writeCommand` writes it within the change, then it is published. */
 export type Outgoing = { readonly cell: string; readonly command: Command }
 
 export function makeCommand(cell: string, body: WithoutId<Command>, nowMs: number): Outgoing {
@@ -38,7 +41,7 @@ function bodyOf(command: Command): Doc {
 
 type Publishing = Pick<Control, 'bus' | 'cells' | 'log'>
 
-/** After the commit, so it never throws: the change stands, and `sync` brings what the bus refused. */
+/** Runs after the commit and never throws: the change stands, and `sync` delivers what the bus refused. */
 export async function publishCommands(control: Publishing, outgoing: readonly Outgoing[]): Promise<void> {
   const published = await Promise.allSettled(outgoing.map((each) => publishOne(control, each)))
   const refused = published.filter((one) => one.status === 'rejected')

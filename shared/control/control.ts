@@ -1,4 +1,4 @@
-/** What every rule of the control plane is handed: the platform, time, chance, a log, and the operator's settings. */
+/** What every rule of the control plane gets: the platform, time, randomness, a log, and the operator's settings. */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { ClaimLanes } from './claim-lane.ts'
@@ -10,7 +10,7 @@ import { type AccountStore, scopedStore } from './scoped-store.ts'
 import { Signer } from './tickets.ts'
 
 export type Settings = {
-  /** Public address of the control plane, without a slash at its end; the `iss` of tickets. */
+  /** Public address of the control plane, without a final slash; the `iss` of tickets. */
   readonly issuer: string
   /** Where people sign in and approve devices. */
   readonly consoleUrl: string
@@ -28,7 +28,7 @@ export type Settings = {
     readonly apiKey: string
     readonly authDomain: string
     readonly projectId: string
-    /** Besides a password. */
+    /** Providers besides a password. */
     readonly providers: readonly ('google.com' | 'github.com')[]
     readonly emulatorUrl?: string
   }
@@ -46,10 +46,10 @@ export type Control = Platform & {
   readonly free: FreeEndpoints
 }
 
-/** What the calls of an account are handed: everything, but of the store what is that account's alone. */
+/** What an account's calls get: everything, but only that account's part of the store. */
 export type AccountControl = Omit<Control, 'store'> & { readonly store: AccountStore }
 
-/** For rules that both sides use: every read and write there names the account itself. */
+/** For rules that both use: each read and write names the account itself. */
 export type AnyControl = Omit<Control, 'store'> & { readonly store: Omit<Store, 'close'> }
 
 export function controlOf(control: Control, account: string): AccountControl {

@@ -1,4 +1,4 @@
-/** Counts are put right, and accounts of releases up to 0.1 are counted, while such a release runs beside. */
+/** Counts are corrected, and accounts of releases up to 0.1 are counted while such a release runs beside this one. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import { keyOfCode } from '../base/errors.ts'
@@ -30,20 +30,20 @@ async function claim(...names: readonly string[]) {
 const quota = async () => (await t.control.store.get(quotas.ref(ada.account)))?.data
 const counts = { tunnels: 2, online: 1, keys: 1, members: 1 }
 
-/** Two tunnels, of which one is online, and a key. */
+/** Two tunnels, one of them online, and a key. */
 async function fill() {
   await claim('a')
   await createTunnel(t.of(ada), ada, { name: 'b', kind: 'tcp', policy: {} })
   await createKey(t.of(ada), ada, { name: 'ci', scopes: ['tunnels'] })
 }
 
-/** As a release up to 0.1 leaves it: no quota, and its own document. */
+/** Leaves the account as a release up to 0.1 does: no quota, and that release's own document. */
 async function age() {
   await t.control.store.delete(quotas.ref(ada.account))
   await t.control.store.set(online.ref(ada.account), { account: ada.account })
 }
 
-test('an account of before is counted when it first needs it, whatever that is', async () => {
+test('an older account is counted when it first needs a count', async () => {
   await fill()
   await age()
   expect(await claim('c', 'd')).toEqual(['leased', 'leased'])
@@ -57,7 +57,7 @@ test('an account of before is counted when it first needs it, whatever that is',
   expect((await quota())?.keys).toBe(2)
 })
 
-test('what ends in an account that was never counted ends all the same', async () => {
+test('ending something works in an account that was never counted', async () => {
   await fill()
   await age()
   const { items } = await t.control.store.query(queries.tunnelsOfAccount, {
@@ -75,12 +75,12 @@ test('what ends in an account that was never counted ends all the same', async (
   expect(await quota()).toMatchObject({ tunnels: 0, online: 0, keys: 0, members: 1 })
 })
 
-test('the job counts every account of before, again while the old release runs, and then forgets it', async () => {
+test('the job counts every older account, again while the old release runs, then deletes its document', async () => {
   await fill()
   await age()
   await t.runJobs()
   expect(await quota()).toMatchObject(counts)
-  // The old release gives an address, and counts in its own way.
+  // The old release gives out an address, and counts in its own way.
   const [{ ref, data } = { ref: undefined, data: undefined }] = (
     await t.control.store.query(queries.freeEndpoints, {
       where: { cell: 'home', kind: 'tcp', state: 'free' },
@@ -94,18 +94,18 @@ test('the job counts every account of before, again while the old release runs, 
     account: ada.account,
     expiresAt: t.clock.now() + 2 * hour,
   })
-  expect(await t.control.store.get(online.ref(ada.account)), 'it needs it itself').toBeDefined()
+  expect(await t.control.store.get(online.ref(ada.account)), 'the old release still needs it').toBeDefined()
   t.clock.advance(hour)
   await t.runJobs()
   expect((await quota())?.online).toBe(2)
   expect(await t.control.store.get(online.ref(ada.account))).toBeUndefined()
 })
 
-test('a wrong count is put right after a refusal, at most once an hour, and once a week without one', async () => {
+test('a wrong count is corrected after a refusal, at most once an hour, and once a week without one', async () => {
   await fill()
   const spoil = (n: number) => t.control.store.update(quotas.ref(ada.account), { online: n })
   await spoil(9)
-  expect(await claim('c'), 'it was counted of late').toEqual(['quota.tunnels'])
+  expect(await claim('c'), 'it was counted lately').toEqual(['quota.tunnels'])
   await t.runJobs()
   expect(await claim('c')).toEqual(['quota.tunnels'])
   t.clock.advance(hour + 1)

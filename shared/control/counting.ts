@@ -1,8 +1,8 @@
 /**
- * Counts what an account has, and puts right what its quota says. It reads the quota, counts, and writes if the quota
- * is still the same: every counted change writes it, which proves the count. Accounts of releases up to 0.1 are counted
- * when they first need it; and as long as such a release runs beside this one, it leaves documents of its own
- * (`online`), whose accounts are counted again.
+ * Counts what an account has, and corrects its quota. It reads the quota, counts, and writes if the quota is unchanged:
+ * every counted change writes the quota, which proves the count. Accounts of releases up to 0.1 are counted when they
+ * first need it. While such a release runs beside this one, it leaves its own documents (`online`), whose accounts are
+ * counted again.
  */
 import { isFailure } from '../base/errors.ts'
 import { queryAll } from './cells.ts'
@@ -13,14 +13,14 @@ import { queries } from './query-table.ts'
 import { freshQuota, Uncounted } from './quota.ts'
 import { type OnlineDoc, quotas } from './quota-documents.ts'
 
-/** While claims are coming in, others may be faster; the job is tried again later. */
+/** While claims come in, they may win each time; the job tries again later. */
 const triesMax = 5
 const weekMs = 7 * 24 * 3_600_000
 const hourMs = 3_600_000
-/** Of one step of a job: each account is a few queries. */
+/** Accounts in one step of a job; each takes a few queries. */
 const pageSize = 50
 
-/** Runs `change`, and counts the account first if that was never done. */
+/** Runs `change`, and first counts an account that was never counted. */
 export async function withCounts<T>(
   control: Pick<AnyControl, 'store' | 'clock'>,
   change: () => Promise<T>,
@@ -34,7 +34,7 @@ export async function withCounts<T>(
   }
 }
 
-/** @throws store.contention when the account changed all the time */
+/** @throws store.contention when the account kept changing */
 async function countAccount(control: Pick<AnyControl, 'store' | 'clock'>, account: string): Promise<void> {
   const { store, clock } = control
   const ref = quotas.ref(account)
@@ -47,7 +47,7 @@ async function countAccount(control: Pick<AnyControl, 'store' | 'clock'>, accoun
       else await store.create(ref, counted)
       return
     } catch (error) {
-      // Somebody else has just counted it.
+      // Another process has just counted it.
       if (isFailure(error, 'store.exists')) return
       if (!isFailure(error, 'store.changed') || attempt >= triesMax) throw error
     }
@@ -77,12 +77,12 @@ async function counts({ store }: Pick<AnyControl, 'store'>, account: string) {
   }
 }
 
-/** Of one account that was refused something. */
+/** For one account that was refused something. */
 export function repairQuota(control: Control): JobKind {
   return { name: 'quota.repair', attemptsMax: 12, run: ({ account }) => countAccount(control, account) }
 }
 
-/** Every account once a week, and those that a release up to 0.1 has touched. */
+/** Counts every account once a week, and those that a release up to 0.1 has touched. */
 export function recountQuotas(control: Control): JobKind {
   const run = async (job: RunningJob) => {
     await recountOld(control, job)
@@ -102,7 +102,10 @@ async function recountOld(control: Control, job: RunningJob): Promise<void> {
   }
 }
 
-/** What the old release wrote goes when it has not run for an hour: until then it needs it itself. */
+/**
+ * Counts what the old release wrote, and deletes its document when that release has not run for an hour: until then it
+ * needs it.
+ */
 async function carryOver(control: Control, job: RunningJob): Promise<void> {
   const { store, clock } = control
   let after: QueryOptions['after']
@@ -120,7 +123,7 @@ async function carryOver(control: Control, job: RunningJob): Promise<void> {
   } while (after)
 }
 
-/** Unless the old release has written it meanwhile. */
+/** Deletes it unless the old release has written it meanwhile. */
 async function forget({ store }: Control, ref: Ref<OnlineDoc>, version: string): Promise<void> {
   try {
     await store.delete(ref, { version })

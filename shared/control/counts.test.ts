@@ -1,6 +1,6 @@
 /**
- * What the control plane asks of Firestore, Functions and Pub/Sub for a tunnel and hour, counted over a day of the
- * domain itself, against what docs/cost.md reckons with. Print the table with PT_PRINT_COUNTS=1.
+ * Counts what the control plane asks of Firestore, Functions and Pub/Sub for each tunnel and hour, over a simulated
+ * day, and compares it with docs/cost.md. Print the table with PT_PRINT_COUNTS=1.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeTestControl, quietSync } from '../../standalone/testing/control.ts'
@@ -15,7 +15,7 @@ import { roundsMs, Worker } from './jobs/worker.ts'
 import { createKey } from './keys.ts'
 import { syncRelay } from './relays.ts'
 
-/** What is assumed of users; the rest follows from the code. Rates are per tunnel and hour. */
+/** Assumptions about users; the rest follows from the code. Rates are per tunnel and hour. */
 const agents = 20
 const tunnelsPerAgent = 2
 const tunnels = agents * tunnelsPerAgent
@@ -29,11 +29,11 @@ const reportsPerHour = 1.25
 const changesPerHour = 0.02
 const consoleCallsPerHour = 0.5
 const hoursCounted = 8
-/** Of one cell, as one of three instances sees them. */
+/** For one cell, as one of three instances sees it. */
 const betweenRenewalsMs = (3 * 3_600_000) / (tunnelsPerCell / tunnelsPerAgent) / 2
 const hourMs = 3_600_000
 
-/** What docs/cost.md reckons with, a little more than is counted today. A change that passes it is to be paid for. */
+/** The figures of docs/cost.md, with a little room. A change that exceeds them has to be worth its price. */
 const most = { invocations: 1.8, reads: 18.75, writes: 2.25, messages: 0.15 }
 
 type Row = { invocations: number; reads: number; writes: number; messages: number }
@@ -62,12 +62,12 @@ const app = makeApi({
   enrolment: t.relayIdentity,
 })
 const rollUps = new Worker({ control, kinds: [countUsageJob(control), countLate(control)], atOnce: 4 })
-/** A roll-up that finds nothing. */
+/** The cost of a roll-up that finds nothing. */
 let idle = { reads: 0, writes: 0 }
 const people: Agent[] = []
 const rows = new Map<string, Row>()
 
-/** Adds what `run` costs to the row, as the share of the day that each of the tunnels has in it. */
+/** Adds the cost of `run` to the row, as each tunnel's share of a day. */
 async function count<T>(
   row: string,
   run: () => Promise<T>,
@@ -80,7 +80,7 @@ async function count<T>(
     invocations: sum.invocations + (invocations - before.invocations) * share,
     reads: sum.reads + (counting.counts.reads - before.reads) * share,
     writes: sum.writes + (counting.counts.writes - before.writes) * share,
-    // One publication is delivered to each relay of the cell.
+    // Each relay of the cell gets one publication.
     messages: sum.messages + (published - before.published) * (1 + relaysPerCell) * share,
   })
   return result
@@ -132,7 +132,7 @@ async function sync(relay: number, usage: readonly object[] = []): Promise<void>
   await syncRelay(control, self.claims, request as typeof quietSync)
 }
 
-/** What the active ones carried, as the first two relays of the cell tell it. */
+/** What the active tunnels carried, as the first two relays of the cell report it. */
 function usageOf(relay: number, report: number): readonly object[] {
   const active = people
     .slice(0, agents * activeShare)
@@ -166,7 +166,7 @@ beforeAll(async () => {
 })
 afterAll(() => t.close())
 
-test('a tunnel-hour asks no more of Google than the costs are reckoned with', async () => {
+test('a tunnel-hour costs no more than docs/cost.md says', async () => {
   for (let hour = 0; hour < hoursCounted; hour++) {
     await countHour(hour)
   }
@@ -183,7 +183,7 @@ test('a tunnel-hour asks no more of Google than the costs are reckoned with', as
   expect(total.writes).toBeGreaterThan(0.5)
 })
 
-test('that a sign-in has not ended is read twice a minute, however often the console asks', async () => {
+test('the end of a sign-in is looked up twice a minute, however often the console asks', async () => {
   const ended = new EndedSignIns(counting.store, clock)
   const before = counting.counts.reads
   for (let second = 0; second < 3_600; second += 2) {
@@ -207,9 +207,9 @@ async function countHour(hour: number): Promise<void> {
   const quarters = hourMs / quarterMs
   for (let quarter = 0; quarter < quarters; quarter++) {
     clock.advance(quarterMs)
-    // Each relay tells every 30 s, whether there is anything or not; the cell's tunnels share that.
+    // Each relay reports every 30 s, whether there is anything or not; the cell's tunnels share that cost.
     for (let relay = 0; relay < relaysPerCell; relay++) await countSync(relay, quarterMs / limits.syncMs)
-    // Jobs are looked for every minute, once for all cells; one cell is the dearest case.
+    // Workers look for jobs every minute, once for all cells; a single cell is the most expensive case.
     await countRollUp()
     await count('jobs', () => t.runJobs(), 1 / (tunnelsPerCell * hoursCounted))
     const idleRounds = quarterMs / roundsMs - 1
@@ -240,7 +240,7 @@ async function countSync(relay: number, times: number): Promise<void> {
   await count('relay sync', () => sync(relay), times / (tunnelsPerCell * hoursCounted))
 }
 
-/** What a roll-up costs beyond one that finds nothing, which is paid once for all cells. */
+/** The cost of a roll-up beyond one that finds nothing, which all cells share. */
 async function countRollUp(): Promise<void> {
   const found = await rollUp()
   if (found.writes === 0) return
@@ -257,7 +257,7 @@ async function rollUp(): Promise<{ reads: number; writes: number }> {
   const before = { ...counting.counts }
   await rollUps.round(60_000)
   const between = { ...counting.counts }
-  // Looking for jobs is counted by itself.
+  // Looking for jobs is counted separately.
   await rollUps.round(60_000)
   const after = counting.counts
   return {
@@ -266,7 +266,7 @@ async function rollUp(): Promise<{ reads: number; writes: number }> {
   }
 }
 
-/** The call itself is among the syncs already. */
+/** The call itself is already counted among the syncs. */
 async function countUsage(hour: number): Promise<void> {
   for (let relay = 0; relay < relaysPerTunnel; relay++) {
     const alone = { ...counting.counts }

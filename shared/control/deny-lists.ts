@@ -1,14 +1,15 @@
 /**
- * Ports and names that nobody gets. Mail ports because a relay that carries mail ends on every block list;
- * well-known ones because clients trust what answers there; names because a visitor reads them as who is speaking.
+ * Ports and names that nobody gets: mail ports, because a relay that carries mail ends up on every block list;
+ * well-known ports, because clients trust what answers there; names that make visitors believe somebody else is
+ * speaking.
  */
 import { fail } from '../base/errors.ts'
 import { nameMax, slipOfLabel } from '../base/labels.ts'
 import { isMisleading } from '../base/misleading-words.ts'
 
-/** Mail, in its usual and its alternative ports (25, 465, 587, 2525 and the mailbox protocols). */
+/** Mail, on its usual and its alternative ports (25, 465, 587, 2525 and the mailbox protocols). */
 const mailPorts = [24, 25, 109, 110, 143, 209, 220, 465, 587, 993, 995, 2525, 4190]
-/** Above 1024, and still what programs reach for by default without asking who listens. */
+/** Ports above 1024 that programs still use by default without checking who listens. */
 const trustedPorts = [1080, 3128, 4444, 5060, 5061, 6666, 6667, 6697, 8333, 18_080, 30_303]
 const deniedPorts: ReadonlySet<number> = new Set([...mailPorts, ...trustedPorts])
 
@@ -16,7 +17,7 @@ export function isPortDenied(port: number): boolean {
   return port < 1024 || deniedPorts.has(port)
 }
 
-/** Hosts that browsers, mail and certificate authorities treat specially, and those of the service itself. */
+/** Hosts that browsers, mail and certificate authorities treat specially, and the service's own. */
 const reservedNames: ReadonlySet<string> = new Set(
   `abuse account accounts acme admin administrator agent api assets auth autoconfig autodiscover billing
   broadcasthost cdn cell cloud connect console contact control dashboard dns docs domain download email
@@ -30,16 +31,16 @@ const reservedNames: ReadonlySet<string> = new Set(
   ),
 )
 
-/** Names of relay processes are made of these, in the same domain. */
+/** Relay processes have names of this shape, in the same domain. */
 const serviceShape = /^(relay|cell|node|r)-?\d*$/
 
-/** @param name a tunnel's name, as tunnelNameSchema has it */
+/** @param name a tunnel's name that tunnelNameSchema has accepted */
 export function isNameDenied(name: string): boolean {
   if (name.startsWith('xn--') || serviceShape.test(name) || reservedNames.has(name)) return true
   return isMisleading(name)
 }
 
-/** Before a host gets the name for the first time. @throws name.*, endpoint.name_denied */
+/** Checks a name before a host gets it for the first time. @throws name.*, endpoint.name_denied */
 export function checkNewName(name: string): void {
   const slip = slipOfLabel(name, nameMax)
   if (slip) throw slip

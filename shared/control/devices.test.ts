@@ -18,7 +18,7 @@ afterEach(() => t.close())
 
 const asked = { device: 'laptop', scope: undefined, from: '192.0.2.1' }
 
-test('who can foretell the dice that pace retries can foretell no user code', async () => {
+test('predicting the random numbers of retries does not help to predict user codes', async () => {
   const foretold = { ...t.control, random: () => 0 }
   const codes = new Set<string>()
   for (let count = 0; count < 20; count++) codes.add((await authorizeDevice(foretold, asked)).userCode)
@@ -26,7 +26,7 @@ test('who can foretell the dice that pace retries can foretell no user code', as
   for (const code of codes) expect(code).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/)
 })
 
-test('a plan has room for so many keys, however many devices were approved before the first took its own', async () => {
+test('the plan limits keys, however many devices were approved before the first fetched its key', async () => {
   const ada = await t.caller('ada@example.com')
   const few = { ...ada.limits, keys: 2 }
   await t.control.store.update(accounts.ref(ada.account), { overrides: { keys: 2 } })
@@ -54,7 +54,7 @@ const keyOf = (promise: Promise<unknown>) =>
     (error) => error.key,
   )
 
-test('the lock on guesses holds for the right code too, and a flood of guesses at once is counted one by one', async () => {
+test('the lock on guesses holds for the right code too, and concurrent guesses are counted one by one', async () => {
   const [ada, bob] = [await t.caller('ada@example.com'), await t.caller('bob@example.com')]
   const { userCode } = await authorizeDevice(t.control, asked)
   const guesses = Array.from({ length: 40 }, () => keyOf(findDevice(t.control, ada, 'BBBB-BBBB')))
@@ -68,7 +68,7 @@ test('the lock on guesses holds for the right code too, and a flood of guesses a
   expect(await keyOf(findDevice(t.control, ada, fresh))).toBe('found')
 })
 
-test('right codes are no guesses, however often the page is looked at', async () => {
+test('right codes do not count as guesses, however often the page is opened', async () => {
   const ada = await t.caller()
   const { userCode } = await authorizeDevice(t.control, asked)
   for (let n = 0; n < 30; n++) expect(await keyOf(findDevice(t.control, ada, userCode))).toBe('found')
@@ -94,14 +94,14 @@ describe('what a device gets', () => {
     expect((await take(scope)).key.scopes).toEqual(given)
   })
 
-  test('more is what the person ticks, and never what was not asked for', async () => {
+  test('the person can tick more, but only what was asked for', async () => {
     const ticked = await take('read tunnels admin', ['read', 'tunnels', 'admin'])
     expect(ticked.key.scopes).toEqual(['read', 'tunnels', 'admin'])
     expect((await take('read tunnels', ['read'])).key.scopes).toEqual(['read'])
     expect(await keyOf(take('read tunnels', ['admin']))).toBe('auth.scope')
   })
 
-  test('its key ends after 180 days, says so, takes no room of the plan then, and what it serves ends', async () => {
+  test('its key ends after 180 days, says so, then leaves its place in the plan, and what it serves ends', async () => {
     const { ada, key, secret } = await take('tunnels')
     expect(key.expiresAt).toBe(t.clock.now() + deviceKeyMs)
     const other = await createKey(t.of(ada), ada, { name: 'ci', scopes: ['tunnels'] })
@@ -129,7 +129,7 @@ describe('what a device gets', () => {
     expect(await keyOf(t.principals.authenticate(secret, ''))).toBe('auth.expired')
   })
 
-  test('a device key that was revoked before its end is unknown, also after that', async () => {
+  test('a device key revoked before its end is unknown, also after its end', async () => {
     const { ada, key, secret } = await take('tunnels')
     await revokeKey(t.of(ada), ada, key.id)
     t.clock.advance(deviceKeyMs)

@@ -24,9 +24,9 @@ import { isStillOn } from './stored-times.ts'
 const lifetimeMs = 15 * 60_000
 /** RFC 8628 section 3.5: every poll that comes too early adds 5 s. */
 const intervalMs = 5_000
-/** A timer may fire a little early; that is no offence. */
+/** A timer may fire a little early; that is not counted as too early. */
 const earlyMs = 500
-/** Consonants without Y: no words, and none that is taken for another in most fonts. 20^8 codes. */
+/** Consonants without Y, so they form no words, and none looks like another in most fonts. 20^8 codes. */
 const letters = 'BCDFGHJKLMNPQRSTVWXZ'
 const guesses = { scope: 'device', max: 10, windowMs: 3_600_000 } as const
 const requests = { scope: 'authorize', max: 60, windowMs: 3_600_000 } as const
@@ -47,7 +47,8 @@ export async function authorizeDevice(
   await countEvent(control, requests, { subject: sourceOf(from), key: 'api.rate' })
   const nowMs = control.clock.now()
   const deviceCode = newSecret('ptd')
-  // Not by `control.random`: who saw some of its numbers can work out the next, and so the codes of others.
+  // Not from `control.random`: somebody who saw some of its numbers could work out the next ones, and so other people's
+  // codes.
   const userCode = Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('')
   await control.store.create(deviceCodes.ref(hashSecret(deviceCode)), {
     userCode: hashSecret(userCode),
@@ -74,8 +75,8 @@ function scopesOf(asked: string | undefined): Scope[] {
 export type Waiting = Snapshot<DeviceCodeDoc>
 
 /**
- * What the approval page shows. A code is counted before it is looked at, and a right one taken back: so the lock holds
- * for the right code too, and a thousand guesses at once are a thousand.
+ * What the approval page shows. A code is counted as a guess before it is looked up, and a right one is taken back. So
+ * the lock holds for the right code too, and a thousand concurrent guesses are counted as a thousand.
  * @throws device.unknown; device.guesses after ten wrong codes in an hour
  */
 export async function findDevice(control: Control, caller: Caller, userCode: string): Promise<Waiting> {
@@ -90,13 +91,13 @@ export async function findDevice(control: Control, caller: Caller, userCode: str
   return found
 }
 
-/** Without a word of the person's a device may look and serve tunnels, whatever it asked for. */
+/** Unless the person ticks more, a device may look and serve tunnels, whatever it asked for. */
 export function grantedUnasked(asked: readonly Scope[]): Scope[] {
   const usual = asked.filter((scope) => scope !== 'admin')
   return usual.length > 0 ? usual : ['tunnels']
 }
 
-/** @throws auth.scope for what the device has not asked for */
+/** @throws auth.scope for a scope that the device did not ask for */
 function grantedOf(asked: readonly Scope[], given: readonly Scope[] | undefined): Scope[] {
   if (given === undefined) return grantedUnasked(asked)
   const may = new Set([...asked, ...grantedUnasked(asked)])
@@ -116,7 +117,7 @@ function normalise(userCode: string): string {
 export type DeviceDecision = {
   readonly userCode: string
   readonly approve: boolean
-  /** What the device may do, of what it asked for; absent: look, and serve tunnels. */
+  /** The scopes the device gets out of those it asked for; default: look, and serve tunnels. */
   readonly scopes?: readonly Scope[] | undefined
 }
 
@@ -182,12 +183,12 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         if (!account || !user) return { error: 'invalid_grant' }
         const member = await tx.get(members.ref(`${account}:${user}`))
         if (!member || !permissionsOf(roleOf(member.data)).has('keys.own')) return { error: 'access_denied' }
-        // Approved by whoever had the account before: its keys have ended, and this would be one of them.
+        // The account's former owner approved it: that owner's keys have ended, and this would be one of them.
         if (data.createdAt < (member.data.keysSince ?? 0)) return { error: 'access_denied' }
         const { data: owned } = await readAccount(control, account)
         if (owned.status !== 'active') return { error: 'access_denied' }
         const owner = { account, member: user, actor: user, from, limits: limitsOf(owned) }
-        // Again: others may have been approved before this one, and taken the last place since.
+        // Check again: others may have been approved earlier and have taken the last place since.
         const quota = await readKeyRoom(tx, owner)
         tx.set(ref, { ...data, state: 'used' })
         const input = { name: data.device || 'ptun', scopes: granted }

@@ -1,6 +1,6 @@
 /**
- * Which leases of an account may end so that another can begin: those that lapsed, then those whose agents have been
- * away longest. What the relays say is read anew, for whoever is back keeps what it has.
+ * Finds the leases of an account that may end so that another can begin: those that lapsed, then those whose agents
+ * have been away longest. It reads the relays' reports anew, because an agent that is back keeps its lease.
  */
 import { queryAll, readCell, Views } from './cells.ts'
 import type { Control } from './control.ts'
@@ -10,12 +10,12 @@ import type { Snapshot } from './platform.ts'
 import { presenceOf } from './presence.ts'
 import { queries } from './query-table.ts'
 
-/** Of one claim: each is two documents of its transaction. */
+/** For one claim; each is two documents of its transaction. */
 const displacedMax = 6
 
 export type Lease = Snapshot<EndpointDoc>
 
-/** At most `count`, those that end first at the front. @param spared tunnels that are being claimed themselves */
+/** At most `count`, in the order in which they end. @param spared tunnels that are being claimed themselves */
 export async function findDisplaceable(
   control: Control,
   account: string,
@@ -39,7 +39,7 @@ export async function findDisplaceable(
     .map(({ lease }) => lease)
 }
 
-/** Lapsed ones first, then by the time since which the last of its agents is away. @returns undefined: it stays */
+/** Lapsed ones first, then by when the last of its agents went away. @returns undefined if it stays */
 function rankOf(
   { ref, data }: Lease,
   { cell, nowMs }: { cell: CellView; nowMs: number },

@@ -1,20 +1,20 @@
 /**
- * The documents of the control plane, a type and a collection each (docs: data model). Times are integer ms; `ttl` is
- * the one Date, after which the store may delete the document; readers check expiry themselves.
- * Indexed fields are never absent: what has no account or time yet holds '' or 0.
+ * The documents of the control plane, a type and a collection for each (docs: data model). Times are integer ms; `ttl`
+ * is the only Date, after which the store may delete the document; readers check expiry themselves. Indexed fields are
+ * never absent: without an account or time they hold '' or 0.
  */
 import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
 
-/** A person. Bearers whose `authTime` is before `validSince` are refused: that is how "log out everywhere" works. */
+/** A person. Bearers whose `authTime` is before `validSince` are refused; "log out everywhere" sets it. */
 export type UserDoc = {
   readonly email: string
-  /** The sign-in, by its time, that an outside service gave a changed address with; absent until then. */
+  /** Time of the sign-in at an outside service that brought a changed address; absent until then. */
   readonly emailAt?: number
   readonly emailVerified: boolean
-  /** Time of the last sign-in at an outside service that the audit log tells of; absent before the first. */
+  /** Time of the last sign-in at an outside service that is in the audit log; absent before the first. */
   readonly signedInAt?: number
   readonly status: 'active' | 'disabled'
   readonly validSince: number
@@ -30,7 +30,7 @@ export type IdentityDoc = {
   readonly ttl?: Date
 }
 
-/** Id: the sign-in, as its identity names it. It has ended, though tokens of it may not have expired yet. */
+/** Id: the sign-in, as its identity names it. It has ended, but some of its tokens may not have expired yet. */
 export type EndedSignInDoc = { readonly ttl: Date }
 
 export type AccountDoc = {
@@ -41,13 +41,13 @@ export type AccountDoc = {
   readonly statusVersion: number
   readonly createdAt: number
   readonly closedAt?: number
-  /** When a period of usage begins, and every month from then; absent: with the calendar month, UTC. */
+  /** When a period of usage begins, and then every month; absent: with the calendar month, UTC. */
   readonly periodAnchor?: number
-  /** Limits of the plan changed for this account alone. */
+  /** The plan's limits that were changed for this account only. */
   readonly overrides: { readonly [limit: string]: number }
 }
 /**
- * Id: `<account>:<user>`. The only truth of roles. A service member is the account's own: `user` is its `svc_…` id,
+ * Id: `<account>:<user>`. The only source of roles. A service member belongs to the account: `user` is its `svc_…` id,
  * nobody signs in as it, and its keys outlive the people who made them.
  */
 export type MemberDoc = {
@@ -58,7 +58,7 @@ export type MemberDoc = {
   readonly since: number
   /** Absent in documents of releases up to 0.1: active. */
   readonly status?: 'active' | 'disabled'
-  /** Of a service member alone. */
+  /** Only service members have one. */
   readonly name?: string
   /** Keys made before this are refused (earlier-keys.ts); absent: all count. */
   readonly keysSince?: number
@@ -66,13 +66,13 @@ export type MemberDoc = {
 /** Id: SHA-256 of the secret. `key` is the id that people see. */
 export type KeyDoc = {
   readonly account: string
-  /** The member whose rights limit the key, and with whose membership it ends; '' in some of releases up to 0.1. */
+  /** The member whose rights limit the key, and whose membership ends it; '' in some of releases up to 0.1. */
   readonly user: string
   readonly key: string
-  /** What the maker was, written by releases up to 0.1; it counts only where `user` is ''. */
+  /** The maker's role, written by releases up to 0.1; it counts only where `user` is ''. */
   readonly role?: Role | 'member'
   readonly scopes: readonly Scope[]
-  /** Names of the only tunnels it may touch; absent: all. */
+  /** Names of the only tunnels that it may touch; absent: all. */
   readonly tunnels?: readonly string[]
   readonly name: string
   readonly hint: string
@@ -97,47 +97,47 @@ export type DeviceCodeDoc = {
   readonly intervalMs: number
   readonly account?: string
   readonly user?: string
-  /** What the person gave, which may be less than was asked for; absent in documents of earlier releases. */
+  /** What the person granted, which may be less than was asked for; absent in documents of earlier releases. */
   readonly granted?: readonly Scope[]
   readonly ttl: Date
 }
-/** Exact limits that protect accounts. Id: `<scope>:<hash>:<window>`. */
+/** Exact counts of limits that protect accounts. Id: `<scope>:<hash>:<window>`. */
 export type RateDoc = { readonly count: number; readonly ttl: Date }
 
 export type TunnelDoc = {
   readonly account: string
   readonly name: string
   readonly kind: TunnelKind
-  /** Tunnels from before pools have none: compare with `many`. */
+  /** Tunnels older than pools have none: compare with `many`. */
   readonly agents: AgentMode
-  /** Named by the service, not by its owner: a claim without a name may take it again. */
+  /** The service named it, not its owner: a claim without a name may take it again. */
   readonly generated: boolean
-  /** Of a generated one: digest of the request that made it, which finds it again by its name. */
+  /** For a generated name: digest of the request that made it. A repeated request finds it by this. */
   readonly request?: string
   readonly policy: Partial<Policy>
   readonly policyVersion: number
-  /** Rises with every edit by the user; the ETag. */
+  /** Rises with every edit by the user; also the ETag. */
   readonly revision: number
-  /** The endpoint it holds or held last: asked for again at the next claim. '' = none yet. */
+  /** The endpoint it holds or held last, asked for again at the next claim. '' = none yet. */
   readonly endpoint: string
   readonly cell: string
   /** The cell that served it before it moved: its last usage may still come from there. */
   readonly formerCell?: string
-  /** Every cell that it left of late, and when: their relays may still know its names, and report its usage. */
+  /** Every cell that it left lately, and when: relays there may still know its names, and report its usage. */
   readonly formerCells?: { readonly [cell: string]: number }
-  /** Hosts that lead to it beside its endpoint, with the versions of `names/{host}`; changed together with them. */
+  /** Hosts that lead to it besides its endpoint, with the versions of `names/{host}`; both change together. */
   readonly names?: readonly Alias[]
-  /** A reserved endpoint that was given to it, and the cell of that: claimed instead of one by its name, or of any. */
+  /** A reserved endpoint that was given to it, with its cell: claimed instead of the one by its name, or any. */
   readonly wish?: string
   readonly wishCell?: string
-  /** The agent that claimed it last. */
+  /** The agent that last claimed it. */
   readonly agent: string
   readonly createdAt: number
   readonly updatedAt: number
 }
 /** Id: `<account>:<name>`; its creation is the unique claim. */
 export type TunnelNameDoc = { readonly account: string; readonly tunnel: string }
-/** What is left of a deleted tunnel, so that its last usage report still finds its account. */
+/** The rest of a deleted tunnel, so that its last usage report still finds its account. */
 export type DeletedTunnelDoc = {
   readonly account: string
   readonly cell: string
@@ -147,14 +147,14 @@ export type DeletedTunnelDoc = {
   readonly ttl: Date
 }
 
-/** One agent's part in a lease. */
+/** One agent's part of a lease. */
 export type HolderDoc = {
   readonly since: number
-  /** Its own tickets end by then, and without a renewal so does its part. */
+  /** Its own tickets end by then, and so does its part unless it is renewed. */
   readonly expiresAt: number
-  /** Relay instance -> since when it is away there. */
+  /** Relay instance -> when it went away there. */
   readonly away: { readonly [instance: string]: number }
-  /** The key, or the person, that claimed it; absent: from before, until the next renewal. */
+  /** The key, or the person, that claimed it; absent in older documents until the next renewal. */
   readonly key?: string
 }
 export type EndpointState = 'free' | 'leased' | 'resting' | 'reserved' | 'denied'
@@ -163,33 +163,38 @@ export type EndpointDoc = {
   readonly cell: string
   readonly kind: 'tcp' | 'host'
   readonly state: EndpointState
-  /** 0..1, fixed: claims start at a random place of this order. */
+  /** 0..1, fixed: claims start at a random place in this order. */
   readonly pick: number
   readonly account: string
   readonly tunnel: string
-  /** By agent: one, or several of one epoch and lease. Leased and held by nobody: whoever of its tunnel comes first. */
+  /**
+   * By agent: one, or several with one epoch and lease. Leased without a holder: the first agent of its tunnel gets it.
+   */
   readonly holders?: { readonly [agent: string]: HolderDoc }
   readonly epoch: number
   readonly leasedAt: number
-  /** When a relay first had it bound; 0 = not yet. For people to see; no rule depends on it. Absent: of before. */
+  /**
+   * When a relay first had it bound; 0 = not yet. Only for people to see; no rule depends on it. Older documents omit
+   * it.
+   */
   readonly servedAt?: number
-  /** The latest that any holder had; never falls while it is leased. */
+  /** The latest of all holders; never falls while it is leased. */
   readonly expiresAt: number
-  /** When the last lease ended; relays must have read the commands of this time before a stranger gets it. */
+  /** When the last lease ended; relays must have read all commands up to this time before a stranger gets it. */
   readonly releasedAt: number
-  /** Before this nobody but its own tunnel gets it: an old ticket could still bind. */
+  /** Before this time only its own tunnel gets it: an old ticket could still bind. */
   readonly restUntil: number
-  /** Until then it waits for its own tunnel, unless endpoints run out. */
+  /** Until then it is kept for its own tunnel, unless endpoints run out. */
   readonly keepUntil: number
-  /** The limit of the account ended the last lease, and whoever had it is to hear so. */
+  /** The account's limit ended the last lease, and its former holder must be told so. */
   readonly isDisplaced?: boolean
-  /** Its account keeps it, leased or not, since then (reservation-rules.ts); these three are there together. */
+  /** Since when its account keeps it, leased or not (reservation-rules.ts); these three are present together. */
   readonly reservedAt?: number
-  /** The only tunnel that gets it; '' = any of the account. */
+  /** The only tunnel that may get it; '' = any of the account. */
   readonly reservedTunnel?: string
-  /** Rises with every change of the reservation; the ETag. */
+  /** Rises with every change of the reservation; also the ETag. */
   readonly reservedRevision?: number
-  /** While it rests: its last tickets are another account's, which had it before. */
+  /** While it rests: its last tickets belong to another account, which had it before. */
   readonly wasAnothers?: boolean
 }
 export type CellDoc = {
@@ -206,13 +211,13 @@ export type CellDoc = {
   readonly httpPort: number
   readonly tlsPort: number
 }
-/** Id: `<relay>:<instance>`, one a process. */
+/** Id: `<relay>:<instance>`, one for each process. */
 export type RelayDoc = {
   readonly relay: string
   readonly instance: string
   readonly cell: string
   readonly boot: string
-  /** When this boot was first heard of: what its predecessor said of away agents no longer counts. */
+  /** When this boot was first heard of: reports of its predecessor about away agents no longer count. */
   readonly bootAt: number
   readonly version: string
   readonly state: 'starting' | 'ready' | 'draining'
@@ -230,22 +235,22 @@ export type RelayDoc = {
     readonly rssBytes: number
   }
   readonly seenAt: number
-  /** Since when its place is heard of without a long pause, over boots; absent from control planes of before. */
+  /** Since when this place has been heard of without a long pause, over boots; older control planes omit it. */
   readonly heardSince?: number
-  /** Commands up to this time have reached it for certain. */
+  /** Commands up to this time have certainly reached it. */
   readonly appliedAt: number
   readonly boundHash: string
   readonly boundChunks: number
-  /** Of the request that this comes from; absent from control planes of before. */
+  /** Sequence of the request that this comes from; older control planes omit it. */
   readonly sequence?: number
 }
 /** Id: `<relay>:<instance>:<n>`: a slice of the endpoints bound there. */
 export type BoundDoc = {
   readonly cell: string
   readonly endpoints: readonly string[]
-  /** Of the lease of each, in the same order; absent from control planes of before. */
+  /** The epoch of each one's lease, in the same order; older control planes omit it. */
   readonly epochs?: readonly number[]
-  /** Those whose agents have no connection for now. */
+  /** Those whose agents have no connection now. */
   readonly detached?: readonly string[]
 }
 /** Never updated. `body` is the command as relays read it. */
@@ -264,7 +269,7 @@ export type SigningKeyDoc = {
   readonly useFrom: number
   readonly verifyUntil: number
 }
-/** Id: `current`. Rises with every rotation, and keeps two rotations from running at once. */
+/** Id: `current`. Its version rises with every rotation, which keeps two rotations from running at once. */
 export type SigningStateDoc = { readonly version: number; readonly rotatedAt: number }
 /** Secrets of the service itself, wrapped. Id: their purpose. */
 export type ServiceSecretDoc = { readonly wrapped: string }
@@ -279,31 +284,33 @@ export type IdempotencyDoc = {
   readonly ttl: Date
 }
 /**
- * Something that must happen. Id: `<kind>:<subject>`. A live job is due at `dueAt`, which is also the end of the lease
- * of the worker that has claimed it; a finished one is gone, or due again.
+ * Work that must happen. Id: `<kind>:<subject>`. A live job is due at `dueAt`, which is also the end of the lease of
+ * the worker that has claimed it; a finished one is gone, or due again.
  */
 export type JobDoc = {
-  /** '' = of the service itself. */
+  /** '' = the service itself. */
   readonly account: string
-  /** By account, else by id: 0 to 15. Workers read shards, so that one account's jobs stand before nobody else's. */
+  /**
+   * From the account, else from the id: 0 to 15. Workers read shards, so that one account's jobs delay nobody else's.
+   */
   readonly shard: number
   readonly state: 'live' | 'dead'
   readonly dueAt: number
-  /** Rises with every enqueue: what was asked for while it ran is done once more. */
+  /** Rises with every enqueue: if it rose while the job ran, the job runs once more. */
   readonly wanted: number
   /** Claims since the last progress. */
   readonly attempts: number
-  /** Of the worker that has it; '' = nobody. */
+  /** The worker that has it; '' = none. */
   readonly claim: string
   readonly body: Doc
-  /** How far it has come, as its kind keeps it. */
+  /** How far it has come, in the form of its kind. */
   readonly progress: Doc
   /** Code of the last failure; '' = none. */
   readonly error: string
   readonly ttl?: Date
 }
 
-/** Id: user. People who may act as operators through the service. */
+/** Id: user. A person who may act as an operator through the service. */
 export type OperatorDoc = { readonly state: 'active'; readonly since: number; readonly by: string }
 
 export const users = globalCollection<UserDoc>('users')
@@ -318,7 +325,7 @@ export const rates = globalCollection<RateDoc>('rates')
 export const tunnels = collection<TunnelDoc>('tunnels')
 export const tunnelNames = collection<TunnelNameDoc>('tunnelNames')
 export const deletedTunnels = collection<DeletedTunnelDoc>('deletedTunnels')
-/** Shared: a free one belongs to nobody, and claims look at those of others. */
+/** Shared: a free one belongs to nobody, and claims look at those of other accounts. */
 export const endpoints = sharedCollection<EndpointDoc>('endpoints')
 export const cells = globalCollection<CellDoc>('cells')
 export const relays = globalCollection<RelayDoc>('relays')
@@ -327,6 +334,6 @@ export const commands = outboxCollection<CommandDoc>('commands')
 export const signingKeys = globalCollection<SigningKeyDoc>('signingKeys')
 export const signingState = globalCollection<SigningStateDoc>('signingState')
 export const serviceSecrets = globalCollection<ServiceSecretDoc>('serviceSecrets')
-/** A worker crosses accounts; whoever asks for a job sees their own account's alone. */
+/** A worker crosses accounts; code that asks for a job sees only its own account's jobs. */
 export const jobs = collection<JobDoc>('jobs')
 export const idempotency = collection<IdempotencyDoc>('idempotency')

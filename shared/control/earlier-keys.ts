@@ -1,8 +1,8 @@
 /**
- * Ends the API keys that a person made earlier: their own, and those of services in accounts that they alone own. Used
- * when the first proof of a mailbox shows who an account's owner really is, and when a person asks for it. A job marks
- * each membership with the time since which its keys count. Authentication reads memberships anyway, so keys from
- * before are refused from then on; `unserve` revokes them and ends what their agents serve.
+ * Ends the API keys that a person made earlier: their own, and those of services in accounts that only they own. Used
+ * when the first proof of a mailbox shows who really owns an account, and when a person asks for it. A job marks each
+ * membership with the time from which its keys count. Authentication reads memberships anyway, so it refuses older keys
+ * from then on; `unserve` revokes them and ends what their agents serve.
  */
 import { z } from 'zod'
 import type { Key } from '../api/schemas/accounts.ts'
@@ -21,8 +21,8 @@ import { lookToUnserve, memberOf } from './unserve.ts'
 const membersMax = 200
 
 /**
- * Asks for the end of what `user` made before `sinceMs`, the `validSince` that the person gets with it. Reads, so it
- * goes before the first write; what it returns writes, and returns the job to kick after the commit.
+ * Asks for the end of all keys that `user` made before `sinceMs`, which becomes the person's `validSince`. It reads, so
+ * call it before the first write. The returned function writes, and returns the job to kick after the commit.
  */
 export function lookToEndKeys(
   tx: Transaction,

@@ -1,7 +1,7 @@
 /**
- * Sign-ins that have ended before their access tokens expire: a logout, or a refresh token that came twice. Every
- * identity asks here for the sign-in of a token. What is ended in this process is known at once; what another process
- * ended is read at most every 30 s a sign-in, which is how long the rest of a person's rights is remembered, too.
+ * Sign-ins that ended before their access tokens expire: by a logout, or because a refresh token came twice. Every
+ * identity looks up a token's sign-in here. A sign-in ended in this process is known at once; one ended elsewhere is
+ * looked up at most every 30 s, which is also how long the rest of a person's rights is cached.
  */
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
@@ -9,7 +9,7 @@ import { endedSignIns } from './documents.ts'
 import type { Store, Write } from './platform.ts'
 
 export const signInReadMs = 30_000
-/** Sign-ins that used this process lately. One that is forgotten costs a read. */
+/** Sign-ins that used this process lately. A forgotten one costs one read. */
 const knownMax = 10_000
 
 type Known = { readonly readAt: number; readonly isEnded: Promise<boolean> }
@@ -27,8 +27,8 @@ export class EndedSignIns {
   }
 
   /**
-   * @param signIn its id; absent in tokens of earlier releases
-   * @throws auth.invalid when the sign-in, or all of the person before it, has ended
+   * @param signIn its id; tokens of earlier releases have none
+   * @throws auth.invalid when the sign-in, or all of the person's before it, has ended
    */
   async check(
     signIn: string | undefined,
@@ -38,7 +38,9 @@ export class EndedSignIns {
     if (signIn !== undefined && (await this.#isEnded(signIn))) throw fail('auth.invalid')
   }
 
-  /** What tells other processes, for as long as tokens of it may live. Once it has committed, `note` it here. */
+  /**
+   * The write that tells other processes, kept as long as its tokens may live. Once it has committed, call `note` here.
+   */
   write(signIn: string, lastsMs: number): Write {
     return {
       op: 'set',
@@ -51,7 +53,9 @@ export class EndedSignIns {
     remember(this.#known, signIn, { readAt: Number.POSITIVE_INFINITY, isEnded: Promise.resolve(true) })
   }
 
-  /** All of a person's that began before `sinceMs`; other processes read that in the person's document. */
+  /**
+   * Ends all of a person's sign-ins that began before `sinceMs`; other processes read that in the person's document.
+   */
   noteAll(person: string, sinceMs: number): void {
     remember(this.#people, person, sinceMs)
   }
@@ -60,7 +64,7 @@ export class EndedSignIns {
     const now = this.#clock.monotonic()
     const known = this.#known.get(signIn)
     if (known && now - known.readAt < signInReadMs) return known.isEnded
-    // Kept as a promise: a page that loads asks several times at once.
+    // Store the promise: a loading page asks several times at once.
     const isEnded = this.#store.get(endedSignIns.ref(signIn)).then((found) => found !== undefined)
     remember(this.#known, signIn, { readAt: now, isEnded })
     isEnded.catch(() => this.#known.delete(signIn))

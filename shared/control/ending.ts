@@ -1,4 +1,7 @@
-/** Jobs that end leases of an account, a few in a step: of whom may serve no more, beyond its limit, or all. */
+/**
+ * Jobs that end leases of an account, a few in each step: those that may not be served any more, those beyond its
+ * limit, or all.
+ */
 
 import type { Outgoing } from './commands.ts'
 import { publishCommands } from './commands.ts'
@@ -8,18 +11,18 @@ import type { RunningJob } from './jobs/jobs.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { lookToTake } from './quota.ts'
 
-/** Each is its endpoint and a command, beside the job and the quota; a transaction's documents are limited. */
+/** Each is an endpoint and a command, besides the job and the quota; a transaction's documents are limited. */
 const endsAtOnce = 8
 
 export type End = {
-  /** How many leases are over: what the quota counts less. */
+  /** How many leases ended; the quota is reduced by this. */
   readonly ended: number
   readonly commands: readonly Outgoing[]
 }
 
 /**
- * Ends each of them, read anew, in steps of the job.
- * @param end of one that is still leased; what it writes goes with the step
+ * Ends each of them, read anew, in steps of the job. @param end ends one that is still leased; its writes go with the
+ * step
  */
 export async function endLeases(
   control: Control,

@@ -1,7 +1,7 @@
 /**
- * The members of an account that is erased. A person who belongs to no other account, and is no operator, goes too:
- * what sign-in keeps of them, there and at an outside service, then their user. In between they are let in nowhere, and
- * their tokens stay refused, so nothing that comes late makes them anew. Whoever signs up again is a stranger.
+ * Erases the members of an account. A person who belongs to no other account, and is no operator, is erased too: first
+ * what sign-in stores about them, here and at an outside service, then their user. Meanwhile they cannot get in, and
+ * their tokens stay refused, so no late request makes them anew. If they sign up again, they are strangers.
  */
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
@@ -12,7 +12,7 @@ import type { Doc, Forgotten, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { erasedIdentity } from './tombstones.ts'
 
-/** Ways of signing in that one person has, and more. */
+/** More ways of signing in than one person has. */
 const waysMax = 10
 
 const forgottenSchema = z.object({
@@ -66,7 +66,7 @@ async function eraseMember(
   const isLast = of.items.length === 1
   if (!isLast || !person || operator) {
     await job.advance(rest, async (tx) => {
-      // Of a person's two accounts that are erased at once, one has to see that it is the last.
+      // If two accounts of a person are erased at once, one of them has to see that it is the last.
       if ((await tx.query(queries.membersOfUser, options)).items.length === 1 && !isLast)
         throw fail('store.contention')
       tx.delete(member.ref)

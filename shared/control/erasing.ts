@@ -1,7 +1,7 @@
 /**
  * Erases what a closed account had, a month after it was closed: tunnels with their names, keys, members, and its audit
- * log, whose seals stay. What bookkeeping needs, and the account's id with its plan, stays. Every part is done in steps
- * that can be taken again; an account that was opened again in between keeps everything.
+ * log, whose seals stay. The data that bookkeeping needs stays, and so does the account's id with its plan. Every part
+ * runs in steps that can be repeated; an account that was opened again in between keeps everything.
  */
 import { z } from 'zod'
 import { eraseAfterMs } from './accounts.ts'
@@ -17,14 +17,14 @@ import { tombstoneOf } from './tombstones.ts'
 /** A transaction's documents are limited: the job, and three for each tunnel. */
 const tunnelsAtOnce = 6
 const othersAtOnce = 15
-/** Not in the job's transaction: deleting again what is gone changes nothing. */
+/** Not in the job's transaction: deleting them again changes nothing. */
 const entriesAtOnce = 400
 /** Entries are sealed within a minute or two, and erased then: an unsealed one would leave no leaf. */
 const sealWaitMs = 2 * 60_000
 const closingWaitMs = 60_000
 
 const progressSchema = z.object({ erased: z.int().default(0) })
-/** Accounts that a release closed which asked for no erasure are found within a week: that is a read for each. */
+/** Older releases closed accounts without asking for erasure; this finds them within a week, at one read each. */
 const findClosedMs = 7 * 24 * 3_600_000
 const pageSize = 100
 
@@ -40,7 +40,7 @@ async function findClosed({ store, clock }: Control, job: RunningJob): Promise<v
     const page: Page<AccountDoc> = await store.query(queries.accountsByStatus, options)
     for (const { ref, data } of page.items) {
       job.signal.throwIfAborted()
-      // Erased ones have no name.
+      // Erased accounts have no name.
       if (data.name === '' || (await store.get(jobRef('account.erase', ref.id)))) continue
       const dueAt = (data.closedAt ?? clock.now()) + eraseAfterMs
       const wish = { kind: 'account.erase', subject: ref.id, account: ref.id, dueAt }
@@ -80,7 +80,7 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
 }
 
 type Part<T extends Doc> = {
-  /** Of one account, by nothing else. */
+  /** Selects documents of one account, and nothing else. */
   readonly query: Query<T>
   readonly limit: number
   readonly erase: (tx: Transaction, found: Snapshot<T>) => void
@@ -109,7 +109,7 @@ function eraseTunnel(tx: Transaction, { ref, data }: Snapshot<TunnelDoc>, nowMs:
   tx.set(deletedTunnels.ref(ref.id), tombstoneOf(data, nowMs))
 }
 
-/** @returns false when what is left is not sealed yet */
+/** @returns false while the rest is not sealed yet */
 async function eraseAudit({ store }: Control, job: RunningJob): Promise<boolean> {
   for (;;) {
     job.signal.throwIfAborted()

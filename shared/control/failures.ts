@@ -1,4 +1,4 @@
-/** What is thrown that is no failure of ours becomes one, with the original as its cause; nothing of it is shown. */
+/** Turns an error that is not our own failure into one, with the original as its cause; none of its text is shown. */
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 
 export function asFailure(error: unknown): PortTunnelerError {

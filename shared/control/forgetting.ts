@@ -1,11 +1,16 @@
-/** Deletes the documents of relays that have long been gone: every instance leaves some, and nothing else ends them. */
+/**
+ * Deletes the documents of relays that have long been gone: every instance leaves some, and nothing else deletes them.
+ */
 import type { Control } from './control.ts'
 import { bound, type RelayDoc, relays } from './documents.ts'
 import type { JobKind, RunningJob } from './jobs/jobs.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 
-/** Far beyond every ticket and every rule that waits for a silent relay; one that comes back reports itself anew. */
+/**
+ * Far longer than every ticket, and every rule that waits for a silent relay. A relay that comes back reports itself
+ * anew.
+ */
 export const relayKeptMs = 7 * 24 * 3_600_000
 const everyMs = 24 * 3_600_000
 const pageMax = 100
@@ -38,7 +43,7 @@ async function forgetOne(
   { store, before }: Pick<Control, 'store'> & { readonly before: number },
   { ref, data }: Snapshot<RelayDoc>,
 ): Promise<boolean> {
-  // Its lists first: without the relay nobody would find them again.
+  // Delete its lists first: without the relay nobody would find them again.
   for (let chunk = 0; chunk < data.boundChunks; chunk++) await store.delete(bound.ref(`${ref.id}:${chunk}`))
   return store.transact(async (tx) => {
     const latest = await tx.get(relays.ref(ref.id))

@@ -1,33 +1,33 @@
 /**
- * Free tcp endpoints for the claims of this process. Those that look at the same moment share one query and get
- * different answers: when hundreds of agents start together, each query of their own would read the same documents, and
- * their claims would then race for the same ports.
+ * Finds free tcp endpoints for the claims of this process. Claims that look at the same moment share one query and get
+ * different results. When hundreds of agents start together, separate queries would read the same documents, and their
+ * claims would then race for the same ports.
  */
 import type { Control } from './control.ts'
 import { queries } from './query-table.ts'
 
-/** Rows read for each that looks: some of them are gone by the time they are claimed. */
+/** Rows read for each claim: some of them are taken by the time they are claimed. */
 const rowsEach = 4
 const rowsMax = 200
-/** A claim is over by then. */
+/** By then the claim is over. */
 const givenMs = 10_000
 
 type Looking = {
-  /** Not for it. */
+  /** Whether it must not get this one. */
   readonly isOut: (id: string) => boolean
-  /** How many that may be. */
+  /** How many those may be. */
   readonly outs: number
   readonly resolve: (id: string | undefined) => void
   readonly reject: (error: unknown) => void
 }
 
 export class FreeEndpoints {
-  /** By cell; there while a query is under way. */
+  /** By cell; present while a query runs. */
   readonly #looking = new Map<string, Looking[]>()
-  /** What was given lately -> when. */
+  /** Endpoints given lately -> when. */
   readonly #given = new Map<string, number>()
 
-  /** One at a random place, or undefined when there is none. */
+  /** Returns one at a random place, or undefined when there is none. */
   find(control: Control, cell: string, outs: readonly ReadonlySet<string>[]): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       const isOut = (id: string) => outs.some((set) => set.has(id))
@@ -49,7 +49,7 @@ export class FreeEndpoints {
   async #serve(control: Control, cell: string, group: readonly Looking[]): Promise<void> {
     try {
       let left = group
-      // The second time from the beginning of the order: the random place may have been near its end.
+      // The second query starts at the beginning of the order: the random place may have been near its end.
       for (const from of [control.random(), 0]) {
         if (left.length > 0) left = this.#give(control, left, await this.#read(control, cell, { left, from }))
       }
@@ -71,7 +71,7 @@ export class FreeEndpoints {
     return items.map(({ ref }) => ref.id)
   }
 
-  /** @returns those that got none */
+  /** @returns the claims that got none */
   #give({ clock, random }: Control, group: readonly Looking[], ids: readonly string[]): readonly Looking[] {
     const now = clock.monotonic()
     for (const [id, at] of this.#given) if (at <= now - givenMs) this.#given.delete(id)

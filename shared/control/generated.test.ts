@@ -1,4 +1,4 @@
-/** Names that the service makes up: what happens when two requests come to the same one. */
+/** Names that the service makes up, and what happens when two requests get the same one. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import type { Lease } from '../api/schemas/tunnels.ts'
@@ -47,12 +47,12 @@ test('where another account has that host, the tunnel is made under its next nam
   const lease = await claim(ada, 'k1')
   expect(lease.name).toBe(second)
   expect(lease.endpoint.host).toBe(`${second}.tunnel.example.com`)
-  // The answer was lost: the same request again.
+  // The answer was lost, so the same request comes again.
   expect((await claim(ada, 'k1')).tunnel).toBe(lease.tunnel)
   expect((await listTunnels(t.of(ada), ada, { limit: 10 })).items).toHaveLength(1)
 })
 
-test('where a tunnel of the account has that name, the request does not take it for its own', async () => {
+test('if another tunnel of the account has that name, the request does not take it for its own', async () => {
   const { ref } = await createTunnel(t.of(ada), ada, { name: first, kind: 'http', policy: {} })
   const lease = await claim(ada, 'k1', { agent: desktop })
   expect(lease.name).toBe(second)
@@ -60,12 +60,12 @@ test('where a tunnel of the account has that name, the request does not take it 
   expect((await claim(ada, 'k1', { agent: desktop })).tunnel).toBe(lease.tunnel)
 })
 
-test('of two that come to one name at the same moment each has its own tunnel', async () => {
+test('two requests that get one name at the same moment each have their own tunnel', async () => {
   const leases = await Promise.all([claim(ada, 'k1'), claim(eve, 'k1')])
   expect(leases.map(({ name }) => name).toSorted()).toEqual([first, second].toSorted())
 })
 
-test('one whose host passed on while it was away keeps its name, and has another host like it', async () => {
+test('a tunnel whose host went to another keeps its name, and gets a similar host', async () => {
   await createTunnel(t.of(ada), ada, { name: first, kind: 'http', policy: {}, generated: true })
   await claim(eve, 'k1')
   const tunnels = [{ name: first, kind: 'http' as const }]

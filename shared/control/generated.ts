@@ -1,7 +1,6 @@
 /**
- * Tunnels that the service names: which one a claim without a name gets. The name follows from the request, so that a
- * repeated one finds what the first made; of two requests that come to the same name each sees whose it is, and the
- * later one goes on to its next name.
+ * Names tunnels that come without a name. The name follows from the request, so a repeated request finds what the first
+ * one made. If two requests get the same name, each sees whose it is, and the later one takes its next name.
  */
 import { createHash } from 'node:crypto'
 import type { Caller } from './caller.ts'
@@ -14,23 +13,26 @@ import { queries } from './query-table.ts'
 import { readableName } from './readable-names.ts'
 import { draftTunnel, findTunnelByName, type NewTunnel } from './tunnels.ts'
 
-/** Of one claim. Millions of names are there, and thousands in use: a second try is rare, a third one nearly never. */
+/**
+ * For one claim. There are millions of names, and thousands in use: a second try is rare, a third one nearly never
+ * happens.
+ */
 const attemptsMax = 8
 
 type Wish = Pick<NewTunnel, 'kind' | 'agents'> & {
   readonly agent: string
-  /** Of this tunnel of this request. */
+  /** For this tunnel of this request. */
   readonly seed: string
-  /** Names of tunnels that the same request has got. */
+  /** Names that other tunnels of the same request have got. */
   readonly used: ReadonlySet<string>
 }
 export type Drafting = {
   readonly tunnel: Snapshot<TunnelDoc>
-  /** The same under its next name; undefined when it has had enough of them. */
+  /** The same tunnel under its next name; undefined after too many. */
   readonly redraft?: () => Snapshot<TunnelDoc> | undefined
 }
 
-/** What this request made before, or one that this agent had and nobody serves now, or a draft of a new one. */
+/** Finds what this request made before, or one that this agent had and nobody serves now; or drafts a new one. */
 export async function findGenerated(control: Control, caller: Caller, wish: Wish): Promise<Drafting> {
   const own = controlOf(control, caller.account)
   const request = createHash('sha256').update(wish.seed).digest('hex').slice(0, 32)
@@ -68,7 +70,7 @@ async function findIdle(
   return items.find((_, index) => idle[index])
 }
 
-/** The process that had it is gone without a word, and every relay has said so. */
+/** The process that had it is gone without a release, and every relay has said so. */
 async function isLeft(control: Control, held: EndpointDoc | undefined): Promise<boolean> {
   return held !== undefined && isAway(held, readyRelays(control, await control.cells.read(held.cell)))
 }

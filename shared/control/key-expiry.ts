@@ -1,6 +1,6 @@
 /**
- * Keys that end by themselves. Authentication refuses them from that moment on; a job that has waited for it revokes
- * the key, so that it takes no room of the plan, and has what its agents serve end like that of any revoked key.
+ * Keys with an end. Authentication refuses them from that moment on. A job that has waited for it revokes the key, so
+ * that it takes no place in the plan, and ends what its agents serve, as for any revoked key.
  */
 import { writeAudit } from './audit.ts'
 import type { Control } from './control.ts'
@@ -13,14 +13,14 @@ import { lookToTake } from './quota.ts'
 import { lookToUnserve } from './unserve.ts'
 
 /**
- * Of a key that a device got by its login: as long as a console session lasts at most. So a machine that is lost, sold
- * or forgotten loses its access without anybody thinking of it, and a person proves twice a year who they are.
+ * Life of a key that a device got by its login: the longest that a console session lasts. So a machine that is lost,
+ * sold or forgotten loses its access without anybody's action, and a person proves twice a year who they are.
  */
 export const deviceKeyMs = 180 * 86_400_000
 
 const kind = 'key.expiry'
 
-/** Writes the job of a key that is made in this transaction, so there can be none yet. */
+/** Writes the job for a key that is made in this transaction, so the job cannot exist yet. */
 export function writeKeyExpiry(
   tx: Pick<Transaction, 'create'>,
   { account, key, dueAt }: { readonly account: string; readonly key: string; readonly dueAt: number },

@@ -1,6 +1,6 @@
 /**
- * API keys: the secret is shown once and its SHA-256 is the document's id. A key belongs to a member, a person or a
- * service member, never has more rights than that member has at the moment, and ends with the membership.
+ * API keys: the secret is shown once and its SHA-256 is the document's id. A key belongs to a member (a person or a
+ * service member), never has more rights than that member has at the moment, and ends with the membership.
  */
 import { permissionsOf, type Scope } from '../api/schemas/access.ts'
 import type { Key } from '../api/schemas/accounts.ts'
@@ -22,13 +22,13 @@ export type CreatedKey = { readonly key: Key; readonly secret: string }
 export type NewKey = {
   readonly name: string
   readonly scopes: readonly Scope[]
-  /** Names of the only tunnels it may touch; absent: all. */
+  /** Names of the only tunnels that it may touch; default: all. */
   readonly tunnels?: readonly string[] | undefined
-  /** A service member that shall own it; absent: the person who asks. */
+  /** A service member to own it; default: the person who asks. */
   readonly member?: string | undefined
 }
 
-/** Whom a key belongs to, and by whose limits. */
+/** The owner of a key, with the limits that apply. */
 export type KeyOwner = Pick<Caller, 'account' | 'actor' | 'limits' | 'from' | 'userAgent'> & {
   readonly member: string
 }
@@ -55,21 +55,24 @@ export async function createKey(
 }
 
 /**
- * What is known of a person is remembered for 30 s, and a key outlives that: a sign-in that ended together with the
- * keys of its time makes no new one. @throws auth.invalid
+ * A person's state is cached for 30 s, and a key outlives that. So a sign-in that ended together with the keys of its
+ * time must not make a new key. @throws auth.invalid
  */
 function requireLive({ user }: Pick<Caller, 'user'>, { keysSince = 0 }: MemberDoc): void {
   if (user?.authTimeMs !== undefined && user.authTimeMs < keysSince) throw fail('auth.invalid')
 }
 
-/** When a key of `member` is made: in the moment in which its earlier ones end, it is not one of those. */
+/**
+ * The creation time of a key of `member`. A key made at the very moment in which earlier ones end must not be one of
+ * them.
+ */
 export function countsFrom({ keysSince = 0 }: MemberDoc, nowMs: number): number {
   return Math.max(nowMs, keysSince)
 }
 
 type Room = Pick<KeyOwner, 'account' | 'limits'>
 
-/** A transaction that may make a key. @throws key.limit */
+/** Runs a transaction that may make a key. @throws key.limit */
 export async function withKeyRoom<T>(
   control: Pick<AnyControl, 'store' | 'clock' | 'bus' | 'log'>,
   { account }: Pick<Room, 'account'>,
@@ -90,7 +93,9 @@ export async function readKeyRoom(tx: Transaction, { account, limits }: Room): P
   return quota
 }
 
-/** A key for nothing would be found out only when it is refused. @throws auth.scope */
+/**
+ * Refuses scopes that the owner cannot use: otherwise that would show only when the key is refused. @throws auth.scope
+ */
 function requireUseful(scopes: readonly Scope[], own: ReadonlySet<string>): void {
   const missing = scopes.find((scope) => scope === 'admin' && !own.has('account.update'))
   const empty = scopes.find((scope) => scope === 'tunnels' && !own.has('tunnels.serve'))
@@ -112,7 +117,7 @@ export function writeKey(
     input: NewKey
     quota: Quota
     nowMs: number
-    /** How long it lives; absent: until it is revoked. */
+    /** How long it lives; undefined: until it is revoked. */
     lifeMs?: number | undefined
     alsoWrite?: ((tx: Transaction, key: Key) => void) | undefined
   },
@@ -144,7 +149,7 @@ export function writeKey(
   return { key, secret }
 }
 
-/** Valid ones, newest first. Whoever does not manage keys finds their own alone, so pages may be short. */
+/** Valid keys, newest first. A caller that does not manage keys gets only their own, so pages may be short. */
 export async function listKeys(
   control: AccountControl,
   { permissions, member }: Caller,
@@ -156,8 +161,9 @@ export async function listKeys(
 }
 
 /**
- * From the next request on the key is refused, and what its agents serve ends within seconds. Whoever may not manage
- * keys revokes their own, and a key itself (`ptun logout`), whatever its scopes. @throws api.not_found, auth.scope
+ * Refuses the key from the next request on, and ends what its agents serve within seconds. A caller that may not manage
+ * keys can revoke their own, and a key can revoke itself (`ptun logout`), whatever its scopes. @throws api.not_found,
+ * auth.scope
  */
 export async function revokeKey(control: AccountControl, caller: Caller, id: string): Promise<void> {
   const nowMs = control.clock.now()

@@ -1,4 +1,4 @@
-/** What happens later, by jobs: sweeping, erasing a closed account, forgetting relays; each over crashes. */
+/** Work that jobs do later: sweeping, erasing a closed account, forgetting relays; each with crashes. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
@@ -41,7 +41,7 @@ afterEach(() => t.close())
 
 const dayMs = 24 * 3_600_000
 
-/** Twelve leases of four accounts, that nobody renews. */
+/** Twelve leases of four accounts that nobody renews. */
 async function makeLapsed(): Promise<void> {
   await t.openCell()
   for (let n = 0; n < 4; n++) {
@@ -113,7 +113,7 @@ test('sweep: 4,000 lapsed leases take rounds of sixteen, not one by one, and a h
   }
   const { store } = counted
   const transact = async <T>(...given: Parameters<typeof store.transact<T>>) => {
-    // All that are under way at one moment are one round.
+    // All calls in flight at one moment count as one round.
     await new Promise<void>((resolve) => {
       if (gate.push(resolve) === 1) setImmediate(() => setImmediate(open))
     })
@@ -121,7 +121,7 @@ test('sweep: 4,000 lapsed leases take rounds of sixteen, not one by one, and a h
   }
   const slow = { ...bound(store), transact }
   expect(await sweep({ ...t.control, store: slow })).toMatchObject({ expired: 4_001 })
-  // An account's leases meet in its quota, so they go one after the other: ten here, of sixteen accounts at a time.
+  // An account's leases share its quota, so they end one after the other: ten here, for sixteen accounts at a time.
   expect(rounds).toBeLessThan(4_000 / 8)
   const { reads, writes } = counted.counts
   expect([reads / 4_000, writes / 4_000].map(Math.ceil)).toEqual([4, 4])
@@ -176,7 +176,7 @@ test('a closed account is erased a month later, over a crash at every write, and
   t.clock.advance(eraseAfterMs)
   await t.runJobs()
   const id = `account.erase:${ada.account}`
-  // Every worker gets one write further than the one before, and none of them is the last.
+  // Each worker gets one write further than the one before, and dies.
   for (const when of ['before', 'after'] as const)
     for (let n = 1; n <= 10; n++) {
       const dying = makeWorker({ ...t.control, store: dyingAt(t.control.store, n, when) }, 1)
@@ -201,7 +201,7 @@ test('a closed account is erased a month later, over a crash at every write, and
   expect([problems, gone > 10]).toEqual([[], true])
 })
 
-test('the names of a closed account are put to rest, over a crash at every write, and relays are told', async () => {
+test('the names of a closed account rest, over a crash at every write, and relays are told', async () => {
   await t.openCell()
   const ada = await t.caller()
   const own = t.of(ada)
@@ -241,7 +241,7 @@ test('the names of a closed account are put to rest, over a crash at every write
   expect(await t.control.store.get(jobs.ref(id))).toBeUndefined()
 })
 
-test('who belongs to no other account is forgotten with it, signs in no more, and may come again as a stranger', async () => {
+test('a person without another account is erased with it, and may come again as a stranger', async () => {
   const { store } = t.control
   const password = 'correct horse battery'
   const signUp = async (email: string) => {
@@ -256,7 +256,7 @@ test('who belongs to no other account is forgotten with it, signs in no more, an
   ]
   const own = t.of(ada)
   for (const { id } of [bob, eve]) await addMember(own, { user: id, role: 'viewer', actor: 'test' })
-  // Eve is an operator, and Bob has an account of his own; Ada has none besides.
+  // Eve is an operator, Bob has his own account, and Ada has no other.
   const office = { control: t.control, enrolment: t.relayIdentity }
   await runAct(office, { act: 'operators.add', input: { who: eve.id }, operator: 'grace' })
   await store.delete(members.ref(`${eve.account}:${eve.id}`))
@@ -286,7 +286,7 @@ test('who belongs to no other account is forgotten with it, signs in no more, an
   expect((await t.principals.authenticate(tokens.accessToken, '')).account).toBe(bob.account)
 })
 
-test('accounts that a release of before had closed, which asked for no erasure, are erased too', async () => {
+test('accounts closed by an older release, which asked for no erasure, are erased too', async () => {
   const ada = await makeFull()
   await t.runJobs()
   // As such a release left them.
@@ -296,21 +296,21 @@ test('accounts that a release of before had closed, which asked for no erasure, 
     await t.runJobs()
   }
   expect(await leftOf(ada)).toEqual([0, 0, 0, 0])
-  // What is erased is not asked for again.
+  // An erased account is not asked for again.
   expect(await t.control.store.get(jobs.ref(`account.erase:${ada.account}`))).toBeUndefined()
 })
 
 test('an account that is opened again within the month keeps everything', async () => {
   const ada = await makeFull()
   await t.runJobs()
-  // By an operator's hand in the store: no rule of ours opens a closed account.
+  // An operator changes the store by hand: no rule of ours opens a closed account.
   await t.control.store.update(accounts.ref(ada.account), { status: 'active' })
   t.clock.advance(eraseAfterMs)
   await t.runJobs()
   expect((await leftOf(ada)).slice(0, 3)).toEqual([8, 3, 2])
 })
 
-test('relays that are gone for a week are forgotten, with what they had bound; others are not', async () => {
+test('relays gone for a week are deleted, with what they had bound; others are not', async () => {
   await t.openCell()
   const { relay } = await t.sync()
   const id = `${relay}:r1`

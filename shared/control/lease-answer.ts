@@ -1,4 +1,4 @@
-/** What a claim or a renewal is answered with: each lease with its ticket, and where the relays of its cell are. */
+/** The answer to a claim or a renewal: each lease with its ticket, and where the relays of its cell are. */
 import { toProblem } from '../api/problem.ts'
 import type { Transfer } from '../api/schemas/service.ts'
 import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
@@ -14,10 +14,10 @@ import { shareOf, type TransferShare } from './transfer.ts'
 
 type Granted = { readonly tunnel: Snapshot<TunnelDoc>; readonly id: string; readonly endpoint: EndpointDoc }
 export type Outcome = Granted | { readonly error: PortTunnelerError }
-/** The first is the one that agents of before bind everything at. */
+/** Older agents bind everything at the first one. */
 export type Cells = readonly [Cell, ...Cell[]]
 
-/** Renewals of many agents that started together drift apart. */
+/** Spreads the renewals of many agents that started together. */
 const renewJitter = 0.1
 
 export async function answerLeases(

@@ -26,7 +26,7 @@ const start = Date.UTC(2026, 0, 1)
 const minute = 60_000
 const id = 'tcp:home:20000'
 
-/** Four tunnels of two accounts, an agent each and one more for the first. */
+/** Four tunnels of two accounts, one agent each, and a second agent for the first tunnel. */
 const claimants = [
   { account: 'a', tunnel: 'a1', agent: 'x' },
   { account: 'a', tunnel: 'a1', agent: 'y' },
@@ -50,7 +50,7 @@ class World {
   /** What the relay knows: the highest epoch that a command named, and when it last asked. */
   relayEpoch = 0
   relayReadAt = start
-  /** What its clock is wrong by until the control plane has told it the time. */
+  /** How wrong its clock is until the control plane has told it the time. */
   relayOffMs = 0
   binding: Ticket | undefined
   /** Commands that wait for the relay to ask. */
@@ -95,7 +95,7 @@ class World {
     if (this.binding && this.binding.epoch < this.relayEpoch) this.binding = undefined
   }
 
-  /** A new process, out of touch, over what the last one kept; somebody has turned the machine's clock. */
+  /** A new process, out of touch, with what the last one stored, on a machine whose clock was changed. */
   restart(offMs: number) {
     this.binding = undefined
     this.relayOffMs = offMs
@@ -138,7 +138,7 @@ class World {
     this.#sign(who.agent)
   }
 
-  /** As the system does, so that a claim touches one account's quota. */
+  /** Ends a lapsed lease as the system does, so that a claim touches only one account's quota. */
   #endLapsed({ account }: (typeof claimants)[number]) {
     const { doc, nowMs } = this
     const ended = doc.account === account ? undefined : endLapsed(id, doc, { cell: this.view, nowMs })
@@ -148,7 +148,7 @@ class World {
     this.#sent.push({ at: nowMs, epoch: ended.epoch })
   }
 
-  /** For an account, of which it is kept from then on. */
+  /** Reserves it for an account. */
   reserve(account: string) {
     const verdict = decideReserve(id, this.doc, { account, cell: this.view, nowMs: this.nowMs })
     if (verdict.kind !== 'take') return
@@ -157,7 +157,7 @@ class World {
     this.doc = next
   }
 
-  /** What its account does with what it keeps. */
+  /** A change of the account to what it keeps. */
   keep(change: (doc: EndpointDoc) => EndpointDoc) {
     if (!isReserved(this.doc)) return
     const before = this.doc
@@ -177,7 +177,7 @@ class World {
       expect(next.epoch).toBeGreaterThan(before.epoch)
     if (before.tunnel === next.tunnel) return
     expect(this.binding).toBeUndefined()
-    // Within an account a higher epoch is enough, as it is between the agents of one tunnel.
+    // Within an account a higher epoch is enough, as between the agents of one tunnel.
     const isLive = before.state === 'leased' && before.expiresAt + limits.skewMs > this.nowMs
     if (isLive && before.account === next.account) return
     const old = this.tickets.filter(({ tunnel, epoch }) => tunnel !== next.tunnel && epoch <= before.epoch)
@@ -197,7 +197,7 @@ class World {
     this.#sign(agent)
   }
 
-  /** One agent gives back what it holds, or its part of it. */
+  /** One agent gives back what it holds, or its part. */
   leave(agent: string) {
     if (this.doc.state !== 'leased' || !isHolder(this.doc, agent)) return
     const left = leave(this.doc, agent, this.nowMs)
@@ -210,7 +210,7 @@ class World {
     this.doc = left
   }
 
-  /** Its owner wants one agent for it again. */
+  /** Its owner sets it to one agent again. */
   disband() {
     if (this.doc.state !== 'leased' || liveHolders(this.doc, this.nowMs).length < 2) return
     this.doc = disband(this.doc, this.nowMs)
@@ -251,7 +251,7 @@ class World {
 
 const plain = { takeover: false, insists: false }
 
-/** At random, and to the moments at which something ends. */
+/** Waits at random, and to the moments at which something ends. */
 const waits = fc.oneof(
   fc.integer({ min: 1, max: 180 * minute }),
   fc.constantFrom(limits.ticketMs, limits.leaseMs, limits.skewMs, limits.awayMs),
@@ -350,7 +350,7 @@ describe('lease: the state machine', () => {
     },
   )
 
-  test("every endpoint that nobody serves is somebody else's in the end", () => {
+  test('every endpoint that nobody serves can go to somebody else in the end', () => {
     const world = new World('tcp')
     world.claim(claimants[0], plain)
     world.nowMs += limits.leaseMs + limits.skewMs
@@ -359,7 +359,7 @@ describe('lease: the state machine', () => {
     expect(world.doc).toMatchObject({ state: 'leased', account: 'b' })
   })
 
-  test('a tunnel that insists has the endpoint of another of its account once nobody serves that, and a stranger has not', () => {
+  test('a tunnel that insists gets another tunnel’s unserved endpoint in its account, and a stranger does not', () => {
     const [first, , other, stranger] = claimants
     const insisting = { takeover: false, insists: true }
     const world = new World('tcp')
@@ -373,7 +373,7 @@ describe('lease: the state machine', () => {
     expect(world.doc).toMatchObject({ state: 'leased', tunnel: other.tunnel })
   })
 
-  test('denied and reserved endpoints are given to nobody, whoever held them', () => {
+  test('nobody gets a denied or reserved endpoint, whoever held it', () => {
     for (const state of ['denied', 'reserved'] as const) {
       const world = new World('tcp')
       world.claim(claimants[0], plain)
@@ -408,7 +408,7 @@ describe('lease: several holders', () => {
     )
   const agents = Array.from({ length: holdersMax }, (_, n) => `agent${n}`)
 
-  test('a tunnel is away when each of its agents is, told one by one or all at once', () => {
+  test('a tunnel is away when all its agents are, reported one by one or all at once', () => {
     const two = joined(['x', 'y'])
     const note = { instance: 'r1', away: true, nowMs }
     const half = noteAway(two, { ...note, agent: 'x' }) ?? two
@@ -419,7 +419,7 @@ describe('lease: several holders', () => {
     expect(noteAway(two, { ...note, agent: 'stranger' })).toBeUndefined()
   })
 
-  test('there are so many and no more, and one that is away makes room', () => {
+  test('the number of agents is limited, and one that is away makes room', () => {
     const full = joined(agents)
     expect(join(full, 'late').kind).toBe('full')
     expect(join(full, 'agent3').kind, 'one of them again').toBe('take')
@@ -429,7 +429,7 @@ describe('lease: several holders', () => {
     expect('next' in verdict && Object.keys(verdict.next.holders ?? {})).toHaveLength(holdersMax)
   })
 
-  test('who stops renewing is out when another renews, and the lease goes on', () => {
+  test('an agent that stops renewing is out when another renews, and the lease goes on', () => {
     const two = joined(['x', 'y'])
     const later = start + limits.leaseMs - 1
     const claim = { tunnel: 'a1', agent: 'x', epoch: two.epoch, shares: true, key: 'k', nowMs: later }
@@ -439,7 +439,7 @@ describe('lease: several holders', () => {
     expect(decideRenewal(doc, { ...claim, agent: 'y', nowMs: later + 2 * 60 * minute }).kind).toBe('extend')
   })
 
-  test('a tunnel for one again goes to whoever of its agents comes first, and the next waits', () => {
+  test('a tunnel set to one agent again goes to the first that claims it, and the next waits', () => {
     const single = disband(joined(['x', 'y']), nowMs)
     const first = join(single, 'y', false)
     expect(first).toMatchObject({ kind: 'take', evicts: false, next: { epoch: single.epoch } })

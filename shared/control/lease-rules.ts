@@ -1,30 +1,30 @@
 /**
- * The state machine of an endpoint, as pure rules: free -> leased -> resting -> free. Who claims, renews or
- * releases gets the document as it shall be, or why not; claims.ts and sweeper.ts carry it out in transactions.
- * Invariant: no stranger gets an endpoint while a ticket of its last tunnel could still bind it.
+ * The state machine of an endpoint, as pure rules: free -> leased -> resting -> free. A claim, renewal or release gets
+ * the new document, or the reason why not; claims.ts and sweeper.ts carry it out in transactions. Invariant: no
+ * stranger gets an endpoint while a ticket of its last tunnel could still bind it.
  */
 import { limits } from '../protocol/limits.ts'
 import type { EndpointDoc, HolderDoc } from './documents.ts'
 import { presenceOf, type Witness } from './presence.ts'
 
-/** A released endpoint waits this long for its own tunnel, because people hate changing addresses. */
+/** How long a released endpoint is kept for its own tunnel, because people hate changing addresses. */
 export const keepMs = 30 * 24 * 3_600_000
-/** Of one tunnel: each holds a session to every relay, and relays choose among them for every visitor. */
+/** Per tunnel: each agent holds a session to every relay, and relays choose among them for every visitor. */
 export const holdersMax = 16
 
 /** A relay process that takes visitors, and since when it runs. */
 export type ReadyRelay = { readonly instance: string; readonly bootAt: number }
 
-/** What is known of a cell's relays, all of which have their word before an endpoint changes hands. */
+/** What is known of a cell's relays, which all have a say before an endpoint changes hands. */
 export type CellView = {
-  /** Who is asked whether an agent is still there. */
+  /** The relays that are asked whether an agent is still there. */
   readonly witnesses: readonly Witness[]
   readonly ready: readonly ReadyRelay[]
-  /** Every relay that is not gone has read all commands of before this time. */
+  /** Every relay that is not gone has read all commands up to this time. */
   readonly appliedAt: number
   /** Every relay that is not gone has reported since. */
   readonly seenAt: number
-  /** False: what is bound has not been read, so everything counts as bound. */
+  /** False: what relays have bound has not been read, so everything counts as bound. */
   readonly isFull: boolean
   readonly isBound: (endpoint: string) => boolean
 }
@@ -34,13 +34,13 @@ export type Claimant = {
   readonly tunnel: string
   readonly agent: string
   readonly takeover: boolean
-  /** Since it first asked. Absent, from agents of before: long ago. */
+  /** How long it has waited since it first asked. Older agents do not say; that counts as long. */
   readonly waitedMs?: number | undefined
-  /** The tunnel is for many agents: this one joins those that hold it. */
+  /** The tunnel is for many agents: this one joins its holders. */
   readonly shares: boolean
-  /** It asks for this very address, not for any: so it may have it from another tunnel whose agents are away. */
+  /** It asks for exactly this address, so it may take it from another tunnel whose agents are away. */
   readonly insists?: boolean
-  /** Whose rights it has: when they end, so does its part of the lease. */
+  /** The key or person whose rights it has: when these end, so does its part of the lease. */
   readonly key?: string
 }
 
@@ -49,13 +49,13 @@ export type Verdict =
   | { readonly kind: 'take'; readonly next: EndpointDoc; readonly evicts: boolean }
   /** Another agent of the same tunnel is connected. */
   | { readonly kind: 'held' }
-  /** Whether it still is, relays have yet to say. `isOfOther`: it is the agent of another tunnel. */
+  /** Relays have yet to say whether it still is. `isOfOther`: the agent serves another tunnel. */
   | { readonly kind: 'unclear'; readonly retryInMs: number; readonly isOfOther?: boolean }
-  /** As many agents as may share it are connected. */
+  /** The maximum number of agents is connected. */
   | { readonly kind: 'full' }
-  /** Of the same account's past tunnel: a few minutes more; of another account's: until its tickets are over. */
+  /** After a tunnel of the same account: some minutes more; after another account's: until its tickets are over. */
   | { readonly kind: 'rests'; readonly untilMs?: number }
-  /** Somebody else's. */
+  /** It belongs to somebody else. */
   | { readonly kind: 'taken' }
 
 export function decideClaim(
@@ -67,7 +67,7 @@ export function decideClaim(
   if (current.state === 'free' || current.state === 'reserved')
     return take(current, claimant, { nowMs, evicts: false })
   if (current.tunnel === claimant.tunnel) return decideOwn(id, current, { claimant, cell, nowMs })
-  // A stranger's lapsed lease counts in their quota: the system ends it first (sweeper.ts).
+  // A stranger's lapsed lease counts in their quota, so the system ends it first (sweeper.ts).
   const isStrangers = current.state === 'leased' && current.account !== claimant.account
   if (!isStrangers && mayReuse(id, current, { account: claimant.account, cell, nowMs }))
     return take(current, claimant, { nowMs, evicts: true })
@@ -77,7 +77,7 @@ export function decideClaim(
   return claimant.insists ? decideOther(id, current, { claimant, cell, nowMs }) : { kind: 'taken' }
 }
 
-/** It is reserved for another account, or for another tunnel. */
+/** Whether it is reserved for another account, or for another tunnel. */
 function isKeptFromClaim(current: EndpointDoc, { account, tunnel }: Claimant): boolean {
   if (!isReserved(current)) return current.state === 'reserved'
   const { reservedTunnel = '' } = current
@@ -88,13 +88,13 @@ export function isReserved({ reservedAt }: Pick<EndpointDoc, 'reservedAt'>): boo
   return reservedAt !== undefined
 }
 
-/** Another tunnel of the account has it; as with the agents of one tunnel, relays say whether it is served. */
+/** Another tunnel of the account has it. As with the agents of one tunnel, relays say whether it is served. */
 function decideOther(
   id: string,
   current: EndpointDoc,
   { claimant, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
 ): Verdict {
-  // Its agents were sent to claim it again: nobody has it for a moment only.
+  // Its agents were told to claim it again: only for a moment nobody has it.
   if (isUnheld(current)) return { kind: 'taken' }
   const presence = presenceOf(id, current, { cell, nowMs, waitedMs: claimant.waitedMs })
   if (presence.kind === 'away') return take(current, claimant, { nowMs, evicts: true })
@@ -118,7 +118,7 @@ function decideOwn(
   return take(current, claimant, { nowMs, evicts: true })
 }
 
-/** Becomes a holder beside the others: their epoch is its own, so nobody is evicted. */
+/** Becomes a holder beside the others, at the same epoch, so nobody is evicted. */
 function join(
   id: string,
   current: EndpointDoc,
@@ -136,7 +136,7 @@ function join(
   return { kind: 'take', next: hold(current, Object.fromEntries(kept), claimant, nowMs), evicts: false }
 }
 
-/** The endpoint held by `agent`, from now for a lease's time, beside `others`. */
+/** `agent` holds the endpoint for the time of a lease from now, beside `others`. */
 function hold(
   current: EndpointDoc,
   others: { readonly [agent: string]: HolderDoc },
@@ -157,7 +157,7 @@ export function isUnheld({ holders = {} }: EndpointDoc): boolean {
   return Object.keys(holders).length === 0
 }
 
-/** Those whose own part of the lease is not over, longest first. */
+/** Holders whose own part of the lease is not over, the longest first. */
 export function liveHolders(
   { holders = {} }: Pick<EndpointDoc, 'holders'>,
   nowMs: number,
@@ -166,7 +166,7 @@ export function liveHolders(
   return live.sort(([, a], [, b]) => a.since - b.since)
 }
 
-/** Deleting a document can never make an old ticket the newer one: epochs follow the clock too. */
+/** Epochs also follow the clock, so deleting a document never makes an old ticket the newer one. */
 export function nextEpoch(current: number, nowMs: number): number {
   return Math.max(current + 1, nowMs)
 }
@@ -195,8 +195,8 @@ function take(
 }
 
 /**
- * Whether a tunnel other than its last may have it. A stranger waits until every old ticket is dead; the same account
- * (whose name it is) only until the relays have refused the old epoch.
+ * Whether a tunnel other than its last may have it. A stranger waits until every old ticket is dead. The same account,
+ * to which the name belongs, waits only until the relays refuse the old epoch.
  */
 export function mayReuse(
   id: string,
@@ -218,17 +218,17 @@ export function mayReuse(
 }
 
 /**
- * One holder goes.
+ * Removes one holder.
  * @returns undefined when none would be left: then the lease ends
  */
 export function leave(current: EndpointDoc, agent: string, nowMs: number): EndpointDoc | undefined {
   const others = liveHolders(current, nowMs).filter(([other]) => other !== agent)
-  // `expiresAt` stays: tickets of the one that goes may live as long.
+  // `expiresAt` stays: tickets of the leaving holder may live that long.
   return others.length === 0 ? undefined : { ...current, holders: Object.fromEntries(others) }
 }
 
 /**
- * These go, and every ticket with them: who is left claims again and joins.
+ * Removes these holders and ends every ticket; the others claim again and join.
  * @returns undefined when none would be left
  */
 export function leaveAll(
@@ -241,21 +241,21 @@ export function leaveAll(
   return left.length === 0 ? undefined : { ...current, holders: Object.fromEntries(left), epoch }
 }
 
-/** The tunnel is for one agent again: of those that share it whoever comes first goes on, at a new epoch. */
+/** The tunnel is set to one agent again: the first of its agents to claim goes on, at a new epoch. */
 export function disband(current: EndpointDoc, nowMs: number): EndpointDoc {
   return { ...current, holders: {}, epoch: nextEpoch(current.epoch, nowMs) }
 }
 
 export type Ending = {
-  /** The tunnel is gone for good: the endpoint waits for nobody. */
+  /** The tunnel is gone for good, so the endpoint is kept for nobody. */
   readonly forget: boolean
-  /** By the limit of its account. */
+  /** Its account's limit ended it. */
   readonly isDisplaced?: boolean
 }
 
 /**
  * The endpoint after its lease has ended, by release, deletion of the tunnel or expiry. The epoch rises, so that the
- * command which goes with it ends every binding.
+ * accompanying command ends every binding.
  */
 export function release(
   current: EndpointDoc,
@@ -264,7 +264,7 @@ export function release(
   const anyTunnel = forget && isReserved(current) ? { reservedTunnel: '' } : {}
   if (current.state === 'resting')
     return forget ? { ...current, ...anyTunnel, keepUntil: current.restUntil } : current
-  // No ticket outlives its lease, nor a ticket's lifetime from now.
+  // No ticket outlives its lease, or a ticket's lifetime from now.
   const ticketsUntil = Math.min(current.expiresAt, nowMs + limits.ticketMs)
   const restUntil = Math.max(ticketsUntil, nowMs) + limits.skewMs
   return {
@@ -281,8 +281,8 @@ export function release(
 }
 
 /**
- * Whoever had it never released it, and no ticket can bind it any more: free for a stranger.
- * @returns undefined when it is not so
+ * Frees a lapsed endpoint for a stranger: nobody released it, and no ticket can bind it any more.
+ * @returns undefined when that is not so
  */
 export function endLapsed(
   id: string,
@@ -293,14 +293,14 @@ export function endLapsed(
   return free(release(current, { nowMs, forget: true }))
 }
 
-/** The endpoint after its rest: anybody's, or that of the account which keeps it. */
+/** The endpoint after its rest: free for everybody, or for the account that keeps it. */
 export function free({ isDisplaced: _, wasAnothers: __, ...current }: EndpointDoc): EndpointDoc {
   const nobody = { account: isReserved(current) ? current.account : '', tunnel: '', holders: {} }
   const state = isReserved(current) ? 'reserved' : 'free'
   return { ...current, ...nobody, state, expiresAt: 0, releasedAt: 0, restUntil: 0, keepUntil: 0 }
 }
 
-/** Away = every holder is. */
+/** A tunnel is away when every holder is. */
 export function isAway(
   { holders = {} }: Pick<EndpointDoc, 'holders'>,
   ready: readonly ReadyRelay[],
@@ -308,12 +308,12 @@ export function isAway(
   return ready.length > 0 && Object.values(holders).every((holder) => isHolderAway(holder, ready))
 }
 
-/** A holder is away = every ready relay says that it has not been there for a minute. */
+/** A holder is away when every ready relay says that it has not been there for a minute. */
 export function isHolderAway({ away }: Pick<HolderDoc, 'away'>, ready: readonly ReadyRelay[]): boolean {
   return ready.length > 0 && ready.every(({ instance, bootAt }) => (away[instance] ?? -1) >= bootAt)
 }
 
-/** What a relay says of its agents, or of one of them, put down. @returns undefined when nothing changes */
+/** Records what a relay reports about its agents, or one of them. @returns undefined when nothing changes */
 export function noteAway(
   current: EndpointDoc,
   { instance, agent, away, nowMs }: { instance: string; agent?: string; away: boolean; nowMs: number },

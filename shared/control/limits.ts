@@ -1,4 +1,4 @@
-/** An account's plan, or a limit of its own, changes: what is above the new limit ends, the newest first. */
+/** Changes an account's plan, or one of its own limits: tunnels above the new limit end, the newest first. */
 import { fail } from '../base/errors.ts'
 import { queryAll } from './cells.ts'
 import type { AccountControl, Control } from './control.ts'
@@ -13,8 +13,8 @@ import { quotas } from './quota-documents.ts'
 import { writeRelease } from './tunnels.ts'
 
 /**
- * New connections have the new limits at once; what is above the number of tunnels ends in seconds.
- * @param next returns what the account shall be; what it writes commits with that. It may run again.
+ * New connections have the new limits at once; tunnels above the new number end within seconds.
+ * @param next returns the changed account; its writes commit with the change. It may run again.
  */
 export async function changeLimits(
   control: Pick<AccountControl, 'bus' | 'clock' | 'log' | 'store'>,

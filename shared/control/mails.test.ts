@@ -23,7 +23,7 @@ async function ask(lifetimeMs: number): Promise<string> {
   return store.transact(async (tx) => (await look(tx, wish, clock.now()))())
 }
 
-/** A worker whose mail server does what the test says. */
+/** A worker whose mail server does what the test wants. */
 function workerOf(send: Mail['send']) {
   return makeWorker({ ...t.control, mail: { send } }, 4)
 }
@@ -53,7 +53,7 @@ test('mail: a crash between the server and the store sends it again under the sa
   expect(await t.control.store.get(jobs.ref(id))).toBeUndefined()
 })
 
-test('mail: after twelve tries it is dead and stays to be seen, its text wrapped', async () => {
+test('mail: after twelve tries it is dead but still listed, its text wrapped', async () => {
   const id = await ask(100 * hour)
   let tries = 0
   const worker = workerOf(() => {
@@ -69,7 +69,7 @@ test('mail: after twelve tries it is dead and stays to be seen, its text wrapped
   expect(JSON.stringify(found)).not.toContain('secret link')
 })
 
-test('mail: what comes too late to be of use is not sent', async () => {
+test('mail: a mail too late to be of use is not sent', async () => {
   const id = await ask(hour)
   const sent: unknown[] = []
   t.clock.advance(hour)

@@ -1,7 +1,7 @@
 /**
- * The audit log, played with chance: accounts write, sealers seal and die at any write, entries are erased; and then
- * somebody with all rights on the store changes one thing. `verifyAudit` finds nothing before, and names the place
- * after; what is put back is found whole again.
+ * A random play of the audit log: accounts write, sealers seal and die at any write, entries are erased. Then somebody
+ * with all rights on the store changes one thing. `verifyAudit` finds nothing before the change, names the place after
+ * it, and finds nothing once the change is undone.
  */
 import { afterEach, expect, test } from 'vitest'
 import { makeTestControl } from '../../../standalone/testing/control.ts'
@@ -73,7 +73,7 @@ function makeWorld(seed: number) {
         const when = random() < 0.5 ? 'before' : 'after'
         await seal(dyingAt(store, 1 + below(6), when)).catch(() => undefined)
       } else if (written.length > 0) {
-        // As retention and erasure do: sealed entries alone.
+        // Only sealed entries, as retention and erasure do.
         const id = pick(written)
         const found = await store.get(audit.ref(id))
         if (found && found.data.seal > 0) await store.delete(found.ref)
@@ -164,7 +164,7 @@ const kinds: Readonly<Record<string, Tamper>> = {
     await w.store.delete(ref)
     return { place: `seal ${number}`, undo: async () => before && w.store.set(ref, before.data) }
   },
-  /** With a new leaf and root too: only the next seal, which names the hash of this one, is against it. */
+  /** With a new leaf and root too, only the next seal contradicts it, since that names the hash of this one. */
   'an entry with its leaf and its seal': async (w, { entry, number }) => {
     const kept = (await w.store.get(sealLeaves.ref(`${number}`)))?.data
     if (!kept) throw new Error('no leaves')
@@ -187,7 +187,7 @@ const kinds: Readonly<Record<string, Tamper>> = {
   },
 }
 
-/** An entry of a seal that is not the last one. */
+/** Picks an entry of a seal that is not the last one. */
 async function somewhere(w: World, last: number) {
   for (;;) {
     const found = await w.store.get(audit.ref(w.pick(w.written)))
@@ -222,7 +222,7 @@ test.each(seeds)(
       await undo?.()
       expect([name, await w.verify()]).toEqual([name, whole])
     }
-    // A walk in parts comes to the same.
+    // A walk in parts gives the same result.
     let part = await verifyAudit(w.store, { nowMs: 0, sealsMax: 1 })
     while (part.isPart) part = await verifyAudit(w.store, { nowMs: 0, sealsMax: 1, after: part })
     expect([part.seals, part.hash, part.problems]).toEqual([whole.seals, whole.hash, []])

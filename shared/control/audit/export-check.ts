@@ -2,16 +2,16 @@
 import { z } from 'zod'
 import { verifyProof } from './seals.ts'
 
-/** A line is an entry with its proof. `noted` are hashes of seals that a log outside has. */
+/** A line is an entry with its proof. `noted` are hashes of seals from an outside log. */
 export type ExportReport = {
   readonly entries: number
-  /** Entries that stand as they were sealed. */
+  /** Entries that are as they were sealed. */
   readonly intact: number
   /** Entries without a proof: not sealed when they were exported. */
   readonly unsealed: number
   /** Seals that the entries are in. */
   readonly seals: number
-  /** Of those, how many a log outside has with the same hash. */
+  /** How many of those seals an outside log has with the same hash. */
   readonly noted: number
   readonly problems: readonly string[]
 }
@@ -53,7 +53,7 @@ class Check {
   readonly #noted: ReadonlyMap<number, string>
   readonly #problems: string[] = []
   readonly #ids = new Set<string>()
-  /** Of each seal: its hash, and the hash before it. */
+  /** The hash of each seal, and the hash before it. */
   readonly #seals = new Map<number, { readonly hash: string; readonly prev: string }>()
   #line = 0
   #intact = 0
@@ -78,7 +78,7 @@ class Check {
   end(): ExportReport {
     if (!this.#end) this.#problems.push('the end is missing: the file was cut')
     else if (this.#end.entries !== this.#ids.size)
-      this.#problems.push(`the end tells of ${this.#end.entries} entries, and ${this.#ids.size} are here`)
+      this.#problems.push(`the end tells of ${this.#end.entries} entries, but there are ${this.#ids.size}`)
     let noted = 0
     for (const [number, { hash, prev }] of this.#seals) {
       const before = this.#seals.get(number - 1)
@@ -95,12 +95,12 @@ class Check {
 
   /** @returns what is wrong with it */
   #take(line: Line): string | undefined {
-    if (this.#end) return 'it stands behind the end'
+    if (this.#end) return 'it comes after the end'
     if ('account' in line) {
       this.#end = line
       return undefined
     }
-    if (this.#ids.has(line.id)) return `${line.id} stands there a second time`
+    if (this.#ids.has(line.id)) return `${line.id} is there a second time`
     this.#ids.add(line.id)
     if ('path' in line) return this.#prove(line)
     this.#unsealed++
@@ -112,7 +112,7 @@ class Check {
     if (problem !== undefined) return `${line.id}: ${problem}`
     const { number, prev } = line.seal
     const known = this.#seals.get(number)
-    if (known && known.hash !== line.hash) return `${line.id}: seal ${number} is another one here`
+    if (known && known.hash !== line.hash) return `${line.id}: seal ${number} differs from the one before`
     this.#seals.set(number, { hash: line.hash, prev })
     this.#intact++
     return undefined

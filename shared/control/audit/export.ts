@@ -1,7 +1,7 @@
 /**
- * The audit log of an account as NDJSON, written by a job into parts of some 100 KB that stay a week. Each line is an
- * entry with its proof, so that it can be checked without the service (export-check.ts); the last line of the last part
- * says how many there are. One export an account: the next takes its place.
+ * The audit log of an account as NDJSON, written by a job into parts of some 100 KB that are kept for a week. Each line
+ * is an entry with its proof, so it can be checked without the service (export-check.ts); the last line of the last
+ * part says how many there are. An account has one export; the next replaces it.
  */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
@@ -28,10 +28,10 @@ import { dayMs } from './retention.ts'
 import { merklePath, sealHash } from './seals.ts'
 
 const kind = 'audit.export'
-/** A part is then 100 KB, or 600 KB of the longest entries: a document holds 1 MiB. */
+/** This makes a part 100 KB, or 600 KB with the longest entries; a document holds 1 MiB. */
 const entriesPerPart = 100
 const keepMs = 7 * dayMs
-/** Entries are sealed within a minute or two. When that fails, the export says that they are not. */
+/** Entries are sealed within a minute or two. If that fails, the export says that they are unsealed. */
 const sealWaitMs = 2 * 60_000
 const sealWaitsMaxMs = 10 * 60_000
 
@@ -40,7 +40,7 @@ export type ExportLine = Omit<EntryWithPath, 'path' | 'seal'> &
   Partial<Pick<EntryWithPath, 'path' | 'seal'> & { readonly hash: string }>
 export type ExportEnd = ExportSpan & { readonly account: string; readonly entries: number }
 
-/** @throws audit.exporting while the one before is being written */
+/** @throws audit.exporting while the previous one is being written */
 export async function startExport(
   { store, bus, clock, log }: AccountControl,
   caller: Caller,
@@ -78,7 +78,7 @@ export async function readExport({ store, clock }: Pick<AccountControl, 'store' 
   return found.data
 }
 
-/** @param number from 1. @throws api.not_found, also before all are written */
+/** @param number from 1. @throws api.not_found, also before all parts are written */
 export async function readExportPart(control: AccountControl, number: number): Promise<string> {
   const { createdAt, readyAt } = await readExport(control)
   const { store } = control
@@ -153,13 +153,13 @@ async function linesOf(
   const lines: ExportLine[] = []
   for (const item of items) {
     lines.push(lineOf(item, sealed.get(item.data.seal)))
-    // A path is up to a thousand hashes.
+    // A path can be up to a thousand hashes.
     await otherTurns()
   }
   return lines
 }
 
-/** Without a proof where there is none: it is not sealed, or its seal is not here. */
+/** Leaves the proof out when the entry is not sealed or its seal is missing. */
 function lineOf({ ref, data }: Snapshot<AuditDoc>, sealed: Sealed | undefined): ExportLine {
   const { salt = '', body = '' } = data
   const line = { id: ref.id, entry: { salt, body } }

@@ -1,4 +1,4 @@
-/** What an account reads of its audit log: pages by one filter, and the proof of one entry. */
+/** What an account can read of its audit log: pages by one filter, and the proof of one entry. */
 import { fail } from '../../base/errors.ts'
 import { type AuditDoc, audit, type SealDoc, sealLeaves, seals } from '../audit-documents.ts'
 import type { Page, Query, QueryOptions, Snapshot, Store } from '../platform.ts'
@@ -6,7 +6,7 @@ import { queries } from '../query-table.ts'
 import type { AccountStore } from '../scoped-store.ts'
 import { merklePath, type ProofStep } from './seals.ts'
 
-/** Times are included. At most one of action, actor and target is given. */
+/** Times are inclusive. At most one of action, actor and target is given. */
 export type AuditFilter = {
   readonly from?: number | undefined
   readonly to?: number | undefined
@@ -38,7 +38,7 @@ export type EntryWithPath = {
 }
 
 /**
- * @param whole seals belong to no account
+ * @param whole the whole control, since seals belong to no account
  * @throws api.not_found, audit.unsealed
  */
 export async function proveEntry(
@@ -53,12 +53,12 @@ export async function proveEntry(
   const seal = await whole.store.get(seals.ref(`${number}`))
   const kept = await whole.store.get(sealLeaves.ref(`${number}`))
   const index = kept?.data.ids.indexOf(id) ?? -1
-  if (!seal || !kept || index < 0) throw fail('api.not_found', 'The seal of this entry is not here.')
+  if (!seal || !kept || index < 0) throw fail('api.not_found', 'The seal of this entry is missing.')
   const path = merklePath(kept.data.ids, kept.data.leaves, index)
   return { id, entry: { salt, body }, path, seal: seal.data }
 }
 
-/** As the API shows it. Entries of releases up to 0.1 tell no program. */
+/** An entry as the API shows it. Entries of releases up to 0.1 name no program. */
 export function describeEntry({ ref, data }: Snapshot<AuditDoc>) {
   const { userAgent, details = {} } = JSON.parse(data.body ?? '{}') as {
     userAgent?: string

@@ -1,7 +1,7 @@
 /**
- * Seals what was written to the audit log: each minute, if there is something. One seal is a step of the job, created
- * together with its leaves; then its entries are marked, and only after that the next one is made. Whoever goes on
- * after a crash therefore marks first, so no entry is ever sealed twice. Entries learn here how long they are kept.
+ * Seals what was written to the audit log, each minute if there is something. One seal is a step of the job, created
+ * together with its leaves; then its entries are marked, and only after that the next seal is made. So a worker that
+ * continues after a crash marks first, and no entry is ever sealed twice. Sealing also sets how long an entry is kept.
  */
 import { isFailure } from '../../base/errors.ts'
 import {
@@ -20,11 +20,11 @@ import { queries } from '../query-table.ts'
 import { auditDaysOf, dayMs, leavesDays } from './retention.ts'
 import { merkleRoot, sealHash } from './seals.ts'
 
-/** Read, sealed and marked together. */
+/** How many are read, sealed and marked together. */
 const entriesMax = 500
 /** A store takes 400 writes at once. */
 const marksAtOnce = 400
-/** One run does no more, and the next goes on. */
+/** One run makes at most this many seals; the next run continues. */
 const sealsMax = 50
 /** Entries may expire or be erased while they are marked. */
 const triesMax = 5
@@ -41,7 +41,7 @@ export function sealAudit(control: Control): JobKind {
 async function seal(control: Control, job: RunningJob): Promise<void> {
   const { store, log } = control
   for (let made = 0; made < sealsMax; made++) {
-    // Before the entries are read: if another worker seals them meanwhile, the number below is taken.
+    // Read this before the entries: if another worker seals them meanwhile, the number below is taken.
     const last = await lastSeal(store)
     await finishMarking(control, last)
     job.signal.throwIfAborted()
@@ -83,7 +83,7 @@ async function createSeal(
   return next
 }
 
-/** Gives the entries of a seal its number, wherever a worker stopped before. */
+/** Gives the entries of a seal its number, wherever an earlier worker stopped. */
 async function finishMarking({ store }: Control, of: SealDoc | undefined): Promise<void> {
   if (!of) return
   const ref = sealLeaves.ref(`${of.number}`)

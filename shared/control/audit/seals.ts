@@ -1,7 +1,7 @@
 /**
- * The arithmetic of seals, for whoever makes and whoever checks them. A seal covers up to 500 entries by a Merkle tree
- * (RFC 9162, section 2.1) and names the hash of the seal before, so nothing of the past can be changed, taken out or
- * put in without every later seal changing too.
+ * The arithmetic of seals, for making and for checking them. A seal covers up to 500 entries by a Merkle tree (RFC
+ * 9162, section 2.1) and names the hash of the seal before, so changing, removing or inserting anything in the past
+ * changes every later seal too.
  *
  *     leaf of an entry  = SHA-256(salt || body)
  *     leaf of the tree  = SHA-256(0x00 || id || ':' || leaf)
@@ -22,7 +22,7 @@ export function sealHash({ number, prev, root, count, at }: SealDoc): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** What a leaf of the tree binds: an entry's leaf to its id. */
+/** A leaf of the tree binds an entry's leaf to its id. */
 function treeLeaf(id: string, leaf: string): Buffer {
   return createHash('sha256').update(Buffer.of(0)).update(`${id}:${leaf}`).digest()
 }
@@ -31,17 +31,17 @@ function node(left: Buffer, right: Buffer): Buffer {
   return createHash('sha256').update(Buffer.of(1)).update(left).update(right).digest()
 }
 
-/** Of one leaf and more. */
+/** Needs at least one leaf. */
 export function merkleRoot(ids: readonly string[], leaves: readonly string[]): string {
   return rootOf(treeLeaves(ids, leaves)).toString('hex')
 }
 
-/** From the leaf at `index` up to the root. */
+/** The path from the leaf at `index` up to the root. */
 export function merklePath(ids: readonly string[], leaves: readonly string[], index: number): ProofStep[] {
   return pathOf(treeLeaves(ids, leaves), index)
 }
 
-/** The root that `path` leads to from an entry's leaf. */
+/** The root that `path` gives from an entry's leaf. */
 function rootOfPath(id: string, leaf: string, path: readonly ProofStep[]): string {
   let hash = treeLeaf(id, leaf)
   for (const { side, hash: other } of path) {
@@ -78,17 +78,17 @@ function splitAt(count: number): number {
   return size
 }
 
-/** What is checked of one entry, without a store: by the API's proof, or by the walk over all. */
+/** What can be checked of one entry without a store: from the API's proof, or in the walk over all. */
 export type EntryProof = {
   readonly id: string
   readonly entry: Pick<AuditDoc, 'salt' | 'body'>
   readonly path: readonly ProofStep[]
   readonly seal: SealDoc
-  /** Of the seal, as its successor or a log outside names it. */
+  /** The hash of the seal, as its successor or an outside log names it. */
   readonly hash: string
 }
 
-/** @returns what is wrong; undefined when the entry stands as it was sealed */
+/** @returns what is wrong; undefined when the entry is as it was sealed */
 export function verifyProof({ id, entry, path, seal, hash }: EntryProof): string | undefined {
   if (rootOfPath(id, entryLeaf(entry), path) !== seal.root) return 'the entry is not what was sealed'
   if (sealHash(seal) !== hash) return 'the seal is not what its hash says'

@@ -1,4 +1,4 @@
-/** What sign-in leaves in the audit log, and that a flood of failures does not flood it. */
+/** What sign-in writes to the audit log, and that a flood of failures does not flood it. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeTestApi, type TestApi } from '../../../standalone/testing/api.ts'
 import { queries } from '../query-table.ts'
@@ -20,7 +20,7 @@ async function logOf(account = t.owner.account, action = '') {
 const post = (path: string, json: object, from = '192.0.2.7') =>
   t.call('POST', `/v1/auth/${path}`, { json, headers: { 'x-test-from': from, 'user-agent': 'Firefox' } })
 
-test('a sign-in is told with address and program, in the account of the person', async () => {
+test('a sign-in is written with address and program, in the person’s account', async () => {
   await post('login', { email, password })
   const [entry] = await logOf(t.owner.account, 'auth.signed_in')
   const user = t.owner.user?.id ?? ''
@@ -28,7 +28,7 @@ test('a sign-in is told with address and program, in the account of the person',
   expect(entry?.body).toContain('Firefox')
 })
 
-test('changed and reset passwords, sign-outs everywhere and tokens that came twice are told', async () => {
+test('changed and reset passwords, sign-outs everywhere and reused tokens are written', async () => {
   const login = async (secret: string) =>
     (await (await post('login', { email, password: secret })).json()) as {
       accessToken: string
@@ -63,7 +63,7 @@ test('changed and reset passwords, sign-outs everywhere and tokens that came twi
   ])
 })
 
-test('failures are told at once for the first of a source, then as one number an hour; a lock-out too', async () => {
+test('a source’s first failure is written at once, further ones as a number each hour; lock-outs too', async () => {
   for (let n = 0; n < 8; n++) await post('login', { email, password: `guess ${n}` })
   const before = await logOf()
   expect(before.filter(({ action }) => action === 'auth.failed')).toMatchObject([
@@ -76,8 +76,8 @@ test('failures are told at once for the first of a source, then as one number an
   expect(JSON.parse(counted?.body ?? '')).toMatchObject({ details: { count: 5 } })
 })
 
-test('guesses from a thousand places leave a few entries, and none is uncounted', async () => {
-  // Below what slows guesses at one address down.
+test('guesses from a thousand places make a few entries, and all are counted', async () => {
+  // Fewer than what slows down guesses at one address.
   const places = 28
   for (let n = 0; n < places; n++)
     await post('login', { email, password: 'a guess' }, `198.51.${n % 200}.${n >> 8}`)
@@ -89,7 +89,7 @@ test('guesses from a thousand places leave a few entries, and none is uncounted'
   expect(JSON.parse(others?.body ?? '')).toMatchObject({ details: { count: places - sourcesMax } })
 })
 
-test('addresses that nobody has are the service’s own, and are not written down', async () => {
+test('unknown addresses go to the service’s own log, and are not written down', async () => {
   await post('login', { email: 'nobody@example.com', password: 'a guess' })
   const entries = await logOf('', 'auth.failed')
   expect(entries).toMatchObject([{ target: 'unknown', from: '192.0.2.7' }])

@@ -1,6 +1,6 @@
 /**
- * What sign-in writes to the audit log. A sign-in is a person's and no account's, so every account that the person
- * belongs to has it; where there is none yet, and for addresses that nobody has, it is the service's own.
+ * What sign-in writes to the audit log. A sign-in belongs to a person and not to an account, so every account of the
+ * person has it. Where there is none yet, and for unknown addresses, the service's own log has it.
  */
 import { type AuditAction, auditWrite } from '../audit.ts'
 import type { Doc, Store, Write } from '../platform.ts'
@@ -9,19 +9,19 @@ import { noteRepeated } from './tallies.ts'
 
 export type SignInEvent = {
   readonly action: AuditAction
-  /** '' = nobody that is known here. */
+  /** '' = nobody that we know. */
   readonly user: string
   readonly from: string
   readonly userAgent?: string | undefined
   readonly details?: Doc
 }
 
-/** Of one person; who is in more has the entry in the oldest ones. */
+/** A person with more accounts has the entry in the oldest ones. */
 const accountsMax = 10
 
 export type SignInWrite = Extract<Write, { readonly op: 'create' | 'set' }>
 
-/** To be committed with what they tell of. */
+/** These writes commit with the change that they report. */
 export async function signInWrites(
   store: Pick<Store, 'query'>,
   { user, ...event }: SignInEvent,
@@ -31,7 +31,7 @@ export async function signInWrites(
   return accounts.map((account) => auditWrite({ account, actor: user, target: user, ...event }, nowMs))
 }
 
-/** What strangers can repeat at will is counted by source and hour. */
+/** Counts by source and hour what strangers can repeat as often as they like. */
 export async function noteFailedSignIn(
   parts: Parameters<typeof noteRepeated>[0] & { readonly store: Pick<Store, 'query'> },
   { user, action, from, userAgent }: SignInEvent,
@@ -40,7 +40,7 @@ export async function noteFailedSignIn(
   for (const account of await accountsOf(parts.store, user)) await noteRepeated(parts, account, [event])
 }
 
-/** For nobody it asks as well: what a failed sign-in costs must not tell whether there is such a person. */
+/** Queries even when the user is unknown: the cost of a failed sign-in must not reveal whether a person exists. */
 async function accountsOf(store: Pick<Store, 'query'>, user: string): Promise<readonly string[]> {
   const where = { user: user || 'nobody' }
   const { items } = await store.query(queries.membersOfUser, { where, limit: accountsMax })

@@ -1,6 +1,7 @@
 /**
- * What strangers can cause as often as they like, such as failed sign-ins, is counted by account, source and hour, so
- * that a flood of it does not flood the log: the first of a source is written at once, the count when the hour is over.
+ * Things that strangers can cause as often as they like, such as failed sign-ins, are counted by account, source and
+ * hour, so that a flood of them does not flood the log: the first of a source is written at once, the count when the
+ * hour is over.
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
@@ -11,7 +12,7 @@ import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import type { Store } from '../platform.ts'
 
 const hourMs = 3_600_000
-/** Of an account and hour; the sources beyond are one number. A transaction's documents are limited. */
+/** For each account and hour; further sources are one number. A transaction's documents are limited. */
 export const sourcesMax = 15
 
 export type Repeated = {
@@ -19,14 +20,14 @@ export type Repeated = {
   readonly target: string
   readonly from: string
   readonly userAgent?: string | undefined
-  /** Absent: 1. */
+  /** Default: 1. */
   readonly count?: number
 }
 
-/** Whoever did it is not known. */
+/** Nobody knows who did it. */
 const actor = 'anonymous'
 
-/** @param account '' = of the service itself */
+/** @param account '' = the service itself */
 export async function noteRepeated(
   { store, clock }: { readonly store: Pick<Store, 'transact'>; readonly clock: Pick<Clock, 'now'> },
   account: string,

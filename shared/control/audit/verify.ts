@@ -1,7 +1,7 @@
 /**
- * Walks all seals and compares them with what the store holds. Entries may be gone, for they expire and are erased with
- * their account; every seal still verifies by the leaves that stay. Run by the operator (`ptunctl audit verify`) and by
- * whoever holds a copy of the collections: it needs reads alone.
+ * Walks all seals and compares them with the store. Entries may be gone, because they expire and are erased with their
+ * account; every seal still verifies by the leaves that stay. The operator runs it (`ptunctl audit verify`), or anybody
+ * who has a copy of the collections: it only reads.
  */
 import {
   type AuditDoc,
@@ -21,17 +21,17 @@ import { entryLeaf, merkleRoot, sealHash } from './seals.ts'
 export type AuditReport = {
   /** Number of the last seal that was looked at. */
   readonly seals: number
-  /** Entries that stand as they were sealed. */
+  /** Entries that are as they were sealed. */
   readonly intact: number
-  /** Sealed entries that are no more: expired or erased. */
+  /** Sealed entries that are gone: expired or erased. */
   readonly gone: number
-  /** Of those, younger than any plan's retention: only the closing of an account explains them. */
+  /** How many of those are younger than any plan's retention: only the closing of an account explains them. */
   readonly goneEarly: number
-  /** Of that seal, to be compared with what a log outside noted; '' when there is none. */
+  /** The hash of that seal, to be compared with an outside log; '' when there is none. */
   readonly hash: string
-  /** Whether seals are left that `sealsMax` did not let in. */
+  /** Whether seals are left beyond `sealsMax`. */
   readonly isPart: boolean
-  /** What was tampered with, a sentence each; empty = nothing. */
+  /** What was tampered with, one sentence each; empty = nothing. */
   readonly problems: readonly string[]
 }
 
@@ -40,11 +40,11 @@ const problemsMax = 100
 
 export type VerifyOptions = {
   readonly nowMs: number
-  /** The report that this walk goes on from; absent: from the first seal. */
+  /** The report that this walk continues from; default: start at the first seal. */
   readonly after?: Pick<AuditReport, 'seals' | 'hash'>
-  /** How many to look at; absent: all. */
+  /** How many to look at; default: all. */
   readonly sealsMax?: number
-  /** Hashes noted outside, by number of the seal. */
+  /** Hashes from an outside log, by seal number. */
   readonly noted?: ReadonlyMap<number, string>
   readonly signal?: AbortSignal
 }
@@ -104,7 +104,7 @@ async function verifySeal(store: Reads, seal: SealDoc, { tally, nowMs, isLast }:
       if (timeOfId(id) + shortestDays * dayMs > nowMs) tally.goneEarly++
       continue
     }
-    // A sealer that stopped between the seal and its marks goes on with them.
+    // A sealer that stopped between the seal and its marks will set them later.
     const isOpen = entry.data.seal === 0 && isLast && !kept.marked
     const problem = entryProblem(entry, kept.leaves[index] ?? '')
     if (problem) problems.push(`${id} in ${name}: ${problem}`)
@@ -128,7 +128,7 @@ function entryProblem({ data }: Snapshot<AuditDoc>, leaf: string): string | unde
   return changed && `its field ${changed} was changed`
 }
 
-/** Entries that say they are in a seal which does not know them. */
+/** Finds entries that claim to be in a seal which does not have them. */
 async function findForged(
   store: Reads,
   { number }: SealDoc,

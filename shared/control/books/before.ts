@@ -1,6 +1,7 @@
 /**
- * Months as releases up to 0.1 kept them (`usagePeriods/<account>:<YYYY-MM>`, both ways of an hour as one figure)
- * become periods. While such a release still runs beside this one it makes its month anew, which is carried over again.
+ * Turns months as releases up to 0.1 kept them (`usagePeriods/<account>:<YYYY-MM>`, both directions of an hour as one
+ * figure) into periods. While such a release still runs beside this one it writes its month again, and we convert it
+ * again.
  */
 import type { Control } from '../control.ts'
 import { accounts } from '../documents.ts'
@@ -12,7 +13,7 @@ import { hourMs, hourOf, monthStart } from './calendar.ts'
 import { bytesOf, mergeHours } from './hours.ts'
 import { closingMs, newPeriod, periodRef } from './periods.ts'
 
-/** The month before this one is counted anew from its rows, which takes a roll-up. */
+/** The month before this one is counted again from its rows, which takes a roll-up. */
 const recountMs = 12 * hourMs
 
 export async function carryOver(control: Control): Promise<void> {
@@ -32,7 +33,7 @@ async function carryOne(control: Control, { ref, data, version }: Snapshot<Month
   await control.store.transact(async (tx) => {
     const [latest, current] = [await tx.get(monthsOfBefore.ref(ref.id)), await tx.get(target)]
     const owner = await tx.get(accounts.ref(account))
-    // It was counted again meanwhile: the next round takes it.
+    // It was counted again meanwhile: leave it to the next round.
     if (latest?.version !== version) return
     const begin = hourOf(owner?.data.periodAnchor ?? Number.POSITIVE_INFINITY)
     const month = withoutOwnPeriods(data, begin)
@@ -43,14 +44,16 @@ async function carryOne(control: Control, { ref, data, version }: Snapshot<Month
   })
 }
 
-/** Such a release knows no anchor; from then on hours are counted, from their rows, in periods of the account's own. */
+/**
+ * Such a release has no anchor. From the anchor on, hours are counted from their rows, in the account's own periods.
+ */
 function withoutOwnPeriods(month: MonthOfBeforeDoc, begin: number): MonthOfBeforeDoc {
   const hours = Object.fromEntries(Object.entries(month.hours).filter(([hour]) => Number(hour) < begin))
   const bytes = Object.values(hours).reduce((sum, count) => sum + count, 0)
   return bytes === month.bytes ? month : { ...month, hours, bytes }
 }
 
-/** @param begin of the account's own periods, which come behind it */
+/** @param begin of the account's own periods, which follow it */
 function periodOf(
   { clock }: Control,
   { account, start, openFrom }: MonthOfBeforeDoc,

@@ -1,4 +1,4 @@
-/** Periods of usage as bookkeeping needs them: whole hours, closed once, and whatever comes later a correction. */
+/** Periods of usage as bookkeeping needs them: whole hours, closed once, and everything later a correction. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../../standalone/testing/control.ts'
 import { answerShape } from '../../api/schemas/relays.ts'
@@ -27,7 +27,7 @@ beforeEach(async () => {
   t = makeTestControl()
   await t.openCell()
   ada = await t.caller()
-  // As accounts of before are: their periods are calendar months.
+  // Older accounts have no anchor: their periods are calendar months.
   await t.control.store.change(accounts.ref(ada.account), (account) => {
     if (!account) throw new Error('no account')
     const { periodAnchor: _, ...before } = account
@@ -50,7 +50,7 @@ const report = (at: number, bytes: number, of = boot) => {
   }
   return t.sync({ usage: [{ ...row, in: Math.floor(bytes / 4), out: bytes - Math.floor(bytes / 4) }] })
 }
-/** As a worker does it, whenever something is due, up to this time. */
+/** Works like a worker until this time, whenever something is due. */
 async function until(ms: number) {
   t.clock.advance(Math.max(0, ms - t.clock.now()))
   await t.runJobs()
@@ -79,7 +79,7 @@ describe('periods', () => {
     expect(await periods()).toMatchObject([{ state: 'closed', bytes: 9_000_070 }, { corrections: 0 }])
   })
 
-  test('what comes after the closing is a correction in the open period, once, and the closed one never changes', async () => {
+  test('usage after the closing is one correction in the open period, and the closed one never changes', async () => {
     await report(t.clock.now(), 1_000)
     const first = t.clock.now()
     await until(february + 2 * day + 2 * hour)
@@ -96,7 +96,7 @@ describe('periods', () => {
     expect(now).toMatchObject({ state: 'open', start: february, bytes: 0, corrections: 750 })
   })
 
-  test('what comes more than 35 days late is refused with a code and counts nowhere', async () => {
+  test('usage more than 35 days late is refused with a code and counts nowhere', async () => {
     const first = t.clock.now()
     await until(first + 36 * day)
     const row = { tunnel, account: ada.account, boot, opened: 1, refused: 0, in: 1, out: 1 }
@@ -119,7 +119,7 @@ describe('periods', () => {
     expect(second).toMatchObject({ plan: 'team', start: first?.end, end: february, bytes: 3, state: 'open' })
   })
 
-  test('months of a new account begin on its own day; another plan begins them anew', async () => {
+  test('months of a new account begin on its own day; another plan restarts them', async () => {
     const office = { control: t.control, enrolment: t.relayIdentity }
     const given = { act: 'accounts.plan', operator: 'grace' } as const
     t.clock.advance(3 * day)
@@ -144,7 +144,7 @@ describe('periods', () => {
     await carried(10)
     expect(await ofEve()).toMatchObject([{ start: hourOf(began), end: monthLater, bytes: 10 }])
     await until(began + 9 * day)
-    // The same plan again begins nothing.
+    // The same plan again restarts nothing.
     await runAct(office, { ...given, input: { id: eve.account, plan: 'pro' } })
     await carried(1)
     expect(await ofEve()).toMatchObject([{ bytes: 11, end: monthLater }])
@@ -179,7 +179,7 @@ describe('periods', () => {
     ])
   })
 
-  test('a row that a roll-up has not seen is counted by the job that it asks for, without waiting for the hour', async () => {
+  test('a row that came after the roll-up is counted by a job at once, without waiting for the hour', async () => {
     const first = t.clock.now()
     await report(first, 100)
     await until(first + 3 * hour)
@@ -189,7 +189,7 @@ describe('periods', () => {
     expect(await periods()).toMatchObject([{ bytes: 111 }])
   })
 
-  test('months of releases up to 0.1 become periods, and what their rows say is not added to them', async () => {
+  test('months of releases up to 0.1 become periods, and their rows are not added again', async () => {
     const at = Math.floor(t.clock.now() / hour) * hour
     const ttl = new Date(at + 400 * day)
     const old = { account: ada.account, warned: 80, rolledAt: at, ttl }
@@ -239,7 +239,7 @@ describe('periods', () => {
 describe('usage in steps', () => {
   const asked = (changes: Parameters<typeof readUsage>[2]) => readUsage(t.of(ada), ada, changes)
 
-  test('hours and days come from periods and months when the rows are gone, and end with the rows of now', async () => {
+  test('hours and days come from periods and months when the rows are gone, and from rows at the end', async () => {
     const first = Math.floor(t.clock.now() / hour) * hour
     await report(first, 100)
     for (let at = first + day; at < first + 4 * day; at += day) await until(at)
@@ -347,7 +347,7 @@ describe('usage in steps', () => {
     expect((await asked({})).total).toMatchObject({ in: 25, out: 75 })
   })
 
-  test('a year is asked for by day, a span that is too long for its step is refused', async () => {
+  test('a year can be asked for by day, and a span too long for its step is refused', async () => {
     const to = t.clock.now()
     expect((await asked({ from: to - 390 * day, to, step: 'day' })).series).toEqual([])
     for (const [step, days] of [
@@ -360,7 +360,7 @@ describe('usage in steps', () => {
       })
   })
 
-  test('a bound key sees its tunnels alone, in every step', async () => {
+  test('a bound key sees only its tunnels, in every step', async () => {
     await report(t.clock.now(), 100)
     await until(t.clock.now() + 2 * hour)
     const bound: Caller = { ...ada, tunnels: new Set(['web']) }
@@ -370,7 +370,7 @@ describe('usage in steps', () => {
         expect((await readUsage(t.of(ada), bound, { ...span, step, ...of })).total.in).toBe(0)
   })
 
-  test('periods keep their place in the store of the version before: another id in the same collection', async () => {
+  test('periods stay in the collection of the earlier version, under other ids', async () => {
     await report(t.clock.now(), 100)
     await until(t.clock.now() + 2 * hour)
     expect(await t.control.store.get(usagePeriods.ref(`${ada.account}:${january}`))).toBeDefined()

@@ -1,6 +1,6 @@
 /**
- * The hourly roll-up: 20 min after an hour has ended its rows are read once, in the order of their accounts, and go
- * into the period of each. Periods turn from open to closing and closed here too. docs/decisions/0048
+ * The hourly roll-up: 20 min after an hour has ended, its rows are read once, in the order of their accounts, and added
+ * to the period of each. Periods also turn from open to closing and closed here. docs/decisions/0048
  */
 import { z } from 'zod'
 import type { Control } from '../control.ts'
@@ -14,21 +14,21 @@ import { hourMs, hourOf, monthStart } from './calendar.ts'
 import { addRow, type Sum, zero } from './hours.ts'
 import { closingMs, countHours } from './periods.ts'
 
-/** By then relays have told what the hour came to: they do so with their first sync after it. */
+/** By then relays have reported the whole hour: they do so with their first sync after it. */
 const afterMs = 20 * 60_000
-/** They share no document. */
+/** Accounts share no document, so these run side by side. */
 const accountsAtOnce = 16
 const progressSchema = z.object({
-  /** The hour to count next; absent: the very first. */
+  /** The hour to count next; undefined at the very first run. */
   hour: z.int().optional(),
-  /** Accounts before it are done in that hour. */
+  /** In that hour, accounts before this one are done. */
   account: z.string().default(''),
 })
 type Progress = { readonly hour: number; readonly account: string }
 
 export function countUsage(control: Control): JobKind {
   const run = (job: RunningJob) => count(control, job)
-  // It comes again anyway: what fails is tried again, and never given up.
+  // It runs again anyway: a failure is retried and never given up.
   return {
     name: 'usage.hours',
     attemptsMax: Number.MAX_SAFE_INTEGER,
@@ -42,7 +42,7 @@ async function count(control: Control, job: RunningJob): Promise<void> {
   const nowMs = control.clock.now()
   await carryOver(control)
   const known = progressSchema.parse(job.progress)
-  // Releases up to 0.1 rolled up the current month alone, so the one before it may lack its last hours.
+  // Releases up to 0.1 rolled up only the current month, so the one before may lack its last hours.
   let progress: Progress = { account: known.account, hour: known.hour ?? monthStart(nowMs, -1) }
   const end = hourOf(nowMs - afterMs)
   for (;;) {
@@ -70,7 +70,7 @@ async function countHour(control: Control, job: RunningJob, { hour, account }: P
       sums.set(row.account, sum)
       addRow(sum, row)
     }
-    // The last account may go on in the next page.
+    // The last account may continue on the next page.
     const last = page.at(-1)?.account ?? ''
     const open = sums.get(last)
     sums.delete(last)
@@ -105,7 +105,7 @@ async function countAll(control: Control, hour: number, sums: ReadonlyMap<string
     )
 }
 
-/** open -> closing at the end, -> closed 48 h later, unless something late is still to be counted. */
+/** open -> closing at the end, -> closed 48 h later, unless late usage still has to be counted. */
 async function turn(control: Control, job: RunningJob): Promise<void> {
   const nowMs = control.clock.now()
   for (const state of ['open', 'closing'] as const) {

@@ -5,7 +5,7 @@ import type { Counts } from '../usage.ts'
 import type { UsageHourDoc } from '../usage-documents.ts'
 import { hourMs } from './calendar.ts'
 
-/** Of periods and months: in, out, opened, refused of each hour from the start on. */
+/** In periods and months: in, out, opened, refused of each hour from the start on. */
 const hourShape = { width: 4, rows: 31 * 24 } as const
 /** How requests were answered in each hour from the start on, by the places of `answerShape`. */
 const hourAnswers = { width: answerShape.width, rows: hourShape.rows } as const
@@ -110,7 +110,7 @@ function packAnswers(hours: ReadonlyMap<number, Sum>, start: number): string {
 }
 
 /**
- * Puts sums into a series. The sum of an hour only rises while its rows are kept, so of two the higher is the newer,
+ * Merges sums into a series. The sum of an hour only rises while its rows are kept, so the higher of two is the newer,
  * whoever counted when: roll-ups may overtake each other and repeat.
  */
 export function mergeHours(series: Series, start: number, sums: ReadonlyMap<number, Sum>): Required<Series> {

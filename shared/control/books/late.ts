@@ -1,6 +1,6 @@
 /**
- * Usage that comes for an hour which may have been counted already: the hour is noted, and a job counts it again. The
- * note is written after the rows and also when they were known, so that a crash in between loses nothing.
+ * Usage for an hour that may have been counted already: the hour is noted, and a job counts it again. The note is
+ * written after the rows, even when they were known, so a crash in between loses nothing.
  */
 import type { Usage } from '../../api/schemas/relays.ts'
 import type { Control } from '../control.ts'
@@ -21,7 +21,7 @@ const graceMs = 10 * 60_000
 const keepMs = 40 * 24 * hourMs
 const accountsAtOnce = 32
 
-/** What of a report came late, by account. */
+/** Notes which part of a report came late, by account. */
 export async function noteLate(control: Control, rows: readonly Usage[]): Promise<void> {
   const recent = control.clock.now() - hourMs - graceMs
   const late = new Map<string, Set<number>>()
@@ -67,12 +67,12 @@ async function recount(control: Control, job: RunningJob): Promise<void> {
     await job.advance({})
   }
   await job.finish(async (tx) => {
-    // What came meanwhile has asked for the job once more.
+    // Usage that came meanwhile has asked for the job again.
     if ((await tx.get(ref))?.version === noted?.version) tx.delete(ref)
   })
 }
 
-/** Hours that follow each other are read together, but not more than a day at once. */
+/** Groups hours that follow each other, up to a day, to read them together. */
 function runsOf(noted: Snapshot<UsageLateDoc> | undefined): readonly (readonly [from: number, to: number])[] {
   const runs: [number, number][] = []
   for (const hour of noted?.data.hours ?? []) {

@@ -1,6 +1,6 @@
 /**
- * The hours of each tunnel by calendar month, for charts, made once a day of the day's rows: rows go after 40 days,
- * and a year is read as twelve documents instead of thousands.
+ * The hours of each tunnel by calendar month, for charts. They are made once a day from the day's rows: rows are
+ * deleted after 40 days, and a year is read as twelve documents instead of thousands.
  */
 import type { Control } from '../control.ts'
 import type { JobKind, RunningJob } from '../jobs/jobs.ts'
@@ -26,7 +26,7 @@ export function monthRef(tunnel: string, start: number) {
   return usageMonths.ref(`${tunnel}:${new Date(start).toISOString().slice(0, 7)}`)
 }
 
-/** Sums of whole hours: all rows of an hour and tunnel stand in `rows`. */
+/** Sums of whole hours: `rows` has all rows of an hour and tunnel. */
 export async function addToMonths(control: Control, rows: readonly UsageHourDoc[]): Promise<void> {
   const byMonth = new Map<string, { tunnel: string; account: string; start: number; hours: Hours }>()
   for (const row of rows) {
@@ -52,7 +52,7 @@ export async function addToMonths(control: Control, rows: readonly UsageHourDoc[
   )
 }
 
-/** Daily, of every account that carried something. */
+/** Runs daily, for every account that carried something. */
 export function fillMonths(control: Control): JobKind {
   const run = (job: RunningJob) => fill(control, job)
   return {
@@ -85,7 +85,7 @@ async function fill(control: Control, job: RunningJob): Promise<void> {
 
 async function fillOne(control: Control, { ref, data }: Snapshot<UsagePeriodDoc>, to: number): Promise<void> {
   const until = Math.min(to, data.end)
-  // Nothing was counted since: there is nothing to read either.
+  // Nothing was counted since, so there is nothing to read.
   if (data.countedTo <= data.monthsTo || data.monthsTo >= until) return
   const rows = []
   for await (const page of eachRows(control, { account: data.account, from: data.monthsTo, to: until - 1 }))

@@ -1,6 +1,6 @@
 /**
- * Periods of usage, for bookkeeping: each has its start and end, counts until 48 h after its end, and is final then.
- * What comes later stands as a correction in the period that is open, so a bill that was sent never changes.
+ * Periods of usage, for bookkeeping. Each has a start and an end, takes usage until 48 h after its end, and then is
+ * final. Later usage becomes a correction in the open period, so a bill that was sent never changes.
  * docs/decisions/0048
  */
 import { writeAudit } from '../audit.ts'
@@ -14,16 +14,16 @@ import { type UsagePeriodDoc, usagePeriods } from '../usage-documents.ts'
 import { hourMs, hourOf, spanAround } from './calendar.ts'
 import { bytesOf, isSameSeries, mergeHours, type Sum } from './hours.ts'
 
-/** From its end until it is final: relays that were cut off for two days still count. */
+/** From a period's end until it is final: usage of relays that were cut off for two days still counts. */
 export const closingMs = 48 * hourMs
-/** For the customer to see, and for whoever disputes a bill. */
+/** Kept for the customer to see, and for disputes about a bill. */
 const keepMs = 400 * 24 * hourMs
 const warnings = [100, 90, 80] as const
 
 type Period = Snapshot<UsagePeriodDoc>
 type GivenHours = ReadonlyMap<number, Sum>
 
-/** The period that is open now; undefined: nothing was counted since the last one ended. */
+/** The period that is open now; undefined when nothing was counted since the last one ended. */
 export async function openPeriod(control: AnyControl, account: string): Promise<Period | undefined> {
   const nowMs = control.clock.now()
   const { items } = await control.store.query(queries.periodsByAccountAndState, {
@@ -35,8 +35,8 @@ export async function openPeriod(control: AnyControl, account: string): Promise<
 }
 
 /**
- * Puts sums of hours where they belong. Doing it again, or with older sums, changes nothing.
- * @param countedTo hours before it are complete by this, as far as relays have told
+ * Adds sums of hours to their periods. Doing it again, or with older sums, changes nothing.
+ * @param countedTo all hours before it are complete with these sums, as far as relays have reported
  */
 export async function countHours(
   control: Control,
@@ -51,19 +51,19 @@ export async function countHours(
       period.data.state === 'closed'
         ? await correct(control, period, inside)
         : await count(control, period, { hours: inside, countedTo })
-    // Somebody ended the period earlier, or closed it: look again.
+    // Another worker ended or closed the period meanwhile: look again.
     if (isDone) for (const hour of inside.keys()) left.delete(hour)
   }
 }
 
-/** As it is stored, or as it will be when something is counted in it. */
+/** The period as it is stored, or as it will be once something is counted in it. */
 async function periodAround(control: Control, account: string, hour: number): Promise<Period> {
   const { items } = await control.store.query(queries.periodsOfAccount, {
     where: { account },
     to: hour,
     limit: 4,
   })
-  // Releases up to 0.1 kept another document of the same start.
+  // Releases up to 0.1 kept a different document with the same start.
   const [before] = items.filter(({ data }) => data.state !== undefined)
   if (before && before.data.end > hour) return before
   const owner = await control.store.get(accounts.ref(account))
@@ -138,7 +138,7 @@ async function count(
   return isDone
 }
 
-/** Another plan begins with a period of its own, at the next full hour. */
+/** A new plan begins a new period at the next full hour. */
 function atNewPlan(owner: AccountDoc | undefined, nowMs: number, period: UsagePeriodDoc): UsagePeriodDoc {
   if (!owner || owner.plan === period.plan || period.state !== 'open') return period
   if (period.plan === '') return { ...period, plan: owner.plan }

@@ -8,7 +8,7 @@ import { hourMs } from './calendar.ts'
 type RowsAsked = {
   readonly account: string
   readonly tunnel?: string | undefined
-  /** Any time within the first hour; `to` any within the last. */
+  /** Any time within the first hour; `to` is any time within the last. */
   readonly from: number
   readonly to: number
 }

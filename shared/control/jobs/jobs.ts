@@ -1,7 +1,7 @@
 /**
- * Jobs: everything that must happen after a change has committed, however often a process dies on the way. `enqueue`
- * writes the job in the transaction of the change; the worker (worker.ts) runs it; its last step commits together with
- * the job's end. Design: `growth.md` 2, measured on both engines; docs/decisions/0046-jobs.md.
+ * Jobs: work that must happen after a change has committed, however often a process dies on the way. `enqueue` writes
+ * the job in the transaction of the change; the worker (worker.ts) runs it; its last step commits together with the
+ * job's end. Design: `growth.md` 2, measured on both engines; docs/decisions/0046-jobs.md.
  */
 import { createHash } from 'node:crypto'
 import { type JobDoc, jobs } from '../documents.ts'
@@ -10,23 +10,28 @@ import { isStillOn } from '../stored-times.ts'
 
 export const shards = 16
 
-/** What a worker knows of a kind of job. */
+/** What a worker knows about a kind of job. */
 export type JobKind = {
   readonly name: string
-  /** Claims without progress after which it is dead. A job that kills its worker dies too, since claims are counted. */
+  /**
+   * After this many claims without progress the job is dead. Claims are counted, so a job that kills its worker dies
+   * too.
+   */
   readonly attemptsMax: number
-  /** Runs again so long after it has finished, for ever; absent: it is gone then. */
+  /** How long after it has finished it runs again, for ever; undefined: it is deleted then. */
   readonly everyMs?: number
-  /** The longest that it is asked for ahead, or lets itself wait, where that is more than an hour and `everyMs`. */
+  /** The longest time ahead that it is asked for, or that it waits, if that is more than an hour and `everyMs`. */
   readonly waitsMs?: number
-  /** One try. It ends by a step of `job`; returning without one finishes the job. */
+  /** One try. It ends with a step of `job`; returning without one finishes the job. */
   readonly run: (job: RunningJob) => Promise<void>
 }
 
-/** A job that this worker has claimed. Every step needs the claim: whoever was overtaken writes nothing more. */
+/**
+ * A job that this worker has claimed. Every step needs the claim, so a worker that was overtaken writes nothing more.
+ */
 export interface RunningJob {
   readonly id: string
-  /** The same in every try of one wish: what outside services are told, so that they do nothing twice. */
+  /** The same in every try of one wish. Outside services get it, so that they do nothing twice. */
   readonly key: string
   readonly account: string
   readonly subject: string
@@ -35,23 +40,23 @@ export interface RunningJob {
   /** Aborted when the lease has run out or the worker is closed. */
   readonly signal: AbortSignal
   /**
-   * The job's end, together with `effect`; reads of `effect` come before its writes, as in any transaction.
+   * Ends the job, together with `effect`; reads of `effect` come before its writes, as in any transaction.
    * @throws job.lost
    */
   finish(effect?: (tx: Transaction) => Promise<void>): Promise<void>
-  /** Keeps how far it has come, together with `effect`, and the lease from now on. @throws job.lost */
+  /** Stores how far it has come, together with `effect`, and renews the lease. @throws job.lost */
   advance(progress: Doc, effect?: (tx: Transaction) => Promise<void>): Promise<void>
-  /** Lets others run: it goes on at `dueAt`, from `progress`. @throws job.lost */
+  /** Lets other jobs run: this one continues at `dueAt`, from `progress`. @throws job.lost */
   pause(progress: Doc, dueAt: number): Promise<void>
 }
 
 export type Wish = {
   readonly kind: JobKind['name']
   readonly subject: string
-  /** '' = of the service itself. */
+  /** '' = the service itself. */
   readonly account: string
   readonly body?: Doc
-  /** Not before; default: now. */
+  /** Not before this time; default: now. */
   readonly dueAt?: number
 }
 
@@ -60,8 +65,9 @@ export function jobRef(kind: string, subject: string): Ref<JobDoc> {
 }
 
 /**
- * Asks for a job within `tx`: `look` reads, so it goes before the first write, and what it returns writes. The id is to
- * be kicked after the commit (kick.ts). The same job twice is one job, done once more if it runs already.
+ * Asks for a job within `tx`: `look` reads, so call it before the first write. The returned function writes, and
+ * returns the id to kick after the commit (kick.ts). The same job twice is one job, which runs once more if it is
+ * running already.
  */
 export async function look(tx: Transaction, wish: Wish, nowMs: number): Promise<() => string> {
   const ref = jobRef(wish.kind, wish.subject)
@@ -76,16 +82,16 @@ function wished(before: Snapshot<JobDoc> | undefined, wish: Wish, nowMs: number)
   const current = before?.data
   if (current?.state !== 'live') return { ...freshJob(wish, nowMs), wanted: (current?.wanted ?? 0) + 1 }
   const { body = {}, dueAt = nowMs } = wish
-  // Leased: whoever runs it sees at its end that it is wanted again.
+  // It is leased: its worker sees at the end that it is wanted again.
   const isRunning = current.claim !== '' && isStillOn(current.dueAt, { nowMs, lastsMs: leaseMs })
   const next = isRunning ? current.dueAt : Math.min(current.dueAt, dueAt)
   return { ...current, body, wanted: current.wanted + 1, dueAt: next }
 }
 
-/** A step ends within 20 s, and keeping progress begins the lease anew. */
+/** A step takes less than 20 s, and storing progress renews the lease. */
 export const leaseMs = 60_000
 
-/** A job as it is before anybody has claimed it. */
+/** A job that nobody has claimed yet. */
 export function freshJob({ account, subject, kind, body = {}, dueAt }: Wish, nowMs: number): JobDoc {
   const shard = shardOf(account === '' ? `${kind}:${subject}` : account)
   const untouched = { attempts: 0, claim: '', progress: {}, error: '' }

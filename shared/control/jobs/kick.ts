@@ -1,13 +1,13 @@
 /**
- * Tells workers of jobs that have just been committed, so that they need not look for them. Only makes it fast: a kick
- * that is lost is found by the next round.
+ * Tells workers about jobs that have just been committed, so that they need not look for them. This only makes it
+ * faster: the next round finds a job whose kick was lost.
  */
 import { z } from 'zod'
 import type { Control } from '../control.ts'
 import { asFailure } from '../failures.ts'
 import { topics } from '../names.ts'
 
-/** Of one message. */
+/** Ids in one message. */
 const idsMax = 100
 export const kickSchema = z.object({ ids: z.array(z.string().max(128)).max(idsMax) })
 

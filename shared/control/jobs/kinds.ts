@@ -55,9 +55,9 @@ function jobKinds(control: Control): readonly JobKind[] {
 }
 
 /**
- * A worker of every kind.
- * @param atOnce jobs that one process runs beside each other
- * @param more kinds of this shell alone
+ * Makes a worker for every kind.
+ * @param atOnce jobs that one process runs side by side
+ * @param more kinds that only this shell has
  */
 export function makeWorker(control: Control, atOnce: number, more: readonly JobKind[] = []): Worker {
   return new Worker({ control, kinds: [...jobKinds(control), ...more], atOnce })

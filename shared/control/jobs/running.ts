@@ -1,4 +1,4 @@
-/** Claims a job, and takes the steps by which its kind ends it: each is one transaction that needs the claim. */
+/** Claims a job, and makes the steps by which its kind ends it: each is one transaction that needs the claim. */
 import { randomUUID } from 'node:crypto'
 import { type BackoffShape, backoffMs } from '../../base/backoff.ts'
 import type { Timer } from '../../base/clock.ts'
@@ -9,10 +9,10 @@ import { asFailure } from '../failures.ts'
 import type { Doc, Snapshot, Transaction } from '../platform.ts'
 import { type JobKind, jobRef, leaseMs, type RunningJob } from './jobs.ts'
 
-/** 5 s doubling to an hour: an outage of a service that a job needs is waited for, and nobody is hammered. */
+/** 5 s doubling to an hour: the job outlasts an outage of a service that it needs, without hammering it. */
 export const retryMaxMs = 3_600_000
 const retry: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 5_000, maxMs: retryMaxMs, jitter: 0.5 }
-/** Long enough that somebody sees it, and can have it tried again. */
+/** Long enough for somebody to see it and have it tried again. */
 const deadMs = 90 * 24 * 3_600_000
 
 export type Claimed = { readonly job: Running; readonly kind: JobKind }
@@ -115,7 +115,7 @@ export class Running implements RunningJob {
     }))
   }
 
-  /** Does what its kind does, until a step has ended it. Never rejects; a failure is tried again later. */
+  /** Runs its kind until a step has ended it. Never rejects; a failure is tried again later. */
   async run(): Promise<void> {
     const { log, random } = this.#control
     try {
@@ -136,7 +136,7 @@ export class Running implements RunningJob {
     }
   }
 
-  /** The worker stops: what does not end by itself goes on elsewhere when the lease is over. */
+  /** The worker stops: a job that does not end by itself continues elsewhere when the lease is over. */
   abort(): void {
     this.#abort.abort(fail('job.lost'))
   }
@@ -145,7 +145,7 @@ export class Running implements RunningJob {
     return this.#control.clock.after(leaseMs, () => this.abort(), { background: true })
   }
 
-  /** The next try need not wait for the end of the lease. */
+  /** Ends the lease early, so that the next try need not wait for it. */
   async #giveBack(waitMs: number, code: string): Promise<void> {
     try {
       const dueAt = this.#control.clock.now() + waitMs
@@ -155,7 +155,7 @@ export class Running implements RunningJob {
     }
   }
 
-  /** What is left of it once it is done: nothing, or a job that is due again. */
+  /** What remains of a finished job: nothing, or a job that is due again. */
   #after(latest: JobDoc): JobDoc | undefined {
     const nowMs = this.#control.clock.now()
     const rested: JobDoc = { ...latest, claim: '', attempts: 0, progress: {}, error: '' }

@@ -1,7 +1,7 @@
 /**
- * Runs jobs. A round reads due jobs of a few random shards at a time, so that a flood of one account, which stands in
- * one shard, holds up neither the others nor their workers; a kick brings ids directly. Any number of workers may run
- * beside each other, in one process or many: a claim is one conditional write.
+ * Runs jobs. A round reads due jobs of a few random shards at a time, so a flood of one account, which is in one shard,
+ * delays neither the others nor their workers. A kick brings ids directly. Any number of workers may run side by side,
+ * in one process or many: a claim is one conditional write.
  */
 import { isFailure } from '../../base/errors.ts'
 import { putRightAhead } from '../ahead.ts'
@@ -12,17 +12,19 @@ import { queries } from '../query-table.ts'
 import { freshJob, type JobKind, jobRef, shards } from './jobs.ts'
 import { claimJob, type Running } from './running.ts'
 
-/** Rows read of a shard. Of a full page `shardRuns` random ones are run, so that two workers seldom want the same. */
+/**
+ * Rows read of a shard. Of a full page only `shardRuns` random ones are run, so that two workers seldom want the same.
+ */
 const shardRows = 32
 const shardRuns = 16
 const shardsAtOnce = 3
-/** A shard that had less than a full page is not looked at again so soon. */
+/** How long a shard with less than a full page is left alone. */
 const restMs = 500
-/** Rounds look for jobs whose kick was lost, and for those that are due by now. */
+/** Rounds find jobs whose kick was lost, and those that have become due. */
 export const roundsMs = 60_000
-/** A look for times that lie too far ahead costs a read for each kind, and some for each cell. */
+/** A look for times too far ahead costs a read for each kind, and some for each cell. */
 const lookMs = 5 * 60_000
-/** A round takes no more after this share of its time: what it has must end within the rest. */
+/** A round takes no more jobs after this share of its time: those it has must end within the rest. */
 const takingShare = 0.6
 
 export type WorkerOptions = {
@@ -48,7 +50,7 @@ export class Worker {
     this.#atOnce = atOnce
   }
 
-  /** Makes the jobs that run for ever, where they are missing. */
+  /** Makes those jobs that run for ever and are missing. */
   async begin(): Promise<void> {
     const { store, clock } = this.#control
     for (const { name, everyMs } of this.#kinds.values()) {
@@ -63,14 +65,15 @@ export class Worker {
     }
   }
 
-  /** Runs these, if they are due and nobody else has them; resolves when they have ended. */
+  /** Runs these jobs if they are due and nobody else has them; resolves when they have ended. */
   async take(ids: readonly string[]): Promise<number> {
     const found = await this.#control.store.getAll(ids.map((id) => jobs.ref(id)))
     return this.#runAll(found.flatMap((snapshot) => (snapshot ? [snapshot] : [])))
   }
 
   /**
-   * Runs what is due until nothing is left or the time is up. @returns how many were run, and whether more is waiting
+   * Runs due jobs until nothing is left or the time is up.
+   * @returns how many were run, and whether none is waiting any more
    */
   async round(budgetMs: number): Promise<{ readonly ran: number; readonly isDone: boolean }> {
     const { clock } = this.#control
@@ -83,21 +86,22 @@ export class Worker {
       if (awake.length === 0) return { ran, isDone: true }
       const due = await Promise.all(awake.map((shard) => this.#due(shard)))
       const here = await this.#runAll(interleave(due))
-      // Others have all of it, or a newer release knows its kinds: looking again at once would find the same.
+      // Other workers have all of it, or only a newer release knows its kinds: looking again at once would find the
+      // same.
       if (here === 0) for (const shard of awake) this.#rest(shard)
       ran += here
     }
     return { ran, isDone: false }
   }
 
-  /** No more are taken; those under way get their time to end, and are told to. */
+  /** Takes no more jobs; running ones are told to end and get time for it. */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const job of this.#running.keys()) job.abort()
     await Promise.all(this.#running.values())
   }
 
-  /** A clock that was set back must not hold up what is due. */
+  /** So that a clock that was set back does not delay due jobs. */
   async #putRightAhead(): Promise<void> {
     const { clock, log } = this.#control
     if (clock.monotonic() - this.#lookedAt < lookMs) return
@@ -150,7 +154,7 @@ export class Worker {
     return ran
   }
 
-  /** So many of them, by chance. */
+  /** Picks this many at random. */
   #pick<T>(items: readonly T[], count: number): readonly T[] {
     const left = [...items]
     const picked: T[] = []
