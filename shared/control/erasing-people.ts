@@ -20,7 +20,7 @@ const forgottenSchema = z.object({
   email: z.string(),
   subjects: z.array(z.string()).max(waysMax).default([]),
 })
-/** Who is to be forgotten by sign-in: in the step in which their membership ended. */
+/** A person whom sign-in has to forget, recorded in the step in which their membership ended. */
 const progressSchema = z.looseObject({ forget: forgottenSchema.optional() })
 
 export async function eraseMembers(control: Control, job: RunningJob): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * Mails go out by a job, asked for in the transaction of what they tell of: a mail server that is away, or a process
- * that dies, delays a letter and loses none. The letter is wrapped in the store, for it may hold a link that signs
- * somebody in. It may arrive twice, with one Message-ID.
+ * Mails go out by a job, requested in the transaction of the change that they report. So a mail server that is away, or
+ * a process that dies, delays a mail but never loses it. The mail is wrapped in the store, because it may hold a link
+ * that signs somebody in. It may arrive twice, with one Message-ID.
  */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
@@ -10,14 +10,14 @@ import type { Control } from './control.ts'
 import type { JobKind, RunningJob, Wish } from './jobs/jobs.ts'
 import type { KeyVault } from './platform.ts'
 
-/** About three and a half hours of a mail server that is away. */
+/** Covers about three and a half hours without a mail server. */
 const attemptsMax = 12
 
 const letterSchema = z.object({ to: z.string(), subject: z.string(), text: z.string() })
 type Letter = z.infer<typeof letterSchema>
 const bodySchema = z.object({ letter: z.string(), until: z.int() })
 
-/** What `look` is asked for. @param until when the letter is good for nothing any more */
+/** The wish for `look`. @param until after this time the mail is useless */
 export async function mailWish(
   vault: KeyVault,
   letter: Letter,

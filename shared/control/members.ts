@@ -1,7 +1,6 @@
 /**
- * Who belongs to an account, and as what. Service members are the account's own: they hold keys for CI and servers, so
- * that what those serve outlives the people who set it up. An owner is made and unmade by owners alone, and the last
- * one stays.
+ * The members of an account and their roles. Service members belong to the account: they hold keys for CI and servers,
+ * so what those serve outlives the people who set it up. Only owners make or unmake an owner, and the last one stays.
  */
 import { permissionsOf, type Role } from '../api/schemas/access.ts'
 import type { Member } from '../api/schemas/accounts.ts'
@@ -21,7 +20,7 @@ import { lookToUnserve, memberOf } from './unserve.ts'
 /** One page of a query, and far more than a team that shares one account of tunnels. */
 const membersMax = 200
 
-/** Oldest first. `control` is the whole one: names and addresses of people belong to no account. */
+/** Oldest first. Needs the whole `control`: names and addresses of people belong to no account. */
 export async function listMembers(control: Control, account: string): Promise<readonly Member[]> {
   const { items } = await control.store.query(queries.membersOfAccount, {
     where: { account },
@@ -79,7 +78,7 @@ export async function changeRole(
 }
 
 /**
- * Ends the membership, every key that hangs on it, and what their agents serve. Everybody may leave.
+ * Ends the membership, all its keys, and what their agents serve. Everybody may leave.
  * @throws api.not_found, auth.scope, member.last_owner
  */
 export async function removeMember(control: AccountControl, caller: Caller, id: string): Promise<void> {
@@ -98,7 +97,7 @@ export async function removeMember(control: AccountControl, caller: Caller, id: 
   await kick(control, [job])
 }
 
-/** Adds a person who is known already. @throws store.exists for a member, member.limit */
+/** Adds a person who is already known. @throws store.exists for a member, member.limit */
 export async function addMember(
   control: AccountControl,
   { user, role, actor }: { readonly user: string; readonly role: Role; readonly actor: string },
@@ -113,7 +112,7 @@ export async function addMember(
   })
 }
 
-/** What the owner has only an owner gives or takes. @throws auth.scope */
+/** Only an owner gives or takes what an owner has. @throws auth.scope */
 function requireAssign(caller: Caller, role: Role): void {
   requirePermission(caller, role === 'owner' ? 'owners.manage' : 'members.manage')
 }
@@ -123,7 +122,7 @@ function requireOwner(others: readonly MemberDoc[]): void {
   if (!others.some(isOwner)) throw fail('member.last_owner')
 }
 
-/** A transaction that adds one. @throws member.limit */
+/** Runs a transaction that adds a member. @throws member.limit */
 async function withRoom(
   control: AccountControl,
   change: (tx: Transaction, quota: Quota) => Promise<void>,
@@ -138,7 +137,7 @@ async function withRoom(
   await withCounts(control, () => control.store.transact(run))
 }
 
-/** With all others in one read, so that two owners who leave at once cannot both go. @throws api.not_found */
+/** Reads all members in one read, so that two owners who leave at once cannot both go. @throws api.not_found */
 async function readOne(
   tx: Transaction,
   account: string,
@@ -167,7 +166,7 @@ function entryOf(caller: Caller, target: string) {
   return { ...byCaller(caller), target }
 }
 
-/** The accounts of a person, as a choice. */
+/** The accounts of a person, to choose from. */
 export async function describeAccounts(control: Control, of: readonly MemberDoc[]) {
   const found = await control.store.getAll(of.map(({ account }) => accounts.ref(account)))
   return of.flatMap((member, index) => {

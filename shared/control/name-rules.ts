@@ -1,8 +1,8 @@
 /**
- * Who may have a name, as pure rules: free -> active -> resting -> free. A name is an alias of a tunnel, told to relays
- * by the tunnel's tickets and by commands; tunnel-names.ts carries the rules out in transactions.
- * Invariant: nobody gets a name while a relay could still lead its visitors to another account's tunnel, or to one of
- * another cell.
+ * Who may have a name, as pure rules: free -> active -> resting -> free. A name is an alias of a tunnel; relays learn
+ * it from the tunnel's tickets and from commands. tunnel-names.ts carries the rules out in transactions. Invariant:
+ * nobody gets a name while a relay could still lead its visitors to another account's tunnel, or to a tunnel of another
+ * cell.
  */
 import { limits } from '../protocol/limits.ts'
 import { lateMaxMs } from './books/calendar.ts'
@@ -10,35 +10,35 @@ import type { TunnelDoc } from './documents.ts'
 import type { NameDoc } from './name-documents.ts'
 import { believed, isAhead } from './stored-times.ts'
 
-/** A relay that is silent for a day routes no names (relay-vm/name-knowledge.ts); from then on it has no say. */
+/** A relay that is silent for a day routes no names (relay-vm/name-knowledge.ts); after that we do not wait for it. */
 export const silentRelayMs = 24 * 3_600_000 + limits.skewMs
-/** By then every relay has applied a removal or has no say, and every ticket is dead: the document says no more. */
+/** By then every relay has applied a removal or no longer counts, and every ticket is dead: the document is useless. */
 const restKeepMs = 48 * 3_600_000
-/** Where a tunnel was before a relay could forget it. */
+/** How long a cell that the tunnel left counts: until no relay there can still know it. */
 const formerMs = silentRelayMs + limits.ticketMs
 
 export type NameClaimant = {
   readonly account: string
   readonly tunnel: string
-  /** Where it is, or was last; '' = it never had an endpoint. */
+  /** The tunnel's cell, now or last; '' = it never had an endpoint. */
   readonly cell: string
 }
 
-/** What the relays have said of the cells that a resting name was routed in. */
+/** What the relays of the cells that routed a resting name have said. */
 export type NameView = {
-  /** Every relay that has a say has applied all commands of before this time; Infinity: none has. */
+  /** Every relay that counts has applied all commands up to this time; Infinity: there is none. */
   readonly appliedAt: number
 }
 
 export type NameVerdict =
   | { readonly kind: 'take'; readonly next: NameDoc }
-  /** The tunnel has it. */
+  /** The tunnel has it already. */
   | { readonly kind: 'has' }
-  /** Another account's, or that of a tunnel of the same account in another cell. */
+  /** It belongs to another account, or to a tunnel of the same account in another cell. */
   | { readonly kind: 'held' | 'elsewhere' }
   | { readonly kind: 'rests'; readonly retryInMs: number }
 
-/** @param holderCells where the tunnel that has it now is or was lately */
+/** @param holderCells cells where the tunnel that has it now is, or was lately */
 export function decideName(
   current: NameDoc | undefined,
   {
@@ -76,7 +76,7 @@ export function decideName(
     : { kind: 'rests', retryInMs: Math.max(limits.syncMs, current.ticketsUntil + limits.skewMs - nowMs) }
 }
 
-/** Relays of one cell keep the highest version: the old route and the new are never both believed there. */
+/** Relays of one cell keep the highest version, so they never believe both the old and the new route. */
 function isAtHome(cells: readonly string[], { cell }: NameClaimant): boolean {
   return cells.every((one) => one === cell)
 }
@@ -93,14 +93,14 @@ export function restName(current: NameDoc, cells: readonly string[], nowMs: numb
     cells,
     state: 'resting',
     version: Math.max(current.version + 1, nowMs),
-    // Renewals are asked for nothing: one that is under way may list it until then.
+    // Renewals write nothing to the name, and one that is under way may still list it until then.
     ticketsUntil: nowMs + limits.ticketMs,
     removedAt: nowMs,
     ttl: new Date(nowMs + restKeepMs),
   }
 }
 
-/** A clock that was ahead has set its times: it rests its full time from now, whatever of that is over. */
+/** A fast clock set its times, so it rests its full time from now, however much of that is over. */
 export function putBackName(current: NameDoc, nowMs: number): NameDoc | 'keep' {
   if (current.state !== 'resting' || !isAhead(current.removedAt, { nowMs, lastsMs: 0 })) return 'keep'
   const ticketsUntil = believed(current.ticketsUntil, { nowMs, lastsMs: limits.ticketMs })
@@ -113,7 +113,7 @@ export function cellsOf({ cell, formerCells = {} }: TunnelDoc, nowMs: number): r
   return [...new Set([cell, ...former])].filter((id) => id !== '')
 }
 
-/** The tunnel leaves `cell` for another one. Kept for as long as relays there may report its usage. */
+/** The tunnel leaves `cell` for another. The cell is kept as long as relays there may report its usage. */
 export function leaveCell(
   { formerCells = {} }: TunnelDoc,
   cell: string,

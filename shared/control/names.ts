@@ -8,7 +8,7 @@ export type Collection<T extends Doc> = {
   ref(id: string): Ref<T>
 }
 
-/** Every document carries its `account`, and passes to no other. */
+/** Every document carries its `account`, and never passes to another. */
 export function collection<T extends Doc>(name: string): Collection<T> {
   return { name, reach: 'account', ref: (id) => ({ collection: name, id }) }
 }
@@ -18,17 +18,17 @@ export function globalCollection<T extends Doc>(name: string): Collection<T> {
   return reaching(name, 'global')
 }
 
-/** One document an account, whose id is the account's. */
+/** One document for each account, with the account's id. */
 export function ownIdCollection<T extends Doc>(name: string): Collection<T> {
   return reaching(name, 'ownId')
 }
 
-/** Documents that pass from an account to another; `account` says whose they are now, '' nobody's. */
+/** Documents that pass from one account to another; `account` says whose they are now, '' = nobody's. */
 export function sharedCollection<T extends Doc>(name: string): Collection<T> {
   return reaching(name, 'shared')
 }
 
-/** What every account may add to, and none reads. */
+/** Every account may add to it, and none reads it. */
 export function outboxCollection<T extends Doc>(name: string): Collection<T> {
   return reaching(name, 'outbox')
 }
@@ -40,8 +40,8 @@ function reaching<T extends Doc>(name: string, reach: Reach): Collection<T> {
 export const topics = {
   /** Commands for every relay of one cell. */
   commands: (cell: string) => `commands.${cell}`,
-  /** What relays of all cells saw and must not wait for their next sync. */
+  /** What relays of all cells saw and cannot wait for their next sync to report. */
   events: 'events',
-  /** Ids of jobs that have just been asked for. */
+  /** Ids of jobs that were just requested. */
   jobs: 'jobs',
 } as const

@@ -1,7 +1,7 @@
 /**
  * Keys that a key had made in releases up to 0.1 name no owner, so nothing ends them and the role written in them
- * counts. Daily, for such a release may run beside this one, they are given to a service member of that role, which an
- * account's people see, change and remove like any other.
+ * counts. Once a day they are given to a service member of that role, which the account's people can see, change and
+ * remove like any other. It is daily because such a release may run beside this one.
  */
 import { newId } from '../base/ids.ts'
 import { writeAudit } from './audit.ts'
@@ -16,7 +16,7 @@ import { readQuota, writeQuota } from './quota.ts'
 
 const everyMs = 24 * 3_600_000
 const pageSize = 50
-/** All members of an account, and more. */
+/** More than an account's members. */
 const membersMax = 200
 export const ownerOfOldKeys = 'Keys of earlier releases'
 
@@ -46,7 +46,7 @@ function giveOne({ store, clock }: Control, { ref, data: { account } }: Snapshot
     const quota = await readQuota(tx, account)
     const { items } = await tx.query(queries.membersOfAccount, { where: { account }, limit: membersMax })
     const before = roleOf(latest.data)
-    // A service owns no account, and a key could not do what only owners may.
+    // A service cannot own an account, and a key never could do what only owners may.
     const role = before === 'owner' ? 'admin' : before
     const known = items.find(({ data }) => data.name === ownerOfOldKeys && data.role === role)
     const nowMs = clock.now()

@@ -1,34 +1,36 @@
 /**
- * Events of the payment service, each handled once in effect: the first delivery creates the event's document, and a
- * repeated one finds it handled. What a handler does must bear being done again, because it may die half-way.
+ * Events of the payment service, each with one effect: the first delivery creates the event's document, and a repeated
+ * one finds it handled. A handler must tolerate running again, because it may die half-way.
  */
 import { isFailure } from '../base/errors.ts'
 import type { Control } from './control.ts'
 import { globalCollection } from './names.ts'
 
-/** Id: the event's own. */
+/** Id: the event's own id. */
 type StripeEventDoc = {
   readonly type: string
   readonly object: string
-  /** What stays `received` is dealt with when Stripe repeats it. */
+  /** An event that stays `received` is handled when Stripe repeats it. */
   readonly state: 'received' | 'handled' | 'ignored'
   readonly receivedAt: number
   readonly ttl: Date
 }
 const stripeEvents = globalCollection<StripeEventDoc>('stripeEvents')
 
-/** What matters of an event; handlers fetch the truth themselves, as events may come late and in any order. */
+/**
+ * What we use of an event. Handlers fetch the present state themselves, since events may come late and in any order.
+ */
 export type PaymentEvent = {
   readonly id: string
   readonly type: string
-  /** Id of what it is about, '' if it has none. */
+  /** Id of its object, '' if it has none. */
   readonly object: string
 }
 export type PaymentHandlers = ReadonlyMap<string, (control: Control, event: PaymentEvent) => Promise<void>>
 
 const keepMs = 90 * 24 * 3_600_000
 
-/** @returns what became of it; `repeated` = an earlier delivery was dealt with */
+/** @returns what was done with it; `repeated` = an earlier delivery was handled */
 export async function receivePaymentEvent(
   control: Control,
   event: PaymentEvent,

@@ -1,14 +1,17 @@
-/** Many documents changed a piece at a time: a read and a batch for hundreds, and in between others get their turn. */
+/**
+ * Changes many documents a piece at a time: one read and one batch for hundreds, and in between other work gets its
+ * turn.
+ */
 import type { ErrorKey } from '../base/errors.ts'
 import { asFailure } from './failures.ts'
 import type { Doc, Ref, Store, Write } from './platform.ts'
 
-/** What a batch holds at most, and less than 50 ms of SQLite's thread. */
+/** The maximum of a batch, and less than 50 ms of SQLite's thread. */
 const perBatch = 400
-/** Writes under way at once where a batch was lost to somebody faster. */
+/** Parallel writes after another writer made a batch fail. */
 const writesAtOnce = 32
 
-/** Somebody else wrote one of the documents at the same moment. */
+/** Another writer changed one of the documents at the same moment. */
 const lostBatch: ReadonlySet<ErrorKey> = new Set([
   'store.exists',
   'store.changed',
@@ -18,13 +21,13 @@ const lostBatch: ReadonlySet<ErrorKey> = new Set([
 
 export type Change<T extends Doc> = {
   readonly ref: Ref<T>
-  /** Without side effects, since it may run again. */
+  /** Must have no side effects, since it may run again. */
   readonly next: (current: T | undefined) => T | 'keep'
 }
 
 /**
- * Changes each document on condition that nobody has written it since it was read: a plain write would lose what
- * somebody else has raised. A batch that lost is done one by one. No document may stand in `changes` twice.
+ * Changes each document only if nobody has written it since it was read: a plain write would lose an increase that
+ * somebody else wrote. A failed batch is done one by one. No document may be in `changes` twice.
  */
 export async function changeAll<T extends Doc>(
   store: Pick<Store, 'getAll' | 'batch' | 'change'>,
@@ -36,7 +39,7 @@ export async function changeAll<T extends Doc>(
   }
 }
 
-/** Whatever waits for the event loop goes first. */
+/** Lets everything that waits for the event loop go first. */
 export function otherTurns(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

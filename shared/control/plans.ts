@@ -1,6 +1,6 @@
 /**
- * The plan catalogue, and what an account may do by it. One table: API, CLI, console and relays all show these
- * numbers, and every refusal names the one that was hit.
+ * The plan catalogue, and what an account may do under it. One table: API, CLI, console and relays all show these
+ * numbers, and every refusal names the limit that was reached.
  */
 import type { Me } from '../api/schemas/accounts.ts'
 import type { Policy } from '../protocol/endpoint.ts'
@@ -11,15 +11,15 @@ export const planNames = ['free', 'pro', 'team', 'unlimited'] as const
 export type PlanName = (typeof planNames)[number]
 
 export type PlanLimits = Me['limits'] & {
-  /** Tunnels that may be defined, online or not. */
+  /** Maximum of defined tunnels, online or not. */
   readonly tunnelsDefined: number
-  /** Visitors at once, per tunnel. */
+  /** Maximum of visitors at once, per tunnel. */
   readonly connectionsMax: number
   readonly keys: number
 }
 
 const gigabyte = 1_000_000_000
-/** Stands for "no limit" where a number is needed: safe in JSON and in sums. */
+/** Means "no limit" where a number is needed: safe in JSON and in sums. */
 export const boundless = 1_000_000 * gigabyte
 
 export const plans: Readonly<Record<PlanName, PlanLimits>> = {
@@ -56,7 +56,7 @@ export const plans: Readonly<Record<PlanName, PlanLimits>> = {
     connectionsMax: 10_000,
     keys: 200,
   },
-  /** For who runs the service for themselves. The numbers left are what keeps one mistake from filling a machine. */
+  /** For people who run the service for themselves. The remaining limits keep one mistake from filling a machine. */
   unlimited: {
     tunnelsOnline: 1_000,
     tunnelsDefined: 5_000,
@@ -70,13 +70,13 @@ export const plans: Readonly<Record<PlanName, PlanLimits>> = {
   },
 }
 
-/** The account's limits: its plan's, with its own overrides. A plan this release does not know counts as free. */
+/** The account's limits: its plan's, with its own overrides. An unknown plan counts as free. */
 export function limitsOf({ plan, overrides }: Pick<AccountDoc, 'plan' | 'overrides'>): PlanLimits {
   const known = planNames.find((name) => name === plan) ?? 'free'
   return { ...plans[known], ...overrides }
 }
 
-/** So many tunnels' worth of visitors an account may have at once; each tunnel has its own limit besides. */
+/** An account may have as many visitors at once as this many tunnels; each tunnel has its own limit besides. */
 const accountShare = 2
 
 /** What relays enforce for all tunnels of an account together. */

@@ -1,6 +1,6 @@
 /**
- * The outside world as the domain sees it: one interface a role, each with a contract suite in shared/testing that
- * every implementation passes (`ls *\/platform` prints which there are). No SDK type crosses this page.
+ * The outside world as the domain sees it: one interface for each role, each with a contract suite in shared/testing
+ * that every implementation passes (`ls *\/platform` lists them). No SDK type appears in this file.
  */
 import type { PortTunnelerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
@@ -23,16 +23,16 @@ export type Doc = { readonly [field: string]: Value }
 export type Ref<T extends Doc = Doc> = {
   readonly collection: string
   readonly id: string
-  /** Absent: 'account'. */
+  /** Default: 'account'. */
   readonly reach?: Reach
-  /** Carries the type only; never present. */
+  /** Only carries the type; never present. */
   readonly doc?: T
 }
 
 /** What a store scoped to one account may do with a collection; names.ts explains the kinds. */
 export type Reach = 'account' | 'global' | 'ownId' | 'shared' | 'outbox'
 
-/** A document as read. `version` changes with every write and is opaque; it is what preconditions compare. */
+/** A document as read. `version` changes with every write and is opaque; preconditions compare it. */
 export type Snapshot<T extends Doc = Doc> = {
   readonly ref: Ref<T>
   readonly data: T
@@ -47,8 +47,8 @@ export type Write =
   | { readonly op: 'delete'; readonly ref: Ref; readonly if?: Precondition }
 
 /**
- * A query is declared once (control/queries.ts) as equalities plus one ordered field, with the id as tie-break;
- * SQLite and Firestore indexes are generated from the declarations.
+ * A query is declared once (control/queries.ts): equalities and one ordered field, with the id as tie-break. SQLite and
+ * Firestore indexes are generated from the declarations.
  */
 export type Query<T extends Doc = Doc> = {
   readonly name: string
@@ -57,18 +57,18 @@ export type Query<T extends Doc = Doc> = {
   readonly order: string
   readonly direction: 'ascending' | 'descending'
   readonly reach: Reach
-  /** Carries the type only; never present. */
+  /** Only carries the type; never present. */
   readonly doc?: T
 }
 
 export type QueryOptions = {
   /** A value for every field in `equals`. */
   readonly where: Doc
-  /** Bounds of the ordered field, both included. */
+  /** Bounds of the ordered field, both inclusive. */
   readonly from?: string | number
   readonly to?: string | number
   readonly limit: number
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly after?: readonly [order: string | number, id: string]
 }
 
@@ -79,7 +79,7 @@ export type Page<T extends Doc> = {
 
 export type Transaction = {
   get<T extends Doc>(ref: Ref<T>): Promise<Snapshot<T> | undefined>
-  /** Reads a query; what it would have matched is part of what the commit validates (no phantoms). */
+  /** Reads a query. The commit also validates what it would have matched (no phantoms). */
   query<T extends Doc>(query: Query<T>, options: QueryOptions): Promise<Page<T>>
   create<T extends Doc>(ref: Ref<T>, data: T): void
   set<T extends Doc>(ref: Ref<T>, data: T): void
@@ -93,21 +93,21 @@ export type Transaction = {
  */
 export interface Store {
   get<T extends Doc>(ref: Ref<T>): Promise<Snapshot<T> | undefined>
-  /** In the order asked; missing ones are undefined. */
+  /** In the order of `refs`; missing ones are undefined. */
   getAll<T extends Doc>(refs: readonly Ref<T>[]): Promise<readonly (Snapshot<T> | undefined)[]>
   /** @throws store.exists */
   create<T extends Doc>(ref: Ref<T>, data: T): Promise<void>
   set<T extends Doc>(ref: Ref<T>, data: T): Promise<void>
   /** Replaces the named top-level fields. @throws store.missing, store.changed */
   update<T extends Doc>(ref: Ref<T>, fields: Partial<T>, condition?: Precondition): Promise<void>
-  /** Deleting what is not there is not an error unless a condition is given. @throws store.changed */
+  /** Deleting a missing document is not an error unless a condition is given. @throws store.changed */
   delete(ref: Ref, condition?: Precondition): Promise<void>
   /** All or nothing, at most 400 writes. @throws store.exists, store.missing, store.changed */
   batch(writes: readonly Write[]): Promise<void>
   /**
-   * Compare-and-set of one document: `fn` gets what is there and returns what shall be ('keep' writes nothing,
-   * 'delete' removes). Runs again when somebody else was faster, with jitter, until `deadlineMs` (10 s).
-   * `fn` must have no side effects. Resolves to what is there afterwards. @throws store.contention
+   * Compare-and-set of one document: `fn` gets the present document and returns the new one ('keep' writes nothing,
+   * 'delete' removes). It runs again when another writer was faster, with jitter, until `deadlineMs` (10 s), so it must
+   * have no side effects. Resolves to the document afterwards. @throws store.contention
    */
   change<T extends Doc>(
     ref: Ref<T>,
@@ -127,13 +127,15 @@ export interface Store {
 // --- Bus: commands to relays, events from them --------------------------------------------------------------------
 
 /**
- * Fire and forget, at least once, in any order. What must arrive is in the store too and repaired by `sync`;
- * the bus only makes it fast. Topics are in control/names.ts.
+ * Fire and forget, at least once, in any order. Everything that must arrive is in the store too, and `sync` repairs
+ * losses; the bus only makes it fast. Topics are in control/names.ts.
  */
 export interface Bus {
-  /** Settles within seconds. What it rejects may arrive all the same. */
+  /** Settles within seconds. A rejected message may still arrive. */
   publish(topic: string, message: Doc): Promise<void>
-  /** `key` names the subscriber: two subscriptions of one key share the messages, two keys both get each. */
+  /**
+   * `key` names the subscriber: subscriptions with the same key share the messages; with different keys each gets all.
+   */
   subscribe(
     topic: string,
     key: string,
@@ -148,13 +150,13 @@ export interface Subscription {
 
 // --- Identity -----------------------------------------------------------------------------------------------------
 
-/** Who a bearer token speaks for, before the domain adds account, role and scopes. */
+/** The person of a bearer token, before the domain adds account, role and scopes. */
 export type IdentityClaims = {
   /** `local:<usr id>` or `firebase:<uid>`: unique over all issuers. */
   readonly subject: string
   readonly email: string
   readonly emailVerified: boolean
-  /** When the person last proved who they are, ms; compared with `users.validSince`. */
+  /** When the person last signed in, ms; compared with `users.validSince`. */
   readonly authTimeMs: number
 }
 
@@ -163,8 +165,8 @@ export interface Identity {
   /** @throws auth.invalid for anything that is not a valid, unexpired token of this issuer */
   verify(token: string): Promise<IdentityClaims>
   /**
-   * Deletes what sign-in keeps of a person, at an outside service too; again it changes nothing.
-   * @throws cloud.unavailable when the outside service did not do it
+   * Deletes what sign-in stores about a person, also at an outside service. Repeating it changes nothing.
+   * @throws cloud.unavailable when the outside service failed to do it
    */
   forget(person: Forgotten): Promise<void>
 }
@@ -191,19 +193,19 @@ export interface RelayIdentity {
 // --- Mail ---------------------------------------------------------------------------------------------------------
 
 export interface Mail {
-  /** Resolves when somebody else has it, who does not lose it. @throws mail.failed */
+  /** Resolves when another system has the mail and will not lose it. @throws mail.failed */
   send(message: {
     readonly to: string
     readonly subject: string
     readonly text: string
-    /** The same whenever one letter is sent again; becomes its Message-ID. */
+    /** Stays the same when a mail is sent again; becomes its Message-ID. */
     readonly id: string
   }): Promise<void>
 }
 
 // --- Keys at rest -------------------------------------------------------------------------------------------------
 
-/** Wraps the private signing keys that the store keeps: KMS in the cloud, a 0600 key file on one machine. */
+/** Wraps the private signing keys in the store: with KMS in the cloud, with a 0600 key file on one machine. */
 export interface KeyVault {
   wrap(plain: Secret): Promise<string>
   /** @throws vault.unreadable */
@@ -229,5 +231,5 @@ export type Platform = {
   readonly inquiries: InquiryDesk
 }
 
-/** What the domain logs when a background task fails; never swallowed. */
+/** How the domain reports that a background task failed; never swallowed. */
 export type OnBackgroundError = (task: string, error: PortTunnelerError | Error) => void

@@ -50,7 +50,7 @@ const boundOf = ({ tunnel, epoch, endpoint }: Lease, detached?: true) => [
 /** A report of one of the cell's relays. */
 const report = (changes: Partial<SyncRequest> = {}, boot: Partial<SyncRequest['boot']> = {}) =>
   t.sync({ boot: { ...quietSync.boot, ...boot }, ...changes })
-/** Reports at the usual pace for so long. */
+/** Reports at the usual pace for this long. */
 async function pass(ms: number, say: () => Promise<unknown> = report) {
   for (let left = ms; left > 0; left -= limits.syncMs) {
     t.clock.advance(Math.min(left, limits.syncMs))
@@ -60,11 +60,11 @@ async function pass(ms: number, say: () => Promise<unknown> = report) {
 const onlineCount = async () => (await t.control.store.get(quotas.ref(ada.account)))?.data.online
 const second = { instance: 'r2', boot: '01k000000000000000000boot2' }
 
-describe('who holds a tunnel that another agent of its account asks for', () => {
-  test('an agent that died is told apart within a minute, and the next has its address at a higher epoch', async () => {
+describe('a tunnel that another agent of its account asks for', () => {
+  test('an agent that died loses it within a minute, and the next gets its address at a higher epoch', async () => {
     const first = await lease()
     await report({ bound: boundOf(first) })
-    expect(await ask(desktop, { waitedMs: 0 }), 'its last word is older than the question').toMatchObject({
+    expect(await ask(desktop, { waitedMs: 0 }), 'its last report is older than the question').toMatchObject({
       key: 'lease.unclear',
       retryAfter: expect.any(Number),
     })
@@ -77,10 +77,10 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect(taken.lease?.epoch).toBeGreaterThan(first.epoch)
     const leases = [{ tunnel: first.tunnel, epoch: first.epoch }]
     const renewed = await renewLeases(t.control, ada, { agent: laptop, leases })
-    expect(JSON.stringify(renewed.results), 'the old one hears it').toContain('PT-2102')
+    expect(JSON.stringify(renewed.results), 'the old one is told').toContain('PT-2102')
   })
 
-  test('one that serves is held as soon as a relay has reported since the question', async () => {
+  test('one that serves keeps it, as soon as a relay has reported since the question', async () => {
     const first = await lease()
     await report({ bound: boundOf(first) })
     t.clock.advance(limits.lostMs)
@@ -88,10 +88,10 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     t.clock.advance(limits.syncMs)
     await report({ bound: boundOf(first) })
     expect((await ask(desktop, { waitedMs: limits.syncMs })).key).toBe('lease.held')
-    expect((await ask(desktop)).key, 'an agent of before').toBe('lease.held')
+    expect((await ask(desktop)).key, 'an older agent').toBe('lease.held')
   })
 
-  test('a relay that restarted has to be up for a minute without it', async () => {
+  test('a restarted relay must be up for a minute without it', async () => {
     const first = await lease()
     await report({ bound: boundOf(first) })
     t.clock.advance(10 * 60_000 - limits.syncMs)
@@ -115,7 +115,7 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect((await ask(desktop, { waitedMs: 10 * limits.awayMs })).key).toBe('lease.held')
   })
 
-  test('a relay that is silent loses its say while another is heard all along', async () => {
+  test('a silent relay no longer counts while another is heard all along', async () => {
     const first = await lease()
     await report({ bound: boundOf(first) }, second)
     await report()
@@ -125,7 +125,7 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect((await ask(desktop)).key).toBe('leased')
   })
 
-  test('after an outage of the control plane, every relay has its say again before anything moves', async () => {
+  test('after an outage of the control plane, every relay must report again before anything moves', async () => {
     const first = await lease()
     await report({ bound: boundOf(first) }, second)
     await report()
@@ -138,7 +138,7 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect((await ask(desktop, { waitedMs: limits.lostMs })).key).toBe('lease.held')
   })
 
-  test('what a relay said before an outage is no proof that its agent has not come back since', async () => {
+  test('a relay’s report from before an outage does not prove that its agent is still away', async () => {
     const first = await lease()
     const away = [{ tunnel: first.tunnel, epoch: first.epoch, endpoint: first.endpoint.id, away: true }]
     await pass(limits.awayMs, () => report({ away }))
@@ -148,7 +148,7 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect((await ask(desktop)).key).toBe('lease.held')
   })
 
-  test('of two that start at once one is granted, and the other waits until a relay has the first', async () => {
+  test('one of two that start at once is granted, and the other waits until a relay has the first', async () => {
     const first = await lease()
     expect((await ask(desktop, { waitedMs: 0 })).key).toBe('lease.unclear')
     await pass(limits.awayMs - 1)
@@ -159,7 +159,7 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect((await ask(desktop, { waitedMs: limits.awayMs })).key).toBe('lease.held')
   })
 
-  test('a clock that was set back by hours does not keep an endpoint for as long', async () => {
+  test('a clock that was set back by hours does not block an endpoint for as long', async () => {
     await lease()
     await report({}, { boot: nextBoot })
     t.clock.jump(-5 * 3_600_000)
@@ -174,7 +174,7 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect((await ask(desktop, { caller: eve })).lease?.endpoint.id).not.toBe(first.endpoint.id)
   })
 
-  test('an agent that is gone does not use up the quota after a restart', async () => {
+  test('a dead agent does not use up the quota after a restart', async () => {
     const caller = { ...ada, limits: plans.free, plan: 'free' }
     for (const name of ['a', 'b', 'c']) await ask(laptop, { name, caller })
     expect((await ask(desktop, { name: 'd', caller })).key).toBe('quota.tunnels')
@@ -182,7 +182,7 @@ describe('who holds a tunnel that another agent of its account asks for', () => 
     expect((await ask(desktop, { name: 'd', caller })).key).toBe('leased')
   })
 
-  test('agents that share a tunnel wait for nobody', async () => {
+  test('agents that share a tunnel need not wait', async () => {
     await ask(laptop, { agents: 'many' })
     expect((await ask(desktop, { agents: 'many', waitedMs: 0 })).key).toBe('leased')
   })
@@ -219,7 +219,7 @@ describe('an address that a tunnel asks for and another one of its account has',
     },
   )
 
-  test('whose agent comes back looks for another address, and is not told that its tunnel was taken over', async () => {
+  test('an agent that comes back gets another address, and is not told that its tunnel was taken over', async () => {
     const first = await portLease(laptop)
     if (!first) throw new Error('no lease')
     await pass(limits.awayMs)
@@ -264,7 +264,7 @@ describe('an address that a tunnel asks for and another one of its account has',
     expect((await ask(desktop, { name: 'other', port, caller: bound })).key).toBe('endpoint.port_taken')
   })
 
-  test('is a host name as well: the name is waited for, and no other one is made up', async () => {
+  test('can be a host name too: the agent waits for it, and no other name is made up', async () => {
     const first = await lease()
     await updateTunnel(t.of(ada), ada, { id: first.tunnel, change: { name: 'renamed' } })
     expect((await ask(desktop, { waitedMs: 0 })).key).toBe('endpoint.unclear')
@@ -274,7 +274,7 @@ describe('an address that a tunnel asks for and another one of its account has',
     expect(taken.lease?.tunnel).not.toBe(first.tunnel)
   })
 
-  test('of a tunnel that shares it no more, and whose agents come back, stays with it', async () => {
+  test('stays with a tunnel that no longer shares it, when its agents come back', async () => {
     const { lease: shared } = await ask(laptop, { name: 'db', port, agents: 'many' })
     await ask(desktop, { name: 'db', port, agents: 'many' })
     await pass(10 * limits.awayMs)
@@ -282,7 +282,7 @@ describe('an address that a tunnel asks for and another one of its account has',
     expect((await ask(desktop, { name: 'other', port })).key).toBe('endpoint.port_taken')
   })
 
-  test('is not taken from an agent that died by a tunnel that would take any', async () => {
+  test('is not taken from a dead agent by a tunnel that would accept any', async () => {
     const first = await portLease(laptop)
     await pass(limits.awayMs)
     const other = await claimLeases(t.control, ada, {
@@ -293,7 +293,7 @@ describe('an address that a tunnel asks for and another one of its account has',
     expect(JSON.stringify(other.results)).not.toContain(`"${first?.endpoint.id}"`)
   })
 
-  test('that the server made a name for comes back to the agent that died', async () => {
+  test('with a generated name comes back to the agent that died', async () => {
     const nameless = { agent: laptop, tunnels: [{ kind: 'tcp' as const }], takeover: false }
     const idOf = ({ results: [one] }: Awaited<ReturnType<typeof claimLeases>>) =>
       one && 'lease' in one ? one.lease : undefined
@@ -319,7 +319,7 @@ describe('an agent that gives its lease back', () => {
     expect(next.epoch).toBeGreaterThan(first.epoch)
   })
 
-  test('a word that comes late ends nothing that was granted since', async () => {
+  test('a late release ends nothing that was granted since', async () => {
     const first = await lease()
     t.clock.advance(1)
     const again = await lease()

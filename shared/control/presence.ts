@@ -1,28 +1,29 @@
 /**
  * Whether the agents of a leased tunnel are still there, judged by what relays have reported. An agent that died, or
- * whose relay did, must not keep its account out for hours; one that serves must not lose its tunnel to a guess. So a
- * tunnel is away when every relay within reach has not had it for a minute; until they have said so it is unclear.
+ * whose relay did, must not lock its account out for hours; an agent that serves must not lose its tunnel to a guess.
+ * So a tunnel is away when every relay within reach has not had it for a minute; until they have said so, it is
+ * unclear.
  */
 import { limits } from '../protocol/limits.ts'
 import type { EndpointDoc } from './documents.ts'
 
-/** What a relay process has said. All times by the control plane's clock. */
+/** What a relay process has reported. All times are by the control plane's clock. */
 export type Witness = {
   readonly instance: string
   /** When this boot was first heard of; 0 = before anybody asked. */
   readonly bootAt: number
-  /** Of its last report. */
+  /** Time of its last report. */
   readonly seenAt: number
   /** Since when no pause between its reports was longer than `silentMs`. */
   readonly heardSince: number
-  /** It has room in its reports for all that is bound there: what it does not name is not. */
+  /** Its report has room for everything that is bound there, so what it does not name is not bound. */
   readonly isWhole: boolean
-  /** What it has bound there. Without an epoch: told by a control plane of before. */
+  /** What it has bound there. Older control planes recorded no epoch. */
   serves(endpoint: string): Bound | undefined
 }
 export type Bound = {
   readonly epoch: number | undefined
-  /** Its agents have no connection for now. */
+  /** Its agents have no connection now. */
   readonly isDetached: boolean
 }
 
@@ -34,18 +35,18 @@ export type Presence =
 type Question = {
   readonly cell: { readonly witnesses: readonly Witness[]; readonly isFull: boolean }
   readonly nowMs: number
-  /** A relay counts as proof of life if it has spoken since the question came up; absent: whenever it spoke. */
+  /** With this, a relay proves life only by a report made since the question came up; undefined: by any report. */
   readonly waitedMs?: number | undefined
 }
 
-/** Four reports: a relay that skips so many while others are heard is cut off, or gone. */
+/** Four reports: a relay that misses so many while others are heard is cut off, or gone. */
 export const silentMs = 4 * limits.syncMs
-/** Two reports: since an older one its agent may be back. */
+/** Two reports: after an older one its agent may be back. */
 const freshMs = 2 * limits.syncMs
-/** Relays report in between, so whoever waits finds out soon after. */
+/** Relays report within this time, so a waiting agent finds out soon after. */
 const retryMs = { min: 5_000, max: 10_000 } as const
 
-/** @returns unclear, with no pause, when what is bound has not been read */
+/** @returns unclear, without a pause, when bound endpoints have not been read */
 export function presenceOf(
   id: string,
   current: EndpointDoc,
@@ -54,7 +55,7 @@ export function presenceOf(
   if (!cell.isFull) return { kind: 'unclear', retryInMs: 0 }
   const witnesses = withinReach(cell.witnesses, nowMs)
   const seen = witnesses.filter((witness) => isSeen(witness, id, current))
-  // A connection that died without a word is noticed after `lostMs`.
+  // A dead connection is noticed after `lostMs`.
   const proofAt = nowMs - waitedMs + limits.lostMs
   if (seen.some(({ seenAt }) => seenAt >= proofAt)) return { kind: 'held' }
   if (seen.length > 0) return unclearUntil(proofAt + limits.syncMs, nowMs)
@@ -71,8 +72,8 @@ function unclearUntil(atMs: number, nowMs: number): Presence {
 }
 
 /**
- * A silent relay has no say only while another is heard all along: else it is the control plane that was away, and
- * relays which serve have just not come back to it.
+ * We ignore a silent relay only while another is heard all along. Otherwise the control plane was away, and serving
+ * relays may not have come back to it yet.
  */
 function withinReach(witnesses: readonly Witness[], nowMs: number): readonly Witness[] {
   const since = nowMs - silentMs
@@ -85,7 +86,7 @@ function isSeen(witness: Witness, id: string, { epoch }: EndpointDoc): boolean {
   return bound !== undefined && !bound.isDetached && (bound.epoch ?? epoch) === epoch
 }
 
-/** It has said so of each holder, or has reported for a minute without having any. */
+/** It has said so for each holder, or has reported for a minute without having any. */
 function saysAway(witness: Witness, id: string, current: EndpointDoc, nowMs: number): boolean {
   const { instance, bootAt, seenAt } = witness
   const holders = Object.values(current.holders ?? {})
@@ -95,9 +96,9 @@ function saysAway(witness: Witness, id: string, current: EndpointDoc, nowMs: num
   return witness.isWhole && seenAt - quietFrom(witness, current, nowMs) >= limits.awayMs
 }
 
-/** Since when the relay could have had an agent: its own start, and the last grant of the lease. */
+/** Since when the relay could have had an agent: its own start, or the last grant of the lease. */
 function quietFrom({ bootAt }: Witness, { expiresAt }: EndpointDoc, nowMs: number): number {
-  // Times far ahead are those of a clock that was set back meanwhile.
+  // Times far ahead come from a clock that was set back meanwhile.
   const possible = [bootAt, expiresAt - limits.leaseMs].filter((at) => at <= nowMs + limits.skewMs)
   return Math.max(0, ...possible)
 }

@@ -33,7 +33,7 @@ describe('principals', () => {
     expect((await t.control.store.query(queries.membersOfUser, { where, limit: 5 })).items).toHaveLength(1)
   })
 
-  test('what was signed before "log out everywhere" is refused within 30 s', async () => {
+  test('tokens from before "log out everywhere" are refused within 30 s', async () => {
     const token = await signUp()
     const { user } = await t.principals.authenticate(token, '')
     const ref = users.ref(user?.id ?? '')
@@ -53,7 +53,7 @@ describe('principals', () => {
 })
 
 describe('keys', () => {
-  test('the store keeps a hash alone, and the use of a key is written down once a day', async () => {
+  test('the store keeps only a hash, and the use of a key is written once a day', async () => {
     const caller = await t.caller()
     const { secret, key } = await createKey(t.of(caller), caller, { name: 'ci', scopes: ['read'] })
     expect(secret).toMatch(/^pts_[\w-]{43}$/)
@@ -79,7 +79,7 @@ describe('keys', () => {
     await expect(revokeKey(t.of(caller), caller, key.id)).rejects.toMatchObject({ key: 'api.not_found' })
   })
 
-  test('no key is made for what its owner may not do, and a role that is lost narrows the keys at once', async () => {
+  test('no key gets rights that its owner lacks, and a lost role narrows the keys at once', async () => {
     const caller = await t.caller()
     const { secret } = await createKey(t.of(caller), caller, { name: 'ci', scopes: ['admin'] })
     const rights = async () => [...(await t.principals.authenticate(secret, '')).permissions]

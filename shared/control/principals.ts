@@ -3,8 +3,8 @@
  * and rights come from our own documents, never from a token's claims. A request acts for one account: a key's own, or
  * the one that a person's request names. A token older than its user's `validSince` is refused.
  *
- * A key is read anew with every call, and so are its account and its maker's membership: what is taken away is gone
- * with the next request. What a person's token needs is kept for 30 s.
+ * A key is read anew with every call, and so are its account and its maker's membership, so a right that is taken away
+ * is gone with the next request. What a person's token needs is cached for 30 s.
  */
 import { permissionsOf, permissionsOfKey } from '../api/schemas/access.ts'
 import { fail, isFailure } from '../base/errors.ts'
@@ -39,7 +39,7 @@ export type SignedIn = { readonly person: Person; readonly members: readonly Mem
 
 export class Principals {
   readonly #control: Control
-  /** By the subject of the token. */
+  /** Keyed by the token's subject. */
   readonly #people = new Map<string, Known>()
 
   constructor(control: Control) {
@@ -47,9 +47,9 @@ export class Principals {
   }
 
   /**
-   * @param account the one that the request names; '' = none
+   * @param account the account that the request names; '' = none
    * @throws auth.invalid, auth.unverified, auth.disabled, account.choose, account.suspended, account.closed,
-   *   api.not_found for an account that is not the caller's
+   * api.not_found for an account that is not the caller's
    */
   async authenticate(bearer: string, from: string, account = ''): Promise<Caller> {
     if (bearer.startsWith('pts_')) return this.#byKey(bearer, { from, account })
@@ -59,12 +59,12 @@ export class Principals {
     return personCaller(await this.#account(member.account), { person, member, from })
   }
 
-  /** Who a person's token speaks for. @throws auth.invalid for a key, auth.unverified, auth.disabled */
+  /** The person of a token. @throws auth.invalid for a key, auth.unverified, auth.disabled */
   async signIn(token: string, from = ''): Promise<SignedIn> {
     const { identity } = this.#control
     const claims = await identity.verify(token)
-    // Firebase lets anybody sign up with anybody's address, and gives the sign-in to its owner as soon as they come by
-    // Google. What the first one made until then, keys above all, would stay: so there is nothing before the proof.
+    // Firebase lets anybody sign up with anybody's address, and gives that sign-in to the owner when they come by
+    // Google. Everything that the first person made, keys above all, would stay. So nothing is made before the proof.
     if (identity.kind === 'firebase' && !claims.emailVerified) throw fail('auth.unverified')
     const known = await this.#person(claims)
     const { id } = known
@@ -81,7 +81,7 @@ export class Principals {
     const ref = keys.ref(hashSecret(secret))
     const found = await store.get(ref)
     const { expiresAt, revokedAt } = found?.data ?? {}
-    // One that was revoked before its end is as unknown as any other.
+    // A key revoked before its end is as unknown as any other.
     if (expiresAt !== undefined && expiresAt <= this.#control.clock.now() && !isEarlier(revokedAt, expiresAt))
       throw fail('auth.expired', `This key ended on ${new Date(expiresAt).toISOString().slice(0, 10)}.`)
     if (found?.data.revokedAt !== 0) throw fail('auth.invalid')
@@ -91,7 +91,7 @@ export class Principals {
       this.#account(account),
       user === '' ? undefined : store.get(members.ref(`${account}:${user}`)),
     ])
-    // A key ends with its maker's membership. Keys of releases up to 0.1 that a key had made name no maker.
+    // A key ends with its maker's membership. In releases up to 0.1, keys made by a key name no maker.
     if (user !== '' && (!member || member.data.status === 'disabled')) throw fail('auth.invalid')
     if (createdAt < (member?.data.keysSince ?? 0)) throw fail('auth.invalid')
     const role = roleOf(member?.data ?? found.data)
@@ -108,7 +108,7 @@ export class Principals {
     }
   }
 
-  /** At most one write a day and key; a lost race or a full disk must not turn a valid key away. */
+  /** At most one write for each day and key; a lost race or a full disk must not refuse a valid key. */
   async #noteUse(ref: Ref<KeyDoc>, { lastUsedDay }: KeyDoc): Promise<void> {
     const today = new Date(this.#control.clock.now()).toISOString().slice(0, 10)
     if (lastUsedDay === today) return
@@ -129,7 +129,7 @@ export class Principals {
 
   async #person(claims: IdentityClaims): Promise<Known> {
     const known = await this.#read(claims)
-    // As the sign-in service knows them, where that is not ours.
+    // Name and address as the sign-in service has them, if that is not ours.
     const isLocal = this.#control.identity.kind === 'local'
     const { id, user } = known
     if (isLocal || user.email === claims.email || claims.authTimeMs <= (user.emailAt ?? 0)) return known
@@ -137,7 +137,7 @@ export class Principals {
     return { ...known, user: (await followAddress(this.#control, id, claims)) ?? user }
   }
 
-  /** Of what is remembered of a person, only this changes. */
+  /** The only cached part of a person that changes. */
   async #noteSignIn(
     { id, user }: Known,
     { subject, authTimeMs }: IdentityClaims,
@@ -170,7 +170,7 @@ function isEarlier(revokedAt: number | undefined, expiresAt: number): boolean {
   return revokedAt !== undefined && revokedAt !== 0 && revokedAt < expiresAt
 }
 
-/** A member who acts in person. */
+/** A caller who is a member in person. */
 export function personCaller(
   account: AccountDoc,
   { person, member, from }: { readonly person: Person; readonly member: MemberDoc; readonly from: string },

@@ -1,13 +1,13 @@
-/** Endpoints whose times a clock that was ahead has set, as they shall be by one that is right (ahead.ts). */
+/** Corrects endpoints whose times a fast clock has set, as if a right clock had set them (ahead.ts). */
 import { limits } from '../protocol/limits.ts'
 import type { EndpointDoc } from './documents.ts'
 import { keepMs } from './lease-rules.ts'
 import { believed } from './stored-times.ts'
 
-/** A released endpoint is nobody else's before every ticket for it is dead, by the clock of every relay. */
+/** Nobody else gets a released endpoint before every ticket for it is dead, by the clock of every relay. */
 export const restMs = limits.ticketMs + limits.skewMs
 
-/** As it would be if all of it began now, where a clock that was ahead has set its times. */
+/** Begins its times anew from now, where a fast clock has set them. */
 export function putBackLease(current: EndpointDoc, nowMs: number): EndpointDoc {
   const past = (atMs: number) => Math.min(atMs, nowMs)
   const until = (atMs: number) => believed(atMs, { nowMs, lastsMs: limits.leaseMs })
@@ -26,7 +26,7 @@ export function putBackLease(current: EndpointDoc, nowMs: number): EndpointDoc {
   }
 }
 
-/** The same for its rest, which is as long again: nobody knows how much of it is over. */
+/** The same for its rest, which begins in full again: nobody knows how much of it is over. */
 export function putBackRest(current: EndpointDoc, nowMs: number): EndpointDoc {
   const until = (atMs: number, lastsMs: number) => believed(atMs, { nowMs, lastsMs })
   return {

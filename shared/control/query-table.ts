@@ -7,7 +7,7 @@ import { online, quotas } from './quota-documents.ts'
 import * as usage from './usage-documents.ts'
 
 export const queries = {
-  /** There may be several of one address: one a way of signing in, of releases and migrations of before. */
+  /** One address may have several users: one for each way of signing in, and from earlier releases and migrations. */
   usersByEmail: declareQuery('usersByEmail', documents.users, { equals: ['email'], order: 'validSince' }),
   identitiesByUser: declareQuery('identitiesByUser', documents.identities, { equals: [], order: 'user' }),
   accountsByStatus: declareQuery('accountsByStatus', documents.accounts, {
@@ -32,7 +32,7 @@ export const queries = {
     equals: ['account'],
     order: 'createdAt',
   }),
-  /** Of releases up to 0.1, where `user` is ''. */
+  /** From releases up to 0.1, where `user` is ''. */
   ownerlessKeys: declareQuery('ownerlessKeys', documents.keys, { equals: ['user'], order: 'createdAt' }),
   keyById: declareQuery('keyById', documents.keys, { equals: ['account', 'key'], order: 'createdAt' }),
   deviceByUserCode: declareQuery('deviceByUserCode', documents.deviceCodes, {
@@ -44,12 +44,12 @@ export const queries = {
     order: 'createdAt',
     direction: 'descending',
   }),
-  /** Tunnels named by the service that one agent held last. */
+  /** Tunnels that the service named and that one agent held last. */
   generatedTunnels: declareQuery('generatedTunnels', documents.tunnels, {
     equals: ['account', 'agent', 'kind', 'generated'],
     order: 'updatedAt',
   }),
-  /** Those of one account, longest unused first. */
+  /** Those of one account, the longest unused first. */
   generatedOfAccount: declareQuery('generatedOfAccount', documents.tunnels, {
     equals: ['account', 'generated'],
     order: 'updatedAt',
@@ -74,7 +74,7 @@ export const queries = {
     direction: 'descending',
   }),
   quotasByCount: declareQuery('quotasByCount', quotas, { equals: [], order: 'countedAt' }),
-  /** What releases up to 0.1 have left. */
+  /** Documents that releases up to 0.1 left. */
   onlineOfBefore: declareQuery('onlineOfBefore', online, { equals: [], order: 'account' }),
   freeEndpoints: declareQuery('freeEndpoints', documents.endpoints, {
     equals: ['cell', 'kind', 'state'],
@@ -160,7 +160,7 @@ export const queries = {
     equals: ['state'],
     order: 'turnsAt',
   }),
-  /** Only they have the field. */
+  /** Only these have the field. */
   monthsOfBefore: declareQuery('monthsOfBefore', usage.monthsOfBefore, { equals: [], order: 'rolledAt' }),
   signingKeysByState: declareQuery('signingKeysByState', documents.signingKeys, {
     equals: ['state'],

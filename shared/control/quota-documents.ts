@@ -1,20 +1,20 @@
-/** What the limits of an account are compared with. */
+/** What an account's limits are compared with. */
 import { ownIdCollection } from './names.ts'
 
 /**
- * Id: account. What its limits are compared with. Each number changes in the transaction of what it counts, so limits
- * cannot be passed by racing; counting.ts proves them, and makes the document where releases up to 0.1 had none.
+ * Id: account. An account's limits are compared with these counts. Each changes in the transaction of what it counts,
+ * so racing cannot pass a limit. counting.ts checks them, and makes the document where releases up to 0.1 had none.
  */
 export type QuotaDoc = {
   readonly account: string
-  /** Defined, online or not. */
+  /** Tunnels defined, online or not. */
   readonly tunnels: number
-  /** Leases, whether their agents are there or not; a pool is one. */
+  /** Leases, whether or not their agents are there; a pool is one. */
   readonly online: number
-  /** Not revoked. */
+  /** Keys that are not revoked. */
   readonly keys: number
   readonly members: number
-  /** Absent in documents of releases up to 0.1, which reserved nothing. */
+  /** Missing in documents of releases up to 0.1, which had no reservations. */
   readonly reservedHosts?: number
   readonly reservedPorts?: number
   readonly domains?: number
@@ -22,7 +22,7 @@ export type QuotaDoc = {
   readonly paceAt: number
   readonly countedAt: number
 }
-/** Releases up to 0.1 kept here which tunnels were online. Read as a sign that one of them has run since. */
+/** Releases up to 0.1 stored here which tunnels were online. Now it only shows that one of them has run since. */
 export type OnlineDoc = { readonly account: string }
 
 export const quotas = ownIdCollection<QuotaDoc>('quota')

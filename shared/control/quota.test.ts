@@ -1,4 +1,4 @@
-/** Attacks on the limits of a plan: by going away and coming back, by racing, and by claiming and deleting. */
+/** Attacks on a plan's limits: going away and coming back, racing, claiming and deleting. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
@@ -50,7 +50,7 @@ async function renew(leases: readonly Lease[], agent = laptop) {
 
 const report = ({ tunnel, epoch, endpoint }: Lease) => ({ tunnel, epoch, endpoint: endpoint.id })
 
-/** The relay says so of each. */
+/** The relay reports this for each lease. */
 async function say(away: boolean, leases: readonly Lease[]) {
   await t.sync({
     away: leases.map((lease) => ({ ...report(lease), away })),
@@ -58,7 +58,7 @@ async function say(away: boolean, leases: readonly Lease[]) {
   })
 }
 
-/** The truth: endpoints that some ticket of the account binds. */
+/** The truth: endpoints that some ticket of the account can bind. */
 async function leased(account = ada.account): Promise<readonly string[]> {
   const { items } = await t.control.store.query(queries.expiredLeases, {
     where: { state: 'leased' },
@@ -73,7 +73,7 @@ async function tunnelNames(): Promise<readonly string[]> {
 }
 
 describe('quota: tunnels online', () => {
-  test('whoever goes away, lets others in and comes back, is not above the limit', async () => {
+  test('going away, letting others in and coming back does not pass the limit', async () => {
     const all: Lease[] = []
     for (let wave = 0; wave < 5; wave++) {
       const result = await claim(tcp(...['a', 'b', 'c'].map((name) => `${name}${wave}`)))
@@ -86,13 +86,13 @@ describe('quota: tunnels online', () => {
     expect(await leased()).toHaveLength(3)
   })
 
-  test('UNBIND, claim, BIND again ends at the limit too, and relays are told', async () => {
+  test('UNBIND, claim and BIND again does not pass the limit, and relays are told', async () => {
     const all: Lease[] = []
     const bind = () => t.sync({ bound: all.map(report) })
     for (let wave = 0; wave < 4; wave++) {
       all.push(...leasesOf(await claim(tcp(...['a', 'b', 'c'].map((name) => `${name}${wave}`)))))
       await bind()
-      // All of them unbound: a relay that has reported for a minute without them says that they are away.
+      // All are unbound: a relay that has reported for a minute without them says that they are away.
       for (let reports = 0; reports < 7; reports++) {
         t.clock.advance(limits.syncMs)
         await t.sync({ away: all.map((lease) => ({ ...report(lease), away: true })) })
@@ -105,7 +105,7 @@ describe('quota: tunnels online', () => {
     expect(displaced).toHaveLength(9)
   })
 
-  test('the longest away gives way, hears so for good, and has its address again when there is room', async () => {
+  test('the tunnel longest away yields, is told so, and gets its address back when there is room', async () => {
     const [a, b, c] = leasesOf(await claim(tcp('a', 'b', 'c')))
     if (!a || !b || !c) throw new Error('no lease')
     await say(true, [b])
@@ -143,7 +143,7 @@ describe('quota: tunnels online', () => {
     expect(await tunnelNames(), 'a refused claim defines nothing').toHaveLength(3)
   }, 30_000)
 
-  test("a stranger's lapsed lease is taken without a word to their quota but their own", async () => {
+  test("taking a stranger's lapsed lease leaves their quota right", async () => {
     await t.openCell({ portFrom: 20_000, portTo: 20_000 })
     const [lease] = leasesOf(await claim(tcp('db')))
     t.clock.advance(limits.leaseMs + limits.skewMs)
@@ -163,20 +163,20 @@ describe('quota: racing', () => {
   const settled = async (calls: readonly Promise<unknown>[]) =>
     (await Promise.allSettled(calls)).filter(({ status }) => status === 'fulfilled').length
 
-  test('60 tunnels at once are as many as the plan has', async () => {
+  test('60 tunnels at once do not pass the limit', async () => {
     const make = (n: number) => createTunnel(t.of(ada), ada, { name: `n${n}`, kind: 'tcp', policy: {} })
     expect(await settled(Array.from({ length: 60 }, (_, n) => make(n)))).toBe(25)
     expect(await tunnelNames()).toHaveLength(25)
   }, 30_000)
 
-  test('60 keys at once are as many as the plan has', async () => {
+  test('60 keys at once do not pass the limit', async () => {
     const make = () => createKey(t.of(ada), ada, { name: 'ci', scopes: ['tunnels'] })
     expect(await settled(Array.from({ length: 60 }, make))).toBe(10)
   }, 30_000)
 })
 
 describe('quota: new addresses', () => {
-  test('claim and delete takes 2 x the limit + 8 of them, then one each few minutes', async () => {
+  test('claim and delete gets 2 x the limit + 8 addresses, then one every few minutes', async () => {
     const burst = 2 * plans.free.tunnelsOnline + 8
     const burn = async (n: number) => {
       const result = await claim(tcp(`n${n}`))
@@ -196,7 +196,7 @@ describe('quota: new addresses', () => {
     expect(keysOf(await burn(burst + 1))).toEqual(['quota.pace'])
   })
 
-  test('coming back to the own address is never held up', async () => {
+  test('coming back to its own address never waits', async () => {
     for (let n = 0; n < 30; n++) {
       const [lease] = leasesOf(await claim(tcp('db')))
       if (!lease) throw new Error(`refused at ${n}`)
@@ -217,21 +217,21 @@ describe('quota: tunnels that the service named', () => {
       const { agent, result } = await machine(n)
       expect(keysOf(result), `${n}`).toEqual(['leased'])
       await releaseLeases(t.control, ada, { agent, tunnels: leasesOf(result).map(({ tunnel }) => tunnel) })
-      // What resting addresses cost is another limit.
+      // Resting addresses are limited elsewhere.
       t.clock.advance(10 * minute)
       await t.sync()
     }
     expect(await tunnelNames()).toHaveLength(25)
   })
 
-  test('named ones are nobody to throw away', async () => {
+  test('tunnels with a name of their own are never deleted', async () => {
     for (let n = 0; n < 25; n++)
       await createTunnel(t.of(ada), ada, { name: `n${n}`, kind: 'tcp', policy: {} })
     expect(keysOf((await machine(1)).result)).toEqual(['quota.defined'])
     expect(await tunnelNames()).toHaveLength(25)
   })
 
-  test('those that nobody used for a month are collected, and held ones stay', async () => {
+  test('those unused for a month are deleted, and held ones stay', async () => {
     const { agent, result } = await machine(1)
     await releaseLeases(t.control, ada, { agent, tunnels: leasesOf(result).map(({ tunnel }) => tunnel) })
     const held = await machine(2)
@@ -253,7 +253,7 @@ describe('quota: tunnels that the service named', () => {
     expect(await tunnelNames()).toEqual([])
   })
 
-  test('whose answer was lost finds its own tunnel again by its key', async () => {
+  test('an agent whose answer was lost finds its tunnel again by its key', async () => {
     const once = leasesOf(await claim([{ kind: 'http' }, { kind: 'tcp' }], { seed: 'k1' }))
     const again = leasesOf(await claim([{ kind: 'http' }, { kind: 'tcp' }], { seed: 'k1' }))
     expect(again.map(({ tunnel }) => tunnel)).toEqual(once.map(({ tunnel }) => tunnel))

@@ -1,7 +1,7 @@
 /**
  * What an account has, as its limits count it: one document, written in the transaction of whatever it counts, so that
- * nobody passes a limit by asking twice at once. Leases count, not presence: who goes away and comes back changes
- * nothing. The same document paces how fast an account takes fresh addresses.
+ * concurrent requests cannot pass a limit. Leases count, not presence: going away and coming back changes nothing. The
+ * same document paces how fast an account takes new addresses.
  */
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -18,16 +18,16 @@ export type QuotaChange = {
   readonly [count in Count]?: number
 } & { readonly paceAt?: number }
 
-/** An address that was given up rests as long as its last ticket could bind it. */
+/** A released address rests as long as its last ticket could bind it. */
 const restMs = limits.ticketMs + limits.skewMs
-/** Counts are proved again after refusals, but not more often. */
+/** A refusal has the counts checked again, but not more often than this. */
 const repairMs = 3_600_000
 
 export function freshQuota(account: string, nowMs: number): QuotaDoc {
   return { account, tunnels: 0, online: 0, keys: 0, members: 0, paceAt: 0, countedAt: nowMs }
 }
 
-/** Thrown where something of an account that was never counted is to be added (counting.ts). */
+/** Thrown before something is added to an account that was never counted (counting.ts). */
 export class Uncounted extends Error {
   readonly account: string
 
@@ -37,7 +37,7 @@ export class Uncounted extends Error {
   }
 }
 
-/** For what adds to a count. @throws Uncounted, before anything is written */
+/** For changes that add to a count. @throws Uncounted, before anything is written */
 export async function readQuota(tx: Transaction, account: string): Promise<Quota> {
   const quota = await tx.get(quotas.ref(account))
   if (!quota) throw new Uncounted(account)
@@ -58,7 +58,7 @@ export function writeQuota(tx: Transaction, { ref, data }: Quota, change: QuotaC
   tx.set(ref, { ...data, ...counts, paceAt: change.paceAt ?? data.paceAt })
 }
 
-/** What takes away from a count: an account that was never counted needs it no more. */
+/** For changes that reduce a count: an account that was never counted need not be counted for this. */
 export async function lookToTake(tx: Transaction, account: string): Promise<(change: QuotaChange) => void> {
   const quota = await tx.get(quotas.ref(account))
   return (change) => {
@@ -69,21 +69,21 @@ export async function lookToTake(tx: Transaction, account: string): Promise<(cha
 export type Pace = { readonly paceAt: number } | { readonly error: PortTunnelerError }
 
 /**
- * One more fresh address (GCRA): as many at once as 2 x the limit of tunnels online + 8, then one each time that a
- * share of the rest is over, so that at most twice as many of an account rest at any time.
+ * Takes one more new address (GCRA): 2 x the limit of tunnels online + 8 at once, then one after each share of the
+ * rest, so that at most twice as many of an account rest at any time.
  */
 export function pace(paceAt: number, { online, nowMs }: { online: number; nowMs: number }): Pace {
   const costMs = restMs / (2 * online + 8)
   const before = isAhead(paceAt, { nowMs, lastsMs: restMs }) ? nowMs : paceAt
   const next = Math.max(before, nowMs) + costMs
   const waitMs = Math.ceil(next - restMs - nowMs)
-  // Rounded down, or the last of the burst would be refused for what the others were rounded up by.
+  // Rounded down; otherwise the roundings of the others would refuse the last of the burst.
   if (waitMs <= 1) return { paceAt: Math.floor(next) }
   const detail = `The account took ${2 * online + 8} new addresses within ${Math.round(restMs / 60_000)} min.`
   return { error: fail('quota.pace', detail, { fields: { retryAfterMs: waitMs } }) }
 }
 
-/** Somebody was refused by a count: whether it is true is looked at soon, if it was not of late. */
+/** A count refused something: have it checked soon, unless that was done lately. */
 export async function doubtQuota(
   control: Pick<AnyControl, 'store' | 'clock' | 'bus' | 'log'>,
   account: string,

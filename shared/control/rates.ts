@@ -1,5 +1,6 @@
 /**
- * Exact limits, counted in the store, only where they protect accounts; the API's own limits are counted a process.
+ * Exact limits, counted in the store, only where they protect accounts; the API's own limits are counted in each
+ * process.
  */
 import { type ErrorKey, fail } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'
@@ -10,7 +11,7 @@ export type RateLimit = { readonly scope: string; readonly max: number; readonly
 
 /**
  * Counts one event of `subject`.
- * @returns what takes it back: it was none of those that the limit is for
+ * @returns a function that takes it back, for an event that should not count
  * @throws the given code, with `retryAfterMs`, when the window is used up
  */
 export async function countEvent(

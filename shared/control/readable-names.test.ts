@@ -3,7 +3,7 @@ import { tunnelNameSchema } from '../api/schemas/common.ts'
 import { isNameDenied } from './deny-lists.ts'
 import { combinations, everyPair, namesLike, readableName } from './readable-names.ts'
 
-/** Roots of what offends, of those that short innocent words can make where they meet. */
+/** Roots of offensive words, as far as short innocent words can form them where they meet. */
 const offensive = `
   anal anus arse bitch boob bum butt clit cock coon crap cum cunt damn dick dildo fag fuck gook hitler homo jap jizz
   kike kkk kock milf muff nazi negro nigga nigger nude orgy paki penis piss poop porn pube pussy rape rapist scat semen
@@ -30,20 +30,20 @@ describe('readable names', () => {
     expect(bad.map((pair) => pair.join('-'))).toEqual([])
   })
 
-  test('words are in a list once, and are short', () => {
+  test('each word is in a list once, and is short', () => {
     const pairs = everyPair().map((pair) => pair.join('-'))
     expect(new Set(pairs).size).toBe(pairs.length)
     expect(everyPair().filter(([quality, thing]) => quality === thing)).toEqual([])
     expect(Math.max(...pairs.map((pair) => pair.length))).toBeLessThanOrEqual(20)
   })
 
-  test('the same request gets the same name, and each attempt another one', () => {
+  test('the same request gets the same name, and each attempt a different one', () => {
     const names = Array.from({ length: 6 }, (_, attempt) => readableName('k1', attempt))
     expect(names).toEqual(names.map((_, attempt) => readableName('k1', attempt)))
     expect(new Set(names).size).toBe(6)
   })
 
-  test('names like a taken one are names too, however long that is', () => {
+  test('names like a taken one are valid, however long that is', () => {
     for (const name of ['a', 'hello', 'a'.repeat(40), `${'a'.repeat(29)}-${'b'.repeat(10)}`])
       for (const like of namesLike(name, { count: 40, max: 40, random: Math.random }))
         expect(tunnelNameSchema.safeParse(like).success, like).toBe(true)

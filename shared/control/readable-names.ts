@@ -1,8 +1,8 @@
 /**
- * Names that the service makes up: brave-otter-41. Easy to read out and to type, and nothing that anybody minds to have
- * in an address: the lists leave out people, their bodies and origins, brands, whatever is an insult or a drug in some
- * use, and pairs are tested for words that arise where two of them meet. Nobody has to be unable to guess one; who
- * makes one up handles that it is taken.
+ * Names that the service makes up: brave-otter-41. They are easy to read out and to type, and nobody minds them in an
+ * address. The lists leave out people, their bodies and origins, brands, and everything that is an insult or a drug in
+ * some use; a test checks pairs for words that arise where two meet. The names need not be hard to guess. The caller
+ * must handle a taken name.
  */
 import { createHash } from 'node:crypto'
 
@@ -45,20 +45,20 @@ const things = `
   .trim()
   .split(/\s+/)
 
-/** Two digits, so that all names look alike. */
+/** Always two digits, so that all names look alike. */
 const numberFrom = 10
 const numbers = 90
 
 export const combinations = qualities.length * things.length * numbers
 
-/** The same for the same request; another one for each attempt. */
+/** The same request gets the same name; each attempt gets another. */
 export function readableName(seed: string, attempt: number): string {
   const bytes = createHash('sha256').update(`${seed}:${attempt}`).digest()
   const number = numberFrom + (bytes.readUInt32BE(8) % numbers)
   return `${pick(qualities, bytes.readUInt32BE(0))}-${pick(things, bytes.readUInt32BE(4))}-${number}`
 }
 
-/** Names that begin or end like one that cannot be had; at most `max` letters each. */
+/** Names that begin or end like a taken one; at most `max` letters each. */
 export function namesLike(
   name: string,
   { count, max, random }: { count: number; max: number; random: () => number },
@@ -71,7 +71,7 @@ export function namesLike(
   })
 }
 
-/** All pairs, for the test that looks at each. */
+/** All pairs, for the test that checks each. */
 export function everyPair(): readonly (readonly [quality: string, thing: string])[] {
   return qualities.flatMap((quality) => things.map((thing) => [quality, thing] as const))
 }

@@ -4,7 +4,7 @@ import { type CountingStore, countingStore } from '../testing/counting-store.ts'
 import { chooseCell } from './cell-choice.ts'
 import { syncRelay } from './relays.ts'
 
-test('among 20 cells with a relay each, the choice for a new tunnel reads the chosen one alone, but for every 15 s', async () => {
+test('choosing among 20 cells for a new tunnel reads only the chosen one, except every 15 s', async () => {
   let counting: CountingStore | undefined
   const t = makeTestControl({
     wrapStore(store) {
@@ -24,7 +24,7 @@ test('among 20 cells with a relay each, the choice for a new tunnel reads the ch
     await syncRelay(t.control, { relay: `rel_${n}`, cell: id }, quietSync)
   }
   const first = await reads(() => chooseCell(t.control, { preferred: '' }))
-  // The list and each cell with its relays once; a hundred claims then cost two or three reads each.
+  // The list and each cell with its relays once; then a hundred claims cost two or three reads each.
   expect(first).toBeLessThan(70)
   const hundred = await reads(async () => {
     for (let claim = 0; claim < 100; claim++) await chooseCell(t.control, { preferred: '' })

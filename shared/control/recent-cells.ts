@@ -1,17 +1,17 @@
 /**
- * Cells and their relays as this process read them up to 15 s ago. Renewals of a cell come every second, and all would
- * read the same documents. Not for deciding who gets an endpoint or who is away. Part of `Control`, so that code
- * that sees one account only can describe an address without reading the whole store.
+ * Cells and their relays as this process read them up to 15 s ago. A cell has renewals every second, and all would read
+ * the same documents. Do not use it to decide who gets an endpoint or who is away. It is part of `Control`, so that
+ * code that sees only one account can describe an address without the whole store.
  */
 import type { Clock } from '../base/clock.ts'
 import { type Cell, type KnownRelay, readCell } from './cells.ts'
 import type { Store } from './platform.ts'
 import { queries } from './query-table.ts'
 
-/** Half of what passes between two reports of a relay. */
+/** Half the time between two reports of a relay. */
 const latelyMs = 15_000
 const cellsMax = 1_000
-/** Beyond it commands for every cell reach the rest by `sync` alone. */
+/** Commands for every cell reach further cells only by `sync`. */
 const openCellsMax = 500
 
 type Kept = { readonly cell: Cell; readonly readAt: number }
@@ -47,7 +47,7 @@ export class RecentCells {
     return ids
   }
 
-  /** What a relay just said counts at once, where it was said. */
+  /** Records a relay's report at once, in the process that got it. */
   note(relay: KnownRelay, goneBeforeMs: number): void {
     const before = this.#kept.get(relay.data.cell)
     if (!before) return
@@ -57,7 +57,7 @@ export class RecentCells {
     this.#kept.set(relay.data.cell, { ...before, cell })
   }
 
-  /** The cell was changed here: the next look reads it anew. */
+  /** The cell was changed here, so the next look reads it anew. */
   forget(id: string): void {
     this.#kept.delete(id)
     this.#open = undefined

@@ -11,7 +11,7 @@ function setUp() {
   return { clock, identity }
 }
 
-test('enrolment: of ten relays with one key one gets in, with the cell of the key', async () => {
+test('enrolment: one of ten relays with the same key gets in, into the key’s cell', async () => {
   const { identity } = setUp()
   const key = await identity.makeKey('main')
   const outcomes = await Promise.allSettled(
@@ -24,7 +24,7 @@ test('enrolment: of ten relays with one key one gets in, with the cell of the ke
     if (outcome.status === 'rejected') expect(isFailure(outcome.reason, 'relay.enrolment')).toBe(true)
 })
 
-test('enrolment: a key is good until its time is over, and not a moment longer', async () => {
+test('enrolment: a key is valid until its end, and not a moment longer', async () => {
   const { clock, identity } = setUp()
   const [early, late] = [
     await identity.makeKey('main', { lifeMs: 1_000 }),
@@ -36,7 +36,7 @@ test('enrolment: a key is good until its time is over, and not a moment longer',
   await expectFailure(identity.enrol(late, 'r'), 'relay.enrolment')
 })
 
-test('enrolment: neither a guess nor a credential enrols, and a key is no credential', async () => {
+test('enrolment: neither a guess nor a credential can enrol, and a key is not a credential', async () => {
   const { identity } = setUp()
   const key = await identity.makeKey('main')
   await expectFailure(identity.verify(key), 'relay.unknown')

@@ -1,7 +1,7 @@
 /**
- * RelayIdentity for relays outside Google's, in either shape of the service: an operator makes an enrolment key for
- * one cell, a relay exchanges it once for a credential of its own. The cell comes from the key, never from the relay.
- * The store keeps hashes only.
+ * RelayIdentity for relays outside Google's, on either platform: an operator makes an enrolment key for one cell, and a
+ * relay exchanges it once for its own credential. The cell comes from the key, never from the relay. The store keeps
+ * only hashes.
  */
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
@@ -9,7 +9,7 @@ import { hashSecret, newId, newSecret } from '../base/ids.ts'
 import { globalCollection } from './names.ts'
 import type { RelayIdentity, Store } from './platform.ts'
 
-/** Id: SHA-256 of the key. Deleted by its use. */
+/** Id: SHA-256 of the key. Using it deletes it. */
 type EnrolmentKeyDoc = { readonly cell: string; readonly createdAt: number; readonly ttl: Date }
 /** Id: SHA-256 of the credential. */
 type RelayCredentialDoc = {
@@ -30,11 +30,11 @@ const keyLifeMs = 24 * 3_600_000
 
 export interface EnrolledRelayIdentity extends RelayIdentity {
   readonly kind: 'enrolled'
-  /** A key for one relay of `cell`, shown this once; by default good for a day. */
+  /** A key for one relay of `cell`, shown only this once; by default valid for a day. */
   makeKey(cell: string, options?: { readonly lifeMs?: number }): Promise<string>
   /**
-   * Spends an enrolment key. Of two relays with one key one gets in.
-   * @throws relay.enrolment for a key that is unknown, expired or spent, all alike
+   * Uses up an enrolment key. If two relays have the same key, one gets in.
+   * @throws relay.enrolment for a key that is unknown, expired or used, all alike
    */
   enrol(key: string, name: string): Promise<Enrolled>
   /** Withdraws a relay's credential for good. @throws api.not_found */

@@ -1,6 +1,6 @@
 /**
- * What relays saw, as `sync` brings it for certain and Pub/Sub at once. An event has an id of its own and may come by
- * both ways and several times; every line says the id, so whoever counts, counts once. docs/decisions/0025
+ * What relays saw, as `sync` reports it for certain and Pub/Sub at once. An event has its own id and may come both ways
+ * and several times; every log line has the id, so that readers count it once. docs/decisions/0025
  */
 import { relayEventSchema } from '../api/schemas/relay-events.ts'
 import type { SecurityEvent } from '../api/schemas/relays.ts'
@@ -11,10 +11,10 @@ import type { Control } from './control.ts'
 import { relays } from './documents.ts'
 import { asFailure } from './failures.ts'
 
-/** `sync` has brought it twenty times over by then: what is still tried so late would never succeed. */
+/** By then `sync` has brought it twenty times: an event that still fails would never succeed. */
 const freshMs = 10 * 60_000
 
-/** Refused tickets are the service's own: whose they claimed to be is not proved. */
+/** The service's own log gets refused tickets: nothing proves which account they belong to. */
 export async function auditRelayEvents(
   control: Pick<Control, 'store' | 'clock' | 'log'>,
   relay: string,
@@ -36,7 +36,7 @@ export async function auditRelayEvents(
   try {
     await noteRepeated(control, '', refused)
   } catch (error) {
-    // A tally is worth no sync: usage and commands would wait for it.
+    // A failed tally must not fail the sync: usage and commands would wait for it.
     control.log.error(
       { code: asFailure(error).code, error },
       'refused tickets were not noted in the audit log',
@@ -50,8 +50,8 @@ export function noteRelayEvent(log: Log, { id, kind, at, fields }: SecurityEvent
 }
 
 /**
- * Takes one message of the topic of events. Resolves for what can never be taken too, having said so: a message that
- * fails is sent again and again.
+ * Takes one message from the events topic. It also resolves for a message that can never be taken, after logging it: a
+ * message that fails would be sent again and again.
  * @throws store.unavailable
  */
 export async function takeRelayEvent(control: Control, message: unknown): Promise<void> {

@@ -44,12 +44,12 @@ async function claimDb() {
 }
 
 describe('sync: commands', () => {
-  test('a relay hears every command that a live ticket may need, and from its cursor on only what is new', async () => {
+  test('a relay hears every command that a live ticket may need, and after its cursor only new ones', async () => {
     const first = await claimDb()
     await releaseLeases(t.control, ada, { agent, tunnels: [first.tunnel] })
     const atBoot = await t.sync()
     expect(atBoot.commands.map(({ kind }) => kind)).toEqual(['revoke'])
-    // Two minutes are read again, for commits that were slow.
+    // The last two minutes are read again, for slow commits.
     t.clock.advance(60_000)
     const again = await t.sync({ cursor: atBoot.cursor })
     expect(again.commands).toHaveLength(1)
@@ -61,7 +61,7 @@ describe('sync: commands', () => {
     expect((await t.sync()).commands).toEqual([])
   })
 
-  test('what changes an account, a policy or a lease reaches the bus of the cell at once', async () => {
+  test('a change of an account, a policy or a lease reaches the cell’s bus at once', async () => {
     const heard: Doc[] = []
     const all = Promise.withResolvers<void>()
     await t.control.bus.subscribe(topics.commands('home'), 'test', (message) => {
@@ -78,7 +78,7 @@ describe('sync: commands', () => {
     expect(commands.map(({ id }) => id).toSorted()).toEqual(heard.map(({ id }) => id).toSorted())
   })
 
-  test('a cursor that is not ours is taken as none', async () => {
+  test('a foreign cursor counts as none', async () => {
     await claimDb()
     expect((await t.sync({ cursor: "1' OR 1" })).cursor).toBe(`${t.clock.now()}`)
   })
@@ -87,7 +87,7 @@ describe('sync: commands', () => {
 describe('sync: who may report', () => {
   const as = (instance: string): Partial<SyncRequest> => ({ boot: { ...quietSync.boot, instance } })
 
-  test('a cell takes 16 relay processes, and a place is free again an hour after the last word of one', async () => {
+  test('a cell takes 16 relay processes, and a place is free an hour after a relay’s last report', async () => {
     for (let n = 2; n <= 16; n++) await t.sync(as(`r${n}`))
     await expect(t.sync(as('r17'))).rejects.toMatchObject({ key: 'cell.full' })
     await t.sync(as('r16'))
@@ -95,7 +95,7 @@ describe('sync: who may report', () => {
     await t.sync(as('r17'))
   })
 
-  test('of two control planes, each keeps what the other has heard, and counts the relays it knows', async () => {
+  test('each of two control planes keeps what the other has heard, and counts the relays it knows', async () => {
     const other = makeControl(t.control, { ...t.control, log: silentLog })
     const { tunnel, epoch, endpoint } = await claimDb()
     const claims = { relay: newId('rel', 2), cell: 'home' }
@@ -116,7 +116,7 @@ describe('sync: who may report', () => {
     await expect(syncRelay(other, late.claims, late.request)).rejects.toMatchObject({ key: 'cell.full' })
   })
 
-  test('a cell that is changed, and a relay that leaves, are seen at once where it was said, and soon elsewhere', async () => {
+  test('a changed cell and a leaving relay are seen at once where they were reported, and soon elsewhere', async () => {
     const other = makeControl(t.control, { ...t.control, log: silentLog })
     const { tunnel } = await claimDb()
     const sources = async (control: Control) =>
@@ -130,7 +130,7 @@ describe('sync: who may report', () => {
     expect((await t.sync()).cell.host).toBe('moved.example.com')
   })
 
-  test('a relay that has taken its leave is waited for by no rule, unless it comes again', async () => {
+  test('no rule waits for a relay that has left, unless it comes again', async () => {
     const present = async () => [
       (await t.control.cells.read('home')).relays.length,
       (await readCell(t.control, 'home')).relays.length,
@@ -145,7 +145,7 @@ describe('sync: who may report', () => {
     expect(await present()).toEqual([1, 1])
   })
 
-  test('relays hear when agents would be sent elsewhere, and not when another takes its turn at an address', async () => {
+  test('relays hear when agents should go elsewhere, but not when a relay’s successor takes its address', async () => {
     const at = (instance: string, port: number) => ({
       boot: { ...quietSync.boot, instance, agentAddress: { host: 'r.example.com', port, sni: 'r.test' } },
     })
@@ -157,7 +157,7 @@ describe('sync: who may report', () => {
     expect((await t.sync({ ...at('r2', 2), state: 'draining', last: true })).directory).toBe(alone)
   })
 
-  test('a relay that starts anew stays in the directory; one that was not there before waits until it is ready', async () => {
+  test('a restarting relay stays in the directory; a new one is not in it until it is ready', async () => {
     const at = (instance: string, boot: string) => ({
       boot: { ...quietSync.boot, boot: boot.repeat(26), instance, agentAddress: { ...address, port: 7 } },
     })
@@ -219,7 +219,7 @@ describe('usage', () => {
       [nowHour() - hour, 100],
       [nowHour(), 200],
     ])
-    // The second tunnel never was in this cell: its row is no row of this relay's.
+    // The second tunnel was never in this cell, so its row is refused.
     expect(usage.tunnels).toEqual([{ tunnel, in: 300, out: 6_000, opened: 9, refused: 3 }])
     const one = await readUsage(t.of(ada), ada, { tunnel, from: nowHour(), to: nowHour() })
     expect(one.total.in).toBe(200)
@@ -252,7 +252,7 @@ describe('sync: bad weather', () => {
     ...changes,
   })
 
-  test('entries that will never do are refused one by one with a code, and the rest is stored', async () => {
+  test('invalid entries are refused one by one with a code, and the rest is stored', async () => {
     const { tunnel } = await claimDb()
     const usage = [
       row(tunnel, { in: -1 }),
@@ -277,7 +277,7 @@ describe('sync: bad weather', () => {
     expect((await readUsage(t.of(ada), ada, {})).total).toMatchObject({ in: 1, out: 1 })
   })
 
-  test('a leased tunnel waits until a relay has had its agent once, and again after its lease has changed hands', async () => {
+  test('a leased tunnel waits until a relay has its agent, and again after its lease changes hands', async () => {
     const stateOf = async () => {
       const { items } = await listTunnels(t.of(ada), ada, { limit: 1 })
       return (await describeTunnels(t.of(ada), items))[0]?.state
@@ -297,7 +297,7 @@ describe('sync: bad weather', () => {
     expect(await stateOf()).toBe('waiting')
   })
 
-  test('fields of a later release are passed over, and its commands are passed on as they are', async () => {
+  test('fields of a later release are ignored, and its commands are passed on unchanged', async () => {
     const later = { ...quietSync, weather: 'fine', load: { ...quietSync.load, gpu: 1 } }
     await t.sync(syncSchema.parse(later))
     const body = { id: newId('cmd', 1), kind: 'dance', at: t.clock.now(), steps: [1, 2] }
@@ -306,7 +306,7 @@ describe('sync: bad weather', () => {
     expect((await t.sync()).commands).toEqual([body])
   })
 
-  test('a request that a later one of the same boot has overtaken changes nothing but usage', async () => {
+  test('a request overtaken by a later one of the same boot changes only usage', async () => {
     const { tunnel, epoch, endpoint } = await claimDb()
     const away = { tunnel, endpoint: endpoint.id, epoch, away: true }
     await t.sync({ sequence: 7, away: [away], bound: [] })
@@ -332,7 +332,7 @@ describe('sync: bad weather', () => {
   })
 })
 
-/** A store that reads and does not write. */
+/** A store that reads but does not write. */
 function failing(store: Store): Store {
   return new Proxy(store, {
     get(target, name: keyof Store) {

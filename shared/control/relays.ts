@@ -1,6 +1,6 @@
 /**
- * `sync`: what a relay tells every 30 s, and what it hears. The bus makes commands fast, this makes them
- * certain; it also carries usage, and what is bound there, so that nobody else gets an endpoint which still serves.
+ * `sync`: what a relay reports every 30 s, and the answer. The bus makes commands fast; this makes them certain. It
+ * also carries usage, and what is bound there, so that nobody else gets an endpoint that is still served.
  */
 import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
@@ -21,17 +21,17 @@ import { storeUsage } from './usage.ts'
 type Lease = NonNullable<SyncRequest['bound'][number]>
 
 const relaysPerCell = 16
-/** Endpoints a document: host names are at most 64 bytes or so, and a document holds 1 MiB. */
+/** Endpoints in a document: host names are at most 64 bytes or so, and a document holds 1 MiB. */
 const boundPerChunk = 2_000
-/** A command may be committed this much later than its time says. */
+/** A command may be committed this much later than its own time. */
 const overlapMs = 120_000
 const commandPagesMax = 4
 const awayAtOnce = 32
 
-/** As relays read it, but that here every command is one. */
+/** The type that relays read, except that every command is known here. */
 type SyncReply = Omit<SyncAnswer, 'commands'> & { readonly commands: Command[] }
 
-/** @throws cell.none for a relay of a cell that is no more, cell.full */
+/** @throws cell.none when the relay's cell no longer exists, cell.full */
 export async function syncRelay(
   control: Control,
   claims: RelayClaims,
@@ -40,7 +40,7 @@ export async function syncRelay(
   const id = `${claims.relay}:${request.boot.instance}`
   const cell = await cellOf(control, claims.cell, id)
   const log = control.log.child({ relay: claims.relay, instance: request.boot.instance })
-  // Overtaken on the way: the later request has said how things are. Usage can be taken in any order.
+  // If a later request overtook it, that one has reported the present state. Usage can be taken in any order.
   const registered = await register(control, { claims, id, request })
   if (registered) {
     noteRelay(control, { ref: relays.ref(id), data: registered })
@@ -73,7 +73,7 @@ export async function syncRelay(
 }
 
 /**
- * Its cell, read anew when something is decided by it: whether a further relay fits.
+ * Its cell, read anew when it decides whether another relay fits.
  * @throws cell.none, cell.full
  */
 async function cellOf(control: Control, cell: string, id: string): Promise<Cell> {
@@ -100,7 +100,7 @@ async function noteAllAway(control: Control, cell: Cell, { boot, away }: SyncReq
     )
 }
 
-/** @returns undefined for a request that a later one of the same boot has overtaken: it changes nothing */
+/** @returns undefined when a later request of the same boot has overtaken it: it changes nothing */
 async function register(
   control: Control,
   { claims, id, request }: { claims: RelayClaims; id: string; request: SyncRequest },
@@ -149,7 +149,7 @@ function relayOf(
     agentAddress: { ...address, certificate },
     watchUrl: boot.watchUrl,
     load,
-    // Gone at once: rules that wait for silent relays need not wait for one that has taken its leave.
+    // It counts as gone at once: rules that wait for silent relays need not wait for one that has left.
     seenAt: last ? 0 : nowMs,
     heardSince: isHeard ? Math.min(before.heardSince ?? before.seenAt, nowMs) : nowMs,
     appliedAt: since === undefined ? 0 : Math.min(since, nowMs) - overlapMs,
@@ -162,8 +162,8 @@ function byEndpoint(a: Lease, b: Lease): number {
 }
 
 /**
- * Before the relay's document says how many chunks there are; one too many from before is never read. Leases that
- * were not bound there before are served from now on.
+ * Runs before the relay's document says how many chunks there are; an extra old chunk is never read. Leases that were
+ * not bound there before are served from now on.
  */
 async function noteBound(
   control: Control,
@@ -196,7 +196,7 @@ async function noteServed(control: Control, cell: string, { endpoint, tunnel, ep
   })
 }
 
-/** An agent is away from this relay for a minute, or back. It holds its lease all the same. */
+/** An agent has been away from this relay for a minute, or is back. It keeps its lease either way. */
 async function noteAway(
   control: Control,
   cell: Cell,
@@ -217,8 +217,8 @@ function parseCursor(cursor: string | undefined): number | undefined {
 }
 
 /**
- * From the cursor, with overlap: what an agent bound hours ago may have been taken away since. Without one, as far back
- * as the oldest ticket that could still bind.
+ * From the cursor, with overlap: what an agent bound hours ago may have been taken away since. Without a cursor, as far
+ * back as the oldest ticket that could still bind.
  */
 async function readCommands(
   control: Control,
@@ -230,13 +230,13 @@ async function readCommands(
     cursor === undefined
       ? nowMs - limits.ticketMs - limits.skewMs
       : isAhead(cursor, { nowMs, lastsMs: 0 })
-        ? // It read by a clock that was ahead: what it may have missed since is not known.
+        ? // It read by a fast clock, so we do not know what it has missed since.
           nowMs - commandsKeptMs
         : Math.max(nowMs - commandsKeptMs, cursor - overlapMs)
   const lists = await Promise.all(
     [cell, everyCell].map((each) => readList(control, { cell: each, from, to: nowMs })),
   )
-  // As they are stored: this release may be older than the one that wrote them, and relays judge each by itself.
+  // As they are stored: this release may be older than the one that wrote them, and relays judge each by themselves.
   const commands = lists.flatMap(({ items }) => items.map(({ data }) => data.body as Command))
   return { commands, cursor: Math.min(nowMs, ...lists.map(({ until }) => until)) }
 }
@@ -254,6 +254,6 @@ async function readList(
     after = page.next
     if (!after) return { items, until: to }
   }
-  // More next time; the overlap is skipped over, or a flood would never be read to its end.
+  // The rest comes next time. The overlap is skipped, or a flood would never be read to its end.
   return { items, until: (items.at(-1)?.data.createdAt ?? to) + overlapMs }
 }

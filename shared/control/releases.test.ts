@@ -51,7 +51,7 @@ describe('releases', () => {
     expect((await t.sync()).commands).toHaveLength(11)
   })
 
-  test('what an agent gives back and what runs out reach relays by sync alone, what is deleted by the bus', async () => {
+  test('released and lapsed leases reach relays only by sync, deleted ones by the bus', async () => {
     const heard: Doc[] = []
     const first = Promise.withResolvers<void>()
     await t.control.bus.subscribe(topics.commands('home'), 'test', (message) => {

@@ -1,7 +1,7 @@
 /**
- * Leases that their agents give back. Their command waits for `sync` and does not go by the bus: who releases serves no
- * more, and what is still bound ends within half a minute. No rule depends on more: an endpoint changes hands only when
- * `sync` has brought the command to every relay.
+ * Leases that their agents give back. The command waits for `sync` and does not go by the bus: an agent that releases
+ * no longer serves, and what is still bound ends within half a minute. No rule needs more: an endpoint changes hands
+ * only when `sync` has brought the command to every relay.
  */
 import { type Caller, mayTouch } from './caller.ts'
 import type { Control } from './control.ts'
@@ -11,13 +11,13 @@ import type { Transaction } from './platform.ts'
 import { lookToTake } from './quota.ts'
 import { writeRelease } from './tunnels.ts'
 
-/** Each touches its endpoint and a command, beside the account's quota; a transaction's documents are limited. */
+/** Each touches its endpoint and a command, besides the account's quota; a transaction's documents are limited. */
 const releasesPerTransaction = 9
 
 type Given = {
   readonly tunnel: string
   readonly endpoint: string
-  /** What the agent knows of it: a word that is late must not end what its successor has. */
+  /** What the agent knows about it: a late release must not end what its successor has. */
   readonly known: { readonly epoch: number; readonly expiresAt: number } | undefined
 }
 type ReleaseRequest = {
@@ -32,8 +32,8 @@ type ReleaseRequest = {
 type Release = { readonly account: string; readonly agent: string; readonly nowMs: number }
 
 /**
- * Gives leases back at once; where others share one, this agent's part of it. What this agent does not hold is passed
- * over: repeating it changes nothing.
+ * Gives leases back at once; if others share one, only this agent's part. It skips leases that this agent does not
+ * hold, so repeating it changes nothing.
  */
 export async function releaseLeases(
   control: Control,
@@ -45,7 +45,7 @@ export async function releaseLeases(
   const found = await control.store.getAll(
     [...new Set([...ids, ...known.keys()])].map((id) => tunnels.ref(id)),
   )
-  // A tunnel that moves meanwhile keeps what it moves to; whose the old endpoint is then, its document says.
+  // A tunnel that moves meanwhile keeps its new endpoint; the old endpoint's document says whose it is by then.
   const given = found.flatMap((tunnel): Given[] => {
     const isOwn =
       tunnel?.data.account === account && mayTouch(caller, tunnel.data.name) && tunnel.data.endpoint !== ''
@@ -82,7 +82,7 @@ async function releaseTogether(
   take?.({ online: -ended.length })
 }
 
-/** Every grant moves the end of the agent's part, so an end that differs is another grant. */
+/** Every grant moves the end of the agent's part, so a different end means another grant. */
 function isAsKnown({ epoch, holders = {} }: EndpointDoc, agent: string, known: Given['known']): boolean {
   return !known || (known.epoch === epoch && known.expiresAt === holders[agent]?.expiresAt)
 }

@@ -7,9 +7,9 @@ export type Renewal =
   | { readonly kind: 'keep' | 'extend'; readonly next: EndpointDoc }
   /** Another agent has it: final. */
   | { readonly kind: 'lost' }
-  /** The limit of the account ended it: final. */
+  /** The account's limit ended it: final. */
   | { readonly kind: 'displaced' }
-  /** Released, expired and swept, or given on: claim again. */
+  /** Released, expired and swept, or passed on: claim again. */
   | { readonly kind: 'gone' }
 
 type RenewalClaim = {
@@ -29,7 +29,7 @@ export function decideRenewal(
   if (current.state !== 'leased' || current.tunnel !== tunnel) return { kind: 'gone' }
   const { holders = {} } = current
   const holder = holders[agent]
-  // In a pool nobody loses to another: who is out claims again and joins.
+  // In a pool no agent loses to another: one that is out claims again and joins.
   if (holder === undefined || current.epoch !== epoch)
     return { kind: shares || isUnheld(current) ? 'gone' : 'lost' }
   if (holder.expiresAt - nowMs >= limits.leaseExtendUnderMs) return { kind: 'keep', next: current }

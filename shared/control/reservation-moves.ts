@@ -1,6 +1,6 @@
 /**
- * What an account keeps goes to one of its tunnels, or to another account of the same person. Both sides' rights count:
- * whoever gives may change the names of the account that has it, and is a person who may do the same in the other.
+ * Moves what an account keeps to one of its tunnels, or to another account of the same person. Rights on both sides
+ * count: the caller may change the names of the account that has it, and is a person who may do the same in the other.
  */
 import { permissionsOf } from '../api/schemas/access.ts'
 import { fail } from '../base/errors.ts'
@@ -28,7 +28,8 @@ import {
 type What = { readonly id: string; readonly ifRevision?: number | undefined }
 
 /**
- * Only this tunnel gets it, and claims it instead of what it had; undefined: any tunnel of the account again.
+ * From now on only this tunnel gets it, and claims it instead of its former endpoint; undefined: any tunnel of the
+ * account.
  * @throws api.not_found, api.conflict, tunnel.kind, auth.scope
  */
 export async function moveToTunnel(
@@ -50,7 +51,7 @@ export async function moveToTunnel(
     tx.set(ref, next)
     withdraw(nowMs)
     const freed = before && { ...before, data: dedicate(before.data, '', nowMs) }
-    // It may be served where it was given to go before: both changes are of one document then.
+    // The tunnel that had it before may serve it now; then both changes are to one document.
     const left = freed?.ref.id === place?.ref.id ? freed : place
     if (freed && freed !== left) tx.set(freed.ref, freed.data)
     const ended = data.state === 'leased' && next.state === 'resting'
@@ -88,7 +89,7 @@ async function readTunnelFor(
   return tunnel
 }
 
-/** Where the tunnel is served now, unless it is there already. */
+/** Where the tunnel is served now, unless it is already there. */
 async function readPlace(
   tx: Transaction,
   { ref, data }: Snapshot<TunnelDoc>,
@@ -99,7 +100,7 @@ async function readPlace(
   return place?.data.state === 'leased' && place.data.tunnel === ref.id ? place : undefined
 }
 
-/** What it was given before: any tunnel of the account may have that again. */
+/** What it was given before, which any tunnel of the account may have again. */
 async function readWished(
   tx: Transaction,
   { ref, data: { wish = '' } }: Snapshot<TunnelDoc>,
@@ -109,7 +110,7 @@ async function readWished(
   return wished?.data.reservedTunnel === ref.id ? wished : undefined
 }
 
-/** Its agents are sent to claim again, and get what it was given. */
+/** Tells its agents to claim again, and they get what it was given. */
 function writeWish(
   tx: Transaction,
   { ref, data }: Snapshot<TunnelDoc>,
@@ -137,7 +138,7 @@ function revokeOf(endpoint: string, { cell, epoch }: EndpointDoc, nowMs: number)
 }
 
 /**
- * It ends where it is served, and rests until no ticket of this account can bind it.
+ * Ends the lease if it is served, and it rests until no ticket of this account can bind it.
  * @throws api.not_found, api.conflict, quota.reserved_hosts, quota.reserved_ports, auth.scope
  */
 export async function moveToAccount(
@@ -175,7 +176,7 @@ export async function moveToAccount(
   await publishCommands(control, await withCounts(control, () => control.store.transact(run)))
 }
 
-/** The other account, as far as the same person may change names in it. Otherwise it is as if it were not there. */
+/** The other account, if the same person may change names in it. Otherwise it looks as if it did not exist. */
 async function readTarget(tx: Transaction, { member }: Caller, account: string) {
   const [found, membership] = await Promise.all([
     tx.get(accounts.ref(account)),

@@ -1,6 +1,6 @@
 /**
- * Any order of keeping, giving, moving, releasing, claiming and deleting by two accounts: nothing fails as if the
- * service were at fault, what is counted is what is there, and a tunnel and what it was given know of each other.
+ * Two accounts keep, give, move, release, claim and delete in any order. Nothing fails as if the service were at fault,
+ * the counts are true, and a tunnel and what it was given always refer to each other.
  */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -28,7 +28,7 @@ const idOf = (label: string) => `host:${label}.tunnel.example.com`
 type World = { readonly t: TestControl; readonly callers: readonly [Caller, Caller] }
 type Step = { readonly what: string; readonly who: 0 | 1; readonly label: string; readonly other: string }
 
-/** What leads somewhere comes more often than what ends it. */
+/** Actions that lead on are more frequent than those that end something. */
 const kinds = {
   reserve: 4,
   give: 6,
@@ -108,7 +108,7 @@ async function check({ t, callers }: World): Promise<void> {
   }
 }
 
-test('names that are kept: no order of what two accounts do breaks anything', async () => {
+test('kept names: no order of two accounts’ actions breaks anything', async () => {
   const play = async (all: readonly Step[]) => {
     const t = makeTestControl({ plan: 'team' })
     try {
@@ -117,7 +117,7 @@ test('names that are kept: no order of what two accounts do breaks anything', as
       const [ada, eve] = callers
       await addMember(t.of(eve), { user: ada.member, role: 'admin', actor: 'test' })
       await addMember(t.of(ada), { user: eve.member, role: 'admin', actor: 'test' })
-      // Else most of what they try is refused, because the other one was first.
+      // Otherwise most attempts would be refused because the other account was first.
       for (const label of labels) await reserveName(t.control, ada, { name: label })
       for (const step of all) {
         try {

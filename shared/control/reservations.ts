@@ -1,6 +1,6 @@
 /**
- * Host names and ports that an account keeps: reserved, listed and released. Rules: reservation-rules.ts; what moves
- * them: reservation-moves.ts. Each change is one transaction of the endpoint, the quota and the audit.
+ * Host names and ports that an account keeps: reserved, listed and released. Rules: reservation-rules.ts; moves:
+ * reservation-moves.ts. Each change is one transaction of the endpoint, the quota and the audit.
  */
 import { fail } from '../base/errors.ts'
 import { type AuditAction, byCaller, writeAudit } from './audit.ts'
@@ -17,10 +17,10 @@ import { decideReserve, giveUp, restMsOf, revisionOf } from './reservation-rules
 
 export type ReservedKind = EndpointDoc['kind']
 export type Reservation = Snapshot<EndpointDoc>
-/** Called in the transaction that has the effect, to write what must commit with it. */
+/** Called in the transaction of the change, to write what must commit with it. */
 type AlsoWrite = (tx: Transaction, made: Reservation) => void
 
-/** What the two kinds are called in quotas, refusals and the audit. */
+/** The words for the two kinds in quotas, refusals and the audit. */
 export const wordsOf = {
   host: {
     count: 'reservedHosts',
@@ -40,8 +40,8 @@ export const wordsOf = {
 >
 
 /**
- * Again it changes nothing.
- * @returns undefined when it is not to be had
+ * Repeating it changes nothing.
+ * @returns undefined when it cannot be had
  * @throws quota.reserved_hosts, quota.reserved_ports, quota.pace, endpoint.port_denied, auth.scope
  */
 export async function reserve(
@@ -68,7 +68,7 @@ export async function reserve(
       if (verdict.kind === 'take') {
         const { count, audit } = wordsOf[kind]
         requireRoom(caller, kind, quota.data[count] ?? 0)
-        // Each one rests when it is given up: who keeps and gives up in turn would block all there are.
+        // Each one rests when it is given up, so keeping and giving up in turn would block all there are.
         const paced =
           current.account === account
             ? { paceAt: quota.data.paceAt }
@@ -89,7 +89,7 @@ export async function reserve(
   return typeof done === 'string' ? undefined : done
 }
 
-/** Who is refused by a count has it proved soon. */
+/** After a refusal by a count, has the count checked soon. */
 async function withRepair<T>(control: Control, account: string, attempt: () => Promise<T>): Promise<T> {
   try {
     return await withCounts(control, attempt)
@@ -99,7 +99,7 @@ async function withRepair<T>(control: Control, account: string, attempt: () => P
   }
 }
 
-/** Of an account with this plan. @throws quota.reserved_hosts, quota.reserved_ports */
+/** For an account with this plan. @throws quota.reserved_hosts, quota.reserved_ports */
 export function requireRoom(
   { limits, plan }: Pick<Caller, 'limits' | 'plan'>,
   kind: ReservedKind,
@@ -111,7 +111,7 @@ export function requireRoom(
     throw fail(limit, `The plan "${plan}" has room for ${max} ${noun}, and ${count} are reserved.`)
 }
 
-/** A key that is bound to tunnels changes nothing that others may want. @throws auth.scope */
+/** A bound key cannot change anything that others may want. @throws auth.scope */
 export function requireUnbound({ tunnels: own }: Caller): void {
   if (own)
     throw fail('auth.scope', `This key serves only ${[...own].join(', ')}; reserving needs another key.`)
@@ -133,7 +133,7 @@ export async function releaseReservation(
     const withdraw = await lookToWithdraw(tx, data)
     const take = await lookToTake(tx, caller.account)
     tx.set(ref, giveUp(data, restMsOf(data, nowMs), nowMs))
-    // One that serves it now keeps it for as long as it runs, and asks for its own name at the next start.
+    // A tunnel that serves it now keeps it while it runs, and asks for its own name at the next start.
     withdraw(nowMs)
     const { count, audit } = wordsOf[data.kind]
     take({ [count]: -1 })
@@ -141,7 +141,7 @@ export async function releaseReservation(
   })
 }
 
-/** The tunnel that it was given to asks for it no more. */
+/** The tunnel that it was given to no longer asks for it. */
 export async function lookToWithdraw(
   tx: Transaction,
   { reservedTunnel = '' }: EndpointDoc,
@@ -166,14 +166,14 @@ export async function readOwn(
   return found
 }
 
-/** @throws api.not_found, auth.scope for a bound key unless it is called like one of its tunnels */
+/** A bound key sees it only if it has the name of one of its tunnels. @throws api.not_found, auth.scope */
 export async function readReservation(control: Control, caller: Caller, id: string): Promise<Reservation> {
   const found = await readOwn(control.store, caller, { id })
   if (!mayTouch(caller, labelOf(id))) requireUnbound(caller)
   return found
 }
 
-/** Newest first. A bound key sees what is called like its tunnels. */
+/** Newest first. A bound key sees those with names of its tunnels. */
 export async function listReservations(
   control: Control,
   caller: Caller,
@@ -185,7 +185,7 @@ export async function listReservations(
   return { ...page, items: page.items.filter(({ ref }) => mayTouch(caller, labelOf(ref.id))) }
 }
 
-/** `shop.tunnel.example.com`, or `home:20100`: what people and the audit call it. */
+/** `shop.tunnel.example.com`, or `home:20100`: the form for people and the audit. */
 export function nameOf(id: string): string {
   return id.slice(id.indexOf(':') + 1)
 }

@@ -1,4 +1,4 @@
-/** What a person asks to keep, from their spelling to the endpoint; what they are told of it; and what else is free. */
+/** From a person's spelling of what to keep to the endpoint, the answer, and what else is free. */
 import type { ReservedName, ReservedPort } from '../api/schemas/reservations.ts'
 import { fail } from '../base/errors.ts'
 import { liesUnder, readAscii } from '../base/host-names.ts'
@@ -15,7 +15,7 @@ import { nameOf, type Reservation, reserve } from './reservations.ts'
 import { suggestNames, suggestPorts } from './suggestions.ts'
 import { findTunnelByName } from './tunnels.ts'
 
-/** Free ports looked at for one that is left to us. */
+/** Free ports to look at before giving up. */
 const portTries = 20
 
 type AlsoWrite = (tx: Transaction, made: Reservation) => void
@@ -68,13 +68,13 @@ async function readName(control: Control, text: string): Promise<{ label: string
   if (!cell)
     throw fail(
       'name.invalid',
-      `${read.host} lies under no domain of this service. Own domains are another thing.`,
+      `${read.host} is not under a domain of this service. Your own domains cannot be reserved here.`,
     )
   return { label: read.host.slice(0, -cell.domain.length - 1), cell }
 }
 
 /**
- * @param port absent: any that is free
+ * @param port undefined: any free one
  * @throws endpoint.port_denied, endpoint.port_taken, endpoint.exhausted, quota.reserved_ports, cell.none, cell.unknown
  */
 export async function reservePort(
@@ -107,14 +107,14 @@ export async function reservePort(
   throw fail('endpoint.port_taken', detail, { fields: { suggestions } })
 }
 
-/** What the account keeps, in whichever cell: a new tunnel that asks for it by name or port belongs there. */
+/** What the account keeps, in any cell: a new tunnel that asks for it by name or port belongs there. */
 export async function findKept(
   control: Control,
   account: string,
   { name, port }: { readonly name?: string | undefined; readonly port?: number | undefined },
 ): Promise<{ readonly wish: string; readonly wishCell: string } | undefined> {
   const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
-  // Where there is one place the name or port alone leads to it.
+  // With one place, the name or port alone leads to it.
   if (cells.length < 2 || (name ?? port) === undefined) return undefined
   const idIn = ({ id, domain }: Cell) =>
     port === undefined ? `host:${name}.${domain}` : tcpEndpointId(id, port)
@@ -176,7 +176,7 @@ function common({ data }: Reservation, tunnel: Snapshot<TunnelDoc> | undefined, 
   }
 }
 
-/** The one that it was given to, or else whichever has it now. */
+/** The tunnel it was given to, or else the one that has it now. */
 function tunnelOf({ reservedTunnel = '', state, tunnel }: Reservation['data']): string {
   return reservedTunnel || (state === 'leased' ? tunnel : '')
 }

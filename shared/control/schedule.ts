@@ -1,13 +1,13 @@
-/** What happens every quarter of an hour, whoever asks: jobs that are due again when they have finished. */
+/** Work for every quarter of an hour, whether or not anybody calls: jobs that are due again when they have finished. */
 import { z } from 'zod'
 import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
 import type { JobKind, RunningJob } from './jobs/jobs.ts'
 import { sweep } from './sweeper.ts'
 
-/** Often enough for leases of 2 h, and for a rotation that is due to the quarter of an hour. */
+/** Often enough for leases of 2 h, and for a rotation that is exact to a quarter of an hour. */
 const everyMs = 15 * 60_000
-/** They come again anyway: a failure is tried again sooner, and never for good. */
+/** They run again anyway: a failure is tried again sooner, and they are never given up. */
 const attemptsMax = Number.MAX_SAFE_INTEGER
 
 const progressSchema = z.object({

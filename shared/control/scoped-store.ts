@@ -1,13 +1,13 @@
 /**
- * A store that sees one account only: what belongs to another is as if it did not exist, and can neither be read,
- * replaced nor deleted through it, whatever ids a request brings. What belongs to an account follows from the
- * collection's reach (names.ts): the field `account`, stamped on every write; the id itself; or, where documents
- * pass between accounts, whoever `account` names at that moment. Global collections are refused: code that needs
- * them asks for the whole store.
+ * A store that sees only one account: what belongs to another seems not to exist, and can neither be read, replaced nor
+ * deleted through it, whatever ids a request brings. The collection's reach (names.ts) says how a document belongs to
+ * an account: by the field `account`, stamped on every write; by the id itself; or, where documents pass between
+ * accounts, by the present value of `account`. Global collections are refused: code that needs them uses the whole
+ * store.
  *
- * Ownership is looked up before a blind write. Outside a transaction that is enough only because the ids of account
- * collections hold the account or are random, so that one never passes to another; shared documents are written in
- * a transaction or by `change`, which see what they replace.
+ * Ownership is looked up before a blind write. Outside a transaction that is enough only because ids of account
+ * collections contain the account or are random, so a document never passes to another account. Shared documents are
+ * written in a transaction or by `change`, which see what they replace.
  */
 import { fail } from '../base/errors.ts'
 import type { Doc, Query, QueryOptions, Reach, Ref, Snapshot, Store, Transaction, Write } from './platform.ts'
@@ -65,7 +65,10 @@ export function scopedStore(store: Store, account: string): AccountStore {
   }
 }
 
-/** Collects writes until the body is done, then reads whatever is written blind, while reading is still allowed. */
+/**
+ * Collects writes until the body is done, then reads every document that is written without a read, while reading is
+ * still allowed.
+ */
 class OwnTransaction implements Transaction {
   readonly #tx: Transaction
   readonly #account: string
@@ -125,7 +128,7 @@ class OwnTransaction implements Transaction {
   }
 }
 
-/** Stamps the writes and meets those on another account's documents as the missing documents they seem to be. */
+/** Stamps the writes. Writes to another account's documents fail as if the documents were missing. */
 async function ownWrites(
   account: string,
   writes: readonly Write[],
@@ -146,7 +149,7 @@ async function ownWrites(
         if ('account' in write.fields) return [{ ...write, fields: stamp(account, write.ref, write.fields) }]
         return [write]
       default:
-        // A missing document that cannot be made, either: its id is taken by a stranger.
+        // It cannot be created either: a stranger's document has its id.
         if (isForeign) throw fail('store.exists')
         return [{ ...write, data: stamp(account, writable(write.ref), write.data) }]
     }
@@ -197,7 +200,7 @@ function writable<T extends Doc>(ref: Ref<T>): Ref<T> {
   return ref
 }
 
-/** @throws store.invalid when the document names another account: that is a mistake, not a request */
+/** @throws store.invalid when the document names another account: that is a bug, not a request */
 function stamp<T extends Doc>(account: string, { reach = 'account' }: Ref, data: T): T {
   if (reach === 'outbox') return data
   const mayBeNobodys = reach === 'shared' && data.account === ''

@@ -1,4 +1,4 @@
-/** Secrets that the service makes for itself once and keeps wrapped, such as the key that signs cursors. */
+/** Secrets that the service makes once for itself and stores wrapped, such as the key that signs cursors. */
 
 import { randomBytes } from 'node:crypto'
 import { isFailure } from '../base/errors.ts'

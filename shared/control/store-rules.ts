@@ -1,6 +1,6 @@
 /**
- * What every store accepts, checked the same way before any engine sees it: the strictest of SQLite and Firestore,
- * so that what works on one machine works in the cloud. Used by the implementations of Store alone.
+ * The rules of every store, checked the same way before any engine sees the data: the stricter of SQLite and Firestore,
+ * so that what works on one machine works in the cloud. Only implementations of Store use it.
  */
 import { fail } from '../base/errors.ts'
 import type { Doc, Query, QueryOptions, Ref, Write } from './platform.ts'
@@ -11,7 +11,10 @@ export const storeLimits = {
   /** Firestore's own limit on nesting. */
   depth: 20,
   batchWrites: 400,
-  /** Firestore takes 500. So many of an account's claims fit that its hot document, the quota, is written seldom. */
+  /**
+   * Firestore takes 500. With this many, enough claims of an account fit that its hot document, the quota, is written
+   * seldom.
+   */
   transactionDocuments: 60,
   pageItems: 500,
   deadlineMs: 10_000,
@@ -21,7 +24,7 @@ const idShape = /^[A-Za-z0-9:._-]{1,128}$/
 const collectionShape = /^[a-z][A-Za-z0-9]{0,63}$/
 /** No dots: an update of `{'m.example.com': 1}` would nest in Firestore. Host names are never keys. */
 const fieldShape = /^[A-Za-z0-9:_-]{1,128}$/
-/** Fields of queries are spelled into SQL and index definitions. */
+/** Fields of queries become part of SQL and index definitions. */
 const indexedFieldShape = /^[A-Za-z][A-Za-z0-9]{0,63}$/
 /** Firestore's own names, and the field in which its store marks a document with the commit that wrote it. */
 const reserved = /^(__.*__|_commit)$/
@@ -34,7 +37,7 @@ export function checkRef(ref: Ref): void {
     throw refuse(`an id in ${ref.collection} is outside [A-Za-z0-9:._-]{1,128}`)
 }
 
-/** @throws store.invalid for whatever would not come back as it went in, on any engine */
+/** @throws store.invalid for anything that some engine would not return unchanged */
 export function checkDoc(ref: Ref, data: Doc): void {
   checkRef(ref)
   if (!isPlain(data)) throw refuse(`a document of ${ref.collection} is not a plain object`)
@@ -51,7 +54,7 @@ export function checkDoc(ref: Ref, data: Doc): void {
     throw refuse(`a document of ${ref.collection} has ${bytes} bytes; at most 1 MiB fit`)
 }
 
-/** A copy that later changes to `data` do not reach. @throws store.invalid */
+/** A copy that does not follow later changes to `data`. @throws store.invalid */
 export function copyDoc<T extends Doc>(ref: Ref, data: T): T {
   checkDoc(ref, data)
   return structuredClone(data)
@@ -81,7 +84,7 @@ function checkValue(value: unknown, field: string, depth: number): number {
 
 function checkList(list: readonly unknown[], field: string, depth: number): number {
   let bytes = 0
-  // By index: a hole must be refused, and for-of would see it as undefined only by luck.
+  // By index: a hole must be refused, and for-of would show it as undefined.
   for (let index = 0; index < list.length; index++) {
     const item = list[index]
     if (Array.isArray(item)) throw refuse(`${field} is a list inside a list`)
@@ -111,13 +114,13 @@ export function checkWrites(writes: readonly Write[]): void {
     if (write.op === 'delete') checkRef(write.ref)
     else checkDoc(write.ref, write.op === 'update' ? write.fields : write.data)
     const key = refKey(write.ref)
-    // Engines differ in what the second write sees, so there is no second write.
+    // Engines differ in what a second write sees, so there is no second write.
     if (seen.has(key)) throw refuse(`a document of ${write.ref.collection} is written twice at once`)
     seen.add(key)
   }
 }
 
-/** @throws store.invalid for two queries of one name, or fields that cannot be spelled into an index */
+/** @throws store.invalid for two queries with one name, or fields that cannot be part of an index */
 export function checkTable(table: QueryTable): ReadonlyMap<string, Query> {
   const byName = new Map<string, Query>()
   for (const query of table) {
@@ -165,7 +168,7 @@ function refuse(detail: string) {
   return fail('store.invalid', detail)
 }
 
-/** What a reference to one of the query's documents says of its reach. */
+/** The part of a reference that says the reach of one of the query's documents. */
 export function refReach({ reach }: Pick<Query, 'reach'>): Pick<Ref, 'reach'> {
   return reach === 'account' ? {} : { reach }
 }

@@ -1,4 +1,4 @@
-/** Names and ports to take instead of what somebody else has: allowed, and free at this moment. */
+/** Names and ports to offer instead of a taken one: allowed, and free at this moment. */
 import { isFailure } from '../base/errors.ts'
 import { nameMax } from '../base/labels.ts'
 import type { Control } from './control.ts'
@@ -8,7 +8,7 @@ import { queries } from './query-table.ts'
 import { namesLike } from './readable-names.ts'
 
 const suggested = 3
-/** Looked at for them: nearly all are free. */
+/** How many to look at: nearly all are free. */
 const drawn = 8
 
 export async function suggestNames(

@@ -1,7 +1,7 @@
 /**
- * Ends leases that lapsed without a word, and gives back endpoints whose rest and waiting are over. Runs every
- * 15 min; nothing depends on it at once, since claims reclaim lazily. What a relay reports as bound is left
- * alone: its agent may be cut off from the control plane only.
+ * Ends leases that lapsed without a release, and frees endpoints whose rest and waiting are over. It runs every 15 min;
+ * nothing needs it sooner, since claims reclaim lazily. It leaves alone what a relay reports as bound: only the agent's
+ * way to the control plane may be cut.
  */
 import { type Cell, readCell, Views } from './cells.ts'
 import { makeCommand, publishCommands, writeCommand } from './commands.ts'
@@ -14,9 +14,9 @@ import { queries } from './query-table.ts'
 import { lookToTake } from './quota.ts'
 import { writeRelease } from './tunnels.ts'
 
-/** A deleted host document could not tell its old epoch any more; a day is many tickets long. */
+/** A deleted host document could no longer say its old epoch; a day is many tickets long. */
 const hostKeepMs = 24 * 3_600_000
-/** Done within seconds, so that a worker's lease is kept up. */
+/** Done within seconds, so that a worker's lease is renewed in time. */
 const pageMax = 200
 /** Each waits for the store most of its time: 4,000 lapsed leases took nine minutes one by one. */
 const atOnce = 16
@@ -27,13 +27,13 @@ type Place = { readonly cell: Cell; readonly view: CellView }
 /** How far a sweep has come, and what it did. */
 export type SweepProgress = Swept & {
   readonly part: keyof typeof parts
-  /** Behind the last page that is done. */
+  /** After the last finished page. */
   readonly after?: QueryOptions['after']
 }
 
 /**
- * Goes over all that is due, from where `start` says.
- * @param keep called behind every page; a process that dies goes on from the last
+ * Goes over everything that is due, from where `start` says.
+ * @param keep called after every page; after a crash the sweep continues from the last one
  */
 export async function sweep(
   control: Control,
@@ -68,7 +68,7 @@ const parts = {
   kept: { query: queries.keptEndpoints, state: 'resting', work: giveBack },
 } as const
 
-/** Cells and what their relays say, read once a sweep. */
+/** Cells and their relays' reports, read once in each sweep. */
 function rememberPlaces(control: Control): (cell: string) => Promise<Place> {
   const places = new Map<string, Promise<Place>>()
   const read = async (id: string): Promise<Place> => {
@@ -83,8 +83,8 @@ function rememberPlaces(control: Control): (cell: string) => Promise<Place> {
 }
 
 /**
- * Many at once, of each account one after the other: they meet in its one quota.
- * @returns how many `work` did something with
+ * Runs many at once, but each account's one after the other, since they share its quota.
+ * @returns how many of them `work` did something with
  */
 async function eachOfPage(
   items: readonly Snapshot<EndpointDoc>[],
@@ -100,7 +100,7 @@ async function eachOfPage(
   return done
 }
 
-/** The lease is over: its tunnel keeps the address for its return, and nobody else has it before the rest is over. */
+/** Ends the lease: its tunnel keeps the address for its return, and nobody else gets it before the rest is over. */
 async function expire(control: Control, found: Snapshot<EndpointDoc>, { view }: Place): Promise<boolean> {
   if (view.isBound(found.ref.id)) return false
   const nowMs = control.clock.now()
@@ -112,13 +112,13 @@ async function expire(control: Control, found: Snapshot<EndpointDoc>, { view }: 
     take({ online: -1 })
     return written
   })
-  // Not for the bus: nothing is bound there, and `sync` brings it to relays that were away.
+  // Not for the bus: nothing is bound there, and relays that were away get it by `sync`.
   return outgoing.length > 0
 }
 
 /**
- * A tcp endpoint whose lease lapsed without a word, and to which no ticket can bind any more, is free for a stranger.
- * Ended here, so that a claim touches no other account's quota.
+ * Frees a tcp endpoint for a stranger when its lease lapsed without a release and no ticket can bind it any more. It
+ * happens here, so that a claim touches no other account's quota.
  */
 export async function freeLapsed(control: Control, id: string, { cell, view }: Place): Promise<void> {
   const nowMs = control.clock.now()

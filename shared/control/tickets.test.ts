@@ -40,13 +40,13 @@ async function ticket(expiresAt = t.clock.now() + limits.ticketMs) {
   )
 }
 
-/** As a relay: with the keys that it has, and its own time. */
+/** Checks like a relay: with the keys it has, and its own time. */
 async function check(token: string) {
   const { jwks } = await t.control.signer.publicKeys()
   return checkTicket(token, { keys: jwks, cell: 'home', nowMs: t.clock.now() })
 }
 
-test('what the same key signed for something else is no ticket, whatever it claims', async () => {
+test('a token that the same key signed for another purpose is never a ticket, whatever it claims', async () => {
   const sealed = await ticket()
   await expect(check(sealed)).resolves.toMatchObject({ aud: 'home' })
   const { ticket: watch } = await t.control.signer.signWatch(
@@ -65,7 +65,7 @@ test('what the same key signed for something else is no ticket, whatever it clai
 })
 
 describe('ticket keys', () => {
-  test('the first start makes a key to sign with and its successor, however many processes start at once', async () => {
+  test('the first start makes a signing key and its successor, however many processes start at once', async () => {
     const { store, vault } = t.control
     const signers = Array.from(
       { length: 5 },
@@ -134,7 +134,7 @@ describe('ticket keys', () => {
 })
 
 describe('watch tickets', () => {
-  test('a pass names the tunnels of its account, lasts a minute, and is never taken for a lease ticket', async () => {
+  test('a watch ticket names its account’s tunnels, lasts a minute, and never counts as a lease ticket', async () => {
     await t.openCell()
     const ada = await t.caller()
     const agent = newId('agt', 1)

@@ -1,8 +1,7 @@
 /**
- * The signing keys, and what is signed with them: lease tickets (1 h) and watch tickets (60 s).
- * Keys live wrapped in the store and are unwrapped once a process. A key is published as `next` two days or
- * more before it signs, and as `old` until its last ticket has expired, so a relay that was cut off for a day
- * still knows it.
+ * The signing keys, and what they sign: lease tickets (1 h) and watch tickets (60 s). Keys are wrapped in the store;
+ * each process unwraps them once. A key is published as `next` at least two days before it signs, and as `old` until
+ * its last ticket has expired, so even a relay that was cut off for a day knows it.
  */
 import { randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose'
@@ -23,7 +22,7 @@ const rotationMs = 7 * 24 * 3_600_000
 const verifyMs = limits.ticketMs + limits.skewMs
 /** How long another process's rotation may stay unseen; far less than the time between `next` and `active`. */
 const reloadMs = 60_000
-/** The console asks again before each is over; short, because a watch ticket cannot be called back. */
+/** The console asks again before each ends. Short, because a watch ticket cannot be revoked. */
 const watchMs = 60_000
 const alg = 'EdDSA'
 
@@ -70,7 +69,8 @@ export class Signer {
   }
 
   /**
-   * A pass to the live figures of `tunnels` at the relays of `cells`. It is never a lease ticket: another audience.
+   * A watch ticket for the live figures of `tunnels` at the relays of `cells`. Its audience differs, so it is never a
+   * lease ticket.
    */
   async signWatch(
     { account, tunnels, cells }: { account: string; tunnels: readonly string[]; cells: readonly string[] },
@@ -89,7 +89,7 @@ export class Signer {
 
   /**
    * Makes the first keys, or puts the next one to use when its time has come; safe to call often and from everywhere.
-   * @param isNow puts the next one to use before its time; relays know it as soon as it is made
+   * @param isNow puts the next one to use early; relays know it from the moment it is made
    * @returns the new version when something changed: relays are then told to fetch the keys
    */
   async rotate({ isNow = false }: { readonly isNow?: boolean } = {}): Promise<number | undefined> {
@@ -124,8 +124,8 @@ export class Signer {
   }
 
   /**
-   * Somebody else may know this key: it is gone at once. Relays are told which, and refuse what it signed; processes
-   * that sign with it find the new ones within a minute.
+   * Removes a key that somebody else may know, at once. Relays are told which one, and refuse what it signed; processes
+   * that sign with it find the new keys within a minute.
    * @returns the new version; undefined when another process changed the keys at the same moment
    */
   async withdraw(kid: string): Promise<number | undefined> {
@@ -151,7 +151,7 @@ export class Signer {
     return changed
   }
 
-  /** What an operator sees of the keys. */
+  /** The keys as an operator sees them. */
   async describe() {
     const { stored } = await this.#read()
     return stored.map(({ ref, data: { state, createdAt, useFrom, verifyUntil } }) => ({
@@ -206,7 +206,7 @@ export class Signer {
   }
 
   async #read(): Promise<{ version: number; stored: readonly StoredKey[] }> {
-    // The version first: a rotation that comes between the two makes it stale, and what is decided by it is refused.
+    // Read the version first: a rotation between the two reads makes it stale, and a decision based on it is refused.
     const state = await this.#store.get(signingState.ref('current'))
     const pages = await Promise.all(
       (['active', 'next', 'old'] as const).map((state) =>

@@ -1,12 +1,12 @@
 /**
- * What the `tx` of every store does alike: it writes down what a body of `transact` wants written, and holds the body
- * to the rules of `Transaction`. Used by the implementations of Store alone.
+ * What the `tx` of every store has in common: it records the writes of a `transact` body, and enforces the rules of
+ * `Transaction`. Only implementations of Store use it.
  */
 import { fail } from '../base/errors.ts'
 import type { Doc, Page, Query, QueryOptions, Ref, Snapshot, Transaction, Write } from './platform.ts'
 import { copyDoc, refKey, storeLimits } from './store-rules.ts'
 
-/** `print` tells apart any two results of one query: ids and versions of the page and of the item after it. */
+/** `print` distinguishes any two results of one query: ids and versions of the page and of the item after it. */
 export type PageRead<T extends Doc> = { readonly page: Page<T>; readonly print: string }
 
 export abstract class TransactionLog implements Transaction {
@@ -33,7 +33,7 @@ export abstract class TransactionLog implements Transaction {
     this.#write({ op: 'delete', ref })
   }
 
-  /** Ends the recording: what the body still does with a `tx` that it leaked is refused. */
+  /** Ends the recording: if the body leaked its `tx` and uses it later, that is refused. */
   finish(): readonly Write[] {
     this.#isOver = true
     return this.#writes

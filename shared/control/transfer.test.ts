@@ -34,13 +34,13 @@ async function lease(name: string) {
   if (!('lease' in result)) throw new Error('no lease')
   return result.lease
 }
-/** The cumulative figure of the hour `ago` hours before now, both ways together. */
+/** The cumulative figure of the hour `ago` hours before now, both directions together. */
 const carried = (tunnel: string, bytes: number, { ago = 0, of = boot } = {}) => {
   const start = Math.floor(t.clock.now() / hour) * hour - ago * hour
   const row = { tunnel, account: ada.account, boot: of, hour: start, opened: 1, refused: 0 }
   return t.sync({ usage: [{ ...row, in: Math.floor(bytes / 4), out: bytes - Math.floor(bytes / 4) }] })
 }
-/** Up to the next roll-up. */
+/** The transfer after the next roll-up. */
 const transfer = async () => {
   t.clock.advance(hour - (t.clock.now() % hour) + 20 * 60_000)
   await t.sync()
@@ -57,7 +57,7 @@ describe('transfer of the month', () => {
     const { tunnel } = await lease('db')
     await carried(tunnel, 100_000)
     await carried(tunnel, 50_000, { of: '01k0000000000000000000next' })
-    expect(await readTransferNow(t.control, ada), 'people see it at once').toMatchObject({
+    expect(await readTransferNow(t.control, ada), 'it shows at once').toMatchObject({
       usedBytes: 150_000,
     })
     for (let times = 1; times <= 3; times++) {
@@ -95,7 +95,7 @@ describe('transfer of the month', () => {
     expect(await transfer()).toMatchObject({ state: 'ok', usedBytes: 0, from: Date.UTC(2026, 1) })
   })
 
-  test('is warned of once at 80, 90 and 100 %, by a command to the relays', async () => {
+  test('warns once at 80, 90 and 100 %, by a command to the relays', async () => {
     const { tunnel } = await lease('db')
     const told: number[][] = []
     const first = Math.floor(t.clock.now() / hour)
@@ -111,7 +111,7 @@ describe('transfer of the month', () => {
     expect(data).toMatchObject({ warned: 100, bytes: 1_300_000 })
   })
 
-  test('used up: no further tunnel, while what is online stays and shares the grace until that is used up too', async () => {
+  test('used up: no further tunnel, while online ones stay and share the grace until that is used up too', async () => {
     const { tunnel, epoch } = await lease('db')
     const share = async () => {
       const renewed = await renewLeases(t.control, ada, { agent, leases: [{ tunnel, epoch }] })

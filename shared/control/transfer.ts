@@ -1,8 +1,8 @@
 /**
- * The transfer that a plan includes a period. It is read from the open period as the hourly roll-up has left it, whole
- * hours up to `countedAt`; what relays have carried since they subtract themselves. Warnings come at 80, 90 and 100 %;
- * from 100 % on no further tunnel is leased, and after a grace of a tenth of the plan relays refuse new connections.
- * Nothing that is open is ever cut.
+ * The transfer that a plan includes for each period. It is read from the open period as the hourly roll-up left it, in
+ * whole hours up to `countedAt`; relays subtract what they have carried since. Warnings come at 80, 90 and 100 %. From
+ * 100 % on no further tunnel is leased, and after a grace of a tenth of the plan relays refuse new connections. Open
+ * connections are never cut.
  */
 import type { Transfer } from '../api/schemas/service.ts'
 import { fail } from '../base/errors.ts'
@@ -16,7 +16,7 @@ import { boundless } from './plans.ts'
 import type { Snapshot } from './platform.ts'
 import { monthsOfBefore } from './usage-documents.ts'
 
-/** Beyond 100 %, visitors are let in for so much of the plan more. */
+/** Beyond 100 %, visitors are admitted until this share of the plan more is used. */
 const graceShare = 0.1
 
 type Used = {
@@ -27,14 +27,14 @@ type Used = {
 }
 type Who = Pick<Caller, 'account' | 'limits' | 'periodAnchor'>
 
-/** One read. @returns undefined where the plan sets no limit */
+/** Costs one read. @returns undefined when the plan sets no limit */
 export async function readTransfer(control: AnyControl, who: Who): Promise<Transfer | undefined> {
   const limitBytes = who.limits.transferBytesMonth
   if (limitBytes >= boundless) return undefined
   return describe(await usedOf(control, who), limitBytes)
 }
 
-/** With the hours that are not counted yet; for people. */
+/** Includes hours that are not counted yet; for people. */
 export async function readTransferNow(control: AnyControl, who: Who): Promise<Transfer | undefined> {
   const { account, limits } = who
   const limitBytes = limits.transferBytesMonth
@@ -71,7 +71,7 @@ export type TransferShare = {
   readonly shareOf?: string
 }
 
-/** What one of so many relays may carry for the account from `shareFrom` on, until its next ticket; for tickets. */
+/** For tickets: what each of `relays` relays may carry for the account from `shareFrom` on, until its next ticket. */
 export function shareOf(transfer: Transfer | undefined, relays: number): TransferShare {
   if (transfer === undefined) return {}
   const left = transfer.limitBytes * (1 + graceShare) - transfer.usedBytes
@@ -83,8 +83,8 @@ export function shareOf(transfer: Transfer | undefined, relays: number): Transfe
 }
 
 /**
- * What a claim asks for each of its tunnels: `quota.transfer` is thrown for one that is not online when the month is
- * used up. What is online stays.
+ * The check that a claim runs for each of its tunnels: it throws `quota.transfer` for one that is not online when the
+ * month is used up. Online tunnels stay.
  */
 export function transferGate(
   control: AnyControl,

@@ -1,7 +1,7 @@
 /**
- * Names of tunnels beside their endpoints: `names/{host}` and the list that the tunnel holds change in one transaction,
- * so a renewal reads nothing more and its ticket lists what is true. Rules: name-rules.ts. Whoever calls this has seen
- * the proof that the host is the account's: nothing here looks for one, and no public route leads here.
+ * Names of tunnels besides their endpoints: `names/{host}` and the tunnel's list change in one transaction, so a
+ * renewal reads nothing more and its ticket has the true list. Rules: name-rules.ts. The caller has checked the proof
+ * that the host belongs to the account: nothing here does, and no public route leads here.
  */
 import { fail } from '../base/errors.ts'
 import { liesUnder, readAscii, readHost } from '../base/host-names.ts'
@@ -23,9 +23,9 @@ type By = Pick<Caller, 'account' | 'actor' | 'from' | 'tunnels'>
 type RequireRight = (tx: Transaction) => Promise<void>
 export type NameOfTunnel = { readonly tunnel: string; readonly host: string }
 
-/** Of the list as JSON: tickets carry it, and agents send tickets by the thousand. */
+/** Of the list as JSON: tickets carry it, and agents send thousands of tickets. */
 const namesBytesMax = 3 * 1024
-/** The name rested elsewhere by the time it was looked at. */
+/** Tries again when the name rests elsewhere by the time it is read. */
 const triesMax = 4
 
 /**
@@ -52,7 +52,7 @@ export async function addName(
 }
 
 /**
- * The host leads to the tunnel no more, and rests.
+ * The host no longer leads to the tunnel, and rests.
  * @throws api.not_found
  */
 export async function removeName(control: AnyControl, caller: By, name: NameOfTunnel): Promise<void> {
@@ -105,7 +105,7 @@ async function readName({ store, clock }: Control, host: string): Promise<NameDo
   return isRight ? seen : store.change(ref, (now) => (now ? putBackName(now, clock.now()) : 'keep'))
 }
 
-/** @returns undefined when what was seen of the name is no more: look again */
+/** @returns undefined when the name has changed since it was read: look again */
 async function take(
   control: Control,
   caller: By,
@@ -192,7 +192,7 @@ function writeEntry(
   writeAudit(tx, { account, actor, from, target: name.tunnel, action, details }, nowMs)
 }
 
-/** @throws name.* for what is no host, and name.invalid for what endpoints of a cell are called */
+/** @throws name.* for an invalid host, and name.invalid for a host under a cell's domain */
 async function checkHost(control: Control, host: string): Promise<void> {
   const spelt = readAscii(host)
   if ('error' in spelt) throw spelt.error
@@ -204,7 +204,7 @@ async function checkHost(control: Control, host: string): Promise<void> {
   if ('error' in read) throw read.error
 }
 
-/** What all relays of the cells have applied that have been heard within a day. */
+/** The time up to which all relays of the cells that were heard within a day have applied commands. */
 async function viewOf(control: Control, cells: readonly string[]): Promise<NameView> {
   const from = control.clock.now() - silentRelayMs
   const lists = await Promise.all(

@@ -1,4 +1,4 @@
-/** Tunnels: made, listed, edited and deleted by their account. The name is unique in it (`tunnelNames`). */
+/** Tunnels: their account makes, lists, edits and deletes them. Names are unique in an account (`tunnelNames`). */
 import type { z } from 'zod'
 import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
@@ -27,18 +27,18 @@ import { doubtQuota, lookToTake, type QuotaChange, readQuota, writeQuota } from 
 import { tombstoneOf } from './tombstones.ts'
 import { removeAllNames } from './tunnel-names.ts'
 
-/** As zod leaves it: fields that are absent may be there as undefined, which no store takes. */
+/** As zod returns it: absent fields may be present as undefined, which no store takes. */
 type LoosePolicy = { readonly [F in keyof Policy]?: Policy[F] | undefined }
 export type NewTunnel = {
   readonly name: string
   readonly kind: TunnelKind
-  /** Absent: one. */
+  /** Default: one. */
   readonly agents?: AgentMode
   readonly policy: LoosePolicy
   readonly generated?: boolean
   readonly request?: string
 }
-/** Called in the transaction that has the effect, to write what must commit with it. */
+/** Called in the transaction of the change, to write what must commit with it. */
 export type AlsoWrite = (tx: Transaction, tunnel: Snapshot<TunnelDoc>) => void
 
 /** @throws tunnel.name_taken, quota.defined, endpoint.name_denied */
@@ -74,7 +74,7 @@ export function noTunnelRoom({ limits, plan }: Caller): PortTunnelerError {
   return fail('quota.defined', `The plan "${plan}" has room for ${limits.tunnelsDefined} tunnels.`)
 }
 
-/** A tunnel that is not there yet. @throws auth.scope, endpoint.name_denied, name.* */
+/** A tunnel that does not exist yet. @throws auth.scope, endpoint.name_denied, name.* */
 export function draftTunnel(caller: Caller, input: NewTunnel, nowMs: number): Snapshot<TunnelDoc> {
   if (!mayTouch(caller, input.name))
     throw fail('auth.scope', `This key is bound to other tunnels than "${input.name}".`)
@@ -83,7 +83,7 @@ export function draftTunnel(caller: Caller, input: NewTunnel, nowMs: number): Sn
   return { ref, data: newTunnel(caller.account, input, nowMs), version: '' }
 }
 
-/** Its name, itself and the audit entry; who calls it has read that the name is free. */
+/** Writes its name, itself and the audit entry. The caller has read that the name is free. */
 export function writeTunnel(
   tx: Transaction,
   caller: Caller,
@@ -107,7 +107,7 @@ function newTunnel(
   return { account, name, kind, agents, ...made, policy: compact(policy), ...fresh, ...times }
 }
 
-/** @throws api.not_found for an unknown one and for somebody else's alike */
+/** @throws api.not_found for an unknown tunnel and for somebody else's alike */
 export async function readTunnel(
   control: AccountControl,
   caller: Caller,
@@ -127,7 +127,7 @@ export async function findTunnelByName(
   return claim && control.store.get(tunnels.ref(claim.data.tunnel))
 }
 
-/** Newest first. A bound key finds its own alone, so its pages may be short. */
+/** Newest first. A bound key gets only its own, so its pages may be short. */
 export async function listTunnels(
   control: AccountControl,
   caller: Caller,
@@ -138,7 +138,7 @@ export async function listTunnels(
 }
 
 /**
- * @param ifRevision the revision that the caller read, when it insists on it
+ * @param ifRevision the revision that the caller read, if it must be unchanged
  * @throws api.not_found, api.conflict, tunnel.name_taken, endpoint.name_denied
  */
 export async function updateTunnel(
@@ -190,7 +190,7 @@ export async function updateTunnel(
   return snapshot
 }
 
-/** Those who share the lease are sent to claim again: one of them gets it, and the others hear that it is held. */
+/** Tells agents that share the lease to claim again: one of them gets it, and the others hear that it is held. */
 function writeDisbanding(tx: Transaction, { ref, data }: Snapshot<EndpointDoc>, nowMs: number): Outgoing[] {
   if (data.state !== 'leased' || liveHolders(data, nowMs).length < 2) return []
   const next = disband(data, nowMs)
@@ -209,7 +209,7 @@ function policyCommand(
 }
 
 /**
- * Its lease ends at once, its address rests and is then anybody's, and its name is free.
+ * Ends its lease at once. Its address rests and is then free for everybody, and its name is free.
  * @throws api.not_found, api.conflict
  */
 export async function deleteTunnel(
@@ -231,7 +231,7 @@ export async function deleteTunnel(
     const wished = data.wish === undefined ? undefined : await tx.get(endpoints.ref(data.wish))
     const take = await lookToTake(tx, data.account)
     const written = writeDeletion(tx, entryOf(caller, id), { before, endpoint, take, nowMs })
-    // Where it lies is given back above, and to nobody in particular.
+    // The endpoint it holds is released above, for nobody in particular.
     const isApart = wished?.ref.id !== endpoint?.ref.id || wished?.data.state === 'reserved'
     if (wished?.data.reservedTunnel === id && isApart) tx.update(wished.ref, { reservedTunnel: '' })
     return written
@@ -241,13 +241,13 @@ export async function deleteTunnel(
 
 type Deletion = {
   readonly before: Snapshot<TunnelDoc>
-  /** The one it held last. */
+  /** The endpoint it held last. */
   readonly endpoint: Snapshot<EndpointDoc> | undefined
   readonly take: (change: QuotaChange) => void
   readonly nowMs: number
 }
 
-/** The tunnel, its name and its lease go, within `tx`. */
+/** Deletes the tunnel, its name and its lease, within `tx`. */
 export function writeDeletion(
   tx: Transaction,
   entry: Omit<AuditEntry, 'action'>,
@@ -263,7 +263,7 @@ export function writeDeletion(
   return isHeld ? writeRelease(tx, endpoint, { nowMs, forget: true }) : []
 }
 
-/** Ends what is leased there, within `tx`. */
+/** Ends the lease there, within `tx`. */
 export function writeRelease(
   tx: Transaction,
   endpoint: Snapshot<EndpointDoc>,
@@ -298,7 +298,7 @@ export async function describeTunnels(
   })
 }
 
-/** @param place its endpoint and cell, when it has them */
+/** @param place its endpoint and cell, if it has them */
 export function describeTunnel(
   control: AccountControl,
   { ref, data }: Snapshot<TunnelDoc>,

@@ -1,4 +1,4 @@
-/** Whoever may serve no more serves no more, within the time that a job takes. */
+/** Agents that may no longer serve stop serving within the time that a job takes. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import type { Lease } from '../api/schemas/tunnels.ts'
@@ -39,7 +39,7 @@ async function claim(caller: Caller, tunnels: readonly Wanted[], agent = laptop)
 const db: Wanted = { name: 'db', kind: 'tcp' }
 const pool: Wanted = { ...db, agents: 'many' }
 
-/** The caller that a fresh key of `owner` makes. */
+/** The caller with a new key of `owner`. */
 async function byKey(owner: Caller): Promise<Caller & { readonly secret: string }> {
   const { secret } = await createKey(t.of(owner), owner, { name: 'ci', scopes: ['tunnels'] })
   return { ...(await t.principals.authenticate(secret, '192.0.2.1')), secret }
@@ -75,7 +75,7 @@ describe('unserve', () => {
     expect(await counted()).toMatchObject({ online: 1, keys: 0 })
   })
 
-  test('of a pool its part ends, and the others are sent to claim again at a new epoch', async () => {
+  test('in a pool only its part ends, and the others claim again at a new epoch', async () => {
     const ci = await byKey(ada)
     const [first] = await claim(ci, [pool])
     await claim(ada, [pool], desktop)
@@ -88,7 +88,7 @@ describe('unserve', () => {
     expect(await counted()).toMatchObject({ online: 1 })
   })
 
-  test('whoever is removed has no valid key and no tunnel left, and counts no more', async () => {
+  test('a removed member has no valid key and no tunnel left, and no longer counts', async () => {
     const bob = await colleague('developer')
     const key = await byKey(bob)
     await claim(key, [db])
@@ -105,7 +105,7 @@ describe('unserve', () => {
     expect(items[0] && (await t.control.store.get(keys.ref(items[0].ref.id)))?.data.revokedAt).not.toBe(0)
   })
 
-  test('a role that does not serve ends it, and one that does changes nothing', async () => {
+  test('a role that may not serve ends it, and one that may changes nothing', async () => {
     const bob = await colleague('admin')
     await claim(await byKey(bob), [db])
     await changeRole(t.of(ada), ada, { member: bob.member, role: 'developer' })
@@ -114,10 +114,10 @@ describe('unserve', () => {
     await changeRole(t.of(ada), ada, { member: bob.member, role: 'viewer' })
     await t.runJobs()
     expect(await states()).toEqual(['db offline 0'])
-    expect((await counted())?.keys, 'the key may be of use again').toBe(1)
+    expect((await counted())?.keys, 'the key may become valid again').toBe(1)
   })
 
-  test('who has the right back before the job runs keeps what it serves', async () => {
+  test('an agent that has the right back before the job runs keeps what it serves', async () => {
     const bob = await colleague('developer')
     await claim(await byKey(bob), [db])
     for (const role of ['viewer', 'developer'] as const)
@@ -128,7 +128,7 @@ describe('unserve', () => {
 })
 
 describe('limits', () => {
-  test('a smaller plan ends the newest leases above it, for good', async () => {
+  test('a smaller plan ends the newest leases above its limit, for good', async () => {
     const leases: Lease[] = []
     for (const name of ['a', 'b', 'c', 'd', 'e']) {
       leases.push(...(await claim(ada, [{ name, kind: 'tcp' }])))
@@ -149,7 +149,7 @@ describe('limits', () => {
     expect((await counted())?.online).toBe(3)
   })
 
-  test('a larger one ends nothing', async () => {
+  test('a larger plan ends nothing', async () => {
     await claim(ada, [db])
     const overrides = { tunnelsOnline: 1 }
     await changeLimits(t.of(ada), (_, before) => ({ ...before, plan: 'team', overrides }))

@@ -1,6 +1,6 @@
 /**
- * Whoever may serve no more serves no more: when a key is revoked, or a member removed, disabled or given a role that
- * does not serve, a job ends the leases of their agents, and relays cut them within seconds. It judges by what is so
+ * Stops agents that may no longer serve: when a key is revoked, or a member is removed, disabled or given a role that
+ * does not serve, a job ends the leases of their agents, and relays cut them within seconds. It judges by the state
  * when it runs, so it may run late, twice, or for nothing.
  */
 import { permissionsOf } from '../api/schemas/access.ts'
@@ -17,7 +17,7 @@ import { queries } from './query-table.ts'
 import { lookToTake } from './quota.ts'
 import { writeRelease } from './tunnels.ts'
 
-/** Each is one document, beside the job and the quota. */
+/** Each is one document, besides the job and the quota. */
 const keysAtOnce = 15
 
 export type Unserved = {
@@ -30,7 +30,7 @@ export function memberOf(account: string, member: string): Unserved {
   return { account, subject: `${account}:${member}` }
 }
 
-/** To be kicked after the commit. Reads, so it goes before the first write. */
+/** Returns ids to kick after the commit. It reads, so call it before the first write. */
 export function lookToUnserve(tx: Transaction, { account, subject }: Unserved, nowMs: number) {
   return look(tx, { kind: 'unserve', subject, account }, nowMs)
 }
@@ -61,8 +61,8 @@ async function goneKey({ store }: Control, account: string, key: string): Promis
 }
 
 /**
- * The member and their keys, if they may not serve, or the keys that were made before those of the member count. Keys
- * that count no more are revoked. Those revoked by an earlier try are among them: it may have died before the leases.
+ * The member and their keys if they may not serve, or else keys made before the member's keys count. Those keys are
+ * revoked. Keys that an earlier try revoked are among them: it may have died before it ended the leases.
  */
 async function goneOf(control: Control, job: RunningJob, id: string): Promise<ReadonlySet<string>> {
   const { store } = control
@@ -101,7 +101,7 @@ function holdersBy({ holders = {} }: EndpointDoc, gone: ReadonlySet<string>): re
   )
 }
 
-/** The part of those agents. Others who share the lease are sent to claim again, since its tickets end for all. */
+/** Ends the part of those agents. Others that share the lease claim again, since its tickets end for all. */
 function endPart(
   tx: Transaction,
   lease: Snapshot<EndpointDoc>,

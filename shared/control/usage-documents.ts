@@ -1,4 +1,6 @@
-/** The documents of usage: rows as relays report them, and what is counted of them. How they are read: documents.ts. */
+/**
+ * The documents of usage: rows as relays report them, and the counts made from them. How to read them: documents.ts.
+ */
 import { collection, ownIdCollection } from './names.ts'
 
 /** Id: `<tunnel>:<hour>:<boot>`. One relay boot writes it; numbers only rise. */
@@ -11,7 +13,7 @@ export type UsageHourDoc = {
   readonly out: number
   readonly opened: number
   readonly refused: number
-  /** The same by minute, packed as `minuteShape` says; absent from relays of before. */
+  /** The same by minute, packed as `minuteShape` says; older relays omit it. */
   readonly minutes?: string
   /** How requests were answered, by minute, packed as `answerShape` says; absent: there were none. */
   readonly answers?: string
@@ -20,8 +22,8 @@ export type UsageHourDoc = {
 }
 
 /**
- * Id: `<account>:<start>`. What an account has carried from `start` up to `end`, both full hours. Open until its end,
- * closing for two days more, then closed: what is counted in it never changes again.
+ * Id: `<account>:<start>`. What an account carried from `start` to `end`, both full hours. Open until its end, closing
+ * for two more days, then closed: the counted figures never change again.
  */
 export type UsagePeriodDoc = {
   readonly account: string
@@ -30,9 +32,9 @@ export type UsagePeriodDoc = {
   readonly state: 'open' | 'closing' | 'closed'
   /** When its state is due to change; 0 = never. */
   readonly turnsAt: number
-  /** Another one begins a period of its own; '' = as it was in a release up to 0.1, which did not say. */
+  /** A new plan begins a new period; '' from releases up to 0.1, which did not store it. */
   readonly plan: string
-  /** Of each hour from `start` on, packed as `hourShape` says. */
+  /** For each hour from `start` on, packed as `hourShape` says. */
   readonly hours: string
   /** How requests were answered in each hour, packed as `hourAnswers` says; shown, and never billed. */
   readonly answers?: string
@@ -44,19 +46,19 @@ export type UsagePeriodDoc = {
   readonly monthsTo: number
   /** Bytes that came for closed periods while this one was open; billed with it. */
   readonly corrections: number
-  /** Of a closed one: `hours` with what came later; '' = nothing did. */
+  /** In a closed period: `hours` with later usage; '' = there was none. */
   readonly lateHours: string
-  /** Of a closed one: how much of it stands in `corrections` of later ones. */
+  /** In a closed period: how much of it is in `corrections` of later ones. */
   readonly corrected: number
-  /** The highest share, in per cent, of which the account was told: 0, 80, 90, 100. */
+  /** The highest share, in per cent, that the account was warned of: 0, 80, 90, 100. */
   readonly warned: number
   readonly ttl: Date
 }
-/** Id: `<account>:<YYYY-MM>`, in the same collection: a month of releases up to 0.1, until it is carried over. */
+/** Id: `<account>:<YYYY-MM>`, in the same collection: a month from releases up to 0.1, until it is converted. */
 export type MonthOfBeforeDoc = {
   readonly account: string
   readonly start: number
-  /** First ms of an hour -> bytes both ways. */
+  /** First ms of an hour -> bytes in both directions. */
   readonly hours: { readonly [hour: string]: number }
   readonly bytes: number
   readonly warned: number
@@ -64,7 +66,7 @@ export type MonthOfBeforeDoc = {
   readonly openFrom: number
   readonly ttl: Date
 }
-/** Id: account. Hours for which usage came when they may have been counted already. */
+/** Id: account. Hours that got usage when they may already have been counted. */
 export type UsageLateDoc = { readonly account: string; readonly hours: readonly number[]; readonly ttl: Date }
 /** Id: `<tunnel>:<YYYY-MM>`. The hours of a tunnel in a calendar month, packed as in periods. */
 export type UsageMonthDoc = {

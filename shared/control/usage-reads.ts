@@ -1,4 +1,4 @@
-/** Where figures of usage are read from: rows, periods of the account, months of its tunnels. */
+/** Where usage figures are read from: rows, periods of the account, months of its tunnels. */
 import { fail } from '../base/errors.ts'
 import { hourMs, hourOf, monthStart } from './books/calendar.ts'
 import { addRow, addSum, entryOf, type Hours, readHours, sumByHour } from './books/hours.ts'
@@ -10,12 +10,12 @@ import { queries } from './query-table.ts'
 import type { UsageHourDoc, UsageMonthDoc, UsagePeriodDoc } from './usage-documents.ts'
 
 const dayMs = 24 * hourMs
-/** Of documents that one answer is made from. */
+/** Maximum of documents for one answer. */
 const rowsMax = 20_000
 
 export type Span = { readonly from: number; readonly to: number }
 
-/** Of one account, or of the only tunnels of it that a bound key may ask about. */
+/** For one account, or for the only tunnels that a bound key may ask about. */
 export async function rowsOf(
   control: AccountControl,
   {
@@ -36,7 +36,7 @@ export async function rowsOf(
   return rows
 }
 
-/** Periods, and rows where they have not come to yet: an hour or two. */
+/** Periods, and rows for the hour or two that are not in them yet. */
 export async function hoursOfAccount(control: AccountControl, { from, to }: Span): Promise<Hours> {
   const { account } = control.store
   const hours: Hours = new Map()
@@ -55,8 +55,8 @@ export async function hoursOfAccount(control: AccountControl, { from, to }: Span
 }
 
 /**
- * Sums of each tunnel and hour: months, and rows of the days that are not in them yet.
- * @param only of these tunnels; absent: of all that the account had
+ * Sums of each tunnel and hour: months, and rows for the days that are not in them yet.
+ * @param only these tunnels; undefined: all that the account had
  */
 export async function tunnelHours(
   control: AccountControl,
@@ -72,7 +72,7 @@ export async function tunnelHours(
     byTunnel.set(tunnel, hours)
     return hours
   }
-  // Where rows begin with the span, nothing of a month is shown.
+  // If rows cover the whole span, months are not needed.
   const months = monthsTo > hourOf(from) ? await monthsOf(control, span, only) : []
   for (const month of months)
     for (const [hour, sum] of readHours(month, month.start))
@@ -110,7 +110,7 @@ async function monthsOf(
   return months
 }
 
-/** Hours count that the span touches. */
+/** Whether the span touches the hour. */
 export function isInside(hour: number, { from, to }: Span): boolean {
   return hour + hourMs > from && hour <= to
 }
@@ -119,7 +119,7 @@ function tooLarge() {
   return fail('api.too_large', 'The span holds too much; ask for a shorter one.')
 }
 
-/** Those of the span, oldest first, with the one that was running when it began. */
+/** The periods in the span, oldest first, with the one that was running when it began. */
 async function periodsOf(control: AccountControl, { from, to }: Span): Promise<readonly UsagePeriodDoc[]> {
   const where = { account: control.store.account }
   const periods: UsagePeriodDoc[] = []
@@ -129,7 +129,7 @@ async function periodsOf(control: AccountControl, { from, to }: Span): Promise<r
     const options = { where, to, limit, ...(after && { after }) }
     const page: Page<UsagePeriodDoc> = await control.store.query(queries.periodsOfAccount, options)
     for (const { data } of page.items) {
-      // Of a release up to 0.1, until it is carried over.
+      // From a release up to 0.1, until it is converted.
       if (data.state === undefined) continue
       if (data.end <= from && periods.length > 0) return periods.reverse()
       periods.push(data)

@@ -1,6 +1,7 @@
 /**
- * Usage as people and programs ask for it. What is read follows from what is returned: minutes and the last day from
- * rows, hours of an account from its periods, of a tunnel from its months: a year of either is 14 documents.
+ * Usage as people and programs ask for it. The number of reads follows the size of the answer: minutes and the last day
+ * come from rows, hours of an account from its periods, and of a tunnel from its months, so a year of either is 14
+ * documents.
  */
 import { answerPlaces, answerShape, latencyBoundsMs, minuteShape } from '../api/schemas/relays.ts'
 import type { UsageAnswer } from '../api/schemas/service.ts'
@@ -113,7 +114,7 @@ function minutesOf(rows: readonly UsageHourDoc[], span: Span): NonNullable<Usage
   return seriesOf(minutes)
 }
 
-/** Those of the span that are not empty. */
+/** The minutes of the span that are not empty. */
 function* eachMinute(
   hour: number,
   packed: string | undefined,

@@ -1,7 +1,7 @@
 /**
- * Usage as relays report it: cumulative counters per tunnel, hour and relay boot, stored by maximum, so a
- * repeated, late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell, and
- * of one that has moved to another cell since.
+ * Usage as relays report it: cumulative counters per tunnel, hour and relay boot, stored by maximum, so a repeated,
+ * late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell, and for those
+ * that have moved to another cell since.
  */
 import { answerShape, minuteShape, type Usage } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
@@ -13,13 +13,16 @@ import { deletedTunnels, type TunnelDoc, tunnels } from './documents.ts'
 import { changeAll, otherTurns, pieces } from './piecewise.ts'
 import { type UsageHourDoc, usageHours } from './usage-documents.ts'
 
-/** Some days longer, so that what has come last is counted before it goes. Months and periods keep the hours. */
+/**
+ * Some days longer than needed, so that late usage is counted before it is deleted. Months and periods keep the hours.
+ */
 const keepMs = 40 * 24 * hourMs
 export type RefusedRow = { readonly index: number; readonly key: UsageRefusal }
 type UsageRefusal = 'usage.invalid' | 'usage.tunnel' | 'usage.hour' | 'usage.too_late'
 
 /**
- * Resolves once everything acceptable is stored; what will never be is named, so that it is not sent for ever.
+ * Resolves once everything acceptable is stored; rows that can never be accepted are returned, so that they are not
+ * sent for ever.
  * @param rows null stands for one that could not be read
  */
 export async function storeUsage(
@@ -68,7 +71,7 @@ function refusalOf(
   return hour <= nowMs - lateMaxMs ? 'usage.too_late' : undefined
 }
 
-/** Whose the tunnels are, as far as `cell` serves them or did before they moved. */
+/** The accounts of the tunnels that `cell` serves, or served before they moved. */
 async function ownersOf(
   control: Control,
   cell: string,

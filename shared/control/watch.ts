@@ -1,6 +1,4 @@
-/**
- * Passes to live figures: the console reads them straight from the relays, and the control plane is not in the way.
- */
+/** Watch tickets for live figures: the console reads those directly from the relays, without the control plane. */
 import { fail } from '../base/errors.ts'
 import { type Caller, mayTouch } from './caller.ts'
 import { watchUrlsOf } from './cells.ts'
@@ -8,10 +6,10 @@ import type { AccountControl } from './control.ts'
 import { tunnels } from './documents.ts'
 import { listTunnels } from './tunnels.ts'
 
-/** What fits a header, as ids in a JWT. */
+/** As many ids in a JWT as fit into a header. */
 const watchTunnelsMax = 200
 
-/** @param ids only these tunnels; absent: the account's newest 200. @throws api.not_found */
+/** @param ids only these tunnels; default: the account's newest 200. @throws api.not_found */
 export async function issueWatch(
   control: AccountControl,
   caller: Caller,

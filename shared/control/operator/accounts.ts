@@ -1,4 +1,4 @@
-/** Accounts as an operator finds, suspends and changes them. */
+/** How an operator finds, suspends and changes accounts. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { setAccountStatus } from '../accounts.ts'
@@ -41,13 +41,13 @@ export const accountActs = {
           { account: id, action: 'account.plan', target: id, details: { from: before.plan, to: plan } },
           nowMs,
         )
-        // A plan begins with a period of its own.
+        // A new plan begins a new period.
         return before.plan === plan ? before : { ...before, plan, periodAnchor: nowMs }
       })
       return show(control, id)
     },
   ),
-  /** Without a value the plan's own number counts again. */
+  /** Without a value, the plan's own limit applies again. */
   'accounts.override': declareAct(
     z.strictObject({ id: idSchema, limit: limitSchema, value: z.int().min(0).optional() }),
     async ({ control }, { id, limit, value }, by) => {

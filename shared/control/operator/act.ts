@@ -1,6 +1,6 @@
 /**
- * What an operator does, as data: a name, the shape of what is said with it, and the function. `ptunctl` sends a name
- * and an input; whoever holds the control plane (a running server, or ptunctl itself) runs it.
+ * An operator's acts as data: a name, the schema of its input, and the function. `ptunctl` sends a name and an input;
+ * the process that has the control plane (a running server, or ptunctl itself) runs it.
  */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
@@ -9,7 +9,7 @@ import type { Control } from '../control.ts'
 import type { Transaction } from '../platform.ts'
 import type { EnrolledRelayIdentity } from '../relay-enrolment.ts'
 
-/** Where operators work: the whole control plane, and enrolment of relays outside Google's. */
+/** What acts work on: the whole control plane, and enrolment of relays outside Google's. */
 export type Office = { readonly control: Control; readonly enrolment: EnrolledRelayIdentity }
 
 /** Who acts, as the audit names them. */
@@ -17,7 +17,7 @@ export type By = { readonly actor: `operator:${string}`; readonly from: ''; read
 
 export type Act = (office: Office, input: unknown, by: By) => Promise<unknown>
 
-/** Results are JSON: what a person or a script is shown. */
+/** Results are JSON that is shown to a person or a script. */
 export function declareAct<S extends z.ZodType>(
   schema: S,
   run: (office: Office, input: z.infer<S>, by: By) => Promise<unknown>,
@@ -30,12 +30,12 @@ export function declareAct<S extends z.ZodType>(
   }
 }
 
-/** An act that must say why: the reason stands in the audit. */
+/** For an act that needs a reason, which goes into the audit. */
 export const reasonSchema = z.string().trim().min(3, 'say why, in a few words').max(500)
 
 export const cellIdSchema = z.string().regex(/^[a-z0-9-]{1,32}$/, 'small letters, digits and hyphens')
 
-/** Commits with the change. Acts that concern no account have '' for it. */
+/** Commits with the change. For acts that concern no account, it is ''. */
 export function writeAct(
   tx: Transaction,
   { actor, from, reason }: By,
@@ -46,7 +46,7 @@ export function writeAct(
   writeAudit(tx, { account: '', ...entry, actor, from, details }, nowMs)
 }
 
-/** For acts of many steps, each of which may be done again: said before the first. */
+/** For acts of many steps that can be repeated: written before the first step. */
 export async function noteAct(
   { store, clock }: Control,
   by: By,

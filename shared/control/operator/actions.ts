@@ -1,4 +1,4 @@
-/** What the audit says of an operator's acts, besides what an account's own people do too. */
+/** Audit actions of an operator, besides those that an account's own people do too. */
 export type OperatorAction =
   | 'cell.created'
   | 'cell.changed'

@@ -29,9 +29,9 @@ const second = {
   tlsPort: 443,
 }
 
-/** Ids of audit entries, caught on their way: what concerns no account is in no list of one. */
+/** Ids of audit entries, caught as they are written: entries without an account are in no account's list. */
 const written: string[] = []
-/** What the audit holds of an action. */
+/** The audit's entries of an action. */
 async function told(action: string): Promise<readonly Doc[]> {
   const found = await t.control.store.getAll(written.map((id) => audit.ref(id)))
   return found.flatMap((each) => (each?.data.action === action ? [JSON.parse(each.data.body ?? '{}')] : []))
@@ -69,7 +69,7 @@ describe('cells', () => {
     expect(await t.relayIdentity.enrol(key, 'r9')).toMatchObject({ cell: 'second' })
     expect(await act('cells.close', { id: 'home' })).toMatchObject({ state: 'closed' })
     await expect(chooseCell(t.control, { preferred: 'home' })).rejects.toMatchObject({ key: 'cell.none' })
-    // A server that starts says its settings again, and does not open what was closed.
+    // A starting server applies its settings again, and does not open what was closed.
     await t.openCell()
     expect(await act('cells.list')).toMatchObject([{ id: 'second' }, { id: 'home', state: 'closed' }])
     await act('cells.open', { id: 'home' })
@@ -96,7 +96,7 @@ describe('cells', () => {
   })
 })
 
-test('a relay is listed, and told to drain by a command of its cell', async () => {
+test('a relay is listed, and drains by a command of its cell', async () => {
   const [relay] = (await act('relays.list')) as { relay: string }[]
   await act('relays.drain', { relay: relay?.relay })
   expect((await t.sync()).commands).toMatchObject([{ kind: 'drain', relay: relay?.relay }])
@@ -120,10 +120,10 @@ describe('accounts', () => {
     ])
   })
 
-  test('a plan and a single limit are changed, and what no plan has is refused', async () => {
+  test('a plan and a single limit are changed, and an unknown plan or limit is refused', async () => {
     const { account: id } = await t.caller()
     expect(await act('accounts.plan', { id, plan: 'team' })).toMatchObject({ plan: 'team' })
-    // What is above the new limits ends by a job.
+    // A job ends what is above the new limits.
     expect(await t.control.store.get(jobs.ref(`limits:${id}`))).toBeDefined()
     const limit = 'tunnelsOnline'
     expect(await act('accounts.override', { id, limit, value: 7 })).toMatchObject({ limits: { [limit]: 7 } })
@@ -139,7 +139,7 @@ describe('accounts', () => {
   })
 })
 
-test('people: who is disabled has no session, no key and no membership that counts, until let back', async () => {
+test('people: a disabled person has no valid session, key or membership until enabled again', async () => {
   const ada = await t.caller('ada@example.com')
   const { ref, data: before } = (await t.control.store.get(users.ref(ada.member))) ?? {}
   const membership = members.ref(`${ada.account}:${ada.member}`)
@@ -148,12 +148,12 @@ test('people: who is disabled has no session, no key and no membership that coun
   expect(disabled?.data.status).toBe('disabled')
   expect(disabled?.data.validSince).toBeGreaterThan(Math.max(before?.validSince ?? 0, t.clock.now()))
   expect((await t.control.store.get(membership))?.data.status).toBe('disabled')
-  // What their keys serve ends by a job.
+  // A job ends what their keys serve.
   const unserve = jobs.ref(`unserve:${ada.account}:${ada.member}`)
   expect(await t.control.store.get(unserve)).toBeDefined()
   await act('people.enable', { who: ada.member })
   expect((await t.control.store.get(membership))?.data.status).toBe('active')
-  // Sessions of before stay over.
+  // Earlier sessions stay over.
   expect((await t.control.store.get(users.ref(ada.member)))?.data.validSince).toBe(disabled?.data.validSince)
   await expect(act('people.disable', { who: 'nobody@example.com', reason: 'a test' })).rejects.toMatchObject({
     key: 'operator.missing',
@@ -251,7 +251,7 @@ test('operators: added by address, listed, removed', async () => {
   expect(await act('operators.list')).toEqual([])
 })
 
-test('an act or an operator that is none is refused', async () => {
+test('an unknown act or an invalid operator is refused', async () => {
   const office = { control: t.control, enrolment: t.relayIdentity }
   await expect(runAct(office, { act: 'toString', input: {}, operator: 'grace' })).rejects.toMatchObject({
     key: 'operator.input',

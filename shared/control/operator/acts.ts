@@ -1,4 +1,4 @@
-/** Everything an operator can do, by name. Whoever runs an act runs it here, on either platform. */
+/** Everything an operator can do, by name. Every act, on either platform, runs here. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { accountActs } from './accounts.ts'
@@ -28,12 +28,12 @@ export type ActName = keyof typeof acts
 const orderSchema = z.object({
   act: z.string().max(64),
   input: z.unknown(),
-  /** Who: a name of a person or a machine, for the audit. */
+  /** The operator's name, or a machine's, for the audit. */
   operator: z.string().regex(/^[\w.@+-]{1,64}$/, 'a name of letters, digits and . _ @ + -'),
 })
 export type Order = Omit<z.infer<typeof orderSchema>, 'act'> & { readonly act: ActName }
 
-/** @throws operator.input, operator.missing, operator.exists, and what the domain refuses */
+/** @throws operator.input, operator.missing, operator.exists, and errors of the domain */
 export async function runAct(office: Office, order: unknown): Promise<unknown> {
   const parsed = orderSchema.safeParse(order)
   if (!parsed.success)

@@ -1,18 +1,18 @@
-/** The audit log as an operator reads it, and the walk over its seals. */
+/** The operator's view of the audit log, and the walk over its seals. */
 import { z } from 'zod'
 import { describeEntry, listAudit } from '../audit/reading.ts'
 import { verifyAudit } from '../audit/verify.ts'
 import { controlOf } from '../control.ts'
 import { declareAct } from './act.ts'
 
-/** What one order walks: some seconds of full seals. Whoever orders goes on from there. */
+/** How many seals one order walks: some seconds with full seals. The caller continues from there. */
 export const sealsPerOrder = 500
 
 const wordSchema = z.string().min(1).max(128)
 const timeSchema = z.int().min(0)
 const listSchema = z
   .strictObject({
-    /** '' = what concerns no account. */
+    /** '' = entries that concern no account. */
     account: z.string().max(64).default(''),
     action: wordSchema.optional(),
     actor: wordSchema.optional(),
@@ -28,7 +28,7 @@ const listSchema = z
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/)
 const verifySchema = z.strictObject({
   after: z.strictObject({ seals: z.int().min(0), hash: hashSchema.or(z.literal('')) }).optional(),
-  /** Hashes of seals as a log outside has them, of those that this order walks. */
+  /** Hashes from an outside log, for the seals that this order walks. */
   noted: z
     .array(z.tuple([z.int().min(1), hashSchema]))
     .max(sealsPerOrder)

@@ -1,4 +1,4 @@
-/** Cells as an operator makes and closes them. A closed one serves what it has and takes no new tunnels. */
+/** How an operator makes and closes cells. A closed one serves its tunnels and takes no new ones. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { cellDomainMax } from '../../base/labels.ts'

@@ -1,4 +1,4 @@
-/** Jobs as an operator looks at them: what waits, what failed for good, and what to do about it. */
+/** An operator's view of jobs: what waits, what failed for good, and what to do about it. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
@@ -46,7 +46,7 @@ async function list({ store }: Control, state: JobDoc['state'], limit: number) {
   }))
 }
 
-/** One that lives is the workers' own. @throws operator.missing */
+/** A live job is left to the workers. @throws operator.missing */
 async function findDead(tx: Transaction, id: string): Promise<Snapshot<JobDoc>> {
   const found = await tx.get(jobs.ref(id))
   if (found?.data.state !== 'dead') throw fail('operator.missing', `There is no dead job "${id}".`)

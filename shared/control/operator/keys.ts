@@ -1,4 +1,4 @@
-/** The keys that sign tickets: put the next one to use now, or have one refused that somebody else may know. */
+/** The keys that sign tickets: put the next one to use now, or have relays refuse one that somebody else may know. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { everyCell, makeCommand, publishCommands, writeCommand } from '../commands.ts'
@@ -30,7 +30,7 @@ export const keyActs = {
   ),
 }
 
-/** Releases of before pass over the second, and obey the first. */
+/** Older releases skip the second command, and obey the first. */
 async function tellRelays(control: Control, version: number, leaked?: string): Promise<void> {
   const nowMs = control.clock.now()
   const fetchAgain = makeCommand(everyCell, { kind: 'keys', version }, nowMs)

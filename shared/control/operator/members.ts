@@ -1,4 +1,7 @@
-/** Members of any account: an operator adds and removes them where its owners cannot: one is lost, or asks. */
+/**
+ * Members of any account: an operator adds and removes them where the owners cannot, because one is lost or asks for
+ * it.
+ */
 import { z } from 'zod'
 import { permissionsOf, roles } from '../../api/schemas/access.ts'
 import type { Caller } from '../caller.ts'
@@ -36,7 +39,7 @@ async function idOf(control: Control, who: string): Promise<string> {
   return who.includes('@') ? (await findPerson(control, who)).ref.id : who
 }
 
-/** May what an owner may, and is a member of nothing. */
+/** A caller with an owner's rights who is a member of nothing. */
 async function callerOf(control: Control, account: string, { actor, from }: By): Promise<Caller> {
   const doc = await find(control, account)
   const { name: accountName, plan } = doc

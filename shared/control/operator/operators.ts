@@ -1,6 +1,6 @@
 /**
- * Who may act as an operator through the service itself. `ptunctl` asks for no such right: who has the data folder, or
- * rights in the project, needs none.
+ * Who may act as an operator through the service itself. `ptunctl` does not check this: a person with the data folder,
+ * or with rights in the project, needs no other right.
  */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'

@@ -1,4 +1,4 @@
-/** People and the accounts that they belong to, found by id or address; and taken off the service, or let back. */
+/** People and their accounts, found by id or address; and how an operator disables or enables a person. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
@@ -10,9 +10,9 @@ import { lookToUnserve, memberOf } from '../unserve.ts'
 import { declareAct, reasonSchema, writeAct } from './act.ts'
 
 const whoSchema = z.string().trim().min(1).max(254)
-/** As members.ts: more a person does not have. */
+/** As in members.ts: a person has no more. */
 const membershipsMax = 200
-/** Several sign-ins of one address: at Google, by password, of before. */
+/** One address can have several sign-ins: at Google, by password, from earlier releases. */
 const sameAddressMax = 20
 
 export const peopleActs = {
@@ -38,7 +38,7 @@ export async function findPeople(control: Control, who: string): Promise<readonl
     const found = await control.store.get(users.ref(who))
     return found ? [found] : []
   }
-  // As both ways of signing in write them (identity.local.documents.ts).
+  // Spelled as both ways of signing in store it (identity.local.documents.ts).
   const email = who.trim().normalize('NFC').toLowerCase()
   const { items } = await control.store.query(queries.usersByEmail, {
     where: { email },
@@ -52,7 +52,7 @@ export async function membershipsOf(control: Control, user: string): Promise<rea
   return (await control.store.query(queries.membersOfUser, options)).items
 }
 
-/** The person first, so that no new sign-in comes between; again after a crash it does what is left. */
+/** Changes the person first, so that no new sign-in comes between. Run again after a crash, it does the rest. */
 async function setStatus(
   control: Control,
   who: string,
@@ -68,7 +68,7 @@ async function setStatus(
     const latest = await tx.get(users.ref(user))
     if (!latest) throw fail('operator.missing')
     const { validSince } = latest.data
-    // Whoever is let back signs in anew.
+    // An enabled person has to sign in again.
     const since = status === 'disabled' ? Math.max(nowMs, validSince) + 1 : validSince
     tx.update(latest.ref, { status, validSince: since })
     writeAct(tx, by, { action, target: user }, nowMs)
@@ -79,7 +79,7 @@ async function setStatus(
     const job = await store.transact(async (tx) => {
       const latest = await tx.get(members.ref(`${account}:${user}`))
       if (!latest || (latest.data.status ?? 'active') === status) return undefined
-      // What their keys serve ends with them: it is looked for again by whoever runs the job.
+      // Also ends what their keys serve; the job checks again when it runs.
       const unserve = await lookToUnserve(tx, memberOf(account, user), nowMs)
       tx.update(latest.ref, { status })
       writeAct(tx, by, { account, action: 'member.changed', target: user, details: { status } }, nowMs)

@@ -1,4 +1,4 @@
-/** Relays as an operator sees them: their enrolment keys, what they said last, and the order to drain. */
+/** Relays for an operator: their enrolment keys, their last reports, and the order to drain. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { queryAll } from '../cells.ts'
@@ -11,7 +11,7 @@ import { cellIdSchema, declareAct, noteAct, writeAct } from './act.ts'
 import { find } from './cells.ts'
 
 const hourMs = 3_600_000
-/** A year: an order that is put aside for longer has been forgotten. */
+/** A year: a key that was put aside for longer has been forgotten. */
 const hoursMax = 8_760
 
 export const relayActs = {
