@@ -1,6 +1,6 @@
 /**
- * The matrix: every route x every role and kind of key x own, foreign and no account x absent, expired and revoked
- * credentials. What is expected is written down here a second time, on purpose; a route without a row fails.
+ * The matrix: every route x every role and kind of key x own, foreign and no account x missing, expired and revoked
+ * credentials. The expected results are written here a second time, on purpose; a route without a row fails.
  */
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -20,7 +20,7 @@ const nobody = newId('tun', 1)
 const db = { name: 'db', kind: 'tcp' }
 
 /**
- * o owner, a admin, d developer, b billing, v viewer; keys: R read, T tunnels, A admin, S of a service member, B bound
+ * o owner, a admin, d developer, b billing, v viewer; keys: R read, T tunnels, A admin, S a service member's, B bound
  * to the tunnel db.
  */
 type Row = readonly [route: string, allowed: string, json?: object | undefined, status?: number]
@@ -33,10 +33,10 @@ const rows: readonly Row[] = [
   ['DELETE /v1/account', 'o'],
   ['GET /v1/usage', `${everybody}RTASB`],
   ['GET /v1/audit', 'oaRA'],
-  // Nothing is sealed yet: that is said to those who may ask.
+  // Nothing is sealed yet; callers with the right are told so.
   ['GET /v1/audit/{audit}/proof', 'oaRA', undefined, 409],
   ['POST /v1/audit/export', 'oaRA', {}],
-  // None was asked for.
+  // No export was requested.
   ['GET /v1/audit/export', 'oaRA', undefined, 404],
   ['GET /v1/audit/export/{part}', 'oaRA', undefined, 404],
   ['GET /v1/members', `${everybody}RTASB`],
@@ -55,7 +55,7 @@ const rows: readonly Row[] = [
   ['POST /v1/names', 'oadTAS', { name: 'shop' }],
   ['GET /v1/names/{host}', `${everybody}RTASB`],
   ['PATCH /v1/names/{host}', 'oadTAS', { tunnel: null }],
-  // Another account of the same person there is not.
+  // The same person has no other account there.
   ['POST /v1/names/{host}/move', 'oadTAS', { account: newId('acc', 1) }, 404],
   ['DELETE /v1/names/{host}', 'oadTAS'],
   ['GET /v1/ports', `${everybody}RTASB`],
@@ -75,11 +75,11 @@ const rows: readonly Row[] = [
   ['GET /v1/cells', 'oadTASB'],
   ['POST /v1/leases/renew', 'oadTASB', { agent, leases: [{ tunnel: nobody, epoch: 1 }] }],
   ['POST /v1/leases/release', 'oadTASB', { agent, tunnels: [nobody] }],
-  // Nothing waits behind this code: that is said to those who may ask.
+  // Nothing waits for this code; callers with the right are told so.
   ['GET /v1/device/{userCode}', 'oad', undefined, 404],
   ['POST /v1/device/decision', 'oad', { userCode: 'BCDF-GHJK', approve: true }, 404],
 ]
-/** A person's own, whatever their roles. */
+/** A person may always call these, whatever their roles. */
 const ofPeople = ['GET /v1/accounts']
 const withoutCaller = [
   'GET /v1/health',
@@ -94,7 +94,7 @@ const withoutCaller = [
 
 type World = Awaited<ReturnType<typeof makeWorld>>
 
-/** An account with a member of every role, keys of every kind, a tunnel, and things that can be changed and ended. */
+/** An account with a member of every role, keys of every kind, a tunnel, and things to change and end. */
 async function makeWorld() {
   const t = await makeTestApi({ rates: { perCaller: 100_000, perAddress: 100_000 } })
   const { owner, control } = t
@@ -103,7 +103,7 @@ async function makeWorld() {
     const given = { email: `${role}@example.com`, password: 'correct horse battery' }
     const { tokens } = await t.identity.register(given, { from: '' })
     const { account, member } = await t.principals.authenticate(tokens.accessToken, '')
-    // Nothing but this account: a request need not say which.
+    // People belong only to this account, so a request need not name it.
     await control.store.delete(members.ref(`${account}:${member}`))
     await addMember(own, { user: member, role, actor: owner.actor })
     return { token: tokens.accessToken, member }
@@ -211,13 +211,13 @@ describe('access: every route by everybody', () => {
       }
       expect(await ask(w, row, {})).toEqual({ status: 401, code: 'PT-1001' })
       expect(await ask(w, row, { token: 'pts_unknown' })).toEqual({ status: 401, code: 'PT-1001' })
-      // Another's account is as if it were not there, for its own people and keys alike.
+      // Another account seems not to exist, for its own people and keys alike.
       const account = w.owner.account
       expect(await ask(w, row, { token: w.eve, account })).toEqual({ status: 404, code: 'PT-0002' })
       const foreign = (await w.principals.authenticate(w.eve, '')).account
       for (const token of Object.values(w.tokens))
         expect(await ask(w, row, { token, account: foreign })).toEqual({ status: 404, code: 'PT-0002' })
-      // The viewer joins a second account, and has to say which of the two is meant.
+      // The viewer joins a second account, and has to say which one is meant.
       const control = controlOf(w.control, foreign)
       await addMember(control, { user: w.viewer.member, role: 'viewer', actor: 'test' })
       w.clock.advance(31_000)
@@ -232,7 +232,7 @@ describe('access: every route by everybody', () => {
     }),
   )
 
-  test.each(rows.map((row) => [row[0], row] as const))('%s: whoever its row names', async (_, row) => {
+  test.each(rows.map((row) => [row[0], row] as const))('%s: everybody that its row names', async (_, row) => {
     const [, allowed, , status] = row
     for (const who of allowed)
       await inWorld(async (w) => {
@@ -253,7 +253,7 @@ describe('access: every route by everybody', () => {
     }),
   )
 
-  test('a developer sees and revokes their own keys alone', () =>
+  test('a developer sees and revokes only their own keys', () =>
     inWorld(async (w) => {
       const token = w.tokens.d
       const made = await w.call('POST', '/v1/keys', { token, json: { name: 'mine', scopes: ['read'] } })
@@ -284,7 +284,7 @@ describe('access: every route by everybody', () => {
       expect(await leave()).toBe(204)
     }))
 
-  test('a bound key sees, serves and changes its own tunnels alone', () =>
+  test('a bound key sees, serves and changes only its own tunnels', () =>
     inWorld(async (w) => {
       const token = w.tokens.B
       const made = await w.call('POST', '/v1/tunnels', { token: w.ada, json: { name: 'web', kind: 'http' } })

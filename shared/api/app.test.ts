@@ -18,7 +18,7 @@ const db = { name: 'db', kind: 'tcp' }
 const idSchema = z.object({ id: z.string() })
 const grant = 'urn:ietf:params:oauth:grant-type:device_code'
 
-/** A tunnel of Ada's. */
+/** One of Ada's tunnels. */
 async function makeTunnel(name = 'db'): Promise<string> {
   const made = await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name, kind: 'tcp' } })
   return idSchema.parse(await made.json()).id
@@ -36,7 +36,7 @@ const poll = (deviceCode: string) =>
     form: { grant_type: grant, client_id: 'ptun', device_code: deviceCode },
   })
 
-describe('api: what holds for all routes', () => {
+describe('api: rules for all routes', () => {
   const documentSchema = z.object({
     openapi: z.literal('3.1.0'),
     paths: z.record(
@@ -51,7 +51,7 @@ describe('api: what holds for all routes', () => {
     ),
   })
 
-  test('whatever the description says needs a bearer is refused without one, before the body is looked at', async () => {
+  test('every route that needs a bearer refuses requests without one, before it looks at the body', async () => {
     const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
     const guarded = Object.entries(paths).flatMap(([path, operations]) =>
       Object.entries(operations)
@@ -89,7 +89,7 @@ describe('api: what holds for all routes', () => {
     expect(text).not.toMatch(/Hunter2|not-an-address-7/)
   })
 
-  test('a name that cannot be one is refused with the code of what is wrong with it', async () => {
+  test('an invalid name is refused with the code of its fault', async () => {
     for (const [name, code] of [
       ['Shop', 'PT-2405'],
       ['a'.repeat(41), 'PT-2406'],
@@ -102,7 +102,7 @@ describe('api: what holds for all routes', () => {
     }
   })
 
-  test('limits are told in headers, and one caller beyond them does not slow another', async () => {
+  test('headers show the limits, and a caller beyond them does not slow another', async () => {
     await t.close()
     t = await makeTestApi({ rates: { perCaller: 3, perAddress: 1_000 } })
     for (const left of ['2', '1', '0'])
@@ -114,7 +114,7 @@ describe('api: what holds for all routes', () => {
     expect((await t.call('GET', '/v1/me', { token: t.ada })).status).toBe(200)
   })
 
-  test('a failure that nobody foresaw answers 500 and tells nothing of its cause', async () => {
+  test('an unforeseen failure gives 500 and says nothing about its cause', async () => {
     const broken = async () => {
       throw new Error('secret inner state')
     }
@@ -127,7 +127,7 @@ describe('api: what holds for all routes', () => {
 })
 
 describe('api: pages', () => {
-  test('follow each other without gap or overlap, and a cursor is good for its own list and account only', async () => {
+  test('follow each other without gap or overlap, and a cursor is only valid for its list and account', async () => {
     const names = ['a', 'b', 'c', 'd', 'e']
     for (const name of names) {
       await makeTunnel(name)
@@ -162,7 +162,7 @@ describe('api: idempotency and preconditions', () => {
   const make = (key: string, json: object = db) =>
     t.call('POST', '/v1/tunnels', { token: t.ada, json, headers: { 'idempotency-key': key } })
 
-  test('a repeated request answers the same and makes nothing twice, one after the other or at once', async () => {
+  test('a repeated request gets the same answer and makes nothing twice, in turn or at once', async () => {
     const answers = [await make('k1'), await make('k1')]
     expect(answers.map(({ status }) => status)).toEqual([201, 201])
     expect(await answers[0]?.text()).toBe(await answers[1]?.text())
@@ -190,7 +190,7 @@ describe('api: idempotency and preconditions', () => {
     expect(later.status).toBe(201)
   })
 
-  test('of a key the secret is shown once: a repeated request names the key and makes none', async () => {
+  test('a key’s secret is shown once: a repeated request names the key and makes none', async () => {
     const ask = () =>
       t.call('POST', '/v1/keys', {
         token: t.ada,
@@ -230,7 +230,7 @@ describe('api: idempotency and preconditions', () => {
     expect(await ask()).toEqual(first)
   })
 
-  test('an edit with the ETag that was read is made once, and the second editor hears of the first', async () => {
+  test('of two edits with the same ETag the first is made, and the second is refused', async () => {
     const id = await makeTunnel()
     const etag = (await t.call('GET', `/v1/tunnels/${id}`, { token: t.ada })).headers.get('etag') ?? ''
     const edit = (name: string) =>
@@ -241,14 +241,14 @@ describe('api: idempotency and preconditions', () => {
   })
 })
 
-test('api: a stranger may send 16 KiB before they have shown who they are, an owner more', async () => {
+test('api: a stranger may send 16 KiB before authentication, an owner more', async () => {
   const asks = { email: 'x'.repeat(20_000), password: 'x' }
   expect((await t.call('POST', '/v1/auth/login', { json: asks })).status).toBe(413)
   const policy = { name: 'x'.repeat(20_000), kind: 'tcp' }
   expect((await t.call('POST', '/v1/tunnels', { token: t.ada, json: policy })).status).toBe(400)
 })
 
-test('api: who finds a request that fails cannot fill the log with it', async () => {
+test('api: repeating a request that fails cannot fill the log', async () => {
   const lines: unknown[] = []
   const control = { ...t.control, log: { ...silentLog, error: (fields: unknown) => void lines.push(fields) } }
   const addressOf = () => {
@@ -270,7 +270,7 @@ describe('api: device login', () => {
     t.call('POST', '/v1/device/decision', { token: t.ada, json: { userCode, approve: isApproved } })
   const errorOf = async (answer: Response) => z.object({ error: z.string() }).parse(await answer.json()).error
 
-  test('a code that was approved gives a key that works, once', async () => {
+  test('an approved code gives a working key, once', async () => {
     const { device_code, user_code } = await deviceCodes()
     expect(user_code).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/)
     expect(await errorOf(await poll(device_code))).toBe('authorization_pending')
@@ -287,7 +287,7 @@ describe('api: device login', () => {
     expect((await approve(user_code)).status).toBe(404)
   })
 
-  test('a page of another site uses nothing up: its form is refused before it counts', async () => {
+  test('a page of another site uses up no limit: its form is refused before it counts', async () => {
     const form = { client_id: 'ptun', device: 'laptop' }
     const post = (headers: Record<string, string>) =>
       t.call('POST', '/v1/device/authorize', { form, headers }).then(({ status }) => status)
@@ -306,7 +306,7 @@ describe('api: device login', () => {
       expect(await post(own)).toBe(200)
   })
 
-  test("polling too fast is told to slow down, a denied or expired code ends, and a broken form is OAuth's error", async () => {
+  test("polling too fast gets slow_down, a denied or expired code ends, a broken form is OAuth's error", async () => {
     const fast = await deviceCodes()
     await poll(fast.device_code)
     expect(await errorOf(await poll(fast.device_code))).toBe('slow_down')

@@ -1,7 +1,6 @@
 /**
- * The REST API as one Fetch handler, the same for a server of one's own and for a Cloud Function. Routes are
- * in routes/, rules in control/; here is what all of them share: order of checks, errors as problem documents,
- * the description.
+ * The REST API as one Fetch handler, the same for your own server and for a Cloud Function. Routes are in routes/,
+ * rules in control/; here is what all of them share: the order of checks, errors as problem documents, the description.
  */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
@@ -54,7 +53,7 @@ export function makeApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
 const descriptionRoute = { method: 'get', path: '/v1/openapi.json' } as const
 
-/** Groups that are handed `deps` cross accounts or have none: they are few, and their reasons stand at their heads. */
+/** Groups that get `deps` cross accounts or have none; there are few, and each says why at its head. */
 function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
   const cursors = new Cursors(deps.control)
   return [
@@ -74,7 +73,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
   ]
 }
 
-/** Whoever finds a request that fails must not wash everything else out of the log. */
+/** Repeating a request that fails must not push everything else out of the log. */
 const failuresPerMinute = 120
 
 type FailureLog = (fields: object) => void
@@ -101,7 +100,7 @@ function answerError(
   const { http } = error.entry
   const { path, method } = c.req
   const requestId = c.get('requestId')
-  // A path may be as long as a head; where it ends does not matter to who reads the line.
+  // A path may be as long as a head; a reader of the log needs only its beginning.
   if (http >= 500) log({ requestId, method, path: path.slice(0, 200), code: error.code, error: thrown })
   const status = http as ContentfulStatusCode
   const oauth = oauthProblem(path, error)
@@ -113,7 +112,7 @@ function answerError(
   return c.body(JSON.stringify(problem), status, headers)
 }
 
-/** What the framework refuses becomes one of our codes; anything else is our own fault and says nothing. */
+/** Turns the framework's refusals into our codes; any other error is our own fault and shows nothing. */
 function asProblem(thrown: Error): PortTunnelerError {
   if (isFailure(thrown)) return thrown
   if (thrown instanceof HTTPException && thrown.status < 500)

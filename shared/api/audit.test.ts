@@ -1,4 +1,4 @@
-/** The audit log through the API: what is read, by which filter, and the proof that it stands as it was written. */
+/** The audit log through the API: reading, filters, and the proof that an entry is as it was written. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
 import { exportAudit } from '../control/audit/export.ts'
@@ -88,7 +88,7 @@ describe('api: an export of the audit log', () => {
   const partOf = (token: string, number: number) => t.call('GET', `/v1/audit/export/${number}`, { token })
   const state = async (token: string) => (await t.call('GET', '/v1/audit/export', { token })).json()
   async function write() {
-    // Once to seal what was written last, once more to export it.
+    // Once to seal the last entries, once more to export them.
     for (let round = 0; round < 3; round++) {
       t.clock.advance(121_000)
       await t.runJobs()
@@ -114,10 +114,10 @@ describe('api: an export of the audit log', () => {
     const { seals, hash } = await verifyAudit(t.control.store, { nowMs: t.clock.now() })
     const fine = { entries, intact: entries, unsealed: 0, noted: 1, problems: [] }
     expect(await checkExport(lines, new Map([[1, JSON.parse(lines[0] ?? '').hash]]))).toMatchObject(fine)
-    // What one of another account sees of it is nothing.
+    // Another account cannot see it.
     expect((await partOf(t.eve, 1)).status).toBe(404)
     expect([seals > 0, hash]).toEqual([true, expect.stringMatching(/^[0-9a-f]{64}$/)])
-    // The next one takes its place, and all of it is gone after a week.
+    // The next one replaces it, and all of it is deleted after a week.
     expect((await exportOf(t.readKey, { from: t.clock.now() })).status).toBe(202)
     await write()
     expect(await state(t.readKey)).toMatchObject({ state: 'ready', parts: 1, entries: 1 })
@@ -125,7 +125,7 @@ describe('api: an export of the audit log', () => {
     expect((await t.call('GET', '/v1/audit/export', { token: t.readKey })).status).toBe(404)
   })
 
-  test('an export that was changed is found, and so is one that was cut', async () => {
+  test('changed and cut exports are detected', async () => {
     await exportOf(t.readKey)
     await write()
     const { parts } = (await state(t.readKey)) as { parts: number }
@@ -152,9 +152,9 @@ describe('api: an export of the audit log', () => {
     expect(await problemsOf(lines, other)).toEqual([expect.stringContaining('noted')])
   })
 
-  test('what nobody seals is exported after ten minutes, and said to be unsealed', async () => {
+  test('entries that are never sealed are exported after ten minutes, marked as unsealed', async () => {
     await exportOf(t.readKey)
-    // The sealer stands still: only the export runs.
+    // The sealer does not run, only the export.
     const control = t.control
     const worker = new Worker({ control, kinds: [exportAudit(control)], atOnce: 1 })
     for (let round = 0; round < 6; round++) {

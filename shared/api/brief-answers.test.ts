@@ -12,8 +12,8 @@ afterAll(() => t.close())
 const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
   t.call(method, path, { token: t.ada, headers })
 
-describe('api: answers that need not be sent whole', () => {
-  test('what is read has an ETag, and 304 follows while it is the same', async () => {
+describe('api: answers that are not sent in full', () => {
+  test('an answer has an ETag, and 304 follows while it is unchanged', async () => {
     const first = await get('/v1/tunnels')
     const etag = first.headers.get('etag') ?? ''
     expect(etag).toMatch(/^"[\w-]+"$/)
@@ -75,7 +75,7 @@ describe('api: methods', () => {
     ['POST', '/v1/openapi.json', 'GET, HEAD'],
     ['PUT', `/v1/tunnels/tun_${'0'.repeat(26)}`, 'GET, HEAD, PATCH, DELETE'],
     ['GET', '/v1/leases', 'POST'],
-  ])('%s %s: 405 with what is possible', async (method, path, allow) => {
+  ])('%s %s: 405 with the allowed methods', async (method, path, allow) => {
     const answer = await get(path, {}, method)
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow])
     expect(await answer.json()).toMatchObject({ code: 'PT-0035' })
@@ -88,7 +88,7 @@ describe('api: methods', () => {
     expect([nothing.status, nothing.headers.get('allow')]).toEqual([404, null])
   })
 
-  test('usage up to the first day of time begins no earlier', async () => {
+  test('usage up to the first day of the epoch begins no earlier', async () => {
     const answer = await get('/v1/usage?to=0')
     expect([answer.status, await answer.json()]).toEqual([200, expect.objectContaining({ from: 0, to: 0 })])
   })

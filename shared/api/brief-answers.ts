@@ -1,15 +1,15 @@
 /**
- * What a reader need not be sent: an answer that it has already (ETag and If-None-Match, RFC 9110 section 13.1.2), and
- * three quarters of a long one (gzip). Both hold for what is read and returned as JSON; nothing that a body of the
- * caller is mirrored in, and no secret, is ever compressed.
+ * Saves bytes for a reader: an answer that it already has (ETag and If-None-Match, RFC 9110 section 13.1.2), and three
+ * quarters of a long one (gzip). Both apply to JSON answers of reads. An answer that repeats the caller's body, or has
+ * a secret, is never compressed.
  */
 import { createHash } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
 import type { ApiEnv } from './kit.ts'
 
-/** One packet carries less at the same price. */
+/** Below this an answer fits one packet anyway. */
 const gzipBytesMin = 1_400
-/** Longer ones take more of a core than of the line. */
+/** Compressing more than this costs more CPU than it saves on the line. */
 const gzipBytesMax = 4 * 1024 * 1024
 
 export const briefAnswers: MiddlewareHandler<ApiEnv> = async (c, next) => {
@@ -37,7 +37,7 @@ function compress(body: Buffer<ArrayBuffer>): Promise<ArrayBuffer> {
   return new Response(new Blob([body]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer()
 }
 
-/** Weak comparison: a proxy that compresses makes ours weak. */
+/** Compares weakly: a proxy that compresses turns our ETags into weak ones. */
 function matches(asked: string | undefined, etag: string): boolean {
   return asked === '*' || (asked?.split(',').some((one) => one.trim().replace(/^W\//, '') === etag) ?? false)
 }

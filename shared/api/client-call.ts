@@ -1,6 +1,6 @@
 /**
- * One HTTP call to the API: deadline, bearer, problem documents turned into PortTunnelerError, answers parsed
- * by schema. Used by client.ts. Runs in browsers, so nothing of Node is imported on its path.
+ * One HTTP call to the API: deadline, bearer, problem documents turned into PortTunnelerError, answers parsed by
+ * schema. Used by client.ts. It runs in browsers too, so it imports nothing of Node.
  */
 import { z } from 'zod'
 import { type BackoffShape, backoffMs } from '../base/backoff.ts'
@@ -10,7 +10,7 @@ import { codes, fail, isFailure, keyOfCode, type PortTunnelerError } from '../ba
 import { sayNetworkError } from '../base/system-errors.ts'
 import { problemSchema } from './schemas/common.ts'
 
-/** The part of `fetch` that is used; the built-in one fits, and so does a lighter one. */
+/** The part of `fetch` that we use; the built-in one fits, and so does a lighter one. */
 export type Fetch = (
   url: string,
   init: {
@@ -29,10 +29,10 @@ export type Fetch = (
 export type ClientOptions = {
   /** Where the API is, without `/v1`; '' for the page's own origin. */
   readonly baseUrl: string
-  /** The bearer, asked for before every call, so that a refreshed one is used at once; undefined = none. */
+  /** Returns the bearer, called before every call, so that a refreshed one is used at once; undefined = none. */
   readonly token?: () => string | undefined | Promise<string | undefined>
   readonly fetch?: Fetch
-  /** ms for one try, its body included. */
+  /** ms for one try, including its body. */
   readonly timeoutMs?: number
   readonly clock?: Clock
   readonly random?: () => number
@@ -57,13 +57,13 @@ export type Request<T> = {
 }
 
 const defaultTimeoutMs = 15_000
-/** Codes that say "now" mean a lost race: a moment later the same call works. */
+/** Codes with "now" mean a lost race: a moment later the same call works. */
 const retryShape: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 100, maxMs: 500, jitter: 0.5 }
 const triesMax = 3
 
 /**
- * @throws what the API's problem says; server.unreachable and server.validity without an answer, server.unexpected
- *   for a strange one
+ * @throws the API's problem; server.unreachable or server.validity if there is no answer, server.unexpected for an
+ * invalid one
  */
 export async function call<T>(
   options: ClientOptions,
@@ -110,7 +110,7 @@ async function attemptCall<T>(
     text = await response.text()
   } catch (cause) {
     signal?.throwIfAborted()
-    // What carries the call may know better why it failed, such as a proxy that refuses.
+    // What carries the call may know better why it failed, for example a proxy that refuses.
     if (isFailure(cause)) throw cause
     const nowMs = (options.clock ?? systemClock).now()
     if (isOutOfTime(cause))
@@ -162,7 +162,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // Not JSON: what was expected decides whether that is wrong.
+    // Not JSON: the caller's expectation decides whether that is wrong.
     return undefined
   }
 }

@@ -6,7 +6,7 @@ import { FakeClock } from '../testing/fake-clock.ts'
 import { makeClient } from './client.ts'
 import type { Fetch } from './client-call.ts'
 
-/** A server that answers from a list, and remembers what it was asked. */
+/** A server that gives the answers of a list, and records its requests. */
 function scripted(...answers: (() => Response | Promise<Response>)[]) {
   const asked: { url: string; init: Parameters<Fetch>[1] }[] = []
   const fetch: Fetch = async (url, init) => {
@@ -69,7 +69,7 @@ describe('client: against the API itself', () => {
 })
 
 describe('client: when things go wrong', () => {
-  test('a problem becomes the error of its code, with what support and the caller need', async () => {
+  test('a problem becomes the error of its code, with the fields that support and callers need', async () => {
     const { fetch } = scripted(() => problem('PT-2201', 403, { instance: 'r1', retryAfter: 7 }))
     const failure = await makeClient({ baseUrl: base, fetch })
       .me()
@@ -79,7 +79,7 @@ describe('client: when things go wrong', () => {
     expect(failure.fields).toMatchObject({ status: 403, requestId: 'r1', retryAfterMs: 7_000 })
   })
 
-  test('a code of a newer server, a page of a proxy and a strange answer are told apart from failures of ours', async () => {
+  test('a newer server’s code, a proxy’s page and an invalid answer are told apart from our own failures', async () => {
     for (const [answer, words] of [
       [() => problem('PT-9999', 400), 'PT-9999'],
       [() => new Response('<h1>Bad gateway</h1>', { status: 502 }), '502'],
@@ -95,7 +95,7 @@ describe('client: when things go wrong', () => {
     }
   })
 
-  test('no answer is server.unreachable, and a silent server is given up after the deadline', async () => {
+  test('no answer means server.unreachable, and the client gives up on a silent server at the deadline', async () => {
     const { fetch } = scripted()
     await expect(makeClient({ baseUrl: base, fetch }).health()).rejects.toMatchObject({
       key: 'server.unreachable',
@@ -116,7 +116,7 @@ describe('client: when things go wrong', () => {
     await expect(asked).rejects.toThrow('enough')
   })
 
-  test("a lost race is tried again, three times at the most; other failures are the caller's to judge", async () => {
+  test('a lost race is tried again, at most three times; other failures go to the caller', async () => {
     const clock = new FakeClock()
     const options = { baseUrl: base, clock, random: () => 0 }
     const race = () => problem('PT-0012', 412)
@@ -160,7 +160,7 @@ describe('client: when things go wrong', () => {
   })
 })
 
-test('client: nothing on its path is of Node alone, so browsers can load it', () => {
+test('client: it imports nothing that only Node has, so browsers can load it', () => {
   const seen = new Set<string>()
   const visit = (file: URL) => {
     if (seen.has(file.href)) return

@@ -1,7 +1,7 @@
 /**
- * The typed client of the REST API, used by the CLI, the console, relays and tests. Every method takes plain
- * values that the schemas describe and resolves to a parsed answer, or rejects with the PortTunnelerError that
- * the API named. Each call has a deadline; `signal` ends it earlier.
+ * The typed client of the REST API, used by the CLI, the console, relays and tests. Every method takes plain values
+ * that the schemas describe and resolves to a parsed answer, or rejects with the API's PortTunnelerError. Each call has
+ * a deadline; `signal` ends it earlier.
  */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
@@ -17,7 +17,7 @@ export type { ClientOptions } from './client-call.ts'
 
 type AuditFilter = z.infer<typeof audit.auditFilterSchema>
 type PageOptions = CallOptions & { readonly limit?: number; readonly cursor?: string | undefined }
-/** What the caller writes: fields with a default may be left out. */
+/** What the caller writes: fields with a default are optional. */
 type In<T extends z.ZodType> = z.input<T>
 
 const tunnelPageSchema = pageSchema(tunnels.tunnelSchema)
@@ -53,7 +53,7 @@ function serviceCalls(options: ClientOptions) {
 
 function auditCalls(options: ClientOptions) {
   return {
-    /** Newest first, by one of action, actor and target. */
+    /** Newest first, filtered by at most one of action, actor and target. */
     audit: ({ limit, cursor, from, to, action, actor, target, ...o }: PageOptions & AuditFilter = {}) =>
       call(
         options,
@@ -91,10 +91,10 @@ function accountCalls(options: ClientOptions) {
       call(options, { method: 'DELETE', path: '/v1/account', answer: nothing }, o),
     keys: ({ limit, cursor, ...o }: PageOptions = {}) =>
       call(options, { method: 'GET', path: '/v1/keys', answer: keyPageSchema, query: { limit, cursor } }, o),
-    /** The answer holds the secret, this once. */
+    /** The answer has the secret, only this once. */
     createKey: (json: In<typeof accounts.keyCreateSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/keys', answer: accounts.keyCreatedSchema, json }, o),
-    /** Of the signed-in person: what a request may name in the header PortTunneler-Account. */
+    /** The signed-in person's accounts: values for the header PortTunneler-Account. */
     accounts: (o?: CallOptions) =>
       call(options, { method: 'GET', path: '/v1/accounts', answer: accounts.accountChoicesSchema }, o),
     members: (o?: CallOptions) =>
@@ -131,7 +131,7 @@ function accountCalls(options: ClientOptions) {
   }
 }
 
-/** Only where `config().identity` is `local`. */
+/** Only if `config().identity` is `local`. */
 function signInCalls(options: ClientOptions) {
   const tokens = (path: string, json: unknown, o?: CallOptions) =>
     call(options, { method: 'POST', path, answer: accounts.tokensSchema, json }, o)
@@ -177,7 +177,7 @@ function deviceCalls(options: ClientOptions) {
         },
         o,
       ),
-    /** One poll. `error` in the answer says why there is no token yet, or that there will be none. */
+    /** One poll. `error` in the answer says why there is no token yet, or never will be. */
     pollDevice: (deviceCode: string, o?: CallOptions) =>
       call(
         options,
@@ -222,9 +222,7 @@ function tunnelCalls(options: ClientOptions) {
       call(options, { method: 'GET', path: pathOf(tunnel), answer: tunnels.tunnelSchema }, o),
     createTunnel: (json: In<typeof tunnels.tunnelCreateSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/tunnels', answer: tunnels.tunnelSchema, json }, o),
-    /**
-     * `ifMatch`: the `revision` of the tunnel as read, in quotes; then a change by somebody else is not overwritten.
-     */
+    /** `ifMatch`: the tunnel's `revision` as read, in quotes, so that a change by somebody else is not overwritten. */
     updateTunnel: (
       tunnel: string,
       json: In<typeof tunnels.tunnelUpdateSchema>,
@@ -261,7 +259,7 @@ function leaseCalls(options: ClientOptions) {
   }
 }
 
-/** Names and ports that the account keeps; a name is called by its host, a port by `cell:port`. */
+/** Names and ports that the account keeps. A name's key is its host, a port's is `cell:port`. */
 function reservationCalls(options: ClientOptions) {
   const { reservedNameSchema, reservedPortSchema } = reservations
   const at = (list: 'names' | 'ports', id: string) => `/v1/${list}/${encodeURIComponent(id)}`

@@ -1,4 +1,7 @@
-/** Cursors of pages: signed, and bound to the account and the list, so that a made-up one reads nothing of others. */
+/**
+ * Cursors of pages: signed, and bound to the account and the list, so that a made-up one reads nothing of other
+ * accounts.
+ */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
@@ -8,7 +11,7 @@ import type { Doc, Page, QueryOptions } from '../control/platform.ts'
 import { serviceSecret } from '../control/service-secrets.ts'
 
 export type Position = NonNullable<Page<Record<never, never>>['next']>
-/** What a cursor is good for. */
+/** The list that a cursor is valid for. */
 export type CursorScope = { readonly account: string; readonly list: string }
 
 const positionSchema = z.tuple([z.union([z.string(), z.number()]), z.string()])
@@ -35,7 +38,7 @@ export class Cursors {
     return positionSchema.parse(JSON.parse(Buffer.from(body, 'base64url').toString()))
   }
 
-  /** One page of a list: from the cursor that came to the one that continues it. @throws api.cursor */
+  /** One page of a list, from the given cursor to the next. @throws api.cursor */
   async page<T extends Doc, Item>(
     scope: CursorScope,
     { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
@@ -62,7 +65,7 @@ export class Cursors {
     try {
       return await this.#key
     } catch (error) {
-      // Not for good: the next request asks again.
+      // Do not keep the failure: the next request tries again.
       this.#key = undefined
       throw error
     }

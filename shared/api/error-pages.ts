@@ -1,6 +1,6 @@
 /**
- * The pages that the `type` of every problem document points to: what a code means and what to do about it. They are
- * the same wherever the service runs, load nothing, and allow nothing but their own style.
+ * The pages that the `type` of every problem document points to: what a code means and what to do. They are the same
+ * wherever the service runs, load nothing, and allow nothing but their own style.
  */
 import { createHash } from 'node:crypto'
 import { codes, type ErrorEntry, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
@@ -24,7 +24,7 @@ const headers = {
   'referrer-policy': 'no-referrer',
 }
 
-/** Answers a reader of `/errors` and what is below it, a code that is none with 404; undefined for everything else. */
+/** Returns the answer for `/errors` and below (404 for an unknown code), and undefined for everything else. */
 export function errorAnswer({ method, url }: Request): Response | undefined {
   if (method !== 'GET' && method !== 'HEAD') return undefined
   const { pathname } = new URL(url)
@@ -35,11 +35,11 @@ export function errorAnswer({ method, url }: Request): Response | undefined {
 }
 
 function unknownPage(): string {
-  const says = 'This release has no code of that number. A newer one may have raised it.'
+  const says = 'This release has no code with this number. It may come from a newer one.'
   return page('No such code', `<h1>No such code</h1><p>${says}</p><p><a href="/errors">All codes</a></p>`)
 }
 
-/** A refusal as people see it who came with a browser: the page of its code, with what happened this time. */
+/** A refusal for people who came with a browser: the page of its code, with what happened this time. */
 export function refusalPage({ code, detail, entry }: PortTunnelerError): Response {
   return new Response(errorPage(code, detail), {
     status: entry.http,

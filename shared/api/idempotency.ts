@@ -1,6 +1,6 @@
 /**
- * Idempotency-Key on calls that make something: the record commits in the transaction of its effect, so a
- * repeated request finds what the first one did, even when the answer never arrived. Records hold no secrets.
+ * Idempotency-Key on calls that make something: the record commits in the transaction of its effect, so a repeated
+ * request finds what the first one did, even when the answer never arrived. Records hold no secrets.
  */
 import { createHash } from 'node:crypto'
 import { fail } from '../base/errors.ts'
@@ -13,11 +13,11 @@ import type { AccountCall, ApiContext } from './kit.ts'
 const keepMs = 24 * 3_600_000
 const bodyBytesMax = 32 * 1024
 
-/** Writes the answer to be replayed; to be called in the transaction that has the effect. */
+/** Writes the answer for later repeats; call it in the transaction of the effect. */
 export type Record = (tx: Transaction, answer: object) => void
 export type Outcome<T> = { readonly value: T } | { readonly replayed: unknown }
 
-/** @throws api.idempotency when the key came with another request before */
+/** @throws api.idempotency when an earlier, different request had the same key */
 export async function once<T>(
   c: ApiContext,
   { caller: { account, actor }, control }: AccountCall,
@@ -33,13 +33,13 @@ export async function once<T>(
     const body = JSON.stringify(answer)
     if (Buffer.byteLength(body) > bodyBytesMax) throw fail('api.too_large')
     const ttl = new Date(control.clock.now() + keepMs)
-    // Of two equal requests at once this fails for the second, and its effect with it.
+    // If two equal requests run at once, this fails for the second, and its effect with it.
     tx.create(ref, { account, fingerprint, status: 201, body, ttl })
   }
   try {
     return { value: await run(record) }
   } catch (error) {
-    // The same request at the same time was faster: its effect is why this one failed.
+    // An equal request at the same time was faster: its effect is why this one failed.
     const meanwhile = await readRecord(control, ref, fingerprint)
     if (meanwhile) return meanwhile
     throw error
@@ -63,7 +63,7 @@ async function readRecord(
   if (!found) return undefined
   const span = { nowMs: control.clock.now(), lastsMs: keepMs }
   const ttl = found.data.ttl.getTime()
-  // Whether it is over by now nobody knows, so it is kept its full time from here.
+  // Nobody knows whether it is over by now, so keep it for its full time from here.
   if (isAhead(ttl, span)) await control.store.update(ref, { ttl: new Date(believed(ttl, span)) })
   if (ttl <= span.nowMs) {
     await control.store.delete(ref, { version: found.version })

@@ -1,4 +1,4 @@
-/** Another account's ids: through every route they are as if they did not exist, and nothing of theirs changes. */
+/** Ids of another account seem not to exist on every route, and nothing of that account changes. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
@@ -17,7 +17,7 @@ afterEach(() => t.close())
 
 const agent = newId('agt', 1)
 
-/** A tunnel that is online and a key, both Ada's. */
+/** Ada's: a tunnel that is online, and a key. */
 async function adasThings() {
   const { results } = await claimLeases(t.control, t.owner, {
     agent,
@@ -39,7 +39,7 @@ async function adasThings() {
   return { lease: first.lease, tunnel: first.lease.tunnel, key: page.items[0]?.id ?? '', entry }
 }
 
-/** All that Ada sees, as text. */
+/** Everything that Ada sees, as text. */
 async function adasView(): Promise<string> {
   const paths = [
     '/v1/account',
@@ -100,7 +100,7 @@ describe('api: one account and the ids of another', () => {
     const eve = (method: string, path: string, json?: unknown) =>
       t.call(method, path, { token: t.eve, ...(json === undefined ? {} : { json }) })
     expect((await eve('POST', '/v1/watch', { tunnels: [tunnel] })).status).toBe(404)
-    // 200 and nothing, as for a tunnel that is deleted: what it carried can still be asked for by its owner.
+    // 200 with nothing, as for a deleted tunnel: its owner can still ask for what it carried.
     const usage = `/v1/usage?tunnel=${tunnel}`
     expect(await (await eve('GET', usage)).json()).toMatchObject({ total: { opened: 0 }, tunnels: [] })
     expect(await (await t.call('GET', usage, { token: t.ada })).json()).toMatchObject({

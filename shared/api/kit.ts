@@ -1,4 +1,4 @@
-/** What every group of routes is made with: dependencies, a request's environment, declarations, shapes for OpenAPI. */
+/** The parts of every group of routes: dependencies, a request's environment, declarations, shapes for OpenAPI. */
 import { createRoute, OpenAPIHono, type RouteConfig, type RouteHandler } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
@@ -14,7 +14,7 @@ export type ApiDeps = {
   readonly principals: Principals
   /** Where a request came from, as far as the shell around the API trusts it. */
   readonly addressOf: (context: Context) => string
-  /** Absent where relays prove themselves otherwise than by enrolment. */
+  /** Undefined where relays prove themselves in another way. */
   readonly enrolment?: {
     enrol(
       key: string,
@@ -23,7 +23,7 @@ export type ApiDeps = {
   }
   /** Further routes of the shell, such as its sign-in. */
   readonly mounts?: readonly RouteGroup[]
-  /** Requests a minute, in this process. */
+  /** Requests a minute, counted in this process. */
   readonly rates?: { readonly perCaller: number; readonly perAddress: number }
 }
 
@@ -32,7 +32,7 @@ export type ApiContext = Context<ApiEnv>
 
 /**
  * Who may call a route. The check, the description's `security`, and the table in docs/api.md follow from it.
- * `permission` is for a member of the chosen account, or for a key of it unless `by` asks for a person.
+ * `permission` is for a member of the chosen account, or for its keys unless `by` asks for a person.
  */
 export type Access =
   | { readonly permission: Permission; readonly by?: 'any' | 'person' }
@@ -40,15 +40,15 @@ export type Access =
   | { readonly relay: true }
   | {
       readonly public: string
-      /** The route looks at a bearer itself, for what is no business of an account. */
+      /** The route checks a bearer itself, because no account is concerned. */
       readonly bearer?: 'required' | 'optional'
     }
 
-/** What a call costs of the caller's requests a minute. */
+/** How many of the caller's requests a minute a call counts as. */
 export const rateClasses = { usual: 1, costly: 10 } as const
 export type RateClass = keyof typeof rateClasses
 
-/** A call for one account: `control` has nothing of any other. */
+/** A call for one account: `control` has nothing of other accounts. */
 export type AccountCall = { readonly caller: Caller; readonly control: AccountControl }
 type PersonCall = { readonly signedIn: SignedIn }
 type RelayCall = { readonly relay: RelayClaims }
@@ -65,13 +65,13 @@ type CallOf<A extends Access> = A extends { readonly permission: Permission }
 /** How a route is declared: OpenAPI's part, who may call it, what it costs, and how long its body may be. */
 export type Declared = Omit<RouteConfig, 'security' | 'middleware'> & {
   readonly access: Access
-  /** Absent: usual. */
+  /** Default: usual. */
   readonly rate?: RateClass
-  /** Absent: 256 KiB, and 16 KiB where anybody may call. */
+  /** Default: 256 KiB, and 16 KiB where anybody may call. */
   readonly bodyBytesMax?: number
 }
 
-/** Keeps a declaration's literal types, which its handler is checked by. */
+/** Keeps a declaration's literal types, which check its handler. */
 export function route<const R extends Declared>(declared: R): R {
   return declared
 }
@@ -81,7 +81,7 @@ type Entry = {
   readonly handler: (c: ApiContext, call: AnyCall) => Response | Promise<Response>
 }
 
-/** Routes of one kind. Nothing but `add` makes a route, so that none is without its declaration. */
+/** Routes of one kind. Only `add` makes a route, so none lacks its declaration. */
 export class RouteGroup {
   readonly #entries: Entry[] = []
 
@@ -100,7 +100,7 @@ export class RouteGroup {
     return this
   }
 
-  /** @param guard what every request passes before it is looked at: authentication and limits, by the declaration */
+  /** @param guard runs before every request is looked at: authentication and limits, by the declaration */
   mount(guard: (declared: Declared) => readonly MiddlewareHandler[]): OpenAPIHono<ApiEnv> {
     const app = new OpenAPIHono<ApiEnv>({
       defaultHook: (result) => {
@@ -116,7 +116,7 @@ export class RouteGroup {
   }
 }
 
-/** What the description says of access: how to prove who one is, the right that is needed, what it costs. */
+/** The description's text about access: how to authenticate, the right that is needed, what the call counts as. */
 function describeAccess({ access, rate = 'usual' }: Declared) {
   const costs = { 'x-rate': rate }
   if ('public' in access) {
@@ -133,7 +133,7 @@ function describeAccess({ access, rate = 'usual' }: Declared) {
   return { security: [{ bearer: [] }], 'x-access': access.permission, ...by, ...costs }
 }
 
-/** Says which field is wrong, never what was sent in it; unless it is a name alone, and a rule of ours knows why. */
+/** Says which field is wrong, never what was sent in it; except for a name, where our own rule knows why. */
 function invalid(error: z.core.$ZodError) {
   const pathOf = ({ path }: z.core.$ZodIssue) => path.map(String).join('.')
   const [coded] = error.issues.flatMap((issue) => codedIssue(issue) ?? [])
@@ -143,12 +143,12 @@ function invalid(error: z.core.$ZodError) {
   const issues = plain.slice(0, 20).map((issue) => ({ path: pathOf(issue), message: issue.message }))
   const [first] = issues
   const detail = first && (first.path === '' ? first.message : `${first.path}: ${first.message}`)
-  // What a schema cannot say was checked behind it.
+  // Checks that a schema cannot express ran after it.
   const isShape = plain.some(({ code }) => code !== 'custom')
   return fail(isShape ? 'api.invalid' : 'api.combination', detail, { fields: { issues } })
 }
 
-/** A check of ours that knows better than the schema beside it what is wrong. */
+/** One of our checks that knows better than the schema what is wrong. */
 function codedIssue(
   issue: z.core.$ZodIssue,
 ): { readonly key: ErrorKey; readonly issue: z.core.$ZodIssue } | undefined {

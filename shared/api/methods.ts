@@ -1,7 +1,7 @@
-/** Which methods an address has: for the answer to one that it has not (RFC 9110, section 15.5.6). */
+/** The methods of an address, for the answer to a method that it does not have (RFC 9110, section 15.5.6). */
 import type { Declared } from './kit.ts'
 
-/** @returns the methods that lead somewhere at `path`; none: nothing is there */
+/** @returns the methods that `path` takes; none if nothing is there */
 export function methodsAt(
   declared: readonly Pick<Declared, 'method' | 'path'>[],
 ): (path: string) => string[] {

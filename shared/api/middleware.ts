@@ -1,7 +1,7 @@
 /**
- * What happens to a request before its route: for all of them an id, headers and a limit by address; then, by the
- * route's declaration, who asks, what it costs them, how long the body may be and of which kind. A body is not read
- * before its sender has shown who they are.
+ * What happens to a request before its route. All get an id, headers and a limit by address; then the route's
+ * declaration decides who may ask, what it counts as, and the length and type of the body. No body is read before its
+ * sender is authenticated.
  */
 import { randomUUID } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
@@ -23,10 +23,10 @@ import { type Allowance, RateLimiter } from './rate-limiter.ts'
 type Middleware = MiddlewareHandler<ApiEnv>
 
 const bodyBytesMax = 256 * 1024
-/** A stranger's: sign-in and device login need a tenth of it. */
+/** For strangers: sign-in and device login need a tenth of it. */
 const publicBytesMax = 16 * 1024
 const defaultRates = { perCaller: 600, perAddress: 1_200 }
-/** Names the account that a request is for; `?account=` on GET does the same, for links. */
+/** Names the account of a request; `?account=` on GET does the same, for links. */
 const accountHeader = 'porttunneler-account'
 
 export const identifyRequest: Middleware = async (c, next) => {
@@ -36,7 +36,7 @@ export const identifyRequest: Middleware = async (c, next) => {
   await next()
 }
 
-/** An API's answers are never pages, never shown in frames, and kept by no cache unless a route says so. */
+/** API answers are never pages, never shown in frames, and not cached unless a route says so. */
 export const secureAnswers: Middleware = async (c, next) => {
   await next()
   const { headers } = c.res
@@ -46,7 +46,7 @@ export const secureAnswers: Middleware = async (c, next) => {
   headers.set('referrer-policy', 'no-referrer')
 }
 
-/** Before any look at the store. */
+/** Runs before any read of the store. */
 export function limitAddresses({ control, addressOf, rates = defaultRates }: ApiDeps): Middleware {
   const addresses = new RateLimiter(control.clock, rates.perAddress)
   return async (c, next) => {
@@ -55,7 +55,7 @@ export function limitAddresses({ control, addressOf, rates = defaultRates }: Api
   }
 }
 
-/** What guards a route, by its declaration. */
+/** The guard of a route, made from its declaration. */
 export function makeGuard(deps: ApiDeps): (declared: Declared) => readonly Middleware[] {
   const callers = new RateLimiter(deps.control.clock, (deps.rates ?? defaultRates).perCaller)
   return (declared) => [admit(deps, callers, declared), limitBody(declared), ...checkMedia(declared)]
@@ -72,7 +72,7 @@ function admit(deps: ApiDeps, callers: RateLimiter, { access, rate = 'usual' }: 
   }
 }
 
-/** @returns the call, and by whose name its requests are counted. @throws auth.*, account.*, api.not_found */
+/** @returns the call, and the name that its requests are counted under. @throws auth.*, account.*, api.not_found */
 async function findCall(
   { control, principals, addressOf }: ApiDeps,
   c: ApiContext,
@@ -106,12 +106,12 @@ function limitBody({ access, bodyBytesMax: declaredMax }: Declared): Middleware 
     const tooLarge = () => fail('api.too_large', `The body may have ${maxSize / 1024} KiB.`)
     const length = c.req.header('content-length')
     if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
-      // Nobody has touched the body: Node reads it to its end and forgets it, and the connection stays.
+      // Nobody has touched the body: Node reads it to its end and drops it, and the connection stays open.
       if (Number(length) > maxSize) throw tooLarge()
       return next()
     }
     const onError = () => {
-      // The rest of it stays unread, so no other request may follow on this connection.
+      // The rest of the body stays unread, so no other request may follow on this connection.
       c.header('connection', 'close')
       throw tooLarge()
     }
@@ -120,9 +120,9 @@ function limitBody({ access, bodyBytesMax: declaredMax }: Declared): Middleware 
 }
 
 /**
- * A route with a body takes the one kind that it declares (OAuth's take forms: RFC 6749, section 3.2). A form is all
- * that a page of another site can send without being asked first (CORS), and only programs have to send us any; so what
- * a browser says comes from another site is refused before it counts for anything.
+ * A route with a body takes only the type that it declares (OAuth's take forms: RFC 6749, section 3.2). A page of
+ * another site can send only forms without asking first (CORS), and only programs need to send us any. So a request
+ * that a browser marks as coming from another site is refused before it counts for anything.
  */
 function checkMedia({ request }: Declared): readonly Middleware[] {
   const [wanted] = Object.keys(request?.body?.content ?? {})
@@ -139,7 +139,7 @@ function checkMedia({ request }: Declared): readonly Middleware[] {
 
 const formType = 'application/x-www-form-urlencoded'
 
-/** Browsers send both with a form; programs send neither. A page's own server is the one that it asks. */
+/** Browsers send both with a form; programs send neither. A page from this server asks the server that it came from. */
 function isForeign(c: ApiContext): boolean {
   const site = c.req.header('sec-fetch-site')
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true

@@ -1,4 +1,4 @@
-/** The description of the API (OpenAPI 3.1), made from the routes themselves. */
+/** The OpenAPI 3.1 description of the API, made from the routes themselves. */
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Settings } from '../control/control.ts'
 import type { ApiEnv } from './kit.ts'
@@ -12,7 +12,7 @@ twice.`
 export function describeApi(app: OpenAPIHono<ApiEnv>, { issuer, docsUrl, version }: Settings): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'relay', { type: 'http', scheme: 'bearer' })
-  // Not `register`: that wants a schema made after the library was loaded, and who loads first is not ours to say.
+  // Not `register`: that needs a schema made after the library was loaded, and we do not control the order of loading.
   const { $schema: _, ...problemShape } = z.toJSONSchema(problemSchema)
   app.openAPIRegistry.registerComponent('schemas', 'Problem', problemShape as object)
   const document = app.getOpenAPI31Document({
@@ -32,12 +32,12 @@ export function describeApi(app: OpenAPIHono<ApiEnv>, { issuer, docsUrl, version
   return document
 }
 
-/** What a format means here, which the library leaves out: others take e-mail addresses that we do not. */
+/** What a format means here, which the library leaves out: elsewhere it allows e-mail addresses that we refuse. */
 const patterns: Readonly<Record<string, string | undefined>> = {
   email: patternOf(z.email()),
   'ipv4-cidr': patternOf(z.cidrv4()),
   'ipv6-cidr': patternOf(z.cidrv6()),
-  // It calls both versions so.
+  // It uses this name for both versions.
   ip: `${patternOf(z.ipv4())}|${patternOf(z.ipv6())}`,
 }
 
@@ -45,10 +45,10 @@ function patternOf(schema: z.ZodType): string {
   return String(z.toJSONSchema(schema).pattern)
 }
 
-/** Larger ones lose their last digits on the way through JSON. */
+/** Larger ones lose their last digits in JSON. */
 const intMax = Number.MAX_SAFE_INTEGER
 
-/** What the shapes check and the library does not describe. */
+/** Limits that the shapes check and the library does not describe. */
 function addLimits(node: unknown): void {
   if (typeof node !== 'object' || node === null) return
   if ('type' in node && node.type === 'integer')

@@ -1,14 +1,15 @@
 /**
- * The headers of the console's pages, wherever they are served: by a server of one's own, or by Firebase Hosting
- * (firebase.json, which a test compares with this). No framing, no sniffing, and only what is named may be loaded.
+ * The headers of the console's pages, wherever they are served: by your own server, or by Firebase Hosting
+ * (firebase.json, which a test compares with this). No framing, no sniffing, and a page can load only what is named
+ * here.
  */
 
 export type PageNeeds = {
   /** Origins that pages may call besides their own: relays' live figures, sign-in. */
   readonly connect: readonly string[]
-  /** Whether the public address is https: then browsers are told to keep to it. */
+  /** Whether the public address is https: then browsers are told to use only that. */
   readonly isHttps: boolean
-  /** Where people sign in with another service, in a window of that service. */
+  /** For sign-in by another service, in a window of that service. */
   readonly signIn?: {
     /** Origins of scripts. */
     readonly script: readonly string[]
@@ -17,7 +18,7 @@ export type PageNeeds = {
   }
 }
 
-/** In the order in which they are said. */
+/** In the order in which they are sent. */
 export function pageHeaders({ connect, isHttps, signIn }: PageNeeds): Readonly<Record<string, string>> {
   const policy = [
     "default-src 'self'",
@@ -36,7 +37,7 @@ export function pageHeaders({ connect, isHttps, signIn }: PageNeeds): Readonly<R
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
     'referrer-policy': 'no-referrer',
-    // The window of the other service reports back to the page that opened it.
+    // The other service's window reports back to the page that opened it.
     'cross-origin-opener-policy': signIn ? 'same-origin-allow-popups' : 'same-origin',
     ...(isHttps ? { 'strict-transport-security': 'max-age=31536000' } : {}),
   }

@@ -1,4 +1,4 @@
-/** Errors as problem documents (RFC 9457): the one shape in which the API says no. */
+/** Errors as problem documents (RFC 9457), the only form of the API's refusals. */
 import type { PortTunnelerError } from '../base/errors.ts'
 import type { Problem } from './schemas/common.ts'
 

@@ -1,6 +1,5 @@
 /**
- * Token buckets of one process: rough, cheap, and bounded. Exact limits that protect accounts are in
- * control/rates.ts.
+ * Token buckets of one process: rough, cheap, and bounded. control/rates.ts has the exact limits that protect accounts.
  */
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
@@ -25,7 +24,7 @@ export class RateLimiter {
     const perMs = this.#perMinute / 60_000
     const before = this.#buckets.get(subject) ?? { tokens: this.#perMinute, at: now }
     const tokens = Math.min(this.#perMinute, before.tokens + (now - before.at) * perMs)
-    // Taken out and put back: the map's order is then by last use, and the first is the one to forget.
+    // Delete and set, so that the map is ordered by last use and its first entry is the one to forget.
     this.#buckets.delete(subject)
     const [oldest] = this.#buckets.keys()
     if (this.#buckets.size >= bucketsMax && oldest !== undefined) this.#buckets.delete(oldest)

@@ -1,4 +1,4 @@
-/** Names and ports that are kept, through the API: spellings, repeats, pages, revisions, refusals and the audit. */
+/** Kept names and ports through the API: spellings, repeats, pages, revisions, refusals and the audit. */
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -33,7 +33,7 @@ async function codeOf(asked: Promise<{ readonly json: unknown }>): Promise<strin
 }
 
 describe('names', () => {
-  test('however it is spelt it is one name, and a second time it is the same', async () => {
+  test('every spelling is one name, and a second request changes nothing', async () => {
     const { status, headers, json } = await reserve({ name: 'Shop' })
     expect([status, headers.get('etag'), headers.get('location')]).toEqual([
       201,
@@ -90,14 +90,14 @@ describe('names', () => {
     expect((await ask('GET', '/v1/names')).json).toEqual({ items: [] })
   })
 
-  test('a repeated request finds what the first one made, and nothing is counted twice', async () => {
+  test('a repeated request finds what the first one made, and nothing counts twice', async () => {
     const headers = { 'idempotency-key': 'k1' }
     const first = await reserve({ name: 'shop' }, { headers })
     expect(await reserve({ name: 'shop' }, { headers })).toMatchObject({ status: 201, json: first.json })
     expect(await codeOf(reserve({ name: 'other' }, { headers }))).toBe('PT-0004')
   })
 
-  test('to keep and give up in turn blocks no more names than new addresses may be taken', async () => {
+  test('keeping and giving up in turn blocks no more names than the pace of new addresses', async () => {
     const codes: string[] = []
     for (let n = 0; n < 40; n++) {
       const { status, json } = await reserve({ name: `squat-${n}` })
@@ -106,7 +106,7 @@ describe('names', () => {
     }
     const burst = 2 * plans.pro.tunnelsOnline + 8
     expect(codes).toEqual([...Array(burst).fill('done'), ...Array(40 - burst).fill('PT-2205')])
-    // What it has given up it takes back without paying again.
+    // It takes back what it gave up without paying again.
     expect((await reserve({ name: 'squat-0' })).status).toBe(201)
   })
 
@@ -118,7 +118,7 @@ describe('names', () => {
     }
   })
 
-  test('a name that moved is not asked for twice, and both accounts read of it', async () => {
+  test('a name moves once, and both accounts see it in their audit', async () => {
     await reserve({ name: 'shop' })
     const other = await t.principals.authenticate(t.eve, '')
     await addMember(t.of(other), { user: t.owner.member, role: 'admin', actor: 'test' })
@@ -144,7 +144,7 @@ describe('names', () => {
     }
   })
 
-  test('whatever is asked for by whichever name gets an answer of ours, and the next call is served', async () => {
+  test('every call with any name gets one of our answers, and the next call works', async () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.webUrl(), fc.domain(), fc.ipV6())
     const check = async (name: string) => {
       const { status } = await reserve({ name }, { token: t.eve })
@@ -158,7 +158,7 @@ describe('names', () => {
     expect((await reserve({ name: 'still-here' })).status).toBe(201)
   })
 
-  test('a name that somebody else keeps is refused, and three are suggested that can be had', async () => {
+  test('a name that somebody else keeps is refused with three free suggestions', async () => {
     await reserve({ name: 'shop' })
     const problem = problemSchema.parse((await reserve({ name: 'shop' }, { token: t.eve })).json)
     expect(problem).toMatchObject({ code: 'PT-2310', status: 409 })
@@ -167,7 +167,7 @@ describe('names', () => {
       expect((await reserve({ name }, { token: t.eve })).status).toBe(201)
   })
 
-  test('the plan’s number is said when it is reached, and pages hold all', async () => {
+  test('the error says the plan’s limit when it is reached, and pages list all names', async () => {
     for (let n = 0; n < 10; n++) {
       expect((await reserve({ name: `name-${n}` })).status).toBe(201)
       t.clock.advance(1)
@@ -189,7 +189,7 @@ describe('names', () => {
     expect(names).toEqual(Array.from({ length: 10 }, (_, n) => `name-${9 - n}`))
   })
 
-  test('a change by somebody else is not overwritten, and each one is in the audit', async () => {
+  test('a change by somebody else is not overwritten, and every change is in the audit', async () => {
     await reserve({ name: 'shop' })
     const path = '/v1/names/shop.tunnel.example.com'
     const made = await ask('POST', '/v1/tunnels', { json: { name: 'web', kind: 'http' } })
@@ -216,7 +216,7 @@ describe('names', () => {
 })
 
 describe('ports', () => {
-  test('one is kept by its number, or any that is free', async () => {
+  test('a port is kept by number, or any free one', async () => {
     const named = await ask('POST', '/v1/ports', { json: { port: 20_007 } })
     expect(named).toMatchObject({ status: 201, json: { id: 'home:20007', port: 20_007, state: 'unused' } })
     expect(named.headers.get('location')).toBe('/v1/ports/home:20007')
@@ -238,7 +238,7 @@ describe('ports', () => {
     expect(await codeOf(ask('POST', '/v1/ports', { json }))).toBe(code)
   })
 
-  test('one that somebody else keeps is refused, with three that are free', async () => {
+  test('a port that somebody else keeps is refused with three free suggestions', async () => {
     await ask('POST', '/v1/ports', { json: { port: 20_007 } })
     const { json } = await ask('POST', '/v1/ports', { json: { port: 20_007 }, token: t.eve })
     expect(problemSchema.parse(json)).toMatchObject({ code: 'PT-2302' })

@@ -23,7 +23,7 @@ async function idOf(response: Response): Promise<string> {
   return idSchema.parse(await response.json()).id
 }
 
-/** A tunnel of Ada's. */
+/** One of Ada's tunnels. */
 async function makeTunnel(name = 'db', kind = 'tcp'): Promise<string> {
   return idOf(await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name, kind } }))
 }
@@ -40,7 +40,7 @@ async function credential(): Promise<string> {
   return (await t.relayIdentity.enrol(key, 'r1')).credential
 }
 
-/** [what is asked, status, code of the problem if it is one, how] */
+/** [request, status, code of the problem if there is one, how] */
 type Row = readonly [string, number, ErrorKey | undefined, () => Promise<Response>]
 
 const rows: readonly Row[] = [
@@ -111,7 +111,7 @@ const rows: readonly Row[] = [
   ],
 
   [
-    'GET /v1/me with a key of a closed account, when the job has been there',
+    'GET /v1/me with a key of a closed account, when the job has run',
     401,
     'auth.invalid',
     async () => {

@@ -26,7 +26,7 @@ describe('a server that is not reached', () => {
     expect(codes['server.validity'].cure).toContain('clock')
   })
 
-  test('what the system really says for a port where nobody listens', async () => {
+  test('the system’s real error for a port where nobody listens', async () => {
     const socket = connect({ port: 1, host: '127.0.0.1' })
     const error = await new Promise((resolve) => socket.once('error', resolve))
     expect(sayNetworkError(error)).toMatch(/ECONNREFUSED.*nothing listens/)

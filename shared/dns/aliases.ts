@@ -1,4 +1,4 @@
-/** Follows CNAME records from a host, one after the other, and says how that ends. */
+/** Follows CNAME records from a host, one after the other, and returns how that ends. */
 import type { Evidence } from '../control/domains/evidence.ts'
 import type { Said } from './asker.ts'
 import type { Question } from './message.ts'

@@ -1,7 +1,7 @@
 /**
- * Questions to name servers within one look at a host. Answers are believed only with our id, our spelling of the name
- * (0x20) and from the asked address. Whatever a server does, a look ends: so many questions, bytes and seconds, and no
- * more. Strangers name these servers, so their addresses are public ones, and each zone and address is asked seldom.
+ * Asks name servers within one look at a host. It believes only answers with our id, our spelling of the name (0x20),
+ * and from the asked address. Every look is bounded in questions, bytes and seconds, whatever a server does. Strangers
+ * name these servers, so their addresses must be public, and each zone and address is asked seldom.
  */
 import { randomInt } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
@@ -12,16 +12,16 @@ import { isPublicAddress } from './public-addresses.ts'
 
 export const askLimits = { questions: 60, bytes: 256 * 1024, questionMs: 2_000, lookMs: 15_000 } as const
 
-/** What a server said of one name and type. */
+/** A server's answer for one name and type. */
 export type Said =
   | {
       readonly kind: 'records'
       readonly records: readonly DnsRecord[]
       readonly authority: readonly DnsRecord[]
     }
-  /** The name is there without such a record, or is not there at all. */
+  /** The name exists without such a record, or does not exist at all. */
   | { readonly kind: 'none' | 'no_name'; readonly authority: readonly DnsRecord[] }
-  /** It does not answer for the zone (no AA, REFUSED); it could not find out (SERVFAIL); nothing useful came. */
+  /** The server does not serve the zone (no AA, REFUSED); it could not find out (SERVFAIL); nothing useful came. */
   | { readonly kind: 'lame' | 'failed' | 'silent' }
 
 export type AskerOptions = {
@@ -32,11 +32,11 @@ export type AskerOptions = {
   readonly reach?: ((address: string) => Peer | undefined) | undefined
 }
 
-/** Where a server that a stranger named is asked. */
+/** How a server that a stranger named is reached. */
 const reachPublic = (address: string): Peer | undefined =>
   isPublicAddress(address) ? { address, port: 53 } : undefined
 
-/** One look's worth of questions. */
+/** The questions of one look. */
 export class Asker {
   readonly #options: AskerOptions
   readonly #deadline: AbortSignal
@@ -49,7 +49,7 @@ export class Asker {
     this.#deadline = deadline
   }
 
-  /** Asks the server of a zone, which strangers named. */
+  /** Asks the server of a zone; strangers name it. */
   askServer(address: string, question: Question, zone: string): Promise<Said> {
     const { reach = reachPublic, pace, clock } = this.#options
     const peer = reach(address)
@@ -58,14 +58,15 @@ export class Asker {
     return this.#ask(peer, question, false)
   }
 
-  /** Asks a resolver, which the operator named. */
+  /** Asks a resolver; the operator names it. */
   askResolver(resolver: Peer, question: Question): Promise<Said> {
     return this.#ask(resolver, question, true)
   }
 
   async #ask(peer: Peer, question: Question, recurse: boolean): Promise<Said> {
     const byUdp = await this.#exchange(peer, question, { recurse, protocol: 'udp' })
-    // Cut short, or lost: some networks let no datagram out, and some servers change the spelling of what they repeat.
+    // Truncated, or lost: some networks let no datagram out, and some servers change the spelling of the name they
+    // repeat.
     const answer =
       byUdp === undefined || byUdp.isTruncated
         ? await this.#exchange(peer, question, { recurse, protocol: 'tcp' })
@@ -106,7 +107,7 @@ export class Asker {
       })
       return found
     } catch {
-      // Refused, unreachable or late: to the look it is all the same, a server that says nothing.
+      // Refused, unreachable or late: for the look it is all the same, a silent server.
       return undefined
     } finally {
       timer.clear()
@@ -118,12 +119,12 @@ function said({ code, isAuthoritative, answers, authority }: Answer, recurse: bo
   if (code === 'REFUSED' || code === 'NOTAUTH') return { kind: 'lame' }
   if (code !== 'NOERROR' && code !== 'NXDOMAIN') return { kind: 'failed' }
   if (!recurse && !isAuthoritative) return { kind: 'lame' }
-  // A chain of aliases may end at a name that is not there: what it began with is.
+  // A chain of aliases may end at a name that does not exist, but the first name does exist.
   if (answers.length > 0) return { kind: 'records', records: answers, authority }
   return { kind: code === 'NXDOMAIN' ? 'no_name' : 'none', authority }
 }
 
-/** A forger would have to guess every letter's case (draft-vixie-dnsext-dns0x20). */
+/** A forger would have to guess the case of every letter (draft-vixie-dnsext-dns0x20). */
 function mixCase(name: string): string {
   return name.replaceAll(/[a-z]/g, (letter) => (randomInt(2) === 0 ? letter : letter.toUpperCase()))
 }

@@ -1,6 +1,7 @@
 /**
- * One DNS message there and one back, over UDP or TCP. A socket a question, so that the system picks a fresh source
- * port for each, and connected, so that it takes answers from the asked address alone. Deadlines are the caller's.
+ * Sends one DNS message and receives the answer, over UDP or TCP. Each question has its own socket, so that the system
+ * picks a new source port, and the socket is connected, so that it takes answers only from the asked address. The
+ * caller sets deadlines.
  */
 import { Buffer } from 'node:buffer'
 import { createSocket } from 'node:dgram'
@@ -9,8 +10,8 @@ import { connect, isIPv6 } from 'node:net'
 export type Peer = { readonly address: string; readonly port: number }
 
 /**
- * Sends `question` and hands on every message that comes back, until one `isAnswer`.
- * @throws whatever the network says, and the signal's reason
+ * Sends `question` and passes on every message that comes back, until `isAnswer` accepts one.
+ * @throws errors of the network, and the signal's reason
  */
 export type Exchange = (
   peer: Peer,
@@ -18,7 +19,7 @@ export type Exchange = (
   options: {
     readonly protocol: 'udp' | 'tcp'
     readonly signal: AbortSignal
-    /** Says false for what is forged, late or broken: the wait goes on. */
+    /** Returns false for a forged, late or broken message: the wait goes on. */
     readonly isAnswer: (message: Uint8Array) => boolean
   },
 ) => Promise<void>
@@ -64,7 +65,7 @@ function byTcp({ address, port }: Peer, question: Uint8Array, { signal, isAnswer
     }
     const onAbort = () => end(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
-    // A destroyed socket may report once more what happened meanwhile.
+    // A destroyed socket may report its error once more.
     socket.on('error', (error) => end(error))
     socket.once('end', () => end(new Error('the name server closed the connection')))
     socket.on('data', (chunk: Buffer) => {

@@ -1,4 +1,4 @@
-/** Looks at hosts of a small DNS on loopback: what is believed, what is not, and that every look ends. */
+/** Looks at hosts in a small DNS on loopback: what is believed, what is not, and that every look ends. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { DnsWorld } from '../testing/dns-world.ts'
@@ -14,7 +14,7 @@ const inquiry = { host, domain: 'example.com', target: 'x.to.tunnels.example.net
 const first = '203.0.113.11'
 const second = '203.0.113.12'
 
-/** Servers that say nothing are waited for half a second instead of two. */
+/** Waits for silent servers for half a second instead of two. */
 const clock: Clock = { ...systemClock, after: (ms, fn, options) => systemClock.after(ms / 4, fn, options) }
 let world: DnsWorld
 
@@ -38,7 +38,7 @@ describe('a look at a host', () => {
   })
   afterEach(() => world.close())
 
-  test('brings what every server of the zone and every resolver says', async () => {
+  test('returns what every server of the zone and every resolver says', async () => {
     const seen = await look()
     expect(seen).toMatchObject({
       outcome: 'seen',
@@ -119,7 +119,7 @@ describe('a look at a host', () => {
     expect(long.chainEnd).toBe('too_long')
   })
 
-  test('finds records beside their place, and the CAA records that count', async () => {
+  test('finds records in the wrong place, and the CAA records that count', async () => {
     const lines = [
       'app TXT ptun1=abc',
       '_ptun.app.example.com TXT ptun1=abc',
@@ -131,7 +131,7 @@ describe('a look at a host', () => {
     expect(seen).toMatchObject({ texts: ['ptun1=abc'], doubled: ['ptun1=abc'], caa: ['issue other.example'] })
   })
 
-  test('bears a hundred records at one name', async () => {
+  test('copes with a hundred records at one name', async () => {
     await world.zone(
       'example.com',
       Array.from({ length: 100 }, (_, n) => `_ptun.app TXT other=${n}`),
@@ -155,7 +155,7 @@ describe('a look at a host', () => {
     expect(world.asked.some((line) => line.startsWith(first))).toBe(false)
   })
 
-  test('ends after 15 seconds of a clock, and at once when it is called off', async () => {
+  test('ends after 15 seconds, and at once when it is aborted', async () => {
     for (const who of ['resolver 0', 'resolver 1', 'resolver 2']) world.behave(who, 'silent')
     const moved = new FakeClock()
     const desk = openInquiryDesk({ resolvers: world.resolvers, clock: moved, reach: world.reach })

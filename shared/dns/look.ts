@@ -1,6 +1,6 @@
 /**
- * Everything that the DNS says of one host, in one bounded look: the zone and its servers by the operator's resolvers,
- * then what those servers say themselves, and what the resolvers make of it.
+ * Everything that the DNS says about one host, in one bounded look: first the zone and its servers from the operator's
+ * resolvers, then what those servers say themselves, and what the resolvers make of it.
  */
 
 import type { Clock } from '../base/clock.ts'
@@ -14,7 +14,7 @@ import type { RecordType } from './message.ts'
 import { findZone, serversOf } from './zone.ts'
 
 export type DeskOptions = {
-  /** At least one; three that are run by different people see best. */
+  /** At least one; three run by different people see most. */
   readonly resolvers: readonly Peer[]
   /** Their word is enough, where nobody outside can be asked: the servers of zones are left alone. */
   readonly trustResolvers?: boolean | undefined
@@ -125,7 +125,7 @@ async function viewOf(
   ])
   return {
     server,
-    // An alias below `_ptun` is followed by resolvers: whoever has the zone has put it there.
+    // Resolvers follow an alias below `_ptun`: the owner of the zone has put it there.
     proof: seen(proof, 'TXT'),
     cname: seen(cname, 'CNAME', host),
     a: seen(a, 'A', owner),
@@ -133,7 +133,7 @@ async function viewOf(
   }
 }
 
-/** @param owner counts records of this name alone */
+/** @param owner only records of this name count */
 function seen(said: Said, type: RecordType, owner?: string): Seen {
   if (said.kind === 'lame' || said.kind === 'failed' || said.kind === 'silent')
     return { kind: said.kind, values: [] }
@@ -155,7 +155,7 @@ async function findCaa(
   { host, domain }: { readonly host: string; readonly domain: string },
 ): Promise<readonly string[]> {
   let name = host
-  // Each step is a question: names that are deeper lead to the same few zones.
+  // Each step is a question; deeper names lead to the same few zones.
   for (let steps = 0; steps < 6; steps++) {
     const values = valuesOf(await asker.askResolver(resolver, { name, type: 'CAA' }), 'CAA')
     if (values.length > 0 || name === domain) return values

@@ -1,4 +1,4 @@
-/** Whatever arrives is an answer or nothing: no exception, no loop, no more than a few records. */
+/** Any bytes give an answer or nothing: no exception, no loop, never more than a few records. */
 import { encode } from 'dns-packet'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -48,7 +48,7 @@ test('changed, cut and random bytes never throw', () => {
   )
 }, 60_000)
 
-test('names that point at themselves are refused, and a question is no answer', () => {
+test('names that point at themselves are refused, and a question is not an answer', () => {
   const loop = Buffer.from(good)
   loop.writeUInt16BE(0xc00c, 12)
   expect(readAnswer(loop)).toBeUndefined()

@@ -1,5 +1,5 @@
 /**
- * DNS messages as the asker needs them: one question out, one answer in. Whatever arrives is either an `Answer` or
+ * DNS messages for the asker: it encodes one question and reads one answer. Any bytes give either an `Answer` or
  * undefined; nothing throws, loops or grows beyond one message of 64 KiB. RFC 1035, RFC 6891 (EDNS).
  */
 import { Buffer } from 'node:buffer'
@@ -22,15 +22,15 @@ export type Answer = {
   readonly authority: readonly DnsRecord[]
 }
 
-/** What fits every path without fragments, by the flag day of 2020. */
+/** Fits every path without fragments, by the DNS flag day of 2020. */
 const udpBytes = 1_232
-/** More of one answer are not read: nobody needs them, and they are compared one by one. */
+/** Further records of an answer are ignored: nobody needs them, and they are compared one by one. */
 const recordsMax = 500
 const truncated = 1 << 9
 
 export type Question = { readonly name: string; readonly type: RecordType }
 
-/** @param recurse asked of a resolver, never of the server that has the zone */
+/** @param recurse for a resolver, never for the server that has the zone */
 export function encodeQuestion({ name, type }: Question, id: number, recurse: boolean): Buffer {
   return encode({
     type: 'query',
@@ -52,7 +52,7 @@ export function encodeQuestion({ name, type }: Question, id: number, recurse: bo
   })
 }
 
-/** @returns undefined for what is no answer to one question */
+/** @returns undefined for bytes that are not an answer to one question */
 export function readAnswer(bytes: Uint8Array): Answer | undefined {
   try {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -63,7 +63,7 @@ export function readAnswer(bytes: Uint8Array): Answer | undefined {
     return {
       id: packet.id ?? 0,
       question: question.name,
-      // The decoder knows it, its types do not.
+      // The decoder sets it, but its types lack it.
       code: (packet as { readonly rcode?: string }).rcode ?? '',
       isAuthoritative: (flags & AUTHORITATIVE_ANSWER) !== 0,
       isTruncated: (flags & truncated) !== 0,
@@ -107,7 +107,7 @@ function textOf(record: Packed): string | undefined {
   }
 }
 
-/** A text comes in parts of 255 bytes at most (RFC 7208, 3.3 joins them without a space; so does everybody). */
+/** A text comes in parts of at most 255 bytes (RFC 7208, 3.3 joins them without a space, and so does everybody). */
 function joined(data: string | Buffer | readonly (string | Buffer)[]): string {
   const parts = Array.isArray(data) ? (data as readonly (string | Buffer)[]) : [data as string | Buffer]
   return parts.map((part) => (typeof part === 'string' ? part : part.toString('latin1'))).join('')

@@ -1,6 +1,6 @@
 /**
- * Addresses that a stranger may make us send a question to: those of the public internet. Whoever has a domain names
- * its servers, and could name the machines behind our own wall. Source: IANA's special-purpose registries.
+ * Addresses that a stranger may make us send a question to: those of the public internet. The owner of a domain names
+ * its servers, and could name machines behind our own firewall. Source: IANA's special-purpose registries.
  */
 import { isIP } from 'node:net'
 import { plainAddress } from '../base/addresses.ts'
@@ -25,7 +25,7 @@ const special = compileMatcher([
   '203.0.113.0/24',
   '224.0.0.0/3',
 ])
-/** What is handed out to networks; the rest of IPv6 is local, reserved or a mapping of something else. */
+/** Assigned to networks; the rest of IPv6 is local, reserved or a mapping of something else. */
 const handedOut = compileMatcher(['2000::/3'])
 const specialWithin = compileMatcher([
   '2001::/23',

@@ -1,11 +1,11 @@
-/** The zone that a host stands in, and the servers that have it, by the operator's resolvers. */
+/** The zone of a host, and the servers that have it, as the operator's resolvers say. */
 import { liesUnder } from '../base/host-names.ts'
 import type { Evidence } from '../control/domains/evidence.ts'
 import type { Asker, Said } from './asker.ts'
 import type { Peer } from './exchange.ts'
 
 const serversMax = 4
-/** Deeper names are asked for by their last parts: the zone is seldom further down. */
+/** Deeper names are looked up by their last parts: the zone is seldom further down. */
 const stepsMax = 6
 
 export type NameServer = { readonly name: string; readonly address: string }
@@ -27,7 +27,7 @@ export async function findZone(
   return { outcome: isAnswered ? 'failed' : 'silent' }
 }
 
-/** @returns '' where there is none */
+/** @returns '' when there is none */
 async function climb(
   asker: Asker,
   resolver: Peer,
@@ -41,7 +41,7 @@ async function climb(
     const name = parts.slice(at).join('.')
     const said = await asker.askResolver(resolver, { name, type: 'SOA' })
     if (said.kind === 'silent') return { kind: 'silent' }
-    // Aliases in a loop, or a broken zone further down: what stands above it can be found all the same.
+    // Aliases in a loop, or a broken zone further down: the zone above can still be found.
     if (!('authority' in said)) {
       isFailed = true
       continue
@@ -52,13 +52,13 @@ async function climb(
   return isFailed ? { kind: 'failed' } : ''
 }
 
-/** Stands in the answer for the top of a zone, and beside an empty answer for any other name of it. */
+/** In the answer for the top of a zone, and beside an empty answer for any other name of it. */
 function zoneIn(said: Extract<Said, { readonly authority: unknown }>, name: string): string | undefined {
   const records = [...(said.kind === 'records' ? said.records : []), ...said.authority]
   return records.find((record) => record.type === 'SOA' && liesUnder(name, record.name))?.name
 }
 
-/** One address each. */
+/** One address for each. */
 export async function serversOf(asker: Asker, resolver: Peer, zone: string): Promise<readonly NameServer[]> {
   const said = await asker.askResolver(resolver, { name: zone, type: 'NS' })
   const records = said.kind === 'records' ? said.records : []

@@ -1,6 +1,6 @@
 /**
- * Reads the head of an answer as it passes by, in whatever pieces it comes, and keeps nothing of it but what decides
- * where the answer ends (RFC 9112 section 6.3). Reads the trailer of a chunked body too. Used by answer.ts.
+ * Reads the head of an answer as it passes by, in whatever pieces it comes, and keeps only what decides where the
+ * answer ends (RFC 9112 section 6.3). It also reads the trailer of a chunked body. Used by answer.ts.
  *
  * A head that parsers might read in different ways counts as broken: nobody can say where such an answer ends.
  */
@@ -9,17 +9,17 @@ import { carriageReturn, isTokenByte, isValueByte, lineFeed, space } from './fie
 
 /** Chromium reads 256 KiB and curl 300; a longer head has no known end. */
 export const answerHeadBytesMax = 256 * 1024
-/** Of the few values that matter. */
+/** For the few values that matter. */
 const keptValueBytesMax = 256
 const colon = 0x3a
 
-/** What every status line begins with; `d` stands for a digit. */
+/** The beginning of every status line; `d` stands for a digit. */
 const statusLine = 'HTTP/1.d ddd'
 const placeholder = 0x64
 const minorAt = statusLine.indexOf('d')
 const statusAt = statusLine.indexOf('ddd')
 
-/** By their lengths, which no two share. */
+/** By length; no two have the same. */
 const names: Readonly<Record<number, Name>> = {
   10: 'connection',
   14: 'content-length',
@@ -30,16 +30,16 @@ const nameBytesMax = 17
 const closePattern = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/
 const keepAlivePattern = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/
 const lengthPattern = /^\d{1,15}$/
-// Without spaces behind them: parsers differ on those.
-/** Codings of which the last is `chunked`; one before it may be any other. */
+// No spaces after them, because parsers differ on those. Codings of which the last is `chunked`; the ones before may be
+// any others.
 const chunkedPattern = /^(?:(?!chunked[ ,])[!#$%&'*+.^_`|~0-9a-z-]+ *, *)*chunked$/
 const codingsPattern = /^[!#$%&'*+.^_`|~0-9a-z-]+(?: *, *[!#$%&'*+.^_`|~0-9a-z-]+)*$/
 
 type Name = 'connection' | 'content-length' | 'transfer-encoding'
 
-/** The method of a request, as far as its answer depends on it. */
+/** The kind of request method, as far as its answer depends on it. */
 export type AskedKind = 'plain' | 'HEAD' | 'CONNECT'
-/** Bytes of the body, or what ends it; `lost`: not everybody reads it in the same way. */
+/** Bytes of the body, or what ends it; `lost`: not all parsers read it in the same way. */
 export type AnswerBody = number | 'chunked' | 'untilEnd' | 'lost'
 
 type Place =
@@ -58,9 +58,9 @@ export class AnswerHead {
   #place: Place = 'status'
   #isTrailer = false
   #bytes = 0
-  /** Bytes of the status line, or of the present name, that were read. */
+  /** How many bytes of the status line, or of the present name, were read. */
   #index = 0
-  /** As much of the present name as came before, as long as it may be one that matters. */
+  /** The part of the present name that came in earlier pieces, as long as the name may matter. */
   #part = ''
   #name: Name | undefined
   #value = ''
@@ -71,7 +71,7 @@ export class AnswerHead {
   #closes = false
   #keepsAlive = false
 
-  /** Some of a head is read, and not all. */
+  /** A head is partly read. */
   get isBegun(): boolean {
     return this.#bytes > 0
   }
@@ -84,7 +84,7 @@ export class AnswerHead {
     return this.#place === 'broken'
   }
 
-  /** The status is read, whatever becomes of the rest. */
+  /** The status is read, whatever happens to the rest. */
   get hasStatus(): boolean {
     return this.#status >= 100
   }
@@ -103,7 +103,7 @@ export class AnswerHead {
     return this.#closes || (this.#isOld && !this.#keepsAlive)
   }
 
-  /** A new head is expected. */
+  /** Expects a new head. */
   restart(): void {
     this.#place = 'status'
     this.#isTrailer = this.#isOld = this.#closes = this.#keepsAlive = false
@@ -113,14 +113,14 @@ export class AnswerHead {
     this.#coding = 'none'
   }
 
-  /** The lines behind the last chunk are expected, and the empty one. */
+  /** Expects the lines after the last chunk, and the empty line. */
   restartInTrailer(): void {
     this.#place = 'line'
     this.#isTrailer = true
     this.#bytes = 0
   }
 
-  /** @returns the place behind the last byte that belongs to the head */
+  /** @returns the index after the last byte that belongs to the head */
   read(bytes: Buffer, start: number): number {
     let at = start
     while (at < bytes.length && this.#place !== 'whole' && this.#place !== 'broken')
@@ -134,13 +134,13 @@ export class AnswerHead {
   bodyFor(asked: AskedKind): AnswerBody {
     const hasLength = this.#length >= 0
     const hasCoding = this.#coding !== 'none'
-    // Two lengths: RFC 9112 section 6.3 prefers one, and not everybody does.
+    // Two lengths: RFC 9112 section 6.3 prefers one, but not all parsers do.
     if (hasCoding && (hasLength || this.#isOld)) return 'lost'
     if (this.#status === 101 || (asked === 'CONNECT' && this.#status >= 200 && this.#status < 300))
       return 'untilEnd'
-    // One that ends the connection is the last for some.
+    // Some take one that ends the connection for the last answer.
     if (this.isInterim && this.isLast) return 'lost'
-    // None of these has a body; one that is announced all the same is expected by some.
+    // None of these has a body; some parsers expect one that is announced anyway.
     if (this.isInterim || this.#status === 204) return hasCoding || this.#length > 0 ? 'lost' : 0
     if (asked === 'HEAD' || this.#status === 304) return 0
     if (this.#coding === 'chunked') return 'chunked'
@@ -153,7 +153,7 @@ export class AnswerHead {
       case 'status':
         return this.#readStatus(bytes, at)
       case 'reason':
-        // Whoever has no reason to tell often leaves out the space too.
+        // A server without a reason phrase often leaves out the space too.
         if (byte === carriageReturn) return this.#expect(true, 'lineEnd', at)
         return this.#expect(byte === space, 'text', at)
       case 'text':
@@ -211,7 +211,7 @@ export class AnswerHead {
     this.#part = this.#value = ''
     // Some parsers obey these in a trailer too.
     if (this.#isTrailer && isIt) return this.#expect(false, 'value', at)
-    // A line that begins with a space goes on with the one before (obs-fold): only some parsers know that.
+    // A line that begins with a space continues the one before (obs-fold), which only some parsers know.
     return this.#expect(this.#index > 0 && bytes[at] === colon, isIt ? 'value' : 'text', at)
   }
 
@@ -232,7 +232,7 @@ export class AnswerHead {
     return next
   }
 
-  /** False: where the answer ends cannot be told. */
+  /** False when nobody can tell where the answer ends. */
   #take(value: string): boolean {
     switch (this.#name) {
       case 'connection':
@@ -253,10 +253,10 @@ export class AnswerHead {
   }
 }
 
-/** Whether the name that ends at `end` is this one; `part` of it came before, and the lengths are equal. */
+/** Whether the name that ends at `end` is this one. `part` came in earlier pieces, and the lengths are equal. */
 function isName(name: Name, { part, bytes, end }: { part: string; bytes: Buffer; end: number }): boolean {
   if (part !== '' && !name.startsWith(part.toLowerCase())) return false
-  // The bit tells the cases of a letter apart, and is set in the hyphen.
+  // This bit makes a letter lower case, and is set in the hyphen anyway.
   for (let i = part.length, at = end - name.length + i; at < end; i++, at++)
     if (((bytes[at] as number) | 0x20) !== name.charCodeAt(i)) return false
   return true

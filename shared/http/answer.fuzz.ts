@@ -1,9 +1,10 @@
 /**
- * Differential fuzz of the answer watch against llhttp, the parser in Node's own http client: an answer that the watch
- * calls complete is complete there with the same byte, and one that it still waits for is not complete there either.
- * Where the watch gives up (`untilEnd`), llhttp may see an end: then nobody says anything there, and all is well.
+ * Differential fuzz of the answer watch against llhttp, the parser of Node's own http client. An answer that the watch
+ * calls complete is complete there with the same byte, and one that the watch still waits for is not complete there
+ * either. Where the watch gives up (`untilEnd`), llhttp may see an end; then nobody writes anything after it, so that
+ * is fine.
  *
- *   node shared/http/answer.fuzz.ts --cases 1000000 --seed 7
+ * node shared/http/answer.fuzz.ts --cases 1000000 --seed 7
  */
 import { Buffer } from 'node:buffer'
 import http from 'node:http'
@@ -13,7 +14,7 @@ import { AnswerWatch } from './answer.ts'
 import { makeRandom } from './scanner.corpus.ts'
 
 type Random = () => number
-/** Of one answer: as many of its bytes as were looked at, and what is made of them. */
+/** For one answer: how many of its bytes were read, and the result. */
 type Verdict = { readonly bytes: number; readonly kind: 'whole' | 'waits' | 'refused' }
 
 const methods = ['GET', 'GET', 'GET', 'POST', 'HEAD']
@@ -47,7 +48,7 @@ const fields = [
 ]
 const chunkExtensions = ['', '', '', ';a', ';a=b', ';a="b c"']
 const trailers = ['', '', 'A: b\r\n', 'Content-Length: 3\r\nA: b\r\n']
-/** What is put into an answer, or over a byte of it. */
+/** Inserted into an answer, or written over one of its bytes. */
 const faults = [
   '\r',
   '\n',
@@ -124,7 +125,9 @@ function verdictOf(watch: AnswerWatch): Verdict['kind'] {
   return watch.isEndless ? 'refused' : 'waits'
 }
 
-/** Byte by byte up to the end of the answer; and all at once, and in random pieces, which must come to the same. */
+/**
+ * Reads byte by byte up to the end of the answer, and also all at once and in random pieces, which must give the same.
+ */
 function readHere(method: string, bytes: Buffer, random: Random): Verdict {
   const watch = new AnswerWatch()
   watch.asked(method)
@@ -147,7 +150,7 @@ function readHere(method: string, bytes: Buffer, random: Random): Verdict {
   return verdict
 }
 
-/** What Node's client makes of the bytes: whether all but the last complete the answer, and whether all do. */
+/** How Node's client reads the bytes: whether all but the last complete the answer, and whether all do. */
 async function readThere(method: string, bytes: Buffer): Promise<readonly [early: boolean, whole: boolean]> {
   const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
   const agent = new http.Agent()

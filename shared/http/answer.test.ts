@@ -31,7 +31,7 @@ const complete: readonly (readonly [name: string, verdict: Answered, method: str
   ['no body by length', 'whole', 'GET', `${ok}content-length:0\r\n\r\n`],
   ['a length with spaces around', 'whole', 'GET', `${ok}CONTENT-LENGTH: \t0\r\n\r\n`],
   ['the last chunk', 'whole', 'GET', `${chunked}5\r\nhello\r\n0\r\n\r\n`],
-  ['chunks without the last', 'part', 'GET', `${chunked}5\r\nhello\r\n`],
+  ['chunks without the last one', 'part', 'GET', `${chunked}5\r\nhello\r\n`],
   ['chunks with extensions', 'whole', 'GET', `${chunked}5;a="b";c\r\nhello\r\n000;d\r\n\r\n`],
   ['chunks with trailers', 'whole', 'GET', `${chunked}A\r\n0123456789\r\n0\r\nA: b\r\nC:\r\n\r\n`],
   ['half a trailer', 'part', 'GET', `${chunked}0\r\nA: b\r\n`],
@@ -157,7 +157,7 @@ describe('answer watch: what is complete', () => {
     ['ICY', 'ICY 200 OK'],
     ['an empty line before', '\r\nHTTP/1.1 200 OK'],
     ['HTTP/0.9', '<html>'],
-  ])('a status line that is none: %s', (_, line) => {
+  ])('an invalid status line: %s', (_, line) => {
     expect(watched([['GET', `${line}\r\nContent-Length: 0\r\n\r\n`]])).toBe('part')
   })
 
@@ -181,7 +181,7 @@ describe('answer watch: several requests', () => {
     ).toBe('whole')
   })
 
-  test('sent without waiting, they are answered in their order', () => {
+  test('pipelined requests are answered in order', () => {
     const head = `${ok}Content-Length: 5\r\n\r\n`
     expect(watched([['GET'], ['HEAD'], ['GET', one]])).toBe('part')
     expect(watched([['GET'], ['HEAD'], ['GET', one, head]])).toBe('room')
@@ -189,12 +189,12 @@ describe('answer watch: several requests', () => {
     expect(watched([['GET'], ['HEAD'], ['GET', one + head + one]])).toBe('whole')
   })
 
-  test('an answer to nothing is nobody’s', () => {
+  test('an answer without a request belongs to nobody', () => {
     expect(watched([['GET', one, one]])).toBe('part')
     expect(watched([['GET', one, one], ['GET']])).toBe('part')
   })
 
-  test('more of them than anybody sends are not counted', () => {
+  test('more requests than anybody sends are not counted', () => {
     const many = Array.from({ length: 1_001 }, () => ['GET'] as const)
     expect(watched([...many.slice(1), ['GET', one.repeat(1_001)]])).toBe('part')
     expect(watched([...many.slice(2), ['GET', one.repeat(1_000)]])).toBe('whole')

@@ -1,23 +1,25 @@
 /**
- * Where the upstream's answers on one connection end, for whoever wants to say something behind them: the relay (a
- * page, the stream of another request, the end) and the agent's gate. Answers pass by; nothing of them is kept.
+ * Where the upstream's answers on one connection end. The relay needs that to write something after them (a page,
+ * another request's stream, the end), and so does the agent's gate. Answers pass by; none of their bytes are kept.
  *
- *   head ──▶ body ─────────────────────────▶ head      of a length
+ *   head ──▶ body ─────────────────────────▶ head      with a length
  *    │ └───▶ size ─▶ data ─▶ dataEnd ─▶ size … trailer ──▶ head
  *    ├─────▶ over       it said `close`: nothing may follow
- *    ├─────▶ untilEnd   it ends with its connection: nobody may say anything behind it
+ *    ├─────▶ untilEnd   it ends with its connection: nobody may write anything after it
  *    └─────▶ lost       nobody can tell where it ends: nothing may follow either
  *
- * When in doubt it is `lost`. Whoever counts answers hears of each final head here too, so that nobody frames them by
- * other rules. The same bytes give the same however they are split, and where this calls an answer
- * complete, llhttp does too (answer.fuzz.ts).
+ * When in doubt it is `lost`. Code that counts answers also learns of each final head here, so that nobody frames them
+ * by other rules. The result does not depend on how the bytes are split, and where this calls an answer complete,
+ * llhttp does too (answer.fuzz.ts).
  */
 import type { Buffer } from 'node:buffer'
 import { AnswerHead, type AskedKind } from './answer-head.ts'
 import { chunkExtensions, chunkLineBytesMax } from './chunks.ts'
 import { carriageReturn, hexDigit, isValueByte, lineFeed } from './fields.ts'
 
-/** Requests that wait for their answers. Nobody sends more at once; then whose answer is whose is not known. */
+/**
+ * Requests that wait for their answers. Nobody sends more at once; beyond this we no longer know which answer is whose.
+ */
 const askedMax = 1_000
 /** 16^12 bytes = 281 TB. */
 const sizeDigitsMax = 12
@@ -36,7 +38,7 @@ type State =
   | 'untilEnd'
   | 'lost'
 
-/** A final head is read. Its answer may be `lost` all the same. `askedMs`: what `asked` was told of its request. */
+/** Called when a final head is read, even if its answer is `lost`. `askedMs` is what `asked` got for its request. */
 export type HeadListener = (status: number, askedMs: number) => void
 
 type Asked = { readonly kind: AskedKind; readonly ms: number }
@@ -44,12 +46,12 @@ type Asked = { readonly kind: AskedKind; readonly ms: number }
 export class AnswerWatch {
   readonly #head = new AnswerHead()
   readonly #onHead: HeadListener | undefined
-  /** The requests that have no final answer yet, oldest first. */
+  /** Requests without a final answer, oldest first. */
   readonly #asked: Asked[] = []
   #state: State = 'head'
   /** Bytes left of the body or chunk; in `size` the size so far. */
   #left = 0
-  /** Digits of the size, or bytes of the line end behind a chunk. */
+  /** Digits of the size, or bytes of the line end after a chunk. */
   #index = 0
   #extensions = ''
   #isLast = false
@@ -58,19 +60,19 @@ export class AnswerWatch {
     this.#onHead = onHead
   }
 
-  /** A request is sent. `ms`: when, for the listener. */
+  /** Records that a request is sent. `ms`: when, for the listener. */
   asked(method: string, ms = 0): void {
     if (this.isEndless) return
     this.#asked.push({ kind: method === 'HEAD' || method === 'CONNECT' ? method : 'plain', ms })
     if (this.#asked.length > askedMax) this.#state = 'lost'
   }
 
-  /** The upstream says something. */
+  /** Reads what the upstream sends. */
   heard(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; ) at = this.#step(bytes, at)
   }
 
-  /** All requests are answered in full, or will never be: the connection may be closed. */
+  /** All requests are answered completely, or never will be: the connection may be closed. */
   get isComplete(): boolean {
     return this.#state === 'over' || (this.#isBetween && this.#asked.length === 0)
   }
@@ -80,7 +82,7 @@ export class AnswerWatch {
     return this.#isBetween && this.#asked.length === 0
   }
 
-  /** Nothing of the last request's answer has come, and all before it is answered in full: there is room for a page. */
+  /** Nothing of the last request's answer has come, and all earlier ones are complete: there is room for a page. */
   get hasRoom(): boolean {
     return this.#isBetween && this.#asked.length === 1
   }
@@ -90,12 +92,12 @@ export class AnswerWatch {
     return this.#state === 'untilEnd' || this.#state === 'lost'
   }
 
-  /** Where the answers end cannot be told any more; whoever reads them may take the last one for complete. */
+  /** Nobody can tell any more where answers end; a reader may take the last one for complete. */
   get isLost(): boolean {
     return this.#state === 'lost'
   }
 
-  /** Requests that still expect the head of their answer: none once an answer has said that no other follows. */
+  /** Requests that still expect the head of their answer: none after an answer said that no other follows. */
   get unansweredTotal(): number {
     return this.isEndless || this.#isLast ? 0 : this.#asked.length
   }
@@ -143,7 +145,7 @@ export class AnswerWatch {
     return next
   }
 
-  /** The head is broken. Its status was in front. */
+  /** The head is broken after its status. */
   #lose(): void {
     const asked = this.#asked[0]
     if (this.#state === 'head' && asked && this.#head.hasStatus && !this.#head.isInterim)
@@ -151,11 +153,11 @@ export class AnswerWatch {
     this.#state = 'lost'
   }
 
-  /** A head is read. */
+  /** A head is complete. */
   #begin(): void {
     const asked = this.#asked[0]
     const { isInterim } = this.#head
-    // Nobody has asked for it: whose it is nobody knows.
+    // No request asked for it, so nobody knows whose answer it is.
     const body = asked === undefined ? 'lost' : this.#head.bodyFor(asked.kind)
     this.#isLast = this.#head.isLast
     if (!isInterim) {
@@ -214,7 +216,7 @@ export class AnswerWatch {
     return this.#expect(this.#index > 0 && byte === carriageReturn, 'sizeEnd', at)
   }
 
-  /** Rare enough to be kept until they are whole. */
+  /** Extensions are rare, so they are kept until they are complete. */
   #readExtensions(bytes: Buffer, start: number): number {
     let at = start
     while (at < bytes.length && isValueByte[bytes[at] as number] === 1) at++
@@ -230,7 +232,7 @@ export class AnswerWatch {
   }
 }
 
-/** Chunks that are here from their size to their end, as most are. @returns where the first other one begins */
+/** Skips chunks that are here from their size to their end, as most are. @returns where the first other one begins */
 function skipWholeChunks(bytes: Buffer, start: number): number {
   for (let chunk = start; ; ) {
     let at = chunk

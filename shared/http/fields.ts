@@ -1,7 +1,7 @@
 /**
- * Header field lines, byte by byte: which bytes may stand where (RFC 9110 section 5), and which names matter to the
- * relay. Names are compared with case and `_` folded, because CGI and WSGI turn `X_Forwarded_For` and
- * `X-Forwarded-For` into the same variable; what could pass for ours after that is treated like it.
+ * Header field lines, byte by byte: which bytes are allowed where (RFC 9110 section 5), and which names matter to the
+ * relay. Names are compared with case and `_` folded, because CGI and WSGI turn `X_Forwarded_For` and `X-Forwarded-For`
+ * into the same variable; a name that then looks like ours is treated like ours.
  */
 import { Buffer } from 'node:buffer'
 import { forgedNames, forgedPrefixes } from './forged.ts'
@@ -12,7 +12,7 @@ export const carriageReturn = 0x0d
 export const lineFeed = 0x0a
 const colon = 0x3a
 
-/** What a field name means to the relay; up to transferEncoding, what decides about routing and framing. */
+/** What a field name means to the relay. The kinds up to transferEncoding decide routing and framing. */
 export const FieldKind = {
   other: 0,
   host: 1,
@@ -20,9 +20,9 @@ export const FieldKind = {
   contentLength: 3,
   transferEncoding: 4,
   upgrade: 5,
-  /** Says who the visitor is: what forged.ts lists. */
+  /** Says who the visitor is: the names in forged.ts. */
   forwarding: 6,
-  /** Goes with `Upgrade: h2c` only. */
+  /** Only used with `Upgrade: h2c`. */
   http2Settings: 7,
 } as const
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
@@ -31,7 +31,7 @@ export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
 export const isTokenByte = byteTable((byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)))
 /** VCHAR, obs-text, space and tab: what a field value may hold. */
 export const isValueByte = byteTable((byte) => byte === tab || (byte >= space && byte !== 0x7f))
-/** Lower case; `_` as `-`. */
+/** Lower case, with `_` as `-`. */
 const folded = Uint8Array.from({ length: 256 }, (_, byte) =>
   Buffer.from(String.fromCharCode(byte).toLowerCase().replace('_', '-'), 'latin1').readUInt8(),
 )
@@ -39,7 +39,7 @@ const folded = Uint8Array.from({ length: 256 }, (_, byte) =>
 const names: Readonly<Record<string, FieldKind>> = {
   host: FieldKind.host,
   connection: FieldKind.connection,
-  // No standard, but llhttp and others obey it like Connection.
+  // Not in a standard, but llhttp and others obey it like Connection.
   'proxy-connection': FieldKind.connection,
   'content-length': FieldKind.contentLength,
   'transfer-encoding': FieldKind.transferEncoding,
@@ -48,7 +48,7 @@ const names: Readonly<Record<string, FieldKind>> = {
   ...Object.fromEntries(Object.keys(forgedNames).map((name) => [name, FieldKind.forwarding])),
 }
 const prefixBytesMin = Math.min(...forgedPrefixes.map((prefix) => prefix.length))
-/** Length -> the names of that length: most fields of a request are ruled out by it. */
+/** Length -> the names of that length, which rules out most fields of a request. */
 const namesByLength: readonly (readonly string[])[] = Array.from({ length: 32 }, (_, length) =>
   Object.keys(names).filter((name) => name.length === length),
 )
@@ -63,7 +63,7 @@ export function kindOfName(bytes: Buffer, start: number, end: number): FieldKind
   return FieldKind.other
 }
 
-/** A field line, as offsets into the bytes it was read from; one object is used again for every line. */
+/** A field line, as offsets into the bytes it was read from; one object is reused for every line. */
 export type FieldLine = { nameEnd: number; valueStart: number; valueEnd: number; next: number }
 
 /**
@@ -92,7 +92,7 @@ export function readField(
   return undefined
 }
 
-/** Whether the bytes from `start` say `text` (given folded), in any case. The caller has checked the length. */
+/** Whether the bytes from `start` equal `text` (given folded), in any case. The caller has checked the length. */
 export function startsWithFolded(bytes: Buffer, start: number, text: string): boolean {
   for (let i = 0; i < text.length; i++)
     if (folded[bytes[start + i] as number] !== text.charCodeAt(i)) return false

@@ -1,11 +1,11 @@
 /**
  * Names of header fields by which proxies tell an application who the visitor is and what it asked for. An application
- * that looks at one of them believes that its own proxy has set it, and here that proxy is the relay: what a visitor
- * sends under such a name never reaches the upstream. `X-Forwarded-For`, `-Host` and `-Proto` are set by the relay
- * itself (rewrite.ts). Fields that only describe the way (`Via`, `Traceparent`, `X-Request-Id`) stay as they are.
+ * that reads one believes that its own proxy has set it, and here that proxy is the relay, so nothing that a visitor
+ * sends under such a name reaches the upstream. The relay itself sets `X-Forwarded-For`, `-Host` and `-Proto`
+ * (rewrite.ts). Fields that only describe the way (`Via`, `Traceparent`, `X-Request-Id`) stay.
  */
 
-/** Each with who sets it, or who reads it. Names are in lower case, `-` stands for `_` as well. */
+/** Each with its source, or its reader. Names are in lower case; `-` also stands for `_`. */
 export const forgedNames: Readonly<Record<string, string>> = {
   // The visitor's address.
   forwarded: 'RFC 7239',
@@ -45,5 +45,5 @@ export const forgedNames: Readonly<Record<string, string>> = {
   'x-original-host': 'Azure Application Gateway',
 }
 
-/** What begins like this is treated like it: `X-Forwarded-Port`, `-Prefix`, `-Ssl`, `-Client-Cert` and their kind. */
+/** Names with these beginnings are treated alike: `X-Forwarded-Port`, `-Prefix`, `-Ssl`, `-Client-Cert` and so on. */
 export const forgedPrefixes: readonly string[] = ['x-forwarded-', 'x-porttunneler-']

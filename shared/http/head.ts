@@ -1,7 +1,7 @@
 /**
- * Parses one complete request head, strictly: what RFC 9110 and 9112 forbid a sender to send is refused with a key,
- * never repaired, because the upstream might repair it in another way (request smuggling).
- * Used by scanner.ts for each request of a visitor; what it accepts llhttp frames in the same way (scanner.fuzz.ts).
+ * Parses one complete request head, strictly: it refuses with a key whatever RFC 9110 and 9112 forbid a sender to send,
+ * and never repairs it, because the upstream might repair it in another way (request smuggling). scanner.ts uses it for
+ * each request of a visitor. llhttp frames what it accepts in the same way (scanner.fuzz.ts).
  */
 import { Buffer, isUtf8 } from 'node:buffer'
 import type { ErrorKey } from '../base/errors.ts'
@@ -18,16 +18,16 @@ import {
   startsWithFolded,
 } from './fields.ts'
 
-/** A request's head, and what the relay has to know of it. Offsets count from the start of `bytes`. */
+/** A request's head, and what the relay has to know about it. Offsets count from the start of `bytes`. */
 export type RequestHead = {
   readonly kind: 'head'
-  /** As the visitor sent it, with the empty line at its end. A slice of what was read. */
+  /** As the visitor sent it, with the final empty line. A slice of the bytes that were read. */
   readonly bytes: Buffer
   readonly method: string
   /** The value of Host as sent, and the name in it: lower case, no port, no trailing dot. */
   readonly hostField: string
   readonly host: string
-  /** Where the line of Host begins and ends; no line: HTTP/1.0, and its absolute target named the host. */
+  /** Where the Host line begins and ends; undefined for HTTP/1.0 when its absolute target named the host. */
   readonly hostLine: FieldSpan | undefined
   /** Bytes of the body that follows, or `chunked`. */
   readonly body: number | 'chunked'
@@ -47,9 +47,9 @@ const methodBytesMax = 32
 const lengthDigitsMax = 15
 const hostPattern = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{0,5})?$/i
 const absolutePattern = /^(https?):\/\/([^/?]+)(?:[/?]|$)/i
-/** A list of tokens, of which some may be empty (RFC 9110 section 5.6.1.2). Without tabs, on which parsers differ. */
+/** A list of tokens, some of which may be empty (RFC 9110 section 5.6.1.2). No tabs, because parsers differ on them. */
 const connectionPattern = /^[!#$%&'*+.^_`|~0-9a-z-]*(?: *, *[!#$%&'*+.^_`|~0-9a-z-]*)*$/
-/** Codings that the relay does not know, and last the one that it does. */
+/** Codings that the relay does not know, and last the one that it knows. */
 const codingsPattern = /^(?:(?!chunked[ ,])[!#$%&'*+.^_`|~0-9a-z-]+ *, *)+chunked$/i
 const defaultPorts: Readonly<Record<string, number>> = { http: 80, https: 443 }
 const noDrop: readonly number[] = []
@@ -58,7 +58,7 @@ const noDrop: readonly number[] = []
 type Draft = {
   isOld: boolean
   method: string
-  /** Of an absolute target. */
+  /** From an absolute target. */
   scheme: string
   authority: string | undefined
   hostField: string | undefined
@@ -71,11 +71,11 @@ type Draft = {
   keepsAlive: boolean
   upgrade: 'none' | 'wanted' | 'h2c'
   drop: number[] | undefined
-  /** Lines that leave when one of them says `Upgrade: h2c`, or in HTTP/1.0. */
+  /** Lines that are dropped when one of them is `Upgrade: h2c`, or in HTTP/1.0. */
   upgradeLines: number[] | undefined
 }
 
-/** @param bytes ends with an empty line, all of whose lines end with CR LF */
+/** @param bytes ends with an empty line; all lines end with CR LF */
 export function parseHead(bytes: Buffer): RequestHead | ErrorKey {
   const draft: Draft = {
     isOld: false,
@@ -110,15 +110,15 @@ export function parseHead(bytes: Buffer): RequestHead | ErrorKey {
   return finish(bytes, draft)
 }
 
-/** method SP target SP HTTP/1.x CR LF; `line.next` is then where the fields begin. */
+/** method SP target SP HTTP/1.x CR LF; afterwards `line.next` is where the fields begin. */
 function parseRequestLine(bytes: Buffer, draft: Draft, line: FieldLine): ErrorKey | undefined {
   let at = 0
   while (isTokenByte[bytes[at] as number] === 1) at++
   if (at === 0 || at > methodBytesMax || bytes[at] !== space) return 'http.request_line'
   draft.method = bytes.toString('latin1', 0, at)
   const target = ++at
-  // Any visible ASCII but a fragment: browsers send `|`, `[` and `\` raw (WHATWG URL), and none of them can move
-  // the end of the line. Nor can UTF-8, which many programs send raw; but bytes of no characters are up to no good.
+  // Allow any visible ASCII except a fragment: browsers send `|`, `[` and `\` raw (WHATWG URL), and none of them can
+  // move the end of the line. Nor can UTF-8, which many programs send raw; invalid UTF-8 is refused.
   let isAscii = true
   for (let byte = bytes[at] as number; byte > space && byte !== 0x7f; byte = bytes[++at] as number)
     if (byte === 0x23) return 'http.request_line'
@@ -159,8 +159,8 @@ type Field = { readonly kind: FieldKind; readonly start: number; readonly line: 
 
 function takeField(bytes: Buffer, draft: Draft, { kind, start, line }: Field): ErrorKey | undefined {
   const { valueStart, valueEnd } = line
-  // Behind the value of these, some parsers read a tab as part of it, and of those that frame, a space too. A sender
-  // has no reason to put any there.
+  // After the value of these, some parsers read a tab as part of it, and after those that frame, also a space. A sender
+  // has no reason to put one there.
   if (kind <= FieldKind.transferEncoding && !endsWell(bytes, kind, line)) return 'http.field'
   switch (kind) {
     case FieldKind.host:
@@ -205,7 +205,7 @@ function takeCodings(bytes: Buffer, draft: Draft, { start, line }: Field): Error
   return draft.isCoded ? undefined : 'http.framing'
 }
 
-/** Options that name a protected field would make an upstream's proxy strip it after we set or checked it. */
+/** An option that names a protected field would make an upstream's proxy remove it after we set or checked it. */
 function takeConnection(options: string, draft: Draft): ErrorKey | undefined {
   if (!connectionPattern.test(options)) return 'http.field'
   for (const option of options.split(/ *, */)) {
@@ -239,8 +239,8 @@ function takeLength(bytes: Buffer, draft: Draft, { start, line }: Field): ErrorK
 }
 
 /**
- * `Upgrade: h2c` is taken out (RFC 9113 made it obsolete, RFC 9110 lets anybody ignore it): over raw HTTP/2 a visitor
- * could say X-Forwarded-For as it likes, past our rewriting.
+ * Removes `Upgrade: h2c` (RFC 9113 made it obsolete, RFC 9110 lets anybody ignore it): over raw HTTP/2 a visitor could
+ * set any X-Forwarded-For, past our rewriting.
  */
 function takeUpgrade(protocols: string, draft: Draft, { start, line }: Field): ErrorKey | undefined {
   const isH2c = draft.upgrade === 'h2c' || protocols.split(',').some((protocol) => protocol.trim() === 'h2c')
@@ -257,7 +257,7 @@ function finish(bytes: Buffer, draft: Draft): RequestHead | ErrorKey {
   if (authority !== undefined && !isSameAuthority(authority, hostField, draft.scheme)) return 'http.host'
   if (draft.isChunked && (draft.length >= 0 || isOld)) return 'http.framing'
   if (draft.isCoded) return 'http.coding'
-  // One of HTTP/1.0 is to be ignored (RFC 9110 section 7.8), but not every upstream does.
+  // In HTTP/1.0 it must be ignored (RFC 9110 section 7.8), but not every upstream does.
   const isRefused = upgrade === 'h2c' || (upgrade === 'wanted' && isOld)
   const dropped = isRefused ? [...(draft.drop ?? []), ...(draft.upgradeLines ?? [])] : draft.drop
   return {
@@ -286,17 +286,17 @@ function portOf(field: string, scheme: string): number | undefined {
   return digits === undefined ? defaultPorts[scheme] : Number(digits)
 }
 
-/** Whether a value of Host, or of a field that stands for it, can be one. */
+/** Whether the text can be the value of Host, or of a field that stands for it. */
 export function isHostField(text: string): boolean {
   return hostPattern.test(text)
 }
 
-/** The name in a value of Host. */
+/** The host name in a value of Host. */
 export function hostName(field: string): string {
   return plainName(field.replace(/:[0-9]*$/, ''))
 }
 
 function sortPairs(pairs: readonly number[]): readonly number[] {
-  // Lines do not overlap, so starts and ends in rising order are the pairs in rising order.
+  // Lines do not overlap, so sorted starts and ends are the pairs in rising order.
   return pairs.toSorted((a, b) => a - b)
 }

@@ -26,7 +26,7 @@ describe('visitor pages', () => {
     },
   )
 
-  test('every code of a visitor makes a complete last answer that nobody may keep', () => {
+  test('every visitor code makes a complete last answer that must not be cached', () => {
     const keys = (Object.keys(codes) as ErrorKey[]).filter((key) => codes[key].code.startsWith('PT-4'))
     for (const key of keys)
       for (const accept of [browser, undefined]) {
@@ -38,13 +38,13 @@ describe('visitor pages', () => {
       }
   })
 
-  test('HEAD is answered with the length of the page and without it', () => {
+  test('HEAD gets the length of the page but not the page', () => {
     const { head, body } = answer('http.unknown_host', { accept: browser, method: 'HEAD' })
     expect(head).toMatch(/\r\nContent-Length: [1-9]\d+\r\n/)
     expect(body).toBe('')
   })
 
-  test('what the visitor said is escaped, and so is the abuse address', () => {
+  test('what the visitor sent is escaped, and so is the abuse address', () => {
     const { body } = answer('http.unknown_host', {
       accept: browser,
       host: '"><script>',
@@ -55,7 +55,7 @@ describe('visitor pages', () => {
     expect(body).not.toContain('<script')
   })
 
-  test('a request that could not be read is answered too', () => {
+  test('an unreadable request gets an answer too', () => {
     const [head = '', body = ''] = page(Buffer.from('\x16\x03\x01')).split('\r\n\r\n')
     expect(head).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
     expect(JSON.parse(body)).toMatchObject({ code: 'PT-4001' })

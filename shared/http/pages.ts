@@ -1,5 +1,5 @@
 /**
- * What relay and agent themselves answer a visitor: a code, what happened, what can be done. A page for people (one
+ * The answers that relay and agent give a visitor themselves: a code, what happened, what to do. A page for people (one
  * file, no address but the abuse link, light and dark, phone width), a problem document (RFC 9457) for programs. Always
  * the last answer on its connection.
  */
@@ -8,7 +8,7 @@ import { STATUS_CODES } from 'node:http'
 import { codes, type ErrorKey } from '../base/errors.ts'
 
 export type PageRequest = {
-  /** The head of the request, or what came in its place. */
+  /** The head of the request, or whatever came in its place. */
   readonly bytes: Buffer
   /** As far as it was understood. */
   readonly host?: string | undefined
@@ -18,7 +18,7 @@ export type PageRequest = {
   readonly retryAfterSeconds?: number
 }
 
-/** Seconds after which trying again makes sense: an agent is back within 20 s when its network is. */
+/** Seconds after which trying again makes sense: an agent is back within 20 s of its network. */
 const retryAfterUsual = 10
 
 /** The whole answer, head and body, ready to be written. */

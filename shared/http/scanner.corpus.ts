@@ -126,7 +126,7 @@ export function makeInput(random: () => number): Buffer {
     () => `${pick(random, gaps)}${makeRequest(random)}`,
   )
   const bytes = Buffer.from(requests.join(''), 'latin1')
-  // Half of the inputs stay as the grammar made them, so that whole sequences are accepted often.
+  // Half of the inputs stay as the grammar made them, so that complete sequences are often accepted.
   return random() < 0.5 ? bytes : mutate(bytes, random)
 }
 
@@ -134,7 +134,7 @@ function makeRequest(random: () => number): string {
   const line = `${pick(random, methods)} ${pick(random, targets)} ${pick(random, versions)}`
   const isPlain = random() < 0.6
   const head = [isPlain ? `${pick(random, ['GET', 'POST'])} /plain HTTP/1.1` : line]
-  // RFC 9112 section 3.2.2: an absolute target may do without.
+  // RFC 9112 section 3.2.2: with an absolute target Host may be missing.
   if (isPlain || random() < 0.95) head.push(`Host: ${isPlain ? 'a.test' : pick(random, hosts)}`)
   for (let i = below(random, 4); i > 0; i--)
     head.push(

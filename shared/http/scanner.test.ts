@@ -130,12 +130,12 @@ const hostile: readonly (readonly [string, string, string])[] = [
   ['trailers without end', `${chunked}0\r\n${'A: b\r\n'.repeat(3_000)}`, 'http.chunk'],
 ]
 
-describe('scanner: what a sender must not send is refused', () => {
+describe('scanner: it refuses what a sender must not send', () => {
   test.each(hostile)('%s', (_, text, key) => {
     expect(scan(text).at(-1)).toEqual({ kind: 'refused', key })
   })
 
-  test('a refusal is for good', () => {
+  test('a refusal is final', () => {
     const scanner = new RequestScanner()
     scanner.push(Buffer.from('GET  /'))
     scanner.push(Buffer.from(' HTTP/1.1\r\n\r\n'))
@@ -198,7 +198,7 @@ describe('scanner: framing', () => {
     expect(scanner.isBetween).toBe(false)
   })
 
-  test('what is unread can be taken for raw passage', () => {
+  test('unread bytes can be taken and passed on raw', () => {
     const scanner = new RequestScanner()
     scanner.push(Buffer.from(`${get('Upgrade: websocket')}raw bytes`))
     scanner.next()
@@ -248,7 +248,7 @@ describe('scanner: any split gives the same events', () => {
   })
 })
 
-/** All events of `text`, cut at the given places; slices of one body are joined. */
+/** All events of `text`, cut at the given indexes; slices of one body are joined. */
 function scan(text: string, cuts: readonly number[] = []): ScanEvent[] {
   const bytes = Buffer.from(text, 'latin1')
   const scanner = new RequestScanner()
@@ -281,7 +281,7 @@ function summary(event: ScanEvent): string {
   return `${event.method} ${event.host} ${event.body}${event.isLast ? ' last' : ''}`
 }
 
-/** Heads as they came: they are used for as long as their request is not answered. */
+/** Heads as they came: they are needed until their request is answered. */
 function inFull(event: ScanEvent): string {
   return event.kind === 'head' ? event.bytes.toString('latin1') : summary(event)
 }

@@ -1,13 +1,13 @@
 /**
- * Frames what one visitor sends into requests: every head of the connection, and the bytes of every body. Bodies are
- * slices of what was read, heads are copies; a head or line that is split over reads is copied together.
+ * Frames one visitor's bytes into requests: every head of the connection, and the bytes of every body. Bodies are
+ * slices of what was read, heads are copies; a head or line that is split over reads is joined in a copy.
  *
  *   head ──▶ length ──▶ head          data of Content-Length
  *    │ └───▶ size ─▶ data ─▶ dataEnd ─▶ size … trailer ──▶ head
- *    └─────▶ last (after Connection: close): the rest is ignored; a refusal is for good
+ *    └─────▶ last (after Connection: close): the rest is ignored; a refusal is final
  *
- * The same bytes give the same events however they are split (bodies joined). What is accepted here is framed in the
- * same way by llhttp (scanner.fuzz.ts). RFC 9112.
+ * The same bytes give the same events however they are split (bodies joined). llhttp frames everything that is accepted
+ * here in the same way (scanner.fuzz.ts). RFC 9112.
  */
 import { Buffer } from 'node:buffer'
 import type { ErrorKey } from '../base/errors.ts'
@@ -18,7 +18,7 @@ import { parseHead, type RequestHead } from './head.ts'
 
 /** Bytes of a request's body as they came, chunk sizes and trailers included. */
 export type RequestBody = { readonly kind: 'body'; readonly bytes: Buffer; readonly isLast: boolean }
-/** Nothing after this is looked at; the connection has to end. */
+/** Nothing after this is read; the connection has to end. */
 export type RequestRefusal = { readonly kind: 'refused'; readonly key: ErrorKey }
 export type ScanEvent = RequestHead | RequestBody | RequestRefusal
 
@@ -31,9 +31,9 @@ export class RequestScanner {
   #bytes: Buffer = empty
   #at = 0
   #end = 0
-  /** #bytes is ours and has room behind #end. */
+  /** #bytes is ours and has room after #end. */
   #isOwn = false
-  /** #bytes is the pusher's. */
+  /** #bytes belongs to the caller of `push`. */
   #isLent = false
   /** How many of the unread bytes have been searched for the end of the head or line. */
   #searched = 0
@@ -43,7 +43,7 @@ export class RequestScanner {
   #closes = false
   #refusal: RequestRefusal | undefined
 
-  /** Unread bytes: parts of a head or line, or what nobody has asked for yet. */
+  /** Unread bytes: parts of a head or line, or bytes that were not asked for yet. */
   get pendingBytes(): number {
     return this.#end - this.#at
   }
@@ -58,7 +58,7 @@ export class RequestScanner {
     return this.#state === 'last' || (this.#state === 'head' && this.pendingBytes === 0)
   }
 
-  /** `chunk` stays the caller's: it must not change before `own`. */
+  /** `chunk` still belongs to the caller and must not change before `own`. */
   push(chunk: Buffer): void {
     const pending = this.pendingBytes
     if (pending === 0) {
@@ -70,7 +70,7 @@ export class RequestScanner {
       return
     }
     if (!this.#isOwn || this.#bytes.length - this.#end < chunk.length) {
-      // Doubling keeps a head that trickles in byte by byte linear.
+      // Doubling makes a head that arrives byte by byte cost linear time.
       const own = Buffer.allocUnsafeSlow(Math.max(pending + chunk.length, 2 * pending))
       this.#bytes.copy(own, 0, this.#at, this.#end)
       this.#bytes = own
@@ -83,7 +83,7 @@ export class RequestScanner {
     this.#end += chunk.length
   }
 
-  /** What was pushed may change from now on: what is unread of it is copied, slices that were returned are not. */
+  /** The pushed bytes may change from now on: unread ones are copied, slices that were returned are not. */
   own(): void {
     if (!this.#isLent) return
     this.#isLent = false
@@ -93,7 +93,7 @@ export class RequestScanner {
     this.#at = 0
   }
 
-  /** The next event, or undefined when more bytes are needed. Bodies are slices, which the scanner never writes to. */
+  /** The next event, or undefined when more bytes are needed. Bodies are slices; the scanner never writes to them. */
   next(): ScanEvent | undefined {
     if (this.#refusal !== undefined) return this.#refusal
     if (this.#at === this.#end) return undefined
@@ -103,7 +103,7 @@ export class RequestScanner {
       case 'length':
         return this.#nextOfLength()
       case 'last':
-        // RFC 9112 section 9.6: no request of this connection follows, so this is none.
+        // RFC 9112 section 9.6: no request follows on this connection, so these bytes are not one.
         this.#at = this.#end
         return undefined
       default:
@@ -111,7 +111,7 @@ export class RequestScanner {
     }
   }
 
-  /** What is unread, for a connection that stops being scanned (upgraded, or handed on). */
+  /** The unread bytes, for a connection that is no longer scanned (upgraded, or handed on). */
   take(): Buffer {
     const rest = this.#bytes.subarray(this.#at, this.#end)
     this.#bytes = empty
@@ -139,7 +139,7 @@ export class RequestScanner {
     return head
   }
 
-  /** False when no head has begun behind them yet, or none will. RFC 9112 section 2.2. */
+  /** False when no head has begun after them yet, or none will. RFC 9112 section 2.2. */
   #skipEmptyLines(): boolean {
     const bytes = this.#bytes
     while (this.#at < this.#end && bytes[this.#at] === carriageReturn) {
@@ -153,11 +153,11 @@ export class RequestScanner {
     return this.#at < this.#end
   }
 
-  /** Where the head's empty line ends; undefined as long as it has not come. Counts on `limits.requestHeadBytes`. */
+  /** Where the head's empty line ends; undefined until it has come. Relies on `limits.requestHeadBytes`. */
   #findHeadEnd(): number | ErrorKey | undefined {
     const bytes = this.#bytes
     const start = this.#at
-    // Told at once and not at the deadline: a TLS hello at the plain port.
+    // Refused at once instead of at the deadline: for example a TLS hello at the plain port.
     if (isTokenByte[bytes[start] as number] === 0)
       return bytes[start] === lineFeed ? 'http.line_end' : 'http.request_line'
     const stop = Math.min(this.#end, start + limits.requestHeadBytes)
@@ -179,7 +179,7 @@ export class RequestScanner {
     return { kind: 'body', bytes: this.#bytes.subarray(start, this.#at), isLast: this.#left === 0 }
   }
 
-  /** Reads on through sizes, data and trailers, and returns all that was found good in one slice. */
+  /** Reads through sizes, data and trailers, and returns everything valid in one slice. */
   #nextOfChunks(): ScanEvent | undefined {
     const start = this.#at
     let goesOn = true
@@ -198,7 +198,7 @@ export class RequestScanner {
     return true
   }
 
-  /** One line that is not data. False when it is incomplete, refused, or the last of the body. */
+  /** Reads one line that is not data. False when it is incomplete, refused, or the last of the body. */
   #readLine(): boolean {
     const max = this.#state === 'size' ? chunkLineBytesMax : this.#state === 'dataEnd' ? 2 : this.#left
     const start = this.#at

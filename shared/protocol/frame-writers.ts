@@ -1,6 +1,6 @@
 /**
- * Small frames, written where they go: at `at` of memory that has room for them. They are cut from what a carrier
- * gathers, so nothing is made for a frame. The sizes include the head.
+ * Writes small frames at `at` into memory that has room for them. The memory is part of what a carrier gathers, so
+ * nothing is allocated for a frame. The sizes include the head.
  */
 import { FrameType, writeHead, writeU48 } from './frames.ts'
 import { limits } from './limits.ts'
@@ -19,7 +19,7 @@ export const frameBytes = {
   ping: headerBytes + 8,
 }
 
-/** What a stream has and grants. */
+/** What a stream has received and grants. */
 export type Standing = { readonly next: number; readonly consumed: number; readonly window: number }
 
 export function writeEmpty(buffer: Buffer, at: number, type: FrameType, stream: number): void {
@@ -71,14 +71,14 @@ export function writeOpened(buffer: Buffer, at: number, stream: number, connectM
   buffer.writeUInt32BE(Math.min(Math.round(connectMs), 0xffffffff), at + headerBytes)
 }
 
-/** `number` comes back in the PONG. */
+/** The PONG returns `number`. */
 export function writePing(buffer: Buffer, at: number, number: number): void {
   writeHead(buffer, at, { type: FrameType.ping, length: 8, stream: 0 })
   buffer.writeUInt32BE(0, at + headerBytes)
   buffer.writeUInt32BE(number, at + headerBytes + 4)
 }
 
-/** The number of our PING that a PONG's payload answers. */
+/** The number of our PING from a PONG's payload. */
 export function readPong(buffer: Buffer, start: number): number {
   return buffer.readUInt32BE(start + 4)
 }

@@ -1,6 +1,6 @@
 /**
  * Fuzz of the frame decoder: valid streams of frames with random damage, cut anywhere. It must read what the naive
- * decoder reads up to the first violation, answer every violation with a code, and hold no more than one control frame.
+ * decoder reads up to the first violation, end every violation with a code, and hold at most one control frame.
  */
 import { isFailure } from '../base/errors.ts'
 import { decodeNaively } from '../testing/naive-frames.ts'
@@ -37,7 +37,7 @@ function makeFrames(random: () => number): Buffer {
   return bytes
 }
 
-/** One frame as text: DATA pieces are joined by whoever compares. */
+/** One frame as text; the comparison joins DATA pieces. */
 type Seen = { readonly key: string; hex: string; next: number }
 
 function decode(bytes: Buffer, random: () => number): { seen: Seen[]; isWhole: boolean } {

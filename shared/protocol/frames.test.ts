@@ -21,7 +21,7 @@ import { limits } from './limits.ts'
 
 type Seen = { type: number; stream: number; offset?: number; payload: string }
 
-/** Decodes `pieces`, joining DATA that came in pieces, so that only the frames' meaning is compared. */
+/** Decodes `pieces` and joins DATA that came in pieces, so that only the frames' meaning is compared. */
 function decode(pieces: readonly Buffer[]): Seen[] {
   const seen: Seen[] = []
   const decoder = new FrameDecoder()

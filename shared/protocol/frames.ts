@@ -11,7 +11,7 @@
  *   LOST     carrier u32 · ack u8                           WANT     n u8
  *   PING, PONG   8 bytes, returned as they came             RETIRE   empty
  *
- * A type with the high bit set may be skipped by who does not know it. DATA payloads are handed on in the pieces in
+ * A side that does not know a type with the high bit set may skip it. DATA payloads are passed on in the pieces in
  * which they arrive (offsets make reassembly needless), so nothing is copied; other payloads are at most 16 KiB.
  */
 import { isIP } from 'node:net'
@@ -83,18 +83,18 @@ const lengths: readonly (Bounds | undefined)[] = (() => {
 })()
 
 export type FrameHandler = {
-  /** A piece of a DATA frame: `bytes` is a view of the chunk that was pushed and belongs to the handler. */
+  /** A piece of a DATA frame: `bytes` is a view of the pushed chunk and belongs to the handler. */
   onData(stream: number, offset: number, bytes: Buffer): void
-  /** Any other frame: its payload is `buffer[start, start + length)` and valid during the call only. */
+  /** Any other frame: its payload is `buffer[start, start + length)` and valid only during the call. */
   onFrame(type: FrameType, stream: number, payload: Payload): void
 }
 
-/** Where a payload lies: saves a view per frame. */
+/** Where a payload is in its buffer; saves a view for each frame. */
 export type Payload = { readonly buffer: Buffer; readonly start: number; readonly length: number }
 
 /**
- * Cuts a byte stream into frames, whatever the pieces it comes in. Holds at most one control frame.
- * After a throw it must not be used again: the session ends (rule 9).
+ * Cuts a byte stream into frames, whatever pieces it comes in. Holds at most one control frame. Do not use it after a
+ * throw: the session ends (rule 9).
  */
 export class FrameDecoder {
   readonly #held = Buffer.allocUnsafe(dataHeaderBytes)
@@ -151,7 +151,7 @@ export class FrameDecoder {
     if (!bounds && this.#type < 0x80) throw fail('frame.unknown', `Frame type ${this.#type} is not known.`)
   }
 
-  /** The payload starts at `at`; answers where the next unread byte is. */
+  /** The payload starts at `at`; returns where the next unread byte is. */
   #begin(chunk: Buffer, at: number, handler: FrameHandler): number {
     if (this.#type === FrameType.data) {
       if (chunk.length - at >= 6) {
@@ -189,7 +189,7 @@ export class FrameDecoder {
     return at + take
   }
 
-  /** A payload (or DATA's offset) that came in pieces. */
+  /** Takes a payload (or DATA's offset) that came in pieces. */
   #takeControl(chunk: Buffer, at: number, handler: FrameHandler): number {
     const control = this.#control as Buffer
     const isOffset = this.#type === FrameType.data
@@ -214,7 +214,7 @@ export class FrameDecoder {
   }
 }
 
-/** Offsets and times are u48: exact in a double, and 256 TiB a stream. */
+/** Offsets and times are u48: exact in a double, and 256 TiB for each stream. */
 export function readU48(buffer: Buffer, at: number): number {
   return buffer.readUInt16BE(at) * two32 + buffer.readUInt32BE(at + 2)
 }
@@ -252,9 +252,9 @@ export function writeDataHead(
 
 export type Open = {
   readonly bind: number
-  /** What the relay grants the agent to send at once, in bytes. */
+  /** How many bytes the agent may send at once. */
   readonly window: number
-  /** The first request asks for an Upgrade: the agent answers UPGRADED or PLAIN. */
+  /** The first request asks for an Upgrade: the agent replies UPGRADED or PLAIN. */
   readonly awaitsUpgrade: boolean
   /** When the visitor was accepted, ms since the epoch by the relay's clock. */
   readonly atMs: number
@@ -277,7 +277,7 @@ export function encodeOpen(stream: number, open: Open): Buffer {
   return frame
 }
 
-/** @throws frame.malformed when the address is not one */
+/** @throws frame.malformed when the address is invalid */
 export function decodeOpen({ buffer, start, length }: Payload): Open {
   const visitorAddress = buffer.toString('latin1', start + openFixedBytes, start + length)
   if (isIP(visitorAddress) === 0) throw fail('frame.malformed', 'OPEN carries no IP address.')

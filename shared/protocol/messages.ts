@@ -10,7 +10,7 @@ const code = z.string().regex(/^PT-[0-9]{4}$/)
 const message = z.string().max(500)
 const lostList = z.array(carrierNumber).max(1_000)
 
-/** Agent to relay, first on every carrier. `resume` adds the carrier to a session that lives already. */
+/** Agent to relay, first on every carrier. `resume` adds the carrier to a living session. */
 export const helloSchema = z.object({
   versions: z.array(z.int().min(1).max(1_000)).min(1).max(16),
   agent: z.string().max(64),
@@ -20,7 +20,7 @@ export const helloSchema = z.object({
   carrier: carrierNumber,
   /** dedicated: for one elephant in each direction. */
   kind: z.enum(['shared', 'dedicated']).default('shared'),
-  /** What the agent grants each stream at once, in bytes. */
+  /** How many bytes the agent grants each stream at once. */
   window: z.int().min(4_096).max(1_048_576),
   lost: lostList,
   resume: z
@@ -47,13 +47,13 @@ export const refuseSchema = z.object({ code, message, retryAfterMs: z.int().min(
 export const bindSchema = z.object({ bind: bindId, ticket: z.string().max(8_192) })
 export const unbindSchema = z.object({ bind: bindId })
 export const boundSchema = z.object({ bind: bindId, endpoint: z.string().max(300) })
-/** The answer to a BIND that is refused, and the word that a binding has ended. */
+/** Says that a BIND is refused, or that a binding has ended. */
 export const unboundSchema = z.object({ bind: bindId, code, message })
 
 export const goAwaySchema = z.object({
   code,
   message,
-  /** Streams that live on may finish within this. */
+  /** How long running streams may take to finish. */
   graceMs: z.int().min(0),
   /** When to dial again. */
   redialMs: z.int().min(0),

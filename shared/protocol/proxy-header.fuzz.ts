@@ -1,6 +1,6 @@
 /**
- * Fuzz of the PROXY header reader: headers of both versions with random damage, cut anywhere, with bytes behind them.
- * It never throws, never takes a verdict back, and what it accepts means the same when it is written again.
+ * Fuzz of the PROXY header reader: headers of both versions with random damage, cut anywhere, with bytes after them.
+ * The reader never throws, never takes a verdict back, and what it accepts means the same when it is written again.
  */
 import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
@@ -34,7 +34,7 @@ function makeHeader(random: () => number): Buffer {
   return Buffer.concat([header, tlvs])
 }
 
-/** @throws with the input when the reader breaks its word */
+/** @throws with the input when the reader breaks a promise */
 export function runCases({ seed, cases }: { readonly seed: number; readonly cases: number }): {
   accepted: number
 } {
@@ -69,7 +69,7 @@ function check(bytes: Buffer, cut: number): boolean {
 function checkEnds(ends: ProxyEnds): void {
   if (isIP(ends.sourceAddress) === 0 || isIP(ends.destinationAddress) === 0)
     throw new Error('an address that is none')
-  // One end may be told as IPv4 and the other not: then there is no header that says both.
+  // One end may be read as IPv4 and the other not: then no header can say both.
   if (isIP(ends.sourceAddress) !== isIP(ends.destinationAddress)) return
   for (const version of ['v1', 'v2'] as const) {
     const again = readProxyHeader(writeProxyHeader(version, ends))

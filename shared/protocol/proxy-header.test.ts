@@ -11,7 +11,7 @@ const four: ProxyEnds = {
 const six: ProxyEnds = { ...four, sourceAddress: '2001:db8::7', destinationAddress: '::1' }
 const signature = '0d0a0d0a000d0a515549540a'
 
-/** What the specification says a v2 header looks like, put together by hand. */
+/** A v2 header as the specification describes it, built by hand. */
 function v2(parts: { command?: string; family?: string; length?: number; rest?: string }): Buffer {
   const { command = '21', family = '11', rest = 'c0000207cb007101dc0401bb' } = parts
   const length = (parts.length ?? rest.length / 2).toString(16).padStart(4, '0')
@@ -21,7 +21,7 @@ function v2(parts: { command?: string; family?: string; length?: number; rest?: 
 const address4 = fc.ipV4()
 const address6 = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
-  // ::ffff:0:0/96 is told as IPv4.
+  // ::ffff:0:0/96 is read as IPv4.
   .filter((bytes) => bytes[0] !== 0)
   .map((bytes) =>
     Buffer.from(bytes)
@@ -54,7 +54,7 @@ describe('PROXY header', () => {
     expect(writeProxyHeader('v2', six).toString('hex')).toBe(v2({ family: '21', rest }).toString('hex'))
   })
 
-  test('a visitor of no known address is said to be unknown, and read as such', () => {
+  test('a visitor without a known address is written and read as unknown', () => {
     const unknown = { ...four, sourceAddress: 'somewhere' }
     expect(writeProxyHeader('v1', unknown).toString()).toBe('PROXY UNKNOWN\r\n')
     expect(writeProxyHeader('v2', unknown).toString('hex')).toBe(`${signature}21000000`)
@@ -129,7 +129,7 @@ describe('PROXY header', () => {
     )
   })
 
-  test('whatever comes, it is judged: never beyond the bytes there are, never undecided beyond the limit', () => {
+  test('any bytes get a verdict: never beyond their end, never undecided beyond the limit', () => {
     const start = fc.constantFrom(
       '',
       'PROXY TCP4 ',
@@ -159,7 +159,7 @@ describe('PROXY header', () => {
         header[at % header.length] = byte
         const verdict = readProxyHeader(header)
         if (verdict === 'more' || verdict === 'malformed' || !verdict.ends) return
-        // Written again it means the same.
+        // Written again, it means the same.
         expect(readProxyHeader(writeProxyHeader('v2', verdict.ends))).toMatchObject({ ends: verdict.ends })
       }),
       { numRuns: 5_000 },

@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol (HAProxy's proxy-protocol.txt), versions 1 and 2, for TCP: who the visitor is, said in front of a
- * connection's first byte. Agents write it towards upstreams; relays read it from load balancers they trust.
+ * The PROXY protocol (HAProxy's proxy-protocol.txt), versions 1 and 2, for TCP: it says who the visitor is, before a
+ * connection's first byte. Agents write it towards upstreams; relays read it from load balancers that they trust.
  *
  *   v1  PROXY TCP4|TCP6 SP source SP destination SP source port SP destination port CR LF, at most 107 bytes;
  *       PROXY UNKNOWN ... CR LF says nothing
@@ -12,14 +12,14 @@ export const proxyVersions = ['v1', 'v2'] as const
 export type ProxyVersion = (typeof proxyVersions)[number]
 
 export type ProxyEnds = {
-  /** The visitor's. */
+  /** The visitor's address. */
   readonly sourceAddress: string
   readonly sourcePort: number
   readonly destinationAddress: string
   readonly destinationPort: number
 }
 
-/** `more`: so far it may become a header; `malformed`: it never will. No `ends`: the sender speaks for itself. */
+/** `more`: it may still become a header; `malformed`: it never will. No `ends`: the sender speaks for itself. */
 export type ProxyVerdict =
   | { readonly ends: ProxyEnds | undefined; readonly length: number }
   | 'more'
@@ -27,18 +27,18 @@ export type ProxyVerdict =
 
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const v1Start = 'PROXY '
-/** The specification's worst case, CR LF included. */
+/** The specification's worst case, including CR LF. */
 const v1BytesMax = 107
-/** Addresses and TLVs. Clouds add some hundred bytes of their own; certificates do not belong here. */
+/** Addresses and TLVs. Clouds add some hundred bytes; certificates do not belong here. */
 const v2BytesMax = 2_048
 const v2Head = 16
-/** Of IPv4 addresses written as IPv6 ones: ::ffff:0:0/96. */
+/** The prefix of IPv4 addresses written as IPv6: ::ffff:0:0/96. */
 const mappedPrefix = Buffer.from('00000000000000000000ffff', 'hex')
 
-/** A buffer of this size holds every header that is accepted. */
+/** A buffer of this size holds every accepted header. */
 export const proxyHeaderBytesMax = v2Head + v2BytesMax
 
-/** Both addresses are of one family, or the header says that nothing is known. */
+/** Both addresses must be of one family; otherwise the header says that nothing is known. */
 export function writeProxyHeader(version: ProxyVersion, ends: ProxyEnds): Buffer {
   const { sourceAddress: source, destinationAddress: destination } = ends
   const isFour = isIPv4(source) && isIPv4(destination)
@@ -64,7 +64,7 @@ function writeV2(ends: ProxyEnds, family: 4 | 6 | undefined): Buffer {
   return Buffer.concat([head, ...addresses, ports])
 }
 
-/** Judges what a connection has sent so far. What is accepted is at most `proxyHeaderBytesMax` long. */
+/** Judges what a connection has sent so far. An accepted header has at most `proxyHeaderBytesMax` bytes. */
 export function readProxyHeader(bytes: Buffer): ProxyVerdict {
   if (bytes.length === 0) return 'more'
   return bytes[0] === signature[0] ? readV2(bytes) : readV1(bytes)
@@ -94,7 +94,7 @@ function readV1(bytes: Buffer): ProxyVerdict {
   }
 }
 
-/** `%` and a zone make no sense beyond one machine. */
+/** `%` and a zone mean nothing outside one machine. */
 function isPlainV6(text: string): boolean {
   return isIPv6(text) && !text.includes('%')
 }
@@ -111,7 +111,7 @@ function readV2(bytes: Buffer): ProxyVerdict {
   const command = bytes.readUInt8(12)
   const family = bytes.readUInt8(13)
   if (length > v2BytesMax || (command !== 0x20 && command !== 0x21)) return 'malformed'
-  // LOCAL: the balancer's own connection (a probe). What follows is to be skipped, whatever it is.
+  // LOCAL: the balancer's own connection (a probe). Skip what follows, whatever it is.
   const size = command === 0x20 || family === 0 ? 0 : addressBytes.get(family)
   if (size === undefined || size > length) return 'malformed'
   const whole = v2Head + length
@@ -121,7 +121,10 @@ function readV2(bytes: Buffer): ProxyVerdict {
   return { ends: readEnds(bytes.subarray(v2Head, v2Head + size)), length: whole }
 }
 
-/** Both addresses and both ports, by family: TCP over IPv4, TCP over IPv6. Everything else is no visitor of ours. */
+/**
+ * The size of both addresses and both ports, by family: TCP over IPv4, TCP over IPv6. Other families are not our
+ * visitors.
+ */
 const addressBytes: ReadonlyMap<number, number> = new Map([
   [0x11, 12],
   [0x21, 36],
@@ -138,7 +141,7 @@ function readEnds(bytes: Buffer): ProxyEnds {
   }
 }
 
-/** type u8 · length u16 · value, one after the other to the very end. */
+/** type u8 · length u16 · value, one after the other up to the very end. */
 function isTlvList(bytes: Buffer): boolean {
   let at = 0
   while (at + 3 <= bytes.length) at += 3 + bytes.readUInt16BE(at + 1)
@@ -153,7 +156,7 @@ function textOfV4(bytes: Buffer): string {
   return bytes.join('.')
 }
 
-/** Of an address that `isIPv6` has checked and that has no zone. */
+/** For an address that `isIPv6` has checked and that has no zone. */
 function bytesOfV6(text: string): Buffer {
   const [front = [], back = []] = spellV6(text)
     .split('::', 2)
@@ -164,14 +167,14 @@ function bytesOfV6(text: string): Buffer {
   return address
 }
 
-/** An IPv4 address that only came in IPv6's clothes is told as what it is. */
+/** An IPv4 address in IPv6 form is written as IPv4. */
 function textOfV6(bytes: Buffer): string {
   if (bytes.compare(mappedPrefix, 0, 12, 0, 12) === 0) return textOfV4(bytes.subarray(12))
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(2 * index).toString(16))
   return spellV6(groups.join(':'))
 }
 
-/** The one spelling of RFC 5952, without a dotted end. */
+/** The canonical spelling of RFC 5952, without a dotted end. */
 function spellV6(text: string): string {
   return new URL(`http://[${text}]`).hostname.slice(1, -1)
 }

@@ -1,4 +1,7 @@
-/** What the tokens of the control plane have in common: Ed25519 signatures by keys that relays were told. RFC 7519. */
+/**
+ * What all tokens of the control plane have in common: Ed25519 signatures by keys that relays were told about. RFC
+ * 7519.
+ */
 import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
 import { limits } from './limits.ts'
 
@@ -6,19 +9,19 @@ type TicketKeys = JSONWebKeySet
 
 export type TokenCheck = {
   readonly keys: TicketKeys
-  /** Who signs with these keys. Control planes up to 0.1 do not say it: then it is not compared. */
+  /** The signer of these keys. Control planes up to 0.1 do not send it; then it is not compared. */
   readonly issuer?: string | undefined
-  /** Server-corrected wall time. */
+  /** Wall time as the server has corrected it. */
   readonly nowMs: number
-  /** Allowed on both ends. */
+  /** Tolerance at both ends. */
   readonly skewMs?: number
 }
 
 type FindKey = ReturnType<typeof createLocalJWKSet>
-/** Imported keys, by the set they came in: an agent may bring a thousand tickets at once. */
+/** Imported keys, for each set: an agent may bring a thousand tickets at once. */
 const finders = new WeakMap<TicketKeys, FindKey>()
 
-/** Checks signature, issuer, audience and times. Callers tell strangers nothing of what is wrong. */
+/** Checks signature, issuer, audience and times. Callers do not tell strangers what is wrong. */
 export async function verifyToken(
   token: string,
   { keys, issuer, nowMs, skewMs = limits.skewMs }: TokenCheck,
@@ -35,7 +38,7 @@ export async function verifyToken(
   return payload
 }
 
-/** `keys` is replaced as a whole when it changes, never written to. */
+/** `keys` is replaced as a whole when it changes, and never written to. */
 function finderOf(keys: TicketKeys): FindKey {
   const known = finders.get(keys)
   if (known) return known

@@ -1,6 +1,6 @@
 /**
- * Tickets: EdDSA JWTs by which the control plane tells relays, offline, that a tunnel holds a lease.
- * Made by control/tickets.ts, carried by the agent in HELLO and BIND, checked here. RFC 7519, RFC 8037.
+ * Tickets: EdDSA JWTs by which the control plane tells relays, offline, that a tunnel holds a lease. Made by
+ * control/tickets.ts, sent by the agent in HELLO and BIND, checked here. RFC 7519, RFC 8037.
  */
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { type TokenCheck, verifyToken } from './signed-token.ts'
 
 export { endpointIdSchema, type Policy, policySchema } from './endpoint.ts'
 
-/** The `typ` header of a lease ticket: it tells them from everything else that the same keys sign. */
+/** The `typ` header of a lease ticket, which distinguishes it from everything else that the same keys sign. */
 export const ticketType = 'lease+jwt'
 
 export const ticketClaimsSchema = z.object({
@@ -23,7 +23,7 @@ export const ticketClaimsSchema = z.object({
   exp: z.int(),
   account: z.string().max(64),
   agent: z.string().max(64),
-  /** Absent: one. With `many` others hold the same epoch, and relays spread the visitors. */
+  /** Default: one. With `many`, others hold the same epoch, and relays spread the visitors. */
   agents: z.enum(agentModes).optional(),
   kind: z.enum(tunnelKinds),
   name: z.string().max(64),
@@ -32,17 +32,17 @@ export const ticketClaimsSchema = z.object({
   plan: z.string().max(32),
   policy: policySchema,
   policyVersion: z.int().min(0),
-  /** What all tunnels of the account may have together at one relay; absent = not told. */
+  /** What all tunnels of the account may have together at one relay; undefined = not said. */
   accountLimits: z
     .object({ connectionsMax: z.int().min(1), connectionsPerMinute: z.int().min(1) })
     .optional(),
-  /** Bytes this relay may carry for the account until a newer ticket says otherwise; absent = not limited. */
+  /** Bytes that this relay may carry for the account until a newer ticket says otherwise; undefined = unlimited. */
   shareBytes: z.int().min(0).optional(),
-  /** Relays up to 0.1 pass it over: there the names lead nowhere. Absent = none. */
+  /** Undefined = none. Relays up to 0.1 ignore it: there the names lead nowhere. */
   names: z.array(aliasSchema).max(namesMax).optional(),
-  /** The full hour from which `shareBytes` counts; absent: from the BIND, as releases up to 0.1 mean it. */
+  /** The full hour from which `shareBytes` counts; undefined: from the BIND, as in releases up to 0.1. */
   shareFrom: z.int().min(0).optional(),
-  /** Names period and limit of the share: one of another name has nothing to do with it. */
+  /** Names the period and limit of the share; a share with another name is unrelated. */
   shareOf: z.string().max(64).optional(),
 })
 export type TicketClaims = z.infer<typeof ticketClaimsSchema>
@@ -62,7 +62,7 @@ export async function checkTicket(
   }
 }
 
-/** What a ticket says of its key and its issuer, unchecked; undefined for whatever is no JWT. */
+/** The key and issuer that a ticket names, unchecked; undefined if it is not a JWT. */
 export function ticketOrigin(token: string): { readonly kid?: string; readonly iss?: string } | undefined {
   try {
     return { ...decodeProtectedHeader(token), ...decodeJwt(token) }

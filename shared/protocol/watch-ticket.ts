@@ -1,7 +1,7 @@
 /**
- * Watch tickets: short-lived read-only JWTs by which a browser sees one account's live figures at a relay.
- * Made by control/watch.ts with the keys of lease tickets, checked here by relays. An audience and a `typ` of
- * their own keep the two kinds apart: neither ever passes for the other.
+ * Watch tickets: short-lived read-only JWTs by which a browser sees one account's live figures at a relay. Made by
+ * control/watch.ts with the keys of lease tickets, checked here by relays. Their own audience and `typ` keep the two
+ * kinds apart: neither is ever accepted as the other.
  */
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
@@ -15,13 +15,13 @@ export const watchAudience = (cell: string): string => `watch:${cell}`
 
 export const watchClaimsSchema = z.object({
   iss: z.string().max(256),
-  /** Account: the relay shows the tunnels of this one and no others. */
+  /** Account: the relay shows only this one's tunnels. */
   sub: z.string().max(64),
-  /** One a cell in which the account has tunnels. */
+  /** One for each cell in which the account has tunnels. */
   aud: z.union([z.string().max(80), z.array(z.string().max(80)).max(64)]),
   iat: z.int(),
   exp: z.int(),
-  /** Only these tunnels of the account; absent = all of them. */
+  /** Only these tunnels of the account; undefined = all of them. */
   tunnels: z.array(z.string().max(64)).max(200).optional(),
 })
 export type WatchClaims = z.infer<typeof watchClaimsSchema>

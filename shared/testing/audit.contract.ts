@@ -1,6 +1,7 @@
 /**
  * What the audit log promises over any Store: whoever writes, wherever a sealer dies, and whatever expires or is
- * erased, every entry is sealed once and every seal verifies; and no change of an entry, a leaf or a seal goes unseen.
+ * erased, every entry is sealed once and every seal verifies; and every change of an entry, a leaf or a seal is
+ * detected.
  */
 import { describe, expect, test } from 'vitest'
 import { newId } from '../base/ids.ts'
@@ -39,7 +40,7 @@ function makeStage(store: Store) {
   return {
     store,
     clock,
-    /** @returns the ids of fresh entries */
+    /** @returns the ids of new entries */
     async write(count: number): Promise<readonly string[]> {
       const entry = { account, actor: 'usr', action: 'key.created', target: 'key', from: '' } as const
       const writes = Array.from({ length: count }, (_, n) =>
@@ -84,7 +85,7 @@ export function describeAudit(name: string, make: MakeStore): void {
             written += (await stage.write(3)).length
             await stage.seal(dyingAt(stage.store, n, when)).catch(() => undefined)
             written += (await stage.write(2)).length
-            // Where it died between a seal and its marks, nothing is wrong either.
+            // Nothing is wrong even where it died between a seal and its marks.
             expect((await stage.verify()).problems).toEqual([])
             if (n % 2 === 0) await stage.seal()
           }
@@ -120,7 +121,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       expect(await stage.verify()).toMatchObject({ intact: 31, problems: [] })
     })
 
-    check('plans say how long entries stay; what is gone leaves every seal whole', async (stage) => {
+    check('plans decide how long entries stay; deleted ones leave every seal valid', async (stage) => {
       const fresh = { name: 'a', status: 'active', statusVersion: 1, overrides: {}, createdAt: 1 } as const
       await stage.store.create(accounts.ref(account), { ...fresh, plan: 'pro' })
       const ids = await stage.write(10)
@@ -183,7 +184,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       expect(report).toMatchObject({ entries: 220, intact: 220, problems: [] })
     })
 
-    check('no change of an entry, a leaf or a seal goes unseen', async (stage) => {
+    check('every change of an entry, a leaf or a seal is detected', async (stage) => {
       const ids = await stage.write(5)
       await stage.seal()
       await stage.write(5)
@@ -238,7 +239,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       await store.set(seals.ref('1'), seal)
       await store.create(audit.ref(newId('aud', 1)), { ...entry, actor: 'usr_forged' })
       expect(await found()).toBe(1)
-      // Whoever rewrites all of it is found by what was noted outside.
+      // Rewriting all of it is detected by the hashes that were noted outside.
       const options = { nowMs: stage.clock.now() }
       const before = (await verifyAudit(store, options)).problems.length
       await store.delete(seals.ref('2'))

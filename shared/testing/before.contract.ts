@@ -1,7 +1,7 @@
 /**
- * What releases up to 0.1 left in a store, carried over on any Store while such a release still runs beside: members
- * without a status, keys without an owner, `online`, months, audit entries that nobody sealed, accounts that were
- * closed. Each round of jobs may be the first, the old release may write again between them, and nothing counts twice.
+ * Converts what releases up to 0.1 left in any Store, while such a release still runs beside: members without a status,
+ * keys without an owner, `online`, months, unsealed audit entries, closed accounts. Each round of jobs may be the
+ * first, the old release may write again between them, and nothing counts twice.
  */
 import { expect, test } from 'vitest'
 import { newId } from '../base/ids.ts'
@@ -58,7 +58,7 @@ function makeStage(store: Store) {
 }
 type Stage = ReturnType<typeof makeStage>
 
-/** Documents field by field as the release wrote them: no type of today describes them. */
+/** Documents field by field as that release wrote them; no type of today describes them. */
 async function fill({ store, oldMonth, oldOnline }: Stage): Promise<void> {
   const set = (ref: Ref, data: Doc) => store.set(ref, data)
   const account = { name: 'Lab', plan: 'pro', statusVersion: 1, overrides: {}, createdAt: 1 }
@@ -106,12 +106,12 @@ export function describeBefore(name: string, make: MakeStore): void {
         await fill(stage)
         for (let n = 0; n < 3; n++) {
           await stage.round()
-          // The old release beside this one counts again, and sees its own relay's report.
+          // The old release counts again, and sees only its own relay's report.
           await stage.oldMonth(500 + n * 10)
           await stage.oldOnline()
           stage.clock.advance(2 * hour)
         }
-        // From here on it does not run any more.
+        // From here on it no longer runs.
         for (let n = 0; n < 4; n++) {
           await stage.round()
           stage.clock.advance(day)
@@ -131,7 +131,7 @@ export function describeBefore(name: string, make: MakeStore): void {
         const periods = await store.query(queries.periodsOfAccount, { where: { account: ada }, limit: 9 })
         expect(periods.items.map(({ data }) => [data.start, data.bytes])).toEqual([[month, 520]])
         expect(await store.get(monthsOfBefore.ref(`${ada}:2026-01`))).toBeUndefined()
-        // The closed account is gone with its owner; its entries had to be sealed first.
+        // The closed account and its owner are gone; its entries had to be sealed first.
         expect((await store.get(accounts.ref(gone)))?.data).toMatchObject({ status: 'closed', name: '' })
         expect(await store.get(users.ref('usr_gone'))).toBeUndefined()
         expect(await store.get(users.ref('usr_dan'))).toBeDefined()

@@ -1,10 +1,10 @@
-/** What every Bus promises. At least once and in any order is all that may be relied on, so no test asks for more. */
+/** What every Bus promises. Only delivery at least once and in any order is guaranteed, so no test asks for more. */
 import { describe, expect, test, vi } from 'vitest'
 import type { Bus, Doc } from '../control/platform.ts'
 
 export type BusUnderTest = {
   readonly bus: Bus
-  /** Lets as much time pass as a redelivery may take. */
+  /** Waits as long as a redelivery may take. */
   settle(): Promise<void>
 }
 
@@ -75,7 +75,7 @@ export function describeBus(name: string, make: () => Promise<BusUnderTest>): vo
       await bus.publish('t', { n: 2 })
     })
 
-    check('what is done to a message reaches no other subscriber', async ({ bus, settle }) => {
+    check('changing a message affects no other subscriber', async ({ bus, settle }) => {
       const good = collector()
       const message = { list: [1] }
       await bus.subscribe('t', 'vandal', (got) => {
@@ -88,7 +88,7 @@ export function describeBus(name: string, make: () => Promise<BusUnderTest>): vo
       expect(good.got[0]).toEqual({ list: [1] })
     })
 
-    check('a closed subscription hears no more, its neighbours do', async ({ bus, settle }) => {
+    check('a closed subscription gets nothing more, its neighbours do', async ({ bus, settle }) => {
       const [gone, stays] = [collector(), collector()]
       const subscription = await bus.subscribe('t', 'a', gone.on)
       await bus.subscribe('t', 'b', stays.on)

@@ -30,8 +30,8 @@ const tunnelsPerAgent = 2
 const instances = 4
 const relay = newId('rel', 1)
 /**
- * Alone, each of the claims would lose against others many times. Fewer tries than agents need lanes that put many
- * claims into a transaction and do not fall apart when one is lost.
+ * Alone, each claim would lose against others many times. Fewer tries than agents means that lanes put many claims into
+ * a transaction and do not fall apart when one is lost.
  */
 const triesMax = agents
 
@@ -107,7 +107,7 @@ async function setUp(
 
 type Answers = { readonly leased: number; readonly refused: readonly string[] }
 
-/** Every agent through one of the instances, again when it is told to, as agents do. */
+/** Each agent claims through one of the instances, and again when it is told to, as agents do. */
 async function claimAll(
   controls: readonly Control[],
   caller: Caller,
@@ -138,7 +138,7 @@ const waiting: ReadonlySet<string> = new Set(['PT-2106', 'PT-0014', 'PT-0013'])
 
 type Told = { readonly code: string; readonly retryAfter?: number | undefined }
 
-/** Of a claim that was answered as a whole by one, that one. */
+/** If one problem answers a whole claim, that one. */
 async function problemsOf(claim: Promise<ClaimResult>): Promise<readonly Told[]> {
   try {
     return (await claim).results.flatMap((one) => ('problem' in one ? [one.problem] : []))

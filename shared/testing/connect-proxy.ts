@@ -1,6 +1,6 @@
 /**
- * A real HTTP proxy for tests, and a strict one: CONNECT and absolute requests only, a user and a password where they
- * are set, names from its own list and no others. Tests of `ptun` behind a proxy use it.
+ * A real and strict HTTP proxy for tests: only CONNECT and absolute requests, user and password if set, and only names
+ * from its own list. Tests of `ptun` behind a proxy use it.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
@@ -8,13 +8,13 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 
 export type ConnectProxy = {
   readonly port: number
-  /** `CONNECT host:port` and `GET http://...` that were carried or refused, in order, with the status given. */
+  /** `CONNECT host:port` and `GET http://...` that were carried or refused, in order, with the status. */
   readonly requests: readonly string[]
   /** Tunnels that are open. */
   readonly tunnels: number
-  /** While set, every CONNECT is answered with it. */
+  /** While set, every CONNECT gets it. */
   status: number | undefined
-  /** Through tunnels that are open now nothing passes any more, and nobody hears of it. */
+  /** From now on nothing passes through tunnels that are open now, and nobody is told. */
   forget(): void
   /** Resets every tunnel. */
   cut(): void
@@ -22,10 +22,10 @@ export type ConnectProxy = {
 }
 
 export type ConnectProxyOptions = {
-  /** Host names that it knows, and where they are. */
+  /** Host names that it knows, and their addresses. */
   readonly names: Readonly<Record<string, string>>
   readonly user?: { readonly name: string; readonly password: string }
-  /** The same again, where a proxy starts anew. */
+  /** The same again, when a proxy restarts. */
   readonly port?: number
 }
 
@@ -100,7 +100,7 @@ export async function startConnectProxy({
         .on('error', () => {})
         .once('close', () => {
           sockets.delete(socket)
-          // The ends of a forgotten path do not hear of each other.
+          // The ends of a forgotten path do not learn of each other.
           if (pairs.delete(pair)) for (const other of pair) other.destroy()
         })
   })

@@ -1,6 +1,7 @@
 /**
  * A store that counts what Firestore would bill: each document read, at least one read for a query, each write, each
- * delete. Reads of a transaction that no write of it guards count twice, as the store on Firestore reads them again.
+ * delete. Reads of a transaction that none of its writes guards count twice, as the store on Firestore reads them
+ * again.
  */
 import type { Doc, Page, Query, QueryOptions, Ref, Store, Transaction, Write } from '../control/platform.ts'
 import { refKey } from '../control/store-rules.ts'
@@ -87,7 +88,7 @@ class CountedTransaction implements Transaction {
     const written = new Set(this.writes.map(({ ref }) => refKey(ref)))
     const queried = this.#pages.reduce((sum, reads) => sum + reads, 0)
     const once = this.#documents.length + queried
-    // One read alone agrees with itself when nothing is written.
+    // A single read is consistent by itself when nothing is written.
     if (written.size === 0) return this.#documents.length + this.#pages.length < 2 ? once : 2 * once
     return once + queried + this.#documents.filter((ref) => !written.has(refKey(ref))).length
   }
@@ -124,7 +125,7 @@ class CountedTransaction implements Transaction {
   }
 }
 
-/** A page is asked for with one item more, which tells whether there is a next. */
+/** A page is read with one more item, which shows whether there is a next page. */
 function billed<T extends Doc>({ items, next }: Page<T>): number {
   return Math.max(1, items.length + (next ? 1 : 0))
 }

@@ -1,7 +1,7 @@
 /**
- * The DNS of a test: zones with their own servers, and resolvers that follow delegations of this world alone, all on
- * loopback by UDP and TCP. Servers have addresses of the documentation networks; `reach` says where they listen.
- * What a server does wrong is said by its `Behaviour`.
+ * The DNS of a test: zones with their own servers, and resolvers that follow delegations only within this world, all on
+ * loopback by UDP and TCP. Servers have addresses of the documentation networks; `reach` says where they listen. A
+ * server's faults are its `Behaviour`.
  */
 import { createSocket } from 'node:dgram'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -32,7 +32,7 @@ const udpBytes = 1_232
 
 export class DnsWorld {
   readonly #zones = new Map<string, Zone>()
-  /** What one server has of a zone instead of what the zone has. */
+  /** What a single server has of a zone, instead of what the zone has. */
   readonly #differing = new Map<string, Answer[]>()
   readonly #behaviours = new Map<string, Behaviour>()
   readonly #listeners = new Map<string, { readonly peer: Peer; close(): void }>()
@@ -49,7 +49,7 @@ export class DnsWorld {
   }
 
   /**
-   * @param records lines of `name TYPE value`: `@` is the zone, a name without a final dot stands below it
+   * @param records lines of `name TYPE value`: `@` is the zone, a name without a final dot is below it
    * @param addresses of its servers `ns1.<zone>`, `ns2.<zone>` and so on
    */
   async zone(
@@ -209,12 +209,12 @@ export class DnsWorld {
       protocol === 'udp' && bytes.length > udpBytes
         ? encode({ ...base, flags: (base.flags ?? 0) | (1 << 9), answers: [], authorities: [] })
         : bytes
-    // A forger does not know the id; the real answer comes behind.
+    // A forger does not know the id; the real answer comes after.
     return behaviour === 'forged' ? [forge(base), whole] : [whole]
   }
 }
 
-/** One port of both protocols, which others may take in between. */
+/** One port for both protocols, which other programs may take in between. */
 async function bindBoth() {
   for (let tries = 1; ; tries++) {
     const tcp = createServer()

@@ -1,8 +1,8 @@
-/** A store that fails at a chosen write, for tests of what goes on after a crash. */
+/** A store that fails at a chosen write, for tests of what happens after a crash. */
 import { fail } from '../base/errors.ts'
 import type { Store } from '../control/platform.ts'
 
-/** A store that is gone from its `n`th write on, after or before the write has happened. */
+/** A store that fails from its `n`th write on, after or before the write has happened. */
 export function dyingAt(store: Store, n: number, when: 'before' | 'after'): Store {
   let writes = 0
   const dies = async <T>(write: () => Promise<T>): Promise<T> => {

@@ -1,4 +1,7 @@
-/** A clock that moves only by hand. Timers run in order of their due time, those of equal time in order of making. */
+/**
+ * A clock that moves only by hand. Timers run in the order of their due time, and for equal times in the order they
+ * were made.
+ */
 import type { Clock, Timer } from '../base/clock.ts'
 
 type Entry = {
@@ -34,12 +37,14 @@ export class FakeClock implements Clock {
     return this.#add(ms, fn, ms)
   }
 
-  /** How many timers are set: a leak test asserts 0. */
+  /** How many timers are set: a leak test expects 0. */
   get pending(): number {
     return this.#entries.size
   }
 
-  /** Moves both clocks forward, running what falls due. Timers set meanwhile run too if they fall in the span. */
+  /**
+   * Moves both clocks forward and runs what becomes due. Timers set meanwhile run too if they are due within the span.
+   */
   advance(ms: number): void {
     const end = this.#monotonic + ms
     for (let next = this.#first(end); next; next = this.#first(end)) {
@@ -51,7 +56,7 @@ export class FakeClock implements Clock {
     this.#move(end - this.#monotonic)
   }
 
-  /** Advances in steps, letting promises settle between them. */
+  /** Advances in steps, and lets promises settle between them. */
   async advanceAsync(ms: number, stepMs = Math.max(1, ms / 20)): Promise<void> {
     for (let left = ms; left > 0; left -= stepMs) {
       this.advance(Math.min(stepMs, left))
@@ -64,7 +69,7 @@ export class FakeClock implements Clock {
     this.#wall += ms
   }
 
-  /** The process stood still: time passes, and every timer that fell due meanwhile runs once, late. */
+  /** The process stood still: time passes, and every timer that became due meanwhile runs once, late. */
   stall(ms: number): void {
     this.#move(ms)
     for (const entry of [...this.#entries].filter(({ due }) => due <= this.#monotonic)) {

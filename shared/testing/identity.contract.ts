@@ -1,4 +1,4 @@
-/** What every Identity promises: it tells whose a genuine token is, and refuses all others alike. */
+/** What every Identity promises: it says whose a genuine token is, and refuses all others alike. */
 import { describe, expect, test } from 'vitest'
 import { signInReadMs } from '../control/ended-sign-ins.ts'
 import type { Identity } from '../control/platform.ts'
@@ -12,11 +12,11 @@ export type IdentityUnderTest = {
   signUp(email: string): Promise<string>
   /** Signs in once more, later. */
   signIn(email: string): Promise<string>
-  /** As the route of the logout does it. */
+  /** Ends the sign-in as the logout route does. */
   endSignIn(token: string): Promise<void>
   /** Moves time. */
   advance(ms: number): void
-  /** A token as another issuer of the same kind would make it for the same person. */
+  /** A token that another issuer of the same kind would make for the same person. */
   foreign(email: string): Promise<string>
   /** Moves time until tokens made before have expired. */
   expire(): Promise<void>
@@ -39,7 +39,7 @@ export function describeIdentity(name: string, make: () => Promise<IdentityUnder
     })
 
   describe(`identity: ${name}`, () => {
-    check('a token tells who it is, with the kind of the issuer, and when they signed in', async (under) => {
+    check('a token says who it is, with the kind of the issuer, and when they signed in', async (under) => {
       const before = under.now()
       const claims = await under.identity.verify(await under.signUp(ada))
       expect(claims.subject).toMatch(new RegExp(`^${under.identity.kind}:[A-Za-z0-9_-]{1,100}$`))

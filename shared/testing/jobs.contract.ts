@@ -1,6 +1,6 @@
 /**
  * What jobs promise over any Store: an effect that commits with its job's end happens once, whatever dies on the way,
- * and nobody waits behind another's flood. Time is moved by hand; workers take turns as the store's own waiting has it.
+ * and nobody waits behind another's flood. Time is moved by hand; workers take turns when the store itself waits.
  */
 import { describe, expect, test } from 'vitest'
 import { type Log, silentLog } from '../base/log.ts'
@@ -19,7 +19,7 @@ import { type MakeStore, withStore } from './store.contract.ts'
 type Effect = { readonly account: string; readonly n: number }
 const effects = collection<Effect>('contractEffects')
 
-/** Reads and adds one, so that an effect that happened twice shows. */
+/** Reads and adds one, so that an effect that happened twice is visible. */
 async function addOne(tx: Transaction, id: string): Promise<void> {
   const before = await tx.get(effects.ref(id))
   tx.set(effects.ref(id), { account: 'acc', n: (before?.data.n ?? 0) + 1 })
@@ -58,7 +58,7 @@ const wish = (subject: string, more: Partial<Wish> = {}): Wish => ({
   ...more,
 })
 
-/** @param dueAtOnce how many the store bears on a busy machine; an emulator is slower than what it emulates */
+/** @param dueAtOnce how many jobs the store can take on a busy machine; an emulator is slower than the real thing */
 export function describeJobs(
   name: string,
   make: MakeStore,
@@ -78,7 +78,7 @@ export function describeJobs(
     })
 
     check(
-      'asked for again while it waits it is one job, while it runs it is done once more',
+      'requested again while it waits it is one job; requested while it runs it runs once more',
       async (stage) => {
         await stage.ask(wish('a'))
         const id = await stage.ask(wish('a'))
@@ -104,7 +104,7 @@ export function describeJobs(
         const dying = (at: number) =>
           kindOf(async (job) => {
             for (let step = Number(job.progress.step ?? 0); step < 3; step++) {
-              // The process is gone: nothing more comes of this worker, not even its failure.
+              // The process is gone: this worker does nothing more, not even fail.
               if (step === at) return new Promise(() => {})
               await job.advance({ step: step + 1 }, (tx) => addOne(tx, `${job.subject}-${step}`))
             }
@@ -126,7 +126,7 @@ export function describeJobs(
       },
     )
 
-    check('who stalls past the lease is told, and can write nothing more', async (stage) => {
+    check('a worker that stalls past its lease is told, and can write nothing more', async (stage) => {
       const id = await stage.ask(wish('slow'))
       const held = Promise.withResolvers<void>()
       const begun = Promise.withResolvers<void>()
@@ -178,7 +178,7 @@ export function describeJobs(
       },
     )
 
-    check('what runs for ever is due again after its pause, once for all workers', async (stage) => {
+    check('a job that runs for ever is due again after its pause, once for all workers', async (stage) => {
       const kind = kindOf(adding, { everyMs: 60_000 })
       const workers = [stage.worker(kind), stage.worker(kind)]
       const round = () =>
@@ -211,7 +211,7 @@ export function describeJobs(
       })
       const counted = { ...stage.control, store }
       const workers = [1, 2, 3, 4].map(() => new Worker({ control: counted, kinds: [kind], atOnce: 8 }))
-      // The clock stands still: each worker goes on until nothing is due.
+      // The clock stands still: each worker continues until nothing is due.
       await Promise.all(workers.map((worker) => worker.round(60_000)))
       expect([done.length, new Set(done).size]).toEqual([dueAtOnce, dueAtOnce])
       const { items } = await stage.store.query(queries.jobsByState, {
@@ -222,7 +222,7 @@ export function describeJobs(
       expect(counts.reads / dueAtOnce).toBeLessThan(8)
     })
 
-    check("one account's flood stands before nobody else", async (stage) => {
+    check("one account's flood delays nobody else", async (stage) => {
       for (let n = 0; n < 300; n++) await stage.ask(wish(`flood${n}`, { account: 'flood' }))
       const others = Array.from({ length: 20 }, (_, n) => `other${n}`)
       for (const other of others) await stage.ask(wish(other, { account: other }))
@@ -243,13 +243,13 @@ export function describeJobs(
       }
       const before = Math.max(...free.map((other) => order.indexOf(other)))
       expect(order).toHaveLength(320)
-      // Of the flood, far from all: those that came in the same pages.
+      // Far from all of the flood: only those in the same pages.
       expect(order.slice(0, before).filter((account) => account === 'flood').length).toBeLessThan(150)
     })
   })
 }
 
-/** Until it holds; the store's own waiting is all that passes. */
+/** Waits until it holds; only the store's own waiting passes time. */
 async function waitFor(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setImmediate(resolve))
 }

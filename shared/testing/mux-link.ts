@@ -1,6 +1,6 @@
 /**
- * An agent that dials a relay by the real handshake, over in-memory wires that a test can cut, silence and refuse.
- * Time is a FakeClock; the wires run on turns of the loop.
+ * An agent that dials a relay by the real handshake, over in-memory wires that a test can cut, silence and refuse. Time
+ * is a FakeClock; the wires run on turns of the loop.
  */
 import type { TLSSocket } from 'node:tls'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
@@ -16,7 +16,7 @@ import { Turn } from '../mux/turn.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type WirePair, wirePair } from './wire-pair.ts'
 
-/** both: as it should be; refused: nobody listens; silent: nothing comes through, in neither direction. */
+/** open: works; refused: nobody listens; silent: nothing comes through in either direction. */
 export type PathState = 'open' | 'refused' | 'silent'
 
 export class MuxLink {
@@ -25,7 +25,7 @@ export class MuxLink {
   readonly refusals: PortTunnelerError[] = []
   path: PathState = 'open'
   readonly spare = new Spare(this.clock)
-  /** Tries to connect, whatever came of them. */
+  /** Tries to connect, whatever their result. */
   dials = 0
   /** The relay process: a restart forgets its sessions. */
   relay: Session | undefined
@@ -59,7 +59,7 @@ export class MuxLink {
     })
   }
 
-  /** Everything that is on its way arrives, `ms` of time pass, in steps of 20 ms. */
+  /** Everything on its way arrives, and `ms` of time pass in steps of 20 ms. */
   async pass(ms: number): Promise<void> {
     for (let left = ms; left > 0; left -= 20) {
       this.clock.advance(Math.min(20, left))

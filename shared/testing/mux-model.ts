@@ -1,6 +1,6 @@
 /**
- * A relay's and an agent's session, with real carriers, codec and handshake, over connections that are cut, delayed
- * and delivered in pieces as a seed decides. Every byte is checked by its place; nothing waits for real time.
+ * A relay's and an agent's session, with real carriers, codec and handshake, over connections that a seed cuts, delays
+ * and delivers in pieces. Every byte is checked by its place; nothing waits for real time.
  */
 import { EventEmitter } from 'node:events'
 import type { TLSSocket } from 'node:tls'
@@ -71,7 +71,7 @@ class End extends EventEmitter {
 
 type Path = { readonly isCut: boolean; readonly ends: Record<SideName, End>; cut(): void }
 
-/** What one side's program does with a stream, and what it has checked of it. */
+/** What one side's program does with a stream, and what it has checked. */
 class Party implements StreamSink {
   readonly name: SideName
   readonly id: number
@@ -81,7 +81,7 @@ class Party implements StreamSink {
   unused = 0
   hasEnded = false
   hasFin = false
-  /** It has ended both ways: at once, or behind what it had sent. */
+  /** It has ended both directions: at once, or after what it had sent. */
   reset: 'at once' | 'behind' | undefined
   outcome: 'clean' | 'reset' | undefined
 
@@ -162,7 +162,7 @@ class Model {
     const make = (name: SideName): MuxShared => ({
       clock: this.#clock,
       turn: new Turn((run) => this.#flushes.push(run)),
-      // Silence is the model's own doing: nobody is judged by a clock that stands still.
+      // The model makes silence itself, so a clock that stands still judges nobody.
       liveness: new Liveness({ clock: new FakeClock(), side: name }),
       budget: new Budget(Number.POSITIVE_INFINITY),
     })
@@ -302,7 +302,7 @@ class Model {
           },
         })
     } catch {
-      // HELLO never came whole, or the agent had given the carrier up: that connection is over, the session is not.
+      // HELLO never came whole, or the agent had given up the carrier: that connection is over, the session is not.
       end.destroy()
     }
   }
@@ -328,7 +328,7 @@ class Model {
     end.emit('data', first.subarray(0, cut))
   }
 
-  /** A cut is noticed by one side, or a healthy connection is closed by one side; the other may see its end. */
+  /** One side notices a cut, or closes a healthy connection; the other may see its end. */
   #notice(hasFaults: boolean): void {
     const path = this.#pick(this.#live().filter(({ isCut }) => isCut || (hasFaults && this.#random() < 0.2)))
     if (path) this.#loseAt(path, this.#random() < 0.5 ? 'relay' : 'agent')
@@ -412,7 +412,7 @@ class Model {
     party.reset ??= this.#random() < 0.5 ? 'behind' : 'at once'
     if (party.reset === 'behind') party.stream.resetBehind('stream.aborted')
     else party.stream.reset('stream.aborted')
-    // Else its sink hears of it later.
+    // Otherwise its sink is told later.
     if (party.stream.isOver) party.outcome = 'reset'
   }
 

@@ -27,9 +27,9 @@ export function muxPair(options: {
   clock: Clock
   random?: () => number
   budgetBytes?: number
-  /** Of the relay's first stream. */
+  /** Id of the relay's first stream. */
   firstId?: number
-  /** Of the relay, in place of its own. */
+  /** The relay's budget, instead of its own. */
   budget?: Budget
   relay?: Partial<SessionEvents>
   agent?: Partial<SessionEvents>
@@ -88,7 +88,7 @@ export const anyVisitor: OpenInfo = {
   awaitsUpgrade: false,
 }
 
-/** A sink that keeps what it hears; `isHungry` decides whether bytes count as used at once. */
+/** A sink that keeps what it gets; `isHungry` decides whether bytes count as used at once. */
 export class Recorder implements StreamSink {
   readonly chunks: Buffer[] = []
   stream: Stream | undefined

@@ -1,6 +1,5 @@
 /**
- * The slow, obvious twin of the frame decoder: whole frames from a whole buffer. Tests hold the fast one
- * against it.
+ * The slow, obvious twin of the frame decoder: whole frames from a whole buffer. Tests compare the fast one with it.
  */
 export type NaiveFrame = { readonly type: number; readonly stream: number; readonly payload: Buffer }
 

@@ -1,6 +1,6 @@
 /**
- * What names of tunnels promise over any Store: one holder whoever races, a list at the tunnel that says the same as
- * the name's document, and no new holder before the old one's tickets and relays are done with it.
+ * What names of tunnels promise over any Store: one holder however many race, a tunnel's list that agrees with the
+ * name's document, and no new holder before the old one's tickets and relays are done with it.
  */
 import { describe, expect, test } from 'vitest'
 import { isFailure } from '../base/errors.ts'
@@ -50,7 +50,7 @@ function makeStage(store: Store) {
         ...more,
       })
     },
-    /** A relay reports: it has applied all up to now. */
+    /** A relay reports that it has applied everything up to now. */
     async relay(id: string, cell = 'north', more: Partial<RelayDoc> = {}) {
       const now = clock.now()
       await store.set(relays.ref(`${id}:r`), {
@@ -107,20 +107,17 @@ export function describeNames(name: string, make: MakeStore): void {
     test(title, () => withStore(make, (store) => run(makeStage(store))), 60_000)
 
   describe(`names of tunnels: ${name}`, () => {
-    check(
-      'of many who race for a name one has it, and its list and the document say the same',
-      async (stage) => {
-        const ids = Array.from({ length: 12 }, (_, n) => `t${n}`)
-        for (const id of ids) await stage.tunnel(id, `acc_${id}`)
-        const outcomes = await Promise.all(ids.map((id) => stage.add(`acc_${id}`, id)))
-        expect(outcomes.filter((one) => one === 'done')).toHaveLength(1)
-        expect(new Set(outcomes)).toEqual(new Set(['done', 'name.held']))
-        const doc = await stage.doc()
-        expect(doc).toMatchObject({ state: 'active', tunnel: ids[outcomes.indexOf('done')] })
-        for (const id of ids)
-          expect(await stage.listOf(id)).toEqual(id === doc?.tunnel ? [{ host, version: doc.version }] : [])
-      },
-    )
+    check('one of many who race for a name gets it, and its list and the document agree', async (stage) => {
+      const ids = Array.from({ length: 12 }, (_, n) => `t${n}`)
+      for (const id of ids) await stage.tunnel(id, `acc_${id}`)
+      const outcomes = await Promise.all(ids.map((id) => stage.add(`acc_${id}`, id)))
+      expect(outcomes.filter((one) => one === 'done')).toHaveLength(1)
+      expect(new Set(outcomes)).toEqual(new Set(['done', 'name.held']))
+      const doc = await stage.doc()
+      expect(doc).toMatchObject({ state: 'active', tunnel: ids[outcomes.indexOf('done')] })
+      for (const id of ids)
+        expect(await stage.listOf(id)).toEqual(id === doc?.tunnel ? [{ host, version: doc.version }] : [])
+    })
 
     check('within an account and a cell it moves at once, and its version rises', async (stage) => {
       await stage.tunnel('one', 'acc')
@@ -138,7 +135,7 @@ export function describeNames(name: string, make: MakeStore): void {
     })
 
     check(
-      'another account waits for the tickets, and for every relay of the cell that has a say',
+      'another account waits for the tickets, and for every relay of the cell that counts',
       async (stage) => {
         await stage.tunnel('one', 'ada')
         await stage.tunnel('two', 'eve')
@@ -160,7 +157,7 @@ export function describeNames(name: string, make: MakeStore): void {
     )
 
     check(
-      'a silent relay is waited for a day and five minutes, one that took its leave is not',
+      'it waits for a silent relay for a day and five minutes, but not for one that has left',
       async (stage) => {
         await stage.tunnel('one', 'ada')
         await stage.tunnel('two', 'eve')
@@ -175,7 +172,7 @@ export function describeNames(name: string, make: MakeStore): void {
       },
     )
 
-    check('a tunnel that moved is waited for in its former cell too', async (stage) => {
+    check('for a tunnel that moved it waits for the former cell too', async (stage) => {
       await stage.tunnel('one', 'ada', 'south', { formerCells: { north: stage.clock.now() } })
       await stage.tunnel('two', 'eve')
       await stage.relay('behind', 'north', { appliedAt: 0, seenAt: stage.clock.now() + 2 * hour })
@@ -187,7 +184,7 @@ export function describeNames(name: string, make: MakeStore): void {
       expect(await stage.add('eve', 'two')).toBe('done')
     })
 
-    check('a list has an end, and no host of the service is a name', async (stage) => {
+    check('a list is limited, and no host of the service can be a name', async (stage) => {
       await stage.openCell('north')
       await stage.tunnel('one', 'ada')
       await stage.tunnel('port', 'ada', 'north', { kind: 'tcp' })

@@ -1,6 +1,6 @@
 /**
- * What every RelayIdentity promises: it names relay and cell of a genuine token, and says one and the same thing about
- * all others.
+ * What every RelayIdentity promises: it names relay and cell of a genuine token, and says exactly the same about all
+ * others.
  */
 import { describe, expect, test } from 'vitest'
 import type { RelayIdentity } from '../control/platform.ts'
@@ -8,7 +8,7 @@ import { expectFailure } from './store.contract.ts'
 
 export type RelayIdentityUnderTest = {
   readonly identity: RelayIdentity
-  /** A token of a relay that really is in `cell`. */
+  /** A token of a relay that is really in `cell`. */
   admit(cell: string): Promise<string>
   /** Makes `token` invalid from now on. */
   withdraw(token: string): Promise<void>
@@ -35,7 +35,7 @@ export function describeRelayIdentity(name: string, make: () => Promise<RelayIde
       expect(await identity.verify(first)).toEqual(claims[0])
     })
 
-    check('anything else is unknown, whatever is wrong with it', async ({ identity, admit }) => {
+    check('any other token is unknown, whatever is wrong with it', async ({ identity, admit }) => {
       const token = await admit('main')
       const last = token.endsWith('A') ? 'B' : 'A'
       for (const wrong of [

@@ -1,6 +1,6 @@
 /**
- * What keeping names and ports promises over any Store: one account has each whoever races, nobody keeps more than the
- * plan has room for, and what is given up or moves is nobody else's before its rest is over.
+ * What keeping names and ports promises over any Store: one account gets each however many race, nobody keeps more than
+ * the plan allows, and what is given up or moves goes to nobody else before its rest is over.
  */
 import { describe, expect, test } from 'vitest'
 import type { SyncRequest } from '../api/schemas/relays.ts'
@@ -68,7 +68,7 @@ async function makeStage(store: Store) {
     person,
     ada: await person('ada'),
     eve: await person('eve'),
-    /** As every relay does: twice with the overlap between, so that it has applied all up to now. */
+    /** As every relay does: twice with the overlap between, so that it has applied everything up to now. */
     async settle() {
       const { cursor } = await sync()
       clock.advance(150_000)
@@ -89,7 +89,7 @@ async function makeStage(store: Store) {
 }
 type Stage = Awaited<ReturnType<typeof makeStage>>
 
-/** What came of it: the code's key, or the lease's address. */
+/** The result: the code's key, or the lease's address. */
 function told({ results: [first] }: ClaimResult): string {
   if (!first) return 'nothing'
   return 'problem' in first ? (keyOfCode(first.problem.code) ?? first.problem.code) : nameOfLease(first.lease)
@@ -120,8 +120,8 @@ export function describeReservations(name: string, make: MakeStore): void {
   const web = { name: 'shop', kind: 'http' } as const
   const at = (port: number) => ({ name: 'db', kind: 'tcp', port }) as const
 
-  describe(`names and ports that are kept: ${name}`, () => {
-    check('of two accounts that race for a name one keeps it, through whichever instance', async (stage) => {
+  describe(`kept names and ports: ${name}`, () => {
+    check('one of two accounts that race for a name keeps it, through any instance', async (stage) => {
       const { control, other, ada, eve } = stage
       const both = await Promise.all([
         outcome(reserveName(control, ada, { name: 'shop' })),
@@ -136,7 +136,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(winner, web))).toBe('shop')
     })
 
-    check('a claim and a reservation that race for a name leave one account with it', async (stage) => {
+    check('when a claim and a reservation race for a name, one account gets it', async (stage) => {
       const { control, ada, eve } = stage
       const [reserved, claimed] = await Promise.all([
         outcome(reserveName(control, ada, { name: 'shop' })),
@@ -148,7 +148,7 @@ export function describeReservations(name: string, make: MakeStore): void {
     })
 
     check(
-      '20 that race for the last port of the plan keep one more, and are told number and plan',
+      'of 20 requests for the last port of the plan one succeeds, and the others are told number and plan',
       async (stage) => {
         const { control, other, ada } = stage
         for (const port of [20_000, 20_001]) await reservePort(control, ada, { port })
@@ -180,7 +180,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check('a kept port is nobody’s random one, not even where no other is left', async (stage) => {
+    check('a kept port is never given at random, not even when no other is left', async (stage) => {
       const { control, ada, eve } = stage
       await reservePort(control, ada, { port: 20_009 })
       const big = { ...eve, limits: plans.unlimited }
@@ -207,34 +207,31 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(ada, web))).toBe('shop')
     })
 
-    check(
-      'what is given up rests as long as it was kept, for others and not for its account',
-      async (stage) => {
-        const { control, ada, eve } = stage
-        await reserveName(control, ada, { name: 'shop' })
-        stage.clock.advance(3 * day)
-        await stage.settle()
-        await releaseReservation(control, ada, { id: shop })
-        expect(await stage.quota(ada)).toMatchObject({ reservedHosts: 0 })
-        stage.clock.advance(2 * day)
-        await stage.settle()
-        expect(await outcome(reserveName(control, eve, { name: 'shop' }))).toBe('endpoint.name_taken')
-        expect(told(await stage.claim(eve, web))).toBe('endpoint.name_taken')
-        expect(await outcome(reserveName(control, ada, { name: 'shop' }))).toBe('done')
-        expect(await outcome(releaseReservation(control, eve, { id: shop }))).toBe('api.not_found')
-        await releaseReservation(control, ada, { id: shop })
-        // Kept for a moment this time, so it rests an hour or so.
-        stage.clock.advance(limits.ticketMs + limits.skewMs)
-        await stage.settle()
-        expect(await outcome(reserveName(control, eve, { name: 'shop' }))).toBe('endpoint.name_taken')
-        stage.clock.advance(day)
-        await stage.settle()
-        await sweep(control)
-        expect(await outcome(reserveName(control, eve, { name: 'shop' }))).toBe('done')
-      },
-    )
+    check('what is given up rests as long as it was kept, but not for its own account', async (stage) => {
+      const { control, ada, eve } = stage
+      await reserveName(control, ada, { name: 'shop' })
+      stage.clock.advance(3 * day)
+      await stage.settle()
+      await releaseReservation(control, ada, { id: shop })
+      expect(await stage.quota(ada)).toMatchObject({ reservedHosts: 0 })
+      stage.clock.advance(2 * day)
+      await stage.settle()
+      expect(await outcome(reserveName(control, eve, { name: 'shop' }))).toBe('endpoint.name_taken')
+      expect(told(await stage.claim(eve, web))).toBe('endpoint.name_taken')
+      expect(await outcome(reserveName(control, ada, { name: 'shop' }))).toBe('done')
+      expect(await outcome(releaseReservation(control, eve, { id: shop }))).toBe('api.not_found')
+      await releaseReservation(control, ada, { id: shop })
+      // Kept only for a moment this time, so it rests an hour or so.
+      stage.clock.advance(limits.ticketMs + limits.skewMs)
+      await stage.settle()
+      expect(await outcome(reserveName(control, eve, { name: 'shop' }))).toBe('endpoint.name_taken')
+      stage.clock.advance(day)
+      await stage.settle()
+      await sweep(control)
+      expect(await outcome(reserveName(control, eve, { name: 'shop' }))).toBe('done')
+    })
 
-    check('a tunnel that uses what is given up goes on', async (stage) => {
+    check('a tunnel goes on when what it uses is given up', async (stage) => {
       const { control, ada } = stage
       await reservePort(control, ada, { port: 20_003 })
       const { tunnel } = leaseOf(await stage.claim(ada, at(20_003)))
@@ -243,7 +240,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(ada, at(20_003)))).toBe('20003')
     })
 
-    check('a tunnel whose given name is given up has its own one at its next start', async (stage) => {
+    check('a tunnel whose given name is released gets its own at its next start', async (stage) => {
       const { control, ada } = stage
       await reserveName(control, ada, { name: 'shop' })
       const other = { name: 'shop-v2', kind: 'http' } as const
@@ -283,7 +280,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check('a tunnel that is given a second name leaves the first one to the others', async (stage) => {
+    check('giving a tunnel a second name frees the first for the others', async (stage) => {
       const { control, ada } = stage
       for (const label of ['shop', 'more']) await reserveName(control, ada, { name: label })
       const other = { name: 'v2', kind: 'http' } as const
@@ -298,7 +295,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(await stage.quota(ada)).toMatchObject({ online: 2, reservedHosts: 2 })
     })
 
-    check('a tunnel that is deleted leaves the name that it was given to the others', async (stage) => {
+    check('deleting a tunnel frees its given name for the others', async (stage) => {
       const { control, ada } = stage
       const own = controlOf(control, ada.account)
       await reserveName(control, ada, { name: 'shop' })
@@ -339,7 +336,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check('what nobody serves moves at once, and not beyond the other plan', async (stage) => {
+    check('what nobody serves moves at once, but not beyond the other account’s plan', async (stage) => {
       const { control, ada } = stage
       const free = await stage.person('fay', 'free')
       await addMember(controlOf(control, free.account), { user: ada.member, role: 'admin', actor: 'test' })
@@ -350,7 +347,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(free, web))).toBe('shop')
     })
 
-    check('a plan that is lowered takes nothing away and adds nothing', async (stage) => {
+    check('a lowered plan takes nothing away and adds nothing', async (stage) => {
       const { control, ada } = stage
       for (const label of ['shop', 'more', 'third']) await reserveName(control, ada, { name: label })
       const less = { ...ada, plan: 'free', limits: plans.free }
@@ -362,7 +359,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(await outcome(reserveName(control, less, { name: 'fourth' }))).toBe('done')
     })
 
-    check('an account that is closed keeps nothing, and what it kept comes free', async (stage) => {
+    check('a closed account keeps nothing, and what it kept becomes free', async (stage) => {
       const { control, ada, eve } = stage
       await reserveName(control, ada, { name: 'shop' })
       await setAccountStatus(controlOf(control, ada.account), ada.account, 'closed', ada)

@@ -40,13 +40,13 @@ export function describeScopedStore(name: string, make: MakeStore): void {
         await scene.a.create(mine, note(1))
         await scene.b.create(theirs, { account: 'acc_b', n: 2 })
         await run(scene)
-        // Whatever account a did, this is not its own.
+        // Whatever account a did, it does not see this.
         expect((await store.get(theirs))?.data).toEqual({ account: 'acc_b', n: 2 })
       }),
     )
 
   describe(`scoped store: ${name}`, () => {
-    check("another account's document reads as missing, by every way of reading", async ({ a }) => {
+    check("another account's document reads as missing, in every way of reading", async ({ a }) => {
       expect(await a.get(theirs)).toBeUndefined()
       const found = await a.getAll([theirs, mine])
       expect(found.map((item) => item?.data)).toEqual([undefined, note(1)])
@@ -83,7 +83,7 @@ export function describeScopedStore(name: string, make: MakeStore): void {
     })
 
     check(
-      'a transaction cannot write to it either, read or not, and does nothing when it tries',
+      'a transaction cannot write to it either, read or not, and does nothing if it tries',
       async ({ a, store }) => {
         await expectFailure(
           a.transact(async (tx) => {
@@ -104,7 +104,7 @@ export function describeScopedStore(name: string, make: MakeStore): void {
       },
     )
 
-    check('its own documents it reads, writes and deletes as on the whole store', async ({ a, store }) => {
+    check('it reads, writes and deletes its own documents as on the whole store', async ({ a, store }) => {
       await a.set(mine, note(2))
       await a.update(mine, { n: 3 })
       await a.change(mine, (now) => note((now?.n ?? 0) + 1))
@@ -173,7 +173,7 @@ export function describeScopedStore(name: string, make: MakeStore): void {
       await expectFailure(a.query(ofAll, { where: {}, limit: 1 }), 'store.invalid')
     })
 
-    check("a document whose id is the account's is its alone", async ({ store, a }) => {
+    check("a document whose id is the account's belongs only to it", async ({ store, a }) => {
       await a.create(houses.ref('acc_a'), { n: 1 })
       await store.create(houses.ref('acc_b'), { n: 2 })
       const other = houses.ref('acc_b')
@@ -215,7 +215,7 @@ export function describeScopedStore(name: string, make: MakeStore): void {
       },
     )
 
-    check('what is written for others can be added to and not read', async ({ store, a }) => {
+    check('an outbox can be added to but not read', async ({ store, a }) => {
       const letter = letters.ref('l')
       await a.transact(async (tx) => tx.create(letter, { n: 1 }))
       expect((await store.get(letter))?.data).toEqual({ n: 1 })
@@ -226,7 +226,7 @@ export function describeScopedStore(name: string, make: MakeStore): void {
       )
     })
 
-    check('reads come first here too, and a body that throws writes nothing', async ({ a, store }) => {
+    check('here too reads come first, and a body that throws writes nothing', async ({ a, store }) => {
       await expectFailure(
         a.transact(async (tx) => {
           tx.update(mine, { n: 9 })

@@ -1,7 +1,7 @@
 /**
  * A connection with a rate, a delay and the buffers of two kernels, in simulated time: what a carrier meets on a real
  * path, as fast as the processor allows. `SlowLink` is a relay's and an agent's session over such connections, cut and
- * joined again by hand.
+ * rejoined by hand.
  */
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
@@ -16,7 +16,7 @@ import { Turn } from '../mux/turn.ts'
 import { limits } from '../protocol/limits.ts'
 import { FakeClock } from './fake-clock.ts'
 
-/** What Linux grows a send buffer to by itself. */
+/** How far Linux grows a send buffer by itself. */
 const kernelBytes = 4 * 1024 * 1024
 const highWaterMark = 16 * 1024
 
@@ -63,7 +63,7 @@ class SlowEnd extends EventEmitter {
     this.writable = false
   }
 
-  /** `bytes` of the path's capacity, at this moment. */
+  /** Moves data: `bytes` of the path's capacity are available now. */
   step(nowMs: number, { bytesPerMs, rttMs }: Path, ms: number): void {
     this.#toKernel()
     for (let left = bytesPerMs * ms; left > 0 && this.#kernel.length > 0; ) {
@@ -102,7 +102,7 @@ type SideName = 'relay' | 'agent'
 export class SlowLink {
   readonly clock = new FakeClock()
   readonly sessions: Record<SideName, Session>
-  /** Carriers that were lost, with the side that noticed, but for those that `cut` took. */
+  /** Carriers that were lost, with the side that noticed, except those that `cut` took. */
   readonly losses: { side: SideName; reason: PortTunnelerError }[] = []
   readonly closed: Partial<Record<SideName, PortTunnelerError>> = {}
   readonly #path: Path
@@ -113,7 +113,7 @@ export class SlowLink {
   readonly #turn = new Turn((run) => this.#flushes.push(run))
   #isCutting = false
 
-  /** `kind`: of all its connections. */
+  /** `kind`: the kind of all its connections. */
   constructor(
     path: Path,
     events: Partial<Record<SideName, Partial<SessionEvents>>> = {},
@@ -126,7 +126,7 @@ export class SlowLink {
     this.sessions = { relay: this.#begin('relay', relay), agent: this.#begin('agent', agent) }
   }
 
-  /** Time passes, and all that moves meanwhile moves. */
+  /** Time passes, and everything moves meanwhile. */
   pass(ms: number): void {
     const stepMs = 0.5
     for (let left = ms; left > 0; left -= stepMs) {
@@ -140,7 +140,7 @@ export class SlowLink {
     }
   }
 
-  /** Turns of the loop, as many as there is something to do in. */
+  /** Runs turns of the loop while there is something to do. */
   turn(): void {
     for (let turns = 0; this.#flushes.length > 0 && turns < 50; turns++)
       for (const flush of this.#flushes.splice(0)) flush()

@@ -1,4 +1,4 @@
-/** What every Store promises about races, transactions and queries; see store.contract.ts for single documents. */
+/** What every Store promises about races, transactions and queries; store.contract.ts has single documents. */
 
 import { describe, expect, test } from 'vitest'
 import { fail, isFailure } from '../base/errors.ts'
@@ -20,7 +20,7 @@ const one = things.ref('one')
 const two = things.ref('two')
 const thing: Thing = { group: 'a', n: 0 }
 
-/** Lets other work in between: to the store an await like any other. */
+/** Lets other work in between: for the store an await like any other. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 export function describeStoreRaces(name: string, make: MakeStore): void {
@@ -44,7 +44,7 @@ function describeChange(check: Check): void {
     expect(new Set(results.map((result) => result?.n)).size).toBeGreaterThan(1)
   })
 
-  check('change makes, keeps and deletes, and answers what is there afterwards', async (store) => {
+  check('change makes, keeps and deletes, and returns what is there afterwards', async (store) => {
     expect(await store.change(one, () => 'keep')).toBeUndefined()
     expect(await store.change(one, () => 'delete')).toBeUndefined()
     expect(await store.change(one, () => thing)).toEqual(thing)
@@ -55,7 +55,7 @@ function describeChange(check: Check): void {
     expect(await store.get(one)).toBeUndefined()
   })
 
-  check('what fn does to its argument or throws reaches nobody else', async (store) => {
+  check('what fn does to its argument or throws affects nobody else', async (store) => {
     await store.create(one, { ...thing, payload: [1] })
     await store.change(one, (now) => {
       if (Array.isArray(now?.payload)) now.payload.push(2)
@@ -189,7 +189,7 @@ function describeIsolation(check: Check): void {
     expect((await store.query(byGroup, { where: { group: 'a' }, limit: 20 })).items).toHaveLength(3)
   })
 
-  check('a verdict reached on documents that changed meanwhile is reached again', async (store) => {
+  check('a decision on documents that changed meanwhile is made again', async (store) => {
     await store.batch([one, two].map((ref) => ({ op: 'create' as const, ref, data: { ...thing, n: 1 } })))
     let runs = 0
     const compare = async (tx: Transaction) => {
@@ -212,7 +212,7 @@ function describeQueries(check: Check): void {
       ({ ref }) => ref.id,
     )
 
-  check('equalities and bounds choose, the ordered field and then the id sort', async (store) => {
+  check('equalities and bounds select, the ordered field and then the id sort', async (store) => {
     await fill(store, [
       ['b', { group: 'a', n: 2, isOpen: true }],
       ['a', { group: 'a', n: 2, isOpen: false }],
@@ -237,7 +237,7 @@ function describeQueries(check: Check): void {
     }
   })
 
-  check('over changing data a walk meets what stayed exactly once', async (store) => {
+  check('a walk over changing data meets unchanged documents exactly once', async (store) => {
     const stay = Array.from({ length: 30 }, (_, n) => [`s${n}`, { group: 'a', n: n % 6 }] as const)
     const go = Array.from({ length: 30 }, (_, n) => [`g${n}`, { group: 'a', n: n % 6 }] as const)
     await fill(store, [...stay, ...go])
@@ -252,7 +252,7 @@ function describeQueries(check: Check): void {
     for (const [id] of stay) expect(met).toContain(id)
   })
 
-  check('a query that is not declared, or is asked for in another shape, is refused', async (store) => {
+  check('an undeclared query, or one in another shape, is refused', async (store) => {
     const where = { group: 'a' }
     const undeclared: Query<Thing> = { ...byGroup, name: 'contractOther' }
     await expectFailure(store.query(undeclared, { where, limit: 1 }), 'store.invalid')

@@ -1,6 +1,6 @@
 /**
- * What every Store promises, run unchanged against each implementation. Split by theme so that a failure names it:
- * here documents, preconditions and hostile values; store-races.contract.ts has the races and queries.
+ * What every Store promises, run unchanged against each implementation. Split by theme so that a failure names it: here
+ * are documents, preconditions and hostile values; store-races.contract.ts has races and queries.
  */
 import { describe, expect, test } from 'vitest'
 import { type ErrorKey, isFailure } from '../base/errors.ts'
@@ -27,7 +27,7 @@ export const byGroupFalling = declareQuery('contractByGroupFalling', things, {
 })
 export const byState = declareQuery('contractByState', things, { equals: ['group', 'isOpen'], order: 'n' })
 
-/** The queries an implementation under test must be opened with. */
+/** The queries that an implementation under test must be opened with. */
 export const contractQueries = [byGroup, byGroupFalling, byState]
 
 /** An empty store, closed by the suite. */
@@ -58,7 +58,7 @@ export function describeStore(name: string, make: MakeStore): void {
     const check = (title: string, run: (store: Store) => Promise<void>) =>
       test(title, () => withStore(make, run))
 
-    check('what was written is read, with nothing added or lost', async (store) => {
+    check('a written document is read back, with nothing added or lost', async (store) => {
       const payload = {
         text: 'Grüße 🌍',
         zero: 0,
@@ -73,7 +73,7 @@ export function describeStore(name: string, make: MakeStore): void {
       expect((await store.get(one))?.data).toEqual({ ...thing, payload, ttl })
     })
 
-    check('written objects are copied, and every read gives an object of its own', async (store) => {
+    check('written objects are copied, and every read returns a new object', async (store) => {
       const list = [1]
       const pending = store.set(one, { ...thing, payload: list })
       list.push(2)
@@ -85,15 +85,18 @@ export function describeStore(name: string, make: MakeStore): void {
       expect((await store.get(one))?.data.payload).toEqual([1])
     })
 
-    check('getAll answers in the order asked, undefined where nothing is', async (store) => {
-      await store.set(one, thing)
-      await store.set(things.ref('two'), { ...thing, n: 2 })
-      const found = await store.getAll([things.ref('two'), things.ref('none'), one])
-      expect(found.map((item) => item?.data.n)).toEqual([2, undefined, 1])
-    })
+    check(
+      'getAll returns documents in the order of the request, undefined for missing ones',
+      async (store) => {
+        await store.set(one, thing)
+        await store.set(things.ref('two'), { ...thing, n: 2 })
+        const found = await store.getAll([things.ref('two'), things.ref('none'), one])
+        expect(found.map((item) => item?.data.n)).toEqual([2, undefined, 1])
+      },
+    )
 
     check(
-      'create refuses what is there, set replaces it whole, update only the named fields',
+      'create refuses existing documents, set replaces them whole, update only the named fields',
       async (store) => {
         await store.create(one, { ...thing, payload: { a: 1, b: 2 } })
         await expectFailure(store.create(one, thing), 'store.exists')
@@ -120,7 +123,7 @@ export function describeStore(name: string, make: MakeStore): void {
       },
     )
 
-    check('a precondition lets through the version read and no other', async (store) => {
+    check('a precondition accepts only the version that was read', async (store) => {
       await store.create(one, thing)
       const read = await store.get(one)
       if (!read) throw new Error('not there')
@@ -132,12 +135,12 @@ export function describeStore(name: string, make: MakeStore): void {
       await expectFailure(store.delete(one, read), 'store.changed')
     })
 
-    check('deleting what is not there is no error', async (store) => {
+    check('deleting a missing document is no error', async (store) => {
       await store.delete(one)
       expect(await store.get(one)).toBeUndefined()
     })
 
-    check('a batch happens whole or not at all', async (store) => {
+    check('a batch happens completely or not at all', async (store) => {
       await store.create(one, thing)
       const writes = [
         { op: 'set', ref: things.ref('new'), data: thing },
@@ -164,7 +167,7 @@ export function describeStore(name: string, make: MakeStore): void {
       await expectFailure(store.batch([...writes.slice(0, 2), ...writes.slice(0, 1)]), 'store.invalid')
     })
 
-    check('no id, field or value gets in that another engine would treat differently', async (store) => {
+    check('ids, fields and values that another engine would treat differently are refused', async (store) => {
       for (const id of ['', '.', '..', '__x__', 'a/b', 'ä', 'a b', 'x'.repeat(129), 'a\u0000b'])
         await expectFailure(store.set(things.ref(id), thing), 'store.invalid')
       for (const [title, value] of Object.entries(hostileValues())) {
@@ -189,7 +192,7 @@ export function describeStore(name: string, make: MakeStore): void {
       expect((await store.get(one))?.data.group).toBe('a')
     })
 
-    check('an id may use every character it is allowed', async (store) => {
+    check('an id may use every allowed character', async (store) => {
       const ref = things.ref(`tcp:main:20000_A-z.${'9'.repeat(100)}`)
       await store.create(ref, thing)
       expect((await store.get(ref))?.ref.id).toBe(ref.id)

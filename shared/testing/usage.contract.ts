@@ -1,5 +1,5 @@
 /**
- * What usage promises over any Store: the highest figures stand whoever reports them when, and a full report lets
+ * What usage promises over any Store: the highest figures count, whoever reports them when, and a full report lets
  * others have their turn.
  */
 import { describe, expect, test } from 'vitest'
@@ -37,7 +37,7 @@ function makeStage(store: Store) {
     control,
     report: (rows: readonly Usage[], over: Store = store) =>
       storeUsage({ ...control, store: over }, 'home', rows),
-    /** A worker of the roll-ups alone. */
+    /** A worker that only does roll-ups. */
     async roundOf(): Promise<void> {
       const kinds = [countUsage(control), countLate(control), fillMonths(control)]
       const worker = new Worker({ control, kinds, atOnce: 4 })
@@ -45,7 +45,7 @@ function makeStage(store: Store) {
       await worker.round(10_000)
     },
     clock,
-    /** Tunnels of the cell; deleted ones do, and are the smaller documents. */
+    /** Tunnels of the cell; deleted ones are enough, and their documents are smaller. */
     async tunnels(count: number): Promise<void> {
       const data = { account, cell: 'home', deletedAt: start, ttl: new Date(start + 1_000 * hour) }
       const writes = Array.from({ length: count }, (_, n): Write => {
@@ -78,7 +78,7 @@ export function describeUsage(name: string, make: MakeStore): void {
 
   describe(`usage: ${name}`, () => {
     check(
-      'the highest figure stands, by minute too, and a row of before that has none takes none away',
+      'the highest figure counts, by minute too, and an older row without minutes removes none',
       async (s) => {
         await s.tunnels(1)
         await s.report([row(0, { in: 9, minutes: minutesOf(5, 0, 1, 4) })])
@@ -89,13 +89,13 @@ export function describeUsage(name: string, make: MakeStore): void {
       },
     )
 
-    check('a row that stands twice in a report counts as its highest', async (s) => {
+    check('a row that is twice in a report counts as its highest', async (s) => {
       await s.tunnels(1)
       await s.report([row(0, { in: 9 }), row(0, { out: 7 })])
       expect(await s.row(0)).toMatchObject({ in: 9, out: 7 })
     })
 
-    check('reports of the same rows at once lose nothing to each other', async (s) => {
+    check('concurrent reports of the same rows lose nothing', async (s) => {
       await s.tunnels(30)
       const of = (n: number) => Array.from({ length: 30 }, (_, at) => row(at, n % 2 ? { in: n } : { out: n }))
       await Promise.all([1, 2, 3, 4].map((n) => s.report(of(n * 10 + n))))
@@ -103,7 +103,7 @@ export function describeUsage(name: string, make: MakeStore): void {
     })
 
     check(
-      'a full report is a piece at a time: no call has more than 400 rows, and few are made',
+      'a full report is stored in pieces: no call has more than 400 rows, and there are few calls',
       async (s) => {
         await s.tunnels(1_000)
         let calls = 0
@@ -126,7 +126,7 @@ export function describeUsage(name: string, make: MakeStore): void {
       },
     )
 
-    check('reports and roll-ups beside each other, some late, come to what the rows say', async (s) => {
+    check('concurrent reports and roll-ups, some late, add up to the rows', async (s) => {
       await s.tunnels(20)
       const bytes = (n: number, more: number) => row(n, { in: 10 + more, out: n })
       await s.report(Array.from({ length: 20 }, (_, n) => bytes(n, 0)))

@@ -16,7 +16,7 @@ export function wirePair(random: () => number = () => 0.5): WirePair {
       allowHalfOpen: false,
       read() {},
       write(written: Buffer, _encoding, done) {
-        // Once `done`, the memory is the writer's again.
+        // After `done`, the memory belongs to the writer again.
         const chunk = Buffer.from(written)
         setImmediate(() => {
           if (!isBlack && !other().destroyed) {
@@ -52,7 +52,7 @@ export function wirePair(random: () => number = () => 0.5): WirePair {
   }
 }
 
-/** A seeded random number generator (mulberry32), uniform in [0, 1): a failing run is repeated by its seed. */
+/** A seeded random number generator (mulberry32), uniform in [0, 1): its seed repeats a failing run. */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0
   return () => {

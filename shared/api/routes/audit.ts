@@ -1,4 +1,4 @@
-/** The audit log of the account. Crosses accounts for the proof alone: a seal covers entries of many. */
+/** The audit log of the account. Only the proof crosses accounts: a seal covers entries of many. */
 import { readExport, readExportPart, startExport } from '../../control/audit/export.ts'
 import { describeEntry, listAudit, proveEntry } from '../../control/audit/reading.ts'
 import { sealHash } from '../../control/audit/seals.ts'
@@ -25,7 +25,7 @@ const routes = {
     operationId: 'listAudit',
     summary: 'Who did what, newest first',
     description:
-      'Narrowed by a span of time and by one of action, actor and target. Entries stay 7, 90 or 400 days, by plan.',
+      'Filtered by a span of time and by one of action, actor and target. Entries are kept 7, 90 or 400 days, by plan.',
     tags,
     access: { permission: 'audit.read' },
     request: { query: auditQuerySchema },
@@ -35,7 +35,7 @@ const routes = {
     method: 'get',
     path: '/v1/audit/{audit}/proof',
     operationId: 'proveAuditEntry',
-    summary: 'The proof that an entry stands as it was written',
+    summary: 'The proof that an entry is as it was written',
     description: 'Ready when the entry is sealed, within two minutes after it was written.',
     tags,
     access: { permission: 'audit.read' },
@@ -46,9 +46,9 @@ const routes = {
     method: 'post',
     path: '/v1/audit/export',
     operationId: 'exportAudit',
-    summary: 'Asks for a file of entries with their proofs',
+    summary: 'Ask for a file of entries with their proofs',
     description:
-      'A job writes it, usually within three minutes. An account has one export: the next takes its place.',
+      'A job writes it, usually within three minutes. An account has one export; the next replaces it.',
     tags,
     access: { permission: 'audit.read' },
     rate: 'costly',
@@ -70,12 +70,14 @@ const routes = {
     operationId: 'getAuditExportPart',
     summary: 'A part of the export',
     description:
-      'Parts are counted from 1. One behind the other they are a file, a line an entry, that ptunctl audit check reads.',
+      'Parts are counted from 1. Joined, they are a file with one entry on each line, which ptunctl audit check reads.',
     tags,
     access: { permission: 'audit.read' },
     request: { params: exportPartParamsSchema },
     responses: {
-      200: { description: 'NDJSON: a line an entry, the newest first; the last part ends with their number' },
+      200: {
+        description: 'NDJSON: one entry on each line, newest first; the last part ends with their number',
+      },
     },
   }),
 }
@@ -84,7 +86,7 @@ export function auditRoutes({ control: whole }: ApiDeps, cursors: Cursors): Rout
   return new RouteGroup()
     .add(routes.list, async (c, { caller, control }) => {
       const { limit, cursor, ...filter } = c.req.valid('query')
-      // A cursor continues the list that it came from, and no other.
+      // A cursor only continues the list that it came from.
       const list = `audit ${JSON.stringify(filter)}`
       const page = await cursors.page(
         { account: caller.account, list },

@@ -1,6 +1,6 @@
 /**
- * Device login (RFC 8628). The first two calls are OAuth's: forms in, and OAuth's own errors out. Crosses accounts: a
- * code belongs to none before somebody approves it.
+ * Device login (RFC 8628). The first two calls are OAuth's: they take forms and return OAuth's own errors. Crosses
+ * accounts: a code belongs to none before somebody approves it.
  */
 import { z } from '@hono/zod-openapi'
 import { isFailure } from '../../base/errors.ts'
@@ -28,7 +28,7 @@ const tags = ['Device login']
 const routes = {
   authorize: route({
     access: {
-      public: 'A device has nobody yet; what it asks for is worth nothing before a person approves it.',
+      public: 'A device has no account yet; its request has no effect before a person approves it.',
     },
     method: 'post',
     path: '/v1/device/authorize',
@@ -43,11 +43,11 @@ const routes = {
     method: 'post',
     path: '/v1/device/token',
     operationId: 'takeDeviceToken',
-    summary: 'Poll for the key, once an interval',
+    summary: 'Poll for the key, once each interval',
     tags,
     request: formBody(deviceTokenRequestSchema),
     responses: {
-      200: jsonAnswer(deviceTokenSchema, 'An API key as the access token, this once'),
+      200: jsonAnswer(deviceTokenSchema, 'An API key as the access token, only this once'),
       400: jsonAnswer(oauthErrorSchema, 'RFC 8628, section 3.5'),
     },
   }),
@@ -57,7 +57,7 @@ const routes = {
     method: 'get',
     path: '/v1/device/{userCode}',
     operationId: 'readDeviceRequest',
-    summary: 'What waits behind a code',
+    summary: 'The request that waits for a code',
     request: { params: z.object({ userCode: z.string().max(20) }) },
     responses: { 200: jsonAnswer(devicePendingSchema, 'Who asks, for what') },
   }),
@@ -69,7 +69,7 @@ const routes = {
     operationId: 'decideDeviceRequest',
     summary: 'Approve or deny',
     request: jsonBody(deviceDecisionSchema),
-    responses: emptyAnswer('The device hears it at its next poll'),
+    responses: emptyAnswer('The device learns it at its next poll'),
   }),
 }
 
@@ -113,7 +113,7 @@ export function deviceRoutes({ control, addressOf }: ApiDeps): RouteGroup {
     })
 }
 
-/** OAuth clients read `error`; a form that is not valid is its `invalid_request` (RFC 6749, section 5.2). */
+/** OAuth clients read `error`; an invalid form is its `invalid_request` (RFC 6749, section 5.2). */
 export function oauthProblem(
   path: string,
   error: unknown,

@@ -1,4 +1,4 @@
-/** API keys. Making one needs a person; whoever manages keys sees and revokes all, the others their own. */
+/** API keys. Making one needs a person; members who manage keys see and revoke all, others only their own. */
 import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
 import { createKey, describeKey, listKeys, revokeKey } from '../../control/keys.ts'
@@ -15,7 +15,7 @@ const routes = {
     method: 'get',
     path: '/v1/keys',
     operationId: 'listKeys',
-    summary: 'Keys, newest first: all of the account for whoever manages them, for the others their own',
+    summary: "Keys, newest first: all of the account for members who manage keys, otherwise the caller's own",
     tags,
     access: { permission: 'keys.own' },
     request: { query: pageQuerySchema },
@@ -25,7 +25,7 @@ const routes = {
     method: 'post',
     path: '/v1/keys',
     operationId: 'createKey',
-    summary: 'Make a key; its secret is shown this once',
+    summary: 'Make a key; its secret is shown only this once',
     description:
       "A key has those rights of its scopes that its owner has at the moment of each call, and ends with the owner's membership.",
     tags,
@@ -37,7 +37,7 @@ const routes = {
     method: 'delete',
     path: '/v1/keys/{key}',
     operationId: 'revokeKey',
-    summary: 'Revoke a key; everybody may revoke their own, and a key itself',
+    summary: 'Revoke a key; everybody may revoke their own, and a key may revoke itself',
     tags,
     access: { permission: 'account.read' },
     request: { params: z.object({ key: idSchema('key') }) },
@@ -63,7 +63,7 @@ export function keyRoutes(cursors: Cursors): RouteGroup {
       const outcome = await once(c, call, (record) => createKey(control, caller, input, record))
       if ('replayed' in outcome) {
         const { id } = replayedSchema.parse(outcome.replayed)
-        throw fail('api.secret_once', `The key ${id} was made by this request before.`)
+        throw fail('api.secret_once', `This request made the key ${id} before.`)
       }
       const { key, secret } = outcome.value
       return c.json({ ...key, secret }, 201)

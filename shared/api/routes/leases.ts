@@ -1,5 +1,5 @@
 /**
- * Leases: what agents claim, renew and release, a list a call. Crosses accounts: endpoints pass from one to another.
+ * Leases: agents claim, renew and release a list in each call. Crosses accounts: endpoints pass from one to another.
  */
 import { listCells } from '../../control/cell-choice.ts'
 import { claimLeases, renewLeases } from '../../control/claims.ts'
@@ -25,9 +25,9 @@ const routes = {
     operationId: 'claimLeases',
     summary: 'Claim endpoints for tunnels',
     description:
-      'Every tunnel of the list gets a lease or a problem of its own. The same agent claiming again gets the same.',
+      'Every tunnel of the list gets its own lease or problem. The same agent claiming again gets the same.',
     request: jsonBody(claimSchema),
-    responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order asked') },
+    responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order of the request') },
   }),
   cells: route({
     tags,
@@ -36,7 +36,7 @@ const routes = {
     path: '/v1/cells',
     operationId: 'listCells',
     summary: 'Cells that take new tunnels, with a relay of each',
-    description: 'An agent measures how far each is and says so in its claims. At most 16.',
+    description: 'An agent measures the way to each and sends the order with its claims. At most 16.',
     responses: { 200: jsonAnswer(openCellsSchema, 'Oldest first') },
   }),
   renew: route({
@@ -47,7 +47,7 @@ const routes = {
     operationId: 'renewLeases',
     summary: 'Fresh tickets for leases that the agent holds',
     request: jsonBody(renewSchema),
-    responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order asked') },
+    responses: { 200: jsonAnswer(claimResultSchema, 'Leases and problems in the order of the request') },
   }),
   release: route({
     tags,
@@ -57,9 +57,9 @@ const routes = {
     operationId: 'releaseLeases',
     summary: 'Give leases back',
     description:
-      'At once; relays hear of it within half a minute, so unbind first. What must end now is deleted.',
+      'At once; relays learn of it within half a minute, so unbind first. To end a tunnel now, delete it.',
     request: jsonBody(releaseSchema),
-    responses: emptyAnswer('Whatever of them this agent held is released'),
+    responses: emptyAnswer('Those that this agent held are released'),
   }),
 }
 
@@ -67,7 +67,7 @@ export function leaseRoutes({ control }: ApiDeps): RouteGroup {
   return new RouteGroup()
     .add(routes.claim, async (c, { caller }) => {
       const key = keyOf(c)
-      // Claims repeat harmlessly but for generated names, so those follow from the key.
+      // Repeating a claim does no harm, except for generated names, so those follow from the key.
       const options = key === undefined ? {} : { seed: `${caller.actor}:${key}` }
       return c.json(await claimLeases(control, caller, c.req.valid('json'), options), 200)
     })

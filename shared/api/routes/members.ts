@@ -1,5 +1,5 @@
 /**
- * Who belongs to the account. Crosses accounts: names and addresses of people are not an account's own, and a person
+ * The members of the account. Crosses accounts: names and addresses of people belong to no account, and a person
  * chooses between several accounts here.
  */
 import {
@@ -27,7 +27,7 @@ const routes = {
     path: '/v1/accounts',
     operationId: 'listAccounts',
     summary: 'The accounts that the signed-in person is a member of',
-    description: 'Of several, the header PortTunneler-Account says for which one a request is.',
+    description: 'With several, the header PortTunneler-Account says which one a request is for.',
     tags,
     access: { signedIn: 'person' },
     responses: { 200: jsonAnswer(accountChoicesSchema, 'Oldest membership first') },
@@ -47,7 +47,7 @@ const routes = {
     operationId: 'createServiceMember',
     summary: 'Make a service member',
     description:
-      'It is owned by the account and holds keys for CI and servers, so that their tunnels outlive an employee.',
+      'It belongs to the account and holds keys for CI and servers, so that their tunnels outlive an employee.',
     tags,
     access: { permission: 'members.manage', by: 'person' },
     request: jsonBody(serviceCreateSchema),
@@ -58,7 +58,7 @@ const routes = {
     path: '/v1/members/{member}',
     operationId: 'changeMember',
     summary: "Change a member's role",
-    description: 'Owners are made and unmade by owners, and the last one stays.',
+    description: 'Only owners make or unmake an owner, and the last one stays.',
     tags,
     access: { permission: 'members.manage', by: 'person' },
     request: { params: memberParamsSchema, ...jsonBody(memberUpdateSchema) },
@@ -68,7 +68,7 @@ const routes = {
     method: 'delete',
     path: '/v1/members/{member}',
     operationId: 'removeMember',
-    summary: 'End a membership with its keys; everybody may end their own',
+    summary: 'End a membership and its keys; everybody may end their own',
     tags,
     access: { permission: 'account.read', by: 'person' },
     request: { params: memberParamsSchema },

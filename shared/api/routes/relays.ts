@@ -1,4 +1,4 @@
-/** What relays call: enrolment, once, and sync, every 30 s. */
+/** The calls of relays: enrolment, once, and sync, every 30 s. */
 import { fail } from '../../base/errors.ts'
 import { syncRelay } from '../../control/relays.ts'
 import { type ApiDeps, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
@@ -18,7 +18,7 @@ const routes = {
     summary: 'Exchange a one-time enrolment key for a credential',
     tags,
     request: jsonBody(enrolSchema),
-    responses: { 201: jsonAnswer(enrolledSchema, 'The relay and its credential, this once') },
+    responses: { 201: jsonAnswer(enrolledSchema, 'The relay and its credential, only this once') },
   }),
   sync: route({
     access: { relay: true },

@@ -1,6 +1,6 @@
 /**
- * Host names and ports that an account keeps, in routes of one shape. Crosses accounts: what is asked for may be
- * somebody else's, and what is kept may pass to another account of the same person.
+ * Host names and ports that an account keeps, in routes of one shape. Crosses accounts: another account may have what
+ * is asked for, and what is kept may pass to another account of the same person.
  */
 import { z } from '@hono/zod-openapi'
 import type { Caller } from '../../control/caller.ts'
@@ -40,11 +40,11 @@ import {
 
 const read = { permission: 'tunnels.read' } as const
 const write = { permission: 'domains.write' } as const
-const moveText = 'Both accounts have to be yours to change, and the other one needs room for it by its plan.'
+const moveText = 'You need the right in both accounts, and the other one’s plan must have room for it.'
 const releaseText =
-  'It rests as long as you had it, an hour at least and 30 days at most, before others get it. A tunnel that uses it ' +
+  'It rests as long as you had it, at least an hour and at most 30 days, before others can get it. A tunnel that uses it ' +
   'goes on. Honours If-Match.'
-const moveAtOnceText = 'Whoever serves it loses it at once. Honours If-Match.'
+const moveAtOnceText = 'An agent that serves it loses it at once. Honours If-Match.'
 
 const nameRoutes = {
   list: route({
@@ -64,7 +64,7 @@ const nameRoutes = {
     path: '/v1/names',
     operationId: 'reserveName',
     summary: 'Keep a host name under a domain of this service',
-    description: 'Again it changes nothing. A tunnel of that name gets it, and nobody else.',
+    description: 'Repeating it changes nothing. Only a tunnel of that name gets it.',
     request: jsonBody(nameReserveSchema),
     responses: { 201: jsonAnswer(reservedNameSchema, 'The name') },
   }),
@@ -106,7 +106,7 @@ const nameRoutes = {
     method: 'delete',
     path: '/v1/names/{host}',
     operationId: 'releaseName',
-    summary: 'Keep a name no more',
+    summary: 'Release a name',
     description: releaseText,
     request: { params: nameParamsSchema },
     responses: emptyAnswer('Released'),
@@ -131,7 +131,7 @@ const portRoutes = {
     path: '/v1/ports',
     operationId: 'reservePort',
     summary: 'Keep a public port of a cell',
-    description: 'Again it changes nothing. A tcp tunnel that asks for this port gets it, and nobody else.',
+    description: 'Repeating it changes nothing. Only a tcp tunnel that asks for this port gets it.',
     request: jsonBody(portReserveSchema),
     responses: { 201: jsonAnswer(reservedPortSchema, 'The port') },
   }),
@@ -173,7 +173,7 @@ const portRoutes = {
     method: 'delete',
     path: '/v1/ports/{port}',
     operationId: 'releasePort',
-    summary: 'Keep a port no more',
+    summary: 'Release a port',
     description: releaseText,
     request: { params: portParamsSchema },
     responses: emptyAnswer('Released'),
@@ -258,13 +258,13 @@ const recordSchema = z.object({ id: z.string() })
 
 type Kind<T> = {
   readonly kind: ReservedKind
-  /** Named in cursors. */
+  /** Its name in cursors. */
   readonly list: string
   readonly schema: z.ZodType<T>
   readonly describe: (control: ApiDeps['control'], found: readonly Reservation[]) => Promise<T[]>
 }
 
-/** What the routes of both kinds do alike. */
+/** What the routes of both kinds have in common. */
 function keeping<T extends { readonly revision: number }>(
   { control }: ApiDeps,
   cursors: Cursors,
@@ -290,11 +290,11 @@ function keeping<T extends { readonly revision: number }>(
       run: (keep: (tx: Parameters<Record>[0], made: Reservation) => void) => Promise<Reservation>,
     ): Promise<T> {
       const outcome = await once(c, call, (record) => run((tx, { ref: { id } }) => record(tx, { id })))
-      // The effect is told as it is now: what the record keeps is which one it was.
+      // Shows the present state; the record only says which one it was.
       const id = 'replayed' in outcome ? recordSchema.parse(outcome.replayed).id : outcome.value.ref.id
       return schema.parse(await tell(c, await readReservation(control, call.caller, id)))
     },
-    /** A repeated request must not be told that it is not there any more. */
+    /** A repeated request must not be told that it does not exist any more. */
     move: (c: ApiContext, call: AccountCall, what: Parameters<typeof moveToAccount>[2]) =>
       once(c, call, (record) => moveToAccount(control, call.caller, what, (tx) => record(tx, {}))),
     async give(

@@ -1,4 +1,4 @@
-/** What the service says of itself, without a bearer. */
+/** What the service says about itself, without a bearer. */
 import { type ApiDeps, jsonAnswer, RouteGroup, route } from '../kit.ts'
 import { configSchema, healthSchema, jwksSchema } from '../schemas/service.ts'
 
@@ -18,7 +18,7 @@ const config = route({
   method: 'get',
   path: '/v1/config',
   operationId: 'readConfig',
-  summary: 'What a console or a CLI must know before anybody signs in',
+  summary: 'What a console or CLI needs before anybody signs in',
   tags,
   responses: { 200: jsonAnswer(configSchema, 'Public facts') },
 })
@@ -44,7 +44,7 @@ export function serviceRoutes({ control }: ApiDeps): RouteGroup {
     .add(health, (c) => c.json({ status: 'ok' as const, version, now: clock.now() }, 200))
     .add(config, (c) => c.json(known, 200))
     .add(jwks, async (c) => {
-      // A relay asks again for a key it does not know; the next key is here for days before it signs.
+      // A relay asks again for an unknown key; the next key is published days before it signs.
       c.header('cache-control', 'public, max-age=300')
       const { jwks } = await signer.publicKeys()
       return c.json(jwksSchema.parse(jwks), 200)

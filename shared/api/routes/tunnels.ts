@@ -1,4 +1,4 @@
-/** Tunnels, and passes to their live figures. */
+/** Tunnels, and watch tickets for their live figures. */
 import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
 import {
@@ -45,7 +45,7 @@ const routes = {
     path: '/v1/tunnels',
     operationId: 'createTunnel',
     summary: 'Define a tunnel',
-    description: 'Not needed before use: a claim of an unknown name defines it.',
+    description: 'Not needed before use: claiming an unknown name defines it.',
     request: jsonBody(tunnelCreateSchema),
     responses: { 201: jsonAnswer(tunnelSchema, 'The tunnel') },
   }),
@@ -66,7 +66,7 @@ const routes = {
     path: '/v1/tunnels/{tunnel}',
     operationId: 'updateTunnel',
     summary: 'Rename a tunnel or change its policy',
-    description: 'A policy replaces the one before it, and reaches relays within seconds. Honours If-Match.',
+    description: 'A policy replaces the former one, and reaches relays within seconds. Honours If-Match.',
     request: { params, ...jsonBody(tunnelUpdateSchema) },
     responses: { 200: jsonAnswer(tunnelSchema, 'The tunnel') },
   }),
@@ -76,7 +76,7 @@ const routes = {
     method: 'delete',
     path: '/v1/tunnels/{tunnel}',
     operationId: 'deleteTunnel',
-    summary: 'Delete a tunnel; it stops at once and its address is given up',
+    summary: 'Delete a tunnel; it stops at once and gives up its address',
     request: { params },
     responses: emptyAnswer('Deleted'),
   }),
@@ -86,10 +86,10 @@ const routes = {
     method: 'post',
     path: '/v1/watch',
     operationId: 'watchTunnels',
-    summary: 'A pass of a minute to live figures',
-    description: 'Figures come straight from the relays as server-sent events, once a second.',
+    summary: 'A ticket of a minute for live figures',
+    description: 'Relays send the figures directly, as server-sent events, once a second.',
     request: jsonBody(watchRequestSchema),
-    responses: { 200: jsonAnswer(watchSchema, 'The pass, and where to read') },
+    responses: { 200: jsonAnswer(watchSchema, 'The ticket, and where to read') },
   }),
 }
 

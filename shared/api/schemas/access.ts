@@ -1,6 +1,6 @@
 /**
- * Who may do what in an account: roles of members, scopes of keys, and the permissions that both stand for. One table,
- * read by the API's checks, its description, the documentation and the console.
+ * Who may do what in an account: roles of members, scopes of keys, and the permissions behind both. One table for the
+ * API's checks, its description, the documentation and the console.
  */
 export const permissions = [
   'account.read',
@@ -52,7 +52,7 @@ const ofRole: Readonly<Record<Role, readonly Permission[]>> = {
   viewer,
 }
 
-/** What a key may do at most. `tunnels` claims and serves, `read` only looks, `admin` also changes the account. */
+/** The most that a key may do. `tunnels` claims and serves, `read` only looks, `admin` also changes the account. */
 export const scopes = ['read', 'tunnels', 'admin'] as const
 export type Scope = (typeof scopes)[number]
 
@@ -60,7 +60,7 @@ const read = [...viewer, 'live.read', 'audit.read', 'billing.read'] as const
 const ofScope: Readonly<Record<Scope, readonly Permission[]>> = {
   read,
   tunnels: [...viewer, 'live.read', 'tunnels.write', 'tunnels.serve', 'domains.write'],
-  // What only a signed-in person may do is asked of the route (`by: 'person'`), not left out here.
+  // Routes themselves require a signed-in person (`by: 'person'`), so nothing is left out here.
   admin: permissions,
 }
 
@@ -68,7 +68,7 @@ export function permissionsOf(role: Role): ReadonlySet<Permission> {
   return new Set(ofRole[role])
 }
 
-/** The rights of a key: those of its scopes that its maker has at this moment. */
+/** The rights of a key: those of its scopes that its owner has at this moment. */
 export function permissionsOfKey(keyScopes: readonly Scope[], role: Role): ReadonlySet<Permission> {
   const own = permissionsOf(role)
   return new Set(keyScopes.flatMap((scope) => ofScope[scope]).filter((permission) => own.has(permission)))

@@ -42,7 +42,7 @@ export const refreshSchema = z.strictObject({ refreshToken: z.string().max(200) 
 const endKeysSchema = z
   .boolean()
   .optional()
-  .describe('Also ends your API keys, those of services in accounts that you alone own, and their tunnels')
+  .describe('Also ends your API keys, those of services in accounts that only you own, and their tunnels')
 export const logoutSchema = z.strictObject({
   everywhere: z.boolean().default(false),
   refreshToken: z.string().max(200).optional(),
@@ -102,7 +102,9 @@ export const keySchema = z.object({
   member: z.string().optional().describe('Whose it is: its rights are never more than theirs'),
   createdAt: timeSchema,
   lastUsedDay: z.string().optional().describe('UTC day of the last use, YYYY-MM-DD'),
-  expiresAt: timeSchema.optional().describe('Of a key that a device got; absent: it ends when it is revoked'),
+  expiresAt: timeSchema
+    .optional()
+    .describe('For a device login’s key; without it a key ends only when revoked'),
   hint: z.string().describe('The last four characters of the secret'),
 })
 export type Key = z.infer<typeof keySchema>
@@ -118,7 +120,7 @@ export const keyCreateSchema = z.strictObject({
     .max(50)
     .optional()
     .describe('Names of the only tunnels it may touch; they need not exist yet'),
-  member: memberIdSchema.optional().describe('A service member that shall own it; absent: you'),
+  member: memberIdSchema.optional().describe('A service member to own it; default: you'),
 })
 export const keyCreatedSchema = keySchema.extend({ secret: z.string().describe('Shown this once') })
 
@@ -135,7 +137,7 @@ export type DeviceAuthorization = z.infer<typeof deviceAuthorizationSchema>
 export const deviceAuthorizationRequestSchema = z.object({
   client_id: z.literal('ptun'),
   scope: z.string().max(100).optional(),
-  /** What the approval page shows: "ptun on <device>". An extension of ours. */
+  /** Shown on the approval page: "ptun on <device>". Our own extension. */
   device: z.string().max(80).optional(),
 })
 export const deviceTokenRequestSchema = z.object({
@@ -143,15 +145,12 @@ export const deviceTokenRequestSchema = z.object({
   device_code: z.string().max(200),
   client_id: z.literal('ptun'),
 })
-/** The access token is an API key's secret: it is listed and revoked like any key. */
+/** The access token is an API key's secret: it is listed and revoked like any other key. */
 export const deviceTokenSchema = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
-  scope: z.string().describe('What the person gave, which may be less than was asked for'),
-  expires_in: z
-    .int()
-    .optional()
-    .describe('Seconds; absent from servers of earlier releases, whose keys did not end'),
+  scope: z.string().describe('What the person granted, which may be less than was asked for'),
+  expires_in: z.int().optional().describe('Seconds; older servers, whose keys did not end, omit it'),
   key_id: idSchema('key'),
 })
 /** RFC 6749 section 5.2 and RFC 8628 section 3.5. */
@@ -170,8 +169,8 @@ export const devicePendingSchema = z.object({
   userCode: z.string(),
   device: z.string(),
   scopes: z.array(z.enum(scopes)).describe('What it asks for'),
-  granted: z.array(z.enum(scopes)).optional().describe('What it gets unless the decision names more of that'),
-  keyDays: z.int().optional().describe('So many days its key lives'),
+  granted: z.array(z.enum(scopes)).optional().describe('What it gets unless the decision names more'),
+  keyDays: z.int().optional().describe('How many days its key lives'),
   createdAt: timeSchema,
   from: z.string().describe('Address the request came from'),
 })
@@ -182,5 +181,5 @@ export const deviceDecisionSchema = z.strictObject({
     .array(z.enum(scopes))
     .min(1)
     .optional()
-    .describe('What the device may do, of what it asked for; absent: all of that but `admin`'),
+    .describe('The scopes it gets of those it asked for; default: all of them but `admin`'),
 })

@@ -9,15 +9,15 @@ export const auditEntrySchema = z.object({
   action: z.string().describe('What was done, such as key.created'),
   target: z.string().describe('What it was done to'),
   from: z.string().describe('Address that the request came from; empty when it came from the service itself'),
-  userAgent: z.string().optional().describe('What the program that asked calls itself'),
+  userAgent: z.string().optional().describe('What the calling program says it is'),
   details: z.record(z.string(), z.unknown()),
   seal: z.int().describe('Number of the seal that covers the entry; 0 in its first minute'),
 })
 
 const wordSchema = z.string().min(1).max(128)
 export const auditFilterSchema = z.object({
-  from: z.coerce.number().int().min(0).optional().describe('Milliseconds since the epoch, included'),
-  to: z.coerce.number().int().min(0).optional().describe('Milliseconds since the epoch, included'),
+  from: z.coerce.number().int().min(0).optional().describe('Milliseconds since the epoch, inclusive'),
+  to: z.coerce.number().int().min(0).optional().describe('Milliseconds since the epoch, inclusive'),
   action: wordSchema.optional(),
   actor: wordSchema.optional(),
   target: wordSchema.optional(),
@@ -50,7 +50,7 @@ export const auditProofSchema = z.object({
 })
 
 export const exportRequestSchema = z.strictObject({
-  from: z.int().min(0).default(0).describe('Milliseconds since the epoch, included'),
+  from: z.int().min(0).default(0).describe('Milliseconds since the epoch, inclusive'),
   to: z.int().min(0).optional().describe('The same; without it: now'),
 })
 export const exportSchema = z.object({
@@ -58,7 +58,7 @@ export const exportSchema = z.object({
   from: timeSchema,
   to: timeSchema,
   createdAt: timeSchema,
-  expiresAt: timeSchema.describe('Its parts can be loaded until then'),
+  expiresAt: timeSchema.describe('Its parts can be downloaded until then'),
   parts: z.int().describe('How many there are; 0 until it is ready'),
   entries: z.int().describe('In all parts; 0 until it is ready'),
 })

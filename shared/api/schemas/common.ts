@@ -17,7 +17,7 @@ export const tunnelNameSchema = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, 'lower-case letters, digits and inner hyphens, 1 to 40')
 
-/** The same where somebody asks for one: what is wrong with it has its own code. */
+/** The same where somebody asks for a name: each fault has its own code. */
 export const wantedNameSchema = tunnelNameSchema.superRefine((name, context) => {
   const slip = tunnelNameSchema.safeParse(name).success ? undefined : slipOfLabel(name, nameMax)
   if (slip) context.addIssue({ code: 'custom', message: slip.detail, params: { key: slip.key } })
@@ -33,7 +33,7 @@ export const problemSchema = z.object({
   cure: z.string().optional(),
   retryAfter: z.int().optional().describe('Seconds'),
   issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  suggestions: z.array(z.string().max(200)).max(20).optional().describe('What was free instead a moment ago'),
+  suggestions: z.array(z.string().max(200)).max(20).optional().describe('What was free a moment ago'),
 })
 export type Problem = z.infer<typeof problemSchema>
 

@@ -1,10 +1,10 @@
-/** What a relay publishes at once, beside `sync`, which brings the same event for certain within 30 s. */
+/** What a relay publishes at once; `sync` brings the same event for certain within 30 s. */
 import { z } from 'zod'
 import { idSchema } from './common.ts'
 import { securityEventSchema } from './relays.ts'
 
 export const relayEventSchema = z.object({
-  /** Whose event it is, by its own word: Pub/Sub proves that a relay sent it, not which one. */
+  /** The relay's own claim: Pub/Sub proves that one of our relays sent it, not which one. */
   relay: idSchema('rel'),
   instance: z.string().regex(/^[a-z0-9-]{1,32}$/),
   event: securityEventSchema,

@@ -1,7 +1,7 @@
 /**
  * What relays and control plane say to each other: enrolment, boot, `sync`, commands. Releases of both meet in every
- * mix, so whatever is added is optional, unknown fields are passed over, and the entries of a list are judged one by
- * one. docs/decisions/0029
+ * combination, so new fields are optional, unknown fields are ignored, and entries of a list are judged one by one.
+ * docs/decisions/0029
  */
 import { z } from 'zod'
 import { unpackCounts } from '../../base/packed-counts.ts'
@@ -12,10 +12,10 @@ export const enrolSchema = z.strictObject({ key: z.string().max(200), name: z.st
 export const enrolledSchema = z.object({
   relay: idSchema('rel'),
   cell: z.string(),
-  credential: z.string().describe('Bearer of this relay from now on; shown this once'),
+  credential: z.string().describe('Bearer of this relay from now on; shown only this once'),
 })
 
-/** An entry that does not fit becomes null; it must not spoil the others of its list. */
+/** An invalid entry becomes null; it must not fail the others of its list. */
 const oneByOne = <T extends z.ZodType>(entry: T) => entry.or(z.unknown().transform(() => null))
 
 /** One process's life. A new boot id resets its cumulative counters. */
@@ -42,7 +42,7 @@ const packedMinutes = z
   .max(2_000)
   .refine((text) => unpackCounts(text, minuteShape) !== undefined)
 
-/** What is counted of answers, by its place in a row of `answerShape`; from `latency` on stands the histogram. */
+/** What is counted about answers, by its place in a row of `answerShape`; the histogram begins at `latency`. */
 export const answerPlaces = {
   /** 101 */
   upgraded: 0,
@@ -54,14 +54,14 @@ export const answerPlaces = {
   latency: 6,
 } as const
 export type AnswerPlace = keyof typeof answerPlaces
-/** Of the histogram's buckets, each included; the last bucket is what took longer. */
+/** Upper bounds of the histogram's buckets, inclusive; the last bucket has everything slower. */
 export const latencyBoundsMs = [10, 30, 100, 300, 1_000, 3_000, 10_000] as const
 /** An hour of minutes: how requests were answered. */
 export const answerShape = {
   width: answerPlaces.latency + latencyBoundsMs.length + 1,
   rows: 60,
 } as const
-/** 60 rows of 14 numbers of at most 5 bytes are 5,600 characters; some hundred in an hour that is not busy. */
+/** 60 rows of 14 numbers of at most 5 bytes are 5,600 characters; some hundred in a quiet hour. */
 const packedAnswers = z
   .string()
   .max(6_000)
@@ -70,21 +70,23 @@ const packedAnswers = z
 export const usageSchema = z.object({
   tunnel: idSchema('tun'),
   account: idSchema('acc'),
-  /** The boot that counted it: after a crash a relay also reports what its last boot had not yet delivered. */
+  /** The boot that counted it: after a crash a relay also reports what its last boot had not delivered. */
   boot: z.string().regex(/^[a-z0-9]{26}$/),
   /** Start of the UTC hour, ms. */
   hour: timeSchema,
-  /** Cumulative since boot within the hour: repeats and reordering cannot overbill. */
+  /** Cumulative since boot within the hour, so repeats and reordering cannot overbill. */
   in: z.int().min(0),
   out: z.int().min(0),
   opened: z.int().min(0),
   refused: z.int().min(0),
   /**
-   * The same by minute: (in, out, opened), packed as `minuteShape` says. Shown, never billed, so what cannot be read is
-   * left out and spoils no row. Absent from relays of before.
+   * The same by minute: (in, out, opened), packed as `minuteShape` says. It is shown, never billed, so an unreadable
+   * value is left out and does not fail the row. Older relays omit it.
    */
   minutes: packedMinutes.or(z.unknown().transform(() => undefined)).optional(),
-  /** How requests were answered, by minute, as `answerShape` says; by the same rules, and only where there were any. */
+  /**
+   * How requests were answered, by minute, packed as `answerShape` says; by the same rules, and only if there were any.
+   */
   answers: packedAnswers.or(z.unknown().transform(() => undefined)).optional(),
 })
 export type Usage = z.infer<typeof usageSchema>
@@ -117,7 +119,10 @@ export const commandSchema = z.discriminatedUnion('kind', [
     suspended: z.boolean(),
     version: z.int(),
   }),
-  /** The account has used so much of the month's transfer: its agents are told. `version` rises with every warning. */
+  /**
+   * The account has used this much of the month's transfer, which its agents are told. `version` rises with every
+   * warning.
+   */
   z.object({
     id: z.string(),
     kind: z.literal('transfer'),
@@ -126,7 +131,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     percent: z.int().min(0),
     version: z.int(),
   }),
-  /** A host leads to the tunnel from now on; where `tunnel` is '', to none. */
+  /** From now on a host leads to the tunnel; if `tunnel` is '', to none. */
   z.object({
     id: z.string(),
     kind: z.literal('name'),
@@ -138,7 +143,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
   }),
   /** Fetch the ticket keys again. */
   z.object({ id: z.string(), kind: z.literal('keys'), at: timeSchema, version: z.int() }),
-  /** Somebody else may sign with this ticket key: it is refused from now on, whoever still lists it. */
+  /** Somebody else may have this ticket key: refuse it from now on, even where it is still listed. */
   z.object({ id: z.string(), kind: z.literal('leaked'), at: timeSchema, kid: z.string().max(64) }),
   /** Drain this relay. */
   z.object({ id: z.string(), kind: z.literal('drain'), at: timeSchema, relay: z.string(), version: z.int() }),
@@ -146,7 +151,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
 export type Command = z.infer<typeof commandSchema>
 
 export const securityEventSchema = z.object({
-  /** The same whenever it is sent again; absent from relays of before. */
+  /** Stays the same when it is sent again; older relays omit it. */
   id: z.string().max(64).optional(),
   at: timeSchema,
   kind: z.string().max(64),
@@ -154,20 +159,20 @@ export const securityEventSchema = z.object({
 })
 export type SecurityEvent = z.infer<typeof securityEventSchema>
 
-/** What a report holds at most; the rest comes with the next. */
+/** The maximum of a report; the rest comes with the next one. */
 export const syncMax = { bound: 20_000, away: 5_000, usage: 5_000, events: 1_000 } as const
 
 export const syncSchema = z.object({
   boot: bootSchema,
   state: z.enum(['starting', 'ready', 'draining']),
   load: z.object({ sessions: z.int(), streams: z.int(), cpu: z.number(), rssBytes: z.int() }),
-  /** Last command id read; absent at boot: the answer then goes back one ticket lifetime. */
+  /** Last command id read; missing after a boot: then the answer goes back one ticket lifetime. */
   cursor: z.string().max(64).optional(),
-  /** Rises with every request of a boot: one that comes late is not news. Absent from relays of before. */
+  /** Rises with every request of a boot, so a late one is recognised. Older relays omit it. */
   sequence: z.int().min(0).optional(),
-  /** The process ends behind this report and serves nobody any more: nothing has to wait for it. */
+  /** The process ends after this report and no longer serves, so nothing has to wait for it. */
   last: z.boolean().optional(),
-  /** Endpoints bound here now: neither sweeper nor claims take them. */
+  /** Endpoints bound here now: neither sweeper nor claims may take them. */
   bound: z
     .array(
       oneByOne(
@@ -181,7 +186,7 @@ export const syncSchema = z.object({
       ),
     )
     .max(syncMax.bound),
-  /** Agents of tunnels that are away for more than a minute, or back, since the last sync. */
+  /** Agents of tunnels that have been away for more than a minute, or are back, since the last sync. */
   away: z
     .array(
       oneByOne(
@@ -189,7 +194,7 @@ export const syncSchema = z.object({
           tunnel: idSchema('tun'),
           endpoint: endpointIdSchema,
           epoch: z.int(),
-          /** Absent, from a relay that does not tell agents apart: all of the tunnel's. */
+          /** A relay that cannot tell agents apart omits it: then all of the tunnel's are meant. */
           agent: z.string().max(64).optional(),
           away: z.boolean(),
         }),
@@ -218,16 +223,16 @@ export const syncAnswerSchema = z.object({
   keys: z.object({
     version: z.int(),
     jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }),
-    /** The `iss` of what they sign; control planes up to 0.1 do not say it. */
+    /** The `iss` of what they sign; control planes up to 0.1 do not send it. */
     issuer: z.string().max(256).optional(),
   }),
   commands: z.array(oneByOne(commandSchema)),
   cursor: z.string(),
   acknowledged: z.string().optional(),
-  /** Entries of the acknowledged `usage`, by their place, that will never be taken: not to be sent again. */
+  /** Entries of the acknowledged `usage`, by index, that can never be accepted: do not send them again. */
   refused: z.array(z.object({ index: z.int().min(0), code: z.string().max(16) })).optional(),
   syncMs: z.int(),
-  /** Another one when agents would be sent to other relays than before. */
+  /** Changes when agents should dial other relays than before. */
   directory: z.string().max(64).optional(),
 })
 export type SyncAnswer = z.infer<typeof syncAnswerSchema>

@@ -14,8 +14,8 @@ const keptShape = {
   tunnel: z
     .object({ id: idSchema('tun'), name: z.string() })
     .optional()
-    .describe('The one that it was given to, or that has it now'),
-  isOnlyFor: z.boolean().optional().describe('Whether no other tunnel of the account gets it'),
+    .describe('The tunnel it was given to, or that has it now'),
+  isOnlyFor: z.boolean().optional().describe('Whether no other tunnel of the account can get it'),
   restsUntil: timeSchema.optional(),
   reservedAt: timeSchema,
   revision: z.int().describe('Rises with every change; `"<revision>"` is the ETag'),
@@ -43,11 +43,11 @@ export const nameReserveSchema = z.strictObject({
     .string()
     .max(hostTextMax)
     .describe('A name, or a whole host under a domain of this service, in any case'),
-  cell: cellSchema.optional().describe('Absent: where the tunnel of that name is, or where most room is'),
+  cell: cellSchema.optional().describe('Default: where the tunnel of that name is, or where most room is'),
 })
 export const portReserveSchema = z.strictObject({
-  port: z.int().min(1).max(65_535).optional().describe('Absent: any that is free'),
-  cell: cellSchema.optional().describe('Absent: where most room is'),
+  port: z.int().min(1).max(65_535).optional().describe('Default: any free one'),
+  cell: cellSchema.optional().describe('Default: where most room is'),
 })
 export const keptUpdateSchema = z.strictObject({
   tunnel: idSchema('tun')
@@ -58,7 +58,7 @@ export const keptMoveSchema = z.strictObject({
   account: idSchema('acc').describe('Another account of the same person'),
 })
 
-/** Its endpoint is called `host:` and this, and ids of documents end at 128 characters. */
+/** Its endpoint's id is `host:` and this, and document ids have at most 128 characters. */
 const keptHostMax = 128 - 'host:'.length
 export const nameParamsSchema = z.object({ host: hostSchema.max(keptHostMax) })
 export const portParamsSchema = z.object({

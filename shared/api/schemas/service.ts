@@ -1,10 +1,10 @@
-/** What the service says of itself, and what it has counted. */
+/** What the service says about itself, and what it has counted. */
 import { z } from 'zod'
 import { idSchema, timeSchema } from './common.ts'
 
 export const healthSchema = z.object({ status: z.literal('ok'), version: z.string(), now: timeSchema })
 
-/** Where the console signs people in when the server keeps no accounts itself. All of it is public. */
+/** Where the console signs people in when the server has no accounts itself. All of it is public. */
 const firebaseSchema = z.object({
   apiKey: z.string().describe('Names the project to Firebase; it grants nothing'),
   authDomain: z
@@ -16,17 +16,17 @@ const firebaseSchema = z.object({
 })
 export type FirebaseSignIn = z.infer<typeof firebaseSchema>
 
-/** What a console or a CLI must know before anybody has signed in. */
+/** What a console or CLI needs before anybody has signed in. */
 export const configSchema = z.object({
   version: z.string(),
   identity: z.enum(['local', 'firebase']),
-  firebase: firebaseSchema.optional().describe('Where identity is firebase'),
+  firebase: firebaseSchema.optional().describe('Present if identity is firebase'),
   registration: z.boolean().describe('Whether strangers may make accounts here'),
   consoleUrl: z.string(),
   docsUrl: z.string().describe('Every code has its page at <docsUrl>/errors/PT-nnnn'),
 })
 
-/** What is left of the month. `over`: no further tunnels; `stopped`: no new connections either. */
+/** The rest of the month's transfer. `over`: no further tunnels; `stopped`: no new connections either. */
 export const transferSchema = z.object({
   from: timeSchema.describe('First ms of the month, UTC'),
   to: timeSchema.describe('First ms of the next month'),
@@ -44,7 +44,7 @@ export const accountSchema = z.object({
   plan: z.string(),
   status: z.enum(['active', 'suspended', 'closed']),
   createdAt: timeSchema,
-  transfer: transferSchema.optional().describe('Absent where the plan sets no limit'),
+  transfer: transferSchema.optional().describe('Absent if the plan sets no limit'),
 })
 export type Account = z.infer<typeof accountSchema>
 export const accountUpdateSchema = z.strictObject({ name: z.string().trim().min(1).max(80) })
@@ -55,7 +55,7 @@ const countsShape = {
   opened: z.int(),
   refused: z.int(),
 }
-/** Hours are UTC, named by their first ms; both ends belong to the span. */
+/** Hours are UTC, named by their first ms; both ends are inclusive. */
 export const usageQuerySchema = z.object({
   from: z.coerce.number().int().min(0).optional().describe('ms; default: 24 hours before `to`'),
   to: z.coerce.number().int().min(0).optional().describe('ms; default: now'),
@@ -98,9 +98,7 @@ export const usageAnswerSchema = z.object({
       }),
     )
     .optional()
-    .describe(
-      'Where `step` was given: steps in which something was carried; minutes do not tell what was refused',
-    ),
+    .describe('With `step`: steps in which something was carried; minutes do not say what was refused'),
 })
 export type UsageAnswer = z.infer<typeof usageAnswerSchema>
 

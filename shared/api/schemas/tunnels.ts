@@ -60,7 +60,7 @@ export const tunnelUpdateSchema = z.strictObject({
   policy: policySchema.partial().optional(),
 })
 
-/** Ids that agents make for themselves once and keep: one a machine and user. */
+/** Ids that agents make once for themselves and keep: one for each machine and user. */
 const agentIdSchema = idSchema('agt')
 
 const cellIdSchema = z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens, 1 to 32')
@@ -70,7 +70,7 @@ export const openCellsSchema = z.object({
   cells: z.array(
     z.object({
       id: cellIdSchema,
-      host: z.string().describe('Of one of its relays, to measure the way to'),
+      host: z.string().describe('Host of one of its relays, to measure the way to'),
       port: z.int().min(1).max(65_535),
     }),
   ),
@@ -79,15 +79,15 @@ export type OpenCells = z.infer<typeof openCellsSchema>
 
 export const claimSchema = z.strictObject({
   agent: agentIdSchema,
-  /** Every wanted tunnel in one call: a list costs what one costs. A tunnel of an unknown name is created. */
+  /** Every wanted tunnel in one call: a list costs as much as one. A tunnel with an unknown name is created. */
   tunnels: z
     .array(
       z.strictObject({
-        name: wantedNameSchema.optional().describe('Absent: a tunnel of a generated name'),
+        name: wantedNameSchema.optional().describe('Default: a tunnel with a generated name'),
         kind: kindSchema,
         /** tcp only: ask for this port instead of a random one. */
         port: z.int().min(1).max(65_535).optional(),
-        /** Sets the tunnel so; absent: it stays as it is, and a new one is for one agent. */
+        /** Changes the tunnel; without it the tunnel stays as it is, and a new one is for one agent. */
         agents: agentsSchema.optional(),
       }),
     )
@@ -95,12 +95,12 @@ export const claimSchema = z.strictObject({
     .max(50),
   cell: cellIdSchema
     .optional()
-    .describe('Where all of them shall be, also those that are elsewhere now, which get another address'),
+    .describe('The cell for all of them; those that are elsewhere now move and get another address'),
   near: z
     .array(cellIdSchema)
     .max(32)
     .optional()
-    .describe('Cells, nearest first: for tunnels that have not been in any yet'),
+    .describe('Cells, nearest first, for tunnels that have not been in any yet'),
   /** Take tunnels over from another agent that holds them. */
   takeover: z.boolean().default(false),
   waitedMs: z
@@ -108,7 +108,7 @@ export const claimSchema = z.strictObject({
     .min(0)
     .optional()
     .describe(
-      'Since this agent first asked: relays that have reported since decide whether another one serves',
+      'How long since this agent first asked: relays that have reported since decide whether another one serves',
     ),
 })
 
@@ -117,7 +117,7 @@ export const leaseSchema = z.object({
   name: tunnelNameSchema,
   kind: kindSchema,
   endpoint: endpointSchema,
-  cell: z.string().max(64).optional().describe('Whose relays serve it; older servers omit it'),
+  cell: z.string().max(64).optional().describe('The cell whose relays serve it; older servers omit it'),
   agents: agentsSchema.default('one'),
   epoch: z.int(),
   expiresAt: timeSchema,
@@ -126,7 +126,7 @@ export const leaseSchema = z.object({
 })
 export type Lease = z.infer<typeof leaseSchema>
 
-/** Where the relays of the cell listen for agents. An agent holds a session to every one of them. */
+/** Where the relays of the cell listen for agents. An agent holds a session to each. */
 export const relayAddressSchema = z.object({
   instance: z.string().describe('Id of the relay process'),
   host: z.string(),
@@ -138,14 +138,16 @@ export const relayAddressSchema = z.object({
 export type RelayAddress = z.infer<typeof relayAddressSchema>
 
 export const claimResultSchema = z.object({
-  /** Of one cell, which `cell` names; older servers omit the name. A lease of another cell is bound at `otherCells`. */
+  /**
+   * Relays of one cell, which `cell` names; older servers omit the name. Bind a lease of another cell at `otherCells`.
+   */
   relays: z.array(relayAddressSchema),
   cell: z.string().max(64).optional(),
   otherCells: z
     .array(z.object({ cell: z.string().max(64), relays: z.array(relayAddressSchema) }))
     .optional()
-    .describe('Where the relays of further cells are, when the leases of the answer lie in several'),
-  /** In the order asked: a lease, or why there is none. One refusal does not spoil the others. */
+    .describe('Where the relays of further cells are, when the leases of the answer are in several'),
+  /** In the order of the request: a lease, or why there is none. One refusal does not fail the others. */
   results: z.array(z.union([z.object({ lease: leaseSchema }), z.object({ problem: problemSchema })])),
   renewInMs: z.int(),
 })
@@ -161,23 +163,23 @@ export const renewSchema = z.strictObject({
 export const releaseSchema = z
   .strictObject({
     agent: agentIdSchema,
-    tunnels: z.array(idSchema('tun')).max(50).default([]).describe('Whatever of them the agent holds'),
+    tunnels: z.array(idSchema('tun')).max(50).default([]).describe('Those that the agent holds are released'),
     leases: z
       .array(z.strictObject({ tunnel: idSchema('tun'), epoch: z.int(), expiresAt: timeSchema }))
       .max(50)
       .default([])
-      .describe('The same, but for what was granted or extended since'),
+      .describe('The same, except those granted or extended since'),
   })
   .refine(({ tunnels, leases }) => tunnels.length + leases.length > 0, 'Nothing is named.')
 
 export const watchRequestSchema = z.strictObject({
-  tunnels: z.array(idSchema('tun')).min(1).max(200).optional().describe('Absent: all of the account'),
+  tunnels: z.array(idSchema('tun')).min(1).max(200).optional().describe('Default: all of the account'),
 })
-/** A read-only pass to the live figures that relays send as server-sent events (docs/decisions). */
+/** A read-only ticket for the live figures that relays send as server-sent events (docs/decisions). */
 export const watchSchema = z.object({
   ticket: z.string(),
   expiresAt: timeSchema,
-  /** One SSE address a relay: GET with `Authorization: Bearer <ticket>`; the reader adds the relays up. */
+  /** One SSE address for each relay: GET with `Authorization: Bearer <ticket>`; the reader adds up the relays. */
   sources: z.array(z.string()),
 })
 
@@ -202,10 +204,10 @@ export type LiveSample = z.infer<typeof liveSampleSchema>
 const historyRowSchema = z
   .tuple([timeSchema, z.number(), z.number(), z.number(), z.number()])
   .describe('When it began, bytes from visitors, bytes to them, visitors opened, the most that were open')
-/** What a relay's `GET /v1/live/history?tunnel=` returns to whoever has a watch ticket. */
+/** What a relay's `GET /v1/live/history?tunnel=` returns to a reader with a watch ticket. */
 export const liveHistorySchema = z.object({
   at: timeSchema,
-  seconds: z.array(historyRowSchema).describe('Of the last minute, without seconds in which nothing changed'),
-  tens: z.array(historyRowSchema).describe('Of the last half hour, by ten seconds'),
+  seconds: z.array(historyRowSchema).describe('The last minute, without seconds in which nothing changed'),
+  tens: z.array(historyRowSchema).describe('The last half hour, by ten seconds'),
 })
 export type LiveHistory = z.infer<typeof liveHistorySchema>
