@@ -1,4 +1,4 @@
-/** What the functions other than the API answer: problem documents for failures, as the API does. */
+/** The answers of functions other than the API: problem documents for failures, as in the API. */
 
 import { toProblem } from '@porttunneler/shared/api/problem'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
@@ -7,7 +7,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 /** A function that is called by HTTP. */
 export type Fetch = (request: Request) => Response | Promise<Response>
 
-/** Answers with what `handle` gives; what it throws is logged and answered as a problem. */
+/** Returns the result of `handle`; an error that it throws is logged and answered as a problem. */
 export function answering(
   handle: Fetch,
   { log, docsUrl }: { readonly log: Log; readonly docsUrl: string },

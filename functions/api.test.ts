@@ -41,7 +41,7 @@ afterAll(async () => {
 const clientOf = (token: string): Client => makeClient({ baseUrl: url, token: () => token })
 
 describe('the API as a Cloud Function', () => {
-  test('answers over HTTP what it answers in a process: claim, renew, list, release', async () => {
+  test('gives the same answers over HTTP as in a process: claim, renew, list, release', async () => {
     const client = clientOf(t.tunnelsKey)
     const agent = newId('agt', 1)
     const { results, relays } = await client.claim({ agent, tunnels: [{ name: 'web', kind: 'http' }] })
@@ -56,7 +56,7 @@ describe('the API as a Cloud Function', () => {
     expect((await client.tunnel(tunnel)).state).toBe('offline')
   })
 
-  test('forms, empty answers and queries pass the framework as well', async () => {
+  test('forms, empty answers and queries pass the framework too', async () => {
     const code = await makeClient({ baseUrl: url }).authorizeDevice({ device: 'laptop' })
     const pending = await clientOf(t.ada).device(code.user_code)
     expect(pending.device).toBe('laptop')
@@ -66,7 +66,7 @@ describe('the API as a Cloud Function', () => {
     expect((await clientOf(t.ada).tunnels({ limit: 1 })).items.length).toBeLessThanOrEqual(1)
   })
 
-  test('a body of untold length is read, and a request that has none needs none', async () => {
+  test('a body without a length is read, and a request without a body needs none', async () => {
     const headers = { authorization: `Bearer ${t.ada}`, 'content-type': 'application/json' }
     const body = new Blob([JSON.stringify({ name: 'short-lived', kind: 'http' })]).stream()
     const made = await fetch(`${url}/v1/tunnels`, { method: 'POST', headers, body, duplex: 'half' })
@@ -76,25 +76,25 @@ describe('the API as a Cloud Function', () => {
     expect(deleted.status).toBe(204)
   })
 
-  test('failures arrive as the codes they are', async () => {
+  test('failures arrive with their codes', async () => {
     await expect(clientOf('pts_x').me()).rejects.toSatisfy((error) => isFailure(error, 'auth.invalid'))
     const tooLong = clientOf(t.ada).renameAccount({ name: 'x'.repeat(81) })
     await expect(tooLong).rejects.toMatchObject({ key: 'api.invalid' })
   })
 
   test.each([
-    ['behind a proxy that is known, the one that it saw', '203.0.113.66, 198.51.100.7, 192.0.2.80'],
+    ['behind a known proxy, the one that it saw', '203.0.113.66, 198.51.100.7, 192.0.2.80'],
     ['behind two of them, too', '203.0.113.66, 198.51.100.7, 2001:db8:f::1, 192.0.2.80'],
     ['at the address of the function, the one that Google saw', '203.0.113.66, 192.0.2.80, 198.51.100.7'],
-    ['no text of the caller', '<b>me</b>, 198.51.100.7, 192.0.2.80'],
-    ['where nothing stands in front', '198.51.100.7'],
+    ['not a text from the caller', '<b>me</b>, 198.51.100.7, 192.0.2.80'],
+    ['without a proxy in front', '198.51.100.7'],
   ])('the address that counts and is shown: %s', async (_which, forwarded) => {
     const client = makeClient({ baseUrl: url, headers: { 'x-forwarded-for': forwarded } })
     const { user_code } = await client.authorizeDevice({})
     expect((await clientOf(t.ada).device(user_code)).from).toBe('198.51.100.7')
   })
 
-  test('whoever calls the function itself cannot get a limit for each address that it makes up', async () => {
+  test('a direct caller of the function cannot get a limit for each made-up address', async () => {
     const ask = (n: number) => {
       const headers = { 'x-forwarded-for': `10.0.0.${n}, 198.51.100.99` }
       return makeClient({ baseUrl: url, headers }).authorizeDevice({})
@@ -104,7 +104,7 @@ describe('the API as a Cloud Function', () => {
   })
 
   test.each([
-    ['a body that is no JSON', 'application/json', '{"name":', 400],
+    ['a body that is not JSON', 'application/json', '{"name":', 400],
     ['a body in an unknown encoding', 'application/json; charset=klingon', '{"name":', 400],
     ['a body of another kind', 'application/x-www-form-urlencoded', '%', 415],
     ['a body that is too large', 'application/json', `{"name":"${'x'.repeat(300_000)}"}`, 413],
@@ -135,7 +135,7 @@ describe('the API as a Cloud Function', () => {
     agent.destroy()
   })
 
-  test('a path that is no valid encoding is refused with a code', async () => {
+  test('a path with an invalid encoding is refused with a code', async () => {
     const answer = await fetch(`${url}/v1/tunnels/%E0%A4%A`, {
       headers: { authorization: `Bearer ${t.ada}` },
     })
@@ -155,7 +155,7 @@ describe('the API as a Cloud Function', () => {
     expect(await answer.json()).toMatchObject({ status: 400 })
   })
 
-  test('the pages of the codes are served, under a policy that allows nothing but their style', async () => {
+  test('the code pages are served, under a policy that allows only their style', async () => {
     const page = await fetch(`${url}/errors/PT-0001`)
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(await page.text()).toContain('PT-0001')

@@ -1,6 +1,6 @@
 /**
- * `api`: the API as a Cloud Function, the same Fetch handler as everywhere, and the pages of the codes, which Firebase
- * Hosting asks for here as well. The platform is handed in, so that this file knows no SDK.
+ * `api`: the API as a Cloud Function, the same Fetch handler as everywhere, and the code pages, which Firebase Hosting
+ * requests here too. The platform is passed in, so that this file knows no SDK.
  */
 import { type ApiDeps, makeApi } from '@porttunneler/shared/api/app'
 import { errorAnswer } from '@porttunneler/shared/api/error-pages'
@@ -14,8 +14,8 @@ import type { Cloud } from './cloud.ts'
 import { firebaseRoutes } from './platform/identity.firebase.routes.ts'
 
 /**
- * Google's front end appends the address that it saw, so the last one is certain; one before it counts only behind a
- * proxy from `proxies`. Whoever calls the function at its own address cannot say that it is somebody else.
+ * Google's front end appends the address that it saw, so the last one is certain; an earlier one counts only behind a
+ * proxy from `proxies`. A caller of the function's own address cannot pretend to be somebody else.
  * docs/cloud.md#who-calls
  */
 function addressBehind(proxies: readonly string[]): (context: Context) => string {

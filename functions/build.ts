@@ -1,7 +1,7 @@
 /**
- * Builds functions/dist, which is deployed as it is: one chunk for each function and for each SDK, so that an instance
- * parses only what it uses. All packages are inside but Google's framework: it keeps the list of functions in itself,
- * so it has to be the one that runs. What of it is installed is fixed by a lock file cut out of ours.
+ * Builds functions/dist, which is deployed unchanged: one chunk for each function and for each SDK, so that an instance
+ * parses only what it uses. All packages are inside except Google's framework: it keeps the list of functions itself,
+ * so it has to be the copy that runs. A lock file cut out of ours fixes its packages.
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

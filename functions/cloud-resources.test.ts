@@ -1,4 +1,4 @@
-/** docs/cloud-resources.md names what the code uses, all of it and nothing else. */
+/** docs/cloud-resources.md names exactly what the code uses. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { topics } from '@porttunneler/shared/control/names'
@@ -14,7 +14,7 @@ const section = (title: string) => page.split(/^##+ /m).find((text) => text.star
 const named = (text: string, pattern: RegExp) =>
   [...new Set([...text.matchAll(pattern)].map(([, name = '']) => name))].sort()
 
-test('functions: the table is what functions/deployment.ts says, for each function there is', () => {
+test('functions: the table matches functions/deployment.ts, for every function', () => {
   const rows = Object.entries(deployments).map(([name, one]) => {
     const instances = `${one.minInstances}-${one.maxInstances}`
     const sizes = [one.memoryMiB, one.cpu, one.concurrency, instances, one.timeoutSeconds]
@@ -28,7 +28,7 @@ test('functions: the table is what functions/deployment.ts says, for each functi
   expect(named(read('functions/main.ts'), /^ {2}\['(\w+)', async/gm)).toEqual(Object.keys(deployments).sort())
 })
 
-test('keys: a function uses the key of KMS exactly where docs/cloud.md gives its account the right', () => {
+test('keys: a function uses the KMS key exactly if docs/cloud.md gives its account the right', () => {
   const granted = read('docs/cloud.md')
     .split('\n')
     .filter((line) => line.startsWith('|') && line.includes('cryptoKeyEncrypterDecrypter'))

@@ -1,7 +1,7 @@
 /**
- * The control plane on Google Cloud: the platform of SDKs, and the domain over it. Opening it talks to nobody, so an
- * instance starts as fast as its code loads; clients connect, and keys are unwrapped by KMS, at their first use, which
- * `warm` brings forward. One instance serves many requests at once and shares all of it.
+ * The control plane on Google Cloud: the platform of SDKs, and the domain over it. Opening it calls nobody, so an
+ * instance starts as fast as its code loads; at their first use clients connect and KMS unwraps the keys, which `warm`
+ * brings forward. One instance serves many requests at once and shares all of it.
  */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -34,13 +34,13 @@ export type Cloud = {
   readonly accounts: FirebaseAccounts
   /** For relays outside Google's. */
   readonly enrolment: EnrolledRelayIdentity
-  /** Does now what the first request would wait for. */
+  /** Does now what the first request would otherwise wait for. */
   warm(): Promise<void>
   close(): Promise<void>
 }
 
 export type CloudOptions = {
-  /** Where there is no metadata server: for KMS and Compute Engine. */
+  /** For KMS and Compute Engine, where there is no metadata server. */
   readonly accessToken?: () => Promise<AccessToken>
 }
 
@@ -84,7 +84,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
   }
 }
 
-/** Relays on Google's VMs prove themselves by Google's word, others by the credential of their enrolment. */
+/** Relays on Google's VMs prove themselves by Google's token, others by the credential of their enrolment. */
 function relayIdentities(
   enrolment: EnrolledRelayIdentity,
   { environment, control, relayGroups, emulatedGoogle }: Settings,

@@ -7,7 +7,7 @@ import { randomProject, withEmulators } from './testing/with-emulators.ts'
 withEmulators((hosts) => {
   process.env.PUBSUB_EMULATOR_HOST = hosts.pubsub
 
-  /** A cell whose listener refuses everything until it is mended. */
+  /** A cell whose listener refuses everything until it is repaired. */
   async function setUp() {
     const project = randomProject()
     const onBackgroundError = vi.fn()
@@ -39,7 +39,7 @@ withEmulators((hosts) => {
     return { run, state, heard }
   }
 
-  test('dead letters: what failed is listed with its reason, shown, dropped, and replayed once mended', async () => {
+  test('dead letters: failed messages are listed with a reason, shown, dropped, and replayed', async () => {
     const { run, state, heard } = await setUp()
     const list = await run('list')
     expect(list).toMatch(/^\d+ {2}0 min {2}commands\.home {2}r1 {2}5x {2}not \?\[31mready\n/)
@@ -56,7 +56,7 @@ withEmulators((hosts) => {
     expect(await run('list')).toBe('Dead letters: 0\n')
   })
 
-  test('dead letters: no more are looked at than were asked for, and it says so', async () => {
+  test('dead letters: it looks at no more than requested, and says so', async () => {
     const { run } = await setUp()
     expect(await run('list', '--max', '2')).toMatch(/Dead letters: 2, perhaps more\n$/)
     expect(await run('list')).toMatch(/Dead letters: 3\n$/)

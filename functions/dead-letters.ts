@@ -101,7 +101,7 @@ function say(letter: DeadLetter, { nowMs, isWhole }: { nowMs: number; isWhole: b
   return isWhole ? `${line}\n${printable(text)}\n` : `${line}\n`
 }
 
-/** What somebody else wrote must not speak to the terminal. */
+/** Text that somebody else wrote must not control the terminal. */
 function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '?')
 }

@@ -1,20 +1,20 @@
 /**
- * How each function is deployed: what the infrastructure has to set, because Google's own defaults are others.
+ * How each function is deployed: what the infrastructure has to set because Google's defaults differ.
  * docs/cloud-resources.md shows the table, and a test compares.
  */
 export type Deployment = {
-  /** Who calls it; all but Pub/Sub's by HTTP. */
+  /** Who calls it; by HTTP, except for Pub/Sub. */
   readonly trigger: 'everybody' | 'scheduler' | 'topic ptun.events' | 'topic ptun.jobs'
   readonly memoryMiB: number
   readonly cpu: number
-  /** Requests that one instance takes at once: the caches of one instance serve all of them. */
+  /** Requests that one instance takes at once: one instance's caches serve all of them. */
   readonly concurrency: number
   readonly minInstances: number
   readonly maxInstances: number
   readonly timeoutSeconds: number
-  /** Whether Pub/Sub sends again what failed. A kick that is lost is found by the next round. */
+  /** Whether Pub/Sub sends a failed message again. The next round finds a kick that is lost. */
   readonly retry: boolean
-  /** Whether it signs or makes keys, and its account may use the one of KMS: a new instance unwraps them at once. */
+  /** Whether it signs or makes keys, and its account may use the KMS key: a new instance unwraps them at once. */
   readonly signs: boolean
 }
 
@@ -38,7 +38,7 @@ export const deployments: Readonly<Record<string, Deployment>> = {
     concurrency: 8,
     minInstances: 0,
     maxInstances: 10,
-    // A job has a lease of a minute, and begins it anew with each step that it keeps.
+    // A job has a lease of a minute, and renews it with each stored step.
     timeoutSeconds: 540,
     retry: false,
     signs: true,
@@ -60,7 +60,7 @@ export const deployments: Readonly<Record<string, Deployment>> = {
     cpu: 1,
     concurrency: 1,
     minInstances: 0,
-    // A round that is late and the next one; a job is claimed by one of them.
+    // For a late round and the next one; one of them claims each job.
     maxInstances: 2,
     timeoutSeconds: 540,
     retry: false,

@@ -1,4 +1,4 @@
-/** What is deployed to Firestore fits the code: the emulator would not notice when it does not. */
+/** What is deployed to Firestore matches the code: the emulator would not notice a difference. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { queries, queryTable } from '@porttunneler/shared/control/query-table'
@@ -9,7 +9,7 @@ test('firestore.indexes.json is what the declared queries need; `npm run docs` w
   expect(readFileSync(join(import.meta.dirname, 'firestore.indexes.json'), 'utf8')).toBe(indexesText())
 })
 
-test('a query finds its equalities first and its order last in an index', () => {
+test('an index has a query’s equalities first and its order last', () => {
   const { indexes } = JSON.parse(indexesText())
   expect(indexes).toContainEqual({
     collectionGroup: queries.keysOfAccount.collection,
@@ -57,7 +57,7 @@ test('no query asks for a field without an index', () => {
   )
 })
 
-/** The outermost fields of a type, with the text of their types; what is in nested braces is part of that text. */
+/** The outermost fields of a type, with the text of their types; nested braces are part of that text. */
 function fieldsOf(type: string): ReadonlyMap<string, string> {
   const start = new RegExp(`type ${type} = (?:Partial<\\w+> & )?\\{`)
   const text = code.find((each) => start.test(each)) ?? ''

@@ -1,6 +1,6 @@
 /**
  * Writes firestore.indexes.json, which is deployed with the functions, from the one table of declared queries and the
- * list of collections whose documents expire. Run by `npm run docs`; a test compares, for the emulator answers
+ * list of collections whose documents expire. `npm run docs` runs it; a test compares, because the emulator runs
  * queries without their index and Firestore itself does not.
  */
 import { writeFileSync } from 'node:fs'
@@ -33,8 +33,8 @@ export const expiring = [
 ]
 
 /**
- * Maps, lists and packed series: nothing asks for them, and Firestore would index each of their entries, thousands in a
- * write, and refuse documents beyond 40,000. A test finds maps and lists in the types of the documents.
+ * Maps, lists and packed series: no query uses them, and Firestore would index each entry, thousands in a write, and
+ * refuse documents beyond 40,000. A test finds maps and lists in the types of the documents.
  */
 export const unindexed: readonly (readonly [collection: string, field: string])[] = [
   ['accounts', 'overrides'],
@@ -98,7 +98,7 @@ export function indexesText(): string {
     collectionGroup: name,
     fieldPath: 'ttl',
     ttl: true,
-    // Nothing asks for it, and an index on a rising time is where all writes of a collection would meet.
+    // No query uses it, and all writes of a collection would meet in an index on a rising time.
     indexes: [],
   }))
   const unasked = unindexed.map(([collectionGroup, fieldPath]) => ({
@@ -110,7 +110,7 @@ export function indexesText(): string {
   return `${JSON.stringify(text, undefined, 2)}\n`
 }
 
-/** One field alone has its index by itself. The id comes last in every index, in the direction of the field before. */
+/** A single field has its own index. The id comes last in every index, in the direction of the field before. */
 function needsIndex({ equals }: Query): boolean {
   return equals.length > 0
 }

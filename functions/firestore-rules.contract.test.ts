@@ -1,4 +1,4 @@
-/** firestore.rules on the emulator: whoever is not the functions gets nothing, however he asks. */
+/** firestore.rules on the emulator: only the functions get anything, whatever others try. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -20,7 +20,7 @@ withEmulators(({ firestore }) => {
       const sent = method === 'PATCH' || method === 'POST' ? { body } : {}
       return (await fetch(`${base}${path}`, { method, headers, ...sent })).status
     }
-    // The emulator's word for the service account: proves that the document is there to be seen.
+    // The emulator's word for the service account: proves that the document exists.
     expect(await statusOf('PATCH', '/users/usr_1', 'Bearer owner')).toBe(200)
     for (const who of [undefined, `Bearer ${idToken(project)}`]) {
       expect(await statusOf('GET', '/users/usr_1', who)).toBe(403)
@@ -33,7 +33,7 @@ withEmulators(({ firestore }) => {
   })
 })
 
-/** A token of the Auth emulator's form, which this emulator believes without a signature. */
+/** A token in the form of the Auth emulator, which this emulator accepts without a signature. */
 function idToken(project: string): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = { sub: 'usr_1', user_id: 'usr_1', aud: project, iat: 1, exp: 4_000_000_000 }

@@ -33,7 +33,7 @@ test('firebase.json is what `npm run docs` writes, and the files that it names a
   for (const path of Object.values(config.firestore)) expect(existsSync(join(root, path))).toBe(true)
 })
 
-test('the policy of pages is that of a server of one’s own, but for sign-in at Firebase and the relays', () => {
+test('the policy of pages is that of a standalone server, except for sign-in at Firebase and the relays', () => {
   const own = pageHeaders({ connect: [], isHttps: true })
   const policy = 'content-security-policy'
   expect(directivesOf(pages.get(policy))).toEqual({
@@ -53,7 +53,7 @@ test('the policy of pages is that of a server of one’s own, but for sign-in at
   expect(pages.get(opener)).toBe('same-origin-allow-popups')
 })
 
-test('an operator’s own relays take the place of any', () => {
+test('an operator’s own relays replace the wildcard', () => {
   const own = firebaseText({ region: 'us-east1', relays: ['https://*.relay.example.com'] })
   expect(own).toContain("connect-src 'self' https://identitytoolkit.googleapis.com")
   expect(own).toContain('https://securetoken.googleapis.com https://*.relay.example.com;')

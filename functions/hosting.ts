@@ -1,8 +1,8 @@
 /**
- * Writes firebase.json: what Firebase Hosting serves and with which headers, what it hands to a function, and where the
- * emulators listen. Run by `npm run docs`, and before a deployment with the operator's own places:
+ * Writes firebase.json: what Firebase Hosting serves and with which headers, what it passes to a function, and where
+ * the emulators listen. `npm run docs` runs it; before a deployment run it with your own region and relays:
  *
- *   node functions/hosting.ts --region us-east1 --relays 'https://*.relay.tunnels.example.com'
+ * node functions/hosting.ts --region us-east1 --relays 'https://*.relay.tunnels.example.com'
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,19 +11,19 @@ import { parseArgs } from 'node:util'
 import { pageHeaders } from '@porttunneler/shared/api/page-headers'
 
 export type Places = {
-  /** Of the functions. */
+  /** The functions' region. */
   readonly region: string
-  /** Origins of the relays' live figures; `https:` is any. */
+  /** Origins of the relays' live figures; `https:` allows any. */
   readonly relays: readonly string[]
 }
 
 export const defaultPlaces: Places = { region: 'europe-west1', relays: ['https:'] }
 
-/** Password and tokens; the windows of Google and GitHub. */
+/** For password and tokens; and for the windows of Google and GitHub. */
 const signInOrigins = ['https://identitytoolkit.googleapis.com', 'https://securetoken.googleapis.com']
 const popupScripts = ['https://apis.google.com']
 
-/** What is Hosting's own: its sign-in pages are shown in a frame of ours. */
+/** Hosting's own paths: its sign-in pages are shown in a frame of ours. */
 const notReserved = '!/__/**'
 /** Paths without an extension are pages of the console. */
 const pages = '!**/*.*'

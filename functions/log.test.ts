@@ -13,7 +13,7 @@ beforeEach(() => {
 })
 
 describe('log', () => {
-  test('severity, message and time have the names and forms that Cloud Logging knows', () => {
+  test('severity, message and time have the names and forms of Cloud Logging', () => {
     log.debug({}, 'hidden by default')
     log.info({ relay: 'r1' }, 'one')
     log.warn({}, 'two')
@@ -63,7 +63,7 @@ describe('log', () => {
     },
   )
 
-  test('requests at the same time keep their own, across what they wait for', async () => {
+  test('concurrent requests keep their own, across everything they wait for', async () => {
     const traces = ['a', 'b', 'c'].map((letter) => letter.repeat(32))
     await Promise.all(
       traces.map((trace) =>

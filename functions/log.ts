@@ -1,7 +1,7 @@
 /**
- * Logs as Cloud Logging reads them: one JSON object a line on stdout, with `severity`, `message`, and, within a
- * request, its trace and what was asked. Lines of one request are thereby shown below the request log that Google's
- * front end writes, and failures with a stack appear in Error Reporting.
+ * Logs in Cloud Logging's form: one JSON object a line on stdout, with `severity`, `message`, and, within a request,
+ * its trace and what was asked. So lines of one request are shown below the request log of Google's front end, and
+ * failures with a stack appear in Error Reporting.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -22,7 +22,7 @@ const current = new AsyncLocalStorage<RequestFields>()
 
 /** @param project the project id, part of a trace's name */
 export function makeLog(project: string, destination?: DestinationStream): Log {
-  // Written before the call returns: an instance may be frozen as soon as it has answered.
+  // Written before the call returns: an instance may be frozen right after it has answered.
   return pino(logOptions(project), destination ?? pino.destination({ dest: 1, sync: true }))
 }
 
@@ -46,12 +46,12 @@ function logOptions(project: string): LoggerOptions {
   }
 }
 
-/** Runs `handle` so that every line which it logs names this request. */
+/** Runs `handle` so that every line it logs names this request. */
 export function withRequest<T>(request: Request, handle: () => T): T {
   return current.run({ ...traceOf(request.headers), httpRequest: describe(request) }, handle)
 }
 
-/** Without the query, which may hold what only its sender should know. */
+/** Without the query, which may hold secrets of its sender. */
 function describe(request: Request): object {
   const userAgent = request.headers.get('user-agent')
   return {

@@ -1,6 +1,6 @@
 /**
  * The entry of the deployed bundle: `functions-framework --target=<function>`. One process serves one function and
- * loads the code of that one alone. Told something wrong it does not start; its last line says what and how to mend it.
+ * loads only its code. With a wrong setting it does not start, and its last line says what is wrong and how to mend it.
  */
 import process from 'node:process'
 import { parseArgs } from 'node:util'
@@ -16,7 +16,7 @@ import { readSettings } from './settings.ts'
 
 type EventFunction = (event: { data?: unknown }) => Promise<void>
 
-/** By name, with what loads it. */
+/** By name, with what loads each. */
 const httpFunctions: ReadonlyMap<string, (cloud: Cloud) => Promise<Fetch>> = new Map([
   ['api', async (cloud) => (await import('./api.ts')).cloudApi(cloud)],
   ['onSchedule', async ({ control }) => (await import('./on-schedule.ts')).scheduleFunction(control)],
@@ -36,13 +36,13 @@ try {
   throw error
 }
 
-/** As the framework reads it: its option, else the variable. */
+/** Reads the target as the framework does: its option, else the variable. */
 function targetOf(args: string[], variable: string | undefined): string | undefined {
   const { target } = parseArgs({ args, options: { target: { type: 'string' } }, strict: false }).values
   return typeof target === 'string' ? target : variable
 }
 
-/** A name that is none of ours the framework refuses itself. */
+/** The framework itself refuses an unknown name. */
 async function register(target: string | undefined): Promise<void> {
   const load = httpFunctions.get(target ?? '')
   const loadEvent = eventFunctions.get(target ?? '')
@@ -56,6 +56,6 @@ async function register(target: string | undefined): Promise<void> {
   passRequestsThrough()
   http(target, httpFunction(handle))
   if (!deployments[target]?.signs) return
-  // What fails now is tried again by the first request, which then says so.
+  // If this fails, the first request tries again and reports it.
   cloud.warm().catch((error: unknown) => log.warn({ error }, 'an instance starts without its keys'))
 }

@@ -1,6 +1,6 @@
 /**
- * Lets ptunctl work on a project of Google Cloud: the same domain as in the functions, by the rights of whoever calls
- * it (application default credentials), or on emulators where their variables are set.
+ * Lets ptunctl work on a project of Google Cloud: with the same domain as the functions and the caller's own rights
+ * (application default credentials), or on emulators where their variables are set.
  */
 import { type Order, runAct } from '@porttunneler/shared/control/operator/acts'
 import { openCloud } from './cloud.ts'
@@ -8,7 +8,7 @@ import { makeLog } from './log.ts'
 import { operatorToken } from './platform/operator-credentials.ts'
 import { readSettings } from './settings.ts'
 
-/** @param warn gets what the domain logs, a line each */
+/** @param warn gets the domain's log, line by line */
 export async function runInCloud(
   env: Readonly<Record<string, string | undefined>>,
   order: Order,

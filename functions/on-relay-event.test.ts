@@ -21,7 +21,7 @@ beforeEach(async () => {
 })
 afterEach(() => t.close())
 
-/** A log whose lines can be read. */
+/** A log that the test can read. */
 function collect(fields: object): Log {
   const add = (line: object, message: string) => void lines.push({ ...fields, ...line, message })
   return { ...silentLog, info: add, warn: add, error: add, child: (more) => collect({ ...fields, ...more }) }
@@ -56,23 +56,23 @@ describe('onRelayEvent', () => {
     ['no JSON', '{"relay":'],
     ['no event', '{"relay":"x"}'],
     ['nothing', ''],
-  ])('%s is said with its code and not sent again', async (_title, data) => {
+  ])('%s is logged with its code and not sent again', async (_title, data) => {
     await relayEventFunction(t.control)(published(data))
     expect(lines).toMatchObject([{ code: 'PT-5225' }])
   })
 
-  test('a CloudEvent of another form is said and not sent again', async () => {
+  test('a CloudEvent of another form is logged and not sent again', async () => {
     await relayEventFunction(t.control)({})
     await relayEventFunction(t.control)({ data: { message: { data: '%%' } } })
     expect(lines).toMatchObject([{ code: 'PT-5225' }, { code: 'PT-5225' }])
   })
 
-  test('a relay that nobody knows is not believed', async () => {
+  test('an unknown relay is not believed', async () => {
     await take(seen({ relay: newId('rel', 1) }))
     expect(lines).toMatchObject([{ message: 'an event of a relay that is not here' }])
   })
 
-  test('a store that is away has it sent again; after ten minutes it is let go', async () => {
+  test('while the store is away it is sent again; after ten minutes it is dropped', async () => {
     const get = () => Promise.reject(fail('store.unavailable'))
     const ill = { ...t.control, store: { ...t.control.store, get } }
     const old = published(JSON.stringify(seen()))

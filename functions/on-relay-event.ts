@@ -1,6 +1,6 @@
 /**
- * `onRelayEvent`: what relays publish at once because it must not wait for their next `sync`, by a Pub/Sub trigger on
- * the topic `events`. It throws only what another try may mend; Pub/Sub then delivers again.
+ * `onRelayEvent`: events that relays publish at once because they cannot wait for the next `sync`, by a Pub/Sub trigger
+ * on the topic `events`. It throws only if another try may help; Pub/Sub then delivers again.
  */
 import type { Control } from '@porttunneler/shared/control/control'
 import { takeRelayEvent } from '@porttunneler/shared/control/relay-events'
@@ -9,7 +9,7 @@ import { readPublished } from './published.ts'
 /** For `cloudEvent('onRelayEvent', ...)` of the functions framework. @throws store.unavailable */
 export function relayEventFunction(control: Control): (event: { data?: unknown }) => Promise<void> {
   return async ({ data }) => {
-    // What cannot be read is taken for an event that is none: said, and not sent again.
+    // An unreadable message counts as an invalid event: it is logged, and not sent again.
     await takeRelayEvent(control, readPublished(data))
   }
 }

@@ -39,7 +39,7 @@ test('schedule: two rounds at once end a lapsed lease once and change the keys o
   expect((await commandsTo('*')).map(({ data }) => data.body.kind)).toEqual(['keys'])
 })
 
-test('schedule: a job that fails is said and tried again, and the others run', async () => {
+test('schedule: a failing job is logged and tried again, and the others run', async () => {
   const lines: object[] = []
   const { store } = t.control
   const query: Store['query'] = (asked, options) =>

@@ -1,6 +1,6 @@
 /**
- * `onSchedule`: runs jobs that are due, called by Cloud Scheduler every minute (`roundsMs`) with a token of its own
- * service account; nobody else may invoke it. Two at once do no harm: a job is claimed by one conditional write.
+ * `onSchedule`: runs due jobs. Cloud Scheduler calls it every minute (`roundsMs`) with a token of its own service
+ * account; nobody else may invoke it. Two at once do no harm: a job is claimed by one conditional write.
  */
 import type { Control } from '@porttunneler/shared/control/control'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
@@ -8,7 +8,7 @@ import { roundsMs } from '@porttunneler/shared/control/jobs/worker'
 import { answering, type Fetch } from './answers.ts'
 import { jobsAtOnce } from './on-jobs.ts'
 
-/** Answers 204. A job that fails is tried again later and says so in the log; it fails no round. */
+/** Returns 204. A failing job is tried again later and logged; it does not fail the round. */
 export function scheduleFunction(control: Control): Fetch {
   const { log, settings } = control
   const worker = makeWorker(control, jobsAtOnce)

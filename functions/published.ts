@@ -1,4 +1,4 @@
-/** What a Pub/Sub trigger brings: a CloudEvent of the type google.cloud.pubsub.topic.v1.messagePublished. */
+/** What a Pub/Sub trigger delivers: a CloudEvent of the type google.cloud.pubsub.topic.v1.messagePublished. */
 import { z } from 'zod'
 
 const publishedSchema = z.object({ message: z.object({ data: z.base64().max(64 * 1024) }) })

@@ -16,7 +16,7 @@ const group = {
   serviceAccount: 'relay@tunnels-prod.iam.gserviceaccount.com',
 }
 
-test('settings: what is not said has its default', () => {
+test('settings: unset ones have their defaults', () => {
   const settings = readSettings(real)
   expect(settings).toMatchObject({
     relayGroups: [],
@@ -32,7 +32,7 @@ test('settings: what is not said has its default', () => {
   expect(settings.stripeSecret).toBeUndefined()
 })
 
-test('settings: what is said counts, and a secret does not show', () => {
+test('settings: set ones count, and a secret does not show', () => {
   const settings = readSettings({
     ...real,
     PORTTUNNELER_RELAY_GROUPS: JSON.stringify([group]),
@@ -57,13 +57,13 @@ test.each([
   [{ STRIPE_WEBHOOK_SECRET: 'sk_live' }, 'STRIPE_WEBHOOK_SECRET'],
   [{ FIREBASE_PROVIDERS: 'acme.com' }, 'FIREBASE_PROVIDERS'],
   [{ PORTTUNNELER_TRUSTED_PROXIES: 'all' }, 'PORTTUNNELER_TRUSTED_PROXIES'],
-])('settings: %o is refused by the name of the variable, its value unsaid', (changes, name) => {
+])('settings: %o is refused with the variable’s name but not its value', (changes, name) => {
   const refusal = refusalOf({ ...real, ...changes })
   expect(isFailure(refusal, 'cloud.environment') && refusal.detail).toContain(name)
   expect(String(refusal)).not.toContain('sk_live')
 })
 
-test('settings: a stand-in for Google is for projects of emulators alone', () => {
+test('settings: a stand-in for Google is only for emulator projects', () => {
   const standIn = { PORTTUNNELER_EMULATED_GOOGLE: 'http://127.0.0.1:1' }
   expect(isFailure(refusalOf({ ...real, ...standIn }), 'cloud.emulator')).toBe(true)
   const local = { GOOGLE_CLOUD_PROJECT: 'demo-a', PORTTUNNELER_URL: 'http://localhost:8500' }

@@ -1,6 +1,6 @@
 /**
- * What the functions are told by their environment, checked whole when an instance starts: one that is told something
- * wrong says so and does not start. docs/cloud.md has the table; a test compares.
+ * The functions' settings from the environment, checked as a whole when an instance starts; with a wrong one it says so
+ * and does not start. docs/cloud.md has the table; a test compares.
  */
 
 import { fail } from '@porttunneler/shared/base/errors'
@@ -60,7 +60,7 @@ export type Settings = {
   readonly control: ControlSettings
   readonly kmsKey: string
   readonly relayGroups: readonly z.infer<typeof relayGroup>[]
-  /** Networks of those between a caller and Google's front end whose entries in X-Forwarded-For are believed. */
+  /** Networks of proxies between a caller and Google's front end whose entries in X-Forwarded-For are believed. */
   readonly proxies: readonly string[]
   /** Whom to ask about own domains. */
   readonly resolvers: z.infer<typeof resolversSchema>
@@ -69,7 +69,7 @@ export type Settings = {
   readonly emulatedGoogle?: string
 }
 
-/** @throws cloud.environment naming every variable that is wrong; cloud.emulator */
+/** @throws cloud.environment naming every wrong variable; cloud.emulator */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const environment = readEnvironment(env)
   const parsed = variables.safeParse(env)
@@ -83,7 +83,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (emulatedGoogle !== undefined && !isEmulated)
     throw fail('cloud.emulator', `PORTTUNNELER_EMULATED_GOOGLE is set for project ${environment.projectId}.`)
   if (!isEmulated && !issuer.startsWith('https:'))
-    throw fail('cloud.environment', 'PORTTUNNELER_URL: what strangers reach is reached by https')
+    throw fail('cloud.environment', 'PORTTUNNELER_URL: a public address must be https')
   const { projectId, emulators } = environment
   return {
     environment,

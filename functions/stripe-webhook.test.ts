@@ -70,7 +70,7 @@ describe('stripe webhook', () => {
     expect(handled).toHaveLength(2)
   })
 
-  test('an event that nobody handles is acknowledged and kept in mind', async () => {
+  test('an event that nobody handles is acknowledged and recorded', async () => {
     const event = JSON.stringify({ ...paid, id: 'evt_2', type: 'customer.created' })
     expect((await deliver(event)).body).toMatchObject({ outcome: 'ignored' })
     expect((await deliver(event)).body).toMatchObject({ outcome: 'repeated' })
@@ -90,13 +90,13 @@ describe('stripe webhook', () => {
   })
 
   test.each(['{', '[]', '{"id":"../evt","type":"x","data":{"object":{}}}', '{"id":"evt_1"}'])(
-    'a signed body %s that is no event is refused with a code',
+    'a signed body %s that is not an event is refused with a code',
     async (body) => {
       expect(await deliver(body)).toMatchObject({ status: 400, body: { code: 'PT-5233' } })
     },
   )
 
-  test('a body that is too large is refused before its signature is looked at', async () => {
+  test('a body that is too large is refused before its signature is checked', async () => {
     expect((await deliver('x'.repeat(1_100_000), 't=1,v1=zz')).status).toBe(413)
   })
 })

@@ -1,6 +1,6 @@
 /**
- * `stripeWebhook`: what Stripe tells of payments. Anybody may call it, so nothing counts before the signature is
- * checked. Answers 200 only for what is recorded: whatever else happens, Stripe delivers the event again for 3 days.
+ * `stripeWebhook`: Stripe's reports about payments. Anybody may call it, so nothing counts before the signature is
+ * checked. It returns 200 only for recorded events: in every other case Stripe delivers the event again for 3 days.
  */
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
@@ -15,7 +15,7 @@ const bodyBytesMax = 1024 * 1024
 
 export type StripeWebhookDeps = {
   readonly control: Control
-  /** Of this endpoint, as Stripe's dashboard shows it. */
+  /** This endpoint's secret, from Stripe's dashboard. */
   readonly secret: Secret
   /** By event type; other types are acknowledged. */
   readonly handlers: PaymentHandlers
@@ -42,7 +42,7 @@ export function stripeWebhook({ control, secret, handlers }: StripeWebhookDeps):
   )
 }
 
-/** @throws api.too_large before more than the limit is kept */
+/** @throws api.too_large before it holds more than the limit */
 async function readBody(request: Request): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0

@@ -1,4 +1,4 @@
-/** The verbs over the audit log that are more than one act: the walk over all seals, and the check of an export. */
+/** The audit verbs that are more than one act: the walk over all seals, and the check of an export. */
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -21,7 +21,7 @@ const reportSchema: z.ZodType<AuditReport> = z.object({
 })
 const notedSchema = z.looseObject({ noted: z.string().optional() })
 
-/** Goes on until all seals are walked, or until there is more wrong than a person reads. */
+/** Continues until all seals are walked, or until there are more problems than a person reads. */
 export async function verifyAll(order: SendOrder, input: object): Promise<Omit<AuditReport, 'isPart'>> {
   const noted = await readNoted(notedSchema.parse(input).noted)
   let sum: AuditReport = {
@@ -56,7 +56,7 @@ export async function checkFile(input: object): Promise<ExportReport> {
   return checkExport(linesOf(file), await readNoted(noted))
 }
 
-/** Whatever finds something wrong ends with 1, for scripts. */
+/** A result with problems ends with 1, for scripts. */
 export function hasProblems(result: unknown): boolean {
   const parsed = z.looseObject({ problems: z.array(z.string()).min(1) }).safeParse(result)
   return parsed.success
@@ -66,8 +66,8 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const logLineSchema = z.object({ seal: z.int().min(1), hash })
 
 /**
- * Hashes by number of the seal, from a log as it is written on one machine or exported from Google's, or from lines of
- * number and hash. Other lines of a log are passed over.
+ * Hashes by seal number, from a log as it is written on one machine or exported from Google's, or from lines with
+ * number and hash. Other lines of a log are skipped.
  */
 async function readNoted(file: string | undefined): Promise<ReadonlyMap<number, string>> {
   const noted = new Map<number, string>()

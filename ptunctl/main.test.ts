@@ -69,7 +69,7 @@ test('ptunctl: a cell, a key for its relay, and an account suspended and resumed
   expect((await ctl('jobs', 'dead')).out).toBe('None.\n')
 })
 
-test('ptunctl: the audit is listed, walked and compared with what a log noted; an export is checked', async () => {
+test('ptunctl: the audit is listed, walked and compared with a log; an export is checked', async () => {
   const list = await ctl('audit', 'list', account, '--action', 'account.created', '--from', '2020-01-01')
   expect(list.out).toMatch(/account\.created/)
   expect(await ctl('audit', 'list', account, '--from', 'long ago')).toMatchObject({ code: 2 })
@@ -97,7 +97,7 @@ test('ptunctl: the audit is listed, walked and compared with what a log noted; a
     expect(await ctl('audit', ...bad)).toMatchObject({ code: 2, err: expect.stringContaining('PT-5302') })
 })
 
-test('ptunctl: what is wrong is said with code, cause and cure, as text and as JSON', async () => {
+test('ptunctl: failures show code, cause and cure, as text and as JSON', async () => {
   expect(await ctl('cells', 'close', 'none')).toEqual({
     code: 1,
     out: '',

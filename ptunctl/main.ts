@@ -1,6 +1,6 @@
 /**
  * `ptunctl`, the operator's tool: reads the command line, runs one act on the data folder of a standalone server or on
- * a project of Google Cloud, and shows what came of it. Exit codes are those of the error table.
+ * a Google Cloud project, and shows the result. Exit codes are those of the error table.
  */
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
@@ -54,7 +54,7 @@ async function runVerb(order: SendOrder, act: Order['act'] | OwnAct, input: obje
 }
 
 async function runOrder({ data }: Globals, order: Order, { env, stderr }: Io): Promise<unknown> {
-  // A folder that is named wins; without one a project that is named means the cloud.
+  // A named folder wins; without one, a named project means the cloud.
   if (data === undefined && env.GOOGLE_CLOUD_PROJECT) {
     const { runInCloud } = await import('@porttunneler/functions/office')
     return runInCloud(env, order, (line) => stderr.write(line))
@@ -63,7 +63,7 @@ async function runOrder({ data }: Globals, order: Order, { env, stderr }: Io): P
   return runOnFolder(resolve(data ?? (env.PORTTUNNELER_DATA || 'data')), order)
 }
 
-/** For the audit. */
+/** The operator's name for the audit. */
 function operatorOf({ as }: Globals, env: Env): string {
   return as ?? (env.PTUNCTL_OPERATOR || userInfo().username)
 }

@@ -1,4 +1,4 @@
-/** The command line of ptunctl: every verb with its options, and the act that it stands for. */
+/** The command line of ptunctl: every verb with its options, and its act. */
 import type { ActName } from '@porttunneler/shared/control/operator/acts'
 import { Command, InvalidArgumentError, type OutputConfiguration } from 'commander'
 
@@ -41,7 +41,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addAccounts(groupOf('accounts', 'customers: look up, suspend, change the plan'))
   addPeople(groupOf('people', 'those who sign in'), groupOf('members', 'who belongs to an account'))
   addJobs(groupOf('jobs', 'what happens later'))
-  addAudit(groupOf('audit', 'who did what, and that nobody changed it since'))
+  addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
   addKeys(groupOf('keys', 'keys that sign tickets'))
   addOperators(groupOf('operators', 'people who may act as operators through the service'))
   quiet(program, output)
@@ -57,7 +57,7 @@ First steps:
   ptunctl enrolment create home
 `
 
-/** Two words of the command line become two fields. */
+/** Turns two words of the command line into two fields. */
 function inputOf({ ports, ...given }: Readonly<Record<string, unknown>>): object {
   return { ...given, ...(Array.isArray(ports) && { portFrom: ports[0], portTo: ports[1] }) }
 }
@@ -115,7 +115,7 @@ function addAccounts(verb: Verb): void {
     verb(
       'accounts.override',
       'override',
-      "change one limit of the plan for this account; without a value the plan's own counts again",
+      "change one limit of the plan for this account; without a value the plan's own limit applies again",
     ),
   )
     .argument('<limit>', 'as accounts show names it')
@@ -126,7 +126,11 @@ function addPeople(people: Verb, members: Verb): void {
   const who = (command: Command) => command.argument('<who>', 'usr_… or an e-mail address')
   because(
     who(
-      people('people.disable', 'disable', 'end their sessions and keys everywhere, and let them in no more'),
+      people(
+        'people.disable',
+        'disable',
+        'end their sessions and keys everywhere, and refuse them from now on',
+      ),
     ),
   )
   who(people('people.enable', 'enable', 'let them in again'))
@@ -138,7 +142,7 @@ function addPeople(people: Verb, members: Verb): void {
 }
 
 function addJobs(verb: Verb): void {
-  const limit = (command: Command) => command.option('--limit <count>', 'at most so many', readNumber, 100)
+  const limit = (command: Command) => command.option('--limit <count>', 'at most this many', readNumber, 100)
   limit(verb('jobs.list', 'list', 'list what waits, the next first'))
   limit(verb('jobs.dead', 'dead', 'list what failed for good'))
   verb('jobs.retry', 'retry', 'try a dead job again').argument('<id>')
@@ -147,19 +151,19 @@ function addJobs(verb: Verb): void {
 
 function addAudit(verb: Verb): void {
   verb('audit.list', 'list', 'list entries, the newest first')
-    .argument('[account]', 'acc_…; without one: what concerns no account')
+    .argument('[account]', 'acc_…; without one: entries that concern no account')
     .option('--action <name>', 'such as key.created')
     .option('--actor <id>', 'who did it')
     .option('--target <id>', 'what it was done to')
     .option('--from <time>', 'not before, such as 2026-01-31 or 2026-01-31T12:00Z', readTime)
     .option('--to <time>', 'not after', readTime)
-    .option('--limit <count>', 'at most so many', readNumber, 100)
+    .option('--limit <count>', 'at most this many', readNumber, 100)
   const noted = (command: Command) =>
-    command.option('--noted <file>', 'compare with the hashes of seals that a log outside has kept')
+    command.option('--noted <file>', 'compare with the hashes of seals in an outside log')
   noted(verb('audit.verify', 'verify', 'walk all seals, and name what was changed; exits with 1 then'))
   noted(verb('audit.check', 'check', 'check an export of an audit log, without any server')).argument(
     '<file>',
-    'the parts of GET /v1/audit/export, one behind the other',
+    'the parts of GET /v1/audit/export, joined',
   )
 }
 
@@ -178,13 +182,13 @@ function addKeys(verb: Verb): void {
 function addOperators(verb: Verb): void {
   verb('operators.list', 'list', 'list operators')
   verb('operators.add', 'add', 'make a person an operator').argument('<who>', 'usr_… or an e-mail address')
-  verb('operators.remove', 'remove', 'make a person an operator no more').argument(
+  verb('operators.remove', 'remove', 'take an operator’s rights away').argument(
     '<who>',
     'usr_… or an e-mail address',
   )
 }
 
-/** What does harm if it is a mistake stands in the audit with its reason. */
+/** An act that does harm if it is a mistake needs a reason, which the audit records. */
 function because(command: Command): Command {
   return command.requiredOption('--reason <text>', 'why, for the audit')
 }
@@ -208,7 +212,7 @@ function readRange(text: string): readonly [number, number] {
   return [Number(from), Number(to)]
 }
 
-/** Every command reports to us instead of ending the process. Subcommands do not inherit this. */
+/** Makes every command report to us instead of ending the process. Subcommands do not inherit this. */
 function quiet(command: Command, output: OutputConfiguration): void {
   command.exitOverride()
   command.configureOutput(output)

@@ -1,4 +1,4 @@
-/** Results as a person reads them: a table for a list, a line a field for one thing. Times are UTC. */
+/** Results for a person: a table for a list, one line for each field of a single thing. Times are UTC. */
 import { stripVTControlCharacters } from 'node:util'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 
@@ -43,7 +43,7 @@ function tableText(rows: readonly Row[]): string {
     .join('')
 }
 
-/** Fields that are times say so by their names. */
+/** Field names show which fields are times. */
 function cellText(key: string, value: unknown): string {
   if (value === undefined || value === null || value === '') return '-'
   const isTime = /(?:^at|At|Until|From|since)$/.test(key) && typeof value === 'number'
@@ -52,7 +52,7 @@ function cellText(key: string, value: unknown): string {
   return printable(typeof value === 'object' ? JSON.stringify(value) : String(value))
 }
 
-/** Names and addresses come from strangers: none of them speaks to the terminal. */
+/** Names and addresses come from strangers: none of them may control the terminal. */
 function printable(text: string): string {
   return stripVTControlCharacters(text).replace(/\p{Cc}/gu, ' ')
 }

@@ -4,7 +4,7 @@ import { addressReader, httpsReader } from './addresses.ts'
 
 const local = ['127.0.0.0/8', '::1']
 
-/** What the reader says of a request over a connection from `peer`. */
+/** What the reader returns for a request over a connection from `peer`. */
 async function read(peer: string, proxies: readonly string[], forwarded?: string): Promise<string> {
   const app = new Hono().get('/', (c) => c.text(addressReader(proxies)(c)))
   const headers: Record<string, string> = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
@@ -15,14 +15,14 @@ async function read(peer: string, proxies: readonly string[], forwarded?: string
 test.each([
   ['the connection tells', '203.0.113.7', [], undefined, '203.0.113.7'],
   ['IPv4 in IPv6 is IPv4', '::ffff:203.0.113.7', [], undefined, '203.0.113.7'],
-  ['without a proxy nobody is believed', '127.0.0.1', [], '1.2.3.4', '127.0.0.1'],
+  ['without a proxy, no header is believed', '127.0.0.1', [], '1.2.3.4', '127.0.0.1'],
   ['a proxy is believed for its own entry', '127.0.0.1', local, '6.6.6.6, 1.2.3.4', '1.2.3.4'],
-  ['so is one on another machine', '10.0.0.2', ['10.0.0.0/24'], '6.6.6.6, 1.2.3.4', '1.2.3.4'],
+  ['a proxy on another machine too', '10.0.0.2', ['10.0.0.0/24'], '6.6.6.6, 1.2.3.4', '1.2.3.4'],
   ['and each of two in a row', '10.0.0.2', ['10.0.0.0/24'], '6.6.6.6, 1.2.3.4, 10.0.0.1', '1.2.3.4'],
   ['a stranger is not the proxy', '203.0.113.7', local, '1.2.3.4', '203.0.113.7'],
-  ['a proxy that says nothing', '::1', local, undefined, '::1'],
-  ['words are no address', '127.0.0.1', local, 'you may trust me', '127.0.0.1'],
-  ['words behind a trusted hop neither', '127.0.0.1', local, 'trust me, 127.0.0.2', '127.0.0.2'],
+  ['a proxy that sends no header', '::1', local, undefined, '::1'],
+  ['text is not an address', '127.0.0.1', local, 'you may trust me', '127.0.0.1'],
+  ['text behind a trusted hop is not either', '127.0.0.1', local, 'trust me, 127.0.0.2', '127.0.0.2'],
 ])('address: %s', async (_name, peer, proxies, forwarded, expected) => {
   expect(await read(peer, proxies, forwarded)).toBe(expected)
 })
@@ -31,8 +31,8 @@ test.each([
   ['a plain connection', '203.0.113.7', [], undefined, false],
   ['a proxy that ends TLS', '127.0.0.1', local, 'https', true],
   ['the first of two proxies', '127.0.0.1', local, 'https, http', true],
-  ['a proxy in front of which nobody spoke TLS', '127.0.0.1', local, 'http', false],
-  ['a stranger who says so', '203.0.113.7', local, 'https', false],
+  ['a proxy that was reached without TLS', '127.0.0.1', local, 'http', false],
+  ['a stranger that claims it', '203.0.113.7', local, 'https', false],
   ['nobody is trusted', '127.0.0.1', [], 'https', false],
 ])('https: %s', async (_name, peer, proxies, proto, expected) => {
   const app = new Hono().get('/', (c) => c.text(String(httpsReader(proxies)(c))))

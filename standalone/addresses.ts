@@ -1,10 +1,10 @@
-/** Where a request came from, as far as it can be believed: rate limits and audit entries depend on it. */
+/** Where a request came from, as far as that can be believed: rate limits and audit entries depend on it. */
 import { callerOf, plainAddress } from '@porttunneler/shared/base/addresses'
 import { compileMatcher } from '@porttunneler/shared/base/networks'
 import type { Context } from 'hono'
 
 /**
- * The address at the other end of the connection or, where that is one of `proxies`, the one that it says.
+ * Returns the address at the other end of the connection or, if that is one of `proxies`, the one that it names.
  * @param proxies addresses and networks whose X-Forwarded-For is believed
  */
 export function addressReader(proxies: readonly string[]): (context: Context) => string {
@@ -17,20 +17,20 @@ export function addressReader(proxies: readonly string[]): (context: Context) =>
 }
 
 /**
- * Whether the browser spoke HTTPS, to this server or to one of `proxies`. Nobody else's word counts: a cookie that is
- * said to be `Secure` without need is lost on a plain connection.
+ * Whether the browser used HTTPS, to this server or to one of `proxies`. Nobody else is believed: a cookie wrongly
+ * marked `Secure` is lost on a plain connection.
  */
 export function httpsReader(proxies: readonly string[]): (context: Context) => boolean {
   const isTrusted = compileMatcher(proxies)
   return (context) => {
     if (new URL(context.req.url).protocol === 'https:') return true
-    // Of several proxies the first one saw the browser.
+    // With several proxies, the first one saw the browser.
     const [said] = context.req.header('x-forwarded-proto')?.split(',', 1) ?? []
     return said?.trim().toLowerCase() === 'https' && isTrusted(plainAddress(peerOf(context)))
   }
 }
 
-/** What the server adapter hands on of the connection. */
+/** What the server adapter passes on about the connection. */
 type NodeBindings = { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } }
 
 function peerOf({ env }: Context): string {

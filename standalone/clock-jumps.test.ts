@@ -1,7 +1,6 @@
 /**
- * A control plane whose clock ran a year ahead and was set back, or jumped there and back: whatever was stored
- * meanwhile holds nobody up for longer than such things last anyway. Every stored time that something waits for has a
- * row.
+ * A control plane whose clock ran a year ahead and was set back, or jumped there and back. Nothing stored meanwhile
+ * blocks anybody for longer than such things last anyway. Every stored time that something waits for has a row.
  */
 import { once } from '@porttunneler/shared/api/idempotency'
 import type { AccountCall, ApiContext } from '@porttunneler/shared/api/kit'
@@ -35,12 +34,12 @@ const credentials = { email: 'ada@example.com', password: 'correct horse battery
 type Stage = { readonly t: TestControl; readonly ada: Caller; readonly eve: Caller }
 type Row<State = unknown> = {
   readonly what: string
-  /** How long things of this kind last, and the looks that find them. */
+  /** How long things of this kind last, plus the looks that find them. */
   readonly withinMs: number
   readonly stepMs?: number
-  /** While the clock is wrong. */
+  /** Done while the clock is wrong. */
   act(stage: Stage): Promise<State>
-  /** When it is right again: throws, or returns false, as long as it does not work. */
+  /** Done when it is right again: throws, or returns false, until it works. */
   works(stage: Stage, state: State): Promise<unknown>
 }
 const row = <State>(one: Row<State>): Row => one as Row
@@ -81,7 +80,7 @@ const r2 = { ...quietSync, boot: { ...quietSync.boot, instance: 'r2', boot: '01k
 
 const rows: readonly Row[] = [
   row({
-    what: 'a lease that nobody serves: the only port is a stranger’s',
+    what: 'a lease that nobody serves: a stranger gets the only port',
     withinMs: 3 * hour,
     act: (stage) => claim(stage, stage.ada),
     works: (stage) => claim(stage, stage.eve),
@@ -93,7 +92,7 @@ const rows: readonly Row[] = [
     works: (stage) => claim(stage, stage.ada, { agent: desktop }),
   }),
   row({
-    what: 'a lease that is renewed: it ends in two hours again',
+    what: 'a renewed lease: it ends in two hours again',
     withinMs: 30 * minute,
     act: (stage) => claim(stage, stage.ada),
     works: async ({ t, ada }, { tunnel, epoch }) => {
@@ -105,7 +104,7 @@ const rows: readonly Row[] = [
     },
   }),
   row({
-    what: 'a port that was given back: the same account has it for another tunnel',
+    what: 'a returned port: the same account gets it for another tunnel',
     withinMs: 30 * minute,
     act: async (stage) => release(stage, await claim(stage, stage.ada), stage.ada),
     works: (stage) => claim(stage, stage.ada, { name: 'other', port: 20_000 }),
@@ -138,7 +137,7 @@ const rows: readonly Row[] = [
     works: (stage) => claim(stage, stage.ada, { name: 'fresh', kind: 'http' }),
   }),
   row({
-    what: 'a device login that was begun: it ends as soon as any, and the next one works',
+    what: 'a started device login: it ends as soon as any other, and the next one works',
     withinMs: 0,
     act: async (stage) => ({ ...(await authorize(stage)), begunAt: stage.t.clock.now() }),
     works: async (stage, old) => {
@@ -149,7 +148,7 @@ const rows: readonly Row[] = [
     },
   }),
   row({
-    what: 'too many device logins asked for',
+    what: 'too many device logins requested',
     withinMs: hour,
     act: async (stage) => {
       for (let n = 0; n < 70; n++) await authorize(stage).catch(() => undefined)
@@ -174,7 +173,7 @@ const rows: readonly Row[] = [
     works: ({ t }) => t.identity.login(credentials, from),
   }),
   row({
-    what: 'a session: it goes on, and an access token of another time is worth nothing',
+    what: 'a session: it goes on, and an access token from another time is invalid',
     withinMs: 0,
     act: async ({ t }) => ({ ...(await t.identity.register(credentials, from)), atMs: t.clock.now() }),
     works: async ({ t }, { tokens, atMs }) => {
@@ -200,8 +199,8 @@ const rows: readonly Row[] = [
     },
   }),
   row({
-    what: 'jobs: what was asked for is done, and what comes round comes round',
-    // As long as a try of it may have to wait for the next.
+    what: 'jobs: requested ones are done, and recurring ones recur',
+    // As long as a try may have to wait for the next.
     withinMs: 70 * minute,
     act: async (stage) => {
       const { control } = stage.t
@@ -248,7 +247,7 @@ const rows: readonly Row[] = [
       (await t.control.signer.describe()).find(({ state }) => state === 'active')?.kid !== kid,
   }),
   row({
-    what: 'a name that rests: another account has it',
+    what: 'a resting name: another account gets it',
     withinMs: 3 * hour,
     act: async (stage) => {
       const { t, ada } = stage
@@ -263,7 +262,7 @@ const rows: readonly Row[] = [
     },
   }),
   row({
-    what: 'a relay that is gone since: it is nobody’s address',
+    what: 'a relay that is gone: agents are not sent to it',
     withinMs: 90 * minute,
     act: ({ t }) => syncRelay(t.control, { relay: newId('rel', 2), cell: 'home' }, r2),
     works: async ({ t }) => {
@@ -272,7 +271,7 @@ const rows: readonly Row[] = [
     },
   }),
   row({
-    what: 'commands: a relay hears those of before and those of after',
+    what: 'commands: a relay gets those from before and after',
     withinMs: 10 * minute,
     act: async (stage) => {
       const { cursor } = await stage.t.sync()
@@ -304,7 +303,7 @@ beforeEach(async () => {
 })
 afterEach(() => stage.t.close())
 
-/** Relays report and workers run, as they do all the time. */
+/** Relays report and workers run, as always. */
 async function goOn(ms: number): Promise<void> {
   const { t } = stage
   for (let left = ms; left > 0; left -= 5 * minute) {

@@ -1,6 +1,6 @@
 /**
- * A relay whose clock is five minutes wrong: its own parts against the real rules on SQLite, each side with a clock of
- * its own. What is valid is served, and what has ended ends within a stated time. docs/operations.md
+ * A relay whose clock is five minutes wrong: its own parts against the real rules on SQLite, each side with its own
+ * clock. Valid tickets are served, and ended ones stop within a stated time. docs/operations.md
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -65,7 +65,7 @@ async function claim() {
   return result.lease
 }
 
-/** One process of the relay, as far as it judges tickets and commands. */
+/** One process of the relay: the parts that judge tickets and commands. */
 async function startRelay({ isOnline = true } = {}) {
   const state = await RelayState.load(folder)
   const time = new ServerTime(clock, state.timeOffsetMs)
@@ -139,13 +139,13 @@ async function startRelay({ isOnline = true } = {}) {
     drains,
     warnings,
     stop,
-    /** The next turn of its rhythm. */
+    /** The next turn of its sync. */
     async hear() {
       const before = answers
       pass(limits.syncMs)
       await settled(before + 1)
     },
-    /** What becomes of an agent that comes with the ticket: a session and a binding begin so. */
+    /** The result for an agent that comes with the ticket: a session and a binding begin in this way. */
     async judge(ticket: string): Promise<string> {
       try {
         const claims = await checkTicket(ticket, { keys: state.keys.jwks, cell: 'home', nowMs: time.now() })
@@ -185,7 +185,7 @@ describe.each([
     expect(await one.judge(ticket)).toBe('ticket.invalid')
   })
 
-  test('out of touch, after a restart, over what it kept of a right clock: it serves what is valid, and what has ended for ten minutes at most', async () => {
+  test('offline after a restart it serves valid tickets, and ended ones for at most ten minutes', async () => {
     clock.jump(-offMs)
     const before = await startRelay()
     await before.stop()
@@ -224,7 +224,7 @@ describe.each([
     expect(await one.judge(ticket)).toBe('served')
   })
 
-  test('when keys change, tickets of the old one and of the new one are served to their end', async () => {
+  test('when keys change, tickets of the old and the new key are served to their end', async () => {
     const one = await startRelay()
     await claim()
     pass(7 * day - limits.ticketMs / 2)
@@ -242,8 +242,8 @@ describe.each([
     expect(await one.judge(renewed.lease.ticket)).toBe('served')
   })
 
-  test('an order to drain is obeyed by the process it was meant for, and by no later one', async () => {
-    // Over what was kept of a right clock, so that before the first answer the time is wrong.
+  test('only the process that an order to drain was meant for obeys it', async () => {
+    // With what it stored under a right clock, so that its time is wrong before the first answer.
     clock.jump(-offMs)
     const before = await startRelay()
     await before.stop()

@@ -20,7 +20,7 @@ function refusal(given: Given): string {
 }
 
 describe('settings', () => {
-  test('with nothing said, everything listens on loopback only', () => {
+  test('without settings, everything listens only on loopback', () => {
     const { config, data } = settings({})
     expect(data.endsWith('/data')).toBe(true)
     expect(config).toMatchObject({
@@ -64,12 +64,12 @@ describe('settings', () => {
     expect(refusal({ env: { PORTTUNNELER_TRUSTED_PROXIES: 'localhost' } })).toContain('trustedProxies')
   })
 
-  test('the file may leave to the environment what one of its settings needs', () => {
+  test('the environment may complete a setting of the file', () => {
     const { config } = settings({ yaml: 'bind: 0.0.0.0', env: { PORTTUNNELER_HOST: 't.example.com' } })
     expect(config.host).toBe('t.example.com')
   })
 
-  test('--data wins over PORTTUNNELER_DATA, and an empty variable says nothing', () => {
+  test('--data wins over PORTTUNNELER_DATA, and an empty variable counts as unset', () => {
     expect(settings({ args: ['--data', '/a'], env: { PORTTUNNELER_DATA: '/b' } }).data).toBe('/a')
     expect(settings({ args: ['--data=/a'] }).data).toBe('/a')
     expect(settings({ env: { PORTTUNNELER_DATA: '/b' } }).data).toBe('/b')

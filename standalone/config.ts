@@ -1,7 +1,7 @@
 /**
  * Settings of the standalone server: defaults, then `<data>/standalone.yaml`, then PORTTUNNELER_* of the environment,
- * then the command line; the last one said wins. With no settings at all everything is reachable from this machine
- * only: to open it to the world is a decision (`bind: 0.0.0.0` and a `host`), not a default.
+ * then the command line; the last one wins. Without any settings it can be reached only from this machine: opening it
+ * to the world is a decision (`bind: 0.0.0.0` and a `host`), not a default.
  */
 
 import { readFileSync } from 'node:fs'
@@ -67,9 +67,9 @@ const relaysMax = 16
 const shapeSchema = z.strictObject({
   /** The address to listen on. */
   bind: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
-  /** Where the world reaches this machine: the host of tcp endpoints. Absent: localhost, if `bind` is loopback. */
+  /** Where the world reaches this machine: the host of tcp endpoints. Default: localhost, if `bind` is loopback. */
   host: z.union([z.ipv4(), domainSchema]).optional(),
-  /** Parent of http endpoints: `<tunnel>.<domain>`. Absent: `host`, if it is a name. */
+  /** Parent of http endpoints: `<tunnel>.<domain>`. Default: `host`, if it is a name. */
   domain: domainSchema.optional(),
   ports: z
     .strictObject({
@@ -77,39 +77,39 @@ const shapeSchema = z.strictObject({
       http: portSchema.default(8480),
       tls: portSchema.default(8443),
       tcp: rangeSchema.prefault('20000-20999'),
-      /** Health and metrics, always on loopback. With several relays the first one's; the others follow. */
+      /** Health and metrics, always on loopback. With several relays the port of the first; the others follow. */
       metrics: portSchema.default(8490),
-      /** With several relays the first of their own: two each, for agents (TLS) and live figures (HTTP). */
+      /** With several relays, the first of their own ports: two each, for agents (TLS) and live figures (HTTP). */
       own: portSchema.default(8444),
     })
     .prefault({}),
-  /** PEM files of a certificate for `domain` and `*.domain`: then http endpoints are https. Absent: self-signed. */
+  /** PEM files of a certificate for `domain` and `*.domain`; then http endpoints are https. Default: self-signed. */
   certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
-  /** What the world sees when a proxy or a port mapping stands in front. Absent: as above. */
+  /** What the world sees when a proxy or a port mapping is in front. Default: as above. */
   public: z
     .strictObject({
-      /** Of the console. */
+      /** Origin of the console. */
       console: originSchema.optional(),
       /** Further host names by which people and proxies reach the console and the API. */
       names: hostListSchema.default([]),
-      /** Of the relay's own pages and live figures. */
+      /** Origin of the relay's own pages and live figures. */
       live: originSchema.optional(),
-      /** Of http endpoints. */
+      /** Scheme of http endpoints. */
       scheme: z.enum(['http', 'https']).optional(),
       http: openPortSchema.optional(),
       tls: openPortSchema.optional(),
     })
     .prefault({}),
-  /** Reverse proxies in front: what they say of a visitor's address, scheme and host is believed. */
+  /** Reverse proxies in front: they are believed about a visitor's address, scheme and host. */
   trustedProxies: networkListSchema.default([]),
-  /** Ports at which they begin each connection with a PROXY header instead. */
+  /** Ports at which the proxies begin each connection with a PROXY header instead. */
   proxyProtocol: z
     .array(z.enum(['http', 'tls', 'tcp']))
     .max(3)
     .default([]),
-  /** Signs in first; the password is made up and shown once. */
+  /** The first account's address; its password is generated and shown once. */
   email: emailSchema.default('admin@porttunneler.localhost'),
-  /** The server that mails are handed to. Absent: each one waits as a file in the data folder. */
+  /** The mail server. Default: each mail becomes a file in the data folder. */
   mail: z
     .strictObject({
       smtp: z
@@ -122,9 +122,9 @@ const shapeSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
-  /** Whether strangers may make accounts. Absent: only while nobody but this machine reaches the server. */
+  /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */
   registration: z.union([z.boolean(), z.stringbool()]).optional(),
-  /** Plan of every account but the first. Absent: unlimited while only this machine reaches the server, else free. */
+  /** Plan of every account but the first. Default: unlimited while only this machine reaches the server, else free. */
   plan: z.enum(planNames).optional(),
   /** Relay processes that share the visitors' ports: two restart without a gap, `auto` is one a core but the first. */
   relays: z
@@ -183,7 +183,7 @@ export function isLoopback({ bind }: { bind: string }): boolean {
 export type Config = z.infer<typeof configSchema>
 export type Settings = {
   readonly data: string
-  /** Relays run from the bundle that `npm start` makes, 20 to 45 MB smaller each; otherwise from their source. */
+  /** Relays run from the bundle that `npm start` makes, 20 to 45 MB smaller each, or else from their source. */
   readonly isBundled: boolean
   readonly config: Config
 }
@@ -199,7 +199,7 @@ function portClashes({ tcp, ...single }: { tcp: PortRange } & Record<string, num
   })
 }
 
-/** Environment variables and the setting each one stands for. */
+/** Environment variables and their settings. */
 const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_BIND: ['bind'],
   PORTTUNNELER_HOST: ['host'],
@@ -232,7 +232,7 @@ export type Sources = {
   readonly isOpen: (path: string) => boolean
 }
 
-/** @throws standalone.config naming the setting and where it came from, standalone.readable */
+/** @throws standalone.config naming the setting and its source, standalone.readable */
 export function readSettings({ args, env, readText, isOpen }: Sources): Settings {
   const options = readOptions(args)
   const data = resolve(options.data ?? (env.PORTTUNNELER_DATA || 'data'))
@@ -247,7 +247,7 @@ export function readSettings({ args, env, readText, isOpen }: Sources): Settings
   return { data, isBundled: options.bundled ?? false, config }
 }
 
-/** The one secret that the file may hold. */
+/** Whether the file holds the one secret that it may hold. */
 function holdsPassword({ mail: { smtp } }: z.infer<typeof shapeSchema>): boolean {
   return smtp !== undefined && new URL(smtp.reveal()).password !== ''
 }
@@ -292,7 +292,10 @@ function check<T>(schema: z.ZodType<T>, layer: Layer, source: string): T {
   throw fail('standalone.config', `${source}: ${issues.join('; ')}`, { cause: result.error })
 }
 
-/** The `readText` of a real start. Every reason but absence is an error of the settings. @throws standalone.config */
+/**
+ * The `readText` of a real start. Any reason except a missing file is an error of the settings. @throws
+ * standalone.config
+ */
 export function readTextFile(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')

@@ -54,7 +54,7 @@ test('control plane: strangers make accounts only where registration is open', a
   await opened.close()
 })
 
-test('control plane: the description of the API is there, and the config says whether registration is open', async () => {
+test('control plane: it serves the API’s description, and the config says whether registration is open', async () => {
   const control = open(false)
   const read = async (path: string) =>
     (await control.fetch(new Request(`http://localhost${path}`), env)).json()
@@ -66,7 +66,7 @@ test('control plane: the description of the API is there, and the config says wh
   await control.close()
 })
 
-test('control plane: what one run stored is there in the next', async () => {
+test('control plane: the next run finds what the last one stored', async () => {
   const first = open(false)
   const account = await first.ensureFirstAccount('admin@porttunneler.localhost')
   const key = await first.demoKey()

@@ -1,6 +1,6 @@
 /**
  * The control plane of a standalone server, in this process: the domain (domain.ts), the API, the first account, and
- * the rounds of jobs. What differs from the cloud is in platform/; the rules are shared/control.
+ * the rounds of jobs. platform/ has what differs from the cloud; shared/control has the rules.
  */
 import { makeApi } from '@porttunneler/shared/api/app'
 import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/relays'
@@ -21,32 +21,32 @@ import { signInRoutes } from './platform/identity.local.routes.ts'
 import { purgeSlice } from './platform/store.sqlite.ts'
 import type { Fetch } from './web-server.ts'
 
-/** The one cell of a server on one machine. */
+/** The one cell of a single-machine server. */
 const cell = 'home'
-/** All of them share one thread with the store. */
+/** They all share one thread with the store. */
 const jobsAtOnce = 4
-/** Between two slices of a purge. */
+/** Pause between two slices of a purge. */
 const pauseMs = 50
 
 export type ControlPlaneOptions = DomainOptions & {
-  /** Addresses and networks of proxies that tell where requests came from. */
+  /** Addresses and networks of proxies that are believed about where requests came from. */
   readonly proxies: readonly string[]
 }
 
 export type ControlPlane = {
   readonly fetch: Fetch
   ensureCell(settings: Omit<CellSettings, 'id'>): Promise<void>
-  /** The account of a fresh server with its password; undefined when there is one already. */
+  /** The account of a new server with its password; undefined when there is one already. */
   ensureFirstAccount(email: string): Promise<FirstAccount | undefined>
   /** @throws standalone.demo */
   demoKey(): Promise<Secret>
-  /** Where ptunctl works. */
+  /** What ptunctl works on. */
   readonly office: Office
-  /** For a relay that has no credential yet. */
+  /** For a relay without its own credential yet. */
   newEnrolmentKey(): Promise<Secret>
-  /** Calls for every command to the relays of the cell. */
+  /** Calls `listener` for every command to the relays of the cell. */
   onCommand(listener: (command: Command) => void): Promise<Subscription>
-  /** Ends housekeeping, jobs under way, bus and store, in this order. */
+  /** Ends housekeeping, running jobs, bus and store, in this order. */
   close(): Promise<void>
 }
 
@@ -72,7 +72,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   const rounds = startRounds(clock, onBackgroundError, async () => {
     await worker.begin()
     await worker.round(roundsMs)
-    // A full slice means that there may be more; requests go in between.
+    // A full slice means that there may be more; requests run in between.
     while ((await store.purgeExpired(clock.now())) === purgeSlice) await sleep(clock, pauseMs)
   })
   return {
@@ -93,7 +93,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   }
 }
 
-/** What is due, now and every minute, one round at a time. */
+/** Runs due jobs, now and every minute, one round at a time. */
 function startRounds(
   clock: Clock,
   onBackgroundError: OnBackgroundError,

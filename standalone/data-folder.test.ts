@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-test('data folder: is made for this user alone', () => {
+test('data folder: is made for this user only', () => {
   const data = openDataFolder(join(folder, 'a', 'b'))
   expect(statSync(data.path).mode & 0o777).toBe(0o700)
   data.close()
@@ -26,7 +26,7 @@ test('data folder: a second server is refused until the first one is gone', () =
   openDataFolder(folder).close()
 })
 
-test('data folder: what was there before gets its modes, and nothing else is touched', () => {
+test('data folder: existing files get their modes, and nothing else is touched', () => {
   const data = join(folder, 'data')
   const modeOf = (name: string) => statSync(join(data, name)).mode & 0o777
   mkdirSync(join(data, 'relay', 'tls'), { recursive: true })
@@ -42,7 +42,7 @@ test('data folder: what was there before gets its modes, and nothing else is tou
   expect(statSync(outside).mode & 0o777).toBe(0o644)
 })
 
-test('data folder: a folder that serves something else too stays open, what is ours in it does not', () => {
+test('data folder: a shared folder stays open, our files in it do not', () => {
   chmodSync(folder, 0o755)
   for (const name of ['store.db', 'letter.txt']) writeFileSync(join(folder, name), '', { mode: 0o644 })
   openDataFolder(folder).close()
@@ -84,26 +84,26 @@ test.skipIf(!canBeStranger)("data folder: another user's lock does not stop the 
   }
 })
 
-test('data folder: a file in its place and a folder without rights are told apart from a second server', () => {
+test('data folder: a file in its place and a folder without rights differ from a second server', () => {
   const file = join(folder, 'file')
   writeFileSync(file, '')
   expect(() => openDataFolder(join(file, 'data'))).toThrow(
     /PT-5105 .*\(EEXIST\): something else is in the way/,
   )
   chmodSync(folder, 0o500)
-  // Root may write anywhere: then the folder simply opens.
+  // Root may write anywhere, so the folder simply opens.
   if (process.getuid?.() !== 0) expect(() => openDataFolder(folder)).toThrow(/PT-5105/)
   chmodSync(folder, 0o700)
 })
 
-test('private file: replaces what was there and is readable by its owner alone', () => {
+test('private file: replaces the old one and is readable only by its owner', () => {
   const path = join(folder, 'x.json')
   writeFileSync(path, 'old', { mode: 0o644 })
   writePrivateFile(path, 'new')
   expect(statSync(path).mode & 0o777).toBe(0o600)
 })
 
-test('a place where nothing can be made is refused with a code, not waited for', () => {
+test('an unwritable place is refused at once with a code', () => {
   expect(() => openDataFolder('/proc/porttunneler/data')).toThrow(
     expect.objectContaining({ key: 'standalone.folder' }),
   )

@@ -26,7 +26,7 @@ export type DataFolder = {
   readonly path: string
   /** The path of a file or folder inside. */
   file(...names: string[]): string
-  /** Lets another server in. Idempotent. */
+  /** Lets another server use it. Idempotent. */
   close(): void
 }
 
@@ -50,14 +50,14 @@ export function openDataFolder(path: string): DataFolder {
   }
 }
 
-/** What a server keeps there; whatever else lies in the folder is not ours to change. */
+/** The server's own files; anything else in the folder is not ours to change. */
 const ownFiles = /^(lock|store\.db(-wal|-shm)?|master\.key|standalone\.json(\.new)?|ptunctl\.sock)$/
 const ownFolders = /^(logs|mail|siblings|demo(-b)?|relay(-\d+)?(-b)?)$/
 
-/** Modes as they would be had this release made everything. */
+/** Sets the modes that this release would have set. */
 function closeFolder(path: string): void {
   const entries = readdirSync(path, { withFileTypes: true })
-  // A folder that serves something else too keeps its mode: all that is ours in it is closed one by one.
+  // A folder that is used for something else too keeps its mode; our files in it are closed one by one.
   const isOurs = entries.every(({ name }) => ownFiles.test(name) || ownFolders.test(name) || isSetting(name))
   if (isOurs) closeToOthers(path)
   for (const entry of entries) {
@@ -73,7 +73,7 @@ function isSetting(name: string): boolean {
   return name.startsWith('standalone.yaml')
 }
 
-/** When a file was written last, ms; 0 when there is none. */
+/** When a file was last written, ms; 0 when there is none. */
 export function writtenAt(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
@@ -99,8 +99,9 @@ function takeLock(path: string): DatabaseSync {
 }
 
 /**
- * Whether strangers alone hold locks on the file, which they could open while its mode let everybody. Who may only read
- * a file gets no lock for writing on it, and a server holds one. Only Linux tells; elsewhere nobody is suspected.
+ * Whether only strangers hold locks on the file, which they could open while its mode let everybody. Somebody who may
+ * only read a file gets no lock for writing on it, and a server holds one. Only Linux shows this; elsewhere nobody is
+ * suspected.
  */
 function isHeldByStrangers(file: string): boolean {
   if (process.platform !== 'linux') return false
@@ -108,7 +109,7 @@ function isHeldByStrangers(file: string): boolean {
   const locks = readFileSync('/proc/locks', 'utf8')
     .split('\n')
     .filter((line) => line.includes(`:${ino} `))
-  // A server that starts holds one for reading for a moment. A process outside of this container has no number.
+  // A starting server briefly holds a read lock. A process outside this container has no number.
   const known = [uid, process.getuid?.(), 0, undefined]
   return locks.length > 0 && locks.every((line) => / READ /.test(line) && !known.includes(holderOf(line)))
 }

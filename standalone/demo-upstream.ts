@@ -1,7 +1,7 @@
 /**
- * What stands behind the demo tunnels, on loopback: a page that explains what just happened, shows the request as it
- * arrived and ticks (so a buffering proxy would be seen), and a TCP echo. An ordinary upstream: it knows nothing of
- * tunnels, the agent dials it like anybody's.
+ * The upstreams of the demo tunnels, on loopback: a page that explains what just happened, shows the request as it
+ * arrived and ticks (so that a buffering proxy would be noticed), and a TCP echo. They are ordinary upstreams and know
+ * nothing of tunnels; the agent dials them like any other.
  */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
@@ -14,7 +14,7 @@ export type DemoUpstream = {
   close(): Promise<void>
 }
 
-/** More than anybody tries by hand; a stranger's flood ends here and not in this process's memory. */
+/** More than anybody opens by hand; this limits a stranger's flood before it fills this process's memory. */
 const connectionsMax = 500
 
 export async function startDemoUpstream(clock: Clock): Promise<DemoUpstream> {
@@ -38,7 +38,7 @@ export async function startDemoUpstream(clock: Clock): Promise<DemoUpstream> {
 
 function listenOnLoopback(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
-    // For good: a refused accept costs that connection alone.
+    // Stays for good: a refused accept costs only that connection.
     server.on('error', reject)
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
   })

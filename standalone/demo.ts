@@ -1,7 +1,7 @@
 /**
  * The demo tunnels: an HTTP page and a TCP echo on loopback, served by the ordinary CLI in a child process with a key
- * of the first account. Nothing here knows more than a user would; if the demo works, the product does. As a user would
- * who wants no gap, an update starts a second agent of the same tunnels before the first one is stopped.
+ * of the first account. Nothing here knows more than a user would; if the demo works, the product does. An update
+ * starts a second agent for the same tunnels before the first one stops, as a user would to avoid a gap.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,9 +29,9 @@ export type Demo = {
 
 export type DemoOptions = {
   readonly folder: Pick<DataFolder, 'file'>
-  /** Another server's demo still runs, with the home that was used last. */
+  /** Another server's demo still runs, with the home that was last used. */
   readonly hasPredecessor: boolean
-  /** Of this machine: the public address need not be reachable from inside (NAT, a proxy elsewhere). */
+  /** On this machine: the public address need not be reachable from inside (NAT, a proxy elsewhere). */
   readonly server: string
   readonly key: Secret
   readonly log: LogFile
@@ -39,7 +39,7 @@ export type DemoOptions = {
   readonly random: () => number
 }
 
-/** From the agent's start to both tunnels; a slow machine needs three seconds. */
+/** From the agent's start until both tunnels are up; a slow machine needs three seconds. */
 const upDeadlineMs = 20_000
 
 const eventSchema = z.discriminatedUnion('event', [
@@ -78,7 +78,7 @@ export async function startDemo({
         XDG_RUNTIME_DIR: home,
       },
       execArgv: ['--import', new URL('orphan-guard.ts', import.meta.url).href],
-      // Its configuration or its key is wrong: the same would be so at the next start.
+      // Its configuration or key is wrong, and still would be at the next start.
       finalExitCodes: [2, 3, 4],
       onMessage: () => undefined,
       onLine: (line) => {
@@ -106,7 +106,7 @@ export async function startDemo({
 
 const configName = 'ptun.yaml'
 
-/** Each agent has one of its own: its id and leases are there. */
+/** Each agent needs its own home, which has its id and leases. */
 function chooseHome(folder: Pick<DataFolder, 'file'>, hasPredecessor: boolean): string {
   const homes = ['demo', 'demo-b'].map((name) => folder.file(name))
   const usedAt = (home: string) => writtenAt(join(home, configName))
@@ -122,7 +122,7 @@ function demoConfig({ httpPort, echoPort }: { httpPort: number; echoPort: number
   return `# Written anew at each start of the server.\n${stringify({ version: 1, tunnels })}`
 }
 
-/** Waits for both tunnels in what the agent tells. */
+/** Waits until the agent's events show both tunnels. */
 class OnlineTunnels {
   readonly #urls = new Map<string, string>()
   readonly #done = Promise.withResolvers<DemoAddresses>()

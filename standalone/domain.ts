@@ -21,9 +21,9 @@ import { openSqliteStore } from './platform/store.sqlite.ts'
 export type DomainOptions = {
   readonly folder: DataFolder
   readonly consoleUrl: string
-  /** Absent: mails wait in the data folder. */
+  /** Default: mails become files in the data folder. */
   readonly smtp?: SmtpSettings | undefined
-  /** Whether strangers may make accounts, and of which plan. */
+  /** Whether strangers may make accounts, and with which plan. */
   readonly isOpen: boolean
   readonly plan: PlanName
   readonly version: string

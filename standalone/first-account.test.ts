@@ -23,14 +23,14 @@ describe('the first account', () => {
     expect(account?.password).toMatch(/^([a-z2-9]{5}-){3}[a-z2-9]{5}$/)
   })
 
-  test('is made once, whatever the address is later', async () => {
+  test('is made once, even if the address changes later', async () => {
     const { control, identity } = given
     expect(await ensureFirstAccount(control, identity, email)).toBeDefined()
     expect(await ensureFirstAccount(control, identity, email)).toBeUndefined()
     expect(await ensureFirstAccount(control, identity, 'other@porttunneler.localhost')).toBeUndefined()
   })
 
-  test('a start that was killed half-way does not keep the server down', async () => {
+  test('a start that was killed half-way does not stop the server from starting', async () => {
     const { control, identity, principals } = given
     await identity.register({ email, password: 'shown-to-nobody' }, { from: '' })
     expect(await ensureFirstAccount(control, identity, email)).toBeUndefined()
@@ -39,7 +39,7 @@ describe('the first account', () => {
 })
 
 describe("the demo agent's key", () => {
-  test('may serve tunnels and nothing more, and stays the same over starts', async () => {
+  test('may only serve tunnels, and stays the same over starts', async () => {
     const { control, identity, principals } = given
     await ensureFirstAccount(control, identity, email)
     const key = await demoKey(control, principals)
@@ -47,7 +47,7 @@ describe("the demo agent's key", () => {
     expect((await principals.authenticate(key.reveal(), '')).scopes).toEqual(['tunnels'])
   })
 
-  test('is made anew when its owner has revoked it', async () => {
+  test('is made anew after its owner revoked it', async () => {
     const { control, identity, principals } = given
     const account = await ensureFirstAccount(control, identity, email)
     const key = await demoKey(control, principals)

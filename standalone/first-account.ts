@@ -1,6 +1,6 @@
 /**
- * The account that a fresh server starts with, and the key that its demo agent uses. A small document remembers whose
- * account it is, so a changed address or password never brings a second one.
+ * The account that a new server starts with, and the key of its demo agent. A small document remembers which account
+ * that is, so a changed address or password never makes a second one.
  */
 import { randomBytes } from 'node:crypto'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
@@ -27,7 +27,7 @@ const firstRef = globalCollection<FirstAccountDoc>('standalone').ref('first')
 
 export type FirstAccount = { readonly email: string; readonly password: string }
 
-/** Makes it at the first start and gives its password, this once; undefined at every later one. */
+/** Makes it at the first start and returns its password, only this once; undefined at every later start. */
 export async function ensureFirstAccount(
   control: Control,
   identity: LocalIdentity,
@@ -41,13 +41,13 @@ export async function ensureFirstAccount(
   const [member] = members
   if (!member) throw new Error('an account without a member')
   const { subject } = claims
-  // Made by whoever runs the server, before anybody else could: a first reset has nothing of a stranger's to end.
+  // The operator made it before anybody else could, so a first reset has nothing of a stranger's to end.
   await control.store.update(users.ref(member.user), { emailVerified: true })
   await control.store.create(firstRef, { subject, account: member.account, email, demoKey: '' })
   return { email, password }
 }
 
-/** Undefined when a start that was killed at the wrong moment had made it: a reset link then gives a new password. */
+/** Undefined when a start that was killed at the wrong moment had made it: then a reset link gives a new password. */
 async function register(identity: LocalIdentity, given: FirstAccount): Promise<IdentityClaims | undefined> {
   try {
     const { tokens } = await identity.register(given, { from: '' })
@@ -58,18 +58,18 @@ async function register(identity: LocalIdentity, given: FirstAccount): Promise<I
   }
 }
 
-/** 99 random bits in groups that can be read aloud: no letter looks like a digit. */
+/** 99 random bits in groups that can be read out: no letter looks like a digit. */
 function newPassword(): string {
   const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789'
   const letters = Array.from(randomBytes(64))
-    // Values above the last whole multiple would make some letters likelier.
+    // Values above the last whole multiple would make some letters more likely.
     .filter((byte) => byte < 8 * alphabet.length)
     .map((byte) => alphabet[byte % alphabet.length])
     .slice(0, 20)
   return letters.join('').replace(/(.{5})(?=.)/g, '$1-')
 }
 
-/** The demo agent's key: the one of earlier starts while it is valid, else a fresh one. @throws standalone.demo */
+/** The demo agent's key: the earlier one while it is valid, else a new one. @throws standalone.demo */
 export async function demoKey(control: Control, principals: Principals): Promise<Secret> {
   const first = await control.store.get(firstRef)
   if (!first) throw fail('standalone.demo', 'The demo belongs to the first account, and there is none.')
@@ -98,7 +98,7 @@ async function isValid(principals: Principals, key: Secret): Promise<boolean> {
   }
 }
 
-/** The first account's owner, as if signed in. @throws standalone.demo when they have left it */
+/** The first account's owner, as if signed in. @throws standalone.demo when they have left the account */
 async function ownerOf(control: Control, { subject, account, email }: FirstAccountDoc): Promise<Caller> {
   const person = { subject, email, emailVerified: false, authTimeMs: 0 }
   const { user: id, members } = await ensureAccount(control, person)

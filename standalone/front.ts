@@ -1,6 +1,6 @@
 /**
- * What one server at a time has: the data folder's lock, the store with the control plane on it, and the console's
- * port. Opened and closed as a whole, so that it can pass from a server to a newer one and back.
+ * What only one server at a time has: the data folder's lock, the store with the control plane on it, and the console's
+ * port. Opened and closed as a whole, so that it can pass to a newer server and back.
  */
 import { hostname } from 'node:os'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
@@ -19,17 +19,17 @@ export type Front = {
   readonly control: ControlPlane
   readonly consoleUrl: string
   readonly consolePort: number
-  /** The API as children on this machine reach it. */
+  /** The API's address for children on this machine. */
   readonly controlUrl: string
-  /** Says in the store what visitors reach. */
+  /** Stores the ports that visitors reach. */
   ensureCell(ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>): Promise<void>
-  /** Running requests may end within `graceMs`. The folder is free for another server then. Idempotent. */
+  /** Gives running requests `graceMs` to end. Then another server can use the folder. Idempotent. */
   close(graceMs: number): Promise<void>
 }
 
 export type FrontOptions = {
   readonly config: Config
-  /** Closed with the front, also where that does not open. */
+  /** Closed with the front, also if that fails to open. */
   readonly folder: DataFolder
   readonly consolePort: number
   readonly files: WebFiles
@@ -102,17 +102,17 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
   })
 }
 
-/** The name that the system gives this machine is nobody else's either. */
+/** Includes the name that the system gives this machine, since nobody else can have it. */
 function namesOf({ host, domain, public: face }: Config, consoleUrl: string): readonly string[] {
   return [host, domain, new URL(consoleUrl).hostname, hostname(), ...face.names]
 }
 
-/** `public.console` says that something on this machine stands in front. */
+/** `public.console` means that something on this machine is in front. */
 function proxiesOf({ public: names, trustedProxies }: Config): readonly string[] {
   return names.console === undefined ? trustedProxies : ['127.0.0.0/8', '::1', ...trustedProxies]
 }
 
-/** The address by which children on this machine reach the API. */
+/** The address at which children on this machine reach the API. */
 function ownUrl(bind: string, port: number): string {
   const host = bind === '0.0.0.0' ? '127.0.0.1' : bind === '::' ? '::1' : bind
   return `http://${urlHost(host)}:${port}`

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type Channel, type Giver, Predecessor, serveSuccessor } from './hand-over.ts'
 import { goneMessage, resumeMessage } from './start-words.ts'
 
-/** The two servers and the process between them, which passes on what they say in JSON. */
+/** The two servers and the process between them, which passes on their messages as JSON. */
 function setUp(giver: Partial<Giver> = {}) {
   const listeners: ((message: unknown) => void)[] = []
   const channel = (own: number): Channel => ({
@@ -27,7 +27,7 @@ function setUp(giver: Partial<Giver> = {}) {
 const ports = { tlsPort: 1, httpPort: 2, adminPort: 3, own: { tlsPort: 4, httpPort: 5 } }
 
 describe('hand-over', () => {
-  test('what is asked for is given with what the newer one must know, one after the other', async () => {
+  test('parts are given in turn, each with what the newer server must know', async () => {
     const asked: object[] = []
     const { predecessor } = setUp({
       give: async (ask) => {
@@ -43,14 +43,14 @@ describe('hand-over', () => {
     expect(asked).toEqual([{ ask: 'control' }, { ask: 'relay', index: 1 }])
   })
 
-  test('what could not be given in good order is said, and the newer one goes on', async () => {
+  test('a failed hand-over is reported, and the newer one goes on', async () => {
     const error = new Error('stuck')
     const { predecessor, troubles } = setUp({ give: () => Promise.reject(error) })
     await predecessor.ask({ ask: 'rest' })
     expect(troubles).toEqual([error])
   })
 
-  test('taking back waits for what is being given', async () => {
+  test('taking back waits for a part that is just being given', async () => {
     const order: string[] = []
     const given = Promise.withResolvers<object>()
     const resumed = Promise.withResolvers<void>()
@@ -72,7 +72,7 @@ describe('hand-over', () => {
     expect(order).toEqual(['given', 'resumed'])
   })
 
-  test('when the older one dies in the middle, all is free', async () => {
+  test('when the older one dies in the middle, everything is free', async () => {
     const { predecessor, say } = setUp({ give: () => new Promise(() => {}) })
     const asked = predecessor.ask({ ask: 'control' })
     say('newer', goneMessage)
@@ -81,7 +81,7 @@ describe('hand-over', () => {
     await predecessor.ask({ ask: 'relay', index: 0 })
   })
 
-  test('commands reach the relays that the older one still has; words of other versions are left alone', async () => {
+  test('commands reach the relays that the older one still has; unknown messages are ignored', async () => {
     const heard: object[] = []
     const { predecessor, say, troubles } = setUp({ pass: (command) => heard.push(command) })
     const command = { id: 'cmd_1', kind: 'keys', at: 1, version: 2 } as const

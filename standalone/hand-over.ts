@@ -1,16 +1,16 @@
 /**
- * How a newer server takes over from the one that runs. Both are children of start.ts, which passes what they say on:
- * the newer asks for one thing after the other, and is answered when it is free. What the older has given up it takes
- * back when the newer one ends instead (`resume`). The two are of different versions, so messages say little, every
- * field may be missing, and what is not understood is left alone.
+ * How a newer server takes over from the running one. Both are children of start.ts, which passes their messages on:
+ * the newer asks for one part after the other and gets an answer when that part is free. If the newer one ends instead,
+ * the older takes back what it gave up (`resume`). Their versions differ, so messages say little, every field is
+ * optional, and unknown ones are ignored.
  */
 import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/relays'
 import { z } from 'zod'
 import { relayPortsSchema } from './relay.ts'
 
 /**
- * `control`: lock, store and console port; `relay`: one of them, when the next one listens; `rest`: all that is left,
- * whereupon it ends.
+ * `control`: lock, store and console port; `relay`: one of them, when the next one listens; `rest`: everything left,
+ * after which the older server ends.
  */
 const askSchema = z.discriminatedUnion('ask', [
   z.object({ ask: z.literal('control') }),
@@ -21,7 +21,9 @@ export type Ask = z.infer<typeof askSchema>
 
 const givenSchema = z.object({
   consolePort: z.int().optional(),
-  /** Of each relay: what the system chose is kept, or agents and visitors would lose their addresses. */
+  /**
+   * The ports of each relay: those that the system chose are kept, or agents and visitors would lose their addresses.
+   */
   relayPorts: z.array(relayPortsSchema).default([]),
 })
 export type Given = z.infer<typeof givenSchema>
@@ -35,13 +37,13 @@ const messageSchema = z.object({
   gone: z.boolean().optional(),
 })
 
-/** The process itself, as the child of start.ts. */
+/** This process, as the child of start.ts. */
 export type Channel = {
   send(message: object): void
   onMessage(listener: (message: unknown) => void): void
 }
 
-/** The end of the newer server. */
+/** The newer server's end. */
 export class Predecessor {
   readonly #channel: Channel
   #waiting: PromiseWithResolvers<Given> | undefined
@@ -61,7 +63,7 @@ export class Predecessor {
     return this.#isGone
   }
 
-  /** One question at a time. Resolves when that is free; also when the other is gone. */
+  /** One question at a time. Resolves when that part is free, or when the other server is gone. */
   async ask(ask: Ask): Promise<Given> {
     if (this.#isGone) return nothing
     this.#waiting = Promise.withResolvers<Given>()
@@ -69,7 +71,7 @@ export class Predecessor {
     return await this.#waiting.promise
   }
 
-  /** For the relays that it still has. */
+  /** Passes a command to the relays that it still has. */
   pass(command: Command): void {
     if (!this.#isGone) this.#channel.send({ command })
   }
@@ -79,11 +81,11 @@ export type Giver = {
   give(ask: Ask): Promise<Partial<Given>>
   resume(): Promise<void>
   pass(command: Command): void
-  /** Something went wrong in one of these; the hand-over goes on. */
+  /** One of these failed; the hand-over goes on. */
   onTrouble(error: unknown): void
 }
 
-/** The end of the server that runs: does what a newer one asks, in order. */
+/** The running server's end: does what a newer one asks, in order. */
 export function serveSuccessor(channel: Channel, { give, resume, pass, onTrouble }: Giver): void {
   let work: Promise<void> = Promise.resolve()
   const then = (step: () => Promise<void>) => {

@@ -10,7 +10,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-test('log file: never grows beyond its bound, and keeps the lines before', () => {
+test('log file: never grows beyond its limit, and keeps earlier lines', () => {
   const path = join(folder, 'a.log')
   const file = new LogFile(path, 100)
   for (let line = 0; line < 50; line++) file.write(`line number ${line}`)
@@ -31,22 +31,22 @@ test('log file: goes on where the last run ended', () => {
   expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
 })
 
-test('log file: a line that cannot be written costs that line only', () => {
+test('log file: a failed write loses only that line', () => {
   const file = new LogFile('/dev/full')
   expect(() => file.write('lost')).not.toThrow()
   file.close()
 })
 
-test('log file: one that could not be turned comes back by itself, and writes into no file of others', () => {
+test('log file: after a failed rotation it recovers, and never writes into another file', () => {
   const logs = join(folder, 'logs')
   const path = join(logs, 'a.log')
   mkdirSync(logs)
   const file = new LogFile(path, 20)
   file.write('first line')
   rmSync(logs, { recursive: true })
-  // Turning closes the old file and finds no folder for the new one.
+  // Rotating closes the old file and finds no folder for the new one.
   file.write('second line')
-  // The number of the closed file is given out again.
+  // The system reuses the closed file's number.
   const other = openSync(join(folder, 'other'), 'w')
   file.write('third line')
   mkdirSync(logs)
@@ -57,7 +57,7 @@ test('log file: one that could not be turned comes back by itself, and writes in
   expect(readFileSync(path, 'utf8')).toBe('{"level":40,"lost":2}\nfourth line\n')
 })
 
-test('log file: one that cannot be opened at the start is opened when it can be', () => {
+test('log file: if it cannot be opened at the start, it is opened later', () => {
   const path = join(folder, 'later', 'a.log')
   const file = new LogFile(path)
   file.write('lost')

@@ -1,7 +1,7 @@
 /**
- * Log lines of one program in a file of bounded size: the file and the one before it, never more. A disk that is full,
- * a folder that takes no file and a lack of descriptors cost lines, not the service: whatever could not be opened,
- * turned or written is tried again with the next line, which says how many were lost.
+ * Log lines of one program in a file of limited size: the file and the one before it, never more. A full disk, a folder
+ * that takes no file and a lack of descriptors lose lines but do not stop the service: opening, rotating and writing
+ * are tried again with the next line, which says how many were lost.
  */
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { codes, keyOfCode } from '@porttunneler/shared/base/errors'
@@ -12,18 +12,18 @@ export class LogFile {
   readonly #path: string
   readonly #bytesMax: number
   readonly #lines = new LineWriter((bytes) => this.#append(bytes))
-  /** Undefined: to be opened by the next line. */
+  /** Undefined: the next line opens it. */
   #file: number | undefined
   #bytes = 0
   #isClosed = false
 
-  /** `bytesMax` bounds the current file; the previous one is kept as `<path>.1`. */
+  /** `bytesMax` limits the current file; the previous one is kept as `<path>.1`. */
   constructor(path: string, bytesMax = 8 * 1024 * 1024) {
     this.#path = path
     this.#bytesMax = bytesMax
   }
 
-  /** Adds one line; the end of line may be there or not. This is also what pino writes to. */
+  /** Adds one line, with or without its end of line. pino writes here too. */
   write(line: string): void {
     if (!this.#isClosed) this.#lines.write(line)
   }
@@ -53,10 +53,10 @@ export class LogFile {
     try {
       renameSync(this.#path, `${this.#path}.1`)
     } catch (error) {
-      // Somebody removed it: a new one begins all the same.
+      // Somebody removed it; begin a new one.
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
     }
-    // Forgotten before another is opened: should that fail, the number may soon be another file's.
+    // Forget it before opening another: if that fails, the number may soon be another file's.
     this.#letGo()
     return this.#open()
   }
@@ -77,10 +77,10 @@ const lineSchema = z.looseObject({
   path: z.string().optional(),
 })
 
-/** What of a pino line a person at the terminal wants to see: warnings and errors as one sentence. */
+/** What a person at the terminal wants to see of a pino line: warnings and errors as one sentence. */
 export function sentenceOf(line: string): string | undefined {
   const parsed = lineSchema.safeParse(jsonOf(line))
-  // Not from the logger: a crash trace or a warning of the runtime, which is worth seeing as it is.
+  // Not from the logger: a crash trace or a warning of the runtime, worth showing unchanged.
   if (!parsed.success) return line.trimEnd() || undefined
   const { level, msg, code, requestId, method, path } = parsed.data
   if (level < 40 || (requestId !== undefined && isPassing(code))) return undefined
@@ -88,7 +88,7 @@ export function sentenceOf(line: string): string | undefined {
   return code === undefined ? `${msg}${where}` : `${msg}${where} (${code})`
 }
 
-/** Whoever asked hears of it and tries again by itself: an agent while the relay restarts. */
+/** The client is told and tries again by itself: an agent while the relay restarts. */
 function isPassing(code = ''): boolean {
   const key = keyOfCode(code)
   return key !== undefined && codes[key].http === 503

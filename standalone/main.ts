@@ -1,8 +1,8 @@
 /**
- * The whole service on one machine. Starts it, says where it is, and on SIGTERM or Ctrl-C lets open connections end
- * before it goes (exit 0). A second signal ends everything at once. SIGUSR2 restarts the relays in turn. What keeps it
- * from starting is said with cause and cure (exit 2). As the child of start.ts it takes over from another server or
- * gives way to one, and stops when its parent is gone.
+ * The whole service on one machine. It starts everything, prints the addresses, and on SIGTERM or Ctrl-C lets open
+ * connections end before it exits (0). A second signal ends everything at once. SIGUSR2 restarts the relays in turn. If
+ * it cannot start, it says why with cause and cure (exit 2). As the child of start.ts it takes over from another server
+ * or gives way to one, and stops when its parent is gone.
  */
 import process from 'node:process'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -16,7 +16,7 @@ import manifest from './package.json' with { type: 'json' }
 import { startServer } from './server.ts'
 import { isSuccessor, upMessage } from './start-words.ts'
 
-/** npm passes a Ctrl-C on to a child that the terminal has told already: within this time they are one. */
+/** npm passes a Ctrl-C on to a child that already got it from the terminal: within this time the two count as one. */
 const sameSignalMs = 500
 
 async function main(): Promise<void> {
@@ -67,7 +67,7 @@ async function main(): Promise<void> {
   if (process.connected) process.disconnect()
 }
 
-/** To start.ts, if that is the parent. */
+/** The channel to start.ts, if that is the parent. */
 function openChannel(): Channel | undefined {
   if (!process.send) return undefined
   return {
@@ -103,7 +103,7 @@ try {
 } catch (error) {
   if (!isFailure(error)) throw error
   process.stderr.write(`\n${failureText(error, paintFor(process.stderr))}`)
-  // Whatever kept it from starting, nothing of it runs now.
+  // Whatever stopped the start, nothing of it runs now.
   process.exitCode = 2
   if (process.connected) process.disconnect()
 }

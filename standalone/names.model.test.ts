@@ -1,13 +1,13 @@
 /**
- * Names of tunnels, at their worst: two accounts, two cells, three relays; the rules on SQLite on one side, a relay's
- * own state, sync, bindings and routing on the other. Commands are lost, doubled and late, relays are cut off for a
- * day and more, reboot with and without their disk, take their leave and come back, and have wrong clocks; agents show
- * any ticket that they ever had. A name never reaches a tunnel of another account.
+ * Names of tunnels under the worst conditions: two accounts, two cells, three relays; the rules on SQLite on one side,
+ * a relay's own state, sync, bindings and routing on the other. Commands are lost, doubled and late; relays are cut off
+ * for a day and more, reboot with and without their disk, leave and come back, and have wrong clocks; agents show any
+ * ticket that they ever had. A name never reaches a tunnel of another account.
  *
- * Broken on purpose, one at a time, and seen to fail within two seeds: a name rests without regard to what relays have
- * applied; a silent relay is gone after an hour; a relay trusts itself for ever; a removal is passed over; relays read
- * the commands of one ticket's lifetime alone. Not seen here, for the others cover it: a rest without regard to tickets
- * (names.contract.ts has it), and a last word that keeps trust (relay-vm/names.test.ts).
+ * Each of these was broken on purpose and failed within two seeds: a name rests without regard to what relays have
+ * applied; a silent relay counts as gone after an hour; a relay trusts itself for ever; a removal is ignored; relays
+ * read only the commands of one ticket's lifetime. Two breaks do not show here, because other rules cover them: a rest
+ * without regard to tickets (names.contract.ts has it), and a last report that keeps trust (relay-vm/names.test.ts).
  */
 
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -61,7 +61,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 type Plane = ReturnType<typeof makeTestControl>
 type CellId = 'north' | 'south'
 
-/** One relay over its lives: what it is made of is a relay's own. */
+/** One relay over its lives, made of a relay's own parts. */
 class ModelRelay {
   readonly cell: CellId
   readonly clock: FakeClock
@@ -69,7 +69,7 @@ class ModelRelay {
   readonly #id: string
   readonly #folder: string
   isOnline = true
-  /** Commands of the bus that have not come yet. */
+  /** Commands of the bus that have not arrived yet. */
   late: Command[] = []
   #life: Awaited<ReturnType<ModelRelay['begin']>> | undefined
   #lives = 0
@@ -89,7 +89,7 @@ class ModelRelay {
     return this.#life !== undefined
   }
 
-  /** The account that a visitor of the host would reach now, and its tunnel. */
+  /** The account that a visitor of the host would reach now, with its tunnel. */
   reaches(host: string): { account: string; tunnel: string } | undefined {
     const route = this.#life?.names.resolve(host)
     return route && route.members.length > 0
@@ -175,12 +175,12 @@ class ModelRelay {
     await this.settled()
   }
 
-  /** The exchange that is under way, if any, is over. */
+  /** Resolves when any running exchange is over. */
   async settled(): Promise<void> {
     while (this.isUp && this.clock.pending === 0) await turn()
   }
 
-  /** @param how `leave`: in good order, with its last word */
+  /** @param how `leave`: orderly, with a last report */
   async stop(how: 'kill' | 'leave' | 'lose disk'): Promise<void> {
     const life = this.#life
     this.#life = undefined
@@ -234,7 +234,7 @@ class ModelRelay {
   }
 }
 
-/** As much of a session as bindings and routes use. */
+/** The parts of a session that bindings and routes use. */
 class ModelSession {
   readonly id: string
   readonly state = 'open'
@@ -251,7 +251,7 @@ class ModelSession {
     return this.#tunnels.indexOf(tunnel) + 1
   }
 
-  /** To what it is asked next. */
+  /** The answer to its next request. */
   answer(): Promise<void> {
     this.#answered = Promise.withResolvers()
     return this.#answered.promise
@@ -284,7 +284,7 @@ class World {
   readonly owned: Owned[] = []
   /** Every ticket that was ever given out, with its cell. */
   readonly tickets: { readonly cell: string; readonly ticket: string }[] = []
-  /** Names that passed from one account to the other. */
+  /** How many names passed from one account to the other. */
   passed = 0
   readonly #owners = new Map<string, string>()
   readonly moves: boolean
@@ -352,7 +352,7 @@ class World {
       const [result] = results
       return result && 'lease' in result ? this.#keep(result.lease) : undefined
     } catch (error) {
-      // No relay of the cell is heard of.
+      // No relay of the cell has reported.
       if (!isFailure(error, 'cell.none')) throw error
       return undefined
     }
@@ -363,7 +363,7 @@ class World {
     return lease
   }
 
-  /** A fresh ticket, by renewal or else by a claim; all relays of the cell see it, or some. */
+  /** A fresh ticket, by renewal or else by a claim; all relays of the cell see it, or only some. */
   async renew(one: Owned, everywhere = false): Promise<void> {
     const leases = [{ tunnel: one.id, epoch: one.epoch }]
     const [result] = (await renewLeases(this.t.control, one.caller, { agent: one.agent, leases })).results
@@ -386,7 +386,7 @@ class World {
     this.#owners.set(host, one.caller.account)
   }
 
-  /** Mostly the account that did not have it: that is what must wait. */
+  /** Mostly the account that did not have it, since that one has to wait. */
   async want(host: string): Promise<void> {
     const last = this.#owners.get(host)
     const others = this.owned.filter(({ caller }) => caller.account !== last)
@@ -410,10 +410,10 @@ class World {
     await turn()
   }
 
-  /** What the bus has for the relays comes now, later, twice or never. */
+  /** What the bus has for the relays arrives now, later, twice or never. */
   deliver(): void {
     for (const relay of this.relays) {
-      // One that is cut off hears nothing of the bus either, and all of it late.
+      // A relay that is cut off gets nothing from the bus either, and later all of it.
       if (!relay.isOnline) continue
       const waiting = relay.late
       relay.late = []
@@ -431,7 +431,7 @@ class World {
     const relay = this.pick(this.relays)
     if (luck < 0.25) await this.renew(one)
     else if (luck < 0.35) {
-      // An agent may be restored from a backup, or mean it: any ticket that was ever given out is shown.
+      // An agent may be restored from a backup, or act on purpose: any ticket that was ever given out may be shown.
       const shown = this.tickets.slice(this.random() < 0.7 ? -8 : 0).filter(({ cell }) => cell === relay.cell)
       if (shown.length > 0) await relay.bind(this.pick(shown).ticket)
     } else if (luck < 0.6) await this.want(this.pick(hosts))
@@ -453,7 +453,7 @@ class World {
     if (this.random() < 0.7) await relay.start()
   }
 
-  /** Nobody's name leads to another's tunnel, at any relay. */
+  /** No name leads to another account's tunnel, at any relay. */
   async check(): Promise<void> {
     for (const host of hosts) {
       const doc = (await this.t.control.store.get(names.ref(host)))?.data
@@ -469,7 +469,7 @@ class World {
     }
   }
 
-  /** All that was broken works again: every name leads to its tunnel at every relay of its cell. */
+  /** Everything broken works again: every name leads to its tunnel at every relay of its cell. */
   async heal(): Promise<void> {
     for (const relay of this.relays) {
       relay.isOnline = true
@@ -486,7 +486,7 @@ class World {
     }
   }
 
-  /** Mostly a moment; now and then so long that tickets, relays and trust run out. */
+  /** Mostly a moment; sometimes so long that tickets, relays and trust run out. */
   step(): number {
     const luck = this.random()
     if (luck < 0.45) return 31_000

@@ -1,7 +1,7 @@
 /**
- * Where ptunctl reaches a server that runs: a socket in its data folder, which only the server's own user can open. One
- * order a connection, JSON both ways. The acts thereby run in the server's own process, whose caches and bus know of
- * them at once, and the database has one writer.
+ * Where ptunctl reaches a running server: a socket in its data folder, which only the server's own user can open. One
+ * order for each connection, JSON both ways. So acts run in the server's own process, whose caches and bus know of them
+ * at once, and the database has one writer.
  */
 import { rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -13,21 +13,21 @@ import type { Office } from '@porttunneler/shared/control/operator/act'
 import { runAct } from '@porttunneler/shared/control/operator/acts'
 import type { DataFolder } from './data-folder.ts'
 
-/** Far above any order. */
+/** Far larger than any order. */
 const orderBytesMax = 64 * 1024
-/** Of sun_path on Linux and macOS, less the end mark. */
+/** The size of sun_path on Linux and macOS, less the end mark. */
 const pathBytesMax = 103
 /** An order arrives whole at once; an act may make tens of thousands of ports. */
 const idleMs = 60_000
 
-/** The shorter way to the socket: from here, or from the root. */
+/** The shorter path to the socket: relative, or from the root. */
 export function socketPath(data: string): string {
   const path = `${data}/ptunctl.sock`
   const short = relative(process.cwd(), path)
   return short.length < path.length ? short : path
 }
 
-/** @returns how to end it; a folder that is too deep for a socket is said in the log, and is no reason not to start */
+/** @returns how to end it. A path too long for a socket is logged and does not stop the start. */
 export async function openOfficeSocket(
   office: Office,
   { folder, log }: { readonly folder: Pick<DataFolder, 'path'>; readonly log: Log },
@@ -42,14 +42,14 @@ export async function openOfficeSocket(
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     socket.setTimeout(idleMs, () => socket.destroy())
-    // Whoever leaves in the middle does not hear the end of it.
+    // A client that leaves in the middle does not see the end.
     socket.on('error', () => socket.destroy())
     serve(office, socket, log).catch((error: unknown) => {
       log.error({ error }, 'an order of ptunctl failed')
       socket.destroy()
     })
   })
-  // The folder's lock is ours: what is there was left by a server that was killed.
+  // The folder's lock is ours, so a server that was killed left this.
   rmSync(path, { force: true })
   const listening = Promise.withResolvers<void>()
   server.once('error', listening.reject)

@@ -22,7 +22,7 @@ const face = { host: 'localhost', domain: 'localhost', portFrom: 20_000, portTo:
 const cell = { ...face, httpScheme: 'http', httpPort: 8480, tlsPort: 8443 } as const
 const run = (act: ActName, input: object = {}) => runOnFolder(data, { act, input, operator: 'grace' })
 
-/** What of a server ptunctl meets. */
+/** The parts of a server that ptunctl uses. */
 async function startServer(): Promise<{ plane: ControlPlane; stop(): Promise<void> }> {
   const folder = openDataFolder(data)
   const settings = { consoleUrl: 'http://localhost', isOpen: true, plan: 'free', version: '0.0.0' } as const
@@ -38,7 +38,7 @@ async function startServer(): Promise<{ plane: ControlPlane; stop(): Promise<voi
   return { plane, stop }
 }
 
-test('office: the same acts work through a server that runs and on the folder of one that does not', async () => {
+test('office: the same acts work through a running server and on the folder of a stopped one', async () => {
   const server = await startServer()
   expect(statSync(join(data, 'ptunctl.sock')).mode & 0o777).toBe(0o600)
   await run('cells.create', { id: 'two', ...cell })
@@ -50,7 +50,7 @@ test('office: the same acts work through a server that runs and on the folder of
   expect(await run('cells.list')).toMatchObject([{ id: 'home' }, { id: 'two', state: 'closed' }])
 })
 
-test('office: a server that was killed leaves a socket in nobody’s way', async () => {
+test('office: the socket that a killed server leaves is no problem', async () => {
   await (await startServer()).stop()
   writeFileSync(join(data, 'ptunctl.sock'), '')
   const server = await startServer()
@@ -66,7 +66,7 @@ test('office: a folder without a server in it, and a server without a socket, ar
   await server.stop()
 })
 
-test('office: what is no order is refused, and the next one is served', async () => {
+test('office: an invalid order is refused, and the next one is served', async () => {
   const server = await startServer()
   const say = async (words: string) => {
     const socket = connect({ path: socketPath(data), allowHalfOpen: true })

@@ -1,5 +1,5 @@
 /**
- * Lets ptunctl work on a data folder: through the server that runs on it, else on the folder itself, whose lock then
+ * Lets ptunctl work on a data folder: through the server that runs on it, or else on the folder itself, whose lock then
  * keeps a server from starting in the middle.
  */
 import { existsSync } from 'node:fs'
@@ -23,19 +23,19 @@ const answerSchema = z.union([
   z.object({ failure: z.object({ code: z.string(), detail: z.string() }) }),
 ])
 
-/** @throws operator.nowhere, operator.unreachable, store.*, and what the act throws */
+/** @throws operator.nowhere, operator.unreachable, store.*, and the act's errors */
 export async function runOnFolder(
   data: string,
   order: Order,
   random: () => number = Math.random,
 ): Promise<unknown> {
   if (!existsSync(join(data, 'store.db')))
-    throw fail('operator.nowhere', `${data} is no data folder of a server.`)
+    throw fail('operator.nowhere', `${data} is not the data folder of a server.`)
   const folder = tryOpen(data)
   return folder ? runAlone(folder, order, random) : askServer(data, order)
 }
 
-/** Undefined while a server has it. */
+/** Undefined while a server uses it. */
 function tryOpen(data: string): DataFolder | undefined {
   try {
     return openDataFolder(data)
@@ -48,7 +48,7 @@ function tryOpen(data: string): DataFolder | undefined {
 async function runAlone(folder: DataFolder, order: Order, random: () => number): Promise<unknown> {
   await using opened = new AsyncDisposableStack()
   opened.defer(() => folder.close())
-  // None of the acts shows an address, signs, or makes an account.
+  // No act shows an address, signs, or makes an account.
   const unused = {
     consoleUrl: 'http://localhost',
     isOpen: false,

@@ -24,12 +24,12 @@ describe('what the terminal says after a start', () => {
     expect(text).toContain('from this machine only')
   })
 
-  test('later starts say nothing of a password, and less of an open server', () => {
+  test('later starts show no password, and an open server shows less', () => {
     const text = welcome({ ...facts, isLoopback: false }, plain)
     expect(text).not.toMatch(/password|this machine only/i)
   })
 
-  test('a server that ptun would not find by itself is named in the command', () => {
+  test('the command names a server that ptun would not find by itself', () => {
     expect(welcome({ ...facts, isDefaultServer: false }, plain)).toContain(`login --server ${report.api} &&`)
   })
 

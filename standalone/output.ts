@@ -1,4 +1,4 @@
-/** What a person reads when the server starts, and `standalone.json`, where scripts read the same. */
+/** The text that a person sees when the server starts, and `standalone.json`, where scripts read the same. */
 import { styleText } from 'node:util'
 import { z } from 'zod'
 
@@ -7,7 +7,7 @@ const reportSchema = z.object({
   console: z.string(),
   api: z.string(),
   pid: z.int(),
-  /** On the first start only: the password is kept nowhere else. */
+  /** Only on the first start: the password is stored nowhere else. */
   account: z.object({ email: z.string(), password: z.string() }).optional(),
   demo: z.object({ http: z.string(), tcp: z.string() }).optional(),
 })
@@ -18,14 +18,14 @@ export type Welcome = {
   readonly dataFolder: string
   /** Whether only this machine reaches the server. */
   readonly isLoopback: boolean
-  /** Whether `ptun` finds the server without being told where. */
+  /** Whether `ptun` finds the server without being told its address. */
   readonly isDefaultServer: boolean
-  /** Why the demo tunnels are not there although they should be. */
+  /** Why the demo tunnels are missing although they should be there. */
   readonly demoProblem?: string
 }
 
 type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red'
-/** Colours a text, or leaves it. */
+/** Colours a text, or returns it unchanged. */
 export type Paint = (style: Style, text: string) => string
 
 export const paintFor =
@@ -33,7 +33,7 @@ export const paintFor =
   (style, text) =>
     styleText(style, text, { stream, validateStream: true })
 
-/** The lines of a finished start. */
+/** The lines after a finished start. */
 export function welcome(facts: Welcome, paint: Paint): string {
   const { report, dataFolder, isLoopback, isDefaultServer, demoProblem } = facts
   const row = rowPainter(paint)
@@ -59,7 +59,7 @@ export function welcome(facts: Welcome, paint: Paint): string {
   return `\n${lines.join('\n')}\n`
 }
 
-/** The first account alone: what must be said even when the start was interrupted. Empty when there is none to show. */
+/** Only the first account: it must be shown even when the start was interrupted. Empty when there is none to show. */
 export function accountRows({ report: { account } }: Pick<Welcome, 'report'>, paint: Paint): string {
   if (!account) return ''
   const row = rowPainter(paint)
@@ -72,7 +72,7 @@ function rowPainter(paint: Paint) {
     `  ${paint('dim', name.padEnd(11))} ${value}${note === '' ? '' : `   ${paint('dim', note)}`}`
 }
 
-/** A failure as a person can act on it: number and title, what happened here, what to do. */
+/** A failure that a person can act on: number and title, what happened here, what to do. */
 export function failureText(
   failure: {
     readonly code: string

@@ -26,7 +26,7 @@ describe('the relay of a standalone server', () => {
     })
   })
 
-  test('it believes whom the settings list, and nobody if they list none', () => {
+  test('it believes the proxies that the settings list, and otherwise none', () => {
     expect(relayOf()).toMatchObject({ trustedProxies: [], proxyProtocol: [] })
     expect(relayOf('trustedProxies: [10.0.0.1]\nproxyProtocol: [tcp, tls]')).toMatchObject({
       trustedProxies: ['10.0.0.1'],
@@ -52,7 +52,7 @@ describe('the relay of a standalone server', () => {
     expect(relayOf().listen.own).toBeUndefined()
   })
 
-  test('whose turn it is at a place is of no matter to agents and visitors', () => {
+  test('agents and visitors do not notice whose turn it is at a place', () => {
     const of = (turn: 'a' | 'b') =>
       parseConfig(JSON.stringify(relayConfig(config(), around, { index: 0, turn, ports })), {})
     const [one, other] = [of('a'), of('b')]
@@ -62,7 +62,7 @@ describe('the relay of a standalone server', () => {
     expect(one.dataDir).not.toBe(other.dataDir)
   })
 
-  test('a data folder too deep for Unix sockets costs one relay its siblings, and nothing else', () => {
+  test('a data folder too deep for Unix sockets only leaves one relay without siblings', () => {
     const deep = { file: (...names: string[]) => `/${'d'.repeat(90)}/${names.join('/')}` }
     expect(canShare(config(), folder)).toBe(process.platform === 'linux')
     expect(canShare(config(), deep)).toBe(false)
@@ -105,6 +105,6 @@ test.each([
   ['0.0.0.0:80 cannot be listened on (EACCES) (PT-5002)', 'PT-5103'],
   ['192.0.2.1:80 cannot be listened on (EADDRNOTAVAIL) (PT-5002)', 'PT-5104'],
   ['The enrolment key was refused (PT-5005)', 'PT-5108'],
-])('a relay that says "%s" is told as %s', (sentence, code) => {
+])('a relay that says "%s" is reported as %s', (sentence, code) => {
   expect(relayFailure(sentence)).toMatchObject({ code, detail: sentence })
 })

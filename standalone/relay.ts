@@ -1,6 +1,6 @@
 /**
  * The relay of a standalone server: the same daemon as anywhere, as a child process. It gets one JSON file, enrols and
- * syncs over HTTP like every relay; being a child only adds that commands reach it at once over the IPC channel.
+ * syncs over HTTP like every relay. As a child it also gets commands at once, over the IPC channel.
  */
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
@@ -21,12 +21,12 @@ export const relayPortsSchema = z.object({
   tlsPort: z.int(),
   httpPort: z.int(),
   adminPort: z.int(),
-  /** Of this process alone, where several share the other two. */
+  /** Ports of this process only, where several share the other two. */
   own: z.object({ tlsPort: z.int(), httpPort: z.int() }).optional(),
 })
 export type RelayPorts = z.infer<typeof relayPortsSchema>
 
-/** What the relay says when it listens. */
+/** What the relay sends when it listens. */
 const readySchema = z.object({ ready: relayPortsSchema })
 
 export type RelaySurroundings = {
@@ -35,7 +35,7 @@ export type RelaySurroundings = {
   readonly controlUrl: string
   /** Where visitors read about codes. */
   readonly consoleUrl: string
-  /** How commands come when it is not by this process: the relay's own setting, by instance. */
+  /** How commands come if not from this process: the relay's own setting, by instance. */
   readonly commandsOf?: (instance: string) => object
 }
 
@@ -43,23 +43,23 @@ export type RelayOptions = RelaySurroundings & {
   readonly config: Config
   readonly isBundled: boolean
   readonly place: RelayPlace
-  /** Needed until the relay has a credential of its own. */
+  /** Needed until the relay has its own credential. */
   readonly enrolmentKey: Secret | undefined
-  /** The last server was killed: its relay may hold the ports until its own grace is over, which is waited for. */
+  /** The last server was killed, so its relay may hold the ports until its own grace is over; we wait for that. */
   readonly mayStillRun: boolean
   readonly log: LogFile
   readonly clock: Clock
   readonly random: () => number
-  /** A sentence for the terminal. */
+  /** Takes a sentence for the terminal. */
   onTrouble(sentence: string): void
 }
 
 /**
- * Beside the code, where only who may change the code can write. From the second start on nothing is parsed: a relay
- * starts sooner and is smaller, from source by 25 MB, because the parser of TypeScript is not loaded.
+ * Beside the code, so only somebody who may change the code can write it. From the second start on nothing is parsed: a
+ * relay starts sooner and is smaller, from source by 25 MB, because TypeScript's parser is not loaded.
  */
 const compileCache = fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url))
-/** A bundle that is not there must be said: the relay from source would be bigger, and perhaps another one. */
+/** A missing bundle must be reported: the relay from source would be bigger, and perhaps a different version. */
 function relayFile(isBundled: boolean): string {
   const file = fileURLToPath(new URL(isBundled ? bundle : '../relay-vm/main.ts', import.meta.url))
   if (!existsSync(file)) throw relayFailure(`${file} is missing; \`npm start\` makes it`)
@@ -68,18 +68,18 @@ function relayFile(isBundled: boolean): string {
 
 const bundle = '../relay-vm/dist/relay.cjs'
 /**
- * V8 lets the space of new objects grow to 128 MB while many live for more than a moment, as sockets do, and under load
- * a relay crept from 100 to 250 MB in half an hour. With 16 MB (two halves of 8) it takes no more CPU.
+ * V8 lets the space of new objects grow to 128 MB while many live for more than a moment, as sockets do; under load a
+ * relay crept from 100 to 250 MB in half an hour. With 16 MB (two halves of 8) it needs no more CPU.
  */
 export const relayNodeOptions = ['--max-semi-space-size=8']
 /**
- * glibc keeps what is freed: an arena for each thread, and with every large block that is freed it takes larger ones
- * from there too. With both held, a relay under the same load is an eighth smaller and stops growing (mallopt(3)).
+ * glibc keeps freed memory: an arena for each thread, and with every large block that is freed it takes larger ones
+ * from there too. With both fixed, a relay under the same load is an eighth smaller and stops growing (mallopt(3)).
  */
 export const relayMalloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
 /** Node, TLS key and first sync on a slow machine. */
 const readyDeadlineMs = 30_000
-/** Its agents have come to the next one by then or never will, and its last report is delivered or will not be. */
+/** By then its agents have moved to the next relay or never will, and its last report is delivered or never will be. */
 const handOverMs = 90_000 + 60_000
 
 /** Whether the relay was enrolled at an earlier start. */
@@ -87,7 +87,7 @@ export function isEnrolled(folder: Pick<DataFolder, 'file'>, place: RelayPlace):
   return existsSync(folder.file(folderOf(place), 'credential.json'))
 }
 
-/** When this one was started last, ms; 0 when it never was. */
+/** When this one was last started, ms; 0 when it never was. */
 export function startedAt(folder: Pick<DataFolder, 'file'>, place: RelayPlace): number {
   return writtenAt(folder.file(folderOf(place), configName))
 }
@@ -110,7 +110,7 @@ export function siblingsFolder(folder: Pick<DataFolder, 'file'>): string {
 
 /**
  * Whether several processes can have the same ports here (SO_REUSEPORT that spreads connections), and may have Unix
- * sockets in the data folder. One relay does without; the next one then waits until it has ended.
+ * sockets in the data folder. A single relay can do without; then the next one waits until it has ended.
  */
 export function canShare(config: Config, folder: Pick<DataFolder, 'file'>): boolean {
   if (config.relays > 1) return true
@@ -118,14 +118,14 @@ export function canShare(config: Config, folder: Pick<DataFolder, 'file'>): bool
   return process.platform === 'linux' && Buffer.byteLength(longest) <= unixPathMax
 }
 
-/** sockaddr_un holds 108 bytes, with the one that ends it (unix(7)). */
+/** sockaddr_un holds 108 bytes, including the one that ends it (unix(7)). */
 const unixPathMax = 107
 
 export type Relay = {
   /** The ports it listens on, now and after restarts. @throws standalone.relay */
   readonly ready: Promise<RelayPorts>
   send(message: object): void
-  /** @param hasSuccessor a relay of this place listens already: agents move to it before this one ends */
+  /** @param hasSuccessor another relay of this place already listens: agents move to it before this one ends */
   stop(graceMs: number, options?: { readonly hasSuccessor?: boolean }): Promise<void>
   kill(): void
 }
@@ -159,7 +159,7 @@ export function startRelay(options: RelayOptions): Relay {
         const ports = readySchema.safeParse(message).data?.ready
         if (!ports || isUp) return
         isUp = true
-        // Ports that the system chose are kept over restarts, or every agent and endpoint would lose its address.
+        // Keep ports that the system chose over restarts, or every agent and endpoint would lose its address.
         configure(ports)
         ready.resolve(ports)
       },
@@ -167,7 +167,7 @@ export function startRelay(options: RelayOptions): Relay {
         log.write(line)
         const sentence = sentenceOf(line)
         if (sentence === undefined) return
-        // Of a crash, its message says more than the trace below it.
+        // Of a crash, the message says more than the trace below it.
         if (!/^(\s|Node\.js v)/.test(sentence)) lastSentence = sentence
         if (isUp) options.onTrouble(sentence)
       },
@@ -194,7 +194,7 @@ export function startRelay(options: RelayOptions): Relay {
 }
 
 /**
- * Whether the relay of this version loads and accepts its configuration, by a process that does no more than that.
+ * Checks, in a separate process, whether the relay of this version loads and accepts its configuration.
  * @throws standalone.relay
  */
 export async function checkRelay(
@@ -215,7 +215,7 @@ export async function checkRelay(
   }
 }
 
-/** What kept the relay from starting, as a person thinks of it: a port of this server, not a relay's PT-5002. */
+/** Why the relay did not start, in a person's terms: a port of this server, not a relay's PT-5002. */
 export function relayFailure(sentence: string): PortTunnelerError {
   const reason = /\((EADDRINUSE|EACCES|EADDRNOTAVAIL)\)/.exec(sentence)?.[1]
   return fail(listenKeys[reason ?? ''] ?? 'standalone.relay', sentence)
@@ -230,7 +230,7 @@ const listenKeys: Readonly<Record<string, ErrorKey>> = {
 /** How often a running hour is reported. */
 const usageEveryMs = 60_000
 
-/** The relay's configuration file (relay-vm/config.ts), as far as it differs from its defaults. */
+/** The relay's configuration file (relay-vm/config.ts), as far as it differs from the defaults. */
 export function relayConfig(
   config: Config,
   { folder, controlUrl, consoleUrl, commandsOf }: RelaySurroundings,
@@ -264,7 +264,7 @@ export function relayConfig(
       // "localhost" may mean ::1 to an agent, where nobody listens.
       agentHost: isLoopback(config) ? bind : host,
       ...(config.public.tls === undefined || config.relays > 1 ? {} : { agentPort: config.public.tls }),
-      // Of the place: agents dial it and find whoever is there.
+      // The place's name: agents dial it and find the relay that is there.
       agentSni: `r${index + 1}.relay.${domain}`,
       names: [...new Set(names)],
       ...(liveUrl === undefined ? {} : { watchUrl: liveUrl }),
@@ -275,22 +275,22 @@ export function relayConfig(
     proxyProtocol: config.proxyProtocol,
     ...(commandsOf && { commands: commandsOf(instance) }),
     graceMs: config.graceSeconds * 1_000,
-    // The store is next door: what usage pages show may be as fresh as a person expects.
+    // The store is on the same machine, so usage pages can be as fresh as a person expects.
     limits: { usageMs: usageEveryMs },
   }
 }
 
 /**
  * One of the server's relays as agents and visitors know it, by ports and certificate. Two processes take turns there,
- * each with a folder and a name of its own: the next one listens before the one that is there ends.
+ * each with its own folder and name: the next one listens before the present one ends.
  */
 export type RelayPlace = {
   /** 0 is the first. */
   readonly index: number
   readonly turn: 'a' | 'b'
-  /** What the first one got, for those that share its ports. */
+  /** The ports of the first one, for those that share them. */
   readonly first?: RelayPorts | undefined
-  /** What whoever was there before had. */
+  /** The ports of the relay that was there before. */
   readonly ports?: RelayPorts | undefined
 }
 
@@ -300,7 +300,7 @@ function nthPort(port: number, index: number): number {
   return port === 0 ? 0 : port + index
 }
 
-/** What http endpoints look like to visitors, given the ports that the relay got. */
+/** What http endpoints look like to visitors, given the relay's ports. */
 export function endpointFace(config: Config, ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>) {
   const tlsPort = config.public.tls ?? ports.tlsPort
   const httpScheme = config.public.scheme ?? (config.certificate ? 'https' : 'http')

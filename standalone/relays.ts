@@ -1,6 +1,6 @@
 /**
  * The relays of a standalone server: one by default, several on a machine with several cores. They share the visitors'
- * ports, agents have a session to each, and each is replaced by a process that listens before it ends.
+ * ports, agents have a session to each, and each is replaced by a process that listens before the old one ends.
  */
 import { join } from 'node:path'
 import { isListening } from '@porttunneler/shared/base/is-listening'
@@ -20,23 +20,23 @@ import {
 
 export type RelaysOptions = Omit<RelayOptions, 'place' | 'enrolmentKey'> & {
   newEnrolmentKey(): Promise<Secret>
-  /** Told of every process, with the way to end it at once. */
+  /** Called for every process, with the way to end it at once. */
   onProcess(kill: () => void): void
-  /** A server that runs gives its relays up, one after the other. */
+  /** A running server gives up its relays, one after the other. */
   readonly takeOver?: {
-    /** Of its relays. */
+    /** The ports of its relays. */
     readonly ports: readonly RelayPorts[]
-    /** Its agents move to the one that is there; resolves when that one is gone. */
+    /** Its agents move to the new one; resolves when the old one is gone. */
     release(index: number): Promise<void>
   }
 }
 
 export class Relays {
   readonly #options: RelaysOptions
-  /** Who is at each place. */
+  /** The relay at each place. */
   readonly #relays: Relay[] = []
   readonly #ports: RelayPorts[] = []
-  /** Those who are about to be there, or to leave, too. */
+  /** Also those that are about to be there, or to leave. */
   readonly #running = new Set<Relay>()
   readonly #released = new Set<number>()
   #rolling: Promise<void> | undefined
@@ -46,7 +46,7 @@ export class Relays {
     this.#options = options
   }
 
-  /** Of each that has started. */
+  /** The ports of each that has started. */
   get ports(): readonly RelayPorts[] {
     return this.#ports
   }
@@ -67,7 +67,7 @@ export class Relays {
     await this.#end(this.#relays[index])
   }
 
-  /** Starts those again that were released. @throws standalone.relay */
+  /** Starts the released ones again. @throws standalone.relay */
   async reclaim(): Promise<void> {
     const released = [...this.#released]
     this.#released.clear()
@@ -84,7 +84,7 @@ export class Relays {
   }
 
   /**
-   * Replaces them in turn. A call while one is under way waits for that one.
+   * Replaces them in turn. A call during one waits for that one.
    * @throws standalone.relay when one does not start: the one before it goes on, and so do the others
    */
   roll(): Promise<void> {
@@ -102,8 +102,8 @@ export class Relays {
   }
 
   /**
-   * Starts a relay at a place, with the ports of whoever was there, and ends that one when it listens; before, where
-   * two cannot have the same ports.
+   * Starts a relay at a place, with the ports of the relay that was there, and ends that one when the new one listens;
+   * or before, where two cannot have the same ports.
    */
   async #install(index: number, ports: RelayPorts | undefined, end?: () => Promise<void>): Promise<void> {
     const { config, folder } = this.#options
@@ -113,7 +113,7 @@ export class Relays {
     try {
       this.#ports[index] = await relay.ready
     } catch (error) {
-      // Where nobody else is there it tries on.
+      // If no other relay is there, keep trying.
       if (isShared) await this.#stop(relay, 0)
       throw error
     }
@@ -122,8 +122,8 @@ export class Relays {
   }
 
   /**
-   * Whose turn it is at a place: that of whoever was there last, since its folder may hold what it has not reported
-   * yet; but not while it is there.
+   * Whose turn it is at a place: the relay that was there last, since its folder may hold unreported usage; but not
+   * while it is still there.
    */
   async #turnAt(index: number): Promise<RelayPlace['turn']> {
     const { folder } = this.#options
@@ -146,7 +146,7 @@ export class Relays {
     return relay
   }
 
-  /** Its place is another one's. */
+  /** Another relay has its place now. */
   async #end(relay: Relay | undefined): Promise<void> {
     const { config, folder } = this.#options
     const hasSuccessor = canShare(config, folder)

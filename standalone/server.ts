@@ -1,8 +1,8 @@
 /**
- * Starts the parts of a standalone server in the order they need each other and stops them in the reverse one: front
- * (data folder, control plane, console), relays, demo. Stopping therefore drains the demo's agent first and the relay
- * while the API still takes its last report; the store goes last, so nothing acknowledged is lost. The parts can be
- * taken from a server that runs, and be given to a newer one (hand-over.ts).
+ * Starts the parts of a standalone server in the order they need each other and stops them in reverse: front (data
+ * folder, control plane, console), relays, demo. So stopping drains the demo's agent first, and the relay while the API
+ * still takes its last report; the store goes last, so nothing acknowledged is lost. The parts can be taken from a
+ * running server, and given to a newer one (hand-over.ts).
  */
 import { existsSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -24,7 +24,7 @@ import { checkRelay } from './relay.ts'
 import { Relays } from './relays.ts'
 import { readWebFiles, type WebFiles } from './web-files.ts'
 
-/** For requests under way at the API when it passes to a newer server. */
+/** For running requests at the API when it passes to a newer server. */
 const lastRequestsMs = 1_000
 
 /** Where `ptun` looks when it is not told (cli/context.ts). */
@@ -35,20 +35,20 @@ export type ServerOptions = {
   readonly random: () => number
   /** Aborted to stop, whether or not the start is over. */
   readonly signal: AbortSignal
-  /** The one to signal. */
+  /** The process to signal. */
   readonly pid: number
-  /** The server that runs, and will have given all it has when this one is up. */
+  /** The running server, which will have given everything when this one is up. */
   readonly predecessor?: Predecessor | undefined
-  /** Told of every child process, with the way to end it at once. */
+  /** Called for every child process, with the way to end it at once. */
   onProcess(kill: () => void): void
-  /** A sentence for the terminal. */
+  /** Takes a sentence for the terminal. */
   onTrouble(sentence: string): void
 }
 
 export type RunningServer = {
-  /** Absent when it was stopped before it was up. */
+  /** Undefined when it was stopped before it was up. */
   readonly facts?: Welcome
-  /** Resolves when it was stopped, or has given all it had to a newer one, and everything is closed. */
+  /** Resolves when it was stopped, or gave everything to a newer one, and everything is closed. */
   readonly ended: Promise<void>
   /** Restarts the relays in turn; resolves when the last is back. */
   restartRelays(): Promise<void>
@@ -56,7 +56,7 @@ export type RunningServer = {
   serveSuccessor(channel: Channel): void
 }
 
-/** @throws standalone.*, store.*; what was started by then is stopped again */
+/** @throws standalone.*, store.*; everything started by then is stopped again */
 export async function startServer(settings: Settings, options: ServerOptions): Promise<RunningServer> {
   const { signal, onTrouble } = options
   const parts = new AsyncDisposableStack()
@@ -88,14 +88,14 @@ export async function startServer(settings: Settings, options: ServerOptions): P
   }
 }
 
-/** One start, step by step; every step hands what it opened to `parts`. */
+/** One start, step by step; every step adds what it opened to `parts`. */
 class Start {
   readonly #settings: Settings
   readonly #options: ServerOptions
   readonly #parts: AsyncDisposableStack
   readonly #files: WebFiles
   #front: Front | undefined
-  /** What it got, which it keeps. */
+  /** The port it got, which it keeps. */
   #consolePort: number
   #log: Log = silentLog
   #relays: Relays | undefined
@@ -113,12 +113,12 @@ class Start {
   async run(): Promise<Welcome> {
     const { config, data } = this.#settings
     const { predecessor, pid } = this.#options
-    // All that can be known before the other one gives anything up.
+    // Everything that can be checked before the other server gives anything up.
     if (predecessor) await this.#checkRelay()
     const given = await predecessor?.ask({ ask: 'control' })
     const folder = openDataFolder(data)
     this.#wasKilled = predecessor === undefined && existsSync(this.#reportFile)
-    // A report that is still there was left by a server that was killed; it would mislead scripts.
+    // A report that is still there is from a server that was killed; it would mislead scripts.
     if (this.#wasKilled) rmSync(this.#reportFile, { force: true })
     this.#log = this.#openLog()
     this.#parts.defer(() => this.#front?.close(this.#graceMs))
@@ -166,13 +166,13 @@ class Start {
     return { consolePort: this.#consolePort, relayPorts: [...(this.#relays?.ports ?? [])] }
   }
 
-  /** The newer server did not start: what was given to it is taken back. */
+  /** The newer server did not start: take back what was given to it. */
   async resume(): Promise<void> {
     if (!this.#front) await this.#openFront(openDataFolder(this.#settings.data), this.#consolePort)
     await this.#relays?.reclaim()
   }
 
-  /** A command by way of the newer server. */
+  /** A command that came through the newer server. */
   pass(command: Command): void {
     this.#relays?.send({ command })
   }
@@ -213,7 +213,7 @@ class Start {
     return this.#front
   }
 
-  /** The control plane's own log: lines in a file, warnings on the terminal too. */
+  /** The control plane's own log: lines in a file, and warnings also on the terminal. */
   #openLog(): Log {
     const file = this.#logFile('control')
     const write = (line: string) => {
@@ -260,7 +260,7 @@ class Start {
     await ensureCell(await unlessAborted(relays.start(), signal))
   }
 
-  /** A demo that does not come up is said, and is no reason not to start. */
+  /** A demo that fails to start is reported but does not stop the start. */
   async #startDemo({
     control,
     controlUrl: server,
@@ -303,7 +303,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-/** As seen from here, if it lies below. */
+/** Relative to the present folder, if it is below that. */
 function shortPath(path: string): string {
   const short = relative(process.cwd(), path)
   return short === '' || short.startsWith('..') ? path : short

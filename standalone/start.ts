@@ -1,7 +1,7 @@
 /**
  * `npm start`: runs the server (main.ts) as a child and, at SIGUSR2, a newer one beside it, to which the first gives
- * all it has, piece by piece (hand-over.ts). This process does no more than pass on signals and what the two say to
- * each other, so that it can stay while versions come and go: its process id is the service's.
+ * everything, piece by piece (hand-over.ts). This process only passes on signals and the messages between the two, so
+ * it can stay while versions come and go: its process id is the service's.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -11,25 +11,25 @@ import process from 'node:process'
 import { outliveOutput } from '@porttunneler/shared/base/outlive-output'
 import { goneMessage, isUp, resumeMessage, successorEnv } from './start-words.ts'
 
-/** As it was started, links and all: a link that leads to a newer version by now is followed. */
+/** As it was started, with links: a link that now leads to a newer version is followed. */
 const folder = dirname(resolve(process.argv[1] ?? ''))
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 outliveOutput(process, () => undefined)
 
-/** The one that serves, and the one that is about to. */
+/** The server that serves, and the one that is about to. */
 let current = start({})
 let isServing = false
 let next: ChildProcess | undefined
 
 function start(env: NodeJS.ProcessEnv): ChildProcess {
-  // The Node of that version, where it was installed with it.
+  // That version's own Node, if it was installed with it.
   const ownNode = join(folder, '../node_modules/.bin/node')
   const child = fork(join(folder, 'main.ts'), process.argv.slice(2), {
     env: { ...process.env, ...env },
     ...(existsSync(ownNode) && { execPath: ownNode }),
     execArgv: [],
-    // In a group of its own: a Ctrl-C of the terminal comes to it by way of this process, once.
+    // In its own group: a Ctrl-C of the terminal reaches it only through this process, once.
     detached: true,
   })
   child.on('message', (message) => {
@@ -38,7 +38,7 @@ function start(env: NodeJS.ProcessEnv): ChildProcess {
   })
   child.on('error', (error) => {
     process.stderr.write(`  ${error.message}\n`)
-    // Without descriptors or room for a process there is no `exit` of one that never ran.
+    // Without descriptors or room for a process, a child that never ran emits no `exit`.
     if (child.pid === undefined) onExit(child, 1)
   })
   child.once('exit', (code, signal) => onExit(child, code ?? 128 + (signal ? constants.signals[signal] : 0)))
@@ -46,7 +46,7 @@ function start(env: NodeJS.ProcessEnv): ChildProcess {
 }
 
 function tell(child: ChildProcess | undefined, message: object): void {
-  // One that is about to end hears no more; its end is what counts.
+  // A child that is about to end gets no more messages; only its end counts.
   if (child?.connected) child.send(message, () => undefined)
 }
 

@@ -33,7 +33,7 @@ function supervise(behaviour: string, spawn: typeof fork = fork) {
   return { clock, program, next }
 }
 
-test('supervisor: lines, messages both ways and the environment pass', async () => {
+test('supervisor: lines, messages in both directions and the environment pass', async () => {
   const { program, next } = supervise('serve')
   const [line, ready] = [next('line'), next('message')]
   program.start()
@@ -57,7 +57,7 @@ test('supervisor: a child that dies comes back, at first at once, then slower', 
   expect(delays).toEqual([200, 200, 200, 900, 1_800])
 })
 
-test('supervisor: a system without room for a process is asked again, and the parent lives', async () => {
+test('supervisor: when the system has no room for a process it tries again, and the parent lives', async () => {
   let refusals = 2
   const { clock, program, next } = supervise('serve', ((...args: Parameters<typeof fork>) => {
     if (refusals-- > 0) throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' })
@@ -86,7 +86,7 @@ test('supervisor: a killed child comes back as a new process', async () => {
   expect((await second).ready).not.toBe(ready)
 })
 
-test('supervisor: a child that says its configuration is wrong is not started again', async () => {
+test('supervisor: a child that reports a wrong configuration is not started again', async () => {
   const { clock, program, next } = supervise('refuse')
   const exit = next('exit')
   program.start()

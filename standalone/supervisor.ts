@@ -1,8 +1,8 @@
 /**
- * One child process kept running: started, its lines and messages passed on, started again with backoff when it ends
- * by itself, drained by SIGTERM and killed only after its grace. Children have a process group of their own, so a
- * Ctrl-C in the terminal reaches the parent alone, which then stops them in order; and they notice the end of the
- * IPC channel, so none outlives a parent that was killed.
+ * Keeps one child process running: starts it, passes on its lines and messages, starts it again with backoff when it
+ * ends by itself, drains it by SIGTERM and kills it only after its grace. Children have their own process group, so a
+ * Ctrl-C in the terminal reaches only the parent, which then stops them in order. They notice the end of the IPC
+ * channel, so none outlives a parent that was killed.
  */
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -20,7 +20,7 @@ export type Program = {
   readonly execArgv?: readonly string[]
   onMessage(message: unknown): void
   onLine(line: string): void
-  /** `restartMs` is absent when it stays down. */
+  /** `restartMs` is undefined when it stays down. */
   onExit(exit: {
     readonly code: number | null
     readonly signal: string | null
@@ -28,11 +28,14 @@ export type Program = {
   }): void
 }
 
-/** Three quick tries mend a crash nobody notices; then slower, so that a broken program costs no machine. */
+/**
+ * Three quick tries repair a crash before anybody notices; then slower, so that a broken program does not use up the
+ * machine.
+ */
 const restartBackoff: BackoffShape = { fastTries: 3, fastMs: 200, minMs: 1_000, maxMs: 20_000, jitter: 0.2 }
-/** After running this long the next failure is a new one. */
+/** After running this long, the next failure counts as a new one. */
 const settledMs = 60_000
-/** Between the end of the grace and SIGKILL: time to close what is left. */
+/** Between the end of the grace and SIGKILL: time to close the rest. */
 const killAfterMs = 3_000
 
 export class SupervisedProgram {
@@ -46,7 +49,7 @@ export class SupervisedProgram {
   #startedMs = 0
   #state: 'idle' | 'running' | 'waiting' | 'stopped' = 'idle'
 
-  /** @param spawn tests have their own */
+  /** @param spawn tests pass their own */
   constructor(
     program: Program,
     { clock, random, spawn = fork }: { clock: Clock; random: () => number; spawn?: typeof fork },
@@ -81,7 +84,7 @@ export class SupervisedProgram {
     child.once('close', (code, signal) => this.#onClose(child, code, signal))
   }
 
-  /** Without memory or room for a process it is tried again like after any end. */
+  /** Without memory or room for a process, it tries again as after any end. */
   #fork(file: string, args: readonly string[], options: ForkOptions): ChildProcess | undefined {
     try {
       return this.#spawn(file, args, options)
@@ -92,12 +95,12 @@ export class SupervisedProgram {
     }
   }
 
-  /** Says something to the child if it runs; what it misses while down it learns from `sync`. */
+  /** Sends something to the child if it runs; what a child misses while down it learns from `sync`. */
   send(message: object): void {
     if (this.#child?.connected) this.#child.send(message, () => undefined)
   }
 
-  /** Drains: `signal`, then SIGKILL when it still runs after `graceMs` and a little. Resolves when it is gone. */
+  /** Drains: `signal`, then SIGKILL if it still runs a little after `graceMs`. Resolves when it is gone. */
   async stop(graceMs: number, signal: 'SIGTERM' | 'SIGUSR2' = 'SIGTERM'): Promise<void> {
     this.#state = 'stopped'
     this.#restart?.clear()

@@ -1,6 +1,6 @@
 /**
  * Usage to the byte: the relay's own journal and sync against the real rules on SQLite, over a channel that drops,
- * doubles, delays and reorders, with relay and control plane killed again and again. Time is the test's.
+ * doubles, delays and reorders, with relay and control plane killed again and again. The test moves the clock.
  */
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -44,7 +44,7 @@ afterEach(async () => {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** The control plane, which may die between any two words with its store; what it stored stays. */
+/** The control plane, which may die between any two calls of its store; what it stored stays. */
 async function makePlane(random: () => number) {
   const t = makeTestControl()
   closers.push(() => t.close())
@@ -101,7 +101,7 @@ async function makePlane(random: () => number) {
 type StoredRow = UsageHourDoc & { readonly boot: string }
 type Plane = Awaited<ReturnType<typeof makePlane>>
 
-/** Everything that can become of a call. Delayed calls arrive in any order, some after their relay's death. */
+/** Everything that can happen to a call. Delayed calls arrive in any order, some after their relay's death. */
 class BadLine {
   readonly #plane: Plane
   readonly #random: () => number
@@ -157,11 +157,11 @@ const sumOf = (all: readonly Bytes[]): Bytes =>
   all.reduce((sum, one) => ({ in: sum.in + one.in, out: sum.out + one.out }), { in: 0, out: 0 })
 const total = ({ in: received, out }: Bytes) => received + out
 
-/** One process of the relay, made of its own parts; what visitors sent and got is counted beside them. */
+/** One process of the relay, made of its own parts; what visitors sent and got is counted besides. */
 class Life {
   readonly boots = new Set<string>()
   readonly carried: Bytes = { in: 0, out: 0 }
-  /** `carried` as of the last write to disk that is complete. */
+  /** `carried` as of the last complete write to disk. */
   durable: Bytes = { in: 0, out: 0 }
   end: 'killed' | 'flushed' | 'stopped' = 'killed'
   readonly meters = new Meters()
@@ -251,7 +251,7 @@ class Life {
     this.#streams.push(stream)
     this.meters.of(tunnel, this.account).opened(stream)
     for (const open of this.#streams) {
-      // The relay's side: what goes out to the agent came in from the visitor.
+      // The relay's view: bytes out to the agent came in from the visitor.
       const [bytesOut, bytesIn] = [Math.floor(random() * 2 ** 20), Math.floor(random() * 2 ** 24)]
       open.bytesOut += bytesOut
       open.bytesIn += bytesIn
@@ -264,7 +264,7 @@ class Life {
     }
   }
 
-  /** From now on nothing it does reaches anybody; its disk is as it was in this moment. */
+  /** From now on nothing it does reaches anybody; its disk stays as it was at this moment. */
   kill(): void {
     this.#isDead = true
     this.#housework.clear()
@@ -305,13 +305,13 @@ class World {
     return this.#folders.at(-1) ?? ''
   }
 
-  /** @returns under which names the journal in it counts */
+  /** @returns the names under which the journal in it counts */
   copyDisk(): readonly string[] {
     const next = mkdtempSync(join(tmpdir(), 'ptun-model-'))
     for (const name of ['state.json', 'usage.json', 'events.json']) {
       const path = join(this.folder, name)
       if (existsSync(path)) writeFileSync(join(next, name), readFileSync(path))
-      // It died in the middle of writing, too.
+      // It also died in the middle of writing.
       if (this.random() < 0.3) writeFileSync(join(next, `${name}.new`), '{"version":1,"ro')
     }
     this.#folders.push(next)
@@ -320,7 +320,7 @@ class World {
     return journalSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).rows.map(({ boot }) => boot)
   }
 
-  /** The first who says a name that nobody has said before has made it. */
+  /** The first to use a name that nobody used before has made it. */
   claim(boot: string, life: Life): void {
     if (this.#owners.has(boot)) return
     this.#owners.set(boot, life)
@@ -330,7 +330,7 @@ class World {
   async pass(ms: number): Promise<void> {
     this.plane.clock.advance(ms)
     this.clock.advance(ms)
-    // Mostly until the exchange under way is over, sometimes into the middle of it.
+    // Mostly until the running exchange is over, sometimes into the middle of it.
     const turns = this.random() < 0.7 ? Number.POSITIVE_INFINITY : this.random() * 30
     for (let done = 0; done < turns && this.clock.pending < 2; done++) await turn()
   }
@@ -367,7 +367,7 @@ async function run(seed: number) {
 
 describe('usage under faults', () => {
   test.each(seeds)(
-    'seed %i: 100 kills of the relay, and what is stored is what was carried less what each kill cost',
+    'seed %i: after 100 kills of the relay the store has what was carried less what each kill cost',
     async (seed) => {
       const { world, stored: rows } = await run(seed)
       expect(rows.filter(({ boot }) => !world.lives.some(({ boots }) => boots.has(boot)))).toEqual([])

@@ -1,7 +1,7 @@
 /**
- * The built console, read once at start and served from memory: nothing on disk is reachable by a crafted path, a
- * file replaced while the server runs cannot mix two builds, and each text is compressed once. Paths without an
- * extension are pages of the single-page app and get index.html.
+ * The built console, read once at start and served from memory: a crafted path reaches nothing on disk, a file replaced
+ * while the server runs cannot mix two builds, and each text is compressed once. Paths without an extension are pages
+ * of the single-page app and get index.html.
  */
 
 import { createHash } from 'node:crypto'
@@ -68,7 +68,7 @@ function readWebFile(folder: string, name: string): WebFile {
   }
 }
 
-/** Answers GET and HEAD; undefined when there is no such file and the path does not look like a page. */
+/** Serves GET and HEAD; undefined when there is no such file and the path does not look like a page. */
 export function serveWebFile(files: WebFiles, request: Request): Response | undefined {
   const path = new URL(request.url).pathname
   const file = files.get(path) ?? (extname(path) === '' ? files.get('/index.html') : undefined)

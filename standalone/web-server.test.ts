@@ -48,13 +48,13 @@ describe('web server', () => {
     expect(await answer.text()).toContain(text)
   })
 
-  test('pages may call the relays, those of the codes nobody', async () => {
+  test('pages may call the relays, the code pages may call nobody', async () => {
     const policyOf = async (path: string) => (await get(path)).headers.get('content-security-policy')
     expect(await policyOf('/')).toContain("connect-src 'self' http://relay.localhost:8480;")
     expect(await policyOf('/errors')).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/)
   })
 
-  test('every answer carries the security headers, the API answers too', async () => {
+  test('every answer has the security headers, also the API’s', async () => {
     for (const path of ['/', '/v1/me', '/errors', '/missing.js']) {
       const { headers } = await get(path)
       expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
@@ -63,7 +63,7 @@ describe('web server', () => {
     }
   })
 
-  test('hashed files are kept for ever, pages are asked for again and answered 304', async () => {
+  test('hashed files are cached for ever, pages are requested again and get 304', async () => {
     expect((await get('/assets/main-x1.js')).headers.get('cache-control')).toContain('immutable')
     const page = await get('/')
     expect(page.headers.get('cache-control')).toBe('no-cache')
@@ -71,7 +71,7 @@ describe('web server', () => {
     expect(again.status).toBe(304)
   })
 
-  test('text is compressed for whoever reads gzip', async () => {
+  test('text is compressed for clients that accept gzip', async () => {
     const answer = await get('/assets/main-x1.js', { headers: { 'accept-encoding': 'br, gzip' } })
     expect(answer.headers.get('content-encoding')).toBe('gzip')
     expect(gunzipSync(Buffer.from(await answer.arrayBuffer())).toString()).toBe(script)
@@ -92,7 +92,7 @@ describe('web server', () => {
     ['evil.example', 421],
     ['console.example.com.evil.example', 421],
     ['127.0.0.1.evil.example', 421],
-  ])('a request for the host %s is answered with %i, as a page and in the API', async (host, status) => {
+  ])('a request for the host %s gets %i, as a page and in the API', async (host, status) => {
     const { port, close } = await listen(web, { host: '127.0.0.1', port: 0, clock: systemClock })
     const page = await ask(port, `GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
     expect(page).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
@@ -102,7 +102,7 @@ describe('web server', () => {
     await close(0)
   })
 
-  test('a build that is not there is named, with its cure', () => {
+  test('a missing build is reported with its cure', () => {
     expect(() => readWebFiles(join(folder, 'assets'))).toThrow(/PT-5107/)
     expect(() => readWebFiles(join(folder, 'none'))).toThrow(/PT-5107/)
   })
@@ -120,7 +120,7 @@ describe('web server', () => {
   })
 })
 
-/** What a server says to `bytes` until it closes. */
+/** What a server sends in reply to `bytes` until it closes. */
 async function ask(port: number, bytes: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' })
   socket.end(bytes)
@@ -129,7 +129,7 @@ async function ask(port: number, bytes: string): Promise<string> {
   return text
 }
 
-test('400 half heads and as many half bodies of one source are held within bounds while others are served', async () => {
+test('400 half heads and half bodies of one source stay within limits while others are served', async () => {
   const bounds = { silentMax: 40, connectionsMax: 100 }
   const where = { host: '127.0.0.1', port: 0, clock: systemClock, bounds }
   const { port, close } = await listen(async (request) => new Response(await request.text()), where)
@@ -159,7 +159,7 @@ test('400 half heads and as many half bodies of one source are held within bound
   await close(0)
 })
 
-test('a body that does not come is not waited for', async () => {
+test('it does not wait for a body that does not come', async () => {
   const times = { headersTimeout: 50, requestTimeout: 100, connectionsCheckingInterval: 20 }
   const where = { host: '127.0.0.1', port: 0, clock: systemClock, bounds: { times } }
   const { port, close } = await listen(async (request) => new Response(await request.text()), where)

@@ -5,7 +5,7 @@ import { lazyBus } from './bus.lazy.ts'
 
 const openLocal = () => openLocalBus({ clock: systemClock, random: Math.random, onBackgroundError: () => {} })
 
-test('a bus is opened by its first use, once for all that use it', async () => {
+test('the first use opens a bus, once for all users', async () => {
   let opened = 0
   const bus = lazyBus(async () => {
     opened += 1
@@ -24,7 +24,7 @@ test('a bus is opened by its first use, once for all that use it', async () => {
   await bus.close()
 })
 
-test('one that could not be opened is tried again, and one never used is closed without being opened', async () => {
+test('a failed open is tried again, and an unused bus is closed without being opened', async () => {
   let tries = 0
   const bus = lazyBus(async () => {
     tries += 1

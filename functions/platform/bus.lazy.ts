@@ -1,6 +1,6 @@
 /**
- * A bus that is opened at its first use: most requests publish nothing, and the SDK behind it is a third of what an
- * instance would load before its first answer.
+ * A bus that opens at its first use: most requests publish nothing, and its SDK is a third of what an instance would
+ * load before its first answer.
  */
 import type { Bus } from '@porttunneler/shared/control/platform'
 

@@ -11,7 +11,7 @@ import { deliveriesMax, openPubsubBus, type PubsubBusOptions } from './bus.pubsu
 import { deadLetters, openPubsubClients, subscriptionPath } from './pubsub-clients.ts'
 
 const patience = { timeout: 15_000, interval: 50 }
-/** How long nothing may come before nothing is expected any more; the emulator delivers again after some 150 ms. */
+/** After this much silence nothing more is expected; the emulator delivers again after some 150 ms. */
 const quietMs = { handled: 300, failed: 3_000 }
 
 withEmulators((hosts) => {
@@ -30,7 +30,7 @@ withEmulators((hosts) => {
 
   describeBus('pubsub', async () => settling(await open()))
 
-  /** A bus that ends with the test, and what went wrong in its background. */
+  /** A bus that ends with the test, and the errors of its background work. */
   const setUp = async (changes: Partial<PubsubBusOptions> = {}) => {
     const project = changes.project ?? randomProject()
     const troubles: string[] = []
@@ -44,7 +44,7 @@ withEmulators((hosts) => {
     return { project, bus, clients, troubles }
   }
 
-  test('bus on Pub/Sub: a deleted subscription is said aloud, made again and heard again', async () => {
+  test('bus on Pub/Sub: a deleted subscription is reported, made again and used again', async () => {
     const { project, bus, clients, troubles } = await setUp()
     const heard = vi.fn((_message: Doc) => {})
     await bus.subscribe('t', 'a', heard)
@@ -56,7 +56,7 @@ withEmulators((hosts) => {
     expect(troubles).toEqual(['bus.subscription'])
   })
 
-  test('bus on Pub/Sub: a poison message is put aside with its error and blocks nobody', async () => {
+  test('bus on Pub/Sub: a poison message is set aside with its error and blocks nobody', async () => {
     const { project, bus, clients, troubles } = await setUp({ messagesMax: 1 })
     const seen: unknown[] = []
     await bus.subscribe('t', 'a', ({ n }) => {
@@ -80,7 +80,7 @@ withEmulators((hosts) => {
     await vi.waitFor(() => expect(troubles).toEqual(['bus.poison']), patience)
   })
 
-  test('bus on Pub/Sub: no more is handled at a time than was asked for, and all of it in the end', async () => {
+  test('bus on Pub/Sub: handles at most the configured number at a time, and all in the end', async () => {
     const { bus } = await setUp({ messagesMax: 3 })
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
     const handled = new Set<unknown>()
@@ -98,12 +98,12 @@ withEmulators((hosts) => {
     expect(most).toBe(3)
   })
 
-  test('bus on Pub/Sub: in an outage callers are told soon, and what waits arrives after it', async () => {
+  test('bus on Pub/Sub: in an outage callers are told soon, and waiting messages arrive after it', async () => {
     const proxy = await startProxy(hosts.pubsub)
     vi.stubEnv('PUBSUB_EMULATOR_HOST', proxy.host)
     const { project, bus, troubles } = await setUp({ queueMax: 2 })
     vi.unstubAllEnvs()
-    // Listens by a way of its own: the emulator goes on for seconds to send what it has along a way that is cut.
+    // Listens by its own path: the emulator goes on sending for seconds along a path that is cut.
     const listener = await setUp({ project })
     const heard = new Set<unknown>()
     await listener.bus.subscribe('t', 'a', ({ n }) => void heard.add(n))
@@ -139,12 +139,12 @@ withEmulators((hosts) => {
   })
 })
 
-/** Connections: the runner's own timers come and go, and those of gRPC go with its channel. */
+/** Connections: the runner's own timers come and go, and gRPC's end with its channel. */
 function resources(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
 }
 
-/** Stands between a client and the emulator, and breaks down when told to. */
+/** Sits between a client and the emulator, and fails when told to. */
 async function startProxy(target: string) {
   const [host, port] = target.split(':')
   const sockets = new Set<Socket>()
@@ -176,7 +176,7 @@ async function startProxy(target: string) {
   return { host: `127.0.0.1:${own}`, cut, mend: () => listen(own) }
 }
 
-/** Settled = nothing was delivered for a while. */
+/** Settled means that nothing was delivered for a while. */
 function settling(bus: Bus): BusUnderTest {
   let quiet: Timer | undefined
   let settled = () => {}

@@ -30,7 +30,7 @@ const late = new Error('deadline')
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('outbox', () => {
-  test('what comes while a call is under way goes together with the next', async () => {
+  test('messages that come during a call go together with the next', async () => {
     const t = setUp()
     const said = await Promise.all(['1', '2', '3'].map((text) => t.publish(text)))
     expect(said).toEqual(['sent', 'sent', 'sent'])
@@ -54,7 +54,7 @@ describe('outbox', () => {
     expect(t.clock.pending).toBe(0)
   })
 
-  test('a service that says nothing costs the first caller two seconds, the next ones a quarter', async () => {
+  test('a silent service costs the first caller two seconds, the next ones a quarter', async () => {
     const t = setUp()
     t.service.hangs = true
     const first = t.publish('1')
@@ -66,7 +66,7 @@ describe('outbox', () => {
     t.outbox.close()
   })
 
-  test('what waits is bounded: the oldest is given up and said', async () => {
+  test('waiting messages are bounded: the oldest is dropped and reported', async () => {
     const t = setUp({ queueMax: 2 })
     t.service.isDown = true
     for (const text of ['1', '2', '3']) await t.publish(text)
@@ -76,7 +76,7 @@ describe('outbox', () => {
     expect(t.calls.flat()).toEqual(['2', '3'])
   })
 
-  test('what waited for two minutes is given up: relays have it from sync by then', async () => {
+  test('a message that waited for two minutes is dropped: relays have it from sync by then', async () => {
     const t = setUp()
     t.service.isDown = true
     await t.publish('old')
@@ -87,7 +87,7 @@ describe('outbox', () => {
     expect(t.calls).toEqual([['new']])
   })
 
-  test('one topic that fails holds up no other', async () => {
+  test('a failing topic delays no other', async () => {
     const t = setUp()
     t.service.isDown = true
     await t.publish('1', 'bad')
@@ -96,7 +96,7 @@ describe('outbox', () => {
     t.outbox.close()
   })
 
-  test('after close nothing is taken, kept or left running', async () => {
+  test('after close nothing is accepted, kept or left running', async () => {
     const t = setUp()
     t.service.hangs = true
     const waiting = t.publish('1')

@@ -1,7 +1,7 @@
 /**
- * Messages on their way to Pub/Sub: what comes while a call is under way goes together with the next one. While Pub/Sub
- * is down callers are told soon, and their messages wait here, bounded in number and age, because the store has
- * whatever must not be lost.
+ * Messages on their way to Pub/Sub: those that come during a call go together with the next one. While Pub/Sub is down
+ * callers are told soon, and their messages wait here, bounded in number and age, because the store has everything that
+ * must not be lost.
  */
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
@@ -19,13 +19,13 @@ export type OutboxOptions = {
   /** Resolves when Pub/Sub has them all; rejects within `publishMs`. */
   send(topic: string, messages: readonly Outbound[]): Promise<void>
   readonly onBackgroundError: OnBackgroundError
-  /** Messages of one topic that may wait; the oldest is given up for the newest. */
+  /** Messages of one topic that may wait; beyond that the oldest is dropped. */
   readonly queueMax?: number
 }
 
-/** How long a caller waits, and a call may take. */
+/** How long a caller waits, and how long a call may take. */
 export const publishMs = 2_000
-/** The same while the last call failed: a request must not pay for an outage again and again. */
+/** The same after a failed call: a request must not pay for an outage again and again. */
 const publishFailingMs = 250
 /** Four rounds of sync: by then every relay knows without us. */
 const keepMs = 120_000
@@ -57,7 +57,7 @@ export class Outbox {
   }
 
   /**
-   * Resolves when Pub/Sub has the message. A message that was refused may arrive all the same: it goes on waiting.
+   * Resolves when Pub/Sub has the message. A message that was refused still waits here and may arrive.
    * @throws bus.unavailable within `publishMs`, bus.closed
    */
   publish(topic: string, message: Outbound): Promise<void> {
@@ -79,12 +79,12 @@ export class Outbox {
     return promise
   }
 
-  /** Messages that wait now, of all topics. */
+  /** Messages of all topics that wait now. */
   get size(): number {
     return [...this.#queues.values()].reduce((sum, { waiting }) => sum + waiting.length, 0)
   }
 
-  /** What waits is given up. Idempotent. */
+  /** Drops what waits. Idempotent. */
   close(): void {
     this.#closing.abort()
     for (const { waiting } of this.#queues.values())
@@ -99,7 +99,7 @@ export class Outbox {
     return queue
   }
 
-  /** Until nothing waits. Never rejects. */
+  /** Sends until nothing waits. Never rejects. */
   async #send(queue: Queue): Promise<void> {
     const { send, clock, random } = this.#options
     const { signal } = this.#closing
@@ -119,7 +119,7 @@ export class Outbox {
         this.#bound(queue)
         queue.wake = new AbortController()
         const pauseMs = backoffMs(retry, queue.failures++, random)
-        // Woken by the next message: a process that was frozen since the failure tries at once.
+        // The next message wakes it: a process that was frozen since the failure tries at once.
         await sleep(clock, pauseMs, AbortSignal.any([signal, queue.wake.signal])).catch(() => undefined)
         queue.wake = undefined
         this.#expire(queue)

@@ -1,7 +1,7 @@
 /**
  * Bus on Pub/Sub. A message that fails at every delivery goes to the dead letters with its error, where it blocks
- * nobody (functions/dead-letters.ts). A subscription that was deleted is noticed within `deafMsMax` and, where this
- * process may, made again.
+ * nobody (functions/dead-letters.ts). A deleted subscription is noticed within `deafMsMax` and made again, if this
+ * process may do so.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
@@ -22,7 +22,7 @@ export type PubsubBusOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly onBackgroundError: OnBackgroundError
-  /** Makes topics and subscriptions that are missing: for emulators, since in the cloud the infrastructure does. */
+  /** Makes missing topics and subscriptions: for emulators, since in the cloud the infrastructure does. */
   readonly provisions?: boolean
   /** Messages that one subscriber handles at a time. */
   readonly messagesMax?: number
@@ -32,10 +32,10 @@ export type PubsubBusOptions = {
 
 type OnMessage = (message: Doc) => Promise<void> | void
 
-/** A message is handed over this often in all before it is given up. */
+/** How often a message is delivered in all before it is set aside. */
 export const deliveriesMax = 5
 const callOptions = { timeout: 10_000, retry: null }
-/** Streams end now and then by themselves; more than this in a row is trouble. */
+/** Streams sometimes end by themselves; more than this in a row is trouble. */
 const quietFailures = 2
 const notFound = 5
 
@@ -56,13 +56,13 @@ class PubsubBus implements Bus {
     this.#outbox = new Outbox({ ...options, send: (topic, messages) => this.#send(topic, messages) })
   }
 
-  /** @throws bus.unavailable within two seconds; the message may arrive all the same. bus.closed */
+  /** @throws bus.unavailable within two seconds, though the message may still arrive; bus.closed */
   publish(topic: string, message: Doc): Promise<void> {
-    // Written down now: the caller may change it while it waits.
+    // Encoded now: the caller may change it while it waits.
     return this.#outbox.publish(topic, { text: JSON.stringify(message), attributes: { topic } })
   }
 
-  /** @throws bus.closed, bus.subscription where it may not be made */
+  /** @throws bus.closed, bus.subscription if it may not be made */
   async subscribe(topic: string, key: string, onMessage: OnMessage): Promise<Subscription> {
     const { project, clock, random, messagesMax } = this.#options
     if (this.#closed !== undefined) throw fail('bus.closed')
@@ -81,7 +81,7 @@ class PubsubBus implements Bus {
     })
     this.#pulls.add(pull)
     try {
-      // Sent behind the opening of the stream: once this is answered, Pub/Sub knows that somebody listens.
+      // Sent after the stream was opened: once this is answered, Pub/Sub knows that somebody listens.
       await this.#clients.subscriber.getSubscription({ subscription }, callOptions)
     } catch (cause) {
       await this.#leave(pull)

@@ -1,13 +1,15 @@
 /**
- * The messages that failed at every delivery: put aside by the bus, with the error, or by Pub/Sub itself, when the
- * process died of them. They are read under a lease, so that two people do not replay the same one.
+ * Messages that failed at every delivery: set aside by the bus, with the error, or by Pub/Sub itself, when the process
+ * died of them. They are read under a lease, so that two people do not replay the same one.
  */
 import type { protos } from '@google-cloud/pubsub'
 import { deadLetters, type PubsubClients, subscriptionPath, topicPath } from './pubsub-clients.ts'
 
 export type DeadLetter = {
   readonly id: string
-  /** Where it was published (shared/control/names.ts), and goes again; empty when the message does not say. */
+  /**
+   * The topic it was published to (shared/control/names.ts) and will go to again; empty when the message does not say.
+   */
   readonly topic: string
   /** Who could not handle it. */
   readonly key: string
@@ -27,8 +29,8 @@ const deadlineExceeded = 4
 const callOptions = { timeout: 10_000, retry: null }
 
 /**
- * Leases at most `max` of those that wait; `giveBack` what is to stay.
- * @param waitMs how long nothing must come to be sure that there is no more
+ * Leases at most `max` of the waiting ones; use `giveBack` for those that should stay.
+ * @param waitMs after this much silence there are no more
  */
 export async function takeDeadLetters(
   { project, clients: { subscriber } }: Place,
@@ -40,7 +42,7 @@ export async function takeDeadLetters(
     const maxMessages = Math.min(batchMax, max - taken.size)
     const letters = await pull(subscriber, { subscription, maxMessages, waitMs })
     const news = letters.filter(({ id }) => !taken.has(id))
-    // Nothing, or the first ones again because their lease ran out.
+    // Nothing came, or the first ones came again because their lease ran out.
     if (news.length === 0) break
     for (const letter of news) taken.set(letter.id, letter)
     const ackIds = news.map(({ ackId }) => ackId)
@@ -82,21 +84,21 @@ function letterOf({ ackId, message }: protos.google.pubsub.v1.IReceivedMessage):
   }
 }
 
-/** They stay. */
+/** Keeps them. */
 export async function giveBack(place: Place, letters: readonly DeadLetter[]): Promise<void> {
   const ackIds = letters.map(({ ackId }) => ackId)
   const request = { subscription: keeperOf(place.project), ackIds, ackDeadlineSeconds: 0 }
   if (ackIds.length > 0) await place.clients.subscriber.modifyAckDeadline(request, callOptions)
 }
 
-/** They are gone for good. */
+/** Deletes them for good. */
 export async function drop(place: Place, letters: readonly DeadLetter[]): Promise<void> {
   const ackIds = letters.map(({ ackId }) => ackId)
   const request = { subscription: keeperOf(place.project), ackIds }
   if (ackIds.length > 0) await place.clients.subscriber.acknowledge(request, callOptions)
 }
 
-/** Published where they were; each is dropped only once that has happened, so it may come twice but is never lost. */
+/** Publishes them to their topics; each is deleted only after that, so it may come twice but is never lost. */
 export async function replay(place: Place, letters: readonly DeadLetter[]): Promise<void> {
   const { project, clients } = place
   for (const letter of letters) {

@@ -1,4 +1,4 @@
-/** A deadline for calls of SDKs that take no AbortSignal. The call itself may go on; nobody waits for it. */
+/** A deadline for SDK calls that take no AbortSignal. The call itself may go on; nobody waits for it. */
 import type { Clock } from '@porttunneler/shared/base/clock'
 
 /** Rejects with an Error after `ms`. */

@@ -4,14 +4,14 @@ import { readEnvironment } from './environment.ts'
 const variables = ['FIREBASE_AUTH_EMULATOR_HOST', 'FIRESTORE_EMULATOR_HOST', 'PUBSUB_EMULATOR_HOST']
 
 describe('environment', () => {
-  test.each(variables)('%s stops the start of anything that serves a real project', (name) => {
+  test.each(variables)('%s stops the start of every program for a real project', (name) => {
     const env = { GOOGLE_CLOUD_PROJECT: 'tunnels-prod', [name]: '127.0.0.1:9099' }
     expect(() => readEnvironment(env)).toThrow(
       expect.objectContaining({ code: 'PT-5202', detail: `${name} is set for project tunnels-prod.` }),
     )
   })
 
-  test('a real project without emulators starts, an empty variable is none', () => {
+  test('a real project without emulators starts, and an empty variable counts as unset', () => {
     expect(readEnvironment({ GOOGLE_CLOUD_PROJECT: 'tunnels-prod', PUBSUB_EMULATOR_HOST: '' })).toEqual({
       projectId: 'tunnels-prod',
       emulators: {},

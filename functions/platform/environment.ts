@@ -1,8 +1,8 @@
 /**
- * Which project this process serves, and whether by emulators. Every entry point reads it first: the emulators of
+ * Which project this process serves, and whether on emulators. Every entry point reads it first. The emulators of
  * Firebase Auth and Firestore check nothing (tokens without a signature, data without rules), so a variable that names
- * one stops the start of anything that serves a real project. Emulators take every id that begins with `demo-`, and
- * Google gives none of these to a real project.
+ * one stops the start of every program for a real project. Emulators take every id that begins with `demo-`, and Google
+ * gives no such id to a real project.
  */
 import { fail } from '@porttunneler/shared/base/errors'
 import { z } from 'zod'
@@ -31,7 +31,7 @@ export function readEnvironment(env: Env): CloudEnvironment {
   const projectId = project.data
   const emulators: { [role in Role]?: string } = {}
   for (const [role, name] of variables) {
-    // The SDKs take an empty variable for none.
+    // The SDKs treat an empty variable as unset.
     const value = env[name]
     if (!value) continue
     if (!projectId.startsWith('demo-'))

@@ -1,7 +1,7 @@
 /**
- * Remembers what Firebase said of accounts, so that a request costs no call of its own. A state is asked for again
- * after five minutes; while Firebase does not answer the last one counts for an hour, which is how long an ID token
- * lives without it. A person that nothing is known of is turned away until it answers.
+ * Remembers what Firebase said about accounts, so that a request needs no call of its own. A state is fetched again
+ * after five minutes; while Firebase does not answer the last one counts for an hour, as long as an ID token lives
+ * anyway. A person without a known state is refused until Firebase answers.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
@@ -19,7 +19,7 @@ export class AccountStates {
   readonly #accounts: FirebaseAccounts
   readonly #clock: Clock
   readonly #known = new Map<string, Known>()
-  /** Calls under way: a page that loads asks several times at once. */
+  /** Running calls: a loading page asks several times at once. */
   readonly #reading = new Map<string, Promise<AccountState | undefined>>()
 
   constructor(accounts: FirebaseAccounts, clock: Clock) {

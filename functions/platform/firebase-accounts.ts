@@ -1,7 +1,7 @@
 /**
- * What Firebase knows of an account beyond its tokens, by firebase-admin: whether it is disabled, since when its
- * sign-ins count, ending them, and deleting it. Signs in as the function's own service account (roles: docs/cloud.md).
- * The SDK is loaded with the first call, so that a function which never asks starts without it.
+ * What Firebase knows of an account beyond its tokens, through firebase-admin: whether it is disabled, from when its
+ * sign-ins count, how to end them, and how to delete it. It uses the function's own service account (roles:
+ * docs/cloud.md). The first call loads the SDK, so a function that never calls starts without it.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -18,7 +18,7 @@ export interface FirebaseAccounts {
   read(uid: string): Promise<AccountState | undefined>
   /** Ends every session: refresh tokens are refused from now on. @throws cloud.unavailable */
   revoke(uid: string): Promise<void>
-  /** Deletes the account; one that is gone already stays so. @throws cloud.unavailable */
+  /** Deletes the account; deleting it again does nothing. @throws cloud.unavailable */
   remove(uid: string): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 /**
- * Calls Google's REST interfaces as the service account that this function or VM runs as, whose access token comes
- * from the metadata server. For the few calls that need no SDK: KMS and Compute Engine.
+ * Calls Google's REST interfaces as the service account of this function or VM, whose access token comes from the
+ * metadata server. For the few calls that need no SDK: KMS and Compute Engine.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
@@ -9,19 +9,19 @@ import { z } from 'zod'
 export type GoogleCall<T> = {
   readonly url: string
   readonly body?: object
-  /** What the answer must be. */
+  /** The required shape of the answer. */
   readonly schema: z.ZodType<T>
 }
 
 export interface GoogleRest {
   /**
-   * POST with a body, else GET; a second time at once when the first one failed in a way that passes.
+   * POST with a body, else GET. It tries a second time at once when the first failed temporarily.
    * @throws cloud.unavailable; cloud.refused with `fields.status`
    */
   call<T>(call: GoogleCall<T>): Promise<T>
 }
 
-/** Of each try. */
+/** For each try. */
 const deadlineMs = 5_000
 /** A token this close to its end is not used any more. */
 const marginMs = 120_000
@@ -33,9 +33,9 @@ export type AccessToken = z.infer<typeof tokenSchema>
 export type GoogleRestOptions = {
   readonly clock: Clock
   readonly metadataUrl?: string
-  /** In place of the metadata server's, where there is none: on the machine of an operator. */
+  /** Replaces the metadata server's token where there is none: on an operator's machine. */
   readonly accessToken?: () => Promise<AccessToken>
-  /** Lower in tests only. */
+  /** Only lower in tests. */
   readonly deadlineMs?: number
 }
 

@@ -1,7 +1,7 @@
 /**
- * Tokens that Google signs: RS256, keys from a JWKS address, of one issuer and for one audience. Used for people
+ * Tokens that Google signs: RS256, keys from a JWKS address, of one issuer and for one audience. For people
  * (identity.firebase) and for machines (relay-identity.google). Keys are kept for an hour and fetched again, at most
- * every 30 s, for a key id that is not among them; while none can be had nothing is accepted.
+ * every 30 s, for an unknown key id; while there are no keys, every token is refused.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -29,7 +29,7 @@ export type TokenRules = {
 /** Resolves to the claims of a genuine token; rejects with an Error for all others. */
 export type TokenReader = (token: string) => Promise<JWTPayload>
 
-/** Rejects with cloud.unavailable when the keys cannot be had, with another Error for anything wrong with a token. */
+/** Rejects with cloud.unavailable when the keys cannot be fetched, and with another Error for an invalid token. */
 export function signedTokenReader({
   jwksUrl,
   issuer,
@@ -66,7 +66,7 @@ export function signedTokenReader({
   }
 }
 
-/** For an emulator alone: its tokens have no signature, so whoever can reach it can be anybody. */
+/** Only for an emulator: its tokens have no signature, so anybody who can reach it can be anybody. */
 export function unsignedTokenReader({ issuer, audience, clock }: TokenRules): TokenReader {
   return async (token) =>
     UnsecuredJWT.decode(token, { issuer, audience, currentDate: new Date(clock.now()) }).payload

@@ -7,14 +7,14 @@ describeIdentity('firebase', async () => {
     identity: t.identity,
     elsewhere: t.another(),
     signIn: async (email) => {
-      // Firebase knows sign-ins by the second.
+      // Firebase records sign-ins by the second.
       t.clock.advance(1_000)
       return t.tokenOf(email)
     },
     endSignIn: (token) => t.identity.endSignIn(token),
     advance: (ms) => t.clock.advance(ms),
     signUp: (email) => t.tokenOf(email),
-    // The same keys sign for every project of Firebase.
+    // The same keys sign for every Firebase project.
     foreign: (email) => t.tokenOf(email, { iss: 'https://securetoken.google.com/others', aud: 'others' }),
     expire: async () => t.clock.advance(3_600_000),
     now: () => t.clock.now(),

@@ -1,4 +1,4 @@
-/** People who sign in by Firebase, as the rules of the control plane see them. */
+/** People who sign in by Firebase, as the control plane's rules see them. */
 import { makeApi } from '@porttunneler/shared/api/app'
 import { fail } from '@porttunneler/shared/base/errors'
 import { eraseAfterMs, setAccountStatus } from '@porttunneler/shared/control/accounts'
@@ -41,22 +41,22 @@ describe('people who sign in by Firebase', () => {
     expect(first.user).toMatchObject({ email: ada, emailVerified: true })
   })
 
-  test('before the address is proven there is no account that could be handed to its owner', async () => {
+  test('before the address is proven there is no account that its owner could be given', async () => {
     await expectFailure(t.signIn(ada), 'auth.unverified')
     expect(await t.control.store.get(identities.ref(`firebase:${t.firebase.uidOf(ada)}`))).toBeUndefined()
-    // The same Firebase account, now by Google: whoever made it before has nothing in ours.
+    // The same Firebase account, now by Google: the person who made it before has nothing of ours.
     const google = { ...proven, firebase: { sign_in_provider: 'google.com' } }
     expect((await t.signIn(ada, google)).role).toBe('owner')
     await expectFailure(t.signIn(ada), 'auth.unverified')
   })
 
-  test('two sign-ins with one address are two people: an address alone links nothing', async () => {
+  test('two sign-ins with one address are two people: the address alone links nothing', async () => {
     const first = await t.signIn(ada, proven)
     const other = await t.signIn(ada, { ...proven, sub: 'anotherAccount' })
     expect(other.account).not.toBe(first.account)
   })
 
-  test('a sign-in there is told once in the audit log here, by the first token that comes of it', async () => {
+  test('a sign-in there appears once in our audit log, with its first token', async () => {
     const token = await t.token(ada, proven)
     const { account, actor } = await t.principals.authenticate(token, '192.0.2.5')
     await Promise.all([1, 2, 3].map(() => new Principals(t.control).authenticate(token, '192.0.2.6')))
@@ -80,7 +80,7 @@ describe('people who sign in by Firebase', () => {
     expect((await t.principals.authenticate(before, '')).user?.email).toBe('countess@example.com')
   })
 
-  test('who is erased with their account is deleted at Firebase, over a failure there and a crash at every write', async () => {
+  test('a person erased with their account is deleted at Firebase, over failures and crashes', async () => {
     const { account, user } = await t.signIn(ada, proven)
     const { store } = t.control
     await setAccountStatus(t.control, account, 'closed')
@@ -95,7 +95,7 @@ describe('people who sign in by Firebase', () => {
     }
     t.firebase.failWith(fail('cloud.unavailable'))
     for (let n = 1; n <= 6; n++) await crashAt(n, n % 2 === 0 ? 'before' : 'after')
-    // Nothing is forgotten of somebody whom Firebase still knows, and nobody is let in either.
+    // We forget nothing about somebody whom Firebase still knows, but nobody is let in either.
     expect((await store.get(users.ref(user?.id ?? '')))?.data).toMatchObject({ status: 'disabled' })
     t.firebase.failWith(undefined)
     await expectFailure(
@@ -106,7 +106,7 @@ describe('people who sign in by Firebase', () => {
     expect(await t.firebase.accounts.read(t.firebase.uidOf(ada))).toBeUndefined()
     expect(await store.get(users.ref(user?.id ?? ''))).toBeUndefined()
     expect(await store.get(jobs.ref(id))).toBeUndefined()
-    // A token of before, also where another instance has not asked Firebase since: no new person comes of it.
+    // An old token makes no new person, even where another instance has not asked Firebase since.
     t.firebase.setState(ada, { isDisabled: false, validSinceMs: 0 })
     const erased = await store.get(identities.ref(`firebase:${t.firebase.uidOf(ada)}`))
     const before = Math.floor((erased?.data.erasedAt ?? 0) / 1_000)
@@ -116,7 +116,7 @@ describe('people who sign in by Firebase', () => {
     expect(again.user?.id === user?.id || again.account === account).toBe(false)
   })
 
-  test('signing out of one sign-in ends its token, and no other', async () => {
+  test('signing out of one sign-in ends only its token', async () => {
     const here = await t.token(ada, proven)
     t.clock.advance(1_000)
     const other = await t.token(ada, proven)
@@ -158,7 +158,7 @@ describe('people who sign in by Firebase', () => {
     await expectFailure(t.signIn(ada, proven), 'auth.disabled')
   })
 
-  test('where registration is closed a stranger is told so, and whoever has an account goes on', async () => {
+  test('with registration closed a stranger is told so, and people with an account go on', async () => {
     await t.signIn(ada, proven)
     const settings = { ...t.control.settings, registration: false }
     const principals = new Principals({ ...t.control, settings })
@@ -166,7 +166,7 @@ describe('people who sign in by Firebase', () => {
     await expectFailure(principals.authenticate(await t.token('bob@example.com', proven), ''), 'auth.closed')
   })
 
-  test('a console learns where to sign in before anybody has', async () => {
+  test('a console learns where to sign in before anybody has signed in', async () => {
     const answer = await t.app.request('https://tunnel.example.com/v1/config')
     expect(await answer.json()).toMatchObject({ identity: 'firebase', firebase: t.control.settings.firebase })
   })
@@ -177,7 +177,7 @@ async function localToken({ identity }: ReturnType<typeof makeTestControl>): Pro
     .accessToken
 }
 
-/** The API with everything as in its own tests, but people from Firebase. */
+/** The API as in its own tests, but with people from Firebase. */
 async function makeSignIn() {
   const local = makeTestControl()
   const firebase = await makeFirebaseIdentity(local.control.store)

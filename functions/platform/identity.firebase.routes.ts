@@ -1,5 +1,5 @@
 /**
- * What the API has of sign-in where Firebase does it: ending sessions, at the same address as everywhere. Signing in,
+ * The API's part of sign-in when Firebase does it: ending sessions, at the same address as everywhere. Signing in,
  * refreshing and passwords are between the console and Firebase.
  */
 import { jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
@@ -17,7 +17,7 @@ export type FirebaseRoutesOptions = {
   readonly accounts: FirebaseAccounts
   readonly store: Store
   readonly clock: Clock
-  /** Tells workers of jobs that were just asked for. */
+  /** Tells workers about jobs that were just requested. */
   readonly kick: (ids: readonly string[]) => Promise<void>
 }
 
@@ -31,7 +31,7 @@ export function firebaseRoutes(options: FirebaseRoutesOptions): RouteGroup {
   })
 }
 
-/** A token that is good for nothing has no sign-in to end. */
+/** An invalid token has no sign-in to end. */
 async function endOne({ identity }: FirebaseRoutesOptions, bearer: string): Promise<void> {
   try {
     await identity.endSignIn(bearer)
@@ -40,7 +40,7 @@ async function endOne({ identity }: FirebaseRoutesOptions, bearer: string): Prom
   }
 }
 
-/** Firebase first: if it fails nothing has ended, and the caller is told so. */
+/** Firebase first: if that fails nothing has ended, and the caller is told. */
 async function endSessions(
   { identity, accounts, store, clock, kick }: FirebaseRoutesOptions,
   { bearer, endKeys }: { readonly bearer: string; readonly endKeys: boolean },
@@ -49,7 +49,7 @@ async function endSessions(
   await accounts.revoke(subject.slice('firebase:'.length))
   const user = (await store.get(identities.ref(subject)))?.data.user
   if (user === undefined) return
-  // Sign-ins are known to the second, so what began in this one ends with it.
+  // Firebase records sign-ins by the second, so one that began in this second ends too.
   const since = (Math.floor(clock.now() / 1_000) + 1) * 1_000
   const jobs = await store.transact(async (tx) => {
     const doc = await tx.get(users.ref(user))
@@ -68,7 +68,7 @@ const logout = route({
   path: '/v1/auth/logout',
   operationId: 'logout',
   summary: 'End this sign-in, or all of them',
-  description: 'A sign-in ends here, for the tokens that it has left; its device forgets it besides.',
+  description: 'Ends the sign-in here, for its remaining tokens; the device also has to forget it.',
   tags: ['Sign-in'],
   request: jsonBody(logoutSchema),
   responses: { 204: { description: 'Signed out' } },

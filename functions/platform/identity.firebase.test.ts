@@ -38,7 +38,7 @@ describe('identity on Firebase', () => {
     ).toThrow(expect.objectContaining({ key: 'cloud.emulator' }))
   })
 
-  test('an unsigned token is accepted where an emulator serves a demo project, and from there only', async () => {
+  test('an unsigned token is accepted only from the emulator of a demo project', async () => {
     const env = { GOOGLE_CLOUD_PROJECT: 'demo-tunnels', FIREBASE_AUTH_EMULATOR_HOST: '127.0.0.1:9099' }
     const { projectId, emulators } = readEnvironment(env)
     const isEmulated = emulators.auth !== undefined
@@ -55,7 +55,7 @@ describe('identity on Firebase', () => {
     await expectFailure(identity.verify(unsigned()), 'auth.invalid')
   })
 
-  test('what is not exactly a fresh sign-in of this project is refused', async () => {
+  test('anything but a fresh sign-in of this project is refused', async () => {
     await t.tokenOf(ada)
     const now = Math.floor(t.clock.now() / 1_000)
     const { sub, ...nameless } = t.claimsOf(ada)
@@ -71,7 +71,7 @@ describe('identity on Firebase', () => {
     expect(sub).toBeDefined()
   })
 
-  test('a token signed by another key, or naming no key of Google, is refused', async () => {
+  test('a token signed by another key, or naming none of Google’s keys, is refused', async () => {
     await t.tokenOf(ada)
     const { privateKey } = await newKeyPair()
     await expectFailure(
@@ -93,14 +93,14 @@ describe('identity on Firebase', () => {
     expect(t.issuer.fetches()).toBe(1)
   })
 
-  test('while the keys cannot be fetched nothing is accepted, and the caller is told to come again', async () => {
+  test('while the keys cannot be fetched every token is refused, and the caller is told to come again', async () => {
     t.issuer.become('failing')
     await expectFailure(t.identity.verify(await t.tokenOf(ada)), 'cloud.unavailable')
     t.issuer.become('well')
     await expect(t.identity.verify(await t.tokenOf(ada))).resolves.toMatchObject({ email: ada })
   })
 
-  test('keys that do not arrive in time are keys that cannot be fetched', async () => {
+  test('keys that do not arrive in time count as not fetched', async () => {
     const { accounts, store, clock, issuer } = t
     const options = { projectId: testProject, accounts, store, clock, jwksUrl: issuer.jwksUrl }
     issuer.become('silent')
@@ -108,7 +108,7 @@ describe('identity on Firebase', () => {
     await expectFailure(identity.verify(await t.tokenOf(ada)), 'cloud.unavailable')
   })
 
-  test('somebody who signs in without an address is told so', async () => {
+  test('a person who signs in without an address is told so', async () => {
     const { email, ...claims } = t.claimsOf(ada)
     await t.tokenOf(ada)
     await expectFailure(t.identity.verify(await t.issuer.sign(claims)), 'auth.no_address')
@@ -131,14 +131,14 @@ describe('identity on Firebase', () => {
       await expectFailure(t.identity.verify(token), 'auth.invalid')
     })
 
-    test('many requests of one person ask once, at once or one after the other', async () => {
+    test('many requests of one person, at once or in turn, ask once', async () => {
       const token = await t.tokenOf(ada)
       await Promise.all(Array.from({ length: 5 }, () => t.identity.verify(token)))
       for (let count = 0; count < 5; count++) await t.identity.verify(token)
       expect(t.asked()).toBe(1)
     })
 
-    test('while Firebase is away whoever was known goes on for an hour, a stranger waits', async () => {
+    test('while Firebase is away known people go on for an hour, strangers wait', async () => {
       const token = await t.tokenOf(ada)
       await t.identity.verify(token)
       t.failWith(fail('cloud.unavailable'))

@@ -1,8 +1,8 @@
 /**
- * Identity on Firebase Auth. ID tokens are checked here, offline, with Google's published keys; that an account still
- * exists and is not disabled is asked of Firebase at most every five minutes a person. A sign-in that was ended here is
- * refused, though its ID token lives for an hour and Firebase would go on renewing it. Roles are never taken from
- * claims. What the token says of the address is passed on; the domain refuses one that is not confirmed.
+ * Identity on Firebase Auth. ID tokens are checked here, offline, with Google's published keys. We ask Firebase at most
+ * every five minutes for each person whether the account still exists and is not disabled. A sign-in that ended here is
+ * refused, though its ID token lives for an hour and Firebase would renew it. Roles are never taken from claims. What
+ * the token says about the address is passed on; the domain refuses an unconfirmed one.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
@@ -16,26 +16,26 @@ import { signedTokenReader, type TokenReader, unsignedTokenReader } from './goog
 
 const firebaseJwksUrl =
   'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com'
-/** A clock of ours may be behind Google's by this much. */
+/** How far our clock may be behind Google's. */
 const skewMs = 60_000
-/** As long as a session of local sign-in may last: Firebase's have no end of their own. */
+/** As long as a session of local sign-in may last: Firebase's sessions have no end. */
 const endedMs = 180 * 86_400_000
 
 export type FirebaseIdentityOptions = {
   readonly projectId: string
   readonly accounts: FirebaseAccounts
-  /** Where sign-ins that ended are kept. */
+  /** Stores ended sign-ins. */
   readonly store: Pick<Store, 'get' | 'batch'>
   readonly clock: Clock
-  /** Accepts unsigned tokens. Only ever what `readEnvironment` says about an emulator. */
+  /** Accepts unsigned tokens. Only ever set from what `readEnvironment` says about an emulator. */
   readonly isEmulated?: boolean
-  /** Others in tests only. */
+  /** Only different in tests. */
   readonly jwksUrl?: string
   readonly keysDeadlineMs?: number
 }
 
 const claimsSchema = z.object({
-  /** Firebase's own ids have 28 characters; ids given by custom tokens have to fit our documents. */
+  /** Firebase's own ids have 28 characters; ids from custom tokens have to fit our documents. */
   sub: z.string().regex(/^[A-Za-z0-9_-]{1,100}$/),
   email: z.string().min(3).max(254).optional(),
   email_verified: z.boolean().default(false),
@@ -46,7 +46,7 @@ export interface FirebaseIdentity extends Identity {
   readonly kind: 'firebase'
   /** @throws auth.invalid, auth.disabled, auth.no_address, cloud.unavailable */
   verify(token: string): Promise<IdentityClaims>
-  /** Ends the sign-in of a token, and with it all tokens that Firebase makes of it. @throws as verify */
+  /** Ends a token's sign-in, and so all tokens that Firebase makes of it. @throws as verify */
   endSignIn(token: string): Promise<void>
   /** Every sign-in before `sinceMs` has ended; other processes read that in the person's document. */
   noteAllEnded(subject: string, sinceMs: number): void
@@ -85,7 +85,7 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
   }
 }
 
-/** Firebase names no session in its tokens; all tokens of one sign-in have its second. */
+/** Firebase's tokens name no session; all tokens of one sign-in have its second. */
 function signInOf({ sub, auth_time }: { readonly sub: string; readonly auth_time: number }): string {
   return hashSecret(`${sub}:${auth_time}`)
 }

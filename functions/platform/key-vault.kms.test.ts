@@ -16,7 +16,7 @@ describe('key vault by Cloud KMS', () => {
   })
   afterEach(() => cloud.close())
 
-  /** As a process that just started. */
+  /** Like a process that just started. */
   const openVault = (changes: { key?: string } = {}) =>
     openKmsKeyVault({
       rest: openGoogleRest({ clock: systemClock, metadataUrl: cloud.url }),
@@ -26,14 +26,14 @@ describe('key vault by Cloud KMS', () => {
     })
   const decrypts = () => cloud.calls.filter((path) => path.endsWith(':decrypt')).length
 
-  test('what one process wraps another unwraps; the wrapped form shows nothing', async () => {
+  test('one process can unwrap what another wrapped; the wrapped form shows nothing', async () => {
     const wrapped = await openVault().wrap(key)
     expect(wrapped).toMatch(/^kms1\.[\w-]+$/)
     expect(Buffer.from(wrapped.slice(5), 'base64url').toString('latin1')).not.toContain('OKP')
     expect((await openVault().unwrap(wrapped)).reveal()).toBe(key.reveal())
   })
 
-  test('a key is unwrapped once a process, however many ask at its start', async () => {
+  test('each process unwraps a key once, however many ask at its start', async () => {
     const vault = openVault()
     const wrapped = await vault.wrap(key)
     await Promise.all([vault.unwrap(wrapped), vault.unwrap(wrapped), vault.unwrap(wrapped)])
@@ -42,7 +42,7 @@ describe('key vault by Cloud KMS', () => {
     expect(cloud.calls.filter((path) => path.endsWith('/token'))).toHaveLength(1)
   })
 
-  test('one failure that passes is not noticed; two are told, and the next call starts afresh', async () => {
+  test('one temporary failure is not noticed; two are reported, and the next call starts afresh', async () => {
     const vault = openVault()
     const wrapped = await vault.wrap(key)
     cloud.mishaps.push(503)
@@ -60,7 +60,7 @@ describe('key vault by Cloud KMS', () => {
     await expect(vault.wrap(key)).resolves.toMatch(/^kms1\./)
   })
 
-  test('what was changed on its way is neither stored nor used', async () => {
+  test('a message changed on its way is neither stored nor used', async () => {
     const vault = openVault()
     cloud.mishaps.push('damage')
     await expectFailure(vault.wrap(key), 'cloud.unavailable')
@@ -69,7 +69,7 @@ describe('key vault by Cloud KMS', () => {
     await expectFailure(vault.unwrap(wrapped), 'cloud.unavailable')
   })
 
-  test('a text that this key did not make is unreadable, a key that may not be used is refused', async () => {
+  test('a text that this key did not make is unreadable, and a forbidden key is refused', async () => {
     const vault = openVault()
     const wrapped = await vault.wrap(key)
     const last = wrapped.endsWith('A') ? 'Q' : 'A'

@@ -1,7 +1,7 @@
 /**
- * KeyVault by Cloud KMS: the key that wraps never leaves it. A wrapped key is unwrapped once a process, at its cold
- * start; from then on signing costs nothing. Checksums on both ways show what a faulty machine would change.
- * Wrapped form: `kms1.<ciphertext, base64url>`. Needs roles/cloudkms.cryptoKeyEncrypterDecrypter on the one key.
+ * KeyVault by Cloud KMS: the wrapping key never leaves it. Each process unwraps a key once, at its cold start; after
+ * that signing costs nothing. Checksums in both directions detect what a faulty machine would change. Wrapped form:
+ * `kms1.<ciphertext, base64url>`. Needs roles/cloudkms.cryptoKeyEncrypterDecrypter on the one key.
  */
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
@@ -12,7 +12,7 @@ import type { GoogleRest } from './google-rest.ts'
 
 /** Bound into every ciphertext, so that one made for another purpose with the same key does not unwrap. */
 const purpose = Buffer.from('porttunneler signing key v1')
-/** A handful of keys are in use at a time. */
+/** Only a few keys are in use at a time. */
 const cachedMax = 64
 
 const encryptedSchema = z.object({
@@ -30,7 +30,7 @@ export type KmsOptions = {
   readonly kmsUrl?: string
 }
 
-/** Rejects with cloud.unavailable and cloud.refused besides what the interface says. */
+/** Also rejects with cloud.unavailable and cloud.refused, besides what the interface says. */
 export function openKmsKeyVault({
   rest,
   key,
@@ -53,7 +53,7 @@ export function openKmsKeyVault({
       const answer = await rest.call({ url: url('decrypt'), body, schema: decryptedSchema })
       return new Secret(readChecked(answer.plaintext, answer.plaintextCrc32c).toString('utf8'))
     } catch (cause) {
-      // KMS says 400 of a text that it did not make with this key.
+      // KMS returns 400 for a text that this key did not make.
       if (isFailure(cause, 'cloud.refused') && cause.fields.status === 400)
         throw fail('vault.unreadable', undefined, { cause })
       throw cause
@@ -74,7 +74,7 @@ export function openKmsKeyVault({
       if (known !== undefined) return known
       const [oldest] = unwrapped.keys()
       if (unwrapped.size >= cachedMax && oldest !== undefined) unwrapped.delete(oldest)
-      // Kept as a promise: a cold start asks several times at once. What failed is asked again.
+      // Store the promise: a cold start asks several times at once. A failure is asked again.
       const work = unwrap(wrapped).catch((error: unknown) => {
         unwrapped.delete(wrapped)
         throw error

@@ -1,4 +1,4 @@
-/** No mail service. Mails of sign-in (confirming an address, a new password) come from Firebase itself. */
+/** No mail service. Firebase itself sends the mails of sign-in (confirming an address, a new password). */
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Mail } from '@porttunneler/shared/control/platform'
 

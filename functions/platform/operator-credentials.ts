@@ -1,4 +1,4 @@
-/** Access tokens of whoever works at this machine: Google's application default credentials. */
+/** Access tokens of the person at this machine: Google's application default credentials. */
 import { fail } from '@porttunneler/shared/base/errors'
 import { applicationDefault } from 'firebase-admin/app'
 import type { AccessToken } from './google-rest.ts'

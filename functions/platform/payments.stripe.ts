@@ -1,11 +1,11 @@
-/** Stripe as the payment service: for now, what its webhooks say, believed only with its signature. */
+/** Stripe as the payment service: so far only its webhooks, which are believed only with its signature. */
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import type { PaymentEvent } from '@porttunneler/shared/control/payment-events'
 import Stripe from 'stripe'
 import { z } from 'zod'
 
-/** Ids as Stripe makes them; they become ids of documents. */
+/** Ids as Stripe makes them; they become document ids. */
 const eventSchema = z.object({
   id: z.string().regex(/^evt_[A-Za-z0-9_]{1,100}$/),
   type: z.string().min(1).max(100),
@@ -14,7 +14,7 @@ const eventSchema = z.object({
 
 /**
  * @param body exactly the bytes that came
- * @throws stripe.signature for anything not signed by Stripe for this endpoint within the last 5 min; stripe.event
+ * @throws stripe.signature unless Stripe signed it for this endpoint within the last 5 min; stripe.event
  */
 export function readStripeEvent(body: Buffer, signature: string, secret: Secret): PaymentEvent {
   const event = eventSchema.safeParse(verified(body, signature, secret))

@@ -1,6 +1,6 @@
 /**
- * The two clients of Pub/Sub and the names of what they speak of. PUBSUB_EMULATOR_HOST, which the SDK reads, is the one
- * way to an emulator. Everything of ours begins with `ptun.`, so that a project may hold other things too.
+ * The two clients of Pub/Sub and the names they use. PUBSUB_EMULATOR_HOST, which the SDK reads, is the only way to an
+ * emulator. All our names begin with `ptun.`, so that a project may hold other things too.
  */
 import { PubSub, v1 } from '@google-cloud/pubsub'
 
@@ -11,7 +11,7 @@ export type PubsubClients = {
   close(): Promise<void>
 }
 
-/** gRPC waits up to two minutes before it dials again; commands must not. */
+/** gRPC waits up to two minutes before it dials again; commands cannot wait that long. */
 const dialAgainMsMax = 5_000
 
 export async function openPubsubClients(project: string): Promise<PubsubClients> {
@@ -33,10 +33,10 @@ export function topicPath(project: string, topic: string): string {
   return `projects/${project}/topics/ptun.${topic}`
 }
 
-/** @param key who listens: the cell slot of a relay, the name of a tool */
+/** @param key the listener: a relay's cell slot, or the name of a tool */
 export function subscriptionPath(project: string, topic: string, key: string): string {
   return `projects/${project}/subscriptions/ptun.${topic}.${key}`
 }
 
-/** Where messages go that failed at every delivery, and the key of the one subscription that keeps them. */
+/** The topic for messages that failed at every delivery, and the key of its one subscription. */
 export const deadLetters = { topic: 'dead-letters', key: 'keeper' } as const

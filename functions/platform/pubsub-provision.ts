@@ -1,29 +1,28 @@
 /**
- * Makes topics and subscriptions where no infrastructure does: on the emulator, and on a laptop. In the cloud the
- * processes may not: the infrastructure makes the same, with a pause that grows between deliveries
- * (docs/decisions/0025).
+ * Makes topics and subscriptions where no infrastructure does: on the emulator, and on a laptop. In the cloud processes
+ * may not; the infrastructure makes the same, with a growing pause between deliveries (docs/decisions/0025).
  */
 import { deadLetters, type PubsubClients, subscriptionPath, topicPath } from './pubsub-clients.ts'
 
-/** What is older than this every relay has heard from `sync` many times. */
+/** By then every relay has got older ones from `sync` many times. */
 const retentionSeconds = 600
 /** Dead letters wait for a person. */
 const keeperRetentionSeconds = 7 * 86_400
-/** Where nobody listens for a day, nothing is kept. */
+/** A subscription that nobody used for a day is deleted. */
 const expirySeconds = 86_400
 const ackDeadlineSeconds = 10
-/** Pub/Sub's own way to the dead letters, for what kills the process that handles it. */
+/** Pub/Sub's own way to the dead letters, for messages that kill the process handling them. */
 const deliveriesMax = 10
 const alreadyExists = 6
 
 type Place = { readonly project: string; readonly clients: PubsubClients }
 
-/** Does nothing where it is already there. */
+/** Does nothing if it already exists. */
 export async function ensureTopic({ project, clients }: Place, topic: string): Promise<void> {
   await unlessThere(clients.publisher.createTopic({ name: topicPath(project, topic) }))
 }
 
-/** With its topic and the dead letters. Does nothing where it is already there. */
+/** Includes its topic and the dead letters. Does nothing if it already exists. */
 export async function ensureSubscription(place: Place, topic: string, key: string): Promise<void> {
   const { project, clients } = place
   await Promise.all([ensureTopic(place, topic), ensureDeadLetters(place)])
@@ -42,7 +41,7 @@ export async function ensureSubscription(place: Place, topic: string, key: strin
   )
 }
 
-/** Without its subscription a topic forgets at once. */
+/** Without a subscription a topic forgets at once. */
 async function ensureDeadLetters(place: Place): Promise<void> {
   const { project, clients } = place
   const { topic, key } = deadLetters

@@ -1,7 +1,7 @@
 /**
- * Which cell a VM belongs to, by Compute Engine: the one whose managed instance group lists it. Lists are kept for
- * five minutes; a VM that none of them has makes them be read again, at most every ten seconds, so a new one gets in
- * at once. While Compute Engine is away the last list counts for an hour. Needs compute.instanceGroupManagers.get.
+ * Asks Compute Engine which cell a VM belongs to: the one whose managed instance group lists it. Lists are kept for
+ * five minutes. An unlisted VM makes them be read again, at most every ten seconds, so a new VM gets in at once. While
+ * Compute Engine is away the last list counts for an hour. Needs compute.instanceGroupManagers.get.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
@@ -25,7 +25,7 @@ export interface RelayGroups {
 export const listMs = 300_000
 const staleMs = 3_600_000
 const relistMs = 10_000
-/** 500 a page: a cell has 16 relays at the outside. */
+/** 500 on each page: a cell has at most 16 relays. */
 const pagesMax = 4
 
 const pageSchema = z.object({
@@ -57,7 +57,7 @@ class GroupList {
   readonly group: RelayGroup
   readonly #options: RelayGroupsOptions
   #known: { readonly members: ReadonlySet<string>; readonly readAt: number } | undefined
-  /** Shared by all that ask meanwhile. */
+  /** Shared by all callers meanwhile. */
   #reading: Promise<ReadonlySet<string>> | undefined
 
   constructor(group: RelayGroup, options: RelayGroupsOptions) {
@@ -92,7 +92,7 @@ class GroupList {
         body: {},
         schema: pageSchema,
       })
-      // One that is still being created has no id yet, and nobody who could ask.
+      // A VM that is still being created has no id yet, and cannot call either.
       for (const { id } of managedInstances) if (id !== undefined) members.add(id)
       token = nextPageToken
       if (token === undefined) break

@@ -13,7 +13,7 @@ describeRelayIdentity('google', async () => {
   return {
     identity: t.identity,
     admit: (cell) => t.issuer.sign(t.claimsOf(cell, t.newInstance(cell))),
-    // A VM is withdrawn by deleting it; lists of VMs are five minutes old at the most.
+    // A VM is withdrawn by deleting it; lists of VMs are at most five minutes old.
     withdraw: async (token) => {
       const { instance_id } = instanceSchema.parse(decodeJwt(token)).google.compute_engine
       for (const members of t.cloud.groups.values())

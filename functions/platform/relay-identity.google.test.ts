@@ -15,7 +15,7 @@ describe('relay identity by Google', () => {
     t.identity.verify(await t.issuer.sign(t.claimsOf(...claims)))
   const lists = () => t.cloud.calls.filter((path) => path.includes('/listManagedInstances')).length
 
-  test('a relay has one id of our own form for the life of its VM', async () => {
+  test('a relay has one id, in our own form, for the life of its VM', async () => {
     const [vm, other] = [t.newInstance('main'), t.newInstance('main')]
     const { relay } = await verify('main', vm)
     expect(relay).toMatch(/^rel_[0-9a-hjkmnp-tv-z]{26}$/)
@@ -24,7 +24,7 @@ describe('relay identity by Google', () => {
     expect((await verify('main', other)).relay).not.toBe(relay)
   })
 
-  test('the cell is that of the group, whatever account or place a VM speaks of', async () => {
+  test('the cell is that of the group, whatever account or place a VM claims', async () => {
     const vm = t.newInstance('main')
     const stranger = '4711'
     await expectFailure(verify('other', vm), 'relay.unknown')
@@ -62,7 +62,7 @@ describe('relay identity by Google', () => {
     expect(lists()).toBe(before)
   })
 
-  test('a genuine token of a VM outside our groups makes lists be read once in ten seconds', async () => {
+  test('a genuine token of a VM outside our groups causes at most one reading in ten seconds', async () => {
     for (let count = 0; count < 5; count++) await expectFailure(verify('main', '4711'), 'relay.unknown')
     expect(lists()).toBe(1)
   })
@@ -73,7 +73,7 @@ describe('relay identity by Google', () => {
     expect(lists()).toBe(3)
   })
 
-  test('while Compute Engine is away known relays go on for an hour, others come again', async () => {
+  test('while Compute Engine is away known relays go on for an hour, others have to come again', async () => {
     const vm = t.newInstance('main')
     await verify('main', vm)
     t.clock.advance(listMs)
@@ -84,7 +84,7 @@ describe('relay identity by Google', () => {
     await expectFailure(verify('main', vm), 'cloud.unavailable')
   })
 
-  test('while the keys cannot be fetched nobody is let in, and the relay is told to come again', async () => {
+  test('while the keys cannot be fetched every relay is refused, and told to come again', async () => {
     t.issuer.become('failing')
     await expectFailure(verify('main', t.newInstance('main')), 'cloud.unavailable')
   })

@@ -1,6 +1,6 @@
 /**
  * RelayIdentity by instance identity tokens: Google signs which VM asks, as which service account, and for whom. The
- * cell is that of the managed instance group which lists the VM, asked of Compute Engine; nothing that the VM says of
+ * cell is that of the managed instance group that lists the VM, as Compute Engine says; nothing that the VM says about
  * itself counts. All relay processes of a VM are one relay here; `sync` tells them apart by their instance.
  */
 import { createHash } from 'node:crypto'
@@ -29,11 +29,11 @@ const claimsSchema = z.object({
 
 export type GoogleRelayIdentityOptions = {
   readonly projectId: string
-  /** What relays ask their metadata server a token for: the public address of the API. */
+  /** The audience for which relays request a token from their metadata server: the API's public address. */
   readonly audience: string
   readonly groups: RelayGroups
   readonly clock: Clock
-  /** Another one in tests only. */
+  /** Only different in tests. */
   readonly jwksUrl?: string
 }
 
@@ -74,7 +74,7 @@ export function googleRelayIdentity({
 
 const crockford = '0123456789abcdefghjkmnpqrstvwxyz'
 
-/** An id of our own form that the same VM always has; Google never gives an instance id twice. */
+/** An id in our own form that the same VM always has; Google never reuses an instance id. */
 function relayOf(instance: string): string {
   const digest = createHash('sha256').update(`gce:${instance}`).digest()
   return `rel_0${[...digest.subarray(0, 25)].map((byte) => crockford[byte % 32]).join('')}`

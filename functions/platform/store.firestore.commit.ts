@@ -1,8 +1,8 @@
 /**
- * Writing to Firestore, at most once. A commit whose answer is lost is sent again as it was: its preconditions let
- * only one of the two take effect, and when they refuse the second, the mark in the documents (`_commit`) tells
- * whether the first was the one. Where even that cannot be told, the caller gets store.unavailable, and nothing is
- * done twice. A commit without preconditions only sets values and may be repeated.
+ * Writes to Firestore at most once. A commit whose answer is lost is sent again unchanged: its preconditions let only
+ * one of the two take effect, and when they refuse the second, the mark in the documents (`_commit`) tells whether the
+ * first one did. If even that is unclear, the caller gets store.unavailable, and nothing is done twice. A commit
+ * without preconditions only sets values and may be repeated.
  */
 import { randomBytes } from 'node:crypto'
 import type { Firestore, Transaction } from '@google-cloud/firestore'
@@ -25,7 +25,7 @@ export type CommitOptions = {
   readonly db: Firestore
   readonly clock: Clock
   readonly random: () => number
-  /** Calls under way, those given up included. */
+  /** Running calls, including those given up. */
   readonly pending: Set<Promise<unknown>>
 }
 
@@ -33,11 +33,11 @@ export type CommitOrder = {
   readonly writes: readonly GuardedWrite[]
   /** On the store's monotonic clock. */
   readonly endMs: number
-  /** Runs first in a transaction of Firestore's, whose reads hold until the commit. @throws store.changed */
+  /** Runs first in one of Firestore's transactions, whose reads hold until the commit. @throws store.changed */
   readonly validate?: (tx: Transaction) => Promise<void>
 }
 
-/** Spread over a restart of a server or the time a lock is held, and few enough to answer a person in time. */
+/** Long enough for a server restart or a held lock, and few enough to answer a person in time. */
 const retryShape: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 50, maxMs: 1_000, jitter: 0.8 }
 const triesMax = 5
 
@@ -73,7 +73,7 @@ async function send(db: Firestore, { writes, validate }: CommitOrder, mark: stri
     await validate?.(tx)
     applyWrites(db, tx as unknown as Sink, { writes, mark })
   }
-  // Without reads this is one plain commit. A batch of the SDK's would send itself again whatever it is told.
+  // Without reads this is one plain commit. A batch of the SDK always retries by itself.
   await db.runTransaction(run, { maxAttempts: 1 })
 }
 
@@ -101,7 +101,9 @@ export async function readDocuments<T extends Doc>(
   }
 }
 
-/** Which write was refused; what was read is asked before what was written blind, for a verdict on it is stale. */
+/**
+ * Which write was refused. Documents that were read come before those written blind: a decision based on them is stale.
+ */
 function reasonOf(
   writes: readonly GuardedWrite[],
   { found, cause }: { readonly found: readonly (Found | undefined)[]; readonly cause: unknown },
@@ -116,7 +118,7 @@ function reasonOf(
     if ('if' in write && write.if && write.if.version !== there?.version)
       return fail('store.changed', undefined, options)
   }
-  // It was so a moment ago and is no longer: only another try can tell.
+  // It was so a moment ago and no longer is: only another try can tell.
   return fail('store.contention', undefined, { cause })
 }
 
@@ -125,8 +127,8 @@ export function isAsExpected(expected: Expected, there: Found | undefined): bool
 }
 
 /**
- * The call's outcome, or store.unavailable at `endMs`. Firestore's client cannot be told to stop a call: one that is
- * given up goes on behind, and is bounded by the client's own deadline.
+ * The call's result, or store.unavailable at `endMs`. Firestore's client cannot stop a call: one that is given up goes
+ * on in the background, until the client's own deadline.
  */
 export async function withDeadline<T>(
   { clock, pending }: CommitOptions,

@@ -25,7 +25,7 @@ test.each(cases)('gRPC status %s: a commit is %s, a read fails with %s', (code, 
   expect(failure.detail).not.toContain('secret/path')
 })
 
-test('a failure that has a code keeps it, and its own deadline leaves the outcome open', () => {
+test('a failure with a code keeps it, and our own deadline leaves the outcome unknown', () => {
   const changed = fail('store.changed')
   expect(storeFailure(changed)).toBe(changed)
   expect(verdictOf(changed)).toBe('final')

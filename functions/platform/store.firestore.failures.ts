@@ -1,4 +1,7 @@
-/** gRPC's statuses as the store's codes, so that nothing raw leaves the store, and what each means for a retry. */
+/**
+ * Turns gRPC's statuses into the store's codes, so that no raw error leaves the store, and says what each means for a
+ * retry.
+ */
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 
 /** google.rpc.Code, as far as it matters here. */
@@ -17,8 +20,8 @@ const status = {
 type Verdict = 'refused' | 'raced' | 'final' | 'unknown'
 
 /**
- * refused: a precondition did not hold; raced: undone by another, send it again; final: sending it again is no use.
- * `unknown` is the honest answer to every other status: the commit may have been applied and its answer lost.
+ * refused: a precondition did not hold; raced: another one undid it, send it again; final: sending it again is useless;
+ * `unknown`, for every other status: the commit may have been applied and its answer lost.
  */
 export function verdictOf(error: unknown): Verdict {
   if (isFailure(error)) return error.key === 'store.unavailable' ? 'unknown' : 'final'
@@ -39,7 +42,7 @@ export function verdictOf(error: unknown): Verdict {
   }
 }
 
-/** The failure to show for an error of a read, or of a commit that is none of the preconditions' doing. */
+/** The failure to show for an error of a read, or of a commit that no precondition refused. */
 export function storeFailure(error: unknown): PortTunnelerError {
   if (isFailure(error)) return error
   const cause = { cause: error }

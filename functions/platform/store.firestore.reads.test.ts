@@ -17,7 +17,7 @@ function gathered() {
   return { calls, read }
 }
 
-test('reads that begin together are one call, and each gets its own; a later one is another call', async () => {
+test('reads that begin together are one call, and each gets its result; a later one is another call', async () => {
   const { calls, read } = gathered()
   const first = await Promise.all(['a', 'none', 'bb', 'a'].map(read))
   expect(first).toEqual([1, undefined, 2, 1])
@@ -25,13 +25,13 @@ test('reads that begin together are one call, and each gets its own; a later one
   expect(calls).toEqual([['a', 'none', 'bb', 'a'], ['ccc']])
 })
 
-test('no call is longer than it may be', async () => {
+test('no call has more than the maximum', async () => {
   const { calls, read } = gathered()
   await Promise.all(Array.from({ length: 2 * refsMax + 1 }, (_, n) => read(`r${n}`)))
   expect(calls.map(({ length }) => length)).toEqual([refsMax, refsMax, 1])
 })
 
-test('a call that fails fails its own reads, an id that is not valid only itself', async () => {
+test('a failed call fails its own reads, an invalid id only itself', async () => {
   const { calls, read } = gathered()
   const told = await Promise.allSettled(['a', 'no/slash'].map(read))
   expect(told.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])

@@ -1,12 +1,12 @@
 /**
- * Gathers reads of a transaction's body that begin in the same breath into one call. A transaction of claims reads some
- * forty documents side by side, and each call of its own would lengthen the time in which others can overtake it.
+ * Gathers a transaction body's reads that begin in the same tick into one call. A claim's transaction reads some forty
+ * documents side by side, and separate calls would lengthen the time in which others can overtake it.
  */
 import type { Doc, Ref } from '@porttunneler/shared/control/platform'
 import { checkRef } from '@porttunneler/shared/control/store-rules'
 import type { Found } from './store.firestore.values.ts'
 
-/** Of a call; a transaction reads fewer. */
+/** Maximum for a call; a transaction reads fewer. */
 export const refsMax = 100
 
 type Read = (refs: readonly Ref[]) => Promise<readonly (Found | undefined)[]>
@@ -22,7 +22,7 @@ export class GatheredReads {
 
   /** @throws store.invalid, and what the call throws */
   async read<T extends Doc>(ref: Ref<T>): Promise<Found<T> | undefined> {
-    // A bad one must not spoil it for the others.
+    // A bad one must not fail the others.
     checkRef(ref)
     if (this.#next === undefined || this.#next.refs.length === refsMax) this.#next = this.#begin()
     const call = this.#next

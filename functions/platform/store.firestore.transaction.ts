@@ -1,8 +1,8 @@
 /**
- * The `tx` that a body of `transact` gets from store.firestore.ts. The body runs outside any transaction of
- * Firestore's, so that no lock is held while it thinks: this writes down what it read and what it wants written.
- * Documents both read and written are guarded by their version at the commit; the rest of what was read is read
- * again inside a short transaction, which also keeps phantoms out.
+ * The `tx` that a body of `transact` gets from store.firestore.ts. The body runs outside any Firestore transaction, so
+ * that no lock is held meanwhile: this records what it read and what it wants to write. Documents both read and written
+ * are guarded by their version at the commit; everything else that was read is read again inside a short transaction,
+ * which also prevents phantoms.
  */
 import type { Firestore, Transaction as FirestoreTransaction } from '@google-cloud/firestore'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -37,7 +37,7 @@ export type Reader = {
 type DocumentRead = { readonly ref: Ref; readonly expected: Expected }
 type QueryRead = { readonly query: Query; readonly options: QueryOptions; readonly print: string }
 
-/** What to commit, and what must be read again for it because no write guards it. */
+/** What to commit, and what must be read again because no write guards it. */
 export type Plan = {
   readonly writes: readonly GuardedWrite[]
   readonly unguarded: Reads
@@ -77,7 +77,7 @@ export class Recorder extends TransactionLog {
     return { documents: this.#documents, queries: this.#queries }
   }
 
-  /** Ends the recording. @throws store.invalid; store.exists and store.missing for what the reads alone rule out */
+  /** Ends the recording. @throws store.invalid; store.exists and store.missing if the reads alone rule a write out */
   plan(): Plan {
     const wanted = this.finish()
     checkWrites(wanted)
@@ -96,17 +96,17 @@ function guarded(write: Write, expected: Expected | undefined): readonly Guarded
     return [{ write, expected }]
   }
   if (write.op === 'update') throw fail('store.missing', undefined, { fields: write.ref })
-  // Nothing to delete, and nothing that could guard it: the read is validated instead.
+  // Nothing to delete, and nothing that could guard it, so the read is validated instead.
   return write.op === 'delete' ? [] : [{ write, expected }]
 }
 
-/** Reads again inside `tx`. @throws store.changed when anything is not as it was */
+/** Reads again inside `tx`. @throws store.changed when anything has changed */
 export async function validate(
   db: Firestore,
   { documents, queries }: Reads,
   tx: FirestoreTransaction,
 ): Promise<void> {
-  // Firestore's own transactions read in parallel, too: the order says nothing about the snapshot.
+  // Firestore's own transactions also read in parallel; the order does not affect the snapshot.
   const [snapshots, pages] = await Promise.all([
     documents.length === 0 ? [] : tx.getAll(...documents.map(({ ref }) => refOf(db, ref))),
     Promise.all(queries.map(({ query, options }) => tx.get(queryOf(db, query, options)))),

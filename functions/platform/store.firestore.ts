@@ -1,7 +1,7 @@
 /**
- * Store on Firestore. Everything is optimistic: what is read carries the version that the write then demands, so no
- * lock of Firestore's is held across code of ours (its own transactions were 60 times slower under contention, and
- * one that waits for itself waits until its lock times out). Every call has a deadline and fails with a code.
+ * Store on Firestore. Everything is optimistic: what is read has a version that the write then requires, so no
+ * Firestore lock is held while our code runs (its own transactions were 60 times slower under contention, and one that
+ * waits for itself waits until its lock times out). Every call has a deadline and fails with a code.
  */
 import { Firestore } from '@google-cloud/firestore'
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
@@ -48,21 +48,21 @@ export type FirestoreStoreOptions = {
   /** Paces retries and deadlines. */
   readonly clock: Clock
   readonly random: () => number
-  /** `host:port`; without it FIRESTORE_EMULATOR_HOST is followed, and without that Google is called. */
+  /** `host:port`; without it FIRESTORE_EMULATOR_HOST is used, and without that Google. */
   readonly emulatorHost?: string
-  /** For one read or commit, whose outcome is store.unavailable afterwards. */
+  /** For one read or commit; after it the outcome is store.unavailable. */
   readonly callDeadlineMs?: number
 }
 
 type Deadline = { readonly deadlineMs?: number }
 
-/** Losers of a race wait about as long as a commit takes, those of a long one up to half a second. */
+/** Losers of a race wait about as long as a commit takes, in a long race up to half a second. */
 const retryShape: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 20, maxMs: 500, jitter: 1 }
 
-/** Ten times what a call takes on a bad day, and within what a person waits. */
+/** Ten times what a call takes on a bad day, and within a person's patience. */
 const callDeadlineMs = 8_000
 
-/** A commit is sent again here, where it is known whether that is safe; the client itself must not. */
+/** We send a commit again, because we know whether that is safe; the client itself must not. */
 const once = { timeout_millis: callDeadlineMs, retry_codes_name: 'none', retry_params_name: 'default' }
 const clientConfig = {
   interfaces: { 'google.firestore.v1.Firestore': { retry_codes: { none: [] }, methods: { Commit: once } } },
@@ -71,7 +71,7 @@ const clientConfig = {
 /** Dials again soon after an outage; the default waits up to two minutes. */
 const grpcOptions = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 5_000 }
 
-/** Talks to nobody yet. @throws store.invalid for a bad query table */
+/** Calls nobody yet. @throws store.invalid for a bad query table */
 export function openFirestoreStore(options: FirestoreStoreOptions): Store {
   return new FirestoreStore(options)
 }
@@ -82,7 +82,7 @@ class FirestoreStore implements Store {
   readonly #options: CommitOptions
   readonly #callDeadlineMs: number
   readonly #reader: Reader
-  /** What takes turns within this process, for racing oneself is a waste: the last `change` of each document. */
+  /** The last `change` of each document: they take turns within this process, because racing oneself is a waste. */
   readonly #turns = new Map<string, Promise<void>>()
 
   constructor({ projectId, queries, clock, random, emulatorHost, ...rest }: FirestoreStoreOptions) {
@@ -125,7 +125,7 @@ class FirestoreStore implements Store {
   async batch(writes: readonly Write[]): Promise<void> {
     checkWrites(writes)
     if (writes.length === 0) return
-    // The SDK encodes later than now; a caller may change its objects at once.
+    // The SDK encodes later, and a caller may change its objects at once.
     const copies = writes.map((write) => ({ write: structuredClone(write) }))
     await commitOnce(this.#options, { writes: copies, endMs: this.#callEnd() })
   }
@@ -169,7 +169,7 @@ class FirestoreStore implements Store {
         else await this.#believe(recorder.reads)
         return result
       } catch (error) {
-        // A verdict on documents that changed under the body's feet is not believed: this throws store.changed.
+        // Do not believe a result based on documents that changed meanwhile: this throws store.changed.
         if (!isLost(error)) await this.#believe(recorder.reads)
         throw error
       } finally {
@@ -180,7 +180,7 @@ class FirestoreStore implements Store {
 
   async close(): Promise<void> {
     const { clock, pending } = this.#options
-    // The client's own retries of a call that was given up would fail unheard in a closed one.
+    // The client's own retries of a given-up call would fail unnoticed in a closed client.
     const patience = new AbortController()
     await Promise.race([
       Promise.allSettled(pending),
@@ -196,12 +196,12 @@ class FirestoreStore implements Store {
       commitOnce(this.#options, { writes, endMs: this.#callEnd(), ...again })
     if (documents.length + queries.length === 0) return commit({})
     const again = { validate: validate.bind(undefined, this.#db, unguarded) }
-    // Two that read what the other is about to add wait for each other's locks, until one of them times out.
+    // Two that each read what the other is about to add wait for each other's locks, until one times out.
     const [first] = queries
     return first ? this.#inTurn(first.query.collection, () => commit(again)) : commit(again)
   }
 
-  /** Nothing to do for a single read, which agrees with itself. @throws store.changed */
+  /** Nothing to do for a single read, which is consistent by itself. @throws store.changed */
   async #believe(reads: Reads): Promise<void> {
     if (reads.documents.length + reads.queries.length < 2) return
     const run = validate.bind(undefined, this.#db, reads)
@@ -246,7 +246,7 @@ class FirestoreStore implements Store {
 
   async #inTurn<T>(key: string, run: () => Promise<T>): Promise<T> {
     const result = (this.#turns.get(key) ?? Promise.resolve()).then(run)
-    // Its outcome is the caller's business; the next one only waits for its end.
+    // The caller handles its outcome; the next one only waits for its end.
     const over = result.then(
       () => {},
       () => {},

@@ -1,7 +1,7 @@
 /**
- * Documents of the store as Firestore keeps them. Each carries one field more, `_commit`: a random mark of the commit
- * that wrote it. It tells one's own write from another's when the answer to a commit was lost, and makes every write
- * a new version (Firestore leaves the update time alone when nothing changes).
+ * The store's documents as Firestore stores them. Each has one more field, `_commit`: a random mark of the commit that
+ * wrote it. It distinguishes our own write from another's when the answer to a commit was lost, and makes every write a
+ * new version (Firestore leaves the update time alone when nothing changes).
  */
 import {
   type DocumentData,
@@ -22,14 +22,14 @@ const markField = '_commit'
 /** A document as read, with the mark of the commit that wrote it. */
 export type Found<T extends Doc = Doc> = Snapshot<T> & { readonly mark: unknown }
 
-/** What a write finds where it goes, as far as it was read: a version, or nothing there. */
+/** What a write will find there, as far as it was read: a version, or nothing. */
 export type Expected = { readonly version: string; readonly fields: readonly string[] } | 'missing'
 
 export type GuardedWrite = { readonly write: Write; readonly expected?: Expected }
 
 type Condition = { readonly lastUpdateTime: Timestamp } | { readonly exists: true } | Record<never, never>
 
-/** How writes are added to a transaction of the SDK's, without its overloads. */
+/** How writes are added to an SDK transaction, without its overloads. */
 export type Sink = {
   create(ref: DocumentReference, data: DocumentData): unknown
   set(ref: DocumentReference, data: DocumentData): unknown
@@ -56,7 +56,7 @@ export function withoutMark<T extends Doc>(found: Found<T> | undefined): Snapsho
   return found && { ref: found.ref, data: found.data, version: found.version }
 }
 
-/** Puts the writes into a transaction, each guarded by what it expects to find. */
+/** Adds the writes to a transaction, each guarded by what it expects to find. */
 export function applyWrites(
   db: Firestore,
   sink: Sink,
@@ -70,7 +70,7 @@ export function applyWrites(
     const condition = seen ? { lastUpdateTime: seen } : {}
     if (write.op === 'delete') sink.delete(ref, condition)
     else if (write.op === 'update') {
-      // An empty condition would make the document.
+      // An empty condition would create the document.
       const there = seen ? condition : { exists: true }
       sink.update(ref, { ...write.fields, [markField]: mark }, there)
     } else {
@@ -82,7 +82,7 @@ export function applyWrites(
   }
 }
 
-/** A set with a precondition does not exist: an update that also takes away what is no longer there. */
+/** There is no set with a precondition, so this is an update that also removes fields that are gone. */
 function removed(fields: readonly string[], data: DocumentData): DocumentData {
   const gone = fields.filter((field) => !(field in data))
   return Object.fromEntries(gone.map((field) => [field, FieldValue.delete()]))
@@ -100,7 +100,7 @@ export function queryOf(
   if (to !== undefined) asked = asked.where(query.order, '<=', to)
   asked = asked.orderBy(query.order, direction).orderBy(FieldPath.documentId(), direction)
   if (after) asked = asked.startAfter(...after)
-  // One more than asked tells whether there is a next page.
+  // One more than asked, to see whether there is a next page.
   return asked.limit(limit + 1)
 }
 
@@ -126,7 +126,7 @@ function versionOf(time: Timestamp): string {
   return `${time.seconds}.${String(time.nanoseconds).padStart(9, '0')}`
 }
 
-/** A version that no store of this kind made fits no document. */
+/** A version that no store of this kind made matches no document. */
 function timeOf(version: string | undefined): Timestamp | undefined {
   if (version === undefined) return undefined
   const [, seconds, nanos] = /^(\d{1,12})\.(\d{9})$/.exec(version) ?? [undefined, '0', '0']

@@ -1,4 +1,4 @@
-/** Store on Firestore in bad weather: errors have codes and come in time, and nothing is applied twice. */
+/** Store on Firestore over a bad network: errors have codes and come in time, and nothing is applied twice. */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Store } from '@porttunneler/shared/control/platform'
 import {
@@ -19,9 +19,9 @@ const thing: Thing = { group: 'a', n: 1 }
 const addOne = (now: Thing | undefined): Thing => ({ ...thing, n: (now?.n ?? 0) + 1 })
 
 type Scene = {
-  /** Behind the proxy. */
+  /** Through the proxy. */
   readonly store: Store
-  /** The same documents by another way. */
+  /** The same documents by another path. */
   readonly direct: Store
   readonly proxy: CutProxy
 }
@@ -40,7 +40,7 @@ withEmulators(({ firestore }) => {
       const direct = openFirestoreStore({ ...shared, emulatorHost: firestore })
       try {
         await direct.create(one, thing)
-        // The first call loads the client and dials; that is not what the short deadlines are about.
+        // The first call loads the client and dials, which is not what the short deadlines are for.
         await vi.waitFor(() => store.get(one), { timeout: 10_000 })
         await run({ store, direct, proxy })
       } finally {
@@ -60,7 +60,7 @@ withEmulators(({ firestore }) => {
   ]
 
   check(
-    'every call says store.unavailable while nobody answers there, and the store works again by itself',
+    'every call fails with store.unavailable while nobody answers, and the store recovers by itself',
     async ({ store, direct, proxy }) => {
       proxy.refuse()
       await Promise.all(everyCall(store).map((call) => expectFailure(call(), 'store.unavailable')))
@@ -73,7 +73,7 @@ withEmulators(({ firestore }) => {
   )
 
   check(
-    'every call says store.unavailable at its deadline when the answer does not come',
+    'every call fails with store.unavailable at its deadline when the answer does not come',
     async ({ store, proxy }) => {
       proxy.stall()
       const startedAt = systemClock.monotonic()
@@ -83,7 +83,7 @@ withEmulators(({ firestore }) => {
     300,
   )
 
-  check('a create whose answer was lost is made once, and is not taken for a stranger', async (scene) => {
+  check('a create whose answer was lost is made once, and is not mistaken for another’s', async (scene) => {
     const { store, direct, proxy } = scene
     const lost = proxy.loseNextAnswer()
     await store.create(two, { ...thing, n: 5 })
@@ -107,7 +107,7 @@ withEmulators(({ firestore }) => {
   check(
     'an increment whose answer was lost counts once, alone and in a transaction',
     async ({ store, direct, proxy }) => {
-      // From within, so that it is the commit's answer and not the read's.
+      // Started from within, so that the commit's answer is lost and not the read's.
       let lost: Promise<void> | undefined
       await store.change(one, (now) => {
         lost ??= proxy.loseNextAnswer()
@@ -127,7 +127,7 @@ withEmulators(({ firestore }) => {
   )
 
   check(
-    'when another wrote before it could be told, the outcome is called unknown and not tried again',
+    'when another write hides the outcome, it is reported as unknown and not tried again',
     async ({ store, direct, proxy }) => {
       const seen = await store.get(one)
       if (!seen) throw new Error('not there')
@@ -144,7 +144,7 @@ withEmulators(({ firestore }) => {
     },
   )
 
-  check('what loses every race gives up with store.contention, having written nothing', async (scene) => {
+  check('a write that loses every race gives up with store.contention and writes nothing', async (scene) => {
     const { store, direct } = scene
     const hopeless = store.transact(
       async (tx) => {

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy before an emulator that does what networks do: it can refuse, stall, and lose the answers to what got
- * through. Everything goes on by itself after `mend`.
+ * A TCP proxy in front of an emulator that behaves like a bad network: it can refuse, stall, and lose answers to calls
+ * that got through. After `mend` everything works again.
  */
 import { once } from 'node:events'
 import { createServer, connect as dial, type Socket } from 'node:net'
@@ -8,11 +8,11 @@ import { createServer, connect as dial, type Socket } from 'node:net'
 type Weather = 'fine' | 'refusing' | 'silent' | 'losing answers'
 
 export type CutProxy = {
-  /** `host:port` to give to the client instead of the emulator's. */
+  /** `host:port` for the client instead of the emulator's. */
   readonly host: string
-  /** Ends what is connected, and those that come until `mend`. */
+  /** Ends connections, and new ones until `mend`. */
   refuse(): void
-  /** Takes everything and passes nothing on, in either direction. */
+  /** Accepts everything and passes nothing on, in either direction. */
   stall(): void
   /** Passes the next `bytes` or more to the emulator, waits for the answer, and cuts instead of passing it back. */
   loseNextAnswer(): Promise<void>
@@ -71,7 +71,7 @@ export async function openCutProxy(target: string): Promise<CutProxy> {
       })
     },
     mend() {
-      // What was swallowed is missing from the streams that it belonged to.
+      // The swallowed bytes are missing from their streams.
       if (weather === 'silent') cutAll()
       weather = 'fine'
     },

@@ -1,4 +1,4 @@
-/** The emulators that every cloud test leans on: started once, ready, apart by project. */
+/** The emulators that every cloud test needs: started once, ready, separated by project. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -27,7 +27,7 @@ withEmulators((hosts) => {
     )
   })
 
-  test('those of a program that is killed end with it, and one that ends by itself is named', async () => {
+  test('emulators end with a program that is killed, and one that ends by itself is named', async () => {
     const script = `
       const { startEmulators } = await import(${JSON.stringify(new URL('emulators.ts', import.meta.url))})
       const emulators = await startEmulators({ env: process.env, onEnded: (what) => console.log(what) })
@@ -50,12 +50,12 @@ withEmulators((hosts) => {
     await Promise.all(ends.map(({ closed }) => closed))
   })
 
-  test('a running one that is not where the environment says is named with the variable', async () => {
+  test('a running one that is not where the environment says is reported with the variable', async () => {
     const env = { FIRESTORE_EMULATOR_HOST: hosts.firestore, PUBSUB_EMULATOR_HOST: '127.0.0.1:1' }
     await expect(startEmulators({ env })).rejects.toThrow(/127.0.0.1:1, which PUBSUB_EMULATOR_HOST names/)
   })
 
-  test('a start that is not wanted any more ends at once', async () => {
+  test('an aborted start ends at once', async () => {
     const signal = AbortSignal.abort()
     const { FIRESTORE_EMULATOR_HOST: _f, PUBSUB_EMULATOR_HOST: _p, ...env } = process.env
     await expect(startEmulators({ env, signal })).rejects.toThrow(/is not wanted any more/)

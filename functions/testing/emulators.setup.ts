@@ -1,7 +1,7 @@
 /**
  * globalSetup of the vitest projects whose tests may need the emulators: starts one pair before the first test file,
- * only when a file about to run imports `with-emulators`, and stops it after the last. Without Java or the
- * jars such tests are skipped and one line says why; where CI is set that is a failure.
+ * only when a file about to run imports `with-emulators`, and stops it after the last. Without Java or the jars such
+ * tests are skipped and one line says why; if CI is set that is a failure.
  */
 import { readFileSync } from 'node:fs'
 import type { TestProject } from 'vitest/node'

@@ -21,24 +21,24 @@ type Env = Readonly<Record<string, string | undefined>>
 type Start = {
   readonly env: Env
   readonly deadlineMs?: number
-  /** Gives up the start. */
+  /** Aborts the start. */
   readonly signal?: AbortSignal
   /** One that this started has ended by itself. */
   readonly onEnded?: (what: string) => void
 }
 
-/** What must be there before anything can be started; `cure` is a sentence for a person. */
+/** Something needed for a start is missing; `cure` is a sentence for a person. */
 export class EmulatorsMissing extends Error {
   override readonly name = 'EmulatorsMissing'
 }
 
 /** A slow machine that starts two of them, and much else, takes several times the 1.5 s of a quiet one. */
 const startDeadlineMs = 30_000
-/** Whether a running one that was named is there. */
+/** How long to look for a running one that was named. */
 const connectMs = 5_000
 
 /**
- * Ends the program with us, however we end: `kill -9` leaves us no time to do it. The shell stays between the two; the
+ * Ends the program with us, however we end: `kill -9` gives us no time to do it. The shell stays between the two; the
  * program is killed when the pipe of standard input ends.
  */
 const leash = `exec 3<&0
@@ -48,7 +48,7 @@ exec 3<&-
 wait $program; code=$?
 kill $guard 2>/dev/null
 exit $code`
-/** Keeps a heap small and the start short: these live for seconds. */
+/** Keeps the heap small and the start short: these live for seconds. */
 const javaOptions = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.language=en']
 
 /**
@@ -131,7 +131,7 @@ function findJar(env: Env, pattern: string): string {
   return join(folder, jar)
 }
 
-/** `platform` lies beside the `bin` that holds the real `gcloud`. */
+/** `platform` is beside the `bin` that holds the real `gcloud`. */
 function sdkPlatform(env: Env): string | undefined {
   for (const folder of (env.PATH ?? '').split(delimiter)) {
     const gcloud = join(folder, 'gcloud')
@@ -143,7 +143,7 @@ function sdkPlatform(env: Env): string | undefined {
 type Program = {
   readonly name: string
   readonly args: readonly string[]
-  /** A part of the line that says it takes calls. */
+  /** Part of the line that says it takes calls. */
   readonly ready: string
   readonly signal: AbortSignal
   readonly onEnded: Start['onEnded']
@@ -154,14 +154,14 @@ async function start({ name, args, ready, signal, onEnded }: Program): Promise<E
   const java = ['java', ...javaOptions, ...args, '--host=127.0.0.1', `--port=${port}`]
   const child = spawn('sh', ['-c', leash, 'emulator', ...java], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // A Ctrl-C in the terminal reaches the program alone, which ends what uses the emulators before them.
+    // A Ctrl-C in the terminal reaches only the program, which ends the emulators' users before them.
     detached: true,
   })
   const said = (code: number | null, by: string | null) =>
     onEnded?.(`The ${name} emulator at port ${port} has ended ${by ? `by ${by}` : `with ${code}`}.`)
   const stop = async () => {
     child.off('exit', said)
-    // It holds nothing that is worth a graceful end.
+    // It holds nothing worth a graceful end.
     child.stdin.destroy()
     if (isRunning(child)) await once(child, 'exit')
   }

@@ -1,4 +1,4 @@
-/** A Firebase identity with time in the test's hand, over an issuer and accounts of its own. */
+/** A Firebase identity with a clock that the test moves, and its own issuer and accounts. */
 import { createHash } from 'node:crypto'
 import type { Store } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -11,7 +11,7 @@ import { startGoogleIssuer } from './google-issuer.ts'
 
 export const testProject = 'tunnels-prod'
 
-/** @param given of the control plane that it is for; default: one of its own */
+/** @param given the control plane's store; default: its own */
 export async function makeFirebaseIdentity(given?: Store) {
   const store = given ?? openSqliteStore(':memory:', { queries: queryTable })
   const clock = new FakeClock()
@@ -32,7 +32,7 @@ export async function makeFirebaseIdentity(given?: Store) {
     revoke: async (uid) => void states.set(uid, { isDisabled: false, validSinceMs: clock.now() }),
   }
   const uidOf = (email: string) => createHash('sha256').update(email).digest('base64url').slice(0, 28)
-  /** What Firebase puts into an ID token, for a person who just signed in with a password. */
+  /** Firebase's claims in an ID token, for a person who just signed in with a password. */
   const claimsOf = (email: string, changes: JWTPayload = {}): JWTPayload => {
     const now = Math.floor(clock.now() / 1_000)
     const uid = uidOf(email)
@@ -62,7 +62,7 @@ export async function makeFirebaseIdentity(given?: Store) {
     identity: another(),
     /** The same in another process. */
     another,
-    /** Makes the account too, if there is none. */
+    /** Also makes the account if there is none. */
     tokenOf: async (email: string, changes: JWTPayload = {}) => {
       const claims = claimsOf(email, changes)
       const uid = claims.sub ?? ''
@@ -73,7 +73,7 @@ export async function makeFirebaseIdentity(given?: Store) {
       if (state) states.set(uidOf(email), state)
       else states.delete(uidOf(email))
     },
-    /** How often accounts were asked for. */
+    /** How often accounts were looked up. */
     asked: () => asked,
     failWith: (error: Error | undefined) => {
       failure = error

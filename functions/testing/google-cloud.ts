@@ -1,7 +1,7 @@
 /**
- * The parts of Google Cloud that our own REST calls meet, on one local port: the metadata server's access tokens,
- * managed instance groups of Compute Engine, encryption by Cloud KMS. Strict: an unknown path, a missing header, a
- * field too many, a wrong checksum or another bearer is refused as Google refuses it.
+ * The parts of Google Cloud that our own REST calls use, on one local port: the metadata server's access tokens,
+ * managed instance groups of Compute Engine, encryption by Cloud KMS. It is strict: an unknown path, a missing header,
+ * an extra field, a wrong checksum or another bearer is refused as Google refuses it.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -13,7 +13,7 @@ export const kmsKeyOf = (project: string) =>
   `projects/${project}/locations/eu/keyRings/ring/cryptoKeys/signing`
 export const kmsKey = kmsKeyOf(defaultProject)
 type Answer = { readonly status: number; readonly body: unknown }
-/** Answers in place of the next calls, one each; `cut` closes the connection. */
+/** Replaces the answers to the next calls, one each; `cut` closes the connection. */
 export type Mishap = number | 'cut' | 'damage'
 
 export type FakeGoogleCloud = Awaited<ReturnType<typeof startGoogleCloud>>
@@ -56,7 +56,7 @@ export async function startGoogleCloud(project = defaultProject) {
     groups,
     calls,
     mishaps,
-    /** Every access token given until now is over. */
+    /** Ends every access token given until now. */
     expireTokens: () => bearers.clear(),
     close,
   }
@@ -69,7 +69,7 @@ function grant(request: IncomingMessage, bearers: Set<string>): Answer {
   return { status: 200, body: { access_token, expires_in: 3_599, token_type: 'Bearer' } }
 }
 
-/** Pages of two, so that a reader of the first page alone is found out. */
+/** Pages of two, so that a reader of only the first page is found out. */
 function listPage(members: readonly string[], query: URLSearchParams): Answer {
   const start = Number(query.get('pageToken') ?? 0)
   const managedInstances = members.slice(start, start + 2).map((id) => ({
@@ -134,7 +134,7 @@ function checked(base64: string, crc: string): Buffer | undefined {
   return naiveCrc32c(bytes) === crc ? bytes : undefined
 }
 
-/** Bit by bit, as the definition has it: the slow twin of platform/crc32c.ts. */
+/** Bit by bit, as the definition says: the slow twin of platform/crc32c.ts. */
 export function naiveCrc32c(bytes: Uint8Array): string {
   let crc = 0xffffffffn
   for (const byte of bytes) {
@@ -144,7 +144,7 @@ export function naiveCrc32c(bytes: Uint8Array): string {
   return `${crc ^ 0xffffffffn}`
 }
 
-/** Another byte in whatever is encoded, with the checksum of what it was. */
+/** Changes a byte of the encoded content, with the checksum of the original. */
 function damage({ status, body }: Answer): Answer {
   const flipped = Object.entries(body as object).map(([name, value]) => {
     if (name !== 'plaintext' && name !== 'ciphertext') return [name, value]

@@ -1,6 +1,6 @@
 /**
- * Signs tokens as Google does (RS256, keys at a JWKS address over HTTP) with keys of its own. Strict: whatever Google
- * would not answer it does not answer either. It can be made to fail, or to say nothing at all.
+ * Signs tokens as Google does (RS256, keys at a JWKS address over HTTP) with its own keys. It is strict: it answers
+ * nothing that Google would not answer. It can be made to fail, or to stay silent.
  */
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,7 +8,7 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } 
 
 export type GoogleIssuer = {
   readonly jwksUrl: string
-  /** How often the keys were asked for. */
+  /** How often the keys were fetched. */
   fetches(): number
   sign(claims: JWTPayload, options?: { readonly kid?: string; readonly key?: CryptoKey }): Promise<string>
   /** What the JWKS address does from now on. */

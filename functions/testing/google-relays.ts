@@ -1,4 +1,4 @@
-/** Relays on VMs of managed instance groups, with time in the test's hand: a cell is a group of its own. */
+/** Relays on VMs of managed instance groups, with a clock that the test moves: each cell has its own group. */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import type { JWTPayload } from 'jose'
@@ -67,7 +67,7 @@ export async function makeGoogleRelays() {
     cloud,
     membersOf,
     claimsOf,
-    /** A VM that the group of the cell has made. */
+    /** A VM that the cell's group has made. */
     newInstance: (cell: string) => {
       const id = `${next++}`
       membersOf(cell).push(id)

@@ -23,10 +23,10 @@ export function withEmulators(declare: (hosts: EmulatorHosts) => void): void {
   describe.skipIf(!hosts)("on Google's emulators", () => declare(hosts ?? nowhere))
 }
 
-/** Skipped tests are declared all the same, so that a run says how many there are. */
+/** Skipped tests are still declared, so that a run says how many there are. */
 const nowhere: EmulatorHosts = { firestore: '127.0.0.1:1', pubsub: '127.0.0.1:1' }
 
-/** Emulators keep projects apart: nothing of another test is in a new one. */
+/** Emulators keep projects apart, so a new one has nothing of other tests. */
 export function randomProject(): string {
   return `demo-${randomBytes(8).toString('hex')}`
 }

@@ -16,7 +16,7 @@ function setUp(queueMax?: number) {
   return { bus, clock, errors, settle: () => clock.advanceAsync(30_000, 500) }
 }
 
-test('bus: a message that always fails is given up after five deliveries, said aloud, and the next one comes', async () => {
+test('bus: a message that always fails is dropped after five deliveries, and the next comes', async () => {
   const { bus, errors, settle } = setUp()
   const seen: unknown[] = []
   await bus.subscribe('t', 'a', ({ n }) => {
@@ -30,7 +30,7 @@ test('bus: a message that always fails is given up after five deliveries, said a
   expect(errors).toHaveLength(1)
 })
 
-test('bus: the queue of a subscriber that hangs is bounded, keeps the newest and says what it gives up', async () => {
+test('bus: the queue of a subscriber that hangs is bounded, keeps the newest and reports what it drops', async () => {
   const { bus, errors, settle } = setUp(3)
   const seen: unknown[] = []
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
@@ -47,7 +47,7 @@ test('bus: the queue of a subscriber that hangs is bounded, keeps the newest and
   expect(seen).toEqual([0, 3, 4, 5])
 })
 
-test('bus: what a leaving subscriber had not finished goes to the one that shares its key', async () => {
+test('bus: a leaving subscriber’s unfinished messages go to the one that shares its key', async () => {
   const { bus, settle } = setUp()
   const stays = vi.fn((_message: Doc) => {})
   const leaves = await bus.subscribe('t', 'same', () => {
@@ -61,7 +61,7 @@ test('bus: what a leaving subscriber had not finished goes to the one that share
   expect(stays.mock.calls).toEqual([[{ n: 1 }]])
 })
 
-test('bus: a subscription closed twice leaves a later one of its key alone', async () => {
+test('bus: closing a subscription twice does not affect a later one with its key', async () => {
   const { bus, settle } = setUp()
   const later = vi.fn((_message: Doc) => {})
   const first = await bus.subscribe('t', 'a', () => {})
@@ -73,7 +73,7 @@ test('bus: a subscription closed twice leaves a later one of its key alone', asy
   expect(later).toHaveBeenCalledTimes(1)
 })
 
-test('bus: after close nothing is taken, delivered or left running', async () => {
+test('bus: after close nothing is accepted, delivered or left running', async () => {
   const { bus, clock, settle } = setUp()
   const seen = vi.fn(() => {
     throw new Error('again')

@@ -1,7 +1,7 @@
 /**
- * Bus inside one process. Each subscriber has a bounded queue of its own and handles one message at a time, so a slow
- * or failing one holds up nobody. What is lost when a queue overflows or a message fails for good is repaired by
- * `sync`, as the interface says; the owner hears of it.
+ * A Bus inside one process. Each subscriber has its own bounded queue and handles one message at a time, so a slow or
+ * failing one delays nobody. What is lost when a queue overflows or a message always fails is repaired by `sync`, as
+ * the interface says; the owner is told.
  */
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
@@ -12,13 +12,13 @@ export type LocalBusOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly onBackgroundError: OnBackgroundError
-  /** Messages that may wait for one subscriber; the oldest is given up for the newest. */
+  /** Messages that may wait for one subscriber; beyond that the oldest is dropped. */
   readonly queueMax?: number
 }
 
 type OnMessage = (message: Doc) => Promise<void> | void
 
-/** A message is handed over this often in all before it is given up. */
+/** How often a message is delivered in all before it is dropped. */
 export const deliveriesMax = 5
 const queueMaxDefault = 10_000
 const redelivery: BackoffShape = { fastTries: 1, fastMs: 10, minMs: 100, maxMs: 5_000, jitter: 0.4 }
@@ -55,7 +55,7 @@ export function openLocalBus(options: LocalBusOptions): Bus {
 
 type Member = { readonly onMessage: OnMessage; readonly left: AbortController; isBusy: boolean }
 
-/** The subscriptions of one key: a message goes to whichever of them is free, the one longest without one first. */
+/** The subscriptions of one key: a message goes to a free one, first to the one that had none for longest. */
 class Group {
   readonly #topic: string
   readonly #options: LocalBusOptions
@@ -76,7 +76,7 @@ class Group {
     return {
       close: async () => {
         member.left.abort(fail('bus.closed'))
-        // Only once: by a second call the key may belong to somebody new.
+        // Only once: by a second call, the key may belong to a new subscriber.
         if (this.#members.delete(member) && this.#members.size === 0) onEmpty()
       },
     }
@@ -101,12 +101,12 @@ class Group {
   async #work(member: Member): Promise<void> {
     member.isBusy = true
     const signal = AbortSignal.any([member.left.signal, this.#busClosed])
-    // Publishers go on first: what a handler does is never part of publish().
+    // Publishers continue first: a handler's work is never part of publish().
     await null
     while (!signal.aborted) {
       const message = this.#waiting.shift()
       if (message === undefined) break
-      // To the end of the line: the next message goes to somebody else if anybody is free.
+      // To the end of the line: the next message goes to another free subscriber, if there is one.
       if (this.#members.delete(member)) this.#members.add(member)
       await this.#deliver(member, message, signal)
     }
@@ -123,7 +123,7 @@ class Group {
         try {
           await sleep(clock, backoffMs(redelivery, attempt, random), signal)
         } catch {
-          // Closed while waiting: another subscriber of the key takes the message.
+          // Closed while waiting: another subscriber of the key gets the message.
           this.#waiting.unshift(message)
           return this.#wake()
         }

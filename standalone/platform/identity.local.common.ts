@@ -1,7 +1,7 @@
 /**
- * The passwords that guessers try first: of the most common ones of known leaks those that people still dress up with a
- * digit or a dot, and all of ten characters and more. From @zxcvbn-ts/language-common 4.1.3 (MIT), without the coarse.
- * In the order of the alphabet. Used by identity.local.weak.ts alone.
+ * The passwords that guessers try first: from known leaks, the most common ones to which people add a digit or a dot,
+ * and all with ten characters and more. From @zxcvbn-ts/language-common 4.1.3 (MIT), without the coarse ones. In
+ * alphabetical order. Only identity.local.weak.ts uses it.
  */
 export const commonPasswords: ReadonlySet<string> = new Set(
   `

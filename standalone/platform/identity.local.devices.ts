@@ -1,7 +1,7 @@
 /**
- * Devices that a person signed in on before, told by a cookie. It grants nothing but failures that are counted apart
- * from everybody else's and a place of its own in the line. Whatever ends all sessions of a person makes their devices
- * strangers again: one of them may be in other hands.
+ * Devices that a person signed in on before, recognised by a cookie. It only gives failures their own count, apart from
+ * everybody else's, and a place of its own in the line. Everything that ends all sessions of a person makes their
+ * devices strangers again, since one of them may be in other hands.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { hashSecret, newSecret } from '@porttunneler/shared/base/ids'
@@ -28,8 +28,8 @@ export class Devices {
   }
 
   /**
-   * The work is the same for every secret and user.
-   * @returns the document id of the device if `secret` is one that the user signed in on, and nothing ended it since
+   * Does the same work for every secret and user.
+   * @returns the device's document id if the user signed in on it with `secret` and nothing ended that since
    */
   async find(
     secret: string | undefined,
@@ -39,7 +39,7 @@ export class Devices {
     const id = hashSecret(secret)
     const device = (await this.#store.get(devices.ref(id)))?.data
     const isKnown = device !== undefined && device.user === user && device.ttl.getTime() > this.#clock.now()
-    // Devices of earlier releases do not say: they count until the person's next change.
+    // Devices of earlier releases have no date: they count until the person's next change.
     return isKnown && (device.validSince ?? validSince) >= validSince ? id : undefined
   }
 }

@@ -1,20 +1,20 @@
 /**
- * The documents that local sign-in keeps beside the domain's `users` and `identities`. None holds a password, token
- * or key that could be used as it is: passwords are scrypt hashes, tokens SHA-256, signing keys wrapped.
+ * The documents of local sign-in, besides the domain's `users` and `identities`. None holds a password, token or key in
+ * usable form: passwords are scrypt hashes, tokens SHA-256, signing keys wrapped.
  */
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import { globalCollection } from '@porttunneler/shared/control/names'
 
-/** Id: SHA-256 of the address as normalised; its creation is the unique claim. */
+/** Id: SHA-256 of the normalised address; its creation is the unique claim. */
 export type EmailDoc = { readonly user: string }
 
-/** Id: user. `generation` rises with every new password and voids the reset links made before it. */
+/** Id: user. `generation` rises with every new password and voids reset links made before it. */
 export type PasswordDoc = { readonly hash: string; readonly generation: number }
 
 /**
- * One sign-in on one device, whatever number of refresh tokens it goes through. Id: SHA-256 of the token's first half,
- * which stays; `current` is the SHA-256 of its second half, which changes with every refresh. Who knows the first half
- * but not the current second one shows a token that was spent.
+ * One sign-in on one device, however many refresh tokens it goes through. Id: SHA-256 of the token's first half, which
+ * stays. `current` is the SHA-256 of its second half, which changes with every refresh. A request that has the first
+ * half but not the current second one shows a used token.
  */
 export type SessionDoc = {
   readonly user: string
@@ -34,15 +34,15 @@ export type ResetDoc = {
   readonly ttl: Date
 }
 
-/** Id: SHA-256 of a device cookie. It grants nothing but failures counted apart from everybody else's. */
+/** Id: SHA-256 of a device cookie. It only gives failures their own count, apart from everybody else's. */
 export type DeviceDoc = {
   readonly user: string
-  /** The user's when it was made; absent in documents of earlier releases. */
+  /** The user's value when it was made; earlier releases omit it. */
   readonly validSince?: number
   readonly ttl: Date
 }
 
-/** Id: scope and SHA-256 of whom it counts. Nothing is let through before `until`. */
+/** Id: scope and SHA-256 of the counted subject. Nothing is let through before `until`. */
 export type FailuresDoc = { readonly count: number; readonly until: number; readonly ttl: Date }
 
 export type AccessKey = {
@@ -50,7 +50,7 @@ export type AccessKey = {
   /** Public JWK as JSON. */
   readonly public: string
   readonly wrapped: string
-  /** Published from its making, used from here to `useUntil`, published to `verifyUntil`. */
+  /** Published when it is made, used from here to `useUntil`, published to `verifyUntil`. */
   readonly useFrom: number
   readonly useUntil: number
   readonly verifyUntil: number

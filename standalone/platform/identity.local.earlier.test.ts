@@ -1,4 +1,4 @@
-/** What ends with a proof of the mailbox, with a new password, and with a logout; and what stays and is told. */
+/** What ends with a proof of the mailbox, with a new password, and with a logout; and what stays and is listed. */
 import {
   deviceAuthorizationSchema,
   keysLeftSchema,
@@ -27,7 +27,7 @@ beforeEach(async () => {
 })
 afterEach(() => t.close())
 
-/** Somebody has the account, with a key of their own, one of a service, and a tunnel. */
+/** Somebody has the account, with their own key, a service's key, and a tunnel. */
 async function settled() {
   const { tokens, device = '' } = await t.identity.register(first, home)
   const caller = await t.principals.authenticate(tokens.accessToken, '')
@@ -43,7 +43,7 @@ async function settled() {
   return { tokens, device, caller, keys: [own, service] }
 }
 
-/** A link that came by mail. */
+/** A link from a mail. */
 async function link(): Promise<string> {
   await t.identity.requestReset(email, home)
   t.clock.advance(60_000)
@@ -81,7 +81,7 @@ describe('an account taken before its owner came', () => {
     expect(await states(squatter)).toEqual(['offline'])
   })
 
-  test('a device that was approved before gets no key after', async () => {
+  test('a device approved before gets no key afterwards', async () => {
     const { tokens } = await settled()
     const form = { client_id: 'ptun', device: 'laptop' }
     const asked = await t.call('POST', '/v1/device/authorize', { form })
@@ -98,7 +98,7 @@ describe('an account taken before its owner came', () => {
     expect(await poll.json()).toEqual({ error: 'access_denied' })
   })
 
-  test('a sign-in of before that is still remembered makes no key; the owner makes one in the same moment', async () => {
+  test('an earlier sign-in that is still cached makes no key; the owner makes one at the same moment', async () => {
     const { caller } = await settled()
     await t.identity.confirmReset({ token: await link(), password }, home)
     await t.runJobs()
@@ -109,7 +109,7 @@ describe('an account taken before its owner came', () => {
     expect(await statuses([await createKey(t.of(owner), owner, { ...input })])).toEqual([200])
   })
 
-  test('the device of before is a stranger: it passes no limit', async () => {
+  test('the earlier device is a stranger: it passes no limit', async () => {
     const { device } = await settled()
     await t.identity.confirmReset({ token: await link(), password }, home)
     const guess = () => t.identity.login({ email, password: 'a guess' }, { ...home, device })
@@ -142,7 +142,7 @@ describe('a new password', () => {
     expect(await statuses([key])).toEqual([401])
   })
 
-  test('of the person who knows the old one lists the keys and offers to end them', async () => {
+  test('by a person who knows the old one lists the keys and offers to end them', async () => {
     const { tokens, key } = await proven()
     const change = (token: string, json: object) => t.call('POST', '/v1/auth/password', { token, json })
     const kept = await change(tokens.accessToken, { current: password, next })
@@ -174,7 +174,7 @@ describe('an access token', () => {
     return { ...setUp, tokens, other: (await setUp.identity.login(first, home)).tokens }
   }
 
-  test('ends with the logout of its session, by either token, and no other does', async () => {
+  test('ends with the logout of its session, by either token, and others stay', async () => {
     const { identity, tokens, other } = await withAda()
     await identity.logout({ refreshToken: tokens.refreshToken, everywhere: false })
     await expectFailure(identity.verify(tokens.accessToken), 'auth.invalid')

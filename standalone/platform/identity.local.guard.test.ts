@@ -33,7 +33,7 @@ async function exhaust({ guess }: SetUp, from?: string): Promise<void> {
 }
 
 describe('sign-in lock-out', () => {
-  test('after five wrong passwords the source waits, and even the right one is not looked at', async () => {
+  test('after five wrong passwords the source waits, and even the right one is not checked', async () => {
     const setUp = await withAda()
     await exhaust(setUp)
     expect(await setUp.guess()).toBe('auth.locked')
@@ -56,7 +56,7 @@ describe('sign-in lock-out', () => {
     expect(waits).toEqual([30, 60, 120, 240, 480, 900, 900, 900].map((seconds) => seconds * 1000))
   })
 
-  test('a clock that is set back by a year makes nobody wait for a year', async () => {
+  test('a clock set back by a year makes nobody wait for a year', async () => {
     const setUp = await withAda()
     await exhaust(setUp)
     expect(await setUp.enter(office)).toBe('auth.locked')
@@ -70,7 +70,7 @@ describe('sign-in lock-out', () => {
     expect(outcomes.filter((outcome) => outcome === 'auth.credentials')).toHaveLength(limits.pair.free)
   })
 
-  test('guesses from many networks are slowed down to two a minute; the known device goes on, and nobody is locked out', async () => {
+  test('guesses from many networks are slowed to two a minute; a known device goes on', async () => {
     const setUp = await withAda()
     let looked = 0
     for (let n = 0; n < 2_000; n++) {
@@ -83,7 +83,7 @@ describe('sign-in lock-out', () => {
     expect(await setUp.enter(home)).toBe('in')
   })
 
-  test('for an address that nobody has it is the same', async () => {
+  test('it is the same for an unknown address', async () => {
     const outcomes = async (email: string) => {
       const setUp = await withAda()
       const keys: unknown[] = []
@@ -110,7 +110,7 @@ describe('sign-in lock-out', () => {
     await setUp.identity.refresh(tokens.refreshToken)
   })
 
-  test('a known device is no way round: its own guesses are counted, and it is known for its user only', async () => {
+  test('a known device is no way round: its guesses count, and it is known only for its user', async () => {
     const setUp = await withAda()
     const { identity, device } = setUp
     const eve = await identity.register({ ...ada, email: 'eve@example.com' }, office)
@@ -124,7 +124,7 @@ describe('sign-in lock-out', () => {
     expect(await tries({ ...office, device: eve.device })).toBe(limits.pair.free)
   })
 
-  test('one source that tries many addresses is slowed down as a whole, other sources are not', async () => {
+  test('a source that tries many addresses is slowed down as a whole, other sources are not', async () => {
     const setUp = await withAda()
     const tryMany = (n: number) => setUp.guess(office.from, { ...wrong, email: `p${n}@example.com` })
     for (let n = 0; n < limits.source.free; n++) expect(await tryMany(n)).toBe('auth.credentials')
@@ -135,7 +135,7 @@ describe('sign-in lock-out', () => {
     expect(await setUp.enter(office)).toBe('in')
   })
 
-  test('what a locked source keeps from being tried is not held against the address', async () => {
+  test('attempts refused because the source is locked do not count against the address', async () => {
     const setUp = await withAda()
     for (let n = 0; n < limits.source.free; n++)
       await setUp.guess(office.from, { ...wrong, email: `p${n}@example.com` })
@@ -146,7 +146,7 @@ describe('sign-in lock-out', () => {
     expect(await setUp.enter(office)).toBe('in')
   })
 
-  test('a right password forgives what went wrong before it, an hour of quiet too', async () => {
+  test('a right password forgives earlier failures, and so does an hour of quiet', async () => {
     const setUp = await withAda()
     for (let round = 0; round < 4; round++) {
       for (let n = 1; n < limits.pair.free; n++) expect(await setUp.guess()).toBe('auth.credentials')

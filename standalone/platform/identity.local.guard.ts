@@ -1,7 +1,7 @@
 /**
- * Slows down whoever guesses passwords, and nobody else (docs/decisions: sign-in lock-out). An attempt is counted
- * before the password is looked at, so a thousand at once count a thousand; a success takes it back. After some free
- * attempts every further one has to wait, doubling. Counters:
+ * Slows down guessers of passwords, and nobody else (docs/decisions: sign-in lock-out). An attempt is counted before
+ * the password is looked at, so a thousand at once count a thousand; a success takes it back. After some free attempts
+ * every further one has to wait, doubling. Counters:
  * - an attempt from a device that this user signed in on before: (user, device), which a stranger cannot reach;
  * - any other: (address, source), the source over all addresses, and the address over all sources. The last only slows
  *   guessing down from many networks: it never holds anybody up for more than half a minute.
@@ -26,13 +26,13 @@ const minute = 60_000
 export const limits = {
   pair: { free: 5, waitMs: 30_000, waitMsMax: 15 * minute, quietMs: 60 * minute },
   device: { free: 5, waitMs: 30_000, waitMsMax: 15 * minute, quietMs: 60 * minute },
-  /** A home or an office behind one address has many people with clumsy fingers. */
+  /** A home or an office behind one address has many people who mistype. */
   source: { free: 50, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
   /** NIST SP 800-63B asks for at most 100 failures of an account in a row; after these it is two a minute. */
   address: { free: 30, waitMs: 1_000, waitMsMax: 30_000, quietMs: 60 * minute },
   register: { free: 30, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
   resetSource: { free: 20, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
-  /** Per address, whoever asks: nobody's mailbox is flooded. */
+  /** Per address, whoever asks, so that nobody's mailbox is flooded. */
   resetEmail: { free: 3, waitMs: 10 * minute, waitMsMax: 60 * minute, quietMs: 6 * 60 * minute },
 } as const satisfies Record<string, Limit>
 
@@ -41,15 +41,15 @@ type Counter = {
   readonly ref: Ref<FailuresDoc>
   readonly key: 'auth.locked' | 'auth.slowed'
 }
-/** `until` is the wait that began with it, 0 for none. */
+/** `until` is the end of the wait that it began, 0 for none. */
 type Taken = Counter & { readonly until: number }
 
 export type Attempt = {
-  /** Whether the next one has to wait because of this one, should it fail. */
+  /** Whether the next attempt has to wait because of this one, if it fails. */
   readonly hasLocked: boolean
   /** The password was right: clears what was counted for this person here. */
   forgive(): Promise<void>
-  /** Takes the attempt back, and nothing more: nobody has looked at the password. */
+  /** Takes only the attempt back: nobody has checked the password. */
   giveBack(): Promise<void>
 }
 
@@ -81,7 +81,7 @@ export class Guard {
     try {
       for (const each of counters) taken.push(await this.#take(each))
     } catch (error) {
-      // A wait on one counter is no failure on the others.
+      // A wait on one counter is not a failure on the others.
       await this.#giveBack(taken)
       throw error
     }
@@ -102,7 +102,7 @@ export class Guard {
     await this.#take(counter('resetSource', sourceOf(from)))
   }
 
-  /** @throws auth.locked; the caller keeps it to itself, as it would tell that somebody asked for this address */
+  /** @throws auth.locked; the caller hides it, because it would show that somebody asked for this address */
   async countResetMail(email: string): Promise<void> {
     await this.#take(counter('resetEmail', normaliseEmail(email)))
   }
@@ -124,14 +124,14 @@ export class Guard {
     return { ...counted, until: taken?.until ?? 0 }
   }
 
-  /** The right password clears what was counted for this person here, and takes one off what others share. */
+  /** A right password clears what was counted for this person here, and takes one off the shared counters. */
   async #forgive(taken: readonly Taken[]): Promise<void> {
     const [own, ...shared] = taken
     if (own) await this.#store.delete(own.ref)
     await this.#giveBack(shared)
   }
 
-  /** The wait that began with the attempt goes with it; one that another attempt began stays. */
+  /** A wait that began with the attempt ends with it; one that another attempt began stays. */
   async #giveBack(taken: readonly Taken[]): Promise<void> {
     for (const { limit, ref, until } of taken)
       await this.#store.change(ref, (current) => {

@@ -1,7 +1,7 @@
 /**
- * The ES256 keys of access tokens. A key is published two days before it signs, signs for 30 days, and stays
- * published until its last token has expired, so whoever caches the JWKS for a day never meets an unknown key.
- * The ring is looked after whenever it is used; there is no timer.
+ * The ES256 keys of access tokens. A key is published two days before it signs, signs for 30 days, and stays published
+ * until its last token has expired, so a reader who caches the JWKS for a day never meets an unknown key. The ring is
+ * maintained whenever it is used; there is no timer.
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -27,7 +27,7 @@ export const keyTimes = {
   usedMs: 30 * day,
   /** Longer than the longest token and any clock skew. */
   verifiableAfterMs: 3_600_000,
-  /** Another process may have rotated: read the ring again, but no more often than this for unknown key ids. */
+  /** Another process may have rotated, so read the ring again, but for unknown key ids at most this often. */
   reloadMs: 30_000,
 } as const
 
@@ -50,7 +50,7 @@ export type PublicKeys = z.infer<typeof publicKeysSchema>
 
 type Ring = {
   readonly doc: KeyRingDoc
-  /** Monotonic. */
+  /** Monotonic time. */
   readonly loadedAt: number
   readonly jwks: PublicKeys
   readonly keyOf: ReturnType<typeof createLocalJWKSet>
@@ -80,7 +80,7 @@ export class AccessKeys {
   /** @throws vault.unreadable */
   async sign(claims: JWTPayload, lifeMs: number): Promise<string> {
     const { doc } = await this.#current()
-    // Read after the ring: its first key is good from the moment it was made.
+    // Read after the ring: its first key is valid from the moment it was made.
     const now = this.#clock.now()
     const key = doc.keys.find(({ useFrom, useUntil }) => useFrom <= now && now < useUntil)
     if (!key) throw new Error('the key ring holds no key for now')
@@ -93,7 +93,7 @@ export class AccessKeys {
       .sign(await this.#unwrap(key))
   }
 
-  /** @throws whatever jose finds wrong with `token` */
+  /** @throws jose's error about `token` */
   async verify(token: string): Promise<JWTPayload> {
     const { payload } = await jwtVerify(
       token,
@@ -113,13 +113,13 @@ export class AccessKeys {
         requiredClaims: ['sub', 'exp', 'iat', 'auth_time'],
       },
     )
-    // Of a clock that was ahead: it would be good until that time comes. Its session has a new one at once.
+    // From a fast clock: the token would stay valid until that time comes. Its session has a new one at once.
     const issuedAt = (payload.iat ?? 0) * 1000
     if (isAhead(issuedAt, { nowMs: this.#clock.now(), lastsMs: 0 })) throw fail('auth.invalid')
     return payload
   }
 
-  /** What anybody may know: the public keys, the next one included. */
+  /** The public keys, including the next one. */
   async jwks(): Promise<PublicKeys> {
     return (await this.#current()).jwks
   }
@@ -129,7 +129,7 @@ export class AccessKeys {
     return ring && !isDue(ring.doc, this.#clock.now()) ? ring : this.#load()
   }
 
-  /** Reads the ring and, when a successor is due, adds one. */
+  /** Reads the ring and adds a successor when it is due. */
   async #load(): Promise<Ring> {
     const now = this.#clock.now()
     let doc = (await this.#store.get(ringRef))?.data
@@ -165,13 +165,13 @@ export class AccessKeys {
   }
 }
 
-/** Whether the last key's end is so near that its successor has to be published, or no key is for now. */
+/** Whether the last key ends so soon that its successor has to be published, or no key covers now. */
 function isDue({ keys }: KeyRingDoc, now: number): boolean {
   const last = keys.at(-1)
   return !last || last.useUntil - keyTimes.publishedBeforeMs <= now || !isCovered(keys, now)
 }
 
-/** It is not after a long sleep, and not after the clock was set back. */
+/** No key covers now after a long sleep, or after the clock was set back. */
 function isCovered(keys: readonly AccessKey[], now: number): boolean {
   return keys.some(({ useFrom, useUntil }) => useFrom <= now && now < useUntil)
 }
@@ -186,7 +186,7 @@ function withSuccessor(
   const useFrom = isCovered(known, now) ? Math.max(now, known.at(-1)?.useUntil ?? now) : now
   const useUntil = useFrom + keyTimes.usedMs
   const key = { ...fresh, useFrom, useUntil, verifyUntil: useUntil + keyTimes.verifiableAfterMs }
-  // What was made while the clock was ahead is of no use: it would sign again when its time comes.
+  // Drop keys made while the clock was fast: they would sign again when their time comes.
   const kept = known.filter((one) => one.verifyUntil > now && one.useFrom < useFrom)
   return { keys: [...kept, key] }
 }

@@ -8,7 +8,7 @@ import { Line, type Place, runningMax, waitingMax, waitMsMax } from './identity.
 import { Passwords } from './identity.local.passwords.ts'
 import { localIdentity } from './identity.local.ts'
 
-/** Who was let in and who was turned away, in that order of time. */
+/** Who was admitted and who was refused, in order of time. */
 async function makeLine() {
   const clock = new FakeClock()
   const line = new Line(clock)
@@ -47,7 +47,7 @@ describe('the line for password hashes', () => {
     expect(log).toEqual(['flood', 'owner', 'other', 'flood'])
   })
 
-  test('when it is full its largest holder yields; who holds most is told to come back', async () => {
+  test('when it is full its largest holder yields; the one that holds most is told to come back', async () => {
     const { log, enter, settle, serve } = await makeLine()
     for (let n = 0; n < waitingMax + 5; n++) enter(['stranger', 'flood'])
     await settle()
@@ -59,7 +59,7 @@ describe('the line for password hashes', () => {
     expect(log.slice(6)).toEqual(['flood', 'owner'])
   })
 
-  test('a known device has its place and its turn however many strangers there are', async () => {
+  test('a known device gets its place and its turn however many strangers there are', async () => {
     const { log, enter, settle, serve } = await makeLine()
     for (let n = 0; n < waitingMax; n++) enter(['stranger', `bot ${n}`])
     enter(['stranger', 'one more'])
@@ -70,7 +70,7 @@ describe('the line for password hashes', () => {
     expect(log.slice(2)).toEqual(['bot 0', 'laptop'])
   })
 
-  test('nobody waits longer than five seconds, and whoever came later keeps the place', async () => {
+  test('nobody waits longer than five seconds, and later ones keep their places', async () => {
     const { clock, log, enter, settle, serve } = await makeLine()
     enter(['stranger', 'early'])
     enter(['known', 'laptop'])
@@ -86,7 +86,7 @@ describe('the line for password hashes', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('whoever waited in vain is answered 503, PT-1007 and when to come back', async () => {
+  test('waiting in vain gives 503, PT-1007 and when to come back', async () => {
     const { clock, line } = await makeLine()
     const waiting = line.enter(['stranger', 'early']).catch((error: unknown) => error)
     clock.advance(waitMsMax)
@@ -108,7 +108,7 @@ describe('the line for password hashes', () => {
   })
 })
 
-test('a right password is let in also when there is no place for making its hash anew', async () => {
+test('a right password is accepted even when there is no place to renew its hash', async () => {
   const { identity, options } = makeLocalIdentity()
   const ada = { email: 'ada@example.com', password: 'correct horse battery' }
   const home = { from: '192.0.2.1' }
@@ -120,7 +120,7 @@ test('a right password is let in also when there is no place for making its hash
   hash.mockRestore()
 })
 
-test('being told to come back is no failed sign-in: nobody is locked out by it', async () => {
+test('being told to come back is not a failed sign-in and locks nobody out', async () => {
   const { identity } = makeLocalIdentity()
   const ada = { email: 'ada@example.com', password: 'correct horse battery' }
   const home = { from: '192.0.2.1' }
@@ -133,7 +133,7 @@ test('being told to come back is no failed sign-in: nobody is locked out by it',
     }
     await identity.login(ada, caller)
   }
-  // What was counted before stays counted.
+  // Earlier failures still count.
   for (let n = 0; n < limits.pair.free; n++) {
     await identity.login({ ...ada, password: 'a guess' }, home).catch(() => {})
     full.mockRejectedValueOnce(new Error('busy'))

@@ -1,8 +1,8 @@
 /**
- * Who may hash a password now. A hash costs 200 ms of a core, so few run at once, few wait, none of them long, and the
- * rest is told to come back. Places are shared by source: when the line is full its largest holder yields to whoever
- * holds less, and sources take turns, devices that a person signed in on before apart from all others. So a flood
- * waits for itself.
+ * Decides who may hash a password now. A hash costs 200 ms of a core, so few run at once, few wait, none of them long,
+ * and the rest is told to come back. Sources share the places: when the line is full its largest holder yields to a
+ * smaller one. Sources also take turns, and known devices have turns apart from all others. So a flood waits for
+ * itself.
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -10,19 +10,19 @@ import { FairPool } from '@porttunneler/shared/base/fair-pool'
 
 /** Half of libuv's four threads: files and DNS share them. */
 export const runningMax = 2
-/** At 200 ms each the last in line waits 3 s. */
+/** At 200 ms each, the last in line waits 3 s. */
 export const waitingMax = 30
-/** More than the line takes where a hash is not slower than usual; a browser gives up much later, and tries again. */
+/** More than the line needs when hashing is not slower than usual. A browser gives up much later, and tries again. */
 export const waitMsMax = 5_000
 
-/** Known devices share half of the turns, whoever they are of; strangers share by the network that they come from. */
+/** Known devices share half of the turns, whoever owns them; strangers share by their network. */
 export type Place = readonly [kind: 'known' | 'stranger', who: string]
 
 type Waiter = { readonly place: Place; readonly go: () => void; timer?: Timer }
 
 export class Line {
   readonly #pool = new FairPool<Waiter>({ limit: waitingMax, yields: 'newest' })
-  /** Whose turn is next comes first, of the kinds and of those who wait in each. */
+  /** The next turn comes first, both among the kinds and among those who wait in each. */
   readonly #turns = new Map<string, Map<string, Waiter[]>>()
   readonly #clock: Pick<Clock, 'after'>
   #running = 0
@@ -31,7 +31,7 @@ export class Line {
     this.#clock = clock
   }
 
-  /** Resolves when it is the caller's turn, which ends by `leave`. @throws auth.busy */
+  /** Resolves when it is the caller's turn, which `leave` ends. @throws auth.busy */
   enter(place: Place): Promise<void> {
     if (this.#running < runningMax) {
       this.#running++
@@ -53,7 +53,7 @@ export class Line {
     })
   }
 
-  /** Hands the turn on, so that nobody slips in between. */
+  /** Passes the turn on directly, so that nobody slips in between. */
   leave(): void {
     const next = this.#next()
     if (next) next.go()
@@ -93,7 +93,7 @@ export class Line {
   }
 }
 
-/** Puts `key` last, if it is there. */
+/** Moves `key` to the end, if it is there. */
 function rotate<T>(map: Map<string, T>, key: string): void {
   const value = map.get(key)
   if (value === undefined) return

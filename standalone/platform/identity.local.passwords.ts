@@ -1,7 +1,7 @@
 /**
- * Password hashing: scrypt at OWASP's figures (N 2^15, r 8, p 3: 32 MiB and some 200 ms each). A flood of sign-ins
- * must not eat the memory or the thread pool, so whoever needs a hash stands in a line (identity.local.line.ts).
- * Stored form: `scrypt$<log2 N>$<r>$<p>$<salt>$<hash>`, base64url.
+ * Password hashing: scrypt at OWASP's figures (N 2^15, r 8, p 3: 32 MiB and some 200 ms each). A flood of sign-ins must
+ * not use up the memory or the thread pool, so hashing goes through a line (identity.local.line.ts). Stored form:
+ * `scrypt$<log2 N>$<r>$<p>$<salt>$<hash>`, base64url.
  */
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -33,7 +33,7 @@ export class Passwords {
   }
 
   /**
-   * Takes the same time whether or not there is a hash to compare with.
+   * Takes the same time with and without a hash to compare with.
    * @param stored undefined when there is no such user
    * @throws auth.busy
    */
@@ -43,7 +43,7 @@ export class Passwords {
     return timingSafeEqual(derived, hash) && stored !== undefined
   }
 
-  /** True for a hash made with other costs than today's: hash again while the password is at hand. */
+  /** True for a hash with a cost other than today's: hash again while the password is at hand. */
   isOutdated(stored: string): boolean {
     const { log2N, r, p } = parse(stored).cost
     return log2N !== this.#cost.log2N || r !== this.#cost.r || p !== this.#cost.p

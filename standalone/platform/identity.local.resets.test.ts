@@ -33,7 +33,7 @@ test('reset: the link sets the password once, ends every session and proves the 
   expect((await identity.verify(fresh.accessToken)).emailVerified).toBe(true)
 })
 
-test('reset: the device that used the link signs in even where an attacker locked its network', async () => {
+test('reset: the device that used the link can sign in even if an attacker locked its network', async () => {
   const { identity, link } = await withAda()
   const token = await link()
   const outcomes = await Promise.allSettled(
@@ -66,7 +66,7 @@ test('reset: asking for an unknown address looks the same and sends nothing', as
   expect(mails.map(({ to }) => to)).toEqual([ada.email])
 })
 
-test('reset: a link is good for an hour, and only until the password changes in another way', async () => {
+test('reset: a link is valid for an hour, and only until the password changes in another way', async () => {
   const { identity, clock, link, tokens } = await withAda()
   const old = await link()
   clock.advance(60 * 60_000)
@@ -78,7 +78,7 @@ test('reset: a link is good for an hour, and only until the password changes in 
   await expectFailure(identity.confirmReset({ token: '', password }), 'auth.reset')
 })
 
-test('reset: of ten uses of one link at once, one sets its password', async () => {
+test('reset: of ten concurrent uses of a link, one sets its password', async () => {
   const { identity, link } = await withAda()
   const token = await link()
   const uses = Array.from({ length: 10 }, (_, n) =>
@@ -88,7 +88,7 @@ test('reset: of ten uses of one link at once, one sets its password', async () =
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
 })
 
-test('reset: a mailbox gets no more than three mails, silently; a source that asks on is told to wait', async () => {
+test('reset: a mailbox gets at most three mails, silently; a source that keeps asking is told to wait', async () => {
   const setUp = await withAda()
   const { identity, mails } = setUp
   for (let n = 0; n < limits.resetSource.free; n++) {
@@ -99,7 +99,7 @@ test('reset: a mailbox gets no more than three mails, silently; a source that as
   await expectFailure(identity.requestReset(ada.email, home), 'auth.locked')
 })
 
-test('reset: asked for ten times at once, one mail goes out', async () => {
+test('reset: ten concurrent requests send one mail', async () => {
   const setUp = await withAda()
   await Promise.all(Array.from({ length: 10 }, () => setUp.identity.requestReset(ada.email, home)))
   await setUp.work()
@@ -137,7 +137,7 @@ test('reset: a mail waits for its server, over a restart too, and the store neve
 test('reset: a process that dies at any moment after the answer loses no mail', async () => {
   const { identity, kicked, store, clock, mails, work } = await withAda()
   await identity.requestReset(ada.email, home)
-  // The kick is lost with the process; what is found by the next round is in the store.
+  // The kick is lost with the process; the next round finds the job in the store.
   clock.advance(60_000)
   await new Promise((resolve) => setImmediate(resolve))
   const [asked = ''] = kicked.splice(0)

@@ -1,7 +1,7 @@
 /**
- * Links to set a new password. Asking leaves a job and answers before anything is looked up, so neither words nor time
- * tell whether the address is known, and nothing is lost when the process dies. A link works once, for an hour, and
- * dies with any change of the password before.
+ * Links to set a new password. A request leaves a job and answers before anything is looked up, so neither text nor
+ * time shows whether the address is known, and nothing is lost when the process dies. A link works once, for an hour,
+ * and any earlier change of the password voids it.
  */
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
@@ -55,13 +55,13 @@ export type ResetOptions = {
   readonly clock: Clock
   readonly guard: Guard
   readonly resetUrl: (token: string) => string
-  /** Tells workers of jobs that were just asked for. */
+  /** Tells workers about jobs that were just requested. */
   readonly kick: (ids: readonly string[]) => Promise<void>
 }
 
 export class Resets {
   readonly #options: ResetOptions
-  /** Of the job that looks an address up and asks for the mail. */
+  /** The job that looks up an address and requests the mail. */
   readonly jobs: JobKind
 
   constructor(options: ResetOptions) {
@@ -75,7 +75,7 @@ export class Resets {
     await askByMail(this.#options, kind, { email, from, userAgent })
   }
 
-  /** Turns a token away before a costly hash is made for it. @returns whose it is @throws auth.reset */
+  /** Refuses an invalid token before a costly hash is made for it. @returns whose it is @throws auth.reset */
   async check(token: string): Promise<{ readonly user: string; readonly email: string }> {
     const { store, clock } = this.#options
     const reset = (await store.get(resets.ref(hashSecret(token))))?.data
@@ -86,9 +86,10 @@ export class Resets {
   }
 
   /**
-   * Spends the token and sets the password. The first use of a link proves the mailbox: what was made before, keys
-   * above all, may be somebody else's who registered the address, so it ends. Later it ends when the person asks.
-   * @returns the jobs to kick, which are none when the keys stay @throws auth.reset
+   * Uses up the token and sets the password. The first use of a link proves the mailbox: everything made before, keys
+   * above all, may belong to somebody else who registered the address, so it ends. On later uses it ends only if the
+   * person asks.
+   * @returns the jobs to kick, none when the keys stay @throws auth.reset
    */
   async redeem(
     token: string,
@@ -114,7 +115,7 @@ export class Resets {
         : undefined
       tx.delete(ref)
       tx.set(passwords.ref(reset.user), { hash, generation: reset.generation + 1 })
-      // Whoever holds the link reads the mailbox.
+      // The holder of the link can read the mailbox.
       tx.update(users.ref(reset.user), { emailVerified: true, validSince })
       for (const { ref: entry, data } of told) tx.create(entry, data)
       return { validSince, jobs: ask ? [ask()] : [] }
@@ -127,7 +128,7 @@ export class Resets {
     try {
       await guard.countResetMail(email)
     } catch (error) {
-      // Enough mails went to this address lately; who asks for one more is not told.
+      // Enough mails went to this address lately; the requester is not told.
       if (isFailure(error, 'auth.locked')) return
       throw error
     }

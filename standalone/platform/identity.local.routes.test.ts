@@ -53,7 +53,7 @@ describe('sign-in routes', () => {
     expect((await identity.verify(accessToken)).email).toBe(ada.email)
   })
 
-  test('a device is known by a cookie that no script reads and no other site sends', async () => {
+  test('a device is known by a cookie that no script can read and no other site can send', async () => {
     const { post, signUp } = makeApp()
     const { cookie } = await signUp()
     expect(cookie).toMatch(/^ptun_device=ptv_[\w-]{43}; /)
@@ -66,7 +66,7 @@ describe('sign-in routes', () => {
     expect(known.headers.get('set-cookie')).toBeNull()
   })
 
-  test('where registration is closed, nobody registers and whoever is registered signs in', async () => {
+  test('with registration closed nobody can register, and registered people can sign in', async () => {
     const { post, identity } = makeApp({ isOpen: false })
     expect((await post('register', { email: ada.email })).status).toBe(403)
     expect((await post('register/confirm', { token: 'x', password: ada.password })).status).toBe(403)
@@ -97,7 +97,7 @@ describe('sign-in routes', () => {
       expect((await post('logout', { everywhere: true }, bearer(token))).status).toBe(status)
   })
 
-  test('the password changes for whoever signed in and knows it', async () => {
+  test('a signed-in person who knows the password can change it', async () => {
     const { post, signUp } = makeApp()
     const { tokens } = await signUp()
     const change = { current: ada.password, next: 'another long password' }
@@ -107,7 +107,7 @@ describe('sign-in routes', () => {
     expect((await post('login', { ...ada, password: change.next })).status).toBe(200)
   })
 
-  test('asking for a reset is accepted for any address; confirming makes the device known', async () => {
+  test('a reset request is accepted for any address; confirming makes the device known', async () => {
     const { post, signUp, work, mails } = makeApp()
     await signUp()
     for (const email of ['nobody@example.com', ada.email])

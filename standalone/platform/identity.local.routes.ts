@@ -1,6 +1,6 @@
 /**
- * The sign-in part of the API, mounted by the standalone server only: the cloud's is Firebase's own. Failures are
- * thrown; the app it is mounted in answers them as problem documents.
+ * The sign-in part of the API. Only the standalone server mounts it; in the cloud Firebase does this. Failures are
+ * thrown, and the app turns them into problem documents.
  */
 import { jsonAnswer, jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import {
@@ -22,7 +22,7 @@ import { getCookie, setCookie } from 'hono/cookie'
 import { publicKeysSchema } from './identity.local.keys.ts'
 import type { Caller, LocalIdentity, SignedIn } from './identity.local.types.ts'
 
-/** Tells this device from a stranger that guesses; it signs nobody in. */
+/** Tells this device apart from a stranger who guesses; it signs nobody in. */
 const deviceCookie = 'ptun_device'
 const deviceCookieSeconds = 180 * 86_400
 
@@ -30,7 +30,7 @@ export type SignInRoutesOptions = {
   readonly identity: LocalIdentity
   /** Where a request came from, as far as the server trusts it. */
   readonly addressOf: (context: Context) => string
-  /** Whether the browser came by HTTPS, as far as the server can tell. */
+  /** Whether the browser used HTTPS, as far as the server can tell. */
   readonly isHttps: (context: Context) => boolean
   /** Whether strangers may make accounts. */
   readonly isOpen: boolean
@@ -108,7 +108,7 @@ const tags = ['Sign-in']
 const keysStay = 'API keys stay valid and are listed in the answer; with `endKeys` they end as well.'
 const tokens = {
   200: {
-    description: 'Signed in. The refresh token is spent by its first use; use each one once.',
+    description: 'Signed in. A refresh token works only once.',
     content: { 'application/json': { schema: tokensSchema } },
   },
 }
@@ -150,14 +150,14 @@ const routes = {
     method: 'post',
     path: '/v1/auth/refresh',
     operationId: 'refreshTokens',
-    summary: 'Spend a refresh token for fresh tokens',
-    description: 'A token that comes a second time ends its session, since somebody may have copied it.',
+    summary: 'Exchange a refresh token for new tokens',
+    description: 'A refresh token that is used twice ends its session, since somebody may have copied it.',
     tags,
     request: jsonBody(refreshSchema),
     responses: tokens,
   }),
   logout: route({
-    access: { public: 'Ends only the session whose token it brings.', bearer: 'optional' },
+    access: { public: 'Ends only the session of the token that it brings.', bearer: 'optional' },
     method: 'post',
     path: '/v1/auth/logout',
     operationId: 'logout',
@@ -177,10 +177,10 @@ const routes = {
     description: keysStay,
     tags,
     request: jsonBody(passwordChangeSchema),
-    responses: { 200: jsonAnswer(passwordChangedSchema, 'Signed in anew, and the keys that are left') },
+    responses: { 200: jsonAnswer(passwordChangedSchema, 'Signed in again, and the keys that are left') },
   }),
   reset: route({
-    access: { public: 'Whoever asks learns nothing; the mail goes to the address alone.' },
+    access: { public: 'The caller learns nothing; the mail goes only to the address.' },
     method: 'post',
     path: '/v1/auth/password/reset',
     operationId: 'requestPasswordReset',

@@ -1,7 +1,7 @@
 /**
- * Refresh tokens. One document a session, changed by compare-and-set, so of two refreshes with one token exactly one
- * wins and the other ends the session: a token that comes twice was copied (RFC 9700, section 4.14.2).
- * Token: `ptr_` + 43 characters that name the session and stay + 43 that change with every refresh.
+ * Refresh tokens. One document for each session, changed by compare-and-set, so of two refreshes with one token exactly
+ * one wins and the other ends the session: a token that comes twice was copied (RFC 9700, section 4.14.2). Token:
+ * `ptr_` + 43 characters that name the session and stay + 43 that change with every refresh.
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -13,20 +13,20 @@ import { refreshTokens, type SessionDoc } from './identity.local.documents.ts'
 
 /** A device not used for this long has to sign in again. */
 export const sessionIdleMs = 30 * 86_400_000
-/** However busy, a session ends: then the person proves again who they are. */
+/** However active, a session ends then, and the person has to sign in again. */
 export const sessionMsMax = 180 * 86_400_000
 
 const tokenShape = /^ptr_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{43})$/
 
-/** Longer than any access token of it, and than clocks differ. */
+/** Longer than any of its access tokens lives, plus the difference of clocks. */
 const endedMs = 60 * 60_000
 
 export type Session = { readonly user: string; readonly authTime: number }
 
-/** `name` is the first half of its refresh tokens; `id`, its hash, stands in access tokens. */
+/** `name` is the first half of its refresh tokens; `id`, its hash, is in access tokens. */
 export type SessionName = { readonly name: string; readonly id: string }
 
-/** What is written with the end of a session whose token was shown twice. */
+/** What to write when a session ends because its token was shown twice. */
 type OnReuse = (user: string) => Promise<readonly Write[]>
 
 type FoundSession = Session & SessionName & { readonly found: Snapshot<SessionDoc> }
@@ -62,7 +62,7 @@ export class Sessions {
     return `ptr_${name}${secret}`
   }
 
-  /** The session of an unspent token. @throws auth.invalid; auth.reused, and the session is over */
+  /** The session of an unused token. @throws auth.invalid; auth.reused, which also ends the session */
   async find(token: string, reused: OnReuse): Promise<FoundSession> {
     const { name, secret, ref } = parse(token)
     const found = await this.#store.get(ref)
@@ -71,25 +71,27 @@ export class Sessions {
     return { user: found.data.user, authTime: found.data.authTime, name, id: ref.id, found }
   }
 
-  /** Spends the token that found the session. @returns its successor @throws auth.reused, and the session is over */
+  /**
+   * Uses up the token that found the session. @returns its successor @throws auth.reused, which also ends the session
+   */
   async spend({ name, found }: FoundSession, reused: OnReuse): Promise<string> {
     const now = this.#clock.now()
     const next = freshHalf()
-    // It may have begun by a clock that was ahead: then it is as old as that shows.
+    // A fast clock may have begun it; then it counts from that earlier time.
     const createdAt = Math.min(found.data.createdAt, now)
     const ttl = new Date(Math.min(now + sessionIdleMs, createdAt + sessionMsMax))
     try {
       await this.#store.update(found.ref, { current: hashSecret(next), createdAt, usedAt: now, ttl }, found)
       return `ptr_${name}${next}`
     } catch (error) {
-      // Somebody spent the same token between find and now.
+      // Somebody used the same token between find and now.
       if (isFailure(error, 'store.changed') || isFailure(error, 'store.missing'))
         return this.#endReused(found, reused)
       throw error
     }
   }
 
-  /** Ends the session of `token`, spent or not. @returns whose it was @throws auth.invalid for what is no token */
+  /** Ends the session of `token`, used or not. @returns whose it was @throws auth.invalid for an invalid token */
   end(token: string): Promise<Session | undefined> {
     return this.endById(parse(token).ref.id)
   }

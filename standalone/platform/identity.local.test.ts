@@ -19,7 +19,7 @@ async function withAda() {
 }
 
 describe('registering', () => {
-  test('of twenty people who register one address at once, in any spelling, one gets it', async () => {
+  test('one of twenty people who register an address at once, in any spelling, gets it', async () => {
     const { identity } = makeLocalIdentity()
     const spell = (n: number) => (n % 2 ? 'Ada@Example.com' : ' ada@example.COM ')
     const outcomes = await Promise.allSettled(
@@ -54,7 +54,7 @@ describe('signing in', () => {
     expect({ ...second, stack: '' }).toEqual({ ...first, stack: '' })
   })
 
-  test('a disabled user gets nothing with the right password, and what they hold ends', async () => {
+  test('a disabled user cannot sign in with the right password, and their sessions end', async () => {
     const { identity, store, tokens } = await withAda()
     const { subject } = await identity.verify(tokens.accessToken)
     await store.update(users.ref(subject.slice('local:'.length)), { status: 'disabled' })
@@ -63,7 +63,7 @@ describe('signing in', () => {
     await expectFailure(identity.login({ ...ada, password: 'x' }, home), 'auth.credentials')
   })
 
-  test('a sign-in with the old password that is under way while it changes ends with the other sessions', async () => {
+  test('a sign-in with the old password during the change ends with the other sessions', async () => {
     const { identity, store, tokens } = await withAda()
     const get = store.get.bind(store)
     const next = 'battery horse correct'
@@ -95,7 +95,7 @@ describe('signing in', () => {
 })
 
 describe('refresh tokens', () => {
-  test('each is good once, its successor takes over', async () => {
+  test('each works once, then its successor takes over', async () => {
     const { identity, clock, tokens } = await withAda()
     let token = tokens.refreshToken
     for (let round = 0; round < 5; round++) {
@@ -107,7 +107,7 @@ describe('refresh tokens', () => {
     }
   })
 
-  test('a token that comes twice ends the session, for the thief and the owner alike, however old it is', async () => {
+  test('a reused token ends the session, for thief and owner alike, however old it is', async () => {
     const { identity, tokens } = await withAda()
     let current = tokens.refreshToken
     for (let round = 0; round < 40; round++) current = (await identity.refresh(current)).refreshToken
@@ -115,7 +115,7 @@ describe('refresh tokens', () => {
     await expectFailure(identity.refresh(current), 'auth.invalid')
   })
 
-  test('of two refreshes at the same moment one at most succeeds, and the session is over', async () => {
+  test('of two refreshes at the same moment at most one succeeds, and the session is over', async () => {
     const { identity, tokens } = await withAda()
     const both = await Promise.allSettled([1, 2].map(() => identity.refresh(tokens.refreshToken)))
     const [winner, ...others] = both.filter((outcome) => outcome.status === 'fulfilled')
@@ -190,7 +190,7 @@ describe('signing out', () => {
     await identity.logout({ bearer, refreshToken: other.tokens.refreshToken, everywhere: false })
   })
 
-  test('everywhere needs to know who', async () => {
+  test('everywhere needs to know the person', async () => {
     const { identity } = await withAda()
     await expectFailure(identity.logout({ everywhere: true }), 'auth.invalid')
   })
@@ -210,7 +210,7 @@ describe('a new password', () => {
     await identity.login({ ...ada, password: next }, home)
   })
 
-  test('two changes at once that both knew the old one: one is made', async () => {
+  test('of two concurrent changes that both knew the old one, one is made', async () => {
     const { identity, tokens } = await withAda()
     const change = (word: string) =>
       identity.changePassword(tokens.accessToken, { current: ada.password, next: `${next} ${word}` }, home)
@@ -236,7 +236,7 @@ describe('access tokens', () => {
     expect(JSON.stringify(await identity.jwks())).not.toContain('"d"')
   })
 
-  test('one of another issuer is refused, though the same key signed it', async () => {
+  test('a token of another issuer is refused, though the same key signed it', async () => {
     const { identity, options, tokens } = await withAda()
     const moved = localIdentity({ ...options, issuer: 'https://elsewhere.example.com' })
     await identity.verify(tokens.accessToken)

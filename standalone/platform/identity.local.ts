@@ -44,11 +44,11 @@ const claimsSchema = z.object({
   email: z.string(),
   email_verified: z.boolean(),
   auth_time: z.number(),
-  /** The session; absent in tokens of earlier releases, which live for 15 minutes. */
+  /** The session; tokens of earlier releases, which live for 15 minutes, omit it. */
   sid: z.string().optional(),
 })
 
-/** Where nobody says where a request came from. */
+/** Used when nobody says where a request came from. */
 const nowhere: Caller = { from: '' }
 
 export function localIdentity(options: LocalIdentityOptions): LocalIdentity {
@@ -131,7 +131,7 @@ class LocalSignIn implements LocalIdentity {
 
   async login(given: Credentials, caller: Caller): Promise<SignedIn> {
     const user = (await this.#store.get(emailRef(given.email)))?.data.user
-    // Read before the proof: a password that changes during it ends this sign-in with all others of the old one.
+    // Read before the proof: if the password changes meanwhile, this sign-in ends with all others of the old one.
     const validSince = (await this.#store.get(users.ref(user ?? 'nobody')))?.data.validSince ?? 0
     const device = await this.#devices.find(caller.device, { user, validSince })
     const authTime = Math.max(this.#clock.now(), validSince)
@@ -150,11 +150,11 @@ class LocalSignIn implements LocalIdentity {
     const { refreshToken, bearer, everywhere, endKeys = false } = given
     const session = refreshToken === undefined ? undefined : await this.#sessions.end(refreshToken)
     if (!everywhere) {
-      // Without its refresh token a session is known by the access token.
+      // Without its refresh token, a session is known by the access token.
       if (refreshToken === undefined && bearer !== undefined) await this.#endOf(bearer)
       return
     }
-    // The refresh token says who it is as well; an access token that just expired must not stand in the way.
+    // The refresh token also names the person, so an access token that just expired does not matter.
     const user = session?.user ?? (bearer === undefined ? undefined : (await this.#bearer(bearer)).user)
     if (!user) throw fail('auth.invalid')
     const now = this.#clock.now()
@@ -237,7 +237,7 @@ class LocalSignIn implements LocalIdentity {
     return stored
   }
 
-  /** Where the line is full it waits for the next sign-in: this one is right. */
+  /** If the line is full, this waits for the next sign-in: this one is right anyway. */
   async #hashAnew(
     password: string,
     { ref, stored, caller }: { ref: Ref<PasswordDoc>; stored: PasswordDoc; caller: Caller },
@@ -250,7 +250,7 @@ class LocalSignIn implements LocalIdentity {
     }
   }
 
-  /** Whoever is told to come back has guessed nothing. */
+  /** Being told to come back is not a guess. */
   async #verify(
     password: string,
     stored: string | undefined,
@@ -264,7 +264,7 @@ class LocalSignIn implements LocalIdentity {
     }
   }
 
-  /** @param caller with the id of the device, where it is a known one */
+  /** @param caller with the device's id, if it is a known one */
   async #signIn(session: Session, caller: Caller): Promise<SignedIn> {
     const told = await this.#tell('auth.signed_in', session.user, caller)
     const name = newSessionName()
@@ -278,7 +278,7 @@ class LocalSignIn implements LocalIdentity {
     return areEnded ? [] : listKeysOf(this.#store, user)
   }
 
-  /** What the audit log says of it, to be committed with it. */
+  /** The audit entries about it, to be committed with it. */
   #tell(action: AuditAction, user: string, { from, userAgent }: Caller): Promise<readonly SignInWrite[]> {
     return signInWrites(this.#store, { action, user, from, userAgent }, this.#clock.now())
   }
@@ -292,7 +292,7 @@ class LocalSignIn implements LocalIdentity {
     if (hasLocked) await noteFailedSignIn(parts, { action: 'auth.locked', user, from, userAgent })
   }
 
-  /** Signs first: a refresh token is spent only for an answer that can be given. */
+  /** Signs first: a refresh token is used up only for an answer that can be given. */
   async #tokens(
     { user, authTime, id }: Session & SessionName,
     nextRefreshToken: () => Promise<string>,
@@ -307,7 +307,7 @@ class LocalSignIn implements LocalIdentity {
     return { tokens, validSince: doc.validSince }
   }
 
-  /** A token that is good for nothing has no session to end. */
+  /** An invalid token has no session to end. */
   async #endOf(bearer: string): Promise<void> {
     try {
       const { sid } = await this.#claims(bearer)
@@ -327,7 +327,7 @@ class LocalSignIn implements LocalIdentity {
     }
   }
 
-  /** @throws auth.invalid also for a token from before the user signed out everywhere */
+  /** @throws auth.invalid, also for a token from before the user signed out everywhere */
   async #bearer(token: string) {
     const claims = await this.verify(token)
     const user = claims.subject.slice('local:'.length)
@@ -344,7 +344,7 @@ class LocalSignIn implements LocalIdentity {
   }
 }
 
-/** @param caller with the id of the device, where it is a known one */
+/** @param caller with the device's id, if it is a known one */
 function placeOf({ from, device }: Caller): Place {
   return device === undefined ? ['stranger', sourceOf(from)] : ['known', device]
 }

@@ -1,4 +1,4 @@
-/** What local sign-in takes and returns: what its routes ask of it, and what its parts share. */
+/** What local sign-in takes and returns: the interface for its routes, and what its parts share. */
 import type { Key, Tokens } from '@porttunneler/shared/api/schemas/accounts'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
@@ -10,7 +10,7 @@ import type { PasswordCost } from './identity.local.passwords.ts'
 export type Caller = {
   /** Address the request came from. */
   readonly from: string
-  /** What the program that asks calls itself. */
+  /** What the calling program says it is. */
   readonly userAgent?: string | undefined
   /** The device secret that an earlier sign-in gave, if any. */
   readonly device?: string | undefined
@@ -33,7 +33,7 @@ export type LogoutRequest = {
   readonly everywhere: boolean
   readonly endKeys?: boolean | undefined
 }
-/** `device` is to be kept by the device for its next sign-in; absent when it showed a valid one. */
+/** The device keeps `device` for its next sign-in; undefined when it showed a valid one. */
 export type SignedIn = { readonly tokens: Tokens; readonly device?: string }
 
 export interface LocalIdentity extends Identity {
@@ -55,7 +55,7 @@ export interface LocalIdentity extends Identity {
   refresh(refreshToken: string, caller?: Caller): Promise<Tokens>
   /** Ends one session. With `everywhere`, whatever the user holds anywhere. @throws auth.invalid */
   logout(given: LogoutRequest, caller?: Caller): Promise<void>
-  /** Ends every other session, and tells of the keys that are left. @throws as login, and auth.weak */
+  /** Ends every other session, and returns the keys that are left. @throws as login, and auth.weak */
   changePassword(
     bearer: string,
     given: PasswordChange,
@@ -64,8 +64,8 @@ export interface LocalIdentity extends Identity {
   /** Resolves before anything is looked up; a job sends the mail. @throws auth.locked */
   requestReset(email: string, caller: Caller): Promise<void>
   /**
-   * Sets the password and ends every session; the device counts as known. Where it is the first proof of the mailbox,
-   * whoever registered the address before may be somebody else, so all keys of before end with it. `keys` are left.
+   * Sets the password and ends every session; the device counts as known. If it is the first proof of the mailbox, all
+   * earlier keys end with it, because somebody else may have registered the address. `keys` are those left.
    * @throws auth.reset, auth.busy, auth.weak
    */
   confirmReset(
@@ -73,7 +73,7 @@ export interface LocalIdentity extends Identity {
     caller?: Caller,
   ): Promise<{ readonly device: string; readonly keys: readonly Key[] }>
   jwks(): Promise<PublicKeys>
-  /** What sign-in leaves for a worker to do. */
+  /** Work that sign-in leaves for a worker. */
   readonly jobs: readonly JobKind[]
 }
 
@@ -90,6 +90,6 @@ export type LocalIdentityOptions = {
   readonly signInUrl: string
   /** Tells workers of jobs that were just asked for. */
   readonly kick: (ids: readonly string[]) => Promise<void>
-  /** Lower in tests only. */
+  /** Only lower in tests. */
   readonly passwordCost?: PasswordCost
 }

@@ -50,7 +50,7 @@ test.each([
   expect(isWeak(password)).toBe(false)
 })
 
-test('wherever a password is set a weak one is refused, before any work and with nothing spent', async () => {
+test('a weak password is refused wherever one is set, before any work and without using up anything', async () => {
   const { identity, mails, work } = makeLocalIdentity()
   const [home, weak, good] = [{ from: '192.0.2.1' }, 'aaaaaaaaaa', 'correct horse battery']
   const hashes = vi.spyOn(Passwords.prototype, 'hash')
@@ -71,7 +71,7 @@ test('wherever a password is set a weak one is refused, before any work and with
   hashes.mockRestore()
 })
 
-test('a password of an earlier release still signs in, however weak', async () => {
+test('a password from an earlier release still works, however weak', async () => {
   const { identity, store } = makeLocalIdentity()
   const home = { from: '192.0.2.1' }
   await identity.register({ email, password: 'correct horse battery' }, home)

@@ -1,17 +1,17 @@
 /**
  * Refuses passwords that are guessed first (NIST SP 800-63B, section 3.1.1.2): those of known leaks, also with a few
- * characters around them or written twice, repetitions and runs of the alphabet, of digits or of a keyboard, and the
- * person's own address. It asks for nothing else: no kinds of characters, no change after a time.
+ * characters around them or written twice; repetitions and runs of the alphabet, of digits or of a keyboard; and the
+ * person's own address. It requires nothing else: no kinds of characters, no regular change.
  */
 import { fail } from '@porttunneler/shared/base/errors'
 import { commonPasswords } from './identity.local.common.ts'
 
-/** Characters beside a known word that do not make it another: a year and a few signs. */
+/** This many characters beside a known word do not make it a different one: a year and a few signs. */
 const extrasMax = 5
-/** Steps that follow no pattern; fewer are guessed with the patterns themselves. */
+/** Steps that follow no pattern; with fewer, a password is guessed with the patterns themselves. */
 const stepsMin = 5
 
-/** Read in both directions. Columns are those of a keyboard: 1qaz 2wsx. */
+/** Read in both directions. Columns of a keyboard count too: 1qaz 2wsx. */
 const runs = [
   'abcdefghijklmnopqrstuvwxyz',
   '01234567890',
@@ -58,7 +58,7 @@ export function requireStrong(password: string, email: string): void {
   if (detail !== undefined) throw fail('auth.weak', detail)
 }
 
-/** What `text` repeats to its end, or `text`. */
+/** The part that `text` repeats to its end, or `text` itself. */
 function unitOf(text: string): string {
   for (let length = 1; length <= text.length / 2; length++) {
     const unit = text.slice(0, length)

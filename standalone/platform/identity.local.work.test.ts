@@ -1,4 +1,7 @@
-/** What strangers could tell known from unknown by, counted instead of timed: hashes, reads and writes of the store. */
+/**
+ * What could show strangers whether something is known, counted instead of timed: hashes, reads and writes of the
+ * store.
+ */
 import { makeApi } from '@porttunneler/shared/api/app'
 import { newSecret } from '@porttunneler/shared/base/ids'
 import { createKey, revokeKey } from '@porttunneler/shared/control/keys'
@@ -21,7 +24,7 @@ async function withAda() {
   const { device = '' } = await identity.register(ada, home)
   const hashed = vi.spyOn(Passwords.prototype, 'hash')
   const verified = vi.spyOn(Passwords.prototype, 'verify')
-  /** What one call costs, and how it ends. */
+  /** The cost of one call, and how it ends. */
   const cost = async (call: () => Promise<unknown>) => {
     const before = { ...counts, hashes: hashed.mock.calls.length + verified.mock.calls.length }
     const end = await call().then(
@@ -75,7 +78,7 @@ test('asking for an account costs the same for a known and an unknown address, a
   expect(await cost(() => identity.requestAccount(nobody, home))).toEqual(known)
 })
 
-test('a link that is unknown and one that was used cost the same', async () => {
+test('an unknown link and a used one cost the same', async () => {
   const { identity, cost } = await withAda()
   const confirm = () => cost(() => identity.confirmReset({ token: newSecret('ptw'), password: ada.password }))
   const first = await confirm()
@@ -96,7 +99,7 @@ beforeEach(() => {
 })
 afterEach(() => t.close())
 
-test('a key that is unknown and one that was revoked cost one read, and get one answer', async () => {
+test('an unknown key and a revoked one cost one read, and get the same answer', async () => {
   const caller = await t.caller()
   const { key, secret } = await createKey(t.of(caller), caller, { name: 'ci', scopes: ['read'] })
   await revokeKey(t.of(caller), caller, key.id)
@@ -109,7 +112,7 @@ test('a key that is unknown and one that was revoked cost one read, and get one 
   }
 })
 
-test('a device code that is unknown and one that was used cost one read, and get one answer', async () => {
+test('an unknown device code and a used one cost one read, and get the same answer', async () => {
   const { control, principals, relayIdentity } = t
   const app = makeApi({ control, principals, addressOf: () => home.from, enrolment: relayIdentity })
   const poll = async (code: string) => {

@@ -9,7 +9,7 @@ import { openFileKeyVault } from './key-vault.file.ts'
 const folder = mkdtempSync(join(tmpdir(), 'ptun-vault-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test('vault: what was wrapped is unwrapped after a restart, and no two wraps look alike', async () => {
+test('vault: a wrapped key can be unwrapped after a restart, and no two wraps look alike', async () => {
   const path = join(folder, 'restart.key')
   const plain = new Secret('{"kty":"OKP","d":"ü"}')
   const first = openFileKeyVault(path)
@@ -20,7 +20,7 @@ test('vault: what was wrapped is unwrapped after a restart, and no two wraps loo
   for (const wrapped of wraps) expect((await again.unwrap(wrapped)).reveal()).toBe(plain.reveal())
 })
 
-test('vault: its key file is readable by its owner only, even if somebody loosened it', () => {
+test('vault: only its owner can read the key file, even if somebody widened its mode', () => {
   const path = join(folder, 'mode.key')
   openFileKeyVault(path)
   expect(statSync(path).mode & 0o777).toBe(0o600)
@@ -48,7 +48,7 @@ test('vault: another key, a changed byte or a cut makes a wrapped key unreadable
     await expectFailure(vault.unwrap(wrapped.slice(0, end)), 'vault.unreadable')
 })
 
-test('vault: a damaged key file stops the start and is left as it is', () => {
+test('vault: a damaged key file stops the start and is left unchanged', () => {
   const path = join(folder, 'damaged.key')
   writeFileSync(path, 'oops')
   expect(() => openFileKeyVault(path)).toThrow(/PT-0022/)

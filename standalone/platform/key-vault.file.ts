@@ -1,7 +1,7 @@
 /**
- * KeyVault on one machine: AES-256-GCM under a master key in a 0600 file, made at the first start. Whoever copies the
- * database alone (a backup, a support dump) gets no usable signing key.
- * Wrapped form: `v1.<nonce>.<tag>.<ciphertext>`, base64url.
+ * KeyVault on one machine: AES-256-GCM under a master key in a 0600 file, made at the first start. A copy of only the
+ * database (a backup, a support dump) has no usable signing key. Wrapped form: `v1.<nonce>.<tag>.<ciphertext>`,
+ * base64url.
  */
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'

@@ -10,7 +10,7 @@ import { mailFilesMax, openLogMail } from './mail.log.ts'
 const root = mkdtempSync(join(tmpdir(), 'ptun-mail-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
-test('mail: the message is in a file of its own for the operator alone, the log has the name of the file only', async () => {
+test('mail: each message is a file that only the operator can read; the log has only the file’s name', async () => {
   const folder = join(root, 'one')
   const logged: unknown[] = []
   const log = { ...silentLog, info: (...said: unknown[]) => logged.push(said) }
@@ -30,7 +30,7 @@ test('mail: the message is in a file of its own for the operator alone, the log 
   expect(JSON.stringify(logged)).not.toContain('ptw_secret')
 })
 
-test('mail: strangers who ask for mail cannot fill the disk: the oldest go', async () => {
+test('mail: strangers who request mails cannot fill the disk: the oldest are deleted', async () => {
   const folder = join(root, 'many')
   const clock = new FakeClock()
   const mail = openLogMail({ folder, clock, log: silentLog })
@@ -44,7 +44,7 @@ test('mail: strangers who ask for mail cannot fill the disk: the oldest go', asy
   expect(left.every((name) => name.startsWith('3000'))).toBe(true)
 })
 
-test('mail: a folder that cannot be written is said with a code', async () => {
+test('mail: an unwritable folder fails with a code', async () => {
   writeFileSync(join(root, 'file'), '')
   const mail = openLogMail({ folder: join(root, 'file', 'mail'), clock: new FakeClock(), log: silentLog })
   await expectFailure(mail.send({ to: 'a', subject: 'b', text: 'c', id: '1' }), 'mail.failed')

@@ -1,6 +1,6 @@
 /**
- * Mail where there is no mail server: each message becomes a 0600 file that the operator hands on, and the log names
- * the file alone, because a message may hold a link that signs somebody in.
+ * Mail without a mail server: each message becomes a 0600 file that the operator passes on. The log names only the
+ * file, because a message may hold a link that signs somebody in.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -12,7 +12,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import type { Mail } from '@porttunneler/shared/control/platform'
 
-/** The newest this many are kept: strangers can ask for reset mails, so the folder must not grow with them. */
+/** How many of the newest are kept: strangers can request reset mails, so the folder must not grow with them. */
 export const mailFilesMax = 500
 
 /** @param folder made with mode 0700 at the first message */
@@ -43,7 +43,7 @@ export function openLogMail({
   }
 }
 
-/** File names begin with the time, so their order is that of writing. */
+/** File names begin with the time, so they sort in the order of writing. */
 async function removeOldest(folder: string): Promise<void> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.txt')).sort()
   for (const name of files.slice(0, -mailFilesMax)) await rm(join(folder, name), { force: true })

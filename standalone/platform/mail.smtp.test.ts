@@ -77,7 +77,7 @@ describe('mail by SMTP', () => {
     await new Promise<void>((resolve) => server.close(() => resolve()))
   })
 
-  test('a letter arrives as it was written, from the address of the settings', async () => {
+  test('a mail arrives as it was written, from the configured address', async () => {
     await open().send(letter)
     expect(received).toMatchObject([{ from: 'no-reply@example.com', to: ['ada@example.com'] }])
     expect(received[0]?.text).toContain('From: PortTunneler <no-reply@example.com>')
@@ -86,7 +86,7 @@ describe('mail by SMTP', () => {
     expect(received[0]?.text).toContain('Open this link:\r\nhttps://x/?t=1')
   })
 
-  test('an address never becomes two, and a line break in a subject no further header', async () => {
+  test('an address never becomes two, and a line break in a subject never makes another header', async () => {
     const mail = open()
     await mail.send({ ...letter, subject: 'Hello\r\nBcc: eve@example.com' })
     expect(received[0]?.to).toEqual(['ada@example.com'])
@@ -95,7 +95,7 @@ describe('mail by SMTP', () => {
     for (const { to } of received) expect(to).not.toContain('eve@example.com')
   })
 
-  test('a wrong password, a refused recipient and a server that is away are mails not sent', async () => {
+  test('a wrong password, a refused recipient and an absent server fail as mails not sent', async () => {
     await expectFailure(open('mailer%40example.com:wrong').send(letter), 'mail.failed')
     refusal = new Error('no such person')
     await expectFailure(open().send(letter), 'mail.failed')
@@ -106,17 +106,17 @@ describe('mail by SMTP', () => {
     expect(received).toEqual([])
   })
 
-  test('a server that speaks TLS from the start is spoken to so', async () => {
+  test('a server with TLS from the start is reached by TLS', async () => {
     await new Promise<void>((resolve) => server.close(() => resolve()))
     await start({ secure: true })
     await open(undefined, '127.0.0.1', 'smtps').send(letter)
     expect(received).toHaveLength(1)
   })
 
-  test('no letter goes in the clear to another machine', async () => {
+  test('no mail goes unencrypted to another machine', async () => {
     await new Promise<void>((resolve) => server.close(() => resolve()))
     await start({ disabledCommands: ['STARTTLS'], authOptional: true })
-    // Another name of this machine, which the settings cannot know for one.
+    // Another name of this machine, which the settings cannot recognise.
     await expectFailure(open(undefined, '0.0.0.0').send(letter), 'mail.failed')
     expect(received).toEqual([])
   })

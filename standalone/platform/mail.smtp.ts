@@ -1,6 +1,6 @@
 /**
- * Mail by an SMTP server, which does the queueing and retrying towards the recipient. Credentials and letters go over
- * TLS only (from the start, or by STARTTLS), unless the server is this very machine.
+ * Sends mail by an SMTP server, which queues and retries towards the recipient. Credentials and mails go only over TLS
+ * (from the start, or by STARTTLS), unless the server is this very machine.
  */
 
 import { fail } from '@porttunneler/shared/base/errors'
@@ -29,7 +29,7 @@ export function openSmtpMail({ smtp, from }: SmtpSettings): SmtpMail {
     port: Number(port) || (isSecure ? 465 : 587),
     secure: isSecure,
     requireTLS: !isSecure && !isThisMachine(hostname),
-    // A self-signed certificate on this machine is nobody's concern; elsewhere it is an attack.
+    // A self-signed certificate on this machine is fine; elsewhere it is an attack.
     tls: { rejectUnauthorized: !isThisMachine(hostname) },
     ...(username !== '' && {
       auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) },

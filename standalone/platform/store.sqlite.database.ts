@@ -1,7 +1,7 @@
 /**
- * Opens the database file of store.sqlite.ts: pragmas, migrations, indexes from the declared queries, and what
- * SQLite's own errors mean. One table holds all documents: `(collection, id)` is the key, the body is JSON, the one
- * Date field `ttl` is a column so that a purge finds it.
+ * Opens the database file of store.sqlite.ts: pragmas, migrations, indexes from the declared queries, and what SQLite's
+ * own errors mean. One table holds all documents: `(collection, id)` is the key, the body is JSON, and the one Date
+ * field `ttl` is a column so that a purge finds it.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
@@ -26,7 +26,7 @@ const migrations = [
    INSERT INTO commits VALUES (0);`,
 ]
 
-/** How long a writer waits for another process (a backup, an operator's shell). Blocks this process meanwhile. */
+/** How long a writer waits for another process (a backup, an operator's shell). This process is blocked meanwhile. */
 const busyMs = 1_000
 
 /** @throws store.read_only, store.corrupt, store.newer, store.full, store.unavailable, each naming the file */
@@ -37,7 +37,7 @@ export function openDatabase(path: string): DatabaseSync {
     const db = new DatabaseSync(path, { timeout: busyMs })
     try {
       db.exec('PRAGMA journal_mode = WAL')
-      // A lease that was acknowledged and then lost in a power cut would let a second tunnel have its endpoint.
+      // If a power cut lost an acknowledged lease, a second tunnel could get its endpoint.
       db.exec('PRAGMA synchronous = FULL')
       migrate(db)
       return db
@@ -61,7 +61,7 @@ function migrate(db: DatabaseSync): void {
   }
 }
 
-/** Makes what is missing and drops what is no longer declared; an index's name holds a hash of its definition. */
+/** Makes missing indexes and drops those no longer declared; an index's name has a hash of its definition. */
 export function syncIndexes(db: DatabaseSync, queries: Iterable<Query>): void {
   const wanted = new Map([...queries].map((query) => [indexName(query), indexSql(query)]))
   const rows = db.prepare(
@@ -90,7 +90,7 @@ function indexSql({ collection, equals, order }: Query): string {
   return `CREATE INDEX ? ON documents (${columns}) WHERE collection = '${collection}'`
 }
 
-/** The expression of a top-level field; must be spelled the same in index and query for SQLite to match them. */
+/** The expression of a top-level field; index and query must spell it the same for SQLite to match them. */
 export function fieldSql(field: string): string {
   return `body ->> '$.${field}'`
 }
@@ -103,13 +103,13 @@ export function inTransaction<T>(db: DatabaseSync, fn: () => T): T {
     db.exec('COMMIT')
     return result
   } catch (error) {
-    // A full disk may have rolled back by itself.
+    // A full disk may already have rolled it back.
     if (db.isTransaction) db.exec('ROLLBACK')
     throw error
   }
 }
 
-/** SQLite's primary result codes (sqlite.org/rescode.html) that an operator can do something about. */
+/** SQLite's primary result codes (sqlite.org/rescode.html) that an operator can act on. */
 const keyByResult: Readonly<Record<number, ErrorKey>> = {
   5: 'store.contention', // BUSY: another process writes
   6: 'store.contention', // LOCKED

@@ -1,4 +1,4 @@
-/** Random histories: the store must answer every step as a plain Map with sorting would. */
+/** Random histories: every step must give the same result as a plain Map with sorting. */
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { collection } from '@porttunneler/shared/control/names'
 import { declareQuery } from '@porttunneler/shared/control/queries'
@@ -118,7 +118,7 @@ const list = fc
     }
   })
 
-test('store: any history of writes and reads gives the answers of a plain Map', async () => {
+test('store: any history of writes and reads gives the results of a plain Map', async () => {
   const steps = fc.array(fc.oneof(create, set, update, remove, move, read, list), { maxLength: 40 })
   await fc.assert(
     fc.asyncProperty(steps, async (history) => {

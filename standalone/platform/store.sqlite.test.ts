@@ -1,4 +1,4 @@
-/** What is SQLite's own about the store: files, failures, indexes; and its answers against a plain Map's. */
+/** What only the SQLite store has: files, failures, indexes; and its results compared with a plain Map's. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +37,7 @@ describe('the database file', () => {
     expect((await second.get(things.ref('one')))?.version).not.toBe(before?.version)
   })
 
-  test('it and its write-ahead log are for its owner alone', async () => {
+  test('only its owner can read it and its write-ahead log', async () => {
     const path = freshPath()
     await using store = openSqliteStore(path, { queries })
     await store.create(things.ref('one'), thing)
@@ -97,7 +97,7 @@ describe('the database file', () => {
     expect(await store.get(things.ref('three'))).toBeDefined()
   })
 
-  test('a database that may not be written refuses writes and goes on answering reads', async () => {
+  test('a read-only database refuses writes and still serves reads', async () => {
     const db = openDatabase(freshPath())
     await using store = new SqliteStore(db, { queries })
     await store.create(things.ref('one'), thing)
@@ -106,7 +106,7 @@ describe('the database file', () => {
     expect((await store.get(things.ref('one')))?.data).toEqual(thing)
   })
 
-  test('another process that keeps the file locked costs a code, not a hang', async () => {
+  test('another process that keeps the file locked causes an error with a code, not a hang', async () => {
     const path = freshPath()
     await using store = openSqliteStore(path, { queries })
     const other = new DatabaseSync(path)
@@ -125,7 +125,7 @@ describe('the database file', () => {
     await expectFailure(store.set(things.ref('one'), thing), 'store.unavailable')
   })
 
-  test('an error of no known kind is unavailable, with its cause kept', () => {
+  test('an unknown error becomes store.unavailable, with its cause', () => {
     const cause = new Error('odd')
     expect(storeFailure(cause)).toMatchObject({ key: 'store.unavailable', cause })
   })
@@ -171,7 +171,7 @@ describe('indexes', () => {
   })
 })
 
-test('purge: what is past its ttl goes, in slices; the rest stays', async () => {
+test('purge: documents past their ttl are deleted in slices; the rest stays', async () => {
   await using store = openSqliteStore(':memory:', { queries })
   const put = (count: number, name: string, data: Thing) =>
     Promise.all(Array.from({ length: count }, (_, n) => store.set(things.ref(`${name}${n}`), data)))

@@ -1,6 +1,6 @@
 /**
- * The `tx` that a body of `transact` gets from store.sqlite.ts: it writes down every document and query read with
- * the versions seen, and every write wanted. Nothing reaches the database before the store validates and commits.
+ * The `tx` that a body of `transact` gets from store.sqlite.ts: it records every document and query read, with the
+ * versions seen, and every write wanted. Nothing reaches the database before the store validates and commits.
  */
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Doc, Page, Query, QueryOptions, Ref, Snapshot } from '@porttunneler/shared/control/platform'
@@ -39,7 +39,7 @@ export class Recorder extends TransactionLog {
     return page
   }
 
-  /** @throws store.changed when anything read would be read differently now */
+  /** @throws store.changed when anything that was read would be read differently now */
   validate(): void {
     for (const { ref, version } of this.#reads)
       if (this.#reader.version(ref) !== version) throw fail('store.changed')

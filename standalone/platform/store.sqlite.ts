@@ -1,7 +1,7 @@
 /**
  * Store on node:sqlite, in this process. Every write is one synchronous BEGIN IMMEDIATE .. COMMIT: no SQL transaction
- * is ever open across an await, or a bystander's write on the same connection would become part of it. `transact`
- * therefore runs its async body outside SQL, remembers what it read, and validates that at the commit.
+ * is ever open across an await, or another write on the same connection would become part of it. So `transact` runs its
+ * async body outside SQL, remembers what it read, and validates that at the commit.
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
@@ -36,12 +36,12 @@ import { type Reader, Recorder } from './store.sqlite.transaction.ts'
 
 export type SqliteStoreOptions = {
   readonly queries: QueryTable
-  /** Paces the retries of `change` and `transact`; a clock that stands still makes losers of a race wait for ever. */
+  /** Paces the retries of `change` and `transact`; with a clock that stands still, losers of a race wait for ever. */
   readonly clock?: Clock
   readonly random?: () => number
 }
 
-/** Losers of a race spread over a few ms, of a long one over 100 ms. */
+/** Losers of a race spread over a few ms, in a long one over 100 ms. */
 const retryShape: BackoffShape = { fastTries: 0, fastMs: 0, minMs: 4, maxMs: 100, jitter: 1 }
 
 /** How many expired documents one purge removes, so that it never holds up a request for long. */
@@ -55,7 +55,7 @@ type Row = {
 }
 
 /**
- * @param path the file, made with mode 0600 if need be, or `:memory:`
+ * @param path the file, made with mode 0600 if it is missing, or `:memory:`
  * @throws store.read_only, store.corrupt, store.newer, store.full; store.invalid for a bad query table
  */
 export function openSqliteStore(path: string, options: SqliteStoreOptions): SqliteStore {
@@ -71,7 +71,7 @@ export class SqliteStore implements Store {
   readonly #random: () => number
   readonly #reader: Reader
 
-  /** Owns `db`, as made by openDatabase(), from now on. */
+  /** From now on this owns `db`, which openDatabase() made. */
   constructor(db: DatabaseSync, { queries, clock = systemClock, random = Math.random }: SqliteStoreOptions) {
     this.#db = db
     this.#clock = clock
@@ -146,7 +146,7 @@ export class SqliteStore implements Store {
         this.#commit(recorder.finish(), validate)
         return result
       } catch (error) {
-        // A verdict on documents that changed under the body's feet is not believed: this throws store.changed.
+        // Do not believe a result based on documents that changed meanwhile: this throws store.changed.
         this.#commit([], validate)
         throw error
       } finally {
@@ -244,7 +244,7 @@ export class SqliteStore implements Store {
 
   #page<T extends Doc>(query: Query<T>, options: QueryOptions): PageRead<T> {
     checkQuery(this.#declared, query, options)
-    // One more than asked tells whether there is a next page.
+    // One more than asked, to see whether there is a next page.
     const { sql, values } = querySql(query, { ...options, limit: options.limit + 1 })
     const rows = this.#statement(sql).all(...(values as SQLInputValue[])) as (Row & {
       place: string | number
@@ -286,7 +286,7 @@ function versionOf(row: Row | undefined): string | undefined {
   return row && String(row.version)
 }
 
-/** Runs `fn` and turns what SQLite throws into a failure with a code. */
+/** Runs `fn` and turns SQLite's errors into failures with a code. */
 function guard<T>(fn: () => T): T {
   try {
     return fn()

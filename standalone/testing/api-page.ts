@@ -1,6 +1,6 @@
 /**
- * Writes docs/api.md: every call of the REST API with the right that it needs, from the description that the API makes
- * of itself. Run by `npm run docs`; the tidy test compares, so the page in git is never older than the routes.
+ * Writes docs/api.md: every call of the REST API with the right that it needs, from the API's own description. `npm run
+ * docs` runs it; the tidy test compares, so the page in git is never older than the routes.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

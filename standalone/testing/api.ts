@@ -1,4 +1,4 @@
-/** The whole API in one process, with two people who signed in, keys of every scope, and a ready relay. */
+/** The whole API in one process, with two signed-in people, keys of every scope, and a ready relay. */
 import { makeApi } from '@porttunneler/shared/api/app'
 import type { ApiDeps } from '@porttunneler/shared/api/kit'
 import type { Scope } from '@porttunneler/shared/api/schemas/access'
@@ -12,7 +12,7 @@ export type Call = {
   readonly token?: string
   readonly json?: unknown
   readonly form?: Readonly<Record<string, string>>
-  /** Sent as it is. */
+  /** Sent unchanged. */
   readonly body?: string
   readonly headers?: Readonly<Record<string, string>>
 }

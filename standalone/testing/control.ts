@@ -1,4 +1,6 @@
-/** A control plane over a store in memory, with time in the test's hand, and a relay that says what the test wants. */
+/**
+ * A control plane over a store in memory, with a clock that the test moves, and a relay that says what the test wants.
+ */
 import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { newId } from '@porttunneler/shared/base/ids'
@@ -33,7 +35,7 @@ const testCell: CellSettings = {
 
 export type TestControl = ReturnType<typeof makeTestControl>
 
-/** Ends by `close`. No cell is there yet: `openCell` makes one and has a relay report for duty. */
+/** `close` ends it. It has no cell yet: `openCell` makes one and has a relay report that it is ready. */
 export function makeTestControl({
   log = silentLog,
   plan = 'pro',
@@ -43,12 +45,12 @@ export function makeTestControl({
 }: {
   log?: Log
   plan?: PlanName
-  /** What the domain gets instead of the store; sign-in keeps its own. */
+  /** Replaces the store for the domain; sign-in keeps its own. */
   wrapStore?: (store: Store) => Store
   certificates?: Certificates
   inquiries?: InquiryDesk
 } = {}) {
-  // Races are paced by real time: a clock that stands still would make their losers wait for ever.
+  // Real time paces races: with a clock that stands still, their losers would wait for ever.
   const store = openSqliteStore(':memory:', { queries: queryTable })
   const bus = openLocalBus({ clock: systemClock, random: Math.random, onBackgroundError: () => {} })
   const { clock, identity, options, mail, mails } = makeLocalIdentity({ store })
@@ -83,20 +85,20 @@ export function makeTestControl({
       await ensureCell(control, { ...testCell, ...changes })
       await sync()
     },
-    /** As every relay does: twice with the overlap between, so that it has applied all up to now. */
+    /** As every relay does: twice with the overlap between, so that it has applied everything up to now. */
     async settle() {
       const { cursor } = await sync()
       clock.advance(150_000)
       const next = await sync({ cursor })
       await sync({ cursor: next.cursor })
     },
-    /** All that is due, as a worker's round does it. */
+    /** Runs everything due, as a worker's round does. */
     async runJobs() {
       const worker = makeWorker(control, 4, identity.jobs)
       await worker.begin()
       await worker.round(60_000)
     },
-    /** What the calls of an account get. */
+    /** What an account's calls get. */
     of: ({ account }: Pick<Caller, 'account'>) => controlOf(control, account),
     caller: (email = 'ada@example.com', changes: Partial<Caller> = {}) =>
       makeCaller(control, email, { plan, changes }),
@@ -123,7 +125,7 @@ export const quietSync: SyncRequest = {
   events: [],
 }
 
-/** A signed-in owner with an account of their own. */
+/** A signed-in owner with their own account. */
 async function makeCaller(
   control: Control,
   email: string,

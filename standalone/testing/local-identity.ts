@@ -1,4 +1,4 @@
-/** A local identity over a store in memory, with time in the test's hand, cheap hashes, and mails kept in a list. */
+/** A local identity over a store in memory, with a clock that the test moves, cheap hashes, and a list of mails. */
 import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import type { Control } from '@porttunneler/shared/control/control'
@@ -11,7 +11,7 @@ import { localIdentity } from '../platform/identity.local.ts'
 import type { LocalIdentityOptions } from '../platform/identity.local.types.ts'
 import { openSqliteStore } from '../platform/store.sqlite.ts'
 
-/** Hides what it wraps from whoever looks for it as it was; what wrapping is worth is the vault's own test. */
+/** Only hides what it wraps from a plain search; the vault's own test checks the wrapping. */
 const testVault: KeyVault = {
   wrap: async (plain) => Buffer.from(plain.reveal()).toString('base64url'),
   unwrap: async (wrapped) => new Secret(Buffer.from(wrapped, 'base64url').toString()),
@@ -51,7 +51,7 @@ export function makeLocalIdentity({
     options,
     identity,
     kicked,
-    /** Runs what sign-in left for later, and what that leaves. */
+    /** Runs the work that sign-in left for later, and the work that this leaves. */
     async work(): Promise<void> {
       clock.advance(1_000)
       await new Promise((resolve) => setImmediate(resolve))
