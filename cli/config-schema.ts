@@ -1,4 +1,4 @@
-/** The shape of ptun.yaml: one schema for the check, for the editor (ptun.schema.json) and for the documentation. */
+/** The schema of ptun.yaml, one for the check, the editor (ptun.schema.json) and the documentation. */
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
@@ -8,7 +8,7 @@ import { portTunnels } from './port-range.ts'
 import { parseProxy } from './proxy/settings.ts'
 
 /**
- * Each port of a range is one. Ten claims of 50 at the start; a relay lets a session bind 1,000.
+ * Each port of a range is one. 500 need ten claims of 50 at the start, and a relay lets a session bind 1,000.
  * e2e/many-tunnels.test.ts has 200 of them.
  */
 export const tunnelsMax = 500
@@ -33,7 +33,7 @@ const upstreamSchema = z
 const tcpUpstreamSchema = z
   .union([portSchema, z.string()])
   .superRefine((value, context) => {
-    // A range is judged with its ports (config.ts).
+    // A range is checked with its ports (config.ts).
     if (/\d-\d+$/.test(String(value))) return
     try {
       portTunnels(String(value), undefined)
@@ -59,7 +59,7 @@ const proxySchema = z
   })
   .optional()
   .describe(
-    'Outbound proxy for relays and an https server: http://, https://, socks5:// or socks5h://. Without it HTTPS_PROXY and its kin count.',
+    'Outbound proxy for relays and an https server: http://, https://, socks5:// or socks5h://. Without it HTTPS_PROXY and related variables count.',
   )
 
 const everySeconds = z.int().min(1).max(3_600).default(10).describe('Seconds between two checks.')
@@ -85,7 +85,7 @@ const checkSchema = z
   .optional()
   .describe('How the agent checks that the upstream works. The tunnel stays up either way.')
 
-/** What a tunnel of any kind may say of its upstream. */
+/** What a tunnel of any kind may say about its upstream. */
 const upstreamShape = {
   upstream: upstreamSchema,
   proxyProtocol: z
@@ -102,7 +102,7 @@ const upstreamShape = {
     ),
 }
 
-/** What only a tunnel of kind http may say: the agent then looks at its requests (http-options.ts). */
+/** What only an http tunnel may say: the agent then checks its requests (http-options.ts). */
 const requestShape = {
   hostHeader: z
     .string()
@@ -119,7 +119,7 @@ const requestShape = {
   insecureUpstream: z
     .boolean()
     .optional()
-    .describe('Take any certificate from an https:// upstream, for example one that it signed itself.'),
+    .describe('Accept any certificate from an https:// upstream, for example a self-signed one.'),
   upstreamCa: z
     .string()
     .min(1)

@@ -32,14 +32,14 @@ describe('variables in ptun.yaml', () => {
     expect(upstreamOf(`    upstream: ${written}`, env)).toMatchObject({ host, port })
   })
 
-  test('a number, and a truth, are what they would be if they were written there', () => {
+  test('a number or boolean is what it would be if written there', () => {
     const lines = '    upstream: 1\n    port: ${PUBLIC}\n    pool: ${POOL}'
     expect(parseConfig(one(lines), 'ptun.yaml', { PUBLIC: '20100', POOL: 'true' }).tunnels).toMatchObject([
       { port: 20100, isPool: true },
     ])
   })
 
-  test('two dollar signs are one, and a variable is not looked into again', () => {
+  test('two dollar signs are one, and the value of a variable is not expanded again', () => {
     const lines = '    upstream: 1\n    health: {kind: http, path: "/$${A}/${A}"}'
     const text = one(lines).replace('kind: tcp', 'kind: http')
     expect(parseConfig(text, 'ptun.yaml', { A: '${B}' }).tunnels[0]?.health).toMatchObject({
@@ -64,14 +64,14 @@ describe('variables in ptun.yaml', () => {
       '5:16',
       /PTUN_KEY.*cannot be used/,
     ],
-  ])('%s is told with its place', (_what, lines, place, said) => {
+  ])('%s is reported with its place', (_what, lines, place, said) => {
     const detail = refusal(one(lines), { HOME: 'h', PTUN_KEY: 'pts_secret' })
     expect(detail).toContain(`ptun.yaml:${place} `)
     expect(detail).toMatch(said)
     expect(detail).not.toContain('pts_secret')
   })
 
-  test('keys are left as they are', () => {
+  test('keys are left unchanged', () => {
     expect(refusal('version: 1\ntunnels:\n  ${NAME}: {kind: tcp, upstream: 1}\n', { NAME: 'web' })).toMatch(
       /a name has lower-case letters/,
     )
@@ -88,7 +88,7 @@ describe('variables in ptun.yaml', () => {
   )
 
   test.each(['upstream: ${SECRET}', 'upstream: "x:${SECRET}"', 'upstream: 1\n    proxyProtocol: ${SECRET}'])(
-    '%s: what it holds is in no message',
+    '%s: its value is in no message',
     (line) => {
       const detail = refusal(one(`    ${line}`), { SECRET: 'top secret' })
       expect(detail).toMatch(/ptun\.yaml:\d+:\d+ tunnels\.web\./)

@@ -1,12 +1,12 @@
 /**
- * `${NAME}`, `${NAME:-default}` and `$$` in the values of ptun.yaml. They are filled in after the file was read as YAML
- * and before it is judged, so that a variable can never change what a line means. Values may be secrets: they stand in
- * no message.
+ * `${NAME}`, `${NAME:-default}` and `$$` in the values of ptun.yaml. They are filled in after the YAML was parsed and
+ * before it is checked, so a variable can never change what a line means. Values may be secrets, so no message shows
+ * them.
  */
 import { type Document, isNode, type Scalar, visit } from 'yaml'
 import type { Environment } from './paths.ts'
 
-/** Where in the text, counted in characters from its beginning. */
+/** The place in the text, counted in characters from its beginning. */
 export type VariableSlip = { readonly offset: number; readonly message: string }
 
 const pattern = /\$(?:(\$)|\{([^}]*)\}|\{?)/g
@@ -14,7 +14,7 @@ const namePattern = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s
 /** The key that ptun signs in with: no file, whoever wrote it, may send it anywhere. */
 const forbidden = 'PTUN_KEY'
 
-/** Fills in what the environment says. `filled`: the values that hold something of it. */
+/** Fills in values from the environment. `filled`: the values that contain one. */
 export function fillVariables(
   document: Document,
   text: string,
@@ -69,7 +69,7 @@ function fill(value: string, env: Environment): Found {
       return ''
     }
     hasVariable = true
-    // As in a shell: `:-` stands in for an empty one too.
+    // As in a shell, `:-` also replaces an empty value.
     return byDefault === undefined ? (env[name] ?? '') : env[name] || byDefault
   })
   return { value: result, hasVariable, slips }
@@ -88,7 +88,7 @@ function complaint(
   return undefined
 }
 
-/** What YAML would have read there: without quotes a number is a number. */
+/** The value that YAML would have read there: without quotes a number is a number. */
 function plainValue(text: string): string | number | boolean {
   if (/^-?\d{1,15}$/.test(text)) return Number(text)
   return text === 'true' || text === 'false' ? text === 'true' : text

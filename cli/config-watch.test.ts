@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Counts changes of a file that tests name by what the system would say of it. */
+/** Counts changes of a file, whose states tests name by what the system would return. */
 function watchFake(seen?: string) {
   const clock = new FakeClock()
   const state = { found: 'one', changes: 0 }
@@ -30,7 +30,7 @@ function watchFake(seen?: string) {
 }
 
 describe('watching a file', () => {
-  test('a change is told once, when two looks found the same', async () => {
+  test('a change is reported once, when two looks found the same', async () => {
     const { clock, state, watch } = watchFake()
     await clock.advanceAsync(5_000, 1_000)
     state.found = 'half'
@@ -44,7 +44,7 @@ describe('watching a file', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('a change between the first reading and the first look is told', async () => {
+  test('a change between the first reading and the first look is reported', async () => {
     const { clock, state, watch } = watchFake('as it was read')
     await clock.advanceAsync(2_000, 1_000)
     expect(state.changes).toBe(1)
@@ -53,7 +53,7 @@ describe('watching a file', () => {
     watch.close()
   })
 
-  test('what was read meanwhile for another reason is not told again; what comes after it is', async () => {
+  test('a file read meanwhile for another reason is not reported again; later changes are', async () => {
     const { clock, state, watch } = watchFake()
     await clock.advanceAsync(2_000, 1_000)
     state.found = 'read'
@@ -121,7 +121,7 @@ function plain(path: string): void {
   writeFileSync(path, 'one')
 }
 
-/** The system has answered one look. */
+/** Waits until the system has answered one look. */
 function looked(): Promise<void> {
   return stat(folder).then(() => new Promise((resolve) => setImmediate(resolve)))
 }

@@ -1,7 +1,7 @@
 /**
- * Notices that a file is another one than before, and that it has come to rest. It looks once a second instead of
- * having the system tell it: that follows what editors, symbolic links, Kubernetes' config maps and network file
- * systems do to a file alike (docs/decisions/0043).
+ * Notices that a file has changed, and that it is complete. It looks once a second instead of being notified by the
+ * system: that works alike for what editors, symbolic links, Kubernetes' config maps and network file systems do to a
+ * file (docs/decisions/0043).
  */
 import { stat } from 'node:fs/promises'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
@@ -11,10 +11,10 @@ const lookMs = 1_000
 export type FileWatchOptions = {
   readonly clock: Clock
   readonly path: string
-  /** What was there when it was read the first time; absent: what the first look finds. */
+  /** The fingerprint at the first reading; default: what the first look finds. */
   readonly seen?: string | undefined
   onChange(): void
-  /** Tests have their own. */
+  /** Tests pass their own. */
   readonly look?: (path: string) => Promise<string>
 }
 
@@ -22,7 +22,7 @@ export class FileWatch {
   readonly #options: FileWatchOptions
   #timer: Timer | undefined
   #known: string | undefined
-  /** What was told last, or read without being told. */
+  /** The state that was last reported, or read without a report. */
   #read: string | undefined
   #isMoving = false
   #isLooking = false
@@ -33,7 +33,7 @@ export class FileWatch {
     this.#read = options.seen
   }
 
-  /** Resolves when what is there now is known. */
+  /** Resolves when the present state is known. */
   start(): Promise<void> {
     this.#timer = this.#options.clock.every(lookMs, () => void this.#look(), { background: true })
     return this.#look()
@@ -43,13 +43,13 @@ export class FileWatch {
     this.#timer?.clear()
   }
 
-  /** Call it before the file is read for another reason: what is there now needs no telling any more. */
+  /** Call it before reading the file for another reason: its present state needs no report any more. */
   async mark(): Promise<void> {
     const { look = fingerprint, path } = this.#options
     this.#read = await look(path)
   }
 
-  /** A file is told when two looks in a row found the same one: half a file is nobody's wish. */
+  /** A change is reported when two looks in a row found the same file, so that half a file is never read. */
   async #look(): Promise<void> {
     if (this.#isLooking) return
     this.#isLooking = true
@@ -70,7 +70,7 @@ export class FileWatch {
   }
 }
 
-/** Of the file that the path leads to in the end; never rejects. */
+/** Fingerprint of the file that the path finally leads to; never rejects. */
 export async function fingerprint(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path)

@@ -26,7 +26,7 @@ tunnels:
     pool: true
 `
 
-/** The file's text, `line:column` of the first problem, and what is said there. */
+/** The file's text, `line:column` of the first problem, its code and its message. */
 type BadFile = readonly [name: string, text: string, at: string, code: string, message: RegExp]
 const bad: readonly BadFile[] = [
   ['an empty file', '', '1:1', 'PT-6012', /holds no map/],
@@ -256,7 +256,7 @@ describe('ptun.yaml', () => {
     expect(socket?.upstream).toEqual({ path: '/run/x.sock' })
   })
 
-  test('a file of logins without any would let everybody in, and is refused', () => {
+  test('an empty file of logins would let everybody in, so it is refused', () => {
     const folder = mkdtempSync(join(tmpdir(), 'ptun-config-'))
     writeFileSync(join(folder, 'visitors.txt'), '# nobody\n', { mode: 0o600 })
     const text = tunnels('web: {kind: http, upstream: 1, authFile: visitors.txt}')
@@ -268,7 +268,7 @@ describe('ptun.yaml', () => {
     rmSync(folder, { recursive: true })
   })
 
-  test.skipIf(process.platform === 'win32')('a file of logins that others may read is refused', () => {
+  test.skipIf(process.platform === 'win32')('a file of logins that others can read is refused', () => {
     const folder = mkdtempSync(join(tmpdir(), 'ptun-config-'))
     const path = join(folder, 'visitors.txt')
     writeFileSync(path, 'alice:x\n')
@@ -280,14 +280,14 @@ describe('ptun.yaml', () => {
     rmSync(folder, { recursive: true })
   })
 
-  test.each(bad)('%s is refused where it stands', (_name, text, at, code, message) => {
+  test.each(bad)('%s is refused with its place', (_name, text, at, code, message) => {
     const failure = failureOf(text)
     expect(failure.code).toBe(code)
     expect(failure.detail).toMatch(message)
     expect(failure.detail.startsWith(at ? `ptun.yaml:${at} ` : 'ptun.yaml')).toBe(true)
   })
 
-  test('every problem is told at once, in the order of the file', () => {
+  test('all problems are reported at once, in the order of the file', () => {
     const { detail, fields } = failureOf(
       'version: 2\ntunnels:\n  a: {kind: tcp, upstream: 0}\n  b: {kind: tcp, upstream: x}\n',
     )
@@ -299,13 +299,13 @@ describe('ptun.yaml', () => {
     expect(fields.problems).toHaveLength(3)
   })
 
-  test('a file that is not there has a code of its own', async () => {
+  test('a missing file has its own code', async () => {
     await expect(readConfig(join(import.meta.dirname, 'none.yaml'), {})).rejects.toMatchObject({
       key: 'config.missing',
     })
   })
 
-  test('tunnels are chosen by name, and a slip is asked back', () => {
+  test('tunnels are chosen by name, and a misspelt one gets a suggestion', () => {
     const config = parseConfig(good, 'ptun.yaml')
     expect(chooseTunnels(config, []).length).toBe(3)
     expect(chooseTunnels(config, ['database']).map(({ name }) => name)).toEqual(['database'])

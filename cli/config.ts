@@ -1,4 +1,4 @@
-/** Reads ptun.yaml and says, with line and column, everything that is wrong with it at once. */
+/** Reads ptun.yaml and reports everything that is wrong with it at once, with line and column. */
 
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -29,7 +29,7 @@ export type Config = {
 /** Lines and columns count from 1. */
 export type ConfigProblem = { readonly line: number; readonly column: number; readonly message: string }
 
-/** A list of tunnels fits in a fraction of this; whatever is longer is another file. */
+/** Tunnels need a fraction of this; a longer file is something else. */
 const bytesMax = 256 * 1024
 
 /** @throws config.missing, config.syntax, config.invalid (both with `fields.problems`), cli.folder */
@@ -144,7 +144,7 @@ function tcpTunnels(
   }
 }
 
-/** What the names and the number of tunnels are once ranges are counted out: the first slip of them is told. */
+/** Checks names and number of tunnels after ranges are expanded; reports the first fault. */
 function checkNames(tunnels: readonly WantedTunnel[], tell: Tell): void {
   const seen = new Set<string>()
   for (const { name = '', group = name } of tunnels) {
@@ -163,7 +163,7 @@ function checkNames(tunnels: readonly WantedTunnel[], tell: Tell): void {
   }
 }
 
-/** What the schema cannot tell: options that need each other, and files. */
+/** Checks what the schema cannot: options that need each other, and files. */
 function toHttpParts(
   tunnel: ConfigFile['tunnels'][string],
   folder: string,
@@ -196,7 +196,7 @@ function refuse(key: 'config.syntax' | 'config.invalid', path: string, problems:
 type Issue = z.core.$ZodIssue
 type Path = readonly PropertyKey[]
 
-/** One problem a place, and none about a key that is missing only because it was misspelt beside it. */
+/** One problem for each place, and none about a key that is missing only because it was misspelt beside it. */
 function worthTelling(issues: readonly Issue[]): readonly Issue[] {
   const meant = new Set(
     issues.flatMap((issue) => {
@@ -250,21 +250,21 @@ function knownKeys(path: Path): readonly string[] {
     : ['kind', 'upstream', 'proxyProtocol', 'pool', 'health', 'port', ...httpOptionNames]
 }
 
-/** What stands there came from a variable and may be a secret: the message must not repeat it. */
+/** The value came from a variable and may be a secret, so the message must not repeat it. */
 const variableText = 'what the variable holds is not right here'
 
 function withoutValue(issue: Issue): Issue {
   return issue.code === 'custom' ? { ...issue, message: variableText } : issue
 }
 
-/** The same words, and the same code, as behind --name. */
+/** The same words and code as for --name. */
 function sayName(name: string): string {
   const slip = slipOfLabel(name, nameMax)
   const rule = 'a name has lower-case letters, digits and inner hyphens, 1 to 40 of them'
   return slip ? `${rule} (${slip.code}: ${slip.detail.replace(/\.$/, '')})` : rule
 }
 
-/** Zod speaks to programmers; these are the slips a user of the file makes. */
+/** Zod's messages are for programmers; these are for users of the file. */
 function say(issue: Issue): string {
   if (issue.code === 'invalid_key') return sayName(String(issue.path.at(-1)))
   if (issue.path.at(-1) === 'kind' && issue.path.at(-2) === 'health')
@@ -289,7 +289,7 @@ function article(noun: string): string {
   return noun === 'int' ? 'a whole number' : /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`
 }
 
-/** Where in the text a path is; of something missing, where its parent is. */
+/** The place of a path in the text; for something missing, the place of its parent. */
 function offsetOf(document: Document, path: Path, place: 'key' | 'value'): number {
   for (let length = path.length; length > 0; length -= 1) {
     const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)

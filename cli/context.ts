@@ -1,4 +1,4 @@
-/** What every command gets: where to write, how, and which server to speak to as whom. */
+/** What every command gets: where and how to write, and which server to call as whom. */
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -9,7 +9,7 @@ import type { Environment } from './paths.ts'
 import { type ChooseProxy, proxyChooser } from './proxy/settings.ts'
 import { version } from './version.ts'
 
-/** Where commands speak to when nothing else is said: the console and API port of a standalone server. */
+/** The default server of commands: the console and API port of a standalone server. */
 const defaultServer = 'http://localhost:8400'
 
 /** The part of a writable stream that commands use; `process.stdout` is one. */
@@ -31,10 +31,10 @@ export type Context = {
   readonly random: () => number
   /** --server as written. */
   readonly server?: string
-  /** One JSON object a line, nothing else. */
+  /** One JSON object on each line, and nothing else. */
   readonly isJson: boolean
   readonly isVerbose: boolean
-  /** `proxy` of ptun.yaml as it stands there now. */
+  /** `proxy` of the present ptun.yaml. */
   readonly proxy?: () => string | undefined
 }
 
@@ -48,7 +48,7 @@ export function warn(context: Context, line: string): void {
   if (!context.isJson) context.stderr.write(`${withColoursOnly(line)}\n`)
 }
 
-/** A line for programs; silent without --json. Names of events are documented in docs/cli.md and stay. */
+/** A line for programs; silent without --json. Event names are documented in docs/cli.md and stay. */
 export function tell(
   context: Context,
   event: { readonly event: string; readonly [field: string]: unknown },
@@ -61,7 +61,7 @@ export function paintOf({ stdout, env }: Context): Paint {
 }
 
 /**
- * The server to speak to: --server, PTUN_SERVER, the one signed in to last, or the default.
+ * The server to call: --server, PTUN_SERVER, the one signed in to last, or the default.
  * @throws cli.server, login.unsafe, login.damaged
  */
 export async function serverOf(context: Context): Promise<string> {
@@ -69,7 +69,7 @@ export async function serverOf(context: Context): Promise<string> {
   return parseServer(named || ((await currentServer(context.env)) ?? defaultServer))
 }
 
-/** An origin, without a slash at its end. @throws cli.server */
+/** An origin, without a final slash. @throws cli.server */
 function parseServer(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol))
@@ -83,19 +83,19 @@ function parseServer(text: string): string {
 
 export type Connection = { readonly client: Client; readonly server: string; readonly credential: Credential }
 
-/** A client that speaks as the signed-in user. @throws login.*, cli.server */
+/** A client that acts as the signed-in user. @throws login.*, cli.server */
 export async function connectApi(context: Context): Promise<Connection> {
   const server = await serverOf(context)
   const credential = await readCredential(context.env, server)
   return { client: await clientFor(context, server, credential), server, credential }
 }
 
-/** What goes through a proxy, and through which. */
+/** Decides what goes through a proxy, and through which. */
 export function proxyChooserOf({ env, proxy = () => undefined }: Context): ChooseProxy {
   return proxyChooser(env, proxy)
 }
 
-/** Without a credential: only what needs none (signing in). */
+/** Without a credential it can only call what needs none (signing in). */
 export async function clientFor(context: Context, server: string, credential?: Credential): Promise<Client> {
   if (isExposed(server))
     warn(context, `Warning: ${server} is not encrypted, so others on the way can read your key.`)

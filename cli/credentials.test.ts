@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => rm(env.XDG_CONFIG_HOME ?? '', { recursive: true, force: true }))
 
 describe('credentials', () => {
-  test('what is stored is read back, per server, and the last one is current', async () => {
+  test('credentials are read back for each server, and the last one is current', async () => {
     await storeCredential(env, server, stored)
     await storeCredential(env, 'https://other.test', { ...stored, account: 'acc_2' })
     expect(await readCredential(env, server)).toMatchObject({ account: 'acc_1', from: 'file' })
@@ -31,7 +31,7 @@ describe('credentials', () => {
     expect(await currentServer(env)).toBe('https://other.test')
   })
 
-  test('the file is for its user alone, also when it replaces one that was not', async () => {
+  test('only its user can read the file, even if it replaces one with a wider mode', async () => {
     await storeCredential(env, server, stored)
     await storeCredential(env, server, stored)
     const path = credentialsPath(env)
@@ -47,7 +47,7 @@ describe('credentials', () => {
   })
 
   test.each(['', '{', '[]', '{"version":2,"servers":{}}', '{"version":1,"servers":{"x":{"key":1}}}'])(
-    'a damaged file (%s) is told and left as it is',
+    'a damaged file (%s) is reported and left unchanged',
     async (text) => {
       await storeCredential(env, server, stored)
       await writeFile(credentialsPath(env), text)

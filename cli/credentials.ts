@@ -1,5 +1,5 @@
 /**
- * Who this machine speaks for: an API key per server in a file that only its user can read, or PTUN_KEY in the
+ * Whom this machine acts for: an API key for each server in a file that only its user can read, or PTUN_KEY in the
  * environment. Never the command line, which every process of the machine can see.
  */
 
@@ -21,7 +21,7 @@ const entrySchema = z.object({
 })
 const fileSchema = z.object({
   version: z.literal(1),
-  /** The server signed in to last: what a command without --server talks to. */
+  /** The server signed in to last, which a command without --server calls. */
   current: z.string().optional(),
   servers: z.record(z.string(), entrySchema),
 })
@@ -30,10 +30,10 @@ type CredentialsFile = z.infer<typeof fileSchema>
 
 export type Credential = {
   readonly key: Secret
-  /** Tells whose leases are saved; an account id, or a stand-in made of PTUN_KEY. */
+  /** Identifies whose leases are saved: an account id, or a stand-in made from PTUN_KEY. */
   readonly account?: string
   readonly from: 'PTUN_KEY' | 'file'
-  /** What to revoke it by. */
+  /** The id by which to revoke it. */
   readonly keyId?: string
 }
 
@@ -73,7 +73,7 @@ export async function storeCredential(
   await write(env, { ...file, current: server, servers: { ...file.servers, [server]: entry } })
 }
 
-/** @returns what was stored, for revoking it. @throws login.unsafe, login.damaged, cli.folder */
+/** @returns what was stored, so that it can be revoked. @throws login.unsafe, login.damaged, cli.folder */
 export async function forgetCredential(
   env: Environment,
   server: string,
@@ -101,7 +101,7 @@ async function readFileOfCredentials(env: Environment): Promise<CredentialsFile>
   }
 }
 
-/** Undefined: who has no home has signed in nowhere. */
+/** Undefined: a user without a home has signed in nowhere. */
 function knownPath(env: Environment): string | undefined {
   try {
     return credentialsPath(env)

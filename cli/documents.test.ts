@@ -1,4 +1,4 @@
-/** docs/cli.md says what the program does: its tables and examples are compared with the code and run through it. */
+/** docs/cli.md matches the program: its tables and examples are compared with the code and run through it. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codes } from '@porttunneler/shared/base/errors'
@@ -13,7 +13,7 @@ const blocks = (language: string) =>
     .filter(([, name]) => name === language)
     .map(([, , text = '']) => text)
 
-/** First column of the table that follows a heading or line; names in back quotes. */
+/** First column of the table after a heading or line; names in backquotes. */
 function columnAfter(mark: string): readonly string[] {
   const [table = ''] = /(?:^\|.*\n)+/m.exec(document.slice(document.indexOf(mark))) ?? []
   return [...table.matchAll(/^\| *([^|]*?) *\|/gm)].map(([, cell = '']) => cell.replaceAll('`', '')).slice(2)

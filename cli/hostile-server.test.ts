@@ -1,4 +1,4 @@
-/** A server that is somebody else's: whatever it says, it neither moves the terminal nor starts a program. */
+/** A hostile server: nothing that it sends controls the terminal or starts a program. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -15,7 +15,7 @@ import { httpFetch } from './http-fetch.ts'
 import { withColoursOnly } from './output/format.ts'
 
 const evil = '\u001b]52;c;aGk=\u0007\u001b[2J\u009b31m\r\u202eevil'
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const moves = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/u
 const id = (prefix: string) => `${prefix}_${'0'.repeat(26)}`
 
@@ -97,7 +97,7 @@ async function atServer(run: (context: Context, written: string[]) => Promise<un
   }
 }
 
-/** Every string of a JSON value, names of fields included. */
+/** Every string of a JSON value, including field names. */
 function stringsOf(value: unknown): readonly string[] {
   if (typeof value === 'string') return [value]
   if (typeof value !== 'object' || value === null) return []
@@ -110,7 +110,7 @@ describe('a hostile server', () => {
     ['keys list', listKeys],
     ['list', list],
     ['a refusal', (context: Context) => deleteTunnel(context, 'gone', { yes: true })],
-  ])('%s: no field of its answers moves the terminal', async (_, run) => {
+  ])('%s: no field of its answers controls the terminal', async (_, run) => {
     const text = await atServer((context) => run(context))
     expect(text.length).toBeGreaterThan(0)
     expect(text).not.toMatch(moves)
@@ -132,7 +132,7 @@ describe('a hostile server', () => {
     expect(JSON.parse(cleanJson('{"a":"\\\\u001b"}'))).toEqual({ a: '\\u001b' })
   })
 
-  test('the last look lets our colours pass and nothing else', () => {
+  test('the last check passes only our colours', () => {
     expect(withColoursOnly(`\u001b[1mbold\u001b[22m ${evil}`)).toBe(
       '\u001b[1mbold\u001b[22m  ]52;c;aGk=  [2J 31m \u202eevil',
     )

@@ -26,7 +26,7 @@ async function ask(serve: RequestListener, init: Partial<Init> = {}) {
   }
 }
 
-/** Answers with what it was asked. */
+/** Answers with the request it got. */
 const echo: RequestListener = (request, response) => {
   let body = ''
   request.on('data', (chunk) => {
@@ -86,7 +86,7 @@ describe('http fetch', () => {
     await expect(asked).rejects.toThrow()
   })
 
-  test('the signal ends a call that is not answered', async () => {
+  test('the signal ends an unanswered call', async () => {
     const abort = new AbortController()
     const asked = ask(() => abort.abort(new Error('given up')), { signal: abort.signal })
     await expect(asked).rejects.toMatchObject({ name: 'AbortError' })

@@ -1,6 +1,6 @@
 /**
- * The little of `fetch` that the API client needs, over node:http: the built-in one brings a second HTTP stack and a
- * WebAssembly parser along, 23 MB that every running agent would carry for two calls an hour.
+ * The small part of `fetch` that the API client needs, over node:http. The built-in one brings a second HTTP stack and
+ * a WebAssembly parser, 23 MB that every running agent would carry for two calls an hour.
  */
 import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
@@ -18,13 +18,13 @@ const answerBytesMax = 8 * 1024 * 1024
 
 type Ask = { readonly url: string; readonly send: typeof httpRequest; readonly options: RequestOptions }
 type Way = Ask & {
-  /** A better word for a failure on this way. */
+  /** A better error for a failure on this way. */
   explain(error: Error): Error
   /** The proxy itself answered. */
   refusalOf?(status: number): Error | undefined
 }
 
-/** Redirects are errors, as `redirect: 'error'` asks: the key must not travel to where it was not meant for. */
+/** Redirects are errors, as with `redirect: 'error'`: the key must not go to another place. */
 export function httpFetch(choose: ChooseProxy, clock: Clock = systemClock): Fetch {
   return async (url, { method, headers, body, signal }) => {
     const text = body instanceof Blob ? await body.text() : body?.toString()
@@ -81,7 +81,7 @@ function straight(ask: Ask): Way {
   return { ...ask, explain: (error) => error }
 }
 
-/** Plain HTTP goes to an HTTP proxy as a request for the whole address, everything else through a tunnel of it. */
+/** Plain HTTP goes to an HTTP proxy as a request for the whole address, everything else through a tunnel. */
 async function through(
   proxy: OutboundProxy,
   ask: Ask,
@@ -121,7 +121,7 @@ async function through(
       createConnection: () => (target.isEncrypted ? tlsConnect({ socket, host, servername }) : socket),
     },
     explain: (error) => {
-      // A clock that is wrong makes any certificate invalid, and no proxy.
+      // A wrong clock makes any certificate invalid, and that is not the proxy's fault.
       const isForeign = isTls((error as NodeJS.ErrnoException).code ?? '') && !isOutOfTime(error)
       return isForeign ? interceptionFailure(proxy, target, error) : error
     },

@@ -1,6 +1,6 @@
 /**
- * What a user may ask of an http tunnel besides its upstream, said in the same words on the command line and in
- * ptun.yaml. Both are turned into what the agent works with here; a failure names the option that is at fault.
+ * The options of an http tunnel besides its upstream, with the same words on the command line and in ptun.yaml. Both
+ * are turned into what the agent uses; a failure names the option at fault.
  */
 
 import { X509Certificate } from 'node:crypto'
@@ -16,7 +16,7 @@ import type { UpstreamTls } from './agent/upstream-tls.ts'
 import { faultOfLogin, type Login, loginOf } from './http/logins.ts'
 import type { RequestRules } from './http/request-gate.ts'
 
-/** As written; absent or empty: not asked for. */
+/** As written; missing or empty means not set. */
 export type HttpOptions = {
   readonly hostHeader?: string | undefined
   readonly rewriteOrigin?: boolean | undefined
@@ -37,13 +37,13 @@ export const httpOptionNames: readonly (keyof HttpOptions)[] = [
 
 export type HttpParts = Pick<WantedTunnel, 'tls' | 'requests'>
 
-/** More users than a file of them sensibly has: each request is compared with all. */
+/** More users than a file sensibly has: each request is compared with all. */
 const loginsMax = 200
 /** A bundle of all public authorities has 220 KiB. */
 const fileBytesMax = 1024 * 1024
 
 /**
- * @param folder what paths count from
+ * @param folder the base of relative paths
  * @throws cli.usage, cli.file, cli.passthrough, with `fields.option`: the option at fault, or `upstream`
  */
 export function httpParts(
@@ -92,7 +92,7 @@ function tlsOf(options: HttpOptions, isTls: boolean, folder: string): UpstreamTl
       'insecureUpstream',
       'Either the certificate is checked or it is not: give one of the two.',
     )
-  // Whom the upstream believes itself to be is whom its certificate is for.
+  // The certificate must be for the name that the upstream knows itself by.
   const name = hostHeader === undefined || hostHeader === 'rewrite' ? undefined : nameIn(hostHeader)
   if (asked === undefined && name === undefined) return undefined
   return {
@@ -154,7 +154,7 @@ function loginsOf({ auth = [], authFile }: HttpOptions, folder: string): readonl
   return logins
 }
 
-/** One login a line; empty lines and lines that begin with # say nothing. */
+/** One login on each line; empty lines and lines that begin with # are ignored. */
 function readLogins(path: string): readonly string[] {
   const lines = read(path, 'authFile').split(/\r?\n/)
   const logins = lines.flatMap((line, index) => {
@@ -163,7 +163,7 @@ function readLogins(path: string): readonly string[] {
     if (fault !== undefined) throw refuse('cli.file', 'authFile', `${path}:${index + 1} ${fault}.`)
     return [line]
   })
-  // An empty file would open the door to everybody.
+  // An empty file would let everybody in.
   if (logins.length === 0)
     throw refuse('cli.file', 'authFile', `${path} has no logins in it, as in user:password.`)
   return logins
@@ -191,7 +191,7 @@ function read(path: string, option: keyof HttpOptions): string {
   throw refuse('cli.file', option, `${path} is longer than 1 MiB.`)
 }
 
-/** As with ptun's own key file. Windows has no such bits. */
+/** As with ptun's own key file. Windows has no such modes. */
 function requirePrivate(path: string): void {
   const mode = statSync(path).mode & 0o777
   if (process.platform === 'win32' || (mode & 0o077) === 0) return

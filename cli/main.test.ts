@@ -11,7 +11,7 @@ import { version } from './version.ts'
 const folder = mkdtempSync(join(tmpdir(), 'ptun-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Nothing of the machine's user, and a server that is certainly not there. */
+/** Nothing of the machine's user, and a server that certainly does not exist. */
 const env = {
   HOME: folder,
   XDG_CONFIG_HOME: join(folder, 'config'),
@@ -83,7 +83,7 @@ describe('command line', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ event: 'error', code, exit, cure: expect.any(String) })
   })
 
-  test('a key that is none, and a server that is not there, have codes of their own', async () => {
+  test('an invalid key and an absent server have their own codes', async () => {
     expect(await run(['list'], { PTUN_KEY: 'hunter2' })).toMatchObject({
       exit: 3,
       stderr: expect.stringMatching(/^PT-6023/),
@@ -94,24 +94,24 @@ describe('command line', () => {
     })
   })
 
-  test('problems of the configuration are told to programs with line and column', async () => {
+  test('programs get problems of the configuration with line and column', async () => {
     const { stdout } = await run(['config', 'check', badFile, '--json'])
     expect(JSON.parse(stdout).problems).toEqual([
       { line: 3, column: 21, message: expect.stringContaining('did you mean "upstream"?') },
     ])
   })
 
-  test('a slip in a verb or option is asked back', async () => {
+  test('a misspelt verb or option gets a suggestion', async () => {
     expect((await run(['lsit'])).stderr).toContain('Did you mean list?')
     expect((await run(['http', '3000', '--takover'])).stderr).toContain('Did you mean --takeover?')
   })
 
-  test('a pool is refused without the name that its agents have in common', async () => {
+  test('a pool is refused without the name that its agents share', async () => {
     const { exit, stderr } = await run(['http', '3000', '--pool'])
     expect([exit, stderr]).toEqual([2, expect.stringContaining('--pool needs --name')])
   })
 
-  test('help and version are answers, no command at all is not', async () => {
+  test('help and version succeed, no command at all fails', async () => {
     expect(await run(['--version'])).toEqual({ exit: 0, stdout: `${version}\n`, stderr: '' })
     expect(await run(['--help'])).toMatchObject({
       exit: 0,
@@ -129,7 +129,7 @@ describe('command line', () => {
     })
   })
 
-  test('a good configuration is told as such', async () => {
+  test('a good configuration is reported as good', async () => {
     const { exit, stdout } = await run(['config', 'check', goodFile])
     expect({ exit, stdout }).toEqual({
       exit: 0,
@@ -137,14 +137,14 @@ describe('command line', () => {
     })
   })
 
-  test('a key in the clear over the network is warned of', async () => {
+  test('it warns of an unencrypted key over the network', async () => {
     const { stderr } = await run(['list', '--server', 'http://192.0.2.1.invalid'], { PTUN_KEY: key })
     expect(stderr).toContain('is not encrypted')
     expect((await run(['list'], { PTUN_KEY: key })).stderr).not.toContain('is not encrypted')
   })
 })
 
-/** ptun as a process of its own; resolves when `event` was told. */
+/** ptun as a separate process; resolves when `event` was reported. */
 async function startAgent(event: string) {
   const args = [join(import.meta.dirname, 'ptun.js'), 'http', '3000', '--name', 'web', '--json']
   const child = spawn(process.execPath, args, { env: { ...env, PATH: process.env.PATH, PTUN_KEY: key } })

@@ -1,4 +1,4 @@
-/** Runs one command line: parses it, does it, tells a failure with its code and cure, and answers the exit code. */
+/** Runs one command line: parses it, does it, reports a failure with its code and cure, and returns the exit code. */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { CommanderError } from 'commander'
@@ -11,7 +11,7 @@ export type Io = { readonly stdout: Output; readonly stderr: Output; readonly en
 
 /**
  * 0 done, 1 failed, 2 usage or configuration, 3 authorisation, 4 version, 5 taken over by another agent, 130 quit by a
- * second Ctrl-C. Codes of failures are the `exit` column of the error table.
+ * second Ctrl-C. The codes of failures are the `exit` column of the error table.
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   let exit = 0
@@ -28,7 +28,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return exit
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
-    // No command at all prints the help as the answer to what went wrong.
+    // No command at all prints the help as the error message.
     if (error instanceof CommanderError && error.code === 'commander.help') {
       io.stderr.write(usage)
       return 2
@@ -61,9 +61,9 @@ type Launched = {
 }
 
 /**
- * What the launcher calls. A connection that still waits for its peer to close has a second, and then no longer holds
- * the shell. Output that is refused ends nothing; what ends well without having been told is no success, but for a
- * reader that had enough.
+ * The launcher calls this. A connection that still waits for its peer to close gets a second, and then no longer delays
+ * the shell. Refused output ends nothing. A good end that could not be printed is not a success, unless the reader had
+ * enough.
  */
 export async function run(args: readonly string[], io: Launched): Promise<void> {
   const isJson = args.includes('--json')
@@ -86,7 +86,7 @@ function sentenceOfLoss(lines: number): string {
 
 type Program = ReturnType<typeof buildProgram>
 
-/** Every command reports to us instead of ending the process. Subcommands do not inherit this. */
+/** Makes every command report to us instead of ending the process. Subcommands do not inherit this. */
 function quiet(command: Program, io: Io, writeErr: (text: string) => void): void {
   command.exitOverride()
   command.configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr })

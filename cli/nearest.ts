@@ -1,6 +1,6 @@
-/** The word that a slip of the finger was meant to be. */
+/** Finds the word that a misspelt one was meant to be. */
 
-/** @returns the closest of `words`, if it is close enough to be worth asking about */
+/** @returns the closest of `words`, if it is close enough to suggest */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1

@@ -1,4 +1,4 @@
-/** Where ptun keeps its files: the XDG Base Directory folders. Everything in them is for the user alone. */
+/** Where ptun keeps its files: the XDG Base Directory folders. Only the user can read them. */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
@@ -15,13 +15,13 @@ export function configFolder(env: Environment): string {
   return join(xdg(env, 'XDG_CONFIG_HOME') ?? join(home(env), '.config'), folderName)
 }
 
-/** The agent's id and its last leases: lost without harm. @throws cli.folder without a home */
+/** The agent's id and its last leases; losing them does no harm. @throws cli.folder without a home */
 export function stateFolder(env: Environment): string {
   return join(xdg(env, 'XDG_STATE_HOME') ?? join(home(env), '.local', 'state'), folderName)
 }
 
 /**
- * Status sockets of running agents; where the system gives no runtime folder, below the state folder.
+ * Status sockets of running agents; if the system has no runtime folder, below the state folder.
  * @throws cli.folder
  */
 export function runtimeFolder(env: Environment): string {
@@ -35,7 +35,7 @@ function xdg(env: Environment, name: string): string | undefined {
   return value && isAbsolute(value) ? value : undefined
 }
 
-/** A container may run as a user id that no passwd file knows, and without HOME. @throws cli.folder */
+/** A container may run as a user id without a passwd entry and without HOME. @throws cli.folder */
 function home(env: Environment): string {
   if (env.HOME) return env.HOME
   try {
@@ -52,7 +52,7 @@ function home(env: Environment): string {
 }
 
 /**
- * Makes a folder that only the user may look into.
+ * Makes a folder that only the user can enter.
  * @throws cli.folder
  */
 export async function makePrivateFolder(folder: string): Promise<void> {
@@ -72,12 +72,12 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   await makePrivateFolder(dirname(path))
   const next = `${path}.${process.pid}.new`
   try {
-    // A leftover of the same name would keep its mode, and whoever has it open would read along.
+    // A leftover of the same name would keep its mode, and a process that has it open would read along.
     await rm(next, { force: true })
     await writeFile(next, text, { mode: 0o600, flag: 'wx' })
     await rename(next, path)
   } catch (cause) {
-    // Where nothing can be written there is nothing to remove either, and the first reason is the one to tell.
+    // If nothing can be written there is nothing to remove either; report the first reason.
     await rm(next, { force: true }).catch(() => undefined)
     throw fail('cli.folder', `${path} cannot be written${sayFileError(cause)}`, { cause })
   }

@@ -42,7 +42,7 @@ describe('port ranges', () => {
     expect(() => shown(upstream, port)).toThrow(message)
   })
 
-  test('an entry of ptun.yaml makes a tunnel a port, and its name means all of them', () => {
+  test('an entry of ptun.yaml makes a tunnel for each port, and its name means all of them', () => {
     const read = config(
       'ftp: {kind: tcp, upstream: 30100-30101, port: 20100-20101}',
       'web: {kind: http, upstream: 1}',
@@ -76,7 +76,7 @@ describe('port ranges', () => {
       'at most 500',
     ],
     [['web: {kind: http, upstream: 1-3}'], 'tunnels.web.upstream'],
-  ])('%s is refused where it stands', (lines, message) => {
+  ])('%s is refused with its place', (lines, message) => {
     expect(() => config(...lines)).toThrow(message)
   })
 })

@@ -1,6 +1,6 @@
 /**
- * Port ranges of tcp tunnels (passive FTP, games): one entry of ptun.yaml, or one command, that means a tunnel for each
- * port. The upstream is a range as long, or one for all.
+ * Port ranges of tcp tunnels (passive FTP, games): one entry of ptun.yaml, or one command, makes a tunnel for each
+ * port. The upstream is a range of the same length, or one for all.
  */
 import { fail } from '@porttunneler/shared/base/errors'
 import { parseUpstream, type Upstream } from './agent/upstream.ts'
@@ -30,7 +30,7 @@ export function portTunnels(upstream: string, port: string | undefined): readonl
   }))
 }
 
-/** Whether it means more than one tunnel, which then have names of their own. */
+/** Whether it means more than one tunnel; each of those then has its own name. */
 export function isRange(port: string | undefined): boolean {
   return port?.includes('-') === true
 }

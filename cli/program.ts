@@ -1,6 +1,6 @@
 /**
- * The command line as people see it: every verb, option and help text. Actions load their code when they run, so
- * `ptun --version` stays quick and a running agent carries no code of other commands.
+ * The command line: every verb, option and help text. Actions load their code when they run, so `ptun --version` stays
+ * quick and a running agent carries no code of other commands.
  */
 import { type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
 import { type Command, Command as CommandClass, Option } from 'commander'
@@ -10,7 +10,7 @@ import { version } from './version.ts'
 /** Options of every command, as commander parses them. */
 export type Globals = { readonly server?: string; readonly json?: boolean; readonly verbose?: boolean }
 
-/** What a verb does with its arguments and options; answers the exit code. */
+/** What a verb does with its arguments and options; resolves to the exit code. */
 export type Run = (globals: Globals, work: (context: Context) => Promise<number>) => Promise<void>
 
 export function buildProgram(run: Run): Command {
@@ -67,7 +67,7 @@ const servingTexts: Readonly<Record<TunnelKind, string>> = {
 
 const httpUpstreamText = 'port, host:port, https://host:port or unix:/path'
 
-/** Known to all kinds, so that the others can say why they refuse them. */
+/** All kinds know them, so that other kinds can say why they refuse them. */
 function requestOptions(): readonly Option[] {
   const several = (login: string, before: readonly string[] = []) => [...before, login]
   return [
@@ -213,7 +213,7 @@ function addAccount(program: Command, run: Run): void {
     )
 }
 
-/** Names and ports in one grammar. */
+/** Names and ports have the same verbs. */
 function addKept(program: Command, run: Run): void {
   const texts = {
     names: { description: 'host names that your account keeps', what: 'a host name', argument: '<name>' },

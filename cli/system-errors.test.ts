@@ -1,4 +1,4 @@
-/** Every message of ptun that a system error can lead to: its cure fits the error. What refuses is a mock. */
+/** Every message of ptun that a system error can cause has a cure that fits the error. Mocks refuse. */
 import { Socket } from 'node:net'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import { connectTls } from '@porttunneler/shared/mux/connect-tls'

@@ -35,19 +35,19 @@ export const attacks: readonly Attack[] = [
     name: 'guesses from everywhere',
     tried: 'guesses from many networks at one account, so that its owner is locked out',
     file: 'standalone/platform/identity.local.guard.test.ts',
-    test: 'guesses from many networks are slowed down',
+    test: 'guesses from many networks are slowed to two a minute',
   },
   {
     name: 'sign-in as a denial of service',
     tried: 'fill the queue of password hashes and have the refusals count as failures',
     file: 'standalone/platform/identity.local.line.test.ts',
-    test: 'being told to come back is no failed sign-in',
+    test: 'being told to come back is not a failed sign-in',
   },
   {
     name: 'weak password',
     tried: 'trivial and leaked passwords, wherever one is set',
     file: 'standalone/platform/identity.local.weak.test.ts',
-    test: 'wherever a password is set a weak one is refused',
+    test: 'a weak password is refused wherever one is set',
   },
   {
     name: 'who is registered here? The form for accounts',
@@ -77,7 +77,7 @@ export const attacks: readonly Attack[] = [
     name: 'device login from a foreign page',
     tried: 'forms of another site that use up the codes of device login',
     file: 'shared/api/app.test.ts',
-    test: 'a page of another site uses nothing up',
+    test: 'a page of another site uses up no limit',
   },
   {
     name: 'bodies before authentication',
@@ -89,19 +89,19 @@ export const attacks: readonly Attack[] = [
     name: 'log flood',
     tried: 'a request that fails, a thousand times, with a path of 8,000 characters',
     file: 'shared/api/app.test.ts',
-    test: 'cannot fill the log with it',
+    test: 'repeating a request that fails cannot fill the log',
   },
   {
     name: 'idle half-heads and half-bodies',
     tried: '400 of each from one address at the console’s port',
     file: 'standalone/web-server.test.ts',
-    test: '400 half heads and as many half bodies',
+    test: '400 half heads and half bodies',
   },
   {
     name: 'body that never comes',
     tried: 'a length is said, and one byte sent',
     file: 'standalone/web-server.test.ts',
-    test: 'a body that does not come is not waited for',
+    test: 'it does not wait for a body that does not come',
   },
   {
     name: 'DNS rebinding',
@@ -126,7 +126,7 @@ export const attacks: readonly Attack[] = [
     name: 'cookie without TLS',
     tried: 'X-Forwarded-Proto of a stranger and of a proxy',
     file: 'standalone/addresses.test.ts',
-    test: 'https: a stranger who says so',
+    test: 'https: a stranger that claims it',
   },
   {
     name: 'redirect after sign-in',
@@ -138,7 +138,7 @@ export const attacks: readonly Attack[] = [
     name: 'open files',
     tried: 'read the data folder of an older release as another user',
     file: 'standalone/data-folder.test.ts',
-    test: 'what was there before gets its modes',
+    test: 'existing files get their modes',
   },
   {
     name: 'password in a file that others can read',
@@ -168,13 +168,13 @@ export const attacks: readonly Attack[] = [
     name: 'guesses at the password of a tunnel',
     tried: 'wrong passwords from one network',
     file: 'cli/http/logins.test.ts',
-    test: 'ten wrong ones within a minute close the door',
+    test: 'ten wrong passwords within a minute block a network',
   },
   {
     name: 'mail that fills the disk',
     tried: 'ask for mail again and again where it waits in files',
     file: 'standalone/platform/mail.log.test.ts',
-    test: 'strangers who ask for mail cannot fill the disk',
+    test: 'strangers who request mails cannot fill the disk',
   },
   {
     name: 'hostile server against ptun',
@@ -206,7 +206,7 @@ export const attacks: readonly Attack[] = [
     name: 'name that passes for another',
     tried: 'homographs, mixed alphabets, punycode, full width, addresses, wildcards and suffixes as a host',
     file: 'shared/base/host-names.test.ts',
-    test: 'whatever comes is read without a throw',
+    test: 'any text is read without a throw',
   },
   {
     name: 'name of a brand or of the service',
@@ -218,13 +218,13 @@ export const attacks: readonly Attack[] = [
     name: 'more names than the plan has',
     tried: 'keep one name after the other',
     file: 'shared/api/reservations.test.ts',
-    test: 'number is said when it is reached',
+    test: 'limit when it is reached',
   },
   {
     name: 'names blocked by keeping and giving up',
     tried: 'keep a name and give it up, 40 times, so that all of them rest',
     file: 'shared/api/reservations.test.ts',
-    test: 'to keep and give up in turn blocks no more names',
+    test: 'keeping and giving up in turn blocks no more names',
   },
   {
     name: 'visitors of a name that was given up or moved',

@@ -40,7 +40,7 @@ describe('dialling a unix socket', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ptun-dial-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('reaches the program there; a broken end is a close, since there is no reset', async () => {
+  test('reaches the program there; a broken end becomes a close, since there is no reset', async () => {
     const path = join(folder, 'app.sock')
     const server = createServer((socket) => socket.resume().on('error', () => {})).listen(path)
     const accepted = once(server, 'connection')
@@ -51,12 +51,12 @@ describe('dialling a unix socket', () => {
     socket.resetAndDestroy()
     await closed
     await new Promise((resolve) => server.close(resolve))
-    // The file stays behind when a program is killed.
+    // The file is left when a program is killed.
     writeFileSync(join(folder, 'left.sock'), '')
     expect(await dialSocket(join(folder, 'left.sock'))).toMatchObject({ key: 'upstream.refused' })
   })
 
-  test('no socket at the path has a code of its own', async () => {
+  test('a missing socket at the path has its own code', async () => {
     const path = join(folder, 'none.sock')
     expect(await dialSocket(path)).toMatchObject({
       key: 'upstream.no_socket',
@@ -99,7 +99,7 @@ describe('dialling an upstream', () => {
     })
   })
 
-  test('a host that nobody knows has a code of its own', async () => {
+  test('an unknown host has its own code', async () => {
     const failure = (await dial(80, { host: 'no-such-host.invalid' }).outcome) as PortTunnelerError
     expect(failure.key).toBe('upstream.unknown')
   })
@@ -107,7 +107,7 @@ describe('dialling an upstream', () => {
   test('no answer within 8 s is a failure, and leaves neither socket nor timer', async () => {
     const clock = new FakeClock()
     await listen('127.0.0.1', async (port) => {
-      // The clock moves before the loop turns: for the dialler the answer never came.
+      // The clock moves before the loop turns, so for the dialler the answer never came.
       const { outcome } = dial(port, { clock })
       clock.advance(8_000)
       expect(await outcome).toMatchObject({ key: 'upstream.timeout' })
@@ -125,7 +125,7 @@ describe('dialling an upstream', () => {
       })
       cancel()
       expect(clock.pending).toBe(0)
-      // One that was dialled later is connected: the first would have been by now.
+      // One that was dialled later is connected: by now the first would be too.
       const later = (await dial(port).outcome) as Socket
       expect(later.remotePort).toBe(port)
       expect(isHeard).toBe(false)

@@ -1,6 +1,6 @@
 /**
- * Dials upstreams. `localhost` means both loopback addresses, because half of all programs listen only on one of
- * them: the family that worked last is tried first, as a literal, so no resolver and no race of addresses is paid for.
+ * Dials upstreams. `localhost` means both loopback addresses, because half of all programs listen only on one of them.
+ * It tries the family that worked last first, as a literal, so it needs no resolver and no race of addresses.
  */
 import { connect, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -11,13 +11,13 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 import { formatUpstream, type PortUpstream, type Upstream } from './upstream.ts'
 import { beginTls, keyOfTlsError, type UpstreamTls } from './upstream-tls.ts'
 
-/** Which loopback address answered last, by port. Holds as many entries as the user configured upstreams. */
+/** Which loopback address worked last, by port. Holds as many entries as the user configured upstreams. */
 export type LoopbackMemory = Map<number, string>
 
 export type DialUpstreamOptions = {
   readonly clock: Clock
   readonly memory: LoopbackMemory
-  /** Of https upstreams: which certificates will do. */
+  /** For https upstreams: which certificates are accepted. */
   readonly tls?: UpstreamTls | undefined
   /** The socket is connected, half-open allowed, paused, and has no listener left from dialling. */
   onConnect(socket: Socket): void
@@ -25,9 +25,9 @@ export type DialUpstreamOptions = {
 }
 
 /**
- * Dials until connected, refused by every address, or 8 s have passed; exactly one of the two handlers is called,
- * never before this returns.
- * @returns gives up silently: no handler is called afterwards
+ * Dials until connected, refused by every address, or 8 s have passed. Exactly one of the two handlers is called, never
+ * before this returns.
+ * @returns a function that gives up silently: no handler is called afterwards
  */
 export function dialUpstream(upstream: Upstream, options: DialUpstreamOptions): () => void {
   const { clock } = options
@@ -35,7 +35,7 @@ export function dialUpstream(upstream: Upstream, options: DialUpstreamOptions): 
   const stop = () => {
     timer.clear()
     socket?.removeAllListeners()
-    // A socket destroyed while connecting may still report an error; nobody is interested any more.
+    // A socket destroyed while connecting may still report an error, which no longer matters.
     socket?.on('error', () => {})
     socket?.destroy()
   }
@@ -55,7 +55,7 @@ export function dialUpstream(upstream: Upstream, options: DialUpstreamOptions): 
     },
     onFail: (key, code, cause) => {
       timer.clear()
-      // A path's own codes need no more words than the cure has.
+      // For a path's own codes the cure says enough.
       const why = keyByErrno[code] === key ? `cannot be reached${sayNetworkError(cause)}` : `answered ${code}`
       options.onFail(fail(key, `${formatUpstream(upstream)} ${why}`, { cause }))
     },
@@ -65,9 +65,9 @@ export function dialUpstream(upstream: Upstream, options: DialUpstreamOptions): 
   return stop
 }
 
-/** What the ways of dialling tell; `onReady` or `onFail` is the last. */
+/** What the ways of dialling report; `onReady` or `onFail` comes last. */
 type Attempt = {
-  /** The socket to give up when the dial is. */
+  /** The socket to destroy when the dial is given up. */
   onSocket(socket: Socket): void
   onReady(socket: Socket): void
   onFail(key: ErrorKey, code: string, cause: Error): void
@@ -75,7 +75,7 @@ type Attempt = {
 
 function dialSocket(path: string, { onSocket, onReady, onFail }: Attempt): void {
   const socket = connect({ path, allowHalfOpen: true })
-  // There is no reset here: a peer learns of a broken end by what it then writes.
+  // There is no reset here: a peer notices a broken end when it writes.
   socket.resetAndDestroy = () => socket.destroy()
   onSocket(socket)
   socket.once('connect', () => onReady(socket))
@@ -85,7 +85,7 @@ function dialSocket(path: string, { onSocket, onReady, onFail }: Attempt): void 
   })
 }
 
-/** One address after the other, and TLS on the first that connects where it is asked for. */
+/** Tries one address after the other, and begins TLS on the first that connects, if requested. */
 function dialPort(upstream: PortUpstream, { memory, tls }: DialUpstreamOptions, attempt: Attempt): void {
   const { host: name, port } = upstream
   let firstError: Error | undefined
@@ -102,7 +102,7 @@ function dialPort(upstream: PortUpstream, { memory, tls }: DialUpstreamOptions, 
     })
     socket.once('error', (error: NodeJS.ErrnoException) => {
       const [next, ...others] = rest
-      // What the preferred address said tells more than "no IPv6 here".
+      // The preferred address's error says more than "no IPv6 here".
       firstError ??= error
       if (next !== undefined && worthAnotherAddress(error)) return tryNext(next, others)
       const code = codeOf(firstError)
@@ -131,7 +131,7 @@ function candidates({ host, port }: PortUpstream, memory: LoopbackMemory): reado
   return memory.get(port) === '::1' ? ['::1', '127.0.0.1'] : ['127.0.0.1', '::1']
 }
 
-/** Only refusals that say nothing about the other loopback address; a machine without IPv6 answers EADDRNOTAVAIL. */
+/** Only refusals that say nothing about the other loopback address; a machine without IPv6 gives EADDRNOTAVAIL. */
 function worthAnotherAddress({ code }: NodeJS.ErrnoException): boolean {
   return (
     code === 'ECONNREFUSED' || code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT' || code === 'ENETUNREACH'
@@ -139,14 +139,14 @@ function worthAnotherAddress({ code }: NodeJS.ErrnoException): boolean {
 }
 
 /**
- * A dial to an unused port of the kernel's own range may be given that very port as its source; TCP's simultaneous
- * open then connects the socket to itself, and the visitor would talk to an echo.
+ * A dial to an unused port of the kernel's own range may get that very port as its source. TCP's simultaneous open then
+ * connects the socket to itself, and the visitor would talk to an echo.
  */
 function isSelfConnected(socket: Socket, port: number): boolean {
   return socket.localPort === port && socket.localAddress === socket.remoteAddress
 }
 
-/** Where no peer can vanish without the kernel saying so. */
+/** There no peer can vanish without the kernel reporting it. */
 function isLoopback(host: string): boolean {
   return host.startsWith('127.') || host === '::1'
 }
@@ -172,7 +172,7 @@ const keyByErrno: Readonly<Record<string, ErrorKey>> = {
   EADDRNOTAVAIL: 'upstream.exhausted',
 }
 
-/** A path says more of what is wrong than an address. */
+/** For a path, the error says more than for an address. */
 const keyBySocketErrno: Readonly<Record<string, ErrorKey>> = {
   ENOENT: 'upstream.no_socket',
   ENOTDIR: 'upstream.no_socket',
@@ -181,7 +181,7 @@ const keyBySocketErrno: Readonly<Record<string, ErrorKey>> = {
   EPERM: 'upstream.denied',
 }
 
-/** Happy eyeballs of a host name with several addresses gives an AggregateError; its first part says why. */
+/** A host name with several addresses gives an AggregateError; its first part says why. */
 function codeOf(error: NodeJS.ErrnoException & { errors?: readonly unknown[] }): string {
   return error.code ?? (error.errors?.[0] as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
 }

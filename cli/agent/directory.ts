@@ -1,10 +1,10 @@
 /**
- * Where the relays are, cell by cell, as the answers of the control plane say. An agent whose tunnels lie in several
- * cells learns of each from the answers about its own tunnels, so an answer about some of them leaves the others be.
+ * Where the relays are, cell by cell, from the control plane's answers. An agent with tunnels in several cells learns
+ * of each cell from the answers about its own tunnels, so an answer about some cells leaves the others alone.
  */
 import type { ClaimResult, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 
-/** `cell` is undefined where an older server did not name it: every ticket is shown there. */
+/** `cell` is undefined if an older server did not name it: then every ticket is shown there. */
 export type PlacedRelay = { readonly address: RelayAddress; readonly cell: string | undefined }
 
 /** Whether a ticket of one cell may be shown to a relay of the other. */
@@ -16,13 +16,13 @@ export class Directory {
   readonly #relays = new Map<string | undefined, readonly RelayAddress[]>()
 
   set(cell: string | undefined, relays: readonly RelayAddress[]): void {
-    // Nothing is known of a cell is no news: agents that are there shall not leave.
+    // An empty list is not news: agents that are there should not leave.
     if (relays.length > 0) this.#relays.set(cell, relays)
   }
 
   /**
    * @param leased the cells of all leases that the agent has now
-   * @returns whether it says anything
+   * @returns whether it changed anything
    */
   take({ relays, cell, otherCells = [] }: ClaimResult, leased: ReadonlySet<string | undefined>): boolean {
     const named = new Map([[cell, relays], ...otherCells.map((one) => [one.cell, one.relays] as const)])

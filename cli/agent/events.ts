@@ -1,16 +1,16 @@
 /**
- * What a running agent tells: events as they happen, and a snapshot to look at. Every output (live status, lines,
- * JSON, `ptun status`) is made from these two and nothing else. Event names are documented and stable.
+ * What a running agent reports: events as they happen, and a snapshot. Every output (live status, lines, JSON, `ptun
+ * status`) is made only from these two. Event names are documented and stable.
  */
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 
-/** A failure as people and scripts read it. */
+/** A failure for people and scripts. */
 export type Problem = {
   readonly code: string
   readonly title: string
   readonly detail: string
   readonly cure: string
-  /** What was free instead a moment ago. */
+  /** What was free a moment ago. */
   readonly suggestions?: readonly string[]
   /** A command with one of them, to be copied. */
   readonly example?: string
@@ -40,14 +40,14 @@ export type AgentEvent =
       readonly agent: string
       readonly server: string
       readonly pid: number
-      /** The way to relays, without its password; absent: straight. */
+      /** The proxy to relays, without its password; undefined: none. */
       readonly proxy?: string
     }
   | { readonly event: 'agent.draining'; readonly connections: number; readonly graceMs: number }
   | { readonly event: 'agent.stopped'; readonly exit: number }
   | { readonly event: 'server.lost'; readonly problem: Problem; readonly retryInMs: number }
   | { readonly event: 'server.found' }
-  /** What the agent keeps between runs cannot be written; told once until it can be. */
+  /** The agent cannot write what it keeps between runs; reported once until it can. */
   | { readonly event: 'state.lost'; readonly problem: Problem }
   | { readonly event: 'state.found' }
   | {
@@ -115,9 +115,9 @@ export type AgentEvent =
 /** ptun.yaml as it was last read. */
 export type ConfigStatus = {
   readonly path: string
-  /** Wall ms: since then the agent does what it says. */
+  /** Wall ms: since when the agent has followed it. */
   readonly since: number
-  /** Why what stands there now does not count. */
+  /** Why its present content does not count. */
   readonly problem?: Problem
 }
 
@@ -126,16 +126,16 @@ export type Emit = (event: AgentEvent) => void
 /** waiting: no lease yet; connecting: leased, no relay has it; online: some relay serves it; stopped: for good. */
 export type TunnelState = 'waiting' | 'connecting' | 'online' | 'stopped'
 
-/** What the checks of ptun.yaml say of the upstream; unknown: the first is not over. */
+/** What the checks of ptun.yaml say about the upstream; unknown: the first check is not over. */
 export type TunnelHealth = 'unknown' | 'healthy' | 'unhealthy'
 
 export type TunnelStatus = {
   readonly name: string
   readonly kind: string
   readonly upstream: string
-  /** The range of ports that it belongs to, and which of them it asked for. */
+  /** The range of ports that it belongs to, and the port that it asked for. */
   readonly range?: { readonly name: string; readonly port: number }
-  /** What is done beyond handing bytes over, in words; absent when nothing is. */
+  /** What the agent does besides passing bytes on, in words; undefined if nothing. */
   readonly settings?: readonly string[]
   readonly state: TunnelState
   /** Other agents may serve it beside this one. */
@@ -144,13 +144,13 @@ export type TunnelStatus = {
   readonly relays: number
   readonly active: number
   readonly total: number
-  /** From visitors. */
+  /** Bytes from visitors. */
   readonly bytesIn: number
-  /** To visitors. */
+  /** Bytes to visitors. */
   readonly bytesOut: number
-  /** Absent without a health check. */
+  /** Undefined without a health check. */
   readonly health?: TunnelHealth
-  /** Why it is not online, or what the upstream's trouble is. */
+  /** Why it is not online, or what is wrong with the upstream. */
   readonly problem?: Problem
 }
 
@@ -167,11 +167,11 @@ export type AgentSnapshot = {
   readonly server: string
   readonly startedAt: number
   readonly state: 'running' | 'draining' | 'stopped'
-  /** The way to relays and an https server, without its password; absent: straight. */
+  /** The proxy to relays and an https server, without its password; undefined: none. */
   readonly proxy?: string
   /** Present once ptun.yaml was read again. */
   readonly config?: ConfigStatus
-  /** Why the server cannot be spoken to; absent while it can. */
+  /** Why the server cannot be reached; undefined while it can. */
   readonly serverProblem?: Problem
   readonly tunnels: readonly TunnelStatus[]
   readonly relays: readonly RelayStatus[]

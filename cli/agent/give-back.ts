@@ -1,4 +1,4 @@
-/** The last call of an agent that ends: its leases are given back, so that another machine need not wait. */
+/** The last call of an agent that ends: it gives its leases back, so that another machine need not wait. */
 import type { Lease } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { LeaseApi } from './home.ts'
@@ -7,17 +7,20 @@ export type GiveBackOptions = {
   readonly api: Pick<LeaseApi, 'release'>
   readonly agent: string
   readonly clock: Clock
-  /** Aborted by whoever does not want to wait, and when the time is over. */
+  /** Aborted by a user who does not want to wait, and when the time is over. */
   readonly leaving: AbortController
   retire(lease: Lease): void
 }
 
-/** Nobody waits longer for a server that is slow or away; then the others wait until relays miss the agent. */
+/** How long to wait for a slow or absent server. After that, others wait until relays miss the agent. */
 const releaseMs = 3_000
-/** The most that a call takes. */
+/** The maximum for one call. */
 const leasesPerCall = 50
 
-/** Never rejects. A ticket whose release may have arrived is not bound again; one that surely did not, may be. */
+/**
+ * Never rejects. A ticket whose release may have arrived is not bound again; one whose release surely did not arrive
+ * may be.
+ */
 export async function giveBack(
   held: readonly Lease[],
   { api, agent, clock, leaving, retire }: GiveBackOptions,
@@ -36,7 +39,7 @@ export async function giveBack(
   }
 }
 
-/** @returns whether the call has taken effect, or may have; false when it failed. Never rejects. */
+/** @returns whether the call took effect or may have; false when it failed. Never rejects. */
 async function untilAborted(call: Promise<void>, signal: AbortSignal): Promise<boolean> {
   const aborted = Promise.withResolvers<boolean>()
   signal.addEventListener('abort', () => aborted.resolve(true), { once: true })

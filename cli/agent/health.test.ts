@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close()
 })
 
-/** A program on this machine that treats every connection by `serve`. */
+/** A program on this machine that treats every connection with `serve`. */
 async function upstream(
   serve: (socket: Socket) => void,
   port = 0,
@@ -26,7 +26,7 @@ async function upstream(
   return { server, port: (server.address() as AddressInfo).port }
 }
 
-/** Answers every request head with `line` and keeps the heads. */
+/** Answers every request head with `line` and records the heads. */
 async function web(line: () => string): Promise<{ port: number; heads: string[] }> {
   const heads: string[] = []
   const { port } = await upstream((socket) => {
@@ -65,13 +65,13 @@ function check(port: number, health: HealthCheck, more: Partial<WantedTunnel> = 
     checks,
     emit,
     events,
-    /** Lets checks fall due until `count` events have been told. */
+    /** Runs due checks until `count` events have been reported. */
     told: async (count: number) => {
       while (events.length < count) {
         const told = new Promise<void>((resolve) => {
           wake = resolve
         })
-        // A step of the test's own: between two, the sockets of a check have their turn.
+        // The test's own step: between two, the sockets of a check get their turn.
         const turn = new Promise<void>((resolve) => setImmediate(resolve))
         await Promise.race([told, turn])
         if (events.length < count) clock.advance(100)
@@ -105,7 +105,7 @@ describe('health checks', () => {
     expect(statusOf(tunnel).problem).toBeUndefined()
   })
 
-  test('by HTTP: a GET of the path, and what it answered is told', async () => {
+  test('by HTTP: a GET of the path, and its answer is reported', async () => {
     let line = 'HTTP/1.1 204 No Content'
     const { port, heads } = await web(() => line)
     const { told } = check(port, http)
@@ -119,7 +119,7 @@ describe('health checks', () => {
     })
   })
 
-  test('one slip is not told', async () => {
+  test('a single failure is not reported', async () => {
     let asked = 0
     const { port } = await web(() => (asked++ === 1 ? 'HTTP/1.1 500 Oh' : 'HTTP/1.1 200 OK'))
     const { told, clock, events } = check(port, http)
@@ -144,7 +144,7 @@ describe('health checks', () => {
     expect((await told(1))[0]?.event).toBe(event)
   })
 
-  test('an upstream that takes the connection and says nothing is unhealthy after five seconds', async () => {
+  test('an upstream that accepts but stays silent is unhealthy after five seconds', async () => {
     const { port } = await upstream((socket) => socket.resume())
     const { told } = check(port, http)
     expect((await told(1))[0]).toMatchObject({ problem: { detail: expect.stringContaining('within 5 s') } })
@@ -156,7 +156,7 @@ describe('health checks', () => {
     expect((await told(1))[0]).toMatchObject({ problem: { detail: expect.stringContaining('closed') } })
   })
 
-  test('where PROXY is expected the check names nobody', async () => {
+  test('if PROXY is expected, the check names nobody', async () => {
     const heads: string[] = []
     const { port } = await upstream((socket) => {
       socket.once('data', (chunk) => {
@@ -169,7 +169,7 @@ describe('health checks', () => {
     expect(heads[0]).toMatch(/^PROXY UNKNOWN\r\n/)
   })
 
-  test('a check that passes ends what a visitor met', async () => {
+  test('a passing check ends the failure that a visitor met', async () => {
     const { port } = await web(() => 'HTTP/1.1 200 OK')
     const { told, tunnel, clock } = check(port, http)
     await told(1)

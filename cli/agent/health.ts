@@ -1,6 +1,6 @@
 /**
- * Checks whether upstreams work, as ptun.yaml asks for it: by connecting, or by a GET. A sick upstream keeps its
- * tunnel, because what it tells its visitors is worth more than a closed door; the agent says so wherever it speaks.
+ * Checks whether upstreams work, if ptun.yaml asks for it: by connecting, or by a GET. A sick upstream keeps its
+ * tunnel, because its own error tells visitors more than a closed door; the agent reports it everywhere.
  */
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
@@ -11,7 +11,7 @@ import { type Emit, problemOf } from './events.ts'
 import { type HealthCheck, labelOf, recovered, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { authorityOf, formatUpstream } from './upstream.ts'
 
-/** One slip is asked again before it is told: a program that restarts is not sick. */
+/** A failure is checked again before it is reported: a program that restarts is not sick. */
 const failuresMax = 2
 const againMs = 1_000
 /** From the connection to the status line. */
@@ -38,7 +38,7 @@ export class HealthChecks {
     for (const tunnel of this.#options.tunnels) this.follow(tunnel)
   }
 
-  /** Begins, or begins anew where the tunnel is wanted otherwise now. */
+  /** Begins, or restarts if the tunnel's settings have changed. */
   follow(tunnel: Tunnel): void {
     this.drop(tunnel)
     const { health } = tunnel.wanted
@@ -110,7 +110,7 @@ class Check {
 
 /**
  * One check; `onDone` is called once, never before this returns.
- * @returns gives up silently
+ * @returns a function that gives up silently
  */
 function probe(
   wanted: WantedTunnel,
@@ -137,7 +137,7 @@ function probe(
   }
 }
 
-/** Sends a GET and looks at the status line; the rest of the answer is not read. */
+/** Sends a GET and reads the status line; the rest of the answer is not read. */
 function ask(
   socket: Socket,
   options: { wanted: WantedTunnel; health: HealthCheck & { kind: 'http' }; clock: Clock },
@@ -173,7 +173,7 @@ function ask(
   return stop
 }
 
-/** Why the answer is not the one wanted; without `wanted`, 200 to 399 will do. */
+/** Why the answer is not the wanted one; without `wanted`, 200 to 399 are accepted. */
 function judge(answer: string, wanted: number | undefined): string | undefined {
   const status = Number(/^HTTP\/1\.[01] ([1-5]\d\d)[ \r\n]/.exec(answer)?.[1] ?? Number.NaN)
   if (Number.isNaN(status)) return 'answered something that is not HTTP'
@@ -181,12 +181,12 @@ function judge(answer: string, wanted: number | undefined): string | undefined {
   return isFine ? undefined : `answered ${status}`
 }
 
-/** A check is no visitor: the PROXY header says that nothing is known. */
+/** A check is not a visitor: the PROXY header says that nothing is known. */
 const nobody = { sourceAddress: '', sourcePort: 0, destinationAddress: '', destinationPort: 0 }
 
 function drop(socket: Socket): void {
   socket.removeAllListeners()
-  // What the upstream still says to a closed connection interests nobody.
+  // Whatever the upstream sends on a closed connection does not matter.
   socket.on('error', () => {})
   socket.destroy()
 }

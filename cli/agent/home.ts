@@ -1,8 +1,8 @@
 /**
- * The agent's conversation with the control plane: claims every tunnel that has no lease in one call, renews all
- * leases in one call at the time the server named, and tries again for ever when the server is away. It keeps no
- * state about tunnels of its own; it reads and reports through its owner. All its waits are monotonic: a wall clock
- * that is set, either way and by any amount, puts nothing off.
+ * The agent's conversation with the control plane: claims every tunnel without a lease in one call, renews all leases
+ * in one call at the time the server named, and tries again for ever when the server is away. It keeps no state about
+ * tunnels itself; it reads and reports through its owner. All its waits are monotonic: changing the wall clock, either
+ * way and by any amount, delays nothing.
  */
 
 import { randomUUID } from 'node:crypto'
@@ -14,7 +14,7 @@ import type { AgentMode, TunnelKind } from '@porttunneler/shared/protocol/endpoi
 import type { Tunnel } from './tunnels.ts'
 
 export type ClaimRequest = {
-  /** The same when the same is asked again because no answer came: what the server made up is then found again. */
+  /** Stays the same when a call is repeated because no answer came, so that generated names are found again. */
   readonly key: string
   readonly agent: string
   readonly tunnels: readonly {
@@ -24,7 +24,7 @@ export type ClaimRequest = {
     readonly agents?: AgentMode
   }[]
   readonly takeover: boolean
-  /** Since the first of these claims: relays that have reported since decide whether another agent serves. */
+  /** Since the first of these claims: relays that have reported since then decide whether another agent serves. */
   readonly waitedMs: number
 }
 export type RenewRequest = {
@@ -37,7 +37,7 @@ export type ReleaseRequest = {
   readonly leases: readonly { readonly tunnel: string; readonly epoch: number; readonly expiresAt: number }[]
 }
 
-/** The calls of the API that an agent lives on. Rejections are PortTunnelerErrors with `fields.retryAfterMs`. */
+/** The API calls that an agent needs. Rejections are PortTunnelerErrors with `fields.retryAfterMs`. */
 export type LeaseApi = {
   claim(request: ClaimRequest, signal: AbortSignal): Promise<ClaimResult>
   renew(request: RenewRequest, signal: AbortSignal): Promise<ClaimResult>
@@ -51,14 +51,14 @@ export type HomeOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly tunnels: readonly Tunnel[]
-  /** `asked[i]` is what `result.results[i]` is about. */
+  /** `result.results[i]` is about `asked[i]`. */
   onResult(result: ClaimResult, asked: readonly Tunnel[], call: 'claim' | 'renew'): void
   onFailure(error: PortTunnelerError, retryInMs: number): void
 }
 
-/** What one call of the API takes. */
+/** The maximum of one API call. */
 const tunnelsPerCall = 50
-/** Whoever changes what is due says so (`hurry`); a word that was missed costs no more than this. */
+/** Code that changes what is due calls `hurry`; a missed call delays by at most this. */
 const pauseMsMax = 10_000
 /** The longest a server's Retry-After is believed. */
 const retryAfterMsMax = 600_000
@@ -68,7 +68,7 @@ export class Home {
   #renewAt = 0
   #attempt = 0
   #retryAt = 0
-  /** Of it, what the server asked for. */
+  /** The part of the pause that the server asked for. */
   #askedUntil = 0
   #wake: () => void = () => {}
   #unanswered: { readonly key: string; readonly asked: readonly Tunnel[] } | undefined
@@ -89,20 +89,20 @@ export class Home {
     signal.removeEventListener('abort', onAbort)
   }
 
-  /** Looks again at what is due; call it after a tunnel's `claimAt` was brought forward. */
+  /** Checks again what is due; call it after a tunnel's `claimAt` was brought forward. */
   hurry(): void {
     this.#wake()
   }
 
-  /** Renews before its time: the answer says where the relays are. */
+  /** Renews early, because the answer says where the relays are. */
   renewNow(): void {
     this.#renewAt = 0
     this.#wake()
   }
 
   /**
-   * The machine slept, or its clock was set: whether the leases still run is asked at once, and so is what waited for
-   * its turn. Only a pause that the server asked for stays.
+   * The machine slept, or its clock was set: ask at once whether the leases still run, and for everything that waited.
+   * Only a pause that the server asked for stays.
    */
   recheck(): void {
     this.#attempt = 0
@@ -156,20 +156,20 @@ export class Home {
       ...(wanted.port !== undefined && { port: wanted.port }),
       ...(wanted.isPool && { agents: 'many' as const }),
     }))
-    // Taken over once: else two agents with --takeover would evict each other for ever.
+    // Take over only once, or two agents with --takeover would evict each other for ever.
     const isFirst = asked.every(({ wasGranted }) => !wasGranted)
     const waitedMs = this.#waited(asked)
     this.#unanswered = claim
     const request = { key, agent, tunnels: wants, takeover: takeover && isFirst, waitedMs }
     const result = await api.claim(request, signal)
     this.#unanswered = undefined
-    // A claim of some tunnels must not put off the renewal of the others.
+    // A claim of some tunnels must not delay the renewal of the others.
     const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
     const renewAt = this.#accept(result, asked, 'claim')
     this.#renewAt = hasOthers ? Math.min(this.#renewAt, renewAt) : renewAt
   }
 
-  /** What no answer came to goes as it was, alone; the others are next. */
+  /** A claim without an answer is repeated unchanged, alone; the others come next. */
   #nextClaim(due: readonly Tunnel[]): { readonly key: string; readonly asked: readonly Tunnel[] } {
     const before = this.#unanswered
     if (before?.asked.every((tunnel) => due.includes(tunnel))) return before
@@ -182,7 +182,7 @@ export class Home {
     return Math.round(Math.min(...asked.map(({ askedAtMs = now }) => now - askedAtMs)))
   }
 
-  /** In batches; one that fails leaves the time as it is, so that all are renewed again. */
+  /** In batches; a failed batch leaves the time unchanged, so that all are renewed again. */
   async #renew(asked: readonly Tunnel[], signal: AbortSignal): Promise<void> {
     const { api, agent } = this.#options
     let renewAt = Number.POSITIVE_INFINITY
@@ -197,7 +197,7 @@ export class Home {
     this.#renewAt = renewAt
   }
 
-  /** @returns when to renew what was answered (monotonic ms) */
+  /** @returns when to renew the answered ones (monotonic ms) */
   #accept(result: ClaimResult, asked: readonly Tunnel[], call: 'claim' | 'renew'): number {
     if (result.results.length !== asked.length)
       throw fail(
@@ -227,7 +227,7 @@ export class Home {
   }
 }
 
-/** For how long the server wants to hear nothing. */
+/** How long the server wants no further call. */
 function askedMs({ fields: { retryAfterMs } }: PortTunnelerError): number {
   return typeof retryAfterMs === 'number' ? Math.min(retryAfterMs, retryAfterMsMax) : 0
 }
@@ -235,7 +235,7 @@ function askedMs({ fields: { retryAfterMs } }: PortTunnelerError): number {
 /** Why one tunnel of a call got nothing. */
 export type Refusal = Extract<ClaimResult['results'][number], { readonly problem: unknown }>['problem']
 
-/** A code of a newer server has no row here: it is told as it came, and asked again. */
+/** A code of a newer server has no row here: it is shown as it came, and tried again. */
 export function refusalOf({ code, detail, title, suggestions }: Refusal): PortTunnelerError {
   const key = keyOfCode(code)
   return key
@@ -243,7 +243,7 @@ export function refusalOf({ code, detail, title, suggestions }: Refusal): PortTu
     : fail('server.unexpected', `${code} ${detail ?? title}`)
 }
 
-/** Claims of a refused tunnel: 1 s, then doubling to 30 s, or what the server asks for. */
+/** Delay before claiming a refused tunnel again: 1 s, then doubling to 30 s, or what the server asks for. */
 export function claimDelay(attempt: number, retryAfterSeconds = 0): number {
   if (retryAfterSeconds > 0) return retryAfterSeconds * 1_000
   return Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5))

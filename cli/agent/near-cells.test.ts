@@ -33,14 +33,14 @@ function stage(ms: Readonly<Record<string, number | undefined>>, changes: Partia
   return { near, clock, asked }
 }
 
-test('cells come in the order of their distance, and those that do not answer not at all', async () => {
+test('cells come in the order of their distance, without those that do not answer', async () => {
   const { near, asked } = stage({ far: 180, near: 3, gone: undefined, mid: 40 })
   expect(await near.find(live)).toEqual(['near', 'mid', 'far'])
   expect(await near.find(live)).toEqual(['near', 'mid', 'far'])
   expect(asked).toEqual({ lists: 1, probes: ['far', 'near', 'gone', 'mid'] })
 })
 
-test('a single cell is not measured, nor is the way through a proxy, nor more than sixteen', async () => {
+test('it does not measure a single cell, the way through a proxy, or more than sixteen cells', async () => {
   expect((await stage({ only: 1 }).near.find(live)).length).toBe(0)
   const proxied = stage({ a: 1, b: 2 }, { isProxied: () => true })
   expect(await proxied.near.find(live)).toEqual([])
@@ -50,7 +50,7 @@ test('a single cell is not measured, nor is the way through a proxy, nor more th
   expect(many.asked.probes).toHaveLength(16)
 })
 
-test('what was found is kept for an hour, for that server, whatever the file holds', async () => {
+test('the result is kept for an hour, for that server, whatever the file holds', async () => {
   const first = stage({ a: 2, b: 1 }, { folder })
   expect(await first.near.find(live)).toEqual(['b', 'a'])
   const next = stage({ a: 1, b: 2 }, { folder, clock: first.clock })
@@ -65,7 +65,7 @@ test('what was found is kept for an hour, for that server, whatever the file hol
   expect(JSON.parse(readFileSync(join(folder, 'cells.json'), 'utf8')).near).toEqual(['e', 'f'])
 })
 
-test('a server that does not list cells, or is slow, costs three seconds at most and no claim', async () => {
+test('a server that does not list cells, or is slow, costs at most three seconds and no claim', async () => {
   const old = stage({}, { list: () => Promise.reject(fail('api.not_found')) })
   expect(await old.near.find(live)).toEqual([])
   let isAway = true
@@ -100,7 +100,7 @@ test('a server that does not list cells, or is slow, costs three seconds at most
   expect(slow.clock.pending).toBe(0)
 })
 
-test('the way is measured by a connection; nobody there is no cell to choose', async () => {
+test('the way is measured by connecting; a cell that does not answer is not chosen', async () => {
   const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as { port: number }

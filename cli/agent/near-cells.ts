@@ -1,7 +1,7 @@
 /**
- * Which cells are near, for tunnels that have not been in any: by how long a connection to a relay of each takes. Asked
- * before the first claim of such a tunnel, kept in the state folder for an hour, and never a reason to wait for long or
- * to fail: without an answer the server chooses.
+ * Finds out which cells are near, for tunnels that have no cell yet, by the time that a connection to a relay of each
+ * takes. It runs before the first claim of such a tunnel, keeps the result in the state folder for an hour, and never
+ * waits long or fails: without a result the server chooses.
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -12,13 +12,13 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { z } from 'zod'
 import { writePrivateFile } from '../paths.ts'
 
-/** Longer than any way around the world and a lost packet; who takes longer is not near. */
+/** Longer than any way around the world with a lost packet; a slower cell is not near. */
 const probeMs = 1_000
 /** The list is a call like any other, but a claim waits for it. */
 const listMs = 3_000
-/** A laptop may be elsewhere by then. */
+/** By then a laptop may be elsewhere. */
 const keptMs = 3_600_000
-/** As many as a server lists; what another one says beyond it is not asked. */
+/** As many as a server lists; further ones are ignored. */
 const probedMax = 16
 
 type CellPlace = OpenCells['cells'][number]
@@ -33,12 +33,12 @@ const keptSchema = z.object({
 export type NearCellsOptions = {
   readonly list: (signal: AbortSignal) => Promise<OpenCells>
   readonly server: string
-  /** Absent: nothing is kept. */
+  /** Undefined: the result is not kept. */
   readonly folder?: string | undefined
   readonly clock: Clock
-  /** A proxy is as near as itself, whatever lies behind it. */
+  /** A proxy is as near as itself, whatever is behind it. */
   readonly isProxied: (place: CellPlace) => boolean
-  /** Tests have their own way there. */
+  /** Tests pass their own. */
   readonly probe?: Probe
 }
 /** @returns how long it took; undefined: no answer in time */
@@ -55,7 +55,7 @@ export class NearCells {
     this.#options = options
   }
 
-  /** Ids, nearest first; empty where there is nothing to choose, or nothing is known. Rejects only when aborted. */
+  /** Ids, nearest first; empty when there is no choice, or nothing is known. Rejects only when aborted. */
   async find(signal: AbortSignal): Promise<readonly string[]> {
     const { clock } = this.#options
     this.#found ??= await this.#readKept()
@@ -67,9 +67,9 @@ export class NearCells {
       await this.#keep(near)
       return near
     } catch (error) {
-      // No server, an older one, or one that is slow: the claim itself will say what has to be said.
+      // No server, an older one, or a slow one: the claim itself will report what is wrong.
       signal.throwIfAborted()
-      // One that is away is asked again with the next claim; the others not in this run.
+      // An absent server is asked again with the next claim; the others not again in this run.
       if (!isFailure(error, 'server.unreachable')) this.#found = { at: clock.now(), near: [] }
       return []
     }
@@ -95,7 +95,7 @@ export class NearCells {
       const { data } = keptSchema.safeParse(JSON.parse(await readFile(path, 'utf8')))
       return data?.server === this.#options.server ? data : undefined
     } catch {
-      // Not there, or damaged: measured anew.
+      // Missing or damaged: measure again.
       return undefined
     }
   }
@@ -109,7 +109,7 @@ export class NearCells {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await writePrivateFile(path, `${JSON.stringify(kept)}\n`)
     } catch {
-      // A folder that takes no writes is told by the leases (saved.ts).
+      // The leases report a folder that cannot be written (saved.ts).
     }
   }
 
@@ -118,7 +118,7 @@ export class NearCells {
   }
 }
 
-/** A cell whose relay does not answer within a second is none to choose. */
+/** A cell whose relay does not answer within a second is not considered. */
 function connectMs(
   { host, port }: CellPlace,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },

@@ -24,7 +24,7 @@ function setUp({ refuses = false } = {}) {
 }
 
 describe('network watch', () => {
-  test('another address is told once, within a second', () => {
+  test('a new address is reported once, within a second', () => {
     const { clock, seen } = setUp()
     clock.advance(5_000)
     expect(seen.changes).toBe(0)
@@ -42,7 +42,7 @@ describe('network watch', () => {
     expect(seen).toMatchObject({ changes: 1, gone: [] })
   })
 
-  test('a sleep shows in the wall clock; what NTP corrects does not count', () => {
+  test('a sleep shows in the wall clock; corrections by NTP do not count', () => {
     const { clock, seen } = setUp()
     clock.jump(2_000)
     clock.advance(1_000)
@@ -52,7 +52,7 @@ describe('network watch', () => {
     expect(seen.changes).toBe(1)
   })
 
-  test('a clock set back is told like one set forward', () => {
+  test('a clock set back is reported like one set forward', () => {
     const { clock, seen } = setUp()
     for (const ms of [-3_600_000, 365 * 86_400_000, -20 * 365 * 86_400_000]) {
       clock.jump(ms)
@@ -61,7 +61,7 @@ describe('network watch', () => {
     expect(seen).toMatchObject({ changes: 3, jumps: 3, gone: [] })
   })
 
-  test('a system that cannot say its addresses has the same ones as before', () => {
+  test('a system that cannot list its addresses counts as unchanged', () => {
     const { clock, seen } = setUp()
     seen.refuses = true
     clock.advance(5_000)
@@ -72,7 +72,7 @@ describe('network watch', () => {
     expect(seen).toMatchObject({ changes: 1, gone: ['192.0.2.1'] })
   })
 
-  test('one that could not say them at the start either is none that changed network later', () => {
+  test('one that could not list them at the start has not changed network later', () => {
     const { watch, clock, seen } = setUp({ refuses: true })
     seen.refuses = false
     clock.advance(1_000)

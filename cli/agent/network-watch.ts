@@ -1,7 +1,7 @@
 /**
  * Notices that the machine's network changed or that it slept, so that dead connections are found at once and not by
- * their silence (wire protocol, rule 25): another list of interface addresses, or a wall clock that ran away from the
- * monotonic one. A system that cannot say its addresses just now (no descriptors) has the same ones as before.
+ * their silence (wire protocol, rule 25): a different list of interface addresses, or a wall clock that ran away from
+ * the monotonic one. While the system cannot list its addresses (no descriptors), they count as unchanged.
  */
 import { networkInterfaces } from 'node:os'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
@@ -14,9 +14,9 @@ export type NetworkWatchOptions = {
   readonly clock: Clock
   /** `gone`: addresses that the machine had at the last look and no longer has. */
   readonly onChange: (gone: ReadonlySet<string>) => void
-  /** The machine slept or its clock was set; told before `onChange`. */
+  /** The machine slept or its clock was set; called before `onChange`. */
   readonly onJump?: () => void
-  /** Tests have their own. */
+  /** Tests pass their own. */
   readonly addresses?: () => string
 }
 
@@ -56,13 +56,13 @@ export class NetworkWatch {
     try {
       return (this.#options.addresses ?? interfaceAddresses)()
     } catch {
-      // The list is read through a socket, and the process has no descriptor left.
+      // Listing needs a socket, and the process has no descriptor left.
       return this.#addresses
     }
   }
 }
 
-/** Both are lists of "interface address" lines: the addresses of `before` that no interface has in `after`. */
+/** Both are lists of "interface address" lines; returns the addresses of `before` that no interface has in `after`. */
 function withoutThose(before: string, after: string): ReadonlySet<string> {
   return addressesIn(before).difference(addressesIn(after))
 }
@@ -71,7 +71,7 @@ function addressesIn(lines: string): Set<string> {
   return new Set(lines.split('\n').map((line) => line.slice(line.lastIndexOf(' ') + 1)))
 }
 
-/** Every address but those that IPv6 makes up for a while and drops again by itself. */
+/** Every address except IPv6's temporary ones. */
 function interfaceAddresses(): string {
   const addresses: string[] = []
   for (const [name, list] of Object.entries(networkInterfaces()))

@@ -1,7 +1,7 @@
 /**
- * Where have the relays gone? One that stays lost may have been replaced by another at another address, which only the
- * control plane knows. So it is asked: soon at first, then ever more rarely, until every relay is connected. One that
- * was lost and is not named any more may only be starting anew: there is one more question when it is back or given up.
+ * Finds out where the relays have gone. A relay that stays lost may have been replaced by one at another address, which
+ * only the control plane knows. So it asks: soon at first, then ever more rarely, until every relay is connected. A
+ * lost relay that is no longer named may only be restarting, so there is one more question when it is back or given up.
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 
@@ -19,9 +19,9 @@ export type RelayLookoutOptions = {
 const firstMs = 3_000
 const factor = 5
 const maxMs = 300_000
-/** All agents of a relay lose it at the same moment, and shall not all ask at the same. */
+/** All agents of a relay lose it at the same moment, but should not all ask at the same time. */
 const jitter = 0.6
-/** Five thousand agents that ask within it are 170 requests a second. */
+/** If five thousand agents ask within this time, that is 170 requests a second. */
 const spreadMs = 30_000
 
 export class RelayLookout {
@@ -35,7 +35,7 @@ export class RelayLookout {
     this.#options = options
   }
 
-  /** A relay was lost, or is still. */
+  /** A relay was lost, or still is. */
   start(): void {
     const { clock, random } = this.#options
     const ms = Math.min(maxMs, firstMs * factor ** this.#asked)
@@ -48,7 +48,7 @@ export class RelayLookout {
     this.start()
   }
 
-  /** A relay says that there are others now; all of its agents have heard it. */
+  /** A relay says that the list has changed, to all of its agents at once. */
   lookSoon(): void {
     const { clock, random, lookUp } = this.#options
     this.#soon ??= clock.after(spreadMs * random(), () => {

@@ -1,4 +1,4 @@
-/** What a runner of one relay is made of: sessions, the dial that begins them, and whom it tells. */
+/** What a runner of one relay needs: sessions, the dial that begins them, and whom to tell. */
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
@@ -40,16 +40,16 @@ export type RelayRunnerOptions = {
   readonly dial: DialRelay
   readonly clock: Clock
   readonly random: () => number
-  /** The way there is a proxy: a lost connection says why when the next try has asked that. */
+  /** A proxy is on the way, so a lost connection is reported with its reason once the next try has asked the proxy. */
   isProxied?(): boolean
-  /** What to bind at once in a new session; empty: there is no reason to dial yet. */
+  /** What to bind at once in a new session; empty: no reason to dial yet. */
   tickets(): ReadonlyMap<number, string>
   onOpen(stream: Stream, info: OpenInfo): StreamSink
   onConnected(instance: string): void
   onBound(instance: string, bind: number): void
-  /** `failure` is why; a bind that is only gone because the session is lost has none. */
+  /** `failure` is the reason; a bind that ended only because the session is lost has none. */
   onUnbound(instance: string, bind: number, failure?: PortTunnelerError): void
-  /** After every loss of a session and every dial that failed. */
+  /** Called after every loss of a session and every failed dial. */
   onLost(instance: string, loss: RelayLoss): void
   onNotice(instance: string, code: string, text: string): void
 }

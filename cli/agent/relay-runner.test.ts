@@ -16,7 +16,7 @@ const livingSession: AgentSession = {
   close: nothing,
 }
 
-test('runner: a relay that is back under another certificate is met with a new session, not with the old one', async () => {
+test('runner: a relay that is back with another certificate gets a new session, not the old one', async () => {
   const clock = new FakeClock()
   const dialled: (string | undefined)[] = []
   let events: AgentSessionEvents | undefined
@@ -50,7 +50,7 @@ test('runner: a relay that is back under another certificate is met with a new s
   await clock.advanceAsync(1_000)
   runner.readdress(at('new'))
   await clock.advanceAsync(1_000)
-  expect(dialled, 'a session that lives stays').toEqual(['old'])
+  expect(dialled, 'a living session stays').toEqual(['old'])
   runner.readdress(at('old'))
   events?.onDetached?.()
   runner.readdress(at('old'))
@@ -62,7 +62,7 @@ test('runner: a relay that is back under another certificate is met with a new s
   runner.close('session.closed')
 })
 
-test('runner: each restart of a relay is met with fast tries, not only the first ones', async () => {
+test('runner: it tries fast after every restart of a relay, not only the first', async () => {
   const clock = new FakeClock()
   const delays: number[] = []
   let isUp = true

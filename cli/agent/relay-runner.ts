@@ -1,9 +1,9 @@
 /**
- * Keeps one session to one relay: dials, binds every tunnel, and dials again for ever when the session is lost. In a
- * drain of the relay the old session goes on carrying its streams while a new one is dialled beside it; where a
- * successor is there already, the old one serves each tunnel until the new one does.
- * Wire protocol, rule 26: every 100 ms for 5 s while nothing listens there; refused, 3 x 200 ms, then 1 to 20 s with
- * jitter; a delay the relay asks for is obeyed.
+ * Keeps one session to one relay: dials, binds every tunnel, and dials again for ever when the session is lost. When
+ * the relay drains, the old session still carries its streams while a new one is dialled beside it; if a successor is
+ * already there, the old one serves each tunnel until the new one does. Wire protocol, rule 26: every 100 ms for 5 s
+ * while nothing listens there; after a refusal 3 x 200 ms, then 1 to 20 s with jitter; a delay that the relay asks for
+ * is obeyed.
  */
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { backoffMs, redialBackoff, restartBackoff } from '@porttunneler/shared/base/backoff'
@@ -22,17 +22,17 @@ import { problemOf, type RelayStatus } from './events.ts'
 import { failureOf, isOfProxy } from './relay-failures.ts'
 import type { AgentSession, AgentSessionEvents, RelayRunnerOptions } from './relay-runner-options.ts'
 
-/** One of the draining ones; of what it `serves` the visitors come by it alone. */
+/** A draining session; visitors of the tunnels it `serves` come only through it. */
 type Outgoing = { readonly session: AgentSession; readonly serves: Set<number>; readonly timers: Timer[] }
 
 /**
  * The successor may have sent a visitor to the old relay just before it had the tunnel itself, and waits a second for
- * its answer (relay-vm/siblings.ts).
+ * the answer (relay-vm/siblings.ts).
  */
 const lingerMs = 2_000
-/** A proxy that refuses has said so by then; else the loss is told as what it is. */
+/** By then a proxy that refuses has said so; otherwise the loss is reported as what it is. */
 const untoldMs = 2_000
-/** A session that lived this long was a good one: the next loss starts the back-off anew. */
+/** A session that lived this long was a good one: the next loss restarts the back-off. */
 const settledMs = 10_000
 
 export class RelayRunner {
@@ -43,7 +43,7 @@ export class RelayRunner {
   readonly #draining = new Set<AgentSession>()
   #outgoing: Outgoing | undefined
   readonly #spare: Spare
-  /** Bindings asked for in the current session, granted or not. */
+  /** Bindings requested in the current session, granted or not. */
   readonly #asked = new Set<number>()
   #attempt = 0
   /** Dials in a row to which a machine answered that nothing listens. */
@@ -52,9 +52,9 @@ export class RelayRunner {
   #dialling: AbortController | undefined
   #failure: PortTunnelerError | undefined
   #isClosed = false
-  /** The session lives on without a connection; it dials by itself. */
+  /** The session lives on without a connection, and dials by itself. */
   #isDetached = false
-  /** That it does is told when this is over, unless a dial says why before. */
+  /** When this is over the detachment is reported, unless a dial gives the reason before. */
   #untold: Timer | undefined
 
   constructor(address: RelayAddress, options: RelayRunnerOptions) {
@@ -64,21 +64,21 @@ export class RelayRunner {
     this.#spare = new Spare(options.clock)
   }
 
-  /** Dials unless a session, a dial or a wait is there already. */
+  /** Dials unless there is already a session, a dial or a wait. */
   start(): void {
     if (this.#current || this.#dialling || this.#timer || this.#isClosed) return
     void this.#dial()
   }
 
-  /** The directory's word on where this relay is; used from the next dial on. */
+  /** The directory's address for this relay, used from the next dial on. */
   readdress(address: RelayAddress): void {
     const isAnother = address.certificate !== this.#address.certificate
     this.#address = address
-    // A process keeps its certificate, so the one that knows the session is gone: it would be dialled in vain for long.
+    // A process keeps its certificate, so the one that knows the session is gone: redialling it would be in vain.
     if (isAnother && this.#isDetached) this.#current?.close('session.unknown')
   }
 
-  /** Binds, or shows the relay a fresher ticket for what is bound. Without a session the next one binds by itself. */
+  /** Binds, or shows the relay a newer ticket for a binding. Without a session, the next one binds by itself. */
   bind(bind: number, ticket: string): void {
     if (!this.#current) {
       this.start()
@@ -146,7 +146,7 @@ export class RelayRunner {
     if (ticket === undefined) return
     const dialling = new AbortController()
     this.#dialling = dialling
-    // Handlers may run before the promise of the dial does: they find their session here.
+    // Handlers may run before the promise of the dial resolves: they find their session here.
     const holder: { session?: AgentSession; closed?: PortTunnelerError } = {}
     try {
       const session = await this.#options.dial(this.#address, {
@@ -234,7 +234,7 @@ export class RelayRunner {
         if (this.#untold) this.#tellDetached(fail('carrier.lost'))
         this.#isDetached = false
         this.#failure = undefined
-        // The session asks for its bindings again by itself; each answer says online.
+        // The session requests its bindings again by itself; each answer says online.
         this.#options.onConnected(this.instance)
       },
       onClosed: (reason) => {
@@ -242,7 +242,7 @@ export class RelayRunner {
         if (isOutgoing()) this.#endOutgoing()
         if (!holder.session || this.#draining.delete(holder.session) || !isCurrent()) return
         const why = this.#isDetached && isOfProxy(this.#failure) ? this.#failure : reason
-        // A relay that started anew has just answered: it is there, and waits for a session to begin.
+        // A restarted relay has just answered: it is there, and waits for a session to begin.
         this.#leave(why, reason.key === 'session.unknown' ? 0 : this.#delay(reason))
       },
     }
@@ -254,7 +254,7 @@ export class RelayRunner {
     this.#options.onLost(this.instance, { failure, retryInMs: limits.redialSilentMs, isNew })
   }
 
-  /** @returns whether a loss was still to be told */
+  /** @returns whether a loss was not yet reported */
   #hush(): boolean {
     const wasUntold = this.#untold !== undefined
     this.#untold?.clear()
@@ -271,14 +271,14 @@ export class RelayRunner {
     this.#redial(redialMs)
   }
 
-  /** The new session serves it now, or nobody shall: the outgoing one gets no visitors for it any more. */
+  /** The new session serves it now, or nobody should: the outgoing one gets no more visitors for it. */
   #takeOver(bind: number, inMs = 0): void {
     const outgoing = this.#outgoing
     if (outgoing?.serves.delete(bind))
       outgoing.timers.push(this.#options.clock.after(inMs, () => outgoing.session.unbind(bind)))
   }
 
-  /** The outgoing session takes no visitors any more, whether or not the new one does. */
+  /** The outgoing session takes no more visitors, whether or not the new one does. */
   #endOutgoing(): void {
     const { serves = [], timers = [] } = this.#outgoing ?? {}
     this.#outgoing = undefined
@@ -286,7 +286,7 @@ export class RelayRunner {
     for (const bind of serves) this.#options.onUnbound(this.instance, bind)
   }
 
-  /** The current session takes no new visitors any more. */
+  /** The current session takes no new visitors. */
   #leave(failure: PortTunnelerError, retryInMs: number): void {
     this.#current = undefined
     this.#isDetached = false
@@ -317,7 +317,7 @@ export class RelayRunner {
     const own = backoffMs(redialBackoff, this.#attempt++, this.#options.random)
     const { retryAfterMs } = failure.fields
     if (typeof retryAfterMs !== 'number') return own
-    // All agents of a relay are told the same time: they must not come back as one man.
+    // All agents of a relay are told the same time, but must not come back all at once.
     return Math.max(own, retryAfterMs * (1 + redialBackoff.jitter * this.#options.random()))
   }
 }

@@ -48,14 +48,14 @@ describe('relays that come and go', () => {
     expect(stage.names()).not.toContain('tunnel.offline')
   })
 
-  test('a successor that cannot be reached is tried on; the tunnel is offline when the old one ends', async () => {
+  test('it keeps trying an unreachable successor; the tunnel is offline when the old one ends', async () => {
     const stage = setStage()
     await online(stage)
     const [old] = stage.sessions
     stage.relayFailure = { key: 'relay.unreachable' }
     old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
     await stage.clock.advanceAsync(10_000, 100)
-    // Said again after a connection was lost.
+    // Repeated after a connection was lost.
     old?.events.onGoAway(codes['relay.replaced'].code, 60_000, 0)
     expect(tunnelOf(stage)?.state).toBe('online')
     old?.events.onGoAway('PT-3020', 60_000, 200)
@@ -66,7 +66,7 @@ describe('relays that come and go', () => {
     expect(tunnelOf(stage)?.state).toBe('online')
   })
 
-  test('what the successor refuses, the old one serves no more', async () => {
+  test('when the successor refuses a tunnel, the old one stops serving it', async () => {
     const stage = setStage()
     await online(stage)
     const [old] = stage.sessions
@@ -78,7 +78,7 @@ describe('relays that come and go', () => {
     expect(tunnelOf(stage)?.state).toBe('stopped')
   })
 
-  test('the directory may name a relay anew: at the same address it is the same one', async () => {
+  test('a relay that the directory renames is the same one at the same address', async () => {
     const stage = setStage()
     await online(stage)
     stage.home.relays = stage.home.relays.map((relay) => ({ ...relay, instance: 'renamed' }))
@@ -87,7 +87,7 @@ describe('relays that come and go', () => {
     expect(stage.sessions[0]?.state).toBe('open')
   })
 
-  test('a relay that stays lost is asked for at home: soon, then ever more rarely', async () => {
+  test('it asks the control plane about a lost relay: soon, then ever more rarely', async () => {
     const stage = setStage({ random: () => 0.5 })
     await online(stage)
     const renewals = () => stage.home.renewals.length
@@ -106,7 +106,7 @@ describe('relays that come and go', () => {
     expect(renewals(), 'nothing is missing').toBe(found)
   })
 
-  test('told by a relay that there are others, it asks where they are, once for many such words', async () => {
+  test('told by a relay that the list changed, it asks where they are, once for many such notices', async () => {
     const stage = setStage({ random: () => 0.5 })
     await online(stage)
     stage.home.relays = [...stage.home.relays, relayTwo]
@@ -139,7 +139,7 @@ describe('relays that come and go', () => {
     expect(stage.names()).not.toContain('tunnel.offline')
   })
 
-  test('a relay that changes its address is found at both: what the one takes from the other ends nothing', async () => {
+  test('a relay that changes its address is found at both: taking over from itself ends nothing', async () => {
     const stage = setStage()
     await online(stage)
     stage.home.relays = [{ ...relayTwo, instance: 'one' }]
@@ -152,7 +152,7 @@ describe('relays that come and go', () => {
     expect(stage.names()).not.toContain('tunnel.offline')
   })
 
-  test('a relay that the directory names again before it was let go is kept, and has its tunnels again', async () => {
+  test('a relay named again before it was let go is kept, and gets its tunnels again', async () => {
     const stage = setStage()
     await online(stage)
     const [first] = stage.home.relays
@@ -185,7 +185,7 @@ describe('a relay that is lost and missing from the directory', () => {
   const sessionsOf = (stage: Stage, relay: string) =>
     stage.sessions.filter(({ instance }) => instance === relay).length
 
-  test('is dialled on: it may only be starting anew', async () => {
+  test('is still dialled: it may only be restarting', async () => {
     const stage = setStage({ random: () => 0.5 })
     await loseOne(stage)
     stage.relayFailure = undefined
@@ -201,7 +201,7 @@ describe('a relay that is lost and missing from the directory', () => {
     ])
   })
 
-  test('is asked for once more after it was given up, and then no more', async () => {
+  test('is asked about once more after it was given up, and then no more', async () => {
     const stage = setStage({ random: () => 0.5 })
     await loseOne(stage)
     await stage.clock.advanceAsync(35_000, 500)
@@ -269,7 +269,7 @@ describe('an agent with tunnels in two cells', () => {
     expect(stage.sessions.map(({ state }) => state)).toEqual(['open', 'open'])
   })
 
-  test('a tunnel that moves is bound in its new cell alone, and a cell without a tunnel is left', async () => {
+  test('a moved tunnel is bound only in its new cell, and a cell without a tunnel is left', async () => {
     const stage = setTwo()
     await online(stage)
     stage.sessions[1]?.grant()

@@ -1,7 +1,7 @@
 /**
- * The relays of the directory, with a runner for each. One that is new is dialled at once; one that is no longer named
- * is let go when the others have had time to take its tunnels, and what runs over it has ended. Until then it is
- * dialled on if it is lost: a relay that restarts is missing from the directory while it starts.
+ * The relays of the directory, with a runner for each. A new one is dialled at once. One that is no longer named is let
+ * go when the others have had time to take its tunnels, and everything over it has ended. If it is lost before that, it
+ * is still dialled: a restarting relay is missing from the directory while it starts.
  */
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Timer } from '@porttunneler/shared/base/clock'
@@ -12,7 +12,7 @@ import { RelayLookout } from './relay-lookout.ts'
 import { RelayRunner } from './relay-runner.ts'
 import type { RelayRunnerOptions } from './relay-runner-options.ts'
 
-/** `relay` names one for as long as it is at its address: it and its successor are one to an agent. */
+/** `relay` names a relay as long as it is at its address: for an agent, it and its successor are one. */
 export type RelaysOptions = Omit<RelayRunnerOptions, 'tickets' | 'onBound' | 'onUnbound'> & {
   /** What to bind at the relays of a cell. */
   tickets(cell: string | undefined): ReadonlyMap<number, string>
@@ -31,9 +31,9 @@ export class Relays {
   readonly #options: RelaysOptions
   /** By address. */
   readonly #runners = new Map<string, RelayRunner>()
-  /** Whose relays they are; by address, too. */
+  /** The cell of each relay, also by address. */
   readonly #cells = new Map<string, string | undefined>()
-  /** Of those that the directory does not name any more: when they are looked at again. */
+  /** For relays that the directory no longer names: when to check them again. */
   readonly #leaving = new Map<string, Timer>()
   readonly #lookout: RelayLookout
 
@@ -49,7 +49,7 @@ export class Relays {
     return [...this.#runners.values()].map((runner) => runner.status())
   }
 
-  /** Makes the runners those of the directory. */
+  /** Makes the runners match the directory. */
   follow(directory: readonly PlacedRelay[]): void {
     const wanted = new Map(directory.map(({ address }) => [nameOf(address), address]))
     for (const { address, cell } of directory)
@@ -63,7 +63,7 @@ export class Relays {
       if (!wanted.has(relay) && !this.#isLeaving(relay)) this.#letGo(relay, runner)
   }
 
-  /** Shows a ticket to every relay of its cell, or to those that do not have the tunnel. Others have it no more. */
+  /** Shows a ticket to every relay of its cell, or only to those without the tunnel. Relays of other cells lose it. */
   bind(
     bind: number,
     ticket: string,
@@ -83,7 +83,7 @@ export class Relays {
     for (const runner of this.#runners.values()) runner.probe(gone)
   }
 
-  /** A relay says that there are others now. */
+  /** A relay says that the list has changed. */
   lookSoon(): void {
     this.#lookout.lookSoon()
   }
@@ -104,11 +104,11 @@ export class Relays {
       ...options,
       tickets: () => options.tickets(this.#cells.get(relay)),
       onBound: (_instance, bind) => options.onBound(relay, bind),
-      // What takes a tunnel from one that is being let go may be this agent itself, at another address of that relay.
+      // This agent itself, at another address of that relay, may take the tunnel from one that is being let go.
       onUnbound: (_instance, bind, failure) =>
         options.onUnbound(relay, bind, this.#isLeaving(relay) ? undefined : failure),
       onConnected: (instance) => {
-        // The directory did not name it a moment ago: does it now?
+        // The directory did not name it a moment ago; ask whether it does now.
         if (this.#isLeaving(relay)) this.#lookout.startOwing()
         options.onConnected(instance)
       },

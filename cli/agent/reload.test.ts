@@ -13,7 +13,7 @@ const statesOf = (stage: ReturnType<typeof setStage>) =>
   stage.supervisor.snapshot().tunnels.map(({ name, state, upstream }) => `${name} ${state} ${upstream}`)
 
 describe('reloading ptun.yaml', () => {
-  test('a tunnel that is new starts; one that has not changed is not touched', async () => {
+  test('a new tunnel starts; an unchanged one is not touched', async () => {
     const stage = setStage()
     await online(stage)
     stage.supervisor.reload([web, api], path)
@@ -36,7 +36,7 @@ describe('reloading ptun.yaml', () => {
     })
   })
 
-  test('one that is gone is unbound, given back and forgotten; its number is not used again', async () => {
+  test('a removed one is unbound, given back and forgotten; its number is not used again', async () => {
     const stage = setStage({ wanted: [web, api] })
     await online(stage)
     stage.supervisor.reload([api], path)
@@ -52,7 +52,7 @@ describe('reloading ptun.yaml', () => {
     expect(stage.sessions[0]?.binds.at(-1)?.[0]).toBe(3)
   })
 
-  test('another upstream keeps the address and asks nobody', async () => {
+  test('another upstream keeps the address and needs no call', async () => {
     const stage = setStage()
     await online(stage)
     stage.supervisor.reload([{ ...web, upstream: { host: 'localhost', port: 4000 } }], path)
@@ -62,7 +62,7 @@ describe('reloading ptun.yaml', () => {
     expect([stage.sessions[0]?.binds.length, stage.sessions[0]?.unbinds]).toEqual([1, []])
   })
 
-  test('another public port, and a pool, are asked for, while the old address serves', async () => {
+  test('another public port, and a pool, are requested while the old address serves', async () => {
     const tcp: WantedTunnel = { ...web, kind: 'tcp', port: 80 }
     const stage = setStage({ wanted: [tcp] })
     await online(stage)
@@ -83,7 +83,7 @@ describe('reloading ptun.yaml', () => {
     expect(stage.home.claims.at(-1)?.tunnels).toEqual([{ name: 'web', kind: 'tls' }])
   })
 
-  test('a file that is not right changes nothing, says why, and the next good one clears it', async () => {
+  test('an invalid file changes nothing, says why, and the next good one clears that', async () => {
     const stage = setStage()
     await online(stage)
     stage.supervisor.refuseReload(fail('config.invalid', 'ptun.yaml:3:1 slip'), path)
@@ -96,7 +96,7 @@ describe('reloading ptun.yaml', () => {
     expect(stage.supervisor.snapshot().config).toEqual({ path, since: stage.clock.now() })
   })
 
-  test('a lease that is granted after its tunnel went is given back', async () => {
+  test('a lease granted after its tunnel was removed is given back', async () => {
     const stage = setStage()
     await online(stage)
     stage.supervisor.reload([web, api], path)
@@ -107,7 +107,7 @@ describe('reloading ptun.yaml', () => {
     expect(stage.sessions[0]?.binds.map(([bind]) => bind)).toEqual([1])
   })
 
-  test.each(['finishes', 'stays'])('a visitor of a tunnel that is gone who %s', async (what) => {
+  test.each(['finishes', 'stays'])('a visitor of a removed tunnel who %s', async (what) => {
     const upstream = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => {}).resume()
       socket.on('end', () => socket.end('bye'))

@@ -1,6 +1,6 @@
 /**
- * What a changed ptun.yaml means for an agent that runs: which of its tunnels are new, gone, or go on with another
- * upstream. Tunnels are known by name; one of another kind is another tunnel.
+ * What a changed ptun.yaml means for a running agent: which of its tunnels are new, removed, or go on with another
+ * upstream. Tunnels are identified by name; one of another kind is another tunnel.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Tunnel, WantedTunnel } from './tunnels.ts'
@@ -25,7 +25,7 @@ export function planReload(present: readonly Tunnel[], wanted: readonly WantedTu
   }
 }
 
-/** The server has to be asked: another public port, or shared from now on. */
+/** The server has to be asked: for another public port, or because it is shared from now on. */
 export function needsClaim({ wanted, lease }: Tunnel, before: WantedTunnel): boolean {
   const isMoved = wanted.port !== undefined && wanted.port !== (lease?.endpoint.port ?? before.port)
   return isMoved || (wanted.isPool === true && before.isPool !== true)

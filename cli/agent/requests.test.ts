@@ -1,4 +1,4 @@
-/** Tunnels whose requests the agent looks at, from the stream of a visitor to the upstream and back. */
+/** Tunnels whose requests the agent checks, from a visitor's stream to the upstream and back. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
@@ -27,7 +27,7 @@ const password = `Authorization: Basic ${Buffer.from('alice:x').toString('base64
 const logins = [loginOf('alice:x')]
 const get = (fields = '') => `GET / HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`
 
-/** Answers everything it reads by the same bytes, the first behind `head`. */
+/** Sends everything it reads back, the first time after `head`. */
 async function echo(head = ''): Promise<{ port: number; sockets: Socket[]; read: () => string }> {
   const sockets: Socket[] = []
   const chunks: Buffer[] = []
@@ -82,12 +82,12 @@ function openDesk(wanted: Partial<WantedTunnel> & Pick<WantedTunnel, 'upstream'>
     visitor.stream = pair.relay.open(anyVisitor, visitor)
     return visitor
   }
-  /** Resolves when the last visitor has left, unless nobody is there. */
+  /** Resolves when the last visitor has left; at once if there is none. */
   const empty = () => (desk.active === 0 ? undefined : new Promise<void>((resolve) => idle.push(resolve)))
   return { desk, tunnel, events, visit, empty }
 }
 
-describe('requests that the agent looks at', () => {
+describe('requests that the agent checks', () => {
   test('a stranger does not reach the upstream, not even by a connection', async () => {
     const upstream = await echo()
     const desk = openDesk({ upstream: { host: '127.0.0.1', port: upstream.port }, requests: { logins } })
@@ -99,7 +99,7 @@ describe('requests that the agent looks at', () => {
     await stranger.until(() => stranger.isClosed)
     await desk.empty()
     expect(desk.events).toEqual([expect.objectContaining({ event: 'connection.closed', code: 'PT-6053' })])
-    // One that came later has been there and gone: the first would have been seen by now.
+    // A later one has come and gone, so the first would have been seen by now.
     const guest = desk.visit()
     guest.stream?.write(Buffer.from(get(password)))
     await guest.until(() => guest.text.length > 0)
@@ -108,7 +108,7 @@ describe('requests that the agent looks at', () => {
     desk.desk.close()
   })
 
-  test('where agents share the tunnel the upstream is dialled first, and still hears nothing of a stranger', async () => {
+  test('if agents share the tunnel the upstream is dialled first, but gets nothing from a stranger', async () => {
     const upstream = await echo()
     const desk = openDesk({
       upstream: { host: '127.0.0.1', port: upstream.port },
@@ -129,7 +129,7 @@ describe('requests that the agent looks at', () => {
     desk.desk.close()
   })
 
-  test('an upstream that is down is told by its own code once the password was right', async () => {
+  test('an upstream that is down is reported with its own code once the password was right', async () => {
     const desk = openDesk({ upstream: { path: join(folder, 'none.sock') }, requests: { logins } })
     const stranger = desk.visit()
     stranger.stream?.write(Buffer.from(get()))
@@ -160,7 +160,7 @@ describe('requests that the agent looks at', () => {
     await desk.empty()
   }, 20_000)
 
-  test('a refusal behind an earlier request lets go of the upstream', async () => {
+  test('a refusal after an earlier request lets go of the upstream', async () => {
     const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${get().length}\r\n\r\n`
     const upstream = await echo(answer)
     const desk = openDesk({ upstream: { host: '127.0.0.1', port: upstream.port }, requests: { logins } })
@@ -178,7 +178,7 @@ describe('requests that the agent looks at', () => {
     await desk.empty()
   })
 
-  test('no refusal is written behind what is no answer: the visitor could not tell where it begins', async () => {
+  test('no refusal is written after an invalid answer: the visitor could not tell where it begins', async () => {
     const upstream = await echo()
     const desk = openDesk({ upstream: { host: '127.0.0.1', port: upstream.port }, requests: { logins } })
     const guest = desk.visit()

@@ -1,6 +1,6 @@
 /**
- * The tunnels of an agent, which change as ptun.yaml does. The supervisor owns it; Home and the health
- * checks look at the same list. A bind number is used once: what a relay says late is never about another tunnel.
+ * The tunnels of an agent, which change with ptun.yaml. The supervisor owns it; Home and the health checks use the same
+ * list. A bind number is used only once, so a late message of a relay is never about another tunnel.
  */
 import type { Lease } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
@@ -18,9 +18,9 @@ export type RosterOptions = {
   readonly health: () => HealthChecks
   readonly relays: () => Relays
   readonly visitors: () => VisitorDesk
-  /** How long visitors of a tunnel that is gone may finish. */
+  /** How long visitors of a removed tunnel may take to finish. */
   readonly drainMs: number
-  /** It is to be given back: another agent may have its name and its port at once. */
+  /** Gives it back: another agent may have its name and port at once. */
   onGone(lease: Lease): void
 }
 
@@ -29,7 +29,7 @@ export class Roster {
   readonly list: Tunnel[]
   readonly #byBind: Map<number, Tunnel>
   readonly #options: RosterOptions
-  /** Gone from ptun.yaml, with visitors who may finish. */
+  /** Removed from ptun.yaml, with visitors who may finish. */
   readonly #departing = new Map<Tunnel, Timer>()
   #lastBind: number
   #config: ConfigStatus | undefined
@@ -74,14 +74,14 @@ export class Roster {
     })
   }
 
-  /** @param since when what counts was read */
+  /** @param since when the content that counts was read */
   refuse(failure: PortTunnelerError, path: string, since: number): void {
     const problem = problemOf(failure)
     this.#config = { path, since: this.#config?.since ?? since, problem }
     this.#options.emit({ event: 'config.refused', path, problem })
   }
 
-  /** It went from ptun.yaml while the server was asked for it. */
+  /** It was removed from ptun.yaml while the server was asked for it. */
   refuseLease(tunnel: Tunnel, lease: Lease): void {
     tunnel.lease = lease
     if (!this.#departing.has(tunnel)) this.#letGo(tunnel)
@@ -122,12 +122,12 @@ export class Roster {
     )
   }
 
-  /** Its visitors had their time. */
+  /** Its visitors have had their time. */
   #letGo(tunnel: Tunnel): void {
     this.#departing.delete(tunnel)
     this.#options.visitors().close(tunnel)
     const { lease } = tunnel
-    // A tunnel of that name that came back meanwhile has the address again.
+    // If a tunnel of that name came back meanwhile, it has the address again.
     if (lease && !tunnel.stopped && this.list.every(({ name }) => name !== lease.name))
       this.#options.onGone(lease)
   }

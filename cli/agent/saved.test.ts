@@ -55,20 +55,20 @@ async function keep(leases: SavedLeases, tunnel: WantedTunnel, name: string, at 
 }
 
 describe('saved leases', () => {
-  test('a lease is found again by name, and its file is for its user alone', async () => {
+  test('a lease is found again by name, and only its user can read the file', async () => {
     await keep(open(), web, 'web')
     expect(await find(open(), [web, { ...web, name: 'other' }])).toEqual([saved('web'), undefined])
     const [file = ''] = await readdir(join(folder, 'leases'))
     expect((await stat(join(folder, 'leases', file))).mode & 0o777).toBe(0o600)
   })
 
-  test('another account and another server have leases of their own', async () => {
+  test('another account and another server have their own leases', async () => {
     await keep(open(), web, 'web')
     expect(await find(open('acc_2'), [web])).toEqual([undefined])
     expect(await find(open('acc_1', 'https://other.test'), [web])).toEqual([undefined])
   })
 
-  test('a tunnel without a name gets the newest one made for its upstream that nobody uses', async () => {
+  test('a tunnel without a name gets the newest unused one that was made for its upstream', async () => {
     const leases = open()
     await keep(leases, nameless, 'old-fox', nowMs - 10)
     await keep(leases, nameless, 'new-fox', nowMs)
@@ -93,7 +93,7 @@ describe('saved leases', () => {
     ).toEqual([undefined, undefined])
   })
 
-  test('a forgotten lease and a damaged file are as good as none', async () => {
+  test('a forgotten lease and a damaged file count as none', async () => {
     const leases = open()
     await keep(leases, web, 'web')
     const [file = ''] = await readdir(join(folder, 'leases'))
@@ -110,7 +110,7 @@ describe('saved leases', () => {
   })
 })
 
-describe('an agent that can keep nothing', () => {
+describe('an agent that cannot keep anything', () => {
   test('says so once, tries again, and says when what it holds is on disk', async () => {
     await writeFile(join(folder, 'leases'), 'a file stands in the way')
     const leases = open()
@@ -134,7 +134,7 @@ describe('an agent that can keep nothing', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('it is an agent all the same, another one each time', async () => {
+  test('it is still an agent, a different one each time', async () => {
     const env = { XDG_STATE_HOME: '/dev/null' }
     const [one, two] = await Promise.all([openState(env, nowMs), openState(env, nowMs)])
     expect(one).toMatchObject({ agent: expect.stringMatching(/^agt_/), failure: { key: 'cli.folder' } })

@@ -1,8 +1,8 @@
 /**
- * What an agent keeps between runs, in its user's state folder, mode 0600: its own id, and per tunnel the last lease
- * with its ticket. One file a tunnel, so several ptun processes never write the same one. Losing them costs a little
- * time at the next start, so a damaged file is as good as none, and an agent that cannot keep anything runs without:
- * it says so once, tries again every ten seconds, and says when it can.
+ * What an agent keeps between runs, in its user's state folder, mode 0600: its own id, and for each tunnel the last
+ * lease with its ticket. One file for each tunnel, so several ptun processes never write the same one. Losing them
+ * costs a little time at the next start, so a damaged file counts as none, and an agent that cannot keep anything runs
+ * without: it says so once, tries again every ten seconds, and says when it can.
  */
 
 import { createHash } from 'node:crypto'
@@ -22,7 +22,7 @@ const savedSchema = z.object({
   version: z.literal(1),
   /** Server and account; leases of others are not ours to bind. */
   owner: z.string(),
-  /** `tcp localhost:5432` of a tunnel whose name the server made up: finds it again. */
+  /** `tcp localhost:5432` for a tunnel with a generated name, by which it is found again. */
   nameless: z.string().optional(),
   savedAt: z.int(),
   lease: leaseSchema,
@@ -34,20 +34,20 @@ const agentSchema = z.object({ agent: z.string().regex(/^agt_[0-9a-z]{26}$/) })
 
 /** Files of leases that nobody used for this long are removed. */
 const keptMs = 30 * 86_400_000
-/** More files than any user has tunnels: a folder of another kind is not read through. */
+/** More files than any user has tunnels; in another kind of folder, reading stops here. */
 const filesMax = 2_000
 
-/** What could not be written is tried again after this. */
+/** A failed write is tried again after this. */
 const againMs = 10_000
 
 export type AgentState = {
   readonly agent: string
-  /** Absent: nothing is kept between runs. */
+  /** Undefined: nothing is kept between runs. */
   readonly folder?: string
   readonly failure?: PortTunnelerError
 }
 
-/** Whoever has no folder that can be written to is an agent all the same, another one each time. */
+/** An agent without a writable folder still works, as a different one each time. */
 export async function openState(env: Environment, nowMs: number): Promise<AgentState> {
   try {
     const folder = stateFolder(env)
@@ -87,15 +87,15 @@ async function readAgentFile(path: string): Promise<string | undefined> {
 }
 
 export type SavedLeasesOptions = {
-  /** Absent: nothing is kept, and nothing found. */
+  /** Undefined: nothing is kept or found. */
   readonly folder?: string | undefined
   readonly server: string
-  /** The account, or what stands for it. */
+  /** The account, or its stand-in. */
   readonly account: string
   readonly clock: Clock
-  /** Told once when nothing can be written, until something was. */
+  /** Called once when nothing can be written, until something was. */
   onLost(failure: PortTunnelerError): void
-  /** All that was to be written is. */
+  /** Everything is written. */
   onFound(): void
 }
 
@@ -134,7 +134,7 @@ export class SavedLeases {
     })
   }
 
-  /** Writes in the background, in order, and again later where it fails; it stops nothing. */
+  /** Writes in the background, in order, and again later after a failure; it blocks nothing. */
   save(tunnel: WantedTunnel, saved: SavedLease, nowMs: number): void {
     if (this.#folder === undefined) return
     const file: Saved = {
@@ -149,7 +149,7 @@ export class SavedLeases {
     this.#queue(async () => {})
   }
 
-  /** It was given back: the ticket is of no use any more, but the same tunnel is asked for again. */
+  /** It was given back: the ticket is useless now, but the same tunnel is requested again. */
   retire({ name, ticket }: { name: string; ticket: string }): void {
     if (this.#folder === undefined) return
     const path = this.#path(this.#folder, name)
@@ -173,7 +173,7 @@ export class SavedLeases {
     })
   }
 
-  /** Resolves when all that was asked for is on disk, or was refused; nothing is tried again after it. */
+  /** Resolves when everything requested is on disk, or was refused; nothing is tried again after that. */
   settled(): Promise<void> {
     this.#again?.clear()
     return this.#writes
@@ -219,7 +219,7 @@ export class SavedLeases {
     return join(folder, `${digest(`${this.#owner}\n${name}`)}.json`)
   }
 
-  /** Of this owner, newest first. */
+  /** Leases of this owner, newest first. */
   async #readAll(nowMs: number): Promise<readonly Saved[]> {
     const folder = this.#folder
     if (folder === undefined) return []
@@ -229,7 +229,7 @@ export class SavedLeases {
       const path = join(folder, name)
       const { data } = savedSchema.safeParse(parse(await readFile(path, 'utf8').catch(() => '')))
       if (data?.owner === this.#owner) mine.push(data)
-      // A folder that takes no writes keeps what is old.
+      // A folder that cannot be written keeps old files.
       else if (!data || nowMs - data.savedAt > keptMs) await rm(path, { force: true }).catch(() => undefined)
     }
     return mine.sort((a, b) => b.savedAt - a.savedAt)

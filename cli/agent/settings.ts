@@ -1,7 +1,7 @@
-/** What a tunnel does beyond handing bytes over, for `ptun status`, `ptun config check` and the live picture. */
+/** What a tunnel does besides passing bytes on, for `ptun status`, `ptun config check` and the live status. */
 import type { WantedTunnel } from './tunnels.ts'
 
-/** In a few words each; never a password. */
+/** A few words for each; never a password. */
 export function settingsOf({ requests, tls }: Pick<WantedTunnel, 'tls' | 'requests'>): readonly string[] {
   const users = requests?.logins.length ?? 0
   return [

@@ -18,7 +18,7 @@ function snapshot(pid: number): AgentSnapshot {
 }
 
 describe('status socket', () => {
-  test('running agents answer with what is so now, in the order of their start', async () => {
+  test('running agents answer with their present state, in the order of their start', async () => {
     let startedAt = 2
     const one = await serveStatus(folder, { pid: 7, snapshot: () => ({ ...snapshot(7), startedAt }) })
     const two = await serveStatus(folder, { pid: 8, snapshot: () => snapshot(8) })
@@ -31,13 +31,13 @@ describe('status socket', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  test('the folder is for its user alone', async () => {
+  test('only its user can enter the folder', async () => {
     const socket = await serveStatus(folder, { pid: 7, snapshot: () => snapshot(7) })
     expect((await stat(folder)).mode & 0o777).toBe(0o700)
     await socket.close()
   })
 
-  test('what a killed agent left behind is nobody, and does not stop its successor', async () => {
+  test('a killed agent’s socket counts as no agent, and does not stop its successor', async () => {
     const first = await serveStatus(folder, { pid: 7, snapshot: () => snapshot(7) })
     await first.close()
     await writeFile(join(folder, '7.sock'), '')
@@ -47,7 +47,7 @@ describe('status socket', () => {
     await next.close()
   })
 
-  test('an answer that is no snapshot is nobody', async () => {
+  test('an answer that is not a snapshot counts as no agent', async () => {
     const keeper = await serveStatus(folder, { pid: 7, snapshot: () => snapshot(7) })
     const stranger = createServer((socket) => socket.on('error', () => undefined).end('hello')).listen(
       join(folder, '9.sock'),

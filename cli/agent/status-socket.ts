@@ -1,7 +1,7 @@
 /**
- * How `ptun status` sees the agents of this machine: each listens on a Unix socket in its user's runtime folder and
- * answers a connection with its snapshot as JSON. Nothing is written to disk, so nothing can be stale: who does not
- * answer is not running.
+ * How `ptun status` finds the agents of this machine: each listens on a Unix socket in its user's runtime folder and
+ * answers a connection with its snapshot as JSON. Nothing is written to disk, so nothing can be stale: an agent that
+ * does not answer is not running.
  */
 import { readdir, rm } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
@@ -12,7 +12,7 @@ import { makePrivateFolder } from '../paths.ts'
 import type { AgentSnapshot } from './events.ts'
 
 const suffix = '.sock'
-/** A snapshot of 500 tunnels is some 300 KiB; an agent that says more is none of ours. */
+/** A snapshot of 500 tunnels is some 300 KiB; a longer answer is not from an agent of ours. */
 const snapshotBytesMax = 1024 * 1024
 const answerMsMax = 2_000
 
@@ -25,7 +25,7 @@ export async function serveStatus(
 ): Promise<StatusSocket> {
   await makePrivateFolder(folder)
   const path = join(folder, `${pid}${suffix}`)
-  // A leftover of a killed process that had the same number.
+  // The leftover of a killed process with the same number.
   await rm(path, { force: true })
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
@@ -38,7 +38,7 @@ export async function serveStatus(
   }
 }
 
-/** What the agents of this user say, in the order they were started. Sockets that nobody answers are removed. */
+/** Snapshots of this user's agents, in the order they were started. Sockets that nobody answers are removed. */
 export async function readStatuses(folder: string, clock: Clock): Promise<readonly AgentSnapshot[]> {
   const names = await readdir(folder).catch(() => [])
   const paths = names.filter((name) => name.endsWith(suffix)).map((name) => join(folder, name))
@@ -48,7 +48,7 @@ export async function readStatuses(folder: string, clock: Clock): Promise<readon
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    // For good: an accept that is refused later (no descriptors) costs that question, not the agent.
+    // Stays for good: if a later accept is refused (no descriptors), only that question fails, not the agent.
     server.on('error', reject)
     listenPrivately(() => server.listen(path, resolve))
   })
@@ -77,7 +77,7 @@ function ask(path: string, clock: Clock): Promise<AgentSnapshot | undefined> {
   })
 }
 
-/** The folder is the user's own, so what answers there is trusted to be a snapshot once it is one by name. */
+/** The folder belongs to the user, so an answer there is trusted once it has the fields of a snapshot. */
 function parse(text: string): AgentSnapshot | undefined {
   try {
     const value = JSON.parse(text) as Partial<AgentSnapshot>
@@ -85,7 +85,7 @@ function parse(text: string): AgentSnapshot | undefined {
       ? (value as AgentSnapshot)
       : undefined
   } catch {
-    // An agent that died while it answered.
+    // The agent died while it answered.
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-/** What an agent is made of: who it is, what it shall serve, and its ways to the outside. */
+/** What an agent consists of: who it is, what it should serve, and its connections to the outside. */
 import type { Lease } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Turn } from '@porttunneler/shared/mux/turn'
@@ -19,13 +19,13 @@ export type SupervisorOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly emit: Emit
-  /** The proxy on the way to relays, for people; undefined: none. */
+  /** The proxy to relays, for people; undefined: none. */
   readonly proxy?: () => string | undefined
   /** Leases of the last run, by position in `wanted`. */
   readonly saved: readonly (SavedLease | undefined)[]
-  /** Keeps a lease for the next run; `index` counts on for tunnels that a reload added. */
+  /** Keeps a lease for the next run; `index` continues for tunnels that a reload added. */
   save(index: number, saved: SavedLease, wanted: WantedTunnel): void
-  /** A lease that was given back: not to be bound again, but to be asked for. */
+  /** A lease that was given back: do not bind it again, but request it. */
   retire(lease: Lease): void
   /** A lease that must not be bound again. */
   forget(lease: Lease): void

@@ -17,7 +17,7 @@ import {
 import type { SavedLease } from './tunnels.ts'
 
 describe('supervisor: coming up', () => {
-  test('a shared tunnel is asked for as such, and told as such; another is left as its owner set it', async () => {
+  test('a shared tunnel is requested and reported as shared; another stays as its owner set it', async () => {
     const stage = setStage({
       wanted: [
         { ...web, isPool: true },
@@ -45,7 +45,7 @@ describe('supervisor: coming up', () => {
       ])
   })
 
-  test('a tunnel is online once, with the first relay that has it', async () => {
+  test('a tunnel is reported online once, with the first relay that has it', async () => {
     const stage = setStage()
     stage.home.relays = [relayOne, relayTwo]
     stage.supervisor.start()
@@ -56,7 +56,7 @@ describe('supervisor: coming up', () => {
     expect(tunnelOf(stage)).toMatchObject({ state: 'online', url: 'http://web.test', relays: 2 })
   })
 
-  test('an absent server is waited for, and told once', async () => {
+  test('it waits for an absent server, and reports it once', async () => {
     const stage = setStage()
     stage.home.failure = 'server.unreachable'
     stage.supervisor.start()
@@ -95,7 +95,7 @@ describe('supervisor: coming up', () => {
     expect(tunnelOf(stage)).toMatchObject({ state: 'online', url: saved.lease.endpoint.url })
   })
 
-  test('a saved ticket that has expired is not shown to anybody', async () => {
+  test('an expired saved ticket is shown to nobody', async () => {
     const before = setStage()
     await online(before)
     const { lease, relays } = before.saved.get(0) as SavedLease
@@ -132,7 +132,7 @@ describe('supervisor: staying up', () => {
     ['an hour back', -3_600_000],
     ['a year back', -365 * 86_400_000],
     ['a year on', 365 * 86_400_000],
-  ])('a clock set %s puts off no renewal, no claim and no try', async (_title, ms) => {
+  ])('a clock set %s delays no renewal, no claim and no try', async (_title, ms) => {
     const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
     await online(stage)
     stage.clock.jump(ms)
@@ -156,7 +156,7 @@ describe('supervisor: staying up', () => {
     expect(tunnelOf(stage)?.problem).toBeUndefined()
   })
 
-  test('a lease that lapsed is claimed anew', async () => {
+  test('a lapsed lease is claimed again', async () => {
     const stage = setStage()
     await online(stage)
     stage.home.refusals.set('web', 'lease.gone')
@@ -203,7 +203,7 @@ describe('supervisor: staying up', () => {
     expect(tunnelOf(stage)?.state).toBe('online')
   })
 
-  test('a claim whose answer was lost is asked again under its key, and the next one has another', async () => {
+  test('a claim whose answer was lost is repeated with its key, and the next one has another', async () => {
     const { name: _, ...nameless } = web
     const stage = setStage({ wanted: [nameless, { ...web, name: 'api' }] })
     stage.home.failure = 'server.unreachable'
@@ -222,7 +222,7 @@ describe('supervisor: staying up', () => {
     expect(new Set(later.map(({ key }) => key)).size).toBe(later.length)
   })
 
-  test('whose tunnel gave way to another says so and ends', async () => {
+  test('an agent whose tunnel yielded to another says so and ends', async () => {
     const stage = setStage()
     await online(stage)
     stage.sessions[0]?.refuse(1, 'quota.displaced')
@@ -231,7 +231,7 @@ describe('supervisor: staying up', () => {
     expect(await stage.supervisor.ended).toBe(1)
   })
 
-  test('a claim of one tunnel does not put off the renewal of another', async () => {
+  test('a claim of one tunnel does not delay the renewal of another', async () => {
     const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
     stage.home.refusals.set('api', 'quota.tunnels')
     await online(stage)
@@ -243,7 +243,7 @@ describe('supervisor: staying up', () => {
     )
   })
 
-  test('a relay that stays away is told once for each reason', async () => {
+  test('a relay that stays away is reported once for each reason', async () => {
     const stage = setStage()
     stage.relayFailure = { key: 'relay.unreachable' }
     stage.supervisor.start()
@@ -254,7 +254,7 @@ describe('supervisor: staying up', () => {
     expect(lost).toEqual(['PT-3024', 'PT-3025'])
   })
 
-  test('a ticket that relays go on refusing is not asked for more than twice a minute', async () => {
+  test('a ticket that relays keep refusing is requested at most twice a minute', async () => {
     const stage = setStage()
     stage.supervisor.start()
     await settle()
@@ -268,7 +268,7 @@ describe('supervisor: staying up', () => {
     expect(stage.home.claims.length).toBeLessThan(30)
   })
 
-  test('a ticket that a relay refuses is replaced by a fresh one', async () => {
+  test('a refused ticket is replaced by a fresh one', async () => {
     const stage = setStage()
     stage.supervisor.start()
     await settle()
@@ -298,7 +298,7 @@ describe('supervisor: a session that outlives its connections', () => {
     expect(stage.sessions).toHaveLength(1)
   })
 
-  test('a proxy that is in the way of the resume is said to be why, once, and stays it when the session ends', async () => {
+  test('a proxy that blocks the resume is reported as the reason, once, also when the session ends', async () => {
     const stage = setStage({ wanted: [web] })
     await online(stage)
     const [session] = stage.sessions
@@ -331,7 +331,7 @@ describe('supervisor: behind a proxy, a connection that is lost', () => {
     return { stage, session, told }
   }
 
-  test('says first what the proxy says to the next try', async () => {
+  test('is first reported with the proxy’s answer to the next try', async () => {
     const { stage, session, told } = await detached()
     session.events.onDialFailed(fail('relay.unreachable'))
     session.events.onDialFailed(fail('proxy.refused'))
@@ -343,7 +343,7 @@ describe('supervisor: behind a proxy, a connection that is lost', () => {
     expect(stage.clock.pending).toBe(0)
   })
 
-  test('is told as such when the proxy is not why: when it is back, when two seconds are over, and at the end', async () => {
+  test('is reported as lost if the proxy is not why: when it is back, after two seconds, and at the end', async () => {
     for (const [how, then] of [
       ['back', ['PT-3021', 'back']],
       ['late', ['PT-3021']],
@@ -375,7 +375,7 @@ describe('supervisor: more tunnels than one call takes', () => {
     expect(stage.home.renewals.map(({ leases }) => leases.length)).toEqual([50, 50, 20])
   })
 
-  test('a batch that fails is renewed again, with the others', async () => {
+  test('a failed batch is renewed again, with the others', async () => {
     const stage = setStage({ wanted: many })
     await online(stage)
     stage.home.failAfter = 1
@@ -399,7 +399,7 @@ describe('supervisor: coming to an end', () => {
     expect(stage.clock.pending).toBe(0)
   })
 
-  test('a takeover is asked for once: what was taken from us since is not taken back', async () => {
+  test('a takeover is requested once: a tunnel taken from us later is not taken back', async () => {
     const stage = setStage({ takeover: true })
     await online(stage)
     stage.home.refusals.set('web', 'lease.gone')
@@ -420,7 +420,7 @@ describe('supervisor: coming to an end', () => {
     expect(stage.home.renewals[0]?.leases.map(({ tunnel }) => tunnel)).toEqual(['tun_api'])
   })
 
-  test('a refused claim that may pass is repeated, one that may not ends the agent', async () => {
+  test('a temporarily refused claim is repeated, a finally refused one ends the agent', async () => {
     const stage = setStage()
     stage.home.refusals.set('web', 'quota.tunnels')
     stage.supervisor.start()
@@ -467,7 +467,7 @@ describe('supervisor: coming to an end', () => {
     expect(stage.clock.pending).toBe(0)
   })
 
-  test('an agent that ends gives back what it holds, and its ticket is not shown again', async () => {
+  test('an ending agent gives back its leases, and its ticket is not shown again', async () => {
     const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
     await online(stage)
     stage.sessions[0]?.refuse(1, 'session.superseded')
@@ -480,7 +480,7 @@ describe('supervisor: coming to an end', () => {
     expect(stage.saved.get(1)?.lease.ticketExpiresAt).toBe(0)
   })
 
-  test('a server that does not answer holds the end up for 3 s, and a second Ctrl-C for no longer', async () => {
+  test('a silent server delays the end by 3 s, and after a second Ctrl-C not at all', async () => {
     for (const isImpatient of [false, true]) {
       const stage = setStage()
       await online(stage)
@@ -496,7 +496,7 @@ describe('supervisor: coming to an end', () => {
     }
   })
 
-  test('where the server is away or the key revoked, the ticket is kept for the next start', async () => {
+  test('if the server is away or the key revoked, the ticket is kept for the next start', async () => {
     for (const failure of ['server.unreachable', 'login.missing'] as const) {
       const stage = setStage()
       await online(stage)
@@ -507,7 +507,7 @@ describe('supervisor: coming to an end', () => {
     }
   })
 
-  test('a tunnel that another agent may still hold is asked for again when the server says, and told', async () => {
+  test('a tunnel that another agent may still hold is requested again when the server says, and reported', async () => {
     const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
     stage.home.refusals.set('web', 'lease.unclear')
     stage.home.retryAfter = 5
@@ -525,7 +525,7 @@ describe('supervisor: coming to an end', () => {
     stage.supervisor.end(0)
   })
 
-  test('a tunnel that no relay can open says why, and goes on asking', async () => {
+  test('a tunnel that no relay can open says why, and keeps trying', async () => {
     const stage = setStage()
     await online(stage)
     stage.sessions[0]?.refuse(1, 'relay.bind_port')
@@ -576,14 +576,14 @@ describe('supervisor: coming to an end', () => {
     await new Promise((resolve) => upstream.close(resolve))
   })
 
-  test('a connection that does not end holds a drain for 10 s and no longer', async () => {
+  test('a connection that does not end delays a drain by at most 10 s', async () => {
     const upstream = createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1')
     await once(upstream, 'listening')
     const { port } = upstream.address() as AddressInfo
     const stage = setStage({ wanted: [{ ...web, upstream: { host: '127.0.0.1', port } }] })
     await online(stage)
     const onOpen = stage.sessions[0]?.events.onOpen
-    // The path has a clock of its own: ten silent seconds would be its loss.
+    // The path has its own clock: ten silent seconds would lose it.
     const pair = muxPair({ clock: new FakeClock(), agent: onOpen ? { onOpen } : {} })
     const visitor = new Recorder()
     visitor.stream = pair.relay.open(anyVisitor, visitor)

@@ -1,7 +1,7 @@
 /**
  * The agent: owns the tunnels, asks the control plane for their leases, keeps a session to every relay of the
  * directory, and joins visitors to upstreams. It binds saved tickets before it calls home, so a restart is quick and
- * needs no control plane. Nothing ends it but its user, a final answer for every tunnel, or a version nobody speaks.
+ * needs no control plane. Only its user, a final answer for every tunnel, or a version that no relay speaks ends it.
  */
 import type { ClaimResult, Lease } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Timer } from '@porttunneler/shared/base/clock'
@@ -96,8 +96,8 @@ export class Supervisor {
   }
 
   /**
-   * Makes the tunnels those that are wanted now. What has not changed is not touched; what has another upstream keeps
-   * its address and gives new visitors to it; what is gone takes no new visitors and lets the present ones finish.
+   * Changes to the tunnels that are wanted now. Unchanged ones are not touched; one with another upstream keeps its
+   * address and gives new visitors to it; a removed one takes no new visitors and lets the present ones finish.
    */
   reload(wanted: readonly WantedTunnel[], path: string): void {
     if (this.#state !== 'running') return
@@ -105,7 +105,7 @@ export class Supervisor {
     this.#home.hurry()
   }
 
-  /** What stands in ptun.yaml now cannot be done: everything stays as it is. */
+  /** The present content of ptun.yaml cannot be followed: everything stays as it is. */
   refuseReload(failure: PortTunnelerError, path: string): void {
     if (this.#state === 'running') this.#roster.refuse(failure, path, this.#startedAt)
   }
@@ -123,8 +123,8 @@ export class Supervisor {
   }
 
   /**
-   * Ends; open connections are reset, and leases given back, so that another machine need not wait. Said again, it does
-   * not wait for the server any more.
+   * Ends: resets open connections and gives leases back, so that another machine need not wait. Called again, it no
+   * longer waits for the server.
    */
   end(exit: number): void {
     if (this.#state === 'stopped') {
@@ -223,7 +223,7 @@ export class Supervisor {
     })
     const leased = new Set(this.#roster.list.flatMap(({ lease }) => (lease ? [lease.cell] : [])))
     if (this.#directory.take(result, leased)) this.#relays.follow(this.#directory.all())
-    // Now that it is known whose relays they are, which may be others than at the last answer.
+    // Only now is it known whose relays they are; they may differ from the last answer.
     for (const { tunnel, lease, before } of granted) {
       const but = before?.ticket === lease.ticket ? tunnel.bound : undefined
       this.#relays.bind(tunnel.bind, lease.ticket, { cell: lease.cell, ...(but && { but }) })
@@ -250,7 +250,7 @@ export class Supervisor {
       this.#stop(tunnel, failure)
       return
     }
-    // A lease that lapsed (a laptop that slept) is claimed anew at once; a refused claim waits.
+    // A lapsed lease (of a laptop that slept) is claimed again at once; a refused claim waits.
     const retryInMs = call === 'renew' ? 0 : claimDelay(tunnel.claimAttempt++, problem.retryAfter)
     tunnel.claimAt = this.#options.clock.monotonic() + retryInMs
     tunnel.refused = failure
@@ -266,7 +266,7 @@ export class Supervisor {
     const isNew = this.#serverFailure?.key !== error.key
     this.#serverFailure = error
     const isServing = this.#roster.list.some((tunnel) => tunnel.bound.size > 0)
-    // Who serves goes on serving: only relays may end what they were once told to allow.
+    // A serving tunnel goes on: only relays may end what they were told to allow.
     if (error.entry.retry === 'never' && !isServing) {
       for (const tunnel of this.#roster.list) if (!tunnel.stopped) this.#stop(tunnel, error)
       this.#endIfAllStopped()
@@ -304,7 +304,7 @@ export class Supervisor {
       this.#options.emit({ event: 'tunnel.offline', tunnel: labelOf(tunnel) })
     if (!failure) return
     const retryInMs = this.#askAgain(tunnel)
-    // Where another relay serves it, or where asking again puts it right at once, nobody has to know.
+    // If another relay serves it, or asking again corrects it at once, nobody has to know.
     if (tunnel.bound.size > 0 || failure.entry.retry === 'now' || this.#state !== 'running') return
     tunnel.refused = failure
     this.#tellRefused(tunnel, failure, retryInMs)
@@ -318,12 +318,12 @@ export class Supervisor {
       this.end(failure.entry.exit)
       return
     }
-    // The ticket shown in HELLO was not good enough: the control plane knows why, or has a better one.
+    // The ticket in HELLO was not accepted: the control plane knows why, or has a better one.
     if (failure.key === 'ticket.invalid' || failure.entry.retry === 'never')
       for (const tunnel of this.#roster.list) this.#askAgain(tunnel)
   }
 
-  /** Claims again, which gives the same endpoint and a fresh ticket, or says why not. @returns in so many ms */
+  /** Claims again, which gives the same endpoint and a fresh ticket, or says why not. @returns after how many ms */
   #askAgain(tunnel: Tunnel): number {
     if (tunnel.stopped || this.#state !== 'running') return 0
     const delayMs = claimDelay(tunnel.claimAttempt++)

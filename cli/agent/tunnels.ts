@@ -1,6 +1,6 @@
 /**
- * One tunnel of this agent: what the user wants, the lease the server gave, and what goes through it. Data changed
- * only by the supervisor and its parts; `statusOf` is what everybody else sees.
+ * One tunnel of this agent: what the user wants, the lease that the server gave, and what goes through it. Only the
+ * supervisor and its parts change this data; everybody else sees `statusOf`.
  */
 import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
@@ -13,7 +13,7 @@ import { formatUpstream, type Upstream } from './upstream.ts'
 import type { UpstreamTls } from './upstream-tls.ts'
 
 export type WantedTunnel = {
-  /** Absent: the server makes one up, and the agent asks for the same one next time. */
+  /** Without it the server makes one up, and the agent asks for the same one next time. */
   readonly name?: string
   /** The entry of ptun.yaml whose range of ports it belongs to. */
   readonly group?: string
@@ -21,15 +21,15 @@ export type WantedTunnel = {
   readonly upstream: Upstream
   /** tcp only: the public port to ask for. */
   readonly port?: number
-  /** The upstream wants to hear who the visitor is, in front of everything else. */
+  /** The upstream expects to be told who the visitor is, before everything else. */
   readonly proxyProtocol?: ProxyVersion
-  /** Shared with agents of other machines. Absent: as the tunnel is set at the server. */
+  /** Shared with agents of other machines. Undefined: as the tunnel is set at the server. */
   readonly isPool?: boolean
-  /** Absent: the upstream is dialled for visitors only. */
+  /** Undefined: the upstream is dialled only for visitors. */
   readonly health?: HealthCheck
-  /** https upstreams: which certificates will do, unless the usual ones. */
+  /** https upstreams: which certificates are accepted, unless the usual ones. */
   readonly tls?: UpstreamTls
-  /** http tunnels: what the agent does with each request. Absent: bytes pass untouched. */
+  /** http tunnels: what the agent does with each request. Undefined: bytes pass untouched. */
   readonly requests?: RequestRules
 }
 
@@ -39,25 +39,25 @@ export type HealthCheck =
       readonly kind: 'http'
       readonly everyMs: number
       readonly path: string
-      /** Absent: any from 200 to 399. */
+      /** Undefined: any from 200 to 399. */
       readonly status?: number
     }
 
-/** The part of a mux stream that is counted. */
+/** The counted part of a mux stream. */
 export type CountedStream = { readonly bytesIn: number; readonly bytesOut: number }
 
 export type Tunnel = {
   /** The same number at every relay. */
   readonly bind: number
-  /** Changes with ptun.yaml; a visitor keeps what it was when he came. */
+  /** Changes with ptun.yaml; a visitor keeps the value from when it came. */
   wanted: WantedTunnel
   name: string | undefined
   lease: Lease | undefined
-  /** The server gave it to us in this run: whoever has it later took it from us, and we do not take it back. */
+  /** The server gave it to us in this run: an agent that has it later took it from us, and we do not take it back. */
   wasGranted: boolean
-  /** Monotonic; when it first asked for the lease that it does not have. */
+  /** Monotonic; when it first asked for the lease that it lacks. */
   askedAtMs: number | undefined
-  /** When to claim again (monotonic ms), and how often that failed in a row. */
+  /** When to claim again (monotonic ms), and how many times in a row that failed. */
   claimAt: number
   claimAttempt: number
   /** Why it has no lease now. */
@@ -71,13 +71,13 @@ export type Tunnel = {
   total: number
   bytesIn: number
   bytesOut: number
-  /** The upstream's last failure; undefined once it answered again. */
+  /** The upstream's last failure; undefined once it works again. */
   upstreamFailure: PortTunnelerError | undefined
-  /** Undefined where nobody wants to know. */
+  /** Undefined without a health check. */
   health: { readonly state: TunnelHealth; readonly failure?: PortTunnelerError } | undefined
 }
 
-/** A lease with where to bind it: what a restarted agent needs to be back before it has called home. */
+/** A lease and where to bind it: what a restarted agent needs to be back before it has called home. */
 export type SavedLease = { readonly lease: Lease; readonly relays: readonly RelayAddress[] }
 
 export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
@@ -102,7 +102,7 @@ export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
   }
 }
 
-/** The upstream has answered: what a visitor met before is over. */
+/** The upstream works again, so the failure that a visitor met is over. */
 export function recovered(tunnel: Tunnel, emit: Emit): void {
   if (!tunnel.upstreamFailure) return
   tunnel.upstreamFailure = undefined
@@ -110,7 +110,7 @@ export function recovered(tunnel: Tunnel, emit: Emit): void {
   emit({ event: 'upstream.recovered', tunnel: labelOf(tunnel), upstream })
 }
 
-/** What to call a tunnel that may have no name yet. */
+/** A label for a tunnel that may have no name yet. */
 export function labelOf(tunnel: Tunnel): string {
   return tunnel.name ?? `${tunnel.wanted.kind} ${formatUpstream(tunnel.wanted.upstream)}`
 }

@@ -1,28 +1,28 @@
 /**
- * TLS from the agent to an `https://` upstream. The visitor's own TLS ended at the relay; this is a connection of its
- * own, and its certificate is checked unless the user said otherwise.
+ * TLS from the agent to an `https://` upstream. The visitor's own TLS ended at the relay; this is a separate
+ * connection, and its certificate is checked unless the user said otherwise.
  */
 import { isIP, type Socket } from 'node:net'
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 
-/** What the user said of the upstream's certificate. */
+/** The user's settings for the upstream's certificate. */
 export type UpstreamTls = {
-  /** Any certificate will do. */
+  /** Any certificate is accepted. */
   readonly isUnchecked?: true
-  /** PEM: only these authorities are trusted. Absent: those that Node.js brings. */
+  /** PEM: only these authorities are trusted. Undefined: those of Node.js. */
   readonly ca?: string
-  /** Whom the certificate must be for, where the upstream's own host is not it. */
+  /** Whose certificate it must be, if not the upstream's own host. */
   readonly name?: string
 }
 
-/** A context reads all authorities, so each tunnel has one for all of its connections. */
+/** A context parses all authorities, so each tunnel has one for all of its connections. */
 const contexts = new WeakMap<UpstreamTls, SecureContext>()
 const usual: UpstreamTls = {}
 
 /**
- * Begins TLS on a connected socket. 'secureConnect' or 'error' follows. The upstream is told whom the certificate must
- * be for (SNI), unless that is an address.
+ * Begins TLS on a connected socket. 'secureConnect' or 'error' follows. SNI tells the upstream whose certificate is
+ * expected, unless that is an address.
  */
 export function beginTls(raw: Socket, host: string, tls: UpstreamTls = usual): TLSSocket {
   const name = tls.name ?? host
@@ -36,7 +36,7 @@ export function beginTls(raw: Socket, host: string, tls: UpstreamTls = usual): T
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: !tls.isUnchecked,
   })
-  // A TLS socket cannot reset; what lies below it can.
+  // A TLS socket cannot reset, but the socket below it can.
   socket.resetAndDestroy = () => {
     raw.resetAndDestroy()
     return socket.destroy()
@@ -55,7 +55,7 @@ const keyByCode: Readonly<Record<string, ErrorKey>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'upstream.untrusted',
 }
 
-/** What a failure before 'secureConnect' means; whatever has no name of its own is a handshake that failed. */
+/** What a failure before 'secureConnect' means; an unknown one is a failed handshake. */
 export function keyOfTlsError(code: string): ErrorKey {
   return keyByCode[code] ?? 'upstream.tls'
 }

@@ -1,6 +1,6 @@
 /**
  * The local address that the agent dials for a visitor, as a user writes it: `3000`, `localhost:3000`, `[::1]:3000`,
- * `https://localhost:8443`, `unix:/run/app.sock`. Strict, because a slip here shows only when the first visitor comes.
+ * `https://localhost:8443`, `unix:/run/app.sock`. Strict, because a slip shows only when the first visitor comes.
  */
 import { isIP, isIPv6 } from 'node:net'
 import { fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
@@ -8,13 +8,13 @@ import { fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 export type PortUpstream = {
   readonly host: string
   readonly port: number
-  /** The agent speaks TLS with it; http tunnels only. */
+  /** The agent uses TLS with it; http tunnels only. */
   readonly isTls?: true
 }
 export type SocketUpstream = { readonly path: string }
 export type Upstream = PortUpstream | SocketUpstream
 
-/** What the kernel's address of a socket has room for, with the zero at its end: Linux has 108, macOS 104. */
+/** The size of the kernel's socket address, with its final zero: Linux has 108, macOS 104. */
 const socketPathBytesMax = process.platform === 'linux' ? 107 : 103
 
 /** @throws cli.upstream with what is wrong and how it should look */
@@ -59,7 +59,7 @@ function parseSocket(value: string): SocketUpstream {
   return { path }
 }
 
-/** As it is written, and shown everywhere. */
+/** As the user writes it, and as it is shown everywhere. */
 export function formatUpstream(upstream: Upstream): string {
   if ('path' in upstream) return `unix:${upstream.path}`
   return `${upstream.isTls ? 'https://' : ''}${authorityOf(upstream)}`
@@ -79,7 +79,9 @@ function parsePort(text: string, whole: string): number {
   return port
 }
 
-/** RFC 1123 labels, and underscores, which container networks use. All digits at the end: a mistyped IPv4 address. */
+/**
+ * RFC 1123 labels, and underscores, which container networks use. All digits at the end means a mistyped IPv4 address.
+ */
 function isHostName(text: string): boolean {
   const labels = text.split('.')
   return (

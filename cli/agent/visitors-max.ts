@@ -1,9 +1,9 @@
-/** How many visitors one agent process takes at a time: each is a connection to an upstream, and a descriptor. */
+/** How many visitors one agent process takes at a time: each is a connection to an upstream, and so a descriptor. */
 import { readFileSync } from 'node:fs'
 
 /** The rest is for relays, files and whatever a library opens. */
 const share = 0.8
-/** Where the system does not say: macOS allows 10,240 for a process. */
+/** Used when the system does not say: macOS allows 10,240 for a process. */
 const elsewhere = 8_000
 /** More than a relay sends to one session. */
 const most = 65_536

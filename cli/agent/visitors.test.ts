@@ -99,7 +99,7 @@ function visit({ pair }: Desk, info: Partial<typeof anyVisitor> = {}): Visitor {
 const names = (desk: Desk) => desk.events.map(({ event }) => event)
 
 describe('visitors', () => {
-  test('a sick upstream gets none while other agents share the tunnel, and all while this one is alone', async () => {
+  test('a sick upstream gets no visitors while other agents share the tunnel, and all when alone', async () => {
     const desk = openDesk(await upstream((socket) => void socket.pipe(socket)))
     desk.tunnel.health = { state: 'unhealthy', failure: fail('upstream.unhealthy', 'answered 500') }
     const alone = visit(desk)
@@ -141,7 +141,7 @@ describe('visitors', () => {
     },
   )
 
-  test('what a visitor said before the upstream was connected arrives, and half-close delivers the answer', async () => {
+  test('bytes from before the upstream was connected arrive, and half-close delivers the answer', async () => {
     const desk = openDesk(
       await upstream((socket) => {
         let heard = ''
@@ -163,7 +163,7 @@ describe('visitors', () => {
     expect(names(desk)).toEqual(['connection.opened', 'connection.closed'])
   })
 
-  test('a tunnel whose program is down resets visitors with the reason, says so once, and recovers', async () => {
+  test('a tunnel whose program is down resets visitors with the reason, reports it once, and recovers', async () => {
     const port = await freePort()
     const desk = openDesk(port)
     for (const visitor of [visit(desk), visit(desk)]) {
@@ -191,7 +191,7 @@ describe('visitors', () => {
     expect(desk.events.at(-1)).toMatchObject({ event: 'connection.closed', code: 'PT-3022' })
   })
 
-  test('a visitor that leaves by reset takes its connection to the upstream along', async () => {
+  test('a visitor that resets also ends its connection to the upstream', async () => {
     const gone = Promise.withResolvers<void>()
     const desk = openDesk(
       await upstream((socket) => {
@@ -227,7 +227,7 @@ describe('visitors', () => {
     await desk.idle
   })
 
-  test('one visitor with all that the agent can take makes way for others', async () => {
+  test('a visitor with all the agent’s connections yields to others', async () => {
     const desk = openDesk(await upstream((socket) => void socket.pipe(socket)))
     const crowd = Array.from({ length: 6 }, () => visit(desk))
     for (const visitor of crowd.slice(4)) await visitor.until(() => visitor.resetCode !== undefined)
@@ -249,7 +249,7 @@ describe('visitors', () => {
     expect(visitorsMax(text)).toBe(wanted)
   })
 
-  test('a visitor of a tunnel that is not served is reset', async () => {
+  test('a visitor of an unserved tunnel is reset', async () => {
     const desk = openDesk(await freePort())
     const visitor = visit(desk, { bind: 7 })
     await visitor.until(() => visitor.resetCode !== undefined)

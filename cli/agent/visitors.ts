@@ -1,6 +1,6 @@
 /**
- * What the agent does with visitors: dials the tunnel's upstream for each stream, keeps the bytes that came meanwhile
- * (never more than the first window, because no credit is given before the upstream took them), then splices.
+ * What the agent does with visitors: it dials the tunnel's upstream for each stream, keeps the bytes that arrive
+ * meanwhile (never more than the first window, because no credit is given before the upstream took them), then splices.
  */
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -28,7 +28,9 @@ export type VisitorDeskOptions = {
   readonly clock: Clock
   readonly turn: Turn
   readonly emit: Emit
-  /** At a time; when it is reached, the tunnel and visitor with most makes way. Default: what descriptors allow. */
+  /**
+   * Maximum at a time; when it is reached, the tunnel and visitor with most yields. Default: what descriptors allow.
+   */
   readonly visitorsMax?: number
   /** The last visitor has left. */
   onIdle(): void
@@ -57,7 +59,7 @@ export class VisitorDesk {
       stream.reset('session.revoked')
       return deafSink
     }
-    // Another agent may do better: the relay goes on to the next one, and comes back when this one is well.
+    // Another agent may do better: the relay tries the next one, and comes back when this one is well.
     const { health, lease } = tunnel
     if (lease?.agents === 'many' && health?.state === 'unhealthy') {
       stream.reset(health.failure?.key ?? 'upstream.unhealthy')
@@ -89,7 +91,7 @@ export class VisitorDesk {
     return guesses
   }
 
-  /** Resets everybody, or everybody of one tunnel. */
+  /** Resets all visitors, or all of one tunnel. */
   close(tunnel?: Tunnel): void {
     for (const visitor of [...this.#visitors.members()])
       if (tunnel === undefined || visitor.tunnel === tunnel) visitor.close()
@@ -99,7 +101,7 @@ export class VisitorDesk {
 type VisitorOptions = {
   readonly tunnel: Tunnel
   readonly memory: LoopbackMemory
-  /** Present where requests are looked at. */
+  /** Present if requests are checked. */
   readonly guesses: Guesses | undefined
   readonly clock: Clock
   readonly turn: Turn
@@ -108,8 +110,8 @@ type VisitorOptions = {
 }
 
 /**
- * One visitor's stream, from OPEN to its end. It is the stream's sink throughout: before the upstream is connected it
- * keeps what comes, then it hands over to the splice. It has ended when both the socket and the stream have.
+ * One visitor's stream, from OPEN to its end. It is the stream's sink all the time: before the upstream is connected it
+ * keeps what arrives, then it passes it to the splice. It has ended when both the socket and the stream have.
  */
 class Visitor implements StreamSink {
   readonly #stream: Stream
@@ -121,17 +123,17 @@ class Visitor implements StreamSink {
   #cancelDial: () => void = nothingToCancel
   #splice: Splice | undefined
   #socket: Socket | undefined
-  /** Stands in front of the upstream where requests are looked at. */
+  /** Stands before the upstream if requests are checked. */
   readonly #gate: RequestGate | undefined
-  /** What the tunnel was when he came: one who is on his way is not sent elsewhere half-way. */
+  /** The tunnel's settings when the visitor came: a visitor is not sent elsewhere half-way. */
   readonly #wanted: WantedTunnel
-  /** The upstream is owed a PROXY header, in front of the first byte of this visitor. */
+  /** The upstream still has to get a PROXY header, before this visitor's first byte. */
   #owesHeader: boolean
   #isDialled = false
   #refusal: ErrorKey | undefined
   #isSocketClosed = false
   #isStreamClosed = false
-  /** Why it ends, when that is not in order. */
+  /** Why it ends, if not in order. */
   #code: number | undefined
   #hasEnded = false
 
@@ -149,7 +151,7 @@ class Visitor implements StreamSink {
   start(): void {
     const wanted = this.#wanted
     const { lease } = this.#options.tunnel
-    // Strangers do not reach the upstream. Only where several agents share the tunnel the relay asks first who can.
+    // Strangers do not reach the upstream. Only if several agents share the tunnel, the relay asks first which can.
     const waits =
       this.#gate && wanted.requests && wanted.requests.logins.length > 0 && lease?.agents !== 'many'
     if (!waits) this.#dial()
@@ -229,7 +231,7 @@ class Visitor implements StreamSink {
   onReset(code: number): void {
     this.#splice?.onReset(code)
     this.#code ??= code
-    // With a splice its socket ends next, unless it was the first to end and this was its last word.
+    // With a splice its socket ends next, unless it ended first and this was its last data.
     if (this.#splice && !this.#isSocketClosed) return
     this.#cancelDial()
     this.#end(this.#code)
@@ -248,7 +250,7 @@ class Visitor implements StreamSink {
   #join(socket: Socket): void {
     const { tunnel, emit, turn, clock } = this.#options
     const stream = this.#stream
-    // Lets go of the dial with its timer and handlers, which would stay for as long as the visitor does.
+    // Releases the dial with its timer and handlers, which would otherwise stay as long as the visitor.
     this.#cancelDial = nothingToCancel
     const connectMs = Math.round(this.#options.clock.monotonic() - this.#openedAt)
     stream.opened(connectMs)
@@ -278,7 +280,7 @@ class Visitor implements StreamSink {
     socket?.write(writeProxyHeader(proxyProtocol, endsOf(this.#info)))
   }
 
-  /** The gate answers the visitor, and the stream ends behind that. */
+  /** The gate answers the visitor, and the stream ends after that. */
   #onRefused(key: ErrorKey): void {
     if (this.#refusal) return
     this.#refusal = key
@@ -293,16 +295,16 @@ class Visitor implements StreamSink {
 
   #onSocketClosed(key: ErrorKey | undefined): void {
     this.#isSocketClosed = true
-    // A gate that refused says so itself.
+    // A gate that refused reports that itself.
     if (key && !this.#refusal) this.#code ??= wireCode(key)
-    // Else the stream is still sending what the upstream said last.
+    // Otherwise the stream is still sending the upstream's last bytes.
     if (this.#isStreamClosed || this.#stream.isOver) this.#end(this.#code)
   }
 
   #refuse(failure: PortTunnelerError): void {
     const { tunnel, emit } = this.#options
     this.#stream.reset(failure.key)
-    // A busy tunnel with its program down would say the same thing a thousand times.
+    // A busy tunnel with its program down would report the same a thousand times.
     if (tunnel.upstreamFailure?.key !== failure.key) {
       const upstream = formatUpstream(tunnel.wanted.upstream)
       emit({ event: 'upstream.failed', tunnel: labelOf(tunnel), upstream, problem: problemOf(failure) })
@@ -340,7 +342,7 @@ class Visitor implements StreamSink {
   }
 }
 
-/** `PT-nnnn` of a RESET's number, known here or not. */
+/** `PT-nnnn` for a RESET's number, known here or not. */
 function codeText(code: number): string {
   return keyOfCode(code) ? `PT-${String(code).padStart(4, '0')}` : String(code)
 }

@@ -1,6 +1,6 @@
 /**
- * The device flow of RFC 8628: a person approves in the console, and the terminal gets an API key, without ever seeing
- * a password. Used by `ptun login`, and by `ptun keys create`, since a key is made by a person alone.
+ * The device flow of RFC 8628: a person approves in the console, and the terminal gets an API key without ever seeing a
+ * password. Used by `ptun login`, and by `ptun keys create`, since only a person can make a key.
  */
 import type { Client } from '@porttunneler/shared/api/client'
 import type { DeviceAuthorization } from '@porttunneler/shared/api/schemas/accounts'
@@ -35,8 +35,8 @@ export async function obtainKey(
 }
 
 /**
- * Whether a page may be opened without being asked: what the system's opener is handed may start any program
- * (`ms-msdt:`, `\\\\host\\share`: CVE-2025-6514), so it is a web page, and one of the server that the user has named.
+ * Whether a page may be opened without asking. The system's opener may start any program for its argument (`ms-msdt:`,
+ * `\\\\host\\share`: CVE-2025-6514), so it must be a web page of the server that the user named.
  */
 export function isOwnPage(page: string, server: string): boolean {
   const url = URL.canParse(page) ? new URL(page) : undefined
@@ -73,7 +73,7 @@ async function openBrowser(url: string): Promise<void> {
   const { default: open } = await import('open')
   try {
     const child = await open(url)
-    // The address is on the screen: a browser that does not start is no failure.
+    // The address is on the screen, so a browser that does not start is not a failure.
     child.on('error', () => {})
     child.unref()
   } catch {

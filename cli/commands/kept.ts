@@ -19,14 +19,14 @@ export type MoveOptions = {
 
 /** What differs between names and ports. */
 type Noun<T extends Kept> = {
-  /** As in events and sentences. */
+  /** The word in events and sentences. */
   readonly one: 'name' | 'port'
   readonly listed: { readonly event: string }
   readonly moved: { readonly event: string }
   readonly released: { readonly event: string }
   readonly none: string
   readonly page: (client: Client, cursor: string | undefined) => Promise<Page<T>>
-  /** What paths of the API call it, and what people do. */
+  /** The name in API paths and for people. */
   readonly idOf: (kept: T) => string
   readonly sayOf: (kept: T) => string
   readonly isCalled: (kept: T, text: string) => boolean
@@ -66,7 +66,7 @@ export const ports: Noun<ReservedPort> = {
   release: (client, id) => client.releasePort(id),
 }
 
-/** @throws login.*, server.*, and what the API answers */
+/** @throws login.*, server.*, and the API's errors */
 export async function listKept<T extends Kept>(context: Context, noun: Noun<T>): Promise<number> {
   const { client } = await connectApi(context)
   const all = await allKept(client, noun)
@@ -87,7 +87,7 @@ export async function listKept<T extends Kept>(context: Context, noun: Noun<T>):
   return 0
 }
 
-/** @throws name.*, endpoint.name_taken, quota.reserved_hosts and what the API answers */
+/** @throws name.*, endpoint.name_taken, quota.reserved_hosts and the API's other errors */
 export async function reserveName(
   context: Context,
   name: string,
@@ -101,7 +101,7 @@ export async function reserveName(
   return 0
 }
 
-/** @throws endpoint.port_taken, endpoint.port_denied, quota.reserved_ports and what the API answers */
+/** @throws endpoint.port_taken, endpoint.port_denied, quota.reserved_ports and the API's other errors */
 export async function reservePort(
   context: Context,
   port: string | undefined,
@@ -123,7 +123,7 @@ function parsePort(text: string): number {
   throw fail('cli.usage', `"${text}" is not a port (1 to 65535).`)
 }
 
-/** What is suggested instead goes into a command to be copied, so only what can be a name or a port does. */
+/** A suggestion goes into a command to be copied, so only valid names and ports are used. */
 async function withExample<T>(command: (other: string) => string, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
@@ -137,7 +137,7 @@ async function withExample<T>(command: (other: string) => string, run: () => Pro
   }
 }
 
-/** @throws api.not_found for one that the account does not keep, cli.usage without --yes where nobody can be asked */
+/** @throws api.not_found for one that the account does not keep, cli.usage without --yes if there is nobody to ask */
 export async function releaseKept<T extends Kept>(
   context: Context,
   noun: Noun<T>,

@@ -7,7 +7,7 @@ import { type Context, clientFor, connectApi, paintOf, say, serverOf, tell, warn
 import { formatDate, formatTable, printable } from '../output/format.ts'
 import { obtainKey } from './device-flow.ts'
 
-/** @throws login.*, server.*, and what the API answers */
+/** @throws login.*, server.*, and the API's errors */
 export async function listKeys(context: Context): Promise<number> {
   const { client } = await connectApi(context)
   const keys = await allKeys(client)
@@ -38,7 +38,7 @@ export async function createKey(
   const scopes = parseScopes(scope)
   const server = await serverOf(context)
   const client = await clientFor(context, server)
-  // What it says while it waits goes to standard error: the secret comes alone on standard output, for a pipe.
+  // Messages while it waits go to standard error; only the secret goes to standard output, for a pipe.
   const quiet = context.isJson ? context : { ...context, stdout: context.stderr }
   const made = await obtainKey(quiet, client, { server, device: name, scope: scopes.join(' '), browser })
   const { expires_in: seconds } = made
@@ -51,7 +51,7 @@ export async function createKey(
   return 0
 }
 
-/** @throws login.*, server.*, api.not_found, and what the API answers */
+/** @throws login.*, server.*, api.not_found, and the API's other errors */
 export async function revokeKey(context: Context, id: string): Promise<number> {
   const { client } = await connectApi(context)
   await client.revokeKey(id)

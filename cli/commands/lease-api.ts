@@ -1,4 +1,4 @@
-/** The calls of the API that an agent lives on, and which cell its claims ask for. */
+/** The API calls that an agent needs, and which cell its claims ask for. */
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ClaimRequest, LeaseApi } from '../agent/home.ts'
@@ -7,7 +7,7 @@ import type { SavedLease } from '../agent/tunnels.ts'
 import type { Connection } from '../context.ts'
 import type { ChooseProxy } from '../proxy/settings.ts'
 
-/** Where a claim's tunnels shall be. */
+/** Where a claim's tunnels should be. */
 type Place = (
   tunnels: ClaimRequest['tunnels'],
   signal: AbortSignal,
@@ -27,7 +27,7 @@ export function leaseApi({ client }: Connection, place: Place): LeaseApi {
   }
 }
 
-/** The cell that was named, or which are near for tunnels that have not had an address. */
+/** The named cell, or which cells are near, for tunnels that never had an address. */
 export function placeBy({
   connection: { client, server },
   folder,
@@ -54,7 +54,7 @@ export function placeBy({
   return async (tunnels, signal) => {
     const named = cell()
     if (named !== undefined) return { cell: named }
-    // Those that had an address stay where they are.
+    // Tunnels that had an address stay where they are.
     if (tunnels.every(({ name }) => name !== undefined && known.has(name))) return {}
     const ids = await near.find(signal)
     return ids.length > 0 ? { near: [...ids] } : {}

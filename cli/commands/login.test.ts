@@ -15,7 +15,7 @@ import { logout } from './logout.ts'
 const key = (letter: string) => `pts_${letter.repeat(43)}`
 const id = (prefix: string) => `${prefix}_${'0'.repeat(26)}`
 
-/** Answers of the token endpoint, in turn; the last one stays. */
+/** Answers of the token endpoint, in turn; the last one repeats. */
 type Poll = 'authorization_pending' | 'slow_down' | 'access_denied' | 'expired_token' | 'granted' | 'hang up'
 
 let server: Server
@@ -25,7 +25,7 @@ let revoked: string[]
 let granted: number
 let context: Context
 let clock: FakeClock
-/** What the server says of the key's life; one of an earlier release says nothing. */
+/** The life of the key that the server returns; an older server returns none. */
 let keySeconds: number | undefined
 let written: string[]
 
@@ -109,7 +109,7 @@ function pollAnswer(): { status: number; body?: unknown } | undefined {
   return { status: 200, body: { ...body, ...end, key_id: id('key').replace(/.$/, String(granted)) } }
 }
 
-/** Signs in, moving the clock whenever it is waited for. */
+/** Signs in, and moves the clock whenever something waits for it. */
 function signIn(): Promise<number> {
   return passing(login(context, { browser: true }))
 }
@@ -138,7 +138,7 @@ describe('keys create', () => {
     expect(written.join('')).toBe(`${key('a')}\n`)
   })
 
-  test('waits for the approval like a login, and prints the secret alone on standard output', async () => {
+  test('waits for the approval like a login, and prints only the secret on standard output', async () => {
     const errors: string[] = []
     const stderr = { write: (text: string) => void errors.push(text) }
     await passing(createKey({ ...context, stderr }, 'ci', { scope: ['tunnels'], browser: false }))
@@ -160,7 +160,7 @@ describe('login', () => {
     expect(await currentServer(env)).toBe(address)
   })
 
-  test('says when the key ends and how to get a new one, and what was not ticked', async () => {
+  test('says when the key ends, how to get a new one, and what was not ticked', async () => {
     keySeconds = 180 * 86_400
     await passing(login(context, { browser: false, admin: true }))
     const end = new Date(clock.now() + keySeconds * 1_000).toISOString().slice(0, 10)
@@ -170,7 +170,7 @@ describe('login', () => {
     expect(written.join('')).toContain('was not ticked at the approval')
   })
 
-  test('polls at the interval, and slower once it is told to', async () => {
+  test('polls at the interval, and slower when told to', async () => {
     polls = ['authorization_pending', 'slow_down', 'authorization_pending', 'granted']
     await signIn()
     const gaps = polledAt.map((at, index) => at - (polledAt[index - 1] ?? 0))
@@ -200,7 +200,7 @@ describe('login', () => {
     expect(clock.monotonic()).toBeLessThan(910_000)
   })
 
-  test('signing in again revokes the key before, signing out the present one', async () => {
+  test('signing in again revokes the former key, signing out the present one', async () => {
     await signIn()
     await signIn()
     const keyId = (last: number) => id('key').replace(/.$/, String(last))

@@ -1,6 +1,6 @@
 /**
- * `ptun login`: the device flow of RFC 8628. The browser signs in, ptun never sees a password; what it gets is an API
- * key of its own, listed and revocable like any other.
+ * `ptun login`: the device flow of RFC 8628. The browser signs in, ptun never sees a password; it gets its own API key,
+ * which is listed and can be revoked like any other.
  */
 import { hostname } from 'node:os'
 import { isFailure } from '@porttunneler/shared/base/errors'
@@ -45,13 +45,13 @@ export async function login(context: Context, { browser, admin = false }: LoginO
   return 0
 }
 
-/** When the key ends, and what to do then. Servers of earlier releases do not say. */
+/** When the key ends, and what to do then. Older servers do not say. */
 function limitsOf({ clock }: Context, { expires_in: seconds }: { readonly expires_in?: number | undefined }) {
   if (seconds === undefined) return undefined
   return `The key of this device ends on ${formatDate(clock.now() + seconds * 1_000)}; ptun login makes a new one.`
 }
 
-/** Read first: a file that cannot be used must be told before the browser opens, not after the approval. */
+/** Read first: an unusable file must be reported before the browser opens, not after the approval. */
 async function storedBefore(context: Context, server: string): Promise<Credential | undefined> {
   const { PTUN_KEY: _, ...env } = context.env
   try {
@@ -62,7 +62,7 @@ async function storedBefore(context: Context, server: string): Promise<Credentia
   }
 }
 
-/** The key that the new one replaces. If it cannot be revoked it stays in the list, which is said. */
+/** The key that the new one replaces. If it cannot be revoked it stays in the list, and the user is told. */
 async function revokeOld(context: Context, server: string, credential: Credential): Promise<void> {
   const { keyId } = credential
   if (!keyId) return
@@ -70,7 +70,7 @@ async function revokeOld(context: Context, server: string, credential: Credentia
     await (await clientFor(context, server, credential)).revokeKey(keyId)
   } catch (error) {
     if (!isFailure(error)) throw error
-    // Already revoked, or expired: what was wanted.
+    // Already revoked, or expired, which is what we wanted.
     if (error.entry.http === 401 || error.entry.http === 404) return
     say(context, `The key of the last sign-in (${keyId}) could not be revoked: ${error.code} ${error.detail}`)
   }

@@ -1,4 +1,4 @@
-/** Keeps a running agent as ptun.yaml says: reads it again when it changed or when a SIGHUP asks for it. */
+/** Keeps a running agent in step with ptun.yaml: reads it again when it changed or when a SIGHUP asks for it. */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import type { Supervisor } from '../agent/supervisor.ts'
@@ -9,9 +9,9 @@ import { FileWatch } from '../config-watch.ts'
 export type TunnelSource = {
   /** Absolute. */
   readonly path: string
-  /** The file's fingerprint just before it was read for the start: what comes later is news. */
+  /** The file's fingerprint just before the first reading: later changes are news. */
   readonly seen: string
-  /** @throws config.*; what it gives counts once `accept` was called */
+  /** @throws config.*; the result counts once `accept` was called */
   read(): Promise<{ readonly tunnels: readonly WantedTunnel[]; accept(): void }>
 }
 
@@ -26,7 +26,7 @@ export type ReloaderOptions = {
 export class Reloader {
   readonly #options: ReloaderOptions
   readonly #watch: FileWatch
-  /** One after the other, and what was asked for meanwhile once more. */
+  /** One reading at a time; if another was requested meanwhile, once more. */
   #isRunning = false
   #isAskedAgain = false
 

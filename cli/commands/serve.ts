@@ -1,4 +1,4 @@
-/** Runs an agent for the tunnels that tcp, http, tls or start ask for, until it is over. */
+/** Runs an agent for the tunnels of tcp, http, tls or start, until it is over. */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
@@ -27,7 +27,7 @@ import { Reloader, type ReloaderOptions, type TunnelSource } from './reload.ts'
 export type ServeOptions = {
   readonly takeover: boolean
   readonly qr: boolean
-  /** The cell that was named, on the command line or in ptun.yaml as it stands there now. */
+  /** The named cell, on the command line or in the present ptun.yaml. */
   readonly cell: () => string | undefined
   /** Where the tunnels can be read again. */
   readonly source?: TunnelSource
@@ -37,9 +37,9 @@ export type ServeOptions = {
 
 /** Memory that relays may fill before the upstreams have taken it. */
 const budgetBytes = 256 * 1024 * 1024
-/** Addresses in the last line; one serves up to 500. */
+/** Maximum of addresses in the last line; an agent serves up to 500. */
 const keptShown = 5
-/** By then the tunnels are up, if they come up at once. */
+/** By then the tunnels are up, if they start at once. */
 const startMs = 1_000
 
 /** @returns the exit code */
@@ -74,7 +74,7 @@ export async function serve(
     agent,
     server,
     pid: process.pid,
-    // A name that the server made up last time is asked for again.
+    // A generated name of the last run is requested again.
     wanted: wanted.map((tunnel, index) => ({ ...tunnel, ...nameOf(saved[index]?.lease.name) })),
     takeover,
     api: leaseApi(connection, place),
@@ -85,7 +85,7 @@ export async function serve(
     emit: (event) => onEvent(event),
     proxy: () => describeWay(chooseProxy, server),
     saved,
-    // The first ones as they were asked for: without a name, where the server made it up.
+    // The first ones as they were requested: without a name, if the server made it up.
     save: (index, lease, now) => leases.save(wanted[index] ?? now, lease, clock.now()),
     retire: (lease) => leases.retire(lease),
     forget: (lease) => leases.forget(lease),
@@ -93,7 +93,7 @@ export async function serve(
   const output = openAgentOutput(context, () => supervisor.snapshot())
   const onEvent = (event: AgentEvent) => {
     output.onEvent(event)
-    // Its code is loaded now, which takes a descriptor: an address without its picture is still an address.
+    // Loading its code needs a descriptor; an address without its picture is still an address.
     if (qr && event.event === 'tunnel.online')
       printQr(event.url, output.print).catch((error: unknown) => warn(context, `No QR code: ${error}`))
   }
@@ -137,7 +137,7 @@ async function readRunning(
   return agents.filter((other) => other.server === server)
 }
 
-/** Undefined where the user has no home. */
+/** Undefined if the user has no home. */
 function folderOrNone(find: () => string): string | undefined {
   try {
     return find()
@@ -147,7 +147,7 @@ function folderOrNone(find: () => string): string | undefined {
   }
 }
 
-/** Without it the agent runs all the same. */
+/** The agent runs without it, too. */
 async function openStatus(
   context: Context,
   folder: string | undefined,
@@ -181,8 +181,8 @@ function keepAsFile(
 }
 
 /**
- * First SIGINT, SIGTERM or SIGHUP drains; a second SIGINT quits at once. Without a terminal nobody has closed one: then
- * SIGHUP means what it means to every daemon, read the configuration again.
+ * The first SIGINT, SIGTERM or SIGHUP drains; a second SIGINT quits at once. Without a terminal, SIGHUP does not mean a
+ * closed one: then it means what it means to every daemon, to read the configuration again.
  */
 function obeySignals(supervisor: Supervisor, reloader: Reloader | undefined): () => void {
   const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
@@ -221,7 +221,7 @@ function newMux({ clock }: Context): MuxShared {
   }
 }
 
-/** Whose leases are saved. A key from the environment tells no account without a call, so its hash stands for it. */
+/** The owner of saved leases. A key from the environment shows no account without a call, so its hash stands for it. */
 function accountOf({ credential }: Connection): string {
   return credential.account ?? hashSecret(credential.key.reveal())
 }
@@ -241,7 +241,7 @@ function sayLast(
   { exit, commandWith }: { readonly exit: number } & Pick<ServeOptions, 'commandWith'>,
 ): void {
   if (exit === 0) sayWhatStays(context, snapshot)
-  // To be copied into a shell, so nothing but a name of ours may come from the server.
+  // For copying into a shell, so only a valid name may come from the server.
   const suggested = snapshot.tunnels.flatMap(({ problem }) => problem?.suggestions ?? [])
   const name = suggested.find((one) => !slipOfLabel(one))
   if (commandWith && name !== undefined) warn(context, `For example: ${commandWith(name)}`)

@@ -13,7 +13,7 @@ export type StartOptions = {
   readonly qr?: boolean
 }
 
-/** @throws config.*, and what serving throws */
+/** @throws config.*, and errors of serving */
 export async function start(
   context: Context,
   names: readonly string[],

@@ -1,4 +1,4 @@
-/** `ptun status`: what the agents of this machine do now, and what the account's tunnels are. */
+/** `ptun status`: what the agents of this machine do now, and the account's tunnels. */
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { type AgentSnapshot, problemOf, type TunnelStatus } from '../agent/events.ts'
 import { readStatuses } from '../agent/status-socket.ts'
@@ -18,7 +18,7 @@ import {
 import { runtimeFolder } from '../paths.ts'
 import { allTunnels, poolLines, tunnelTable } from './tunnels.ts'
 
-/** Agents are asked directly, so this half works without the server. @throws login.*, cli.server */
+/** Asks agents directly, so this half works without the server. @throws login.*, cli.server */
 export async function status(context: Context): Promise<number> {
   const paint = paintOf(context)
   const agents = await readStatuses(runtimeFolder(context.env), context.clock)
@@ -47,7 +47,7 @@ async function tellAccount(context: Context, paint: Paint): Promise<number> {
   }
 }
 
-/** @param isEach every port of a range by itself */
+/** @param isEach shows every port of a range by itself */
 function agentLines(
   agent: AgentSnapshot,
   { nowMs, isEach, paint }: { readonly nowMs: number; readonly isEach: boolean; readonly paint: Paint },

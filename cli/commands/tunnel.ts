@@ -20,14 +20,14 @@ export type TunnelOptions = HttpOptions & {
   readonly qr?: boolean
 }
 
-/** @throws cli.upstream, cli.usage, and what serving throws */
+/** @throws cli.upstream, cli.usage, and errors of serving */
 export function serveTunnel(
   context: Context,
   kind: TunnelKind,
   { upstream, options }: { upstream: string; options: TunnelOptions },
 ): Promise<number> {
   const { name, port, proxyProtocol, pool = false, takeover = false, qr = false } = options
-  // What only new tunnels may not be called, the server knows.
+  // Only the server knows which names new tunnels may not have.
   const isName = name === undefined || tunnelNameSchema.safeParse(name).success
   const slip = isName ? undefined : slipOfLabel(name, nameMax)
   if (slip) throw fail(slip.key, `--name: ${slip.detail}`, { cause: slip })
@@ -56,7 +56,7 @@ export function serveTunnel(
   })
 }
 
-/** Before the server is asked, which would refuse each of them. */
+/** Checked before the server would refuse each of them. */
 function checkNames(tunnels: readonly { readonly name?: string }[]): void {
   const slip = tunnels.find(({ name }) => name !== undefined && !tunnelNameSchema.safeParse(name).success)
   if (slip)
@@ -66,7 +66,7 @@ function checkNames(tunnels: readonly { readonly name?: string }[]): void {
     )
 }
 
-/** Each tunnel of a range is called by its port. */
+/** Each tunnel of a range is named after its port. */
 function nameOf(
   { port }: PortTunnel,
   { name, isRange }: { name: string | undefined; isRange: boolean },
@@ -75,17 +75,17 @@ function nameOf(
   return name === undefined ? {} : { name }
 }
 
-/** As a shell takes it for one word. */
+/** Quoted so that a shell takes it as one word. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
-/** One login a line. */
+/** One login on each line. */
 function loginsOfEnvironment(text = ''): readonly string[] {
   return text.split(/\r?\n/).filter((line) => line !== '')
 }
 
-/** Says which option is meant, as it is written here. */
+/** Names the option as it is written here. */
 function named<T>(parse: () => T): T {
   try {
     return parse()

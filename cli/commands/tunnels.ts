@@ -7,7 +7,7 @@ import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDuration, formatTable, type Paint } from '../output/format.ts'
 
-/** @throws login.*, server.*, and what the API answers */
+/** @throws login.*, server.*, and the API's errors */
 export async function list(context: Context): Promise<number> {
   const { client } = await connectApi(context)
   const tunnels = await allTunnels(client)
@@ -17,7 +17,7 @@ export async function list(context: Context): Promise<number> {
   return 0
 }
 
-/** @throws api.not_found for an unknown name, cli.usage without --yes where nobody can be asked */
+/** @throws api.not_found for an unknown name, cli.usage without --yes if there is nobody to ask */
 export async function deleteTunnel(
   context: Context,
   name: string,
@@ -83,7 +83,7 @@ export function poolLines(tunnels: readonly Tunnel[], nowMs: number, paint: Pain
   return rows.length === 0 ? [] : ['', paint('bold', 'Agents of pools'), ...formatTable(rows)]
 }
 
-/** `2 of 3`: so many of the agents that share it are there. */
+/** `2 of 3`: how many of the agents that share it are there. */
 function poolText(holders: Tunnel['holders']): string {
   const present = holders.filter(({ state }) => state === 'online').length
   return present === holders.length ? `pool: ${present}` : `pool: ${present} of ${holders.length}`

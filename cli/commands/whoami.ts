@@ -1,11 +1,11 @@
-/** `ptun whoami`: whom the server takes you for. */
+/** `ptun whoami`: the user that the server recognises. */
 
 import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { type Context, connectApi, say, tell } from '../context.ts'
 import { credentialsPath } from '../credentials.ts'
 import { formatTable } from '../output/format.ts'
 
-/** @throws login.*, server.*, and what the API answers */
+/** @throws login.*, server.*, and the API's errors */
 export async function whoami(context: Context): Promise<number> {
   const { client, server, credential } = await connectApi(context)
   const me = await client.me()

@@ -58,7 +58,7 @@ describe('editing a request head', () => {
     expect(edit({ dropsAuthorization: false }, line, 'Host: a.test')[0]).toBe(line)
   })
 
-  test('a head of HTTP/1.0 without Host gets one in place of its absolute target', () => {
+  test('an HTTP/1.0 head without Host gets one instead of its absolute target', () => {
     expect(edit({ host: 'b', dropsAuthorization: false }, 'GET http://a.test/x HTTP/1.0', 'A: c')).toEqual([
       'GET /x HTTP/1.0',
       'A: c',
@@ -66,7 +66,7 @@ describe('editing a request head', () => {
     ])
   })
 
-  test("the tunnel's own origin becomes the upstream's; nobody else's does", () => {
+  test("the tunnel's own origin becomes the upstream's; and no other origin does", () => {
     const edits = { host: 'localhost:3000', origin: 'http://localhost:3000', dropsAuthorization: false }
     const fields = (origin: string, referer: string) =>
       edit(
@@ -96,7 +96,7 @@ describe('editing a request head', () => {
       ])
   })
 
-  test('every Authorization is found and leaves, Proxy-Authorization stays', () => {
+  test('every Authorization is found and removed, Proxy-Authorization stays', () => {
     const lines = [
       'GET / HTTP/1.1',
       'authorization: Basic a',

@@ -1,15 +1,15 @@
 /**
- * What the upstream gets to see of a request head that the agent was asked to change: Host and what goes with it, and
- * no password that was meant for the agent. Lines are read by the functions of the scanner that accepted the head.
+ * What the upstream sees of a request head that the agent was asked to change: Host and what goes with it, and no
+ * password that was meant for the agent. The functions of the scanner that accepted the head read its lines.
  */
 import { Buffer } from 'node:buffer'
 import { type FieldLine, lineFeed, readField, startsWithFolded } from '@porttunneler/shared/http/fields'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 
 export type HeadEdits = {
-  /** In place of the visitor's Host. */
+  /** Replaces the visitor's Host. */
   readonly host?: string | undefined
-  /** In place of the visitor's own origin in Origin and Referer; X-Forwarded-Host and -Proto are then left out. */
+  /** Replaces the visitor's own origin in Origin and Referer; X-Forwarded-Host and -Proto are then left out. */
   readonly origin?: string | undefined
   readonly dropsAuthorization: boolean
 }
@@ -33,7 +33,7 @@ export function authorizationsOf(head: RequestHead): readonly string[] {
   return values
 }
 
-/** The head to send on; all that is not edited stays byte for byte. */
+/** The head to send on; everything that is not edited stays byte for byte. */
 export function editHead(head: RequestHead, edits: HeadEdits): Buffer {
   const { bytes } = head
   const parts: Buffer[] = []
@@ -56,14 +56,14 @@ export function editHead(head: RequestHead, edits: HeadEdits): Buffer {
       if (own > 0) replace(valueStart, valueStart + own, edits.origin)
     } else replace(start, next, '')
   })
-  // HTTP/1.0 may name its host in the target alone, which has just left.
+  // HTTP/1.0 may name its host only in the target, which was just removed.
   if (edits.host !== undefined && head.hostLine === undefined)
     replace(bytes.length - 2, bytes.length - 2, `Host: ${edits.host}\r\n`)
   parts.push(bytes.subarray(kept))
   return Buffer.concat(parts)
 }
 
-/** An absolute target outweighs Host (RFC 9112 section 3.2.2), so with another Host it must not stay. */
+/** An absolute target outweighs Host (RFC 9112 section 3.2.2), so it must not stay beside another Host. */
 function replaceTarget(
   { bytes, method }: RequestHead,
   replace: (start: number, end: number, text: string) => void,
@@ -78,8 +78,8 @@ function replaceTarget(
 }
 
 /**
- * How much of a URL is the origin that the visitor knows the tunnel by. Somebody else's origin is never made to look
- * like the upstream's own: that is what applications tell forged requests by.
+ * How many bytes of a URL are the origin under which the visitor knows the tunnel. Another origin is never made to look
+ * like the upstream's own, because applications recognise forged requests by it.
  */
 function ownOriginBytes(url: string, hostField: string): number {
   const match = /^https?:\/\/([^/?#]*)(?=[/?#]|$)/i.exec(url)

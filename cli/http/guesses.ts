@@ -17,7 +17,7 @@ export class Guesses {
     this.#clock = clock
   }
 
-  /** Seconds until a password from there is looked at again; 0: now. */
+  /** Seconds until a password from there is checked again; 0: now. */
   waitSeconds(address: string): number {
     const entry = this.#networks.get(networkOf(address))
     if (!entry || entry.wrong < guessesMax) return 0

@@ -46,7 +46,7 @@ describe('guesses', () => {
     for (let i = 0; i < times; i++) guesses.count(address)
   }
 
-  test('ten wrong ones within a minute close the door to one network until the minute is over', () => {
+  test('ten wrong passwords within a minute block a network until the minute is over', () => {
     const clock = new FakeClock()
     const guesses = new Guesses(clock)
     wrong(guesses, '192.0.2.1', 9)

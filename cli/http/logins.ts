@@ -1,6 +1,6 @@
 /**
- * Who may come in where a tunnel asks for a password (HTTP Basic, RFC 7617). Of each login a digest is kept, so that
- * comparing takes the same time whatever was sent, and no password can be printed by accident.
+ * Who may come in when a tunnel asks for a password (HTTP Basic, RFC 7617). Only a digest of each login is kept, so
+ * that comparing takes the same time whatever was sent, and no password can be printed by accident.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 
@@ -24,8 +24,8 @@ export function loginOf(text: string): Login {
 const basicPattern = /^basic +([a-z0-9+/_-]+=*)$/i
 
 /**
- * Whether an Authorization field names one of `logins`. All are compared, also when the first is right.
- * @param field its value; undefined where the request has none
+ * Whether an Authorization field names one of `logins`. All are compared, even when the first matches.
+ * @param field its value; undefined if the request has none
  */
 export function isLogin(logins: readonly Login[], field: string | undefined): boolean {
   const sent = field === undefined ? undefined : basicPattern.exec(field)?.[1]

@@ -23,7 +23,7 @@ type Reading = { requests: Request[]; faults: string[] }
 
 const password = `Basic ${Buffer.from('alice:x').toString('base64')}`
 const host = 'upstream.test:3000'
-/** llhttp knows a closed list of methods, RFC 9110 does not; SOURCE it keeps for Icecast. */
+/** llhttp has a fixed list of methods, RFC 9110 does not; it keeps SOURCE for Icecast. */
 const knownMethods = new Set(http.METHODS.filter((method) => method !== 'SOURCE'))
 
 /** Some requests get the password, some a wrong one, some both, some a line that only looks like one. */
@@ -37,11 +37,11 @@ function addPasswords(input: Buffer, random: () => number): Buffer {
     '',
   ]
   const text = input.toString('latin1').replace(/^Host:/gim, (name) => {
-    // Mostly right, so that whole sequences pass.
+    // Mostly right, so that complete sequences pass.
     const line = random() < 0.85 ? lines[0] : lines[Math.floor(random() * lines.length)]
     return `${line}${name}`
   })
-  // llhttp refuses UTF-8 in a target, which the scanner lets pass.
+  // llhttp refuses UTF-8 in a target, which the scanner accepts.
   return Buffer.from(text.replace(/[\x80-\xff]/g, 'e'), 'latin1')
 }
 
@@ -168,7 +168,7 @@ export async function runCases({ seed, cases }: { readonly seed: number; readonl
     const input = addPasswords(makeInput(random), random)
     const { requests, hasUpgrade } = expectedOf(input)
     const passed = passThroughGate(input, random)
-    // Node forgets what it has read behind an Upgrade that nobody wants.
+    // Node forgets what it has read after an Upgrade that nobody wants.
     if (hasUpgrade || requests.some(({ method }) => !knownMethods.has(method))) continue
     accepted += requests.length
     const read = await reader.read(passed)

@@ -68,7 +68,7 @@ describe('the gate in front of an upstream', () => {
     }
   })
 
-  test('a request without the password is asked for it, and nothing of it passes, its body neither', () => {
+  test('a request without the password gets 401, and nothing of it passes, not even its body', () => {
     for (const fields of ['', good.replace('Basic', 'Bearer'), good + good]) {
       const { ask, said, passed, consumed } = openGate(locked)
       const request = `POST / HTTP/1.1\r\nHost: a.test\r\n${fields}Content-Length: 40\r\n\r\n`
@@ -83,7 +83,7 @@ describe('the gate in front of an upstream', () => {
     }
   })
 
-  test('a later request without the password is refused behind the answers to those before', () => {
+  test('a later request without the password is refused after the answers to earlier ones', () => {
     const { ask, answer, said, passed } = openGate(locked)
     ask(get(good))
     expect(passed()).toBe(get())
@@ -95,7 +95,7 @@ describe('the gate in front of an upstream', () => {
     expect(passed()).toBe('<refused visitor.password>')
   })
 
-  test('the refusal follows at once where the answers before are complete, and no silence stands for that', () => {
+  test('the refusal follows at once when earlier answers are complete, and silence does not count as that', () => {
     const complete = openGate(locked)
     complete.ask(get(good) + get(good) + get())
     complete.answer(`${ok.replace('\r\n', `\r\nA: ${'b'.repeat(100_000)}\r\n`)}${ok}`)
@@ -112,7 +112,7 @@ describe('the gate in front of an upstream', () => {
     }
   })
 
-  test('an answer whose end nobody can tell gets nothing behind it, and nobody waits', () => {
+  test('nothing follows an answer whose end nobody can tell, and nobody waits', () => {
     const { ask, answer, said } = openGate(locked)
     ask(get(good))
     answer(`${ok}\r\n`)
@@ -120,14 +120,14 @@ describe('the gate in front of an upstream', () => {
     expect(said()).toBe(`${ok}\r\n<end>`)
   })
 
-  test('an answer that says "close" gets nothing behind it (RFC 9112 9.6)', () => {
+  test('nothing follows an answer that says "close" (RFC 9112 9.6)', () => {
     const { ask, answer, said } = openGate(locked)
     ask(get(good) + get())
     answer(ok.replace('\r\n', '\r\nConnection: close\r\n'))
     expect(said()).toMatch(/hi<end>$/)
   })
 
-  test('an answer that ends with its connection gets nothing behind it', () => {
+  test('nothing follows an answer that ends with its connection', () => {
     const { ask, answer, gate, said } = openGate(locked)
     ask(get(good) + get())
     answer('HTTP/1.0 200 OK\r\n\r\nall')
@@ -152,7 +152,7 @@ describe('the gate in front of an upstream', () => {
     expect(said()).toMatch(/\r\n\r\n<end>$/)
   })
 
-  test('after ten wrong passwords the right one has to wait, and is not told from a wrong one', () => {
+  test('after ten wrong passwords the right one has to wait, and looks like a wrong one', () => {
     const guesses = new Guesses(new FakeClock())
     for (let i = 0; i < 10; i++) guesses.count('192.0.2.1')
     const { ask, said, passed } = openGate(locked)
@@ -177,7 +177,7 @@ describe('the gate in front of an upstream', () => {
     expect(consumed()).toBeLessThanOrEqual(upgrade.length)
   })
 
-  test('an Upgrade that is answered as a request: requests go on being looked at', () => {
+  test('an Upgrade that is answered as a request: later requests are still checked', () => {
     const upgrade = get(`Connection: Upgrade\r\nUpgrade: websocket\r\n${good}`)
     const { ask, answer, said, passed } = openGate(locked, { awaitsUpgrade: true })
     ask(upgrade + get())
@@ -186,7 +186,7 @@ describe('the gate in front of an upstream', () => {
     expect(passed()).toBe(`${upgrade.replace(good, '')}<refused visitor.password>`)
   })
 
-  test('a switch of protocols that the relay does not know of is no way past', () => {
+  test('a protocol switch that the relay does not know of is no way past', () => {
     const { ask, answer, said, passed } = openGate(locked)
     ask(get(good))
     ask(get(`Connection: Upgrade\r\nUpgrade: websocket\r\n${good}`))
@@ -197,7 +197,7 @@ describe('the gate in front of an upstream', () => {
     expect(passed()).toBe('<over http.request_line>')
   })
 
-  test('credit: all that came is given back once the upstream took it, heads longer or shorter', () => {
+  test('credit: every byte is credited once the upstream took it, whether heads grew or shrank', () => {
     for (const host of ['b', 'a-very-much-longer-name.example.com:65535']) {
       const { ask, passed, consumed, gate } = openGate({ ...locked, host })
       const request = `POST / HTTP/1.1\r\nHost: a.test\r\n${good}Content-Length: 1000\r\n\r\n${'x'.repeat(1_000)}`

@@ -1,7 +1,7 @@
 /**
- * Stands between a visitor's stream and the upstream where the agent was asked to look at requests: each head is let in
- * or refused, and changed; bodies and answers pass as they are. It frames requests by the relay's own scanner, so the
- * two cannot disagree about where one begins.
+ * Stands between a visitor's stream and the upstream when the agent was asked to check requests: each head is let in or
+ * refused, and changed; bodies and answers pass unchanged. The relay's own scanner frames the requests, so the two
+ * cannot disagree about where one begins.
  *
  *   scanning ──▶ awaiting ──▶ raw        an Upgrade was sent: what follows waits for the upstream's answer
  *     │  ▲ ◀────────┘
@@ -21,11 +21,11 @@ import type { Guesses } from './guesses.ts'
 import { isLogin, type Login } from './logins.ts'
 import { UpgradeReader } from './upgrade.ts'
 
-/** What a user asked for; absent or empty parts change nothing. */
+/** The user's settings; missing or empty parts change nothing. */
 export type RequestRules = {
-  /** What the upstream gets as Host. */
+  /** The Host that the upstream gets. */
   readonly host?: string
-  /** What the upstream gets for the visitor's own origin. */
+  /** The origin that the upstream gets instead of the visitor's own. */
   readonly origin?: string
   /** Only these may come in. Empty: everybody. */
   readonly logins: readonly Login[]
@@ -37,13 +37,13 @@ export type GateOptions = {
   readonly clock: Clock
   readonly visitorAddress: string
   readonly awaitsUpgrade: boolean
-  /** What the visitor is asked a password for. */
+  /** The name in the visitor's password prompt. */
   readonly realm: string
-  /** Bytes for the upstream, ours until it returns. The first ones are of a request that was let in. */
+  /** Bytes for the upstream, ours until it returns. The first ones belong to a request that was let in. */
   deliver(bytes: Buffer): void
-  /** The visitor will say no more. */
+  /** The visitor will send no more. */
   finish(): void
-  /** The visitor is about to be answered here: the upstream, if there is one, is not needed any more. */
+  /** The visitor is about to be answered here: the upstream, if there is one, is no longer needed. */
   onRefused(key: ErrorKey): void
   /** The stream was reset. */
   onOver(key: ErrorKey): void
@@ -51,7 +51,7 @@ export type GateOptions = {
 
 type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
-/** A visitor that was refused may finish what it is sending: a reset would take the answer away (RFC 9112, 9.6). */
+/** A refused visitor may finish what it is sending: a reset would destroy the answer (RFC 9112, 9.6). */
 const lingerMs = 5_000
 
 export class RequestGate implements SplicedStream {
@@ -64,12 +64,12 @@ export class RequestGate implements SplicedStream {
   #upgradeAnswer: 'upgraded' | 'plain' | undefined
   #upgradePending = false
   #forwardedTotal = 0
-  /** Bytes from the stream, bytes handed on, and how many of those the upstream took; then what was credited. */
+  /** Bytes from the stream, bytes passed on, how many of those the upstream took; and what was credited. */
   #received = 0
   #delivered = 0
   #taken = 0
   #credited = 0
-  /** A refusal that waits for the end of the answers before it. */
+  /** A refusal that waits for the end of earlier answers. */
   #refusal: { readonly key: ErrorKey; readonly head: RequestHead } | undefined
   #timer: Timer | undefined
 
@@ -86,7 +86,7 @@ export class RequestGate implements SplicedStream {
     else if (this.#state !== 'ended') {
       this.#scanner.push(chunk)
       this.#pump()
-      // The stream uses its memory again.
+      // The stream reuses its memory.
       this.#scanner.own()
     }
     this.#credit()
@@ -96,7 +96,7 @@ export class RequestGate implements SplicedStream {
     if (this.#state !== 'settling' && this.#state !== 'ended') this.#options.finish()
   }
 
-  /** Nothing more is said or heard. */
+  /** Nothing more is sent or read. */
   close(): void {
     this.#state = 'ended'
     this.#timer?.clear()
@@ -127,7 +127,7 @@ export class RequestGate implements SplicedStream {
 
   end(): void {
     if (this.#state !== 'ended') this.#stream.end()
-    // That answer may be as long as its connection: nothing can be put behind it.
+    // That answer may last as long as its connection: nothing can follow it.
     if (this.#state === 'settling') this.#leave('stream.aborted')
   }
 
@@ -146,7 +146,7 @@ export class RequestGate implements SplicedStream {
         this.#deliver(event.bytes)
         if (event.isLast) this.#onRequestEnd()
       } else {
-        // The relay scans by the same rules: whoever sent this has got past it.
+        // The relay scans by the same rules, so this sender got past it.
         this.#cut(event.key)
       }
     }
@@ -160,7 +160,7 @@ export class RequestGate implements SplicedStream {
     }
     const { host, origin, logins } = this.#options.rules
     this.#answer.asked(head.method)
-    // Which answer belongs to a later Upgrade nobody knows; the relay gives each a stream of its own.
+    // Nobody knows which answer belongs to a later Upgrade, so the relay gives each its own stream.
     this.#upgradePending = head.wantsUpgrade && this.#reader !== undefined && this.#forwardedTotal === 0
     this.#forwardedTotal += 1
     this.#deliver(editHead(head, { host, origin, dropsAuthorization: logins.length > 0 }))
@@ -172,7 +172,7 @@ export class RequestGate implements SplicedStream {
     if (rules.logins.length === 0) return undefined
     const sent = authorizationsOf(head)
     if (sent.length > 0 && guesses.waitSeconds(visitorAddress) > 0) return 'visitor.guesses'
-    // Two of them: nobody knows which one counts.
+    // With two of them, nobody knows which one counts.
     if (sent.length === 1 && isLogin(rules.logins, sent[0])) return undefined
     if (sent.length > 0) guesses.count(visitorAddress)
     return 'visitor.password'
@@ -201,7 +201,7 @@ export class RequestGate implements SplicedStream {
     this.#options.deliver(bytes)
   }
 
-  /** What waits for the upstream is not credited, nor what is held; heads may grow or shrink on their way. */
+  /** Bytes that wait for the upstream or are held are not credited; heads may grow or shrink on their way. */
   #credit(): void {
     const held = this.#state === 'awaiting' || this.#state === 'settling' ? this.#scanner.pendingBytes : 0
     const due = this.#received - held - Math.max(0, this.#delivered - this.#taken)
@@ -213,11 +213,11 @@ export class RequestGate implements SplicedStream {
 
   // --- refusals ---
 
-  /** The relay ends a stream on which the upstream says nothing for minutes. */
+  /** The relay ends a stream on which the upstream is silent for minutes. */
   #refuse(key: ErrorKey, head: RequestHead): void {
     this.#state = 'settling'
     this.#refusal = { key, head }
-    // Whoever asks for more takes that answer for complete, and nobody here can tell.
+    // A visitor who asks for more takes that answer for complete, and we cannot tell.
     if (this.#answer.isLost) this.end()
     else this.#tellIfAnswered()
   }
@@ -245,7 +245,7 @@ export class RequestGate implements SplicedStream {
     this.#stream.end()
   }
 
-  /** What the visitor still sends is dropped for a while. */
+  /** Drops what the visitor still sends, for a while. */
   #leave(key: ErrorKey): void {
     this.close()
     this.#options.onRefused(key)

@@ -1,6 +1,6 @@
 /**
- * Finds out what an upstream answers to a request with Upgrade: the agent tells it to the relay, which has held the
- * visitor's further bytes back until then (docs/protocol.md, Upgrade). Reads along; every byte goes on untouched.
+ * Finds out how an upstream answers a request with Upgrade. The agent tells the relay, which has held back the
+ * visitor's further bytes until then (docs/protocol.md, Upgrade). It only reads along; every byte passes untouched.
  */
 import type { Socket } from 'node:net'
 import type { Stream } from '@porttunneler/shared/mux/stream'
@@ -8,25 +8,25 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 
 type UpgradeAnswer = 'upgraded' | 'plain'
 
-/** What every status line begins with; `d` stands for a digit. */
+/** The beginning of every status line; `d` stands for a digit. */
 const statusLine = 'HTTP/1.d ddd'
 const statusStart = statusLine.indexOf('ddd')
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
 /**
- * Interim answers (100, 103) are skipped; the first final head decides. `upgraded` only after a complete 101 head;
- * anything that is not HTTP/1, or too long, is `plain`: then the relay goes on checking what the visitor says.
+ * Skips interim answers (100, 103); the first final head decides. `upgraded` only after a complete 101 head; anything
+ * that is not HTTP/1, or too long, is `plain`, and then the relay still checks what the visitor sends.
  */
 export class UpgradeReader {
   /** Bytes of the status line seen, at most its fixed part. */
   #matched = 0
   #status = 0
-  /** Bytes of the present line but for CR; an empty line ends a head. */
+  /** Bytes of the present line except CR; an empty line ends a head. */
   #lineBytes = 0
   #left: number = limits.requestHeadBytes
 
-  /** Call with every read until it answers; undefined = not known yet. */
+  /** Call it with every read until it returns an answer; undefined = not known yet. */
   read(chunk: Buffer): UpgradeAnswer | undefined {
     for (const byte of chunk) {
       if (this.#left-- === 0) return 'plain'
@@ -55,8 +55,8 @@ export class UpgradeReader {
 }
 
 /**
- * Watches `socket` until the upstream has answered and says it on `stream`. The socket has to be paused explicitly, so
- * that listening does not start its flow before the splice is there.
+ * Watches `socket` until the upstream has answered, and reports that on `stream`. Pause the socket explicitly, so that
+ * listening does not start its flow before the splice is there.
  */
 export function answerUpgrade(socket: Socket, stream: Pick<Stream, 'upgraded' | 'plain'>): void {
   const reader = new UpgradeReader()

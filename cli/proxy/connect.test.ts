@@ -81,7 +81,7 @@ describe('connecting through an HTTP proxy', () => {
     expect(failure.detail).not.toMatch(/topsecret|p@ss|p%40ss/)
   })
 
-  test('a proxy that is gone is the proxy, not the server; it is dialled at the pace of a restart', async () => {
+  test('a missing proxy is reported as the proxy, not the server, and dialled at the pace of a restart', async () => {
     const { port } = proxy
     await proxy.close()
     const failure = await failureOf(dial(`http://127.0.0.1:${port}`))
@@ -90,7 +90,7 @@ describe('connecting through an HTTP proxy', () => {
     proxy = await startConnectProxy({ names: {} })
   })
 
-  test('a proxy that says nothing is given up', async () => {
+  test('it gives up on a silent proxy', async () => {
     const silent = await listen(() => {})
     const clock = new FakeClock()
     const dialled = failureOf(dial(`http://127.0.0.1:${portOf(silent)}`, { clock }))
@@ -102,7 +102,7 @@ describe('connecting through an HTTP proxy', () => {
     await new Promise((resolve) => silent.close(resolve))
   })
 
-  test('what is no proxy is said to be none', async () => {
+  test('something that is not a proxy is reported as such', async () => {
     const other = await listen((socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n'))
     const failure = await failureOf(dial(`http://127.0.0.1:${portOf(other)}`))
     expect(failure.key).toBe('proxy.unreachable')
@@ -123,7 +123,7 @@ describe('connecting through an HTTP proxy', () => {
 })
 
 describe('connecting through a SOCKS proxy', () => {
-  test('what is none says so; one that is gone is the proxy', async () => {
+  test('something that is not a proxy, or is missing, is reported as the proxy', async () => {
     const failure = await failureOf(dial(`socks5h://127.0.0.1:${proxy.port}`))
     expect(failure.key).toBe('proxy.unreachable')
     expect(failure.detail).toMatch(/does not speak SOCKS5/)
@@ -151,7 +151,7 @@ describe('connecting through a SOCKS proxy', () => {
     await new Promise((resolve) => server.close(resolve))
   })
 
-  test('a user that is not taken', async () => {
+  test('a refused user', async () => {
     const server = await listen((socket) => {
       socket.once('data', () => {
         socket.write(Buffer.from([5, 2]))

@@ -1,6 +1,7 @@
 /**
  * Connects to a host through a proxy: HTTP CONNECT (RFC 9110 section 9.3.6) by Node's own parser, SOCKS5 (RFC 1928) by
- * a library. Loaded only where a proxy is set. Every failure says that it is the proxy's, what it said, and what to do.
+ * a library. Loaded only if a proxy is set. Every failure says that it is the proxy's, what the proxy said, and what to
+ * do.
  */
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
@@ -16,11 +17,11 @@ import { formatProxy, type OutboundProxy } from './settings.ts'
 export type Destination = { readonly host: string; readonly port: number }
 export type ThroughOptions = { readonly clock: Clock; readonly signal: AbortSignal }
 
-/** It asks a name server, dials, and may ask a directory for the user first. */
+/** The proxy asks a name server, dials, and may first ask a directory for the user. */
 const proxyMs = 10_000
 
 /**
- * The socket is connected to the destination, without a listener, and nothing was read from it.
+ * The returned socket is connected to the destination, without a listener, and nothing was read from it.
  * @throws proxy.unreachable, proxy.sign_in, proxy.refused, proxy.target
  */
 export async function connectThrough(
@@ -62,7 +63,7 @@ export function proxyAuthorization({ user }: OutboundProxy): Record<string, stri
   return { 'proxy-authorization': `Basic ${text}` }
 }
 
-/** The proxy wants to know who asks. */
+/** The proxy asks for a user and password, or refuses them. */
 export function signInFailure(proxy: OutboundProxy): PortTunnelerError {
   const why = proxy.user
     ? 'refuses the user or the password that stands there'
@@ -70,7 +71,7 @@ export function signInFailure(proxy: OutboundProxy): PortTunnelerError {
   return fail('proxy.sign_in', `${nameOf(proxy)} ${why}.`, refusal)
 }
 
-/** A certificate that came through a proxy, and that nobody vouches for. */
+/** A certificate that came through a proxy and is not trusted. */
 export function interceptionFailure(
   proxy: OutboundProxy,
   destination: Destination,
@@ -81,7 +82,7 @@ export function interceptionFailure(
   return fail('proxy.intercepts', `${what} ${nameOf(proxy)} (${code}).`, { cause, ...refusal })
 }
 
-/** The proxy is not there, or is not what its address says. */
+/** The proxy is missing, or is not what its address says. */
 export function reachFailure(proxy: OutboundProxy, cause: unknown, nowMs: number): PortTunnelerError {
   const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
   const why =
@@ -95,7 +96,7 @@ export function reachFailure(proxy: OutboundProxy, cause: unknown, nowMs: number
   return fail('proxy.unreachable', `${nameOf(proxy)} ${why}.`, { cause })
 }
 
-/** Where Node connects; unsaid, it would check the proxy's certificate for the name in the Host of what is asked. */
+/** Where Node connects; without it Node would check the proxy's certificate for the name in the request's Host. */
 export function proxyPlace({ host, port }: OutboundProxy): {
   readonly host: string
   readonly port: number
@@ -104,14 +105,14 @@ export function proxyPlace({ host, port }: OutboundProxy): {
   return { host, port, servername: isIP(host) ? '' : host }
 }
 
-/** Somebody answered and said no: pressing on is no use (carrier-keeper.ts). */
+/** Somebody answered and refused: trying faster is useless (carrier-keeper.ts). */
 const refusal = { fields: { isRefusal: true } } as const
 
 function nameOf(proxy: OutboundProxy): string {
   return `The proxy ${formatProxy(proxy)} (${proxy.from})`
 }
 
-/** Of OpenSSL and of Node's check of names. */
+/** Codes of OpenSSL, and of Node's check of names. */
 export function isTls(code: string): boolean {
   return /CERT|SSL|TLS|ALTNAME|SIGNED|ISSUER/.test(code)
 }
@@ -164,7 +165,7 @@ async function connectBySocks(
   destination: Destination,
   signal: AbortSignal,
 ): Promise<Socket> {
-  // Looked up here (socks5) or by the proxy (socks5h), as with curl.
+  // Resolved here (socks5) or by the proxy (socks5h), as with curl.
   const host = proxy.kind === 'socks5' ? await addressOf(destination.host) : destination.host
   const { SocksClient } = await import('socks')
   const socket = connect({ host: proxy.host, port: proxy.port, noDelay: true, signal })
@@ -206,7 +207,7 @@ async function addressOf(host: string): Promise<string> {
   }
 }
 
-/** The library says a reply's name in its message. */
+/** The library puts a reply's name into its message. */
 function judgeReply(proxy: OutboundProxy, destination: Destination, error: Error): Error {
   const { message } = error
   if ('code' in error && typeof error.code === 'string') return error
@@ -216,7 +217,7 @@ function judgeReply(proxy: OutboundProxy, destination: Destination, error: Error
     return fail('proxy.unreachable', `${nameOf(proxy)} does not speak SOCKS5: ${message}.`, { cause: error })
   const said = `${nameOf(proxy)} answered ${reply} for ${formatDestination(destination)}.`
   if (reply === 'NotAllowed') return fail('proxy.refused', said, refusal)
-  // A relay that starts again is dialled at the pace of one that is near (rule 26).
+  // A restarting relay is dialled at the pace of a near one (rule 26).
   const cause = reply === 'ConnectionRefused' ? Object.assign(error, { code: 'ECONNREFUSED' }) : error
   return fail('proxy.target', said, { cause, ...refusal })
 }

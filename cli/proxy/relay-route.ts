@@ -1,9 +1,9 @@
-/** The agent's way to relays: straight, or through the proxy that the environment or ptun.yaml names. */
+/** The agent's way to relays: direct, or through the proxy that the environment or ptun.yaml names. */
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { connectTls } from '@porttunneler/shared/mux/connect-tls'
 import type { ChooseProxy } from './settings.ts'
 
-/** In place of `connectTls`. @throws as that, and proxy.* */
+/** Used instead of `connectTls`. @throws the same, and proxy.* */
 export function relayRoute(choose: ChooseProxy): typeof connectTls {
   return async (address, options) => {
     const proxy = choose({ ...address, isEncrypted: true })

@@ -72,7 +72,7 @@ describe('proxy settings: which variable counts', () => {
     expect(chosen({ HTTP_PROXY: 'a:1', HTTPS_PROXY: 'b:1' }, plain)).toBe('http://a:1 HTTP_PROXY')
   })
 
-  test('what ptun.yaml names comes first, and for encrypted connections only', () => {
+  test('the proxy of ptun.yaml comes first, but only for encrypted connections', () => {
     const env = { HTTPS_PROXY: 'b:1', HTTP_PROXY: 'b:1' }
     expect(chosen(env, relay, () => 'socks5h://own:1')).toBe('socks5h://own:1 proxy in ptun.yaml')
     expect(chosen(env, { ...relay, isEncrypted: false }, () => 'own:1')).toBe('http://b:1 HTTP_PROXY')

@@ -1,6 +1,6 @@
 /**
- * Which proxy a connection of ptun goes through: curl's variables in curl's order, or `proxy:` of ptun.yaml. Addresses
- * of proxies may hold passwords, so no message here repeats what was written.
+ * Which proxy a connection of ptun uses: curl's variables in curl's order, or `proxy:` of ptun.yaml. Proxy addresses
+ * may hold passwords, so no message here repeats them.
  */
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -15,7 +15,7 @@ export type OutboundProxy = {
   readonly host: string
   readonly port: number
   readonly user?: { readonly name: string; readonly password: Secret }
-  /** Where it was named, as a user knows it. */
+  /** Where it was named, in the user's terms. */
   readonly from: string
 }
 
@@ -25,8 +25,8 @@ export type Target = { readonly host: string; readonly port: number; readonly is
 export type ChooseProxy = (target: Target) => OutboundProxy | undefined
 
 /**
- * `configured` is asked for each connection, because ptun.yaml may change. It carries encrypted connections only: a
- * file from a stranger's repository must not send an API key in the clear to a stranger's proxy.
+ * `configured` is called for each connection, because ptun.yaml may change. It is only for encrypted connections: a
+ * file from a stranger's repository must not send an API key unencrypted to a stranger's proxy.
  */
 export function proxyChooser(env: Environment, configured: () => string | undefined): ChooseProxy {
   return (target) => {
@@ -49,7 +49,7 @@ export function parseProxy(text: string, from: string): OutboundProxy {
   const [, scheme = '', rest = ''] = /^([^:]*):\/\/(.*)$/s.exec(whole) ?? []
   const kind = kindOf(scheme.toLowerCase())
   if (!kind) throw refuse(`it begins with ${proxyKinds.join('://, ')}://`)
-  // Only schemes that the web knows have their host and port checked.
+  // URL checks host and port only for schemes that the web knows.
   const url = URL.canParse(`http://${rest}`) ? new URL(`http://${rest}`) : undefined
   if (!url?.hostname) throw refuse('a host and a port are missing, as in http://proxy.example.com:3128')
   if (url.pathname !== '/' || url.search || url.hash) throw refuse('it has a path')
@@ -65,16 +65,16 @@ export function formatProxy({ kind, host, port }: OutboundProxy): string {
   return `${kind}://${isIPv6(host) ? `[${host}]` : host}:${port}`
 }
 
-/** What curl takes where none is written. */
+/** curl's defaults when no port is written. */
 const defaultPorts = { http: 1080, https: 443, socks5: 1080, socks5h: 1080 } as const
 
 function kindOf(scheme: string): OutboundProxy['kind'] | undefined {
-  // What desktops write; they mean a proxy that looks names up.
+  // Desktops write this; they mean a proxy that resolves names.
   if (scheme === 'socks') return 'socks5h'
   return proxyKinds.find((kind) => kind === scheme)
 }
 
-/** As written: the web's own parser leaves out port 80. */
+/** The port as written: the web's own parser drops port 80. */
 function portIn(rest: string): number | undefined {
   const port = /:(\d+)\/?$/.exec(rest)?.[1]
   return port === undefined ? undefined : Number(port)
@@ -88,14 +88,14 @@ function userOf({ username, password }: URL): OutboundProxy['user'] | null {
   }
 }
 
-/** No proxy can reach what listens on this machine only. */
+/** No proxy can reach something that listens only on this machine. */
 function isLoopback(host: string): boolean {
   return /^(localhost|.*\.localhost|127\.[0-9.]+|::1)$/i.test(host)
 }
 
 /**
- * NO_PROXY: `*`, or names that exempt themselves and what is below them, addresses, networks in CIDR notation; any of
- * them with a port. Commas or spaces between.
+ * NO_PROXY: `*`, or names that exempt themselves and everything below them, addresses, networks in CIDR notation; any
+ * of them with a port. Separated by commas or spaces.
  */
 function isExempt({ host, port }: Target, list: string): boolean {
   const name = plainName(host)

@@ -1,4 +1,4 @@
-/** An agent on a stage: control plane and relays answer what the test tells them to, and the clock is the test's. */
+/** An agent on a stage: control plane and relays answer what the test tells them, and the test moves the clock. */
 import type { ClaimResult, Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { codes, type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { Turn } from '@porttunneler/shared/mux/turn'
@@ -17,25 +17,25 @@ export const relayTwo: RelayAddress = { instance: 'two', host: '127.0.0.1', port
 export const renewInMs = 1_800_000
 const ticketMs = 3_600_000
 
-/** Grants what is asked for unless told otherwise. */
+/** Grants every request unless told otherwise. */
 export class FakeHome implements LeaseApi {
   readonly claims: ClaimRequest[] = []
   readonly renewals: RenewRequest[] = []
   readonly releases: ReleaseRequest[] = []
-  /** While set, releases take as long. */
+  /** While set, releases take as long as this. */
   releasing: Promise<void> | undefined
   relays: readonly RelayAddress[] = [relayOne]
-  /** Whose they are; undefined: as an older server, which names no cell. */
+  /** The relays' cell; undefined: as on an older server, which names no cell. */
   cell: string | undefined
-  /** Tunnels that lie in other cells, by name. */
+  /** Tunnels in other cells, by name. */
   readonly cellOf = new Map<string, { readonly cell: string; readonly relays: RelayAddress[] }>()
   /** While set, every call rejects with it. */
   failure: ErrorKey | undefined
-  /** While set, so many renewals succeed and the others do not. */
+  /** While set, this many renewals succeed and the others fail. */
   failAfter: number | undefined
-  /** Tunnels that are refused, by name. */
+  /** Refused tunnels, by name. */
   readonly refusals = new Map<string, ErrorKey>()
-  /** Of refusals, in seconds. */
+  /** For refusals, in seconds. */
   retryAfter: number | undefined
   readonly #clock: FakeClock
   #tickets = 0
@@ -155,7 +155,7 @@ export class FakeSession implements AgentSession {
     this.events.onClosed(fail(key))
   }
 
-  /** Grants everything that was asked for. */
+  /** Grants everything that was requested. */
   grant(): void {
     for (const [bind] of this.binds) this.events.onBound(bind, 'host:web.test')
   }
@@ -172,7 +172,7 @@ export type Stage = {
   /** Every session that was ever made, in order. */
   readonly sessions: FakeSession[]
   readonly dials: { instance: string; ticket: string }[]
-  /** While set, relays refuse with it, or the one that it names. */
+  /** While set, relays refuse with it, or only the one that it names. */
   relayFailure: { key: ErrorKey; retryAfterMs?: number; of?: string } | undefined
   readonly saved: Map<number, SavedLease>
   readonly supervisor: Supervisor
@@ -235,7 +235,7 @@ export function setStage(options: Partial<SupervisorOptions> = {}): Stage {
   return stage
 }
 
-/** Lets everything that waits for promises only go on. */
+/** Lets everything that only waits for promises go on. */
 export async function settle(): Promise<void> {
   for (let turns = 0; turns < 5; turns += 1) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -99,7 +99,7 @@ export class FairPool<Member> {
 
   /**
    * Admits `member`. A member that yields for it is dropped first.
-   * @param drop ends a member that yields; the pool has removed it by then. It gets the depth of the limit (0: the pool's)
+   * @param drop ends a member that yields, after the pool removed it. It gets the depth of the limit (0: the pool's)
    * @param limits the limits of the holders on the path, in the same order; undefined means none
    * @returns undefined, or the depth of the limit that refused it
    */
