@@ -145,7 +145,7 @@ describe('api: an export of the audit log', () => {
     ]
     for (const [changed, said] of changes)
       expect((await problemsOf([JSON.stringify(changed), ...lines.slice(1)])).join('; ')).toMatch(said)
-    expect(await problemsOf(lines.slice(1))).toEqual([expect.stringContaining('are here')])
+    expect(await problemsOf(lines.slice(1))).toEqual([expect.stringContaining('but there are')])
     expect(await problemsOf([first, ...lines])).toEqual([expect.stringContaining('a second time')])
     expect(await problemsOf(lines.slice(0, 2))).toContain('the end is missing: the file was cut')
     const other = new Map([[seal.number, '0'.repeat(64)]])
