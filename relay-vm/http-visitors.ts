@@ -185,14 +185,10 @@ export class HttpVisitors {
     if (route?.claims.kind !== 'http') return 'http.unknown_host'
     return {
       // Asked again for a later stream of the connection: the agent may have come back, or the policy changed.
-      open: (info, sink) => visitors.open(this.#routeNow(host, route), info, sink).stream,
-      connect: (info, sink, { onStream, onFailed }) =>
-        visitors.connect(this.#routeNow(host, route), info, {
+      open: (info, { onStream, onFailed }) =>
+        visitors.open(this.#routeNow(host, route), info, {
           onFailed,
-          onVisit(visit) {
-            visit.serve(sink)
-            onStream(visit.stream)
-          },
+          onVisit: ({ stream }) => onStream(stream),
         }),
       closed: (stream) => visitors.closed(stream),
       answers: {

@@ -8,7 +8,7 @@ import { failed, type Member, succeeded } from './pool.ts'
 import type { Visit } from './visit.ts'
 
 export type OpeningEvents = {
-  /** An upstream is connected. Whoever is told gives the visit its sink before it returns. */
+  /** An upstream is connected. Whoever is told gives the stream its sink before it returns. */
   onVisit(visit: Visit): void
   /** Nobody could take the visitor, which is not counted yet. */
   onFailed(key: ErrorKey): void

@@ -20,7 +20,12 @@ const info = { visitorAddress: '192.0.2.1', visitorPort: 1, localPort: 2, awaits
 const rate = { perMinute: 60_000, burst: 1_000 }
 const refused = wireCode('upstream.refused')
 
-type Opened = { readonly agent: string; readonly sink: StreamSink; readonly resets: ErrorKey[] }
+type Opened = {
+  readonly agent: string
+  readonly resets: ErrorKey[]
+  saysOpened(connectMs: number): void
+  saysReset(code: number): void
+}
 
 /** Agents a, b and c of one tunnel, and what each is asked for. */
 function setUp(names = ['a', 'b', 'c']) {
@@ -44,14 +49,14 @@ function setUp(names = ['a', 'b', 'c']) {
   const route: Route = { endpoint, claims, policy, policyVersion: 0, ipFilter, meter, members }
   const heard: string[] = []
   const connect = () =>
-    visitors.connect(route, info, {
+    visitors.open(route, info, {
       onVisit: (visit: Visit) => {
         heard.push('visit')
-        visit.serve({
+        visit.stream.serve({
           onData() {},
           onFin() {},
           onWritable() {},
-          onReset: (code) => heard.push(`reset ${code}`),
+          onReset: (code: number) => heard.push(`reset ${code}`),
         })
       },
       onFailed: (key) => heard.push(key),
@@ -67,16 +72,30 @@ function fakeSession(agent: string, opened: Opened[]): SessionHandle & { state: 
     rttMs: 1,
     unbound() {},
     resetBind() {},
-    open(this: { refuse?: ErrorKey }, _info, sink) {
+    open(this: { refuse?: ErrorKey }, _info, first, watch) {
       if (this.refuse) throw fail(this.refuse)
       const resets: ErrorKey[] = []
-      opened.push({ agent, sink, resets })
+      let sink = first
+      const saysReset = (code: number) => {
+        watch?.onOver()
+        sink.onReset(code)
+      }
+      const saysOpened = (connectMs: number) => {
+        watch?.onOpened(connectMs)
+        sink.onOpened?.(connectMs)
+      }
+      opened.push({ agent, resets, saysOpened, saysReset })
       const stream = {
         bytesIn: 0,
         bytesOut: 0,
         state: 'opening',
-        sink,
-        reset: (key: ErrorKey) => resets.push(key),
+        serve: (next: StreamSink) => {
+          sink = next
+        },
+        cut: (key: ErrorKey) => {
+          resets.push(key)
+          saysReset(wireCode(key))
+        },
       }
       return stream as unknown as Stream
     },
@@ -107,14 +126,14 @@ describe('pool: who gets a visitor', () => {
           if (isComing) {
             connect()
             const one = opened.at(-1)
-            one?.sink.onOpened?.(1)
+            one?.saysOpened(1)
             if (one) open.push(one)
             const counts = members.map(({ active }) => active)
             const agent = members.findIndex(({ session }) => session.id === one?.agent)
             expect(counts[agent]).toBe(
               Math.min(...counts.map((count, at) => (at === agent ? count : count + 1))),
             )
-          } else open.shift()?.sink.onReset(1)
+          } else open.shift()?.saysReset(1)
         }
       }),
       { numRuns: 200 },
@@ -147,13 +166,13 @@ describe('pool: a visitor on its way', () => {
   test('is offered to the next agent when an upstream refuses, counts once, and stays where it was taken', () => {
     const { connect, opened, askedOf, heard, meter, visitors } = setUp()
     connect()
-    opened[0]?.sink.onReset(refused)
-    opened[1]?.sink.onReset(refused)
+    opened[0]?.saysReset(refused)
+    opened[1]?.saysReset(refused)
     expect(new Set(askedOf()).size).toBe(3)
     expect(meter.read()).toMatchObject({ opened: 1, active: 1, closed: 0, refused: 0 })
-    opened[2]?.sink.onOpened?.(1)
+    opened[2]?.saysOpened(1)
     expect(heard).toEqual(['visit'])
-    opened[2]?.sink.onReset(refused)
+    opened[2]?.saysReset(refused)
     expect(heard).toEqual(['visit', `reset ${refused}`])
     expect([askedOf().length, visitors.active]).toEqual([3, 0])
   })
@@ -161,7 +180,7 @@ describe('pool: a visitor on its way', () => {
   test('hears the last reason when nobody could take it', () => {
     const { connect, opened, heard, clock } = setUp(['a', 'b'])
     connect()
-    opened[0]?.sink.onReset(refused)
+    opened[0]?.saysReset(refused)
     clock.advance(limits.openDeadlineMs)
     expect(heard).toEqual(['open.deadline'])
     expect(clock.pending).toBe(0)
@@ -181,7 +200,7 @@ describe('pool: a visitor on its way', () => {
     if (first) Object.assign(first.session, { state: 'detached' })
     if (first) visitors.abandon(first.session)
     expect([...askedOf()].sort()).toEqual(['a', 'b'])
-    opened[1]?.sink.onOpened?.(1)
+    opened[1]?.saysOpened(1)
     expect(heard).toEqual(['visit'])
   })
 

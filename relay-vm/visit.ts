@@ -1,11 +1,11 @@
 /**
- * One visitor's stream, between the session and the sink that uses it: it watches the OPEN deadline, tells the meter
- * when the stream is really over, and lets the sink be set after the stream exists.
+ * One visitor's stream as the relay counts it: it watches the OPEN deadline and tells the meter when the stream is
+ * really over. Bytes do not come this way.
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
-import { type ErrorKey, wireCode } from '@porttunneler/shared/base/errors'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Stream } from '@porttunneler/shared/mux/stream'
-import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
+import type { StreamWatch } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
@@ -16,12 +16,11 @@ export type VisitOptions = {
   onConnected(route: Route, connectMs: number): void
 }
 
-export class Visit implements StreamSink {
+export class Visit implements StreamWatch {
   readonly route: Route
   /** Monotonic. */
   readonly startedMs: number
   readonly #session: SessionHandle
-  #sink: StreamSink
   readonly #options: VisitOptions
   readonly #onEnd: (stream: Stream) => void
   #stream: Stream | undefined
@@ -32,13 +31,11 @@ export class Visit implements StreamSink {
 
   constructor(
     place: { readonly route: Route; readonly session: SessionHandle },
-    sink: StreamSink,
     options: VisitOptions,
     onEnd: (stream: Stream) => void,
   ) {
     this.route = place.route
     this.#session = place.session
-    this.#sink = sink
     this.#options = options
     this.#onEnd = onEnd
     this.startedMs = options.clock.monotonic()
@@ -47,11 +44,6 @@ export class Visit implements StreamSink {
   get stream(): Stream {
     if (this.#stream === undefined) throw new Error('The visit has no stream yet')
     return this.#stream
-  }
-
-  /** What the agent says goes there from now on. */
-  serve(sink: StreamSink): void {
-    this.#sink = sink
   }
 
   /** The agent has reached the upstream. */
@@ -71,41 +63,14 @@ export class Visit implements StreamSink {
     this.#openTimer = this.#options.clock.after(limits.openDeadlineMs, () => this.cut('open.deadline'))
   }
 
-  onData(bytes: Buffer): void {
-    this.#sink.onData(bytes)
-  }
-
-  onFin(): void {
-    this.#sink.onFin()
-  }
-
-  onWritable(): void {
-    this.#sink.onWritable()
-  }
-
-  onReset(code: number): void {
-    this.#finish()
-    this.#sink.onReset(code)
-  }
-
-  onClosed(): void {
-    this.#finish()
-    this.#sink.onClosed?.()
-  }
-
   onOpened(connectMs: number): void {
     this.#forgetDeadline()
     if (!this.#isConnected) this.#options.onConnected(this.route, connectMs)
     this.#isConnected = true
-    this.#sink.onOpened?.(connectMs)
   }
 
-  onUpgraded(): void {
-    this.#sink.onUpgraded?.()
-  }
-
-  onPlain(): void {
-    this.#sink.onPlain?.()
+  onOver(): void {
+    this.#finish()
   }
 
   /** Whether nothing has moved since it was asked last; the first time it says no. */
@@ -119,14 +84,14 @@ export class Visit implements StreamSink {
   /** Resets the stream at both ends. */
   cut(reason: ErrorKey): void {
     if (this.#isOver) return
-    this.stream.reset(reason)
-    this.onReset(wireCode(reason))
+    this.stream.cut(reason)
+    // The local side may have reset it before.
+    this.#finish()
   }
 
   /** What was written may still be on its way to the agent: then the session says when it is over. */
   localEnded(): void {
-    const { state, sink } = this.stream
-    if (state === 'resetting' || state === 'closed' || sink !== this) this.#finish()
+    if (this.stream.isOver) this.#finish()
   }
 
   /** What a timer was made of would otherwise stay for as long as the visitor does. */

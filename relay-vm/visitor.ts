@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net'
 import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
 import { Splice } from '@porttunneler/shared/mux/splice'
-import { deafSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { Opening } from './opening.ts'
 import type { Route } from './routes.ts'
 import type { Visit } from './visit.ts'
 import type { Visitors } from './visitors.ts'
@@ -32,12 +32,13 @@ export function spliceVisitor(
         route.meter.missed(reason)
       visitors.closed(stream)
     }
-    visit.serve(new Splice(socket, stream, { turn, clock: visitors.clock, first, onEnd }))
+    stream.serve(new Splice(socket, stream, { turn, clock: visitors.clock, first, onEnd }))
     socket.resume()
   }
+  const leave = () => opening?.cancel()
+  let opening: Opening | undefined
   try {
-    const leave = () => opening?.cancel()
-    const opening = visitors.connect(route, info, {
+    opening = visitors.open(route, info, {
       onVisit(visit) {
         socket.off('close', leave)
         join(visit)
@@ -48,8 +49,6 @@ export function spliceVisitor(
       },
     })
     if (opening) socket.once('close', leave)
-    // Between `open` and the splice nothing can come: both happen in one turn.
-    else join(visitors.open(route, info, deafSink))
   } catch (error) {
     socket.resetAndDestroy()
     if (!isFailure(error)) throw error

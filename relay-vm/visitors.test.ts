@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { type ErrorKey, fail, wireCode } from '@porttunneler/shared/base/errors'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamState } from '@porttunneler/shared/mux/stream-options'
-import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
+import type { StreamSink, StreamWatch } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
@@ -14,18 +14,55 @@ import { compileIpFilter } from './policy/ip-filter.ts'
 import { newMember } from './pool.ts'
 import type { Route } from './routes.ts'
 import { claimsOf } from './testing/test-control.ts'
+import type { Visit } from './visit.ts'
 import { Visitors } from './visitors.ts'
 
 const info = { visitorAddress: '192.0.2.1', visitorPort: 1, localPort: 2, awaitsUpgrade: false }
 const rate = { perMinute: 60_000, burst: 1_000 }
 
-/** The part of a stream that visitors touch; `sink` is what the session would call. */
-type FakeStream = Pick<Stream, 'reset'> & {
-  state: StreamState
-  bytesIn: number
-  bytesOut: number
-  sink: StreamSink
-  readonly resets: ErrorKey[]
+/** The part of a stream that visitors touch; the test says what the session would. */
+class FakeStream implements Pick<Stream, 'state' | 'isOver' | 'bytesIn' | 'bytesOut' | 'serve' | 'cut'> {
+  state: StreamState = 'opening'
+  bytesIn = 0
+  bytesOut = 0
+  readonly resets: ErrorKey[] = []
+  readonly #watch: StreamWatch
+  #sink: StreamSink
+
+  constructor(sink: StreamSink, watch: StreamWatch) {
+    this.#sink = sink
+    this.#watch = watch
+  }
+
+  get isOver(): boolean {
+    return this.state === 'resetting' || this.state === 'closed'
+  }
+
+  serve(sink: StreamSink): void {
+    this.#sink = sink
+  }
+
+  cut(key: ErrorKey): void {
+    this.resets.push(key)
+    this.state = 'resetting'
+    this.saysReset(wireCode(key))
+  }
+
+  saysOpened(connectMs: number): void {
+    this.#watch.onOpened(connectMs)
+    this.#sink.onOpened?.(connectMs)
+  }
+
+  saysReset(code: number): void {
+    this.#watch.onOver()
+    this.#sink.onReset(code)
+  }
+
+  saysClosed(): void {
+    this.state = 'closed'
+    this.#watch.onOver()
+    this.#sink.onClosed?.()
+  }
 }
 
 function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: number } = {}) {
@@ -55,20 +92,9 @@ function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: n
     unbound() {},
     state: 'open' as const,
     resetBind() {},
-    open(_info: unknown, sink: StreamSink) {
+    open(_info: unknown, sink: StreamSink, watch: StreamWatch) {
       if (refuse !== undefined) throw fail(refuse)
-      const resets: ErrorKey[] = []
-      const stream: FakeStream = {
-        bytesIn: 0,
-        bytesOut: 0,
-        state: 'opening',
-        sink,
-        resets,
-        reset(key) {
-          resets.push(key)
-          stream.state = 'resetting'
-        },
-      }
+      const stream = new FakeStream(sink, watch)
       streams.push(stream)
       return stream as unknown as Stream
     },
@@ -95,6 +121,17 @@ function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: n
   return { clock, meters, memory, visitors, route, sink, heard, streams, connected }
 }
 
+/** A visitor of a tunnel with one agent: it has its stream at once. */
+function open(visitors: Visitors, route: Route, who: typeof info, sink: StreamSink): Visit {
+  const opened: Visit[] = []
+  const onVisit = (visit: Visit) => {
+    visit.stream.serve(sink)
+    opened.push(visit)
+  }
+  expect(visitors.open(route, who, { onVisit, onFailed: () => expect.unreachable() })).toBeUndefined()
+  return opened[0] as Visit
+}
+
 /** Enough of a socket for accept. */
 function makeSocket(remoteAddress: string | undefined) {
   const socket = new EventEmitter() as EventEmitter & { ends: string[]; remoteAddress: string | undefined }
@@ -109,7 +146,7 @@ const accept = (visitors: Visitors, socket: FakeSocket) => visitors.accept(socke
 describe('visitors', () => {
   test('an agent that does not answer OPEN within the deadline costs that visitor alone', () => {
     const { clock, visitors, route, sink, heard, streams } = setUp()
-    visitors.open(route, info, sink)
+    open(visitors, route, info, sink)
     clock.advance(limits.openDeadlineMs - 1)
     expect(heard).toEqual([])
     clock.advance(1)
@@ -121,8 +158,8 @@ describe('visitors', () => {
 
   test('who waits for an agent whose connections are lost is told when it is not back soon; others go on', () => {
     const { clock, visitors, route, sink, heard, streams } = setUp()
-    visitors.open(route, info, sink)
-    visitors.open(route, info, sink)
+    open(visitors, route, info, sink)
+    open(visitors, route, info, sink)
     const [served, waiting] = streams
     if (served) served.state = 'open'
     const [member] = route.members
@@ -134,13 +171,13 @@ describe('visitors', () => {
     expect(heard).toEqual([`reset ${wireCode('carrier.lost')}`])
     expect([served?.resets, waiting?.resets]).toEqual([[], ['carrier.lost']])
     expect(visitors.active).toBe(1)
-    served?.sink.onReset(1)
+    served?.saysReset(1)
     expect(clock.pending).toBe(0)
   })
 
   test('who waits for an agent that is back in a moment is told nothing: it asks again by itself', () => {
     const { clock, visitors, route, sink, heard } = setUp()
-    visitors.open(route, info, sink)
+    open(visitors, route, info, sink)
     const [member] = route.members
     if (member) visitors.abandon(Object.assign(member.session, { state: 'detached' as const }))
     Object.assign(member?.session ?? {}, { state: 'open' })
@@ -150,7 +187,7 @@ describe('visitors', () => {
 
   test('who has waited for a silent agent for long is told as soon as its connections are found lost', () => {
     const { clock, visitors, route, sink, heard } = setUp()
-    visitors.open(route, info, sink)
+    open(visitors, route, info, sink)
     clock.advance(2_000)
     const [member] = route.members
     if (member) visitors.abandon(Object.assign(member.session, { state: 'detached' as const }))
@@ -159,9 +196,9 @@ describe('visitors', () => {
 
   test('OPENED ends the deadline and is measured once', () => {
     const { clock, visitors, route, sink, heard, streams, connected } = setUp()
-    visitors.open(route, info, sink)
-    streams[0]?.sink.onOpened?.(12)
-    streams[0]?.sink.onOpened?.(13)
+    open(visitors, route, info, sink)
+    streams[0]?.saysOpened(12)
+    streams[0]?.saysOpened(13)
     clock.advance(limits.openDeadlineMs)
     expect(heard).toEqual(['opened', 'opened'])
     expect(connected).toEqual([12])
@@ -169,23 +206,22 @@ describe('visitors', () => {
 
   test('bytes that leave after the visitor has gone are still counted', () => {
     const { visitors, route, sink, streams } = setUp()
-    const { stream } = visitors.open(route, info, sink)
+    const { stream } = open(visitors, route, info, sink)
     const fake = streams[0] as FakeStream
     fake.state = 'open'
     fake.bytesOut = 10
     visitors.closed(stream)
     expect(visitors.active, 'the session still sends').toBe(1)
     fake.bytesOut = 25
-    fake.state = 'closed'
-    fake.sink.onClosed?.()
+    fake.saysClosed()
     expect(visitors.active).toBe(0)
     expect(route.meter.read()).toMatchObject({ in: 25, closed: 1, active: 0 })
   })
 
   test('every end of a stream counts once', () => {
     const { visitors, route, sink, streams } = setUp()
-    const { stream } = visitors.open(route, info, sink)
-    streams[0]?.sink.onReset(1)
+    const { stream } = open(visitors, route, info, sink)
+    streams[0]?.saysReset(1)
     visitors.closed(stream)
     visitors.cut(() => true, 'relay.draining')
     expect(streams[0]?.resets).toEqual([])
@@ -195,12 +231,12 @@ describe('visitors', () => {
   test('refusals are counted at their tunnel, whoever refuses', () => {
     const away = setUp()
     const route = { ...away.route, members: [] }
-    expect(() => away.visitors.open(route, info, away.sink)).toThrow(
+    expect(() => open(away.visitors, route, info, away.sink)).toThrow(
       expect.objectContaining({ key: 'tunnel.away' }),
     )
     expect([...away.route.meter.refusals()]).toEqual([['tunnel.away', 1]])
     const full = setUp({ refuse: 'session.limit' })
-    expect(() => full.visitors.open(full.route, info, full.sink)).toThrow()
+    expect(() => open(full.visitors, full.route, info, full.sink)).toThrow()
     expect([...full.route.meter.refusals()]).toEqual([['session.limit', 1]])
     expect(full.clock.pending).toBe(0)
   })
@@ -217,7 +253,7 @@ describe('visitors', () => {
 
   test('while memory is short nobody comes in, and what stands still goes, newest first and so many at a time', () => {
     const { visitors, memory, meters, route, sink, streams } = setUp({ visitorsMax: 10 })
-    for (let i = 0; i < 4; i++) visitors.open(route, info, sink)
+    for (let i = 0; i < 4; i++) open(visitors, route, info, sink)
     memory.isShort = true
     expect(accept(visitors, makeSocket('192.0.2.1'))).toBeUndefined()
     expect([...meters.refusals()]).toEqual([['relay.memory', 1]])
@@ -233,12 +269,12 @@ describe('visitors', () => {
   test('one address with all that a tunnel may have open makes way for others, and not they for it', () => {
     const { visitors, route, sink, streams } = setUp({ visitorsMax: 100 })
     const policy = { ...route.policy, connectionsMax: 4 }
-    const open = (visitorAddress: string) =>
-      visitors.open({ ...route, policy }, { ...info, visitorAddress }, sink)
-    for (let n = 0; n < 4; n++) open('192.0.2.1')
-    expect(() => open('192.0.2.1')).toThrow(expect.objectContaining({ key: 'tunnel.limit' }))
-    for (const address of ['198.51.100.1', '203.0.113.1']) open(address)
-    expect(() => open('192.0.2.1')).toThrow(expect.objectContaining({ key: 'tunnel.limit' }))
+    const come = (visitorAddress: string) =>
+      open(visitors, { ...route, policy }, { ...info, visitorAddress }, sink)
+    for (let n = 0; n < 4; n++) come('192.0.2.1')
+    expect(() => come('192.0.2.1')).toThrow(expect.objectContaining({ key: 'tunnel.limit' }))
+    for (const address of ['198.51.100.1', '203.0.113.1']) come(address)
+    expect(() => come('192.0.2.1')).toThrow(expect.objectContaining({ key: 'tunnel.limit' }))
     expect(streams.map(({ resets }) => resets)).toEqual([[], [], ['tunnel.limit'], ['tunnel.limit'], [], []])
   })
 
@@ -246,21 +282,21 @@ describe('visitors', () => {
     const { visitors, route, meters, sink, streams } = setUp({ visitorsMax: 100 })
     const claims = { ...route.claims, accountLimits: { connectionsMax: 4, connectionsPerMinute: 600 } }
     for (let n = 0; n < 4; n++)
-      visitors.open({ ...route, claims }, { ...info, visitorAddress: `192.0.2.${n}` }, sink)
+      open(visitors, { ...route, claims }, { ...info, visitorAddress: `192.0.2.${n}` }, sink)
     const meter = meters.of('tun_other', claims.account)
-    visitors.open({ ...route, meter, claims: { ...claims, sub: 'tun_other' } }, info, sink)
+    open(visitors, { ...route, meter, claims: { ...claims, sub: 'tun_other' } }, info, sink)
     expect(streams.map(({ resets }) => resets.length)).toEqual([0, 0, 0, 1, 0])
   })
 
   test('one account with all that the relay may carry makes way for the others', () => {
     const { visitors, route, meters, sink, streams } = setUp({ visitorsMax: 10 })
-    for (let n = 0; n < 9; n++) visitors.open(route, { ...info, visitorAddress: `192.0.${n}.1` }, sink)
+    for (let n = 0; n < 9; n++) open(visitors, route, { ...info, visitorAddress: `192.0.${n}.1` }, sink)
     const guest = { ...route.claims, account: 'acc_guest', sub: 'tun_guest' }
     const meter = meters.of('tun_guest', 'acc_guest')
-    for (let n = 0; n < 4; n++) visitors.open({ ...route, meter, claims: guest }, info, sink)
+    for (let n = 0; n < 4; n++) open(visitors, { ...route, meter, claims: guest }, info, sink)
     expect(streams.slice(9).every(({ resets }) => resets.length === 0)).toBe(true)
     expect(streams.filter(({ resets }) => resets[0] === 'visitor.limit')).toHaveLength(4)
-    expect(() => visitors.open(route, info, sink)).toThrow(expect.objectContaining({ key: 'visitor.limit' }))
+    expect(() => open(visitors, route, info, sink)).toThrow(expect.objectContaining({ key: 'visitor.limit' }))
   })
 
   test('an account is held to what its plan admits, over all its tunnels', () => {
@@ -268,13 +304,13 @@ describe('visitors', () => {
     const accountLimits = { connectionsMax: 2, connectionsPerMinute: 60 }
     const claims = { ...route.claims, accountLimits }
     const other = { ...claims, sub: 'tun_other' }
-    visitors.open({ ...route, claims }, info, sink)
+    open(visitors, { ...route, claims }, info, sink)
     const two = { ...route, claims: other, meter: meters.of(other.sub, other.account) }
-    visitors.open(two, info, sink)
-    const open = () => visitors.open(two, info, sink)
-    expect(open).toThrow(expect.objectContaining({ key: 'account.limit' }))
-    streams[0]?.sink.onReset(1)
-    expect(open).not.toThrow()
+    open(visitors, two, info, sink)
+    const come = () => open(visitors, two, info, sink)
+    expect(come).toThrow(expect.objectContaining({ key: 'account.limit' }))
+    streams[0]?.saysReset(1)
+    expect(come).not.toThrow()
   })
 
   test('a visitor that is gone before it is looked at costs nothing', () => {
@@ -288,14 +324,14 @@ describe('visitors', () => {
   test('idle resolves when the last stream has ended, or when nobody wants to wait any more', async () => {
     const { visitors, route, sink, streams } = setUp()
     await visitors.idle(new AbortController().signal)
-    visitors.open(route, info, sink)
+    open(visitors, route, info, sink)
     const waiting = visitors.idle(new AbortController().signal)
     const hurry = new AbortController()
     const hurried = visitors.idle(hurry.signal)
     hurry.abort()
     await hurried
     expect(visitors.active).toBe(1)
-    streams[0]?.sink.onReset(1)
+    streams[0]?.saysReset(1)
     await waiting
   })
 })

@@ -9,7 +9,7 @@ import { type ErrorKey, fail, isFailure } from '@porttunneler/shared/base/errors
 import { abort, resetBehind } from '@porttunneler/shared/mux/last-words'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
-import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
+import { deafSink, type StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Origin, Origins } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
 import { Opening, type OpeningEvents } from './opening.ts'
@@ -148,47 +148,28 @@ export class Visitors {
   }
 
   /**
-   * Opens the stream of an admitted visitor; every refusal is counted at the tunnel.
-   * `sink` may be replaced through the visit by whoever needs the stream first.
-   * @throws tunnel.away, visitor.denied, tunnel.limit, tunnel.rate, account.rate, relay.draining, carrier.lost,
-   * session.limit
+   * Opens a stream for an admitted visitor; every refusal is counted at the tunnel. A lone agent gets the visitor at
+   * once: `onVisit` is called before this returns. Where several share the tunnel it is called when one of them has
+   * reached its upstream, and until then nothing may be sent.
+   * @returns what waits for that; undefined: `onVisit` was called
+   * @throws tunnel.away, visitor.denied, account.transfer, tunnel.limit, tunnel.rate, account.rate, relay.draining,
+   * carrier.lost, session.limit
    */
-  open(route: Route, info: VisitorInfo, sink: StreamSink): Visit {
+  open(route: Route, info: VisitorInfo, events: OpeningEvents): Opening | undefined {
+    let visit: Visit
     try {
       this.#admit(route, info)
+      if (isPool(route)) return this.#offer(route, info, events)
       const member = route.members.find(isOpen) ?? route.members[0]
       if (member === undefined) throw fail('tunnel.away')
-      return this.#openAt(route, member, { info, sink })
+      visit = this.#openAt(route, member, { info, sink: deafSink })
     } catch (error) {
       if (isFailure(error)) route.meter.refused(error.key)
       throw error
     }
-  }
-
-  /**
-   * The same for a tunnel that several agents share: the stream comes later, from the first of them that reaches its
-   * upstream. Until then nothing may be sent.
-   * @returns undefined when the tunnel is not shared
-   */
-  connect(route: Route, info: VisitorInfo, events: OpeningEvents): Opening | undefined {
-    if (!isPool(route)) return undefined
-    const { clock } = this.#options
-    const nowMs = () => clock.monotonic()
-    const opening = new Opening({
-      nowMs,
-      choose: (tried) => chooseMember(route.members, { tried, nowMs: nowMs(), turn: this.#turn++ }),
-      openAt: (member, waiting, isAgain) => this.#openAt(route, member, { info, sink: waiting, isAgain }),
-      onVisit: (visit) => events.onVisit(visit),
-      onFailed: (key) => events.onFailed(key),
-    })
-    try {
-      this.#admit(route, info)
-      if (!opening.start()) throw fail(opening.reason)
-    } catch (error) {
-      if (isFailure(error)) route.meter.refused(error.key)
-      throw error
-    }
-    return opening
+    // Between `#openAt` and the sink nothing can come: both happen in one turn.
+    events.onVisit(visit)
+    return undefined
   }
 
   /**
@@ -211,6 +192,21 @@ export class Visitors {
     clock.after(backMs, giveUp, { background: true })
   }
 
+  /** To one agent after the other. @throws why the last of them took no stream */
+  #offer(route: Route, info: VisitorInfo, events: OpeningEvents): Opening {
+    const { clock } = this.#options
+    const nowMs = () => clock.monotonic()
+    const opening = new Opening({
+      nowMs,
+      choose: (tried) => chooseMember(route.members, { tried, nowMs: nowMs(), turn: this.#turn++ }),
+      openAt: (member, waiting, isAgain) => this.#openAt(route, member, { info, sink: waiting, isAgain }),
+      onVisit: (visit) => events.onVisit(visit),
+      onFailed: (key) => events.onFailed(key),
+    })
+    if (!opening.start()) throw fail(opening.reason)
+    return opening
+  }
+
   /** @throws account.transfer, visitor.denied, tunnel.limit, tunnel.rate, account.rate */
   #admit(route: Route, { visitorAddress }: VisitorInfo): void {
     if (this.#options.meters.shares.isSpent(route.claims.account)) throw fail('account.transfer')
@@ -227,7 +223,7 @@ export class Visitors {
     { info, sink, isAgain = false }: { info: VisitorInfo; sink: StreamSink; isAgain?: boolean },
   ): Visit {
     const { session, bind } = member
-    const visit = new Visit({ route, session }, sink, this.#options, (stream) => {
+    const visit = new Visit({ route, session }, this.#options, (stream) => {
       visitorLeft(member)
       this.#streams.remove(visit)
       this.#end(stream)
@@ -238,7 +234,7 @@ export class Visitors {
       route.meter.refused(key)
       visit.cut(key)
     }
-    visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, visit), isAgain)
+    visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, sink, visit), isAgain)
     gaveVisitor(member)
     this.#visits.set(visit.stream, visit)
     // It was asked beforehand; where several are tried, others may have come meanwhile.

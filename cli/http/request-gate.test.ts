@@ -20,8 +20,7 @@ function openGate(rules: RequestRules, { awaitsUpgrade = false } = {}) {
     },
     end: () => said.push('<end>'),
     reset: (key: string) => said.push(`<reset ${key}>`),
-    upgraded: () => said.push('<upgraded>'),
-    plain: () => said.push('<plain>'),
+    answeredUpgrade: (answer: 'upgraded' | 'plain') => said.push(`<${answer}>`),
     consumed: (bytes: number) => {
       consumed += bytes
     },

@@ -110,7 +110,7 @@ export class RequestGate implements SplicedStream {
     if (this.#state === 'raw') return this.#stream.write(chunk)
     this.#answer.heard(chunk)
     const answer = this.#reader && this.#upgradeAnswer === undefined ? this.#reader.read(chunk) : undefined
-    if (answer !== undefined) this.#stream[answer]()
+    if (answer !== undefined) this.#stream.answeredUpgrade(answer)
     const isTaken = this.#stream.write(chunk)
     if (answer !== undefined) {
       this.#upgradeAnswer = answer

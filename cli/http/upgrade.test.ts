@@ -50,7 +50,7 @@ test('upgrade: the answer is told once, and no byte is kept from other readers',
   const socket: Socket = connect({ port: (address as { port: number }).port, host: '127.0.0.1' })
   socket.pause()
   const told: string[] = []
-  answerUpgrade(socket, { upgraded: () => told.push('upgraded'), plain: () => told.push('plain') })
+  answerUpgrade(socket, { answeredUpgrade: (answer) => told.push(answer) })
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   socket.resume()

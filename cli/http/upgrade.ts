@@ -58,14 +58,13 @@ export class UpgradeReader {
  * Watches `socket` until the upstream has answered, and reports that on `stream`. Pause the socket explicitly, so that
  * listening does not start its flow before the splice is there.
  */
-export function answerUpgrade(socket: Socket, stream: Pick<Stream, 'upgraded' | 'plain'>): void {
+export function answerUpgrade(socket: Socket, stream: Pick<Stream, 'answeredUpgrade'>): void {
   const reader = new UpgradeReader()
   const onData = (chunk: Buffer) => {
     const answer = reader.read(chunk)
     if (answer === undefined) return
     socket.off('data', onData)
-    if (answer === 'upgraded') stream.upgraded()
-    else stream.plain()
+    stream.answeredUpgrade(answer)
   }
   socket.on('data', onData)
 }

@@ -6,6 +6,7 @@ import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { silentLog } from '@porttunneler/shared/base/log'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
+import { deafSink } from '@porttunneler/shared/mux/stream-sink'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
@@ -65,9 +66,10 @@ export class Rig {
     const { clock } = this
     const count = (key: ErrorKey) => void this.refused.push(key)
     const route: HttpRoute = {
-      open: (info, sink) => {
+      open: (info, { onStream }) => {
         if (this.refusal) throw fail(this.refusal)
-        return this.#pair.relay.open({ ...info, bind: 1, atMs: 0 }, sink)
+        onStream(this.#pair.relay.open({ ...info, bind: 1, atMs: 0 }, deafSink))
+        return undefined
       },
       closed: () => void this.closedTotal++,
       answers: {

@@ -3,7 +3,6 @@
  * visitor that holds most, the largest first. So one tunnel of an agent costs its others nothing, nor one visitor of a
  * tunnel the rest.
  */
-import { wireCode } from '../base/errors.ts'
 import type { Stream } from './stream.ts'
 
 type Group = { bytes: number; readonly streams: Stream[] }
@@ -20,9 +19,7 @@ export function resetWorst(streams: Iterable<Stream>, bytes: number): void {
       if (left <= 0) return
       left -= stream.heldBytes
       holders.splice(holders.indexOf(stream), 1)
-      const { sink } = stream
-      stream.reset('stream.memory')
-      sink.onReset(wireCode('stream.memory'))
+      stream.cut('stream.memory')
       // Another may be the largest now.
       if (before - left > bytes / stepsMin) break
     }

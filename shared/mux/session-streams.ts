@@ -18,7 +18,7 @@ import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
 import { Stream } from './stream.ts'
 import type { StreamHost } from './stream-options.ts'
-import { deafSink, type StreamSink, sessionLostCode } from './stream-sink.ts'
+import { deafSink, type StreamSink, type StreamWatch, sessionLostCode } from './stream-sink.ts'
 
 export type SessionStreamsOptions = {
   readonly side: 'relay' | 'agent'
@@ -75,7 +75,7 @@ export class SessionStreams implements StreamHost<Stream> {
   }
 
   /** Relay: a stream for a visitor. @throws carrier.lost, session.limit */
-  open(info: OpenInfo, sink: StreamSink): Stream {
+  open(info: OpenInfo, sink: StreamSink, watch?: StreamWatch): Stream {
     const carrier = this.#carriers.pick()
     if (!carrier) throw fail('carrier.lost')
     if (this.#next > limits.streamIdMax) throw fail('relay.draining')
@@ -83,7 +83,7 @@ export class SessionStreams implements StreamHost<Stream> {
       throw fail('session.limit', 'The agent serves as many visitors as it may.')
     const window = firstWindow(this.#budget)
     const edge = this.#options.agentWindow
-    const stream = this.#add({ id: this.#next++, info, sink, state: 'opening', window, edge, carrier })
+    const stream = this.#add({ id: this.#next++, info, sink, watch, state: 'opening', window, edge, carrier })
     stream.sendOpen(carrier)
     return stream
   }
@@ -91,10 +91,7 @@ export class SessionStreams implements StreamHost<Stream> {
   /** Resets the streams of one binding at both ends. */
   resetBind(bind: number, key: ErrorKey): void {
     for (const stream of [...this.#streams.values()]) {
-      if (stream.info.bind !== bind) continue
-      const { sink } = stream
-      stream.reset(key)
-      sink.onReset(wireCode(key))
+      if (stream.info.bind === bind) stream.cut(key)
     }
   }
 
@@ -188,7 +185,7 @@ export class SessionStreams implements StreamHost<Stream> {
       const sync = { next: readU48(buffer, start), consumed: readU48(buffer, start + 6), window }
       stream.receiveSync(sync, this.#carriers.isLost)
     } else if (this.#options.side === 'agent') throw fail('frame.unexpected')
-    else if (type === FrameType.opened) stream.sink.onOpened?.(buffer.readUInt32BE(start))
+    else if (type === FrameType.opened) stream.receiveOpened(buffer.readUInt32BE(start))
     else if (type === FrameType.upgraded) stream.sink.onUpgraded?.()
     else if (type === FrameType.plain) stream.sink.onPlain?.()
     else throw fail('frame.unexpected')
@@ -246,6 +243,7 @@ export class SessionStreams implements StreamHost<Stream> {
     id: number
     info: OpenInfo
     sink: StreamSink
+    watch?: StreamWatch | undefined
     state: 'opening' | 'open'
     window: number
     edge: number

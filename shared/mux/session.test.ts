@@ -166,10 +166,35 @@ describe('session', () => {
     const { stream } = await agentStream(0)
     expect(stream.info).toEqual({ ...anyVisitor, awaitsUpgrade: true })
     stream.opened(17)
-    stream.upgraded()
-    stream.plain()
+    stream.answeredUpgrade('upgraded')
+    stream.answeredUpgrade('plain')
     await turns(8)
     expect(heard).toEqual({ opened: 17, upgraded: 1, plain: 1 })
+  })
+
+  test('who opened a stream hears that it is open and over, before its user, and not what the user resets', async () => {
+    const { pair, agentStream } = connect()
+    const told: string[] = []
+    const open = (n: number) => {
+      const sink = Object.assign(new Recorder(), { onReset: () => void told.push(`${n} sink`) })
+      const watch = {
+        onOpened: (ms: number) => void told.push(`${n} opened ${ms}`),
+        onOver: () => void told.push(`${n} over`),
+      }
+      return pair.relay.open(anyVisitor, sink, watch)
+    }
+    const [first, second, third] = [open(1), open(2), open(3)]
+    const upstream = (await agentStream(0)).stream
+    upstream.opened(5)
+    upstream.reset('upstream.refused')
+    await turns(8)
+    second?.cut('open.deadline')
+    second?.cut('relay.memory')
+    third?.reset('stream.aborted')
+    pair.relay.close('session.closed')
+    await turns(8)
+    expect(told).toEqual(['1 opened 5', '1 over', '1 sink', '2 over', '2 sink'])
+    expect([first, second, third].every((stream) => stream?.isOver)).toBe(true)
   })
 
   test('a silent path is noticed by both sides within 10 s; when the grace is over every stream hears it', async () => {

@@ -21,7 +21,7 @@ import { readSessionFrame, type SessionEvents } from './session-frames.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionStreams } from './session-streams.ts'
 import type { Stream } from './stream.ts'
-import { type StreamSink, sessionLostCode } from './stream-sink.ts'
+import { type StreamSink, type StreamWatch, sessionLostCode } from './stream-sink.ts'
 
 export class Session implements CarrierHandler {
   readonly side: 'relay' | 'agent'
@@ -92,10 +92,10 @@ export class Session implements CarrierHandler {
    * Opens a stream for a visitor. Bytes may be written at once.
    * @throws relay.draining, carrier.lost, session.limit (too many streams, or no memory for a window)
    */
-  open(info: OpenInfo, sink: StreamSink): Stream {
+  open(info: OpenInfo, sink: StreamSink, watch?: StreamWatch): Stream {
     if (this.#isClosed) throw fail('carrier.lost')
     if (this.#isDraining) throw fail('relay.draining')
-    const stream = this.#streams.open(info, sink)
+    const stream = this.#streams.open(info, sink, watch)
     this.#lastIds.gave(stream.id, this, this.#options.clock)
     return stream
   }

@@ -3,7 +3,7 @@ import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import type { OpenInfo } from './open-info.ts'
 import type { Router } from './router.ts'
-import type { StreamSink } from './stream-sink.ts'
+import type { StreamSink, StreamWatch } from './stream-sink.ts'
 
 /** opening: relay only, nothing of the agent seen yet. resetting: RESET sent, its ACK awaited. */
 export type StreamState = 'opening' | 'open' | 'resetting' | 'closed'
@@ -26,6 +26,7 @@ export type StreamOptions<S> = {
   readonly id: number
   readonly info: OpenInfo
   readonly sink: StreamSink
+  readonly watch?: StreamWatch | undefined
   readonly state: StreamState
   readonly budget: Budget
   /** What this side may keep of what it sent, until it is acknowledged. */

@@ -1,4 +1,4 @@
-/** What a stream tells whoever uses it. */
+/** What a stream tells whoever uses it, and whoever opened it. */
 import { wireCode } from '../base/errors.ts'
 
 /** Where a stream's events go. After `onReset`, or after `reset` was called, nothing more comes. */
@@ -18,7 +18,26 @@ export type StreamSink = {
   onPlain?(): void
 }
 
-/** Of a stream that nobody listens to (any more). */
+/** What whoever opened a stream hears of it, whoever uses it. */
+export type StreamWatch = {
+  /** The agent has reached the upstream. */
+  onOpened(connectMs: number): void
+  /** Once, before the sink hears the end. Not for `stream.reset`: who calls that knows. */
+  onOver(): void
+}
+
+/** Says how a stream has ended: by a code, or in order. */
+type TellEnd = (code?: number) => void
+
+export function endTeller(sink: StreamSink, watch: StreamWatch | undefined): TellEnd {
+  return (code) => {
+    watch?.onOver()
+    if (code === undefined) sink.onClosed?.()
+    else sink.onReset(code)
+  }
+}
+
+/** Handles the events of a stream that has no listener. */
 export const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
 /** The code that streams hear when their session ends under them. */

@@ -13,7 +13,7 @@ import { Outbound } from './outbound.ts'
 import { Told } from './report.ts'
 import { Route, type Traveller } from './router.ts'
 import type { StreamHost, StreamOptions, StreamState } from './stream-options.ts'
-import { deafSink, type StreamSink, sessionLostCode } from './stream-sink.ts'
+import { deafSink, endTeller, type StreamSink, type StreamWatch, sessionLostCode } from './stream-sink.ts'
 
 export class Stream implements Traveller {
   readonly id: number
@@ -21,6 +21,7 @@ export class Stream implements Traveller {
   readonly route: Route
   readonly told = new Told()
   #sink: StreamSink
+  #watch: StreamWatch | undefined
   #state: StreamState
   /** Relay, while opening: a report was made meanwhile, so the agent's first frame is answered by SYNC (rule 13). */
   #owesSync = false
@@ -42,6 +43,7 @@ export class Stream implements Traveller {
     this.id = options.id
     this.info = options.info
     this.#sink = options.sink
+    this.#watch = options.watch
     this.#state = options.state
     this.route = new Route(options.router, { traveller: this, carrier: options.carrier })
     this.#inbound = new Inbound(options.window, options.budget, options.router.nowMs)
@@ -102,6 +104,13 @@ export class Stream implements Traveller {
     this.route.settle()?.frames.sendReset(this.id, this.#resetCode)
   }
 
+  /** The same, and tells the sink as well. */
+  cut(key: ErrorKey): void {
+    const tellEnd = endTeller(this.#sink, this.#watch)
+    this.reset(key)
+    tellEnd(wireCode(key))
+  }
+
   /**
    * The same behind what was written. If the other side has not used that yet, the sink hears by `onReset` when it has,
    * or has used nothing for `limits.lastWordsMs`; until then the local side drops what still comes.
@@ -131,14 +140,9 @@ export class Stream implements Traveller {
     if (this.#state === 'open') this.#words.opened(this.id, connectMs, this.route.settle())
   }
 
-  /** Agent: the upstream switched protocols; what the visitor says now is no longer HTTP. */
-  upgraded(): void {
-    if (this.#state === 'open') this.#words.answered(this.id, 'upgraded', this.route.settle())
-  }
-
-  /** Agent: the upstream answered the Upgrade as a plain request. */
-  plain(): void {
-    if (this.#state === 'open') this.#words.answered(this.id, 'plain', this.route.settle())
+  /** Agent: whether the upstream switched protocols, so that what the visitor says now is no longer HTTP. */
+  answeredUpgrade(answer: 'upgraded' | 'plain'): void {
+    if (this.#state === 'open') this.#words.answered(this.id, answer, this.route.settle())
   }
 
   /** Nothing more is sent or heard. */
@@ -159,10 +163,7 @@ export class Stream implements Traveller {
   }
 
   giveUp(): void {
-    if (!this.#lastKey || this.isOver) return
-    const { sink } = this
-    this.reset(this.#lastKey)
-    sink.onReset(wireCode(this.#lastKey))
+    if (this.#lastKey) this.cut(this.#lastKey)
   }
 
   /** Its RESET was sent, so that the other side's answer ends it. */
@@ -247,18 +248,19 @@ export class Stream implements Traveller {
   /** The other side forgot the stream: a normal end if both directions had ended, else a reset (rule 8). */
   receiveGone(): void {
     const isEnd = this.#outbound.isFinSent && this.#inbound.isDone
-    const { sink } = this
-    this.#release('closed')
-    if (isEnd) sink.onClosed?.()
-    else sink.onReset(sessionLostCode)
+    this.#release('closed')(isEnd ? undefined : sessionLostCode)
+  }
+
+  receiveOpened(connectMs: number): void {
+    this.#watch?.onOpened(connectMs)
+    this.sink.onOpened?.(connectMs)
   }
 
   receiveData(offset: number, bytes: Buffer): void {
     try {
-      this.#inbound.receive(offset, bytes, this.sink)
-      if (this.isOver) return
-      this.#inbound.settle()
-      if (this.#inbound.isComplete) this.#deliverFin()
+      this.#inbound.receive(offset, bytes, this.#sink)
+      if (!this.isOver) this.#inbound.settle()
+      this.#deliverFin()
     } catch (error) {
       this.#violate(error)
     }
@@ -267,7 +269,7 @@ export class Stream implements Traveller {
   receiveFin(offset: number): void {
     try {
       this.#inbound.receiveFin(offset)
-      if (this.#inbound.isComplete) this.#deliverFin()
+      this.#deliverFin()
     } catch (error) {
       this.#violate(error)
     }
@@ -285,9 +287,7 @@ export class Stream implements Traveller {
 
   /** RESET came (never ACK or GONE). */
   receiveReset(code: number): void {
-    const { sink } = this
-    this.#release('closed')
-    sink.onReset(code)
+    this.#release('closed')(code)
   }
 
   /** The session ended under it; while resetting, nobody listens. */
@@ -311,13 +311,11 @@ export class Stream implements Traveller {
   /** A violation inside one stream resets that stream only (rule 9); a fault of ours goes up. */
   #violate(error: unknown): void {
     if (!isFailure(error)) throw error
-    const { sink } = this
-    this.reset(error.key)
-    sink.onReset(error.wire)
+    this.cut(error.key)
   }
 
   #deliverFin(): void {
-    if (this.#finDelivered || this.isOver) return
+    if (this.#finDelivered || this.isOver || !this.#inbound.isComplete) return
     this.#finDelivered = true
     this.sink.onFin()
     if (this.#inbound.used === this.#inbound.finAt) this.#useFin()
@@ -333,18 +331,20 @@ export class Stream implements Traveller {
 
   #closeIfDone(): void {
     if (this.isOver || !this.#outbound.isDone || !this.#inbound.isDone) return
-    const { sink } = this
-    this.#release('closed')
+    const tellEnd = this.#release('closed')
     this.#host.forget(this)
-    sink.onClosed?.()
+    tellEnd()
   }
 
-  #release(state: 'resetting' | 'closed'): void {
+  #release(state: 'resetting' | 'closed'): ReturnType<typeof endTeller> {
+    const tellEnd = endTeller(this.#sink, this.#watch)
     if (this.#state !== 'resetting') {
       this.#inbound.release()
       this.#outbound.clear()
     }
     this.#state = state
     this.#sink = deafSink
+    this.#watch = undefined
+    return tellEnd
   }
 }

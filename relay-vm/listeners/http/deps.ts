@@ -10,7 +10,6 @@ import type { Log } from '@porttunneler/shared/base/log'
 import type { NetworkMatcher } from '@porttunneler/shared/base/networks'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
-import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { Origin } from '../origins.ts'
 import type { Caller } from './forwarded.ts'
@@ -29,6 +28,7 @@ export type AnswerSink = {
 }
 
 export type StreamEvents = {
+  /** Whoever is told gives the stream its sink before it returns. */
   onStream(stream: Stream): void
   onFailed(key: ErrorKey): void
 }
@@ -38,17 +38,15 @@ export type Waiting = { cancel(): void }
 /** A tunnel that a Host name leads to, whether its agent is here or away. */
 export type HttpRoute = {
   /**
-   * Admits the visitor and opens a stream; counts it as opened.
+   * Admits the visitor and opens a stream, which is counted as opened. With a lone agent it is there at once, and
+   * `onStream` is called before this returns. Where several serve the tunnel, the first that reaches its upstream has
+   * it; a failure that comes so late is not counted yet.
+   * @returns what is to come; undefined: `onStream` was called
    * @throws tunnel.away, visitor.denied, tunnel.rate, tunnel.limit, account.rate, relay.draining, carrier.lost,
    * session.limit: each is counted as a refusal of this tunnel by the one who throws
    */
-  open(info: HttpVisitorInfo, sink: StreamSink): Stream
-  /**
-   * Where several agents serve the tunnel: the stream comes later, from the first that reaches its upstream. Throws as
-   * `open` does; a failure that comes later is not counted yet. undefined: `open` it.
-   */
-  connect?(info: HttpVisitorInfo, sink: StreamSink, events: StreamEvents): Waiting | undefined
-  /** The local side is done with a stream that `open` returned: it was ended both ways, or reset. Said once. */
+  open(info: HttpVisitorInfo, events: StreamEvents): Waiting | undefined
+  /** The local side is done with a stream that `open` gave: it was ended both ways, or reset. Said once. */
   closed(stream: Stream): void
   /** What is counted of answers. */
   readonly answers: AnswerSink

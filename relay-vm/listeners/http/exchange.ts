@@ -1,12 +1,25 @@
 /**
  * One stream of a visitor connection, as the HTTP listener uses it: requests go in already checked, answers go to the
- * visitor unread. Most connections have one; a later Upgrade request retires it and starts another.
+ * visitor unread. Most connections have one; a later Upgrade request retires it and starts another. The stream is there
+ * at once, or comes when one of several agents has reached its upstream: what is written meanwhile is kept, and it is
+ * little, because the visitor is not read on.
  */
+import type { Socket } from 'node:net'
 import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
 import { AnswerWatch } from '@porttunneler/shared/http/answer'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import type { HttpRoute } from './deps.ts'
-import { Uplink, type UplinkOptions, type UplinkSink } from './uplink.ts'
+import { Delivery } from '@porttunneler/shared/mux/splice'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { HttpRoute, HttpVisitorInfo, Waiting } from './deps.ts'
+
+export type ExchangeOptions = {
+  readonly route: HttpRoute
+  readonly info: HttpVisitorInfo
+  readonly socket: Socket
+  readonly turn: Turn
+}
 
 export type ExchangeEvents = {
   onWritable(): void
@@ -25,7 +38,7 @@ type LateEnd =
   | { readonly kind: 'page'; readonly key: ErrorKey; readonly head: RequestHead | undefined }
 
 /** @returns why the visitor may not have one; the route has counted that */
-export function openExchange(options: UplinkOptions, events: ExchangeEvents): Exchange | ErrorKey {
+export function openExchange(options: ExchangeOptions, events: ExchangeEvents): Exchange | ErrorKey {
   try {
     return new Exchange(options, events)
   } catch (error) {
@@ -34,10 +47,16 @@ export function openExchange(options: UplinkOptions, events: ExchangeEvents): Ex
   }
 }
 
-export class Exchange implements UplinkSink {
+export class Exchange implements StreamSink {
   readonly #route: HttpRoute
-  readonly #uplink: Uplink
+  readonly #socket: Socket
+  readonly #turn: Turn
   readonly #events: ExchangeEvents
+  readonly #waiting: Waiting | undefined
+  /** Undefined while it is to come. */
+  #link: { readonly stream: Stream; readonly delivery: Delivery } | undefined
+  /** What was written before it came. */
+  readonly #held: Buffer[] = []
   readonly #answer: AnswerWatch
   /** The first request, until the upstream says something. */
   #unanswered: RequestHead | undefined
@@ -51,12 +70,17 @@ export class Exchange implements UplinkSink {
   #onAnswered: ((mayFollow: boolean) => void) | undefined
 
   /** @throws what `route.open` throws */
-  constructor(options: UplinkOptions, events: ExchangeEvents) {
+  constructor(options: ExchangeOptions, events: ExchangeEvents) {
     this.#route = options.route
+    this.#socket = options.socket
+    this.#turn = options.turn
     this.#events = events
     const { answers } = options.route
     this.#answer = new AnswerWatch((status, askedMs) => answers.answered(status, answers.now() - askedMs))
-    this.#uplink = new Uplink(options, this)
+    this.#waiting = options.route.open(options.info, {
+      onStream: (stream) => this.#join(stream),
+      onFailed: (key) => this.#failed(key),
+    })
   }
 
   /** A request was forwarded: an Upgrade may not follow on this stream. */
@@ -87,7 +111,8 @@ export class Exchange implements UplinkSink {
 
   /** Rises with every byte either way. */
   get progress(): number {
-    return this.#uplink.bytesIn + this.#uplink.bytesOut
+    const stream = this.#link?.stream
+    return stream ? stream.bytesIn + stream.bytesOut : 0
   }
 
   /** False: stop until `onWritable`. */
@@ -98,41 +123,46 @@ export class Exchange implements UplinkSink {
     return this.write(bytes)
   }
 
-  /** False: stop until `onWritable`. */
+  /** `bytes` stay the caller's. False: stop until `onWritable`. */
   write(bytes: Buffer): boolean {
-    return this.#uplink.write(bytes)
+    if (this.#link) return this.#link.stream.write(bytes)
+    this.#held.push(Buffer.from(bytes))
+    return false
   }
 
   reset(key: ErrorKey): void {
-    this.#uplink.reset(key)
-  }
-
-  /** The same behind the requests, which the upstream still gets. */
-  resetBehind(key: ErrorKey): void {
-    this.#uplink.resetBehind(key)
+    if (this.#link) this.#link.stream.reset(key)
+    else this.#waiting?.cancel()
   }
 
   /** Resets the upstream; what was heard of it is with the visitor's socket. */
   cut(key: ErrorKey): void {
-    this.#uplink.reset(key)
-    this.#uplink.flush()
+    this.reset(key)
+    this.#flush()
   }
 
   end(): void {
     this.#isEnded = true
-    this.#uplink.end()
+    this.#flush()
+    this.#link?.stream.end()
   }
 
-  /** The visitor has gone, or nothing more can come of it. */
+  /** The visitor has gone, or nothing more can come of it. The upstream still gets the requests. */
   leave(): void {
-    if (!(this.#isEnded && this.#sawFin)) this.resetBehind('stream.aborted')
-    if (this.#uplink.stream) this.#route.closed(this.#uplink.stream)
+    const stream = this.#link?.stream
+    const isOver = this.#isEnded && this.#sawFin
+    if (!stream) {
+      if (!isOver) this.#waiting?.cancel()
+      return
+    }
+    if (!isOver) stream.resetBehind('stream.aborted')
+    this.#route.closed(stream)
   }
 
   /** Once all is answered: nothing more is heard of it, unless it speaks out of turn. */
   retire(): void {
     this.#isRetired = true
-    this.#uplink.detach()
+    this.#link?.delivery.detach()
     this.end()
   }
 
@@ -153,7 +183,7 @@ export class Exchange implements UplinkSink {
     const done = this.#onAnswered
     if (!done || !isAnswered) return
     this.#onAnswered = undefined
-    this.#uplink.flush()
+    this.#flush()
     done(this.#answer.mayFollow)
   }
 
@@ -162,7 +192,7 @@ export class Exchange implements UplinkSink {
     if (this.#isRetired) this.#events.onLate()
     else {
       this.#answer.heard(bytes)
-      this.#uplink.deliver(bytes)
+      this.#link?.delivery.write(bytes)
       this.#tellIfAnswered()
     }
   }
@@ -170,7 +200,7 @@ export class Exchange implements UplinkSink {
   onFin(): void {
     this.#countUnanswered()
     this.#sawFin = true
-    this.#uplink.flush()
+    this.#flush()
     if (!this.#isRetired) this.#events.onFin(this.#unanswered)
   }
 
@@ -179,10 +209,10 @@ export class Exchange implements UplinkSink {
   }
 
   onReset(code: number): void {
-    this.onFailed(keyOfCode(code) ?? 'stream.aborted')
+    this.#failed(keyOfCode(code) ?? 'stream.aborted')
   }
 
-  onFailed(key: ErrorKey): void {
+  #failed(key: ErrorKey): void {
     const hadEnded = this.#sawFin
     this.#countUnanswered()
     this.#isEnded = this.#sawFin = true
@@ -201,5 +231,20 @@ export class Exchange implements UplinkSink {
 
   onPlain(): void {
     if (!this.#isRetired) this.#events.onUpgradeAnswer(false)
+  }
+
+  /** What was heard is written now: whatever else the socket gets comes behind it. */
+  #flush(): void {
+    this.#link?.delivery.finish()
+  }
+
+  /** Where nothing was held, nobody waits to go on: the stream is there at once. */
+  #join(stream: Stream): void {
+    stream.serve(this)
+    this.#link = { stream, delivery: new Delivery(this.#socket, stream, this.#turn) }
+    let mayGoOn = this.#held.length > 0
+    for (const bytes of this.#held.splice(0)) mayGoOn = stream.write(bytes)
+    if (this.#isEnded) stream.end()
+    else if (mayGoOn) this.onWritable()
   }
 }
