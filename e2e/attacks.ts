@@ -113,7 +113,7 @@ export const attacks: readonly Attack[] = [
     name: 'DNS rebinding at the metrics',
     tried: "requests for a stranger's name at the metrics port of a relay",
     file: 'relay-vm/relay.test.ts',
-    test: 'the metrics port answers to its own names only',
+    test: 'the metrics port answers only to its own names',
   },
   {
     name: 'DNS rebinding in a browser',
@@ -150,13 +150,13 @@ export const attacks: readonly Attack[] = [
     name: 'ticket that outlives its time',
     tried: 'a watch ticket after its last second, and the stream that it opened',
     file: 'relay-vm/relay.test.ts',
-    test: 'a watch ticket is good to its last second',
+    test: 'a watch ticket and the stream that it opened are valid to its last second',
   },
   {
     name: 'ticket of another issuer',
     tried: 'a ticket that the right key signed in the name of another control plane',
     file: 'relay-vm/relay.test.ts',
-    test: 'a ticket that the same key signed under another issuer',
+    test: 'a ticket of another issuer with the same key',
   },
   {
     name: 'leaked signing key',

@@ -41,7 +41,7 @@ withEmulators((hosts) => {
     const from = s.relay.lines.items.length
     await s.control.bus.publish(s.topic, unknown)
     await s.control.bus.publish(s.topic, broken)
-    await said('A command of a newer release is passed over', from)
+    await said('A command of a newer release is ignored', from)
     await said('A message is no command and is put aside', from)
     expect(await s.visit(tunnel)).toBe(200)
     expect(await s.timeDelete(tunnel)).toBeLessThan(10_000)

@@ -1,11 +1,14 @@
-/** What the sessions of one account have together of this process: made with its first, gone with its last. */
+/**
+ * What the sessions of one account share in this process. It is made for the account's first session and removed with
+ * its last.
+ */
 import { Budget } from '@porttunneler/shared/mux/budget'
 import { type LoopWork, WorkShare } from '@porttunneler/shared/mux/work-share'
 
 export type AccountShare = {
-  /** Memory that its streams may hold. */
+  /** Memory that the account's streams may hold. */
   readonly budget: Budget
-  /** Its part of the event loop. */
+  /** The account's part of the event loop. */
   readonly work: WorkShare
 }
 
@@ -14,7 +17,7 @@ export class AccountShares {
   readonly #loop: LoopWork
   readonly #accounts = new Map<string, AccountShare & { sessions: number }>()
 
-  /** @param memory the process's, which is fair to its children */
+  /** @param memory the memory of the process, which it divides fairly among its children */
   constructor(memory: Budget, loop: LoopWork) {
     this.#memory = memory
     this.#loop = loop
@@ -32,7 +35,7 @@ export class AccountShares {
     return known
   }
 
-  /** One of its sessions is over. */
+  /** Call it when a session of the account is over. */
   release(account: string): void {
     const known = this.#accounts.get(account)
     if (!known || --known.sessions > 0) return

@@ -3,7 +3,7 @@ import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
 import { BindingQueue } from './binding-queue.ts'
 
-/** Answers take a turn each. `tokens`: so many checks are granted. */
+/** Each answer takes one turn of the loop. `tokens` is how many checks are granted. */
 function make(share = { tokens: Number.POSITIVE_INFINITY }) {
   const clock = new FakeClock()
   const answered: (readonly [number, string | undefined])[] = []
@@ -16,8 +16,8 @@ function make(share = { tokens: Number.POSITIVE_INFINITY }) {
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-describe('words of an agent about its bindings', () => {
-  test('are answered in order, and what is unbound needs no share', async () => {
+describe('an agent’s BIND and UNBIND', () => {
+  test('are answered in order, and UNBIND needs no share', async () => {
     const { queue, answered } = make({ tokens: 2 })
     queue.add(1, 'a')
     queue.add(2, 'b')
@@ -30,7 +30,7 @@ describe('words of an agent about its bindings', () => {
     ])
   })
 
-  test('an agent of release 0.1 that says all of its thousand each second is answered later, and lives', async () => {
+  test('an agent of 0.1 that sends a thousand BINDs each second is answered later and keeps its session', async () => {
     const share = { tokens: 0 }
     const { clock, queue, answered } = make(share)
     for (let second = 0; second < 120; second++) {
@@ -55,7 +55,7 @@ describe('words of an agent about its bindings', () => {
     expect(add).toThrow(expect.objectContaining({ key: 'control.flood' }))
   })
 
-  test('what waits when the session ends is forgotten', async () => {
+  test('the queue is forgotten when the session ends', async () => {
     const share = { tokens: 0 }
     const { clock, queue, answered } = make(share)
     queue.add(1, 'ticket')

@@ -1,23 +1,23 @@
 /**
- * BIND and UNBIND of one session that wait to be answered, in the order they came. Of each binding only the last word
- * waits, and when agents show many tickets a check waits for its account's share: releases up to 0.1 say all of theirs
- * again after each loss, and must not lose their session for it.
+ * BIND and UNBIND of one session that wait for an answer, in the order they came. Only the last request for each
+ * binding waits. When agents send many tickets, a check waits for its account's share: agents up to release 0.1 send
+ * all their bindings again after each loss, and must not lose their session for it.
  */
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { limits } from '@porttunneler/shared/protocol/limits'
 
-/** A word of an agent: a ticket, or undefined for UNBIND. */
+/** What an agent asks for a binding: a ticket, or undefined for UNBIND. */
 type Word = string | undefined
 
-/** As many as are bound, and as many that are to end. */
+/** Enough for all bindings to be bound and all to be ended. */
 const waitingMax = 2 * limits.bindsPerSession
-/** A share that is spent has something again after this. */
+/** A share that is used up has something again after this time. */
 const shareWaitMs = 100
 
 export type BindingQueueOptions = {
   readonly clock: Clock
-  /** Whether the account may have another ticket checked now. */
+  /** Whether another ticket of the account may be checked now. */
   mayCheck(): boolean
   answer(bind: number, word: Word): Promise<void> | void
 }

@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => rm(tlsDir, { recursive: true }))
 
 describe('certificate', () => {
-  test('a self-signed identity is kept over restarts, its key readable by the owner only', async () => {
+  test('a self-signed identity is kept over restarts, and only the owner can read its key', async () => {
     const first = await selfSignedIdentity(tlsDir, { names, nowMs })
     const second = await selfSignedIdentity(tlsDir, { names, nowMs: nowMs + dayMs })
     expect(second.certificate).toBe(first.certificate)
@@ -23,13 +23,13 @@ describe('certificate', () => {
     expect((await stat(join(tlsDir, 'relay.key'))).mode & 0o777).toBe(0o600)
   })
 
-  test('one that was made while the clock was years ahead is made anew', async () => {
+  test('an identity made while the clock was years ahead is made anew', async () => {
     const first = await selfSignedIdentity(tlsDir, { names, nowMs: nowMs + 20 * 365 * dayMs })
     const second = await selfSignedIdentity(tlsDir, { names, nowMs })
     expect(second.certificate).not.toBe(first.certificate)
   })
 
-  test('other names, a near end or a spoilt file give a fresh one', async () => {
+  test('other names, an early expiry or a spoilt file lead to a fresh one', async () => {
     const first = await selfSignedIdentity(tlsDir, { names, nowMs })
     const renamed = await selfSignedIdentity(tlsDir, { names: ['r2.localhost'], nowMs })
     expect(renamed.certificate).not.toBe(first.certificate)
@@ -40,7 +40,7 @@ describe('certificate', () => {
     expect(mended.certificate).toContain('BEGIN CERTIFICATE')
   })
 
-  test('PEM files are taken as they are; a key of another certificate is refused', async () => {
+  test('PEM files are used as they are; a key of another certificate is refused', async () => {
     const made = await selfSignedIdentity(tlsDir, { names, nowMs })
     const certFile = join(tlsDir, 'relay.crt')
     const keyFile = join(tlsDir, 'relay.key')

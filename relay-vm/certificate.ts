@@ -1,6 +1,6 @@
 /**
- * The relay's TLS identity: the operator's PEM files, or a self-signed certificate of our own making in the data
- * folder. Agents get a self-signed one by the directory and take it as their only root.
+ * The relay's TLS identity: the operator's PEM files, or a self-signed certificate that the relay makes in its data
+ * folder. Agents get a self-signed certificate from the directory and accept it as their only root.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -42,8 +42,8 @@ export async function readIdentity(files: {
 }
 
 /**
- * The certificate kept in `tlsDir`, made anew when there is none, when it soon runs out, or when the names
- * have changed.
+ * The certificate kept in `tlsDir`. It is made anew when there is none, when it soon expires, or when the names have
+ * changed.
  * @throws relay.data
  */
 export async function selfSignedIdentity(
@@ -77,18 +77,18 @@ function isUsable({ certificate, key }: TlsIdentity, names: readonly string[], n
     const leaf = new X509Certificate(certificate)
     return (
       leaf.checkPrivateKey(createPrivateKey(key.reveal())) &&
-      // One made while this clock was far ahead would be refused until then.
+      // A certificate made while this clock was far ahead would be refused until then.
       leaf.validFromDate.getTime() <= nowMs &&
       leaf.validToDate.getTime() - nowMs > renewUnderMs &&
       leaf.subjectAltName === names.map(sayAltName).join(', ')
     )
   } catch {
-    // Whatever it is, it is no certificate and key of ours: a fresh pair replaces it.
+    // The file does not hold a certificate and key of ours: a fresh pair replaces it.
     return false
   }
 }
 
-/** As Node prints a subject alternative name. */
+/** The format in which Node prints a subject alternative name. */
 function sayAltName(name: string): string {
   return isIP(name) === 0 ? `DNS:${name}` : `IP Address:${name}`
 }

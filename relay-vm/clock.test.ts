@@ -1,4 +1,4 @@
-/** A clock that is years off shows first in TLS: what people are told must send them to the clock. */
+/** A clock that is years off shows first in TLS: the message must lead people to the clock. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:tls'
@@ -14,13 +14,13 @@ test.each([
   ['behind', yearsMs],
   ['ahead', -yearsMs],
 ])(
-  'a clock that is 20 years %s of the relay is called a wrong clock, not a proxy',
+  'a clock that is 20 years %s of the relay is reported as a wrong clock, not a proxy',
   async (_title, offsetMs) => {
     const sni = 'r1.relay.localhost'
     const { certificate, key } = await makeSelfSigned([sni], Date.now() + offsetMs)
     const server = createServer({ cert: certificate, key: key.reveal(), ALPNProtocols: [alpn] })
     server.on('tlsClientError', () => {
-      // The agent hangs up.
+      // The agent closes the connection.
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -37,7 +37,7 @@ test.each([
 )
 
 test.each(['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'])(
-  '%s from the server is called a wrong clock',
+  '%s from the server is reported as a wrong clock',
   async (code) => {
     for (const error of [
       Object.assign(new Error(code), { code }),

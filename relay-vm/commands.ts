@@ -1,6 +1,6 @@
 /**
- * What a command of the control plane does at this relay. Decrees are versioned by subject, so the bus and `sync` may
- * both bring the same command, in any order, any number of times.
+ * Carries out the commands of the control plane at this relay. Decrees are versioned by subject, so the bus and `sync`
+ * may both bring the same command, in any order, any number of times.
  */
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
@@ -24,9 +24,9 @@ export type CommandTargets = {
 }
 
 /**
- * Obeys what came by the bus, which may hold a command for long, or be replayed by an operator: what has been decreed
- * since an old one is forgotten by now and could not overrule it.
- * @returns `late`: it was not obeyed; else whether it changed what the relay must remember
+ * Carries out a command that came by the bus. The bus may hold a command for long, and an operator may replay it. An
+ * old command is refused, because later decrees that overruled it may be forgotten by now.
+ * @returns `late` when it was too old and not carried out; otherwise whether it changed what the relay must remember
  */
 export function applyFromBus(command: Command, targets: CommandTargets, nowMs: number): boolean | 'late' {
   return command.at < nowMs - decreeMs ? 'late' : applyCommand(command, targets)
@@ -78,16 +78,16 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
 }
 
 /**
- * An older order to drain was meant for the process before. One that comes before the time is known waits for `sync`,
- * which brings it again.
+ * An order to drain that is older than this process was meant for the one before it. An order that comes before the
+ * time is known waits for `sync`, which brings it again.
  */
 function isForThisProcess(at: number, { time: { startedAtMs } }: CommandTargets): boolean {
   return startedAtMs !== undefined && at >= startedAtMs
 }
 
 /**
- * Ends the leases that match. Visitors of a tunnel that lives on elsewhere may finish where they are; those of one
- * that was withdrawn are cut.
+ * Ends the leases that match. Visitors of a tunnel that goes on elsewhere may finish here; visitors of a withdrawn
+ * tunnel are cut.
  */
 function end(
   { routes, visitors }: CommandTargets,
@@ -99,12 +99,12 @@ function end(
   if (!reasons.has(reason)) visitors.cut((route) => matches(route.claims), key)
 }
 
-/** What the agent hears when its tunnel lives on. Everything else means that it is over. */
+/** What the agent is told when its tunnel goes on. Every other reason means that the tunnel is over. */
 const reasons: ReadonlyMap<string, ErrorKey> = new Map([
   ['superseded', 'session.superseded'],
-  // By its own doing, at another endpoint: it goes on, and may claim again.
+  // The agent moved the tunnel to another endpoint: it goes on, and may claim again.
   ['moved', 'lease.gone'],
 ])
 
-/** Of those that are over, why, where there is more to say than that they were withdrawn. */
+/** For withdrawn tunnels, the reason where it says more than "withdrawn". */
 const withdrawals: ReadonlyMap<string, ErrorKey> = new Map([['displaced', 'quota.displaced']])

@@ -13,7 +13,7 @@ const good = {
 const parse = (value: unknown) => parseConfig(JSON.stringify(value), {})
 
 describe('relay config', () => {
-  test('the least file gets every default', () => {
+  test('a minimal file gets every default', () => {
     expect(parse(good)).toMatchObject({
       graceMs: 30_000,
       limits: { visitorsMax: 50_000, exempt: ['127.0.0.0/8', '::1'] },
@@ -21,7 +21,7 @@ describe('relay config', () => {
     })
   })
 
-  test('a secret never shows, and the environment stands in for it', () => {
+  test('a secret never shows, and the environment can supply it', () => {
     const config = parseConfig(JSON.stringify(good), { PTUN_ENROLMENT_KEY: 'pte_from-outside' })
     expect(config.enrolmentKey?.reveal()).toBe('pte_from-outside')
     expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain('pte_')
@@ -49,7 +49,7 @@ describe('relay config', () => {
     await expect(loadConfig('nowhere/relay.json', {})).rejects.toMatchObject({ key: 'relay.config' })
   })
 
-  test('commands come by Pub/Sub only where a project and a subscription are named as they can be', () => {
+  test('commands come by Pub/Sub only with valid names of a project and a subscription', () => {
     expect(parse(good).commands).toBeUndefined()
     const pubsub = { project: 'my-project-1', subscription: 'ptun.commands.home.r1' }
     expect(parse({ ...good, commands: { pubsub } }).commands).toEqual({ pubsub })

@@ -1,6 +1,7 @@
 /**
- * The relay's one JSON file, checked whole before anything starts: an unknown field is refused, a missing one has its
- * default here and nowhere else. Secrets may come from the environment instead, so that the file can be public.
+ * The relay's JSON file. It is checked whole before anything starts: an unknown field is refused, and a missing field
+ * gets its default here and nowhere else. Secrets may come from the environment instead, so that the file can be
+ * public.
  */
 
 import { readFile } from 'node:fs/promises'
@@ -27,40 +28,46 @@ const listenSchema = z.strictObject({
     .strictObject({
       host: address.default('127.0.0.1'),
       port,
-      /** Host names by which it is asked, besides addresses, loopback names, `public.names` and the machine's name. */
+      /**
+       * Host names that are accepted in requests, besides addresses, loopback names, `public.names` and the machine's
+       * name.
+       */
       names: z.array(hostName).max(16).default([]),
     })
     .prefault({ port: 0 }),
   /**
-   * Other processes may share all these ports, beside this one or as its successor: the folder of Unix sockets in
+   * Set when other processes share all these ports, beside this one or as its successor: the folder of Unix sockets in
    * which they find each other.
    */
   siblings: z.string().min(1).optional(),
-  /** With several beside each other: where agents (TLS) and readers of live figures (HTTP) reach this very one. */
+  /**
+   * With several processes beside each other: where agents (TLS) and readers of live figures (HTTP) reach exactly this
+   * one.
+   */
   own: z.strictObject({ host: address.default('0.0.0.0'), tlsPort: port, httpPort: port }).optional(),
 })
 
 const publicSchema = z.strictObject({
   /** Where agents dial this process. */
   agentHost: z.union([hostName, address]),
-  /** Absent: the port that `listen.tls` got. */
+  /** Default: the port that `listen.tls` got. */
   agentPort: z.int().min(1).max(65_535).optional(),
-  /** The server name agents ask for: it tells them apart from visitors. */
+  /** The server name that agents ask for. It tells them apart from visitors. */
   agentSni: hostName,
-  /** Names and addresses under which this relay itself answers HTTP (live figures). */
+  /** Names and addresses for which this relay itself answers HTTP requests (live figures). */
   names: z
     .array(z.union([hostName, z.ipv4()]))
     .min(1)
     .max(16),
-  /** Absent: `http://` + the first name + the port that `listen.http` got. */
+  /** Default: `http://` + the first name + the port that `listen.http` got. */
   watchUrl: z.url({ protocol: /^https?$/ }).optional(),
-  /** Parent of the http endpoints' names, for the self-signed certificate. */
+  /** Parent of the names of http endpoints, for the self-signed certificate. */
   domain: hostName.optional(),
 })
 
-/** A full handshake costs a core about half a millisecond: 1,000 a second are half of it. */
+/** A full handshake costs about half a millisecond of a core: 1,000 a second use half of it. */
 const handshakesSchema = z.strictObject({
-  /** Of visitors, and as many again of agents. */
+  /** At most this many of visitors at a time, and as many again of agents. */
   running: z.int().min(1).default(512),
   visitors: rate.default({ perMinute: 60_000, burst: 2_000 }),
   /** All agents of a relay may come back at once. */
@@ -69,13 +76,16 @@ const handshakesSchema = z.strictObject({
   source: rate.default({ perMinute: 3_000, burst: 600 }),
 })
 
-/** What a large machine bears: a smaller one is held to what it has. */
+/** What a large machine can serve. A smaller machine gets a limit by its own size. */
 export const visitorsMaxDefault = 50_000
 
 const limitsSchema = z.strictObject({
   /** Visitor connections at a time. */
   visitorsMax: z.int().min(1).default(visitorsMaxDefault),
-  /** Sockets that have not yet said who they are (ClientHello, request head, HELLO): the oldest make way. */
+  /**
+   * Sockets that have not yet said who they are (ClientHello, request head, HELLO). When there are more, the oldest
+   * yield.
+   */
   strangersMax: z.int().min(1).default(2_000),
   sessionsMax: z.int().min(1).default(5_000),
   watchersMax: z.int().min(1).default(500),
@@ -83,11 +93,14 @@ const limitsSchema = z.strictObject({
   /** New connections from one /24 or /64. */
   source: rate.default({ perMinute: 6_000, burst: 1_000 }),
   handshakes: handshakesSchema.prefault({}),
-  /** Resident memory above which nobody new is admitted and idle connections close. Absent: half the machine's. */
+  /**
+   * When resident memory is above this, nobody new is admitted and idle connections are closed. Default: half the
+   * machine's memory.
+   */
   memoryMiB: z.int().min(64).optional(),
-  /** New connections to all tunnels of one account, more than a core can take; plans say less. */
+  /** New connections to all tunnels of one account: more than a core can accept. Plans set lower limits. */
   account: rate.default({ perMinute: 600_000, burst: 60_000 }),
-  /** Not counted by `source`: this machine by default; add the balancer's probes. */
+  /** Sources that `source` does not count: this machine by default. Add the balancer's probes. */
   exempt: z.array(networkSchema).max(100).default(['127.0.0.0/8', '::1']),
   /** How often the usage of a running hour is reported, ms. More often costs the control plane writes. */
   usageMs: z.int().min(1_000).default(900_000),
@@ -99,7 +112,7 @@ const resourceId = z.string().regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'the i
 const pubsubSchema = z.strictObject({
   project: z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'the id of a Google Cloud project'),
   subscription: resourceId,
-  /** Topic of security events that must not wait for `sync`. Absent: they wait. */
+  /** Topic of security events that must not wait for `sync`. Default: they wait. */
   events: resourceId.optional(),
 })
 
@@ -108,9 +121,11 @@ export const relayConfigSchema = z.strictObject({
   instance: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens, at most 32'),
   dataDir: z.string().min(1),
   controlUrl: z.url({ protocol: /^https?$/ }),
-  /** Parent of the pages about error codes; absent: `controlUrl`. */
+  /** Parent of the pages about error codes. Default: `controlUrl`. */
   docsUrl: z.url({ protocol: /^https?$/ }).optional(),
-  /** How it proves itself: by enrolment, or as a VM of Google Compute Engine, which has its metadata server asked. */
+  /**
+   * How the relay proves itself: by enrolment, or as a VM of Google Compute Engine by a token from its metadata server.
+   */
   identity: z.enum(['enrolled', 'google']).default('enrolled'),
   /** Needed once, at the first start of an enrolled relay. */
   enrolmentKey: z
@@ -120,21 +135,23 @@ export const relayConfigSchema = z.strictObject({
     .optional(),
   listen: listenSchema,
   public: publicSchema,
-  /** PEM files; absent: a self-signed certificate is made in `tlsDir`. */
+  /** PEM files. Default: a self-signed certificate is made in `tlsDir`. */
   certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
-  /** Shared with who takes turns at the same address, for agents know the certificate. Absent: in `dataDir`. */
+  /**
+   * Shared by the relays that take turns at the same address, because agents know the certificate. Default: `dataDir`.
+   */
   tlsDir: z.string().min(1).optional(),
   /**
-   * Proxies and load balancers in front of the visitor ports: what they say of address, scheme and host is believed, by
-   * X-Forwarded-* or Forwarded. List nobody whom visitors could stand behind otherwise.
+   * Proxies and load balancers in front of the visitor ports. The relay believes what they say about address, scheme
+   * and host in X-Forwarded-* or Forwarded. List no address that visitors could use otherwise.
    */
   trustedProxies: z.array(networkSchema).max(100).default([]),
-  /** Where what they connect must begin with a PROXY header (v1 or v2), which is believed instead. */
+  /** The ports where a connection from them must begin with a PROXY header (v1 or v2), which is believed instead. */
   proxyProtocol: z
     .array(z.enum(['http', 'tls', 'tcp']))
     .max(3)
     .default([]),
-  /** How commands come at once. Absent: from the parent process where there is one, and always by `sync`. */
+  /** How commands come at once. Default: from the parent process if there is one, and always by `sync`. */
   commands: z.strictObject({ pubsub: pubsubSchema }).optional(),
   limits: limitsSchema.prefault({}),
   /** How long streams may go on after SIGTERM. */
@@ -145,7 +162,7 @@ export const relayConfigSchema = z.strictObject({
 })
 export type RelayConfig = z.infer<typeof relayConfigSchema>
 
-/** Environment variables that may stand in for a secret of the file. */
+/** Environment variables that may supply a secret instead of the file. */
 export type RelayEnvironment = { readonly PTUN_ENROLMENT_KEY?: string | undefined }
 
 /** @throws relay.config naming the first wrong field */

@@ -1,4 +1,7 @@
-/** Who this relay is to the control plane: enrolled once with a one-time key, then a credential in a 0600 file. */
+/**
+ * How this relay proves itself to the control plane: it enrols once with a one-time key, then uses a credential in a
+ * 0600 file.
+ */
 import { join } from 'node:path'
 import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
@@ -9,7 +12,7 @@ import { z } from 'zod'
 import { readJson, writeText } from './files.ts'
 import type { Control, Enrolled } from './platform/control.http.ts'
 
-/** What a relay shows with a call: asked for each, because some run out. */
+/** The proof that a relay sends with a call. It is asked for each call, because some proofs expire. */
 export type Bearer = (signal: AbortSignal) => Promise<Secret>
 
 const fileSchema = z.strictObject({ relay: z.string(), cell: z.string(), credential: z.string().min(1) })
@@ -32,8 +35,8 @@ export type EnrolOptions = {
 }
 
 /**
- * Proves the relay by its one-time key and keeps the credential. A control plane that is away is waited for: a relay
- * that never enrolled has nothing to serve.
+ * Enrols the relay with its one-time key and keeps the credential. If the control plane is away it waits, because a
+ * relay that never enrolled has nothing to serve.
  * @throws relay.enrolment when there is no key or it is refused, relay.data
  */
 export async function enrol(options: EnrolOptions): Promise<Secret> {

@@ -9,7 +9,7 @@ const policy = { allow: [], deny: [], connectionsMax: 1, connectionsPerMinute: 1
 const version = fc.integer({ min: 1, max: 6 })
 const subject = fc.constantFrom(0 as const, 1 as const)
 
-/** What a subject is told at a version never changes, so the one follows from the other. */
+/** What is decreed for a subject at a version never changes, so the test derives one from the other. */
 const decree = fc.oneof(
   fc.record({ kind: fc.constant('revoke' as const), subject, version }),
   fc.record({ kind: fc.constant('suspend' as const), subject, version }),
@@ -36,7 +36,7 @@ function outcome(list: readonly Decree[]): object {
   }
 }
 
-test('decrees: repeated, late and in any order, they come to the same', () => {
+test('decrees: repeated, late and in any order, they have the same result', () => {
   const orders = fc
     .array(decree, { maxLength: 20 })
     .chain((list) =>
@@ -52,7 +52,7 @@ test('decrees: repeated, late and in any order, they come to the same', () => {
   )
 })
 
-test('decrees: the same one again is no news', () => {
+test('decrees: a repeated decree changes nothing', () => {
   const decrees = new Decrees()
   const once = { kind: 'suspend', subject: 0, version: 2 } as const
   expect([obey(decrees, once), obey(decrees, once), obey(decrees, { ...once, version: 1 })]).toEqual([

@@ -1,7 +1,7 @@
 /**
- * What the control plane has decreed and tickets do not know yet: revoked leases, suspended accounts, newer policies.
- * Each subject keeps its highest version, so commands may come twice, late and in any order. A decree is forgotten
- * when every ticket made before it has run out: from then on the tickets themselves say it.
+ * What the control plane has decreed and tickets do not say yet: revoked leases, suspended accounts, newer policies.
+ * Each subject keeps its highest version, so commands may come twice, late and in any order. A decree is forgotten when
+ * every ticket made before it has expired: from then on the tickets themselves say it.
  */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -12,7 +12,7 @@ import type { Decrees as DecreesForRoutes } from './routes.ts'
 const timeSchema = z.int().min(0)
 
 export const decreesSchema = z.strictObject({
-  /** By endpoint: leases of a lower epoch are over. */
+  /** By endpoint: leases with a lower epoch are over. */
   revocations: z.array(z.strictObject({ endpoint: endpointIdSchema, epoch: z.int(), at: timeSchema })),
   suspensions: z.array(
     z.strictObject({ account: z.string(), suspended: z.boolean(), version: z.int(), at: timeSchema }),
@@ -23,13 +23,13 @@ export const decreesSchema = z.strictObject({
 })
 type Kept = z.infer<typeof decreesSchema>
 type Revocation = Kept['revocations'][number] & {
-  /** What its agent hears, where that is not that it was withdrawn; forgotten by a restart. */
+  /** What the agent is told if not that its tunnel was withdrawn. A restart forgets it. */
   readonly key?: ErrorKey
 }
 type Suspension = Kept['suspensions'][number]
 type PolicyDecree = Kept['policies'][number]
 
-/** A ticket made just before a decree, by a clock as wrong as we allow, is good for so long. */
+/** A ticket made just before a decree, by a clock with the largest error that we allow, is valid for this long. */
 export const decreeMs = limits.ticketMs + 2 * limits.skewMs
 
 export class Decrees implements DecreesForRoutes {
@@ -43,7 +43,7 @@ export class Decrees implements DecreesForRoutes {
     this.#policies = new Map(kept.policies.map((decree) => [decree.tunnel, decree]))
   }
 
-  /** @returns whether it says something new. */
+  /** @returns whether it was new */
   revoke(decree: Revocation): boolean {
     if ((this.#revocations.get(decree.endpoint)?.epoch ?? 0) >= decree.epoch) return false
     this.#revocations.set(decree.endpoint, decree)

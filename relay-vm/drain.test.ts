@@ -16,7 +16,7 @@ beforeEach(async () => {
 })
 afterEach(() => bench.close())
 
-/** A relay with one visitor in the middle of a talk. */
+/** A relay with one visitor in the middle of a conversation. */
 async function startTalk(changes: Record<string, unknown>) {
   const { relay, ports } = await bench.startRelay(changes)
   const upstreams: Socket[] = []
@@ -37,7 +37,7 @@ async function startTalk(changes: Record<string, unknown>) {
 }
 
 describe('drain', () => {
-  test('a running stream finishes, nobody new comes in, the last usage is reported', async () => {
+  test('a running stream finishes, no new visitor comes in, and the last usage is reported', async () => {
     const { relay, ports, port, agent, visitor, upstream } = await startTalk({ graceMs: 30_000 })
     const drained = relay.drain()
     expect(await agent.heard('goAway')).toMatchObject({ code: 'PT-3020' })
@@ -55,7 +55,7 @@ describe('drain', () => {
     expect(last?.usage).toMatchObject([{ in: 6, out: 19, opened: 1 }])
   })
 
-  test('idle keep-alive connections end at once, answers under way in full, and then nothing is waited for', async () => {
+  test('idle keep-alive connections end at once, running answers in full, and then it waits for nothing', async () => {
     const { relay, ports } = await bench.startRelay({ graceMs: 60_000 })
     const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'
     const upstreams: Socket[] = []
@@ -86,13 +86,13 @@ describe('drain', () => {
     expect(control.requests.flatMap(({ usage }) => usage).at(-1)).toMatchObject({ opened: 2 })
   })
 
-  test('what outlives the grace period is reset, and its bytes are reported all the same', async () => {
+  test('streams that outlive the grace period are reset, and their bytes are still reported', async () => {
     const { relay, agent, visitor } = await startTalk({ graceMs: 0 })
     const reset = once(visitor, 'error')
     await relay.drain()
     expect((await reset)[0]).toMatchObject({ code: 'ECONNRESET' })
     expect(await agent.heard('closed')).toMatchObject({ key: 'relay.draining' })
-    // The report of the drain itself or the last one, whichever came after the reset.
+    // Either the report of the drain itself or the last one; one of them came after the reset.
     const reported = control.requests.flatMap(({ usage }) => usage)
     expect(reported).toContainEqual(expect.objectContaining({ out: 7 }))
   })
@@ -131,7 +131,7 @@ describe('drain', () => {
     expect(report.usage).toMatchObject([{ boot, out: 7, opened: 1 }])
   })
 
-  test('with a successor at the same ports no visitor is refused: agents move first, and then it ends', async () => {
+  test('with a successor at the same ports no visitor is refused: agents move first, then the relay ends', async () => {
     const [httpPort, tlsPort, adminPort] = [await freePort(), await freePort(), await freePort()]
     const host = '127.0.0.1'
     const at = (turn: string) => ({
@@ -170,7 +170,7 @@ describe('drain', () => {
   })
 })
 
-/** As agents do: whoever still reaches the one that leaves, at the port that both have, tries again. */
+/** Dials as agents do: an agent that still reaches the leaving relay, at the port that both share, tries again. */
 async function dialSuccessor(...[ports, options]: Parameters<TestBench['dial']>): Promise<TestAgent> {
   for (;;) {
     try {
@@ -181,10 +181,10 @@ async function dialSuccessor(...[ports, options]: Parameters<TestBench['dial']>)
   }
 }
 
-/** Comes, hears the welcome, and goes. */
+/** Connects, gets WELCOME, and disconnects. */
 async function greeted(port: number): Promise<void> {
-  // Real visitors are in another process. One who is dialled while this one handles its reads comes behind the
-  // listener's last look for visitors, in each turn of the loop; a timer comes before it.
+  // Real visitors are in another process. A visitor dialled here, while this process handles its reads, would come
+  // after the listener's last look for visitors, in each turn of the loop; a timer makes it come before.
   await new Promise<void>((resolve) => void systemClock.after(0, resolve))
   const visitor = connect({ port, host: '127.0.0.1' })
   expect(String((await once(visitor, 'data'))[0])).toBe('welcome')

@@ -1,29 +1,29 @@
 /**
- * Leaving in good order: agents handed over if a successor is there, nobody new, the last ones let in, agents told,
- * running streams given their grace, what remains reset with a code, the last usage reported. The steps are the
- * relay's; the order and the deadlines are here.
+ * Leaves in good order: hands agents over if a successor is there, admits nobody new, lets the last visitors in, tells
+ * the agents, gives running streams their grace, resets the rest with a code, and reports the last usage. The steps are
+ * the relay's; the order and the deadlines are here.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 
 export type DrainSteps = {
-  /** Resolves when no agent has its visitors here any more, or at the abort. Absent: nobody takes this one's place. */
+  /** Resolves when no agent has its visitors here any more, or at the abort. undefined: this relay has no successor. */
   handOver?(signal: AbortSignal): Promise<void>
-  /** Off the balancer, no new visitors. */
+  /** Leaves the balancer and takes no new visitors. */
   announce(): void
-  /** Resolves soon: those who came at the last moment have got their stream. */
+  /** Resolves soon: visitors who came at the last moment have got their stream. */
   settle(signal: AbortSignal): Promise<void>
-  /** GOAWAY: from here on no stream can be opened. */
+  /** Sends GOAWAY: from here on no stream can be opened. */
   dismiss(graceMs: number): void
   /** Resolves when the last stream ended, or at the abort. */
   idle(signal: AbortSignal): Promise<void>
-  /** Resets what is left. @returns how many */
+  /** Resets the remaining streams. @returns how many */
   cut(): number
   /** Reports and writes down what was counted. */
   report(): Promise<void>
 }
 
-/** Five thousand agents take a minute to come to a successor; who has not by then is out of reach. */
+/** Five thousand agents take a minute to come to a successor; an agent that has not come by then is out of reach. */
 const handOverMsMax = 90_000
 
 type DrainOptions = {
@@ -34,7 +34,7 @@ type DrainOptions = {
   readonly signal?: AbortSignal
 }
 
-/** @returns streams that had to be cut */
+/** @returns how many streams had to be cut */
 export async function drain(steps: DrainSteps, options: DrainOptions): Promise<number> {
   const { graceMs, log } = options
   if (steps.handOver) await within(handOverMsMax, steps.handOver, options)

@@ -1,4 +1,4 @@
-/** Files of the data folder: JSON checked by a schema, replaced whole, readable by the relay's own user only. */
+/** Files of the data folder: JSON checked by a schema, replaced whole, and readable only by the relay's own user. */
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -7,13 +7,13 @@ import { closeToOthers } from '@porttunneler/shared/base/private-files'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import type { z } from 'zod'
 
-/** Hears where a damaged file went, and why it is one. */
+/** Is told where a damaged file went, and what is wrong with it. */
 export type OnSetAside = (path: string, cause: unknown) => void
 
 /**
- * Reads and checks a file; undefined when there is none. With `onSetAside` one that is not what the schema says is
- * renamed to `<path>.damaged` (replacing an older one) and counts as none: a relay must not stay down for it.
- * @throws relay.data when it cannot be read, or is not what the schema says and nobody hears of it
+ * Reads and checks a file; undefined when there is none. With `onSetAside`, a file that does not match the schema is
+ * renamed to `<path>.damaged` (replacing an older one) and counts as none, because a relay must not stay down for it.
+ * @throws relay.data when it cannot be read, or when it does not match the schema and there is no `onSetAside`
  */
 export async function readJson<T>(
   path: string,
@@ -48,16 +48,16 @@ async function setAside(path: string): Promise<void> {
 }
 
 /**
- * Replaces a file in one step (written beside it, fsync, renamed), mode 0600: after a crash the old or the new content
- * is there, never a half of each. The folder itself is not synced: after a loss of power the old content may be there
- * although this resolved, which costs no more than one interval of saving.
+ * Replaces a file in one step (written beside it, fsync, renamed) with mode 0600: after a crash the old or the new
+ * content is there, never half of each. The folder itself is not synced: after a loss of power the old content may be
+ * there although this resolved, which costs no more than one interval of saving.
  * @throws relay.data
  */
 export async function writeText(path: string, text: string): Promise<void> {
   const draft = `${path}.new`
   try {
     makeFolder(dirname(path))
-    // A leftover would keep its mode, and whoever has it open would read along.
+    // A leftover would keep its mode, and a process that has it open could read the new content.
     await rm(draft, { force: true })
     const file = await open(draft, 'wx', 0o600)
     try {
@@ -72,7 +72,7 @@ export async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
-/** A file that is written again and again: only when it changed, and one write at a time. */
+/** A file that is written again and again, only when it changed, and by one write at a time. */
 export class KeptFile {
   readonly #path: string
   readonly #text: () => string
@@ -84,7 +84,7 @@ export class KeptFile {
     this.#text = text
   }
 
-  /** What `text` says is no longer what the disk has. */
+  /** Call it when `text` is no longer what the disk has. */
   changed(): void {
     this.#isChanged = true
   }
@@ -109,7 +109,7 @@ export class KeptFile {
       this.#isChanged = true
       throw error
     } finally {
-      // In the same turn as the last look at `#isChanged`: whoever comes later begins anew.
+      // In the same turn as the last check of `#isChanged`, so that a later call begins anew.
       this.#saving = undefined
     }
   }

@@ -35,7 +35,7 @@ describe('google credential', () => {
     isAway = false
   })
 
-  test('a token is used until ten minutes before its end, then a fresh one is asked for', async () => {
+  test('a token is used until ten minutes before its end, then a fresh one is requested', async () => {
     const credential = bearer()
     const first = await credential(signal)
     nowMs += hourMs - 600_001
@@ -45,7 +45,7 @@ describe('google credential', () => {
     expect(asked).toBe(2)
   })
 
-  test('while the metadata server is away the token serves to its very end, and no longer', async () => {
+  test('while the metadata server is away the token is used up to its end, and no longer', async () => {
     const credential = bearer()
     const first = await credential(signal)
     isAway = true
@@ -57,7 +57,7 @@ describe('google credential', () => {
     expect((await credential(signal)).reveal()).not.toBe(first.reveal())
   })
 
-  test('what is no token is refused, and not quoted', async () => {
+  test('an answer that is no token is refused, and not quoted', async () => {
     const credential = googleCredential({
       audience,
       time: { now: () => nowMs },
@@ -90,7 +90,7 @@ describe('metadata server', () => {
   const ask = () =>
     instanceIdentity(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)(audience, signal)
 
-  test('is asked as it wants to be: with its header, for a full token of our audience', async () => {
+  test('gets a correct request: with its header, for a full token of our audience', async () => {
     expect((await ask()).reveal()).toBe('e30.e30.c2ln')
     expect(asked[0]?.headers['metadata-flavor']).toBe('Google')
     const url = new URL(asked[0]?.url ?? '', 'http://metadata')
@@ -103,7 +103,7 @@ describe('metadata server', () => {
 
   test.each([
     ['an error', 404, { 'metadata-flavor': 'Google' }],
-    ['somebody else at its address', 200, {}],
+    ['another server at its address', 200, {}],
   ])('%s is no token', async (_what, status, headers) => {
     answer = { status, headers }
     await expect(ask()).rejects.toMatchObject({ key: 'relay.metadata' })

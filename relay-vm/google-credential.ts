@@ -1,7 +1,7 @@
 /**
- * The credential of a relay on Google Compute Engine: an instance identity token, which its metadata server makes for
- * whoever runs on the VM. There is no secret to hand out or keep; the control plane checks Google's signature and looks
- * up the cell itself.
+ * The credential of a relay on Google Compute Engine: an instance identity token, which the VM's metadata server makes
+ * for any program on the VM. There is no secret to hand out or keep; the control plane checks Google's signature and
+ * looks up the cell itself.
  */
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
@@ -10,19 +10,19 @@ import type { Bearer } from './credential.ts'
 import type { AskIdentity } from './platform/metadata.google.ts'
 import type { ServerTime } from './server-time.ts'
 
-/** Tokens live an hour. What is left must cover a call, and clocks that differ by five minutes. */
+/** Tokens are valid for an hour. The remaining time must cover a call, and clocks that differ by five minutes. */
 const renewUnderMs = 600_000
 
 const claimsSchema = z.object({ exp: z.int() })
 
 export type GoogleCredentialOptions = {
   readonly ask: AskIdentity
-  /** What the control plane expects as `aud`: its own address, as relays call it. */
+  /** The `aud` that the control plane expects: its own address as relays call it. */
   readonly audience: string
   readonly time: Pick<ServerTime, 'now'>
 }
 
-/** Asks for a token once an hour. One that still holds bridges a metadata server that is away. */
+/** Asks for a token once an hour. A token that is still valid bridges an outage of the metadata server. */
 export function googleCredential({ ask, audience, time }: GoogleCredentialOptions): Bearer {
   let kept: { readonly token: Secret; readonly expiresMs: number } | undefined
   return async (signal) => {
@@ -39,14 +39,14 @@ export function googleCredential({ ask, audience, time }: GoogleCredentialOption
   }
 }
 
-/** The signature is the control plane's business. @throws relay.metadata */
+/** The control plane checks the signature. @throws relay.metadata */
 function expiryOf(token: Secret): number {
   const payload = token.reveal().split('.')[1] ?? ''
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
     return claimsSchema.parse(claims).exp * 1_000
   } catch {
-    // Without its cause, which might quote the token.
-    throw fail('relay.metadata', 'What it gave is no token')
+    // The cause is left out because it might quote the token.
+    throw fail('relay.metadata', 'What it returned is no token')
   }
 }

@@ -24,11 +24,11 @@ describe('hop header', () => {
     )
   })
 
-  test('the zone of a link-local address stays behind', () => {
+  test('the zone of a link-local address is left out', () => {
     expect(decodeHop(encodeHop(from('fe80::1%eth0')))).toEqual(from('fe80::1'))
   })
 
-  test('is waited for at every byte', () => {
+  test('cut at any byte, it is waited for', () => {
     const bytes = encodeHop(hop)
     for (let end = 0; end < bytes.length; end++) expect(decodeHop(bytes.subarray(0, end))).toBe('more')
   })

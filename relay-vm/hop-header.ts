@@ -1,14 +1,15 @@
 /**
- * What one relay process says to another about a visitor it hands over: a PROXY protocol v2 header with the visitor's
- * address, and behind it a field (TLV) of our own that marks the hop. Whoever reads the mark serves the visitor or
- * declines and never hands it on, so there is one hop at most.
+ * The header with which one relay process hands a visitor to another: a PROXY protocol v2 header with the visitor's
+ * address, and behind it a field (TLV) of our own that marks the hop. A process that reads the mark serves the visitor
+ * or declines and never hands it on, so there is one hop at most.
  *
  *   field: type u8 0xE0 (free for own use) · length u16 · kind u8 · endpoint in ASCII
  */
+
 import { readProxyHeader, writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import type { Origin } from './listeners/origins.ts'
 
-/** `raw`: bytes as they are, for tcp and tls tunnels. http and https: a request head comes first, in plain text. */
+/** `raw`: bytes as they are, for tcp and tls tunnels. `http` and `https`: a request head comes first, in plain text. */
 export type HopKind = 'raw' | 'http' | 'https'
 
 export type Hop = {
@@ -20,7 +21,7 @@ export type Hop = {
 
 const hopField = 0xe0
 const fieldHeadBytes = 4
-/** Of the length of all that follows the fixed part. */
+/** Where the length stands of all that follows the fixed part. */
 const lengthAt = 14
 const fixedBytes = 16
 const kinds: readonly HopKind[] = ['raw', 'http', 'https']
@@ -30,7 +31,7 @@ export function encodeHop({ kind, endpoint, origin }: Hop): Buffer {
   const header = writeProxyHeader('v2', {
     sourceAddress: address,
     sourcePort: origin.port,
-    // Nobody asks where the visitor arrived; it has to be of the same family.
+    // Nobody asks where the visitor arrived, but the address must be of the same family.
     destinationAddress: address,
     destinationPort: origin.localPort,
   })
@@ -43,7 +44,7 @@ export function encodeHop({ kind, endpoint, origin }: Hop): Buffer {
   return bytes
 }
 
-/** `bytes` from the start of the connection, and nothing may follow. @returns `more` while it is not complete */
+/** `bytes` begin with the connection, and nothing may follow the header. @returns `more` while it is not complete */
 export function decodeHop(bytes: Buffer): Hop | 'more' | 'malformed' {
   const verdict = readProxyHeader(bytes)
   if (verdict === 'more' || verdict === 'malformed') return verdict

@@ -24,7 +24,7 @@ afterEach(async () => {
   await bench.close()
 })
 
-/** A relay, an agent, and an upstream that says what it was asked. */
+/** A relay, an agent, and an upstream that answers with the request it got. */
 async function startTunnel() {
   const { relay, ports } = await bench.startRelay()
   const server = createHttpServer((request, response) => {
@@ -71,7 +71,7 @@ async function getTls(port: number, servername: string, options: AgentOptions & 
 }
 
 describe('relay: http tunnels', () => {
-  test('a request reaches its tunnel over plain HTTP and over HTTPS, and the upstream hears which', async () => {
+  test('a request reaches its tunnel over plain HTTP and over HTTPS, and the upstream is told which', async () => {
     const { ports, ca } = await startTunnel()
     const plain = await get(ports.httpPort, host, '/a')
     expect(JSON.parse(plain.body)).toEqual({ url: '/a', named: host, proto: 'http', from: '127.0.0.1' })
@@ -90,14 +90,14 @@ describe('relay: http tunnels', () => {
     expect(away.body).toContain('PT-4107')
   })
 
-  test('over TLS a Host that is not the SNI goes nowhere', async () => {
+  test('over TLS a Host other than the SNI is refused', async () => {
     const { ports, ca } = await startTunnel()
     expect(await getTls(ports.tlsPort, host, { ca, named: 'other.tunnels.test' })).toMatchObject({
       status: 421,
     })
   })
 
-  test('HTTP/2 alone is not offered: the handshake ends, the relay lives', async () => {
+  test('a client that offers only HTTP/2: the handshake ends, the relay lives', async () => {
     const { ports, ca } = await startTunnel()
     const options = { port: ports.tlsPort, host: '127.0.0.1', servername: host, ca, ALPNProtocols: ['h2'] }
     const [error] = await once(connectTls(options), 'error')

@@ -1,4 +1,7 @@
-/** HTTP visitors, plain or under TLS: from an accepted socket to the HTTP listener, and its questions to the relay. */
+/**
+ * HTTP visitors, plain or under TLS: takes an accepted socket to the HTTP listener, and answers the listener's
+ * questions about the relay.
+ */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Timer } from '@porttunneler/shared/base/clock'
@@ -16,8 +19,8 @@ import type { Route } from './routes.ts'
 import { joinSibling } from './siblings.ts'
 
 /**
- * A request that is on its way when the relay begins to leave still finds its connection: none is closed for being
- * idle before this. Those that ask in this time are told to close by their answer, and lose nothing at all.
+ * A request that is on its way when the relay begins to leave still finds its connection: none is closed for being idle
+ * before this time. Connections with a request in this time are closed by its answer and lose nothing.
  */
 const patienceMs = 500
 const leaveEveryMs = 50
@@ -56,7 +59,7 @@ export class HttpVisitors {
     }
   }
 
-  /** The plain port; not listening yet. */
+  /** The server of the plain port. It is not listening yet. */
   createServer(): Server {
     const server = createServer({
       allowHalfOpen: true,
@@ -75,7 +78,7 @@ export class HttpVisitors {
     return server
   }
 
-  /** A visitor whose TLS is up; `raw` was admitted before. */
+  /** Serves a visitor whose TLS is up; `raw` was admitted before. */
   serveTls(socket: TLSSocket, raw: Socket): void {
     const { servername: sni } = socket
     if (typeof sni !== 'string' || raw.remoteAddress === undefined) {
@@ -87,20 +90,22 @@ export class HttpVisitors {
     this.#serve({ socket, origin: origins.of(raw), tls, trusts: origins.trustAt(raw) })
   }
 
-  /** A visitor that another process of this machine hands over, for one request: then it finds its own way. */
+  /**
+   * Serves a visitor that another process of this machine hands over, for one request. Its next request is routed anew.
+   */
   serveHop(socket: Socket, { kind, endpoint, origin }: Hop): void {
     const tls = kind === 'https' ? { tls: { sni: endpoint.slice('host:'.length), raw: socket } } : {}
     this.#serve({ socket, origin, isHop: true, ...tls }).startLeaving()
   }
 
-  /** Connections that have asked for nothing yet. */
+  /** How many connections have asked for nothing yet. */
   get unasked(): number {
     let count = 0
     for (const connection of this.#connections) if (connection.isUnasked) count++
     return count
   }
 
-  /** Ends connections as soon as all that was asked on them is answered; new ones serve one request. */
+  /** Ends connections as soon as all requests on them are answered. New connections serve one request. */
   startLeaving(): void {
     const { clock } = this.#parts.mux
     const startedMs = clock.monotonic()
@@ -140,7 +145,7 @@ export class HttpVisitors {
     return connection
   }
 
-  /** Whether HTTPS for `name` is ours to answer: our own names, and whatever lies under the cell's domain. */
+  /** Whether HTTPS for `name` is ours to answer: our own names, and all names under the cell's domain. */
   servesName(name: string): boolean {
     const { state, names } = this.#parts
     const domain = state.cell?.domain
@@ -160,7 +165,10 @@ export class HttpVisitors {
     return this.#parts.names.offline(name) === 'tls'
   }
 
-  /** Asks who serves the tls tunnel of `name`. Not asked for names that are ours, or of which TLS ends here. */
+  /**
+   * Asks which process serves the tls tunnel of `name`. It does not ask for our own names, or for names whose TLS ends
+   * here.
+   */
   findTlsSibling(name: string, origin: Origin): Promise<Socket | undefined> | undefined {
     const { siblings, routes, names } = this.#parts
     const endpoint = `host:${name}`

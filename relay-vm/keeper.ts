@@ -1,6 +1,6 @@
 /**
- * Brings to disk what a relay must remember: state, usage, events. A full or failing disk never stops it: what cannot
- * be written stays in memory, is still reported by `sync`, and the operator hears of it by log, metric and event.
+ * Writes to disk what a relay must remember: state, usage, events. A full or failing disk never stops the relay: what
+ * cannot be written stays in memory and is still reported by `sync`, and the operator is told by log, metric and event.
  */
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -17,7 +17,7 @@ export type KeeperOptions = {
 
 export class Keeper {
   readonly #options: KeeperOptions
-  /** Tries that failed since the start. */
+  /** Failed tries since the start. */
   failures = 0
   /** The last try failed. */
   isFailing = false
@@ -26,7 +26,7 @@ export class Keeper {
     this.#options = options
   }
 
-  /** Resolves when all was written, or could not be; never rejects. */
+  /** Resolves when all was written or could not be; never rejects. */
   async save(): Promise<void> {
     const { state, journal, events, log } = this.#options
     const outcomes = await Promise.allSettled([state.save(), journal.save(), events.save()])

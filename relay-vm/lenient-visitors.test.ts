@@ -1,4 +1,4 @@
-/** A whole relay in front of visitors who speak HTTP as RFC 9112 does not want them to. */
+/** A whole relay in front of visitors whose HTTP is not what RFC 9112 recommends. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
@@ -22,7 +22,7 @@ beforeEach(async () => {
 })
 afterEach(() => bench.close())
 
-/** Its upstream answers each request head that it hears. */
+/** Its upstream answers each request head that it gets. */
 async function startTunnel() {
   const { ports } = await bench.startRelay({}, { clock })
   let heard = ''
@@ -42,13 +42,16 @@ async function startTunnel() {
 test.each([
   ['Connection: close', `GET /1 HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`],
   ['HTTP/1.0', `GET /1 HTTP/1.0\r\nHost: ${host}\r\n\r\n`],
-])('RFC 9112 9.6: %s: bytes behind the last request are ignored, and it gets its answer', async (_, last) => {
-  const { port, requests } = await startTunnel()
-  const visitor = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-  visitor.end(`${last}GET /2 HTTP/1.1\nnonsense${'x'.repeat(200_000)}`)
-  expect(await readAll(visitor)).toBe(answer)
-  expect(requests()).toEqual(['GET /1'])
-})
+])(
+  'RFC 9112 9.6: %s: bytes behind the last request are ignored, and the request is answered',
+  async (_, last) => {
+    const { port, requests } = await startTunnel()
+    const visitor = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    visitor.end(`${last}GET /2 HTTP/1.1\nnonsense${'x'.repeat(200_000)}`)
+    expect(await readAll(visitor)).toBe(answer)
+    expect(requests()).toEqual(['GET /1'])
+  },
+)
 
 test('RFC 9112 2.2: half an empty line between requests leaves no deadline behind', async () => {
   const { port, requests } = await startTunnel()
@@ -66,7 +69,7 @@ test('RFC 9112 2.2: half an empty line between requests leaves no deadline behin
   visitor.destroy()
 })
 
-/** How many timers there are once all that the request has caused is over. */
+/** How many timers there are once the effects of the request are over. */
 async function settledTimers(): Promise<number> {
   for (let before = -1; ; ) {
     const now = clock.pending

@@ -85,7 +85,7 @@ describe('live figures', () => {
     await samples.return()
   })
 
-  test('who comes again and again has the streams counted once a second', async () => {
+  test('for a watcher that comes again and again the streams are counted once a second', async () => {
     let reads = 0
     const stream = {
       get bytesIn() {
@@ -104,7 +104,7 @@ describe('live figures', () => {
     await others.body?.cancel()
   })
 
-  test('the last half hour of a tunnel is there for whoever has a ticket for it, and of no other', async () => {
+  test('a watcher gets the last half hour of the tunnels of its ticket, and of no other', async () => {
     const [tunnel, foreign] = [newId('tun', 1), newId('tun', 2)]
     const all = [meters.of(tunnel, account), meters.of(foreign, newId('acc', 2))]
     live.start()
@@ -121,7 +121,7 @@ describe('live figures', () => {
     expect((await watch('abc.def.ghi', '/v1/live/history')).status).toBe(401)
   })
 
-  test('end with their ticket and a little grace, and leave no timer behind', async () => {
+  test('end with their ticket and a little grace, and leave no timer', async () => {
     const samples = samplesOf(await watch())
     await samples.next()
     expect(clock.pending).toBe(1)
@@ -141,7 +141,7 @@ describe('live figures', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('more watchers than allowed are refused with a code, of one account and of all, and the others go on', async () => {
+  test('watchers beyond the limit of one account or of all are refused with a code, and the others go on', async () => {
     const other = await control.watchTicket(newId('acc', 2))
     const watching = [await watch(), await watch()]
     const third = await watch()

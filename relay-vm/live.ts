@@ -30,7 +30,7 @@ export type LiveOptions = {
   readonly meters: Meters
   readonly routes: Routes
   readonly watchersMax: number
-  /** So that nobody shuts out everybody else. */
+  /** So that no account can shut out all others. */
   readonly watchersPerAccount: number
   /** Where the pages about the codes are. */
   readonly docsUrl: string
@@ -46,7 +46,7 @@ export class LiveFigures {
   readonly #history = new History()
   #ticker: Timer | undefined
   #sampler: Timer | undefined
-  /** By account, of this second: reading them costs a step for each open stream, and anybody may come often. */
+  /** By account, for this second: reading them costs a step for each open stream, and anybody may come often. */
   readonly #samples = new Map<string, Samples>()
   #readAtMs = Number.NEGATIVE_INFINITY
 
@@ -72,7 +72,7 @@ export class LiveFigures {
     }
   }
 
-  /** From now on the last half hour is kept. */
+  /** From now on it keeps the last half hour. */
   start(): void {
     const { clock, meters, time } = this.#options
     const sample = () => this.#history.sample(meters.all(), time.now())
@@ -103,7 +103,7 @@ export class LiveFigures {
     const { state, time } = this.#options
     const ticket = /^Bearer ([A-Za-z0-9_.-]{1,12000})$/i.exec(authorization)?.[1]
     if (ticket === undefined || state.cell === undefined) throw fail('watch.invalid')
-    // No tolerance: it lives for a minute, and the relay's time is that of the control plane that made it.
+    // No tolerance: the ticket is valid for a minute, and the relay's time is that of the control plane that made it.
     const { jwks: keys, issuer } = state.keys
     const check = { keys, issuer, nowMs: time.now(), skewMs: 0 }
     return await checkWatchTicket(ticket, { ...check, cell: state.cell.id })
@@ -128,7 +128,7 @@ export class LiveFigures {
     this.#ticker ??= clock.every(sampleMs, () => this.#tick(), { background: true })
   }
 
-  /** Of what is not the ticket's there is none. */
+  /** A tunnel that is not the ticket's has no history. */
   #sendHistory(claims: WatchClaims, tunnel: string, response: ServerResponse): void {
     const { meters, time } = this.#options
     const meter = meters.get(tunnel)

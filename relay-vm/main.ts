@@ -1,9 +1,9 @@
 /**
- * The relay daemon: `node relay-vm/main.ts <config.json>`. SIGTERM drains, a second one ends the grace period at once;
- * SIGUSR2 drains when a successor listens at the same ports.
- * As a child process it says `{ ready: ports }` to its parent, takes `{ command }` messages, and drains when the parent
- * is gone. `--check` loads and checks the configuration, and no more. Exit codes: 0 drained, otherwise that of the
- * error's row in the catalogue.
+ * The relay daemon: `node relay-vm/main.ts <config.json>`. SIGTERM drains, and a second one ends the grace period at
+ * once; SIGUSR2 drains when a successor listens at the same ports.
+ * As a child process it sends `{ ready: ports }` to its parent, takes `{ command }` messages, and drains when the
+ * parent is gone. `--check` loads and checks the configuration, and does no more. Exit codes: 0 drained, otherwise that
+ * of the error's row in the catalogue.
  */
 import { writeSync } from 'node:fs'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -17,7 +17,7 @@ import { ipcCommands } from './platform/commands.ipc.ts'
 import { withinMeans } from './policy/means.ts'
 import { Relay, type RelayOptions } from './relay.ts'
 
-/** Its descriptor. */
+/** Its file descriptor. */
 const stdout = 1
 
 async function main(args: readonly string[]): Promise<void> {
@@ -49,14 +49,14 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     const ready = await relay.start()
     compactHeap()
-    // A parent that is gone by now is noticed by `disconnect`.
+    // If the parent is gone by now, `disconnect` tells it.
     process.send?.({ ready }, undefined, undefined, () => undefined)
   } catch (error) {
     if (leaving === undefined) end(log, error)
   }
 }
 
-/** A relay without Pub/Sub does not load the SDK. */
+/** Loads the SDK only for a relay with Pub/Sub. */
 async function openSignalling(
   { commands }: RelayConfig,
   log: Log,
@@ -71,7 +71,9 @@ async function openSignalling(
   return { commands: source, events: await pubsubEvents({ project: pubsub.project, events, ...shared }) }
 }
 
-/** Whatever becomes of stdout (a full disk, a reader that is gone), the relay lives; its log says what was lost. */
+/**
+ * Whatever happens to stdout (a full disk, a reader that is gone), the relay lives on; its log says how much was lost.
+ */
 function makeLog(level = 'info'): Log {
   const options = { level, base: null, serializers: { error: pino.stdSerializers.err } }
   const lines = new LineWriter((bytes) => writeSync(stdout, bytes))

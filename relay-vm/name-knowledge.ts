@@ -1,7 +1,7 @@
 /**
- * What this relay knows of names: which tunnel each of them leads to, by the highest version that a ticket or a command
- * has told. A name that was removed is remembered until every ticket that lists it has run out; a relay that the
- * control plane has not heard of for a day may have missed a removal, and routes no names. docs/decisions/0049
+ * What this relay knows of names: which tunnel each name leads to, by the highest version that a ticket or a command
+ * has told. A removed name is remembered until every ticket that lists it has expired. A relay that has had no contact
+ * with the control plane for a day may have missed a removal, and routes no names. docs/decisions/0049
  */
 import { aliasSchema, type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -10,34 +10,39 @@ import { z } from 'zod'
 import { decreeMs } from './decrees.ts'
 import type { Moment } from './server-time.ts'
 
-/** Nobody else gets a name before it has rested so long, or every relay has applied its removal: name-rules.ts. */
+/**
+ * Nobody else gets a name before it has rested this long, or before every relay has applied its removal: name-rules.ts.
+ */
 const trustMs = 24 * 3_600_000
 
-/** Names without a ticket for longer than any may run, by which visitors are still told that the tunnel is offline. */
+/**
+ * Names without a valid ticket for longer than a ticket may run, kept so that visitors are still told that the tunnel
+ * is offline.
+ */
 const pastMax = 10_000
 
 const knownSchema = aliasSchema.extend({
   account: z.string(),
   /** '' = none: the name was removed. */
   tunnel: z.string(),
-  /** As the last ticket said that listed the name; a command does not say it. */
+  /** As the last ticket said that listed the name; commands do not say it. */
   kind: z.enum(tunnelKinds).optional(),
-  /** When the control plane last vouched for it, by its own clock. */
+  /** When the control plane last confirmed it, by its own clock. */
   at: z.int(),
 })
 type Known = z.infer<typeof knownSchema>
 export const keptNamesSchema = z.object({
-  /** Server time of the last exchange; absent: none, or the relay has taken its leave. */
+  /** Server time of the last exchange. undefined: there was none, or the relay has taken its leave. */
   heardAt: z.number().optional(),
   known: z.array(knownSchema),
 })
 
 export class NameKnowledge {
   readonly #known: Map<string, Known>
-  /** Pages only, never routes: what was pruned, longest ago first. */
+  /** Names that were pruned, oldest first: for pages only, never for routes. */
   readonly #past = new Map<string, Pick<Known, 'at' | 'kind'>>()
   #heard: Moment | undefined
-  /** Of the life before this one, by the control plane's clock. */
+  /** The last exchange of the process before this one, by the control plane's clock. */
   #heardBefore: number | undefined
   #onMoved: (host: string) => void = () => {}
 
@@ -46,17 +51,17 @@ export class NameKnowledge {
     this.#heardBefore = heardAt
   }
 
-  /** `listen` hears that a name leads elsewhere now: visitors who came by it are not that tunnel's any more. */
+  /** `listen` is called when a name leads elsewhere now: visitors who came by it are not that tunnel's any more. */
   whenMoved(listen: (host: string) => void): void {
     this.#onMoved = listen
   }
 
-  /** @returns whether it says something new */
+  /** @returns whether it was new */
   hear(said: Known): boolean {
     const known = this.#known.get(said.host)
     if (known && known.version > said.version) return false
     if (known?.version === said.version) {
-      // One version leads to one tunnel: two that are told of it are a fault, and nobody guesses.
+      // A version leads to one tunnel. Two tunnels for one version are a fault, and the relay does not guess.
       if (known.tunnel === said.tunnel) {
         known.at = Math.max(known.at, said.at)
         known.kind = said.kind ?? known.kind
@@ -67,7 +72,7 @@ export class NameKnowledge {
     return true
   }
 
-  /** The names that a checked ticket lists. */
+  /** Takes the names that a checked ticket lists. */
   takeTicket({ sub: tunnel, account, kind, iat, names = [] }: TicketClaims): void {
     for (const { host, version } of names) this.hear({ host, version, account, tunnel, kind, at: iat * 1000 })
   }
@@ -78,17 +83,17 @@ export class NameKnowledge {
     return known && known.tunnel !== '' ? known : undefined
   }
 
-  /** What kind of tunnel has the name, or had it within a day; undefined: none that this relay has heard of. */
+  /** What kind of tunnel has the name, or had it within a day; undefined: none that this relay knows of. */
   kindOf(host: string): TunnelKind | undefined {
     const known = this.find(host) ? this.#known.get(host) : this.#past.get(host)
-    // Only `http` and `tls` tunnels have names, and the first are by far more.
+    // Only `http` and `tls` tunnels have names, and most are `http`.
     return known && (known.kind ?? 'http')
   }
 
-  /** Whether what it knows counts. */
+  /** Whether its knowledge counts. */
   isTrusted({ serverMs, wallMs, monotonicMs }: Moment): boolean {
     if (this.#heard) {
-      // A machine that sleeps stops the one clock, and whoever sets the time changes the other.
+      // A machine that sleeps stops the one clock, and setting the time changes the other.
       const { wallMs: wall, monotonicMs: monotonic } = this.#heard
       return Math.max(wallMs - wall, monotonicMs - monotonic) <= trustMs
     }
@@ -98,16 +103,16 @@ export class NameKnowledge {
   }
 
   /**
-   * An exchange that began at `sent` has been answered, and its commands are about to be applied. After too long a
-   * silence only what was vouched for within a ticket's lifetime stays: commands of before are gone by now.
+   * Call it when an exchange that began at `sent` has been answered, and its commands are about to be applied. After
+   * too long a silence only names confirmed within a ticket's lifetime stay, because earlier commands are gone by now.
    */
   answered(sent: Moment, now: Moment): void {
     if (!this.isTrusted(now)) this.#forgetBefore(now.serverMs - decreeMs)
-    // As the control plane has it now; before its answer this machine may have been wrong.
+    // The control plane's present time; before its answer this machine may have been wrong.
     this.#heard = { ...sent, serverMs: now.serverMs - (now.monotonicMs - sent.monotonicMs) }
   }
 
-  /** The control plane will not wait for this relay from now on. */
+  /** From now on the control plane will not wait for this relay. */
   takeLeave(): void {
     this.#heard = undefined
     this.#heardBefore = undefined

@@ -38,7 +38,7 @@ describe('names at a relay', () => {
   const say = (version: number, tunnel: string, account: string) =>
     heard?.({ id: 'cmd', kind: 'name', at: Math.round(control.nowMs()), host, version, tunnel, account })
 
-  /** A tunnel of its own account, whose upstream says its name. */
+  /** A tunnel of its own account, whose upstream sends its name. */
   async function serve(name: string, names?: { host: string; version: number }[]) {
     const upstreamPort = await bench.startUpstream((socket) => {
       socket.on('data', () => {
@@ -85,7 +85,7 @@ describe('names at a relay', () => {
     expect(await visit(host)).toBe('404')
   })
 
-  test('a name of another account than the tunnel bound here leads nowhere', async () => {
+  test('a name of another account than that of the tunnel bound here leads nowhere', async () => {
     const one = await serve('one')
     say(7, one.sub, 'acc_another')
     expect(await visit(host)).toBe('404')
@@ -170,10 +170,10 @@ describe('names at a relay', () => {
   })
 })
 
-describe('what a relay knows of names', () => {
+describe('a relay’s knowledge of names', () => {
   const at = (ms: number) => ({ serverMs: ms, wallMs: ms, monotonicMs: ms })
 
-  test('counts for a day without an exchange, by whichever clock is ahead', () => {
+  test('counts for a day without an exchange, by the clock that is ahead', () => {
     const knowledge = new NameKnowledge()
     expect(knowledge.isTrusted(at(0))).toBe(false)
     knowledge.answered(at(0), at(50))
@@ -182,7 +182,7 @@ describe('what a relay knows of names', () => {
     expect(knowledge.isTrusted({ ...at(hour), wallMs: day + 1 })).toBe(false)
   })
 
-  test('counts after a restart as long, but not after the last word, nor by a clock that was set back', () => {
+  test('counts as long after a restart, but not after it took its leave or when a clock was set back', () => {
     const before = new NameKnowledge()
     before.answered(at(day), at(day))
     const kept = JSON.parse(JSON.stringify(before))
@@ -193,7 +193,7 @@ describe('what a relay knows of names', () => {
     expect(new NameKnowledge(JSON.parse(JSON.stringify(before))).isTrusted(at(day))).toBe(false)
   })
 
-  test('a silence that grew too long cuts who came by a name, and nobody else', () => {
+  test('too long a silence cuts visitors who came by a name, and nobody else', () => {
     const knowledge = new NameKnowledge()
     knowledge.hear({ host, version: 5, account: 'acc', tunnel: 'one', at: 0 })
     knowledge.answered(at(0), at(0))
@@ -223,7 +223,7 @@ describe('what a relay knows of names', () => {
     expect(cut).toEqual([host])
   })
 
-  test('after too long a silence what nobody vouched for within a ticket is forgotten, and its visitors are cut', () => {
+  test('after too long a silence names not confirmed within a ticket are forgotten, and their visitors are cut', () => {
     const knowledge = new NameKnowledge()
     const moved: string[] = []
     knowledge.whenMoved((name) => moved.push(name))
@@ -238,7 +238,7 @@ describe('what a relay knows of names', () => {
     expect([knowledge.find(host), knowledge.find('new.example.org')?.tunnel]).toEqual([undefined, 'one'])
   })
 
-  test('a removal is remembered until no ticket that lists the name can bind, and a name that is served for good', () => {
+  test('a removal is remembered until no ticket with the name can bind; a served name for good', () => {
     const knowledge = new NameKnowledge()
     knowledge.hear({ host, version: 5, account: '', tunnel: '', at: hour })
     knowledge.hear({ host: 'kept.example.org', version: 5, account: 'acc', tunnel: 'one', at: 0 })
@@ -249,7 +249,7 @@ describe('what a relay knows of names', () => {
     expect(JSON.parse(JSON.stringify(knowledge)).known).toMatchObject([{ host: 'kept.example.org' }])
   })
 
-  test('a name is known as offline for a day after its tunnel was here, of 10,000, and not against what is said since', () => {
+  test('10,000 names are known as offline for a day after their tunnels left, unless later news differs', () => {
     const knowledge = new NameKnowledge()
     const said = { version: 5, account: 'acc', tunnel: 'one' }
     knowledge.hear({ ...said, host, kind: 'tls', at: 0 })

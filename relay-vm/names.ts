@@ -1,8 +1,7 @@
 /**
  * From the host that a visitor names to a route: the endpoint of that name, or the tunnel that has it as a further
- * name. A name leads to a tunnel that is bound here, of the account that it belongs to, and nowhere else; names under
- * the cell's own domain are endpoints and never anything else. Where the tunnel of a name is not bound, its visitors
- * are told that it is offline.
+ * name. A name leads only to a tunnel that is bound here and belongs to the name's account. Names under the cell's own
+ * domain are always endpoints. If the tunnel of a name is not bound, its visitors are told that it is offline.
  */
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
@@ -16,7 +15,7 @@ export type NamesOptions = {
   /** Parent of the cell's endpoints, once known. */
   domain(): string | undefined
   moment(): Moment
-  /** Visitors who came by a name that does not lead to their tunnel any more. */
+  /** Cuts visitors who came by a name that does not lead to their tunnel any more. */
   cut(matches: (route: Route) => boolean): void
 }
 
@@ -28,7 +27,7 @@ export class Names {
     options.knowledge.whenMoved((host) => this.#cut((name) => name === host))
   }
 
-  /** The names of a tunnel that was just bound. */
+  /** Takes the names of a tunnel that was just bound. */
   bound(claims: TicketClaims): void {
     this.#options.knowledge.takeTicket(claims)
   }
@@ -43,7 +42,7 @@ export class Names {
     return route && route.claims.account === known.account ? { ...route, name: host } : undefined
   }
 
-  /** The kind of the tunnel that has this name and of which nothing is known here but that: it is offline. */
+  /** The kind of the tunnel that has this name, if only that is known here: the tunnel is offline. */
   offline(host: string): TunnelKind | undefined {
     const { routes, knowledge } = this.#options
     const kind = knowledge.kindOf(host)
@@ -52,12 +51,12 @@ export class Names {
     return tunnel !== undefined && routes.ofTunnel(tunnel) ? undefined : kind
   }
 
-  /** What becomes of a host in `routes`: names lead to the endpoint of their tunnel. */
+  /** The host's key in `routes`: names lead to the endpoint of their tunnel. */
   endpointOf(host: string): string {
     return this.resolve(host)?.endpoint ?? `host:${host}`
   }
 
-  /** Now and then: a silence that grew too long ends what came by names. */
+  /** Call it now and then: after too long a silence it cuts visitors who came by names. */
   check(): void {
     const { knowledge, moment } = this.#options
     if (!knowledge.isTrusted(moment())) this.#cut(() => true)

@@ -1,6 +1,6 @@
 /**
- * A visitor of a tunnel that several agents share, until one of them has reached its upstream. It is offered to one
- * after the other; nothing of what it says is sent before, so no request can be made twice.
+ * A visitor of a tunnel that several agents share, until one of them has reached its upstream. The visitor is offered
+ * to one after the other; nothing of it is sent before, so no request can be made twice.
  */
 import { type ErrorKey, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
@@ -10,7 +10,7 @@ import type { Visit } from './visit.ts'
 export type OpeningEvents = {
   /** An upstream is connected. Whoever is told gives the stream its sink before it returns. */
   onVisit(visit: Visit): void
-  /** Nobody could take the visitor, which is not counted yet. */
+  /** Nobody could take the visitor; it is not counted yet. */
   onFailed(key: ErrorKey): void
 }
 
@@ -22,7 +22,7 @@ export type OpeningOptions = OpeningEvents & {
   openAt(member: Member, sink: StreamSink, isAgain: boolean): Visit
 }
 
-/** The relay has ended it: another agent would not help, nor is this one to blame. */
+/** The relay has ended the stream: another agent would not help, and this agent is not to blame. */
 const ownReasons: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
   'visitor.limit',
   'account.limit',
@@ -37,7 +37,7 @@ export class Opening implements StreamSink {
   #member: Member | undefined
   #visit: Visit | undefined
   #hasEnded = false
-  /** The last one's reason is the visitor's. */
+  /** The reason of the last agent is the one that the visitor is told. */
   #reason: ErrorKey = 'tunnel.away'
 
   constructor(options: OpeningOptions) {
@@ -53,7 +53,7 @@ export class Opening implements StreamSink {
     return this.#reason
   }
 
-  /** The visitor has gone. */
+  /** The visitor is gone. */
   cancel(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
@@ -77,7 +77,7 @@ export class Opening implements StreamSink {
     this.#options.onFailed(this.#reason)
   }
 
-  // An agent says OPENED before anything else.
+  // An agent sends OPENED before anything else.
   onData(): void {}
   onFin(): void {}
   onWritable(): void {}

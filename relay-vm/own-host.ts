@@ -6,7 +6,7 @@ import type { LiveFigures } from './live.ts'
 const socketIdleMs = 15_000
 
 export class OwnHost {
-  /** Never listens; Node's parser and responses are what it is for. */
+  /** It never listens; it is there for Node's parser and responses. */
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
@@ -18,7 +18,7 @@ export class OwnHost {
     })
   }
 
-  /** `first` was read of it; it is paused. */
+  /** Serves a paused connection; `first` was read from it. */
   serve(socket: Socket, first: Buffer): void {
     socket.unshift(first)
     this.#sockets.add(socket)

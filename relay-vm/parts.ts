@@ -1,5 +1,5 @@
 /**
- * What a relay is made of and how the parts know each other. Reads the data folder and the certificate, opens no port;
+ * The parts of a relay and how they know each other. Reads the data folder and the certificate and opens no port;
  * relay.ts starts, drains and ends it.
  */
 import { join } from 'node:path'
@@ -36,19 +36,19 @@ export type PartsOptions = {
   readonly config: RelayConfig
   readonly clock: Clock
   readonly log: Log
-  /** Why no agent is taken now. */
+  /** Why no agent is accepted now. */
   refusal(): ErrorKey | undefined
-  /** Resolves when the start is over, however it went. */
+  /** Resolves when the start is over, with success or without. */
   readonly started: Promise<void>
-  /** A ticket shows a key that the relay does not have. */
+  /** A ticket names a key that the relay does not have. */
   onUnknownKey(): void
-  /** An agent left for good, or came back: the control plane should hear of it. */
+  /** An agent left for good, or came back: the control plane should be told. */
   onPresence(): void
   syncFailures(): number
 }
 
 export type RelayParts = Guards & {
-  /** Of this process's life, as `sync` wants it. */
+  /** The boot of this process, as `sync` needs it. */
   readonly boot: string
   readonly identity: TlsIdentity
   readonly state: RelayState
@@ -67,14 +67,14 @@ export type RelayParts = Guards & {
   readonly live: LiveFigures
   readonly ownHost: OwnHost
   readonly mux: MuxShared
-  /** Absent: this process has the machine's ports for itself. */
+  /** undefined: this process has the machine's ports for itself. */
   readonly siblings: Siblings | undefined
 }
 
-/** What streams may hold of the memory there is; the rest is Node's, the kernel's and other programs'. */
+/** The share of memory that streams may hold; the rest is for Node, the kernel and other programs. */
 const budgetShare = 0.25
 
-/** What stands alone: read from disk, or made of nothing but the clock. */
+/** Makes the parts that depend on no other: read from disk, or made from the clock alone. */
 async function makeFoundation({ config, clock, log }: PartsOptions) {
   const boot = newBoot(clock.now())
   const { dataDir, limits } = config
@@ -199,7 +199,7 @@ type ReadParts = Pick<
 > &
   Pick<PartsOptions, 'syncFailures'>
 
-/** What the metrics read when somebody looks. */
+/** The values that the metrics read when somebody scrapes. */
 function readings({
   meters,
   sessions,

@@ -18,7 +18,7 @@ afterEach(() => bench.close())
 
 type Started = Awaited<ReturnType<TestBench['startRelay']>>
 
-/** An agent of the pool at `endpoint`, bound; without an upstream its visitors are refused. */
+/** An agent of the pool at `endpoint`, bound. Without an upstream its visitors are refused. */
 async function joinPool(
   { ports }: Started,
   endpoint: string,
@@ -30,7 +30,7 @@ async function joinPool(
   return dialled
 }
 
-/** Says which upstream it is, and the rest of a plain HTTP answer. */
+/** Sends the name of the upstream, and the rest of a plain HTTP answer. */
 const saying = (name: string) =>
   bench.startUpstream((socket) => {
     socket.once('data', () => {
@@ -63,7 +63,7 @@ describe('a pool behind a relay', () => {
     expect(after.every((answer) => answer.endsWith('B'))).toBe(true)
   })
 
-  test('no visitor notices an upstream that is down, whole requests included; with all down it is told why', async () => {
+  test('no visitor notices an upstream that is down; with all down it gets the reason', async () => {
     const started = await bench.startRelay()
     await joinPool(started, endpoint, { agentId: one, upstreamPort: await freePort() })
     const second = await joinPool(started, endpoint, { agentId: two, upstreamPort: await saying('B') })
@@ -76,7 +76,7 @@ describe('a pool behind a relay', () => {
     expect(metrics).toMatch(/ptun_refused_total\{tunnel="tun_[^"]+",code="PT-6040"\} \d+/)
   })
 
-  test('visitors of a tcp port go to the agent that can, with what they said first and their half-close', async () => {
+  test('visitors of a tcp port go to the agent that can serve, with first bytes and half-close', async () => {
     const started = await bench.startRelay()
     const tcp = `tcp:c1:${await freePort()}`
     await joinPool(started, tcp, { agentId: one, upstreamPort: await freePort() })
@@ -90,7 +90,7 @@ describe('a pool behind a relay', () => {
     expect(said).toEqual(Array(10).fill('hello'))
   })
 
-  test('a process whose agents cannot hands its visitors to a sibling whose agent can', async () => {
+  test('a process whose agents cannot serve hands its visitors to a sibling whose agent can', async () => {
     const [httpPort, tlsPort] = [await freePort(), await freePort()]
     const start = (instance: string) =>
       bench.startRelay({

@@ -102,8 +102,8 @@ function fakeSession(agent: string, opened: Opened[]): SessionHandle & { state: 
   }
 }
 
-describe('pool: who gets a visitor', () => {
-  test('the agent with the fewest; among equals each in its turn', () => {
+describe('pool: which agent gets a visitor', () => {
+  test('the agent with the fewest; equals take turns', () => {
     const { connect, members, askedOf } = setUp()
     for (let i = 0; i < 6; i++) connect()
     expect([askedOf().slice(0, 3), askedOf().slice(3)].map((each) => [...each].sort())).toEqual([
@@ -117,7 +117,7 @@ describe('pool: who gets a visitor', () => {
     expect([...askedOf().slice(6)].sort()).toEqual(['a', 'c'])
   })
 
-  test('no agent ever has two more than another while all take what they get', () => {
+  test('no agent ever has two more than another while all accept their visitors', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 60 }), (comes) => {
         const { connect, opened, members } = setUp()
@@ -140,7 +140,7 @@ describe('pool: who gets a visitor', () => {
     )
   })
 
-  test('one whose upstream was out of reach is passed over for five seconds, but serves when it is the only one', () => {
+  test('an agent whose upstream was out of reach is skipped for five seconds, unless it is the only one', () => {
     const { members } = setUp(['a', 'b'])
     const [a, b] = members as [(typeof members)[0], (typeof members)[0]]
     failed(a, 0)
@@ -153,7 +153,7 @@ describe('pool: who gets a visitor', () => {
     expect(choose(0, [a, b])).toBeUndefined()
   })
 
-  test('a session without a connection gets nobody', () => {
+  test('a session without a connection gets no visitor', () => {
     const { members, connect, askedOf } = setUp()
     Object.assign(members[0]?.session ?? {}, { state: 'detached' })
     Object.assign(members[1]?.session ?? {}, { state: 'draining' })
@@ -163,7 +163,7 @@ describe('pool: who gets a visitor', () => {
 })
 
 describe('pool: a visitor on its way', () => {
-  test('is offered to the next agent when an upstream refuses, counts once, and stays where it was taken', () => {
+  test('is offered to the next agent when an upstream refuses, counts once, and stays where it was accepted', () => {
     const { connect, opened, askedOf, heard, meter, visitors } = setUp()
     connect()
     opened[0]?.saysReset(refused)
@@ -177,7 +177,7 @@ describe('pool: a visitor on its way', () => {
     expect([askedOf().length, visitors.active]).toEqual([3, 0])
   })
 
-  test('hears the last reason when nobody could take it', () => {
+  test('gets the last reason when no agent could take it', () => {
     const { connect, opened, heard, clock } = setUp(['a', 'b'])
     connect()
     opened[0]?.saysReset(refused)
@@ -186,7 +186,7 @@ describe('pool: a visitor on its way', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('that goes while it waits is forgotten, and no other agent is asked', () => {
+  test('that leaves while it waits is forgotten, and no other agent is asked', () => {
     const { connect, opened, heard, members, askedOf } = setUp()
     connect()?.cancel()
     expect([opened[0]?.resets, heard, askedOf().length]).toEqual([['stream.aborted'], [], 1])
@@ -204,7 +204,7 @@ describe('pool: a visitor on its way', () => {
     expect(heard).toEqual(['visit'])
   })
 
-  test('passes an agent whose session takes no more; when none does, the reason is thrown and counted', () => {
+  test('skips an agent whose session takes no more; when none does, the reason is thrown and counted', () => {
     const { connect, members, askedOf, meter } = setUp(['a', 'b'])
     Object.assign(members[0]?.session ?? {}, { refuse: 'session.limit' })
     connect()

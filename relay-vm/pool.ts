@@ -1,6 +1,6 @@
 /**
- * The agents that serve one tunnel at this relay, and which of them gets the next visitor: the one with the fewest of
- * them open, in turn among equals. One that did not take its last visitor is passed over while another is there.
+ * The agents that serve one tunnel at this relay, and which of them gets the next visitor: the one with the fewest
+ * open, and equals take turns. An agent that did not accept its last visitor is skipped while another is there.
  */
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { SessionHandle } from './session-handle.ts'
@@ -11,14 +11,14 @@ export type Binding = { readonly session: SessionHandle; readonly bind: number }
 /** An agent at a route; changed by the functions below. */
 export type Member = Binding & {
   readonly agent: string
-  /** Visitors it has now. */
+  /** How many visitors it has now. */
   active: number
-  /** Monotonic; when its upstream was last out of reach, unless it has taken a visitor since. */
+  /** Monotonic: when its upstream was last out of reach, unless it has accepted a visitor since. */
   failedAtMs: number
 }
 
 const never = Number.NEGATIVE_INFINITY
-/** Then one visitor tries again whether the upstream is back, and is handed on if not. */
+/** After this time one visitor tests whether the upstream is back, and is handed on if not. */
 const passOverMs = 5_000
 
 export function newMember({ session, bind }: Binding, agent: string): Member {
@@ -39,7 +39,7 @@ export function isOpen({ session }: Binding): boolean {
   return session.state === 'open'
 }
 
-/** It is there, and as far as is known so is its upstream. */
+/** Whether it is there, and its upstream too as far as is known. */
 export function isWell(member: Member, nowMs: number): boolean {
   return isOpen(member) && nowMs - member.failedAtMs >= passOverMs
 }
@@ -61,7 +61,7 @@ export function succeeded(member: Member): void {
 }
 
 /**
- * Who gets the next visitor.
+ * Chooses the agent for the next visitor.
  * @param tried those that have refused this visitor
  * @param turn rises from visitor to visitor
  */

@@ -15,13 +15,13 @@ let clock: FakeClock
 beforeEach(async () => {
   control = await makeTestControl()
   bench = await TestBench.make(control)
-  // Nobody moves it: nothing here waits for a timer.
+  // Nobody moves the clock: nothing here waits for a timer.
   clock = new FakeClock(Date.now())
   control.nowMs = () => clock.now()
 })
 afterEach(() => bench.close())
 
-/** Upstreams answer with the head that they heard. `a` and `b` are tunnels of one agent. */
+/** Upstreams answer with the head that they got. `a` and `b` are tunnels of one agent. */
 async function start(changes: Record<string, unknown> = {}, deny: readonly string[] = []) {
   const policy = { allow: [], deny: [...deny], connectionsMax: 100, connectionsPerMinute: 6_000 }
   const { ports } = await bench.startRelay({ trustedProxies: [proxy], ...changes }, { clock })
@@ -43,13 +43,13 @@ async function start(changes: Record<string, unknown> = {}, deny: readonly strin
 }
 
 const visit = (port: number, localAddress = proxy) =>
-  // The relay's end may come before the test's.
+  // The relay may end the connection before the test does.
   connect({ port, host: '127.0.0.1', localAddress, noDelay: true }).on('error', () => {})
 const asks = (host: string, fields = '') => `GET / HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`
 const forwarded = (address: string, proto = 'https') =>
   `X-Forwarded-For: 6.6.6.6, ${address}\r\nX-Forwarded-Proto: ${proto}\r\n`
 
-/** What the upstream heard for one request, or the status of another answer. */
+/** The request as the upstream got it, or the status of another answer. */
 async function ask(socket: Socket, request: string): Promise<string> {
   socket.write(request)
   let text = ''
@@ -63,7 +63,7 @@ async function ask(socket: Socket, request: string): Promise<string> {
 }
 
 describe('a trusted proxy', () => {
-  test('address, scheme and host come from it, and the upstream sees one of each', async () => {
+  test('address, scheme and host come from the proxy, and the upstream sees one of each', async () => {
     const { httpPort, agent } = await start()
     const socket = visit(httpPort)
     const heard = await ask(
@@ -130,7 +130,7 @@ describe('a trusted proxy', () => {
     expect(statuses).toEqual(['GET / HTTP/1', 'GET / HTTP/1', 'HTTP/1.1 429', 'GET / HTTP/1'])
   })
 
-  test('places are shared among its visitors: the one who holds most yields, and not the last who came', async () => {
+  test('places are shared among its visitors: the one that holds most yields, and not the last that came', async () => {
     const { httpPort } = await start({ limits: { visitorsMax: 20, strangersMax: 10 } })
     const gone: string[] = []
     const come = async (address: string) => {
@@ -141,7 +141,7 @@ describe('a trusted proxy', () => {
     for (let n = 0; n < 10; n++) await come('198.51.100.1')
     const regular = await come('203.0.113.1')
     for (let n = 2; n < 9; n++) await come(`203.0.${n}.1`)
-    // Nobody knows yet for whom these are.
+    // Nobody knows yet which visitors these are for.
     const idle = Array.from({ length: 5 }, () => visit(httpPort).on('close', () => gone.push('idle')))
     for (const socket of idle.slice(0, 3)) {
       const heard = await ask(socket, asks('a.tunnels.test', forwarded('192.0.2.1')))
@@ -172,7 +172,7 @@ describe('a trusted proxy', () => {
   })
 })
 
-test('a stranger who says the same is not believed, whatever PROXY header stands before it', async () => {
+test('a stranger that sends the same is not believed, whatever PROXY header stands before it', async () => {
   const { httpPort, agent } = await start()
   const socket = visit(httpPort, '127.0.0.3')
   const fields = `${forwarded('203.0.113.9')}X-Forwarded-Host: b.tunnels.test\r\nForwarded: for=203.0.113.9\r\n`
@@ -187,7 +187,7 @@ test('a stranger who says the same is not believed, whatever PROXY header stands
 describe('the PROXY protocol', () => {
   const header = (source: string) => `PROXY TCP4 ${source} 203.0.113.1 4711 80\r\n`
 
-  test('whom it names may be a proxy that speaks HTTP; a visitor whom it names is not believed', async () => {
+  test('it may name a proxy that speaks HTTP; a visitor that it names is not believed', async () => {
     const { httpPort } = await start({ proxyProtocol: ['http'], trustedProxies: [proxy, '10.0.0.0/8'] })
     const fields = forwarded('203.0.113.9')
     expect(await ask(visit(httpPort), header('10.1.1.1') + asks('a.tunnels.test', fields))).toContain(
@@ -200,7 +200,7 @@ describe('the PROXY protocol', () => {
     expect(await ask(visit(httpPort), unknown)).toContain(`For: ${proxy}\r\n`)
   })
 
-  test('is asked for only at the ports that the operator names', async () => {
+  test('is expected only at the ports that the operator names', async () => {
     const { httpPort } = await start({ proxyProtocol: ['tls', 'tcp'] })
     expect(await ask(visit(httpPort), asks('a.tunnels.test', forwarded('203.0.113.9')))).toContain(
       'For: 203.0.113.9\r\n',

@@ -19,7 +19,7 @@ afterEach(() => bench.close())
 
 const echo = (socket: Socket) => void socket.pipe(socket)
 const visit = (port: number) => connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true })
-/** Says `text`, half-closes, and reads the answer. */
+/** Sends `text`, half-closes, and reads the answer. */
 async function ask(port: number, text: string): Promise<string> {
   const socket = visit(port)
   socket.end(text)
@@ -31,7 +31,7 @@ async function failure(socket: Socket): Promise<string | undefined> {
   return error.code
 }
 
-test('the metrics port answers to its own names only, whatever a browser was told by DNS', async () => {
+test('the metrics port answers only to its own names, whatever DNS told a browser', async () => {
   const at = { host: '127.0.0.1', port: 0 }
   const listen = { tls: at, http: at, tcpHost: at.host, admin: { ...at, names: ['relay-1.internal'] } }
   const { ports } = await bench.startRelay({ listen })
@@ -69,7 +69,7 @@ describe('relay: tcp tunnels', () => {
     expect(metrics).toMatch(/ptun_connect_ms_count\{tunnel="tun_[^"]+"\} 1\n/)
   })
 
-  test('a share that is used up keeps new visitors out and cuts nobody; only a newer ticket brings more', async () => {
+  test('a used-up share keeps new visitors out and cuts nobody; only a newer ticket grants more', async () => {
     const { ports } = await bench.startRelay()
     const upstreamPort = await bench.startUpstream(echo)
     const endpoint = `tcp:c1:${await freePort()}`
@@ -82,12 +82,12 @@ describe('relay: tcp tunnels', () => {
     open.write('12345')
     await once(open, 'data')
     expect(await failure(visit(port))).toBe('ECONNRESET')
-    // Shown again it grants nothing.
+    // Sent again, it grants nothing.
     dialled.session.bind(2, small)
     await dialled.heard('bound', 2)
     expect(await failure(visit(port))).toBe('ECONNRESET')
     open.end('678')
-    expect(await readAll(open), 'who was in stays in').toBe('678')
+    expect(await readAll(open), 'a connected visitor stays').toBe('678')
     const metrics = await (await fetch(`http://127.0.0.1:${ports.adminPort}/metrics`)).text()
     expect(metrics).toMatch(/ptun_refused_total\{tunnel="tun_[^"]+",code="PT-4119"\} 2\n/)
     dialled.session.bind(3, await control.ticket({ endpoint, shareBytes: 10, iat: iat + 1 }))
@@ -109,7 +109,7 @@ describe('relay: tcp tunnels', () => {
     await dialled.bind(1, ticket)
     const at = Date.now()
     control.commands.push({ id: 'c', kind: 'revoke', at, endpoint, epoch: 101, reason: 'released' })
-    // An unknown key makes the relay ask at once.
+    // An unknown key makes the relay sync at once.
     const [head = '', body, signature] = ticket.split('.')
     const stranger = `${btoa(atob(head).replace('k1', 'k2')).replaceAll('=', '')}.${body}.${signature}`
     dialled.session.bind(2, stranger)
@@ -119,7 +119,7 @@ describe('relay: tcp tunnels', () => {
     expect(await dialled.heard('unbound', 3)).toMatchObject({ code: 'PT-3014' })
   })
 
-  test('the agent hears that its tunnel gave way to another', async () => {
+  test('the agent is told that its tunnel yielded to another', async () => {
     const { ports } = await bench.startRelay()
     const endpoint = `tcp:c1:${await freePort()}`
     const ticket = await control.ticket({ endpoint })
@@ -127,7 +127,7 @@ describe('relay: tcp tunnels', () => {
     await dialled.bind(1, ticket)
     const at = Date.now()
     control.commands.push({ id: 'c', kind: 'revoke', at, endpoint, epoch: 101, reason: 'displaced' })
-    // An unknown key makes the relay ask at once.
+    // An unknown key makes the relay sync at once.
     const [head = '', body, signature] = ticket.split('.')
     dialled.session.bind(
       2,
@@ -179,7 +179,7 @@ describe('relay: tcp tunnels', () => {
 })
 
 describe('relay: takeover', () => {
-  test('a higher epoch takes the endpoint, the loser hears it, a lower one is refused', async () => {
+  test('a higher epoch takes the endpoint, the loser is told, a lower one is refused', async () => {
     const { ports } = await bench.startRelay()
     const one = await bench.startUpstream((socket) => socket.end('one'))
     const two = await bench.startUpstream((socket) => socket.end('two'))
@@ -215,7 +215,7 @@ describe('relay: takeover', () => {
   })
 })
 
-describe('relay: who is let in', () => {
+describe('relay: who is admitted', () => {
   test.each([
     ['of another agent', { agent: newId('agt', 9) }, 'ticket.invalid'],
     ['of another cell', { aud: 'c2' }, 'ticket.invalid'],
@@ -226,7 +226,7 @@ describe('relay: who is let in', () => {
     await expect(bench.dial(ports, { ticket, agentId: agent })).rejects.toMatchObject({ key })
   })
 
-  test('TLS names that are not ours, and what is no TLS, are closed and counted', async () => {
+  test('TLS for foreign names, and connections without TLS, are closed and counted', async () => {
     const { ports } = await bench.startRelay()
     const at = { port: ports.tlsPort, host: '127.0.0.1' }
     await failure(connectTls({ ...at, servername: 'elsewhere.test' }))
@@ -279,7 +279,7 @@ describe('relay: live figures', () => {
     expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization')
   })
 
-  test('a watch ticket is good to its last second and not longer, and so is the stream that it opened', async () => {
+  test('a watch ticket and the stream that it opened are valid to its last second and no longer', async () => {
     const { ports } = await bench.startRelay()
     const watch = async (exp: number) =>
       fetch(`http://127.0.0.1:${ports.httpPort}/v1/live`, {
@@ -294,13 +294,13 @@ describe('relay: live figures', () => {
     expect(Math.max(...samples)).toBeLessThanOrEqual(exp * 1_000 + 500)
   })
 
-  test('a ticket that the same key signed under another issuer is none: in HELLO, in BIND and for the live figures', async () => {
+  test('a ticket of another issuer with the same key is invalid: in HELLO, BIND and for live figures', async () => {
     const { ports } = await bench.startRelay()
     const endpoint = `tcp:c1:${await freePort()}`
     const iss = 'https://other.test'
     const foreign = await control.ticket({ endpoint, iss })
     await expect(bench.dial(ports, { ticket: foreign })).rejects.toMatchObject({ key: 'ticket.invalid' })
-    // It may be the control plane's new address: the relay asks.
+    // It may be the control plane's new address: the relay syncs.
     await control.synced(({ sequence = 0 }) => sequence > 2)
     const dialled = await bench.dial(ports, { ticket: await control.ticket({ endpoint }) })
     dialled.session.bind(1, foreign)

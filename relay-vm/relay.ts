@@ -1,6 +1,6 @@
 /**
- * One relay: owns every part, starts them in order, drains and ends them. Nothing here is global, so two relays live
- * in one process side by side. Phases only go forward: starting, ready, draining, closed.
+ * One relay: it owns every part, starts them in order, drains and ends them. Nothing here is global, so two relays can
+ * live in one process. Phases only go forward: starting, ready, draining, closed.
  */
 import type { SecurityEvent, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep, systemClock, type Timer } from '@porttunneler/shared/base/clock'
@@ -31,7 +31,7 @@ export type RelayOptions = {
   readonly control?: Control
   readonly commands?: CommandSource
   readonly events?: EventOutlet
-  /** The control plane asks this relay to leave; who runs it then calls `drain` and ends the process. */
+  /** The control plane asks this relay to leave; the owner then calls `drain` and ends the process. */
   readonly onDrainCommand?: () => void
 }
 
@@ -39,11 +39,11 @@ export type DrainOptions = { readonly signal?: AbortSignal; readonly hasSuccesso
 
 type Phase = 'starting' | 'ready' | 'draining' | 'closed'
 
-/** A start without the control plane goes on after this, with what the data folder remembers. */
+/** After this time a start without the control plane goes on with what the data folder has. */
 const firstAnswerMs = 30_000
-/** RTT samples, and what a crash may lose of the usage. */
+/** How often it samples RTTs and saves usage: a crash may lose the usage of this time. */
 const houseworkMs = 10_000
-/** How often memory and the clock are looked at. */
+/** How often memory and the clock are checked. */
 const guardMs = 1_000
 
 export class Relay {
@@ -64,7 +64,7 @@ export class Relay {
   }
 
   /**
-   * Opens all ports, proves itself to the control plane and waits for its first word, at most 30 s. When it fails,
+   * Opens all ports, proves itself to the control plane and waits for its first answer, at most 30 s. When it fails,
    * everything is closed again.
    * @throws relay.port, relay.data, relay.certificate, relay.enrolment
    */
@@ -79,7 +79,7 @@ export class Relay {
 
   /**
    * Leaves in good order; resolves when all is closed. `signal` ends the grace period early. With a successor at the
-   * same ports agents are waited for that move there, and visitors who come meanwhile are let in.
+   * same ports it waits until the agents have moved there, and admits visitors who come meanwhile.
    */
   async drain({ signal, hasSuccessor = false }: DrainOptions = {}): Promise<void> {
     const { config, clock, log } = this.#options
@@ -90,7 +90,7 @@ export class Relay {
       const steps = {
         announce: () => {
           running.stopVisitors()
-          // No new lease should be sent here.
+          // The control plane should send no new lease here.
           running.sync?.askNow()
         },
         ...(hasSuccessor && {
@@ -114,7 +114,7 @@ export class Relay {
     await this.close()
   }
 
-  /** Ends at once: streams are reset, nothing is reported. What was counted is on disk for the next start. */
+  /** Ends at once: streams are reset and nothing is reported. All counts are on disk for the next start. */
   async close(): Promise<void> {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
@@ -146,14 +146,14 @@ export class Relay {
     if (this.#phase !== 'starting') return ports
     this.#phase = 'ready'
     this.#started.resolve()
-    // Tunnels are leased only where a ready relay has reported, so that report must not wait for its turn.
+    // Tunnels are leased only where a ready relay has reported, so this report must not wait for its turn.
     running.sync?.askNow()
     running.parts.live.start()
     this.#housework = clock.every(houseworkMs, () => running.housework(), { background: true })
     const jump = new ClockJump(clock)
     const guard = () => {
       parts.shedding.look()
-      // The machine slept: commands were missed, and what time it is only the control plane knows.
+      // The machine slept: commands were missed, and only the control plane knows the time.
       if (jump.look()) running.sync?.askNow()
     }
     this.#guard = clock.every(guardMs, guard, { background: true })
@@ -191,7 +191,7 @@ export class Relay {
     commands.start((command) => {
       const outcome = applyFromBus(command, targets, parts.time.now())
       if (outcome === 'late')
-        log.warn({ id: command.id, kind: command.kind }, 'A command came too late to be obeyed')
+        log.warn({ id: command.id, kind: command.kind }, 'A command came too late to be carried out')
       else if (outcome) running.remember()
     })
     parts.events.whenUrgent((event) => this.#tell(parts.state.relay, event))

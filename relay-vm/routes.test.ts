@@ -19,7 +19,7 @@ function makeClaims(changes: Partial<TicketClaims> = {}): TicketClaims {
 
 type Heard = { readonly bind: number; readonly key: ErrorKey }
 
-/** A session as routes see it; says what it was told. */
+/** A session as routes see it. It records what it was told. */
 function makeSession(
   id: string,
   state: SessionHandle['state'] = 'open',
@@ -61,7 +61,7 @@ describe('routes: sessions and their endpoints', () => {
     })
   const served = (routes: Routes) => routes.all().filter(({ members }) => members.length > 0).length
 
-  test('a session that is lost takes all that it served away, and nothing else', () => {
+  test('a lost session takes all endpoints that it served with it, and no others', () => {
     const { routes } = setUp()
     const [one, other] = [makeSession('one'), makeSession('other')]
     bindAt(routes, 'a', one)
@@ -85,7 +85,7 @@ describe('routes: sessions and their endpoints', () => {
     expect(served(routes)).toBe(0)
   })
 
-  test('the next session of an agent whose ids are spent takes an endpoint over without a word to the first', () => {
+  test('the next session of an agent whose ids are spent takes an endpoint over without telling the first', () => {
     const { routes } = setUp()
     const spent = Object.assign(makeSession('spent'), { isSpent: true })
     const next = makeSession('next')
@@ -135,7 +135,7 @@ describe('routes: an agent out of reach', () => {
 })
 
 describe('routes: takeover', () => {
-  test('a higher epoch wins and the holder hears it once', () => {
+  test('a higher epoch wins and the holder is told once', () => {
     const { routes } = setUp()
     const [a, b] = [makeSession('a'), makeSession('b')]
     routes.bind(makeClaims(), { session: a, bind: 1 })
@@ -176,7 +176,7 @@ describe('routes: takeover', () => {
     expect(sessionsOf(routes)).toEqual([b])
   })
 
-  test('a renewed ticket on the same session replaces the old one in silence', () => {
+  test('a renewed ticket on the same session replaces the old one without a message', () => {
     const { routes } = setUp()
     const a = makeSession('a')
     routes.bind(makeClaims(), { session: a, bind: 1 })
@@ -186,7 +186,7 @@ describe('routes: takeover', () => {
 })
 
 describe('routes: away', () => {
-  test('is said at once of an agent that took its leave, and of its return', () => {
+  test('is reported at once when an agent took its leave, and when it returns', () => {
     const { presence, routes } = setUp()
     const session = makeSession('a')
     routes.bind(makeClaims(), { session, bind: 1 })
@@ -200,7 +200,7 @@ describe('routes: away', () => {
     expect(routes.awayReports().map(({ away }) => away)).toEqual([false])
   })
 
-  test('is said after a minute, once, and taken back when the agent returns', () => {
+  test('is reported after a minute, once, and withdrawn when the agent returns', () => {
     const { clock, routes } = setUp()
     const a = makeSession('a')
     const claims = makeClaims()
@@ -213,14 +213,14 @@ describe('routes: away', () => {
     const { sub: tunnel, account, agent } = claims
     const report = { account, tunnel, endpoint, epoch: 100, agent, away: true }
     expect(routes.awayReports()).toEqual([report])
-    expect(routes.awayReports(), 'until it was heard').toEqual([report])
+    expect(routes.awayReports(), 'until it was received').toEqual([report])
     routes.awayReported([report])
     expect(routes.awayReports()).toEqual([])
     routes.bind(claims, { session: makeSession('b'), bind: 1 })
     expect(routes.awayReports()).toEqual([{ ...report, away: false }])
   })
 
-  test('a route is forgotten when its ticket has run out while nobody served it, and not before', () => {
+  test('a route is forgotten when its ticket has expired while nobody served it, and not before', () => {
     const { routes, gone } = setUp()
     const a = makeSession('a')
     routes.bind(makeClaims(), { session: a, bind: 1 })
@@ -245,7 +245,7 @@ describe('routes: decrees', () => {
     routes.check(makeClaims({ epoch: 101 }))
   })
 
-  test('a lease that gave way to another says so at BIND, until a restart', () => {
+  test('a lease that yielded to another gets that reason at BIND, until a restart', () => {
     const { routes, decrees } = setUp()
     decrees.revoke({ endpoint, epoch: 101, at: startMs, key: 'quota.displaced' })
     expect(() => routes.check(makeClaims())).toThrow(expect.objectContaining({ key: 'quota.displaced' }))
@@ -300,7 +300,7 @@ describe('routes: several agents', () => {
     expect([a.heard, b.heard]).toEqual([[{ bind: 1, key: 'session.superseded' }], []])
   })
 
-  test('a ticket from before the tunnel was shared pushes nobody out, whoever comes first', () => {
+  test('a ticket from before the tunnel was shared displaces nobody, in any order', () => {
     const { routes } = setUp()
     const [a, b] = [makeSession('a'), makeSession('b')]
     routes.bind(makeClaims({ agent: 'agt_a' }), { session: a, bind: 1 })
@@ -311,7 +311,7 @@ describe('routes: several agents', () => {
     expect([sessionsOf(routes), a.heard, b.heard]).toEqual([[a, b], [], []])
   })
 
-  test('one that leaves or is lost takes nobody along, and each is away by itself', () => {
+  test('an agent that leaves or is lost takes no other with it, and each is away by itself', () => {
     const { routes, clock } = setUp()
     const [a, b] = [makeSession('a'), makeSession('b')]
     routes.bind(shared('agt_a'), { session: a, bind: 1 })
@@ -328,7 +328,7 @@ describe('routes: several agents', () => {
     expect(away().sort()).toEqual(['agt_a false', 'agt_b true'])
   })
 
-  test('at a new epoch the others are sent to claim, not home; a late one is told the same', () => {
+  test('at a new epoch the others are told to claim again, not to stop; a late one is told the same', () => {
     const { routes } = setUp()
     const [a, b] = [makeSession('a'), makeSession('b')]
     routes.bind(shared('agt_a'), { session: a, bind: 1 })
@@ -346,7 +346,7 @@ describe('routes: several agents', () => {
     expect([route.policyVersion, route.ipFilter('192.0.2.9')]).toEqual([5, false])
   })
 
-  test('the endpoint is kept until the last ticket of any of them has run out', () => {
+  test('the endpoint is kept until the last ticket of all has expired', () => {
     const { routes, gone } = setUp()
     const [a, b] = [makeSession('a'), makeSession('b')]
     routes.bind(shared('agt_a', { exp: startMs / 1000 + 7_200 }), { session: a, bind: 1 })

@@ -1,7 +1,7 @@
 /**
  * Which session serves which endpoint. A route begins with the first BIND and lives until its lease is known to have
- * ended (revoked, taken by a higher epoch, ticket run out while nobody served it), so an agent that comes back finds
- * its port still listening and its visitors were told "away" and not "unknown". docs/relay.md
+ * ended (revoked, taken by a higher epoch, or ticket expired while nobody served it), so an agent that comes back finds
+ * its port still listening, and its visitors were told "away" and not "unknown". docs/relay.md
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
@@ -16,15 +16,15 @@ import type { SessionHandle } from './session-handle.ts'
 /** One endpoint at one moment; replaced, never changed. */
 export type Route = {
   readonly endpoint: string
-  /** Of the ticket that bound it last. */
+  /** The claims of the ticket that bound it last. */
   readonly claims: TicketClaims
   readonly policy: Policy
   readonly policyVersion: number
   readonly ipFilter: IpFilter
   readonly meter: TunnelMeter
-  /** Who serves it now: one, several where the tunnel is shared, nobody while all are away. */
+  /** The agents that serve it now: one, several if the tunnel is shared, none while all are away. */
   readonly members: readonly Member[]
-  /** The name by which a visitor found it, where that is not the endpoint's (names.ts). */
+  /** The name by which a visitor found it, if that is not the endpoint's (names.ts). */
   readonly name?: string
 }
 
@@ -37,9 +37,9 @@ export type AwayReport = {
   readonly away: boolean
 }
 
-/** What commands have said about leases, accounts and policies; newer than any ticket. */
+/** What commands have said about leases, accounts and policies; it is newer than any ticket. */
 export type Decrees = {
-  /** @returns why a ticket with these claims may not bind, though its signature is good */
+  /** @returns why a ticket with these claims may not bind, although its signature is valid */
   refusal(claims: TicketClaims): ErrorKey | undefined
   /** The policy in force when a newer one than the ticket's was commanded. */
   policyOf(tunnel: string): { readonly policy: Policy; readonly policyVersion: number } | undefined
@@ -53,11 +53,11 @@ type Entry = {
 
 /** Whether an agent is at a route, or was. */
 type Presence = {
-  /** Monotonic; when its last binding ended; `leftOnPurpose` when it said so itself. */
+  /** Monotonic: when its last binding ended. It is `leftOnPurpose` when the agent said so itself. */
   awaySinceMs: number | undefined
-  /** What the control plane was last told. */
+  /** The state that the control plane was last told. */
   saidAway: boolean
-  /** Of its last ticket, seconds. */
+  /** Expiry of its last ticket, seconds. */
   exp: number
 }
 
@@ -68,18 +68,18 @@ export type RoutesOptions = {
   readonly clock: Clock
   readonly meters: Meters
   readonly decrees: Decrees
-  /** The endpoint is served no more: a leased port closes. */
+  /** The endpoint is no longer served: a leased port closes. */
   onGone(route: Route): void
-  /** Its connections are gone; whoever waits for it may look elsewhere. */
+  /** The session's connections are gone; a visitor that waits for it may look elsewhere. */
   onDetached?(session: SessionHandle): void
-  /** `awayReports` has something that the control plane should not wait for. */
+  /** `awayReports` has a report that the control plane should not wait for. */
   onPresence(): void
 }
 
 export class Routes {
   readonly #options: RoutesOptions
   readonly #entries = new Map<string, Entry>()
-  /** Endpoints of which a session is a member: thousands of sessions may come and go at once. */
+  /** Endpoints of each member session: thousands of sessions may come and go at once. */
   readonly #endpoints = new Map<SessionHandle, Set<string>>()
   /** Tunnel -> its endpoint here. */
   readonly #ofTunnel = new Map<string, string>()
@@ -92,7 +92,7 @@ export class Routes {
     return this.#entries.get(endpoint)?.route
   }
 
-  /** The route of a tunnel: of several endpoints the one that was bound last. */
+  /** The route of a tunnel; if it has several endpoints, the one that was bound last. */
   ofTunnel(tunnel: string): Route | undefined {
     const endpoint = this.#ofTunnel.get(tunnel)
     const route = endpoint === undefined ? undefined : this.find(endpoint)
@@ -104,7 +104,7 @@ export class Routes {
     return this.find(endpoint)?.members.some(isOpen) === true
   }
 
-  /** The same, and as far as is known the upstream of one of its agents is there. */
+  /** Like `serves`, and the upstream of one of its agents is there, as far as is known. */
   servesWell(endpoint: string): boolean {
     const now = this.#options.clock.monotonic()
     return this.find(endpoint)?.members.some((member) => isWell(member, now)) === true
@@ -115,7 +115,7 @@ export class Routes {
     return this.#endpoints.has(session)
   }
 
-  /** How many endpoints that holds for. */
+  /** How many endpoints `serves` is true for. */
   get served(): number {
     return this.all().filter(({ endpoint }) => this.serves(endpoint)).length
   }
@@ -125,8 +125,9 @@ export class Routes {
   }
 
   /**
-   * Whether a checked ticket may bind now.
-   * @throws session.revoked, session.superseded; lease.gone where the tunnel is shared: who is late claims and joins
+   * Checks whether a verified ticket may bind now.
+   * @throws session.revoked, session.superseded; lease.gone where the tunnel is shared: a late agent claims again and
+   * joins
    */
   check(claims: TicketClaims): void {
     const refusal = this.#options.decrees.refusal(claims)
@@ -139,7 +140,7 @@ export class Routes {
   }
 
   /**
-   * Gives the endpoint to `binding`; whoever held it hears that it was taken over, but for those it is shared with.
+   * Gives the endpoint to `binding`. The former holder is told that it was taken over, unless the two share it.
    * @throws session.revoked, session.superseded, lease.gone
    */
   bind(claims: TicketClaims, binding: Binding): Route {
@@ -160,13 +161,13 @@ export class Routes {
     return route
   }
 
-  /** The agent serves this one no more (UNBIND). */
+  /** The agent no longer serves this one (UNBIND). */
   unbind(binding: Binding): void {
     for (const entry of this.#entriesOf(binding.session))
       if (this.#detach(entry, (member) => isSame(member, binding), leftOnPurpose)) this.#options.onPresence()
   }
 
-  /** The session is over: all it served is away. */
+  /** The session is over: all endpoints that it served are away. */
   lost(session: SessionHandle): void {
     const now = this.#options.clock.monotonic()
     for (const entry of this.#entriesOf(session))
@@ -184,7 +185,7 @@ export class Routes {
     if (isDetached) this.#options.onDetached?.(session)
   }
 
-  /** Ends every route that `matches`, telling its agent why. */
+  /** Ends every route that `matches`, and tells its agent why. */
   revoke(matches: (claims: TicketClaims) => boolean, reason: ErrorKey): void {
     for (const { route } of [...this.#entries.values()]) {
       if (!matches(route.claims)) continue
@@ -202,7 +203,7 @@ export class Routes {
   }
 
   /**
-   * Forgets agents that are away and whose ticket has run out, and routes of which none is left. `nowMs` is
+   * Forgets agents that are away and whose ticket has expired, and routes without any agent left. `nowMs` is
    * server-corrected wall time.
    */
   expire(nowMs: number): void {
@@ -214,7 +215,7 @@ export class Routes {
     }
   }
 
-  /** Agents that left, are away for a minute, or back, of which the control plane has not heard yet. */
+  /** Agents that left, are away for a minute, or are back, and that the control plane has not been told about yet. */
   awayReports(): readonly AwayReport[] {
     const now = this.#options.clock.monotonic()
     const reports: AwayReport[] = []
@@ -229,7 +230,7 @@ export class Routes {
     return reports
   }
 
-  /** Until the next agent has been away for a minute; Infinity where none is on its way there. */
+  /** The time until the next agent has been away for a minute; Infinity if none is. */
   get awayDueInMs(): number {
     const now = this.#options.clock.monotonic()
     let due = Number.POSITIVE_INFINITY
@@ -239,7 +240,7 @@ export class Routes {
     return due
   }
 
-  /** The control plane has heard `reports`. */
+  /** The control plane has received `reports`. */
   awayReported(reports: readonly AwayReport[]): void {
     for (const { endpoint, tunnel, agent, away } of reports) {
       const entry = this.#entries.get(endpoint)
@@ -260,7 +261,7 @@ export class Routes {
 
   #makeRoute(claims: TicketClaims, members: readonly Member[], before: Route | undefined): Route {
     const { meters, decrees } = this.#options
-    // With several agents the ticket that binds last need not be the newest.
+    // With several agents the ticket that binds last may not be the newest.
     const known = before?.claims.sub === claims.sub ? before : undefined
     const { policy, policyVersion } = [decrees.policyOf(claims.sub), known]
       .filter((one) => one !== undefined)
@@ -279,7 +280,7 @@ export class Routes {
     }
   }
 
-  /** @returns whether somebody went */
+  /** @returns whether a member was removed */
   #detach(entry: Entry, isMeant: (member: Member) => boolean, awaySinceMs: number): boolean {
     const gone = entry.route.members.filter(isMeant)
     if (gone.length === 0) return false
@@ -297,7 +298,7 @@ export class Routes {
     return [...(this.#endpoints.get(session) ?? [])].flatMap((endpoint) => this.#entries.get(endpoint) ?? [])
   }
 
-  /** The members of an endpoint change. */
+  /** Updates the index when the members of an endpoint change. */
   #index(endpoint: string, before: readonly Member[], after: readonly Member[]): void {
     for (const { session } of before) {
       const endpoints = this.#endpoints.get(session)
@@ -322,15 +323,18 @@ function isSame(a: Binding, b: Binding): boolean {
   return a.session === b.session && a.bind === b.bind
 }
 
-/** Tells a holder that it is one no more: beaten, or in a pool behind the times, when it claims and joins. */
+/**
+ * Tells a holder that it is one no more: it was beaten, or, in a pool, its ticket is too old, and it claims and joins
+ * again.
+ */
 function dismiss(
   { session, bind, agent }: Member,
   { held, claims }: { held: TicketClaims | undefined; claims: TicketClaims },
 ): void {
-  // Its agent was asked to begin its next session, and has: the streams of this one go on.
+  // Its agent was told to begin its next session and has done so: the streams of this one go on.
   if (session.isSpent && agent === claims.agent) return
   const isLate = held?.sub === claims.sub && held.epoch < claims.epoch && isShared(claims)
   session.unbound(bind, isLate ? 'lease.gone' : 'session.superseded')
-  // An agent that is out of reach was most likely restarted: its visitors would wait for nothing.
+  // An agent that is out of reach was most likely restarted: its visitors would wait in vain.
   if (session.state === 'detached') session.resetBind(bind, 'session.superseded')
 }

@@ -1,4 +1,4 @@
-/** The parts of a relay at work: its listeners, its regular chores, and how all of it ends. */
+/** The parts of a running relay: its listeners, its regular tasks, and how all of it ends. */
 import type { Server as HttpServer } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { hostname } from 'node:os'
@@ -23,14 +23,14 @@ export type RelayPorts = {
   readonly tlsPort: number
   readonly httpPort: number
   readonly adminPort: number
-  /** Where the other two are shared with other processes: this one's own. */
+  /** This process's own ports, where it shares the other two with other processes. */
   readonly own?: { readonly tlsPort: number; readonly httpPort: number }
 }
 
-/** A visitor whose connection was accepted just before the drain gets this long to speak. */
+/** A visitor whose connection was accepted just before the drain has this long to send its request. */
 const settleMsMax = 1_000
 const settlePollMs = 25
-/** Counting what thousands of agents serve takes a millisecond. */
+/** Counting the endpoints of thousands of agents takes a millisecond. */
 const handOverPollMs = 50
 
 export class Running {
@@ -41,7 +41,7 @@ export class Running {
   readonly #web: HttpVisitors
   readonly #http: Server
   readonly #tls: TlsListener
-  /** Not listening where one process has the machine to itself. */
+  /** It does not listen where one process has the machine to itself. */
   readonly #ownHttp: Server
   readonly #ownTls: TlsListener
   readonly #admin: HttpServer
@@ -88,12 +88,12 @@ export class Running {
     this.#admin = adminServer({ registry: metrics.registry, names, log, notReady, load })
   }
 
-  /** Undefined until the relay has proved itself. */
+  /** undefined until the relay has proved itself. */
   get sync(): ControlSync | undefined {
     return this.#sync
   }
 
-  /** The relay has proved itself: reports go this way from now on. */
+  /** Call it when the relay has proved itself: reports go this way from now on. */
   syncBy(sync: ControlSync): void {
     this.#sync = sync
   }
@@ -122,7 +122,7 @@ export class Running {
     return { tlsPort, httpPort, adminPort, own: { tlsPort: ownTls, httpPort: ownHttp } }
   }
 
-  /** What this process says of itself in `sync`. */
+  /** What this process reports about itself in `sync`. */
   describe(ports: RelayPorts, state: SyncRequest['state']): Pick<SyncRequest, 'boot' | 'state' | 'load'> {
     const { instance, public: face } = this.#config
     const { boot, identity, sessions, visitors } = this.parts
@@ -144,7 +144,7 @@ export class Running {
     }
   }
 
-  /** Every few seconds: figures into their hour and onto the disk, round trips into their histogram. */
+  /** Every few seconds: puts figures into their hour and on disk, and round trips into their histogram. */
   housework(): void {
     const { sessions, metrics, journal, keeper, meters, names, time } = this.parts
     for (const { rttMs } of sessions.all()) if (rttMs !== undefined) metrics.observeRtt(rttMs)
@@ -153,7 +153,7 @@ export class Running {
     void keeper.save()
   }
 
-  /** What a command has changed outlives a restart. */
+  /** Saves what a command has changed, so that it outlives a restart. */
   remember(): void {
     void this.parts.keeper.save()
   }
@@ -170,7 +170,7 @@ export class Running {
     this.#web.startLeaving()
   }
 
-  /** A successor listens at the same ports: they are left to it, leased ones when their agents have come to it. */
+  /** A successor listens at the same ports: leaves them to it, and leased ports when their agents have come to it. */
   async handOver(signal: AbortSignal): Promise<void> {
     const { mux, routes } = this.parts
     await Promise.all([
@@ -181,7 +181,7 @@ export class Running {
     while (!signal.aborted && routes.served > 0) await sleep(mux.clock, handOverPollMs)
   }
 
-  /** Resolves when whoever came before the ports closed has said where it wants to go, or after a second. */
+  /** Resolves when all who came before the ports closed have said where they want to go, or after a second. */
   async settled(signal: AbortSignal): Promise<void> {
     const { clock } = this.parts.mux
     await this.#stopped
@@ -209,7 +209,7 @@ export class Running {
     closeServer(this.#admin)
     this.#admin.closeAllConnections()
     await keeper.save()
-    // The name is free for the next from here on, and the data folder is left alone.
+    // From here on the successor may use the name, and the data folder is not touched.
     this.parts.siblings?.close()
   }
 

@@ -1,6 +1,7 @@
 /**
- * Things worth an operator's or an account's eye, kept on disk until `sync` has delivered them. Bounded: when too many
- * wait, the newest of whoever causes most are dropped and counted. One may be delivered twice; its id says so.
+ * Events for an operator or an account, kept on disk until `sync` has delivered them. They are bounded: when too many
+ * wait, the newest events of whoever causes most are dropped and counted. An event may be delivered twice; its id shows
+ * it.
  */
 import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -17,7 +18,7 @@ const fileSchema = z.object({
   events: z.array(securityEventSchema).max(syncMax.events),
 })
 
-/** Somebody tries to take over a session that is not theirs. */
+/** Somebody tries to take over a foreign session. */
 const urgentKinds: ReadonlySet<string> = new Set(['carrier.proof'])
 
 export class SecurityEvents {
@@ -25,7 +26,7 @@ export class SecurityEvents {
   readonly #file: KeptFile
   readonly #waiting = makePool<SecurityEvent>('events', syncMax.events)
   #onUrgent: (event: SecurityEvent) => void = () => {}
-  /** Given up because too many waited. */
+  /** Dropped because too many waited. */
   dropped = 0
 
   private constructor(path: string, time: ServerTime, events: readonly SecurityEvent[]) {
@@ -41,7 +42,7 @@ export class SecurityEvents {
     return new SecurityEvents(path, time, kept?.events ?? [])
   }
 
-  /** `listen` hears what should not wait for the next report; it is in the report too. */
+  /** `listen` is called for an event that should not wait for the next report; the report has it too. */
   whenUrgent(listen: (event: SecurityEvent) => void): void {
     this.#onUrgent = listen
   }
@@ -80,7 +81,7 @@ export class SecurityEvents {
   }
 }
 
-/** What it is about, and who causes it. */
+/** What the event is about, and who causes it. */
 function causeOf({ kind, fields }: SecurityEvent): readonly string[] {
   const from = String(fields.from ?? '')
   return isIP(from) === 0 ? [kind, String(fields.session ?? '')] : [kind, ...sourcePath(from)]

@@ -4,7 +4,7 @@ import { makeSelfSigned } from './self-signed.ts'
 
 const dayMs = 86_400_000
 
-test('the certificate is signed by its own key, for TLS servers, with exactly the names asked', async () => {
+test('the certificate is signed by its own key, for TLS servers, with exactly the requested names', async () => {
   const nowMs = Date.UTC(2026, 5, 1)
   const host = `${'a'.repeat(60)}.tunnels.example.com`
   const names = [host, '*.example.com', '192.0.2.7', '2001:db8::7']
@@ -31,7 +31,7 @@ test.each([
   expect(validToDate.getTime()).toBe(nowMs + 800 * dayMs)
 })
 
-test('no two have one serial number', async () => {
+test('no two have the same serial number', async () => {
   const made = await Promise.all(Array.from({ length: 20 }, () => makeSelfSigned(['r1'], 0)))
   const serials = made.map(({ certificate }) => new X509Certificate(certificate).serialNumber)
   expect(new Set(serials).size).toBe(20)

@@ -1,8 +1,8 @@
 /**
- * Makes the self-signed certificate of a relay that was given none: P-256, for TLS servers, good for the names asked.
- * Loaded only then: the library takes 10 MB, and a relay keeps its certificate for two years.
+ * Makes the self-signed certificate of a relay without one: P-256, for TLS servers, valid for the requested names. It
+ * is loaded only then: the library takes 10 MB, and a relay keeps its certificate for two years.
  */
-// The x509 package resolves its parts by reflection and says so when this is not loaded before it.
+// The x509 package resolves its parts by reflection, and complains when this is not loaded before it.
 import 'reflect-metadata'
 import { KeyObject, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -18,12 +18,12 @@ import {
 import { Secret } from '@porttunneler/shared/base/secret'
 
 const dayMs = 86_400_000
-/** Agents pin it, so it may live long; clients refuse server certificates beyond 825 days. */
+/** Agents pin it, so it may live long; clients refuse server certificates with more than 825 days. */
 const lifeMs = 800 * dayMs
-/** Of X.520; nobody compares the name, only its alternatives. */
+/** The limit of X.520. Nobody compares the name, only its alternatives. */
 const commonNameMax = 64
 
-/** Valid from a day before `nowMs`, for clocks that are behind. Both are PEM. */
+/** It is valid from a day before `nowMs`, for clocks that are behind. @returns both in PEM */
 export async function makeSelfSigned(
   names: readonly string[],
   nowMs: number,

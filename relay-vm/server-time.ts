@@ -1,4 +1,7 @@
-/** Wall time as the control plane has it: tickets are judged by its clock, however wrong this machine's is. */
+/**
+ * Wall time as the control plane has it: tickets are judged by the control plane's clock, however wrong this machine's
+ * is.
+ */
 import type { Clock } from '@porttunneler/shared/base/clock'
 
 /** One moment by all clocks: machines sleep, and their wall clocks are set. */
@@ -6,7 +9,7 @@ export type Moment = { readonly serverMs: number; readonly wallMs: number; reado
 
 export class ServerTime {
   readonly #clock: Clock
-  /** Server time less this machine's wall time, as of the last answer, in this life or the one before. */
+  /** Server time less this machine's wall time at the last answer, in this process or the one before. */
   #wallOffsetMs: number
   /** Server time less monotonic time, once an answer has come. */
   #offsetMs: number | undefined
@@ -19,8 +22,8 @@ export class ServerTime {
   }
 
   /**
-   * ms since the epoch. Until the first correction this machine's own time, put right by as much as it was wrong when
-   * last corrected; after it the monotonic clock, whatever becomes of the machine's.
+   * ms since the epoch. Until the first correction it is this machine's own time, corrected by its last known error;
+   * after that it follows the monotonic clock, whatever happens to the machine's clock.
    */
   now(): number {
     return this.#offsetMs === undefined
@@ -28,14 +31,14 @@ export class ServerTime {
       : this.#clock.monotonic() + this.#offsetMs
   }
 
-  /** To be kept for the next start. */
+  /** The offset to keep for the next start. */
   get wallOffsetMs(): number {
     return this.#wallOffsetMs
   }
 
   /**
-   * When this was made, at the start of the process; undefined until the first correction: no guess of a machine whose
-   * clock may be wrong tells what came before it from what came after.
+   * When this was made, at the start of the process; undefined until the first correction, because the clock of the
+   * machine may be wrong, and a guess could not tell what came before the start.
    */
   get startedAtMs(): number | undefined {
     return this.#offsetMs === undefined ? undefined : this.#madeAtMs + this.#offsetMs

@@ -1,4 +1,4 @@
-/** BIND and UNBIND of one session, answered one after the other; a ticket is checked at each. */
+/** Answers BIND and UNBIND of one session, one after the other, and checks a ticket at each BIND. */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -22,7 +22,7 @@ export type BindingOptions = {
   readonly names: Names
   readonly tcp: TcpListeners
   readonly meters: Meters
-  /** A lease is served here for the first time: the control plane should hear of it. */
+  /** A lease is served here for the first time: the control plane should be told. */
   onPresence(): void
 }
 
@@ -47,7 +47,7 @@ export class SessionBindings {
     this.#queue = new BindingQueue({ clock, mayCheck, answer: (bind, ticket) => this.#answer(bind, ticket) })
   }
 
-  /** The session exists; none of its frames has been read. */
+  /** The session exists, and none of its frames has been read. */
   begin(session: Session): void {
     this.#session = session
   }
@@ -97,9 +97,9 @@ export class SessionBindings {
     routes.check(claims)
     if (claims.kind === 'tcp') await tcp.open(endpoint)
     try {
-      // Both may have changed while the port was opened.
+      // Both may have changed while the port was being opened.
       if (session.state === 'closed') throw fail('session.closed')
-      // The tunnel moved: what becomes of its old endpoint is nothing to this binding any more.
+      // The tunnel moved: this binding has no more to do with its old endpoint.
       if ((this.#bound.get(bind) ?? endpoint) !== endpoint) routes.unbind({ session, bind })
       const held = routes.find(endpoint)?.claims
       const { meter } = routes.bind(claims, { session, bind })

@@ -1,4 +1,4 @@
-/** What routes and visitors need of a mux session; the small interface lets tests stand one in. */
+/** The part of a mux session that routes and visitors need; the small interface lets tests replace it. */
 import type { Session } from '@porttunneler/shared/mux/session'
 
 export type SessionHandle = Partial<Pick<Session, 'isSpent'>> &

@@ -1,4 +1,4 @@
-/** What a session costs its owner, and nobody else. */
+/** A session costs its owner, and nobody else. */
 import { fail } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -35,7 +35,7 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
 }
 
 describe('sessions', () => {
-  test('connect, HELLO, hang up, again and again: nothing is left of it, and others come in', async () => {
+  test('connect, HELLO, disconnect, again and again: nothing is left of it, and others come in', async () => {
     const { ports, sessions } = await start({ sessionsMax: 20 })
     const ticket = await control.ticket({ endpoint: 'host:demo.tunnels.test' })
     for (let n = 0; n < 60; n++) {
@@ -82,7 +82,7 @@ describe('sessions', () => {
     expect(await sessions()).toBe(6)
   })
 
-  test('the account with most sessions makes way for the others, and hears why', async () => {
+  test('the account with most sessions yields to the others, and is told why', async () => {
     const { ports, sessions } = await start({ sessionsMax: 4 })
     const dialAs = async (owner: string, n: number) => {
       const id = newId('agt', n)

@@ -1,6 +1,6 @@
 /**
- * Agents: from a TLS connection to a session whose bindings are in the routes. A ticket is checked offline, at HELLO
- * and at each BIND; the frames of one session are answered in the order they came.
+ * Takes agents from a TLS connection to a session whose bindings are in the routes. A ticket is checked offline, at
+ * HELLO and at each BIND; the frames of one session are answered in order.
  */
 import type { TLSSocket } from 'node:tls'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
@@ -36,7 +36,7 @@ import type { RelayState } from './state.ts'
 export type SessionsOptions = {
   readonly mux: MuxShared
   readonly log: Log
-  /** Name of this relay process, said in WELCOME. */
+  /** Name of this relay process, sent in WELCOME. */
   readonly instance: string
   readonly sessionsMax: number
   readonly strangersMax: number
@@ -47,18 +47,18 @@ export type SessionsOptions = {
   readonly tcp: TcpListeners
   readonly events: SecurityEvents
   readonly meters: Meters
-  /** Why no agent is taken now; undefined = come in. */
+  /** Why no agent may come in now; undefined: it may. */
   refusal(): ErrorKey | undefined
-  /** Resolves when the start is over, however it went. */
+  /** Resolves when the start is over, with success or without. */
   readonly started: Promise<void>
   readonly origins: Origins
-  /** A ticket shows a key that the relay does not have. */
+  /** A ticket names a key that the relay does not have. */
   onUnknownKey(): void
-  /** A lease is served here for the first time: the control plane should hear of it. */
+  /** A lease is served here for the first time: the control plane should be told. */
   onPresence(): void
 }
 
-/** A session and whose it is. */
+/** A session and its owner. */
 type Member = {
   readonly session: Session
   readonly account: string
@@ -67,24 +67,24 @@ type Member = {
   readonly forgeries: PerMinute
 }
 
-/** Wrong proofs a minute for one session before the operator hears of it: a guesser, or a broken agent. */
+/** Wrong proofs a minute for one session before the operator is told: a guesser, or a broken agent. */
 const forgeriesMax = 5
 
 /**
- * Sessions of one agent that serve nothing: one in use, and one that a relay which takes its turn has just begun. Each
- * program of a user on a machine has one more that serves something.
+ * Sessions of one agent without a binding: one in use, and one that a relay taking its turn has just begun. Each
+ * further program of a user on a machine has a session with a binding.
  */
 const unboundMax = 2
 
 /** A check takes 0.1 ms: a tenth of a core at most, and all tunnels of a full relay at once after a restart. */
 const checkRate = { perMinute: 60_000, burst: 60_000 }
 
-/** An agent that is refused for the relay's sake comes back after this, not at once. */
+/** An agent that is refused for reasons of the relay comes back after this time, not at once. */
 const retryAfterMs = 1_000
-/** An agent waits for its WELCOME for `helloDeadlineMs`, its way here and back included. */
+/** An agent waits for its WELCOME for `helloDeadlineMs`, the round trip included. */
 const startWaitMs = 3_000
 const toldMax = 10_000
-/** After GOAWAY: the next process is usually there within this, and the agent goes on trying. */
+/** After GOAWAY the next process is usually there within this time, and the agent goes on trying. */
 const agentRedialMs = 200
 
 export class AgentSessions {
@@ -92,7 +92,7 @@ export class AgentSessions {
   readonly #sessions = new Map<string, Member>()
   /** TLS is up, HELLO is not accepted yet. */
   readonly #strangers
-  /** The same as `#sessions`, by whose they are. */
+  /** The sessions of `#sessions` by owner. */
   readonly #pool
   readonly #log
   readonly #shares: AccountShares
@@ -132,7 +132,7 @@ export class AgentSessions {
       const accepted = await acceptAgent(socket, mux)
       await this.#greet(accepted, socket)
     } catch (error) {
-      // A failure of the handshake has been said to the agent, and the connection ends behind it.
+      // The agent has been told about a failure of the handshake, and the connection ends after it.
       if (isFailure(error)) this.#noteRefusal(error, socket)
       else {
         socket.destroy()
@@ -143,18 +143,18 @@ export class AgentSessions {
     }
   }
 
-  /** Tells all agents that a successor is there; visitors are let in until `goAway`. */
+  /** Tells all agents that a successor is there; visitors are admitted until `goAway`. */
   announceSuccessor(graceMs: number): void {
     for (const session of this.all()) session.goAway({ key: 'relay.replaced', graceMs, redialMs: 0 })
   }
 
-  /** Tells all agents to go, giving their streams `graceMs`. */
+  /** Tells all agents to leave, and gives their streams `graceMs`. */
   goAway(graceMs: number): void {
     for (const session of this.all())
       session.goAway({ key: 'relay.draining', graceMs, redialMs: agentRedialMs })
   }
 
-  /** Tells the agents of an account once how far it is with the transfer of the month. */
+  /** Tells the agents of an account once how much of the month's transfer is used. */
   tellTransfer({ account, percent, version }: Extract<Command, { kind: 'transfer' }>): void {
     if ((this.#told.get(account) ?? 0) >= version) return
     this.#told.delete(account)
@@ -167,7 +167,7 @@ export class AgentSessions {
       if (member.account === account) member.session.notice(key, text)
   }
 
-  /** All agents ask the control plane where the relays are, each in its own time. */
+  /** Makes all agents ask the control plane where the relays are, each in its own time. */
   tellDirectory(): void {
     for (const session of this.all()) session.notice('relay.directory', codes['relay.directory'].cause)
   }
@@ -194,14 +194,15 @@ export class AgentSessions {
   }
 
   /**
-   * A further carrier for a session that lives. Its proof is enough; the leases it serves have been checked.
+   * Adds a further carrier to a live session. Its proof is enough; the leases that the session serves have been
+   * checked.
    * @throws carrier.proof, session.limit
    */
   #join(accepted: AcceptedHello, member: Member): void {
     try {
       accepted.join(member.session, this.#options.instance, member.share.work)
     } catch (error) {
-      // A wrong proof costs that connection and never the session, or anybody could end anybody's.
+      // A wrong proof costs that connection and never the session; otherwise anybody could end any session.
       const isForged = isFailure(error) && error.key === 'carrier.proof'
       if (isForged && !member.forgeries.allows(this.#options.mux.clock.monotonic()))
         this.#options.events.add('carrier.proof', { session: member.session.id })
@@ -220,7 +221,7 @@ export class AgentSessions {
     this.#checkPhase()
     if (claims.agent !== hello.agent) throw fail('ticket.invalid')
     if (state.decrees.isSuspended(claims.account)) throw fail('session.revoked')
-    // Gone while its ticket was checked: a session over a lost carrier would never hear its end.
+    // It left while its ticket was checked: a session over a lost carrier would never get its end.
     if (socket.destroyed) return
     const { account, agent } = claims
     const options = {
@@ -268,8 +269,8 @@ export class AgentSessions {
   }
 
   /**
-   * A session costs its owner and not the house: one that serves nothing makes way for the agent's next, and where all
-   * places are taken the account with the most of them yields one.
+   * A session costs its owner and nobody else: a session without a binding yields to the agent's next, and when all
+   * places are taken the account with the most sessions yields one.
    * @throws session.limit
    */
   #makeRoom(account: string, agent: string): void {
@@ -287,7 +288,10 @@ export class AgentSessions {
     if (this.#pool.refusal([account, agent]) !== undefined) throw fail('session.limit')
   }
 
-  /** Without a connection, a binding and a stream nobody would miss it. Not at once: one may be on its way to it. */
+  /**
+   * Nobody would miss a session without a connection, a binding and a stream. It is not ended at once: a connection may
+   * be on its way.
+   */
   #endIfUseless(session: Session): void {
     const { mux, routes } = this.#options
     mux.clock.after(0, () => {
@@ -297,8 +301,8 @@ export class AgentSessions {
   }
 
   /**
-   * Who comes before the relay is ready waits a little: sent away, each of its agents would come with a second TLS
-   * handshake, all at the same time.
+   * An agent that comes before the relay is ready waits a little. If the relay sent agents away, each would come with a
+   * second TLS handshake, all at the same time.
    */
   async #startOver(): Promise<void> {
     const { refusal, started, mux } = this.#options
@@ -336,7 +340,7 @@ export class AgentSessions {
     const from = origins.of(socket).address || 'gone'
     meters.refused(error.key)
     if (error.key === 'ticket.invalid') events.add('ticket.invalid', { from })
-    // Anybody can come with a bad HELLO: the counter tells the operator, the log must not be theirs to fill.
+    // Anybody can send a bad HELLO: the counter tells the operator, and strangers must not fill the log.
     log.debug({ key: error.key, from }, 'An agent was refused')
   }
 }

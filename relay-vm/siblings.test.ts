@@ -25,7 +25,7 @@ afterEach(async () => {
   await bench.close()
 })
 
-/** Two processes of one machine, at least as far as they can tell. */
+/** Two processes of one machine, as far as they can tell. */
 async function startPair() {
   const [httpPort, tlsPort] = [await freePort(), await freePort()]
   const start = (instance: string) =>
@@ -79,7 +79,7 @@ describe('siblings', () => {
     await first.relay.drain()
   })
 
-  test('where nobody has the agent the visitor is told what it would be told alone', async () => {
+  test('when nobody has the agent the visitor gets the same answer as from a relay alone', async () => {
     const { first } = await startPair()
     const visitor = await ask(first.ports.own?.httpPort ?? 0, '/')
     expect(await readAll(visitor)).toMatch(/^HTTP\/1\.1 404 /)
@@ -100,7 +100,7 @@ describe('siblings', () => {
       visitor.end('sealed')
       expect(await readAll(visitor)).toBe('sealed')
     }
-    // The kernel gives about half of them to the process that has never heard of the tunnel,
+    // The kernel gives about half of them to the process that does not know the tunnel,
     for (let count = 0; count < 12; count++) await visit()
     // and then to one that has lost its agent.
     const other = await dial(first, ticket, upstreamPort)
@@ -112,7 +112,7 @@ describe('siblings', () => {
     expect(served.visitors).toHaveLength(24)
   })
 
-  test("a tls visitor of nobody's tunnel is refused as by a relay alone", async () => {
+  test('a tls visitor of an unknown tunnel is refused as by a relay alone', async () => {
     const { first } = await startPair()
     const visitor = connectTls({ port: first.ports.own?.tlsPort ?? 0, host, servername: 'b.elsewhere.test' })
     await once(visitor, 'error')
@@ -120,7 +120,7 @@ describe('siblings', () => {
     expect(await metrics.text()).toContain('ptun_refused_total{tunnel="",code="PT-4112"}')
   })
 
-  test('a leased port is shared: whoever takes the visitor, both ways end by themselves', async () => {
+  test('a leased port is shared: at either process, both ways end by themselves', async () => {
     const { first, second } = await startPair()
     const upstreamPort = await bench.startUpstream((socket) => socket.pipe(socket))
     const port = await freePort()
@@ -140,7 +140,7 @@ describe('siblings', () => {
     }
   })
 
-  test('what an upstream says first is not lost, though it comes in one read with the consent', async () => {
+  test('the first bytes of an upstream are not lost when they come in one read with the consent', async () => {
     const folder = join(bench.dataDir, 'siblings')
     const make = (instance: string) =>
       new Siblings({ folder, instance, clock: new FakeClock(), log: silentLog })
@@ -159,7 +159,7 @@ describe('siblings', () => {
     expect(String(await heard)).toBe('SSH-2.0-test\r\n')
   })
 
-  test('a port that a stranger has is not shared with it, nor a name with whoever has it', async () => {
+  test('a port or a name that a stranger has is not shared with it', async () => {
     const stranger = createServer().listen({ port: 0, host, reusePort: true })
     await once(stranger, 'listening')
     closers.push(() => stranger.close())

@@ -1,7 +1,7 @@
 /**
- * The relay processes of one machine that share the visitors' ports. The kernel gives a visitor to any of them; one
- * that has no session for its endpoint (it has just started, the agent lost that one connection) asks the others at
- * that moment and hands the visitor to the first that has. Nothing is kept in step between them: they are asked over
+ * The relay processes of one machine that share the visitors' ports. The kernel gives a visitor to any of them. A
+ * process without a session for its endpoint (it has just started, or the agent lost that one connection) asks the
+ * others at that moment and hands the visitor to the first that has one. They keep no common state: they are asked over
  * Unix sockets in one folder, `<instance>.sock`, which only their user can open.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises'
@@ -20,24 +20,24 @@ import { makePool } from './policy/pools.ts'
 
 export type SiblingsOptions = {
   readonly folder: string
-  /** Of this process. */
+  /** The name of this process. */
   readonly instance: string
   readonly clock: Clock
   readonly log: Log
 }
 
-/** What this process does for visitors of others. */
+/** What this process does for visitors of the others. */
 export type HopService = {
   /** Whether an attached session serves the endpoint here, in the way that the hop asks for. */
   accepts(hop: Hop): boolean
   serve(socket: Socket, hop: Hop): void
 }
 
-/** They are on the same machine: one that does not answer by then hangs, and the visitor should not. */
+/** They are on the same machine: one that does not answer within this time hangs, and the visitor should not wait. */
 const answerMs = 1_000
-/** Who the others are changes with a restart; visitors who ask for what nobody has come by the thousand. */
+/** A restart changes who the others are; visitors who ask for unknown endpoints come by the thousand. */
 const latelyMs = 250
-/** Questions under way; beyond them a visitor is told what it would be told alone. */
+/** Running questions; beyond them a visitor gets the answer that it would get from a relay alone. */
 const asksMax = 512
 /** Hops whose header is not read yet. */
 const hopsMax = 1_024
@@ -57,8 +57,8 @@ export class Siblings {
   }
 
   /**
-   * Before any port is opened: from here on the others know of this process, though it declines until it serves.
-   * @throws relay.port when another one has its name
+   * Call it before any port is opened: from here on the others know this process, though it declines until it serves.
+   * @throws relay.port when another process has its name
    */
   async listen(): Promise<void> {
     const { folder, instance, log } = this.#options
@@ -66,7 +66,7 @@ export class Siblings {
     closeToOthers(folder)
     if (await isListening(this.#path))
       throw fail('relay.port', `Relay ${instance} still runs (EADDRINUSE): stop it first`)
-    // One that was killed leaves its socket behind.
+    // A killed process leaves its socket behind.
     await rm(this.#path, { force: true })
     await listenAt(this.#server, this.#path, log)
   }
@@ -76,20 +76,20 @@ export class Siblings {
     this.#service = service
   }
 
-  /** Nobody is there to share a port with. */
+  /** Whether nobody is there to share a port with. */
   async isAlone(): Promise<boolean> {
     for (const path of await this.#others()) if (await isListening(path)) return false
     return true
   }
 
-  /** Takes no more hops; those that were taken go on. */
+  /** Takes no more hops; those taken go on. */
   close(): void {
     closeServer(this.#server)
   }
 
   /**
-   * Asks one after the other who has a session for the hop's endpoint. Never rejects.
-   * @returns a paused connection to the process that has: everything written to it reaches the agent
+   * Asks the others one after the other for a session at the hop's endpoint. Never rejects.
+   * @returns a paused connection to the process that has one: everything written to it reaches the agent
    */
   async find(hop: Hop): Promise<Socket | undefined> {
     const ask = { isGivenUp: false }
@@ -145,7 +145,7 @@ export class Siblings {
     socket.once('data', (chunk: Buffer) => {
       timer.clear()
       socket.pause().removeAllListeners('end').removeAllListeners('close')
-      // What an upstream says first may come in the same read as the consent.
+      // The first bytes of an upstream may come in the same read as the consent.
       if (chunk.length > taken.length) socket.unshift(chunk.subarray(taken.length))
       resolve(socket)
     })
@@ -191,13 +191,16 @@ export class Siblings {
 
 export type JoinOptions = {
   readonly clock: Clock
-  /** What the visitor has said already. */
+  /** Bytes that the visitor has sent already. */
   readonly first?: Buffer
   /** The TCP socket below the visitor's TLS. */
   readonly raw?: Socket | undefined
 }
 
-/** Joins a visitor and the process that serves it, both paused. What one says before it breaks reaches the other. */
+/**
+ * Joins a visitor and the process that serves it, both paused. Bytes that one side sends before it breaks reach the
+ * other.
+ */
 export function joinSibling(
   visitor: Socket,
   sibling: Socket,
@@ -217,7 +220,7 @@ export function joinSibling(
     return
   }
   if (visitor.readableEnded) sibling.end()
-  // Ends pass on one direction at a time: both sides are half-open.
+  // Each direction passes on its end by itself: both sides are half-open.
   visitor.pipe(sibling)
   sibling.pipe(visitor)
 }

@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => bench.close())
 
 describe('relay start', () => {
-  test('the first start enrols, later ones need no key; the credential is the owner’s alone', async () => {
+  test('the first start enrols, later ones need no key; only the owner can read the credential', async () => {
     const first = await bench.startRelay()
     await first.relay.close()
     const file = join(bench.dataDir, 'credential.json')
@@ -31,7 +31,7 @@ describe('relay start', () => {
     expect(second.relay.phase).toBe('ready')
   })
 
-  test('what it says of itself lets agents dial and check it', async () => {
+  test('its report lets agents dial and check it', async () => {
     const { ports } = await bench.startRelay()
     const { boot, state } = control.requests.at(-1)!
     expect(state).toBe('starting')
@@ -66,7 +66,7 @@ describe('relay start', () => {
     taken.close()
   })
 
-  test('a data folder that cannot be one ends the start', async () => {
+  test('an unusable data folder ends the start', async () => {
     const file = join(bench.dataDir, 'file')
     await writeFile(file, '')
     await expect(bench.startRelay({ dataDir: join(file, 'inside') })).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('relay start', () => {
     })
   })
 
-  test('damaged files are set aside and told, and the relay starts without them', async () => {
+  test('damaged files are set aside and reported, and the relay starts without them', async () => {
     const names = ['state.json', 'usage.json', 'events.json']
     for (const name of names) await writeFile(join(bench.dataDir, name), '{"half')
     await bench.startRelay()
@@ -180,7 +180,7 @@ describe('relay decrees', () => {
     expect(await agent.heard('unbound', 1)).toMatchObject({ code })
   })
 
-  test('a tunnel that is bound to another endpoint already hears nothing of its old one', async () => {
+  test('a tunnel that is bound to another endpoint already is told nothing about its old one', async () => {
     const { source, send } = handCommands()
     const { ports } = await bench.startRelay({}, { commands: source })
     const [old, fresh] = ['host:old.tunnels.test', 'host:new.tunnels.test']
@@ -215,7 +215,7 @@ describe('relay decrees', () => {
     await back.bind(1, ticket)
   })
 
-  test('a command that is older than any ticket is passed over: what took it back may be forgotten', async () => {
+  test('a command older than any ticket is ignored: what overruled it may be forgotten', async () => {
     const { source, send } = handCommands()
     const { ports } = await bench.startRelay({}, { commands: source })
     const dayMs = 24 * 3_600_000
@@ -225,7 +225,7 @@ describe('relay decrees', () => {
     await agent.bind(1, ticket)
   })
 
-  test('a new policy holds for the next visitor, without a new ticket', async () => {
+  test('a new policy applies to the next visitor, without a new ticket', async () => {
     const { source, send } = handCommands()
     const { ports } = await bench.startRelay({}, { commands: source })
     const upstreamPort = await bench.startUpstream((socket) => socket.end('welcome'))
@@ -243,7 +243,7 @@ describe('relay decrees', () => {
     expect(await readAll(connect(port, '127.0.0.1'))).toBe('welcome')
   })
 
-  test('an order to drain is obeyed once, by the process that it was meant for', async () => {
+  test('an order to drain is carried out once, by the process that it was meant for', async () => {
     const { source, send } = handCommands()
     let orders = 0
     await bench.startRelay({}, { commands: source, onDrainCommand: () => orders++ })
@@ -257,7 +257,7 @@ describe('relay decrees', () => {
   })
 })
 
-/** Commands by hand, as the bus would bring them. */
+/** Brings commands by hand, as the bus would. */
 function handCommands() {
   let onCommand: ((command: Command) => void) | undefined
   const source: CommandSource = {

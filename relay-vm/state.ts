@@ -1,6 +1,6 @@
 /**
- * What a relay remembers over a restart: the cell it belongs to, the ticket keys, the place in the list of commands
- * and the decrees; so it can serve while the control plane is down. `state.json` in the data folder.
+ * What a relay remembers over a restart: its cell, the ticket keys, the place in the list of commands and the decrees,
+ * so that it can serve while the control plane is down. `state.json` in the data folder.
  */
 import { join } from 'node:path'
 import { type SyncAnswer, syncAnswerSchema } from '@porttunneler/shared/api/schemas/relays'
@@ -12,7 +12,7 @@ import { keptNamesSchema, NameKnowledge } from './name-knowledge.ts'
 export type Cell = SyncAnswer['cell']
 export type Keys = SyncAnswer['keys']
 
-/** Fields of a later release are passed over, so that going back to this one works. */
+/** Fields of a later release are ignored, so that going back to this one works. */
 const stateSchema = z.object({
   version: z.literal(1).default(1),
   relay: z.string().optional(),
@@ -21,7 +21,7 @@ const stateSchema = z.object({
   cursor: z.string().max(64).optional(),
   timeOffsetMs: z.number().default(0),
   decrees: decreesSchema,
-  /** Relays up to 0.1 have none. */
+  /** Relays up to 0.1 omit it. */
   names: keptNamesSchema.optional(),
 })
 
@@ -32,7 +32,7 @@ export class RelayState {
   #relay: string | undefined
   #cell: Cell | undefined
   #keys: Keys
-  /** Key ids that are refused whoever lists them: an instance of the control plane may know less for a minute. */
+  /** Ids of keys that are refused, whoever lists them: an instance of the control plane may know less for a minute. */
   readonly #leaked = new Set<string>()
   #cursor: string | undefined
   #timeOffsetMs: number
@@ -68,12 +68,12 @@ export class RelayState {
     return this.#cursor
   }
 
-  /** Server time less this machine's, when last heard. */
+  /** Server time less this machine's, at the last answer. */
   get timeOffsetMs(): number {
     return this.#timeOffsetMs
   }
 
-  /** What the control plane says of this relay. */
+  /** Takes what the control plane says about this relay. */
   take({ relay, cell, keys }: Pick<SyncAnswer, 'relay' | 'cell' | 'keys'>, timeOffsetMs: number): void {
     this.#relay = relay
     this.#cell = cell
@@ -81,7 +81,7 @@ export class RelayState {
     this.#takeKeys(keys)
   }
 
-  /** The commands up to this one were obeyed. */
+  /** The commands up to this one were carried out. */
   obeyed(cursor: string | undefined): void {
     this.#cursor = cursor
   }

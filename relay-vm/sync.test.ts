@@ -94,7 +94,7 @@ describe('sync', () => {
     expect(control.requests.map(({ cursor }) => cursor)).toEqual([undefined, 'cursor-1'])
   })
 
-  test('agents hear of other relays when two answers in a row say so, once', async () => {
+  test('agents are told about other relays once, when two answers in a row say so', async () => {
     const { sync, directories } = await makeSync()
     sync.start()
     await requests(1)
@@ -109,7 +109,7 @@ describe('sync', () => {
     expect(told).toEqual([0, 0, 0, 1, 1, 1, 2])
   })
 
-  test('what one exchange could not deliver comes with the next that works', async () => {
+  test('reports that one exchange could not deliver come with the next that works', async () => {
     const { sync, events, meters, journal } = await makeSync()
     events.add('ticket.invalid', { from: '192.0.2.1' })
     meters.of(tunnel, account).refused('tunnel.rate')
@@ -127,7 +127,7 @@ describe('sync', () => {
     expect(journal.report(clock.now())).toEqual([])
   })
 
-  test('agents that come and go are told within a second, all of them in one call', async () => {
+  test('agents that come and go are reported within a second, all of them in one call', async () => {
     const { sync } = await makeSync()
     sync.start()
     await requests(1)
@@ -141,7 +141,7 @@ describe('sync', () => {
     expect(control.requests).toHaveLength(2)
   })
 
-  test('an agent without a connection is told as such at once, and as away when its minute is over', async () => {
+  test('an agent without a connection is reported as such at once, and as away after a minute', async () => {
     const { sync, routes } = await makeSync()
     const iat = clock.now() / 1000
     const session = {
@@ -241,7 +241,7 @@ describe('sync', () => {
     expect(next.report(clock.now())).toMatchObject([{ boot, tunnel, refused: 1 }])
   })
 
-  test('behind its last word a relay trusts no name that it knows, nor does the next life that reads them', async () => {
+  test('after its last report a relay trusts no name, and neither does the next process that reads them', async () => {
     const { sync, state, time } = await makeSync()
     sync.start()
     await requests(1)
@@ -253,7 +253,7 @@ describe('sync', () => {
     expect(next.names.isTrusted(time.moment())).toBe(false)
   })
 
-  test('where nobody waits for the end, the last report is tried again until it is taken', async () => {
+  test('if nobody waits for the end, the last report is tried again until it is accepted', async () => {
     const { sync, meters, journal } = await makeSync()
     sync.start()
     await requests(1)
@@ -274,7 +274,7 @@ describe('bad weather', () => {
     control.nowMs = () => clock.now()
   })
 
-  test('what the control plane will never take is not sent again, counted, and spoils nothing else', async () => {
+  test('usage that the control plane will never accept is counted and not sent again, and the rest is', async () => {
     const { sync, meters, journal } = await makeSync()
     const other = tunnel.replace('0', '1')
     meters.of(tunnel, account).refused('tunnel.rate')
@@ -304,7 +304,7 @@ describe('bad weather', () => {
     expect(state.keys.jwks.keys).toEqual([])
   })
 
-  test('commands of a later release are passed over, and the others are obeyed', async () => {
+  test('commands of a later release are ignored, and the others are carried out', async () => {
     const { sync, commands } = await makeSync()
     control.commands.push(commandOf({ id: 'new', kind: 'dance', at: 1 }), {
       id: 'old',
@@ -317,9 +317,9 @@ describe('bad weather', () => {
     expect(commands).toEqual(['old'])
   })
 
-  test('a full disk is told and stops nothing; when there is room again, all of it is kept', async () => {
+  test('a full disk is reported and stops nothing; when there is room again, all of it is saved', async () => {
     const { sync, meters, keeper, events } = await makeSync()
-    // A folder where the draft is written: what fails for root too.
+    // A folder in the place of the draft, which makes writing fail for root too.
     await mkdir(join(dataDir, 'usage.json.new'))
     control.isAcknowledging = false
     meters.of(tunnel, account).refused('tunnel.rate')
@@ -364,7 +364,7 @@ describe('bad weather', () => {
     await until(() => sync.failures === 2 && clock.pending > 0)
   })
 
-  test('a clock that is wrong by five minutes is put right by the first answer, and at the next start before it', async () => {
+  test('a clock wrong by five minutes is corrected by the first answer, and at the next start before it', async () => {
     const trueMs = Date.UTC(2026, 0, 1, 10, 58)
     clock = new FakeClock(trueMs + 300_000)
     control.nowMs = () => trueMs + clock.monotonic()
@@ -405,7 +405,7 @@ describe('bad weather', () => {
     },
   )
 
-  test('a control plane’s clock that ran a year ahead and is set back loses no figures here', async () => {
+  test('when a control plane’s clock a year ahead is set back, no figures are lost here', async () => {
     const trueMs = Date.UTC(2026, 0, 1, 10, 20)
     clock = new FakeClock(trueMs)
     let aheadMs = 365 * 86_400_000
@@ -434,7 +434,7 @@ describe('bad weather', () => {
     expect([...last.values()].reduce((sum, count) => sum + count, 0)).toBe(3)
   })
 
-  test('time that is put back over an hour begins new figures, which no maximum can swallow', async () => {
+  test('time put back over an hour begins new figures, which no maximum can hide', async () => {
     const { meters, journal } = await makeSync()
     const eleven = Date.UTC(2026, 0, 1, 11)
     const count = (nowMs: number) => {
@@ -452,7 +452,7 @@ describe('bad weather', () => {
   })
 })
 
-/** As it comes over the wire from a newer control plane. */
+/** A command as it comes over the wire from a newer control plane. */
 function commandOf(body: object) {
   return syncAnswerSchema.shape.commands.parse([body])[0] ?? (null as never)
 }

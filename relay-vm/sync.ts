@@ -1,6 +1,6 @@
 /**
- * The relay's side of `sync`: every 30 s it tells what it carries and hears commands, keys and the time. It makes
- * certain what the bus makes fast, and nothing on the data path ever waits for it. docs/relay.md
+ * The relay's side of `sync`: every 30 s it reports what it carries and gets commands, keys and the time. The bus makes
+ * commands fast, this makes sure that they arrive, and nothing on the data path ever waits for it. docs/relay.md
  */
 import {
   type Command,
@@ -38,15 +38,15 @@ const retryBackoff: BackoffShape = {
 }
 /** Relays that started together drift apart. */
 const rhythmJitter = 0.1
-/** What `sync` may ask of the relay's pace, whatever the control plane says. */
+/** The bounds of the interval between syncs, whatever the control plane says. */
 const syncMsBounds = { min: 1_000, max: 300_000 }
-/** `soon` is for strangers' tickets too: at most one extra call in this time. */
+/** `soon` also serves strangers' tickets: at most one extra call in this time. */
 const soonMs = 30_000
-/** Agents that come and go are told of together: at most one extra call in this time. */
+/** Agents that come and go are reported together: at most one extra call in this time. */
 const presenceMs = 1_000
-/** A clock that is kept by NTP is never so wrong. */
+/** A clock that NTP keeps is never this wrong. */
 const clockOffMs = 60_000
-/** The last report before exit must not hold the exit up. */
+/** The last report before exit must not delay the exit for long. */
 const lastReportMs = 5_000
 const patientMs = 60_000
 
@@ -63,7 +63,7 @@ export type SyncOptions = {
   readonly journal: UsageJournal
   readonly events: SecurityEvents
   readonly keeper: Keeper
-  /** What this process says of itself. */
+  /** What this process reports about itself. */
   describe(): Pick<SyncRequest, 'boot' | 'state' | 'load'>
   onCommand(command: Command): void
   /** Agents would be sent to other relays than before. */
@@ -78,7 +78,7 @@ export class ControlSync {
   #wake: AbortController | undefined
   #soonAtMs = Number.NEGATIVE_INFINITY
   #presence: Timer | undefined
-  /** Asked for while an exchange was under way: the pause after it is left out. */
+  /** Set when a sync was requested during another: the pause after it is left out. */
   #isDue = false
   #isClockOff = false
   /** What agents know, and what the last answer said instead. */
@@ -95,7 +95,7 @@ export class ControlSync {
     return this.#first.promise
   }
 
-  /** Calls that failed since the last that did not; 0 = in touch. */
+  /** Calls that failed since the last success; 0: in touch. */
   get failures(): number {
     return this.#failures
   }
@@ -104,14 +104,14 @@ export class ControlSync {
     this.#loop = this.#run()
   }
 
-  /** Asks now instead of at the next turn: what this relay has to say has changed. */
+  /** Syncs now instead of at the next turn, because this relay has something new to report. */
   askNow(): void {
     this.#isDue = true
-    // A control plane in trouble is not asked more often for that: the next try says it all.
+    // A control plane in trouble is not asked more often for that: the next try reports everything.
     if (this.#failures === 0) this.#wake?.abort()
   }
 
-  /** The same, but not often: somebody shows a key that we do not know. */
+  /** Like `askNow`, but not often: a ticket names a key that we do not know. */
   soon(): void {
     const now = this.#options.clock.monotonic()
     if (now - this.#soonAtMs < soonMs) return
@@ -119,7 +119,7 @@ export class ControlSync {
     this.askNow()
   }
 
-  /** Within a second: an agent left for good, or came back. */
+  /** Syncs within a second: an agent left for good, or came back. */
   presenceChanged(): void {
     if (this.#closing.signal.aborted) return
     this.#presence ??= this.#options.clock.after(presenceMs, () => {
@@ -128,7 +128,7 @@ export class ControlSync {
     })
   }
 
-  /** Ends the rhythm; what is on its way is given up. */
+  /** Ends the rhythm; a running exchange is cancelled. */
   async stop(): Promise<void> {
     this.#presence?.clear()
     this.#closing.abort()
@@ -136,8 +136,8 @@ export class ControlSync {
   }
 
   /**
-   * Ends the rhythm and reports all that is left, once; or again for a minute, where nobody waits for the end and this
-   * process may not be started again for weeks. What cannot be delivered stays on disk.
+   * Ends the rhythm and reports all that is left, once. If nobody waits for the end, it tries again for a minute,
+   * because this process may not be started again for weeks. What cannot be delivered stays on disk.
    */
   async finish({ isPatient = false }: { readonly isPatient?: boolean } = {}): Promise<void> {
     const { clock, log } = this.#options
@@ -184,7 +184,7 @@ export class ControlSync {
     }
   }
 
-  /** One exchange, whatever comes of it. @returns ms until the next */
+  /** Makes one exchange, with success or without. @returns ms until the next */
   async #turn(): Promise<number> {
     const { log, random } = this.#options
     try {
@@ -192,7 +192,7 @@ export class ControlSync {
       if (this.#failures > 0) log.info({ failures: this.#failures }, 'The control plane answers again')
       this.#failures = 0
       this.#first.resolve()
-      // Somebody may wait for the word that an agent is gone.
+      // An agent's absence may be due before the next exchange.
       const awayInMs = Math.max(presenceMs, this.#options.routes.awayDueInMs)
       return Math.min(awayInMs, syncMs * (1 - rhythmJitter * random()))
     } catch (error) {
@@ -207,9 +207,9 @@ export class ControlSync {
     const { control, credential, routes, meters, journal, events, keeper, state, time, describe } =
       this.#options
     journal.account(meters.all(), time.now())
-    // From here on nobody waits for this relay: what it knows of names counts again with its next exchange.
+    // From here on nobody waits for this relay: its knowledge of names counts again after its next exchange.
     if (isLast) state.names.takeLeave()
-    // On disk first: what a crash may lose is only what came after.
+    // To disk first: a crash may lose only what came after.
     await keeper.save()
     const bytesOf = (account: string) => meters.shares.reportBytes(account)
     const usage = journal.report(time.now(), { all: isLast, bytesOf })
@@ -261,7 +261,7 @@ export class ControlSync {
     else this.#options.log.info({}, 'The clock of this machine is right again')
   }
 
-  /** Instances of the control plane may differ for some seconds, so it counts when it is heard twice. */
+  /** Instances of the control plane may differ for some seconds, so a change counts when it is heard twice. */
   #noteDirectory(mark: string | undefined): void {
     if (mark === undefined) return
     const { known, heard } = this.#directory ?? { known: mark }
@@ -270,7 +270,7 @@ export class ControlSync {
     if (isNews) this.#options.onDirectory()
   }
 
-  /** @param began undefined: it was the last of this process */
+  /** @param began undefined: it was the last exchange of this process */
   async #take(answer: SyncAnswer, began: Moment | undefined): Promise<void> {
     const { state, time, routes, meters, journal, log, onCommand } = this.#options
     journal.account(meters.all(), time.now())
@@ -287,7 +287,7 @@ export class ControlSync {
     state.decrees.prune(time.now())
     routes.expire(time.now())
     const served = new Set(routes.all().map((route) => route.claims.sub))
-    // What the commands cut has its last bytes in the meters.
+    // The visitors that a command cut have their last bytes in the meters.
     journal.account(meters.all(), time.now())
     meters.prune((tunnel) => served.has(tunnel))
     state.names.prune(time.now(), (tunnel) => served.has(tunnel))

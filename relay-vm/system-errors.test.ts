@@ -1,4 +1,4 @@
-/** Every message of a relay that a system error can lead to: its cure fits the error. What refuses is a mock. */
+/** Every message of a relay that a system error can cause has a cure that fits the error. A mock raises the errors. */
 import { createServer } from 'node:net'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { silentLog } from '@porttunneler/shared/base/log'
@@ -25,7 +25,7 @@ import { instanceIdentity } from './platform/metadata.google.ts'
 let undo = () => {}
 afterEach(() => undo())
 
-/** None of its other parts is asked before the port is open. */
+/** No other part is used before the port is open. */
 function leasedPorts(): TcpListeners {
   const none = {} as TcpOptions
   return new TcpListeners({ ...none, host: '127.0.0.1', log: silentLog, siblings: undefined })

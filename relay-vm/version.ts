@@ -1,4 +1,4 @@
-/** The version of this relay, as its package says. */
+/** The version of this relay, from its package. */
 import manifest from './package.json' with { type: 'json' }
 
 export const version: string = manifest.version

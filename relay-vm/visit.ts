@@ -12,7 +12,7 @@ import type { SessionHandle } from './session-handle.ts'
 
 export type VisitOptions = {
   readonly clock: Clock
-  /** The agent took so long to connect to the upstream, ms. */
+  /** How long the agent took to connect to the upstream, ms. */
   onConnected(route: Route, connectMs: number): void
 }
 
@@ -51,7 +51,7 @@ export class Visit implements StreamWatch {
     return this.#isConnected
   }
 
-  /** Whether it waits for the agent of that session, of which it has not heard yet. */
+  /** Whether it waits for the agent of that session, from which nothing has come yet. */
   isWaitingFor(session: SessionHandle): boolean {
     return this.#session === session && this.stream.state === 'opening'
   }
@@ -73,7 +73,7 @@ export class Visit implements StreamWatch {
     this.#finish()
   }
 
-  /** Whether nothing has moved since it was asked last; the first time it says no. */
+  /** Whether nothing has moved since the last call. The first call returns false. */
   isStill(): boolean {
     const { bytesIn, bytesOut } = this.stream
     const before = this.#seenBytes
@@ -89,12 +89,12 @@ export class Visit implements StreamWatch {
     this.#finish()
   }
 
-  /** What was written may still be on its way to the agent: then the session says when it is over. */
+  /** Bytes may still be on their way to the agent: then the session says when it is over. */
   localEnded(): void {
     if (this.stream.isOver) this.#finish()
   }
 
-  /** What a timer was made of would otherwise stay for as long as the visitor does. */
+  /** Otherwise the objects of a timer would stay as long as the visitor does. */
   #forgetDeadline(): void {
     this.#openTimer?.clear()
     this.#openTimer = undefined

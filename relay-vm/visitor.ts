@@ -1,4 +1,4 @@
-/** Visitors whose bytes go to the agent as they are: those of tcp and tls tunnels. */
+/** Visitors whose bytes go to the agent unchanged: those of tcp and tls tunnels. */
 import type { Socket } from 'node:net'
 import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
 import { Splice } from '@porttunneler/shared/mux/splice'
@@ -27,7 +27,7 @@ export function spliceVisitor(
   const join = (visit: Visit) => {
     const { stream } = visit
     const onEnd = (reason: ErrorKey | undefined) => {
-      // Never got to the upstream: the tunnel's owner will look for it among the refusals.
+      // It never reached the upstream: the tunnel's owner will look for it among the refusals.
       if (reason !== undefined && reason !== 'stream.aborted' && !visit.isConnected)
         route.meter.missed(reason)
       visitors.closed(stream)

@@ -156,7 +156,7 @@ describe('visitors', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('who waits for an agent whose connections are lost is told when it is not back soon; others go on', () => {
+  test('a visitor that waits for an agent without connections is told if it is not back soon; others go on', () => {
     const { clock, visitors, route, sink, heard, streams } = setUp()
     open(visitors, route, info, sink)
     open(visitors, route, info, sink)
@@ -175,7 +175,7 @@ describe('visitors', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('who waits for an agent that is back in a moment is told nothing: it asks again by itself', () => {
+  test('a visitor of an agent that is back in a moment is told nothing: the agent asks again by itself', () => {
     const { clock, visitors, route, sink, heard } = setUp()
     open(visitors, route, info, sink)
     const [member] = route.members
@@ -185,7 +185,7 @@ describe('visitors', () => {
     expect(heard).toEqual([])
   })
 
-  test('who has waited for a silent agent for long is told as soon as its connections are found lost', () => {
+  test('a visitor that has long waited for a silent agent is told as soon as its connections are found lost', () => {
     const { clock, visitors, route, sink, heard } = setUp()
     open(visitors, route, info, sink)
     clock.advance(2_000)
@@ -228,7 +228,7 @@ describe('visitors', () => {
     expect(route.meter.read()).toMatchObject({ opened: 1, closed: 1 })
   })
 
-  test('refusals are counted at their tunnel, whoever refuses', () => {
+  test('refusals are counted at their tunnel, wherever they come from', () => {
     const away = setUp()
     const route = { ...away.route, members: [] }
     expect(() => open(away.visitors, route, info, away.sink)).toThrow(
@@ -241,7 +241,7 @@ describe('visitors', () => {
     expect(full.clock.pending).toBe(0)
   })
 
-  test('sockets beyond the cap are reset and counted; room comes back when one closes', () => {
+  test('sockets beyond the cap are reset and counted; a place is free again when one closes', () => {
     const { visitors, meters } = setUp()
     const sockets = Array.from({ length: 3 }, () => makeSocket('::ffff:192.0.2.1'))
     expect(sockets.map((socket) => accept(visitors, socket))).toEqual(['192.0.2.1', '192.0.2.1', undefined])
@@ -251,13 +251,13 @@ describe('visitors', () => {
     expect(accept(visitors, makeSocket('192.0.2.9'))).toBe('192.0.2.9')
   })
 
-  test('while memory is short nobody comes in, and what stands still goes, newest first and so many at a time', () => {
+  test('while memory is short nobody comes in, and idle visitors are closed, newest first and a few at a time', () => {
     const { visitors, memory, meters, route, sink, streams } = setUp({ visitorsMax: 10 })
     for (let i = 0; i < 4; i++) open(visitors, route, info, sink)
     memory.isShort = true
     expect(accept(visitors, makeSocket('192.0.2.1'))).toBeUndefined()
     expect([...meters.refusals()]).toEqual([['relay.memory', 1]])
-    expect(visitors.shed(2), 'nothing is known to stand still yet').toBe(0)
+    expect(visitors.shed(2), 'nothing is known to be idle yet').toBe(0)
     const [, second, , fourth] = streams
     if (fourth) fourth.bytesIn += 1
     expect(visitors.shed(2)).toBe(2)
@@ -266,7 +266,7 @@ describe('visitors', () => {
     expect([...route.meter.refusals()]).toEqual([['relay.memory', 2]])
   })
 
-  test('one address with all that a tunnel may have open makes way for others, and not they for it', () => {
+  test('one address with all open connections of a tunnel yields to others, and not they to it', () => {
     const { visitors, route, sink, streams } = setUp({ visitorsMax: 100 })
     const policy = { ...route.policy, connectionsMax: 4 }
     const come = (visitorAddress: string) =>
@@ -278,7 +278,7 @@ describe('visitors', () => {
     expect(streams.map(({ resets }) => resets)).toEqual([[], [], ['tunnel.limit'], ['tunnel.limit'], [], []])
   })
 
-  test('one tunnel with all that an account may have open makes way for its others', () => {
+  test('one tunnel with all open connections of an account yields to its others', () => {
     const { visitors, route, meters, sink, streams } = setUp({ visitorsMax: 100 })
     const claims = { ...route.claims, accountLimits: { connectionsMax: 4, connectionsPerMinute: 600 } }
     for (let n = 0; n < 4; n++)
@@ -288,7 +288,7 @@ describe('visitors', () => {
     expect(streams.map(({ resets }) => resets.length)).toEqual([0, 0, 0, 1, 0])
   })
 
-  test('one account with all that the relay may carry makes way for the others', () => {
+  test('one account with all connections of the relay yields to the others', () => {
     const { visitors, route, meters, sink, streams } = setUp({ visitorsMax: 10 })
     for (let n = 0; n < 9; n++) open(visitors, route, { ...info, visitorAddress: `192.0.${n}.1` }, sink)
     const guest = { ...route.claims, account: 'acc_guest', sub: 'tun_guest' }
@@ -313,7 +313,7 @@ describe('visitors', () => {
     expect(come).not.toThrow()
   })
 
-  test('a visitor that is gone before it is looked at costs nothing', () => {
+  test('a visitor that is gone before it is accepted costs nothing', () => {
     const { visitors } = setUp()
     const socket = makeSocket(undefined)
     expect(accept(visitors, socket)).toBeUndefined()
@@ -321,7 +321,7 @@ describe('visitors', () => {
     expect(visitors.sockets).toBe(0)
   })
 
-  test('idle resolves when the last stream has ended, or when nobody wants to wait any more', async () => {
+  test('idle resolves when the last stream has ended, or when the wait is aborted', async () => {
     const { visitors, route, sink, streams } = setUp()
     await visitors.idle(new AbortController().signal)
     open(visitors, route, info, sink)

@@ -20,10 +20,10 @@ import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
 import { Visit } from './visit.ts'
 
-/** What a listener knows of a visitor; the rest of OPEN is the route's. */
+/** What a listener knows about a visitor; the rest of OPEN comes from the route. */
 export type VisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
 
-/** Of a relay that ends: its successor waits for it, or a machine to be shut down. */
+/** For a relay that ends: its successor waits for it, or a machine is to be shut down. */
 const lastWordsMs = 2_000
 
 export type VisitorsOptions = {
@@ -33,16 +33,18 @@ export type VisitorsOptions = {
   readonly visitorsMax: number
   readonly meters: Meters
   readonly origins: Origins
-  /** Nobody new is admitted. */
+  /** Whether nobody new is admitted. */
   isShortOfMemory(): boolean
-  /** The agent took so long to connect to the upstream, ms. */
+  /** How long the agent took to connect to the upstream, ms. */
   onConnected(route: Route, connectMs: number): void
 }
 
-/** An agent whose connections were reset has others in a fifth of a second; a lost packet on the way costs a second. */
+/**
+ * An agent whose connections were reset has new ones in a fifth of a second; a lost packet on the way costs a second.
+ */
 const backMs = 2_000
 
-/** Of all connections: those of tunnels leave room for who has not said where it goes. */
+/** The share of all connections that tunnels may use; the rest is for those that have not said where they go. */
 const streamsShare = 0.9
 
 /** By the depth in the pool of streams. */
@@ -51,10 +53,10 @@ const limitKeys: readonly ErrorKey[] = ['visitor.limit', 'account.limit', 'tunne
 export class Visitors {
   readonly #options: VisitorsOptions
   readonly #sockets
-  /** Those of them whose stream is another process's. */
+  /** Those of them that another process serves. */
   readonly #passed = new Set<Socket>()
   readonly #visits = new Map<Stream, Visit>()
-  /** The same, by whose they are. */
+  /** The streams by owner. */
   readonly #streams
   readonly #idle = new Set<() => void>()
   /** Rises with every visitor of a pool. */
@@ -75,16 +77,16 @@ export class Visitors {
     return this.#visits.size
   }
 
-  /** Visitor sockets held, with a stream or not yet. */
+  /** Visitor sockets held, with a stream or without. */
   get sockets(): number {
     return this.#sockets.size
   }
 
-  /** First thing for a socket. @returns the visitor's address; undefined = turned away, counted, and reset */
+  /** The first check of a socket. @returns the visitor's address; undefined: refused, counted, and reset */
   accept(socket: Socket): string | undefined {
     const { admission, meters, origins } = this.#options
     socket.on('error', () => {
-      // 'close' follows and says the same; without a listener the process would end.
+      // 'close' follows and tells the same; without a listener the process would end.
     })
     if (socket.remoteAddress === undefined) {
       socket.destroy()
@@ -100,12 +102,12 @@ export class Visitors {
     return this.welcome(socket) ? address : undefined
   }
 
-  /** Why a visitor whom a proxy names may not come in; counted by who asks. */
+  /** Why a visitor that a proxy names may not come in; the caller counts it. */
   ofSource(address: string): ErrorKey | undefined {
     return this.#options.admission.atAccept(address)
   }
 
-  /** It is known now for whom a trusted proxy made this connection, or that it will not say. */
+  /** Call it when it is known for whom a trusted proxy made this connection, or that it will not say. */
   isFor(socket: Socket, address: string): void {
     if (this.#options.origins.trustAt(socket)) this.#sockets.move(socket, sourcePath(address))
   }
@@ -128,7 +130,7 @@ export class Visitors {
     return true
   }
 
-  /** The visitor is served by another process of this machine, through this one. */
+  /** Another process of this machine serves the visitor, through this one. */
   passOn(socket: Socket): void {
     this.#passed.add(socket)
     socket.once('close', () => {
@@ -142,7 +144,7 @@ export class Visitors {
     return this.#options.origins.of(socket)
   }
 
-  /** The socket is no visitor after all: it belongs to an agent. */
+  /** The socket is no visitor's: it belongs to an agent. */
   leave(socket: Socket): void {
     this.#sockets.remove(socket)
   }
@@ -173,9 +175,10 @@ export class Visitors {
   }
 
   /**
-   * The session has no connection for now. Who waits for the first sign of its agent is offered to the others at once
-   * where several share the tunnel. Where it is alone it is mostly back in a moment and asks again by itself (rule 12),
-   * so they are told when it is not, or when they have waited as long already (for one that had fallen silent).
+   * The session has no connection for now. Where several agents share the tunnel, visitors that wait for its agent are
+   * offered to the others at once. Where the agent is alone it is mostly back in a moment and asks again by itself
+   * (rule 12), so its visitors are told only when it is not, or when they have already waited that long (for an agent
+   * that had fallen silent).
    */
   abandon(session: SessionHandle): void {
     const { clock } = this.#options
@@ -237,7 +240,7 @@ export class Visitors {
     visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, sink, visit), isAgain)
     gaveVisitor(member)
     this.#visits.set(visit.stream, visit)
-    // It was asked beforehand; where several are tried, others may have come meanwhile.
+    // It was checked before; where several agents are tried, other visitors may have come meanwhile.
     const depth = this.#streams.add(visit, pathOf(route, visitorAddress), drop, limitsOf(route))
     if (depth !== undefined) drop(depth)
     return visit
@@ -257,7 +260,7 @@ export class Visitors {
     return chosen.length
   }
 
-  /** The local side is done with the stream: it was ended both ways, or reset. */
+  /** Call it when the local side is done with the stream: it ended both ways, or was reset. */
   closed(stream: Stream): void {
     this.#visits.get(stream)?.localEnded()
   }
@@ -267,7 +270,7 @@ export class Visitors {
     for (const visit of [...this.#visits.values()]) if (matches(visit.route)) visit.cut(reason)
   }
 
-  /** Resolves when no stream is open, here or through here. */
+  /** Resolves when no stream is open, at this process or through it. */
   async idle(signal: AbortSignal): Promise<void> {
     if (this.#visits.size + this.#passed.size === 0 || signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -278,8 +281,8 @@ export class Visitors {
   }
 
   /**
-   * Resets sockets that are still open, with a stream or without: behind what was written to them, as far as their
-   * visitors take it within two seconds.
+   * Resets sockets that are still open, with a stream or without, after the bytes written to them, as far as their
+   * visitors take them within two seconds.
    */
   async closeSockets(): Promise<void> {
     const { clock } = this.#options

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a fresh VM of Google Compute Engine a relay, and runs at every boot: as the metadata key `startup-script`, or
-# from cloud-init. Everything it needs to know is in instance metadata (docs/relay.md has the table); values are checked
-# and never printed. Running it again changes nothing that is as it should be. Ends with 0 when all relays are ready.
+# from cloud-init. It reads everything from instance metadata (docs/relay.md has the table); values are checked and
+# never printed. Running it again changes nothing that is correct. It ends with 0 when all relays are ready.
 set -euo pipefail
 umask 022
 
@@ -24,13 +24,13 @@ die() {
   exit 1
 }
 
-# Calls the metadata server. It takes a moment to be there when a VM boots.
+# Calls the metadata server, which is not there in the first moment after a VM boots.
 call_metadata() {
   curl --silent --show-error --noproxy '*' --max-time 5 --retry 5 --retry-connrefused \
     --header 'Metadata-Flavor: Google' "$@"
 }
 
-# read_metadata PATH PATTERN [DEFAULT]: a value, checked whole. Without a default it has to be there.
+# read_metadata PATH PATTERN [DEFAULT]: a value, checked whole. Without a default it is required.
 read_metadata() {
   local answer status value
   answer="$(call_metadata --write-out '\n%{http_code}' "$metadata/$1")" || die "The metadata server does not answer"
@@ -38,7 +38,7 @@ read_metadata() {
   value="${answer%$'\n'*}"
   if [[ $status == 404 ]]; then
     [[ $# -ge 3 ]] || die "The metadata $1 is missing"
-    # Ours, and perhaps the word for nothing, which no pattern allows.
+    # The default is ours, and may be the word for nothing, which no pattern allows.
     printf '%s' "$3"
     return
   elif [[ $status != 200 ]]; then
@@ -64,7 +64,7 @@ read_settings() {
   trusted_proxies="$(attribute ptun-trusted-proxies '[0-9a-fA-F.:/]+( [0-9a-fA-F.:/]+)*' '')"
   proxy_protocol="$(attribute ptun-proxy-protocol '(http|tls|tcp)( (http|tls|tcp))*' '')"
   subscriptions="$(attribute ptun-subscriptions '[A-Za-z0-9._~+%{} -]*' '')"
-  # All VMs of a group share their metadata, and must not share a subscription: each would hear a part of the commands.
+  # All VMs of a group share their metadata, and must not share a subscription: each would get a part of the commands.
   [[ $subscriptions != *'{name}'* ]] || subscriptions="${subscriptions//'{name}'/"$(vm_name)"}"
   events_topic="$(attribute ptun-events-topic '[A-Za-z][A-Za-z0-9._~+%-]{2,254}' '')"
   watch_url="$(attribute ptun-watch-url 'https?://[a-z0-9.{}-]+(:[0-9{}a-z]+)?' '')"
@@ -97,8 +97,8 @@ make_user() {
     useradd --system --user-group --no-create-home --home-dir /var/lib/porttunneler --shell /usr/sbin/nologin "$user"
 }
 
-# fetch URL SHA256 LINK: unpacks an archive into a folder named by its hash, and points the link to it at the end. What
-# is unpacked already is not fetched again.
+# fetch URL SHA256 LINK: unpacks an archive into a folder named by its hash, and points the link to it at the end. An
+# archive that is already unpacked is not fetched again.
 fetch() {
   local url="$1" sha256="$2" link="$home/$3" folder="$home/archives/$2" draft="$home/archives/draft"
   if [[ ! -d $folder ]]; then
@@ -128,12 +128,12 @@ link_node() {
 set_kernel() {
   local own_last=$((own_port + 2 * relays - 1)) admin_last=$((admin_port + relays - 1))
   cat >/etc/sysctl.d/60-porttunneler.conf <<EOF
-# Connections that wait at a relay which stops go to the others.
+# Connections that wait at a stopping relay go to the others.
 net.ipv4.tcp_migrate_req = 1
 net.ipv4.tcp_syncookies = 1
 net.ipv4.tcp_max_syn_backlog = 8192
 net.core.somaxconn = 8192
-# Outgoing connections leave these to the relays.
+# Outgoing connections do not use these ports, which belong to the relays.
 net.ipv4.ip_local_reserved_ports = $tcp_ports,$own_port-$own_last,$admin_port-$admin_last
 EOF
   sysctl --quiet --load=/etc/sysctl.d/60-porttunneler.conf
@@ -212,7 +212,7 @@ await_ready() {
   done
 }
 
-# For whoever looks at the group of VMs. The relays themselves report to the control plane.
+# For people who look at the group of VMs. The relays themselves report to the control plane.
 report_ready() {
   call_metadata --fail --output /dev/null --request PUT --data "ready $relays" \
     "$metadata/instance/guest-attributes/porttunneler/state" ||

@@ -1,4 +1,7 @@
-/** What start-up.sh makes of a VM's metadata: the script's own functions, with a metadata server of shell words. */
+/**
+ * What start-up.sh makes of a VM's metadata. The test runs the script's own functions with a metadata server made of
+ * shell functions.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,7 +30,7 @@ const always: Readonly<Record<string, string>> = {
   'instance/scheduling/preemptible': 'FALSE',
 }
 
-/** Everything but `main` is run as it stands. */
+/** Runs everything but `main` as it is. */
 const script = `
 set -euo pipefail
 source <(sed -e '$d' -e "s,^readonly etc=.*,readonly etc='$folder'," "$startUp")
@@ -50,7 +53,7 @@ function boot(attributes: Readonly<Record<string, string>>) {
   return [1, 2].map((number) => parseConfig(readFileSync(join(folder, `relay-${number}.json`), 'utf8'), {}))
 }
 
-test('start-up: a VM told the least has relays that hear commands by sync and show their own address', () => {
+test('start-up: a VM with minimal metadata has relays that get commands by sync and show their own address', () => {
   const [config] = boot({})
   expect(config).toMatchObject({
     instance: 'r1-4711',
@@ -61,7 +64,7 @@ test('start-up: a VM told the least has relays that hear commands by sync and sh
   expect(config?.public.watchUrl).toBeUndefined()
 })
 
-test('start-up: VMs of one group, told the same, have subscriptions and live figures of their own', () => {
+test('start-up: VMs of one group with the same metadata have subscriptions and live figures of their own', () => {
   const configs = boot({
     'ptun-subscriptions': 'ptun.commands.eu.{name}.1 ptun.commands.eu.{name}.2',
     'ptun-events-topic': 'ptun.events',

@@ -1,24 +1,24 @@
 /**
- * Gives a socket whose ClientHello was read to the TLS server that it asks for. Node's way is to put the bytes back,
- * and costs as long as the connection lives: the first thing that OpenSSL's input gets is then a buffer of the hello's
- * size, one of 16 KiB follows, and the two take turns (61 reads of the kernel for each MB instead of 24). So the hello
- * is passed on only after the input has made its buffer for a read of 64 KiB, which it does for the read that finds
- * nothing behind the hello. docs/decisions/0058-a-hello-is-read-to-its-last-byte.md
+ * Gives a socket whose ClientHello was read to the TLS server for that name. Node's way is to put the bytes back, which
+ * costs as long as the connection lives: the first buffer that OpenSSL's input gets is then of the hello's size, one of
+ * 16 KiB follows, and the two take turns (61 reads of the kernel for each MB instead of 24). So the hello is passed on
+ * only after the input has made its buffer for a read of 64 KiB, which it does for the read that finds nothing behind
+ * the hello. docs/decisions/0058-a-hello-is-read-to-its-last-byte.md
  */
 import { Socket } from 'node:net'
 import { TLSSocket, type Server as TlsServer } from 'node:tls'
 
 export type ReadHello = {
   readonly bytes: Buffer
-  /** It was read to its last byte and no further, and this is called from within that read. */
+  /** True when the hello was read to its last byte and no further, and this is called from within that read. */
   readonly isInRead: boolean
 }
 
-/** The socket is flowing; while `isInRead` its client has nothing to say before the server has answered. */
+/** The socket is flowing. While `isInRead`, its client sends nothing before the server has answered. */
 export function beginTls(server: TlsServer, socket: Socket, { bytes, isInRead }: ReadHello): void {
   if (isInRead && isPossible()) {
     const made = firstMade(() => server.emit('connection', socket))
-    // Behind the read that is going on.
+    // After the current read.
     setImmediate(() => receiverOf(made)?.(bytes))
     return
   }
@@ -46,7 +46,7 @@ function firstMade(make: () => void): TLSSocket | undefined {
   return made
 }
 
-/** What takes bytes as if they had just been read; undefined when the socket is closed. */
+/** A function that takes bytes as if they had just been read; undefined when the socket is closed. */
 function receiverOf(socket: TLSSocket | undefined): ((bytes: Buffer) => void) | undefined {
   const handle: unknown = socket && Reflect.get(socket, '_handle')
   if (typeof handle !== 'object' || handle === null) return undefined
@@ -56,7 +56,7 @@ function receiverOf(socket: TLSSocket | undefined): ((bytes: Buffer) => void) | 
 
 let possible: boolean | undefined
 
-/** Whether this Node is made as it must be for that; otherwise bytes are put back. */
+/** Whether this Node's internals allow that; otherwise bytes are put back. */
 function isPossible(): boolean {
   if (possible !== undefined) return possible
   let probe: TLSSocket | undefined

@@ -19,7 +19,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-/** Where visitors of TLS come, with what becomes of them; `mayStart` as the listener decides it. */
+/** A server for TLS visitors, with the results; `mayStart` is the listener's decision. */
 async function serve(mayStart: (isInRead: boolean) => boolean = (isInRead) => isInRead) {
   const met = Promise.withResolvers<{ readonly socket: TLSSocket; readonly raw: Socket }>()
   const raws: Socket[] = []
@@ -48,7 +48,7 @@ async function serve(mayStart: (isInRead: boolean) => boolean = (isInRead) => is
   return { port: (at.address() as AddressInfo).port, met: met.promise }
 }
 
-/** The most that the kernel gave between two reads of TLS while a megabyte came. */
+/** The largest read that the kernel gave TLS while a megabyte came. */
 async function largestRead(mayStart?: (isInRead: boolean) => boolean): Promise<number> {
   const { port, met } = await serve(mayStart)
   const client = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
@@ -64,13 +64,13 @@ async function largestRead(mayStart?: (isInRead: boolean) => boolean): Promise<n
   return largest
 }
 
-test('hello: behind it TLS reads 64 KiB at a time, as on a socket that nobody looked at', async () => {
+test('hello: after it TLS reads 64 KiB at a time, as on a socket that nobody read before', async () => {
   expect(await largestRead()).toBeGreaterThan(60_000)
-  // As Node does it by itself; when this changes, begin-tls.ts has become needless.
+  // Node's own behaviour; when this changes, begin-tls.ts is needless.
   expect(await largestRead(() => false)).toBeLessThan(40_000)
 })
 
-test('hello: a handshake that comes byte by byte, and a hello in many records, are read as ever', async () => {
+test('hello: a handshake that comes byte by byte, and a hello in many records, are read as usual', async () => {
   const { port, met } = await serve()
   const wire = connect({ port, host: '127.0.0.1' })
   closing.push(() => wire.destroy())
@@ -88,7 +88,7 @@ test('hello: a handshake that comes byte by byte, and a hello in many records, a
   expect(String(word)).toBe('word')
 })
 
-/** A record of a hello as several; anything else as it is. */
+/** Splits a record of a hello into several; leaves anything else as it is. */
 function inRecords(bytes: Buffer, most: number): readonly Buffer[] {
   if (bytes[0] !== 22) return [bytes]
   const records: Buffer[] = []
@@ -99,7 +99,7 @@ function inRecords(bytes: Buffer, most: number): readonly Buffer[] {
   return records
 }
 
-test('hello: what stands behind it is left to whoever has the socket next, to the end', async () => {
+test('hello: the bytes behind it are left to the next reader of the socket, to the end', async () => {
   const heard = Promise.withResolvers<string>()
   const at = createServer({ allowHalfOpen: true }, (socket) => {
     const reading = readHello(socket, (bytes) => {
@@ -121,7 +121,7 @@ test('hello: what stands behind it is left to whoever has the socket next, to th
   at.close()
 })
 
-test('hello: early data that comes right behind it does not get before it', async () => {
+test('hello: early data right behind it is not read before it', async () => {
   const { port } = await serve()
   const hello = withExtension(await captureHello(), 42)
   const early = Buffer.concat([Buffer.of(23, 3, 3, 0, 40), Buffer.alloc(40, 'e')])
@@ -133,7 +133,7 @@ test('hello: early data that comes right behind it does not get before it', asyn
   expect((answer as Buffer)[0]).toBe(22)
 })
 
-/** What a client of Node says first. */
+/** The first message of a client of Node. */
 async function captureHello(): Promise<Buffer> {
   const said = Promise.withResolvers<Buffer>()
   const wire = new Duplex({ read() {}, write: (chunk) => said.resolve(chunk) })
@@ -143,7 +143,7 @@ async function captureHello(): Promise<Buffer> {
   return hello
 }
 
-/** An empty extension behind the others, and the three lengths that count it. */
+/** Adds an empty extension behind the others, and updates the three lengths that count it. */
 function withExtension(hello: Buffer, type: number): Buffer {
   const longer = Buffer.concat([hello, Buffer.of(0, type, 0, 0)])
   longer.writeUInt16BE(hello.readUInt16BE(3) + 4, 3)

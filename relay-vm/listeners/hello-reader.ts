@@ -1,19 +1,20 @@
 /**
- * Reads a ClientHello and not a byte of what follows: five bytes of a record's head, then what it says. Nothing is read
- * ahead, so whoever gets the socket next reads into buffers of its own size from its first read on. Node offers reads
- * of a chosen length (`onread` with a function) only for sockets that dial out; the fields that the option sets are set
- * here, as in shared/mux/read-into.ts. Where a Node should lay them out in another way, reads come as 'data' events.
+ * Reads a ClientHello and not a byte of what follows: the five bytes of a record's head, then as many as it says.
+ * Nothing is read ahead, so the next reader of the socket reads into buffers of its own size from its first read on.
+ * Node offers reads of a chosen length (`onread` with a function) only for sockets that dial out; the fields that the
+ * option sets are set here, as in shared/mux/read-into.ts. If a Node version lays them out in another way, reads come
+ * as 'data' events.
  */
 import { Socket } from 'node:net'
 
-/** A head says up to 16 KiB, and memory is given as it comes. */
+/** A head may announce up to 16 KiB, and memory is allocated as bytes come. */
 const stepBytes = 2_048
 const recordHeadBytes = 5
 
 type Fields = { readonly buffer: symbol; readonly callback: symbol; readonly next: symbol }
 type Handle = { useUserBuffer(buffer: Buffer): void }
 
-/** For all that is read behind the hello by whoever does not bring a buffer. */
+/** For all reads after the hello by a reader without a buffer of its own. */
 const later = Buffer.allocUnsafeSlow(64 * 1024)
 const fields = findFields()
 
@@ -27,16 +28,16 @@ function findFields(): Fields | undefined {
 }
 
 export type HelloReading = {
-  /** Whoever takes the socket now is the first to read what follows; else it must be paused first. */
+  /** True: who takes the socket now is the first to read what follows. False: the socket must be paused first. */
   readonly isInRead: boolean
-  /** The socket is an ordinary one again, and flowing. */
+  /** Makes the socket an ordinary one again, and flowing. */
   stop(): void
 }
 
-/** Has `onBytes` called with all that has come, each time that more has. Takes no more than whole records. */
+/** Calls `onBytes` with all bytes so far, each time that more have come. Reads no more than whole records. */
 export function readHello(socket: Socket, onBytes: (bytes: Buffer) => void): HelloReading {
   const handle: Partial<Handle> | null | undefined = Reflect.get(socket, '_handle')
-  // What was read before is ahead of what is still to come.
+  // Bytes that were read before come ahead of those still to come.
   if (!fields || !handle?.useUserBuffer || socket.readableLength > 0) return readEvents(socket, onBytes)
   const useUserBuffer = handle.useUserBuffer.bind(handle)
   return new ExactReading(socket, { handle: { useUserBuffer }, fields }, onBytes)
@@ -59,7 +60,7 @@ class ExactReading implements HelloReading {
   readonly #onBytes: (bytes: Buffer) => void
   #bytes: Buffer = Buffer.alloc(recordHeadBytes)
   #used = 0
-  /** Where the record ends that is being read; behind its head only once that is there. */
+  /** Where the current record ends. It points behind the record's head only once the head is there. */
   #recordEnd = recordHeadBytes
   #isHeadKnown = false
   #isFilled = false
@@ -107,7 +108,7 @@ class ExactReading implements HelloReading {
     return true
   }
 
-  /** All that was asked for is there: asks for the record's body, or for the next one's head. */
+  /** All requested bytes are there: asks for the record's body, or for the next record's head. */
   #grow(): void {
     if (this.#used === this.#recordEnd) {
       const bodyBytes = this.#isHeadKnown ? 0 : this.#bytes.readUInt16BE(this.#used - 2)

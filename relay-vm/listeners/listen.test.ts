@@ -18,7 +18,7 @@ async function start(server: Server, port = 0): Promise<number> {
 
 const greeter = () => createServer((socket) => socket.on('error', () => undefined).end('word'))
 
-/** What a visitor hears, or the code of the error. */
+/** What a visitor gets, or the code of the error. */
 function visit(port: number): Promise<string> {
   const socket = connect({ port, host })
   return new Promise((resolve) => {
@@ -27,7 +27,7 @@ function visit(port: number): Promise<string> {
   })
 }
 
-test('a listener that closes beside another one resets nobody who comes in a turn that has much to do', async () => {
+test('a listener that closes beside another one resets no visitor that comes in a busy turn', async () => {
   const port = await start(greeter())
   const echoPort = await start(createServer((socket) => socket.on('error', () => undefined).pipe(socket)))
   const ticker = connect({ port: echoPort, host, noDelay: true }).on('error', () => undefined)

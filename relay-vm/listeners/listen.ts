@@ -1,4 +1,4 @@
-/** Opening and closing server sockets with errors that say which port and why. */
+/** Opens and closes server sockets, with errors that say which port and why. */
 import { once } from 'node:events'
 import { connect, type Server } from 'node:net'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -7,35 +7,38 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { listenPrivately } from '@porttunneler/shared/base/private-files'
 import { sayListenError } from '@porttunneler/shared/base/system-errors'
 
-/** A burst of visitors while the loop is busy waits in the kernel and is not refused (net.core.somaxconn caps it). */
+/** When the loop is busy, a burst of visitors waits in the kernel and is not refused (net.core.somaxconn caps it). */
 const backlog = 4_096
 
 /** A listener of this machine answers at once, unless a packet filter swallows it. */
 const answerMs = 1_000
 
-/** Under a flood the queue never is empty. */
+/** Under a flood the queue is never empty. */
 const acceptTurnsMax = 2 * backlog
 
-/** What a turn takes that has nothing to do; twice as much will do after each `patientTurns` longer ones. */
+/** How long a turn takes that has nothing to do. Twice as long is accepted after each `patientTurns` longer turns. */
 const shortTurnMs = 0.05
 const patientTurns = 8
 
 export type ListenAt = {
   readonly host: string
   readonly port: number
-  /** Absent: nobody else may listen there. */
+  /** undefined: nobody else may listen there. */
   readonly sharing?: PortSharing | undefined
 }
 
 /** Other processes of this user listen there too, and the kernel spreads the visitors (SO_REUSEPORT). */
 export type PortSharing = {
-  /** None of those that may is there: whoever has the port is a stranger, who must not get half of the visitors. */
+  /**
+   * Whether none of the permitted processes is there: then the port is a stranger's, who must not get half of the
+   * visitors.
+   */
   isAlone(): Promise<boolean>
 }
 
 /**
- * Listens, and logs what goes wrong with accepting later.
- * @returns the port that was got, which matters when 0 was asked
+ * Listens, and logs later failures to accept.
+ * @returns the port that it got, which matters when 0 was requested
  * @throws relay.port
  */
 export async function listen(
@@ -50,7 +53,10 @@ export async function listen(
   return typeof address === 'object' && address !== null ? address.port : port
 }
 
-/** By asking, not by taking it: others who may have the port may be opening it at this moment. @throws relay.port */
+/**
+ * It connects instead of binding, because permitted processes may be opening the port at this moment. @throws
+ * relay.port
+ */
 async function refuseStranger({
   host,
   port,
@@ -71,7 +77,7 @@ async function refuseStranger({
     )
 }
 
-/** The same at a Unix socket. @throws relay.port */
+/** `listen` at a Unix socket. @throws relay.port */
 export async function listenAt(server: Server, path: string, log: Log): Promise<void> {
   listenPrivately(() => server.listen({ path, backlog }))
   await listening(server, path)
@@ -87,15 +93,15 @@ async function listening(server: Server, at: string): Promise<void> {
 }
 
 /**
- * Stops listening as soon as nobody waits to be accepted, because the kernel resets who does. Node accepts one
- * connection in each turn of its loop: a whole turn without one means that none was there when the turn looked. Whoever
- * comes while that turn has other things to do is reset all the same, so it has to be a short one.
+ * Stops listening as soon as nobody waits to be accepted, because the kernel resets waiting connections. Node accepts
+ * one connection in each turn of its loop: a whole turn without one means that none was there when the turn looked. A
+ * visitor that comes while that turn does other work is still reset, so the turn has to be a short one.
  */
 export function closeWhenEmpty(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   let turns = 0
   let begunMs = systemClock.monotonic()
-  // Nothing is known about the turn in which it is called.
+  // Nothing is known about the turn in which this is called.
   let isEmpty = false
   const onConnection = () => {
     isEmpty = false

@@ -29,7 +29,7 @@ beforeEach(async () => {
 })
 afterEach(() => bench.close())
 
-/** A tunnel whose upstream gives back what it hears. Balancers are those that come from `balancer`. */
+/** A tunnel whose upstream echoes. Connections from `balancer` count as a balancer's. */
 async function startEcho(kind: 'tcp' | 'http' | 'tls', options: Partial<RelayOptions> = {}) {
   const { ports } = await bench.startRelay(
     { trustedProxies: ['127.0.0.2'], proxyProtocol: ['http', 'tls', 'tcp'], limits: { strangersMax: 2 } },
@@ -60,7 +60,7 @@ async function refusals(adminPort: number): Promise<number> {
 }
 
 describe('a trusted load balancer', () => {
-  test.each(['v1', 'v2'] as const)('%s: a tcp visitor is whom its header names', async (version) => {
+  test.each(['v1', 'v2'] as const)('%s: a tcp visitor is the one that its header names', async (version) => {
     const { agent, tcpPort } = await startEcho('tcp')
     const socket = visit(tcpPort)
     socket.write(Buffer.concat([writeProxyHeader(version, ends), Buffer.from('hello')]))
@@ -79,7 +79,7 @@ describe('a trusted load balancer', () => {
     socket.destroy()
   })
 
-  test('an http visitor is whom its header names', async () => {
+  test('an http visitor is the one that its header names', async () => {
     const { agent, httpPort } = await startEcho('http')
     const socket = visit(httpPort)
     socket.write(Buffer.concat([header, Buffer.from(`GET / HTTP/1.1\r\nhost: ${host}\r\n\r\n`)]))
@@ -88,7 +88,7 @@ describe('a trusted load balancer', () => {
     socket.destroy()
   })
 
-  test('an HTTPS visitor is whom its header names', async () => {
+  test('an HTTPS visitor is the one that its header names', async () => {
     const { agent, tlsPort, ca } = await startEcho('http')
     const raw = visit(tlsPort)
     raw.write(header)
@@ -99,17 +99,17 @@ describe('a trusted load balancer', () => {
     socket.destroy()
   })
 
-  test('a visitor of a tls tunnel is whom its header names', async () => {
+  test('a visitor of a tls tunnel is the one that its header names', async () => {
     const { agent, tlsPort } = await startEcho('tls')
     const raw = visit(tlsPort)
     raw.write(header)
-    // Its own hello comes back, which is no answer: but then it went all the way.
+    // Its own hello comes back, which is no valid answer, but shows that it went all the way.
     await once(connectTls({ socket: raw, servername: host }), 'error')
     expect(agent.visitors).toMatchObject([visitor])
     raw.destroy()
   })
 
-  test('LOCAL and UNKNOWN stand for the balancer itself', async () => {
+  test('LOCAL and UNKNOWN mean the balancer itself', async () => {
     const { agent, tcpPort } = await startEcho('tcp')
     for (const own of [
       Buffer.from('PROXY UNKNOWN\r\n'),
@@ -135,7 +135,7 @@ describe('a trusted load balancer', () => {
     expect(agent.visitors).toEqual([])
   })
 
-  test('a probe that says nothing is closed and counts for nothing', async () => {
+  test('a probe that sends nothing is closed and not counted', async () => {
     const { httpPort, adminPort } = await startEcho('http')
     const socket = visit(httpPort)
     socket.end()
@@ -143,7 +143,7 @@ describe('a trusted load balancer', () => {
     expect(await refusals(adminPort)).toBe(0)
   })
 
-  test('who has sent no header after ten seconds is dropped; when more than allowed wait, the oldest makes way', async () => {
+  test('a connection without a header is dropped after ten seconds; when too many wait, the oldest yields', async () => {
     const clock = new FakeClock(Date.now())
     control.nowMs = () => clock.now()
     const { httpPort, adminPort } = await startEcho('http', { clock })
@@ -161,7 +161,7 @@ describe('a trusted load balancer', () => {
   })
 })
 
-test('a header from anybody else is bytes like any others', async () => {
+test('a header from anybody else is ordinary bytes', async () => {
   const { agent, tcpPort, httpPort } = await startEcho('tcp')
   const stranger = visit(tcpPort, '127.0.0.3')
   stranger.write(header)

@@ -1,7 +1,8 @@
 /**
- * Who is at the far end of a visitor's socket. Behind a load balancer that the operator trusts it is whom the balancer
- * names in a PROXY header, which at the ports that the operator names has to come before anything else; from everybody
- * else such a header is just bytes. Proxies that speak HTTP say it in each request (http/forwarded.ts).
+ * Tells who is at the far end of a visitor's socket. Behind a load balancer that the operator trusts it is the visitor
+ * that the balancer names in a PROXY header, which must come before anything else at the ports that the operator names.
+ * From everybody else such a header is ordinary bytes. Proxies that speak HTTP name the visitor in each request
+ * (http/forwarded.ts).
  */
 import type { Socket } from 'node:net'
 import { plainAddress, sourcePath } from '@porttunneler/shared/base/addresses'
@@ -14,10 +15,10 @@ import { readProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { makePool } from '../policy/pools.ts'
 
 export type Origin = {
-  /** As `plainAddress` gives it. */
+  /** As `plainAddress` returns it. */
   readonly address: string
   readonly port: number
-  /** The port that the visitor dialled: the balancer's, where there is one. */
+  /** The port that the visitor dialled, or that the balancer dialled if there is one. */
   readonly localPort: number
 }
 
@@ -28,7 +29,7 @@ export type OriginsOptions = {
   readonly clock: Clock
   /** Addresses and CIDRs of balancers and proxies. */
   readonly trusted: readonly string[]
-  /** Where what they connect begins with a PROXY header. */
+  /** The ports where a connection from them begins with a PROXY header. */
   readonly headerAt: readonly VisitorPort[]
   /** Connections whose header is still to come. */
   readonly waitingMax: number
@@ -39,20 +40,20 @@ export class Origins {
   readonly #options: OriginsOptions
   readonly #isTrusted: NetworkMatcher | undefined
   readonly #told = new WeakMap<Socket, Origin>()
-  /** Sockets of which a balancer did not say who is behind it. */
+  /** Sockets of a balancer that did not say who is behind it. */
   readonly #untold = new WeakSet<Socket>()
   readonly #waiting: FairPool<Socket>
 
   constructor(options: OriginsOptions) {
     this.#options = options
     this.#waiting = makePool('header', options.waitingMax)
-    // Most relays stand alone: their visitors are not looked up at all.
+    // Most relays stand alone: their visitors need no lookup.
     this.#isTrusted = options.trusted.length > 0 ? compileMatcher(options.trusted) : undefined
   }
 
   /**
-   * Calls `next` once it is known who has come: at once, or behind a trusted balancer when its header is complete; the
-   * socket is then paused and its next byte is the first behind the header. Without a header it never is called.
+   * Calls `next` once the visitor is known: at once, or behind a trusted balancer when its header is complete; the
+   * socket is then paused and its next byte is the first after the header. Without a header it never calls `next`.
    */
   whenKnown(socket: Socket, port: VisitorPort, next: () => void): void {
     const { remoteAddress } = socket
@@ -61,15 +62,17 @@ export class Origins {
     else next()
   }
 
-  /** Whom to believe at this socket about whom it asks for; undefined: nobody. Its address is a proxy's then. */
+  /**
+   * Whom to believe at this socket about its visitors; undefined: nobody. Otherwise the socket's address is a proxy's.
+   */
   trustAt(socket: Socket): NetworkMatcher | undefined {
     if (!this.#isTrusted || this.#untold.has(socket)) return undefined
     return this.#isTrusted(this.of(socket).address) ? this.#isTrusted : undefined
   }
 
   /**
-   * Who the socket counts for where places are shared by source. A proxy that speaks for many counts as nobody's, each
-   * of its connections for itself, until it has said for whom it asks.
+   * Whom the socket counts for where places are shared by source. A proxy that speaks for many has no share of its own:
+   * each of its connections counts for itself, until it has named its visitor.
    */
   pathOf(socket: Socket): readonly string[] {
     const { address, port } = this.of(socket)
@@ -80,7 +83,7 @@ export class Origins {
     return this.#told.get(socket) ?? ownOrigin(socket)
   }
 
-  /** Another process of this machine has said who it is. */
+  /** Sets the origin that another process of this machine has told. */
   tell(socket: Socket, origin: Origin): void {
     this.#told.set(socket, origin)
     this.#untold.add(socket)
@@ -108,7 +111,7 @@ export class Origins {
       stop()
       this.#refuse(socket, 'proxy.header')
     }
-    // A balancer's probe may connect and say nothing: that is no refusal.
+    // A balancer's probe may connect and send nothing: that is no refusal.
     const stopAndDrop = () => (seen.length === 0 ? socket.destroy() : refuse())
     const onData = (chunk: Buffer) => {
       seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk])
@@ -122,7 +125,7 @@ export class Origins {
       socket.pause()
       if (seen.length > verdict.length) socket.unshift(seen.subarray(verdict.length))
       this.#told.set(socket, originOf(socket, verdict.ends))
-      // It may be a stranger of whom the balancer cannot say the address.
+      // It may be a stranger whose address the balancer cannot tell.
       if (verdict.ends === undefined) this.#untold.add(socket)
       next()
     }
@@ -133,20 +136,20 @@ export class Origins {
 
   #refuse(socket: Socket, reason: ErrorKey): void {
     this.#options.refused(reason)
-    // The reset may meet one of the other side.
+    // The other side may send a reset at the same time.
     socket.on('error', ignore)
     socket.resetAndDestroy()
   }
 }
 
-/** 'close' follows and is listened to. */
+/** 'close' follows and has a listener. */
 function ignore(): void {}
 
 function ownOrigin({ remoteAddress = '', remotePort = 0, localPort = 0 }: Socket): Origin {
   return { address: plainAddress(remoteAddress), port: remotePort, localPort }
 }
 
-/** Without `ends` the balancer speaks for itself, or does not know. */
+/** Without `ends` the balancer speaks for itself, or does not know the visitor. */
 function originOf(
   socket: Socket,
   ends: { sourceAddress: string; sourcePort: number; destinationPort: number } | undefined,

@@ -1,4 +1,7 @@
-/** Fuzz of the ClientHello reader: well-formed hellos with random damage. It answers a verdict and never throws. */
+/**
+ * Fuzz of the ClientHello reader: well-formed hellos with random damage. The reader must return a verdict and never
+ * throw.
+ */
 import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
 import { sniffClientHello } from './sniff.ts'
 
@@ -34,7 +37,7 @@ function makeHello(random: () => number): Buffer {
   return Buffer.concat(records)
 }
 
-/** @throws with the input when the reader throws, or takes back a verdict once more bytes are there */
+/** @throws with the input when the reader throws, or changes a verdict when more bytes are there */
 export function runCases({ seed, cases }: { readonly seed: number; readonly cases: number }): {
   hellos: number
 } {

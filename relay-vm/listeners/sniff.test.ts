@@ -38,7 +38,7 @@ const sniExtension = (name: string) => extension(0, vector(2, u8(0), vector(2, B
 const alpnExtension = (...names: string[]) =>
   extension(16, vector(2, ...names.map((name) => vector(1, Buffer.from(name, 'latin1')))))
 
-/** A ClientHello message of our own making; `records` says how long each record's fragment is. */
+/** A ClientHello message that the test makes; `records` says how long each record's fragment is. */
 function makeHello({
   extensions,
   fragment = 16_384,
@@ -85,7 +85,7 @@ describe('sniff: real clients', () => {
     expect(sniffClientHello(await captureHello({}))).toEqual({ hello: { sni: undefined, alpn: [] } })
   })
 
-  test('a real hello is judged at its last byte and not before, at every split', async () => {
+  test('a real hello is judged at its last byte and not before, however it is split', async () => {
     const bytes = await captureHello({ servername: 'a.example.com', ALPNProtocols: ['http/1.1'] })
     for (let cut = 0; cut < bytes.length; cut++)
       expect(sniffClientHello(bytes.subarray(0, cut)), `cut at ${cut}`).toBe('more')
@@ -94,7 +94,7 @@ describe('sniff: real clients', () => {
 })
 
 describe('sniff: made hellos', () => {
-  test('any fragmentation over records reads the same', () => {
+  test('any fragmentation over records gives the same', () => {
     fc.assert(
       fc.property(fc.integer({ min: 3, max: 300 }), (fragment) => {
         const bytes = makeHello({ extensions: [sniExtension('x.example.com')], fragment })
@@ -106,7 +106,7 @@ describe('sniff: made hellos', () => {
     )
   })
 
-  test('GREASE, encrypted hellos and big unknown extensions are passed over', () => {
+  test('GREASE, encrypted hellos and big unknown extensions are skipped', () => {
     const grease = extension(0x0a0a, Buffer.alloc(0))
     const encrypted = extension(0xfe0d, Buffer.alloc(8_000, 3))
     const protocols = alpnExtension('\x0a\x0a', 'http/1.1')
@@ -117,11 +117,11 @@ describe('sniff: made hellos', () => {
     expect(sniffClientHello(bytes)).toEqual({ hello: { sni: 'a.b', alpn: ['http/1.1'] } })
   })
 
-  test('a hello without extensions is one without a name', () => {
+  test('a hello without extensions has no name', () => {
     expect(sniffClientHello(makeHello({}))).toEqual({ hello: { sni: undefined, alpn: [] } })
   })
 
-  test('bytes after the hello record are not looked at', () => {
+  test('bytes after the hello record are not read', () => {
     expect(sniffClientHello(Buffer.concat([plain, Buffer.from('early data')]))).toEqual(
       sniffClientHello(plain),
     )
@@ -155,7 +155,7 @@ describe('sniff: made hellos', () => {
     expect(sniffClientHello(bytes)).toBe('malformed')
   })
 
-  test('16 KiB that end nowhere are refused, never waited on', () => {
+  test('16 KiB without an end are refused, and not waited on', () => {
     const endless = makeHello({ extensions: [extension(99, Buffer.alloc(20_000))] })
     expect(sniffClientHello(endless.subarray(0, 16_384))).toBe('malformed')
   })

@@ -1,8 +1,8 @@
 /**
  * Reads server name (RFC 6066) and ALPN (RFC 7301) out of a ClientHello before TLS is spoken: bytes in, verdict out.
- * Hellos larger than a segment or a record are put together (post-quantum key shares pass 1,500 bytes), GREASE and
- * encrypted hellos are ordinary unknown extensions, and every length must fit exactly: what is not a well-formed
- * ClientHello is refused before a TLS library sees it. The outer SNI alone decides.
+ * Hellos larger than a segment or a record are put together (post-quantum key shares exceed 1,500 bytes). GREASE and
+ * encrypted hellos are ordinary unknown extensions. Every length must fit exactly: anything but a well-formed
+ * ClientHello is refused before a TLS library sees it. Only the outer SNI decides.
  */
 import { limits } from '@porttunneler/shared/protocol/limits'
 
@@ -11,7 +11,7 @@ export type ClientHello = {
   readonly sni: string | undefined
   /** In the client's order of preference; entries that are not ASCII (GREASE) are left out. */
   readonly alpn: readonly string[]
-  /** Early data may come right behind it (RFC 8446, 4.2.10). Absent: nothing does before it is answered. */
+  /** Early data may follow right behind it (RFC 8446, 4.2.10). undefined: nothing follows before it is answered. */
   readonly isFollowed?: boolean
 }
 
@@ -23,16 +23,18 @@ const messageClientHello = 1
 const extensionServerName = 0
 const extensionAlpn = 16
 const extensionEarlyData = 42
-/** Clients use one or two; some split the name over records on purpose. A thousand of one byte are an attack. */
+/**
+ * Clients use one or two; some split the name over records on purpose. A thousand records of one byte are an attack.
+ */
 const recordsMax = 64
-/** Names that may be in a request for our endpoints: letters, digits, hyphens, underscores; at most 253. */
+/** Host names that can belong to our endpoints: letters, digits, hyphens, underscores; at most 253. */
 const hostPattern = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})?(\.[a-z0-9_]([a-z0-9_-]{0,62})?)*$/
 
-/** Thrown inside only: the hello ends before its own lengths say so. */
+/** Thrown only inside this file: the hello ends before its own lengths say so. */
 class Malformed extends Error {}
 
 /**
- * Judges what a connection has sent so far; at the limit of 16 KiB the verdict is final.
+ * Judges the bytes that a connection has sent so far. At the limit of 16 KiB the verdict is final.
  * @param bytes everything from the first byte on
  */
 export function sniffClientHello(bytes: Buffer): Verdict {
@@ -65,7 +67,7 @@ function joinRecords(bytes: Buffer): Buffer | 'more' | 'malformed' {
     fragments.push(fragment)
     collected += fragment.length
     const isRecordWhole = fragment.length === length
-    // Joining only at the record's end keeps a drip of small pieces cheap.
+    // Joining only at the record's end keeps a slow trickle of small pieces cheap.
     const body = isRecordWhole || fragments.length === 1 ? readMessage(fragments, collected) : 'more'
     if (body !== 'more' || !isRecordWhole) return body
     at += 5 + length
@@ -73,7 +75,7 @@ function joinRecords(bytes: Buffer): Buffer | 'more' | 'malformed' {
   return 'malformed'
 }
 
-/** True while the bytes there are could begin a handshake record of any TLS version. */
+/** True while the bytes so far could begin a handshake record of any TLS version. */
 function isRecordStart(header: Buffer): boolean {
   return (header[0] ?? recordHandshake) === recordHandshake && (header[1] ?? 3) === 3 && (header[2] ?? 0) <= 4
 }
@@ -85,7 +87,7 @@ function readMessage(fragments: readonly Buffer[], collected: number): Buffer | 
   const end = 4 + message.readUIntBE(1, 3)
   if (end > limits.clientHelloBytes) return 'malformed'
   if (message.length < end) return 'more'
-  // A client waits for the answer to its hello: nothing else may stand in the same record.
+  // A client waits for the answer to its hello: nothing else may be in the same record.
   return message.length > end ? 'malformed' : message.subarray(4)
 }
 
@@ -141,7 +143,7 @@ function readAlpn(content: Buffer): readonly string[] {
   return names
 }
 
-/** Walks a buffer; whoever asks for more than there is has a malformed hello. */
+/** Reads a buffer step by step; a hello is malformed when a read exceeds it. */
 class Reader {
   readonly #bytes: Buffer
   #at = 0

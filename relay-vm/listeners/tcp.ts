@@ -1,5 +1,5 @@
 /**
- * Leased ports. A port is opened when an agent binds it and stays open while its route lives; while the agent is away
+ * Leased ports. A port is opened when an agent binds it and stays open while its route lives. While the agent is away
  * visitors are reset at accept, so nobody waits for an answer that will not come.
  */
 
@@ -38,7 +38,7 @@ export class TcpListeners {
     this.#options = options
   }
 
-  /** Listens on the port of `endpoint`; one that is open already is kept. @throws relay.bind_port */
+  /** Listens on the port of `endpoint`, unless it is open already. @throws relay.bind_port */
   async open(endpoint: string): Promise<void> {
     const port = portOf(endpoint)
     const known = this.#servers.get(port)
@@ -57,7 +57,7 @@ export class TcpListeners {
     }
   }
 
-  /** New visitors find the port closed; those that are in stay. */
+  /** New visitors find the port closed; connected ones stay. */
   close(endpoint: string): void {
     const port = portOf(endpoint)
     const server = this.#servers.get(port)
@@ -118,7 +118,7 @@ export class TcpListeners {
   }
 }
 
-/** `tcp:<cell>:<port>` as `endpointIdSchema` has checked it. */
+/** Reads `tcp:<cell>:<port>`, which `endpointIdSchema` has checked. */
 function portOf(endpoint: string): number {
   return Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))
 }

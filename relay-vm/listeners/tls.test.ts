@@ -28,7 +28,7 @@ async function refusals(adminPort: number): Promise<Record<string, number>> {
   return Object.fromEntries(Array.from(found, ([, code = '', count]) => [code, Number(count)]))
 }
 
-/** The socket as one that hears nothing: its TLS stays in the middle of the handshake. */
+/** A socket that reads nothing: its TLS stays in the middle of the handshake. */
 function mute(socket: Socket): Duplex {
   return new Duplex({
     read() {},
@@ -36,7 +36,7 @@ function mute(socket: Socket): Duplex {
   })
 }
 
-describe('TLS port: who is turned away is told why by an alert', () => {
+describe('TLS port: a refused client is told why by an alert', () => {
   const at = (port: number) => ({ port, host: '127.0.0.1', rejectUnauthorized: false })
   const code = async (options: ConnectionOptions) => {
     const socket = connectTls(options)
@@ -76,7 +76,7 @@ describe('TLS port: who is turned away is told why by an alert', () => {
     },
   )
 
-  test('RFC 8446 6.2: half a lie: decode_error, byte by byte; and none for who speaks no TLS', async () => {
+  test('RFC 8446 6.2: a partly false hello: decode_error, byte by byte; no alert without TLS', async () => {
     const { ports } = await bench.startRelay()
     const said = async (bytes: Buffer) => {
       const socket = connect({ port: ports.tlsPort, host: '127.0.0.1', allowHalfOpen: true })
@@ -104,7 +104,7 @@ describe('TLS port: who is turned away is told why by an alert', () => {
 })
 
 describe('TLS port: strangers', () => {
-  test('who says nothing, or half a ClientHello, is dropped after ten seconds', async () => {
+  test('a client that sends nothing, or half a ClientHello, is dropped after ten seconds', async () => {
     const clock = new FakeClock(Date.now())
     control.nowMs = () => clock.now()
     const { ports } = await bench.startRelay({}, { clock })
@@ -121,7 +121,7 @@ describe('TLS port: strangers', () => {
     expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4111': 2, 'PT-4112': 1 })
   })
 
-  test('of more strangers than may wait the oldest makes way, at the TLS and the HTTP port alike', async () => {
+  test('when too many strangers wait the oldest yields, at the TLS and the HTTP port alike', async () => {
     const { ports } = await bench.startRelay({ limits: { strangersMax: 1 } })
     const dropped = async (port: number) => {
       const oldest = connect(port, '127.0.0.1').resume()
@@ -132,7 +132,7 @@ describe('TLS port: strangers', () => {
       return next
     }
     const waiting = [await dropped(ports.tlsPort), await dropped(ports.httpPort)]
-    // The one that waited at the TLS port went for the first at the HTTP port.
+    // The one that waited at the TLS port yielded to the first at the HTTP port.
     expect(await refusals(ports.adminPort)).toEqual({ 'PT-4118': 3 })
     const ticket = await control.ticket({ endpoint: 'host:a.tunnels.test' })
     await bench.dial(ports, { ticket })
@@ -158,7 +158,7 @@ describe('TLS port: strangers', () => {
     await bench.dial(ports, { ticket: await control.ticket({ endpoint: 'host:a.tunnels.test' }) })
   })
 
-  test('who goes in the middle of a handshake is forgotten at once; behind it half-closing works', async () => {
+  test('a client that leaves during a handshake is forgotten at once; after it half-closing works', async () => {
     const { ports } = await bench.startRelay()
     const upstreamPort = await bench.startUpstream((socket) => {
       socket.on('end', () => socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole')).resume()

@@ -1,6 +1,6 @@
 /**
- * The one TLS port. The ClientHello is peeked at and put back: agents (relay name and ALPN `porttunneler`) go to their
- * TLS server, visitors of names we serve to theirs, everybody else is closed and counted before any cryptography.
+ * The one TLS port. It reads the ClientHello first: agents (relay name and ALPN `porttunneler`) go to their TLS server,
+ * visitors of names we serve to theirs, and everybody else is closed and counted before any cryptography.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
@@ -24,10 +24,10 @@ import { closeServer, closeWhenEmpty, type ListenAt, listen } from './listen.ts'
 import type { Origin, Origins } from './origins.ts'
 import { type ClientHello, sniffClientHello } from './sniff.ts'
 
-/** Why a hello gets no answer but this: fatal alerts of RFC 8446 section 6.2. */
+/** Why a hello is refused: fatal alerts of RFC 8446 section 6.2. */
 const Alert = {
   decodeError: 50,
-  /** No budget for another handshake now. */
+  /** There is no budget for another handshake now. */
   internalError: 80,
   /** RFC 8446 section 9.2: the hello names no server. */
   missingExtension: 109,
@@ -55,7 +55,7 @@ export type TlsOptions = {
   readonly agentSni: string
   /** The tunnel of this name, if it wants its visitors' TLS untouched. */
   passthrough(name: string): Route | undefined
-  /** Where nobody here serves that tunnel now: another process of the machine that does, if there may be one. */
+  /** If nobody here serves that tunnel now: another process of the machine that does, if there may be one. */
   findSibling(name: string, origin: Origin): Promise<Socket | undefined> | undefined
   /** Whether HTTPS for this name is ours to answer: an endpoint, a name under our domain, the relay itself. */
   servesName(name: string): boolean
@@ -72,7 +72,7 @@ export class TlsListener {
   readonly #server: Server
   readonly #agents: TlsServer
   readonly #visitors: TlsServer
-  /** From accept until the TLS handshake is over; by remote address and port, under which TLS knows them again. */
+  /** From accept until the TLS handshake is over; by remote address and port, by which TLS finds them again. */
   readonly #strangers = new Map<string, Socket>()
   readonly #endings = new WeakMap<Socket, () => void>()
 
@@ -115,12 +115,12 @@ export class TlsListener {
     return listen(this.#server, { ...at, log: this.#options.log })
   }
 
-  /** Takes no more connections; those that came may finish their handshake. */
+  /** Takes no more connections; open ones may finish their handshake. */
   stopListening(): Promise<void> {
     return closeWhenEmpty(this.#server)
   }
 
-  /** Takes no more connections; those whose handshake is not over are dropped. */
+  /** Takes no more connections, and drops those whose handshake is not over. */
   close(): void {
     closeServer(this.#server)
     for (const socket of [...this.#strangers.values()]) socket.destroy()
@@ -145,7 +145,7 @@ export class TlsListener {
       if (verdict === 'more') return
       const isInRead = reading.isInRead
       stop()
-      // Whoever does not speak TLS would not understand an alert.
+      // A client that does not speak TLS would not understand an alert.
       const isTls = bytes[0] === recordHandshake
       if (verdict === 'malformed')
         this.#refuse(socket, 'tls.malformed', isTls ? Alert.decodeError : undefined)
@@ -159,7 +159,10 @@ export class TlsListener {
     })
   }
 
-  /** To the process that has the agent, where the name's TLS is not ours to end; else it is served here. */
+  /**
+   * Hands the socket to the process that has the agent, where the name's TLS is not ours to end; otherwise serves it
+   * here.
+   */
   #route(socket: Socket, hello: ClientHello, peeked: ReadHello): void {
     const { findSibling, visitors } = this.#options
     const finding = hello.sni === undefined ? undefined : findSibling(hello.sni, visitors.originOf(socket))
@@ -179,7 +182,7 @@ export class TlsListener {
     })
   }
 
-  /** Hands the socket to the server that the hello asks for. */
+  /** Hands the socket to the TLS server for the hello. */
   #serve(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: ReadHello): void {
     const { agentSni, servesName, passthrough, isOffline, visitors, turn } = this.#options
     const route = sni === undefined ? undefined : passthrough(sni)
@@ -207,7 +210,7 @@ export class TlsListener {
       return
     }
     this.#endings.set(socket, end)
-    // Who goes in the middle of a handshake is gone: half-closing is for those who have finished it.
+    // A client that ends in the middle of a handshake is gone: half-closing is for those that have finished it.
     socket.allowHalfOpen = false
     if (isAgent) visitors.leave(socket)
     beginTls(isAgent ? this.#agents : this.#visitors, socket, peeked)
@@ -225,7 +228,7 @@ export class TlsListener {
     else this.#options.onVisitor(socket, raw)
   }
 
-  /** The handshake is over. @returns the socket below it */
+  /** Call it when the handshake is over. @returns the socket below it */
   #takeRaw(socket: TLSSocket): Socket | undefined {
     const key = keyOf(socket)
     const raw = this.#strangers.get(key)
@@ -235,7 +238,7 @@ export class TlsListener {
     return raw
   }
 
-  /** Closes it, behind an alert where the client can still take one. */
+  /** Closes it, after an alert where the client can still read one. */
   #refuse(socket: Socket, reason: ErrorKey, alert?: Alert): void {
     this.#options.meters.refused(reason)
     if (alert !== undefined) socket.write(alertRecord(alert))
@@ -243,7 +246,7 @@ export class TlsListener {
       socket.destroy()
       return
     }
-    // What is left unread would have the kernel reset the connection, and the alert with it.
+    // Unread bytes would make the kernel reset the connection, and destroy the alert.
     socket.resume()
     socket.destroySoon()
   }

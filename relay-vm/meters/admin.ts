@@ -1,4 +1,7 @@
-/** The operator's private port: metrics for Prometheus, liveness (restart me if not) and readiness (send me nobody). */
+/**
+ * The operator's private port: metrics for Prometheus, liveness (restart me if not) and readiness (send me no visitors
+ * if not).
+ */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -7,22 +10,22 @@ import type { Registry } from 'prom-client'
 
 export type AdminOptions = {
   readonly registry: Registry
-  /** Host names besides addresses and loopback names. */
+  /** Host names that are accepted besides addresses and loopback names. */
   readonly names: readonly string[]
   readonly log: Log
-  /** Why visitors should go elsewhere; undefined = ready. */
+  /** Why visitors should go elsewhere; undefined: ready. */
   notReady(): string | undefined
-  /** For who restarts the relays of a machine one after the other: are the agents back? */
+  /** For an operator who restarts the relays of a machine one after the other: are the agents back? */
   load(): { readonly sessions: number; readonly streams: number; readonly served: number }
 }
 
-/** Not listening yet. Liveness says yes as long as the loop turns: a draining relay must not be killed for it. */
+/** It is not listening yet. Liveness is yes as long as the loop turns: a draining relay must not be killed. */
 export function adminServer({ registry, names, log, notReady, load }: AdminOptions): Server {
   const isOwn = ownNames(names)
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0]
     const { host } = request.headers
-    // Probes of HTTP/1.0 say none; a browser always does.
+    // Probes of HTTP/1.0 send no Host; a browser always does.
     if (host !== undefined && !isOwn(hostOf(host) ?? '')) refuseHost(response)
     else if (request.method !== 'GET' && request.method !== 'HEAD')
       say(response, 405, 'GET only', { allow: 'GET, HEAD' })

@@ -10,7 +10,7 @@ import {
 } from '@porttunneler/shared/api/schemas/relays'
 
 export class AnswerCounts {
-  /** By the places of `answerShape`. */
+  /** Places as in `answerShape`. */
   readonly counts = new Float64Array(answerShape.width)
 
   answered(status: number, latencyMs: number): void {

@@ -14,7 +14,7 @@ function carry(meter: TunnelMeter, bytes: number): void {
 }
 
 describe('history of a relay', () => {
-  test('keeps the last minute by second and the last half hour by ten seconds, without what stood still', () => {
+  test('keeps the last minute by second and the last half hour by ten seconds, without idle times', () => {
     const history = new History()
     const meter = makeMeter()
     history.sample([meter], start)
@@ -33,7 +33,7 @@ describe('history of a relay', () => {
     expect(history.read(meter, start + 2_000_000 + 3_600_000)).toMatchObject({ seconds: [], tens: [] })
   })
 
-  test('many accounts with a few tunnels each have no more than there are places', () => {
+  test('many accounts with a few tunnels each get no more than all places', () => {
     const history = new History()
     const all = Array.from({ length: 2_000 }, (_, n) => makeMeter(newId('acc', 10 + (n % 300))))
     for (let second = 1; second <= 3; second++) {
@@ -43,7 +43,7 @@ describe('history of a relay', () => {
     }
   })
 
-  test('one account with very many tunnels keeps nobody else out, and what is gone takes no place', () => {
+  test('one account with very many tunnels keeps nobody else out, and a removed tunnel takes no place', () => {
     const history = new History()
     const guest = makeMeter(newId('acc', 2))
     const account = newId('acc', 3)

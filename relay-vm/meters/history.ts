@@ -1,7 +1,8 @@
 /**
- * The last minute of a tunnel by second and its last half hour by ten seconds, for charts that are there at once when
- * somebody opens them. Kept here alone: a restart forgets it, and minutes and hours are the control plane's. Bounded by
- * a fixed number of tunnels with a fixed number of slots each, shared by account; tunnels that stand still have none.
+ * The last minute of a tunnel by second and its last half hour by ten seconds, so that a chart is complete when
+ * somebody opens it. Only this process keeps it: a restart forgets it, and the control plane keeps minutes and hours.
+ * It is bounded by a fixed number of tunnels with a fixed number of slots each, shared by account; idle tunnels have
+ * none.
  */
 import type { LiveHistory } from '@porttunneler/shared/api/schemas/tunnels'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
@@ -17,7 +18,7 @@ const slots = { seconds: 60, tens: 180 } as const
 const width = 5
 type Row = LiveHistory['seconds'][number]
 
-/** Slots by their time: a later one of the same place takes it over. */
+/** Slots by their time: a later time with the same place replaces it. */
 class Ring {
   readonly #figures: Float64Array
   readonly #stepMs: number
@@ -54,20 +55,20 @@ class Ring {
 
 type Counted = Pick<MeterReading, 'in' | 'out' | 'opened' | 'active'>
 const nothing: Counted = { in: 0, out: 0, opened: 0, active: 0 }
-/** Its rings are made once it has a place. */
+/** The rings are made once it has a place. */
 type Track = { rings: { readonly seconds: Ring; readonly tens: Ring } | undefined }
 
 export class History {
   readonly #tracks = new Map<TunnelMeter, Track>()
   readonly #places: FairPool<Track> = makePool('history', tunnelsMax)
-  /** As it was at the sample before. */
+  /** The figures at the sample before. */
   readonly #before = new WeakMap<TunnelMeter, Counted>()
 
   get size(): number {
     return this.#tracks.size
   }
 
-  /** Once a second. What was carried since the sample before counts as of now. */
+  /** Call it once a second. Bytes since the sample before count as of now. */
   sample(meters: Iterable<TunnelMeter>, nowMs: number): void {
     const left = new Set(this.#tracks.keys())
     for (const meter of meters) {
@@ -91,13 +92,13 @@ export class History {
     for (const meter of left) this.#forget(meter)
   }
 
-  /** Steps in which nothing changed are left out. */
+  /** Leaves out steps in which nothing changed. */
   read(meter: TunnelMeter | undefined, nowMs: number): LiveHistory {
     const rings = meter && this.#tracks.get(meter)?.rings
     return { at: nowMs, seconds: rings?.seconds.read(nowMs) ?? [], tens: rings?.tens.read(nowMs) ?? [] }
   }
 
-  /** Undefined: its account has its share. */
+  /** undefined: its account has used its share of places. */
   #ringsOf(meter: TunnelMeter): Track['rings'] {
     const known = this.#tracks.get(meter)
     if (known) return known.rings

@@ -14,7 +14,7 @@ export class LoadMeter {
     this.#atMs = clock.monotonic()
   }
 
-  /** `cpu` is the share of one core used since the last call, 0 to about 1 (more threads than one can pass it). */
+  /** `cpu` is the share of one core used since the last call, 0 to about 1 (more threads than one can exceed it). */
   read(now: { readonly sessions: number; readonly streams: number }): SyncRequest['load'] {
     const { user, system } = process.cpuUsage(this.#cpu)
     const elapsedMs = Math.max(1, this.#clock.monotonic() - this.#atMs)

@@ -4,7 +4,7 @@ import { TransferShares } from './shares.ts'
 import { TunnelMeter } from './tunnel-meter.ts'
 
 export class Meters {
-  /** How much of it accounts may still carry. */
+  /** How much accounts may still carry. */
   readonly shares = new TransferShares()
   readonly #meters = new Map<string, TunnelMeter>()
   readonly #refused = new Map<ErrorKey, number>()
@@ -14,7 +14,7 @@ export class Meters {
     this.#onDropped = onDropped
   }
 
-  /** The meter of a tunnel, made when first asked for. */
+  /** The meter of a tunnel, made on the first call. */
   of(tunnel: string, account: string): TunnelMeter {
     const known = this.#meters.get(tunnel)
     if (known?.account === account) return known
@@ -36,12 +36,12 @@ export class Meters {
     this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1)
   }
 
-  /** Refusals before a tunnel was known; those of tunnels are in their meters. */
+  /** Refusals before a tunnel was known; refusals of tunnels are in their meters. */
   refusals(): ReadonlyMap<ErrorKey, number> {
     return this.#refused
   }
 
-  /** Drops the meters of tunnels that are neither in use nor in `keep`; their last bytes must have been accounted. */
+  /** Drops the meters of tunnels that are neither in use nor in `keep`. Their last bytes must have been accounted. */
   prune(keep: (tunnel: string) => boolean): void {
     for (const [tunnel, meter] of this.#meters) {
       if (meter.active > 0 || keep(tunnel)) continue

@@ -1,4 +1,4 @@
-/** The relay's meters as Prometheus metrics; one registry a relay, so that two can live in one process. */
+/** The relay's meters as Prometheus metrics. There is one registry a relay, so that two can live in one process. */
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import { deliverySlabs, frameSlabs } from '@porttunneler/shared/mux/slab'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
@@ -7,7 +7,7 @@ import type { MeterReading } from './tunnel-meter.ts'
 
 export type RegistryOptions = {
   readonly meters: Meters
-  /** What is read when somebody scrapes. */
+  /** Values that are read when somebody scrapes. */
   sessions(): number
   visitors(): number
   strangers(): number
@@ -21,16 +21,16 @@ export type RegistryOptions = {
   diskFailures(): number
   isDiskFailing(): boolean
   syncFailures(): number
-  /** What the machine's clock is ahead of the control plane's. */
+  /** How far the machine's clock is ahead of the control plane's. */
   clockAheadMs(): number
 }
 
 export type RelayMetrics = {
   readonly registry: Registry
-  /** Agent to upstream, as the agent measured it. */
+  /** The time from agent to upstream, as the agent measured it. */
   observeConnect(tunnel: string, ms: number): void
   observeRtt(ms: number): void
-  /** The tunnel's meter is dropped: so are its series. */
+  /** The tunnel's meter is dropped, and so are its series. */
   forget(tunnel: string): void
 }
 
@@ -88,7 +88,7 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
   }
 }
 
-/** How what it counts gets onto the disk and to the control plane. */
+/** Metrics about writing to disk and reporting to the control plane. */
 function addReporting(registry: Registry, options: RegistryOptions): void {
   addGauge(registry, 'ptun_usage_rows', 'Usage rows not yet acknowledged', options.usageRows)
   addCount(registry, 'ptun_usage_dropped_total', 'Usage rows lost: too many waited', options.usageDropped)
@@ -132,7 +132,7 @@ const tunnelCounters: readonly TunnelCounter[] = [
   { name: 'ptun_tunnel_active', help: 'Streams open now', read: 'active' },
 ]
 
-/** The truth is in the meters; the metric is filled from them at each scrape. */
+/** The meters hold the true values; the metric is filled from them at each scrape. */
 function addTunnelCounter(registry: Registry, meters: Meters, { name, help, read }: TunnelCounter): void {
   const shape = { name, help, labelNames: ['tunnel'], registers: [registry] }
   if (read !== 'active') {

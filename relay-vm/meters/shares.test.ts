@@ -1,4 +1,4 @@
-/** Shares of a period's transfer, against the rule by which the control plane grants them. */
+/** Shares of a period's transfer, checked against the rule by which the control plane grants them. */
 
 import { newId } from '@porttunneler/shared/base/ids'
 import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
@@ -10,7 +10,7 @@ import { TunnelMeter } from './tunnel-meter.ts'
 const account = newId('acc', 1)
 const meterOf = () => new TunnelMeter({ tunnel: newId('tun', 1), account })
 
-/** Carries so many bytes in streams of their own. */
+/** Carries the bytes in streams of their own. */
 function carry(meter: TunnelMeter, bytes: number): void {
   const stream = { bytesIn: bytes, bytesOut: 0 }
   meter.opened(stream)
@@ -18,7 +18,7 @@ function carry(meter: TunnelMeter, bytes: number): void {
 }
 
 describe('shares', () => {
-  test('what was carried since the count is subtracted from the ticket that tells of it', () => {
+  test('bytes since the count are subtracted from the ticket with that count', () => {
     const [shares, meter] = [new TransferShares(), meterOf()]
     const ticket = { account, shareOf: 'a' }
     shares.granted({ ...ticket, iat: 1, shareBytes: 100, shareFrom: 0 }, meter)
@@ -38,7 +38,7 @@ describe('shares', () => {
     expect(shares.isSpent(account), 'the next period').toBe(false)
   })
 
-  test('a ticket of a release up to 0.1, which does not say from when, counts from its bind', () => {
+  test('a ticket of a release up to 0.1, which does not say from when it counts, counts from its bind', () => {
     const [shares, meter] = [new TransferShares(), meterOf()]
     shares.granted({ account, iat: 1, shareBytes: 10 }, meter)
     carry(meter, 10)
@@ -47,7 +47,7 @@ describe('shares', () => {
     expect(shares.isSpent(account)).toBe(false)
   })
 
-  test('tunnels that are gone are not counted again and again, and what they carried stays carried', () => {
+  test('removed tunnels are not counted again and again, and their bytes stay counted', () => {
     const meters = new Meters()
     const ticket = { account, iat: 1, shareBytes: 1_000, shareFrom: 0, shareOf: 'a' }
     let reads = 0
@@ -70,7 +70,7 @@ describe('shares', () => {
     expect(meters.shares.isSpent(account)).toBe(true)
   })
 
-  test('an account with very many open streams costs each of its newcomers a bounded number of steps', () => {
+  test('an account with very many open streams costs each new visitor a bounded number of steps', () => {
     const [shares, meter] = [new TransferShares(), meterOf()]
     shares.granted({ account, iat: 1, shareBytes: 10_000, shareFrom: 0, shareOf: 'a' }, meter)
     let steps = 0
@@ -100,7 +100,7 @@ describe('shares', () => {
       const relays = Array.from({ length: 1 + below(4) }, () => ({
         shares: new TransferShares(),
         meter: meterOf(),
-        /** The count of the ticket it has. */
+        /** The count of the relay's ticket. */
         count: 0,
         byHour: new Map<number, number>(),
       }))
@@ -121,7 +121,7 @@ describe('shares', () => {
         relay.count = counted
       }
       for (const relay of relays) show(relay)
-      // Visitors come to some relays now and to others later: what one has left, others want.
+      // Visitors come to some relays now and to others later: what one relay leaves unused, others need.
       let busy = relays.map(() => random() < 0.5)
       for (let step = 0; step < 4_000; step++) {
         const act = random()

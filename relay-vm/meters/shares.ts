@@ -1,19 +1,21 @@
 /**
- * What this relay may still carry for an account, as its tickets say: so many bytes from the hour on up to which the
- * control plane has counted. Showing the same ticket again grants nothing, and open connections are never cut.
+ * What this relay may still carry for an account, as its tickets say: a number of bytes from the hour on up to which
+ * the control plane has counted. Showing the same ticket again grants nothing, and open connections are never cut.
  *
- * A ticket divides what is left among the relays by figures that are an hour old, so a newer one may give a relay bytes
- * that another has carried meanwhile by its older one. Therefore the lower of the last two counts stands: what relays
- * may carry together is at any time at most what one count had left. docs/decisions/0048
+ * A ticket divides the rest among the relays by figures that are an hour old, so a newer ticket may give a relay bytes
+ * that another has meanwhile carried by its older one. Therefore the lower of the last two counts is valid: all relays
+ * together may carry at any time at most what one count had left. docs/decisions/0048
  */
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { TunnelMeter } from './tunnel-meter.ts'
 
-/** Accounts with a limit; the longest known goes, and gets a fresh share with its next ticket. */
+/**
+ * Accounts with a limit; beyond it the account known longest is dropped, and gets a fresh share with its next ticket.
+ */
 const accountsMax = 50_000
-/** Hours with traffic that are remembered: the control plane counts one 20 min after its end. */
+/** Hours with traffic that are remembered: the control plane counts an hour 20 min after its end. */
 const marksMax = 26
-/** Streams and tunnels that are looked at for each newcomer: an account with 40,000 open would cost 0.2 ms for each. */
+/** Streams and tunnels that are read for each new visitor: an account with 40,000 open would cost 0.2 ms for each. */
 const stepsMax = 64
 
 type Granting = Pick<TicketClaims, 'account' | 'iat' | 'shareBytes' | 'shareFrom' | 'shareOf'>
@@ -23,9 +25,9 @@ type Share = {
   readonly bytes: number
   /** Up to where the control plane had counted; undefined: it does not say, and the share counts from the grant. */
   readonly from: number | undefined
-  /** Period and limit: figures of another have nothing to do with it. */
+  /** Period and limit. Figures of another period or limit have nothing to do with it. */
   readonly of: string | undefined
-  /** What may be carried by then, of the newest count and of the one before. */
+  /** What may be carried in all, by the newest count and by the one before. */
   readonly end: number
   readonly endBefore: number
   readonly carried: Carried
@@ -34,7 +36,7 @@ type Share = {
 export class TransferShares {
   readonly #shares = new Map<string, Share>()
 
-  /** A checked ticket was bound; `meter` counts its tunnel. */
+  /** Call it when a checked ticket was bound; `meter` counts its tunnel. */
   granted(ticket: Granting, meter: TunnelMeter): void {
     const { account, iat, shareBytes } = ticket
     const known = this.#shares.get(account)
@@ -47,7 +49,7 @@ export class TransferShares {
     if (this.#shares.size > accountsMax && first !== undefined) this.#shares.delete(first)
   }
 
-  /** A full hour has begun: what is carried from now on is in no count that ends with it. */
+  /** Call it when a full hour has begun: bytes from now on are in no count that ends with it. */
   mark(hour: number): void {
     for (const { carried } of this.#shares.values()) carried.mark(hour)
   }
@@ -57,13 +59,15 @@ export class TransferShares {
     this.#shares.get(meter.account)?.carried.leave(meter)
   }
 
-  /** Whether new connections of the account must be refused. Asked for each that comes. */
+  /** Whether new connections of the account must be refused. Called for each that comes. */
   isSpent(account: string): boolean {
     const share = this.#shares.get(account)
     return share !== undefined && share.carried.bytesOfLate >= Math.min(share.end, share.endBefore)
   }
 
-  /** The control plane should hear of usage each time the account has carried so much more: 1 % of what is left. */
+  /**
+   * The control plane should get a usage report each time the account has carried this much more: 1 % of what is left.
+   */
   reportBytes(account: string): number {
     return (this.#shares.get(account)?.bytes ?? Number.POSITIVE_INFINITY) / 100
   }
@@ -71,7 +75,7 @@ export class TransferShares {
 
 function shareOf(ticket: Granting, bytes: number, known: Share | undefined, carried: Carried): Share {
   const { iat: issuedAt, shareFrom: from, shareOf: of } = ticket
-  // An instance of the control plane that lags behind knows less than what stands.
+  // An instance of the control plane that lags behind knows less than the valid figures.
   if (known?.from !== undefined && from !== undefined && known.of === of && from < known.from)
     return { ...known, issuedAt }
   const end = (from === undefined ? carried.bytes : carried.at(from)) + bytes
@@ -81,7 +85,7 @@ function shareOf(ticket: Granting, bytes: number, known: Share | undefined, carr
   return { issuedAt, bytes, from, of, end, endBefore, carried }
 }
 
-/** What was carried for an account since this relay heard of its share. */
+/** The bytes carried for an account since this relay was told its share. */
 class Carried {
   readonly #meters: Set<TunnelMeter>
   /** What its meters had counted before. */
@@ -99,7 +103,7 @@ class Carried {
     return carriedBy(this.#meters) - this.#offset
   }
 
-  /** The same, as it was a few newcomers ago where there is very much to count. */
+  /** The same bytes, as they were a few visitors ago where there is very much to count. */
   get bytesOfLate(): number {
     if (this.#skips-- > 0) return this.#late
     let steps = this.#meters.size
@@ -115,7 +119,7 @@ class Carried {
     this.#offset += carriedBy([meter])
   }
 
-  /** What it has carried stays carried; it is not asked again, or tunnels of a moment would be counted for ever. */
+  /** Its bytes stay counted, but it is not read again: otherwise short-lived tunnels would be counted for ever. */
   leave(meter: TunnelMeter): void {
     if (this.#meters.delete(meter)) this.#offset -= carriedBy([meter])
   }
@@ -128,7 +132,7 @@ class Carried {
     if (this.#marks.length > marksMax) this.#marks.shift()
   }
 
-  /** What it was at a full hour; what is no longer known counts as nothing, which grants less. */
+  /** The bytes at a full hour. An hour that is no longer known counts as nothing, which grants less. */
   at(hour: number): number {
     return this.#marks.findLast((mark) => mark.hour <= hour)?.bytes ?? 0
   }

@@ -1,6 +1,6 @@
 /**
- * What the relay counts of one tunnel. Counters are cumulative since this process started and never go back;
- * bytes of open streams are added when somebody reads, so the data path counts nothing twice.
+ * What the relay counts for one tunnel. Counters are cumulative since this process started and never go back. Bytes of
+ * open streams are added when somebody reads, so the data path counts nothing twice.
  */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { AnswerCounts } from './answer-counts.ts'
@@ -40,7 +40,7 @@ export class TunnelMeter {
     return this.#answers
   }
 
-  /** Undefined: no request was ever counted. */
+  /** undefined: no request was ever counted. */
   get answerCounts(): AnswerCounts['counts'] | undefined {
     return this.#answers?.counts
   }
@@ -49,13 +49,13 @@ export class TunnelMeter {
     return this.#streams.size
   }
 
-  /** @param isAgain for the same visitor, whose first stream came to nothing */
+  /** @param isAgain for a visitor whose first stream failed and who was counted then */
   opened(stream: CountedStream, isAgain = false): void {
     this.#streams.add(stream)
     if (!isAgain) this.#opened += 1
   }
 
-  /** The stream's counters are final. Calling it again changes nothing. */
+  /** Call it when the stream's counters are final. Calling it again changes nothing. */
   closed(stream: CountedStream): void {
     if (!this.#streams.delete(stream)) return
     this.#in += stream.bytesOut

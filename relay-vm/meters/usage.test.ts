@@ -22,7 +22,7 @@ afterEach(() => rm(dataDir, { recursive: true }))
 const load = (options: { boot?: string; nowMs?: number } = {}) =>
   UsageJournal.load(dataDir, { boot, nowMs: startMs, everyMs, ...options })
 const makeMeter = () => new TunnelMeter({ tunnel: newId('tun', 1), account: newId('acc', 1) })
-/** A stream that carried so many bytes, from opening to end. */
+/** Opens a stream that carries the bytes, and ends it. */
 function carry(meter: TunnelMeter, { bytesIn = 0, bytesOut = 0 }): void {
   const stream = { bytesIn, bytesOut }
   meter.opened(stream)
@@ -30,7 +30,7 @@ function carry(meter: TunnelMeter, { bytesIn = 0, bytesOut = 0 }): void {
 }
 
 describe('tunnel meter', () => {
-  test('open streams count as they go, ended ones stay counted, and an end counts once', () => {
+  test('open streams count as they grow, ended ones stay counted, and an end counts once', () => {
     const meter = makeMeter()
     const stream = { bytesIn: 0, bytesOut: 0 }
     meter.opened(stream)
@@ -45,7 +45,7 @@ describe('tunnel meter', () => {
 })
 
 describe('usage journal', () => {
-  test('figures are cumulative within their hour, and each hour stands for itself', async () => {
+  test('figures are cumulative within their hour, and each hour counts for itself', async () => {
     const journal = await load()
     const meter = makeMeter()
     carry(meter, { bytesIn: 10, bytesOut: 1 })
@@ -81,7 +81,7 @@ describe('usage journal', () => {
     expect(journal.report(startMs + everyMs)).toHaveLength(1)
   })
 
-  test('a closed hour leaves the journal when its last figures are acknowledged, not with older ones', async () => {
+  test('a closed hour leaves the journal when its last figures are acknowledged, not with older figures', async () => {
     const journal = await load()
     const meter = makeMeter()
     carry(meter, { bytesIn: 10 })
@@ -96,7 +96,7 @@ describe('usage journal', () => {
     expect(journal.size).toBe(0)
   })
 
-  test('a clock that is put right by hours, and fractions of a millisecond, goes on under another name', async () => {
+  test('a clock that is corrected by hours, and fractions of a millisecond, goes on under another boot', async () => {
     const journal = await load({ nowMs: startMs + 3 * hourMs })
     const meter = makeMeter()
     carry(meter, { bytesIn: 10 })
@@ -111,7 +111,7 @@ describe('usage journal', () => {
     expect(rows[1]?.boot).not.toBe(boot)
   })
 
-  test('after a kill the next process reports what the last one had not delivered, under its boot', async () => {
+  test('after a kill the next process reports what the last one had not delivered, under that one’s boot', async () => {
     const journal = await load()
     const meter = makeMeter()
     carry(meter, { bytesIn: 10 })
@@ -129,12 +129,12 @@ describe('usage journal', () => {
       { boot: nextBoot, out: 4 },
     ])
     next.acknowledge(report, startMs + 2)
-    expect(next.size, 'the running hour stays, for its counters go on').toBe(1)
+    expect(next.size, 'the running hour stays because its counters go on').toBe(1)
     await next.save()
     expect((await load({ boot: nextBoot })).report(startMs + 3)).toMatchObject([{ out: 4 }])
   })
 
-  test('each minute of the hour stands for itself, while the hour runs, after it, and after a restart', async () => {
+  test('each minute of the hour counts for itself, while the hour runs, after it, and after a restart', async () => {
     const journal = await load()
     const meter = makeMeter()
     const step = (bytes: number, atMs: number) => {
@@ -155,7 +155,7 @@ describe('usage journal', () => {
     }
   })
 
-  test('answers are counted by minute beside the bytes, and come back after a restart', async () => {
+  test('answers are counted by minute like the bytes, and come back after a restart', async () => {
     const journal = await load()
     const meter = makeMeter()
     const step = (atMs: number) => {
@@ -189,7 +189,7 @@ describe('usage journal', () => {
     ).toBe(false)
   })
 
-  test('a kill in the middle of a write leaves the old journal whole', async () => {
+  test('a kill in the middle of a write keeps the old journal whole', async () => {
     const journal = await load()
     const meter = makeMeter()
     carry(meter, { bytesIn: 10 })
@@ -200,7 +200,7 @@ describe('usage journal', () => {
     expect(await readFile(join(dataDir, 'usage.json'), 'utf8')).toContain(meter.tunnel)
   })
 
-  test('one account with very many tunnels loses its own oldest rows, and another reports and keeps all of its', async () => {
+  test('one account with very many tunnels loses its own oldest rows, and another loses none', async () => {
     const journal = await load()
     const guest = makeMeter()
     carry(guest, { bytesIn: 7 })
@@ -227,7 +227,7 @@ describe('usage journal', () => {
     ])
     expect(ofGuest.map(({ minutes }) => unpackCounts(minutes ?? '', minuteShape)?.[1])).toEqual([7, 9])
     expect(report.length).toBe(syncMax.usage)
-    // Those that were told go first, and with them nothing of the others.
+    // Acknowledged rows go first, and no row of the others goes with them.
     journal.acknowledge(report, nowMs)
     expect(journal.report(nowMs).every((row) => row.account === account)).toBe(true)
   })

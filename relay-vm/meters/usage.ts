@@ -1,8 +1,8 @@
 /**
  * Usage for the control plane: cumulative figures per tunnel, UTC hour and boot, kept on disk until the control plane
- * says that it has them. A repeated report changes nothing, a lost one is sent again, a crash loses what was carried
- * since the last `save` and can never add anything. Bounded: of too many rows the oldest of the account with most of
- * them go, and `dropped` says so; in reports accounts take turns.
+ * says that it has them. A repeated report changes nothing, a lost one is sent again, and a crash loses what was
+ * carried since the last `save` and can never add anything. It is bounded: when there are too many rows, the oldest of
+ * the account with the most rows are dropped, and `dropped` counts them. In reports accounts take turns.
  */
 import { join } from 'node:path'
 import {
@@ -21,27 +21,27 @@ import { takeTurns } from '../policy/take-turns.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
 
 const hourMs = 3_600_000
-/** 250 bytes a row: a 12 MB file at most; at 5,000 busy tunnels ten hours without a control plane. */
+/** 250 bytes a row: a file of 12 MB at most. With 5,000 busy tunnels it holds ten hours without a control plane. */
 const rowsMax = 50_000
 const minuteMs = 60_000
-/** Minutes are for charts: when so many rows wait, further ones go without, and the file stays small enough. */
+/** Minutes are for charts: when this many rows wait, further ones have no minutes, and the file stays small enough. */
 const minuteRowsMax = 10_000
-/** Of minutes in one report, so that it is never too large for the control plane. */
+/** The most bytes of minutes in one report, so that it is never too large for the control plane. */
 const reportMinutesMax = 3 * 1024 * 1024
 
-/** Fields of a later release are passed over; files of before had no version. */
+/** Fields of a later release are ignored; older files have no version. */
 const journalSchema = z.object({ version: z.literal(1).default(1), rows: z.array(usageSchema) })
 
-/** A running hour is reported again after so many bytes more, whatever the time. */
+/** A running hour is reported again after this many more bytes, whatever the time. */
 const reportBytes = 64 * 1024 * 1024
 
 type Row = {
   readonly usage: { -readonly [K in keyof Usage]: Usage[K] }
-  /** The minutes of a row that is counted in now; those of others are packed in `usage`. */
+  /** The minutes of a row that is being counted; those of other rows are packed in `usage`. */
   minutes: Float64Array | undefined
-  /** The same of its answers. */
+  /** The row's answers, in the same way. */
   answers: Float64Array | undefined
-  /** What the control plane has, and since when; undefined: it never heard of this row. */
+  /** What the control plane has, and since when; undefined: it never got this row. */
   known: { readonly figures: Counted; readonly atMs: number } | undefined
   /** The control plane will never take it. */
   isRefused: boolean
@@ -53,12 +53,12 @@ export type UsageOptions = {
   readonly boot: string
   /** Server-corrected wall time. */
   readonly nowMs: number
-  /** A running hour that changed is reported again after so long. */
+  /** A running hour that changed is reported again after this time. */
   readonly everyMs: number
   readonly onSetAside?: OnSetAside
 }
 
-/** Names what counts: figures under one name never go back. */
+/** Names the counting process: figures under one name never go back. */
 export function newBoot(nowMs: number): string {
   return newId('rel', nowMs).slice('rel_'.length)
 }
@@ -67,7 +67,7 @@ export class UsageJournal {
   readonly #file: KeptFile
   readonly #everyMs: number
   readonly #rows = new Map<string, Row>()
-  /** The rows, and those with minutes, by whose they are. */
+  /** The rows, and those with minutes, by account. */
   readonly #places
   readonly #minutePlaces
   /** Per meter, what has already been put into rows. */
@@ -75,10 +75,10 @@ export class UsageJournal {
   readonly #answered = new WeakMap<TunnelMeter, Float64Array>()
   #boot: string
   #hour: number
-  /** Of the hour. */
+  /** The minute of the hour. */
   #minute: number
   #onHour: (hour: number) => void = () => {}
-  /** Rows given up because the journal was full. */
+  /** Rows dropped because the journal was full. */
   dropped = 0
   /** Rows that the control plane refused for good. */
   refused = 0
@@ -103,7 +103,7 @@ export class UsageJournal {
     return new UsageJournal(path, options, kept?.rows ?? [])
   }
 
-  /** `listen` hears of each hour that begins, when all before is accounted. */
+  /** `listen` is called for each hour that begins, when everything before is accounted. */
   whenHour(listen: (hour: number) => void): void {
     this.#onHour = listen
   }
@@ -113,13 +113,13 @@ export class UsageJournal {
   }
 
   /**
-   * Puts what the meters counted since the last call into the hour and minute of the last call. Call it shortly after
-   * every full hour too, so that little lands in the wrong one. `nowMs` is server-corrected wall time.
+   * Puts what the meters counted since the last call into the hour and minute of the last call. Call it also shortly
+   * after every full hour, so that little lands in the wrong one. `nowMs` is server-corrected wall time.
    */
   account(meters: Iterable<TunnelMeter>, nowMs: number): void {
     for (const meter of meters) this.#accountOne(meter)
     const hour = hourOf(nowMs)
-    // Time was put back into an hour whose figures may be acknowledged and gone: it goes on under another name.
+    // Time was put back into an hour whose figures may be acknowledged and gone: the hour goes on under another boot.
     if (hour < this.#hour) this.#boot = newBoot(nowMs)
     const isNew = hour !== this.#hour
     if (isNew) this.#packMinutes()
@@ -129,9 +129,9 @@ export class UsageJournal {
   }
 
   /**
-   * Rows that the control plane should hear of now, oldest first: closed hours, and running ones that changed enough.
-   * `all` (the last report before exit) leaves out only what it has already. `bytesOf` is how much more an account has
-   * to carry before a running hour is due for that alone.
+   * Rows to report now, oldest first: closed hours, and running ones that changed enough. `all` (the last report before
+   * exit) leaves out only what the control plane already has. `bytesOf` is how much more an account has to carry before
+   * its bytes alone make a running hour due.
    */
   report(
     nowMs: number,
@@ -156,7 +156,7 @@ export class UsageJournal {
     return report
   }
 
-  /** The control plane has stored `report`, but for the rows at the places in `refused`, which it never will. */
+  /** The control plane has stored `report`, except for the rows at the places in `refused`, which it never will. */
   acknowledge(report: readonly Usage[], nowMs: number, refused: ReadonlySet<number> = new Set()): void {
     for (const [index, sent] of report.entries()) {
       const row = this.#rows.get(rowKey(sent))
@@ -221,7 +221,7 @@ export class UsageJournal {
         const place = this.#minute * minuteShape.width + at
         minutes[place] = (minutes[place] ?? 0) + count
       }
-    // Where minutes found no place there is none for answers either.
+    // If minutes found no place there is none for answers either.
     if (minutes && meter.answerCounts) this.#accountAnswers(row, meter, meter.answerCounts)
     usage.refused += read.refused - before.refused
     this.#file.changed()
@@ -267,7 +267,7 @@ export class UsageJournal {
     return row
   }
 
-  /** Of hours that are over: as text they take a quarter of the room. */
+  /** Packs hours that are over: as text they take a quarter of the space. */
   #packMinutes(): void {
     for (const row of this.#rows.values()) {
       if (!row.minutes) continue
@@ -285,7 +285,7 @@ function minuteOf(ms: number): number {
   return Math.floor((ms - hourOf(ms)) / minuteMs)
 }
 
-/** As it is reported and kept. */
+/** The row as it is reported and kept. */
 function usageOf(row: Row): Usage {
   return { ...row.usage, ...packedOf(row) }
 }

@@ -1,6 +1,6 @@
 /**
  * Commands by Pub/Sub, from the subscription that the infrastructure made for this relay's slot. They come at least
- * once and in any order, which is no matter, and without this they come by `sync`, so trouble here is said and never
+ * once and in any order, which does not matter. Without this they come by `sync`, so trouble here is logged and never
  * stops the relay. Loaded only where it is configured: the SDK takes 24 MB.
  */
 import { PubSub, v1 } from '@google-cloud/pubsub'
@@ -21,7 +21,7 @@ export type PubsubCommandsOptions = {
   readonly log: Log
 }
 
-/** gRPC waits up to two minutes before it dials again; commands must not. */
+/** gRPC waits up to two minutes before it dials again; that is too long for commands. */
 const dialAgainMsMax = 5_000
 export async function pubsubCommands(options: PubsubCommandsOptions): Promise<CommandSource> {
   const { project: projectId, subscription: id, clock, random, log } = options
@@ -47,7 +47,9 @@ export async function pubsubCommands(options: PubsubCommandsOptions): Promise<Co
   }
 }
 
-/** @throws relay.command for what no version of this relay would understand: it ends among the dead letters */
+/**
+ * @throws relay.command for a message that no version of this relay would understand: it ends among the dead letters
+ */
 function take({ id, text }: Delivery, log: Log, onCommand: (command: Command) => void): void {
   const { code } = codes['relay.command']
   const sent = parseJson(text)
@@ -56,7 +58,7 @@ function take({ id, text }: Delivery, log: Log, onCommand: (command: Command) =>
   if (parsed.success) {
     onCommand(parsed.data)
   } else if (kind !== undefined && !kinds.has(kind)) {
-    log.warn({ code, message: id, kind }, 'A command of a newer release is passed over')
+    log.warn({ code, message: id, kind }, 'A command of a newer release is ignored')
   } else {
     log.error({ code, message: id, issues: parsed.error.issues }, 'A message is no command and is put aside')
     throw fail('relay.command')
@@ -74,7 +76,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // Said by the schema, which takes no undefined.
+    // The schema says it; it accepts no undefined.
     return undefined
   }
 }

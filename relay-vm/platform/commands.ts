@@ -1,5 +1,5 @@
 /**
- * How commands reach a relay fast; `sync` makes them certain. One implementation a technology:
+ * Brings commands to a relay fast; `sync` makes sure that they arrive. There is one implementation a technology:
  * commands.ipc.ts (child of the standalone server), commands.pubsub.ts (Google Cloud).
  */
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
@@ -10,5 +10,5 @@ export interface CommandSource {
   close(): Promise<void> | void
 }
 
-/** For a relay that has `sync` only. */
+/** For a relay that has only `sync`. */
 export const noCommands: CommandSource = { start() {}, close() {} }

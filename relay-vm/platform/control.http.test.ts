@@ -55,12 +55,12 @@ describe('a control plane in bad weather', () => {
     await expect(sync(await controlThat(answers))).rejects.toMatchObject({ key: 'relay.control' })
   })
 
-  test('one that refuses the credential says that trying again does not help', async () => {
+  test('when the credential is refused the error says that trying again does not help', async () => {
     const control = await controlThat((_, response) => void response.writeHead(401).end('{}'))
     await expect(sync(control)).rejects.toMatchObject({ key: 'relay.enrolment' })
   })
 
-  test('one of a later release is understood: what it adds is passed over', async () => {
+  test('one of a later release is understood: its new fields are ignored', async () => {
     const commands = [
       { id: 'a', kind: 'dance', at: 1 },
       7,

@@ -1,6 +1,6 @@
 /**
- * The control plane over HTTPS: enrolment and `sync`. Answers are checked by the schemas of the API; nothing else of
- * the relay speaks HTTP outwards.
+ * The control plane over HTTPS: enrolment and `sync`. Answers are checked by the schemas of the API. No other part of
+ * the relay sends HTTP requests.
  */
 
 import {
@@ -17,9 +17,9 @@ import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 import type { z } from 'zod'
 import { post } from './post.ts'
 
-/** One call, name lookup and answer included: a slow control plane must not delay the next report for long. */
+/** The limit of one call with name lookup and answer: a slow control plane must not delay the next report for long. */
 const callMsMax = 15_000
-/** A full answer: keys, and a ticket lifetime of commands. */
+/** Enough for a full answer: keys, and the commands of a ticket's lifetime. */
 const answerBytesMax = 16 * 1024 * 1024
 
 export type Enrolled = z.infer<typeof enrolledSchema>
@@ -30,7 +30,7 @@ export interface Control {
   sync(request: SyncRequest, credential: Secret, signal: AbortSignal): Promise<SyncAnswer>
 }
 
-/** @param callMs what a whole call may take */
+/** @param callMs the limit of a whole call */
 export function httpControl(controlUrl: string, { callMs = callMsMax } = {}): Control {
   return {
     enrol: ({ key, name }, signal) =>
@@ -69,7 +69,7 @@ async function call<T>(
     return schema.parse(JSON.parse(text))
   } catch (cause) {
     if (isFailure(cause)) throw cause
-    throw fail('relay.control', `${url.pathname} gave no usable answer${sayCause(cause)}`, { cause })
+    throw fail('relay.control', `${url.pathname} returned no usable answer${sayCause(cause)}`, { cause })
   }
 }
 
@@ -77,7 +77,7 @@ function sayCause(cause: unknown): string {
   return isOutOfTime(cause) ? `: ${sayClock(systemClock.now())}` : sayNetworkError(cause)
 }
 
-/** Wrong or revoked keys are for an operator to mend; everything else may pass. */
+/** An operator must fix wrong or revoked keys; everything else may pass by itself. */
 function refusal(status: number, text: string) {
   const key = status === 401 || status === 403 ? 'relay.enrolment' : 'relay.control'
   return fail(key, `The control plane answered ${status}`, { fields: { status, answer: text.slice(0, 500) } })

@@ -1,4 +1,4 @@
-/** Events by Pub/Sub, to the topic that `onRelayEvent` hears. Loaded only where it is configured. */
+/** Sends events by Pub/Sub, to the topic that `onRelayEvent` reads. Loaded only where it is configured. */
 import { PubSub, v1 } from '@google-cloud/pubsub'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { codes } from '@porttunneler/shared/base/errors'
@@ -14,7 +14,7 @@ export type PubsubEventsOptions = {
   readonly log: Log
 }
 
-/** Whoever floods a relay must not flood the control plane. */
+/** A flood at a relay must not become a flood at the control plane. */
 const perMinuteMax = 10
 /** gRPC waits up to two minutes before it dials again. */
 const dialAgainMsMax = 5_000

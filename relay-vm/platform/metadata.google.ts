@@ -1,7 +1,7 @@
 /**
- * The metadata server of a Google Compute Engine VM, as far as a relay asks it: for a token that says which VM this is.
- * Nothing here runs unless the relay's configuration says `identity: google`; other machines must not be asked at a
- * link-local address. Over node:http and never by a proxy.
+ * The metadata server of a Google Compute Engine VM. A relay asks it only for a token that says which VM this is.
+ * Nothing here runs unless the relay's configuration says `identity: google`, because other machines must not be asked
+ * at a link-local address. It uses node:http and never a proxy.
  */
 
 import { request } from 'node:http'
@@ -12,7 +12,7 @@ import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 
 const metadataOrigin = 'http://169.254.169.254'
 const flavor = 'Google'
-/** It answers within milliseconds, or within a second while the VM starts. */
+/** The server answers within milliseconds, or within a second while the VM starts. */
 const askMs = 5_000
 const tokenBytesMax = 16_384
 
@@ -37,7 +37,7 @@ function ask(url: URL, signal: AbortSignal): Promise<string> {
     const headers = { 'metadata-flavor': flavor }
     const asked = request(url, { headers, signal, agent: false }, (response) => {
       const { statusCode, headers: answered } = response
-      // Whoever else answers at that address does not say so.
+      // Any other server at that address does not send this header.
       if (statusCode !== 200 || answered['metadata-flavor'] !== flavor) {
         response.destroy()
         reject(fail('relay.metadata', `It answered ${statusCode}`))

@@ -36,7 +36,7 @@ test('the body goes out as JSON and the answer comes back as text', async () => 
   expect(await send('/echo', { word: 'Größe' })).toEqual({ status: 200, text: '{"word":"Größe"}' })
 })
 
-test('a redirect is an answer and is not followed: the credential stays here', async () => {
+test('a redirect is returned and not followed: the credential stays here', async () => {
   expect(await send('/moved', {})).toEqual({ status: 307, text: 'gone' })
   expect(paths).toEqual(['/moved'])
 })

@@ -1,6 +1,6 @@
 /**
- * A POST of JSON over node:http. The built-in `fetch` would bring a second HTTP stack and a WebAssembly parser along,
- * 23 MB that every relay would carry for two calls a minute.
+ * A POST of JSON over node:http. The built-in `fetch` would load a second HTTP stack and a WebAssembly parser: 23 MB in
+ * every relay for two calls a minute.
  */
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
@@ -15,7 +15,7 @@ export type PostOptions = {
   readonly answerBytesMax: number
 }
 
-/** Redirects are answers like any other: a credential must not travel to where it was not meant for. */
+/** Redirects are returned like any other answer, because a credential must not travel to another server. */
 export function post(
   url: URL,
   body: unknown,

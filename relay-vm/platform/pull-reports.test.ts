@@ -2,7 +2,7 @@ import { type Log, silentLog } from '@porttunneler/shared/base/log'
 import { expect, test } from 'vitest'
 import { pullReports } from './pull-reports.ts'
 
-test('pull: a subscription that is gone is said also after the network was, each trouble once, and its end', () => {
+test('pull: a missing subscription is logged also after network trouble, each trouble once, and its end', () => {
   const said: unknown[] = []
   const note = (fields: object, text: string) => said.push('code' in fields ? fields.code : text)
   const log: Log = { ...silentLog, error: note as Log['error'], info: note as Log['info'] }

@@ -1,9 +1,9 @@
-/** What a relay says of trouble with the subscription that its commands come by: each trouble once, and its end. */
+/** The relay's log lines about trouble with the subscription for its commands: each trouble once, and its end. */
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { PullOptions } from '@porttunneler/shared/base/pull'
 
-/** Streams end now and then by themselves; more than this in a row is trouble. */
+/** Streams end now and then by themselves; more failures in a row than this are trouble. */
 const quietFailures = 2
 
 export function pullReports(log: Log): Pick<PullOptions, 'onLost' | 'onFound' | 'onTrouble'> {
@@ -11,7 +11,7 @@ export function pullReports(log: Log): Pick<PullOptions, 'onLost' | 'onFound' | 
   return {
     onLost({ isGone, error, failures }) {
       const { code, cure } = codes[isGone ? 'bus.subscription' : 'relay.control']
-      // A subscription that is gone is another trouble than the network of a moment before, with another cure.
+      // A missing subscription is other trouble than the network a moment before, and has another cure.
       if (code === said || (!isGone && (said !== undefined || failures <= quietFailures))) return
       said = code
       log.error({ code, cure, error }, 'Commands cannot be heard at once; sync goes on bringing them')

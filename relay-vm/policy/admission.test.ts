@@ -20,7 +20,7 @@ const subject = (changes: Partial<AdmissionSubject> = {}): AdmissionSubject => (
 })
 
 describe('rates', () => {
-  test('give their burst at once, then the rate, and never more than the burst after a pause', () => {
+  test('allow their burst at once, then the rate, and never more than the burst after a pause', () => {
     const clock = new FakeClock()
     const buckets = new FairRates(clock, { keysMax: 10 })
     const rate = { perMinute: 60, burst: 3 }
@@ -32,7 +32,7 @@ describe('rates', () => {
     expect(takeAll()).toBe(3)
   })
 
-  test('strangers cannot grow the map: the longest untouched goes', () => {
+  test('strangers cannot grow the map: the one untouched for longest is dropped', () => {
     const buckets = new FairRates(new FakeClock(), { keysMax: 4 })
     const rate = { perMinute: 1, burst: 1 }
     expect(buckets.take('a', rate)).toBe(true)
@@ -45,7 +45,7 @@ describe('rates', () => {
   test.each([
     ['a million keys', 1_000_000, 1_000_000, 1],
     ['a few keys with very many users', 15, 200_000, 3],
-  ])('of %s not all are remembered; who comes again is', (_what, keys, takes, depth) => {
+  ])('of %s not all are remembered, but a user that comes again is', (_what, keys, takes, depth) => {
     const buckets = new FairRates(new FakeClock(), { keysMax: 50_000 })
     const regular = () => buckets.take('regular', { perMinute: 60, burst: 4 }, ['a', 'b', 'c'])
     let [keysHeld, usersHeld] = [0, 0]
@@ -72,14 +72,14 @@ describe('addresses', () => {
     ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
   ])('%s is of %s', (address, network) => expect(sourceNetwork(address)).toBe(network))
 
-  test('an IPv4 visitor on a dual-stack socket is an IPv4 visitor; a zone is no part of an address', () => {
+  test('an IPv4 visitor on a dual-stack socket is an IPv4 visitor; a zone is not part of an address', () => {
     expect(plainAddress('::ffff:192.0.2.1')).toBe('192.0.2.1')
     expect(plainAddress('::FFFF:192.0.2.1')).toBe('192.0.2.1')
     expect(plainAddress('fe80::1%eth0')).toBe('fe80::1')
     expect(plainAddress('2001:db8::1')).toBe('2001:db8::1')
   })
 
-  test('a v6 customer is its /48, and in it each /64; a v4 one its /24, and in it each address', () => {
+  test('an IPv6 customer counts by /48, and in it by /64; an IPv4 one by /24, and in it by address', () => {
     expect(sourcePath('2001:db8:1:2::3')).toEqual(['2001:db8:1::/48', '2001:db8:1:2::/64'])
     expect(sourcePath('192.0.2.7')).toEqual(['192.0.2.0/24', '192.0.2.7'])
   })
@@ -142,7 +142,9 @@ describe('admission', () => {
       accountLimits: { connectionsMax: 5, connectionsPerMinute: 1 },
     })
     expect(admission.atTunnel('192.0.2.1', own)).toBeUndefined()
-    expect(admission.atTunnel('192.0.2.1', own), 'its plan says less than the relay').toBe('account.rate')
+    expect(admission.atTunnel('192.0.2.1', own), 'its plan has a lower limit than the relay').toBe(
+      'account.rate',
+    )
     const others = ['tun_b', 'tun_c', 'tun_d'].map((tunnel) =>
       admission.atTunnel('192.0.2.1', subject({ tunnel })),
     )
@@ -157,7 +159,7 @@ describe('admission', () => {
     ['its address', '192.0.2.7', ['192.0.2.1']],
     ['six networks', '198.51.100.7', [1, 2, 3, 4, 5, 6].map((n) => `203.0.${n}.1`)],
     ['a /48 with many /64', '2001:db8:2::1', [1, 2, 3, 4, 5, 6].map((n) => `2001:db8:1:${n}::1`)],
-  ])('who asks a tunnel for all it may takes nothing from others: %s', (_name, guest, crowd) => {
+  ])('a heavy user of a tunnel takes nothing from others: %s', (_name, guest, crowd) => {
     const clock = new FakeClock()
     const admission = new Admission(clock, { ...limits, account: { perMinute: 6_000, burst: 6_000 } })
     let taken = 0
@@ -171,7 +173,7 @@ describe('admission', () => {
     expect(taken + 60, 'alone it would have had 700, and nothing is wasted').toBeGreaterThan(650)
   })
 
-  test('one that is alone has the whole rate', () => {
+  test('a single user has the whole rate', () => {
     const clock = new FakeClock()
     const admission = new Admission(clock, { ...limits, account: { perMinute: 6_000, burst: 6_000 } })
     let taken = 0

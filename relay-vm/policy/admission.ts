@@ -1,6 +1,7 @@
 /**
- * Who may in, cheapest question first: the source's bucket at accept, then (once the endpoint is known) the tunnel's and
- * the account's. Every no is a key that the caller counts. How many there may be at a time is the pools' matter.
+ * Who may come in, the cheapest question first: the source's bucket at accept, then (once the endpoint is known) the
+ * tunnel's and the account's. Every refusal is a key that the caller counts. The pools limit how many there may be at a
+ * time.
  */
 
 import { sourcePath } from '@porttunneler/shared/base/addresses'
@@ -13,13 +14,13 @@ import { FairRates, type Rate, takeOfSource } from './fair-rates.ts'
 export type AdmissionLimits = {
   /** New connections from one /24 or /64. */
   readonly source: Rate
-  /** New connections to all tunnels of one account; its plan may say less. */
+  /** New connections to all tunnels of one account; its plan may set a lower limit. */
   readonly account: Rate
   /** Addresses and CIDRs that the source bucket does not count: load balancers' probes, this machine. */
   readonly exempt: readonly string[]
 }
 
-/** What admission has to know of a tunnel that a visitor wants. */
+/** What admission has to know about the tunnel that a visitor wants. */
 export type AdmissionSubject = {
   readonly tunnel: string
   readonly account: string
@@ -46,15 +47,15 @@ export class Admission {
   }
 
   /**
-   * First, for every socket; and for a visitor behind a proxy, whom nobody has counted when the proxy connected.
-   * Undefined = come in.
+   * The first check, for every socket, and for a visitor behind a proxy, whom nobody counted when the proxy connected.
+   * @returns undefined when it may come in
    */
   atAccept(address: string): ErrorKey | undefined {
     if (this.#isExempt(address)) return undefined
     return takeOfSource(this.#sources, address, this.#limits.source) ? undefined : 'visitor.rate'
   }
 
-  /** Second, once it is known which tunnel the visitor wants; for each stream that would be opened. */
+  /** The second check, once it is known which tunnel the visitor wants, for each stream that would be opened. */
   atTunnel(address: string, subject: AdmissionSubject): ErrorKey | undefined {
     const { policy } = subject
     const { tunnel, account, accountLimits } = subject

@@ -1,6 +1,6 @@
 /**
- * Log lines that agents cause. Each account may write as many as the disk bears, but when there are many those who
- * cause most are heard least; how many were left out is said with the next line that is written.
+ * Log lines that agents cause. Each account may cause as many as the disk can take, but when there are many, those who
+ * cause most get the fewest written; the next written line says how many were left out.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'

@@ -1,11 +1,11 @@
 /**
- * Token buckets by key, for rates of what strangers may ask. A quarter of each bucket is kept from whoever uses it
- * most: the largest user finds it empty while those who use less still find tokens, in the measure of what they have
- * used lately. One that is alone keeps the whole rate, and loses only that quarter of the burst.
+ * Token buckets by key, for rates of what strangers may ask. A quarter of each bucket is kept from the largest user: it
+ * finds the bucket empty while smaller users still find tokens, in proportion to what they have used lately. A single
+ * user keeps the whole rate, and loses only that quarter of the burst.
  *
  * A bucket that is full again is the same as none, so only keys that were busy lately are held, in two generations:
- * when the younger has half of what may be held, of keys or of who used them, the older is forgotten. Nothing is
- * deleted one by one, because a key that comes and goes would make V8's map slow.
+ * when the younger has half of the allowed keys or users, the older is forgotten. Nothing is deleted one by one,
+ * because a key that comes and goes would make V8's map slow.
  */
 import { isIPv6 } from 'node:net'
 import { sourcePath } from '@porttunneler/shared/base/addresses'
@@ -20,25 +20,25 @@ export type Rate = {
 
 type Bucket = { tokens: number; atMs: number; readonly use: Use; users: number }
 
-/** What somebody used lately, and of that its parts: networks, in them addresses. */
+/** What somebody used lately, and the same for its parts: networks, in them addresses. */
 type Use = {
   used: number
   atMs: number
-  /** The most that one part had used, as of `atMs` of that part. */
+  /** The most that one part had used, at that part's `atMs`. */
   largest: number
   largestAtMs: number
   parts: Map<string, Use> | undefined
 }
 
-/** What was used so long ago counts half. */
+/** Use that is this old counts half. */
 const halfLifeMs = 30_000
-/** Of the burst: kept from the largest user. */
+/** The share of the burst that is kept from the largest user. */
 const reserveShare = 0.25
-/** Parts that are remembered at each level; the longest untouched goes first. */
+/** Parts that are remembered at each level; the one untouched for longest goes first. */
 const partsMax = [128, 16, 4] as const
 /**
- * Parts of all keys together: 270 bytes each, so 27 MB at most. One key alone may have 10,000 of them, and at an
- * attack from a whole /48 each of its networks has some.
+ * Parts of all keys together: 270 bytes each, so 27 MB at most. One key alone may have 10,000 of them, and in an attack
+ * from a whole /48 each of its networks has some.
  */
 const usersMax = 100_000
 
@@ -59,15 +59,15 @@ export class FairRates {
     return this.#young.size + this.#old.size
   }
 
-  /** How many parts of users are remembered: what the keys alone do not bound. */
+  /** How many parts of users are remembered, which the number of keys alone does not bound. */
   get users(): number {
     return this.#youngUsers + this.#oldUsers
   }
 
   /**
-   * Takes one token of `key`; false when there is none for this user. The rate may differ from call to call (a policy
-   * changed).
+   * Takes one token of `key`. The rate may differ from call to call (a policy changed).
    * @param user who asks, the larger part first: network, address
+   * @returns false when there is none for this user
    */
   take(key: string, rate: Rate, user: readonly string[] = []): boolean {
     const now = this.#clock.monotonic()
@@ -113,8 +113,8 @@ function faded(amount: number, sinceMs: number, now: number): number {
 }
 
 /**
- * 0: has used next to nothing; 1: nobody has used more, at any level. One that is small in a large network stands
- * between, and one that is all of a small network is small.
+ * 0: has used next to nothing; 1: nobody has used more, at any level. A small user in a large network is between, and a
+ * user that is all of a small network is small.
  */
 function burden(all: Use, [key, ...rest]: readonly string[], now: number): number {
   const part = key === undefined ? undefined : all.parts?.get(key)
@@ -127,7 +127,7 @@ function burden(all: Use, [key, ...rest]: readonly string[], now: number): numbe
   return (own * (1 + rest.length * burden(part, rest, now))) / levels
 }
 
-/** @returns by how many the parts have become more */
+/** @returns how many parts were added */
 function note(all: Use, user: readonly string[], now: number): number {
   let use = all
   let added = 0
@@ -150,7 +150,7 @@ function note(all: Use, user: readonly string[], now: number): number {
   return added
 }
 
-/** @returns how many went with it */
+/** @returns how many parts went with it */
 function evictFirst(map: Map<string, Use>): number {
   for (const [key, use] of map) {
     map.delete(key)
@@ -159,17 +159,17 @@ function evictFirst(map: Map<string, Use>): number {
   return 0
 }
 
-/** It and all that is in it. */
+/** How many parts it has, itself included. */
 function partsOf({ parts }: Use): number {
   let count = 1
   for (const part of parts?.values() ?? []) count += partsOf(part)
   return count
 }
 
-/** What one customer may have of a rate for one network, whose /48 counts four times: it may be many households. */
+/** One customer may use this many times the rate of one network in a /48: it may be many households. */
 const widerShare = 4
 
-/** Takes a token of the network of `address`, and of the wider one it lies in. */
+/** Takes a token of the network of `address`, and of the wider network around it. */
 export function takeOfSource(rates: FairRates, address: string, rate: Rate): boolean {
   const [wider = '', network = ''] = sourcePath(address)
   if (!isIPv6(address)) return rates.take(wider, rate, [address])

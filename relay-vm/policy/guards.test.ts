@@ -16,7 +16,7 @@ describe('handshakes', () => {
   const begins = (budget: HandshakeBudget, address: string, count: number) =>
     Array.from({ length: count }, () => budget.begin(address, () => {})).filter(Boolean).length
 
-  test('only so many run at a time, and one that ended makes room once, however often it says so', () => {
+  test('only a limited number runs at a time; one that ended makes room once, however often it reports that', () => {
     const { budget } = make({ running: 2 })
     const dropped: string[] = []
     const begin = (name: string) => budget.begin('192.0.2.1', () => dropped.push(name))
@@ -25,10 +25,10 @@ describe('handshakes', () => {
     ends[1]?.()
     for (const name of ['third', 'fourth']) begin(name)
     expect(budget.running).toBe(2)
-    expect(dropped, 'who has not finished by now is not in earnest').toEqual(['first'])
+    expect(dropped, 'one that has not finished by now does not mean it').toEqual(['first'])
   })
 
-  test('one network with all that may run makes way for another', () => {
+  test('one network that holds all places yields to another', () => {
     const { budget } = make({ running: 3 })
     const dropped: string[] = []
     for (const name of ['a', 'b', 'c']) budget.begin('192.0.2.1', () => dropped.push(name))
@@ -37,7 +37,7 @@ describe('handshakes', () => {
     expect(dropped).toEqual(['a', 'b', 'd'])
   })
 
-  test('one network is held to its rate and takes nothing from others beyond it', () => {
+  test('one network is held to its rate and takes nothing from others', () => {
     const { budget } = make({ source: { perMinute: 60, burst: 3 }, all: { perMinute: 60, burst: 5 } })
     expect(begins(budget, '192.0.2.1', 50), 'a quarter is kept for its neighbours').toBe(2)
     expect(begins(budget, '192.0.2.200', 50), 'of the same network').toBe(1)
@@ -45,7 +45,7 @@ describe('handshakes', () => {
     expect(begins(budget, '203.0.113.1', 50)).toBe(1)
   })
 
-  test('all together are held to theirs, exempt ones too, and it comes back with time', () => {
+  test('all together are held to their rate, exempt ones too, and it refills with time', () => {
     const { budget, clock } = make({ all: { perMinute: 60, burst: 5 } })
     expect(begins(budget, '127.0.0.1', 50), 'a quarter is kept for others').toBe(3)
     expect(begins(budget, '192.0.2.1', 1) + begins(budget, '198.51.100.1', 1)).toBe(2)
@@ -56,7 +56,7 @@ describe('handshakes', () => {
 })
 
 describe('strangers', () => {
-  test('when one more comes than may wait, the oldest makes way; who has spoken stays', () => {
+  test('when one more comes than may wait, the oldest yields; one that has spoken stays', () => {
     const strangers = makePool<{ name: string }>('silent', 3)
     const dropped: string[] = []
     const add = (name: string) => {
@@ -114,7 +114,7 @@ describe('shedding', () => {
     ])
   })
 
-  test("begins at V8's limit too, though the machine has plenty", () => {
+  test('begins at V8’s limit too, though the machine has enough', () => {
     const { shedding, state } = make()
     const at = (heap: number) => {
       state.heap = heap
@@ -133,7 +133,7 @@ describe('shedding', () => {
     expect(state.visitors).toBe(960)
   })
 
-  test('memory that does not come back costs at most half of who was there', () => {
+  test('memory that does not come back costs at most half of the visitors', () => {
     fc.assert(
       fc.property(fc.nat(5_000), fc.integer({ min: 1, max: 200 }), (visitors, most) => {
         const { shedding, state } = make(visitors)

@@ -1,4 +1,4 @@
-/** What keeps strangers from costing more than they should, made from the limits of the configuration. */
+/** Keeps strangers from costing more than they should, by the limits of the configuration. */
 import type { Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
@@ -17,11 +17,11 @@ export type Guards = {
   readonly shedding: Shedding
 }
 
-/** Of the machine's memory in use by this process: then memory is short. */
+/** Memory is short when this process uses this share of the machine's memory. */
 const shedShare = 0.5
 /**
- * So it is at this share of V8's heap, whatever the machine has. V8 lets garbage grow to the middle between what lives
- * and its limit, so 85 % in use means that 70 % or more live.
+ * Memory is also short at this share of V8's heap, whatever the machine has. V8 lets garbage grow to the middle between
+ * live objects and its limit, so 85 % in use means that 70 % or more are live.
  */
 const heapShare = 0.85
 

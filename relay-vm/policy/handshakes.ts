@@ -1,7 +1,7 @@
 /**
- * What TLS handshakes may cost: how many run at a time, how many begin in a second, from one network and from all. It
- * is asked once the ClientHello has been read and before any cryptography; visitors and agents have budgets of their
- * own, so that a flood of the former keeps none of the latter out.
+ * The limits of TLS handshakes: how many run at a time, and how many begin in a second, from one network and from all.
+ * They are checked once the ClientHello has been read and before any cryptography. Visitors and agents have budgets of
+ * their own, so that a flood of visitors keeps no agent out.
  */
 
 import { sourcePath } from '@porttunneler/shared/base/addresses'
@@ -12,13 +12,13 @@ import { FairRates, type Rate, takeOfSource } from './fair-rates.ts'
 import { makePool } from './pools.ts'
 
 export type HandshakeLimits = {
-  /** At a time: what waits for the other side costs memory. */
+  /** At a time: a handshake that waits for the other side costs memory. */
   readonly running: number
-  /** From everywhere: what computing costs. */
+  /** From everywhere: for the cost of computing. */
   readonly all: Rate
   /** From one /24 or /64. */
   readonly source: Rate
-  /** Not counted by `source`. */
+  /** Networks that `source` does not count. */
   readonly exempt: readonly string[]
 }
 
@@ -45,13 +45,13 @@ export class HandshakeBudget {
   }
 
   /**
-   * @param drop ends it when it has to make way for another source's
-   * @returns to be called when the handshake is over, however it ended; undefined: there may be none now
+   * @param drop ends it when it has to yield to another source's
+   * @returns call it when the handshake is over, with success or without; undefined: no handshake may begin now
    */
   begin(address: string, drop: () => void): (() => void) | undefined {
     const { source, all } = this.#limits
     const path = sourcePath(address)
-    // Whoever has had its share takes nothing from the others' budget.
+    // A network that has used its share takes nothing from the others' budget.
     if (!this.#isExempt(address) && !takeOfSource(this.#sources, address, source)) return undefined
     if (!this.#all.take('all', all, path)) return undefined
     const handshake = {}

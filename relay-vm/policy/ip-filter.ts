@@ -7,7 +7,7 @@ export type IpFilter = NetworkMatcher
 
 const everybody: IpFilter = () => true
 
-/** Compiled once a binding or policy change, asked once a visitor. Rules were checked by `policySchema`. */
+/** Compiled once for a binding or policy change, used for each visitor. `policySchema` has checked the rules. */
 export function compileIpFilter({ allow, deny }: Pick<Policy, 'allow' | 'deny'>): IpFilter {
   if (allow.length === 0 && deny.length === 0) return everybody
   const isAllowed = compileMatcher(allow)

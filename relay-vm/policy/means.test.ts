@@ -22,21 +22,21 @@ function start(means: Means, of = config) {
   return { limits: withinMeans(of, log, means).limits, said }
 }
 
-describe('what the machine gives', () => {
-  test('enough of everything is no news, and changes nothing', () => {
+describe('the machine’s resources', () => {
+  test('enough of everything logs nothing and changes nothing', () => {
     const enough = { descriptors: descriptorsNeeded(config.limits), heapBytes: heapNeeded(config.limits) }
     for (const means of [plenty, enough, { ...plenty, descriptors: undefined }])
       expect(start(means)).toEqual({ limits: config.limits, said: [] })
   })
 
-  test('the hard limit of most machines is no news at each start, for maxima that nobody asked for', () => {
+  test('the hard limit of most machines is not logged at each start for default maxima', () => {
     const { said, limits } = start({ ...plenty, descriptors: 20_000 })
     expect(said).toEqual([])
     expect(limits.visitorsMax).toBeLessThan(15_000)
     expect(start({ ...plenty, descriptors: 4_096 }).said).toMatchObject([{ code: 'PT-5023' }])
   })
 
-  test('one descriptor less than was asked for is said with the figure and LimitNOFILE', () => {
+  test('one descriptor less than configured is logged with the figure and LimitNOFILE', () => {
     const asked: RelayConfig = { ...config, limits: { ...config.limits, visitorsMax: 15_000 } }
     const needs = descriptorsNeeded(asked.limits)
     const { said } = start({ ...plenty, descriptors: needs - 1 }, asked)
@@ -51,7 +51,7 @@ describe('what the machine gives', () => {
     expect(visitorsMax).toBeLessThanOrEqual(config.limits.visitorsMax)
   })
 
-  test('a heap that V8 would end the process at before the maxima are reached is said', () => {
+  test('a heap too small for the maxima is logged', () => {
     const { said, limits } = start({ ...plenty, heapBytes: heapNeeded(config.limits) - 1 })
     expect(said).toMatchObject([{ code: 'PT-5024' }])
     expect(limits).toEqual(config.limits)

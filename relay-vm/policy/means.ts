@@ -1,7 +1,7 @@
 /**
- * What this process may have (descriptors, V8's heap) compared with what its configuration lets come, once at the
- * start. Too little of either is said with the figure that would do, and visitors are then held to what there is, so
- * that they are refused with a reason and descriptors are left for agents, the control plane and files.
+ * Compares what this process may have (descriptors, V8's heap) with what its configuration lets in, once at the start.
+ * Too little of either is logged with the figure that would do. Visitors are then limited to what there is, so that
+ * they are refused with a reason, and descriptors are left for agents, the control plane and files.
  */
 import { readFileSync } from 'node:fs'
 import { codes } from '@porttunneler/shared/base/errors'
@@ -10,24 +10,24 @@ import { type RelayConfig, visitorsMaxDefault } from '../config.ts'
 import { heapLimitBytes } from './memory.ts'
 
 export type Means = {
-  /** Undefined where the system does not say. */
+  /** undefined where the system does not say. */
   readonly descriptors: number | undefined
   readonly heapBytes: number
 }
 
 type Limits = RelayConfig['limits']
 
-/** Files, the control plane, the log, name lookups, readers of metrics, processes that share the ports. */
+/** For files, the control plane, the log, name lookups, readers of metrics, and processes that share the ports. */
 const reserved = 128
-/** A carrier, one more in a download or a change of network, and a leased port. */
+/** For a carrier, one more in a download or a change of network, and a leased port. */
 const descriptorsPerSession = 3
-/** Of the descriptors that are not reserved; the rest is for agents. */
+/** Visitors' share of the descriptors that are not reserved; the rest is for agents. */
 const visitorsShare = 0.75
 const strangersShare = 0.1
-/** Nobody asked for the default: what lets in so many is no shortage that an operator has to hear of at each start. */
+/** With the default limit, room for this many is no shortage that an operator must be told at each start. */
 const plentyVisitors = 10_000
 
-/** Live objects of one that is idle (docs/performance.md), and what the program itself takes. */
+/** Live objects of an idle visitor (docs/performance.md), and of the program itself. */
 const visitorHeapBytes = 6 * 1024
 const sessionHeapBytes = 30 * 1024
 const programHeapBytes = 64 * 1024 ** 2
@@ -40,7 +40,7 @@ export function heapNeeded({ visitorsMax, sessionsMax }: Limits): number {
   return visitorsMax * visitorHeapBytes + sessionsMax * sessionHeapBytes + programHeapBytes
 }
 
-/** Says what is too little. @returns the configuration with limits that the descriptors suffice for */
+/** Logs what is too little. @returns the configuration with limits that the descriptors suffice for */
 export function withinMeans(config: RelayConfig, log: Log, means: Means = readMeans()): RelayConfig {
   const { limits } = config
   const heapBytes = heapNeeded(limits)
@@ -59,7 +59,7 @@ export function withinMeans(config: RelayConfig, log: Log, means: Means = readMe
   if (isAsked || visitorsMax < plentyVisitors) {
     const { code, cure, title } = codes['relay.descriptors']
     log.warn({ code, cure, has, needs, visitorsMax, strangersMax }, title)
-  } else log.info({ has, visitorsMax, strangersMax }, 'Visitors are held to the descriptors that there are')
+  } else log.info({ has, visitorsMax, strangersMax }, 'Visitors are limited by the available descriptors')
   return { ...config, limits: { ...limits, visitorsMax, strangersMax } }
 }
 
@@ -73,7 +73,7 @@ function readDescriptors(): number | undefined {
     const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
     return soft === undefined ? undefined : Number(soft)
   } catch {
-    // Not Linux, or a /proc that hides it: nothing to compare with.
+    // Not Linux, or /proc is hidden: there is nothing to compare with.
     return undefined
   }
 }

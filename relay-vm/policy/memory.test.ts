@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { heapLimitBytes, heapUsedBytes, residentReader } from './memory.ts'
 
-test('memory: a process that is refused the figure (EMFILE) goes on by what it knows, never by less', () => {
+test('memory: a process that cannot read the figure (EMFILE) goes on with what it knows, never with less', () => {
   let answer: number | undefined = 2 ** 50
   const read = residentReader(() => {
     if (answer === undefined) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' })
@@ -18,7 +18,7 @@ test('memory: a process that is refused the figure (EMFILE) goes on by what it k
   expect(read()).toBe(5)
 })
 
-test('memory: room for new objects is none for those that live, whoever says how large it is', () => {
+test('memory: room for new objects does not count for live ones, however its size was set', () => {
   const MiB = 1024 ** 2
   expect(heapLimitBytes(60 * MiB, ['--max-semi-space-size=8'])).toBe(36 * MiB)
   expect(heapLimitBytes(4_096 * MiB, ['--max_semi_space_size=16', '--x'])).toBe(4_048 * MiB)

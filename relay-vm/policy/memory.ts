@@ -1,17 +1,17 @@
 /**
- * How much memory this process uses, and how much it may. Reading it opens a file of /proc, which a process without
- * free descriptors is refused: then what V8 knows of itself stands for it, because memory must be watched just then.
+ * How much memory this process uses, and how much it may use. Reading it opens a file of /proc, which fails without
+ * free descriptors. V8's own figures replace it then, because memory must be watched just then.
  */
 import { totalmem } from 'node:os'
 import process from 'node:process'
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
 
-/** Of the machine, or what this process may have of it. */
+/** The machine's memory, or the part that this process may use. */
 export function memoryBytes(): number {
   return Math.min(totalmem(), process.constrainedMemory() || totalmem())
 }
 
-/** @returns reads resident memory and never throws. @param read tests have their own */
+/** @param read tests pass their own. @returns a function that reads resident memory and never throws */
 export function residentReader(read: () => number = () => process.memoryUsage.rss()): () => number {
   let lastBytes = 0
   return () => {
@@ -19,7 +19,7 @@ export function residentReader(read: () => number = () => process.memoryUsage.rs
       lastBytes = read()
       return lastBytes
     } catch {
-      // EMFILE, ENFILE: not less than what was read last, and V8's own figures take no descriptor.
+      // EMFILE, ENFILE: not less than the last value, and V8's own figures need no descriptor.
       const { total_heap_size, external_memory } = getHeapStatistics()
       return Math.max(lastBytes, total_heap_size + external_memory)
     }
@@ -27,8 +27,8 @@ export function residentReader(read: () => number = () => process.memoryUsage.rs
 }
 
 /**
- * Objects of V8 that live for more than a moment, not buffers. At the limit V8 ends the process, and no handler is
- * asked.
+ * Bytes of V8 objects that live for more than a moment, without buffers. At the limit V8 ends the process without
+ * asking a handler.
  */
 export function heapUsedBytes(): number {
   return getHeapSpaceStatistics().reduce(
@@ -40,8 +40,8 @@ export function heapUsedBytes(): number {
 const isYoung = /^new_/
 
 /**
- * Of those objects. What V8 says its limit is has room for new ones besides: three times a semi-space, which is most of
- * a small heap.
+ * The limit of those objects. The limit that V8 reports also has room for new objects: three times a semi-space, which
+ * is most of a small heap.
  */
 export function heapLimitBytes(
   limitBytes = getHeapStatistics().heap_size_limit,
@@ -54,5 +54,5 @@ export function heapLimitBytes(
   return Math.max(limitBytes - young, limitBytes / 2)
 }
 
-/** Of V8 on 64-bit machines, where nobody says otherwise. */
+/** V8's default on 64-bit machines. */
 const semiSpaceBytes = 16 * 1024 ** 2

@@ -1,4 +1,4 @@
-/** Every pool of a relay, filled by one tenant while another comes: what the table promises holds for each row. */
+/** Every pool of a relay, filled by one tenant while another comes: each row keeps the promise of the table. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sourcePath } from '@porttunneler/shared/base/addresses'
@@ -15,7 +15,7 @@ const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts') && !/(\.test\.ts|testing|node_modules|dist)/.test(path))
   .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 
-/** Who tenant `name` is at each level; `n` tells its members apart at the last. */
+/** The holders of tenant `name` at each level; `n` tells its members apart at the last. */
 function pathOf(share: readonly Holder[], name: string, n: number): string[] {
   const net = name === 'hog' ? `192.0.2.${n % 250}` : `198.51.100.${n % 250}`
   return share.flatMap((holder, at) =>
@@ -24,7 +24,7 @@ function pathOf(share: readonly Holder[], name: string, n: number): string[] {
 }
 
 describe('pools of the relay', () => {
-  test.each(Object.entries(pools))('%s: a tenant that holds it all makes way for another', (name, row) => {
+  test.each(Object.entries(pools))('%s: a tenant that holds it all yields to another', (name, row) => {
     const limit = 100
     const pool = makePool<string>(name as PoolName, limit)
     const dropped: string[] = []
@@ -37,7 +37,7 @@ describe('pools of the relay', () => {
     for (let n = 0; n < 3 * limit; n++) add('hog', n)
     expect(pool.size).toBe(limit)
     dropped.length = 0
-    // It goes on asking, ten times as often as the guest.
+    // The large tenant goes on asking, ten times as often as the guest.
     for (let n = 0; n < limit / 4; n++) {
       for (let again = 0; again < 10; again++) add('hog', 1_000 + 10 * n + again)
       add('guest', n)
@@ -77,7 +77,7 @@ describe('pools of the relay', () => {
     },
   )
 
-  test('log lines: whoever causes most is heard least, and what was left out is said', () => {
+  test('log lines: who causes most has the fewest written, and the number left out is logged', () => {
     const clock = new FakeClock()
     const lines: { readonly fields: object }[] = []
     const log = fairLog({ ...silentLog, info: (fields) => void lines.push({ fields }) }, clock)
@@ -87,7 +87,7 @@ describe('pools of the relay', () => {
     expect(lines.at(-1)?.fields).toEqual({ who: 'guest', linesLeftOut: 100_001 - lines.length })
   })
 
-  test('no pool is beside the table: none is made but from a row, and each row is used', () => {
+  test('no pool is missing in the table: each is made from a row, and each row is used', () => {
     const made = sources.flatMap(({ text }) => [...text.matchAll(/makePool(?:<[^(]*>)?\(\s*'(\w+)'/g)])
     const used = made.map(([, name]) => name)
     const handshakes = ['agentHandshakes', 'visitorHandshakes']
@@ -96,7 +96,7 @@ describe('pools of the relay', () => {
     expect(direct).toEqual(['policy/pools.ts'])
   })
 
-  test('no limit is beside the table: whatever else is compared with a count is listed here, with its reason', () => {
+  test('no limit is missing in the table: other numbers compared with a count are listed here with reasons', () => {
     const lines = sources.flatMap(({ path, text }) =>
       text
         .split('\n')
@@ -114,7 +114,7 @@ describe('pools of the relay', () => {
     for (const row of rows) expect(page).toContain(row)
   })
 
-  test('limits that have a name stand with their defaults', () => {
+  test('limits with a name show their defaults', () => {
     const { limits } = relayConfigSchema.parse(smallestConfig)
     const count = (value: number) => value.toLocaleString('en')
     const pace = ({ perMinute, burst }: { perMinute: number; burst: number }) =>
@@ -154,9 +154,12 @@ function rowOf({
   return `| ${holds} | ${limit} | ${share.join(', ') || 'nobody'} | ${yields} | \`${code}\` |`
 }
 
-/** Counts that strangers do not share: of one connection, session or file; or caches that forget the oldest. */
+/**
+ * Counts that strangers do not share: those of one connection, session or file, or of caches that forget the oldest.
+ */
 const notShared: readonly string[] = [
-  // What one account carried since its last tickets: as many marks as relays count in a while, each account its own.
+  // What one account carried since its last tickets: as many marks as relays count in a while, for each account its
+  // own.
   'this.#marks.length > marksMax',
   // One connection's or one session's own.
   'siblings.ts: if (chunk.length > taken.length)',
@@ -165,10 +168,10 @@ const notShared: readonly string[] = [
   'session-bindings.ts: if (this.#bound.size >= limits.bindsPerSession',
   'binding-queue.ts: if (this.#waiting.size > waitingMax)',
   'sessions.ts: if (idle.length >= unboundMax)',
-  // Only the control plane adds to them, and the longest untouched is forgotten.
+  // Only the control plane adds to them, and the one untouched for longest is forgotten.
   'sessions.ts: if (this.#told.size > toldMax',
   'name-knowledge.ts: if (this.#past.size <= pastMax',
   'meters/shares.ts: if (this.#shares.size > accountsMax',
-  // Memory of who came lately: who is forgotten begins anew.
+  // Remembers who came lately: a forgotten one begins anew.
   'policy/fair-rates.ts: ',
 ]

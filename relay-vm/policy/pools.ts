@@ -1,12 +1,12 @@
 /**
- * Everything of a relay that strangers share and that there is only so much of: the limit, the holders among whom it is
- * shared when it is short, who of the largest holder yields, and the code that is then counted or said. A pool is made
- * from its row here and from nothing else (pools.test.ts walks them); docs/relay.md shows the same table.
+ * All the limited things of a relay that strangers share: the limit, the holders who share it when it is short, which
+ * member of the largest holder yields, and the code that is then counted or sent. A pool is made only from its row here
+ * (pools.test.ts checks them all); docs/relay.md shows the same table.
  */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { FairPool, type Yields } from '@porttunneler/shared/base/fair-pool'
 
-/** By whom a pool is shared, the larger holder first. `source`: network and address, see `sourcePath`. */
+/** Who shares a pool, the larger holder first. `source`: network and address, see `sourcePath`. */
 export type Holder = 'account' | 'tunnel' | 'agent' | 'endpoint' | 'kind' | 'source'
 
 export type PoolRow = {
@@ -14,17 +14,19 @@ export type PoolRow = {
   /** Its name in the configuration with the default, or the number that is built in. */
   readonly limit: string
   readonly share: readonly Holder[]
-  /** Who of the largest holder goes; `refused`: nobody, but it is told no while others are not. `waits`: it is
-   * answered later than others. */
+  /**
+   * Which member of the largest holder yields. `refused`: none, but this holder is refused while others are not.
+   * `waits`: its answer comes later than others'.
+   */
   readonly yields: Yields | 'refused' | 'waits' | 'most held'
-  /** Said or counted; events and log lines have a counter of their own. */
+  /** The code that is sent or counted; events and log lines have a counter of their own. */
   readonly code: ErrorKey | 'ptun_events_dropped_total' | 'ptun_usage_dropped_total' | 'linesLeftOut'
 }
 
-/** What is held: one who holds it occupies a place until it is done. */
+/** Things that are held: each holder occupies a place until it is done. */
 export const pools = {
   header: {
-    holds: 'connections of trusted proxies whose PROXY header is still to come',
+    holds: 'connections of trusted proxies before their PROXY header',
     limit: 'strangersMax (2,000)',
     share: ['source'],
     yields: 'oldest',
@@ -38,28 +40,28 @@ export const pools = {
     code: 'visitor.limit',
   },
   silent: {
-    holds: 'connections whose ClientHello or first request head is still to come',
+    holds: 'connections before their ClientHello or first request head',
     limit: 'strangersMax (2,000)',
     share: ['source'],
     yields: 'oldest',
     code: 'visitor.silent',
   },
   visitorHandshakes: {
-    holds: 'TLS handshakes of visitors under way',
+    holds: 'running TLS handshakes of visitors',
     limit: 'handshakes.running (512)',
     share: ['source'],
     yields: 'oldest',
     code: 'tls.budget',
   },
   agentHandshakes: {
-    holds: 'TLS handshakes of agents under way',
+    holds: 'running TLS handshakes of agents',
     limit: 'handshakes.running (512)',
     share: ['source'],
     yields: 'oldest',
     code: 'tls.budget',
   },
   carriers: {
-    holds: 'agents’ connections whose HELLO is still to come, or being checked',
+    holds: 'agents’ connections before or during the check of their HELLO',
     limit: 'strangersMax (2,000)',
     share: ['source'],
     yields: 'oldest',
@@ -73,7 +75,7 @@ export const pools = {
     code: 'session.limit',
   },
   streams: {
-    holds: 'visitors of tunnels; each tunnel and account has its plan’s limit besides',
+    holds: 'visitors of tunnels; each tunnel and account also has its plan’s limit',
     limit: 'nine tenths of visitorsMax',
     share: ['account', 'tunnel', 'source'],
     yields: 'newest',
@@ -87,21 +89,21 @@ export const pools = {
     code: 'watch.limit',
   },
   history: {
-    holds: 'tunnels whose last half hour is kept by second and by ten seconds, for charts',
+    holds: 'tunnels with a chart of their last half hour, by second and by ten seconds',
     limit: '512',
     share: ['account', 'tunnel'],
     yields: 'newest',
     code: 'watch.limit',
   },
   asks: {
-    holds: 'questions to other processes of the machine who serves a visitor',
+    holds: 'questions to other processes of the machine about who serves a visitor',
     limit: '512',
     share: ['source', 'endpoint'],
     yields: 'newest',
     code: 'tunnel.away',
   },
   hops: {
-    holds: 'visitors handed over by other processes whose header is still to come',
+    holds: 'visitors handed over by other processes, before their header',
     limit: '1,024',
     share: [],
     yields: 'oldest',
@@ -115,14 +117,14 @@ export const pools = {
     code: 'ptun_events_dropped_total',
   },
   usage: {
-    holds: 'hours of tunnels that the control plane has not heard of; reports take turns by account',
+    holds: 'hours of tunnels not yet reported to the control plane; reports take turns by account',
     limit: '50,000',
     share: ['account', 'tunnel'],
     yields: 'oldest',
     code: 'ptun_usage_dropped_total',
   },
   minutes: {
-    holds: 'of those, the ones with figures of each minute, for charts',
+    holds: 'those of them with figures for each minute, for charts',
     limit: '10,000',
     share: ['account', 'tunnel'],
     yields: 'oldest',
@@ -130,7 +132,7 @@ export const pools = {
   },
 } as const satisfies Record<string, PoolRow>
 
-/** What comes by time: tokens a minute. A /48 may begin four times what a /64 of it may. */
+/** Things that are limited by time: tokens a minute. A /48 may begin four times as many as one /64. */
 export const rates = {
   accept: {
     holds: 'new connections of one network',
@@ -140,14 +142,14 @@ export const rates = {
     code: 'visitor.rate',
   },
   visitorHandshakeRate: {
-    holds: 'TLS handshakes of visitors; `handshakes.source` bounds one network besides',
+    holds: 'TLS handshakes of visitors; `handshakes.source` also bounds one network',
     limit: 'handshakes.visitors (1,000 a second, burst 2,000)',
     share: ['source'],
     yields: 'refused',
     code: 'tls.budget',
   },
   agentHandshakeRate: {
-    holds: 'TLS handshakes of agents; `handshakes.source` bounds one network besides',
+    holds: 'TLS handshakes of agents; `handshakes.source` also bounds one network',
     limit: 'handshakes.agents (1,000 a second, burst 5,000)',
     share: ['source'],
     yields: 'refused',
@@ -169,7 +171,7 @@ export const rates = {
   },
   checks: {
     holds:
-      'tickets of BIND to be checked; of each binding the last word waits, and 2,000 of one session at most',
+      'tickets of BIND to be checked; only the last of each binding waits, and at most 2,000 of one session',
     limit: '60,000 a minute',
     share: ['account', 'agent'],
     yields: 'waits',
@@ -184,7 +186,7 @@ export const rates = {
   },
 } as const satisfies Record<string, PoolRow>
 
-/** What is held of bytes: `Budget` of shared/mux. */
+/** Bytes that are held: `Budget` of shared/mux. */
 export const budgets = {
   streams: {
     holds: 'bytes of streams that wait to be taken or acknowledged',

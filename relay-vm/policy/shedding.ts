@@ -1,16 +1,17 @@
 /**
- * Memory before it runs out. Above its limit a relay admits nobody new and closes, second by second, strangers first
- * and then the newest connections on which nothing moves, until it is a tenth below. What was there when it began
- * loses at most half: memory that closing does not bring back is no reason to close the rest. Two memories count, each
- * with its limit: what the process has of the machine, and the objects of V8, which ends the process at its own.
+ * Frees memory before it runs out. Above its limit a relay admits nobody new and closes, second by second, strangers
+ * first and then the newest idle connections, until it is a tenth below. It closes at most half of the connections that
+ * were there when it began: if closing does not bring memory back, there is no reason to close the rest. Two memories
+ * count, each with its limit: the process's share of the machine, and the objects of V8, which ends the process at its
+ * own limit.
  */
 import type { Log } from '@porttunneler/shared/base/log'
 
 export type Memory = {
-  /** For the log. */
+  /** Its name in the log. */
   readonly name: string
   readonly limitBytes: number
-  /** In use now. Never throws: a guard that ends the process guards nothing. */
+  /** Bytes in use now. Never throws: it must not end the process that it guards. */
   usedBytes(): number
 }
 
@@ -19,19 +20,22 @@ export type SheddingOptions = {
   readonly log: Log
   /** Connections that may be closed. */
   visitors(): number
-  /** Ends all that have not said what they want. */
+  /** Ends all connections that have not said what they want. */
   shedStrangers(): void
-  /** Ends up to `count` on which nothing has moved since the last call, newest first. @returns how many */
+  /** Ends up to `count` connections on which nothing has moved since the last call, newest first. @returns how many */
   shedIdle(count: number): number
 }
 
-/** It is over when so much of the limit is in use. */
+/** The shortage is over when at most this share of the limit is in use. */
 const calmShare = 0.9
-/** Each time: few enough that a short peak costs little, many enough that 50 s empty a relay of idle ones. */
+/**
+ * The share that is closed each time: small enough that a short peak costs little, large enough that 50 s clear a relay
+ * of idle connections.
+ */
 const stepShare = 0.02
 const stepMin = 8
 const lossShareMax = 0.5
-/** So many that come take less than a megabyte. */
+/** This many new connections take less than a megabyte. */
 const glanceEvery = 64
 
 export class Shedding {
@@ -43,13 +47,13 @@ export class Shedding {
     this.#options = options
   }
 
-  /** Nobody new is admitted. Asked for each that comes: thousands may come between two looks. */
+  /** Whether nobody new is admitted. Called for each that comes, because thousands may come between two looks. */
   get isShort(): boolean {
     if (this.#left === undefined && ++this.#asked % glanceEvery === 0) this.#begin()
     return this.#left !== undefined
   }
 
-  /** To be called once a second. */
+  /** Call it once a second. */
   look(): void {
     const { log, visitors, shedStrangers, shedIdle } = this.#options
     if (this.#left === undefined) this.#begin()
@@ -74,7 +78,7 @@ export class Shedding {
     log.warn({ memory, MiB, visitors: visitors() }, 'Memory is short: nobody new is admitted')
   }
 
-  /** The memory of which the largest share of its limit is in use. */
+  /** The memory that uses the largest share of its limit. */
   #shortest(): { readonly name: string; readonly share: number; readonly MiB: number } {
     return this.#options.memories
       .map(({ name, limitBytes, usedBytes }) => {

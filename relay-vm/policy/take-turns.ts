@@ -1,6 +1,6 @@
-/** What there is no room for in one report waits for the next; whose it is decides, so that nobody fills them all. */
+/** Items that do not fit into one report wait for the next. Owners take turns, so that nobody fills all reports. */
 
-/** @returns up to `max` of `items`: one of each owner in turn, each owner's in their order */
+/** @returns up to `max` of `items`: one of each owner in turn, each owner's items in their order */
 export function takeTurns<Item>(
   items: readonly Item[],
   ownerOf: (item: Item) => string,

@@ -1,4 +1,4 @@
-/** An http visitor's connection at a relay; a test plays both ends, the visitor by a socket, the agent by a stream. */
+/** An http visitor's connection at a relay. A test plays both ends: the visitor by a socket, the agent by a stream. */
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -35,10 +35,10 @@ export class Rig {
   /** What `open` throws, if anything. */
   refusal: ErrorKey | undefined
   sni: string | undefined
-  /** Upstreams take what they get. */
+  /** Whether upstreams take the bytes they get. */
   isHungry = true
   readonly #own = createHttpServer((request, response) => response.end(`own ${request.url}`))
-  /** Stands still unless a test waits for a credit: they move hours past, and no carrier is to be lost by it. */
+  /** It stands still unless a test waits for a credit: tests move hours on, which must not lose a carrier. */
   readonly wireClock = new FakeClock()
   readonly #pair = muxPair({
     clock: this.wireClock,
@@ -102,7 +102,7 @@ export class Rig {
     await once(this.#server, 'listening')
   }
 
-  /** A visitor that sends `text` and keeps what it hears. */
+  /** A visitor that sends `text` and records what it gets. */
   async visit(text: string): Promise<Visitor> {
     const { port } = this.#server.address() as AddressInfo
     const accepted = once(this.#server, 'connection')
@@ -127,7 +127,7 @@ export class Rig {
     await this.clock.advanceAsync(ms, ms / 20)
   }
 
-  /** What was used is said to be. */
+  /** Resolves when the credit for used bytes has been sent. */
   async credited(): Promise<void> {
     await this.wireClock.advanceAsync(limits.creditDelayMs)
   }

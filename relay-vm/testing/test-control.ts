@@ -1,4 +1,4 @@
-/** A control plane for relay tests, as far as a relay sees it: real keys, real tickets, answers made by hand. */
+/** A control plane for relay tests, as a relay sees it: real keys, real tickets, hand-made answers. */
 import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -17,15 +17,15 @@ const iss = 'https://control.test'
 export type TestControl = Control & {
   /** Every sync that came, in order. */
   readonly requests: SyncRequest[]
-  /** Given out with the next answer. */
+  /** Sent with the next answer. */
   readonly commands: Command[]
   isDown: boolean
   isAcknowledging: boolean
-  /** Usage that it will never take. */
+  /** Usage rows that it will never accept. */
   refusing: ((row: SyncRequest['usage'][number]) => boolean) | undefined
   directory: string
   nowMs(): number
-  /** Resolves with the next sync that `matches`, or one that came before. */
+  /** Resolves with the next sync that `matches`, or an earlier one. */
   synced(matches: (request: SyncRequest) => boolean): Promise<SyncRequest>
   ticket(claims: Partial<TicketClaims> & Pick<TicketClaims, 'endpoint'>): Promise<string>
   watchTicket(of?: string, claims?: Partial<Pick<WatchClaims, 'iss' | 'exp'>>): Promise<string>

@@ -1,4 +1,4 @@
-/** A relay on free ports, and an agent to go with it, for tests over real sockets. */
+/** A relay on free ports, and an agent for it, for tests over real sockets. */
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -35,7 +35,7 @@ export function testConfig(dataDir: string, changes: Record<string, unknown> = {
   return parseConfig(JSON.stringify(config), {})
 }
 
-/** Everything made by one test; `close` ends it all. */
+/** Everything that one test makes; `close` ends it all. */
 export class TestBench {
   readonly control: TestControl
   readonly dataDir: string
@@ -70,7 +70,7 @@ export class TestBench {
     return { relay, ports: await relay.start() }
   }
 
-  /** A local service; answers each connection by `serve`. */
+  /** A local service that answers each connection with `serve`. */
   async startUpstream(serve: (socket: Socket) => void): Promise<number> {
     const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => {})
@@ -108,12 +108,12 @@ export type AgentEvent =
   | { readonly kind: 'goAway'; readonly code: string }
   | { readonly kind: 'closed'; readonly key: string }
 
-/** The agent's end: a real session, upstreams joined by splice. */
+/** The agent's end: a real session, with upstreams joined by splice. */
 export class TestAgent {
   readonly session: Session
   /** In the order of their OPEN. */
   readonly visitors: readonly OpenInfo[]
-  /** All that was heard, in order. */
+  /** All events so far, in order. */
   readonly events: readonly AgentEvent[]
   readonly #waiting: Set<() => void>
 
@@ -185,7 +185,7 @@ export class TestAgent {
     return new TestAgent(session, visitors, events, waiting)
   }
 
-  /** The first event of a kind, of a binding, at an endpoint, now or when it comes. */
+  /** The first event of a kind, for a binding, at an endpoint, now or when it comes. */
   async heard<K extends AgentEvent['kind']>(
     kind: K,
     bind?: number,
@@ -209,7 +209,7 @@ export class TestAgent {
   }
 }
 
-/** All that a socket says until it ends; rejects when it is reset. */
+/** All bytes of a socket until it ends; rejects when it is reset. */
 export async function readAll(socket: Socket): Promise<string> {
   let text = ''
   for await (const chunk of socket) text += String(chunk)

@@ -1,6 +1,6 @@
 /**
- * For whom the requests of one visitor connection are: for whoever has connected, or behind a proxy that the operator
- * trusts for whom each request says. Every head goes to the upstream by way of here.
+ * Tells for which visitor the requests of one connection are: the peer that connected, or, behind a proxy that the
+ * operator trusts, the visitor that each request names. Every head goes to the upstream through here.
  */
 import type { Buffer } from 'node:buffer'
 import type { RequestHead } from '@porttunneler/shared/http/head'
@@ -28,8 +28,8 @@ export class Calls {
   }
 
   /**
-   * Whether the request can go where those before it went, to `host`, if there were any; `elsewhere`: it comes from a
-   * proxy, and is for another visitor or another host. TLS has named the host of all requests, but for a proxy's.
+   * Whether the request can go where the requests before it went, to `host`, if there were any. `elsewhere`: it comes
+   * from a proxy, and is for another visitor or another host. TLS has named the host of all requests, except a proxy's.
    */
   placeOf(head: RequestHead, host: string | undefined): 'here' | 'elsewhere' | 'misdirected' {
     if (!this.#trusts) return head.host === (host ?? this.#sni ?? head.host) ? 'here' : 'misdirected'
@@ -38,7 +38,7 @@ export class Calls {
     return host === undefined || (isSame && asked === host) ? 'here' : 'elsewhere'
   }
 
-  /** From here on it is about this one. @returns the host that is asked for */
+  /** Takes over this request. @returns the host it is for */
   take(head: RequestHead): string {
     if (!this.#trusts) return head.host
     const { address, proto } = this.#caller
@@ -54,12 +54,12 @@ export class Calls {
     return { visitorAddress: address, visitorPort: port, localPort, awaitsUpgrade: wantsUpgrade }
   }
 
-  /** What the upstream gets. */
+  /** The head that the upstream gets. */
   rewrite(head: RequestHead, isLast: boolean): Buffer {
     return this.#rewriter.rewrite(head, isLast, this.#caller.hostField)
   }
 
-  /** For whoever reads it again: as it came, but for the host. */
+  /** The head for the next reader: as it came, except for the host. */
   reread(head: RequestHead): Buffer {
     const { hostField } = this.#caller
     return hostField === undefined ? head.bytes : withHost(head, hostField)

@@ -1,6 +1,6 @@
 /**
- * What the HTTP visitor listener asks of the relay around it (routes, sessions, meters). It decides about bytes of
- * HTTP alone; who may come in, which session serves and what is counted is decided behind these few functions.
+ * What the HTTP visitor listener asks of the relay around it (routes, sessions, meters). The listener decides only
+ * about bytes of HTTP; these few functions decide who may come in, which session serves and what is counted.
  */
 
 import type { Socket } from 'node:net'
@@ -21,9 +21,9 @@ export type HttpVisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
 export type AnswerSink = {
   /** Monotonic, ms. */
   now(): number
-  /** The head of the final answer to a request is here, so long after the request was sent. */
+  /** The head of the final answer to a request is here, this long after the request was sent. */
   answered(status: number, latencyMs: number): void
-  /** The upstream ended or failed before it had said that to a request. */
+  /** The upstream ended or failed before it had sent the head of an answer to a request. */
   unanswered(): void
 }
 
@@ -32,7 +32,7 @@ export type StreamEvents = {
   onStream(stream: Stream): void
   onFailed(key: ErrorKey): void
 }
-/** A stream that is to come. */
+/** A stream that is still to come. */
 export type Waiting = { cancel(): void }
 
 /** A tunnel that a Host name leads to, whether its agent is here or away. */
@@ -43,12 +43,12 @@ export type HttpRoute = {
    * it; a failure that comes so late is not counted yet.
    * @returns what is to come; undefined: `onStream` was called
    * @throws tunnel.away, visitor.denied, tunnel.rate, tunnel.limit, account.rate, relay.draining, carrier.lost,
-   * session.limit: each is counted as a refusal of this tunnel by the one who throws
+   * session.limit: whoever throws has counted it as a refusal of this tunnel
    */
   open(info: HttpVisitorInfo, events: StreamEvents): Waiting | undefined
   /** The local side is done with a stream that `open` gave: it was ended both ways, or reset. Said once. */
   closed(stream: Stream): void
-  /** What is counted of answers. */
+  /** Counts answers. */
   readonly answers: AnswerSink
   /** A visitor of this tunnel was turned away after its stream was open (421, smuggling, upstream down). */
   refused(key: ErrorKey): void
@@ -60,45 +60,49 @@ export type HttpVisitorDeps = {
   readonly log: Log
   /**
    * Where a Host leads. `host` is lower case without port or trailing dot.
-   * 'own': a name of this relay itself; an error: why it leads nowhere.
+   * @returns 'own' for a name of this relay itself; an error key: why it leads nowhere
    */
   lookup(host: string): HttpRoute | 'own' | 'tunnel.away' | 'http.unknown_host'
-  /** Takes over a paused connection for the relay's own names, of which `first` was read. */
+  /** Takes over a paused connection for the relay's own names. `first` was read from it. */
   serveOwn(socket: Socket, first: Buffer): void
-  /** A visitor was turned away before any tunnel was known. */
+  /** Counts a visitor that was turned away before any tunnel was known. */
   refused(key: ErrorKey): void
   /**
-   * A whole request head has come: whoever sent it is no stranger. It may be refused, or another process of this
-   * machine may have the session of `host`, which is looked for; undefined: neither. Never rejects.
+   * Call it when a whole request head has come: its sender is no stranger any more. The request may be refused, or
+   * another process of this machine may have the session of `host`, which is looked up; undefined: neither. Never
+   * rejects.
    */
   welcome?(
     visitor: HttpVisitorOptions,
     caller: Caller,
     host: string,
   ): ErrorKey | Promise<Socket | undefined> | undefined
-  /** Joins the visitor, of which `first` was read, to what `welcome` found. */
+  /** Joins the visitor, from which `first` was read, to the socket that `welcome` found. */
   passOn?(visitor: HttpVisitorOptions, sibling: Socket, first: Buffer): void
   /** Where abuse is reported: an http(s) or mailto address, shown on every page. */
   readonly abuseUrl?: string
 }
 
 export type HttpVisitorOptions = {
-  /** Made with `allowHalfOpen: true`; nobody else reads it. */
+  /** Made with `allowHalfOpen: true`. Nobody else reads it. */
   readonly socket: Socket
   readonly origin: Origin
-  /** Absent: plain HTTP. `raw` is the TCP socket, which alone can be reset. */
+  /** undefined: plain HTTP. `raw` is the TCP socket: only it can be reset. */
   readonly tls?: { readonly sni: string; readonly raw: Socket }
-  /** The connection is a proxy's that the operator trusts: each request says for whom it is. Whom else to believe. */
+  /**
+   * Set when the connection belongs to a proxy that the operator trusts: each request names its visitor. It tells which
+   * further hops to believe.
+   */
   readonly trusts?: NetworkMatcher | undefined
-  /** Handed over by another process of this machine; it is never handed on. */
+  /** Another process of this machine handed it over. It is never handed on. */
   readonly isHop?: boolean
 }
 
-/** A visitor connection as a relay sees it that leaves. */
+/** A visitor connection, for a relay that leaves. */
 export type HttpConnection = {
   /** No request has led to a tunnel yet. */
   readonly isUnasked: boolean
-  /** From now on the next request is the last, and the upstream is asked to close behind it. */
+  /** From now on the next request is the last, and the upstream is asked to close after it. */
   startLeaving(): void
   /** Ends the connection when every request on it is answered in full. */
   leaveIfDone(): void

@@ -1,4 +1,4 @@
-/** The ways in which a visitor's connection ends, once nothing more of it is passed on. */
+/** The ways in which a visitor's connection ends, once nothing more from it is passed on. */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import { type PageRequest, renderPage } from '@porttunneler/shared/http/pages'
@@ -28,25 +28,28 @@ export class Ending {
     visitor.socket.on('error', (err) => log.debug({ err, visitor: address }, 'A visitor connection failed'))
   }
 
-  /** An answer of ours goes out behind all others. */
+  /** Writes an answer of ours behind all others. */
   write(key: ErrorKey, request: PageRequest): void {
     this.#visitor.socket.write(renderPage(key, request))
   }
 
   /**
-   * In order: what was written goes out, what the visitor still sends is read and dropped for a while, because a reset
-   * would take the answer away before it is read.
+   * Ends in order: what was written goes out, and what the visitor still sends is read and dropped for a while, because
+   * a reset would destroy the answer before it is read.
    */
   finish(): void {
     this.#readOn()
     this.#parts.timers.awaitEnd(bidFarewell(this.#visitor.socket, this.#clock))
   }
 
-  /** The answer ends in the middle: the visitor gets what there is of it, and then a reset, which says so. */
+  /**
+   * The answer ends in the middle: the visitor gets the part that there is, then a reset, which shows that it is
+   * incomplete.
+   */
   cut(key: ErrorKey): void {
     const { socket, tls } = this.#visitor
     this.#readOn()
-    // Memory is what the relay needs back at once.
+    // The relay needs its memory back at once.
     if (key === 'relay.memory' || key === 'stream.memory') abort(socket, tls?.raw)
     else resetBehind(socket, this.#clock, tls?.raw)
   }
@@ -60,7 +63,7 @@ export class Ending {
   }
 }
 
-/** What happens behind the relay is not the visitor's fault: no 4xx, whatever agent and relay call it. */
+/** A failure behind the relay is not the visitor's fault: no 4xx, whatever key agent and relay use. */
 export function blameless(key: ErrorKey): ErrorKey {
   return codes[key].http >= 500 || key === 'http.body_deadline' ? key : 'stream.aborted'
 }

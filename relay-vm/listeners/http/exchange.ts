@@ -23,13 +23,13 @@ export type ExchangeOptions = {
 
 export type ExchangeEvents = {
   onWritable(): void
-  /** What the upstream made of the Upgrade that opened this stream. */
+  /** Whether the upstream accepted the Upgrade that opened this stream. */
   onUpgradeAnswer(isUpgraded: boolean): void
-  /** The upstream ended. `unanswered`: it had not said a byte since this request, the first, was sent to it. */
+  /** The upstream ended. `unanswered` is the first request if the upstream had not sent a byte since. */
   onFin(unanswered: RequestHead | undefined): void
-  /** `hadEnded`: it had said all; whether it heard the rest of the request does not matter to the visitor. */
+  /** `hadEnded`: the upstream had sent all; whether it got the rest of the request does not matter to the visitor. */
   onReset(key: ErrorKey, unanswered: RequestHead | undefined, hadEnded: boolean): void
-  /** A retired stream spoke: its bytes have no place any more. */
+  /** A retired stream sent bytes, which have no place any more. */
   onLate(): void
 }
 
@@ -58,15 +58,15 @@ export class Exchange implements StreamSink {
   /** What was written before it came. */
   readonly #held: Buffer[] = []
   readonly #answer: AnswerWatch
-  /** The first request, until the upstream says something. */
+  /** The first request, until the upstream sends something. */
   #unanswered: RequestHead | undefined
-  /** The last request, until something was said to it. */
+  /** The last request, until something was sent in answer. */
   #asked: RequestHead | undefined
   #forwardedTotal = 0
   #isRetired = false
   #isEnded = false
   #sawFin = false
-  /** Somebody waits for the end of the answers. */
+  /** Set while somebody waits for the end of the answers. */
   #onAnswered: ((mayFollow: boolean) => void) | undefined
 
   /** @throws what `route.open` throws */
@@ -88,19 +88,19 @@ export class Exchange implements StreamSink {
     return this.#forwardedTotal > 0
   }
 
-  /** The first request, when it is the only one and the upstream has said nothing to it. */
+  /** The first request, when it is the only one and the upstream has sent nothing for it. */
   get unansweredOnly(): RequestHead | undefined {
     return this.#forwardedTotal === 1 ? this.#unanswered : undefined
   }
 
-  /** All requests are answered in full, or the last answer said that the others will not be. */
+  /** All requests are answered in full, or the last answer said that the rest will not be. */
   get isAnswered(): boolean {
     return this.#answer.isComplete
   }
 
   /**
-   * How a connection ends on which nothing has moved for as long as anything may take: a page may be the answer to the
-   * last request when nothing of one has come and nothing is open before it.
+   * How to end a connection on which nothing has moved for the longest time allowed. A page may be the answer to the
+   * last request when no byte of an answer has come and nothing is open before it.
    */
   lateEnd(isVisitorLate: boolean): LateEnd {
     if (this.isAnswered) return { kind: 'close' }
@@ -115,7 +115,7 @@ export class Exchange implements StreamSink {
     return stream ? stream.bytesIn + stream.bytesOut : 0
   }
 
-  /** False: stop until `onWritable`. */
+  /** @returns false: stop until `onWritable` */
   forward(head: RequestHead, bytes: Buffer): boolean {
     if (this.#forwardedTotal++ === 0) this.#unanswered = head
     this.#asked = head
@@ -135,7 +135,7 @@ export class Exchange implements StreamSink {
     else this.#waiting?.cancel()
   }
 
-  /** Resets the upstream; what was heard of it is with the visitor's socket. */
+  /** Resets the upstream; what came from it is with the visitor's socket. */
   cut(key: ErrorKey): void {
     this.reset(key)
     this.#flush()
@@ -159,7 +159,7 @@ export class Exchange implements StreamSink {
     this.#route.closed(stream)
   }
 
-  /** Once all is answered: nothing more is heard of it, unless it speaks out of turn. */
+  /** Once all is answered: nothing more is read from it, unless it sends bytes out of turn. */
   retire(): void {
     this.#isRetired = true
     this.#link?.delivery.detach()
@@ -167,12 +167,14 @@ export class Exchange implements StreamSink {
   }
 
   /**
-   * Calls `done` once all requests so far are answered in full; what was heard is written by then, and whatever else
-   * the socket gets comes behind it. `mayFollow` is false when the last answer has said that none does, or when nobody
-   * can tell whether the present one is complete: a visitor that asks for something else takes it for that. An answer
-   * that ends with its stream, or proves strange only later, is waited for to its end, and `done` is never called.
+   * Calls `done` once all requests so far are answered in full. All bytes so far are written by then, and anything else
+   * that the socket gets comes behind them. `mayFollow` is false when the last answer has said that none follows, or
+   * when nobody can tell whether the present answer is complete: a visitor that asks for something else takes it for
+   * complete. If an answer ends with its stream, or proves strange only later, its end is awaited, and `done` is never
+   * called.
    *
-   * An answer of ours (421, 400) inside another would be taken for a part of it, and one before it for it.
+   * An answer of ours (421, 400) inside another answer would be taken for a part of it, and one before it would be
+   * taken for it.
    */
   whenAnswered(done: (mayFollow: boolean) => void): void {
     this.#onAnswered = done
@@ -219,7 +221,7 @@ export class Exchange implements StreamSink {
     if (!this.#isRetired) this.#events.onReset(key, this.#unanswered, hadEnded)
   }
 
-  /** The upstream has ended in one way or the other, and may do so in both. */
+  /** The upstream has ended by FIN or by reset, and may do both. */
   #countUnanswered(): void {
     if (this.#sawFin) return
     for (let left = this.#answer.unansweredTotal; left > 0; left--) this.#route.answers.unanswered()

@@ -1,4 +1,4 @@
-/** How a visitor's connection ends behind the last answer. */
+/** How a visitor's connection ends after the last answer. */
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -7,9 +7,9 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 const lingerMs = 5_000
 
 /**
- * Ends the socket when all that was written is out, however slowly the visitor reads. What it still sends is read for a
- * while, because a reset would take the answer away before it is read (RFC 9112, section 9.6).
- * @returns what ends the waiting; for when the socket is closed
+ * Ends the socket when all that was written is out, however slowly the visitor reads. What the visitor still sends is
+ * read for a while, because a reset would destroy the answer before it is read (RFC 9112, section 9.6).
+ * @returns a way to end the waiting, for when the socket is closed
  */
 export function bidFarewell(socket: Socket, clock: Clock): Pick<Timer, 'clear'> {
   let timer: Timer | undefined

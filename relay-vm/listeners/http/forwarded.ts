@@ -1,7 +1,6 @@
 /**
- * What a proxy that the operator trusts says in a request about the visitor for whom it asks: address, scheme and host.
- * From anybody else nobody reads these fields. `X-Forwarded-*` go before `Forwarded` (RFC 7239), which most proxies
- * pass on as strangers sent it.
+ * Reads what a trusted proxy says in a request about its visitor: address, scheme and host. Nobody reads these fields
+ * from anybody else. `X-Forwarded-*` win over `Forwarded` (RFC 7239), which most proxies pass on as strangers sent it.
  */
 
 import { isIP } from 'node:net'
@@ -10,18 +9,18 @@ import type { NetworkMatcher } from '@porttunneler/shared/base/networks'
 import { hostName, isHostField, type RequestHead } from '@porttunneler/shared/http/head'
 import type { Origin } from '../origins.ts'
 
-/** For whom a request is. */
+/** The visitor that a request is for. */
 export type Caller = Origin & {
   readonly proto: 'http' | 'https'
-  /** What the visitor asked for, and the name in it, where the proxy asks for something else. */
+  /** What the visitor asked for, and the name in it, if the proxy asks for something else. */
   readonly hostField?: string
   readonly host?: string
 }
 
-/** A list that strangers may have begun: only its end is read. */
+/** Strangers may have begun the list: only its end is read. */
 const hopsMax = 16
 
-/** What is said at each hop, the nearest last. */
+/** What each hop says, the nearest last. */
 type Hops = {
   readonly addresses: readonly string[]
   readonly protos: readonly string[]
@@ -29,9 +28,9 @@ type Hops = {
 }
 
 /**
- * The hops are walked from the nearest over those that are trusted; the first other one is the visitor. Scheme and host
- * are what was said at the same hop, or all that was said.
- * @param near the proxy itself, and how it asks: what stays true where it says nothing
+ * Walks the hops from the nearest over trusted ones; the first untrusted one is the visitor. Scheme and host are what
+ * the same hop said, or the only values there are.
+ * @param near the proxy itself and its request: used where the fields say nothing
  */
 export function readCaller(head: RequestHead, near: Caller, isTrusted: NetworkMatcher): Caller {
   const fields = fieldsOf(head)
@@ -57,7 +56,7 @@ export function readCaller(head: RequestHead, near: Caller, isTrusted: NetworkMa
   }
 }
 
-/** No X-Forwarded-* came that is read here. */
+/** No X-Forwarded-* that is read here was sent. */
 function isSilent(fields: ReadonlyMap<string, string>): boolean {
   return !['for', 'proto', 'host'].some((name) => fields.has(`x-forwarded-${name}`))
 }
@@ -66,7 +65,7 @@ function said(values: readonly string[], depth: number): string | undefined {
   return values.at(-Math.max(depth, 1)) ?? values[0]
 }
 
-/** The forwarding fields of the head by name, lists joined. A name with `_` for `-` is not the proxy's. */
+/** The forwarding fields of the head by name, with lists joined. A name with `_` for `-` is not the proxy's. */
 function fieldsOf({ bytes, drop }: RequestHead): ReadonlyMap<string, string> {
   const fields = new Map<string, string>()
   for (let i = 0; i < drop.length; i += 2) {
@@ -128,7 +127,7 @@ function readNode(text: string | undefined): { readonly address: string; readonl
   return isIP(address) === 0 || port > 65_535 ? undefined : { address, port }
 }
 
-/** Traefik says ws and wss. */
+/** Traefik sends ws and wss. */
 function protoOf(text: string | undefined): Caller['proto'] | undefined {
   switch (text?.toLowerCase()) {
     case 'https':

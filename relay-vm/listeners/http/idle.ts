@@ -1,13 +1,16 @@
 /**
- * Waiting at visitor connections. Idle ones are judged in steps by what was counted anyway: no timer is touched for a
- * byte.
+ * Waiting at visitor connections. Idle connections are found in steps, by counters that exist anyway: no timer is
+ * touched for a byte.
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { limits } from '@porttunneler/shared/protocol/limits'
 
 const steps = 4
 
-/** Calls `onIdle` once `progress` has stood still for `limits.httpIdleMs` (up to a quarter more); goes on until cleared. */
+/**
+ * Calls `onIdle` once `progress` has not changed for `limits.httpIdleMs` (up to a quarter more). It goes on until
+ * cleared.
+ */
 function watchIdle(clock: Clock, progress: () => number, onIdle: () => void): Timer {
   let last = -1
   let still = 0
@@ -30,7 +33,7 @@ export class VisitorTimers {
     this.#clock = clock
   }
 
-  /** The rest of a request head. */
+  /** Waits for the rest of a request head. */
   awaitHead(onLate: () => void): void {
     this.#head ??= this.#clock.after(limits.headDeadlineMs, () => {
       this.#head = undefined
@@ -38,13 +41,13 @@ export class VisitorTimers {
     })
   }
 
-  /** It came, or was but half an empty line. */
+  /** The head came, or it was only half an empty line. */
   forgetHead(): void {
     this.#head?.clear()
     this.#head = undefined
   }
 
-  /** Any byte; see `watchIdle`. */
+  /** Waits for any byte; see `watchIdle`. */
   awaitProgress(progress: () => number, onIdle: () => void): void {
     this.#idle = watchIdle(this.#clock, progress, onIdle)
   }
@@ -53,7 +56,7 @@ export class VisitorTimers {
     this.#idle?.clear()
   }
 
-  /** The visitor's end. */
+  /** Waits for the visitor's end. */
   awaitEnd(timer: Timer): void {
     this.#end = timer
   }

@@ -1,4 +1,4 @@
-/** What others send although it is old, rare or careless, and RFC 9110 or 9112 says how to understand it. */
+/** Input that is old, rare or careless, for which RFC 9110 or 9112 says how to understand it. */
 
 import { RequestScanner, type ScanEvent } from '@porttunneler/shared/http/scanner'
 import fc from 'fast-check'
@@ -30,7 +30,7 @@ describe('RFC 9112 2.2: empty lines before a request are ignored', () => {
     )
   })
 
-  test('half of one is no request that has begun', () => {
+  test('half an empty line does not begin a request', () => {
     const scanner = new RequestScanner()
     scanner.push(Buffer.from('\r'))
     expect([scanner.next(), scanner.isInHead]).toEqual([undefined, true])
@@ -91,7 +91,7 @@ describe('RFC 9112 6.1: a transfer coding that the relay does not know is 501', 
     expect(scan(get(fields)).map(summary)).toEqual(['http.framing'])
   })
 
-  test('and in HTTP/1.0, where it means nothing (6.1)', () => {
+  test('and 400 in HTTP/1.0, where it means nothing (6.1)', () => {
     const text = get('Transfer-Encoding: gzip, chunked\r\n').replace('1.1', '1.0')
     expect(scan(text).map(summary)).toEqual(['http.framing'])
   })
@@ -126,7 +126,7 @@ describe('RFC 9110 4.2.3: an absolute target and Host are compared normalized', 
   })
 })
 
-describe('RFC 9112 3.2.2: HTTP/1.0 without Host is led by its absolute target', () => {
+describe('RFC 9112 3.2.2: HTTP/1.0 without Host is routed by its absolute target', () => {
   const old = 'GET http://A.test:8080/x HTTP/1.0\r\n\r\n'
 
   test('and the upstream is told the host', () => {
@@ -159,7 +159,7 @@ describe('RFC 9110 7.2 and RFC 3986 3.2: how a Host may be written', () => {
   })
 
   test.each(['a.test ', 'a.test  ', ' a.test'])(
-    'spaces around it are none of it (RFC 9112 5.1): "%s"',
+    'spaces around it do not belong to it (RFC 9112 5.1): "%s"',
     (value) => {
       expect(scan(`GET / HTTP/1.1\r\nHost:${value}\r\n\r\n`)).toMatchObject([{ hostField: 'a.test' }])
     },
@@ -217,13 +217,13 @@ describe('RFC 9110 7.8: Upgrade', () => {
     expect(scan(text)).toMatchObject([{ wantsUpgrade }])
   })
 
-  test('of HTTP/1.0 does not reach the upstream, which might obey it and read on in another way', () => {
+  test('in HTTP/1.0 it does not reach the upstream, which might obey it and frame the bytes differently', () => {
     const fields = 'Connection: keep-alive, upgrade\r\n'
     const text = `GET / HTTP/1.0\r\nHost: a.test\r\nUpgrade: websocket\r\n${fields}\r\n`
     expect(rewrite(text)).toBe(`GET / HTTP/1.0\r\nHost: a.test\r\n${fields}${ours('a.test')}`)
   })
 
-  test('every line of it leaves with h2c', () => {
+  test('all Upgrade lines are removed with h2c', () => {
     const text = get('Upgrade: websocket\r\nX: y\r\nHTTP2-Settings: AA\r\nUpgrade: h2c\r\n')
     expect(rewrite(text)).toBe(`GET / HTTP/1.1\r\nHost: a.test\r\nX: y\r\n${ours('a.test')}`)
   })
@@ -243,7 +243,7 @@ describe('passed on as it came', () => {
   })
 })
 
-test('any number of empty lines, and bytes behind the end, change nothing however they are split', () => {
+test('empty lines and bytes behind the end change nothing, however they are split', () => {
   const close = get('Connection: close\r\n')
   fc.assert(
     fc.property(

@@ -13,7 +13,10 @@ afterEach(() => {
   for (const close of closers.splice(0)) close()
 })
 
-/** A server that reads the first bytes of each connection itself, and leaves the rest to an http server that echoes. */
+/**
+ * A server that reads the first bytes of each connection itself, then leaves the connection to an http server that
+ * echoes.
+ */
 async function start(isTls: boolean): Promise<Socket> {
   const echo = createHttpServer((request, response) => void request.pipe(response))
   const onSocket = (socket: Socket) => {
@@ -42,11 +45,11 @@ async function start(isTls: boolean): Promise<Socket> {
   return socket
 }
 
-describe('a visitor that is handed on in the middle of a request', () => {
+describe('a visitor handed on in the middle of a request', () => {
   test.each([
     ['plain', false],
     ['by TLS', true],
-  ])('%s, it is heard to the end, and so is the next request', async (_, isTls) => {
+  ])('%s, it is read to the end, and so is the next request', async (_, isTls) => {
     const socket = await start(isTls)
     for (const letter of ['a', 'b']) {
       const body = letter.repeat(300_000)

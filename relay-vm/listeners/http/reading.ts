@@ -1,4 +1,4 @@
-/** How a visitor's socket is read, whether it is, and whether its end is one that the visitor meant. */
+/** Reads a visitor's socket, says whether it is being read, and whether its end is one that the visitor meant. */
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -20,7 +20,7 @@ export class VisitorReading extends Reading {
     socket.pause()
   }
 
-  /** Begins. `onBytes` gets what is read, which is its own until it returns. */
+  /** Begins to read. `onBytes` gets bytes that are valid only until it returns. */
   start(onBytes: (bytes: Buffer) => void): void {
     const socket = this.#socket
     const take = (bytes: Buffer) => {
@@ -36,7 +36,7 @@ export class VisitorReading extends Reading {
     this.#letGo()
   }
 
-  /** An end that is read now is that of a reset. */
+  /** Whether an end that is read now comes from a reset. */
   get isCutShort(): boolean {
     return this.#hearing.isCutShort
   }

@@ -6,7 +6,7 @@ import { HeadRewriter } from './rewrite.ts'
 const ours = 'X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: A.test:80\r\nX-Forwarded-Proto: https\r\n\r\n'
 
 describe('rewriter', () => {
-  test('every byte but the forwarding fields stays as it was sent', () => {
+  test('every byte except the forwarding fields stays as it was sent', () => {
     const head =
       'GET /a?b|c HTTP/1.1\r\nhOsT:  A.test:80\r\nX:\ty\xe4 \r\nx: again\r\nConnection: keep-alive\r\n'
     expect(rewrite(`${head}\r\n`)).toBe(head + ours)
@@ -34,7 +34,7 @@ describe('rewriter', () => {
     expect(rewrite(`${request}${host}A: b\r\n${line}\r\n`)).toBe(expected)
   })
 
-  test('fields that say by which way a request came stay', () => {
+  test('fields that describe a request’s path stay', () => {
     const head =
       'GET / HTTP/1.1\r\nHost: A.test:80\r\nVia: 1.1 a\r\nX-Request-Id: 2\r\nTraceparent: 3\r\nCDN-Loop: 4\r\n'
     expect(rewrite(`${head}\r\n`)).toBe(head + ours)
@@ -46,7 +46,7 @@ describe('rewriter', () => {
     expect(rewrite(`${head}\r\n`)).toBe(head + ours)
   })
 
-  test('h2c is taken out, so that HTTP/2 cannot pass by these rules', () => {
+  test('h2c is taken out, so that HTTP/2 cannot evade these rules', () => {
     const fields = 'Connection: Upgrade, HTTP2-Settings\r\n'
     const start = 'GET / HTTP/1.1\r\nHost: A.test:80\r\n'
     expect(rewrite(`${start}HTTP2-Settings: AAMA\r\n${fields}X-Real-IP: 1\r\nUpgrade: h2c\r\n\r\n`)).toBe(
@@ -62,7 +62,7 @@ describe('rewriter', () => {
       )
   })
 
-  test('the last request of a connection asks for its close, whatever the visitor asked for', () => {
+  test('the last request of a connection asks to close it, whatever the visitor asked for', () => {
     const head = 'GET / HTTP/1.1\r\nHost: A.test:80\r\nConnection: keep-alive\r\n'
     const rewriter = new HeadRewriter({ address: '192.0.2.1', proto: 'https' })
     expect(rewrite(`${head}\r\n`, rewriter, true)).toBe(`${head}Connection: close\r\n${ours}`)

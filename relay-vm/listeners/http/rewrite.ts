@@ -1,8 +1,8 @@
 /**
- * What the upstream gets to see of a request head: every byte as the visitor sent it, but the forwarding fields are
- * ours alone. A visitor's own X-Forwarded-*, Forwarded, X-Real-IP and X-Porttunneler-* are left out, never appended to,
- * so an application may trust X-Forwarded-For to be one address: the visitor's as the relay saw it, or as a proxy in
- * front said that the operator trusts (forwarded.ts).
+ * Makes the request head that the upstream sees: every byte as the visitor sent it, except that the forwarding fields
+ * are ours alone. A visitor's own X-Forwarded-*, Forwarded, X-Real-IP and X-Porttunneler-* are left out, never appended
+ * to, so an application may trust X-Forwarded-For to be one address: the visitor's as the relay saw it, or as a trusted
+ * proxy in front named it (forwarded.ts).
  */
 import { Buffer } from 'node:buffer'
 import type { FieldSpan, RequestHead } from '@porttunneler/shared/http/head'
@@ -11,7 +11,7 @@ export type Visitor = { readonly address: string; readonly proto: 'http' | 'http
 
 const closeLine = Buffer.from('Connection: close\r\n')
 
-/** Makes outgoing heads for one visitor connection. Our lines are the same as long as its Host field is. */
+/** Makes outgoing heads for one visitor connection. Our lines stay the same as long as its Host field does. */
 export class HeadRewriter {
   readonly #visitor: Visitor
   #hostField = ''
@@ -22,9 +22,9 @@ export class HeadRewriter {
   }
 
   /**
-   * One buffer, ready to send; the visitor's lines in their order, ours last. `isLast`: the upstream is asked to close
-   * behind its answer, which tells the visitor to send nothing more either (RFC 9112 section 9.6). `hostField` stands
-   * in for what Host says, where a proxy has asked for something else than the visitor.
+   * One buffer, ready to send: the visitor's lines in their order, ours last. `isLast`: the upstream is asked to close
+   * after its answer, which also tells the visitor to send nothing more (RFC 9112 section 9.6). `hostField` replaces
+   * the value of Host, where a proxy asked for something else than the visitor.
    */
   rewrite(head: RequestHead, isLast = false, hostField = head.hostField): Buffer {
     const { hostLine } = head
@@ -48,13 +48,15 @@ export class HeadRewriter {
   }
 }
 
-/** The head with another Host and nothing else changed. */
+/** The head with another Host and no other change. */
 export function withHost({ bytes, hostLine }: RequestHead, hostField: string): Buffer {
   const line = Buffer.from(`Host: ${hostField}\r\n\r\n`, 'latin1')
   return join(bytes, hostLine ? [hostLine.start, hostLine.next] : [], line)
 }
 
-/** The head without the lines of `drop` (start, end, start, end…), and `lines` for the empty line at its end. */
+/**
+ * The head without the lines of `drop` (start, end, start, end…), and with `lines` before the empty line at its end.
+ */
 function join(bytes: Buffer, drop: readonly number[], lines: Buffer): Buffer {
   const out = Buffer.allocUnsafe(bytes.length + lines.length)
   let from = 0

@@ -1,10 +1,11 @@
 /**
- * Differential fuzz of scanner and rewriter against llhttp, the parser in Node's own http server: what the relay lets
- * through, an upstream on llhttp must see as the same requests, with our forwarding fields and nobody else's.
- * Where the relay refuses what llhttp accepts, all is well; the reverse is a finding.
+ * Differential fuzz of scanner and rewriter against llhttp, the parser in Node's own http server: an upstream on llhttp
+ * must see what the relay lets through as the same requests, with our forwarding fields and nobody else's.
+ * The relay may refuse what llhttp accepts; the reverse is a finding.
  *
  *   node relay-vm/listeners/http/scanner.fuzz.ts --cases 1000000 --seed 7
  */
+
 import { once } from 'node:events'
 import http from 'node:http'
 import { Duplex } from 'node:stream'
@@ -18,7 +19,7 @@ type Request = { method: string; target: string; host: string; body: string; for
 /** What the scanner made of an input: whole requests, the bytes an upstream gets, whether the rest was refused. */
 type Scanned = {
   requests: Request[]
-  /** Of each request: its Host came out of its target, so the input itself has none. */
+  /** For each request: its Host came out of its target, so the input itself has none. */
   hostless: boolean[]
   forwarded: Buffer[]
   isRefused: boolean
@@ -29,12 +30,12 @@ type Scanned = {
 type Parsed = { readonly requests: readonly Request[]; readonly error: string | undefined }
 
 const address = '192.0.2.1'
-/** llhttp knows a closed list of methods, RFC 9110 does not; SOURCE it keeps for Icecast. */
+/** llhttp knows a closed list of methods, RFC 9110 does not. llhttp keeps SOURCE for Icecast. */
 const knownMethods = new Set(http.METHODS.filter((method) => method !== 'SOURCE'))
 
 class Reference {
   readonly #server: http.Server
-  /** By connection, because requests of one connection come one after the other, of several in any order. */
+  /** By connection, because requests of one connection come one after the other, but those of several in any order. */
   readonly #seen = new Map<unknown, { requests: Request[]; error: string | undefined }>()
 
   constructor() {
@@ -67,7 +68,7 @@ class Reference {
     })
   }
 
-  /** Each part is read by itself. */
+  /** Reads each part by itself. */
   async parse(parts: readonly Buffer[]): Promise<Parsed> {
     const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
     const seen: { requests: Request[]; error: string | undefined } = { requests: [], error: undefined }
@@ -96,13 +97,15 @@ export async function runCases({ seed, cases }: { readonly seed: number; readonl
   for (let i = 0; i < cases; i++) {
     const input = makeInput(random)
     const found = scan(input, random)
-    // llhttp refuses UTF-8 in a target, and so would such an upstream. How it frames the rest is asked with letters.
+    // llhttp refuses UTF-8 in a target, and so would such an upstream. Letters in its place show how it frames the
+    // rest.
     const hasUtf8 = found.requests.some(({ target }) => hasHighBytes.test(target))
     const scanned = hasUtf8 ? inLetters(found) : found
     if (scanned.requests.some(({ method }) => !knownMethods.has(method))) continue
     accepted += scanned.requests.length
     const upstream = await reference.parse(scanned.forwarded)
-    // Node forgets what it has read behind an Upgrade that nobody wants; the relay holds it back until it is asked.
+    // Node forgets bytes that it has read behind an Upgrade that nobody wants; the relay holds them back until it is
+    // asked.
     const hasUpgrade = /\nupgrade/i.test(input.toString('latin1'))
     const direct = hasUpgrade ? undefined : await reference.parse([hasUtf8 ? lettersOf(input) : input])
     const difference = compare(scanned, upstream, direct)
@@ -122,7 +125,7 @@ export async function runCases({ seed, cases }: { readonly seed: number; readonl
 
 const hasHighBytes = /[\x80-\xff]/
 
-/** A letter for each byte above ASCII: the length stays. */
+/** Puts a letter for each byte above ASCII: the length stays. */
 function lettersOf(bytes: Buffer): Buffer {
   return Buffer.from(bytes.map((byte) => (byte < 0x80 ? byte : 0x65)))
 }
@@ -151,8 +154,8 @@ function compare(scanned: Scanned, upstream: Parsed, direct: Parsed | undefined)
   }))
   if (!isDeepStrictEqual(first, plain)) return 'llhttp reads the input in another way'
   if (isRefused) return undefined
-  // What stands behind the last one never reaches the upstream. To llhttp it is an error, or with "close, keep-alive"
-  // in HTTP/1.0 another request (RFC 9112 section 9.3: close wins).
+  // Bytes behind the last request never reach the upstream. llhttp sees an error, or with "close, keep-alive" in
+  // HTTP/1.0 another request (RFC 9112 section 9.3: close wins).
   if (isClosed) return undefined
   if (direct.requests.length !== requests.length) return 'llhttp reads more requests'
   return isWhole && direct.error !== undefined ? 'llhttp refuses the input' : undefined

@@ -35,7 +35,7 @@ describe('http visitor: requests and answers', () => {
     expect(rig.upstreams).toHaveLength(1)
   })
 
-  test('answers are counted by status and time: the one behind an interim one, and requests without any', async () => {
+  test('answers are counted by status and time: final ones after interim ones, and requests without any', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/1'))
     const upstream = await rig.upstream()
@@ -58,7 +58,7 @@ describe('http visitor: requests and answers', () => {
     expect(rig.answers).toEqual([[200, 40], [404, 25], ['unanswered']])
   })
 
-  test('requests sent one behind the other are counted singly, each from its own time, answered or not', async () => {
+  test('pipelined requests are counted one by one, each from its own time, answered or not', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/1') + get('/2'))
     const upstream = await rig.upstream()
@@ -80,7 +80,7 @@ describe('http visitor: requests and answers', () => {
     expect(rig.answers).toEqual([[200, 15], [200, 22], [200, 12], ['unanswered']])
   })
 
-  test('what is behind the last answer was never going to be answered; a status in front of a strange head counts', async () => {
+  test('requests behind the last answer do not count; a status in front of a strange head does', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/1') + get('/2'))
     const upstream = await rig.upstream()
@@ -100,7 +100,7 @@ describe('http visitor: requests and answers', () => {
     expect(strange.answers).toEqual([[503, 0]])
   })
 
-  test('half-close is kept both ways, and the stream is given back once', async () => {
+  test('half-close is kept both ways, and the stream is returned once', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/'))
     visitor.socket.end()
@@ -126,7 +126,7 @@ describe('http visitor: requests and answers', () => {
     expect(rig.clock.pending).toBe(0)
   })
 
-  test('an upload and a download of megabytes pass whole, though the readers stall first', async () => {
+  test('an upload and a download of megabytes arrive whole, though the readers stall first', async () => {
     const rig = await startRig()
     rig.isHungry = false
     const bytes = randomBytes(3_000_000)
@@ -151,8 +151,8 @@ describe('http visitor: requests and answers', () => {
   })
 })
 
-describe('http visitor: who is turned away', () => {
-  test('a name that leads nowhere: 404, read to the end though the visitor still sends', async () => {
+describe('http visitor: refused visitors', () => {
+  test('a name that leads nowhere: 404, and it is read to the end though the visitor still sends', async () => {
     const rig = await startRig()
     const visitor = await rig.visit('POST / HTTP/1.1\r\nHost: other.test\r\nContent-Length: 900000\r\n\r\n')
     visitor.socket.write(Buffer.alloc(900_000))
@@ -199,7 +199,7 @@ describe('http visitor: who is turned away', () => {
   })
 })
 
-describe('http visitor: a later request that goes nowhere', () => {
+describe('http visitor: a later request that leads nowhere', () => {
   test.each([
     ['another host', get('/x', 'b.test'), 421, 'PT-4013'],
     ['an unknown host', get('/x', 'nowhere.test'), 421, 'PT-4013'],
@@ -212,7 +212,7 @@ describe('http visitor: a later request that goes nowhere', () => {
     await hears(upstream, seen('/1'))
     await rig.pass(1_000)
     expect(visitor.text).toBe('')
-    // Its own length says where it ends: nobody waits for a timer.
+    // The length of the answer says where it ends: nobody waits for a timer.
     say(upstream, answer('one'))
     const text = await visitor.end()
     expect(text.slice(0, answer('one').length)).toBe(answer('one'))
@@ -245,7 +245,7 @@ describe('http visitor: a later request that goes nowhere', () => {
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi'],
     ['LF alone', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nhi'],
     ['a line too many', `${answer('one')}\r\n`],
-  ])('an answer with %s ends the connection at once when something else is asked for', async (_, text) => {
+  ])('an answer with %s ends the connection at once when another request comes', async (_, text) => {
     for (const other of [get('/2', 'b.test'), get('/ws', 'a.test', websocket)]) {
       const rig = await startRig()
       const visitor = await rig.visit(get('/1'))
@@ -259,7 +259,7 @@ describe('http visitor: a later request that goes nowhere', () => {
     }
   })
 
-  test('an upstream that never answers: 504 to what was right to ask', async () => {
+  test('an upstream that never answers: 504 to a correct request', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/1') + get('/2', 'b.test'))
     await hears(await rig.upstream(), seen('/1'))
@@ -299,14 +299,14 @@ describe('http visitor: an upstream that fails', () => {
     expect(rig.refused).toEqual(['session.superseded'])
   })
 
-  test('it closes without a word: 502', async () => {
+  test('it closes without a byte: 502', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/'))
     ;(await rig.upstream()).stream.end()
     expect(await visitor.end()).toMatch(/^HTTP\/1\.1 502 .*PT-4015/s)
   })
 
-  test('it fails inside an answer: the connection is reset, no page is mixed in', async () => {
+  test('it fails inside an answer: the connection is reset, and no page is mixed in', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/'))
     const upstream = await rig.upstream()
@@ -329,7 +329,7 @@ describe('http visitor: an upstream that fails', () => {
     expect(visitor.error).toBeUndefined()
   })
 
-  test('it closes after an answer: so does the connection', async () => {
+  test('it closes after an answer: the connection closes too', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/'))
     const upstream = await rig.upstream()
@@ -340,7 +340,7 @@ describe('http visitor: an upstream that fails', () => {
 })
 
 describe('http visitor: a relay that leaves, and a slow reader', () => {
-  /** An answer of which a little still lies in the relay when it leaves. @returns how long it is */
+  /** An answer of which a little still lies in the relay when the relay leaves. @returns how long it is */
   async function answerAll(rig: Rig, upstream: Upstream): Promise<number> {
     const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
     const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
@@ -381,7 +381,7 @@ describe('http visitor: a relay that leaves, and a slow reader', () => {
     expect((await visitor.end()).length).toBe(length)
   })
 
-  test('a visitor that reads nothing for a minute is given up', async () => {
+  test('a visitor that reads nothing for a minute is disconnected', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/big'))
     const upstream = await rig.upstream()
@@ -434,7 +434,7 @@ describe('http visitor: Upgrade', () => {
     expect(await visitor.end()).toMatch(/^HTTP.*no.*two.*HTTP\/1\.1 421 /s)
   })
 
-  test('answered before its body was through: decided when the body is', async () => {
+  test('answered before its body has passed: decided when it has', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/exec', 'a.test', `${websocket}Content-Length: 4\r\n`))
     const upstream = await rig.upstream()
@@ -483,7 +483,7 @@ describe('http visitor: Upgrade', () => {
     await visitor.until((heard) => heard === `${answer('one')}HTTP/1.1 101 Switching Protocols\r\n\r\n`)
   })
 
-  test('a later one gets a stream of its own, when all before it is answered', async () => {
+  test('a later one gets a stream of its own once all requests before it are answered', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/1') + asking)
     const first = await rig.upstream(0)
@@ -519,7 +519,7 @@ describe('http visitor: Upgrade', () => {
 })
 
 describe('http visitor: a relay that leaves', () => {
-  test('closes what is idle between two requests, and tells the upstream in order', async () => {
+  test('closes a connection that is idle between two requests, and tells the upstream in order', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/1'))
     const upstream = await rig.upstream()
@@ -531,7 +531,7 @@ describe('http visitor: a relay that leaves', () => {
     await upstream.heard.until(() => upstream.heard.hasFin)
   })
 
-  test('closes a connection on which nothing was asked', async () => {
+  test('closes a connection without a request', async () => {
     const rig = await startRig()
     const visitor = await rig.visit('')
     expect(rig.connections[0]?.isUnasked).toBe(true)
@@ -557,7 +557,7 @@ describe('http visitor: a relay that leaves', () => {
     await visitor.end()
   })
 
-  test('the next request asks the upstream to close, and what follows it goes nowhere', async () => {
+  test('the next request asks the upstream to close, and bytes after it are dropped', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/1'))
     const upstream = await rig.upstream()
@@ -586,7 +586,7 @@ describe('http visitor: time', () => {
     expect(await visitor.end()).toMatch(/^HTTP\/1\.1 408 .*PT-4010/s)
   })
 
-  test('nothing at all in ten seconds: closed without a word', async () => {
+  test('nothing at all in ten seconds: closed without an answer', async () => {
     const rig = await startRig()
     const visitor = await rig.visit('')
     await rig.pass(10_100)
@@ -607,7 +607,7 @@ describe('http visitor: time', () => {
     await visitor.end()
   })
 
-  /** Longer than anything may stand still. */
+  /** Longer than a connection may stand still. */
   const tooLong = limits.httpIdleMs * 1.3
   const post = get('/slow', 'a.test', 'Content-Length: 10\r\n')
 
@@ -635,7 +635,7 @@ describe('http visitor: time', () => {
     expect(await visitor.end()).toMatch(/oneHTTP\/1\.1 504 .*PT-4017/s)
   })
 
-  test('an interim answer is none: 504 behind it', async () => {
+  test('an interim answer does not count: 504 after it', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(post)
     const upstream = await rig.upstream()
@@ -648,7 +648,7 @@ describe('http visitor: time', () => {
     expect((await visitor.end()).slice(goOn.length)).toMatch(/^HTTP\/1\.1 504 /)
   })
 
-  test('an upload that does not go on for five minutes: 408', async () => {
+  test('an upload that stops for five minutes: 408', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(`${post}half`)
     const upstream = await rig.upstream()
@@ -658,7 +658,7 @@ describe('http visitor: time', () => {
     await upstream.heard.until(() => upstream.heard.resetCode === 4018)
   })
 
-  test('an answer that stops in the middle is reset: no page over it, and no end that looks like its own', async () => {
+  test('an answer that stops in the middle is reset: no page after it, and no end that looks complete', async () => {
     const rig = await startRig()
     const visitor = await rig.visit(get('/'))
     const upstream = await rig.upstream()

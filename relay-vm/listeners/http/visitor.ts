@@ -1,6 +1,6 @@
 /**
  * One visitor connection of http tunnels, plain or under TLS. Its first request chooses the tunnel; every later one is
- * scanned too and must name the same host, or it goes nowhere. Answers come back unread.
+ * scanned too and must name the same host, or it is refused. Answers come back unread.
  *
  *   scanning ──▶ awaiting ──▶ raw       an Upgrade request was sent: bytes behind it are held until the agent says
  *     │   ▲ ◀──────┘                    whether the upstream switched (raw) or not (scanning goes on)
@@ -9,6 +9,7 @@
  *                                       or starts a fresh stream for a later Upgrade
  *   last ──────▶ ended                  the relay leaves: a request was sent with `Connection: close`, none follows it
  */
+
 import type { Socket } from 'node:net'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
@@ -41,11 +42,11 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   #host = ''
   #exchange: Exchange | undefined
   #retired: Exchange | undefined
-  /** The agent's answer, when it came before the upgrade request's body was through. */
+  /** The agent's answer, when it came before the body of the upgrade request had passed. */
   #upgradeAnswer: boolean | undefined
   #upgradePending = false
   #isLeaving = false
-  /** The upstream was asked to close behind the present request. */
+  /** The upstream was asked to close after the present request. */
   #isLast = false
   /** A request was forwarded and its body has not ended. */
   #isInBody = false
@@ -106,7 +107,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#exchange?.leave()
   }
 
-  /** Passes on all that is complete, as long as it may; the rest waits in the scanner, bounded. */
+  /** Passes on all that is complete, as long as it may; the rest waits in the scanner, which is bounded. */
   #pump(): void {
     while (this.#state === 'scanning' && !this.reading.isFull) {
       const event = this.scanner.next()
@@ -188,7 +189,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     }
   }
 
-  /** Or turns the visitor away, which the route has counted. */
+  /** If it cannot, it turns the visitor away, which the route has counted. */
   #openAndForward(head: RequestHead, route: HttpRoute): void {
     const place = { route, socket: this.#socket, turn: this.#deps.turn }
     const opened = openExchange({ ...place, info: this.#calls.infoOf(head) }, this)
@@ -222,7 +223,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     if (this.#upgradeAnswer !== undefined) this.onUpgradeAnswer(this.#upgradeAnswer)
   }
 
-  /** Leaves the socket to others. @returns all that was read of it */
+  /** Leaves the socket to others. @returns all that was read from it */
   #detach(head: RequestHead): Buffer {
     this.#state = 'ended'
     this.timers.clear()
@@ -269,12 +270,12 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     if (this.#state !== 'ended') this.#cut('stream.aborted')
   }
 
-  /** Turns the visitor away, behind the answers to what it was right to ask. */
+  /** Turns the visitor away, behind the answers to its correct requests. */
   #refuse(key: ErrorKey, head?: RequestHead): void {
     if (this.#route) this.#route.refused(key)
     else this.#deps.refused(key)
     const exchange = this.#exchange
-    // The body of the very first request is bad: no answer can be on its way yet, so ours is in place.
+    // The body of the very first request is bad: no answer can be on its way yet, so ours fits in.
     const broken = this.#isInBody ? exchange?.unansweredOnly : undefined
     if (!exchange || broken) this.#answer(key, head ?? broken)
     else this.#settle(() => this.#answer(key, head))
@@ -285,7 +286,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#answer(blameless(key), head)
   }
 
-  /** The idle limit ends the waiting, as it ends any other. */
+  /** The idle limit ends this wait as any other. */
   #settle(then: () => void): void {
     this.#state = 'settling'
     this.#exchange?.whenAnswered((mayFollow) => {
@@ -294,8 +295,8 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   /**
-   * All that was asked is answered: `begin` gets a stream of its own. A later Upgrade does, so that the agent knows
-   * which answer it has to look at.
+   * When all requests are answered, `begin` gets a stream of its own. A later Upgrade needs it, so that the agent knows
+   * which answer to look at.
    */
   #startAfresh(begin: () => void): void {
     this.#retired?.leave()
@@ -309,7 +310,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   #answer(key: ErrorKey, head: RequestHead | undefined): void {
-    // A head that was refused is still unread: enough to see whether a person or a program is asking.
+    // A refused head is still unread: it is enough to see whether a person or a program is asking.
     const bytes = head?.bytes ?? this.scanner.take()
     this.#ending.write(key, { bytes, host: head?.host, abuseUrl: this.#deps.abuseUrl })
     this.#finish(key)
@@ -328,7 +329,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#ending.cut(key)
   }
 
-  /** The visitor has half-closed and everything it said is on its way. */
+  /** Ends the upstream's side when the visitor has half-closed and all its bytes are on their way. */
   #endIfDrained(): void {
     if (!this.#sawEnd || this.reading.isFull) return
     if (this.#state === 'scanning' || this.#state === 'raw' || this.#state === 'last') this.#exchange?.end()
@@ -342,7 +343,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   readonly #onHeadDeadline = (): void => {
-    // A browser opens connections that it may need; nothing was asked, so nothing is answered.
+    // A browser opens connections that it may need later: without a request there is no answer.
     if (this.scanner.pendingBytes === 0) this.#finish('http.head_deadline')
     else this.#refuse('http.head_deadline')
   }
