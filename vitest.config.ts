@@ -1,7 +1,7 @@
 /**
- * Test projects by what they need: `unit` sits beside the code and is quick; `tidy` keeps the house in order;
- * `contract` runs every platform implementation through its suite, and models and fuzzers; `e2e` starts real programs.
- * With PT_TEST_REPORTS a run leaves its counts in that folder, for .ci/run to add up.
+ * Test projects by their needs: `unit` is beside the code and quick; `tidy` checks the house rules; `contract` runs
+ * every platform implementation through its suite, and models and fuzzers; `e2e` starts real programs. With
+ * PT_TEST_REPORTS a run leaves its counts in that folder, for .ci/run to add up.
  */
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
@@ -24,11 +24,11 @@ export default defineConfig({
         test: {
           ...common,
           name: 'unit',
-          // Unit tests share nothing that they change, so a worker reads each module once: half the time.
+          // Unit tests share no state that they change, so a worker reads each module once: half the time.
           isolate: false,
           include: [`${packages}/**/*.test.ts`],
           exclude: [installed, long],
-          // Most take milliseconds; the bound only ends what hangs, also where others have both cores.
+          // Most take milliseconds; the limit only ends tests that hang, also where others use both cores.
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },

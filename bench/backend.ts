@@ -71,7 +71,10 @@ function sendMany(socket: Socket, count: number): void {
 const headEnd = Buffer.from('\r\n\r\n')
 const closing = /\r\nconnection: close\r\n/i
 
-/** A request here is a GET without a body. One that comes whole, as nearly all do, is answered without making text. */
+/**
+ * A request here is a GET without a body. A request that comes in one piece, as nearly all do, is answered without
+ * making text.
+ */
 const http = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
   let waiting: Buffer = Buffer.alloc(0)
   socket.on('error', () => socket.destroy())

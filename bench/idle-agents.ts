@@ -1,7 +1,7 @@
 /**
- * `npm run bench:idle-agents`: so many agents, each with one tunnel and nobody visiting, at one relay process as it is
- * deployed. What each costs the relay in memory, and what the heartbeats of all cost in CPU. The agents are sessions in
- * this process, dialled by the real handshake over TLS on loopback; the control plane is one of the tests'.
+ * `npm run bench:idle-agents`: many agents, each with one tunnel and no visitors, at one relay process as it is
+ * deployed. Measures what each costs the relay in memory, and the CPU time for the heartbeats of all. The agents are
+ * sessions in this process, dialled by the real handshake over TLS on loopback; the control plane is the tests'.
  *
  *   npm run bench:idle-agents -- --count 10000 --seconds 30
  */
@@ -29,11 +29,11 @@ import { cpuSeconds, residentBytes, stop } from './processes.ts'
 const host = '127.0.0.1'
 const sni = 'r1.relay.tunnels.test'
 const relayBundle = fileURLToPath(new URL('../relay-vm/dist/relay.cjs', import.meta.url))
-/** Dials under way at once. */
+/** How many dials run at once. */
 const parallel = 48
-/** Buffers of the opening are let go, and what runs on timers has run. */
+/** After this time buffers of the opening are released, and timers have run. */
 const settleMs = 10_000
-/** A socket each, twice: here and at the relay. */
+/** Each agent has two sockets: one here and one at the relay. */
 const descriptorsBeside = 200
 
 const { values } = parseArgs({
@@ -68,7 +68,7 @@ async function measure(
 ): Promise<void> {
   const pids = [relay.pid ?? 0]
   const crowd = new Crowd(control, address)
-  // The first ones make what is made once: compiled code, tables of TLS.
+  // The first agents make what is made once: compiled code, tables of TLS.
   await crowd.grow(50)
   await sleep(systemClock, settleMs)
   const first = { bytes: residentBytes(pids), agents: crowd.size }
@@ -96,7 +96,7 @@ async function measure(
   crowd.close()
 }
 
-/** Sessions that do nothing but live. */
+/** Sessions without traffic. */
 class Crowd {
   lost = 0
   readonly #control: TestControl
@@ -118,7 +118,7 @@ class Crowd {
     return this.#sessions.length
   }
 
-  /** Until there are `count`, each with its tunnel bound. */
+  /** Dials until there are `count`, each with its tunnel bound. */
   async grow(count: number): Promise<void> {
     let next = this.#sessions.length
     const come = async () => {
@@ -158,7 +158,7 @@ class Crowd {
   }
 }
 
-/** The test's control plane, over HTTP as a relay in a process of its own needs it. */
+/** The test's control plane, over HTTP for a relay in a process of its own. */
 async function serveControl(control: TestControl): Promise<Server> {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
@@ -175,7 +175,7 @@ async function serveControl(control: TestControl): Promise<Server> {
   return server
 }
 
-/** From its bundle, as it is deployed. Its log is not what is measured. */
+/** Starts it from its bundle, as it is deployed. Its log is not measured. */
 function startRelay(folder: string, controlPort: number): ChildProcess {
   const file = join(folder, 'relay.json')
   const config = {
@@ -196,7 +196,7 @@ function startRelay(folder: string, controlPort: number): ChildProcess {
   })
 }
 
-/** For this process; the relay inherits it. */
+/** Raises it for this process; the relay inherits it. */
 function raiseLimit(wanted: number): void {
   const { status, stderr } = spawnSync(
     'prlimit',

@@ -1,6 +1,6 @@
 /**
- * A visitor's connection that costs the load generator as little as Node allows: all of them read into one buffer that
- * is never kept, so a read allocates nothing and passes no stream machinery.
+ * A visitor's connection that costs the load generator as little as Node allows: all connections read into one buffer
+ * that is never kept, so a read allocates nothing and uses no stream machinery.
  */
 import { connect, type Socket } from 'node:net'
 
@@ -8,9 +8,9 @@ const shared = Buffer.alloc(256 * 1024)
 
 export type Visitor = {
   readonly socket: Socket
-  /** Called for every read. The bytes are gone after it. */
+  /** Called for every read. The bytes are valid only during the call. */
   onRead: (length: number, bytes: Buffer) => void
-  /** Resolves at FIN, rejects when the connection closes before it. Ask before anything is sent. */
+  /** Resolves at FIN, rejects when the connection closes before it. Call it before anything is sent. */
   ended(): Promise<void>
 }
 
@@ -33,7 +33,7 @@ export function dial({ host, port }: { readonly host: string; readonly port: num
     socket.once('error', reject)
     socket.once('connect', () => {
       socket.off('error', reject)
-      // Whoever waits for the end hears of an error by 'close'.
+      // A caller that waits for the end is told of an error by 'close'.
       socket.on('error', () => undefined)
       resolve(visitor)
     })
@@ -44,7 +44,7 @@ function endOf(socket: Socket): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('end', resolve)
     socket.once('close', () => reject(new Error('the connection was cut')))
-    // A FIN is only seen by a socket that is read from.
+    // A FIN is seen only when the socket is read.
     socket.resume()
   })
 }

@@ -1,4 +1,6 @@
-/** The load generator, a process of its own: takes one order at a time from bench/main.ts and answers its outcome. */
+/**
+ * The load generator, a process of its own: takes one order at a time from bench/main.ts and sends back its outcome.
+ */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { dial, type Visitor } from './load-visitor.ts'
 import { type Job, type Outcome, orderSchema, type Target } from './scenarios.ts'
@@ -7,7 +9,7 @@ import { type Job, type Outcome, orderSchema, type Target } from './scenarios.ts
 const deadlineMs = 120_000
 const chunk = Buffer.alloc(256 * 1024, 'u')
 const bodyBytes = 256
-/** How many dials of `hold` are under way at once. */
+/** How many dials of `hold` run at once. */
 const holdParallel = 64
 
 type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>
@@ -109,7 +111,7 @@ async function measureRequests(job: JobOf<'requests'>, target: Target): Promise<
   return summary(latencies.flat(), (performance.now() - startMs) / 1_000)
 }
 
-/** Proxies that rewrite heads add to them, the same to each: the first reply tells how long all of them are. */
+/** Proxies that rewrite heads add to them, the same to each: the first reply shows the length of all. */
 function replyLength(visitor: Visitor | undefined, request: Buffer): Promise<number> {
   let text = ''
   return new Promise((resolve, reject) => {
@@ -140,7 +142,7 @@ async function measurePings(job: JobOf<'pings'>, target: Target): Promise<Outcom
 
 type Exchange = { readonly message: Buffer; readonly replyBytes: number; readonly untilMs: number }
 
-/** Sends, waits for the whole reply, sends again; resolves to every latency in us. */
+/** Sends, waits for the whole reply, sends again; resolves to all latencies in us. */
 function exchange(visitor: Visitor, { message, replyBytes, untilMs }: Exchange): Promise<number[]> {
   const { socket } = visitor
   const latencies: number[] = []
@@ -167,7 +169,7 @@ function exchange(visitor: Visitor, { message, replyBytes, untilMs }: Exchange):
   })
 }
 
-/** A connection counts when it was dialled, carried a request and its answer, and was ended by the backend. */
+/** A connection counts when it was dialled, carried a request and its answer, and the backend ended it. */
 async function measureConnections(job: JobOf<'connections'>, target: Target): Promise<Outcome> {
   const { address, message } = oneShot(job, target)
   const latencies: number[] = []

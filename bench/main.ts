@@ -31,9 +31,9 @@ const memoryRounds = 3
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
-    /** In so many of the rounds everything is measured in fresh processes, too. */
+    /** In this many rounds everything is also measured in fresh processes. */
     cold: { type: 'string', default: '1' },
-    /** Milliseconds that each way does each job before it is measured at it. */
+    /** For how many milliseconds each way does a job before it is measured. */
     'warm-up': { type: 'string', default: '1000' },
     scale: { type: 'string', default: '1' },
     /** Names of scenarios; `memory` is one. */
@@ -42,7 +42,7 @@ const { values: options } = parseArgs({
     without: { type: 'string', multiple: true, default: [] },
     idle: { type: 'string', default: '1000' },
     peers: { type: 'boolean', default: false },
-    /** PortTunneler from another checkout that was built: the way "before". */
+    /** PortTunneler from another built checkout: the way "before". */
     against: { type: 'string' },
     /** `name=options`: PortTunneler with options for Node at both ends. */
     variant: { type: 'string', multiple: true, default: [] },

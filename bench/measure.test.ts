@@ -3,7 +3,7 @@ import { warmUp } from './measure.ts'
 import type { Job } from './scenarios.ts'
 import { variantOf } from './variants.ts'
 
-/** Does jobs that take `jobMs` of a clock of their own. */
+/** Runs jobs that take `jobMs` of their own clock. */
 async function warmedUp(job: Job, ms: number, jobMs: number): Promise<readonly Job[]> {
   let nowMs = 0
   const done: Job[] = []
@@ -15,7 +15,7 @@ async function warmedUp(job: Job, ms: number, jobMs: number): Promise<readonly J
   return done
 }
 
-test('bench: a warm-up repeats its job until its time is over, and no longer than what is left', async () => {
+test('bench: a warm-up repeats its job until its time is over, and no longer than the rest', async () => {
   const pings: Job = { kind: 'pings', bytes: 64, ms: 400 }
   const done = await warmedUp(pings, 1_000, 0)
   expect(done.map((job) => 'ms' in job && job.ms)).toEqual([400, 400, 200])

@@ -1,6 +1,6 @@
 /**
- * One measurement and its order: warm ones by ways that stay open for the whole run, each after a warm-up of the same
- * job; cold ones in processes that were started for nothing else. Within a round all ways take their turn.
+ * Measures, and orders the measurements: warm ones use ways that stay open for the whole run, each after a warm-up of
+ * the same job; cold ones use processes that were started only for them. Within a round all ways take their turn.
  */
 import type { ChildProcess } from 'node:child_process'
 import { loadavg } from 'node:os'
@@ -21,18 +21,18 @@ export type Harness = {
 
 export type Plan = {
   readonly rounds: number
-  /** In so many of the rounds everything is measured in fresh processes as well. */
+  /** In this many rounds everything is also measured in fresh processes. */
   readonly coldRounds: number
-  /** How long a way does a job before it is measured at it. */
+  /** For how long a way does a job before it is measured. */
   readonly warmUpMs: number
   readonly harness: Harness
   say(line: string): void
 }
 
-/** What runs beside a measurement has come up to speed. */
+/** After this time the job beside a measurement has come up to speed. */
 const besideLeadMs = 300
 
-/** All ways open at once, all scenarios in each round. A round before the first, for compilers, is not kept. */
+/** All ways are open at once, and all scenarios run in each round. An extra first round, for compilers, is not kept. */
 export async function measureAll(
   makers: readonly PathMaker[],
   scenarios: readonly Scenario[],
@@ -64,7 +64,7 @@ export async function measureAll(
   }
 }
 
-/** Undefined when the way cannot be opened here, which is said. */
+/** undefined when the way cannot be opened here, which is printed. */
 async function opened(maker: PathMaker, { harness, say }: Plan): Promise<Path | undefined> {
   try {
     return await maker.open(harness.ports)
@@ -91,7 +91,7 @@ async function coldSamples(
 ): Promise<readonly Sample[]> {
   const samples: Sample[] = []
   for (const maker of makers) {
-    // What is no process cannot be cold.
+    // A way without a process cannot be cold.
     if (maker === direct) continue
     const path = await opened(maker, plan)
     try {
@@ -110,7 +110,7 @@ function hasDoor({ job }: Scenario, { target }: Path): boolean {
   return !('door' in job) || target[job.door] !== undefined
 }
 
-/** Undefined when the way failed: then it is said, and has no sample in this round. */
+/** undefined when the way failed: this is printed, and it has no sample in this round. */
 async function unlessItFails(
   { say }: Plan,
   { scenario, path }: { readonly scenario: Scenario; readonly path: string },
@@ -125,7 +125,7 @@ async function unlessItFails(
   }
 }
 
-/** Does the job, whole or for what is left of the time, until `ms` have passed. */
+/** Does the job, whole or for the rest of the time, until `ms` have passed. */
 export async function warmUp(
   job: Job,
   ms: number,
@@ -180,7 +180,7 @@ async function release(load: ChildProcess, target: Target): Promise<void> {
   await order(load, { job: { kind: 'release' }, target })
 }
 
-/** Five digits are more than the measurement is worth, and keep the raw file readable. */
+/** Keeps five digits: more is beyond the accuracy of the measurement and makes the raw file hard to read. */
 function rounded<T extends Outcome | MemorySample>(sample: T): T {
   const digits = (_name: string, value: unknown) =>
     typeof value === 'number' ? Number(value.toPrecision(5)) : value

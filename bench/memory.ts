@@ -1,6 +1,6 @@
 /**
- * Memory of a way's two ends, in processes that have done nothing yet: at rest, and for each visitor that is connected
- * and says nothing. What other measurements leave behind in a heap would hide both.
+ * Memory of a way's two ends, in fresh processes: at rest, and for each connected visitor without traffic. What other
+ * measurements leave in a heap would hide both.
  */
 import type { ChildProcess } from 'node:child_process'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
@@ -20,7 +20,7 @@ type End = {
   readonly idleVisitorKB: number
 }
 
-/** A second for buffers of the opening to be let go, and for what runs on timers. */
+/** Enough for buffers of the opening to be released, and for timers to run. */
 const settleMs = 1_500
 
 export async function measureMemory(

@@ -1,9 +1,9 @@
-/** One order to a load generator. */
+/** Gives one order to a load generator. */
 import type { ChildProcess } from 'node:child_process'
 import { nextMessage } from './processes.ts'
 import { type Job, type Outcome, replySchema, type Target } from './scenarios.ts'
 
-/** @throws what the load generator met */
+/** @throws the error of the load generator */
 export async function order(
   load: ChildProcess,
   what: { readonly job: Job; readonly target: Target },

@@ -28,7 +28,7 @@ const onlineSchema = z.object({ event: z.literal('tunnel.online'), tunnel: z.str
 
 export const ptun = ptunAs({ name: ours })
 
-/** Our own way in another form. */
+/** PortTunneler in another form. */
 export function ptunAs(variant: Variant): PathMaker {
   return { name: variant.name, open: (backend) => openPtunPath(backend, variant) }
 }
@@ -69,7 +69,7 @@ function startServer(folder: string, variant: Variant): ChildProcess {
   })
 }
 
-/** Node on a file of this repository; what it has to complain about is shown. */
+/** Runs Node on a file of this repository and shows its errors. */
 function runProgram(
   { folder = repository, nodeOptions }: Variant,
   [file = '', ...args]: readonly string[],
@@ -121,7 +121,7 @@ function startAgent(
   }
   writeFileSync(config, stringify({ version: 1, tunnels }))
   const home = { XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, XDG_RUNTIME_DIR: folder }
-  // As it is published, which is not as a clone runs it.
+  // As published, which differs from how a clone runs it.
   return runProgram(variant, ['bench/path-ptun-agent.cjs', 'start', '--config', config, '--json'], {
     PTUN_SERVER: api,
     PTUN_KEY: key,

@@ -9,7 +9,7 @@ import { type Backend, host, type Path } from './path.ts'
 import { freePort } from './ports.ts'
 import { stop } from './processes.ts'
 
-/** sshd wants this folder when it runs as root; a service manager would make it. */
+/** sshd needs this folder when it runs as root; usually a service manager makes it. */
 const privilegeFolder = '/run/sshd'
 
 /** @throws when sshd or ssh is missing or does not work here */
@@ -73,7 +73,7 @@ function pidsOf({ pid }: ChildProcess): readonly number[] {
   return pid === undefined ? [] : [pid]
 }
 
-/** Tries until the server answers; sshd says nothing when it is ready. */
+/** Tries until the server answers, because sshd prints nothing when it is ready. */
 async function startClient(folder: string, port: number, backend: Backend, children: ChildProcess[]) {
   const forwards = [backend.tcpPort, backend.httpPort].flatMap((to) => ['-R', `127.0.0.1:0:127.0.0.1:${to}`])
   const options = [
@@ -100,7 +100,7 @@ async function startClient(folder: string, port: number, backend: Backend, child
   throw new Error(`ssh does not connect to its own server: ${said}`)
 }
 
-/** The two ports that the server chose, in the order asked; or what the client said before it ended. */
+/** The two ports that the server chose, in the order requested; or the client's messages before it ended. */
 function allocatedPorts(client: ChildProcess): Promise<{ tcpPort: number; httpPort: number } | string> {
   return new Promise((resolve, reject) => {
     const ports: number[] = []

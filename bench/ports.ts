@@ -1,8 +1,8 @@
-/** Ports for programs that cannot tell which one they chose. */
+/** Ports for programs that cannot report which port they chose. */
 import { createServer } from 'node:net'
 import { host } from './path.ts'
 
-/** Borrowed from the system just before; another program could take it in between, and hardly ever does. */
+/** The system just had it free; another program could take it in between, but hardly ever does. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()

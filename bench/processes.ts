@@ -1,4 +1,4 @@
-/** What the bench needs of processes: starting its own, stopping them, and the CPU time of a whole process tree. */
+/** Processes of the bench: starts and stops its own, and reads the CPU time of a whole process tree. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 
 /** Linux counts CPU time in hundredths of a second (USER_HZ), whatever the kernel's own tick is. */
 const ticksPerSecond = 100
-/** Of the machines this is run on; where it is not, ratios still hold. */
+/** The page size of the machines this runs on; on others the ratios still hold. */
 const pageBytes = 4_096
 
 /** Starts a program with an IPC channel. */
@@ -43,7 +43,7 @@ export function cpuSeconds(roots: readonly number[]): number {
   return sum(roots, ({ ticks }) => ticks) / ticksPerSecond
 }
 
-/** Resident memory of these processes and all their descendants; what they share is counted for each. */
+/** Resident memory of these processes and all their descendants; shared memory counts for each. */
 export function residentBytes(roots: readonly number[]): number {
   return sum(roots, ({ pages }) => pages) * pageBytes
 }
@@ -85,7 +85,7 @@ function readProcess(pid: string): Process | undefined {
       pages: Number(fields[21]),
     }
   } catch {
-    // It ended between the listing and the reading.
+    // It ended between listing and reading.
     return undefined
   }
 }

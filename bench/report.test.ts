@@ -17,7 +17,7 @@ function cellsOf(samples: readonly Sample[], paths: readonly string[]) {
   return (path: string, column: string) => rows.find(([name]) => name === path)?.[head.indexOf(column)]
 }
 
-test('report: what a way does first in its life stands apart from what it does warm', () => {
+test('report: the first results of a way are separate from its warm ones', () => {
   const cold = { isCold: true, cpuSeconds: 1.2 }
   const cell = cellsOf(
     [sample('ptun', 1_000), sample('ptun', 1_200), sample('ptun', 300, cold), sample('ptun', 400, cold)],
@@ -29,7 +29,7 @@ test('report: what a way does first in its life stands apart from what it does w
   expect(cell('ptun', 'cold CPU')).toBe('3.50')
 })
 
-test("report: CPU is told as a multiple of HAProxy's one hop where HAProxy was measured", () => {
+test('report: CPU is shown as a multiple of HAProxy’s one hop where HAProxy was measured', () => {
   const haproxy = sample('haproxy', 1_000, { cpuSeconds: 0.8 })
   const cell = cellsOf([sample('ptun', 1_000), haproxy], ['ptun', 'haproxy'])
   expect(cell('ptun', 'x haproxy')).toBe('2.50')

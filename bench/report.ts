@@ -1,15 +1,15 @@
-/** Medians, and what a run prints of them: a block for each scenario, a line for each way. */
+/** Medians, and the output of a run: a block for each scenario, a line for each way. */
 import type { MemorySample } from './memory.ts'
 import type { Outcome, Scenario } from './scenarios.ts'
 
 export type Sample = Outcome & {
   readonly scenario: string
   readonly path: string
-  /** In processes that had done nothing before. */
+  /** Measured in fresh processes. */
   readonly isCold?: boolean
-  /** Both ends of the tunnel. */
+  /** CPU time of both ends of the tunnel. */
   readonly cpuSeconds: number
-  /** Load generator and backend: what every way pays alike. */
+  /** CPU time of load generator and backend, which is the same for every way. */
   readonly harnessCpuSeconds: number
 }
 
@@ -19,13 +19,13 @@ type Line = {
   readonly p99Us: number
   readonly cpu: number
   readonly harnessCpu: number
-  /** NaN where none was taken. */
+  /** NaN without a measurement. */
   readonly cold: { readonly value: number; readonly p99Us: number; readonly cpu: number }
 }
 
 /** The way that all others are compared with. */
 export const ours = 'ptun'
-/** A hop without a tunnel, in the language that is quickest at it: a measure for CPU that machines agree on. */
+/** A hop without a tunnel, in the fastest language for it: a unit of CPU time that machines agree on. */
 const hop = 'haproxy'
 
 function median(values: readonly number[]): number {
@@ -98,7 +98,7 @@ export function scenarioTables(
   return blocks.join('\n\n')
 }
 
-/** MB are of a million bytes, KB of a thousand. */
+/** MB are a million bytes, KB a thousand. */
 export function memoryTable(samples: readonly MemorySample[]): string {
   const paths = [...new Set(samples.map(({ path }) => path))]
   const visitors = samples[0]?.visitors ?? 0

@@ -1,9 +1,9 @@
-/** What is measured, and the words that bench/main.ts and bench/load.ts use between them. */
+/** The measurements, and the messages between bench/main.ts and bench/load.ts. */
 import { z } from 'zod'
 
 const MB = 1e6
 
-/** Which of a way's doors a job goes through; see `targetSchema`. */
+/** Which of a way's ports a job uses; see `targetSchema`. */
 const doorSchema = z.enum(['tcp', 'web', 'vhost'])
 
 export const jobSchema = z.discriminatedUnion('kind', [
@@ -11,10 +11,10 @@ export const jobSchema = z.discriminatedUnion('kind', [
     kind: z.literal('bulk'),
     direction: z.enum(['down', 'up']),
     visitors: z.int(),
-    /** Of all visitors together. */
+    /** The sum of all visitors. */
     bytes: z.int(),
   }),
-  /** One download that takes all it can get for that long. */
+  /** One download, as fast as it can, for this time. */
   z.object({ kind: z.literal('saturate'), ms: z.int() }),
   z.object({
     kind: z.literal('requests'),
@@ -30,7 +30,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
     count: z.int(),
   }),
   z.object({ kind: z.literal('pings'), bytes: z.int(), ms: z.int() }),
-  /** Opens that many connections that have each carried a byte, and holds them until `release`. */
+  /** Opens this many connections that have each carried a byte, and holds them until `release`. */
   z.object({ kind: z.literal('hold'), count: z.int() }),
   z.object({ kind: z.literal('release') }),
 ])

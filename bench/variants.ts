@@ -1,8 +1,8 @@
-/** PortTunneler in another form beside the usual one, so that a change is judged by figures of the same minutes. */
+/** PortTunneler in another form beside the usual one, so that both are measured in the same minutes. */
 
 export type Variant = {
   readonly name: string
-  /** The checkout it runs from, built there; absent: this one. */
+  /** The built checkout that it runs from. Default: this one. */
   readonly folder?: string
   /** For Node at both ends, as in NODE_OPTIONS. */
   readonly nodeOptions?: string

@@ -25,7 +25,7 @@ spawnSync('vitest', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
 const { testResults } = reportSchema.parse(JSON.parse(readFileSync(report, 'utf8')))
 rmSync(folder, { recursive: true })
 
-/** Every test of the name passed; a skipped one, or none at all, shows nothing. */
+/** 'held' means that every test of the name passed; a skipped test, or none at all, shows nothing. */
 function verdictOf(file: string, test: string): 'held' | 'NOT HELD' | 'not tried' {
   const results = testResults
     .filter(({ name }) => relative(root, name) === file)

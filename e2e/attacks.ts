@@ -193,7 +193,7 @@ export const attacks: readonly Attack[] = [
     name: 'flood of strangers at a relay',
     tried: 'slow heads, silence, garbage and handshakes while others are served',
     file: 'e2e/hostile.test.ts',
-    test: 'others are served as before, and nothing stays',
+    test: 'others are served as before, and nothing is left',
     isLong: true,
   },
   {

@@ -1,6 +1,6 @@
 /**
- * A server behind nginx, which ends TLS, with the configuration that docs/operations.md shows: applications learn the
- * visitor's address, scheme and host as if nginx were not there.
+ * A server behind nginx, which ends TLS, with the configuration of docs/operations.md: applications get the visitor's
+ * address, scheme and host as if nginx were not there.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -26,13 +26,13 @@ import {
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 import { describeWith } from './requirements.ts'
 
-/** As frameworks do that are told to: plain HTTP is sent to https, in a loop if the proxy's word is lost. */
+/** What many frameworks do: it redirects plain HTTP to https, in a loop if the proxy's scheme is lost. */
 function forceHttps({ headers, url }: IncomingMessage, response: ServerResponse): void {
   if (headers['x-forwarded-proto'] === 'https') response.end(JSON.stringify(headers))
   else response.writeHead(301, { location: `https://${headers.host}${url}` }).end()
 }
 
-/** The example of the manual with the paths and ports of this test. */
+/** The manual's example with the paths and ports of this test. */
 async function nginxOf(folder: string, port: number, httpPort: string): Promise<Nginx> {
   const manual = readFileSync(join(root, 'docs/operations.md'), 'utf8')
   const example = /```nginx\n(.*?)```/s.exec(manual)?.[1] ?? ''
@@ -111,7 +111,7 @@ describeWith(['nginx'], 'behind nginx', () => {
     return within(promise, 'the answer')
   }
 
-  test('an app that forces https is content, and sees the visitor', async () => {
+  test('an app that forces https works, and sees the visitor', async () => {
     const { status, body } = await get('web', { from: '127.0.0.9' })
     expect(status).toBe(200)
     expect(JSON.parse(body)).toMatchObject({
@@ -122,7 +122,7 @@ describeWith(['nginx'], 'behind nginx', () => {
     })
   })
 
-  test('over the connections that nginx keeps, each visitor and each host finds its own', async () => {
+  test('over the connections that nginx keeps, each visitor and each host gets its own answers', async () => {
     for (const [from, name] of [
       ['127.0.0.7', 'web'],
       ['127.0.0.8', 'web'],
@@ -138,7 +138,7 @@ describeWith(['nginx'], 'behind nginx', () => {
     }
   })
 
-  test('what a visitor says of itself is not believed', async () => {
+  test('forwarding fields of a visitor are not believed', async () => {
     const headers = {
       'x-forwarded-for': '6.6.6.6',
       'x-forwarded-host': 'shop.localhost',
@@ -166,7 +166,7 @@ describeWith(['nginx'], 'behind nginx', () => {
     socket.terminate()
   })
 
-  test('who is not nginx is not believed: the app sends it to https', async () => {
+  test('forwarding fields from anybody but nginx are not believed: the app redirects to https', async () => {
     const { hostname, port } = new URL(await agent.online('web'))
     const socket = connect({
       host: '127.0.0.1',

@@ -1,6 +1,6 @@
 /**
- * Which cell a tunnel of `ptun` goes to, with the real program and API: of two cells one has a relay at an address that
- * nothing answers at (TEST-NET-1, RFC 5737), and would be chosen for its emptiness.
+ * Which cell a tunnel of `ptun` goes to, with the real program and API. One of two cells has a relay at an address
+ * where nothing answers (TEST-NET-1, RFC 5737); it would be chosen because it is empty.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -45,7 +45,7 @@ function newHome(): string {
   return home
 }
 
-test('a new tunnel goes to the nearest cell, which is kept, and comes back there without another look', async () => {
+test('a new tunnel goes to the nearest cell, which is kept, and comes back there without measuring again', async () => {
   const home = newHome()
   const agent = await startAgent(far, { near: { kind: 'http', upstream: web.port } }, { home })
   expect(await agent.online('near')).toBe('http://near.south.test')
@@ -59,7 +59,7 @@ test('a new tunnel goes to the nearest cell, which is kept, and comes back there
   expect(() => readFileSync(kept)).toThrow('ENOENT')
 })
 
-test('a cell that ptun.yaml names is taken', async () => {
+test('a cell that ptun.yaml names is used', async () => {
   const agent = await startAgent(
     far,
     { named: { kind: 'http', upstream: web.port } },
@@ -69,7 +69,7 @@ test('a cell that ptun.yaml names is taken', async () => {
   await agent.stop()
 })
 
-test('a cell that is not there is refused with those that are', async () => {
+test('an unknown cell is refused with the known ones', async () => {
   const env = { ...privateFolders(newHome()), PTUN_SERVER: far.api, PTUN_KEY: far.key }
   const args = [ptun, 'http', String(web.port), '--name', 'lost', '--cell', 'nowhere']
   const { exit, stdout } = await runProgram('node', args, { env })

@@ -1,4 +1,4 @@
-/** `npm run cloud:local` on a machine that is not ready for it: a code, the cure, and nothing left running. */
+/** `npm run cloud:local` on a machine that is not ready for it: a code, the cure, and nothing is left running. */
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'

@@ -1,6 +1,6 @@
 /**
  * The main job on the cloud platform: Firestore, Pub/Sub and the deployed bundle of functions, with two relays in the
- * cell. Of the suites those run that meet the control plane or a relay's death; `npm run e2e:cloud` runs all of them.
+ * cell. Only the suites run that meet the control plane or a relay's death; `npm run e2e:cloud` runs all of them.
  */
 import { withEmulators } from '../functions/testing/with-emulators.ts'
 import { startCloudService } from './harness/cloud.ts'

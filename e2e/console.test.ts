@@ -46,7 +46,7 @@ describeWith(['chromium'], 'console', () => {
     }
   }
 
-  test('a wrong password is told with a code, the right one opens the tunnels', () =>
+  test('a wrong password shows a code, the right one opens the tunnels', () =>
     inTab(async (tab) => {
       const { page } = tab
       await page.goto(service.api)
@@ -83,7 +83,7 @@ describeWith(['chromium'], 'console', () => {
       await page.getByRole('row').filter({ hasText: hostname() }).first().waitFor()
     }))
 
-  test('a device that asks for more gets it by a tick alone, which nobody set for the person', () =>
+  test('a device that asks for more rights gets them only when the person ticks the box', () =>
     inTab(async (tab) => {
       const { page } = tab
       await signIn(tab, service.api, service.account)
@@ -176,11 +176,11 @@ describeWith(['chromium'], 'console', () => {
     { look: 'phone', state: 'over', percent: 104, says: 'Used up' },
     { look: 'dark', state: 'stopped', percent: 111, says: 'Stopped for this month' },
   ] as const)(
-    'the month’s transfer, $state: said on the first page, drawn and explained in the account: $look',
+    'the month’s transfer, $state: shown on the first page, drawn and explained in the account: $look',
     ({ look, state, percent, says }) =>
       inTab(async (tab) => {
         const { page } = tab
-        // The test's own account has no limit: what the API says of it is completed as for one that has.
+        // The test's own account has no limit: the test adds one to the API's answer.
         await page.route('**/v1/account', async (route) => {
           const answer = accountSchema.parse(await (await route.fetch()).json())
           expect(answer.transfer).toBeUndefined()

@@ -33,7 +33,7 @@ const reports = readdirSync(folder)
 const sum = (count: (report: z.infer<typeof reportSchema>) => number) =>
   reports.reduce((total, report) => total + count(report), 0)
 
-/** One line a test: its file, its name, and of its error the first lines, which say what was expected. */
+/** One line a test: its file, its name, and the first lines of its error, which say what was expected. */
 function told(file: string, name: string, error: string): string {
   return `  ${relative(process.cwd(), file)} > ${name}\n${error.split('\n').slice(0, 4).join('\n').replaceAll(/^/gm, '      ')}\n`
 }
@@ -59,7 +59,7 @@ if (again.length > 0)
 
 const passed = sum(({ numPassedTests }) => numPassedTests)
 const skipped = sum(({ numPendingTests }) => numPendingTests)
-// A suite that does not load, or a check before the tests that fails, is a failure though no test of it ran.
+// A suite that does not load, or a failing check before the tests, counts as a failure although no test of it ran.
 const unseen = status !== '0' || reports.some(({ success }) => !success) ? 1 : 0
 const failed = Math.max(
   sum(({ numFailedTests }) => numFailedTests),

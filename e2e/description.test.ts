@@ -1,6 +1,6 @@
 /**
- * What /v1/openapi.json says is what the API does: schemathesis makes requests from it, always the same ones, and
- * compares each answer with what is described.
+ * The API does what /v1/openapi.json says: schemathesis makes requests from it, always the same ones, and compares each
+ * answer with the description.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,7 +24,7 @@ const checks = [
   'shape_is_taken',
 ]
 
-/** As a key and as a person, who may do different things. */
+/** As a key and as a person, who have different rights. */
 test.skipIf(schemathesis === undefined).each(['key', 'token'] as const)(
   'requests made from the description are answered as it says, with a %s',
   async (who) => {
@@ -33,7 +33,7 @@ test.skipIf(schemathesis === undefined).each(['key', 'token'] as const)(
     const args = [
       ...['run', `${api.url}/v1/openapi.json`, '--url', api.url, '--no-color'],
       ...['--header', `Authorization: Bearer ${api[who]}`],
-      // What ends the person's own sign-in would leave the rest of the run outside.
+      // Without these, the person's own sign-in would end and the rest of the run would be refused.
       ...['--exclude-path-regex', '^/v1/auth/(logout|password)$|^/v1/account$'],
       ...['--mode', 'positive', '--phases', 'coverage,fuzzing', '--max-examples', '5', '--seed', '1'],
       ...['--suppress-health-check', 'all', '--warnings', 'off', '--checks', checks.join(',')],

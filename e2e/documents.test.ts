@@ -1,4 +1,4 @@
-/** What the documents show works as shown: examples are run, tables are compared with the code. */
+/** The examples of the documents work: examples are run, tables are compared with the code. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -16,7 +16,7 @@ test('documents: the ptun.yaml of the README is valid', async () => {
   expect({ code: exit.code, stderr }).toEqual({ code: 0, stderr: '' })
 })
 
-test('documents: the verbs of ptun that they show exist', async () => {
+test('documents: every verb of ptun that they show exists', async () => {
   const shown = ['README.md', 'docs/operations.md', 'docs/architecture.md'].flatMap((path) =>
     [...document(path).matchAll(/(?:npx porttunneler|`ptun) ([a-z]+)/g)].map(([, verb = '']) => verb),
   )
@@ -31,7 +31,7 @@ test('documents: the verbs of ptun that they show exist', async () => {
   }
 })
 
-test('documents: the settings of a standalone server are those in the table', async () => {
+test('documents: the settings of a standalone server match the table', async () => {
   const inTable = [...document('docs/operations.md').matchAll(/`(PORTTUNNELER_[A-Z_]+)`/g)].map(
     ([, name]) => name,
   )
@@ -41,7 +41,7 @@ test('documents: the settings of a standalone server are those in the table', as
   expect(new Set(inTable)).toEqual(new Set(inCode))
 })
 
-test('documents: the events of --json are those in the table', () => {
+test('documents: the events of --json match the table', () => {
   const inTable = [...document('docs/cli.md').matchAll(/^\| (`[a-z.]+`(?:, `[a-z.]+`)*) +\|/gm)]
     .flatMap(([, names = '']) => [...names.matchAll(/`([a-z.]+)`/g)].map(([, name]) => name))
     .filter((name) => name !== undefined)

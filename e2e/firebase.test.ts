@@ -1,4 +1,4 @@
-/** Signing in at Firebase, against its official Auth emulator: by calls, and in a real browser. */
+/** Signs in at Firebase, against its official Auth emulator: by calls, and in a real browser. */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -10,7 +10,7 @@ import { describeWith } from './requirements.ts'
 
 const password = 'correct horse battery'
 const projectId = 'demo-tunnels'
-/** What the control plane remembers of users, and of accounts at Firebase. */
+/** How long the control plane remembers users, and accounts at Firebase. */
 const [usersMs, accountsMs] = [30_000, 300_000]
 
 describeWith(['authEmulator', 'chromium'], 'firebase', () => {
@@ -43,7 +43,7 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     return { status: answer.status, body: text === '' ? {} : JSON.parse(text) }
   }
   const me = async (token: string) => (await ask('GET', '/v1/me', { token })).body
-  /** Somebody with a password whose address is confirmed. */
+  /** A person with a password and a confirmed address. */
   const newPerson = async () => {
     const email = newAddress()
     const localId = await emulator.createUser({ email, password, emailVerified: true })
@@ -62,12 +62,12 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     expect(await me((await emulator.signIn(email, password)).idToken)).toEqual(first)
   })
 
-  test('who signed up with a foreign address has nothing when its owner comes by Google', async () => {
+  test('a person who signed up with a foreign address has nothing when its owner comes by Google', async () => {
     const email = newAddress()
     const thief = await emulator.register(email, password)
     const owner = await emulator.signInBy('google.com', { sub: 'g1', email })
     expect(await me(owner.idToken)).toMatchObject({ email, role: 'owner' })
-    // Firebase takes the password away, and with it what was signed before that second.
+    // Firebase removes the password, and with it all tokens signed before that second.
     expect(['PT-1001', 'PT-1010']).toContain((await me(thief.idToken)).code)
     await expect(emulator.signIn(email, password)).rejects.toThrow('400')
   })
@@ -95,7 +95,7 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     expect(await me(idToken)).toMatchObject({ role: 'owner' })
   })
 
-  test('signing out everywhere ends every session here and at Firebase; a new sign-in is let in', async () => {
+  test('signing out everywhere ends every session here and at Firebase; a new sign-in works', async () => {
     const { email, localId, idToken } = await newPerson()
     const before = await me(idToken)
     const since = await emulator.validSince(localId)
@@ -105,7 +105,7 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     service.advance(usersMs)
     expect(await me(idToken)).toMatchObject({ status: 401, code: 'PT-1001' })
     expect(await emulator.validSince(localId)).toBeGreaterThan(since)
-    // Sign-ins are known to the second, and what began in the same one has ended too.
+    // Sign-ins are known to the second, so one that began in the same second has ended too.
     const after = await eventually('a sign-in that counts', async () => {
       const answer = await me((await emulator.signIn(email, password)).idToken)
       return answer.role === undefined ? undefined : answer
@@ -113,14 +113,14 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     expect(after).toEqual(before)
   })
 
-  test('who is erased is deleted at Firebase, and once more changes nothing', async () => {
+  test('erasing a person deletes them at Firebase, and erasing again changes nothing', async () => {
     const { email, localId } = await newPerson()
     const person = { id: 'usr_1', email, subjects: [`firebase:${localId}`] }
     for (let n = 0; n < 2; n++) await service.identity.forget(person)
     await expect(emulator.signIn(email, password)).rejects.toThrow('EMAIL_NOT_FOUND')
   })
 
-  test('a custom token signs in whom an operator made; without an address there is no account', async () => {
+  test('a custom token signs in a user that an operator made; without an address there is no account', async () => {
     const email = newAddress()
     const uid = await emulator.createUser({ email, emailVerified: true })
     expect(await me((await emulator.signInByToken(uid)).idToken)).toMatchObject({ email, role: 'owner' })
@@ -209,7 +209,7 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
       await page.evaluate(`onAuthEvent(${JSON.stringify({ authEvent: event })})`)
       if (name === 'GitHub') {
         await page.getByRole('heading', { name: 'Confirm your address' }).waitFor()
-        // The mail went out by itself.
+        // The mail was sent without a click.
         await emulator.followMail(email, 'VERIFY_EMAIL')
         await page.getByRole('button', { name: 'I have confirmed it' }).click()
       }
@@ -217,7 +217,7 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     }),
   )
 
-  test('in a browser: Google out of reach is told as such, and the form goes on', () =>
+  test('in a browser: Google out of reach is reported as such, and the form goes on', () =>
     inTab(async (tab) => {
       const { page } = tab
       await page.route('https://apis.google.com/**', (route) => route.abort())
@@ -248,14 +248,14 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
 })
 
 /**
- * In place of the script from apis.google.com, by which the SDK hears from its hidden frame what the other window got.
+ * Replaces the script from apis.google.com, by which the SDK gets the other window's result from its hidden frame.
  * Everything else (the SDK, the window, the exchange with Firebase) is real.
  */
 const standInForGapi = `
   const frame = {
     restyle: async () => {},
     ping: async (done) => done(),
-    // The SDK throws inside this callback whatever it is told, and the real script takes no notice.
+    // The SDK throws inside this callback whatever it gets, and the real script ignores that.
     send: async (type, body, done) => { try { done([{ webStorageSupport: true }]) } catch {} },
     register: (type, handler) => { if (type === 'authEvent') globalThis.onAuthEvent = handler },
   }

@@ -10,7 +10,7 @@ import { freePorts } from './harness/ports.ts'
 import { type Program, root, runProgram, startProgram } from './harness/programs.ts'
 import { temporaryFolder } from './harness/standalone.ts'
 
-/** Four times what it takes on a quiet machine; `npm run cold-start` measures there. */
+/** Four times the duration on a quiet machine; `npm run cold-start` measures there. */
 const importMsMax = 2_000
 const rssBytesMax = 200e6
 
@@ -22,7 +22,7 @@ describe('functions as deployed', () => {
   beforeAll(async () => {
     await buildWhatIsStale(() => undefined)
     cpSync(functionBundle, folder, { recursive: true })
-    // What `npm ci` makes of its package.json there.
+    // The result of `npm ci` with its package.json.
     mkdirSync(join(folder, 'node_modules/@google-cloud'), { recursive: true })
     const framework = '@google-cloud/functions-framework'
     symlinkSync(join(root, 'node_modules', framework), join(folder, 'node_modules', framework))
@@ -52,12 +52,12 @@ describe('functions as deployed', () => {
       if (path) expect(integrity, path).toMatch(/^sha512-/)
   })
 
-  test('what it answers before any database is asked, it answers', async () => {
+  test('it answers requests that need no database', async () => {
     const config = await (await fetch(`${url}/v1/config`)).json()
     expect(config).toMatchObject({ identity: 'firebase', firebase: { projectId: 'demo-cold' } })
   })
 
-  test('a body that is no JSON and a path that is no encoding are answered with a code', async () => {
+  test('a body that is no JSON and a path with an invalid encoding get a code', async () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     const answers = [
       await fetch(`${url}/v1/relays/enrol`, {

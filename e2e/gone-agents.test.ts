@@ -1,4 +1,4 @@
-/** The address of an agent that died without a word, asked for from another machine. */
+/** Another machine asks for the address of an agent that died silently. */
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, agentHome, startAgent } from './harness/agent.ts'
@@ -8,7 +8,7 @@ import { dial, type Listening, readBytes } from './harness/sockets.ts'
 import { makeKey, startStandaloneService } from './harness/standalone.ts'
 import { startEcho } from './harness/upstreams.ts'
 
-/** A minute until it is away, and the relay's next words. */
+/** It takes a minute until the agent is away, and then the relay's next report. */
 const patienceMs = 120_000
 const homes = [agentHome(), agentHome()] as const
 let service: Service
@@ -24,7 +24,7 @@ afterAll(async () => {
   for (const home of homes) rmSync(home, { recursive: true, force: true })
 })
 
-test('a port goes to another tunnel of the account in a minute or two, and until then ptun says when it asks again', {
+test('a port goes to another tunnel of the account in a minute or two, and until then ptun shows when it asks again', {
   timeout: 2 * patienceMs,
 }, async () => {
   const first = await startAgent(service, { old: { kind: 'tcp', upstream: echo.port } }, { home: homes[0] })

@@ -1,6 +1,6 @@
 /**
- * A tenant who floods the relay with small frames takes a third of its time and no more (shared/mux/work-share.ts).
- * Visitors of somebody else come in turn with the flood and without it: only how they compare counts, so a busy machine
+ * A tenant that floods the relay with small frames takes a third of its time and no more (shared/mux/work-share.ts).
+ * Visitors of another tenant come alternately with and without the flood: only the comparison counts, so a busy machine
  * changes nothing.
  */
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ import type { Address } from './harness/sockets.ts'
 const host = '127.0.0.1'
 const rounds = 3
 const visitsPerRound = 25
-/** Without the share it is 15 to 50. */
+/** Without the share the factor is 15 to 50. */
 const slowerMax = 6
 
 describe('a tenant who floods', () => {

@@ -1,6 +1,6 @@
 /**
- * A tenant who floods: an agent of its own, with a valid ticket and one open stream, that says nothing but small frames
- * as fast as the relay reads them. In a process of its own; says "flooding" when it is at work.
+ * A flooding tenant: an agent of its own, with a valid ticket and one open stream, that sends only small frames as fast
+ * as the relay reads them. It runs in a process of its own and prints "flooding" when it is at work.
  */
 import { connect } from 'node:net'
 import { FrameType } from '@porttunneler/shared/protocol/frames'
@@ -38,7 +38,7 @@ function pieceOf(kind: GreedyTenant['flood']): Buffer {
     case 'sync':
       return frame(FrameType.sync, Buffer.alloc(16), stream)
     case 'data':
-      // The first byte again and again: what was read before is passed over, and no window ends it.
+      // Always the first byte again: bytes that were read before are dropped, and no window stops it.
       return frame(FrameType.data, Buffer.alloc(7), stream)
     case 'unknown':
       return frame(0x90, Buffer.alloc(1))

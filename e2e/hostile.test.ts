@@ -1,7 +1,7 @@
 /**
- * The short form of the chaos scenario `hostile`: a relay in this process on the loopback, strangers in another one
- * from a network of their own (127.66.0.0/24), and people who go on being served. How soon is compared with a second
- * relay, which nobody attacks and which has the same share of a busy machine; the scenario has a machine for each.
+ * The short form of the chaos scenario `hostile`: a relay in this process on loopback, strangers in another process
+ * from a network of their own (127.66.0.0/24), and visitors that must still be served. The times are compared with a
+ * second relay that nobody attacks and that has the same share of a busy machine; the scenario has a machine for each.
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -26,7 +26,7 @@ describe('strangers at a relay', () => {
   beforeAll(async () => {
     const control = await makeTestControl()
     bench = await TestBench.make(control)
-    // People are of this machine too, so it is not exempt: the strangers' /24 is what is told apart.
+    // Visitors come from this machine too, so it is not exempt: the strangers' /24 makes the difference.
     const handshakes = { source: { perMinute: 3_000, burst: 20 } }
     const limits = { strangersMax: 300, exempt: ['127.0.0.0/24'], handshakes }
     const start = async (instance: string) => {
@@ -45,7 +45,7 @@ describe('strangers at a relay', () => {
   })
   afterAll(() => bench?.close())
 
-  /** New visitors of both relays in turn, one after the other: what 95 of 100 wait at most, and 99. */
+  /** New visitors of both relays in turn, one after the other. @returns the longest wait of 95 in 100, and of 99 */
   async function visits(): Promise<{ readonly p95Ms: number; readonly quietP99Ms: number }> {
     const [took, quiet]: [number[], number[]] = [[], []]
     for (let count = 0; count < visitsTotal; count++) {
@@ -55,7 +55,7 @@ describe('strangers at a relay', () => {
     return { p95Ms: percentile(took, 0.95), quietP99Ms: percentile(quiet, 0.99) }
   }
 
-  /** A figure of the relay's; 0 while there is none. */
+  /** A figure of the relay; 0 while there is none. */
   const figure = async (name: string) => {
     const text = await (await fetch(`http://${host}:${started.ports.adminPort}/metrics`)).text()
     const line = text.split('\n').find((one) => one.startsWith(`${name} `))
@@ -70,7 +70,7 @@ describe('strangers at a relay', () => {
     { kind: 'garbage', at: 'tlsPort', amount: 1_500, code: 'PT-4110' },
     { kind: 'garbage', at: 'httpPort', amount: 1_500, code: 'PT-4101' },
     { kind: 'handshake', at: 'tlsPort', amount: 1_000, code: 'PT-4115' },
-  ] as const)('$kind at $at: others are served as before, and nothing stays', async (attack) => {
+  ] as const)('$kind at $at: others are served as before, and nothing is left', async (attack) => {
     const { kind, at, amount, code } = attack
     const [before, refusedBefore] = [process.memoryUsage.rss(), await refused(code)]
     const words = [kind, started.ports[at], amount, host, '127.66.0.2', 'nobody.tunnels.test']

@@ -1,6 +1,6 @@
 /**
- * HTTP as a visitor meets it through a whole service: what is understood, what is refused and by which status, and that
- * nothing depends on how the bytes are cut. Each conversation is sent whole and byte by byte.
+ * HTTP of visitors through a whole service: what is accepted, what is refused and with which status, and that nothing
+ * depends on how the bytes are cut. Each conversation is sent whole and byte by byte.
  */
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -35,7 +35,7 @@ let agent: Agent
 let upstream: Listening
 let url: URL
 
-/** Answers each request by its path; its body is taken for what the head says. */
+/** Answers each request by its path; its body is read as the head says. */
 function serve(socket: Socket): void {
   let text = ''
   let isAsked = false
@@ -74,7 +74,7 @@ afterAll(async () => {
   await upstream?.close()
 })
 
-/** Hears as much as `isEnough` wants, or all there is. */
+/** Reads until `isEnough` is true, or to the end. */
 async function converse(
   text: string,
   isSplit: boolean,
@@ -154,7 +154,7 @@ describe('refused', () => {
     ['a head of 70 KB', get('/ok', `X: ${'a'.repeat(70_000)}\r\n`), 431],
   ])('%s', async (_, text, status) => {
     const bytes = text.replaceAll('{host}', url.host)
-    // A long one is not sent byte by byte: half a second for each ten thousand.
+    // A long one is not sent byte by byte: that takes half a second for each ten thousand bytes.
     for (const isSplit of bytes.length < 5_000 ? [false, true] : [false])
       expect(await converse(bytes, isSplit, () => false)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
   })
@@ -165,7 +165,7 @@ describe('refused', () => {
     ['/304', true],
     ['/huge', true],
     ['/close', false],
-  ])('another host behind %s: a page behind the answer is %s', async (path, hasPage) => {
+  ])('another host behind %s: a page after the answer is %s', async (path, hasPage) => {
     const bytes = get(path).replace('{host}', url.host) + other
     for (const isSplit of [false, true]) {
       const heard = await converse(bytes, isSplit, () => false)
@@ -176,7 +176,7 @@ describe('refused', () => {
     }
   })
 
-  test.each(['/both', '/lf'])('behind %s the connection ends without a page', async (path) => {
+  test.each(['/both', '/lf'])('after %s the connection ends without a page', async (path) => {
     const socket = await dial(visitorAddress(service, url.href))
     let heard = ''
     socket.write(get(path).replace('{host}', url.host))

@@ -1,6 +1,6 @@
 /**
- * Last words on the rarer ways: TLS at the relay, upstreams that speak TLS or listen at a Unix socket, connections that
- * were upgraded, and visitors who arrive at another process of the machine than the agent has.
+ * Last words on the rarer ways: TLS at the relay, upstreams that speak TLS or listen at a Unix socket, upgraded
+ * connections, and visitors who arrive at a process of the machine that does not have the agent.
  */
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -41,7 +41,7 @@ function question(name: string, fields = 'Content-Length: 60000\r\n'): string {
   return `POST / HTTP/1.1\r\nHost: ${name}\r\n${fields}\r\n${'x'.repeat(60_000)}`
 }
 
-/** Hears the answer `count` times from whatever `open` connects to. */
+/** Reads the answer `count` times from what `open` connects to. */
 async function heardOf(open: () => Promise<Socket>, asked: string | Buffer) {
   return await repeat(count, async () => {
     const socket = await open()
@@ -55,7 +55,7 @@ function expectAnswers(heard: Awaited<ReturnType<typeof heardOf>>, wanted = answ
   expect(heard.filter(({ text }) => text !== wanted)).toEqual([])
 }
 
-/** TLS at this end of a socket, of which the first bytes are all that is read. */
+/** TLS at this end of a socket, whose first bytes are all that is read. */
 function secured(socket: Socket, serve: (tls: TLSSocket) => void): void {
   const { certificate: cert, key } = identity
   const tls = new TLSSocket(socket, { isServer: true, cert, key: key.reveal() })
@@ -91,7 +91,7 @@ describe.each(Object.entries(breaks))('an upstream that %s', (_, { name, serve }
     const path = join(temporaryFolder('words'), 'app.sock')
     const unix = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => undefined)
-      // A Unix socket knows no reset.
+      // A Unix socket has no reset.
       socket.resetAndDestroy = () => socket.destroy()
       socket.once('data', () => serve(socket.pause()))
     })
@@ -147,7 +147,7 @@ describe.each(Object.entries(breaks))('an upstream that %s', (_, { name, serve }
   )
 })
 
-describe('a visitor that says something and resets', () => {
+describe('a visitor that sends bytes and resets', () => {
   test.each(['tls', 'unix', 'upgraded'])(
     '%s upstream: it is heard, 50 of 50',
     { timeout: 120_000 },
@@ -261,7 +261,7 @@ describe('two relays of one machine, of which one has the agent', () => {
     )
   })
 
-  test('a visitor that says something and resets is heard, 50 of 50', { timeout: 120_000 }, async () => {
+  test('the bytes of a visitor that resets arrive, 50 of 50', { timeout: 120_000 }, async () => {
     const heard: string[] = []
     serve = (socket) => {
       socket.write('welcome')

@@ -1,7 +1,6 @@
 /**
- * Last words: what one side says before it closes or resets reaches the other, whatever the kind of the tunnel.
- * Upstreams answer and break in the ways that programs do, 150 times each; python and curl are the ones that were
- * reported.
+ * Last words: what one side sends before it closes or resets reaches the other, whatever the kind of the tunnel.
+ * Upstreams answer and break off in the ways that programs do, 150 times each; python and curl are the reported ones.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -66,16 +65,16 @@ describe.each(Object.entries(breaks))('an upstream that %s', (_, { name, ends, s
         return await within(hearing, 'the end')
       })
       expect(heard.filter(({ text }) => text === answer)).toHaveLength(count)
-      // HTTP knows by the answer's length that it is whole, so its connection may end in order.
+      // HTTP knows from the answer's length that it is whole, so its connection may end in order.
       const allowed: readonly string[] = kind === 'http' ? ['reset', 'end'] : ends
       expect(heard.filter(({ end }) => !allowed.includes(end))).toEqual([])
     },
   )
 })
 
-describe('a visitor that says something and resets', () => {
+describe('a visitor that sends bytes and resets', () => {
   test.each(['tcp', 'http'] as const)(
-    '%s: the upstream hears it, 150 of 150',
+    '%s: the upstream gets them, 150 of 150',
     { timeout: 120_000 },
     async (kind) => {
       const heard: { text: string; end: string }[] = []
@@ -142,7 +141,7 @@ describeWith(['python3', 'curl'], "python's http.server, which closes with the b
   )
 })
 
-/** Bytes that the tunnel brings to its upstream, with a body of `length`. */
+/** The bytes that the tunnel brings to its upstream, with a body of `length`. */
 async function questionOf(kind: Kind, { hostname, host }: URL, length: number): Promise<Buffer> {
   const words = 'the whole question'
   if (kind === 'tls') return Buffer.concat([await clientHello(hostname), Buffer.alloc(length)])
@@ -150,7 +149,7 @@ async function questionOf(kind: Kind, { hostname, host }: URL, length: number): 
   return Buffer.from(head + words.padStart(length, '.'))
 }
 
-/** What a TLS client says first: all that a tls tunnel looks at. */
+/** The first message of a TLS client, which is all that a tls tunnel reads. */
 async function clientHello(servername: string): Promise<Buffer> {
   const wire = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
   const said = new Promise<Buffer>((resolve) => {

@@ -36,7 +36,7 @@ export const allSuites = Object.keys(suites) as readonly SuiteName[]
 
 export type MainJobOptions<S extends Service> = {
   readonly suites?: readonly SuiteName[]
-  /** What only this platform has to prove, against the same service. */
+  /** Tests of this platform alone, against the same service. */
   readonly further?: (context: Context<S>) => void
 }
 

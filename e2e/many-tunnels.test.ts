@@ -1,4 +1,4 @@
-/** One agent with 200 tunnels, four claims' worth, against a real server: they come up, serve, and come back. */
+/** One agent with 200 tunnels, in four claims, against a real server: they come up, serve, and come back. */
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
@@ -52,7 +52,7 @@ describe('200 tunnels of one agent', () => {
     ).toHaveLength(200)
   })
 
-  test('a relay that is killed has all of them again', async () => {
+  test('a killed relay serves all of them again', async () => {
     const from = agent.events.items.length
     await service.faults.killRelay()
     await Promise.all(names.map((name) => agent.online(name, from)))

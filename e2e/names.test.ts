@@ -1,6 +1,6 @@
 /**
- * Names and ports on a standalone server, by `ptun` as a person types it: a name that can be read out, a taken one with
- * what is free instead, keeping and giving back, and one name that goes from a tunnel to another under visitors.
+ * Names and ports on a standalone server, with `ptun` as a person types it: a pronounceable name, a taken name with
+ * free alternatives, keeping and releasing, and a name that moves from one tunnel to another while visitors use it.
  */
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -83,14 +83,14 @@ describe('names and ports', () => {
     return { env, account, key: secret }
   }
 
-  /** `ptun` by one of them, to its end. */
+  /** Runs `ptun` for one of them, to its end. */
   async function run(who: string, ...words: string[]) {
     const env = people[who]?.env ?? {}
     const { exit, stdout, stderr } = await runProgram('node', [ptun, ...words], { env })
     return { code: exit.code, stdout, stderr }
   }
 
-  /** One that goes on; resolves to its address. */
+  /** Runs one that goes on; resolves to its address. */
   async function serve(who: string, upstream: number, ...words: string[]): Promise<string> {
     const program = await startProgram('node', [ptun, ...words, '--json'], { env: people[who]?.env ?? {} })
     running.push(program)
@@ -107,18 +107,18 @@ describe('names and ports', () => {
   }
   const portOf = (index: number) => upstreams[index]?.port ?? 0
 
-  test('a tunnel without a name has one that can be read out, and is served by it', async () => {
+  test('a tunnel without a name gets a pronounceable one, and is served by it', async () => {
     const url = await serve('ada', portOf(0), 'http', `${portOf(0)}`)
     expect(new URL(url).hostname).toMatch(/^[a-z]+-[a-z]+-[1-9][0-9]\./)
     expect(await seen(url)).toBe('first')
   })
 
-  test('a name is kept, refused to another with what is free, given to a tunnel under visitors, and released', async () => {
+  test('a name is kept, refused with alternatives, given to a tunnel under visitors, and released', async () => {
     const kept = await run('ada', 'names', 'reserve', 'Shop')
     expect([kept.code, kept.stderr]).toEqual([0, ''])
     expect(kept.stdout).toMatch(/^http:\/\/shop\..* is yours\. Use it: ptun http 3000 --name shop$/)
 
-    // Somebody else: refused, told what is free, and served there by the command that was printed.
+    // Another person is refused, told what is free, and served there by the printed command.
     const refused = await run('eve', 'http', `${portOf(1)}`, '--name', 'shop')
     expect(refused.code).toBe(1)
     const said = refused.stdout + refused.stderr
@@ -129,7 +129,7 @@ describe('names and ports', () => {
     const problem = problemSchema.parse(JSON.parse(asJson.stdout))
     expect([asJson.code, problem.code, problem.suggestions?.length]).toEqual([1, 'PT-2310', 3])
 
-    // Two tunnels of the account: the name goes from one to the other while both run.
+    // Two tunnels of the account: the name moves from one to the other while both run.
     const shop = await serve('ada', portOf(0), 'http', `${portOf(0)}`, '--name', 'shop')
     expect(await seen(shop)).toBe('first')
     const other = await serve('ada', portOf(1), 'http', `${portOf(1)}`, '--name', 'shop-v2')
@@ -170,7 +170,7 @@ describe('names and ports', () => {
     expect((await run('ada', 'ports', 'release', port, '--yes')).stderr).toContain('PT-0002')
   })
 
-  test('a hostile Host leads nowhere, and the server lives on', async () => {
+  test('a hostile Host is refused, and the server lives on', async () => {
     const url = await serve('ada', portOf(0), 'http', `${portOf(0)}`, '--name', 'calm')
     const hosts = [
       'a..b',
@@ -199,7 +199,7 @@ describe('names and ports', () => {
       expect((await visit(service as Service, url, { headers: { host } })).body, host).toBe('first')
   })
 
-  test('what is no name is refused before the server is asked, and by it, with its own code', async () => {
+  test('an invalid name is refused before the server is asked, and by the server, with its own code', async () => {
     for (const [name, code] of [
       ['my_shop', 'PT-2405'],
       ['www', 'PT-2304'],

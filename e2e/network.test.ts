@@ -1,4 +1,4 @@
-/** A network that fails between agent and relay: cut connections, silence without a word, long ways. */
+/** A failing network between agent and relay: cut connections, silence, long delays. */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -32,7 +32,7 @@ describe('network between agent and relay', () => {
     folder = temporaryFolder('network')
     const env = await freeSettings()
     proxy = await startFaultProxy({ host: '127.0.0.1', port: Number(env.PORTTUNNELER_TLS_PORT) })
-    // Agents are told the proxy's port, as they would be with a port mapping in front of the relay.
+    // Agents are told the proxy's port, as with a port mapping in front of the relay.
     writeFileSync(join(folder, 'standalone.yaml'), `demo: false\npublic:\n  tls: ${proxy.port}\n`)
     standalone = await startStandalone({ folder, env })
     const { api, account = { email: '', password: '' } } = standalone.file
@@ -94,7 +94,7 @@ describe('network between agent and relay', () => {
     await eventually('visitors get in', answers)
   })
 
-  test('a way of 50 ms: transfers arrive whole, and pings do not count as silence', async () => {
+  test('a delay of 50 ms: transfers arrive whole, and pings do not count as silence', async () => {
     const from = agent.events.items.length
     proxy.delay(50)
     const socket = await dial(visitorAddress(service, await agent.online('wire')))

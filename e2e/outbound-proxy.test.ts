@@ -1,6 +1,6 @@
 /**
- * ptun on a machine that reaches the world by a proxy only: neither the server's name nor the relay's can be resolved
- * here, so whatever works went through the proxy. A strict HTTP proxy of the tests, and microsocks.
+ * ptun on a machine that reaches the world only by a proxy: neither the server's name nor the relay's can be resolved
+ * here, so everything that works went through the proxy. Uses a strict HTTP proxy of the tests, and microsocks.
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -35,7 +35,7 @@ const signIn = 'ann:top%20secret@'
 let server: Program
 let folder: string
 let service: Service
-/** As the agent knows it: through the proxy only. */
+/** The service as the agent reaches it: only through the proxy. */
 let far: { readonly api: string; readonly key: string }
 let web: HttpUpstream
 let echo: Listening
@@ -80,7 +80,7 @@ async function answers(agent: Agent): Promise<boolean | undefined> {
   return status === 200 || undefined
 }
 
-/** A stream that stays: what is said on it comes back. */
+/** A stream that stays open and echoes. */
 async function openWire(agent: Agent): Promise<Socket> {
   return dial({ host: '127.0.0.1', port: Number(new URL(await agent.online('wire')).port) })
 }
@@ -111,7 +111,7 @@ describe('an agent behind an HTTP proxy', () => {
     expect(proxy.requests).toContainEqual(expect.stringMatching(/^CONNECT relay\.ptun\.test:\d+ 200$/))
   })
 
-  test('its tunnels are cut: the visitor who is there goes on, by a resumed session', async () => {
+  test('its tunnels are cut: a connected visitor goes on, by a resumed session', async () => {
     const socket = await openWire(agent)
     expect(await echoes(socket, 'before')).toBe('before')
     proxy.cut()
@@ -119,7 +119,7 @@ describe('an agent behind an HTTP proxy', () => {
     socket.destroy()
   })
 
-  test('it forgets its tunnels without a word: liveness notices, and the visitor goes on by others', async () => {
+  test('it silently forgets its tunnels: liveness notices, and the visitor goes on by others', async () => {
     const socket = await openWire(agent)
     expect(await echoes(socket, 'before')).toBe('before')
     proxy.forget()
@@ -127,7 +127,7 @@ describe('an agent behind an HTTP proxy', () => {
     socket.destroy()
   })
 
-  test('it refuses: the code says the proxy, what it said, and never the password', async () => {
+  test('it refuses: the error shows the proxy and its answer, and never the password', async () => {
     const from = agent.events.items.length
     proxy.status = 403
     proxy.cut()
@@ -139,7 +139,7 @@ describe('an agent behind an HTTP proxy', () => {
   })
 })
 
-describe('an agent behind a proxy that is spoken to by TLS', () => {
+describe('an agent behind a proxy that is reached by TLS', () => {
   let proxy: ConnectProxy
   let front: Server
   let address: string
@@ -174,7 +174,7 @@ describe('an agent behind a proxy that is spoken to by TLS', () => {
     await agent.stop()
   })
 
-  test('one that nobody vouches for is said to be so, and one that does not speak TLS too', async () => {
+  test('an untrusted certificate is reported as such, and so is a proxy without TLS', async () => {
     const said = await askWhoami(far, { HTTP_PROXY: address })
     expect(said).toContain('PT-6033')
     expect(said).toMatch(/has no certificate we trust/)
@@ -184,7 +184,7 @@ describe('an agent behind a proxy that is spoken to by TLS', () => {
   })
 })
 
-describe('ptun behind a proxy that says no', () => {
+describe('ptun behind a proxy that refuses', () => {
   test.each<[what: string, address: (port: number) => string, code: string]>([
     ['without a user', (port) => `http://127.0.0.1:${port}`, 'PT-6034'],
     ['at a port where none is', () => 'http://127.0.0.1:9', 'PT-6033'],
@@ -223,7 +223,7 @@ describe('an https server behind a proxy', () => {
     expect(proxy.requests).toEqual([`CONNECT ${new URL(api).host} 200`])
   })
 
-  test('a certificate that nobody vouches for is said to be the doing of the proxy', async () => {
+  test('an untrusted certificate is reported as the proxy’s', async () => {
     const env = { https_proxy: `http://${signIn}127.0.0.1:${proxy.port}` }
     expect(await askWhoami({ ...far, api }, env)).toContain('PT-6037')
   })
@@ -288,7 +288,7 @@ async function listens(port: number): Promise<true | undefined> {
   }
 }
 
-/** What `ptun whoami --json` says. */
+/** The output of `ptun whoami --json`. */
 async function askWhoami(
   { api, key }: { readonly api: string; readonly key: string },
   env: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-/** Orders at pebble, Let's Encrypt's server for tests: the protocol as an issuer sees it that forgives nothing. */
+/** Orders at pebble, Let's Encrypt's server for tests: the protocol as a strict issuer sees it. */
 import { X509Certificate } from 'node:crypto'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -23,7 +23,7 @@ describeWith(['pebble', 'pebbleNames'], 'certificates at pebble', () => {
   const parts = new AsyncDisposableStack()
   afterAll(() => parts.disposeAsync())
 
-  /** What relays do: the token and the thumbprint, or nothing. */
+  /** What relays answer: the token and the thumbprint, or nothing. */
   let thumbprint = ''
   let httpPort = 0
   let pebble: Pebble
@@ -87,7 +87,7 @@ describeWith(['pebble', 'pebbleNames'], 'certificates at pebble', () => {
     expect(left.size).toBe(0)
   })
 
-  test('half of all nonces refused, and an issuer that takes seconds to look, are lived with', async () => {
+  test('half of all nonces refused, and an issuer that takes seconds to look, do no harm', async () => {
     const slow = await start({ noncesRefused: 50, sleepSeconds: 2 })
     const { order } = await stage({ issuers: [issuerAt(slow.directory)] })
     expect(await order()).toMatchObject({ state: 'valid', reason: '' })
@@ -109,7 +109,7 @@ describeWith(['pebble', 'pebbleNames'], 'certificates at pebble', () => {
     expect(await order()).toMatchObject({ state: 'valid', issuer: 'second' })
   })
 
-  test('a name that an issuer does not like is refused with its reason', async () => {
+  test('a name that an issuer refuses fails with its reason', async () => {
     const issuer = issuerAt(pebble.directory)
     const { control, close } = makeTestControl()
     parts.defer(close)
@@ -120,7 +120,7 @@ describeWith(['pebble', 'pebbleNames'], 'certificates at pebble', () => {
       key: 'certificate.refused',
       detail: expect.stringMatching(/^pebble: .{10}/),
     })
-    // Known already: the same account, without a second one.
+    // The account is known already: no second one is made.
     expect(await issuerAt(pebble.directory).account(key, signal)).toBe(account.url)
   })
 

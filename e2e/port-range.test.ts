@@ -1,4 +1,4 @@
-/** A range of ports in ptun.yaml, from the first visitor over a longer and a shorter one to one that is refused. */
+/** A range of ports in ptun.yaml: the first visitor, a longer range, a shorter one, and a refused one. */
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -19,7 +19,7 @@ let first: number
 const home = agentHome()
 const elsewhere = agentHome()
 
-/** Of the range, from `first` on. */
+/** The first `count` ports of the range. */
 const range = (count: number) => ({
   data: { kind: 'tcp' as const, upstream: echo.port, port: `${first}-${first + count - 1}` },
 })
@@ -31,7 +31,7 @@ const online = (wanted: readonly string[], from = 0) =>
 beforeAll(async () => {
   const ports = await freeRange()
   first = ports.from + 20
-  // The demo's own port, any of them, could be one of the range.
+  // The demo's own port could be any port of the range.
   const settings = { PORTTUNNELER_TCP_PORTS: `${ports.from}-${ports.to}`, PORTTUNNELER_DEMO: 'false' }
   ;[service, echo] = await Promise.all([startStandaloneService(settings), startEcho()])
   agent = await startAgent(service, range(3), { home })
@@ -73,7 +73,7 @@ test('every port of a range serves, and ptun status has one line for it', async 
   expect(await status('--verbose')).toContain(`data-${first + 1}`)
 })
 
-test('a longer range adds its tunnels, and whoever is in a port of before stays', async () => {
+test('a longer range adds its tunnels, and visitors of the earlier ports stay', async () => {
   const visitor = await dial({ host: '127.0.0.1', port: first })
   const from = agent.events.items.length
   replaceFile(range(7))
@@ -86,7 +86,7 @@ test('a longer range adds its tunnels, and whoever is in a port of before stays'
   visitor.destroy()
 })
 
-test('a shorter one ends those that it has no more, and no others', async () => {
+test('a shorter one ends the tunnels that it no longer has, and no others', async () => {
   const from = agent.events.items.length
   replaceFile(range(2))
   expect(await agent.waitFor('config.reloaded', { from })).toMatchObject({ added: [], removed: names(2, 6) })
@@ -100,7 +100,7 @@ test('a shorter one ends those that it has no more, and no others', async () => 
   expect(agent.events.items.slice(from).filter(({ event }) => event === 'tunnel.offline')).toEqual([])
 })
 
-test('one that is refused as a whole is told once', async () => {
+test('one that is refused as a whole is reported once', async () => {
   const env = { ...privateFolders(elsewhere), PTUN_SERVER: service.api, PTUN_KEY: service.key }
   const args = [ptun, 'tcp', String(echo.port), '--port', '40000-40010', '--name', 'outside']
   const { stdout, exit } = await runProgram('node', args, { env })

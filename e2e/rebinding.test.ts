@@ -1,5 +1,5 @@
 /**
- * DNS rebinding as a browser sees it: a page of a stranger's name, which by now leads to this machine, asks the console's
+ * DNS rebinding as a browser sees it: a page of a stranger's name, which now leads to this machine, asks the console's
  * port. It learns nothing and changes nothing.
  */
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -40,7 +40,7 @@ describeWith(['chromium'], 'DNS rebinding', () => {
     try {
       const page = await browser.newPage()
       const origin = `http://${stranger}:${server.port}`
-      // What the name led to before.
+      // The page that the name led to before.
       await page.route(`${origin}/evil`, (route) =>
         route.fulfill({ contentType: 'text/html', body: 'hello' }),
       )

@@ -1,6 +1,6 @@
 /**
- * The cells of the refusal table (refusals/table.ts) that need a server of their own: one that runs as nobody with no
- * home, whose clock is set and which may start no process, and one whose relay has a small heap.
+ * The cells of the refusal table (refusals/table.ts) that need a server of their own: one that runs as an unknown user
+ * without a home, with a changed clock and no right to start processes, and one whose relay has a small heap.
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,11 +22,11 @@ import {
 import { startEcho } from './harness/upstreams.ts'
 import { describeWith } from './requirements.ts'
 
-/** Nobody of any passwd file. */
+/** A user id that no passwd file has. */
 const stranger = 54_322
 const year = 365 * 86_400_000
 
-/** Reads by how much Date is wrong from a file, ten times a second. */
+/** Reads the error of Date from a file, ten times a second. */
 const clockText = (offset: string) => `
 import { readFileSync } from 'node:fs'
 const now = Date.now
@@ -63,7 +63,7 @@ async function agentOf(server: Standalone, upstream: number, env: Readonly<Recor
   return { agent, at: addressOf(await agent.online('echo')) }
 }
 
-describeWith(['prlimit'], 'refusals of a server that is nobody', () => {
+describeWith(['prlimit'], 'refusals of a server with an unknown user', () => {
   const folder = temporaryFolder('nobody')
   const offset = join(folder, 'offset')
   let server: Standalone
@@ -92,7 +92,7 @@ describeWith(['prlimit'], 'refusals of a server that is nobody', () => {
       },
     })
     echo = await startEcho()
-    // On the same machine, so its clock is wrong as well.
+    // It runs on the same machine, so its clock is wrong as well.
     ;({ agent, at } = await agentOf(server, echo.port, { NODE_OPTIONS: `--import file://${clock}` }))
   }, 90_000)
   afterAll(async () => {
@@ -105,16 +105,16 @@ describeWith(['prlimit'], 'refusals of a server that is nobody', () => {
   const mainPid = () => childrenOf(server.program.pid)[0]?.pid ?? Number.NaN
   const served = () => eventually('a visitor is served', () => echoOnce(at).catch(() => undefined), 60_000)
   const answers = async () => (await fetch(new URL('/v1/config', server.file.api))).ok || undefined
-  /** No process of this user may begin another one, or a thread. */
+  /** No process of this user may begin another process or a thread. */
   const takeProcesses = (pid: number) => {
-    // As its own user: root of a container may not change another's.
+    // As its own user: root of a container may not change another's limits.
     const user = { uid: stranger, gid: stranger }
     const set = (soft: string) => execFileSync('prlimit', ['--pid', String(pid), `--nproc=${soft}:`], user)
     set('1')
     return () => set('10000')
   }
 
-  test('refusals: home relay, home server: neither needs a home or a name', async () => {
+  test('refusals: home relay, home server: neither needs a home or a user name', async () => {
     await served()
     expect(await answers()).toBe(true)
   })
@@ -133,7 +133,7 @@ describeWith(['prlimit'], 'refusals of a server that is nobody', () => {
     expect(mainPid()).toBe(main)
   })
 
-  test('refusals: memory server: a newer version that cannot be started leaves the one that runs', {
+  test('refusals: memory server: a newer version that cannot be started leaves the running one', {
     timeout: 90_000,
   }, async () => {
     const main = mainPid()
@@ -146,16 +146,16 @@ describeWith(['prlimit'], 'refusals of a server that is nobody', () => {
     })
     restore()
     expect([mainPid(), await answers(), await served()]).toEqual([main, true, true])
-    // And the next one takes over: nothing is left of the first try.
+    // The next one takes over: nothing is left of the first try.
     server.program.send('SIGUSR2')
     await eventually('another server runs', () => (mainPid() !== main ? true : undefined), 60_000)
     await served()
   })
 
-  test('refusals: clock server: set by a year, there and back, relays come back and visitors are served', {
+  test('refusals: clock server: set by a year, forward and back, relays come back and visitors are served', {
     timeout: 180_000,
   }, async () => {
-    // Further off OpenSSL, which asks the system, would find the relay's next certificate out of time.
+    // With a larger error OpenSSL, which asks the system, would find the relay's next certificate out of time.
     for (const years of [1, 0, -1, 0]) {
       writeFileSync(offset, String(years * year))
       const relay = relayOf(mainPid()) ?? Number.NaN
@@ -207,7 +207,7 @@ describeWith([], 'refusals of a relay with a small heap', () => {
       await answer
       return socket
     }
-    // More than the heap holds, were they let in.
+    // More visitors than the heap could hold, if all were admitted.
     for (let hundred = 0; hundred < 80 && !(await isShort()); hundred++) {
       const more = Array.from({ length: 100 }, () => comeIn().catch(() => undefined))
       for (const socket of await Promise.all(more)) if (socket) crowd.push(socket)

@@ -1,6 +1,6 @@
 /**
- * The refusal table: what the system refuses, tried on a real server with its relay and a real agent. Each time what
- * was open goes on, no process ends, and all is as before when the system gives again.
+ * The refusal table: what the system refuses, tried on a real server with its relay and a real agent. Each time open
+ * connections go on, no process ends, and everything is as before when the system grants it again.
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ import { startEcho } from './harness/upstreams.ts'
 import { programs, refusals } from './refusals/table.ts'
 import { describeWith } from './requirements.ts'
 
-/** Cells that another test holds. */
+/** Cells that another test covers. */
 const heldBy: Readonly<Record<string, string>> = {
   'disk relay': 'relay-vm/sync.test.ts',
   'disk agent': 'cli/agent/saved.test.ts',
@@ -41,13 +41,13 @@ const heldBy: Readonly<Record<string, string>> = {
   'clock server': 'e2e/refusals-alone.test.ts',
 }
 const tried = new Set<string>()
-/** A test of cells of the table. */
+/** A test of some cells of the table. */
 const trial = (cells: readonly string[], name: string, body: () => Promise<void>) => {
   for (const cell of cells) tried.add(cell)
   test(`refusals: ${cells.join(', ')}: ${name}`, body, 90_000)
 }
 
-/** Nobody of any passwd file. */
+/** A user id that no passwd file has. */
 const stranger = 54_321
 
 describeWith(['prlimit', 'mounts'], 'refusals', () => {
@@ -84,7 +84,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
   const served = (at = endpoint) =>
     eventually('a new visitor is served', async () => echoOnce(await dial(at)))
 
-  trial(['descriptors relay'], 'what is open goes on, and all come in again', async () => {
+  trial(['descriptors relay'], 'open connections go on, and all come in again', async () => {
     const pid = relayPid()
     const open = await dial(endpoint)
     await echoOnce(open)
@@ -107,7 +107,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     const crowd = Array.from({ length: size }, () => silent(endpoint))
     const { problem } = await agent.waitFor('upstream.failed', { from })
     expect(problem).toMatchObject({ code: 'PT-6044' })
-    // The look at the machine's addresses takes a descriptor, twice a second.
+    // Checking the machine's addresses takes a descriptor, twice a second.
     await echoFor(open, guardMs)
     restore()
     for (const socket of crowd) socket.destroy()
@@ -125,7 +125,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     await served()
   })
 
-  trial(['disk server'], 'tunnels and reads go on; what is lost is said when there is room', async () => {
+  trial(['disk server'], 'tunnels and reads go on; losses are reported when there is room', async () => {
     const open = await dial(endpoint)
     const fill = join(folder, 'fill')
     fillUp(fill)
@@ -137,7 +137,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     open.destroy()
   })
 
-  trial(['output agent'], 'a full output and one without a reader end no agent', async () => {
+  trial(['output agent'], 'neither a full output nor one without a reader ends an agent', async () => {
     const home = agentHome()
     const first = await startAgent(service, { deaf: { kind: 'tcp', upstream: echo.port } }, { home })
     const at = addressOf(await first.online('deaf'))
@@ -164,7 +164,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     expect((await deaf.stop()).code).toBe(0)
   })
 
-  trial(['home agent', 'state agent'], 'an agent that can keep nothing says so, and serves', async () => {
+  trial(['home agent', 'state agent'], 'an agent that can save nothing says so, and serves', async () => {
     const readOnly = temporaryFolder('read-only')
     for (const env of [{}, { XDG_STATE_HOME: readOnly, XDG_RUNTIME_DIR: readOnly }]) {
       const config = join(readOnly, 'ptun.yaml')
@@ -184,13 +184,13 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
       expect((await said('state.lost')).text).toContain('PT-6005')
       await said('tunnel.online')
       expect((await program.stop()).code).toBe(0)
-      // The next one is another agent: the first one's lease has to be free.
+      // The next agent is another one, so the first one's lease has to be free.
       await eventually('the tunnel is deleted', () => deleteTunnel('lost'))
     }
     rmSync(readOnly, { recursive: true, force: true })
   })
 
-  trial(['clock agent'], 'a clock set back by a year puts off nothing', async () => {
+  trial(['clock agent'], 'a clock set back by a year delays nothing', async () => {
     const home = agentHome()
     const offset = join(home, 'offset')
     const preload = join(home, 'clock.mjs')
@@ -227,7 +227,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
   }
 })
 
-test('refusals: every cell is tried here or held by a test that is there, and the document shows the table', () => {
+test('refusals: every cell is tried here or covered by an existing test, and the document shows the table', () => {
   for (const { name } of refusals)
     for (const program of programs) {
       const cell = `${name} ${program}`
@@ -246,7 +246,7 @@ test('refusals: every cell is tried here or held by a test that is there, and th
 
 const tunnelsSchema = z.object({ items: z.array(z.object({ id: z.string(), name: z.string() })) })
 
-/** Two looks of the relay's guard, and four of the agent at its network. */
+/** The time of two checks by the relay's guard, and of four checks of its network by the agent. */
 const guardMs = 2_500
 const homeless = {
   HOME: undefined,
@@ -275,7 +275,7 @@ async function echoFor(socket: Socket, ms: number): Promise<void> {
   })
 }
 
-/** Connects and says nothing, whatever becomes of it. */
+/** Connects and sends nothing, whatever happens. */
 function silent({ host, port }: Address): Socket {
   const socket = connect({ host, port })
   socket.on('error', () => undefined)
@@ -284,8 +284,8 @@ function silent({ host, port }: Address): Socket {
 }
 
 /**
- * No descriptor above those in use is given out any more.
- * @returns `crowd`: so many connections take those that are free below, and find none
+ * No descriptor above those in use is granted any more.
+ * @returns `crowd`: this many connections take the free ones below, and find no more
  */
 function takeDescriptors(pid: number): { readonly crowd: number; restore(): void } {
   const limit = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]
@@ -300,7 +300,7 @@ function fillUp(path: string): void {
   try {
     execFileSync('dd', ['if=/dev/zero', `of=${path}`, 'bs=64k'], { stdio: 'ignore' })
   } catch {
-    // It ends when the disk is full, as it should.
+    // It ends when the disk is full, as intended.
   }
 }
 
@@ -317,7 +317,7 @@ async function isAlive(program: Program): Promise<void> {
   ])
 }
 
-/** Reads by how much Date is wrong from a file, ten times a second. */
+/** Reads the error of Date from a file, ten times a second. */
 function preloadText(offset: string): string {
   return `
 import { readFileSync } from 'node:fs'

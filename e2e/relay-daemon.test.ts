@@ -69,7 +69,7 @@ async function start(key: string, changes: Record<string, unknown> = {}): Promis
 }
 
 describe('relay daemon', () => {
-  test('enrols over HTTP, tells its parent the ports, drains at SIGTERM and exits 0', async () => {
+  test('enrols over HTTP, reports the ports to its parent, drains at SIGTERM and exits 0', async () => {
     const relay = await start('pte_test')
     const [message] = await once(relay, 'message')
     expect(message).toEqual({
@@ -82,7 +82,7 @@ describe('relay daemon', () => {
     expect(control.requests.at(-1)?.state).toBe('draining')
   })
 
-  test('a parent that vanishes ends it in good order', async () => {
+  test('when its parent vanishes it ends in good order', async () => {
     const relay = await start('pte_test')
     await once(relay, 'message')
     const exited = once(relay, 'exit')
@@ -94,7 +94,7 @@ describe('relay daemon', () => {
     ['a wrong field', 'pte_test', { colour: 1 }, 2, 'PT-5001'],
     ['a refused key', 'pte_wrong', {}, 3, 'PT-5005'],
   ])(
-    '%s ends the start with its exit code and a line that says the cure',
+    '%s ends the start with its exit code and a line with the cure',
     async (_title, key, changes, exit, code) => {
       const relay = await start(key, changes)
       let output = ''

@@ -1,6 +1,6 @@
 /**
  * A relay VM from boot to shutdown: the real start-up and shutdown scripts, in a network namespace and a file system of
- * their own, with the archive that is deployed and the unit that systemd would read. Only systemctl is stood in for.
+ * their own, with the deployed archive and the unit that systemd would read. Only systemctl is replaced.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -21,7 +21,7 @@ import { temporaryFolder } from './harness/standalone.ts'
 import { describeWith } from './requirements.ts'
 import { controlUrl, type VmEvent, vm } from './vm/vm.ts'
 
-/** The VM, and what is around it: two network namespaces with a wire between them. */
+/** The VM and its surroundings: two network namespaces with a wire between them. */
 const [machine, cloud] = [`ptun-vm-${process.pid}`, `ptun-cloud-${process.pid}`]
 const units = [1, 2].map((number) => `porttunneler-relay@${number}.service`)
 
@@ -113,7 +113,7 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
     setAttributes({ 'ptun-bundle-sha256': right })
   })
 
-  test('a boot leads to relays that have registered by the token of their VM, and says that it is ready', async () => {
+  test('after a boot the relays have registered by the token of their VM, and it reports ready', async () => {
     const { exit, stdout, stderr } = await runScript('start-up.sh')
     expect(stderr).toBe('')
     expect(stdout).toBe('porttunneler: 2 relays are ready, with 20 s to drain')
@@ -129,7 +129,7 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
     expect(count('refused')).toBe(0)
   })
 
-  test('visitors reach a tunnel at the VM, whichever relay takes them', async () => {
+  test('visitors reach a tunnel at the VM, whichever relay accepts them', async () => {
     await events.waitFor(({ kind }) => kind === 'bound', { what: 'the tunnel' })
     const visits = Array.from({ length: 6 }, () =>
       runIn(cloud, 'curl', '-sS', '-H', `Host: demo.${vm.cellHost}`, `http://${vm.address}/`),

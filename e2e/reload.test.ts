@@ -1,4 +1,4 @@
-/** A running `ptun start` follows its file: by looking at it, and by SIGHUP. */
+/** A running `ptun start` follows its file: by checking it, and by SIGHUP. */
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -37,7 +37,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true })
 })
 
-/** As an editor does it: another file takes the name. */
+/** As an editor does: a new file takes the name. */
 function replaceFile(tunnels: object): void {
   const path = join(home, 'ptun.yaml')
   writeFileSync(`${path}.new`, JSON.stringify({ version: 1, tunnels }))
@@ -70,7 +70,7 @@ test('a file that changes adds, removes and redirects, and touches nothing else'
   expect(agent.events.items.slice(from).filter(({ event }) => event === 'tunnel.offline')).toEqual([])
 })
 
-test('SIGHUP has it read at once; one that is not right changes nothing', async () => {
+test('SIGHUP makes it read at once; an invalid file changes nothing', async () => {
   const from = agent.events.items.length
   replaceFile({ wire: wire(), web: { kind: 'http', upstraem: 1 } })
   agent.program.send('SIGHUP')

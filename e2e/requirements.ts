@@ -1,7 +1,6 @@
 /**
- * Programs that a test needs beyond npm packages. On a bare machine such a test is left out with one line
- * that says what is missing and how to get it; where CI=true everything has to be there, so a missing one
- * fails.
+ * Programs that a test needs beyond npm packages. On a bare machine such a test is left out with one line that says
+ * what is missing and how to get it; with CI=true everything must be there, so a missing program fails the test.
  */
 import { describe, test } from 'vitest'
 import {
@@ -13,7 +12,7 @@ import {
   sayMissing,
 } from './harness/installed.ts'
 
-/** The absolute path of a program that the surrounding `describeWith` has asked for. */
+/** The absolute path of a program that the surrounding `describeWith` requires. */
 export function programPath(program: Program): string {
   const path = findProgram(program)
   if (path === undefined) throw new Error(`${program} is not installed: ${installOf(program)}`)

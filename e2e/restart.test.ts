@@ -1,6 +1,6 @@
 /**
- * The standalone server over its life: first start, second start, a stop with connections open, and what
- * keeps it from starting.
+ * The standalone server over its life: first start, second start, a stop with open connections, and the errors that
+ * prevent a start.
  */
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -111,7 +111,7 @@ describe('standalone server', () => {
 
   test('a public address that this machine cannot reach costs the demo nothing', async () => {
     const folder = temporaryFolder('public')
-    // TEST-NET-1 (RFC 5737): nobody is there.
+    // TEST-NET-1 (RFC 5737): no machine has this address.
     const env = { ...(await freeSettings()), PORTTUNNELER_CONSOLE_URL: 'http://192.0.2.1' }
     const program = await startProgram('node', ['standalone/main.ts'], {
       env: { ...env, PORTTUNNELER_DATA: folder },
@@ -136,7 +136,7 @@ describe('standalone server', () => {
   })
 })
 
-describe('standalone server: a start that cannot be', () => {
+describe('standalone server: a start that fails', () => {
   const attempt = async (
     env: Readonly<Record<string, string>>,
     prepare: (folder: string) => void = () => {},
@@ -184,7 +184,7 @@ describe('standalone server: a start that cannot be', () => {
     },
   ]
 
-  test.each(cases)('$name is told with code, cause and cure', async ({ env = {}, prepare, says }) => {
+  test.each(cases)('$name is reported with code, cause and cure', async ({ env = {}, prepare, says }) => {
     const { exit, stderr } = await attempt(env, prepare)
     expect(exit.code).toBe(2)
     expect(stderr).toMatch(/PT-\d{4}/)
@@ -193,7 +193,7 @@ describe('standalone server: a start that cannot be', () => {
     expect(stderr).not.toMatch(/^\s+at /m)
   })
 
-  test('a port that is taken is told with the port and the setting', async () => {
+  test('a taken port is reported with the port and the setting', async () => {
     const [port = 0] = await freePorts(1)
     const holder = await listenTcp(() => {}, port)
     const { exit, stderr } = await attempt({ PORTTUNNELER_CONSOLE_PORT: String(port) })
@@ -206,7 +206,7 @@ describe('standalone server: a start that cannot be', () => {
 
 function isAlive(pid: number): boolean {
   try {
-    // The third field: a zombie has ended and only waits to be counted.
+    // The third field: a zombie has ended and only waits for its parent.
     return (
       readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\) /, '')

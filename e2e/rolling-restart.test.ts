@@ -1,4 +1,6 @@
-/** Two relay processes restarted in turn under load: nobody who speaks HTTP notices, and no young stream is cut. */
+/**
+ * Two relay processes restarted one after the other under load: no HTTP visitor notices, and no young stream is cut.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { eventually } from './harness/events.ts'
@@ -78,7 +80,7 @@ describe('rolling restart', () => {
     expect(relaysOf(server).filter((pid) => before.includes(pid))).toEqual([])
   })
 
-  test('a later start goes on with the folders of those who were there last', {
+  test('a later start goes on with the folders of the last relays', {
     timeout: 60_000,
   }, async () => {
     const last = foldersOf(server)

@@ -1,8 +1,8 @@
 /**
- * `npm test` after the check: all that takes long, in three runs side by side. In one, what measures time or loads the
- * machine, a file after the other; in the next, programs that mostly wait for one another; in the third the suites of
- * platforms, models and fuzzers, and what waits for a browser or an emulator. What the last two have to say follows
- * when the first is done.
+ * `npm test` after the check: the long tests, in three parallel runs. The first has tests that measure time or load the
+ * machine, one file after the other. The second has programs that mostly wait for one another. The third has the suites
+ * of platforms, models and fuzzers, and tests that wait for a browser or an emulator. The output of the last two
+ * follows when the first is done.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -12,9 +12,9 @@ import { setup } from './global-setup.ts'
 
 const root = join(import.meta.dirname, '..')
 const named = (...names: readonly string[]) => names.map((name) => `e2e/${name}.test.ts`)
-/** Files whose figures would suffer, or whose load others would suffer from, if they ran beside one another. */
+/** Files whose figures would suffer, or make others suffer, if they ran beside one another. */
 const heavy = named('chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade')
-/** They take half a minute or more each, and little of the processors: two at a time. */
+/** They take half a minute or more each, and little CPU time: two run at a time. */
 const waiting = named(
   'gone-agents',
   'last-words',
@@ -44,7 +44,7 @@ function run(
       ...process.env,
       PT_BUILT: '1',
       PT_E2E_WORKERS: String(workers),
-      // The programs under test are started some hundred times: what Node has read once it need not compile again.
+      // The programs under test are started some hundred times: Node need not compile again what it has compiled once.
       NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
     },
   })

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually, within } from './harness/events.ts'
 import { type Signalling, startSignalling } from './harness/signalling.ts'
 
-/** So many wrong proofs a minute may be a mishap. */
+/** This many wrong proofs a minute may be an accident. */
 const forgeriesMax = 5
 
 withEmulators((hosts) => {
@@ -47,7 +47,7 @@ withEmulators((hosts) => {
     expect(await s.timeDelete(tunnel)).toBeLessThan(10_000)
   })
 
-  test('signalling: a deleted subscription is said with its code, and heard again once it is back', async () => {
+  test('signalling: a deleted subscription is logged with its code, and works again once it is back', async () => {
     const [tunnel] = await s.open(['deaf'])
     if (!tunnel) throw new Error('no tunnel')
     const from = s.relay.lines.items.length
@@ -58,7 +58,7 @@ withEmulators((hosts) => {
     expect(await s.visit(tunnel)).toBe(200)
     await clients.subscriber.createSubscription({ name: subscription, topic: topic ?? '' })
     const body = { kind: 'keys', version: 0, mood: 1 }
-    // Nothing is said of a stream that opens: a message shows that somebody listens.
+    // Nothing is logged when a stream opens: a message shows that somebody listens.
     await eventually('commands are heard again', async () => {
       await s.control.bus.publish(s.topic, { ...body, id: 'cmd_1', at: 1 })
       return (
@@ -68,7 +68,7 @@ withEmulators((hosts) => {
     expect(await s.timeDelete(tunnel)).toBeLessThan(10_000)
   })
 
-  test('signalling: what must not wait for the next sync is at the control plane at once, and known to be of a relay', async () => {
+  test('signalling: an urgent event is at the control plane at once, and known to come from a relay', async () => {
     await s.open(['guarded'])
     const taken = Promise.withResolvers<unknown>()
     const info = (line: object) => taken.resolve(line)

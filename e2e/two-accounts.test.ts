@@ -1,6 +1,6 @@
 /**
- * Two accounts with three people each on a standalone server, through the real API, `ptun` and `ptunctl`: what each
- * role may do, what a key may, what outlives a person who leaves, and that nothing of one account shows in the other.
+ * Two accounts with three people each on a standalone server, through the real API, `ptun` and `ptunctl`: the rights of
+ * each role and of a key, what stays when a person leaves, and that nothing of one account shows in the other.
  */
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -73,7 +73,7 @@ describe('two accounts with three people each', () => {
     rmSync(server.folder, { recursive: true, force: true })
   })
 
-  /** @param account whose the request is; absent: the person's own, or the key's */
+  /** @param account whose account the request is for; default: the person's own, or the key's */
   async function call(
     token: string,
     method: string,
@@ -145,7 +145,7 @@ describe('two accounts with three people each', () => {
 
   test('roles, keys, a service member, one who leaves, quotas, usage and audit', async () => {
     const [a, b] = [of('ada').account, of('eve').account]
-    // What is another's does not exist.
+    // Resources of another account look missing.
     const ask = async (name: string, method: string, path: string, account: string, json?: unknown) =>
       (await call(of(name).token, method, path, { account, json })).status
     expect(await ask('vic', 'GET', '/v1/account', a)).toBe(200)
@@ -187,7 +187,7 @@ describe('two accounts with three people each', () => {
     }
     expect([await claim('third'), await claim('fourth')]).toEqual([undefined, 'PT-2201'])
 
-    // Dan leaves: what he served ends in seconds, with his key; the service member's stays.
+    // Dan leaves: his tunnels end in seconds, with his key; the service member's stay.
     expect(await ask('ada', 'DELETE', `/v1/members/${of('dan').id}`, a)).toBe(204)
     await eventually(
       'the tunnel of the member who left is offline',

@@ -1,6 +1,6 @@
 /**
- * One agent with tunnels in two cells, in one process: the rules on SQLite, a real relay for each cell, the agent's
- * own supervisor and sessions over real sockets. Everything shows that a cell's relays get their own tunnels alone.
+ * One agent with tunnels in two cells, in one process: the rules on SQLite, a real relay for each cell, the agent's own
+ * supervisor and sessions over real sockets. It shows that a cell's relays get only their own tunnels.
  */
 import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -25,7 +25,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** An upstream that says its own name. */
+/** An upstream that answers with its own name. */
 async function startUpstream(name: string): Promise<{ host: string; port: number }> {
   const server = createServer((_request, response) => response.end(name)).listen(0, host)
   await new Promise((resolve) => server.once('listening', resolve))
@@ -96,7 +96,7 @@ async function startAgent(
   return events
 }
 
-test('an agent with tunnels in two cells serves each at the relays of its own cell, and there alone', async () => {
+test('an agent with tunnels in two cells serves each only at the relays of its own cell', async () => {
   const t = makeTestControl()
   closers.push(() => t.close())
   const caller = await t.caller()
@@ -121,7 +121,7 @@ test('an agent with tunnels in two cells serves each at the relays of its own ce
   expect(await visit(southPort, 'shop.south.test')).toBe('200 shop')
   expect(await visit(northPort, 'shop.south.test')).toMatch(/^404 /)
   expect(await visit(southPort, 'web.north.test')).toMatch(/^404 /)
-  // No ticket was shown where it does not belong: a refusal would have made the agent claim again.
+  // No ticket was sent where it does not belong: a refusal would have made the agent claim again.
   expect(answers).toHaveLength(1)
   expect(events.map(({ event }) => event)).not.toContain('tunnel.offline')
   expect(events.filter(({ event }) => event === 'relay.connected')).toHaveLength(2)

@@ -1,6 +1,6 @@
 /**
  * A server with one relay is replaced by a newer version from another folder, under load: nobody is refused and no
- * young stream is cut, and a version that does not start leaves the one before it in charge.
+ * young stream is cut, and if a version does not start the previous one stays in charge.
  */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -25,9 +25,9 @@ import { startTlsUpstream, type TlsUpstream } from './harness/tls-upstream.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 
 const visitEveryMs = 10
-/** Two, for the second is in turn where the first one took over from. */
+/** Two versions, so that the second takes over from a server that took over itself. */
 const newVersions = ['987.6.5', '987.6.6']
-/** Passes the check that is made before anything is given up, and fails in earnest. */
+/** Passes the check that is made before anything is given up, and fails in the real start. */
 const fatalRelay = "process.exit(process.argv.includes('--check') ? 0 : 2)\n"
 
 describe('upgrade in place', () => {
@@ -85,13 +85,13 @@ describe('upgrade in place', () => {
     rmSync(releases, { recursive: true, force: true })
   })
 
-  /** The link that the server was started by leads there from now on. */
+  /** Points the link that the server was started by to this folder. */
   function install(folder: string): void {
     symlinkSync(folder, join(releases, 'next'))
     renameSync(join(releases, 'next'), join(releases, 'current'))
   }
 
-  /** A version in a folder of its own, with `files` in place of what this one has. */
+  /** A version in a folder of its own, with `files` in place of its own ones. */
   function release(name: string, files: Readonly<Record<string, string>>): string {
     const folder = join(releases, name)
     mkdirSync(folder)
@@ -122,7 +122,7 @@ describe('upgrade in place', () => {
     ['cannot be loaded', { 'standalone/main.ts': "throw new Error('not built')\n" }],
     ['has a relay that does not start', { 'relay-vm/main.ts': fatalRelay }],
   ])(
-    'a version that %s is given up, and all goes on as before',
+    'a version that %s is abandoned, and everything goes on as before',
     { timeout: 100_000 },
     async (name, files) => {
       const before = await version()
@@ -181,13 +181,15 @@ describe('upgrade in place', () => {
     expect(awayMs).toBeLessThan(5_000)
   })
 
-  test('the service ends by its first process, whichever version it runs', { timeout: 60_000 }, async () => {
+  test('the service ends with its first process, whichever version it runs', {
+    timeout: 60_000,
+  }, async () => {
     const exit = await server.program.stop()
     expect([exit, textOf(server.program, 'stderr')]).toMatchObject([{ code: 0 }, expect.any(String)])
   })
 })
 
-/** Of the server that serves, behind start.ts. */
+/** The relays of the server that serves, behind start.ts. */
 function relaysOf({ program }: Standalone): readonly number[] {
   return childrenOf(program.pid)
     .flatMap(({ pid }) => childrenOf(pid))
@@ -195,7 +197,7 @@ function relaysOf({ program }: Standalone): readonly number[] {
     .map(({ pid }) => pid)
 }
 
-/** Says hello, and hears it again; any relay process may get it, whether it has the agent or not. */
+/** Sends hello and reads it back; any relay process may get it, with the agent or without. */
 async function echoes(socket: Socket): Promise<void> {
   socket.end('hello')
   let text = ''
@@ -203,10 +205,10 @@ async function echoes(socket: Socket): Promise<void> {
   if (text !== 'hello') throw new Error(`"${text}" came back`)
 }
 
-/** Came in the instant when a port closed: only the kernel could have passed it on (decision 0023). */
+/** It came at the moment when a port closed: only the kernel could have passed it on (decision 0023). */
 const isCrossing = (failure: string) => failure.includes('connect ECONNRESET')
 
-/** Asks as often as the API lets one address. `stop` returns the longest time without an answer, ms. */
+/** Asks as often as the API allows one address. `stop` returns the longest time without an answer, ms. */
 function watchApi(url: URL) {
   let isStopped = false
   let longestMs = 0

@@ -1,4 +1,4 @@
-/** What upstreams are owed: a Host that they know, TLS, unix sockets, a password in front. With real programs. */
+/** What upstreams need: a Host that they know, TLS, unix sockets, a password in front. With real programs. */
 
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createPlainServer } from 'node:http'
@@ -27,7 +27,7 @@ let folder: string
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ptun-upstreams-'))
-  // Dev servers let *.localhost pass by themselves.
+  // Dev servers allow *.localhost by themselves.
   service = await startStandaloneService({ PORTTUNNELER_DOMAIN: 'tunnels.test' })
 }, 150_000)
 afterAll(async () => {
@@ -85,7 +85,7 @@ describe("Vite's dev server", () => {
     const url = await agent.online('rewritten')
     const { body } = await visit(service, `${url}/@vite/client`)
     const token = /wsToken = "([^"]+)"/.exec(body)?.[1]
-    // As a browser does first: Vite watches what was asked for.
+    // As a browser does first, because Vite watches only requested files.
     await visit(service, url)
     await visit(service, `${url}/main.js`)
     const { socket, messages } = openWebSocket(url, `/?token=${token}`, {
@@ -234,7 +234,7 @@ describe('an upstream at a unix socket', () => {
     expect({ status, body }).toEqual({ status: 502, body: expect.stringContaining('PT-6051') })
   })
 
-  test('that the user of ptun may not write to does too', async () => {
+  test('that the user of ptun may not write to gives one too', async () => {
     const locked = join(folder, 'locked.sock')
     const closed = createPlainServer()
     await new Promise<void>((resolve) => {
@@ -242,7 +242,7 @@ describe('an upstream at a unix socket', () => {
     })
     chmodSync(locked, 0)
     const home = agentHome()
-    // No mode keeps root out.
+    // No file mode keeps root out.
     const isRoot = process.getuid?.() === 0
     if (isRoot) chownSync(home, stranger, stranger)
     const user = isRoot ? { uid: stranger, gid: stranger } : {}
@@ -280,7 +280,7 @@ describe('a password in front', () => {
 
   const basic = (login: string) => ({ authorization: `Basic ${Buffer.from(login).toString('base64')}` })
 
-  test('without one the visitor is asked, and the upstream hears nothing', async () => {
+  test('without one the visitor is asked, and the upstream gets nothing', async () => {
     const before = upstream.requests.length
     const answer = await visit(service, `${url}/hello`, { headers: { accept: 'text/html' } })
     expect(answer).toMatchObject({
@@ -294,7 +294,7 @@ describe('a password in front', () => {
     })
   })
 
-  test('a browser asks, is let in, and stays on its connection; the upstream sees no password', async () => {
+  test('a browser asks for it, gets in, and keeps its connection; the upstream sees no password', async () => {
     const pool = keepAlivePool()
     const first = await visit(service, `${url}/hello`, { pool })
     const answers = []
@@ -316,7 +316,7 @@ describe('a password in front', () => {
     socket.terminate()
   })
 
-  test('ptun status tells of it, and never the password', async () => {
+  test('ptun status mentions it, and never the password', async () => {
     const { stdout } = await runProgram('node', [ptun, 'status', '--json'], {
       env: { ...privateFolders(home), PTUN_SERVER: service.api, PTUN_KEY: service.key },
     })
@@ -338,7 +338,7 @@ describe('a password in front', () => {
       ])
     }
 
-    test('-u lets it in, also when it has to be asked first and has a long body', async () => {
+    test('curl -u gets in, also when it has to be asked first and has a long body', async () => {
       const body = join(folder, 'body')
       writeFileSync(body, 'b'.repeat(2_000_000))
       for (const way of ['--basic', '--anyauth']) {
@@ -359,7 +359,7 @@ describe('a password in front', () => {
     })
   })
 
-  test('ten wrong passwords from one address, and the right one has to wait too', async () => {
+  test('ten wrong passwords from one address, and then the right one has to wait too', async () => {
     let status = 0
     for (let i = 0; i < 12 && status !== 429; i++)
       ({ status } = await visit(service, `${url}/hello`, { headers: basic(`alice:guess ${i}`) }))

@@ -1,4 +1,4 @@
-/** Every peer that can be had on this machine, and why the others cannot. */
+/** All peers that this machine can run, and why the others cannot run. */
 import type { PathMaker } from '../path.ts'
 import { openSshPath } from '../path-ssh.ts'
 import { builtPeer, findProgram, type PeerSource } from './cache.ts'
@@ -42,7 +42,7 @@ const peers: readonly Peer[] = [
 
 export const ssh: PathMaker = { name: 'ssh -R', open: openSshPath }
 
-/** Builds what is missing; `say` is told what is left out and why. */
+/** Builds missing peers; `say` is told which are left out and why. */
 export async function peerMakers(
   isWanted: (name: string) => boolean,
   say: (line: string) => void,

@@ -27,7 +27,7 @@ export type PeerSource = {
     | { readonly registry: 'go'; readonly module: string; readonly packages: readonly string[] }
 }
 
-/** The folder with the peer's programs, built now if it was never. @throws why not */
+/** The folder with the peer's programs, built on the first call. @throws why it cannot be built */
 export async function builtPeer(source: PeerSource, say: (line: string) => void): Promise<string> {
   const root = join(cacheFolder, `${source.name}-${source.version}`)
   const bin = join(root, 'bin')
@@ -46,8 +46,8 @@ export async function builtPeer(source: PeerSource, say: (line: string) => void)
 }
 
 /**
- * Built in the module cache, where the module is the main one: that way its own go.mod counts, with the forks it
- * replaces dependencies by. `go install module@version` refuses such modules.
+ * Builds in the module cache, with the module as the main one, so that its own go.mod applies, with the forks that
+ * replace dependencies. `go install module@version` refuses such modules.
  */
 async function buildGo(
   version: string,

@@ -1,4 +1,6 @@
-/** frp as it comes (its own multiplexer over TLS), and with the multiplexer off and a pool of ready connections. */
+/**
+ * frp with its defaults (its own multiplexer over TLS), and with the multiplexer off and a pool of ready connections.
+ */
 import { join } from 'node:path'
 import { host, type PathMaker } from '../path.ts'
 import { freePort } from '../ports.ts'

@@ -1,8 +1,8 @@
 /**
- * The least a proxy in Node can be: no tunnel, Node's own `pipe`. What two of these in a row cost is what Node alone
- * asks of a tunnel that is written in it. Arguments: `plain`, or `tls-out` and `tls-in` for the two ends of an
- * encrypted way between, each visitor with a TLS connection of its own; then pairs of ports, from and to.
- * With TLS, the working folder has `key.pem` and `cert.pem`.
+ * The smallest possible proxy in Node: no tunnel, only Node's own `pipe`. Two of these in a row show what Node alone
+ * costs a tunnel written in it. Arguments: `plain`, or `tls-out` and `tls-in` for the two ends of an encrypted way
+ * between, where each visitor has a TLS connection of its own; then pairs of ports, from and to. With TLS, the working
+ * folder has `key.pem` and `cert.pem`.
  */
 import { readFileSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -11,7 +11,7 @@ import { host } from '../path.ts'
 
 const [mode = 'plain', ...ports] = process.argv.slice(2)
 const sockets = { allowHalfOpen: true, noDelay: true }
-// What our own ends agree on.
+// The settings that our own two ends use.
 const encryption = { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256' } as const
 const trust =
   mode === 'tls-out' ? tls.createSecureContext({ ca: readFileSync('cert.pem'), ...encryption }) : undefined

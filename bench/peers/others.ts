@@ -1,13 +1,13 @@
-/** Peers that take a line or two: bore, chisel, and HAProxy as what a proxy without a tunnel costs. */
+/** Small peers: bore, chisel, and HAProxy as the cost of a proxy without a tunnel. */
 import { join } from 'node:path'
 import { host, type PathMaker } from '../path.ts'
 import { freePort } from '../ports.ts'
 import { openPeer } from './run.ts'
 
-/** Not to be chosen. */
+/** It cannot be chosen. */
 const borePort = 7835
 
-/** No encryption: a connection for each visitor. */
+/** No encryption, and a connection for each visitor. */
 export function bore(bin: string): PathMaker {
   const program = join(bin, 'bore')
   return {

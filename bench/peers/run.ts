@@ -1,4 +1,4 @@
-/** Starting a peer's two ends in a folder of their own, and knowing when they carry bytes. */
+/** Starts a peer's two ends in a folder of their own, and detects when they carry bytes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -72,7 +72,7 @@ export class PeerRun {
   }
 }
 
-/** Runs `open`, and leaves nothing behind when it fails. */
+/** Runs `open`, and cleans up when it fails. */
 export async function openPeer(open: (run: PeerRun) => Promise<Path>): Promise<Path> {
   const run = new PeerRun()
   try {
@@ -83,7 +83,7 @@ export async function openPeer(open: (run: PeerRun) => Promise<Path>): Promise<P
   }
 }
 
-/** Whether the port takes a connection and, if something is said to it, answers. */
+/** Whether the port takes a connection and, if a message is sent, answers. */
 function answers(port: number, message: string | undefined): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port })

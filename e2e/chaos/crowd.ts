@@ -1,7 +1,7 @@
 /**
  * Many agents in one process: each is the whole agent of `ptun` (leases, back-off, sessions) without its output.
  *   crowd <api> <prefix> <count> <upstream host:port>      with the key in PTUN_KEY
- * Says a line for each tunnel that goes online and for each dial that a relay refused; SIGTERM ends it.
+ * It prints a line for each tunnel that goes online and for each dial that a relay refused; SIGTERM ends it.
  */
 import { makeClient } from '@porttunneler/shared/api/client'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -20,7 +20,7 @@ const [api, prefix, count, upstream] = z
   .parse(process.argv.slice(2))
 const key = z.string().parse(process.env.PTUN_KEY)
 
-/** Between the starts of two of them: how they come the first time is not the subject. */
+/** The pause between two starts: how they come the first time is not tested. */
 const startEveryMs = 15
 
 const client = makeClient({ baseUrl: api, token: () => key })
@@ -37,7 +37,7 @@ function say(line: Readonly<Record<string, unknown>>): void {
 
 function startAgent(name: string): void {
   const agent = newId('agt', systemClock.now())
-  /** Before this the relay does not want to hear of this agent again. */
+  /** Before this time the relay wants no dial from this agent. */
   let notBeforeMs = 0
   const supervisor = new Supervisor({
     agent,

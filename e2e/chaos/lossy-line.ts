@@ -1,4 +1,4 @@
-/** How much passes a line that loses packets, and how long a word takes beside it: by the tunnel, and without. */
+/** Throughput and latency of a line that loses packets, with the tunnel and without. */
 import type { Socket } from 'node:net'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { type Address, dial } from '../harness/sockets.ts'
@@ -8,10 +8,10 @@ export type LineFigures = { readonly mbits: number; readonly p50Ms: number; read
 
 type Doors = { readonly echo: Address; readonly source: Address }
 
-/** Slow start and the growth of windows are over; what counts is what lasts. */
+/** By then slow start and the growth of windows are over. */
 const warmMs = 3_000
 
-/** So many visitors download as much as they get for `spanMs`, beside one that says a word after the other. */
+/** This many visitors download as fast as they can for `spanMs`, beside one that sends one message after the other. */
 export async function measureLine(doors: Doors, visitors: number, spanMs: number): Promise<LineFigures> {
   const socket = await dial(doors.echo)
   const downloads = await Promise.all(Array.from({ length: visitors }, () => Download.start(doors.source)))
@@ -36,7 +36,7 @@ export async function measureLine(doors: Doors, visitors: number, spanMs: number
   }
 }
 
-/** One visitor, who comes again when all has come. */
+/** One visitor that starts again when it has got everything. */
 class Download {
   bytes = 0
   #socket: Socket | undefined

@@ -46,7 +46,7 @@ async function main(): Promise<number> {
     const command = ['netns', 'exec', network.at('visitors'), process.execPath, run, '--network', name]
     const only = values.only.flatMap((one) => ['--only', one])
     const args = [...command, '--seed', values.seed, ...only, ...(values.short ? ['--short'] : [])]
-    // The channel tells the runner when this process is gone, whatever ended it.
+    // The channel tells the runner that this process is gone, whatever ended it.
     inner = spawn('ip', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const [code] = await once(inner, 'exit')
     return typeof code === 'number' ? code : 1

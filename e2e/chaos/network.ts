@@ -1,6 +1,6 @@
 /**
  * Three network namespaces as three machines: agent, relay, visitors. The agent reaches the relay by an uplink that can
- * be made to fail; its upstreams, which live beside the visitors, by a line of its own that never does.
+ * be made to fail; it reaches its upstreams, which are beside the visitors, by a line of its own that never fails.
  *
  *   visitors 10.77.2.2 ── 10.77.2.1 relay 10.77.1.1 ──uplink── 10.77.1.2 agent
  *       └ 10.77.3.1 ─────────────── office ────────────────── 10.77.3.2 ┘
@@ -8,7 +8,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 
 export const addresses = {
-  /** The relay's own, on no link: reached over any. */
+  /** The relay's own address, on no link, so it is reached over any. */
   relay: '10.77.0.1',
   visitors: '10.77.2.2',
   /** Upstreams listen here. */
@@ -31,7 +31,7 @@ export function nameNetwork(name: string): Network {
   return {
     at,
     remove: () => {
-      // Links go with their namespaces; one that was never made is no trouble here.
+      // Links go with their namespaces; a missing one does not matter.
       for (const place of ['agent', 'relay', 'visitors'] as const)
         spawnSync('ip', ['netns', 'del', at(place)], { stdio: 'ignore' })
     },
@@ -52,7 +52,7 @@ export function buildNetwork(network: Network): void {
   inside('visitors', 'route', 'add', addresses.relay, 'via', '10.77.2.1', 'src', addresses.visitors)
 }
 
-/** What can go wrong between agent and relay. */
+/** The failures between agent and relay. */
 export class Faults {
   readonly #network: Network
   #moves = 0
@@ -61,7 +61,7 @@ export class Faults {
     this.#network = network
   }
 
-  /** Silence both ways, without a word to either side. */
+  /** Drops everything both ways, and tells neither side. */
   blackHole(): void {
     this.#atInput('drop')
   }
@@ -71,14 +71,14 @@ export class Faults {
     this.#atInput(`numgen random mod 1000 < ${Math.round(percent * 10)} drop`)
   }
 
-  /** The same on the line of wire.ts, also for what only passes the relay's machine. */
+  /** Like `lose`, on the line of wire.ts, also for packets that only pass the relay's machine. */
   loseOnWire(percent: number): void {
     this.heal()
     const rule = `iifname "wire" numgen random mod 1000 < ${Math.round(percent * 10)} drop`
     for (const place of ['relay', 'agent'] as const) this.#addTable(place, rule, 'prerouting')
   }
 
-  /** What the relay answers to the stranger's SYN does not arrive: its connections stay half-open. */
+  /** The relay's answer to the stranger's SYN does not arrive: its connections stay half-open. */
   muteAnswersToStranger(): void {
     const rule = `ip daddr ${addresses.stranger} tcp flags & (syn | ack) == syn | ack drop`
     this.#addTable('visitors', rule)
@@ -89,7 +89,7 @@ export class Faults {
       spawnIn(this.#network.at(place), 'nft', 'delete', 'table', 'inet', 'chaos')
   }
 
-  /** The agent's machine changes networks: what it has open leads nowhere. */
+  /** The agent's machine changes networks: its open connections lead nowhere. */
   moveAgent(): void {
     this.#moves += 1
     const agent = this.#network.at('agent')
@@ -98,7 +98,7 @@ export class Faults {
     ip('-n', agent, 'route', 'replace', addresses.relay, 'via', '10.77.1.1')
   }
 
-  /** The agents' machine stands for eight offices: what it opens comes from eight networks in turn. */
+  /** The agents' machine stands for eight offices: its connections come from eight networks in turn. */
   spreadAgents(): void {
     const offices = Array.from({ length: 8 }, (_, index) => `${index} : 10.78.${index}.2`)
     const rule = `oifname "uplink" snat to numgen inc mod ${offices.length} map { ${offices.join(', ')} }`
@@ -107,12 +107,12 @@ export class Faults {
     ip('-n', this.#network.at('relay'), 'route', 'replace', '10.78.0.0/16', 'via', this.#agentAddress)
   }
 
-  /** From one network again; nothing if they are. */
+  /** All come from one network again; does nothing if they already do. */
   gatherAgents(): void {
     spawnIn(this.#network.at('agent'), 'nft', 'delete', 'table', 'ip', 'offices')
   }
 
-  /** Ends what is established at a port of the relay, each side with an error. Gives the count. */
+  /** Ends the established connections at a port of the relay, each side with an error. @returns how many */
   killConnections(port: number): number {
     const filter = ['state', 'established', `( sport = :${port} )`]
     const said = inNamespace(this.#network.at('relay'), 'ss', '-tKnH', ...filter)
@@ -135,12 +135,12 @@ export class Faults {
   }
 }
 
-/** Runs to its end and gives its stdout; rejects with what it said. */
+/** Runs the command to its end. @returns its stdout; rejects with its error output */
 export function inNamespace(namespace: string, ...command: string[]): string {
   return execFileSync('ip', ['netns', 'exec', namespace, ...command], { encoding: 'utf8' })
 }
 
-/** Whether or not it succeeds. */
+/** Does not check for success. */
 function spawnIn(namespace: string, ...command: string[]): void {
   spawnSync('ip', ['netns', 'exec', namespace, ...command], { stdio: 'ignore' })
 }
@@ -151,7 +151,7 @@ function ip(...args: string[]): void {
 
 type End = readonly [place: Place, device: string, address: string]
 
-/** Made inside the namespaces at once, so that nothing of the kind is ever seen outside. */
+/** Made inside the namespaces at once, so that it is never visible outside. */
 function link(network: Network, near: End, far: End): void {
   const peer = ['peer', 'name', far[1], 'netns', network.at(far[0])]
   ip('-n', network.at(near[0]), 'link', 'add', near[1], 'type', 'veth', ...peer)

@@ -1,4 +1,4 @@
-/** Loaded into a program under test by `--import`: at SIGUSR2 it says on stdout what the program holds. */
+/** Loaded into a program under test by `--import`: at SIGUSR2 it prints the resources of the program on stdout. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { deliverySlabs, frameSlabs } from '@porttunneler/shared/mux/slab'
 
@@ -12,9 +12,9 @@ process.on('SIGUSR2', () => {
     event: 'resources',
     sockets: count('TCPSocketWrap'),
     timers: count('Timeout'),
-    /** Of a program that runs from its source; in a bundle they are others. */
+    /** For a program that runs from its source; in a bundle they differ. */
     slabs: deliverySlabs.held + frameSlabs.held,
-    /** Since the last look; with the 10 ms that the measuring itself waits. */
+    /** Since the last report; includes the 10 ms that the measuring itself waits. */
     delayP99Ms: delay.percentile(99) / 1e6,
   }
   delay.reset()

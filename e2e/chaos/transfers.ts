@@ -1,5 +1,5 @@
 /**
- * Visitors that send random-looking bytes at a steady pace to an echo and compare what comes back by SHA-256: one byte
+ * Visitors that send random-looking bytes at a steady pace to an echo and compare what comes back by SHA-256: a byte
  * lost, doubled or out of place in either direction shows.
  */
 import { type Cipheriv, createCipheriv, createHash } from 'node:crypto'
@@ -18,7 +18,7 @@ export type TransferShape = {
 
 export class Transfer {
   readonly done: Promise<void>
-  /** The first byte is back, so the way stands from end to end; or it never will be. */
+  /** Resolves when the first byte is back, so the way works from end to end; or it never will be. */
   readonly begun: Promise<void>
   /** Monotonic time of the last byte that came back. */
   heardAtMs = systemClock.monotonic()
@@ -36,7 +36,7 @@ export class Transfer {
       socket.once('data', () => resolve()).once('close', () => resolve())
     })
     this.done = this.#receive(socket)
-    // Whoever waits for `done` hears of a failure; until then it is no crash of the process.
+    // A caller that waits for `done` gets a failure; until then it does not crash the process.
     this.done.catch(() => undefined)
   }
 
@@ -48,7 +48,7 @@ export class Transfer {
     const cipher = seededCipher(this.#shape.seed)
     let left = this.#shape.bytes
     const timer = systemClock.every(this.#shape.everyMs, () => {
-      // What does not drain is not added to: memory of this process is not the subject.
+      // It sends no more while the socket does not drain: memory of this process is not measured.
       if (socket.writableNeedDrain) return
       const block = cipher.update(Buffer.alloc(Math.min(left, this.#shape.chunkBytes)))
       left -= block.length
@@ -84,8 +84,8 @@ export class Transfer {
 }
 
 /**
- * As many at once, with seeds of their own. Resolves when each has heard something: whoever cuts the network after that
- * cuts visitors who were let in, and none whom a busy relay has yet to accept (rule 15 lets it refuse those).
+ * Starts many at once, with seeds of their own. Resolves when each has got something back: a test that then cuts the
+ * network cuts admitted visitors, and none that a busy relay has not yet accepted (rule 15 lets it refuse those).
  */
 export async function startTransfers(
   address: Address,

@@ -1,6 +1,6 @@
 /**
- * What visitors sent and got while one process of a relay lived, and what the store says of it afterwards. A relay's
- * boot is a ULID of the time of its start, which tells whose a row is.
+ * What visitors sent and got during the life of one relay process, and what the store says about it afterwards. A
+ * relay's boot is a ULID of the time of its start, which tells whose a row is.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,12 +12,12 @@ export type Bytes = { in: number; out: number }
 export type Life = {
   readonly fromMs: number
   toMs: number
-  /** What came back whole: carried for certain. */
+  /** Bytes that came back whole: they were carried for certain. */
   readonly done: Bytes
-  /** What visitors wrote; with an echo behind the tunnel no more can have been carried, either way. */
+  /** Bytes that visitors wrote. With an echo behind the tunnel no more can have been carried, either way. */
   readonly sent: Bytes
   end: 'killed' | 'flushed' | 'ended'
-  /** In the journal on disk when it was over. */
+  /** Bytes in the journal on disk when it was over. */
   onDisk: Bytes
 }
 
@@ -36,7 +36,7 @@ export function readJournal(folder: string): readonly Row[] {
   return existsSync(file) ? journalSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).rows : []
 }
 
-/** Every row that the control plane has stored, as an operator's shell would read them. */
+/** Every row that the control plane has stored, read as in an operator's shell. */
 export function readStored(folder: string): readonly Row[] {
   const database = new DatabaseSync(join(folder, 'store.db'), { readOnly: true })
   try {

@@ -1,4 +1,4 @@
-/** Short visits: does one get in, how soon, and what is said when not. */
+/** Short visits: whether a visitor gets in, how soon, and what it is told when not. */
 import { connect, type Socket } from 'node:net'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { visit } from '../harness/http.ts'
@@ -17,7 +17,7 @@ export async function pingOnce(address: Address): Promise<number> {
   }
 }
 
-/** Over a connection that is open already. */
+/** Pings over a connection that is open already. */
 export async function pingOver(socket: Socket): Promise<number> {
   const startMs = systemClock.monotonic()
   const echoed = readBytes(socket, 4)
@@ -26,7 +26,7 @@ export async function pingOver(socket: Socket): Promise<number> {
   return systemClock.monotonic() - startMs
 }
 
-/** Tries new visitors, one every 25 ms whatever became of the others, until one is served; ms since the call. */
+/** Tries new visitors, one every 25 ms whatever happened to the others, until one is served; ms since the call. */
 export function untilServed(address: Address, deadlineMs: number): Promise<number> {
   const startMs = systemClock.monotonic()
   const sockets = new Set<Socket>()
@@ -62,7 +62,7 @@ export async function askWeb({ service, web }: Pick<World, 'service' | 'web'>): 
   return { status, code: /PT-\d{4}/.exec(body)?.[0], tookMs: systemClock.monotonic() - startMs }
 }
 
-/** How a new visitor of a tcp tunnel is turned away; ms until its connection ended. */
+/** Visits a tcp tunnel that refuses. @returns ms until the connection ended */
 export async function refusedIn(address: Address): Promise<number> {
   const startMs = systemClock.monotonic()
   const socket = connect(address)

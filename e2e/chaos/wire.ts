@@ -12,23 +12,23 @@ import { type Program, startProgram } from '../harness/programs.ts'
 import { addresses, inNamespace, type Network } from './network.ts'
 
 const relayEnd = '10.77.4.1'
-/** Where upstreams answer on the agent's end of the line, at their own ports. */
+/** Where upstreams are reached at the agent's end of the line, at their own ports. */
 export const wireAddress = '10.77.4.2'
 
 export type Wire = {
-  /** Of all senders of the three machines, for connections that begin from now on. */
+  /** Sets it for all senders of the three machines, for connections that begin from now on. */
   useCongestionControl(name: 'reno' | 'bbr'): void
   remove(): Promise<void>
 }
 
-/** The toolchain that makes the line; without it there is none. */
+/** The toolchain that builds the line; without it there is no line. */
 export function findGo(): string | undefined {
   for (const file of ['go', '/usr/local/go/bin/go'])
     try {
       execFileSync(file, ['version'], { stdio: 'ignore' })
       return file
     } catch {
-      // Not there.
+      // It is not there.
     }
   return undefined
 }
@@ -67,7 +67,7 @@ export async function layWire(network: Network, go: string, oneWayMs: number): P
   inNamespace(network.at('agent'), 'ip', 'route', 'replace', addresses.relay, 'via', relayEnd)
   inNamespace(network.at('agent'), 'ip', 'route', 'add', `${addresses.visitors}/32`, 'via', relayEnd)
   inNamespace(network.at('visitors'), 'ip', 'route', 'add', '10.77.4.0/24', 'via', '10.77.2.1')
-  // The agent's machine passes on to the office what comes by the line, in its own name.
+  // The agent's machine forwards packets from the line to the office, under its own address.
   inNamespace(network.at('agent'), 'nft', directTable)
   return {
     useCongestionControl: (name) => {

@@ -12,30 +12,30 @@ import { addresses, type Network } from './network.ts'
 
 export const relayPorts = { console: 8400, http: 8480, tls: 8443, metrics: 8490 } as const
 
-/** What `source` sends to each who asks. */
+/** How much `source` sends to each visitor. */
 export const sourceBytes = 64 * 1024 ** 2
 
 export type World = {
   readonly service: Service
   readonly standalone: Standalone
   readonly agent: Agent
-  /** Of tunnels to an echo, and to a source of 64 MiB. */
+  /** Addresses of tunnels to an echo, and to a source of 64 MiB. */
   readonly echo: Address
   readonly source: Address
-  /** Origin of an http tunnel that answers "hello", and where that is answered. */
+  /** Origin of an http tunnel that answers "hello", and the address that answers it. */
   readonly web: string
   readonly webUpstream: string
-  /** What stands behind the other two, without a tunnel. */
+  /** The upstreams behind the other two, without a tunnel. */
   readonly upstreams: { readonly echo: Address; readonly source: Address }
-  /** The server once more on the same folder and ports, after it was ended. */
+  /** Starts the server again on the same folder and ports, after it was ended. */
   restartServer(): Promise<void>
-  /** The same agent once more, after it was ended. */
+  /** Starts the same agent again, after it was ended. */
   restartAgent(): Promise<void>
   close(): Promise<void>
 }
 
 export type WorldOptions = {
-  /** For the agent's process, beside the usual. */
+  /** Added to the environment of the agent's process. */
   readonly agentEnv?: Readonly<Record<string, string>>
   /** Relay and agent run from their bundles, as users have them, and not from their source. */
   readonly isPublished?: boolean
@@ -53,7 +53,7 @@ export async function openWorld(
   })
   const upstreams = await startUpstreams()
   parts.defer(() => upstreams.close())
-  // At the end of a scenario nobody is waited for.
+  // At the end of a scenario there is no grace period.
   writeFileSync(join(folder, 'standalone.yaml'), 'graceSeconds: 0\n')
   const place = { folder, namespace: network.at('relay'), env: settings, isBundled: isPublished }
   let standalone = await startStandalone(place)
@@ -157,6 +157,6 @@ async function startUpstreams(): Promise<Upstreams> {
 }
 
 function sendAll(socket: Socket): void {
-  // A visitor that goes early ends it early; the socket's own handlers know.
+  // A visitor that leaves early ends it early, which the socket's own handlers notice.
   sendHashed(socket, { bytes: sourceBytes, seed: 7 }).catch(() => socket.destroy())
 }

@@ -1,7 +1,7 @@
 /**
- * Stands in for Firebase Auth where its emulator is not installed (it is 300 MB): people with a password, as far as the
- * console, firebase-admin and tests ask. Tokens are unsigned, as the emulator's are, and only a project for emulators
- * takes them. There is no mail: an address counts as confirmed as soon as a mail would be sent to it.
+ * Replaces Firebase Auth where its emulator is not installed (it is 300 MB): people with a password, with the parts
+ * that the console, firebase-admin and tests use. Tokens are unsigned, like the emulator's, and only a project for
+ * emulators accepts them. There is no mail: an address counts as confirmed as soon as a mail would be sent to it.
  */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -16,7 +16,7 @@ type User = {
   readonly password: string
   emailVerified: boolean
   disabled: boolean
-  /** Seconds, as text: the API's own form. */
+  /** Seconds, as text, which is the API's own form. */
   validSince: string
   /** Seconds. */
   readonly createdAt: number
@@ -38,7 +38,7 @@ const tokenSchema = z.object({ sub: z.string() })
 const bodyBytesMax = 64 * 1024
 const tokenSeconds = 3_600
 
-/** What Firebase says when it refuses, by its own word. */
+/** A refusal with Firebase's own error word. */
 class Refusal extends Error {}
 
 class Accounts {
@@ -52,7 +52,7 @@ class Accounts {
     this.#clock = clock
   }
 
-  /** @param method what stands behind `accounts:`; @param isAdmin of a server, not of a browser */
+  /** @param method the part after `accounts:`; @param isAdmin true for a server, false for a browser */
   call(method: string, body: Body, isAdmin: boolean): object {
     if (method === 'signUp') return this.#signUp(body)
     if (method === 'signInWithPassword') return this.#signIn(this.#proven(body))
@@ -155,7 +155,7 @@ class Accounts {
 
 export type AuthStandIn = { readonly host: string; close(): Promise<void> }
 
-/** On a free port of 127.0.0.1. */
+/** Starts it on a free port of 127.0.0.1. */
 export async function startAuthStandIn(project: string, clock: Clock): Promise<AuthStandIn> {
   const accounts = new Accounts(project, clock)
   const server = createServer((request, response) => {

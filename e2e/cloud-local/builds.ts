@@ -1,4 +1,4 @@
-/** Builds what is older than its sources: the console and the functions. */
+/** Builds the console and the functions when they are older than their sources. */
 import { execFile } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const builds = [
 
 const notSources = /(^|\/)(node_modules|dist|testing)(\/|$)|\.test\.tsx?$/
 
-/** @param onBuild told before one is made. @throws local.build, the reason of `signal` */
+/** @param onBuild called before each build. @throws local.build, the reason of `signal` */
 export async function buildWhatIsStale(
   onBuild: (workspace: string) => void,
   signal?: AbortSignal,
@@ -42,7 +42,7 @@ function changesIn(folder: string): readonly number[] {
     .map((name) => changedAt(join(folder, name)))
 }
 
-/** 0 when it is not there. */
+/** 0 when the file is missing. */
 function changedAt(path: string): number {
   return statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
 }

@@ -20,7 +20,7 @@ async function serve(listener: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** A front that hands everything below /v1 to `listener`. */
+/** A front that hands every path under /v1 to `listener`. */
 async function frontOf(listener: RequestListener): Promise<number> {
   const port = await serve(listener)
   const page = Buffer.from('<title>console</title>')
@@ -39,7 +39,7 @@ async function send(port: number, path: string, body: string, agent: Agent | fal
   return { status: answer.statusCode, text }
 }
 
-test('front: a function gets the request as it came, with where it came from and a trace', async () => {
+test('front: a function gets the request as it came, with its origin and a trace', async () => {
   const port = await frontOf((incoming, answer) => {
     const { headers, url } = incoming
     incoming.resume().once('end', () => answer.end(JSON.stringify({ headers, url })))
@@ -68,7 +68,7 @@ test('front: an answer before the end of a request arrives, and the connection s
   agent.destroy()
 })
 
-test('front: a function that is gone is a 502, other paths are pages', async () => {
+test('front: a stopped function gives a 502, other paths are pages', async () => {
   const port = await frontOf((incoming) => incoming.socket.destroy())
   expect((await send(port, '/v1/me', '')).status).toBe(502)
   const page = await fetch(`http://127.0.0.1:${port}/tunnels`)

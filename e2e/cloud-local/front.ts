@@ -1,6 +1,6 @@
 /**
- * In front of everything, as Firebase Hosting is in the cloud: the console's files, and what firebase.json hands to a
- * function. It adds what Google's front end adds to a request: where it came from, and a trace.
+ * Stands in front of everything, as Firebase Hosting does in the cloud: it serves the console's files, and hands paths
+ * to functions as firebase.json says. It adds what Google's front end adds to a request: its origin, and a trace.
  */
 import { randomBytes } from 'node:crypto'
 import {
@@ -12,11 +12,11 @@ import {
 import { listenerOf, makeWeb, type WebOptions } from '../../standalone/web-server.ts'
 
 export type FrontOptions = Pick<WebOptions, 'files' | 'liveOrigins'> & {
-  /** The port of the function that a path belongs to, if it belongs to one that runs. */
+  /** The port of the running function that a path belongs to, if any. */
   readonly functionOf: (path: string) => number | undefined
 }
 
-/** Not for the next connection (RFC 9110, section 7.6.1). */
+/** Headers that are not forwarded (RFC 9110, section 7.6.1). */
 const hopHeaders = [
   'connection',
   'keep-alive',
@@ -53,8 +53,8 @@ function handOn(request: IncomingMessage, response: ServerResponse, port: number
       answer.once('error', () => response.destroy()).pipe(response)
     },
   )
-  // A request may be answered before it is whole: what is left of it is read and forgotten, for the next one of this
-  // connection comes behind it.
+  // A request may be answered before it is whole: its rest is read and dropped, because the connection's next request
+  // comes behind it.
   const letGo = () => {
     request.unpipe(outgoing)
     request.resume()
@@ -75,7 +75,7 @@ function headersOf(request: IncomingMessage): Record<string, string | string[] |
   const trace = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
   return {
     ...withoutHops(request.headers),
-    // Otherwise the function ends the connection with its answer, and what was still to come would reset both.
+    // Otherwise the function ends the connection with its answer, and bytes still to come would reset both.
     connection: 'keep-alive',
     'x-forwarded-for': claimed === undefined ? seen : `${claimed}, ${seen}`,
     'x-forwarded-host': request.headers.host,

@@ -1,6 +1,6 @@
 /**
- * The functions as Google runs them: the deployed bundle under functions-framework, one process for each. Like there,
- * one that ends is started again; unlike there, it keeps its port.
+ * Runs the functions as Google does: the deployed bundle under functions-framework, one process for each. A function
+ * that ends is started again, as at Google; unlike there, it keeps its port.
  */
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
@@ -16,7 +16,7 @@ import { root } from '../harness/programs.ts'
 export const functionNames = ['api', 'onRelayEvent', 'onJobs', 'onSchedule', 'stripeWebhook'] as const
 export type FunctionName = (typeof functionNames)[number]
 
-/** From its start until it listens, on a busy machine. */
+/** The time from start until it listens, on a busy machine. */
 const startMs = 60_000
 const pollMs = 50
 
@@ -31,11 +31,11 @@ export type FunctionsOptions = {
   readonly logOf: (name: FunctionName) => LogFile
   readonly clock: Clock
   readonly random: () => number
-  /** Told of every process, with the way to end it at once. */
+  /** Called for every process, with a way to end it at once. */
   onProcess(kill: () => void): void
-  /** A sentence for the terminal. */
+  /** Gets a sentence for the terminal. */
   onTrouble(sentence: string): void
-  /** Gives up the start. */
+  /** Cancels the start. */
   readonly signal: AbortSignal
 }
 
@@ -46,7 +46,7 @@ export type Functions = {
 
 /**
  * Resolves when all of them listen.
- * @throws local.start with the last words of one that does not; the reason of `signal`
+ * @throws local.start with the last output of one that does not; the reason of `signal`
  */
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
   const free = await freePorts(functionNames.length)
@@ -79,7 +79,7 @@ function startFunction(name: FunctionName, port: number, options: FunctionsOptio
     {
       file: framework,
       args: ['--source', join(root, 'functions/dist'), '--target', name, '--port', `${port}`],
-      // As in the cloud: no lines of the framework's own.
+      // As in the cloud, without log lines of the framework.
       env: { ...env, NODE_ENV: 'production' },
       execArgv: ['--import', new URL('../../standalone/orphan-guard.ts', import.meta.url).href],
       finalExitCodes: [],
@@ -104,7 +104,7 @@ function startFunction(name: FunctionName, port: number, options: FunctionsOptio
   return { program, ready: Promise.race([listens(port, { name, clock, signal }), failed.promise]) }
 }
 
-/** What of a line of the function's log a person wants to see. */
+/** The part of a function's log line that is useful to a person. */
 function sentenceOf(line: string): string | undefined {
   if (!line.startsWith('{')) return undefined
   const parsed = lineSchema.safeParse(JSON.parse(line))
@@ -113,7 +113,7 @@ function sentenceOf(line: string): string | undefined {
   return code === undefined ? message : `${message} (${code})`
 }
 
-/** A function has no address that says whether it is ready, and a CloudEvent one takes no empty request. */
+/** A function has no address that says whether it is ready, and a CloudEvent function accepts no empty request. */
 async function listens(
   port: number,
   { name, clock, signal }: { readonly name: string; readonly clock: Clock; readonly signal: AbortSignal },

@@ -12,7 +12,7 @@ import { readSettings, readTextFile } from '../../standalone/config.ts'
 import { failureText, paintFor } from '../../standalone/output.ts'
 import { type Report, startCloudLocal } from './start.ts'
 
-/** Beside a standalone server's, so that both may run. */
+/** Beside a standalone server's ports, so that both may run. */
 const defaults = {
   PORTTUNNELER_DATA: 'data/cloud-local',
   PORTTUNNELER_CONSOLE_PORT: '8500',
@@ -23,10 +23,10 @@ const defaults = {
   PORTTUNNELER_TCP_PORTS: '22000-22099',
 }
 
-/** npm passes a Ctrl-C on to a child that the terminal has told already: within this time they are one. */
+/** npm passes a Ctrl-C on to a child that the terminal has already told: two signals within this time count as one. */
 const sameSignalMs = 500
 
-/** Of a shell, for Ctrl-C. */
+/** A shell's exit code for Ctrl-C. */
 const interruptedExit = 130
 
 /** @returns the exit code */

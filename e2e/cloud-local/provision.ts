@@ -1,4 +1,4 @@
-/** Topics and subscriptions of one cell and of the functions that Pub/Sub calls, as the infrastructure makes them. */
+/** Makes topics and subscriptions of one cell and of the functions that Pub/Sub calls, like the infrastructure. */
 import { topics } from '@porttunneler/shared/control/names'
 import {
   openPubsubClients,
@@ -35,7 +35,7 @@ const triggers = [
   [topics.jobs, 'onJobs'],
 ] as const
 
-/** A trigger is a subscription that pushes. The framework takes the path for the name of the topic. */
+/** A trigger is a subscription that pushes. The framework takes the topic's name from the path. */
 async function push(
   { project, clients }: { readonly project: string; readonly clients: PubsubClients },
   { topic, name, port }: { readonly topic: string; readonly name: string; readonly port: number },
@@ -48,7 +48,7 @@ async function push(
   })
 }
 
-/** The setting by which the relay of a slot hears and is heard (relay-vm/config.ts). */
+/** The setting by which the relay of a slot gets commands and sends events (relay-vm/config.ts). */
 export function commandsOf({ project, cell }: Place, instance: string): object {
   const idOf = (path: string) => path.slice(path.lastIndexOf('/') + 1)
   return {

@@ -1,4 +1,4 @@
-/** Which function firebase.json hands a path to: the local front asks the same file as Hosting does. */
+/** Which function firebase.json hands a path to: the local front reads the same file as Hosting does. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -8,7 +8,7 @@ import { type FunctionName, functionNames } from './functions.ts'
 const rewriteSchema = z.object({ source: z.string(), run: z.object({ serviceId: z.string() }).optional() })
 const configSchema = z.object({ hosting: z.object({ rewrites: z.array(rewriteSchema) }) })
 
-/** Of a request's target, its query included. */
+/** Takes a request's target, with its query. */
 export function readRewrites(): (target: string) => FunctionName | undefined {
   const { hosting } = configSchema.parse(JSON.parse(readFileSync(join(root, 'firebase.json'), 'utf8')))
   const rules = hosting.rewrites.flatMap(({ source, run }) => {
@@ -21,7 +21,7 @@ export function readRewrites(): (target: string) => FunctionName | undefined {
   }
 }
 
-/** Of the globs that Hosting knows, those that our rules have. */
+/** Supports only those of Hosting's globs that our rules use. */
 function matcherOf(source: string): (path: string) => boolean {
   const parent = /^([^*]*)\/\*\*$/.exec(source)?.[1]
   return parent === undefined ? (path) => path === source : (path) => path.startsWith(`${parent}/`)

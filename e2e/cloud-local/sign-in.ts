@@ -1,6 +1,6 @@
 /**
- * Sign-in on a laptop: the official Firebase Auth emulator where it is installed, else a stand-in that knows passwords
- * only; and the first account, made as a person would make it.
+ * Sign-in on a laptop: the official Firebase Auth emulator where it is installed, otherwise a stand-in that supports
+ * only passwords; and the first account, made as a person would make it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ import { callApi } from '../harness/service.ts'
 import { startAuthStandIn } from './auth-stand-in.ts'
 
 const emulator = join(root, 'e2e/auth-emulator')
-/** It compiles the description of its own API first. */
+/** It first compiles the description of its own API. */
 const startMs = 60_000
 
 export type SignIn = {
@@ -27,7 +27,7 @@ export type SignIn = {
   close(): Promise<void>
 }
 
-/** @param kind absent: the emulator where it is installed. @throws local.start */
+/** @param kind default: the emulator where it is installed. @throws local.start */
 export async function startSignIn(
   project: string,
   { kind, clock }: { readonly kind?: SignIn['kind'] | undefined; readonly clock: Clock },
@@ -41,7 +41,7 @@ export async function startSignIn(
 }
 
 async function startEmulator(project: string): Promise<Omit<SignIn, 'kind'>> {
-  // It ends with its standard input: with us, however we end. Ctrl-C in the terminal reaches us alone.
+  // It ends with its standard input, and so with us, however we end. Ctrl-C in the terminal reaches only us.
   const child = spawn(process.execPath, [join(emulator, 'main.ts'), project, '0'], {
     stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
@@ -72,7 +72,7 @@ async function stop(child: ChildProcess): Promise<void> {
 
 export type Person = { readonly email: string; readonly password: string }
 
-/** Whoever signs somebody up as the project's owner gets no token for them. */
+/** Signing somebody up as the project's owner returns no token for them. */
 const signedUpSchema = z.object({ localId: z.string() })
 const signedInSchema = z.object({ idToken: z.string() })
 
@@ -91,7 +91,7 @@ export async function signInAt(host: string, project: string, person: Person): P
   return signedInSchema.parse(await signedIn.json()).idToken
 }
 
-/** An API key with every right of the person. */
+/** Makes an API key with every right of the person. */
 export async function makeKey(api: string, idToken: string): Promise<string> {
   const wanted = { name: 'cloud:local', scopes: ['read', 'tunnels', 'admin'] }
   return keyCreatedSchema.parse(await callApi({ api, key: idToken }, 'POST', '/v1/keys', wanted)).secret

@@ -1,8 +1,8 @@
 /**
  * The cloud on one machine: emulators of Firestore and Pub/Sub, sign-in, the functions under functions-framework, a
- * front as Hosting is, and one cell of relays that hear commands by Pub/Sub. Parts start in the order in which they
- * need each other and stop in the reverse one, so a relay's last report finds the API. It lives in e2e/ because it uses
- * every program of the repository, which nothing that ships may.
+ * front like Hosting, and one cell of relays that get commands by Pub/Sub. Parts start in the order in which they need
+ * each other and stop in the reverse order, so a relay's last report finds the API. It is in e2e/ because it uses every
+ * program of the repository, which nothing that ships may do.
  */
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
@@ -34,19 +34,19 @@ import { makeKey, type Person, type SignIn, signInAt, startSignIn } from './sign
 const cell = 'local'
 
 export type StartOptions = {
-  /** Of the standalone server as far as they fit: ports, relays, domain, data folder. */
+  /** The standalone server's settings that fit: ports, relays, domain, data folder. */
   readonly settings: Settings
   readonly signIn: SignIn['kind'] | undefined
   readonly clock: Clock
   readonly random: () => number
   onProcess(kill: () => void): void
-  /** A sentence for the terminal. */
+  /** Prints a sentence on the terminal. */
   say(sentence: string): void
-  /** Not wanted any more: a start ends with it. */
+  /** Aborted when it is no longer wanted: this also ends a start. */
   readonly signal: AbortSignal
 }
 
-/** What a person, and a test, wants to know of it; also in cloud-local.json of the data folder. */
+/** What a person or a test needs to know about it; also in cloud-local.json of the data folder. */
 export type Report = {
   readonly console: string
   readonly api: string
@@ -60,12 +60,12 @@ export type Report = {
 
 export type CloudLocal = {
   readonly report: Report
-  /** Aborted, with the failure as its reason, when it cannot go on. */
+  /** Aborted when it cannot go on, with the failure as its reason. */
   readonly broken: AbortSignal
   stop(): Promise<void>
 }
 
-/** @throws local.*, standalone.*, the reason of `signal`; what was started by then is stopped again */
+/** @throws local.*, standalone.*, the reason of `signal`; everything started by then is stopped again */
 export async function startCloudLocal(options: StartOptions): Promise<CloudLocal> {
   const parts = new AsyncDisposableStack()
   try {
@@ -111,14 +111,14 @@ class Start {
       this.#until(startSignIn(this.#project, { kind, clock })),
       this.#until(startGoogleCloud(this.#project)),
     ] as const
-    // Whatever becomes of one, the others are known to whoever ends them before that happens.
+    // Waits for all, so that each part is known before anything ends them, whatever happens to one.
     await Promise.allSettled(starting)
     this.#over.throwIfAborted()
     const [emulators, signIn, google] = await Promise.all(starting)
     const listening = await this.#listen(signIn.host)
     const url = `http://${this.#options.settings.config.host}:${listening.port}`
     const env = this.#environment({ ...emulators, auth: signIn.host, google: google.url, url })
-    // Google's SDKs, here and in the relays, find the emulators by them.
+    // Google's SDKs, here and in the relays, find the emulators by these variables.
     Object.assign(process.env, env)
     const functions = await this.#startFunctions(env)
     this.#over.throwIfAborted()
@@ -173,7 +173,7 @@ class Start {
       FIRESTORE_EMULATOR_HOST: given.firestore,
       PUBSUB_EMULATOR_HOST: given.pubsub,
       FIREBASE_AUTH_EMULATOR_HOST: given.auth,
-      // Or every SDK looks for Google's own metadata server first.
+      // Otherwise every SDK first looks for Google's own metadata server.
       METADATA_SERVER_DETECTION: 'none',
       PORTTUNNELER_URL: given.url,
       PORTTUNNELER_KMS_KEY: kmsKeyOf(this.#project),
@@ -212,7 +212,7 @@ class Start {
     return functions
   }
 
-  /** The same code as in the functions, as the tools of an operator use it. */
+  /** The code of the functions, used as an operator's tools use it. */
   async #openCloud(): Promise<Cloud> {
     const settings = readCloudSettings(process.env)
     const cloud = openCloud(settings, makeLog(this.#project, this.#logFile('operator')))
@@ -264,7 +264,7 @@ class Start {
     })
   }
 
-  /** What Cloud Scheduler does. */
+  /** Does the work of Cloud Scheduler. */
   #startSchedule(functions: Functions): void {
     const { clock, say } = this.#options
     const url = `http://127.0.0.1:${functions.ports.get('onSchedule')}/`
@@ -276,7 +276,7 @@ class Start {
     this.#parts.defer(() => timer.clear())
   }
 
-  /** Credentials of an earlier start are unknown to this one's empty database. */
+  /** This start's empty database does not know credentials of an earlier start. */
   #freshFolder(name: string): Pick<DataFolder, 'file'> {
     rmSync(this.#folder.file(name), { recursive: true, force: true })
     return { file: (...names) => this.#folder.file(name, ...names) }

@@ -30,7 +30,7 @@ export type WantedTunnel = {
 export type Agent = {
   readonly program: Program
   readonly events: EventLog<AgentEvent>
-  /** Endpoint of a tunnel, once visitors get in. */
+  /** Resolves to the endpoint of a tunnel once visitors get in. */
   online(tunnel: string, from?: number): Promise<string>
   waitFor(
     event: string,
@@ -40,10 +40,10 @@ export type Agent = {
 }
 
 export const ptun = join(root, 'cli/ptun.js')
-/** As users install it: one file, compiled code kept. `npm run build -w cli` makes it. */
+/** As users install it: one file with kept compiled code. `npm run build -w cli` makes it. */
 export const publishedPtun = join(root, 'bench/path-ptun-agent.cjs')
 
-/** A home folder of its own: an agent's id and leases live there, so a restart from the same home is the same agent. */
+/** A home folder of its own. An agent's id and leases are in it, so a restart from the same home is the same agent. */
 export function agentHome(): string {
   return temporaryFolder('home')
 }

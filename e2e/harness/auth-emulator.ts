@@ -1,10 +1,10 @@
-/** The official Firebase Auth emulator, and what a browser or Google's sign-in pages would say to it. */
+/** The official Firebase Auth emulator, and the calls of a browser or of Google's sign-in pages to it. */
 import { join } from 'node:path'
 import { z } from 'zod'
 import { authEmulatorFolder } from './installed.ts'
 import { startProgram } from './programs.ts'
 
-/** Of every program that loads a Google SDK: nothing here is a VM of Google's, and looking costs a second. */
+/** For every program that loads a Google SDK: nothing here is a VM of Google's, and looking for it costs a second. */
 export const noMetadata = { METADATA_SERVER_DETECTION: 'none' }
 /** It compiles its API description: 4 s on a quiet machine. */
 const startDeadlineMs = 60_000
@@ -63,9 +63,9 @@ export async function startAuthEmulator(projectId: string) {
     url,
     register: (email: string, password: string) => asVisitor('signUp', { email, password }),
     signIn: (email: string, password: string) => asVisitor('signInWithPassword', { email, password }),
-    /** As the person would be sent back by Google or GitHub. */
+    /** Signs in as a person whom Google or GitHub sends back. */
     signInBy: (provider: 'google.com' | 'github.com', person: { sub: string; email: string }) => {
-      // Google says whether an address is the person's own; of GitHub Firebase does not believe it.
+      // Google says whether an address is the person's own; Firebase does not believe GitHub about it.
       const claims = { ...person, ...(provider === 'google.com' && { email_verified: true }) }
       const postBody = `${new URLSearchParams({ providerId: provider, id_token: JSON.stringify(claims) })}`
       return asVisitor('signInWithIdp', { requestUri: 'http://localhost', postBody })
@@ -92,7 +92,7 @@ export async function startAuthEmulator(projectId: string) {
       const followed = await fetch(link, { redirect: 'manual' })
       if (followed.status >= 400) throw new Error(`the link answered ${followed.status}`)
     },
-    /** As an operator does in the Firebase console. */
+    /** Makes a user, as an operator does in the Firebase console. */
     createUser: async (user: object) => createdSchema.parse(await asOwner('accounts', user)).localId,
     updateUser: (localId: string, changes: object) => asOwner('accounts:update', { localId, ...changes }),
     /** Since when sign-ins count, in seconds. */

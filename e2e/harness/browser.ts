@@ -1,4 +1,4 @@
-/** A real Chromium that looks at the console; what goes wrong inside a page is collected and fails the test. */
+/** A real Chromium that opens the console. Errors inside a page are collected and fail the test. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
@@ -7,7 +7,7 @@ import { root } from './programs.ts'
 
 export type Looks = 'light' | 'dark' | 'phone'
 
-/** Git-ignored: for people to look at. */
+/** Git-ignored, for people to look at. */
 const screenshots = join(root, 'e2e/screenshots')
 
 const looks: Readonly<Record<Looks, BrowserContextOptions>> = {
@@ -18,7 +18,7 @@ const looks: Readonly<Record<Looks, BrowserContextOptions>> = {
 
 export type Tab = {
   readonly page: Page
-  /** Errors of scripts and of the content policy since the last time they were asked for. */
+  /** Errors of scripts and of the content policy since the last call. */
   takeErrors(): readonly string[]
   screenshot(name: string): Promise<void>
   close(): Promise<void>
@@ -36,7 +36,7 @@ export async function openTab(browser: Browser, look: Looks = 'light'): Promise<
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.message))
   page.on('console', (message) => {
-    // An answer other than 2xx is logged by the browser itself, and some tests ask for one.
+    // The browser itself logs an answer other than 2xx, and some tests expect one.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
       errors.push(message.text())
   })

@@ -15,7 +15,7 @@ const host = '127.0.0.1'
 
 type Plane = Pick<TestControl, 'control'>
 
-/** A cell and its only relay, which has proved itself. @returns where its visitors come in */
+/** Opens a cell with one relay that has proved itself. @returns where its visitors come in */
 export async function openCell(t: Plane, id: string, n: number, closers: (() => unknown)[]): Promise<number> {
   const domain = `${id}.test`
   const face = { httpScheme: 'http', httpPort: 80, tlsPort: 443 } as const
@@ -37,7 +37,7 @@ export async function openCell(t: Plane, id: string, n: number, closers: (() => 
     await rm(dataDir, { recursive: true })
   })
   const ports = await relay.start()
-  // Its word of being ready is on its way.
+  // Its report that it is ready is on its way.
   await eventually(
     `the relay of ${id} is ready`,
     async () => (await t.control.cells.read(id)).relays[0]?.data.state === 'ready' || undefined,

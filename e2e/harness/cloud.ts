@@ -17,16 +17,16 @@ const reportSchema = z.object({
   key: z.string(),
 })
 
-/** Builds included, should they be stale. */
+/** Includes builds, should they be stale. */
 const startMs = 120_000
 
 export type CloudService = Service & {
   readonly program: Program
-  /** Kills one relay of the two as a crash would; resolves once it is gone, not when it is back. */
+  /** Kills one of the two relays as a crash would; resolves once it is gone, not when it is back. */
   killOneRelay(): Promise<void>
 }
 
-/** Two relays in one cell. The emulators are those of the test run, told apart by project. */
+/** Two relays in one cell. The emulators are those of the test run; their data is separated by project. */
 export async function startCloudService(hosts: EmulatorHosts): Promise<CloudService> {
   const folder = temporaryFolder('cloud')
   const args = ['--relays', '2', '--sign-in', 'stand-in', '--data', folder]
@@ -80,7 +80,7 @@ async function readReport(program: Program, file: string): Promise<z.infer<typeo
   }
 }
 
-/** All of the cell at once: the hardest case. */
+/** Kills all relays of the cell at once: the hardest case. */
 async function killRelays(pid: number): Promise<void> {
   const before = relaysOf(pid)
   for (const relay of before) process.kill(relay, 'SIGKILL')
@@ -94,12 +94,12 @@ async function killOneRelay(pid: number): Promise<void> {
   const [relay] = relaysOf(pid)
   if (relay === undefined) throw new Error('there is no relay')
   process.kill(relay, 'SIGKILL')
-  // A process on its way out has no command any more, but still its sockets.
+  // A process that is ending has no command any more, but still its sockets.
   const isThere = () => childrenOf(pid).some((child) => child.pid === relay)
   await eventually('the relay is gone', () => !isThere() || undefined)
 }
 
-/** The function that serves the API stands still; requests wait for it. */
+/** Stops the function that serves the API; requests wait for it. */
 function freeze(pid: number): () => void {
   const api = childrenOf(pid).find(({ command }) => command.includes('--target api'))?.pid
   if (api === undefined) throw new Error('no process serves the API')

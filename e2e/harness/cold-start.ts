@@ -1,9 +1,9 @@
-/** What a new instance of a function costs before its first request: the bundle imported in a fresh process. */
+/** The cost of a new instance of a function before its first request: imports the bundle in a fresh process. */
 import { join } from 'node:path'
 import { z } from 'zod'
 import { root, runProgram } from './programs.ts'
 
-/** A project for emulators that nobody asks for anything while an instance starts. */
+/** A project for emulators, which no instance calls while it starts. */
 export const functionEnv = {
   GOOGLE_CLOUD_PROJECT: 'demo-cold',
   METADATA_SERVER_DETECTION: 'none',
@@ -21,7 +21,7 @@ export const functionBundle = join(root, 'functions/dist')
 const measuredSchema = z.object({ importMs: z.number(), rssBytes: z.int() })
 export type ColdStart = z.infer<typeof measuredSchema>
 
-/** As the framework does it: its own code is loaded, then the function's. */
+/** As the framework does: it loads its own code, then the function's. */
 const script = `
   await import('@google-cloud/functions-framework')
   const startedMs = performance.now()

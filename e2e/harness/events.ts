@@ -1,12 +1,12 @@
-/** Waiting for what happens instead of for a span of time: logs of events, and conditions that are asked again. */
+/** Waits for events instead of a span of time: logs of events, and conditions that are checked repeatedly. */
 import { type Clock, systemClock, type Timer } from '@porttunneler/shared/base/clock'
 
-/** How long a test waits for something that ought to happen soon. */
+/** How long a test waits for something that should happen soon. */
 const patienceMs = 20_000
 
 type Waiter<T> = { readonly matches: (item: T) => boolean; readonly found: (item: T) => void }
 
-/** Everything that was said so far, and a way to wait for what is still to come. */
+/** All events so far, and a way to wait for the next. */
 export class EventLog<T> {
   readonly #items: T[] = []
   readonly #waiters = new Set<Waiter<T>>()
@@ -22,7 +22,7 @@ export class EventLog<T> {
     for (const waiter of [...this.#waiters]) if (waiter.matches(item)) waiter.found(item)
   }
 
-  /** `reader` gets every item, those of the past at once. */
+  /** `reader` gets every item; past items at once. */
   subscribe(reader: (item: T) => void): void {
     for (const item of this.#items) reader(item)
     this.#readers.add(reader)
@@ -57,7 +57,10 @@ export class EventLog<T> {
   }
 }
 
-/** Asks again every 50 ms until the answer is neither undefined nor a failure; the last failure is the reason given. */
+/**
+ * Asks again every 50 ms until the answer is neither undefined nor a failure. After the deadline it rejects with the
+ * last failure.
+ */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy that can fail as networks do: fall silent without a word (the peers see neither bytes nor FIN nor RST,
- * and what was on the way arrives when the silence ends), cut, or deliver late. Stands between an agent and its relay.
+ * A TCP proxy between an agent and its relay that can fail as networks do: fall silent (the peers see neither bytes nor
+ * FIN nor RST, and bytes on the way arrive when the silence ends), cut, or deliver late.
  */
 import { connect, type Socket } from 'node:net'
 import { systemClock } from '@porttunneler/shared/base/clock'
@@ -8,14 +8,14 @@ import { type Address, listenTcp } from './sockets.ts'
 
 export type FaultProxy = {
   readonly port: number
-  /** Connections that go through it now. */
+  /** How many connections go through it now. */
   readonly connections: number
-  /** Nothing passes in either direction, of new connections neither, until `heal`. */
+  /** Nothing passes in either direction, also for new connections, until `heal`. */
   blackHole(): void
   heal(): void
   /** Resets all connections. */
   cut(): void
-  /** One way, in ms, for bytes that come from now on. */
+  /** One-way delay in ms, for bytes that come from now on. */
   delay(ms: number): void
   close(): Promise<void>
 }
@@ -73,7 +73,7 @@ export async function startFaultProxy(target: Address): Promise<FaultProxy> {
   }
 }
 
-/** In order, whatever the delay was changed to meanwhile: a timer releases the oldest that waits, not its own. */
+/** Keeps the order, however the delay changes meanwhile: a timer releases the oldest waiting bytes, not its own. */
 function pass(source: Socket, sink: Socket, state: State): void {
   const waiting: (() => void)[] = []
   const later = (deliver: () => void) => {

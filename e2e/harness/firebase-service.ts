@@ -24,12 +24,12 @@ import { root } from './programs.ts'
 
 export type FirebaseService = Awaited<ReturnType<typeof startFirebaseService>>
 
-/** The emulator is the one that FIREBASE_AUTH_EMULATOR_HOST names, as in a function. */
+/** FIREBASE_AUTH_EMULATOR_HOST names the emulator, as in a function. */
 export async function startFirebaseService() {
   const { projectId, emulators } = readEnvironment(process.env)
   const emulatorUrl = `http://${emulators.auth}`
   let aheadMs = 0
-  // The time of day stays that of the emulator; what is only remembered for a while ages by this one.
+  // The time of day stays the emulator's; caches age by this clock.
   const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + aheadMs }
   const [port = 0] = await freePorts(1)
   const url = `http://localhost:${port}`
@@ -80,7 +80,7 @@ export async function startFirebaseService() {
   return {
     url,
     identity,
-    /** So that what is kept for minutes is asked for again. */
+    /** Makes caches of some minutes expire. */
     advance: (ms: number) => {
       aheadMs += ms
     },
@@ -92,7 +92,7 @@ export async function startFirebaseService() {
   }
 }
 
-/** As firebase.json has it, with the emulator in Google's place: nothing more may be needed for signing in. */
+/** The policy of firebase.json, with the emulator in Google's place: signing in may need nothing more. */
 function withPolicy(web: Fetch, emulatorUrl: string): Fetch {
   const policy = [
     "default-src 'self'",

@@ -1,9 +1,9 @@
-/** The API in this process with one person and their key, at a real port: what a fuzzer of HTTP needs. */
+/** The API in this process with one person and their key, at a real port, for a fuzzer of HTTP. */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { makeTestApi } from '../../standalone/testing/api.ts'
 import { listen } from '../../standalone/web-server.ts'
 
-/** Requests a minute that no fuzzer sends. */
+/** More requests a minute than a fuzzer sends. */
 const noRates = { perCaller: 1_000_000, perAddress: 1_000_000 }
 
 export async function serveApi() {
@@ -16,7 +16,7 @@ export async function serveApi() {
   return {
     url: `http://127.0.0.1:${server.port}`,
     key: t.adminKey,
-    /** A person's, who may do what keys may not. */
+    /** The token of a person, who may do what keys may not. */
     token: t.ada,
     close: async () => {
       await server.close(0)

@@ -1,4 +1,4 @@
-/** The harness itself, so that what fails elsewhere is not its fault: hashes, faults, programs. */
+/** Tests the harness itself (hashes, faults, programs), so that failures elsewhere are not its fault. */
 import { expect, test } from 'vitest'
 import { eventually, within } from './events.ts'
 import { startFaultProxy } from './fault-proxy.ts'
@@ -63,7 +63,7 @@ test('harness: a delay keeps the order of bytes, also when it is taken back', as
   await echo.close()
 })
 
-test('harness: a program that does not listen to SIGTERM is ended all the same', async () => {
+test('harness: a program that does not listen to SIGTERM is ended anyway', async () => {
   const deaf = await startProgram('node', [
     '-e',
     "process.on('SIGTERM',()=>{});console.log('up');setInterval(()=>{},1e6)",

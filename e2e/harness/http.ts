@@ -1,4 +1,4 @@
-/** A visitor of an http endpoint: Node's own client on a socket that the test can look at. */
+/** A visitor of an http endpoint: Node's own client on a socket that the test can see. */
 import { Agent as ConnectionPool, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { within } from './events.ts'
 import { type Service, visitorAddress } from './service.ts'
@@ -7,7 +7,7 @@ export type Answer = {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: string
-  /** The same for two answers that came over one connection. */
+  /** Two answers over one connection have the same value. */
   readonly localPort: number | undefined
 }
 
@@ -18,7 +18,7 @@ export type Visit = {
   readonly pool?: ConnectionPool
 }
 
-/** Connections that are kept open between requests; end it by `destroy()`. */
+/** Connections that stay open between requests; end the pool with `destroy()`. */
 export function keepAlivePool(): ConnectionPool {
   return new ConnectionPool({ keepAlive: true, maxSockets: 1 })
 }
@@ -36,7 +36,7 @@ export async function visit(service: Service, url: string, { body, ...rest }: Vi
   }
 }
 
-/** Resolves at the head of the answer; the body is the caller's to read. */
+/** Resolves at the head of the answer; the caller reads the body. */
 export function openVisit(
   service: Service,
   url: string,

@@ -1,4 +1,4 @@
-/** Programs and powers of the machine that go beyond npm packages: what is there, and how to get what is not. */
+/** Programs and rights of the machine beyond npm packages: which are there, and how to get the missing ones. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -32,8 +32,9 @@ const programs = {
 
 export type Program = keyof typeof programs
 /**
- * `mounts`: file systems of the test's own, which needs root and CAP_SYS_ADMIN. `namespaces`: network namespaces with nftables inside, which needs root. `authEmulator`: Firebase's own, whose packages
- * are larger than all others together and so are installed in a folder of their own.
+ * `mounts`: file systems of the test's own, which needs root and CAP_SYS_ADMIN. `namespaces`: network namespaces with
+ * nftables inside, which needs root. `authEmulator`: Firebase's own, whose packages are larger than all others together
+ * and so are installed in a folder of their own.
  */
 export type Need = Program | 'mounts' | 'namespaces' | 'authEmulator'
 

@@ -1,10 +1,10 @@
-/** Upstreams that answer and break off, and visitors who listen until they know how it ended. */
+/** Upstreams that answer and break off, and visitors that read until they know how the connection ended. */
 import type { Socket } from 'node:net'
 
 export const answer =
   'HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much'
 
-/** How an upstream breaks off, and what the visitor sees of it behind the answer. */
+/** How an upstream breaks off, and what the visitor sees of it after the answer. */
 export const breaks = {
   'answers and resets': {
     name: 'resets',
@@ -35,7 +35,7 @@ export async function repeat<T>(count: number, once: () => Promise<T>): Promise<
   return all
 }
 
-/** All that comes, and how it ends first. */
+/** All bytes that come, and how the connection ends first. */
 export async function hear(
   socket: Socket,
 ): Promise<{ readonly text: string; readonly end: 'reset' | 'end' }> {

@@ -1,4 +1,4 @@
-/** Visitors over HTTP who ask again and again, and try nothing twice: whoever is refused is known by name. */
+/** Visitors over HTTP that ask again and again and try nothing twice, so that each refused request is known by name. */
 import { Agent as ConnectionPool, request } from 'node:http'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { within } from './events.ts'
@@ -6,7 +6,7 @@ import type { Address } from './sockets.ts'
 
 const local = (url: string): Address => ({ host: '127.0.0.1', port: Number(new URL(url).port) })
 
-/** All that the answer says; rejects when it is cut. */
+/** The whole answer; rejects when it is cut. */
 export function fetchWhole(url: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const { host, pathname } = new URL(url)
@@ -24,8 +24,8 @@ export function fetchWhole(url: string): Promise<string> {
 export type Load = ReturnType<typeof startLoad>
 
 /**
- * Visitors with connections that are kept, or a new one after each pause, asking again when answered. No request is
- * tried twice.
+ * Visitors with kept connections, or with a new one after each pause, that ask again when answered. No request is tried
+ * twice.
  */
 export function startLoad(url: string, visitors: number, { pauseMs = 0 } = {}) {
   const keepAlive = pauseMs === 0
@@ -63,7 +63,10 @@ export function startLoad(url: string, visitors: number, { pauseMs = 0 } = {}) {
   }
 }
 
-/** One visitor after the other, each told by its number. `stop` says how many came and what those who failed said. */
+/**
+ * One visitor after the other, each with its number. `stop` returns how many came, and the messages of those that
+ * failed.
+ */
 export function startVisits(visit: (number: number) => Promise<void>, everyMs: number) {
   const failures: string[] = []
   let sent = 0
@@ -83,7 +86,7 @@ export function startVisits(visit: (number: number) => Promise<void>, everyMs: n
   }
 }
 
-/** @returns what went wrong, if anything did */
+/** @returns what went wrong, if anything */
 function ask(url: string, pool: ConnectionPool): Promise<string | undefined> {
   const asked = new Promise<string | undefined>((resolve) => {
     const { host, pathname } = new URL(url)

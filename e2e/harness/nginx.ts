@@ -1,4 +1,4 @@
-/** A real nginx: one that believes the PROXY protocol and answers with what it was told, and one in front of relays. */
+/** A real nginx: one that believes the PROXY protocol and answers with its addresses, and one in front of relays. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { dial } from './sockets.ts'
 
 export type Nginx = { readonly port: number; close(): Promise<void> }
 
-/** GET / answers "source address, source port, destination port" of the PROXY header; without one it hangs up. */
+/** GET / answers "source address, source port, destination port" of the PROXY header; without one it closes. */
 export async function startNginx(): Promise<Nginx> {
   const [port = 0] = await freePorts(1)
   return await runNginx(
@@ -25,7 +25,7 @@ export async function startNginx(): Promise<Nginx> {
   )
 }
 
-/** `servers` is what stands in `http {}`, and listens on `port` of loopback. */
+/** `servers` is the content of `http {}`, and listens on `port` of loopback. */
 export async function runNginx(port: number, servers: string): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'ptun-nginx-'))
   const config = join(folder, 'nginx.conf')

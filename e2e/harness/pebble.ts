@@ -1,4 +1,4 @@
-/** pebble, Let's Encrypt's own server for tests, with the DNS server that comes with it, on ports of their own. */
+/** pebble, Let's Encrypt's own server for tests, with its own DNS server, on ports of their own. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { startProgram, textOf } from './programs.ts'
 
 export type Pebble = {
   readonly directory: string
-  /** PEM file of what its own API shows: for NODE_EXTRA_CA_CERTS of the programs that order. */
+  /** PEM file with the root of its own API: for NODE_EXTRA_CA_CERTS of the programs that order. */
   readonly apiRoot: string
   /** Key and certificate of its API, for proxies before it. */
   readonly tls: { readonly key: string; readonly cert: string }
@@ -24,11 +24,11 @@ export type Pebble = {
 }
 
 export type PebbleOptions = {
-  /** Where it looks for HTTP-01, at loopback whatever the name. */
+  /** Where it looks for HTTP-01: at loopback, whatever the name. */
   readonly httpPort: number
-  /** Of 100 good nonces. */
+  /** The percentage of good nonces that it refuses. */
   readonly noncesRefused?: number
-  /** It waits up to so long before it looks. */
+  /** It waits up to this long before it looks. */
   readonly sleepSeconds?: number
 }
 
@@ -39,7 +39,7 @@ export async function startPebble({
 }: PebbleOptions): Promise<Pebble> {
   const folder = mkdtempSync(join(tmpdir(), 'ptun-pebble-'))
   const [port = 0, managing = 0, dns = 0, dnsManaging = 0] = await freePorts(4)
-  // Roots of one name are taken for each other.
+  // Roots with the same name are confused.
   const called = [`pebble-${port}`, 'localhost', '127.0.0.1']
   const { certificate: cert, key: secret } = await makeSelfSigned(called, Date.now())
   const tls = { cert, key: secret.reveal() }
@@ -99,7 +99,7 @@ export async function startPebble({
   }
 }
 
-/** In this process, beside what it trusts already. */
+/** Trusts the root in this process, in addition to the others. */
 function trust(root: string): void {
   setDefaultCACertificates([...getCACertificates('default'), root])
 }

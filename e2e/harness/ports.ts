@@ -1,7 +1,7 @@
 /** Ports that are free now, for servers that must come back at the same ones after a restart. */
 import { type AddressInfo, createServer, type Server } from 'node:net'
 
-/** Different from each other. */
+/** They differ from each other. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = await Promise.all(Array.from({ length: count }, () => listen(0)))
   const ports = servers.map((server) => (server.address() as AddressInfo).port)
@@ -9,12 +9,12 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports
 }
 
-/** Below what the system takes outgoing ports from. */
+/** Below the range that the system uses for outgoing ports. */
 const ranges = { from: 20_000, size: 64, count: 187, locksFrom: 19_800 }
 
 /**
- * 64 neighbouring ports for this process alone. A server opens the ports of its range one by one, so that they are free
- * says little; a listener that stays says whose the range is.
+ * 64 neighbouring ports for this process alone. A server opens the ports of its range one by one, so free ports prove
+ * little; a listener that stays shows whose the range is.
  */
 export async function freeRange(): Promise<{ readonly from: number; readonly to: number }> {
   const { size, count } = ranges

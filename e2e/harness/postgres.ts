@@ -1,4 +1,4 @@
-/** A real PostgreSQL server on a data folder of its own, with nobody's data in it. */
+/** A real PostgreSQL server on an empty data folder of its own. */
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -54,7 +54,7 @@ function servingUser(): { readonly uid?: number; readonly gid?: number } {
         Number(execFileSync('id', [what, name], { encoding: 'utf8', stdio: 'pipe' }))
       return { uid: id('-u'), gid: id('-g') }
     } catch {
-      // The next name is tried.
+      // It tries the next name.
     }
   }
   throw new Error('neither postgres nor nobody is a user of this machine')

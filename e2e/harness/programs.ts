@@ -1,4 +1,4 @@
-/** Child processes as a user would start them: their lines are kept, and they are ended by their own id. */
+/** Child processes as a user would start them. Their lines are kept, and they are ended by their own id. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { EventLog, within } from './events.ts'
 
 export const root = join(import.meta.dirname, '../..')
-/** The Node that the lock file brings, as npm scripts see it. */
+/** The Node of the lock file, as npm scripts use it. */
 const binaries = join(root, 'node_modules/.bin')
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
@@ -20,7 +20,7 @@ export type Program = {
   send(signal: NodeJS.Signals): void
   /** Writes to its stdin and ends it. */
   input(text: string): void
-  /** Ends it, by SIGKILL if it does not listen within `graceMs`. Idempotent. */
+  /** Ends it, by SIGKILL if it does not end within `graceMs`. Idempotent. */
   stop(signal?: NodeJS.Signals, graceMs?: number): Promise<Exit>
 }
 

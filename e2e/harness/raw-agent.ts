@@ -1,4 +1,4 @@
-/** Speaks to a relay's agent port frame by frame, for what no real agent would say. */
+/** Speaks to a relay's agent port frame by frame, to send what no real agent would. */
 import { connect, type TLSSocket } from 'node:tls'
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { encodeJson, FrameDecoder, FrameType, writeHead } from '@porttunneler/shared/protocol/frames'
@@ -11,7 +11,7 @@ export type RawAgent = {
   /** Resolves when the relay has ended the connection, by FIN or reset. */
   readonly closed: Promise<void>
   send(bytes: Buffer): void
-  /** Sends it again and again, as fast as it is taken, until the connection ends. */
+  /** Sends it again and again, as fast as it is accepted, until the connection ends. */
   flood(bytes: Buffer): void
   /** Sends HELLO and waits for WELCOME. */
   hello(ticket: string): Promise<void>

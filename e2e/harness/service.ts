@@ -1,6 +1,6 @@
 /**
- * A running PortTunneler as the tests see it, wherever it runs: an API, an account, a way to reach endpoints. What only
- * some platforms can do to themselves (a relay killed, a control plane frozen) is optional and asked for by name.
+ * A running PortTunneler as the tests see it, wherever it runs: an API, an account, a way to reach endpoints. Functions
+ * that only some platforms have (killing a relay, freezing the control plane) are optional, and tests name them.
  */
 import type { Address } from './sockets.ts'
 
@@ -14,16 +14,16 @@ export type Service = {
   readonly demo?: { readonly http: string; readonly tcp: string }
   /** Where the name of an endpoint leads: tests do not depend on a resolver that knows `*.localhost`. */
   addressOf(host: string, port: number): Address
-  /** Of its cell, where there is more than r1: an agent has a session to each. */
+  /** The relays of its cell, where there are more than r1: an agent has a session to each. */
   readonly relays?: readonly string[]
   readonly faults: Faults
   stop(): Promise<void>
 }
 
 export type Faults = {
-  /** Kills a relay as a crash would and resolves once it is gone; what watches over it starts it again. */
+  /** Kills a relay as a crash would and resolves once it is gone; its supervisor starts it again. */
   killRelay(): Promise<void>
-  /** The control plane answers nobody until the function that this gives is called. */
+  /** Stops the control plane's answers until the returned function is called. */
   freezeControlPlane(): () => void
 }
 

@@ -1,6 +1,6 @@
 /**
- * The way of a command, with nothing in between left out: the API on SQLite with the bus on Pub/Sub, the relay daemon
- * as on a VM (commands by its subscription, `sync` over HTTP), an agent with tunnels, and visitors who ask.
+ * The whole way of a command: the API on SQLite with the bus on Pub/Sub, the relay daemon as on a VM (commands by its
+ * subscription, `sync` over HTTP), an agent with tunnels, and visitors.
  */
 
 import { rmSync, writeFileSync } from 'node:fs'
@@ -58,14 +58,14 @@ export type Signalling = {
   open(names: readonly string[]): Promise<readonly LiveTunnel[]>
   /** The status that a visitor gets. */
   visit(tunnel: LiveTunnel): Promise<number>
-  /** Somebody who knows the agent's session, but not its secret, tries to join it. */
+  /** Tries to join the agent's session, knowing the session but not its secret. */
   forge(): Promise<void>
-  /** From the call to the first visitor who is refused, ms. */
+  /** The time from the call to the first refused visitor, ms. */
   timeDelete(tunnel: LiveTunnel): Promise<number>
   close(): Promise<void>
 }
 
-/** @param pubsub `host:port` of the emulator; of nobody for an outage */
+/** @param pubsub `host:port` of the emulator; an unused one for an outage */
 export async function startSignalling({
   pubsub,
   project,
@@ -199,7 +199,7 @@ async function startAgent(client: Client, { tlsPort }: RunningRelay, upstreamPor
   return {
     async open(names: readonly string[]): Promise<readonly LiveTunnel[]> {
       const tunnels = names.map((name) => ({ name, kind: 'http' as const }))
-      // The relay's first report, which makes it one to lease at, may still be on its way.
+      // The relay's first report, which makes it usable for leases, may still be on its way.
       const { results, relays } = await eventually('a lease', () =>
         client.claim({ agent, tunnels }).then(
           (claimed) => (claimed.results.every((one) => 'lease' in one) ? claimed : undefined),

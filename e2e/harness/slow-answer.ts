@@ -1,4 +1,4 @@
-/** An answer that pauses for longer than any rule of quiet could mean: whoever waits for it must not be cut. */
+/** An answer with pauses longer than any idle rule: a visitor that waits for it must not be cut. */
 import type { Handler } from './upstreams.ts'
 
 const tickMs = 600
@@ -22,7 +22,7 @@ export function makeSlowAnswer(ticks = 8) {
   return {
     handler,
     text: 'tick\n'.repeat(ticks),
-    /** How many have been asked for. */
+    /** How many were requested. */
     get begun() {
       return begun
     },

@@ -1,4 +1,4 @@
-/** Visitors' sockets and small servers, with the options that a test of TCP depends on spelled out. */
+/** Visitors' sockets and small servers, with explicit options where a test of TCP depends on them. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { within } from './events.ts'
 

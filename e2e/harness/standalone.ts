@@ -26,7 +26,7 @@ export type Standalone = {
 }
 
 export type StandaloneOptions = {
-  /** Kept by the caller. Absent: a fresh one. */
+  /** A folder that the caller keeps. Default: a fresh one. */
   readonly folder: string
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly namespace?: string
@@ -34,11 +34,11 @@ export type StandaloneOptions = {
   readonly gid?: number
   /** What is started: the server itself, or start.ts of a folder. */
   readonly entry?: string
-  /** Relays from the bundle, as `npm start` has them; it must have been made. */
+  /** Relays run from the bundle, as with `npm start`; it must be built. */
   readonly isBundled?: boolean
 }
 
-/** Settings with ports that are free now; the same ones serve a restart. */
+/** Settings with ports that are free now; a restart uses the same ones. */
 export async function freeSettings(): Promise<Readonly<Record<string, string>>> {
   const [ports, range] = await Promise.all([freePorts(4), freeRange()])
   const [console, http, tls, metrics] = ports.map(String)
@@ -55,7 +55,7 @@ export function temporaryFolder(name: string): string {
   return mkdtempSync(join(tmpdir(), `ptun-${name}-`))
 }
 
-/** Resolves when standalone.json of this very process is there and its API answers. */
+/** Resolves when standalone.json of exactly this process is there and its API answers. */
 export async function startStandalone({
   folder,
   env = {},

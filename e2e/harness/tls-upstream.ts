@@ -1,4 +1,4 @@
-/** A local service that speaks TLS by itself, with a certificate that only the test knows. */
+/** A local service that speaks TLS itself, with a certificate that only the test knows. */
 import type { Socket } from 'node:net'
 import { createServer } from 'node:tls'
 import { selfSignedIdentity, type TlsIdentity } from '@porttunneler/relay-vm/certificate'
@@ -8,12 +8,12 @@ import { temporaryFolder } from './standalone.ts'
 export type TlsUpstream = {
   readonly port: number
   readonly identity: TlsIdentity
-  /** Handshakes that were completed so far. */
+  /** How many handshakes were completed so far. */
   accepted(): number
   close(): Promise<void>
 }
 
-/** Echoes what comes under TLS. */
+/** Echoes bytes under TLS. */
 export async function startTlsUpstream(name: string): Promise<TlsUpstream> {
   const identity = await selfSignedIdentity(temporaryFolder('tls'), { names: [name], nowMs: Date.now() })
   const connections = new Set<Socket>()

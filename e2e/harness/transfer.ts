@@ -1,4 +1,4 @@
-/** Large transfers that are compared by hash: a stream of bytes that looks random, is quick to make and repeatable. */
+/** Large transfers, compared by hash. The bytes look random, are quick to make and are the same in each run. */
 import { createCipheriv, createHash } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
 

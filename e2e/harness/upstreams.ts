@@ -1,16 +1,16 @@
-/** What stands behind the tunnels in the tests: small servers on loopback in this process. */
+/** The upstreams of the tests' tunnels: small servers on loopback in this process. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { type Listening, listening, listenTcp, portOf } from './sockets.ts'
 import { receiveHashed, sendHashed } from './transfer.ts'
 
-/** Gives back what comes, as it comes; the end too. */
+/** Echoes bytes as they come, and the end too. */
 export function startEcho(): Promise<Listening> {
   return listenTcp((socket) => void socket.pipe(socket))
 }
 
-/** Takes everything and answers with its SHA-256 after the visitor's FIN: only half-close can deliver that. */
+/** Reads everything and answers with its SHA-256 after the visitor's FIN, so it works only with half-close. */
 export function startSink(): Promise<Listening> {
   return listenTcp((socket) => {
     receiveHashed(socket).then(
@@ -20,7 +20,7 @@ export function startSink(): Promise<Listening> {
   })
 }
 
-/** Sends `bytes` that look random to whoever connects, then FIN. `sums` gets the SHA-256 of each. */
+/** Sends random-looking `bytes` to each visitor, then FIN. `sums` gets the SHA-256 of each. */
 export async function startSource(
   bytes: number,
 ): Promise<Listening & { readonly sha256: () => Promise<string> }> {
@@ -35,7 +35,7 @@ export async function startSource(
 
 export type HttpUpstream = {
   readonly port: number
-  /** Requests seen so far, as they arrived. */
+  /** Requests so far, as they arrived. */
   readonly requests: readonly {
     readonly method: string
     readonly url: string
@@ -48,8 +48,8 @@ export type HttpUpstream = {
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 /**
- * Routes: `/hello`, `/echo` (body and headers back), `/sse` (an event now, and one more for each request of `/tick`),
- * WebSocket echo at `/ws`. A handler of the test's own comes first where it is given for a path.
+ * Routes: `/hello`, `/echo` (returns body and headers), `/sse` (an event now, and one more for each request of
+ * `/tick`), WebSocket echo at `/ws`. A test's own handler for a path wins.
  */
 export async function startHttp(own: Readonly<Record<string, Handler>> = {}): Promise<HttpUpstream> {
   const requests: HttpUpstream['requests'][number][] = []

@@ -1,6 +1,6 @@
 /**
  * What the system may refuse, and what each program does then. docs/reliability.md shows this table, and
- * refusals.test.ts tries every cell on real programs, or names the test that holds it.
+ * refusals.test.ts tries every cell on real programs, or names the test that covers it.
  */
 
 export const programs = ['relay', 'agent', 'server'] as const
@@ -8,7 +8,7 @@ export type ProgramName = (typeof programs)[number]
 
 export type Refusal = {
   readonly name: string
-  /** What is missing, and how a test takes it away. */
+  /** What is missing, and how a test removes it. */
   readonly what: string
 } & Readonly<Record<ProgramName, string>>
 

@@ -9,7 +9,7 @@ test('every attack of the list has the test that it names', () => {
   const lost = attacks.filter(({ file, test: name, isLong }) => {
     const path = join(root, file)
     if (!existsSync(path)) return true
-    // A row of a table has its own words; a long one may stand in a suite of its file.
+    // A row of a table has its own words; a long one may be in a suite of its file.
     return !isLong && !readFileSync(path, 'utf8').includes(name.split(': ').at(-1) ?? '')
   })
   expect(lost.map(({ name, file }) => `${name}: ${file}`)).toEqual([])

@@ -1,4 +1,4 @@
-/** Comments and documents that cite a numbered rule of the wire protocol: the rule must stand in docs/protocol.md. */
+/** Comments and documents that cite a numbered rule of the wire protocol: docs/protocol.md must have the rule. */
 import { lineAt, type Violation } from './sources.ts'
 
 const citation = /\brules? (\d+(?:(?:, | and | to |, and )\d+)*)/gi
@@ -10,7 +10,7 @@ export function rulesOf(document: string): readonly number[] {
 }
 
 export function checkCitations(path: string, text: string, rules: readonly number[]): readonly Violation[] {
-  // A comment goes on in its next line.
+  // A comment continues in its next line.
   const flat = text.replace(/\s*\n[ \t]*(?:\*|\/\/)?[ \t]*/g, ' ')
   return [...flat.matchAll(citation)].flatMap(({ 0: cited, 1: numbers = '' }) =>
     numbersOf(numbers)

@@ -1,6 +1,6 @@
 /**
- * The error catalogue keeps its promises: numbers are unique and in the range of their file, every row says something
- * to a person, and every code is really raised (named outside the catalogue other than to compare with it).
+ * The error catalogue keeps its promises: numbers are unique and in the range of their file, every row has a sentence
+ * for people, and every code is really raised (named outside the catalogue, not only compared).
  */
 import { type AnyNode, isTest, type Source, type Violation, walk } from './sources.ts'
 
@@ -10,7 +10,7 @@ export type CatalogueRow = {
   readonly title: string
   readonly cause: string
   readonly cure: string
-  /** The file it is written in, and its thousand. */
+  /** The file of the row, and its thousand. */
   readonly path: string
   readonly thousand: number
 }

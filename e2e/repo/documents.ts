@@ -1,4 +1,6 @@
-/** Documents that do not lie: every link leads somewhere, every document that code mentions exists, no blob hides. */
+/**
+ * Documents are true: every link leads somewhere, every document that code mentions exists, and no binary file hides.
+ */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { root, type Violation } from './sources.ts'
@@ -59,7 +61,7 @@ export function anchorsOf(text: string): ReadonlySet<string> {
   )
 }
 
-/** The lines, those of fenced code blocks emptied. */
+/** The lines, with those of fenced code blocks emptied. */
 function prose(text: string): readonly string[] {
   let fenced = false
   return text.split('\n').map((line) => {

@@ -1,6 +1,6 @@
 /**
- * What tidy lets pass, each with its reason. The list may only shrink: an exception that excuses nothing fails too.
- * A file stands for a file as a whole under one rule.
+ * Exceptions from the tidy rules, each with its reason. The list may only shrink: an exception that excuses nothing
+ * fails too. A path stands for a whole file under one rule.
  */
 export type Exception = {
   readonly rule: string

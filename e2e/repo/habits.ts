@@ -63,7 +63,7 @@ export function checkTests(source: Source): readonly Violation[] {
   return found
 }
 
-/** Also for texts that are not code. */
+/** Also checks texts that are not code. */
 export function checkMachinePaths(path: string, text: string): readonly Violation[] {
   return text.split('\n').flatMap((line, index) => {
     const match = machinePath.exec(line)
@@ -99,7 +99,7 @@ function ambientName(node: AnyNode): string | undefined {
     : undefined
 }
 
-/** `random = Math.random`: what a caller may replace is passed in. */
+/** `random = Math.random`: a default that a caller may replace is allowed. */
 function isDefault(node: AnyNode, parent: AnyNode | undefined): boolean {
   if (parent?.type === 'AssignmentPattern') return parent.right.start === node.start
   return parent?.type === 'LogicalExpression' && parent.operator === '??' && parent.right.start === node.start

@@ -24,7 +24,7 @@ const contract = /^shared\/api\/(schemas\/|client|problem\b)/
 const dataPlane: readonly Layer[] = ['base', 'protocol', 'http', 'mux', 'api']
 const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control', 'dns', 'service']
 
-/** Every layer may import itself. Tests of a layer may import `testing` besides. */
+/** Every layer may import itself. Tests of a layer may also import `testing`. */
 const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
   base: [],
   protocol: ['base'],
@@ -55,7 +55,7 @@ const sdks = [
   /^nodemailer/,
 ]
 
-/** shared/ runs in both shells, partly in the browser: these and nothing else from outside. */
+/** shared/ runs in both shells, partly in the browser: these and no other packages. */
 const sharedPackages = [
   'zod',
   'jose',
@@ -67,7 +67,7 @@ const sharedPackages = [
   'vitest',
   'fast-check',
 ]
-/** The control plane is pure but for hashing and random bytes. */
+/** The control plane is pure except for hashing and random bytes. */
 const controlBuiltins = ['node:crypto', 'node:buffer', 'node:assert', 'node:assert/strict']
 
 export function checkImports(source: Source): readonly Violation[] {
@@ -118,7 +118,7 @@ function isPlatform(path: string): boolean {
   return path.includes('/platform/')
 }
 
-/** Real parts before mocks: rules are tested on the store of one machine, and the client on the API itself. */
+/** Real parts instead of mocks: rules are tested on the store of one machine, and the client on the API itself. */
 function isRealPart(target: string): boolean {
   return /^standalone\/(platform|testing)\//.test(target) || layerOf(target) === 'service'
 }

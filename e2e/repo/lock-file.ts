@@ -1,7 +1,6 @@
 /**
- * The lock file lists whatever its packages ask for. npm leaves out packages of other platforms that it
- * cannot get while it writes the file, and then refuses to install from it (`npm ci`), also on platforms that
- * do not need them.
+ * The lock file lists everything that its packages require. npm omits packages of other platforms that it cannot get
+ * while it writes the file, and then refuses to install from it (`npm ci`), also on platforms that do not need them.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

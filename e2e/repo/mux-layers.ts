@@ -1,6 +1,6 @@
 /**
- * The layers of shared/mux, and which file stands on which: a file imports from its own layer or from one below. Types
- * count, because whoever knows a type knows what is inside. Files of one layer may not import each other in a circle.
+ * The layers of shared/mux and their files: a file imports from its own layer or from one below. Types count, because
+ * code that knows a type knows what is inside. Files of one layer may not import each other in a circle.
  */
 import { posix } from 'node:path'
 import { importsOf } from './imports.ts'
@@ -10,7 +10,7 @@ type MuxLayer = { readonly name: string; readonly files: readonly string[] }
 
 const layer = (name: string, files: string): MuxLayer => ({ name, files: files.trim().split(/\s+/) })
 
-/** From the lowest on. */
+/** From the lowest up. */
 export const muxLayers: readonly MuxLayer[] = [
   layer(
     'bytes: where they lie, what is kept, what may come',
@@ -37,7 +37,7 @@ export const muxLayers: readonly MuxLayer[] = [
 
 const levelOf = new Map(muxLayers.flatMap(({ files }, level) => files.map((file) => [file, level] as const)))
 
-/** `sources`: any; those of shared/mux that programs run are looked at. */
+/** `sources` may be any; it checks those of shared/mux that programs run. */
 export function checkMuxLayers(sources: readonly Source[]): readonly Violation[] {
   const files = new Map<string, Source>()
   for (const source of sources)

@@ -1,17 +1,17 @@
 /**
- * Fields are written by their own file: in shared/mux and relay-vm nobody sets what a class, or an exported type, of
- * another file keeps, nor changes a set, a map or a list that is public there. Whoever changes a file then knows
- * everybody who writes what it keeps. There are no types here, so a name stands for itself: a file that keeps a field
- * of the same name is not asked.
+ * Fields are written by their own file: in shared/mux and relay-vm no file sets a field of a class or exported type of
+ * another file, or changes a public set, map or list of it. A person who changes a file then knows everybody who writes
+ * its fields. There are no types here, so only the name counts: a file that has a field of the same name is not
+ * checked.
  */
 import { type AnyNode, isTest, type Source, type Violation, violation, walk } from './sources.ts'
 
-/** By the name of a field, the files that keep one: `open` to others, or anyhow. */
+/** By the name of a field, the files that have one: `open` to others, or any. */
 type Kept = { readonly open: Map<string, Set<string>>; readonly own: Map<string, Set<string>> }
 
 const mutators = new Set(['add', 'delete', 'set', 'clear', 'push', 'pop', 'shift', 'unshift', 'splice'])
 
-/** `sources`: any; those of the data plane that programs run are looked at. */
+/** `sources` may be any; it checks those of the data plane that programs run. */
 export function checkOwnFields(sources: readonly Source[]): readonly Violation[] {
   const looked = sources.filter(({ path }) => /^(?:shared\/mux|relay-vm)\//.test(path) && !isTest(path))
   const fields: Kept = { open: new Map(), own: new Map() }
@@ -82,7 +82,7 @@ function changedBy(node: AnyNode): AnyNode | undefined {
   return property.type === 'Identifier' && mutators.has(property.name) ? (object as AnyNode) : undefined
 }
 
-/** The name of a field of somebody else: `a.name`, and not `this.name`. */
+/** The name of a foreign field: `a.name`, and not `this.name`. */
 function fieldOf(node: AnyNode | undefined): string | undefined {
   if (node?.type !== 'MemberExpression' || node.computed || node.property.type !== 'Identifier')
     return undefined

@@ -1,4 +1,4 @@
-/** Shows for each tidy rule one thing that it refuses and one that it lets pass. */
+/** Shows for each tidy rule something that it refuses and something that it allows. */
 import { describe, expect, test } from 'vitest'
 import { checkCitations, rulesOf } from './citations.ts'
 import { checkCatalogue, keysRaised } from './codes.ts'
@@ -104,13 +104,13 @@ describe('tidy rules: fields of the data plane', () => {
     expect(check('cli/agent/visitors.ts', line)).toEqual([])
   })
 
-  test('so is a setter, which is a field to whoever uses it', () => {
+  test('so is a setter, which callers use like a field', () => {
     const state = at('relay-vm/state.ts', 'class State { set keys(keys: unknown) {} }')
     const found = checkOwnFields([state, at('relay-vm/sync.ts', 'state.keys = answer.keys')])
     expect(messages(found)).toEqual(['sets keys, which another file keeps'])
   })
 
-  test('reads, own fields and names that nobody keeps pass', () => {
+  test('reads, own fields and names of no file pass', () => {
     expect(check('relay-vm/a.ts', 'x(carrier.kind, carrier.announced.has(1))', 'runs.length = 0')).toEqual([])
     expect(check('relay-vm/a.ts', 'class A { kind = 1; f() { this.kind = 2; x.kind = 3 } }')).toEqual([])
   })
@@ -119,7 +119,7 @@ describe('tidy rules: fields of the data plane', () => {
 describe('tidy rules: sizes', () => {
   const blank = (count: number) => Array.from({ length: count }, () => '')
 
-  test('a long file, a long line and a long function are told with their size', () => {
+  test('a long file, a long line and a long function are reported with their size', () => {
     const source = at(
       'cli/a.ts',
       'export function f() {',
@@ -135,7 +135,7 @@ describe('tidy rules: sizes', () => {
     ])
   })
 
-  test('a describe is as long as what it says outside its tests', () => {
+  test('the length of a describe is that of its lines outside the tests', () => {
     const tests = (own: number) => [
       "describe('a', () => {",
       ...blank(own),
@@ -171,7 +171,7 @@ describe('tidy rules: habits', () => {
     passes(checkNotes, 'cli/a.ts', ["const x = 'TO", "DO'"].join(''))
   })
 
-  test('time and chance from the air are refused outside base, tests and entry points', () => {
+  test('ambient time and chance are refused outside base, tests and entry points', () => {
     refuses(checkAmbient, 'relay-vm/relay.ts', 'const x = Date.now()')
     refuses(checkAmbient, 'relay-vm/relay.ts', 'const x = { random: Math.random }')
     refuses(checkAmbient, 'relay-vm/relay.ts', 'setTimeout(f, 1)')
@@ -243,7 +243,7 @@ describe('tidy rules: documents', () => {
     expect(checkMentions('a.ts', ['// see docs/no-', 'such.md'].join(''))).toHaveLength(1)
   })
 
-  test('a lock file without what its packages ask for is refused', () => {
+  test('a lock file without its packages’ requirements is refused', () => {
     const packages = {
       '': { dependencies: { a: '1' } },
       'node_modules/a': { optionalDependencies: { 'a-linux': '1', 'a-mac': '1' } },

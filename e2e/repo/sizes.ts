@@ -1,6 +1,6 @@
 /**
- * Files, functions and lines that still fit a head and a screen. A function's length is all its lines; in tests, where
- * a describe holds many tests, the lines of functions inside it count for those.
+ * Files, functions and lines must fit a head and a screen. A function's length is all its lines; in tests, where a
+ * describe holds many tests, lines of inner functions count only for those.
  */
 import { type AnyNode, isTest, lineAt, type Source, type Violation, violation, walk } from './sources.ts'
 

@@ -1,6 +1,6 @@
 /**
- * What the tidy rules look at: every file that git knows or would take, and for code the syntax tree.
- * One parse a file and run; the rules are functions from a `Source` to violations, so they can be tested on snippets.
+ * The input of the tidy rules: every file that git knows or would add, and for code the syntax tree. Each file is
+ * parsed once a run; the rules are functions from a `Source` to violations, so they can be tested on snippets.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
@@ -12,7 +12,7 @@ export const root = join(import.meta.dirname, '../..')
 /** One file of code. `path` is relative to the repository, with `/`. */
 export type Source = { readonly path: string; readonly text: string; readonly parsed: ParseResult }
 
-/** `path:line` and what is wrong with it, as it is printed. */
+/** `path:line` and the fault, as printed. */
 export type Violation = { readonly path: string; readonly line: number; readonly message: string }
 
 export type AnyNode = Node & { readonly start: number; readonly end: number }
@@ -42,7 +42,7 @@ export function readSources(paths: readonly string[]): readonly Source[] {
 /** Code that no program of ours runs: tests, suites, fuzzers and what only they use. */
 export function isTest(path: string): boolean {
   if (/\.(?:test|contract|fuzz)\.tsx?$|(?:^|\/)testing\//.test(path)) return true
-  // A program that people start, at home there because it uses all others.
+  // A program that people start; it is there because it uses all others.
   return path.startsWith('e2e/') && !path.startsWith('e2e/cloud-local/')
 }
 

@@ -1,6 +1,6 @@
 /**
- * Style is a test: what the house rules ask for and a machine can see is checked here, by the ordinary test command.
- * Every rule is a function in this folder; rules.test.ts shows that each of them can fail.
+ * Style is a test: the house rules that a machine can check are checked here, by the ordinary test command. Every rule
+ * is a function in this folder; rules.test.ts shows that each of them can fail.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

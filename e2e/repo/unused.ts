@@ -1,4 +1,4 @@
-/** What nobody uses, by knip: files, exports, dependencies; and dependencies that nobody has declared. */
+/** Unused files, exports and dependencies, found by knip; and dependencies that nobody has declared. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { z } from 'zod'

@@ -1,4 +1,4 @@
-/** What goes wrong during a soak, drawn from a seed: the same seed is the same faults in the same order. */
+/** The faults of a soak, drawn from a seed: the same seed gives the same faults in the same order. */
 import { execFileSync } from 'node:child_process'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
@@ -14,15 +14,15 @@ type FaultName =
 
 export type Fault = {
   readonly name: FaultName
-  /** After the recovery from the one before. */
+  /** The pause after the recovery from the previous fault. */
   readonly pauseMs: number
-  /** How long it lasts, where it is not over at once. */
+  /** How long it lasts, unless it is over at once. */
   readonly holdMs: number
   readonly side: 'a' | 'b'
   readonly relay: number
 }
 
-/** How often each is drawn among all; restarts of relays come by themselves, early. */
+/** How often each is drawn; restarts of relays are planned separately, early. */
 const weights: readonly (readonly [FaultName, number])[] = [
   ['carriers reset', 5],
   ['agent killed', 2],
@@ -35,7 +35,7 @@ const tcpKinds: readonly Kind[] = ['transfer', 'download', 'upload', 'idle', 'sh
 const allKinds: readonly Kind[] = [...tcpKinds, 'web']
 
 /**
- * An endless draw. Each fourth fault is a restart of both relays until the caller says that those are over: what is
+ * An endless sequence. Each fourth fault is a restart of both relays until the caller ends those: a process that is
  * judged by its slope must live for a while.
  */
 export function* drawFaults(seed: number, mayRestart: () => boolean): Generator<Fault, never> {
@@ -59,17 +59,17 @@ function pick(share: number): FaultName {
   return 'carriers reset'
 }
 
-/** Does it and waits until all is well again. @returns what happened, in words */
+/** Causes the fault and waits for the recovery. @returns what happened, in words */
 export async function commit(fault: Fault, world: World, ledger: Ledger): Promise<string> {
   const { name, holdMs: heldMs, side } = fault
   switch (name) {
     case 'carriers reset': {
-      // No excuse: streams outlive their carriers.
+      // Nothing is excused: streams outlive their carriers.
       const relay = world.relays()[fault.relay]
       return `${name} at ${relay?.name}: ${relay ? resetCarriers(relay.tlsPort) : 0}`
     }
     case 'agent killed':
-      // Always the same one: the other is watched for as long as the run lasts.
+      // Always the same agent: the other is watched for the whole run.
       return `${name}: b, back after ${await killAgent(world, ledger)} ms`
     case 'relays restarted':
       return `${name}, in ${await restartRelays(world, ledger)} ms`
@@ -77,14 +77,14 @@ export async function commit(fault: Fault, world: World, ledger: Ledger): Promis
       await withoutUpstream(world, ledger, { side, heldMs })
       return `${name}: ${side}, for ${heldMs} ms`
     case 'control plane frozen':
-      // No excuse: what is connected needs no control plane.
+      // Nothing is excused: connected visitors need no control plane.
       world.server.program.send('SIGSTOP')
       await sleep(systemClock, heldMs).finally(() => world.server.program.send('SIGCONT'))
       return `${name} for ${heldMs} ms`
   }
 }
 
-/** Ends what is established at a relay's port for agents, each side with an error. Gives the count. */
+/** Ends the established connections at a relay's port for agents, each side with an error. @returns how many */
 function resetCarriers(port: number): number {
   const filter = ['state', 'established', `( sport = :${port} )`]
   const said = execFileSync('ss', ['-tKnH', ...filter], { encoding: 'utf8' })

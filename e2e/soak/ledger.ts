@@ -1,6 +1,6 @@
 /**
- * What became of every visit. Wrong bytes are never excused; a visit that was cut is, when a fault that may cut it lay
- * upon its agent at some moment between its begin and its end.
+ * The result of every visit. Wrong bytes are never excused. A cut visit is, if a fault that may cut it affected its
+ * agent at some moment of the visit.
  */
 import { systemClock } from '@porttunneler/shared/base/clock'
 
@@ -18,7 +18,7 @@ type Excuse = {
 }
 type Count = { whole: number; cut: number; bytes: number }
 
-/** A failure or two tell what is wrong; a thousand of them only fill the screen. */
+/** A few failures show what is wrong; a thousand of them only fill the screen. */
 const toldMax = 20
 
 export class Ledger {
@@ -32,7 +32,7 @@ export class Ledger {
     return this.#failed
   }
 
-  /** From now until the function that this gives is called, visits of these kinds may be cut. */
+  /** From now until the returned function is called, visits of these kinds may be cut. */
   excuse(sides: readonly Side[], kinds: readonly Kind[]): () => void {
     const excuse: Excuse = {
       sides,

@@ -1,6 +1,6 @@
 /**
- * The visitors of one agent: all kinds at once, each looking at every byte it gets. The pace of each is bounded, so
- * that the machine keeps about half of its time for itself and what is measured is not its limit.
+ * The visitors of one agent: all kinds at once, each checking every byte it gets. The pace of each is limited, so that
+ * the machine stays about half idle and its limit is not what is measured.
  */
 import { createHash } from 'node:crypto'
 import { Agent as ConnectionPool, type IncomingMessage, request } from 'node:http'
@@ -27,7 +27,7 @@ type Crowd = {
   visit(): Promise<number>
 }
 
-/** After a visit that failed. */
+/** The pause after a failed visit. */
 const pauseMs = 300
 const wholeSha256 = knownSha256(knownBytes)
 const uploadBytes = 4 * 1024 ** 2
@@ -55,7 +55,10 @@ export class Load {
     )
   }
 
-  /** Nobody new comes, those who are there go, transfers when they are whole; what they see of that is not noted. */
+  /**
+   * No new visitors come, and the connected ones leave, transfers when they are whole; what they see of it is not
+   * noted.
+   */
   async stop(): Promise<void> {
     this.#over.abort()
     for (const socket of this.#sockets) socket.destroy(new Error('told to go'))
@@ -82,7 +85,7 @@ export class Load {
         try {
           return await crowd.visit()
         } catch (error) {
-          // Who was told to go is not cut.
+          // A visitor that was told to leave was not cut.
           if (this.#over.signal.aborted && !(error instanceof WrongBytes)) return 0
           throw error
         }
@@ -142,7 +145,7 @@ export class Load {
     return body.length
   }
 
-  /** As a WebSocket that says something now and then, for a minute and a half. */
+  /** Like a WebSocket that sends something now and then, for a minute and a half. */
   #idle(): Promise<number> {
     return this.#with(this.#doors.echo, async (socket) => {
       for (let ping = 0; ping < pingsOfIdle && !this.#over.signal.aborted; ping++) {
@@ -186,7 +189,7 @@ export class Load {
     if (!(await within(echoed, 'an echo')).equals(said)) throw new WrongBytes('another echo')
   }
 
-  /** A connection of its own, gone when `use` is over. */
+  /** A connection of its own, closed when `use` is over. */
   async #with<T>(address: Address, use: (socket: Socket) => Promise<T>): Promise<T> {
     const socket = await dial(address)
     this.#sockets.add(socket)

@@ -31,13 +31,13 @@ const { values } = parseArgs({
 const minutes = z.coerce.number().positive().max(10_000).parse(values.minutes)
 const seed = z.coerce.number().int().min(0).parse(values.seed)
 
-/** Relays restart in the first part; what is judged by its slope begins after the second, of warming up. */
+/** Relays restart in the first part. Slopes are judged after the second part, which is for warming up. */
 const restartShare = 0.2
 const warmShare = 0.3
 const quietMs = 60_000
-/** A sync under way, a connection kept by the control plane's client. */
+/** For a running sync, or a connection kept by the control plane's client. */
 const slack = 4
-/** Windows of visitors that left in a hurry may be on their way back yet; nothing else is. */
+/** Credit of visitors that left in a hurry may still be on its way back; nothing else is. */
 const slabsAtRest = 3
 
 const startMs = systemClock.monotonic()
@@ -45,7 +45,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 const stamp = () => `${((systemClock.monotonic() - startMs) / 1_000).toFixed(0).padStart(5)} s`
 
 async function main(): Promise<boolean> {
-  // `ss -K` is for root, on kernels that can end a socket from outside.
+  // `ss -K` needs root, and a kernel that can end a socket from outside.
   const missing = missingOf(['ss', 'namespaces'])
   if (missing.length > 0) {
     say(`left out: soak: ${sayMissing(missing)}`)
@@ -130,7 +130,7 @@ async function judge(run: {
   return complaints.length === 0
 }
 
-/** What is still held some time after the last visitor went. */
+/** What is still held some time after the last visitor left. */
 async function leftovers(world: World, before: Holdings): Promise<readonly string[]> {
   let said: readonly string[] = []
   const compare = async () => {
@@ -170,7 +170,7 @@ async function holdings(world: World): Promise<Holdings> {
   return all
 }
 
-/** Of the whole machine, so far. */
+/** CPU time of the whole machine so far. */
 function cpuSeconds(): number {
   const said = spawnSync('head', ['-1', '/proc/stat'], { encoding: 'utf8' }).stdout
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = said

@@ -1,4 +1,4 @@
-/** What each process of a soak holds, looked at every few seconds: memory, descriptors, and how late its loop runs. */
+/** What each process of a soak holds, sampled every few seconds: memory, descriptors, and how late its loop runs. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { z } from 'zod'
@@ -10,14 +10,14 @@ export type Sample = {
   readonly atMs: number
   readonly rssMiB: number
   readonly descriptors: number
-  /** p99 since the last look. Undefined for who does not tell. */
+  /** p99 since the last sample; undefined for a process that does not report it. */
   readonly delayMs: number | undefined
 }
 
 /**
- * The C library's heap breathes: 16 MiB up and down again within half an hour, while V8's heap, its buffers and all that
- * is counted stay as they are (/proc/<pid>/smaps, four soaks of half an hour). What rises above it in the judged part
- * of half an hour is 80 bytes of each visit, and a stream that is not freed has thousands.
+ * The C library's heap breathes: 16 MiB up and down again within half an hour, while V8's heap, its buffers and all
+ * counted values stay the same (/proc/<pid>/smaps, four soaks of half an hour). A rise of this much in the judged part
+ * of half an hour is 80 bytes for each visit; a stream that is not freed has thousands.
  */
 const rssTolerance = 24
 
@@ -27,10 +27,10 @@ const figures = [
   { name: 'loop delay p99, ms', of: (sample: Sample) => sample.delayMs, take: 'median', tolerance: 15 },
 ] as const
 
-/** On Linux on the machines this is run on. */
+/** The page size of the Linux machines this runs on. */
 const pageBytes = 4_096
 
-/** Samples by process: a name and its id, so that a restarted one is another. */
+/** Samples by process, which is a name and an id, so that a restarted process is another. */
 export class Samples {
   readonly #series = new Map<string, Sample[]>()
   readonly #world: World
@@ -89,7 +89,7 @@ export class Samples {
     return risen
   }
 
-  /** The agent that is killed now and then has no life long enough. */
+  /** The agent that is killed now and then never lives long enough. */
   #living(): ReadonlySet<string> {
     const { server, parties } = this.#world
     const relays = this.#world.relays().map(({ name, pid }) => `relay ${name}, ${pid}`)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { riseOf } from './slope.ts'
 
 const random = seededRandom(7)
-/** A saw of a collector's: between `held` and twice that. */
+/** The sawtooth of a garbage collector: between `held` and twice that. */
 const saw = (held: (index: number) => number, count = 300) =>
   Array.from({ length: count }, (_, index) => ({
     atMs: index * 5_000,
@@ -11,7 +11,7 @@ const saw = (held: (index: number) => number, count = 300) =>
   }))
 
 describe('a slope', () => {
-  test('is none where memory only goes up and down', () => {
+  test('is not found where memory only goes up and down', () => {
     expect(
       riseOf(
         saw(() => 100),
@@ -19,7 +19,7 @@ describe('a slope', () => {
       )?.least,
     ).toBeLessThan(2)
   })
-  test('is found under the saw of a collector that is ten times as high', () => {
+  test('is found under a collector’s sawtooth that is ten times as high', () => {
     const rise = riseOf(
       saw((index) => 100 + index / 30),
       'floor',

@@ -1,24 +1,24 @@
-/** Whether a figure of a process grows without end: a straight line through its samples, and how sure that line is. */
+/** Whether a figure of a process grows without end: fits a straight line to its samples, and says how sure it is. */
 
 export type Point = { readonly atMs: number; readonly value: number }
 
 export type Rise = {
-  /** By the line, from the first sample to the last. */
+  /** The rise of the line, from the first sample to the last. */
   readonly rise: number
-  /** What the rise is at least, with 95 % confidence; at most 0 where it may be none. */
+  /** The smallest possible rise, with 95 % confidence; at most 0 if there may be none. */
   readonly least: number
   readonly mean: number
 }
 
-/** A line through fewer says nothing. */
+/** A line through fewer proves nothing. */
 const blocksMin = 8
 const blocksMax = 20
-/** A process that has just begun to work grows for a while: that is no rise yet. */
+/** A process that has just begun to work grows for a while, which is no leak. */
 const spanMsMin = 240_000
 
 /**
- * Samples are put together in up to 20 blocks of equal length, and of each one value is taken: neighbouring samples
- * are alike, and a line through them all would be far surer of itself than it may be.
+ * Puts samples together in up to 20 blocks of equal length, and takes one value of each: neighbouring samples are
+ * alike, so a line through all of them would seem much surer than it is.
  * @param take "floor" for memory, which a collector lets go up and down above what is really held
  * @returns undefined when there are too few samples to judge
  */

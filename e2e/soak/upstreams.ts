@@ -1,4 +1,4 @@
-/** What stands behind the tunnels of one agent, and can be taken away and put back at the same ports. */
+/** The upstreams of one agent's tunnels. They can be stopped and started again at the same ports. */
 import { createServer, type Server } from 'node:http'
 import { type Listening, listening, listenTcp, portOf } from '../harness/sockets.ts'
 import { receiveHashed, sendHashed } from '../harness/transfer.ts'
@@ -37,7 +37,7 @@ export class Upstreams {
     return new Upstreams(await Promise.all(names.map((name) => listenTcp(servers[name]))), web)
   }
 
-  /** The tcp ones end, connections and all. */
+  /** Stops the tcp upstreams with their connections. */
   async down(): Promise<void> {
     await Promise.all(this.#tcp.map((one) => one.close()))
     this.#tcp = []

@@ -1,6 +1,6 @@
 /**
- * What is soaked: the standalone server as `npm start` runs it with two relays from their bundle, and two agents as
- * they are published, each with upstreams of its own.
+ * The programs of a soak: the standalone server as `npm start` runs it with two relays from their bundle, and two
+ * published agents, each with upstreams of its own.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ export type Party = {
   readonly upstreams: Upstreams
   readonly doors: Doors
   agent: Agent
-  /** The same agent once more, after it was ended; resolves when both relays have it. */
+  /** Starts the same agent again, after it was ended; resolves when both relays have it. */
   restart(): Promise<void>
   close(): Promise<void>
 }
@@ -48,7 +48,7 @@ export type Party = {
 export type World = {
   readonly server: Standalone
   readonly parties: Readonly<Record<Side, Party>>
-  /** As they run now. */
+  /** The relays as they run now. */
   relays(): readonly RelayPlace[]
   close(): Promise<void>
 }
@@ -84,7 +84,7 @@ export async function openWorld(): Promise<World> {
   }
 }
 
-/** Of the same name whoever's turn it is; where one follows the other just now, it is left out. */
+/** A relay keeps its name when its process is replaced. While one replaces the other it is left out. */
 function relaysOf({ program, folder }: Standalone): readonly RelayPlace[] {
   const running = childrenOf(program.pid).filter(({ command }) => command.includes(relayBundle))
   return relayNames.flatMap((name, index) => {
@@ -112,7 +112,7 @@ async function openParty(side: Side, service: Pick<Service, 'api' | 'key'>): Pro
     [`web-${side}`]: { kind: 'http', upstream: web },
   } as const
   const start = async () => {
-    // V8 takes 128 MB for new objects if they live long enough; then half an hour says nothing of ours.
+    // V8 takes 128 MB for new objects of a long-lived process; then half an hour says nothing about our own memory.
     const env = { NODE_OPTIONS: `--import ${reporter} --max-semi-space-size=8` }
     const agent = await startAgent(service, tunnels, { home, file: publishedPtun, env })
     for (const relay of relayNames)
@@ -149,7 +149,7 @@ async function openParty(side: Side, service: Pick<Service, 'api' | 'key'>): Pro
   return party
 }
 
-/** Resolves when both relays run and say that they have all eight endpoints. */
+/** Resolves when both relays run and report all eight endpoints. */
 export async function untilServed(world: World): Promise<void> {
   await eventually(
     'both relays serve all endpoints',

@@ -1,4 +1,4 @@
-/** What an agent says of an upstream that it checks, and that a sick one keeps its tunnel. */
+/** An agent reports the health of an upstream that it checks, and a sick upstream keeps its tunnel. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from '../harness/agent.ts'
 import { visit } from '../harness/http.ts'
@@ -29,7 +29,7 @@ export function describeHealth(context: Context): void {
       await upstream?.close()
     })
 
-    test('a sick upstream is told and stays reachable; a cured one is told too', async () => {
+    test('a sick upstream is reported and stays reachable; its recovery is reported too', async () => {
       const url = await agent.online('checked')
       await agent.waitFor('upstream.healthy', { tunnel: 'checked' })
       status = 500

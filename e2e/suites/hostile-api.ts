@@ -1,4 +1,4 @@
-/** What nobody in their right mind sends to the API: each gets its answer with a code. */
+/** Hostile requests to the API: each is answered with a code. */
 import { describe, expect, test } from 'vitest'
 import type { Context } from './context.ts'
 import { apiCases } from './hostile-cases.ts'

@@ -57,7 +57,7 @@ export type RequestCase = {
   readonly name: string
   readonly status: number
   readonly bytes: (host: string) => string
-  /** Paths of requests before the bad one, which are good. */
+  /** Paths of the good requests before the bad one. */
   readonly reaches?: readonly string[]
 }
 
@@ -171,7 +171,7 @@ async function signedByAStranger(ticket: string): Promise<string> {
     .sign(privateKey)
 }
 
-/** The key of the signature is the public key's own bytes: works where a checker lets the header choose. */
+/** The key of the signature is the public key's own bytes: this works where a checker lets the header choose. */
 async function signedByAPublicKey(ticket: string): Promise<string> {
   const { publicKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
   const { x = '' } = await exportJWK(publicKey)

@@ -1,6 +1,6 @@
 /**
- * What nobody in their right mind sends: to an http endpoint, to the relay's agent port. Each gets its answer with a
- * code, and a connection that was open before the first of them is open after the last.
+ * Hostile input to an http endpoint and to the relay's agent port. Each is answered with a code, and a connection that
+ * was open before the first of them is still open after the last.
  */
 import type { Socket } from 'node:net'
 import { claimResultSchema, type Lease, type RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
@@ -106,7 +106,7 @@ export function describeHostile(context: Context): void {
       })
     })
 
-    test('who was connected before all this is connected still', async () => {
+    test('a visitor that was connected before all this is still connected', async () => {
       const echoed = readBytes(witness, 7)
       witness.write('present')
       expect((await within(echoed, 'the echo')).toString()).toBe('present')

@@ -1,6 +1,6 @@
 /**
- * What an http endpoint carries: kept connections, WebSocket, server-sent events, interim answers, bodies of
- * any length.
+ * The traffic of an http endpoint: kept connections, WebSocket, server-sent events, interim answers, bodies of any
+ * length.
  */
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -55,7 +55,7 @@ export function describeHttp(context: Context): void {
       pool.destroy()
     })
 
-    test('the upstream learns who the visitor is, whatever the visitor claims', async () => {
+    test('the upstream gets the visitor’s address, whatever the visitor claims', async () => {
       const { body } = await visit(context.service, `${url}/headers`, {
         headers: {
           'x-forwarded-for': '203.0.113.9',
@@ -160,7 +160,7 @@ export function describeHttp(context: Context): void {
       socket.destroy()
     })
 
-    test('an upstream that is down is a page with a code and a 502; the agent stays and says so', async () => {
+    test('an upstream that is down gives a page with a code and a 502; the agent stays and reports it', async () => {
       const gone = await startHttp()
       const lonely = await startAgent(context.service, { lonely: { kind: 'http', upstream: gone.port } })
       const address = await lonely.online('lonely')
@@ -169,15 +169,15 @@ export function describeHttp(context: Context): void {
       expect(status).toBe(502)
       expect(body).toContain('PT-6040')
       await lonely.waitFor('upstream.failed', { tunnel: 'lonely' })
-      // One that ends by itself gives its address back, and then nobody has it.
+      // A process that ends by itself releases its address, and then nobody has it.
       await lonely.stop('SIGKILL')
       const after = await visit(context.service, address)
       expect(after.status).toBe(503)
-      // That the connection is lost, or that the tunnel is offline.
+      // Either the connection is lost, or the tunnel is offline.
       expect(after.body).toMatch(/PT-(3021|4\d{3})/)
     })
 
-    test('a host that nobody has is a page with a code and a 404', async () => {
+    test('an unknown host gives a page with a code and a 404', async () => {
       const { host } = new URL(url)
       const { status, body } = await visit(context.service, url, {
         headers: { host: host.replace(/^[^.]+/, 'nobody') },

@@ -1,4 +1,4 @@
-/** Names and ports that the account keeps, by `ptun` on whichever platform: kept, moved under visitors, given up. */
+/** Names and ports that the account keeps, with `ptun` on each platform: kept, moved under visitors, released. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from '../harness/agent.ts'

@@ -1,4 +1,4 @@
-/** Programs that know nothing of tunnels, at both ends of one: PostgreSQL with psql, sshd with ssh. */
+/** Programs that know nothing about tunnels, at both ends of one: PostgreSQL with psql, sshd with ssh. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, startAgent } from '../harness/agent.ts'
@@ -39,7 +39,7 @@ export function describeOtherPrograms(context: Context): void {
       return { code: exit.code, stdout, stderr }
     }
 
-    test('a hundred thousand rows written through it are those that are there', async () => {
+    test('a hundred thousand rows written through it are all there', async () => {
       const rows = Array.from({ length: 100_000 }, (_, index) => `${index}\t${'row'.repeat(index % 9)}`)
       const table = 'create table rows (id int primary key, text text not null);'
       const written = await psql(endpoint, `${table}\ncopy rows from stdin;\n${rows.join('\n')}\n\\.`)

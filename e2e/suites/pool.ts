@@ -1,4 +1,4 @@
-/** Several agents, each of another user's machine as far as anybody can tell, that serve one tunnel. */
+/** Several agents that serve one tunnel, each with a home of its own, as on different machines. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from '../harness/agent.ts'
 import { eventually } from '../harness/events.ts'
@@ -8,7 +8,7 @@ import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
 import type { Context } from './context.ts'
 
 const names = ['left', 'right'] as const
-/** Visitors at work at any time. */
+/** How many visitors are at work at any time. */
 const lanes = 8
 
 export function describePool(context: Context): void {
@@ -49,7 +49,7 @@ export function describePool(context: Context): void {
       const answers = await Promise.all(Array.from({ length: 40 }, ask))
       for (const name of names)
         expect(answers.filter((one) => one === name).length).toBeGreaterThanOrEqual(10)
-      // Online for the control plane when a relay has told it so, a second after the first agent came.
+      // The tunnel is online for the control plane when a relay has reported it, a second after the first agent came.
       const stdout = await eventually('the tunnel is online', async () => {
         const { stdout: text } = await runProgram('node', [ptun, 'status'], {
           env: { ...privateFolders(home), PTUN_SERVER: context.service.api, PTUN_KEY: context.service.key },
@@ -59,7 +59,7 @@ export function describePool(context: Context): void {
       expect(stdout.match(/pooled +agt_[0-9a-z]{26} +online/g)).toHaveLength(2)
     })
 
-    test('one is killed under load: whoever comes after that is served by the other', async () => {
+    test('one is killed under load: later visitors are served by the other', async () => {
       const [left] = agents
       let isOver = false
       let killedAtMs = Number.POSITIVE_INFINITY
@@ -81,7 +81,7 @@ export function describePool(context: Context): void {
       const load = Promise.all(Array.from({ length: lanes }, lane))
       await Promise.all(Array.from({ length: 40 }, ask))
       await left?.stop('SIGKILL')
-      // The system has told the relay that the connection is gone; this request comes behind that.
+      // The system has told the relay that the connection is gone; this request comes after that.
       expect(await ask()).toBe('right')
       killedAtMs = performance.now()
       while (after.length < 200) expect(await ask()).toBe('right')

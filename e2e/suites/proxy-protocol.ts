@@ -1,4 +1,4 @@
-/** Upstreams that ask for the PROXY protocol learn who the visitor is: nginx says what it was told. */
+/** Upstreams with the PROXY protocol learn who the visitor is: nginx answers with what it was told. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, startAgent } from '../harness/agent.ts'
 import { within } from '../harness/events.ts'
@@ -48,7 +48,7 @@ export function describeProxyProtocol(context: Context): void {
       expect({ status, body }).toEqual({ status: 200, body: `${host} ${localPort} ${port}` })
     })
 
-    test('without the option nginx misses the header: it was not there by chance', async () => {
+    test('without the option nginx gets no header', async () => {
       const socket = await dial(visitorAddress(context.service, await agent.online('headless')))
       const answer = readToEnd(socket).catch(() => Buffer.alloc(0))
       socket.write('GET / HTTP/1.0\r\n\r\n')

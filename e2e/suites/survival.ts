@@ -1,5 +1,5 @@
 /**
- * What a tunnel survives: its agent's death, its relay's death, a control plane that answers nobody, a silent
+ * Failures that a tunnel survives: its agent's death, its relay's death, a control plane that answers nobody, a silent
  * network.
  */
 import { rmSync } from 'node:fs'
@@ -94,7 +94,7 @@ export function describeSurvival(context: Context): void {
       const exit = await agent.stop('SIGTERM')
       expect(exit.code).toBe(0)
       const { status, body } = await visit(context.service, url)
-      // Away, or unknown once the relay has heard that the agent gave its lease back.
+      // The agent is away, or unknown once the relay knows that it gave its lease back.
       expect([503, 404]).toContain(status)
       expect(body).toMatch(/PT-4\d{3}/)
       agent = await startAgent(context.service, tunnels(), { home })

@@ -1,4 +1,4 @@
-/** What a tcp endpoint carries: every byte, the end of each direction, a gigabyte, thousands of visitors at once. */
+/** The traffic of a tcp endpoint: every byte, the end of each direction, a gigabyte, thousands of visitors at once. */
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

@@ -1,6 +1,6 @@
 /**
- * TLS from visitors: of a tls tunnel it ends at the upstream and nobody between can read it; of an http tunnel it ends
- * at the relay, and the upstream hears that it was there.
+ * TLS from visitors. In a tls tunnel it ends at the upstream, and nobody between can read it. In an http tunnel it ends
+ * at the relay, and the upstream is told that it was used.
  */
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
@@ -101,8 +101,8 @@ export function describeTls(context: Context): void {
       await upstream?.close()
     })
     /**
-     * Where HTTPS is, trusting the relay's own certificate alone. Node takes no wildcard of two labels, so that the
-     * name is in it is looked up by hand.
+     * Options for HTTPS that trust only the relay's own certificate. Node accepts no wildcard for two labels, so the
+     * test checks the name in the certificate itself.
      */
     const secure = () => ({
       ...context.service.addressOf(host, relay.port),
@@ -126,7 +126,7 @@ export function describeTls(context: Context): void {
       expect(await get('/hello')).toEqual({ status: 200, body: 'hello' })
     })
 
-    test('the upstream hears that the visitor came by HTTPS', async () => {
+    test('the upstream is told that the visitor came by HTTPS', async () => {
       const { body } = await get('/headers')
       expect(JSON.parse(body)).toMatchObject({
         'x-forwarded-proto': 'https',
@@ -147,7 +147,7 @@ export function describeTls(context: Context): void {
   })
 }
 
-/** Of the first relay, from the directory that comes with a lease. */
+/** The first relay's address, from the directory that comes with a lease. */
 async function relayAddress({ service }: Context): Promise<RelayAddress> {
   const claim = { agent: 'agt_00000000000000000000000001', tunnels: [{ name: 'directory', kind: 'tcp' }] }
   const { relays } = claimResultSchema.parse(await callApi(service, 'POST', '/v1/leases', claim))

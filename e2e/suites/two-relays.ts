@@ -1,4 +1,4 @@
-/** A cell of two relays of which one dies under load: who connects anew is served by the other. */
+/** A cell of two relays, one of which dies under load: new visitors are served by the other. */
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -11,7 +11,7 @@ import { dial, endOf, type Listening, readBytes } from '../harness/sockets.ts'
 import { type HttpUpstream, startEcho, startHttp } from '../harness/upstreams.ts'
 import type { Context } from './context.ts'
 
-/** That all of them meet the same relay happens once in 2^23 runs. */
+/** With this many streams, all of them meet the same relay once in 2^23 runs. */
 const streams = 24
 const visitors = 4
 
@@ -64,7 +64,7 @@ export function describeTwoRelays(context: Context<CloudService>): void {
   })
 }
 
-/** Processes that share a TCP port each have a row of their own (Linux). */
+/** Processes that share a TCP port have a row each (Linux). */
 function listenersAt(port: number): number {
   const listening = '0A'
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
@@ -82,7 +82,7 @@ async function echoes(socket: Socket): Promise<void> {
 
 type Failure = { readonly index: number; readonly problem: string }
 
-/** Visitors who come one after the other, each by a connection of its own; nobody tries twice. */
+/** Visitors that come one after the other, each with a connection of its own; nobody tries twice. */
 function startVisits(service: Service, url: string) {
   const failures: Failure[] = []
   let sent = 0
@@ -101,7 +101,7 @@ function startVisits(service: Service, url: string) {
   }
   const running = Promise.all(Array.from({ length: visitors }, come))
   return {
-    /** How many have set out. */
+    /** How many have started. */
     get sent() {
       return sent
     },

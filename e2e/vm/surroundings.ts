@@ -1,7 +1,7 @@
 /**
- * What is around a relay VM, in a network namespace beside it: the metadata server as strict as the real one, the web
- * server with the archives, and a control plane that knows the VM by its token. An agent comes as soon as the first
- * relay is ready. `node surroundings.ts <attributes.json> <folder of archives>`; says what happens as JSON lines.
+ * The surroundings of a relay VM, in a network namespace beside it: the metadata server as strict as the real one, the
+ * web server with the archives, and a control plane that knows the VM by its token. An agent comes as soon as the first
+ * relay is ready. `node surroundings.ts <attributes.json> <folder of archives>` prints what happens as JSON lines.
  */
 import { randomBytes } from 'node:crypto'
 import { createReadStream, readFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ const [attributesFile = '', archives = ''] = process.argv.slice(2)
 const say = (event: VmEvent) => process.stdout.write(`${JSON.stringify(event)}\n`)
 const never = new AbortController().signal
 
-/** Google signs with keys of its own; who checks them has tests of its own. */
+/** Google signs with keys of its own; checking them has its own tests. */
 const key = randomBytes(32)
 const issuer = 'https://accounts.google.com'
 

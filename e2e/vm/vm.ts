@@ -1,4 +1,4 @@
-/** The VM of the test, and what its surroundings say to it. */
+/** The VM of the test, and what its surroundings tell it. */
 
 export const vm = {
   project: 'ptun-test',

@@ -1,4 +1,4 @@
-/** The agent's address changes in the middle of many transfers: each goes on where it was. */
+/** The agent's address changes in the middle of many transfers: each goes on where it stopped. */
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { assertAtMost, ms, type Scenario } from '../scenario.ts'
 import { allWhole, startTransfers } from '../transfers.ts'

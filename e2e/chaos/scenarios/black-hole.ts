@@ -1,4 +1,6 @@
-/** Nothing passes between agent and relay, and nobody is told: noticed, said, healed, and nobody was cut. */
+/**
+ * Nothing passes between agent and relay, and nobody is told: it is noticed, reported and healed, and nobody is cut.
+ */
 import assert from 'node:assert/strict'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { assertAtMost, ms, type Scenario } from '../scenario.ts'
@@ -8,7 +10,7 @@ import { openWorld, type World } from '../world.ts'
 
 const noticedMsMax = 10_000
 const refusedMsMax = 250
-/** Whoever waits longer came before the relay knew, and is told when it does. */
+/** A visitor that waits longer came before the relay noticed, and is told when it does. */
 const atOnceMs = 1_000
 const healedMsMax = 1_000
 
@@ -19,7 +21,7 @@ export const blackHole: Scenario = {
     const holeMs = isShort ? 11_000 : 60_000
     const world = await openWorld(network)
     try {
-      // Sent for longer than the silence lasts, so that there are bytes on the way when it begins and ends.
+      // Data is sent for longer than the silence lasts, so that bytes are on the way when it begins and ends.
       const chunks = (holeMs + 3_000) / 100
       const shape = { bytes: chunks * 2_048, chunkBytes: 2_048, everyMs: 100, seed }
       const transfers = await startTransfers(world.echo, 20, shape)
@@ -37,7 +39,7 @@ export const blackHole: Scenario = {
       faults.heal()
       const healedMs = await untilServed(world.echo, 20_000)
       await allWhole(transfers)
-      // The protocol says 9 s; what is patience here is for ticks that come late.
+      // The protocol says 9 s; the patience here is for late ticks.
       assertAtMost(Math.max(agentMs, relayMs), noticedMsMax + (patience - 1) * 1_000, 'noticed, ms')
       assertAtMost(early.tookMs, noticedMsMax + patience * atOnceMs, 'the first to come is told, ms')
       assertAtMost(refusedMs, refusedMsMax * patience, 'slowest refusal, ms')
@@ -63,8 +65,8 @@ async function agentNotices({ agent }: World, from: number): Promise<number> {
 }
 
 /**
- * Until a new visitor is told at once. Each is asked beside those that still wait: one that came before the relay
- * noticed waits for the agent.
+ * Resolves when a new visitor is told at once. Each is asked beside those that still wait: a visitor that came before
+ * the relay noticed waits for the agent.
  */
 function relayNotices(world: World): Promise<number> {
   const startMs = systemClock.monotonic()
@@ -84,7 +86,7 @@ function relayNotices(world: World): Promise<number> {
   })
 }
 
-/** Until `endMs`: http visitors get a page with a code, tcp visitors an end; the slowest of both. */
+/** Until `endMs`: http visitors get a page with a code, tcp visitors an end. @returns the slowest of both */
 async function refusals(world: World, endMs: number): Promise<number> {
   let slowestMs = 0
   do {

@@ -11,7 +11,7 @@ import { askWeb, pingOnce, untilServed } from '../visitors.ts'
 import { openWorld, relayPorts } from '../world.ts'
 
 const file = join(root, 'relay-vm/deploy/nftables.conf')
-/** What the file grants one /24, with a fifth for the sieve's own grain. */
+/** What the file grants one /24; a fifth is added for the filter's own inaccuracy. */
 const burst = 2_000
 const perSecond = 200
 const grain = 1.2
@@ -34,7 +34,7 @@ export const firewall: Scenario = {
       ])
       const startMs = systemClock.monotonic()
       await sleep(systemClock, spanMs)
-      // The agent comes anew, and visitors from another network get in, in the middle of it.
+      // In the middle of it the agent comes anew, and visitors from another network get in.
       await world.agent.stop('SIGKILL')
       await world.restartAgent()
       const servedMs = await untilServed(world.echo, 5_000)
@@ -54,7 +54,7 @@ export const firewall: Scenario = {
   },
 }
 
-/** As it is shipped but for the ports. */
+/** As shipped, except for the ports. */
 function load(network: Network): void {
   const text = readFileSync(file, 'utf8')
     .replace('agent_ports = { 443 }', `agent_ports = { ${relayPorts.tls} }`)
@@ -69,7 +69,7 @@ function load(network: Network): void {
   }
 }
 
-/** Packets that the rates for visitors have cost. */
+/** Packets dropped by the rates for visitors. */
 function droppedIn(network: Network): number {
   const rules = inNamespace(
     network.at('relay'),

@@ -1,4 +1,7 @@
-/** The relay dies under hundreds of agents: they all come back soon, and not as one man. Replaced, nobody notices. */
+/**
+ * The relay dies under hundreds of agents: they all come back soon, but not all at once. When it is replaced nobody
+ * notices.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
@@ -14,12 +17,14 @@ import { percentile } from '../visitors.ts'
 import { openWorld, type World } from '../world.ts'
 
 const backMsMax = 10_000
-/** A few processes share the work of being so many agents. */
+/** A few processes share the work of that many agents. */
 const processes = 4
-/** An agent hears that its session is gone, and begins another: two handshakes. A network has 600, then 50 a second. */
+/**
+ * An agent is told that its session is gone, and begins another: two handshakes. A network has 600, then 50 a second.
+ */
 const oneNetworkMsMax = 40_000
 const replacedMsMax = 90_000
-/** Half of what a relay lets one network come. */
+/** Half of the rate that a relay allows one network. */
 const visitEveryMs = 20
 
 export const herd: Scenario = {
@@ -34,7 +39,7 @@ export const herd: Scenario = {
       lab.faults.spreadAgents()
       crowds.push(...(await gather(world, lab, size)))
       figures.push(`from 8 networks: ${await restart(world, lab, { crowds, size, withinMs: backMsMax })}`)
-      // All behind one address have that network's share of handshakes, and take longer by that.
+      // Behind one address they share that network's handshakes, and therefore take longer.
       lab.faults.gatherAgents()
       figures.push(`from one: ${await restart(world, lab, { crowds, size, withinMs: oneNetworkMsMax })}`)
       figures.push(`replaced: ${await replace(world, crowds)}`)
@@ -104,7 +109,7 @@ async function restart(
     [],
     'nobody dials before the time it was told',
   )
-  // Whoever was shed before TLS comes again by its own back-off.
+  // An agent that was refused before TLS comes again by its own back-off.
   await sleep(systemClock, 1_000)
   const metrics = relayMetrics(network)
   const last = arrivals.at(-1) ?? 0
@@ -117,7 +122,7 @@ async function restart(
   ].join(', ')
 }
 
-/** No word of an agent, and no visitor refused, while the relay is replaced by its successor. */
+/** The relay is replaced by its successor: no agent reports anything, and no visitor is refused. */
 async function replace(world: World, crowds: readonly Program[]): Promise<string> {
   const from = crowds.map(({ lines }) => lines.items.length)
   const { program } = world.standalone
@@ -168,7 +173,7 @@ function isOnline({ event }: Line): boolean {
   return event === 'tunnel.online'
 }
 
-/** The most that came within any 100 ms. */
+/** The largest number that came within any 100 ms. */
 function busiest(arrivals: readonly number[]): number {
   return Math.max(...arrivals.map((from) => arrivals.filter((at) => at >= from && at < from + 100).length))
 }

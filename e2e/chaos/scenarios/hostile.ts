@@ -1,5 +1,5 @@
 /**
- * Slow request heads, silence, garbage, TLS handshakes, half-open connections: those who mean well hardly notice, and
+ * Slow request heads, silence, garbage, TLS handshakes, half-open connections: friendly visitors hardly notice, and
  * memory stays flat.
  */
 import assert from 'node:assert/strict'
@@ -12,7 +12,7 @@ import { assertAtMost, type Lab, ms, type Scenario } from '../scenario.ts'
 import { askWeb, percentile, pingOnce } from '../visitors.ts'
 import { openWorld, relayPorts, type World } from '../world.ts'
 
-/** Below this a doubled p99 says more of the machine's scheduler than of the relay. */
+/** Below this a doubled p99 tells more about the machine's scheduler than about the relay. */
 const p99MsFloor = 25
 const memoryMiBMax = 96
 const rounds = 3
@@ -54,7 +54,9 @@ type Attack = {
   readonly isLong?: boolean
 }
 
-/** The last garbage of the long form is 100,000 connections: what one process of a stranger's can begin in a minute. */
+/**
+ * The last garbage of the long form is 100,000 connections: as many as one process of a stranger can begin in a minute.
+ */
 function attacks({ echo }: World, { isShort }: Lab): readonly Attack[] {
   const times = isShort ? 1 : 5
   const { http, tls } = relayPorts
@@ -73,7 +75,7 @@ function attacks({ echo }: World, { isShort }: Lab): readonly Attack[] {
   ]
 }
 
-/** Medians of rounds without and with the attack in turn: what else the machine does changes all the time. */
+/** Medians of alternating rounds without and with the attack, because the machine's other load changes all the time. */
 async function compare(world: World, lab: Lab, attack: Attack & { readonly spanMs: number }) {
   const quiet: number[] = []
   const attacked: Attacked[] = []

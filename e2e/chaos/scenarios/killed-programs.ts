@@ -1,4 +1,4 @@
-/** SIGKILL to the relay and to the agent: how soon is a visitor served again. */
+/** SIGKILL to the relay and to the agent: measures how soon a visitor is served again. */
 
 import { connect } from 'node:net'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
@@ -59,7 +59,7 @@ async function killRelay(world: World): Promise<{ listensMs: number; servedMs: n
   process.kill(relay, 'SIGKILL')
   const startMs = systemClock.monotonic()
   const served = untilServed(world.echo, 20_000)
-  // A killed process may still accept while it goes: what counts is its successor.
+  // A killed process may still accept while it ends; only its successor counts.
   const isBack = async () => (relayOf(pid) ?? relay) !== relay && (await listens(relayPorts.tls))
   while (!(await isBack())) await sleep(systemClock, 5)
   const listensMs = systemClock.monotonic() - startMs

@@ -1,4 +1,4 @@
-/** Packets are lost between agent and relay under many streams; a reader that stalls beside one that does not. */
+/** Packets are lost between agent and relay under many streams, and a reader stalls beside one that does not. */
 import assert from 'node:assert/strict'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { dial, readBytes } from '../../harness/sockets.ts'
@@ -15,10 +15,10 @@ const besideStalledMax = 2
 
 /** A path of 40 ms; half of it each way. */
 const oneWayMs = 20
-/** Of what the same visitors get without a tunnel. */
+/** The share of what the same visitors get without a tunnel. */
 const throughputMin = 0.9
 const pingMax = 1.2
-/** Where the target holds: the row that is asked for. The others are shown. */
+/** The row that the target applies to. The others are only shown. */
 const judged = { percent: 1, visitors: 32 }
 
 export const loss: Scenario = {
@@ -86,7 +86,7 @@ async function download({ source }: World): Promise<{ readonly sha256: string; r
   return { sha256, ms: systemClock.monotonic() - startMs }
 }
 
-/** Downloads and a ping-pong over a long line that loses packets, by the tunnel and without, one after the other. */
+/** Downloads and a ping-pong over a long line that loses packets, with the tunnel and without, one after the other. */
 async function againstDirect(world: World, { network, faults, isShort }: Lab): Promise<readonly string[]> {
   const go = findGo()
   if (go === undefined) return ['40 ms line left out: Go is missing']
@@ -99,7 +99,7 @@ async function againstDirect(world: World, { network, faults, isShort }: Lab): P
     wire.useCongestionControl('reno')
     const rows: string[] = []
     const missed: unknown[] = []
-    // New carriers, by the line and with this congestion control.
+    // New carriers, over the line and with this congestion control.
     await world.agent.stop('SIGKILL')
     await world.restartAgent()
     const cases = isShort
@@ -115,7 +115,7 @@ async function againstDirect(world: World, { network, faults, isShort }: Lab): P
       const isGood = ours.mbits >= throughputMin * without.mbits && ours.p50Ms <= pingMax * without.p50Ms
       if (isJudged && !isGood) missed.push(rows.at(-1))
     }
-    // All rows are told also when one is not good enough.
+    // All rows are shown, also when one is not good enough.
     assert(missed.length === 0, `not close enough to direct: ${rows.join('; ')}`)
     return rows
   } finally {

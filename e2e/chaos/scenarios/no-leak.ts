@@ -1,6 +1,6 @@
 /**
- * Black holes without end: what relay and agent hold afterwards is what they held before. A round is as long as it
- * takes to notice a silence (9 s), because shorter limits would try other code: 100 rounds take about 20 minutes.
+ * Black holes again and again: relay and agent then hold as much as before. A round is as long as it takes to notice a
+ * silence (9 s), because shorter limits would test other code: 100 rounds take about 20 minutes.
  */
 import { readdirSync } from 'node:fs'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
@@ -18,16 +18,16 @@ type Holdings = {
   readonly descriptors: number
   readonly sockets: number
   readonly timers: number
-  /** Of 256 KiB, with bytes on their way. */
+  /** Pieces of 256 KiB with bytes on their way. */
   readonly slabs: number
-  /** What senders may send; of the relay alone. */
+  /** What senders may send; only for the relay. */
   readonly held: number
 }
 
 const kinds = ['descriptors', 'sockets', 'timers', 'slabs', 'held'] as const
 
 const visitorsEachRound = 10
-/** A PING's timer, a keep-alive connection to the API: what may happen to be there at one moment and not at another. */
+/** A PING's timer, a keep-alive connection to the API: things that may exist at one moment and not at another. */
 const slack = 3
 
 export const noLeak: Scenario = {
@@ -63,7 +63,7 @@ export const noLeak: Scenario = {
 
 const reporter = new URL('../report-resources.ts', import.meta.url).href
 
-/** Visitors are open before, some leave in the silence, the others after it. */
+/** Visitors are connected before; some leave in the silence, the others after it. */
 async function round(world: World, { faults }: Lab): Promise<void> {
   const visitors = await Promise.all(Array.from({ length: visitorsEachRound }, () => dial(world.echo)))
   await Promise.all(visitors.map(pingOver))
@@ -80,7 +80,7 @@ async function round(world: World, { faults }: Lab): Promise<void> {
   await Promise.all(ends)
 }
 
-/** Once two looks a second apart agree: closing sockets and deadlines of a moment are over. */
+/** Waits until two samples a second apart agree: closing sockets and short deadlines are over by then. */
 function settled(world: World, network: Network): Promise<{ relay: Holdings; agent: Holdings }> {
   let last = ''
   return eventually(

@@ -1,4 +1,4 @@
-/** Relay and control plane are killed during traffic: what the store has in the end is what visitors sent and got. */
+/** Relay and control plane are killed during traffic: in the end the store has what visitors sent and got. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -112,7 +112,7 @@ async function liveAndDie(
   await world.agent.waitFor('tunnel.online', { tunnel: 'echo', from: heard, deadlineMs: 60_000 })
 }
 
-/** Until the journal on disk has all that visitors have counted, unless an hour ends meanwhile. */
+/** Waits until the journal on disk has everything that visitors have counted, unless an hour ends meanwhile. */
 async function flushed({ standalone }: World, life: Life, bornMs: number): Promise<void> {
   const hour = Math.floor(bornMs / hourMs)
   await eventually('the usage is on disk', () => {
