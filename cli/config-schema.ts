@@ -102,6 +102,13 @@ const upstreamShape = {
     ),
 }
 
+const domainSchema = z
+  .string()
+  .min(1)
+  .max(1_024)
+  .optional()
+  .describe('A host of your own domain that shall lead here, such as app.example.com.')
+
 /** What only an http tunnel may say: the agent then checks its requests (http-options.ts). */
 const requestShape = {
   hostHeader: z
@@ -149,10 +156,21 @@ const tunnelSchema = z.discriminatedUnion('kind', [
     })
     .describe('Any TCP connection, handed over byte for byte.'),
   z
-    .strictObject({ kind: z.literal('http'), ...upstreamShape, ...requestShape, health: checkSchema })
+    .strictObject({
+      kind: z.literal('http'),
+      ...upstreamShape,
+      domain: domainSchema,
+      ...requestShape,
+      health: checkSchema,
+    })
     .describe('HTTP/1.1 with a host name of its own; WebSocket and server-sent events included.'),
   z
-    .strictObject({ kind: z.literal('tls'), ...upstreamShape, health: connectCheckSchema.optional() })
+    .strictObject({
+      kind: z.literal('tls'),
+      ...upstreamShape,
+      domain: domainSchema,
+      health: connectCheckSchema.optional(),
+    })
     .describe('TLS with a host name of its own, handed over undecrypted: your program has the certificate.'),
 ])
 

@@ -114,7 +114,16 @@ function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Te
     }
     if (tunnel.kind === 'tcp') return tcpTunnels(name, tunnel, sayAt).map((one) => ({ ...one, ...common }))
     const upstream = parseUpstream(String(tunnel.upstream))
-    return [{ name, upstream, ...common, ...toHttpParts(tunnel, folder, sayAt) }]
+    const { domain } = tunnel
+    return [
+      {
+        name,
+        upstream,
+        ...(domain !== undefined && { domain }),
+        ...common,
+        ...toHttpParts(tunnel, folder, sayAt),
+      },
+    ]
   })
   checkNames(wanted, tell)
   return {
@@ -247,7 +256,7 @@ function knownKeys(path: Path): readonly string[] {
   if (path.at(-1) === 'health') return ['kind', 'path', 'status', 'everySeconds']
   return path.length === 0
     ? Object.keys(configSchema.shape)
-    : ['kind', 'upstream', 'proxyProtocol', 'pool', 'health', 'port', ...httpOptionNames]
+    : ['kind', 'upstream', 'proxyProtocol', 'pool', 'domain', 'health', 'port', ...httpOptionNames]
 }
 
 /** The value came from a variable and may be a secret, so the message must not repeat it. */

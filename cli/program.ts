@@ -87,6 +87,7 @@ function addServing(program: Command, run: Run): void {
   const takeover = () => new Option('--takeover', 'take tunnels over from another agent')
   const cell = () =>
     new Option('--cell <id>', 'where the tunnels shall be; without it new ones go to the nearest cell')
+  const domain = () => new Option('--domain <host>', 'a host of your own domain that shall lead here')
   const qr = () => new Option('--qr', 'print the endpoint as a QR code')
   for (const kind of tunnelKinds) {
     const command = program
@@ -105,6 +106,7 @@ function addServing(program: Command, run: Run): void {
     for (const option of requestOptions()) command.addOption(kind === 'http' ? option : option.hideHelp())
     command
       .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')
+      .addOption(kind === 'tcp' ? domain().hideHelp() : domain())
       .option('--pool', 'share the tunnel with agents of the same --name on other machines')
       .addOption(cell())
       .addOption(takeover())
@@ -182,6 +184,7 @@ function addAccount(program: Command, run: Run): void {
       ),
     )
   addKept(program, run)
+  addDomains(program, run)
   const keys = program.command('keys').description('API keys of your account').helpCommand(false)
   keys
     .command('list')
@@ -210,6 +213,40 @@ function addAccount(program: Command, run: Run): void {
       run(command.optsWithGlobals(), async (context) =>
         (await import('./commands/keys.ts')).revokeKey(context, id),
       ),
+    )
+}
+
+function addDomains(program: Command, run: Run): void {
+  const load = () => import('./commands/domains.ts')
+  const group = program.command('domains').description('hosts of your own domains').helpCommand(false)
+  group
+    .command('list')
+    .description('list your own domains')
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) => (await load()).listDomains(context)),
+    )
+  group
+    .command('add')
+    .description('say that a host is yours; prints the record to make')
+    .argument('<host>', 'such as app.example.com')
+    .option('--tunnel <name>', 'where it shall lead')
+    .action((host: string, options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) => (await load()).addDomain(context, host, options)),
+    )
+  group
+    .command('check')
+    .description('look at its records now, and say what is amiss')
+    .argument('<host>', 'as ptun domains list shows it')
+    .action((host: string, _options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) => (await load()).checkDomain(context, host)),
+    )
+  group
+    .command('remove')
+    .description('have it no more; it leads nowhere in seconds')
+    .argument('<host>', 'as ptun domains list shows it')
+    .option('--yes', 'do not ask')
+    .action((host: string, options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) => (await load()).removeDomain(context, host, options)),
     )
 }
 

@@ -23,6 +23,8 @@ export type WantedTunnel = {
   readonly port?: number
   /** The upstream expects to be told who the visitor is, before everything else. */
   readonly proxyProtocol?: ProxyVersion
+  /** A host of the account's own that shall lead to it. */
+  readonly domain?: string
   /** Shared with agents of other machines. Undefined: as the tunnel is set at the server. */
   readonly isPool?: boolean
   /** Undefined: the upstream is dialled only for visitors. */

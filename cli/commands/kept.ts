@@ -7,7 +7,7 @@ import { plainName, slipOfLabel } from '@porttunneler/shared/base/labels'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDate, formatTable } from '../output/format.ts'
-import { allTunnels } from './tunnels.ts'
+import { tunnelIdOf } from './tunnels.ts'
 
 type Kept = ReservedName | ReservedPort
 type Page<T> = { readonly items: readonly T[]; readonly next?: string | undefined }
@@ -184,19 +184,6 @@ export async function moveKept<T extends Kept>(
   say(context, `${what} is for ${whose}.`)
   tell(context, { ...noun.moved, ...moved })
   return 0
-}
-
-async function tunnelIdOf(client: Client, text: string): Promise<string> {
-  const all = await allTunnels(client)
-  const found = all.find(({ name, id }) => name === text || id === text)
-  if (found) return found.id
-  throw unknown(
-    `tunnel "${text}"`,
-    nearest(
-      text,
-      all.map(({ name }) => name),
-    ),
-  )
 }
 
 async function find<T extends Kept>(client: Client, noun: Noun<T>, text: string): Promise<T> {

@@ -16,11 +16,11 @@ import { Supervisor } from '../agent/supervisor.ts'
 import type { SupervisorOptions } from '../agent/supervisor-options.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
 import { type Connection, type Context, connectApi, proxyChooserOf, warn } from '../context.ts'
-import { openAgentOutput } from '../output/agent-output.ts'
 import { runtimeFolder } from '../paths.ts'
 import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
 import { version } from '../version.ts'
+import { openLeadingOutput } from './domain-keeper.ts'
 import { leaseApi, placeBy } from './lease-api.ts'
 import { Reloader, type ReloaderOptions, type TunnelSource } from './reload.ts'
 
@@ -90,7 +90,7 @@ export async function serve(
     retire: (lease) => leases.retire(lease),
     forget: (lease) => leases.forget(lease),
   })
-  const output = openAgentOutput(context, () => supervisor.snapshot())
+  const output = openLeadingOutput({ context, connection, wanted }, () => supervisor.snapshot())
   const onEvent = (event: AgentEvent) => {
     output.onEvent(event)
     // Loading its code needs a descriptor; an address without its picture is still an address.

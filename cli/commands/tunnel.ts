@@ -5,7 +5,7 @@ import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { type ProxyVersion, proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { parseUpstream } from '../agent/upstream.ts'
-import type { Context } from '../context.ts'
+import { type Context, connectApi } from '../context.ts'
 import { type HttpOptions, httpParts } from '../http-options.ts'
 import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
 import { serve } from './serve.ts'
@@ -15,13 +15,14 @@ export type TunnelOptions = HttpOptions & {
   readonly port?: string
   readonly proxyProtocol?: string
   readonly pool?: boolean
+  readonly domain?: string
   readonly cell?: string
   readonly takeover?: boolean
   readonly qr?: boolean
 }
 
 /** @throws cli.upstream, cli.usage, and errors of serving */
-export function serveTunnel(
+export async function serveTunnel(
   context: Context,
   kind: TunnelKind,
   { upstream, options }: { upstream: string; options: TunnelOptions },
@@ -45,8 +46,15 @@ export function serveTunnel(
     ...nameOf(place, { name, isRange: isRange(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
+    ...(options.domain !== undefined && { domain: options.domain }),
   }))
   checkNames(tunnels)
+  if (options.domain !== undefined && kind === 'tcp')
+    throw fail('cli.usage', '--domain is for http and tls: a tcp tunnel has a port and no names.')
+  if (options.domain !== undefined) {
+    const { walkThrough } = await import('./domains.ts')
+    await walkThrough(context, (await connectApi(context)).client, options.domain)
+  }
   const commandWith = (other: string) => `ptun ${kind} ${quoted(upstream)} --name ${other}`
   return serve(context, tunnels, {
     takeover,

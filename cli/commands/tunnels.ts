@@ -55,6 +55,18 @@ export async function allTunnels(client: Client): Promise<readonly Tunnel[]> {
   return all
 }
 
+/** @param text its name or id @throws api.not_found */
+export async function tunnelIdOf(client: Client, text: string): Promise<string> {
+  const all = await allTunnels(client)
+  const found = all.find(({ name, id }) => name === text || id === text)
+  if (found) return found.id
+  const guess = nearest(
+    text,
+    all.map(({ name }) => name),
+  )
+  throw fail('api.not_found', `There is no tunnel "${text}"${guess ? `; did you mean "${guess}"?` : '.'}`)
+}
+
 export function tunnelTable(tunnels: readonly Tunnel[], paint: Paint): readonly string[] {
   const colours = { online: 'green', waiting: 'yellow', away: 'yellow', offline: 'dim' } as const
   const head = ['NAME', 'KIND', 'STATE', 'AGENTS', 'ENDPOINT'].map((title) => paint('dim', title))

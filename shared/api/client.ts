@@ -8,6 +8,7 @@ import { type CallOptions, type ClientOptions, call, nothing } from './client-ca
 import * as accounts from './schemas/accounts.ts'
 import * as audit from './schemas/audit.ts'
 import { pageSchema } from './schemas/common.ts'
+import * as domains from './schemas/domains.ts'
 import * as relays from './schemas/relays.ts'
 import * as reservations from './schemas/reservations.ts'
 import * as service from './schemas/service.ts'
@@ -23,6 +24,7 @@ type In<T extends z.ZodType> = z.input<T>
 const tunnelPageSchema = pageSchema(tunnels.tunnelSchema)
 const namePageSchema = pageSchema(reservations.reservedNameSchema)
 const portPageSchema = pageSchema(reservations.reservedPortSchema)
+const domainPageSchema = pageSchema(domains.domainSchema)
 const keyPageSchema = pageSchema(accounts.keySchema)
 const auditPageSchema = pageSchema(audit.auditEntrySchema)
 
@@ -38,6 +40,7 @@ export function makeClient(options: ClientOptions) {
     ...tunnelCalls(options),
     ...leaseCalls(options),
     ...reservationCalls(options),
+    ...domainCalls(options),
     ...relayCalls(options),
   }
 }
@@ -294,6 +297,30 @@ function reservationCalls(options: ClientOptions) {
     movePort: (port: string, json: In<typeof reservations.keptMoveSchema>, o?: CallOptions) =>
       move(at('ports', port), json, o),
     releasePort: (port: string, o?: CallOptions) => remove(at('ports', port), o),
+  }
+}
+
+/** Own domains, each called by its host. */
+function domainCalls(options: ClientOptions) {
+  const { domainSchema: answer } = domains
+  const at = (host: string) => `/v1/domains/${encodeURIComponent(host)}`
+  return {
+    domains: ({ limit, cursor, ...o }: PageOptions = {}) =>
+      call(
+        options,
+        { method: 'GET', path: '/v1/domains', answer: domainPageSchema, query: { limit, cursor } },
+        o,
+      ),
+    domain: (host: string, o?: CallOptions) => call(options, { method: 'GET', path: at(host), answer }, o),
+    addDomain: (json: In<typeof domains.domainAddSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/domains', answer, json }, o),
+    giveDomain: (host: string, json: In<typeof domains.domainUpdateSchema>, o?: CallOptions) =>
+      call(options, { method: 'PATCH', path: at(host), answer, json }, o),
+    /** The answer is the domain as it was before the look. */
+    checkDomain: (host: string, o?: CallOptions) =>
+      call(options, { method: 'POST', path: `${at(host)}/check`, answer }, o),
+    removeDomain: (host: string, o?: CallOptions) =>
+      call(options, { method: 'DELETE', path: at(host), answer: nothing }, o),
   }
 }
 

@@ -1,0 +1,134 @@
+/** What `ptun domains` and `--domain` say: the record to make, what is found, and how a person is waited for. */
+import type { Client } from '@porttunneler/shared/api/client'
+import type { Domain } from '@porttunneler/shared/api/schemas/domains'
+import { fail } from '@porttunneler/shared/base/errors'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { describe, expect, test } from 'vitest'
+import type { Context } from '../context.ts'
+import { recordLines } from './domain-words.ts'
+import { walkThrough } from './domains.ts'
+
+const plain = (_style: unknown, text: string) => text
+const pending: Domain = {
+  host: 'app.example.com',
+  state: 'pending',
+  records: [
+    { type: 'CNAME', name: 'app.example.com', shortName: 'app', value: 't.to.x.example.net', does: 'both' },
+    { type: 'TXT', name: '_ptun.app.example.com', shortName: '_ptun.app', value: 'ptun1=t', does: 'proves' },
+  ],
+  findings: [],
+  createdAt: 0,
+  nextCheckAt: 0,
+  revision: 1,
+}
+const missing = {
+  code: 'PT-2501',
+  title: 'No record there yet',
+  detail: 'Nothing of ours.',
+  cure: 'Make one.',
+}
+
+test('the record that does both is shown to be copied, with what the provider wants', () => {
+  const provider = { name: 'Cloudflare', hint: 'Set it to "DNS only".' }
+  expect(recordLines({ ...pending, provider }, plain)).toEqual([
+    'Make this record where the DNS of app.example.com is managed (Cloudflare):',
+    '',
+    '  TYPE   NAME  VALUE',
+    '  CNAME  app   t.to.x.example.net',
+    '',
+    'Set it to "DNS only".',
+    'Or prove it by TXT at _ptun.app with the value ptun1=t, and lead the host here as you like.',
+  ])
+})
+
+test('a domain itself needs two records', () => {
+  const records: Domain['records'] = [
+    { type: 'TXT', name: '_ptun.example.com', shortName: '_ptun', value: 'ptun1=t', does: 'proves' },
+    { type: 'ALIAS', name: 'example.com', shortName: '@', value: 't.to.x.example.net', does: 'leads' },
+  ]
+  const lines = recordLines({ ...pending, host: 'example.com', records }, plain)
+  expect(lines).toContain('  TXT    _ptun  ptun1=t')
+  expect(lines).toContain('  ALIAS  @      t.to.x.example.net')
+})
+
+/** Looks find these, one after the other; the last stays. */
+function stage({
+  looks,
+  isTTY,
+  isJson = false,
+}: {
+  looks: readonly Domain[]
+  isTTY: boolean
+  isJson?: boolean
+}) {
+  const clock = new FakeClock()
+  const written: string[] = []
+  const output = { isTTY, columns: 200, write: (text: string) => written.push(text) }
+  const context = { env: {}, stdout: output, stderr: output, clock, isJson } as unknown as Context
+  let at = -1
+  const now = () => ({ ...(looks[Math.max(0, at)] ?? pending), checkedAt: at + 1 })
+  const client = {
+    addDomain: async () => now(),
+    domain: async () => now(),
+    checkDomain: async () => {
+      const before = now()
+      if (at < looks.length - 1) at += 1
+      return before
+    },
+  } as unknown as Client
+  return { clock, written, context, client, text: () => written.join('') }
+}
+
+describe('ptun http --domain', () => {
+  const found = { ...pending, findings: [missing] }
+  const verified = { ...pending, state: 'verified' as const }
+
+  async function walk(t: ReturnType<typeof stage>): Promise<Domain> {
+    const walking = walkThrough(t.context, t.client, 'app.example.com')
+    let isOver = false
+    const over = walking.finally(() => {
+      isOver = true
+    })
+    while (!isOver) await t.clock.advanceAsync(5_000, 1_000)
+    return over
+  }
+
+  test('waits for the record in one line of a terminal, and goes on when it is there', async () => {
+    const t = stage({ looks: [pending, found, found, verified], isTTY: true })
+    expect((await walk(t)).state).toBe('verified')
+    expect(t.text()).toContain('CNAME')
+    expect(t.text()).toContain('\r\u001b[2KWaiting for app.example.com')
+    expect(t.text()).toContain('No record there yet: Nothing of ours.')
+    expect(t.text()).toMatch(/app\.example\.com is yours\.\n\n$/)
+    expect(t.clock.pending).toBe(0)
+  })
+
+  test('says each thing that is found once where nobody watches', async () => {
+    const t = stage({ looks: [pending, found, found, found, verified], isTTY: false })
+    await walk(t)
+    expect(t.text().split('No record there yet (PT-2501)')).toHaveLength(2)
+    expect(t.text()).not.toContain('\u001b[2K')
+  })
+
+  test('tells programs the records and what is found', async () => {
+    const t = stage({ looks: [pending, found, verified], isTTY: false, isJson: true })
+    await walk(t)
+    const events = t.written.map((line) => JSON.parse(line) as { event: string })
+    expect(events.map(({ event }) => event)).toEqual(['domain.pending', 'domain.waiting', 'domain.verified'])
+  })
+
+  test('does not wait for one that is verified, or was', async () => {
+    const t = stage({ looks: [verified], isTTY: true })
+    await walk(t)
+    expect(t.text()).toBe('')
+    const failing = stage({ looks: [{ ...found, state: 'failing' }], isTTY: true })
+    await walk(failing)
+    expect(failing.text()).toContain('app.example.com is failing. No record there yet (PT-2501)')
+  })
+
+  test('ends with what the server says when the claim is gone', async () => {
+    const t = stage({ looks: [pending], isTTY: true })
+    const client = { ...t.client, checkDomain: async () => Promise.reject(fail('api.not_found')) }
+    await expect(walkThrough(t.context, client, 'app.example.com')).rejects.toThrow()
+  })
+})
