@@ -34,7 +34,8 @@ const day = 24 * hour
 const host = 'app.example.com'
 const relay = newId('rel', 1)
 
-async function makeStage(store: Store) {
+/** Two people, a cell and zones that are written by hand; time passes with rounds of jobs. */
+export async function makeDomainStage(store: Store) {
   const clock = new FakeClock()
   const zones = new Zones()
   const mails: { to: string; subject: string }[] = []
@@ -81,6 +82,7 @@ async function makeStage(store: Store) {
     ada,
     eve,
     tunnelOf,
+    textOf,
     add: (caller: Caller, tunnel?: string, name = host) => addDomain(control, caller, { host: name, tunnel }),
     /** The account's record stands in the zone. */
     async put(caller: Caller, name = host) {
@@ -114,7 +116,7 @@ async function makeStage(store: Store) {
     count: async ({ account }: Caller) => (await store.get(quotas.ref(account)))?.data.domains ?? 0,
   }
 }
-type Stage = Awaited<ReturnType<typeof makeStage>>
+type Stage = Awaited<ReturnType<typeof makeDomainStage>>
 
 async function outcome(done: Promise<unknown>): Promise<string> {
   try {
@@ -128,7 +130,7 @@ async function outcome(done: Promise<unknown>): Promise<string> {
 
 export function describeDomains(name: string, make: MakeStore): void {
   const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, async (store) => run(await makeStage(store))), 60_000)
+    test(title, () => withStore(make, async (store) => run(await makeDomainStage(store))), 60_000)
 
   describe(`own domains: ${name}`, () => {
     check('a host is pending until its record is there, and leads to its tunnel then', async (stage) => {
