@@ -7,13 +7,16 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
-import type { OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
+import { noDns } from '@porttunneler/shared/control/own-records'
+import type { Dns, OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import {
   type EnrolledRelayIdentity,
   enrolledRelayIdentity,
 } from '@porttunneler/shared/control/relay-enrolment'
+import { openCloudflareDns } from '@porttunneler/shared/dns/cloudflare'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
+import { textsServed } from '@porttunneler/shared/dns/served'
 import { lazyBus } from './platform/bus.lazy.ts'
 import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
 import { type AccessToken, type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
@@ -67,6 +70,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     mail: noMail,
     certificates: noCertificates,
     inquiries: openInquiryDesk({ resolvers: settings.resolvers, clock }),
+    dns: dnsOf(settings),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
   const control = makeControl(platform, { clock, random: Math.random, log, settings: settings.control })
@@ -82,6 +86,11 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
       await store.close()
     },
   }
+}
+
+/** Where the cells' zones are kept for the operator. */
+function dnsOf({ cloudflareToken: token, resolvers }: Settings): Dns {
+  return token ? openCloudflareDns({ token, clock, isServed: textsServed({ resolvers, clock }) }) : noDns
 }
 
 /** Relays on Google's VMs prove themselves by Google's token, others by the credential of their enrolment. */

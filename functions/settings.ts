@@ -51,6 +51,7 @@ const variables = z.object({
     .default('google.com,github.com')
     .transform((text) => text.split(',').filter((name) => name !== ''))
     .pipe(z.array(z.enum(['google.com', 'github.com']))),
+  PORTTUNNELER_CLOUDFLARE_TOKEN: z.string().min(20).max(200).optional(),
   STRIPE_WEBHOOK_SECRET: z.string().startsWith('whsec_').optional(),
   PORTTUNNELER_EMULATED_GOOGLE: url.optional(),
 })
@@ -64,6 +65,8 @@ export type Settings = {
   readonly proxies: readonly string[]
   /** Whom to ask about own domains. */
   readonly resolvers: z.infer<typeof resolversSchema>
+  /** Edits the zone that the cells stand in; absent: the operator does. */
+  readonly cloudflareToken?: Secret
   readonly stripeSecret?: Secret
   /** Stands in for the metadata server, KMS and Compute Engine, where emulators stand in for the rest. */
   readonly emulatedGoogle?: string
@@ -106,6 +109,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     relayGroups: rest.PORTTUNNELER_RELAY_GROUPS,
     proxies: rest.PORTTUNNELER_TRUSTED_PROXIES,
     resolvers: rest.PORTTUNNELER_RESOLVERS,
+    ...(rest.PORTTUNNELER_CLOUDFLARE_TOKEN && {
+      cloudflareToken: new Secret(rest.PORTTUNNELER_CLOUDFLARE_TOKEN),
+    }),
     ...(rest.STRIPE_WEBHOOK_SECRET && { stripeSecret: new Secret(rest.STRIPE_WEBHOOK_SECRET) }),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
   }

@@ -1,9 +1,11 @@
 /** The rules of shared/control on the platform of one machine: SQLite, local bus and sign-in, a key file, mail. */
+
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
+import { noDns } from '@porttunneler/shared/control/own-records'
 import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -68,6 +70,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     vault,
     inquiries,
     certificates: noCertificates,
+    dns: noDns,
   }
   return {
     control: makeControl(platform, { clock, random, log, settings }),

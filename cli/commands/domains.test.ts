@@ -5,6 +5,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
 import type { Context } from '../context.ts'
+import { openLeadingOutput } from './domain-keeper.ts'
 import { recordLines } from './domain-words.ts'
 import { walkThrough } from './domains.ts'
 
@@ -130,5 +131,62 @@ describe('ptun http --domain', () => {
     const t = stage({ looks: [pending], isTTY: true })
     const client = { ...t.client, checkDomain: async () => Promise.reject(fail('api.not_found')) }
     await expect(walkThrough(t.context, client, 'app.example.com')).rejects.toThrow()
+  })
+})
+
+describe('a domain of an agent', () => {
+  const tunnel = { id: `tun_${'0'.repeat(26)}`, name: 'web' }
+  const online = {
+    event: 'tunnel.online',
+    kind: 'http',
+    url: 'https://web.x.example.net:8443',
+    upstream: '3000',
+  } as const
+  const wanted = [
+    {
+      name: 'web',
+      kind: 'http',
+      upstream: { kind: 'tcp', host: 'localhost', port: 3000 },
+      domain: 'app.example.com',
+    },
+    { name: 'api', kind: 'http', upstream: { kind: 'tcp', host: 'localhost', port: 3001 } },
+  ] as unknown as Parameters<typeof openLeadingOutput>[0]['wanted']
+
+  async function lead(events: readonly string[], answers: Partial<Client>) {
+    const t = stage({ looks: [pending], isTTY: false, isJson: true })
+    const calls: unknown[] = []
+    const client = {
+      tunnels: async () => ({ items: [tunnel] }),
+      addDomain: async (json: object) => {
+        calls.push(json)
+        return { ...pending, state: 'verified', tunnel }
+      },
+      ...answers,
+    } as unknown as Client
+    const output = openLeadingOutput({ context: t.context, connection: { client }, wanted }, () => {
+      throw new Error('nobody asks for a snapshot')
+    })
+    for (const name of events) {
+      output.onEvent({ ...online, tunnel: name })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    output.close()
+    const told = t.written.map((line) => JSON.parse(line) as { event: string; url?: string; error?: string })
+    return { calls, told: told.filter(({ event }) => event.startsWith('domain.')) }
+  }
+
+  test('is led to its tunnel once it is online, and no other tunnel has it', async () => {
+    const { calls, told } = await lead(['api', 'web', 'web'], {})
+    expect(calls).toEqual([{ host: 'app.example.com', tunnel: tunnel.id }])
+    expect(told).toMatchObject([
+      { event: 'domain.led', url: 'https://app.example.com:8443', state: 'verified' },
+    ])
+  })
+
+  test('stops nothing when the server refuses it, and is tried again', async () => {
+    const addDomain = async () => Promise.reject(fail('quota.domains', 'No room.'))
+    const { told } = await lead(['web', 'web'], { addDomain })
+    expect(told.map(({ event }) => event)).toEqual(['domain.failed', 'domain.failed'])
+    expect(told[0]?.error).toBe('Too many own domains (PT-2208). No room.')
   })
 })

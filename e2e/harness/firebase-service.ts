@@ -7,6 +7,7 @@ import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { makeControl } from '@porttunneler/shared/control/control'
+import { noDns } from '@porttunneler/shared/control/own-records'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
@@ -64,6 +65,7 @@ export async function startFirebaseService() {
     vault,
     certificates: noCertificates,
     inquiries: noInquiries,
+    dns: noDns,
   }
   const control = makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
   const mounts = [firebaseRoutes({ identity, accounts, store, clock, kick: async () => {} })]

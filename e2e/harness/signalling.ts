@@ -21,6 +21,7 @@ import { ensureCell } from '@porttunneler/shared/control/cells'
 import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
 import { topics } from '@porttunneler/shared/control/names'
+import { noDns } from '@porttunneler/shared/control/own-records'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
@@ -144,6 +145,7 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
       vault,
       certificates: noCertificates,
       inquiries: noInquiries,
+      dns: noDns,
     },
     { clock, random, log: silentLog, settings: { ...settings, defaultPlan: 'unlimited' } },
   )

@@ -219,6 +219,31 @@ export interface InquiryDesk {
   look(inquiry: Inquiry, signal: AbortSignal): Promise<Evidence>
 }
 
+// --- Dns: records of the service's own zones ----------------------------------------------------------------------
+
+export type ZoneRecord = {
+  readonly type: 'A' | 'AAAA' | 'TXT'
+  readonly name: string
+  readonly value: string
+}
+export type Kept = {
+  readonly made: number
+  readonly removed: number
+  /** What stands in the way and is not ours, in words. */
+  readonly foreign: readonly string[]
+}
+
+/** @throws dns.unavailable, dns.limited, dns.refused from every call */
+export interface Dns {
+  readonly kind: 'none' | 'cloudflare'
+  /** Makes ours exactly so, and leaves whatever is not ours alone. An empty list takes nothing away. */
+  keep(wanted: readonly ZoneRecord[], signal: AbortSignal): Promise<Kept>
+  /** One TXT record of a challenge; resolves when the zone's own servers have it. */
+  put(name: string, value: string, signal: AbortSignal): Promise<void>
+  /** What is not there is not an error. */
+  remove(name: string, value: string, signal: AbortSignal): Promise<void>
+}
+
 /** All of it, as handed to the domain. */
 export type Platform = {
   readonly store: Store
@@ -229,6 +254,7 @@ export type Platform = {
   readonly vault: KeyVault
   readonly certificates: Certificates
   readonly inquiries: InquiryDesk
+  readonly dns: Dns
 }
 
 /** How the domain reports that a background task failed; never swallowed. */

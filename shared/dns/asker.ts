@@ -5,10 +5,10 @@
  */
 import { randomInt } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import { isPublicAddress } from '../base/public-addresses.ts'
 import type { AskingPace } from './asking-pace.ts'
 import type { Exchange, Peer } from './exchange.ts'
 import { type Answer, type DnsRecord, encodeQuestion, plain, type Question, readAnswer } from './message.ts'
-import { isPublicAddress } from './public-addresses.ts'
 
 export const askLimits = { questions: 60, bytes: 256 * 1024, questionMs: 2_000, lookMs: 15_000 } as const
 

@@ -1,12 +1,12 @@
 /** Looks at hosts in a small DNS on loopback: what is believed, what is not, and that every look ends. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { isPublicAddress } from '../base/public-addresses.ts'
 import { DnsWorld } from '../testing/dns-world.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { askLimits } from './asker.ts'
 import { AskingPace } from './asking-pace.ts'
 import { openInquiryDesk } from './look.ts'
-import { isPublicAddress } from './public-addresses.ts'
 import { resolversSchema } from './resolvers.ts'
 
 const host = 'app.example.com'

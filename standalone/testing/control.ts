@@ -11,8 +11,9 @@ import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cell
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, controlOf, makeControl } from '@porttunneler/shared/control/control'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
+import { noDns } from '@porttunneler/shared/control/own-records'
 import type { PlanName } from '@porttunneler/shared/control/plans'
-import type { InquiryDesk, Store } from '@porttunneler/shared/control/platform'
+import type { Dns, InquiryDesk, Store } from '@porttunneler/shared/control/platform'
 import { Principals, personCaller } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
@@ -42,6 +43,7 @@ export function makeTestControl({
   wrapStore = (store) => store,
   certificates = noCertificates,
   inquiries = noInquiries,
+  dns = noDns,
 }: {
   log?: Log
   plan?: PlanName
@@ -49,6 +51,7 @@ export function makeTestControl({
   wrapStore?: (store: Store) => Store
   certificates?: Certificates
   inquiries?: InquiryDesk
+  dns?: Dns
 } = {}) {
   // Real time paces races: with a clock that stands still, their losers would wait for ever.
   const store = openSqliteStore(':memory:', { queries: queryTable })
@@ -68,6 +71,7 @@ export function makeTestControl({
     vault,
     certificates,
     inquiries,
+    dns,
   }
   const control = makeControl(platform, { clock, random: Math.random, log, settings })
   const claims = { relay: newId('rel', clock.now()), cell: testCell.id }

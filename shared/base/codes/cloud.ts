@@ -187,6 +187,38 @@ export const cloudCodes = {
     cause: 'The build failed, and the start needs what it makes.',
     cure: "The detail has the bundler's message; mend what it names and start again.",
   },
+  'dns.unavailable': {
+    code: 'PT-5250',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'service',
+    title: 'Provider of the DNS does not answer',
+    cause:
+      'The service that keeps the DNS records of this installation did not answer, or with an error of its own.',
+    cure: 'Nothing has to be done: records stay as they are, and it is tried again. If it lasts, look at the status page of the provider.',
+  },
+  'dns.limited': {
+    code: 'PT-5251',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'service',
+    title: 'Too many requests to the provider of the DNS',
+    cause: 'The provider takes so many requests within five minutes, and they are used up.',
+    cure: 'Nothing has to be done: it goes on after a pause. Look whether other programs use the same token.',
+  },
+  'dns.refused': {
+    code: 'PT-5252',
+    http: 500,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'Provider of the DNS refuses',
+    cause:
+      'The token is not valid or may not change this zone, or a record was refused for the reason in the detail.',
+    cure: 'Make a token with the right to edit the DNS of the zone that the cells stand in (Zone, DNS, Edit), and set it in PORTTUNNELER_CLOUDFLARE_TOKEN.',
+  },
   'relay.event': {
     code: 'PT-5225',
     http: 400,

@@ -18,6 +18,7 @@ import { forgetRelays } from '../forgetting.ts'
 import { expireKeys } from '../key-expiry.ts'
 import { keepLimits } from '../limits.ts'
 import { sendMails } from '../mails.ts'
+import { keepOwnRecords } from '../own-records.ts'
 import { giveOwners } from '../ownerless-keys.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
 import { unserve } from '../unserve.ts'
@@ -51,6 +52,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     findCertificates(control),
     checkDomains(control),
     tellOwners(control),
+    keepOwnRecords(control),
   ]
 }
 

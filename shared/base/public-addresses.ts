@@ -3,8 +3,8 @@
  * its servers, and could name machines behind our own firewall. Source: IANA's special-purpose registries.
  */
 import { isIP } from 'node:net'
-import { plainAddress } from '../base/addresses.ts'
-import { compileMatcher } from '../base/networks.ts'
+import { plainAddress } from './addresses.ts'
+import { compileMatcher } from './networks.ts'
 
 const special = compileMatcher([
   '0.0.0.0/8',
