@@ -77,6 +77,21 @@ export function describeJobs(
       for (const id of ids) expect(await stage.job(id)).toBeUndefined()
     })
 
+    check('what is asked for while it runs is done at once, though it had let itself wait', async (stage) => {
+      let runs = 0
+      const worker = stage.worker(
+        kindOf(async (job) => {
+          runs += 1
+          if (runs === 1) await stage.ask(wish('again'))
+          await job.pause({}, stage.clock.now() + 3_600_000)
+        }),
+      )
+      await worker.take([await stage.ask(wish('again'))])
+      await worker.take(['work:again'])
+      await worker.take(['work:again'])
+      expect(runs).toBe(2)
+    })
+
     check(
       'requested again while it waits it is one job; requested while it runs it runs once more',
       async (stage) => {

@@ -12,6 +12,9 @@ import { proofOf, targetUnder } from './proof.ts'
 import { settle } from './settle.ts'
 import { isGone, judge } from './verdict.ts'
 
+/** Of a process: strangers' servers may be silent for seconds, and mails must not wait for them. */
+const looksAtOnce = 3
+const crowdedMs = 5_000
 /** A name that rests, or was another tunnel's, is asked for again so soon. */
 const bindAgainMs = 60_000
 
@@ -20,8 +23,19 @@ export function checkWish(id: string, account: string): Wish {
 }
 
 export function checkDomains(control: Control): JobKind {
+  let looking = 0
+  const run = async (job: RunningJob) => {
+    const waitMs = crowdedMs * (0.5 + control.random())
+    if (looking >= looksAtOnce) return job.pause({}, control.clock.now() + waitMs)
+    looking += 1
+    try {
+      await check(control, job)
+    } finally {
+      looking -= 1
+    }
+  }
   // Each look makes progress, so only what kills workers dies.
-  return { name: 'domain.check', attemptsMax: 1_000, waitsMs: waitsMsMax, run: (job) => check(control, job) }
+  return { name: 'domain.check', attemptsMax: 1_000, waitsMs: waitsMsMax, run }
 }
 
 async function check(control: Control, job: RunningJob): Promise<void> {

@@ -2,6 +2,7 @@
  * How a claim to a host goes on, as pure rules: pending -> verified <-> failing -> suspended -> gone. Servers that are
  * silent or fail change nothing; only what they say does, and only when they say it twice, an hour apart.
  */
+import { isAhead } from '../stored-times.ts'
 import type { DomainDoc, VerifiedDoc } from './domain-documents.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -38,7 +39,7 @@ export function afterLook(
   { proof, findings }: Verdict,
   { holds, nowMs, random }: { readonly holds: boolean; readonly nowMs: number; readonly random: number },
 ): Next {
-  const seen: DomainDoc = { ...current, findings, checkedAt: nowMs }
+  const seen: DomainDoc = { ...putBack(current, nowMs), findings, checkedAt: nowMs }
   const wait = (next: DomainDoc, ms: number): Next => ({
     kind: 'keep',
     next: { ...next, nextAt: nowMs + ms },
@@ -50,18 +51,25 @@ export function afterLook(
   }
   switch (current.state) {
     case 'pending': {
-      const ageMs = nowMs - current.createdAt
+      const ageMs = nowMs - seen.createdAt
       const step = pendingSteps.find(([untilMs]) => ageMs < untilMs)
       return step ? wait(seen, step[1]) : { kind: 'gone' }
     }
     case 'verified':
-      if (proof !== 'gone') return wait(seen, current.goneAt > 0 ? hour : day)
-      return isContraryTwice(current.goneAt, nowMs)
-        ? wait({ ...seen, state: 'failing', failingAt: current.goneAt }, hour)
-        : wait({ ...seen, goneAt: current.goneAt || nowMs }, hour)
+      if (proof !== 'gone') return wait(seen, seen.goneAt > 0 ? hour : day)
+      return isContraryTwice(seen.goneAt, nowMs)
+        ? wait({ ...seen, state: 'failing', failingAt: seen.goneAt }, hour)
+        : wait({ ...seen, goneAt: seen.goneAt || nowMs }, hour)
     default:
       return proof === 'gone' ? lapse(seen, nowMs, wait) : wait(seen, hour)
   }
+}
+
+/** What a clock that was ahead has stored begins now, or nothing would come of it for as long as it was ahead. */
+function putBack(current: DomainDoc, nowMs: number): DomainDoc {
+  const past = (atMs: number) => (isAhead(atMs, { nowMs, lastsMs: 0 }) ? nowMs : atMs)
+  const { createdAt, goneAt, failingAt } = current
+  return { ...current, createdAt: past(createdAt), goneAt: past(goneAt), failingAt: past(failingAt) }
 }
 
 function lapse(seen: DomainDoc, nowMs: number, wait: (next: DomainDoc, ms: number) => Next): Next {

@@ -10,6 +10,7 @@ import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import type { Transaction } from '../platform.ts'
 import { lookToTake } from '../quota.ts'
+import { isAhead } from '../stored-times.ts'
 import { lookToRemoveName } from '../tunnel-names.ts'
 import { type DomainDoc, domains, type VerifiedDoc, verified } from './domain-documents.ts'
 import { afterLook, decideRight, type Next } from './domain-rules.ts'
@@ -83,7 +84,7 @@ function planFor(
       const outcome = afterLook(current, told, { holds: false, nowMs, random })
       return {
         outcome,
-        right: holder ? doubted(holder, kind === 'doubt' ? nowMs : 0) : 'keep',
+        right: holder ? doubted(holder, kind === 'doubt' ? nowMs : 0, nowMs) : 'keep',
         loser: undefined,
       }
     }
@@ -102,8 +103,9 @@ function planFor(
 }
 
 /** When the holder's proof was first missed; 0 = it is there. */
-function doubted(holder: VerifiedDoc, goneAt: number): VerifiedDoc | 'keep' {
-  return holder.goneAt > 0 === goneAt > 0 ? 'keep' : { ...holder, goneAt }
+function doubted(holder: VerifiedDoc, goneAt: number, nowMs: number): VerifiedDoc | 'keep' {
+  const isKnown = holder.goneAt > 0 === goneAt > 0 && !isAhead(holder.goneAt, { nowMs, lastsMs: 0 })
+  return isKnown ? 'keep' : { ...holder, goneAt }
 }
 
 function claimedBy(host: string) {

@@ -46,7 +46,10 @@ export interface RunningJob {
   finish(effect?: (tx: Transaction) => Promise<void>): Promise<void>
   /** Stores how far it has come, together with `effect`, and renews the lease. @throws job.lost */
   advance(progress: Doc, effect?: (tx: Transaction) => Promise<void>): Promise<void>
-  /** Lets other jobs run: this one continues at `dueAt`, from `progress`. @throws job.lost */
+  /**
+   * Lets other jobs run: this one continues at `dueAt`, from `progress`, or at once if it was asked for meanwhile.
+   * @throws job.lost
+   */
   pause(progress: Doc, dueAt: number): Promise<void>
 }
 

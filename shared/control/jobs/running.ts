@@ -105,10 +105,12 @@ export class Running implements RunningJob {
   }
 
   pause(progress: Doc, dueAt: number): Promise<void> {
+    const nowMs = this.#control.clock.now()
     return this.#end(undefined, (latest) => ({
       ...latest,
       progress,
-      dueAt,
+      // Asked for meanwhile: it goes on at once, for it may have looked already at what has changed since.
+      dueAt: latest.wanted > this.#data.wanted ? Math.min(dueAt, nowMs) : dueAt,
       claim: '',
       attempts: 0,
       error: '',
