@@ -150,6 +150,19 @@ describe('names at a relay', () => {
     expect(await visitByTls(host)).toBe('ERR_SSL_TLSV1_UNRECOGNIZED_NAME')
   })
 
+  test('hosts that nobody has, and names that are offline, cost the control plane no call', async () => {
+    await serve('one', [{ host, version: 5 }])
+    say(6, '', '')
+    const before = control.requests.length
+    const strangers = Array.from({ length: 40 }, (_, n) => `n${n}.example.net`)
+    const told = await Promise.all([host, ...strangers].map((name) => visit(name)))
+    expect(new Set(told)).toEqual(new Set(['404']))
+    for (const name of strangers.slice(0, 5))
+      expect(await visitByTls(name)).toBe('ERR_SSL_TLSV1_UNRECOGNIZED_NAME')
+    // A report that is due comes all the same.
+    expect(control.requests.length - before).toBeLessThan(5)
+  })
+
   async function visitByTls(name: string): Promise<string> {
     const socket = connectTls({
       host: '127.0.0.1',
