@@ -19,6 +19,7 @@ import { type DomainOptions, openDomain } from './domain.ts'
 import { demoKey, ensureFirstAccount, type FirstAccount } from './first-account.ts'
 import { signInRoutes } from './platform/identity.local.routes.ts'
 import { purgeSlice } from './platform/store.sqlite.ts'
+import { PurgeTime } from './purge-time.ts'
 import type { Fetch } from './web-server.ts'
 
 /** The one cell of a single-machine server. */
@@ -69,11 +70,13 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   const kicks = bus.subscribe(topics.jobs, 'worker', async (message) => {
     await worker.take(kickSchema.parse(message).ids)
   })
+  const purgeTime = new PurgeTime(store, clock)
   const rounds = startRounds(clock, onBackgroundError, async () => {
     await worker.begin()
     await worker.round(roundsMs)
     // A full slice means that there may be more; requests run in between.
-    while ((await store.purgeExpired(clock.now())) === purgeSlice) await sleep(clock, pauseMs)
+    const until = await purgeTime.read()
+    while ((await store.purgeExpired(until)) === purgeSlice) await sleep(clock, pauseMs)
   })
   return {
     fetch: (request, env) => api.fetch(request, env),

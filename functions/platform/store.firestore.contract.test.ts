@@ -13,6 +13,7 @@ import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
 import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
+import { describeWrongClock } from '@porttunneler/shared/testing/wrong-clock.contract'
 import { randomProject, withEmulators } from '../testing/with-emulators.ts'
 import { openFirestoreStore } from './store.firestore.ts'
 
@@ -31,6 +32,7 @@ withEmulators(({ firestore }) => {
   describeStoreRaces('firestore', make)
   describeScopedStore('firestore', make)
   describeUsage('firestore', make)
+  describeWrongClock('firestore', make)
   describeBefore('firestore', make)
   describeJobs('firestore', make, { dueAtOnce: 1_000 })
   describeAudit('firestore', make)

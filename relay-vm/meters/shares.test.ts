@@ -38,6 +38,19 @@ describe('shares', () => {
     expect(shares.isSpent(account), 'the next period').toBe(false)
   })
 
+  test('a share that a clock issued which was ahead ends with the first ticket of the right time', () => {
+    const [shares, meter] = [new TransferShares(), meterOf()]
+    const years = 20 * 365 * 86_400
+    shares.granted({ account, shareOf: 'a', iat: years, shareBytes: 10, shareFrom: years * 1_000 }, meter)
+    carry(meter, 10)
+    expect(shares.isSpent(account)).toBe(true)
+    // An older ticket that is still good says nothing new.
+    shares.granted({ account, shareOf: 'a', iat: years - 60, shareBytes: 50, shareFrom: 0 }, meter)
+    expect(shares.isSpent(account)).toBe(true)
+    shares.granted({ account, shareOf: 'a', iat: 1, shareBytes: 50, shareFrom: 0 }, meter)
+    expect(shares.isSpent(account)).toBe(false)
+  })
+
   test('a ticket of a release up to 0.1, which does not say from when it counts, counts from its bind', () => {
     const [shares, meter] = [new TransferShares(), meterOf()]
     shares.granted({ account, iat: 1, shareBytes: 10 }, meter)

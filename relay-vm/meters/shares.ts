@@ -6,6 +6,7 @@
  * that another has meanwhile carried by its older one. Therefore the lower of the last two counts is valid: all relays
  * together may carry at any time at most what one count had left. docs/decisions/0048
  */
+import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { TunnelMeter } from './tunnel-meter.ts'
 
@@ -15,6 +16,8 @@ import type { TunnelMeter } from './tunnel-meter.ts'
 const accountsMax = 50_000
 /** Hours with traffic that are remembered: the control plane counts an hour 20 min after its end. */
 const marksMax = 26
+/** Of two tickets that are good at one time, the one was issued at most so much later than the other. */
+const togetherMs = limits.ticketMs + 2 * limits.skewMs
 /** Streams and tunnels that are read for each new visitor: an account with 40,000 open would cost 0.2 ms for each. */
 const stepsMax = 64
 
@@ -41,10 +44,13 @@ export class TransferShares {
     const { account, iat, shareBytes } = ticket
     const known = this.#shares.get(account)
     known?.carried.join(meter)
-    if (known !== undefined && known.issuedAt >= iat) return
+    const isOlder = known !== undefined && known.issuedAt >= iat
+    // Both are good now, unless the clock that has issued the one known was ahead and is set back.
+    if (isOlder && known.issuedAt - iat <= togetherMs / 1_000) return
     this.#shares.delete(account)
     if (shareBytes === undefined) return
-    this.#shares.set(account, shareOf(ticket, shareBytes, known, known?.carried ?? new Carried(meter)))
+    const before = isOlder ? undefined : known
+    this.#shares.set(account, shareOf(ticket, shareBytes, before, known?.carried ?? new Carried(meter)))
     const [first] = this.#shares.keys()
     if (this.#shares.size > accountsMax && first !== undefined) this.#shares.delete(first)
   }

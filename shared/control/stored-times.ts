@@ -18,6 +18,11 @@ export function believed(atMs: number, span: Span): number {
   return isAhead(atMs, span) ? span.nowMs + span.lastsMs : atMs
 }
 
+/** How far something is done. A mark that lies in the future counts for nothing: then it is done again from `start`. */
+export function markOf(doneTo: number, { start, nowMs }: { start: number; nowMs: number }): number {
+  return isAhead(doneTo, { nowMs, lastsMs: 0 }) ? start : doneTo
+}
+
 /** Whether something that a right clock began still lasts. */
 export function isStillOn(untilMs: number, span: Span): boolean {
   return untilMs > span.nowMs && !isAhead(untilMs, span)

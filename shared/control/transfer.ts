@@ -14,6 +14,7 @@ import type { AnyControl } from './control.ts'
 import { endpoints, type TunnelDoc } from './documents.ts'
 import { boundless } from './plans.ts'
 import type { Snapshot } from './platform.ts'
+import { markOf } from './stored-times.ts'
 import { monthsOfBefore } from './usage-documents.ts'
 
 /** Beyond 100 %, visitors are admitted until this share of the plan more is used. */
@@ -49,11 +50,11 @@ export async function readTransferNow(control: AnyControl, who: Who): Promise<Tr
 
 async function usedOf(control: AnyControl, { account, periodAnchor }: Who): Promise<Used> {
   const open = await openPeriod(control, account)
-  if (open) {
-    const { start: from, end: to, bytes: usedBytes, countedTo: countedAt } = open.data
-    return { from, to, usedBytes, countedAt }
-  }
   const nowMs = control.clock.now()
+  if (open) {
+    const { start: from, end: to, bytes: usedBytes, countedTo } = open.data
+    return { from, to, usedBytes, countedAt: markOf(countedTo, { start: from, nowMs }) }
+  }
   const { start, end } = spanAround(nowMs, periodAnchor)
   const id = `${account}:${new Date(monthStart(nowMs, 0)).toISOString().slice(0, 7)}`
   const before = (await control.store.get(monthsOfBefore.ref(id)))?.data

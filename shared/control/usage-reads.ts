@@ -7,6 +7,7 @@ import { eachRows } from './books/rows.ts'
 import type { AccountControl } from './control.ts'
 import type { Page, QueryOptions } from './platform.ts'
 import { queries } from './query-table.ts'
+import { markOf } from './stored-times.ts'
 import type { UsageHourDoc, UsageMonthDoc, UsagePeriodDoc } from './usage-documents.ts'
 
 const dayMs = 24 * hourMs
@@ -40,12 +41,13 @@ export async function rowsOf(
 export async function hoursOfAccount(control: AccountControl, { from, to }: Span): Promise<Hours> {
   const { account } = control.store
   const hours: Hours = new Map()
+  const nowMs = control.clock.now()
   let countedTo = hourOf(from)
   for (const period of await periodsOf(control, { from, to })) {
     const { start, lateHours } = period
     const series = lateHours === '' ? period : { ...period, hours: lateHours }
     for (const [hour, sum] of readHours(series, start)) hours.set(hour, sum)
-    countedTo = Math.max(countedTo, period.countedTo)
+    countedTo = Math.max(countedTo, markOf(period.countedTo, { ...period, nowMs }))
   }
   if (countedTo > to) return hours
   const rows: UsageHourDoc[] = []
@@ -65,7 +67,8 @@ export async function tunnelHours(
 ): Promise<ReadonlyMap<string, Hours>> {
   const { from, to } = span
   const latest = (await periodsOf(control, { from: to, to })).at(-1)
-  const monthsTo = Math.max(hourOf(from), latest?.monthsTo ?? 0)
+  const nowMs = control.clock.now()
+  const monthsTo = Math.max(hourOf(from), latest ? markOf(latest.monthsTo, { ...latest, nowMs }) : 0)
   const byTunnel = new Map<string, Hours>()
   const hoursAt = (tunnel: string): Hours => {
     const hours: Hours = byTunnel.get(tunnel) ?? new Map()

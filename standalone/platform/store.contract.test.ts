@@ -15,6 +15,7 @@ import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
 import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
+import { describeWrongClock } from '@porttunneler/shared/testing/wrong-clock.contract'
 import { afterAll } from 'vitest'
 import { openSqliteStore } from './store.sqlite.ts'
 
@@ -41,3 +42,4 @@ describeClaims('sqlite in memory', inMemory)
 describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)
 describeCertificates('sqlite in memory', inMemory)
+describeWrongClock('sqlite in memory', inMemory)

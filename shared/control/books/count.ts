@@ -3,11 +3,13 @@
  * to the period of each. Periods also turn from open to closing and closed here. docs/decisions/0048
  */
 import { z } from 'zod'
+import { limits } from '../../protocol/limits.ts'
 import type { Control } from '../control.ts'
 import type { JobKind, RunningJob } from '../jobs/jobs.ts'
 import { pieces } from '../piecewise.ts'
 import type { Page, QueryOptions } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { isAhead, markOf } from '../stored-times.ts'
 import { type UsageHourDoc, type UsagePeriodDoc, usageLate } from '../usage-documents.ts'
 import { carryOver } from './before.ts'
 import { hourMs, hourOf, monthStart } from './calendar.ts'
@@ -43,7 +45,10 @@ async function count(control: Control, job: RunningJob): Promise<void> {
   await carryOver(control)
   const known = progressSchema.parse(job.progress)
   // Releases up to 0.1 rolled up only the current month, so the one before may lack its last hours.
-  let progress: Progress = { account: known.account, hour: known.hour ?? monthStart(nowMs, -1) }
+  const first = monthStart(nowMs, -1)
+  // A clock that was ahead has counted hours that have yet to come; counting one twice changes nothing.
+  const hour = markOf(known.hour ?? first, { start: first, nowMs })
+  let progress: Progress = { account: hour === known.hour ? known.account : '', hour }
   const end = hourOf(nowMs - afterMs)
   for (;;) {
     const hour = await hourWithRows(control, progress.hour)
@@ -52,6 +57,7 @@ async function count(control: Control, job: RunningJob): Promise<void> {
     progress = { hour: hour + hourMs, account: '' }
   }
   progress = { hour: Math.max(end, progress.hour), account: '' }
+  await reopen(control, job)
   await turn(control, job)
   await job.pause({ ...progress }, end + hourMs + afterMs)
 }
@@ -103,6 +109,26 @@ async function countAll(control: Control, hour: number, sums: ReadonlyMap<string
         countHours(control, { account, hours: new Map([[hour, sum]]), countedTo: hour + hourMs }),
       ),
     )
+}
+
+/** A period whose end has yet to come is open: a clock that was ahead had ended it. */
+async function reopen({ store, clock }: Control, job: RunningJob): Promise<void> {
+  const nowMs = clock.now()
+  let after: QueryOptions['after']
+  do {
+    const from = nowMs + closingMs + limits.skewMs
+    const options = { where: { state: 'closing' }, from, limit: 200, ...(after && { after }) }
+    const page: Page<UsagePeriodDoc> = await store.query(queries.periodsByState, options)
+    for (const { ref } of page.items) {
+      job.signal.throwIfAborted()
+      await store.change<UsagePeriodDoc>(ref, (current) =>
+        current?.state === 'closing' && isAhead(current.end, { nowMs, lastsMs: 0 })
+          ? { ...current, state: 'open', turnsAt: current.end }
+          : 'keep',
+      )
+    }
+    after = page.next
+  } while (after)
 }
 
 /** open -> closing at the end, -> closed 48 h later, unless late usage still has to be counted. */

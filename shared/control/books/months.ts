@@ -7,6 +7,7 @@ import type { JobKind, RunningJob } from '../jobs/jobs.ts'
 import { type Change, changeAll } from '../piecewise.ts'
 import type { Page, QueryOptions, Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { markOf } from '../stored-times.ts'
 import {
   type UsageHourDoc,
   type UsageMonthDoc,
@@ -85,13 +86,17 @@ async function fill(control: Control, job: RunningJob): Promise<void> {
 
 async function fillOne(control: Control, { ref, data }: Snapshot<UsagePeriodDoc>, to: number): Promise<void> {
   const until = Math.min(to, data.end)
+  const nowMs = control.clock.now()
+  const from = markOf(data.monthsTo, { start: data.start, nowMs })
   // Nothing was counted since, so there is nothing to read.
-  if (data.countedTo <= data.monthsTo || data.monthsTo >= until) return
+  if (data.countedTo <= from || from >= until) return
   const rows = []
-  for await (const page of eachRows(control, { account: data.account, from: data.monthsTo, to: until - 1 }))
+  for await (const page of eachRows(control, { account: data.account, from, to: until - 1 }))
     rows.push(...page)
   await addToMonths(control, rows)
   await control.store.change(ref, (current) =>
-    current && current.monthsTo < until ? { ...current, monthsTo: until } : 'keep',
+    current && markOf(current.monthsTo, { start: current.start, nowMs }) < until
+      ? { ...current, monthsTo: until }
+      : 'keep',
   )
 }

@@ -3,6 +3,7 @@
  * final. Later usage becomes a correction in the open period, so a bill that was sent never changes.
  * docs/decisions/0048
  */
+import { fail } from '../../base/errors.ts'
 import { writeAudit } from '../audit.ts'
 import { everyCell, makeCommand, type Outgoing, publishCommands, writeCommand } from '../commands.ts'
 import type { AnyControl, Control } from '../control.ts'
@@ -10,6 +11,7 @@ import { type AccountDoc, accounts } from '../documents.ts'
 import { limitsOf } from '../plans.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { isAhead, markOf } from '../stored-times.ts'
 import { type UsagePeriodDoc, usagePeriods } from '../usage-documents.ts'
 import { hourMs, hourOf, spanAround } from './calendar.ts'
 import { bytesOf, isSameSeries, mergeHours, type Sum } from './hours.ts'
@@ -18,9 +20,14 @@ import { bytesOf, isSameSeries, mergeHours, type Sum } from './hours.ts'
 export const closingMs = 48 * hourMs
 /** Kept for the customer to see, and for disputes about a bill. */
 const keepMs = 400 * 24 * hourMs
+/** Others may change what is counted into, a few times. */
+const raceTriesMax = 20
 const warnings = [100, 90, 80] as const
 
-type Period = Snapshot<UsagePeriodDoc>
+type Period = Snapshot<UsagePeriodDoc> & {
+  /** Of one that is not stored yet: what a clock that was ahead has closed too early; it ends where this begins. */
+  readonly cuts?: Snapshot<UsagePeriodDoc>
+}
 type GivenHours = ReadonlyMap<number, Sum>
 
 /** The period that is open now; undefined when nothing was counted since the last one ended. */
@@ -43,10 +50,13 @@ export async function countHours(
   { account, hours, countedTo = 0 }: { account: string; hours: GivenHours; countedTo?: number },
 ): Promise<void> {
   const left = new Map([...hours].sort(([a], [b]) => a - b))
-  while (left.size > 0) {
+  for (let tries = 0; left.size > 0; tries++) {
+    if (tries > hours.size + raceTriesMax) throw fail('store.contention')
     const [first = 0] = left.keys()
     const period = await periodAround(control, account, first)
-    const inside = new Map([...left].filter(([hour]) => hour < period.data.end))
+    const nowMs = control.clock.now()
+    const end = isClosedEarly(period.data, nowMs) ? hourOf(nowMs) : period.data.end
+    const inside = new Map([...left].filter(([hour]) => hour < end))
     const isDone =
       period.data.state === 'closed'
         ? await correct(control, period, inside)
@@ -65,14 +75,44 @@ async function periodAround(control: Control, account: string, hour: number): Pr
   })
   // Releases up to 0.1 kept a different document with the same start.
   const [before] = items.filter(({ data }) => data.state !== undefined)
-  if (before && before.data.end > hour) return before
+  const nowMs = control.clock.now()
+  const isCut = before && isClosedEarly(before.data, nowMs) && hour >= hourOf(nowMs)
+  if (before && before.data.end > hour && !isCut) return before
   const owner = await control.store.get(accounts.ref(account))
   const span = spanAround(hour, owner?.data.periodAnchor)
-  const start = Math.max(span.start, before?.data.end ?? 0)
+  const start = isCut ? hourOf(nowMs) : Math.max(span.start, before?.data.end ?? 0)
+  const end = isCut ? before.data.end : span.end
   return {
     ref: periodRef(account, start),
     version: '',
-    data: newPeriod(owner?.data, { account, start, end: span.end, before }),
+    data: newPeriod(owner?.data, { account, start, end, monthsTo: monthsToOf(before, nowMs) }),
+    ...(isCut && { cuts: before }),
+  }
+}
+
+/** What was closed stays closed: the rest of its time is a period of its own, as after a change of plan. */
+function isClosedEarly({ state, end }: UsagePeriodDoc, nowMs: number): boolean {
+  return state === 'closed' && isAhead(end, { nowMs, lastsMs: 0 })
+}
+
+function monthsToOf(before: Period | undefined, nowMs: number): number | undefined {
+  return before && markOf(before.data.monthsTo, { start: before.data.start, nowMs })
+}
+
+/** Within `tx`, what `periodAround` has found or made. @returns undefined when somebody was faster */
+async function lookToWrite(
+  tx: Transaction,
+  { ref, data, cuts }: Period,
+): Promise<{ readonly current: UsagePeriodDoc; write(next: UsagePeriodDoc): void } | undefined> {
+  const current = (await tx.get(ref))?.data
+  const before = cuts && !current ? await tx.get(cuts.ref) : undefined
+  if (cuts && !current && before?.version !== cuts.version) return undefined
+  return {
+    current: current ?? data,
+    write(next) {
+      if (before) tx.set(before.ref, { ...before.data, end: data.start })
+      tx.set(ref, next)
+    },
   }
 }
 
@@ -86,8 +126,8 @@ export function newPeriod(
     account,
     start,
     end,
-    before,
-  }: { account: string; start: number; end: number; before?: Period | undefined },
+    monthsTo = start,
+  }: { account: string; start: number; end: number; monthsTo?: number | undefined },
 ): UsagePeriodDoc {
   return {
     account,
@@ -100,7 +140,7 @@ export function newPeriod(
     answers: '',
     bytes: 0,
     countedTo: start,
-    monthsTo: before?.data.monthsTo ?? start,
+    monthsTo,
     corrections: 0,
     lateHours: '',
     corrected: 0,
@@ -118,7 +158,9 @@ async function count(
   const { account } = period.data
   let isDone = false
   const outgoing = await control.store.transact(async (tx): Promise<readonly Outgoing[]> => {
-    const current = (await tx.get(period.ref))?.data ?? period.data
+    const found = await lookToWrite(tx, period)
+    if (!found) return []
+    const { current } = found
     const owner = (await tx.get(accounts.ref(account)))?.data
     isDone = current.state !== 'closed' && [...hours.keys()].every((hour) => hour < current.end)
     if (!isDone) return []
@@ -127,11 +169,11 @@ async function count(
       ...current,
       ...series,
       bytes: bytesOf(series.hours),
-      countedTo: Math.min(current.end, Math.max(current.countedTo, countedTo)),
+      countedTo: Math.min(current.end, Math.max(markOf(current.countedTo, { ...current, nowMs }), countedTo)),
     })
     const warned = warningOf(owner, next)
     if (isSame({ ...next, warned }, current)) return []
-    tx.set(period.ref, { ...next, warned })
+    found.write({ ...next, warned })
     return warned > current.warned && current.state === 'open' ? warn(tx, { ...next, warned }, nowMs) : []
   })
   await publishCommands(control, outgoing)
@@ -180,17 +222,23 @@ async function correct(control: Control, closed: Period, hours: GivenHours): Pro
   if (open.data.state === 'closed') return false
   let isDone = false
   await control.store.transact(async (tx) => {
-    const [then, now] = [await tx.get(closed.ref), (await tx.get(open.ref))?.data ?? open.data]
-    isDone = then !== undefined && now.state !== 'closed'
-    if (!then || !isDone) return
+    const then = await tx.get(closed.ref)
+    const found = await lookToWrite(tx, open)
+    const now = found?.current
+    isDone = then !== undefined && now !== undefined && now.state !== 'closed'
+    if (!then || !found || !now || !isDone) return
     const { data } = then
     const known = { ...data, hours: data.lateHours === '' ? data.hours : data.lateHours }
     const { hours: lateHours, answers } = mergeHours(known, data.start, hours)
     const more = Math.max(0, bytesOf(lateHours) - data.bytes - data.corrected)
     if (more === 0 && answers === (data.answers ?? '')) return
     const late = more > 0 ? { lateHours, corrected: data.corrected + more } : {}
-    tx.set(closed.ref, { ...data, answers, ...late })
-    if (more > 0) tx.set(open.ref, { ...now, corrections: now.corrections + more })
+    const corrected = { ...now, corrections: now.corrections + more }
+    // It is this very one that the open period cuts: one document is written once.
+    const isCut = more > 0 && open.cuts?.ref.id === closed.ref.id
+    if (isCut) tx.set(open.ref, corrected)
+    else if (more > 0) found.write(corrected)
+    tx.set(closed.ref, { ...data, answers, ...late, ...(isCut && { end: open.data.start }) })
   })
   return isDone
 }
