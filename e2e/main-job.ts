@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Service, StartService } from './harness/service.ts'
+import { describeAccounts } from './suites/accounts.ts'
 import type { Context } from './suites/context.ts'
 import { describeHealth } from './suites/health.ts'
 import { describeHostile } from './suites/hostile.ts'
@@ -27,6 +28,7 @@ const suites = {
   health: describeHealth,
   pool: describePool,
   names: describeNames,
+  accounts: describeAccounts,
   hostileApi: describeHostileApi,
   hostile: describeHostile,
   survival: describeSurvival,

@@ -1,12 +1,15 @@
 /** The cloud on this machine as `npm run cloud:local` starts it, in a child process with a data folder of its own. */
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseEnv } from 'node:util'
 import { z } from 'zod'
 import type { EmulatorHosts } from '../../functions/testing/emulators.ts'
+import { signInAt } from '../cloud-local/sign-in.ts'
+import { noMetadata } from './auth-emulator.ts'
 import { eventually } from './events.ts'
-import { childrenOf, type Program, startProgram, textOf } from './programs.ts'
-import type { Service } from './service.ts'
-import { freeSettings, temporaryFolder } from './standalone.ts'
+import { childrenOf, type Program, runProgram, startProgram, textOf } from './programs.ts'
+import { callApi, type People, type Service } from './service.ts'
+import { freeSettings, password, temporaryFolder } from './standalone.ts'
 
 const reportSchema = z.object({
   pid: z.int(),
@@ -51,6 +54,7 @@ export async function startCloudService(hosts: EmulatorHosts): Promise<CloudServ
       killRelay: () => killRelays(program.pid),
       freezeControlPlane: () => freeze(program.pid),
     },
+    people: peopleOf({ folder, project: report.project, api: new URL(report.api).origin }),
     killOneRelay: () => killOneRelay(program.pid),
     stop: async () => {
       const children = childrenOf(program.pid)
@@ -58,6 +62,23 @@ export async function startCloudService(hosts: EmulatorHosts): Promise<CloudServ
       const left = children.filter(({ pid }) => existsSync(`/proc/${pid}`))
       if (left.length > 0) throw new Error(`left running: ${left.map(({ command }) => command).join('; ')}`)
       rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function peopleOf({ folder, project, api }: { folder: string; project: string; api: string }): People {
+  const file = join(folder, 'operator.env')
+  return {
+    signUp: async (email) => {
+      const { FIREBASE_AUTH_EMULATOR_HOST: host = '' } = parseEnv(readFileSync(file, 'utf8'))
+      const key = await signInAt(host, project, { email, password })
+      // They are known here once they have asked for something.
+      await callApi({ api, key }, 'GET', '/v1/me')
+      return key
+    },
+    operator: async (...words) => {
+      const args = [`--env-file=${file}`, 'ptunctl/ptunctl.js', '--json', ...words]
+      return JSON.parse((await runProgram('node', args, { env: noMetadata })).stdout)
     },
   }
 }

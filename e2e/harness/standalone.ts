@@ -6,8 +6,11 @@ import { keyCreatedSchema, tokensSchema } from '@porttunneler/shared/api/schemas
 import { z } from 'zod'
 import { eventually } from './events.ts'
 import { freePorts, freeRange } from './ports.ts'
-import { childrenOf, type Program, startProgram, textOf } from './programs.ts'
+import { childrenOf, type Program, runProgram, startProgram, textOf } from './programs.ts'
 import { callApi, type Service } from './service.ts'
+
+/** Of whoever registers in a test. */
+export const password = 'correct horse battery'
 
 /** What the server writes for scripts. */
 const standaloneSchema = z.object({
@@ -106,6 +109,13 @@ export async function startStandaloneService(env: StandaloneOptions['env'] = {})
       freezeControlPlane: () => {
         program.send('SIGSTOP')
         return () => program.send('SIGCONT')
+      },
+    },
+    people: {
+      signUp: (email) => joinByMail({ program, folder, file }, { email, password }),
+      operator: async (...words) => {
+        const args = ['ptunctl/ptunctl.js', '--data', folder, '--json', ...words]
+        return JSON.parse((await runProgram('node', args)).stdout)
       },
     },
     stop: async () => {
