@@ -41,6 +41,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addAccounts(groupOf('accounts', 'customers: look up, suspend, change the plan'))
   addPeople(groupOf('people', 'those who sign in'), groupOf('members', 'who belongs to an account'))
   addJobs(groupOf('jobs', 'what happens later'))
+  addCertificates(groupOf('certificates', 'what browsers trust the names of this service by'))
   addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
   addKeys(groupOf('keys', 'keys that sign tickets'))
   addOperators(groupOf('operators', 'people who may act as operators through the service'))
@@ -147,6 +148,19 @@ function addJobs(verb: Verb): void {
   limit(verb('jobs.dead', 'dead', 'list what failed for good'))
   verb('jobs.retry', 'retry', 'try a dead job again').argument('<id>')
   verb('jobs.drop', 'drop', 'forget a dead job').argument('<id>')
+}
+
+function addCertificates(verb: Verb): void {
+  verb('certificates.list', 'list', 'list certificates, those that run out first on top').option(
+    '--limit <count>',
+    'at most so many',
+    readNumber,
+    100,
+  )
+  verb('certificates.order', 'order', 'order one now, or renew it before its time').argument(
+    '<host>',
+    'as certificates list shows it first',
+  )
 }
 
 function addAudit(verb: Verb): void {

@@ -6,6 +6,7 @@ import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { unreachable } from '@porttunneler/shared/base/unreachable'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
+import type { Certificates } from './certificates.ts'
 import { decreeMs } from './decrees.ts'
 import type { Routes } from './routes.ts'
 import type { ServerTime } from './server-time.ts'
@@ -19,6 +20,7 @@ export type CommandTargets = {
   readonly visitors: Pick<Visitors, 'cut'>
   readonly sessions: Pick<AgentSessions, 'tellTransfer'>
   readonly time: Pick<ServerTime, 'startedAtMs'>
+  readonly certificates?: Pick<Certificates, 'hear'>
   onKeys(): void
   onDrain(): void
 }
@@ -59,6 +61,9 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
       const { host, version, account, tunnel, at } = command
       return state.names.hear({ host, version, account, tunnel, at })
     }
+    case 'certificate':
+      targets.certificates?.hear(command)
+      return false
     case 'transfer':
       sessions.tellTransfer(command)
       return false

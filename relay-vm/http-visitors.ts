@@ -8,6 +8,7 @@ import type { Timer } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { limits } from '@porttunneler/shared/protocol/limits'
+import { asksForChallenge } from './challenges.ts'
 import type { RelayConfig } from './config.ts'
 import type { Hop } from './hop-header.ts'
 import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
@@ -41,7 +42,7 @@ export class HttpVisitors {
       clock: parts.mux.clock,
       turn: parts.mux.turn,
       log,
-      lookup: (host) => this.#lookup(host),
+      lookup: (host, head) => this.#lookup(host, head.bytes),
       serveOwn: (socket, first) => parts.ownHost.serve(socket, first),
       refused: (key) => parts.meters.refused(key),
       welcome: ({ socket, tls, trusts, isHop }, caller, host) => {
@@ -185,8 +186,16 @@ export class HttpVisitors {
     return route ?? before
   }
 
-  #lookup(host: string): ReturnType<HttpVisitorDeps['lookup']> {
-    if (this.#ownNames.has(host)) return 'own'
+  /** Not for names that the cell's wildcard covers: nobody orders for these, but their tunnel may. */
+  #isChallenge(host: string, head: Buffer): boolean {
+    const { certificates, state } = this.#parts
+    if (certificates.thumbprint === undefined || !asksForChallenge(head)) return false
+    const isUnderDomain = state.cell !== undefined && host.endsWith(`.${state.cell.domain}`)
+    return !isUnderDomain || !certificates.covers(`any.${state.cell?.domain}`)
+  }
+
+  #lookup(host: string, head: Buffer): ReturnType<HttpVisitorDeps['lookup']> {
+    if (this.#ownNames.has(host) || this.#isChallenge(host, head)) return 'own'
     const { names, visitors } = this.#parts
     const route = names.resolve(host)
     if (route === undefined && names.offline(host) === 'http') return 'tunnel.away'

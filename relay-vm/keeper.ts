@@ -4,6 +4,7 @@
  */
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import type { Certificates } from './certificates.ts'
 import type { UsageJournal } from './meters/usage.ts'
 import type { SecurityEvents } from './security-events.ts'
 import type { RelayState } from './state.ts'
@@ -12,6 +13,7 @@ export type KeeperOptions = {
   readonly state: RelayState
   readonly journal: UsageJournal
   readonly events: SecurityEvents
+  readonly certificates?: Pick<Certificates, 'save'>
   readonly log: Log
 }
 
@@ -28,8 +30,9 @@ export class Keeper {
 
   /** Resolves when all was written or could not be; never rejects. */
   async save(): Promise<void> {
-    const { state, journal, events, log } = this.#options
-    const outcomes = await Promise.allSettled([state.save(), journal.save(), events.save()])
+    const { state, journal, events, certificates, log } = this.#options
+    const files = [state, journal, events, ...(certificates ? [certificates] : [])]
+    const outcomes = await Promise.allSettled(files.map((file) => file.save()))
     const causes = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
     const { code, title, cure } = codes['relay.disk']
     for (const error of causes) log.error({ code, cure, error }, title)

@@ -15,6 +15,8 @@ export type NamesOptions = {
   /** Parent of the cell's endpoints, once known. */
   domain(): string | undefined
   moment(): Moment
+  /** Visitors may come by these hosts from now on, and their TLS ends here. */
+  onHosts?(hosts: readonly string[]): void
   /** Cuts visitors who came by a name that does not lead to their tunnel any more. */
   cut(matches: (route: Route) => boolean): void
 }
@@ -30,6 +32,9 @@ export class Names {
   /** Takes the names of a tunnel that was just bound. */
   bound(claims: TicketClaims): void {
     this.#options.knowledge.takeTicket(claims)
+    if (claims.kind !== 'http') return
+    const further = claims.names?.map(({ host }) => host) ?? []
+    this.#options.onHosts?.([claims.endpoint.slice('host:'.length), ...further])
   }
 
   resolve(host: string): Route | undefined {

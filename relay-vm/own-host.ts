@@ -1,6 +1,7 @@
 /** HTTP for the relay's own names: connections come from the visitor listeners with their first bytes put back. */
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { challengeAnswer } from './challenges.ts'
 import type { LiveFigures } from './live.ts'
 
 const socketIdleMs = 15_000
@@ -10,11 +11,16 @@ export class OwnHost {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
-  constructor(live: LiveFigures) {
+  /** @param thumbprint of the key whose challenges are answered here, once it is known */
+  constructor(live: LiveFigures, thumbprint: () => string | undefined) {
     this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
       // From here on the answer's own pace decides, not the idle limit.
       request.socket.setTimeout(0)
-      void live.serve(request, response)
+      const { pathname } = new URL(request.url ?? '/', 'http://relay')
+      const answer = challengeAnswer(pathname, thumbprint())
+      if (answer === undefined) return void live.serve(request, response)
+      response.shouldKeepAlive = false
+      response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(answer)
     })
   }
 

@@ -11,10 +11,12 @@ import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { readIdentity, selfSignedIdentity, type TlsIdentity } from './certificate.ts'
+import { Certificates } from './certificates.ts'
 import type { RelayConfig } from './config.ts'
 import { Keeper } from './keeper.ts'
 import { Origins } from './listeners/origins.ts'
 import { TcpListeners } from './listeners/tcp.ts'
+import { visitorCiphers } from './listeners/tls.ts'
 import { LiveFigures } from './live.ts'
 import { Meters } from './meters/meters.ts'
 import { makeMetrics, type RegistryOptions, type RelayMetrics } from './meters/registry.ts'
@@ -51,6 +53,7 @@ export type RelayParts = Guards & {
   /** The boot of this process, as `sync` needs it. */
   readonly boot: string
   readonly identity: TlsIdentity
+  readonly certificates: Certificates
   readonly state: RelayState
   readonly time: ServerTime
   readonly events: SecurityEvents
@@ -75,7 +78,7 @@ export type RelayParts = Guards & {
 const budgetShare = 0.25
 
 /** Makes the parts that depend on no other: read from disk, or made from the clock alone. */
-async function makeFoundation({ config, clock, log }: PartsOptions) {
+async function makeFoundation({ config, clock, log }: PartsOptions, isServed: (name: string) => boolean) {
   const boot = newBoot(clock.now())
   const { dataDir, limits } = config
   const damaged: string[] = []
@@ -90,15 +93,19 @@ async function makeFoundation({ config, clock, log }: PartsOptions) {
   const nowMs = time.now()
   const journal = await UsageJournal.load(dataDir, { boot, nowMs, everyMs: limits.usageMs, onSetAside })
   const events = await SecurityEvents.load(dataDir, time, onSetAside)
+  const certificates = await Certificates.load(
+    { clock, log, dataDir, tls: { minVersion: 'TLSv1.2', ciphers: visitorCiphers }, isServed },
+    onSetAside,
+  )
   for (const file of damaged) events.add('relay.set_aside', { code, file })
-  const keeper = new Keeper({ state, journal, events, log })
+  const keeper = new Keeper({ state, journal, events, certificates, log })
   const budget = new Budget(memoryBytes() * budgetShare, undefined, { isFair: true })
   const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
-  return { boot, state, identity, journal, time, events, keeper, mux }
+  return { boot, state, identity, certificates, journal, time, events, keeper, mux }
 }
 
 function makeNames(
-  { state, time }: Pick<RelayParts, 'state' | 'time'>,
+  { state, time, certificates }: Pick<RelayParts, 'state' | 'time' | 'certificates'>,
   routes: Routes,
   visitors: () => Visitors,
 ): Names {
@@ -107,15 +114,25 @@ function makeNames(
     routes,
     domain: () => state.cell?.domain,
     moment: () => time.moment(),
+    onHosts: (hosts) => {
+      for (const host of hosts) certificates.serve(host)
+    },
     cut: (matches) => visitors().cut(matches, 'session.revoked'),
   })
+}
+
+/** Whether a certificate of the name is of use: its own, the cell's, or that of a tunnel here. */
+function isServedHere(name: string, config: RelayConfig, { cell }: RelayState, names: Names): boolean {
+  if (config.public.names.includes(name) || name === cell?.domain) return true
+  return names.resolve(name) !== undefined || names.offline(name) !== undefined
 }
 
 /** @throws relay.data, relay.certificate */
 export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const { config, clock, log } = options
   const { limits, listen, instance } = config
-  const foundation = await makeFoundation(options)
+  const isServed = (name: string) => isServedHere(name, config, foundation.state, names)
+  const foundation = await makeFoundation(options, isServed)
   const { state, mux } = foundation
   const meters = new Meters((tunnel) => metrics.forget(tunnel))
   foundation.journal.whenHour((hour) => meters.shares.mark(hour))
@@ -129,7 +146,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     onPresence: options.onPresence,
     onDetached: (session) => visitors.abandon(session),
   })
-  const names = makeNames(foundation, routes, () => visitors)
+  const names: Names = makeNames(foundation, routes, () => visitors)
   const origins = new Origins({
     clock,
     trusted: config.trustedProxies,
@@ -161,8 +178,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   })
   const given = { ...options, ...limits, ...foundation, instance, meters, routes, names }
   const sessions = new AgentSessions({ ...given, tcp, origins })
-  const docsUrl = config.docsUrl ?? config.controlUrl
-  const live = new LiveFigures({ ...given, docsUrl })
+  const live = new LiveFigures({ ...given, docsUrl: config.docsUrl ?? config.controlUrl })
   const metrics = makeMetrics(
     readings({ ...foundation, ...guards, syncFailures: options.syncFailures, meters, sessions, visitors }),
   )
@@ -179,7 +195,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     sessions,
     live,
     siblings,
-    ownHost: new OwnHost(live),
+    ownHost: new OwnHost(live, () => foundation.certificates.thumbprint),
   }
 }
 

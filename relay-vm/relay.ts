@@ -186,6 +186,7 @@ export class Relay {
       describe: () => running.describe(ports, this.#syncState()),
       onCommand: (command) => applyCommand(command, targets),
       onDirectory: () => parts.sessions.tellDirectory(),
+      onTls: (tls) => running.takeTls(tls),
     })
     running.syncBy(sync)
     commands.start((command) => {
@@ -196,6 +197,9 @@ export class Relay {
     })
     parts.events.whenUrgent((event) => this.#tell(parts.state.relay, event))
     sync.start()
+    parts.certificates.start(
+      async (hosts, until) => (await control.certificates?.(hosts, await credential(until), until)) ?? [],
+    )
     const wait = new AbortController()
     const late = sleep(clock, firstAnswerMs, AbortSignal.any([wait.signal, signal])).then(
       () =>

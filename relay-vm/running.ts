@@ -1,8 +1,8 @@
 /** The parts of a running relay: its listeners, its regular tasks, and how all of it ends. */
 import type { Server as HttpServer } from 'node:http'
-import type { Server, Socket } from 'node:net'
+import { isIP, type Server, type Socket } from 'node:net'
 import { hostname } from 'node:os'
-import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import type { SyncAnswer, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { RelayConfig } from './config.ts'
@@ -15,6 +15,7 @@ import { LoadMeter } from './meters/load.ts'
 import type { RelayParts } from './parts.ts'
 import type { Route } from './routes.ts'
 import type { ControlSync } from './sync.ts'
+import { ticketKeys } from './ticket-keys.ts'
 import { version } from './version.ts'
 import { spliceVisitor } from './visitor.ts'
 
@@ -46,6 +47,8 @@ export class Running {
   readonly #ownTls: TlsListener
   readonly #admin: HttpServer
   readonly #load: LoadMeter
+  #ticketSecret: string | undefined
+  #ticketKeys: Buffer | undefined
   /** The visitors' ports are closed. */
   #stopped: Promise<unknown> = Promise.resolve()
 
@@ -78,6 +81,7 @@ export class Running {
       passthrough: (name) => web.passthrough(name),
       isOffline: (name) => web.isOffline(name),
       findSibling: (name, origin) => web.findTlsSibling(name, origin),
+      certificates: parts.certificates,
       onAgent: (socket) => void sessions.accept(socket),
       onVisitor: (socket, raw) => web.serveTls(socket, raw),
     }
@@ -137,20 +141,50 @@ export class Running {
           sni: face.agentSni,
           ...(identity.isSelfSigned && { certificate: identity.certificate }),
         },
-        watchUrl: face.watchUrl ?? `http://${face.names[0]}:${ports.own?.httpPort ?? ports.httpPort}`,
+        watchUrl: face.watchUrl ?? this.#watchUrl(ports),
       },
       state,
       load: this.#load.read({ sessions: sessions.size, streams: visitors.active }),
     }
   }
 
+  /** By TLS as soon as the name has a certificate: a console that is read by https may read nothing else. */
+  #watchUrl({ tlsPort, httpPort, own }: RelayPorts): string {
+    const [name = ''] = this.#config.public.names
+    const isTrusted = this.parts.certificates.covers(name)
+    const port = isTrusted ? (own?.tlsPort ?? tlsPort) : (own?.httpPort ?? httpPort)
+    return `${isTrusted ? 'https' : 'http'}://${name}:${port}`
+  }
+
   /** Every few seconds: puts figures into their hour and on disk, and round trips into their histogram. */
   housework(): void {
-    const { sessions, metrics, journal, keeper, meters, names, time } = this.parts
+    const { sessions, metrics, journal, keeper, meters, names, time, certificates } = this.parts
     for (const { rttMs } of sessions.all()) if (rttMs !== undefined) metrics.observeRtt(rttMs)
     journal.account(meters.all(), time.now())
     names.check()
+    certificates.look()
+    this.#setTicketKeys()
     void keeper.save()
+  }
+
+  /** What the control plane says of the cell's TLS. */
+  takeTls(tls: SyncAnswer['tls']): void {
+    const { certificates, state } = this.parts
+    this.#ticketSecret = tls?.ticketSecret
+    // The cell's own name has the wildcard, where there is one.
+    const names = [...this.#config.public.names, ...(state.cell ? [state.cell.domain] : [])]
+    for (const name of names) if (isIP(name) === 0) certificates.serve(name)
+    certificates.tell(tls?.thumbprint)
+    this.#setTicketKeys()
+  }
+
+  /** Anew each day; while nobody has told a secret, Node's own are in use. */
+  #setTicketKeys(): void {
+    if (this.#ticketSecret === undefined) return
+    const keys = ticketKeys(this.#ticketSecret, this.parts.time.now())
+    if (this.#ticketKeys?.equals(keys)) return
+    this.#ticketKeys = keys
+    for (const listener of [this.#tls, this.#ownTls]) listener.setTicketKeys(keys)
   }
 
   /** Saves what a command has changed, so that it outlives a restart. */
@@ -202,6 +236,7 @@ export class Running {
     visitors.cut(() => true, 'relay.draining')
     sessions.close('relay.draining')
     ownHost.close()
+    this.parts.certificates.close()
     await visitors.closeSockets()
     await this.#sync?.stop()
     await tcp.closeAll()

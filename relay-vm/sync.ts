@@ -68,6 +68,8 @@ export type SyncOptions = {
   onCommand(command: Command): void
   /** Agents would be sent to other relays than before. */
   onDirectory(): void
+  /** What each answer says of the cell's TLS. */
+  onTls?(tls: SyncAnswer['tls']): void
 }
 
 export class ControlSync {
@@ -278,6 +280,7 @@ export class ControlSync {
     if (began) state.names.answered(began, time.moment())
     this.#noteClock()
     this.#noteDirectory(answer.directory)
+    this.#options.onTls?.(answer.tls)
     state.take(answer, time.wallOffsetMs)
     const commands = answer.commands.filter((command) => command !== null)
     const unread = answer.commands.length - commands.length

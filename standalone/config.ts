@@ -19,6 +19,7 @@ import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import { acmeSchema, forTheWorld, isPublicName } from './acme-settings.ts'
 
 const digits = z
   .string()
@@ -85,6 +86,8 @@ const shapeSchema = z.strictObject({
     .prefault({}),
   /** PEM files of a certificate for `domain` and `*.domain`; then http endpoints are https. Default: self-signed. */
   certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  /** Certificates that browsers trust, for `domain`, the console and each name in use: by ACME. */
+  acme: acmeSchema.optional(),
   /** What the world sees when a proxy or a port mapping is in front. Default: as above. */
   public: z
     .strictObject({
@@ -146,11 +149,20 @@ const shapeSchema = z.strictObject({
 
 const configSchema = shapeSchema
   .check((context) => {
-    const { bind, host, mail, ports } = context.value
+    const { bind, host, mail, ports, acme, certificate, domain = host ?? '' } = context.value
     for (const message of portClashes(ports))
       context.issues.push({ code: 'custom', message, path: ['ports'], input: ports })
     if (!isLoopback({ bind }) && host === undefined)
       context.issues.push({ code: 'custom', message: hostMissing, path: ['host'], input: host })
+    if (acme && !isPublicName(domain))
+      context.issues.push({ code: 'custom', message: domainMissing, path: ['acme'], input: acme })
+    if (acme && certificate)
+      context.issues.push({
+        code: 'custom',
+        message: 'not beside "certificate"',
+        path: ['acme'],
+        input: acme,
+      })
     if ((mail.smtp === undefined) !== (mail.from === undefined))
       context.issues.push({
         code: 'custom',
@@ -174,6 +186,8 @@ export function relaysFor(cores: number): number {
 
 const hostMissing =
   'is needed when "bind" is not loopback: the name or address by which the world reaches this machine'
+
+const domainMissing = 'needs "domain": the name for which certificates are to be ordered'
 
 /** Whether only this machine reaches the server. */
 export function isLoopback({ bind }: { bind: string }): boolean {
@@ -206,6 +220,7 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_DOMAIN: ['domain'],
   PORTTUNNELER_DEMO: ['demo'],
   PORTTUNNELER_EMAIL: ['email'],
+  PORTTUNNELER_ACME_EMAIL: ['acme', 'email'],
   PORTTUNNELER_REGISTRATION: ['registration'],
   PORTTUNNELER_CONSOLE_PORT: ['ports', 'console'],
   PORTTUNNELER_HTTP_PORT: ['ports', 'http'],
@@ -241,14 +256,15 @@ export function readSettings({ args, env, readText, isOpen }: Sources): Settings
   if (holdsPassword(check(shapeSchema, fromFile, file)) && isOpen(file))
     throw fail(
       'standalone.readable',
-      `${file} holds the password of the mail server, and others can read it.`,
+      `${file} holds a secret (of the mail server or a certificate authority), and others can read it.`,
     )
-  const config = check(configSchema, withVariables(fromFile, env), 'settings')
+  const config = check(configSchema, forTheWorld(withVariables(fromFile, env)), 'settings')
   return { data, isBundled: options.bundled ?? false, config }
 }
 
-/** Whether the file holds the one secret that it may hold. */
-function holdsPassword({ mail: { smtp } }: z.infer<typeof shapeSchema>): boolean {
+/** The secrets that the file may hold. */
+function holdsPassword({ mail: { smtp }, acme }: z.infer<typeof shapeSchema>): boolean {
+  if (acme?.issuers.some(({ key }) => key !== undefined)) return true
   return smtp !== undefined && new URL(smtp.reveal()).password !== ''
 }
 

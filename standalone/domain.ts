@@ -2,7 +2,8 @@
 
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
-import { noCertificates } from '@porttunneler/shared/control/certificates/role'
+import { acmeIssuers, type IssuerSettings } from '@porttunneler/shared/control/certificates/issuers'
+import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
 import { noDns } from '@porttunneler/shared/control/own-records'
@@ -14,6 +15,7 @@ import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import type { DataFolder } from './data-folder.ts'
 import { openLocalBus } from './platform/bus.local.ts'
+import { lookUpCaa } from './platform/caa.ts'
 import { localIdentity } from './platform/identity.local.ts'
 import { openFileKeyVault } from './platform/key-vault.file.ts'
 import { openLogMail } from './platform/mail.log.ts'
@@ -31,6 +33,8 @@ export type DomainOptions = {
   readonly version: string
   /** Absent: public resolvers. */
   readonly dns?: Pick<DeskOptions, 'resolvers' | 'trustResolvers'>
+  /** Absent: no certificates are ordered. */
+  readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] } | undefined
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
@@ -69,7 +73,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     mail,
     vault,
     inquiries,
-    certificates: noCertificates,
+    certificates: certificatesOf(options),
     dns: noDns,
   }
   return {
@@ -84,6 +88,11 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
       await store.close()
     },
   }
+}
+
+function certificatesOf({ acme, version }: DomainOptions): Certificates {
+  if (!acme) return noCertificates
+  return { issuers: acmeIssuers(acme.issuers, { email: acme.email, version }), caa: lookUpCaa }
 }
 
 function settingsOf({ consoleUrl, version, plan, isOpen }: DomainOptions): Settings {

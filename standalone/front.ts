@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import { Certified } from './certified.ts'
 import { type Config, isLoopback } from './config.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import type { DataFolder } from './data-folder.ts'
@@ -46,13 +47,16 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   await using opened = new AsyncDisposableStack()
   opened.defer(() => folder.close())
   let fetch: Fetch = () => new Response('Starting.\n', { status: 503, headers: { 'retry-after': '1' } })
+  let certified: Certified | undefined
   const listening = await listen((request, env) => fetch(request, env), {
     host: config.bind,
     port: options.consolePort,
     clock,
+    ...(config.acme && { contextOf: () => certified?.context }),
   })
   opened.defer(() => listening.close(0))
-  const consoleUrl = config.public.console ?? `http://${urlHost(config.host)}:${listening.port}`
+  const consoleUrl =
+    config.public.console ?? `${config.acme ? 'https' : 'http'}://${urlHost(config.host)}:${listening.port}`
   const control = openControl(options, consoleUrl)
   opened.defer(() => control.close())
   opened.defer(await openOfficeSocket(control.office, options))
@@ -63,7 +67,12 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   }
   const { tls: tlsPort, http: httpPort } = config.ports
   await ensureCell(options.relayPorts()[0] ?? { tlsPort, httpPort })
-  const commands = await control.onCommand(options.onCommand)
+  certified = config.acme && new Certified(control.office.control, config.domain)
+  await certified?.read()
+  const commands = await control.onCommand((command) => {
+    if (command.kind === 'certificate') void certified?.read()
+    options.onCommand(command)
+  })
   opened.defer(() => commands.close())
   fetch = makeWeb({
     api: control.fetch,
@@ -94,6 +103,7 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     version: manifest.version,
     smtp: config.mail,
     dns: config.dns,
+    acme: config.acme,
     consoleUrl,
     proxies: proxiesOf(config),
     clock,

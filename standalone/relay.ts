@@ -303,16 +303,21 @@ function nthPort(port: number, index: number): number {
 /** What http endpoints look like to visitors, given the relay's ports. */
 export function endpointFace(config: Config, ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>) {
   const tlsPort = config.public.tls ?? ports.tlsPort
-  const httpScheme = config.public.scheme ?? (config.certificate ? 'https' : 'http')
-  const ownPort = config.certificate && httpScheme === 'https' ? tlsPort : ports.httpPort
+  const httpScheme = config.public.scheme ?? (isTrusted(config) ? 'https' : 'http')
+  const ownPort = isTrusted(config) && httpScheme === 'https' ? tlsPort : ports.httpPort
   return { httpScheme, httpPort: config.public.http ?? ownPort, tlsPort } as const
+}
+
+/** Whether visitors and consoles come by TLS. */
+function isTrusted({ certificate, acme }: Config): boolean {
+  return certificate !== undefined || acme !== undefined
 }
 
 /** Where browsers reach live figures, when it is not plain HTTP at `host`. */
 function liveUrlOf(config: Config, ownTlsPort: number): string | undefined {
   if (config.public.live !== undefined) return config.public.live
   const port = config.relays > 1 ? ownTlsPort : (config.public.tls ?? config.ports.tls)
-  return config.certificate && port !== 0 ? `https://${config.host}:${port}` : undefined
+  return isTrusted(config) && port !== 0 ? `https://${config.host}:${port}` : undefined
 }
 
 /** The origin that the console's pages may call for live figures. */

@@ -4,8 +4,9 @@
  * is theirs and the relays' live figures.
  */
 
-import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type RequestListener, type ServerOptions } from 'node:http'
+import { type AddressInfo, Socket } from 'node:net'
+import { type SecureContext, TLSSocket } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import { errorAnswer, refusalPage } from '@porttunneler/shared/api/error-pages'
 import { pageHeaders } from '@porttunneler/shared/api/page-headers'
@@ -16,6 +17,7 @@ import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { FairPool } from '@porttunneler/shared/base/fair-pool'
 import { hostOf, ownNames } from '@porttunneler/shared/base/own-names'
 import { sayListenError } from '@porttunneler/shared/base/system-errors'
+import { type BothServers, serveBoth } from './both-protocols.ts'
 import { serveWebFile, type WebFiles } from './web-files.ts'
 
 /** A Fetch handler; `env` carries Node's own request and answer. */
@@ -88,6 +90,8 @@ type Where = {
   readonly host: string
   readonly port: number
   readonly clock: Clock
+  /** Answers TLS as well, at the same port. */
+  readonly contextOf?: () => SecureContext | undefined
   /** For tests: others than the usual ones. */
   readonly bounds?: Partial<typeof usualBounds>
 }
@@ -105,17 +109,19 @@ export function listenerOf(handler: Fetch): RequestListener {
 /** The same for what is no Fetch handler. */
 export async function listenWith(
   listener: RequestListener,
-  { host, port, clock, bounds: otherBounds }: Where,
+  { host, port, clock, contextOf, bounds: otherBounds }: Where,
 ): Promise<Listening> {
   const bounds = { ...usualBounds, ...otherBounds }
-  const server = createServer(bounds.times, listener)
+  const { front, servers } = contextOf
+    ? serveBoth(bounds.times, listener, contextOf)
+    : serveOne(bounds.times, listener)
   const silent = new FairPool<Socket>({ limit: bounds.silentMax, yields: 'oldest' })
   const all = new FairPool<Socket>({ limit: bounds.connectionsMax, yields: 'newest' })
   const sourceOf = (socket: Socket) => sourcePath(plainAddress(socket.remoteAddress ?? ''))
   const awaitHead = (socket: Socket) => {
     if (!socket.destroyed) silent.add(socket, sourceOf(socket), () => socket.destroy())
   }
-  server.on('connection', (socket) => {
+  front.prependListener('connection', (socket: Socket) => {
     const refusedAt = all.add(socket, sourceOf(socket), () => socket.destroy())
     if (refusedAt !== undefined) return void socket.destroy()
     awaitHead(socket)
@@ -124,33 +130,55 @@ export async function listenWith(
       all.remove(socket)
     })
   })
-  server.prependListener('request', ({ socket }, response) => {
-    silent.remove(socket)
-    response.once('close', () => awaitHead(socket))
-  })
+  for (const server of servers)
+    server.prependListener('request', ({ socket: spoken }, response) => {
+      const socket = rawOf(spoken)
+      silent.remove(socket)
+      response.once('close', () => awaitHead(socket))
+    })
   await new Promise<void>((resolve, reject) => {
     // For good: an accept that the system refuses later (no descriptors) costs that connection, not the server.
-    server.on('error', (error) => reject(listenFailure(error, `${host} port ${port}`)))
-    server.listen({ host, port, exclusive: true }, resolve)
+    front.on('error', (error) => reject(listenFailure(error, `${host} port ${port}`)))
+    front.listen({ host, port, exclusive: true }, resolve)
   })
   let closing: Promise<void> | undefined
   return {
-    port: (server.address() as AddressInfo).port,
+    port: (front.address() as AddressInfo).port,
     close: (graceMs) => {
-      closing ??= closeServer(server, { graceMs, clock })
+      closing ??= closeServers({ front, servers }, { graceMs, clock })
       return closing
     },
   }
 }
 
-function closeServer(server: Server, { graceMs, clock }: { graceMs: number; clock: Clock }): Promise<void> {
-  const timer = clock.after(graceMs, () => server.closeAllConnections())
+function serveOne(times: ServerOptions, listener: RequestListener): BothServers {
+  const server = createServer(times, listener)
+  return { front: server, servers: [server] }
+}
+
+/** Of TLS the socket below, which the pools know. */
+function rawOf(socket: Socket): Socket {
+  const parent: unknown = socket instanceof TLSSocket ? Reflect.get(socket, '_parent') : undefined
+  return parent instanceof Socket ? parent : socket
+}
+
+function closeServers(
+  { front, servers }: BothServers,
+  { graceMs, clock }: { graceMs: number; clock: Clock },
+): Promise<void> {
+  const timer = clock.after(graceMs, () => {
+    for (const server of servers) server.closeAllConnections()
+  })
   return new Promise((resolve) => {
-    server.close(() => {
+    front.close(() => {
       timer.clear()
       resolve()
     })
-    server.closeIdleConnections()
+    for (const server of servers) {
+      // One that does not listen itself still has its connections looked after.
+      if (server !== front) server.close(() => undefined)
+      server.closeIdleConnections()
+    }
   })
 }
 

@@ -12,6 +12,7 @@ import { alpn, tlsCiphers } from '@porttunneler/shared/mux/connect-tls'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TlsIdentity } from '../certificate.ts'
+import type { Certificates } from '../certificates.ts'
 import type { Meters } from '../meters/meters.ts'
 import type { HandshakeBudget } from '../policy/handshakes.ts'
 import type { Route } from '../routes.ts'
@@ -38,7 +39,7 @@ type Alert = (typeof Alert)[keyof typeof Alert]
 const recordHandshake = 22
 
 /** TLS 1.2 for visitors' old clients, forward secrecy only. */
-const visitorCiphers = `${tlsCiphers}:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384`
+export const visitorCiphers = `${tlsCiphers}:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384`
 
 export type TlsOptions = {
   readonly clock: Clock
@@ -61,6 +62,8 @@ export type TlsOptions = {
   servesName(name: string): boolean
   /** Whether the tunnel of this name wants its visitors' TLS untouched and is offline. */
   isOffline(name: string): boolean
+  /** Of the names that have one of their own. */
+  readonly certificates: Pick<Certificates, 'prepare' | 'contextOf'>
   /** An agent whose TLS is up; HELLO is still to come. */
   onAgent(socket: TLSSocket): void
   /** A visitor whose TLS is up; `raw` is what can be reset. */
@@ -99,11 +102,17 @@ export class TlsListener {
       minVersion: 'TLSv1.2',
       ciphers: visitorCiphers,
       ALPNProtocols: ['http/1.1'],
+      SNICallback: (name, done) => done(null, options.certificates.contextOf(name.toLowerCase())),
     })
     this.#agents.on('secureConnection', (socket) => this.#greetAgent(socket))
     this.#visitors.on('secureConnection', (socket) => this.#greetVisitor(socket))
     for (const server of [this.#agents, this.#visitors])
       server.on('tlsClientError', (_error, socket) => this.#refuse(socket, 'tls.handshake'))
+  }
+
+  /** What another relay of the cell began can be resumed here with the same keys. */
+  setTicketKeys(keys: Buffer): void {
+    this.#visitors.setTicketKeys(keys)
   }
 
   get strangers(): number {
@@ -213,6 +222,7 @@ export class TlsListener {
     // A client that ends in the middle of a handshake is gone: half-closing is for those that have finished it.
     socket.allowHalfOpen = false
     if (isAgent) visitors.leave(socket)
+    else if (sni !== undefined) this.#options.certificates.prepare(sni)
     beginTls(isAgent ? this.#agents : this.#visitors, socket, peeked)
   }
 

@@ -5,6 +5,8 @@
 
 import {
   enrolledSchema,
+  type RelayCertificate,
+  relayCertificatesSchema,
   type SyncAnswer,
   type SyncRequest,
   syncAnswerSchema,
@@ -28,6 +30,12 @@ export type Enrolled = z.infer<typeof enrolledSchema>
 export interface Control {
   enrol(request: { readonly key: Secret; readonly name: string }, signal: AbortSignal): Promise<Enrolled>
   sync(request: SyncRequest, credential: Secret, signal: AbortSignal): Promise<SyncAnswer>
+  /** Absent: it knows of no certificates. */
+  certificates?(
+    hosts: readonly string[],
+    credential: Secret,
+    signal: AbortSignal,
+  ): Promise<readonly RelayCertificate[]>
 }
 
 /** @param callMs the limit of a whole call */
@@ -46,6 +54,11 @@ export function httpControl(controlUrl: string, { callMs = callMsMax } = {}): Co
         callMs,
         credential,
       }),
+    certificates: async (hosts, credential, signal) => {
+      const url = new URL('/v1/relays/me/certificates', controlUrl)
+      const options = { schema: relayCertificatesSchema, signal, callMs, credential }
+      return (await call(url, { hosts }, options)).certificates
+    },
   }
 }
 

@@ -161,6 +161,9 @@ const notShared: readonly string[] = [
   // What one account carried since its last tickets: as many marks as relays count in a while, for each account its
   // own.
   'this.#marks.length > marksMax',
+  // Names of bound tunnels, which plans limit, and a cache of what is made again.
+  'certificates.ts: if (this.#wishes.size >= certificateLimits.wishes)',
+  'certificates.ts: if (this.#contexts.size > contextsMax && oldest)',
   // One connection's or one session's own.
   'siblings.ts: if (chunk.length > taken.length)',
   'listeners/origins.ts: if (seen.length > verdict.length)',

@@ -197,6 +197,12 @@ export const budgets = {
   },
 } as const satisfies Record<string, PoolRow>
 
+/**
+ * What is kept of certificates. Names are those of bound tunnels, which plans limit; contexts are made again from what
+ * is kept, so the one that was used longest ago goes.
+ */
+export const certificateLimits = { wishes: 10_000, contexts: 2_000 } as const
+
 export type PoolName = keyof typeof pools
 
 /** The only way to make a pool of the relay. */

@@ -90,6 +90,7 @@ const withoutCaller = [
   'POST /v1/device/token',
   'POST /v1/relays/enrol',
   'POST /v1/relays/sync',
+  'POST /v1/relays/me/certificates',
 ]
 
 type World = Awaited<ReturnType<typeof makeWorld>>

@@ -1,6 +1,7 @@
 /** What every rule of the control plane gets: the platform, time, randomness, a log, and the operator's settings. */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { RelaySecrets } from './certificates/relay-secrets.ts'
 import { ClaimLanes } from './claim-lane.ts'
 import { FreeEndpoints } from './free-endpoints.ts'
 import type { PlanName } from './plans.ts'
@@ -44,6 +45,7 @@ export type Control = Platform & {
   readonly cells: RecentCells
   readonly lanes: ClaimLanes
   readonly free: FreeEndpoints
+  readonly relaySecrets: RelaySecrets
 }
 
 /** What an account's calls get: everything, but only that account's part of the store. */
@@ -82,5 +84,6 @@ export function makeControl(
     cells: new RecentCells(store, clock),
     lanes: new ClaimLanes(),
     free: new FreeEndpoints(),
+    relaySecrets: new RelaySecrets({ store, vault }),
   }
 }

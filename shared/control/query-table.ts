@@ -1,5 +1,6 @@
 /** Every query the control plane makes; indexes are generated from this table. */
 import { audit, seals } from './audit-documents.ts'
+import { certificates } from './certificate-documents.ts'
 import * as documents from './documents.ts'
 import { domains } from './domains/domain-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
@@ -110,6 +111,7 @@ export const queries = {
     equals: ['account', 'tunnel'],
     order: 'hour',
   }),
+  certificatesByEnd: declareQuery('certificatesByEnd', certificates, { equals: [], order: 'notAfter' }),
   dueJobs: declareQuery('dueJobs', documents.jobs, { equals: ['state', 'shard'], order: 'dueAt' }),
   jobsByState: declareQuery('jobsByState', documents.jobs, { equals: ['state'], order: 'dueAt' }),
   auditBySeal: declareQuery('auditBySeal', audit, { equals: ['seal'], order: 'at' }),

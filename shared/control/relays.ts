@@ -69,6 +69,7 @@ export async function syncRelay(
     }),
     syncMs: limits.syncMs,
     directory: directoryMark(control, await control.cells.read(claims.cell)),
+    ...(control.certificates.issuers.length > 0 && { tls: await control.relaySecrets.read(claims.cell) }),
   }
 }
 

@@ -5,6 +5,7 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
+import { certificateRequest, newCertificateKey } from '../control/certificates/csr.ts'
 import { der, derValues, tags } from '../control/certificates/der.ts'
 import type {
   Authorization,
@@ -199,6 +200,18 @@ export class SmallIssuer implements Issuer {
     const leaf = der(tags.sequence, tbs, signature, signed).toString('base64')
     return `-----BEGIN CERTIFICATE-----\n${leaf.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`
   }
+}
+
+/** A certificate for these hosts as an order ends with it, and its key. */
+export async function issueAt(
+  issuer: SmallIssuer,
+  hosts: readonly string[],
+): Promise<{ readonly chain: string; readonly key: string }> {
+  const key = newCertificateKey()
+  const account = { url: '', key }
+  const order = await issuer.order(account, { hosts, replaces: 'any' })
+  await issuer.finalize(account, order, certificateRequest(key, hosts))
+  return { chain: await issuer.download(account, order.url), key: key.reveal() }
 }
 
 function extension(oid: string, value: Buffer): Buffer {

@@ -8,6 +8,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { NetworkMatcher } from '@porttunneler/shared/base/networks'
+import type { RequestHead } from '@porttunneler/shared/http/head'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
@@ -62,7 +63,10 @@ export type HttpVisitorDeps = {
    * Where a Host leads. `host` is lower case without port or trailing dot.
    * @returns 'own' for a name of this relay itself; an error key: why it leads nowhere
    */
-  lookup(host: string): HttpRoute | 'own' | 'tunnel.away' | 'http.unknown_host'
+  lookup(
+    host: string,
+    head: Pick<RequestHead, 'bytes'>,
+  ): HttpRoute | 'own' | 'tunnel.away' | 'http.unknown_host'
   /** Takes over a paused connection for the relay's own names. `first` was read from it. */
   serveOwn(socket: Socket, first: Buffer): void
   /** Counts a visitor that was turned away before any tunnel was known. */

@@ -178,7 +178,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   #choose(head: RequestHead, host: string): void {
-    const route = this.#deps.lookup(host)
+    const route = this.#deps.lookup(host, head)
     if (route === 'own') this.#deps.serveOwn(this.#socket, this.#detach(head))
     else if (typeof route === 'string') this.#refuse(route, head)
     else {

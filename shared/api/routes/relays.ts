@@ -1,8 +1,16 @@
 /** The calls of relays: enrolment, once, and sync, every 30 s. */
 import { fail } from '../../base/errors.ts'
+import { relayCertificates } from '../../control/certificates/serving.ts'
 import { syncRelay } from '../../control/relays.ts'
 import { type ApiDeps, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
-import { enrolledSchema, enrolSchema, syncAnswerSchema, syncSchema } from '../schemas/relays.ts'
+import {
+  certificatesSchema,
+  enrolledSchema,
+  enrolSchema,
+  relayCertificatesSchema,
+  syncAnswerSchema,
+  syncSchema,
+} from '../schemas/relays.ts'
 
 const tags = ['Relays']
 
@@ -31,6 +39,16 @@ const routes = {
     request: jsonBody(syncSchema),
     responses: { 200: jsonAnswer(syncAnswerSchema, 'What the relay has to know') },
   }),
+  certificates: route({
+    access: { relay: true },
+    method: 'post',
+    path: '/v1/relays/me/certificates',
+    operationId: 'relayCertificates',
+    summary: 'Certificates and keys of names that the cell of the relay serves',
+    tags,
+    request: jsonBody(certificatesSchema),
+    responses: { 200: jsonAnswer(relayCertificatesSchema, 'Those that there are') },
+  }),
 }
 
 export function relayRoutes({ control, enrolment }: ApiDeps): RouteGroup {
@@ -43,4 +61,8 @@ export function relayRoutes({ control, enrolment }: ApiDeps): RouteGroup {
     .add(routes.sync, async (c, { relay }) =>
       c.json(await syncRelay(control, relay, c.req.valid('json')), 200),
     )
+    .add(routes.certificates, async (c, { relay }) => {
+      const { hosts } = c.req.valid('json')
+      return c.json({ certificates: [...(await relayCertificates(control, relay, hosts))] }, 200)
+    })
 }

@@ -141,6 +141,14 @@ export const commandSchema = z.discriminatedUnion('kind', [
     account: z.string().max(64),
     tunnel: z.string().max(64),
   }),
+  /** There is a newer certificate of this name: whoever serves it fetches it. */
+  z.object({
+    id: z.string(),
+    kind: z.literal('certificate'),
+    at: timeSchema,
+    host: hostSchema,
+    version: z.int(),
+  }),
   /** Fetch the ticket keys again. */
   z.object({ id: z.string(), kind: z.literal('keys'), at: timeSchema, version: z.int() }),
   /** Somebody else may have this ticket key: refuse it from now on, even where it is still listed. */
@@ -234,5 +242,31 @@ export const syncAnswerSchema = z.object({
   syncMs: z.int(),
   /** Changes when agents should dial other relays than before. */
   directory: z.string().max(64).optional(),
+  /** Absent where no certificates are ordered. */
+  tls: z
+    .object({
+      /** Of the account's key at the issuers: `<token>.<thumbprint>` answers their HTTP-01 challenges. */
+      thumbprint: z.string().max(64),
+      /** The cell's relays make their session ticket keys from it, so that one resumes what another began. */
+      ticketSecret: z.string().max(64),
+    })
+    .optional(),
 })
 export type SyncAnswer = z.infer<typeof syncAnswerSchema>
+
+export const certificatesSchema = z.object({ hosts: z.array(hostSchema).max(100) })
+
+const relayCertificateSchema = z.object({
+  host: hostSchema,
+  /** The names in it. */
+  hosts: z.array(z.string().max(255)).max(100),
+  version: z.int(),
+  /** PEM, leaf first. */
+  chain: z.string().max(65_536),
+  /** PEM. */
+  key: z.string().max(8_192),
+})
+export type RelayCertificate = z.infer<typeof relayCertificateSchema>
+
+/** Of the names asked for, those that this relay's cell serves and that have one. */
+export const relayCertificatesSchema = z.object({ certificates: z.array(relayCertificateSchema) })

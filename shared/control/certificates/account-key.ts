@@ -6,7 +6,7 @@ import type { Control } from '../control.ts'
 import { serviceSecret } from '../service-secrets.ts'
 
 /** A JWK as JSON. */
-export function acmeKey(control: Control): Promise<Secret> {
+export function acmeKey(control: Pick<Control, 'store' | 'vault'>): Promise<Secret> {
   return serviceSecret(control, 'acme', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     return new Secret(JSON.stringify(privateKey.export({ format: 'jwk' })))

@@ -7,10 +7,12 @@ import { z } from 'zod'
 import { sleep } from '../../base/clock.ts'
 import { codes, fail, type PortTunnelerError } from '../../base/errors.ts'
 import { type CertificateDoc, certificates, noCertificate } from '../certificate-documents.ts'
+import { makeCommand, publishCommands, writeCommand } from '../commands.ts'
 import type { Control } from '../control.ts'
 import { asFailure } from '../failures.ts'
-import { freshJob, type JobKind, jobRef, type RunningJob } from '../jobs/jobs.ts'
+import { freshJob, type JobKind, jobRef, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
+import type { Transaction } from '../platform.ts'
 import { acmeKey } from './account-key.ts'
 import { beginOrder } from './begin.ts'
 import { refund } from './budget.ts'
@@ -75,6 +77,11 @@ export async function ensureCertificate(control: Control, id: string): Promise<v
     return true
   })
   if (isNew) await kick(control, [ref.id])
+}
+
+/** An operator does not wait for the time of renewal. Like `look`, of which it is a case. */
+export function orderNow(tx: Transaction, host: string, nowMs: number): Promise<() => string> {
+  return look(tx, { kind, subject: host, account: '' }, nowMs)
 }
 
 /** What one try has at hand. */
@@ -215,11 +222,22 @@ async function keep(here: Try, { issuer, account, open, order }: At): Promise<vo
   const renewAt = renewalTime(life, control.random)
   const kept: CertificateDoc = {
     ...noCertificate(wanted.account, open.hosts),
-    ...{ state: 'valid', version: Math.max(doc.version + 1, nowMs), chain, wrappedKey: open.wrappedKey },
+    ...{
+      state: 'valid',
+      version: Math.max(doc.version + 1, Math.floor(nowMs)),
+      chain,
+      wrappedKey: open.wrappedKey,
+    },
     ...{ issuer: issuer.name, ...life, renewAt, ariId, ariAskAt: nowMs, triedAt: nowMs },
   }
   await tidyProofs(here, open)
-  await job.advance({}, async (tx) => tx.set(certificates.ref(job.subject), kept))
+  const news = { kind: 'certificate', host: job.subject, version: kept.version } as const
+  const outgoing = wanted.cells.map((cell) => makeCommand(cell, news, nowMs))
+  await job.advance({}, async (tx) => {
+    tx.set(certificates.ref(job.subject), kept)
+    for (const command of outgoing) writeCommand(tx, command)
+  })
+  await publishCommands(control, outgoing)
   control.log.info(
     { host: job.subject, issuer: issuer.name, notAfter: new Date(life.notAfter).toISOString() },
     'a certificate was issued',

@@ -1,5 +1,5 @@
 /** Which certificates we order, and for whom: the names of cells, and names under them that are leased. */
-import { queryAll } from '../cells.ts'
+import { type Cell, queryAll, readCell, readyRelays } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { type CellDoc, endpoints } from '../documents.ts'
 import type { Snapshot } from '../platform.ts'
@@ -25,15 +25,34 @@ export async function wantedCertificate(control: Control, id: string): Promise<W
   }
   // The wildcard has it.
   if (control.certificates.records) return undefined
-  if (!cells.some(({ data }) => id.endsWith(`.${data.domain}`))) return undefined
+  const parent = cells.find(({ data }) => id.endsWith(`.${data.domain}`))
+  if (!parent) return undefined
+  if (relayHosts(await readCell(control, parent.ref.id)).has(id))
+    return { account: '', hosts: [id], cells: [parent.ref.id] }
   const lease = (await control.store.get(endpoints.ref(`host:${id}`)))?.data
   if (lease?.state !== 'leased') return undefined
   return { account: lease.account, hosts: [id], cells: [lease.cell] }
 }
 
-/** The names of cells themselves, for which certificates are ordered before anybody asks. */
+/** Names under the cell's domain by which its relays answer themselves: live figures. */
+export function relayHosts({ domain, relays }: Cell): ReadonlySet<string> {
+  const hosts = relays.flatMap(({ data }) => {
+    const url = URL.parse(data.watchUrl)
+    return url ? [url.hostname] : []
+  })
+  return new Set(hosts.filter((host) => host.endsWith(`.${domain}`)))
+}
+
+/**
+ * The names of cells themselves, for which certificates are ordered before anybody asks; once a relay is there, for
+ * issuers look there for the proof.
+ */
 export async function namesOfCells(control: Control): Promise<readonly string[]> {
-  const names = (await allCells(control)).flatMap(({ data }) => [data.domain, data.host])
+  const names: string[] = []
+  for (const { ref, data } of await allCells(control)) {
+    const cell = await readCell(control, ref.id)
+    if (readyRelays(control, cell).length > 0) names.push(data.domain, data.host)
+  }
   return [...new Set(names)].filter(isPublic)
 }
 

@@ -12,6 +12,7 @@ export type OperatorAction =
   | 'person.enabled'
   | 'job.retried'
   | 'job.dropped'
+  | 'certificate.ordered'
   | 'signing.rotated'
   | 'signing.leaked'
   | 'operator.added'

@@ -5,6 +5,7 @@ import { accountActs } from './accounts.ts'
 import type { Act, Office } from './act.ts'
 import { auditActs } from './audit.ts'
 import { cellActs } from './cells.ts'
+import { certificateActs } from './certificates.ts'
 import { jobActs } from './jobs.ts'
 import { keyActs } from './keys.ts'
 import { memberActs } from './members.ts'
@@ -19,6 +20,7 @@ const acts = {
   ...peopleActs,
   ...memberActs,
   ...jobActs,
+  ...certificateActs,
   ...keyActs,
   ...operatorActs,
   ...auditActs,

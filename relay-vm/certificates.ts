@@ -1,0 +1,267 @@
+/**
+ * The certificates of the names that are served here. They are fetched when an agent binds a name, before any
+ * visitor asks, and kept with their keys in the data folder (mode 0600) until the name is gone, so a relay starts anew
+ * while the control plane is down. Of most only the PEM is in memory (1.2 KB); a TLS context takes forty times that,
+ * and 2,000 are kept, of the names that were asked for last. docs/decisions/0063-certificates.md
+ */
+import { X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import type { RelayCertificate } from '@porttunneler/shared/api/schemas/relays'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import type { Log } from '@porttunneler/shared/base/log'
+import { Secret } from '@porttunneler/shared/base/secret'
+import { z } from 'zod'
+import { KeptFile, type OnSetAside, readJson } from './files.ts'
+import { certificateLimits } from './policy/pools.ts'
+
+/** Names of one question. */
+const askedAtOnce = 100
+/** Questions are this far apart. */
+const askEveryMs = 200
+/** A name without a certificate is asked for at once, after the first and then after the second of these. */
+const retryMs = [30_000, 5 * 60_000] as const
+/** One that is in the last quarter of its life is asked for every hour, in case that its command was missed. */
+const lateShare = 0.75
+const lateMs = 3_600_000
+
+const keptSchema = z.object({
+  host: z.string(),
+  hosts: z.array(z.string()),
+  version: z.number(),
+  chain: z.string(),
+  key: z.string().transform((text) => new Secret(text)),
+})
+const fileSchema = z.object({ version: z.literal(1).default(1), certificates: z.array(keptSchema) })
+type Kept = z.infer<typeof keptSchema>
+type Entry = Kept & { readonly lateAt: number }
+type Wish = { tries: number; dueAt: number }
+
+export type AskCertificates = (
+  hosts: readonly string[],
+  signal: AbortSignal,
+) => Promise<readonly RelayCertificate[]>
+
+export type CertificatesOptions = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly dataDir: string
+  /** For all of them. */
+  readonly tls: { readonly minVersion: 'TLSv1.2'; readonly ciphers: string }
+  /** Whether the name is the relay's own, or leads to a tunnel here. */
+  isServed(name: string): boolean
+  readonly contextsMax?: number
+}
+
+export class Certificates {
+  readonly #options: CertificatesOptions
+  readonly #file: KeptFile
+  /** By the name that each was ordered for. */
+  readonly #entries = new Map<string, Entry>()
+  /** The same, by each name in it; a wildcard with its asterisk. */
+  readonly #byName = new Map<string, Entry>()
+  /** In the order of their last use. */
+  readonly #contexts = new Map<Entry, SecureContext>()
+  readonly #wishes = new Map<string, Wish>()
+  readonly #closing = new AbortController()
+  #ask: AskCertificates | undefined
+  #timer: Timer | undefined
+  #isAsking = false
+  #thumbprint: string | undefined
+
+  private constructor(options: CertificatesOptions, kept: readonly Kept[]) {
+    this.#options = options
+    this.#file = new KeptFile(join(options.dataDir, 'certificates.json'), () => {
+      const certificates = [...this.#entries.values()].map(({ lateAt: _, key, ...rest }) => ({
+        ...rest,
+        key: key.reveal(),
+      }))
+      return JSON.stringify({ version: 1, certificates })
+    })
+    for (const each of kept) this.#take(each)
+  }
+
+  /** @throws relay.data */
+  static async load(options: CertificatesOptions, onSetAside?: OnSetAside): Promise<Certificates> {
+    const file = await readJson(join(options.dataDir, 'certificates.json'), fileSchema, onSetAside)
+    return new Certificates(options, file?.certificates ?? [])
+  }
+
+  /** Answers HTTP-01 (RFC 8555, section 8.3); undefined where no certificates are ordered. */
+  get thumbprint(): string | undefined {
+    return this.#thumbprint
+  }
+
+  /** What the control plane says; only one that orders certificates is asked for them. */
+  tell(thumbprint: string | undefined): void {
+    this.#thumbprint = thumbprint
+    this.#arm(0)
+  }
+
+  /** The control plane can be asked; what was kept may have a successor by now. */
+  start(ask: AskCertificates): void {
+    this.#ask = ask
+    for (const name of this.#entries.keys()) this.#wish(name)
+    this.#arm(0)
+  }
+
+  covers(name: string): boolean {
+    return this.#find(name) !== undefined
+  }
+
+  /** A name is served from now on. */
+  serve(name: string): void {
+    if (this.covers(name) || this.#wishes.has(name)) return
+    this.#wish(name)
+    this.#arm(askEveryMs)
+  }
+
+  /** There is a certificate of this version. */
+  hear({ host, version }: { readonly host: string; readonly version: number }): void {
+    const known = this.#entries.get(host)
+    if ((known?.version ?? 0) >= version) return
+    if (known === undefined && !this.#options.isServed(host)) return
+    this.#wishes.delete(host)
+    this.#wish(host)
+    this.#arm(0)
+  }
+
+  /** Makes the context of a name that somebody asks for, where there is none: 0.2 ms. */
+  prepare(name: string): void {
+    const entry = this.#find(name)
+    if (entry && !this.#contexts.has(entry)) this.#make(entry)
+  }
+
+  /** For SNICallback; undefined: the relay's own certificate has to do. */
+  contextOf(name: string): SecureContext | undefined {
+    const entry = this.#find(name)
+    const context = entry && this.#contexts.get(entry)
+    if (entry === undefined || context === undefined) return undefined
+    this.#contexts.delete(entry)
+    this.#contexts.set(entry, context)
+    return context
+  }
+
+  /** Every few seconds: forgets names that are gone, and looks after those that soon run out. */
+  look(): void {
+    const nowMs = this.#options.clock.now()
+    for (const entry of [...this.#entries.values()]) {
+      const isServed = entry.hosts.some((name) => name.startsWith('*.') || this.#options.isServed(name))
+      if (!isServed) this.#drop(entry)
+      else if (entry.lateAt <= nowMs) {
+        this.#put({ ...entry, lateAt: nowMs + lateMs })
+        this.#wish(entry.host)
+      }
+    }
+    for (const name of [...this.#wishes.keys()])
+      if (!this.#options.isServed(name) && !this.#entries.has(name)) this.#wishes.delete(name)
+    this.#arm(0)
+  }
+
+  /** @throws relay.data */
+  save(): Promise<void> {
+    return this.#file.save()
+  }
+
+  close(): void {
+    this.#closing.abort()
+    this.#timer?.clear()
+    this.#contexts.clear()
+  }
+
+  #find(name: string): Entry | undefined {
+    return this.#byName.get(name) ?? this.#byName.get(`*.${name.slice(name.indexOf('.') + 1)}`)
+  }
+
+  #wish(name: string): void {
+    if (this.#wishes.size >= certificateLimits.wishes) return
+    if (!this.#wishes.has(name)) this.#wishes.set(name, { tries: 0, dueAt: 0 })
+  }
+
+  #arm(ms: number): void {
+    if (this.#ask === undefined || this.#thumbprint === undefined || this.#isAsking) return
+    if (this.#timer || this.#closing.signal.aborted) return
+    if (this.#due().length === 0) return
+    this.#timer = this.#options.clock.after(
+      ms,
+      () => {
+        this.#timer = undefined
+        void this.#askNow()
+      },
+      { background: true },
+    )
+  }
+
+  #due(): readonly string[] {
+    const nowMs = this.#options.clock.monotonic()
+    const due: string[] = []
+    for (const [name, { dueAt }] of this.#wishes) {
+      if (dueAt <= nowMs) due.push(name)
+      if (due.length === askedAtOnce) break
+    }
+    return due
+  }
+
+  async #askNow(): Promise<void> {
+    const names = this.#due()
+    const { clock, log } = this.#options
+    if (names.length === 0 || this.#ask === undefined) return
+    this.#isAsking = true
+    for (const name of names) {
+      const wish = this.#wishes.get(name)
+      if (wish === undefined) continue
+      wish.dueAt = clock.monotonic() + (wish.tries === 0 ? retryMs[0] : retryMs[1])
+      wish.tries++
+    }
+    try {
+      const found = await this.#ask(names, this.#closing.signal)
+      for (const each of found) this.#take({ ...each, key: new Secret(each.key) })
+      for (const name of names) if (this.covers(name)) this.#wishes.delete(name)
+    } catch (error) {
+      if (!this.#closing.signal.aborted) log.warn({ error, names: names.length }, 'Certificates were not had')
+    } finally {
+      this.#isAsking = false
+      this.#arm(askEveryMs)
+    }
+  }
+
+  #take(given: Kept): void {
+    const before = this.#entries.get(given.host)
+    if (before && before.version >= given.version) return
+    try {
+      const { validFromDate, validToDate } = new X509Certificate(given.chain)
+      const [from, to] = [validFromDate.getTime(), validToDate.getTime()]
+      // Refused now, not in a handshake.
+      createSecureContext({ cert: given.chain, key: given.key.reveal() })
+      if (before) this.#drop(before)
+      this.#put({ ...given, lateAt: from + (to - from) * lateShare })
+      this.#file.changed()
+    } catch (error) {
+      this.#options.log.error({ error, host: given.host }, 'A certificate cannot be used')
+    }
+  }
+
+  #put(entry: Entry): void {
+    const before = this.#entries.get(entry.host)
+    const context = before && this.#contexts.get(before)
+    if (before) this.#contexts.delete(before)
+    if (context) this.#contexts.set(entry, context)
+    this.#entries.set(entry.host, entry)
+    for (const name of entry.hosts) this.#byName.set(name, entry)
+  }
+
+  #drop(entry: Entry): void {
+    this.#contexts.delete(entry)
+    this.#entries.delete(entry.host)
+    for (const name of entry.hosts) if (this.#byName.get(name) === entry) this.#byName.delete(name)
+    this.#file.changed()
+  }
+
+  #make(entry: Entry): void {
+    const { tls, contextsMax = certificateLimits.contexts } = this.#options
+    const context = createSecureContext({ ...tls, cert: entry.chain, key: entry.key.reveal() })
+    this.#contexts.set(entry, context)
+    const [oldest] = this.#contexts.keys()
+    if (this.#contexts.size > contextsMax && oldest) this.#contexts.delete(oldest)
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * HTTP-01 (RFC 8555, section 8.3) without knowing of any order: the answer is the token and the thumbprint of our
+ * account key, and good for nobody else's account. It comes before all that tunnels or redirects would answer.
+ */
+
+const path = '/.well-known/acme-challenge/'
+const requestPattern =
+  /^GET (?:https?:\/\/[^/ ]{1,255})?\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]{1,256}) HTTP\//i
+/** The longest request line that can match. */
+const lineMax = 600
+
+/** Whether this request head asks for the answer to a challenge. */
+export function asksForChallenge(head: Buffer): boolean {
+  return requestPattern.test(head.toString('latin1', 0, lineMax))
+}
+
+/** @returns what a relay with this key answers; undefined: the path is another one */
+export function challengeAnswer(pathname: string, thumbprint: string | undefined): string | undefined {
+  if (thumbprint === undefined || !pathname.startsWith(path)) return undefined
+  const token = pathname.slice(path.length)
+  return /^[A-Za-z0-9_-]{1,256}$/.test(token) ? `${token}.${thumbprint}` : undefined
+}

@@ -1,0 +1,44 @@
+/** The settings of certificates (`acme`), and what follows from them for others that nobody has set. */
+import { isIPv4 } from 'node:net'
+import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { Secret } from '@porttunneler/shared/base/secret'
+import { letsEncrypt } from '@porttunneler/shared/control/certificates/issuers'
+import { z } from 'zod'
+
+type Layer = Readonly<Record<string, unknown>>
+
+export const acmeSchema = z.strictObject({
+  /** Told of trouble by the authority. */
+  email: emailSchema,
+  /** In order of preference. */
+  issuers: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens'),
+        directory: z.url({ protocol: /^https$/ }),
+        caa: z.array(z.hostname().toLowerCase()).max(10).optional(),
+        keyId: z.string().min(1).max(500).optional(),
+        key: z
+          .string()
+          .min(1)
+          .transform((value) => new Secret(value))
+          .optional(),
+      }),
+    )
+    .min(1)
+    .max(5)
+    .default([{ ...letsEncrypt, caa: [...(letsEncrypt.caa ?? [])] }]),
+})
+
+/** Whether an authority could certify it. */
+export function isPublicName(name: string): boolean {
+  return name.includes('.') && !isIPv4(name) && !/(^|\.)localhost$/.test(name)
+}
+
+/** With certificates for the world the server is for the world: what is not said follows from that. */
+export function forTheWorld(layer: Layer): Layer {
+  const { acme, domain, ports, ...rest } = layer
+  if (acme === undefined || typeof domain !== 'string') return layer
+  const usual = { http: 80, tls: 443, ...(ports as object | undefined) }
+  return { bind: '0.0.0.0', host: domain, ...rest, acme, domain, ports: usual }
+}

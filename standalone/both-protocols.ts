@@ -1,0 +1,60 @@
+/**
+ * One port for HTTPS and HTTP: the first byte of a connection says which it is (a TLS record of a handshake begins with
+ * 22, no method of HTTP does). Browsers come by HTTPS; the relays and the demo on this machine by HTTP.
+ */
+import {
+  createServer as createHttpServer,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+} from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
+
+const handshake = 22
+
+export type BothServers = {
+  /** What listens. */
+  readonly front: NetServer
+  /** What answers. */
+  readonly servers: readonly Server[]
+}
+
+/** @param contextOf undefined: there is no certificate yet, and TLS is refused */
+export function serveBoth(
+  times: ServerOptions,
+  listener: RequestListener,
+  contextOf: () => SecureContext | undefined,
+): BothServers {
+  const plain = createHttpServer(times, listener)
+  const secure = createHttpsServer(
+    { ...times, minVersion: 'TLSv1.2', SNICallback: (_name, done) => done(null, contextOf()) },
+    listener,
+  )
+  secure.on('tlsClientError', (_error, socket) => socket.destroy())
+  const front = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+    socket.setTimeout(times.headersTimeout ?? 0, () => socket.destroy())
+    socket.on('error', () => socket.destroy())
+    whenFirst(socket, (byte) => {
+      socket.setTimeout(0)
+      socket.removeAllListeners('timeout')
+      ;(byte === handshake ? secure : plain).emit('connection', socket)
+    })
+  })
+  // They look after their connections from when they listen, which is when the one before them does.
+  front.on('listening', () => {
+    for (const server of [plain, secure]) server.emit('listening')
+  })
+  return { front, servers: [plain, secure] }
+}
+
+function whenFirst(socket: Socket, then: (byte: number | undefined) => void): void {
+  socket.once('readable', () => {
+    const chunk: Buffer | null = socket.read()
+    if (chunk === null) return void socket.destroy()
+    socket.pause()
+    socket.unshift(chunk)
+    then(chunk[0])
+  })
+}

@@ -1,0 +1,35 @@
+/** The server's own certificate as its TLS uses it: read when it changes; connections that are open keep theirs. */
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { certificates } from '@porttunneler/shared/control/certificate-documents'
+import type { Control } from '@porttunneler/shared/control/control'
+
+export class Certified {
+  readonly #control: Pick<Control, 'store' | 'vault' | 'log'>
+  readonly #host: string
+  #version = 0
+  #context: SecureContext | undefined
+
+  constructor(control: Pick<Control, 'store' | 'vault' | 'log'>, host: string) {
+    this.#control = control
+    this.#host = host
+  }
+
+  /** undefined until the first one is there. */
+  get context(): SecureContext | undefined {
+    return this.#context
+  }
+
+  /** Never rejects: what is in use stays. */
+  async read(): Promise<void> {
+    const { store, vault, log } = this.#control
+    try {
+      const doc = (await store.get(certificates.ref(this.#host)))?.data
+      if (!doc || doc.version <= this.#version) return
+      const key = await vault.unwrap(doc.wrappedKey)
+      this.#context = createSecureContext({ cert: doc.chain, key: key.reveal(), minVersion: 'TLSv1.2' })
+      this.#version = doc.version
+    } catch (error) {
+      log.error({ error, host: this.#host }, 'the certificate of the console cannot be read')
+    }
+  }
+}

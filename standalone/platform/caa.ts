@@ -1,0 +1,20 @@
+/** CAA records as this machine's resolver knows them. */
+import { Resolver } from 'node:dns/promises'
+import type { CaaRecord } from '@porttunneler/shared/control/certificates/role'
+
+/** Orders wait for it, and do without: the issuer looks itself. */
+const timeoutMs = 3_000
+
+export async function lookUpCaa(name: string): Promise<readonly CaaRecord[]> {
+  try {
+    const records = await new Resolver({ timeout: timeoutMs, tries: 1 }).resolveCaa(name)
+    return records.map(({ critical, issue, issuewild }) => ({
+      critical,
+      ...(issue !== undefined && { issue }),
+      ...(issuewild !== undefined && { issuewild }),
+    }))
+  } catch {
+    // There is none, or nobody can tell.
+    return []
+  }
+}
