@@ -2,6 +2,8 @@
  * Counts what the control plane asks of Firestore, Functions and Pub/Sub for each tunnel and hour, over a simulated
  * day, and compares it with docs/cost.md. Print the table with PT_PRINT_COUNTS=1.
  */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeTestControl, quietSync } from '../../standalone/testing/control.ts'
 import { makeApi } from '../api/app.ts'
@@ -179,6 +181,15 @@ test('a tunnel-hour costs no more than docs/cost.md says', async () => {
   if (process.env.PT_PRINT_COUNTS) process.stdout.write(tableOf(total))
   for (const name of ['invocations', 'reads', 'writes', 'messages'] as const)
     expect(total[name], name).toBeLessThanOrEqual(most[name])
+  const page = pageRows()
+  for (const [name, row] of [...rows, ['sum', total] as const])
+    for (const [at, what] of (['invocations', 'reads', 'writes', 'messages'] as const).entries()) {
+      const told = Number(page.get(name)?.[at])
+      // Of some, the calls are counted in another row.
+      if (Number.isNaN(told) && what === 'invocations') continue
+      expect(Math.abs(told - row[what]), `docs/cost.md: ${what} of ${name}`).toBeLessThanOrEqual(0.1)
+    }
+  expect([...(page.get("the test's bound") ?? [])].map(Number)).toEqual(Object.values(most))
   expect(total.reads).toBeGreaterThan(1)
   expect(total.writes).toBeGreaterThan(0.5)
 })
@@ -193,6 +204,22 @@ test('the end of a sign-in is looked up twice a minute, however often the consol
   }
   expect(counting.counts.reads - before).toBe(120)
 })
+
+/** The rows of the table in docs/cost.md, by name. */
+function pageRows(): ReadonlyMap<string, readonly string[]> {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/cost.md'), 'utf8')
+  const [, table = ''] = text.split('## Counts for a tunnel and hour')
+  const lines = table.split('\n').filter((line) => /^\| .*\d/.test(line))
+  return new Map(
+    lines.map((line) => {
+      const [name = '', ...cells] = line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.replace(/[*_]/g, '').trim())
+      return [name, cells]
+    }),
+  )
+}
 
 function tableOf(total: Row): string {
   const lines = [...rows, ['sum', total] as const].map(
