@@ -8,6 +8,7 @@ import { unreachable } from '@porttunneler/shared/base/unreachable'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { Certificates } from './certificates.ts'
 import { decreeMs } from './decrees.ts'
+import type { Places } from './places.ts'
 import type { Routes } from './routes.ts'
 import type { ServerTime } from './server-time.ts'
 import type { AgentSessions } from './sessions.ts'
@@ -17,6 +18,7 @@ import type { Visitors } from './visitors.ts'
 export type CommandTargets = {
   readonly state: RelayState
   readonly routes: Routes
+  readonly places: Pick<Places, 'gone'>
   readonly visitors: Pick<Visitors, 'cut'>
   readonly sessions: Pick<AgentSessions, 'tellTransfer'>
   readonly time: Pick<ServerTime, 'startedAtMs'>
@@ -40,6 +42,7 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
   switch (command.kind) {
     case 'revoke': {
       const { endpoint, epoch, at, reason } = command
+      if (reason === 'deleted') targets.places.gone(endpoint)
       const key = withdrawals.get(reason)
       if (!state.decrees.revoke({ endpoint, epoch, at, ...(key && { key }) })) return false
       end(targets, (claims) => claims.endpoint === endpoint && claims.epoch < epoch, command.reason)

@@ -15,6 +15,7 @@ import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from './list
 import type { Caller } from './listeners/http/forwarded.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { Origin } from './listeners/origins.ts'
+import type { Meters } from './meters/meters.ts'
 import type { RelayParts } from './parts.ts'
 import type { Route } from './routes.ts'
 import { joinSibling } from './siblings.ts'
@@ -161,9 +162,12 @@ export class HttpVisitors {
     return route?.claims.kind === 'tls' ? route : undefined
   }
 
-  /** Whether the name is of a tunnel that ends TLS itself and is offline. */
-  isOffline(name: string): boolean {
-    return this.#parts.names.offline(name) === 'tls'
+  /** Where the name is of a tunnel that ends TLS itself and is offline: who counts its visitors. */
+  offline(name: string): Pick<Meters, 'refused'> | undefined {
+    const { names, meters } = this.#parts
+    const route = names.resolve(name)
+    if (route === undefined) return names.offline(name) === 'tls' ? meters : undefined
+    return route.claims.kind === 'tls' && route.members.length === 0 ? route.meter : undefined
   }
 
   /**

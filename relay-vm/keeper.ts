@@ -1,11 +1,13 @@
 /**
- * Writes to disk what a relay must remember: state, usage, events. A full or failing disk never stops the relay: what
- * cannot be written stays in memory and is still reported by `sync`, and the operator is told by log, metric and event.
+ * Writes to disk what a relay must remember: state, usage, events, places. A full or failing disk never stops the relay:
+ * what cannot be written stays in memory and is still reported by `sync`, and the operator is told by log, metric and
+ * event.
  */
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { Certificates } from './certificates.ts'
 import type { UsageJournal } from './meters/usage.ts'
+import type { Places } from './places.ts'
 import type { SecurityEvents } from './security-events.ts'
 import type { RelayState } from './state.ts'
 
@@ -14,6 +16,7 @@ export type KeeperOptions = {
   readonly journal: UsageJournal
   readonly events: SecurityEvents
   readonly certificates?: Pick<Certificates, 'save'>
+  readonly places: Places
   readonly log: Log
 }
 
@@ -30,8 +33,8 @@ export class Keeper {
 
   /** Resolves when all was written or could not be; never rejects. */
   async save(): Promise<void> {
-    const { state, journal, events, certificates, log } = this.#options
-    const files = [state, journal, events, ...(certificates ? [certificates] : [])]
+    const { state, journal, events, places, certificates, log } = this.#options
+    const files = [state, journal, events, places, ...(certificates ? [certificates] : [])]
     const outcomes = await Promise.allSettled(files.map((file) => file.save()))
     const causes = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
     const { code, title, cure } = codes['relay.disk']

@@ -6,11 +6,13 @@
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { NameKnowledge } from './name-knowledge.ts'
+import type { Places } from './places.ts'
 import type { Route, Routes } from './routes.ts'
 import type { Moment } from './server-time.ts'
 
 export type NamesOptions = {
   readonly knowledge: NameKnowledge
+  readonly places: Pick<Places, 'serves' | 'kindOf'>
   readonly routes: Routes
   /** Parent of the cell's endpoints, once known. */
   domain(): string | undefined
@@ -29,12 +31,14 @@ export class Names {
     options.knowledge.whenMoved((host) => this.#cut((name) => name === host))
   }
 
-  /** Takes the names of a tunnel that was just bound. */
+  /** Takes the endpoint and the names of a tunnel that was just bound. */
   bound(claims: TicketClaims): void {
-    this.#options.knowledge.takeTicket(claims)
+    const { knowledge, places, moment, onHosts } = this.#options
+    places.serves({ endpoint: claims.endpoint, claims }, moment().serverMs)
+    knowledge.takeTicket(claims)
     if (claims.kind !== 'http') return
     const further = claims.names?.map(({ host }) => host) ?? []
-    this.#options.onHosts?.([claims.endpoint.slice('host:'.length), ...further])
+    onHosts?.([claims.endpoint.slice('host:'.length), ...further])
   }
 
   resolve(host: string): Route | undefined {
@@ -49,9 +53,12 @@ export class Names {
 
   /** The kind of the tunnel that has this name, if only that is known here: the tunnel is offline. */
   offline(host: string): TunnelKind | undefined {
-    const { routes, knowledge } = this.#options
+    const { routes, knowledge, places } = this.#options
+    if (routes.find(`host:${host}`)) return undefined
+    const place = places.kindOf(host)
+    if (place !== undefined) return place
     const kind = knowledge.kindOf(host)
-    if (kind === undefined || routes.find(`host:${host}`) || !this.#mayBeName(host)) return undefined
+    if (kind === undefined || !this.#mayBeName(host)) return undefined
     const tunnel = knowledge.find(host)?.tunnel
     return tunnel !== undefined && routes.ofTunnel(tunnel) ? undefined : kind
   }

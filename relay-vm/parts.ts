@@ -23,6 +23,7 @@ import { makeMetrics, type RegistryOptions, type RelayMetrics } from './meters/r
 import { newBoot, UsageJournal } from './meters/usage.ts'
 import { Names } from './names.ts'
 import { OwnHost } from './own-host.ts'
+import { Places } from './places.ts'
 import { Admission } from './policy/admission.ts'
 import { type Guards, makeGuards } from './policy/guards.ts'
 import { memoryBytes } from './policy/memory.ts'
@@ -57,6 +58,7 @@ export type RelayParts = Guards & {
   readonly state: RelayState
   readonly time: ServerTime
   readonly events: SecurityEvents
+  readonly places: Places
   readonly keeper: Keeper
   readonly meters: Meters
   readonly metrics: RelayMetrics
@@ -97,20 +99,22 @@ async function makeFoundation({ config, clock, log }: PartsOptions, isServed: (n
     { clock, log, dataDir, tls: { minVersion: 'TLSv1.2', ciphers: visitorCiphers }, isServed },
     onSetAside,
   )
+  const places = await Places.load(dataDir, onSetAside)
   for (const file of damaged) events.add('relay.set_aside', { code, file })
-  const keeper = new Keeper({ state, journal, events, certificates, log })
+  const keeper = new Keeper({ state, journal, events, places, certificates, log })
   const budget = new Budget(memoryBytes() * budgetShare, undefined, { isFair: true })
   const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
-  return { boot, state, identity, certificates, journal, time, events, keeper, mux }
+  return { boot, state, identity, certificates, journal, time, events, places, keeper, mux }
 }
 
 function makeNames(
-  { state, time, certificates }: Pick<RelayParts, 'state' | 'time' | 'certificates'>,
+  { state, places, time, certificates }: Pick<RelayParts, 'state' | 'places' | 'time' | 'certificates'>,
   routes: Routes,
   visitors: () => Visitors,
 ): Names {
   return new Names({
     knowledge: state.names,
+    places,
     routes,
     domain: () => state.cell?.domain,
     moment: () => time.moment(),

@@ -79,7 +79,7 @@ export class Running {
       agentSni: config.public.agentSni,
       servesName: (name) => web.servesName(name),
       passthrough: (name) => web.passthrough(name),
-      isOffline: (name) => web.isOffline(name),
+      offline: (name) => web.offline(name),
       findSibling: (name, origin) => web.findTlsSibling(name, origin),
       certificates: parts.certificates,
       onAgent: (socket) => void sessions.accept(socket),

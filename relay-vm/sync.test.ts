@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Keeper } from './keeper.ts'
 import { Meters } from './meters/meters.ts'
 import { UsageJournal } from './meters/usage.ts'
+import { Places } from './places.ts'
 import { Routes } from './routes.ts'
 import { SecurityEvents } from './security-events.ts'
 import { ServerTime } from './server-time.ts'
@@ -41,7 +42,8 @@ async function makeSync() {
   const events = await SecurityEvents.load(dataDir, time)
   const meters = new Meters()
   const journal = await UsageJournal.load(dataDir, { boot, nowMs: time.now(), everyMs: 1_000 })
-  const keeper = new Keeper({ state, journal, events, log: silentLog })
+  const places = await Places.load(dataDir)
+  const keeper = new Keeper({ state, journal, events, places, log: silentLog })
   const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
   const commands: string[] = []
   const directories: number[] = []
@@ -57,6 +59,7 @@ async function makeSync() {
     meters,
     journal,
     events,
+    places,
     keeper,
     describe: () => ({
       boot: {

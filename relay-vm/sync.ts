@@ -18,6 +18,7 @@ import type { Bearer } from './credential.ts'
 import type { Keeper } from './keeper.ts'
 import type { Meters } from './meters/meters.ts'
 import type { UsageJournal } from './meters/usage.ts'
+import type { Places } from './places.ts'
 import type { Control } from './platform/control.http.ts'
 import { takeTurns } from './policy/take-turns.ts'
 import type { Routes } from './routes.ts'
@@ -62,6 +63,7 @@ export type SyncOptions = {
   readonly meters: Meters
   readonly journal: UsageJournal
   readonly events: SecurityEvents
+  readonly places: Pick<Places, 'prune'>
   readonly keeper: Keeper
   /** What this process reports about itself. */
   describe(): Pick<SyncRequest, 'boot' | 'state' | 'load'>
@@ -274,7 +276,7 @@ export class ControlSync {
 
   /** @param began undefined: it was the last exchange of this process */
   async #take(answer: SyncAnswer, began: Moment | undefined): Promise<void> {
-    const { state, time, routes, meters, journal, log, onCommand } = this.#options
+    const { state, time, routes, places, meters, journal, log, onCommand } = this.#options
     journal.account(meters.all(), time.now())
     time.correct(answer.now)
     if (began) state.names.answered(began, time.moment())
@@ -294,6 +296,7 @@ export class ControlSync {
     journal.account(meters.all(), time.now())
     meters.prune((tunnel) => served.has(tunnel))
     state.names.prune(time.now(), (tunnel) => served.has(tunnel))
+    places.prune(time.now(), routes.all())
     await this.#options.keeper.save()
   }
 }

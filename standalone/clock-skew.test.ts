@@ -9,6 +9,7 @@ import { applyCommand } from '@porttunneler/relay-vm/commands'
 import { Keeper } from '@porttunneler/relay-vm/keeper'
 import { Meters } from '@porttunneler/relay-vm/meters/meters'
 import { newBoot, UsageJournal } from '@porttunneler/relay-vm/meters/usage'
+import { Places } from '@porttunneler/relay-vm/places'
 import { Routes } from '@porttunneler/relay-vm/routes'
 import { SecurityEvents } from '@porttunneler/relay-vm/security-events'
 import { ServerTime } from '@porttunneler/relay-vm/server-time'
@@ -72,6 +73,7 @@ async function startRelay({ isOnline = true } = {}) {
   const boot = newBoot(clock.now())
   const journal = await UsageJournal.load(folder, { boot, nowMs: time.now(), everyMs: 60_000 })
   const events = await SecurityEvents.load(folder, time)
+  const places = await Places.load(folder)
   const meters = new Meters()
   const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
   const drains: string[] = []
@@ -84,6 +86,7 @@ async function startRelay({ isOnline = true } = {}) {
     applyCommand(command, {
       state,
       routes,
+      places,
       time,
       visitors: { cut() {} },
       sessions: { tellTransfer() {} },
@@ -111,7 +114,8 @@ async function startRelay({ isOnline = true } = {}) {
     meters,
     journal,
     events,
-    keeper: new Keeper({ state, journal, events, log: silentLog }),
+    places,
+    keeper: new Keeper({ state, journal, events, places, log: silentLog }),
     describe: () => ({
       boot: {
         instance: 'r1',

@@ -18,6 +18,7 @@ import { Keeper } from '@porttunneler/relay-vm/keeper'
 import { Meters } from '@porttunneler/relay-vm/meters/meters'
 import { newBoot, UsageJournal } from '@porttunneler/relay-vm/meters/usage'
 import { Names } from '@porttunneler/relay-vm/names'
+import { Places } from '@porttunneler/relay-vm/places'
 import { Routes } from '@porttunneler/relay-vm/routes'
 import { SecurityEvents } from '@porttunneler/relay-vm/security-events'
 import { ServerTime } from '@porttunneler/relay-vm/server-time'
@@ -105,15 +106,17 @@ class ModelRelay {
     const boot = newBoot(clock.now() + this.#lives++)
     const journal = await UsageJournal.load(folder, { boot, nowMs: time.now(), everyMs: hour })
     const events = await SecurityEvents.load(folder, time)
+    const places = await Places.load(folder)
     const meters = new Meters()
     const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
     const knowledge = state.names
     const domain = () => state.cell?.domain
-    const resolver = new Names({ knowledge, routes, domain, moment: () => time.moment(), cut() {} })
-    const keeper = new Keeper({ state, journal, events, log: silentLog })
+    const resolver = new Names({ knowledge, places, routes, domain, moment: () => time.moment(), cut() {} })
+    const keeper = new Keeper({ state, journal, events, places, log: silentLog })
     const targets: CommandTargets = {
       state,
       routes,
+      places,
       time,
       visitors: { cut() {} },
       sessions: { tellTransfer() {} },
@@ -142,6 +145,7 @@ class ModelRelay {
       meters,
       journal,
       events,
+      places,
       keeper,
       describe: () => ({
         boot: {

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { Keeper } from '@porttunneler/relay-vm/keeper'
 import { Meters } from '@porttunneler/relay-vm/meters/meters'
 import { newBoot, UsageJournal } from '@porttunneler/relay-vm/meters/usage'
+import { Places } from '@porttunneler/relay-vm/places'
 import type { Control as ControlCalls } from '@porttunneler/relay-vm/platform/control.http'
 import { Routes } from '@porttunneler/relay-vm/routes'
 import { SecurityEvents } from '@porttunneler/relay-vm/security-events'
@@ -224,8 +225,9 @@ class Life {
     const time = new ServerTime(clock, state.timeOffsetMs)
     const journal = await UsageJournal.load(folder, { boot, nowMs: time.now(), everyMs: 60_000 })
     const events = await SecurityEvents.load(folder, time)
-    const keeper = new Keeper({ state, journal, events, log: silentLog })
-    return { boot, state, time, journal, events, keeper }
+    const places = await Places.load(folder)
+    const keeper = new Keeper({ state, journal, events, places, log: silentLog })
+    return { boot, state, time, journal, events, places, keeper }
   }
 
   static async start(world: World): Promise<Life> {

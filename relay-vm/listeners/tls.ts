@@ -60,8 +60,8 @@ export type TlsOptions = {
   findSibling(name: string, origin: Origin): Promise<Socket | undefined> | undefined
   /** Whether HTTPS for this name is ours to answer: an endpoint, a name under our domain, the relay itself. */
   servesName(name: string): boolean
-  /** Whether the tunnel of this name wants its visitors' TLS untouched and is offline. */
-  isOffline(name: string): boolean
+  /** Where the tunnel of this name wants its visitors' TLS untouched and is offline: who counts them. */
+  offline(name: string): Pick<Meters, 'refused'> | undefined
   /** Of the names that have one of their own. */
   readonly certificates: Pick<Certificates, 'prepare' | 'contextOf'>
   /** An agent whose TLS is up; HELLO is still to come. */
@@ -157,7 +157,7 @@ export class TlsListener {
       // A client that does not speak TLS would not understand an alert.
       const isTls = bytes[0] === recordHandshake
       if (verdict === 'malformed')
-        this.#refuse(socket, 'tls.malformed', isTls ? Alert.decodeError : undefined)
+        this.#refuse(socket, 'tls.malformed', isTls ? { alert: Alert.decodeError } : {})
       else this.#route(socket, verdict.hello, { bytes, isInRead: isInRead && !verdict.hello.isFollowed })
     })
     socket.on('end', onEnd)
@@ -193,7 +193,12 @@ export class TlsListener {
 
   /** Hands the socket to the TLS server for the hello. */
   #serve(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: ReadHello): void {
-    const { agentSni, servesName, passthrough, isOffline, visitors, turn } = this.#options
+    const { agentSni, servesName, passthrough, offline, visitors, turn } = this.#options
+    const meter = sni === undefined ? undefined : offline(sni)
+    if (meter !== undefined) {
+      this.#refuse(socket, 'tunnel.away', { alert: Alert.internalError, meter })
+      return
+    }
     const route = sni === undefined ? undefined : passthrough(sni)
     if (route !== undefined) {
       this.#strangers.delete(keyOf(socket))
@@ -201,13 +206,10 @@ export class TlsListener {
       spliceVisitor(socket, route, { visitors, turn, first: peeked.bytes })
       return
     }
-    if (sni !== undefined && isOffline(sni)) {
-      this.#refuse(socket, 'tunnel.away', Alert.internalError)
-      return
-    }
     const isAgent = sni === agentSni && protocols.includes(alpn)
     if (!isAgent && (sni === undefined || !servesName(sni))) {
-      this.#refuse(socket, 'tls.name', sni === undefined ? Alert.missingExtension : Alert.unrecognizedName)
+      const alert = sni === undefined ? Alert.missingExtension : Alert.unrecognizedName
+      this.#refuse(socket, 'tls.name', { alert })
       return
     }
     const { agents, visitors: guests } = this.#options.handshakes
@@ -215,7 +217,7 @@ export class TlsListener {
       this.#refuse(socket, 'tls.budget'),
     )
     if (end === undefined) {
-      this.#refuse(socket, 'tls.budget', Alert.internalError)
+      this.#refuse(socket, 'tls.budget', { alert: Alert.internalError })
       return
     }
     this.#endings.set(socket, end)
@@ -249,8 +251,15 @@ export class TlsListener {
   }
 
   /** Closes it, after an alert where the client can still read one. */
-  #refuse(socket: Socket, reason: ErrorKey, alert?: Alert): void {
-    this.#options.meters.refused(reason)
+  #refuse(
+    socket: Socket,
+    reason: ErrorKey,
+    {
+      alert,
+      meter = this.#options.meters,
+    }: { readonly alert?: Alert; readonly meter?: Pick<Meters, 'refused'> } = {},
+  ): void {
+    meter.refused(reason)
     if (alert !== undefined) socket.write(alertRecord(alert))
     else if (reason !== 'tls.malformed') {
       socket.destroy()

@@ -95,6 +95,13 @@ export const pools = {
     yields: 'newest',
     code: 'watch.limit',
   },
+  places: {
+    holds: 'hosts of endpoints served within a day, whose visitors are told that the tunnel is offline',
+    limit: '20,000',
+    share: ['account'],
+    yields: 'oldest',
+    code: 'http.unknown_host',
+  },
   asks: {
     holds: 'questions to other processes of the machine about who serves a visitor',
     limit: '512',

@@ -75,4 +75,22 @@ describe('releases', () => {
       commands.flatMap((command) => (command.kind === 'revoke' ? [command.endpoint] : [])).sort(),
     ).toEqual([lapsed, deleted].map(({ endpoint }) => endpoint.id).sort())
   })
+
+  test('relays hear of a deleted tunnel, offline or not, as long as they say that it is offline', async () => {
+    const [served, offline, old] = await claim(['served', 'offline', 'old'])
+    if (!served || !offline || !old) throw new Error('no lease')
+    await releaseLeases(t.control, ada, { agent, tunnels: [old.tunnel] })
+    t.clock.advance(limits.placeMs)
+    await t.sync()
+    const [again] = await claim(['served'])
+    if (!again) throw new Error('no lease')
+    await releaseLeases(t.control, ada, { agent, tunnels: [offline.tunnel] })
+    await t.sync()
+    for (const { tunnel } of [served, offline, old]) await deleteTunnel(t.of(ada), ada, { id: tunnel })
+    const { commands } = await t.sync()
+    const told = commands.flatMap((one) =>
+      one.kind === 'revoke' && one.reason === 'deleted' ? [one.endpoint] : [],
+    )
+    expect(told.sort()).toEqual([served, offline].map(({ endpoint }) => endpoint.id).sort())
+  })
 })

@@ -4,6 +4,7 @@ import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
+import { limits } from '../protocol/limits.ts'
 import { type AuditEntry, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
 import { type Cell, describeEndpoint, readyRelays } from './cells.ts'
@@ -272,8 +273,10 @@ export function writeRelease(
   const next = release(endpoint.data, { nowMs, ...ending })
   if (endpoint.data.state !== 'leased' && endpoint.data.state !== 'resting') return []
   tx.set(endpoint.ref, next)
-  if (endpoint.data.state !== 'leased') return []
-  const reason = ending.isDisplaced ? 'displaced' : 'released'
+  // Nothing is bound, but visitors of a tunnel that is no more must not hear for a day that it is offline.
+  const isRemembered = ending.forget && nowMs - endpoint.data.releasedAt < limits.placeMs
+  if (endpoint.data.state !== 'leased' && !isRemembered) return []
+  const reason = ending.isDisplaced ? 'displaced' : ending.forget ? 'deleted' : 'released'
   const body = { kind: 'revoke', endpoint: endpoint.ref.id, epoch: next.epoch, reason } as const
   const command = makeCommand(next.cell, body, nowMs)
   writeCommand(tx, command)

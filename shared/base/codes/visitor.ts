@@ -81,7 +81,7 @@ export const visitorCodes = {
     owner: 'user',
     title: 'No agent serves this tunnel now',
     cause:
-      'The tunnel with this name or port exists, but none of its agents is connected to the relay at the moment.',
+      'The tunnel with this name or port exists, or did within a day, but none of its agents is connected to the relay.',
     cure: 'Start the agent, or wait: it reconnects by itself as soon as its network is back.',
   },
   'open.deadline': {
