@@ -26,6 +26,19 @@ export const attacks: readonly Attack[] = [
     test: 'address: a stranger is not the proxy',
   },
   {
+    name: 'much work in few bytes',
+    tried: 'chunks of a byte and pipelined requests, by fifty connections of a stranger, beside a visitor',
+    file: 'e2e/greedy-tenant.test.ts',
+    test: 'as a visitor, with chunks of a byte, makes others wait a little',
+    isLong: true,
+  },
+  {
+    name: 'many requests at the relay’s own names',
+    tried: 'a thousand requests at once on one connection',
+    file: 'relay-vm/own-host.test.ts',
+    test: 'of many requests on one connection the first is answered, and no other is looked at',
+  },
+  {
     name: 'guessed password',
     tried: 'many guesses from one source, and the right one among them',
     file: 'standalone/platform/identity.local.guard.test.ts',

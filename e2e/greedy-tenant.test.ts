@@ -1,14 +1,16 @@
 /**
- * A tenant that floods the relay with small frames takes a third of its time and no more (shared/mux/work-share.ts).
+ * A tenant that floods the relay with small frames takes a third of its time and no more, and so does a stranger who
+ * visits a tunnel (shared/mux/work-share.ts, relay-vm/source-shares.ts).
  * Visitors of another tenant come alternately with and without the flood: only the comparison counts, so a busy machine
  * changes nothing.
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../relay-vm/testing/test-control.ts'
-import { agentSni, freePort, TestBench } from '../relay-vm/testing/test-relay.ts'
+import { agentSni, freePort, ownName, TestBench } from '../relay-vm/testing/test-relay.ts'
 import { percentile, pingOnce } from './chaos/visitors.ts'
 import type { GreedyTenant } from './greedy-tenant.ts'
+import type { GreedyVisitor } from './greedy-visitor.ts'
 import { startProgram } from './harness/programs.ts'
 import type { Address } from './harness/sockets.ts'
 
@@ -17,8 +19,11 @@ const rounds = 3
 const visitsPerRound = 25
 /** Without the share the factor is 15 to 50. */
 const slowerMax = 6
+/** Without one for sources it is some thousand for chunks; its connections are fifty, each read once. */
+const strangerMax = 25
+const hogHost = 'hog.tunnels.test'
 
-describe('a tenant who floods', () => {
+describe('who floods', () => {
   let control: TestControl
   let bench: TestBench
   let relay: Awaited<ReturnType<TestBench['startRelay']>>
@@ -62,7 +67,7 @@ describe('a tenant who floods', () => {
   }
 
   test.each(['credit', 'sync', 'data', 'unknown'] as const)(
-    'of %s makes others wait a little, and is served itself',
+    'as a tenant, with %s, makes others wait a little, and is served itself',
     async (flood) => {
       const quiet: number[] = []
       const flooded: number[] = []
@@ -83,4 +88,29 @@ describe('a tenant who floods', () => {
       expect(percentile(flooded, 0.5) / percentile(quiet, 0.5)).toBeLessThan(slowerMax)
     },
   )
+
+  test.each([
+    [
+      'chunks of a byte',
+      `POST / HTTP/1.1\r\nHost: ${hogHost}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+      '1\r\nx\r\n',
+    ],
+    ['requests for the relay itself', '', `GET / HTTP/1.1\r\nHost: ${ownName}\r\n\r\n`],
+  ])('as a visitor, with %s, makes others wait a little', async (_name, head, piece) => {
+    const sink = await bench.startUpstream((socket) => void socket.resume())
+    const ids = { account: 'acc_00000000000000000000greedy', agent: 'agt_00000000000000000000000000' }
+    const ticket = await control.ticket({ endpoint: `host:${hogHost}`, kind: 'http', ...ids })
+    const hog = await bench.dial(relay.ports, { ticket, upstreamPort: sink, agentId: ids.agent })
+    await hog.bind(1, ticket)
+    const visitor: GreedyVisitor = { host, port: relay.ports.httpPort, from: '127.0.9.5', head, piece }
+    const quiet = await visits()
+    const program = await startProgram('node', ['e2e/greedy-visitor.ts', JSON.stringify(visitor)])
+    try {
+      await program.lines.waitFor(({ text }) => text === 'flooding', { what: 'the flood' })
+      expect(percentile(await visits(), 0.5) / percentile(quiet, 0.5)).toBeLessThan(strangerMax)
+    } finally {
+      await program.stop('SIGKILL')
+      hog.session.close('session.closed')
+    }
+  })
 })

@@ -3,7 +3,9 @@
  * its last.
  */
 import { Budget } from '@porttunneler/shared/mux/budget'
-import { type LoopWork, WorkShare } from '@porttunneler/shared/mux/work-share'
+import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
+import { type JoinWork, LoopWork, WorkShare } from '@porttunneler/shared/mux/work-share'
+import { SourceShares } from './source-shares.ts'
 
 export type AccountShare = {
   /** Memory that the account's streams may hold. */
@@ -15,12 +17,22 @@ export type AccountShare = {
 export class AccountShares {
   readonly #memory: Budget
   readonly #loop: LoopWork
+  readonly #sources: SourceShares
   readonly #accounts = new Map<string, AccountShare & { sessions: number }>()
 
-  /** @param memory the memory of the process, which it divides fairly among its children */
-  constructor(memory: Budget, loop: LoopWork) {
-    this.#memory = memory
-    this.#loop = loop
+  /**
+   * @param budget the memory of the process, which it divides fairly among its children
+   * @param exempt networks whose work counts for nobody
+   */
+  constructor({ budget, clock }: Pick<MuxShared, 'budget' | 'clock'>, exempt: readonly string[]) {
+    this.#memory = budget
+    this.#loop = new LoopWork({ clock })
+    this.#sources = new SourceShares(clock, exempt)
+  }
+
+  /** Counts a carrier's work for its account and for its address: anybody can have many accounts. */
+  workOf({ work }: AccountShare, address: string): JoinWork {
+    return (worker) => this.#sources.join(address, worker, [work])
   }
 
   /** For one more session. */

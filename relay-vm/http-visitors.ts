@@ -44,6 +44,8 @@ export class HttpVisitors {
       turn: parts.mux.turn,
       log,
       lookup: (host, head) => this.#lookup(host, head.bytes),
+      work: ({ trusts, origin }, worker) =>
+        trusts ? undefined : parts.visitors.sources.join(origin.address, worker),
       serveOwn: (socket, first) => parts.ownHost.serve(socket, first),
       refused: (key) => parts.meters.refused(key),
       welcome: ({ socket, tls, trusts, isHop }, caller, host) => {

@@ -5,6 +5,7 @@ import { challengeAnswer } from './challenges.ts'
 import type { LiveFigures } from './live.ts'
 
 const socketIdleMs = 15_000
+const headEnd = '\r\n\r\n'
 
 export class OwnHost {
   /** It never listens; it is there for Node's parser and responses. */
@@ -14,8 +15,12 @@ export class OwnHost {
   /** @param thumbprint of the key whose challenges are answered here, once it is known */
   constructor(live: LiveFigures, thumbprint: () => string | undefined) {
     this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
+      const { socket } = request
       // From here on the answer's own pace decides, not the idle limit.
-      request.socket.setTimeout(0)
+      socket.setTimeout(0)
+      // One request a connection, and whatever comes behind it is dropped before Node's parser makes requests of it.
+      socket.removeAllListeners('data')
+      socket.on('data', drop)
       const { pathname } = new URL(request.url ?? '/', 'http://relay')
       const answer = challengeAnswer(pathname, thumbprint())
       if (answer === undefined) return void live.serve(request, response)
@@ -24,9 +29,9 @@ export class OwnHost {
     })
   }
 
-  /** Serves a paused connection; `first` was read from it. */
+  /** Serves a paused connection; `first` was read from it and begins with a whole head. */
   serve(socket: Socket, first: Buffer): void {
-    socket.unshift(first)
+    socket.unshift(first.subarray(0, first.indexOf(headEnd) + headEnd.length))
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
     socket.setTimeout(socketIdleMs, () => socket.destroy())
@@ -38,3 +43,5 @@ export class OwnHost {
     for (const socket of [...this.#sockets]) socket.destroy()
   }
 }
+
+function drop(): void {}

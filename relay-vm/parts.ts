@@ -158,13 +158,15 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     waitingMax: limits.strangersMax,
     refused: (reason) => meters.refused(reason),
   })
+  const exempt = [...limits.exempt, ...config.trustedProxies]
   const visitors: Visitors = new Visitors({
     origins,
     clock,
     meters,
     isShortOfMemory: () => guards.shedding.isShort,
     visitorsMax: limits.visitorsMax,
-    admission: new Admission(clock, { ...limits, exempt: [...limits.exempt, ...config.trustedProxies] }),
+    exempt,
+    admission: new Admission(clock, { ...limits, exempt }),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
   const guards = makeGuards(options, visitors)
@@ -180,7 +182,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     log,
     siblings,
   })
-  const given = { ...options, ...limits, ...foundation, instance, meters, routes, names }
+  const given = { ...options, ...limits, exempt, ...foundation, instance, meters, routes, names }
   const sessions = new AgentSessions({ ...given, tcp, origins })
   const live = new LiveFigures({ ...given, docsUrl: config.docsUrl ?? config.controlUrl })
   const metrics = makeMetrics(

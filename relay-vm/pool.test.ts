@@ -38,6 +38,7 @@ function setUp(names = ['a', 'b', 'c']) {
     isShortOfMemory: () => false,
     origins: new Origins({ clock, trusted: [], headerAt: [], waitingMax: 1, refused: () => {} }),
     visitorsMax: 1_000,
+    exempt: [],
     admission: new Admission(clock, { source: rate, account: rate, exempt: [] }),
     onConnected() {},
   })

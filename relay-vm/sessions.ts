@@ -17,7 +17,6 @@ import { PerMinute } from '@porttunneler/shared/base/per-minute'
 import { type AcceptedHello, acceptAgent } from '@porttunneler/shared/mux/accept'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import type { Session } from '@porttunneler/shared/mux/session'
-import { LoopWork } from '@porttunneler/shared/mux/work-share'
 import { checkTicket, type TicketClaims, ticketOrigin } from '@porttunneler/shared/protocol/ticket'
 import { type AccountShare, AccountShares } from './account-shares.ts'
 import type { Origins } from './listeners/origins.ts'
@@ -40,6 +39,8 @@ export type SessionsOptions = {
   readonly instance: string
   readonly sessionsMax: number
   readonly strangersMax: number
+  /** Networks that no rate counts. */
+  readonly exempt: readonly string[]
   readonly state: RelayState
   readonly time: ServerTime
   readonly routes: Routes
@@ -102,7 +103,7 @@ export class AgentSessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options
-    this.#shares = new AccountShares(options.mux.budget, new LoopWork(options.mux))
+    this.#shares = new AccountShares(options.mux, options.exempt)
     this.#strangers = makePool<TLSSocket>('carriers', options.strangersMax)
     this.#pool = makePool<Session>('sessions', options.sessionsMax)
     this.#log = fairLog(options.log, options.mux.clock)
@@ -182,7 +183,7 @@ export class AgentSessions {
     try {
       if (!resume) return await this.#begin(accepted, socket)
       const member = this.#sessions.get(resume.session)
-      if (member?.agent === agent) return this.#join(accepted, member)
+      if (member?.agent === agent) return this.#join(accepted, member, socket)
       this.#options.meters.refused('session.unknown')
       await this.#begin(await accepted.beginAnew(), socket)
     } catch (error) {
@@ -198,9 +199,13 @@ export class AgentSessions {
    * checked.
    * @throws carrier.proof, session.limit
    */
-  #join(accepted: AcceptedHello, member: Member): void {
+  #join(accepted: AcceptedHello, member: Member, socket: TLSSocket): void {
     try {
-      accepted.join(member.session, this.#options.instance, member.share.work)
+      accepted.join(
+        member.session,
+        this.#options.instance,
+        this.#shares.workOf(member.share, this.#options.origins.of(socket).address),
+      )
     } catch (error) {
       // A wrong proof costs that connection and never the session; otherwise anybody could end any session.
       const isForged = isFailure(error) && error.key === 'carrier.proof'
@@ -211,7 +216,7 @@ export class AgentSessions {
   }
 
   async #begin(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
-    const { instance, state, routes, meters, mux } = this.#options
+    const { instance, state, routes, meters, mux, origins } = this.#options
     const { hello } = accepted
     await this.#startOver()
     this.#checkPhase()
@@ -233,9 +238,11 @@ export class AgentSessions {
     const bindings = new SessionBindings(claims, options, (ticket) => this.#check(ticket))
     this.#makeRoom(account, agent)
     const share = this.#shares.take(account)
+    const { address } = origins.of(socket)
     const session = accepted.welcome({
       relay: instance,
-      ...share,
+      budget: share.budget,
+      work: this.#shares.workOf(share, address),
       events: {
         onBind: (bind, ticket) => bindings.onWord(bind, ticket),
         onUnbind: (bind) => bindings.onWord(bind, undefined),

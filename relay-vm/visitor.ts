@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
 import { Splice } from '@porttunneler/shared/mux/splice'
 import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { JoinWork } from '@porttunneler/shared/mux/work-share'
 import type { Opening } from './opening.ts'
 import type { Route } from './routes.ts'
 import type { Visit } from './visit.ts'
@@ -32,7 +33,8 @@ export function spliceVisitor(
         route.meter.missed(reason)
       visitors.closed(stream)
     }
-    stream.serve(new Splice(socket, stream, { turn, clock: visitors.clock, first, onEnd }))
+    const work: JoinWork = (worker) => visitors.sources.join(visitorAddress, worker)
+    stream.serve(new Splice(socket, stream, { turn, clock: visitors.clock, work, first, onEnd }))
     socket.resume()
   }
   const leave = () => opening?.cancel()

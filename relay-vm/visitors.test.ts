@@ -83,6 +83,7 @@ function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: n
       refused: (reason) => meters.refused(reason),
     }),
     visitorsMax,
+    exempt: [],
     admission: new Admission(clock, { source: rate, account: rate, exempt: [] }),
     onConnected: (_route, ms) => connected.push(ms),
   })

@@ -18,6 +18,7 @@ import { makePool } from './policy/pools.ts'
 import { chooseMember, gaveVisitor, isOpen, isPool, type Member, visitorLeft } from './pool.ts'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
+import { SourceShares } from './source-shares.ts'
 import { Visit } from './visit.ts'
 
 /** What a listener knows about a visitor; the rest of OPEN comes from the route. */
@@ -31,6 +32,8 @@ export type VisitorsOptions = {
   readonly admission: Admission
   /** Connections at a time. */
   readonly visitorsMax: number
+  /** Networks that no rate counts. */
+  readonly exempt: readonly string[]
   readonly meters: Meters
   readonly origins: Origins
   /** Whether nobody new is admitted. */
@@ -62,8 +65,12 @@ export class Visitors {
   /** Rises with every visitor of a pool. */
   #turn = 0
 
+  /** Parts of the loop by where visitors come from. */
+  readonly sources: SourceShares
+
   constructor(options: VisitorsOptions) {
     this.#options = options
+    this.sources = new SourceShares(options.clock, options.exempt)
     this.#sockets = makePool<Socket>('sockets', options.visitorsMax)
     this.#streams = makePool<Visit>('streams', Math.ceil(options.visitorsMax * streamsShare))
   }

@@ -12,15 +12,15 @@ import type { Carrier } from './carrier.ts'
 import { type FreshCarrier, firstFrame, freshCarrier, type MuxShared, proofOf } from './fresh-carrier.ts'
 import { Session } from './session.ts'
 import type { SessionEvents } from './session-frames.ts'
-import type { WorkShare } from './work-share.ts'
+import type { JoinWork } from './work-share.ts'
 
 type WelcomeOptions = {
   readonly relay: string
   readonly events: SessionEvents
   /** Its account's. Default: the process's. */
   readonly budget?: Budget
-  /** Its account's part of the loop. Default: all of it. */
-  readonly work?: WorkShare
+  /** Whose part of the loop its carrier has. Default: all of it. */
+  readonly work?: JoinWork
 }
 
 export type AcceptedHello = {
@@ -31,7 +31,7 @@ export type AcceptedHello = {
    * Says WELCOME and gives the carrier to a session that lives, whose agent and account the caller has compared.
    * @throws carrier.proof; REFUSE has been said by then
    */
-  join(session: Session, relay: string, work?: WorkShare): void
+  join(session: Session, relay: string, work?: JoinWork): void
   /**
    * Says REFUSE, for the session to resume is not known here, and reads the HELLO of a new one from this connection.
    * @throws carrier.lost when the agent goes; hello.deadline, hello.version, frame.*: REFUSE has been said by then
@@ -106,7 +106,7 @@ class Accepted implements AcceptedHello {
     })
   }
 
-  join(session: Session, relay: string, work?: WorkShare): void {
+  join(session: Session, relay: string, work?: JoinWork): void {
     const proof = Buffer.from(this.hello.resume?.proof ?? '')
     const expected = Buffer.from(proofOf(this.#socket, session.secret, this.hello.carrier))
     const isProven = proof.length === expected.length && timingSafeEqual(proof, expected)

@@ -15,7 +15,7 @@ import { PingsHeard } from './pings-heard.ts'
 import { Pulse } from './pulse.ts'
 import { frameSlabs, type Slabs } from './slab.ts'
 import type { Flushable, Turn } from './turn.ts'
-import type { WorkShare } from './work-share.ts'
+import type { JointWork, JoinWork } from './work-share.ts'
 
 /** Who is responsible for a carrier: the handshake first, then the session, at last nobody. */
 export type CarrierHandler = {
@@ -47,7 +47,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
   #isLost = false
   #isRetiring = false
   #dependents = 0
-  #work: WorkShare | undefined
+  #work: JointWork | undefined
   /** In what was read last. */
   #dataBytes = 0
 
@@ -109,11 +109,9 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     this.#isRetiring = true
   }
 
-  /** What its frames cost from now on counts as work of this share. */
-  countAs(work: WorkShare): void {
-    if (this.#isLost) return
-    this.#work = work
-    work.add(this.#wire)
+  /** What its frames cost counts from now on. */
+  countAs(join: JoinWork): void {
+    if (!this.#isLost) this.#work = join(this.#wire)
   }
 
   /** Streams that have something unacknowledged here. */
@@ -243,6 +241,6 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
   #stop(): void {
     this.#isLost = true
     this.frames.close()
-    this.#work?.remove(this.#wire)
+    this.#work?.close()
   }
 }

@@ -13,6 +13,7 @@ import { deliverySlabs } from './slab.ts'
 import type { Stream } from './stream.ts'
 import type { StreamSink } from './stream-sink.ts'
 import type { Flushable, Turn } from './turn.ts'
+import type { JointWork, JoinWork } from './work-share.ts'
 
 /** What a socket is joined to: a stream, or what stands in front of one and looks at what passes. */
 export type SplicedStream = Pick<Stream, 'write' | 'end' | 'resetBehind' | 'consumed'>
@@ -82,6 +83,8 @@ export type SpliceOptions = {
   readonly keyOf?: (error: Error) => ErrorKey
   /** Reads come as 'data' events: somebody else listens too, or TLS may read while another read is being handled. */
   readonly isOverheard?: boolean
+  /** Whose part of the loop the socket has. Default: all of it. */
+  readonly work?: JoinWork
   /** Bytes of the socket that were read before. */
   readonly first?: Buffer
   /** Once, when the socket is closed. `key` says why when it was not an orderly end. */
@@ -96,6 +99,7 @@ export class Splice implements StreamSink {
   readonly #delivery: Delivery
   readonly #hearing: Hearing
   readonly #reading: Reading
+  readonly #work: JointWork | undefined
   #sawEnd = false
   #sawFin = false
   #failure: ErrorKey | undefined
@@ -107,6 +111,7 @@ export class Splice implements StreamSink {
     this.#delivery = new Delivery(socket, stream, options.turn)
     this.#hearing = hearOut(socket, options.clock)
     this.#reading = new Reading(socket, options.turn)
+    this.#work = options.work?.(this.#reading)
     if (options.isOverheard) socket.on('data', this.#onRead)
     else readInto(socket, 'raw', this.#onRead)
     socket.on('end', this.#onEnd)
@@ -138,8 +143,10 @@ export class Splice implements StreamSink {
   }
 
   readonly #onRead = (chunk: Buffer): void => {
+    const startMs = this.#work ? this.#options.clock.monotonic() : 0
     if (!this.#stream.write(chunk)) this.#reading.setFull(true)
     this.#reading.took(chunk.length)
+    this.#work?.read(startMs, chunk.length)
   }
 
   readonly #onEnd = (): void => {
@@ -153,6 +160,7 @@ export class Splice implements StreamSink {
   }
 
   readonly #onClose = (): void => {
+    this.#work?.close()
     if (this.#failure || !this.#sawEnd || !this.#sawFin || !this.#socket.writableFinished) {
       this.#failure ??= 'stream.aborted'
       this.#stream.resetBehind(this.#failure)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeJson, FrameType } from '../protocol/frames.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { muxPair } from '../testing/mux-pair.ts'
-import { LoopWork, WorkShare } from './work-share.ts'
+import { JointWork, LoopWork, WorkShare } from './work-share.ts'
 
 /** Two accounts of one relay. */
 function setUp() {
@@ -12,7 +12,7 @@ function setUp() {
   const work = (share: WorkShare, ms: number, isSmall = true) => {
     const startMs = clock.monotonic()
     clock.advance(ms)
-    share.worked(startMs, isSmall)
+    share.worked(startMs, clock.monotonic(), isSmall)
   }
   const join = (share: WorkShare) => {
     const worker = {
@@ -21,7 +21,7 @@ function setUp() {
         this.isWaiting = isWaiting
       },
     }
-    share.add(worker)
+    new JointWork([share], worker)
     return worker
   }
   return { clock, greedy, modest, work, join }
@@ -88,19 +88,47 @@ describe('an account at the event loop of a relay', () => {
     const { clock, greedy, modest, work } = setUp()
     const pair = muxPair({ clock })
     const socket = pair.wire.a
-    pair.carriers.relay.countAs(greedy)
+    pair.carriers.relay.countAs((worker) => new JointWork([greedy], worker))
     work(modest, 0.1)
     work(greedy, 2)
     expect(socket.isPaused()).toBe(true)
     clock.advance(4.1)
     expect(socket.isPaused()).toBe(false)
     const counted: boolean[] = []
-    greedy.worked = (_startMs, isSmall) => void counted.push(isSmall)
+    greedy.worked = (_startMs, _nowMs, isSmall) => void counted.push(isSmall)
     socket.emit('data', encodeJson(FrameType.unbind, { bind: 1 }))
     expect(counted, 'a frame that is no DATA').toEqual([true])
     pair.carriers.relay.end()
     work(modest, 0.1)
-    WorkShare.prototype.worked.call(greedy, clock.monotonic() - 9, true)
+    WorkShare.prototype.worked.call(greedy, clock.monotonic() - 9, clock.monotonic(), true)
     expect(socket.isPaused(), 'one that ends is read to its end').toBe(false)
+  })
+
+  test('and its network: a connection waits while either of them rests, and pays nothing for plain data', () => {
+    const { clock, greedy, modest, join } = setUp()
+    const network = new WorkShare(new LoopWork({ clock }), { freeMs: 1, restFactor: 4 })
+    const neighbour = join(network)
+    const worker = {
+      isWaiting: false,
+      setWaiting: (is: boolean) => void Object.assign(worker, { isWaiting: is }),
+    }
+    const work = new JointWork([greedy, network], worker)
+    const read = (ms: number, bytes: number) => {
+      const startMs = clock.monotonic()
+      clock.advance(ms)
+      work.read(startMs, bytes)
+    }
+    const [other, elsewhere] = [new JointWork([modest], worker), new WorkShare(new LoopWork({ clock }))]
+    other.read(clock.monotonic(), 1)
+    elsewhere.worked(0, 0, true)
+    read(5, 1_000_000)
+    expect(worker.isWaiting, '5 ms for a megabyte').toBe(false)
+    read(5, 64)
+    expect([worker.isWaiting, neighbour.isWaiting], 'alone in its network').toEqual([true, false])
+    clock.advance(10.1)
+    expect(worker.isWaiting).toBe(false)
+    work.close()
+    read(50, 1)
+    expect(worker.isWaiting, 'it is gone').toBe(false)
   })
 })

@@ -1,24 +1,34 @@
 /**
- * The part of the event loop that the small frames of one account have at a relay. A carrier is read a share in each
+ * The part of the event loop that the small frames of one account, or of one network, have at a relay. A carrier is read a share in each
  * turn (reading.ts), but a byte of control frames, or of DATA with a byte or two, costs a hundred times as much as one
  * of long DATA, and no window bounds them. So their time is counted. While others are at work too, an account that had
  * more than a few ms of it is not read for twice as long. The account as a whole: an agent has up to 64 carriers, and
- * an account many agents.
+ * an account many agents. What visitors say is counted by where they come from, and only the time that as many bytes of
+ * plain data would not have taken.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 
-type Worker = { setWaiting(isWaiting: boolean): void }
+/** A connection. */
+export type Worker = { setWaiting(isWaiting: boolean): void }
+/** Has a connection counted, whoever it counts for. */
+export type JoinWork = (worker: Worker) => JointWork
 
-/** As long as some hundred small frames take: nobody notices it, and what is usual stays far below. */
-const freeMs = 1
-/** A third of the loop at most. */
-const restFactor = 2
+export type WorkTerms = {
+  /** As long as some hundred small frames take: nobody notices it, and what is usual stays far below. */
+  readonly freeMs: number
+  /** 2: a third of the loop at most. */
+  readonly restFactor: number
+}
+const usualTerms: WorkTerms = { freeMs: 1, restFactor: 2 }
+/** Plain data takes less at the slowest, and a read of a socket takes as long whatever it brings. */
+const plainMsPerByte = 5e-6
+const readMs = 0.003
 /** One read takes less; more is a pause of the whole process, which is nobody's work. */
 const owedMsMax = 50
 /** Others are at work when something of theirs was handled in this time. */
 const besideMs = 1_000
 
-/** All accounts of a relay. */
+/** All accounts of a relay, or all networks. */
 export class LoopWork {
   readonly clock: Clock
   #last: WorkShare | undefined
@@ -44,28 +54,34 @@ export class LoopWork {
 
 export class WorkShare {
   readonly #all: LoopWork
-  readonly #workers = new Set<Worker>()
+  readonly #terms: WorkTerms
+  readonly #workers = new Set<JointWork>()
   #owedMs = 0
   #countedMs = 0
   #rest: Timer | undefined
 
-  constructor(all: LoopWork) {
+  constructor(all: LoopWork, terms = usualTerms) {
     this.#all = all
+    this.#terms = terms
   }
 
-  add(worker: Worker): void {
+  get clock(): Clock {
+    return this.#all.clock
+  }
+
+  add(worker: JointWork): void {
     this.#workers.add(worker)
-    if (this.#rest) worker.setWaiting(true)
+    if (this.#rest) worker.setWaiting(this, true)
   }
 
-  remove(worker: Worker): void {
+  remove(worker: JointWork): void {
     this.#workers.delete(worker)
   }
 
-  /** Something was handled from `startMs` (monotonic) until now. `isSmall`: less than half of it was data. */
-  worked(startMs: number, isSmall: boolean): void {
+  /** Something was handled from `startMs` until `nowMs` (monotonic), which counts if `isSmall`. */
+  worked(startMs: number, nowMs: number, isSmall: boolean): void {
     const { clock } = this.#all
-    const nowMs = isSmall ? clock.monotonic() : startMs
+    const { freeMs, restFactor } = this.#terms
     const isShared = this.#all.isShared(this, nowMs)
     if (!isSmall) return
     const paidMs = (startMs - this.#countedMs) / restFactor
@@ -76,13 +92,61 @@ export class WorkShare {
     this.#setWaiting(true)
   }
 
-  /** The last session of the account is over. */
+  /** Its last connection is gone. */
   close(): void {
     this.#rest?.clear()
   }
 
   #setWaiting(isWaiting: boolean): void {
     if (!isWaiting) this.#rest = undefined
-    for (const worker of this.#workers) worker.setWaiting(isWaiting)
+    for (const worker of this.#workers) worker.setWaiting(this, isWaiting)
+  }
+}
+
+/** The work of one connection, which counts for each of `shares`: it waits while one of them rests. */
+export class JointWork {
+  readonly #shares: readonly WorkShare[]
+  readonly #worker: Worker
+  readonly #onClosed: () => void
+  /** A bit for each share. */
+  #waitsFor = 0
+
+  constructor(shares: readonly WorkShare[], worker: Worker, onClosed: () => void = () => {}) {
+    this.#shares = shares
+    this.#worker = worker
+    this.#onClosed = onClosed
+    for (const share of shares) share.add(this)
+  }
+
+  /** Frames were handled from `startMs` until now. `isSmall`: less than half of it was data. */
+  worked(startMs: number, isSmall: boolean): void {
+    const [first] = this.#shares
+    if (first) this.#count(startMs, isSmall ? first.clock.monotonic() : startMs, isSmall)
+  }
+
+  /** The same of `bytes` that were read of a visitor's socket. */
+  read(startMs: number, bytes: number): void {
+    const [first] = this.#shares
+    if (!first) return
+    const nowMs = first.clock.monotonic()
+    const extraMs = nowMs - startMs + readMs - bytes * plainMsPerByte
+    this.#count(nowMs - Math.max(0, extraMs), nowMs, extraMs > 0)
+  }
+
+  setWaiting(share: WorkShare, isWaiting: boolean): void {
+    const bit = 1 << this.#shares.indexOf(share)
+    const before = this.#waitsFor
+    this.#waitsFor = isWaiting ? before | bit : before & ~bit
+    if ((before === 0) !== (this.#waitsFor === 0)) this.#worker.setWaiting(isWaiting)
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    for (const share of this.#shares) share.remove(this)
+    this.#onClosed()
+  }
+
+  #count(startMs: number, nowMs: number, isSmall: boolean): void {
+    for (const share of this.#shares) share.worked(startMs, nowMs, isSmall)
   }
 }

@@ -12,6 +12,7 @@ import type { RequestHead } from '@porttunneler/shared/http/head'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { JointWork, Worker } from '@porttunneler/shared/mux/work-share'
 import type { Origin } from '../origins.ts'
 import type { Caller } from './forwarded.ts'
 
@@ -67,6 +68,8 @@ export type HttpVisitorDeps = {
     host: string,
     head: Pick<RequestHead, 'bytes'>,
   ): HttpRoute | 'own' | 'tunnel.away' | 'http.unknown_host'
+  /** Counts the work of a visitor's connection for its address. */
+  work?(visitor: HttpVisitorOptions, worker: Worker): JointWork | undefined
   /** Takes over a paused connection for the relay's own names. `first` was read from it. */
   serveOwn(socket: Socket, first: Buffer): void
   /** Counts a visitor that was turned away before any tunnel was known. */

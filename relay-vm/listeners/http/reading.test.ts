@@ -19,8 +19,9 @@ afterEach(() => {
  */
 async function start(isTls: boolean): Promise<Socket> {
   const echo = createHttpServer((request, response) => void request.pipe(response))
+  const origin = { address: '127.0.0.1', port: 1, localPort: 1 }
   const onSocket = (socket: Socket) => {
-    const reading = new VisitorReading(socket, { turn: new Turn(), clock: systemClock })
+    const reading = new VisitorReading({ socket, origin }, { turn: new Turn(), clock: systemClock })
     reading.start((bytes) => {
       reading.detach()
       socket.unshift(Buffer.from(bytes))

@@ -5,18 +5,25 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { type Hearing, hearOut } from '@porttunneler/shared/mux/last-words'
 import { type LetGo, readInto } from '@porttunneler/shared/mux/read-into'
 import { Reading } from '@porttunneler/shared/mux/reading'
-import type { Turn } from '@porttunneler/shared/mux/turn'
+import type { JointWork } from '@porttunneler/shared/mux/work-share'
+import type { HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 
 export class VisitorReading extends Reading {
   readonly #socket: Socket
   readonly #hearing: Hearing
+  readonly #clock: Clock
+  readonly #work: JointWork | undefined
   #letGo: LetGo = () => {}
 
   /** The socket stays paused until `goOn`. */
-  constructor(socket: Socket, { turn, clock }: { readonly turn: Turn; readonly clock: Clock }) {
-    super(socket, turn)
+  constructor(visitor: HttpVisitorOptions, deps: Pick<HttpVisitorDeps, 'turn' | 'clock' | 'work'>) {
+    const { socket } = visitor
+    super(socket, deps.turn)
     this.#socket = socket
-    this.#hearing = hearOut(socket, clock)
+    this.#clock = deps.clock
+    this.#hearing = hearOut(socket, deps.clock)
+    this.#work = deps.work?.(visitor, this)
+    if (this.#work) socket.once('close', () => this.#work?.close())
     socket.pause()
   }
 
@@ -24,8 +31,10 @@ export class VisitorReading extends Reading {
   start(onBytes: (bytes: Buffer) => void): void {
     const socket = this.#socket
     const take = (bytes: Buffer) => {
+      const startMs = this.#work ? this.#clock.monotonic() : 0
       this.took(bytes.length)
       onBytes(bytes)
+      this.#work?.read(startMs, bytes.length)
     }
     this.#letGo = readInto(socket, socket instanceof TLSSocket ? 'visitorTls' : 'raw', take)
     this.goOn()

@@ -57,7 +57,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#options = options
     this.#deps = deps
     this.#socket = options.socket
-    this.reading = new VisitorReading(options.socket, deps)
+    this.reading = new VisitorReading(options, deps)
     this.#ending = new Ending(options, deps, this)
     this.#calls = new Calls(options)
     this.timers = new VisitorTimers(deps.clock)

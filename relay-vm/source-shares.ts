@@ -1,0 +1,67 @@
+/**
+ * The part of the event loop that each address, and each network, has at this relay: /24 and address, with IPv6 /48 and
+ * /64. One address has a third of it at most while others are at work, a network half. Agents and visitors are counted
+ * apart: whoever is the only one of its kind has all of it. docs/relay.md
+ */
+import { sourcePath } from '@porttunneler/shared/base/addresses'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { compileMatcher, type NetworkMatcher } from '@porttunneler/shared/base/networks'
+import {
+  JointWork,
+  LoopWork,
+  type Worker,
+  WorkShare,
+  type WorkTerms,
+} from '@porttunneler/shared/mux/work-share'
+
+/** Of the network, and of the address. A page with all that belongs to it takes less. */
+const networkTerms: WorkTerms = { freeMs: 4, restFactor: 1 }
+const addressTerms: WorkTerms = { freeMs: 4, restFactor: 2 }
+/** Whose work counts for nobody, but others are not alone beside it. */
+const exemptKey = 'exempt'
+const exemptTerms: WorkTerms = { freeMs: Number.POSITIVE_INFINITY, restFactor: 1 }
+
+type Level = {
+  readonly loop: LoopWork
+  readonly terms: WorkTerms
+  readonly shares: Map<string, { readonly share: WorkShare; workers: number }>
+}
+
+export class SourceShares {
+  readonly #isExempt: NetworkMatcher
+  readonly #levels: readonly Level[]
+
+  constructor(clock: Clock, exempt: readonly string[]) {
+    this.#isExempt = compileMatcher(exempt)
+    this.#levels = [networkTerms, addressTerms].map((terms) => ({
+      loop: new LoopWork({ clock }),
+      terms,
+      shares: new Map(),
+    }))
+  }
+
+  /** Has the connection `worker` count for its address, and for `also`, until it is closed. */
+  join(address: string, worker: Worker, also: readonly WorkShare[] = []): JointWork {
+    const path = this.#isExempt(address) ? [] : sourcePath(address)
+    const holds = this.#levels.map((level, depth) => ({ level, key: path[depth] ?? exemptKey }))
+    const own = holds.map(({ level, key }) => take(level, key))
+    return new JointWork([...also, ...own], worker, () => {
+      for (const { level, key } of holds) release(level, key)
+    })
+  }
+}
+
+function take({ loop, terms, shares }: Level, key: string): WorkShare {
+  const own = key === exemptKey ? exemptTerms : terms
+  const known = shares.get(key) ?? { share: new WorkShare(loop, own), workers: 0 }
+  known.workers += 1
+  shares.set(key, known)
+  return known.share
+}
+
+function release({ shares }: Level, key: string): void {
+  const known = shares.get(key)
+  if (!known || --known.workers > 0) return
+  known.share.close()
+  shares.delete(key)
+}
