@@ -12,7 +12,6 @@ import type { AddressInfo } from 'node:net'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { makeTestControl, type TestControl } from '@porttunneler/relay-vm/testing/test-control'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { newId } from '@porttunneler/shared/base/ids'
@@ -23,6 +22,7 @@ import { Liveness } from '@porttunneler/shared/mux/liveness'
 import type { Session } from '@porttunneler/shared/mux/session'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { z } from 'zod'
+import { readOptions } from '../e2e/harness/options.ts'
 import { relayMalloc, relayNodeOptions } from '../standalone/relay.ts'
 import { cpuSeconds, residentBytes, stop } from './processes.ts'
 
@@ -36,8 +36,14 @@ const settleMs = 10_000
 /** Each agent has two sockets: one here and one at the relay. */
 const descriptorsBeside = 200
 
-const { values } = parseArgs({
-  options: { count: { type: 'string', default: '10000' }, seconds: { type: 'string', default: '30' } },
+const values = readOptions({
+  name: 'bench:idle-agents',
+  what: 'So many agents with a tunnel each and no visitors at one relay: memory, and CPU of their heartbeats.',
+  takes: 'Takes about two minutes.',
+  options: {
+    count: { type: 'string', default: '10000', value: 'number', says: 'how many' },
+    seconds: { type: 'string', default: '30', value: 'number', says: 'how long they are looked at' },
+  },
 })
 const count = z.coerce.number().int().min(1).max(60_000).parse(values.count)
 const seconds = z.coerce.number().min(5).max(600).parse(values.seconds)

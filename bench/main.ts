@@ -11,9 +11,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { z } from 'zod'
+import { readOptions } from '../e2e/harness/options.ts'
 import { measureAll, measureMemories, type Plan } from './measure.ts'
 import type { MemorySample } from './memory.ts'
 import { direct, type PathMaker } from './path.ts'
@@ -28,26 +28,39 @@ const backendSchema = z.object({ tcpPort: z.int(), httpPort: z.int() })
 /** Memory hardly varies, and every sample starts both ends afresh. */
 const memoryRounds = 3
 
-const { values: options } = parseArgs({
+const options = readOptions({
+  name: 'bench',
+  what: 'The same visitors and backend over ptun, a direct connection and other tools, taken in turn in one run.',
+  takes: 'Takes about 15 minutes, with --peers twice as long; the raw samples stay in bench/results.',
   options: {
-    rounds: { type: 'string', default: '5' },
-    /** In this many rounds everything is also measured in fresh processes. */
-    cold: { type: 'string', default: '1' },
-    /** For how many milliseconds each way does a job before it is measured. */
-    'warm-up': { type: 'string', default: '1000' },
-    scale: { type: 'string', default: '1' },
-    /** Names of scenarios; `memory` is one. */
-    only: { type: 'string', default: '' },
-    /** Names of ways. */
-    without: { type: 'string', multiple: true, default: [] },
-    idle: { type: 'string', default: '1000' },
-    peers: { type: 'boolean', default: false },
-    /** PortTunneler from another built checkout: the way "before". */
-    against: { type: 'string' },
-    /** `name=options`: PortTunneler with options for Node at both ends. */
-    variant: { type: 'string', multiple: true, default: [] },
-    /** Where the raw samples go instead of a new file in bench/results. */
-    raw: { type: 'string' },
+    rounds: { type: 'string', default: '5', value: 'number', says: 'of each scenario; medians are printed' },
+    cold: { type: 'string', default: '1', value: 'number', says: 'of these rounds, in fresh processes too' },
+    'warm-up': { type: 'string', default: '1000', value: 'ms', says: 'of each way at each job beforehand' },
+    scale: { type: 'string', default: '1', value: 'factor', says: 'makes every scenario longer or shorter' },
+    only: {
+      type: 'string',
+      default: '',
+      value: 'pattern',
+      says: `scenarios that match: ${['memory', ...makeScenarios(1).map(({ name }) => name)].join('; ')}`,
+    },
+    without: {
+      type: 'string',
+      multiple: true,
+      default: [],
+      value: 'way',
+      says: 'leaves a way out, as "ssh -R"; may be repeated',
+    },
+    idle: { type: 'string', default: '1000', value: 'number', says: 'idle visitors when memory is taken' },
+    peers: { type: 'boolean', default: false, says: 'the tools of our kind too, where installed' },
+    against: { type: 'string', value: 'folder', says: 'another checkout that was built: the way "before"' },
+    variant: {
+      type: 'string',
+      multiple: true,
+      default: [],
+      value: 'name=options',
+      says: 'ptun with options for Node at both ends; may be repeated',
+    },
+    raw: { type: 'string', value: 'file', says: 'where the raw samples go instead' },
   },
 })
 

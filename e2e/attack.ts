@@ -5,6 +5,14 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { z } from 'zod'
 import { attacks } from './attacks.ts'
+import { readOptions } from './harness/options.ts'
+
+readOptions({
+  name: 'attack',
+  what: 'Tries every attack of e2e/attacks.ts whose test is short, and prints which of them held.',
+  takes: 'Takes about two minutes; `npm test` tries the long ones.',
+  options: {},
+})
 
 const root = join(import.meta.dirname, '..')
 const reportSchema = z.object({

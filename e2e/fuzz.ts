@@ -4,7 +4,6 @@
  *
  *   npm run fuzz -- --cases 20000000 --seed 7 --only frames
  */
-import { parseArgs } from 'node:util'
 import { runCases as runGate } from '../cli/http/request-gate.fuzz.ts'
 import { runCases as runScanner } from '../relay-vm/listeners/http/scanner.fuzz.ts'
 import { runCases as runSniff } from '../relay-vm/listeners/sniff.fuzz.ts'
@@ -12,6 +11,7 @@ import { runCases as runAnswers } from '../shared/http/answer.fuzz.ts'
 import { runCases as runSession } from '../shared/mux/session.fuzz.ts'
 import { runCases as runFrames } from '../shared/protocol/frames.fuzz.ts'
 import { runCases as runProxyHeader } from '../shared/protocol/proxy-header.fuzz.ts'
+import { readOptions } from './harness/options.ts'
 
 type Run = (options: { seed: number; cases: number }) => unknown
 
@@ -26,13 +26,24 @@ const targets: readonly { readonly name: string; readonly share: number; readonl
   { name: 'request-gate', share: 0.01, run: runGate },
 ]
 
-const { values } = parseArgs({
+const values = readOptions({
+  name: 'fuzz',
+  what: "Every decoder and the session's state machine against random input. A failure prints the seed that repeats it.",
+  takes: 'Takes some ten minutes.',
   options: {
-    cases: { type: 'string', default: '10000000' },
-    seed: { type: 'string', default: '1' },
-    only: { type: 'string' },
+    cases: { type: 'string', default: '10000000', value: 'number', says: 'of all targets together' },
+    seed: { type: 'string', default: '1', value: 'number', says: 'draws the input' },
+    only: {
+      type: 'string',
+      value: 'target',
+      says: `one of them alone: ${targets.map(({ name }) => name).join(', ')}`,
+    },
   },
 })
+if (values.only !== undefined && !targets.some(({ name }) => name === values.only)) {
+  process.stderr.write(`There is no target ${values.only}; see --help\n`)
+  process.exit(2)
+}
 const seed = Number(values.seed)
 for (const { name, share, run } of targets) {
   if (values.only !== undefined && values.only !== name) continue

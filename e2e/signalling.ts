@@ -5,12 +5,18 @@
  *   npm run signalling -- --deletes 100
  *   npm run signalling -- --down --deletes 3
  */
-import { parseArgs } from 'node:util'
 import { startEmulators } from '../functions/testing/emulators.ts'
+import { readOptions } from './harness/options.ts'
 import { startSignalling } from './harness/signalling.ts'
 
-const { values } = parseArgs({
-  options: { deletes: { type: 'string', default: '100' }, down: { type: 'boolean', default: false } },
+const values = readOptions({
+  name: 'signalling',
+  what: 'How long a deleted tunnel goes on serving its visitors: Pub/Sub’s emulator, SQLite and a real relay.',
+  takes: 'Takes one to two minutes, with --down half a minute for each delete; needs Java.',
+  options: {
+    deletes: { type: 'string', default: '100', value: 'number', says: 'how many tunnels' },
+    down: { type: 'boolean', default: false, says: 'Pub/Sub is away: sync alone brings the command' },
+  },
 })
 const count = Number(values.deletes)
 const nobody = '127.0.0.1:1'

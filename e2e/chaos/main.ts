@@ -8,18 +8,33 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { missingOf, sayMissing } from '../harness/installed.ts'
+import { readOptions } from '../harness/options.ts'
 import { buildNetwork, nameNetwork } from './network.ts'
 import { scenarios } from './scenarios.ts'
 
-const { values } = parseArgs({
+const values = readOptions({
+  name: 'chaos',
+  what: 'A real server and agent in network namespaces, and everything that a network does to them.',
+  takes: 'Takes about 25 minutes, with --short about 8; needs root, ip, nft and ss.',
   options: {
-    only: { type: 'string', multiple: true, default: [] },
-    seed: { type: 'string', default: String(randomInt(1_000_000)) },
-    short: { type: 'boolean', default: false },
+    only: {
+      type: 'string',
+      multiple: true,
+      default: [],
+      value: 'scenario',
+      says: `may be repeated: ${scenarios.map(({ name }) => name).join(', ')}`,
+    },
+    seed: {
+      type: 'string',
+      value: 'number',
+      says: 'repeats a run; drawn by default',
+    },
+    short: { type: 'boolean', default: false, says: 'each scenario once, and briefly' },
   },
 })
+
+const seed = values.seed ?? String(randomInt(1_000_000))
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -41,11 +56,11 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, leave)
   try {
     buildNetwork(network)
-    say(`seed ${values.seed}${values.short ? ', short' : ''}`)
+    say(`seed ${seed}${values.short ? ', short' : ''}`)
     say('| scenario | | measured | took |\n|---|---|---|---|')
     const command = ['netns', 'exec', network.at('visitors'), process.execPath, run, '--network', name]
     const only = values.only.flatMap((one) => ['--only', one])
-    const args = [...command, '--seed', values.seed, ...only, ...(values.short ? ['--short'] : [])]
+    const args = [...command, '--seed', seed, ...only, ...(values.short ? ['--short'] : [])]
     // The channel tells the runner that this process is gone, whatever ended it.
     inner = spawn('ip', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const [code] = await once(inner, 'exit')

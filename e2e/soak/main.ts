@@ -9,27 +9,38 @@
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { loadavg } from 'node:os'
-import { parseArgs } from 'node:util'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
 import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
 import { z } from 'zod'
 import { eventually } from '../harness/events.ts'
 import { missingOf, sayMissing } from '../harness/installed.ts'
+import { readOptions } from '../harness/options.ts'
 import { commit, drawFaults } from './faults.ts'
 import { Ledger } from './ledger.ts'
 import { Load } from './load.ts'
 import { descriptorsOf, figureNames, metricsOf, Samples } from './samples.ts'
 import { openWorld, untilServed, type World } from './world.ts'
 
-const { values } = parseArgs({
+const values = readOptions({
+  name: 'soak',
+  what: 'A real server with two relays and two agents under mixed load, with faults drawn from a seed.',
+  takes: 'Takes as long as it is told and a minute more; needs root and ss.',
   options: {
-    minutes: { type: 'string', default: '30' },
-    seed: { type: 'string', default: String(randomInt(1_000_000)) },
-    calm: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '30', value: 'number', says: 'how long' },
+    seed: {
+      type: 'string',
+      value: 'number',
+      says: 'repeats the faults; drawn by default',
+    },
+    calm: { type: 'boolean', default: false, says: 'the load alone, without faults' },
   },
 })
 const minutes = z.coerce.number().positive().max(10_000).parse(values.minutes)
-const seed = z.coerce.number().int().min(0).parse(values.seed)
+const seed = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .parse(values.seed ?? randomInt(1_000_000))
 
 /** Relays restart in the first part. Slopes are judged after the second part, which is for warming up. */
 const restartShare = 0.2
