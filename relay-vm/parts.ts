@@ -131,10 +131,21 @@ function isServedHere(name: string, config: RelayConfig, { cell }: RelayState, n
   return names.resolve(name) !== undefined || names.offline(name) !== undefined
 }
 
+function makeOrigins({ config, clock }: PartsOptions, meters: Meters): Origins {
+  return new Origins({
+    clock,
+    trusted: config.trustedProxies,
+    headerAt: config.proxyProtocol,
+    waitingMax: config.limits.strangersMax,
+    refused: (reason) => meters.refused(reason),
+  })
+}
+
 /** @throws relay.data, relay.certificate */
 export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const { config, clock, log } = options
-  const { limits, listen, instance } = config
+  const { listen, instance } = config
+  const limits = { ...config.limits, exempt: [...config.limits.exempt, ...config.trustedProxies] }
   const isServed = (name: string) => isServedHere(name, config, foundation.state, names)
   const foundation = await makeFoundation(options, isServed)
   const { state, mux } = foundation
@@ -151,22 +162,15 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     onDetached: (session) => visitors.abandon(session),
   })
   const names: Names = makeNames(foundation, routes, () => visitors)
-  const origins = new Origins({
-    clock,
-    trusted: config.trustedProxies,
-    headerAt: config.proxyProtocol,
-    waitingMax: limits.strangersMax,
-    refused: (reason) => meters.refused(reason),
-  })
-  const exempt = [...limits.exempt, ...config.trustedProxies]
+  const origins = makeOrigins(options, meters)
   const visitors: Visitors = new Visitors({
     origins,
     clock,
     meters,
     isShortOfMemory: () => guards.shedding.isShort,
     visitorsMax: limits.visitorsMax,
-    exempt,
-    admission: new Admission(clock, { ...limits, exempt }),
+    exempt: limits.exempt,
+    admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
   const guards = makeGuards(options, visitors)
@@ -182,7 +186,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     log,
     siblings,
   })
-  const given = { ...options, ...limits, exempt, ...foundation, instance, meters, routes, names }
+  const given = { ...options, ...limits, ...foundation, instance, meters, routes, names }
   const sessions = new AgentSessions({ ...given, tcp, origins })
   const live = new LiveFigures({ ...given, docsUrl: config.docsUrl ?? config.controlUrl })
   const metrics = makeMetrics(

@@ -1,10 +1,10 @@
 /**
- * The part of the event loop that the small frames of one account, or of one network, have at a relay. A carrier is read a share in each
- * turn (reading.ts), but a byte of control frames, or of DATA with a byte or two, costs a hundred times as much as one
- * of long DATA, and no window bounds them. So their time is counted. While others are at work too, an account that had
- * more than a few ms of it is not read for twice as long. The account as a whole: an agent has up to 64 carriers, and
- * an account many agents. What visitors say is counted by where they come from, and only the time that as many bytes of
- * plain data would not have taken.
+ * The part of the event loop that the small frames of one account, or of one network, have at a relay. A carrier is
+ * read a share in each turn (reading.ts), but a byte of control frames, or of DATA with a byte or two, costs a hundred
+ * times as much as one of long DATA, and no window bounds them. So their time is counted. While others are at work too,
+ * an account that had more than a few ms of it is not read for twice as long. The account as a whole: an agent has up
+ * to 64 carriers, and an account many agents. What visitors say is counted by where they come from, and only the time
+ * that as many bytes of plain data would not have taken.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 
