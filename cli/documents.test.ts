@@ -19,7 +19,26 @@ function columnAfter(mark: string): readonly string[] {
   return [...table.matchAll(/^\| *([^|]*?) *\|/gm)].map(([, cell = '']) => cell.replaceAll('`', '')).slice(2)
 }
 
+/** The cells of that table, head and line included. */
+function tableAfter(mark: string): readonly (readonly string[])[] {
+  const [table = ''] = /(?:^\|.*\n)+/m.exec(document.slice(document.indexOf(mark))) ?? []
+  return table
+    .trim()
+    .split('\n')
+    .map((row) => row.split(' | ').map((cell) => cell.replace(/^\| */, '').trim()))
+}
+
 const noRun = async () => {}
+const long = (flags: string) => flags.replace(/^-\w, /, '')
+
+/** Each option of a verb, those of all verbs left out. */
+function flagsOf(command: Command, path = ''): readonly (readonly string[])[] {
+  return command.commands.flatMap((child) => {
+    const name = `${path}${child.name()}`
+    const visible = child.options.filter((option) => !option.hidden)
+    return [...visible.map(({ flags }) => [name, flags]), ...flagsOf(child, `${name} `)]
+  })
+}
 
 function verbsOf(command: Command, path = 'ptun'): readonly string[] {
   return command.commands.flatMap((child) => {
@@ -45,6 +64,18 @@ describe('docs/cli.md', () => {
   test('has every option, and no other', () => {
     const inCode = new Set([...optionsOf(buildProgram(noRun)), '--help'])
     expect(new Set(columnAfter('## Options'))).toEqual(inCode)
+  })
+
+  test('says of every option which verbs have it', () => {
+    const [, ...rows] = tableAfter('## Options').slice(1)
+    const shown = rows.flatMap(([flags = '', of = '']) => {
+      const verbs = [...of.matchAll(/`([a-z ]+)`/g)].map(([, verb]) => verb)
+      return verbs.map((verb) => `${verb} ${flags.replaceAll('`', '')}`)
+    })
+    const program = buildProgram(noRun)
+    const own = program.options.filter(({ long }) => long === '--version').map(({ flags }) => ['ptun', flags])
+    const inCode = [...own, ...flagsOf(program)].map(([verb, flags = '']) => `${verb} ${long(flags)}`)
+    expect(shown.toSorted()).toEqual(inCode.toSorted())
   })
 
   test('has every exit code', () => {
