@@ -8,6 +8,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
+import { clockPreload } from './harness/clock-preload.ts'
 import { eventually } from './harness/events.ts'
 import { childrenOf } from './harness/programs.ts'
 import { type Address, dial, type Listening, readBytes } from './harness/sockets.ts'
@@ -25,17 +26,6 @@ import { describeWith } from './requirements.ts'
 /** A user id that no passwd file has. */
 const stranger = 54_322
 const year = 365 * 86_400_000
-
-/** Reads the error of Date from a file, ten times a second. */
-const clockText = (offset: string) => `
-import { readFileSync } from 'node:fs'
-const now = Date.now
-let ms = 0
-const read = () => { ms = Number(readFileSync(${JSON.stringify(offset)}, 'utf8')) }
-read()
-setInterval(read, 100).unref()
-Date.now = () => now() + ms
-`
 
 async function echoOnce(at: Address): Promise<true> {
   const socket = await dial(at)
@@ -74,7 +64,7 @@ describeWith(['prlimit'], 'refusals of a server with an unknown user', () => {
   beforeAll(async () => {
     const clock = join(folder, 'clock.mjs')
     writeFileSync(offset, '0')
-    writeFileSync(clock, clockText(offset))
+    writeFileSync(clock, clockPreload(offset))
     chmodSync(folder, 0o755)
     chownSync(folder, stranger, stranger)
     server = await startStandalone({

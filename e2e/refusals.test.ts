@@ -3,13 +3,14 @@
  * connections go on, no process ends, and everything is as before when the system grants it again.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Agent, agentHome, ptun, startAgent } from './harness/agent.ts'
+import { clockPreload } from './harness/clock-preload.ts'
 import { eventually } from './harness/events.ts'
 import { type Program, root, startProgram, textOf } from './harness/programs.ts'
 import { type Address, dial, type Listening, readBytes } from './harness/sockets.ts'
@@ -23,21 +24,21 @@ import {
 } from './harness/standalone.ts'
 import { startEcho } from './harness/upstreams.ts'
 import { programs, refusals } from './refusals/table.ts'
+import { fillUp, takeDescriptors } from './refusals/take-away.ts'
 import { describeWith } from './requirements.ts'
 
 /** Cells that another test covers. */
 const heldBy: Readonly<Record<string, string>> = {
-  'disk relay': 'relay-vm/sync.test.ts',
-  'disk agent': 'cli/agent/saved.test.ts',
+  'disk relay': 'e2e/refusals-relay.test.ts',
   'memory relay': 'e2e/refusals-alone.test.ts',
+  // For real it takes a thousand visitors whose 256 MiB nobody reads: more than machines that run tests have to spare.
   'memory agent': 'shared/mux/budget.test.ts',
   'memory server': 'e2e/refusals-alone.test.ts',
-  'output relay': 'shared/base/line-writer.test.ts',
+  'output relay': 'e2e/refusals-relay.test.ts',
   'home relay': 'e2e/refusals-alone.test.ts',
   'home server': 'e2e/refusals-alone.test.ts',
-  'state relay': 'relay-vm/start.test.ts',
-  'state server': 'standalone/data-folder.test.ts',
-  'clock relay': 'standalone/clock-skew.test.ts',
+  'state relay': 'e2e/refusals-relay.test.ts',
+  'clock relay': 'e2e/refusals-relay.test.ts',
   'clock server': 'e2e/refusals-alone.test.ts',
 }
 const tried = new Set<string>()
@@ -137,6 +138,51 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     open.destroy()
   })
 
+  trial(
+    ['disk agent'],
+    'an agent that cannot write says so, serves, and keeps its state when there is room',
+    async () => {
+      const small = temporaryFolder('small-disk')
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small])
+      try {
+        const fill = join(small, 'fill')
+        fillUp(fill)
+        const env = { XDG_STATE_HOME: small }
+        const full = await startAgent(service, { full: { kind: 'tcp', upstream: echo.port } }, { env })
+        await full.waitFor('state.lost')
+        await served(addressOf(await full.online('full')))
+        rmSync(fill)
+        await full.waitFor('state.found')
+        expect((await full.stop()).code).toBe(0)
+      } finally {
+        execFileSync('umount', ['-l', small])
+        rmSync(small, { recursive: true, force: true })
+      }
+    },
+  )
+
+  trial(
+    ['state server'],
+    'a folder that it may not write to ends the start, with code and cure',
+    async () => {
+      const closed = temporaryFolder('closed')
+      chmodSync(closed, 0o555)
+      const env = {
+        ...(await freeSettings()),
+        PORTTUNNELER_DEMO: 'false',
+        PORTTUNNELER_DATA: join(closed, 'data'),
+      }
+      const refused = await startProgram('node', ['standalone/main.ts'], {
+        env,
+        uid: stranger,
+        gid: stranger,
+      })
+      expect((await refused.exited).code).not.toBe(0)
+      expect(textOf(refused, 'stderr') + textOf(refused, 'stdout')).toContain('PT-5105')
+      rmSync(closed, { recursive: true })
+    },
+  )
+
   trial(['output agent'], 'neither a full output nor one without a reader ends an agent', async () => {
     const home = agentHome()
     const first = await startAgent(service, { deaf: { kind: 'tcp', upstream: echo.port } }, { home })
@@ -195,7 +241,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     const offset = join(home, 'offset')
     const preload = join(home, 'clock.mjs')
     writeFileSync(offset, '0')
-    writeFileSync(preload, preloadText(offset))
+    writeFileSync(preload, clockPreload(offset))
     const env = { NODE_OPTIONS: `--import file://${preload}` }
     const odd = await startAgent(service, { odd: { kind: 'tcp', upstream: echo.port } }, { home, env })
     const at = addressOf(await odd.online('odd'))
@@ -283,27 +329,6 @@ function silent({ host, port }: Address): Socket {
   return socket
 }
 
-/**
- * No descriptor above those in use is granted any more.
- * @returns `crowd`: this many connections take the free ones below, and find no more
- */
-function takeDescriptors(pid: number): { readonly crowd: number; restore(): void } {
-  const limit = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]
-  const used = readdirSync(`/proc/${pid}/fd`).map(Number)
-  const highest = Math.max(...used)
-  const set = (soft: number | string) => execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft}:`])
-  set(highest + 1)
-  return { crowd: highest + 1 - used.length + 50, restore: () => set(limit ?? '1024') }
-}
-
-function fillUp(path: string): void {
-  try {
-    execFileSync('dd', ['if=/dev/zero', `of=${path}`, 'bs=64k'], { stdio: 'ignore' })
-  } catch {
-    // It ends when the disk is full, as intended.
-  }
-}
-
 async function answers(url: string): Promise<true | undefined> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) })
   await answer.arrayBuffer()
@@ -315,15 +340,4 @@ async function isAlive(program: Program): Promise<void> {
     true,
     expect.not.stringContaining('Error:'),
   ])
-}
-
-/** Reads the error of Date from a file, ten times a second. */
-function preloadText(offset: string): string {
-  return `
-import { readFileSync } from 'node:fs'
-const now = Date.now
-let ms = 0
-setInterval(() => { ms = Number(readFileSync(${JSON.stringify(offset)}, 'utf8')) }, 100).unref()
-Date.now = () => now() + ms
-`
 }

@@ -138,7 +138,7 @@ describe('an agent that cannot keep anything', () => {
     const env = { XDG_STATE_HOME: '/dev/null' }
     const [one, two] = await Promise.all([openState(env, nowMs), openState(env, nowMs)])
     expect(one).toMatchObject({ agent: expect.stringMatching(/^agt_/), failure: { key: 'cli.folder' } })
-    expect([one.folder, one.agent === two.agent]).toEqual([undefined, false])
+    expect(one.agent === two.agent).toBe(false)
     const leases = open('acc_1', 'https://api.test', '')
     await keep(leases, web, 'web')
     expect([await find(leases, [web]), told]).toEqual([[undefined], []])
@@ -146,6 +146,35 @@ describe('an agent that cannot keep anything', () => {
 })
 
 describe('agent id', () => {
+  test('one that found no room is kept as soon as there is some, and told once', async () => {
+    const state = join(folder, 'no-room')
+    await writeFile(state, 'a file stands in the way')
+    const told: string[] = []
+    const leases = new SavedLeases({
+      folder: state,
+      unkeptAgent: 'agt_00000000000000000000000000',
+      server: 'https://api.test',
+      account: 'acc_1',
+      clock,
+      onLost: ({ key }) => void told.push(key),
+      onFound: () => void told.push('found'),
+    })
+    clock.advance(10_000)
+    await leases.settled()
+    expect(told, 'it was told before').toEqual([])
+    await rm(state)
+    leases.save(web, saved('web'), nowMs)
+    await leases.settled()
+    expect(told).toEqual(['found'])
+    expect(await readAgentId(state, nowMs)).toBe('agt_00000000000000000000000000')
+  })
+
+  test('a file that a full disk left empty is written anew', async () => {
+    await writeFile(join(folder, 'agent.json'), '')
+    const id = await readAgentId(folder, nowMs)
+    expect(await readAgentId(folder, nowMs + 1)).toBe(id)
+  })
+
   test('first runs that meet agree on one id, and it stays', async () => {
     const ids = await Promise.all([1, 2, 3].map(() => readAgentId(folder, nowMs)))
     expect(new Set(ids).size).toBe(1)

@@ -44,17 +44,19 @@ export type AgentState = {
   readonly agent: string
   /** Undefined: nothing is kept between runs. */
   readonly folder?: string
+  /** Why the id could not be kept; it is tried again later where there is a folder. */
   readonly failure?: PortTunnelerError
 }
 
 /** An agent without a writable folder still works, as a different one each time. */
 export async function openState(env: Environment, nowMs: number): Promise<AgentState> {
+  let folder: string | undefined
   try {
-    const folder = stateFolder(env)
+    folder = stateFolder(env)
     return { folder, agent: await readAgentId(folder, nowMs) }
   } catch (error) {
     if (!isFailure(error, 'cli.folder')) throw error
-    return { agent: newId('agt', nowMs), failure: error }
+    return { agent: newId('agt', nowMs), failure: error, ...(folder !== undefined && { folder }) }
   }
 }
 
@@ -70,15 +72,25 @@ export async function readAgentId(folder: string, nowMs: number): Promise<string
   const agent = newId('agt', nowMs)
   try {
     // 'wx': when two first runs meet, the second one reads what the first one wrote.
-    await writeFile(path, `${JSON.stringify({ agent })}\n`, { mode: 0o600, flag: 'wx' })
+    await writeFile(path, textOfAgent(agent), { mode: 0o600, flag: 'wx' })
     return agent
   } catch (cause) {
-    const winner = errnoOf(cause) === 'EEXIST' ? await readAgentFile(path) : undefined
+    const isThere = errnoOf(cause) === 'EEXIST'
+    const winner = isThere ? await readAgentFile(path) : undefined
     if (winner) return winner
+    if (isThere) {
+      // An earlier run had no room for what it began to write.
+      await writePrivateFile(path, textOfAgent(agent))
+      return agent
+    }
     throw fail('cli.folder', `${path} cannot be written${sayFileError(cause)}.`, {
       cause,
     })
   }
+}
+
+function textOfAgent(agent: string): string {
+  return `${JSON.stringify({ agent })}\n`
 }
 
 async function readAgentFile(path: string): Promise<string | undefined> {
@@ -89,6 +101,8 @@ async function readAgentFile(path: string): Promise<string | undefined> {
 export type SavedLeasesOptions = {
   /** Undefined: nothing is kept or found. */
   readonly folder?: string | undefined
+  /** The agent's id where it is not on disk yet, and that has been told. */
+  readonly unkeptAgent?: string | undefined
   readonly server: string
   /** The account, or its stand-in. */
   readonly account: string
@@ -114,6 +128,11 @@ export class SavedLeases {
     this.#options = options
     this.#folder = folder && join(folder, 'leases')
     this.#owner = digest(`${server}\n${account}`)
+    const { unkeptAgent } = options
+    if (folder === undefined || unkeptAgent === undefined) return
+    this.#isLost = true
+    this.#unsaved.set(join(folder, 'agent.json'), textOfAgent(unkeptAgent))
+    this.#tryAgain()
   }
 
   /**
@@ -203,9 +222,8 @@ export class SavedLeases {
   }
 
   #noteFailed(cause: unknown): void {
-    const { clock, onLost } = this.#options
-    this.#again?.clear()
-    this.#again = clock.after(againMs, () => this.#queue(async () => {}), { background: true })
+    const { onLost } = this.#options
+    this.#tryAgain()
     if (this.#isLost) return
     this.#isLost = true
     onLost(
@@ -213,6 +231,12 @@ export class SavedLeases {
         ? cause
         : fail('cli.folder', `A lease cannot be kept${sayFileError(cause)}`, { cause }),
     )
+  }
+
+  #tryAgain(): void {
+    this.#again?.clear()
+    const { clock } = this.#options
+    this.#again = clock.after(againMs, () => this.#queue(async () => {}), { background: true })
   }
 
   #path(folder: string, name: string): string {

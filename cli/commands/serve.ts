@@ -60,6 +60,7 @@ export async function serve(
     onEvent({ event: 'state.lost', problem: problemOf(failure) })
   const leases = new SavedLeases({
     folder,
+    ...(stateFailure && { unkeptAgent: agent }),
     server,
     account: accountOf(connection),
     clock,
