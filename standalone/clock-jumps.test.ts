@@ -173,7 +173,7 @@ const rows: readonly Row[] = [
     works: ({ t }) => t.identity.login(credentials, from),
   }),
   row({
-    what: 'a session: it goes on, and an access token from another time is invalid',
+    what: 'a session: it goes on, or ends with the clock that began it, as its access token does',
     withinMs: 0,
     act: async ({ t }) => ({ ...(await t.identity.register(credentials, from)), atMs: t.clock.now() }),
     works: async ({ t }, { tokens, atMs }) => {
@@ -181,8 +181,26 @@ const rows: readonly Row[] = [
         () => true,
         () => false,
       )
-      const next = await t.identity.refresh(tokens.refreshToken, from)
-      await t.identity.verify(next.accessToken)
+      const isOn = await t.identity.refresh(tokens.refreshToken, from).then(
+        () => true,
+        () => false,
+      )
+      const next = await t.identity.login(credentials, from)
+      await t.identity.verify(next.tokens.accessToken)
+      const isOfNow = atMs <= t.clock.now()
+      return isOld === isOfNow && isOn === isOfNow
+    },
+  }),
+  row({
+    what: 'a key for a relay: it ends as soon as any, and the next one works',
+    withinMs: 0,
+    act: async ({ t }) => ({ key: await t.relayIdentity.makeKey('home'), atMs: t.clock.now() }),
+    works: async ({ t }, { key, atMs }) => {
+      const isOld = await t.relayIdentity.enrol(key, 'r9').then(
+        () => true,
+        () => false,
+      )
+      await t.relayIdentity.enrol(await t.relayIdentity.makeKey('home'), 'r8')
       return isOld === atMs <= t.clock.now()
     },
   }),

@@ -151,6 +151,25 @@ describe('people who sign in by Firebase', () => {
     expect((await t.logout('x')).status).toBe(401)
   })
 
+  test('signed out everywhere by a process whose clock is a year ahead: the next sign-in works, and no earlier one', async () => {
+    const earlier = await t.token(ada, proven)
+    const { user } = await t.principals.authenticate(earlier, '')
+    const ref = users.ref(user?.id ?? '')
+    const year = 365 * 86_400_000
+    await t.control.store.update(ref, { validSince: t.clock.now() + year })
+    t.clock.advance(11 * 60_000)
+    await expectFailure(new Principals(t.control).authenticate(earlier, ''), 'auth.invalid')
+    expect((await t.signIn(ada, proven)).role).toBe('owner')
+    await expectFailure(new Principals(t.control).authenticate(earlier, ''), 'auth.invalid')
+    const ended = t.clock.now() + 60_000
+    await t.control.store.update(ref, { validSince: ended })
+    await expectFailure(
+      new Principals(t.control).authenticate(await t.token(ada, proven), ''),
+      'auth.invalid',
+    )
+    expect((await t.control.store.get(ref))?.data.validSince, 'within what clocks differ').toBe(ended)
+  })
+
   test('a user disabled by an operator is told so', async () => {
     const { user } = await t.signIn(ada, proven)
     await t.control.store.update(users.ref(user?.id ?? ''), { status: 'disabled' })

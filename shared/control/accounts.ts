@@ -24,6 +24,7 @@ import type { IdentityClaims, Snapshot, Store, Transaction } from './platform.ts
 import { queries } from './query-table.ts'
 import { freshQuota } from './quota.ts'
 import { quotas } from './quota-documents.ts'
+import { isAhead } from './stored-times.ts'
 
 /** A person and every account that they are a member of, oldest membership first. */
 export type Memberships = { readonly user: string; readonly members: readonly MemberDoc[] }
@@ -126,6 +127,28 @@ export async function followAddress(
       ? { ...user, email, emailVerified, emailAt: authTimeMs }
       : 'keep',
   )
+}
+
+/** A sign-in is so fresh that our clock is right where it dates it to now. */
+const freshMs = 10 * 60_000
+
+/**
+ * A process whose clock was ahead has ended all sign-ins until then. One that the outside service dates to just now, as
+ * we do, shows that nobody meant so long: from it on they count again. By anything less a process whose clock is behind
+ * would bring back what was ended.
+ */
+export async function putBackEndOfSignIns(
+  { store, clock }: Pick<Control, 'store' | 'clock'>,
+  id: string,
+  authTimeMs: number,
+): Promise<boolean> {
+  const nowMs = clock.now()
+  if (nowMs - authTimeMs > freshMs) return false
+  const span = { nowMs, lastsMs: 0 }
+  const user = await store.change(users.ref(id), (latest) =>
+    latest && isAhead(latest.validSince, span) ? { ...latest, validSince: authTimeMs } : 'keep',
+  )
+  return user !== undefined && authTimeMs >= user.validSince
 }
 
 /**

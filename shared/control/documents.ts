@@ -11,7 +11,7 @@ import type { Doc } from './platform.ts'
 /** A person. Bearers whose `authTime` is before `validSince` are refused; "log out everywhere" sets it. */
 export type UserDoc = {
   readonly email: string
-  /** Time of the sign-in at an outside service that brought a changed address; absent until then. */
+  /** Time, by an outside service's clock, of the sign-in there that brought a changed address; absent until then. */
   readonly emailAt?: number
   readonly emailVerified: boolean
   /** Time of the last sign-in at an outside service that is in the audit log; absent before the first. */

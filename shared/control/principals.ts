@@ -9,7 +9,7 @@
 import { permissionsOf, permissionsOfKey } from '../api/schemas/access.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'
-import { ensureAccount, followAddress, noteSignIn, readAccount } from './accounts.ts'
+import { ensureAccount, followAddress, noteSignIn, putBackEndOfSignIns, readAccount } from './accounts.ts'
 import { type Caller, type Person, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
 import {
@@ -70,7 +70,7 @@ export class Principals {
     const { id } = known
     const { status, validSince, email, emailVerified } = known.user
     if (status === 'disabled') throw fail('auth.disabled')
-    if (claims.authTimeMs < validSince) throw fail('auth.invalid')
+    if (claims.authTimeMs < validSince && !(await this.#countsAgain(id, claims))) throw fail('auth.invalid')
     if (identity.kind !== 'local') await this.#noteSignIn(known, claims, from)
     const { authTimeMs } = claims
     return { person: { id, email, emailVerified, authTimeMs }, members: known.members }
@@ -135,6 +135,14 @@ export class Principals {
     if (isLocal || user.email === claims.email || claims.authTimeMs <= (user.emailAt ?? 0)) return known
     this.#people.delete(claims.subject)
     return { ...known, user: (await followAddress(this.#control, id, claims)) ?? user }
+  }
+
+  /** @returns whether a sign-in counts that a clock ahead of its time had ended */
+  async #countsAgain(id: string, { subject, authTimeMs }: IdentityClaims): Promise<boolean> {
+    // Our own sign-ins are dated by the same clock, and never before the end of earlier ones.
+    if (this.#control.identity.kind === 'local') return false
+    this.#people.delete(subject)
+    return putBackEndOfSignIns(this.#control, id, authTimeMs)
   }
 
   /** The only cached part of a person that changes. */

@@ -8,6 +8,7 @@ import { fail } from '../base/errors.ts'
 import { hashSecret, newId, newSecret } from '../base/ids.ts'
 import { globalCollection } from './names.ts'
 import type { RelayIdentity, Store } from './platform.ts'
+import { isStillOn } from './stored-times.ts'
 
 /** Id: SHA-256 of the key. Using it deletes it. */
 type EnrolmentKeyDoc = { readonly cell: string; readonly createdAt: number; readonly ttl: Date }
@@ -70,7 +71,10 @@ export function enrolledRelayIdentity({
       const id = hashSecret(credential)
       const cell = await store.transact(async (tx) => {
         const found = (await tx.get(ref))?.data
-        if (!found || found.ttl.getTime() <= now) throw fail('relay.enrolment')
+        // One that a clock made that was ahead ends with it.
+        const lifeMs = found ? found.ttl.getTime() - found.createdAt : 0
+        if (!found || !isStillOn(found.ttl.getTime(), { nowMs: now, lastsMs: lifeMs }))
+          throw fail('relay.enrolment')
         tx.delete(ref)
         tx.create(relayCredentials.ref(id), { relay, cell: found.cell, name, createdAt: now, revokedAt: 0 })
         tx.create(enrolledRelays.ref(relay), { credential: id })

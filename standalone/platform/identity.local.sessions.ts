@@ -9,6 +9,7 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import type { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { Snapshot, Store, Write } from '@porttunneler/shared/control/platform'
+import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { refreshTokens, type SessionDoc } from './identity.local.documents.ts'
 
 /** A device not used for this long has to sign in again. */
@@ -66,7 +67,9 @@ export class Sessions {
   async find(token: string, reused: OnReuse): Promise<FoundSession> {
     const { name, secret, ref } = parse(token)
     const found = await this.#store.get(ref)
-    if (!found || found.data.ttl.getTime() <= this.#clock.now()) throw fail('auth.invalid')
+    // One that a clock began that was ahead, and that was not used since, would last as much longer.
+    const span = { nowMs: this.#clock.now(), lastsMs: sessionIdleMs }
+    if (!found || !isStillOn(found.data.ttl.getTime(), span)) throw fail('auth.invalid')
     if (found.data.current !== hashSecret(secret)) return this.#endReused(found, reused)
     return { user: found.data.user, authTime: found.data.authTime, name, id: ref.id, found }
   }
