@@ -1,4 +1,4 @@
-/** docs/operations.md and docs/cloud.md say what ptunctl does: every verb and option, and examples that are understood. */
+/** docs/operations.md has every verb and option of ptunctl, and ptunctl understands every example of the documents. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'

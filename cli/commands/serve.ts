@@ -56,8 +56,8 @@ export async function serve(
   const running = await readRunning(runtime, connection, clock)
   if (!takeover) refuseDoubles(running, wanted)
   const taken = new Set(running.flatMap(({ tunnels }) => tunnels.map(({ name }) => name)))
-  const onStateLost = (failure: PortTunnelerError) =>
-    onEvent({ event: 'state.lost', problem: problemOf(failure) })
+  const onStateLost = (error: PortTunnelerError) =>
+    onEvent({ event: 'state.lost', problem: problemOf(error) })
   const leases = new SavedLeases({
     folder,
     ...(stateFailure && { unkeptAgent: agent }),

@@ -105,8 +105,7 @@ export const httpVisitorCodes = {
     http: 404,
     owner: 'user',
     title: 'No tunnel by this name',
-    cause:
-      'No tunnel is served under this host name, and none was at this relay within a day.',
+    cause: 'No tunnel is served under this host name, and none was at this relay within a day.',
     cure: "Check the spelling of the address, and that the tunnel's agent runs.",
   },
   'http.upstream_silent': {
