@@ -48,7 +48,7 @@ export async function serve(
   wanted: readonly WantedTunnel[],
   { takeover, qr, source, cell, commandWith }: ServeOptions,
 ): Promise<number> {
-  const { env, clock } = context
+  const { env, clock, random } = context
   const connection = await connectApi(context)
   const { server } = connection
   const { agent, folder, failure: stateFailure } = await openState(env, clock.now())
@@ -60,7 +60,7 @@ export async function serve(
     onEvent({ event: 'state.lost', problem: problemOf(error) })
   const leases = new SavedLeases({
     folder,
-    ...(stateFailure && { unkeptAgent: agent }),
+    unkeptAgent: stateFailure && agent,
     server,
     account: accountOf(connection),
     clock,
@@ -70,7 +70,6 @@ export async function serve(
   const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
   const mux = newMux(context)
   const chooseProxy = proxyChooserOf(context)
-  const place = placeBy({ connection, folder, clock, chooseProxy, saved, cell })
   const supervisor = new Supervisor({
     agent,
     server,
@@ -78,11 +77,11 @@ export async function serve(
     // A generated name of the last run is requested again.
     wanted: wanted.map((tunnel, index) => ({ ...tunnel, ...nameOf(saved[index]?.lease.name) })),
     takeover,
-    api: leaseApi(connection, place),
+    api: leaseApi(connection, placeBy({ connection, folder, clock, chooseProxy, saved, cell })),
     clock,
-    random: context.random,
+    random,
     turn: mux.turn,
-    dial: dialBy({ ...mux, agent, random: context.random, connect: relayRoute(chooseProxy) }),
+    dial: dialBy({ ...mux, agent, random, connect: relayRoute(chooseProxy) }),
     emit: (event) => onEvent(event),
     proxy: () => describeWay(chooseProxy, server),
     saved,
