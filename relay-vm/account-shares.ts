@@ -5,6 +5,7 @@
 import { Budget } from '@porttunneler/shared/mux/budget'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import { type JoinWork, LoopWork, WorkShare } from '@porttunneler/shared/mux/work-share'
+import type { Origin } from './listeners/origins.ts'
 import { SourceShares } from './source-shares.ts'
 
 export type AccountShare = {
@@ -31,7 +32,7 @@ export class AccountShares {
   }
 
   /** Counts a carrier's work for its account and for its address: anybody can have many accounts. */
-  workOf({ work }: AccountShare, address: string): JoinWork {
+  workOf({ work }: AccountShare, { address }: Origin): JoinWork {
     return (worker) => this.#sources.join(address, worker, [work])
   }
 

@@ -1,7 +1,6 @@
 /**
- * Writes to disk what a relay must remember: state, usage, events, places. A full or failing disk never stops the relay:
- * what cannot be written stays in memory and is still reported by `sync`, and the operator is told by log, metric and
- * event.
+ * Writes to disk what a relay must remember: state, usage, events, places. A full or failing disk never stops it: what
+ * cannot be written stays in memory and is still reported by `sync`, and the operator is told by log, metric and event.
  */
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'

@@ -201,11 +201,8 @@ export class AgentSessions {
    */
   #join(accepted: AcceptedHello, member: Member, socket: TLSSocket): void {
     try {
-      accepted.join(
-        member.session,
-        this.#options.instance,
-        this.#shares.workOf(member.share, this.#options.origins.of(socket).address),
-      )
+      const work = this.#shares.workOf(member.share, this.#options.origins.of(socket))
+      accepted.join(member.session, this.#options.instance, work)
     } catch (error) {
       // A wrong proof costs that connection and never the session; otherwise anybody could end any session.
       const isForged = isFailure(error) && error.key === 'carrier.proof'
@@ -238,11 +235,10 @@ export class AgentSessions {
     const bindings = new SessionBindings(claims, options, (ticket) => this.#check(ticket))
     this.#makeRoom(account, agent)
     const share = this.#shares.take(account)
-    const { address } = origins.of(socket)
     const session = accepted.welcome({
       relay: instance,
       budget: share.budget,
-      work: this.#shares.workOf(share, address),
+      work: this.#shares.workOf(share, origins.of(socket)),
       events: {
         onBind: (bind, ticket) => bindings.onWord(bind, ticket),
         onUnbind: (bind) => bindings.onWord(bind, undefined),
