@@ -5,7 +5,8 @@ import type { LiveFigures } from './live.ts'
 import { OwnHost } from './own-host.ts'
 import { readAll } from './testing/test-relay.ts'
 
-test('of many requests on one connection the first is answered, and no other is looked at', async () => {
+/** What a visitor is told who sends these requests at once, and what was asked for then. */
+async function visit(targets: readonly string[]) {
   const asked: (string | undefined)[] = []
   const live: Pick<LiveFigures, 'serve'> = {
     async serve({ url }, response) {
@@ -15,9 +16,9 @@ test('of many requests on one connection the first is answered, and no other is 
       setImmediate(() => response.end('only one'))
     },
   }
-  const own = new OwnHost(live as LiveFigures)
+  const own = new OwnHost(live as LiveFigures, () => 'thumb')
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket: Socket) => {
-    const requests = Array.from({ length: 1_000 }, (_, n) => `GET /${n} HTTP/1.1\r\nHost: relay.test\r\n\r\n`)
+    const requests = targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: relay.test\r\n\r\n`)
     own.serve(socket, Buffer.from(requests.join('')))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -25,7 +26,26 @@ test('of many requests on one connection the first is answered, and no other is 
   if (address === null || typeof address === 'string') throw new Error('a TCP port was asked for')
   const visitor = connect(address.port, '127.0.0.1')
   visitor.write('GET /behind HTTP/1.1\r\nHost: relay.test\r\n\r\n')
-  expect(await readAll(visitor)).toMatch(/only one$/)
-  expect(asked).toEqual(['/0'])
+  const text = await readAll(visitor)
   server.close()
+  return { text, asked }
+}
+
+test('of many requests on one connection the first is answered, and no other is looked at', async () => {
+  const { text, asked } = await visit(Array.from({ length: 1_000 }, (_, n) => `/${n}`))
+  expect(text).toMatch(/only one$/)
+  expect(asked).toEqual(['/0'])
+})
+
+test.each(['//', 'http://[', '*', '/%', 'http://:0/'])(
+  'a target that is no URL ends nothing: %s',
+  async (target) => {
+    expect((await visit([target])).asked).toEqual([target])
+  },
+)
+
+test('a challenge is answered, in either form of the target', async () => {
+  const path = '/.well-known/acme-challenge/token'
+  for (const target of [path, `${path}?x`, `http://relay.test${path}`])
+    expect((await visit([target])).text).toContain('token.thumb')
 })

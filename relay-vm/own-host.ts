@@ -21,8 +21,7 @@ export class OwnHost {
       // One request a connection, and whatever comes behind it is dropped before Node's parser makes requests of it.
       socket.removeAllListeners('data')
       socket.on('data', drop)
-      const { pathname } = new URL(request.url ?? '/', 'http://relay')
-      const answer = challengeAnswer(pathname, thumbprint())
+      const answer = challengeAnswer(pathOf(request.url), thumbprint())
       if (answer === undefined) return void live.serve(request, response)
       response.shouldKeepAlive = false
       response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(answer)
@@ -42,6 +41,11 @@ export class OwnHost {
   close(): void {
     for (const socket of [...this.#sockets]) socket.destroy()
   }
+}
+
+/** The path of any target, also of one that is no URL: nothing a stranger sends may throw here. */
+function pathOf(target = ''): string {
+  return /^(?:https?:\/\/[^/?]*)?([^?]*)/i.exec(target)?.[1] ?? ''
 }
 
 function drop(): void {}
