@@ -1,5 +1,5 @@
 /**
- * Relay: how a carrier begins. The agent's HELLO is answered with WELCOME, to a new session or to one that lives, or
+ * Relay: the beginning of a carrier. The agent's HELLO is answered with WELCOME, for a new session or a live one, or
  * with REFUSE.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
@@ -17,7 +17,7 @@ import type { JoinWork } from './work-share.ts'
 type WelcomeOptions = {
   readonly relay: string
   readonly events: SessionEvents
-  /** Its account's. Default: the process's. */
+  /** The account's budget. Default: the process's. */
   readonly budget?: Budget
   /** Whose part of the loop its carrier has. Default: all of it. */
   readonly work?: JoinWork
@@ -25,19 +25,20 @@ type WelcomeOptions = {
 
 export type AcceptedHello = {
   readonly hello: Hello
-  /** Says WELCOME and begins a session on this carrier. */
+  /** Sends WELCOME and begins a session on this carrier. */
   welcome(options: WelcomeOptions): Session
   /**
-   * Says WELCOME and gives the carrier to a session that lives, whose agent and account the caller has compared.
-   * @throws carrier.proof; REFUSE has been said by then
+   * Sends WELCOME and gives the carrier to a live session, whose agent and account the caller has compared.
+   * @throws carrier.proof; REFUSE has been sent by then
    */
   join(session: Session, relay: string, work?: JoinWork): void
   /**
-   * Says REFUSE, for the session to resume is not known here, and reads the HELLO of a new one from this connection.
-   * @throws carrier.lost when the agent goes; hello.deadline, hello.version, frame.*: REFUSE has been said by then
+   * Sends REFUSE, because the session to resume is not known here, and reads the HELLO of a new one from this
+   * connection.
+   * @throws carrier.lost when the agent leaves; hello.deadline, hello.version, frame.*: REFUSE has been sent by then
    */
   beginAnew(): Promise<AcceptedHello>
-  /** Says REFUSE and closes. */
+  /** Sends REFUSE and closes. */
   refuse(key: ErrorKey, detail?: string, retryAfterMs?: number): void
 }
 
@@ -110,7 +111,7 @@ class Accepted implements AcceptedHello {
     const proof = Buffer.from(this.hello.resume?.proof ?? '')
     const expected = Buffer.from(proofOf(this.#socket, session.secret, this.hello.carrier))
     const isProven = proof.length === expected.length && timingSafeEqual(proof, expected)
-    // Nor may it name itself, or what never was, as lost.
+    // It may also not report itself, or a carrier that never was, as lost.
     const { carrier, lost: lostThere } = this.hello
     if (
       !isProven ||
@@ -121,7 +122,7 @@ class Accepted implements AcceptedHello {
       this.refuse('carrier.proof')
       throw fail('carrier.proof')
     }
-    // An agent that dials several at once may be one ahead: a wish, and no forgery.
+    // An agent that dials several at once may be one ahead: that is no forgery.
     if (!session.accepts(carrier, lostThere)) {
       this.refuse('session.limit')
       throw fail('session.limit', 'The session has as many connections as it may.')

@@ -1,4 +1,4 @@
-/** What the agent said of a stream besides its bytes: said again in every report, because nothing else repeats it. */
+/** What the agent said about a stream besides its bytes. Every report repeats it, because nothing else does. */
 import { FrameType } from '../protocol/frames.ts'
 import type { Carrier } from './carrier.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
 import { Ahead } from './ahead.ts'
 
-/** Every byte tells its place. */
+/** Every byte shows its place. */
 const bytesAt = (from: number, length: number) =>
   Buffer.from(Array.from({ length }, (_, index) => (from + index) % 251))
 
@@ -28,7 +28,7 @@ describe('bytes that arrived ahead', () => {
     expect(() => ahead.keep(1 + limits.rangesMax * 10, bytesAt(0, 5))).toThrow('PT-3007')
   })
 
-  test('single bytes are joined, so an honest sender of them never has more pieces than the limit', () => {
+  test('single bytes are joined, so an honest sender never has more pieces than the limit', () => {
     const ahead = new Ahead()
     const bytes = 256 * 1024
     for (let at = 1; at <= bytes; at++) ahead.keep(at, bytesAt(at, 1))
@@ -42,14 +42,14 @@ describe('bytes that arrived ahead', () => {
 
   test('no frames of a window are more pieces than the limit', () => {
     const ahead = new Ahead()
-    // Two that may not be joined: the worst there is.
+    // Two that may not be joined: the worst case.
     for (let at = 1; at + 4_097 < limits.windowBytesMax; at += 4_098) {
       ahead.keep(at, Buffer.alloc(4_097))
       ahead.keep(at + 4_097, Buffer.alloc(1))
     }
   })
 
-  test('whatever overlaps and in whatever order, each byte comes once and in its place', () => {
+  test('with any overlap and in any order, each byte comes once and in its place', () => {
     const piece = fc.record({
       from: fc.integer({ min: 1, max: 60 }),
       length: fc.integer({ min: 1, max: 20 }),

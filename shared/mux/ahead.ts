@@ -1,13 +1,13 @@
 /**
- * Bytes of a stream that arrived before earlier ones did, because they took another carrier: separate ranges in order,
- * each a run of pieces. What is bounded is the ranges, for those are what honest senders have few of (rule 2): a run on
- * one carrier, however many pieces it has, is one range.
+ * Bytes of a stream that arrived before earlier ones, because they took another carrier: separate ranges in order, each
+ * a run of pieces. The limit is on ranges, because honest senders have few of them (rule 2): a run on one carrier is
+ * one range, however many pieces it has.
  */
 import { fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { append, mayJoin } from './pieces.ts'
 
-/** `block` is the memory of the last piece, which may have room behind it. */
+/** `block` is the memory of the last piece, which may have room after it. */
 type Range = { from: number; end: number; readonly pieces: Buffer[]; block: Buffer }
 
 export class Ahead {
@@ -19,17 +19,17 @@ export class Ahead {
     return this.#ranges.length === 0
   }
 
-  /** Kept here. */
+  /** How many bytes are kept here. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Behind the last byte; 0 when there is none. */
+  /** The offset after the last byte; 0 when there is none. */
   get end(): number {
     return this.#ranges.at(-1)?.end ?? 0
   }
 
-  /** Keeps what of `bytes` is not there yet. @throws stream.ranges */
+  /** Keeps the part of `bytes` that is not there yet. @throws stream.ranges */
   keep(from: number, bytes: Buffer): void {
     const end = from + bytes.length
     let at = this.#ranges.length
@@ -58,7 +58,7 @@ export class Ahead {
     if (end > range.end) this.keep(range.end, bytes.subarray(range.end - from))
   }
 
-  /** Hands out what follows `next` without a gap and forgets it; answers how far that goes. */
+  /** Hands out the bytes that follow `next` without a gap and forgets them. @returns how far they go */
   take(next: number, deliver: (bytes: Buffer) => void): number {
     let reached = next
     for (let first = this.#ranges[0]; first && first.from <= reached; first = this.#ranges[0]) {
@@ -100,7 +100,7 @@ export class Ahead {
     if (this.#pieces >= limits.aheadPiecesMax) throw fail('stream.ranges')
     this.#pieces += 1
     this.#bytes += bytes.length
-    // What comes in is the reader's again when it returns.
+    // The reader uses its memory again after this call.
     return Buffer.from(bytes)
   }
 }

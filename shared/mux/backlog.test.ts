@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { limits } from '../protocol/limits.ts'
 import { Backlog } from './backlog.ts'
 
-/** A path: `rate` bytes a ms behind an endless queue, answers half a round trip after arrival. */
+/** A path that carries `rate` bytes a ms behind an endless queue, and answers half a round trip after arrival. */
 function run({ rate, rttMs, ms }: { rate: number; rttMs: number; ms: number }) {
   const backlog = new Backlog()
   const marks: { ping: number; at: number }[] = []
@@ -55,13 +55,13 @@ describe('backlog of a shared carrier', () => {
     [1_250, 12_500, 125_000, 1_250_000].flatMap((rate) =>
       [1, 3, 10, 30, 100, 300].map((rttMs) => ({ rate, rttMs })),
     ),
-  )('$rate bytes a ms over $rttMs ms need no more marks than a receiver takes', ({ rate, rttMs }) => {
+  )('$rate bytes a ms over $rttMs ms need no more marks than a receiver accepts', ({ rate, rttMs }) => {
     const { share, marksPerMinute } = run({ rate, rttMs, ms: 3_000 + 40 * rttMs })
     expect(marksPerMinute).toBeLessThan(60_000 / limits.markEveryMs + 100)
     expect(share, 'the time to learn the rate included').toBeGreaterThan(0.75)
   })
 
-  test('an answer to a later PING is one to the mark', () => {
+  test('an answer to a later PING also answers the mark', () => {
     const backlog = new Backlog()
     backlog.sent(300_000)
     expect([backlog.isFull, backlog.isMarkDue(0)]).toEqual([true, true])

@@ -3,7 +3,7 @@ import { limits } from '../protocol/limits.ts'
 import { SlowLink } from '../testing/slow-path.ts'
 
 describe('binding talk', () => {
-  test('1,000 bindings on a path that breaks 20 times a minute are no flood, and all are heard at last', {
+  test('1,000 bindings on a path that breaks 20 times a minute are no flood, and all are answered in the end', {
     timeout: 60_000,
   }, () => {
     let heard: number[] = []
@@ -27,7 +27,7 @@ describe('binding talk', () => {
     expect(link.closed).toEqual({})
   })
 
-  test('of a binding whose word waits, the last one is sent', () => {
+  test('when several requests of a binding wait, the last one is sent', () => {
     const heard: string[] = []
     const link = new SlowLink(
       { bytesPerMs: 12_500, rttMs: 2 },

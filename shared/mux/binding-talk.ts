@@ -1,7 +1,7 @@
 /**
- * What this side last said of each binding, to be said again after a loss: nothing else repeats it. Both sides take a
- * repeated word for what it is. An agent's words are paced, below what its relay takes for a flood: many bindings on a
- * path that breaks all the time are said as often as that allows, and each as it stands then.
+ * The last thing that this side said about each binding, to be repeated after a loss, because nothing else repeats it.
+ * Both sides accept repetitions. The agent paces its requests below the relay's flood limit: many bindings on a path
+ * that breaks all the time are sent as often as the limit allows, each in its present state.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import type { FrameType } from '../protocol/frames.ts'
@@ -11,14 +11,14 @@ import type { SessionEvents } from './session-frames.ts'
 type Said = { readonly type: FrameType; readonly body: unknown; isAnswered: boolean }
 type Send = (type: FrameType, body: unknown) => void
 
-/** Half of what the relay takes: words that a path held back arrive with those that follow. */
+/** Half of what the relay accepts: requests that a path held back arrive with those that follow. */
 const wordsPerMs = limits.bindsPerMinute / 2 / 60_000
-/** At once: all bindings, and all again. */
+/** Sent at once: all bindings, and all again. */
 const burst = 2 * limits.bindsPerSession
 
 export class BindingTalk {
   readonly #said = new Map<number, Said>()
-  /** Bindings of which the word is still to be sent. */
+  /** Bindings whose request is still to be sent. */
   readonly #owed = new Set<number>()
   readonly #isPaced: boolean
   readonly #clock: Clock
@@ -37,7 +37,7 @@ export class BindingTalk {
   say(bind: number, type: FrameType, body: unknown): void {
     this.#said.delete(bind)
     this.#said.set(bind, { type, body, isAnswered: false })
-    // The oldest words are those of bindings long gone.
+    // The oldest ones are of bindings that ended long ago.
     for (const oldest of this.#said.keys()) {
       if (this.#said.size <= 2 * limits.bindsPerSession) break
       this.#said.delete(oldest)
@@ -46,7 +46,7 @@ export class BindingTalk {
     this.#flush()
   }
 
-  /** What was answered is said again only when every connection was lost: then the state is agreed anew. */
+  /** Answered requests are repeated only when every connection was lost: then both sides agree on the state anew. */
   sayAgain(isAll: boolean): void {
     for (const [bind, { isAnswered }] of this.#said) if (isAll || !isAnswered) this.#owed.add(bind)
     this.#flush()
@@ -57,12 +57,12 @@ export class BindingTalk {
     this.#timer?.clear()
   }
 
-  /** Hears the other side's answers on their way to `events`. */
+  /** Reads the other side's answers on their way to `events`. */
   hear(events: SessionEvents): SessionEvents {
     return {
       ...events,
       onBind: (bind, ticket) => {
-        // What the relay said of it before is out of date.
+        // The relay's earlier answer about it is out of date.
         this.#said.delete(bind)
         events.onBind?.(bind, ticket)
       },
@@ -79,7 +79,7 @@ export class BindingTalk {
 
   #answered(bind: number): void {
     const said = this.#said.get(bind)
-    // An answer to the word before it says nothing of one that waits.
+    // An answer to the request before it tells nothing about one that waits.
     if (said && !this.#owed.has(bind)) said.isAnswered = true
   }
 

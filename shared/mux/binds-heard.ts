@@ -1,4 +1,4 @@
-/** How many BIND and UNBIND a relay reads of a session, by their size: a longer ticket costs as much more to read. */
+/** How many BIND and UNBIND a relay reads from a session, by their size: a longer ticket costs more to read. */
 import { PerMinute } from '../base/per-minute.ts'
 import { FrameType } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
@@ -6,7 +6,7 @@ import { limits } from '../protocol/limits.ts'
 export class BindsHeard {
   readonly #perMinute = new PerMinute(limits.bindsHeardPerMinute)
 
-  /** False for one too many; other frames are not counted. */
+  /** @returns false for one too many; other frames are not counted */
   allows(type: FrameType, bytes: number, nowMs: number): boolean {
     if (type !== FrameType.bind && type !== FrameType.unbind) return true
     return this.#perMinute.allows(nowMs, Math.ceil(bytes / limits.bindBytes))

@@ -15,14 +15,14 @@ describe('budget', () => {
     expect(two.take(60)).toBe(true)
   })
 
-  test('a comfort stops short of the limit, so that a need still finds something', () => {
+  test('an optional use stops short of the limit, so that a necessary one still finds room', () => {
     const budget = new Budget(100)
     expect([budget.hasRoom(76, 0.75), budget.hasRoom(75, 0.75)]).toEqual([false, true])
     budget.hold(75)
     expect([budget.hasRoom(1, 0.75), budget.take(25), budget.take(1)]).toEqual([false, true, false])
   })
 
-  test('the first window is smaller the more is held, and there is none when all is', () => {
+  test('the more is held the smaller is the first window, and with everything held there is none', () => {
     const budget = new Budget(100)
     const windows = [0, 49, 1, 25, 24].map((bytes) => {
       budget.hold(bytes)
@@ -36,7 +36,7 @@ describe('budget', () => {
   })
 })
 
-/** A relay of 100 bytes; each account yields what it is asked for. */
+/** A relay with 100 bytes; each account yields what it must. */
 function relay(names: string[]) {
   const yielded: string[] = []
   const all = new Budget(100, undefined, { isFair: true })
@@ -54,7 +54,7 @@ function relay(names: string[]) {
 }
 
 describe('fair shares of a budget', () => {
-  test('one account may hold half of it, and the next finds room to work in', () => {
+  test('one account may hold half of it, and the next finds room', () => {
     const { accounts, yielded } = relay(['ada', 'bob'])
     const [ada, bob] = accounts as [Budget, Budget]
     while (ada.take(1));
@@ -63,7 +63,7 @@ describe('fair shares of a budget', () => {
     expect(yielded).toEqual([])
   })
 
-  test('whatever arrives, the limit holds: the largest holder yields, and not who comes late', () => {
+  test('the limit always holds: the largest holder yields, and not the latest', () => {
     const { all, accounts, yielded } = relay(['ada', 'bob', 'eve'])
     const [ada, bob, eve] = accounts as [Budget, Budget, Budget]
     for (let n = 0; n < 200; n++) eve.hold(1)
@@ -75,7 +75,7 @@ describe('fair shares of a budget', () => {
     expect(all.usedBytes).toBeLessThanOrEqual(100)
   })
 
-  test('many that hold all they can do not leave the next a hundredth', () => {
+  test('many that hold all they can leave the next less than a hundredth', () => {
     const names = Array.from({ length: 12 }, (_, n) => `account ${n}`)
     const { all, accounts } = relay([...names, 'late'])
     const late = accounts.at(-1) as Budget
@@ -85,7 +85,7 @@ describe('fair shares of a budget', () => {
     expect(late.usedBytes).toBeGreaterThan(100 / names.length / 2)
   })
 
-  test('random tenants: the sum is kept, and nobody yields who holds less than a fair share', () => {
+  test('random tenants: the sum is kept, and a holder of less than a fair share never yields', () => {
     const random = seededRandom(7)
     const { all, accounts } = relay(Array.from({ length: 8 }, (_, n) => `${n}`))
     for (let n = 0; n < 20_000; n++) {

@@ -1,28 +1,28 @@
 /**
- * Memory that streams really hold: what has arrived and is not taken yet, and what was sent and is not acknowledged.
- * Budgets form a tree: process, account (at a relay), session. What a window merely promises costs nothing here, so a
- * stream that is idle takes nothing from anybody; when what is held becomes too much, the largest holder yields.
+ * Memory that streams really hold: bytes that have arrived and are not taken yet, and bytes that were sent and are not
+ * acknowledged. Budgets form a tree: process, account (at a relay), session. What a window merely promises costs
+ * nothing here, so an idle stream takes nothing from anybody. When too much is held, the largest holder yields.
  */
 import { fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 
 export type BudgetOptions = {
   /**
-   * Each child may hold as much as is still free, whatever the others hold: one alone half of it all, k of them
-   * 1/(k+1) each, and the next finds as much (dynamic thresholds, Choudhury and Hahne 1998).
+   * Each child may hold as much as is still free, whatever the others hold: a single child half of everything, k of
+   * them 1/(k+1) each, and the next finds as much (dynamic thresholds, Choudhury and Hahne 1998).
    */
   readonly isFair?: boolean
-  /** Frees about so many bytes of what this one holds. Absent: its children do, the largest first. */
+  /** Frees about this many of the bytes that this one holds. undefined: its children do, the largest first. */
   readonly relieve?: (bytes: number) => void
 }
 
-/** A child that was too large gives back this much more than it must, so that it is not asked at each piece. */
+/** A child that was too large releases down to this share of its limit, so that it is not asked at each piece. */
 const relievedShare = 0.9
-/** Less than this is free: the largest yields, though it may only have been there first. */
+/** With less than this free the largest yields, even if it only was there first. */
 const scarceShare = 0.125
-/** So much is lent in records of 16 KiB; from there on a stream gets the least. */
+/** This share is lent in records of 16 KiB; beyond it a stream gets the minimum. */
 const lentShare = 1 / 16
-/** Or so much, where the budget is small. */
+/** This much instead, where the budget is small. */
 const lentBytesMin = 1024 * 1024
 
 export class Budget {
@@ -32,7 +32,7 @@ export class Budget {
   readonly #relieve: BudgetOptions['relieve']
   readonly #children = new Set<Budget>()
   #used = 0
-  /** Of the root: lent to streams that have nothing on their way, beyond the limit. */
+  /** At the root: lent to streams with nothing on their way, beyond the limit. */
   #lent = 0
   #isRelieving = false
 
@@ -48,7 +48,7 @@ export class Budget {
     return this.#used
   }
 
-  /** How much of what may be held here now is held, at the fullest level: 0..1, and more for a moment. */
+  /** How much of the present limit is held, at the fullest level: 0..1, and more for a moment. */
   get fill(): number {
     const own = this.#used === 0 ? 0 : this.#used / Math.max(this.#most, 1)
     const parent = this.#fairParent ? undefined : this.#parent
@@ -68,7 +68,9 @@ export class Budget {
     return this.#parent === undefined || this.#parent.hasRoom(bytes, this.#fairParent ? 1 : share)
   }
 
-  /** Counts `bytes` that are here already. When they are too much the largest holder yields: perhaps the caller. */
+  /**
+   * Counts `bytes` that are already here. When they are too much the largest holder yields, which may be the caller.
+   */
   hold(bytes: number): void {
     this.#add(bytes)
     this.#enforce()
@@ -80,8 +82,9 @@ export class Budget {
   }
 
   /**
-   * Lets a stream with nothing on its way send a little though nothing is left, or it would wait for ever behind the
-   * others. When much is lent that is very little, so that many streams together cannot lend themselves the memory.
+   * Lets a stream with nothing on its way send a little although nothing is left, or it would wait for ever behind the
+   * others. When much is lent the amount is very small, so that many streams together cannot lend themselves the
+   * memory.
    */
   lend(bytes: number): number {
     if (this.#parent) return this.#parent.lend(bytes)
@@ -101,12 +104,12 @@ export class Budget {
     return this.#parent ? this.#parent.lentBytes : this.#lent
   }
 
-  /** Holds nothing any more. */
+  /** It holds nothing any more. */
   close(): void {
     if (this.#parent) this.#parent.#children.delete(this)
   }
 
-  /** What this one may hold now. */
+  /** The most that this one may hold now. */
   get #most(): number {
     const parent = this.#fairParent
     if (!parent) return this.#limitBytes
@@ -134,7 +137,7 @@ export class Budget {
     if (this.#parent) this.#parent.#enforce()
   }
 
-  /** Something was refused. @returns whether a larger one yielded for it */
+  /** Called when something was refused. @returns whether a larger holder yielded for it */
   #relieveScarcity(bytes: number): boolean {
     const parent = this.#parent
     if (!parent) return false
@@ -175,7 +178,8 @@ export class Budget {
 }
 
 /**
- * The first window of a new stream: large while there is plenty, smaller afterwards.
+ * The first window of a new stream: large while much is free, then smaller.
+ * @throws session.limit
  * @throws session.limit
  */
 export function firstWindow(budget: Budget): number {

@@ -1,4 +1,4 @@
-/** The handler of a carrier that nobody listens to, before its session and after it. */
+/** The handler of a carrier without an owner, before its session and after it. */
 import type { CarrierHandler } from './carrier.ts'
 
 export const deafHandler: CarrierHandler = {

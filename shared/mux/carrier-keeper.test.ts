@@ -9,10 +9,10 @@ async function linked(): Promise<MuxLink> {
   return link
 }
 
-test('keeper: a dedicated carrier that cannot be had is asked for with growing pauses', async () => {
+test('keeper: a dedicated carrier that the relay refuses is dialled with growing pauses', async () => {
   const link = await linked()
   const before = link.dials
-  // Silence at last: without a pause the loop would not end.
+  // Ends in silence: without a pause the loop would not end.
   Object.defineProperty(link, 'path', { get: () => (link.dials - before < 500 ? 'refused' : 'silent') })
   link.relay?.carriers.pick()?.frames.sendWant(1)
   await link.pass(10_000)
@@ -33,7 +33,7 @@ test('keeper: a path that answers keeps one connection, however often the networ
   link.agent?.close('session.closed')
 })
 
-test('keeper: a relay that leaves is asked for nothing more, and its successor at the address ends no stream', async () => {
+test('keeper: a leaving relay is not dialled again, and its successor at the address ends no stream', async () => {
   const link = await linked()
   const leaving = link.relay
   leaving?.goAway({ key: 'relay.draining', graceMs: 30_000, redialMs: 0 })

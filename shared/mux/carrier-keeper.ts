@@ -1,6 +1,6 @@
 /**
- * Agent: keeps a session's carriers dialled. One is lost: another at once, beside whatever else there is. None is
- * left: the path is dialled afresh until the session's grace is over (rules 20, 23, 25 and 26).
+ * Agent: keeps a session's carriers dialled. When one is lost, another is dialled at once, whatever else there is. When
+ * none is left, the path is dialled again and again until the session's grace is over (rules 20, 23, 25 and 26).
  */
 import { backoffMs, redialBackoff, restartBackoff } from '../base/backoff.ts'
 import type { Clock, Timer } from '../base/clock.ts'
@@ -19,7 +19,7 @@ export type CarrierKeeperOptions = {
   readonly dial: (kind: Carrier['kind'], signal: AbortSignal) => Promise<unknown>
 }
 
-/** How often the wants of the session are looked at when no event said so: suspects are found by the liveness tick. */
+/** How often the session's wishes are checked without an event: the liveness tick finds suspects. */
 const tickMs = 500
 
 export class CarrierKeeper {
@@ -28,15 +28,15 @@ export class CarrierKeeper {
   readonly #tick: Timer
   #retry: Timer | undefined
   #inFlight = 0
-  /** Dials that were refused in a row: somebody is there and says no, so pressing on is no use. */
+  /** Dials refused in a row: somebody is there and refuses, so more dials are no use. */
   #refusals = 0
-  /** Dials in a row to which a machine answered that nothing listens. */
+  /** Dials in a row where a machine answered that nothing listens. */
   #absences = 0
   #notBeforeMs = 0
-  /** The same for dedicated carriers: what they cannot have must not keep the session from its shared one. */
+  /** The same for dedicated carriers: a refusal of them must not keep the session from its shared one. */
   #dedicatedNotBeforeMs = 0
   #dedicatedFailures = 0
-  /** When there was last one shared carrier, or a suspect one. */
+  /** When there was last only one shared carrier, or a suspect one. */
   #doubtedAtMs = 0
 
   constructor(options: CarrierKeeperOptions) {
@@ -44,20 +44,21 @@ export class CarrierKeeper {
     this.#tick = options.clock.every(tickMs, this.#onTick, { background: true })
   }
 
-  /** Something changed: dials what is wanted and not under way. */
+  /** Call it when something changed: dials what is wanted and not being dialled. */
   wake(): void {
     const { session } = this.#options
     if (this.#abort.signal.aborted) return
     if (this.#inFlight >= limits.dialsInFlight) return
     const healthy = healthyCarriers(session)
-    // Detached, several are dialled: on a path that drops packets the first SYN is often not the one that arrives.
+    // While detached, several are dialled: on a path that drops packets the first SYN is often not the one that
+    // arrives.
     if (healthy.shared === 0 && (this.#inFlight === 0 || session.carriers.size === 0))
       this.#dialInTime('shared')
     else if (
-      // Whoever answers at the address of a relay that leaves may be its successor, which does not know the session.
+      // The process at the address of a leaving relay may be its successor, which does not know the session.
       session.state === 'open' &&
       healthy.dedicated + this.#inFlight < session.wantedDedicated &&
-      // One place is for a shared carrier; beyond its places the relay refuses.
+      // One place is kept for a shared carrier; the relay refuses carriers beyond the limit.
       session.carriers.size + this.#inFlight + 1 < limits.carriersPerSession &&
       this.#options.clock.monotonic() >= this.#dedicatedNotBeforeMs
     ) {
@@ -72,7 +73,7 @@ export class CarrierKeeper {
     else void this.#dial(kind)
   }
 
-  /** The network changed: what was refused before may be welcome now. */
+  /** The network changed: a refused dial may succeed now. */
   hurry(): void {
     this.#refusals = 0
     this.#absences = 0
@@ -93,7 +94,7 @@ export class CarrierKeeper {
   }
 
   /**
-   * What is worn out is replaced; dedicated carriers that nobody wants go, and of the shared ones those that were
+   * Replaces worn-out carriers. Dedicated carriers that nobody wants are closed, and so are shared ones that were
    * dialled beside the first while it was in doubt.
    */
   #retire(): void {
@@ -122,7 +123,7 @@ export class CarrierKeeper {
   async #dial(kind: Carrier['kind']): Promise<void> {
     const { session, clock, random, dial } = this.#options
     this.#inFlight += 1
-    // Without an answer the next try starts half a second later, not when this one has given up.
+    // Without an answer the next try starts half a second later, not when this one has timed out.
     this.#notBeforeMs = clock.monotonic() + limits.redialSilentMs * (0.8 + 0.4 * random())
     if (session.carriers.size === 0) this.#later(this.#notBeforeMs - clock.monotonic())
     try {
@@ -133,7 +134,7 @@ export class CarrierKeeper {
     } catch (error) {
       if (this.#abort.signal.aborted) return
       if (!isFailure(error)) throw error
-      // A relay that leaves has it still, though its successor answers: what is there stays, suspect or not.
+      // A leaving relay still has it, though its successor answers: existing carriers stay, suspect or not.
       if (error.key === 'session.unknown' && session.state !== 'draining') {
         session.abandon(error)
         return
@@ -156,7 +157,7 @@ export class CarrierKeeper {
   }
 }
 
-/** Somebody answered: a REFUSE, or a machine on which nothing listens. Silence is something else. */
+/** Somebody answered: a REFUSE, or a machine on which nothing listens. Silence is different. */
 function isRefusal(error: PortTunnelerError): boolean {
   const isStranger = error.key === 'relay.identity' || error.key === 'relay.validity'
   return error.fields.isRefusal === true || isStranger || isNobodyListening(error)

@@ -1,21 +1,21 @@
 /**
- * The carriers of a session and what is known of their losses (rules 10 and 11). Whoever reads a frame that was sent
- * after the loss of k has itself given k up: every loss is announced on every other carrier before anything else is
- * sent there.
+ * The carriers of a session and what is known about their losses (rules 10 and 11). A side that reads a frame sent
+ * after the loss of k has itself given k up, because every loss is announced on every other carrier before anything
+ * else is sent there.
  */
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
 
-/** Numbers this far below the highest one are lost or were never dialled: dials in flight are few. */
+/** Numbers this far below the highest one are lost or were never dialled, because few dials run at once. */
 const rememberedNumbers = 1_000
 
 export class CarrierSet {
   readonly #ready = new Map<number, Carrier>()
-  /** Losses of others that were announced on each of them (rule 11). */
+  /** For each of them, the losses of others that were announced on it (rule 11). */
   readonly #announced = new Map<Carrier, Set<number>>()
-  /** Given up, or told of by the other side: must never come (back). */
+  /** Given up here or reported by the other side: they must never come (back). */
   readonly #lost = new Set<number>()
-  /** Given up here; the other side has not confirmed yet. */
+  /** Given up here, and not confirmed by the other side yet. */
   readonly #unconfirmed = new Set<number>()
   #highest = 0
 
@@ -34,12 +34,15 @@ export class CarrierSet {
   /** A carrier that is not in use counts as lost. */
   readonly isLost = (number: number): boolean => !this.#ready.has(number)
 
-  /** It was ready here once, or is so old that nobody remembers. */
+  /** Whether it was ready here once, or is so old that nobody remembers. */
   knows(number: number): boolean {
     return this.#ready.has(number) || this.#lost.has(number) || this.#isForgotten(number)
   }
 
-  /** There may be one more, once those of `lost` are gone, and the number was neither used nor given up before. */
+  /**
+   * Whether there is room for one more, once those of `lost` are gone, and the number was neither used nor given up
+   * before.
+   */
   hasRoomFor(number: number, lost: readonly number[]): boolean {
     if (this.knows(number)) return false
     if (this.#ready.size < limits.carriersPerSession) return true
@@ -51,7 +54,7 @@ export class CarrierSet {
     return [...this.#unconfirmed]
   }
 
-  /** Sends nothing. `told`: the losses that this side's HELLO or WELCOME on the carrier named. */
+  /** Adds it and sends nothing. `told`: the losses that this side's HELLO or WELCOME on the carrier named. */
   add(carrier: Carrier, told: readonly number[]): void {
     this.#highest = Math.max(this.#highest, carrier.number)
     this.#announced.set(carrier, new Set(told))
@@ -59,9 +62,9 @@ export class CarrierSet {
   }
 
   /**
-   * Gives a number up. `isOurs`: this side noticed, so the other is told on every carrier there is.
-   * False when that was known already: then no report is owed. One that was never ready here counts too, because the
-   * other side may have sent on it.
+   * Gives a number up. `isOurs`: this side noticed, so the other side is told on every carrier there is. A number that
+   * was never ready here counts too, because the other side may have sent on it.
+   * @returns false when that was known already: then no report is owed
    */
   remove(number: number, isOurs: boolean): boolean {
     const carrier = this.#ready.get(number)
@@ -75,12 +78,12 @@ export class CarrierSet {
     return true
   }
 
-  /** Tells of all losses on a carrier that is new. */
+  /** Announces all losses on a new carrier. */
   announceAll(carrier: Carrier): void {
     for (const number of this.#unconfirmed) this.announce(carrier, number)
   }
 
-  /** Tells of a loss, once on each carrier. */
+  /** Announces a loss, once on each carrier. */
   announce(carrier: Carrier, number: number): void {
     const announced = this.#announced.get(carrier)
     if (announced?.has(number)) return
@@ -93,7 +96,7 @@ export class CarrierSet {
     for (const announced of this.#announced.values()) announced.delete(number)
   }
 
-  /** The one to use when nothing speaks for another: healthy before suspect, shared before dedicated. */
+  /** The carrier to use when there is no other reason: healthy before suspect, shared before dedicated. */
   pick(): Carrier | undefined {
     let best: Carrier | undefined
     for (const carrier of this.#ready.values()) if (!best || isBetter(carrier, best)) best = carrier

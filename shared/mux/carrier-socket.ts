@@ -1,6 +1,6 @@
 /**
- * The socket below a carrier: what is gathered in a turn is one write, what comes is read a share in each turn, into
- * memory that is used again. It knows nothing of frames.
+ * The socket below a carrier. Bytes gathered in a turn become one write; a share of incoming bytes is read in each
+ * turn, into memory that is used again. It knows nothing about frames.
  */
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -14,11 +14,11 @@ import type { Slabs } from './slab.ts'
 import type { Turn } from './turn.ts'
 
 export type SocketEvents = {
-  /** `bytes` are the socket's again when this returns. */
+  /** The socket uses `bytes` again when this returns. */
   onBytes(bytes: Buffer): void
-  /** It has taken all that was written. */
+  /** It has accepted all that was written. */
   onDrain(): void
-  /** May be said more than once. */
+  /** May be called more than once. */
   onGone(reason: PortTunnelerError): void
 }
 
@@ -44,27 +44,27 @@ export class CarrierSocket {
     for (const event of ['end', 'close']) socket.on(event, () => events.onGone(fail('carrier.lost')))
   }
 
-  /** This machine's address on the path, of a socket. */
+  /** This machine's address on the path, if it is a socket. */
   get localAddress(): string | undefined {
     return this.#socket instanceof Socket ? this.#socket.localAddress : undefined
   }
 
-  /** It has not taken all that was written. */
+  /** It has not accepted all that was written. */
   get needsDrain(): boolean {
     return this.#socket.writableNeedDrain
   }
 
-  /** What it has not taken. */
+  /** The bytes that it has not accepted. */
   get queuedBytes(): number {
     return this.#socket.writableLength
   }
 
-  /** Room for `bytes` behind what is gathered; returns where it starts in the slabs' current one. */
+  /** Reserves room for `bytes` after what is gathered. @returns where it starts in the slabs' current one */
   take(bytes: number): number {
     return this.#gather.take(bytes)
   }
 
-  /** Whoever shares the loop with it has had more than its part, or may be read again. */
+  /** The account has had more than its part of the loop, or may be read again. */
   setWaiting(isWaiting: boolean): void {
     if (!this.#isOver) this.#reading.setWaiting(isWaiting)
   }
@@ -74,7 +74,7 @@ export class CarrierSocket {
     this.#gather.writeTo(this.#socket)
   }
 
-  /** Ends the connection behind what was written; whatever still comes in is dropped. */
+  /** Ends the connection after what was written; later input is dropped. */
   end(clock: Clock): void {
     const socket = this.#socket
     this.#gather.writeHeld(socket)
@@ -86,7 +86,7 @@ export class CarrierSocket {
     socket.resume()
   }
 
-  /** Gives it up at once, with what was gathered. */
+  /** Gives it up at once, and drops what was gathered. */
   destroy(): void {
     this.#isOver = true
     this.#gather.drop()

@@ -6,7 +6,7 @@ import { Carrier } from './carrier.ts'
 import { deafHandler } from './carrier-handler.ts'
 import { Turn } from './turn.ts'
 
-/** Takes a write when it is told to. */
+/** A socket that finishes a write when the test says so. */
 class StuckSocket extends Duplex {
   #done: (() => void) | undefined
 
@@ -36,7 +36,7 @@ function carrierOf(kind: Carrier['kind']) {
   carrier.introduce({ number: 1, kind })
   const frame = Buffer.alloc(limits.dataBytesMax)
   let offset = 0
-  /** Sends for as many turns as it may; returns the bytes. */
+  /** Sends for as many turns as it may. @returns the bytes */
   const sendAll = () => {
     const before = offset
     while (carrier.canSend) {
@@ -48,8 +48,8 @@ function carrierOf(kind: Carrier['kind']) {
   return { carrier, socket, heard, sendAll }
 }
 
-describe('a carrier whose socket takes nothing', () => {
-  test('shared, it has one turn of bytes with Node: whoever comes next waits for no more', () => {
+describe('a carrier whose socket accepts nothing', () => {
+  test('shared, it has one turn of bytes with Node: the next sender waits for no more', () => {
     const { sendAll } = carrierOf('shared')
     expect(sendAll()).toBe(limits.batchBytes)
   })

@@ -1,6 +1,6 @@
 /**
- * One TLS connection of a session: what its frames mean that concern it alone, and who hears the others. Reliable
- * and in order until it is lost, never after: once `onLost` was called nothing more is parsed or sent. What it sends
+ * One TLS connection of a session: it handles the frames that concern only this connection, and passes on the others.
+ * It is reliable and in order until it is lost: once `onLost` was called nothing more is parsed or sent. What it sends
  * is in frames-out.ts, how much may go in pace.ts, whether it lives in pulse.ts, its socket in carrier-socket.ts.
  */
 import type { Duplex } from 'node:stream'
@@ -17,18 +17,18 @@ import { frameSlabs, type Slabs } from './slab.ts'
 import type { Flushable, Turn } from './turn.ts'
 import type { JointWork, JoinWork } from './work-share.ts'
 
-/** Who is responsible for a carrier: the handshake first, then the session, at last nobody. */
+/** The owner of a carrier: the handshake first, then the session, at last nobody. */
 export type CarrierHandler = {
-  /** `bytes` are the carrier's again when this returns. */
+  /** The carrier uses `bytes` again when this returns. */
   onData(stream: number, offset: number, bytes: Buffer): void
   onFrame(carrier: Carrier, type: FrameType, stream: number, payload: Payload): void
-  /** Somebody waits to send there. */
+  /** Whether somebody waits to send there. */
   isAwaited(carrier: Carrier): boolean
-  /** May send again: after a turn's write, or when a full socket drained. */
+  /** It may send again: after a turn's write, or when a full socket drained. */
   onWritable(carrier: Carrier): void
   /** The other side broke the protocol: the session ends with this code (rule 9). */
   onViolation(carrier: Carrier, reason: PortTunnelerError): void
-  /** Once; no other call follows. */
+  /** Called once; no other call follows. */
   onLost(carrier: Carrier, reason: PortTunnelerError): void
 }
 
@@ -57,7 +57,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     turn: Turn
     clock: Clock
     handler: CarrierHandler
-    /** Default: the process's. */
+    /** Default: the process's slabs. */
     slabs?: Slabs
   }) {
     const { socket, turn, clock, slabs = frameSlabs } = options
@@ -71,7 +71,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     this.frames = new FramesOut({ wire, slabs, pace: this.#pace, turn, owner: this })
   }
 
-  /** Chosen by the agent; the relay learns it from HELLO. */
+  /** The agent chooses it; the relay learns it from HELLO. */
   get number(): number {
     return this.#number
   }
@@ -80,13 +80,13 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     return this.#pace.kind
   }
 
-  /** HELLO says or said what it is. */
+  /** Sets what HELLO says about it. */
   introduce({ number, kind }: { readonly number: number; readonly kind: CarrierKind }): void {
     this.#number = number
     this.#pace.setKind(kind)
   }
 
-  /** Whoever is responsible from now on. */
+  /** Sets the owner from now on. */
   handTo(handler: CarrierHandler): void {
     this.#handler = handler
   }
@@ -100,7 +100,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     return this.pulse.isSuspect
   }
 
-  /** RETIRE was said: nothing new goes here (rule 21). */
+  /** RETIRE was sent: nothing new goes here (rule 21). */
   get isRetiring(): boolean {
     return this.#isRetiring
   }
@@ -114,7 +114,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     if (!this.#isLost) this.#work = join(this.#wire)
   }
 
-  /** Streams that have something unacknowledged here. */
+  /** How many streams have something unacknowledged here. */
   get dependents(): number {
     return this.#dependents
   }
@@ -127,17 +127,17 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     this.#dependents -= 1
   }
 
-  /** This machine's address on the path, of a socket. */
+  /** This machine's address on the path, if it is a socket. */
   get localAddress(): string | undefined {
     return this.#wire.localAddress
   }
 
-  /** It has sent as much as one traffic key may (rule 21). */
+  /** Whether it has sent as much as one traffic key allows (rule 21). */
   get isWornOut(): boolean {
     return this.#pace.isWornOut
   }
 
-  /** The socket has not taken what was written: whatever is said now comes behind that. */
+  /** The socket has not accepted all that was written: new bytes wait behind them. */
   get isFull(): boolean {
     return this.#pace.isFull
   }
@@ -147,7 +147,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     return !this.#isLost && this.#pace.canSend
   }
 
-  /** Asks for a sign of life; its answer tells the round trip. Returns the number of the PING. */
+  /** Asks for a sign of life; the answer shows the round trip. @returns the number of the PING */
   ping(): number {
     const number = this.pulse.asked(this.#clock.monotonic())
     this.frames.sendPing(number)
@@ -164,7 +164,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
       this.lose(fail('control.flood', 'The other side does not read what it asks for.'))
   }
 
-  /** Sends what is gathered, then closes; whatever still comes in is not parsed. */
+  /** Sends what is gathered, then closes; later input is not parsed. */
   end(): void {
     if (this.#isLost) return
     if (this.frames.isDirty) this.flush()
@@ -172,7 +172,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     this.#wire.end(this.#clock)
   }
 
-  /** Gives the connection up at once; what was read and not parsed is ignored (rule 10). Idempotent. */
+  /** Gives the connection up at once; bytes that were read and not parsed are ignored (rule 10). Idempotent. */
   lose(reason: PortTunnelerError): void {
     if (this.#isLost) return
     this.#stop()
@@ -222,7 +222,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     this.frames.answerPing(payload)
   }
 
-  /** Asks when all that was sent has arrived (rule 22). */
+  /** Sends a PING to learn when all that was sent has arrived (rule 22). */
   #mark(): void {
     const number = this.ping()
     this.#pace.marked(number, this.pulse.askedAtMs, this.#handler.isAwaited(this))

@@ -46,7 +46,7 @@ function agentOf({ agent }: MuxLink): Session {
   return agent
 }
 
-/** Keeps a stream writing until all of `bytes` is accepted; each call to `more` writes what it may. */
+/** Keeps a stream writing until it has accepted all of `bytes`; each call of `more` writes as much as it may. */
 function writer({ stream, heard }: Side, bytes: Buffer) {
   let at = 0
   let mayWrite = true
@@ -124,7 +124,7 @@ describe('carriers', () => {
     expect(agentOf(link).state).toBe('open')
   })
 
-  test('the grace has an end: what stays detached is reset, and no timer is left', async () => {
+  test('the grace has an end: a session that stays detached is reset, and no timer is left', async () => {
     const { link, open } = await linked()
     const { visitor, upstream } = await open()
     link.silence()
@@ -132,12 +132,12 @@ describe('carriers', () => {
     expect(link.relayClosed?.key).toBe('carrier.lost')
     expect(link.agentClosed?.key).toBe('carrier.lost')
     expect([visitor.heard.resetCode, upstream.heard.resetCode].every((code) => code !== undefined)).toBe(true)
-    // Dials that were on their way give up at their own deadline.
+    // Dials on their way end at their own deadline.
     await link.pass(limits.helloDeadlineMs + 1_000)
     expect(link.clock.pending).toBe(0)
   })
 
-  test('an agent that is back before its relay missed it: nobody who waits is turned away', async () => {
+  test('an agent that is back before its relay missed it: no waiting visitor is turned away', async () => {
     let detached = 0
     const heardAt: Side[] = []
     const onOpen = (stream: Stream) => {
@@ -161,7 +161,7 @@ describe('carriers', () => {
     expect([...relayOf(link).carriers].map(({ number }) => number)).toEqual([2])
   })
 
-  test('what was used while detached is granted when the path heals', async () => {
+  test('bytes used while detached are granted when the path heals', async () => {
     const { link, open } = await linked()
     const { visitor, upstream } = await open()
     visitor.heard.isHungry = false
@@ -176,7 +176,7 @@ describe('carriers', () => {
     expect(visitor.heard.bytes.length).toBe(limits.windowBytesInitial + 4)
   })
 
-  test('a relay that lost its memory: the agent hears so at once and resets its streams', async () => {
+  test('a relay that lost its memory: the agent is told at once and resets its streams', async () => {
     const { link, open } = await linked()
     const { upstream } = await open()
     link.relay = undefined
@@ -187,7 +187,7 @@ describe('carriers', () => {
     expect(link.wires.at(-1)?.a.destroyed, 'kept for nothing, it is given up').toBe(true)
   })
 
-  test('a relay that lost its memory: the next session begins on the connection that told so', async () => {
+  test('a relay that lost its memory: the next session begins on the connection with that answer', async () => {
     const { link } = await linked()
     link.relay = undefined
     link.wires[0]?.a.destroy()
@@ -196,7 +196,7 @@ describe('carriers', () => {
     await link.dial()
     expect(link.agent?.state).toBe('open')
     expect(relayOf(link).id).toBe(agentOf(link).id)
-    expect(link.dials, 'the first one, and the one that met the new relay').toBe(2)
+    expect(link.dials, 'the first dial, and the one that met the new relay').toBe(2)
   })
 
   test('a connection gets one more HELLO, of a new session', async () => {
@@ -227,7 +227,7 @@ describe('carriers', () => {
     agentOf(thief).close('session.closed')
   })
 
-  test('more carriers than a session may have are refused for what they are, and not as forgeries', async () => {
+  test('more carriers than a session may have are refused as such, and not as forgeries', async () => {
     const { link } = await linked()
     for (let changes = 0; changes < 80; changes++) {
       agentOf(link).probe()
@@ -238,7 +238,7 @@ describe('carriers', () => {
     agentOf(link).close('session.closed')
   })
 
-  test('an elephant in company gets a carrier of its own; when it rests, it shares again', async () => {
+  test('an elephant beside others gets a carrier of its own; when it rests, it shares again', async () => {
     const { link, open } = await linked()
     const elephant = await open()
     const mouse = await open()
@@ -297,7 +297,7 @@ describe('carriers', () => {
     expect(upstream.heard.bytes.toString()).toBe('on its way')
   })
 
-  test('after one of several carriers was lost, only what was not answered is said again', async () => {
+  test('after one of several carriers was lost, only unanswered requests are repeated', async () => {
     const binds: number[] = []
     const link: MuxLink = new MuxLink({
       relay: {
@@ -322,7 +322,7 @@ describe('carriers', () => {
     expect(link.agentClosed).toBeUndefined()
   })
 
-  test('bindings are asked for again after a loss', async () => {
+  test('bindings are requested again after a loss', async () => {
     const binds: number[] = []
     const link = new MuxLink({ relay: { onBind: (bind) => binds.push(bind) } })
     await link.dial()

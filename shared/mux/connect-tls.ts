@@ -9,7 +9,7 @@ import { limits } from '../protocol/limits.ts'
 
 export const alpn = 'porttunneler'
 
-/** AES-128 first: 5 to 10 % less CPU than AES-256 at no loss that matters (docs/performance.md). */
+/** AES-128 first: 5 to 10 % less CPU than AES-256 with no relevant loss (docs/performance.md). */
 export const tlsCiphers = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256'
 
 /** Where a relay listens for agents, from the directory that came with the lease. */
@@ -17,13 +17,13 @@ export type DialAddress = {
   readonly host: string
   readonly port: number
   readonly sni: string
-  /** PEM; then the only root. */
+  /** PEM; it is then the only root. */
   readonly certificate?: string | undefined
 }
 
 /**
- * A TLS connection to a relay whose certificate was checked, and which speaks our protocol. `socket`: a connection to
- * that relay which is there already, made through a proxy; it is destroyed with what is returned, or on failure.
+ * Makes a TLS connection to a relay, checks its certificate, and that it speaks our protocol. `socket`: an existing
+ * connection to that relay, made through a proxy; it is destroyed together with the returned one, or on failure.
  */
 export function connectTls(
   address: DialAddress,
@@ -37,7 +37,7 @@ export function connectTls(
       ALPNProtocols: [alpn],
       minVersion: 'TLSv1.3',
       ciphers: tlsCiphers,
-      // Node's own 250 ms gives up on a family that a slow link would have reached.
+      // Node's own 250 ms ends the dial of a family that a slow link would have reached.
       autoSelectFamilyAttemptTimeout: 1_000,
       ...(certificate !== undefined && { ca: [certificate] }),
     }
@@ -76,12 +76,12 @@ export function connectTls(
   })
 }
 
-/** The machine answered, and nothing listens there: it starts again, or moved away. */
+/** The machine answered, and nothing listens there: the relay is restarting, or has moved. */
 export function isNobodyListening({ cause }: PortTunnelerError): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
 }
 
-/** TLS failures mean the wrong peer, or a wrong clock; everything else means no peer. */
+/** TLS failures mean the wrong peer, or a wrong clock; all others mean no peer. */
 function dialError(
   cause: Error & { code?: string },
   { host, port }: DialAddress,

@@ -1,6 +1,6 @@
 /**
- * Agent: dials a relay and says HELLO. The first carrier begins a session, each further one joins it by proof of the
- * session's secret.
+ * Agent: dials a relay and sends HELLO. The first carrier begins a session, each further one joins it with a proof of
+ * the session's secret.
  */
 import type { TLSSocket } from 'node:tls'
 import { fail, isFailure, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
@@ -27,17 +27,17 @@ export type DialOptions = MuxShared & {
   readonly agent: string
   readonly build: string
   readonly signal: AbortSignal
-  /** Where a connection waits whose relay does not know the session. */
+  /** Where a connection waits after its relay said that it does not know the session. */
   readonly spare?: Spare
-  /** How the TLS connection is made; tests have their own. */
+  /** How the TLS connection is made; tests pass their own. */
   readonly connect?: typeof connectTls
 }
 
 /**
- * Dials a relay and begins a session, which from then on dials its further carriers by itself and ends only when it is
- * closed or its grace is over. `ticket` is any valid lease ticket of this cell: it proves the right to a session.
- * @throws relay.unreachable, relay.identity, relay.validity, or the code of the relay's REFUSE
- *   (`fields.retryAfterMs` if given)
+ * Dials a relay and begins a session. From then on the session dials its further carriers itself and ends only when it
+ * is closed or its grace is over. `ticket` is any valid lease ticket of this cell: it proves the right to a session.
+ * @throws relay.unreachable, relay.identity, relay.validity, or the code of the relay's REFUSE (`fields.retryAfterMs`
+ * if given)
  */
 export async function dialRelay(
   options: DialOptions & {
@@ -47,7 +47,7 @@ export async function dialRelay(
   },
 ): Promise<Session> {
   const { ticket, clock, random, events } = options
-  // The session's life is not that of the dial that began it.
+  // The session outlives the dial that began it.
   const { signal: _dialSignal, ...lasting } = options
   let keeper: CarrierKeeper | undefined
   const kept: SessionEvents = {
@@ -89,7 +89,7 @@ export async function dialRelay(
 }
 
 /**
- * Dials a further carrier for a session that lives.
+ * Dials a further carrier for a live session.
  * @throws as dialRelay; session.unknown when the relay no longer has the session
  */
 export function dialCarrier(session: Session, kind: Carrier['kind'], options: DialOptions): Promise<Session> {
@@ -141,7 +141,7 @@ async function dial(
     const answer = await firstFrame(carrier, {
       clock,
       types: [FrameType.welcome, FrameType.refuse],
-      // The session takes over inside this call: frames that follow WELCOME in the same chunk are its own.
+      // The session takes over inside this call: frames after WELCOME in the same chunk are its own.
       read: (type, payload) =>
         type === FrameType.welcome ? begin(decodeJson(welcomeSchema, payload), carrier) : refusal(payload),
     })

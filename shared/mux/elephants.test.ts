@@ -6,7 +6,7 @@ import { Burst, Elephants } from './elephants.ts'
 
 const full = 64 * 1024
 
-/** Streams on one shared carrier; how many dedicated ones are wanted, and those that there are. */
+/** Streams on one shared carrier, the number of wanted dedicated carriers, and the existing ones. */
 function herd() {
   const carriers: Carrier[] = []
   const clock = new FakeClock()
@@ -29,7 +29,7 @@ function herd() {
     }
     return Object.assign(new Burst(mover, clock.monotonic()), { mover })
   }
-  /** One more is ready. */
+  /** One more carrier is ready. */
   const dial = () => {
     const carrier = { kind: 'dedicated', isSuspect: false, isRetiring: false, isLost: false }
     carriers.push(carrier as Carrier)
@@ -39,7 +39,7 @@ function herd() {
 }
 
 describe('elephants', () => {
-  test('streams that a lossy carrier lets send a little now and then each want their own', () => {
+  test('streams that can send little on a lossy carrier each want their own', () => {
     const { clock, elephants, stream, wanted } = herd()
     const streams = Array.from({ length: 32 }, stream)
     for (const one of streams) elephants.waits(one, full)
@@ -51,7 +51,7 @@ describe('elephants', () => {
     elephants.close()
   })
 
-  test('streams that wait for a turn that does not come are not forgotten', () => {
+  test('streams whose turn does not come are not forgotten', () => {
     const { clock, elephants, stream, wanted } = herd()
     const streams = Array.from({ length: 128 }, stream)
     for (const one of streams) elephants.waits(one, full)
@@ -62,7 +62,7 @@ describe('elephants', () => {
     elephants.close()
   })
 
-  test('more elephants than carriers may be share them; when some go, the others have one each', () => {
+  test('more elephants than allowed carriers share them; when some go, the others have one each', () => {
     const { clock, carriers, dial, elephants, stream } = herd()
     const streams = Array.from({ length: 2 * limits.dedicatedPerSession }, stream)
     for (const one of streams) elephants.waits(one, full)
@@ -71,7 +71,7 @@ describe('elephants', () => {
     for (let n = 0; n < limits.dedicatedPerSession; n++) dial()
     clock.advance(1_000)
     expect(new Set(carriers.map((carrier) => elephants.countOn(carrier)))).toEqual(new Set([2]))
-    // Those who go leave their partners, and half of the carriers, alone.
+    // The streams that leave let their partners, and half of the carriers, alone.
     const gone = carriers.slice(0, limits.dedicatedPerSession / 2)
     for (const one of streams)
       if (one.mover.carrier && gone.includes(one.mover.carrier)) elephants.forget(one)
@@ -80,7 +80,7 @@ describe('elephants', () => {
     elephants.close()
   })
 
-  test('one whose OPEN is not answered stays where that went', () => {
+  test('a stream whose OPEN is not answered stays on the carrier of its OPEN', () => {
     const { clock, dial, elephants, stream } = herd()
     const one = stream()
     one.mover.isOpening = true
@@ -96,7 +96,7 @@ describe('elephants', () => {
     elephants.close()
   })
 
-  test('one that was elsewhere while its carrier was silent comes back', () => {
+  test('a stream that left its silent carrier comes back', () => {
     const { clock, carriers, dial, elephants, stream } = herd()
     const one = stream()
     elephants.waits(one, full)
@@ -111,7 +111,7 @@ describe('elephants', () => {
     elephants.close()
   })
 
-  test('a mouse that waits behind others stays one', () => {
+  test('a mouse that waits behind others stays a mouse', () => {
     const { clock, elephants, stream, wanted } = herd()
     const [mouse, other] = [stream(), stream()]
     for (let round = 0; round < 20; round++) {
@@ -136,7 +136,7 @@ describe('elephants', () => {
     expect(wanted).toEqual([])
   })
 
-  test('alone nobody is an elephant, however long it waits', () => {
+  test('a single stream is no elephant, however long it waits', () => {
     const { clock, elephants, stream, wanted } = herd()
     const one = stream()
     elephants.sent(one, 1, full)
@@ -149,7 +149,7 @@ describe('elephants', () => {
     expect(wanted).toEqual([])
   })
 
-  test('alone nobody is an elephant from its first byte on, nor when the one before it has gone', () => {
+  test('a single stream is no elephant from its first byte on, also after another has gone', () => {
     const { clock, elephants, stream, wanted } = herd()
     for (let next = 0; next < 3; next++) {
       const one = stream()

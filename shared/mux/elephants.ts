@@ -1,32 +1,32 @@
 /**
  * Streams that carry much, and their way off the carrier that all others share (rules 18 to 21): under loss one long
- * transfer would make everybody behind it wait. So do those that would carry much if the carrier let them: where
- * packets are lost it carries little, and nobody would ever look like an elephant. Each direction decides for itself;
- * offsets put the bytes in order, so changing the carrier needs no agreement. Only the agent can dial, so the relay
- * says how many carriers it wants. When there are more elephants than carriers may be, they share these.
+ * transfer would make all others wait. Streams that would carry much count too: where packets are lost a carrier
+ * carries little, and nobody would ever look like an elephant. Each direction decides for itself; offsets put the bytes
+ * in order, so changing the carrier needs no agreement. Only the agent can dial, so the relay says how many carriers it
+ * wants. When there are more elephants than allowed carriers, they share these.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
 
-/** A stream, as far as it may be moved to another carrier. */
+/** The part of a stream that is needed to move it to another carrier. */
 export type Mover = {
-  /** Where it sends. */
+  /** The carrier on which it sends. */
   readonly carrier: Carrier | undefined
   /** Its OPEN is not answered yet. */
   readonly isOpening: boolean
-  /** May it send on that carrier from now on? (rule 19) */
+  /** Whether it may send on that carrier from now on (rule 19). */
   mayMove(to: Carrier): boolean
   moveTo(carrier: Carrier): void
 }
 
-/** What a stream has sent since some moment, and how long it had to wait for the carrier. Read by `Elephants` alone. */
+/** What a stream has sent since some moment, and how long it had to wait for the carrier. Only `Elephants` reads it. */
 export class Burst {
   readonly mover: Mover
   bytes = 0
   heldMs = 0
   sinceMs: number
-  /** It waits with much to send, since then; 0: it does not. */
+  /** Since when it waits with much to send; 0: it does not. */
   waitsSinceMs = 0
 
   constructor(mover: Mover, nowMs: number) {
@@ -45,23 +45,23 @@ export type ElephantsOptions = {
   readonly clock: Clock
   /** Ready carriers. */
   readonly carriers: Iterable<Carrier>
-  /** Where a stream goes that is no elephant any more. */
+  /** The carrier for a stream that is no elephant any more. */
   shared(): Carrier | undefined
-  /** How many dedicated carriers this side wants has changed. */
+  /** The number of dedicated carriers that this side wants has changed. */
   onWant(count: number): void
 }
 
 export class Elephants {
   readonly #options: ElephantsOptions
-  /** Elephants of this side's sending direction, with the carrier each has to itself. */
+  /** Elephants of this side's sending direction, with each one's own carrier. */
   readonly #owned = new Map<Burst, Carrier | undefined>()
   /** How many of them each dedicated carrier has. */
   readonly #riders = new Map<Carrier, number>()
-  /** Much of them waits to be sent. */
+  /** Those with much data that waits to be sent. */
   readonly #waiting = new Set<Burst>()
   #look: Timer | undefined
   #lastSender: Burst | undefined
-  /** When the last sender began, and when somebody other than it had last sent. */
+  /** When the last sender began, and when another stream had last sent. */
   #switchedAtMs = Number.NEGATIVE_INFINITY
   #companyAtMs = Number.NEGATIVE_INFINITY
   #tick: Timer | undefined
@@ -75,12 +75,12 @@ export class Elephants {
     return this.#owned.size
   }
 
-  /** Elephants that have the carrier as their own. */
+  /** How many elephants have the carrier as their own. */
   countOn(carrier: Carrier): number {
     return this.#riders.get(carrier) ?? 0
   }
 
-  /** So many bytes of the stream have to wait for its carrier. */
+  /** This many bytes of the stream have to wait for its carrier. */
   waits(burst: Burst, waitingBytes: number): void {
     if (burst.waitsSinceMs > 0 || waitingBytes < limits.elephantWaitingBytes) return
     const { clock } = this.#options
@@ -89,11 +89,11 @@ export class Elephants {
     this.#look ??= clock.after(limits.elephantHeldMs, this.#lookAtWaiting, { background: true })
   }
 
-  /** `bytes` of the stream were just sent, more may wait. Hot: an addition and a comparison or two. */
+  /** `bytes` of the stream were just sent, more may wait. Called often: it costs an addition and a few comparisons. */
   sent(burst: Burst, bytes: number, waitingBytes: number): void {
     if (burst !== this.#lastSender) {
       this.#switchedAtMs = this.#options.clock.monotonic()
-      // The first one has nobody beside it yet.
+      // The first stream has no other beside it yet.
       if (this.#lastSender) this.#companyAtMs = this.#switchedAtMs
       this.#lastSender = burst
     }
@@ -118,7 +118,7 @@ export class Elephants {
     if (this.#lastSender === burst) this.#lastSender = undefined
   }
 
-  /** A dedicated carrier came or went: everybody gets the best there is. */
+  /** A dedicated carrier came or went: every elephant gets the best one there is. */
   assign(): void {
     for (const burst of this.#owned.keys()) this.#place(burst)
   }
@@ -149,7 +149,7 @@ export class Elephants {
     this.#tick ??= this.#options.clock.every(1_000, this.#sweep, { background: true })
   }
 
-  /** Whoever waits for a turn says nothing, and a turn may be long in coming: they are asked. */
+  /** A stream that waits for its turn calls nothing, and its turn may be long in coming: so this asks them. */
   readonly #lookAtWaiting = (): void => {
     this.#look = undefined
     const now = this.#options.clock.monotonic()
@@ -166,17 +166,20 @@ export class Elephants {
     burst.waitsSinceMs = now
   }
 
-  /** On a carrier of its own; with the fewest others where there are more elephants than carriers may be. */
+  /**
+   * Puts it on a carrier of its own, or on the one with the fewest others when there are more elephants than allowed
+   * carriers.
+   */
   #place(burst: Burst): void {
     const { mover } = burst
-    // It sends where its OPEN went until that is answered (rule 3).
+    // It sends on the carrier of its OPEN until that is answered (rule 3).
     if (mover.isOpening) return
     const own = this.#owned.get(burst)
     const best = this.#leastUsed()
     const mayShare = this.#owned.size > limits.dedicatedPerSession
     const isWell = own !== undefined && !own.isLost && !own.isRetiring
     if (isWell && (best === undefined || this.countOn(best) + 1 >= this.countOn(own))) {
-      // It may have been elsewhere while this one was silent.
+      // It may have been elsewhere while this carrier was silent.
       if (mover.carrier !== own && !own.isSuspect && mover.mayMove(own)) mover.moveTo(own)
     } else if (best && (this.countOn(best) === 0 || mayShare) && mover.mayMove(best)) {
       this.#disown(burst)
@@ -208,7 +211,7 @@ export class Elephants {
     return best
   }
 
-  /** Who has sent nothing for a while goes back to the shared carrier. */
+  /** A stream that has sent nothing for a while goes back to the shared carrier. */
   readonly #sweep = (): void => {
     const now = this.#options.clock.monotonic()
     const before = this.#owned.size
@@ -231,7 +234,7 @@ export class Elephants {
     }
   }
 
-  /** The carriers stay wanted for a while after the last elephant: the next one is often near. */
+  /** The carriers stay wanted for a while after the last elephant: the next one often comes soon. */
   #changed(): void {
     const now = this.#options.clock.monotonic()
     if (this.#owned.size > 0) this.#emptySinceMs = now

@@ -1,4 +1,4 @@
-/** A queue in which taking the first costs the same however many there are: `Array.shift` moves all the others. */
+/** A queue in which taking the first costs the same however many there are; `Array.shift` moves all the others. */
 export class Fifo<T> {
   #items: T[] = []
   #from = 0
@@ -25,7 +25,7 @@ export class Fifo<T> {
     return item
   }
 
-  /** All of them, in order; it is empty then. */
+  /** Returns all of them in order, and empties the queue. */
   drain(): T[] {
     const items = this.#items.slice(this.#from)
     this.#items = []

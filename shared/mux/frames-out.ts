@@ -1,6 +1,6 @@
 /**
- * The frames that one connection sends: each is written behind what this turn has gathered, in memory that is used
- * again, so nothing is made for a frame. `Carrier` writes them all at once at the end of the turn.
+ * The frames that one connection sends. Each is written after the bytes gathered in this turn, in memory that is used
+ * again, so no object is made for a frame. `Carrier` writes them all at once at the end of the turn.
  */
 import {
   frameBytes,
@@ -27,12 +27,12 @@ export type FramesOutOptions = {
   readonly slabs: Slabs
   readonly pace: Pace
   readonly turn: Turn
-  /** Flushed at the end of a turn in which something was gathered. */
+  /** It is flushed at the end of a turn in which something was gathered. */
   readonly owner: Flushable
 }
 
 export class FramesOut {
-  /** What is sent lies in its current one. */
+  /** Sent bytes are in its current slab. */
   readonly slabs: Slabs
   readonly #wire: CarrierSocket
   readonly #pace: Pace
@@ -49,7 +49,7 @@ export class FramesOut {
     this.#owner = owner
   }
 
-  /** Something is gathered and not written. */
+  /** Whether something is gathered and not written. */
   get isDirty(): boolean {
     return this.#isDirty
   }
@@ -62,12 +62,12 @@ export class FramesOut {
     this.#pace.wrote()
   }
 
-  /** Nothing more is sent. */
+  /** Sends nothing more. */
   close(): void {
     this.#isClosed = true
   }
 
-  /** Sends a copy of `bytes`; returns where in `slabs.current` it lies, or -1 when the carrier is lost. */
+  /** Sends a copy of `bytes`. @returns where it is in `slabs.current`, or -1 when the carrier is lost */
   sendData(stream: number, offset: number, bytes: Buffer): number {
     const at = this.#reserve(dataHeaderBytes + bytes.length)
     if (at < 0) return -1
@@ -107,7 +107,7 @@ export class FramesOut {
     if (at >= 0) writeReset(this.slabs.current.buffer, at, stream, code)
   }
 
-  /** RESET as the answer to a frame of the other side. */
+  /** Sends RESET in answer to a frame of the other side. */
   answerReset(stream: number, code: number): void {
     const at = this.#reserveAnswer(frameBytes.reset)
     if (at >= 0) writeReset(this.slabs.current.buffer, at, stream, code)
@@ -128,13 +128,13 @@ export class FramesOut {
     if (at >= 0) writePing(this.slabs.current.buffer, at, number)
   }
 
-  /** Answers a PING, which had this payload. */
+  /** Answers a PING with this payload. */
   answerPing({ buffer, start }: Payload): void {
     const at = this.#reserveAnswer(frameBytes.ping)
     if (at >= 0) writePong(this.slabs.current.buffer, at, buffer, start)
   }
 
-  /** A frame made elsewhere, head included. `isAnswer`: the other side asked for it. */
+  /** Sends a frame made elsewhere, with its head. `isAnswer`: the other side caused it. */
   send(frame: Buffer, isAnswer = false): void {
     const at = isAnswer ? this.#reserveAnswer(frame.length) : this.#reserve(frame.length)
     if (at >= 0) frame.copy(this.slabs.current.buffer, at)
@@ -145,7 +145,7 @@ export class FramesOut {
     return this.#reserve(bytes)
   }
 
-  /** Room in `slabs.current` for `bytes` behind what is gathered; -1 when the carrier is lost. */
+  /** Reserves room in `slabs.current` for `bytes` after what is gathered. @returns -1 when the carrier is lost */
   #reserve(bytes: number): number {
     if (this.#isClosed) return -1
     const start = this.#wire.take(bytes)

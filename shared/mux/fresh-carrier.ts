@@ -1,6 +1,6 @@
 /**
- * A carrier that belongs to no session yet: both sides wait for its first frame. Whoever dialled says HELLO (dial.ts),
- * the other one WELCOME or REFUSE (accept.ts).
+ * A carrier without a session: both sides wait for its first frame. The dialling side sends HELLO (dial.ts), the other
+ * side WELCOME or REFUSE (accept.ts).
  */
 import { createHmac } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
@@ -23,7 +23,7 @@ export type MuxShared = {
 
 export type FreshCarrier = { readonly carrier: Carrier; readonly socket: TLSSocket }
 
-/** Bound to this TLS connection by its exporter (RFC 8446 section 7.5) and to the carrier's number. */
+/** It is bound to this TLS connection by its exporter (RFC 8446 section 7.5), and to the carrier's number. */
 export function proofOf(socket: TLSSocket, secret: string, carrier: number): string {
   const exported = socket.exportKeyingMaterial(32, 'EXPORTER-porttunneler-carrier', Buffer.alloc(0))
   const number = Buffer.alloc(4)
@@ -38,7 +38,7 @@ export function freshCarrier(socket: TLSSocket, { turn, clock }: MuxShared): Fre
 const unexpected = () => {
   throw fail('frame.unexpected')
 }
-/** What a carrier's frames meet while nobody expects any. */
+/** Handles frames of a carrier while nobody expects any. */
 const unexpectingHandler: CarrierHandler = {
   isAwaited: () => false,
   onData: unexpected,

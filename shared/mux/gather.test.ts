@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Gather } from './gather.ts'
 import { Slabs } from './slab.ts'
 
-/** A socket that finishes with a write when it is told to. */
+/** A socket that finishes a write when the test says so. */
 class SlowSocket extends Writable {
   readonly written: Buffer[] = []
   readonly finish: (() => void)[] = []
@@ -20,7 +20,7 @@ function put(gather: Gather, slabs: Slabs, text: string): void {
 }
 
 describe('gather', () => {
-  test('what is gathered without interruption is one write', () => {
+  test('bytes gathered without interruption are one write', () => {
     const slabs = new Slabs()
     const gather = new Gather(slabs)
     const socket = new SlowSocket()
@@ -29,7 +29,7 @@ describe('gather', () => {
     expect(socket.written.map(String)).toEqual(['one two three'])
   })
 
-  test('two that take turns in one slab each write their own bytes', () => {
+  test('two writers that alternate in one slab each write their own bytes', () => {
     const slabs = new Slabs()
     const [one, two] = [new Gather(slabs), new Gather(slabs)]
     const socket = new SlowSocket({ highWaterMark: 1e6 })
@@ -56,13 +56,13 @@ describe('gather', () => {
     return new Promise<void>((resolve) => process.nextTick(resolve)).then(() => expect(slabs.held).toBe(1))
   })
 
-  test('sockets that never finish hold no more than 16 MiB of slabs, whatever they were sent', () => {
+  test('sockets that never finish hold no more than 16 MiB of slabs, however much they were sent', () => {
     const slabs = new Slabs()
     for (let count = 0; count < 300; count++) {
       const gather = new Gather(slabs)
       gather.take(10)
       gather.writeTo(new SlowSocket())
-      // Somebody else fills the slab.
+      // Another writer fills the slab.
       slabs.take(slabs.current.buffer.length - 10)
     }
     expect(slabs.held).toBeLessThanOrEqual(66)
@@ -90,7 +90,7 @@ describe('gather', () => {
     })
   })
 
-  test('much for a full socket is written at once, behind what was kept', () => {
+  test('many bytes for a full socket are written at once, after the kept ones', () => {
     const slabs = new Slabs()
     const gather = new Gather(slabs)
     const socket = new SlowSocket({ highWaterMark: 1 })

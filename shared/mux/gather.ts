@@ -3,16 +3,16 @@ import type { Writable } from 'node:stream'
 import { mayJoin, SmallBytes } from './pieces.ts'
 import type { Slab, Slabs } from './slab.ts'
 
-/** A part of a slab that its holder extends while nobody else takes from it. */
+/** A part of a slab that its holder extends while nobody else reserves room in it. */
 type Run = { readonly slab: Slab; readonly start: number; end: number }
 
 export class Gather {
   readonly #slabs: Slabs
-  /** One, unless somebody else took from the slab in between. */
+  /** One run, unless another writer reserved room in between. */
   readonly #runs: Run[] = []
-  /** What each write that the socket has not finished with lies in, in order. */
+  /** The slab of each write that the socket has not finished, in order. */
   readonly #writing: (Slab | undefined)[] = []
-  /** What is too little for a write of its own while the socket is full; made when it is first needed. */
+  /** Bytes too few for a write of their own while the socket is full. Made when first needed. */
   #held: SmallBytes | undefined
 
   constructor(slabs: Slabs) {
@@ -23,7 +23,7 @@ export class Gather {
     return this.#runs.length === 0
   }
 
-  /** Room for `bytes` behind what is gathered; answers where it starts in the slabs' current one. */
+  /** Reserves room for `bytes` after what is gathered. @returns where it starts in the slabs' current one */
   take(bytes: number): number {
     const slabs = this.#slabs
     const start = slabs.take(bytes)
@@ -37,8 +37,9 @@ export class Gather {
   }
 
   /**
-   * Writes it all, or keeps it while it is little and the socket is full, until `writeHeld`; returns the bytes. Each
-   * write that a full socket keeps costs hundreds of bytes, and a peer that does not read decides how many there are.
+   * Writes everything, or keeps it until `writeHeld` if it is little and the socket is full. Each write that a full
+   * socket keeps costs hundreds of bytes, and a peer that does not read decides how many there are.
+   * @returns the bytes
    */
   writeTo(socket: Writable): number {
     if (socket.writableNeedDrain) {
@@ -52,7 +53,7 @@ export class Gather {
     for (const { slab, start, end } of runs) {
       bytes += end - start
       const part = slab.buffer.subarray(start, end)
-      // A peer that does not read must not keep whole slabs for the little it is sent.
+      // A peer that does not read must not keep whole slabs for a few bytes.
       const isCopied = this.#slabs.isTight
       this.#writing.push(isCopied ? undefined : slab)
       socket.write(isCopied ? Buffer.from(part) : part, this.#onWritten)
@@ -63,7 +64,7 @@ export class Gather {
     return bytes
   }
 
-  /** Writes what was kept back: the socket has drained, or is to end. */
+  /** Writes the kept bytes: the socket has drained, or is to end. */
   writeHeld(socket: Writable): void {
     const held = this.#held?.take()
     this.#held = undefined
@@ -72,7 +73,7 @@ export class Gather {
     socket.write(held, this.#onWritten)
   }
 
-  /** Forgets what was gathered; returns the bytes since the last `writeTo`. */
+  /** Forgets what was gathered. @returns the bytes since the last `writeTo` */
   drop(): number {
     let bytes = 0
     this.#held = undefined
@@ -83,7 +84,7 @@ export class Gather {
     return bytes
   }
 
-  /** Returns the bytes that are kept; 0: they are worth a write of their own. */
+  /** @returns the bytes that are kept; 0: they are worth a write of their own */
   #hold(): number {
     const runs = this.#runs
     let bytes = 0
@@ -98,6 +99,6 @@ export class Gather {
     return bytes
   }
 
-  /** The socket is done with its oldest write, in one way or the other. */
+  /** The socket has finished its oldest write, with success or without. */
   readonly #onWritten = (): void => this.#writing.shift()?.release()
 }

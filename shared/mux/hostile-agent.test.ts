@@ -1,4 +1,6 @@
-/** What an agent with a valid ticket may try against the relay: its session ends with a code, nobody else notices. */
+/**
+ * What an agent with a valid ticket may try against the relay: its session ends with a code, and nobody else notices.
+ */
 import type { TLSSocket } from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
 import { encodeJson, FrameType, writeHead } from '../protocol/frames.ts'
@@ -21,7 +23,7 @@ const lostFrame = (number: number) => {
   return frame
 }
 
-/** A relay's session with one carrier, and a second agent's end that says `lost` in the HELLO of carrier 2. */
+/** A relay's session with one carrier, and a second carrier of the agent whose HELLO names `lost`. */
 async function joinSaying(lost: readonly number[]) {
   const clock = new FakeClock()
   const liveness = new Liveness({ clock, side: 'relay' })
@@ -72,7 +74,7 @@ describe('a hostile agent', () => {
     expect(heard).toBe(limits.bindsHeardPerMinute)
   })
 
-  test('may say fewer BINDs the longer they are', async () => {
+  test('may send fewer BINDs the longer they are', async () => {
     let heard = 0
     const onBind = () => {
       heard += 1
@@ -86,7 +88,7 @@ describe('a hostile agent', () => {
     expect(heard).toBe(limits.bindsHeardPerMinute / 4)
   })
 
-  test('may say PING for what it sends, as agents of release 0.1 do, and not much besides', async () => {
+  test('may send PING for its bytes, as agents of release 0.1 do, and few others', async () => {
     const pair = muxPair({ clock: new FakeClock() })
     await turns(4)
     const socket = pair.wire.a
@@ -104,7 +106,7 @@ describe('a hostile agent', () => {
     expect(pair.closed.relay?.key).toBe('control.flood')
   })
 
-  test('loses a carrier on which it asks much and reads nothing', async () => {
+  test('loses a carrier on which it causes many answers and reads none', async () => {
     const lost: string[] = []
     const pair = muxPair({
       clock: new FakeClock(),
@@ -127,7 +129,7 @@ describe('a hostile agent', () => {
     expect(lost).toEqual(['control.flood'])
   })
 
-  test('may say RETIRE as often as it likes: elephants are placed once', async () => {
+  test('may send RETIRE as often as it likes: elephants are placed once', async () => {
     const assign = vi.spyOn(Elephants.prototype, 'assign')
     const pair = muxPair({ clock: new FakeClock() })
     await turns(4)

@@ -1,5 +1,5 @@
 /**
- * The receiving half of a stream: bytes by offset whatever carrier they came on, what is granted, what is used.
+ * The receiving half of a stream: bytes by offset, from any carrier; how many are granted, and how many are used.
  * `used` <= `next` <= `granted`; none of them ever falls (rules 2, 4, 6).
  */
 import { fail } from '../base/errors.ts'
@@ -9,34 +9,34 @@ import { Ahead } from './ahead.ts'
 import type { Budget } from './budget.ts'
 
 type Taker = { onData(bytes: Buffer): void }
-/** Now, and the round trip as far as it is known. */
+/** The time now, and the round trip as far as it is known. */
 type Measured = { readonly nowMs: number; readonly rttMs: number | undefined }
 
-/** Until a PING was answered: most paths are shorter. */
+/** Used until a PING was answered: most paths are shorter. */
 const rttMsUnknown = 100
-/** Below it the time is the processes' own. */
+/** Below this the time is the processes' own. */
 const rttMsMin = 2
 
 export class Inbound {
-  /** All below has arrived. */
+  /** All bytes below it have arrived. */
   next = 0
-  /** All below was taken by the local socket; FIN counts one when the local side was ended. */
+  /** The local socket has taken all bytes below it; FIN counts one when the local side was ended. */
   used = 0
   /** The largest edge ever promised. */
   granted: number
   window: number
   /** The other side's FIN offset, or -1. */
   finAt = -1
-  /** `used` as last told to the other side. */
+  /** The last `used` that the other side was told. */
   credited = 0
-  /** Made when it is first needed: most streams never do. */
+  /** Made when first needed: most streams never need it. */
   #ahead: Ahead | undefined
   /** The window is measured from here: what was used by then, and when. */
   #epochUsed = 0
   #epochAtMs: number
   /** Counted in the budget. */
   #heldBytes = 0
-  /** That arrived since all was used: a byte alone costs its reader an object. */
+  /** Pieces that arrived since all was used: a single byte costs its reader an object. */
   #pieces = 0
   readonly #budget: Budget
 
@@ -48,8 +48,8 @@ export class Inbound {
   }
 
   /**
-   * Takes a piece; hands every byte that is now in order to `taker`.
-   * @throws window.exceeded, stream.ranges (the stream is reset), frame.malformed (bytes behind FIN)
+   * Takes a piece, and hands every byte that is now in order to `taker`.
+   * @throws window.exceeded, stream.ranges (the stream is reset), frame.malformed (bytes after FIN)
    */
   receive(offset: number, bytes: Buffer, taker: Taker): void {
     const end = offset + bytes.length
@@ -69,7 +69,7 @@ export class Inbound {
     this.#deliverAhead(taker)
   }
 
-  /** FIN came. @throws frame.malformed when it contradicts what is known */
+  /** Takes FIN. @throws frame.malformed when it contradicts what is known */
   receiveFin(offset: number): void {
     if (this.finAt >= 0 ? this.finAt !== offset : offset < this.next || (this.#ahead?.end ?? 0) > offset)
       throw fail('frame.malformed', 'FIN contradicts what was sent before.')
@@ -86,17 +86,17 @@ export class Inbound {
     return this.finAt >= 0 && this.next === this.finAt
   }
 
-  /** FIN and all before it are used. */
+  /** FIN and everything before it are used. */
   get isDone(): boolean {
     return this.finAt >= 0 && this.used === this.finAt + 1
   }
 
-  /** Credit is worth a frame of its own now (rule 6). */
+  /** Whether credit is worth a frame of its own now (rule 6). */
   get isCreditDue(): boolean {
     return this.used - this.credited >= Math.min(this.window / 4, limits.creditBytes)
   }
 
-  /** What CREDIT shall say now; the window grows first when it holds the sender back. */
+  /** The values for CREDIT now. The window grows first when it holds the sender back. */
   grant({ nowMs, rttMs }: Measured): Pick<Standing, 'consumed' | 'window'> {
     this.#resize(nowMs, Math.max(rttMs ?? rttMsUnknown, rttMsMin))
     this.credited = this.used
@@ -106,9 +106,9 @@ export class Inbound {
 
   /**
    * Doubles the window when a good part of it was used in so few round trips that the sender must have waited for
-   * credit. The measure is that of QUIC implementations: half a window in under 2 RTT, a whole one in under 4. A reader
-   * that is slow itself never gets there, so it never gets a larger window. When much is held, windows shrink again as
-   * their bytes are used: what was granted stays so.
+   * credit. The measure is that of QUIC implementations: half a window in under 2 RTT, a whole one in under 4. A slow
+   * reader never gets there, so it never gets a larger window. When much is held, windows shrink again as their bytes
+   * are used; granted bytes stay granted.
    */
   #resize(nowMs: number, rttMs: number): void {
     const share = (this.used - this.#epochUsed) / this.window
@@ -121,12 +121,12 @@ export class Inbound {
     this.#epochAtMs = nowMs
   }
 
-  /** Memory that is in use because of what the local side has not taken. */
+  /** Memory in use for bytes that the local side has not taken. */
   get heldBytes(): number {
     return this.#heldBytes
   }
 
-  /** Tells the budget what is held now. The largest holder may be reset by it, and that may be this one. */
+  /** Tells the budget how much is held now. The budget may reset the largest holder, which may be this stream. */
   settle(): void {
     const waiting = Math.max(0, this.next - this.used)
     if (waiting === 0) this.#pieces = 0
@@ -137,7 +137,7 @@ export class Inbound {
     else if (change < 0) this.#budget.give(-change)
   }
 
-  /** Gives back what the budget was told. */
+  /** Returns what the budget counts. */
   release(): void {
     this.#budget.give(this.#heldBytes)
     this.#heldBytes = 0
@@ -147,7 +147,7 @@ export class Inbound {
   #deliverAhead(taker: Taker): void {
     const ahead = this.#ahead
     ahead?.take(this.next, (bytes) => {
-      // The taker may have reset the stream over what it was given.
+      // The taker may have reset the stream when it got the bytes.
       if (this.#ahead !== ahead) return
       this.next += bytes.length
       taker.onData(bytes)

@@ -1,11 +1,11 @@
-/** The memory of one sending half: what it keeps of bytes that are not acknowledged, counted in the budget. */
+/** The memory of one sending half: bytes that are kept until they are acknowledged, counted in the budget. */
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
 
 export class Kept {
   readonly #budget: Budget
   #bytes = 0
-  /** What was lent when the budget was full: always the oldest of what is kept. */
+  /** Bytes lent when the budget was full: always the oldest of the kept ones. */
   #lentBytes = 0
 
   constructor(budget: Budget) {
@@ -18,9 +18,9 @@ export class Kept {
   }
 
   /**
-   * Memory for up to `wanted` bytes more. A stream with nothing on its way may always go on with a little, so that
-   * nobody waits for ever behind the others.
-   * @returns 0: somebody's acknowledgement must free some first
+   * Takes memory for up to `wanted` bytes more. A stream with nothing on its way may always go on with a little, so
+   * that none waits for ever behind the others.
+   * @returns 0: another acknowledgement must free some first
    */
   take(wanted: number, isIdle: boolean): number {
     const floor = Math.min(wanted, limits.windowBytesTight)

@@ -1,7 +1,8 @@
 /**
- * What the kernel still has to bring to a peer. A reset throws that away and Node cannot tell it, so whoever wants to
- * reset a connection behind its last words asks here. Linux lists it for all sockets in one file: all who ask meanwhile
- * share the next look, and looks take a small part of the process's time however long the list is.
+ * The bytes that the kernel still has to bring to a peer. A reset throws them away and Node cannot tell how many there
+ * are, so a caller that wants to reset a connection after its last words asks here. Linux lists them for all sockets in
+ * one file: all callers meanwhile share the next reading, and readings take a small part of the process's time however
+ * long the list is.
  */
 import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
@@ -12,22 +13,22 @@ type Family = keyof typeof files
 
 /** Columns of proc(5), net/tcp: sl, local_address, rem_address, st, tx_queue:rx_queue. */
 const linePattern = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):/gm
-/** After a look the next one waits this many times as long as it took. */
+/** After a reading the next one waits this many times as long as it took. */
 const restFactor = 4
 
-/** By both ports. Two sockets that share them get the longer queue: one of them waits longer than it had to. */
+/** By both ports. Two sockets with the same ports get the longer queue: one of them waits longer than necessary. */
 type Queues = ReadonlyMap<string, number>
 type Look = Promise<Queues | undefined>
 
-/** The next look, which has not begun. */
+/** The next reading, which has not begun. */
 const coming = new Map<Family, Look>()
-/** The present one with its rest. */
+/** The present one with its pause. */
 const resting = new Map<Family, Promise<void>>()
 
 /** @returns bytes written to `socket` that its peer has not acknowledged; undefined: this system does not tell */
 export async function unacknowledgedBytes(socket: Socket): Promise<number | undefined> {
   const { localPort, remotePort, remoteFamily } = socket
-  // What was written to a Unix socket is the peer's at once; and a socket that is gone has nothing left.
+  // Bytes written to a Unix socket are the peer's at once, and a closed socket has nothing left.
   if (localPort === undefined || remotePort === undefined) return 0
   const queues = await nextLook(remoteFamily === 'IPv6' ? 'IPv6' : 'IPv4')
   return queues && (queues.get(`${localPort} ${remotePort}`) ?? 0)

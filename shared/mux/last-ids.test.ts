@@ -26,7 +26,7 @@ function spending(firstId: number) {
 }
 
 describe('the last stream ids', () => {
-  test('the agent is asked once for its next session, and visitors are let in meanwhile', async () => {
+  test('the agent is asked once for its next session, and visitors are admitted meanwhile', async () => {
     const { goAways, upstreams, relay } = spending(limits.streamIdSpent - 1)
     relay.open(anyVisitor, new Recorder())
     await turns(10)
@@ -38,7 +38,7 @@ describe('the last stream ids', () => {
     expect(upstreams.map(({ bytes }) => bytes.toString())).toEqual(['', 'x', 'x', 'x'])
   })
 
-  test('it ends when the last of its own visitors has gone, and not before', async () => {
+  test('it ends when its last visitor has gone, and not before', async () => {
     const { clock, pair, upstreams, relay } = spending(limits.streamIdSpent)
     const visitor = new Recorder()
     const stream = relay.open(anyVisitor, visitor)
@@ -55,7 +55,7 @@ describe('the last stream ids', () => {
     expect([relay.state, pair.closed.agent?.key]).toEqual(['closed', 'relay.replaced'])
   })
 
-  test('no id is given from 2^31 on', () => {
+  test('no id is used from 2^31 on', () => {
     const { relay } = spending(limits.streamIdMax)
     expect(relay.open(anyVisitor, new Recorder()).id).toBe(2 ** 31 - 1)
     expect(() => relay.open(anyVisitor, new Recorder())).toThrow(

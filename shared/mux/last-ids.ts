@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
 
-/** The session, as far as its end is concerned. */
+/** The part of a session that matters for its end. */
 type Ending = {
   readonly activeStreams: number
   goAway(options: { key: 'relay.replaced'; graceMs: number; redialMs: number }): void
@@ -16,7 +16,10 @@ export class LastIds {
     return this.#timer !== undefined
   }
 
-  /** A stream has this id. Near the end the agent is asked to come anew, and this session ends when it is quiet. */
+  /**
+   * A stream has this id. Near the last id the agent is asked for its next session, and this session ends when it is
+   * idle.
+   */
   gave(id: number, session: Ending, clock: Clock): void {
     if (id < limits.streamIdSpent || this.#timer) return
     const tick = () => session.activeStreams === 0 && session.close('relay.replaced')

@@ -1,4 +1,4 @@
-/** RESET behind what was written, on the wire alone; with sockets: splice.test.ts. */
+/** RESET after what was written, on the wire alone; with sockets: splice.test.ts. */
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { wireCode } from '../base/errors.ts'
@@ -9,7 +9,7 @@ import type { Session } from './session.ts'
 import type { Stream } from './stream.ts'
 
 const code = wireCode('stream.aborted')
-/** More than the first window: some of it waits for credit. */
+/** More than the first window, so that some of it waits for credit. */
 const words = randomBytes(limits.windowBytesInitial * 3)
 
 type Side = { readonly stream: Stream; readonly heard: Recorder }
@@ -40,7 +40,7 @@ async function linked() {
 
 const sum = ({ heard }: Side) => ({ isWhole: heard.bytes.equals(words), resetCode: heard.resetCode })
 
-test('RESET arrives behind bytes that waited for credit, and the sender hears when it is over', async () => {
+test('RESET arrives after bytes that waited for credit, and the sender is told when it is over', async () => {
   const { link, session, visitor, upstream } = await linked()
   visitor.heard.isHungry = false
   upstream.stream.write(words)
@@ -56,7 +56,7 @@ test('RESET arrives behind bytes that waited for credit, and the sender hears wh
   expect([session.activeStreams, link.agent?.activeStreams]).toEqual([0, 0])
 })
 
-test('when all is on its way by one carrier RESET follows at once, before any credit', async () => {
+test('when everything is on its way on one carrier RESET follows at once, before any credit', async () => {
   const { link, visitor, upstream } = await linked()
   visitor.heard.isHungry = false
   upstream.stream.write(Buffer.from('words'))
@@ -67,7 +67,7 @@ test('when all is on its way by one carrier RESET follows at once, before any cr
   expect(visitor.heard.resetCode).toBe(code)
 })
 
-test('words and RESET on a carrier that is lost arrive by the next one', async () => {
+test('bytes and RESET on a lost carrier arrive by the next one', async () => {
   const { link, session, visitor, upstream } = await linked()
   const [wire] = link.wires
   wire?.blackHole()

@@ -1,16 +1,16 @@
 /**
- * Last words: what a peer said before its connection broke is heard, and what was written to a peer arrives before its
- * connection is reset. Node does neither: an error destroys a socket with everything that was not read, also when only
- * a write failed, and a reset drops what Node and the kernel have not sent.
+ * Last words: what a peer sent before its connection broke is read, and what was written to a peer arrives before its
+ * connection is reset. Node does neither: an error destroys a socket with all unread bytes, also when only a write
+ * failed, and a reset drops bytes that Node and the kernel have not sent.
  */
 import { Socket } from 'node:net'
 import { type Clock, systemClock, type Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
 import { unacknowledgedBytes } from './kernel-queue.ts'
 
-/** How often a socket that has something left to say is looked at. */
+/** How often a socket with unsent bytes is checked. */
 const lookMs = 20
-/** Where the system does not tell what is on its way, the peer is given this long after the last write. */
+/** Where the system does not tell what is on its way, the peer has this long after the last write. */
 const blindMs = 1_000
 /** The queue of a socket has 32 bits. */
 const kernelBytesMax = 2 ** 32
@@ -19,14 +19,14 @@ type Written = (error?: Error | null) => void
 type Heard = Socket & { [hearingOf]: Hearing }
 const hearingOf = Symbol('hearing')
 
-/** A socket that is heard out. */
+/** A socket that is read to its end. */
 export class Hearing {
   readonly #socket: Socket
   readonly #clock: Clock
   #timer: Timer | undefined
   /** The first failure of a write. */
   failure: NodeJS.ErrnoException | undefined
-  /** Node's callback of the present write: it has one at a time. */
+  /** Node's callback of the present write: there is one at a time. */
   written: Written = () => {}
 
   constructor(socket: Socket, clock: Clock) {
@@ -35,8 +35,8 @@ export class Hearing {
   }
 
   /**
-   * An end that is read now is no end of the peer's: Linux shows a reset as one when a write has taken the error. Where
-   * the peer had ended its direction before, that error is EPIPE and the end is its own.
+   * Whether an end that is read now is not the peer's: Linux shows a reset as an end when a write has taken the error.
+   * If the peer had ended its direction before, that error is EPIPE and the end is its own.
    */
   get isCutShort(): boolean {
     return this.failure !== undefined && this.failure.code !== 'EPIPE'
@@ -70,7 +70,8 @@ export class Hearing {
 }
 
 /**
- * Has `socket` read to its end or to its read error, whatever a write says: after a failed write it drops what it is given, and when all is read, or nothing was for `limits.lastWordsMs`, it is destroyed with that failure. Bytes
+ * Has `socket` read to its end or to its read error, whatever a write reports. After a failed write it drops what it is
+ * given. When everything is read, or nothing came for `limits.lastWordsMs`, it is destroyed with that failure. Bytes
  * that Node holds when a read fails are emitted as 'data' before the error.
  */
 export function hearOut(socket: Socket, clock: Clock): Hearing {
@@ -103,13 +104,13 @@ function destroy(this: Heard, error?: Error): Heard {
   return Object.getPrototypeOf(this).destroy.call(this, error)
 }
 
-/** Sockets that end when their peer has all that was written to them. */
+/** Sockets that end when their peer has everything that was written to them. */
 const leaving = new WeakSet<Socket>()
 
 /**
- * Resets the connection when its peer has all that was written to it, or has taken nothing of it for
- * `limits.lastWordsMs`. What the peer says meanwhile is read, and it is the caller's to drop.
- * `raw`: the TCP socket below TLS, which alone can be reset.
+ * Resets the connection when its peer has everything that was written to it, or has taken nothing of it for
+ * `limits.lastWordsMs`. Bytes that the peer sends meanwhile are read; the caller should drop them. `raw`: the TCP
+ * socket below TLS, because only it can be reset.
  */
 export function resetBehind(socket: Socket, clock: Clock, raw?: Socket): void {
   if (leaving.has(socket) || socket.destroyed) return
@@ -117,7 +118,7 @@ export function resetBehind(socket: Socket, clock: Clock, raw?: Socket): void {
   else whenHeard(socket, { clock, raw }, () => abort(socket, raw))
 }
 
-/** The same for an orderly end, behind which the peer may still be speaking. */
+/** The same for an orderly end, after which the peer may still send. */
 export function endBehind(socket: Socket, clock: Clock, raw?: Socket): void {
   if (leaving.has(socket) || socket.destroyed) return
   socket.end()
@@ -136,12 +137,12 @@ function whenHeard(socket: Socket, { clock, raw }: Below, then: () => void): voi
   const look = async () => {
     if (isLooking || socket.destroyed) return
     isLooking = true
-    // As long as Node holds some of it, the kernel has its fill.
+    // As long as Node holds some of it, the kernel is full.
     const held = socket.writableLength
     const onWay = held > 0 ? 0 : await unacknowledgedBytes(raw ?? socket)
     isLooking = false
     const nowMs = clock.monotonic()
-    // Whatever Node holds counts as more than what a kernel can hold.
+    // Bytes in Node count as more than a kernel can hold.
     const now = held > 0 ? kernelBytesMax + held : (onWay ?? 0)
     if (now < left) movedMs = nowMs
     left = now
@@ -149,7 +150,7 @@ function whenHeard(socket: Socket, { clock, raw }: Below, then: () => void): voi
     const isHeard = held === 0 && (onWay === undefined ? stillMs >= blindMs : onWay === 0)
     if (isHeard || stillMs >= limits.lastWordsMs) then()
   }
-  // Kernels know no other clock.
+  // The kernel uses no other clock.
   const timer = systemClock.every(lookMs, () => void look())
   socket.once('close', () => timer.clear())
   void look()

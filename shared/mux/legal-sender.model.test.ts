@@ -1,5 +1,5 @@
 /**
- * No sender of ours reaches a limit of the receiver, whatever the path: a cut and what is sent again behind it, many
+ * Our own senders never reach a limit of the receiver, whatever the path: a cut and what is repeated after it, many
  * streams, many resets, bytes for as long as there are marks. Real sessions and carriers over simulated paths.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -57,7 +57,7 @@ function expectUnharmed({ losses, closed }: SlowLink): void {
   expect(closed).toEqual({})
 }
 
-/** A program that writes whenever the stream takes it; returns how much. */
+/** A program that writes whenever the stream accepts it. @returns how much */
 function writer({ stream, sink }: { stream: Stream; sink: Counting }): () => number {
   let bytes = 0
   let heard = -1
@@ -112,7 +112,7 @@ describe('a legal sender', { timeout: 120_000 }, () => {
       for (let waits = 0; waits < 4_000 && !isDone(); waits++) link.pass(20)
       expectUnharmed(link)
     }
-    // A session of today has memory for some 16,000; the limits of the wire must hold for as many as they allow.
+    // A present session has memory for some 16,000; the limits of the wire must hold for as many as they allow.
     vi.spyOn(Budget.prototype, 'take').mockReturnValue(true)
     // All of them come while the path stands still.
     for (let n = 0; n < many; n++) open().write(word)

@@ -1,5 +1,5 @@
 /**
- * Streams whose RESET waits for what was written before it. One timer looks at all of them: one of which nothing was
+ * Streams whose RESET waits for bytes written before it. One timer checks all of them: a stream of which nothing was
  * used for `limits.lastWordsMs` (up to a quarter more) is given up. While no carrier is ready nobody can use anything,
  * so that time does not count.
  */

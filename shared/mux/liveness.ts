@@ -7,7 +7,7 @@ import { fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
 
-/** Idle time that is left to a carrier after a stall of ours: enough for the bytes in the kernel to be read. */
+/** Idle time that a carrier has left after a stall of this process: enough to read the bytes in the kernel. */
 const idleAfterStallMs = 7_000
 /** A PING may go unanswered this long beyond four round trips before the path is suspect (rule 23). */
 const suspectBaseMs = 1_000
@@ -41,8 +41,8 @@ export class Liveness {
   }
 
   /**
-   * Asks a carrier now; without a word within 1.5 s it is lost (rule 25). One whose own address the machine no longer
-   * has is lost already: its streams need not wait for the answer that cannot come.
+   * Asks a carrier now; without an answer within 1.5 s it is lost (rule 25). A carrier whose own address the machine no
+   * longer has is lost already: its streams need not wait for an answer that cannot come.
    */
   probe(carrier: Carrier, gone?: ReadonlySet<string>): void {
     if (carrier.localAddress !== undefined && gone?.has(carrier.localAddress)) {
@@ -76,7 +76,7 @@ export class Liveness {
     const idleMs = now - pulse.heardAtMs
     const sincePingMs = now - pulse.askedAtMs
     const answerMs = suspectBaseMs + 4 * (pulse.rttMs ?? 0)
-    // On a carrier of its own an elephant may have seconds of its own bytes before a PING.
+    // On a carrier of its own an elephant may have seconds of its own bytes ahead of a PING.
     const isSlow = carrier.kind === 'shared' && pulse.isAwaited && sincePingMs >= answerMs
     pulse.suspect(idleMs >= limits.suspectMs || isSlow)
     if (idleMs >= limits.lostMs) carrier.lose(fail('carrier.lost', 'The other side has been silent for 9 s.'))

@@ -1,4 +1,4 @@
-/** Who the visitor is and which binding it came to; said in OPEN. */
+/** Who the visitor is and which binding it came to; sent in OPEN. */
 export type OpenInfo = {
   readonly bind: number
   readonly visitorAddress: string

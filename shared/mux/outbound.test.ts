@@ -11,7 +11,7 @@ const carrier = countingCarrier(1, false)
 const all = Number.POSITIVE_INFINITY
 
 describe('outbound', () => {
-  test('a window of gigabytes does not decide what is kept: 8 MiB a stream', () => {
+  test('a window of gigabytes does not decide how much is kept: 8 MiB a stream', () => {
     const outbound = new Outbound(limits.windowBytesInitial, new Budget(all))
     outbound.acknowledge(0, 0xffffffff)
     for (let n = 0; n < 200; n++) outbound.push(Buffer.alloc(64 * 1024))
@@ -55,7 +55,7 @@ describe('outbound', () => {
     expect([budget.lentBytes, budget.usedBytes]).toEqual([0, 64 * 1024 * 1024])
   })
 
-  test('what was kept is given back, by acknowledgement or by the end', () => {
+  test('kept memory is returned, by acknowledgement or by the end', () => {
     const budget = new Budget(1024 * 1024)
     const outbound = new Outbound(limits.windowBytesMax, budget)
     for (const size of [1, 70_000, 300, 64 * 1024]) outbound.push(Buffer.alloc(size))
@@ -72,7 +72,7 @@ describe('outbound', () => {
     expect(budget.usedBytes).toBe(0)
   })
 
-  test('bytes that came one by one are kept, and sent again, as few pieces', () => {
+  test('bytes that came one by one are kept, and repeated, as few pieces', () => {
     const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
     const [first, second] = [countingCarrier(1), countingCarrier(2)]
     const bytes = 60_000
@@ -104,7 +104,7 @@ describe('outbound', () => {
     expect(Buffer.concat(one.sent).every((byte, at) => byte === at % 251)).toBe(true)
   })
 
-  test('a byte that is kept costs no more than three, however it came', { timeout: 60_000 }, () => {
+  test('a kept byte costs no more than three, however it came', { timeout: 60_000 }, () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const memory = () => {
@@ -125,7 +125,7 @@ describe('outbound', () => {
     expect((memory() - before) / (kept.length * 30_000)).toBeLessThan(3)
   })
 
-  test('a SYNC looks at no piece unless one is on a carrier that was lost, and then once', () => {
+  test('a SYNC checks pieces only if one is on a lost carrier, and then once', () => {
     const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
     const [first, second] = [countingCarrier(1), countingCarrier(2)]
     // Too large to be joined.
@@ -167,7 +167,7 @@ describe('outbound', () => {
   })
 })
 
-/** Keeps copies of what it is told to send, if it is to. */
+/** Keeps copies of what it is told to send, if `isKept`. */
 function countingCarrier(number: number, isKept = true): Outlet & { sent: Buffer[]; dependents: number } {
   const sent: Buffer[] = []
   const outlet = {

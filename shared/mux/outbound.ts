@@ -1,8 +1,8 @@
 /**
  * The sending half of a stream: what waits, what is on its way and on which carrier, what the other side has granted
- * and used (rules 4 to 7, 14). Offsets: `una` <= `nxt` <= `edge`; FIN takes the offset behind the last byte and none
- * of the window. Everything in [una, nxt) is kept until the other side has used it, so that a lost carrier costs
- * nothing but the time to send it again.
+ * and used (rules 4 to 7, 14). Offsets: `una` <= `nxt` <= `edge`; FIN takes the offset after the last byte and none of
+ * the window. Everything in [una, nxt) is kept until the other side has used it, so that a lost carrier costs only the
+ * time to send it again.
  */
 import { limits } from '../protocol/limits.ts'
 import type { Budget } from './budget.ts'
@@ -18,12 +18,12 @@ type Piece = {
   memory: Buffer
   at: number
   readonly slab: Slab | undefined
-  /** Undefined: it waits, for the first time or to be sent again, or it has arrived. */
+  /** undefined: it waits, for the first time or to be sent again, or it has arrived. */
   ride: Ride | undefined
 }
 
 export class Outbound {
-  /** Everything below was used by the other side's local socket. */
+  /** The other side's local socket has used all bytes below it. */
   una = 0
   /** The next byte that was never sent. */
   nxt = 0
@@ -31,12 +31,12 @@ export class Outbound {
   edge: number
   /** Bytes that were never sent. */
   waitingBytes = 0
-  /** What is kept of [una, nxt) is taken from here: the other side's window never decides this side's memory. */
+  /** The memory for [una, nxt): the other side's window never decides how much this side keeps. */
   readonly #kept: Kept
-  /** There was no memory to keep more; somebody's acknowledgement will free some. */
+  /** There was no memory to keep more; an acknowledgement will free some. */
   isStarved = false
   #waiting: Piece[] = []
-  /** The last one waiting is still the pusher's own. */
+  /** The last waiting piece still belongs to the caller of `push`. */
   #isBorrowed = false
   /** In order of offset; the first `#sentFrom` are already used and only not yet cut off. */
   #sent: Piece[] = []
@@ -47,7 +47,7 @@ export class Outbound {
   readonly #rides = new Rides()
   isEnding = false
   isFinSent = false
-  /** Undefined: FIN was never sent, is to be sent again, or was acknowledged. */
+  /** undefined: FIN was never sent, is to be sent again, or was acknowledged. */
   #finRide: Ride | undefined
 
   constructor(edge: number, budget: Budget) {
@@ -55,7 +55,7 @@ export class Outbound {
     this.#kept = new Kept(budget)
   }
 
-  /** `chunk` stays the caller's: `pump` sends it, or `own` copies what is left of it. */
+  /** The caller keeps `chunk`: `pump` sends it, or `own` copies the rest of it. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return
     this.own()
@@ -64,7 +64,7 @@ export class Outbound {
     this.waitingBytes += chunk.length
   }
 
-  /** Copies what waits in memory of somebody else. */
+  /** Copies waiting bytes that are in foreign memory. */
   own(): void {
     const last = this.#waiting.at(-1)
     if (!this.#isBorrowed || !last) return
@@ -89,14 +89,14 @@ export class Outbound {
     return this.#kept.bytes
   }
 
-  /** There is something that may go now. */
+  /** Whether something may go now. */
   get canPump(): boolean {
     if (this.#mustRepeat) return true
     if (this.waitingBytes > 0) return this.nxt < this.edge && !this.isStarved
     return this.isEnding && this.#finRide === undefined && !this.isDone
   }
 
-  /** FIN and everything before it were used at the other side. */
+  /** The other side has used FIN and everything before it. */
   get isDone(): boolean {
     return this.isFinSent && this.una === this.nxt + 1
   }
@@ -105,12 +105,12 @@ export class Outbound {
     return this.#againFrom < this.#again.length
   }
 
-  /** Everything that was pushed, and FIN if there is one, was used at the other side. */
+  /** The other side has used everything that was pushed, and FIN if there is one. */
   get isUsed(): boolean {
     return this.waitingBytes === 0 && (this.isEnding ? this.isDone : this.una >= this.nxt)
   }
 
-  /** Sends up to `bytesMax` bytes, repeats first (and FIN behind the last one); answers how many went. */
+  /** Sends up to `bytesMax` bytes, repeats first (and FIN after the last one). @returns how many went */
   pump(carrier: Outlet, stream: number, bytesMax: number): number {
     let sent = this.#mustRepeat ? this.#repeat(carrier, stream, bytesMax) : 0
     let left = Math.min(bytesMax - sent, this.edge - this.nxt)
@@ -138,7 +138,9 @@ export class Outbound {
     return sent
   }
 
-  /** CREDIT or SYNC came: merged by maximum, so a late one does no harm. False: it claims what cannot be. */
+  /**
+   * Takes CREDIT or SYNC, merged by maximum, so a late one does no harm. @returns false when it claims the impossible
+   */
   acknowledge(consumed: number, window: number): boolean {
     if (consumed > this.nxt + (this.isFinSent ? 1 : 0)) return false
     const edge = consumed + Math.min(window, limits.windowBytesMax)
@@ -165,9 +167,9 @@ export class Outbound {
   }
 
   /**
-   * SYNC said that all below `next` has arrived: what lies above it on a carrier that is lost is sent again. Pieces on
-   * live carriers stay; they will arrive. Looks at the pieces only when some are on a lost carrier, and once: no piece
-   * is left on it then, so whoever says SYNC often pays for it with a carrier each time.
+   * SYNC said that all bytes below `next` have arrived: those above it on a lost carrier are sent again. Pieces on live
+   * carriers stay; they will arrive. It checks the pieces only when some are on a lost carrier, and once: no piece is
+   * left on it then, so a peer that sends SYNC often pays for each check with a carrier.
    */
   repeatLost(next: number, isLost: (carrier: number) => boolean): void {
     const lost = this.#rides.lost(isLost)
@@ -193,12 +195,12 @@ export class Outbound {
     }
   }
 
-  /** OPEN goes out again: so does everything behind it, on its carrier. */
+  /** OPEN goes out again, and so does everything after it, on its carrier. */
   repeatAll(): void {
     this.repeatLost(this.una, () => true)
   }
 
-  /** How many of the carriers that `isLive` knows hold unacknowledged pieces, `with` counted too. */
+  /** How many live carriers (by `isLive`) hold unacknowledged pieces, `withCarrier` included. */
   liveCarriers(withCarrier: number, isLive: (carrier: number) => boolean): number {
     return this.#rides.live(withCarrier, isLive)
   }
@@ -233,7 +235,7 @@ export class Outbound {
     return sent
   }
 
-  /** What was used meanwhile need not be sent again. */
+  /** Used bytes need not be sent again. */
   #skipUsed(): void {
     while (this.#mustRepeat) {
       const { from, length } = this.#again[this.#againFrom] as Piece
@@ -256,7 +258,7 @@ export class Outbound {
     }
   }
 
-  /** Sends up to `bytesMax` of what waits longest and keeps it; answers how many bytes went. */
+  /** Sends up to `bytesMax` of the oldest waiting bytes and keeps them. @returns how many bytes went */
   #sendNext(carrier: Outlet, stream: number, bytesMax: number): number {
     const first = this.#waiting[0] as Piece
     const { memory, at, slab } = first
@@ -278,7 +280,7 @@ export class Outbound {
     return length
   }
 
-  /** Keeps what was just sent: as part of the piece before it where both are small and on the same carrier. */
+  /** Keeps the bytes just sent: as part of the piece before them if both are small and on the same carrier. */
   #keepSent(bytes: Buffer, sentAt: number, carrier: Outlet): void {
     let isMore = false
     if (this.#sentFrom < this.#sent.length) {
@@ -294,7 +296,7 @@ export class Outbound {
   }
 }
 
-/** Puts small bytes behind a small piece that is nobody else's, as part of it. */
+/** Appends small bytes to a small piece that has its own memory. */
 function joined(last: Piece | undefined, bytes: Buffer): boolean {
   if (!last || last.slab || !mayJoin(last.at + last.length, bytes.length)) return false
   last.memory = append(last.memory, last.at + last.length, bytes)
@@ -302,14 +304,14 @@ function joined(last: Piece | undefined, bytes: Buffer): boolean {
   return true
 }
 
-/** Stands in for pieces that are used, so that their bytes are free at once. */
+/** Replaces used pieces, so that their bytes are free at once. */
 const usedPiece: Piece = ownPiece(Buffer.alloc(0))
 
 function ownPiece(memory: Buffer): Piece {
   return { from: 0, length: memory.length, memory, at: 0, slab: undefined, ride: undefined }
 }
 
-/** Keeps `bytes`, of which a copy lies at `at` of the current slab (-1: there is none). */
+/** Keeps `bytes`; a copy of them is at `at` of the current slab (-1: there is none). */
 function keep(bytes: Buffer, at: number, slabs: Slabs): Piece {
   if (at < 0 || bytes.length <= smallBytes || slabs.isTight) return ownPiece(Buffer.from(bytes))
   const slab = slabs.current

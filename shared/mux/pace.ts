@@ -1,12 +1,12 @@
 /**
- * How much a connection may be given now: by its socket, by its path (backlog.ts) and by what one turn may gather
- * (rule 22). It also counts what a carrier may send under one traffic key, and the answers that nobody reads.
+ * How much a connection may be given now: by its socket, by its path (backlog.ts) and by the limit of one turn (rule
+ * 22). It also counts what a carrier may send under one traffic key, and answers that nobody reads.
  */
 import { limits } from '../protocol/limits.ts'
 import { Backlog } from './backlog.ts'
 import type { CarrierSocket } from './carrier-socket.ts'
 
-/** dedicated: of one elephant in each direction; shared: of all the others. */
+/** dedicated: for one elephant in each direction; shared: for all others. */
 export type CarrierKind = 'shared' | 'dedicated'
 
 export class Pace {
@@ -15,7 +15,7 @@ export class Pace {
   #kind: CarrierKind = 'shared'
   #turnBytes = 0
   #sentBytes = 0
-  /** Bytes of answers to what the other side said, written since the socket last took everything. */
+  /** Bytes of answers to the other side, written since the socket last accepted everything. */
   #answerBytes = 0
 
   constructor(wire: CarrierSocket) {
@@ -35,7 +35,7 @@ export class Pace {
     return this.#sentBytes > limits.carrierBytesMax
   }
 
-  /** The socket has not taken what was written: whatever is said now comes behind that. */
+  /** The socket has not accepted all that was written: new bytes wait behind them. */
   get isFull(): boolean {
     if (this.#kind === 'dedicated') return this.#wire.queuedBytes >= limits.dedicatedQueueBytes
     return this.#wire.needsDrain
@@ -44,28 +44,28 @@ export class Pace {
   /** False while the socket or the path is full or this turn has gathered enough. */
   get canSend(): boolean {
     if (this.#turnBytes >= limits.batchBytes || this.isFull) return false
-    // On a carrier of its own an elephant makes nobody wait.
+    // On a carrier of its own an elephant makes no other stream wait.
     return this.#kind === 'dedicated' || !this.#backlog.isFull
   }
 
-  /** What this side says of its own accord is its own to bound; what it is made to say, the other side must read. */
+  /** This side bounds what it sends by itself; the other side must read what it causes. */
   get isFlooded(): boolean {
     return this.#answerBytes > limits.answerQueueBytes
   }
 
-  /** So many bytes were gathered. */
+  /** This many bytes were gathered. */
   gathered(bytes: number): void {
     this.#turnBytes += bytes
     this.#sentBytes += bytes
     this.#backlog.sent(bytes)
   }
 
-  /** So many bytes of them answer what the other side said. */
+  /** This many of them answer the other side. */
   answered(bytes: number): void {
     this.#answerBytes += bytes
   }
 
-  /** What a turn gathered was written. */
+  /** The bytes gathered in a turn were written. */
   wrote(): void {
     this.#turnBytes = 0
     if (!this.isFull) this.#answerBytes = 0
@@ -75,12 +75,12 @@ export class Pace {
     this.#answerBytes = 0
   }
 
-  /** A PING now would tell when all that was sent has arrived. */
+  /** Whether a PING now would show when all that was sent has arrived. */
   isMarkDue(nowMs: number): boolean {
     return this.#kind === 'shared' && this.#backlog.isMarkDue(nowMs)
   }
 
-  /** PING number `ping` was sent behind all the rest. `isAwaited`: somebody waits to send more. */
+  /** PING number `ping` was sent after all the rest. `isAwaited`: somebody waits to send more. */
   marked(ping: number, nowMs: number, isAwaited: boolean): void {
     this.#backlog.marked(ping, nowMs, isAwaited || this.isFull)
   }

@@ -1,6 +1,6 @@
 /**
  * Signs of life of one connection: when something came last, what was asked, and how long answers take. The carrier
- * writes down what it hears and asks; `Liveness` judges by it (rules 23 to 25).
+ * records what it gets and asks; `Liveness` judges by it (rules 23 to 25).
  */
 export class Pulse {
   #heardAtMs: number
@@ -34,7 +34,7 @@ export class Pulse {
     return this.#isAwaited
   }
 
-  /** Silent or slow to answer: new frames go elsewhere while there is an elsewhere (rule 23). */
+  /** Silent or slow to answer: new frames use other carriers if there are any (rule 23). */
   get isSuspect(): boolean {
     return this.#isSuspect
   }
@@ -43,7 +43,7 @@ export class Pulse {
     this.#heardAtMs = nowMs
   }
 
-  /** A PING goes out; returns its number. */
+  /** A PING goes out. @returns its number */
   asked(nowMs: number): number {
     this.#number = (this.#number + 1) >>> 0
     this.#askedAtMs = nowMs
@@ -51,7 +51,7 @@ export class Pulse {
     return this.#number
   }
 
-  /** A PONG is what was heard last. Returns how long the last PING took, ms, if this answers it. */
+  /** A PONG was the last frame. @returns how long the last PING took, ms, if this answers it */
   answered(number: number): number | undefined {
     if (!this.#isAwaited || number !== this.#number) return undefined
     this.#isAwaited = false
@@ -65,7 +65,7 @@ export class Pulse {
     this.#isSuspect = isSuspect
   }
 
-  /** This process stood still: its silence since `atMs` is nobody else's. */
+  /** This process stood still: the silence since `atMs` is its own fault. */
   forgive(atMs: number): void {
     this.#heardAtMs = Math.max(this.#heardAtMs, atMs)
   }

@@ -19,7 +19,7 @@ async function pair(): Promise<{ accepted: Socket; dialled: Socket }> {
 }
 
 describe('reads into one buffer', () => {
-  test('this Node allows it: else bulk would cost half as much again', () => {
+  test('this Node allows it: otherwise bulk would cost half as much again', () => {
     expect(readsInPlace).toBe(true)
   })
 
@@ -56,7 +56,7 @@ describe('reads into one buffer', () => {
     accepted.destroy()
   })
 
-  test('what was read before comes first', async () => {
+  test('bytes that were read before come first', async () => {
     const { accepted, dialled } = await pair()
     accepted.unshift(Buffer.from('first, '))
     dialled.end('second')
@@ -70,7 +70,7 @@ describe('reads into one buffer', () => {
     accepted.destroy()
   })
 
-  test('let go, the socket is like any other: whoever listens next gets the rest, in memory of its own', async () => {
+  test('released, the socket is like any other: the next listener gets the rest, in memory of its own', async () => {
     const { accepted, dialled } = await pair()
     const bytes = randomBytes(3_000_000)
     const heard: Buffer[] = []

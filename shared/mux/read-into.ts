@@ -1,7 +1,7 @@
 /**
- * Reads of sockets into one buffer that is used for every read. Node offers that (`onread`) for sockets that dial out
- * and not for those a server accepted or TLS wrapped, though all of them read by the same code; so the two fields that
- * the option sets are set here. Where Node should ever lay them out in another way, reads come as 'data' events.
+ * Reads sockets into one buffer that is used for every read. Node offers that (`onread`) for sockets that dial out, and
+ * not for those that a server accepted or TLS wrapped, though all of them read by the same code; so the two fields that
+ * the option sets are set here. If a Node version lays them out in another way, reads come as 'data' events.
  */
 import { Socket } from 'node:net'
 
@@ -9,7 +9,7 @@ import { Socket } from 'node:net'
 const buffers = {
   raw: Buffer.allocUnsafeSlow(64 * 1024),
   tls: Buffer.allocUnsafeSlow(64 * 1024),
-  /** Visitors by TLS: OpenSSL gives a record at a time. */
+  /** Visitors by TLS: OpenSSL gives one record at a time. */
   visitorTls: Buffer.allocUnsafeSlow(16 * 1024),
 }
 export type ReadKind = keyof typeof buffers
@@ -28,18 +28,18 @@ function findFields(): { readonly buffer: symbol; readonly callback: symbol } | 
   return buffer && callback ? { buffer, callback } : undefined
 }
 
-/** Whether this Node lets reads be put where we want them; `false` costs CPU and nothing else. */
+/** Whether this Node allows reads into our own buffer; `false` only costs CPU. */
 export const readsInPlace = fields !== undefined
 
-/** Ends it: what the socket reads comes as 'data' events alone, whose bytes are the listeners'. */
+/** Ends it: what the socket reads then comes only as 'data' events, whose bytes belong to the listeners. */
 export type LetGo = () => void
 
 /**
- * Has `onBytes` called with what `socket` reads, in order; the bytes are its own only until it returns. `pause` and
- * `resume` work as ever, 'end' comes as an event. Calls after `pause` are possible, as with 'data' events.
+ * Calls `onBytes` with what `socket` reads, in order; the bytes are valid only until it returns. `pause` and `resume`
+ * work as usual, 'end' comes as an event. Calls after `pause` are possible, as with 'data' events.
  */
 export function readInto(socket: Socket, kind: ReadKind, onBytes: (bytes: Buffer) => void): LetGo {
-  // Also brings what was read before, and sets the socket going.
+  // This also delivers bytes that were read before, and makes the socket flow.
   socket.on('data', onBytes)
   const handle: Partial<Handle> | null | undefined = Reflect.get(socket, '_handle')
   const stopHearing = () => void socket.off('data', onBytes)
@@ -49,7 +49,7 @@ export function readInto(socket: Socket, kind: ReadKind, onBytes: (bytes: Buffer
   Reflect.set(socket, fields.buffer, buffer)
   Reflect.set(socket, fields.callback, (length: number): boolean => {
     const bytes = buffer.subarray(0, length)
-    // What was read before must be heard before.
+    // Bytes that were read before must come first.
     if (isLetGo || socket.readableLength > 0) return socket.push(Buffer.from(bytes))
     onBytes(bytes)
     return true

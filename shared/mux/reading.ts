@@ -1,7 +1,7 @@
 /**
- * Whether a socket is read. Four reasons stop it (what it is read for is full, too much is held back, it had its share
- * of this turn, its account had its share of the loop), and it goes on when none is left. Whoever resumes it all the
- * same does no harm.
+ * Whether a socket is read. Four reasons stop it (its consumer is full, too much is held back, it had its share of this
+ * turn, its account had its share of the loop), and it goes on when none is left. A caller that resumes it anyway does
+ * no harm.
  */
 import type { Duplex } from 'node:stream'
 import { limits } from '../protocol/limits.ts'
@@ -26,7 +26,10 @@ export class Reading implements Flushable {
     return this.#isFull
   }
 
-  /** For each read: who reads more than its share waits for the next turn, so that others are read too. */
+  /**
+   * Call it for each read: a socket that reads more than its share waits for the next turn, so that others are read
+   * too.
+   */
   took(bytes: number): void {
     if (this.#turnBytes === 0) this.#turn.add(this)
     this.#turnBytes += bytes
@@ -35,7 +38,7 @@ export class Reading implements Flushable {
     this.#stop()
   }
 
-  /** No more is taken of it, or again. */
+  /** The consumer accepts no more, or accepts again. */
   setFull(isFull: boolean): void {
     const wasFull = this.#isFull
     this.#isFull = isFull
@@ -43,7 +46,7 @@ export class Reading implements Flushable {
     else if (wasFull) this.goOn()
   }
 
-  /** As much is held back as may be, or less. */
+  /** As much is held back as allowed, or less. */
   setHeld(isHeld: boolean): void {
     const wasHeld = this.#isHeld
     this.#isHeld = isHeld
@@ -51,26 +54,26 @@ export class Reading implements Flushable {
     else if (wasHeld) this.goOn()
   }
 
-  /** Its account has had its part of the loop, or may go on. */
+  /** The account has had its part of the loop, or may go on. */
   setWaiting(isWaiting: boolean): void {
     this.#isWaiting = isWaiting
     if (isWaiting) this.#stop()
     else this.goOn()
   }
 
-  /** Reads, if nothing speaks against it. */
+  /** Reads, if no reason stops it. */
   goOn(): void {
     const isStopped = this.#isFull || this.#isHeld || this.#isResting || this.#isWaiting
     if (!isStopped && !this.#isOver) this.#socket.resume()
   }
 
-  /** The socket is somebody else's from now on; it is left paused. */
+  /** The socket belongs to somebody else from now on; it is left paused. */
   detach(): void {
     this.#isOver = true
     this.#socket.pause()
   }
 
-  /** A new turn. */
+  /** A new turn begins. */
   flush(): void {
     this.#turnBytes = 0
     if (!this.#isResting) return

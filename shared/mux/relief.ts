@@ -1,7 +1,7 @@
 /**
- * Which streams of a session yield when it holds too much: those of the binding that holds most, there those of the
- * visitor that holds most, the largest first. So one tunnel of an agent costs its others nothing, nor one visitor of a
- * tunnel the rest.
+ * Which streams of a session yield when it holds too much: those of the binding that holds most, and of them those of
+ * the visitor that holds most, the largest first. So one tunnel of an agent costs its other tunnels nothing, and one
+ * visitor of a tunnel costs the others nothing.
  */
 import type { Stream } from './stream.ts'
 
@@ -26,7 +26,7 @@ export function resetWorst(streams: Iterable<Stream>, bytes: number): void {
   }
 }
 
-/** So often at least the largest is looked for again, unless they are all small. */
+/** The largest is looked up again at least this often, unless all are small. */
 const stepsMin = 8
 
 function largestOf(streams: readonly Stream[], keyOf: (stream: Stream) => unknown): readonly Stream[] {

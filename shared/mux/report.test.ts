@@ -12,7 +12,7 @@ function reporting(count: number) {
     report.began(stream)
     streams.set(id, stream)
   }
-  /** How often each was told since the last look. */
+  /** How often each was reported since the last look. */
   let told = new Map<number, number>()
   const report = new Report({ streams, tell: ({ id }) => told.set(id, (told.get(id) ?? 0) + 1) })
   for (let id = 1; id <= count; id++) add(id)
@@ -29,7 +29,7 @@ const full = { canSend: false } as Carrier
 const part = limits.reportStreamsPerTurn
 
 describe('report', () => {
-  test('tells a part of the streams a turn, and all of them in the end', () => {
+  test('reports a part of the streams a turn, and all of them in the end', () => {
     const { report, look } = reporting(3 * part + 10)
     report.begin(free)
     expect(look()).toBe(part)
@@ -38,7 +38,7 @@ describe('report', () => {
     expect(report.isUnderWay).toBe(false)
   })
 
-  test('losses that follow each other cost a part each turn, not a report each', () => {
+  test('repeated losses cost a part of a report each turn, not a report each', () => {
     const { report, look, told } = reporting(3 * part)
     report.begin(free)
     for (let loss = 0; loss < 1_000; loss++) report.begin(free)
@@ -53,7 +53,7 @@ describe('report', () => {
     expect(report.isUnderWay).toBe(false)
   })
 
-  test('streams that begin after the loss are not told, and those that end meanwhile are passed', () => {
+  test('streams that begin after the loss are not reported, and those that end meanwhile are skipped', () => {
     const { report, streams, add, look } = reporting(2 * part)
     report.begin(free)
     add(100_000)
@@ -62,7 +62,7 @@ describe('report', () => {
     expect(look()).toBe(part)
   })
 
-  test('a stream that is asked about a thousand times on a full carrier is told once', () => {
+  test('a stream that is asked about a thousand times on a full carrier is reported once', () => {
     const { report, streams, look } = reporting(5)
     const [stream] = streams.values()
     for (let times = 0; times < 1_000; times++) report.ask(stream as Teller, full)

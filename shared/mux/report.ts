@@ -1,12 +1,12 @@
 /**
- * The report after a loss (rule 12): every stream says how it stands, a part of them each turn. All at once they would
- * be a megabyte of frames before anybody else's byte, and a peer that makes losses could have that at will: so a pass
- * goes on where it is when the next loss comes, and only those are told again that were told before it.
+ * The report after a loss (rule 12): every stream reports its state, some of them each turn. All at once they would be
+ * a megabyte of frames before anybody else's byte, and a peer that makes losses could cause that at will. So when the
+ * next loss comes a pass goes on where it is, and only the streams reported before that loss are reported again.
  */
 import { limits } from '../protocol/limits.ts'
 import type { Carrier } from './carrier.ts'
 
-/** What the report keeps of a stream: how many losses there had been when it began, or last said how it stands. */
+/** What the report keeps about a stream: how many losses there had been when it began, or last reported its state. */
 export class Told {
   losses = 0
 }
@@ -15,18 +15,18 @@ type Teller = { readonly told: Told }
 
 export type ReportOptions<S> = {
   readonly streams: ReadonlyMap<number, S>
-  /** One stream says how it stands, and sends what waits for that. */
+  /** Reports the state of one stream, and sends what waits for that. */
   readonly tell: (stream: S, carrier: Carrier) => void
 }
 
 /** `S` is the stream. */
 export class Report<S extends Teller> {
   readonly #options: ReportOptions<S>
-  /** So far. */
+  /** Losses so far. */
   #losses = 0
   #passLosses = 0
   #pass: IterableIterator<S> | undefined
-  /** Those of which the other side asks. */
+  /** Streams that the other side asked about. */
   readonly #asked = new Set<S>()
 
   constructor(options: ReportOptions<S>) {
@@ -42,7 +42,7 @@ export class Report<S extends Teller> {
     return this.#pass !== undefined || this.#asked.size > 0
   }
 
-  /** There was a loss: all are told, the first of them now. */
+  /** There was a loss: all streams are reported, the first of them now. */
   begin(carrier: Carrier): void {
     this.#losses += 1
     if (this.#pass) return
@@ -50,13 +50,13 @@ export class Report<S extends Teller> {
     this.goOn(carrier)
   }
 
-  /** The other side asks how one stream stands. */
+  /** The other side asks for the state of one stream. */
   ask(stream: S, carrier: Carrier): void {
     this.#asked.add(stream)
     if (carrier.canSend) this.#answer(carrier)
   }
 
-  /** The carrier has room: the next part. What is gathered here is written this turn, and then there is room again. */
+  /** The carrier has room: sends the next part. It is written this turn, and then there is room again. */
   goOn(carrier: Carrier): void {
     this.#answer(carrier)
     for (let told = 0; told < limits.reportStreamsPerTurn; ) {
@@ -97,7 +97,7 @@ export class Report<S extends Teller> {
     this.#pass = this.#options.streams.values()
   }
 
-  /** Those that were told before a loss that came meanwhile are told again. */
+  /** Streams that were reported before a later loss are reported again. */
   #endPass(): void {
     this.#pass = undefined
     if (this.#passLosses < this.#losses) this.#startPass()

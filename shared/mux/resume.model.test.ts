@@ -1,6 +1,6 @@
 /**
- * The rules of loss and resume (wire protocol, rules 10 to 17) on random schedules of cuts, moves, resets and closes.
- * A failing seed is printed; `runModel(seed)` repeats it.
+ * The rules of loss and resume (wire protocol, rules 10 to 17) on random schedules of cuts, moves, resets and closes. A
+ * failing seed is printed; `runModel(seed)` repeats it.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { limits } from '../protocol/limits.ts'

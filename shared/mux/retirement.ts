@@ -1,6 +1,6 @@
 /**
- * Carriers that leave in an orderly way (rule 21): both sides put nothing new on them; the relay says when nothing of
- * its own is on the way there any more, then the agent, when the same holds for it, ends them.
+ * Carriers that leave in an orderly way (rule 21): both sides put nothing new on them. The relay tells when none of its
+ * own bytes are on the way there any more; then the agent, when the same is true for it, ends them.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
@@ -16,7 +16,7 @@ export type RetirementOptions = {
 
 export class Retirement {
   readonly #options: RetirementOptions
-  /** The relay has said that nothing of its own is on the way there any more. */
+  /** The relay has told that none of its own bytes are on the way there any more. */
   readonly #released = new WeakSet<Carrier>()
   #timer: Timer | undefined
 
@@ -30,7 +30,7 @@ export class Retirement {
     this.#timer ??= clock.every(limits.retireTickMs, this.#tick, { background: true })
   }
 
-  /** The relay said so. */
+  /** The relay has told it. */
   released(carrier: Carrier): void {
     this.#released.add(carrier)
   }

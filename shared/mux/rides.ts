@@ -1,19 +1,19 @@
 /**
  * How many unacknowledged pieces of a stream are on which carrier. Each SYNC asks whether a loss concerns the stream,
- * each tick whether a carrier may go: neither may look at every piece.
+ * and each tick whether a carrier may go: neither may check every piece.
  */
 import type { Slabs } from './slab.ts'
 
-/** Where bytes of streams go out: a carrier, as far as the sending half of a stream needs to know it. */
+/** Where streams send bytes: the part of a carrier that the sending half of a stream needs. */
 export type Outlet = {
   readonly number: number
   /** A stream has something unacknowledged there now, or nothing any more. */
   boarded(): void
   left(): void
   readonly frames: {
-    /** What it sends lies in its current one. */
+    /** Sent bytes are in its current slab. */
     readonly slabs: Slabs
-    /** Returns where the copy of `bytes` lies there; -1: nowhere. */
+    /** @returns where the copy of `bytes` is; -1: nowhere */
     sendData(stream: number, offset: number, bytes: Buffer): number
     sendFin(stream: number, offset: number): void
   }
@@ -23,7 +23,7 @@ export type Outlet = {
 export type Ride = { readonly carrier: Outlet; pieces: number }
 
 export class Rides {
-  /** Nearly always one. Those that are empty stay until there is another, so that a quiet stream makes no garbage. */
+  /** Nearly always one. Empty ones stay until there is another, so that a quiet stream makes no garbage. */
   #rides: Ride[] = []
 
   /** One more piece goes on `carrier`. */
@@ -42,12 +42,12 @@ export class Rides {
     if (ride.pieces === 0) ride.carrier.left()
   }
 
-  /** Carriers with pieces that `isLost` knows. Empty: there is nothing to repeat. */
+  /** Lost carriers (by `isLost`) with pieces. Empty: there is nothing to repeat. */
   lost(isLost: (carrier: number) => boolean): readonly Ride[] {
     return this.#rides.filter(({ carrier, pieces }) => pieces > 0 && isLost(carrier.number))
   }
 
-  /** How many carriers that `isLive` knows hold pieces, `withCarrier` counted too. */
+  /** How many live carriers (by `isLive`) hold pieces, `withCarrier` included. */
   live(withCarrier: number, isLive: (carrier: number) => boolean): number {
     let count = 1
     for (const { carrier, pieces } of this.#rides)

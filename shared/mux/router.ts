@@ -1,6 +1,7 @@
 /**
- * On which carrier each stream of a session sends, and when: its own choice while that is well (rules 3, 18, 19), a
- * carrier of its own for an elephant, and its turn among the others. A stream has a `Route`, a carrier has a `Lane`.
+ * On which carrier each stream of a session sends, and when: its own choice while that carrier is well (rules 3, 18,
+ * 19), a carrier of its own for an elephant, and its turn among the others. A stream has a `Route`, a carrier has a
+ * `Lane`.
  */
 import type { Clock } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
@@ -9,21 +10,21 @@ import type { CarrierSet } from './carrier-set.ts'
 import { Burst, Elephants, type Mover } from './elephants.ts'
 import { Place, Schedule, type Sender } from './schedule.ts'
 
-/** A stream, as far as its way is concerned. */
+/** The part of a stream that its route needs. */
 export type Traveller = {
-  /** Its OPEN is not answered yet: it stays where that went. */
+  /** Its OPEN is not answered yet: it stays on the carrier of the OPEN. */
   readonly isOpening: boolean
-  /** There is something that may go now. */
+  /** Whether something may go now. */
   readonly canPump: boolean
-  /** Something was used that the other side was not told of. */
+  /** Whether bytes were used that the other side was not told about. */
   readonly hasUncredited: boolean
   pump(carrier: Carrier, bytesMax: number): number
   sendCredit(): void
-  /** How many of the carriers that `isLive` knows hold unacknowledged pieces of it, `withCarrier` counted too. */
+  /** How many live carriers (by `isLive`) hold unacknowledged pieces of it, `withCarrier` included. */
   liveCarriers(withCarrier: number, isLive: (carrier: number) => boolean): number
 }
 
-/** Who waits on a carrier: to send, and to say CREDIT when the socket has room. */
+/** Who waits on a carrier: to send, and to send CREDIT when the socket has room. */
 type Lane = { readonly carrier: Carrier; readonly schedule: Schedule; readonly credits: Set<Route> }
 
 export type RouterOptions = {
@@ -49,12 +50,12 @@ export class Router {
     return this.#clock.monotonic()
   }
 
-  /** Somebody waits to send there. */
+  /** Whether somebody waits to send there. */
   isAwaited(carrier: Carrier): boolean {
     return this.#lanes.get(carrier)?.schedule.isEmpty === false
   }
 
-  /** The carrier has room: for the credit that was held back. */
+  /** The carrier has room: sends the credit that was held back. */
   sendCredits(carrier: Carrier): void {
     const credits = this.#lanes.get(carrier)?.credits
     if (!credits) return
@@ -65,13 +66,13 @@ export class Router {
     }
   }
 
-  /** The carrier has room: for bytes. */
+  /** The carrier has room: sends bytes. */
   serve(carrier: Carrier): void {
     const schedule = this.#lanes.get(carrier)?.schedule
     if (schedule && !schedule.isEmpty) schedule.serve(carrier)
   }
 
-  /** The carrier is lost: returns those who waited to send there, to be offered elsewhere. */
+  /** The carrier is lost. @returns those that waited to send there, to be offered elsewhere */
   drop(carrier: Carrier): readonly Sender[] {
     const lane = this.#lanes.get(carrier)
     this.#lanes.delete(carrier)
@@ -138,14 +139,14 @@ export class Route implements Sender, Mover {
     return this.#traveller.pump(carrier, bytesMax)
   }
 
-  /** The stream may have something to send: at once if nobody waits, else in its turn. */
+  /** The stream may have something to send: at once if nobody waits, otherwise in its turn. */
   offer(): void {
     if (this.#place.isQueued || !this.canPump) return
     const carrier = this.settle()
     if (!carrier) return
     const { schedule } = this.#lane
     if (schedule.isEmpty && carrier.canSend) {
-      // After a loss that may be megabytes, and the others have theirs to say.
+      // After a loss this may be megabytes, and the others must get their turn.
       this.pump(carrier, limits.batchBytes)
       if (!this.canPump) return
     }
@@ -153,8 +154,8 @@ export class Route implements Sender, Mover {
   }
 
   /**
-   * Where the stream sends: its own choice while that is well; while opening, the carrier of its OPEN (rule 3).
-   * Undefined while there is none: a report will repeat what matters.
+   * The carrier where the stream sends: its own choice while that is well; while opening, the carrier of its OPEN (rule
+   * 3). undefined while there is none: a report will repeat what matters.
    */
   settle(): Carrier | undefined {
     const own = this.carrier
@@ -166,13 +167,15 @@ export class Route implements Sender, Mover {
     return this.carrier.isLost ? undefined : this.carrier
   }
 
-  /** Unacknowledged pieces lie on at most two live carriers (rule 19). */
+  /** Unacknowledged pieces may be on at most two live carriers (rule 19). */
   mayMove(to: Carrier): boolean {
     const { carriers } = this.#router
     return this.#traveller.liveCarriers(to.number, (number) => !carriers.isLost(number)) <= 2
   }
 
-  /** CREDIT waits while the carrier is full: behind what the socket has not taken it would be no sooner there. */
+  /**
+   * CREDIT waits while the carrier is full: behind bytes that the socket has not accepted it would not arrive sooner.
+   */
   holdsCredit(carrier: Carrier): boolean {
     if (!carrier.isFull) return false
     this.#router.laneOf(carrier).credits.add(this)
@@ -183,17 +186,17 @@ export class Route implements Sender, Mover {
     if (this.#traveller.hasUncredited) this.#traveller.sendCredit()
   }
 
-  /** `bytes` went, and so many wait. */
+  /** `bytes` went, and this many wait. */
   sent(bytes: number, waitingBytes: number): void {
     this.#router.elephants.sent(this.#burst, bytes, waitingBytes)
   }
 
-  /** So many bytes wait behind others. */
+  /** This many bytes wait behind others. */
   waits(waitingBytes: number): void {
     if (this.#place.isQueued) this.#router.elephants.waits(this.#burst, waitingBytes)
   }
 
-  /** The stream is no more. */
+  /** The stream has ended. */
   leave(): void {
     this.#router.elephants.forget(this.#burst)
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Carrier } from './carrier.ts'
 import { Place, Schedule } from './schedule.ts'
 
-/** A carrier that takes `room` bytes before it is full, and streams that say what they sent on it. */
+/** A carrier that accepts `room` bytes before it is full, and streams that record what they sent on it. */
 function slowCarrier() {
   const schedule = new Schedule()
   const sent: string[] = []
@@ -35,7 +35,7 @@ function slowCarrier() {
     const place = new Place(one)
     return { write: one.write, place }
   }
-  /** What is sent next, by whom, when so many bytes get through. */
+  /** What is sent next, and by which stream, when this many bytes get through. */
   const pass = (bytes: number) => {
     sent.length = 0
     room = bytes
@@ -48,7 +48,7 @@ function slowCarrier() {
 const record = 16 * 1024
 
 describe('schedule', () => {
-  test('a word passes those who send much, again and again while it is short', () => {
+  test('a short message overtakes large senders, again and again while it is short', () => {
     const { stream, pass } = slowCarrier()
     const big = Array.from({ length: 60 }, (_, n) => stream(`${n}`))
     for (const one of big) one.write(10_000_000)
@@ -60,7 +60,7 @@ describe('schedule', () => {
     }
   })
 
-  test('who used the share of a round waits for the next one', () => {
+  test('a stream that used its share of a round waits for the next one', () => {
     const { stream, pass } = slowCarrier()
     const big = Array.from({ length: 60 }, (_, n) => stream(`${n}`))
     for (const one of big) one.write(10_000_000)
@@ -74,7 +74,7 @@ describe('schedule', () => {
     expect(turns, 'two halves, and what the next round allows').toBeLessThanOrEqual(4)
   })
 
-  test('everybody who sends much gets as much, whoever speaks beside them', () => {
+  test('all large senders get the same, whatever small ones do', () => {
     const { stream, pass } = slowCarrier()
     const names = ['a', 'b', 'c', 'd']
     for (const name of names) stream(name).write(10_000_000)
@@ -88,7 +88,7 @@ describe('schedule', () => {
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(2)
   })
 
-  test('nobody is left behind when the carrier is lost', () => {
+  test('no waiting stream is left when the carrier is lost', () => {
     const { schedule, stream, pass } = slowCarrier()
     const [one, other] = [stream('one'), stream('other')]
     one.write(100_000)

@@ -1,8 +1,8 @@
 /**
- * Who sends next on a carrier: deficit round robin with a list of its own for streams that just began to wait, so that
- * mice pass elephants and cannot starve them (the flow-queue scheme of RFC 8290 section 4.2). There a flow that emptied
- * waits behind all the others with its next byte; a round of a slow carrier takes seconds, so here it may come first
- * again until it has used its share of the round.
+ * Who sends next on a carrier: deficit round robin with a separate list for streams that just began to wait, so that
+ * mice overtake elephants and cannot starve them (the flow-queue scheme of RFC 8290 section 4.2). There a flow that
+ * became empty waits behind all the others with its next byte. A round of a slow carrier takes seconds, so here it may
+ * come first again until it has used its share of the round.
  */
 import type { Carrier } from './carrier.ts'
 import { Fifo } from './fifo.ts'
@@ -10,22 +10,22 @@ import { Fifo } from './fifo.ts'
 /** One TLS record: what a newcomer may have to wait for from each stream before it. */
 const quantumBytes = 16 * 1024
 
-/** One that sends in its turn. */
+/** Something that sends in its turn. */
 export type Sender = {
   readonly canPump: boolean
-  /** Where it sends now. */
+  /** The carrier on which it sends now. */
   readonly carrier: Carrier | undefined
-  /** Sends up to `bytesMax` bytes; returns how many went. */
+  /** Sends up to `bytesMax` bytes. @returns how many went */
   pump(carrier: Carrier, bytesMax: number): number
   /** It waited on a carrier that is no longer its own: it waits elsewhere. */
   offer(): void
 }
 
-/** The place of one sender among the others: on one carrier at a time. Written by `Schedule` alone. */
+/** The place of one sender among the others, on one carrier at a time. Only `Schedule` writes it. */
 export class Place {
   readonly sender: Sender
   isQueued = false
-  /** What is left of its share, granted in that round. */
+  /** The rest of its share, granted in that round. */
   deficitBytes = 0
   round = 0
 
@@ -37,7 +37,7 @@ export class Place {
 export class Schedule {
   readonly #fresh = new Fifo<Place>()
   readonly #old = new Fifo<Place>()
-  /** A round is over when everybody who was in `#old` at its beginning had a turn. */
+  /** A round is over when all that were in `#old` at its beginning had a turn. */
   #round = 1
   #leftInRound = 0
 
@@ -53,7 +53,7 @@ export class Schedule {
     else this.#old.push(place)
   }
 
-  /** Everybody who waits, and nobody waits any more: the carrier is lost. */
+  /** Returns all that wait, and empties the lists: the carrier is lost. */
   drain(): Place[] {
     const places = [...this.#fresh.drain(), ...this.#old.drain()]
     this.#leftInRound = 0

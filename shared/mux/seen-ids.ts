@@ -16,7 +16,7 @@ export class SeenIds {
     if (this.has(id)) return
     this.#above.add(id)
     while (this.#above.delete(this.#below)) this.#below += 1
-    // Gaps belong to streams that the relay reset before their OPEN arrived; they never close.
+    // A gap is a stream that the relay reset before its OPEN arrived; it never closes.
     if (this.#above.size > limits.seenIds) this.#forgetGaps()
   }
 

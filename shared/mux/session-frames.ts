@@ -1,4 +1,4 @@
-/** Frames of a session as a whole (JSON bodies), read by their schemas and handed to whoever owns the session. */
+/** Frames of a session as a whole (JSON bodies), read by their schemas and handed to the owner of the session. */
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { decodeJson, FrameType, type Payload } from '../protocol/frames.ts'
 import {
@@ -14,9 +14,9 @@ import type { Stream } from './stream.ts'
 import type { StreamSink } from './stream-sink.ts'
 
 export type SessionEvents = {
-  /** Agent: a visitor came. Answers where its bytes go; then dials and calls `stream.opened`, or `stream.reset`. */
+  /** Agent: a visitor came. Returns where its bytes go; then dials and calls `stream.opened`, or `stream.reset`. */
   onOpen?(stream: Stream, info: OpenInfo): StreamSink
-  /** Relay: answer by `bound` or `unbound`. */
+  /** Relay: answer with `bound` or `unbound`. */
   onBind?(bind: number, ticket: string): void
   onUnbind?(bind: number): void
   /** Agent. */
@@ -34,9 +34,9 @@ export type SessionEvents = {
   onDialFailed?(reason: PortTunnelerError): void
   /** Agent: `session.wantedDedicated` may have changed. */
   onWant?(): void
-  /** Agent: the network changed; another carrier is worth dialling at once. */
+  /** Agent: the network changed; another carrier should be dialled at once. */
   onProbe?(): void
-  /** Exactly once, after every stream heard its end. */
+  /** Called exactly once, after every stream was told its end. */
   onClosed(reason: PortTunnelerError): void
 }
 

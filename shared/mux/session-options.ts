@@ -1,4 +1,4 @@
-/** What a session is made of. */
+/** The options of a session. */
 import type { Clock } from '../base/clock.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
@@ -8,14 +8,14 @@ import type { SessionEvents } from './session-frames.ts'
 export type SessionOptions = {
   readonly side: 'relay' | 'agent'
   readonly id: string
-  /** Known to these two alone: proves that a further carrier belongs to the session. */
+  /** Known only to these two sides: it proves that a further carrier belongs to the session. */
   readonly secret: string
   readonly carrier: Carrier
   readonly clock: Clock
   readonly liveness: Liveness
   /** The process's budget; the session takes its own share of it. */
   readonly budget: Budget
-  /** What the agent said in HELLO: how much the relay may send on a new stream at once, bytes. */
+  /** What the agent said in HELLO: how much the relay may send at once on a new stream, bytes. */
   readonly agentWindow: number
   readonly events: SessionEvents
   /** See `SessionStreamsOptions`. */

@@ -1,6 +1,6 @@
 /**
- * The streams of a session: who they are, where each sends, and what every stream frame means to them.
- * Wire protocol, rules 1 to 9, 12 to 14, 18 and 19.
+ * The streams of a session: which there are, where each sends, and what every stream frame means to them. Wire
+ * protocol, rules 1 to 9, 12 to 14, 18 and 19.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { type ErrorKey, fail, wireCode } from '../base/errors.ts'
@@ -25,7 +25,7 @@ export type SessionStreamsOptions = {
   readonly clock: Clock
   readonly carriers: CarrierSet
   readonly budget: Budget
-  /** How much the relay may send on a new stream at once, bytes. */
+  /** How much the relay may send at once on a new stream, bytes. */
   readonly agentWindow: number
   readonly onOpen: SessionEvents['onOpen']
   /** Relay: the id of the first stream. Default: 1; a test begins near the last one. */
@@ -45,11 +45,11 @@ export class SessionStreams implements StreamHost<Stream> {
   readonly #report: Report<Stream>
   readonly #seen = new SeenIds()
   readonly #lingering: Lingering<Stream>
-  /** Streams that may not send for want of memory to keep what they send. */
+  /** Streams that may not send because there is no memory to keep what they send. */
   readonly #starved = new Set<Stream>()
   #creditTimer: Timer | undefined
   #starvedTimer: Timer | undefined
-  /** Relay: the next id to give. */
+  /** Relay: the next id. */
   #next: number
 
   constructor(options: SessionStreamsOptions) {
@@ -74,7 +74,7 @@ export class SessionStreams implements StreamHost<Stream> {
     return this.#streams.size
   }
 
-  /** Relay: a stream for a visitor. @throws carrier.lost, session.limit */
+  /** Relay: opens a stream for a visitor. @throws carrier.lost, session.limit */
   open(info: OpenInfo, sink: StreamSink, watch?: StreamWatch): Stream {
     const carrier = this.#carriers.pick()
     if (!carrier) throw fail('carrier.lost')
@@ -95,12 +95,12 @@ export class SessionStreams implements StreamHost<Stream> {
     }
   }
 
-  /** After a new loss: everything about every stream, on `carrier` as long as that is there (rule 12). */
+  /** After a new loss: reports every stream, on `carrier` as long as that is there (rule 12). */
   report(carrier: Carrier): void {
     this.#report.begin(carrier)
   }
 
-  /** The carrier has room: first for what was held back, then for what the report still owes, then for bytes. */
+  /** The carrier has room: first for what was held back, then for the rest of the report, then for bytes. */
   onWritable(carrier: Carrier): void {
     this.router.sendCredits(carrier)
     if (this.#report.isUnderWay && !carrier.isRetiring) this.#report.goOn(carrier)
@@ -124,7 +124,7 @@ export class SessionStreams implements StreamHost<Stream> {
   }
 
   // --- for streams
-  /** Credit that is not worth a frame yet goes out with the others within 200 ms. */
+  /** Credit that is not worth a frame yet is sent with other credit within 200 ms. */
   creditSoon(stream: Stream): void {
     this.#uncredited.add(stream)
     this.#creditTimer ??= this.#options.clock.after(limits.creditDelayMs, this.#creditAll, {
@@ -136,7 +136,7 @@ export class SessionStreams implements StreamHost<Stream> {
     this.#lingering.add(stream)
   }
 
-  /** Tries again soon: what frees the memory may be an acknowledgement of another session. */
+  /** Tries again soon: an acknowledgement of another session may free the memory. */
   starve(stream: Stream): void {
     this.#starved.add(stream)
     this.#feedLater()
@@ -195,7 +195,7 @@ export class SessionStreams implements StreamHost<Stream> {
     if (this.#options.side === 'relay' || id < 1) throw fail('frame.unexpected')
     const known = this.#streams.get(id)
     if (known) {
-      // The relay does not know whether its OPEN arrived: it did, and the report says how the stream stands.
+      // The relay does not know whether its OPEN arrived: it did, and the report tells the stream's state.
       this.#report.ask(known, carrier)
       return
     }
@@ -233,7 +233,7 @@ export class SessionStreams implements StreamHost<Stream> {
     else stream.receiveReset(code)
   }
 
-  /** Ids that were forgotten are ignored; one that was never issued breaks the protocol (rule 8). */
+  /** Forgotten ids are ignored; an id that was never issued breaks the protocol (rule 8). */
   #checkIssued(id: number): void {
     if (this.#options.side === 'relay' && id >= this.#next) throw fail('stream.unknown')
   }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { runCases } from './session.fuzz.ts'
 
-test('session: whatever a peer sends, it lives on or ends with a code, and gives back all it held', () => {
+test('session: whatever a peer sends, it lives on or ends with a code, and returns all it held', () => {
   const { sessions } = runCases({ seed: 20_261_123, cases: 200_000 })
-  // Sessions that all die of the first frame would prove nothing.
+  // If all sessions died of the first frame, this would prove nothing.
   expect(200_000 / sessions).toBeGreaterThan(20)
 }, 30_000)

@@ -1,7 +1,7 @@
 /**
- * Fuzz of the session: a peer that speaks frames of every type with plausible and absurd numbers, some of them legal.
+ * Fuzz of the session: a peer that sends frames of every type with plausible and absurd numbers, some of them legal.
  * Whatever comes, the session lives on or ends with a code; it throws nothing else, keeps its budgets, and holds
- * nothing after its end. A simple reference says which streams there may be.
+ * nothing after its end. A simple reference says which streams may exist.
  */
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
@@ -49,7 +49,7 @@ const {
   goAway,
 } = FrameType
 const both = [data, data, data, fin, credit, credit, sync, reset]
-/** What each side may hear of a stream; the rest ends the session, which is tried too but not always. */
+/** What each side may receive for a stream; other frames end the session, which is tried too but not always. */
 const heardBy = { relay: [...both, opened, upgraded, plain], agent: [...both, open, open] } as const
 const anyType = [...heardBy.relay, open, lost, want, retire, ping, pong, goAway]
 
@@ -97,7 +97,7 @@ class Case {
     })
   }
 
-  /** Answers how many steps the session lived. */
+  /** @returns how many steps the session lived */
   run(steps: number): number {
     let n = 0
     for (; n < steps && !this.isClosed; n++) {
@@ -123,7 +123,7 @@ class Case {
     if (this.#session.activeStreams > this.#opened) throw new Error('a stream that nobody opened')
   }
 
-  /** What the local program does meanwhile. */
+  /** Does what the local program does meanwhile. */
   #act(): void {
     const recorder = this.#recorders[Math.floor(this.#random() * this.#recorders.length)]
     const dice = this.#random()
@@ -194,7 +194,8 @@ class Case {
 }
 
 /**
- * A case is one frame or action; answers how many sessions there were.
+ * A case is one frame or action.
+ * @returns how many sessions there were
  * @throws with the seed of the session that broke a promise
  */
 export function runCases({ seed, cases }: { readonly seed: number; readonly cases: number }): {

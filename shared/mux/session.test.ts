@@ -10,7 +10,7 @@ import type { Stream } from './stream.ts'
 
 type Side = { stream: Stream; heard: Recorder }
 
-/** A pair whose agent records every stream it is offered. */
+/** A pair whose agent records every stream that it is offered. */
 function connect(options: { random?: () => number; budgetBytes?: number } = {}) {
   const clock = new FakeClock()
   const offered: Side[] = []
@@ -44,7 +44,7 @@ function openOn(pair: MuxPair): Side {
   return { stream, heard }
 }
 
-/** Writes all of `bytes`, waiting whenever the stream says so. */
+/** Writes all of `bytes`, and waits whenever the stream says so. */
 async function send({ stream, heard }: Side, bytes: Buffer, pieceBytes = 64 * 1024): Promise<void> {
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const before = heard.writableTotal
@@ -59,7 +59,7 @@ const turns = async (count: number) => {
 const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 describe('session', () => {
-  test('bytes arrive once and in order both ways, whatever the cuts', async () => {
+  test('bytes arrive once and in order both ways, however they are cut', async () => {
     const { pair, agentStream } = connect({ random: seededRandom(7) })
     const visitor = openOn(pair)
     const up = randomBytes(700_000)
@@ -88,7 +88,7 @@ describe('session', () => {
     expect([pair.budgets.relay.usedBytes, pair.budgets.agent.usedBytes]).toEqual([0, 0])
   })
 
-  test('a reader that takes nothing stops its own sender and nobody else', async () => {
+  test('a reader that reads nothing stops only its own sender', async () => {
     const { pair, agentStream } = connect()
     const slow = openOn(pair)
     const quick = openOn(pair)
@@ -135,7 +135,7 @@ describe('session', () => {
     expect(upstream.stream.bytesIn - 64 * 1024).toBeLessThanOrEqual(limits.windowBytesInitial)
   })
 
-  test('reset: the other side hears the code, the resetter hears nothing more, ids are released by the ACK', async () => {
+  test('reset: the other side gets the code, the resetter gets nothing more, the ACK releases the id', async () => {
     const { pair, agentStream } = connect()
     const visitor = openOn(pair)
     const upstream = await agentStream(0)
@@ -172,7 +172,7 @@ describe('session', () => {
     expect(heard).toEqual({ opened: 17, upgraded: 1, plain: 1 })
   })
 
-  test('who opened a stream hears that it is open and over, before its user, and not what the user resets', async () => {
+  test('the opener of a stream is told of opening and end before its user, but not of the user’s reset', async () => {
     const { pair, agentStream } = connect()
     const told: string[] = []
     const open = (n: number) => {
@@ -197,7 +197,7 @@ describe('session', () => {
     expect([first, second, third].every((stream) => stream?.isOver)).toBe(true)
   })
 
-  test('a silent path is noticed by both sides within 10 s; when the grace is over every stream hears it', async () => {
+  test('a silent path is noticed by both sides within 10 s; when the grace is over every stream is told', async () => {
     const { clock, pair, agentStream } = connect()
     const visitor = openOn(pair)
     const upstream = await agentStream(0)
@@ -225,7 +225,7 @@ describe('session', () => {
     expect(pair.agent.rttMs).toBeDefined()
   })
 
-  test('a stall of our own condemns nobody', async () => {
+  test('a stall of this process ends no carrier', async () => {
     const { clock, pair } = connect()
     await turns(8)
     clock.stall(30_000)
@@ -243,7 +243,7 @@ describe('session', () => {
     await visitor.heard.until(() => visitor.heard.bytes.length === 10)
   })
 
-  test('where a successor is there, the first GOAWAY lets visitors in and the second does not', async () => {
+  test('with a successor, the first GOAWAY admits visitors and the second does not', async () => {
     const { pair, agentStream, goAways } = connect()
     pair.relay.goAway({ key: 'relay.replaced', graceMs: 30_000, redialMs: 0 })
     const visitor = openOn(pair)
@@ -264,7 +264,7 @@ describe('session', () => {
     expect(() => openOn(pair)).toThrow(expect.objectContaining({ key: 'carrier.lost' }))
   })
 
-  test('while all memory is held a visitor is refused; while much is it gets a small window', async () => {
+  test('with all memory held a visitor is refused; with much of it held it gets a small window', async () => {
     const { pair, agentStream } = connect({ budgetBytes: 1_000 })
     const heldBy = async (bytes: number) => {
       pair.budgets.relay.hold(bytes)

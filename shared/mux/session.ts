@@ -1,7 +1,7 @@
 /**
- * The association of one agent and one relay: streams over carriers, bindings, an orderly end. The same class at
- * both ends; `side` decides who opens streams (relay) and who binds (agent). It outlives its carriers: streams
- * continue on another one, bytes once and in order. Wire protocol, rules 9 to 12, 15, 20, 21 and 25.
+ * The association of one agent and one relay: streams over carriers, bindings, an orderly end. Both ends use the same
+ * class; `side` decides who opens streams (relay) and who binds (agent). It outlives its carriers: streams continue on
+ * another one, bytes once and in order. Wire protocol, rules 9 to 12, 15, 20, 21 and 25.
  */
 import type { Timer } from '../base/clock.ts'
 import { codes, type ErrorKey, fail, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
@@ -41,10 +41,10 @@ export class Session implements CarrierHandler {
   #isClosed = false
   /** A report waits for a carrier. */
   #owesReport = false
-  /** Dedicated carriers wanted. */
+  /** How many dedicated carriers are wanted. */
   #ownWant = 0
   #relayWant = 0
-  /** Agent: the highest carrier number given. */
+  /** Agent: the highest carrier number used. */
   #dialled: number
   #farewell: PortTunnelerError | undefined
 
@@ -71,7 +71,7 @@ export class Session implements CarrierHandler {
     this.#start(options.carrier)
   }
 
-  /** draining: GOAWAY was said, no new streams; detached: no carrier for now. */
+  /** draining: GOAWAY was sent, no new streams; detached: no carrier for now. */
   get state(): 'open' | 'draining' | 'detached' | 'closed' {
     if (this.#isClosed) return 'closed'
     if (this.carriers.size === 0) return 'detached'
@@ -109,12 +109,12 @@ export class Session implements CarrierHandler {
     this.#say(FrameType.bound, { bind, endpoint })
   }
 
-  /** The BIND is refused, or the binding has ended; its streams are the caller's to reset. */
+  /** Refuses the BIND, or ends the binding; the caller resets its streams. */
   unbound(bind: number, key: ErrorKey, detail: string = codes[key].cause): void {
     this.#talk.say(bind, FrameType.unbound, { bind, code: codes[key].code, message: detail })
   }
 
-  /** Resets the streams of one binding: another agent process serves it now, and this one is not there to say so. */
+  /** Resets the streams of one binding: another agent process serves it now, and this one is not there to do it. */
   resetBind(bind: number, key: ErrorKey): void {
     this.#streams.resetBind(bind, key)
   }
@@ -124,7 +124,7 @@ export class Session implements CarrierHandler {
   }
 
   // --- agent
-  /** Asks to serve what `ticket` leases; with a fresher ticket, to go on serving it. */
+  /** Asks to serve what `ticket` leases, or, with a fresher ticket, to go on serving it. */
   bind(bind: number, ticket: string): void {
     this.#talk.say(bind, FrameType.bind, { bind, ticket })
   }
@@ -137,13 +137,13 @@ export class Session implements CarrierHandler {
     return Math.min(Math.max(this.#ownWant, this.#relayWant), limits.dedicatedPerSession)
   }
 
-  /** The number for the next carrier to dial: rising, never used twice (rule 16). */
+  /** The number for the next carrier to dial: it rises, and is never used twice (rule 16). */
   nextCarrierNumber(): number {
     this.#dialled += 1
     return this.#dialled
   }
 
-  /** Takes a carrier out of use in an orderly way: nothing new on it, and its end when nothing hangs on it. */
+  /** Takes a carrier out of use in an orderly way: nothing new goes on it, and it ends when nothing depends on it. */
   retire(carrier: Carrier): void {
     if (carrier.isRetiring) return
     carrier.frames.sendEmpty(FrameType.retire, 0)
@@ -158,8 +158,8 @@ export class Session implements CarrierHandler {
 
   // --- both
   /**
-   * No new streams from now on; those that live may finish within `graceMs`. The agent dials again after `redialMs`.
-   * With `relay.replaced` it should begin its next session, and until it is told again this one takes visitors as
+   * No new streams from now on; live ones may finish within `graceMs`. The agent dials again after `redialMs`. With
+   * `relay.replaced` it should begin its next session, and until the second GOAWAY this session takes visitors as
    * before: the first of two GOAWAYs, as in RFC 9113, section 6.8.
    */
   goAway({ key, graceMs, redialMs }: { key: ErrorKey; graceMs: number; redialMs: number }): void {
@@ -169,25 +169,26 @@ export class Session implements CarrierHandler {
     this.#say(FrameType.goAway, this.#goAwayBody)
   }
 
-  /** Ends everything: streams are reset, carriers are closed behind a GOAWAY with the code. Idempotent. */
+  /** Ends everything: streams are reset, carriers are closed after a GOAWAY with the code. Idempotent. */
   close(key: ErrorKey, detail?: string): void {
     this.#end(fail(key, detail), true)
   }
 
-  /** Ends it without a word: the other side no longer knows the session. */
+  /** Ends it without telling the other side, which no longer knows the session. */
   abandon(reason: PortTunnelerError): void {
     this.#end(reason, false)
   }
 
-  /** A carrier may join under this number, as those of `lost` go. */
+  /** Whether a carrier may join under this number, while those of `lost` go. */
   accepts(carrierNumber: number, lost: readonly number[] = []): boolean {
     return !this.#isClosed && this.carriers.hasRoomFor(carrierNumber, lost)
   }
 
   /**
-   * A further carrier is ready. `lost` is the other side's list of losses, `told` the one this side sent on it.
-   * A report is made on it if any is owed. It is there before those are given up that it replaces: the session is
-   * never detached meanwhile, or visitors that wait for their agent would be turned away as it comes back.
+   * A further carrier is ready. `lost` is the other side's list of losses, `told` the list that this side sent on it.
+   * If a report is owed it is made on this carrier. The carrier is added before those that it replaces are given up: so
+   * the session is never detached meanwhile, and visitors that wait for their agent are not turned away as it comes
+   * back.
    */
   attach(carrier: Carrier, { lost, told }: { lost: readonly number[]; told: readonly number[] }): void {
     this.carriers.add(carrier, told)
@@ -239,7 +240,7 @@ export class Session implements CarrierHandler {
   #onLostFrame(carrier: Carrier, { buffer, start }: Payload): void {
     const number = buffer.readUInt32BE(start)
     const isAck = buffer.readUInt8(start + 4) === 1
-    // An agent has had no carrier that was not ready here first; the relay may have, whose WELCOME was lost.
+    // An agent has had no carrier that was not ready here first; the relay may have, if its WELCOME was lost.
     const mayBe = number !== carrier.number && (this.side === 'agent' || this.carriers.knows(number))
     if (!isAck && !mayBe) throw fail('frame.unexpected', 'LOST names its own carrier, or one that never was.')
     const isFresh = !isAck && this.#giveUp(number, false)
@@ -275,11 +276,14 @@ export class Session implements CarrierHandler {
     this.carriers.announceAll(carrier)
     this.#options.liveness.add(carrier)
     carrier.ping()
-    // Lost before it was ours: nobody else would tell.
+    // It was lost before it was ours, and nobody else would report it.
     if (carrier.isLost) this.#options.clock.after(0, () => this.onLost(carrier, fail('carrier.lost')))
   }
 
-  /** Stops using a carrier; who waited there is offered elsewhere, or the caller's to offer. True: a report is owed. */
+  /**
+   * Stops using a carrier; those that waited there are offered elsewhere, or the caller offers them. @returns true: a
+   * report is owed
+   */
   #giveUp(number: number, isOurs: boolean, waiting?: Sender[]): boolean {
     const carrier = this.carriers.get(number)
     if (!this.carriers.remove(number, isOurs)) return false
@@ -300,7 +304,7 @@ export class Session implements CarrierHandler {
     this.#options.events.onDetached?.()
   }
 
-  /** After a new loss: all that the other side may have missed, on one carrier (rule 12). */
+  /** After a new loss: reports everything that the other side may have missed, on one carrier (rule 12). */
   #report(): void {
     const carrier = this.carriers.pick()
     const wasDetached = this.#owesReport

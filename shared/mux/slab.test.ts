@@ -12,7 +12,7 @@ function take(slabs: Slabs, bytes: number): { slab: Slab; start: number; bytes: 
 }
 
 describe('slabs', () => {
-  test('what is held is never handed out again', () => {
+  test('held memory is never handed out again', () => {
     const slabs = new Slabs()
     const runs = Array.from({ length: 40 }, (_, index) => {
       const run = take(slabs, 100_000)
@@ -36,7 +36,7 @@ describe('slabs', () => {
     expect(take(slabs, 10)).toMatchObject({ slab: last.slab, start: 0 })
   })
 
-  test('free memory is kept for the next rush, 4 MiB of it', () => {
+  test('4 MiB of free memory are kept for the next rush', () => {
     const slabs = new Slabs()
     const runs = Array.from({ length: 100 }, () => take(slabs, slabBytes))
     const memory = new Set(runs.map(({ slab }) => slab))
@@ -44,7 +44,7 @@ describe('slabs', () => {
     for (const { slab } of runs) slab.release()
     expect(slabs.isTight).toBe(false)
     const again = Array.from({ length: 100 }, () => take(slabs, slabBytes))
-    // The sixteen that were free and the one in use.
+    // The sixteen free ones and the one in use.
     expect(again.filter(({ slab }) => memory.has(slab)).length).toBe(17)
   })
 

@@ -1,17 +1,17 @@
 /**
  * Memory that bytes pass through, used again and again: frames on their way out, bytes on their way to a local socket,
- * bytes kept until they are acknowledged. A fresh buffer for each would live outside V8's heap, and V8 answers every 30
- * to 60 MB of such memory by marking all of the heap: 40 % of all CPU under bulk (docs/performance.md).
+ * bytes kept until they are acknowledged. A fresh buffer for each would live outside V8's heap, and V8 reacts to every
+ * 30 to 60 MB of such memory by marking all of the heap: 40 % of all CPU under bulk (docs/performance.md).
  */
 
 /** Four of the largest DATA frames: as much as a carrier gathers in one turn. */
 const slabBytes = 256 * 1024
-/** Slabs that are held at once before those who hold for long must keep copies of their own: 16 MiB. */
+/** When this many slabs are held, those that hold for long must keep copies of their own: 16 MiB. */
 const heldMax = 64
 /** Free slabs that are kept for the next rush: 4 MiB. */
 const freeMax = 16
 
-/** A piece of memory that many may hold parts of; free again when nobody does. */
+/** A piece of memory of which many may hold parts; it is free again when nobody does. */
 export class Slab {
   readonly buffer: Buffer
   readonly #onFree: (slab: Slab) => void
@@ -30,7 +30,7 @@ export class Slab {
     this.#holders += 1
   }
 
-  /** Once for each `hold`. */
+  /** Call it once for each `hold`. */
   release(): void {
     this.#holders -= 1
     if (this.#holders === 0) this.#onFree(this)
@@ -38,7 +38,7 @@ export class Slab {
 }
 
 export class Slabs {
-  /** Where the last `take` lies. */
+  /** The slab of the last `take`. */
   current: Slab
   #used = 0
   #held = 1
@@ -49,7 +49,7 @@ export class Slabs {
     this.current.hold()
   }
 
-  /** Many are held: whoever would hold one for as long as a peer pleases copies instead. */
+  /** Many are held: a user that would hold one for as long as a peer pleases makes a copy instead. */
   get isTight(): boolean {
     return this.#held > heldMax
   }
@@ -59,7 +59,7 @@ export class Slabs {
     return this.#held
   }
 
-  /** Reserves `bytes` in `current` and answers where they start. Whoever goes on to use them must hold `current`. */
+  /** Reserves `bytes` in `current`. A caller that goes on to use them must hold `current`. @returns where they start */
   take(bytes: number): number {
     if (this.current.holders === 1) this.#used = 0
     if (this.#used + bytes > this.current.buffer.length) {
@@ -86,7 +86,8 @@ export class Slabs {
 }
 
 /**
- * Of this process. Frames and what goes to local sockets lie apart: so the frames of a turn are one run, and one write.
+ * The slabs of this process. Frames and bytes for local sockets are apart, so that the frames of a turn are one run,
+ * and one write.
  */
 export const frameSlabs = new Slabs()
 export const deliverySlabs = new Slabs()

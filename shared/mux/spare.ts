@@ -1,15 +1,15 @@
 /**
  * Agent: the connection on which a relay said that it does not know the session. It waits here for the HELLO of a new
- * one: agents of a relay that was restarted come back with one TLS handshake each, not two.
+ * session: so agents of a restarted relay come back with one TLS handshake each, not two.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
 import type { FreshCarrier } from './fresh-carrier.ts'
 
-/** The next session is begun at once; a relay waits longer for its HELLO. */
+/** The next session begins at once; a relay waits longer for its HELLO. */
 const keptMs = 1_000
 
-/** Of one agent at one relay; at most one connection. */
+/** For one agent at one relay; at most one connection. */
 export class Spare {
   readonly #clock: Clock
   #kept: FreshCarrier | undefined
@@ -25,7 +25,7 @@ export class Spare {
     this.#timer = this.#clock.after(keptMs, () => this.drop(), { background: true })
   }
 
-  /** The connection if there is one and it lives; it is the caller's then. */
+  /** The connection, if there is one and it lives; it then belongs to the caller. */
   take(): FreshCarrier | undefined {
     const kept = this.#kept
     this.#timer?.clear()

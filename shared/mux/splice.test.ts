@@ -30,7 +30,7 @@ async function listen(onSocket: (socket: Socket) => void): Promise<Server> {
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 beforeEach(async () => {
-  // Of this test alone: a socket of the one before may still be closing.
+  // For this test alone: a socket of the test before may still be closing.
   const own: typeof ends = { relay: [], agent: [] }
   ends = own
   const turn = new Turn()
@@ -75,12 +75,12 @@ async function readAll(socket: Socket): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** Unlike `once`, whatever else happens to it. */
+/** Unlike `once`, it ignores everything else. */
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => void socket.once('close', () => resolve()))
 }
 
-/** What comes, and how it ends. */
+/** The bytes that come, and how it ends. */
 async function heardBy(socket: Socket): Promise<string> {
   let text = ''
   let end = 'nothing'
@@ -98,7 +98,7 @@ async function heardBy(socket: Socket): Promise<string> {
   return `${text}, ${end}`
 }
 
-/** What each of 150 visitors hears that say `question`, fifty at a time. */
+/** What each of 150 visitors gets that send `question`, fifty at a time. */
 async function visits(question: () => Buffer): Promise<string[]> {
   const heard: string[] = []
   const visit = async () => {
@@ -112,7 +112,7 @@ async function visits(question: () => Buffer): Promise<string[]> {
 }
 
 describe('splice', () => {
-  test('half-close delivers the answer to a visitor that has finished speaking', async () => {
+  test('half-close delivers the answer to a visitor that has finished sending', async () => {
     onUpstream = async (socket) => {
       const question = await readAll(socket)
       socket.end(`heard ${question.length}`)
@@ -184,7 +184,7 @@ describe('splice', () => {
     expect(ends).toEqual({ relay: [undefined], agent: [undefined] })
   })
 
-  test('what an upstream says before it resets arrives before the reset: 150 of 150', {
+  test('bytes of an upstream before its reset arrive before the reset: 150 of 150', {
     timeout: 30_000,
   }, async () => {
     onUpstream = (socket) => {
@@ -195,7 +195,7 @@ describe('splice', () => {
     expect(heard).toEqual(Array(150).fill('the answer, reset'))
   })
 
-  test('what an upstream says before it closes with input unread arrives: 150 of 150', {
+  test('bytes of an upstream that closes with input unread arrive: 150 of 150', {
     timeout: 30_000,
   }, async () => {
     onUpstream = (socket) => {
@@ -207,7 +207,7 @@ describe('splice', () => {
     expect(heard.filter((said) => !said.startsWith('the answer'))).toEqual([])
   })
 
-  test('what an upstream says and ends before it closes with input unread: the answer and its end, 150 of 150', {
+  test('bytes and end of an upstream that closes with input unread both arrive, 150 of 150', {
     timeout: 30_000,
   }, async () => {
     onUpstream = (socket) => {
@@ -219,12 +219,12 @@ describe('splice', () => {
     expect(heard).toEqual(Array(150).fill('the answer, end'))
   })
 
-  test('what a visitor says before it resets arrives at the upstream before the reset: 150 of 150', {
+  test('bytes of a visitor before its reset arrive at the upstream before the reset: 150 of 150', {
     timeout: 30_000,
   }, async () => {
     const said: Promise<string>[] = []
     onUpstream = (socket) => {
-      // An upstream that speaks at once makes the splices write to a visitor that is gone.
+      // An upstream that sends at once makes the splices write to a visitor that is gone.
       socket.write('welcome')
       said.push(heardBy(socket))
     }

@@ -1,6 +1,6 @@
 /**
  * Joins a local socket and a stream, at the relay (visitor) and at the agent (upstream) alike. Each direction ends by
- * itself (half-close), a slow side pauses the other, credit is granted when the local socket has taken the bytes.
+ * itself (half-close), a slow side pauses the other, and credit is granted when the local socket has taken the bytes.
  */
 import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
@@ -15,12 +15,12 @@ import type { StreamSink } from './stream-sink.ts'
 import type { Flushable, Turn } from './turn.ts'
 import type { JointWork, JoinWork } from './work-share.ts'
 
-/** What a socket is joined to: a stream, or what stands in front of one and looks at what passes. */
+/** What a socket is joined to: a stream, or something in front of one that reads what passes. */
 export type SplicedStream = Pick<Stream, 'write' | 'end' | 'resetBehind' | 'consumed'>
 
 /**
- * Stream to socket: writes gathered per turn, credit on consumption. Used alone where the other direction needs more
- * than copying (the relay's HTTP listener).
+ * Stream to socket: gathers writes for each turn, and grants credit as bytes are consumed. Used alone where the other
+ * direction needs more than copying (the relay's HTTP listener).
  */
 export class Delivery implements Flushable {
   readonly #socket: Socket
@@ -34,7 +34,7 @@ export class Delivery implements Flushable {
     this.#stream = stream
     this.#turn = turn
     socket.on('drain', this.#onDrain)
-    // An ended socket says no 'drain' any more, and the bytes before its end must be credited too.
+    // An ended socket emits no 'drain' any more, and the bytes before its end must be credited too.
     socket.on('finish', this.#onDrain)
   }
 
@@ -53,13 +53,13 @@ export class Delivery implements Flushable {
     else this.#stream.consumed(bytes)
   }
 
-  /** Writes all that is there, full or not: the socket ends behind it, or gets what is not the stream's. */
+  /** Writes everything, full or not: then the socket ends, or gets bytes that are not the stream's. */
   finish(): void {
     this.flush()
     if (this.#socket.writable) this.#gather.writeHeld(this.#socket)
   }
 
-  /** The socket goes on without this stream, behind what was written. */
+  /** The socket goes on without this stream, after what was written. */
   detach(): void {
     this.finish()
     this.#onDrain()
@@ -79,7 +79,7 @@ export class Delivery implements Flushable {
 export type SpliceOptions = {
   readonly turn: Turn
   readonly clock: Clock
-  /** The stream is reset with this when the socket fails. Default: stream.aborted. */
+  /** The stream is reset with this key when the socket fails. Default: stream.aborted. */
   readonly keyOf?: (error: Error) => ErrorKey
   /** Reads come as 'data' events: somebody else listens too, or TLS may read while another read is being handled. */
   readonly isOverheard?: boolean
@@ -87,7 +87,7 @@ export type SpliceOptions = {
   readonly work?: JoinWork
   /** Bytes of the socket that were read before. */
   readonly first?: Buffer
-  /** Once, when the socket is closed. `key` says why when it was not an orderly end. */
+  /** Called once, when the socket is closed. `key` says why when it was not an orderly end. */
   readonly onEnd: (key: ErrorKey | undefined) => void
 }
 
@@ -137,7 +137,7 @@ export class Splice implements StreamSink {
   onReset(code: number): void {
     this.#failure ??= keyOfCode(code) ?? 'stream.aborted'
     this.#delivery.flush()
-    // Memory is what the relay needs back at once.
+    // The relay needs its memory back at once.
     if (this.#failure === 'relay.memory' || this.#failure === 'stream.memory') abort(this.#socket)
     else resetBehind(this.#socket, this.#options.clock)
   }

@@ -1,13 +1,13 @@
-/** What a stream tells whoever uses it, and whoever opened it. */
+/** What a stream tells its user and its opener. */
 import { wireCode } from '../base/errors.ts'
 
 /** Where a stream's events go. After `onReset`, or after `reset` was called, nothing more comes. */
 export type StreamSink = {
-  /** Bytes in order, the sink's until it returns. All are owed to `stream.consumed` once the local side took them. */
+  /** Bytes in order, valid until it returns. Each must be passed to `stream.consumed` once the local side took it. */
   onData(bytes: Buffer): void
   /** The other side will send no more: half-close the local socket now. */
   onFin(): void
-  /** What was written is gone; writing may go on after a `write` that answered false. */
+  /** Everything written is gone; writing may go on after a `write` that returned false. */
   onWritable(): void
   /** The stream is over. `code` is the number of a PT code, see `keyOfCode`. */
   onReset(code: number): void
@@ -18,15 +18,15 @@ export type StreamSink = {
   onPlain?(): void
 }
 
-/** What whoever opened a stream hears of it, whoever uses it. */
+/** What the opener of a stream is told about it, whoever uses it. */
 export type StreamWatch = {
   /** The agent has reached the upstream. */
   onOpened(connectMs: number): void
-  /** Once, before the sink hears the end. Not for `stream.reset`: who calls that knows. */
+  /** Called once, before the sink is told the end. Not called for `stream.reset`: its caller knows. */
   onOver(): void
 }
 
-/** Says how a stream has ended: by a code, or in order. */
+/** Reports how a stream has ended: by a code, or in order. */
 type TellEnd = (code?: number) => void
 
 export function endTeller(sink: StreamSink, watch: StreamWatch | undefined): TellEnd {
@@ -40,5 +40,5 @@ export function endTeller(sink: StreamSink, watch: StreamWatch | undefined): Tel
 /** Handles the events of a stream that has no listener. */
 export const deafSink: StreamSink = { onData() {}, onFin() {}, onWritable() {}, onReset() {} }
 
-/** The code that streams hear when their session ends under them. */
+/** The code that streams get when their session ends under them. */
 export const sessionLostCode = wireCode('carrier.lost')

@@ -1,6 +1,6 @@
 /**
- * One visitor connection inside a session, seen from one end. Made by the session; driven by a splice (or by the
- * relay's HTTP listener) through `write`, `end`, `reset`, `consumed`, and answering through its sink.
+ * One visitor connection inside a session, seen from one end. The session makes it; a splice (or the relay's HTTP
+ * listener) drives it through `write`, `end`, `reset`, `consumed`, and it reports through its sink.
  */
 import { type ErrorKey, fail, isFailure, wireCode } from '../base/errors.ts'
 import type { Standing } from '../protocol/frame-writers.ts'
@@ -29,11 +29,11 @@ export class Stream implements Traveller {
   readonly #outbound: Outbound
   readonly #inbound: Inbound
   #finDelivered = false
-  /** A `write` answered false and `onWritable` has not been said yet. */
+  /** A `write` returned false and `onWritable` has not been called yet. */
   #owesWritable = false
-  /** Said again in every report until the stream ends, because nothing else would repeat them. */
+  /** Repeated in every report until the stream ends, because nothing else would repeat them. */
   #resetCode = 0
-  /** RESET goes behind what was written: until that is used it is kept, to be sent again if a carrier is lost. */
+  /** RESET goes after what was written; until that is used it is kept, to be sent again if a carrier is lost. */
   #lastKey: ErrorKey | undefined
   #isLastSaid = false
   readonly #words = new AgentWords()
@@ -58,7 +58,7 @@ export class Stream implements Traveller {
     return this.#sink
   }
 
-  /** What the other side says goes there from now on, unless the stream is over. */
+  /** What the other side sends goes there from now on, unless the stream is over. */
   serve(sink: StreamSink): void {
     if (!this.isOver) this.#sink = sink
   }
@@ -68,7 +68,7 @@ export class Stream implements Traveller {
     return this.#inbound.next
   }
 
-  /** Memory that this stream has in use, in both directions. */
+  /** Memory that this stream uses, in both directions. */
   get heldBytes(): number {
     return this.#inbound.heldBytes + this.#outbound.keptBytes
   }
@@ -78,7 +78,7 @@ export class Stream implements Traveller {
     return this.#outbound.nxt
   }
 
-  /** Sends or copies `chunk`. False: stop reading until `sink.onWritable` (chunks already read may follow). */
+  /** Sends or copies `chunk`. @returns false: stop reading until `sink.onWritable` (chunks already read may follow) */
   write(chunk: Buffer): boolean {
     if (this.isOver || this.#lastKey) return true
     this.#outbound.push(chunk)
@@ -89,7 +89,7 @@ export class Stream implements Traveller {
     return !this.#owesWritable
   }
 
-  /** Half-close behind what was written. */
+  /** Half-closes after what was written. */
   end(): void {
     if (this.isOver || this.#lastKey || this.#outbound.isEnding) return
     this.#outbound.finish()
@@ -104,7 +104,7 @@ export class Stream implements Traveller {
     this.route.settle()?.frames.sendReset(this.id, this.#resetCode)
   }
 
-  /** The same, and tells the sink as well. */
+  /** `reset`, and tells the sink as well. */
   cut(key: ErrorKey): void {
     const tellEnd = endTeller(this.#sink, this.#watch)
     this.reset(key)
@@ -112,8 +112,8 @@ export class Stream implements Traveller {
   }
 
   /**
-   * The same behind what was written. If the other side has not used that yet, the sink hears by `onReset` when it has,
-   * or has used nothing for `limits.lastWordsMs`; until then the local side drops what still comes.
+   * `reset` after what was written. If the other side has not used that yet, the sink is told by `onReset` when it has,
+   * or when it has used nothing for `limits.lastWordsMs`; until then the local side drops what still comes.
    */
   resetBehind(key: ErrorKey): void {
     if (this.isOver || this.#lastKey) return
@@ -140,12 +140,12 @@ export class Stream implements Traveller {
     if (this.#state === 'open') this.#words.opened(this.id, connectMs, this.route.settle())
   }
 
-  /** Agent: whether the upstream switched protocols, so that what the visitor says now is no longer HTTP. */
+  /** Agent: whether the upstream switched protocols, so that the visitor's next bytes are no longer HTTP. */
   answeredUpgrade(answer: 'upgraded' | 'plain'): void {
     if (this.#state === 'open') this.#words.answered(this.id, answer, this.route.settle())
   }
 
-  /** Nothing more is sent or heard. */
+  /** Nothing more is sent or received. */
   get isOver(): boolean {
     return this.#state === 'closed' || this.#state === 'resetting'
   }
@@ -175,7 +175,7 @@ export class Stream implements Traveller {
     return this.#state === 'opening'
   }
 
-  /** There may be memory again to keep what it sends. False: there is none. */
+  /** There may be memory again to keep what it sends. @returns false: there is none */
   feed(): boolean {
     this.#outbound.feed()
     this.route.offer()
@@ -186,7 +186,7 @@ export class Stream implements Traveller {
     carrier.frames.send(encodeOpen(this.id, { ...this.info, window: this.#inbound.window }))
   }
 
-  /** Sends what window and `bytesMax` allow; answers the bytes sent. */
+  /** Sends what window and `bytesMax` allow. @returns the bytes sent */
   pump(carrier: Carrier, bytesMax: number): number {
     const sent = this.#outbound.pump(carrier, this.id, bytesMax)
     this.route.sent(sent, this.#outbound.waitingBytes)
@@ -222,7 +222,7 @@ export class Stream implements Traveller {
     }
   }
 
-  /** The agent's first frame: it is open, and a report made meanwhile is caught up (rule 13). */
+  /** The agent's first frame came: the stream is open, and a report made meanwhile is caught up (rule 13). */
   answered(): void {
     this.#state = 'open'
     const carrier = this.#owesSync ? this.route.settle() : undefined
@@ -230,12 +230,12 @@ export class Stream implements Traveller {
     if (carrier) this.sendSync(carrier)
   }
 
-  /** SYNC grants as CREDIT does: what was used while there was no carrier must not be forgotten. */
+  /** SYNC grants as CREDIT does: bytes used while there was no carrier must not be forgotten. */
   sendSync(carrier: Carrier): void {
     carrier.frames.sendSync(this.id, { next: this.#inbound.next, ...this.#inbound.grant(this.route) })
   }
 
-  /** SYNC came: what the other side lacks and no live carrier brings goes out again. */
+  /** Takes SYNC: bytes that the other side lacks and no live carrier brings are sent again. */
   receiveSync(sync: Standing, isLost: (carrier: number) => boolean): void {
     this.#outbound.repeatLost(sync.next, isLost)
     this.receiveCredit(sync.consumed, sync.window)
@@ -245,7 +245,7 @@ export class Stream implements Traveller {
     return this.#outbound.liveCarriers(withCarrier, isLive)
   }
 
-  /** The other side forgot the stream: a normal end if both directions had ended, else a reset (rule 8). */
+  /** The other side forgot the stream: a normal end if both directions had ended, otherwise a reset (rule 8). */
   receiveGone(): void {
     const isEnd = this.#outbound.isFinSent && this.#inbound.isDone
     this.#release('closed')(isEnd ? undefined : sessionLostCode)
@@ -285,7 +285,7 @@ export class Stream implements Traveller {
     if (this.#lastKey && this.#outbound.isUsed) this.giveUp()
   }
 
-  /** RESET came (never ACK or GONE). */
+  /** Takes RESET (never ACK or GONE). */
   receiveReset(code: number): void {
     this.#release('closed')(code)
   }
@@ -296,8 +296,8 @@ export class Stream implements Traveller {
   }
 
   /**
-   * RESET goes out as soon as it can overtake nothing, because credit comes up to 200 ms later; but not while the agent
-   * dials, who gives up a dial for it.
+   * Sends RESET as soon as it can overtake nothing, because credit comes up to 200 ms later; but not while the agent
+   * dials, because it would end the dial.
    */
   #sayLast(): void {
     if (!this.#lastKey || this.#isLastSaid || this.#state !== 'open') return
@@ -308,7 +308,7 @@ export class Stream implements Traveller {
     carrier.frames.sendReset(this.id, wireCode(this.#lastKey))
   }
 
-  /** A violation inside one stream resets that stream only (rule 9); a fault of ours goes up. */
+  /** A violation inside one stream resets only that stream (rule 9); a fault of our own is thrown. */
   #violate(error: unknown): void {
     if (!isFailure(error)) throw error
     this.cut(error.key)
@@ -321,7 +321,7 @@ export class Stream implements Traveller {
     if (this.#inbound.used === this.#inbound.finAt) this.#useFin()
   }
 
-  /** All bytes are used and the local side was ended: FIN counts as used, said at once. */
+  /** All bytes are used and the local side was ended: FIN counts as used, and this is sent at once. */
   #useFin(): void {
     if (!this.#finDelivered || this.#inbound.isDone) return
     this.#inbound.use(1)

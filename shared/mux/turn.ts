@@ -17,7 +17,7 @@ export class Turn {
     this.#schedule = schedule
   }
 
-  /** Has `item.flush()` called at the end of this turn. The item sees to it that it is added once. */
+  /** Calls `item.flush()` at the end of this turn. The item must see to it that it is added once. */
   add(item: Flushable): void {
     this.#dirty.push(item)
     if (this.#isScheduled) return

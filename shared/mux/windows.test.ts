@@ -1,4 +1,4 @@
-/** What streams cost that hold nothing, and who loses when what is held becomes too much. */
+/** What idle streams cost, and which streams are reset when too much is held. */
 import { describe, expect, test } from 'vitest'
 import { keyOfCode } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -12,7 +12,7 @@ import type { StreamSink } from './stream-sink.ts'
 
 const MiB = 1024 * 1024
 
-/** Counts what it hears; takes it at once while it is hungry. */
+/** Counts the bytes it gets, and takes them at once while it is hungry. */
 class Reader implements StreamSink {
   stream: Stream | undefined
   isHungry = true
@@ -54,7 +54,7 @@ function relayOf(budget: Budget) {
       clock.advance(20)
     }
   }
-  /** The upstream sends whatever it may, for so many round trips or until the reader has `bytes`. */
+  /** The upstream sends as much as it may, for this many round trips or until the reader has `bytes`. */
   const send = async ({ reader, upstream }: Visit, { trips = 400, bytes = Number.POSITIVE_INFINITY }) => {
     for (let n = 0; n < trips && reader.bytes < bytes && !reader.resetKey; n++) {
       while (!upstream.isFull) upstream.isFull = !upstream.stream?.write(piece)
@@ -79,7 +79,7 @@ type Visit = { readonly reader: Reader; readonly upstream: Reader }
 const piece = Buffer.alloc(256 * 1024)
 
 describe('windows', () => {
-  test('twelve connections that downloaded much and idle leave a new one its whole window', async () => {
+  test('twelve idle connections that downloaded much leave a new one its whole window', async () => {
     const { pair, pass, send, visit } = relayOf(new Budget(64 * MiB))
     await pass(5)
     let atFirst = 0
@@ -102,7 +102,7 @@ describe('windows', () => {
     expect(next.reader.bytes, 'its window grows as that of the first did').toBeGreaterThan(atFirst * 0.8)
   }, 60_000)
 
-  test('when all that may fill do so at once, memory keeps to its limit and the worst holders are reset', async () => {
+  test('when all fill their windows at once, memory keeps to its limit and the worst holders are reset', async () => {
     const limit = 6 * MiB
     const { pair, pass, send, visit } = relayOf(new Budget(limit))
     await pass(5)
@@ -125,11 +125,11 @@ describe('windows', () => {
     expect(most).toBeGreaterThan(limit / 2)
     const keys = new Set(hogs.map(({ reader }) => reader.resetKey))
     expect(keys).toContain('stream.memory')
-    expect(guest.reader.resetKey, 'who holds little stays').toBeUndefined()
+    expect(guest.reader.resetKey, 'a small holder stays').toBeUndefined()
     expect(guest.reader.bytes).toBe(limits.windowBytesInitial)
   }, 60_000)
 
-  test('one tunnel of an agent costs its others nothing, nor do many small holders', async () => {
+  test('one tunnel of an agent costs its others nothing, and neither do many small holders', async () => {
     const { pass, send, visit } = relayOf(new Budget(2 * MiB))
     await pass(5)
     const large = await visit({ bind: 2 })
@@ -140,10 +140,10 @@ describe('windows', () => {
       await send(visitor, { trips: 3 })
     }
     expect(many.some(({ reader }) => reader.resetKey === 'stream.memory')).toBe(true)
-    expect(large.reader.resetKey, 'the largest alone, of a tunnel that holds little').toBeUndefined()
+    expect(large.reader.resetKey, 'only the largest, of a tunnel that holds little').toBeUndefined()
   })
 
-  test('pieces are counted as what they cost: single bytes to a reader that waits are not free', async () => {
+  test('pieces are counted at their real cost: single bytes to a reader that waits are not free', async () => {
     const { pair, pass, visit } = relayOf(new Budget(64 * MiB))
     await pass(5)
     const { reader, upstream } = await visit()

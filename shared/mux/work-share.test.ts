@@ -35,7 +35,7 @@ describe('an account at the event loop of a relay', () => {
     expect(worker.isWaiting).toBe(false)
   })
 
-  test('rests twice as long as its small frames took, with all of its connections, while others work', () => {
+  test('rests twice as long as its small frames took, on all of its connections, while others work', () => {
     const { clock, greedy, modest, work, join } = setUp()
     const [first, second, other] = [join(greedy), join(greedy), join(modest)]
     work(modest, 0.1)
@@ -49,7 +49,7 @@ describe('an account at the event loop of a relay', () => {
     expect([first.isWaiting, second.isWaiting, later.isWaiting]).toEqual([false, false, false])
   })
 
-  test('has a third of the loop, however it says what it says', () => {
+  test('has a third of the loop, whatever its frames look like', () => {
     const { clock, greedy, modest, work, join } = setUp()
     const worker = join(greedy)
     let tookMs = 0

@@ -25,7 +25,7 @@ const plainMsPerByte = 5e-6
 const readMs = 0.003
 /** One read takes less; more is a pause of the whole process, which is nobody's work. */
 const owedMsMax = 50
-/** Others are at work when something of theirs was handled in this time. */
+/** Others are at work when something of theirs was handled within this time. */
 const besideMs = 1_000
 
 /** All accounts of a relay, or all networks. */
@@ -40,7 +40,7 @@ export class LoopWork {
     this.clock = clock
   }
 
-  /** Whether somebody other than `share` was at work lately; `share` is now. */
+  /** Whether an account other than `share` was at work lately; `share` is now. */
   isShared(share: WorkShare, nowMs: number): boolean {
     if (this.#last !== share) {
       this.#other = this.#last
