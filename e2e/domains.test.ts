@@ -1,6 +1,6 @@
 /**
- * An own domain on a standalone server, by `ptun` as a person types it, with a DNS of the test: a wrong record is told
- * by its code, the right one is found, visitors come by the domain, it goes to another tunnel, and is removed.
+ * An own domain on a standalone server, with `ptun` as a person types it and the test's DNS: a wrong record is reported
+ * with its code, the right one is found, visitors come by the domain, it moves to another tunnel, and it is removed.
  */
 import { rmSync } from 'node:fs'
 import { tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
@@ -42,7 +42,7 @@ beforeAll(async () => {
       PORTTUNNELER_REGISTRATION: 'true',
       PORTTUNNELER_DEMO: 'false',
       PORTTUNNELER_RESOLVERS: resolvers,
-      // Servers of zones are public addresses, which a test has none of.
+      // Servers of zones must have public addresses, which a test does not have.
       PORTTUNNELER_TRUST_RESOLVERS: 'true',
     },
   })
@@ -89,7 +89,7 @@ async function run(...words: string[]) {
   return { code: exit.code, stdout, stderr }
 }
 
-/** The first line of the program that reads so. */
+/** The first line of the program that matches the schema. */
 function told<T>(program: Program, schema: z.ZodType<T>, what: string, timeoutMs = 45_000): Promise<T> {
   return eventually(
     what,
@@ -106,7 +106,7 @@ function told<T>(program: Program, schema: z.ZodType<T>, what: string, timeoutMs
 const onlineSchema = z.object({ event: z.literal('tunnel.online'), tunnel: z.string(), url: z.string() })
 const ledSchema = z.object({ event: z.literal('domain.led'), url: z.string() })
 
-/** What visitors who come by the domain get. */
+/** What visitors of the domain get. */
 async function seen(url: string): Promise<string> {
   const { status, body } = await visit(service as Service, url, { headers: { accept: 'text/plain' } })
   return status === 200 ? body : `${status}`
@@ -139,7 +139,7 @@ test('a person is shown the record, told what is wrong with it, and served by th
   const again = await run('domains', 'add', host)
   expect(again.stdout).toBe('app.example.com is yours already.')
 
-  // Another tunnel takes it over, under visitors.
+  // Another tunnel takes it over while visitors use it.
   const other = await startProgram(
     'node',
     [ptun, 'http', `${upstreams[1]?.port}`, '--name', 'two', '--json'],
@@ -170,7 +170,7 @@ test('a person is shown the record, told what is wrong with it, and served by th
   )
 }, 180_000)
 
-test('what can be no own domain is refused by its code', async () => {
+test('a host that cannot be an own domain is refused with its code', async () => {
   for (const [name, code] of [
     ['co.uk', 'PT-2411'],
     ['p\u0430ypal.com', 'PT-2409'],

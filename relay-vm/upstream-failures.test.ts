@@ -1,4 +1,4 @@
-/** An upstream that is down shows in the charts of every kind of tunnel, not only where requests are read. */
+/** An upstream that is down shows in the charts of every kind of tunnel, not only where the relay reads requests. */
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { answerPlaces, answerShape } from '@porttunneler/shared/api/schemas/relays'
@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => bench.close())
 
-/** Reports are cumulative, so the highest counts; of all minutes. */
+/** The sum of all minutes. Reports are cumulative, so the highest counts. */
 function unanswered(): number {
   const rows = control.requests.flatMap(({ usage }) => usage)
   const all = rows.reduce<string | undefined>(
@@ -37,7 +37,7 @@ test.each([
   ['tls', 'many'],
   ['http', 'one'],
   ['http', 'many'],
-] as const)('a visitor who does not get to the upstream is counted: %s, agents: %s', async (kind, agents) => {
+] as const)('a visitor who does not reach the upstream is counted: %s, agents: %s', async (kind, agents) => {
   const { relay, ports } = await bench.startRelay({ graceMs: 30_000 })
   const port = await freePort()
   const endpoint = kind === 'tcp' ? `tcp:c1:${port}` : `host:${name}`
@@ -51,7 +51,7 @@ test.each([
     visitor.on('error', () => {})
     if (kind === 'http') visitor.write(`GET / HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`)
     visitor.resume()
-    // It is reset, which `once` of events would take for a failure.
+    // It is reset, which `once` of events would treat as a failure.
     await new Promise((resolve) => visitor.once('close', resolve))
   }
   await relay.drain()

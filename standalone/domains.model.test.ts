@@ -1,10 +1,10 @@
 /**
- * What accounts do with one host, played at random over the real rules and a real store: they claim, publish and take
- * back records, give the host to tunnels, remove it, delete tunnels; servers fall silent; time passes. After each step
- * a host that leads somewhere leads to a tunnel of the account that has it, who gets it has a record there, and nobody
- * loses it before their record was gone for an hour. Rules that were broken on purpose, each
- * found within 200 runs: the holder's proof not asked for; one contrary answer instead of two; the name left where it
- * led when the host was lost; a name added without asking whose the host is.
+ * Random play of accounts with one host, over the real rules and a real store: they claim it, publish and remove
+ * records, give the host to tunnels, remove it, delete tunnels; servers fall silent; time passes. After each step: a
+ * host leads only to a tunnel of the account that has it, an account that gets it has a record there, and nobody loses
+ * it before their record was gone for an hour. Deliberately broken rules, each found within 200 runs: the holder's
+ * proof is not asked for; one contrary answer is enough; the name stays where it led when the host is lost; a name is
+ * added without asking whose the host is.
  */
 
 import { isFailure } from '@porttunneler/shared/base/errors'
@@ -55,10 +55,10 @@ async function play(steps: readonly Step[]): Promise<void> {
     }
     await stage.pass(minute)
     let before = await stage.holder()
-    /** When an account's record was last seen to stand. */
+    /** When an account's record was last seen. */
     const stood = new Map<string, number>()
     for (const one of steps) {
-      // Of one that fails already it was said twice that its record is gone.
+      // If it is already failing, its servers have said twice that its record is gone.
       const fails = (await stage.store.get(verified.ref(host)))?.data.state !== 'verified'
       for (const account of fails ? [] : await recordsOf(stage)) stood.set(account, stage.clock.now())
       await quietly(() => perform(stage, { people, owned }, one))
@@ -70,7 +70,7 @@ async function play(steps: readonly Step[]): Promise<void> {
 }
 type Stage = Awaited<ReturnType<typeof makeDomainStage>>
 
-/** Accounts whose record stands in the zone. */
+/** Accounts with a record in the zone. */
 async function recordsOf(stage: Stage): Promise<ReadonlySet<string>> {
   const standing = stage.zones.texts.get(host) ?? new Set()
   const texts = await Promise.all(
@@ -117,7 +117,7 @@ async function perform(
   }
 }
 
-/** What accounts are refused changes nothing, and that is checked. */
+/** Refused actions must change nothing, which is checked. */
 async function quietly(run: () => Promise<void>): Promise<void> {
   try {
     await run()
@@ -147,7 +147,8 @@ async function check(
   }
   if (holder === before) return holder
   const goneMs = (account: string) => stage.clock.now() - (stood.get(account) ?? Number.NEGATIVE_INFINITY)
-  if (holder !== undefined) expect(await recordsOf(stage), 'who gets a host has a record').toContain(holder)
+  if (holder !== undefined)
+    expect(await recordsOf(stage), 'an account that gets a host has a record').toContain(holder)
   if (before !== undefined && done.do !== 'remove')
     expect(
       goneMs(before),

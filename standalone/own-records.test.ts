@@ -14,7 +14,7 @@ test('a cell has the public addresses of its relays, and keeps them when all are
   const t = makeTestControl({ dns })
   try {
     await t.openCell({ host: 'home.example.net', domain: 'tunnels.example.net' })
-    // An address that nobody outside reaches is none.
+    // An address that nobody outside can reach does not count.
     await t.runJobs()
     expect(kept).toEqual([])
     for (const [instance, host] of [

@@ -1,6 +1,6 @@
 /**
- * Leads own domains to the tunnels of this agent: as soon as a tunnel is online, its domain is given to it, and added
- * where the account does not have it yet. What goes wrong is said and stops no tunnel.
+ * Leads own domains to the tunnels of this agent: as soon as a tunnel is online, it gets its domain, which is added if
+ * the account does not have it yet. Failures are shown and stop no tunnel.
  */
 import { isFailure } from '@porttunneler/shared/base/errors'
 import type { AgentEvent, AgentSnapshot } from '../agent/events.ts'
@@ -17,7 +17,7 @@ type Keeping = {
   readonly wanted: readonly WantedTunnel[]
 }
 
-/** The output of an agent, which leads its domains too. */
+/** The output of an agent that also leads its domains. */
 export function openLeadingOutput(keeping: Keeping, snapshot: () => AgentSnapshot): AgentOutput {
   const output = openAgentOutput(keeping.context, snapshot)
   const done = new Set<string>()
@@ -27,7 +27,7 @@ export function openLeadingOutput(keeping: Keeping, snapshot: () => AgentSnapsho
     if (domain === undefined) return
     done.add(event.tunnel)
     lead({ ...keeping, print }, domain, event).catch((error: unknown) => {
-      // Told, and tried again when the tunnel comes back.
+      // It is reported, and tried again when the tunnel comes back.
       done.delete(event.tunnel)
       const said = isFailure(error) ? `${error.entry.title} (${error.code}). ${error.detail}` : String(error)
       print([`${domain} does not lead to ${event.tunnel}: ${said}`])

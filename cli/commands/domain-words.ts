@@ -1,8 +1,8 @@
-/** What people are told of an own domain in a terminal: the record to make, and what was found instead. */
+/** The terminal's text about an own domain: the record to make, and what was found instead. */
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
 import { formatTable, type Paint } from '../output/format.ts'
 
-/** The record to make; where there is a choice, the one that does both, and the other way in a sentence. */
+/** The record to make; where there is a choice, the record that does both, and the other way in a sentence. */
 export function recordLines({ host, records, provider }: Domain, paint: Paint): readonly string[] {
   const both = records.find(({ does }) => does === 'both')
   const others = records.filter((record) => record !== both)
@@ -26,7 +26,7 @@ export function recordLines({ host, records, provider }: Domain, paint: Paint): 
   ]
 }
 
-/** What the last look found amiss, in one line. */
+/** What was wrong at the last look, in one line. */
 export function findingLine({ findings: [first], checkedAt }: Domain): string {
   if (!first) return checkedAt === undefined ? 'Looking...' : 'Nothing is amiss.'
   return `${first.title} (${first.code}): ${first.detail} ${first.cure}`

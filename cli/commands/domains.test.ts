@@ -1,4 +1,4 @@
-/** What `ptun domains` and `--domain` say: the record to make, what is found, and how a person is waited for. */
+/** The output of `ptun domains` and `--domain`: the record to make, what is found, and how they wait for a person. */
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -29,7 +29,7 @@ const missing = {
   cure: 'Make one.',
 }
 
-test('the record that does both is shown to be copied, with what the provider wants', () => {
+test('the record that does both is shown for copying, with the provider’s hint', () => {
   const provider = { name: 'Cloudflare', hint: 'Set it to "DNS only".' }
   expect(recordLines({ ...pending, provider }, plain)).toEqual([
     'Make this record where the DNS of app.example.com is managed (Cloudflare):',
@@ -52,7 +52,7 @@ test('a domain itself needs two records', () => {
   expect(lines).toContain('  ALIAS  @      t.to.x.example.net')
 })
 
-/** Looks find these, one after the other; the last stays. */
+/** Looks that find these, one after the other; the last one repeats. */
 function stage({
   looks,
   isTTY,
@@ -104,21 +104,21 @@ describe('ptun http --domain', () => {
     expect(t.clock.pending).toBe(0)
   })
 
-  test('says each thing that is found once where nobody watches', async () => {
+  test('without a terminal, reports each finding once', async () => {
     const t = stage({ looks: [pending, found, found, found, verified], isTTY: false })
     await walk(t)
     expect(t.text().split('No record there yet (PT-2501)')).toHaveLength(2)
     expect(t.text()).not.toContain('\u001b[2K')
   })
 
-  test('tells programs the records and what is found', async () => {
+  test('gives programs the records and the findings', async () => {
     const t = stage({ looks: [pending, found, verified], isTTY: false, isJson: true })
     await walk(t)
     const events = t.written.map((line) => JSON.parse(line) as { event: string })
     expect(events.map(({ event }) => event)).toEqual(['domain.pending', 'domain.waiting', 'domain.verified'])
   })
 
-  test('does not wait for one that is verified, or was', async () => {
+  test('does not wait for a domain that is verified, or was', async () => {
     const t = stage({ looks: [verified], isTTY: true })
     await walk(t)
     expect(t.text()).toBe('')
@@ -127,7 +127,7 @@ describe('ptun http --domain', () => {
     expect(failing.text()).toContain('app.example.com is failing. No record there yet (PT-2501)')
   })
 
-  test('ends with what the server says when the claim is gone', async () => {
+  test('ends with the server’s error when the claim is gone', async () => {
     const t = stage({ looks: [pending], isTTY: true })
     const client = { ...t.client, checkDomain: async () => Promise.reject(fail('api.not_found')) }
     await expect(walkThrough(t.context, client, 'app.example.com')).rejects.toThrow()

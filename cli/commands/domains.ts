@@ -1,4 +1,4 @@
-/** `ptun domains`, and the way of a host from "not yours yet" to a tunnel that `--domain` takes. */
+/** `ptun domains`, and the steps by which `--domain` takes a host from "not yours yet" to a tunnel. */
 import { createInterface } from 'node:readline/promises'
 import { domainToASCII } from 'node:url'
 import type { Client } from '@porttunneler/shared/api/client'
@@ -12,13 +12,13 @@ import { formatDate, formatDuration, formatTable } from '../output/format.ts'
 import { findingLine, recordLines, stateWord } from './domain-words.ts'
 import { tunnelIdOf } from './tunnels.ts'
 
-/** A look is asked for so often while a person waits, and then less. */
+/** How often a look is requested while a person waits; later less often. */
 const askMs = [5_000, 15_000] as const
 const askOftenMs = 2 * 60_000
 /** A look takes up to 15 s. */
 const readMs = 1_500
 
-/** @throws login.*, server.*, and what the API answers */
+/** @throws login.*, server.*, and the API's errors */
 export async function listDomains(context: Context): Promise<number> {
   const { client } = await connectApi(context)
   const all = await allDomains(client)
@@ -36,7 +36,7 @@ export async function listDomains(context: Context): Promise<number> {
   return 0
 }
 
-/** @throws name.*, domain.ours, domain.no_tunnel, quota.domains and what the API answers */
+/** @throws name.*, domain.ours, domain.no_tunnel, quota.domains and the API's errors */
 export async function addDomain(
   context: Context,
   text: string,
@@ -53,7 +53,7 @@ export async function addDomain(
   return 0
 }
 
-/** Looks now, and waits for what comes of it. @returns 0 where it is verified and nothing is amiss */
+/** Looks now, and waits for the result. @returns 0 when it is verified and nothing is wrong */
 export async function checkDomain(context: Context, text: string): Promise<number> {
   const { client } = await connectApi(context)
   const domain = await lookNow(context, client, hostOf(text))
@@ -67,7 +67,7 @@ export async function checkDomain(context: Context, text: string): Promise<numbe
   return isFine ? 0 : 1
 }
 
-/** @throws api.not_found, cli.usage without --yes where nobody can be asked */
+/** @throws api.not_found, cli.usage without --yes when nobody can be asked */
 export async function removeDomain(
   context: Context,
   text: string,
@@ -98,8 +98,8 @@ export async function removeDomain(
 }
 
 /**
- * The host is the account's when this resolves: a person is shown the record to make, and is waited for.
- * @throws name.*, domain.*, quota.domains and what the API answers
+ * Resolves when the host is the account's: shows a person the record to make, and waits for it.
+ * @throws name.*, domain.*, quota.domains and the API's errors
  */
 export async function walkThrough(context: Context, client: Client, text: string): Promise<Domain> {
   const added = await client.addDomain({ host: text })
@@ -139,7 +139,7 @@ async function lookNow({ clock }: Context, client: Client, host: string): Promis
   }
 }
 
-/** Somebody may have asked a moment ago: that look will do. */
+/** Somebody may have asked a moment ago: that look is good enough. */
 async function askFor(clock: Context['clock'], client: Client, host: string): Promise<Domain> {
   try {
     return await client.checkDomain(host)
@@ -150,7 +150,7 @@ async function askFor(clock: Context['clock'], client: Client, host: string): Pr
   }
 }
 
-/** On a terminal one line that is written over; elsewhere a line for each thing that is found. */
+/** On a terminal one line that is overwritten; elsewhere a line for each finding. */
 function progressOf(context: Context, host: string) {
   const { clock, stdout, isJson } = context
   const since = clock.monotonic()
@@ -182,7 +182,9 @@ function progressOf(context: Context, host: string) {
   }
 }
 
-/** As the server keeps it; what can be no host at all the server says, with its rules and their reasons. */
+/**
+ * The host as the server keeps it. If it cannot be a host at all the server reports that, with its rules and reasons.
+ */
 function hostOf(text: string): string {
   return domainToASCII(plainName(text)) || text
 }

@@ -27,7 +27,7 @@ const add = (json: object, asked: Asked = {}) => ask('POST', '/v1/domains', { js
 const codeOf = async (asked: ReturnType<typeof ask>) => problemSchema.parse((await asked).json).code
 const path = '/v1/domains/app.example.com'
 
-/** Its record stands in the zone, and it is looked at. */
+/** Puts its record into the zone, and looks at it. */
 async function verify(host = 'app.example.com') {
   const { data } = await readDomain(t.control, t.owner, host)
   zones.texts.set(host, new Set([(await proofOf(t.control, data, [])).text]))
@@ -36,7 +36,7 @@ async function verify(host = 'app.example.com') {
 }
 
 describe('domains', () => {
-  test('however it is spelt it is one, and the answer has the records to make', async () => {
+  test('every spelling is one domain, and the answer has the records to make', async () => {
     const { status, headers, json } = await add({ host: 'APP.Example.com.' })
     expect([status, headers.get('etag'), headers.get('location')]).toEqual([201, '"1"', path])
     const domain = domainSchema.parse(json)
@@ -56,7 +56,7 @@ describe('domains', () => {
     expect((await ask('GET', path)).json).toEqual(json)
   })
 
-  test('a domain itself gets a TXT record and what providers call ALIAS', async () => {
+  test('a registered domain itself gets a TXT record and what providers call ALIAS', async () => {
     const { records } = domainSchema.parse((await add({ host: 'example.com' })).json)
     expect(records.map(({ type, shortName, does }) => `${type} ${shortName} ${does}`)).toEqual([
       'TXT _ptun proves',
@@ -64,7 +64,7 @@ describe('domains', () => {
     ])
   })
 
-  test('what is wrong with its records is told with code and cure', async () => {
+  test('faults of its records are reported with code and cure', async () => {
     await add({ host: 'app.example.com' })
     await t.runJobs()
     const pending = domainSchema.parse((await ask('GET', path)).json)
@@ -102,7 +102,7 @@ describe('domains', () => {
     expect((await ask('POST', `${path}/check`)).status).toBe(202)
   })
 
-  test('it is removed, and the audit tells all of it', async () => {
+  test('it is removed, and the audit has all of it', async () => {
     await add({ host: 'app.example.com' })
     await verify()
     t.clock.advance(1_000)
@@ -145,7 +145,7 @@ test.each([
   ['tunnel.example.com', 'PT-2519'],
   ['x.to.tunnel.example.com', 'PT-2519'],
   ['SHOP.Tunnel.Example.com.', 'PT-2519'],
-])('a hostile name is refused by its code: %s', async (host, code) => {
+])('a hostile name is refused with its code: %s', async (host, code) => {
   expect(await codeOf(add({ host }))).toBe(code)
   expect((await ask('GET', '/v1/domains')).json).toEqual({ items: [] })
 })

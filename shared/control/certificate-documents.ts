@@ -1,13 +1,13 @@
-/** The documents of certificates. Orders under way are in the progress of their jobs (certificates/ordering.ts). */
+/** The documents of certificates. The state of a running order is in its job's progress (certificates/ordering.ts). */
 import { globalCollection } from './names.ts'
 
-/** Id: the host that it is ordered for; of a wildcard, the name behind the asterisk. */
+/** Id: the host that it is ordered for; for a wildcard, the name after the asterisk. */
 export type CertificateDoc = {
-  /** Whose name it is; '' = the service's own. */
+  /** The account of its name; '' = the service's own. */
   readonly account: string
   /** The names in it; the first is the id. */
   readonly hosts: readonly string[]
-  /** failing: the last try failed; what there was before is still good until `notAfter`. */
+  /** failing: the last try failed; an earlier certificate is valid until `notAfter`. */
   readonly state: 'ordering' | 'valid' | 'failing'
   /** Rises with each certificate, 0 before the first: relays keep the highest. */
   readonly version: number
@@ -19,12 +19,12 @@ export type CertificateDoc = {
   readonly notBefore: number
   readonly notAfter: number
   readonly renewAt: number
-  /** What ARI calls it, and the window that it gave last; '' and 0 where there is none. */
+  /** Its name in ARI, and the last window from ARI; '' and 0 without them. */
   readonly ariId: string
   readonly ariStart: number
   readonly ariEnd: number
   readonly ariAskAt: number
-  /** Tries that have failed since the last certificate, with the code and words of the last. */
+  /** Failed tries since the last certificate, with the code and message of the last. */
   readonly failures: number
   readonly error: string
   readonly reason: string

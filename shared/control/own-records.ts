@@ -1,7 +1,7 @@
 /**
- * The records that lead visitors to cells, kept right by a job: what drifted, by whoever's hand, is made anew within
- * ten minutes. A cell has the public addresses of its relays that report; names under its domain are covered by its
- * wildcard, reserved ones and those of own domains' records too. A cell whose relays are all silent keeps what it has.
+ * A job that maintains the records that lead visitors to cells: whatever changed them, they are corrected within ten
+ * minutes. A cell has the public addresses of its reporting relays; its wildcard covers names under its domain, also
+ * reserved names and the targets of own domains. A cell whose relays are all silent keeps what it has.
  */
 import { isPublicAddress } from '../base/public-addresses.ts'
 import { type Cell, directoryOf } from './cells.ts'
@@ -11,7 +11,7 @@ import type { Dns, ZoneRecord } from './platform.ts'
 
 const everyMs = 10 * 60_000
 
-/** Where nobody keeps our zones for us. */
+/** For installations whose zones are managed by hand. */
 export const noDns: Dns = {
   kind: 'none',
   keep: async () => ({ made: 0, removed: 0, foreign: [] }),
@@ -32,7 +32,7 @@ async function keep(control: Control, job: RunningJob): Promise<void> {
   if (control.dns.kind === 'none') return
   const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
   const lists = cells.map((cell) => recordsOf(control, cell))
-  // The records of a cell that nothing is known of would be taken for left over.
+  // Otherwise the records of a cell without known relays would count as left over.
   if (lists.length === 0 || lists.some((records) => records.length === 0)) return
   const { made, removed, foreign } = await control.dns.keep(lists.flat(), job.signal)
   if (made + removed > 0) control.log.info({ made, removed }, 'records of our zones were put right')

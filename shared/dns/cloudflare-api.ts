@@ -1,6 +1,6 @@
 /**
- * Cloudflare's REST interface, the five calls of it that records need, by the platform's own fetch. The official SDK was
- * measured and left out (docs/decisions/0061). Every answer is read by a schema; no more than 1,000 requests go out in
+ * Five calls of Cloudflare's REST interface that records need, by the platform's own fetch. The official SDK was
+ * measured and left out (docs/decisions/0061). A schema reads every answer; no more than 1,000 requests are sent in
  * five minutes, of the 1,200 that a token has.
  */
 import { z } from 'zod'
@@ -11,7 +11,7 @@ import type { Secret } from '../base/secret.ts'
 const deadlineMs = 15_000
 const windowMs = 5 * 60_000
 const requestsMax = 1_000
-/** What every plan takes in one batch. */
+/** The limit of a batch on every plan. */
 export const batchMax = 200
 const perPage = 1_000
 /** A zone has at most some hundred thousand records. */
@@ -40,7 +40,7 @@ const recordSchema = z.object({
 export type CloudRecord = z.infer<typeof recordSchema>
 export type CloudZone = z.infer<typeof zoneSchema>
 
-/** As a record is sent; `ttl` in seconds. */
+/** A record as it is sent; `ttl` in seconds. */
 export type NewRecord = {
   readonly type: string
   readonly name: string
@@ -86,7 +86,7 @@ export class CloudflareApi {
   }
 
   /**
-   * All of it or nothing: deletions first, then changes, then what is new.
+   * All or nothing: deletions first, then changes, then new records.
    * @throws dns.*, with `fields.codes` of Cloudflare
    */
   async batch(zone: string, batch: Batch, signal: AbortSignal): Promise<void> {
@@ -107,7 +107,7 @@ export class CloudflareApi {
       if (!read.success)
         throw fail('dns.unavailable', 'Cloudflare gave an answer of another form.', { cause: read.error })
       all.push(...read.data)
-      // It may give fewer a page than were asked for.
+      // A page may have fewer than requested.
       if (page >= (answer.result_info?.total_pages ?? 1)) break
     }
     return all
@@ -143,7 +143,7 @@ export class CloudflareApi {
     throw refusal(answer, envelope)
   }
 
-  /** @throws dns.limited before Cloudflare says so, which costs a pause of five minutes for everything */
+  /** @throws dns.limited before Cloudflare does, which would pause everything for five minutes */
   #spend(): void {
     const nowMs = this.#options.clock.monotonic()
     this.#sent = this.#sent.filter((at) => at > nowMs - windowMs)

@@ -55,7 +55,7 @@ async function keyOf(run: Promise<unknown>): Promise<string> {
   }
 }
 
-test('makes what is wanted in one batch, and nothing more when it is there', async () => {
+test('makes the wanted records in one batch, and nothing more when they are there', async () => {
   expect(await dns.keep(cell, signal)).toEqual({ made: 3, removed: 0, foreign: [] })
   expect(there()).toEqual([
     'A *.tunnels.example.net 198.51.100.1',
@@ -67,7 +67,7 @@ test('makes what is wanted in one batch, and nothing more when it is there', asy
   expect(writes()).toHaveLength(1)
 })
 
-test('puts right what drifted, and leaves what is not ours', async () => {
+test('corrects changed records, and leaves foreign ones', async () => {
   await dns.keep(cell, signal)
   server.change(zone, (record) => {
     if (record.name.startsWith('*')) return undefined
@@ -88,7 +88,7 @@ test('puts right what drifted, and leaves what is not ours', async () => {
   ])
 })
 
-test('a record of somebody else at our name is told and left alone', async () => {
+test('a foreign record at our name is reported and left alone', async () => {
   const clash = { ...foreign, name: 'tunnels.example.net' }
   server.zone(zone, [
     clash,
@@ -111,7 +111,7 @@ test('500 records take three batches and a page for each twenty, and no name is 
   expect(server.requests).toHaveLength(26)
 })
 
-test('a challenge is put once, waited for and taken away, and what one that died left is gone a day later', async () => {
+test('a challenge is made once, waited for and removed, and a leftover is gone a day later', async () => {
   const name = '_acme-challenge.tunnels.example.net'
   let asked = 0
   served = () => ++asked > 2
@@ -135,7 +135,7 @@ test('a challenge is put once, waited for and taken away, and what one that died
   expect(there().filter((line) => line.startsWith('TXT'))).toEqual([])
 })
 
-test('a challenge that another process has just put is there', async () => {
+test('a challenge that another process has just made counts', async () => {
   const name = '_acme-challenge.tunnels.example.net'
   const record: Omit<StoredRecord, 'id' | 'created_on'> = {
     type: 'TXT',
@@ -167,7 +167,7 @@ test('a wrong token, a foreign zone, an outage and a limit have their codes', as
   expect(await keyOf(open().keep(cell, stop.signal))).toBe('dns.unavailable')
 })
 
-test('1,000 requests in five minutes go out, and the next waits by itself', async () => {
+test('1,000 requests in five minutes go out, and the next one waits', async () => {
   const one = open()
   let sent = 0
   while ((await keyOf(one.remove('_acme-challenge.tunnels.example.net', 'abc', signal))) === 'done') sent += 1

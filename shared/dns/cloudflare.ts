@@ -1,6 +1,6 @@
 /**
- * The role `Dns` on Cloudflare. What we made carries a comment of ours, and nothing else is ever changed or deleted: a
- * record that somebody else made at one of our names is told of and left alone. Everything can be done again.
+ * The role `Dns` on Cloudflare. Our records carry a comment of ours, and nothing else is ever changed or deleted: a
+ * foreign record at one of our names is reported and left alone. Every step can be repeated.
  */
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
@@ -18,10 +18,10 @@ import {
 } from './cloudflare-api.ts'
 
 const comments = { kept: 'porttunneler', challenge: 'porttunneler challenge' } as const
-/** Short: an address of a relay that is gone must not live long in caches. */
+/** Short: the address of a relay that is gone must not stay in caches for long. */
 const ttlSeconds = 60
 const zonesKnownMs = 10 * 60_000
-/** An order is over long before; what is older was left behind by one that died. */
+/** An order is over long before; older records were left behind by a process that died. */
 const challengeMs = 24 * 3_600_000
 const servedEveryMs = 2_000
 const servedMs = 60_000
@@ -103,7 +103,7 @@ class CloudflareDns implements Dns {
     return { made: plan.posts.length, removed: plan.deletes.length, foreign: plan.foreign }
   }
 
-  /** Another process may have made the same in between: then it is there. */
+  /** Another process may have made the same in between: that counts as done. */
   async #batch(zone: CloudZone, batch: Batch, signal: AbortSignal): Promise<void> {
     try {
       await this.#api.batch(zone.id, batch, signal)
@@ -131,7 +131,7 @@ class CloudflareDns implements Dns {
 
 type Plan = Batch & { readonly foreign: readonly string[] }
 
-/** What has to happen so that ours is what is wanted. */
+/** The changes that turn our records into the wanted ones. */
 function planOf(there: readonly CloudRecord[], wanted: readonly ZoneRecord[], nowMs: number): Plan {
   const ours = there.filter(({ comment }) => comment === comments.kept)
   const others = there.filter(({ comment }) => comment !== comments.kept)
@@ -165,7 +165,7 @@ function planOf(there: readonly CloudRecord[], wanted: readonly ZoneRecord[], no
   }
 }
 
-/** What is new goes first, so that no name is ever without an address between two batches. */
+/** New records go first, so that no name is without an address between two batches. */
 function batchesOf({ deletes, patches, posts }: Batch): readonly Batch[] {
   if (deletes.length + patches.length + posts.length <= batchMax)
     return deletes.length + patches.length + posts.length === 0 ? [] : [{ deletes, patches, posts }]
@@ -192,7 +192,7 @@ function recordOf(record: CloudRecord): ZoneRecord {
   return { type: record.type as ZoneRecord['type'], name: record.name, value: textOf(record) }
 }
 
-/** It keeps texts as they were written, with quotation marks or without. */
+/** Cloudflare keeps texts as they were written, with quotation marks or without. */
 function textOf({ type, content }: CloudRecord): string {
   return type === 'TXT' ? content.replace(/^"(.*)"$/, '$1') : content.toLowerCase()
 }

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { Peer } from './exchange.ts'
 
-/** Run by three different people: one that lies or fails changes nothing. */
+/** Three different organisations run them: one that lies or fails changes nothing. */
 const publicResolvers = ['1.1.1.1', '8.8.8.8', '9.9.9.9']
 
 const resolverSchema = z.string().transform((text, context): Peer => {

@@ -1,4 +1,4 @@
-/** Whether the servers that have a zone serve a text already: authorities ask them, not a cache. */
+/** Whether a zone's own servers already serve a text: certificate authorities ask these, not a cache. */
 import type { Clock } from '../base/clock.ts'
 import { Asker, type AskerOptions, askLimits } from './asker.ts'
 import { AskingPace } from './asking-pace.ts'
@@ -11,7 +11,7 @@ type ServedOptions = {
   readonly reach?: AskerOptions['reach']
 }
 
-/** @returns a question: whether every server of the zone that answers has the text */
+/** @returns a function that tells whether every answering server of the zone has the text */
 export function textsServed({ resolvers, clock, reach }: ServedOptions) {
   const pace = new AskingPace()
   return async (name: string, text: string, signal: AbortSignal): Promise<boolean> => {

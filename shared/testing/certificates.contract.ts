@@ -1,6 +1,6 @@
 /**
- * What orders of certificates promise over any Store: one order a host however many work at it, and after a death at
- * any write the next worker goes on, with the same key.
+ * The promises of certificate orders, for any Store: one order a host however many workers there are, and after a crash
+ * at any write the next worker goes on, with the same key.
  */
 import { describe, expect, test } from 'vitest'
 import { silentLog } from '../base/log.ts'
@@ -65,7 +65,7 @@ export function describeCertificates(name: string, make: MakeStore): void {
         expect(await certificate()).toMatchObject({ state: 'valid', hosts: [host] })
       }))
 
-    test('after a death at any write the order is carried on, and none is made a third time', () =>
+    test('after a crash at any write the order goes on, and none is made a third time', () =>
       withStore(make, async (store) => {
         for (const when of ['before', 'after'] as const)
           for (let n = 1, isWhole = false; !isWhole; n++) {
@@ -74,7 +74,7 @@ export function describeCertificates(name: string, make: MakeStore): void {
               `${when}${n}.example.com`,
             )
             await take(dyingAt(store, n, when)).catch(() => undefined)
-            // So many deaths later the try has gone through to its last write.
+            // After this many crashes the try has reached its last write.
             isWhole = (await certificate())?.state === 'valid' && (await job())?.claim === ''
             for (let tries = 0; tries < 4 && (await certificate())?.state !== 'valid'; tries++) {
               clock.advance(2 * leaseMs)

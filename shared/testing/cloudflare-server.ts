@@ -1,6 +1,6 @@
 /**
- * Cloudflare's API for tests, as strict as the real one: bearer and its rights, ids, unknown fields, records that
- * clash, batches that are whole or nothing and have 200 operations at most, pages, and 1,200 requests in five minutes.
+ * Cloudflare's API for tests, as strict as the real one: bearer and its rights, ids, unknown fields, clashing records,
+ * batches that are all or nothing and have at most 200 operations, pages, and 1,200 requests in five minutes.
  */
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -40,7 +40,7 @@ class Refusal extends Error {
 
 export type CloudflareServer = Awaited<ReturnType<typeof openCloudflareServer>>
 
-/** Ends by `close`. `perPageMax` is small, so that tests have pages. */
+/** End it with `close`. `perPageMax` is small, so that tests get several pages. */
 export async function openCloudflareServer({
   token = 'good-token',
   perPageMax = 20,
@@ -182,7 +182,7 @@ export async function openCloudflareServer({
     fail: (status: number | undefined) => {
       failing = status
     },
-    /** Somebody else is faster, once. */
+    /** Lets somebody else act first, once. */
     beforeBatch: (run: () => void) => {
       onBatch = run
     },

@@ -1,6 +1,6 @@
 /**
- * What own domains promise over any Store: one account has a host, by a record in its zone; a record of another's, a
- * squatter or a silent server takes it from nobody; and a host leads to a tunnel of that account alone.
+ * The promises of own domains, for any Store: one account has a host, by a record in its zone; a foreign record, a
+ * squatter or a silent server takes it from nobody; and a host leads only to a tunnel of that account.
  */
 import { describe, expect, test } from 'vitest'
 import { isFailure } from '../base/errors.ts'
@@ -34,7 +34,7 @@ const day = 24 * hour
 const host = 'app.example.com'
 const relay = newId('rel', 1)
 
-/** Two people, a cell and zones that are written by hand; time passes with rounds of jobs. */
+/** Two people, a cell and hand-written zones; time passes with rounds of jobs. */
 export async function makeDomainStage(store: Store) {
   const clock = new FakeClock()
   const zones = new Zones()
@@ -67,7 +67,7 @@ export async function makeDomainStage(store: Store) {
     const found = await store.get(domains.ref(domainId(account, name)))
     return found ? (await proofOf(control, found.data, [])).text : ''
   }
-  // Without those that run for ever, which would run at every step of days.
+  // Without jobs that run for ever, which would run at every step of days.
   const worker = makeWorker(control, 4)
   const tunnelOf = async (caller: Caller, name: string) =>
     (await createTunnel(controlOf(control, caller.account), caller, { name, kind: 'http', policy: {} })).ref
@@ -84,7 +84,7 @@ export async function makeDomainStage(store: Store) {
     tunnelOf,
     textOf,
     add: (caller: Caller, tunnel?: string, name = host) => addDomain(control, caller, { host: name, tunnel }),
-    /** The account's record stands in the zone. */
+    /** Puts the account's record into the zone. */
     async put(caller: Caller, name = host) {
       const text = await textOf(caller, name)
       zones.texts.set(name, new Set([...(zones.texts.get(name) ?? []), text]))
@@ -92,14 +92,14 @@ export async function makeDomainStage(store: Store) {
     async take(caller: Caller, name = host) {
       zones.texts.get(name)?.delete(await textOf(caller, name))
     },
-    /** Time passes, with a round of jobs at each step. */
+    /** Lets time pass, with a round of jobs at each step. */
     async pass(ms: number, stepMs = ms) {
       for (let left = ms; left > 0; left -= stepMs) {
         clock.advance(Math.min(stepMs, left))
         await worker.round(60_000)
       }
     },
-    /** Both are looked at now. */
+    /** Looks at the claims of all these callers now. */
     async look(...callers: readonly Caller[]) {
       clock.advance(6_000)
       for (const caller of callers) await askAgain(control, caller, host)
@@ -133,7 +133,7 @@ export function describeDomains(name: string, make: MakeStore): void {
     test(title, () => withStore(make, async (store) => run(await makeDomainStage(store))), 60_000)
 
   describe(`own domains: ${name}`, () => {
-    check('a host is pending until its record is there, and leads to its tunnel then', async (stage) => {
+    check('a host is pending until its record is there, and then leads to its tunnel', async (stage) => {
       const { ada, control } = stage
       const tunnel = await stage.tunnelOf(ada, 'web')
       await stage.add(ada, tunnel)
@@ -170,11 +170,11 @@ export function describeDomains(name: string, make: MakeStore): void {
         expect(await stage.holder()).toBe(winner.account)
         expect(await stage.finds(loser)).toEqual(['domain.claimed'])
         await stage.pass(2 * day, 6 * hour)
-        expect(await stage.holder(), 'whoever is there first stays').toBe(winner.account)
+        expect(await stage.holder(), 'the first one stays').toBe(winner.account)
       },
     )
 
-    check('a squatter without a record blocks nobody, and is told nothing of others', async (stage) => {
+    check('a squatter without a record blocks nobody, and is told nothing about others', async (stage) => {
       const { ada, eve } = stage
       await stage.add(eve)
       await stage.add(ada)
@@ -216,7 +216,7 @@ export function describeDomains(name: string, make: MakeStore): void {
     )
 
     check(
-      'silent servers change nothing, however long; a record that is gone does, step by step',
+      'silent servers change nothing, however long; a missing record does, step by step',
       async (stage) => {
         const { ada } = stage
         const tunnel = await stage.tunnelOf(ada, 'web')
@@ -255,7 +255,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
-    check('a claim that finds nothing goes after a week, and leaves room for another', async (stage) => {
+    check('a claim without a record is deleted after a week, and leaves room for another', async (stage) => {
       const { ada } = stage
       await stage.add(ada)
       await stage.pass(6 * day, 12 * hour)
@@ -266,7 +266,7 @@ export function describeDomains(name: string, make: MakeStore): void {
     })
 
     check(
-      'what is removed leads nowhere at once, and its old record proves nothing for whoever comes next',
+      'a removed host leads nowhere at once, and its old record proves nothing for the next account',
       async (stage) => {
         const { ada, eve, control } = stage
         const tunnel = await stage.tunnelOf(ada, 'web')
@@ -286,34 +286,31 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
-    check(
-      'it leads to the tunnel that it is given to, and to none that is gone or another’s',
-      async (stage) => {
-        const { ada, eve, control } = stage
-        const [one, two, hers] = [
-          await stage.tunnelOf(ada, 'one'),
-          await stage.tunnelOf(ada, 'two'),
-          await stage.tunnelOf(eve, 'hers'),
-        ]
-        await stage.add(ada, one)
-        await stage.put(ada)
-        await stage.pass(minute)
-        const { data } = await giveDomain(control, ada, { host, tunnel: two })
-        expect([await stage.leads(), data.revision]).toEqual([two, 2])
-        expect(await outcome(giveDomain(control, ada, { host, tunnel: hers }))).toBe('api.not_found')
-        expect(await outcome(giveDomain(control, ada, { host, tunnel: one, ifRevision: 1 }))).toBe(
-          'api.conflict',
-        )
-        await giveDomain(control, ada, { host, tunnel: '' })
-        expect(await stage.leads()).toBeUndefined()
-        await giveDomain(control, ada, { host, tunnel: one })
-        await deleteTunnel(controlOf(control, ada.account), ada, { id: one })
-        await stage.look(ada)
-        expect([await stage.leads(), await stage.holder()]).toEqual([undefined, ada.account])
-      },
-    )
+    check('it leads to the tunnel that it is given to, and to no deleted or foreign one', async (stage) => {
+      const { ada, eve, control } = stage
+      const [one, two, hers] = [
+        await stage.tunnelOf(ada, 'one'),
+        await stage.tunnelOf(ada, 'two'),
+        await stage.tunnelOf(eve, 'hers'),
+      ]
+      await stage.add(ada, one)
+      await stage.put(ada)
+      await stage.pass(minute)
+      const { data } = await giveDomain(control, ada, { host, tunnel: two })
+      expect([await stage.leads(), data.revision]).toEqual([two, 2])
+      expect(await outcome(giveDomain(control, ada, { host, tunnel: hers }))).toBe('api.not_found')
+      expect(await outcome(giveDomain(control, ada, { host, tunnel: one, ifRevision: 1 }))).toBe(
+        'api.conflict',
+      )
+      await giveDomain(control, ada, { host, tunnel: '' })
+      expect(await stage.leads()).toBeUndefined()
+      await giveDomain(control, ada, { host, tunnel: one })
+      await deleteTunnel(controlOf(control, ada.account), ada, { id: one })
+      await stage.look(ada)
+      expect([await stage.leads(), await stage.holder()]).toEqual([undefined, ada.account])
+    })
 
-    check('20 that race for the last one of the plan get it once', async (stage) => {
+    check('of 20 that race for the plan’s last one, one gets it', async (stage) => {
       const { ada } = stage
       const small = { ...ada, limits: { ...plans.unlimited, domains: 1 } }
       const all = Array.from({ length: 8 }, (_, n) =>
@@ -325,7 +322,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       expect(await stage.count(ada)).toBe(1)
     })
 
-    check('an account that is closed has no host any more', async (stage) => {
+    check('a closed account has no host any more', async (stage) => {
       const { ada } = stage
       await stage.add(ada, await stage.tunnelOf(ada, 'web'))
       await stage.put(ada)

@@ -1,6 +1,6 @@
 /**
- * A certificate authority for tests: it follows the clock of the test, gives any life and any window of renewal,
- * refuses what breaks its limits, and can be down, slow or unconvinced. Its certificates are real, signed by its root.
+ * A certificate authority for tests: it follows the test's clock, gives any life and any window of renewal, refuses
+ * orders beyond its limits, and can be down, slow or find no proof. Its certificates are real, signed by its root.
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
@@ -51,11 +51,11 @@ export class SmallIssuer implements Issuer {
   isDown = false
   /** Whether it finds the proofs. */
   isConvinced = true
-  /** An order is looked at so often before it goes on. */
+  /** How often an order is read before it goes on. */
   slowness = 0
   /** Shares of the life at which the window begins and ends; undefined: it does not offer ARI. */
   window: readonly [number, number] | undefined
-  /** What was asked of it, in order. */
+  /** The calls in order. */
   readonly calls: string[] = []
 
   constructor(options: { readonly name?: string; readonly clock: Clock; readonly lifeMs?: number }) {
@@ -140,7 +140,7 @@ export class SmallIssuer implements Issuer {
     return { start: validFrom + from * this.lifeMs, end: validFrom + to * this.lifeMs }
   }
 
-  /** Of the last certificate. */
+  /** Validity of the last certificate. */
   validFrom = 0
 
   #note(call: string): void {

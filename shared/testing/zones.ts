@@ -1,8 +1,8 @@
-/** What the DNS says in tests that are not about asking it. */
+/** The DNS of tests that are not about asking it. */
 import type { Evidence, Inquiry, ServerView } from '../control/domains/evidence.ts'
 import type { InquiryDesk } from '../control/platform.ts'
 
-/** Zones as the tests have them: what stands at `_ptun.<host>`, or no word at all. */
+/** Zones as the tests write them: the record at `_ptun.<host>`, or no answer at all. */
 export class Zones implements InquiryDesk {
   readonly texts = new Map<string, Set<string>>()
   isSilent = false

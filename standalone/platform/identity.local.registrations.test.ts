@@ -32,7 +32,7 @@ test('registering: nothing is made before the link is used, which works once and
   await expectFailure(identity.confirmAccount({ token, password }, home), 'auth.reset')
 })
 
-test('registering: whoever has an account hears of it by mail, without a link that changes anything', async () => {
+test('registering: a person with an account is told by mail, without a link that changes anything', async () => {
   const { identity, ask, mails } = makeSetUp()
   await identity.register({ email, password }, home)
   const letter = await ask()
@@ -41,7 +41,7 @@ test('registering: whoever has an account hears of it by mail, without a link th
   expect(mails).toHaveLength(1)
 })
 
-test('registering: a link is good for an hour, for a strong password, and sets nobody’s password', async () => {
+test('registering: a link is good for an hour, for a strong password, and changes no existing password', async () => {
   const { identity, ask, tokenOf, clock } = makeSetUp()
   const token = tokenOf(await ask())
   await expectFailure(identity.confirmAccount({ token, password: 'aaaaaaaaaa' }, home), 'auth.weak')
@@ -59,7 +59,7 @@ test('registering: a link to a new password makes no account', async () => {
   await expectFailure(identity.confirmAccount(given, home), 'auth.reset')
 })
 
-test('registering: of two links for one address the first makes the account, the second says that it is there', async () => {
+test('registering: of two links for one address the first makes the account, the second says so', async () => {
   const { identity, ask, tokenOf } = makeSetUp()
   const [first, second] = [tokenOf(await ask()), tokenOf(await ask())]
   expect(first).not.toBe(second)
@@ -69,7 +69,7 @@ test('registering: of two links for one address the first makes the account, the
   await identity.login({ email, password }, home)
 })
 
-test('registering: no mailbox is flooded, and who asks is not told', async () => {
+test('registering: no mailbox is flooded, and the requester is not told', async () => {
   const { ask, mails } = makeSetUp()
   for (let n = 0; n < limits.resetEmail.free + 3; n++) await ask()
   expect(mails.length).toBeLessThanOrEqual(limits.resetEmail.free + 1)

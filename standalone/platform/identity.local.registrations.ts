@@ -1,7 +1,7 @@
 /**
- * Making an account: who asks gets a mail, and chooses the password behind its link. So nobody learns at the form who
- * has an account here, and nobody has one at an address whose mail they do not read. Asking leaves a job and answers
- * before anything is looked up; a link works once, for an hour.
+ * Makes accounts: a person who asks gets a mail, and chooses the password behind its link. So the form does not tell
+ * who has an account here, and nobody has one at an address whose mail they do not read. A request leaves a job and is
+ * answered before anything is looked up; a link works once, for an hour.
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
@@ -29,7 +29,7 @@ export type RegistrationOptions = {
 
 export class Registrations {
   readonly #options: RegistrationOptions
-  /** Of the job that looks the address up and asks for the mail. */
+  /** The job that looks the address up and sends the mail. */
   readonly jobs: JobKind
 
   constructor(options: RegistrationOptions) {
@@ -37,13 +37,13 @@ export class Registrations {
     this.jobs = { name: kind, attemptsMax: 12, run: (job) => this.#prepare(job) }
   }
 
-  /** @throws auth.locked; never because of the address */
+  /** @throws auth.locked, and never because of the address */
   async request(asked: MailRequest): Promise<void> {
     await this.#options.guard.countRegistration(asked.from)
     await askByMail(this.#options, kind, asked)
   }
 
-  /** Turns a token away before a costly hash is made for it. @returns the address @throws auth.reset */
+  /** Refuses a token before a costly hash is made for it. @returns the address. @throws auth.reset */
   async check(token: string): Promise<string> {
     const { store, clock } = this.#options
     const asked = (await store.get(resets.ref(hashSecret(token))))?.data
@@ -51,7 +51,7 @@ export class Registrations {
     return asked.email
   }
 
-  /** Spends the token and makes the user. @throws auth.reset; auth.taken when another link has made it meanwhile */
+  /** Uses up the token and makes the user. @throws auth.reset; auth.taken when another link has made it meanwhile */
   async redeem(token: string, hash: string): Promise<string> {
     const { store, clock } = this.#options
     const ref = resets.ref(hashSecret(token))
@@ -62,7 +62,7 @@ export class Registrations {
       if (await tx.get(emailRef(asked.email))) throw fail('auth.taken')
       const user = newId('usr', now)
       tx.delete(ref)
-      // Whoever holds the link reads the mailbox.
+      // A person who has the link reads the mailbox.
       for (const write of userWrites(user, { email: asked.email, hash, emailVerified: true, now }))
         tx.create(write.ref, write.data)
       return user
@@ -75,7 +75,7 @@ export class Registrations {
     try {
       await guard.countResetMail(email)
     } catch (error) {
-      // Enough mails went to this address lately; who asks for one more is not told.
+      // Enough mails went to this address lately; the requester is not told.
       if (isFailure(error, 'auth.locked')) return
       throw error
     }

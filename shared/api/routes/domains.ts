@@ -1,4 +1,4 @@
-/** Own domains. Crosses accounts: the host that is asked for may be somebody else's. */
+/** Own domains. Crosses accounts: the requested host may be another account's. */
 import { z } from 'zod'
 import { describeDomains } from '../../control/domains/describing.ts'
 import {
@@ -121,7 +121,7 @@ export function domainRoutes({ control }: ApiDeps, cursors: Cursors): RouteGroup
       const outcome = await once(c, call, (record) =>
         addDomain(control, call.caller, wish, (tx, { data }) => record(tx, { host: data.host })),
       )
-      // Told as it is now: what the record keeps is which one it was.
+      // The present state of the domain: the record only says which domain it was.
       const host = 'replayed' in outcome ? recordSchema.parse(outcome.replayed).host : outcome.value.data.host
       c.header('location', `/v1/domains/${host}`)
       return c.json(await tell(c, await readDomain(control, call.caller, host)), 201)

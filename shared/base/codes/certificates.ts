@@ -9,8 +9,8 @@ export const certificateCodes = {
     ...outside,
     owner: 'service',
     title: 'Certificate authority does not answer',
-    cause: 'The certificate authority cannot be reached, answers too slowly, or says that it has a fault.',
-    cure: 'Nothing has to be done: the order goes on when it answers again, and the certificate in use stays. If it lasts, look at the status page of the authority, and whether this machine reaches the internet by HTTPS.',
+    cause: 'The certificate authority cannot be reached, is too slow, or reports a fault.',
+    cure: 'Nothing to do: the order goes on when the authority answers again, and the certificate in use stays. If this lasts, look at the status page of the authority, and check that this machine reaches the internet by HTTPS.',
   },
   'certificate.limited': {
     code: 'PT-2602',
@@ -19,8 +19,8 @@ export const certificateCodes = {
     owner: 'service',
     title: 'Certificate authority wants a pause',
     cause:
-      'The certificate authority has given out as many certificates for this name, domain or account as it does within some time.',
-    cure: 'Nothing has to be done: the order goes on when the pause is over, or at the next authority of the settings.',
+      'The certificate authority has issued as many certificates for this name, domain or account as its limit allows for now.',
+    cure: 'Nothing to do: the order goes on when the pause is over, or at the next authority of the settings.',
   },
   'certificate.refused': {
     code: 'PT-2603',
@@ -37,8 +37,8 @@ export const certificateCodes = {
     owner: 'user',
     title: 'Name not proven to the certificate authority',
     cause:
-      'The certificate authority asked for the proof that this name is served here, and did not find it; the detail has what it saw.',
-    cure: 'See that the name leads to this service from everywhere, without an old A or AAAA record beside it, and that port 80 is reached from the internet. The order is tried again by itself.',
+      'The certificate authority looked for the proof that this name is served here, and did not find it; the detail says what it saw.',
+    cure: 'Make sure that the name leads to this service from everywhere, without an old A or AAAA record beside it, and that port 80 can be reached from the internet. The order is tried again by itself.',
   },
   'certificate.caa': {
     code: 'PT-2605',
@@ -56,24 +56,25 @@ export const certificateCodes = {
     owner: 'service',
     title: 'Certificate waits for its turn',
     cause:
-      'Authorities give out only so many certificates an hour, and a week for one domain. What is left of that is kept for renewals.',
-    cure: 'Nothing has to be done: the order goes on at the time of the detail. A certificate for all names of a domain (DNS settings) needs one order only.',
+      'Authorities issue a limited number of certificates an hour, and a week for one domain. The rest of that number is kept for renewals.',
+    cure: 'Nothing to do: the order goes on at the time in the detail. A certificate for all names of a domain (DNS settings) needs only one order.',
   },
   'certificate.slow': {
     code: 'PT-2607',
     ...outside,
     owner: 'service',
     title: 'Certificate authority has not finished',
-    cause: 'The certificate authority took an order and has neither issued nor refused it for a day.',
-    cure: 'Nothing has to be done: it is ordered anew. If it happens again, ask the authority.',
+    cause:
+      'The certificate authority accepted an order a day ago and has neither issued the certificate nor refused it.',
+    cure: 'Nothing to do: the certificate is ordered anew. If it happens again, ask the authority.',
   },
   'certificate.expiring': {
     code: 'PT-2608',
     ...outside,
     owner: 'operator',
-    title: 'Certificate soon runs out',
+    title: 'Certificate expires soon',
     cause:
-      'A certificate is in the last tenth of its life, and every try to renew it has failed. Visitors will see a warning when it has run out.',
-    cure: 'Look at the failure that the log names beside this code, and mend it.',
+      'A certificate is in the last tenth of its life, and every try to renew it has failed. Visitors will see a warning when it has expired.',
+    cure: 'Fix the failure that the log names beside this code.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -85,7 +85,7 @@ export const domainCodes = {
     ...record,
     title: 'CAA record forbids our certificates',
     cause:
-      'A CAA record of the domain says who may issue certificates for it, and names none of our issuers.',
+      'A CAA record of the domain says who may issue certificates for it, and it names none of our issuers.',
     cure: 'Add a CAA record for one of the issuers that the detail names, or delete the CAA records.',
   },
   'domain.lame': {
@@ -94,7 +94,7 @@ export const domainCodes = {
     title: 'Name servers do not answer for the domain',
     cause:
       'Servers that the domain names are silent, or do not know it: it was moved, or it is not set up there.',
-    cure: 'Compare the name servers at your registrar with those that your DNS provider tells you.',
+    cure: 'Compare the name servers at your registrar with those that your DNS provider gives you.',
   },
   'domain.servers_differ': {
     code: 'PT-2513',
@@ -108,28 +108,28 @@ export const domainCodes = {
     ...record,
     title: 'Resolvers refuse the domain',
     cause:
-      'Its own servers answer, and resolvers do not believe them: as a rule the DNSSEC of the domain is broken.',
+      'Its own servers answer, but resolvers do not believe them: usually the DNSSEC of the domain is broken.',
     cure: 'Compare the DS record at your registrar with the key of your DNS provider, or switch DNSSEC off there.',
   },
   'domain.not_everywhere': {
     code: 'PT-2515',
     ...record,
     title: 'Not known everywhere yet',
-    cause: 'The name servers of the domain have the record, and resolvers still keep an older answer.',
+    cause: 'The name servers of the domain have the record, but resolvers still keep an older answer.',
     cure: 'Nothing to do: resolvers ask again when the old answer’s time (TTL) is over.',
   },
   'domain.cname_loop': {
     code: 'PT-2516',
     ...record,
-    title: 'CNAME leads round in a circle',
-    cause: 'The aliases of this host lead back to where they began, or there are more than eight of them.',
-    cure: 'Let the CNAME of the host lead directly to the name that the domain shows.',
+    title: 'CNAME records form a loop',
+    cause: 'The aliases of this host lead back to the first, or there are more than eight of them.',
+    cure: 'Point the CNAME of the host directly to the name that is shown for the domain.',
   },
   'domain.not_registered': {
     code: 'PT-2517',
     ...record,
     title: 'Domain is not registered',
-    cause: 'The registry knows no such domain: it is misspelt, has expired or was never bought.',
+    cause: 'The registry does not know the domain: it is misspelt, has expired or was never bought.',
     cure: 'Check the spelling, or renew the domain at your registrar.',
   },
   'domain.unreachable': {
@@ -140,8 +140,8 @@ export const domainCodes = {
     owner: 'operator',
     title: 'Resolvers of this service do not answer',
     cause:
-      'None of the resolvers that this service asks could be reached, so nothing can be said of the domain.',
-    cure: 'Nothing that you have set up is wrong. The operator looks whether the server may ask its resolvers (port 53, UDP and TCP).',
+      'None of the resolvers that this service asks could be reached, so the state of the domain is unknown.',
+    cure: 'Your records are not at fault. The operator checks that the server can reach its resolvers (port 53, UDP and TCP).',
   },
   'domain.ours': {
     code: 'PT-2519',
@@ -152,7 +152,7 @@ export const domainCodes = {
     title: 'Name of this service',
     cause:
       'The host lies under a domain of this service. Those names are reserved, not added as own domains.',
-    cure: 'Reserve the name instead (ptun names reserve), or give a host of a domain that you have registered.',
+    cure: 'Reserve the name instead (ptun names reserve), or use a host of a domain that you have registered.',
   },
   'domain.claimed': {
     code: 'PT-2520',
@@ -170,9 +170,9 @@ export const domainCodes = {
     exit: 1,
     retry: 'never',
     owner: 'user',
-    title: 'Domain has gone to another account',
+    title: 'Domain now belongs to another account',
     cause: 'Your record was gone, and another account proved with its own that the host is theirs.',
-    cure: 'If that was you, nothing is to do. Otherwise somebody else can change your DNS zone: look who, then add the domain again.',
+    cure: 'If that was you, there is nothing to do. Otherwise somebody else can change your DNS zone: find out who, then add the domain again.',
   },
   'domain.no_tunnel': {
     code: 'PT-2522',

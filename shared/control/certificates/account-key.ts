@@ -1,4 +1,4 @@
-/** The one key of our accounts at all issuers, and its thumbprint, by which every relay can answer every HTTP-01. */
+/** The one key of our accounts at all issuers, and its thumbprint, with which every relay can answer every HTTP-01. */
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import { Secret } from '../../base/secret.ts'
@@ -17,7 +17,7 @@ export function thumbprintOf(key: Secret): Promise<string> {
   return calculateJwkThumbprint(JSON.parse(key.reveal()) as JWK)
 }
 
-/** What the TXT record of a DNS-01 challenge holds (RFC 8555, section 8.4). */
+/** The content of a DNS-01 challenge's TXT record (RFC 8555, section 8.4). */
 export async function txtValue(key: Secret, token: string): Promise<string> {
   return createHash('sha256')
     .update(`${token}.${await thumbprintOf(key)}`)

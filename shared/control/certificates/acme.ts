@@ -1,6 +1,6 @@
 /**
  * An issuer that speaks ACME (RFC 8555), with ARI (RFC 9773). Each call is one request, signed by `jose` and repeated
- * only where the issuer wants another nonce. Why there is no client library here: docs/decisions/0063.
+ * only when the issuer wants another nonce. docs/decisions/0063 says why there is no client library here.
  */
 import { FlattenedSign, importJWK, type JWK } from 'jose'
 import { z } from 'zod'
@@ -16,9 +16,9 @@ import type {
   RenewalWindow,
 } from './role.ts'
 
-/** Of one request with its answer. */
+/** The limit of one request with its answer. */
 const requestMs = 20_000
-/** An issuer that refuses every second nonce is bothered 4,000 times before one call fails. */
+/** If an issuer refuses every second nonce, one call in 4,000 fails. */
 const nonceTries = 12
 const noncesKept = 4
 const answerBytesMax = 256 * 1024
@@ -47,7 +47,7 @@ const orderSchema = z.object({
 const challengeSchema = z.object({
   type: z.string().max(64),
   url,
-  // Challenges of later kinds may have none.
+  // Challenges of later kinds may omit it.
   token: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,256}$/)
@@ -71,9 +71,9 @@ export type AcmeOptions = {
   readonly name: string
   /** URL of the directory. */
   readonly directory: string
-  /** Told of trouble by the issuer; some insist. */
+  /** The issuer reports trouble to it; some issuers require it. */
   readonly email?: string
-  /** External account binding, which some issuers need. */
+  /** External account binding, which some issuers require. */
   readonly eab?: { readonly keyId: string; readonly key: Secret }
   readonly caa: readonly string[]
   readonly limits: IssuerLimits
@@ -123,7 +123,7 @@ export class AcmeIssuer implements Issuer {
       const answer = await ask({ identifiers, ...(isNamed && { replaces }) })
       return this.#orderOf(answer, this.#location(answer.headers))
     } catch (error) {
-      // It was replaced already, or is not of this issuer: an order like any other then.
+      // It was replaced already, or another issuer made it: then this is an ordinary order.
       if (!isNamed || !isFailure(error, 'certificate.refused')) throw error
       const answer = await ask({ identifiers })
       return this.#orderOf(answer, this.#location(answer.headers))
@@ -203,7 +203,7 @@ export class AcmeIssuer implements Issuer {
     return JSON.stringify(signed)
   }
 
-  /** RFC 8555, section 7.3.4: our key, signed by what the issuer gave out beforehand. */
+  /** RFC 8555, section 7.3.4: our key, signed with the key that the issuer gave out beforehand. */
   async #binding({ keyId, key: mac }: NonNullable<AcmeOptions['eab']>, key: Secret, at: string) {
     const text = JSON.stringify(publicPart(JSON.parse(key.reveal()) as JWK))
     return new FlattenedSign(Buffer.from(text))
@@ -275,7 +275,7 @@ function problemOf({ text }: Answer): z.infer<typeof problemSchema> | undefined 
   }
 }
 
-/** What the issuer says, as one line that may be shown. */
+/** The issuer's reason, as one line that may be shown. */
 function reasonOf({ detail, subproblems = [] }: z.infer<typeof problemSchema>): string {
   const text = [detail, ...subproblems.map((each) => each.detail)].join(' ')
   return text

@@ -1,4 +1,4 @@
-/** The first step of an order: who is asked, whether there is budget for it, a new key, the order at the issuer. */
+/** The first step of an order: chooses the issuer, checks the budget, makes a new key, and orders at the issuer. */
 import { fail, type PortTunnelerError } from '../../base/errors.ts'
 import { asFailure } from '../failures.ts'
 import { acmeKey } from './account-key.ts'
@@ -10,8 +10,8 @@ import type { Issuer } from './role.ts'
 import { inOrder, isOfIssuer } from './rules.ts'
 
 /**
- * At the first issuer that takes it. Kept, with its key, when it resolves.
- * @throws of the last issuer that was asked: certificate.*
+ * Orders at the first issuer that accepts. When it resolves, the order and its key are saved.
+ * @throws the error of the last issuer that was asked: certificate.*
  */
 export async function beginOrder(here: Try): Promise<OpenOrder> {
   const { control, wanted, doc } = here
@@ -31,7 +31,7 @@ export async function beginOrder(here: Try): Promise<OpenOrder> {
 async function beginAt(here: Try, issuer: Issuer): Promise<OpenOrder> {
   const { control, doc, wanted } = here
   const { hosts } = wanted
-  // An issuer exempts what it was told is a renewal of its own; ARI's names mean nothing to another.
+  // An issuer exempts a renewal of its own certificate; another issuer does not know ARI's names.
   const replaces = doc.ariId !== '' && doc.issuer === issuer.name ? doc.ariId : undefined
   const purchase = { hosts, isRenewal: doc.version > 0 && doc.issuer === issuer.name }
   const waitMs = replaces === undefined ? await spend(control, issuer, purchase) : 0

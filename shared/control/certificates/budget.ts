@@ -1,7 +1,7 @@
 /**
- * What issuers bear, as token buckets in the store that every process shares. Of each published limit 80 % are spent,
- * and the last quarter of that by renewals alone: new names, however many strangers ask, never stop a renewal.
- * A renewal that ARI names is exempt at the issuer, and so here.
+ * The limits of issuers, as token buckets in the store that every process shares. 80 % of each published limit are
+ * used, and the last quarter of that only for renewals: new names never stop a renewal, however many strangers ask. A
+ * renewal that ARI names is exempt at the issuer, and so here.
  */
 import { getDomain } from 'tldts'
 import { hashSecret } from '../../base/ids.ts'
@@ -15,11 +15,11 @@ const keptForRenewals = 0.25
 
 export type Purchase = {
   readonly hosts: readonly string[]
-  /** It follows a certificate of the same names. */
+  /** Whether it follows a certificate of the same names. */
   readonly isRenewal: boolean
 }
 
-/** @returns 0 when it was paid, else the ms after which it can be */
+/** @returns 0 when it was paid, otherwise the ms after which it can be */
 export async function spend(
   control: Pick<Control, 'store' | 'clock'>,
   issuer: Issuer,
@@ -43,7 +43,9 @@ export async function spend(
   })
 }
 
-/** Gives back what came to nothing: issuers count by name what they have issued. The order itself stays counted. */
+/**
+ * Returns the cost of a failed order: by name, issuers count only issued certificates. The order itself stays counted.
+ */
 export async function refund(
   control: Pick<Control, 'store' | 'clock'>,
   issuer: Issuer,
@@ -73,7 +75,7 @@ function bucketsOf(issuer: Issuer, { hosts, isRenewal }: Purchase): readonly Buc
 type Bucket = {
   readonly ref: Ref<CertificateBudgetDoc>
   readonly limit: IssuerLimit
-  /** Between new names and renewals. */
+  /** Whether new names and renewals share it. */
   readonly isShared: boolean
 }
 
@@ -93,12 +95,12 @@ function capacity({ max }: IssuerLimit): number {
 
 function levelOf(doc: CertificateBudgetDoc | undefined, limit: IssuerLimit, nowMs: number): number {
   if (!doc) return capacity(limit)
-  // A clock that was ahead gives nothing back, and takes nothing.
+  // A clock that was ahead returns nothing, and takes nothing.
   const passedMs = Math.max(0, nowMs - doc.at)
   return Math.min(capacity(limit), doc.level + (passedMs / limit.perMs) * capacity(limit))
 }
 
-/** As issuers count: by the list of public suffixes, the private ones included. */
+/** As issuers count: by the list of public suffixes, with the private ones. */
 function registeredDomain(host: string): string {
   const name = host.replace(/^\*\./, '')
   return getDomain(name, { allowPrivateDomains: true }) ?? name

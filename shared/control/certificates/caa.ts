@@ -1,4 +1,7 @@
-/** CAA (RFC 8659): which issuers a domain's owner allows. Issuers look themselves; we spare them orders in vain. */
+/**
+ * CAA (RFC 8659): which issuers a domain's owner allows. Issuers check it themselves; this avoids orders that would
+ * fail.
+ */
 import { fail } from '../../base/errors.ts'
 import type { CaaRecord, Certificates, Issuer } from './role.ts'
 
@@ -23,7 +26,7 @@ export async function allowedIssuers(
   return allowed
 }
 
-/** Those of the name itself, or else of the closest parent that has any. */
+/** The records of the name itself, or else of the closest parent that has any. */
 async function closest(caa: Certificates['caa'], name: string): Promise<readonly CaaRecord[]> {
   const labels = name.split('.').slice(-labelsMax)
   for (let from = 0; from < labels.length; from++) {
@@ -40,7 +43,7 @@ function allows(records: readonly CaaRecord[], { caa }: Issuer, isWild: boolean)
   return values.length === 0 || values.some((value) => caa.includes(domainOf(value)))
 }
 
-/** Without its parameters. */
+/** The value without its parameters. */
 function domainOf(value: string): string {
   return (value.split(';')[0] ?? '').trim().toLowerCase()
 }

@@ -1,4 +1,4 @@
-/** Reads what an issuer has issued: until when it is good, for which names and key, and how ARI names it. */
+/** Reads a certificate from an issuer: how long it is valid, for which names and key, and its name in ARI. */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { fail } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
@@ -7,7 +7,7 @@ import { derValues } from './der.ts'
 export type ChainFacts = {
   readonly notBefore: number
   readonly notAfter: number
-  /** RFC 9773, section 4.1; absent where the issuer leaves out what it is made of. */
+  /** RFC 9773, section 4.1; undefined where the issuer omits the fields that it is made of. */
   readonly ariId?: string
 }
 
@@ -41,7 +41,7 @@ export function readChain(chain: string, key: Secret, hosts: readonly string[]):
 }
 
 const authorityKeyId = '0603551d23'
-/** Of AuthorityKeyIdentifier, the key identifier (RFC 5280, section 4.2.1.1). */
+/** The key identifier in AuthorityKeyIdentifier (RFC 5280, section 4.2.1.1). */
 const keyIdTag = 0x80
 const extensionsTag = 0xa3
 
@@ -50,7 +50,7 @@ function ariIdOf(leaf: X509Certificate): string | undefined {
     const [certificate] = derValues(leaf.raw)
     const [signed] = derValues(certificate?.body ?? Buffer.alloc(0))
     const fields = derValues(signed?.body ?? Buffer.alloc(0))
-    // Behind the version, which every certificate with extensions has.
+    // After the version, which every certificate with extensions has.
     const serial = fields[1]?.body
     const [list] = derValues(fields.find(({ tag }) => tag === extensionsTag)?.body ?? Buffer.alloc(0))
     for (const { body } of derValues(list?.body ?? Buffer.alloc(0))) {
@@ -62,7 +62,7 @@ function ariIdOf(leaf: X509Certificate): string | undefined {
     }
     return undefined
   } catch {
-    // Only ARI needs it, and without ARI the time of renewal follows from the certificate's life.
+    // Only ARI needs it; without ARI the time of renewal follows from the certificate's life.
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-/** Keys of certificates and requests for them (RFC 2986): P-256, the names as alternatives, and no other field. */
+/** Keys of certificates, and requests for them (RFC 2986): P-256, the names as alternatives, and no other field. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import { Secret } from '../../base/secret.ts'
 import { der, tags } from './der.ts'

@@ -1,6 +1,6 @@
 /**
- * As much of DER (X.690) as requests for certificates need: what csr.ts writes, and the two fields that chain.ts reads
- * and Node does not show. A library for all of X.509 would cost every cold start ten megabytes.
+ * The part of DER (X.690) that requests for certificates need: for csr.ts to write, and for chain.ts to read two fields
+ * that Node does not show. A library for all of X.509 would cost every cold start ten megabytes.
  */
 
 export const tags = { integer: 0x02, bits: 0x03, octets: 0x04, sequence: 0x30, set: 0x31 } as const
@@ -18,7 +18,7 @@ function lengthOf(bytes: number): Buffer {
 
 export type DerValue = { readonly tag: number; readonly body: Buffer }
 
-/** The values that stand in `bytes` one behind the other. @throws RangeError when they do not fill it exactly */
+/** The values in `bytes`, one after the other. @throws RangeError when they do not fill it exactly */
 export function derValues(bytes: Buffer): readonly DerValue[] {
   const values: DerValue[] = []
   let at = 0

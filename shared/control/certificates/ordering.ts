@@ -1,6 +1,6 @@
 /**
- * The job of one certificate: orders it, renews it for ever, and waits in between. One job a host (jobs.ts), so no two
- * processes order the same. Key and order are kept before the issuer is asked to look, so whatever dies on the way, the
+ * The job of one certificate: orders it, renews it for ever, and waits in between. There is one job a host (jobs.ts),
+ * so no two processes order the same. Key and order are saved before the issuer is told to check, so after a crash the
  * next worker goes on with the same order. Rules: `names.md` 1 and docs/decisions/0063-certificates.md.
  */
 import { z } from 'zod'
@@ -25,16 +25,16 @@ import { namesOfCells, type Wanted, wantedCertificate } from './wanted.ts'
 
 const kind = 'certificates.keep'
 const dayMs = 86_400_000
-/** The longest life that any issuer gives, and room. */
+/** The longest life that any issuer gives, with a margin. */
 const waitsMs = 400 * dayMs
-/** How long a try waits for the issuer before others get the worker. */
+/** How long a try waits for the issuer before other jobs get the worker. */
 const patienceMs = 45_000
-/** Most issuers have looked by then; later the pause that they ask for counts. */
+/** Most issuers have checked by then; later their own pause applies. */
 const firstPollMs = 500
 const pollMs = 2_000
 const pollMaxMs = 15_000
 const restMs = 30_000
-/** So often an issuer that does not answer is asked for the same order again. */
+/** How often a silent issuer is asked again for the same order. */
 const downsMax = 5
 
 const orderSchema = z.object({
@@ -43,9 +43,9 @@ const orderSchema = z.object({
   url: z.string(),
   wrappedKey: z.string(),
   hosts: z.array(z.string()),
-  /** TXT records that were put for it. */
+  /** TXT records that were made for it. */
   records: z.array(z.object({ name: z.string(), value: z.string() })),
-  /** Challenges that the issuer was told to look at. */
+  /** Challenges that the issuer was told to check. */
   told: z.array(z.string()),
   since: z.number(),
   downs: z.int(),
@@ -59,7 +59,10 @@ export function keepCertificates(control: Control): JobKind {
   return { name: kind, attemptsMax: 1_000, waitsMs, run: (job) => run(control, job) }
 }
 
-/** Sees to it that there is a job for each cell's own names; those of tunnels come with the first relay that asks. */
+/**
+ * Makes sure that there is a job for each cell's own names; jobs for tunnels' names come with the first relay that
+ * asks.
+ */
 export function findCertificates(control: Control): JobKind {
   const run = async () => {
     if (control.certificates.issuers.length === 0) return
@@ -118,13 +121,13 @@ async function run(control: Control, job: RunningJob): Promise<void> {
   }
 }
 
-/** Nobody may ask for it any more; while it is good it stays, for a name that comes back. */
+/** Nobody may ask for it any more; it stays while it is valid, for a name that comes back. */
 function retire(job: RunningJob, doc: CertificateDoc | undefined, nowMs: number): Promise<void> {
   if (doc && doc.notAfter > nowMs) return job.pause({}, Math.min(doc.notAfter, nowMs + dayMs))
   return job.finish(async (tx) => tx.delete(certificates.ref(job.subject)))
 }
 
-/** When it is to be ordered, 0 = at once: by ARI where the issuer offers it, which is asked in passing. */
+/** When it is to be ordered, 0 = at once: by ARI if the issuer offers it, which this asks. */
 async function dueTime({ control, job, wanted, doc }: Try): Promise<number> {
   const nowMs = control.clock.now()
   const isOther = [...wanted.hosts].toSorted().join() !== [...doc.hosts].toSorted().join()
@@ -156,7 +159,7 @@ async function askRenewal(
   }
 }
 
-/** From whatever state the order is in, to the certificate; or pauses, to look again. */
+/** Takes the order from its present state to the certificate, or pauses, to look again later. */
 async function carryOn(here: Try, begun: OpenOrder): Promise<void> {
   const { control, job } = here
   const { clock, certificates: role } = control
@@ -190,7 +193,7 @@ type At = {
   readonly order: Order
 }
 
-/** @returns what has changed, to be looked at again at once; undefined when the issuer has to be waited for */
+/** @returns the changed order, to be looked at again at once; undefined when the issuer needs time */
 async function step(here: Try, at: At): Promise<OpenOrder | 'done' | undefined> {
   const { control, job } = here
   const { issuer, account, open, order } = at
@@ -253,7 +256,7 @@ async function giveUp(here: Try, order: OpenOrder): Promise<void> {
   if (issuer && paid !== 'nothing') await refund(control, issuer, { hosts, isRenewal: paid === 'renewal' })
 }
 
-/** What is there stays in use; the next try is put off. */
+/** The present certificate stays in use; the next try is later. */
 async function noteFailure(here: Try, order: OpenOrder | undefined, error: PortTunnelerError): Promise<void> {
   const { control, job, wanted, doc } = here
   const { clock, random, log } = control

@@ -1,4 +1,4 @@
-/** Proves the names of an order: by HTTP-01, which relays answer without being told, or for wildcards by DNS-01. */
+/** Proves the names of an order: by HTTP-01, which relays can answer without a message, or for wildcards by DNS-01. */
 import { fail, isFailure } from '../../base/errors.ts'
 import { txtValue } from './account-key.ts'
 import type { OpenOrder, Try } from './ordering.ts'
@@ -12,8 +12,8 @@ type Proof = {
 }
 
 /**
- * Meets what is still open, and tells the issuer to look.
- * @returns the order with the records that were put; undefined when all has been said and the issuer looks
+ * Meets the open challenges, and tells the issuer to check them.
+ * @returns the order with the records that were made; undefined when everything was sent and the issuer checks
  */
 export async function prove(
   here: Try,
@@ -34,14 +34,14 @@ export async function prove(
   }
   if (waiting.length === 0) return undefined
   const after = { ...open, records: unique(records) }
-  // Known before it is there, so that whoever comes after takes it away.
+  // It is saved before it is there, so that a later worker removes it.
   await job.advance({ order: after })
   for (const { name, value } of after.records) await control.certificates.records?.put(name, value, signal)
   for (const { url, challenge } of waiting) await tell({ issuer, account, signal }, url, challenge)
   return { ...after, told: [...after.told, ...waiting.map(({ challenge }) => challenge.url)] }
 }
 
-/** Somebody who died may have told it before: then it has looked, and takes no second word. */
+/** A worker that died may have sent it before: then the issuer has checked, and accepts no second message. */
 async function tell(
   { issuer, account, signal }: Pick<Proof, 'issuer' | 'account'> & { readonly signal: AbortSignal },
   url: string,

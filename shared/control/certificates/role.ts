@@ -1,6 +1,6 @@
 /**
- * The role `Certificates`: the authorities that certificates are ordered from, and what orders need of the outside
- * world besides. Each call is one step of an order (RFC 8555), so that a job can stop and go on between any two.
+ * The role `Certificates`: the authorities that certificates are ordered from, and the other outside services that
+ * orders need. Each call is one step of an order (RFC 8555), so that a job can stop and go on between any two.
  */
 import type { Secret } from '../../base/secret.ts'
 
@@ -15,7 +15,7 @@ export type Order = {
   readonly certificate?: string
   /** Why it is invalid, in the issuer's words. */
   readonly reason?: string
-  /** How long the issuer wants to be left in peace. */
+  /** How long the issuer wants no further request. */
   readonly retryAfterMs?: number
 }
 
@@ -39,7 +39,7 @@ export type RenewalWindow = {
   readonly retryAfterMs?: number
 }
 
-/** So many within so long, as the issuer publishes them; budget.ts spends less. */
+/** This many within this time, as the issuer publishes them; budget.ts uses less. */
 export type IssuerLimit = { readonly max: number; readonly perMs: number }
 export type IssuerLimits = {
   readonly orders: IssuerLimit
@@ -54,12 +54,12 @@ export type IssuerLimits = {
  * @throws certificate.issuer_down, certificate.limited, certificate.refused from every call
  */
 export interface Issuer {
-  /** Stands in documents: another name is another issuer. */
+  /** It is written into documents: another name is another issuer. */
   readonly name: string
   readonly limits: IssuerLimits
-  /** What a CAA record calls it. */
+  /** Its names in CAA records. */
   readonly caa: readonly string[]
-  /** The account's URL; made where there is none yet. */
+  /** The account's URL; the account is made if there is none yet. */
   account(key: Secret, signal: AbortSignal): Promise<string>
   /** @param replaces ARI's name of the certificate that this one follows */
   order(
@@ -69,20 +69,20 @@ export interface Issuer {
   ): Promise<Order>
   readOrder(account: IssuerAccount, url: string, signal: AbortSignal): Promise<Order>
   authorization(account: IssuerAccount, url: string, signal: AbortSignal): Promise<Authorization>
-  /** The challenge is met, and may be looked at. */
+  /** The challenge is met, and may be checked. */
   ready(account: IssuerAccount, challenge: Challenge, signal: AbortSignal): Promise<void>
   /** @param request DER */
   finalize(account: IssuerAccount, order: Order, request: Buffer, signal: AbortSignal): Promise<Order>
   /** PEM, leaf first. */
   download(account: IssuerAccount, url: string, signal: AbortSignal): Promise<string>
-  /** undefined where it offers none. */
+  /** undefined if it offers none. */
   renewalWindow(ariId: string, signal: AbortSignal): Promise<RenewalWindow | undefined>
 }
 
-/** Where the TXT records of DNS-01 are put; resolves when the zone's own servers have them. */
+/** Where the TXT records of DNS-01 are made; resolves when the zone's own servers have them. */
 export interface ChallengeRecords {
   put(name: string, value: string, signal: AbortSignal): Promise<void>
-  /** What is not there is not an error. */
+  /** A missing record is not an error. */
   remove(name: string, value: string, signal: AbortSignal): Promise<void>
 }
 
@@ -91,11 +91,11 @@ export type CaaRecord = { readonly critical: number; readonly issue?: string; re
 export interface Certificates {
   /** In order of preference; none: nothing is ordered. */
   readonly issuers: readonly Issuer[]
-  /** Absent: names are proven by HTTP-01 alone, so there are no wildcards. */
+  /** undefined: names are proven only by HTTP-01, so there are no wildcards. */
   readonly records?: ChallengeRecords
-  /** The CAA records at exactly this name; [] also where nobody can tell, for the issuer looks by itself. */
+  /** The CAA records at exactly this name; also [] if nobody can tell, because the issuer checks itself. */
   caa(name: string): Promise<readonly CaaRecord[]>
 }
 
-/** Of installations that order nothing. */
+/** For installations that order nothing. */
 export const noCertificates: Certificates = { issuers: [], caa: async () => [] }

@@ -1,23 +1,28 @@
-/** When certificates are renewed and failures tried again, and at which issuer: pure rules, nothing assumes a life. */
+/**
+ * When certificates are renewed and failed orders tried again, and at which issuer: pure rules that assume no fixed
+ * life.
+ */
 import { type BackoffShape, backoffMs } from '../../base/backoff.ts'
 import { codes, type ErrorKey } from '../../base/errors.ts'
 import type { CertificateDoc } from '../certificate-documents.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
-/** Of a life under this, half is enough: more would leave hours for an outage. */
+/** Below this life, half of it must be left at the renewal: a third would leave only hours for an outage. */
 const shortLifeMs = 10 * dayMs
 const jitter = 0.05
-/** ARI is asked again after this at least, and a day at most, as the issuer wishes. */
+/** ARI is asked again after at least this time, and at most a day, as the issuer wishes. */
 const ariAskMs = 6 * hourMs
 
-/** Nobody has a certificate yet: somebody waits for it, but issuers bear five failures of a host in an hour. */
+/**
+ * There is no certificate yet, so somebody waits for it, but issuers accept only five failures of a host in an hour.
+ */
 const firstRetry: BackoffShape = { fastTries: 0, fastMs: 0, minMs: hourMs / 4, maxMs: dayMs, jitter: 0.1 }
 const renewalRetry: BackoffShape = { fastTries: 0, fastMs: 0, minMs: hourMs, maxMs: dayMs, jitter: 0.1 }
 
 type Life = Pick<CertificateDoc, 'notBefore' | 'notAfter'>
 
-/** Two thirds of its life, or half of a short one, 5 % of the life sooner or later. */
+/** After two thirds of its life, or half of a short one, give or take 5 % of the life. */
 export function renewalTime({ notBefore, notAfter }: Life, random: () => number): number {
   const life = notAfter - notBefore
   const share = life < shortLifeMs ? 1 / 2 : 2 / 3
@@ -36,13 +41,13 @@ export function ariAskTime(nowMs: number, retryAfterMs = 0): number {
   return nowMs + Math.min(dayMs, Math.max(ariAskMs, retryAfterMs))
 }
 
-/** How much of its life a certificate still has, 0 to 1; 0 where there is none. */
+/** The part of its life that a certificate still has, 0 to 1; 0 without one. */
 export function leftOf({ notBefore, notAfter }: Life, nowMs: number): number {
   if (notAfter <= nowMs) return 0
   return Math.min(1, (notAfter - nowMs) / (notAfter - notBefore))
 }
 
-/** The next issuer is asked from here on: until then there is time to wait for the one that is preferred. */
+/** Below this part of the life the next issuer is asked: before there is time to wait for the preferred one. */
 const changeUnder = 1 / 5
 const alertUnder = 1 / 10
 
@@ -69,7 +74,7 @@ export function isOfIssuer(code: string): boolean {
   return ofIssuerCodes.has(code)
 }
 
-/** @param doc with the failure that has just been. @returns ms until the next try */
+/** @param doc includes the present failure. @returns ms until the next try */
 export function retryMs(doc: CertificateDoc, nowMs: number, random: () => number): number {
   const shape = leftOf(doc, nowMs) > 0 ? renewalRetry : firstRetry
   // A certificate of six days has no day to lose.
@@ -77,7 +82,7 @@ export function retryMs(doc: CertificateDoc, nowMs: number, random: () => number
   return Math.min(backoffMs(shape, doc.failures - 1, random), Math.max(shape.minMs, most))
 }
 
-/** In the order in which they are to be tried. */
+/** In the order in which they are tried. */
 export function inOrder<T>(issuers: readonly T[], doc: CertificateDoc, nowMs: number): readonly T[] {
   const [first] = issuers
   if (first === undefined || !mayChangeIssuer(doc, nowMs)) return issuers.slice(0, 1)

@@ -39,7 +39,10 @@ async function makeStage({ lifeMs = 90 * dayMs, caa = [] as readonly CaaRecord[]
     second,
     control: control.control,
     read,
-    /** Lets time pass, each time to when the job is due. @param look sees the certificate before each of its turns */
+    /**
+     * Lets time pass, each time until the job is due. @param look is called with the certificate before each of its
+     * turns
+     */
     async pass(ms: number, look: (left: number) => void = () => {}): Promise<void> {
       const until = clock.now() + ms
       for (;;) {
@@ -62,7 +65,7 @@ describe('certificates: schedule', () => {
     await pass(span, (left) => {
       least = Math.min(least, left)
     })
-    // At two thirds, or at half of a short life, 5 % more or less.
+    // After two thirds, or half of a short life, 5 % more or less.
     const share = days < 10 ? 0.5 : 1 / 3
     expect(least).toBeGreaterThan(share - 0.06)
     const count = 420 / days / (1 - share)
@@ -78,7 +81,7 @@ describe('certificates: schedule', () => {
     await pass(30 * dayMs)
     const { renewAt = 0, notBefore = 0 } = (await read()) ?? {}
     expect((renewAt - notBefore) / (90 * dayMs)).toBeGreaterThan(0.79)
-    // A certificate that is to be revoked: the window lies behind.
+    // A certificate that will be revoked: the window is over.
     first.window = [0.1, 0.2]
     await pass(dayMs)
     expect(first.issued).toBe(2)
@@ -122,7 +125,7 @@ describe('certificates: schedule', () => {
     expect(await read()).toMatchObject({ state: 'valid', issuer: 'second' })
   })
 
-  test('a name that is not proven is tried again ever more seldom, says why, and is had when it is', async () => {
+  test('an unproven name is tried less and less often, with the reason, and ordered once proven', async () => {
     const { first, pass, read } = await makeStage()
     first.isConvinced = false
     await pass(3_600_000)
@@ -153,7 +156,7 @@ describe('certificates: schedule', () => {
     expect(first.ordered).toBe(1)
   })
 
-  test('CAA passes over the issuer that it forbids, and names ours when it forbids all', async () => {
+  test('a forbidding CAA record skips that issuer, and the error names ours when it forbids all', async () => {
     const one = await makeStage({ caa: [{ critical: 0, issue: 'second.test; validationmethods=http-01' }] })
     await one.pass(1000)
     expect(await one.read()).toMatchObject({ state: 'valid', issuer: 'second' })
@@ -168,7 +171,7 @@ describe('certificates: schedule', () => {
     const { control, clock, first } = await makeStage()
     const pay = (name: string, isRenewal = false) => spend(control, first, { hosts: [name], isRenewal })
     let bought = 0
-    // Of 50 a week for a domain: 40.
+    // 80 % of 50 a week for a domain: 40.
     for (let n = 0; n < 60; n++) if ((await pay(`n${n}.example.net`)) === 0) bought++
     expect(bought).toBe(usualLimits.domain.max * 0.8)
     for (let n = 0; bought < 240 && n < 400; n++) if ((await pay(`a.example${n}.org`)) === 0) bought++

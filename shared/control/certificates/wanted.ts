@@ -13,7 +13,7 @@ export type Wanted = {
   readonly cells: readonly string[]
 }
 
-/** @returns undefined for a name that we have no business with, or no longer */
+/** @returns undefined for a name that is not, or no longer, ours to certify */
 export async function wantedCertificate(control: Control, id: string): Promise<Wanted | undefined> {
   if (!isPublic(id)) return undefined
   const cells = await allCells(control)
@@ -23,7 +23,7 @@ export async function wantedCertificate(control: Control, id: string): Promise<W
     const hosts = isParent && control.certificates.records ? [id, `*.${id}`] : [id]
     return { account: '', hosts, cells: own.map(({ ref }) => ref.id) }
   }
-  // The wildcard has it.
+  // The wildcard covers it.
   if (control.certificates.records) return undefined
   const parent = cells.find(({ data }) => id.endsWith(`.${data.domain}`))
   if (!parent) return undefined
@@ -56,13 +56,13 @@ export async function namesOfCells(control: Control): Promise<readonly string[]>
   return [...new Set(names)].filter(isPublic)
 }
 
-/** Closed ones still serve the tunnels that they have. */
+/** Closed cells still serve the tunnels that they have. */
 async function allCells({ store }: Control): Promise<readonly Snapshot<CellDoc>[]> {
   const lists = ['open', 'closed'].map((state) => queryAll(store, queries.cellsByState, { where: { state } }))
   return (await Promise.all(lists)).flat()
 }
 
-/** No issuer certifies addresses or names that mean this very machine. */
+/** No issuer certifies addresses, or names that mean this very machine. */
 function isPublic(name: string): boolean {
   return name.includes('.') && !/(^|\.)localhost$/.test(name) && !/(^|\.)\d+$/.test(name)
 }

@@ -1,6 +1,6 @@
 /**
- * The name of a tunnel follows its claim: a host leads to the tunnel that its claim names for as long as the host is
- * the claim's, which is looked at within the transaction that changes the name.
+ * The name of a tunnel follows its claim: a host leads to the tunnel that its claim names as long as the host is the
+ * claim's, which is checked in the transaction that changes the name.
  */
 import { fail, isFailure } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
@@ -10,7 +10,7 @@ import type { Transaction } from '../platform.ts'
 import { addName, removeName } from '../tunnel-names.ts'
 import { type DomainDoc, domains, verified } from './domain-documents.ts'
 
-/** @returns false when it has to be tried again: the name rests, or another tunnel has just lost it */
+/** @returns false when it must be tried again: the name rests, or another tunnel has just lost it */
 export async function bindName(control: Control, id: string): Promise<boolean> {
   const found = await control.store.get(domains.ref(id))
   if (!found) return true
@@ -27,14 +27,14 @@ export async function bindName(control: Control, id: string): Promise<boolean> {
     await addName(control, by, { tunnel, host }, (tx) => requireRight(tx, id, tunnel))
     return true
   } catch (error) {
-    // It is not the claim's, or the tunnel is gone: nothing leads anywhere, and nobody waits.
+    // It is not the claim's, or the tunnel is gone: the name leads nowhere, and nobody waits.
     if (isFailure(error, 'api.conflict') || isFailure(error, 'api.not_found')) return true
     if (isFailure(error, 'name.resting') || isFailure(error, 'name.held')) return false
     throw error
   }
 }
 
-/** Between tunnels of one cell a name moves at once. */
+/** A name moves at once between tunnels of one cell. */
 async function isSameCell({ store }: Control, one: string, other: string): Promise<boolean> {
   const [from, to] = await store.getAll([tunnels.ref(one), tunnels.ref(other)])
   return from !== undefined && from.data.cell === to?.data.cell

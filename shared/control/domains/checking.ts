@@ -1,6 +1,6 @@
 /**
- * Looks at a claim's host again and again, by a job: what the DNS says is judged, settled, and the name of the tunnel
- * follows. The job ends with the claim.
+ * The job that checks a claim's host again and again: it judges and settles what the DNS says, and the name of the
+ * tunnel follows. The job ends with the claim.
  */
 import type { Control } from '../control.ts'
 import type { JobKind, RunningJob, Wish } from '../jobs/jobs.ts'

@@ -1,4 +1,4 @@
-/** What people are told of their domains: the records to make, what was found, and what to do. */
+/** What people are told about their domains: the records to make, what was found, and what to do. */
 import type { Domain as DomainAnswer } from '../../api/schemas/domains.ts'
 import { codes } from '../../base/errors.ts'
 import type { Cell } from '../cells.ts'
@@ -66,7 +66,7 @@ async function recordsOf(
     value,
   })
   const proof = make('TXT', `_ptun.${host}`, text)
-  // What else stands at the top of a zone excludes a CNAME.
+  // The other records at the top of a zone exclude a CNAME.
   if (host === parent)
     return [
       { ...proof, does: 'proves' },
@@ -78,7 +78,7 @@ async function recordsOf(
   ]
 }
 
-/** As the forms of most providers want it. */
+/** The short form that most providers want. */
 function shortName(name: string, zone: string): string {
   if (name === zone) return '@'
   return name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name

@@ -1,4 +1,4 @@
-/** The documents of own domains; those of the names that tunnels have are in name-documents.ts. */
+/** The documents of own domains; the names of tunnels are in name-documents.ts. */
 import { collection, sharedCollection } from '../names.ts'
 
 export type DomainState = 'pending' | 'verified' | 'failing' | 'suspended'
@@ -7,24 +7,24 @@ export type DomainState = 'pending' | 'verified' | 'failing' | 'suspended'
 export type DomainDoc = {
   readonly account: string
   readonly host: string
-  /** What its owner has registered. */
+  /** The part that its owner has registered. */
   readonly domain: string
   /** Random, and part of the proof: a claim that is made again needs a new record. */
   readonly claim: string
-  /** Where its records lead. */
+  /** The cell that its records lead to. */
   readonly cell: string
-  /** The tunnel that it shall lead to; '' = none yet. */
+  /** The tunnel that it should lead to; '' = none yet. */
   readonly tunnel: string
   readonly state: DomainState
   readonly createdAt: number
   /** 0 = never. */
   readonly verifiedAt: number
-  /** When its servers first said that the proof is gone, which counts once it is said again; 0 = they do not. */
+  /** When its servers first said that the proof is gone, which counts when they repeat it; 0 = they do not. */
   readonly goneAt: number
   readonly failingAt: number
   readonly checkedAt: number
   readonly nextAt: number
-  /** When somebody last asked for a look at once. */
+  /** When somebody last requested a look at once. */
   readonly askedAt: number
   /** What was found at the last look, the most important first. */
   readonly findings: readonly { readonly key: string; readonly detail: string }[]
@@ -35,8 +35,8 @@ export type DomainDoc = {
 }
 
 /**
- * Id: host. Its creation is the unique right to the host: one account has it, by the claim that proved it. Who may be
- * served and get certificates, this says alone.
+ * Id: host. Its creation is the unique right to the host: one account has it, by the claim that proved it. Only this
+ * document decides who may be served and get certificates.
  */
 export type VerifiedDoc = {
   readonly account: string
@@ -45,10 +45,10 @@ export type VerifiedDoc = {
   readonly claim: string
   readonly state: Exclude<DomainState, 'pending'>
   readonly since: number
-  /** When the holder's proof was first found gone by somebody who has one; 0 = it was not. */
+  /** When the holder's proof was first found gone by another claim with a proof; 0 = it was not. */
   readonly goneAt: number
 }
 
 export const domains = collection<DomainDoc>('domains')
-/** Shared: a host passes from an account to another. */
+/** Shared: a host can pass from one account to another. */
 export const verified = sharedCollection<VerifiedDoc>('verified')

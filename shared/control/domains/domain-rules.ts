@@ -1,6 +1,6 @@
 /**
  * How a claim to a host goes on, as pure rules: pending -> verified <-> failing -> suspended -> gone. Servers that are
- * silent or fail change nothing; only what they say does, and only when they say it twice, an hour apart.
+ * silent or fail change nothing; only their answers do, and only when they repeat them, an hour apart.
  */
 import { isAhead } from '../stored-times.ts'
 import type { DomainDoc, VerifiedDoc } from './domain-documents.ts'
@@ -9,9 +9,9 @@ import type { Verdict } from './verdict.ts'
 const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
-/** A pending claim that finds nothing goes after this. */
+/** A pending claim without a finding is deleted after this. */
 const pendingMs = 7 * day
-/** Contrary answers count when they are so far apart: a provider's mishap is over by then. */
+/** Contrary answers count when they are this far apart: a provider's mishap is over by then. */
 const contraryMs = hour
 const suspendAfterMs = 72 * hour
 const unboundAfterMs = 7 * day
@@ -19,7 +19,7 @@ const forgetAfterMs = 30 * day
 /** The longest that a claim waits for its next look, with its jitter. */
 export const waitsMsMax = 1.1 * day
 
-/** While somebody waits for it, who asks by themselves as often as they may. */
+/** The steps while somebody waits for it, who may request looks as often as allowed. */
 const pendingSteps: readonly (readonly [untilMs: number, everyMs: number])[] = [
   [hour, minute],
   [day, 10 * minute],
@@ -33,7 +33,7 @@ export type Next =
   /** The claim stays, and the host is nobody's any more. */
   | { readonly kind: 'unbound'; readonly next: DomainDoc }
 
-/** After a look; `holds` says whether the host is this claim's. @param random spreads the looks of a day */
+/** The state after a look; `holds` says whether the host is this claim's. @param random spreads the looks of a day */
 export function afterLook(
   current: DomainDoc,
   { proof, findings }: Verdict,
@@ -83,7 +83,7 @@ function lapse(seen: DomainDoc, nowMs: number, wait: (next: DomainDoc, ms: numbe
 export type Right =
   /** Nobody has the host, or this claim has it. */
   | { readonly kind: 'take' | 'has' }
-  /** Another account's proof is gone: said twice by now, or for the first time. */
+  /** Another account's proof is gone: for the second time, or for the first. */
   | { readonly kind: 'takeOver' | 'doubt' }
   | { readonly kind: 'held' }
 
@@ -102,7 +102,7 @@ export function decideRight(
   if (!holder) return { kind: 'take' }
   if (holder.claim === claim) return { kind: 'has' }
   if (!isHolderGone) return { kind: 'held' }
-  // Of one that fails it was said twice already.
+  // If it is already failing, its servers have said so twice.
   if (holder.state !== 'verified' || isContraryTwice(holder.goneAt, nowMs)) return { kind: 'takeOver' }
   return { kind: 'doubt' }
 }

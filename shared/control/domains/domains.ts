@@ -1,6 +1,6 @@
 /**
- * Own domains of an account: added, given to a tunnel, looked at now, and removed. Whether a host is theirs,
- * checking.ts finds out by a job that each of them asks for. Crosses accounts: the host may be another's.
+ * Own domains of an account: added, given to a tunnel, looked at now, and removed. Each of these requests a job,
+ * checking.ts, which finds out whether the host is the account's. Crosses accounts: the host may be another's.
  */
 import { randomBytes } from 'node:crypto'
 import { fail } from '../../base/errors.ts'
@@ -25,7 +25,7 @@ import { type DomainDoc, domains, verified } from './domain-documents.ts'
 import { isOurs, openCells } from './places.ts'
 import { domainId } from './proof.ts'
 
-/** A person who waits asks so often; each look is some forty questions to strangers' servers. */
+/** How often a waiting person may ask; each look is some forty questions to strangers' servers. */
 const askEveryMs = 5_000
 
 export type Domain = Snapshot<DomainDoc>
@@ -34,7 +34,7 @@ type AlsoWrite = (tx: Transaction, made: Domain) => void
 type By = Pick<Caller, 'account' | 'actor' | 'from' | 'userAgent'>
 
 /**
- * Says that a host is the account's own. Again it changes nothing.
+ * Claims that a host is the account's own. A repetition changes nothing.
  * @param host in any spelling
  * @throws name.*, domain.ours, domain.no_tunnel, quota.domains, quota.pace, auth.scope, cell.none
  */
@@ -104,7 +104,7 @@ function requireRoom({ limits, plan }: Caller, count: number): void {
     )
 }
 
-/** @returns '' where the tunnel was never online, or none is given. @throws api.not_found, domain.no_tunnel */
+/** @returns '' when the tunnel was never online, or none is given. @throws api.not_found, domain.no_tunnel */
 async function cellOf({ store }: Control, { account }: Caller, tunnel: string): Promise<string> {
   if (tunnel === '') return ''
   const found = await store.get(tunnels.ref(tunnel))
@@ -114,7 +114,7 @@ async function cellOf({ store }: Control, { account }: Caller, tunnel: string): 
   return found.data.cell
 }
 
-/** The host leads to this tunnel as soon as it is verified; '' = to none. @throws api.not_found, api.conflict */
+/** Leads the host to this tunnel as soon as it is verified; '' = to none. @throws api.not_found, api.conflict */
 export async function giveDomain(
   control: Control,
   caller: Caller,
@@ -135,7 +135,7 @@ export async function giveDomain(
     writeAudit(tx, { ...byCaller(caller), target: host, action: 'domain.moved', details: { tunnel } }, nowMs)
     return ask()
   })
-  // At once where it can be; where the name rests the job goes on with it.
+  // At once if possible; if the name rests the job goes on with it.
   await bindName(control, id)
   await kick(control, [job])
   return readDomain(control, caller, host)
@@ -158,7 +158,7 @@ export async function askAgain(control: Control, caller: Caller, host: string): 
   return domain
 }
 
-/** Nothing of it is left but the rest of the name. @throws api.not_found, api.conflict, auth.scope */
+/** Only the rest of the name stays. @throws api.not_found, api.conflict, auth.scope */
 export async function removeDomain(
   control: Control,
   caller: Caller,
@@ -168,7 +168,7 @@ export async function removeDomain(
   await remove(control, byCaller(caller), { host, ifRevision })
 }
 
-/** Of an account that is closed: one after the other, for a transaction's documents are limited. */
+/** Removes those of a closed account one after the other, because a transaction's documents are limited. */
 export async function removeAllDomains(
   control: Control,
   account: string,

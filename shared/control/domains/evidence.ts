@@ -1,9 +1,9 @@
 /**
- * What the DNS says of a host, as plain data: gathered by whoever can ask (shared/dns/look.ts), judged by pure rules
- * (verdict.ts). Names are in small letters without a final dot, and values are as they stand in the records.
+ * What the DNS says about a host, as plain data: gathered by any part that can ask (shared/dns/look.ts), judged by pure
+ * rules (verdict.ts). Names are in small letters without a final dot, and values are as in the records.
  */
 
-/** What one server said of one name and type. */
+/** One server's answer for one name and type. */
 export type Seen = {
   /** none: there is no such record; lame: it does not answer for the zone; failed: SERVFAIL; silent: nothing came. */
   readonly kind: 'found' | 'none' | 'lame' | 'failed' | 'silent'
@@ -15,9 +15,9 @@ export type ServerView = {
   readonly server: string
   /** TXT at `_ptun.<host>`. */
   readonly proof: Seen
-  /** CNAME at the host itself, not where that leads. */
+  /** CNAME at the host itself, not where it leads. */
   readonly cname: Seen
-  /** At the host itself, or, from a resolver, where its aliases end. */
+  /** At the host itself, or, from a resolver, at the end of its aliases. */
   readonly a: Seen
   readonly aaaa: Seen
 }
@@ -32,20 +32,20 @@ export type Evidence = {
   readonly resolvers: readonly ServerView[]
   /** TXT at the host itself, from one of the zone's servers. */
   readonly texts: readonly string[]
-  /** What stands at the host's name with the zone once more behind it: TXT below `_ptun`, or CNAME. */
+  /** Records at the host's name with the zone appended once more: TXT below `_ptun`, or CNAME. */
   readonly doubled: readonly string[]
   /** Where the host's aliases lead, one after the other. */
   readonly chain: readonly string[]
   readonly chainEnd: 'none' | 'loop' | 'too_long' | 'ends'
-  /** `tag value` of the CAA records that count for the host. */
+  /** `tag value` of the CAA records that apply to the host. */
   readonly caa: readonly string[]
-  /** Addresses of what the host should lead to. */
+  /** Addresses of the name that the host should lead to. */
   readonly target: readonly string[]
 }
 
 export type Inquiry = {
   readonly host: string
-  /** What its owner has registered: no zone above it is the owner's. */
+  /** The part that its owner has registered: no zone above it is the owner's. */
   readonly domain: string
   /** A name that leads where the host should lead. */
   readonly target: string

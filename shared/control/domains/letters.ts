@@ -1,4 +1,6 @@
-/** What owners are told by mail of their domains: that a proof is missing, has been for days, or has gone to others. */
+/**
+ * Mails to owners about their domains: a proof is missing, has been missing for days, or another account has the host.
+ */
 import { z } from 'zod'
 import { roleOf } from '../caller.ts'
 import { queryAll } from '../cells.ts'
@@ -12,7 +14,7 @@ export type Letter = 'verified' | 'failing' | 'suspended' | 'lost'
 
 const bodySchema = z.object({ host: z.string(), letter: z.enum(['failing', 'suspended', 'lost']) })
 
-/** @param subject of the job: one letter of a kind for a claim at a time */
+/** @param subject of the job: one mail of a kind for a claim at a time */
 export function letterWish(
   subject: string,
   { account, host }: Pick<DomainDoc, 'account' | 'host'>,

@@ -1,4 +1,4 @@
-/** Where the records of own domains lead: cells, and what lies under their names. */
+/** Where the records of own domains lead: cells, and the names under theirs. */
 import { liesUnder } from '../../base/host-names.ts'
 import type { Cell } from '../cells.ts'
 import type { Control } from '../control.ts'
@@ -7,7 +7,7 @@ export async function openCells({ cells }: Pick<Control, 'cells'>): Promise<read
   return Promise.all((await cells.openIds()).map((id) => cells.read(id)))
 }
 
-/** Under the names of a cell nothing is anybody's own domain. */
+/** A name under a cell's names is nobody's own domain. */
 export function isOurs(host: string, cells: readonly Pick<Cell, 'domain' | 'host'>[]): boolean {
   return cells.some((cell) => liesUnder(host, cell.domain) || liesUnder(host, cell.host))
 }

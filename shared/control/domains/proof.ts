@@ -1,6 +1,6 @@
 /**
- * What the owner of a host has to put into its zone. The token follows from account, host and claim, so it proves
- * nothing for anybody else, for another host, or for a claim that was given up: a record left behind helps nobody.
+ * The proof that the owner of a host puts into its zone. The token follows from account, host and claim, so it proves
+ * nothing for another account, another host, or a deleted claim: a record left behind helps nobody.
  */
 import { createHash, createHmac } from 'node:crypto'
 import type { Control } from '../control.ts'
@@ -11,14 +11,14 @@ import type { Expected } from './verdict.ts'
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
 const tokenLength = 26
 
-/** As it stands in documents' ids, which have no room for every host. */
+/** Used in documents' ids, which are too short for some hosts. */
 export function domainId(account: string, host: string): string {
   return `${account}:${base32(createHash('sha256').update(host).digest()).slice(0, tokenLength)}`
 }
 
 type Claimed = Pick<DomainDoc, 'account' | 'host' | 'claim'>
 
-/** The proof of a claim, wherever its CNAME may lead. @param cellDomains of every open cell */
+/** The proof of a claim, for any target of its CNAME. @param cellDomains of every open cell */
 export async function proofOf(
   control: Pick<Control, 'store' | 'vault'>,
   claimed: Claimed,
@@ -31,7 +31,7 @@ export async function proofOf(
   return { token, text: `ptun1=${token}`, targets: cellDomains.map((domain) => targetUnder(token, domain)) }
 }
 
-/** Every name under a cell's domain leads to its relays, so no record has to be made for it. */
+/** Every name under a cell's domain leads to its relays, so it needs no record. */
 export function targetUnder(token: string, cellDomain: string): string {
   return `${token}.to.${cellDomain}`
 }

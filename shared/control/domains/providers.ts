@@ -1,4 +1,4 @@
-/** Who runs the name servers of a zone, as far as their names tell, and what to know of the form to fill in. */
+/** Who runs the name servers of a zone, as far as their names tell, and hints for that provider's form. */
 type Provider = { readonly name: string; readonly hint: string }
 
 const relative = 'Type the short name; the domain is put behind it.'
@@ -29,7 +29,7 @@ const known: readonly (readonly [servers: RegExp, name: string, hint: string])[]
   [/\.dreamhost\.com$/, 'DreamHost', relative],
 ]
 
-/** @param servers in small letters @returns undefined where they tell nothing */
+/** @param servers in small letters. @returns undefined when they tell nothing */
 export function providerOf(servers: readonly string[]): Provider | undefined {
   const found = known.find(([pattern]) => servers.some((server) => pattern.test(server)))
   return found && { name: found[1], hint: found[2] }

@@ -1,4 +1,4 @@
-/** Whose a verified host is, and where it leads: for whoever serves it or gets certificates for it. */
+/** Whose a verified host is, and where it leads: for serving it and for its certificates. */
 import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
 import { names } from '../name-documents.ts'
@@ -9,7 +9,7 @@ export type Servable = {
   /** The tunnel that the host leads to, and its cell; '' = none for now. */
   readonly tunnel: string
   readonly cell: string
-  /** Not where the proof has been gone for days: then it is served, and gets no new certificates. */
+  /** False when the proof has been gone for days: then it is served, but gets no new certificates. */
   readonly mayOrder: boolean
 }
 

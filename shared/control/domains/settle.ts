@@ -1,7 +1,7 @@
 /**
- * What a look changes, in one transaction: the claim, who has the host, the name that leads to a tunnel, and what the
- * owners are told. Crosses accounts: the host may have been another's until now. What is to be done follows from pure
- * rules (`plan`, domain-rules.ts).
+ * What a look changes, in one transaction: the claim, who has the host, the name that leads to a tunnel, and the mails
+ * to owners. Crosses accounts: the host may have been another's until now. Pure rules decide what to do (`plan`,
+ * domain-rules.ts).
  */
 import { type AuditAction, writeAudit } from '../audit.ts'
 import { type Outgoing, publishCommands } from '../commands.ts'
@@ -19,24 +19,24 @@ import type { Verdict } from './verdict.ts'
 
 export type Looked = {
   readonly id: string
-  /** As it was when the look began. */
+  /** The claim as it was when the look began. */
   readonly claim: string
   readonly verdict: Verdict
   readonly zone: string
   readonly nameServers: readonly string[]
-  /** Whoever had the host when the look began, if that was another claim, and whether their proof is gone. */
+  /** Another claim that had the host when the look began, and whether its proof is gone. */
   readonly holder?: { readonly claim: string; readonly isGone: boolean } | undefined
 }
 
 type Plan = {
   readonly outcome: Next
-  /** The right to the host: as it shall be, nobody's, or as it is. */
+  /** The right to the host: the new one, nobody's, or unchanged. */
   readonly right: VerifiedDoc | 'delete' | 'keep'
-  /** Loses the host, and with it the name of a tunnel: another claim, or this one. */
+  /** The claim that loses the host, and with it the name of a tunnel: another claim, or this one. */
   readonly loser: VerifiedDoc | undefined
 }
 
-/** @returns the claim as it is now; undefined when it is over */
+/** @returns the present claim; undefined when it is over */
 export async function settle(control: Control, looked: Looked): Promise<DomainDoc | undefined> {
   const done = await control.store.transact((tx) => settleIn(control, tx, looked))
   if (!done) return undefined
@@ -76,7 +76,7 @@ function planFor(
   const { proof, findings } = looked.verdict
   const isMine = holder?.claim === looked.claim
   if (proof === 'found') {
-    // Somebody else came in between: the next look asks about their proof.
+    // Another claim came in between: the next look asks about its proof.
     const isHolderGone = looked.holder?.isGone === true && looked.holder.claim === holder?.claim
     const { kind } = decideRight(holder, { claim: looked.claim, isHolderGone, nowMs })
     if (kind === 'held' || kind === 'doubt') {
@@ -112,7 +112,7 @@ function claimedBy(host: string) {
   return { key: 'domain.claimed', detail: `Another account has proved that ${host} is its own.` } as const
 }
 
-/** The name of its tunnel rests, and where the loser is another claim it is told so. */
+/** The name of its tunnel rests, and if the loser is another claim its owner is told. */
 async function lookToLose(
   tx: Transaction,
   {
@@ -149,7 +149,7 @@ async function lookToTell(
   letter: Letter | undefined,
   nowMs: number,
 ): Promise<() => readonly string[]> {
-  // Whoever waits for a host to be verified looks by themselves.
+  // A person who waits for the verification looks without a mail.
   if (letter === undefined || letter === 'verified') return () => []
   const ask = await look(tx, letterWish(`${domain.account}:${domain.claim}`, domain, letter), nowMs)
   return () => [ask()]

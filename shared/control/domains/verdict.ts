@@ -1,6 +1,6 @@
 /**
- * Judges what the DNS says of a host, as pure rules: whether the proof is there, gone, or cannot be told, and what a
- * person should mend, the most important first. Gone and found are said only where the zone's own servers say so.
+ * Judges what the DNS says about a host, as pure rules: whether the proof is there, gone, or unknown, and what a person
+ * should fix, the most important first. It says "gone" and "found" only if the zone's own servers do.
  */
 import type { ErrorKey } from '../../base/errors.ts'
 import { compileMatcher } from '../../base/networks.ts'
@@ -11,11 +11,11 @@ export type Finding = { readonly key: DomainKey; readonly detail: string }
 
 export type Expected = {
   readonly host: string
-  /** Of the TXT record. */
+  /** The content of the TXT record. */
   readonly text: string
   /** Names that a CNAME may lead to: the same token under each cell. */
   readonly targets: readonly string[]
-  /** Whoever may issue certificates, as CAA records name them; empty: nobody does. */
+  /** The issuers that we use, by their names in CAA records; empty: none. */
   readonly issuers: readonly string[]
 }
 
@@ -24,7 +24,7 @@ export type Verdict = {
   readonly findings: readonly Finding[]
 }
 
-/** As Cloudflare publishes them: addresses that stand before servers of others. */
+/** As Cloudflare publishes them: addresses in front of other people's servers. */
 const isProxy = compileMatcher([
   '103.21.244.0/22',
   '103.22.200.0/22',
@@ -66,7 +66,7 @@ export function judge(evidence: Evidence, expected: Expected): Verdict {
   }
 }
 
-/** Whether the zone's servers agree that a proof is nowhere: of another's claim to the same host. */
+/** Whether the zone's servers agree that the proof of another claim to the same host is nowhere. */
 export function isGone(evidence: Evidence, expected: Pick<Expected, 'text' | 'targets'>): boolean {
   if (evidence.outcome === 'no_zone') return true
   return evidence.outcome === 'seen' && askServers(evidence.servers, expected).verdict === 'no'
@@ -102,7 +102,7 @@ function weigh(evidence: Evidence, expected: Expected): Verdict {
 
 type Word = 'yes' | 'no' | 'unknown'
 
-/** All that answer have to agree, and at least half of them have to answer. */
+/** All that answer must agree, and at least half of them must answer. */
 function askServers(servers: readonly ServerView[], expected: Pick<Expected, 'text' | 'targets'>) {
   const words = servers.map((server) => wordOf(server, expected))
   const answering = words.filter((word) => word !== 'unknown')
@@ -132,7 +132,7 @@ function unseen({ resolvers }: Evidence, expected: Expected): Finding | undefine
   return finding('domain.not_everywhere', `${seen} of ${resolvers.length} resolvers see the record so far.`)
 }
 
-/** Why there is no proof: the mistakes that people make, by what is there instead. */
+/** Why there is no proof: usual mistakes, by what is there instead. */
 function missing(evidence: Evidence, { host, text, targets }: Expected): readonly Finding[] {
   const { servers, texts, doubled, chainEnd, chain, zone } = evidence
   const proofs = servers.flatMap(({ proof }) => proof.values)
@@ -156,7 +156,7 @@ function missing(evidence: Evidence, { host, text, targets }: Expected): readonl
   return [finding('domain.record_missing', `Nothing of ours stands at ${host} or at _ptun.${host}.`)]
 }
 
-/** What keeps visitors away, whoever's the host is. */
+/** Faults that keep visitors away, whoever has the host. */
 function hintsOf(evidence: Evidence, expected: Expected): readonly Finding[] {
   const { host } = expected
   const { servers, zone, texts } = evidence
@@ -170,7 +170,7 @@ function hintsOf(evidence: Evidence, expected: Expected): readonly Finding[] {
   return [...found, ...routeHints(evidence, expected), ...caaHints(evidence, expected)]
 }
 
-/** Where visitors of the host end up; nothing is said where nothing leads anywhere yet. */
+/** Where visitors of the host end up; no hint if it does not lead anywhere yet. */
 function routeHints(evidence: Evidence, { host, targets }: Expected): readonly Finding[] {
   const { target, servers } = evidence
   const isAliased = servers.some(({ cname }) => cname.values.some((value) => targets.includes(value)))
@@ -210,7 +210,7 @@ function saySplit({ servers }: Evidence, expected: Expected): string {
   return `The record is missing at ${without.join(', ')}.`
 }
 
-/** Without quotation marks, spaces and backslashes around it. */
+/** The value without quotation marks, spaces and backslashes around it. */
 function bare(value: string): string {
   return value.replaceAll(/^["'\s\\]+|["'\s\\]+$/g, '')
 }
