@@ -186,9 +186,8 @@ export class Session implements CarrierHandler {
 
   /**
    * A further carrier is ready. `lost` is the other side's list of losses, `told` the list that this side sent on it.
-   * If a report is owed it is made on this carrier. The carrier is added before those that it replaces are given up: so
-   * the session is never detached meanwhile, and visitors that wait for their agent are not turned away as it comes
-   * back.
+   * If a report is owed it is made here. The carrier is added before those that it replaces are given up: otherwise the
+   * session would be detached for a moment, and visitors that wait for their agent would be turned away.
    */
   attach(carrier: Carrier, { lost, told }: { lost: readonly number[]; told: readonly number[] }): void {
     this.carriers.add(carrier, told)
@@ -280,10 +279,7 @@ export class Session implements CarrierHandler {
     if (carrier.isLost) this.#options.clock.after(0, () => this.onLost(carrier, fail('carrier.lost')))
   }
 
-  /**
-   * Stops using a carrier; those that waited there are offered elsewhere, or the caller offers them. @returns true: a
-   * report is owed
-   */
+  /** Stops using a carrier; those that waited go elsewhere, or are the caller's to offer. True: a report is owed. */
   #giveUp(number: number, isOurs: boolean, waiting?: Sender[]): boolean {
     const carrier = this.carriers.get(number)
     if (!this.carriers.remove(number, isOurs)) return false
