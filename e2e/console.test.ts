@@ -1,11 +1,12 @@
 /** The console in a real browser: signing in, approving a device, live figures, keys; light, dark and on a phone. */
 import { hostname } from 'node:os'
 import { accountSchema, type Transfer } from '@porttunneler/shared/api/schemas/service'
+import { DnsWorld } from '@porttunneler/shared/testing/dns-world'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
 import { type Looks, openTab, signIn, startBrowser, type Tab } from './harness/browser.ts'
-import { within } from './harness/events.ts'
+import { eventually, within } from './harness/events.ts'
 import { visit } from './harness/http.ts'
 import { runProgram, startProgram } from './harness/programs.ts'
 import { callApi, type Service, visitorAddress } from './harness/service.ts'
@@ -25,8 +26,15 @@ describeWith(['chromium'], 'console', () => {
   let browser: Browser
   let web: HttpUpstream
   let agent: Agent
+  let dns: DnsWorld
   beforeAll(async () => {
-    ;[service, browser, web] = await Promise.all([startStandaloneService(), startBrowser(), startHttp()])
+    dns = await DnsWorld.open()
+    await dns.zone('example.com', [])
+    const env = {
+      PORTTUNNELER_RESOLVERS: dns.resolvers.map(({ address, port }) => `${address}:${port}`).join(','),
+      PORTTUNNELER_TRUST_RESOLVERS: 'true',
+    }
+    ;[service, browser, web] = await Promise.all([startStandaloneService(env), startBrowser(), startHttp()])
     agent = await startAgent(service, { shop: { kind: 'http', upstream: web.port } })
   }, 90_000)
   afterAll(async () => {
@@ -34,6 +42,7 @@ describeWith(['chromium'], 'console', () => {
     await agent?.stop()
     await web?.close()
     await service?.stop()
+    dns?.close()
   })
 
   const inTab = async (work: (tab: Tab) => Promise<void>, look: Looks = 'light') => {
@@ -231,9 +240,64 @@ describeWith(['chromium'], 'console', () => {
       await page.goto(`${service.api}/keys`)
       await page.getByText('end-to-end tests').waitFor()
       await fits('keys')
+      await page.goto(`${service.api}/domains`)
+      await page.getByText('No domains yet').waitFor()
+      await fits('domains')
       await page.goto(`${service.api}/account`)
       await page.getByText('The plan sets no limit').waitFor()
       await fits('account')
     }, look),
   )
+
+  // Last, for its visitors are counted.
+  test('a domain is added, its record copied, what is wrong with it told, and led to a tunnel once it is there', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+      await signIn(tab, service.api, service.account)
+      await page.getByRole('link', { name: 'Domains' }).click()
+      await page.getByText('No domains yet').waitFor()
+      const add = async (host: string) => {
+        await page.getByRole('button', { name: 'Add domain' }).first().click()
+        const dialog = page.getByRole('dialog')
+        await dialog.getByLabel('Host').fill(host)
+        await dialog.getByRole('button', { name: 'Add domain' }).click()
+        return dialog
+      }
+      const refused = await add('co.uk')
+      await refused.getByText('PT-2411').waitFor()
+      await refused.getByRole('button', { name: 'Cancel' }).click()
+      await add('App.Example.com')
+      const card = page.getByRole('region', { name: 'app.example.com' })
+      await card.getByText('No record there yet').waitFor({ timeout: 30_000 })
+      await card.getByRole('button', { name: 'Copy value' }).first().click()
+      await card.getByText('Copied').waitFor()
+      const alias = await page.evaluate<string>('navigator.clipboard.readText()')
+      expect(alias).toMatch(/^[a-z2-7]{26}\.to\./)
+      await tab.screenshot('domains')
+
+      await dns.zone('example.com', [`app CNAME ${alias}.`])
+      const check = card.getByRole('button', { name: 'Check app.example.com now' })
+      await eventually(
+        'it is verified',
+        async () => {
+          await check.click()
+          return (await card.getByText('Verified').isVisible()) ? true : undefined
+        },
+        30_000,
+      )
+      await card.getByLabel('Leads to').selectOption({ label: 'shop' })
+      await eventually(
+        'visitors come by the domain',
+        async () => {
+          const url = await agent.online('shop')
+          const own = url.replace(/\/\/[^:/]+/, '//app.example.com')
+          return (await visit(service, `${own}/hello`)).status === 200 ? true : undefined
+        },
+        30_000,
+      )
+      await card.getByRole('button', { name: 'Remove app.example.com' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Remove domain' }).click()
+      await page.getByText('No domains yet').waitFor()
+    }))
 })

@@ -15,6 +15,7 @@ const account = async () => (await import('./pages/account.tsx')).AccountPage
 const device = async () => (await import('./pages/device.tsx')).DevicePage
 const forgotPassword = async () => (await import('./pages/forgotten.tsx')).ForgotPasswordPage
 const resetPassword = async () => (await import('./pages/forgotten.tsx')).ResetPasswordPage
+const domains = async () => (await import('./pages/domains.tsx')).DomainsPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 export function App() {
@@ -42,6 +43,9 @@ function SignedIn() {
             <Route path="/tunnels/:id">{({ id }) => <TunnelPage id={id} key={id} />}</Route>
             <Route path="/keys">
               <LazyPage load={keys} />
+            </Route>
+            <Route path="/domains">
+              <LazyPage load={domains} />
             </Route>
             <Route path="/account">
               <LazyPage load={account} />

@@ -16,7 +16,12 @@ export type TunnelUpdate = Extract<Parameters<Client['updateTunnel']>[1], object
 export type Calls = ReturnType<typeof makeCalls>
 
 export function makeCalls(request: Requests) {
-  return { ...signInCalls(request), ...accountCalls(request), ...tunnelCalls(request) }
+  return {
+    ...signInCalls(request),
+    ...accountCalls(request),
+    ...tunnelCalls(request),
+    ...domainCalls(request),
+  }
 }
 
 function signInCalls(request: Requests) {
@@ -68,6 +73,21 @@ function tunnelCalls(request: Requests) {
       request<AnswerOf<'updateTunnel'>>('PATCH', pathOf(id), { body, ifMatch: `"${revision}"` }),
     deleteTunnel: (id: string) => request<void>('DELETE', pathOf(id)),
     watch: (signal?: AbortSignal) => request<Watch>('POST', '/v1/watch', { body: {}, signal }),
+  }
+}
+
+function domainCalls(request: Requests) {
+  const pathOf = (host: string) => `/v1/domains/${encodeURIComponent(host)}`
+  return {
+    domains: (cursor?: string, signal?: AbortSignal) =>
+      request<AnswerOf<'domains'>>('GET', pageOf('/v1/domains', cursor), { signal }),
+    addDomain: (body: BodyOf<'addDomain'>) => request<AnswerOf<'addDomain'>>('POST', '/v1/domains', { body }),
+    /** null: it leads nowhere. */
+    giveDomain: (host: string, tunnel: string | null) =>
+      request<AnswerOf<'giveDomain'>>('PATCH', pathOf(host), { body: { tunnel } }),
+    checkDomain: (host: string) =>
+      request<AnswerOf<'checkDomain'>>('POST', `${pathOf(host)}/check`, { body: {} }),
+    removeDomain: (host: string) => request<void>('DELETE', pathOf(host)),
   }
 }
 

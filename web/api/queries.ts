@@ -1,4 +1,6 @@
 /** Server state by TanStack Query: what is read, how often it is read again, and what a change makes stale. */
+
+import type { Domain } from '@porttunneler/shared/api/schemas/domains'
 import { QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { readAllPages } from './all-pages.ts'
 import type { KeyCreated, TunnelUpdate } from './calls.ts'
@@ -7,6 +9,8 @@ import { useServices } from './services.tsx'
 
 /** Agents come and go: states and endpoints are read this often while somebody looks. */
 const tunnelsEveryMs = 10_000
+/** A look takes some seconds. */
+const domainsEveryMs = 5_000
 
 const names = {
   config: ['config'],
@@ -15,6 +19,7 @@ const names = {
   tunnels: ['tunnels'],
   tunnel: (id: string) => ['tunnel', id],
   keys: ['keys'],
+  domains: ['domains'],
   device: (code: string) => ['device', code],
 } as const
 
@@ -127,6 +132,52 @@ export function useRevokeKey({ onRevoked }: { onRevoked: () => void }) {
       onRevoked()
     },
   })
+}
+
+/** While one of them waits for its record it is read often: its name servers are asked all the time. */
+export function useDomains() {
+  const { calls } = useServices()
+  return useQuery({
+    queryKey: names.domains,
+    queryFn: ({ signal }) => readAllPages(calls.domains, signal),
+    refetchInterval: ({ state }) =>
+      state.data?.items.some((domain) => domain.state !== 'verified') ? domainsEveryMs : 6 * domainsEveryMs,
+  })
+}
+
+/** @param change what is done; the list is read again after it */
+function useDomainChange<Wish, Answer>(
+  change: (wish: Wish) => Promise<Answer>,
+  onDone?: (answer: Answer) => void,
+) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: change,
+    onSuccess: async (answer) => {
+      await client.invalidateQueries({ queryKey: names.domains })
+      onDone?.(answer)
+    },
+  })
+}
+
+export function useAddDomain({ onAdded }: { onAdded: (domain: Domain) => void }) {
+  const { calls } = useServices()
+  return useDomainChange(calls.addDomain, onAdded)
+}
+
+export function useGiveDomain(host: string) {
+  const { calls } = useServices()
+  return useDomainChange((tunnel: string | null) => calls.giveDomain(host, tunnel))
+}
+
+export function useCheckDomain(host: string) {
+  const { calls } = useServices()
+  return useDomainChange(() => calls.checkDomain(host))
+}
+
+export function useRemoveDomain({ onRemoved }: { onRemoved: () => void }) {
+  const { calls } = useServices()
+  return useDomainChange(calls.removeDomain, onRemoved)
 }
 
 export function useDeviceRequest(userCode: string) {

@@ -30,6 +30,9 @@ export function Shell({ children }: { children: ComponentChildren }) {
             <NavLink href="/" isHere={(path) => path === '/' || path.startsWith('/tunnels/')}>
               Tunnels
             </NavLink>
+            <NavLink href="/domains" isHere={(path) => path === '/domains'}>
+              Domains
+            </NavLink>
             <NavLink href="/keys" isHere={(path) => path === '/keys'}>
               API keys
             </NavLink>

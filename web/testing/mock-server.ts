@@ -16,6 +16,7 @@ import {
   tokensSchema,
 } from '@porttunneler/shared/api/schemas/accounts'
 import { pageSchema, problemSchema } from '@porttunneler/shared/api/schemas/common'
+import { domainSchema } from '@porttunneler/shared/api/schemas/domains'
 import { accountSchema, configSchema } from '@porttunneler/shared/api/schemas/service'
 import { liveSampleSchema, tunnelSchema, watchSchema } from '@porttunneler/shared/api/schemas/tunnels'
 import { account, me, mockId, mockKeys, mockTunnels } from './mock-data.ts'
@@ -132,6 +133,7 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
       answer.writeHead(204).end()
     },
   ],
+  ['GET', /^\/v1\/domains$/, (answer) => send(answer, pageSchema(domainSchema), { items: [] })],
   ['GET', /^\/v1\/keys$/, (answer) => send(answer, pageSchema(keySchema), { items: keys })],
   [
     'POST',

@@ -1,0 +1,301 @@
+/** Own domains: the record to make, with copy buttons, what was found instead, and where each one leads. */
+import type { Domain } from '@porttunneler/shared/api/schemas/domains'
+import { Fragment } from 'preact'
+import { useState } from 'preact/hooks'
+import {
+  failureIn,
+  useAddDomain,
+  useCheckDomain,
+  useDomains,
+  useGiveDomain,
+  useRemoveDomain,
+  useTunnels,
+} from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
+import { useAnnounce } from '../parts/announcer.tsx'
+import { Button } from '../parts/button.tsx'
+import { CopyButton } from '../parts/copy-button.tsx'
+import { ConfirmDialog, Dialog } from '../parts/dialog.tsx'
+import { TextField } from '../parts/field.tsx'
+import { formatAgo } from '../parts/format.ts'
+import { Icon, type IconName } from '../parts/icon.tsx'
+import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+
+export function DomainsPage() {
+  const query = useDomains()
+  const failure = failureIn(query)
+  const [isAdding, setAdding] = useState(false)
+  const domains = query.data?.items
+  return (
+    <Page
+      title="Domains"
+      lead="Hosts of your own domains. One DNS record proves that a host is yours and leads it to your tunnel."
+      actions={
+        <Button look="accent" onClick={() => setAdding(true)}>
+          Add domain
+        </Button>
+      }
+    >
+      <div class="space-y-5">
+        {failure && (
+          <ProblemNotice
+            failure={failure}
+            onRetry={() => void query.refetch()}
+            isRetrying={query.isFetching}
+          />
+        )}
+        {query.isPending && <Skeleton what="the domains" />}
+        {domains?.length === 0 && <NoDomains />}
+        {domains?.map((domain) => (
+          <DomainCard key={domain.host} domain={domain} />
+        ))}
+        {query.data?.isCut && <p class="text-sm text-muted">There are more; the API lists them all.</p>}
+      </div>
+      {isAdding && <AddDialog onClose={() => setAdding(false)} />}
+    </Page>
+  )
+}
+
+function NoDomains() {
+  return (
+    <Card title="No domains yet">
+      <p class="text-muted">
+        Add a host such as app.example.com, or run{' '}
+        <code class="font-mono text-sm">ptun http 3000 --domain app.example.com</code>.
+      </p>
+    </Card>
+  )
+}
+
+const looks: Record<Domain['state'], { label: string; icon: IconName; look: string }> = {
+  pending: { label: 'Waiting for the record', icon: 'away', look: 'bg-warn-soft text-warn' },
+  verified: { label: 'Verified', icon: 'online', look: 'bg-ok-soft text-ok' },
+  failing: { label: 'Record gone', icon: 'alert', look: 'bg-warn-soft text-warn' },
+  suspended: { label: 'Suspended', icon: 'offline', look: 'bg-danger-soft text-danger' },
+}
+
+function DomainCard({ domain }: { domain: Domain }) {
+  const [isRemoving, setRemoving] = useState(false)
+  const { label, icon, look } = looks[domain.state]
+  return (
+    <section aria-label={domain.host} class="rounded-2xl border border-line bg-surface p-5 sm:p-6">
+      <div class="flex flex-wrap items-center justify-between gap-3">
+        <h2 class="min-w-0 text-base font-semibold break-all">{domain.host}</h2>
+        <span
+          class={`inline-flex items-center gap-1.5 rounded-full py-1 pr-3 pl-2 text-sm font-medium ${look}`}
+        >
+          <Icon name={icon} size={16} />
+          {label}
+        </span>
+      </div>
+      <Findings domain={domain} />
+      {domain.state === 'verified' ? (
+        <details class="mt-4 text-sm">
+          <summary class="cursor-pointer text-muted">Its DNS records</summary>
+          <Records domain={domain} />
+        </details>
+      ) : (
+        <Records domain={domain} />
+      )}
+      <div class="mt-5 flex flex-wrap items-end justify-between gap-3">
+        <LeadsTo domain={domain} />
+        <div class="flex flex-wrap gap-3">
+          <CheckButton domain={domain} />
+          <Button look="danger" onClick={() => setRemoving(true)} aria-label={`Remove ${domain.host}`}>
+            Remove
+          </Button>
+        </div>
+      </div>
+      {isRemoving && <RemoveDialog domain={domain} onClose={() => setRemoving(false)} />}
+    </section>
+  )
+}
+
+function Findings({ domain: { findings, checkedAt } }: { domain: Domain }) {
+  const { clock } = useServices()
+  if (checkedAt === undefined) return <p class="mt-3 text-sm text-muted">The name servers are being asked…</p>
+  return (
+    <div class="mt-3 space-y-2 text-sm">
+      {findings.map(({ code, title, detail, cure }) => (
+        <div key={code} class="rounded-xl border border-line bg-raised p-3">
+          <p class="font-semibold">
+            {title}{' '}
+            <a class="font-normal text-muted underline" href={`/errors/${code}`}>
+              {code}
+            </a>
+          </p>
+          <p class="break-words">{detail}</p>
+          <p class="text-muted">{cure}</p>
+        </div>
+      ))}
+      <p class="text-muted">Looked at {formatAgo(checkedAt, clock.now())}.</p>
+    </div>
+  )
+}
+
+/** Either the record that does both, or the others; the other way stands below it. */
+function Records({ domain: { records, provider, zone } }: { domain: Domain }) {
+  const both = records.filter(({ does }) => does === 'both')
+  const others = records.filter(({ does }) => does !== 'both')
+  return (
+    <div class="mt-4 space-y-3 text-sm">
+      <p>
+        {both.length > 0 ? 'Make this record' : 'Make these records'}
+        {zone && ` in the zone ${zone}`}
+        {provider && ` at ${provider.name}`}:
+      </p>
+      {(both.length > 0 ? both : others).map((record) => (
+        <RecordRow key={record.type} record={record} />
+      ))}
+      {provider && <p class="text-muted">{provider.hint}</p>}
+      {both.length > 0 && others.length > 0 && (
+        <details>
+          <summary class="cursor-pointer text-muted">A CNAME is not possible there?</summary>
+          <div class="mt-3 space-y-3">
+            <p>
+              Prove it by this record, and lead the host here by an address or what your provider calls ALIAS.
+            </p>
+            {others.map((record) => (
+              <RecordRow key={record.type} record={record} />
+            ))}
+          </div>
+        </details>
+      )}
+    </div>
+  )
+}
+
+function RecordRow({ record: { type, shortName, value } }: { record: Domain['records'][number] }) {
+  const cells = [
+    ['Name', shortName],
+    ['Value', value],
+  ] as const
+  return (
+    <dl class="grid grid-cols-[auto_1fr_auto] items-center gap-x-4 gap-y-1 rounded-lg border border-line bg-raised p-3">
+      <dt class="text-muted">Type</dt>
+      <dd class="col-span-2 font-semibold">{type}</dd>
+      {cells.map(([label, text]) => (
+        <Fragment key={label}>
+          <dt class="text-muted">{label}</dt>
+          <dd class="font-mono break-all">{text}</dd>
+          <dd>
+            <CopyButton text={text} what={label.toLowerCase()} />
+          </dd>
+        </Fragment>
+      ))}
+    </dl>
+  )
+}
+
+function LeadsTo({ domain }: { domain: Domain }) {
+  const tunnels = useTunnels()
+  const give = useGiveDomain(domain.host)
+  const announce = useAnnounce()
+  const failure = failureIn(give)
+  const possible = tunnels.data?.items.filter(({ kind }) => kind !== 'tcp') ?? []
+  return (
+    <label class="text-sm font-semibold">
+      Leads to
+      <select
+        class="mt-1.5 block h-11 min-w-48 rounded-lg border border-edge bg-surface px-3 text-text"
+        value={domain.tunnel?.id ?? ''}
+        disabled={give.isPending}
+        onChange={(event) => {
+          const id = event.currentTarget.value
+          give.mutate(id === '' ? null : id, { onSuccess: () => announce(`Changed: ${domain.host}`) })
+        }}
+      >
+        <option value="">no tunnel</option>
+        {possible.map(({ id, name }) => (
+          <option key={id} value={id}>
+            {name}
+          </option>
+        ))}
+      </select>
+      {failure && <ProblemNotice failure={failure} />}
+    </label>
+  )
+}
+
+function CheckButton({ domain }: { domain: Domain }) {
+  const check = useCheckDomain(domain.host)
+  const failure = failureIn(check)
+  return (
+    <div class="space-y-2">
+      <Button onClick={() => check.mutate()} isBusy={check.isPending} aria-label={`Check ${domain.host} now`}>
+        Check now
+      </Button>
+      {failure && failure.status !== 429 && <ProblemNotice failure={failure} />}
+    </div>
+  )
+}
+
+function AddDialog({ onClose }: { onClose: () => void }) {
+  const announce = useAnnounce()
+  const [host, setHost] = useState('')
+  const add = useAddDomain({
+    onAdded: (domain) => {
+      announce(`Added: ${domain.host}`)
+      onClose()
+    },
+  })
+  const failure = failureIn(add)
+  return (
+    <Dialog title="Add a domain" onClose={onClose}>
+      <form
+        class="mt-5 space-y-5"
+        onSubmit={(event) => {
+          event.preventDefault()
+          add.mutate({ host: host.trim() })
+        }}
+      >
+        <TextField
+          label="Host"
+          required
+          autofocus
+          maxLength={253}
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          placeholder="app.example.com"
+          hint="A name of a domain that you have registered. You see the DNS record to make next."
+          value={host}
+          onInput={(event) => setHost(event.currentTarget.value)}
+        />
+        {failure && <ProblemNotice failure={failure} />}
+        <div class="flex flex-wrap justify-end gap-3">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="accent" isBusy={add.isPending}>
+            Add domain
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+function RemoveDialog({ domain, onClose }: { domain: Domain; onClose: () => void }) {
+  const announce = useAnnounce()
+  const remove = useRemoveDomain({
+    onRemoved: () => {
+      announce(`Removed: ${domain.host}`)
+      onClose()
+    },
+  })
+  return (
+    <ConfirmDialog
+      title={`Remove ${domain.host}?`}
+      action="Remove domain"
+      onConfirm={() => remove.mutate(domain.host)}
+      onClose={onClose}
+      isBusy={remove.isPending}
+      failure={failureIn(remove)}
+    >
+      <p>
+        Within seconds it leads nowhere{domain.tunnel && `, and no longer to ${domain.tunnel.name}`}. If you
+        add it again, it needs a new record.
+      </p>
+    </ConfirmDialog>
+  )
+}
