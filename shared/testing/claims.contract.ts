@@ -2,6 +2,7 @@
  * What claims promise over any Store: many agents of one account that start together, through several instances of the
  * control plane, are all served, and never beyond the plan, though all of them change one document.
  */
+
 import { describe, expect, test } from 'vitest'
 import type { SyncRequest } from '../api/schemas/relays.ts'
 import type { ClaimResult } from '../api/schemas/tunnels.ts'
@@ -13,8 +14,10 @@ import { Secret } from '../base/secret.ts'
 import { ensureAccount, readAccount } from '../control/accounts.ts'
 import type { Caller } from '../control/caller.ts'
 import { ensureCell } from '../control/cells.ts'
+import { noCertificates } from '../control/certificates/role.ts'
 import { claimLeases } from '../control/claims.ts'
 import { type Control, makeControl } from '../control/control.ts'
+import { noDns } from '../control/own-records.ts'
 import { type PlanName, plans } from '../control/plans.ts'
 import type { Platform, Store } from '../control/platform.ts'
 import { personCaller } from '../control/principals.ts'
@@ -24,6 +27,7 @@ import { syncRelay } from '../control/relays.ts'
 import { limits } from '../protocol/limits.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
+import { noInquiries } from './zones.ts'
 
 const agents = 300
 const tunnelsPerAgent = 2
@@ -71,7 +75,8 @@ export function instanceOver(store: Store, clock: Clock): Control {
     registration: true,
     defaultPlan: 'free' as PlanName,
   }
-  const platform = { store, bus, vault, ...others } as unknown as Platform
+  const outside = { certificates: noCertificates, inquiries: noInquiries, dns: noDns }
+  const platform = { store, bus, vault, ...others, ...outside } as unknown as Platform
   return makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
 }
 
