@@ -3,7 +3,6 @@
  * with its code, the right one is found, visitors come by the domain, it moves to another tunnel, and it is removed.
  */
 import { rmSync } from 'node:fs'
-import { tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { DnsWorld } from '@porttunneler/shared/testing/dns-world'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -12,7 +11,13 @@ import { eventually } from './harness/events.ts'
 import { visit } from './harness/http.ts'
 import { type Program, type ProgramOptions, runProgram, startProgram, textOf } from './harness/programs.ts'
 import type { Service } from './harness/service.ts'
-import { freeSettings, type Standalone, startStandalone, temporaryFolder } from './harness/standalone.ts'
+import {
+  freeSettings,
+  joinByMail,
+  type Standalone,
+  startStandalone,
+  temporaryFolder,
+} from './harness/standalone.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 
 const host = 'app.example.com'
@@ -74,8 +79,10 @@ async function call(token: string, method: string, path: string, json: object): 
 
 /** A person with an account, a key and a home of their own. */
 async function join(): Promise<NonNullable<ProgramOptions['env']>> {
-  const person = { email: 'ada@example.com', password: 'correct horse battery' }
-  const { accessToken } = tokensSchema.parse(await call('', 'POST', '/v1/auth/register', person))
+  const accessToken = await joinByMail(server, {
+    email: 'ada@example.com',
+    password: 'correct horse battery',
+  })
   const wish = { name: 'agent', scopes: ['read', 'tunnels'] }
   const made = await call(accessToken, 'POST', '/v1/keys', wish)
   const { secret } = z.object({ secret: z.string() }).parse(made)
