@@ -4,9 +4,10 @@ import { type AgentOptions, request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import type { Policy } from '@porttunneler/shared/protocol/endpoint'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { selfSignedIdentity } from './certificate.ts'
-import { makeTestControl, type TestControl } from './testing/test-control.ts'
+import { makeTestControl, openPolicy, type TestControl } from './testing/test-control.ts'
 import { readAll, TestBench } from './testing/test-relay.ts'
 
 const host = 'demo.tunnels.test'
@@ -25,7 +26,7 @@ afterEach(async () => {
 })
 
 /** A relay, an agent, and an upstream that answers with the request it got. */
-async function startTunnel() {
+async function startTunnel(rules: Partial<Policy> = {}) {
   const { relay, ports } = await bench.startRelay()
   const server = createHttpServer((request, response) => {
     const { host: named, 'x-forwarded-proto': proto, 'x-forwarded-for': from } = request.headers
@@ -36,7 +37,7 @@ async function startTunnel() {
     () => server.closeAllConnections(),
     () => server.close(),
   )
-  const ticket = await control.ticket({ endpoint })
+  const ticket = await control.ticket({ endpoint, policy: { ...openPolicy, ...rules } })
   const { port: upstreamPort } = server.address() as AddressInfo
   const agent = await bench.dial(ports, { ticket, upstreamPort })
   await agent.bind(1, ticket)
@@ -50,10 +51,11 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
   return body
 }
 
-async function get(port: number, named: string, path = '/'): Promise<{ status: number; body: string }> {
+async function get(port: number, named: string, path = '/') {
   const request = httpRequest({ port, host: '127.0.0.1', path, headers: { host: named }, agent: false }).end()
   const [response] = (await once(request, 'response')) as [IncomingMessage]
-  return { status: response.statusCode ?? 0, body: await bodyOf(response) }
+  const { location } = response.headers
+  return { status: response.statusCode ?? 0, body: await bodyOf(response), ...(location && { location }) }
 }
 
 async function getTls(port: number, servername: string, options: AgentOptions & { named?: string }) {
@@ -88,6 +90,25 @@ describe('relay: http tunnels', () => {
     const away = await get(ports.httpPort, host)
     expect(away.status).toBe(503)
     expect(away.body).toContain('PT-4107')
+  })
+
+  test('where the policy wants HTTPS, plain HTTP is sent there with its path, and HTTPS passes', async () => {
+    const { ports, ca } = await startTunnel({ httpsOnly: true })
+    const { status, location } = await get(ports.httpPort, host, '/a?b=c')
+    expect({ status, location }).toEqual({
+      status: 308,
+      location: `https://${host}:${ports.tlsPort}/a?b=c`,
+    })
+    expect((await getTls(ports.tlsPort, host, { ca })).status).toBe(200)
+  })
+
+  test('requests count for the policy one by one, also on one connection', async () => {
+    const { ports } = await startTunnel({ requestsPerMinute: 2 })
+    const socket = connect({ port: ports.httpPort, host: '127.0.0.1' })
+    socket.write(`GET /1 HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(3))
+    const said = await readAll(socket)
+    expect([...said.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual(['200', '200', '429'])
+    expect(said).toContain('PT-4019')
   })
 
   test('over TLS a Host other than the SNI is refused', async () => {

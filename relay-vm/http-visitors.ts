@@ -5,7 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Timer } from '@porttunneler/shared/base/clock'
-import { fail } from '@porttunneler/shared/base/errors'
+import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { asksForChallenge } from './challenges.ts'
@@ -34,12 +34,14 @@ export class HttpVisitors {
   readonly #deps: HttpVisitorDeps
   readonly #ownNames: ReadonlySet<string>
   readonly #agentSni: string
+  #httpsPort = 443
 
   constructor(parts: RelayParts, { config, log }: { readonly config: RelayConfig; readonly log: Log }) {
     this.#parts = parts
     this.#ownNames = new Set(config.public.names)
     this.#agentSni = config.public.agentSni
     this.#deps = {
+      httpsPort: () => this.#httpsPort,
       clock: parts.mux.clock,
       turn: parts.mux.turn,
       log,
@@ -80,6 +82,11 @@ export class HttpVisitors {
       })
     })
     return server
+  }
+
+  /** Where the relay listens for HTTPS, for those who are sent there. */
+  httpsAt(port: number): void {
+    this.#httpsPort = port
   }
 
   /** Serves a visitor whose TLS is up; `raw` was admitted before. */
@@ -192,6 +199,14 @@ export class HttpVisitors {
     return route ?? before
   }
 
+  #judge(route: Route, body: number | 'chunked', { address, proto }: Caller): ErrorKey | number | undefined {
+    const { httpsOnly, bodyBytesMax = Number.POSITIVE_INFINITY } = route.policy
+    if (httpsOnly === true && proto === 'http') return 'http.https_only'
+    if (body !== 'chunked' && body > bodyBytesMax) return 'http.body_limit'
+    const refusal = this.#parts.visitors.ofRequest(address, route)
+    return refusal ?? (body === 'chunked' ? route.policy.bodyBytesMax : undefined)
+  }
+
   /** Not for names that the cell's wildcard covers: nobody orders for these, but their tunnel may. */
   #isChallenge(host: string, head: Buffer): boolean {
     const { certificates, state } = this.#parts
@@ -213,6 +228,7 @@ export class HttpVisitors {
           onFailed,
           onVisit: ({ stream }) => onStream(stream),
         }),
+      judge: ({ body }, caller) => this.#judge(names.resolve(host) ?? route, body, caller),
       closed: (stream) => visitors.closed(stream),
       answers: {
         now: () => this.#deps.clock.monotonic(),

@@ -113,6 +113,7 @@ export class Running {
     const sharing = this.parts.siblings
     await sharing?.listen()
     const tlsPort = await this.#tls.listen({ ...tls, sharing })
+    this.#web.httpsAt(tlsPort)
     const httpPort = await listen(this.#http, { ...http, sharing, log })
     const adminPort = await listen(this.#admin, { ...admin, sharing, log })
     sharing?.serve({

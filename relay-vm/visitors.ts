@@ -181,6 +181,11 @@ export class Visitors {
     return undefined
   }
 
+  /** A request of a visitor who may be in: why it is one too many. */
+  ofRequest(address: string, route: Route): ErrorKey | undefined {
+    return this.#options.admission.atRequest(address, subjectOf(route))
+  }
+
   /**
    * The session has no connection for now. Where several agents share the tunnel, visitors that wait for its agent are
    * offered to the others at once. Where the agent is alone it is mostly back in a moment and asks again by itself

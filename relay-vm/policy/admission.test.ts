@@ -131,6 +131,21 @@ describe('admission', () => {
     expect(admission.atAccept('2001:db8:2::1')).toBeUndefined()
   })
 
+  test('a visitor of an http tunnel may send as many requests as its policy says; others may send theirs', () => {
+    const clock = new FakeClock()
+    const admission = new Admission(clock, limits)
+    const calm = subject({ policy: { ...policy, requestsPerMinute: 2 } })
+    const asks = (address: string, at = calm) => admission.atRequest(address, at)
+    expect([1, 2, 3].map(() => asks('192.0.2.1'))).toEqual([undefined, undefined, 'http.requests_rate'])
+    expect(asks('192.0.2.2'), 'a neighbour').toBeUndefined()
+    expect(asks('192.0.2.1', subject({ tunnel: 'tun_b', policy: calm.policy })), 'elsewhere').toBeUndefined()
+    const home = ['2001:db8:1:2::1', '2001:db8:1:2::2', '2001:db8:1:2:3::1'].map((address) => asks(address))
+    expect(home, 'a /64 is one visitor').toEqual([undefined, undefined, 'http.requests_rate'])
+    clock.advance(30_000)
+    expect(asks('192.0.2.1')).toBeUndefined()
+    for (let n = 0; n < 9; n++) expect(asks('192.0.2.1', subject())).toBeUndefined()
+  })
+
   test('a tunnel is held to its policy, an account to the sum of its tunnels', () => {
     const admission = new Admission(new FakeClock(), limits)
     const tight = { ...policy, connectionsPerMinute: 1 }

@@ -36,6 +36,7 @@ export class Admission {
   readonly #sources: FairRates
   readonly #tunnels: FairRates
   readonly #accounts: FairRates
+  readonly #requests: FairRates
   readonly #isExempt: NetworkMatcher
 
   constructor(clock: Clock, limits: AdmissionLimits) {
@@ -43,6 +44,7 @@ export class Admission {
     this.#sources = new FairRates(clock, { keysMax })
     this.#tunnels = new FairRates(clock, { keysMax })
     this.#accounts = new FairRates(clock, { keysMax })
+    this.#requests = new FairRates(clock, { keysMax })
     this.#isExempt = compileMatcher(limits.exempt)
   }
 
@@ -65,6 +67,17 @@ export class Admission {
     if (!this.#accounts.take(account, this.#accountRate(accountLimits), [tunnel, ...source]))
       return 'account.rate'
     return undefined
+  }
+
+  /** For each request of an http tunnel whose policy says how many one visitor may send: an address, or a /64. */
+  atRequest(
+    address: string,
+    { tunnel, policy }: Pick<AdmissionSubject, 'tunnel' | 'policy'>,
+  ): ErrorKey | undefined {
+    const { requestsPerMinute: perMinute } = policy
+    if (perMinute === undefined) return undefined
+    const key = `${tunnel} ${sourcePath(address)[1]}`
+    return this.#requests.take(key, { perMinute, burst: perMinute }) ? undefined : 'http.requests_rate'
   }
 
   #accountRate(told: TicketClaims['accountLimits']): Rate {

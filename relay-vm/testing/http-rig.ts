@@ -35,6 +35,9 @@ export class Rig {
   /** What `open` throws, if anything. */
   refusal: ErrorKey | undefined
   sni: string | undefined
+  /** What the tunnel's policy says of each request. */
+  judge: (body: number | 'chunked', proto: 'http' | 'https') => ErrorKey | number | undefined = () =>
+    undefined
   /** Whether upstreams take the bytes they get. */
   isHungry = true
   readonly #own = createHttpServer((request, response) => response.end(`own ${request.url}`))
@@ -71,6 +74,7 @@ export class Rig {
         onStream(this.#pair.relay.open({ ...info, bind: 1, atMs: 0 }, deafSink))
         return undefined
       },
+      judge: ({ body }, { proto }) => this.judge(body, proto),
       closed: () => void this.closedTotal++,
       answers: {
         now: () => clock.monotonic(),
@@ -82,6 +86,7 @@ export class Rig {
     const deps: HttpVisitorDeps = {
       clock,
       turn: new Turn(),
+      httpsPort: () => 8443,
       log: silentLog,
       lookup: (host) => (host === 'a.test' ? route : host === 'relay.test' ? 'own' : 'http.unknown_host'),
       serveOwn: (socket, first) => {

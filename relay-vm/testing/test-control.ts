@@ -9,6 +9,9 @@ import { type WatchClaims, watchAudience, watchTicketType } from '@porttunneler/
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import type { Control } from '../platform/control.http.ts'
 
+/** Lets everybody in. */
+export const openPolicy = { allow: [], deny: [], connectionsMax: 1_000, connectionsPerMinute: 60_000 }
+
 export const account = newId('acc', 1)
 export const agent = newId('agt', 1)
 const relay = newId('rel', 1)
@@ -101,7 +104,7 @@ export function claimsOf(endpoint: string): Omit<TicketClaims, 'iss' | 'iat' | '
     endpoint,
     epoch: 100,
     plan: 'free',
-    policy: { allow: [], deny: [], connectionsMax: 1_000, connectionsPerMinute: 60_000 },
+    policy: openPolicy,
     policyVersion: 0,
   }
 }

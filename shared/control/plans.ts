@@ -3,7 +3,7 @@
  * numbers, and every refusal names the limit that was reached.
  */
 import type { Me } from '../api/schemas/accounts.ts'
-import type { Policy } from '../protocol/endpoint.ts'
+import { type Policy, requestRules } from '../protocol/endpoint.ts'
 import type { TicketClaims } from '../protocol/ticket.ts'
 import type { AccountDoc } from './documents.ts'
 
@@ -96,6 +96,9 @@ export function policyOf(policy: Partial<Policy>, plan: PlanLimits): Policy {
     connectionsPerMinute: Math.min(
       policy.connectionsPerMinute ?? plan.connectionsPerMinute,
       plan.connectionsPerMinute,
+    ),
+    ...Object.fromEntries(
+      requestRules.flatMap((rule) => (policy[rule] === undefined ? [] : [[rule, policy[rule]]])),
     ),
   }
 }

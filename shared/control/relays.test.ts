@@ -13,6 +13,7 @@ import { claimLeases } from './claims.ts'
 import { type Control, controlOf, makeControl } from './control.ts'
 import { commands, deletedTunnels, endpoints } from './documents.ts'
 import { topics } from './names.ts'
+import { policyOf } from './plans.ts'
 import type { Doc, Store } from './platform.ts'
 import { queries } from './query-table.ts'
 import { syncRelay } from './relays.ts'
@@ -76,6 +77,20 @@ describe('sync: commands', () => {
     expect(heard.map(({ kind }) => kind).toSorted()).toEqual(['policy', 'revoke', 'suspend'])
     const { commands } = await t.sync()
     expect(commands.map(({ id }) => id).toSorted()).toEqual(heard.map(({ id }) => id).toSorted())
+  })
+
+  test('rules about requests reach relays from http tunnels, and no other tunnel takes them', async () => {
+    const rules = { requestsPerMinute: 60, bodyBytesMax: 1_000, httpsOnly: true }
+    const make = (kind: 'http' | 'tcp', policy: object) =>
+      createTunnel(t.of(ada), ada, { name: `ruled-${kind}`, kind, policy })
+    await expect(make('tcp', { httpsOnly: true })).rejects.toMatchObject({ key: 'policy.needs_http' })
+    const { ref } = await make('tcp', {})
+    await expect(
+      updateTunnel(t.of(ada), ada, { id: ref.id, change: { policy: { bodyBytesMax: 1 } } }),
+    ).rejects.toMatchObject({ key: 'policy.needs_http' })
+    const { data } = await make('http', rules)
+    expect(policyOf(data.policy, ada.limits)).toMatchObject(rules)
+    expect(policyOf({}, ada.limits)).not.toHaveProperty('httpsOnly')
   })
 
   test('a foreign cursor counts as none', async () => {

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
+import type { AgentMode, TunnelKind } from '../protocol/endpoint.ts'
 import { limits } from '../protocol/limits.ts'
 import { type AuditEntry, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
@@ -21,15 +21,14 @@ import {
   tunnels,
 } from './documents.ts'
 import { disband, type Ending, isAway, isHolderAway, liveHolders, release } from './lease-rules.ts'
-import { policyOf } from './plans.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
+import { checkedPolicy, type LoosePolicy, policyCommand } from './policies.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type QuotaChange, readQuota, writeQuota } from './quota.ts'
 import { tombstoneOf } from './tombstones.ts'
 import { removeAllNames } from './tunnel-names.ts'
 
 /** As zod returns it: absent fields may be present as undefined, which no store takes. */
-type LoosePolicy = { readonly [F in keyof Policy]?: Policy[F] | undefined }
 export type NewTunnel = {
   readonly name: string
   readonly kind: TunnelKind
@@ -42,7 +41,7 @@ export type NewTunnel = {
 /** Called in the transaction of the change, to write what must commit with it. */
 export type AlsoWrite = (tx: Transaction, tunnel: Snapshot<TunnelDoc>) => void
 
-/** @throws tunnel.name_taken, quota.defined, endpoint.name_denied */
+/** @throws tunnel.name_taken, quota.defined, endpoint.name_denied, policy.needs_http */
 export async function createTunnel(
   control: AccountControl,
   caller: Caller,
@@ -105,7 +104,7 @@ function newTunnel(
   const fresh = { policyVersion: 1, revision: 1, endpoint: '', cell: '', agent: '' }
   const times = { createdAt: nowMs, updatedAt: nowMs }
   const made = { generated, ...(request !== undefined && { request }) }
-  return { account, name, kind, agents, ...made, policy: compact(policy), ...fresh, ...times }
+  return { account, name, kind, agents, ...made, policy: checkedPolicy(kind, policy), ...fresh, ...times }
 }
 
 /** @throws api.not_found for an unknown tunnel and for somebody else's alike */
@@ -140,7 +139,7 @@ export async function listTunnels(
 
 /**
  * @param ifRevision the revision that the caller read, if it must be unchanged
- * @throws api.not_found, api.conflict, tunnel.name_taken, endpoint.name_denied
+ * @throws api.not_found, api.conflict, tunnel.name_taken, endpoint.name_denied, policy.needs_http
  */
 export async function updateTunnel(
   control: AccountControl,
@@ -165,7 +164,7 @@ export async function updateTunnel(
     const isDisbanded = agents === 'one' && data.agents === 'many' && data.endpoint !== ''
     const shared = isDisbanded ? await tx.get(endpoints.ref(data.endpoint)) : undefined
     const policyVersion = data.policyVersion + (change.policy ? 1 : 0)
-    const policy = change.policy ? compact(change.policy) : data.policy
+    const policy = change.policy ? checkedPolicy(data.kind, change.policy) : data.policy
     const next: TunnelDoc = {
       ...data,
       name,
@@ -198,15 +197,6 @@ function writeDisbanding(tx: Transaction, { ref, data }: Snapshot<EndpointDoc>, 
   tx.set(ref, next)
   const body = { kind: 'revoke', endpoint: ref.id, epoch: next.epoch, reason: 'moved' } as const
   return [makeCommand(next.cell, body, nowMs)]
-}
-
-function policyCommand(
-  caller: Caller,
-  { id, next, nowMs }: { id: string; next: TunnelDoc; nowMs: number },
-): Outgoing {
-  const { policyVersion } = next
-  const policy = policyOf(next.policy, caller.limits)
-  return makeCommand(next.cell, { kind: 'policy', tunnel: id, policy, policyVersion }, nowMs)
 }
 
 /**
@@ -336,10 +326,6 @@ export function describeTunnel(
 function stateOf({ servedAt }: EndpointDoc, away: boolean): Tunnel['state'] {
   if (away) return 'away'
   return servedAt === 0 ? 'waiting' : 'online'
-}
-
-function compact(policy: LoosePolicy): Partial<Policy> {
-  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined))
 }
 
 function entryOf(caller: Caller, target: string) {

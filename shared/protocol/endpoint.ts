@@ -27,7 +27,26 @@ export const policySchema = z.strictObject({
   deny: z.array(networkSchema).max(100),
   connectionsMax: z.int().min(1).max(100_000),
   connectionsPerMinute: z.int().min(1).max(1_000_000),
+  requestsPerMinute: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .exactOptional()
+    .describe('http tunnels: requests a minute of one visitor (an IPv4 address or an IPv6 /64)'),
+  bodyBytesMax: z
+    .int()
+    .min(0)
+    .max(1_000_000_000_000)
+    .exactOptional()
+    .describe('http tunnels: bytes in the body of one request, with its chunk sizes'),
+  httpsOnly: z.boolean().exactOptional().describe('http tunnels: requests by plain HTTP are sent to HTTPS'),
 })
+/** What only a relay can enforce that reads requests; relays up to 0.1 refuse tickets with any of them. */
+export const requestRules = [
+  'requestsPerMinute',
+  'bodyBytesMax',
+  'httpsOnly',
+] as const satisfies readonly (keyof Policy)[]
 export type Policy = z.infer<typeof policySchema>
 
 /** `tcp:<cell>:<port>` or `host:<name>`: the id of the endpoint's document, and its name everywhere. */

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { failureIn, useUpdateTunnel } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
-import { TextArea, TextField } from '../parts/field.tsx'
+import { Checkbox, TextArea, TextField } from '../parts/field.tsx'
 import { Card } from '../parts/page.tsx'
 import {
   describePolicy,
@@ -78,7 +78,13 @@ function PolicyForm({ tunnel, reload, onDone }: PolicyCardProps & { onDone: () =
         save(base)
       }}
     >
-      <PolicyFields texts={texts} set={set} issues={failure?.problem.issues ?? []} />
+      <PolicyFields
+        kind={tunnel.kind}
+        setHttpsOnly={(httpsOnly) => setTexts({ ...texts, httpsOnly })}
+        texts={texts}
+        set={set}
+        issues={failure?.problem.issues ?? []}
+      />
       {failure && <ProblemNotice failure={failure} />}
       {isConflict ? (
         <div class="flex flex-wrap gap-3">
@@ -103,10 +109,14 @@ function PolicyForm({ tunnel, reload, onDone }: PolicyCardProps & { onDone: () =
 }
 
 function PolicyFields({
+  kind,
+  setHttpsOnly,
   texts,
   set,
   issues,
 }: {
+  kind: Tunnel['kind']
+  setHttpsOnly: (value: boolean) => void
   texts: PolicyTexts
   /** What the API found wrong with the last try. */
   issues: readonly { readonly path: string }[]
@@ -151,6 +161,48 @@ function PolicyFields({
           onInput={set('connectionsPerMinute')}
         />
       </div>
+      {kind === 'http' && <RequestFields texts={texts} set={set} setHttpsOnly={setHttpsOnly} />}
+    </>
+  )
+}
+
+/** What a relay can ask of requests: of http tunnels, whose requests it reads. */
+function RequestFields({
+  texts,
+  set,
+  setHttpsOnly,
+}: {
+  texts: PolicyTexts
+  set: (field: keyof PolicyTexts) => (event: { currentTarget: { value: string } }) => void
+  setHttpsOnly: (value: boolean) => void
+}) {
+  return (
+    <>
+      <div class="grid gap-5 sm:grid-cols-2">
+        <TextField
+          label="Requests a minute from one visitor"
+          type="number"
+          min={1}
+          max={1_000_000}
+          hint="Empty: any number. A visitor is one IPv4 address or one IPv6 /64."
+          value={texts.requestsPerMinute}
+          onInput={set('requestsPerMinute')}
+        />
+        <TextField
+          label="Longest request body, in bytes"
+          type="number"
+          min={0}
+          hint="Empty: any length."
+          value={texts.bodyBytesMax}
+          onInput={set('bodyBytesMax')}
+        />
+      </div>
+      <Checkbox
+        label="Only by HTTPS"
+        hint="Requests by plain HTTP are sent to HTTPS."
+        isChecked={texts.httpsOnly}
+        onChange={setHttpsOnly}
+      />
     </>
   )
 }

@@ -61,11 +61,14 @@ describe('after signing in', () => {
 describe('policy form', () => {
   test('gives back what it was filled with', () => {
     const policy = { allow: ['203.0.113.0/24', '2001:db8::1'], deny: ['203.0.113.7'], connectionsMax: 20 }
+    const all = { ...policy, requestsPerMinute: 60, bodyBytesMax: 1_000_000, httpsOnly: true }
     expect(textsToPolicy(policyToTexts(policy))).toEqual(policy)
+    expect(textsToPolicy(policyToTexts(all))).toEqual(all)
   })
 
   test('takes addresses by line, comma or space, and empty numbers as the limits of the plan', () => {
     const texts = {
+      ...policyToTexts({}),
       allow: ' 10.0.0.1,10.0.0.2\n\n10.0.0.3 ',
       deny: '',
       connectionsMax: ' ',

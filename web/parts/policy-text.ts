@@ -8,6 +8,9 @@ export type PolicyTexts = {
   readonly deny: string
   readonly connectionsMax: string
   readonly connectionsPerMinute: string
+  readonly requestsPerMinute: string
+  readonly bodyBytesMax: string
+  readonly httpsOnly: boolean
 }
 
 export function policyToTexts(policy: Policy): PolicyTexts {
@@ -16,6 +19,9 @@ export function policyToTexts(policy: Policy): PolicyTexts {
     deny: (policy.deny ?? []).join('\n'),
     connectionsMax: policy.connectionsMax?.toString() ?? '',
     connectionsPerMinute: policy.connectionsPerMinute?.toString() ?? '',
+    requestsPerMinute: policy.requestsPerMinute?.toString() ?? '',
+    bodyBytesMax: policy.bodyBytesMax?.toString() ?? '',
+    httpsOnly: policy.httpsOnly ?? false,
   }
 }
 
@@ -23,11 +29,16 @@ export function policyToTexts(policy: Policy): PolicyTexts {
 export function textsToPolicy(texts: PolicyTexts): Policy {
   const connectionsMax = toNumber(texts.connectionsMax)
   const connectionsPerMinute = toNumber(texts.connectionsPerMinute)
+  const requestsPerMinute = toNumber(texts.requestsPerMinute)
+  const bodyBytesMax = toNumber(texts.bodyBytesMax)
   return {
     allow: toAddresses(texts.allow),
     deny: toAddresses(texts.deny),
     ...(connectionsMax !== undefined && { connectionsMax }),
     ...(connectionsPerMinute !== undefined && { connectionsPerMinute }),
+    ...(requestsPerMinute !== undefined && { requestsPerMinute }),
+    ...(bodyBytesMax !== undefined && { bodyBytesMax }),
+    ...(texts.httpsOnly && { httpsOnly: true }),
   }
 }
 
@@ -57,6 +68,7 @@ function toNumber(text: string): number | undefined {
 /** What the policy does, for people who only look: one short sentence a rule. */
 export function describePolicy(policy: Policy): string[] {
   const { allow = [], deny = [], connectionsMax, connectionsPerMinute } = policy
+  const { requestsPerMinute, bodyBytesMax, httpsOnly } = policy
   return [
     allow.length > 0 ? `Only from ${allow.join(', ')}` : 'From every address',
     ...(deny.length > 0 ? [`Never from ${deny.join(', ')}`] : []),
@@ -66,5 +78,10 @@ export function describePolicy(policy: Policy): string[] {
     connectionsPerMinute === undefined
       ? 'As many new connections a minute as the plan allows'
       : `At most ${connectionsPerMinute} new connections a minute`,
+    ...(requestsPerMinute === undefined
+      ? []
+      : [`At most ${requestsPerMinute} requests a minute from one visitor`]),
+    ...(bodyBytesMax === undefined ? [] : [`Request bodies of at most ${bodyBytesMax} bytes`]),
+    ...(httpsOnly === true ? ['Plain HTTP is sent to HTTPS'] : []),
   ]
 }

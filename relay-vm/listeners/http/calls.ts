@@ -3,8 +3,9 @@
  * operator trusts, the visitor that each request names. Every head goes to the upstream through here.
  */
 import type { Buffer } from 'node:buffer'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import type { HttpVisitorInfo, HttpVisitorOptions } from './deps.ts'
+import type { HttpRoute, HttpVisitorInfo, HttpVisitorOptions } from './deps.ts'
 import { type Caller, readCaller } from './forwarded.ts'
 import { HeadRewriter, withHost } from './rewrite.ts'
 
@@ -14,6 +15,8 @@ export class Calls {
   readonly #sni: string | undefined
   #caller: Caller
   #rewriter: HeadRewriter
+  /** What the body of the present request may still have, in bytes. */
+  #bodyLeft: number | undefined
 
   constructor({ origin, tls, trusts }: HttpVisitorOptions) {
     this.#near = { ...origin, proto: tls ? 'https' : 'http' }
@@ -46,6 +49,28 @@ export class Calls {
     if (address !== this.#caller.address || proto !== this.#caller.proto)
       this.#rewriter = new HeadRewriter(this.#caller)
     return this.#caller.host ?? head.host
+  }
+
+  /** Asks the tunnel's policy, after `take`. @returns why the request may not pass */
+  judge(head: RequestHead, route: HttpRoute): ErrorKey | undefined {
+    const verdict = route.judge(head, this.#caller)
+    this.#bodyLeft = typeof verdict === 'number' ? verdict : undefined
+    return typeof verdict === 'string' ? verdict : undefined
+  }
+
+  /** False: with these bytes the body is longer than it may be, which for chunks shows only now. */
+  mayHave(body: Buffer): boolean {
+    if (this.#bodyLeft === undefined) return true
+    this.#bodyLeft -= body.length
+    return this.#bodyLeft >= 0
+  }
+
+  /** The same address by HTTPS; behind a proxy it has the usual port. */
+  secureUrl({ bytes, host: asked }: RequestHead, port: number): string {
+    const { host = asked } = this.#caller
+    const [, target = ''] = /^\S+ (?:https?:\/\/[^/?]*)?(\S*)/i.exec(bytes.toString('latin1')) ?? []
+    const path = target.startsWith('/') ? target : `/${target.startsWith('?') ? target : ''}`
+    return `https://${host}${this.#trusts || port === 443 ? '' : `:${port}`}${path}`
   }
 
   /** What the agent is told. */

@@ -50,6 +50,11 @@ export type HttpRoute = {
   open(info: HttpVisitorInfo, events: StreamEvents): Waiting | undefined
   /** The local side is done with a stream that `open` gave: it was ended both ways, or reset. Said once. */
   closed(stream: Stream): void
+  /**
+   * What the tunnel's policy says now of a request: why it may not pass, or how long its body may be; asked once for
+   * each. Undefined: any length.
+   */
+  judge(request: Pick<RequestHead, 'body'>, caller: Caller): ErrorKey | number | undefined
   /** Counts answers. */
   readonly answers: AnswerSink
   /** A visitor of this tunnel was turned away after its stream was open (421, smuggling, upstream down). */
@@ -57,6 +62,8 @@ export type HttpRoute = {
 }
 
 export type HttpVisitorDeps = {
+  /** Of HTTPS, for visitors who are sent there. */
+  readonly httpsPort: () => number
   readonly clock: Clock
   readonly turn: Turn
   readonly log: Log

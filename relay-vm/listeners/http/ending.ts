@@ -1,9 +1,11 @@
 /** The ways in which a visitor's connection ends, once nothing more from it is passed on. */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
-import { type PageRequest, renderPage } from '@porttunneler/shared/http/pages'
+import type { RequestHead } from '@porttunneler/shared/http/head'
+import { renderPage } from '@porttunneler/shared/http/pages'
 import type { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { abort, resetBehind } from '@porttunneler/shared/mux/last-words'
+import type { Calls } from './calls.ts'
 import type { HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 import { bidFarewell } from './farewell.ts'
 import type { VisitorTimers } from './idle.ts'
@@ -12,16 +14,20 @@ import type { VisitorReading } from './reading.ts'
 export type EndingParts = {
   readonly reading: VisitorReading
   readonly scanner: RequestScanner
+  readonly calls: Calls
   readonly timers: VisitorTimers
 }
 
 export class Ending {
   readonly #visitor: HttpVisitorOptions
   readonly #clock: Clock
+  readonly #deps: HttpVisitorDeps
   readonly #parts: EndingParts
 
-  constructor(visitor: HttpVisitorOptions, { clock, log }: HttpVisitorDeps, parts: EndingParts) {
+  constructor(visitor: HttpVisitorOptions, deps: HttpVisitorDeps, parts: EndingParts) {
+    const { clock, log } = deps
     this.#visitor = visitor
+    this.#deps = deps
     this.#clock = clock
     this.#parts = parts
     const { address } = visitor.origin
@@ -29,8 +35,14 @@ export class Ending {
   }
 
   /** Writes an answer of ours behind all others. */
-  write(key: ErrorKey, request: PageRequest): void {
-    this.#visitor.socket.write(renderPage(key, request))
+  write(key: ErrorKey, head: RequestHead | undefined): void {
+    const { calls, scanner } = this.#parts
+    const { abuseUrl, httpsPort } = this.#deps
+    // A refused head is still unread: it is enough to see whether a person or a program is asking.
+    const bytes = head?.bytes ?? scanner.take()
+    const fields =
+      key === 'http.https_only' && head ? [`Location: ${calls.secureUrl(head, httpsPort())}`] : []
+    this.#visitor.socket.write(renderPage(key, { bytes, host: head?.host, abuseUrl, fields }))
   }
 
   /**

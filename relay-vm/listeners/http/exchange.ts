@@ -88,11 +88,6 @@ export class Exchange implements StreamSink {
     return this.#forwardedTotal > 0
   }
 
-  /** The first request, when it is the only one and the upstream has sent nothing for it. */
-  get unansweredOnly(): RequestHead | undefined {
-    return this.#forwardedTotal === 1 ? this.#unanswered : undefined
-  }
-
   /** All requests are answered in full, or the last answer said that the rest will not be. */
   get isAnswered(): boolean {
     return this.#answer.isComplete
@@ -107,6 +102,11 @@ export class Exchange implements StreamSink {
     if (!this.#unanswered && !this.#answer.hasRoom) return { kind: 'cut' }
     const key = isVisitorLate ? 'http.body_deadline' : 'http.answer_deadline'
     return { kind: 'page', key, head: this.#unanswered ?? this.#asked }
+  }
+
+  /** Nothing that the upstream still says can be for another request than the last. */
+  get hasOneUnanswered(): boolean {
+    return this.#answer.unansweredTotal === 1
   }
 
   /** Rises with every byte either way. */

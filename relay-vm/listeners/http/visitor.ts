@@ -9,7 +9,6 @@
  *                                       or starts a fresh stream for a later Upgrade
  *   last ──────▶ ended                  the relay leaves: a request was sent with `Connection: close`, none follows it
  */
-
 import type { Socket } from 'node:net'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
@@ -26,7 +25,7 @@ type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'last' | 'ended'
 
 /** Serves the connection until it is closed. The first request has 10 s from now. */
 export function serveHttpVisitor(options: HttpVisitorOptions, deps: HttpVisitorDeps): HttpConnection {
-  return new HttpVisitor(options, deps).start()
+  return new HttpVisitor(options, deps)
 }
 
 class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
@@ -36,7 +35,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   readonly reading: VisitorReading
   readonly #ending: Ending
   readonly scanner = new RequestScanner()
-  readonly #calls: Calls
+  readonly calls: Calls
   #state: State = 'scanning'
   #route: HttpRoute | undefined
   #host = ''
@@ -59,15 +58,11 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#socket = options.socket
     this.reading = new VisitorReading(options, deps)
     this.#ending = new Ending(options, deps, this)
-    this.#calls = new Calls(options)
+    this.calls = new Calls(options)
     this.timers = new VisitorTimers(deps.clock)
-  }
-
-  start(): this {
     this.#socket.on('end', this.#onEnd).on('close', this.#onClose)
     this.timers.awaitHead(this.#onHeadDeadline)
     this.reading.start(this.#onRead)
-    return this
   }
 
   get isUnasked(): boolean {
@@ -125,40 +120,47 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
 
   #take(event: ScanEvent): void {
     if (event.kind === 'head') this.#onHead(event)
-    else if (event.kind === 'body') {
+    else if (event.kind === 'refused') this.#refuse(event.key)
+    else if (!this.calls.mayHave(event.bytes)) this.#refuse('http.body_limit')
+    else {
       this.#send(event.bytes)
       if (event.isLast) this.#requestSent()
-    } else this.#refuse(event.key)
+    }
   }
 
   #onHead(head: RequestHead): void {
     this.timers.forgetHead()
-    const place = this.#calls.placeOf(head, this.#route && this.#host)
+    const place = this.calls.placeOf(head, this.#route && this.#host)
     if (place === 'here') this.#call(head)
-    else if (place === 'elsewhere') this.#settle(() => this.#callAgain(head))
+    else if (place === 'elsewhere') this.#settle(() => this.#startAfresh(() => this.#callAgain(head)))
     else this.#refuse('http.misdirected', head)
   }
 
   /** A proxy's connection goes on with a request for another visitor or another host. */
   #callAgain(head: RequestHead): void {
     this.timers.forgetProgress()
-    this.#startAfresh(() => {
-      this.#route = undefined
-      this.#call(head)
-    })
+    this.#route = undefined
+    this.#call(head)
   }
 
   #call(head: RequestHead): void {
-    const host = this.#calls.take(head)
-    const route = this.#route
-    if (!route) this.#onFirstHead(head, host)
-    else if (head.wantsUpgrade && this.#exchange?.hasForwarded)
+    const host = this.calls.take(head)
+    if (this.#route) this.#pass(head, this.#route)
+    else this.#onFirstHead(head, host)
+  }
+
+  /** As far as the policy of the tunnel lets it. */
+  #pass(head: RequestHead, route: HttpRoute): void {
+    const refusal = this.calls.judge(head, route)
+    if (refusal !== undefined) this.#refuse(refusal, head)
+    else if (!this.#exchange) this.#openAndForward(head, route)
+    else if (head.wantsUpgrade && this.#exchange.hasForwarded)
       this.#settle(() => this.#startAfresh(() => this.#openAndForward(head, route)))
     else this.#forward(head)
   }
 
   #onFirstHead(head: RequestHead, host: string): void {
-    const finding = this.#deps.welcome?.(this.#options, this.#calls.caller, host)
+    const finding = this.#deps.welcome?.(this.#options, this.calls.caller, host)
     if (finding === undefined) this.#choose(head, host)
     else if (typeof finding === 'string') this.#refuse(finding, head)
     else {
@@ -184,15 +186,15 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     else {
       this.#route = route
       this.#host = host
-      this.timers.awaitProgress(() => this.#exchange?.progress ?? 0, this.#onIdle)
-      this.#openAndForward(head, route)
+      this.timers.awaitProgress(() => this.#exchange?.progress ?? 0, this.#giveUp)
+      this.#pass(head, route)
     }
   }
 
   /** If it cannot, it turns the visitor away, which the route has counted. */
   #openAndForward(head: RequestHead, route: HttpRoute): void {
-    const place = { route, socket: this.#socket, turn: this.#deps.turn }
-    const opened = openExchange({ ...place, info: this.#calls.infoOf(head) }, this)
+    const info = this.calls.infoOf(head)
+    const opened = openExchange({ route, socket: this.#socket, turn: this.#deps.turn, info }, this)
     if (typeof opened === 'string') this.#answer(opened, head)
     else {
       this.#exchange = opened
@@ -202,7 +204,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
 
   #forward(head: RequestHead): void {
     const isLast = this.#isLeaving && !head.wantsUpgrade
-    const bytes = this.#calls.rewrite(head, isLast)
+    const bytes = this.calls.rewrite(head, isLast)
     if (this.#exchange?.forward(head, bytes) === false) this.reading.setFull(true)
     this.#isLast = isLast
     this.#upgradePending = head.wantsUpgrade
@@ -230,7 +232,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.#retired?.leave()
     this.reading.detach()
     this.#socket.off('end', this.#onEnd).off('close', this.#onClose)
-    return Buffer.concat([this.#calls.reread(head), this.scanner.take()])
+    return Buffer.concat([this.calls.reread(head), this.scanner.take()])
   }
 
   onWritable(): void {
@@ -272,13 +274,10 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
 
   /** Turns the visitor away, behind the answers to its correct requests. */
   #refuse(key: ErrorKey, head?: RequestHead): void {
-    if (this.#route) this.#route.refused(key)
-    else this.#deps.refused(key)
-    const exchange = this.#exchange
-    // The body of the very first request is bad: no answer can be on its way yet, so ours fits in.
-    const broken = this.#isInBody ? exchange?.unansweredOnly : undefined
-    if (!exchange || broken) this.#answer(key, head ?? broken)
-    else this.#settle(() => this.#answer(key, head))
+    ;(this.#route ?? this.#deps).refused(key)
+    if (this.#isInBody) this.#giveUp(key)
+    else if (this.#exchange) this.#settle(() => this.#answer(key, head))
+    else this.#answer(key, head)
   }
 
   #refuseUnanswered(key: ErrorKey, head: RequestHead | undefined): void {
@@ -310,9 +309,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   #answer(key: ErrorKey, head: RequestHead | undefined): void {
-    // A refused head is still unread: it is enough to see whether a person or a program is asking.
-    const bytes = head?.bytes ?? this.scanner.take()
-    this.#ending.write(key, { bytes, host: head?.host, abuseUrl: this.#deps.abuseUrl })
+    this.#ending.write(key, head)
     this.#finish(key)
   }
 
@@ -335,11 +332,14 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     if (this.#state === 'scanning' || this.#state === 'raw' || this.#state === 'last') this.#exchange?.end()
   }
 
-  readonly #onIdle = (): void => {
+  /** Ends with a page where that can be the answer to the present request. `refused`: why, as was counted. */
+  readonly #giveUp = (refused?: ErrorKey): void => {
     const end = this.#exchange?.lateEnd(this.#isInBody && !this.reading.isFull)
-    if (end?.kind === 'page') this.#refuseUnanswered(end.key, end.head)
-    else if (end?.kind === 'cut') this.#cut('stream.aborted')
-    else this.#finish('stream.aborted')
+    if (!end || end.kind === 'close') this.#finish('stream.aborted')
+    else if (refused === undefined)
+      end.kind === 'page' ? this.#refuseUnanswered(end.key, end.head) : this.#cut('stream.aborted')
+    else if (end.kind === 'page' && this.#exchange?.hasOneUnanswered) this.#answer(refused, end.head)
+    else this.#settle(() => this.#finish('stream.aborted'))
   }
 
   readonly #onHeadDeadline = (): void => {

@@ -2,6 +2,17 @@
 import type { ErrorEntry } from '../errors.ts'
 
 export const leaseCodes = {
+  'policy.needs_http': {
+    code: 'PT-2004',
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    owner: 'user',
+    title: 'Rule is for http tunnels only',
+    cause:
+      'The policy has a rule about requests, and the relay does not read what passes through tcp and tls tunnels.',
+    cure: 'Leave the rule out, or make the tunnel an http tunnel.',
+  },
   'tunnel.name_taken': {
     code: 'PT-2001',
     http: 409,
