@@ -111,6 +111,30 @@ export const attacks: readonly Attack[] = [
     test: '400 half heads and half bodies',
   },
   {
+    name: 'half-closed connections at the console',
+    tried: '600 that end their side silent, in a head or in a body',
+    file: 'standalone/web-server.test.ts',
+    test: 'connections that half-close by the hundred',
+  },
+  {
+    name: 'half-closed connections at a relay',
+    tried: 'a thousand that end their side silent, in a hello or in a head',
+    file: 'relay-vm/listeners/tls.test.ts',
+    test: 'a thousand connections that half-close at once',
+  },
+  {
+    name: 'slow TLS handshake',
+    tried: 'a whole hello, and a byte a second from there on, as a visitor and as an agent',
+    file: 'relay-vm/listeners/tls.test.ts',
+    test: 'a handshake of which a byte comes each second',
+  },
+  {
+    name: 'feed that nobody reads',
+    tried: 'ask a relay for live figures, and read nothing of the answer',
+    file: 'relay-vm/own-host.test.ts',
+    test: 'an answer that nobody reads',
+  },
+  {
     name: 'body that never comes',
     tried: 'a length is said, and one byte sent',
     file: 'standalone/web-server.test.ts',

@@ -31,6 +31,27 @@ async function visit(targets: readonly string[]) {
   return { text, asked }
 }
 
+test('an answer that nobody reads holds its connection no longer than any that is idle', async () => {
+  const live: Pick<LiveFigures, 'serve'> = {
+    async serve(_request, response) {
+      response.end(Buffer.alloc(64 * 1024 * 1024))
+    },
+  }
+  const own = new OwnHost(live as LiveFigures, () => undefined, 50)
+  const closed = Promise.withResolvers<void>()
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket: Socket) => {
+    socket.once('close', () => closed.resolve())
+    own.serve(socket, Buffer.from('GET / HTTP/1.1\r\nHost: relay.test\r\n\r\n'))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a TCP port was asked for')
+  const deaf = connect(address.port, '127.0.0.1').pause()
+  await closed.promise
+  deaf.destroy()
+  server.close()
+})
+
 test('of many requests on one connection the first is answered, and no other is looked at', async () => {
   const { text, asked } = await visit(Array.from({ length: 1_000 }, (_, n) => `/${n}`))
   expect(text).toMatch(/only one$/)

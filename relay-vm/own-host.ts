@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { challengeAnswer } from './challenges.ts'
 import type { LiveFigures } from './live.ts'
 
+/** Without a whole request, or with an answer that nobody reads. */
 const socketIdleMs = 15_000
 const headEnd = '\r\n\r\n'
 
@@ -11,13 +12,16 @@ export class OwnHost {
   /** It never listens; it is there for Node's parser and responses. */
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #idleMs: number
 
   /** @param thumbprint of the key whose challenges are answered here, once it is known */
-  constructor(live: LiveFigures, thumbprint: () => string | undefined) {
+  constructor(live: LiveFigures, thumbprint: () => string | undefined, idleMs = socketIdleMs) {
+    this.#idleMs = idleMs
     this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
       const { socket } = request
-      // From here on the answer's own pace decides, not the idle limit.
+      // Until its answer has ended its own pace decides; then nobody waits long for a reader who does not read.
       socket.setTimeout(0)
+      response.once('prefinish', () => socket.setTimeout(idleMs))
       // One request a connection, and whatever comes behind it is dropped before Node's parser makes requests of it.
       socket.removeAllListeners('data')
       socket.on('data', drop)
@@ -33,7 +37,7 @@ export class OwnHost {
     socket.unshift(first.subarray(0, first.indexOf(headEnd) + headEnd.length))
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
-    socket.setTimeout(socketIdleMs, () => socket.destroy())
+    socket.setTimeout(this.#idleMs, () => socket.destroy())
     this.#server.emit('connection', socket)
     socket.resume()
   }

@@ -159,6 +159,25 @@ test('400 half heads and half bodies of one source stay within limits while othe
   await close(0)
 })
 
+test('connections that half-close by the hundred, silent or in a head or body, are closed at once', async () => {
+  const where = { host: '127.0.0.1', port: 0, clock: systemClock, bounds: { silentMax: 1_000 } }
+  const { port, close } = await listen(async (request) => new Response(await request.text()), where)
+  const begins = [
+    '',
+    'GET / HTTP/1.1\r\nhost: x\r\n',
+    'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1',
+  ]
+  const crowd = Array.from({ length: 600 }, (_, index) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.on('error', () => {}).resume()
+    socket.end(begins[index % begins.length] ?? '')
+    // However it ends: `once` would reject at a reset.
+    return new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  })
+  await Promise.all(crowd)
+  await close(0)
+})
+
 test('it does not wait for a body that does not come', async () => {
   const times = { headersTimeout: 50, requestTimeout: 100, connectionsCheckingInterval: 20 }
   const where = { host: '127.0.0.1', port: 0, clock: systemClock, bounds: { times } }

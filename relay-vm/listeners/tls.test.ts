@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { alpn } from '@porttunneler/shared/mux/connect-tls'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -26,6 +27,11 @@ async function refusals(adminPort: number): Promise<Record<string, number>> {
     /^ptun_refused_total\{tunnel="",code="(PT-\d+)"\} (\d+)$/gm,
   )
   return Object.fromEntries(Array.from(found, ([, code = '', count]) => [code, Number(count)]))
+}
+
+/** However it ends: `once` would reject at a reset. */
+function closedOf(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
 /** A socket that reads nothing: its TLS stays in the middle of the handshake. */
@@ -179,6 +185,50 @@ describe('TLS port: strangers', () => {
     })
     visitor.end('GET / HTTP/1.1\r\nHost: a.tunnels.test\r\n\r\n')
     expect(await readAll(visitor)).toMatch(/^HTTP\/1.1 200.*whole$/s)
+  })
+
+  test('a handshake of which a byte comes each second ends ten seconds after its hello, of visitors and agents', async () => {
+    const clock = new FakeClock(Date.now())
+    control.nowMs = () => clock.now()
+    const { ports } = await bench.startRelay({}, { clock })
+    const slow = [['a.tunnels.test'], [agentSni, alpn]].map(([servername, protocol]) => {
+      const socket = connect(ports.tlsPort, '127.0.0.1')
+      const ALPNProtocols = protocol === undefined ? [] : [protocol]
+      connectTls({ socket: mute(socket), servername, ALPNProtocols, rejectUnauthorized: false }).on(
+        'error',
+        () => {},
+      )
+      socket.on('error', () => {}).resume()
+      return { socket, closed: closedOf(socket) }
+    })
+    while (!/^ptun_stranger_sockets 2$/m.test(await metricsOf(ports.adminPort)));
+    // A record of 16 KiB that belongs to the handshake, as far as it comes.
+    const record = Buffer.from([23, 3, 3, 0x40, 0, ...Array(20).fill(0)])
+    for (let second = 0; second < limits.headDeadlineMs / 1_000; second++) {
+      for (const { socket } of slow) socket.write(record.subarray(second, second + 1))
+      clock.advance(1_000)
+    }
+    await Promise.all(slow.map(({ closed }) => closed))
+    expect(await refusals(ports.adminPort)).toMatchObject({ 'PT-4111': 2 })
+  })
+
+  test('a thousand connections that half-close at once, silent or in a hello or head, leave nothing', async () => {
+    const { ports } = await bench.startRelay()
+    const begins = [
+      Buffer.alloc(0),
+      Buffer.from([22, 3, 1, 1, 0, 1]),
+      Buffer.from('GET / HTTP/1.1\r\nHost: a.t'),
+    ]
+    const crowd = Array.from({ length: 1_000 }, (_, n) => {
+      const port = n % 2 === 0 ? ports.tlsPort : ports.httpPort
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      socket.on('error', () => {}).resume()
+      socket.end(begins[n % begins.length] ?? '')
+      return closedOf(socket)
+    })
+    await Promise.all(crowd)
+    while (!/^ptun_stranger_sockets 0$/m.test(await metricsOf(ports.adminPort)));
+    expect(await metricsOf(ports.adminPort)).toMatch(/^ptun_visitor_sockets 0$/m)
   })
 
   test('the agent name without the agent protocol is not answered as an agent', async () => {

@@ -193,7 +193,7 @@ export class TlsListener {
 
   /** Hands the socket to the TLS server for the hello. */
   #serve(socket: Socket, { sni, alpn: protocols }: ClientHello, peeked: ReadHello): void {
-    const { agentSni, servesName, passthrough, offline, visitors, turn } = this.#options
+    const { agentSni, servesName, passthrough, offline, visitors, turn, clock } = this.#options
     const meter = sni === undefined ? undefined : offline(sni)
     if (meter !== undefined) {
       this.#refuse(socket, 'tunnel.away', { alert: Alert.internalError, meter })
@@ -220,7 +220,12 @@ export class TlsListener {
       this.#refuse(socket, 'tls.budget', { alert: Alert.internalError })
       return
     }
-    this.#endings.set(socket, end)
+    // Whatever comes meanwhile: a byte a second must not hold a place for long.
+    const timer = clock.after(limits.headDeadlineMs, () => this.#refuse(socket, 'tls.deadline'))
+    this.#endings.set(socket, () => {
+      timer.clear()
+      end()
+    })
     // A client that ends in the middle of a handshake is gone: half-closing is for those that have finished it.
     socket.allowHalfOpen = false
     if (isAgent) visitors.leave(socket)
