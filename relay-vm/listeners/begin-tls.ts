@@ -28,22 +28,34 @@ export function beginTls(server: TlsServer, socket: Socket, { bytes, isInRead }:
   server.emit('connection', socket)
 }
 
+/** Set while a TLS socket is made that somebody waits for. */
+let onInit: ((socket: TLSSocket) => void) | undefined
+
 /** The TLS socket that `make` makes: a server shows it to nobody before the handshake is over. */
 function firstMade(make: () => void): TLSSocket | undefined {
-  const { prototype } = TLSSocket
-  const init: unknown = Reflect.get(prototype, '_init')
-  if (typeof init !== 'function') return undefined
   let made: TLSSocket | undefined
-  Reflect.set(prototype, '_init', function (this: TLSSocket, ...args: unknown[]) {
-    made ??= this
-    return Reflect.apply(init, this, args)
-  })
+  onInit = (socket) => {
+    made ??= socket
+  }
   try {
     make()
   } finally {
-    Reflect.set(prototype, '_init', init)
+    onInit = undefined
   }
   return made
+}
+
+/**
+ * Tells `onInit` of every new TLS socket of this process. It is called once: with each change of the prototype V8
+ * throws away what it compiled for sockets.
+ */
+function watchInit(): void {
+  const init: unknown = Reflect.get(TLSSocket.prototype, '_init')
+  if (typeof init !== 'function') return
+  Reflect.set(TLSSocket.prototype, '_init', function (this: TLSSocket, ...args: unknown[]) {
+    onInit?.(this)
+    return Reflect.apply(init, this, args)
+  })
 }
 
 /** A function that takes bytes as if they had just been read; undefined when the socket is closed. */
@@ -59,6 +71,7 @@ let possible: boolean | undefined
 /** Whether this Node's internals allow that; otherwise bytes are put back. */
 function isPossible(): boolean {
   if (possible !== undefined) return possible
+  watchInit()
   let probe: TLSSocket | undefined
   const made = firstMade(() => {
     probe = new TLSSocket(new Socket())
