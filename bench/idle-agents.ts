@@ -5,32 +5,14 @@
  *
  *   npm run bench:idle-agents -- --count 10000 --seconds 30
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { loadavg, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { makeTestControl, type TestControl } from '@porttunneler/relay-vm/testing/test-control'
+import { loadavg } from 'node:os'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
-import { newId } from '@porttunneler/shared/base/ids'
-import { Secret } from '@porttunneler/shared/base/secret'
-import { Budget } from '@porttunneler/shared/mux/budget'
-import { dialRelay } from '@porttunneler/shared/mux/dial'
-import { Liveness } from '@porttunneler/shared/mux/liveness'
-import type { Session } from '@porttunneler/shared/mux/session'
-import { Turn } from '@porttunneler/shared/mux/turn'
 import { z } from 'zod'
 import { readOptions } from '../e2e/harness/options.ts'
-import { relayMalloc, relayNodeOptions } from '../standalone/relay.ts'
-import { cpuSeconds, residentBytes, stop } from './processes.ts'
+import { Crowd } from './crowd.ts'
+import { allowDescriptors, LoneRelay } from './lone-relay.ts'
+import { cpuSeconds, residentBytes } from './processes.ts'
 
-const host = '127.0.0.1'
-const sni = 'r1.relay.tunnels.test'
-const relayBundle = fileURLToPath(new URL('../relay-vm/dist/relay.cjs', import.meta.url))
-/** How many dials run at once. */
-const parallel = 48
 /** After this time buffers of the opening are released, and timers have run. */
 const settleMs = 10_000
 /** Each agent has two sockets: one here and one at the relay. */
@@ -50,30 +32,18 @@ const seconds = z.coerce.number().min(5).max(600).parse(values.seconds)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 async function main(): Promise<void> {
-  raiseLimit(count + descriptorsBeside)
-  const folder = mkdtempSync(join(tmpdir(), 'pt-idle-'))
-  const control = await makeTestControl()
-  const server = await serveControl(control)
-  const relay = startRelay(folder, (server.address() as AddressInfo).port)
+  allowDescriptors(count + descriptorsBeside, say)
+  const relay = await LoneRelay.make(count + 100)
   try {
-    const { boot } = await control.synced(({ state }) => state === 'ready')
-    await measure(relay, { control, address: boot.agentAddress })
+    await measure(relay)
   } finally {
-    await stop(relay)
-    server.close()
-    server.closeAllConnections()
-    rmSync(folder, { recursive: true, force: true })
+    await relay.close()
   }
 }
 
-type Address = Parameters<typeof dialRelay>[0]['address']
-
-async function measure(
-  relay: ChildProcess,
-  { control, address }: { control: TestControl; address: Address },
-): Promise<void> {
-  const pids = [relay.pid ?? 0]
-  const crowd = new Crowd(control, address)
+async function measure(relay: LoneRelay): Promise<void> {
+  const crowd = new Crowd(relay.control, { address: await relay.start(), tunnels: 1 })
+  const { pids } = relay
   // The first agents make what is made once: compiled code, tables of TLS.
   await crowd.grow(50)
   await sleep(systemClock, settleMs)
@@ -100,116 +70,6 @@ async function measure(
     `| coming | ${(opened / openSeconds).toFixed(0)} a second, ${((openCpu / opened) * 1_000).toFixed(2)} ms of CPU each |`,
   )
   crowd.close()
-}
-
-/** Sessions without traffic. */
-class Crowd {
-  lost = 0
-  readonly #control: TestControl
-  readonly #address: Address
-  readonly #mux = {
-    clock: systemClock,
-    turn: new Turn(),
-    liveness: new Liveness({ clock: systemClock, side: 'agent' }),
-    budget: new Budget(256 * 1024 ** 2),
-  }
-  readonly #sessions: Session[] = []
-
-  constructor(control: TestControl, address: Address) {
-    this.#control = control
-    this.#address = address
-  }
-
-  get size(): number {
-    return this.#sessions.length
-  }
-
-  /** Dials until there are `count`, each with its tunnel bound. */
-  async grow(count: number): Promise<void> {
-    let next = this.#sessions.length
-    const come = async () => {
-      while (next < count) await this.#join(next++)
-    }
-    await Promise.all(Array.from({ length: parallel }, come))
-  }
-
-  close(): void {
-    for (const session of this.#sessions) session.close('session.closed')
-  }
-
-  async #join(index: number): Promise<void> {
-    const agent = newId('agt', systemClock.now() + index)
-    const ticket = await this.#control.ticket({ endpoint: `host:idle-${index}.tunnels.test`, agent })
-    const bound = Promise.withResolvers<void>()
-    const session = await dialRelay({
-      ...this.#mux,
-      address: this.#address,
-      agent,
-      ticket,
-      build: 'bench',
-      random: Math.random,
-      signal: AbortSignal.timeout(60_000),
-      events: {
-        onBound: () => bound.resolve(),
-        onUnbound: (_bind, code, message) => bound.reject(new Error(`${code} ${message}`)),
-        onClosed: (reason) => {
-          this.lost += 1
-          bound.reject(reason)
-        },
-      },
-    })
-    session.bind(1, ticket)
-    await bound.promise
-    this.#sessions.push(session)
-  }
-}
-
-/** The test's control plane, over HTTP for a relay in a process of its own. */
-async function serveControl(control: TestControl): Promise<Server> {
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk)
-    const body = JSON.parse(Buffer.concat(chunks).toString())
-    const signal = new AbortController().signal
-    const answer =
-      request.url === '/v1/relays/enrol'
-        ? await control.enrol({ key: new Secret(body.key), name: body.name }, signal)
-        : await control.sync(body, new Secret('ptc_test'), signal)
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
-  })
-  await new Promise<void>((resolve) => server.listen(0, host, resolve))
-  return server
-}
-
-/** Starts it from its bundle, as it is deployed. Its log is not measured. */
-function startRelay(folder: string, controlPort: number): ChildProcess {
-  const file = join(folder, 'relay.json')
-  const config = {
-    instance: 'r1',
-    dataDir: folder,
-    controlUrl: `http://${host}:${controlPort}`,
-    enrolmentKey: 'pte_test',
-    listen: { tls: { host, port: 0 }, http: { host, port: 0 }, tcpHost: host },
-    public: { agentHost: host, agentSni: sni, names: [host], domain: 'tunnels.test' },
-    limits: { sessionsMax: count + 100 },
-    graceMs: 0,
-    logLevel: 'warn',
-  }
-  writeFileSync(file, JSON.stringify(config))
-  return spawn(process.execPath, [...relayNodeOptions, relayBundle, file], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, ...relayMalloc },
-  })
-}
-
-/** Raises it for this process; the relay inherits it. */
-function raiseLimit(wanted: number): void {
-  const { status, stderr } = spawnSync(
-    'prlimit',
-    ['--pid', `${process.pid}`, `--nofile=${wanted}:${wanted}`],
-    { encoding: 'utf8' },
-  )
-  if (status !== 0) say(`the limit of descriptors stays as it is (${stderr?.trim() ?? 'no prlimit'})`)
 }
 
 await main()
