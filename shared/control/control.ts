@@ -22,8 +22,6 @@ export type Settings = {
   readonly registration: boolean
   /** The plan of a new account. */
   readonly defaultPlan: PlanName
-  /** Whoever issues our certificates, as CAA records name them; absent: nobody does. */
-  readonly issuers?: readonly string[]
   /** What the console needs to sign people in at Firebase; where identity is `firebase`. */
   readonly firebase?: {
     readonly apiKey: string

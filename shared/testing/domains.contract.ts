@@ -8,6 +8,7 @@ import { newId } from '../base/ids.ts'
 import { ensureAccount, readAccount, setAccountStatus } from '../control/accounts.ts'
 import type { Caller } from '../control/caller.ts'
 import { ensureCell } from '../control/cells.ts'
+import { type Certificates, noCertificates } from '../control/certificates/role.ts'
 import type { Control } from '../control/control.ts'
 import { controlOf } from '../control/control.ts'
 import { jobs } from '../control/documents.ts'
@@ -321,6 +322,25 @@ export function describeDomains(name: string, make: MakeStore): void {
       expect(new Set(keys)).toEqual(new Set(['done', 'quota.domains']))
       expect(await stage.count(ada)).toBe(1)
     })
+
+    check(
+      'CAA records that allow none of our issuers are reported, and the domain stays verified',
+      async (stage) => {
+        const { ada, control, zones, clock } = stage
+        const issuers = [{ caa: ['ca.example'] }] as unknown as Certificates['issuers']
+        const worker = makeWorker({ ...control, certificates: { ...noCertificates, issuers } }, 1)
+        await stage.add(ada)
+        await stage.put(ada)
+        zones.caa = ['issue other.example', 'iodef mailto:a@example.com']
+        clock.advance(minute)
+        await worker.round(60_000)
+        expect([await stage.state(ada), await stage.finds(ada)]).toEqual(['verified', ['domain.caa_forbids']])
+        zones.caa = ['issue other.example', 'issue ca.example; validationmethods=http-01']
+        clock.advance(2 * day)
+        await worker.round(60_000)
+        expect(await stage.finds(ada)).toEqual([])
+      },
+    )
 
     check('a closed account has no host any more', async (stage) => {
       const { ada } = stage

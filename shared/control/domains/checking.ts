@@ -58,7 +58,7 @@ async function lookAt(control: Control, job: RunningJob, domain: DomainDoc): Pro
   const inquiry = { host, domain: domain.domain, target: targetUnder(token, here) }
   const evidence = await control.inquiries.look(inquiry, job.signal)
   job.signal.throwIfAborted()
-  const { issuers = [] } = control.settings
+  const issuers = control.certificates.issuers.flatMap(({ caa }) => caa)
   const holder = (await control.store.get(verified.ref(host)))?.data
   const other = holder && holder.claim !== claim ? holder : undefined
   const theirs = other && (await proofOf(control, { ...other, host }, cellDomains))
