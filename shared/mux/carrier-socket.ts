@@ -95,8 +95,7 @@ export class CarrierSocket {
 
   readonly #onBytes = (bytes: Buffer): void => {
     if (this.#isOver) return
-    this.#reading.took(bytes.length)
-    this.#events.onBytes(bytes)
+    this.#reading.pass(bytes, this.#events)
   }
 
   readonly #onDrain = (): void => {

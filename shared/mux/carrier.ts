@@ -155,13 +155,14 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
   }
 
   /** Writes what this turn gathered. Called by the turn. */
-  flush(): void {
+  flush(): number {
     if (this.#pace.isMarkDue(this.#clock.monotonic())) this.#mark()
-    this.frames.write()
-    if (this.#isLost) return
+    const frames = this.frames.write()
+    if (this.#isLost) return frames
     if (this.canSend) this.#handler.onWritable(this)
     else if (this.#pace.isFlooded)
       this.lose(fail('control.flood', 'The other side does not read what it asks for.'))
+    return frames
   }
 
   /** Sends what is gathered, then closes; later input is not parsed. */

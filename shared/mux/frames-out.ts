@@ -39,6 +39,7 @@ export class FramesOut {
   readonly #turn: Turn
   readonly #owner: Flushable
   #isDirty = false
+  #frames = 0
   #isClosed = false
 
   constructor({ wire, slabs, pace, turn, owner }: FramesOutOptions) {
@@ -55,11 +56,14 @@ export class FramesOut {
   }
 
   /** Writes what this turn gathered. */
-  write(): void {
+  write(): number {
+    const frames = this.#frames
+    this.#frames = 0
     this.#isDirty = false
-    if (this.#isClosed) return
+    if (this.#isClosed) return 0
     this.#wire.write()
     this.#pace.wrote()
+    return frames
   }
 
   /** Sends nothing more. */
@@ -150,9 +154,10 @@ export class FramesOut {
     if (this.#isClosed) return -1
     const start = this.#wire.take(bytes)
     this.#pace.gathered(bytes)
+    this.#frames += 1
     if (!this.#isDirty) {
       this.#isDirty = true
-      this.#turn.add(this.#owner)
+      this.#turn.add(this.#owner, bytes)
     }
     return start
   }

@@ -7,6 +7,12 @@ import type { Duplex } from 'node:stream'
 import { limits } from '../protocol/limits.ts'
 import type { Flushable, Turn } from './turn.ts'
 
+/** Who a socket is read for. */
+export type Reader = {
+  /** `bytes` are the socket's again when this returns. */
+  onBytes(bytes: Buffer): void
+}
+
 export class Reading implements Flushable {
   readonly #socket: Duplex
   readonly #turn: Turn
@@ -15,6 +21,8 @@ export class Reading implements Flushable {
   #isResting = false
   #isWaiting = false
   #isOver = false
+  /** What was read since that turn began. Turns in which nothing is written do not count. */
+  #turnNumber = 0
   #turnBytes = 0
 
   constructor(socket: Duplex, turn: Turn) {
@@ -28,13 +36,25 @@ export class Reading implements Flushable {
 
   /**
    * Call it for each read: a socket that reads more than its share waits for the next turn, so that others are read
-   * too.
+   * too. Whatever `reader` makes of the bytes may be written when it returns.
    */
-  took(bytes: number): void {
-    if (this.#turnBytes === 0) this.#turn.add(this)
+  pass(bytes: Buffer, reader: Reader): void {
+    this.#turn.beginRead()
+    reader.onBytes(bytes)
+    this.#turn.endRead()
+    this.#took(bytes.length)
+  }
+
+  #took(bytes: number): void {
+    const { number } = this.#turn
+    if (number !== this.#turnNumber) {
+      this.#turnNumber = number
+      this.#turnBytes = 0
+    }
     this.#turnBytes += bytes
     if (this.#turnBytes < limits.readTurnBytes || this.#isResting) return
     this.#isResting = true
+    this.#turn.add(this, bytes)
     this.#stop()
   }
 
@@ -74,11 +94,11 @@ export class Reading implements Flushable {
   }
 
   /** A new turn begins. */
-  flush(): void {
+  flush(): number {
     this.#turnBytes = 0
-    if (!this.#isResting) return
     this.#isResting = false
     this.goOn()
+    return 0
   }
 
   #stop(): void {

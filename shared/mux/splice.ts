@@ -8,7 +8,7 @@ import { type ErrorKey, keyOfCode } from '../base/errors.ts'
 import { Gather } from './gather.ts'
 import { abort, type Hearing, hearOut, resetBehind } from './last-words.ts'
 import { readInto } from './read-into.ts'
-import { Reading } from './reading.ts'
+import { type Reader, Reading } from './reading.ts'
 import { deliverySlabs } from './slab.ts'
 import type { Stream } from './stream.ts'
 import type { StreamSink } from './stream-sink.ts'
@@ -28,6 +28,7 @@ export class Delivery implements Flushable {
   readonly #turn: Turn
   readonly #gather = new Gather(deliverySlabs)
   #unconsumed = 0
+  #pieces = 0
 
   constructor(socket: Socket, stream: SplicedStream, turn: Turn) {
     this.#socket = socket
@@ -40,17 +41,21 @@ export class Delivery implements Flushable {
 
   /** Writes a copy of `bytes` at the end of the turn. */
   write(bytes: Buffer): void {
-    if (this.#gather.isEmpty) this.#turn.add(this)
+    if (this.#gather.isEmpty) this.#turn.add(this, bytes.length)
+    this.#pieces += 1
     const start = this.#gather.take(bytes.length)
     bytes.copy(deliverySlabs.current.buffer, start)
   }
 
   /** Writes what was gathered, unless the socket was ended or failed. Called by the turn. */
-  flush(): void {
-    if (this.#gather.isEmpty) return
+  flush(): number {
+    if (this.#gather.isEmpty) return 0
+    const pieces = this.#pieces
+    this.#pieces = 0
     const bytes = this.#socket.writable ? this.#gather.writeTo(this.#socket) : this.#gather.drop()
     if (this.#socket.writableNeedDrain) this.#unconsumed += bytes
     else this.#stream.consumed(bytes)
+    return pieces
   }
 
   /** Writes everything, full or not: then the socket ends, or gets bytes that are not the stream's. */
@@ -92,7 +97,7 @@ export type SpliceOptions = {
 }
 
 /** The sink of a stream that is joined to `socket`. The socket must be made with `allowHalfOpen: true`. */
-export class Splice implements StreamSink {
+export class Splice implements StreamSink, Reader {
   readonly #socket: Socket
   readonly #stream: SplicedStream
   readonly #options: SpliceOptions
@@ -117,7 +122,7 @@ export class Splice implements StreamSink {
     socket.on('end', this.#onEnd)
     socket.on('error', this.#onError)
     socket.on('close', this.#onClose)
-    if (options.first && options.first.length > 0) this.#onRead(options.first)
+    if (options.first && options.first.length > 0) this.onBytes(options.first)
   }
 
   onData(bytes: Buffer): void {
@@ -142,12 +147,14 @@ export class Splice implements StreamSink {
     else resetBehind(this.#socket, this.#options.clock)
   }
 
-  readonly #onRead = (chunk: Buffer): void => {
+  /** The socket said so much: all of it goes to the stream. */
+  onBytes(bytes: Buffer): void {
     const startMs = this.#work ? this.#options.clock.monotonic() : 0
-    if (!this.#stream.write(chunk)) this.#reading.setFull(true)
-    this.#reading.took(chunk.length)
-    this.#work?.read(startMs, chunk.length)
+    if (!this.#stream.write(bytes)) this.#reading.setFull(true)
+    this.#work?.read(startMs, bytes.length)
   }
+
+  readonly #onRead = (bytes: Buffer): void => this.#reading.pass(bytes, this)
 
   readonly #onEnd = (): void => {
     if (this.#hearing.isCutShort) return

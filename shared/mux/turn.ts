@@ -1,15 +1,33 @@
 /**
  * One turn of the event loop. What became dirty during a turn (carriers with frames, sockets with bytes) is written
  * once, in the check phase: `process.nextTick` would run after every TLS record and gather nothing (measured, see
- * docs/performance.md).
+ * docs/performance.md). Where turn after turn has a single small piece to write, as when two take turns to speak, there
+ * is nothing to gather: it is written at the end of the read that made it. One in eight waits all the same, to see
+ * whether that is still so.
  */
+import { smallBytes } from './pieces.ts'
+
 export interface Flushable {
-  flush(): void
+  /** Writes what was gathered; returns of how many pieces it was. */
+  flush(): number
 }
+
+/** So many turns in a row must have had a single small piece. */
+const lonelyTurns = 4
+/** Then so many pieces do not wait, before one does. */
+const earlyMax = 7
 
 export class Turn {
   #dirty: Flushable[] = []
   #isScheduled = false
+  /** Within a read, at whose end `#dirty` may be written. */
+  #isReading = false
+  #isEarly = false
+  #number = 0
+  /** Of the first piece. */
+  #pieceBytes = 0
+  #lonely = 0
+  #earlyLeft = 0
   readonly #schedule: (run: () => void) => void
 
   /** `schedule` runs its argument at the end of the turn; tests choose the moment. */
@@ -17,18 +35,49 @@ export class Turn {
     this.#schedule = schedule
   }
 
-  /** Calls `item.flush()` at the end of this turn. The item must see to it that it is added once. */
-  add(item: Flushable): void {
+  /** Changes with each turn in which something was written. */
+  get number(): number {
+    return this.#number
+  }
+
+  /** Has `item.flush()` called, once for each call of this. It has `bytes` to write so far. */
+  add(item: Flushable, bytes: number): void {
     this.#dirty.push(item)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    this.#schedule(this.#run)
+    this.#pieceBytes = bytes
+    if (this.#isReading && this.#earlyLeft > 0 && bytes <= smallBytes) {
+      this.#earlyLeft -= 1
+      this.#isEarly = true
+    } else this.#schedule(this.#endTurn)
   }
 
-  readonly #run = (): void => {
+  /** Something was read. What that leads to comes before `endRead`. */
+  beginRead(): void {
+    this.#isReading = true
+  }
+
+  endRead(): void {
+    this.#isReading = false
+    if (!this.#isEarly) return
+    this.#isEarly = false
+    if (this.#flush() !== 1) this.#earlyLeft = 0
+  }
+
+  readonly #endTurn = (): void => {
+    const isSmall = this.#pieceBytes <= smallBytes
+    const isLonely = this.#flush() === 1 && isSmall
+    this.#lonely = isLonely ? this.#lonely + 1 : 0
+    this.#earlyLeft = this.#lonely >= lonelyTurns ? earlyMax : 0
+  }
+
+  #flush(): number {
     this.#isScheduled = false
+    this.#number += 1
     const dirty = this.#dirty
     this.#dirty = []
-    for (const item of dirty) item.flush()
+    let pieces = 0
+    for (const item of dirty) pieces += item.flush()
+    return pieces
   }
 }

@@ -22,12 +22,13 @@ async function start(isTls: boolean): Promise<Socket> {
   const origin = { address: '127.0.0.1', port: 1, localPort: 1 }
   const onSocket = (socket: Socket) => {
     const reading = new VisitorReading({ socket, origin }, { turn: new Turn(), clock: systemClock })
-    reading.start((bytes) => {
+    const onBytes = (bytes: Buffer) => {
       reading.detach()
       socket.unshift(Buffer.from(bytes))
       echo.emit('connection', socket)
       socket.resume()
-    })
+    }
+    reading.start({ onBytes })
   }
   const identity = isTls ? await makeSelfSigned(['localhost'], systemClock.now()) : undefined
   const server = identity

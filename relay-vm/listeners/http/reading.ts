@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type Hearing, hearOut } from '@porttunneler/shared/mux/last-words'
 import { type LetGo, readInto } from '@porttunneler/shared/mux/read-into'
-import { Reading } from '@porttunneler/shared/mux/reading'
+import { type Reader, Reading } from '@porttunneler/shared/mux/reading'
 import type { JointWork } from '@porttunneler/shared/mux/work-share'
 import type { HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 
@@ -27,15 +27,16 @@ export class VisitorReading extends Reading {
     socket.pause()
   }
 
-  /** Begins to read. `onBytes` gets bytes that are valid only until it returns. */
-  start(onBytes: (bytes: Buffer) => void): void {
+  /** Begins to read. */
+  start(reader: Reader): void {
     const socket = this.#socket
-    const take = (bytes: Buffer) => {
+    const onBytes = (bytes: Buffer) => {
       const startMs = this.#work ? this.#clock.monotonic() : 0
-      this.took(bytes.length)
-      onBytes(bytes)
+      reader.onBytes(bytes)
       this.#work?.read(startMs, bytes.length)
     }
+    const counted = { onBytes }
+    const take = (bytes: Buffer) => this.pass(bytes, counted)
     this.#letGo = readInto(socket, socket instanceof TLSSocket ? 'visitorTls' : 'raw', take)
     this.goOn()
   }

@@ -62,7 +62,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     this.timers = new VisitorTimers(deps.clock)
     this.#socket.on('end', this.#onEnd).on('close', this.#onClose)
     this.timers.awaitHead(this.#onHeadDeadline)
-    this.reading.start(this.#onRead)
+    this.reading.start(this)
   }
 
   get isUnasked(): boolean {
@@ -79,7 +79,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     if (this.#exchange?.isAnswered ?? true) this.#finish()
   }
 
-  readonly #onRead = (chunk: Buffer): void => {
+  onBytes(chunk: Buffer): void {
     if (this.#state === 'raw') this.#send(chunk)
     else if (this.#state !== 'ended') {
       this.scanner.push(chunk)
