@@ -1,6 +1,6 @@
 /** Loaded into a program under test by `--import`: at SIGUSR2 it prints the resources of the program on stdout. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { deliverySlabs, frameSlabs } from '@porttunneler/shared/mux/slab'
+import { heldSlabs } from '@porttunneler/shared/mux/slab'
 
 const delay = monitorEventLoopDelay()
 delay.enable()
@@ -13,7 +13,7 @@ process.on('SIGUSR2', () => {
     sockets: count('TCPSocketWrap'),
     timers: count('Timeout'),
     /** For a program that runs from its source; in a bundle they differ. */
-    slabs: deliverySlabs.held + frameSlabs.held,
+    slabs: heldSlabs(),
     /** Since the last report; includes the 10 ms that the measuring itself waits. */
     delayP99Ms: delay.percentile(99) / 1e6,
   }

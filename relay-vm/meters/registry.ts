@@ -1,6 +1,6 @@
 /** The relay's meters as Prometheus metrics. There is one registry a relay, so that two can live in one process. */
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
-import { deliverySlabs, frameSlabs } from '@porttunneler/shared/mux/slab'
+import { heldSlabs } from '@porttunneler/shared/mux/slab'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Meters } from './meters.ts'
 import type { MeterReading } from './tunnel-meter.ts'
@@ -54,11 +54,8 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
   addGauge(registry, 'ptun_memory_short', 'Nobody new is admitted for want of memory (1)', () =>
     options.isShortOfMemory() ? 1 : 0,
   )
-  addGauge(
-    registry,
-    'ptun_slabs_held',
-    'Pieces of 256 KiB with bytes on their way; 1 at rest',
-    () => deliverySlabs.held + frameSlabs.held,
+  addGauge(registry, 'ptun_slabs_held', 'Pieces of 256 KiB with bytes on their way; 1 at rest', () =>
+    heldSlabs(),
   )
   addGauge(
     registry,

@@ -10,7 +10,6 @@ import { limits } from '../protocol/limits.ts'
 import { Gather } from './gather.ts'
 import { readInto } from './read-into.ts'
 import { Reading } from './reading.ts'
-import type { Slabs } from './slab.ts'
 import type { Turn } from './turn.ts'
 
 export type SocketEvents = {
@@ -29,12 +28,9 @@ export class CarrierSocket {
   readonly #events: SocketEvents
   #isOver = false
 
-  constructor(
-    socket: Duplex,
-    { turn, slabs, events }: { readonly turn: Turn; readonly slabs: Slabs; readonly events: SocketEvents },
-  ) {
+  constructor(socket: Duplex, turn: Turn, events: SocketEvents) {
     this.#socket = socket
-    this.#gather = new Gather(slabs)
+    this.#gather = new Gather(turn.frameSlabs)
     this.#reading = new Reading(socket, turn)
     this.#events = events
     if (socket instanceof Socket) readInto(socket, 'tls', this.#onBytes)

@@ -13,7 +13,6 @@ import { FramesOut } from './frames-out.ts'
 import { type CarrierKind, Pace } from './pace.ts'
 import { PingsHeard } from './pings-heard.ts'
 import { Pulse } from './pulse.ts'
-import { frameSlabs, type Slabs } from './slab.ts'
 import type { Flushable, Turn } from './turn.ts'
 import type { JointWork, JoinWork } from './work-share.ts'
 
@@ -57,18 +56,16 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     turn: Turn
     clock: Clock
     handler: CarrierHandler
-    /** Default: the process's slabs. */
-    slabs?: Slabs
   }) {
-    const { socket, turn, clock, slabs = frameSlabs } = options
+    const { socket, turn, clock } = options
     this.#number = options.number
     this.#handler = options.handler
     this.#clock = clock
     this.pulse = new Pulse(clock.monotonic())
-    const wire = new CarrierSocket(socket, { turn, slabs, events: this })
+    const wire = new CarrierSocket(socket, turn, this)
     this.#wire = wire
     this.#pace = new Pace(wire)
-    this.frames = new FramesOut({ wire, slabs, pace: this.#pace, turn, owner: this })
+    this.frames = new FramesOut({ wire, pace: this.#pace, turn, owner: this })
   }
 
   /** The agent chooses it; the relay learns it from HELLO. */

@@ -24,7 +24,6 @@ import type { Flushable, Turn } from './turn.ts'
 
 export type FramesOutOptions = {
   readonly wire: CarrierSocket
-  readonly slabs: Slabs
   readonly pace: Pace
   readonly turn: Turn
   /** It is flushed at the end of a turn in which something was gathered. */
@@ -42,9 +41,9 @@ export class FramesOut {
   #frames = 0
   #isClosed = false
 
-  constructor({ wire, slabs, pace, turn, owner }: FramesOutOptions) {
+  constructor({ wire, pace, turn, owner }: FramesOutOptions) {
     this.#wire = wire
-    this.slabs = slabs
+    this.slabs = turn.frameSlabs
     this.#pace = pace
     this.#turn = turn
     this.#owner = owner

@@ -5,14 +5,15 @@ import { limits } from '../protocol/limits.ts'
 import { Budget } from './budget.ts'
 import { Outbound } from './outbound.ts'
 import type { Outlet } from './rides.ts'
-import { frameSlabs } from './slab.ts'
+import { Slabs } from './slab.ts'
 
+const slabs = new Slabs()
 const carrier = countingCarrier(1, false)
 const all = Number.POSITIVE_INFINITY
 
 describe('outbound', () => {
   test('a window of gigabytes does not decide how much is kept: 8 MiB a stream', () => {
-    const outbound = new Outbound(limits.windowBytesInitial, new Budget(all))
+    const outbound = new Outbound(limits.windowBytesInitial, new Budget(all), slabs)
     outbound.acknowledge(0, 0xffffffff)
     for (let n = 0; n < 200; n++) outbound.push(Buffer.alloc(64 * 1024))
     outbound.pump(carrier, 1, all)
@@ -21,8 +22,8 @@ describe('outbound', () => {
 
   test('without memory to keep more a stream starves, and goes on when some is free again', () => {
     const budget = new Budget(128 * 1024)
-    const one = new Outbound(limits.windowBytesMax, budget)
-    const two = new Outbound(limits.windowBytesMax, budget)
+    const one = new Outbound(limits.windowBytesMax, budget, slabs)
+    const two = new Outbound(limits.windowBytesMax, budget, slabs)
     for (let n = 0; n < 4; n++) one.push(Buffer.alloc(64 * 1024))
     two.push(Buffer.alloc(64 * 1024))
     one.pump(carrier, 1, all)
@@ -41,7 +42,7 @@ describe('outbound', () => {
     const session = new Budget(all, budget)
     const chunk = Buffer.alloc(16 * 1024)
     const streams = Array.from({ length: 45_000 }, (_, n) => {
-      const outbound = new Outbound(limits.windowBytesMax, session)
+      const outbound = new Outbound(limits.windowBytesMax, session, slabs)
       outbound.push(chunk)
       outbound.pump(carrier, n, all)
       return outbound
@@ -57,7 +58,7 @@ describe('outbound', () => {
 
   test('kept memory is returned, by acknowledgement or by the end', () => {
     const budget = new Budget(1024 * 1024)
-    const outbound = new Outbound(limits.windowBytesMax, budget)
+    const outbound = new Outbound(limits.windowBytesMax, budget, slabs)
     for (const size of [1, 70_000, 300, 64 * 1024]) outbound.push(Buffer.alloc(size))
     outbound.pump(carrier, 1, all)
     expect(budget.usedBytes).toBe(outbound.nxt)
@@ -73,7 +74,7 @@ describe('outbound', () => {
   })
 
   test('bytes that came one by one are kept, and repeated, as few pieces', () => {
-    const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
+    const outbound = new Outbound(limits.windowBytesMax, new Budget(all), slabs)
     const [first, second] = [countingCarrier(1), countingCarrier(2)]
     const bytes = 60_000
     for (let at = 0; at < bytes; at++) {
@@ -92,7 +93,7 @@ describe('outbound', () => {
   })
 
   test('bytes that wait one by one for credit wait as few pieces', () => {
-    const outbound = new Outbound(0, new Budget(all))
+    const outbound = new Outbound(0, new Budget(all), slabs)
     const one = countingCarrier(1)
     for (let at = 0; at < 60_000; at++) {
       outbound.push(Buffer.of(at % 251))
@@ -115,7 +116,7 @@ describe('outbound', () => {
     const kept: Outbound[] = []
     const before = memory()
     for (let stream = 0; stream < 20; stream++) {
-      const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
+      const outbound = new Outbound(limits.windowBytesMax, new Budget(all), slabs)
       kept.push(outbound)
       for (let at = 0; at < 30_000; at++) {
         outbound.push(Buffer.of(1))
@@ -126,7 +127,7 @@ describe('outbound', () => {
   })
 
   test('a SYNC checks pieces only if one is on a lost carrier, and then once', () => {
-    const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
+    const outbound = new Outbound(limits.windowBytesMax, new Budget(all), slabs)
     const [first, second] = [countingCarrier(1), countingCarrier(2)]
     // Too large to be joined.
     for (let piece = 0; piece < 1_000; piece++) outbound.push(Buffer.alloc(5_000))
@@ -149,7 +150,7 @@ describe('outbound', () => {
   })
 
   test('a carrier knows whether anything unacknowledged is left on it', () => {
-    const outbound = new Outbound(limits.windowBytesMax, new Budget(all))
+    const outbound = new Outbound(limits.windowBytesMax, new Budget(all), slabs)
     const [first, second] = [countingCarrier(1), countingCarrier(2)]
     outbound.push(Buffer.alloc(5_000))
     outbound.pump(first, 1, all)
@@ -177,7 +178,7 @@ function countingCarrier(number: number, isKept = true): Outlet & { sent: Buffer
     boarded: () => void outlet.dependents++,
     left: () => void outlet.dependents--,
     frames: {
-      slabs: frameSlabs,
+      slabs,
       sendData(_stream: number, _offset: number, bytes: Buffer) {
         if (isKept) sent.push(Buffer.from(bytes))
         return -1

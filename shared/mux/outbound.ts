@@ -9,7 +9,7 @@ import type { Budget } from './budget.ts'
 import { Kept } from './kept.ts'
 import { append, isFullBlock, mayJoin, roomyBlock, smallBytes } from './pieces.ts'
 import { type Outlet, type Ride, Rides } from './rides.ts'
-import { deliverySlabs, type Slab, type Slabs } from './slab.ts'
+import type { Slab, Slabs } from './slab.ts'
 
 /** Bytes of the stream from offset `from` on: in a slab that is held, or in a buffer of their own. */
 type Piece = {
@@ -33,6 +33,8 @@ export class Outbound {
   waitingBytes = 0
   /** The memory for [una, nxt): the other side's window never decides how much this side keeps. */
   readonly #kept: Kept
+  /** For copies of what waits: apart from the frames, which a turn writes in one run. */
+  readonly #slabs: Slabs
   /** There was no memory to keep more; an acknowledgement will free some. */
   isStarved = false
   #waiting: Piece[] = []
@@ -50,9 +52,10 @@ export class Outbound {
   /** undefined: FIN was never sent, is to be sent again, or was acknowledged. */
   #finRide: Ride | undefined
 
-  constructor(edge: number, budget: Budget) {
+  constructor(edge: number, budget: Budget, slabs: Slabs) {
     this.edge = Math.min(edge, limits.windowBytesMax)
     this.#kept = new Kept(budget)
+    this.#slabs = slabs
   }
 
   /** The caller keeps `chunk`: `pump` sends it, or `own` copies the rest of it. */
@@ -71,7 +74,7 @@ export class Outbound {
     this.#isBorrowed = false
     this.#waiting.pop()
     const bytes = last.memory.subarray(last.at, last.at + last.length)
-    if (!joined(this.#waiting.at(-1), bytes)) this.#waiting.push(copyOf(bytes))
+    if (!joined(this.#waiting.at(-1), bytes)) this.#waiting.push(copyOf(bytes, this.#slabs))
   }
 
   /** There may be memory again to keep what is sent. */
@@ -319,9 +322,7 @@ function keep(bytes: Buffer, at: number, slabs: Slabs): Piece {
   return { from: 0, length: bytes.length, memory: slab.buffer, at, slab, ride: undefined }
 }
 
-function copyOf(bytes: Buffer): Piece {
-  // Not among the frames, which a turn writes in one run.
-  const slabs = deliverySlabs
+function copyOf(bytes: Buffer, slabs: Slabs): Piece {
   if (bytes.length <= smallBytes || slabs.isTight) return ownPiece(Buffer.from(bytes))
   const at = slabs.take(bytes.length)
   bytes.copy(slabs.current.buffer, at)

@@ -4,6 +4,7 @@ import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import type { Liveness } from './liveness.ts'
 import type { SessionEvents } from './session-frames.ts'
+import type { Turn } from './turn.ts'
 
 export type SessionOptions = {
   readonly side: 'relay' | 'agent'
@@ -12,6 +13,7 @@ export type SessionOptions = {
   readonly secret: string
   readonly carrier: Carrier
   readonly clock: Clock
+  readonly turn: Turn
   readonly liveness: Liveness
   /** The process's budget; the session takes its own share of it. */
   readonly budget: Budget

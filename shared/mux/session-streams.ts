@@ -16,6 +16,7 @@ import { Report } from './report.ts'
 import { Router } from './router.ts'
 import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
+import type { Slabs } from './slab.ts'
 import { Stream } from './stream.ts'
 import type { StreamHost } from './stream-options.ts'
 import { deafSink, type StreamSink, type StreamWatch, sessionLostCode } from './stream-sink.ts'
@@ -24,6 +25,7 @@ export type SessionStreamsOptions = {
   readonly side: 'relay' | 'agent'
   readonly clock: Clock
   readonly carriers: CarrierSet
+  readonly slabs: Slabs
   readonly budget: Budget
   /** How much the relay may send at once on a new stream, bytes. */
   readonly agentWindow: number
@@ -253,6 +255,7 @@ export class SessionStreams implements StreamHost<Stream> {
       ...options,
       host: this,
       router: this.router,
+      slabs: this.#options.slabs,
       budget: this.#budget,
       sendBudget: this.#sendBudget,
     })

@@ -78,6 +78,7 @@ class Case {
       secret: 'secret',
       carrier,
       clock,
+      turn,
       liveness: new Liveness({ clock, side: this.#side }),
       budget: this.#budget,
       agentWindow: limits.agentWindowBytes,

@@ -57,14 +57,11 @@ export class Session implements CarrierHandler {
     this.#events = this.#talk.hear(options.events)
     this.#dialled = options.carrier.number
     this.#streams = new SessionStreams({
-      side: options.side,
-      clock: options.clock,
+      ...options,
       carriers: this.carriers,
-      budget: options.budget,
-      agentWindow: options.agentWindow,
+      slabs: options.turn.deliverySlabs,
       onOpen: options.events.onOpen,
       onWant: (count) => this.#want(count),
-      firstId: options.firstId,
     })
     this.#retirement = new Retirement({ ...options, carriers: this.carriers })
     this.carriers.add(options.carrier, [])

@@ -37,6 +37,14 @@ export class Slab {
   }
 }
 
+/** Of all `Slabs` of this process, for its figures. */
+let heldInProcess = 0
+
+/** Slabs in use in this process. */
+export function heldSlabs(): number {
+  return heldInProcess
+}
+
 export class Slabs {
   /** The slab of the last `take`. */
   current: Slab
@@ -47,6 +55,7 @@ export class Slabs {
   constructor() {
     this.current = this.#fresh()
     this.current.hold()
+    heldInProcess += 1
   }
 
   /** Many are held: a user that would hold one for as long as a peer pleases makes a copy instead. */
@@ -67,6 +76,7 @@ export class Slabs {
       this.current = bytes > slabBytes ? new Slab(bytes, this.#onFree) : (this.#free.pop() ?? this.#fresh())
       this.current.hold()
       this.#held += 1
+      heldInProcess += 1
       this.#used = 0
       full.release()
     }
@@ -81,13 +91,7 @@ export class Slabs {
 
   readonly #onFree = (slab: Slab): void => {
     this.#held -= 1
+    heldInProcess -= 1
     if (slab.buffer.length === slabBytes && this.#free.length < freeMax) this.#free.push(slab)
   }
 }
-
-/**
- * The slabs of this process. Frames and bytes for local sockets are apart, so that the frames of a turn are one run,
- * and one write.
- */
-export const frameSlabs = new Slabs()
-export const deliverySlabs = new Slabs()

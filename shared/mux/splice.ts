@@ -9,7 +9,6 @@ import { Gather } from './gather.ts'
 import { abort, type Hearing, hearOut, resetBehind } from './last-words.ts'
 import { readInto } from './read-into.ts'
 import { type Reader, Reading } from './reading.ts'
-import { deliverySlabs } from './slab.ts'
 import type { Stream } from './stream.ts'
 import type { StreamSink } from './stream-sink.ts'
 import type { Flushable, Turn } from './turn.ts'
@@ -26,7 +25,7 @@ export class Delivery implements Flushable {
   readonly #socket: Socket
   readonly #stream: SplicedStream
   readonly #turn: Turn
-  readonly #gather = new Gather(deliverySlabs)
+  readonly #gather: Gather
   #unconsumed = 0
   #pieces = 0
 
@@ -34,6 +33,7 @@ export class Delivery implements Flushable {
     this.#socket = socket
     this.#stream = stream
     this.#turn = turn
+    this.#gather = new Gather(turn.deliverySlabs)
     socket.on('drain', this.#onDrain)
     // An ended socket emits no 'drain' any more, and the bytes before its end must be credited too.
     socket.on('finish', this.#onDrain)
@@ -44,7 +44,7 @@ export class Delivery implements Flushable {
     if (this.#gather.isEmpty) this.#turn.add(this, bytes.length)
     this.#pieces += 1
     const start = this.#gather.take(bytes.length)
-    bytes.copy(deliverySlabs.current.buffer, start)
+    bytes.copy(this.#turn.deliverySlabs.current.buffer, start)
   }
 
   /** Writes what was gathered, unless the socket was ended or failed. Called by the turn. */

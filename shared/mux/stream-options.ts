@@ -3,6 +3,7 @@ import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
 import type { OpenInfo } from './open-info.ts'
 import type { Router } from './router.ts'
+import type { Slabs } from './slab.ts'
 import type { StreamSink, StreamWatch } from './stream-sink.ts'
 
 /** opening: relay only, nothing has come from the agent yet. resetting: RESET was sent and waits for its ACK. */
@@ -23,6 +24,8 @@ export type StreamHost<S> = {
 export type StreamOptions<S> = {
   readonly host: StreamHost<S>
   readonly router: Router
+  /** What waits to be sent is copied there. */
+  readonly slabs: Slabs
   readonly id: number
   readonly info: OpenInfo
   readonly sink: StreamSink

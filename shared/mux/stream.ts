@@ -47,7 +47,7 @@ export class Stream implements Traveller {
     this.#state = options.state
     this.route = new Route(options.router, { traveller: this, carrier: options.carrier })
     this.#inbound = new Inbound(options.window, options.budget, options.router.nowMs)
-    this.#outbound = new Outbound(options.edge, options.sendBudget)
+    this.#outbound = new Outbound(options.edge, options.sendBudget, options.slabs)
   }
 
   get state(): StreamState {

@@ -6,6 +6,7 @@
  * whether that is still so.
  */
 import { smallBytes } from './pieces.ts'
+import { Slabs } from './slab.ts'
 
 export interface Flushable {
   /** Writes what was gathered; returns of how many pieces it was. */
@@ -18,6 +19,12 @@ const lonelyTurns = 4
 const earlyMax = 7
 
 export class Turn {
+  /**
+   * What is gathered lies here. Frames and what goes to local sockets lie apart: so the frames of a turn are one run,
+   * and one write.
+   */
+  readonly frameSlabs = new Slabs()
+  readonly deliverySlabs = new Slabs()
   #dirty: Flushable[] = []
   #isScheduled = false
   /** Within a read, at whose end `#dirty` may be written. */

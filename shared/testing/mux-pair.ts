@@ -38,10 +38,11 @@ export function muxPair(options: {
   const closed: MuxPair['closed'] = {}
   const make = (side: 'relay' | 'agent') => {
     const { clock } = options
+    const turn = new Turn()
     const carrier = new Carrier({
       socket: side === 'relay' ? wire.a : wire.b,
       number: 1,
-      turn: new Turn(),
+      turn,
       clock,
       handler: deafHandler,
     })
@@ -53,6 +54,7 @@ export function muxPair(options: {
       secret: 'secret',
       carrier,
       clock,
+      turn,
       liveness: new Liveness({ clock, side }),
       budget,
       agentWindow: limits.windowBytesInitial,

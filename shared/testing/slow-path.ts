@@ -197,7 +197,8 @@ export class SlowLink {
         this.closed[side] = reason
       },
     }
-    return new Session({ side, id, secret: 's', carrier, clock, liveness, budget, agentWindow, events })
+    const own = { carrier, liveness, budget, agentWindow, events }
+    return new Session({ side, id, secret: 's', clock, turn: this.#turn, ...own })
   }
 }
 
