@@ -155,6 +155,22 @@ async function startAgent(event: string) {
 }
 
 describe('process', () => {
+  test('a command whose output the system refuses fails, and one whose reader had enough does not', async () => {
+    const ptun = `"${process.execPath}" "${join(import.meta.dirname, 'ptun.js')}" config schema`
+    const exitOf = async (command: string) => {
+      const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'ignore', 'pipe'] })
+      let said = ''
+      child.stderr.on('data', (text) => {
+        said += text
+      })
+      return [...(await once(child, 'close')), said]
+    }
+    const full = exitOf(`${ptun} > /dev/full`)
+    const enough = exitOf(`${ptun} | head -c 1; exit "\${PIPESTATUS[0]}"`)
+    expect(await full).toEqual([1, null, 'The output could not be written (ENOSPC).\n'])
+    expect(await enough).toEqual([0, null, ''])
+  })
+
   test('an agent starts without a server, is seen by status, refuses a double, and ends by SIGTERM with 0', async () => {
     const { child, exited } = await startAgent('server.lost')
     const status = await run(['status', '--json'], { PTUN_KEY: key })

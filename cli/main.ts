@@ -68,15 +68,24 @@ type Launched = {
 export async function run(args: readonly string[], io: Launched): Promise<void> {
   const isJson = args.includes('--json')
   const stderr = new LastingOutput(io.stderr, { sayLost: sentenceOfLoss })
+  let exit: number | undefined
+  const settle = () => {
+    const isUntold = stdout.refusal !== undefined && stdout.refusal !== 'EPIPE'
+    if (exit !== undefined) io.exitCode = exit === 0 && isUntold ? 1 : exit
+  }
   const stdout = new LastingOutput(io.stdout, {
     sayLost: isJson ? (lines) => `${JSON.stringify({ event: 'output.lost', lines })}\n` : sentenceOfLoss,
     onRefused: (code) => {
-      if (code !== 'EPIPE') stderr.write(`The output could not be written (${code}); ptun goes on.\n`)
+      if (code === 'EPIPE') return
+      stderr.write(
+        `The output could not be written (${code})${exit === undefined ? '; ptun goes on' : ''}.\n`,
+      )
+      // The refusal of what a short command wrote comes behind its end.
+      settle()
     },
   })
-  const exit = await main(args, { stdout, stderr, env: io.env })
-  const isUntold = stdout.refusal !== undefined && stdout.refusal !== 'EPIPE'
-  io.exitCode = exit === 0 && isUntold ? 1 : exit
+  exit = await main(args, { stdout, stderr, env: io.env })
+  settle()
   systemClock.after(1_000, () => process.exit(), { background: true })
 }
 

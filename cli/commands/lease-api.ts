@@ -13,7 +13,7 @@ type Place = (
   signal: AbortSignal,
 ) => Promise<{ readonly cell?: string; readonly near?: string[] }>
 
-export function leaseApi({ client }: Connection, place: Place): LeaseApi {
+export function leaseApi({ client }: Pick<Connection, 'client'>, place: Place): LeaseApi {
   return {
     claim: async ({ key, tunnels, ...request }, signal): Promise<ClaimResult> =>
       client.claim(

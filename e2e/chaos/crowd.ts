@@ -14,6 +14,7 @@ import { Turn } from '@porttunneler/shared/mux/turn'
 import { z } from 'zod'
 import { Supervisor } from '../../cli/agent/supervisor.ts'
 import { parseUpstream } from '../../cli/agent/upstream.ts'
+import { leaseApi } from '../../cli/commands/lease-api.ts'
 
 const [api, prefix, count, upstream] = z
   .tuple([z.url(), z.string(), z.coerce.number().int().positive(), z.string()])
@@ -45,14 +46,7 @@ function startAgent(name: string): void {
     pid: process.pid,
     wanted: [{ name, kind: 'http', upstream: parseUpstream(upstream) }],
     takeover: false,
-    api: {
-      claim: ({ tunnels, ...rest }, signal) =>
-        client.claim({ ...rest, tunnels: tunnels.map((one) => ({ ...one })) }, { signal }),
-      renew: ({ leases, ...rest }, signal) =>
-        client.renew({ ...rest, leases: leases.map((one) => ({ ...one })) }, { signal }),
-      release: ({ leases, ...rest }, signal) =>
-        client.release({ ...rest, leases: leases.map((one) => ({ ...one })) }, { signal }),
-    },
+    api: leaseApi({ client }, async () => ({})),
     clock: systemClock,
     random: Math.random,
     turn: mux.turn,
