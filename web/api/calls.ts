@@ -85,8 +85,7 @@ function domainCalls(request: Requests) {
     /** null: it leads nowhere. */
     giveDomain: (host: string, tunnel: string | null) =>
       request<AnswerOf<'giveDomain'>>('PATCH', pathOf(host), { body: { tunnel } }),
-    checkDomain: (host: string) =>
-      request<AnswerOf<'checkDomain'>>('POST', `${pathOf(host)}/check`, { body: {} }),
+    checkDomain: (host: string) => request<AnswerOf<'checkDomain'>>('POST', `${pathOf(host)}/check`),
     removeDomain: (host: string) => request<void>('DELETE', pathOf(host)),
   }
 }

@@ -82,6 +82,7 @@ describe('calls', () => {
   const login = { email, password: 'a good long one' }
   const chosen = { token: 'ptw_x', password: login.password }
   const policy = { allow: ['10.0.0.0/8'], deny: [] }
+  const host = 'app.example.com'
 
   test('ask the API for what the shared client asks', async () => {
     const [ours, theirs] = [makeFetch(), makeFetch(() => json({}))]
@@ -129,6 +130,11 @@ describe('calls', () => {
       ],
       [() => calls.deleteTunnel('tun_1'), () => client.deleteTunnel('tun_1')],
       [() => calls.watch(), () => client.watch()],
+      [() => calls.domains('c+/'), () => client.domains({ limit: 100, cursor: 'c+/' })],
+      [() => calls.addDomain({ host }), () => client.addDomain({ host })],
+      [() => calls.giveDomain(host, null), () => client.giveDomain(host, { tunnel: null })],
+      [() => calls.checkDomain(host), () => client.checkDomain(host)],
+      [() => calls.removeDomain(host), () => client.removeDomain(host)],
     ]
     for (const [ask, askToo] of pairs) {
       await ask()
