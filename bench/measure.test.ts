@@ -24,10 +24,14 @@ test('bench: a warm-up repeats its job until its time is over, and no longer tha
   expect(await warmedUp(bulk, 0, 300)).toEqual([])
 })
 
-test('bench: a variant needs a name and options, and its options may have equals signs', () => {
-  expect(variantOf('no pool = --v8-pool-size=0')).toEqual({
-    name: 'no pool',
-    nodeOptions: '--v8-pool-size=0',
+test('bench: a variant has a name, and options for Node or variables, whose values may have equals signs', () => {
+  expect(variantOf('pool 1 = --v8-pool-size=1 --expose-gc')).toEqual({
+    name: 'pool 1',
+    env: { NODE_OPTIONS: '--v8-pool-size=1 --expose-gc' },
+  })
+  expect(variantOf('2 relays=PORTTUNNELER_RELAYS=2 A=b=c --expose-gc')).toEqual({
+    name: '2 relays',
+    env: { PORTTUNNELER_RELAYS: '2', A: 'b=c', NODE_OPTIONS: '--expose-gc' },
   })
   for (const text of ['--v8-pool-size', '=x', 'name=']) expect(() => variantOf(text)).toThrow('a variant is')
 })

@@ -145,11 +145,13 @@ async function measure(harness: Harness, scenario: Scenario, path: Path): Promis
   const background = beside && order(harness.beside, { job: beside, target })
   background?.catch(() => undefined)
   if (beside) await sleep(systemClock, besideLeadMs)
-  const before = { ends: cpuSeconds(ends), own: cpuSeconds(own) }
+  const server = () => cpuSeconds(path.ends.server)
+  const before = { ends: cpuSeconds(ends), own: cpuSeconds(own), server: server() }
   const outcome = await order(harness.load, { job, target })
   const cpu = {
     cpuSeconds: cpuSeconds(ends) - before.ends,
     harnessCpuSeconds: cpuSeconds(own) - before.own,
+    serverCpuSeconds: server() - before.server,
   }
   await background
   return { scenario: scenario.name, path: path.name, ...rounded({ ...cpu, ...outcome }) }

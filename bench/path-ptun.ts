@@ -71,12 +71,12 @@ function startServer(folder: string, variant: Variant): ChildProcess {
 
 /** Runs Node on a file of this repository and shows its errors. */
 function runProgram(
-  { folder = repository, nodeOptions }: Variant,
+  { folder = repository, env: changed }: Variant,
   [file = '', ...args]: readonly string[],
   env: NodeJS.ProcessEnv,
 ): ChildProcess {
   return spawn(process.execPath, [join(folder, file), ...args], {
-    env: { ...process.env, ...(nodeOptions !== undefined && { NODE_OPTIONS: nodeOptions }), ...env },
+    env: { ...process.env, ...env, ...changed },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
 }

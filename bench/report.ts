@@ -9,6 +9,8 @@ export type Sample = Outcome & {
   readonly isCold?: boolean
   /** CPU time of both ends of the tunnel. */
   readonly cpuSeconds: number
+  /** Of it, the server's end; in the raw samples alone. */
+  readonly serverCpuSeconds?: number
   /** CPU time of load generator and backend, which is the same for every way. */
   readonly harnessCpuSeconds: number
 }
