@@ -11,6 +11,8 @@ import { ensureCertificate } from '@porttunneler/shared/control/certificates/ord
 import type { Certificates } from '@porttunneler/shared/control/certificates/role'
 import type { Control } from '@porttunneler/shared/control/control'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
+import { noDns } from '@porttunneler/shared/control/own-records'
+import type { Dns } from '@porttunneler/shared/control/platform'
 import { usualLimits } from '@porttunneler/shared/testing/small-issuer'
 import { makeTestControl } from '@porttunneler/standalone/testing/control'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -48,12 +50,12 @@ describeWith(['pebble', 'pebbleNames'], 'certificates at pebble', () => {
   const issuerAt = (directory: string, name = 'pebble') =>
     new AcmeIssuer({ name, directory, caa: ['pebble.test'], limits: usualLimits, userAgent: 'test' })
 
-  async function stage(changes: Partial<Certificates>) {
+  async function stage({ dns = noDns, ...changes }: Partial<Certificates> & { readonly dns?: Dns }) {
     const testing = makeTestControl()
     parts.defer(() => testing.close())
     await testing.openCell()
     const role = { issuers: [issuerAt(pebble.directory)], caa: async () => [], ...changes }
-    const control: Control = { ...testing.control, clock: systemClock, certificates: role }
+    const control: Control = { ...testing.control, clock: systemClock, certificates: role, dns }
     thumbprint = await thumbprintOf(await acmeKey(control))
     await ensureCertificate(control, host)
     return {
@@ -78,7 +80,9 @@ describeWith(['pebble', 'pebbleNames'], 'certificates at pebble', () => {
     const left = new Set<string>()
     const { put, remove } = pebble.records
     const { order } = await stage({
-      records: {
+      dns: {
+        ...noDns,
+        kind: 'cloudflare',
         put: (name, value, signal) => put(name, value, signal).then(() => void left.add(value)),
         remove: (name, value, signal) => remove(name, value, signal).then(() => void left.delete(value)),
       },

@@ -5,7 +5,8 @@
  */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
-import { noCertificates } from '@porttunneler/shared/control/certificates/role'
+import { acmeIssuers } from '@porttunneler/shared/control/certificates/issuers'
+import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import type { Dns, OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
@@ -14,6 +15,7 @@ import {
   type EnrolledRelayIdentity,
   enrolledRelayIdentity,
 } from '@porttunneler/shared/control/relay-enrolment'
+import { lookUpCaa } from '@porttunneler/shared/dns/caa'
 import { openCloudflareDns } from '@porttunneler/shared/dns/cloudflare'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { textsServed } from '@porttunneler/shared/dns/served'
@@ -68,7 +70,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     identity,
     relayIdentity: relayIdentities(enrolment, settings, rest),
     mail: noMail,
-    certificates: noCertificates,
+    certificates: certificatesOf(settings),
     inquiries: openInquiryDesk({ resolvers: settings.resolvers, clock }),
     dns: dnsOf(settings),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
@@ -86,6 +88,11 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
       await store.close()
     },
   }
+}
+
+function certificatesOf({ acme, control: { version } }: Settings): Certificates {
+  if (!acme) return noCertificates
+  return { issuers: acmeIssuers(acme.issuers, { email: acme.email, version }), caa: lookUpCaa }
 }
 
 /** Where the cells' zones are kept for the operator. */

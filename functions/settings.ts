@@ -5,6 +5,11 @@
 
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
+import {
+  type IssuerSettings,
+  issuersSchema,
+  usualIssuers,
+} from '@porttunneler/shared/control/certificates/issuers'
 import type { Settings as ControlSettings } from '@porttunneler/shared/control/control'
 import { planNames } from '@porttunneler/shared/control/plans'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
@@ -20,6 +25,15 @@ const relayGroup = z.strictObject({
   serviceAccount: z.email(),
 })
 
+function readJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not JSON' })
+    return z.NEVER
+  }
+}
+
 const variables = z.object({
   PORTTUNNELER_URL: url,
   PORTTUNNELER_KMS_KEY: z
@@ -27,20 +41,15 @@ const variables = z.object({
     .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'a key of Cloud KMS'),
   PORTTUNNELER_PLAN: z.enum(planNames).default('free'),
   PORTTUNNELER_REGISTRATION: z.stringbool().default(true),
-  PORTTUNNELER_RELAY_GROUPS: z
-    .string()
-    .default('[]')
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown
-      } catch {
-        context.addIssue({ code: 'custom', message: 'not JSON' })
-        return z.NEVER
-      }
-    })
-    .pipe(z.array(relayGroup).max(100)),
+  PORTTUNNELER_RELAY_GROUPS: z.string().default('[]').transform(readJson).pipe(z.array(relayGroup).max(100)),
   PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),
   PORTTUNNELER_RESOLVERS: resolversSchema,
+  PORTTUNNELER_ACME_EMAIL: z.email().optional(),
+  PORTTUNNELER_ACME_ISSUERS: z
+    .string()
+    .transform(readJson)
+    .pipe(issuersSchema)
+    .default([...usualIssuers]),
   FIREBASE_API_KEY: z.string().min(1),
   FIREBASE_AUTH_DOMAIN: z
     .string()
@@ -67,6 +76,8 @@ export type Settings = {
   readonly resolvers: z.infer<typeof resolversSchema>
   /** Edits the zone that the cells stand in; absent: the operator does. */
   readonly cloudflareToken?: Secret
+  /** Orders certificates; absent: none are. */
+  readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] }
   readonly stripeSecret?: Secret
   /** Stands in for the metadata server, KMS and Compute Engine, where emulators stand in for the rest. */
   readonly emulatedGoogle?: string
@@ -88,6 +99,10 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (!isEmulated && !issuer.startsWith('https:'))
     throw fail('cloud.environment', 'PORTTUNNELER_URL: a public address must be https')
   const { projectId, emulators } = environment
+  const acme = rest.PORTTUNNELER_ACME_EMAIL && {
+    email: rest.PORTTUNNELER_ACME_EMAIL,
+    issuers: rest.PORTTUNNELER_ACME_ISSUERS,
+  }
   return {
     environment,
     control: {
@@ -112,6 +127,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     ...(rest.PORTTUNNELER_CLOUDFLARE_TOKEN && {
       cloudflareToken: new Secret(rest.PORTTUNNELER_CLOUDFLARE_TOKEN),
     }),
+    ...(acme && { acme }),
     ...(rest.STRIPE_WEBHOOK_SECRET && { stripeSecret: new Secret(rest.STRIPE_WEBHOOK_SECRET) }),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
   }

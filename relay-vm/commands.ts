@@ -22,7 +22,7 @@ export type CommandTargets = {
   readonly visitors: Pick<Visitors, 'cut'>
   readonly sessions: Pick<AgentSessions, 'tellTransfer'>
   readonly time: Pick<ServerTime, 'startedAtMs'>
-  readonly certificates?: Pick<Certificates, 'hear'>
+  readonly certificates?: Pick<Certificates, 'hear' | 'serve'>
   onKeys(): void
   onDrain(): void
 }
@@ -62,7 +62,9 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
     }
     case 'name': {
       const { host, version, account, tunnel, at } = command
-      return state.names.hear({ host, version, account, tunnel, at })
+      const isNews = state.names.hear({ host, version, account, tunnel, at })
+      if (routes.ofTunnel(tunnel)?.claims.kind === 'http') targets.certificates?.serve(host)
+      return isNews
     }
     case 'certificate':
       targets.certificates?.hear(command)

@@ -151,8 +151,10 @@ export class Running {
 
   /** By TLS as soon as the name has a certificate: a console that is read by https may read nothing else. */
   #watchUrl({ tlsPort, httpPort, own }: RelayPorts): string {
-    const [name = ''] = this.#config.public.names
-    const isTrusted = this.parts.certificates.covers(name)
+    const { names } = this.#config.public
+    const trusted = names.find((each) => isIP(each) === 0 && this.parts.certificates.covers(each))
+    const isTrusted = trusted !== undefined
+    const name = trusted ?? names[0]
     const port = isTrusted ? (own?.tlsPort ?? tlsPort) : (own?.httpPort ?? httpPort)
     return `${isTrusted ? 'https' : 'http'}://${name}:${port}`
   }

@@ -1,8 +1,7 @@
 /** The settings of certificates (`acme`), and what follows from them for others that nobody has set. */
 import { isIPv4 } from 'node:net'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
-import { Secret } from '@porttunneler/shared/base/secret'
-import { letsEncrypt } from '@porttunneler/shared/control/certificates/issuers'
+import { issuersSchema, usualIssuers } from '@porttunneler/shared/control/certificates/issuers'
 import { z } from 'zod'
 
 type Layer = Readonly<Record<string, unknown>>
@@ -11,23 +10,7 @@ export const acmeSchema = z.strictObject({
   /** Told of trouble by the authority. */
   email: emailSchema,
   /** In order of preference. */
-  issuers: z
-    .array(
-      z.strictObject({
-        name: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens'),
-        directory: z.url({ protocol: /^https$/ }),
-        caa: z.array(z.hostname().toLowerCase()).max(10).optional(),
-        keyId: z.string().min(1).max(500).optional(),
-        key: z
-          .string()
-          .min(1)
-          .transform((value) => new Secret(value))
-          .optional(),
-      }),
-    )
-    .min(1)
-    .max(5)
-    .default([{ ...letsEncrypt, caa: [...(letsEncrypt.caa ?? [])] }]),
+  issuers: issuersSchema.default([...usualIssuers]),
 })
 
 /** Whether an authority could certify it. */

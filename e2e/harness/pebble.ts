@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { makeSelfSigned } from '@porttunneler/relay-vm/self-signed'
-import type { ChallengeRecords } from '@porttunneler/shared/control/certificates/role'
+import type { Dns } from '@porttunneler/shared/control/platform'
 import { programPath } from '../requirements.ts'
 import { eventually } from './events.ts'
 import { freePorts } from './ports.ts'
@@ -19,7 +19,7 @@ export type Pebble = {
   /** PEM of the root under which it issues. */
   root(): Promise<string>
   /** TXT records, in its DNS server. */
-  readonly records: ChallengeRecords
+  readonly records: Pick<Dns, 'put' | 'remove'>
   close(): Promise<void>
 }
 

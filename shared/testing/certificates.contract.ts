@@ -13,6 +13,7 @@ import type { Control } from '../control/control.ts'
 import { jobs } from '../control/documents.ts'
 import { leaseMs } from '../control/jobs/jobs.ts'
 import { Worker } from '../control/jobs/worker.ts'
+import { noDns } from '../control/own-records.ts'
 import type { Store } from '../control/platform.ts'
 import { dyingAt } from './dying-store.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -30,7 +31,16 @@ async function makeStage(store: Store, host = 'tunnels.example.com') {
   }
   const bus = { publish: async () => {} }
   const cells = { openIds: async () => ['home'], forget: () => {} }
-  const common = { clock, vault, bus, cells, random: Math.random, log: silentLog, certificates: role }
+  const common = {
+    clock,
+    vault,
+    bus,
+    cells,
+    random: Math.random,
+    log: silentLog,
+    certificates: role,
+    dns: noDns,
+  }
   const controlOf = (over: Store) => ({ ...common, store: over }) as unknown as Control
   const ports = {
     portFrom: 20_000,

@@ -1,5 +1,6 @@
 /** The issuers that operators name, and the one that they need not name. */
-import type { Secret } from '../../base/secret.ts'
+import { z } from 'zod'
+import { Secret } from '../../base/secret.ts'
 import { AcmeIssuer } from './acme.ts'
 import type { Issuer, IssuerLimits } from './role.ts'
 
@@ -11,22 +12,32 @@ const usualLimits: IssuerLimits = {
   set: { max: 5, perMs: 7 * 24 * hourMs },
 }
 
-export type IssuerSettings = {
+const issuerSchema = z.strictObject({
   /** Stands beside each certificate; another name is another issuer. */
-  readonly name: string
-  readonly directory: string
-  /** What CAA records call it; none: they are not looked at for it. */
-  readonly caa?: readonly string[] | undefined
+  name: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens'),
+  directory: z.url({ protocol: /^https$/ }),
+  /** What CAA records call it; none: where there are any, it is not asked. */
+  caa: z.array(z.hostname().toLowerCase()).max(10).optional(),
   /** External account binding. */
-  readonly keyId?: string | undefined
-  readonly key?: Secret | undefined
-}
+  keyId: z.string().min(1).max(500).optional(),
+  key: z
+    .string()
+    .min(1)
+    .max(1_000)
+    .transform((value) => new Secret(value))
+    .optional(),
+})
+export type IssuerSettings = z.infer<typeof issuerSchema>
 
-export const letsEncrypt: IssuerSettings = {
+const letsEncrypt: IssuerSettings = {
   name: 'letsencrypt',
   directory: 'https://acme-v02.api.letsencrypt.org/directory',
   caa: ['letsencrypt.org'],
 }
+
+/** In order of preference. */
+export const issuersSchema = z.array(issuerSchema).min(1).max(5)
+export const usualIssuers: readonly IssuerSettings[] = [letsEncrypt]
 
 export function acmeIssuers(
   settings: readonly IssuerSettings[],

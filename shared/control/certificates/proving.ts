@@ -36,7 +36,7 @@ export async function prove(
   const after = { ...open, records: unique(records) }
   // It is saved before it is there, so that a later worker removes it.
   await job.advance({ order: after })
-  for (const { name, value } of after.records) await control.certificates.records?.put(name, value, signal)
+  for (const { name, value } of after.records) await control.dns.put(name, value, signal)
   for (const { url, challenge } of waiting) await tell({ issuer, account, signal }, url, challenge)
   return { ...after, told: [...after.told, ...waiting.map(({ challenge }) => challenge.url)] }
 }
@@ -58,13 +58,12 @@ async function tell(
 }
 
 /** @throws certificate.validation */
-function openChallenge({ control }: Try, authorization: Authorization): Challenge | undefined {
+function openChallenge({ wanted }: Try, authorization: Authorization): Challenge | undefined {
   const { status, host, challenges, reason } = authorization
   if (status === 'valid') return undefined
   if (status !== 'pending') throw fail('certificate.validation', reason ?? `${host} was not proven.`)
-  const type = control.certificates.records ? 'dns-01' : 'http-01'
-  const challenge = challenges.find((each) => each.type === type)
-  if (!challenge) throw fail('certificate.refused', `The authority offers no ${type} for ${host}.`)
+  const challenge = challenges.find(({ type }) => type === wanted.proof)
+  if (!challenge) throw fail('certificate.refused', `The authority offers no ${wanted.proof} for ${host}.`)
   return challenge.status === 'pending' ? challenge : undefined
 }
 
@@ -76,7 +75,7 @@ function unique(records: OpenOrder['records']): OpenOrder['records'] {
 export async function tidyProofs({ control, job }: Try, { records }: OpenOrder): Promise<void> {
   for (const { name, value } of records)
     try {
-      await control.certificates.records?.remove(name, value, job.signal)
+      await control.dns.remove(name, value, job.signal)
     } catch (error) {
       control.log.warn({ error, name }, 'a TXT record of a challenge was left behind')
     }

@@ -79,20 +79,11 @@ export interface Issuer {
   renewalWindow(ariId: string, signal: AbortSignal): Promise<RenewalWindow | undefined>
 }
 
-/** Where the TXT records of DNS-01 are made; resolves when the zone's own servers have them. */
-export interface ChallengeRecords {
-  put(name: string, value: string, signal: AbortSignal): Promise<void>
-  /** A missing record is not an error. */
-  remove(name: string, value: string, signal: AbortSignal): Promise<void>
-}
-
 export type CaaRecord = { readonly critical: number; readonly issue?: string; readonly issuewild?: string }
 
 export interface Certificates {
   /** In order of preference; none: nothing is ordered. */
   readonly issuers: readonly Issuer[]
-  /** undefined: names are proven only by HTTP-01, so there are no wildcards. */
-  readonly records?: ChallengeRecords
   /** The CAA records at exactly this name; also [] if nobody can tell, because the issuer checks itself. */
   caa(name: string): Promise<readonly CaaRecord[]>
 }

@@ -6,11 +6,11 @@ import type { RelayCertificate } from '../../api/schemas/relays.ts'
 import { type Cell, readCell } from '../cells.ts'
 import { certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
-import { endpoints, tunnels } from '../documents.ts'
-import { names } from '../name-documents.ts'
+import { endpoints } from '../documents.ts'
+import { isServable } from '../domains/servable.ts'
 import type { RelayClaims } from '../platform.ts'
 import { ensureCertificate } from './ordering.ts'
-import { relayHosts, wantedCertificate } from './wanted.ts'
+import { isCovered, relayHosts, wantedCertificate } from './wanted.ts'
 
 /** @throws cell.none */
 export async function relayCertificates(
@@ -20,13 +20,11 @@ export async function relayCertificates(
 ): Promise<readonly RelayCertificate[]> {
   if (control.certificates.issuers.length === 0) return []
   const cell = await readCell(control, claims.cell)
-  const ids = await Promise.all(
-    [...new Set(hosts)].map(async (host) =>
-      (await mayServe(control, cell, host)) ? idOf(control, cell, host) : [],
-    ),
-  )
+  const ids = new Set<string>()
+  for (const host of new Set(hosts))
+    if (await mayServe(control, cell, host)) ids.add(isCovered(control, cell, host) ? cell.domain : host)
   const found: RelayCertificate[] = []
-  for (const id of new Set(ids.flat())) {
+  for (const id of ids) {
     const doc = (await control.store.get(certificates.ref(id)))?.data
     if (!doc || doc.version === 0) {
       if (await wantedCertificate(control, id)) await ensureCertificate(control, id)
@@ -38,17 +36,9 @@ export async function relayCertificates(
   return found
 }
 
-/** The certificate that has this name: the cell's own for whatever its wildcard covers. */
-function idOf({ certificates: { records } }: Control, { domain }: Cell, host: string): readonly string[] {
-  const isCovered = records !== undefined && host.endsWith(`.${domain}`)
-  return [isCovered ? domain : host]
-}
-
 async function mayServe(control: Control, cell: Cell, host: string): Promise<boolean> {
   if (host === cell.domain || host === cell.host || relayHosts(cell).has(host)) return true
   const lease = (await control.store.get(endpoints.ref(`host:${host}`)))?.data
   if (lease?.state === 'leased') return lease.cell === cell.id
-  const name = (await control.store.get(names.ref(host)))?.data
-  if (name?.state !== 'active') return false
-  return (await control.store.get(tunnels.ref(name.tunnel)))?.data.cell === cell.id
+  return (await isServable(control, host))?.cell === cell.id
 }

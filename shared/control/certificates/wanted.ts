@@ -1,7 +1,8 @@
-/** Which certificates we order, and for whom: the names of cells, and names under them that are leased. */
+/** Which certificates we order, for whom and by which proof: names of cells, of their relays, and of tunnels. */
 import { type Cell, queryAll, readCell, readyRelays } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { type CellDoc, endpoints } from '../documents.ts'
+import { isServable } from '../domains/servable.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 
@@ -11,36 +12,58 @@ export type Wanted = {
   readonly hosts: readonly string[]
   /** Whose relays serve these names. */
   readonly cells: readonly string[]
+  /** Own domains stand in zones that we cannot write to. */
+  readonly proof: 'http-01' | 'dns-01'
 }
 
-/** @returns undefined for a name that is not, or no longer, ours to certify */
+/** @returns undefined for a name that we have no business with, or no longer */
 export async function wantedCertificate(control: Control, id: string): Promise<Wanted | undefined> {
   if (!isPublic(id)) return undefined
   const cells = await allCells(control)
+  const proof = isWriting(control) ? 'dns-01' : 'http-01'
   const own = cells.filter(({ data }) => data.domain === id || data.host === id)
   if (own.length > 0) {
     const isParent = own.some(({ data }) => data.domain === id)
-    const hosts = isParent && control.certificates.records ? [id, `*.${id}`] : [id]
-    return { account: '', hosts, cells: own.map(({ ref }) => ref.id) }
+    const hosts = isParent && isWriting(control) ? [id, `*.${id}`] : [id]
+    return { account: '', hosts, cells: own.map(({ ref }) => ref.id), proof }
   }
-  // The wildcard covers it.
-  if (control.certificates.records) return undefined
-  const parent = cells.find(({ data }) => id.endsWith(`.${data.domain}`))
-  if (!parent) return undefined
-  if (relayHosts(await readCell(control, parent.ref.id)).has(id))
-    return { account: '', hosts: [id], cells: [parent.ref.id] }
+  const parent = cells.find(({ data }) => liesBelow(id, data.domain) || liesBelow(id, data.host))
+  if (!parent) return ofDomain(control, id)
+  const common = { hosts: [id], cells: [parent.ref.id], proof } as const
+  if (relayHosts(await readCell(control, parent.ref.id)).has(id)) return { account: '', ...common }
+  if (isCovered(control, parent.data, id)) return undefined
   const lease = (await control.store.get(endpoints.ref(`host:${id}`)))?.data
-  if (lease?.state !== 'leased') return undefined
-  return { account: lease.account, hosts: [id], cells: [lease.cell] }
+  return lease?.state === 'leased' ? { ...common, account: lease.account, cells: [lease.cell] } : undefined
 }
 
-/** Names under the cell's domain by which its relays answer themselves: live figures. */
-export function relayHosts({ domain, relays }: Cell): ReadonlySet<string> {
-  const hosts = relays.flatMap(({ data }) => {
-    const url = URL.parse(data.watchUrl)
-    return url ? [url.hostname] : []
-  })
-  return new Set(hosts.filter((host) => host.endsWith(`.${domain}`)))
+async function ofDomain(control: Control, host: string): Promise<Wanted | undefined> {
+  const right = await isServable(control, host)
+  if (!right?.mayOrder) return undefined
+  const { account, cell } = right
+  return { account, hosts: [host], cells: cell === '' ? [] : [cell], proof: 'http-01' }
+}
+
+/** Whether the wildcard of the cell has this name. */
+export function isCovered(control: Control, { domain }: Pick<CellDoc, 'domain'>, host: string): boolean {
+  return isWriting(control) && host.slice(host.indexOf('.') + 1) === domain
+}
+
+/** Whether we write the zone that the cells stand in. */
+function isWriting({ dns }: Control): boolean {
+  return dns.kind !== 'none'
+}
+
+/** Names under those of the cell by which its relays answer themselves: live figures. */
+export function relayHosts({ domain, host, relays }: Cell): ReadonlySet<string> {
+  const names = relays.flatMap(({ data }) => [
+    URL.parse(data.watchUrl)?.hostname ?? '',
+    data.agentAddress.sni,
+  ])
+  return new Set(names.filter((name) => liesBelow(name, domain) || liesBelow(name, host)))
+}
+
+function liesBelow(name: string, parent: string): boolean {
+  return name.endsWith(`.${parent}`)
 }
 
 /**
@@ -56,13 +79,13 @@ export async function namesOfCells(control: Control): Promise<readonly string[]>
   return [...new Set(names)].filter(isPublic)
 }
 
-/** Closed cells still serve the tunnels that they have. */
+/** Closed ones still serve the tunnels that they have. */
 async function allCells({ store }: Control): Promise<readonly Snapshot<CellDoc>[]> {
   const lists = ['open', 'closed'].map((state) => queryAll(store, queries.cellsByState, { where: { state } }))
   return (await Promise.all(lists)).flat()
 }
 
-/** No issuer certifies addresses, or names that mean this very machine. */
+/** No issuer certifies addresses or names that mean this very machine. */
 function isPublic(name: string): boolean {
   return name.includes('.') && !/(^|\.)localhost$/.test(name) && !/(^|\.)\d+$/.test(name)
 }

@@ -1,6 +1,6 @@
 /** CAA records as this machine's resolver knows them. */
 import { Resolver } from 'node:dns/promises'
-import type { CaaRecord } from '@porttunneler/shared/control/certificates/role'
+import type { CaaRecord } from '../control/certificates/role.ts'
 
 /** Orders wait for it, and do without: the issuer looks itself. */
 const timeoutMs = 3_000

@@ -1,0 +1,117 @@
+/** What a relay is given: certificates of names that its own cell serves, ordered when it asks and not before. */
+import { makeTestControl } from '@porttunneler/standalone/testing/control'
+import { afterEach, describe, expect, test } from 'vitest'
+import { SmallIssuer } from '../../testing/small-issuer.ts'
+import { blankEndpoint, ensureCell } from '../cells.ts'
+import type { Control } from '../control.ts'
+import { commands, endpoints, type TunnelDoc, tunnels } from '../documents.ts'
+import { verified } from '../domains/domain-documents.ts'
+import { makeWorker } from '../jobs/kinds.ts'
+import { names } from '../name-documents.ts'
+import { noDns } from '../own-records.ts'
+import type { Dns } from '../platform.ts'
+import { queries } from '../query-table.ts'
+import { relayCertificates } from './serving.ts'
+
+const domain = 'tunnel.example.com'
+const open: { close(): Promise<void> }[] = []
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close()
+})
+
+async function makeStage(dns: Dns = noDns) {
+  const issuers: SmallIssuer[] = []
+  const t = makeTestControl({ certificates: { issuers, caa: async () => [] }, dns })
+  open.push(t)
+  const issuer = new SmallIssuer({ clock: t.clock })
+  issuers.push(issuer)
+  await t.openCell()
+  const { control } = t
+  const { store } = control
+  const face = { httpScheme: 'https', httpPort: 443, tlsPort: 443, portFrom: 20_000, portTo: 20_001 } as const
+  await ensureCell(control, { id: 'far', host: 'far.example.net', domain: 'far.example.net', ...face })
+  const worker = makeWorker(control, 4)
+  const ask = async (cell: string, ...hosts: string[]) => {
+    const found = await relayCertificates(control, { relay: 'rel_1', cell }, hosts)
+    return found.map(({ hosts: all }) => all.join())
+  }
+  return {
+    ...{ control, issuer, ask },
+    lease: (host: string, cell = 'home') =>
+      store.set(endpoints.ref(`host:${host}`), { ...blankEndpoint(cell, 'host', 0), state: 'leased' }),
+    own: (host: string, state: 'verified' | 'suspended') => own(control, host, state),
+    /** All jobs that are due, and those that they ask for. */
+    async work() {
+      await worker.begin()
+      for (let rounds = 0; rounds < 2; rounds++) await worker.round(60_000)
+    },
+  }
+}
+
+/** An own domain that leads to a tunnel of the cell `home`. */
+async function own({ store }: Control, host: string, state: 'verified' | 'suspended'): Promise<void> {
+  const common = { account: 'acc_1', since: 0, goneAt: 0, claim: 'c', domain: 'd' }
+  await store.set(verified.ref(host), { ...common, state })
+  const times = { version: 1, ticketsUntil: 0, removedAt: 0 }
+  await store.set(names.ref(host), {
+    account: 'acc_1',
+    tunnel: 'tun_1',
+    state: 'active',
+    cells: [],
+    ...times,
+  })
+  await store.set(tunnels.ref('tun_1'), { account: 'acc_1', cell: 'home' } as TunnelDoc)
+}
+
+describe('certificates for relays', () => {
+  test('a leased name is ordered when a relay of its cell asks, and given to that cell alone', async () => {
+    const { ask, lease, work, issuer } = await makeStage()
+    await lease(`shop.${domain}`)
+    expect(await ask('far', `shop.${domain}`)).toEqual([])
+    expect(await ask('home', `nobody.${domain}`, 'stranger.example.org', 'localhost', '192.0.2.1')).toEqual(
+      [],
+    )
+    await work()
+    // Names of the cell itself are ordered before anybody asks.
+    expect(issuer.ordered).toBe(1)
+    expect(await ask('home', `shop.${domain}`)).toEqual([])
+    await work()
+    expect(await ask('home', `shop.${domain}`, domain)).toEqual([`shop.${domain}`, domain])
+    expect(await ask('far', `shop.${domain}`, domain)).toEqual([])
+    expect(issuer.ordered).toBe(2)
+  })
+
+  test('where we write the zone, one certificate has the cell and all names in it', async () => {
+    const put: string[] = []
+    const dns: Dns = {
+      ...noDns,
+      kind: 'cloudflare',
+      put: async (name) => void put.push(name),
+      remove: async () => {},
+    }
+    const { ask, lease, work, issuer } = await makeStage(dns)
+    await lease(`shop.${domain}`)
+    await work()
+    expect(await ask('home', `shop.${domain}`, domain)).toEqual([`${domain},*.${domain}`])
+    expect(issuer.ordered).toBe(1)
+    expect(new Set(put)).toEqual(new Set([`_acme-challenge.${domain}`]))
+  })
+
+  test('an own domain gets one while it is verified, and the relays of its cell hear of it', async () => {
+    const { ask, own, work, control } = await makeStage()
+    await own('app.example.org', 'suspended')
+    await ask('home', 'app.example.org')
+    await work()
+    expect(await ask('home', 'app.example.org')).toEqual([])
+    await own('app.example.org', 'verified')
+    expect(await ask('far', 'app.example.org')).toEqual([])
+    await ask('home', 'app.example.org')
+    await work()
+    expect(await ask('home', 'app.example.org')).toEqual(['app.example.org'])
+    const { items } = await control.store.query(queries.commandsOfCell, { where: { cell: 'home' }, limit: 9 })
+    const bodies = items.map(({ ref }) => control.store.get(commands.ref(ref.id)))
+    const said = (await Promise.all(bodies)).map((found) => found?.data.body)
+    expect(said).toContainEqual(expect.objectContaining({ kind: 'certificate', host: 'app.example.org' }))
+    expect(JSON.stringify(said)).not.toContain('PRIVATE')
+  })
+})
