@@ -31,9 +31,9 @@ export type DomainOptions = {
   readonly isOpen: boolean
   readonly plan: PlanName
   readonly version: string
-  /** Absent: public resolvers. */
+  /** Default: public resolvers. */
   readonly dns?: Pick<DeskOptions, 'resolvers' | 'trustResolvers'>
-  /** Absent: no certificates are ordered. */
+  /** undefined: no certificates are ordered. */
   readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] } | undefined
   readonly clock: Clock
   readonly random: () => number

@@ -167,7 +167,7 @@ export function startRelay(options: RelayOptions): Relay {
         log.write(line)
         const sentence = sentenceOf(line)
         if (sentence === undefined) return
-        // Of a crash, the message says more than the trace below it.
+        // After a crash, the message says more than the trace below it.
         if (!/^(\s|Node\.js v)/.test(sentence)) lastSentence = sentence
         if (isUp) options.onTrouble(sentence)
       },

@@ -156,7 +156,7 @@ function serveOne(times: ServerOptions, listener: RequestListener): BothServers 
   return { front: server, servers: [server] }
 }
 
-/** Of TLS the socket below, which the pools know. */
+/** The socket below TLS, which the pools know. */
 function rawOf(socket: Socket): Socket {
   const parent: unknown = socket instanceof TLSSocket ? Reflect.get(socket, '_parent') : undefined
   return parent instanceof Socket ? parent : socket

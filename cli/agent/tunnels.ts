@@ -69,7 +69,7 @@ export type Tunnel = {
   /** The relays that have it bound (relays.ts). */
   readonly bound: Set<string>
   readonly streams: Set<CountedStream>
-  /** Of ended streams. */
+  /** The number of ended streams. */
   total: number
   bytesIn: number
   bytesOut: number

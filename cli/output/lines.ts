@@ -18,7 +18,7 @@ export function sentenceOf([event, ...more]: Alike, options: LineOptions): strin
   return sentence === undefined ? undefined : printable(sentence).replaceAll('\n', ' ')
 }
 
-/** Of several tunnels at once, by the first: the others differ in no more than their port. */
+/** The line for several tunnels at once, from the first: the others differ only in their port. */
 function writeAll(events: Alike): string | undefined {
   const [event] = events
   const names = shortNames(events.flatMap((one) => ('tunnel' in one ? [one.tunnel] : [])))

@@ -8,7 +8,7 @@ import type { AgentEvent } from '../agent/events.ts'
 /** What the server refuses comes in one answer, and relays bind what they are asked in a few milliseconds. */
 const waitMs = 200
 
-/** Of one kind and, if something went wrong, one code; in the order in which they came. */
+/** Events of one kind, with the same code if something went wrong, in the order in which they came. */
 export type Alike = readonly [AgentEvent, ...AgentEvent[]]
 
 export class ToldOnce {

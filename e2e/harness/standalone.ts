@@ -9,7 +9,7 @@ import { freePorts, freeRange } from './ports.ts'
 import { childrenOf, type Program, runProgram, startProgram, textOf } from './programs.ts'
 import { callApi, type Service } from './service.ts'
 
-/** Of whoever registers in a test. */
+/** The password of each account that a test makes. */
 export const password = 'correct horse battery'
 
 /** What the server writes for scripts. */

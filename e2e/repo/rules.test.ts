@@ -10,6 +10,7 @@ import { checkMuxLayers } from './mux-layers.ts'
 import { checkOwnFields } from './own-fields.ts'
 import { checkSizes } from './sizes.ts'
 import { parse, type Source, type Violation } from './sources.ts'
+import { checkWords } from './words.ts'
 
 const at = (path: string, ...lines: string[]) => parse(path, `${lines.join('\n')}\n`)
 const messages = (violations: readonly Violation[]) => violations.map(({ message }) => message)
@@ -169,6 +170,14 @@ describe('tidy rules: habits', () => {
   test('a note to self is refused in comments only', () => {
     refuses(checkNotes, 'cli/a.ts', ['// TO', 'DO: later'].join(''))
     passes(checkNotes, 'cli/a.ts', ["const x = 'TO", "DO'"].join(''))
+  })
+
+  test('wordings that made readers guess are refused in comments', () => {
+    refuses(checkWords, 'cli/a.ts', '/** Of the newest one. */')
+    refuses(checkWords, 'cli/a.ts', '/**', ' * Whoever asks first.', ' */')
+    refuses(checkWords, 'cli/a.ts', '/** Answers whether it is there. */')
+    refuses(checkWords, 'cli/a.ts', '/**', ' * Files of', ' * before had none.', ' */')
+    passes(checkWords, 'cli/a.ts', "const x = 'Of two'", '/** Offers the newest one. Answers a PING. */')
   })
 
   test('ambient time and chance are refused outside base, tests and entry points', () => {

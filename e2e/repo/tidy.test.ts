@@ -22,6 +22,7 @@ import { checkOwnFields } from './own-fields.ts'
 import { checkSizes } from './sizes.ts'
 import { readSources, repositoryFiles, root, type Source, type Violation } from './sources.ts'
 import { findUnused } from './unused.ts'
+import { checkWords } from './words.ts'
 
 const files = repositoryFiles()
 const sources = readSources(files)
@@ -52,6 +53,7 @@ describe('tidy', () => {
   test('files, functions and lines stay small', () => expectNone('sizes', checkSizes))
   test('names say something', () => expectNone('names', checkNames))
   test('no note to self is left', () => expectNone('notes', checkNotes))
+  test('comments are in plain English', () => expectNone('words', checkWords))
   test('clock and randomness are passed in', () => expectNone('ambient', checkAmbient))
   test('every test runs and none sleeps', () => expectNone('tests', checkTests))
 

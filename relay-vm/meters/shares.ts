@@ -16,7 +16,7 @@ import type { TunnelMeter } from './tunnel-meter.ts'
 const accountsMax = 50_000
 /** Hours with traffic that are remembered: the control plane counts an hour 20 min after its end. */
 const marksMax = 26
-/** Of two tickets that are good at one time, the one was issued at most so much later than the other. */
+/** When two tickets are valid at the same time, at most this time lies between their issue. */
 const togetherMs = limits.ticketMs + 2 * limits.skewMs
 /** Streams and tunnels that are read for each new visitor: an account with 40,000 open would cost 0.2 ms for each. */
 const stepsMax = 64

@@ -30,7 +30,7 @@ export type Enrolled = z.infer<typeof enrolledSchema>
 export interface Control {
   enrol(request: { readonly key: Secret; readonly name: string }, signal: AbortSignal): Promise<Enrolled>
   sync(request: SyncRequest, credential: Secret, signal: AbortSignal): Promise<SyncAnswer>
-  /** Absent: it knows of no certificates. */
+  /** undefined: this control plane orders no certificates. */
   certificates?(
     hosts: readonly string[],
     credential: Secret,

@@ -24,9 +24,9 @@ export type UserDoc = {
 export type IdentityDoc = {
   /** '' = the person was erased. */
   readonly user: string
-  /** When they were: sign-ins from before are nobody's any more. */
+  /** When they were erased: earlier sign-ins count no more. */
   readonly erasedAt?: number
-  /** Of an erased one, far beyond the life of every token. */
+  /** Set for an erased one, far beyond the life of every token. */
   readonly ttl?: Date
 }
 
@@ -56,7 +56,7 @@ export type MemberDoc = {
   /** Releases up to 0.1 wrote `member` for a developer: read by `roleOf`. */
   readonly role: Role | 'member'
   readonly since: number
-  /** Absent in documents of releases up to 0.1: active. */
+  /** Omitted by releases up to 0.1: active. */
   readonly status?: 'active' | 'disabled'
   /** Only service members have one. */
   readonly name?: string

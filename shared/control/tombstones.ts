@@ -14,7 +14,7 @@ export function tombstoneOf(
   return { account, cell, ...former, deletedAt: nowMs, ttl: new Date(nowMs + lateMaxMs) }
 }
 
-/** What is left of a person's sign-in: a token of before makes no new person of whom was erased. */
+/** What is left of a person's sign-in: with it, an earlier token makes no new person of an erased one. */
 export function erasedIdentity(nowMs: number): IdentityDoc {
   return { user: '', erasedAt: nowMs, ttl: new Date(nowMs + lateMaxMs) }
 }

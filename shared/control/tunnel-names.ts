@@ -23,7 +23,7 @@ type By = Pick<Caller, 'account' | 'actor' | 'from' | 'tunnels'>
 type RequireRight = (tx: Transaction) => Promise<void>
 export type NameOfTunnel = { readonly tunnel: string; readonly host: string }
 
-/** Of the list as JSON: tickets carry it, and agents send thousands of tickets. */
+/** The limit of the list as JSON: tickets carry it, and agents send thousands of tickets. */
 const namesBytesMax = 3 * 1024
 /** Tries again when the name rests elsewhere by the time it is read. */
 const triesMax = 4

@@ -29,7 +29,7 @@ export type SessionDoc = {
 export type ResetDoc = {
   readonly user: string
   readonly generation: number
-  /** Of a link that makes an account for this address; `user` is '' then. Absent: it sets a new password. */
+  /** Set for a link that makes an account for this address; `user` is '' then. undefined: it sets a new password. */
   readonly email?: string
   readonly ttl: Date
 }

@@ -67,7 +67,7 @@ function sayCause(cause: unknown): string {
   if (code === 'EAUTH') return ' (EAUTH): it refuses the user or the password of `mail.smtp`'
   const inner = /\bE[A-Z_]{3,}\b/.exec(message)?.[0]
   const known = sayNetworkError(Object.assign(new Error(message), { code: inner ?? code }))
-  // Of a socket or of TLS: the text is not the server's.
+  // An error of the socket or of TLS: the text is not the server's.
   return known || ` (${code === 'ESOCKET' ? message : (code ?? 'no answer')})`
 }
 

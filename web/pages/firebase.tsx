@@ -66,7 +66,7 @@ export function FirebaseRegister() {
 
 type Take = (outcome: Outcome | undefined) => void
 
-/** Whoever signs in goes on to the console, or first confirms the address. */
+/** A person who signs in goes on to the console, or first confirms the address. */
 function AtFirebase({ children }: { children: (config: Config, take: Take) => ComponentChildren }) {
   const config = useConfig().data?.firebase
   const enter = useEnter()

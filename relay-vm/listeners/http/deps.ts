@@ -30,7 +30,7 @@ export type AnswerSink = {
 }
 
 export type StreamEvents = {
-  /** Whoever is told gives the stream its sink before it returns. */
+  /** The handler gives the stream its sink before it returns. */
   onStream(stream: Stream): void
   onFailed(key: ErrorKey): void
 }

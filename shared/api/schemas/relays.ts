@@ -242,10 +242,10 @@ export const syncAnswerSchema = z.object({
   syncMs: z.int(),
   /** Changes when agents should dial other relays than before. */
   directory: z.string().max(64).optional(),
-  /** Absent where no certificates are ordered. */
+  /** Omitted where no certificates are ordered. */
   tls: z
     .object({
-      /** Of the account's key at the issuers: `<token>.<thumbprint>` answers their HTTP-01 challenges. */
+      /** Thumbprint of the account's key at the issuers: `<token>.<thumbprint>` answers their HTTP-01 challenges. */
       thumbprint: z.string().max(64),
       /** The cell's relays make their session ticket keys from it, so that one resumes what another began. */
       ticketSecret: z.string().max(64),
@@ -268,5 +268,5 @@ const relayCertificateSchema = z.object({
 })
 export type RelayCertificate = z.infer<typeof relayCertificateSchema>
 
-/** Of the names asked for, those that this relay's cell serves and that have one. */
+/** The certificates of those requested names that this relay's cell serves and that have one. */
 export const relayCertificatesSchema = z.object({ certificates: z.array(relayCertificateSchema) })

@@ -12,12 +12,12 @@ const hourAnswers = { width: answerShape.width, rows: hourShape.rows } as const
 
 export type Answers = readonly number[]
 export type Sum = { -readonly [N in keyof Counts]: number } & {
-  /** Absent: there were none. */
+  /** undefined: there were none. */
   answers?: Answers
 }
 /** By the first ms of the hour. */
 export type Hours = Map<number, Sum>
-/** As periods and months keep them, packed by `hourShape` and `hourAnswers`. Absent in documents of before. */
+/** As periods and months keep them, packed by `hourShape` and `hourAnswers`. Older documents have no `answers`. */
 export type Series = { readonly hours: string; readonly answers?: string }
 
 export function zero(): Sum {

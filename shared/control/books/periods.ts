@@ -25,7 +25,9 @@ const raceTriesMax = 20
 const warnings = [100, 90, 80] as const
 
 type Period = Snapshot<UsagePeriodDoc> & {
-  /** Of one that is not stored yet: what a clock that was ahead has closed too early; it ends where this begins. */
+  /**
+   * For a period that is not stored yet: one that a clock that was ahead closed too early; it ends where this begins.
+   */
   readonly cuts?: Snapshot<UsagePeriodDoc>
 }
 type GivenHours = ReadonlyMap<number, Sum>

@@ -12,7 +12,7 @@ import { proofOf, targetUnder } from './proof.ts'
 import { settle } from './settle.ts'
 import { isGone, judge } from './verdict.ts'
 
-/** Of a process: strangers' servers may be silent for seconds, and mails must not wait for them. */
+/** The limit of one process: strangers' servers may be silent for seconds, and mails must not wait for them. */
 const looksAtOnce = 3
 const crowdedMs = 5_000
 /** A name that rests, or was another tunnel's, is asked for again so soon. */
