@@ -12,7 +12,7 @@ const packages = '{shared,relay-vm,cli,standalone,functions,ptunctl,web,bench}'
 const long = '**/*.{contract,model,fuzz}.test.ts'
 const installed = '**/{node_modules,dist}/**'
 const reports = process.env.PT_TEST_REPORTS
-/** In CI, where other work may hold the machine; e2e/count.ts names what needed it (docs/decisions/0056). */
+/** In CI, where other work may use the machine; e2e/count.ts names the tests that needed it (docs/decisions/0056). */
 const retry = process.env.CI ? 1 : 0
 
 export default defineConfig({

@@ -1,6 +1,6 @@
 /**
- * A standalone server that is told a domain and an address of mail, and nothing else, orders its certificates at
- * pebble: the console, live figures and every name in use are trusted under its root, and a renewal fails no request.
+ * A standalone server with only a domain and a mail address in its settings orders its certificates at pebble: the
+ * console, live figures and every name in use are trusted under its root, and a renewal fails no request.
  */
 import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
@@ -52,7 +52,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
       env: {
         ...ports,
         PORTTUNNELER_BIND: '127.0.0.1',
-        // The harness cannot resolve the domain; what is shown stays what was asked for.
+        // The harness cannot resolve the domain; the assertions show what was requested.
         PORTTUNNELER_CONSOLE_URL: `http://127.0.0.1:${portOf('CONSOLE')}`,
         PORTTUNNELER_DEMO: 'false',
         NODE_EXTRA_CA_CERTS: pebble.apiRoot,
@@ -77,7 +77,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
 
   type Got = { readonly status: number; readonly body: string; readonly serial: string }
 
-  /** By its name under pebble's root alone; rejects when the certificate is not trusted. */
+  /** Requests it by its name under pebble's root alone; rejects when the certificate is not trusted. */
   function get(
     host: string,
     port: number,
@@ -130,7 +130,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
       () => get(domain, portOf('TLS'), { path: '/v1/live' }),
       60_000,
     )
-    // Without a ticket.
+    // There is no ticket.
     expect(status).toBe(401)
   })
 

@@ -1,4 +1,4 @@
-/** Certificates at a relay: what it asks for and when, what it forgets, and what it keeps over a restart. */
+/** Certificates at a relay: which it requests and when, which it forgets, and which it keeps over a restart. */
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,7 +57,7 @@ async function makeStage({ contextsMax = 3, dataDir = mkdtempSync(join(tmpdir(),
 }
 
 describe('certificates of a relay', () => {
-  test('names that are bound are asked for together, before any visitor', async () => {
+  test('bound names are requested together, before any visitor', async () => {
     const { issuer, certificates, asked, there, settle, start, serve } = await makeStage()
     for (const name of ['a.test', 'b.test']) there.set(name, await issue(issuer, name))
     start()
@@ -70,7 +70,7 @@ describe('certificates of a relay', () => {
     expect(certificates.contextOf('a.test')).toBeDefined()
   })
 
-  test('a wildcard has the names one level below it, and they are not asked for', async () => {
+  test('a wildcard covers the names one level below it, which are not requested', async () => {
     const { issuer, certificates, asked, there, settle, start, serve } = await makeStage()
     there.set('c.test', await issue(issuer, 'c.test', { hosts: ['c.test', '*.c.test'] }))
     start()
@@ -115,7 +115,7 @@ describe('certificates of a relay', () => {
     expect(asked).toHaveLength(4)
   })
 
-  test('a thousand names are at most 100 a question, and five questions a second', async () => {
+  test('a thousand names take at most 100 a request, and five requests a second', async () => {
     const { asked, settle, start, serve } = await makeStage()
     start()
     serve(...Array.from({ length: 1_000 }, (_, n) => `n${n}.test`))
@@ -146,7 +146,7 @@ describe('certificates of a relay', () => {
     expect(asked).toHaveLength(2)
   })
 
-  test('few contexts are kept, of the names that were asked for last', async () => {
+  test('few contexts are kept, those of the names that were requested last', async () => {
     const { issuer, certificates, there, settle, start, serve } = await makeStage({ contextsMax: 2 })
     for (const name of ['a.test', 'b.test', 'c.test']) there.set(name, await issue(issuer, name))
     start()
@@ -160,7 +160,7 @@ describe('certificates of a relay', () => {
     expect(names).toEqual(['a.test', 'c.test'])
   })
 
-  test('what was had is there after a restart, readable by nobody else, and gone when its name is', async () => {
+  test('a certificate is there after a restart, readable by nobody else, and gone when its name is', async () => {
     const first = await makeStage()
     first.there.set('a.test', await issue(first.issuer, 'a.test'))
     first.start()
@@ -177,7 +177,7 @@ describe('certificates of a relay', () => {
     expect(third.certificates.covers('a.test')).toBe(false)
   })
 
-  test('one in the last quarter of its life is asked for every hour, and broken ones change nothing', async () => {
+  test('one in the last quarter of its life is requested every hour, and broken ones change nothing', async () => {
     const { issuer, certificates, asked, there, settle, start, serve } = await makeStage()
     const good = await issue(issuer, 'a.test')
     there.set('a.test', good)

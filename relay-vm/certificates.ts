@@ -1,8 +1,8 @@
 /**
- * The certificates of the names that are served here. They are fetched when an agent binds a name, before any
- * visitor asks, and kept with their keys in the data folder (mode 0600) until the name is gone, so a relay starts anew
- * while the control plane is down. Of most only the PEM is in memory (1.2 KB); a TLS context takes forty times that,
- * and 2,000 are kept, of the names that were asked for last. docs/decisions/0063-certificates.md
+ * The certificates of the names that are served here. They are fetched when an agent binds a name, before any visitor
+ * asks, and kept with their keys in the data folder (mode 0600) until the name is gone, so a relay can restart while
+ * the control plane is down. For most of them only the PEM is in memory (1.2 KB); a TLS context takes forty times that,
+ * so only 2,000 are kept, those of the names that were used last. docs/decisions/0063-certificates.md
  */
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
@@ -15,13 +15,15 @@ import { z } from 'zod'
 import { KeptFile, type OnSetAside, readJson } from './files.ts'
 import { certificateLimits } from './policy/pools.ts'
 
-/** Names of one question. */
+/** The most names in one request. */
 const askedAtOnce = 100
-/** Questions are this far apart. */
+/** The time between requests. */
 const askEveryMs = 200
-/** A name without a certificate is asked for at once, after the first and then after the second of these. */
+/**
+ * A name without a certificate is requested at once, again after the first of these, and then after each second one.
+ */
 const retryMs = [30_000, 5 * 60_000] as const
-/** One that is in the last quarter of its life is asked for every hour, in case that its command was missed. */
+/** A certificate in the last quarter of its life is requested every hour, in case its command was missed. */
 const lateShare = 0.75
 const lateMs = 3_600_000
 
@@ -46,7 +48,7 @@ export type CertificatesOptions = {
   readonly clock: Clock
   readonly log: Log
   readonly dataDir: string
-  /** For all of them. */
+  /** The options of all contexts. */
   readonly tls: { readonly minVersion: 'TLSv1.2'; readonly ciphers: string }
   /** Whether the name is the relay's own, or leads to a tunnel here. */
   isServed(name: string): boolean
@@ -58,7 +60,7 @@ export class Certificates {
   readonly #file: KeptFile
   /** By the name that each was ordered for. */
   readonly #entries = new Map<string, Entry>()
-  /** The same, by each name in it; a wildcard with its asterisk. */
+  /** By each name in it; a wildcard with its asterisk. */
   readonly #byName = new Map<string, Entry>()
   /** In the order of their last use. */
   readonly #contexts = new Map<Entry, SecureContext>()
@@ -87,18 +89,18 @@ export class Certificates {
     return new Certificates(options, file?.certificates ?? [])
   }
 
-  /** Answers HTTP-01 (RFC 8555, section 8.3); undefined where no certificates are ordered. */
+  /** The thumbprint for HTTP-01 (RFC 8555, section 8.3); undefined where no certificates are ordered. */
   get thumbprint(): string | undefined {
     return this.#thumbprint
   }
 
-  /** What the control plane says; only one that orders certificates is asked for them. */
+  /** Takes the thumbprint from the control plane; certificates are requested only if there is one. */
   tell(thumbprint: string | undefined): void {
     this.#thumbprint = thumbprint
     this.#arm(0)
   }
 
-  /** The control plane can be asked; what was kept may have a successor by now. */
+  /** Call it when the control plane can be asked; a kept certificate may have a successor by now. */
   start(ask: AskCertificates): void {
     this.#ask = ask
     for (const name of this.#entries.keys()) this.#wish(name)
@@ -109,14 +111,14 @@ export class Certificates {
     return this.#find(name) !== undefined
   }
 
-  /** A name is served from now on. */
+  /** Call it when a name is served from now on. */
   serve(name: string): void {
     if (this.covers(name) || this.#wishes.has(name)) return
     this.#wish(name)
     this.#arm(askEveryMs)
   }
 
-  /** There is a certificate of this version. */
+  /** Call it when there is a certificate of this version. */
   hear({ host, version }: { readonly host: string; readonly version: number }): void {
     const known = this.#entries.get(host)
     if ((known?.version ?? 0) >= version) return
@@ -126,13 +128,13 @@ export class Certificates {
     this.#arm(0)
   }
 
-  /** Makes the context of a name that somebody asks for, where there is none: 0.2 ms. */
+  /** Makes the context of a requested name if there is none: 0.2 ms. */
   prepare(name: string): void {
     const entry = this.#find(name)
     if (entry && !this.#contexts.has(entry)) this.#make(entry)
   }
 
-  /** For SNICallback; undefined: the relay's own certificate has to do. */
+  /** For SNICallback; undefined: the relay's own certificate is used. */
   contextOf(name: string): SecureContext | undefined {
     const entry = this.#find(name)
     const context = entry && this.#contexts.get(entry)
@@ -142,7 +144,7 @@ export class Certificates {
     return context
   }
 
-  /** Every few seconds: forgets names that are gone, and looks after those that soon run out. */
+  /** Call it every few seconds: forgets names that are gone, and requests certificates that expire soon. */
   look(): void {
     const nowMs = this.#options.clock.now()
     for (const entry of [...this.#entries.values()]) {
@@ -231,7 +233,7 @@ export class Certificates {
     try {
       const { validFromDate, validToDate } = new X509Certificate(given.chain)
       const [from, to] = [validFromDate.getTime(), validToDate.getTime()]
-      // Refused now, not in a handshake.
+      // It is refused now, not in a handshake.
       createSecureContext({ cert: given.chain, key: given.key.reveal() })
       if (before) this.#drop(before)
       this.#put({ ...given, lateAt: from + (to - from) * lateShare })

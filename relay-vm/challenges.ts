@@ -1,6 +1,6 @@
 /**
- * HTTP-01 (RFC 8555, section 8.3) without knowing of any order: the answer is the token and the thumbprint of our
- * account key, and good for nobody else's account. It comes before all that tunnels or redirects would answer.
+ * HTTP-01 (RFC 8555, section 8.3) without knowing any order: the answer is the token and the thumbprint of our account
+ * key, and is valid for no other account. It comes before any answer of a tunnel or redirect.
  */
 
 const path = '/.well-known/acme-challenge/'
@@ -14,7 +14,7 @@ export function asksForChallenge(head: Buffer): boolean {
   return requestPattern.test(head.toString('latin1', 0, lineMax))
 }
 
-/** @returns what a relay with this key answers; undefined: the path is another one */
+/** @returns the answer of a relay with this key; undefined: it is another path */
 export function challengeAnswer(pathname: string, thumbprint: string | undefined): string | undefined {
   if (thumbprint === undefined || !pathname.startsWith(path)) return undefined
   const token = pathname.slice(path.length)

@@ -125,7 +125,7 @@ function makeNames(
   })
 }
 
-/** Whether a certificate of the name is of use: its own, the cell's, or that of a tunnel here. */
+/** Whether a certificate of the name is useful: its own, the cell's, or that of a tunnel here. */
 function isServedHere(name: string, config: RelayConfig, { cell }: RelayState, names: Names): boolean {
   if (config.public.names.includes(name) || name === cell?.domain) return true
   return names.resolve(name) !== undefined || names.offline(name) !== undefined

@@ -149,7 +149,7 @@ export class Running {
     }
   }
 
-  /** By TLS as soon as the name has a certificate: a console that is read by https may read nothing else. */
+  /** By TLS as soon as the name has a certificate, because a console that is read by https may load nothing else. */
   #watchUrl({ tlsPort, httpPort, own }: RelayPorts): string {
     const { names } = this.#config.public
     const trusted = names.find((each) => isIP(each) === 0 && this.parts.certificates.covers(each))
@@ -170,18 +170,18 @@ export class Running {
     void keeper.save()
   }
 
-  /** What the control plane says of the cell's TLS. */
+  /** Takes what the control plane says about the cell's TLS. */
   takeTls(tls: SyncAnswer['tls']): void {
     const { certificates, state } = this.parts
     this.#ticketSecret = tls?.ticketSecret
-    // The cell's own name has the wildcard, where there is one.
+    // If there is a wildcard, it is the cell's own name that has it.
     const names = [...this.#config.public.names, ...(state.cell ? [state.cell.domain] : [])]
     for (const name of names) if (isIP(name) === 0) certificates.serve(name)
     certificates.tell(tls?.thumbprint)
     this.#setTicketKeys()
   }
 
-  /** Anew each day; while nobody has told a secret, Node's own are in use. */
+  /** Sets them anew each day. Until there is a secret, Node's own keys are in use. */
   #setTicketKeys(): void {
     if (this.#ticketSecret === undefined) return
     const keys = ticketKeys(this.#ticketSecret, this.parts.time.now())

@@ -70,7 +70,7 @@ export type SyncOptions = {
   onCommand(command: Command): void
   /** Agents would be sent to other relays than before. */
   onDirectory(): void
-  /** What each answer says of the cell's TLS. */
+  /** Gets what each answer says about the cell's TLS. */
   onTls?(tls: SyncAnswer['tls']): void
 }
 

@@ -1,6 +1,6 @@
 /**
- * Keys of session tickets, the same at every relay of a cell: made of the cell's secret and the day (UTC), so that a
- * visitor resumes at one relay what another began. At midnight a visitor makes one full handshake.
+ * Keys of session tickets, the same at every relay of a cell: made from the cell's secret and the day (UTC), so that a
+ * visitor can resume at one relay a session that another began. At midnight a visitor makes one full handshake.
  */
 import { hkdfSync } from 'node:crypto'
 

@@ -1,4 +1,4 @@
-/** The settings of certificates (`acme`), and what follows from them for others that nobody has set. */
+/** The settings of certificates (`acme`), and the defaults of other settings that follow from them. */
 import { isIPv4 } from 'node:net'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { issuersSchema, usualIssuers } from '@porttunneler/shared/control/certificates/issuers'
@@ -7,18 +7,18 @@ import { z } from 'zod'
 type Layer = Readonly<Record<string, unknown>>
 
 export const acmeSchema = z.strictObject({
-  /** Told of trouble by the authority. */
+  /** The authority reports trouble to it. */
   email: emailSchema,
   /** In order of preference. */
   issuers: issuersSchema.default([...usualIssuers]),
 })
 
-/** Whether an authority could certify it. */
+/** Whether an authority could certify the name. */
 export function isPublicName(name: string): boolean {
   return name.includes('.') && !isIPv4(name) && !/(^|\.)localhost$/.test(name)
 }
 
-/** With certificates for the world the server is for the world: what is not said follows from that. */
+/** A server with certificates is meant for the world: the defaults of its other settings follow from that. */
 export function forTheWorld(layer: Layer): Layer {
   const { acme, domain, ports, ...rest } = layer
   if (acme === undefined || typeof domain !== 'string') return layer

@@ -1,6 +1,6 @@
 /**
- * One port for HTTPS and HTTP: the first byte of a connection says which it is (a TLS record of a handshake begins with
- * 22, no method of HTTP does). Browsers come by HTTPS; the relays and the demo on this machine by HTTP.
+ * One port for HTTPS and HTTP: the first byte of a connection tells which it is (a TLS record of a handshake begins
+ * with 22, and no method of HTTP does). Browsers use HTTPS; the relays and the demo on this machine use HTTP.
  */
 import {
   createServer as createHttpServer,
@@ -15,13 +15,13 @@ import type { SecureContext } from 'node:tls'
 const handshake = 22
 
 export type BothServers = {
-  /** What listens. */
+  /** The server that listens. */
   readonly front: NetServer
-  /** What answers. */
+  /** The servers that answer. */
   readonly servers: readonly Server[]
 }
 
-/** @param contextOf undefined: there is no certificate yet, and TLS is refused */
+/** @param contextOf returns undefined while there is no certificate: TLS is refused then */
 export function serveBoth(
   times: ServerOptions,
   listener: RequestListener,
@@ -42,7 +42,7 @@ export function serveBoth(
       ;(byte === handshake ? secure : plain).emit('connection', socket)
     })
   })
-  // They look after their connections from when they listen, which is when the one before them does.
+  // They watch their connections from the time they listen, which is when the front does.
   front.on('listening', () => {
     for (const server of [plain, secure]) server.emit('listening')
   })

@@ -1,4 +1,4 @@
-/** The server's own certificate as its TLS uses it: read when it changes; connections that are open keep theirs. */
+/** The server's own certificate for its TLS. It is read when it changes; open connections keep theirs. */
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { certificates } from '@porttunneler/shared/control/certificate-documents'
 import type { Control } from '@porttunneler/shared/control/control'
@@ -19,7 +19,7 @@ export class Certified {
     return this.#context
   }
 
-  /** Never rejects: what is in use stays. */
+  /** Never rejects: on failure the certificate in use stays. */
   async read(): Promise<void> {
     const { store, vault, log } = this.#control
     try {

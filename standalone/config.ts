@@ -42,7 +42,7 @@ const domainSchema = hostSchema.refine(
   `at most ${cellDomainMax} characters`,
 )
 
-/** As a list, or as text with commas or blanks between them. */
+/** As a list, or as text with commas or blanks between the hosts. */
 const hostListSchema = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter((part) => part !== '') : value),
   z.array(hostSchema).max(100),
@@ -86,7 +86,7 @@ const shapeSchema = z.strictObject({
     .prefault({}),
   /** PEM files of a certificate for `domain` and `*.domain`; then http endpoints are https. Default: self-signed. */
   certificate: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
-  /** Certificates that browsers trust, for `domain`, the console and each name in use: by ACME. */
+  /** Certificates that browsers trust, by ACME: for `domain`, the console and each name in use. */
   acme: acmeSchema.optional(),
   /** What the world sees when a proxy or a port mapping is in front. Default: as above. */
   public: z
@@ -133,12 +133,12 @@ const shapeSchema = z.strictObject({
   relays: z
     .union([z.literal('auto'), z.union([z.int(), digits]).pipe(z.int().min(1).max(relaysMax))])
     .default(1),
-  /** Whom to ask about own domains. */
+  /** The resolvers for own domains. */
   dns: z
     .strictObject({
-      /** Addresses, with or without a port. Absent: public ones. */
+      /** Addresses, with or without a port. Default: public ones. */
       resolvers: resolversSchema,
-      /** Their word is enough: in a network where the servers of a domain cannot be asked themselves. */
+      /** Their answers are enough: for a network that cannot reach the servers of a domain. */
       trustResolvers: z.union([z.boolean(), z.stringbool()]).default(false),
     })
     .prefault({}),
@@ -179,7 +179,7 @@ const configSchema = shapeSchema
     domain: domain ?? (isIPv4(host) ? 'localhost' : host),
   }))
 
-/** The first core is for the control plane, and for what else the machine does. */
+/** The first core is for the control plane and the machine's other work. */
 export function relaysFor(cores: number): number {
   return Math.min(Math.max(cores - 1, 1), relaysMax)
 }

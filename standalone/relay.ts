@@ -308,7 +308,7 @@ export function endpointFace(config: Config, ports: Pick<RelayPorts, 'tlsPort' |
   return { httpScheme, httpPort: config.public.http ?? ownPort, tlsPort } as const
 }
 
-/** Whether visitors and consoles come by TLS. */
+/** Whether visitors and consoles use TLS with a trusted certificate. */
 function isTrusted({ certificate, acme }: Config): boolean {
   return certificate !== undefined || acme !== undefined
 }

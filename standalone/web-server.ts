@@ -75,9 +75,9 @@ export type Listening = {
   close(graceMs: number): Promise<void>
 }
 
-/** Connections whose first head is still to come: the oldest of the largest source makes way. */
+/** Connections before their first head: when there are more, the oldest of the largest source yields. */
 const silentMax = 500
-/** All connections: when they are too many, the source with most of them gets no more. */
+/** All connections: when there are too many, the source with most of them gets no more. */
 const connectionsMax = 4_000
 /**
  * A head within ten seconds, as at a relay; with its body within two minutes, which is a relay's largest report over a
@@ -90,9 +90,9 @@ type Where = {
   readonly host: string
   readonly port: number
   readonly clock: Clock
-  /** Answers TLS as well, at the same port. */
+  /** The port also answers TLS. */
   readonly contextOf?: () => SecureContext | undefined
-  /** For tests: others than the usual ones. */
+  /** Tests replace the usual bounds. */
   readonly bounds?: Partial<typeof usualBounds>
 }
 
@@ -106,7 +106,7 @@ export function listenerOf(handler: Fetch): RequestListener {
   return getRequestListener(handler)
 }
 
-/** The same for what is no Fetch handler. */
+/** `listen` for a server that is not a Fetch handler. */
 export async function listenWith(
   listener: RequestListener,
   { host, port, clock, contextOf, bounds: otherBounds }: Where,
@@ -175,7 +175,7 @@ function closeServers(
       resolve()
     })
     for (const server of servers) {
-      // One that does not listen itself still has its connections looked after.
+      // A server that does not listen itself still has its connections watched.
       if (server !== front) server.close(() => undefined)
       server.closeIdleConnections()
     }

@@ -72,7 +72,7 @@ function peopleOf({ folder, project, api }: { folder: string; project: string; a
     signUp: async (email) => {
       const { FIREBASE_AUTH_EMULATOR_HOST: host = '' } = parseEnv(readFileSync(file, 'utf8'))
       const key = await signInAt(host, project, { email, password })
-      // They are known here once they have asked for something.
+      // The accounts are known here once they have made a request.
       await callApi({ api, key }, 'GET', '/v1/me')
       return key
     },

@@ -17,13 +17,13 @@ export type Service = {
   /** The relays of its cell, where there are more than r1: an agent has a session to each. */
   readonly relays?: readonly string[]
   readonly faults: Faults
-  /** Where strangers may register and the operator's tool is at hand. */
+  /** Set where strangers may register and the operator's tool is at hand. */
   readonly people?: People
   stop(): Promise<void>
 }
 
 export type People = {
-  /** Registers somebody, with a confirmed address where one is asked for. @returns a token of theirs */
+  /** Registers a person, with a confirmed address if the platform requires one. @returns a token of theirs */
   signUp(email: string): Promise<string>
   /** @returns what `ptunctl` prints */
   operator(...words: string[]): Promise<unknown>

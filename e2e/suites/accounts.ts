@@ -47,7 +47,7 @@ export function describeAccounts(context: Context): void {
       ] as const) {
         tokens.set(name, [await peopleHere().signUp(addressOf(name)), account])
         await ptunctl('members', 'add', account, addressOf(name), role)
-        // Vic is in both: looks at the one and builds in the other.
+        // Vic is in both: a viewer in one, a developer in the other.
         if (name === 'vic') await ptunctl('members', 'add', b, addressOf(name), 'developer')
       }
       const met = Array.from(tokens, async ([name, [token, account]]) => {
@@ -83,7 +83,7 @@ export function describeAccounts(context: Context): void {
       return { status: answer.status, json: text === '' ? undefined : JSON.parse(text) }
     }
 
-    /** Where a first request makes an account, what was added after it is known in half a minute. */
+    /** Where a first request makes an account, a later membership is known within half a minute. */
     async function meet(token: string, account?: string): Promise<Person> {
       const me = z.object({ user: z.string(), account: z.string() })
       return eventually(
@@ -133,7 +133,7 @@ export function describeAccounts(context: Context): void {
     const ask = async (name: string, method: string, path: string, account: string, json?: unknown) =>
       (await call(of(name).token, method, path, { account, json })).status
 
-    test('who belongs to both accounts says which, and has in each the rights of that membership alone', async () => {
+    test('a member of both accounts names one, and has only the rights of that membership', async () => {
       const [a, b] = [of('ada').account, of('eve').account]
       const { status, json: choose } = await call(of('vic').token, 'GET', '/v1/tunnels')
       expect([status, choose]).toMatchObject([400, { code: 'PT-1108' }])

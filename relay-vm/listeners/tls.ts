@@ -110,7 +110,7 @@ export class TlsListener {
       server.on('tlsClientError', (_error, socket) => this.#refuse(socket, 'tls.handshake'))
   }
 
-  /** What another relay of the cell began can be resumed here with the same keys. */
+  /** With the same keys, a session that another relay of the cell began can be resumed here. */
   setTicketKeys(keys: Buffer): void {
     this.#visitors.setTicketKeys(keys)
   }

@@ -2,7 +2,7 @@
 import { Resolver } from 'node:dns/promises'
 import type { CaaRecord } from '../control/certificates/role.ts'
 
-/** Orders wait for it, and do without: the issuer looks itself. */
+/** Orders wait for it this long and then go on without it, because the issuer checks CAA itself. */
 const timeoutMs = 3_000
 
 export async function lookUpCaa(name: string): Promise<readonly CaaRecord[]> {
@@ -14,7 +14,7 @@ export async function lookUpCaa(name: string): Promise<readonly CaaRecord[]> {
       ...(issuewild !== undefined && { issuewild }),
     }))
   } catch {
-    // There is none, or nobody can tell.
+    // There is none, or it cannot be found out.
     return []
   }
 }

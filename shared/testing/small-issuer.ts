@@ -202,7 +202,7 @@ export class SmallIssuer implements Issuer {
   }
 }
 
-/** A certificate for these hosts as an order ends with it, and its key. */
+/** A certificate for these hosts as at the end of an order, with its key. */
 export async function issueAt(
   issuer: SmallIssuer,
   hosts: readonly string[],

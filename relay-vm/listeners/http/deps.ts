@@ -16,7 +16,7 @@ import type { JointWork, Worker } from '@porttunneler/shared/mux/work-share'
 import type { Origin } from '../origins.ts'
 import type { Caller } from './forwarded.ts'
 
-/** One visitor connection as the tunnel's agent hears of it in OPEN; the rest is the route's. */
+/** One visitor connection as the tunnel's agent is told in OPEN; the rest comes from the route. */
 export type HttpVisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
 
 /** How requests were answered, for charts. */
@@ -40,15 +40,15 @@ export type Waiting = { cancel(): void }
 /** A tunnel that a Host name leads to, whether its agent is here or away. */
 export type HttpRoute = {
   /**
-   * Admits the visitor and opens a stream, which is counted as opened. With a lone agent it is there at once, and
-   * `onStream` is called before this returns. Where several serve the tunnel, the first that reaches its upstream has
-   * it; a failure that comes so late is not counted yet.
-   * @returns what is to come; undefined: `onStream` was called
+   * Admits the visitor and opens a stream, which is counted as opened. If one agent serves the tunnel the stream is
+   * there at once, and `onStream` is called before this returns. If several serve it, the first that reaches its
+   * upstream gets the visitor; a failure that comes so late is not counted yet.
+   * @returns the stream to wait for; undefined: `onStream` was called
    * @throws tunnel.away, visitor.denied, tunnel.rate, tunnel.limit, account.rate, relay.draining, carrier.lost,
    * session.limit: whoever throws has counted it as a refusal of this tunnel
    */
   open(info: HttpVisitorInfo, events: StreamEvents): Waiting | undefined
-  /** The local side is done with a stream that `open` gave: it was ended both ways, or reset. Said once. */
+  /** The local side is done with a stream that `open` returned: it ended both ways, or was reset. Called once. */
   closed(stream: Stream): void
   /**
    * What the tunnel's policy says now of a request: why it may not pass, or how long its body may be; asked once for

@@ -141,7 +141,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     account: z.string().max(64),
     tunnel: z.string().max(64),
   }),
-  /** There is a newer certificate of this name: whoever serves it fetches it. */
+  /** There is a newer certificate of this name: a relay that serves it fetches it. */
   z.object({
     id: z.string(),
     kind: z.literal('certificate'),

@@ -5,7 +5,7 @@ import { AcmeIssuer } from './acme.ts'
 import type { Issuer, IssuerLimits } from './role.ts'
 
 const hourMs = 3_600_000
-/** As Let's Encrypt publishes them; the others that matter give as much or more. */
+/** As Let's Encrypt publishes them; the other big issuers allow as much or more. */
 const usualLimits: IssuerLimits = {
   orders: { max: 300, perMs: 3 * hourMs },
   domain: { max: 50, perMs: 7 * 24 * hourMs },

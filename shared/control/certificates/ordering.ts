@@ -82,12 +82,12 @@ export async function ensureCertificate(control: Control, id: string): Promise<v
   if (isNew) await kick(control, [ref.id])
 }
 
-/** An operator does not wait for the time of renewal. Like `look`, of which it is a case. */
+/** Orders at an operator's wish, without waiting for the time of renewal. A case of `look`. */
 export function orderNow(tx: Transaction, host: string, nowMs: number): Promise<() => string> {
   return look(tx, { kind, subject: host, account: '' }, nowMs)
 }
 
-/** What one try has at hand. */
+/** The context of one try. */
 export type Try = {
   readonly control: Control
   readonly job: RunningJob

@@ -1,4 +1,4 @@
-/** What `sync` tells relays for their TLS: how to answer HTTP-01, and what session ticket keys are made of. */
+/** The part of `sync` about TLS: how relays answer HTTP-01, and the secret of their session ticket keys. */
 import { hkdfSync } from 'node:crypto'
 import type { SyncAnswer } from '../../api/schemas/relays.ts'
 import type { KeyVault, Store } from '../platform.ts'
@@ -7,7 +7,7 @@ import { acmeKey, thumbprintOf } from './account-key.ts'
 
 type TlsOfRelay = NonNullable<SyncAnswer['tls']>
 
-/** Read once a process: every relay asks twice a minute. */
+/** Read once a process, because every relay asks twice a minute. */
 export class RelaySecrets {
   readonly #platform: { readonly store: Store; readonly vault: KeyVault }
   #known: Promise<{ readonly thumbprint: string; readonly tickets: string }> | undefined

@@ -1,6 +1,6 @@
 /**
- * What relays are told: the certificates and keys of names that their cell serves, and no others. A name without a
- * certificate is ordered when a relay asks for it: on demand, and never before.
+ * Gives relays the certificates and keys of names that their cell serves, and no others. A name without a certificate
+ * is ordered when a relay asks for it: on demand, and never before.
  */
 import type { RelayCertificate } from '../../api/schemas/relays.ts'
 import { type Cell, readCell } from '../cells.ts'

@@ -67,8 +67,8 @@ function liesBelow(name: string, parent: string): boolean {
 }
 
 /**
- * The names of cells themselves, for which certificates are ordered before anybody asks; once a relay is there, for
- * issuers look there for the proof.
+ * The names of cells themselves, for which certificates are ordered before anybody asks, but only once a relay is
+ * there, because issuers look there for the proof.
  */
 export async function namesOfCells(control: Control): Promise<readonly string[]> {
   const names: string[] = []

@@ -1,4 +1,4 @@
-/** Certificates as an operator looks at them: which there are, until when, and what keeps one from being had. */
+/** Certificates for the operator: which there are, how long they are valid, and why an order fails. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { certificates } from '../certificate-documents.ts'
