@@ -36,7 +36,7 @@ export const attacks: readonly Attack[] = [
     name: 'many requests at the relay’s own names',
     tried: 'a thousand requests at once on one connection',
     file: 'relay-vm/own-host.test.ts',
-    test: 'of many requests on one connection the first is answered, and no other is looked at',
+    test: 'of many requests on one connection the first is answered, and no other is read',
   },
   {
     name: 'guessed password',

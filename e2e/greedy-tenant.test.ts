@@ -19,7 +19,10 @@ const rounds = 3
 const visitsPerRound = 25
 /** Without the share the factor is 15 to 50. */
 const slowerMax = 6
-/** Without one for sources it is some thousand for chunks; its connections are fifty, each read once. */
+/**
+ * Without a share for sources the factor for chunks is some thousand. The stranger has fifty connections, each read
+ * once.
+ */
 const strangerMax = 25
 const hogHost = 'hog.tunnels.test'
 

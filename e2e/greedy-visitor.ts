@@ -1,6 +1,6 @@
 /**
- * A visitor who floods: fifty connections that say what costs a relay much for few bytes. In a process of its own, from
- * an address of its own; says "flooding" when it is at work.
+ * A flooding visitor: fifty connections that send bytes which cost a relay much work. It runs in a process of its own,
+ * from an address of its own, and prints "flooding" when it is at work.
  */
 import { connect } from 'node:net'
 import { z } from 'zod'
@@ -9,15 +9,15 @@ const argumentSchema = z.object({
   host: z.string(),
   port: z.int(),
   from: z.string(),
-  /** Once for each connection. */
+  /** Sent once on each connection. */
   head: z.string(),
-  /** Again and again. */
+  /** Sent again and again. */
   piece: z.string(),
 })
 export type GreedyVisitor = z.infer<typeof argumentSchema>
 
 const connections = 50
-/** Blocks are sent as they are asked for. */
+/** Blocks are sent as fast as they are accepted. */
 const piecesPerBlock = 4_096
 
 const { head, piece, from, ...relay } = argumentSchema.parse(JSON.parse(process.argv[2] ?? ''))

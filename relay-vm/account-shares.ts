@@ -31,7 +31,7 @@ export class AccountShares {
     this.#sources = new SourceShares(clock, exempt)
   }
 
-  /** Counts a carrier's work for its account and for its address: anybody can have many accounts. */
+  /** Counts a carrier's work for its account and for its address, because anybody can have many accounts. */
   workOf({ work }: AccountShare, { address }: Origin): JoinWork {
     return (worker) => this.#sources.join(address, worker, [work])
   }

@@ -171,7 +171,7 @@ export class HttpVisitors {
     return route?.claims.kind === 'tls' ? route : undefined
   }
 
-  /** Where the name is of a tunnel that ends TLS itself and is offline: who counts its visitors. */
+  /** If the tunnel of the name ends TLS itself and is offline: the meters that count its visitors. */
   offline(name: string): Pick<Meters, 'refused'> | undefined {
     const { names, meters } = this.#parts
     const route = names.resolve(name)

@@ -5,14 +5,14 @@ import type { LiveFigures } from './live.ts'
 import { OwnHost } from './own-host.ts'
 import { readAll } from './testing/test-relay.ts'
 
-/** What a visitor is told who sends these requests at once, and what was asked for then. */
+/** What a visitor gets that sends these requests at once, and which of them were read. */
 async function visit(targets: readonly string[]) {
   const asked: (string | undefined)[] = []
   const live: Pick<LiveFigures, 'serve'> = {
     async serve({ url }, response) {
       asked.push(url)
       response.shouldKeepAlive = false
-      // Later: whatever else came with it has been read by then.
+      // Later, when everything that came with it has been read.
       setImmediate(() => response.end('only one'))
     },
   }

@@ -2,7 +2,7 @@ import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { expect, test } from 'vitest'
 import { SourceShares } from './source-shares.ts'
 
-/** Connections of addresses; each works for some ms with a few bytes. */
+/** Connections from several addresses; each works for some ms with a few bytes. */
 function setUp() {
   const clock = new FakeClock()
   const sources = new SourceShares(clock, ['192.0.2.0/24'])

@@ -1,7 +1,7 @@
 /**
- * The part of the event loop that each address, and each network, has at this relay: /24 and address, with IPv6 /48 and
- * /64. One address has a third of it at most while others are at work, a network half. Agents and visitors are counted
- * apart: whoever is the only one of its kind has all of it. docs/relay.md
+ * The part of a relay's event loop for each address and each network: /24 and address, with IPv6 /48 and /64. While
+ * others are at work one address has at most a third of it, a network half. Agents and visitors are counted separately:
+ * a single one of its kind has all of it. docs/relay.md
  */
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -14,10 +14,10 @@ import {
   type WorkTerms,
 } from '@porttunneler/shared/mux/work-share'
 
-/** Of the network, and of the address. A page with all that belongs to it takes less. */
+/** The terms of a network, and of an address. A page with everything that belongs to it takes less. */
 const networkTerms: WorkTerms = { freeMs: 4, restFactor: 1 }
 const addressTerms: WorkTerms = { freeMs: 4, restFactor: 2 }
-/** Whose work counts for nobody, but others are not alone beside it. */
+/** The work of exempt networks counts for nobody, but others are not alone beside it. */
 const exemptKey = 'exempt'
 const exemptTerms: WorkTerms = { freeMs: Number.POSITIVE_INFINITY, restFactor: 1 }
 
@@ -40,7 +40,7 @@ export class SourceShares {
     }))
   }
 
-  /** Has the connection `worker` count for its address, and for `also`, until it is closed. */
+  /** Counts the connection `worker` for its address, and for `also`, until it is closed. */
   join(address: string, worker: Worker, also: readonly WorkShare[] = []): JointWork {
     const path = this.#isExempt(address) ? [] : sourcePath(address)
     const holds = this.#levels.map((level, depth) => ({ level, key: path[depth] ?? exemptKey }))

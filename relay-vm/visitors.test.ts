@@ -20,7 +20,7 @@ import { Visitors } from './visitors.ts'
 const info = { visitorAddress: '192.0.2.1', visitorPort: 1, localPort: 2, awaitsUpgrade: false }
 const rate = { perMinute: 60_000, burst: 1_000 }
 
-/** The part of a stream that visitors touch; the test says what the session would. */
+/** The part of a stream that visitors use; the test does what the session would. */
 class FakeStream implements Pick<Stream, 'state' | 'isOver' | 'bytesIn' | 'bytesOut' | 'serve' | 'cut'> {
   state: StreamState = 'opening'
   bytesIn = 0
@@ -133,7 +133,7 @@ function open(visitors: Visitors, route: Route, who: typeof info, sink: StreamSi
   return opened[0] as Visit
 }
 
-/** Enough of a socket for accept. */
+/** A socket with the parts that accept needs. */
 function makeSocket(remoteAddress: string | undefined) {
   const socket = new EventEmitter() as EventEmitter & { ends: string[]; remoteAddress: string | undefined }
   socket.ends = []

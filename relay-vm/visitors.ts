@@ -65,7 +65,7 @@ export class Visitors {
   /** Rises with every visitor of a pool. */
   #turn = 0
 
-  /** Parts of the loop by where visitors come from. */
+  /** Parts of the loop by the visitors' addresses. */
   readonly sources: SourceShares
 
   constructor(options: VisitorsOptions) {
@@ -157,10 +157,10 @@ export class Visitors {
   }
 
   /**
-   * Opens a stream for an admitted visitor; every refusal is counted at the tunnel. A lone agent gets the visitor at
-   * once: `onVisit` is called before this returns. Where several share the tunnel it is called when one of them has
-   * reached its upstream, and until then nothing may be sent.
-   * @returns what waits for that; undefined: `onVisit` was called
+   * Opens a stream for an admitted visitor; every refusal is counted at the tunnel. If one agent serves the tunnel it
+   * gets the visitor at once: `onVisit` is called before this returns. If several serve it `onVisit` is called when one
+   * of them has reached its upstream, and until then nothing may be sent.
+   * @returns the opening to wait for; undefined: `onVisit` was called
    * @throws tunnel.away, visitor.denied, account.transfer, tunnel.limit, tunnel.rate, account.rate, relay.draining,
    * carrier.lost, session.limit
    */
@@ -176,7 +176,7 @@ export class Visitors {
       if (isFailure(error)) route.meter.refused(error.key)
       throw error
     }
-    // Between `#openAt` and the sink nothing can come: both happen in one turn.
+    // Nothing can come between `#openAt` and the sink: both happen in one turn.
     events.onVisit(visit)
     return undefined
   }
@@ -207,7 +207,7 @@ export class Visitors {
     clock.after(backMs, giveUp, { background: true })
   }
 
-  /** To one agent after the other. @throws why the last of them took no stream */
+  /** Offers the visitor to one agent after the other. @throws why the last of them took no stream */
   #offer(route: Route, info: VisitorInfo, events: OpeningEvents): Opening {
     const { clock } = this.#options
     const nowMs = () => clock.monotonic()

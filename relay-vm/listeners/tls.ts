@@ -60,9 +60,9 @@ export type TlsOptions = {
   findSibling(name: string, origin: Origin): Promise<Socket | undefined> | undefined
   /** Whether HTTPS for this name is ours to answer: an endpoint, a name under our domain, the relay itself. */
   servesName(name: string): boolean
-  /** Where the tunnel of this name wants its visitors' TLS untouched and is offline: who counts them. */
+  /** If the tunnel of this name wants its visitors' TLS untouched and is offline: the meters that count them. */
   offline(name: string): Pick<Meters, 'refused'> | undefined
-  /** Of the names that have one of their own. */
+  /** The certificates of names that have their own. */
   readonly certificates: Pick<Certificates, 'prepare' | 'contextOf'>
   /** An agent whose TLS is up; HELLO is still to come. */
   onAgent(socket: TLSSocket): void

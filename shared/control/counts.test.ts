@@ -185,7 +185,7 @@ test('a tunnel-hour costs no more than docs/cost.md says', async () => {
   for (const [name, row] of [...rows, ['sum', total] as const])
     for (const [at, what] of (['invocations', 'reads', 'writes', 'messages'] as const).entries()) {
       const told = Number(page.get(name)?.[at])
-      // Of some, the calls are counted in another row.
+      // For some, another row counts the calls.
       if (Number.isNaN(told) && what === 'invocations') continue
       expect(Math.abs(told - row[what]), `docs/cost.md: ${what} of ${name}`).toBeLessThanOrEqual(0.1)
     }

@@ -19,7 +19,7 @@ type WelcomeOptions = {
   readonly events: SessionEvents
   /** The account's budget. Default: the process's. */
   readonly budget?: Budget
-  /** Whose part of the loop its carrier has. Default: all of it. */
+  /** The account's part of the loop for its carrier. Default: all of the loop. */
   readonly work?: JoinWork
 }
 

@@ -47,7 +47,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
   #isRetiring = false
   #dependents = 0
   #work: JointWork | undefined
-  /** In what was read last. */
+  /** Bytes of DATA in the last read. */
   #dataBytes = 0
 
   constructor(options: {
@@ -106,7 +106,7 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     this.#isRetiring = true
   }
 
-  /** What its frames cost counts from now on. */
+  /** Counts the cost of its frames from now on. */
   countAs(join: JoinWork): void {
     if (!this.#isLost) this.#work = join(this.#wire)
   }

@@ -88,7 +88,7 @@ export type SpliceOptions = {
   readonly keyOf?: (error: Error) => ErrorKey
   /** Reads come as 'data' events: somebody else listens too, or TLS may read while another read is being handled. */
   readonly isOverheard?: boolean
-  /** Whose part of the loop the socket has. Default: all of it. */
+  /** The part of the loop that the socket belongs to. Default: all of the loop. */
   readonly work?: JoinWork
   /** Bytes of the socket that were read before. */
   readonly first?: Buffer

@@ -1,29 +1,29 @@
 /**
- * The part of the event loop that the small frames of one account, or of one network, have at a relay. A carrier is
- * read a share in each turn (reading.ts), but a byte of control frames, or of DATA with a byte or two, costs a hundred
- * times as much as one of long DATA, and no window bounds them. So their time is counted. While others are at work too,
- * an account that had more than a few ms of it is not read for twice as long. The account as a whole: an agent has up
- * to 64 carriers, and an account many agents. What visitors say is counted by where they come from, and only the time
- * that as many bytes of plain data would not have taken.
+ * The part of a relay's event loop for the small frames of one account, or of one network. A carrier is read a share in
+ * each turn (reading.ts), but a byte of control frames, or of DATA with a byte or two, costs a hundred times as much as
+ * a byte of long DATA, and no window bounds them. So their time is counted. While others are at work too, an account
+ * that had more than a few ms of it is not read for twice as long. This applies to the account as a whole, because an
+ * agent has up to 64 carriers, and an account many agents. The work for visitors is counted by their addresses, less
+ * the time that as many bytes of plain data would take.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 
 /** A connection. */
 export type Worker = { setWaiting(isWaiting: boolean): void }
-/** Has a connection counted, whoever it counts for. */
+/** Counts the work of a connection, for all whom it counts for. */
 export type JoinWork = (worker: Worker) => JointWork
 
 export type WorkTerms = {
-  /** As long as some hundred small frames take: nobody notices it, and what is usual stays far below. */
+  /** The time of some hundred small frames: nobody notices it, and usual loads stay far below. */
   readonly freeMs: number
-  /** 2: a third of the loop at most. */
+  /** 2: at most a third of the loop. */
   readonly restFactor: number
 }
 const usualTerms: WorkTerms = { freeMs: 1, restFactor: 2 }
-/** Plain data takes less at the slowest, and a read of a socket takes as long whatever it brings. */
+/** Plain data takes at most this long, and a read of a socket takes the same time however many bytes it brings. */
 const plainMsPerByte = 5e-6
 const readMs = 0.003
-/** One read takes less; more is a pause of the whole process, which is nobody's work. */
+/** One read takes less; a longer time is a pause of the whole process, which is nobody's work. */
 const owedMsMax = 50
 /** Others are at work when something of theirs was handled within this time. */
 const besideMs = 1_000
@@ -124,7 +124,7 @@ export class JointWork {
     if (first) this.#count(startMs, isSmall ? first.clock.monotonic() : startMs, isSmall)
   }
 
-  /** The same of `bytes` that were read of a visitor's socket. */
+  /** `worked`, for `bytes` that were read from a visitor's socket. */
   read(startMs: number, bytes: number): void {
     const [first] = this.#shares
     if (!first) return
