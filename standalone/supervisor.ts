@@ -14,7 +14,7 @@ export type Program = {
   readonly file: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
-  /** Exit codes that another start would not mend: bad configuration, refused credentials. */
+  /** Exit codes that another start would not fix: bad configuration, refused credentials. */
   readonly finalExitCodes: readonly number[]
   /** Options for Node itself. */
   readonly execArgv?: readonly string[]
@@ -95,7 +95,7 @@ export class SupervisedProgram {
     }
   }
 
-  /** Sends something to the child if it runs; what a child misses while down it learns from `sync`. */
+  /** Sends a message to the child if it runs; a child that missed one while down learns it from `sync`. */
   send(message: object): void {
     if (this.#child?.connected) this.#child.send(message, () => undefined)
   }

@@ -9,7 +9,7 @@ import type { Spare } from '@porttunneler/shared/mux/spare'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 
-/** What the runner uses of a mux session. */
+/** The part of a mux session that the runner uses. */
 export type AgentSession = Pick<
   Session,
   'state' | 'activeStreams' | 'rttMs' | 'bind' | 'unbind' | 'probe' | 'goAway' | 'close'
@@ -18,7 +18,7 @@ export type AgentSessionEvents = Required<
   Omit<SessionEvents, 'onBind' | 'onUnbind' | 'onCarrierLost' | 'onWant' | 'onProbe'>
 >
 
-/** Dials, says HELLO with the ticket and resolves at WELCOME. Rejections may carry `fields.retryAfterMs`. */
+/** Dials, sends HELLO with the ticket and resolves at WELCOME. Rejections may carry `fields.retryAfterMs`. */
 export type DialRelay = (
   address: RelayAddress,
   options: {

@@ -20,7 +20,7 @@ export type RosterOptions = {
   readonly visitors: () => VisitorDesk
   /** How long visitors of a removed tunnel may take to finish. */
   readonly drainMs: number
-  /** Gives it back: another agent may have its name and port at once. */
+  /** Gives the lease back: another agent may have its name and port at once. */
   onGone(lease: Lease): void
 }
 
@@ -41,7 +41,7 @@ export class Roster {
     this.#lastBind = this.list.length
   }
 
-  /** Present once the file was read again. */
+  /** Set once the file was read again. */
   get config(): ConfigStatus | undefined {
     return this.#config
   }
@@ -74,14 +74,14 @@ export class Roster {
     })
   }
 
-  /** @param since when the content that counts was read */
+  /** @param since when the content in use was read */
   refuse(failure: PortTunnelerError, path: string, since: number): void {
     const problem = problemOf(failure)
     this.#config = { path, since: this.#config?.since ?? since, problem }
     this.#options.emit({ event: 'config.refused', path, problem })
   }
 
-  /** It was removed from ptun.yaml while the server was asked for it. */
+  /** The tunnel was removed from ptun.yaml while the server was asked for its lease. */
   refuseLease(tunnel: Tunnel, lease: Lease): void {
     tunnel.lease = lease
     if (!this.#departing.has(tunnel)) this.#letGo(tunnel)
@@ -122,7 +122,7 @@ export class Roster {
     )
   }
 
-  /** Its visitors have had their time. */
+  /** Call it when the time for its visitors is over. */
   #letGo(tunnel: Tunnel): void {
     this.#departing.delete(tunnel)
     this.#options.visitors().close(tunnel)

@@ -19,14 +19,14 @@ export type SupervisorOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly emit: Emit
-  /** The proxy to relays, for people; undefined: none. */
+  /** The proxy to relays, as it is shown to people; undefined: none. */
   readonly proxy?: () => string | undefined
   /** Leases of the last run, by position in `wanted`. */
   readonly saved: readonly (SavedLease | undefined)[]
   /** Keeps a lease for the next run; `index` continues for tunnels that a reload added. */
   save(index: number, saved: SavedLease, wanted: WantedTunnel): void
-  /** A lease that was given back: do not bind it again, but request it. */
+  /** The lease was given back: the next run requests it anew instead of binding it. */
   retire(lease: Lease): void
-  /** A lease that must not be bound again. */
+  /** Deletes a saved lease that must not be bound again. */
   forget(lease: Lease): void
 }

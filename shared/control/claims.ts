@@ -25,7 +25,7 @@ const cellsTried = 4
 
 type Wanted = ClaimRequest['tunnels'][number]
 
-/** Problems of one tunnel stand at that tunnel's index in the result. @throws cell.none, cell.unknown */
+/** A problem of one tunnel is at that tunnel's index in the result. @throws cell.none, cell.unknown */
 export async function claimLeases(
   control: Control,
   caller: Caller,

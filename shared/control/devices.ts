@@ -91,7 +91,7 @@ export async function findDevice(control: Control, caller: Caller, userCode: str
   return found
 }
 
-/** Unless the person ticks more, a device may look and serve tunnels, whatever it asked for. */
+/** Unless the person ticks more, a device may read and serve tunnels, whatever it asked for. */
 export function grantedUnasked(asked: readonly Scope[]): Scope[] {
   const usual = asked.filter((scope) => scope !== 'admin')
   return usual.length > 0 ? usual : ['tunnels']
@@ -117,7 +117,7 @@ function normalise(userCode: string): string {
 export type DeviceDecision = {
   readonly userCode: string
   readonly approve: boolean
-  /** The scopes the device gets out of those it asked for; default: look, and serve tunnels. */
+  /** The scopes the device gets out of those it asked for; default: read, and serve tunnels. */
   readonly scopes?: readonly Scope[] | undefined
 }
 

@@ -13,9 +13,9 @@ export type UsageHourDoc = {
   readonly out: number
   readonly opened: number
   readonly refused: number
-  /** The same by minute, packed as `minuteShape` says; older relays omit it. */
+  /** The figures by minute, packed as `minuteShape` says; older relays omit it. */
   readonly minutes?: string
-  /** How requests were answered, by minute, packed as `answerShape` says; absent: there were none. */
+  /** How requests were answered, by minute, packed as `answerShape` says; undefined: there were none. */
   readonly answers?: string
   readonly updatedAt: number
   readonly ttl: Date

@@ -19,7 +19,7 @@ export type CarrierKeeperOptions = {
   readonly dial: (kind: Carrier['kind'], signal: AbortSignal) => Promise<unknown>
 }
 
-/** How often the session's wishes are checked without an event: the liveness tick finds suspects. */
+/** How often it checks without an event, because none tells when the liveness tick finds a suspect. */
 const tickMs = 500
 
 export class CarrierKeeper {
@@ -33,7 +33,7 @@ export class CarrierKeeper {
   /** Dials in a row where a machine answered that nothing listens. */
   #absences = 0
   #notBeforeMs = 0
-  /** The same for dedicated carriers: a refusal of them must not keep the session from its shared one. */
+  /** `#notBeforeMs` of dedicated carriers: a refusal of them must not keep the session from its shared one. */
   #dedicatedNotBeforeMs = 0
   #dedicatedFailures = 0
   /** When there was last only one shared carrier, or a suspect one. */
@@ -134,7 +134,7 @@ export class CarrierKeeper {
     } catch (error) {
       if (this.#abort.signal.aborted) return
       if (!isFailure(error)) throw error
-      // A leaving relay still has it, though its successor answers: existing carriers stay, suspect or not.
+      // A leaving relay still has the session, though its successor answers: existing carriers stay, suspect or not.
       if (error.key === 'session.unknown' && session.state !== 'draining') {
         session.abandon(error)
         return
@@ -157,7 +157,7 @@ export class CarrierKeeper {
   }
 }
 
-/** Somebody answered: a REFUSE, or a machine on which nothing listens. Silence is different. */
+/** Whether somebody answered: a REFUSE, or a machine on which nothing listens. Silence is different. */
 function isRefusal(error: PortTunnelerError): boolean {
   const isStranger = error.key === 'relay.identity' || error.key === 'relay.validity'
   return error.fields.isRefusal === true || isStranger || isNobodyListening(error)

@@ -1,6 +1,6 @@
 /**
- * What keeping names and ports promises over any Store: one account gets each however many race, nobody keeps more than
- * the plan allows, and what is given up or moves goes to nobody else before its rest is over.
+ * The promises of kept names and ports, for any Store: one account gets each however many race, nobody keeps more than
+ * the plan allows, and a released or moved one goes to nobody else before its rest is over.
  */
 import { describe, expect, test } from 'vitest'
 import type { SyncRequest } from '../api/schemas/relays.ts'
@@ -68,7 +68,7 @@ async function makeStage(store: Store) {
     person,
     ada: await person('ada'),
     eve: await person('eve'),
-    /** As every relay does: twice with the overlap between, so that it has applied everything up to now. */
+    /** Syncs as every relay does: twice with the overlap between, so that it has applied everything up to now. */
     async settle() {
       const { cursor } = await sync()
       clock.advance(150_000)
@@ -148,7 +148,7 @@ export function describeReservations(name: string, make: MakeStore): void {
     })
 
     check(
-      'of 20 requests for the last port of the plan one succeeds, and the others are told number and plan',
+      'of seven requests for the last port of the plan one succeeds, and the others are told limit and plan',
       async (stage) => {
         const { control, other, ada } = stage
         for (const port of [20_000, 20_001]) await reservePort(control, ada, { port })
@@ -207,7 +207,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(ada, web))).toBe('shop')
     })
 
-    check('what is given up rests as long as it was kept, but not for its own account', async (stage) => {
+    check('a released name rests as long as it was kept, but not for its own account', async (stage) => {
       const { control, ada, eve } = stage
       await reserveName(control, ada, { name: 'shop' })
       stage.clock.advance(3 * day)
@@ -231,7 +231,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(await outcome(reserveName(control, eve, { name: 'shop' }))).toBe('done')
     })
 
-    check('a tunnel goes on when what it uses is given up', async (stage) => {
+    check('a tunnel goes on when its port is released', async (stage) => {
       const { control, ada } = stage
       await reservePort(control, ada, { port: 20_003 })
       const { tunnel } = leaseOf(await stage.claim(ada, at(20_003)))
@@ -336,16 +336,19 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check('what nobody serves moves at once, but not beyond the other account’s plan', async (stage) => {
-      const { control, ada } = stage
-      const free = await stage.person('fay', 'free')
-      await addMember(controlOf(control, free.account), { user: ada.member, role: 'admin', actor: 'test' })
-      for (const label of ['shop', 'more']) await reserveName(control, ada, { name: label })
-      const move = (id: string) => outcome(moveToAccount(control, ada, { id, account: free.account }))
-      expect(await move(shop)).toBe('done')
-      expect(await move(`host:more.${domain}`)).toBe('quota.reserved_hosts')
-      expect(told(await stage.claim(free, web))).toBe('shop')
-    })
+    check(
+      'a name that nobody serves moves at once, but not beyond the other account’s plan',
+      async (stage) => {
+        const { control, ada } = stage
+        const free = await stage.person('fay', 'free')
+        await addMember(controlOf(control, free.account), { user: ada.member, role: 'admin', actor: 'test' })
+        for (const label of ['shop', 'more']) await reserveName(control, ada, { name: label })
+        const move = (id: string) => outcome(moveToAccount(control, ada, { id, account: free.account }))
+        expect(await move(shop)).toBe('done')
+        expect(await move(`host:more.${domain}`)).toBe('quota.reserved_hosts')
+        expect(told(await stage.claim(free, web))).toBe('shop')
+      },
+    )
 
     check('a lowered plan takes nothing away and adds nothing', async (stage) => {
       const { control, ada } = stage
@@ -359,7 +362,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(await outcome(reserveName(control, less, { name: 'fourth' }))).toBe('done')
     })
 
-    check('a closed account keeps nothing, and what it kept becomes free', async (stage) => {
+    check('a closed account keeps nothing, and its names become free', async (stage) => {
       const { control, ada, eve } = stage
       await reserveName(control, ada, { name: 'shop' })
       await setAccountStatus(controlOf(control, ada.account), ada.account, 'closed', ada)
