@@ -72,14 +72,14 @@ export type Settings = {
   readonly relayGroups: readonly z.infer<typeof relayGroup>[]
   /** Networks of proxies between a caller and Google's front end whose entries in X-Forwarded-For are believed. */
   readonly proxies: readonly string[]
-  /** Whom to ask about own domains. */
+  /** The resolvers for own domains. */
   readonly resolvers: z.infer<typeof resolversSchema>
-  /** Edits the zone that the cells stand in; absent: the operator does. */
+  /** It may edit the zone of the cells; undefined: the operator does. */
   readonly cloudflareToken?: Secret
   /** Orders certificates; absent: none are. */
   readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] }
   readonly stripeSecret?: Secret
-  /** Stands in for the metadata server, KMS and Compute Engine, where emulators stand in for the rest. */
+  /** Replaces the metadata server, KMS and Compute Engine, where emulators replace the rest. */
   readonly emulatedGoogle?: string
 }
 

@@ -1,7 +1,7 @@
 /**
- * The hosts of endpoints that this relay has served within a day, `places.json` in the data folder: visitors of a
- * tunnel whose agent has left, or is not back yet after a restart of the relay, are told that it is offline and not
- * that there is none. For pages and alerts only: a route never begins here. docs/relay.md
+ * The hosts of endpoints that this relay has served within a day, `places.json` in the data folder. When a tunnel's
+ * agent has left, or is not back yet after a restart of the relay, its visitors are told that it is offline and not
+ * that there is no such tunnel. It serves only pages and alerts: a route never begins here. docs/relay.md
  */
 import { join } from 'node:path'
 import { type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
@@ -10,9 +10,9 @@ import { z } from 'zod'
 import { KeptFile, type OnSetAside, readJson } from './files.ts'
 import { makePool } from './policy/pools.ts'
 
-/** Who stays is written down again so often, and not with every look. */
+/** A place that stays is saved again after this time, and not with every look. */
 const refreshMs = 3_600_000
-/** As many as a report names. */
+/** The number that a report names at most. */
 const placesMax = 20_000
 
 const placesSchema = z.object({
@@ -24,7 +24,7 @@ const placesSchema = z.object({
 })
 type Place = z.infer<typeof placesSchema>['places'][number]
 
-/** A route as far as it is asked here. */
+/** The part of a route that is needed here. */
 type Served = {
   readonly endpoint: string
   readonly claims: { readonly account: string; readonly kind: TunnelKind }

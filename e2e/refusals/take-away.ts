@@ -1,10 +1,10 @@
-/** How a test takes from a program what the system may refuse. */
+/** Ways in which a test takes resources from a program that the system may refuse. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * No descriptor above those in use is given out any more.
- * @returns `crowd`: so many connections take those that are free below, and find none
+ * No descriptor above those in use is granted any more.
+ * @returns `crowd`: this many connections take the free ones below, and find no more
  */
 export function takeDescriptors(pid: number): { readonly crowd: number; restore(): void } {
   const limit = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]

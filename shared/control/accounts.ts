@@ -129,13 +129,13 @@ export async function followAddress(
   )
 }
 
-/** A sign-in is so fresh that our clock is right where it dates it to now. */
+/** If the service dates a sign-in to within this time of our clock, our clock is right. */
 const freshMs = 10 * 60_000
 
 /**
- * A process whose clock was ahead has ended all sign-ins until then. One that the outside service dates to just now, as
- * we do, shows that nobody meant so long: from it on they count again. By anything less a process whose clock is behind
- * would bring back what was ended.
+ * A process whose clock was ahead has ended all sign-ins until a later time. A sign-in that the outside service and we
+ * both date to just now shows that nobody meant that: from it on sign-ins count again. With weaker proof, a process
+ * whose clock is behind would bring back ended ones.
  */
 export async function putBackEndOfSignIns(
   { store, clock }: Pick<Control, 'store' | 'clock'>,

@@ -11,10 +11,10 @@ import type { Doc } from './platform.ts'
 /** A person. Bearers whose `authTime` is before `validSince` are refused; "log out everywhere" sets it. */
 export type UserDoc = {
   readonly email: string
-  /** Time, by an outside service's clock, of the sign-in there that brought a changed address; absent until then. */
+  /** Time, by an outside service's clock, of the sign-in there that brought a changed address; undefined until then. */
   readonly emailAt?: number
   readonly emailVerified: boolean
-  /** Time of the last sign-in at an outside service that is in the audit log; absent before the first. */
+  /** Time of the last sign-in at an outside service that is in the audit log; undefined before the first. */
   readonly signedInAt?: number
   readonly status: 'active' | 'disabled'
   readonly validSince: number
@@ -41,7 +41,7 @@ export type AccountDoc = {
   readonly statusVersion: number
   readonly createdAt: number
   readonly closedAt?: number
-  /** When a period of usage begins, and then every month; absent: with the calendar month, UTC. */
+  /** When a period of usage begins, and then every month; undefined: with the calendar month, UTC. */
   readonly periodAnchor?: number
   /** The plan's limits that were changed for this account only. */
   readonly overrides: { readonly [limit: string]: number }
@@ -60,7 +60,7 @@ export type MemberDoc = {
   readonly status?: 'active' | 'disabled'
   /** Only service members have one. */
   readonly name?: string
-  /** Keys made before this are refused (earlier-keys.ts); absent: all count. */
+  /** Keys made before this are refused (earlier-keys.ts); undefined: all count. */
   readonly keysSince?: number
 }
 /** Id: SHA-256 of the secret. `key` is the id that people see. */
@@ -72,13 +72,13 @@ export type KeyDoc = {
   /** The maker's role, written by releases up to 0.1; it counts only where `user` is ''. */
   readonly role?: Role | 'member'
   readonly scopes: readonly Scope[]
-  /** Names of the only tunnels that it may touch; absent: all. */
+  /** Names of the only tunnels that it may touch; undefined: all. */
   readonly tunnels?: readonly string[]
   readonly name: string
   readonly hint: string
   readonly createdAt: number
   readonly lastUsedDay: string
-  /** When it ends by itself; absent: never. */
+  /** When it ends by itself; undefined: never. */
   readonly expiresAt?: number
   /** 0 = valid. */
   readonly revokedAt: number
@@ -97,7 +97,7 @@ export type DeviceCodeDoc = {
   readonly intervalMs: number
   readonly account?: string
   readonly user?: string
-  /** What the person granted, which may be less than was asked for; absent in documents of earlier releases. */
+  /** What the person granted, which may be less than the request; earlier releases omit it. */
   readonly granted?: readonly Scope[]
   readonly ttl: Date
 }
@@ -154,7 +154,7 @@ export type HolderDoc = {
   readonly expiresAt: number
   /** Relay instance -> when it went away there. */
   readonly away: { readonly [instance: string]: number }
-  /** The key, or the person, that claimed it; absent in older documents until the next renewal. */
+  /** The key, or the person, that claimed it; undefined in older documents until the next renewal. */
   readonly key?: string
 }
 export type EndpointState = 'free' | 'leased' | 'resting' | 'reserved' | 'denied'

@@ -39,7 +39,7 @@ type Question = {
   readonly waitedMs?: number | undefined
 }
 
-/** Four reports: a relay that misses so many while others are heard is cut off, or gone. */
+/** Four reports: a relay that misses this many while others report is cut off, or gone. */
 export const silentMs = 4 * limits.syncMs
 /** Two reports: after an older one its agent may be back. */
 const freshMs = 2 * limits.syncMs

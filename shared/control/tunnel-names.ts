@@ -67,9 +67,9 @@ export async function removeName(control: AnyControl, caller: By, name: NameOfTu
 }
 
 /**
- * Within a transaction of whoever knows that the account loses the name. What is returned writes, and tells what is to
- * be published then.
- * @param only the tunnel that has to have it; absent: any of the account
+ * Call it in the transaction that takes the name from the account. It returns a function that writes, and that returns
+ * what to publish then.
+ * @param only the tunnel that must have it; default: any of the account
  * @returns undefined when the name leads to none of them
  */
 export async function lookToRemoveName(

@@ -30,8 +30,8 @@ const nameBytesMax = 17
 const closePattern = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/
 const keepAlivePattern = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/
 const lengthPattern = /^\d{1,15}$/
-// No spaces after them, because parsers differ on those. Codings of which the last is `chunked`; the ones before may be
-// any others.
+// Codings of which the last is `chunked`, and the earlier ones any others. No spaces after them, because parsers differ
+// on those.
 const chunkedPattern = /^(?:(?!chunked[ ,])[!#$%&'*+.^_`|~0-9a-z-]+ *, *)*chunked$/
 const codingsPattern = /^[!#$%&'*+.^_`|~0-9a-z-]+(?: *, *[!#$%&'*+.^_`|~0-9a-z-]+)*$/
 

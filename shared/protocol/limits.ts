@@ -163,7 +163,7 @@ export const limits = {
   leaseMs: 7_200_000,
   leaseExtendUnderMs: 65 * 60_000,
   awayMs: 60_000,
-  /** A relay remembers for so long that it served an endpoint. */
+  /** How long a relay remembers that it served an endpoint. */
   placeMs: 24 * 3_600_000,
   syncMs: 30_000,
   /** How much clocks of relay and control plane may differ. */

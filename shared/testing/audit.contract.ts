@@ -1,5 +1,5 @@
 /**
- * What the audit log promises over any Store: whoever writes, wherever a sealer dies, and whatever expires or is
+ * The promises of the audit log, for any Store: with any writers, wherever a sealer dies, and whatever expires or is
  * erased, every entry is sealed once and every seal verifies; and every change of an entry, a leaf or a seal is
  * detected.
  */

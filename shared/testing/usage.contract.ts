@@ -1,5 +1,5 @@
 /**
- * What usage promises over any Store: the highest figures count, whoever reports them when, and a full report lets
+ * The promises of usage, for any Store: the highest figures count, in any order of reports, and a full report lets
  * others have their turn.
  */
 import { describe, expect, test } from 'vitest'

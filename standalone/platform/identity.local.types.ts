@@ -37,7 +37,7 @@ export type LogoutRequest = {
 export type SignedIn = { readonly tokens: Tokens; readonly device?: string }
 
 export interface LocalIdentity extends Identity {
-  /** Resolves before anything is looked up. A job mails, also to whoever has an account. @throws auth.locked */
+  /** Resolves before anything is looked up. A job mails, also to a person with an account. @throws auth.locked */
   requestAccount(email: string, caller: Caller): Promise<void>
   /** Makes the user of the address that the mail went to. @throws auth.reset, auth.taken, auth.busy, auth.weak */
   confirmAccount(
@@ -45,8 +45,8 @@ export interface LocalIdentity extends Identity {
     caller: Caller,
   ): Promise<SignedIn>
   /**
-   * Makes a user whose mailbox nobody has proven: for whoever runs the server, never for strangers, whom it tells of
-   * others. @throws auth.taken, auth.locked, auth.busy, auth.weak
+   * Makes a user whose mailbox nobody has proven: for the operator, never for strangers, because it shows who has an
+   * account. @throws auth.taken, auth.locked, auth.busy, auth.weak
    */
   register(given: Credentials, caller: Caller): Promise<SignedIn>
   /** @throws auth.credentials, auth.locked, auth.busy, auth.disabled; auth.invalid if the password changes now */

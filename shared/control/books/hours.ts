@@ -110,8 +110,8 @@ function packAnswers(hours: ReadonlyMap<number, Sum>, start: number): string {
 }
 
 /**
- * Merges sums into a series. The sum of an hour only rises while its rows are kept, so the higher of two is the newer,
- * whoever counted when: roll-ups may overtake each other and repeat.
+ * Merges sums into a series. The sum of an hour only rises while its rows are kept, so the higher of two is the newer:
+ * roll-ups may overtake each other and repeat.
  */
 export function mergeHours(series: Series, start: number, sums: ReadonlyMap<number, Sum>): Required<Series> {
   const hours = readHours({ hours: series.hours }, start)
