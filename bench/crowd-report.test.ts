@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { tunnelsTable } from './crowd-report.ts'
 
-test('bench: what many tunnels cost is told for each agent, each renewal, and for all of them', () => {
+test('bench: the cost of many tunnels is shown for each agent, each renewal, and for all of them', () => {
   const rows = tunnelsTable({
     agents: 1_050,
     tunnels: 2,

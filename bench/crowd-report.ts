@@ -1,12 +1,12 @@
-/** What bench/many-tunnels.ts prints. */
+/** The output of bench/many-tunnels.ts. */
 
 type Spent = { readonly seconds: number; readonly cpuSeconds: number }
 
 export type Figures = {
   readonly agents: number
-  /** Of each agent. */
+  /** How many each agent has. */
   readonly tunnels: number
-  /** Those that were there when memory was first looked at. */
+  /** How many were there when memory was first measured. */
   readonly firstAgents: number
   readonly bytes: {
     readonly first: number
@@ -15,9 +15,9 @@ export type Figures = {
   }
   readonly coming: Spent
   readonly idle: Spent
-  /** Every tunnel once, all at once. */
+  /** Renewals of every tunnel once, all at the same time. */
   readonly renewing: Spent
-  /** Seconds from the kill of the relay on, and CPU and memory of the new process. Absent: not killed yet. */
+  /** Seconds from the kill of the relay on, and CPU and memory of the new process. undefined: not killed yet. */
   readonly restart?: {
     readonly listening: number
     readonly half: number
@@ -25,7 +25,7 @@ export type Figures = {
     readonly cpuSeconds: number
     readonly bytes: number
   }
-  /** How long a ticket is good for. */
+  /** How long a ticket is valid. */
   readonly ticketMs: number
 }
 

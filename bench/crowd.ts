@@ -1,6 +1,6 @@
 /**
- * Many agents in this process, each with an account and some tunnels of its own and nobody visiting. They are what
- * `ptun` has inside (`RelayRunner`): they come back by themselves, with its pauses.
+ * Many agents in this process, each with an account and some tunnels of its own, and no visitors. They are the agents
+ * of `ptun` (`RelayRunner`): they come back by themselves, with its pauses.
  */
 
 import type { TestControl } from '@porttunneler/relay-vm/testing/test-control'
@@ -13,7 +13,7 @@ import { Turn } from '@porttunneler/shared/mux/turn'
 import { RelayRunner } from '../cli/agent/relay-runner.ts'
 import type { AgentAddress } from './lone-relay.ts'
 
-/** Agents that are on their way at once. */
+/** How many agents dial at once. */
 const parallel = 48
 
 type Agent = { readonly id: string; readonly account: string; readonly tickets: Map<number, string> }
@@ -31,7 +31,7 @@ export class Crowd {
     random: Math.random,
   }
   readonly #agents: { readonly agent: Agent; readonly runner: RelayRunner }[] = []
-  /** Agent and number of each binding that holds. */
+  /** Agent and number of each valid binding. */
   readonly #bound = new Set<string>()
   #lost = 0
   readonly #waiting = new Set<{ readonly count: number; readonly resolve: () => void }>()
@@ -54,12 +54,12 @@ export class Crowd {
     return this.#bound.size
   }
 
-  /** Sessions that ended and were not asked to. */
+  /** Sessions that ended without being told to. */
   get lost(): number {
     return this.#lost
   }
 
-  /** Until there are `count` agents, each with its tunnels served. */
+  /** Adds agents until there are `count`, each with its tunnels served. */
   async grow(count: number): Promise<void> {
     let next = this.#agents.length
     const come = async () => {
@@ -68,13 +68,13 @@ export class Crowd {
     await Promise.all(Array.from({ length: parallel }, come))
   }
 
-  /** Resolves when the relay has said so often, from now on, that it serves a tunnel: once for each. */
+  /** Resolves when the relay has reported this many tunnels as served from now on, each once. */
   servedAnew(count: number): Promise<void> {
     this.#bound.clear()
     return new Promise((resolve) => this.#waiting.add({ count, resolve }))
   }
 
-  /** Shows the relay a fresh ticket for every tunnel; resolves when it has taken them all. */
+  /** Sends the relay a fresh ticket for every tunnel; resolves when it has accepted them all. */
   async renew(): Promise<void> {
     for (const { agent } of this.#agents) await this.#fetchTickets(agent)
     const done = this.servedAnew(this.#agents.length * this.#tunnels)
@@ -116,7 +116,7 @@ export class Crowd {
           if (failure) served.reject(failure)
         },
         onLost: () => {
-          // Before that it only was turned away and tries again.
+          // Before that it was only refused, and tries again.
           if (isServed) this.#lost += 1
         },
         onNotice: () => undefined,

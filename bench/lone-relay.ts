@@ -16,10 +16,10 @@ import { stop } from './processes.ts'
 const sni = 'r1.relay.tunnels.test'
 const relayBundle = fileURLToPath(new URL('../relay-vm/dist/relay.cjs', import.meta.url))
 
-/** All of them come from one address here, which no crowd of the world does. */
+/** All of them come from one address here, unlike real agents. */
 const oneSource = { perMinute: 60_000, burst: 60_000 }
 
-/** Where agents dial it. */
+/** The address that agents dial. */
 export type AgentAddress = SyncRequest['boot']['agentAddress']
 
 export class LoneRelay {
@@ -41,7 +41,7 @@ export class LoneRelay {
     return new LoneRelay(control, await serveControl(control), sessionsMax)
   }
 
-  /** Of the process that runs. */
+  /** The id of the running process. */
   get pids(): readonly number[] {
     return this.#child?.pid === undefined ? [] : [this.#child.pid]
   }
@@ -62,7 +62,7 @@ export class LoneRelay {
     return boot.agentAddress
   }
 
-  /** As a crash ends it. */
+  /** Ends it as a crash would. */
   async kill(): Promise<void> {
     const child = this.#child
     child?.kill('SIGKILL')

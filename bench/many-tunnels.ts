@@ -21,7 +21,7 @@ import { cpuSeconds, residentBytes } from './processes.ts'
 const settleMs = 10_000
 /** The first agents make what is made once: compiled code, tables of TLS. */
 const firstAgents = 50
-/** A socket each, and a second one while an agent dials anew; the relay has as many, and inherits the limit. */
+/** An agent has one socket, and a second one while it dials anew; the relay has as many, and inherits the limit. */
 const descriptorsBeside = 300
 /** The run ends with an error after this time: the machine has other work. */
 const deadlineMs = 15 * 60_000
@@ -77,7 +77,7 @@ async function measure(relay: LoneRelay): Promise<Figures> {
   return { ...figures, restart: { ...restart, bytes: residentBytes(relay.pids) } }
 }
 
-/** From the kill on; the relay's CPU is that of the new process from its start. */
+/** Times count from the kill; the relay's CPU time is that of the new process from its start. */
 async function restarted(relay: LoneRelay, crowd: Crowd) {
   const startMs = systemClock.monotonic()
   const since = () => (systemClock.monotonic() - startMs) / 1_000

@@ -114,7 +114,7 @@ export const attacks: readonly Attack[] = [
     name: 'half-closed connections at the console',
     tried: '600 that end their side silent, in a head or in a body',
     file: 'standalone/web-server.test.ts',
-    test: 'connections that half-close by the hundred',
+    test: 'hundreds of connections that half-close',
   },
   {
     name: 'half-closed connections at a relay',
@@ -126,7 +126,7 @@ export const attacks: readonly Attack[] = [
     name: 'slow TLS handshake',
     tried: 'a whole hello, and a byte a second from there on, as a visitor and as an agent',
     file: 'relay-vm/listeners/tls.test.ts',
-    test: 'a handshake of which a byte comes each second',
+    test: 'a handshake at a byte a second ends',
   },
   {
     name: 'feed that nobody reads',

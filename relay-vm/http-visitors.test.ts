@@ -92,7 +92,7 @@ describe('relay: http tunnels', () => {
     expect(away.body).toContain('PT-4107')
   })
 
-  test('where the policy wants HTTPS, plain HTTP is sent there with its path, and HTTPS passes', async () => {
+  test('when the policy requires HTTPS, plain HTTP is redirected with its path, and HTTPS passes', async () => {
     const { ports, ca } = await startTunnel({ httpsOnly: true })
     const { status, location } = await get(ports.httpPort, host, '/a?b=c')
     expect({ status, location }).toEqual({

@@ -84,7 +84,7 @@ export class HttpVisitors {
     return server
   }
 
-  /** Where the relay listens for HTTPS, for those who are sent there. */
+  /** The port where the relay listens for HTTPS, for visitors who are sent there. */
   httpsAt(port: number): void {
     this.#httpsPort = port
   }

@@ -31,7 +31,7 @@ async function visit(targets: readonly string[]) {
   return { text, asked }
 }
 
-test('an answer that nobody reads holds its connection no longer than any that is idle', async () => {
+test('an answer that nobody reads holds its connection no longer than an idle one', async () => {
   const live: Pick<LiveFigures, 'serve'> = {
     async serve(_request, response) {
       response.end(Buffer.alloc(64 * 1024 * 1024))
@@ -52,7 +52,7 @@ test('an answer that nobody reads holds its connection no longer than any that i
   server.close()
 })
 
-test('of many requests on one connection the first is answered, and no other is looked at', async () => {
+test('of many requests on one connection the first is answered, and no other is read', async () => {
   const { text, asked } = await visit(Array.from({ length: 1_000 }, (_, n) => `/${n}`))
   expect(text).toMatch(/only one$/)
   expect(asked).toEqual(['/0'])

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { challengeAnswer } from './challenges.ts'
 import type { LiveFigures } from './live.ts'
 
-/** Without a whole request, or with an answer that nobody reads. */
+/** How long a connection may have no whole request, or an answer that nobody reads. */
 const socketIdleMs = 15_000
 const headEnd = '\r\n\r\n'
 
@@ -19,7 +19,7 @@ export class OwnHost {
     this.#idleMs = idleMs
     this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
       const { socket } = request
-      // Until its answer has ended its own pace decides; then nobody waits long for a reader who does not read.
+      // Until its answer has ended the answer's own pace decides; then a reader that does not read is not waited for.
       socket.setTimeout(0)
       response.once('prefinish', () => socket.setTimeout(idleMs))
       // One request a connection, and whatever comes behind it is dropped before Node's parser makes requests of it.

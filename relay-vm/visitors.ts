@@ -181,7 +181,7 @@ export class Visitors {
     return undefined
   }
 
-  /** A request of a visitor who may be in: why it is one too many. */
+  /** Why a request of an admitted visitor is one too many. */
   ofRequest(address: string, route: Route): ErrorKey | undefined {
     return this.#options.admission.atRequest(address, subjectOf(route))
   }

@@ -159,7 +159,7 @@ test('400 half heads and half bodies of one source stay within limits while othe
   await close(0)
 })
 
-test('connections that half-close by the hundred, silent or in a head or body, are closed at once', async () => {
+test('hundreds of connections that half-close, silent or in a head or body, are closed at once', async () => {
   const where = { host: '127.0.0.1', port: 0, clock: systemClock, bounds: { silentMax: 1_000 } }
   const { port, close } = await listen(async (request) => new Response(await request.text()), where)
   const begins = [
@@ -171,7 +171,7 @@ test('connections that half-close by the hundred, silent or in a head or body, a
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     socket.on('error', () => {}).resume()
     socket.end(begins[index % begins.length] ?? '')
-    // However it ends: `once` would reject at a reset.
+    // At any end: `once` would reject at a reset.
     return new Promise<void>((resolve) => socket.once('close', () => resolve()))
   })
   await Promise.all(crowd)

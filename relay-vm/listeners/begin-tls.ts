@@ -46,7 +46,7 @@ function firstMade(make: () => void): TLSSocket | undefined {
 }
 
 /**
- * Tells `onInit` of every new TLS socket of this process. It is called once: with each change of the prototype V8
+ * Calls `onInit` for every new TLS socket of this process. Call it only once: with each change of the prototype V8
  * throws away what it compiled for sockets.
  */
 function watchInit(): void {

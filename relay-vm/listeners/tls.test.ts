@@ -29,7 +29,7 @@ async function refusals(adminPort: number): Promise<Record<string, number>> {
   return Object.fromEntries(Array.from(found, ([, code = '', count]) => [code, Number(count)]))
 }
 
-/** However it ends: `once` would reject at a reset. */
+/** Resolves at any end: `once` would reject at a reset. */
 function closedOf(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()))
 }
@@ -187,7 +187,7 @@ describe('TLS port: strangers', () => {
     expect(await readAll(visitor)).toMatch(/^HTTP\/1.1 200.*whole$/s)
   })
 
-  test('a handshake of which a byte comes each second ends ten seconds after its hello, of visitors and agents', async () => {
+  test('a handshake at a byte a second ends ten seconds after its hello, for visitors and agents', async () => {
     const clock = new FakeClock(Date.now())
     control.nowMs = () => clock.now()
     const { ports } = await bench.startRelay({}, { clock })
@@ -202,7 +202,7 @@ describe('TLS port: strangers', () => {
       return { socket, closed: closedOf(socket) }
     })
     while (!/^ptun_stranger_sockets 2$/m.test(await metricsOf(ports.adminPort)));
-    // A record of 16 KiB that belongs to the handshake, as far as it comes.
+    // The first part of a record of 16 KiB that belongs to the handshake.
     const record = Buffer.from([23, 3, 3, 0x40, 0, ...Array(20).fill(0)])
     for (let second = 0; second < limits.headDeadlineMs / 1_000; second++) {
       for (const { socket } of slow) socket.write(record.subarray(second, second + 1))

@@ -220,7 +220,7 @@ export class TlsListener {
       this.#refuse(socket, 'tls.budget', { alert: Alert.internalError })
       return
     }
-    // Whatever comes meanwhile: a byte a second must not hold a place for long.
+    // Bytes do not extend it: a byte a second must not hold a place for long.
     const timer = clock.after(limits.headDeadlineMs, () => this.#refuse(socket, 'tls.deadline'))
     this.#endings.set(socket, () => {
       timer.clear()

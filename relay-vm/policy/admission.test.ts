@@ -131,7 +131,7 @@ describe('admission', () => {
     expect(admission.atAccept('2001:db8:2::1')).toBeUndefined()
   })
 
-  test('a visitor of an http tunnel may send as many requests as its policy says; others may send theirs', () => {
+  test('a visitor of an http tunnel may send as many requests as its policy allows; others have their own', () => {
     const clock = new FakeClock()
     const admission = new Admission(clock, limits)
     const calm = subject({ policy: { ...policy, requestsPerMinute: 2 } })

@@ -69,7 +69,7 @@ export class Admission {
     return undefined
   }
 
-  /** For each request of an http tunnel whose policy says how many one visitor may send: an address, or a /64. */
+  /** Called for each request of an http tunnel whose policy limits those of one visitor: an address, or a /64. */
   atRequest(
     address: string,
     { tunnel, policy }: Pick<AdmissionSubject, 'tunnel' | 'policy'>,

@@ -35,7 +35,7 @@ export class Rig {
   /** What `open` throws, if anything. */
   refusal: ErrorKey | undefined
   sni: string | undefined
-  /** What the tunnel's policy says of each request. */
+  /** The tunnel's policy for each request. */
   judge: (body: number | 'chunked', proto: 'http' | 'https') => ErrorKey | number | undefined = () =>
     undefined
   /** Whether upstreams take the bytes they get. */

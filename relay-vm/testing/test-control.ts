@@ -9,7 +9,7 @@ import { type WatchClaims, watchAudience, watchTicketType } from '@porttunneler/
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import type { Control } from '../platform/control.http.ts'
 
-/** Lets everybody in. */
+/** A policy that admits everybody. */
 export const openPolicy = { allow: [], deny: [], connectionsMax: 1_000, connectionsPerMinute: 60_000 }
 
 export const account = newId('acc', 1)

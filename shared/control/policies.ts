@@ -1,4 +1,4 @@
-/** Policies of tunnels as their owners write them, and on their way to relays. What a plan allows: plans.ts. */
+/** Policies of tunnels, as their owners write them and as they go to relays. What a plan allows: plans.ts. */
 
 import { fail } from '../base/errors.ts'
 import { type Policy, requestRules, type TunnelKind } from '../protocol/endpoint.ts'
@@ -7,10 +7,10 @@ import { makeCommand, type Outgoing } from './commands.ts'
 import type { TunnelDoc } from './documents.ts'
 import { policyOf } from './plans.ts'
 
-/** As it comes from a request, where a rule that is not set may be undefined. */
+/** A policy from a request, where a rule that is not set may be undefined. */
 export type LoosePolicy = { readonly [F in keyof Policy]?: Policy[F] | undefined }
 
-/** @returns the policy without empty fields, as it is kept  @throws policy.needs_http */
+/** @returns the policy without empty fields, as it is kept. @throws policy.needs_http */
 export function checkedPolicy(kind: TunnelKind, policy: LoosePolicy): Partial<Policy> {
   const rule = kind === 'http' ? undefined : requestRules.find((name) => policy[name] !== undefined)
   if (rule !== undefined) throw fail('policy.needs_http', `"${rule}" cannot be kept at a ${kind} tunnel.`)

@@ -79,7 +79,7 @@ describe('sync: commands', () => {
     expect(commands.map(({ id }) => id).toSorted()).toEqual(heard.map(({ id }) => id).toSorted())
   })
 
-  test('rules about requests reach relays from http tunnels, and no other tunnel takes them', async () => {
+  test('rules about requests reach relays from http tunnels, and other tunnels refuse them', async () => {
     const rules = { requestsPerMinute: 60, bodyBytesMax: 1_000, httpsOnly: true }
     const make = (kind: 'http' | 'tcp', policy: object) =>
       createTunnel(t.of(ada), ada, { name: `ruled-${kind}`, kind, policy })

@@ -41,7 +41,7 @@ export const policySchema = z.strictObject({
     .describe('http tunnels: bytes in the body of one request, with its chunk sizes'),
   httpsOnly: z.boolean().exactOptional().describe('http tunnels: requests by plain HTTP are sent to HTTPS'),
 })
-/** What only a relay can enforce that reads requests; relays up to 0.1 refuse tickets with any of them. */
+/** Rules that only a relay that reads requests can enforce; relays up to 0.1 refuse tickets with any of them. */
 export const requestRules = [
   'requestsPerMinute',
   'bodyBytesMax',

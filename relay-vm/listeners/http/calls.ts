@@ -15,7 +15,7 @@ export class Calls {
   readonly #sni: string | undefined
   #caller: Caller
   #rewriter: HeadRewriter
-  /** What the body of the present request may still have, in bytes. */
+  /** How many bytes the body of the present request may still have. */
   #bodyLeft: number | undefined
 
   constructor({ origin, tls, trusts }: HttpVisitorOptions) {
@@ -58,14 +58,14 @@ export class Calls {
     return typeof verdict === 'string' ? verdict : undefined
   }
 
-  /** False: with these bytes the body is longer than it may be, which for chunks shows only now. */
+  /** False: with these bytes the body is too long, which for chunks shows only now. */
   mayHave(body: Buffer): boolean {
     if (this.#bodyLeft === undefined) return true
     this.#bodyLeft -= body.length
     return this.#bodyLeft >= 0
   }
 
-  /** The same address by HTTPS; behind a proxy it has the usual port. */
+  /** The requested address with HTTPS; behind a proxy it has the usual port. */
   secureUrl({ bytes, host: asked }: RequestHead, port: number): string {
     const { host = asked } = this.#caller
     const [, target = ''] = /^\S+ (?:https?:\/\/[^/?]*)?(\S*)/i.exec(bytes.toString('latin1')) ?? []

@@ -62,7 +62,7 @@ export type HttpRoute = {
 }
 
 export type HttpVisitorDeps = {
-  /** Of HTTPS, for visitors who are sent there. */
+  /** The port of HTTPS, for visitors who are sent there. */
   readonly httpsPort: () => number
   readonly clock: Clock
   readonly turn: Turn

@@ -104,7 +104,7 @@ export class Exchange implements StreamSink {
     return { kind: 'page', key, head: this.#unanswered ?? this.#asked }
   }
 
-  /** Nothing that the upstream still says can be for another request than the last. */
+  /** Whether everything that the upstream still sends must be for the last request. */
   get hasOneUnanswered(): boolean {
     return this.#answer.unansweredTotal === 1
   }

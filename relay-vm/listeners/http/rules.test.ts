@@ -20,7 +20,7 @@ describe('http visitor: what the policy says of requests', () => {
   const upTo = (bytes: number) => (body: number | 'chunked') =>
     body === 'chunked' ? bytes : body > bytes ? ('http.body_limit' as const) : undefined
 
-  test('a body that says it is too long never reaches the upstream', async () => {
+  test('a body whose length is too large never reaches the upstream', async () => {
     const rig = await startRig()
     rig.judge = upTo(10)
     const visitor = await rig.visit(post('/', 'Content-Length: 11', 'hello world'))
@@ -31,7 +31,7 @@ describe('http visitor: what the policy says of requests', () => {
     expect(rig.refused).toEqual(['http.body_limit'])
   })
 
-  test('a chunked body that grows too long is refused in its middle, and the upstream is told that it is cut', async () => {
+  test('a chunked body that grows too long is refused in its middle, and the upstream learns that it is cut', async () => {
     const rig = await startRig()
     rig.judge = upTo(10)
     const visitor = await rig.visit(post('/', 'Transfer-Encoding: chunked', '3\r\nabc\r\n'))
@@ -45,7 +45,7 @@ describe('http visitor: what the policy says of requests', () => {
     expect(String(upstream.heard.bytes)).not.toContain('def')
   })
 
-  test('behind an answer on the same connection the page is in place too', async () => {
+  test('after an answer on the same connection the page is in place too', async () => {
     const rig = await startRig()
     rig.judge = upTo(10)
     const visitor = await rig.visit(get('/1'))
@@ -58,7 +58,7 @@ describe('http visitor: what the policy says of requests', () => {
     expect(said.startsWith(`${answer('one')}HTTP/1.1 413 `)).toBe(true)
   })
 
-  test('an answer that is under way to an earlier request is not cut', async () => {
+  test('a running answer to an earlier request is not cut', async () => {
     const rig = await startRig()
     rig.judge = upTo(10)
     const visitor = await rig.visit(get('/1'))
@@ -71,7 +71,7 @@ describe('http visitor: what the policy says of requests', () => {
     await visitor.until((text) => text === answer('first'))
   })
 
-  test('an answer that came before the body was too long is the answer, and nothing follows it', async () => {
+  test('an answer that came before the body was too long counts, and nothing follows it', async () => {
     const rig = await startRig()
     rig.judge = upTo(10)
     const visitor = await rig.visit(post('/', 'Transfer-Encoding: chunked', '1\r\na\r\n'))

@@ -149,7 +149,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     else this.#onFirstHead(head, host)
   }
 
-  /** As far as the policy of the tunnel lets it. */
+  /** Forwards it as far as the policy of the tunnel allows. */
   #pass(head: RequestHead, route: HttpRoute): void {
     const refusal = this.calls.judge(head, route)
     if (refusal !== undefined) this.#refuse(refusal, head)
@@ -332,7 +332,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
     if (this.#state === 'scanning' || this.#state === 'raw' || this.#state === 'last') this.#exchange?.end()
   }
 
-  /** Ends with a page where that can be the answer to the present request. `refused`: why, as was counted. */
+  /** Ends with a page if that can be the answer to the present request. `refused`: the reason that was counted. */
   readonly #giveUp = (refused?: ErrorKey): void => {
     const end = this.#exchange?.lateEnd(this.#isInBody && !this.reading.isFull)
     if (!end || end.kind === 'close') this.#finish('stream.aborted')
