@@ -80,7 +80,7 @@ export async function run(args: readonly string[], io: Launched): Promise<void> 
       stderr.write(
         `The output could not be written (${code})${exit === undefined ? '; ptun goes on' : ''}.\n`,
       )
-      // The refusal of what a short command wrote comes behind its end.
+      // If the system refuses the output of a short command, the error comes after its end.
       settle()
     },
   })

@@ -33,7 +33,7 @@ export class Outbound {
   waitingBytes = 0
   /** The memory for [una, nxt): the other side's window never decides how much this side keeps. */
   readonly #kept: Kept
-  /** For copies of what waits: apart from the frames, which a turn writes in one run. */
+  /** For copies of waiting bytes: apart from the frames, which a turn writes in one run. */
   readonly #slabs: Slabs
   /** There was no memory to keep more; an acknowledgement will free some. */
   isStarved = false

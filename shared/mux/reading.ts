@@ -7,9 +7,9 @@ import type { Duplex } from 'node:stream'
 import { limits } from '../protocol/limits.ts'
 import type { Flushable, Turn } from './turn.ts'
 
-/** Who a socket is read for. */
+/** The reader of a socket. */
 export type Reader = {
-  /** `bytes` are the socket's again when this returns. */
+  /** The socket uses `bytes` again when this returns. */
   onBytes(bytes: Buffer): void
 }
 
@@ -21,7 +21,7 @@ export class Reading implements Flushable {
   #isResting = false
   #isWaiting = false
   #isOver = false
-  /** What was read since that turn began. Turns in which nothing is written do not count. */
+  /** Bytes read since that turn began. Turns in which nothing is written do not count. */
   #turnNumber = 0
   #turnBytes = 0
 
@@ -36,7 +36,7 @@ export class Reading implements Flushable {
 
   /**
    * Call it for each read: a socket that reads more than its share waits for the next turn, so that others are read
-   * too. Whatever `reader` makes of the bytes may be written when it returns.
+   * too. The result of `reader` may be written when it returns.
    */
   pass(bytes: Buffer, reader: Reader): void {
     this.#turn.beginRead()

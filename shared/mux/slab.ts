@@ -37,7 +37,7 @@ export class Slab {
   }
 }
 
-/** Of all `Slabs` of this process, for its figures. */
+/** Held by all `Slabs` of this process, for its figures. */
 let heldInProcess = 0
 
 /** Slabs in use in this process. */

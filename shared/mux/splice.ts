@@ -147,7 +147,7 @@ export class Splice implements StreamSink, Reader {
     else resetBehind(this.#socket, this.#options.clock)
   }
 
-  /** The socket said so much: all of it goes to the stream. */
+  /** Bytes from the socket: all of them go to the stream. */
   onBytes(bytes: Buffer): void {
     const startMs = this.#work ? this.#options.clock.monotonic() : 0
     if (!this.#stream.write(bytes)) this.#reading.setFull(true)

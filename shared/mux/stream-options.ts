@@ -24,7 +24,7 @@ export type StreamHost<S> = {
 export type StreamOptions<S> = {
   readonly host: StreamHost<S>
   readonly router: Router
-  /** What waits to be sent is copied there. */
+  /** Bytes that wait to be sent are copied there. */
   readonly slabs: Slabs
   readonly id: number
   readonly info: OpenInfo

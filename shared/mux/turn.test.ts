@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { smallBytes } from './pieces.ts'
 import { Turn } from './turn.ts'
 
-/** A turn that ends when the test says so, and what it wrote, in pieces. */
+/** A turn that ends when the test says so, and the pieces that it wrote. */
 function setUp() {
   const ends: (() => void)[] = []
   const turn = new Turn((run) => ends.push(run))
@@ -42,7 +42,7 @@ function setUp() {
 }
 
 describe('turn', () => {
-  test('what became dirty in a turn is written together, at its end', () => {
+  test('items that became dirty in a turn are written together, at its end', () => {
     const { written, add, read, end } = setUp()
     read()
     add(2)
@@ -73,7 +73,7 @@ describe('turn', () => {
     end()
   })
 
-  test('two that write end it too', () => {
+  test('two writers end that too', () => {
     const { read, add, early, end, converse } = setUp()
     converse()
     early()
@@ -86,7 +86,7 @@ describe('turn', () => {
     expect(early(1)).toBe(0)
   })
 
-  test('what no read led to waits for the end of its turn', () => {
+  test('a piece without a read waits for the end of its turn', () => {
     const { written, add, end, converse } = setUp()
     converse()
     const before = written.length

@@ -1,26 +1,26 @@
 /**
  * One turn of the event loop. What became dirty during a turn (carriers with frames, sockets with bytes) is written
  * once, in the check phase: `process.nextTick` would run after every TLS record and gather nothing (measured, see
- * docs/performance.md). Where turn after turn has a single small piece to write, as when two take turns to speak, there
- * is nothing to gather: it is written at the end of the read that made it. One in eight waits all the same, to see
- * whether that is still so.
+ * docs/performance.md). If turn after turn has only a single small piece to write, as in a ping-pong, there is nothing
+ * to gather: the piece is written at the end of the read that made it. One in eight still waits, to see whether that is
+ * still so.
  */
 import { smallBytes } from './pieces.ts'
 import { Slabs } from './slab.ts'
 
 export interface Flushable {
-  /** Writes what was gathered; returns of how many pieces it was. */
+  /** Writes what was gathered. @returns the number of pieces */
   flush(): number
 }
 
-/** So many turns in a row must have had a single small piece. */
+/** This many turns in a row must have had a single small piece. */
 const lonelyTurns = 4
-/** Then so many pieces do not wait, before one does. */
+/** Then this many pieces do not wait, before one does. */
 const earlyMax = 7
 
 export class Turn {
   /**
-   * What is gathered lies here. Frames and what goes to local sockets lie apart: so the frames of a turn are one run,
+   * Gathered bytes are here. Frames and bytes for local sockets are apart, so that the frames of a turn are one run,
    * and one write.
    */
   readonly frameSlabs = new Slabs()
@@ -31,7 +31,7 @@ export class Turn {
   #isReading = false
   #isEarly = false
   #number = 0
-  /** Of the first piece. */
+  /** The size of the first piece. */
   #pieceBytes = 0
   #lonely = 0
   #earlyLeft = 0
@@ -47,7 +47,7 @@ export class Turn {
     return this.#number
   }
 
-  /** Has `item.flush()` called, once for each call of this. It has `bytes` to write so far. */
+  /** Calls `item.flush()` once for each call of this. The item has `bytes` to write so far. */
   add(item: Flushable, bytes: number): void {
     this.#dirty.push(item)
     if (this.#isScheduled) return
@@ -59,7 +59,7 @@ export class Turn {
     } else this.#schedule(this.#endTurn)
   }
 
-  /** Something was read. What that leads to comes before `endRead`. */
+  /** Call it when something was read. Pieces that result from it come before `endRead`. */
   beginRead(): void {
     this.#isReading = true
   }
