@@ -9,7 +9,7 @@ export type Sample = Outcome & {
   readonly isCold?: boolean
   /** CPU time of both ends of the tunnel. */
   readonly cpuSeconds: number
-  /** Of it, the server's end; in the raw samples alone. */
+  /** The part of the server's end; only in the raw samples. */
   readonly serverCpuSeconds?: number
   /** CPU time of load generator and backend, which is the same for every way. */
   readonly harnessCpuSeconds: number
