@@ -170,11 +170,11 @@ export function describeAccounts(context: Context): void {
       const ci = idSchema.parse(hired.json)
       const ciKey = await makeKey('ada', a, { member: ci.id })
       const gusKey = await makeKey('gus', b)
-      const dans = await serve(danKey.secret, ['web'], 'of Dan')
+      const dans = await serve(danKey.secret, ['dan-web'], 'of Dan')
       const cis = await serve(ciKey.secret, ['build'], 'of CI')
       const guss = await serve(gusKey.secret, ['gus-web', 'one', 'two', 'three'], 'of Gus')
       const [danUrl, ciUrl, gusUrl] = [
-        await dans.online('web'),
+        await dans.online('dan-web'),
         await cis.online('build'),
         await guss.online('gus-web'),
       ]
