@@ -270,6 +270,38 @@ export const attacks: readonly Attack[] = [
     test: 'no run of claims, renewals, releases, reservations and outages',
   },
   {
+    name: 'tunnels of a key that was revoked',
+    tried: 'go on serving with a key that leaked and was revoked, and in a pool with others',
+    file: 'shared/control/unserve.test.ts',
+    test: 'a revoked key ends what its agents serve',
+  },
+  {
+    name: 'tunnels of a revoked key, at a relay',
+    tried: 'visit the tunnel of a key that was revoked a moment ago',
+    file: 'e2e/gone-agents.test.ts',
+    test: 'takes its tunnels offline within seconds',
+    isLong: true,
+  },
+  {
+    name: 'package that is called like our command',
+    tried: 'wait until a page or a line of ours tells somebody to run npx with the name of the command',
+    file: 'e2e/repo/tidy.test.ts',
+    test: 'npx is told the name of our package',
+    isLong: true,
+  },
+  {
+    name: 'forged address at the cloud',
+    tried: 'X-Forwarded-For of the caller at a function, alone and behind Hosting',
+    file: 'functions/api.test.ts',
+    test: 'the address that counts and is shown',
+  },
+  {
+    name: 'a bearer that is none, and what comes behind it',
+    tried: 'bodies of every route without a credential',
+    file: 'shared/api/app.test.ts',
+    test: 'refuses requests without one, before it looks at the body',
+  },
+  {
     name: 'requests made from the description',
     tried: 'schemathesis against every route, with a key and as a person',
     file: 'e2e/description.test.ts',

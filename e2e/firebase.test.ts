@@ -113,6 +113,22 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     expect(after).toEqual(before)
   })
 
+  test('a password set anew at Firebase ends the sessions of before; the keys stay, as with a later reset of ours', async () => {
+    const { email, localId, idToken } = await newPerson()
+    await me(idToken)
+    const made = await ask('POST', '/v1/keys', { token: idToken, body: { name: 'ci', scopes: ['read'] } })
+    const since = await emulator.validSince(localId)
+    await eventually('a later second', () => Math.floor(systemClock.now() / 1_000) > since || undefined)
+    await emulator.requestReset(email)
+    await emulator.followMail(email, 'PASSWORD_RESET', 'another good long one')
+    expect(await emulator.validSince(localId)).toBeGreaterThan(since)
+    service.advance(accountsMs)
+    expect(await me(idToken)).toMatchObject({ status: 401, code: 'PT-1001' })
+    await expect(emulator.signIn(email, password)).rejects.toThrow('400')
+    expect(await me((await emulator.signIn(email, 'another good long one')).idToken)).toMatchObject({ email })
+    expect((await ask('GET', '/v1/tunnels', { token: made.body.secret })).status).toBe(200)
+  })
+
   test('erasing a person deletes them at Firebase, and erasing again changes nothing', async () => {
     const { email, localId } = await newPerson()
     const person = { id: 'usr_1', email, subjects: [`firebase:${localId}`] }

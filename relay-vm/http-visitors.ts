@@ -12,7 +12,7 @@ import { asksForChallenge } from './challenges.ts'
 import type { RelayConfig } from './config.ts'
 import type { Hop } from './hop-header.ts'
 import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
-import type { Caller } from './listeners/http/forwarded.ts'
+import type { VisitorSource } from './listeners/http/forwarded.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
 import type { Origin } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
@@ -131,7 +131,7 @@ export class HttpVisitors {
     this.#leaving?.clear()
   }
 
-  #findSibling(host: string, caller: Caller) {
+  #findSibling(host: string, caller: VisitorSource) {
     const { siblings, routes, names } = this.#parts
     const endpoint = `host:${host}`
     if (!siblings || this.#ownNames.has(host) || routes.servesWell(names.endpointOf(host))) return undefined
@@ -199,7 +199,11 @@ export class HttpVisitors {
     return route ?? before
   }
 
-  #judge(route: Route, body: number | 'chunked', { address, proto }: Caller): ErrorKey | number | undefined {
+  #judge(
+    route: Route,
+    body: number | 'chunked',
+    { address, proto }: VisitorSource,
+  ): ErrorKey | number | undefined {
     const { httpsOnly, bodyBytesMax = Number.POSITIVE_INFINITY } = route.policy
     if (httpsOnly === true && proto === 'http') return 'http.https_only'
     if (body !== 'chunked' && body > bodyBytesMax) return 'http.body_limit'

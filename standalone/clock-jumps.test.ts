@@ -9,7 +9,7 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { setAccountStatus } from '@porttunneler/shared/control/accounts'
 import type { Caller } from '@porttunneler/shared/control/caller'
-import { directoryOf, readCell } from '@porttunneler/shared/control/cells'
+import { directoryOf } from '@porttunneler/shared/control/cells'
 import { claimLeases, renewLeases } from '@porttunneler/shared/control/claims'
 import { authorizeDevice, decideDevice, pollDevice } from '@porttunneler/shared/control/devices'
 import { jobs } from '@porttunneler/shared/control/documents'
@@ -284,7 +284,7 @@ const rows: readonly Row[] = [
     withinMs: 90 * minute,
     act: ({ t }) => syncRelay(t.control, { relay: newId('rel', 2), cell: 'home' }, r2),
     works: async ({ t }) => {
-      const known = directoryOf(t.control, await readCell(t.control, 'home')).map(({ instance }) => instance)
+      const known = directoryOf(t.control, await t.control.cells.now('home')).map(({ instance }) => instance)
       return known.includes('r1') && !known.includes('r2')
     },
   }),

@@ -81,6 +81,11 @@ export async function startAuthEmulator(projectId: string) {
         requestType: 'VERIFY_EMAIL',
         idToken,
       }),
+    requestReset: (email: string) =>
+      post('identitytoolkit.googleapis.com/v1/accounts:sendOobCode?key=public', {
+        requestType: 'PASSWORD_RESET',
+        email,
+      }),
     /** Follows the link of the newest mail of that kind to the address. */
     followMail: async (email: string, kind: 'VERIFY_EMAIL' | 'PASSWORD_RESET', newPassword?: string) => {
       const answer = await fetch(`${url}/emulator/v1/projects/${projectId}/oobCodes`)

@@ -40,7 +40,7 @@ export async function openCell(t: Plane, id: string, n: number, closers: (() => 
   // Its report that it is ready is on its way.
   await eventually(
     `the relay of ${id} is ready`,
-    async () => (await t.control.cells.read(id)).relays[0]?.data.state === 'ready' || undefined,
+    async () => (await t.control.cells.lately(id)).relays[0]?.data.state === 'ready' || undefined,
   )
   return ports.httpPort
 }

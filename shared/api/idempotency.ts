@@ -13,8 +13,8 @@ import type { AccountCall, ApiContext } from './kit.ts'
 const keepMs = 24 * 3_600_000
 const bodyBytesMax = 32 * 1024
 
-/** Writes the answer for later repeats; call it in the transaction of the effect. */
-export type Record = (tx: Transaction, answer: object) => void
+/** Writes which thing was made, for later repeats; call it in the transaction of the effect. */
+export type Record = (tx: Transaction, made: object) => void
 export type Outcome<T> = { readonly value: T } | { readonly replayed: unknown }
 
 /** @throws api.idempotency when an earlier, different request had the same key */

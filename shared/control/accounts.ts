@@ -155,7 +155,7 @@ export async function putBackEndOfSignIns(
  * An outside service does not report sign-ins, but the first token of one shows it. It is written once, however many
  * requests bring the token at the same time. Failures and lock-outs stay in that service's own log.
  */
-export async function noteSignIn(
+export async function recordSignIn(
   { store, clock }: Pick<Control, 'store' | 'clock'>,
   id: string,
   { authTimeMs, from }: { readonly authTimeMs: number; readonly from: string },

@@ -83,7 +83,7 @@ async function findReusable(
   { tunnel, cell, views, tried, avoid }: Search,
 ): Promise<string | undefined> {
   const nowMs = control.clock.now()
-  const view = await views.full()
+  const view = await views.withBound()
   const { account } = tunnel.data
   const where = { cell: cell.id, kind: 'tcp' }
   const [expired, rested] = await Promise.all([

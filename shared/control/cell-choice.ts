@@ -1,7 +1,7 @@
 /** Chooses a tunnel's cell: the one it was in, the one its agent names, the nearest, or the one with most room. */
 import type { OpenCells } from '../api/schemas/tunnels.ts'
 import { fail } from '../base/errors.ts'
-import { type Cell, findCell, readCell, readyRelays } from './cells.ts'
+import { type Cell, readyRelays } from './cells.ts'
 import type { Control } from './control.ts'
 
 /** An agent measures the way to each, so list only as many as it can measure in a second beside its other work. */
@@ -24,7 +24,7 @@ export async function chooseCell(
   { preferred, named, near = [], full = [] }: CellWish,
 ): Promise<Cell> {
   const wanted = named ?? preferred
-  const known = wanted === '' ? undefined : await findCell(control, wanted)
+  const known = wanted === '' ? undefined : await control.cells.find(wanted)
   if (known?.state === 'open' && !full.includes(known.id)) {
     if (readyRelays(control, known).length === 0) throw fail('cell.none')
     return known
@@ -37,7 +37,7 @@ export async function chooseCell(
   const [emptiest] = roomy.toSorted((a, b) => sessionsOf(a) - sessionsOf(b))
   const best = nearest ?? emptiest
   if (!best) throw fail('cell.none')
-  return readCell(control, best.id)
+  return control.cells.now(best.id)
 }
 
 /** The cells that take new tunnels, with one relay each, so that agents can measure the way to them. */
@@ -53,7 +53,7 @@ export async function listCells(control: Control): Promise<OpenCells> {
 
 /** Oldest first. */
 async function readyCells(control: Control): Promise<readonly Cell[]> {
-  const open = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
+  const open = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
   return open.filter((cell) => readyRelays(control, cell).length > 0)
 }
 

@@ -4,7 +4,6 @@ import { syncMax } from '../api/schemas/relays.ts'
 import type { Endpoint, RelayAddress } from '../api/schemas/tunnels.ts'
 import { fail } from '../base/errors.ts'
 import type { TunnelKind } from '../protocol/endpoint.ts'
-import { limits } from '../protocol/limits.ts'
 import type { Control } from './control.ts'
 import { isPortDenied } from './deny-lists.ts'
 import {
@@ -19,12 +18,9 @@ import {
 import type { CellView } from './lease-rules.ts'
 import type { Page, Query, QueryOptions, Snapshot, Store, Transaction, Write } from './platform.ts'
 import type { Bound, Witness } from './presence.ts'
-import { queries } from './query-table.ts'
 
 /** A silent relay stays in the agents' directory this long: perhaps only the control plane is cut off. */
 const directoryMs = 10 * 60_000
-/** After this silence a relay no longer counts: every ticket it could have seen has expired. */
-const goneMs = limits.ticketMs
 /** Far below what a batch takes; each batch is one round trip. */
 const portsPerBatch = 200
 
@@ -98,36 +94,6 @@ export function blankEndpoint(cell: string, kind: EndpointDoc['kind'], pick: num
 export type KnownRelay = Pick<Snapshot<RelayDoc>, 'ref' | 'data'>
 export type Cell = CellDoc & { readonly id: string; readonly relays: readonly KnownRelay[] }
 
-/** The cell with its relays that are not gone. @throws cell.none */
-export async function readCell(control: Pick<Control, 'store' | 'clock'>, id: string): Promise<Cell> {
-  const cell = await findCell(control, id)
-  if (!cell) throw fail('cell.none')
-  return cell
-}
-
-/** The same, but undefined when there is none. */
-export async function findCell(
-  control: Pick<Control, 'store' | 'clock'>,
-  id: string,
-): Promise<Cell | undefined> {
-  const [cell, relays] = await Promise.all([
-    control.store.get(cells.ref(id)),
-    queryAll(control.store, queries.relaysOfCell, {
-      where: { cell: id },
-      from: control.clock.now() - goneMs,
-    }),
-  ])
-  return cell && { ...cell.data, id, relays }
-}
-
-/** Records what a relay just said, at once, in the process that heard it. */
-export function noteRelay(
-  { cells: recent, clock }: Pick<Control, 'cells' | 'clock'>,
-  relay: KnownRelay,
-): void {
-  recent.note(relay, clock.now() - goneMs)
-}
-
 export function readyRelays(control: Pick<Control, 'clock'>, { relays }: Cell): readonly RelayDoc[] {
   const since = control.clock.now() - directoryMs
   return relays.map(({ data }) => data).filter(({ state, seenAt }) => state === 'ready' && seenAt >= since)
@@ -182,7 +148,7 @@ export class Views {
       ready: readyRelays(control, cell),
       appliedAt: Math.min(nowMs, ...cell.relays.map(({ data }) => data.appliedAt)),
       seenAt: Math.min(nowMs, ...cell.relays.map(({ data }) => data.seenAt)),
-      isFull: false,
+      hasBound: false,
       isBound: () => true,
     }
   }
@@ -191,8 +157,9 @@ export class Views {
     return this.#current
   }
 
-  async full(): Promise<CellView> {
-    if (this.#current.isFull) return this.#current
+  /** With what the relays have bound, read once. */
+  async withBound(): Promise<CellView> {
+    if (this.#current.hasBound) return this.#current
     const places = this.#cell.relays.flatMap(({ ref, data }) =>
       Array.from({ length: data.boundChunks }, (_, chunk) => ({ relay: ref.id, chunk })),
     )
@@ -202,7 +169,7 @@ export class Views {
       witnessOf(data, boundIn(chunks.filter((_, index) => places[index]?.relay === ref.id))),
     )
     const isBound = (endpoint: string) => witnesses.some((witness) => witness.serves(endpoint) !== undefined)
-    this.#current = { ...this.#current, witnesses, isFull: true, isBound }
+    this.#current = { ...this.#current, witnesses, hasBound: true, isBound }
     return this.#current
   }
 }

@@ -5,7 +5,7 @@ import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { unreachable } from '../base/unreachable.ts'
 import type { Caller } from './caller.ts'
 import { findCandidate, isAskedFor } from './candidates.ts'
-import { type Cell, findCell, Views } from './cells.ts'
+import { type Cell, Views } from './cells.ts'
 import type { Attempt } from './claim-attempt.ts'
 import type { AttemptResult } from './claim-transaction.ts'
 import { makeTunnelRoom } from './collecting.ts'
@@ -103,7 +103,7 @@ export class Claiming {
     try {
       const attempt = { context, tunnel, candidate, insists, displaced, former }
       const result = await this.#control.lanes.claim(this.#control, caller.account, { attempt, since })
-      return await this.#settle(search, { candidate, result, wasFull: view.isFull })
+      return await this.#settle(search, { candidate, result, hadBound: view.hasBound })
     } finally {
       this.#proposed.delete(candidate)
     }
@@ -112,8 +112,8 @@ export class Claiming {
   /** Only relays of the cell that the tunnel leaves know whether its agent is still there. */
   async #viewOfFormer({ data: { cell } }: Snapshot<TunnelDoc>): Promise<CellView | undefined> {
     if (cell === '' || cell === this.#claim.cell.id) return undefined
-    const found = await findCell(this.#control, cell)
-    return found && new Views(this.#control, found).full()
+    const found = await this.#control.cells.find(cell)
+    return found && new Views(this.#control, found).withBound()
   }
 
   async #propose({ tunnel, port, tried }: Search): Promise<string> {
@@ -138,7 +138,7 @@ export class Claiming {
 
   async #settle(
     search: Search,
-    { candidate, result, wasFull }: { candidate: string; result: AttemptResult; wasFull: boolean },
+    { candidate, result, hadBound }: { candidate: string; result: AttemptResult; hadBound: boolean },
   ): Promise<Outcome | undefined> {
     switch (result.kind) {
       case 'leased':
@@ -146,12 +146,12 @@ export class Claiming {
       case 'refused':
         return { error: result.error }
       case 'rests':
-        if (wasFull) return { error: resting(result.untilMs, this.#control.clock.now()) }
-        await this.#views.full()
+        if (hadBound) return { error: resting(result.untilMs, this.#control.clock.now()) }
+        await this.#views.withBound()
         return undefined
       case 'unread':
-        if (wasFull) throw new Error('a claim asks for relay reports that were already read')
-        await this.#views.full()
+        if (hadBound) throw new Error('a claim asks for relay reports that were already read')
+        await this.#views.withBound()
         return undefined
       case 'taken':
         if (search.tunnel.data.kind === 'tcp' || !this.#rename(search)) search.tried.add(candidate)

@@ -173,8 +173,8 @@ export async function renewLeases(
   const held = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome.endpoint.cell]))
   const [firstId, ...otherIds] = new Set([...held, ...own].filter((id) => id !== ''))
   // Not chooseCell: after an outage agents may be back before the relays, and keep what they have.
-  const first = firstId ? await control.cells.read(firstId) : await chooseCell(control, { preferred: '' })
-  const others = otherIds.filter((id) => held.includes(id)).map((id) => control.cells.read(id))
+  const first = firstId ? await control.cells.lately(firstId) : await chooseCell(control, { preferred: '' })
+  const others = otherIds.filter((id) => held.includes(id)).map((id) => control.cells.lately(id))
   const cells: Cells = [first, ...(await Promise.all(others))]
   const transfer = await readTransfer(control, caller)
   return answerLeases(control, caller, { agent, cells, outcomes, transfer })

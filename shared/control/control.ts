@@ -6,7 +6,7 @@ import { ClaimLanes } from './claim-lane.ts'
 import { FreeEndpoints } from './free-endpoints.ts'
 import type { PlanName } from './plans.ts'
 import type { Platform, Store } from './platform.ts'
-import { RecentCells } from './recent-cells.ts'
+import { Cells } from './recent-cells.ts'
 import { type AccountStore, scopedStore } from './scoped-store.ts'
 import { Signer } from './tickets.ts'
 
@@ -40,7 +40,7 @@ export type Control = Platform & {
   readonly log: Log
   readonly settings: Settings
   readonly signer: Signer
-  readonly cells: RecentCells
+  readonly cells: Cells
   readonly lanes: ClaimLanes
   readonly free: FreeEndpoints
   readonly relaySecrets: RelaySecrets
@@ -79,7 +79,7 @@ export function makeControl(
     log,
     settings,
     signer,
-    cells: new RecentCells(store, clock),
+    cells: new Cells(store, clock),
     lanes: new ClaimLanes(),
     free: new FreeEndpoints(),
     relaySecrets: new RelaySecrets({ store, vault }),

@@ -2,7 +2,7 @@
  * Finds the leases of an account that may end so that another can begin: those that lapsed, then those whose agents
  * have been away longest. It reads the relays' reports anew, because an agent that is back keeps its lease.
  */
-import { queryAll, readCell, Views } from './cells.ts'
+import { queryAll, Views } from './cells.ts'
 import type { Control } from './control.ts'
 import type { EndpointDoc } from './documents.ts'
 import type { CellView } from './lease-rules.ts'
@@ -25,7 +25,7 @@ export async function findDisplaceable(
   const leases = await queryAll(control.store, queries.leasesOfAccount, { where })
   const views = new Map<string, CellView>()
   for (const cell of new Set(leases.map(({ data }) => data.cell)))
-    views.set(cell, await new Views(control, await readCell(control, cell)).full())
+    views.set(cell, await new Views(control, await control.cells.now(cell)).withBound())
   const nowMs = control.clock.now()
   const ranked = leases.flatMap((lease) => {
     const cell = views.get(lease.data.cell)

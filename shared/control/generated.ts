@@ -72,5 +72,5 @@ async function findIdle(
 
 /** The process that had it is gone without a release, and every relay has said so. */
 async function isLeft(control: Control, held: EndpointDoc | undefined): Promise<boolean> {
-  return held !== undefined && isAway(held, readyRelays(control, await control.cells.read(held.cell)))
+  return held !== undefined && isAway(held, readyRelays(control, await control.cells.lately(held.cell)))
 }

@@ -16,8 +16,8 @@ import {
   leave,
   liveHolders,
   mayReuse,
-  noteAway,
   release,
+  withAway,
 } from './lease-rules.ts'
 import { decideRenewal } from './renewal-rules.ts'
 import { decideReserve, dedicate, giveUp, passOn, restMsOf } from './reservation-rules.ts'
@@ -79,7 +79,7 @@ class World {
       ready: [{ instance: 'r1', bootAt: start }],
       appliedAt: this.relayReadAt,
       seenAt: this.relayReadAt,
-      isFull: true,
+      hasBound: true,
       isBound: () => this.binding !== undefined,
     }
   }
@@ -411,19 +411,19 @@ describe('lease: several holders', () => {
   test('a tunnel is away when all its agents are, reported one by one or all at once', () => {
     const two = joined(['x', 'y'])
     const note = { instance: 'r1', away: true, nowMs }
-    const half = noteAway(two, { ...note, agent: 'x' }) ?? two
+    const half = withAway(two, { ...note, agent: 'x' }) ?? two
     expect(isAway(half, cell.ready)).toBe(false)
-    expect(isAway(noteAway(half, { ...note, agent: 'y' }) ?? half, cell.ready)).toBe(true)
-    expect(isAway(noteAway(two, note) ?? two, cell.ready), 'a relay that knows no agents').toBe(true)
-    expect(noteAway(half, { ...note, agent: 'x' }), 'said again').toBeUndefined()
-    expect(noteAway(two, { ...note, agent: 'stranger' })).toBeUndefined()
+    expect(isAway(withAway(half, { ...note, agent: 'y' }) ?? half, cell.ready)).toBe(true)
+    expect(isAway(withAway(two, note) ?? two, cell.ready), 'a relay that knows no agents').toBe(true)
+    expect(withAway(half, { ...note, agent: 'x' }), 'said again').toBeUndefined()
+    expect(withAway(two, { ...note, agent: 'stranger' })).toBeUndefined()
   })
 
   test('the number of agents is limited, and one that is away makes room', () => {
     const full = joined(agents)
     expect(join(full, 'late').kind).toBe('full')
     expect(join(full, 'agent3').kind, 'one of them again').toBe('take')
-    const thinner = noteAway(full, { instance: 'r1', agent: 'agent3', away: true, nowMs }) ?? full
+    const thinner = withAway(full, { instance: 'r1', agent: 'agent3', away: true, nowMs }) ?? full
     const verdict = join(thinner, 'late')
     expect(verdict).toMatchObject({ kind: 'take', evicts: false })
     expect('next' in verdict && Object.keys(verdict.next.holders ?? {})).toHaveLength(holdersMax)

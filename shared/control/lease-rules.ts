@@ -25,7 +25,7 @@ export type CellView = {
   /** Every relay that is not gone has reported since. */
   readonly seenAt: number
   /** False: what relays have bound has not been read, so everything counts as bound. */
-  readonly isFull: boolean
+  readonly hasBound: boolean
   readonly isBound: (endpoint: string) => boolean
 }
 
@@ -129,7 +129,7 @@ function join(
   const present = others.filter(([, holder]) => !isHolderAway(holder, cell.ready))
   if (present.length >= holdersMax) {
     const presence = presenceOf(id, current, { cell, nowMs })
-    if (presence.kind !== 'away') return cell.isFull ? { kind: 'full' } : presence
+    if (presence.kind !== 'away') return cell.hasBound ? { kind: 'full' } : presence
     present.length = 0
   }
   const kept = others.length < holdersMax ? others : present
@@ -314,7 +314,7 @@ export function isHolderAway({ away }: Pick<HolderDoc, 'away'>, ready: readonly 
 }
 
 /** Records what a relay reports about its agents, or one of them. @returns undefined when nothing changes */
-export function noteAway(
+export function withAway(
   current: EndpointDoc,
   { instance, agent, away, nowMs }: { instance: string; agent?: string; away: boolean; nowMs: number },
 ): EndpointDoc | undefined {

@@ -33,7 +33,7 @@ export type Presence =
   | { readonly kind: 'unclear'; readonly retryInMs: number }
 
 type Question = {
-  readonly cell: { readonly witnesses: readonly Witness[]; readonly isFull: boolean }
+  readonly cell: { readonly witnesses: readonly Witness[]; readonly hasBound: boolean }
   readonly nowMs: number
   /** With this, a relay proves life only by a report made since the question came up; undefined: by any report. */
   readonly waitedMs?: number | undefined
@@ -52,7 +52,7 @@ export function presenceOf(
   current: EndpointDoc,
   { cell, nowMs, waitedMs = Number.POSITIVE_INFINITY }: Question,
 ): Presence {
-  if (!cell.isFull) return { kind: 'unclear', retryInMs: 0 }
+  if (!cell.hasBound) return { kind: 'unclear', retryInMs: 0 }
   const witnesses = withinReach(cell.witnesses, nowMs)
   const seen = witnesses.filter((witness) => isSeen(witness, id, current))
   // A dead connection is noticed after `lostMs`.

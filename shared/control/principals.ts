@@ -9,7 +9,7 @@
 import { permissionsOf, permissionsOfKey } from '../api/schemas/access.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'
-import { ensureAccount, followAddress, noteSignIn, putBackEndOfSignIns, readAccount } from './accounts.ts'
+import { ensureAccount, followAddress, putBackEndOfSignIns, readAccount, recordSignIn } from './accounts.ts'
 import { type Caller, type Person, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
 import {
@@ -71,7 +71,7 @@ export class Principals {
     const { status, validSince, email, emailVerified } = known.user
     if (status === 'disabled') throw fail('auth.disabled')
     if (claims.authTimeMs < validSince && !(await this.#countsAgain(id, claims))) throw fail('auth.invalid')
-    if (identity.kind !== 'local') await this.#noteSignIn(known, claims, from)
+    if (identity.kind !== 'local') await this.#recordSignIn(known, claims, from)
     const { authTimeMs } = claims
     return { person: { id, email, emailVerified, authTimeMs }, members: known.members }
   }
@@ -95,7 +95,7 @@ export class Principals {
     if (user !== '' && (!member || member.data.status === 'disabled')) throw fail('auth.invalid')
     if (createdAt < (member?.data.keysSince ?? 0)) throw fail('auth.invalid')
     const role = roleOf(member?.data ?? found.data)
-    await this.#noteUse(ref, found.data)
+    await this.#recordUse(ref, found.data)
     return {
       ...describeAccount(account, owner),
       role,
@@ -109,7 +109,7 @@ export class Principals {
   }
 
   /** At most one write for each day and key; a lost race or a full disk must not refuse a valid key. */
-  async #noteUse(ref: Ref<KeyDoc>, { lastUsedDay }: KeyDoc): Promise<void> {
+  async #recordUse(ref: Ref<KeyDoc>, { lastUsedDay }: KeyDoc): Promise<void> {
     const today = new Date(this.#control.clock.now()).toISOString().slice(0, 10)
     if (lastUsedDay === today) return
     try {
@@ -146,13 +146,13 @@ export class Principals {
   }
 
   /** The only cached part of a person that changes. */
-  async #noteSignIn(
+  async #recordSignIn(
     { id, user }: Known,
     { subject, authTimeMs }: IdentityClaims,
     from: string,
   ): Promise<void> {
     if ((user.signedInAt ?? 0) >= authTimeMs) return
-    const next = await noteSignIn(this.#control, id, { authTimeMs, from })
+    const next = await recordSignIn(this.#control, id, { authTimeMs, from })
     const cached = this.#people.get(subject)
     if (next && cached) this.#people.set(subject, { ...cached, user: next })
   }

@@ -6,7 +6,7 @@ import { relayEventSchema } from '../api/schemas/relay-events.ts'
 import type { SecurityEvent } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { noteRepeated } from './audit/tallies.ts'
+import { recordRepeated } from './audit/tallies.ts'
 import type { Control } from './control.ts'
 import { relays } from './documents.ts'
 import { asFailure } from './failures.ts'
@@ -34,7 +34,7 @@ export async function auditRelayEvents(
     count,
   }))
   try {
-    await noteRepeated(control, '', refused)
+    await recordRepeated(control, '', refused)
   } catch (error) {
     // A failed tally must not fail the sync: usage and commands would wait for it.
     control.log.error(
@@ -45,7 +45,7 @@ export async function auditRelayEvents(
 }
 
 /** @param log says which relay it was */
-export function noteRelayEvent(log: Log, { id, kind, at, fields }: SecurityEvent): void {
+export function logRelayEvent(log: Log, { id, kind, at, fields }: SecurityEvent): void {
   log.info({ event: id, kind, at, ...fields }, 'a relay saw something')
 }
 
@@ -65,7 +65,7 @@ export async function takeRelayEvent(control: Control, message: unknown): Promis
   const { relay, instance, event } = parsed.data
   if (event.at < clock.now() - freshMs) return
   const known = await store.get(relays.ref(`${relay}:${instance}`))
-  if (known) noteRelayEvent(log.child({ relay, instance, cell: known.data.cell }), event)
+  if (known) logRelayEvent(log.child({ relay, instance, cell: known.data.cell }), event)
   else
     log.warn({ code: codes['relay.unknown'].code, relay, instance }, 'an event of a relay that is not here')
 }

@@ -8,7 +8,7 @@ import { limits } from '../protocol/limits.ts'
 import { setAccountStatus } from './accounts.ts'
 import { lateMaxMs } from './books/calendar.ts'
 import type { Caller } from './caller.ts'
-import { ensureCell, readCell } from './cells.ts'
+import { ensureCell } from './cells.ts'
 import { claimLeases } from './claims.ts'
 import { type Control, controlOf, makeControl } from './control.ts'
 import { commands, deletedTunnels, endpoints } from './documents.ts'
@@ -147,8 +147,8 @@ describe('sync: who may report', () => {
 
   test('no rule waits for a relay that has left, unless it comes again', async () => {
     const present = async () => [
-      (await t.control.cells.read('home')).relays.length,
-      (await readCell(t.control, 'home')).relays.length,
+      (await t.control.cells.lately('home')).relays.length,
+      (await t.control.cells.now('home')).relays.length,
     ]
     await claimDb()
     expect(await present()).toEqual([1, 1])

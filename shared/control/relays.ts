@@ -6,15 +6,15 @@ import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { type Cell, directoryMark, noteRelay, readCell } from './cells.ts'
+import { type Cell, directoryMark } from './cells.ts'
 import { commandsKeptMs, everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
-import { noteAway as withAway } from './lease-rules.ts'
+import { withAway } from './lease-rules.ts'
 import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
 import { silentMs } from './presence.ts'
 import { queries } from './query-table.ts'
-import { auditRelayEvents, noteRelayEvent } from './relay-events.ts'
+import { auditRelayEvents, logRelayEvent } from './relay-events.ts'
 import { isAhead } from './stored-times.ts'
 import { storeUsage } from './usage.ts'
 
@@ -43,11 +43,11 @@ export async function syncRelay(
   // If a later request overtook it, that one has reported the present state. Usage can be taken in any order.
   const registered = await register(control, { claims, id, request })
   if (registered) {
-    noteRelay(control, { ref: relays.ref(id), data: registered })
-    await noteAllAway(control, cell, request)
+    control.cells.note({ ref: relays.ref(id), data: registered })
+    await recordAllAway(control, cell, request)
   }
   const refused = await storeUsage(control, claims.cell, request.usage)
-  for (const event of request.events) if (event) noteRelayEvent(log, event)
+  for (const event of request.events) if (event) logRelayEvent(log, event)
   await auditRelayEvents({ ...control, log }, claims.relay, request.events)
   const unread = [...request.bound, ...request.away, ...request.events].filter(
     (entry) => entry === null,
@@ -68,7 +68,7 @@ export async function syncRelay(
       refused: refused.map(({ index, key }) => ({ index, code: codes[key].code })),
     }),
     syncMs: limits.syncMs,
-    directory: directoryMark(control, await control.cells.read(claims.cell)),
+    directory: directoryMark(control, await control.cells.lately(claims.cell)),
     ...(control.certificates.issuers.length > 0 && { tls: await control.relaySecrets.read(claims.cell) }),
   }
 }
@@ -79,9 +79,9 @@ export async function syncRelay(
  */
 async function cellOf(control: Control, cell: string, id: string): Promise<Cell> {
   const isKnown = ({ relays }: Cell) => relays.some(({ ref }) => ref.id === id)
-  const lately = await control.cells.read(cell)
+  const lately = await control.cells.lately(cell)
   if (isKnown(lately)) return lately
-  const now = await readCell(control, cell)
+  const now = await control.cells.now(cell)
   if (!isKnown(now) && now.relays.length >= relaysPerCell) throw fail('cell.full')
   return now
 }
@@ -91,13 +91,13 @@ async function publicKeys({ signer }: Control): Promise<SyncAnswer['keys']> {
   return { version, jwks: { keys: jwks.keys.map((key) => ({ ...key })) }, issuer }
 }
 
-async function noteAllAway(control: Control, cell: Cell, { boot, away }: SyncRequest): Promise<void> {
+async function recordAllAway(control: Control, cell: Cell, { boot, away }: SyncRequest): Promise<void> {
   const reports = away.filter((report) => report !== null)
   for (let start = 0; start < reports.length; start += awayAtOnce)
     await Promise.all(
       reports
         .slice(start, start + awayAtOnce)
-        .map((report) => noteAway(control, cell, { instance: boot.instance, report })),
+        .map((report) => recordAway(control, cell, { instance: boot.instance, report })),
     )
 }
 
@@ -115,7 +115,7 @@ async function register(
   if (isOvertaken(before?.data, request)) return undefined
   const isKnown = before?.data.boundHash === boundHash
   const chunks = before?.data.boundChunks ?? 0
-  const boundChunks = isKnown ? chunks : await noteBound(control, { id, cell: claims.cell, leases, chunks })
+  const boundChunks = isKnown ? chunks : await recordBound(control, { id, cell: claims.cell, leases, chunks })
   let isNews = false
   const after = await control.store.change(relays.ref(id), (current) => {
     isNews = !isOvertaken(current, request)
@@ -166,7 +166,7 @@ function byEndpoint(a: Lease, b: Lease): number {
  * Runs before the relay's document says how many chunks there are; an extra old chunk is never read. Leases that were
  * not bound there before are served from now on.
  */
-async function noteBound(
+async function recordBound(
   control: Control,
   { id, cell, leases, chunks }: { id: string; cell: string; leases: readonly Lease[]; chunks: number },
 ): Promise<number> {
@@ -186,11 +186,17 @@ async function noteBound(
   }
   const fresh = leases.filter(({ endpoint, epoch }) => !known.has(`${endpoint} ${epoch}`))
   for (let start = 0; start < fresh.length; start += awayAtOnce)
-    await Promise.all(fresh.slice(start, start + awayAtOnce).map((lease) => noteServed(control, cell, lease)))
+    await Promise.all(
+      fresh.slice(start, start + awayAtOnce).map((lease) => recordServed(control, cell, lease)),
+    )
   return count
 }
 
-async function noteServed(control: Control, cell: string, { endpoint, tunnel, epoch }: Lease): Promise<void> {
+async function recordServed(
+  control: Control,
+  cell: string,
+  { endpoint, tunnel, epoch }: Lease,
+): Promise<void> {
   await control.store.change(endpoints.ref(endpoint), (current) => {
     const isIts = current?.cell === cell && current.tunnel === tunnel && current.epoch === epoch
     return isIts && current.servedAt === 0 ? { ...current, servedAt: control.clock.now() } : 'keep'
@@ -198,7 +204,7 @@ async function noteServed(control: Control, cell: string, { endpoint, tunnel, ep
 }
 
 /** An agent has been away from this relay for a minute, or is back. It keeps its lease either way. */
-async function noteAway(
+async function recordAway(
   control: Control,
   cell: Cell,
   { instance, report }: { instance: string; report: NonNullable<SyncRequest['away'][number]> },

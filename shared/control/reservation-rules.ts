@@ -36,7 +36,7 @@ export function decideReserve(
   if (current.keepUntil > nowMs) return { kind: 'held' }
   if (mayReuse(id, current, { account, cell, nowMs }))
     return { kind: 'take', next: free({ ...current, ...reserved }) }
-  return { kind: cell.isFull ? 'held' : 'unread' }
+  return { kind: cell.hasBound ? 'held' : 'unread' }
 }
 
 /** How long it rests after it is given up. */

@@ -83,7 +83,7 @@ export async function reserve(
     })
   let done = await withRepair(control, account, attempt)
   if (done === 'unread') {
-    await views.full()
+    await views.withBound()
     done = await withRepair(control, account, attempt)
   }
   return typeof done === 'string' ? undefined : done

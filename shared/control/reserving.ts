@@ -53,7 +53,7 @@ async function choosePlace(
   const [only] = open.length === 1 ? open : []
   const clear = named ?? (preferred || only)
   return clear !== undefined && open.includes(clear)
-    ? control.cells.read(clear)
+    ? control.cells.lately(clear)
     : chooseCell(control, { preferred, named })
 }
 
@@ -63,7 +63,7 @@ async function readName(control: Control, text: string): Promise<{ label: string
   if (!plain.includes('.')) return { label: plain }
   const read = readAscii(text)
   if ('error' in read) throw read.error
-  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
+  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
   const cell = cells.find(({ domain }) => liesUnder(read.host, domain) && read.host !== domain)
   if (!cell)
     throw fail(
@@ -113,7 +113,7 @@ export async function findKept(
   account: string,
   { name, port }: { readonly name?: string | undefined; readonly port?: number | undefined },
 ): Promise<{ readonly wish: string; readonly wishCell: string } | undefined> {
-  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
+  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
   // With one place, the name or port alone leads to it.
   if (cells.length < 2 || (name ?? port) === undefined) return undefined
   const idIn = ({ id, domain }: Cell) =>
@@ -153,7 +153,7 @@ async function describe<T>(
   const served = await control.store.getAll(found.map(({ data }) => tunnels.ref(tunnelOf(data) || 'none')))
   return Promise.all(
     found.map(async (one, at) => {
-      const cell = await control.cells.read(one.data.cell)
+      const cell = await control.cells.lately(one.data.cell)
       return { ...own(one, cell), ...common(one, served[at], control.clock.now()) }
     }),
   )

@@ -3,7 +3,7 @@
  * nothing needs it sooner, since claims reclaim lazily. It leaves alone what a relay reports as bound: only the agent's
  * way to the control plane may be cut.
  */
-import { type Cell, readCell, Views } from './cells.ts'
+import { type Cell, Views } from './cells.ts'
 import { makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
 import { isPortDenied } from './deny-lists.ts'
@@ -72,8 +72,8 @@ const parts = {
 function rememberPlaces(control: Control): (cell: string) => Promise<Place> {
   const places = new Map<string, Promise<Place>>()
   const read = async (id: string): Promise<Place> => {
-    const cell = await readCell(control, id)
-    return { cell, view: await new Views(control, cell).full() }
+    const cell = await control.cells.now(id)
+    return { cell, view: await new Views(control, cell).withBound() }
   }
   return (id) => {
     const place = places.get(id) ?? read(id)

@@ -197,7 +197,7 @@ async function checkHost(control: Control, host: string): Promise<void> {
   const spelt = readAscii(host)
   if ('error' in spelt) throw spelt.error
   if (spelt.host !== host) throw fail('name.invalid', `The name is kept as "${spelt.host}".`)
-  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.read(id)))
+  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
   if (cells.some((cell) => liesUnder(host, cell.domain) || liesUnder(host, cell.host)))
     throw fail('name.invalid', `${host} lies under a name of this service.`)
   const read = readHost(host)

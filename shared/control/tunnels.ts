@@ -283,7 +283,7 @@ export async function describeTunnels(
   const byId = new Map(snapshots.flatMap((snapshot) => (snapshot ? [[snapshot.ref.id, snapshot.data]] : [])))
   const cellIds = [...new Set(held.map(({ data }) => data.cell))]
   const cells = new Map(
-    await Promise.all(cellIds.map(async (id) => [id, await control.cells.read(id)] as const)),
+    await Promise.all(cellIds.map(async (id) => [id, await control.cells.lately(id)] as const)),
   )
   return found.map((snapshot) => {
     const { endpoint, cell } = snapshot.data
@@ -292,7 +292,7 @@ export async function describeTunnels(
 }
 
 /** @param place its endpoint and cell, if it has them */
-export function describeTunnel(
+function describeTunnel(
   control: AccountControl,
   { ref, data }: Snapshot<TunnelDoc>,
   { endpoint, cell }: { endpoint?: EndpointDoc | undefined; cell?: Cell | undefined },

@@ -7,7 +7,7 @@ import { answerShape, minuteShape, type Usage } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
 import { highestCounts } from '../base/packed-counts.ts'
 import { hourMs, lateMaxMs } from './books/calendar.ts'
-import { noteLate } from './books/late.ts'
+import { recordLate } from './books/late.ts'
 import type { Control } from './control.ts'
 import { deletedTunnels, type TunnelDoc, tunnels } from './documents.ts'
 import { changeAll, otherTurns, pieces } from './piecewise.ts'
@@ -58,7 +58,7 @@ export async function storeUsage(
       next: (current) => nextRow(control, { cell, row, current }),
     })),
   )
-  await noteLate(control, fine)
+  await recordLate(control, fine)
   return refused
 }
 

@@ -24,7 +24,7 @@ export async function issueWatch(
   if (ids && own.length < ids.length) throw fail('api.not_found')
   const cells = [...new Set(own.map(({ data }) => data.cell).filter((cell) => cell !== ''))]
   const sources = await Promise.all(
-    cells.map(async (id) => watchUrlsOf(control, await control.cells.read(id))),
+    cells.map(async (id) => watchUrlsOf(control, await control.cells.lately(id))),
   )
   const listed = own.map(({ ref }) => ref.id)
   const signed = await control.signer.signWatch(

@@ -11,7 +11,7 @@ import type { Control } from '../control/control.ts'
 import { type RelayDoc, relays, type TunnelDoc, tunnels } from '../control/documents.ts'
 import { names } from '../control/name-documents.ts'
 import type { Store } from '../control/platform.ts'
-import { RecentCells } from '../control/recent-cells.ts'
+import { Cells } from '../control/recent-cells.ts'
 import { addName, removeName } from '../control/tunnel-names.ts'
 import { namesMax } from '../protocol/endpoint.ts'
 import { limits } from '../protocol/limits.ts'
@@ -23,7 +23,7 @@ const hour = 3_600_000
 
 function makeStage(store: Store) {
   const clock = new FakeClock()
-  const cells = new RecentCells(store, clock)
+  const cells = new Cells(store, clock)
   const bus = { publish: async () => {} }
   const control = { store, clock, cells, bus, random: Math.random, log: silentLog } as unknown as Control
   const caller = (account: string) =>

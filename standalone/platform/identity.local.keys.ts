@@ -57,6 +57,16 @@ type Ring = {
 }
 type PrivateKey = Awaited<ReturnType<typeof importJWK>>
 
+/** What an access token says of a person. */
+export const claimsSchema = z.object({
+  sub: z.string(),
+  email: z.string(),
+  email_verified: z.boolean(),
+  auth_time: z.number(),
+  /** The session; tokens of earlier releases, which live for 15 minutes, omit it. */
+  sid: z.string().optional(),
+})
+
 export class AccessKeys {
   readonly #store: Store
   readonly #vault: KeyVault

@@ -4,6 +4,7 @@
  * smaller one. Sources also take turns, and known devices have turns apart from all others. So a flood waits for
  * itself.
  */
+import { sourceOf } from '@porttunneler/shared/base/addresses'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { FairPool } from '@porttunneler/shared/base/fair-pool'
@@ -17,6 +18,17 @@ export const waitMsMax = 5_000
 
 /** Known devices share half of the turns, whoever owns them; strangers share by their network. */
 export type Place = readonly [kind: 'known' | 'stranger', who: string]
+
+/** @param device the id of a known one */
+export function placeOf({
+  from,
+  device,
+}: {
+  readonly from: string
+  readonly device?: string | undefined
+}): Place {
+  return device === undefined ? ['stranger', sourceOf(from)] : ['known', device]
+}
 
 type Waiter = { readonly place: Place; readonly go: () => void; timer?: Timer }
 

@@ -16,7 +16,7 @@ import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { z } from 'zod'
 import { emailRef, normaliseEmail, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
-import type { Caller } from './identity.local.types.ts'
+import type { SignInSource } from './identity.local.types.ts'
 
 export const resetMs = 60 * 60_000
 /** SQLite works within the turn, so the look-up waits until the answer has left: else its time would tell. */
@@ -70,7 +70,7 @@ export class Resets {
   }
 
   /** @throws auth.locked; never because of the address */
-  async request(email: string, { from, userAgent = '' }: Caller): Promise<void> {
+  async request(email: string, { from, userAgent = '' }: SignInSource): Promise<void> {
     await this.#options.guard.countReset(from)
     await askByMail(this.#options, kind, { email, from, userAgent })
   }
@@ -93,7 +93,11 @@ export class Resets {
    */
   async redeem(
     token: string,
-    { hash, endKeys, caller }: { readonly hash: string; readonly endKeys: boolean; readonly caller: Caller },
+    {
+      hash,
+      endKeys,
+      caller,
+    }: { readonly hash: string; readonly endKeys: boolean; readonly caller: SignInSource },
   ): Promise<{ readonly validSince: number; readonly jobs: readonly string[] }> {
     const { store, clock } = this.#options
     const { from, userAgent } = caller

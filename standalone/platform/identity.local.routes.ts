@@ -20,7 +20,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import type { Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 import { publicKeysSchema } from './identity.local.keys.ts'
-import type { Caller, LocalIdentity, SignedIn } from './identity.local.types.ts'
+import type { LocalIdentity, SignedIn, SignInSource } from './identity.local.types.ts'
 
 /** Tells this device apart from a stranger who guesses; it signs nobody in. */
 const deviceCookie = 'ptun_device'
@@ -38,7 +38,7 @@ export type SignInRoutesOptions = {
 
 export function signInRoutes({ identity, addressOf, isHttps, isOpen }: SignInRoutesOptions): RouteGroup {
   const group = new RouteGroup()
-  const callerOf = (c: Context): Caller => ({
+  const comesFrom = (c: Context): SignInSource => ({
     from: addressOf(c),
     userAgent: c.req.header('user-agent'),
     device: getCookie(c, deviceCookie),
@@ -51,34 +51,34 @@ export function signInRoutes({ identity, addressOf, isHttps, isOpen }: SignInRou
   }
   group.add(routes.register, async (c) => {
     if (!isOpen) throw fail('auth.closed')
-    await identity.requestAccount(c.req.valid('json').email, callerOf(c))
+    await identity.requestAccount(c.req.valid('json').email, comesFrom(c))
     return c.body(null, 202)
   })
   group.add(routes.registerConfirm, async (c) => {
     if (!isOpen) throw fail('auth.closed')
-    return answer(c, await identity.confirmAccount(c.req.valid('json'), callerOf(c)))
+    return answer(c, await identity.confirmAccount(c.req.valid('json'), comesFrom(c)))
   })
-  group.add(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), callerOf(c))))
+  group.add(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), comesFrom(c))))
   group.add(routes.refresh, async (c) =>
-    answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken, callerOf(c)) }),
+    answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken, comesFrom(c)) }),
   )
   group.add(routes.logout, async (c) => {
-    await identity.logout({ ...c.req.valid('json'), bearer: bearerOf(c) }, callerOf(c))
+    await identity.logout({ ...c.req.valid('json'), bearer: bearerOf(c) }, comesFrom(c))
     return c.body(null, 204)
   })
   group.add(routes.password, async (c) => {
     const bearer = bearerOf(c)
     if (bearer === undefined) throw fail('auth.invalid')
-    const { tokens, device, keys } = await identity.changePassword(bearer, c.req.valid('json'), callerOf(c))
+    const { tokens, device, keys } = await identity.changePassword(bearer, c.req.valid('json'), comesFrom(c))
     if (device) keepDevice(c, device, isHttps(c))
     return c.json({ ...tokens, keys: [...keys] }, 200)
   })
   group.add(routes.reset, async (c) => {
-    await identity.requestReset(c.req.valid('json').email, callerOf(c))
+    await identity.requestReset(c.req.valid('json').email, comesFrom(c))
     return c.body(null, 202)
   })
   group.add(routes.resetConfirm, async (c) => {
-    const { device, keys } = await identity.confirmReset(c.req.valid('json'), callerOf(c))
+    const { device, keys } = await identity.confirmReset(c.req.valid('json'), comesFrom(c))
     keepDevice(c, device, isHttps(c))
     return c.json({ keys: [...keys] }, 200)
   })

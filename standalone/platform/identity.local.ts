@@ -4,29 +4,31 @@
  * What strangers learn is the same whether or not an address is known, in words and in time.
  */
 import type { Key, Tokens } from '@porttunneler/shared/api/schemas/accounts'
-import { sourceOf } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import type { AuditAction } from '@porttunneler/shared/control/audit'
-import { noteFailedSignIn, type SignInWrite, signInWrites } from '@porttunneler/shared/control/audit/sign-ins'
+import {
+  recordFailedSignIn,
+  type SignInWrite,
+  signInWrites,
+} from '@porttunneler/shared/control/audit/sign-ins'
 import { type UserDoc, users } from '@porttunneler/shared/control/documents'
 import { listKeysOf, lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
 import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
 import type { IdentityClaims, Ref, Store } from '@porttunneler/shared/control/platform'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { Devices } from './identity.local.devices.ts'
 import { emailRef, normaliseEmail, type PasswordDoc, passwords } from './identity.local.documents.ts'
 import { type Attempt, Guard } from './identity.local.guard.ts'
-import { AccessKeys, type PublicKeys } from './identity.local.keys.ts'
-import type { Place } from './identity.local.line.ts'
+import { AccessKeys, claimsSchema, type PublicKeys } from './identity.local.keys.ts'
+import { type Place, placeOf } from './identity.local.line.ts'
 import { Passwords } from './identity.local.passwords.ts'
 import { Registrations, userWrites } from './identity.local.registrations.ts'
 import { Resets } from './identity.local.resets.ts'
 import { newSessionName, type Session, type SessionName, Sessions } from './identity.local.sessions.ts'
 import type {
-  Caller,
   Credentials,
   LocalIdentity,
   LocalIdentityOptions,
@@ -34,22 +36,14 @@ import type {
   PasswordChange,
   PasswordReset,
   SignedIn,
+  SignInSource,
 } from './identity.local.types.ts'
 import { requireStrong } from './identity.local.weak.ts'
 
 export const accessTokenMs = 15 * 60_000
 
-const claimsSchema = z.object({
-  sub: z.string(),
-  email: z.string(),
-  email_verified: z.boolean(),
-  auth_time: z.number(),
-  /** The session; tokens of earlier releases, which live for 15 minutes, omit it. */
-  sid: z.string().optional(),
-})
-
 /** Used when nobody says where a request came from. */
-const nowhere: Caller = { from: '' }
+const nowhere: SignInSource = { from: '' }
 
 export function localIdentity(options: LocalIdentityOptions): LocalIdentity {
   return new LocalSignIn(options)
@@ -101,11 +95,11 @@ class LocalSignIn implements LocalIdentity {
     })
   }
 
-  requestAccount(email: string, { from, userAgent = '' }: Caller): Promise<void> {
+  requestAccount(email: string, { from, userAgent = '' }: SignInSource): Promise<void> {
     return this.#registrations.request({ email, from, userAgent })
   }
 
-  async confirmAccount({ token, password }: { token: string; password: string }, caller: Caller) {
+  async confirmAccount({ token, password }: { token: string; password: string }, caller: SignInSource) {
     const email = await this.#registrations.check(token)
     requireStrong(password, email)
     const hash = await this.#passwords.hash(password, placeOf(caller))
@@ -113,7 +107,7 @@ class LocalSignIn implements LocalIdentity {
     return this.#signIn({ user, authTime: this.#clock.now() }, { ...caller, device: undefined })
   }
 
-  async register(given: Credentials, caller: Caller): Promise<SignedIn> {
+  async register(given: Credentials, caller: SignInSource): Promise<SignedIn> {
     requireStrong(given.password, given.email)
     await this.#guard.countRegistration(caller.from)
     const email = normaliseEmail(given.email)
@@ -129,7 +123,7 @@ class LocalSignIn implements LocalIdentity {
     return this.#signIn({ user, authTime: now }, { ...caller, device: undefined })
   }
 
-  async login(given: Credentials, caller: Caller): Promise<SignedIn> {
+  async login(given: Credentials, caller: SignInSource): Promise<SignedIn> {
     const user = (await this.#store.get(emailRef(given.email)))?.data.user
     // Read before the proof: if the password changes meanwhile, this sign-in ends with all others of the old one.
     const validSince = (await this.#store.get(users.ref(user ?? 'nobody')))?.data.validSince ?? 0
@@ -172,7 +166,7 @@ class LocalSignIn implements LocalIdentity {
     await this.#kick(jobs)
   }
 
-  async changePassword(bearer: string, given: PasswordChange, caller: Caller) {
+  async changePassword(bearer: string, given: PasswordChange, caller: SignInSource) {
     const { user, email, validSince } = await this.#bearer(bearer)
     requireStrong(given.next, email)
     const { endKeys = false } = given
@@ -199,7 +193,7 @@ class LocalSignIn implements LocalIdentity {
     return { ...signedIn, keys: await this.#keysLeft(user, endKeys) }
   }
 
-  requestReset(email: string, caller: Caller): Promise<void> {
+  requestReset(email: string, caller: SignInSource): Promise<void> {
     return this.#resets.request(email, caller)
   }
 
@@ -221,7 +215,7 @@ class LocalSignIn implements LocalIdentity {
   /** @throws auth.credentials after the same work whether or not there is such a user */
   async #prove(
     { email, password, user }: Credentials & { readonly user: string | undefined },
-    caller: Caller,
+    caller: SignInSource,
   ): Promise<PasswordDoc> {
     const { from, device } = caller
     const attempt = await this.#guard.attempt({ email, from, device })
@@ -240,7 +234,7 @@ class LocalSignIn implements LocalIdentity {
   /** If the line is full, this waits for the next sign-in: this one is right anyway. */
   async #hashAnew(
     password: string,
-    { ref, stored, caller }: { ref: Ref<PasswordDoc>; stored: PasswordDoc; caller: Caller },
+    { ref, stored, caller }: { ref: Ref<PasswordDoc>; stored: PasswordDoc; caller: SignInSource },
   ): Promise<void> {
     try {
       const hash = await this.#passwords.hash(password, placeOf(caller))
@@ -265,7 +259,7 @@ class LocalSignIn implements LocalIdentity {
   }
 
   /** @param caller with the device's id, if it is a known one */
-  async #signIn(session: Session, caller: Caller): Promise<SignedIn> {
+  async #signIn(session: Session, caller: SignInSource): Promise<SignedIn> {
     const told = await this.#tell('auth.signed_in', session.user, caller)
     const name = newSessionName()
     const { tokens, validSince } = await this.#tokens({ ...session, ...name }, () =>
@@ -279,17 +273,21 @@ class LocalSignIn implements LocalIdentity {
   }
 
   /** The audit entries about it, to be committed with it. */
-  #tell(action: AuditAction, user: string, { from, userAgent }: Caller): Promise<readonly SignInWrite[]> {
+  #tell(
+    action: AuditAction,
+    user: string,
+    { from, userAgent }: SignInSource,
+  ): Promise<readonly SignInWrite[]> {
     return signInWrites(this.#store, { action, user, from, userAgent }, this.#clock.now())
   }
 
   async #noteFailure(
     user = '',
-    { from, userAgent, hasLocked }: Caller & { readonly hasLocked: boolean },
+    { from, userAgent, hasLocked }: SignInSource & { readonly hasLocked: boolean },
   ): Promise<void> {
     const parts = { store: this.#store, clock: this.#clock }
-    await noteFailedSignIn(parts, { action: 'auth.failed', user, from, userAgent })
-    if (hasLocked) await noteFailedSignIn(parts, { action: 'auth.locked', user, from, userAgent })
+    await recordFailedSignIn(parts, { action: 'auth.failed', user, from, userAgent })
+    if (hasLocked) await recordFailedSignIn(parts, { action: 'auth.locked', user, from, userAgent })
   }
 
   /** Signs first: a refresh token is used up only for an answer that can be given. */
@@ -342,9 +340,4 @@ class LocalSignIn implements LocalIdentity {
     if (doc.status !== 'active') throw fail('auth.disabled')
     return doc
   }
-}
-
-/** @param caller with the device's id, if it is a known one */
-function placeOf({ from, device }: Caller): Place {
-  return device === undefined ? ['stranger', sourceOf(from)] : ['known', device]
 }

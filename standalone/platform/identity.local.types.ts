@@ -7,7 +7,7 @@ import type { PublicKeys } from './identity.local.keys.ts'
 import type { PasswordCost } from './identity.local.passwords.ts'
 
 /** What a sign-in brings besides the password. */
-export type Caller = {
+export type SignInSource = {
   /** Address the request came from. */
   readonly from: string
   /** What the calling program says it is. */
@@ -38,31 +38,31 @@ export type SignedIn = { readonly tokens: Tokens; readonly device?: string }
 
 export interface LocalIdentity extends Identity {
   /** Resolves before anything is looked up. A job mails, also to a person with an account. @throws auth.locked */
-  requestAccount(email: string, caller: Caller): Promise<void>
+  requestAccount(email: string, caller: SignInSource): Promise<void>
   /** Makes the user of the address that the mail went to. @throws auth.reset, auth.taken, auth.busy, auth.weak */
   confirmAccount(
     given: { readonly token: string; readonly password: string },
-    caller: Caller,
+    caller: SignInSource,
   ): Promise<SignedIn>
   /**
    * Makes a user whose mailbox nobody has proven: for the operator, never for strangers, because it shows who has an
    * account. @throws auth.taken, auth.locked, auth.busy, auth.weak
    */
-  register(given: Credentials, caller: Caller): Promise<SignedIn>
+  register(given: Credentials, caller: SignInSource): Promise<SignedIn>
   /** @throws auth.credentials, auth.locked, auth.busy, auth.disabled; auth.invalid if the password changes now */
-  login(given: Credentials, caller: Caller): Promise<SignedIn>
+  login(given: Credentials, caller: SignInSource): Promise<SignedIn>
   /** @throws auth.invalid, auth.reused, auth.disabled */
-  refresh(refreshToken: string, caller?: Caller): Promise<Tokens>
+  refresh(refreshToken: string, caller?: SignInSource): Promise<Tokens>
   /** Ends one session. With `everywhere`, whatever the user holds anywhere. @throws auth.invalid */
-  logout(given: LogoutRequest, caller?: Caller): Promise<void>
+  logout(given: LogoutRequest, caller?: SignInSource): Promise<void>
   /** Ends every other session, and returns the keys that are left. @throws as login, and auth.weak */
   changePassword(
     bearer: string,
     given: PasswordChange,
-    caller: Caller,
+    caller: SignInSource,
   ): Promise<SignedIn & { readonly keys: readonly Key[] }>
   /** Resolves before anything is looked up; a job sends the mail. @throws auth.locked */
-  requestReset(email: string, caller: Caller): Promise<void>
+  requestReset(email: string, caller: SignInSource): Promise<void>
   /**
    * Sets the password and ends every session; the device counts as known. If it is the first proof of the mailbox, all
    * earlier keys end with it, because somebody else may have registered the address. `keys` are those left.
@@ -70,7 +70,7 @@ export interface LocalIdentity extends Identity {
    */
   confirmReset(
     given: PasswordReset,
-    caller?: Caller,
+    caller?: SignInSource,
   ): Promise<{ readonly device: string; readonly keys: readonly Key[] }>
   jwks(): Promise<PublicKeys>
   /** Work that sign-in leaves for a worker. */

@@ -6,14 +6,14 @@ import type { Buffer } from 'node:buffer'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import type { HttpRoute, HttpVisitorInfo, HttpVisitorOptions } from './deps.ts'
-import { type Caller, readCaller } from './forwarded.ts'
+import { readVisitorSource, type VisitorSource } from './forwarded.ts'
 import { HeadRewriter, withHost } from './rewrite.ts'
 
 export class Calls {
-  readonly #near: Caller
+  readonly #near: VisitorSource
   readonly #trusts: HttpVisitorOptions['trusts']
   readonly #sni: string | undefined
-  #caller: Caller
+  #caller: VisitorSource
   #rewriter: HeadRewriter
   /** How many bytes the body of the present request may still have. */
   #bodyLeft: number | undefined
@@ -26,7 +26,7 @@ export class Calls {
     this.#rewriter = new HeadRewriter(this.#near)
   }
 
-  get caller(): Caller {
+  get caller(): VisitorSource {
     return this.#caller
   }
 
@@ -36,7 +36,7 @@ export class Calls {
    */
   placeOf(head: RequestHead, host: string | undefined): 'here' | 'elsewhere' | 'misdirected' {
     if (!this.#trusts) return head.host === (host ?? this.#sni ?? head.host) ? 'here' : 'misdirected'
-    const { address, proto, host: asked = head.host } = readCaller(head, this.#near, this.#trusts)
+    const { address, proto, host: asked = head.host } = readVisitorSource(head, this.#near, this.#trusts)
     const isSame = address === this.#caller.address && proto === this.#caller.proto
     return host === undefined || (isSame && asked === host) ? 'here' : 'elsewhere'
   }
@@ -45,7 +45,7 @@ export class Calls {
   take(head: RequestHead): string {
     if (!this.#trusts) return head.host
     const { address, proto } = this.#caller
-    this.#caller = readCaller(head, this.#near, this.#trusts)
+    this.#caller = readVisitorSource(head, this.#near, this.#trusts)
     if (address !== this.#caller.address || proto !== this.#caller.proto)
       this.#rewriter = new HeadRewriter(this.#caller)
     return this.#caller.host ?? head.host

@@ -14,7 +14,7 @@ import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { JointWork, Worker } from '@porttunneler/shared/mux/work-share'
 import type { Origin } from '../origins.ts'
-import type { Caller } from './forwarded.ts'
+import type { VisitorSource } from './forwarded.ts'
 
 /** One visitor connection as the tunnel's agent is told in OPEN; the rest comes from the route. */
 export type HttpVisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
@@ -54,7 +54,7 @@ export type HttpRoute = {
    * What the tunnel's policy says now of a request: why it may not pass, or how long its body may be; asked once for
    * each. Undefined: any length.
    */
-  judge(request: Pick<RequestHead, 'body'>, caller: Caller): ErrorKey | number | undefined
+  judge(request: Pick<RequestHead, 'body'>, caller: VisitorSource): ErrorKey | number | undefined
   /** Counts answers. */
   readonly answers: AnswerSink
   /** A visitor of this tunnel was turned away after its stream was open (421, smuggling, upstream down). */
@@ -88,7 +88,7 @@ export type HttpVisitorDeps = {
    */
   welcome?(
     visitor: HttpVisitorOptions,
-    caller: Caller,
+    caller: VisitorSource,
     host: string,
   ): ErrorKey | Promise<Socket | undefined> | undefined
   /** Joins the visitor, from which `first` was read, to the socket that `welcome` found. */

@@ -2,7 +2,7 @@ import { compileMatcher } from '@porttunneler/shared/base/networks'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readCaller } from './forwarded.ts'
+import { readVisitorSource } from './forwarded.ts'
 
 const near = { address: '10.0.0.1', port: 4_711, localPort: 80, proto: 'http' } as const
 const isTrusted = compileMatcher(['10.0.0.0/8', 'fd00::/8'])
@@ -12,7 +12,7 @@ function read(fields: string) {
   scanner.push(Buffer.from(`GET / HTTP/1.1\r\nHost: upstream:8480\r\n${fields}\r\n`, 'latin1'))
   const head = scanner.next()
   if (head?.kind !== 'head') throw new Error(`refused: ${head?.kind === 'refused' && head.key}`)
-  return readCaller(head, near, isTrusted)
+  return readVisitorSource(head, near, isTrusted)
 }
 
 describe('X-Forwarded-For is read from the right over trusted hops', () => {

@@ -10,7 +10,7 @@ import { hostName, isHostField, type RequestHead } from '@porttunneler/shared/ht
 import type { Origin } from '../origins.ts'
 
 /** The visitor that a request is for. */
-export type Caller = Origin & {
+export type VisitorSource = Origin & {
   readonly proto: 'http' | 'https'
   /** What the visitor asked for, and the name in it, if the proxy asks for something else. */
   readonly hostField?: string
@@ -32,7 +32,11 @@ type Hops = {
  * the same hop said, or the only values there are.
  * @param near the proxy itself and its request: used where the fields say nothing
  */
-export function readCaller(head: RequestHead, near: Caller, isTrusted: NetworkMatcher): Caller {
+export function readVisitorSource(
+  head: RequestHead,
+  near: VisitorSource,
+  isTrusted: NetworkMatcher,
+): VisitorSource {
   const fields = fieldsOf(head)
   const hops = (isSilent(fields) ? rfc7239(fields) : undefined) ?? xForwarded(fields)
   let { address, port } = near
@@ -128,7 +132,7 @@ function readNode(text: string | undefined): { readonly address: string; readonl
 }
 
 /** Traefik sends ws and wss. */
-function protoOf(text: string | undefined): Caller['proto'] | undefined {
+function protoOf(text: string | undefined): VisitorSource['proto'] | undefined {
   switch (text?.toLowerCase()) {
     case 'https':
     case 'wss':

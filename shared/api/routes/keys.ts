@@ -60,7 +60,9 @@ export function keyRoutes(cursors: Cursors): RouteGroup {
     .add(routes.create, async (c, call) => {
       const { caller, control } = call
       const input = c.req.valid('json')
-      const outcome = await once(c, call, (record) => createKey(control, caller, input, record))
+      const outcome = await once(c, call, (record) =>
+        createKey(control, caller, input, (tx, { id }) => record(tx, { id })),
+      )
       if ('replayed' in outcome) {
         const { id } = replayedSchema.parse(outcome.replayed)
         throw fail('api.secret_once', `This request made the key ${id} before.`)

@@ -4,7 +4,6 @@ import { fail } from '../../base/errors.ts'
 import {
   createTunnel,
   deleteTunnel,
-  describeTunnel,
   describeTunnels,
   listTunnels,
   readTunnel,
@@ -26,6 +25,8 @@ import {
 
 const tags = ['Tunnels']
 const params = z.object({ tunnel: idSchema('tun') })
+/** What an Idempotency-Key remembers; records up to 0.1 hold the whole tunnel. */
+const recordSchema = z.object({ id: z.string() })
 
 const routes = {
   list: route({
@@ -106,16 +107,16 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
     .add(routes.create, async (c, call) => {
       const { caller, control } = call
       const input = c.req.valid('json')
-      const outcome = await once(c, call, async (record) =>
-        describeTunnel(
-          control,
-          await createTunnel(control, caller, input, (tx, made) =>
-            record(tx, describeTunnel(control, made, {})),
-          ),
-          {},
-        ),
+      const outcome = await once(c, call, (record) =>
+        createTunnel(control, caller, input, (tx, { ref: { id } }) => record(tx, { id })),
       )
-      const tunnel = 'replayed' in outcome ? tunnelSchema.parse(outcome.replayed) : outcome.value
+      // A repeated request is told how the tunnel is now: what the record keeps is which one it was.
+      const made =
+        'replayed' in outcome
+          ? await readTunnel(control, caller, recordSchema.parse(outcome.replayed).id)
+          : outcome.value
+      const [tunnel] = await describeTunnels(control, [made])
+      if (!tunnel) throw fail('api.not_found')
       c.header('etag', etagOf(tunnel))
       c.header('location', `/v1/tunnels/${tunnel.id}`)
       return c.json(tunnel, 201)

@@ -5,7 +5,7 @@
 import { type AuditAction, auditWrite } from '../audit.ts'
 import type { Doc, Store, Write } from '../platform.ts'
 import { queries } from '../query-table.ts'
-import { noteRepeated } from './tallies.ts'
+import { recordRepeated } from './tallies.ts'
 
 export type SignInEvent = {
   readonly action: AuditAction
@@ -32,12 +32,12 @@ export async function signInWrites(
 }
 
 /** Counts by source and hour what strangers can repeat as often as they like. */
-export async function noteFailedSignIn(
-  parts: Parameters<typeof noteRepeated>[0] & { readonly store: Pick<Store, 'query'> },
+export async function recordFailedSignIn(
+  parts: Parameters<typeof recordRepeated>[0] & { readonly store: Pick<Store, 'query'> },
   { user, action, from, userAgent }: SignInEvent,
 ): Promise<void> {
   const event = { action, from, userAgent, target: user || 'unknown' }
-  for (const account of await accountsOf(parts.store, user)) await noteRepeated(parts, account, [event])
+  for (const account of await accountsOf(parts.store, user)) await recordRepeated(parts, account, [event])
 }
 
 /** Queries even when the user is unknown: the cost of a failed sign-in must not reveal whether a person exists. */

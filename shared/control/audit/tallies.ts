@@ -28,7 +28,7 @@ export type Repeated = {
 const actor = 'anonymous'
 
 /** @param account '' = the service itself */
-export async function noteRepeated(
+export async function recordRepeated(
   { store, clock }: { readonly store: Pick<Store, 'transact'>; readonly clock: Pick<Clock, 'now'> },
   account: string,
   events: readonly Repeated[],

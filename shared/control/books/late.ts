@@ -22,7 +22,7 @@ const keepMs = 40 * 24 * hourMs
 const accountsAtOnce = 32
 
 /** Notes which part of a report came late, by account. */
-export async function noteLate(control: Control, rows: readonly Usage[]): Promise<void> {
+export async function recordLate(control: Control, rows: readonly Usage[]): Promise<void> {
   const recent = control.clock.now() - hourMs - graceMs
   const late = new Map<string, Set<number>>()
   for (const { account, hour } of rows) {

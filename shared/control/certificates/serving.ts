@@ -3,7 +3,7 @@
  * is ordered when a relay asks for it: on demand, and never before.
  */
 import type { RelayCertificate } from '../../api/schemas/relays.ts'
-import { type Cell, readCell } from '../cells.ts'
+import type { Cell } from '../cells.ts'
 import { certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { endpoints } from '../documents.ts'
@@ -19,7 +19,7 @@ export async function relayCertificates(
   hosts: readonly string[],
 ): Promise<readonly RelayCertificate[]> {
   if (control.certificates.issuers.length === 0) return []
-  const cell = await readCell(control, claims.cell)
+  const cell = await control.cells.now(claims.cell)
   const ids = new Set<string>()
   for (const host of new Set(hosts))
     if (await mayServe(control, cell, host)) ids.add(isCovered(control, cell, host) ? cell.domain : host)

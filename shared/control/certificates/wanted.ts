@@ -1,5 +1,5 @@
 /** Which certificates we order, for whom and by which proof: names of cells, of their relays, and of tunnels. */
-import { type Cell, queryAll, readCell, readyRelays } from '../cells.ts'
+import { type Cell, queryAll, readyRelays } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { type CellDoc, endpoints } from '../documents.ts'
 import { isServable } from '../domains/servable.ts'
@@ -30,7 +30,7 @@ export async function wantedCertificate(control: Control, id: string): Promise<W
   const parent = cells.find(({ data }) => liesBelow(id, data.domain) || liesBelow(id, data.host))
   if (!parent) return ofDomain(control, id)
   const common = { hosts: [id], cells: [parent.ref.id], proof } as const
-  if (relayHosts(await readCell(control, parent.ref.id)).has(id)) return { account: '', ...common }
+  if (relayHosts(await control.cells.now(parent.ref.id)).has(id)) return { account: '', ...common }
   if (isCovered(control, parent.data, id)) return undefined
   const lease = (await control.store.get(endpoints.ref(`host:${id}`)))?.data
   return lease?.state === 'leased' ? { ...common, account: lease.account, cells: [lease.cell] } : undefined
@@ -73,7 +73,7 @@ function liesBelow(name: string, parent: string): boolean {
 export async function namesOfCells(control: Control): Promise<readonly string[]> {
   const names: string[] = []
   for (const { ref, data } of await allCells(control)) {
-    const cell = await readCell(control, ref.id)
+    const cell = await control.cells.now(ref.id)
     if (readyRelays(control, cell).length > 0) names.push(data.domain, data.host)
   }
   return [...new Set(names)].filter(isPublic)

@@ -4,7 +4,7 @@ import type { Cell } from '../cells.ts'
 import type { Control } from '../control.ts'
 
 export async function openCells({ cells }: Pick<Control, 'cells'>): Promise<readonly Cell[]> {
-  return Promise.all((await cells.openIds()).map((id) => cells.read(id)))
+  return Promise.all((await cells.openIds()).map((id) => cells.lately(id)))
 }
 
 /** A name under a cell's names is nobody's own domain. */

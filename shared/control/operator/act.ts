@@ -47,7 +47,7 @@ export function writeAct(
 }
 
 /** For acts of many steps that can be repeated: written before the first step. */
-export async function noteAct(
+export async function recordAct(
   { store, clock }: Control,
   by: By,
   entry: Parameters<typeof writeAct>[2],

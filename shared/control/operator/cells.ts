@@ -6,7 +6,7 @@ import { type CellSettings, ensureCell, queryAll, readyRelays, setCellState } fr
 import type { Control } from '../control.ts'
 import { type CellDoc, cells } from '../documents.ts'
 import { queries } from '../query-table.ts'
-import { cellIdSchema, declareAct, noteAct, writeAct } from './act.ts'
+import { cellIdSchema, declareAct, recordAct, writeAct } from './act.ts'
 
 const hostSchema = z
   .string()
@@ -39,7 +39,7 @@ export const cellActs = {
     const settings = inOrder(input)
     if (await control.store.get(cells.ref(settings.id)))
       throw fail('operator.exists', `There is a cell "${settings.id}" already.`)
-    await noteAct(control, by, { action: 'cell.created', target: settings.id, details: { ...settings } })
+    await recordAct(control, by, { action: 'cell.created', target: settings.id, details: { ...settings } })
     await ensureCell(control, settings)
     return describe(control, settings.id, await find(control, settings.id))
   }),
@@ -49,7 +49,7 @@ export const cellActs = {
       Object.entries(changed).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
     )
     const settings = inOrder({ ...before, ...given, id })
-    await noteAct(control, by, { action: 'cell.changed', target: id, details: given })
+    await recordAct(control, by, { action: 'cell.changed', target: id, details: given })
     await ensureCell(control, settings)
     return describe(control, id, await find(control, id))
   }),

@@ -3,12 +3,12 @@ import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { everyCell, makeCommand, publishCommands, writeCommand } from '../commands.ts'
 import type { Control } from '../control.ts'
-import { declareAct, noteAct, reasonSchema } from './act.ts'
+import { declareAct, reasonSchema, recordAct } from './act.ts'
 
 export const keyActs = {
   'keys.list': declareAct(z.strictObject({}), ({ control }) => control.signer.describe()),
   'keys.rotate': declareAct(z.strictObject({}), async ({ control }, _, by) => {
-    await noteAct(control, by, { action: 'signing.rotated', target: 'tickets' })
+    await recordAct(control, by, { action: 'signing.rotated', target: 'tickets' })
     const version = await control.signer.rotate({ isNow: true })
     if (version === undefined) throw fail('operator.busy')
     await tellRelays(control, version)
@@ -21,7 +21,7 @@ export const keyActs = {
       const target = kid ?? known.find(({ state }) => state === 'active')?.kid
       if (target === undefined || !known.some((key) => key.kid === target))
         throw fail('operator.missing', `No signing key has the id "${kid}".`)
-      await noteAct(control, { ...by, reason }, { action: 'signing.leaked', target })
+      await recordAct(control, { ...by, reason }, { action: 'signing.leaked', target })
       const version = await control.signer.withdraw(target)
       if (version === undefined) throw fail('operator.busy')
       await tellRelays(control, version, target)

@@ -7,7 +7,7 @@ import type { Control } from '../control.ts'
 import type { CellDoc, RelayDoc } from '../documents.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
-import { cellIdSchema, declareAct, noteAct, writeAct } from './act.ts'
+import { cellIdSchema, declareAct, recordAct, writeAct } from './act.ts'
 import { find } from './cells.ts'
 
 const hourMs = 3_600_000
@@ -19,7 +19,7 @@ export const relayActs = {
     z.strictObject({ cell: cellIdSchema, hours: z.number().positive().max(hoursMax).default(24) }),
     async ({ control, enrolment }, { cell, hours }, by) => {
       await find(control, cell)
-      await noteAct(control, by, { action: 'enrolment.created', target: cell, details: { hours } })
+      await recordAct(control, by, { action: 'enrolment.created', target: cell, details: { hours } })
       const lifeMs = hours * hourMs
       const key = await enrolment.makeKey(cell, { lifeMs })
       return { cell, key, expiresAt: control.clock.now() + lifeMs }
