@@ -194,6 +194,18 @@ describe('certificates of a relay', () => {
     expect(certificates.covers('a.test')).toBe(true)
   })
 
+  test('a chain that is broken behind its leaf costs no visitor more than that certificate', async () => {
+    const { issuer, certificates, there, settle, start, serve } = await makeStage()
+    const good = await issue(issuer, 'a.test')
+    const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
+    there.set('a.test', { ...good, chain: good.chain + broken })
+    start()
+    serve('a.test')
+    await settle()
+    expect(() => certificates.prepare('a.test')).not.toThrow()
+    expect(certificates.contextOf('a.test')).toBeUndefined()
+  })
+
   test('ticket keys are the same at all relays of a cell on one day, and others on the next', () => {
     const [day, next] = [dayMs * 20_000, dayMs * 20_001]
     expect(ticketKeys('secret', day)).toEqual(ticketKeys('secret', day + dayMs - 1))

@@ -4,7 +4,7 @@
  * the control plane is down. For most of them only the PEM is in memory (1.2 KB); a TLS context takes forty times that,
  * so only 2,000 are kept, those of the names that were used last. docs/decisions/0063-certificates.md
  */
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { RelayCertificate } from '@porttunneler/shared/api/schemas/relays'
@@ -231,10 +231,10 @@ export class Certificates {
     const before = this.#entries.get(given.host)
     if (before && before.version >= given.version) return
     try {
-      const { validFromDate, validToDate } = new X509Certificate(given.chain)
-      const [from, to] = [validFromDate.getTime(), validToDate.getTime()]
-      // It is refused now, not in a handshake.
-      createSecureContext({ cert: given.chain, key: given.key.reveal() })
+      const leaf = new X509Certificate(given.chain)
+      const [from, to] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()]
+      // A wrong key is refused now, not in a handshake.
+      if (!leaf.checkPrivateKey(createPrivateKey(given.key.reveal()))) throw new Error('its key is another')
       if (before) this.#drop(before)
       this.#put({ ...given, lateAt: from + (to - from) * lateShare })
       this.#file.changed()
@@ -260,9 +260,15 @@ export class Certificates {
   }
 
   #make(entry: Entry): void {
-    const { tls, contextsMax = certificateLimits.contexts } = this.#options
-    const context = createSecureContext({ ...tls, cert: entry.chain, key: entry.key.reveal() })
-    this.#contexts.set(entry, context)
+    const { tls, log, contextsMax = certificateLimits.contexts } = this.#options
+    try {
+      const context = createSecureContext({ ...tls, cert: entry.chain, key: entry.key.reveal() })
+      this.#contexts.set(entry, context)
+    } catch (error) {
+      // Until now only the leaf of the chain was checked.
+      log.error({ error, host: entry.host }, 'A certificate cannot be used')
+      this.#drop(entry)
+    }
     const [oldest] = this.#contexts.keys()
     if (this.#contexts.size > contextsMax && oldest) this.#contexts.delete(oldest)
   }
