@@ -13,6 +13,7 @@ import { Turn } from '@porttunneler/shared/mux/turn'
 import { readIdentity, selfSignedIdentity, type TlsIdentity } from './certificate.ts'
 import { Certificates } from './certificates.ts'
 import type { RelayConfig } from './config.ts'
+import { closeDataDir } from './data-dir.ts'
 import { Keeper } from './keeper.ts'
 import { Origins } from './listeners/origins.ts'
 import { TcpListeners } from './listeners/tcp.ts'
@@ -83,6 +84,7 @@ const budgetShare = 0.25
 async function makeFoundation({ config, clock, log }: PartsOptions, isServed: (name: string) => boolean) {
   const boot = newBoot(clock.now())
   const { dataDir, limits } = config
+  closeDataDir(dataDir)
   const damaged: string[] = []
   const { code, title, cure } = codes['relay.set_aside']
   const onSetAside = (file: string, error: unknown) => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
@@ -29,6 +29,27 @@ describe('relay start', () => {
     expect(await readFile(file, 'utf8')).toContain('ptc_test')
     const second = await bench.startRelay({ enrolmentKey: undefined })
     expect(second.relay.phase).toBe('ready')
+  })
+
+  test('a data folder that was open to others is closed, and a shared one keeps its mode', async () => {
+    const modeOf = async (name: string) => (await stat(join(bench.dataDir, name))).mode & 0o777
+    const first = await bench.startRelay()
+    await first.relay.close()
+    const files = ['credential.json', 'state.json', 'tls/relay.key']
+    const open = async () => {
+      for (const name of ['', 'tls']) await chmod(join(bench.dataDir, name), 0o755)
+      for (const name of files) await chmod(join(bench.dataDir, name), 0o644)
+    }
+    await open()
+    const second = await bench.startRelay()
+    await second.relay.close()
+    for (const name of ['', 'tls']) expect([name, await modeOf(name)]).toEqual([name, 0o700])
+    for (const name of files) expect([name, await modeOf(name)]).toEqual([name, 0o600])
+    await open()
+    await mkdir(join(bench.dataDir, 'letters'), { mode: 0o755 })
+    await bench.startRelay()
+    expect([await modeOf(''), await modeOf('letters')]).toEqual([0o755, 0o755])
+    for (const name of files) expect([name, await modeOf(name)]).toEqual([name, 0o600])
   })
 
   test('its report lets agents dial and check it', async () => {

@@ -16,6 +16,7 @@ import { afterEach, expect, test } from 'vitest'
 import { z } from 'zod'
 import { readIdentity, selfSignedIdentity } from './certificate.ts'
 import { loadConfig } from './config.ts'
+import { closeDataDir } from './data-dir.ts'
 import { readJson, writeText } from './files.ts'
 import { listen, listenAt } from './listeners/listen.ts'
 import { TcpListeners, type TcpOptions } from './listeners/tcp.ts'
@@ -38,6 +39,7 @@ const signal = new AbortController().signal
 const files: readonly Act[] = [
   ['a kept file is read', 'relay.data', () => readJson(path, z.unknown())],
   ['a kept file is written', 'relay.data', () => writeText(path, '')],
+  ['the data folder', 'relay.data', () => closeDataDir(import.meta.dirname)],
   ['its own certificate', 'relay.data', () => selfSignedIdentity(path, { names: ['a'], nowMs: 0 })],
   ['the certificate', 'relay.certificate', () => readIdentity({ certFile: path, keyFile: path })],
   ['the configuration', 'relay.config', () => loadConfig(path, {})],

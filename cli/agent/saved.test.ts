@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
@@ -173,6 +173,13 @@ describe('agent id', () => {
     await writeFile(join(folder, 'agent.json'), '')
     const id = await readAgentId(folder, nowMs)
     expect(await readAgentId(folder, nowMs + 1)).toBe(id)
+  })
+
+  test('a folder that others can enter is closed at every run', async () => {
+    const id = await readAgentId(folder, nowMs)
+    await chmod(folder, 0o755)
+    expect(await readAgentId(folder, nowMs + 1)).toBe(id)
+    expect((await stat(folder)).mode & 0o777).toBe(0o700)
   })
 
   test('first runs that meet agree on one id, and it stays', async () => {

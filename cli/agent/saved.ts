@@ -66,9 +66,10 @@ export async function openState(env: Environment, nowMs: number): Promise<AgentS
  */
 export async function readAgentId(folder: string, nowMs: number): Promise<string> {
   const path = join(folder, 'agent.json')
+  // Also at later runs: an older release may have made it with a wider mode.
+  await makePrivateFolder(folder)
   const known = await readAgentFile(path)
   if (known) return known
-  await makePrivateFolder(folder)
   const agent = newId('agt', nowMs)
   try {
     // 'wx': when two first runs meet, the second one reads what the first one wrote.
