@@ -9,6 +9,7 @@ import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { createKey } from '@porttunneler/shared/control/keys'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queries } from '@porttunneler/shared/control/query-table'
+import { erasedIdentity } from '@porttunneler/shared/control/tombstones'
 import { dyingAt } from '@porttunneler/shared/testing/dying-store'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -168,6 +169,19 @@ describe('people who sign in by Firebase', () => {
       'auth.invalid',
     )
     expect((await t.control.store.get(ref))?.data.validSince, 'within what clocks differ').toBe(ended)
+  })
+
+  test('erased by a process whose clock is a year ahead: the next sign-in is a new person, and no earlier one is', async () => {
+    const earlier = await t.token(ada, proven)
+    const { user } = await t.principals.authenticate(earlier, '')
+    const ref = identities.ref(`firebase:${t.firebase.uidOf(ada)}`)
+    await t.control.store.set(ref, erasedIdentity(t.clock.now() + 365 * 86_400_000))
+    t.clock.advance(11 * 60_000)
+    const fresh = () => new Principals(t.control)
+    await expectFailure(fresh().authenticate(earlier, ''), 'auth.invalid')
+    const again = await fresh().authenticate(await t.token(ada, proven), '')
+    expect(again.user?.id).not.toBe(user?.id)
+    expect((await t.control.store.get(ref))?.data).toEqual({ user: again.user?.id })
   })
 
   test('a user disabled by an operator is told so', async () => {

@@ -32,6 +32,9 @@ export type Memberships = { readonly user: string; readonly members: readonly Me
 /** Far more than anybody has, and fewer than a page holds. */
 const membershipsMax = 200
 
+/** If the service dates a sign-in to within this time of our clock, our clock is right. */
+const freshMs = 10 * 60_000
+
 /**
  * Reads the person's memberships. At their first sign-in it makes an account for them, only one however many requests
  * at once.
@@ -56,7 +59,7 @@ export async function ensureAccount(
 
 async function findMemberships(control: Control, claims: IdentityClaims): Promise<Memberships | undefined> {
   const identity = await control.store.get(identities.ref(claims.subject))
-  const user = identity && userIn(identity.data, claims)
+  const user = identity && userIn(identity.data, claims, control.clock.now())
   if (user === undefined) return undefined
   const { items } = await control.store.query(queries.membersOfUser, {
     where: { user },
@@ -65,12 +68,18 @@ async function findMemberships(control: Control, claims: IdentityClaims): Promis
   return items.length === 0 ? undefined : { user, members: items.map(({ data }) => data) }
 }
 
-/** @returns undefined for a stranger, also one who was erased and signed in anew @throws auth.invalid */
+/**
+ * @returns undefined for a stranger, also one who was erased and signed in anew. When the clock of the erasure was
+ * ahead, a sign-in of just now is one, as in `putBackEndOfSignIns`
+ * @throws auth.invalid
+ */
 function userIn(
   { user, erasedAt }: IdentityDoc,
   { authTimeMs }: Pick<IdentityClaims, 'authTimeMs'>,
+  nowMs: number,
 ): string | undefined {
   if (erasedAt === undefined) return user
+  if (isAhead(erasedAt, { nowMs, lastsMs: 0 }) && nowMs - authTimeMs <= freshMs) return undefined
   if (authTimeMs <= erasedAt + limits.skewMs) throw fail('auth.invalid')
   return undefined
 }
@@ -85,7 +94,7 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
   const name = email.slice(0, email.indexOf('@')).slice(0, 80) || 'account'
   return control.store.transact(async (tx) => {
     const identity = await tx.get(identities.ref(subject))
-    const before = identity && userIn(identity.data, claims)
+    const before = identity && userIn(identity.data, claims, nowMs)
     const user = before ?? userOf(subject) ?? newId('usr', nowMs)
     const known = await tx.get(users.ref(user))
     if (known?.data.status === 'disabled') throw fail('auth.disabled')
@@ -128,9 +137,6 @@ export async function followAddress(
       : 'keep',
   )
 }
-
-/** If the service dates a sign-in to within this time of our clock, our clock is right. */
-const freshMs = 10 * 60_000
 
 /**
  * A process whose clock was ahead has ended all sign-ins until a later time. A sign-in that the outside service and we
