@@ -41,8 +41,8 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
   const { state, routes, sessions } = targets
   switch (command.kind) {
     case 'revoke': {
-      const { endpoint, epoch, at, reason } = command
-      if (reason === 'deleted') targets.places.gone(endpoint)
+      const { endpoint, epoch, at, reason, vacant } = command
+      if (reason === 'deleted' || vacant === true) targets.places.gone(endpoint)
       const key = withdrawals.get(reason)
       if (!state.decrees.revoke({ endpoint, epoch, at, ...(key && { key }) })) return false
       end(targets, (claims) => claims.endpoint === endpoint && claims.epoch < epoch, command.reason)

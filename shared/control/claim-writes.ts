@@ -1,4 +1,5 @@
 /** What a granted claim writes within its transaction: endpoint, tunnel, commands, audit. */
+import { limits } from '../protocol/limits.ts'
 import { byCaller, writeAudit } from './audit.ts'
 import { type ClaimContext, isFresh, isFromOther, type Read, type Taking } from './claim-attempt.ts'
 import { makeCommand, type Outgoing, writeCommand } from './commands.ts'
@@ -60,9 +61,16 @@ function writeEviction(
 function revoke(
   tx: Transaction,
   endpoint: string,
-  { cell, epoch, nowMs, reason }: Pick<EndpointDoc, 'cell' | 'epoch'> & { nowMs: number; reason: string },
+  {
+    cell,
+    epoch,
+    nowMs,
+    ...told
+  }: Pick<EndpointDoc, 'cell' | 'epoch'> & { nowMs: number; reason: string; vacant?: boolean },
 ): Outgoing {
-  const outgoing = makeCommand(cell, { kind: 'revoke', endpoint, epoch, reason }, nowMs)
+  const { reason, vacant } = told
+  const body = { kind: 'revoke', endpoint, epoch, reason, ...(vacant && { vacant }) } as const
+  const outgoing = makeCommand(cell, body, nowMs)
   writeCommand(tx, outgoing)
   return outgoing
 }
@@ -92,13 +100,25 @@ function writeClaim(
     const action = isJoin ? 'lease.joined' : 'lease.taken_over'
     writeAudit(tx, { ...entry, action, details: { agent } }, nowMs)
   }
-  if (previous?.data.state === 'leased' && previous.data.tunnel === id) {
-    const left = release(previous.data, { nowMs, forget: true })
-    tx.set(previous.ref, left)
-    // Final for another agent; this one goes on at the new endpoint, and so do agents that share the tunnel.
-    const isShared = tunnel?.data.agents === 'many'
-    const reason = isShared || isHolder(previous.data, agent) ? 'moved' : 'superseded'
-    outgoing.push(revoke(tx, previous.ref.id, { ...left, nowMs, reason }))
-  }
+  if (previous?.data.tunnel === id) outgoing.push(...leavePrevious(tx, context, { read, previous }))
   return outgoing
+}
+
+/** Ends the lease that the tunnel has elsewhere. Visitors of the old address hear that no tunnel is there any more. */
+function leavePrevious(
+  tx: Transaction,
+  { agent, nowMs }: ClaimContext,
+  { read, previous: { ref, data } }: { read: Read; previous: Snapshot<EndpointDoc> },
+): readonly Outgoing[] {
+  if (data.state === 'leased') {
+    const left = release(data, { nowMs, forget: true })
+    tx.set(ref, left)
+    // Final for another agent; this one goes on at the new endpoint, and so do agents that share the tunnel.
+    const isShared = read.tunnel?.data.agents === 'many'
+    const reason = isShared || isHolder(data, agent) ? 'moved' : 'superseded'
+    return [revoke(tx, ref.id, { ...left, nowMs, reason, vacant: true })]
+  }
+  // It was released before: relays still call it offline.
+  if (data.state !== 'resting' || nowMs - data.releasedAt >= limits.placeMs) return []
+  return [revoke(tx, ref.id, { ...data, nowMs, reason: 'moved', vacant: true })]
 }

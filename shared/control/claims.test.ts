@@ -251,9 +251,21 @@ describe('claims: the same address again', () => {
     const moved = await claimOne(ada, { name: 'new', kind: 'http' })
     expect(moved.endpoint.host).toBe('new.tunnel.example.com')
     const { commands } = await t.sync()
+    const endpoint = 'host:old.tunnel.example.com'
     expect(commands).toContainEqual(
-      expect.objectContaining({ kind: 'revoke', endpoint: 'host:old.tunnel.example.com', reason: 'moved' }),
+      expect.objectContaining({ kind: 'revoke', endpoint, reason: 'moved', vacant: true }),
     )
+  })
+
+  test('relays hear that a tunnel released within a day has left its host for another one', async () => {
+    const lease = await claimOne(ada, { name: 'old', kind: 'http' })
+    await release(ada, lease)
+    await updateTunnel(t.of(ada), ada, { id: lease.tunnel, change: { name: 'new' } })
+    await t.sync()
+    await claimOne(ada, { name: 'new', kind: 'http' })
+    const { commands } = await t.sync()
+    const endpoint = 'host:old.tunnel.example.com'
+    expect(commands).toContainEqual(expect.objectContaining({ kind: 'revoke', endpoint, vacant: true }))
   })
 })
 

@@ -101,6 +101,8 @@ export const commandSchema = z.discriminatedUnion('kind', [
     endpoint: endpointIdSchema,
     epoch: z.int(),
     reason: z.string(),
+    /** Its tunnel has another address now, so visitors hear that no tunnel is here. Older releases omit it. */
+    vacant: z.boolean().exactOptional(),
   }),
   z.object({
     id: z.string(),
