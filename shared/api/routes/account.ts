@@ -4,6 +4,7 @@ import type { Caller } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
 import { readTransferNow } from '../../control/transfer.ts'
 import { readUsage } from '../../control/usage-sums.ts'
+import { requireNoRevision } from '../etags.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { type Me, meSchema } from '../schemas/accounts.ts'
 import {
@@ -80,10 +81,12 @@ export function accountRoutes(): RouteGroup {
       return c.json({ ...describeAccount(caller.account, data), ...(transfer && { transfer }) }, 200)
     })
     .add(routes.rename, async (c, { caller, control }) => {
+      requireNoRevision(c.req.header('if-match'))
       const renamed = await renameAccount(control, caller, c.req.valid('json').name)
       return c.json(describeAccount(caller.account, renamed), 200)
     })
     .add(routes.close, async (c, { caller, control }) => {
+      requireNoRevision(c.req.header('if-match'))
       await setAccountStatus(control, caller.account, 'closed', caller)
       return c.body(null, 204)
     })

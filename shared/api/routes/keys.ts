@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
 import { createKey, describeKey, listKeys, revokeKey } from '../../control/keys.ts'
 import type { Cursors } from '../cursors.ts'
+import { requireNoRevision } from '../etags.ts'
 import { once } from '../idempotency.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { keyCreatedSchema, keyCreateSchema, keySchema } from '../schemas/accounts.ts'
@@ -71,6 +72,7 @@ export function keyRoutes(cursors: Cursors): RouteGroup {
       return c.json({ ...key, secret }, 201)
     })
     .add(routes.revoke, async (c, { caller, control }) => {
+      requireNoRevision(c.req.header('if-match'))
       await revokeKey(control, caller, c.req.valid('param').key)
       return c.body(null, 204)
     })

@@ -9,6 +9,7 @@ import {
   listMembers,
   removeMember,
 } from '../../control/members.ts'
+import { requireNoRevision } from '../etags.ts'
 import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import {
   accountChoicesSchema,
@@ -88,10 +89,12 @@ export function memberRoutes({ control: whole }: ApiDeps): RouteGroup {
       c.json(await createService(control, caller, c.req.valid('json')), 201),
     )
     .add(routes.change, async (c, { caller, control }) => {
+      requireNoRevision(c.req.header('if-match'))
       await changeRole(control, caller, { ...c.req.valid('param'), ...c.req.valid('json') })
       return c.body(null, 204)
     })
     .add(routes.remove, async (c, { caller, control }) => {
+      requireNoRevision(c.req.header('if-match'))
       await removeMember(control, caller, c.req.valid('param').member)
       return c.body(null, 204)
     })
