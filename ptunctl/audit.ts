@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fail } from '@porttunneler/shared/base/errors'
+import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { checkExport, type ExportReport } from '@porttunneler/shared/control/audit/export-check'
 import type { AuditReport } from '@porttunneler/shared/control/audit/verify'
 import type { ActName } from '@porttunneler/shared/control/operator/acts'
@@ -97,7 +98,7 @@ async function* linesOf(file: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input: stream, crlfDelay: Infinity })
   } catch (cause) {
-    throw fail('operator.usage', `${file} cannot be read.`, { cause })
+    throw fail('operator.usage', `${file} cannot be read${sayFileError(cause)}`, { cause })
   } finally {
     stream.destroy()
   }

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { syncBuiltinESMExports } from 'node:module'
+import os, { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { openControlPlane } from '@porttunneler/standalone/control-plane'
 import { openDataFolder } from '@porttunneler/standalone/data-folder'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { run } from './main.ts'
 
 let data: string
@@ -119,5 +120,36 @@ test('ptunctl: every verb has its help', async () => {
   for (const group of out.matchAll(/^ {2}(\w+) {2,}\w/gm)) {
     const help = await ctl(group[1] ?? '', '--help')
     expect(help).toMatchObject({ code: 0, out: expect.stringContaining('Usage: ptunctl') })
+  }
+})
+
+test('ptunctl: a file that the system refuses is told with the cause and its own cure', async () => {
+  const file = join(data, 'lock')
+  for (const [path, words] of [
+    [join(data, 'none'), '(ENOENT): it does not exist; check the path'],
+    [data, '(EISDIR): it is a folder, and a file is needed'],
+    [join(file, 'inside'), '(ENOTDIR): something else is in the way'],
+    [join(data, 'x'.repeat(300)), '(ENAMETOOLONG): the path is too long'],
+  ] as const) {
+    const { err } = await ctl('audit', 'check', path)
+    expect(err).toContain(`${path} cannot be read ${words}`)
+    expect(err.split('\n'), 'the words of the system are not repeated').toHaveLength(3)
+  }
+})
+
+test('ptunctl: a user without a name is asked for one', async () => {
+  const spy = vi.spyOn(os, 'userInfo').mockImplementation(() => {
+    throw Object.assign(new Error('no entry'), { code: 'ENOENT' })
+  })
+  syncBuiltinESMExports()
+  try {
+    let err = ''
+    const io = { stdout: { write: () => {} }, stderr: { write: (text: string) => (err += text) } }
+    expect(await run(['cells', 'list', '--data', data], { ...io, env: {} })).toBe(2)
+    expect(err).toContain('say who you are with --as')
+    expect(await run(['cells', 'list', '--data', data, '--as', 'grace'], { ...io, env: {} })).toBe(0)
+  } finally {
+    spy.mockRestore()
+    syncBuiltinESMExports()
   }
 })

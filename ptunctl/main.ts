@@ -65,7 +65,11 @@ async function runOrder({ data }: Globals, order: Order, { env, stderr }: Io): P
 
 /** The operator's name for the audit. */
 function operatorOf({ as }: Globals, env: Env): string {
-  return as ?? (env.PTUNCTL_OPERATOR || userInfo().username)
+  try {
+    return as ?? (env.PTUNCTL_OPERATOR || userInfo().username)
+  } catch (cause) {
+    throw fail('operator.usage', 'This user has no name here; say who you are with --as.', { cause })
+  }
 }
 
 function usageFailure(message: string): PortTunnelerError {

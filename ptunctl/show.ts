@@ -14,7 +14,9 @@ export function resultText(result: unknown): string {
 }
 
 export function failureText({ code, detail, entry: { cure }, cause }: PortTunnelerError): string {
-  const reason = cause instanceof Error ? `  ${printable(cause.message)}\n` : ''
+  // What the system said stands in the detail already, in words.
+  const isSaid = cause instanceof Error && 'code' in cause && detail.includes(`(${cause.code})`)
+  const reason = cause instanceof Error && !isSaid ? `  ${printable(cause.message)}\n` : ''
   return `${code} ${printable(detail)}\n${reason}  ${cure}\n`
 }
 

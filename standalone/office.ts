@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, keyOfCode } from '@porttunneler/shared/base/errors'
 import { silentLog } from '@porttunneler/shared/base/log'
+import { saySocketError } from '@porttunneler/shared/base/system-errors'
 import { type Order, runAct } from '@porttunneler/shared/control/operator/acts'
 import { z } from 'zod'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
@@ -69,7 +70,8 @@ async function askServer(data: string, order: Order): Promise<unknown> {
     socket.end(JSON.stringify(order))
     said = answerSchema.parse(JSON.parse(await text(socket)))
   } catch (cause) {
-    throw fail('operator.unreachable', undefined, { cause })
+    const detail = `${socketPath(data)} does not answer${saySocketError(cause)}`
+    throw fail('operator.unreachable', detail, { cause })
   } finally {
     socket.destroy()
   }

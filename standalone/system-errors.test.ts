@@ -1,4 +1,7 @@
 /** Every message of the server that a system error can lead to: its cure fits the error. What refuses is a mock. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { silentLog } from '@porttunneler/shared/base/log'
@@ -15,6 +18,7 @@ import {
 import { afterEach, expect, test } from 'vitest'
 import { readTextFile } from './config.ts'
 import { openDataFolder } from './data-folder.ts'
+import { runOnFolder } from './office.ts'
 import { openFileKeyVault } from './platform/key-vault.file.ts'
 import { openLogMail } from './platform/mail.log.ts'
 import { openSmtpMail } from './platform/mail.smtp.ts'
@@ -82,6 +86,27 @@ test.each(systemCodes('network'))('the mail server: %s', async (code) => {
   const failure = await failureOf(() => smtp.send(letter))
   expect(failure).toMatchObject({ key: 'mail.failed' })
   expectCure(failure, { kind: 'network', code })
+})
+
+test.each([
+  ...systemCodes('file').map((code) => ['file', code] as const),
+  ['network', 'ECONNREFUSED'],
+  ['network', 'ECONNRESET'],
+] as const)('ptunctl, at the socket of a server: %s %s', async (kind, code) => {
+  const data = mkdtempSync(join(tmpdir(), 'pt-socket-'))
+  writeFileSync(join(data, 'store.db'), '')
+  const held = openDataFolder(data)
+  try {
+    undo = refuseConnections(systemError(code))
+    const failure = await failureOf(() =>
+      runOnFolder(data, { act: 'cells.list', input: {}, operator: 'grace' }),
+    )
+    expect(failure).toMatchObject({ key: 'operator.unreachable' })
+    expectCure(failure, { kind, code })
+  } finally {
+    held.close()
+    rmSync(data, { recursive: true })
+  }
 })
 
 test('the database: a full disk and a file that takes no writes are told apart', () => {

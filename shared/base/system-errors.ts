@@ -50,6 +50,13 @@ const fileWords: Words = {
   ENAMETOOLONG: 'the path is too long; choose a shorter one',
 }
 
+/** A socket is found like a file, and answers like a server. */
+const socketWords: Words = {
+  ...fileWords,
+  ECONNREFUSED: networkWords.ECONNREFUSED,
+  ECONNRESET: networkWords.ECONNRESET,
+}
+
 const listenWords: Words = {
   ...descriptorWords,
   EADDRINUSE: 'another program listens there; stop it (ss -ltnp shows it), or choose another port',
@@ -79,6 +86,11 @@ export function sayNetworkError(error: unknown): string {
 /** Why a file or folder could not be read, made or written; in the system's words where we have none. */
 export function sayFileError(error: unknown): string {
   return say(error, fileWords) || systemWords(error)
+}
+
+/** Why nobody could be asked at the path of a socket. @returns as `sayNetworkError` */
+export function saySocketError(error: unknown): string {
+  return say(error, socketWords)
 }
 
 /** Why a server socket could not be opened; in the system's words where we have none. */
