@@ -278,10 +278,11 @@ test('refusals: every cell is tried here or covered by an existing test, and the
     for (const program of programs) {
       const cell = `${name} ${program}`
       const file = heldBy[cell]
-      expect([cell, tried.has(cell) || (file !== undefined && existsSync(join(root, file)))]).toEqual([
-        cell,
-        true,
-      ])
+      const text =
+        file !== undefined && existsSync(join(root, file)) && readFileSync(join(root, file), 'utf8')
+      // A test of its own names its cells.
+      const isHeld = text !== false && (!file?.startsWith('e2e/') || text.includes(cell))
+      expect([cell, tried.has(cell) || isHeld]).toEqual([cell, true])
     }
   const rows = refusals.map(
     ({ what, relay, agent, server }) => `| ${what} | ${relay} | ${agent} | ${server} |`,
