@@ -117,7 +117,7 @@ async function run(control: Control, job: RunningJob): Promise<void> {
   } catch (thrown) {
     const error = asFailure(thrown)
     if (!error.key.startsWith('certificate.')) throw thrown
-    await noteFailure(here, order, error)
+    await recordFailure(here, order, error)
   }
 }
 
@@ -210,12 +210,12 @@ async function step(here: Try, at: At): Promise<OpenOrder | 'done' | undefined> 
     case 'invalid':
       throw fail('certificate.validation', order.reason ?? `${issuer.name} gives no reason.`)
     case 'valid':
-      await keep(here, at)
+      await saveCertificate(here, at)
       return 'done'
   }
 }
 
-async function keep(here: Try, { issuer, account, open, order }: At): Promise<void> {
+async function saveCertificate(here: Try, { issuer, account, open, order }: At): Promise<void> {
   const { control, job, wanted, doc } = here
   if (order.certificate === undefined) throw fail('certificate.refused', 'The order is valid, but empty.')
   const chain = await issuer.download(account, order.certificate, job.signal)
@@ -223,7 +223,7 @@ async function keep(here: Try, { issuer, account, open, order }: At): Promise<vo
   const { ariId = '', ...life } = facts
   const nowMs = control.clock.now()
   const renewAt = renewalTime(life, control.random)
-  const kept: CertificateDoc = {
+  const saved: CertificateDoc = {
     ...noCertificate(wanted.account, open.hosts),
     ...{
       state: 'valid',
@@ -234,10 +234,10 @@ async function keep(here: Try, { issuer, account, open, order }: At): Promise<vo
     ...{ issuer: issuer.name, ...life, renewAt, ariId, ariAskAt: nowMs, triedAt: nowMs },
   }
   await tidyProofs(here, open)
-  const news = { kind: 'certificate', host: job.subject, version: kept.version } as const
+  const news = { kind: 'certificate', host: job.subject, version: saved.version } as const
   const outgoing = wanted.cells.map((cell) => makeCommand(cell, news, nowMs))
   await job.advance({}, async (tx) => {
-    tx.set(certificates.ref(job.subject), kept)
+    tx.set(certificates.ref(job.subject), saved)
     for (const command of outgoing) writeCommand(tx, command)
   })
   await publishCommands(control, outgoing)
@@ -257,7 +257,11 @@ async function giveUp(here: Try, order: OpenOrder): Promise<void> {
 }
 
 /** The present certificate stays in use; the next try is later. */
-async function noteFailure(here: Try, order: OpenOrder | undefined, error: PortTunnelerError): Promise<void> {
+async function recordFailure(
+  here: Try,
+  order: OpenOrder | undefined,
+  error: PortTunnelerError,
+): Promise<void> {
   const { control, job, wanted, doc } = here
   const { clock, random, log } = control
   const nowMs = clock.now()
