@@ -105,8 +105,9 @@ export const httpVisitorCodes = {
     http: 404,
     owner: 'user',
     title: 'No tunnel by this name',
-    cause: 'No tunnel is served under this host name, and none was at this relay within a day.',
-    cure: "Check the spelling of the address, and that the tunnel's agent runs.",
+    cause:
+      'This relay knows no tunnel of this host name: it had none within a day, or it was deleted or has moved.',
+    cure: "Check the address, which may be another one now, and that the tunnel's agent runs.",
   },
   'http.upstream_silent': {
     code: 'PT-4015',
