@@ -24,11 +24,11 @@ export function keepOwnRecords(control: Control): JobKind {
     name: 'dns.records',
     attemptsMax: Number.MAX_SAFE_INTEGER,
     everyMs,
-    run: (job) => keep(control, job),
+    run: (job) => writeRecords(control, job),
   }
 }
 
-async function keep(control: Control, job: RunningJob): Promise<void> {
+async function writeRecords(control: Control, job: RunningJob): Promise<void> {
   if (control.dns.kind === 'none') return
   const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
   const lists = cells.map((cell) => recordsOf(control, cell))

@@ -84,12 +84,12 @@ export async function reservePort(
   alsoWrite?: AlsoWrite,
 ): Promise<Reservation> {
   const cell = await choosePlace(control, { preferred: '', named })
-  const keep = (id: string) => reserve(control, caller, { id, kind: 'tcp', cell }, alsoWrite)
+  const reserveId = (id: string) => reserve(control, caller, { id, kind: 'tcp', cell }, alsoWrite)
   if (port === undefined) {
     const tried = new Set<string>()
     for (let at = 0; at < portTries; at++) {
       const id = await control.free.find(control, cell.id, [tried])
-      const made = id === undefined ? undefined : await keep(id)
+      const made = id === undefined ? undefined : await reserveId(id)
       if (made) return made
       if (id === undefined) break
       tried.add(id)
@@ -100,7 +100,7 @@ export async function reservePort(
   if (port < portFrom || port > portTo)
     throw fail('endpoint.port_denied', `Port ${port} is outside ${portFrom} to ${portTo}.`)
   if (isPortDenied(port)) throw fail('endpoint.port_denied', `Port ${port} is withheld from everybody.`)
-  const made = await keep(tcpEndpointId(cell.id, port))
+  const made = await reserveId(tcpEndpointId(cell.id, port))
   if (made) return made
   const suggestions = await suggestPorts(control, cell.id)
   const detail = `Somebody else has port ${port}, or it waits for its last owner.`

@@ -33,12 +33,12 @@ export type SweepProgress = Swept & {
 
 /**
  * Goes over everything that is due, from where `start` says.
- * @param keep called after every page; after a crash the sweep continues from the last one
+ * @param save called after every page; after a crash the sweep continues from the last one
  */
 export async function sweep(
   control: Control,
   start: SweepProgress = { part: 'lapsed', expired: 0, freed: 0 },
-  keep: (progress: SweepProgress) => Promise<void> = async () => {},
+  save: (progress: SweepProgress) => Promise<void> = async () => {},
 ): Promise<Swept> {
   const placeOf = rememberPlaces(control)
   let progress = start
@@ -59,7 +59,7 @@ export async function sweep(
     if (page.next) progress = { part, ...sums, after: page.next }
     else if (part === 'lapsed') progress = { part: 'kept', ...sums }
     else return sums
-    await keep(progress)
+    await save(progress)
   }
 }
 

@@ -193,7 +193,7 @@ export function nameRoutesOf(deps: ApiDeps, cursors: Cursors): RouteGroup {
     .add(nameRoutes.list, async (c, { caller }) => c.json(await kind.page(caller, c.req.valid('query')), 200))
     .add(nameRoutes.reserve, async (c, call) => {
       const wish = c.req.valid('json')
-      const made = await kind.make(c, call, (keep) => reserveName(control, call.caller, wish, keep))
+      const made = await kind.make(c, call, (record) => reserveName(control, call.caller, wish, record))
       c.header('location', `/v1/names/${made.host}`)
       return c.json(made, 201)
     })
@@ -228,7 +228,7 @@ export function portRoutesOf(deps: ApiDeps, cursors: Cursors): RouteGroup {
     .add(portRoutes.list, async (c, { caller }) => c.json(await kind.page(caller, c.req.valid('query')), 200))
     .add(portRoutes.reserve, async (c, call) => {
       const wish = c.req.valid('json')
-      const made = await kind.make(c, call, (keep) => reservePort(control, call.caller, wish, keep))
+      const made = await kind.make(c, call, (record) => reservePort(control, call.caller, wish, record))
       c.header('location', `/v1/ports/${made.id}`)
       return c.json(made, 201)
     })
@@ -287,7 +287,7 @@ function keeping<T extends { readonly revision: number }>(
     async make(
       c: ApiContext,
       call: AccountCall,
-      run: (keep: (tx: Parameters<Record>[0], made: Reservation) => void) => Promise<Reservation>,
+      run: (record: (tx: Parameters<Record>[0], made: Reservation) => void) => Promise<Reservation>,
     ): Promise<T> {
       const outcome = await once(c, call, (record) => run((tx, { ref: { id } }) => record(tx, { id })))
       // Shows the present state; the record only says which one it was.
