@@ -75,6 +75,16 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
     rmSync(folder, { recursive: true, force: true })
   }, 60_000)
 
+  /**
+   * The upstream ends a connection that was idle for five seconds; on a busy machine that may cross the next request on
+   * it. HTTP/1.1 has no cure for that but to ask again.
+   */
+  class Crossed extends Error {
+    constructor(cause: Error) {
+      super(cause.message, { cause })
+    }
+  }
+
   type Got = { readonly status: number; readonly body: string; readonly serial: string }
 
   /** Requests it by its name under pebble's root alone; rejects when the certificate is not trusted. */
@@ -86,7 +96,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
     return new Promise<Got>((resolve, reject) => {
       const headers = { host: `${host}:${port}` }
       const address = { host: '127.0.0.1', port, servername: host, ca: root, headers, path }
-      request({ ...address, agent: pool ?? false }, (answer) => {
+      const outgoing = request({ ...address, agent: pool ?? false }, (answer) => {
         const { serialNumber: serial } = (answer.socket as TLSSocket).getPeerCertificate()
         let body = ''
         answer.setEncoding('utf8').on('data', (text: string) => {
@@ -95,8 +105,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
         answer.on('error', reject)
         answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body, serial }))
       })
-        .on('error', reject)
-        .end()
+      outgoing.on('error', (error) => reject(outgoing.reusedSocket ? new Crossed(error) : error)).end()
     })
   }
 
@@ -160,7 +169,8 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
     expect(listed.flatMap(({ hosts }) => hosts).sort()).toEqual([shop, domain])
     const { serial: before } = await get(shop, portOf('TLS'))
     const pool = new ConnectionPool({ keepAlive: true, maxSockets: 4 })
-    const failures: unknown[] = []
+    const failures: string[] = []
+    let crossed = 0
     let sent = 0
     let after: string | undefined
     const visit = async (kept: boolean) => {
@@ -168,10 +178,11 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
         sent++
         try {
           const got = await get(shop, portOf('TLS'), kept ? { pool } : {})
-          if (got.status !== 200) failures.push(got)
+          if (got.status !== 200) failures.push(`${got.status} ${got.body}`)
           if (got.serial !== undefined && got.serial !== before && !kept) after ??= got.serial
         } catch (error) {
-          failures.push(error)
+          if (error instanceof Crossed) crossed++
+          else failures.push(String(error))
         }
       }
     }
@@ -180,6 +191,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
     await visits
     pool.destroy()
     expect(failures).toEqual([])
+    expect(crossed, 'a kept connection ended just as it was used again').toBeLessThanOrEqual(1)
     expect(sent).toBeGreaterThan(125)
     expect(after).toBeDefined()
   })

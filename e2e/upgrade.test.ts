@@ -137,6 +137,23 @@ describe('upgrade in place', () => {
     },
   )
 
+  test('who asks while a version is taking over is told so, and the newest one follows it', async () => {
+    install(release('twice', { 'standalone/main.ts': "throw new Error('not built')\n" }))
+    const from = server.program.lines.items.length
+    const hears = (sentence: string, after: number) =>
+      server.program.lines.waitFor(({ text }) => text.includes(sentence), { what: sentence, from: after })
+    const abandoned = 'did not start; the one before it goes on'
+    server.program.send('SIGUSR2')
+    await hears('Starting the new version', from)
+    server.program.send('SIGUSR2')
+    await hears('still taking over', from)
+    await hears(abandoned, from)
+    const first = server.program.lines.items.findIndex(
+      ({ text }, at) => at >= from && text.includes(abandoned),
+    )
+    await hears(abandoned, first + 1)
+  })
+
   /** Lets a newer version take over while slow answers are on their way. @returns how long the API was away, ms */
   async function upgrade(newVersion: string): Promise<number> {
     const before = [...relaysOf(server)]

@@ -21,6 +21,8 @@ outliveOutput(process, () => undefined)
 let current = start({})
 let isServing = false
 let next: ChildProcess | undefined
+/** SIGUSR2 came while one version gave way to another: the newest follows when they are done. */
+let isWanted = false
 
 function start(env: NodeJS.ProcessEnv): ChildProcess {
   // That version's own Node, if it was installed with it.
@@ -33,8 +35,10 @@ function start(env: NodeJS.ProcessEnv): ChildProcess {
     detached: true,
   })
   child.on('message', (message) => {
-    if (child === current && isUp(message)) isServing = true
-    else tell(child === current ? next : current, message as object)
+    if (child === current && isUp(message)) {
+      isServing = true
+      takeWanted()
+    } else tell(child === current ? next : current, message as object)
   })
   child.on('error', (error) => {
     process.stderr.write(`  ${error.message}\n`)
@@ -55,16 +59,25 @@ function onExit(child: ChildProcess, code: number): void {
     next = undefined
     tell(current, resumeMessage)
     process.stderr.write('  The new version did not start; the one before it goes on.\n')
+    takeWanted()
   } else if (next) {
     current = next
     next = undefined
     tell(current, goneMessage)
+    takeWanted()
   } else process.exitCode = code
 }
 
-process.on('SIGUSR2', () => {
+function takeWanted(): void {
+  if (!isWanted) return
+  isWanted = false
+  takeNewest()
+}
+
+function takeNewest(): void {
   if (next || !isServing) {
-    process.stdout.write('  A version is starting already.\n')
+    isWanted = true
+    process.stdout.write('  A version is still taking over; the newest one follows it.\n')
     return
   }
   process.stdout.write('  Starting the new version beside this one.\n')
@@ -73,7 +86,9 @@ process.on('SIGUSR2', () => {
   } catch (error) {
     process.stderr.write(`  The new version could not be started (${String(error)}); this one goes on.\n`)
   }
-})
+}
+
+process.on('SIGUSR2', takeNewest)
 for (const signal of signals)
   process.on(signal, () => {
     for (const child of [next, current]) child?.kill(signal)
