@@ -2,13 +2,21 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { keySchema, meSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { pageSchema } from '@porttunneler/shared/api/schemas/common'
+import { domainSchema } from '@porttunneler/shared/api/schemas/domains'
+import { reservedNameSchema, reservedPortSchema } from '@porttunneler/shared/api/schemas/reservations'
+import { tunnelSchema } from '@porttunneler/shared/api/schemas/tunnels'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { cleanJson } from './clean-json.ts'
 import { isOwnPage } from './commands/device-flow.ts'
-import { listKeys } from './commands/keys.ts'
-import { deleteTunnel, list } from './commands/tunnels.ts'
+import { listDomains } from './commands/domains.ts'
+import { listKept, names, ports } from './commands/kept.ts'
+import { listKeys, revokeKey } from './commands/keys.ts'
+import { list } from './commands/tunnels.ts'
 import { whoami } from './commands/whoami.ts'
 import type { Context } from './context.ts'
 import { httpFetch } from './http-fetch.ts'
@@ -19,44 +27,39 @@ const evil = '\u001b]52;c;aGk=\u0007\u001b[2J\u009b31m\r\u202eevil'
 const moves = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/u
 const id = (prefix: string) => `${prefix}_${'0'.repeat(26)}`
 
-const answers: Readonly<Record<string, unknown>> = {
-  '/v1/me': {
-    user: id('usr'),
-    email: evil,
-    account: id('acc'),
-    accountName: evil,
-    role: 'owner',
-    scopes: ['read'],
-    plan: evil,
-    limits: {
-      tunnelsOnline: 1,
-      reservedHosts: 1,
-      reservedPorts: 1,
-      transferBytesMonth: 1,
-      connectionsPerMinute: 1,
-    },
-  },
-  '/v1/keys': {
-    items: [{ id: id('key'), name: evil, scopes: ['read'], createdAt: 1, hint: evil, lastUsedDay: evil }],
-  },
-  '/v1/tunnels': {
-    items: [
-      {
-        id: id('tun'),
-        name: 'web',
-        kind: 'http',
-        policy: {},
-        state: 'online',
-        endpoint: { id: 'host:web.example.com', url: evil, host: evil, port: 80 },
-        agents: 'one',
-        holders: [{ agent: evil, since: 1, state: 'online' }],
-        revision: 1,
-        createdAt: 1,
-        updatedAt: 1,
-      },
-    ],
-  },
+/** Text that says something where a shape allows no escapes. */
+const tame = ['usr', 'acc', 'key', 'tun', 'agt']
+  .map(id)
+  .concat('web', 'evil.example.com', 'host:web.example.com', '192.0.2.0/24')
+
+/** A value of the shape with escapes wherever it allows any text. */
+function hostile(shape: z.core.JSONSchema.BaseSchema): unknown {
+  const { type, properties = {}, items, anyOf = [], enum: choice } = shape
+  const [first] = anyOf
+  if (choice) return choice[0]
+  if (shape.const !== undefined) return shape.const
+  if (typeof first === 'object') return hostile(first)
+  if (type === 'array') return [hostile(items as z.core.JSONSchema.BaseSchema)]
+  if (type === 'object') {
+    // Without a further page, a list ends.
+    const fields = Object.entries(properties).filter(([name]) => name !== 'next')
+    return Object.fromEntries(fields.map(([name, one]) => [name, hostile(one as typeof shape)]))
+  }
+  const schema = z.fromJSONSchema(shape as z.core.JSONSchema.JSONSchema)
+  return [evil, ...tame, 1, true].find((value) => schema.safeParse(value).success)
 }
+
+const shapes = {
+  '/v1/me': meSchema,
+  '/v1/keys': pageSchema(keySchema),
+  '/v1/tunnels': pageSchema(tunnelSchema),
+  '/v1/names': pageSchema(reservedNameSchema),
+  '/v1/ports': pageSchema(reservedPortSchema),
+  '/v1/domains': pageSchema(domainSchema),
+}
+const answers: Readonly<Record<string, unknown>> = Object.fromEntries(
+  Object.entries(shapes).map(([path, schema]) => [path, hostile(z.toJSONSchema(schema))]),
+)
 const problem = {
   type: evil,
   title: evil,
@@ -109,10 +112,13 @@ describe('a hostile server', () => {
     ['whoami', whoami],
     ['keys list', listKeys],
     ['list', list],
-    ['a refusal', (context: Context) => deleteTunnel(context, 'gone', { yes: true })],
+    ['names list', (context: Context) => listKept(context, names)],
+    ['ports list', (context: Context) => listKept(context, ports)],
+    ['domains list', listDomains],
+    ['a refusal', (context: Context) => revokeKey(context, id('key'))],
   ])('%s: no field of its answers controls the terminal', async (_, run) => {
     const text = await atServer((context) => run(context))
-    expect(text.length).toBeGreaterThan(0)
+    expect(text).toContain('evil')
     expect(text).not.toMatch(moves)
   })
 
