@@ -44,6 +44,9 @@ test('settings: set ones count, and a secret does not show', () => {
   expect(settings.control.registration).toBe(false)
   expect(settings.control.firebase?.providers).toEqual([])
   expect(settings.stripeSecret?.reveal()).toBe('whsec_1')
+  expect(settings.acme).toBeUndefined()
+  const acme = readSettings({ ...real, PORTTUNNELER_ACME_EMAIL: 'ada@example.com' }).acme
+  expect(acme).toMatchObject({ email: 'ada@example.com', issuers: [{ name: 'letsencrypt' }] })
   expect(JSON.stringify(settings)).not.toContain('whsec_1')
 })
 
@@ -56,6 +59,11 @@ test.each([
   [{ PORTTUNNELER_RELAY_GROUPS: '[{"cell":"a"}]' }, 'PORTTUNNELER_RELAY_GROUPS'],
   [{ STRIPE_WEBHOOK_SECRET: 'sk_live' }, 'STRIPE_WEBHOOK_SECRET'],
   [{ FIREBASE_PROVIDERS: 'acme.com' }, 'FIREBASE_PROVIDERS'],
+  [{ PORTTUNNELER_ACME_EMAIL: 'ada' }, 'PORTTUNNELER_ACME_EMAIL'],
+  [
+    { PORTTUNNELER_ACME_EMAIL: 'a@example.com', PORTTUNNELER_ACME_ISSUERS: '[]' },
+    'PORTTUNNELER_ACME_ISSUERS',
+  ],
   [{ PORTTUNNELER_TRUSTED_PROXIES: 'all' }, 'PORTTUNNELER_TRUSTED_PROXIES'],
 ])('settings: %o is refused with the variable’s name but not its value', (changes, name) => {
   const refusal = refusalOf({ ...real, ...changes })

@@ -101,6 +101,21 @@ describe('settings', () => {
     expect(settings({}).config.mail).toBeUndefined()
   })
 
+  test('a domain and an address of mail make a server with certificates, open to the world at the usual ports', () => {
+    const yaml = 'domain: tunnels.example.com\nacme: { email: ada@example.com }'
+    const { config } = settings({ yaml })
+    expect(config).toMatchObject({
+      bind: '0.0.0.0',
+      host: 'tunnels.example.com',
+      ports: { http: 80, tls: 443 },
+    })
+    expect(config.acme?.issuers).toMatchObject([{ name: 'letsencrypt' }])
+    expect(settings({ yaml: `${yaml}\nports: { tls: 8443 }` }).config.ports).toMatchObject({
+      http: 80,
+      tls: 8443,
+    })
+  })
+
   test('a public console address is kept as an origin', () => {
     const { config } = settings({ env: { PORTTUNNELER_CONSOLE_URL: 'https://t.example.com/x' } })
     expect(config.public.console).toBe('https://t.example.com')
@@ -118,6 +133,9 @@ describe('settings', () => {
     ['a host with a scheme', { yaml: 'host: http://a.example.com' }, /host/],
     ['the world without a host', { yaml: 'bind: 0.0.0.0' }, /host: is needed when "bind" is not loopback/],
     ['a bind that is no address', { yaml: 'bind: everywhere' }, /bind/],
+    ['certificates without a domain', { yaml: 'acme: { email: ada@example.com }' }, /acme/],
+    ['certificates for localhost', { yaml: 'domain: a.localhost\nacme: { email: ada@example.com }' }, /acme/],
+    ['certificates for nobody', { yaml: 'domain: a.example.com\nacme: { email: ada }' }, /acme\.email/],
     ['broken YAML', { yaml: 'ports: {' }, /standalone\.yaml/],
     ['a list for a file', { yaml: '- a' }, /not a list of "setting: value" lines/],
     ['an unknown option', { args: ['--prot', '1'] }, /command line/],
