@@ -2,15 +2,17 @@
 import type { Query, QueryOptions } from '@porttunneler/shared/control/platform'
 import { fieldSql, indexName } from './store.sqlite.database.ts'
 
+type Value = string | number | bigint
+
 /** Text and bindings. One text for each query and set of bounds, so that there are few prepared statements. */
 export function querySql(
   query: Query,
   { where, from, to, after, limit }: QueryOptions,
-): { readonly sql: string; readonly values: (string | number)[] } {
+): { readonly sql: string; readonly values: Value[] } {
   const rising = query.direction === 'ascending'
   const order = fieldSql(query.order)
   const clauses = [`collection = '${query.collection}'`, `${order} IS NOT NULL`]
-  const values: (string | number)[] = []
+  const values: Value[] = []
   for (const field of query.equals) {
     clauses.push(`${fieldSql(field)} = ?`)
     values.push(comparable(where[field]))
@@ -21,15 +23,15 @@ export function querySql(
   const high = !rising && after ? after[0] : to
   if (low !== undefined) {
     clauses.push(`${order} >= ?`)
-    values.push(low)
+    values.push(comparable(low))
   }
   if (high !== undefined) {
     clauses.push(`${order} <= ?`)
-    values.push(high)
+    values.push(comparable(high))
   }
   if (after) {
     clauses.push(`(${order}, id) ${rising ? '>' : '<'} (?, ?)`)
-    values.push(after[0], after[1])
+    values.push(comparable(after[0]), after[1])
   }
   values.push(limit)
   const direction = rising ? 'ASC' : 'DESC'
@@ -40,8 +42,14 @@ export function querySql(
   return { sql, values }
 }
 
-/** JSON's true and false are 1 and 0 in SQLite's `->>`. */
-function comparable(value: unknown): string | number {
+/**
+ * A value as SQLite's `->>` returns it from a document. JSON's true and false are 1 and 0. Beyond 2^53 JSON writes the
+ * shortest digits that mean the number: SQLite reads them as an integer, which is not the double's own value.
+ */
+function comparable(value: unknown): Value {
   if (typeof value === 'boolean') return value ? 1 : 0
-  return value as string | number
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value as Value
+  const written = JSON.stringify(value)
+  const integer = /^-?\d+$/.test(written) ? BigInt(written) : undefined
+  return integer === undefined || BigInt.asIntN(64, integer) !== integer ? (value as number) : integer
 }

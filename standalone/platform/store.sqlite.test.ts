@@ -183,3 +183,17 @@ test('purge: documents past their ttl are deleted in slices; the rest stays', as
   expect(await store.purgeExpired(1_000)).toBe(0)
   expect((await store.query(byGroup, { where: { group: 'a' }, limit: 50 })).items).toHaveLength(6)
 })
+
+test.each([2 ** 53, 2 ** 60, -(2 ** 60), 2 ** 62 + 2 ** 12, 2 ** 63, -(2 ** 63), 1e19, 1e21, 1e300, 0.1])(
+  'a query finds %d at its bounds, and its pages go on behind it',
+  async (n) => {
+    await using store = openSqliteStore(':memory:', { queries })
+    for (const id of ['a', 'b']) await store.set(things.ref(id), { group: 'a', n })
+    const page = async (after?: readonly [string | number, string]) =>
+      store.query(byGroup, { where: { group: 'a' }, from: n, to: n, limit: 1, ...(after && { after }) })
+    const first = await page()
+    expect(first.items.map(({ ref, data }) => [ref.id, data.n])).toEqual([['a', n]])
+    const second = await page(first.next)
+    expect(second.items.map(({ ref, data }) => [ref.id, data.n])).toEqual([['b', n]])
+  },
+)
