@@ -11,7 +11,7 @@ import { Turn } from '@porttunneler/shared/mux/turn'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
-import { expect } from 'vitest'
+import { afterEach, expect } from 'vitest'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps } from '../listeners/http/deps.ts'
 import { serveHttpVisitor } from '../listeners/http/visitor.ts'
 
@@ -26,6 +26,20 @@ export const answer = (text: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${te
 
 /** The agent's end of a stream, played by the test. */
 export type Upstream = { stream: Stream; info: OpenInfo; heard: Recorder }
+
+/** @returns what starts a rig; each is closed after its test */
+export function useRigs(): () => Promise<Rig> {
+  const rigs: Rig[] = []
+  afterEach(() => {
+    for (const rig of rigs.splice(0)) rig.close()
+  })
+  return async () => {
+    const rig = new Rig()
+    rigs.push(rig)
+    await rig.start()
+    return rig
+  }
+}
 
 export class Rig {
   readonly clock = new FakeClock()

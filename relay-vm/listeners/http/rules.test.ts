@@ -1,18 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest'
-import { answer, get, hears, Rig, say, seen } from '../../testing/http-rig.ts'
+import { describe, expect, test } from 'vitest'
+import { answer, get, hears, say, seen, useRigs } from '../../testing/http-rig.ts'
 
-const rigs: Rig[] = []
-
-async function startRig(): Promise<Rig> {
-  const rig = new Rig()
-  rigs.push(rig)
-  await rig.start()
-  return rig
-}
-
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.close()
-})
+const startRig = useRigs()
 
 describe('http visitor: what the policy says of requests', () => {
   const post = (path: string, fields: string, body = '') =>

@@ -2,21 +2,21 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { turns } from '@porttunneler/shared/testing/mux-link'
-import { afterEach, describe, expect, test } from 'vitest'
-import { answer, get, hears, ours, Rig, say, seen, type Upstream, websocket } from '../../testing/http-rig.ts'
+import { describe, expect, test } from 'vitest'
+import {
+  answer,
+  get,
+  hears,
+  ours,
+  type Rig,
+  say,
+  seen,
+  type Upstream,
+  useRigs,
+  websocket,
+} from '../../testing/http-rig.ts'
 
-const rigs: Rig[] = []
-
-async function startRig(): Promise<Rig> {
-  const rig = new Rig()
-  rigs.push(rig)
-  await rig.start()
-  return rig
-}
-
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.close()
-})
+const startRig = useRigs()
 
 describe('http visitor: requests and answers', () => {
   test('requests of one connection share a stream, answers come back untouched', async () => {
