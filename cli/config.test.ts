@@ -5,7 +5,7 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
 import { chooseTunnels, parseConfig, readConfig } from './config.ts'
 import { configJsonSchema } from './config-schema.ts'
-import { loginOf } from './http/logins.ts'
+import { loginOf } from './http/stages/logins.ts'
 
 const good = `
 version: 1

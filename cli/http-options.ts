@@ -13,8 +13,8 @@ import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { WantedTunnel } from './agent/tunnels.ts'
 import { authorityOf, type Upstream } from './agent/upstream.ts'
 import type { UpstreamTls } from './agent/upstream-tls.ts'
-import { faultOfLogin, type Login, loginOf } from './http/logins.ts'
-import type { RequestRules } from './http/request-gate.ts'
+import type { RequestRules } from './http/pipeline.ts'
+import { faultOfLogin, type Login, loginOf } from './http/stages/logins.ts'
 
 /** As written; missing or empty means not set. */
 export type HttpOptions = {

@@ -204,7 +204,7 @@ export const attacks: readonly Attack[] = [
   {
     name: 'guesses at the password of a tunnel',
     tried: 'wrong passwords from one network',
-    file: 'cli/http/logins.test.ts',
+    file: 'cli/http/stages/logins.test.ts',
     test: 'ten wrong passwords within a minute block a network',
   },
   {

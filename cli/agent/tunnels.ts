@@ -6,7 +6,7 @@ import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunne
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { ProxyVersion } from '@porttunneler/shared/protocol/proxy-header'
-import type { RequestRules } from '../http/request-gate.ts'
+import type { RequestRules } from '../http/pipeline.ts'
 import { type Emit, problemOf, type TunnelHealth, type TunnelState, type TunnelStatus } from './events.ts'
 import { settingsOf } from './settings.ts'
 import { formatUpstream, type Upstream } from './upstream.ts'

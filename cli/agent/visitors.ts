@@ -14,8 +14,9 @@ import type { Stream } from '@porttunneler/shared/mux/stream'
 import { deafSink, type StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
-import { Guesses } from '../http/guesses.ts'
+import { mayReply, stagesOf } from '../http/pipeline.ts'
 import { RequestGate } from '../http/request-gate.ts'
+import { Guesses } from '../http/stages/guesses.ts'
 import { answerUpgrade } from '../http/upgrade.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
@@ -152,8 +153,7 @@ class Visitor implements StreamSink {
     const wanted = this.#wanted
     const { lease } = this.#options.tunnel
     // Strangers do not reach the upstream. Only if several agents share the tunnel, the relay asks first which can.
-    const waits =
-      this.#gate && wanted.requests && wanted.requests.logins.length > 0 && lease?.agents !== 'many'
+    const waits = this.#gate && wanted.requests && mayReply(wanted.requests) && lease?.agents !== 'many'
     if (!waits) this.#dial()
   }
 
@@ -167,12 +167,10 @@ class Visitor implements StreamSink {
     if (!rules || !guesses) return undefined
     const { visitorAddress, awaitsUpgrade } = this.#info
     return new RequestGate(this.#stream, {
-      rules,
-      guesses,
+      stages: stagesOf(rules, { guesses, realm: tunnel.name ?? tunnel.wanted.kind }),
       clock,
       visitorAddress,
       awaitsUpgrade,
-      realm: tunnel.name ?? tunnel.wanted.kind,
       deliver: (bytes) => {
         this.#dial()
         this.#pass(bytes)

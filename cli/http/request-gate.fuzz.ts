@@ -14,9 +14,10 @@ import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { makeInput, makeRandom } from '@porttunneler/shared/http/scanner.corpus'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { Guesses } from './guesses.ts'
-import { loginOf } from './logins.ts'
+import { stagesOf } from './pipeline.ts'
 import { RequestGate } from './request-gate.ts'
+import { Guesses } from './stages/guesses.ts'
+import { loginOf } from './stages/logins.ts'
 
 type Request = { readonly method: string; readonly body: string }
 type Reading = { requests: Request[]; faults: string[] }
@@ -101,12 +102,13 @@ function passThroughGate(input: Buffer, random: () => number): Buffer {
     },
   }
   const gate = new RequestGate(stream as unknown as Stream, {
-    rules: { logins: [loginOf('alice:x')], host, origin: `http://${host}` },
-    guesses: new Guesses(clock),
+    stages: stagesOf(
+      { logins: [loginOf('alice:x')], host, origin: `http://${host}` },
+      { guesses: new Guesses(clock), realm: 'fuzz' },
+    ),
     clock,
     visitorAddress: '192.0.2.1',
     awaitsUpgrade: false,
-    realm: 'fuzz',
     deliver: (bytes) => passed.push(Buffer.from(bytes)),
     finish: nothing,
     onRefused: nothing,

@@ -1,14 +1,18 @@
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
-import { Guesses } from './guesses.ts'
-import { loginOf } from './logins.ts'
-import { RequestGate, type RequestRules } from './request-gate.ts'
+import { type RequestRules, stagesOf } from './pipeline.ts'
+import { RequestGate } from './request-gate.ts'
+import { Guesses } from './stages/guesses.ts'
+import { loginOf } from './stages/logins.ts'
 
 const good = `Authorization: Basic ${Buffer.from('alice:x').toString('base64')}\r\n`
 const locked: RequestRules = { logins: [loginOf('alice:x')] }
 
-function openGate(rules: RequestRules, { awaitsUpgrade = false } = {}) {
+function openGate(
+  rules: RequestRules,
+  { awaitsUpgrade = false, guesses = new Guesses(new FakeClock()) } = {},
+) {
   const clock = new FakeClock()
   const said: string[] = []
   const passed: string[] = []
@@ -26,12 +30,10 @@ function openGate(rules: RequestRules, { awaitsUpgrade = false } = {}) {
     },
   }
   const gate = new RequestGate(stream as unknown as Stream, {
-    rules,
-    guesses: new Guesses(clock),
+    stages: stagesOf(rules, { guesses, realm: 'web' }),
     clock,
     visitorAddress: '192.0.2.1',
     awaitsUpgrade,
-    realm: 'web',
     deliver: (bytes) => passed.push(bytes.toString('latin1')),
     finish: () => passed.push('<fin>'),
     onRefused: (key) => passed.push(`<refused ${key}>`),
@@ -154,9 +156,10 @@ describe('the gate in front of an upstream', () => {
   test('after ten wrong passwords the right one has to wait, and looks like a wrong one', () => {
     const guesses = new Guesses(new FakeClock())
     for (let i = 0; i < 10; i++) guesses.count('192.0.2.1')
-    const { ask, said, passed } = openGate(locked)
+    const { ask, said, passed } = openGate(locked, { guesses })
     ask(get(good))
-    expect(said() + passed()).toBe(get())
+    expect(said()).toMatch(/^HTTP\/1\.1 429 .*Retry-After: 60\r\n/s)
+    expect(passed()).toBe('<refused visitor.guesses>')
   })
 
   test('an Upgrade: what follows waits for the answer, then passes untouched', () => {

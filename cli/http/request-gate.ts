@@ -1,7 +1,7 @@
 /**
- * Stands between a visitor's stream and the upstream when the agent was asked to check requests: each head is let in or
- * refused, and changed; bodies and answers pass unchanged. The relay's own scanner frames the requests, so the two
- * cannot disagree about where one begins.
+ * Stands between a visitor's stream and the upstream when the agent was asked to look at requests. Each head goes
+ * through the stages (pipeline.ts), which change it or answer it. Bodies and answers pass unchanged. The relay's own
+ * scanner frames the requests, so the two cannot disagree about where one begins.
  *
  *   scanning ──▶ awaiting ──▶ raw        an Upgrade was sent: what follows waits for the upstream's answer
  *     │  ▲ ◀────────┘
@@ -16,29 +16,15 @@ import { renderPage } from '@porttunneler/shared/http/pages'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import type { SplicedStream } from '@porttunneler/shared/mux/splice'
 import type { Stream } from '@porttunneler/shared/mux/stream'
-import { authorizationsOf, editHead } from './edit-head.ts'
-import type { Guesses } from './guesses.ts'
-import { isLogin, type Login } from './logins.ts'
+import { HeadEdit } from './head-edit.ts'
+import type { Reply, Stage } from './pipeline.ts'
 import { UpgradeReader } from './upgrade.ts'
 
-/** The user's settings; missing or empty parts change nothing. */
-export type RequestRules = {
-  /** The Host that the upstream gets. */
-  readonly host?: string
-  /** The origin that the upstream gets instead of the visitor's own. */
-  readonly origin?: string
-  /** Only these may come in. Empty: everybody. */
-  readonly logins: readonly Login[]
-}
-
 export type GateOptions = {
-  readonly rules: RequestRules
-  readonly guesses: Guesses
+  readonly stages: readonly Stage[]
   readonly clock: Clock
   readonly visitorAddress: string
   readonly awaitsUpgrade: boolean
-  /** The name in the visitor's password prompt. */
-  readonly realm: string
   /** Bytes for the upstream, ours until it returns. The first ones belong to a request that was let in. */
   deliver(bytes: Buffer): void
   /** The visitor will send no more. */
@@ -70,7 +56,7 @@ export class RequestGate implements SplicedStream {
   #taken = 0
   #credited = 0
   /** A refusal that waits for the end of earlier answers. */
-  #refusal: { readonly key: ErrorKey; readonly head: RequestHead } | undefined
+  #refusal: { readonly reply: Reply; readonly head: RequestHead } | undefined
   #timer: Timer | undefined
 
   constructor(stream: Stream, options: GateOptions) {
@@ -153,29 +139,20 @@ export class RequestGate implements SplicedStream {
   }
 
   #onHead(head: RequestHead): void {
-    const refusal = this.#judge(head)
-    if (refusal !== undefined) {
-      this.#refuse(refusal, head)
+    const { stages, visitorAddress } = this.#options
+    const edit = new HeadEdit(head.bytes)
+    for (const stage of stages) {
+      const reply = stage.onRequest({ head, edit, visitorAddress })
+      if (reply === undefined) continue
+      this.#refuse(reply, head)
       return
     }
-    const { host, origin, logins } = this.#options.rules
     this.#answer.asked(head.method)
     // Nobody knows which answer belongs to a later Upgrade, so the relay gives each its own stream.
     this.#upgradePending = head.wantsUpgrade && this.#reader !== undefined && this.#forwardedTotal === 0
     this.#forwardedTotal += 1
-    this.#deliver(editHead(head, { host, origin, dropsAuthorization: logins.length > 0 }))
+    this.#deliver(edit.toBuffer())
     if (head.body === 0) this.#onRequestEnd()
-  }
-
-  #judge(head: RequestHead): ErrorKey | undefined {
-    const { rules, guesses, visitorAddress } = this.#options
-    if (rules.logins.length === 0) return undefined
-    const sent = authorizationsOf(head)
-    if (sent.length > 0 && guesses.waitSeconds(visitorAddress) > 0) return 'visitor.guesses'
-    // With two of them, nobody knows which one counts.
-    if (sent.length === 1 && isLogin(rules.logins, sent[0])) return undefined
-    if (sent.length > 0) guesses.count(visitorAddress)
-    return 'visitor.password'
   }
 
   #onRequestEnd(): void {
@@ -214,9 +191,9 @@ export class RequestGate implements SplicedStream {
   // --- refusals ---
 
   /** The relay ends a stream on which the upstream is silent for minutes. */
-  #refuse(key: ErrorKey, head: RequestHead): void {
+  #refuse(reply: Reply, head: RequestHead): void {
     this.#state = 'settling'
-    this.#refusal = { key, head }
+    this.#refusal = { reply, head }
     // A visitor who asks for more takes that answer for complete, and we cannot tell.
     if (this.#answer.isLost) this.end()
     else this.#tellIfAnswered()
@@ -226,22 +203,13 @@ export class RequestGate implements SplicedStream {
     const refusal = this.#refusal
     if (!refusal || !this.#answer.isComplete) return
     this.#refusal = undefined
-    if (this.#answer.mayFollow) this.#tell(refusal.key, refusal.head)
+    if (this.#answer.mayFollow) this.#tell(refusal.reply, refusal.head)
     else this.end()
   }
 
-  #tell(key: ErrorKey, head: RequestHead): void {
-    const { guesses, visitorAddress, realm } = this.#options
+  #tell({ key, ...page }: Reply, { bytes, host }: RequestHead): void {
     this.#leave(key)
-    this.#stream.write(
-      renderPage(key, {
-        bytes: head.bytes,
-        host: head.host,
-        fields:
-          key === 'visitor.password' ? [`WWW-Authenticate: Basic realm="${realm}", charset="UTF-8"`] : [],
-        retryAfterSeconds: Math.max(1, guesses.waitSeconds(visitorAddress)),
-      }),
-    )
+    this.#stream.write(renderPage(key, { bytes, host, ...page }))
     this.#stream.end()
   }
 
