@@ -8,6 +8,7 @@ import { runCases as runGate } from '../cli/http/request-gate.fuzz.ts'
 import { runCases as runScanner } from '../relay-vm/listeners/http/scanner.fuzz.ts'
 import { runCases as runSniff } from '../relay-vm/listeners/sniff.fuzz.ts'
 import { runCases as runAnswers } from '../shared/http/answer.fuzz.ts'
+import { runCases as runParser } from '../shared/http/answer-parser.fuzz.ts'
 import { runCases as runSession } from '../shared/mux/session.fuzz.ts'
 import { runCases as runFrames } from '../shared/protocol/frames.fuzz.ts'
 import { runCases as runProxyHeader } from '../shared/protocol/proxy-header.fuzz.ts'
@@ -23,6 +24,7 @@ const targets: readonly { readonly name: string; readonly share: number; readonl
   { name: 'session', share: 0.2, run: runSession },
   { name: 'request-heads', share: 0.01, run: runScanner },
   { name: 'answers', share: 0.01, run: runAnswers },
+  { name: 'answer-parser', share: 0.01, run: runParser },
   { name: 'request-gate', share: 0.01, run: runGate },
 ]
 
