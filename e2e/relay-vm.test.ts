@@ -78,7 +78,7 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
       'ptun-control-url': controlUrl,
       'ptun-cell-host': vm.cellHost,
       'ptun-relays': '2',
-      'ptun-trusted-proxies': '203.0.113.0/24 2001:db8::1',
+      'ptun-trusted-proxies': '203.0.113.0/24 2001:db8::1 cloudflare',
       'ptun-proxy-protocol': 'http tcp',
       'ptun-bundle-url': bundle.url,
       'ptun-bundle-sha256': bundle.sha256,
@@ -154,7 +154,7 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
   test('its relays believe the proxies that its metadata lists, at the ports that it names', () => {
     const text = readFileSync(join(root, 'etc/porttunneler/relay-2.json'), 'utf8')
     expect(JSON.parse(text)).toMatchObject({
-      trustedProxies: ['203.0.113.0/24', '2001:db8::1'],
+      trustedProxies: ['203.0.113.0/24', '2001:db8::1', 'cloudflare'],
       proxyProtocol: ['http', 'tcp'],
     })
   })

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
-import { networkSchema } from '@porttunneler/shared/protocol/endpoint'
+import { networkSchema, trustedProxySchema } from '@porttunneler/shared/protocol/endpoint'
 import { z } from 'zod'
 
 const port = z.int().min(0).max(65_535)
@@ -143,9 +143,10 @@ export const relayConfigSchema = z.strictObject({
   tlsDir: z.string().min(1).optional(),
   /**
    * Proxies and load balancers in front of the visitor ports. The relay believes what they say about address, scheme
-   * and host in X-Forwarded-* or Forwarded. List no address that visitors could use otherwise.
+   * and host in X-Forwarded-* or Forwarded. List no address that visitors could use otherwise. `cloudflare`: all of
+   * Cloudflare's networks, which are believed in CF-Connecting-IP and X-Forwarded-Proto alone.
    */
-  trustedProxies: z.array(networkSchema).max(100).default([]),
+  trustedProxies: z.array(trustedProxySchema).max(100).default([]),
   /** The ports where a connection from them must begin with a PROXY header (v1 or v2), which is believed instead. */
   proxyProtocol: z
     .array(z.enum(['http', 'tls', 'tcp']))

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { Budget } from '@porttunneler/shared/mux/budget'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
@@ -133,10 +134,10 @@ function isServedHere(name: string, config: RelayConfig, { cell }: RelayState, n
   return names.resolve(name) !== undefined || names.offline(name) !== undefined
 }
 
-function makeOrigins({ config, clock }: PartsOptions, meters: Meters): Origins {
+function makeOrigins({ config, clock }: PartsOptions, proxies: TrustedProxies, meters: Meters): Origins {
   return new Origins({
     clock,
-    trusted: config.trustedProxies,
+    proxies,
     headerAt: config.proxyProtocol,
     waitingMax: config.limits.strangersMax,
     refused: (reason) => meters.refused(reason),
@@ -147,7 +148,8 @@ function makeOrigins({ config, clock }: PartsOptions, meters: Meters): Origins {
 export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const { config, clock, log } = options
   const { listen, instance } = config
-  const limits = { ...config.limits, exempt: [...config.limits.exempt, ...config.trustedProxies] }
+  const proxies = new TrustedProxies(config.trustedProxies)
+  const limits = { ...config.limits, exempt: [...config.limits.exempt, ...proxies.own] }
   const isServed = (name: string) => isServedHere(name, config, foundation.state, names)
   const foundation = await makeFoundation(options, isServed)
   const { state, mux } = foundation
@@ -164,7 +166,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     onDetached: (session) => visitors.abandon(session),
   })
   const names: Names = makeNames(foundation, routes, () => visitors)
-  const origins = makeOrigins(options, meters)
+  const origins = makeOrigins(options, proxies, meters)
   const visitors: Visitors = new Visitors({
     origins,
     clock,
@@ -175,7 +177,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
   })
-  const guards = makeGuards(options, visitors)
+  const guards = makeGuards(options, visitors, proxies)
   const folder = listen.siblings
   const siblings = folder === undefined ? undefined : new Siblings({ folder, instance, clock, log })
   const tcp = new TcpListeners({

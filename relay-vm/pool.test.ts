@@ -1,4 +1,5 @@
 import { type ErrorKey, fail, wireCode } from '@porttunneler/shared/base/errors'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -36,7 +37,13 @@ function setUp(names = ['a', 'b', 'c']) {
     clock,
     meters,
     isShortOfMemory: () => false,
-    origins: new Origins({ clock, trusted: [], headerAt: [], waitingMax: 1, refused: () => {} }),
+    origins: new Origins({
+      clock,
+      proxies: new TrustedProxies([]),
+      headerAt: [],
+      waitingMax: 1,
+      refused: () => {},
+    }),
     visitorsMax: 1_000,
     exempt: [],
     admission: new Admission(clock, { source: rate, account: rate, exempt: [] }),

@@ -184,6 +184,63 @@ test('a stranger that sends the same is not believed, whatever PROXY header stan
   expect(agent.visitors).toMatchObject([{ visitorAddress: '127.0.0.3', bind: 1 }])
 })
 
+describe('Cloudflare in front', () => {
+  // A balancer of ours tells that the connection is Cloudflare's, as nobody here has an address of theirs.
+  const edge = (source = '173.245.48.5') => `PROXY TCP4 ${source} 203.0.113.1 4711 80\r\n`
+  const cloudflare = { proxyProtocol: ['http'], trustedProxies: [proxy, 'cloudflare'] }
+  const names = (address: string) => `X-Forwarded-For: 6.6.6.6\r\nCF-Connecting-IP: ${address}\r\n`
+  const host = 'a.tunnels.test'
+
+  test('agents, upstreams and IP rules see the visitor that it names', async () => {
+    const { httpPort, agent } = await start(cloudflare, ['203.0.113.0/24'])
+    const fields = `${names('198.51.100.9')}X-Forwarded-Proto: https\r\nX-Forwarded-Host: b.tunnels.test\r\nCF-Visitor: {}\r\n`
+    expect(await ask(visit(httpPort), edge() + asks(host, fields))).toBe(
+      `GET / HTTP/1.1\r\nHost: ${host}\r\nX-Forwarded-For: 198.51.100.9\r\nX-Forwarded-Host: ${host}\r\n` +
+        'X-Forwarded-Proto: https\r\n\r\n',
+    )
+    expect(agent.visitors).toMatchObject([{ visitorAddress: '198.51.100.9', bind: 1 }])
+    expect(await ask(visit(httpPort), edge() + asks(host, names('203.0.113.9')))).toMatch(/^HTTP\/1.1 403 /)
+  })
+
+  test('rates count the visitors that it names, and those that it does not name', async () => {
+    const source = { perMinute: 1, burst: 2 }
+    const { httpPort } = await start({ ...cloudflare, limits: { source, exempt: [] } })
+    const outcomes: string[] = []
+    const worker = '2a06:98c0:3600::103'
+    for (const address of [
+      '203.0.113.1',
+      '203.0.113.2',
+      '203.0.113.3',
+      '198.51.100.1',
+      worker,
+      worker,
+      '',
+      '',
+    ]) {
+      const socket = visit(httpPort)
+      const fields = address === '' ? '' : names(address)
+      const heard = await ask(socket, edge() + asks(host, fields))
+      outcomes.push(`${address} ${heard.startsWith('HTTP/1.1 429') ? 'refused' : 'passed'}`)
+      socket.destroy()
+    }
+    expect(outcomes.filter((outcome) => outcome.endsWith('refused'))).toEqual([
+      '203.0.113.3 refused',
+      `${worker} refused`,
+      ' refused',
+    ])
+  })
+
+  test('a stranger that sends its fields is a stranger', async () => {
+    const { httpPort } = await start(cloudflare)
+    expect(await ask(visit(httpPort), edge('192.0.2.7') + asks(host, names('6.6.6.6')))).toContain(
+      'For: 192.0.2.7\r\n',
+    )
+    expect(await ask(visit(httpPort, '127.0.0.3'), asks(host, names('6.6.6.6')))).toContain(
+      'For: 127.0.0.3\r\n',
+    )
+  })
+})
+
 describe('the PROXY protocol', () => {
   const header = (source: string) => `PROXY TCP4 ${source} 203.0.113.1 4711 80\r\n`
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { type ErrorKey, fail, wireCode } from '@porttunneler/shared/base/errors'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamState } from '@porttunneler/shared/mux/stream-options'
 import type { StreamSink, StreamWatch } from '@porttunneler/shared/mux/stream-sink'
@@ -77,7 +78,7 @@ function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: n
     isShortOfMemory: () => memory.isShort,
     origins: new Origins({
       clock,
-      trusted: [],
+      proxies: new TrustedProxies([]),
       headerAt: [],
       waitingMax: 1,
       refused: (reason) => meters.refused(reason),

@@ -100,7 +100,10 @@ export class Visitors {
       return undefined
     }
     const { address } = origins.of(socket)
-    const refusal = this.#options.isShortOfMemory() ? 'relay.memory' : admission.atAccept(address)
+    // A proxy's visitors are counted when it names them (`ofSource`).
+    const isProxy = origins.trustAt(socket) !== undefined
+    const counted = isProxy ? undefined : admission.atAccept(address)
+    const refusal = this.#options.isShortOfMemory() ? 'relay.memory' : counted
     if (refusal !== undefined) {
       meters.refused(refusal)
       socket.resetAndDestroy()

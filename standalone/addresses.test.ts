@@ -1,3 +1,4 @@
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 import { addressReader, httpsReader } from './addresses.ts'
@@ -5,9 +6,17 @@ import { addressReader, httpsReader } from './addresses.ts'
 const local = ['127.0.0.0/8', '::1']
 
 /** What the reader returns for a request over a connection from `peer`. */
-async function read(peer: string, proxies: readonly string[], forwarded?: string): Promise<string> {
-  const app = new Hono().get('/', (c) => c.text(addressReader(proxies)(c)))
-  const headers: Record<string, string> = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
+async function read(
+  peer: string,
+  proxies: readonly string[],
+  forwarded?: string,
+  connecting?: string,
+): Promise<string> {
+  const app = new Hono().get('/', (c) => c.text(addressReader(new TrustedProxies(proxies))(c)))
+  const headers: Record<string, string> = {
+    ...(forwarded !== undefined && { 'x-forwarded-for': forwarded }),
+    ...(connecting !== undefined && { 'cf-connecting-ip': connecting }),
+  }
   const env = { incoming: { socket: { remoteAddress: peer, remotePort: 1, remoteFamily: 'IPv4' } } }
   return (await app.fetch(new Request('http://localhost/', { headers }), env)).text()
 }
@@ -28,14 +37,34 @@ test.each([
 })
 
 test.each([
+  ['its own field', '173.245.48.5', ['cloudflare'], '6.6.6.6', '1.2.3.4', '1.2.3.4'],
+  [
+    'behind a proxy of ours',
+    '127.0.0.1',
+    [...local, 'cloudflare'],
+    '6.6.6.6, 2400:cb00::1',
+    '1.2.3.4',
+    '1.2.3.4',
+  ],
+  ['with no visitor named', '173.245.48.5', ['cloudflare'], '6.6.6.6', undefined, '173.245.48.5'],
+  ['from a stranger', '203.0.113.7', ['cloudflare'], undefined, '1.2.3.4', '203.0.113.7'],
+  ['from a proxy of ours', '127.0.0.1', local, '1.2.3.4', '6.6.6.6', '1.2.3.4'],
+  ['from Cloudflare that is not listed', '173.245.48.5', [], undefined, '1.2.3.4', '173.245.48.5'],
+])('Cloudflare: %s', async (_name, peer, proxies, forwarded, connecting, expected) => {
+  expect(await read(peer, proxies, forwarded, connecting)).toBe(expected)
+})
+
+test.each([
   ['a plain connection', '203.0.113.7', [], undefined, false],
   ['a proxy that ends TLS', '127.0.0.1', local, 'https', true],
   ['the first of two proxies', '127.0.0.1', local, 'https, http', true],
   ['a proxy that was reached without TLS', '127.0.0.1', local, 'http', false],
   ['a stranger that claims it', '203.0.113.7', local, 'https', false],
   ['nobody is trusted', '127.0.0.1', [], 'https', false],
+  ['Cloudflare, if it is listed', '173.245.48.5', ['cloudflare'], 'https', true],
+  ['Cloudflare, if it is not', '173.245.48.5', local, 'https', false],
 ])('https: %s', async (_name, peer, proxies, proto, expected) => {
-  const app = new Hono().get('/', (c) => c.text(String(httpsReader(proxies)(c))))
+  const app = new Hono().get('/', (c) => c.text(String(httpsReader(new TrustedProxies(proxies))(c))))
   const headers: Record<string, string> = proto === undefined ? {} : { 'x-forwarded-proto': proto }
   const env = { incoming: { socket: { remoteAddress: peer, remotePort: 1, remoteFamily: 'IPv4' } } }
   const answer = await app.fetch(new Request('http://localhost/', { headers }), env)

@@ -1,18 +1,19 @@
 /** Where a request came from, as far as that can be believed: rate limits and audit entries depend on it. */
 import { callerOf, plainAddress } from '@porttunneler/shared/base/addresses'
-import { compileMatcher } from '@porttunneler/shared/base/networks'
+import { connectingAddress, type TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import type { Context } from 'hono'
 
 /**
  * Returns the address at the other end of the connection or, if that is one of `proxies`, the one that it names.
- * @param proxies addresses and networks whose X-Forwarded-For is believed
+ * @param proxies those whose X-Forwarded-For is believed; Cloudflare's CF-Connecting-IP
  */
-export function addressReader(proxies: readonly string[]): (context: Context) => string {
-  const isTrusted = compileMatcher(proxies)
+export function addressReader(proxies: TrustedProxies): (context: Context) => string {
   return (context) => {
     const peer = plainAddress(peerOf(context))
     const said = context.req.header('x-forwarded-for')?.split(',') ?? []
-    return callerOf([...said, peer], isTrusted) ?? peer
+    const caller = callerOf([...said, peer], proxies.isOwn) ?? peer
+    if (!proxies.isCloudflare(caller)) return caller
+    return connectingAddress(context.req.header('cf-connecting-ip')) ?? caller
   }
 }
 
@@ -20,13 +21,12 @@ export function addressReader(proxies: readonly string[]): (context: Context) =>
  * Whether the browser used HTTPS, to this server or to one of `proxies`. Nobody else is believed: a cookie wrongly
  * marked `Secure` is lost on a plain connection.
  */
-export function httpsReader(proxies: readonly string[]): (context: Context) => boolean {
-  const isTrusted = compileMatcher(proxies)
+export function httpsReader(proxies: TrustedProxies): (context: Context) => boolean {
   return (context) => {
     if (new URL(context.req.url).protocol === 'https:') return true
     // With several proxies, the first one saw the browser.
     const [said] = context.req.header('x-forwarded-proto')?.split(',', 1) ?? []
-    return said?.trim().toLowerCase() === 'https' && isTrusted(plainAddress(peerOf(context)))
+    return said?.trim().toLowerCase() === 'https' && proxies.knows(plainAddress(peerOf(context)))
   }
 }
 

@@ -51,9 +51,9 @@ describe('settings', () => {
   })
 
   test('trusted proxies are a list in the file, or separated by commas in the environment', () => {
-    const yaml = 'trustedProxies: [127.0.0.1, "fd00::/8"]\nproxyProtocol: [tcp]\n'
+    const yaml = 'trustedProxies: [127.0.0.1, "fd00::/8", cloudflare]\nproxyProtocol: [tcp]\n'
     expect(settings({ yaml }).config).toMatchObject({
-      trustedProxies: ['127.0.0.1', 'fd00::/8'],
+      trustedProxies: ['127.0.0.1', 'fd00::/8', 'cloudflare'],
       proxyProtocol: ['tcp'],
     })
     const env = { PORTTUNNELER_TRUSTED_PROXIES: '10.0.0.0/8, ::1' }

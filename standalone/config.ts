@@ -16,7 +16,7 @@ import { Secret } from '@porttunneler/shared/base/secret'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { planNames } from '@porttunneler/shared/control/plans'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
-import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
+import { trustedProxyListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { acmeSchema, forTheWorld, isPublicName } from './acme-settings.ts'
@@ -103,8 +103,8 @@ const shapeSchema = z.strictObject({
       tls: openPortSchema.optional(),
     })
     .prefault({}),
-  /** Reverse proxies in front: they are believed about a visitor's address, scheme and host. */
-  trustedProxies: networkListSchema.default([]),
+  /** Reverse proxies in front, or `cloudflare`: they are believed about a visitor's address, scheme and host. */
+  trustedProxies: trustedProxyListSchema.default([]),
   /** Ports at which the proxies begin each connection with a PROXY header instead. */
   proxyProtocol: z
     .array(z.enum(['http', 'tls', 'tcp']))

@@ -6,6 +6,7 @@ import { makeApi } from '@porttunneler/shared/api/app'
 import { type Command, commandSchema } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
 import { kickSchema } from '@porttunneler/shared/control/jobs/kick'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
@@ -30,7 +31,7 @@ const jobsAtOnce = 4
 const pauseMs = 50
 
 export type ControlPlaneOptions = DomainOptions & {
-  /** Addresses and networks of proxies that are believed about where requests came from. */
+  /** Proxies that are believed about where requests came from, as the settings list them. */
   readonly proxies: readonly string[]
 }
 
@@ -53,7 +54,8 @@ export type ControlPlane = {
 
 /** @throws store.read_only, store.corrupt, store.newer, store.full */
 export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { clock, log, isOpen, proxies } = options
+  const { clock, log, isOpen } = options
+  const proxies = new TrustedProxies(options.proxies)
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
   const domain = openDomain(options, onBackgroundError)
   const { control, store, bus, identity, relayIdentity } = domain

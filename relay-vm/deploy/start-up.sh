@@ -61,7 +61,7 @@ read_settings() {
   own_port="$(attribute ptun-own-port "$port_pattern" 8444)"
   admin_port="$(attribute ptun-admin-port "$port_pattern" 8490)"
   relays="$(attribute ptun-relays '[1-9][0-9]?' "$(nproc)")"
-  trusted_proxies="$(attribute ptun-trusted-proxies '[0-9a-fA-F.:/]+( [0-9a-fA-F.:/]+)*' '')"
+  trusted_proxies="$(attribute ptun-trusted-proxies '([0-9a-fA-F.:/]+|cloudflare)( ([0-9a-fA-F.:/]+|cloudflare))*' '')"
   proxy_protocol="$(attribute ptun-proxy-protocol '(http|tls|tcp)( (http|tls|tcp))*' '')"
   subscriptions="$(attribute ptun-subscriptions '[A-Za-z0-9._~+%{} -]*' '')"
   # All VMs of a group share their metadata, and must not share a subscription: each would get a part of the commands.

@@ -9,7 +9,7 @@ import { plainAddress, sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
-import { compileMatcher, type NetworkMatcher } from '@porttunneler/shared/base/networks'
+import type { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { readProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { makePool } from '../policy/pools.ts'
@@ -27,9 +27,9 @@ export type VisitorPort = 'http' | 'tls' | 'tcp'
 
 export type OriginsOptions = {
   readonly clock: Clock
-  /** Addresses and CIDRs of balancers and proxies. */
-  readonly trusted: readonly string[]
-  /** The ports where a connection from them begins with a PROXY header. */
+  /** Balancers and proxies. */
+  readonly proxies: TrustedProxies
+  /** The ports where a connection from the operator's own begins with a PROXY header. */
   readonly headerAt: readonly VisitorPort[]
   /** Connections whose header is still to come. */
   readonly waitingMax: number
@@ -38,7 +38,6 @@ export type OriginsOptions = {
 
 export class Origins {
   readonly #options: OriginsOptions
-  readonly #isTrusted: NetworkMatcher | undefined
   readonly #told = new WeakMap<Socket, Origin>()
   /** Sockets of a balancer that did not say who is behind it. */
   readonly #untold = new WeakSet<Socket>()
@@ -47,8 +46,6 @@ export class Origins {
   constructor(options: OriginsOptions) {
     this.#options = options
     this.#waiting = makePool('header', options.waitingMax)
-    // Most relays stand alone: their visitors need no lookup.
-    this.#isTrusted = options.trusted.length > 0 ? compileMatcher(options.trusted) : undefined
   }
 
   /**
@@ -56,18 +53,21 @@ export class Origins {
    * socket is then paused and its next byte is the first after the header. Without a header it never calls `next`.
    */
   whenKnown(socket: Socket, port: VisitorPort, next: () => void): void {
+    const { headerAt, proxies } = this.#options
     const { remoteAddress } = socket
-    const isTrusted = remoteAddress !== undefined && this.#isTrusted?.(plainAddress(remoteAddress))
-    if (isTrusted && this.#options.headerAt.includes(port)) this.#awaitHeader(socket, next)
+    // Most relays stand alone: their visitors need no lookup.
+    const mayBegin = headerAt.includes(port) && remoteAddress !== undefined
+    if (mayBegin && proxies.isOwn(plainAddress(remoteAddress))) this.#awaitHeader(socket, next)
     else next()
   }
 
   /**
    * Whom to believe at this socket about its visitors; undefined: nobody. Otherwise the socket's address is a proxy's.
    */
-  trustAt(socket: Socket): NetworkMatcher | undefined {
-    if (!this.#isTrusted || this.#untold.has(socket)) return undefined
-    return this.#isTrusted(this.of(socket).address) ? this.#isTrusted : undefined
+  trustAt(socket: Socket): TrustedProxies | undefined {
+    const { proxies } = this.#options
+    if (this.#untold.has(socket)) return undefined
+    return proxies.knows(this.of(socket).address) ? proxies : undefined
   }
 
   /**

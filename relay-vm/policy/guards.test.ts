@@ -1,4 +1,5 @@
 import { silentLog } from '@porttunneler/shared/base/log'
+import { compileMatcher } from '@porttunneler/shared/base/networks'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -10,7 +11,8 @@ describe('handshakes', () => {
   const make = (changes = {}) => {
     const clock = new FakeClock()
     const plenty = { perMinute: 60_000, burst: 1_000 }
-    const limits = { running: 100, all: plenty, source: plenty, exempt: ['127.0.0.0/8'], ...changes }
+    const isExempt = compileMatcher(['127.0.0.0/8'])
+    const limits = { running: 100, all: plenty, source: plenty, isExempt, ...changes }
     return { clock, budget: new HandshakeBudget(clock, limits, 'visitorHandshakes') }
   }
   const begins = (budget: HandshakeBudget, address: string, count: number) =>

@@ -3,6 +3,8 @@ import type { Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { Log } from '@porttunneler/shared/base/log'
+import { compileMatcher } from '@porttunneler/shared/base/networks'
+import type { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import type { RelayConfig } from '../config.ts'
 import type { Visitors } from '../visitors.ts'
 import { HandshakeBudget } from './handshakes.ts'
@@ -28,14 +30,20 @@ const heapShare = 0.85
 export function makeGuards(
   { config, clock, log }: { readonly config: RelayConfig; readonly clock: Clock; readonly log: Log },
   visitors: Pick<Visitors, 'active' | 'shed'>,
+  proxies: TrustedProxies,
 ): Guards {
   const { limits } = config
   const { running, source, ...all } = limits.handshakes
-  const exempt = [...limits.exempt, ...config.trustedProxies]
+  const isListed = compileMatcher(limits.exempt)
+  const isExempt = (address: string) => isListed(address) || proxies.knows(address)
   const silent = makePool<Socket>('silent', limits.strangersMax)
   const handshakes = {
-    agents: new HandshakeBudget(clock, { running, source, exempt, all: all.agents }, 'agentHandshakes'),
-    visitors: new HandshakeBudget(clock, { running, source, exempt, all: all.visitors }, 'visitorHandshakes'),
+    agents: new HandshakeBudget(clock, { running, source, isExempt, all: all.agents }, 'agentHandshakes'),
+    visitors: new HandshakeBudget(
+      clock,
+      { running, source, isExempt, all: all.visitors },
+      'visitorHandshakes',
+    ),
   }
   const shedding = new Shedding({
     memories: [

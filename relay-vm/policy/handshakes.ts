@@ -7,7 +7,7 @@
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
-import { compileMatcher, type NetworkMatcher } from '@porttunneler/shared/base/networks'
+import type { NetworkMatcher } from '@porttunneler/shared/base/networks'
 import { FairRates, type Rate, takeOfSource } from './fair-rates.ts'
 import { makePool } from './pools.ts'
 
@@ -18,8 +18,8 @@ export type HandshakeLimits = {
   readonly all: Rate
   /** From one /24 or /64. */
   readonly source: Rate
-  /** Networks that `source` does not count. */
-  readonly exempt: readonly string[]
+  /** Whether `source` does not count the address. */
+  readonly isExempt: NetworkMatcher
 }
 
 /** Networks remembered; 100 bytes each. */
@@ -29,14 +29,12 @@ export class HandshakeBudget {
   readonly #limits: HandshakeLimits
   readonly #all: FairRates
   readonly #sources: FairRates
-  readonly #isExempt: NetworkMatcher
   readonly #running: FairPool<object>
 
   constructor(clock: Clock, limits: HandshakeLimits, whose: 'agentHandshakes' | 'visitorHandshakes') {
     this.#limits = limits
     this.#all = new FairRates(clock, { keysMax: 1 })
     this.#sources = new FairRates(clock, { keysMax })
-    this.#isExempt = compileMatcher(limits.exempt)
     this.#running = makePool(whose, limits.running)
   }
 
@@ -49,10 +47,10 @@ export class HandshakeBudget {
    * @returns call it when the handshake is over, with success or without; undefined: no handshake may begin now
    */
   begin(address: string, drop: () => void): (() => void) | undefined {
-    const { source, all } = this.#limits
+    const { source, all, isExempt } = this.#limits
     const path = sourcePath(address)
     // A network that has used its share takes nothing from the others' budget.
-    if (!this.#isExempt(address) && !takeOfSource(this.#sources, address, source)) return undefined
+    if (!isExempt(address) && !takeOfSource(this.#sources, address, source)) return undefined
     if (!this.#all.take('all', all, path)) return undefined
     const handshake = {}
     if (this.#running.add(handshake, path, drop) !== undefined) return undefined

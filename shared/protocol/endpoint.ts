@@ -8,10 +8,16 @@ import { z } from 'zod'
 export const networkSchema = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])
 
 /** How files and environment variables write several: as a list, or as text with commas or blanks between them. */
-export const networkListSchema = z.preprocess(
-  (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter((part) => part !== '') : value),
-  z.array(networkSchema).max(100),
-)
+const listOf = <T extends z.ZodType>(entry: T) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter((part) => part !== '') : value),
+    z.array(entry).max(100),
+  )
+export const networkListSchema = listOf(networkSchema)
+
+/** A proxy in front: an address, a network, or a service whose networks are kept up to date. */
+export const trustedProxySchema = z.union([z.literal('cloudflare'), networkSchema])
+export const trustedProxyListSchema = listOf(trustedProxySchema)
 
 export const tunnelKinds = ['tcp', 'http', 'tls'] as const
 export type TunnelKind = (typeof tunnelKinds)[number]

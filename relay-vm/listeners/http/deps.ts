@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
-import type { NetworkMatcher } from '@porttunneler/shared/base/networks'
+import type { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
@@ -107,7 +107,7 @@ export type HttpVisitorOptions = {
    * Set when the connection belongs to a proxy that the operator trusts: each request names its visitor. It tells which
    * further hops to believe.
    */
-  readonly trusts?: NetworkMatcher | undefined
+  readonly trusts?: TrustedProxies | undefined
   /** Another process of this machine handed it over. It is never handed on. */
   readonly isHop?: boolean
 }

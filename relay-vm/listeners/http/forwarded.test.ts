@@ -1,18 +1,20 @@
-import { compileMatcher } from '@porttunneler/shared/base/networks'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readVisitorSource } from './forwarded.ts'
+import { readVisitorSource, type VisitorSource } from './forwarded.ts'
 
 const near = { address: '10.0.0.1', port: 4_711, localPort: 80, proto: 'http' } as const
-const isTrusted = compileMatcher(['10.0.0.0/8', 'fd00::/8'])
+const proxies = new TrustedProxies(['10.0.0.0/8', 'fd00::/8'])
+const withCloudflare = new TrustedProxies(['10.0.0.0/8', 'cloudflare'])
+const edge = { ...near, address: '173.245.48.5' }
 
-function read(fields: string) {
+function read(fields: string, trusted = proxies, from: VisitorSource = near) {
   const scanner = new RequestScanner()
   scanner.push(Buffer.from(`GET / HTTP/1.1\r\nHost: upstream:8480\r\n${fields}\r\n`, 'latin1'))
   const head = scanner.next()
   if (head?.kind !== 'head') throw new Error(`refused: ${head?.kind === 'refused' && head.key}`)
-  return readVisitorSource(head, near, isTrusted)
+  return readVisitorSource(head, from, trusted)
 }
 
 describe('X-Forwarded-For is read from the right over trusted hops', () => {
@@ -98,5 +100,41 @@ describe('RFC 7239', () => {
   test('X-Forwarded-For of a proxy wins over a Forwarded that it passed on', () => {
     const fields = 'Forwarded: for=6.6.6.6;proto=http;host=b.test\r\nX-Forwarded-For: 203.0.113.9\r\n'
     expect(read(fields)).toEqual({ address: '203.0.113.9', port: 0, localPort: 80, proto: 'http' })
+  })
+})
+
+describe('Cloudflare', () => {
+  const lies =
+    'X-Forwarded-For: 6.6.6.6, 173.245.48.9\r\nX-Forwarded-Host: b.test\r\nForwarded: for=6.6.6.6;host=b.test\r\nTrue-Client-IP: 6.6.6.6\r\n'
+
+  test.each([
+    ['its own field names the visitor', 'CF-Connecting-IP: 203.0.113.9\r\n', '203.0.113.9', 0],
+    ['IPv6', 'CF-Connecting-IP: 2001:DB8::9\r\n', '2001:db8::9', 0],
+    ['a Worker’s address ends there', 'CF-Connecting-IP: 2a06:98c0:3600::103\r\n', '2a06:98c0:3600::103', 0],
+    ['no such field: it speaks for itself', '', '173.245.48.5', 4_711],
+    ['two of them', 'CF-Connecting-IP: 6.6.6.6\r\nCF-Connecting-IP: 203.0.113.9\r\n', '173.245.48.5', 4_711],
+    ['nonsense', 'CF-Connecting-IP: 203.0.113.9:80\r\n', '173.245.48.5', 4_711],
+    ['a network', 'CF-Connecting-IP: 0.0.0.0/0\r\n', '173.245.48.5', 4_711],
+  ])('%s, whatever else the request says', (_, fields, address, port) => {
+    expect(read(lies + fields, withCloudflare, edge)).toEqual({ address, port, localPort: 80, proto: 'http' })
+  })
+
+  test('the scheme is the one that it adds', () => {
+    const fields = 'X-Forwarded-Proto: http, https\r\nCF-Connecting-IP: 203.0.113.9\r\n'
+    expect(read(fields, withCloudflare, edge)).toMatchObject({ address: '203.0.113.9', proto: 'https' })
+    expect(read('Forwarded: proto=https\r\n', withCloudflare, edge)).toMatchObject({ proto: 'http' })
+  })
+
+  test('behind a proxy of the operator’s own it names the visitor too', () => {
+    const fields = `${lies}CF-Connecting-IP: 203.0.113.9\r\n`
+    expect(read(fields, withCloudflare)).toMatchObject({ address: '203.0.113.9', port: 0 })
+    const direct = 'X-Forwarded-For: 203.0.113.7\r\nCF-Connecting-IP: 6.6.6.6\r\n'
+    expect(read(direct, withCloudflare)).toMatchObject({ address: '203.0.113.7' })
+  })
+
+  test('is believed only where the settings name it', () => {
+    const fields = 'CF-Connecting-IP: 6.6.6.6\r\n'
+    expect(read(fields, proxies)).toEqual(near)
+    expect(read(`X-Forwarded-For: 173.245.48.9\r\n${fields}`, proxies).address).toBe('173.245.48.9')
   })
 })

@@ -1,11 +1,13 @@
 /**
  * Reads what a trusted proxy says in a request about its visitor: address, scheme and host. Nobody reads these fields
  * from anybody else. `X-Forwarded-*` win over `Forwarded` (RFC 7239), which most proxies pass on as strangers sent it.
+ * Cloudflare passes on whatever its customers and their visitors send, so of its fields only CF-Connecting-IP and
+ * X-Forwarded-Proto are read, which it sets itself.
  */
 
 import { isIP } from 'node:net'
 import { plainAddress } from '@porttunneler/shared/base/addresses'
-import type { NetworkMatcher } from '@porttunneler/shared/base/networks'
+import { connectingAddress, type TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { hostName, isHostField, type RequestHead } from '@porttunneler/shared/http/head'
 import type { Origin } from '../origins.ts'
 
@@ -28,16 +30,17 @@ type Hops = {
 }
 
 /**
- * Walks the hops from the nearest over trusted ones; the first untrusted one is the visitor. Scheme and host are what
- * the same hop said, or the only values there are.
+ * Walks the hops from the nearest over the operator's own; the first other one is the visitor, or Cloudflare, which
+ * names the visitor. Scheme and host are what the same hop said, or the only values there are.
  * @param near the proxy itself and its request: used where the fields say nothing
  */
 export function readVisitorSource(
   head: RequestHead,
   near: VisitorSource,
-  isTrusted: NetworkMatcher,
+  proxies: TrustedProxies,
 ): VisitorSource {
   const fields = fieldsOf(head)
+  if (proxies.isCloudflare(near.address)) return fromCloudflare(fields, near)
   const hops = (isSilent(fields) ? rfc7239(fields) : undefined) ?? xForwarded(fields)
   let { address, port } = near
   let depth = 0
@@ -46,7 +49,11 @@ export function readVisitorSource(
     if (hop === undefined) break
     depth++
     ;({ address, port } = hop)
-    if (!isTrusted(address)) break
+    if (!proxies.isOwn(address)) break
+  }
+  if (proxies.isCloudflare(address)) {
+    address = connectingAddress(fields.get('cf-connecting-ip')) ?? address
+    port = 0
   }
   const proto = protoOf(said(hops.protos, depth)) ?? near.proto
   const hostField = said(hops.hosts, depth)
@@ -58,6 +65,13 @@ export function readVisitorSource(
     proto,
     ...(isNamed && { hostField, host: hostName(hostField) }),
   }
+}
+
+/** Without a visitor's name it speaks for itself. The host is the requested one, whatever else the request says. */
+function fromCloudflare(fields: ReadonlyMap<string, string>, near: VisitorSource): VisitorSource {
+  const address = connectingAddress(fields.get('cf-connecting-ip'))
+  const proto = protoOf(xForwarded(fields).protos.at(-1)) ?? near.proto
+  return { ...near, proto, ...(address !== undefined && { address, port: 0 }) }
 }
 
 /** No X-Forwarded-* that is read here was sent. */
