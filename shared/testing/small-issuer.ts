@@ -23,6 +23,7 @@ export const usualLimits: IssuerLimits = {
   orders: { max: 300, perMs: 3 * hourMs },
   domain: { max: 50, perMs: 7 * 24 * hourMs },
   set: { max: 5, perMs: 7 * 24 * hourMs },
+  failures: { max: 5, perMs: hourMs },
 }
 
 type Made = {
@@ -49,6 +50,10 @@ export class SmallIssuer implements Issuer {
   readonly #orders = new Map<string, Made>()
   lifeMs: number
   isDown = false
+  /** How far the life of its certificates is from the present. */
+  skewMs = 0
+  /** How long it wants no order: above 0 it refuses each one. */
+  pauseMs = 0
   /** Whether it finds the proofs. */
   isConvinced = true
   /** How often an order is read before it goes on. */
@@ -83,6 +88,8 @@ export class SmallIssuer implements Issuer {
     { hosts, replaces }: { readonly hosts: readonly string[]; readonly replaces?: string },
   ): Promise<Order> {
     this.#note('order')
+    if (this.pauseMs > 0)
+      throw fail('certificate.limited', 'later', { fields: { retryAfterMs: this.pauseMs } })
     const isRenewal = replaces !== undefined
     if (!isRenewal) this.#checkLimits(hosts)
     const url = `https://${this.name}.test/order/${this.#orders.size + 1}`
@@ -177,7 +184,7 @@ export class SmallIssuer implements Issuer {
     const [csr] = derValues(request)
     const [info] = derValues(csr?.body ?? Buffer.alloc(0))
     const spki = derValues(info?.body ?? Buffer.alloc(0))[2]?.body ?? Buffer.alloc(0)
-    this.validFrom = this.#clock.now()
+    this.validFrom = this.#clock.now() + this.skewMs
     const validity = der(tags.sequence, time(this.validFrom), time(this.validFrom + this.lifeMs))
     const altNames = der(tags.sequence, ...hosts.map((host) => der(0x82, Buffer.from(host))))
     const extensions = der(

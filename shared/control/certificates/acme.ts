@@ -56,7 +56,7 @@ const challengeSchema = z.object({
   error: problemSchema.optional(),
 })
 const authorizationSchema = z.object({
-  identifier: z.object({ value: z.string().max(255) }),
+  identifier: z.object({ value: z.string().max(255).toLowerCase() }),
   status: z.string().max(32),
   challenges: z.array(challengeSchema).max(20),
 })
@@ -248,6 +248,8 @@ export class AcmeIssuer implements Issuer {
   }
 
   #failure(answer: Answer): PortTunnelerError {
+    // Its addresses may have changed: they are read again.
+    this.#directory = undefined
     const problem = problemOf(answer)
     const type = problem?.type.replace(/^urn:ietf:params:acme:error:/, '') ?? ''
     const key = keyOf(answer.status, type)

@@ -2,7 +2,7 @@
 import { fail, type PortTunnelerError } from '../../base/errors.ts'
 import { asFailure } from '../failures.ts'
 import { acmeKey } from './account-key.ts'
-import { type Purchase, refund, spend } from './budget.ts'
+import { type Purchase, refund, restAfterFailures, spend } from './budget.ts'
 import { allowedIssuers } from './caa.ts'
 import { newCertificateKey } from './csr.ts'
 import type { OpenOrder, Try } from './ordering.ts'
@@ -34,7 +34,9 @@ async function beginAt(here: Try, issuer: Issuer): Promise<OpenOrder> {
   // An issuer exempts a renewal of its own certificate; another issuer does not know ARI's names.
   const replaces = doc.ariId !== '' && doc.issuer === issuer.name ? doc.ariId : undefined
   const purchase = { hosts, isRenewal: doc.version > 0 && doc.issuer === issuer.name }
-  const waitMs = replaces === undefined ? await spend(control, issuer, purchase) : 0
+  const waitMs = await (replaces === undefined
+    ? spend(control, issuer, purchase)
+    : restAfterFailures(control, issuer, hosts))
   if (waitMs > 0) {
     const time = new Date(control.clock.now() + waitMs).toISOString()
     const fields = { retryAfterMs: waitMs }

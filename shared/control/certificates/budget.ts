@@ -25,6 +25,8 @@ export async function spend(
   issuer: Issuer,
   purchase: Purchase,
 ): Promise<number> {
+  const failedMs = await restAfterFailures(control, issuer, purchase.hosts)
+  if (failedMs > 0) return failedMs
   const buckets = bucketsOf(issuer, purchase)
   const nowMs = control.clock.now()
   return control.store.transact(async (tx) => {
@@ -41,6 +43,47 @@ export async function spend(
       tx.set(ref, { level: (levels[index] ?? 0) - 1, at: nowMs, ttl: new Date(nowMs + limit.perMs) })
     return 0
   })
+}
+
+/**
+ * Issuers accept only a few failed proofs of a name in an hour, and then refuse the name whoever asks; renewals that
+ * ARI names count too.
+ * @returns how long no order with these names may fail, 0 = it may
+ */
+export async function restAfterFailures(
+  { store, clock }: Pick<Control, 'store' | 'clock'>,
+  issuer: Issuer,
+  hosts: readonly string[],
+): Promise<number> {
+  const nowMs = clock.now()
+  const limit = issuer.limits.failures
+  let waitMs = 0
+  for (const ref of failureRefs(issuer, hosts)) {
+    const level = levelOf((await store.get(ref))?.data, limit, nowMs)
+    waitMs = Math.max(waitMs, ((1 - level) / capacity(limit)) * limit.perMs)
+  }
+  return Math.ceil(waitMs)
+}
+
+/** Call it when the issuer found no proof of one of these names. */
+export async function countFailure(
+  { store, clock }: Pick<Control, 'store' | 'clock'>,
+  issuer: Issuer,
+  hosts: readonly string[],
+): Promise<void> {
+  const nowMs = clock.now()
+  const limit = issuer.limits.failures
+  for (const ref of failureRefs(issuer, hosts))
+    await store.transact(async (tx) => {
+      const level = Math.max(0, levelOf((await tx.get(ref))?.data, limit, nowMs) - 1)
+      tx.set(ref, { level, at: nowMs, ttl: new Date(nowMs + limit.perMs) })
+    })
+}
+
+/** A name and its wildcard are proven at the same place. */
+function failureRefs(issuer: Issuer, hosts: readonly string[]): readonly Ref<CertificateBudgetDoc>[] {
+  const names = new Set(hosts.map((host) => host.replace(/^\*\./, '')))
+  return [...names].map((name) => bucketRef(issuer, 'failures', name))
 }
 
 /**
@@ -79,14 +122,14 @@ type Bucket = {
   readonly isShared: boolean
 }
 
-function bucket(
-  { name }: Issuer,
-  scope: 'set' | 'domain' | 'orders',
-  subject: string,
-  limit: IssuerLimit,
-): Bucket {
-  const ref = certificateBudgets.ref(`${name}:${scope}:${hashSecret(subject).slice(0, 32)}`)
-  return { ref, limit, isShared: scope === 'orders' }
+type Scope = keyof Issuer['limits']
+
+function bucket(issuer: Issuer, scope: Scope, subject: string, limit: IssuerLimit): Bucket {
+  return { ref: bucketRef(issuer, scope, subject), limit, isShared: scope === 'orders' }
+}
+
+function bucketRef({ name }: Issuer, scope: Scope, subject: string): Ref<CertificateBudgetDoc> {
+  return certificateBudgets.ref(`${name}:${scope}:${hashSecret(subject).slice(0, 32)}`)
 }
 
 function capacity({ max }: IssuerLimit): number {

@@ -5,6 +5,8 @@ import type { Secret } from '../../base/secret.ts'
 import { derValues } from './der.ts'
 
 export type ChainFacts = {
+  /** PEM, leaf first, and nothing else. */
+  readonly chain: string
   readonly notBefore: number
   readonly notAfter: number
   /** RFC 9773, section 4.1; undefined where the issuer omits the fields that it is made of. */
@@ -12,32 +14,61 @@ export type ChainFacts = {
 }
 
 const chainBytesMax = 64 * 1024
+const chainMax = 10
+const hourMs = 3_600_000
+/** What a clock may be wrong by, ours or the issuer's, before its certificate is taken for a mistake. */
+const earlyMs = 24 * hourMs
+
+const wrong = (why: string, cause?: unknown) =>
+  fail('certificate.refused', `The issuer sent a certificate ${why}.`, { cause })
+
+type Expected = { readonly key: Secret; readonly hosts: readonly string[]; readonly nowMs: number }
 
 /**
- * @param chain PEM, leaf first
- * @throws certificate.refused when it is not for this key and these names
+ * @param text PEM, leaf first
+ * @throws certificate.refused when it is not for this key, these names and this time, or a relay could not use it
  */
-export function readChain(chain: string, key: Secret, hosts: readonly string[]): ChainFacts {
-  const wrong = (why: string, cause?: unknown) =>
-    fail('certificate.refused', `The issuer sent a certificate ${why}.`, { cause })
-  if (chain.length > chainBytesMax) throw wrong('that is too long')
-  let leaf: X509Certificate
-  try {
-    leaf = new X509Certificate(chain)
-  } catch (cause) {
-    throw wrong('that cannot be read', cause)
-  }
+export function readChain(text: string, { key, hosts, nowMs }: Expected): ChainFacts {
+  const [leaf, ...above] = certificatesIn(text)
+  if (leaf === undefined) throw wrong('that cannot be read')
   const wanted = createPublicKey(createPrivateKey(key.reveal())).export({ type: 'spki', format: 'der' })
   if (!leaf.publicKey.export({ type: 'spki', format: 'der' }).equals(wanted)) throw wrong('of another key')
   const names = new Set((leaf.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, '')))
   const missing = hosts.find((host) => !names.has(host))
   if (missing !== undefined) throw wrong(`without ${missing}`)
+  const chain = [leaf, ...above]
+  for (const [index, issuer] of above.entries()) {
+    const below = chain[index]
+    const isIssued = below?.checkIssued(issuer) && below.verify(issuer.publicKey)
+    if (!isIssued) throw wrong('under one that did not issue it')
+  }
+  const [notBefore, notAfter] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()]
+  if (!(notAfter - nowMs > hourMs)) throw wrong(`that ends at ${sayTime(notAfter)}`)
+  if (!(notBefore - nowMs < earlyMs)) throw wrong(`that begins at ${sayTime(notBefore)}`)
   const ariId = ariIdOf(leaf)
   return {
-    notBefore: leaf.validFromDate.getTime(),
-    notAfter: leaf.validToDate.getTime(),
+    chain: chain.map((each) => each.toString()).join(''),
+    notBefore,
+    notAfter,
     ...(ariId !== undefined && { ariId }),
   }
+}
+
+/** Each one is read, because a relay would find a bad one only when a visitor comes. */
+function certificatesIn(text: string): readonly X509Certificate[] {
+  if (text.length > chainBytesMax) throw wrong('that is too long')
+  const pems = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+  if (pems.length > chainMax) throw wrong(`with ${pems.length} certificates in its chain`)
+  try {
+    return pems.map((pem) => new X509Certificate(pem))
+  } catch (cause) {
+    throw wrong('that cannot be read', cause)
+  }
+}
+
+/** The time of a certificate is what its issuer wrote, which may be no time. */
+function sayTime(ms: number): string {
+  return Number.isFinite(ms) ? `${new Date(ms).toISOString()} (compare the clock of this machine)` : 'no time'
 }
 
 const authorityKeyId = '0603551d23'

@@ -10,6 +10,7 @@ const usualLimits: IssuerLimits = {
   orders: { max: 300, perMs: 3 * hourMs },
   domain: { max: 50, perMs: 7 * 24 * hourMs },
   set: { max: 5, perMs: 7 * 24 * hourMs },
+  failures: { max: 5, perMs: hourMs },
 }
 
 const issuerSchema = z.strictObject({

@@ -15,7 +15,7 @@ import { kick } from '../jobs/kick.ts'
 import type { Transaction } from '../platform.ts'
 import { acmeKey } from './account-key.ts'
 import { beginOrder } from './begin.ts'
-import { refund } from './budget.ts'
+import { countFailure, refund } from './budget.ts'
 import { readChain } from './chain.ts'
 import { certificateRequest } from './csr.ts'
 import { prove, tidyProofs } from './proving.ts'
@@ -34,6 +34,8 @@ const firstPollMs = 500
 const pollMs = 2_000
 const pollMaxMs = 15_000
 const restMs = 30_000
+/** Proofs, and the request for the certificate; each may have to be sent twice. */
+const changesMax = 4
 /** How often a silent issuer is asked again for the same order. */
 const downsMax = 5
 
@@ -150,7 +152,7 @@ async function askRenewal(
     if (!window) return { ariId: '' }
     const ariAskAt = ariAskTime(nowMs, window?.retryAfterMs)
     if (window.start === doc.ariStart && window.end === doc.ariEnd) return { ariAskAt }
-    const renewAt = windowTime(window, { nowMs, random })
+    const renewAt = windowTime(window, doc, { nowMs, random })
     return { ariAskAt, renewAt, ariStart: window.start, ariEnd: window.end }
   } catch (error) {
     signal.throwIfAborted()
@@ -168,16 +170,20 @@ async function carryOn(here: Try, begun: OpenOrder): Promise<void> {
   const account: IssuerAccount = { url: begun.account, key: await acmeKey(control) }
   const until = clock.monotonic() + patienceMs
   let open = begun
+  let changes = 0
   for (let waitMs = firstPollMs; ; ) {
     const order = await issuer.readOrder(account, open.url, job.signal)
     const after = await step(here, { issuer, account, open, order })
     if (after === 'done') return
-    if (clock.now() - open.since > dayMs)
+    if (Math.abs(clock.now() - open.since) > dayMs)
       throw fail('certificate.slow', `${issuer.name} was asked a day ago.`)
     if (after) {
       open = after
-      waitMs = firstPollMs
-      continue
+      // An issuer that wants the same step again and again gets it at the pace of one that is slow.
+      if (++changes <= changesMax) {
+        waitMs = firstPollMs
+        continue
+      }
     }
     if (clock.monotonic() >= until) return job.pause({ order: open }, clock.now() + restMs)
     await sleep(clock, waitMs, job.signal)
@@ -218,10 +224,10 @@ async function step(here: Try, at: At): Promise<OpenOrder | 'done' | undefined> 
 async function saveCertificate(here: Try, { issuer, account, open, order }: At): Promise<void> {
   const { control, job, wanted, doc } = here
   if (order.certificate === undefined) throw fail('certificate.refused', 'The order is valid, but empty.')
-  const chain = await issuer.download(account, order.certificate, job.signal)
-  const facts = readChain(chain, await control.vault.unwrap(open.wrappedKey), open.hosts)
-  const { ariId = '', ...life } = facts
+  const text = await issuer.download(account, order.certificate, job.signal)
+  const key = await control.vault.unwrap(open.wrappedKey)
   const nowMs = control.clock.now()
+  const { ariId = '', chain, ...life } = readChain(text, { key, hosts: open.hosts, nowMs })
   const renewAt = renewalTime(life, control.random)
   const saved: CertificateDoc = {
     ...noCertificate(wanted.account, open.hosts),
@@ -248,11 +254,12 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
   await job.pause({}, ariId === '' ? renewAt : nowMs)
 }
 
-async function giveUp(here: Try, order: OpenOrder): Promise<void> {
+async function giveUp(here: Try, order: OpenOrder, { key }: PortTunnelerError): Promise<void> {
   const { control } = here
   await tidyProofs(here, order)
   const issuer = control.certificates.issuers.find(({ name }) => name === order.issuer)
   const { hosts, paid } = order
+  if (issuer && key === 'certificate.validation') await countFailure(control, issuer, hosts)
   if (issuer && paid !== 'nothing') await refund(control, issuer, { hosts, isRenewal: paid === 'renewal' })
 }
 
@@ -271,8 +278,8 @@ async function recordFailure(
     ...{ state: 'failing', failures: doc.failures + 1, error: error.code, reason: error.detail },
     triedAt: nowMs,
   }
-  const ms = Number(error.fields.retryAfterMs ?? 0)
-  const waitMs = isDown ? pollMaxMs * 2 ** order.downs : Math.max(retryMs(failing, nowMs, random), ms)
+  const wishedMs = Number(error.fields.retryAfterMs ?? 0)
+  const waitMs = isDown ? pollMaxMs * 2 ** order.downs : retryMs(failing, { nowMs, random, wishedMs })
   const details = {
     host: job.subject,
     issuer: order?.issuer,
@@ -284,7 +291,7 @@ async function recordFailure(
   const { code: alert, title } = codes['certificate.expiring']
   if (isAlarming(doc, nowMs)) log.error({ ...details, alert }, title)
   else log.warn(details, 'a certificate could not be had yet')
-  if (order && !isDown) await giveUp(here, order)
+  if (order && !isDown) await giveUp(here, order, error)
   const progress = isDown ? { order: { ...order, downs: order.downs + 1 } } : {}
   await job.advance(progress, async (tx) => {
     if (!isDown) tx.set(certificates.ref(job.subject), failing)

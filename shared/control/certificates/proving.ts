@@ -11,6 +11,9 @@ type Proof = {
   readonly order: Order
 }
 
+/** An order has two names at most, each with one proof. */
+const proofsMax = 20
+
 /**
  * Meets the open challenges, and tells the issuer to check them.
  * @returns the order with the records that were made; undefined when everything was sent and the issuer checks
@@ -25,14 +28,18 @@ export async function prove(
   const records = [...open.records]
   for (const url of order.authorizations) {
     const authorization = await issuer.authorization(account, url, signal)
+    if (!open.hosts.some((host) => host.replace(/^\*\./, '') === authorization.host))
+      throw fail('certificate.refused', 'The authority asks for a proof of a name that was not ordered.')
     const challenge = openChallenge(here, authorization)
     if (!challenge || open.told.includes(challenge.url)) continue
     waiting.push({ url, challenge })
     if (challenge.type !== 'dns-01') continue
-    const name = `_acme-challenge.${authorization.host.replace(/^\*\./, '')}`
+    const name = `_acme-challenge.${authorization.host}`
     records.push({ name, value: await txtValue(account.key, challenge.token) })
   }
   if (waiting.length === 0) return undefined
+  if (open.told.length + waiting.length > proofsMax)
+    throw fail('certificate.refused', `The authority asked for more than ${proofsMax} proofs.`)
   const after = { ...open, records: unique(records) }
   // It is saved before it is there, so that a later worker removes it.
   await job.advance({ order: after })

@@ -47,6 +47,8 @@ export type IssuerLimits = {
   readonly domain: IssuerLimit
   /** The same set of names. */
   readonly set: IssuerLimit
+  /** Failed proofs of one name. */
+  readonly failures: IssuerLimit
 }
 
 /**

@@ -29,12 +29,19 @@ export function renewalTime({ notBefore, notAfter }: Life, random: () => number)
   return Math.round(notBefore + life * (share + jitter * (2 * random() - 1)))
 }
 
-/** A random moment of the window; now, when the window is over. */
+/**
+ * A random moment of the window; now, when the window is over. An issuer's mistake costs neither the certificate nor
+ * one order after the other: it is renewed before the last tenth of its life, and not within hours of its issue.
+ */
 export function windowTime(
   { start, end }: { readonly start: number; readonly end: number },
+  { notBefore, notAfter, triedAt }: Life & Pick<CertificateDoc, 'triedAt'>,
   { nowMs, random }: { readonly nowMs: number; readonly random: () => number },
 ): number {
-  return Math.max(nowMs, Math.round(start + (end - start) * random()))
+  const latest = notAfter - (notAfter - notBefore) * alertUnder
+  const chosen = Math.min(latest, Math.round(start + (end - start) * random()))
+  const issuedAt = Math.min(nowMs, triedAt)
+  return Math.max(nowMs, chosen, issuedAt + ariAskMs)
 }
 
 export function ariAskTime(nowMs: number, retryAfterMs = 0): number {
@@ -74,12 +81,25 @@ export function isOfIssuer(code: string): boolean {
   return ofIssuerCodes.has(code)
 }
 
+/** The longest pause that an issuer's limits ask for. */
+const wishMaxMs = 7 * dayMs
+
+type Retry = {
+  readonly nowMs: number
+  readonly random: () => number
+  /** How long the issuer wants no further order. */
+  readonly wishedMs: number
+}
+
 /** @param doc includes the present failure. @returns ms until the next try */
-export function retryMs(doc: CertificateDoc, nowMs: number, random: () => number): number {
+export function retryMs(doc: CertificateDoc, { nowMs, random, wishedMs }: Retry): number {
   const shape = leftOf(doc, nowMs) > 0 ? renewalRetry : firstRetry
   // A certificate of six days has no day to lose.
   const most = doc.version > 0 ? (doc.notAfter - doc.notBefore) / 20 : shape.maxMs
-  return Math.min(backoffMs(shape, doc.failures - 1, random), Math.max(shape.minMs, most))
+  const ownMs = Math.min(backoffMs(shape, doc.failures - 1, random), Math.max(shape.minMs, most))
+  // An issuer that wants a longer pause than a certificate lasts does not let it run out: another may be asked.
+  const wishMostMs = doc.notAfter > nowMs ? (doc.notAfter - nowMs) / 4 : wishMaxMs
+  return Math.max(ownMs, Math.min(wishedMs, wishMostMs, wishMaxMs))
 }
 
 /** In the order in which they are tried. */

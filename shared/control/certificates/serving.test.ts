@@ -1,8 +1,9 @@
 /** What a relay is given: certificates of names that its own cell serves, ordered when it asks and not before. */
 import { makeTestControl } from '@porttunneler/standalone/testing/control'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { SmallIssuer } from '../../testing/small-issuer.ts'
 import { blankEndpoint, ensureCell } from '../cells.ts'
+import { certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { commands, endpoints, type TunnelDoc, tunnels } from '../documents.ts'
 import { verified } from '../domains/domain-documents.ts'
@@ -79,6 +80,24 @@ describe('certificates for relays', () => {
     expect(await ask('home', `shop.${domain}`, domain)).toEqual([`shop.${domain}`, domain])
     expect(await ask('far', `shop.${domain}`, domain)).toEqual([])
     expect(issuer.ordered).toBe(2)
+  })
+
+  test('a key that cannot be opened keeps no other certificate from its relay; a closed vault is an error', async () => {
+    const { ask, lease, work, control } = await makeStage()
+    await lease(`shop.${domain}`)
+    await ask('home', `shop.${domain}`)
+    await work()
+    const { store } = control
+    const unwrap = control.vault.unwrap.bind(control.vault)
+    vi.spyOn(control.vault, 'unwrap').mockImplementation(async (text) => {
+      if (text === 'rubbish') throw new Error('not a key of this vault')
+      return unwrap(text)
+    })
+    const spoil = (host: string) => store.update(certificates.ref(host), { wrappedKey: 'rubbish' })
+    await spoil(domain)
+    expect(await ask('home', domain, `shop.${domain}`)).toEqual([`shop.${domain}`])
+    await spoil(`shop.${domain}`)
+    await expect(ask('home', domain, `shop.${domain}`)).rejects.toThrow('not a key')
   })
 
   test('where we write the zone, one certificate has the cell and all names in it', async () => {

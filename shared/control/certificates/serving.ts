@@ -4,7 +4,7 @@
  */
 import type { RelayCertificate } from '../../api/schemas/relays.ts'
 import type { Cell } from '../cells.ts'
-import { certificates } from '../certificate-documents.ts'
+import { type CertificateDoc, certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { endpoints } from '../documents.ts'
 import { isServable } from '../domains/servable.ts'
@@ -23,17 +23,25 @@ export async function relayCertificates(
   const ids = new Set<string>()
   for (const host of new Set(hosts))
     if (await mayServe(control, cell, host)) ids.add(isCovered(control, cell, host) ? cell.domain : host)
-  const found: RelayCertificate[] = []
+  const found: Found[] = []
   for (const id of ids) {
     const doc = (await control.store.get(certificates.ref(id)))?.data
-    if (!doc || doc.version === 0) {
-      if (await wantedCertificate(control, id)) await ensureCertificate(control, id)
-      continue
-    }
-    const key = (await control.vault.unwrap(doc.wrappedKey)).reveal()
-    found.push({ host: id, hosts: [...doc.hosts], version: doc.version, chain: doc.chain, key })
+    if (doc && doc.version > 0) found.push({ id, doc })
+    else if (await wantedCertificate(control, id)) await ensureCertificate(control, id)
   }
-  return found
+  const opened = await Promise.allSettled(found.map((each) => open(control, each)))
+  const failed = opened.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []))
+  // One key that cannot be opened keeps no other certificate from its relay.
+  if (failed.length > 0 && failed.length === opened.length) throw failed[0]
+  for (const error of failed) control.log.error({ error }, 'the key of a certificate cannot be opened')
+  return opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+}
+
+type Found = { readonly id: string; readonly doc: CertificateDoc }
+
+async function open({ vault }: Pick<Control, 'vault'>, { id, doc }: Found): Promise<RelayCertificate> {
+  const { hosts, version, chain, wrappedKey } = doc
+  return { host: id, hosts: [...hosts], version, chain, key: (await vault.unwrap(wrappedKey)).reveal() }
 }
 
 async function mayServe(control: Control, cell: Cell, host: string): Promise<boolean> {
