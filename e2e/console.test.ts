@@ -34,7 +34,11 @@ describeWith(['chromium'], 'console', () => {
       PORTTUNNELER_RESOLVERS: dns.resolvers.map(({ address, port }) => `${address}:${port}`).join(','),
       PORTTUNNELER_TRUST_RESOLVERS: 'true',
     }
-    ;[service, browser, web] = await Promise.all([startStandaloneService(env), startBrowser(), startHttp()])
+    ;[service, browser, web] = await Promise.all([
+      startStandaloneService({ env }),
+      startBrowser(),
+      startHttp(),
+    ])
     agent = await startAgent(service, { shop: { kind: 'http', upstream: web.port } })
   }, 90_000)
   afterAll(async () => {

@@ -29,7 +29,7 @@ let httpsPort: number
 beforeAll(async () => {
   const settings = await freeSettings()
   httpsPort = Number(settings.PORTTUNNELER_TLS_PORT)
-  service = await startStandaloneService(settings)
+  service = await startStandaloneService({ env: settings })
   identity = await selfSignedIdentity(temporaryFolder('tls'), { names: ['localhost'], nowMs: Date.now() })
 })
 afterAll(async () => {

@@ -33,7 +33,7 @@ beforeAll(async () => {
   first = ports.from + 20
   // The demo's own port could be any port of the range.
   const settings = { PORTTUNNELER_TCP_PORTS: `${ports.from}-${ports.to}`, PORTTUNNELER_DEMO: 'false' }
-  ;[service, echo] = await Promise.all([startStandaloneService(settings), startEcho()])
+  ;[service, echo] = await Promise.all([startStandaloneService({ env: settings }), startEcho()])
   agent = await startAgent(service, range(3), { home })
 })
 afterAll(async () => {

@@ -28,7 +28,7 @@ let folder: string
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ptun-upstreams-'))
   // Dev servers allow *.localhost by themselves.
-  service = await startStandaloneService({ PORTTUNNELER_DOMAIN: 'tunnels.test' })
+  service = await startStandaloneService({ env: { PORTTUNNELER_DOMAIN: 'tunnels.test' } })
 }, 150_000)
 afterAll(async () => {
   await service?.stop()

@@ -50,7 +50,7 @@ export type CloudOptions = {
 }
 
 export function openCloud(settings: Settings, log: Log, options: CloudOptions = {}): Cloud {
-  const { environment, kmsKey, emulatedGoogle } = settings
+  const { environment, kmsKey, emulatedGoogle, resolvers, trustResolvers } = settings
   const { projectId, emulators } = environment
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
   const store = openFirestoreStore({ projectId, queries: queryTable, clock, random: Math.random })
@@ -71,7 +71,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     relayIdentity: relayIdentities(enrolment, settings, rest),
     mail: noMail,
     certificates: certificatesOf(settings),
-    inquiries: openInquiryDesk({ resolvers: settings.resolvers, clock }),
+    inquiries: openInquiryDesk({ resolvers, trustResolvers, clock }),
     dns: dnsOf(settings),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }

@@ -21,6 +21,7 @@ test('settings: unset ones have their defaults', () => {
   expect(settings).toMatchObject({
     relayGroups: [],
     proxies: [],
+    trustResolvers: false,
     environment: { projectId: 'tunnels-prod', emulators: {} },
   })
   expect(settings.control).toMatchObject({
@@ -65,6 +66,7 @@ test.each([
     'PORTTUNNELER_ACME_ISSUERS',
   ],
   [{ PORTTUNNELER_TRUSTED_PROXIES: 'all' }, 'PORTTUNNELER_TRUSTED_PROXIES'],
+  [{ PORTTUNNELER_TRUST_RESOLVERS: 'maybe' }, 'PORTTUNNELER_TRUST_RESOLVERS'],
 ])('settings: %o is refused with the variable’s name but not its value', (changes, name) => {
   const refusal = refusalOf({ ...real, ...changes })
   expect(isFailure(refusal, 'cloud.environment') && refusal.detail).toContain(name)

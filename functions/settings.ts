@@ -44,6 +44,7 @@ const variables = z.object({
   PORTTUNNELER_RELAY_GROUPS: z.string().default('[]').transform(readJson).pipe(z.array(relayGroup).max(100)),
   PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),
   PORTTUNNELER_RESOLVERS: resolversSchema,
+  PORTTUNNELER_TRUST_RESOLVERS: z.stringbool().default(false),
   PORTTUNNELER_ACME_EMAIL: z.email().optional(),
   PORTTUNNELER_ACME_ISSUERS: z
     .string()
@@ -74,6 +75,8 @@ export type Settings = {
   readonly proxies: readonly string[]
   /** The resolvers for own domains. */
   readonly resolvers: z.infer<typeof resolversSchema>
+  /** Their answers are enough: for a network that cannot reach the servers of a domain. */
+  readonly trustResolvers: boolean
   /** It may edit the zone of the cells; undefined: the operator does. */
   readonly cloudflareToken?: Secret
   /** Orders certificates; absent: none are. */
@@ -124,6 +127,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     relayGroups: rest.PORTTUNNELER_RELAY_GROUPS,
     proxies: rest.PORTTUNNELER_TRUSTED_PROXIES,
     resolvers: rest.PORTTUNNELER_RESOLVERS,
+    trustResolvers: rest.PORTTUNNELER_TRUST_RESOLVERS,
     ...(rest.PORTTUNNELER_CLOUDFLARE_TOKEN && {
       cloudflareToken: new Secret(rest.PORTTUNNELER_CLOUDFLARE_TOKEN),
     }),

@@ -134,8 +134,12 @@ export class Certificates {
     if (entry && !this.#contexts.has(entry)) this.#make(entry)
   }
 
-  /** For SNICallback; undefined: the relay's own certificate is used. */
+  /**
+   * For SNICallback; undefined: the relay's own certificate is used. Since `prepare` a renewal or the contexts of other
+   * names may have taken the place of what was made: then it is made again.
+   */
   contextOf(name: string): SecureContext | undefined {
+    this.prepare(name)
     const entry = this.#find(name)
     const context = entry && this.#contexts.get(entry)
     if (entry === undefined || context === undefined) return undefined

@@ -27,6 +27,7 @@ import { type Listening, listenWith } from '../../standalone/web-server.ts'
 import { buildWhatIsStale } from './builds.ts'
 import { makeFront } from './front.ts'
 import { type FunctionName, type Functions, startFunctions } from './functions.ts'
+import { namesEnvironment } from './names-environment.ts'
 import { commandsOf, type Place, provision } from './provision.ts'
 import { readRewrites } from './rewrites.ts'
 import { makeKey, type Person, type SignIn, signInAt, startSignIn } from './sign-in.ts'
@@ -179,6 +180,7 @@ class Start {
       PORTTUNNELER_KMS_KEY: kmsKeyOf(this.#project),
       PORTTUNNELER_EMULATED_GOOGLE: given.google,
       PORTTUNNELER_PLAN: 'unlimited',
+      ...namesEnvironment(this.#options.settings.config),
       FIREBASE_API_KEY: 'local',
       STRIPE_WEBHOOK_SECRET: 'whsec_local',
     }

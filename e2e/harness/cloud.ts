@@ -1,5 +1,5 @@
 /** The cloud on this machine as `npm run cloud:local` starts it, in a child process with a data folder of its own. */
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
@@ -9,7 +9,7 @@ import { noMetadata } from './auth-emulator.ts'
 import { eventually } from './events.ts'
 import { childrenOf, type Program, runProgram, startProgram, textOf } from './programs.ts'
 import { callApi, type People, type Service } from './service.ts'
-import { freeSettings, password, temporaryFolder } from './standalone.ts'
+import { freeSettings, password, type ServiceSettings, temporaryFolder } from './standalone.ts'
 
 const reportSchema = z.object({
   pid: z.int(),
@@ -30,14 +30,19 @@ export type CloudService = Service & {
 }
 
 /** Two relays in one cell. The emulators are those of the test run; their data is separated by project. */
-export async function startCloudService(hosts: EmulatorHosts): Promise<CloudService> {
+export async function startCloudService(
+  hosts: EmulatorHosts,
+  { env, yaml }: ServiceSettings = {},
+): Promise<CloudService> {
   const folder = temporaryFolder('cloud')
+  if (yaml !== undefined) writeFileSync(join(folder, 'standalone.yaml'), yaml, { mode: 0o600 })
   const args = ['--relays', '2', '--sign-in', 'stand-in', '--data', folder]
   const program = await startProgram('node', ['e2e/cloud-local/main.ts', ...args], {
     env: {
       ...(await freeSettings()),
       PORTTUNNELER_OWN_PORTS: '0',
       PORTTUNNELER_METRICS_PORT: '0',
+      ...env,
       FIRESTORE_EMULATOR_HOST: hosts.firestore,
       PUBSUB_EMULATOR_HOST: hosts.pubsub,
     },

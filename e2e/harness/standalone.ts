@@ -1,5 +1,5 @@
 /** The standalone server as a user starts it, in a child process with a data folder of its own. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keyCreatedSchema, tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
@@ -92,9 +92,17 @@ export async function startStandalone({
   }
 }
 
+/** Settings that a service is started with, beside free ports. */
+export type ServiceSettings = {
+  readonly env?: StandaloneOptions['env']
+  /** The text of standalone.yaml. */
+  readonly yaml?: string
+}
+
 /** For the suites that run on every platform. */
-export async function startStandaloneService(env: StandaloneOptions['env'] = {}): Promise<Service> {
+export async function startStandaloneService({ env, yaml }: ServiceSettings = {}): Promise<Service> {
   const folder = temporaryFolder('server')
+  if (yaml !== undefined) writeFileSync(join(folder, 'standalone.yaml'), yaml, { mode: 0o600 })
   const { program, file } = await startStandalone({ folder, env: { ...(await freeSettings()), ...env } })
   const { account } = file
   if (!account) throw new Error('a first start shows its account')

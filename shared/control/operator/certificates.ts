@@ -9,7 +9,7 @@ import { queries } from '../query-table.ts'
 import { declareAct, writeAct } from './act.ts'
 
 const listSchema = z.strictObject({ limit: z.int().min(1).max(500).default(100) })
-const hostSchema = z.strictObject({ host: z.string().min(1).max(128) })
+const hostSchema = z.strictObject({ host: z.string().min(1).max(253) })
 
 export const certificateActs = {
   'certificates.list': declareAct(listSchema, async ({ control }, { limit }) => {

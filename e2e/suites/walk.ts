@@ -1,0 +1,203 @@
+/**
+ * The walk of a person to a name worth showing, with `ptun`, curl, a DNS and an authority: they sign up, reserve a
+ * name, add an own domain with a wrong record, are told which, mend it, get the certificate, renew it under visitors,
+ * move the domain to another tunnel, and remove it. One service and one world for the whole walk.
+ */
+import { rmSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { agentHome, privateFolders, ptun } from '../harness/agent.ts'
+import { eventually } from '../harness/events.ts'
+import { type NamesWorld, openNamesWorld, serviceDomain } from '../harness/names-world.ts'
+import { type Program, type ProgramOptions, runProgram, startProgram, textOf } from '../harness/programs.ts'
+import { callApi, type Service } from '../harness/service.ts'
+import { getByTls, startRate } from '../harness/tls-visitors.ts'
+import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
+import { programPath } from '../requirements.ts'
+
+const host = 'app.example.com'
+const recordSchema = z.object({ type: z.string(), value: z.string() })
+const pendingSchema = z.object({ event: z.literal('domain.pending'), records: z.array(recordSchema) })
+const waitingSchema = z.object({
+  event: z.literal('domain.waiting'),
+  findings: z.array(z.object({ code: z.string(), detail: z.string() })),
+})
+const onlineSchema = z.object({ event: z.literal('tunnel.online'), tunnel: z.string(), url: z.string() })
+const ledSchema = z.object({ event: z.literal('domain.led'), url: z.string() })
+
+export type WalkOptions = {
+  /** A service in this world. */
+  readonly start: (world: Pick<NamesWorld, 'env' | 'yaml'>) => Promise<Service>
+  /** How many visitors come while the certificate is renewed, at least. */
+  readonly visitors: number
+}
+
+/** @param platform its name in the report */
+export function describeWalk(platform: string, { start, visitors }: WalkOptions): void {
+  describe(`a name worth showing, on ${platform}`, () => {
+    let world: NamesWorld
+    let service: Service
+    let env: NonNullable<ProgramOptions['env']>
+    let shop: Program
+    let alias = ''
+    const upstreams: HttpUpstream[] = []
+    const running: Program[] = []
+    const home = agentHome()
+
+    beforeAll(async () => {
+      world = await openNamesWorld()
+      await world.dns.zone('example.com', ['app CNAME shop.elsewhere.example.net.'])
+      service = await start(world)
+      for (const says of ['first', 'second'])
+        upstreams.push(await startHttp({ '/': (_request, response) => response.end(says) }))
+    }, 180_000)
+    afterAll(async () => {
+      for (const program of running) await program.stop()
+      for (const upstream of upstreams) await upstream.close()
+      await service?.stop()
+      await world?.close()
+      rmSync(home, { recursive: true, force: true })
+    }, 60_000)
+
+    async function run(...words: string[]) {
+      const { exit, stdout, stderr } = await runProgram('node', [ptun, ...words], { env, deadlineMs: 60_000 })
+      return { code: exit.code, stdout, stderr }
+    }
+
+    async function serve(upstream: HttpUpstream | undefined, ...words: string[]): Promise<Program> {
+      const args = [ptun, 'http', `${upstream?.port}`, ...words, '--json']
+      const program = await startProgram('node', args, { env })
+      running.push(program)
+      return program
+    }
+
+    /** The first line of the program that matches. */
+    function told<T>(program: Program, schema: z.ZodType<T>, what: string): Promise<T> {
+      const find = () =>
+        textOf(program, 'stdout')
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => schema.safeParse(JSON.parse(line)).data)
+          .find((one) => one !== undefined)
+      return eventually(what, find, 90_000).catch((cause: unknown) => {
+        throw new Error(`${textOf(program, 'stdout')}\n${textOf(program, 'stderr')}`, { cause })
+      })
+    }
+    const place = (name: string) => ({ host: name, port: world.tlsPort, root: world.root })
+    const says = (name: string, what: string) =>
+      eventually(
+        `${name} says ${what}`,
+        async () => (await getByTls(place(name))).body === what || undefined,
+        90_000,
+      )
+    /** As a person would: by its name, under the authority's root. */
+    async function curl(name: string) {
+      const { tlsPort, rootFile } = world
+      const at = `${name}:${tlsPort}`
+      const words = ['-sS', '--cacert', rootFile, '--resolve', `${at}:127.0.0.1`, `https://${at}/`]
+      const { exit, stdout, stderr } = await runProgram(programPath('curl'), words)
+      return { code: exit.code, stdout, stderr }
+    }
+
+    test('a person signs up, and reserves a name', async () => {
+      const { people, api } = service
+      if (!people) throw new Error('nobody can register here')
+      const token = await people.signUp('ada@example.com')
+      const wish = { name: 'agent', scopes: ['read', 'tunnels'] }
+      const made = await callApi({ api, key: token }, 'POST', '/v1/keys', wish)
+      const { secret } = z.object({ secret: z.string() }).parse(made)
+      env = { ...privateFolders(home), PTUN_SERVER: api, PTUN_KEY: secret }
+      expect((await run('names', 'reserve', 'shop')).code).toBe(0)
+    })
+
+    test('a host that cannot be an own domain is refused with its code', async () => {
+      for (const [name, code] of [
+        ['co.uk', 'PT-2411'],
+        ['p\u0430ypal.com', 'PT-2409'],
+        ['192.0.2.1', 'PT-2408'],
+        [`shop.${serviceDomain}`, 'PT-2519'],
+      ])
+        expect((await run('domains', 'add', name ?? '')).stderr).toContain(code)
+      const tcp = await run('tcp', '5432', '--domain', host)
+      expect([tcp.code, tcp.stderr.includes('--domain is for http and tls')]).toEqual([2, true])
+    })
+
+    test('they are shown the record, and told what is wrong with the one that they made', async () => {
+      shop = await serve(upstreams[0], '--name', 'shop', '--domain', 'APP.example.com')
+      const { records } = await told(shop, pendingSchema, 'the record to make')
+      alias = records.find(({ type }) => type === 'CNAME')?.value ?? ''
+      const { findings } = await told(shop, waitingSchema, 'the first look')
+      expect(findings).toMatchObject([
+        { code: 'PT-2502', detail: 'The CNAME leads to shop.elsewhere.example.net.' },
+      ])
+    }, 180_000)
+
+    test('with the right record visitors come by the domain, and curl trusts it', async () => {
+      await world.dns.zone('example.com', [`app CNAME ${alias}.`])
+      const { url } = await told(shop, ledSchema, 'the domain leads here')
+      expect(url).toBe(`https://${host}:${world.tlsPort}`)
+      await says(host, 'first')
+      await says(`shop.${serviceDomain}`, 'first')
+      expect(await curl(host)).toEqual({ code: 0, stdout: 'first', stderr: '' })
+      expect((await run('domains', 'list')).stdout).toMatch(/app\.example\.com +verified +shop/)
+      expect((await run('domains', 'add', host)).stdout).toBe('app.example.com is yours already.')
+    }, 180_000)
+
+    test('a renewal fails no visitor, and new ones see the new certificate', async () => {
+      // Each relay has the certificate.
+      for (let times = 0; times < 10; times++) await says(host, 'first')
+      const rate = startRate(place(host), { perSecond: 200 })
+      await rate.further(20)
+      await eventually('visitors see a certificate', () => rate.serials.length === 1 || undefined)
+      await service.people?.operator('certificates', 'order', host)
+      await eventually('visitors see the next', () => rate.serials.length > 1 || undefined, 90_000)
+      await rate.further(visitors)
+      const { failures, sent } = await rate.stop()
+      expect(failures).toEqual([])
+      expect(rate.serials).toHaveLength(2)
+      expect(sent).toBeGreaterThan(visitors)
+    }, 180_000)
+
+    test('the domain goes to another tunnel under its visitors', async () => {
+      const other = await serve(upstreams[1], '--name', 'two')
+      await told(other, onlineSchema, 'the other tunnel is online')
+      expect((await run('domains', 'add', host, '--tunnel', 'two')).code).toBe(0)
+      await says(host, 'second')
+      await says(`shop.${serviceDomain}`, 'first')
+    }, 120_000)
+
+    test('a fault beside the record is found by a check, and breaks nothing', async () => {
+      await world.dns.zone('example.com', [`app CNAME ${alias}.`, 'app TXT v=spf1'])
+      const check = await eventually(
+        'a look that is not too soon',
+        async () => {
+          const done = await run('domains', 'check', host)
+          return done.stdout.includes('PT-2507') ? done : undefined
+        },
+        90_000,
+      )
+      expect(check.stdout).toContain('app.example.com is verified, but PT-2507.')
+      await says(host, 'second')
+    }, 120_000)
+
+    test('once removed it leads nowhere', async () => {
+      expect((await run('domains', 'remove', host)).code, 'nobody can be asked').toBe(2)
+      const removed = await run('domains', 'remove', 'App.Example.com.', '--yes')
+      expect(removed.stdout).toBe(
+        'Removed app.example.com. It leads nowhere in seconds; delete its record too.',
+      )
+      const refused = await eventually(
+        'curl is refused',
+        async () => {
+          const got = await curl(host)
+          return got.code === 35 ? got : undefined
+        },
+        90_000,
+      )
+      expect(refused).toMatchObject({ code: 35, stderr: expect.stringContaining('unrecognized name') })
+      expect((await run('domains', 'list')).stdout).toBe(
+        'No own domains yet. Add one: ptun domains add app.example.com',
+      )
+    }, 120_000)
+  })
+}

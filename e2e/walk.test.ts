@@ -1,0 +1,18 @@
+/**
+ * The walk to a name worth showing (suites/walk.ts) on both platforms. With `npm run walk` visitors come for a minute
+ * during the renewal.
+ */
+import { withEmulators } from '../functions/testing/with-emulators.ts'
+import { startCloudService } from './harness/cloud.ts'
+import { startStandaloneService } from './harness/standalone.ts'
+import { describeWith } from './requirements.ts'
+import { describeWalk } from './suites/walk.ts'
+
+const visitors = Number(process.env.PT_WALK_VISITORS ?? 200)
+
+describeWith(['pebble', 'pebbleNames', 'curl'], 'the walk', () => {
+  describeWalk('standalone', { start: startStandaloneService, visitors })
+  withEmulators((hosts) => {
+    describeWalk('the cloud', { start: (settings) => startCloudService(hosts, settings), visitors })
+  })
+})
