@@ -6,8 +6,9 @@ import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
+import { headerEditsSchema } from '@porttunneler/shared/protocol/http-edits'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
 import { parseUpstream } from './agent/upstream.ts'
@@ -251,9 +252,10 @@ function unknownKey(key: string, path: Path, document: Document): string {
     : `unknown key "${key}"${where}; there is: ${known.join(', ')}`
 }
 
-/** Keys that could have been meant: at the root, in a health check, or in a tunnel of any kind. */
+/** Keys that could have been meant: at the root, in a tunnel of any kind, or in one of its parts. */
 function knownKeys(path: Path): readonly string[] {
   if (path.at(-1) === 'health') return ['kind', 'path', 'status', 'everySeconds']
+  if (path.at(-1) === 'requestHeaders') return Object.keys(headerEditsSchema.shape)
   return path.length === 0
     ? Object.keys(configSchema.shape)
     : ['kind', 'upstream', 'proxyProtocol', 'pool', 'domain', 'health', 'port', ...httpOptionNames]
@@ -275,6 +277,7 @@ function sayName(name: string): string {
 
 /** Zod's messages are for programmers; these are for users of the file. */
 function say(issue: Issue): string {
+  if (issue.code === 'invalid_key' && issue.path.length > 2) return issue.issues[0]?.message ?? issue.message
   if (issue.code === 'invalid_key') return sayName(String(issue.path.at(-1)))
   if (issue.path.at(-1) === 'kind' && issue.path.at(-2) === 'health')
     return 'kind is tcp or http (tls tunnels: tcp)'
@@ -302,6 +305,9 @@ function article(noun: string): string {
 function offsetOf(document: Document, path: Path, place: 'key' | 'value'): number {
   for (let length = path.length; length > 0; length -= 1) {
     const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
+    const item = isSeq(parent) ? parent.items[Number(path[length - 1])] : undefined
+    const itemRange = (item as { range?: readonly number[] | null } | undefined)?.range
+    if (itemRange?.[0] !== undefined) return itemRange[0]
     if (!isMap(parent)) continue
     const pair = parent.items.find(
       ({ key }) => isScalar(key) && String(key.value) === String(path[length - 1]),

@@ -10,6 +10,7 @@ import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttun
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { isHostField } from '@porttunneler/shared/http/head'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
+import type { HeaderEdits } from '@porttunneler/shared/protocol/http-edits'
 import type { WantedTunnel } from './agent/tunnels.ts'
 import { authorityOf, type Upstream } from './agent/upstream.ts'
 import type { UpstreamTls } from './agent/upstream-tls.ts'
@@ -24,6 +25,7 @@ export type HttpOptions = {
   readonly upstreamCa?: string | undefined
   readonly auth?: readonly string[] | undefined
   readonly authFile?: string | undefined
+  readonly requestHeaders?: HeaderEdits | undefined
 }
 
 export const httpOptionNames: readonly (keyof HttpOptions)[] = [
@@ -33,6 +35,7 @@ export const httpOptionNames: readonly (keyof HttpOptions)[] = [
   'upstreamCa',
   'auth',
   'authFile',
+  'requestHeaders',
 ]
 
 export type HttpParts = Pick<WantedTunnel, 'tls' | 'requests'>
@@ -128,9 +131,11 @@ function rulesOf(
     )
   const host = hostHeader === 'rewrite' ? authorityOf(upstream) : hostHeader
   const logins = loginsOf(options, folder)
-  if (host === undefined && logins.length === 0) return undefined
+  const edits = { ...(options.requestHeaders && { requestHeaders: options.requestHeaders }) }
+  if (host === undefined && logins.length === 0 && Object.keys(edits).length === 0) return undefined
   return {
     logins,
+    ...edits,
     ...(host !== undefined && { host }),
     ...(rewriteOrigin && { origin: `${isTls ? 'https' : 'http'}://${host}` }),
   }

@@ -69,7 +69,7 @@ const httpUpstreamText = 'port, host:port, https://host:port or unix:/path'
 
 /** All kinds know them, so that other kinds can say why they refuse them. */
 function requestOptions(): readonly Option[] {
-  const several = (login: string, before: readonly string[] = []) => [...before, login]
+  const several = (one: string, before: readonly string[] = []) => [...before, one]
   return [
     new Option('--host-header <host>', 'Host that the upstream gets: "rewrite" for its own, or a name'),
     new Option('--rewrite-origin', "with --host-header: the tunnel's own Origin and Referer too"),
@@ -80,6 +80,9 @@ function requestOptions(): readonly Option[] {
       'let in only visitors with a password; repeat it, or PTUN_AUTH',
     ).argParser(several),
     new Option('--auth-file <file>', 'the same from a file, one user:password a line'),
+    new Option('--request-header-set <header>', "'Name: value' that the upstream gets").argParser(several),
+    new Option('--request-header-add <header>', 'the same beside what is there').argParser(several),
+    new Option('--request-header-remove <name>', 'header that the upstream does not get').argParser(several),
   ]
 }
 

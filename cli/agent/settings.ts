@@ -7,6 +7,7 @@ export function settingsOf({ requests, tls }: Pick<WantedTunnel, 'tls' | 'reques
   return [
     ...(users > 0 ? [users === 1 ? 'asks for a password' : `asks for a password, ${users} users`] : []),
     ...(requests?.host !== undefined ? [`Host ${requests.host}${requests.origin ? ' and origin' : ''}`] : []),
+    ...(requests?.requestHeaders ? ['changes request headers'] : []),
     ...(tls?.isUnchecked ? ['certificate not checked'] : tls?.ca ? ['own authority'] : []),
   ]
 }

@@ -8,18 +8,20 @@ import { parseUpstream } from '../agent/upstream.ts'
 import { type Context, connectApi } from '../context.ts'
 import { type HttpOptions, httpParts } from '../http-options.ts'
 import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
+import { type EditFlags, editsOfFlags } from './edit-flags.ts'
 import { serve } from './serve.ts'
 
-export type TunnelOptions = HttpOptions & {
-  readonly name?: string
-  readonly port?: string
-  readonly proxyProtocol?: string
-  readonly pool?: boolean
-  readonly domain?: string
-  readonly cell?: string
-  readonly takeover?: boolean
-  readonly qr?: boolean
-}
+export type TunnelOptions = Omit<HttpOptions, 'requestHeaders'> &
+  EditFlags & {
+    readonly name?: string
+    readonly port?: string
+    readonly proxyProtocol?: string
+    readonly pool?: boolean
+    readonly domain?: string
+    readonly cell?: string
+    readonly takeover?: boolean
+    readonly qr?: boolean
+  }
 
 /** @throws cli.upstream, cli.usage, and errors of serving */
 export async function serveTunnel(
@@ -37,12 +39,11 @@ export async function serveTunnel(
   const places =
     kind === 'tcp' ? named(() => portTunnels(upstream, port)) : [{ upstream: parseUpstream(upstream) }]
   const auth = [...(options.auth ?? []), ...loginsOfEnvironment(context.env.PTUN_AUTH)]
+  const asked = { ...options, auth, ...editsOfFlags(options) }
   const tunnels = places.map((place) => ({
     kind,
     ...place,
-    ...named(() =>
-      httpParts({ ...options, auth }, { kind, upstream: place.upstream, folder: process.cwd() }),
-    ),
+    ...named(() => httpParts(asked, { kind, upstream: place.upstream, folder: process.cwd() })),
     ...nameOf(place, { name, isRange: isRange(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
@@ -93,6 +94,12 @@ function loginsOfEnvironment(text = ''): readonly string[] {
   return text.split(/\r?\n/).filter((line) => line !== '')
 }
 
+/** Options that are not spelt like the key in ptun.yaml. */
+const spellings: Readonly<Record<string, string>> = {
+  auth: '--auth (or PTUN_AUTH)',
+  'request-headers': '--request-header-…',
+}
+
 /** Names the option as it is written here. */
 function named<T>(parse: () => T): T {
   try {
@@ -100,7 +107,7 @@ function named<T>(parse: () => T): T {
   } catch (error) {
     if (!isFailure(error) || error.fields.option === 'upstream') throw error
     const option = String(error.fields.option).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    const name = option === 'auth' ? '--auth (or PTUN_AUTH)' : `--${option}`
+    const name = spellings[option] ?? `--${option}`
     throw fail(error.key, `${name}: ${error.detail}`, { cause: error })
   }
 }

@@ -19,7 +19,7 @@ type Line = {
 export class HeadEdit {
   readonly #bytes: Buffer
   readonly #lines: readonly Line[]
-  #added = ''
+  #added: { readonly name: string; readonly folded: string; readonly value: string }[] = []
   #startLine: string | undefined
   #isChanged = false
 
@@ -39,7 +39,7 @@ export class HeadEdit {
     this.#isChanged = true
   }
 
-  /** The values that fields of this name came with or got since. */
+  /** The values that fields of this name came with or got since; not those of added fields. */
   values(name: string): readonly string[] {
     return this.#named(name).map((line) => line.value ?? this.#cameWith(line))
   }
@@ -55,13 +55,15 @@ export class HeadEdit {
     }
   }
 
+  /** Also what was added before. */
   remove(name: string): void {
     this.replace(name, () => undefined)
+    this.#added = this.#added.filter(({ folded }) => folded !== foldName(name))
   }
 
   /** The caller has checked that name and value can be a field line. */
   add(name: string, value: string): void {
-    this.#added += `${name}: ${value}\r\n`
+    this.#added.push({ name, folded: foldName(name), value })
     this.#isChanged = true
   }
 
@@ -79,7 +81,8 @@ export class HeadEdit {
     for (const { start, valueStart, valueEnd, next, value } of this.#lines)
       if (value === null) replace(start, next, '')
       else if (value !== undefined) replace(valueStart, valueEnd, value)
-    replace(bytes.length - 2, bytes.length - 2, this.#added)
+    const added = this.#added.map(({ name, value }) => `${name}: ${value}\r\n`).join('')
+    replace(bytes.length - 2, bytes.length - 2, added)
     parts.push(bytes.subarray(kept))
     return Buffer.concat(parts)
   }

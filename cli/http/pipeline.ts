@@ -5,8 +5,10 @@
  */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
+import type { HeaderEdits } from '@porttunneler/shared/protocol/http-edits'
 import type { HeadEdit } from './head-edit.ts'
 import type { Guesses } from './stages/guesses.ts'
+import { requestHeaderStage } from './stages/headers.ts'
 import { hostStage } from './stages/host.ts'
 import type { Login } from './stages/logins.ts'
 import { passwordStage } from './stages/password.ts'
@@ -19,6 +21,7 @@ export type RequestRules = {
   readonly origin?: string
   /** Only these may come in. Empty: everybody. */
   readonly logins: readonly Login[]
+  readonly requestHeaders?: HeaderEdits
 }
 
 /** A request on its way through the stages. */
@@ -51,10 +54,12 @@ export type StageParts = {
 }
 
 /** The stages in the order in which a request meets them. */
-export function stagesOf({ logins, host, origin }: RequestRules, parts: StageParts): readonly Stage[] {
+export function stagesOf(rules: RequestRules, parts: StageParts): readonly Stage[] {
+  const { logins, host, origin, requestHeaders } = rules
   return [
     ...(logins.length > 0 ? [passwordStage(logins, parts)] : []),
     ...(host === undefined ? [] : [hostStage(host, origin)]),
+    ...(requestHeaders ? [requestHeaderStage(requestHeaders)] : []),
   ]
 }
 

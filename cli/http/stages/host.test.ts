@@ -1,19 +1,9 @@
-import { parseHead, type RequestHead } from '@porttunneler/shared/http/head'
 import { describe, expect, test } from 'vitest'
-import { HeadEdit } from '../head-edit.ts'
+import { headOf, requestThrough } from '../../testing/stage-rig.ts'
 import { hostStage } from './host.ts'
 
-function head(...lines: readonly string[]): RequestHead {
-  const parsed = parseHead(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
-  if (typeof parsed === 'string') throw new Error(parsed)
-  return parsed
-}
-function edit({ host, origin }: { host: string; origin?: string }, ...lines: readonly string[]) {
-  const request = head(...lines)
-  const edit = new HeadEdit(request.bytes)
-  hostStage(host, origin).onRequest({ head: request, edit, visitorAddress: '192.0.2.1' })
-  return edit.toBuffer().toString('latin1').split('\r\n').slice(0, -2)
-}
+const edit = ({ host, origin }: { host: string; origin?: string }, ...lines: readonly string[]) =>
+  requestThrough([hostStage(host, origin)], headOf(...lines))
 
 describe('another Host for the upstream', () => {
   test('the Host is replaced where it stands, and the public one stays in X-Forwarded-Host', () => {

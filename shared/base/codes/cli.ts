@@ -52,7 +52,7 @@ export const cliCodes = {
     ...usage,
     title: 'Only for http tunnels',
     cause:
-      'Passwords, a Host header or TLS to the upstream were set for a tunnel that passes its bytes untouched.',
+      'Passwords, other headers or TLS to the upstream were set for a tunnel that passes its bytes untouched.',
     cure: 'Use an http tunnel, or leave the option out; unset PTUN_AUTH, too.',
   },
   'cli.file': {
@@ -61,6 +61,14 @@ export const cliCodes = {
     title: 'File cannot be used',
     cause: 'A file that an option or ptun.yaml names cannot be read, or does not hold what it should.',
     cure: 'Do what the message says, or correct the path or the file that it names. In ptun.yaml a path counts from the folder of the file.',
+  },
+  'cli.header': {
+    code: 'PT-6008',
+    ...usage,
+    title: 'Header cannot be changed',
+    cause:
+      'An option names a header that is malformed, or one that says where a message ends or is about one connection only.',
+    cure: "Write 'Name: value' with letters, digits and hyphens in the name. Content-Length, Transfer-Encoding, Connection, Upgrade and the like stay as they are; for Host there is --host-header.",
   },
   'config.missing': {
     code: 'PT-6010',
