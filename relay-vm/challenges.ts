@@ -14,6 +14,11 @@ export function asksForChallenge(head: Buffer): boolean {
   return requestPattern.test(head.toString('latin1', 0, lineMax))
 }
 
+/** Whether a wildcard for the names under `domain` has this host: it stands for one label (RFC 6125, 6.4.3). */
+export function isUnder(host: string, domain: string): boolean {
+  return host.slice(host.indexOf('.') + 1) === domain
+}
+
 /** @returns the answer of a relay with this key; undefined: it is another path */
 export function challengeAnswer(pathname: string, thumbprint: string | undefined): string | undefined {
   if (thumbprint === undefined || !pathname.startsWith(path)) return undefined

@@ -8,7 +8,7 @@ import type { Timer } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { limits } from '@porttunneler/shared/protocol/limits'
-import { asksForChallenge } from './challenges.ts'
+import { asksForChallenge, isUnder } from './challenges.ts'
 import type { RelayConfig } from './config.ts'
 import type { Hop } from './hop-header.ts'
 import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
@@ -215,8 +215,8 @@ export class HttpVisitors {
   #isChallenge(host: string, head: Buffer): boolean {
     const { certificates, state } = this.#parts
     if (certificates.thumbprint === undefined || !asksForChallenge(head)) return false
-    const isUnderDomain = state.cell !== undefined && host.endsWith(`.${state.cell.domain}`)
-    return !isUnderDomain || !certificates.covers(`any.${state.cell?.domain}`)
+    const { domain } = state.cell ?? {}
+    return domain === undefined || !isUnder(host, domain) || !certificates.covers(`any.${domain}`)
   }
 
   #lookup(host: string, head: Buffer): ReturnType<HttpVisitorDeps['lookup']> {

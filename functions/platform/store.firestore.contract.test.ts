@@ -1,6 +1,7 @@
 /** Store on Firestore's emulator, through the suites that every store passes. */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { queryTable } from '@porttunneler/shared/control/query-table'
+import { describeAgentCertificates } from '@porttunneler/shared/testing/agent-certificates.contract'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
@@ -41,4 +42,5 @@ withEmulators(({ firestore }) => {
   describeReservations('firestore', make)
   describeClaims('firestore', make)
   describeCertificates('firestore', make)
+  describeAgentCertificates('firestore', make)
 })

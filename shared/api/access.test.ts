@@ -70,6 +70,9 @@ const rows: readonly Row[] = [
   ['PATCH /v1/domains/{domain}', 'oadTAS', { tunnel: null }],
   ['POST /v1/domains/{domain}/check', 'oadTAS'],
   ['DELETE /v1/domains/{domain}', 'oadTAS'],
+  // There is no authority here; callers with the right are told so.
+  ['POST /v1/certificates', 'oadTASB', { host: 'app.example.com', csr: 'none' }, 409],
+  ['GET /v1/certificates/{certificate}', 'oadTASB', undefined, 404],
   ['POST /v1/watch', 'oadRTASB', {}],
   ['POST /v1/leases', 'oadTASB', { agent, tunnels: [db] }],
   ['GET /v1/cells', 'oadTASB'],
@@ -138,6 +141,7 @@ async function makeWorld() {
       '{audit}': entry,
       '{host}': 'db.tunnel.example.com',
       '{domain}': 'app.example.com',
+      '{certificate}': `crt_${'0'.repeat(40)}`,
       '{port}': 'home:20010',
       '{part}': '1',
       '{tunnel}': tunnel,

@@ -16,6 +16,7 @@ import { describeApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
 import { accountRoutes } from './routes/account.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { certificateRoutes } from './routes/certificates.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { domainRoutes } from './routes/domains.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -70,6 +71,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     nameRoutesOf(deps, cursors),
     portRoutesOf(deps, cursors),
     domainRoutes(deps, cursors),
+    certificateRoutes(deps),
   ]
 }
 

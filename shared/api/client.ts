@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
 import * as accounts from './schemas/accounts.ts'
 import * as audit from './schemas/audit.ts'
+import * as certificates from './schemas/certificates.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as domains from './schemas/domains.ts'
 import * as relays from './schemas/relays.ts'
@@ -41,6 +42,7 @@ export function makeClient(options: ClientOptions) {
     ...leaseCalls(options),
     ...reservationCalls(options),
     ...domainCalls(options),
+    ...certificateCalls(options),
     ...relayCalls(options),
   }
 }
@@ -321,6 +323,17 @@ function domainCalls(options: ClientOptions) {
       call(options, { method: 'POST', path: `${at(host)}/check`, answer }, o),
     removeDomain: (host: string, o?: CallOptions) =>
       call(options, { method: 'DELETE', path: at(host), answer: nothing }, o),
+  }
+}
+
+/** Certificates for keys that stay on this machine. */
+function certificateCalls(options: ClientOptions) {
+  const { agentCertificateSchema: answer } = certificates
+  return {
+    requestCertificate: (json: In<typeof certificates.certificateRequestSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/certificates', answer, json }, o),
+    certificate: (id: string, o?: CallOptions) =>
+      call(options, { method: 'GET', path: `/v1/certificates/${encodeURIComponent(id)}`, answer }, o),
   }
 }
 

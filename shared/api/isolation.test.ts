@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
 import { quietSync } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
+import { certificates, noCertificate } from '../control/certificate-documents.ts'
 import { claimLeases } from '../control/claims.ts'
 import { addDomain } from '../control/domains/domains.ts'
 import { queries } from '../control/query-table.ts'
@@ -16,6 +17,7 @@ beforeEach(async () => {
 afterEach(() => t.close())
 
 const agent = newId('agt', 1)
+const certificate = `crt_${'0'.repeat(40)}`
 
 /** Ada's: a tunnel that is online, and a key. */
 async function adasThings() {
@@ -29,6 +31,8 @@ async function adasThings() {
   await reserveName(t.control, t.owner, { name: 'db' })
   await reservePort(t.control, t.owner, { port: 20_010 })
   await addDomain(t.control, t.owner, { host: 'app.example.com' })
+  const order = { ...noCertificate(t.owner.account, ['app.example.com']), csr: 'MAA=' }
+  await t.control.store.create(certificates.ref(certificate), order)
   const keys = await t.call('GET', '/v1/keys', { token: t.ada })
   const page = z.object({ items: z.array(z.object({ id: z.string() })) }).parse(await keys.json())
   const log = await t.control.store.query(queries.auditByTarget, {
@@ -49,6 +53,7 @@ async function adasView(): Promise<string> {
     '/v1/names',
     '/v1/ports',
     '/v1/domains',
+    `/v1/certificates/${certificate}`,
   ]
   const answers = paths.map(async (path) => (await t.call('GET', path, { token: t.ada })).text())
   return (await Promise.all(answers)).join('\n')
@@ -79,6 +84,7 @@ describe('api: one account and the ids of another', () => {
         .replace('{host}', 'db.tunnel.example.com')
         .replace('{port}', 'home:20010')
         .replace('{domain}', 'app.example.com')
+        .replace('{certificate}', certificate)
         .replace('{member}', t.owner.member)
         .replace('{userCode}', 'BCDF-GHJK')
       const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }

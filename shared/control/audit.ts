@@ -51,6 +51,7 @@ export type AuditAction =
   | 'domain.suspended'
   | 'domain.lost'
   | 'domain.removed'
+  | 'certificate.requested'
   | 'lease.taken_over'
   | 'lease.joined'
   | 'ticket.refused'

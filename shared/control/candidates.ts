@@ -8,6 +8,7 @@ import { type Cell, tcpEndpointId, type Views } from './cells.ts'
 import type { Control } from './control.ts'
 import { isNameDenied, isPortDenied } from './deny-lists.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc } from './documents.ts'
+import { e2eEndpoint, findE2eEndpoint } from './e2e-names.ts'
 import { isReserved, mayReuse } from './lease-rules.ts'
 import type { Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -51,6 +52,7 @@ export function isAskedFor(
   { tunnel, port, cell }: Pick<Search, 'tunnel' | 'port' | 'cell'>,
 ): boolean {
   const { kind } = tunnel.data
+  if (kind === 'tls' && candidate === e2eEndpoint(tunnel.data, cell.domain)) return true
   if (kind !== 'tcp') return candidate === plainHost(tunnel.data, cell)
   return port !== undefined || wishOf(tunnel.data, cell) !== undefined
 }
@@ -115,10 +117,12 @@ async function findHost(control: Control, { tunnel, cell, tried }: Search): Prom
   const wish = wishOf(tunnel.data, cell)
   if (wish === undefined && isNameDenied(name))
     throw fail('endpoint.name_denied', `"${name}" cannot be the name of a host here.`)
-  if (wish === undefined && isHostOf(own, name, cell.domain) && !tried.has(own)) return own
-  const plain = plainHost(tunnel.data, cell)
+  const kept = wish ?? (await findE2eEndpoint(control, tunnel.data, cell.domain))
+  if (kept !== undefined && !tried.has(kept)) return kept
+  if (kept === undefined && isHostOf(own, name, cell.domain) && !tried.has(own)) return own
+  const plain = kept ?? plainHost(tunnel.data, cell)
   if (!tried.has(plain)) return plain
-  if (!generated || wish !== undefined) throw await taken(control, tunnel.data, { id: plain, cell })
+  if (!generated || kept !== undefined) throw await taken(control, tunnel.data, { id: plain, cell })
   for (let attempt = 0; attempt < suffixTries; attempt++) {
     const suffix = Array.from({ length: 4 }, () => pickOne([...suffixLetters], control.random)).join('')
     const id = `host:${name}-${suffix}.${cell.domain}`

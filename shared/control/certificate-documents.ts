@@ -1,7 +1,10 @@
 /** The documents of certificates. The state of a running order is in its job's progress (certificates/ordering.ts). */
 import { globalCollection } from './names.ts'
 
-/** Id: the host that it is ordered for; for a wildcard, the name after the asterisk. */
+/**
+ * Id: the host that it is ordered for; for a wildcard, the name after the asterisk; for a key that an agent has, `crt_`
+ * and the key's hash (certificates/agents.ts).
+ */
 export type CertificateDoc = {
   /** The account of its name; '' = the service's own. */
   readonly account: string
@@ -13,8 +16,12 @@ export type CertificateDoc = {
   readonly version: number
   /** PEM, leaf first; '' = none yet. */
   readonly chain: string
-  /** Its key, PEM, sealed by the vault. */
+  /** Its key, PEM, sealed by the vault; '' = an agent has the key. */
   readonly wrappedKey: string
+  /** The request of the agent that has the key, DER in base64. */
+  readonly csr?: string
+  /** The id of the agent's certificate before this one; '' = none. */
+  readonly replaces?: string
   readonly issuer: string
   readonly notBefore: number
   readonly notAfter: number

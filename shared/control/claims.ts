@@ -137,7 +137,11 @@ async function resolveTunnel(
   const { tunnel } = found
   if (tunnel.version === '') {
     requirePermission(caller, 'tunnels.write')
-    const kept = await findKept(control, caller.account, kind === 'tcp' ? { port } : { name })
+    const kept = await findKept(
+      control,
+      caller.account,
+      kind === 'tcp' ? { port } : { name, isTls: kind === 'tls' },
+    )
     return { ...found, tunnel: { ...tunnel, data: { ...tunnel.data, ...kept } } }
   }
   const { data } = tunnel

@@ -20,7 +20,7 @@ export function isPortDenied(port: number): boolean {
 /** Hosts that browsers, mail and certificate authorities treat specially, and the service's own. */
 const reservedNames: ReadonlySet<string> = new Set(
   `abuse account accounts acme admin administrator agent api assets auth autoconfig autodiscover billing
-  broadcasthost cdn cell cloud connect console contact control dashboard dns docs domain download email
+  broadcasthost cdn cell cloud connect console contact control dashboard dns docs domain download e2e email
   ftp gateway help host hostmaster id imap info internal invoice ipv4 ipv6 isatap issues keys legal
   localdomain localhost login logout mail mailer mailer-daemon manage metrics mta-sts mx noc no-reply
   noreply ns ns0 ns1 ns2 ns3 ns4 oauth official pay payment payments pop pop3 porttunneler postmaster

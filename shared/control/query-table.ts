@@ -112,6 +112,10 @@ export const queries = {
     order: 'hour',
   }),
   certificatesByEnd: declareQuery('certificatesByEnd', certificates, { equals: [], order: 'notAfter' }),
+  certificatesOfAccount: declareQuery('certificatesOfAccount', certificates, {
+    equals: ['account'],
+    order: 'notAfter',
+  }),
   dueJobs: declareQuery('dueJobs', documents.jobs, { equals: ['state', 'shard'], order: 'dueAt' }),
   jobsByState: declareQuery('jobsByState', documents.jobs, { equals: ['state'], order: 'dueAt' }),
   auditBySeal: declareQuery('auditBySeal', audit, { equals: ['seal'], order: 'at' }),

@@ -42,7 +42,10 @@ export async function moveToTunnel(
     const nowMs = control.clock.now()
     const { ref, data } = await readOwn(tx, caller, what)
     if (to !== undefined && data.reservedTunnel === to) return [{ ref, data, version: '' }, []] as const
-    const tunnel = to === undefined ? undefined : await readTunnelFor(tx, caller, { id: to, kind: data.kind })
+    const tunnel =
+      to === undefined
+        ? undefined
+        : await readTunnelFor(tx, caller, { id: to, kind: data.kind, endpoint: ref.id })
     const withdraw = await lookToWithdraw(tx, data)
     const place = tunnel && (await readPlace(tx, tunnel, ref.id))
     const before = tunnel && (await readWished(tx, tunnel, ref.id))
@@ -75,7 +78,11 @@ export async function moveToTunnel(
 async function readTunnelFor(
   tx: Transaction,
   caller: Caller,
-  { id, kind }: { readonly id: string; readonly kind: EndpointDoc['kind'] },
+  {
+    id,
+    kind,
+    endpoint,
+  }: { readonly id: string; readonly kind: EndpointDoc['kind']; readonly endpoint: string },
 ): Promise<Snapshot<TunnelDoc>> {
   const tunnel = await tx.get(tunnels.ref(id))
   if (tunnel?.data.account !== caller.account || !mayTouch(caller, tunnel.data.name))
@@ -86,6 +93,9 @@ async function readTunnelFor(
       'tunnel.kind',
       `The tunnel "${name}" is of kind ${its}, which has ${its === 'tcp' ? 'a port' : 'a name'}.`,
     )
+  // Otherwise the relay would end the TLS of a name that stands for the promise that it does not.
+  if (its !== 'tls' && nameOf(endpoint).split('.')[1] === 'e2e')
+    throw fail('tunnel.kind', `The tunnel "${name}" is of kind ${its}; names in "e2e" are for kind tls.`)
   return tunnel
 }
 

@@ -9,6 +9,7 @@ import { type Cell, describeEndpoint, tcpEndpointId } from './cells.ts'
 import { type Control, controlOf } from './control.ts'
 import { checkNewName, isPortDenied } from './deny-lists.ts'
 import { endpoints, type TunnelDoc, tunnels } from './documents.ts'
+import { e2eEndpoint, nameInE2e } from './e2e-names.ts'
 import { isReserved } from './lease-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { nameOf, type Reservation, reserve } from './reservations.ts'
@@ -31,15 +32,16 @@ export async function reserveName(
   alsoWrite?: AlsoWrite,
 ): Promise<Reservation> {
   const { label, cell: under } = await readName(control, name)
-  checkNewName(label)
+  const plain = nameInE2e(label) ?? label
+  checkNewName(plain)
   const { account } = caller
-  const tunnel = await findTunnelByName(controlOf(control, account), account, label)
+  const tunnel = await findTunnelByName(controlOf(control, account), account, plain)
   const preferred = tunnel?.data.cell ?? ''
   const cell = under ?? (await choosePlace(control, { preferred, named }))
   const id = `host:${label}.${cell.domain}`
   const made = await reserve(control, caller, { id, kind: 'host', cell }, alsoWrite)
   if (made) return made
-  const suggestions = await suggestNames(control, { account, name: label, domain: cell.domain })
+  const suggestions = await suggestNames(control, { account, name: plain, domain: cell.domain })
   const detail = `Somebody else has the name ${nameOf(id)}, or it waits for its last owner.`
   throw fail('endpoint.name_taken', detail, { fields: { suggestions } })
 }
@@ -60,7 +62,7 @@ async function choosePlace(
 /** @throws name.* */
 async function readName(control: Control, text: string): Promise<{ label: string; cell?: Cell }> {
   const plain = plainName(text)
-  if (!plain.includes('.')) return { label: plain }
+  if (!(nameInE2e(plain) ?? plain).includes('.')) return { label: plain }
   const read = readAscii(text)
   if ('error' in read) throw read.error
   const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
@@ -111,14 +113,26 @@ export async function reservePort(
 export async function findKept(
   control: Control,
   account: string,
-  { name, port }: { readonly name?: string | undefined; readonly port?: number | undefined },
+  {
+    name,
+    port,
+    isTls = false,
+  }: {
+    readonly name?: string | undefined
+    readonly port?: number | undefined
+    /** A tunnel of kind tls prefers the name that no wildcard covers. */
+    readonly isTls?: boolean
+  },
 ): Promise<{ readonly wish: string; readonly wishCell: string } | undefined> {
   const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
   // With one place, the name or port alone leads to it.
   if (cells.length < 2 || (name ?? port) === undefined) return undefined
-  const idIn = ({ id, domain }: Cell) =>
-    port === undefined ? `host:${name}.${domain}` : tcpEndpointId(id, port)
-  const found = await control.store.getAll(cells.map((cell) => endpoints.ref(idIn(cell))))
+  const idsIn = ({ id, domain }: Cell) => {
+    if (port !== undefined) return [tcpEndpointId(id, port)]
+    const plain = `host:${name}.${domain}`
+    return isTls && name !== undefined ? [e2eEndpoint({ name }, domain), plain] : [plain]
+  }
+  const found = await control.store.getAll(cells.flatMap(idsIn).map((id) => endpoints.ref(id)))
   const kept = found.find(
     (one) => one && isReserved(one.data) && one.data.account === account && one.data.reservedTunnel === '',
   )

@@ -36,12 +36,17 @@ const host = 'app.example.com'
 const relay = newId('rel', 1)
 
 /** Two people, a cell and hand-written zones; time passes with rounds of jobs. */
-export async function makeDomainStage(store: Store) {
-  const clock = new FakeClock()
+export async function makeDomainStage(
+  store: Store,
+  {
+    clock = new FakeClock(),
+    certificates = noCertificates,
+  }: { readonly clock?: FakeClock; readonly certificates?: Certificates } = {},
+) {
   const zones = new Zones()
   const mails: { to: string; subject: string }[] = []
   const mail = { send: async (letter: { to: string; subject: string }) => void mails.push(letter) }
-  const control = { ...instanceOver(store, clock), inquiries: zones, mail } as Control
+  const control = { ...instanceOver(store, clock), inquiries: zones, mail, certificates } as Control
   const other = { ...instanceOver(store, clock), inquiries: zones, mail } as Control
   const place = {
     host: 'x.example.net',

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { queryTable } from '@porttunneler/shared/control/query-table'
+import { describeAgentCertificates } from '@porttunneler/shared/testing/agent-certificates.contract'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
@@ -42,4 +43,5 @@ describeClaims('sqlite in memory', inMemory)
 describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)
 describeCertificates('sqlite in memory', inMemory)
+describeAgentCertificates('sqlite in memory', inMemory)
 describeWrongClock('sqlite in memory', inMemory)

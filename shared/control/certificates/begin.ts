@@ -29,8 +29,10 @@ export async function beginOrder(here: Try): Promise<OpenOrder> {
 }
 
 async function beginAt(here: Try, issuer: Issuer): Promise<OpenOrder> {
-  const { control, doc, wanted } = here
-  const { hosts } = wanted
+  const { control, wanted } = here
+  const { hosts, ofAgent } = wanted
+  // An agent makes a new key for a renewal, so the certificate before is another document.
+  const doc = ofAgent?.before ?? here.doc
   // An issuer exempts a renewal of its own certificate; another issuer does not know ARI's names.
   const replaces = doc.ariId !== '' && doc.issuer === issuer.name ? doc.ariId : undefined
   const purchase = { hosts, isRenewal: doc.version > 0 && doc.issuer === issuer.name }
@@ -61,10 +63,10 @@ async function orderAt(
   { control, job, wanted }: Try,
   { issuer, replaces, paid }: Ordering,
 ): Promise<OpenOrder> {
-  const { hosts } = wanted
+  const { hosts, ofAgent } = wanted
   const key = await acmeKey(control)
   const url = await issuer.account(key, job.signal)
-  const wrappedKey = await control.vault.wrap(newCertificateKey())
+  const wrappedKey = ofAgent ? '' : await control.vault.wrap(newCertificateKey())
   const wish = { hosts, ...(replaces !== undefined && { replaces }) }
   const order = await issuer.order({ url, key }, wish, job.signal)
   const open: OpenOrder = {

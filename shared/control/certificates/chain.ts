@@ -3,6 +3,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { fail } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
 import { derValues } from './der.ts'
+import { publicKeyOf } from './read-csr.ts'
 
 export type ChainFacts = {
   /** PEM, leaf first, and nothing else. */
@@ -22,7 +23,12 @@ const earlyMs = 24 * hourMs
 const wrong = (why: string, cause?: unknown) =>
   fail('certificate.refused', `The issuer sent a certificate ${why}.`, { cause })
 
-type Expected = { readonly key: Secret; readonly hosts: readonly string[]; readonly nowMs: number }
+type Expected = {
+  /** Ours, or the request of the agent that has it. */
+  readonly key: Secret | Buffer
+  readonly hosts: readonly string[]
+  readonly nowMs: number
+}
 
 /**
  * @param text PEM, leaf first
@@ -31,7 +37,7 @@ type Expected = { readonly key: Secret; readonly hosts: readonly string[]; reado
 export function readChain(text: string, { key, hosts, nowMs }: Expected): ChainFacts {
   const [leaf, ...above] = certificatesIn(text)
   if (leaf === undefined) throw wrong('that cannot be read')
-  const wanted = createPublicKey(createPrivateKey(key.reveal())).export({ type: 'spki', format: 'der' })
+  const wanted = publicPartOf(key)
   if (!leaf.publicKey.export({ type: 'spki', format: 'der' }).equals(wanted)) throw wrong('of another key')
   const names = new Set((leaf.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, '')))
   const missing = hosts.find((host) => !names.has(host))
@@ -69,6 +75,13 @@ function certificatesIn(text: string): readonly X509Certificate[] {
 /** The time of a certificate is what its issuer wrote, which may be no time. */
 function sayTime(ms: number): string {
   return Number.isFinite(ms) ? `${new Date(ms).toISOString()} (compare the clock of this machine)` : 'no time'
+}
+
+function publicPartOf(key: Secret | Buffer): Buffer {
+  const opened = Buffer.isBuffer(key)
+    ? createPublicKey({ key: publicKeyOf(key), format: 'der', type: 'spki' })
+    : createPublicKey(createPrivateKey(key.reveal()))
+  return opened.export({ type: 'spki', format: 'der' })
 }
 
 const authorityKeyId = '0603551d23'

@@ -106,6 +106,7 @@ async function run(control: Control, job: RunningJob): Promise<void> {
   const nowMs = control.clock.now()
   if (!wanted || control.certificates.issuers.length === 0) return retire(job, found?.data, nowMs)
   const doc = found?.data ?? noCertificate(wanted.account, wanted.hosts)
+  if (wanted.ofAgent && doc.version > 0 && doc.notAfter <= nowMs) return retire(job, doc, nowMs)
   const here: Try = { control, job, wanted, doc }
   const open = progressSchema.safeParse(job.progress)
   let order = open.success ? open.data.order : undefined
@@ -134,12 +135,17 @@ async function dueTime({ control, job, wanted, doc }: Try): Promise<number> {
   const nowMs = control.clock.now()
   const isOther = [...wanted.hosts].toSorted().join() !== [...doc.hosts].toSorted().join()
   if (doc.version === 0 || isOther || doc.failures > 0) return 0
+  // Its agent renews it, with another key; until then it is told when.
+  const isLate = wanted.ofAgent !== undefined && doc.renewAt <= nowMs
+  if (isLate) return doc.notAfter
+  const endsAt = wanted.ofAgent ? doc.notAfter : doc.renewAt
   const issuer = control.certificates.issuers.find(({ name }) => name === doc.issuer)
-  if (doc.ariId === '' || !issuer) return doc.renewAt
-  if (nowMs < doc.ariAskAt) return Math.min(doc.renewAt, doc.ariAskAt)
+  if (doc.ariId === '' || !issuer) return endsAt
+  if (nowMs < doc.ariAskAt) return Math.min(endsAt, doc.ariAskAt)
   const fields = await askRenewal(control, { doc, issuer, signal: job.signal })
   await job.advance({}, async (tx) => tx.update(certificates.ref(job.subject), fields))
-  return Math.min(fields.renewAt ?? doc.renewAt, fields.ariAskAt ?? doc.renewAt)
+  const renewAt = wanted.ofAgent ? doc.notAfter : (fields.renewAt ?? doc.renewAt)
+  return Math.min(renewAt, fields.ariAskAt ?? renewAt)
 }
 
 async function askRenewal(
@@ -201,14 +207,15 @@ type At = {
 
 /** @returns the changed order, to be looked at again at once; undefined when the issuer needs time */
 async function step(here: Try, at: At): Promise<OpenOrder | 'done' | undefined> {
-  const { control, job } = here
+  const { control, job, wanted } = here
   const { issuer, account, open, order } = at
   switch (order.status) {
     case 'pending':
       return prove(here, at)
     case 'ready': {
-      const key = await control.vault.unwrap(open.wrappedKey)
-      await issuer.finalize(account, order, certificateRequest(key, open.hosts), job.signal)
+      const csr =
+        wanted.ofAgent?.csr ?? certificateRequest(await control.vault.unwrap(open.wrappedKey), open.hosts)
+      await issuer.finalize(account, order, csr, job.signal)
       return open
     }
     case 'processing':
@@ -225,12 +232,12 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
   const { control, job, wanted, doc } = here
   if (order.certificate === undefined) throw fail('certificate.refused', 'The order is valid, but empty.')
   const text = await issuer.download(account, order.certificate, job.signal)
-  const key = await control.vault.unwrap(open.wrappedKey)
+  const key = wanted.ofAgent?.csr ?? (await control.vault.unwrap(open.wrappedKey))
   const nowMs = control.clock.now()
   const { ariId = '', chain, ...life } = readChain(text, { key, hosts: open.hosts, nowMs })
   const renewAt = renewalTime(life, control.random)
   const saved: CertificateDoc = {
-    ...noCertificate(wanted.account, open.hosts),
+    ...blank(doc, { account: wanted.account, hosts: open.hosts }),
     ...{
       state: 'valid',
       version: Math.max(doc.version + 1, Math.floor(nowMs)),
@@ -251,7 +258,16 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
     { host: job.subject, issuer: issuer.name, notAfter: new Date(life.notAfter).toISOString() },
     'a certificate was issued',
   )
-  await job.pause({}, ariId === '' ? renewAt : nowMs)
+  await job.pause({}, ariId === '' && !wanted.ofAgent ? renewAt : nowMs)
+}
+
+/** What stays of a document without its certificate: whose it is, and the request of an agent. */
+function blank(
+  { csr, replaces }: CertificateDoc,
+  { account, hosts }: Pick<Wanted, 'account' | 'hosts'>,
+): CertificateDoc {
+  const none = noCertificate(account, hosts)
+  return csr === undefined ? none : { ...none, csr, replaces: replaces ?? '' }
 }
 
 async function giveUp(here: Try, order: OpenOrder, { key }: PortTunnelerError): Promise<void> {
@@ -274,7 +290,7 @@ async function recordFailure(
   const nowMs = clock.now()
   const isDown = error.key === 'certificate.issuer_down' && order !== undefined && order.downs < downsMax
   const failing: CertificateDoc = {
-    ...(doc.version > 0 ? doc : noCertificate(wanted.account, wanted.hosts)),
+    ...(doc.version > 0 ? doc : blank(doc, wanted)),
     ...{ state: 'failing', failures: doc.failures + 1, error: error.code, reason: error.detail },
     triedAt: nowMs,
   }

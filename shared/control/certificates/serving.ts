@@ -8,6 +8,7 @@ import { type CertificateDoc, certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { endpoints } from '../documents.ts'
 import { isServable } from '../domains/servable.ts'
+import { isE2eHost } from '../e2e-names.ts'
 import type { RelayClaims } from '../platform.ts'
 import { ensureCertificate } from './ordering.ts'
 import { isCovered, relayHosts, wantedCertificate } from './wanted.ts'
@@ -46,7 +47,9 @@ async function open({ vault }: Pick<Control, 'vault'>, { id, doc }: Found): Prom
 
 async function mayServe(control: Control, cell: Cell, host: string): Promise<boolean> {
   if (host === cell.domain || host === cell.host || relayHosts(cell).has(host)) return true
+  if (isE2eHost(host, cell.domain)) return false
   const lease = (await control.store.get(endpoints.ref(`host:${host}`)))?.data
   if (lease?.state === 'leased') return lease.cell === cell.id
-  return (await isServable(control, host))?.cell === cell.id
+  const right = await isServable(control, host)
+  return right?.cell === cell.id && right.kind !== 'tls'
 }

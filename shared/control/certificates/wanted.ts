@@ -1,10 +1,14 @@
 /** Which certificates we order, for whom and by which proof: names of cells, of their relays, and of tunnels. */
+import { isFailure } from '../../base/errors.ts'
 import { type Cell, queryAll, readyRelays } from '../cells.ts'
+import { type CertificateDoc, certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
-import { type CellDoc, endpoints } from '../documents.ts'
+import { accounts, type CellDoc, endpoints } from '../documents.ts'
 import { isServable } from '../domains/servable.ts'
+import { isE2eHost } from '../e2e-names.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { isOfAgent, requireHost } from './agent-hosts.ts'
 
 export type Wanted = {
   /** '' = the service's own. */
@@ -14,10 +18,18 @@ export type Wanted = {
   readonly cells: readonly string[]
   /** Own domains stand in zones that we cannot write to. */
   readonly proof: 'http-01' | 'dns-01'
+  /** Present where an agent has the key. */
+  readonly ofAgent?: {
+    /** DER. */
+    readonly csr: Buffer
+    /** The certificate that this one follows. */
+    readonly before: CertificateDoc | undefined
+  }
 }
 
 /** @returns undefined for a name that we have no business with, or no longer */
 export async function wantedCertificate(control: Control, id: string): Promise<Wanted | undefined> {
+  if (isOfAgent(id)) return ofAgent(control, id)
   if (!isPublic(id)) return undefined
   const cells = await allCells(control)
   const proof = isWriting(control) ? 'dns-01' : 'http-01'
@@ -31,16 +43,35 @@ export async function wantedCertificate(control: Control, id: string): Promise<W
   if (!parent) return ofDomain(control, id)
   const common = { hosts: [id], cells: [parent.ref.id], proof } as const
   if (relayHosts(await control.cells.now(parent.ref.id)).has(id)) return { account: '', ...common }
-  if (isCovered(control, parent.data, id)) return undefined
+  if (isCovered(control, parent.data, id) || isE2eHost(id, parent.data.domain)) return undefined
   const lease = (await control.store.get(endpoints.ref(`host:${id}`)))?.data
   return lease?.state === 'leased' ? { ...common, account: lease.account, cells: [lease.cell] } : undefined
 }
 
 async function ofDomain(control: Control, host: string): Promise<Wanted | undefined> {
   const right = await isServable(control, host)
-  if (!right?.mayOrder) return undefined
+  // The TLS of a tls tunnel ends at its agent, so no relay gets a key for it.
+  if (!right?.mayOrder || right.kind === 'tls') return undefined
   const { account, cell } = right
   return { account, hosts: [host], cells: cell === '' ? [] : [cell], proof: 'http-01' }
+}
+
+/** For as long as the host leads to a tunnel of that account. Relays get nothing, so no cell is told. */
+async function ofAgent(control: Control, id: string): Promise<Wanted | undefined> {
+  const doc = (await control.store.get(certificates.ref(id)))?.data
+  const { account = '', csr, hosts: [host = ''] = [], replaces = '' } = doc ?? {}
+  const isActive = (await control.store.get(accounts.ref(account)))?.data.status === 'active'
+  if (csr === undefined || !isActive) return undefined
+  try {
+    await requireHost(control, account, host)
+  } catch (error) {
+    if (isFailure(error, 'certificate.name') || isFailure(error, 'certificate.unreserved')) return undefined
+    throw error
+  }
+  const before = isOfAgent(replaces) ? (await control.store.get(certificates.ref(replaces)))?.data : undefined
+  const isBefore = before?.account === account && before.hosts[0] === host && before.version > 0
+  const ofAgent = { csr: Buffer.from(csr, 'base64'), before: isBefore ? before : undefined }
+  return { account, hosts: [host], cells: [], proof: 'http-01', ofAgent }
 }
 
 /** Whether the wildcard of the cell has this name. */

@@ -1,4 +1,5 @@
 /** Whose a verified host is, and where it leads: for serving it and for its certificates. */
+import type { TunnelKind } from '../../protocol/endpoint.ts'
 import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
 import { names } from '../name-documents.ts'
@@ -9,6 +10,8 @@ export type Servable = {
   /** The tunnel that the host leads to, and its cell; '' = none for now. */
   readonly tunnel: string
   readonly cell: string
+  /** The kind of that tunnel; undefined = none for now. */
+  readonly kind: TunnelKind | undefined
   /** False when the proof has been gone for days: then it is served, but gets no new certificates. */
   readonly mayOrder: boolean
 }
@@ -27,6 +30,7 @@ export async function isServable(
     account,
     tunnel: found?.ref.id ?? '',
     cell: found?.data.cell ?? '',
+    kind: found?.data.kind,
     mayOrder: state !== 'suspended',
   }
 }

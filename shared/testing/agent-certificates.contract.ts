@@ -1,0 +1,268 @@
+/**
+ * The promises of certificates whose keys agents have, for any Store: only for a reserved name or a verified domain
+ * that leads to a tls tunnel of the account, only for a key of its own, and never with a key of ours.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { isFailure } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import type { Secret } from '../base/secret.ts'
+import { setAccountStatus } from '../control/accounts.ts'
+import type { Caller } from '../control/caller.ts'
+import { certificates } from '../control/certificate-documents.ts'
+import { readAgentCertificate, requestCertificate } from '../control/certificates/agents.ts'
+import { certificateRequest, newCertificateKey } from '../control/certificates/csr.ts'
+import { relayCertificates } from '../control/certificates/serving.ts'
+import { claimLeases } from '../control/claims.ts'
+import { controlOf } from '../control/control.ts'
+import { giveDomain } from '../control/domains/domains.ts'
+import type { Store } from '../control/platform.ts'
+import { queries } from '../control/query-table.ts'
+import { releaseReservation } from '../control/reservations.ts'
+import { reserveName } from '../control/reserving.ts'
+import { createTunnel, deleteTunnel } from '../control/tunnels.ts'
+import { makeDomainStage } from './domains.contract.ts'
+import { FakeClock } from './fake-clock.ts'
+import { SmallIssuer } from './small-issuer.ts'
+import { type MakeStore, withStore } from './store.contract.ts'
+
+const domain = 'x.example.net'
+const host = `shop.e2e.${domain}`
+const ownHost = 'app.example.com'
+const agent = newId('agt', 1)
+const minute = 60_000
+const day = 24 * 60 * minute
+
+async function makeStage(store: Store) {
+  const clock = new FakeClock()
+  const issuer = new SmallIssuer({ clock })
+  const stage = await makeDomainStage(store, {
+    clock,
+    certificates: { issuers: [issuer], caa: async () => [] },
+  })
+  const { control } = stage
+  const claim = async (caller: Caller, name: string, kind: 'tls' | 'http' = 'tls') => {
+    const { results } = await claimLeases(control, caller, {
+      ...{ agent, tunnels: [{ name, kind }], takeover: false },
+    })
+    const [first] = results
+    if (!first || !('lease' in first)) throw new Error(JSON.stringify(first))
+    return first.lease
+  }
+  return {
+    ...stage,
+    issuer,
+    claim,
+    /** A reserved name with a tunnel that has it. */
+    async serve(caller: Caller, name = 'shop') {
+      await reserveName(control, caller, { name: `${name}.e2e` })
+      return claim(caller, name)
+    },
+    ask: (
+      caller: Caller,
+      {
+        at = host,
+        key = newCertificateKey(),
+        replaces,
+      }: { at?: string; key?: Secret; replaces?: string } = {},
+    ) => requestCertificate(control, caller, { host: at, csr: pem(key, at), replaces }),
+    read: (caller: Caller, id: string) => readAgentCertificate(control, caller, id),
+    /** An own domain of the account that leads to a tunnel of this kind. */
+    async own(caller: Caller, kind: 'tls' | 'http') {
+      const made = await createTunnel(controlOf(control, caller.account), caller, {
+        ...{ name: `own-${kind}`, kind, policy: {} },
+      })
+      await stage.add(caller, made.ref.id, ownHost)
+      await stage.put(caller, ownHost)
+      await stage.look(caller)
+      await giveDomain(control, caller, { host: ownHost, tunnel: made.ref.id })
+      await claim(caller, `own-${kind}`, kind)
+    },
+  }
+}
+type Stage = Awaited<ReturnType<typeof makeStage>>
+
+function pem(key: Secret, at: string): string {
+  const text = certificateRequest(key, [at]).toString('base64')
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${text}\n-----END CERTIFICATE REQUEST-----\n`
+}
+
+async function outcome(done: Promise<unknown>): Promise<string> {
+  try {
+    await done
+    return 'done'
+  } catch (error) {
+    if (isFailure(error)) return error.key
+    throw error
+  }
+}
+
+export function describeAgentCertificates(name: string, make: MakeStore): void {
+  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
+    test(title, () => withStore(make, async (store) => run(await makeStage(store))), 60_000)
+
+  describe(`certificates of agents: ${name}`, () => {
+    check('a reserved name gets one for the key of its agent, and the store has no key', async (stage) => {
+      const { ada, store } = stage
+      expect((await stage.serve(ada)).endpoint.host).toBe(host)
+      const key = newCertificateKey()
+      const { id, doc } = await stage.ask(ada, { key })
+      expect(doc.state).toBe('ordering')
+      await stage.pass(minute)
+      const { doc: issued } = await stage.read(ada, id)
+      expect(issued).toMatchObject({ state: 'valid', hosts: [host], wrappedKey: '' })
+      expect(new X509Certificate(issued.chain).checkPrivateKey(privateOf(key))).toBe(true)
+      expect(issued.renewAt).toBeGreaterThan(stage.clock.now() + 50 * day)
+      const all = await store.query(queries.certificatesByEnd, { where: {}, limit: 10 })
+      expect(all.items.map(({ data }) => data.wrappedKey)).toEqual([''])
+      const audit = await store.query(queries.auditByAction, {
+        where: { account: ada.account, action: 'certificate.requested' },
+        limit: 10,
+      })
+      expect(audit.items).toHaveLength(1)
+    })
+
+    check(
+      'the same request again is the same order, and a relay gets no certificate for it',
+      async (stage) => {
+        const { ada, control, issuer } = stage
+        await stage.serve(ada)
+        const key = newCertificateKey()
+        const ids = [await stage.ask(ada, { key }), await stage.ask(ada, { key })].map(({ id }) => id)
+        expect(new Set(ids).size).toBe(1)
+        await stage.pass(minute)
+        expect(await relayCertificates(control, { relay: 'rel_1', cell: 'home' }, [host])).toEqual([])
+        await stage.pass(minute)
+        expect(issuer.ordered).toBe(1)
+      },
+    )
+
+    check('other names are refused, whoever has them, and nothing is ordered', async (stage) => {
+      const { ada, eve, issuer } = stage
+      await stage.serve(ada)
+      await stage.claim(ada, 'plain')
+      await stage.claim(ada, 'web', 'http')
+      expect(await outcome(stage.ask(eve))).toBe('certificate.name')
+      expect(await outcome(stage.ask(ada, { at: `other.e2e.${domain}` }))).toBe('certificate.name')
+      expect(await outcome(stage.ask(ada, { at: `web.${domain}` }))).toBe('certificate.name')
+      expect(await outcome(stage.ask(ada, { at: `plain.${domain}` }))).toBe('certificate.unreserved')
+      expect(await outcome(stage.ask(ada, { at: domain }))).toBe('certificate.name')
+      const bound = { ...ada, tunnels: new Set(['other']) }
+      expect(await outcome(stage.ask(bound))).toBe('certificate.name')
+      await stage.pass(minute)
+      expect(issuer.ordered).toBe(0)
+    })
+
+    check('a key of another host or account is refused', async (stage) => {
+      const { ada, eve } = stage
+      await stage.serve(ada)
+      await stage.serve(ada, 'second')
+      await stage.serve(eve, 'third')
+      const key = newCertificateKey()
+      await stage.ask(ada, { key })
+      const at = (name: string) => ({ at: `${name}.e2e.${domain}`, key })
+      expect(await outcome(stage.ask(ada, at('second')))).toBe('certificate.key_known')
+      expect(await outcome(stage.ask(eve, at('third')))).toBe('certificate.key_known')
+    })
+
+    check('an own domain gets one when it leads to a tls tunnel, and never beside a relay', async (stage) => {
+      const { ada, eve, control } = stage
+      await stage.own(ada, 'tls')
+      expect(await outcome(stage.ask(eve, { at: ownHost }))).toBe('certificate.name')
+      const { id } = await stage.ask(ada, { at: ownHost })
+      expect(await relayCertificates(control, { relay: 'rel_1', cell: 'home' }, [ownHost])).toEqual([])
+      await stage.pass(minute)
+      expect((await stage.read(ada, id)).doc).toMatchObject({ state: 'valid', hosts: [ownHost] })
+      await stage.own(ada, 'http')
+      expect(await outcome(stage.ask(ada, { at: ownHost }))).toBe('certificate.name')
+    })
+
+    check('a renewal by its predecessor is exempt, and the old one ends by itself', async (stage) => {
+      const { ada, issuer, store } = stage
+      issuer.window = [0.6, 0.7]
+      await stage.serve(ada)
+      let { id } = await stage.ask(ada)
+      await stage.pass(minute)
+      const first = id
+      // Far more than an issuer allows for one set of names, if they were not named as renewals.
+      for (let n = 0; n < 6; n++) {
+        ;({ id } = await stage.ask(ada, { replaces: id }))
+        await stage.pass(minute)
+        expect((await stage.read(ada, id)).doc).toMatchObject({ state: 'valid', failures: 0 })
+      }
+      expect((await stage.read(ada, id)).doc.renewAt).toBeGreaterThan(stage.clock.now())
+      await stage.pass(91 * day, 7 * day)
+      expect(await store.get(certificates.ref(first))).toBeUndefined()
+      expect(issuer.ordered).toBe(7)
+    })
+
+    check('without a predecessor the budget holds it back, and says until when', async (stage) => {
+      const { ada } = stage
+      await stage.serve(ada)
+      const states: string[] = []
+      for (let n = 0; n < 5; n++) {
+        const { id } = await stage.ask(ada)
+        await stage.pass(minute)
+        const { doc, nextAt } = await stage.read(ada, id)
+        states.push(doc.state)
+        if (doc.state === 'failing') {
+          expect(doc).toMatchObject({
+            error: 'PT-2606',
+            reason: expect.stringMatching(/^It is ordered at 20/),
+          })
+          expect(nextAt).toBeGreaterThan(stage.clock.now())
+        }
+      }
+      expect(states).toEqual(['valid', 'valid', 'valid', 'valid', 'failing'])
+    })
+
+    check('a failing order keeps its request, and goes on when the issuer is back', async (stage) => {
+      const { ada, issuer } = stage
+      await stage.serve(ada)
+      issuer.isDown = true
+      const key = newCertificateKey()
+      const { id } = await stage.ask(ada, { key })
+      await stage.pass(minute)
+      expect((await stage.read(ada, id)).doc).toMatchObject({ state: 'failing', error: 'PT-2601' })
+      issuer.isDown = false
+      await stage.claim(ada, 'shop')
+      await stage.pass(20 * minute, 5 * minute)
+      const { doc } = await stage.read(ada, id)
+      expect(doc.state).toBe('valid')
+      expect(new X509Certificate(doc.chain).checkPrivateKey(privateOf(key))).toBe(true)
+    })
+
+    check('nothing is ordered once the tunnel, the name or the account is gone', async (stage) => {
+      const { ada, eve, issuer, control, store } = stage
+      issuer.isDown = true
+      const lease = await stage.serve(ada)
+      await stage.serve(ada, 'second')
+      await stage.serve(eve, 'third')
+      const ids = [
+        (await stage.ask(ada)).id,
+        (await stage.ask(ada, { at: `second.e2e.${domain}` })).id,
+        (await stage.ask(eve, { at: `third.e2e.${domain}` })).id,
+      ]
+      await stage.pass(minute)
+      issuer.isDown = false
+      await deleteTunnel(controlOf(control, ada.account), ada, { id: lease.tunnel })
+      await releaseReservation(control, ada, { id: `host:second.e2e.${domain}` })
+      await setAccountStatus(control, eve.account, 'suspended')
+      await stage.pass(day, 4 * 60 * minute)
+      expect(issuer.issued).toBe(0)
+      for (const id of ids) expect(await store.get(certificates.ref(id))).toBeUndefined()
+    })
+
+    check('requests without end are refused with the time to wait', async (stage) => {
+      const { ada } = stage
+      await stage.serve(ada)
+      let last = 'done'
+      for (let n = 0; n < 40 && last === 'done'; n++) last = await outcome(stage.ask(ada))
+      expect(last).toBe('certificate.waiting')
+    })
+  })
+}
+
+function privateOf(key: Secret) {
+  return createPrivateKey(key.reveal())
+}
