@@ -1,6 +1,6 @@
 /** The terminal's text about an own domain: the record to make, and what was found instead. */
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
-import { formatTable, type Paint } from '../output/format.ts'
+import { formatDate, formatTable, type Paint } from '../output/format.ts'
 
 /** The record to make; where there is a choice, the record that does both, and the other way in a sentence. */
 export function recordLines({ host, records, provider }: Domain, paint: Paint): readonly string[] {
@@ -30,6 +30,41 @@ export function recordLines({ host, records, provider }: Domain, paint: Paint): 
 export function findingLine({ findings: [first], checkedAt }: Domain): string {
   if (!first) return checkedAt === undefined ? 'Looking...' : 'Nothing is amiss.'
   return `${first.title} (${first.code}): ${first.detail} ${first.cure}`
+}
+
+/** The state of the certificate, short enough for a table. */
+export function certificateWord({ certificate }: Domain, nowMs: number): string {
+  if (!certificate) return ''
+  const { state, validUntil = 0, problem } = certificate
+  const life = validUntil > nowMs ? `until ${formatDate(validUntil).slice(0, 10)}` : ''
+  switch (state) {
+    case 'none':
+      return 'not yet'
+    case 'ordering':
+      return 'being ordered'
+    case 'valid':
+      return life
+    case 'failing':
+      return life === '' ? `${problem?.code}` : `${life}, but ${problem?.code}`
+  }
+}
+
+/** The state of the certificate as a sentence; undefined where no certificates are ordered. */
+export function certificateLine({ certificate }: Domain): string | undefined {
+  if (!certificate) return undefined
+  const { state, validUntil = 0, problem, triedAgainAt } = certificate
+  switch (state) {
+    case 'none':
+      return 'Its certificate is ordered when a tunnel serves it.'
+    case 'ordering':
+      return 'Its certificate is being ordered.'
+    case 'valid':
+      return `Its certificate is valid until ${formatDate(validUntil)}, and is renewed before that.`
+    case 'failing': {
+      const again = triedAgainAt === undefined ? '' : ` Next try: ${formatDate(triedAgainAt)}.`
+      return `${problem?.title} (${problem?.code}): ${problem?.detail} ${problem?.cure}${again}`
+    }
+  }
 }
 
 export function stateWord({ state, findings }: Domain): string {

@@ -6,7 +6,7 @@ import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
 import type { Context } from '../context.ts'
 import { openLeadingOutput } from './domain-keeper.ts'
-import { recordLines } from './domain-words.ts'
+import { certificateWord, recordLines } from './domain-words.ts'
 import { walkThrough } from './domains.ts'
 
 const plain = (_style: unknown, text: string) => text
@@ -40,6 +40,22 @@ test('the record that does both is shown for copying, with the provider’s hint
     'Set it to "DNS only".',
     'Or prove it by TXT at _ptun.app with the value ptun1=t, and lead the host here as you like.',
   ])
+})
+
+test.each([
+  [undefined, ''],
+  [{ state: 'none' }, 'not yet'],
+  [{ state: 'ordering' }, 'being ordered'],
+  [{ state: 'valid', validUntil: Date.UTC(2027, 0, 9, 12) }, 'until 2027-01-09'],
+  [
+    { state: 'failing', validUntil: Date.UTC(2027, 0, 9, 12), problem: { ...missing, code: 'PT-2604' } },
+    'until 2027-01-09, but PT-2604',
+  ],
+  [{ state: 'failing', validUntil: 1, problem: { ...missing, code: 'PT-2604' } }, 'PT-2604'],
+] as const)('a certificate in the list of domains: %o', (certificate, word) => {
+  expect(certificateWord({ ...pending, ...(certificate && { certificate }) }, Date.UTC(2026, 10, 29))).toBe(
+    word,
+  )
 })
 
 test('a domain itself needs two records', () => {
@@ -181,6 +197,42 @@ describe('a domain of an agent', () => {
     expect(told).toMatchObject([
       { event: 'domain.led', url: 'https://app.example.com:8443', state: 'verified' },
     ])
+  })
+
+  test('says when its certificate is there, and why it cannot be had', async () => {
+    const t = stage({ looks: [pending], isTTY: false })
+    const verified: Domain = { ...pending, state: 'verified', tunnel }
+    // A server that is silent for a moment is asked again.
+    const steps: Domain['certificate'][] = [
+      { state: 'none' },
+      undefined,
+      { state: 'ordering' },
+      { state: 'failing', problem: { ...missing, code: 'PT-2604' }, triedAgainAt: Date.UTC(2026, 11, 1, 12) },
+    ]
+    const client = {
+      tunnels: async () => ({ items: [tunnel] }),
+      addDomain: async () => ({ ...verified, certificate: steps.shift() }),
+      domain: async () => {
+        const certificate = steps.shift()
+        if (!certificate) throw fail('server.unreachable')
+        return { ...verified, certificate }
+      },
+    } as unknown as Client
+    const output = openLeadingOutput({ context: t.context, connection: { client }, wanted }, () => {
+      throw new Error('nobody asks for a snapshot')
+    })
+    output.onEvent({ ...online, tunnel: 'web' })
+    await t.clock.advanceAsync(10_000, 2_000)
+    output.close()
+    const lines = t.text().trim().split('\n').slice(-3)
+    expect(lines).toEqual([
+      'https://app.example.com:8443 leads to web',
+      'app.example.com: its certificate is being ordered.',
+      expect.stringContaining(
+        'No record there yet (PT-2604): Nothing of ours. Make one. Next try: 2026-12-0',
+      ),
+    ])
+    expect(t.clock.pending).toBe(0)
   })
 
   test('stops nothing when the server refuses it, and is tried again', async () => {

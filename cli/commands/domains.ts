@@ -9,7 +9,7 @@ import { plainName } from '@porttunneler/shared/base/labels'
 import { type Context, connectApi, paintOf, say, tell, warn } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDate, formatDuration, formatTable } from '../output/format.ts'
-import { findingLine, recordLines, stateWord } from './domain-words.ts'
+import { certificateLine, certificateWord, findingLine, recordLines, stateWord } from './domain-words.ts'
 import { tunnelIdOf } from './tunnels.ts'
 
 /** How often a look is requested while a person waits; later less often. */
@@ -24,11 +24,12 @@ export async function listDomains(context: Context): Promise<number> {
   const all = await allDomains(client)
   for (const domain of all) tell(context, { event: 'domain', ...domain })
   const paint = paintOf(context)
-  const head = ['DOMAIN', 'STATE', 'TUNNEL', 'SINCE'].map((title) => paint('dim', title))
+  const head = ['DOMAIN', 'STATE', 'TUNNEL', 'CERTIFICATE', 'SINCE'].map((title) => paint('dim', title))
   const rows = all.map((domain) => [
     domain.host,
     stateWord(domain),
     domain.tunnel?.name ?? '',
+    certificateWord(domain, context.clock.now()),
     formatDate(domain.createdAt),
   ])
   if (all.length === 0) say(context, 'No own domains yet. Add one: ptun domains add app.example.com')
@@ -53,18 +54,21 @@ export async function addDomain(
   return 0
 }
 
-/** Looks now, and waits for the result. @returns 0 when it is verified and nothing is wrong */
+/** Looks now, and waits for the result. @returns 0 when nothing is wrong with the domain and its certificate */
 export async function checkDomain(context: Context, text: string): Promise<number> {
   const { client } = await connectApi(context)
   const domain = await lookNow(context, client, hostOf(text))
   tell(context, { event: 'domain.checked', ...domain })
+  const isCertified = domain.certificate?.state !== 'failing'
   const isFine = domain.state === 'verified' && domain.findings.length === 0
+  const certificate = certificateLine(domain)
   if (isFine) say(context, `${domain.host} is yours, and leads here.`)
   else {
     say(context, `${domain.host} is ${stateWord(domain)}.`, findingLine(domain))
     if (domain.state !== 'verified') say(context, '', ...recordLines(domain, paintOf(context)))
   }
-  return isFine ? 0 : 1
+  if (certificate !== undefined) say(context, certificate)
+  return isFine && isCertified ? 0 : 1
 }
 
 /** @throws api.not_found, cli.usage without --yes when nobody can be asked */

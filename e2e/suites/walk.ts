@@ -23,6 +23,7 @@ const waitingSchema = z.object({
   findings: z.array(z.object({ code: z.string(), detail: z.string() })),
 })
 const onlineSchema = z.object({ event: z.literal('tunnel.online'), tunnel: z.string(), url: z.string() })
+const certificateSchema = z.object({ event: z.literal('domain.certificate'), state: z.string() })
 const ledSchema = z.object({ event: z.literal('domain.led'), url: z.string() })
 
 export type WalkOptions = {
@@ -136,10 +137,12 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       await world.dns.zone('example.com', [`app CNAME ${alias}.`])
       const { url } = await told(shop, ledSchema, 'the domain leads here')
       expect(url).toBe(`https://${host}:${world.tlsPort}`)
+      const { state } = await told(shop, certificateSchema, 'the certificate is there')
+      expect(state).toBe('valid')
       await says(host, 'first')
       await says(`shop.${serviceDomain}`, 'first')
       expect(await curl(host)).toEqual({ code: 0, stdout: 'first', stderr: '' })
-      expect((await run('domains', 'list')).stdout).toMatch(/app\.example\.com +verified +shop/)
+      expect((await run('domains', 'list')).stdout).toMatch(/app\.example\.com +verified +shop +until 20/)
       expect((await run('domains', 'add', host)).stdout).toBe('app.example.com is yours already.')
     }, 180_000)
 

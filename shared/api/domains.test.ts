@@ -1,9 +1,13 @@
 /** Own domains through the API: spellings, the records to make, repeats, revisions, hostile names and the audit. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { ensureCertificate } from '../control/certificates/ordering.ts'
+import { describeDomains } from '../control/domains/describing.ts'
 import { readDomain } from '../control/domains/domains.ts'
 import { proofOf } from '../control/domains/proof.ts'
+import { makeWorker } from '../control/jobs/kinds.ts'
 import { queries } from '../control/query-table.ts'
+import { SmallIssuer } from '../testing/small-issuer.ts'
 import { Zones } from '../testing/zones.ts'
 import { problemSchema } from './schemas/common.ts'
 import { domainSchema } from './schemas/domains.ts'
@@ -73,6 +77,41 @@ describe('domains', () => {
     await verify()
     const verified = domainSchema.parse((await ask('GET', path)).json)
     expect(verified).toMatchObject({ state: 'verified', findings: [], verifiedAt: t.clock.now() })
+  })
+
+  test('of its certificate it tells the way from the wish to the end of its life, and each failure', async () => {
+    const { clock } = t
+    const issuer = new SmallIssuer({ clock })
+    const control = { ...t.control, certificates: { issuers: [issuer], caa: async () => [] } }
+    const told = async () =>
+      domainSchema.parse((await describeDomains(control, [await readDomain(control, t.owner, host)]))[0])
+        .certificate
+    const host = 'app.example.com'
+    await add({ host })
+    expect(await told()).toBeUndefined()
+    await verify()
+    expect(await told()).toEqual({ state: 'none' })
+    await ensureCertificate(control, host)
+    expect(await told()).toEqual({ state: 'ordering' })
+    const step = async () => {
+      clock.advance(86_400_000)
+      await makeWorker(control, 4).take([`certificates.keep:${host}`])
+    }
+    issuer.isConvinced = false
+    await step()
+    const failed = await told()
+    expect(failed).toMatchObject({ state: 'failing', problem: { code: 'PT-2604' } })
+    expect(failed?.triedAgainAt).toBeGreaterThan(clock.now())
+    issuer.isConvinced = true
+    await step()
+    const valid = await told()
+    expect(valid).toMatchObject({ state: 'valid', issuer: 'small' })
+    expect(valid?.validUntil).toBeGreaterThan(valid?.renewsAt ?? Number.MAX_SAFE_INTEGER)
+    clock.advance(100 * 86_400_000)
+    expect((await told())?.state).toBe('ordering')
+    // Where nobody orders any, nothing is promised.
+    const [silent] = await describeDomains(t.control, [await readDomain(control, t.owner, host)])
+    expect(silent?.certificate).toBeUndefined()
   })
 
   test('a tunnel is given and taken, and the revision guards it', async () => {

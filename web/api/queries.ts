@@ -134,15 +134,19 @@ export function useRevokeKey({ onRevoked }: { onRevoked: () => void }) {
   })
 }
 
-/** While one of them waits for its record it is read often: its name servers are asked all the time. */
+/** While one of them waits for its record or certificate it is read often: its name servers are asked all the time. */
 export function useDomains() {
   const { calls } = useServices()
   return useQuery({
     queryKey: names.domains,
     queryFn: ({ signal }) => readAllPages(calls.domains, signal),
     refetchInterval: ({ state }) =>
-      state.data?.items.some((domain) => domain.state !== 'verified') ? domainsEveryMs : 6 * domainsEveryMs,
+      state.data?.items.some(isUnderWay) ? domainsEveryMs : 6 * domainsEveryMs,
   })
+}
+
+function isUnderWay({ state, certificate }: Domain): boolean {
+  return state !== 'verified' || certificate?.state === 'ordering'
 }
 
 /** @param change what is done; the list is read again after it */

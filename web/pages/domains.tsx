@@ -17,7 +17,7 @@ import { Button } from '../parts/button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatAgo } from '../parts/format.ts'
+import { formatAgo, formatTime } from '../parts/format.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -90,6 +90,7 @@ function DomainCard({ domain }: { domain: Domain }) {
         </span>
       </div>
       <Findings domain={domain} />
+      {domain.certificate && <CertificateText certificate={domain.certificate} />}
       {domain.state === 'verified' ? (
         <details class="mt-4 text-sm">
           <summary class="cursor-pointer text-muted">Its DNS records</summary>
@@ -117,19 +118,52 @@ function Findings({ domain: { findings, checkedAt } }: { domain: Domain }) {
   if (checkedAt === undefined) return <p class="mt-3 text-sm text-muted">The name servers are being asked…</p>
   return (
     <div class="mt-3 space-y-2 text-sm">
-      {findings.map(({ code, title, detail, cure }) => (
-        <div key={code} class="rounded-xl border border-line bg-raised p-3">
-          <p class="font-semibold">
-            {title}{' '}
-            <a class="font-normal text-muted underline" href={`/errors/${code}`}>
-              {code}
-            </a>
-          </p>
-          <p class="break-words">{detail}</p>
-          <p class="text-muted">{cure}</p>
-        </div>
+      {findings.map((finding) => (
+        <FindingText key={finding.code} finding={finding} />
       ))}
       <p class="text-muted">Looked at {formatAgo(checkedAt, clock.now())}.</p>
+    </div>
+  )
+}
+
+function FindingText({ finding, more = '' }: { finding: Domain['findings'][number]; more?: string }) {
+  const { code, title, detail, cure } = finding
+  return (
+    <div class="rounded-xl border border-line bg-raised p-3">
+      <p class="font-semibold">
+        {title}{' '}
+        <a class="font-normal text-muted underline" href={`/errors/${code}`}>
+          {code}
+        </a>
+      </p>
+      <p class="break-words">{detail}</p>
+      <p class="text-muted">
+        {cure} {more}
+      </p>
+    </div>
+  )
+}
+
+function CertificateText({ certificate }: { certificate: NonNullable<Domain['certificate']> }) {
+  const { state, validUntil, renewsAt, problem, triedAgainAt } = certificate
+  const { clock } = useServices()
+  const isValid = validUntil !== undefined && validUntil > clock.now()
+  const renewed = renewsAt === undefined ? '' : ` It is renewed by itself on ${formatTime(renewsAt)}.`
+  return (
+    <div class="mt-3 space-y-2 text-sm">
+      <p>
+        <span class="font-semibold">Certificate: </span>
+        {state === 'none' && 'it is ordered as soon as a tunnel serves this domain.'}
+        {state === 'ordering' && 'being ordered; this usually takes some seconds.'}
+        {isValid && `valid until ${formatTime(validUntil)}.${renewed}`}
+        {state === 'failing' && !isValid && 'not there yet.'}
+      </p>
+      {problem && (
+        <FindingText
+          finding={problem}
+          more={triedAgainAt === undefined ? '' : `It is tried again on ${formatTime(triedAgainAt)}.`}
+        />
+      )}
     </div>
   )
 }

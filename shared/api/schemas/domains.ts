@@ -17,6 +17,26 @@ const recordSchema = z.object({
     .describe('both: proves that the host is yours, and leads visitors here'),
 })
 
+const findingSchema = z.object({
+  code: z.string(),
+  title: z.string(),
+  detail: z.string(),
+  cure: z.string(),
+})
+
+const certificateSchema = z.object({
+  state: z
+    .enum(['none', 'ordering', 'valid', 'failing'])
+    .describe(
+      'none: it is ordered when a tunnel serves the host; failing: the last try failed, and an earlier one may be valid',
+    ),
+  issuer: z.string().optional(),
+  validUntil: timeSchema.optional(),
+  renewsAt: timeSchema.optional(),
+  problem: findingSchema.optional().describe('Why it cannot be had yet'),
+  triedAgainAt: timeSchema.optional(),
+})
+
 export const domainSchema = z.object({
   host: z.string(),
   state: z
@@ -27,9 +47,10 @@ export const domainSchema = z.object({
     .optional()
     .describe('Where the host leads once verified'),
   records: z.array(recordSchema).describe('Either the one that does both, or one of each other kind'),
-  findings: z
-    .array(z.object({ code: z.string(), title: z.string(), detail: z.string(), cure: z.string() }))
-    .describe('What the last look found amiss, the most important first'),
+  findings: z.array(findingSchema).describe('What the last look found amiss, the most important first'),
+  certificate: certificateSchema
+    .optional()
+    .describe('Of a host that was verified, where the service orders certificates and ends the TLS'),
   zone: z.string().optional().describe('The DNS zone that the host stands in'),
   provider: z.object({ name: z.string(), hint: z.string() }).optional().describe('Who runs its name servers'),
   createdAt: timeSchema,

@@ -9,10 +9,11 @@ import { codes, fail, type PortTunnelerError } from '../../base/errors.ts'
 import { type CertificateDoc, certificates, noCertificate } from '../certificate-documents.ts'
 import { makeCommand, publishCommands, writeCommand } from '../commands.ts'
 import type { Control } from '../control.ts'
+import type { JobDoc } from '../documents.ts'
 import { asFailure } from '../failures.ts'
 import { freshJob, type JobKind, jobRef, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
-import type { Transaction } from '../platform.ts'
+import type { Ref, Transaction } from '../platform.ts'
 import { acmeKey } from './account-key.ts'
 import { beginOrder } from './begin.ts'
 import { countFailure, refund } from './budget.ts'
@@ -73,9 +74,14 @@ export function findCertificates(control: Control): JobKind {
   return { name: 'certificates.find', attemptsMax: Number.MAX_SAFE_INTEGER, everyMs: 15 * 60_000, run }
 }
 
+/** The job of a host's certificate; there is none before it was wanted. */
+export function certificateJob(host: string): Ref<JobDoc> {
+  return jobRef(kind, host)
+}
+
 /** Has it ordered, unless it is or was. */
 export async function ensureCertificate(control: Control, id: string): Promise<void> {
-  const ref = jobRef(kind, id)
+  const ref = certificateJob(id)
   const isNew = await control.store.transact(async (tx) => {
     if (await tx.get(ref)) return false
     tx.create(ref, freshJob({ kind, subject: id, account: '' }, control.clock.now()))

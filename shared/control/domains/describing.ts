@@ -2,6 +2,7 @@
 import type { Domain as DomainAnswer } from '../../api/schemas/domains.ts'
 import { codes } from '../../base/errors.ts'
 import type { Cell } from '../cells.ts'
+import { describeCertificates } from '../certificates/describing.ts'
 import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
 import type { DomainDoc } from './domain-documents.ts'
@@ -14,12 +15,19 @@ export async function describeDomains(control: Control, found: readonly Domain[]
   const cells = await openCells(control)
   const refs = found.map(({ data }) => tunnels.ref(data.tunnel === '' ? 'none' : data.tunnel))
   const leadTo = await control.store.getAll(refs)
+  const certified = await describeCertificates(
+    control,
+    found.filter(({ data }) => data.state !== 'pending').map(({ data }) => data.host),
+  )
   return Promise.all(
     found.map(async ({ data }, at) => {
       const tunnel = leadTo[at]
       const isOwn = tunnel?.data.account === data.account
+      // A tunnel of kind tls leaves the TLS of its visitors untouched.
+      const certificate = isOwn && tunnel.data.kind === 'tls' ? undefined : certified.get(data.host)
       return {
         ...describe(data),
+        ...(certificate && { certificate }),
         ...(isOwn && { tunnel: { id: tunnel.ref.id, name: tunnel.data.name } }),
         records: await recordsOf(control, data, cells),
       }
@@ -27,7 +35,7 @@ export async function describeDomains(control: Control, found: readonly Domain[]
   )
 }
 
-function describe(domain: DomainDoc): Omit<DomainAnswer, 'records' | 'tunnel'> {
+function describe(domain: DomainDoc): Omit<DomainAnswer, 'records' | 'tunnel' | 'certificate'> {
   const { host, state, zone, nameServers, revision, createdAt, verifiedAt, failingAt, checkedAt, nextAt } =
     domain
   const provider = providerOf(nameServers)
