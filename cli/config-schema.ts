@@ -1,7 +1,7 @@
 /** The schema of ptun.yaml, one for the check, the editor (ptun.schema.json) and the documentation. */
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { isFailure } from '@porttunneler/shared/base/errors'
-import { headerEditsSchema } from '@porttunneler/shared/protocol/http-edits'
+import { headerEditsSchema, redirectsSchema } from '@porttunneler/shared/protocol/http-edits'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { z } from 'zod'
 import { parseUpstream } from './agent/upstream.ts'
@@ -139,6 +139,9 @@ const requestShape = {
     .optional()
     .describe('Let in only visitors with one of these logins, each user:password.'),
   authFile: z.string().min(1).optional().describe('The same from a file, one user:password a line.'),
+  redirects: redirectsSchema
+    .optional()
+    .describe('Sends visitors of some hosts and paths elsewhere; the first that matches counts.'),
   requestHeaders: headerEditsSchema.optional().describe('Changes the headers that the upstream gets.'),
 }
 

@@ -6,7 +6,7 @@ import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
-import { headerEditsSchema } from '@porttunneler/shared/protocol/http-edits'
+import { headerEditsSchema, redirectSchema } from '@porttunneler/shared/protocol/http-edits'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
@@ -255,6 +255,7 @@ function unknownKey(key: string, path: Path, document: Document): string {
 /** Keys that could have been meant: at the root, in a tunnel of any kind, or in one of its parts. */
 function knownKeys(path: Path): readonly string[] {
   if (path.at(-1) === 'health') return ['kind', 'path', 'status', 'everySeconds']
+  if (path.at(-2) === 'redirects') return Object.keys(redirectSchema.shape)
   if (path.at(-1) === 'requestHeaders') return Object.keys(headerEditsSchema.shape)
   return path.length === 0
     ? Object.keys(configSchema.shape)

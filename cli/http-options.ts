@@ -10,7 +10,7 @@ import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttun
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { isHostField } from '@porttunneler/shared/http/head'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
-import type { HeaderEdits } from '@porttunneler/shared/protocol/http-edits'
+import type { HeaderEdits, Redirect } from '@porttunneler/shared/protocol/http-edits'
 import type { WantedTunnel } from './agent/tunnels.ts'
 import { authorityOf, type Upstream } from './agent/upstream.ts'
 import type { UpstreamTls } from './agent/upstream-tls.ts'
@@ -25,6 +25,7 @@ export type HttpOptions = {
   readonly upstreamCa?: string | undefined
   readonly auth?: readonly string[] | undefined
   readonly authFile?: string | undefined
+  readonly redirects?: readonly Redirect[] | undefined
   readonly requestHeaders?: HeaderEdits | undefined
 }
 
@@ -35,6 +36,7 @@ export const httpOptionNames: readonly (keyof HttpOptions)[] = [
   'upstreamCa',
   'auth',
   'authFile',
+  'redirects',
   'requestHeaders',
 ]
 
@@ -131,7 +133,8 @@ function rulesOf(
     )
   const host = hostHeader === 'rewrite' ? authorityOf(upstream) : hostHeader
   const logins = loginsOf(options, folder)
-  const edits = { ...(options.requestHeaders && { requestHeaders: options.requestHeaders }) }
+  const { redirects, requestHeaders } = options
+  const edits = { ...(redirects && { redirects }), ...(requestHeaders && { requestHeaders }) }
   if (host === undefined && logins.length === 0 && Object.keys(edits).length === 0) return undefined
   return {
     logins,

@@ -5,6 +5,7 @@
 import { type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
 import { type Command, Command as CommandClass, Option } from 'commander'
 import type { Context } from './context.ts'
+import { requestOptions } from './request-flags.ts'
 import { version } from './version.ts'
 
 /** Options of every command, as commander parses them. */
@@ -66,25 +67,6 @@ const servingTexts: Readonly<Record<TunnelKind, string>> = {
 }
 
 const httpUpstreamText = 'port, host:port, https://host:port or unix:/path'
-
-/** All kinds know them, so that other kinds can say why they refuse them. */
-function requestOptions(): readonly Option[] {
-  const several = (one: string, before: readonly string[] = []) => [...before, one]
-  return [
-    new Option('--host-header <host>', 'Host that the upstream gets: "rewrite" for its own, or a name'),
-    new Option('--rewrite-origin', "with --host-header: the tunnel's own Origin and Referer too"),
-    new Option('--insecure-upstream', 'take any certificate from an https:// upstream'),
-    new Option('--upstream-ca <file>', 'authorities to check an https:// upstream against (PEM)'),
-    new Option(
-      '--auth <user:password>',
-      'let in only visitors with a password; repeat it, or PTUN_AUTH',
-    ).argParser(several),
-    new Option('--auth-file <file>', 'the same from a file, one user:password a line'),
-    new Option('--request-header-set <header>', "'Name: value' that the upstream gets").argParser(several),
-    new Option('--request-header-add <header>', 'the same beside what is there').argParser(several),
-    new Option('--request-header-remove <name>', 'header that the upstream does not get').argParser(several),
-  ]
-}
 
 function addServing(program: Command, run: Run): void {
   const takeover = () => new Option('--takeover', 'take tunnels over from another agent')

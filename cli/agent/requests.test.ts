@@ -108,6 +108,22 @@ describe('requests that the agent checks', () => {
     desk.desk.close()
   })
 
+  test('a visitor who is sent elsewhere does not reach the upstream, and that is no failure', async () => {
+    const desk = openDesk({
+      upstream: { path: join(folder, 'none.sock') },
+      requests: { logins: [], redirects: [{ from: '/', to: 'https://b.test/' }] },
+    })
+    const visitor = desk.visit()
+    visitor.stream?.write(Buffer.from(get()))
+    await visitor.until(() => visitor.hasFin)
+    expect(visitor.text).toMatch(/^HTTP\/1\.1 302 Found\r\nLocation: https:\/\/b\.test\/\r\n/)
+    visitor.stream?.end()
+    await visitor.until(() => visitor.isClosed)
+    await desk.empty()
+    expect(desk.events).toEqual([expect.objectContaining({ event: 'connection.closed' })])
+    expect(desk.events[0]).not.toHaveProperty('code')
+  })
+
   test('if agents share the tunnel the upstream is dialled first, but gets nothing from a stranger', async () => {
     const upstream = await echo()
     const desk = openDesk({

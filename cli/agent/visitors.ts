@@ -131,6 +131,8 @@ class Visitor implements StreamSink {
   /** The upstream still has to get a PROXY header, before this visitor's first byte. */
   #owesHeader: boolean
   #isDialled = false
+  /** The gate answers the visitor itself; and why, unless it is sent elsewhere. */
+  #isAnswered = false
   #refusal: ErrorKey | undefined
   #isSocketClosed = false
   #isStreamClosed = false
@@ -176,9 +178,9 @@ class Visitor implements StreamSink {
         this.#pass(bytes)
       },
       finish: () => this.#finish(),
-      onRefused: (key) => this.#onRefused(key),
+      onAnswered: (key) => this.#onAnswered(key),
       onOver: (key) => {
-        this.#onRefused(key)
+        this.#onAnswered(key)
         this.#end(wireCode(key))
       },
     })
@@ -279,12 +281,13 @@ class Visitor implements StreamSink {
   }
 
   /** The gate answers the visitor, and the stream ends after that. */
-  #onRefused(key: ErrorKey): void {
-    if (this.#refusal) return
+  #onAnswered(key: ErrorKey | undefined): void {
+    if (this.#isAnswered) return
+    this.#isAnswered = true
     this.#refusal = key
     this.#cancelDial()
     this.#waiting = []
-    if (this.#splice) this.#splice.onReset(wireCode(key))
+    if (this.#splice) this.#splice.onReset(wireCode(key ?? 'stream.aborted'))
     else {
       this.#isSocketClosed = true
       this.#stream.opened(0)
@@ -293,8 +296,8 @@ class Visitor implements StreamSink {
 
   #onSocketClosed(key: ErrorKey | undefined): void {
     this.#isSocketClosed = true
-    // A gate that refused reports that itself.
-    if (key && !this.#refusal) this.#code ??= wireCode(key)
+    // A gate that answered reports that itself.
+    if (key && !this.#isAnswered) this.#code ??= wireCode(key)
     // Otherwise the stream is still sending the upstream's last bytes.
     if (this.#isStreamClosed || this.#stream.isOver) this.#end(this.#code)
   }

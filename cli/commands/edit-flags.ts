@@ -3,22 +3,24 @@
  * (shared/protocol/http-edits.ts); a failure names the option.
  */
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
-import { headerEditsSchema } from '@porttunneler/shared/protocol/http-edits'
+import { headerEditsSchema, redirectsSchema } from '@porttunneler/shared/protocol/http-edits'
 import type { z } from 'zod'
 import type { HttpOptions } from '../http-options.ts'
 
 /** As commander gives them. */
 export type EditFlags = {
+  readonly redirect?: readonly string[]
   readonly requestHeaderSet?: readonly string[]
   readonly requestHeaderAdd?: readonly string[]
   readonly requestHeaderRemove?: readonly string[]
 }
 
-/** @throws cli.header */
-export function editsOfFlags(flags: EditFlags): Pick<HttpOptions, 'requestHeaders'> {
+/** @throws cli.header, cli.redirect */
+export function editsOfFlags(flags: EditFlags): Pick<HttpOptions, 'requestHeaders' | 'redirects'> {
+  const redirects = flags.redirect && redirectsOf(flags.redirect)
   const { requestHeaderSet: set, requestHeaderAdd: add, requestHeaderRemove: remove } = flags
   const requestHeaders = headersOf('--request-header', { set, add, remove })
-  return { ...(requestHeaders && { requestHeaders }) }
+  return { ...(redirects && { redirects }), ...(requestHeaders && { requestHeaders }) }
 }
 
 type HeaderFlags = { readonly [F in 'set' | 'add' | 'remove']: readonly string[] | undefined }
@@ -36,6 +38,17 @@ function headersOf(option: string, { set, add, remove }: HeaderFlags): HttpOptio
     key: 'cli.header',
     name: `${option}-${String(path[0] ?? 'set')}`,
   }))
+}
+
+/** `/old -> /new`, with a status in front of it if it is not the usual one: `301 /old -> /new`. */
+function redirectsOf(lines: readonly string[]): HttpOptions['redirects'] {
+  const redirects = lines.map((line) => {
+    const [, status, from, to] = /^\s*(?:(\d{3})\s+)?(\S+)\s*->\s*(\S+)\s*$/.exec(line) ?? []
+    if (from === undefined || to === undefined)
+      throw fail('cli.redirect', `--redirect: write "${line}" with an arrow, as in '/old/* -> /new/*'.`)
+    return { from, to, ...(status !== undefined && { status: Number(status) }) }
+  })
+  return parsed(redirectsSchema, redirects, () => ({ key: 'cli.redirect', name: '--redirect' }))
 }
 
 /** `Name: value`, as in curl. */

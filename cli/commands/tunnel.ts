@@ -11,7 +11,7 @@ import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
 import { type EditFlags, editsOfFlags } from './edit-flags.ts'
 import { serve } from './serve.ts'
 
-export type TunnelOptions = Omit<HttpOptions, 'requestHeaders'> &
+export type TunnelOptions = Omit<HttpOptions, 'requestHeaders' | 'redirects'> &
   EditFlags & {
     readonly name?: string
     readonly port?: string
@@ -98,6 +98,7 @@ function loginsOfEnvironment(text = ''): readonly string[] {
 const spellings: Readonly<Record<string, string>> = {
   auth: '--auth (or PTUN_AUTH)',
   'request-headers': '--request-header-…',
+  redirects: '--redirect',
 }
 
 /** Names the option as it is written here. */

@@ -5,13 +5,14 @@
  */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import type { HeaderEdits } from '@porttunneler/shared/protocol/http-edits'
+import type { HeaderEdits, Redirect } from '@porttunneler/shared/protocol/http-edits'
 import type { HeadEdit } from './head-edit.ts'
 import type { Guesses } from './stages/guesses.ts'
 import { requestHeaderStage } from './stages/headers.ts'
 import { hostStage } from './stages/host.ts'
 import type { Login } from './stages/logins.ts'
 import { passwordStage } from './stages/password.ts'
+import { redirectStage } from './stages/redirects.ts'
 
 /** The user's settings as data, so that two versions of them can be compared; missing or empty parts change nothing. */
 export type RequestRules = {
@@ -21,6 +22,7 @@ export type RequestRules = {
   readonly origin?: string
   /** Only these may come in. Empty: everybody. */
   readonly logins: readonly Login[]
+  readonly redirects?: readonly Redirect[]
   readonly requestHeaders?: HeaderEdits
 }
 
@@ -33,13 +35,16 @@ export type PassingRequest = {
   readonly visitorAddress: string
 }
 
-/** An answer of the agent's own: the page of a code. */
-export type Reply = {
-  readonly key: ErrorKey
-  /** Header lines besides the usual ones. */
-  readonly fields?: readonly string[]
-  readonly retryAfterSeconds?: number
-}
+/** An answer of the agent's own: the page of a code, or a redirect. */
+export type Reply =
+  | {
+      readonly kind: 'page'
+      readonly key: ErrorKey
+      /** Header lines besides the usual ones. */
+      readonly fields?: readonly string[]
+      readonly retryAfterSeconds?: number
+    }
+  | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
 
 export type Stage = {
   /** @returns an answer if the request goes no further */
@@ -55,8 +60,9 @@ export type StageParts = {
 
 /** The stages in the order in which a request meets them. */
 export function stagesOf(rules: RequestRules, parts: StageParts): readonly Stage[] {
-  const { logins, host, origin, requestHeaders } = rules
+  const { redirects, logins, host, origin, requestHeaders } = rules
   return [
+    ...(redirects ? [redirectStage(redirects)] : []),
     ...(logins.length > 0 ? [passwordStage(logins, parts)] : []),
     ...(host === undefined ? [] : [hostStage(host, origin)]),
     ...(requestHeaders ? [requestHeaderStage(requestHeaders)] : []),
@@ -64,6 +70,6 @@ export function stagesOf(rules: RequestRules, parts: StageParts): readonly Stage
 }
 
 /** Whether some requests may never need the upstream. */
-export function mayReply({ logins }: RequestRules): boolean {
-  return logins.length > 0
+export function mayReply({ redirects, logins }: RequestRules): boolean {
+  return redirects !== undefined || logins.length > 0
 }

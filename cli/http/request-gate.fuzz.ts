@@ -111,7 +111,7 @@ function passThroughGate(input: Buffer, random: () => number): Buffer {
     awaitsUpgrade: false,
     deliver: (bytes) => passed.push(Buffer.from(bytes)),
     finish: nothing,
-    onRefused: nothing,
+    onAnswered: nothing,
     onOver: nothing,
   })
   for (let at = 0; at < input.length; ) {

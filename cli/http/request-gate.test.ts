@@ -36,7 +36,7 @@ function openGate(
     awaitsUpgrade,
     deliver: (bytes) => passed.push(bytes.toString('latin1')),
     finish: () => passed.push('<fin>'),
-    onRefused: (key) => passed.push(`<refused ${key}>`),
+    onAnswered: (key) => passed.push(key === undefined ? '<answered>' : `<refused ${key}>`),
     onOver: (key) => passed.push(`<over ${key}>`),
   })
   return {
@@ -145,6 +145,20 @@ describe('the gate in front of an upstream', () => {
     expect(said()).toBe('<reset visitor.password>')
     expect(passed()).toBe('<over visitor.password>')
     expect(clock.pending).toBe(0)
+  })
+
+  test('a redirect follows the answers to earlier requests, and nothing of its request passes', () => {
+    const { ask, answer, said, passed } = openGate({
+      logins: [],
+      redirects: [{ from: '/old/*', to: '/new/*' }],
+    })
+    ask(get() + get('', '/old/a?b=c') + get('', '/later'))
+    expect(passed()).toBe(get())
+    answer(ok)
+    expect(said()).toBe(
+      `${ok}HTTP/1.1 302 Found\r\nLocation: /new/a?b=c\r\nContent-Length: 0\r\nConnection: close\r\n\r\n<end>`,
+    )
+    expect(passed()).toBe('<answered>')
   })
 
   test('HEAD is refused without a body', () => {

@@ -12,12 +12,12 @@ import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { AnswerWatch } from '@porttunneler/shared/http/answer'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import { renderPage } from '@porttunneler/shared/http/pages'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import type { SplicedStream } from '@porttunneler/shared/mux/splice'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import { HeadEdit } from './head-edit.ts'
 import type { Reply, Stage } from './pipeline.ts'
+import { renderReply } from './replies.ts'
 import { UpgradeReader } from './upgrade.ts'
 
 export type GateOptions = {
@@ -29,15 +29,18 @@ export type GateOptions = {
   deliver(bytes: Buffer): void
   /** The visitor will send no more. */
   finish(): void
-  /** The visitor is about to be answered here: the upstream, if there is one, is no longer needed. */
-  onRefused(key: ErrorKey): void
+  /**
+   * The visitor is about to be answered here: the upstream, if there is one, is no longer needed. `key`: why, unless it
+   * is sent elsewhere.
+   */
+  onAnswered(key: ErrorKey | undefined): void
   /** The stream was reset. */
   onOver(key: ErrorKey): void
 }
 
 type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
-/** A refused visitor may finish what it is sending: a reset would destroy the answer (RFC 9112, 9.6). */
+/** A visitor who was answered here may finish what it is sending: a reset would destroy the answer (RFC 9112, 9.6). */
 const lingerMs = 5_000
 
 export class RequestGate implements SplicedStream {
@@ -55,7 +58,7 @@ export class RequestGate implements SplicedStream {
   #delivered = 0
   #taken = 0
   #credited = 0
-  /** A refusal that waits for the end of earlier answers. */
+  /** An answer of our own that waits for the end of earlier ones. */
   #refusal: { readonly reply: Reply; readonly head: RequestHead } | undefined
   #timer: Timer | undefined
 
@@ -207,19 +210,19 @@ export class RequestGate implements SplicedStream {
     else this.end()
   }
 
-  #tell({ key, ...page }: Reply, { bytes, host }: RequestHead): void {
-    this.#leave(key)
-    this.#stream.write(renderPage(key, { bytes, host, ...page }))
+  #tell(reply: Reply, head: RequestHead): void {
+    this.#leave(reply.kind === 'page' ? reply.key : undefined)
+    this.#stream.write(renderReply(reply, head))
     this.#stream.end()
   }
 
   /** Drops what the visitor still sends, for a while. */
-  #leave(key: ErrorKey): void {
+  #leave(key: ErrorKey | undefined): void {
     this.close()
-    this.#options.onRefused(key)
+    this.#options.onAnswered(key)
     this.#taken = this.#delivered
     this.#credit()
-    this.#timer = this.#options.clock.after(lingerMs, () => this.#cut(key))
+    this.#timer = this.#options.clock.after(lingerMs, () => this.#cut(key ?? 'stream.aborted'))
   }
 
   #cut(key: ErrorKey): void {

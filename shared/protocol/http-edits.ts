@@ -67,3 +67,109 @@ export const headerEditsSchema = z
     'at most 50 headers can be set and added',
   )
 export type HeaderEdits = z.infer<typeof headerEditsSchema>
+
+/** How a redirect is answered: 301 and 308 for good, 307 and 308 keep method and body. */
+const redirectStatuses = [301, 302, 307, 308] as const
+const patternBytesMax = 1_024
+const redirectsMax = 100
+
+/** What a redirect is for: a host, a path, or both; `*` stands for anything at the end of the path. */
+export type RedirectPattern = {
+  /** In small letters; `*.` in front: every name below it. Undefined: any host. */
+  readonly host: string | undefined
+  /** Undefined: any path. */
+  readonly path: string | undefined
+  /** The path may go on. */
+  readonly isPrefix: boolean
+}
+
+/** @returns what is wrong with it, in words */
+export function parseRedirectFrom(text: string): RedirectPattern | string {
+  const match = /^((?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)?(\/[!-~]*)?$/i.exec(text)
+  const [, host, path] = match ?? []
+  if (text.length > patternBytesMax || (host === undefined && path === undefined))
+    return `"${text}" is no place to redirect from: write a path (/old), a host (old.example.com), or both`
+  if (path !== undefined && /[?#]/.test(path))
+    return 'a redirect looks at host and path only: leave out ? and #'
+  if (path !== undefined && /\*./.test(path)) return '* stands only at the end of a path, as in /old/*'
+  const isPrefix = path?.endsWith('*') ?? false
+  return { host: host?.toLowerCase(), path: isPrefix ? path?.slice(0, -1) : path, isPrefix }
+}
+
+/**
+ * The rest of the path where `pattern` matches, if it is a prefix (else ''); undefined: it does not match.
+ * @param host in small letters
+ */
+export function matchRedirect(
+  pattern: RedirectPattern,
+  { host, path }: { host: string; path: string },
+): string | undefined {
+  if (pattern.host?.startsWith('*.') === true) {
+    if (!host.endsWith(pattern.host.slice(1)) || host.length < pattern.host.length) return undefined
+  } else if (pattern.host !== undefined && host !== pattern.host) return undefined
+  if (pattern.path === undefined) return path.slice(1)
+  if (!pattern.isPrefix) return path === pattern.path ? '' : undefined
+  return path.startsWith(pattern.path) ? path.slice(pattern.path.length) : undefined
+}
+
+/** @returns what is wrong with it, in words */
+function faultOfTarget(to: string): string | undefined {
+  if (to.length > patternBytesMax || !/^[!-~]+$/.test(to))
+    return 'the target of a redirect has visible ASCII characters'
+  if (to.indexOf('*') !== to.lastIndexOf('*')) return 'the target of a redirect has at most one *'
+  if (/^\/(?![/\\])/.test(to)) return undefined
+  const authority = /^https?:\/\/([^/?#\\]+)(?:[/?#]|$)/i.exec(to)
+  // Whatever a visitor asks for must not become part of the host.
+  if (
+    !authority ||
+    authority[1]?.includes('*') ||
+    authority[1]?.includes('@') ||
+    !URL.canParse(to.replace('*', ''))
+  )
+    return `"${to}" is no place to redirect to: write a path (/new) or an address (https://new.example.com/*)`
+  return undefined
+}
+
+export const redirectSchema = z
+  .strictObject({
+    from: z
+      .string()
+      .describe(
+        'A path (/old), everything below it (/old/*), a host (old.example.com, *.example.com), or both.',
+      ),
+    to: z
+      .string()
+      .describe(
+        'A path or an address. A * stands for what the * of `from` stood for; the query goes with it.',
+      ),
+    status: z
+      .literal(redirectStatuses)
+      .exactOptional()
+      .describe('Default: 302. 307 and 308 keep method and body.'),
+  })
+  .superRefine(({ from, to }, context) => {
+    const pattern = parseRedirectFrom(from)
+    const add = (path: 'from' | 'to', message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message })
+    if (typeof pattern === 'string') return add('from', pattern)
+    const fault = faultOfTarget(to)
+    if (fault !== undefined) return add('to', fault)
+    if (to.includes('*') && !pattern.isPrefix && pattern.path !== undefined)
+      return add('to', 'there is no * in `from` that this * could stand for')
+    if (comesBack(pattern, to)) add('to', 'a visitor who is sent there would be sent on again, without end')
+  })
+export type Redirect = z.infer<typeof redirectSchema>
+
+export const redirectsSchema = z.array(redirectSchema).min(1).max(redirectsMax)
+
+/** Whether the redirect matches where it leads to. */
+function comesBack(pattern: RedirectPattern, to: string): boolean {
+  const isPath = to.startsWith('/')
+  return ['', 'x'].some((rest) => {
+    const url = new URL(to.replace('*', rest), 'http://here.invalid')
+    const host = isPath ? (pattern.host?.replace('*', 'x') ?? 'here') : url.hostname
+    // Where every host is meant, only a path can be known to come back.
+    const isKnown = isPath || pattern.host !== undefined
+    return isKnown && matchRedirect(pattern, { host, path: url.pathname }) !== undefined
+  })
+}

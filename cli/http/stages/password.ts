@@ -20,8 +20,12 @@ export function passwordStage(logins: readonly Login[], { guesses, realm }: Stag
       request.edit.remove('authorization')
       if (key === undefined) return undefined
       if (key === 'visitor.password')
-        return { key, fields: [`WWW-Authenticate: Basic realm="${realm}", charset="UTF-8"`] }
-      return { key, retryAfterSeconds: Math.max(1, guesses.waitSeconds(request.visitorAddress)) }
+        return { kind: 'page', key, fields: [`WWW-Authenticate: Basic realm="${realm}", charset="UTF-8"`] }
+      return {
+        kind: 'page',
+        key,
+        retryAfterSeconds: Math.max(1, guesses.waitSeconds(request.visitorAddress)),
+      }
     },
   }
 }

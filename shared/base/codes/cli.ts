@@ -70,6 +70,13 @@ export const cliCodes = {
       'An option names a header that is malformed, or one that says where a message ends or is about one connection only.',
     cure: "Write 'Name: value' with letters, digits and hyphens in the name. Content-Length, Transfer-Encoding, Connection, Upgrade and the like stay as they are; for Host there is --host-header.",
   },
+  'cli.redirect': {
+    code: 'PT-6009',
+    ...usage,
+    title: 'Redirect not understood',
+    cause: 'A redirect does not say from where to where, or leads back to itself.',
+    cure: "Write --redirect '/old/* -> /new/*', or with a host: 'old.example.com/* -> https://new.example.com/*'. A status may stand in front: '301 /old -> /new'.",
+  },
   'config.missing': {
     code: 'PT-6010',
     ...usage,

@@ -1,0 +1,25 @@
+/** Options of `ptun http` about what the agent does with requests. */
+import { Option } from 'commander'
+
+/** All kinds know them, so that other kinds can say why they refuse them. */
+export function requestOptions(): readonly Option[] {
+  const several = (one: string, before: readonly string[] = []) => [...before, one]
+  return [
+    new Option('--host-header <host>', 'Host that the upstream gets: "rewrite" for its own, or a name'),
+    new Option('--rewrite-origin', "with --host-header: the tunnel's own Origin and Referer too"),
+    new Option('--insecure-upstream', 'take any certificate from an https:// upstream'),
+    new Option('--upstream-ca <file>', 'authorities to check an https:// upstream against (PEM)'),
+    new Option(
+      '--auth <user:password>',
+      'let in only visitors with a password; repeat it, or PTUN_AUTH',
+    ).argParser(several),
+    new Option('--auth-file <file>', 'the same from a file, one user:password a line'),
+    new Option(
+      '--redirect <rule>',
+      "send visitors elsewhere: '/old/* -> /new/*'; repeat it for several",
+    ).argParser(several),
+    new Option('--request-header-set <header>', "'Name: value' that the upstream gets").argParser(several),
+    new Option('--request-header-add <header>', 'the same beside what is there').argParser(several),
+    new Option('--request-header-remove <name>', 'header that the upstream does not get').argParser(several),
+  ]
+}
