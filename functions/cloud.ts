@@ -17,6 +17,7 @@ import {
 } from '@porttunneler/shared/control/relay-enrolment'
 import { lookUpCaa } from '@porttunneler/shared/dns/caa'
 import { openCloudflareDns } from '@porttunneler/shared/dns/cloudflare'
+import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { textsServed } from '@porttunneler/shared/dns/served'
 import { lazyBus } from './platform/bus.lazy.ts'
@@ -73,6 +74,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     certificates: certificatesOf(settings),
     inquiries: openInquiryDesk({ resolvers, trustResolvers, clock }),
     dns: dnsOf(settings),
+    askNetworks: cloudflareAsker(),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
   const control = makeControl(platform, { clock, random: Math.random, log, settings: settings.control })

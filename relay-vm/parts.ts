@@ -68,6 +68,7 @@ export type RelayParts = Guards & {
   readonly routes: Routes
   readonly names: Names
   readonly origins: Origins
+  readonly proxies: TrustedProxies
   readonly visitors: Visitors
   readonly tcp: TcpListeners
   readonly sessions: AgentSessions
@@ -152,6 +153,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const limits = { ...config.limits, exempt: [...config.limits.exempt, ...proxies.own] }
   const isServed = (name: string) => isServedHere(name, config, foundation.state, names)
   const foundation = await makeFoundation(options, isServed)
+  proxies.learn(foundation.state.proxyNetworks?.cloudflare)
   const { state, mux } = foundation
   const meters = new Meters((tunnel) => metrics.forget(tunnel))
   foundation.journal.whenHour((hour) => meters.shares.mark(hour))
@@ -203,6 +205,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     routes,
     names,
     origins,
+    proxies,
     ...guards,
     visitors,
     tcp,

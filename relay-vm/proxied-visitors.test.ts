@@ -2,8 +2,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { makeTestControl, type TestControl } from './testing/test-control.ts'
 import { agentSni, ownName, TestBench } from './testing/test-relay.ts'
 
@@ -24,7 +25,7 @@ afterEach(() => bench.close())
 /** Upstreams answer with the head that they got. `a` and `b` are tunnels of one agent. */
 async function start(changes: Record<string, unknown> = {}, deny: readonly string[] = []) {
   const policy = { allow: [], deny: [...deny], connectionsMax: 100, connectionsPerMinute: 6_000 }
-  const { ports } = await bench.startRelay({ trustedProxies: [proxy], ...changes }, { clock })
+  const { relay, ports } = await bench.startRelay({ trustedProxies: [proxy], ...changes }, { clock })
   const upstreamPort = await bench.startUpstream((socket) => {
     socket.on('data', (head: Buffer) => {
       if (/\r\nUpgrade:/.test(String(head)))
@@ -39,7 +40,7 @@ async function start(changes: Record<string, unknown> = {}, deny: readonly strin
   const agent = await bench.dial(ports, { ticket: a as string, upstreamPort })
   await agent.bind(1, a as string)
   await agent.bind(2, b as string)
-  return { ...ports, agent, ca: control.requests.at(-1)?.boot.agentAddress.certificate }
+  return { ...ports, relay, agent, ca: control.requests.at(-1)?.boot.agentAddress.certificate }
 }
 
 const visit = (port: number, localAddress = proxy) =>
@@ -227,6 +228,28 @@ describe('Cloudflare in front', () => {
       '203.0.113.3 refused',
       `${worker} refused`,
       ' refused',
+    ])
+  })
+
+  test('its networks change while the relay runs, and are remembered over a restart', async () => {
+    const [edgeAddress, other] = ['127.0.0.4', '127.0.0.5']
+    control.proxyNetworks = { cloudflare: [`${edgeAddress}/32`] }
+    const changes = { trustedProxies: ['cloudflare'], limits: { exempt: [] } }
+    const seen = async (port: number, from: string) =>
+      /For: (\S+)/.exec(await ask(visit(port, from), asks(host, names('203.0.113.9'))))?.[1]
+    const { httpPort, relay } = await start(changes)
+    expect(control.requests.at(-1)?.proxies).toEqual(['cloudflare'])
+    expect([await seen(httpPort, edgeAddress), await seen(httpPort, other)]).toEqual(['203.0.113.9', other])
+    control.proxyNetworks = { cloudflare: [`${other}/32`] }
+    await clock.advanceAsync(limits.syncMs, 1_000)
+    await vi.waitFor(async () => expect(await seen(httpPort, other)).toBe('203.0.113.9'), { timeout: 20_000 })
+    expect(await seen(httpPort, edgeAddress)).toBe(edgeAddress)
+    await relay.close()
+    control.proxyNetworks = undefined
+    const again = await start(changes)
+    expect([await seen(again.httpPort, edgeAddress), await seen(again.httpPort, other)]).toEqual([
+      edgeAddress,
+      '203.0.113.9',
     ])
   })
 

@@ -21,6 +21,8 @@ const stateSchema = z.object({
   cursor: z.string().max(64).optional(),
   timeOffsetMs: z.number().default(0),
   decrees: decreesSchema,
+  /** Networks of the proxy services that it trusts. */
+  proxyNetworks: syncAnswerSchema.shape.proxyNetworks,
   /** Relays up to 0.1 omit it. */
   names: keptNamesSchema.optional(),
 })
@@ -36,17 +38,20 @@ export class RelayState {
   readonly #leaked = new Set<string>()
   #cursor: string | undefined
   #timeOffsetMs: number
+  #proxyNetworks: SyncAnswer['proxyNetworks']
 
   private constructor(path: string, kept: z.infer<typeof stateSchema> | undefined) {
     this.#file = new KeptFile(path, () => {
-      const { relay, cell, keys, cursor, timeOffsetMs, decrees, names } = this
-      return JSON.stringify({ version: 1, relay, cell, keys, cursor, timeOffsetMs, decrees, names })
+      const { relay, cell, keys, cursor, timeOffsetMs, decrees, names, proxyNetworks } = this
+      const rest = { decrees, names, proxyNetworks }
+      return JSON.stringify({ version: 1, relay, cell, keys, cursor, timeOffsetMs, ...rest })
     })
     this.#relay = kept?.relay
     this.#cell = kept?.cell
     this.#keys = kept?.keys ?? { version: 0, jwks: { keys: [] } }
     this.#cursor = kept?.cursor
     this.#timeOffsetMs = kept?.timeOffsetMs ?? 0
+    this.#proxyNetworks = kept?.proxyNetworks
     this.decrees = new Decrees(kept?.decrees)
     this.names = new NameKnowledge(kept?.names)
   }
@@ -73,8 +78,17 @@ export class RelayState {
     return this.#timeOffsetMs
   }
 
+  /** Networks of the proxy services that it trusts; undefined: the release knows the newest. */
+  get proxyNetworks(): SyncAnswer['proxyNetworks'] {
+    return this.#proxyNetworks
+  }
+
   /** Takes what the control plane says about this relay. */
-  take({ relay, cell, keys }: Pick<SyncAnswer, 'relay' | 'cell' | 'keys'>, timeOffsetMs: number): void {
+  take(
+    { relay, cell, keys, proxyNetworks }: Pick<SyncAnswer, 'relay' | 'cell' | 'keys' | 'proxyNetworks'>,
+    timeOffsetMs: number,
+  ): void {
+    this.#proxyNetworks = proxyNetworks ?? this.#proxyNetworks
     this.#relay = relay
     this.#cell = cell
     this.#timeOffsetMs = timeOffsetMs

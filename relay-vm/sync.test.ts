@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { syncAnswerSchema } from '@porttunneler/shared/api/schemas/relays'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -52,6 +53,7 @@ async function makeSync() {
     random: () => 0,
     log: silentLog,
     control,
+    proxies: new TrustedProxies([]),
     credential: async () => new Secret('ptc_test'),
     state,
     time,

@@ -13,6 +13,7 @@ import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep, type Timer } from '@porttunneler/shared/base/clock'
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import type { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Bearer } from './credential.ts'
 import type { Keeper } from './keeper.ts'
@@ -65,6 +66,7 @@ export type SyncOptions = {
   readonly events: SecurityEvents
   readonly places: Pick<Places, 'prune'>
   readonly keeper: Keeper
+  readonly proxies: TrustedProxies
   /** What this process reports about itself. */
   describe(): Pick<SyncRequest, 'boot' | 'state' | 'load'>
   onCommand(command: Command): void
@@ -231,6 +233,7 @@ export class ControlSync {
       away: away.map(({ account: _account, ...report }) => report),
       usage: [...usage],
       report,
+      ...(this.#options.proxies.hasCloudflare && { proxies: ['cloudflare'] }),
       events: [...sent],
     }
     const began = time.moment()
@@ -284,6 +287,7 @@ export class ControlSync {
     this.#noteDirectory(answer.directory)
     this.#options.onTls?.(answer.tls)
     state.take(answer, time.wallOffsetMs)
+    this.#options.proxies.learn(answer.proxyNetworks?.cloudflare)
     const commands = answer.commands.filter((command) => command !== null)
     const unread = answer.commands.length - commands.length
     if (unread > 0) log.warn({ code: codes['relay.command'].code, unread }, 'Commands were not understood')

@@ -20,6 +20,7 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { setAccountStatus } from '@porttunneler/shared/control/accounts'
 import type { Caller } from '@porttunneler/shared/control/caller'
 import { claimLeases, renewLeases } from '@porttunneler/shared/control/claims'
@@ -107,6 +108,7 @@ async function startRelay({ isOnline = true } = {}) {
         return syncAnswerSchema.parse(JSON.parse(JSON.stringify(answer)))
       },
     },
+    proxies: new TrustedProxies([]),
     credential: async () => new Secret('ptc_test'),
     state,
     time,

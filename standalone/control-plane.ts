@@ -74,6 +74,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   })
   const purgeTime = new PurgeTime(store, clock)
   const rounds = startRounds(clock, onBackgroundError, async () => {
+    if (proxies.hasCloudflare) proxies.learn(await control.proxyNetworks.read())
     await worker.begin()
     await worker.round(roundsMs)
     // A full slice means that there may be more; requests run in between.

@@ -12,6 +12,7 @@ import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { lookUpCaa } from '@porttunneler/shared/dns/caa'
+import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import type { DataFolder } from './data-folder.ts'
@@ -75,6 +76,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     inquiries,
     certificates: certificatesOf(options),
     dns: noDns,
+    askNetworks: cloudflareAsker(),
   }
   return {
     control: makeControl(platform, { clock, random, log, settings }),

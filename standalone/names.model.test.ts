@@ -29,6 +29,7 @@ import { type Command, syncAnswerSchema, syncSchema } from '@porttunneler/shared
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import type { Caller } from '@porttunneler/shared/control/caller'
 import { ensureCell } from '@porttunneler/shared/control/cells'
 import { claimLeases, renewLeases } from '@porttunneler/shared/control/claims'
@@ -138,6 +139,7 @@ class ModelRelay {
           return syncAnswerSchema.parse(JSON.parse(JSON.stringify(answer)))
         },
       },
+      proxies: new TrustedProxies([]),
       credential: async () => new Secret('ptc_test'),
       state,
       time,

@@ -21,6 +21,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { claimLeases } from '@porttunneler/shared/control/claims'
 import type { Store } from '@porttunneler/shared/control/platform'
 import { queries } from '@porttunneler/shared/control/query-table'
@@ -201,6 +202,7 @@ class Life {
       random,
       log: silentLog,
       control,
+      proxies: new TrustedProxies([]),
       credential: async () => new Secret('ptc_test'),
       routes,
       meters: this.meters,

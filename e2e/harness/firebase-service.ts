@@ -65,6 +65,7 @@ export async function startFirebaseService() {
     vault,
     certificates: noCertificates,
     inquiries: noInquiries,
+    askNetworks: async () => [],
     dns: noDns,
   }
   const control = makeControl(platform, { clock, random: Math.random, log: silentLog, settings })

@@ -145,6 +145,7 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
       vault,
       certificates: noCertificates,
       inquiries: noInquiries,
+      askNetworks: async () => [],
       dns: noDns,
     },
     { clock, random, log: silentLog, settings: { ...settings, defaultPlan: 'unlimited' } },

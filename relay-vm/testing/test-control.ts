@@ -27,6 +27,7 @@ export type TestControl = Control & {
   /** Usage rows that it will never accept. */
   refusing: ((row: SyncRequest['usage'][number]) => boolean) | undefined
   directory: string
+  proxyNetworks: SyncAnswer['proxyNetworks']
   nowMs(): number
   /** Resolves with the next sync that `matches`, or an earlier one. */
   synced(matches: (request: SyncRequest) => boolean): Promise<SyncRequest>
@@ -58,6 +59,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     ...(control.refusing && { refused: refusedOf(request.usage, control.refusing) }),
     syncMs: limits.syncMs,
     directory: control.directory,
+    ...(control.proxyNetworks && { proxyNetworks: control.proxyNetworks }),
   })
   const control: TestControl = {
     requests: [],
@@ -66,6 +68,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     isAcknowledging: true,
     refusing: undefined,
     directory: 'as ever',
+    proxyNetworks: undefined,
     nowMs: () => Date.now(),
     async enrol({ key }) {
       if (key.reveal() !== 'pte_test') throw fail('relay.enrolment')

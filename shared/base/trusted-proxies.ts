@@ -54,6 +54,11 @@ export class TrustedProxies {
     this.#isCloudflare = this.hasCloudflare ? compileMatcher(cloudflareNetworks) : nobody
   }
 
+  /** Takes Cloudflare's present networks; undefined: there is no newer list. */
+  learn(networks: readonly string[] | undefined): void {
+    if (this.hasCloudflare && networks) this.#isCloudflare = compileMatcher(networks)
+  }
+
   /** Whether an address of Cloudflare's is believed: false for all while the settings do not name it. */
   isCloudflare(address: string): boolean {
     return this.#isCloudflare(address)

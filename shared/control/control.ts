@@ -6,6 +6,7 @@ import { ClaimLanes } from './claim-lane.ts'
 import { FreeEndpoints } from './free-endpoints.ts'
 import type { PlanName } from './plans.ts'
 import type { Platform, Store } from './platform.ts'
+import { ProxyNetworks } from './proxy-networks.ts'
 import { Cells } from './recent-cells.ts'
 import { type AccountStore, scopedStore } from './scoped-store.ts'
 import { Signer } from './tickets.ts'
@@ -44,6 +45,7 @@ export type Control = Platform & {
   readonly lanes: ClaimLanes
   readonly free: FreeEndpoints
   readonly relaySecrets: RelaySecrets
+  readonly proxyNetworks: ProxyNetworks
 }
 
 /** What an account's calls get: everything, but only that account's part of the store. */
@@ -83,5 +85,6 @@ export function makeControl(
     lanes: new ClaimLanes(),
     free: new FreeEndpoints(),
     relaySecrets: new RelaySecrets({ store, vault }),
+    proxyNetworks: new ProxyNetworks({ store, clock }),
   }
 }

@@ -241,6 +241,8 @@ export type RelayDoc = {
   readonly appliedAt: number
   readonly boundHash: string
   readonly boundChunks: number
+  /** The proxy services that it trusts. */
+  readonly proxies?: readonly string[]
   /** Sequence of the request that this comes from; older control planes omit it. */
   readonly sequence?: number
 }

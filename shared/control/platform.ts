@@ -219,6 +219,14 @@ export interface InquiryDesk {
   look(inquiry: Inquiry, signal: AbortSignal): Promise<Evidence>
 }
 
+// --- What stands in front of us -----------------------------------------------------------------------------------
+
+/**
+ * The networks from which Cloudflare's proxy reaches origins, as CIDRs that need not be plausible.
+ * @throws proxies.unavailable, proxies.refused
+ */
+export type AskNetworks = (signal: AbortSignal) => Promise<readonly string[]>
+
 // --- Dns: records of the service's own zones ----------------------------------------------------------------------
 
 export type ZoneRecord = {
@@ -255,6 +263,7 @@ export type Platform = {
   readonly certificates: Certificates
   readonly inquiries: InquiryDesk
   readonly dns: Dns
+  readonly askNetworks: AskNetworks
 }
 
 /** How the domain reports that a background task failed; never swallowed. */

@@ -70,6 +70,7 @@ export async function syncRelay(
     syncMs: limits.syncMs,
     directory: directoryMark(control, await control.cells.lately(claims.cell)),
     ...(control.certificates.issuers.length > 0 && { tls: await control.relaySecrets.read(claims.cell) }),
+    ...(request.proxies?.includes('cloudflare') && (await proxyNetworksOf(control))),
   }
 }
 
@@ -89,6 +90,11 @@ async function cellOf(control: Control, cell: string, id: string): Promise<Cell>
 async function publicKeys({ signer }: Control): Promise<SyncAnswer['keys']> {
   const { version, jwks, issuer } = await signer.publicKeys()
   return { version, jwks: { keys: jwks.keys.map((key) => ({ ...key })) }, issuer }
+}
+
+async function proxyNetworksOf({ proxyNetworks }: Control): Promise<Pick<SyncAnswer, 'proxyNetworks'>> {
+  const cloudflare = await proxyNetworks.read()
+  return cloudflare ? { proxyNetworks: { cloudflare: [...cloudflare] } } : {}
 }
 
 async function recordAllAway(control: Control, cell: Cell, { boot, away }: SyncRequest): Promise<void> {
@@ -155,6 +161,7 @@ function relayOf(
     heardSince: isHeard ? Math.min(before.heardSince ?? before.seenAt, nowMs) : nowMs,
     appliedAt: since === undefined ? 0 : Math.min(since, nowMs) - overlapMs,
     sequence,
+    ...(request.proxies && { proxies: request.proxies }),
   }
 }
 

@@ -75,7 +75,12 @@ export function instanceOver(store: Store, clock: Clock): Control {
     registration: true,
     defaultPlan: 'free' as PlanName,
   }
-  const outside = { certificates: noCertificates, inquiries: noInquiries, dns: noDns }
+  const outside = {
+    certificates: noCertificates,
+    inquiries: noInquiries,
+    dns: noDns,
+    askNetworks: async () => [],
+  }
   const platform = { store, bus, vault, ...others, ...outside } as unknown as Platform
   return makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
 }

@@ -13,7 +13,7 @@ import { type Control, controlOf, makeControl } from '@porttunneler/shared/contr
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import type { PlanName } from '@porttunneler/shared/control/plans'
-import type { Dns, InquiryDesk, Store } from '@porttunneler/shared/control/platform'
+import type { AskNetworks, Dns, InquiryDesk, Store } from '@porttunneler/shared/control/platform'
 import { Principals, personCaller } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
@@ -44,6 +44,7 @@ export function makeTestControl({
   certificates = noCertificates,
   inquiries = noInquiries,
   dns = noDns,
+  askNetworks = async () => [],
 }: {
   log?: Log
   plan?: PlanName
@@ -52,6 +53,7 @@ export function makeTestControl({
   certificates?: Certificates
   inquiries?: InquiryDesk
   dns?: Dns
+  askNetworks?: AskNetworks
 } = {}) {
   // Real time paces races: with a clock that stands still, their losers would wait for ever.
   const store = openSqliteStore(':memory:', { queries: queryTable })
@@ -72,6 +74,7 @@ export function makeTestControl({
     certificates,
     inquiries,
     dns,
+    askNetworks,
   }
   const control = makeControl(platform, { clock, random: Math.random, log, settings })
   const claims = { relay: newId('rel', clock.now()), cell: testCell.id }

@@ -132,6 +132,12 @@ describe('Cloudflare', () => {
     expect(read(direct, withCloudflare)).toMatchObject({ address: '203.0.113.7' })
   })
 
+  test('a network that it has given up is a stranger’s, on open connections too', () => {
+    const changed = new TrustedProxies(['10.0.0.0/8', 'cloudflare'])
+    changed.learn(['104.16.0.0/13'])
+    expect(read(`${lies}CF-Connecting-IP: 6.6.6.6\r\n`, changed, edge)).toEqual(edge)
+  })
+
   test('is believed only where the settings name it', () => {
     const fields = 'CF-Connecting-IP: 6.6.6.6\r\n'
     expect(read(fields, proxies)).toEqual(near)

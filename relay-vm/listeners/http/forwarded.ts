@@ -41,6 +41,8 @@ export function readVisitorSource(
 ): VisitorSource {
   const fields = fieldsOf(head)
   if (proxies.isCloudflare(near.address)) return fromCloudflare(fields, near)
+  // A network that Cloudflare has given up, while a connection from it is open.
+  if (!proxies.isOwn(near.address)) return near
   const hops = (isSilent(fields) ? rfc7239(fields) : undefined) ?? xForwarded(fields)
   let { address, port } = near
   let depth = 0

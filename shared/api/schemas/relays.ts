@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { unpackCounts } from '../../base/packed-counts.ts'
-import { endpointIdSchema, hostSchema, policySchema } from '../../protocol/endpoint.ts'
+import { endpointIdSchema, hostSchema, networkSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
 
 export const enrolSchema = z.strictObject({ key: z.string().max(200), name: z.string().max(64) })
@@ -182,6 +182,8 @@ export const syncSchema = z.object({
   sequence: z.int().min(0).optional(),
   /** The process ends after this report and no longer serves, so nothing has to wait for it. */
   last: z.boolean().optional(),
+  /** Proxy services that it trusts, whose networks it wants to know. */
+  proxies: z.array(z.string().max(32)).max(8).optional(),
   /** Endpoints bound here now: neither sweeper nor claims may take them. */
   bound: z
     .array(
@@ -244,6 +246,11 @@ export const syncAnswerSchema = z.object({
   syncMs: z.int(),
   /** Changes when agents should dial other relays than before. */
   directory: z.string().max(64).optional(),
+  /** Present networks of the proxy services that it trusts; omitted while the release knows the newest. */
+  proxyNetworks: z
+    .object({ cloudflare: z.array(networkSchema).min(1).max(500) })
+    .or(z.unknown().transform(() => undefined))
+    .optional(),
   /** Omitted where no certificates are ordered. */
   tls: z
     .object({

@@ -219,6 +219,27 @@ export const cloudCodes = {
       'The token is not valid or may not change this zone, or a record was refused for the reason in the detail.',
     cure: 'Make a token with the right to edit the DNS of the zone that the cells stand in (Zone, DNS, Edit), and set it in PORTTUNNELER_CLOUDFLARE_TOKEN.',
   },
+  'proxies.unavailable': {
+    code: 'PT-5253',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'service',
+    title: 'Cloudflare does not tell its networks',
+    cause: 'A relay trusts Cloudflare as a proxy, and the list of its networks could not be fetched.',
+    cure: 'Nothing has to be done: the last good list stays in force, and it is tried again. The server needs HTTPS to api.cloudflare.com.',
+  },
+  'proxies.refused': {
+    code: 'PT-5254',
+    http: 500,
+    exit: 1,
+    retry: 'later',
+    owner: 'operator',
+    title: 'List of Cloudflare’s networks is not believed',
+    cause:
+      'The list is of another form, much smaller or larger than the last good one, or holds networks that are not public.',
+    cure: 'The last good list stays in force. Compare the list at https://www.cloudflare.com/ips with the log; if it has changed that much, update PortTunneler.',
+  },
   'relay.event': {
     code: 'PT-5225',
     http: 400,

@@ -5,6 +5,7 @@
 import { FlattenedSign, importJWK, type JWK } from 'jose'
 import { z } from 'zod'
 import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '../../base/errors.ts'
+import { readBody } from '../../base/read-text.ts'
 import type { Secret } from '../../base/secret.ts'
 import type {
   Authorization,
@@ -219,7 +220,7 @@ export class AcmeIssuer implements Issuer {
       const nonce = answer.headers.get('replay-nonce')
       if (nonce !== null && /^[A-Za-z0-9_-]{1,256}$/.test(nonce)) this.#nonces.push(nonce)
       if (this.#nonces.length > noncesKept) this.#nonces.shift()
-      return { status: answer.status, headers: answer.headers, text: await textOf(answer) }
+      return { status: answer.status, headers: answer.headers, text: await readBody(answer, answerBytesMax) }
     } catch (cause) {
       signal.throwIfAborted()
       throw this.#down('no answer', cause)
@@ -293,16 +294,4 @@ function retryAfterOf(headers: Headers): { readonly retryAfterMs?: number } {
 
 function publicPart({ kty, crv, x, y }: JWK): JWK {
   return { ...(crv !== undefined && { crv }), kty: kty ?? 'EC', ...(x && { x }), ...(y && { y }) } as JWK
-}
-
-async function textOf({ body }: Response): Promise<string> {
-  if (body === null) return ''
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    bytes += chunk.length
-    if (bytes > answerBytesMax) throw new Error(`the answer is longer than ${answerBytesMax} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

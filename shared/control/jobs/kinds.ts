@@ -20,6 +20,7 @@ import { keepLimits } from '../limits.ts'
 import { sendMails } from '../mails.ts'
 import { keepOwnRecords } from '../own-records.ts'
 import { giveOwners } from '../ownerless-keys.ts'
+import { keepProxyNetworks } from '../proxy-networks.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
 import { unserve } from '../unserve.ts'
 import type { JobKind } from './jobs.ts'
@@ -53,6 +54,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     checkDomains(control),
     tellOwners(control),
     keepOwnRecords(control),
+    keepProxyNetworks(control),
   ]
 }
 
