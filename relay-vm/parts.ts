@@ -173,6 +173,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     origins,
     clock,
     meters,
+    endings: mux.turn.endings,
     isShortOfMemory: () => guards.shedding.isShort,
     visitorsMax: limits.visitorsMax,
     exempt: limits.exempt,

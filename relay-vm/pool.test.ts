@@ -1,5 +1,6 @@
 import { type ErrorKey, fail, wireCode } from '@porttunneler/shared/base/errors'
 import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
+import { Endings } from '@porttunneler/shared/mux/endings'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -34,6 +35,7 @@ function setUp(names = ['a', 'b', 'c']) {
   const meters = new Meters()
   const opened: Opened[] = []
   const visitors = new Visitors({
+    endings: new Endings(setImmediate),
     clock,
     meters,
     isShortOfMemory: () => false,

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { type ErrorKey, fail, wireCode } from '@porttunneler/shared/base/errors'
 import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
+import { Endings, endingsPerTurn } from '@porttunneler/shared/mux/endings'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamState } from '@porttunneler/shared/mux/stream-options'
 import type { StreamSink, StreamWatch } from '@porttunneler/shared/mux/stream-sink'
@@ -73,6 +74,7 @@ function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: n
   const connected: number[] = []
   const memory = { isShort: false }
   const visitors = new Visitors({
+    endings: new Endings(setImmediate),
     clock,
     meters,
     isShortOfMemory: () => memory.isShort,
@@ -218,6 +220,19 @@ describe('visitors', () => {
     fake.saysClosed()
     expect(visitors.active).toBe(0)
     expect(route.meter.read()).toMatchObject({ in: 25, closed: 1, active: 0 })
+  })
+
+  test('a command that ends a crowd ends a share of it in each turn', async () => {
+    const crowd = 5 * endingsPerTurn
+    const { visitors, route, sink } = setUp({ visitorsMax: crowd * 2 })
+    for (let n = 0; n < crowd; n++) open(visitors, route, info, sink)
+    visitors.cut(() => true, 'session.revoked')
+    expect(visitors.active).toBe(crowd - endingsPerTurn)
+    const idle = visitors.idle(AbortSignal.timeout(10_000))
+    await new Promise(setImmediate)
+    expect(visitors.active).toBe(crowd - 2 * endingsPerTurn)
+    await idle
+    expect(visitors.active).toBe(0)
   })
 
   test('every end of a stream counts once', () => {

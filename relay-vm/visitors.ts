@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, isFailure } from '@porttunneler/shared/base/errors'
+import type { Endings } from '@porttunneler/shared/mux/endings'
 import { abort, resetBehind } from '@porttunneler/shared/mux/last-words'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
@@ -36,6 +37,8 @@ export type VisitorsOptions = {
   readonly exempt: readonly string[]
   readonly meters: Meters
   readonly origins: Origins
+  /** Those of the process: connections that end together are ended a share a turn. */
+  readonly endings: Endings
   /** Whether nobody new is admitted. */
   isShortOfMemory(): boolean
   /** How long the agent took to connect to the upstream, ms. */
@@ -282,7 +285,9 @@ export class Visitors {
 
   /** Ends every visit that `matches`, at both ends. */
   cut(matches: (route: Route) => boolean, reason: ErrorKey): void {
-    for (const visit of [...this.#visits.values()]) if (matches(visit.route)) visit.cut(reason)
+    const owner = {}
+    for (const visit of [...this.#visits.values()])
+      if (matches(visit.route)) this.#options.endings.add(owner, () => visit.cut(reason))
   }
 
   /** Resolves when no stream is open, at this process or through it. */

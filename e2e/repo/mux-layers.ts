@@ -15,7 +15,7 @@ export const muxLayers: readonly MuxLayer[] = [
   layer(
     'bytes: where they lie, what is kept, what may come',
     `slab pieces fifo budget kept ahead inbound rides outbound
-     seen-ids lingering open-info stream-sink turn`,
+     seen-ids lingering open-info stream-sink endings turn`,
   ),
   layer(
     'wire: sockets, and what is known of them',

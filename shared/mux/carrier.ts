@@ -191,6 +191,13 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     else this.#handler.onFrame(this, type, stream, payload)
   }
 
+  /** Does work that its frames caused, and counts it like theirs. */
+  count(work: () => void): void {
+    const startMs = this.#clock.monotonic()
+    work()
+    this.#work?.worked(startMs, true)
+  }
+
   // --- of the socket
   onDrain(): void {
     this.#pace.drained()

@@ -16,16 +16,16 @@ import { Report } from './report.ts'
 import { Router } from './router.ts'
 import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
-import type { Slabs } from './slab.ts'
 import { Stream } from './stream.ts'
 import type { StreamHost } from './stream-options.ts'
 import { deafSink, type StreamSink, type StreamWatch, sessionLostCode } from './stream-sink.ts'
+import type { Turn } from './turn.ts'
 
 export type SessionStreamsOptions = {
   readonly side: 'relay' | 'agent'
   readonly clock: Clock
   readonly carriers: CarrierSet
-  readonly slabs: Slabs
+  readonly turn: Turn
   readonly budget: Budget
   /** How much the relay may send at once on a new stream, bytes. */
   readonly agentWindow: number
@@ -93,7 +93,7 @@ export class SessionStreams implements StreamHost<Stream> {
   /** Resets the streams of one binding at both ends. */
   resetBind(bind: number, key: ErrorKey): void {
     for (const stream of [...this.#streams.values()]) {
-      if (stream.info.bind === bind) stream.cut(key)
+      if (stream.info.bind === bind) this.#options.turn.endings.add(this, () => stream.cut(key))
     }
   }
 
@@ -120,9 +120,13 @@ export class SessionStreams implements StreamHost<Stream> {
     const streams = [...this.#streams.values()]
     this.#streams.clear()
     this.#uncredited.clear()
-    for (const stream of streams) stream.abandon(code)
-    this.#budget.close()
-    this.#sendBudget.close()
+    const { endings } = this.#options.turn
+    for (const stream of streams) endings.add(this, () => stream.abandon(code))
+    // Behind the last of them: until then they hold memory.
+    endings.add(this, () => {
+      this.#budget.close()
+      this.#sendBudget.close()
+    })
   }
 
   // --- for streams
@@ -151,6 +155,10 @@ export class SessionStreams implements StreamHost<Stream> {
     this.#report.forget(stream)
     this.#streams.delete(stream.id)
     this.#uncredited.delete(stream)
+  }
+
+  tellSoon({ route: { carrier } }: Stream, tell: () => void): void {
+    this.#options.turn.endings.add(this, tell, () => carrier.count(tell))
   }
 
   // --- frames
@@ -255,7 +263,7 @@ export class SessionStreams implements StreamHost<Stream> {
       ...options,
       host: this,
       router: this.router,
-      slabs: this.#options.slabs,
+      slabs: this.#options.turn.deliverySlabs,
       budget: this.#budget,
       sendBudget: this.#sendBudget,
     })

@@ -59,7 +59,6 @@ export class Session implements CarrierHandler {
     this.#streams = new SessionStreams({
       ...options,
       carriers: this.carriers,
-      slabs: options.turn.deliverySlabs,
       onOpen: options.events.onOpen,
       onWant: (count) => this.#want(count),
     })

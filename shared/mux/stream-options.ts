@@ -19,6 +19,8 @@ export type StreamHost<S> = {
   linger(stream: S): void
   /** It has ended. */
   forget(stream: S): void
+  /** Calls `tell`, which says that it has ended: now, or soon if many end at once. */
+  tellSoon(stream: S, tell: () => void): void
 }
 
 export type StreamOptions<S> = {

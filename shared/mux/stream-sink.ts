@@ -29,12 +29,18 @@ export type StreamWatch = {
 /** Reports how a stream has ended: by a code, or in order. */
 type TellEnd = (code?: number) => void
 
-export function endTeller(sink: StreamSink, watch: StreamWatch | undefined): TellEnd {
-  return (code) => {
-    watch?.onOver()
-    if (code === undefined) sink.onClosed?.()
-    else sink.onReset(code)
-  }
+/** `when` calls its argument now or soon. */
+export function endTeller(
+  sink: StreamSink,
+  watch: StreamWatch | undefined,
+  when: (tell: () => void) => void,
+): TellEnd {
+  return (code) =>
+    when(() => {
+      watch?.onOver()
+      if (code === undefined) sink.onClosed?.()
+      else sink.onReset(code)
+    })
 }
 
 /** Handles the events of a stream that has no listener. */

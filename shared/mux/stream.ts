@@ -106,7 +106,7 @@ export class Stream implements Traveller {
 
   /** `reset`, and tells the sink as well. */
   cut(key: ErrorKey): void {
-    const tellEnd = endTeller(this.#sink, this.#watch)
+    const tellEnd = endTeller(this.#sink, this.#watch, (tell) => this.#host.tellSoon(this, tell))
     this.reset(key)
     tellEnd(wireCode(key))
   }
@@ -337,7 +337,7 @@ export class Stream implements Traveller {
   }
 
   #release(state: 'resetting' | 'closed'): ReturnType<typeof endTeller> {
-    const tellEnd = endTeller(this.#sink, this.#watch)
+    const tellEnd = endTeller(this.#sink, this.#watch, (tell) => this.#host.tellSoon(this, tell))
     if (this.#state !== 'resetting') {
       this.#inbound.release()
       this.#outbound.clear()

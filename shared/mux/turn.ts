@@ -5,6 +5,7 @@
  * to gather: the piece is written at the end of the read that made it. One in eight still waits, to see whether that is
  * still so.
  */
+import { Endings } from './endings.ts'
 import { smallBytes } from './pieces.ts'
 import { Slabs } from './slab.ts'
 
@@ -25,6 +26,8 @@ export class Turn {
    */
   readonly frameSlabs = new Slabs()
   readonly deliverySlabs = new Slabs()
+  /** Ends that are told in this turn and the next. */
+  readonly endings: Endings
   #dirty: Flushable[] = []
   #isScheduled = false
   /** Within a read, at whose end `#dirty` may be written. */
@@ -40,6 +43,7 @@ export class Turn {
   /** `schedule` runs its argument at the end of the turn; tests choose the moment. */
   constructor(schedule: (run: () => void) => void = setImmediate) {
     this.#schedule = schedule
+    this.endings = new Endings(schedule)
   }
 
   /** Changes with each turn in which something was written. */
