@@ -5,6 +5,7 @@ import { headerEditsSchema, redirectsSchema } from '@porttunneler/shared/protoco
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { z } from 'zod'
 import { parseUpstream } from './agent/upstream.ts'
+import { upstreamProtocols } from './http-options.ts'
 import { portTunnels } from './port-range.ts'
 import { parseProxy } from './proxy/settings.ts'
 
@@ -133,6 +134,12 @@ const requestShape = {
     .min(1)
     .optional()
     .describe('File with the authorities (PEM) that an https:// upstream is checked against.'),
+  upstreamProtocol: z
+    .enum(upstreamProtocols)
+    .optional()
+    .describe(
+      'What the upstream speaks: http1 (default), h2c (HTTP/2 without TLS, as gRPC servers do) or h2.',
+    ),
   auth: z
     .array(z.string())
     .min(1)

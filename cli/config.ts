@@ -14,7 +14,13 @@ import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
 import { parseUpstream } from './agent/upstream.ts'
 import { type ConfigFile, configSchema, type HealthConfig, tunnelsMax } from './config-schema.ts'
 import { fillVariables, isFilled } from './config-variables.ts'
-import { type HttpParts, httpOptionNames, httpParts, passthroughText } from './http-options.ts'
+import {
+  type HttpParts,
+  httpOptionNames,
+  httpParts,
+  passthroughText,
+  upstreamProtocols,
+} from './http-options.ts'
 import { nearest } from './nearest.ts'
 import { type Environment, errnoOf } from './paths.ts'
 import { isRange, type PortTunnel, portTunnels } from './port-range.ts'
@@ -182,7 +188,12 @@ function toHttpParts(
   const { kind } = tunnel
   try {
     const upstream = parseUpstream(String(tunnel.upstream))
-    return httpParts(kind === 'http' ? tunnel : {}, { kind, upstream, folder })
+    return httpParts(kind === 'http' ? tunnel : {}, {
+      kind,
+      upstream,
+      folder,
+      proxyProtocol: tunnel.proxyProtocol,
+    })
   } catch (error) {
     if (!isFailure(error)) throw error
     tell(String(error.fields.option), error.detail)
@@ -285,6 +296,8 @@ function say(issue: Issue): string {
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'kind') return 'kind is tcp, http or tls'
   if (issue.code === 'invalid_value' && issue.path.at(-1) === 'proxyProtocol')
     return `proxyProtocol is ${proxyVersions.join(' or ')}`
+  if (issue.code === 'invalid_value' && issue.path.at(-1) === 'upstreamProtocol')
+    return `upstreamProtocol is ${upstreamProtocols.join(', ')}`
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'port')
     return 'a port or a range of ports is expected'
   if (issue.code === 'invalid_union') return 'a port or host:port is expected'

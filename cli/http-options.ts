@@ -23,6 +23,7 @@ export type HttpOptions = {
   readonly rewriteOrigin?: boolean | undefined
   readonly insecureUpstream?: boolean | undefined
   readonly upstreamCa?: string | undefined
+  readonly upstreamProtocol?: string | undefined
   readonly auth?: readonly string[] | undefined
   readonly authFile?: string | undefined
   readonly redirects?: readonly Redirect[] | undefined
@@ -34,26 +35,38 @@ export const httpOptionNames: readonly (keyof HttpOptions)[] = [
   'rewriteOrigin',
   'insecureUpstream',
   'upstreamCa',
+  'upstreamProtocol',
   'auth',
   'authFile',
   'redirects',
   'requestHeaders',
 ]
 
-export type HttpParts = Pick<WantedTunnel, 'tls' | 'requests'>
+export type HttpParts = Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol'>
 
 /** More users than a file sensibly has: each request is compared with all. */
 const loginsMax = 200
 /** A bundle of all public authorities has 220 KiB. */
 const fileBytesMax = 1024 * 1024
 
+type HttpContext = {
+  readonly kind: TunnelKind
+  readonly upstream: Upstream
+  /** The base of relative paths. */
+  readonly folder: string
+  /** The upstream wants a PROXY header. */
+  readonly proxyProtocol?: string | undefined
+}
+
+/** What an upstream can speak, as users write it. */
+export const upstreamProtocols = ['http1', 'h2c', 'h2'] as const
+
 /**
- * @param folder the base of relative paths
  * @throws cli.usage, cli.file, cli.passthrough, with `fields.option`: the option at fault, or `upstream`
  */
 export function httpParts(
   options: HttpOptions,
-  { kind, upstream, folder }: { kind: TunnelKind; upstream: Upstream; folder: string },
+  { kind, upstream, folder, proxyProtocol }: HttpContext,
 ): HttpParts {
   const isTls = 'host' in upstream && upstream.isTls === true
   if (kind !== 'http') {
@@ -67,9 +80,10 @@ export function httpParts(
       )
     return {}
   }
+  const upstreamProtocol = protocolOf(options.upstreamProtocol, isTls, proxyProtocol)
   const tls = tlsOf(options, isTls, folder)
   const requests = rulesOf(options, { upstream, isTls, folder })
-  return { ...(tls && { tls }), ...(requests && { requests }) }
+  return { ...(tls && { tls }), ...(upstreamProtocol && { upstreamProtocol }), ...(requests && { requests }) }
 }
 
 export function passthroughText(kind: TunnelKind): string {
@@ -78,6 +92,28 @@ export function passthroughText(kind: TunnelKind): string {
 
 function isAsked(value: HttpOptions[keyof HttpOptions]): boolean {
   return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false
+}
+
+function protocolOf(
+  text: string | undefined,
+  isTls: boolean,
+  proxyProtocol: string | undefined,
+): WantedTunnel['upstreamProtocol'] {
+  const refused = (why: string) => refuse('cli.usage', 'upstreamProtocol', why)
+  const protocol = upstreamProtocols.find((one) => one === text)
+  if (text !== undefined && protocol === undefined)
+    throw refused(`An upstream speaks ${upstreamProtocols.join(', ')}, not "${text}".`)
+  if (protocol === undefined || protocol === 'http1') return undefined
+  if (protocol === 'h2' && !isTls)
+    throw refused('h2 is HTTP/2 over TLS: write the upstream with https:// in front, or use h2c.')
+  if (protocol === 'h2c' && isTls)
+    throw refused('h2c is HTTP/2 without TLS: write the upstream without https://, or use h2.')
+  // The header speaks of one visitor, and one connection serves all.
+  if (proxyProtocol !== undefined)
+    throw refused(
+      'All visitors share one HTTP/2 connection, so a PROXY header cannot say who each of them is.',
+    )
+  return protocol
 }
 
 function tlsOf(options: HttpOptions, isTls: boolean, folder: string): UpstreamTls | undefined {

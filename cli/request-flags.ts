@@ -9,6 +9,7 @@ export function requestOptions(): readonly Option[] {
     new Option('--rewrite-origin', "with --host-header: the tunnel's own Origin and Referer too"),
     new Option('--insecure-upstream', 'take any certificate from an https:// upstream'),
     new Option('--upstream-ca <file>', 'authorities to check an https:// upstream against (PEM)'),
+    new Option('--upstream-protocol <protocol>', 'what the upstream speaks: http1, h2c (gRPC) or h2'),
     new Option(
       '--auth <user:password>',
       'let in only visitors with a password; repeat it, or PTUN_AUTH',

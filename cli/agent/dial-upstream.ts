@@ -9,7 +9,7 @@ import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/share
 import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { formatUpstream, type PortUpstream, type Upstream } from './upstream.ts'
-import { beginTls, keyOfTlsError, type UpstreamTls } from './upstream-tls.ts'
+import { beginTls, type InnerProtocol, keyOfTlsError, type UpstreamTls } from './upstream-tls.ts'
 
 /** Which loopback address worked last, by port. Holds as many entries as the user configured upstreams. */
 export type LoopbackMemory = Map<number, string>
@@ -19,6 +19,8 @@ export type DialUpstreamOptions = {
   readonly memory: LoopbackMemory
   /** For https upstreams: which certificates are accepted. */
   readonly tls?: UpstreamTls | undefined
+  /** For https upstreams: what is spoken inside. Default: HTTP/1.1, also with servers that do not negotiate. */
+  readonly protocol?: 'h2'
   /** The socket is connected, half-open allowed, paused, and has no listener left from dialling. */
   onConnect(socket: Socket): void
   onFail(error: PortTunnelerError): void
@@ -86,8 +88,9 @@ function dialSocket(path: string, { onSocket, onReady, onFail }: Attempt): void 
 }
 
 /** Tries one address after the other, and begins TLS on the first that connects, if requested. */
-function dialPort(upstream: PortUpstream, { memory, tls }: DialUpstreamOptions, attempt: Attempt): void {
+function dialPort(upstream: PortUpstream, options: DialUpstreamOptions, attempt: Attempt): void {
   const { host: name, port } = upstream
+  const { memory, tls, protocol = 'http/1.1' } = options
   let firstError: Error | undefined
   const tryNext = (host: string, rest: readonly string[]) => {
     const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
@@ -97,7 +100,7 @@ function dialPort(upstream: PortUpstream, { memory, tls }: DialUpstreamOptions, 
       if (name === 'localhost') memory.set(port, host)
       else if (!isLoopback(host)) socket.setKeepAlive(true, limits.tcpKeepAliveMs)
       socket.removeAllListeners()
-      if (upstream.isTls) secure(beginTls(socket, name, tls), attempt)
+      if (upstream.isTls) secure(beginTls(socket, name, { tls, protocol }), protocol, attempt)
       else attempt.onReady(socket)
     })
     socket.once('error', (error: NodeJS.ErrnoException) => {
@@ -113,16 +116,21 @@ function dialPort(upstream: PortUpstream, { memory, tls }: DialUpstreamOptions, 
   tryNext(first, rest)
 }
 
-function secure(socket: TLSSocket, { onSocket, onReady, onFail }: Attempt): void {
+function secure(socket: TLSSocket, protocol: InnerProtocol, { onSocket, onReady, onFail }: Attempt): void {
   onSocket(socket)
   socket.once('secureConnect', () => {
+    if (protocol === 'h2' && socket.alpnProtocol !== 'h2') {
+      socket.destroy()
+      onFail('upstream.no_http_two', 'without HTTP/2 (ALPN)', new Error('the server did not choose h2'))
+      return
+    }
     socket.allowHalfOpen = true
     onReady(socket)
   })
   socket.once('error', (error) => {
     const code = codeOf(error)
     socket.destroy()
-    onFail(keyOfTlsError(code), code, error)
+    onFail(keyOfTlsError(code, protocol), code, error)
   })
 }
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { fail } from '@porttunneler/shared/base/errors'
+import { codes, fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, describe, expect, test } from 'vitest'
+import { http2Server } from '../testing/http2-rig.ts'
 import type { AgentEvent } from './events.ts'
 import { HealthChecks } from './health.ts'
 import { type HealthCheck, newTunnel, statusOf, type WantedTunnel } from './tunnels.ts'
@@ -188,5 +189,29 @@ describe('health checks', () => {
     const asked = check(port, http)
     asked.checks.close()
     expect(asked.clock.pending).toBe(0)
+  })
+
+  test('an upstream that speaks HTTP/2 is asked in it', async () => {
+    const asked: unknown[] = []
+    let status = 200
+    const { server, port } = await http2Server((stream, fields) => {
+      asked.push(fields)
+      stream.respond({ ':status': status }, { endStream: true })
+    })
+    closers.push(() => server.close())
+    const health: HealthCheck = { kind: 'http', path: '/healthz', everyMs: 10_000 }
+    const { told } = check(port, health, {
+      upstreamProtocol: 'h2c',
+      requests: { logins: [], host: 'a.test' },
+    })
+    expect(await told(1)).toMatchObject([{ event: 'upstream.healthy' }])
+    expect(asked[0]).toEqual(expect.arrayContaining([':path', '/healthz', ':authority', 'a.test']))
+    status = 503
+    expect((await told(2))[1]).toMatchObject({
+      event: 'upstream.unhealthy',
+      problem: { detail: expect.stringContaining('answered 503 to GET /healthz') },
+    })
+    const plain = check((await web(() => 'HTTP/1.1 200 OK')).port, health, { upstreamProtocol: 'h2c' })
+    expect((await plain.told(1))[0]).toMatchObject({ problem: { code: codes['upstream.no_http_two'].code } })
   })
 })

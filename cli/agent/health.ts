@@ -6,8 +6,10 @@ import type { Socket } from 'node:net'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
+import { connectHttp2 } from '../http/upstream-h2/connect.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
+import { http2Options } from './http2-upstreams.ts'
 import { type HealthCheck, labelOf, recovered, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { authorityOf, formatUpstream } from './upstream.ts'
 
@@ -117,6 +119,7 @@ function probe(
   { health, clock, memory }: Pick<CheckOptions, 'health' | 'clock' | 'memory'>,
   onDone: (failure: PortTunnelerError | undefined) => void,
 ): () => void {
+  if (wanted.upstreamProtocol) return probeHttp2(wanted, { health, clock, memory }, onDone)
   let stopAsking: () => void = () => {}
   const stopDialling = dialUpstream(wanted.upstream, {
     clock,
@@ -173,10 +176,60 @@ function ask(
   return stop
 }
 
+/** The same in HTTP/2. The preface alone tells more than that something listens. */
+function probeHttp2(
+  wanted: WantedTunnel,
+  { health, clock, memory }: Pick<CheckOptions, 'health' | 'clock' | 'memory'>,
+  onDone: (failure: PortTunnelerError | undefined) => void,
+): () => void {
+  const options = http2Options(wanted, clock, memory)
+  let stopAsking: () => void = () => {}
+  const stopConnecting = connectHttp2(
+    options,
+    (session) => {
+      if (health.kind === 'tcp') {
+        session.destroy()
+        onDone(undefined)
+        return
+      }
+      const { path, status } = health
+      const done = (why: string | undefined) => {
+        stopAsking()
+        onDone(
+          why === undefined ? undefined : fail('upstream.unhealthy', `${options.name} ${why} to GET ${path}`),
+        )
+      }
+      const timer = clock.after(answerMs, () => done('gave no answer within 5 s'), { background: true })
+      stopAsking = () => {
+        timer.clear()
+        request.removeAllListeners()
+        request.on('error', () => {})
+        session.destroy()
+      }
+      const authority = wanted.requests?.host ?? authorityOf(wanted.upstream)
+      const agent = ['user-agent', 'ptun-health', 'accept', '*/*']
+      const pseudo = [':method', 'GET', ':scheme', options.scheme, ':authority', authority, ':path', path]
+      const request = session.request([...pseudo, ...agent])
+      request.on('response', (fields) => done(judgeStatus(Number(fields[':status']), status)))
+      request.on('error', () => done('broke the request off instead of answering'))
+      request.on('close', () => done('ended the request instead of answering'))
+    },
+    onDone,
+  )
+  return () => {
+    stopConnecting()
+    stopAsking()
+  }
+}
+
 /** Why the answer is not the wanted one; without `wanted`, 200 to 399 are accepted. */
 function judge(answer: string, wanted: number | undefined): string | undefined {
   const status = Number(/^HTTP\/1\.[01] ([1-5]\d\d)[ \r\n]/.exec(answer)?.[1] ?? Number.NaN)
   if (Number.isNaN(status)) return 'answered something that is not HTTP'
+  return judgeStatus(status, wanted)
+}
+
+function judgeStatus(status: number, wanted: number | undefined): string | undefined {
   const isFine = wanted === undefined ? status >= 200 && status < 400 : status === wanted
   return isFine ? undefined : `answered ${status}`
 }

@@ -13,7 +13,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { loginOf } from '../http/stages/logins.ts'
 import type { AgentEvent } from './events.ts'
 import { newTunnel, type WantedTunnel } from './tunnels.ts'
-import { VisitorDesk } from './visitors.ts'
+import { VisitorDesk } from './visitor-desk.ts'
 
 const servers = new Set<Server>()
 const folder = mkdtempSync(join(tmpdir(), 'ptun-requests-'))

@@ -10,7 +10,7 @@ import type { HealthChecks } from './health.ts'
 import type { Relays } from './relays.ts'
 import { needsClaim, planReload } from './reload.ts'
 import { labelOf, newTunnel, type Tunnel, type WantedTunnel } from './tunnels.ts'
-import type { VisitorDesk } from './visitors.ts'
+import type { VisitorDesk } from './visitor-desk.ts'
 
 export type RosterOptions = {
   readonly clock: Clock

@@ -2,12 +2,17 @@
 import type { WantedTunnel } from './tunnels.ts'
 
 /** A few words for each; never a password. */
-export function settingsOf({ requests, tls }: Pick<WantedTunnel, 'tls' | 'requests'>): readonly string[] {
+export function settingsOf({
+  requests,
+  tls,
+  upstreamProtocol,
+}: Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol'>): readonly string[] {
   const users = requests?.logins.length ?? 0
   const redirects = requests?.redirects?.length ?? 0
   return [
     ...(users > 0 ? [users === 1 ? 'asks for a password' : `asks for a password, ${users} users`] : []),
     ...(requests?.host !== undefined ? [`Host ${requests.host}${requests.origin ? ' and origin' : ''}`] : []),
+    ...(upstreamProtocol ? [`upstream speaks HTTP/2 (${upstreamProtocol})`] : []),
     ...(redirects > 0 ? [redirects === 1 ? '1 redirect' : `${redirects} redirects`] : []),
     ...(requests?.requestHeaders ? ['changes request headers'] : []),
     ...(tls?.isUnchecked ? ['certificate not checked'] : tls?.ca ? ['own authority'] : []),

@@ -18,7 +18,7 @@ import { Roster } from './roster.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
 import { labelOf, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
-import { VisitorDesk } from './visitors.ts'
+import { VisitorDesk } from './visitor-desk.ts'
 
 /** How long connections may finish after the first Ctrl-C. */
 const drainMs = 10_000

@@ -16,6 +16,9 @@ export type UpstreamTls = {
   readonly name?: string
 }
 
+/** What is spoken inside TLS, as ALPN names it. */
+export type InnerProtocol = 'http/1.1' | 'h2'
+
 /** A context parses all authorities, so each tunnel has one for all of its connections. */
 const contexts = new WeakMap<UpstreamTls, SecureContext>()
 const usual: UpstreamTls = {}
@@ -24,7 +27,11 @@ const usual: UpstreamTls = {}
  * Begins TLS on a connected socket. 'secureConnect' or 'error' follows. SNI tells the upstream whose certificate is
  * expected, unless that is an address.
  */
-export function beginTls(raw: Socket, host: string, tls: UpstreamTls = usual): TLSSocket {
+export function beginTls(
+  raw: Socket,
+  host: string,
+  { tls = usual, protocol }: { tls: UpstreamTls | undefined; protocol: InnerProtocol },
+): TLSSocket {
   const name = tls.name ?? host
   const context = contexts.get(tls) ?? createSecureContext(tls.ca === undefined ? {} : { ca: tls.ca })
   contexts.set(tls, context)
@@ -33,7 +40,7 @@ export function beginTls(raw: Socket, host: string, tls: UpstreamTls = usual): T
     host: name,
     ...(isIP(name) === 0 && { servername: name }),
     secureContext: context,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [protocol],
     rejectUnauthorized: !tls.isUnchecked,
   })
   // A TLS socket cannot reset, but the socket below it can.
@@ -56,6 +63,9 @@ const keyByCode: Readonly<Record<string, ErrorKey>> = {
 }
 
 /** What a failure before 'secureConnect' means; an unknown one is a failed handshake. */
-export function keyOfTlsError(code: string): ErrorKey {
+export function keyOfTlsError(code: string, protocol: InnerProtocol): ErrorKey {
+  // The server knows none of what we offered.
+  if (code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL')
+    return protocol === 'h2' ? 'upstream.no_http_two' : 'upstream.only_http_two'
   return keyByCode[code] ?? 'upstream.tls'
 }

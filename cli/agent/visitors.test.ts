@@ -8,7 +8,7 @@ import { anyVisitor, type MuxPair, muxPair, Recorder } from '@porttunneler/share
 import { afterEach, describe, expect, test } from 'vitest'
 import type { AgentEvent } from './events.ts'
 import { newTunnel, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
-import { VisitorDesk } from './visitors.ts'
+import { VisitorDesk } from './visitor-desk.ts'
 import { visitorsMax } from './visitors-max.ts'
 
 const servers = new Set<Server>()

@@ -4,106 +4,35 @@
  */
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@porttunneler/shared/base/errors'
-import { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import { Splice } from '@porttunneler/shared/mux/splice'
 import type { Stream } from '@porttunneler/shared/mux/stream'
-import { deafSink, type StreamSink } from '@porttunneler/shared/mux/stream-sink'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { mayReply, stagesOf } from '../http/pipeline.ts'
 import { RequestGate } from '../http/request-gate.ts'
-import { Guesses } from '../http/stages/guesses.ts'
+import type { Guesses } from '../http/stages/guesses.ts'
 import { answerUpgrade } from '../http/upgrade.ts'
+import { Bridge } from '../http/upstream-h2/bridge.ts'
+import type { UpstreamSessions } from '../http/upstream-h2/sessions.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
 import { labelOf, recovered, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 import { endsOf } from './visitor-ends.ts'
-import { visitorsMax } from './visitors-max.ts'
-
-export type VisitorDeskOptions = {
-  readonly clock: Clock
-  readonly turn: Turn
-  readonly emit: Emit
-  /**
-   * Maximum at a time; when it is reached, the tunnel and visitor with most yields. Default: what descriptors allow.
-   */
-  readonly visitorsMax?: number
-  /** The last visitor has left. */
-  onIdle(): void
-}
 
 const nothingToCancel = () => {}
 
-export class VisitorDesk {
-  readonly #options: VisitorDeskOptions
-  readonly #memory: LoopbackMemory = new Map()
-  readonly #visitors: FairPool<Visitor>
-  /** Wrong passwords, for as long as the tunnel is served. */
-  readonly #guesses = new WeakMap<Tunnel, Guesses>()
-
-  constructor(options: VisitorDeskOptions) {
-    this.#options = options
-    this.#visitors = new FairPool({ limit: options.visitorsMax ?? visitorsMax(), yields: 'newest' })
-  }
-
-  get active(): number {
-    return this.#visitors.size
-  }
-
-  accept(stream: Stream, info: OpenInfo, tunnel: Tunnel | undefined): StreamSink {
-    if (!tunnel || tunnel.stopped) {
-      stream.reset('session.revoked')
-      return deafSink
-    }
-    // Another agent may do better: the relay tries the next one, and comes back when this one is well.
-    const { health, lease } = tunnel
-    if (lease?.agents === 'many' && health?.state === 'unhealthy') {
-      stream.reset(health.failure?.key ?? 'upstream.unhealthy')
-      return deafSink
-    }
-    const path = [String(info.bind), ...sourcePath(info.visitorAddress)]
-    if (this.#visitors.refusal(path) !== undefined) {
-      stream.reset('session.limit')
-      return deafSink
-    }
-    const visitor = new Visitor(stream, info, {
-      tunnel,
-      memory: this.#memory,
-      guesses: tunnel.wanted.requests && this.#guessesOf(tunnel),
-      ...this.#options,
-      onEnd: () => {
-        this.#visitors.remove(visitor)
-        if (this.#visitors.size === 0) this.#options.onIdle()
-      },
-    })
-    this.#visitors.add(visitor, path, () => visitor.close('session.limit'))
-    visitor.start()
-    return visitor
-  }
-
-  #guessesOf(tunnel: Tunnel): Guesses {
-    const guesses = this.#guesses.get(tunnel) ?? new Guesses(this.#options.clock)
-    this.#guesses.set(tunnel, guesses)
-    return guesses
-  }
-
-  /** Resets all visitors, or all of one tunnel. */
-  close(tunnel?: Tunnel): void {
-    for (const visitor of [...this.#visitors.members()])
-      if (tunnel === undefined || visitor.tunnel === tunnel) visitor.close()
-  }
-}
-
-type VisitorOptions = {
+export type VisitorOptions = {
   readonly tunnel: Tunnel
   readonly memory: LoopbackMemory
   /** Present if requests are checked. */
   readonly guesses: Guesses | undefined
+  /** Present if the upstream speaks HTTP/2. */
+  readonly sessions: UpstreamSessions | undefined
   readonly clock: Clock
   readonly turn: Turn
   readonly emit: Emit
@@ -114,7 +43,7 @@ type VisitorOptions = {
  * One visitor's stream, from OPEN to its end. It is the stream's sink all the time: before the upstream is connected it
  * keeps what arrives, then it passes it to the splice. It has ended when both the socket and the stream have.
  */
-class Visitor implements StreamSink {
+export class Visitor implements StreamSink {
   readonly #stream: Stream
   readonly #info: OpenInfo
   readonly #options: VisitorOptions
@@ -122,7 +51,7 @@ class Visitor implements StreamSink {
   #waiting: Buffer[] = []
   #isFinished = false
   #cancelDial: () => void = nothingToCancel
-  #splice: Splice | undefined
+  #splice: Splice | Bridge | undefined
   #socket: Socket | undefined
   /** Stands before the upstream if requests are checked. */
   readonly #gate: RequestGate | undefined
@@ -189,7 +118,12 @@ class Visitor implements StreamSink {
   #dial(): void {
     if (this.#isDialled) return
     this.#isDialled = true
-    const { clock, memory } = this.#options
+    const { clock, memory, sessions } = this.#options
+    if (sessions) {
+      const onFail = (failure: PortTunnelerError) => this.#refuse(failure)
+      this.#cancelDial = sessions.wait(false, () => this.#bridge(sessions), onFail)
+      return
+    }
     this.#cancelDial = dialUpstream(this.#wanted.upstream, {
       clock,
       memory,
@@ -248,14 +182,9 @@ class Visitor implements StreamSink {
   }
 
   #join(socket: Socket): void {
-    const { tunnel, emit, turn, clock } = this.#options
+    const { turn, clock } = this.#options
     const stream = this.#stream
-    // Releases the dial with its timer and handlers, which would otherwise stay as long as the visitor.
-    this.#cancelDial = nothingToCancel
-    const connectMs = Math.round(this.#options.clock.monotonic() - this.#openedAt)
-    stream.opened(connectMs)
-    recovered(tunnel, emit)
-    emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
+    this.#reached()
     const { awaitsUpgrade } = this.#info
     this.#socket = socket
     if (awaitsUpgrade && !this.#gate) answerUpgrade(socket, stream)
@@ -265,12 +194,42 @@ class Visitor implements StreamSink {
       isOverheard: awaitsUpgrade || socket instanceof TLSSocket,
       onEnd: (key) => this.#onSocketClosed(key),
     })
-    this.#splice = splice
     if (!this.#gate || this.#waiting.length > 0) this.#payHeader(socket)
+    this.#serve(splice)
+    socket.resume()
+  }
+
+  #bridge(sessions: UpstreamSessions): void {
+    const { turn, clock } = this.#options
+    this.#reached()
+    const isAwaited = this.#info.awaitsUpgrade && !this.#gate
+    const bridge = new Bridge(this.#gate ?? this.#stream, {
+      sessions,
+      turn,
+      clock,
+      name: formatUpstream(this.#wanted.upstream),
+      onPlain: () => isAwaited && this.#stream.answeredUpgrade('plain'),
+      onProblem: (failure) => this.#tell(failure),
+      onEnd: (key) => this.#onSocketClosed(key),
+    })
+    this.#serve(bridge)
+  }
+
+  #reached(): void {
+    const { tunnel, emit, clock } = this.#options
+    // Releases the dial with its timer and handlers, which would otherwise stay as long as the visitor.
+    this.#cancelDial = nothingToCancel
+    const connectMs = Math.round(clock.monotonic() - this.#openedAt)
+    this.#stream.opened(connectMs)
+    recovered(tunnel, emit)
+    emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
+  }
+
+  #serve(splice: Splice | Bridge): void {
+    this.#splice = splice
     for (const chunk of this.#waiting) splice.onData(chunk)
     this.#waiting = []
     if (this.#isFinished) splice.onFin()
-    socket.resume()
   }
 
   #payHeader(socket: Socket | undefined): void {
@@ -303,15 +262,19 @@ class Visitor implements StreamSink {
   }
 
   #refuse(failure: PortTunnelerError): void {
-    const { tunnel, emit } = this.#options
     this.#stream.reset(failure.key)
+    this.#tell(failure)
+    this.#end(failure.wire)
+  }
+
+  #tell(failure: PortTunnelerError): void {
+    const { tunnel, emit } = this.#options
     // A busy tunnel with its program down would report the same a thousand times.
     if (tunnel.upstreamFailure?.key !== failure.key) {
       const upstream = formatUpstream(tunnel.wanted.upstream)
       emit({ event: 'upstream.failed', tunnel: labelOf(tunnel), upstream, problem: problemOf(failure) })
     }
     tunnel.upstreamFailure = failure
-    this.#end(failure.wire)
   }
 
   #end(code: number | undefined): void {

@@ -43,7 +43,9 @@ export async function serveTunnel(
   const tunnels = places.map((place) => ({
     kind,
     ...place,
-    ...named(() => httpParts(asked, { kind, upstream: place.upstream, folder: process.cwd() })),
+    ...named(() =>
+      httpParts(asked, { kind, upstream: place.upstream, folder: process.cwd(), proxyProtocol }),
+    ),
     ...nameOf(place, { name, isRange: isRange(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),

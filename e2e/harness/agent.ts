@@ -22,6 +22,7 @@ export type WantedTunnel = {
   readonly rewriteOrigin?: boolean
   readonly insecureUpstream?: boolean
   readonly upstreamCa?: string
+  readonly upstreamProtocol?: 'http1' | 'h2c' | 'h2'
   readonly auth?: readonly string[]
   readonly authFile?: string
   readonly health?: { readonly kind: 'http'; readonly path: string; readonly everySeconds: number }

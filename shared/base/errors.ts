@@ -15,6 +15,7 @@ import { leaseCodes } from './codes/lease.ts'
 import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
 import { standaloneCodes } from './codes/standalone.ts'
+import { upstreamCodes } from './codes/upstream.ts'
 import { visitorCodes } from './codes/visitor.ts'
 import { wireCodes } from './codes/wire.ts'
 
@@ -49,6 +50,7 @@ export const codes = {
   ...cloudCodes,
   ...operatorCodes,
   ...cliCodes,
+  ...upstreamCodes,
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorKey = keyof typeof codes

@@ -1,0 +1,91 @@
+/** Where visitors of all tunnels arrive: a limit for all of them, and what the visitors of one tunnel share. */
+import { sourcePath } from '@porttunneler/shared/base/addresses'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { FairPool } from '@porttunneler/shared/base/fair-pool'
+import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import { deafSink, type StreamSink } from '@porttunneler/shared/mux/stream-sink'
+import type { Turn } from '@porttunneler/shared/mux/turn'
+import { Guesses } from '../http/stages/guesses.ts'
+import type { LoopbackMemory } from './dial-upstream.ts'
+import type { Emit } from './events.ts'
+import { Http2Upstreams } from './http2-upstreams.ts'
+import type { Tunnel } from './tunnels.ts'
+import { Visitor } from './visitors.ts'
+import { visitorsMax } from './visitors-max.ts'
+
+export type VisitorDeskOptions = {
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly emit: Emit
+  /**
+   * Maximum at a time; when it is reached, the tunnel and visitor with most yields. Default: what descriptors allow.
+   */
+  readonly visitorsMax?: number
+  /** The last visitor has left. */
+  onIdle(): void
+}
+
+export class VisitorDesk {
+  readonly #options: VisitorDeskOptions
+  readonly #memory: LoopbackMemory = new Map()
+  readonly #visitors: FairPool<Visitor>
+  /** Wrong passwords, for as long as the tunnel is served. */
+  readonly #guesses = new WeakMap<Tunnel, Guesses>()
+  readonly #http2: Http2Upstreams
+
+  constructor(options: VisitorDeskOptions) {
+    this.#options = options
+    this.#visitors = new FairPool({ limit: options.visitorsMax ?? visitorsMax(), yields: 'newest' })
+    this.#http2 = new Http2Upstreams(options.clock, this.#memory)
+  }
+
+  get active(): number {
+    return this.#visitors.size
+  }
+
+  accept(stream: Stream, info: OpenInfo, tunnel: Tunnel | undefined): StreamSink {
+    if (!tunnel || tunnel.stopped) {
+      stream.reset('session.revoked')
+      return deafSink
+    }
+    // Another agent may do better: the relay tries the next one, and comes back when this one is well.
+    const { health, lease } = tunnel
+    if (lease?.agents === 'many' && health?.state === 'unhealthy') {
+      stream.reset(health.failure?.key ?? 'upstream.unhealthy')
+      return deafSink
+    }
+    const path = [String(info.bind), ...sourcePath(info.visitorAddress)]
+    if (this.#visitors.refusal(path) !== undefined) {
+      stream.reset('session.limit')
+      return deafSink
+    }
+    const visitor = new Visitor(stream, info, {
+      tunnel,
+      memory: this.#memory,
+      guesses: tunnel.wanted.requests && this.#guessesOf(tunnel),
+      sessions: this.#http2.of(tunnel),
+      ...this.#options,
+      onEnd: () => {
+        this.#visitors.remove(visitor)
+        if (this.#visitors.size === 0) this.#options.onIdle()
+      },
+    })
+    this.#visitors.add(visitor, path, () => visitor.close('session.limit'))
+    visitor.start()
+    return visitor
+  }
+
+  #guessesOf(tunnel: Tunnel): Guesses {
+    const guesses = this.#guesses.get(tunnel) ?? new Guesses(this.#options.clock)
+    this.#guesses.set(tunnel, guesses)
+    return guesses
+  }
+
+  /** Resets all visitors, or all of one tunnel. */
+  close(tunnel?: Tunnel): void {
+    for (const visitor of [...this.#visitors.members()])
+      if (tunnel === undefined || visitor.tunnel === tunnel) visitor.close()
+    this.#http2.close(tunnel)
+  }
+}
