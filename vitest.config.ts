@@ -45,6 +45,8 @@ export default defineConfig({
           retry,
         },
       },
+      // Needs packages of its own (`npm ci` in cdktf) and Terraform.
+      { test: { ...common, name: 'stack', include: ['cdktf/*.test.ts'], testTimeout: 60_000, retry } },
       {
         test: {
           ...common,

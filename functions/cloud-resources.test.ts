@@ -5,7 +5,7 @@ import { topics } from '@porttunneler/shared/control/names'
 import { expect, test } from 'vitest'
 import { deployments } from './deployment.ts'
 import { expiring } from './firestore-indexes.ts'
-import { deadLetters } from './platform/pubsub-clients.ts'
+import { deadLetters } from './platform/pubsub-names.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')

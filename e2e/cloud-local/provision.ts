@@ -1,11 +1,7 @@
 /** Makes topics and subscriptions of one cell and of the functions that Pub/Sub calls, like the infrastructure. */
 import { topics } from '@porttunneler/shared/control/names'
-import {
-  openPubsubClients,
-  type PubsubClients,
-  subscriptionPath,
-  topicPath,
-} from '../../functions/platform/pubsub-clients.ts'
+import { openPubsubClients, type PubsubClients } from '../../functions/platform/pubsub-clients.ts'
+import { subscriptionPath, topicPath } from '../../functions/platform/pubsub-names.ts'
 import { ensureSubscription, ensureTopic } from '../../functions/platform/pubsub-provision.ts'
 
 export type Place = { readonly project: string; readonly cell: string }

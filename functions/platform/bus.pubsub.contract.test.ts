@@ -8,7 +8,8 @@ import { type BusUnderTest, describeBus } from '@porttunneler/shared/testing/bus
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { randomProject, withEmulators } from '../testing/with-emulators.ts'
 import { deliveriesMax, openPubsubBus, type PubsubBusOptions } from './bus.pubsub.ts'
-import { deadLetters, openPubsubClients, subscriptionPath } from './pubsub-clients.ts'
+import { openPubsubClients } from './pubsub-clients.ts'
+import { deadLetters, subscriptionPath } from './pubsub-names.ts'
 
 const patience = { timeout: 15_000, interval: 50 }
 /** After this much silence nothing more is expected; the emulator delivers again after some 150 ms. */

@@ -8,13 +8,8 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { type Delivery, Pull } from '@porttunneler/shared/base/pull'
 import type { Bus, Doc, OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
 import { type Outbound, Outbox, publishMs } from './bus.pubsub.outbox.ts'
-import {
-  deadLetters,
-  openPubsubClients,
-  type PubsubClients,
-  subscriptionPath,
-  topicPath,
-} from './pubsub-clients.ts'
+import { openPubsubClients, type PubsubClients } from './pubsub-clients.ts'
+import { deadLetters, subscriptionPath, topicPath } from './pubsub-names.ts'
 import { ensureSubscription, ensureTopic } from './pubsub-provision.ts'
 
 export type PubsubBusOptions = {

@@ -3,7 +3,8 @@
  * died of them. They are read under a lease, so that two people do not replay the same one.
  */
 import type { protos } from '@google-cloud/pubsub'
-import { deadLetters, type PubsubClients, subscriptionPath, topicPath } from './pubsub-clients.ts'
+import type { PubsubClients } from './pubsub-clients.ts'
+import { deadLetters, subscriptionPath, topicPath } from './pubsub-names.ts'
 
 export type DeadLetter = {
   readonly id: string

@@ -1,6 +1,5 @@
 /**
- * The two clients of Pub/Sub and the names they use. PUBSUB_EMULATOR_HOST, which the SDK reads, is the only way to an
- * emulator. All our names begin with `ptun.`, so that a project may hold other things too.
+ * The two clients of Pub/Sub. PUBSUB_EMULATOR_HOST, which the SDK reads, is the only way to an emulator.
  */
 import { PubSub, v1 } from '@google-cloud/pubsub'
 
@@ -27,16 +26,3 @@ export async function openPubsubClients(project: string): Promise<PubsubClients>
     },
   }
 }
-
-/** @param topic as in shared/control/names.ts */
-export function topicPath(project: string, topic: string): string {
-  return `projects/${project}/topics/ptun.${topic}`
-}
-
-/** @param key the listener: a relay's cell slot, or the name of a tool */
-export function subscriptionPath(project: string, topic: string, key: string): string {
-  return `projects/${project}/subscriptions/ptun.${topic}.${key}`
-}
-
-/** The topic for messages that failed at every delivery, and the key of its one subscription. */
-export const deadLetters = { topic: 'dead-letters', key: 'keeper' } as const

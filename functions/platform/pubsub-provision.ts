@@ -2,17 +2,11 @@
  * Makes topics and subscriptions where no infrastructure does: on the emulator, and on a laptop. In the cloud processes
  * may not; the infrastructure makes the same, with a growing pause between deliveries (docs/decisions/0025).
  */
-import { deadLetters, type PubsubClients, subscriptionPath, topicPath } from './pubsub-clients.ts'
+import type { PubsubClients } from './pubsub-clients.ts'
+import { deadLetters, delivery, subscriptionPath, topicPath } from './pubsub-names.ts'
 
-/** By then every relay has got older ones from `sync` many times. */
-const retentionSeconds = 600
-/** Dead letters wait for a person. */
-const keeperRetentionSeconds = 7 * 86_400
 /** A subscription that nobody used for a day is deleted. */
 const expirySeconds = 86_400
-const ackDeadlineSeconds = 10
-/** Pub/Sub's own way to the dead letters, for messages that kill the process handling them. */
-const deliveriesMax = 10
 const alreadyExists = 6
 
 type Place = { readonly project: string; readonly clients: PubsubClients }
@@ -30,12 +24,12 @@ export async function ensureSubscription(place: Place, topic: string, key: strin
     clients.subscriber.createSubscription({
       name: subscriptionPath(project, topic, key),
       topic: topicPath(project, topic),
-      ackDeadlineSeconds,
-      messageRetentionDuration: { seconds: retentionSeconds },
+      ackDeadlineSeconds: delivery.ackDeadlineSeconds,
+      messageRetentionDuration: { seconds: delivery.retentionSeconds },
       expirationPolicy: { ttl: { seconds: expirySeconds } },
       deadLetterPolicy: {
         deadLetterTopic: topicPath(project, deadLetters.topic),
-        maxDeliveryAttempts: deliveriesMax,
+        maxDeliveryAttempts: delivery.deliveriesMax,
       },
     }),
   )
@@ -50,8 +44,8 @@ async function ensureDeadLetters(place: Place): Promise<void> {
     clients.subscriber.createSubscription({
       name: subscriptionPath(project, topic, key),
       topic: topicPath(project, topic),
-      ackDeadlineSeconds,
-      messageRetentionDuration: { seconds: keeperRetentionSeconds },
+      ackDeadlineSeconds: delivery.ackDeadlineSeconds,
+      messageRetentionDuration: { seconds: delivery.keeperRetentionSeconds },
     }),
   )
 }

@@ -1,0 +1,96 @@
+/**
+ * What differs between one installation and another, checked before anything is synthesised. Everything else is the
+ * same everywhere and stands in the stacks.
+ */
+import { z } from 'zod'
+import { planNames } from '../shared/control/plans.ts'
+import { networkListSchema } from '../shared/protocol/endpoint.ts'
+
+const host = z
+  .string()
+  .regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, 'a host name in small letters')
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal')
+const archive = z.strictObject({ url: z.url({ protocol: /^https$/ }), sha256 })
+const zoneId = z.string().regex(/^[0-9a-f]{32}$/, "a zone's id at Cloudflare")
+const port = z.int().min(1).max(65_535)
+
+/** Behind the newest relays that one hour may see in a cell (shared/control/cells.ts) two releases must fit. */
+const relaysMaxPerCell = 8
+
+const cellSchema = z
+  .strictObject({
+    /** Its name for people and in topics: `eu`. */
+    id: z.string().regex(/^[a-z][a-z0-9-]{0,14}[a-z0-9]$/, '2 to 16 small letters, digits, hyphens'),
+    region: z.string().regex(/^[a-z]+-[a-z]+\d+$/, 'a region of Google Cloud'),
+    /** One VM each, so that a zone that fails takes one. */
+    zones: z
+      .array(z.string().regex(/^[a-z]+-[a-z]+\d+-[a-z]$/, 'a zone of Google Cloud'))
+      .min(1)
+      .max(4),
+    machineType: z.string().regex(/^[a-z]\d[a-z]?-[a-z]+(-\d+)?$/, 'a machine type'),
+    /** Relay processes of a VM; one for each core. */
+    relays: z.int().min(1).max(4),
+    tcpPorts: z.strictObject({ first: port, last: port }),
+    /** Visitors' address, below the relay domain. */
+    host,
+  })
+  .refine(({ zones, relays }) => zones.length * relays <= relaysMaxPerCell, {
+    message: `more than ${relaysMaxPerCell} relays: a release would pass the 16 of an hour`,
+  })
+  .refine(({ zones, region }) => zones.every((zone) => zone.startsWith(`${region}-`)), {
+    message: 'a zone of another region',
+  })
+  .refine(({ zones }) => new Set(zones).size === zones.length, { message: 'a zone twice' })
+  .refine(({ tcpPorts }) => tcpPorts.first <= tcpPorts.last, { message: 'the last port is before the first' })
+
+export const environmentSchema = z
+  .strictObject({
+    name: z.enum(['dev', 'staging', 'prod']),
+    project: z.string().regex(/^(?!demo-)[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'a project id, not of an emulator'),
+    /** Google's own agents have it in their addresses. `gcloud projects describe` prints it. */
+    projectNumber: z.string().regex(/^\d{6,14}$/),
+    billingAccount: z.string().regex(/^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$/),
+    /** In dollars a month: a mail at half, at nine tenths, and when the forecast passes it. */
+    budgetDollars: z.int().min(1).max(1_000_000),
+    /** Functions, database and keys are there. */
+    region: z.string().regex(/^[a-z]+-[a-z]+\d+$/),
+    /** The console and the API are there. */
+    consoleHost: host,
+    consoleZoneId: zoneId,
+    /** A registrable domain of its own, so that tunnels share no cookies with the console. */
+    relayDomain: host,
+    relayZoneId: zoneId,
+    cells: z.array(cellSchema).min(1).max(16),
+    relayArchive: archive,
+    nodeArchive: archive,
+    /** Pinned: an image that changes by itself would replace every VM at some later plan. */
+    image: z
+      .string()
+      .regex(/^projects\/debian-cloud\/global\/images\/debian-1[23]-[a-z]+-v\d{8}$/, 'a dated Debian image'),
+    functionsArchiveSha256: sha256,
+    /** Public: it names the project to Firebase. Made by a first step, outside the state. */
+    firebaseApiKey: z.string().regex(/^AIza[\w-]{35}$/, 'a browser key'),
+    acmeEmail: z.email(),
+    alertEmail: z.email(),
+    /** The GitHub repository whose main branch may release: `owner/name`. */
+    repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
+    /** A higher number writes the secrets that are given with the next apply as new versions. */
+    secretVersion: z.int().min(1).default(1),
+    /** Networks in front of Google's own whose entries in X-Forwarded-For are believed (docs/cloud.md). */
+    trustedProxies: networkListSchema.default([]),
+    plan: z.enum(planNames).default('free'),
+    registration: z.boolean().default(true),
+  })
+  .superRefine(({ cells, consoleHost, relayDomain }, context) => {
+    const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+    if (new Set(cells.map(({ id }) => id)).size < cells.length) refuse('two cells of one id')
+    for (const cell of cells)
+      if (!cell.host.endsWith(`.${relayDomain}`))
+        refuse(`cell ${cell.id}: its host is not below ${relayDomain}`)
+    if (consoleHost === relayDomain || consoleHost.endsWith(`.${relayDomain}`))
+      refuse('the console must not be below the domain of tunnels: they could set its cookies')
+  })
+
+export type Environment = z.output<typeof environmentSchema>
+export type EnvironmentInput = z.input<typeof environmentSchema>
+export type Cell = Environment['cells'][number]

@@ -1,0 +1,40 @@
+import type { EnvironmentInput } from '../environment.ts'
+
+/** The first operator's installation. Everything here is public: ids, hosts, sizes, hashes of what is deployed. */
+export const prod: EnvironmentInput = {
+  name: 'prod',
+  project: 'porttunneler-prod',
+  projectNumber: '100000000003',
+  billingAccount: '000000-000000-000000',
+  budgetDollars: 300,
+  region: 'europe-west1',
+  consoleHost: 'tunnels.oguzhanb.com',
+  consoleZoneId: '0'.repeat(32),
+  relayDomain: 'ptun-oguzhanb.com',
+  relayZoneId: '1'.repeat(32),
+  cells: [
+    {
+      id: 'eu',
+      region: 'europe-west1',
+      zones: ['europe-west1-b', 'europe-west1-c'],
+      machineType: 'e2-standard-2',
+      relays: 2,
+      tcpPorts: { first: 20_000, last: 20_999 },
+      host: 'eu.ptun-oguzhanb.com',
+    },
+  ],
+  relayArchive: {
+    url: 'https://storage.googleapis.com/porttunneler-prod-archives/relay.tar.gz',
+    sha256: '0'.repeat(64),
+  },
+  nodeArchive: {
+    url: 'https://storage.googleapis.com/porttunneler-prod-archives/node.tar.xz',
+    sha256: '0'.repeat(64),
+  },
+  image: 'projects/debian-cloud/global/images/debian-12-bookworm-v20261112',
+  functionsArchiveSha256: '0'.repeat(64),
+  firebaseApiKey: `AIza${'0'.repeat(35)}`,
+  acmeEmail: 'hostmaster@oguzhanb.com',
+  alertEmail: 'oncall@oguzhanb.com',
+  repository: 'oguzhanb/porttunneler',
+}

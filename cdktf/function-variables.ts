@@ -1,0 +1,27 @@
+import type { Environment } from './environment.ts'
+import { emailOf, kmsKeyPath, relayAccount, vmsOf } from './names.ts'
+
+/** The environment of every function, beside its secrets: what functions/settings.ts reads. */
+export function functionVariables(environment: Environment): { readonly [name: string]: string } {
+  const { cells, project, consoleHost, trustedProxies, registration } = environment
+  const groups = cells.flatMap((cell) =>
+    vmsOf(cell).map(({ zone, name }) => ({
+      cell: cell.id,
+      path: `zones/${zone}/instanceGroupManagers/${name}`,
+      serviceAccount: emailOf(environment, relayAccount(cell)),
+    })),
+  )
+  return {
+    GOOGLE_CLOUD_PROJECT: project,
+    PORTTUNNELER_URL: `https://${consoleHost}`,
+    PORTTUNNELER_KMS_KEY: kmsKeyPath(environment),
+    PORTTUNNELER_RELAY_GROUPS: JSON.stringify(groups),
+    PORTTUNNELER_PLAN: environment.plan,
+    PORTTUNNELER_REGISTRATION: String(registration),
+    PORTTUNNELER_ACME_EMAIL: environment.acmeEmail,
+    FIREBASE_API_KEY: environment.firebaseApiKey,
+    // Else each start of an SDK would first look whether it is on Google's machines.
+    METADATA_SERVER_DETECTION: 'assume-present',
+    ...(trustedProxies.length > 0 && { PORTTUNNELER_TRUSTED_PROXIES: trustedProxies.join(',') }),
+  }
+}

@@ -1,0 +1,150 @@
+/** What the real Terraform says to every stack of every environment. The cloud behind it is a stand-in. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Synthesised, terraformMissing, Workbench } from './offline/workbench.ts'
+import { type EnvironmentName, environments, readEnvironment } from './read-environment.ts'
+
+const secrets = {
+  stripe_webhook_secret: 'whsec_of-the-stacks-test',
+  cloudflare_token: 'token-of-the-stacks-test-0123456789abcdef',
+}
+const deploy = join(import.meta.dirname, '../relay-vm/deploy')
+const missing = terraformMissing()
+if (missing && process.env.CI) throw new Error(missing)
+const reference = (path: string) => `$\{${path}}`
+const names = ['project', 'network', 'identity', 'control', 'relays', 'edge', 'observability']
+
+describe.skipIf(missing !== undefined)(missing ?? 'with the real Terraform', () => {
+  const smaller = (Object.keys(environments) as EnvironmentName[]).filter((name) => name !== 'prod')
+  test.each(smaller)('%s: every stack is valid', async (name) => {
+    using bench = await new Workbench(readEnvironment(name)).open()
+    for (const stack of bench.names) {
+      await bench.terraform(stack, ['init'])
+      await bench.terraform(stack, ['validate'])
+    }
+  })
+
+  describe('prod', () => {
+    let bench: Workbench
+    beforeAll(async () => {
+      bench = await new Workbench(readEnvironment('prod')).open()
+      for (const stack of names) await bench.terraform(stack, ['init'])
+    })
+    afterAll(() => bench[Symbol.dispose]())
+
+    test('has the stacks in their order', () => expect(bench.names).toEqual(names))
+
+    test.each(names)('%s: is valid, is applied, and needs no change after that', async (stack) => {
+      await bench.terraform(stack, ['validate'])
+      expect(await bench.terraform(stack, ['apply', '-auto-approve'], secrets)).toContain('Apply complete!')
+      expect(await bench.terraform(stack, ['plan', '-detailed-exitcode'], secrets)).toContain('No changes.')
+    })
+
+    test('gives a VM the scripts as they are', async () => {
+      const state = JSON.parse(await bench.terraform('relays', ['show', '-json'])) as {
+        values: {
+          root_module: { resources: { type: string; values: { metadata: Record<string, string> } }[] }
+        }
+      }
+      const { resources } = state.values.root_module
+      const templates = resources.filter(({ type }) => type === 'google_compute_instance_template')
+      expect(templates.length).toBeGreaterThan(1)
+      for (const { values } of templates)
+        for (const [key, file] of Object.entries({
+          'startup-script': 'start-up.sh',
+          'shutdown-script': 'shutdown.sh',
+        }))
+          expect(values.metadata[key]).toBe(readFileSync(join(deploy, file), 'utf8'))
+    })
+
+    test('keeps no secret in state or plan', async () => {
+      const state = await bench.terraform('control', ['state', 'pull'])
+      await bench.terraform('control', ['plan', '-out=plan'], secrets)
+      const plan = await bench.terraform('control', ['show', '-json', 'plan'])
+      for (const secret of Object.values(secrets)) {
+        expect(state).not.toContain(secret)
+        expect(plan).not.toContain(secret)
+      }
+    })
+  })
+
+  describe('changes and mistakes', () => {
+    let bench: Workbench
+    beforeAll(async () => {
+      bench = await new Workbench(readEnvironment('dev')).open()
+      await bench.terraform('control', ['init'])
+      await bench.terraform('control', ['apply', '-auto-approve'], secrets)
+    })
+    afterAll(() => bench[Symbol.dispose]())
+
+    /** The first resource of a type. */
+    const one = (content: Synthesised, type: string) => Object.values(content.resource[type] ?? {})[0] ?? {}
+    async function plan(change: (content: Synthesised) => void): Promise<string> {
+      using _ = bench.edit('control', change)
+      return await bench.terraform('control', ['plan'], secrets)
+    }
+    const refused = (change: (content: Synthesised) => void) =>
+      plan(change).then(
+        (out) => out,
+        (error: { stderr: string }) => error.stderr.replace(/\s*\n[│ ]*/g, ' '),
+      )
+
+    test('a changed setting is one change, and nothing else', async () => {
+      const out = await plan((content) => {
+        const subscription = one(content, 'google_pubsub_subscription')
+        subscription.ack_deadline_seconds = 20
+      })
+      expect(out).toContain('Plan: 0 to add, 1 to change, 0 to destroy.')
+    })
+
+    test.each<[mistake: string, says: string, (content: Synthesised) => void]>([
+      [
+        'an argument that does not exist',
+        'Extraneous JSON object property',
+        (content) => Object.assign(one(content, 'google_pubsub_topic'), { retension: '1s' }),
+      ],
+      [
+        'a required argument is missing',
+        'The argument "topic" is required',
+        (content) => delete one(content, 'google_pubsub_subscription').topic,
+      ],
+      [
+        'a reference to nothing',
+        'Reference to undeclared resource',
+        (content) =>
+          Object.assign(one(content, 'google_pubsub_subscription'), {
+            topic: reference('google_pubsub_topic.none.id'),
+          }),
+      ],
+      [
+        'an attribute that the type has not',
+        'Unsupported attribute',
+        (content) => {
+          const [topic = ''] = Object.keys(content.resource.google_pubsub_topic ?? {})
+          one(content, 'google_pubsub_subscription').topic = reference(`google_pubsub_topic.${topic}.path`)
+        },
+      ],
+      [
+        'a text for a number',
+        'a number is required',
+        (content) =>
+          Object.assign(one(content, 'google_pubsub_subscription'), { ack_deadline_seconds: 'ten' }),
+      ],
+    ])('%s: Terraform refuses it', async (_, says, change) => {
+      expect(await refused(change)).toContain(says)
+    })
+
+    test('nothing that holds data can be destroyed', async () => {
+      await expect(bench.terraform('control', ['destroy', '-auto-approve'], secrets)).rejects.toMatchObject({
+        stderr: expect.stringContaining('Instance cannot be destroyed') as string,
+      })
+    })
+
+    test('what holds none is destroyed whole', async () => {
+      await bench.terraform('network', ['init'])
+      await bench.terraform('network', ['apply', '-auto-approve'])
+      expect(await bench.terraform('network', ['destroy', '-auto-approve'])).toContain('Destroy complete!')
+    })
+  })
+})

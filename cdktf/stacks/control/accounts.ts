@@ -1,0 +1,89 @@
+/** Whom each program runs as, and what each may. docs/cloud.md has the table with the reasons. */
+import { KmsCryptoKeyIamMember } from '@cdktf/provider-google/lib/kms-crypto-key-iam-member/index.js'
+import { ProjectIamCustomRole } from '@cdktf/provider-google/lib/project-iam-custom-role/index.js'
+import { ProjectIamMember } from '@cdktf/provider-google/lib/project-iam-member/index.js'
+import { ServiceAccount } from '@cdktf/provider-google/lib/service-account/index.js'
+import { Construct } from 'constructs'
+import { deployments } from '../../../functions/deployment.ts'
+import { accounts, functionAccounts, kmsKeyPath, relayAccount } from '../../names.ts'
+import type { PorttunnelerStack } from '../porttunneler-stack.ts'
+
+const everyFunction = ['roles/datastore.user', 'roles/logging.logWriter']
+const projectRoles: { readonly [account: string]: readonly string[] } = {
+  [functionAccounts.api]: [...everyFunction, 'roles/firebaseauth.admin'],
+  [functionAccounts.onJobs]: everyFunction,
+  [functionAccounts.onRelayEvent]: everyFunction,
+  [functionAccounts.onSchedule]: everyFunction,
+  [functionAccounts.stripeWebhook]: everyFunction,
+  [accounts.trigger]: ['roles/eventarc.eventReceiver'],
+  [accounts.scheduler]: [],
+  [accounts.build]: [
+    'roles/logging.logWriter',
+    'roles/artifactregistry.writer',
+    'roles/storage.objectViewer',
+  ],
+}
+const relayRoles = ['roles/logging.logWriter', 'roles/monitoring.metricWriter']
+
+/** A role of one permission, where Google's own roles give more. */
+const ownRoles = {
+  relayGroupReader: {
+    title: 'Reads which instances a group of relays has',
+    permissions: ['compute.instanceGroupManagers.get'],
+    accounts: [functionAccounts.api],
+  },
+  peopleEraser: {
+    title: 'Deletes people who are erased with their account',
+    permissions: ['firebaseauth.users.delete'],
+    accounts: [functionAccounts.onJobs, functionAccounts.onSchedule],
+  },
+} as const
+
+export class Accounts extends Construct {
+  /** By account name. */
+  readonly byName: ReadonlyMap<string, ServiceAccount>
+
+  constructor(stack: PorttunnelerStack) {
+    super(stack, 'accounts')
+    const { environment } = stack
+    const relays = environment.cells.map(relayAccount)
+    const names = [...Object.keys(projectRoles), ...relays]
+    this.byName = new Map(
+      names.map((name) => [
+        name,
+        new ServiceAccount(this, name, { accountId: name, displayName: `PortTunneler ${name}` }),
+      ]),
+    )
+    for (const name of names)
+      for (const role of projectRoles[name] ?? relayRoles)
+        this.#grant(stack, name, role, role.split('/')[1] ?? role)
+    for (const [id, { title, permissions, accounts: holders }] of Object.entries(ownRoles)) {
+      const role = new ProjectIamCustomRole(this, id, { roleId: id, title, permissions: [...permissions] })
+      for (const holder of holders) this.#grant(stack, holder, role.name, id)
+    }
+    for (const [name, { signs }] of Object.entries(deployments))
+      if (signs) this.#letSign(stack, functionAccounts[name as keyof typeof functionAccounts])
+  }
+
+  member(name: string): string {
+    const found = this.byName.get(name)
+    if (!found) throw new Error(`No account ${name}`)
+    return `serviceAccount:${found.email}`
+  }
+
+  #grant({ environment }: PorttunnelerStack, name: string, role: string, label: string): void {
+    new ProjectIamMember(this, `${name}-${label}`, {
+      project: environment.project,
+      role,
+      member: this.member(name),
+    })
+  }
+
+  #letSign({ environment }: PorttunnelerStack, name: string): void {
+    new KmsCryptoKeyIamMember(this, `${name}-key`, {
+      cryptoKeyId: kmsKeyPath(environment),
+      role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter',
+      member: this.member(name),
+    })
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Who people are: Identity Platform's settings, and the release's way in. Providers of social sign-in have secrets that
+ * the state would keep as text, and protection against enumeration has no resource; both are first steps.
+ */
+import { IamWorkloadIdentityPool } from '@cdktf/provider-google/lib/iam-workload-identity-pool/index.js'
+import { IamWorkloadIdentityPoolProvider } from '@cdktf/provider-google/lib/iam-workload-identity-pool-provider/index.js'
+import { IdentityPlatformConfig } from '@cdktf/provider-google/lib/identity-platform-config/index.js'
+import { ProjectIamMember } from '@cdktf/provider-google/lib/project-iam-member/index.js'
+import { ServiceAccount } from '@cdktf/provider-google/lib/service-account/index.js'
+import { ServiceAccountIamMember } from '@cdktf/provider-google/lib/service-account-iam-member/index.js'
+import type { Construct } from 'constructs'
+import { accounts } from '../names.ts'
+import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
+
+/** What applying all stacks and moving traffic needs. No role of a whole project's owner or editor is among them. */
+const releaseRoles = [
+  'roles/artifactregistry.reader',
+  'roles/cloudfunctions.admin',
+  'roles/cloudkms.viewer',
+  'roles/cloudscheduler.admin',
+  'roles/compute.admin',
+  'roles/datastore.owner',
+  'roles/eventarc.admin',
+  'roles/firebasehosting.admin',
+  'roles/firebaserules.admin',
+  'roles/iam.serviceAccountUser',
+  'roles/identityplatform.admin',
+  'roles/logging.configWriter',
+  'roles/monitoring.admin',
+  'roles/pubsub.admin',
+  'roles/run.admin',
+  'roles/secretmanager.admin',
+  'roles/storage.admin',
+]
+
+export class IdentityStack extends PorttunnelerStack {
+  constructor(scope: Construct, options: StackOptions) {
+    super(scope, 'identity', options)
+    const { consoleHost, project } = this.environment
+    new IdentityPlatformConfig(this, 'sign-in', {
+      project,
+      autodeleteAnonymousUsers: true,
+      signIn: {
+        allowDuplicateEmails: false,
+        anonymous: { enabled: false },
+        email: { enabled: true, passwordRequired: true },
+        phoneNumber: { enabled: false },
+      },
+      authorizedDomains: [consoleHost, `${project}.firebaseapp.com`],
+    })
+    this.#release()
+  }
+
+  /** GitHub's own tokens, of this repository's main branch alone: there is no key that could be copied. */
+  #release(): void {
+    const { project, projectNumber, repository } = this.environment
+    const pool = new IamWorkloadIdentityPool(this, 'pool', {
+      workloadIdentityPoolId: 'release',
+      displayName: 'Releases',
+    })
+    new IamWorkloadIdentityPoolProvider(this, 'github', {
+      workloadIdentityPoolId: pool.workloadIdentityPoolId,
+      workloadIdentityPoolProviderId: 'github',
+      attributeMapping: {
+        'google.subject': 'assertion.sub',
+        'attribute.repository': 'assertion.repository',
+        'attribute.ref': 'assertion.ref',
+      },
+      attributeCondition: `assertion.repository == '${repository}' && assertion.ref == 'refs/heads/main'`,
+      oidc: { issuerUri: 'https://token.actions.githubusercontent.com' },
+    })
+    const account = new ServiceAccount(this, 'release', {
+      accountId: accounts.release,
+      displayName: 'PortTunneler releases',
+    })
+    new ServiceAccountIamMember(this, 'release-by-github', {
+      serviceAccountId: account.name,
+      role: 'roles/iam.workloadIdentityUser',
+      member: `principalSet://iam.googleapis.com/projects/${projectNumber}/locations/global/workloadIdentityPools/release/attribute.repository/${repository}`,
+    })
+    for (const role of releaseRoles)
+      new ProjectIamMember(this, `release-${role.split('/')[1]}`, {
+        project,
+        role,
+        member: `serviceAccount:${account.email}`,
+      })
+  }
+}

@@ -1,0 +1,129 @@
+/** What wakes somebody: each alert names the page that says what to do. Relays have figures of their own. */
+import { BillingBudget } from '@cdktf/provider-google/lib/billing-budget/index.js'
+import { LoggingProjectBucketConfig } from '@cdktf/provider-google/lib/logging-project-bucket-config/index.js'
+import { MonitoringAlertPolicy } from '@cdktf/provider-google/lib/monitoring-alert-policy/index.js'
+import { MonitoringCustomService } from '@cdktf/provider-google/lib/monitoring-custom-service/index.js'
+import { MonitoringDashboard } from '@cdktf/provider-google/lib/monitoring-dashboard/index.js'
+import { MonitoringNotificationChannel } from '@cdktf/provider-google/lib/monitoring-notification-channel/index.js'
+import { MonitoringSlo } from '@cdktf/provider-google/lib/monitoring-slo/index.js'
+import { MonitoringUptimeCheckConfig } from '@cdktf/provider-google/lib/monitoring-uptime-check-config/index.js'
+import type { Construct } from 'constructs'
+import { alerts, dashboard, requestsOf } from '../alerts.ts'
+import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
+
+const logDays = 30
+/** This part of the calls to the API is answered. In 28 days the rest is 40 minutes of nothing at all. */
+const goal = 0.999
+
+export class ObservabilityStack extends PorttunnelerStack {
+  constructor(scope: Construct, options: StackOptions) {
+    super(scope, 'observability', options)
+    const { project, alertEmail, consoleHost } = this.environment
+    const channel = new MonitoringNotificationChannel(this, 'mail', {
+      displayName: 'PortTunneler on call',
+      type: 'email',
+      labels: { email_address: alertEmail },
+    })
+    const uptime = new MonitoringUptimeCheckConfig(this, 'reachable', {
+      displayName: 'API from outside',
+      timeout: '10s',
+      period: '60s',
+      selectedRegions: ['EUROPE', 'USA_VIRGINIA', 'ASIA_PACIFIC'],
+      monitoredResource: { type: 'uptime_url', labels: { project_id: project, host: consoleHost } },
+      httpCheck: { path: '/v1/health', port: 443, useSsl: true, validateSsl: true, requestMethod: 'GET' },
+    })
+    this.#slo(channel)
+    for (const alert of alerts(project, uptime.uptimeCheckId)) this.#alert(alert, channel)
+    new MonitoringDashboard(this, 'dashboard', { dashboardJson: JSON.stringify(dashboard()) })
+    new LoggingProjectBucketConfig(this, 'logs', {
+      project,
+      location: 'global',
+      bucketId: '_Default',
+      retentionDays: logDays,
+    })
+    this.#budget(channel)
+  }
+
+  #alert(alert: ReturnType<typeof alerts>[number], channel: MonitoringNotificationChannel): void {
+    const { id, title, threshold, filter, duration, page, alignment, severity } = alert
+    new MonitoringAlertPolicy(this, id, {
+      displayName: title,
+      combiner: 'OR',
+      severity,
+      notificationChannels: [channel.id],
+      documentation: { content: `What to do: ${page}`, mimeType: 'text/markdown' },
+      alertStrategy: { autoClose: '86400s' },
+      conditions: [
+        {
+          displayName: title,
+          conditionThreshold: {
+            filter,
+            comparison: alert.comparison,
+            thresholdValue: threshold,
+            duration,
+            aggregations: alignment,
+            trigger: { count: 1 },
+          },
+        },
+      ],
+    })
+  }
+
+  /** Burn rates after Google's SRE workbook, chapter 5: 2 % of the month's budget in an hour, 5 % in six. */
+  #slo(channel: MonitoringNotificationChannel): void {
+    const service = new MonitoringCustomService(this, 'api', { serviceId: 'api', displayName: 'API' })
+    const slo = new MonitoringSlo(this, 'answered', {
+      service: service.serviceId,
+      sloId: 'answered',
+      displayName: 'Calls that get an answer of ours',
+      goal,
+      rollingPeriodDays: 28,
+      requestBasedSli: {
+        goodTotalRatio: {
+          totalServiceFilter: requestsOf('api'),
+          badServiceFilter: `${requestsOf('api')} metric.labels.response_code_class="5xx"`,
+        },
+      },
+    })
+    const burns = [
+      { id: 'fast', rate: 14.4, window: '3600s', severity: 'CRITICAL' },
+      { id: 'slow', rate: 6, window: '21600s', severity: 'WARNING' },
+    ]
+    for (const { id, rate, window, severity } of burns)
+      new MonitoringAlertPolicy(this, `burn-${id}`, {
+        displayName: `API: its error budget goes ${rate} times too fast`,
+        combiner: 'OR',
+        severity,
+        notificationChannels: [channel.id],
+        documentation: { content: 'What to do: docs/operations.md#what-to-watch', mimeType: 'text/markdown' },
+        conditions: [
+          {
+            displayName: 'Burn rate',
+            conditionThreshold: {
+              filter: `select_slo_burn_rate("${slo.name}", "${window}")`,
+              comparison: 'COMPARISON_GT',
+              thresholdValue: rate,
+              duration: '0s',
+              trigger: { count: 1 },
+            },
+          },
+        ],
+      })
+  }
+
+  #budget(channel: MonitoringNotificationChannel): void {
+    const { billingAccount, budgetDollars, projectNumber, name } = this.environment
+    new BillingBudget(this, 'budget', {
+      billingAccount,
+      displayName: `PortTunneler ${name}`,
+      budgetFilter: { projects: [`projects/${projectNumber}`] },
+      amount: { specifiedAmount: { currencyCode: 'USD', units: `${budgetDollars}` } },
+      thresholdRules: [
+        { thresholdPercent: 0.5 },
+        { thresholdPercent: 0.9 },
+        { thresholdPercent: 1, spendBasis: 'FORECASTED_SPEND' },
+      ],
+      allUpdatesRule: { monitoringNotificationChannels: [channel.id], disableDefaultIamRecipients: false },
+    })
+  }
+}
