@@ -94,7 +94,7 @@ async function awaitCertificate(
     if (!certificate) return
     const isOpen = certificate.state === 'none' || certificate.state === 'ordering'
     if (!isOpen || clock.monotonic() >= until) break
-    if (!isTold) print([`${now.host}: its certificate is being ordered.`])
+    if (!isTold) print([`The certificate of ${now.host} is being ordered.`])
     isTold = true
     await sleep(clock, readMs, signal)
     // The domain leads here already: while the API does not answer it is asked again.
@@ -102,5 +102,5 @@ async function awaitCertificate(
   }
   const { host, certificate } = now
   tell(context, { event: 'domain.certificate', domain: host, ...certificate })
-  print([`${host}: ${certificateLine(now)}`])
+  print([certificateLine(now) ?? ''])
 }

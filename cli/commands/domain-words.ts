@@ -7,20 +7,25 @@ export function recordLines({ host, records, provider }: Domain, paint: Paint): 
   const both = records.find(({ does }) => does === 'both')
   const others = records.filter((record) => record !== both)
   const asked = both ? [both] : others
-  const rows = asked.map(({ type, shortName, value }) => [paint('bold', type), shortName, value])
   const head = ['TYPE', 'NAME', 'VALUE'].map((title) => paint('dim', title))
+  const table = (made: Domain['records']) =>
+    formatTable([head, ...made.map((one) => [paint('bold', one.type), one.shortName, one.value])])
   const [text] = others
+  const these = asked.length === 1 ? 'this record' : 'these records'
+  const where = provider ? ` (${provider.name})` : ''
   return [
-    asked.length === 1
-      ? `Make this record where the DNS of ${host} is managed${provider ? ` (${provider.name})` : ''}:`
-      : `Make these records where the DNS of ${host} is managed${provider ? ` (${provider.name})` : ''}:`,
+    `Make ${these} where the DNS of ${host} is managed${where}:`,
     '',
-    ...formatTable([head, ...rows]).map((line) => `  ${line}`),
+    ...table(asked).map((line) => `  ${line}`),
     '',
-    ...(provider ? [provider.hint] : ['NAME is without the domain, as most providers want it.']),
+    provider ? provider.hint : 'NAME is without the domain, as most providers want it.',
     ...(both && text
       ? [
-          `Or prove it by ${text.type} at ${text.shortName} with the value ${text.value}, and lead the host here as you like.`,
+          'If a CNAME is not possible there, make an ALIAS of the same name and value, and this record:',
+          '',
+          ...table([text])
+            .slice(1)
+            .map((line) => `  ${line}`),
         ]
       : []),
   ]
@@ -50,19 +55,21 @@ export function certificateWord({ certificate }: Domain, nowMs: number): string 
 }
 
 /** The state of the certificate as a sentence; undefined where no certificates are ordered. */
-export function certificateLine({ certificate }: Domain): string | undefined {
+export function certificateLine({ host, certificate }: Domain): string | undefined {
   if (!certificate) return undefined
   const { state, validUntil = 0, problem, triedAgainAt } = certificate
   switch (state) {
     case 'none':
-      return 'Its certificate is ordered when a tunnel serves it.'
+      return `The certificate of ${host} is ordered when a tunnel serves it.`
     case 'ordering':
-      return 'Its certificate is being ordered.'
+      return `The certificate of ${host} is being ordered.`
     case 'valid':
-      return `Its certificate is valid until ${formatDate(validUntil)}, and is renewed before that.`
+      return `The certificate of ${host} is valid until ${formatDate(validUntil)}, and is renewed before that.`
     case 'failing': {
+      const which = validUntil > 0 ? 'new certificate' : 'certificate'
+      const why = `${problem?.title} (${problem?.code}): ${problem?.detail} ${problem?.cure}`
       const again = triedAgainAt === undefined ? '' : ` Next try: ${formatDate(triedAgainAt)}.`
-      return `${problem?.title} (${problem?.code}): ${problem?.detail} ${problem?.cure}${again}`
+      return `${host} has no ${which} yet. ${why}${again}`
     }
   }
 }

@@ -1,13 +1,14 @@
 /** The output of `ptun domains` and `--domain`: the record to make, what is found, and how they wait for a person. */
+import { stripVTControlCharacters } from 'node:util'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
-import { fail } from '@porttunneler/shared/base/errors'
+import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
 import type { Context } from '../context.ts'
 import { openLeadingOutput } from './domain-keeper.ts'
+import { walkThrough } from './domain-walk.ts'
 import { certificateWord, recordLines } from './domain-words.ts'
-import { walkThrough } from './domains.ts'
 
 const plain = (_style: unknown, text: string) => text
 const pending: Domain = {
@@ -38,7 +39,9 @@ test('the record that does both is shown for copying, with the provider’s hint
     '  CNAME  app   t.to.x.example.net',
     '',
     'Set it to "DNS only".',
-    'Or prove it by TXT at _ptun.app with the value ptun1=t, and lead the host here as you like.',
+    'If a CNAME is not possible there, make an ALIAS of the same name and value, and this record:',
+    '',
+    '  TXT   _ptun.app  ptun1=t',
   ])
 })
 
@@ -114,8 +117,11 @@ describe('ptun http --domain', () => {
     const t = stage({ looks: [pending, found, found, verified], isTTY: true })
     expect((await walk(t)).state).toBe('verified')
     expect(t.text()).toContain('CNAME')
-    expect(t.text()).toContain('\r\u001b[2KWaiting for app.example.com')
-    expect(t.text()).toContain('No record there yet: Nothing of ours.')
+    expect(t.text()).toContain('\r\u001b[2KWaiting for app.example.com (1 s; Ctrl-C ends). Asking')
+    // The whole finding with its cure stays above the line, once.
+    const finding = 'No record there yet (PT-2501): Nothing of ours. Make one.\n'
+    expect(stripVTControlCharacters(t.text()).split(finding)).toHaveLength(2)
+    expect(t.text()).toContain('(8 s; Ctrl-C ends). No record there yet (PT-2501).')
     expect(t.text()).toMatch(/app\.example\.com is yours\.\n\n$/)
     expect(t.clock.pending).toBe(0)
   })
@@ -141,6 +147,22 @@ describe('ptun http --domain', () => {
     const failing = stage({ looks: [{ ...found, state: 'failing' }], isTTY: true })
     await walk(failing)
     expect(failing.text()).toContain('app.example.com is failing. No record there yet (PT-2501)')
+  })
+
+  test('outlives a server that starts again, and others who ask at the same time', async () => {
+    const t = stage({ looks: [pending, found, verified], isTTY: false })
+    const failures: ErrorKey[] = ['server.unreachable', ...Array<ErrorKey>(5).fill('domain.too_soon')]
+    const client = {
+      ...t.client,
+      checkDomain: async (host: string) => {
+        const key = failures.shift()
+        if (key) throw fail(key, 'For now.')
+        return t.client.checkDomain(host)
+      },
+    } as Client
+    expect((await walk({ ...t, client })).state).toBe('verified')
+    expect(t.text()).toContain('Waiting for app.example.com. Server does not answer (PT-6030): For now.')
+    expect(t.clock.pending).toBe(0)
   })
 
   test('ends with the server’s error when the claim is gone', async () => {
@@ -227,7 +249,7 @@ describe('a domain of an agent', () => {
     const lines = t.text().trim().split('\n').slice(-3)
     expect(lines).toEqual([
       'https://app.example.com:8443 leads to web',
-      'app.example.com: its certificate is being ordered.',
+      'The certificate of app.example.com is being ordered.',
       expect.stringContaining(
         'No record there yet (PT-2604): Nothing of ours. Make one. Next try: 2026-12-0',
       ),

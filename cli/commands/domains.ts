@@ -1,22 +1,16 @@
-/** `ptun domains`, and the steps by which `--domain` takes a host from "not yours yet" to a tunnel. */
+/** `ptun domains`: own domains are listed, added, checked and removed. */
 import { createInterface } from 'node:readline/promises'
 import { domainToASCII } from 'node:url'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
-import { sleep } from '@porttunneler/shared/base/clock'
-import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { fail } from '@porttunneler/shared/base/errors'
 import { plainName } from '@porttunneler/shared/base/labels'
-import { type Context, connectApi, paintOf, say, tell, warn } from '../context.ts'
+import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
-import { formatDate, formatDuration, formatTable } from '../output/format.ts'
+import { formatDate, formatTable } from '../output/format.ts'
+import { lookNow } from './domain-walk.ts'
 import { certificateLine, certificateWord, findingLine, recordLines, stateWord } from './domain-words.ts'
 import { tunnelIdOf } from './tunnels.ts'
-
-/** How often a look is requested while a person waits; later less often. */
-const askMs = [5_000, 15_000] as const
-const askOftenMs = 2 * 60_000
-/** A look takes up to 15 s. */
-const readMs = 1_500
 
 /** @throws login.*, server.*, and the API's errors */
 export async function listDomains(context: Context): Promise<number> {
@@ -99,91 +93,6 @@ export async function removeDomain(
   say(context, `Removed ${host}. It leads nowhere in seconds; delete its record too.`)
   tell(context, { event: 'domain.removed', ...domain })
   return 0
-}
-
-/**
- * Resolves when the host is the account's: shows a person the record to make, and waits for it.
- * @throws name.*, domain.*, quota.domains and the API's errors
- */
-export async function walkThrough(context: Context, client: Client, text: string): Promise<Domain> {
-  const added = await client.addDomain({ host: text })
-  if (added.state !== 'pending') {
-    if (added.state !== 'verified') warn(context, `${added.host} is ${added.state}. ${findingLine(added)}`)
-    return added
-  }
-  tell(context, { event: 'domain.pending', ...added })
-  say(context, ...recordLines(added, paintOf(context)), '')
-  const progress = progressOf(context, added.host)
-  try {
-    let domain = added
-    for (;;) {
-      domain = await lookNow(context, client, added.host)
-      if (domain.state !== 'pending') break
-      progress.show(domain)
-      await sleep(context.clock, progress.pauseMs())
-    }
-    progress.end()
-    say(context, `${domain.host} is yours.`, '')
-    tell(context, { event: 'domain.verified', ...domain })
-    return domain
-  } finally {
-    progress.end()
-  }
-}
-
-/** @returns the domain after a look that began now, or a moment ago */
-async function lookNow({ clock }: Context, client: Client, host: string): Promise<Domain> {
-  const before = await askFor(clock, client, host)
-  const until = clock.monotonic() + 30_000
-  for (;;) {
-    const now = await client.domain(host)
-    if (now.checkedAt !== before.checkedAt || now.state !== before.state || clock.monotonic() >= until)
-      return now
-    await sleep(clock, readMs)
-  }
-}
-
-/** Somebody may have asked a moment ago: that look is good enough. */
-async function askFor(clock: Context['clock'], client: Client, host: string): Promise<Domain> {
-  try {
-    return await client.checkDomain(host)
-  } catch (error) {
-    if (!isFailure(error, 'domain.too_soon')) throw error
-    await sleep(clock, askMs[0])
-    return client.checkDomain(host)
-  }
-}
-
-/** On a terminal one line that is overwritten; elsewhere a line for each finding. */
-function progressOf(context: Context, host: string) {
-  const { clock, stdout, isJson } = context
-  const since = clock.monotonic()
-  const isLive = stdout.isTTY === true && !isJson && context.env.TERM !== 'dumb'
-  let last = ''
-  let isOpen = false
-  const pauseMs = () => (clock.monotonic() - since < askOftenMs ? askMs[0] : askMs[1])
-  return {
-    pauseMs,
-    show(domain: Domain) {
-      const [first] = domain.findings
-      const line = first ? `${first.title}: ${first.detail}` : 'no answer yet'
-      if (isLive) {
-        const waited = formatDuration(clock.monotonic() - since)
-        const width = Math.max(20, (stdout.columns ?? 80) - 1)
-        const text = `Waiting for ${host} (${waited}; Ctrl-C ends). ${line}`
-        stdout.write(`\r\u001b[2K${text.slice(0, width)}`)
-        isOpen = true
-      } else if (first && line !== last) {
-        say(context, `Waiting for ${host}. ${findingLine(domain)}`)
-        tell(context, { event: 'domain.waiting', host, findings: domain.findings })
-      }
-      last = line
-    },
-    end() {
-      if (isOpen) stdout.write('\r\u001b[2K')
-      isOpen = false
-    },
-  }
 }
 
 /**

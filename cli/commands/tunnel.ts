@@ -55,7 +55,7 @@ export async function serveTunnel(
   if (options.domain !== undefined && kind === 'tcp')
     throw fail('cli.usage', '--domain is for http and tls: a tcp tunnel has a port and no names.')
   if (options.domain !== undefined) {
-    const { walkThrough } = await import('./domains.ts')
+    const { walkThrough } = await import('./domain-walk.ts')
     await walkThrough(context, (await connectApi(context)).client, options.domain)
   }
   const commandWith = (other: string) => `ptun ${kind} ${quoted(upstream)} --name ${other}`
