@@ -3,9 +3,9 @@
  * a WebAssembly parser, 23 MB that every running agent would carry for two calls an hour.
  */
 import { request as httpRequest, type RequestOptions } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { request as httpsRequest, type RequestOptions as SecureOptions } from 'node:https'
 import { isIP } from 'node:net'
-import { connect as tlsConnect } from 'node:tls'
+import { getCACertificates, rootCertificates, connect as tlsConnect } from 'node:tls'
 import type { Fetch } from '@porttunneler/shared/api/client-call'
 import { isOutOfTime } from '@porttunneler/shared/base/certificate-time'
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
@@ -16,7 +16,11 @@ import type { ChooseProxy, OutboundProxy } from './proxy/settings.ts'
 /** The longest answer is a page of 100 tunnels, some 100 KiB. */
 const answerBytesMax = 8 * 1024 * 1024
 
-type Ask = { readonly url: string; readonly send: typeof httpRequest; readonly options: RequestOptions }
+type Ask = {
+  readonly url: string
+  readonly send: typeof httpRequest
+  readonly options: RequestOptions & Pick<SecureOptions, 'ca'>
+}
 type Way = Ask & {
   /** A better error for a failure on this way. */
   explain(error: Error): Error
@@ -46,8 +50,32 @@ export function httpFetch(choose: ChooseProxy, clock: Clock = systemClock): Fetc
     const isEncrypted = protocol === 'https:'
     const target = { host, port: Number(port) || (isEncrypted ? 443 : 80), isEncrypted }
     const proxy = choose(target)
-    return exchange(proxy ? await through(proxy, ask, { target, clock, signal }) : straight(ask), text)
+    if (proxy) return exchange(await through(proxy, ask, { target, clock, signal }), text)
+    try {
+      return await exchange(straight(withOwn(ask)), text)
+    } catch (error) {
+      // The request was not sent: the server was not believed.
+      if (systemRoots !== undefined || !isUntrusted(error)) throw error
+      systemRoots = [...rootCertificates, ...getCACertificates('extra'), ...getCACertificates('system')]
+      return exchange(straight(withOwn(ask)), text)
+    }
   }
+}
+
+/**
+ * The authorities that this machine trusts, as curl and browsers do; that of a server here may be one (`npm run
+ * trust`). Node has a list of its own, and another one costs memory, so it is read only when that has none.
+ */
+let systemRoots: string[] | undefined
+
+function withOwn(ask: Ask): Ask {
+  return systemRoots === undefined ? ask : { ...ask, options: { ...ask.options, ca: systemRoots } }
+}
+
+/** Whether nobody we know signed the certificate. */
+function isUntrusted(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return /^(UNABLE_TO_(VERIFY|GET_ISSUER)|(DEPTH_ZERO_)?SELF_SIGNED)/.test(code)
 }
 
 function exchange(

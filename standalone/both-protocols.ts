@@ -10,7 +10,7 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
-import type { SecureContext } from 'node:tls'
+import type { ServerCertificate } from './certified.ts'
 
 const handshake = 22
 
@@ -21,17 +21,23 @@ export type BothServers = {
   readonly servers: readonly Server[]
 }
 
-/** @param contextOf returns undefined while there is no certificate: TLS is refused then */
+/** @param certificateOf returns undefined while there is no certificate: TLS is refused then */
 export function serveBoth(
   times: ServerOptions,
   listener: RequestListener,
-  contextOf: () => SecureContext | undefined,
+  certificateOf: () => ServerCertificate | undefined,
 ): BothServers {
   const plain = createHttpServer(times, listener)
-  const secure = createHttpsServer(
-    { ...times, minVersion: 'TLSv1.2', SNICallback: (_name, done) => done(null, contextOf()) },
-    listener,
-  )
+  const secure = createHttpsServer({ ...times, minVersion: 'TLSv1.2' }, listener)
+  let present: ServerCertificate | undefined
+  const greet = (socket: Socket) => {
+    const certificate = certificateOf()
+    if (!certificate) return void socket.destroy()
+    // For all new connections; a client that was given an address names no server, and gets the same one.
+    if (certificate !== present) secure.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
+    present = certificate
+    secure.emit('connection', socket)
+  }
   secure.on('tlsClientError', (_error, socket) => socket.destroy())
   const front = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     socket.setTimeout(times.headersTimeout ?? 0, () => socket.destroy())
@@ -39,7 +45,8 @@ export function serveBoth(
     whenFirst(socket, (byte) => {
       socket.setTimeout(0)
       socket.removeAllListeners('timeout')
-      ;(byte === handshake ? secure : plain).emit('connection', socket)
+      if (byte === handshake) greet(socket)
+      else plain.emit('connection', socket)
     })
   })
   // They watch their connections from the time they listen, which is when the front does.

@@ -6,7 +6,12 @@ import { readSettings, relaysFor } from './config.ts'
 type Given = { args?: string[]; env?: Record<string, string>; yaml?: string; isOpen?: boolean }
 
 function settings({ args = [], env = {}, yaml, isOpen = false }: Given) {
-  return readSettings({ args, env, readText: () => yaml, isOpen: () => isOpen })
+  return readSettings({
+    args,
+    env,
+    readText: (path) => (path.endsWith('.yaml') ? yaml : undefined),
+    isOpen: () => isOpen,
+  })
 }
 
 function refusal(given: Given): string {

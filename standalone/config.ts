@@ -20,6 +20,7 @@ import { trustedProxyListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { acmeSchema, forTheWorld, isPublicName } from './acme-settings.ts'
+import { type Authority, authorityFiles, covers, localNames, readAuthority } from './local-authority.ts'
 
 const digits = z
   .string()
@@ -194,12 +195,17 @@ export function isLoopback({ bind }: { bind: string }): boolean {
   return bind === '::1' || bind.startsWith('127.')
 }
 
-export type Config = z.infer<typeof configSchema>
+export type Config = z.infer<typeof configSchema> & {
+  /** The authority of its own, where "npm run trust" has made one and no other is set. */
+  readonly authority?: Authority
+}
 export type Settings = {
   readonly data: string
   /** Relays run from the bundle that `npm start` makes, 20 to 45 MB smaller each, or else from their source. */
   readonly isBundled: boolean
   readonly config: Config
+  /** Whether there is an authority of its own that is not for its present names. */
+  readonly hasOldAuthority: boolean
 }
 
 function portClashes({ tcp, ...single }: { tcp: PortRange } & Record<string, number | PortRange>): string[] {
@@ -247,7 +253,7 @@ export type Sources = {
   readonly isOpen: (path: string) => boolean
 }
 
-/** @throws standalone.config naming the setting and its source, standalone.readable */
+/** @throws standalone.config naming the setting and its source, standalone.readable, standalone.authority */
 export function readSettings({ args, env, readText, isOpen }: Sources): Settings {
   const options = readOptions(args)
   const data = resolve(options.data ?? (env.PORTTUNNELER_DATA || 'data'))
@@ -259,7 +265,15 @@ export function readSettings({ args, env, readText, isOpen }: Sources): Settings
       `${file} holds a secret (of the mail server or a certificate authority), and others can read it.`,
     )
   const config = check(configSchema, forTheWorld(withVariables(fromFile, env)), 'settings')
-  return { data, isBundled: options.bundled ?? false, config }
+  const kept = resolve(data, authorityFiles.folder, authorityFiles.secret)
+  const text = config.acme || config.certificate ? undefined : readText(kept)
+  const authority = text === undefined ? undefined : readAuthority(kept, text)
+  const isOurs = authority !== undefined && covers(authority, localNames(config))
+  return {
+    ...{ data, isBundled: options.bundled ?? false },
+    config: { ...config, ...(isOurs && { authority }) },
+    hasOldAuthority: authority !== undefined && !isOurs,
+  }
 }
 
 /** The secrets that the file may hold. */

@@ -52,7 +52,7 @@ export function openDataFolder(path: string): DataFolder {
 
 /** The server's own files; anything else in the folder is not ours to change. */
 const ownFiles = /^(lock|store\.db(-wal|-shm)?|master\.key|standalone\.json(\.new)?|ptunctl\.sock)$/
-const ownFolders = /^(logs|mail|siblings|demo(-b)?|relay(-\d+)?(-b)?)$/
+const ownFolders = /^(logs|mail|siblings|ca|demo(-b)?|relay(-\d+)?(-b)?)$/
 
 /** Sets the modes that this release would have set. */
 function closeFolder(path: string): void {

@@ -16,6 +16,7 @@ import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import type { DataFolder } from './data-folder.ts'
+import { type Authority, localCertificates } from './local-authority.ts'
 import { openLocalBus } from './platform/bus.local.ts'
 import { localIdentity } from './platform/identity.local.ts'
 import { openFileKeyVault } from './platform/key-vault.file.ts'
@@ -36,6 +37,7 @@ export type DomainOptions = {
   readonly dns?: Pick<DeskOptions, 'resolvers' | 'trustResolvers'>
   /** undefined: no certificates are ordered. */
   readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] } | undefined
+  readonly authority?: Authority | undefined
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
@@ -92,7 +94,8 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
   }
 }
 
-function certificatesOf({ acme, version }: DomainOptions): Certificates {
+function certificatesOf({ acme, authority, clock, version }: DomainOptions): Certificates {
+  if (authority) return localCertificates(authority, clock)
   if (!acme) return noCertificates
   return { issuers: acmeIssuers(acme.issuers, { email: acme.email, version }), caa: lookUpCaa }
 }

@@ -12,7 +12,7 @@ import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import type { DataFolder } from './data-folder.ts'
 import { openOfficeSocket } from './office-socket.ts'
 import manifest from './package.json' with { type: 'json' }
-import { endpointFace, liveOrigin, type RelayPorts } from './relay.ts'
+import { endpointFace, isNameCertified, liveOrigin, type RelayPorts } from './relay.ts'
 import type { WebFiles } from './web-files.ts'
 import { type Fetch, listen, makeWeb } from './web-server.ts'
 
@@ -46,17 +46,19 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const { config, folder, clock } = options
   await using opened = new AsyncDisposableStack()
   opened.defer(() => folder.close())
+  const isCertified = config.acme !== undefined || config.authority !== undefined
   let fetch: Fetch = () => new Response('Starting.\n', { status: 503, headers: { 'retry-after': '1' } })
   let certified: Certified | undefined
   const listening = await listen((request, env) => fetch(request, env), {
     host: config.bind,
     port: options.consolePort,
     clock,
-    ...(config.acme && { contextOf: () => certified?.context }),
+    ...(isCertified && { certificateOf: () => certified?.certificate }),
   })
   opened.defer(() => listening.close(0))
   const consoleUrl =
-    config.public.console ?? `${config.acme ? 'https' : 'http'}://${urlHost(config.host)}:${listening.port}`
+    config.public.console ??
+    `${isNameCertified(config) ? 'https' : 'http'}://${urlHost(config.host)}:${listening.port}`
   const control = openControl(options, consoleUrl)
   opened.defer(() => control.close())
   opened.defer(await openOfficeSocket(control.office, options))
@@ -67,7 +69,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   }
   const { tls: tlsPort, http: httpPort } = config.ports
   await ensureCell(options.relayPorts()[0] ?? { tlsPort, httpPort })
-  certified = config.acme && new Certified(control.office.control, config.domain)
+  certified = isCertified ? new Certified(control.office.control, config.domain) : undefined
   await certified?.read()
   const commands = await control.onCommand((command) => {
     if (command.kind === 'certificate') void certified?.read()
@@ -104,6 +106,7 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     smtp: config.mail,
     dns: config.dns,
     acme: config.acme,
+    authority: config.authority,
     consoleUrl,
     proxies: proxiesOf(config),
     clock,

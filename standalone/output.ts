@@ -20,6 +20,8 @@ export type Welcome = {
   readonly isLoopback: boolean
   /** Whether `ptun` finds the server without being told its address. */
   readonly isDefaultServer: boolean
+  /** How the server gets HTTPS, where it has none that browsers trust. */
+  readonly advice?: string
   /** Why the demo tunnels are missing although they should be there. */
   readonly demoProblem?: string
 }
@@ -35,7 +37,7 @@ export const paintFor =
 
 /** The lines after a finished start. */
 export function welcome(facts: Welcome, paint: Paint): string {
-  const { report, dataFolder, isLoopback, isDefaultServer, demoProblem } = facts
+  const { report, dataFolder, isLoopback, isDefaultServer, advice, demoProblem } = facts
   const row = rowPainter(paint)
   const lines = [
     `  ${paint('bold', 'PortTunneler is running.')}`,
@@ -52,9 +54,10 @@ export function welcome(facts: Welcome, paint: Paint): string {
   const login = isDefaultServer ? 'npx porttunneler login' : `npx porttunneler login --server ${report.api}`
   lines.push('', row('Next', `${login} && npx porttunneler http 3000`), '')
   if (isLoopback) {
-    const advice = `Reached from this machine only; "bind" and "host" in ${dataFolder}/standalone.yaml open it.`
-    lines.push(`  ${paint('dim', advice)}`)
+    const how = `Reached from this machine only; "bind" and "host" in ${dataFolder}/standalone.yaml open it.`
+    lines.push(`  ${paint('dim', how)}`)
   }
+  if (advice !== undefined) lines.push(`  ${paint('dim', advice)}`)
   lines.push(`  ${paint('dim', `Data and logs: ${dataFolder}. Ctrl-C stops.`)}`, '')
   return `\n${lines.join('\n')}\n`
 }

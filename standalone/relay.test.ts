@@ -4,7 +4,10 @@ import { type Config, readSettings } from './config.ts'
 import { canShare, endpointFace, liveOrigin, relayConfig, relayFailure } from './relay.ts'
 
 const config = (yaml = ''): Config =>
-  readSettings({ args: [], env: {}, readText: () => yaml, isOpen: () => false }).config
+  readSettings({
+    ...{ args: [], env: {}, isOpen: () => false },
+    readText: (path) => (path.endsWith('.yaml') ? yaml : undefined),
+  }).config
 const folder = { file: (...names: string[]) => `/data/${names.join('/')}` }
 const around = { folder, controlUrl: 'http://127.0.0.1:8400', consoleUrl: 'http://localhost:8400' }
 const relayOf = (yaml = '') => parseConfig(JSON.stringify(relayConfig(config(yaml), around)), {})

@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -308,16 +309,25 @@ export function endpointFace(config: Config, ports: Pick<RelayPorts, 'tlsPort' |
   return { httpScheme, httpPort: config.public.http ?? ownPort, tlsPort } as const
 }
 
-/** Whether visitors and consoles use TLS with a trusted certificate. */
-function isTrusted({ certificate, acme }: Config): boolean {
-  return certificate !== undefined || acme !== undefined
+/** Whether visitors use TLS with a trusted certificate. */
+function isTrusted({ certificate, acme, authority }: Config): boolean {
+  return certificate !== undefined || acme !== undefined || authority !== undefined
+}
+
+/**
+ * Whether the server orders a certificate for `host`: browsers name no server when they are given an address, so a
+ * relay does not know which certificate they want.
+ */
+export function isNameCertified({ acme, authority, host }: Config): boolean {
+  return acme !== undefined || (authority !== undefined && !isIPv4(host))
 }
 
 /** Where browsers reach live figures, when it is not plain HTTP at `host`. */
 function liveUrlOf(config: Config, ownTlsPort: number): string | undefined {
   if (config.public.live !== undefined) return config.public.live
   const port = config.relays > 1 ? ownTlsPort : (config.public.tls ?? config.ports.tls)
-  return isTrusted(config) && port !== 0 ? `https://${config.host}:${port}` : undefined
+  const isSecure = config.certificate !== undefined || isNameCertified(config)
+  return isSecure && port !== 0 ? `https://${config.host}:${port}` : undefined
 }
 
 /** The origin that the console's pages may call for live figures. */

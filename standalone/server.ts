@@ -142,6 +142,7 @@ class Start {
       dataFolder: shortPath(data),
       isLoopback: isLoopback(config),
       isDefaultServer: consoleUrl === defaultServer,
+      ...adviceOn(this.#settings),
       ...(demo.problem === undefined ? {} : { demoProblem: demo.problem }),
     }
   }
@@ -288,6 +289,14 @@ class Start {
       if (!this.#hasSuccessor) rmSync(this.#reportFile, { force: true })
     })
   }
+}
+
+/** How the server gets HTTPS by itself, if it has none and no proxy in front gives it. */
+function adviceOn({ config, hasOldAuthority }: Settings): { readonly advice?: string } {
+  const { acme, certificate, authority } = config
+  if (acme || certificate || authority || config.public.console !== undefined) return {}
+  const again = 'The names of this server have changed: "npm run trust" makes its HTTPS anew.'
+  return { advice: hasOldAuthority ? again : 'HTTPS that the browsers of this machine trust: npm run trust.' }
 }
 
 /** Settles as `promise` does, or rejects as soon as `signal` is aborted. */

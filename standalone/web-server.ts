@@ -6,7 +6,7 @@
 
 import { createServer, type RequestListener, type ServerOptions } from 'node:http'
 import { type AddressInfo, Socket } from 'node:net'
-import { type SecureContext, TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import { errorAnswer, refusalPage } from '@porttunneler/shared/api/error-pages'
 import { pageHeaders } from '@porttunneler/shared/api/page-headers'
@@ -18,6 +18,7 @@ import { FairPool } from '@porttunneler/shared/base/fair-pool'
 import { hostOf, ownNames } from '@porttunneler/shared/base/own-names'
 import { sayListenError } from '@porttunneler/shared/base/system-errors'
 import { type BothServers, serveBoth } from './both-protocols.ts'
+import type { ServerCertificate } from './certified.ts'
 import { serveWebFile, type WebFiles } from './web-files.ts'
 
 /** A Fetch handler; `env` carries Node's own request and answer. */
@@ -91,7 +92,7 @@ type Where = {
   readonly port: number
   readonly clock: Clock
   /** The port also answers TLS. */
-  readonly contextOf?: () => SecureContext | undefined
+  readonly certificateOf?: () => ServerCertificate | undefined
   /** Tests replace the usual bounds. */
   readonly bounds?: Partial<typeof usualBounds>
 }
@@ -109,11 +110,11 @@ export function listenerOf(handler: Fetch): RequestListener {
 /** `listen` for a server that is not a Fetch handler. */
 export async function listenWith(
   listener: RequestListener,
-  { host, port, clock, contextOf, bounds: otherBounds }: Where,
+  { host, port, clock, certificateOf, bounds: otherBounds }: Where,
 ): Promise<Listening> {
   const bounds = { ...usualBounds, ...otherBounds }
-  const { front, servers } = contextOf
-    ? serveBoth(bounds.times, listener, contextOf)
+  const { front, servers } = certificateOf
+    ? serveBoth(bounds.times, listener, certificateOf)
     : serveOne(bounds.times, listener)
   const silent = new FairPool<Socket>({ limit: bounds.silentMax, yields: 'oldest' })
   const all = new FairPool<Socket>({ limit: bounds.connectionsMax, yields: 'newest' })

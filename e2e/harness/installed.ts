@@ -10,6 +10,7 @@ export const authEmulatorFolder = join(import.meta.dirname, '../auth-emulator')
 
 const programs = {
   chromium: { names: ['chromium', 'chromium-browser', 'google-chrome'], install: 'apt-get install chromium' },
+  certutil: { names: ['certutil'], install: 'apt-get install libnss3-tools' },
   sshd: { names: ['sshd'], install: 'apt-get install openssh-server' },
   ssh: { names: ['ssh'], install: 'apt-get install openssh-client' },
   sshKeygen: { names: ['ssh-keygen'], install: 'apt-get install openssh-client' },

@@ -2,11 +2,10 @@
  * A certificate authority for tests: it follows the test's clock, gives any life and any window of renewal, refuses
  * orders beyond its limits, and can be down, slow or find no proof. Its certificates are real, signed by its root.
  */
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
 import { certificateRequest, newCertificateKey } from '../control/certificates/csr.ts'
-import { der, derValues, tags } from '../control/certificates/der.ts'
 import type {
   Authorization,
   Challenge,
@@ -16,6 +15,7 @@ import type {
   Order,
   RenewalWindow,
 } from '../control/certificates/role.ts'
+import { altNames, authorityKey, keyOfRequest, signCertificate } from '../control/certificates/x509.ts'
 
 const hourMs = 3_600_000
 /** As Let's Encrypt publishes them. */
@@ -40,7 +40,6 @@ type Made = {
 
 const root = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const keyId = randomBytes(20)
-const signature = der(tags.sequence, Buffer.from('06082a8648ce3d040302', 'hex'))
 
 export class SmallIssuer implements Issuer {
   readonly name: string
@@ -181,31 +180,13 @@ export class SmallIssuer implements Issuer {
   }
 
   #issue(hosts: readonly string[], request: Buffer): string {
-    const [csr] = derValues(request)
-    const [info] = derValues(csr?.body ?? Buffer.alloc(0))
-    const spki = derValues(info?.body ?? Buffer.alloc(0))[2]?.body ?? Buffer.alloc(0)
     this.validFrom = this.#clock.now() + this.skewMs
-    const validity = der(tags.sequence, time(this.validFrom), time(this.validFrom + this.lifeMs))
-    const altNames = der(tags.sequence, ...hosts.map((host) => der(0x82, Buffer.from(host))))
-    const extensions = der(
-      tags.sequence,
-      extension('0603551d11', altNames),
-      extension('0603551d23', der(tags.sequence, der(0x80, keyId))),
-    )
-    const tbs = der(
-      tags.sequence,
-      der(0xa0, der(tags.integer, Buffer.from([2]))),
-      der(tags.integer, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
-      signature,
-      der(tags.sequence),
-      validity,
-      der(tags.sequence),
-      der(tags.sequence, spki),
-      der(0xa3, extensions),
-    )
-    const signed = der(tags.bits, Buffer.from([0]), sign('sha256', tbs, root.privateKey))
-    const leaf = der(tags.sequence, tbs, signature, signed).toString('base64')
-    return `-----BEGIN CERTIFICATE-----\n${leaf.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`
+    const fields = {
+      ...{ subject: '', issuer: '', spki: keyOfRequest(request) },
+      ...{ from: this.validFrom, until: this.validFrom + this.lifeMs },
+      extensions: [altNames(hosts), authorityKey(keyId)],
+    }
+    return signCertificate(fields, root.privateKey)
   }
 }
 
@@ -219,14 +200,4 @@ export async function issueAt(
   const order = await issuer.order(account, { hosts, replaces: 'any' })
   await issuer.finalize(account, order, certificateRequest(key, hosts))
   return { chain: await issuer.download(account, order.url), key: key.reveal() }
-}
-
-function extension(oid: string, value: Buffer): Buffer {
-  return der(tags.sequence, Buffer.from(oid, 'hex'), der(tags.octets, value))
-}
-
-/** GeneralizedTime. */
-function time(ms: number): Buffer {
-  const text = new Date(ms).toISOString().replace(/[-:T]|\.\d+/g, '')
-  return der(0x18, Buffer.from(text))
 }

@@ -8,6 +8,12 @@ import { unpackCounts } from '../../base/packed-counts.ts'
 import { endpointIdSchema, hostSchema, networkSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
 
+/** A name that a certificate is ordered for; that of a local authority may be `localhost`. */
+const certifiedSchema = z
+  .string()
+  .max(128)
+  .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
+
 export const enrolSchema = z.strictObject({ key: z.string().max(200), name: z.string().max(64) })
 export const enrolledSchema = z.object({
   relay: idSchema('rel'),
@@ -148,7 +154,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     id: z.string(),
     kind: z.literal('certificate'),
     at: timeSchema,
-    host: hostSchema,
+    host: certifiedSchema,
     version: z.int(),
   }),
   /** Fetch the ticket keys again. */
@@ -263,10 +269,10 @@ export const syncAnswerSchema = z.object({
 })
 export type SyncAnswer = z.infer<typeof syncAnswerSchema>
 
-export const certificatesSchema = z.object({ hosts: z.array(hostSchema).max(100) })
+export const certificatesSchema = z.object({ hosts: z.array(certifiedSchema).max(100) })
 
 const relayCertificateSchema = z.object({
-  host: hostSchema,
+  host: certifiedSchema,
   /** The names in it. */
   hosts: z.array(z.string().max(255)).max(100),
   version: z.int(),

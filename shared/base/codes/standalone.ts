@@ -86,4 +86,20 @@ export const standaloneCodes = {
     cause: 'The system refused to open a port, and not because it is taken or not allowed.',
     cure: 'Do what the message says, and start again.',
   },
+  'standalone.authority': {
+    code: 'PT-5112',
+    ...atStart,
+    title: 'Local authority cannot be read',
+    cause:
+      'The file of the local certificate authority in the data folder is damaged, or of another program.',
+    cure: 'Put the file back from a backup. Without one, delete the folder "ca" in the data folder and run "npm run trust"; the root of before stays in the stores of this machine, where its name begins with "PortTunneler local authority".',
+  },
+  'standalone.trust': {
+    code: 'PT-5113',
+    ...atStart,
+    title: 'The machine was not told to trust this server',
+    cause:
+      '"npm run trust" was called with something it does not know, or one of the commands that it shows failed.',
+    cure: 'Do what the message says, and run it again: what is there already stays as it is. "npm run trust -- --undo" takes everything out.',
+  },
 } as const satisfies Record<string, ErrorEntry>

@@ -39,7 +39,9 @@ export function readChain(text: string, { key, hosts, nowMs }: Expected): ChainF
   if (leaf === undefined) throw wrong('that cannot be read')
   const wanted = publicPartOf(key)
   if (!leaf.publicKey.export({ type: 'spki', format: 'der' }).equals(wanted)) throw wrong('of another key')
-  const names = new Set((leaf.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, '')))
+  const names = new Set(
+    (leaf.subjectAltName ?? '').split(', ').map((name) => name.replace(/^(DNS|IP Address):/, '')),
+  )
   const missing = hosts.find((host) => !names.has(host))
   if (missing !== undefined) throw wrong(`without ${missing}`)
   const chain = [leaf, ...above]

@@ -2,13 +2,12 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import { Secret } from '../../base/secret.ts'
 import { der, tags } from './der.ts'
+import { altNames } from './x509.ts'
 
 const oid = (hex: string) => Buffer.from(hex, 'hex')
 const ecdsaWithSha256 = oid('06082a8648ce3d040302')
 const extensionRequest = oid('06092a864886f70d01090e')
-const subjectAltName = oid('0603551d11')
-/** GeneralName dNSName, and the attributes of a request: context tags of their modules. */
-const dnsName = 0x82
+/** A context tag of its module. */
 const attributes = 0xa0
 
 /** A new key, PEM (PKCS 8). */
@@ -21,8 +20,7 @@ export function newCertificateKey(): Secret {
 export function certificateRequest(key: Secret, hosts: readonly string[]): Buffer {
   const privateKey = createPrivateKey(key.reveal())
   const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
-  const names = der(tags.sequence, ...hosts.map((host) => der(dnsName, Buffer.from(host, 'ascii'))))
-  const extension = der(tags.sequence, subjectAltName, der(tags.octets, names))
+  const extension = altNames(hosts)
   const asked = der(tags.sequence, extensionRequest, der(tags.set, der(tags.sequence, extension)))
   const info = der(
     tags.sequence,

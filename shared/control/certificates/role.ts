@@ -88,6 +88,11 @@ export interface Certificates {
   readonly issuers: readonly Issuer[]
   /** The CAA records at exactly this name; also [] if nobody can tell, because the issuer checks itself. */
   caa(name: string): Promise<readonly CaaRecord[]>
+  /**
+   * The names and addresses of an authority that is this server's own: it certifies these and all names below them.
+   * Absent: authorities that certify public names.
+   */
+  readonly local?: readonly string[]
 }
 
 /** For installations that order nothing. */

@@ -30,13 +30,13 @@ export type Wanted = {
 /** @returns undefined for a name that we have no business with, or no longer */
 export async function wantedCertificate(control: Control, id: string): Promise<Wanted | undefined> {
   if (isOfAgent(id)) return ofAgent(control, id)
-  if (!isPublic(id)) return undefined
+  if (!isCertifiable(control, id)) return undefined
   const cells = await allCells(control)
   const proof = isWriting(control) ? 'dns-01' : 'http-01'
   const own = cells.filter(({ data }) => data.domain === id || data.host === id)
   if (own.length > 0) {
     const isParent = own.some(({ data }) => data.domain === id)
-    const hosts = isParent && isWriting(control) ? [id, `*.${id}`] : [id]
+    const hosts = isParent ? [id, ...besides(control, id)] : [id]
     return { account: '', hosts, cells: own.map(({ ref }) => ref.id), proof }
   }
   const parent = cells.find(({ data }) => liesBelow(id, data.domain) || liesBelow(id, data.host))
@@ -46,6 +46,13 @@ export async function wantedCertificate(control: Control, id: string): Promise<W
   if (isCovered(control, parent.data, id) || isE2eHost(id, parent.data.domain)) return undefined
   const lease = (await control.store.get(endpoints.ref(`host:${id}`)))?.data
   return lease?.state === 'leased' ? { ...common, account: lease.account, cells: [lease.cell] } : undefined
+}
+
+/** What the certificate of a cell's domain has beside it: all names below, or the other names of this machine. */
+function besides(control: Control, domain: string): readonly string[] {
+  const { local } = control.certificates
+  if (local) return local.filter((name) => name !== domain)
+  return isWriting(control) ? [`*.${domain}`] : []
 }
 
 async function ofDomain(control: Control, host: string): Promise<Wanted | undefined> {
@@ -99,15 +106,16 @@ function liesBelow(name: string, parent: string): boolean {
 
 /**
  * The names of cells themselves, for which certificates are ordered before anybody asks, but only once a relay is
- * there, because issuers look there for the proof.
+ * there, because public issuers look there for the proof.
  */
 export async function namesOfCells(control: Control): Promise<readonly string[]> {
   const names: string[] = []
   for (const { ref, data } of await allCells(control)) {
     const cell = await control.cells.now(ref.id)
-    if (readyRelays(control, cell).length > 0) names.push(data.domain, data.host)
+    if (control.certificates.local || readyRelays(control, cell).length > 0)
+      names.push(data.domain, data.host)
   }
-  return [...new Set(names)].filter(isPublic)
+  return [...new Set(names)].filter((name) => isCertifiable(control, name))
 }
 
 /** Closed ones still serve the tunnels that they have. */
@@ -116,7 +124,9 @@ async function allCells({ store }: Control): Promise<readonly Snapshot<CellDoc>[
   return (await Promise.all(lists)).flat()
 }
 
-/** No issuer certifies addresses or names that mean this very machine. */
-function isPublic(name: string): boolean {
-  return name.includes('.') && !/(^|\.)localhost$/.test(name) && !/(^|\.)\d+$/.test(name)
+/** No public issuer certifies addresses or names that mean this very machine; a local one certifies only its own. */
+function isCertifiable({ certificates: { local } }: Control, name: string): boolean {
+  if (/(^|\.)\d+$/.test(name)) return false
+  if (local) return local.some((own) => name === own || liesBelow(name, own))
+  return name.includes('.') && !/(^|\.)localhost$/.test(name)
 }
