@@ -154,6 +154,17 @@ const bad: readonly BadFile[] = [
     'PT-6012',
     /which this is not/,
   ],
+  ...(
+    [
+      ['upstreamProtocol: http3', '1', /upstreamProtocol is http1, h2c, h2/],
+      ['upstreamProtocol: h2', '1', /with https:\/\/ in front/],
+      ['upstreamProtocol: h2c', '"https://x"', /without https:\/\//],
+      ['proxyProtocol: v1, upstreamProtocol: h2c', '1', /share one HTTP\/2 connection/],
+    ] as const
+  ).map(([option, upstream, message]): BadFile => {
+    const text = tunnels(`web: {kind: http, upstream: ${upstream}, ${option}}`)
+    return [option, text, `3:${(text.split('\n')[2]?.lastIndexOf(': ') as number) + 3}`, 'PT-6012', message]
+  }),
   [
     'both checked and not',
     tunnels('web: {kind: http, upstream: "https://x", insecureUpstream: true, upstreamCa: x.pem}'),

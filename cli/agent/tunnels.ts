@@ -32,7 +32,7 @@ export type WantedTunnel = {
   /** https upstreams: which certificates are accepted, unless the usual ones. */
   readonly tls?: UpstreamTls
   /** http tunnels: the upstream speaks HTTP/2, without TLS or with it. Undefined: HTTP/1.1. */
-  readonly upstreamProtocol?: 'h2c' | 'h2'
+  readonly upstreamProtocol?: 'h2c' | 'h2' | undefined
   /** http tunnels: what the agent does with each request. Undefined: bytes pass untouched. */
   readonly requests?: RequestRules
 }

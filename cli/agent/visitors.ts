@@ -5,13 +5,20 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { type ErrorKey, keyOfCode, type PortTunnelerError, wireCode } from '@porttunneler/shared/base/errors'
+import {
+  type ErrorKey,
+  fail,
+  keyOfCode,
+  type PortTunnelerError,
+  wireCode,
+} from '@porttunneler/shared/base/errors'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
-import { Splice } from '@porttunneler/shared/mux/splice'
+import { Splice, type SplicedStream } from '@porttunneler/shared/mux/splice'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
+import { Http2Lookout } from '../http/http2-lookout.ts'
 import { mayReply, stagesOf } from '../http/pipeline.ts'
 import { RequestGate } from '../http/request-gate.ts'
 import type { Guesses } from '../http/stages/guesses.ts'
@@ -188,7 +195,7 @@ export class Visitor implements StreamSink {
     const { awaitsUpgrade } = this.#info
     this.#socket = socket
     if (awaitsUpgrade && !this.#gate) answerUpgrade(socket, stream)
-    const splice = new Splice(socket, this.#gate ?? stream, {
+    const splice = new Splice(socket, this.#front(), {
       turn,
       clock,
       isOverheard: awaitsUpgrade || socket instanceof TLSSocket,
@@ -199,8 +206,24 @@ export class Visitor implements StreamSink {
     socket.resume()
   }
 
+  /** What gets the bytes of the upstream's socket. */
+  #front(): SplicedStream {
+    const { tunnel, emit } = this.#options
+    const front = this.#gate ?? this.#stream
+    if (this.#wanted.kind !== 'http') return front
+    return new Http2Lookout(front, {
+      onHttp2: () => {
+        const name = formatUpstream(this.#wanted.upstream)
+        const failure = fail('upstream.only_http_two', `${name} answered in HTTP/2 only`)
+        this.#tell(failure)
+        this.close(failure.key)
+      },
+      onOther: () => recovered(tunnel, emit),
+    })
+  }
+
   #bridge(sessions: UpstreamSessions): void {
-    const { turn, clock } = this.#options
+    const { turn, clock, tunnel, emit } = this.#options
     this.#reached()
     const isAwaited = this.#info.awaitsUpgrade && !this.#gate
     const bridge = new Bridge(this.#gate ?? this.#stream, {
@@ -209,6 +232,7 @@ export class Visitor implements StreamSink {
       clock,
       name: formatUpstream(this.#wanted.upstream),
       onPlain: () => isAwaited && this.#stream.answeredUpgrade('plain'),
+      onAnswer: () => recovered(tunnel, emit),
       onProblem: (failure) => this.#tell(failure),
       onEnd: (key) => this.#onSocketClosed(key),
     })
@@ -221,7 +245,7 @@ export class Visitor implements StreamSink {
     this.#cancelDial = nothingToCancel
     const connectMs = Math.round(clock.monotonic() - this.#openedAt)
     this.#stream.opened(connectMs)
-    recovered(tunnel, emit)
+    if (!needsAnswer(tunnel.upstreamFailure?.key)) recovered(tunnel, emit)
     emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
   }
 
@@ -304,6 +328,11 @@ export class Visitor implements StreamSink {
     const { visitorAddress: address, visitorPort } = this.#info
     return address.includes(':') ? `[${address}]:${visitorPort}` : `${address}:${visitorPort}`
   }
+}
+
+/** Such a failure is not over as soon as the upstream takes a connection. */
+function needsAnswer(key: ErrorKey | undefined): boolean {
+  return key === 'upstream.only_http_two' || key === 'upstream.reset' || key === 'upstream.busy'
 }
 
 /** `PT-nnnn` for a RESET's number, known here or not. */

@@ -281,4 +281,15 @@ describe('ends with an HTTP/2 upstream', () => {
     await visitor.over()
     expect(`PT-${visitor.resetCode}`).toBe(codes['upstream.no_http_two'].code)
   })
+
+  test('a server of HTTP/2 only is found out where it is asked in HTTP/1.1, and told once', async () => {
+    const rig = await rigOf(() => {}, { upstreamProtocol: undefined })
+    for (const _ of [1, 2]) {
+      const visitor = rig.visit().send(get())
+      await visitor.over()
+      expect(`PT-${visitor.resetCode}`).toBe(codes['upstream.only_http_two'].code)
+      expect(visitor.received).toBe(0)
+    }
+    expect(rig.events.filter(({ event }) => event.startsWith('upstream.'))).toHaveLength(1)
+  })
 })

@@ -25,8 +25,10 @@ export type BridgeOptions = {
   readonly turn: Turn
   /** The upstream as the user wrote it, for messages. */
   readonly name: string
-  /** The upstream answers the first request: it did not switch protocols. */
+  /** The first request is answered without a switch of protocols. */
   onPlain(): void
+  /** The upstream answers a request. */
+  onAnswer(): void
   /** A visitor was told of this failure of the upstream. */
   onProblem(failure: PortTunnelerError): void
   /** Called once, when nothing more is sent. `key` says why when it was not an orderly end. */
@@ -162,7 +164,10 @@ export class Bridge implements StreamSink {
           this.#taken += bytes
           this.#credit()
         },
-        onHead: () => this.#onHead(),
+        onHead: () => {
+          this.#options.onAnswer()
+          this.#onHead()
+        },
         onAnswered: () => {
           this.#isAnswered = true
           this.#settle()
