@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, request as httpRequest, type IncomingMessage } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import { type AgentOptions, request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -8,7 +9,7 @@ import type { Policy } from '@porttunneler/shared/protocol/endpoint'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { selfSignedIdentity } from './certificate.ts'
 import { makeTestControl, openPolicy, type TestControl } from './testing/test-control.ts'
-import { readAll, TestBench } from './testing/test-relay.ts'
+import { ownName, readAll, TestBench } from './testing/test-relay.ts'
 
 const host = 'demo.tunnels.test'
 const endpoint = `host:${host}`
@@ -118,12 +119,41 @@ describe('relay: http tunnels', () => {
     })
   })
 
-  test('a client that offers only HTTP/2: the handshake ends, the relay lives', async () => {
+  test('HTTP/2 is spoken for names of tunnels; at the relay’s own names it is not offered', async () => {
     const { ports, ca } = await startTunnel()
-    const options = { port: ports.tlsPort, host: '127.0.0.1', servername: host, ca, ALPNProtocols: ['h2'] }
-    const [error] = await once(connectTls(options), 'error')
+    const createConnection = () =>
+      connectTls({ port: ports.tlsPort, host: '127.0.0.1', servername: host, ca, ALPNProtocols: ['h2'] })
+    const client = connectHttp2(`https://${host}`, { createConnection })
+    closers.push(() => client.destroy())
+    for (const path of ['/a', '/b']) {
+      const request = client.request({ ':authority': host, ':path': path })
+      let body = ''
+      for await (const chunk of request) body += String(chunk)
+      expect(JSON.parse(body)).toEqual({ url: path, named: host, proto: 'https', from: '127.0.0.1' })
+    }
+    const own = { port: ports.tlsPort, host: '127.0.0.1', servername: ownName, ALPNProtocols: ['h2'] }
+    const [error] = await once(connectTls({ ...own, ca }), 'error')
     expect(String(error.code)).toMatch(/ALERT_NO_APPLICATION_PROTOCOL|ECONNRESET/)
     expect((await get(ports.httpPort, host)).status).toBe(200)
+  })
+
+  test('a relay that leaves ends a connection of HTTP/2 with the answer that is under way', async () => {
+    const { ports, ca, relay } = await startTunnel()
+    const createConnection = () =>
+      connectTls({ port: ports.tlsPort, host: '127.0.0.1', servername: host, ca, ALPNProtocols: ['h2'] })
+    const client = connectHttp2(`https://${host}`, { createConnection })
+    closers.push(() => client.destroy())
+    const request = client.request({ ':authority': host, ':path': '/', ':method': 'POST' })
+    request.write('x')
+    await once(request, 'response')
+    const told = once(client, 'goaway')
+    const draining = relay.drain()
+    expect((await told)[0]).toBe(0)
+    request.end()
+    request.resume()
+    await once(request, 'close')
+    expect(request.rstCode).toBe(0)
+    await draining
   })
 })
 

@@ -14,6 +14,7 @@ import type { Hop } from './hop-header.ts'
 import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
 import type { VisitorSource } from './listeners/http/forwarded.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
+import { serveHttp2Visitor } from './listeners/http2/visitor.ts'
 import type { Origin } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
 import type { RelayParts } from './parts.ts'
@@ -61,6 +62,9 @@ export class HttpVisitors {
         parts.visitors.passOn(tls?.raw ?? socket)
         joinSibling(socket, sibling, { clock: parts.mux.clock, first, raw: tls?.raw })
       },
+      isElsewhere: (host) => this.#isElsewhere(host),
+      mayTakeBack: (address) => parts.visitors.mayTakeBack(address),
+      memory: parts.mux.budget,
       ...(config.abuseUrl !== undefined && { abuseUrl: config.abuseUrl }),
     }
   }
@@ -98,7 +102,8 @@ export class HttpVisitors {
     }
     const { origins } = this.#parts
     const tls = { sni: sni.toLowerCase(), raw }
-    this.#serve({ socket, origin: origins.of(raw), tls, trusts: origins.trustAt(raw) })
+    const options = { socket, origin: origins.of(raw), tls, trusts: origins.trustAt(raw) }
+    this.#serve(options, socket.alpnProtocol === 'h2')
   }
 
   /**
@@ -132,13 +137,17 @@ export class HttpVisitors {
   }
 
   #findSibling(host: string, caller: VisitorSource) {
-    const { siblings, routes, names } = this.#parts
-    const endpoint = `host:${host}`
-    if (!siblings || this.#ownNames.has(host) || routes.servesWell(names.endpointOf(host))) return undefined
-    return siblings.find({ kind: caller.proto, endpoint, origin: caller })
+    if (!this.#isElsewhere(host)) return undefined
+    return this.#parts.siblings?.find({ kind: caller.proto, endpoint: `host:${host}`, origin: caller })
   }
 
-  #serve(options: HttpVisitorOptions): HttpConnection {
+  /** Whether another process of this machine may serve the host now. */
+  #isElsewhere(host: string): boolean {
+    const { siblings, routes, names } = this.#parts
+    return siblings !== undefined && !this.#ownNames.has(host) && !routes.servesWell(names.endpointOf(host))
+  }
+
+  #serve(options: HttpVisitorOptions, isHttp2 = false): HttpConnection {
     const raw = options.tls?.raw ?? options.socket
     const { silent, meters, origins } = this.#parts
     if (!options.isHop)
@@ -146,7 +155,8 @@ export class HttpVisitors {
         meters.refused('visitor.silent')
         raw.destroy()
       })
-    const connection = serveHttpVisitor(options, this.#deps)
+    const serve = isHttp2 ? serveHttp2Visitor : serveHttpVisitor
+    const connection = serve(options, this.#deps)
     this.#connections.add(connection)
     options.socket.once('close', () => {
       this.#connections.delete(connection)
@@ -163,6 +173,15 @@ export class HttpVisitors {
     if (this.#ownNames.has(name) || names.resolve(name) !== undefined) return true
     if (names.offline(name) === 'http') return true
     return domain !== undefined && name.endsWith(`.${domain}`)
+  }
+
+  /**
+   * Whether visitors may speak HTTP/2 for this name: its tunnel is served here and nowhere else on this machine, since
+   * other processes get visitors in HTTP/1.1, and so do the relay's own names.
+   */
+  speaksHttp2(name: string): boolean {
+    if (this.#leaving || this.#ownNames.has(name) || this.#isElsewhere(name)) return false
+    return this.#parts.names.resolve(name)?.claims.kind === 'http'
   }
 
   /** The tunnel of `name` that wants its visitors' TLS untouched. */

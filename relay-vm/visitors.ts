@@ -192,6 +192,11 @@ export class Visitors {
     return this.#options.admission.atRequest(address, subjectOf(route))
   }
 
+  /** False: the visitor's network takes back too many requests. */
+  mayTakeBack(address: string): boolean {
+    return this.#options.admission.atTakeBack(address)
+  }
+
   /**
    * The session has no connection for now. Where several agents share the tunnel, visitors that wait for its agent are
    * offered to the others at once. Where the agent is alone it is mostly back in a moment and asks again by itself

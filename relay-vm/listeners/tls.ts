@@ -62,6 +62,8 @@ export type TlsOptions = {
   servesName(name: string): boolean
   /** If the tunnel of this name wants its visitors' TLS untouched and is offline: the meters that count them. */
   offline(name: string): Pick<Meters, 'refused'> | undefined
+  /** Whether visitors may speak HTTP/2 for this name. */
+  speaksHttp2(name: string): boolean
   /** The certificates of names that have their own. */
   readonly certificates: Pick<Certificates, 'prepare' | 'contextOf'>
   /** An agent whose TLS is up; HELLO is still to come. */
@@ -101,7 +103,7 @@ export class TlsListener {
       ...common,
       minVersion: 'TLSv1.2',
       ciphers: visitorCiphers,
-      ALPNProtocols: ['http/1.1'],
+      ALPNCallback: ({ servername, protocols }) => this.#protocolOf(servername, protocols),
       SNICallback: (name, done) => done(null, options.certificates.contextOf(name.toLowerCase())),
     })
     this.#agents.on('secureConnection', (socket) => this.#greetAgent(socket))
@@ -231,6 +233,12 @@ export class TlsListener {
     if (isAgent) visitors.leave(socket)
     else if (sni !== undefined) this.#options.certificates.prepare(sni)
     beginTls(isAgent ? this.#agents : this.#visitors, socket, peeked)
+  }
+
+  /** undefined: the visitor speaks nothing that we do, which TLS tells it by an alert. */
+  #protocolOf(name: string, offered: readonly string[]): string | undefined {
+    if (offered.includes('h2') && this.#options.speaksHttp2(name.toLowerCase())) return 'h2'
+    return offered.includes('http/1.1') ? 'http/1.1' : undefined
   }
 
   #greetAgent(socket: TLSSocket): void {

@@ -31,12 +31,16 @@ export type AdmissionSubject = {
 /** Sources, tunnels and accounts remembered: 100 bytes each, so a flood from everywhere costs at most some MB. */
 const keysMax = 50_000
 
+/** People who close pages take back a hundred requests at once; a flood does nothing else. */
+const takenBackRate: Rate = { perMinute: 6_000, burst: 1_000 }
+
 export class Admission {
   readonly #limits: AdmissionLimits
   readonly #sources: FairRates
   readonly #tunnels: FairRates
   readonly #accounts: FairRates
   readonly #requests: FairRates
+  readonly #takenBack: FairRates
   readonly #isExempt: NetworkMatcher
 
   constructor(clock: Clock, limits: AdmissionLimits) {
@@ -45,6 +49,7 @@ export class Admission {
     this.#tunnels = new FairRates(clock, { keysMax })
     this.#accounts = new FairRates(clock, { keysMax })
     this.#requests = new FairRates(clock, { keysMax })
+    this.#takenBack = new FairRates(clock, { keysMax })
     this.#isExempt = compileMatcher(limits.exempt)
   }
 
@@ -78,6 +83,11 @@ export class Admission {
     if (perMinute === undefined) return undefined
     const key = `${tunnel} ${sourcePath(address)[1]}`
     return this.#requests.take(key, { perMinute, burst: perMinute }) ? undefined : 'http.requests_rate'
+  }
+
+  /** Called for each request over HTTP/2 that a visitor takes back. @returns false: its network did so too often */
+  atTakeBack(address: string): boolean {
+    return this.#isExempt(address) || takeOfSource(this.#takenBack, address, takenBackRate)
   }
 
   #accountRate(told: TicketClaims['accountLimits']): Rate {

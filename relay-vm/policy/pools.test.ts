@@ -165,6 +165,8 @@ const notShared: readonly string[] = [
   'certificates.ts: if (this.#wishes.size >= certificateLimits.wishes)',
   'certificates.ts: if (this.#contexts.size > contextsMax && oldest)',
   // One connection's or one session's own.
+  'http2/head.ts: return text.length > limits.requestHeadBytes',
+  'http2/upstreams.ts: if (next < 0 || this.#busy.size >= usualMax)',
   'siblings.ts: if (chunk.length > taken.length)',
   'listeners/origins.ts: if (seen.length > verdict.length)',
   'listeners/sniff.ts: ',

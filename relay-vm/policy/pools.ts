@@ -162,6 +162,13 @@ export const rates = {
     yields: 'refused',
     code: 'tls.budget',
   },
+  takenBack: {
+    holds: 'requests over HTTP/2 that visitors of one network take back before they are answered',
+    limit: '100 a second, burst 1,000',
+    share: ['source'],
+    yields: 'refused',
+    code: 'http.taken_back',
+  },
   tunnel: {
     holds: 'new visitors of one tunnel',
     limit: 'its policy’s',

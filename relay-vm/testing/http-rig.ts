@@ -1,6 +1,7 @@
 /** An http visitor's connection at a relay. A test plays both ends: the visitor by a socket, the agent by a stream. */
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import { silentLog } from '@porttunneler/shared/base/log'
@@ -14,6 +15,7 @@ import { muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { afterEach, expect } from 'vitest'
 import type { HttpConnection, HttpRoute, HttpVisitorDeps } from '../listeners/http/deps.ts'
 import { serveHttpVisitor } from '../listeners/http/visitor.ts'
+import { serveHttp2Visitor } from '../listeners/http2/visitor.ts'
 
 export const ours = (host: string) =>
   `X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Host: ${host}\r\nX-Forwarded-Proto: http\r\n\r\n`
@@ -28,13 +30,13 @@ export const answer = (text: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${te
 export type Upstream = { stream: Stream; info: OpenInfo; heard: Recorder }
 
 /** @returns what starts a rig; each is closed after its test */
-export function useRigs(): () => Promise<Rig> {
+export function useRigs(): (settings?: Partial<Pick<Rig, 'isHttp2' | 'more'>>) => Promise<Rig> {
   const rigs: Rig[] = []
   afterEach(() => {
     for (const rig of rigs.splice(0)) rig.close()
   })
-  return async () => {
-    const rig = new Rig()
+  return async (settings = {}) => {
+    const rig = Object.assign(new Rig(), settings)
     rigs.push(rig)
     await rig.start()
     return rig
@@ -49,6 +51,10 @@ export class Rig {
   /** What `open` throws, if anything. */
   refusal: ErrorKey | undefined
   sni: string | undefined
+  /** Visitors speak HTTP/2 to `a.test`. */
+  isHttp2 = false
+  /** What the relay around the listener says besides. */
+  more: Partial<HttpVisitorDeps> = {}
   /** The tunnel's policy for each request. */
   judge: (body: number | 'chunked', proto: 'http' | 'https') => ErrorKey | number | undefined = () =>
     undefined
@@ -109,12 +115,17 @@ export class Rig {
         socket.resume()
       },
       refused: count,
+      ...this.more,
     }
     this.#server.on('connection', (socket) => {
       this.accepted.push(socket)
-      const tls = this.sni === undefined ? {} : { tls: { sni: this.sni, raw: socket } }
+      // TLS would be reading already.
+      if (this.isHttp2) socket.resume()
+      const sni = this.isHttp2 ? 'a.test' : this.sni
+      const serve = this.isHttp2 ? serveHttp2Visitor : serveHttpVisitor
+      const tls = sni === undefined ? {} : { tls: { sni, raw: socket } }
       this.connections.push(
-        serveHttpVisitor({ socket, origin: { address: '192.0.2.9', port: 1, localPort: 2 }, ...tls }, deps),
+        serve({ socket, origin: { address: '192.0.2.9', port: 1, localPort: 2 }, ...tls }, deps),
       )
     })
     this.#server.listen(0, '127.0.0.1')
@@ -131,6 +142,15 @@ export class Rig {
     socket.write(text, 'latin1')
     await accepted
     return visitor
+  }
+
+  /** A visitor that speaks HTTP/2. */
+  connect(): ClientHttp2Session {
+    const { port } = this.#server.address() as AddressInfo
+    const socket = connect({ port, host: '127.0.0.1' })
+    this.#visitors.push(socket)
+    const options = { createConnection: () => socket, maxSendHeaderBlockLength: 1024 * 1024 }
+    return connectHttp2('http://a.test', options).on('error', () => {})
   }
 
   async upstream(index = 0): Promise<Upstream> {

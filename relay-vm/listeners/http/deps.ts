@@ -9,6 +9,7 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import type { RequestHead } from '@porttunneler/shared/http/head'
+import type { Budget } from '@porttunneler/shared/mux/budget'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
@@ -93,6 +94,12 @@ export type HttpVisitorDeps = {
   ): ErrorKey | Promise<Socket | undefined> | undefined
   /** Joins the visitor, from which `first` was read, to the socket that `welcome` found. */
   passOn?(visitor: HttpVisitorOptions, sibling: Socket, first: Buffer): void
+  /** Whether another process of this machine may serve `host` now: it speaks to visitors in HTTP/1.1. */
+  isElsewhere?(host: string): boolean
+  /** A visitor took back a request over HTTP/2. @returns false: its network did so too often */
+  mayTakeBack?(address: string): boolean
+  /** Memory of bodies that HTTP/2 has taken and nobody reads yet. */
+  readonly memory?: Pick<Budget, 'take' | 'give' | 'fill'>
   /** Where abuse is reported: an http(s) or mailto address, shown on every page. */
   readonly abuseUrl?: string
 }

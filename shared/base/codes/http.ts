@@ -176,4 +176,25 @@ export const httpVisitorCodes = {
     cause: 'The owner of this tunnel lets nobody in by plain HTTP, which others on the way can read.',
     cure: 'Ask for the same address with https://; browsers follow the Location header by themselves.',
   },
+  'http.answer': {
+    code: 'PT-4022',
+    http: 502,
+    exit: 1,
+    retry: 'later',
+    owner: 'upstream',
+    title: 'Upstream answered with malformed HTTP',
+    cause:
+      'The service behind the tunnel sent something that is not an answer in HTTP/1.1, or one whose end nobody can tell: for example with a length and chunks at once, or cut off in the middle.',
+    cure: 'Look at the service behind the tunnel, and whether the tunnel leads to the right port.',
+  },
+  'http.taken_back': {
+    code: 'PT-4023',
+    http: 429,
+    exit: 1,
+    retry: 'later',
+    owner: 'peer',
+    title: 'Too many requests taken back',
+    cause: 'Your network sent requests over HTTP/2 and took them back at once, again and again.',
+    cure: 'Let requests finish. A browser does not do this; look at the program that sends them.',
+  },
 } as const satisfies Record<string, ErrorEntry>

@@ -1,0 +1,220 @@
+/**
+ * One stream towards the agent, for the requests of one HTTP/2 connection: one after the other, in HTTP/1.1, as on a
+ * kept-alive connection. The stream is there at once, or comes when one of several agents has reached its upstream;
+ * what is written meanwhile is kept, and it is little, because the visitor's body is not read on.
+ */
+import { Buffer } from 'node:buffer'
+import { type ErrorKey, keyOfCode } from '@porttunneler/shared/base/errors'
+import {
+  AnswerParser,
+  type AnswerReader,
+  type Fields,
+  type ReceivedHead,
+} from '@porttunneler/shared/http/answer-parser'
+import type { RequestHead } from '@porttunneler/shared/http/head'
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
+import type { HttpRoute, HttpVisitorInfo, Waiting } from '../http/deps.ts'
+
+/** The request that the stream serves now. */
+export type Asker = {
+  onHead(head: ReceivedHead): void
+  /** `bytes` are valid until this returns. Call `onTaken` once the visitor's connection took them. */
+  onBody(bytes: Buffer, onTaken: () => void): void
+  onEnd(trailers: Fields | undefined): void
+  onWritable(): void
+  /** No whole answer will come. `isUntouched`: nothing of it has come. */
+  onLost(key: ErrorKey, isUntouched: boolean): void
+}
+
+export type UpstreamEvents = {
+  /** Its request is answered, and another may follow. */
+  onFree(upstream: Upstream): void
+  /** It takes no more requests. */
+  onOver(upstream: Upstream): void
+  /** Nothing more comes of it. */
+  onClosed(upstream: Upstream): void
+}
+
+export class Upstream implements StreamSink, AnswerReader {
+  readonly #route: HttpRoute
+  readonly #events: UpstreamEvents
+  readonly #waiting: Waiting | undefined
+  readonly #parser = new AnswerParser(this)
+  #stream: Stream | undefined
+  /** What was written before it came. */
+  readonly #held: Buffer[] = []
+  #asker: Asker | undefined
+  #askedMs = 0
+  #hasAnswered = false
+  #isSent = false
+  /** Bytes of the present piece that the visitor will take later. */
+  #laterBytes = 0
+  #isOver = false
+  #isEnded = false
+  #isClosed = false
+  #requestsTotal = 0
+
+  /** @throws what `route.open` throws */
+  constructor(route: HttpRoute, info: HttpVisitorInfo, events: UpstreamEvents) {
+    this.#route = route
+    this.#events = events
+    this.#waiting = route.open(info, {
+      onStream: (stream) => this.#join(stream),
+      onFailed: (key) => {
+        this.#lose(key)
+        this.#close()
+      },
+    })
+  }
+
+  /** The present request is not its first. */
+  get isReused(): boolean {
+    return this.#requestsTotal > 1
+  }
+
+  /** Rises with every byte either way. */
+  get progress(): number {
+    return this.#stream ? this.#stream.bytesIn + this.#stream.bytesOut : 0
+  }
+
+  /** Sends a request of `asker`. False: stop until `onWritable`. */
+  ask(asker: Asker, head: RequestHead, bytes: Buffer): boolean {
+    this.#asker = asker
+    this.#requestsTotal += 1
+    this.#hasAnswered = this.#isSent = false
+    this.#askedMs = this.#route.answers.now()
+    this.#parser.asked(head.method)
+    return this.write(bytes)
+  }
+
+  /** `bytes` stay the caller's. False: stop until `onWritable`. */
+  write(bytes: Buffer): boolean {
+    if (this.#stream) return this.#stream.write(bytes)
+    this.#held.push(Buffer.from(bytes))
+    return false
+  }
+
+  /** The request is sent completely. */
+  sent(): void {
+    this.#isSent = true
+  }
+
+  /** Nobody waits for the present answer any more. The upstream still gets what was sent. */
+  leave(): void {
+    this.#asker = undefined
+    this.#end('stream.aborted')
+  }
+
+  /** No further request comes. */
+  retire(): void {
+    this.#giveUp()
+    if (this.#isEnded) return
+    this.#isEnded = true
+    if (this.#stream) this.#stream.end()
+    else {
+      this.#waiting?.cancel()
+      this.#close()
+    }
+  }
+
+  onHead(head: ReceivedHead): void {
+    // Nobody asked for another protocol.
+    if (head.status === 101) {
+      this.onBroken()
+      return
+    }
+    if (!head.isInterim) {
+      this.#hasAnswered = true
+      this.#route.answers.answered(head.status, this.#route.answers.now() - this.#askedMs)
+    }
+    this.#asker?.onHead(head)
+  }
+
+  onBody(bytes: Buffer): void {
+    if (!this.#asker) return
+    const { length } = bytes
+    this.#laterBytes += length
+    this.#asker.onBody(bytes, () => this.#stream?.consumed(length))
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    const asker = this.#asker
+    // An upstream may answer before it has the whole request; what it makes of the rest nobody can tell.
+    const mayGoOn = this.#isSent && this.#parser.mayFollow
+    this.#asker = undefined
+    asker?.onEnd(trailers)
+    if (this.#isOver) return
+    if (mayGoOn) this.#events.onFree(this)
+    else if (this.#isSent) this.retire()
+    else this.#end('stream.aborted')
+  }
+
+  onBroken(): void {
+    this.#lose('http.answer')
+    this.#end('http.answer')
+  }
+
+  onData(bytes: Buffer): void {
+    this.#laterBytes = 0
+    this.#parser.heard(bytes)
+    const takenBytes = bytes.length - this.#laterBytes
+    if (takenBytes > 0) this.#stream?.consumed(takenBytes)
+  }
+
+  onFin(): void {
+    if (this.#asker) this.#parser.ended()
+    this.#lose('http.upstream_silent')
+    this.retire()
+    this.#close()
+  }
+
+  onReset(code: number): void {
+    this.#lose(keyOfCode(code) ?? 'stream.aborted')
+    this.#close()
+  }
+
+  onWritable(): void {
+    this.#asker?.onWritable()
+  }
+
+  #join(stream: Stream): void {
+    stream.serve(this)
+    this.#stream = stream
+    let mayGoOn = this.#held.length > 0
+    for (const bytes of this.#held.splice(0)) mayGoOn = stream.write(bytes)
+    if (mayGoOn) this.onWritable()
+  }
+
+  /** There will be no answer any more. */
+  #lose(key: ErrorKey): void {
+    const asker = this.#asker
+    this.#asker = undefined
+    this.#giveUp()
+    if (!asker) return
+    if (!this.#hasAnswered) this.#route.answers.unanswered()
+    asker.onLost(key, !this.#hasAnswered)
+  }
+
+  #giveUp(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#events.onOver(this)
+  }
+
+  /** Ends both directions, behind what was written. */
+  #end(key: ErrorKey): void {
+    this.#giveUp()
+    this.#isEnded = true
+    if (this.#stream) this.#stream.resetBehind(key)
+    else this.#waiting?.cancel()
+    this.#close()
+  }
+
+  #close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (this.#stream) this.#route.closed(this.#stream)
+    this.#events.onClosed(this)
+  }
+}

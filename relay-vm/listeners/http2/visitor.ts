@@ -1,0 +1,164 @@
+/**
+ * One visitor connection of http tunnels that speaks HTTP/2, under TLS that ends here. Node's http2 frames it; each
+ * request is checked and routed as if it had come by HTTP/1.1 (request.ts). The connection is for the name that TLS
+ * named, and a request for another one gets 421: otherwise a limit or a close that is meant for one tunnel would hit
+ * another. docs/decisions/0064-http2-at-the-relay.md
+ */
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import type { Timer } from '@porttunneler/shared/base/clock'
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { JointWork, Worker } from '@porttunneler/shared/mux/work-share'
+import { limits } from '@porttunneler/shared/protocol/limits'
+import type { Calls } from '../http/calls.ts'
+import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from '../http/deps.ts'
+import type { BodyMeans } from './body-out.ts'
+import { Http2Request, type RequestHost } from './request.ts'
+import { sessionOptions, windowBytes, windowBytesTight } from './settings.ts'
+import { Upstreams } from './upstreams.ts'
+
+const looks = 4
+/** How long a visitor may keep its end open after ours. */
+const lingerMs = 5_000
+
+/** Serves the connection until it is closed. The first request has 10 s from now. */
+export function serveHttp2Visitor(options: HttpVisitorOptions, deps: HttpVisitorDeps): HttpConnection {
+  return new Http2Visitor(options, deps)
+}
+
+class Http2Visitor implements HttpConnection, RequestHost, Worker {
+  readonly options: HttpVisitorOptions
+  readonly deps: HttpVisitorDeps
+  readonly upstreams: Upstreams
+  readonly body: BodyMeans
+  readonly #session: ServerHttp2Session
+  readonly #requests = new Set<Http2Request>()
+  readonly #work: JointWork | undefined
+  /** Requests that wait while the visitor's address has had its part of the loop. At most as many as may be open. */
+  readonly #waiting: (() => void)[] = []
+  #isWaiting = false
+  #isUnasked = true
+  /** The visitor for whom the last request was, behind a proxy. */
+  #welcomed = ''
+  #firstRequest: Timer | undefined
+  #idle: Timer | undefined
+  #linger: Timer | undefined
+  #stillTotal = 0
+
+  constructor(options: HttpVisitorOptions, deps: HttpVisitorDeps) {
+    const { clock, memory, work } = deps
+    const isTight = memory !== undefined && memory.fill > limits.comfortShare
+    this.options = { ...options, isHop: true }
+    this.deps = deps
+    this.upstreams = new Upstreams(clock)
+    this.body = {
+      windowBytes: isTight ? windowBytesTight : windowBytes,
+      memory,
+      monotonic: () => clock.monotonic(),
+    }
+    this.#work = work?.(options, this)
+    this.#session = performServerHandshake(options.socket, sessionOptions(isTight))
+    this.#session.on('stream', this.#onStream).on('error', this.#onError)
+    // Nobody half-closes a connection of HTTP/2 and waits for answers.
+    options.socket.once('end', () => options.socket.destroy()).once('close', this.#onClose)
+    this.#firstRequest = clock.after(limits.headDeadlineMs, this.#leave)
+    this.#idle = clock.every(limits.httpIdleMs / looks, this.#look)
+  }
+
+  get isUnasked(): boolean {
+    return this.#isUnasked
+  }
+
+  startLeaving(): void {
+    this.#leave()
+  }
+
+  /** GOAWAY has told the visitor; the connection ends with its last request. */
+  leaveIfDone(): void {}
+
+  moveOn(): void {
+    this.#leave()
+  }
+
+  welcome(calls: Calls, host: string): ErrorKey | undefined {
+    const { address } = calls.caller
+    if (!this.#isUnasked && address === this.#welcomed) return undefined
+    this.#isUnasked = false
+    this.#welcomed = address
+    const refusal = this.deps.welcome?.(this.options, calls.caller, host)
+    return typeof refusal === 'string' ? refusal : undefined
+  }
+
+  worked(startMs: number, bytes: number): void {
+    this.#work?.read(startMs, bytes)
+  }
+
+  /** The address has had its part of the loop, or may go on. */
+  setWaiting(isWaiting: boolean): void {
+    this.#isWaiting = isWaiting
+    while (!this.#isWaiting) {
+      const begin = this.#waiting.shift()
+      if (!begin) return
+      begin()
+    }
+  }
+
+  onOver(request: Http2Request, isTakenBack: boolean): void {
+    this.#requests.delete(request)
+    const { origin } = this.options
+    if (isTakenBack && this.deps.mayTakeBack?.(origin.address) === false) {
+      this.deps.refused('http.taken_back')
+      this.#session.destroy(new Error('Too many requests taken back'), constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    } else if (this.#session.closed) this.#awaitEnd()
+  }
+
+  readonly #onStream = (stream: ServerHttp2Stream, _fields: object, _flags: number, raw: string[]): void => {
+    this.#firstRequest?.clear()
+    const request = new Http2Request(stream, this)
+    this.#requests.add(request)
+    const begin = () => {
+      if (stream.destroyed) return
+      const startMs = this.body.monotonic()
+      request.begin(raw)
+      this.worked(startMs, 0)
+    }
+    if (this.#isWaiting) this.#waiting.push(begin)
+    else begin()
+  }
+
+  readonly #onError = (err: Error): void => {
+    this.deps.log.debug({ err, visitor: this.options.origin.address }, 'An HTTP/2 connection failed')
+  }
+
+  /** Takes no more requests, tells the visitor which ones were taken, and ends with the last of them. */
+  readonly #leave = (): void => {
+    this.#session.close()
+    this.#awaitEnd()
+  }
+
+  #awaitEnd(): void {
+    const { socket } = this.options
+    if (this.#requests.size === 0 && !socket.destroyed)
+      this.#linger ??= this.deps.clock.after(lingerMs, () => socket.destroy())
+  }
+
+  readonly #look = (): void => {
+    for (const request of [...this.#requests]) request.look()
+    this.upstreams.look()
+    this.#stillTotal = this.#requests.size === 0 ? this.#stillTotal + 1 : 0
+    if (this.#stillTotal >= looks) this.#leave()
+  }
+
+  readonly #onClose = (): void => {
+    this.#firstRequest?.clear()
+    this.#idle?.clear()
+    this.#linger?.clear()
+    this.#waiting.length = 0
+    this.#work?.close()
+    this.upstreams.close()
+  }
+}
