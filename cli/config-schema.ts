@@ -1,7 +1,7 @@
 /** The schema of ptun.yaml, one for the check, the editor (ptun.schema.json) and the documentation. */
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { isFailure } from '@porttunneler/shared/base/errors'
-import { headerEditsSchema, redirectsSchema } from '@porttunneler/shared/protocol/http-edits'
+import { headerEditsSchema, hstsSchema, redirectsSchema } from '@porttunneler/shared/protocol/http-edits'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { z } from 'zod'
 import { parseUpstream } from './agent/upstream.ts'
@@ -150,6 +150,14 @@ const requestShape = {
     .optional()
     .describe('Sends visitors of some hosts and paths elsewhere; the first that matches counts.'),
   requestHeaders: headerEditsSchema.optional().describe('Changes the headers that the upstream gets.'),
+  responseHeaders: headerEditsSchema
+    .optional()
+    .describe("Changes the headers of the upstream's answers. Headers that frame them stay."),
+  hsts: hstsSchema
+    .optional()
+    .describe(
+      'Tell browsers that came by HTTPS to come by nothing else (Strict-Transport-Security); true: for a day.',
+    ),
 }
 
 const tunnelSchema = z.discriminatedUnion('kind', [

@@ -267,7 +267,9 @@ function unknownKey(key: string, path: Path, document: Document): string {
 function knownKeys(path: Path): readonly string[] {
   if (path.at(-1) === 'health') return ['kind', 'path', 'status', 'everySeconds']
   if (path.at(-2) === 'redirects') return Object.keys(redirectSchema.shape)
-  if (path.at(-1) === 'requestHeaders') return Object.keys(headerEditsSchema.shape)
+  if (path.at(-1) === 'hsts') return ['maxAgeSeconds', 'includeSubDomains']
+  if (path.at(-1) === 'requestHeaders' || path.at(-1) === 'responseHeaders')
+    return Object.keys(headerEditsSchema.shape)
   return path.length === 0
     ? Object.keys(configSchema.shape)
     : ['kind', 'upstream', 'proxyProtocol', 'pool', 'domain', 'health', 'port', ...httpOptionNames]

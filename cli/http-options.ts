@@ -10,7 +10,7 @@ import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttun
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { isHostField } from '@porttunneler/shared/http/head'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
-import type { HeaderEdits, Redirect } from '@porttunneler/shared/protocol/http-edits'
+import type { HeaderEdits, Hsts, Redirect } from '@porttunneler/shared/protocol/http-edits'
 import type { WantedTunnel } from './agent/tunnels.ts'
 import { authorityOf, type Upstream } from './agent/upstream.ts'
 import type { UpstreamTls } from './agent/upstream-tls.ts'
@@ -28,6 +28,8 @@ export type HttpOptions = {
   readonly authFile?: string | undefined
   readonly redirects?: readonly Redirect[] | undefined
   readonly requestHeaders?: HeaderEdits | undefined
+  readonly responseHeaders?: HeaderEdits | undefined
+  readonly hsts?: Hsts | false | undefined
 }
 
 export const httpOptionNames: readonly (keyof HttpOptions)[] = [
@@ -40,6 +42,8 @@ export const httpOptionNames: readonly (keyof HttpOptions)[] = [
   'authFile',
   'redirects',
   'requestHeaders',
+  'responseHeaders',
+  'hsts',
 ]
 
 export type HttpParts = Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol'>
@@ -169,14 +173,22 @@ function rulesOf(
     )
   const host = hostHeader === 'rewrite' ? authorityOf(upstream) : hostHeader
   const logins = loginsOf(options, folder)
-  const { redirects, requestHeaders } = options
-  const edits = { ...(redirects && { redirects }), ...(requestHeaders && { requestHeaders }) }
+  const edits = editsOf(options)
   if (host === undefined && logins.length === 0 && Object.keys(edits).length === 0) return undefined
   return {
     logins,
     ...edits,
     ...(host !== undefined && { host }),
     ...(rewriteOrigin && { origin: `${isTls ? 'https' : 'http'}://${host}` }),
+  }
+}
+
+function editsOf({ redirects, requestHeaders, responseHeaders, hsts }: HttpOptions): Partial<RequestRules> {
+  return {
+    ...(redirects && { redirects }),
+    ...(requestHeaders && { requestHeaders }),
+    ...(responseHeaders && { responseHeaders }),
+    ...(hsts && { hsts }),
   }
 }
 

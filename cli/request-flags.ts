@@ -22,5 +22,11 @@ export function requestOptions(): readonly Option[] {
     new Option('--request-header-set <header>', "'Name: value' that the upstream gets").argParser(several),
     new Option('--request-header-add <header>', 'the same beside what is there').argParser(several),
     new Option('--request-header-remove <name>', 'header that the upstream does not get').argParser(several),
+    new Option('--response-header-set <header>', "'Name: value' that visitors get").argParser(several),
+    new Option('--response-header-add <header>', 'the same beside what is there').argParser(several),
+    new Option('--response-header-remove <name>', 'header that visitors do not get').argParser(several),
+    new Option('--hsts', 'tell browsers that came by HTTPS to come by nothing else'),
+    new Option('--hsts-max-age <seconds>', 'with --hsts: for how long; default: a day'),
+    new Option('--hsts-subdomains', 'with --hsts: also for all names below the host'),
   ]
 }

@@ -4,6 +4,7 @@
  *
  *   npm run fuzz -- --cases 20000000 --seed 7 --only frames
  */
+import { runCases as runEdits } from '../cli/http/answers.fuzz.ts'
 import { runCases as runGate } from '../cli/http/request-gate.fuzz.ts'
 import { runCases as runScanner } from '../relay-vm/listeners/http/scanner.fuzz.ts'
 import { runCases as runSniff } from '../relay-vm/listeners/sniff.fuzz.ts'
@@ -26,6 +27,7 @@ const targets: readonly { readonly name: string; readonly share: number; readonl
   { name: 'answers', share: 0.01, run: runAnswers },
   { name: 'answer-parser', share: 0.01, run: runParser },
   { name: 'request-gate', share: 0.01, run: runGate },
+  { name: 'edited-answers', share: 0.01, run: runEdits },
 ]
 
 const values = readOptions({

@@ -15,6 +15,8 @@ export function settingsOf({
     ...(upstreamProtocol ? [`upstream speaks HTTP/2 (${upstreamProtocol})`] : []),
     ...(redirects > 0 ? [redirects === 1 ? '1 redirect' : `${redirects} redirects`] : []),
     ...(requests?.requestHeaders ? ['changes request headers'] : []),
+    ...(requests?.responseHeaders ? ['changes response headers'] : []),
+    ...(requests?.hsts ? ['HSTS'] : []),
     ...(tls?.isUnchecked ? ['certificate not checked'] : tls?.ca ? ['own authority'] : []),
   ]
 }

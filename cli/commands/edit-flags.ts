@@ -3,7 +3,7 @@
  * (shared/protocol/http-edits.ts); a failure names the option.
  */
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
-import { headerEditsSchema, redirectsSchema } from '@porttunneler/shared/protocol/http-edits'
+import { headerEditsSchema, hstsSchema, redirectsSchema } from '@porttunneler/shared/protocol/http-edits'
 import type { z } from 'zod'
 import type { HttpOptions } from '../http-options.ts'
 
@@ -13,14 +13,49 @@ export type EditFlags = {
   readonly requestHeaderSet?: readonly string[]
   readonly requestHeaderAdd?: readonly string[]
   readonly requestHeaderRemove?: readonly string[]
+  readonly responseHeaderSet?: readonly string[]
+  readonly responseHeaderAdd?: readonly string[]
+  readonly responseHeaderRemove?: readonly string[]
+  readonly hsts?: boolean
+  readonly hstsMaxAge?: string
+  readonly hstsSubdomains?: boolean
 }
 
-/** @throws cli.header, cli.redirect */
-export function editsOfFlags(flags: EditFlags): Pick<HttpOptions, 'requestHeaders' | 'redirects'> {
+/** What they are called in ptun.yaml. */
+export type Edits = Pick<HttpOptions, 'redirects' | 'requestHeaders' | 'responseHeaders' | 'hsts'>
+
+/** @throws cli.header, cli.redirect, cli.usage */
+export function editsOfFlags(flags: EditFlags): Edits {
   const redirects = flags.redirect && redirectsOf(flags.redirect)
-  const { requestHeaderSet: set, requestHeaderAdd: add, requestHeaderRemove: remove } = flags
-  const requestHeaders = headersOf('--request-header', { set, add, remove })
-  return { ...(redirects && { redirects }), ...(requestHeaders && { requestHeaders }) }
+  const requestHeaders = headersOf('--request-header', {
+    set: flags.requestHeaderSet,
+    add: flags.requestHeaderAdd,
+    remove: flags.requestHeaderRemove,
+  })
+  const responseHeaders = headersOf('--response-header', {
+    set: flags.responseHeaderSet,
+    add: flags.responseHeaderAdd,
+    remove: flags.responseHeaderRemove,
+  })
+  const hsts = hstsOf(flags)
+  return {
+    ...(redirects && { redirects }),
+    ...(requestHeaders && { requestHeaders }),
+    ...(responseHeaders && { responseHeaders }),
+    ...(hsts && { hsts }),
+  }
+}
+
+function hstsOf({ hsts = false, hstsMaxAge, hstsSubdomains = false }: EditFlags): Edits['hsts'] {
+  if (!hsts && (hstsMaxAge !== undefined || hstsSubdomains))
+    throw fail('cli.usage', '--hsts-max-age and --hsts-subdomains need --hsts.')
+  if (!hsts) return undefined
+  const seconds =
+    hstsMaxAge === undefined ? {} : { maxAgeSeconds: /^\d+$/.test(hstsMaxAge) ? Number(hstsMaxAge) : -1 }
+  return parsed(hstsSchema, { ...seconds, includeSubDomains: hstsSubdomains }, () => ({
+    key: 'cli.usage',
+    name: '--hsts-max-age takes seconds, at most two years',
+  }))
 }
 
 type HeaderFlags = { readonly [F in 'set' | 'add' | 'remove']: readonly string[] | undefined }

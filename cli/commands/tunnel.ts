@@ -8,10 +8,10 @@ import { parseUpstream } from '../agent/upstream.ts'
 import { type Context, connectApi } from '../context.ts'
 import { type HttpOptions, httpParts } from '../http-options.ts'
 import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
-import { type EditFlags, editsOfFlags } from './edit-flags.ts'
+import { type EditFlags, type Edits, editsOfFlags } from './edit-flags.ts'
 import { serve } from './serve.ts'
 
-export type TunnelOptions = Omit<HttpOptions, 'requestHeaders' | 'redirects'> &
+export type TunnelOptions = Omit<HttpOptions, keyof Edits> &
   EditFlags & {
     readonly name?: string
     readonly port?: string
@@ -39,7 +39,7 @@ export async function serveTunnel(
   const places =
     kind === 'tcp' ? named(() => portTunnels(upstream, port)) : [{ upstream: parseUpstream(upstream) }]
   const auth = [...(options.auth ?? []), ...loginsOfEnvironment(context.env.PTUN_AUTH)]
-  const asked = { ...options, auth, ...editsOfFlags(options) }
+  const asked = { ...options, auth, hsts: undefined, ...editsOfFlags(options) }
   const tunnels = places.map((place) => ({
     kind,
     ...place,
@@ -100,6 +100,7 @@ function loginsOfEnvironment(text = ''): readonly string[] {
 const spellings: Readonly<Record<string, string>> = {
   auth: '--auth (or PTUN_AUTH)',
   'request-headers': '--request-header-…',
+  'response-headers': '--response-header-…',
   redirects: '--redirect',
 }
 

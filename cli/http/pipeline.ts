@@ -1,15 +1,17 @@
 /**
  * What the agent does with each request of an http tunnel: a list of stages, run in order by the gate
  * (request-gate.ts). A stage sees a parsed head and may change it, or answer the request itself; then no later stage
- * and no upstream sees it. Tunnels without rules have no gate, and their bytes pass unread.
+ * and no upstream sees it. It may also change the heads of answers. Tunnels without rules have no gate, and their bytes
+ * pass unread; answers are read only if a stage wants them.
  */
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import type { HeaderEdits, Redirect } from '@porttunneler/shared/protocol/http-edits'
+import type { HeaderEdits, Hsts, Redirect } from '@porttunneler/shared/protocol/http-edits'
 import type { HeadEdit } from './head-edit.ts'
 import type { Guesses } from './stages/guesses.ts'
-import { requestHeaderStage } from './stages/headers.ts'
+import { answerHeaderStage, requestHeaderStage } from './stages/headers.ts'
 import { hostStage } from './stages/host.ts'
+import { hstsStage } from './stages/hsts.ts'
 import type { Login } from './stages/logins.ts'
 import { passwordStage } from './stages/password.ts'
 import { redirectStage } from './stages/redirects.ts'
@@ -24,6 +26,8 @@ export type RequestRules = {
   readonly logins: readonly Login[]
   readonly redirects?: readonly Redirect[]
   readonly requestHeaders?: HeaderEdits
+  readonly responseHeaders?: HeaderEdits
+  readonly hsts?: Hsts
 }
 
 /** A request on its way through the stages. */
@@ -46,9 +50,21 @@ export type Reply =
     }
   | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
 
+/** The head of a final answer on its way to the visitor. */
+export type PassingAnswer = {
+  /** As the visitor will get it. */
+  readonly edit: HeadEdit
+  readonly status: number
+  /** The visitor asked by HTTPS. */
+  readonly isHttps: boolean
+  /** It is not the upstream's, but the agent's. */
+  readonly isOwn: boolean
+}
+
 export type Stage = {
   /** @returns an answer if the request goes no further */
-  onRequest(request: PassingRequest): Reply | undefined
+  onRequest?(request: PassingRequest): Reply | undefined
+  onAnswer?(answer: PassingAnswer): void
 }
 
 export type StageParts = {
@@ -58,14 +74,16 @@ export type StageParts = {
   readonly realm: string
 }
 
-/** The stages in the order in which a request meets them. */
+/** The stages in the order in which a request meets them; answers meet them in the same order. */
 export function stagesOf(rules: RequestRules, parts: StageParts): readonly Stage[] {
-  const { redirects, logins, host, origin, requestHeaders } = rules
+  const { redirects, logins, host, origin, requestHeaders, responseHeaders, hsts } = rules
   return [
     ...(redirects ? [redirectStage(redirects)] : []),
     ...(logins.length > 0 ? [passwordStage(logins, parts)] : []),
     ...(host === undefined ? [] : [hostStage(host, origin)]),
     ...(requestHeaders ? [requestHeaderStage(requestHeaders)] : []),
+    ...(hsts ? [hstsStage(hsts)] : []),
+    ...(responseHeaders ? [answerHeaderStage(responseHeaders)] : []),
   ]
 }
 

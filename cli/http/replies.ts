@@ -1,10 +1,14 @@
 /** The agent's own answers, as bytes. Each is the last on its connection: half a body may still be on its way. */
 import { STATUS_CODES } from 'node:http'
-import type { RequestHead } from '@porttunneler/shared/http/head'
-import { renderPage } from '@porttunneler/shared/http/pages'
+import { codes } from '@porttunneler/shared/base/errors'
+import { type PageRequest, renderPage } from '@porttunneler/shared/http/pages'
 import type { Reply } from './pipeline.ts'
 
-export function renderReply(reply: Reply, { bytes, host }: RequestHead): Buffer {
+export function statusOf(reply: Reply): number {
+  return reply.kind === 'page' ? codes[reply.key].http : reply.status
+}
+
+export function renderReply(reply: Reply, { bytes, host }: Pick<PageRequest, 'bytes' | 'host'>): Buffer {
   if (reply.kind === 'page') return renderPage(reply.key, { bytes, host, ...reply })
   const { status, location } = reply
   const lines = [

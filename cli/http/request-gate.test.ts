@@ -1,57 +1,7 @@
-import type { Stream } from '@porttunneler/shared/mux/stream'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
-import { type RequestRules, stagesOf } from './pipeline.ts'
-import { RequestGate } from './request-gate.ts'
+import { get, good, locked, ok, openGate } from '../testing/gate-rig.ts'
 import { Guesses } from './stages/guesses.ts'
-import { loginOf } from './stages/logins.ts'
-
-const good = `Authorization: Basic ${Buffer.from('alice:x').toString('base64')}\r\n`
-const locked: RequestRules = { logins: [loginOf('alice:x')] }
-
-function openGate(
-  rules: RequestRules,
-  { awaitsUpgrade = false, guesses = new Guesses(new FakeClock()) } = {},
-) {
-  const clock = new FakeClock()
-  const said: string[] = []
-  const passed: string[] = []
-  let consumed = 0
-  const stream = {
-    write: (bytes: Buffer) => {
-      said.push(bytes.toString('latin1'))
-      return true
-    },
-    end: () => said.push('<end>'),
-    reset: (key: string) => said.push(`<reset ${key}>`),
-    answeredUpgrade: (answer: 'upgraded' | 'plain') => said.push(`<${answer}>`),
-    consumed: (bytes: number) => {
-      consumed += bytes
-    },
-  }
-  const gate = new RequestGate(stream as unknown as Stream, {
-    stages: stagesOf(rules, { guesses, realm: 'web' }),
-    clock,
-    visitorAddress: '192.0.2.1',
-    awaitsUpgrade,
-    deliver: (bytes) => passed.push(bytes.toString('latin1')),
-    finish: () => passed.push('<fin>'),
-    onAnswered: (key) => passed.push(key === undefined ? '<answered>' : `<refused ${key}>`),
-    onOver: (key) => passed.push(`<over ${key}>`),
-  })
-  return {
-    gate,
-    clock,
-    ask: (text: string) => gate.onData(Buffer.from(text, 'latin1')),
-    answer: (text: string) => gate.write(Buffer.from(text, 'latin1')),
-    said: () => said.splice(0).join(''),
-    passed: () => passed.splice(0).join(''),
-    consumed: () => consumed,
-  }
-}
-
-const get = (fields = '', path = '/') => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`
-const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'
 
 describe('the gate in front of an upstream', () => {
   test('every request of a kept connection is changed, in any pieces, pipelined, with any body', () => {

@@ -1,7 +1,8 @@
 /**
  * Stands between a visitor's stream and the upstream when the agent was asked to look at requests. Each head goes
- * through the stages (pipeline.ts), which change it or answer it. Bodies and answers pass unchanged. The relay's own
- * scanner frames the requests, so the two cannot disagree about where one begins.
+ * through the stages (pipeline.ts), which change it or answer it. Bodies pass unchanged, and so do answers unless a
+ * stage changes their heads (answers.ts). The relay's own scanner frames the requests, so the two cannot disagree
+ * about where one begins.
  *
  *   scanning ──▶ awaiting ──▶ raw        an Upgrade was sent: what follows waits for the upstream's answer
  *     │  ▲ ◀────────┘
@@ -10,14 +11,22 @@
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
-import { AnswerWatch } from '@porttunneler/shared/http/answer'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import type { SplicedStream } from '@porttunneler/shared/mux/splice'
 import type { Stream } from '@porttunneler/shared/mux/stream'
+import {
+  type AnswerFault,
+  type Answers,
+  type AskedRequest,
+  askedRequest,
+  EditedAnswers,
+  editedHead,
+  PassedAnswers,
+} from './answers.ts'
 import { HeadEdit } from './head-edit.ts'
 import type { Reply, Stage } from './pipeline.ts'
-import { renderReply } from './replies.ts'
+import { renderReply, statusOf } from './replies.ts'
 import { UpgradeReader } from './upgrade.ts'
 
 export type GateOptions = {
@@ -47,7 +56,7 @@ export class RequestGate implements SplicedStream {
   readonly #stream: Stream
   readonly #options: GateOptions
   readonly #scanner = new RequestScanner()
-  readonly #answer = new AnswerWatch()
+  readonly #answers: Answers
   readonly #reader: UpgradeReader | undefined
   #state: State = 'scanning'
   #upgradeAnswer: 'upgraded' | 'plain' | undefined
@@ -59,13 +68,18 @@ export class RequestGate implements SplicedStream {
   #taken = 0
   #credited = 0
   /** An answer of our own that waits for the end of earlier ones. */
-  #refusal: { readonly reply: Reply; readonly head: RequestHead } | undefined
+  #reply: { readonly reply: Reply; readonly asked: AskedRequest } | undefined
   #timer: Timer | undefined
 
   constructor(stream: Stream, options: GateOptions) {
     this.#stream = stream
     this.#options = options
     if (options.awaitsUpgrade) this.#reader = new UpgradeReader()
+    const { stages } = options
+    const write = (bytes: Buffer) => stream.write(bytes)
+    this.#answers = stages.some(({ onAnswer }) => onAnswer)
+      ? new EditedAnswers({ stages, write, onBroken: (fault) => this.#onBroken(fault) })
+      : new PassedAnswers(write)
   }
 
   /** From the visitor. */
@@ -85,6 +99,10 @@ export class RequestGate implements SplicedStream {
     if (this.#state !== 'settling' && this.#state !== 'ended') this.#options.finish()
   }
 
+  get #hasEnded(): boolean {
+    return this.#state === 'ended'
+  }
+
   /** Nothing more is sent or read. */
   close(): void {
     this.#state = 'ended'
@@ -97,10 +115,10 @@ export class RequestGate implements SplicedStream {
   write(chunk: Buffer): boolean {
     if (this.#state === 'ended') return true
     if (this.#state === 'raw') return this.#stream.write(chunk)
-    this.#answer.heard(chunk)
     const answer = this.#reader && this.#upgradeAnswer === undefined ? this.#reader.read(chunk) : undefined
     if (answer !== undefined) this.#stream.answeredUpgrade(answer)
-    const isTaken = this.#stream.write(chunk)
+    const isTaken = this.#answers.pass(chunk)
+    if (this.#hasEnded) return true
     if (answer !== undefined) {
       this.#upgradeAnswer = answer
       this.#obeyAnswer()
@@ -115,7 +133,8 @@ export class RequestGate implements SplicedStream {
   }
 
   end(): void {
-    if (this.#state !== 'ended') this.#stream.end()
+    if (this.#state === 'ended' || !this.#answers.ended()) return
+    this.#stream.end()
     // That answer may last as long as its connection: nothing can follow it.
     if (this.#state === 'settling') this.#leave('stream.aborted')
   }
@@ -144,13 +163,14 @@ export class RequestGate implements SplicedStream {
   #onHead(head: RequestHead): void {
     const { stages, visitorAddress } = this.#options
     const edit = new HeadEdit(head.bytes)
+    const asked = askedRequest(head, edit)
     for (const stage of stages) {
-      const reply = stage.onRequest({ head, edit, visitorAddress })
+      const reply = stage.onRequest?.({ head, edit, visitorAddress })
       if (reply === undefined) continue
-      this.#refuse(reply, head)
+      this.#answerWith(reply, asked)
       return
     }
-    this.#answer.asked(head.method)
+    this.#answers.asked(asked)
     // Nobody knows which answer belongs to a later Upgrade, so the relay gives each its own stream.
     this.#upgradePending = head.wantsUpgrade && this.#reader !== undefined && this.#forwardedTotal === 0
     this.#forwardedTotal += 1
@@ -191,29 +211,47 @@ export class RequestGate implements SplicedStream {
     this.#stream.consumed(bytes)
   }
 
-  // --- refusals ---
+  // --- answers of our own ---
 
   /** The relay ends a stream on which the upstream is silent for minutes. */
-  #refuse(reply: Reply, head: RequestHead): void {
+  #answerWith(reply: Reply, asked: AskedRequest): void {
     this.#state = 'settling'
-    this.#refusal = { reply, head }
+    this.#reply = { reply, asked }
     // A visitor who asks for more takes that answer for complete, and we cannot tell.
-    if (this.#answer.isLost) this.end()
+    if (this.#answers.isLost) this.end()
     else this.#tellIfAnswered()
   }
 
   #tellIfAnswered(): void {
-    const refusal = this.#refusal
-    if (!refusal || !this.#answer.isComplete) return
-    this.#refusal = undefined
-    if (this.#answer.mayFollow) this.#tell(refusal.reply, refusal.head)
+    const waiting = this.#reply
+    if (!waiting || !this.#answers.isComplete) return
+    this.#reply = undefined
+    if (this.#answers.mayFollow) this.#tell(waiting.reply, waiting.asked)
     else this.end()
   }
 
-  #tell(reply: Reply, head: RequestHead): void {
+  #tell(reply: Reply, asked: AskedRequest): void {
     this.#leave(reply.kind === 'page' ? reply.key : undefined)
-    this.#stream.write(renderReply(reply, head))
+    const bytes = renderReply(reply, asked)
+    const bodyAt = bytes.indexOf('\r\n\r\n') + 4
+    const answer = { status: statusOf(reply), isHttps: asked.isHttps, isOwn: true }
+    this.#stream.write(editedHead(bytes.subarray(0, bodyAt), this.#options.stages, answer))
+    if (bodyAt < bytes.length) this.#stream.write(bytes.subarray(bodyAt))
     this.#stream.end()
+  }
+
+  /** The upstream's answer is no HTTP that everybody reads alike. */
+  #onBroken({ unanswered, isUnasked }: AnswerFault): void {
+    if (unanswered) this.#tell({ kind: 'page', key: 'upstream.answer' }, unanswered)
+    else if (isUnasked) {
+      // It has nothing more to say to a visitor, who may ask again on another connection.
+      this.#stream.end()
+      this.#leave(undefined)
+    } else {
+      this.close()
+      this.#stream.resetBehind('upstream.answer')
+      this.#options.onOver('upstream.answer')
+    }
   }
 
   /** Drops what the visitor still sends, for a while. */

@@ -14,7 +14,7 @@ export function headOf(...lines: readonly string[]): RequestHead {
 export function replyOf(stages: readonly Stage[], head: RequestHead): Reply | undefined {
   const edit = new HeadEdit(head.bytes)
   for (const stage of stages) {
-    const reply = stage.onRequest({ head, edit, visitorAddress: '192.0.2.1' })
+    const reply = stage.onRequest?.({ head, edit, visitorAddress: '192.0.2.1' })
     if (reply) return reply
   }
   return undefined
@@ -24,6 +24,6 @@ export function replyOf(stages: readonly Stage[], head: RequestHead): Reply | un
 export function requestThrough(stages: readonly Stage[], head: RequestHead): readonly string[] {
   const edit = new HeadEdit(head.bytes)
   for (const stage of stages)
-    if (stage.onRequest({ head, edit, visitorAddress: '192.0.2.1' })) throw new Error('a stage answered')
+    if (stage.onRequest?.({ head, edit, visitorAddress: '192.0.2.1' })) throw new Error('a stage answered')
   return edit.toBuffer().toString('latin1').split('\r\n').slice(0, -2)
 }

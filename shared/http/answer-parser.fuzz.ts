@@ -92,7 +92,7 @@ function readInAllWays(method: string, bytes: Buffer, random: Random): Reading {
 }
 
 /** How Node's client reads the bytes. */
-async function readThere(method: string, bytes: Buffer): Promise<Reading> {
+export async function readThere(method: string, bytes: Buffer): Promise<Reading> {
   const reading: Reading = { heads: [], body: '', trailers: [], outcome: 'waits' }
   const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
   const agent = new http.Agent()

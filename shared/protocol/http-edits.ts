@@ -68,6 +68,28 @@ export const headerEditsSchema = z
   )
 export type HeaderEdits = z.infer<typeof headerEditsSchema>
 
+/** A day: long enough to matter, short enough to undo. */
+const hstsSecondsUsual = 86_400
+/** Two years, what lists of preloaded hosts ask for. */
+const hstsSecondsMax = 63_072_000
+
+/** `true` is the usual one. */
+export const hstsSchema = z
+  .union([
+    z.boolean(),
+    z.strictObject({
+      maxAgeSeconds: z
+        .int()
+        .min(0)
+        .max(hstsSecondsMax)
+        .default(hstsSecondsUsual)
+        .describe('How long a browser remembers it; 0 makes it forget.'),
+      includeSubDomains: z.boolean().default(false).describe('Also for all names below the host.'),
+    }),
+  ])
+  .transform((hsts) => (hsts === true ? { maxAgeSeconds: hstsSecondsUsual, includeSubDomains: false } : hsts))
+export type Hsts = Exclude<z.infer<typeof hstsSchema>, false>
+
 /** How a redirect is answered: 301 and 308 for good, 307 and 308 keep method and body. */
 const redirectStatuses = [301, 302, 307, 308] as const
 const patternBytesMax = 1_024

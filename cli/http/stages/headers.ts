@@ -13,6 +13,15 @@ export function requestHeaderStage(edits: HeaderEdits): Stage {
   }
 }
 
+/** Changes what visitors get from the upstream; the agent's own answers stay. */
+export function answerHeaderStage(edits: HeaderEdits): Stage {
+  return {
+    onAnswer: ({ edit, isOwn }) => {
+      if (!isOwn) applyEdits(edit, edits)
+    },
+  }
+}
+
 function applyEdits(edit: HeadEdit, { remove = [], set = {}, add = {} }: HeaderEdits): void {
   for (const name of remove) edit.remove(name)
   for (const [name, value] of Object.entries(set)) {

@@ -140,4 +140,12 @@ export const upstreamCodes = {
       'The upstream allows only so many HTTP/2 requests at a time. All of them were in use, and none ended within 20 seconds.',
     cure: 'Try again, or raise the number of concurrent streams that the upstream allows (nginx: http2_max_concurrent_streams).',
   },
+  'upstream.answer': {
+    code: 'PT-6058',
+    ...upstream,
+    title: 'Answer of the upstream is not well formed',
+    cause:
+      'The answer of the upstream breaks HTTP, so the headers that the tunnel should change in it cannot be changed safely.',
+    cure: 'Look at what your program sends; until it is right, leave responseHeaders and hsts out of the tunnel.',
+  },
 } as const satisfies Record<string, ErrorEntry>
