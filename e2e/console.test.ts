@@ -247,11 +247,46 @@ describeWith(['chromium'], 'console', () => {
       await page.goto(`${service.api}/domains`)
       await page.getByText('No domains yet').waitFor()
       await fits('domains')
+      await page.goto(`${service.api}/names`)
+      await page.getByRole('button', { name: 'Reserve port' }).waitFor()
+      await fits('names')
       await page.goto(`${service.api}/account`)
       await page.getByText('The plan sets no limit').waitFor()
       await fits('account')
     }, look),
   )
+
+  test('a name and a port are reserved, the name given to a tunnel, and both released', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await agent.online('shop')
+      await signIn(tab, service.api, service.account)
+      await page.getByRole('link', { name: 'Names' }).click()
+      const section = page.getByRole('region', { name: 'Host names' })
+      await section.getByRole('button', { name: 'Reserve name' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name').fill('www')
+      await dialog.getByRole('button', { name: 'Reserve name' }).click()
+      await dialog.getByRole('alert').waitFor()
+      await dialog.getByLabel('Name').fill('Kept-Here')
+      await dialog.getByRole('button', { name: 'Reserve name' }).click()
+      const item = section.getByRole('listitem').filter({ hasText: 'kept-here.' })
+      await item.getByText('Not in use.').waitFor()
+      await item.getByLabel('Goes to').selectOption({ label: 'shop only' })
+      await item.getByText('In use by shop.').waitFor()
+      await tab.screenshot('names-kept')
+      await item.getByRole('button', { name: 'Release kept-here.' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click()
+      await section.getByText('None yet.').waitFor()
+
+      const ports = page.getByRole('region', { name: 'Ports' })
+      await ports.getByRole('button', { name: 'Reserve port' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Reserve port' }).click()
+      await ports.getByText('Not in use.').waitFor()
+      await ports.getByRole('button', { name: 'Release' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click()
+      await ports.getByText('None yet.').waitFor()
+    }))
 
   // Last, for its visitors are counted.
   test('a domain is added, its record copied, what is wrong with it told, and led to a tunnel once it is there', () =>
@@ -281,7 +316,7 @@ describeWith(['chromium'], 'console', () => {
       await tab.screenshot('domains')
 
       await dns.zone('example.com', [`app CNAME ${alias}.`])
-      const check = card.getByRole('button', { name: 'Check app.example.com now' })
+      const check = card.getByRole('button', { name: 'Check now: app.example.com' })
       await eventually(
         'it is verified',
         async () => {

@@ -16,6 +16,7 @@ const device = async () => (await import('./pages/device.tsx')).DevicePage
 const forgotPassword = async () => (await import('./pages/forgotten.tsx')).ForgotPasswordPage
 const resetPassword = async () => (await import('./pages/forgotten.tsx')).ResetPasswordPage
 const domains = async () => (await import('./pages/domains.tsx')).DomainsPage
+const names = async () => (await import('./pages/names.tsx')).NamesPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 export function App() {
@@ -43,6 +44,9 @@ function SignedIn() {
             <Route path="/tunnels/:id">{({ id }) => <TunnelPage id={id} key={id} />}</Route>
             <Route path="/keys">
               <LazyPage load={keys} />
+            </Route>
+            <Route path="/names">
+              <LazyPage load={names} />
             </Route>
             <Route path="/domains">
               <LazyPage load={domains} />

@@ -19,6 +19,9 @@ export function recordLines({ host, records, provider }: Domain, paint: Paint): 
     ...table(asked).map((line) => `  ${line}`),
     '',
     provider ? provider.hint : 'NAME is without the domain, as most providers want it.',
+    ...(both
+      ? []
+      : ['@ is the domain itself. Some providers call an ALIAS record ANAME or CNAME flattening.']),
     ...(both && text
       ? [
           'If a CNAME is not possible there, make an ALIAS of the same name and value, and this record:',
@@ -76,5 +79,6 @@ export function certificateLine({ host, certificate }: Domain): string | undefin
 
 export function stateWord({ state, findings }: Domain): string {
   const [first] = findings
-  return first && state === 'verified' ? `${state}, but ${first.code}` : state
+  if (!first) return state
+  return state === 'verified' ? `${state}, but ${first.code}` : `${state}, ${first.code}`
 }

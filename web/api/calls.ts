@@ -21,6 +21,7 @@ export function makeCalls(request: Requests) {
     ...accountCalls(request),
     ...tunnelCalls(request),
     ...domainCalls(request),
+    ...keptCalls(request),
   }
 }
 
@@ -87,6 +88,35 @@ function domainCalls(request: Requests) {
       request<AnswerOf<'giveDomain'>>('PATCH', pathOf(host), { body: { tunnel } }),
     checkDomain: (host: string) => request<AnswerOf<'checkDomain'>>('POST', `${pathOf(host)}/check`),
     removeDomain: (host: string) => request<void>('DELETE', pathOf(host)),
+  }
+}
+
+function keptCalls(request: Requests) {
+  const pathOf = (list: 'names' | 'ports', id: string) => `/v1/${list}/${encodeURIComponent(id)}`
+  const ifMatch = (revision: number) => `"${revision}"`
+  return {
+    names: (cursor?: string, signal?: AbortSignal) =>
+      request<AnswerOf<'names'>>('GET', pageOf('/v1/names', cursor), { signal }),
+    reserveName: (body: BodyOf<'reserveName'>) =>
+      request<AnswerOf<'reserveName'>>('POST', '/v1/names', { body }),
+    /** null: any tunnel of that name gets it. */
+    giveName: (host: string, tunnel: string | null, revision: number) =>
+      request<AnswerOf<'giveName'>>('PATCH', pathOf('names', host), {
+        body: { tunnel },
+        ifMatch: ifMatch(revision),
+      }),
+    releaseName: (host: string) => request<void>('DELETE', pathOf('names', host)),
+    ports: (cursor?: string, signal?: AbortSignal) =>
+      request<AnswerOf<'ports'>>('GET', pageOf('/v1/ports', cursor), { signal }),
+    reservePort: (body: BodyOf<'reservePort'>) =>
+      request<AnswerOf<'reservePort'>>('POST', '/v1/ports', { body }),
+    /** null: any tunnel that asks for it gets it. */
+    givePort: (id: string, tunnel: string | null, revision: number) =>
+      request<AnswerOf<'givePort'>>('PATCH', pathOf('ports', id), {
+        body: { tunnel },
+        ifMatch: ifMatch(revision),
+      }),
+    releasePort: (id: string) => request<void>('DELETE', pathOf('ports', id)),
   }
 }
 

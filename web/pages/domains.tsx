@@ -182,13 +182,19 @@ function Records({ domain: { records, provider, zone } }: { domain: Domain }) {
       {(both.length > 0 ? both : others).map((record) => (
         <RecordRow key={record.type} record={record} />
       ))}
+      {both.length === 0 && (
+        <p class="text-muted">
+          @ is the domain itself. Some providers call an ALIAS record ANAME or CNAME flattening.
+        </p>
+      )}
       {provider && <p class="text-muted">{provider.hint}</p>}
       {both.length > 0 && others.length > 0 && (
         <details>
           <summary class="cursor-pointer text-muted">A CNAME is not possible there?</summary>
           <div class="mt-3 space-y-3">
             <p>
-              Prove it by this record, and lead the host here by an address or what your provider calls ALIAS.
+              Make this record, and an ALIAS with the name and value above. Some providers call it ANAME or
+              CNAME flattening.
             </p>
             {others.map((record) => (
               <RecordRow key={record.type} record={record} />
@@ -257,7 +263,11 @@ function CheckButton({ domain }: { domain: Domain }) {
   const failure = failureIn(check)
   return (
     <div class="space-y-2">
-      <Button onClick={() => check.mutate()} isBusy={check.isPending} aria-label={`Check ${domain.host} now`}>
+      <Button
+        onClick={() => check.mutate()}
+        isBusy={check.isPending}
+        aria-label={`Check now: ${domain.host}`}
+      >
         Check now
       </Button>
       {failure && failure.status !== 429 && <ProblemNotice failure={failure} />}

@@ -18,17 +18,24 @@ export function Shell({ children }: { children: ComponentChildren }) {
     <div class="flex min-h-dvh flex-col">
       <SkipLink />
       <header class="border-b border-line bg-surface">
-        <div class={`${column} flex h-14 items-center gap-2 sm:gap-6`}>
+        <div class={`${column} flex flex-wrap items-center justify-between gap-x-6 sm:h-14 sm:flex-nowrap`}>
           <Link
             href="/"
-            class="mr-auto rounded-md no-underline sm:mr-0"
+            class="flex h-12 items-center rounded-md no-underline sm:h-auto"
             aria-label="PortTunneler, to the tunnels"
           >
-            <Brand isShort />
+            <Brand />
           </Link>
-          <nav aria-label="Main" class="flex h-full gap-1 sm:mr-auto">
+          {/* A row of its own on a phone; the account menu stands above it there. */}
+          <nav
+            aria-label="Main"
+            class="order-last -mx-3 flex h-10 w-full justify-between sm:order-none sm:mx-0 sm:mr-auto sm:h-full sm:w-auto sm:gap-1"
+          >
             <NavLink href="/" isHere={(path) => path === '/' || path.startsWith('/tunnels/')}>
               Tunnels
+            </NavLink>
+            <NavLink href="/names" isHere={(path) => path === '/names'}>
+              Names
             </NavLink>
             <NavLink href="/domains" isHere={(path) => path === '/domains'}>
               Domains
@@ -81,7 +88,7 @@ function SkipLink() {
   )
 }
 
-function Brand({ isShort = false }: { isShort?: boolean }) {
+function Brand() {
   return (
     <span class="flex items-center gap-2.5 font-semibold tracking-tight text-text">
       <svg viewBox="0 0 32 32" width="28" height="28" fill="none" aria-hidden="true">
@@ -94,7 +101,7 @@ function Brand({ isShort = false }: { isShort?: boolean }) {
           stroke-linejoin="round"
         />
       </svg>
-      <span class={isShort ? 'max-sm:sr-only' : ''}>PortTunneler</span>
+      <span>PortTunneler</span>
     </span>
   )
 }

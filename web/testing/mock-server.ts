@@ -17,6 +17,7 @@ import {
 } from '@porttunneler/shared/api/schemas/accounts'
 import { pageSchema, problemSchema } from '@porttunneler/shared/api/schemas/common'
 import { domainSchema } from '@porttunneler/shared/api/schemas/domains'
+import { reservedNameSchema, reservedPortSchema } from '@porttunneler/shared/api/schemas/reservations'
 import { accountSchema, configSchema } from '@porttunneler/shared/api/schemas/service'
 import { liveSampleSchema, tunnelSchema, watchSchema } from '@porttunneler/shared/api/schemas/tunnels'
 import { account, me, mockId, mockKeys, mockTunnels } from './mock-data.ts'
@@ -134,6 +135,8 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
     },
   ],
   ['GET', /^\/v1\/domains$/, (answer) => send(answer, pageSchema(domainSchema), { items: [] })],
+  ['GET', /^\/v1\/names$/, (answer) => send(answer, pageSchema(reservedNameSchema), { items: [] })],
+  ['GET', /^\/v1\/ports$/, (answer) => send(answer, pageSchema(reservedPortSchema), { items: [] })],
   ['GET', /^\/v1\/keys$/, (answer) => send(answer, pageSchema(keySchema), { items: keys })],
   [
     'POST',
