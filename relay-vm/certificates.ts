@@ -49,7 +49,12 @@ export type CertificatesOptions = {
   readonly log: Log
   readonly dataDir: string
   /** The options of all contexts. */
-  readonly tls: { readonly minVersion: 'TLSv1.2'; readonly ciphers: string }
+  readonly tls: {
+    readonly minVersion: 'TLSv1.2'
+    readonly ciphers: string
+    /** Roots of visitors' certificates; only servers that demand one use them. */
+    readonly ca?: string
+  }
   /** Whether the name is the relay's own, or leads to a tunnel here. */
   isServed(name: string): boolean
   readonly contextsMax?: number

@@ -13,6 +13,7 @@ import { z } from 'zod'
 
 const port = z.int().min(0).max(65_535)
 const hostName = z.string().regex(/^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$/, 'a host name in lower case')
+const hostPattern = /^(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$/
 const address = z.union([z.ipv4(), z.ipv6(), z.literal('localhost')])
 const rate = z.strictObject({ perMinute: z.int().min(1), burst: z.int().min(1) })
 
@@ -152,6 +153,16 @@ export const relayConfigSchema = z.strictObject({
     .array(z.enum(['http', 'tls', 'tcp']))
     .max(3)
     .default([]),
+  /**
+   * The certificate that a proxy in front has to show at the names whose TLS ends here, by the CA in `caFile` (PEM).
+   * `names`: host names, or `*.` for all below. Default: all but the relay's own.
+   */
+  originPulls: z
+    .strictObject({
+      caFile: z.string().min(1),
+      names: z.array(z.string().regex(hostPattern, 'a host name in lower case')).min(1).max(100).optional(),
+    })
+    .optional(),
   /** How commands come at once. Default: from the parent process if there is one, and always by `sync`. */
   commands: z.strictObject({ pubsub: pubsubSchema }).optional(),
   limits: limitsSchema.prefault({}),

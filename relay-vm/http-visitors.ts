@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Timer } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import type { RequestHead } from '@porttunneler/shared/http/head'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { asksForChallenge, isUnder } from './challenges.ts'
 import type { RelayConfig } from './config.ts'
@@ -51,10 +52,12 @@ export class HttpVisitors {
         trusts ? undefined : parts.visitors.sources.join(origin.address, worker),
       serveOwn: (socket, first) => parts.ownHost.serve(socket, first),
       refused: (key) => parts.meters.refused(key),
-      welcome: ({ socket, tls, trusts, isHop }, caller, host) => {
+      welcome: (visitor, caller, host, head) => {
+        const { socket, tls, trusts, isHop } = visitor
         const raw = tls?.raw ?? socket
         parts.silent.remove(raw)
-        const refusal = trusts && parts.visitors.ofSource(caller.address)
+        const late = trusts && parts.visitors.ofSource(caller.address)
+        const refusal = late ?? this.#refusalWithoutProof(visitor, host, head)
         parts.visitors.isFor(raw, caller.address)
         return refusal ?? (isHop ? undefined : this.#findSibling(host, caller))
       },
@@ -101,7 +104,7 @@ export class HttpVisitors {
       return
     }
     const { origins } = this.#parts
-    const tls = { sni: sni.toLowerCase(), raw }
+    const tls = { sni: sni.toLowerCase(), raw, isProven: socket.authorized }
     const options = { socket, origin: origins.of(raw), tls, trusts: origins.trustAt(raw) }
     this.#serve(options, socket.alpnProtocol === 'h2')
   }
@@ -110,8 +113,9 @@ export class HttpVisitors {
    * Serves a visitor that another process of this machine hands over, for one request. Its next request is routed anew.
    */
   serveHop(socket: Socket, { kind, endpoint, origin }: Hop): void {
-    const tls = kind === 'https' ? { tls: { sni: endpoint.slice('host:'.length), raw: socket } } : {}
-    this.#serve({ socket, origin, isHop: true, ...tls }).startLeaving()
+    // Its certificate was looked at where its TLS ended.
+    const tls = { sni: endpoint.slice('host:'.length), raw: socket, isProven: true }
+    this.#serve({ socket, origin, isHop: true, ...(kind === 'https' && { tls }) }).startLeaving()
   }
 
   /** How many connections have asked for nothing yet. */
@@ -134,6 +138,17 @@ export class HttpVisitors {
 
   close(): void {
     this.#leaving?.clear()
+  }
+
+  /** Why a request may not pass that came without the certificate which its host demands. */
+  #refusalWithoutProof(
+    { tls }: HttpVisitorOptions,
+    host: string,
+    head?: Pick<RequestHead, 'bytes'>,
+  ): ErrorKey | undefined {
+    if (tls?.isProven || !this.#parts.pulls?.demands(host)) return undefined
+    if (tls) return 'http.misdirected'
+    return head && this.#isChallenge(host, head.bytes) ? undefined : 'http.https_only'
   }
 
   #findSibling(host: string, caller: VisitorSource) {

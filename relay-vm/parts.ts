@@ -24,6 +24,7 @@ import { Meters } from './meters/meters.ts'
 import { makeMetrics, type RegistryOptions, type RelayMetrics } from './meters/registry.ts'
 import { newBoot, UsageJournal } from './meters/usage.ts'
 import { Names } from './names.ts'
+import { type OriginPulls, readOriginPulls } from './origin-pulls.ts'
 import { OwnHost } from './own-host.ts'
 import { Places } from './places.ts'
 import { Admission } from './policy/admission.ts'
@@ -57,6 +58,8 @@ export type RelayParts = Guards & {
   readonly boot: string
   readonly identity: TlsIdentity
   readonly certificates: Certificates
+  /** undefined: no name demands a certificate of its visitors. */
+  readonly pulls: OriginPulls | undefined
   readonly state: RelayState
   readonly time: ServerTime
   readonly events: SecurityEvents
@@ -97,10 +100,17 @@ async function makeFoundation({ config, clock, log }: PartsOptions, isServed: (n
   const time = new ServerTime(clock, state.timeOffsetMs)
   const identity = await loadIdentity(config, clock)
   const nowMs = time.now()
+  const pulls = await readOriginPulls(config)
   const journal = await UsageJournal.load(dataDir, { boot, nowMs, everyMs: limits.usageMs, onSetAside })
   const events = await SecurityEvents.load(dataDir, time, onSetAside)
   const certificates = await Certificates.load(
-    { clock, log, dataDir, tls: { minVersion: 'TLSv1.2', ciphers: visitorCiphers }, isServed },
+    {
+      clock,
+      log,
+      dataDir,
+      tls: { minVersion: 'TLSv1.2', ciphers: visitorCiphers, ...(pulls && { ca: pulls.ca }) },
+      isServed,
+    },
     onSetAside,
   )
   const places = await Places.load(dataDir, onSetAside)
@@ -108,7 +118,7 @@ async function makeFoundation({ config, clock, log }: PartsOptions, isServed: (n
   const keeper = new Keeper({ state, journal, events, places, certificates, log })
   const budget = new Budget(memoryBytes() * budgetShare, undefined, { isFair: true })
   const mux = { clock, turn: new Turn(), budget, liveness: new Liveness({ clock, side: 'relay' }) }
-  return { boot, state, identity, certificates, journal, time, events, places, keeper, mux }
+  return { boot, state, identity, certificates, pulls, journal, time, events, places, keeper, mux }
 }
 
 function makeNames(

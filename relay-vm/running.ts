@@ -83,6 +83,7 @@ export class Running {
       offline: (name) => web.offline(name),
       findSibling: (name, origin) => web.findTlsSibling(name, origin),
       certificates: parts.certificates,
+      pulls: parts.pulls,
       onAgent: (socket) => void sessions.accept(socket),
       onVisitor: (socket, raw) => web.serveTls(socket, raw),
     }

@@ -9,6 +9,7 @@ import { isIPv4 } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { relayConfigSchema } from '@porttunneler/relay-vm/config'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
 import { cellDomainMax } from '@porttunneler/shared/base/labels'
@@ -111,6 +112,8 @@ const shapeSchema = z.strictObject({
     .array(z.enum(['http', 'tls', 'tcp']))
     .max(3)
     .default([]),
+  /** The certificate that a proxy in front has to show at the tls port. */
+  originPulls: relayConfigSchema.shape.originPulls,
   /** The first account's address; its password is generated and shown once. */
   email: emailSchema.default('admin@porttunneler.localhost'),
   /** The mail server. Default: each mail becomes a file in the data folder. */

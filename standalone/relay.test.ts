@@ -37,6 +37,13 @@ describe('the relay of a standalone server', () => {
     })
   })
 
+  test('it demands the certificate of the proxy in front where the settings say so', () => {
+    expect(relayOf().originPulls).toBeUndefined()
+    expect(relayOf('originPulls: { caFile: /etc/ca.pem, names: ["*.example.com"] }')).toMatchObject({
+      originPulls: { caFile: '/etc/ca.pem', names: ['*.example.com'] },
+    })
+  })
+
   test("several relays share the ports of visitors; the rest is each one's own", () => {
     const of = (index: number) =>
       parseConfig(

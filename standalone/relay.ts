@@ -274,6 +274,7 @@ export function relayConfig(
     ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
     trustedProxies: config.trustedProxies,
     proxyProtocol: config.proxyProtocol,
+    originPulls: config.originPulls,
     ...(commandsOf && { commands: commandsOf(instance) }),
     graceMs: config.graceSeconds * 1_000,
     // The store is on the same machine, so usage pages can be as fresh as a person expects.

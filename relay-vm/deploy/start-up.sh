@@ -71,6 +71,8 @@ read_settings() {
   [[ $watch_url != *'{name}'* ]] || watch_url="${watch_url//'{name}'/"$(vm_name)"}"
   certificate_file="$(attribute ptun-certificate-file '/[A-Za-z0-9._/-]+' '')"
   certificate_key_file="$(attribute ptun-certificate-key-file '/[A-Za-z0-9._/-]+' '')"
+  pulls_ca_file="$(attribute ptun-origin-pulls-ca-file '/[A-Za-z0-9._/-]+' '')"
+  pulls_names="$(attribute ptun-origin-pulls-names '(\*\.)?'"$host_pattern( (\*\.)?$host_pattern)*" '')"
   bundle_url="$(attribute ptun-bundle-url "$url_pattern")"
   bundle_sha256="$(attribute ptun-bundle-sha256 "$sha256_pattern")"
   node_url="$(attribute ptun-node-url "$url_pattern")"
@@ -154,7 +156,7 @@ json_list() {
 
 # write_config NUMBER SUBSCRIPTION
 write_config() {
-  local own=$((own_port + 2 * ($1 - 1))) commands='' events='' watch='' certificate=''
+  local own=$((own_port + 2 * ($1 - 1))) commands='' events='' watch='' certificate='' pulls=''
   [[ -z $events_topic ]] || events=", \"events\": \"$events_topic\""
   if [[ -n $2 ]]; then
     commands="\"commands\": { \"pubsub\": { \"project\": \"$project\", \"subscription\": \"$2\"$events } },"
@@ -163,6 +165,10 @@ write_config() {
     \"watchUrl\": \"${watch_url//'{port}'/$own}\""
   if [[ -n $certificate_file ]]; then
     certificate="\"certificate\": { \"certFile\": \"$certificate_file\", \"keyFile\": \"$certificate_key_file\" },"
+  fi
+  if [[ -n $pulls_ca_file ]]; then
+    [[ -z $pulls_names ]] || pulls=", \"names\": [$(json_list "$pulls_names")]"
+    pulls="\"originPulls\": { \"caFile\": \"$pulls_ca_file\"$pulls },"
   fi
   cat >"$etc/relay-$1.json.new" <<EOF
 {
@@ -185,6 +191,7 @@ write_config() {
   },
   $commands
   $certificate
+  $pulls
   "trustedProxies": [$(json_list "$trusted_proxies")],
   "proxyProtocol": [$(json_list "$proxy_protocol")],
   "graceMs": ${grace_seconds}000

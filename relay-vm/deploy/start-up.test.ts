@@ -71,6 +71,8 @@ test('start-up: VMs of one group with the same metadata have subscriptions and l
     'ptun-watch-url': 'https://{name}.eu.example.com:{port}',
     'ptun-certificate-file': '/etc/tls/chain.pem',
     'ptun-certificate-key-file': '/etc/tls/key.pem',
+    'ptun-origin-pulls-ca-file': '/etc/tls/cloudflare.pem',
+    'ptun-origin-pulls-names': '*.eu.example.com app.example.com',
   })
   const pubsub = { project: 'tunnels-prod', events: 'ptun.events' }
   expect(configs.map(({ commands }) => commands?.pubsub)).toEqual([
@@ -82,4 +84,8 @@ test('start-up: VMs of one group with the same metadata have subscriptions and l
     'https://relay-eu-a.eu.example.com:8446',
   ])
   expect(configs[1]?.certificate).toEqual({ certFile: '/etc/tls/chain.pem', keyFile: '/etc/tls/key.pem' })
+  expect(configs[1]?.originPulls).toEqual({
+    caFile: '/etc/tls/cloudflare.pem',
+    names: ['*.eu.example.com', 'app.example.com'],
+  })
 })

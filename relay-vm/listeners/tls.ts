@@ -3,7 +3,12 @@
  * visitors of names we serve to theirs, and everybody else is closed and counted before any cryptography.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import {
+  type TlsOptions as CreateTlsOptions,
+  createServer as createTlsServer,
+  type TLSSocket,
+  type Server as TlsServer,
+} from 'node:tls'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
@@ -14,6 +19,7 @@ import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TlsIdentity } from '../certificate.ts'
 import type { Certificates } from '../certificates.ts'
 import type { Meters } from '../meters/meters.ts'
+import type { OriginPulls } from '../origin-pulls.ts'
 import type { HandshakeBudget } from '../policy/handshakes.ts'
 import type { Route } from '../routes.ts'
 import { joinSibling } from '../siblings.ts'
@@ -66,6 +72,8 @@ export type TlsOptions = {
   speaksHttp2(name: string): boolean
   /** The certificates of names that have their own. */
   readonly certificates: Pick<Certificates, 'prepare' | 'contextOf'>
+  /** The names whose visitors have to show a certificate. */
+  readonly pulls: OriginPulls | undefined
   /** An agent whose TLS is up; HELLO is still to come. */
   onAgent(socket: TLSSocket): void
   /** A visitor whose TLS is up; `raw` is what can be reset. */
@@ -77,6 +85,8 @@ export class TlsListener {
   readonly #server: Server
   readonly #agents: TlsServer
   readonly #visitors: TlsServer
+  /** Visitors of names that demand a certificate. */
+  readonly #pulls: TlsServer | undefined
   /** From accept until the TLS handshake is over; by remote address and port, by which TLS finds them again. */
   readonly #strangers = new Map<string, Socket>()
   readonly #endings = new WeakMap<Socket, () => void>()
@@ -99,17 +109,20 @@ export class TlsListener {
       ciphers: tlsCiphers,
       ALPNProtocols: [alpn],
     })
-    this.#visitors = createTlsServer({
+    const guests: CreateTlsOptions = {
       ...common,
       minVersion: 'TLSv1.2',
       ciphers: visitorCiphers,
       ALPNCallback: ({ servername, protocols }) => this.#protocolOf(servername, protocols),
       SNICallback: (name, done) => done(null, options.certificates.contextOf(name.toLowerCase())),
-    })
+    }
+    this.#visitors = createTlsServer(guests)
+    this.#pulls = options.pulls && createTlsServer({ ...guests, ...demanding(options.pulls) })
     this.#agents.on('secureConnection', (socket) => this.#greetAgent(socket))
-    this.#visitors.on('secureConnection', (socket) => this.#greetVisitor(socket))
-    for (const server of [this.#agents, this.#visitors])
-      server.on('tlsClientError', (_error, socket) => this.#refuse(socket, 'tls.handshake'))
+    for (const server of [this.#visitors, this.#pulls])
+      server?.on('secureConnection', (socket) => this.#greetVisitor(socket))
+    for (const server of [this.#agents, this.#visitors, this.#pulls])
+      server?.on('tlsClientError', (error, socket) => this.#refuse(socket, whyFailed(error, socket)))
   }
 
   /** With the same keys, a session that another relay of the cell began can be resumed here. */
@@ -232,7 +245,9 @@ export class TlsListener {
     socket.allowHalfOpen = false
     if (isAgent) visitors.leave(socket)
     else if (sni !== undefined) this.#options.certificates.prepare(sni)
-    beginTls(isAgent ? this.#agents : this.#visitors, socket, peeked)
+    const isPull = sni !== undefined && this.#options.pulls?.demands(sni)
+    const guestServer = (isPull && this.#pulls) || this.#visitors
+    beginTls(isAgent ? this.#agents : guestServer, socket, peeked)
   }
 
   /** undefined: the visitor speaks nothing that we do, which TLS tells it by an alert. */
@@ -282,6 +297,21 @@ export class TlsListener {
     socket.resume()
     socket.destroySoon()
   }
+}
+
+/**
+ * Sessions that began without a certificate must not be resumed where one is demanded, since OpenSSL asks for none
+ * then: these have an id context and ticket keys of their own.
+ */
+function demanding({ ca }: OriginPulls): CreateTlsOptions {
+  return { ca, requestCert: true, rejectUnauthorized: true, sessionIdContext: 'origin pulls' }
+}
+
+function whyFailed(error: Error & { readonly code?: string }, socket: TLSSocket): ErrorKey {
+  const hasNone = error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE'
+  // Node sets it to null before the certificate was looked at.
+  const isWrong = Boolean(socket.authorizationError)
+  return hasNone || isWrong ? 'tls.no_client_certificate' : 'tls.handshake'
 }
 
 /** type u8 = 21 · version u16 · length u16 · level u8 = fatal · description u8 */

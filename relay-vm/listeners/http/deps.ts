@@ -91,6 +91,7 @@ export type HttpVisitorDeps = {
     visitor: HttpVisitorOptions,
     caller: VisitorSource,
     host: string,
+    head?: Pick<RequestHead, 'bytes'>,
   ): ErrorKey | Promise<Socket | undefined> | undefined
   /** Joins the visitor, from which `first` was read, to the socket that `welcome` found. */
   passOn?(visitor: HttpVisitorOptions, sibling: Socket, first: Buffer): void
@@ -109,7 +110,12 @@ export type HttpVisitorOptions = {
   readonly socket: Socket
   readonly origin: Origin
   /** undefined: plain HTTP. `raw` is the TCP socket: only it can be reset. */
-  readonly tls?: { readonly sni: string; readonly raw: Socket }
+  readonly tls?: {
+    readonly sni: string
+    readonly raw: Socket
+    /** The visitor has shown a certificate that the relay demands for some names. */
+    readonly isProven?: boolean
+  }
   /**
    * Set when the connection belongs to a proxy that the operator trusts: each request names its visitor. It tells which
    * further hops to believe.

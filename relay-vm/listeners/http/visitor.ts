@@ -160,7 +160,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   #onFirstHead(head: RequestHead, host: string): void {
-    const finding = this.#deps.welcome?.(this.#options, this.calls.caller, host)
+    const finding = this.#deps.welcome?.(this.#options, this.calls.caller, host, head)
     if (finding === undefined) this.#choose(head, host)
     else if (typeof finding === 'string') this.#refuse(finding, head)
     else {

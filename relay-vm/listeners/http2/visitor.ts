@@ -86,9 +86,11 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
 
   welcome(calls: Calls, host: string): ErrorKey | undefined {
     const { address } = calls.caller
-    if (!this.#isUnasked && address === this.#welcomed) return undefined
+    // What one host demands of its visitors, another may not have asked for.
+    const which = `${address} ${host}`
+    if (!this.#isUnasked && which === this.#welcomed) return undefined
     this.#isUnasked = false
-    this.#welcomed = address
+    this.#welcomed = which
     const refusal = this.deps.welcome?.(this.options, calls.caller, host)
     return typeof refusal === 'string' ? refusal : undefined
   }

@@ -144,6 +144,17 @@ export const visitorCodes = {
     cause: 'A load balancer in `trustedProxies` did not begin a connection with a whole, valid PROXY header.',
     cure: 'Turn the PROXY protocol (v1 or v2) on at the load balancer, or take it off `trustedProxies` of the relay.',
   },
+  'tls.no_client_certificate': {
+    code: 'PT-4123',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'peer',
+    title: 'No certificate of the proxy in front',
+    cause:
+      'Visitors of this name have to come through the proxy in front, which shows a certificate. This one showed none, or one of another CA.',
+    cure: 'Use the public address. An operator checks that authenticated origin pulls are on at the proxy, and that `originPulls.caFile` of the relay is the CA of its certificate.',
+  },
   'tls.budget': {
     code: 'PT-4115',
     http: 503,
