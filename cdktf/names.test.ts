@@ -21,6 +21,7 @@ import { part, parts, stacksOf } from './testing/policy.ts'
 const environment = readEnvironment('prod')
 using bench = new Workbench(environment)
 const stacks = stacksOf(bench.names.map((name) => bench.read(name)))
+const control = stacksOf([bench.read('control')])
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
 const all = (type: string) => stacks.of(type).map(([, settings]) => settings)
 const named = (type: string) => all(type).map(({ name }) => name)
@@ -74,13 +75,43 @@ test.each(Object.keys(deployments))('%s: starts with the variables that the stac
   expect(settings.cloudflareToken !== undefined).toBe(['onJobs', 'onSchedule'].includes(name))
 })
 
-test('variables: none that no function reads, but the one of the SDK', () => {
+/** They stay at their defaults, or are for a laptop. */
+const leftOut = [
+  'FIREBASE_AUTH_DOMAIN',
+  'FIREBASE_PROVIDERS',
+  'PORTTUNNELER_ACME_ISSUERS',
+  'PORTTUNNELER_EMULATED_GOOGLE',
+  'PORTTUNNELER_RESOLVERS',
+  'PORTTUNNELER_TRUSTED_PROXIES',
+  'PORTTUNNELER_TRUST_RESOLVERS',
+]
+
+test('variables: all that functions read, and no other but the one of the SDK', () => {
   const known = [...read('functions/settings.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name)
   const given = [...Object.keys(functionVariables(environment)), ...Object.keys(secrets)]
   expect(given.filter((name) => !known.includes(name))).toEqual([
     'GOOGLE_CLOUD_PROJECT',
     'METADATA_SERVER_DETECTION',
   ])
+  expect(known.filter((name) => !given.includes(name ?? '')).sort()).toEqual(leftOut)
+})
+
+test('roles: those of the tables in docs/cloud.md and docs/cloud-resources.md, and those of a build', () => {
+  const pages = `${read('docs/cloud.md')}${read('docs/cloud-resources.md')}`
+  const documented = new Set([...pages.matchAll(/`(roles\/[\w.]+)`/g)].map(([, role]) => role))
+  const types = [
+    'google_project_iam_member',
+    'google_pubsub_topic_iam_member',
+    'google_kms_crypto_key_iam_member',
+  ]
+  const more = ['google_pubsub_subscription_iam_member', 'google_secret_manager_secret_iam_member']
+  const granted = [...types, ...more, 'google_cloud_run_v2_service_iam_member']
+    .flatMap((type) => control.of(type))
+    .filter(([name]) => !name.startsWith('accounts_fn-build'))
+    .map(([, { role }]) => String(role))
+    .filter((role) => role.startsWith('roles/'))
+  expect([...new Set(granted)].filter((role) => !documented.has(role))).toEqual([])
+  expect([...documented].filter((role) => !granted.includes(String(role)))).toEqual([])
 })
 
 test('topics and subscriptions: those of the code, one subscription for each relay of each VM', () => {

@@ -6,7 +6,7 @@ export const prod: EnvironmentInput = {
   project: 'porttunneler-prod',
   projectNumber: '100000000003',
   billingAccount: '000000-000000-000000',
-  budgetDollars: 300,
+  budgetDollars: 400,
   region: 'europe-west1',
   consoleHost: 'tunnels.oguzhanb.com',
   consoleZoneId: '0'.repeat(32),

@@ -32,7 +32,6 @@ export class RelaysStack extends PorttunnelerStack {
   }
 
   #cell(cell: Cell, alive: ComputeHealthCheck): void {
-    const groups = vmsOf(cell).map((vm) => this.#vm(vm, alive))
     const address = new ComputeAddress(this, `address-${cell.id}`, {
       name: `cell-${cell.id}`,
       region: cell.region,
@@ -40,12 +39,15 @@ export class RelaysStack extends PorttunnelerStack {
       networkTier: 'PREMIUM',
       lifecycle: irreplaceable,
     })
+    const vms = vmsOf(cell)
+    // A VM that is alone has the cell's address; several stand behind it, and have others that may change.
+    const groups = vms.map((vm) => this.#vm(vm, alive, vms.length === 1 ? address.address : undefined))
     if (groups.length > 1) this.#balancer(cell, groups, address)
   }
 
-  #vm(vm: Vm, alive: ComputeHealthCheck): ComputeInstanceGroupManager {
+  #vm(vm: Vm, alive: ComputeHealthCheck, natIp: string | undefined): ComputeInstanceGroupManager {
     const { cell, zone, name } = vm
-    const template = this.#template(vm)
+    const template = this.#template(vm, natIp)
     return new ComputeInstanceGroupManager(this, `group-${name}`, {
       name,
       zone,
@@ -68,7 +70,7 @@ export class RelaysStack extends PorttunnelerStack {
     })
   }
 
-  #template({ cell, zone, name }: Vm): ComputeInstanceTemplate {
+  #template({ cell, zone, name }: Vm, natIp: string | undefined): ComputeInstanceTemplate {
     const { image } = this.environment
     const metadata = relayMetadata(this.environment, { cell, zone, name })
     return new ComputeInstanceTemplate(this, `template-${name}`, {
@@ -82,7 +84,7 @@ export class RelaysStack extends PorttunnelerStack {
           network,
           subnetwork: subnetOf(cell.region),
           stackType: 'IPV4_IPV6',
-          accessConfig: [{ networkTier: 'PREMIUM' }],
+          accessConfig: [{ networkTier: 'PREMIUM', ...(natIp !== undefined && { natIp }) }],
           ipv6AccessConfig: [{ networkTier: 'PREMIUM' }],
         },
       ],

@@ -23,7 +23,6 @@ const projectRoles: { readonly [account: string]: readonly string[] } = {
     'roles/storage.objectViewer',
   ],
 }
-const relayRoles = ['roles/logging.logWriter', 'roles/monitoring.metricWriter']
 
 /** A role of one permission, where Google's own roles give more. */
 const ownRoles = {
@@ -54,9 +53,9 @@ export class Accounts extends Construct {
         new ServiceAccount(this, name, { accountId: name, displayName: `PortTunneler ${name}` }),
       ]),
     )
+    // A relay has no right on the project: only on its own subscriptions and one topic.
     for (const name of names)
-      for (const role of projectRoles[name] ?? relayRoles)
-        this.#grant(stack, name, role, role.split('/')[1] ?? role)
+      for (const role of projectRoles[name] ?? []) this.#grant(stack, name, role, role.split('/')[1] ?? role)
     for (const [id, { title, permissions, accounts: holders }] of Object.entries(ownRoles)) {
       const role = new ProjectIamCustomRole(this, id, { roleId: id, title, permissions: [...permissions] })
       for (const holder of holders) this.#grant(stack, holder, role.name, id)
