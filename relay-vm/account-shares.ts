@@ -52,8 +52,11 @@ export class AccountShares {
   release(account: string): void {
     const known = this.#accounts.get(account)
     if (!known || --known.sessions > 0) return
-    known.budget.close()
-    known.work.close()
-    this.#accounts.delete(account)
+    known.work.whenPaid(() => {
+      if (known.sessions > 0 || this.#accounts.get(account) !== known) return
+      known.budget.close()
+      known.work.close()
+      this.#accounts.delete(account)
+    })
   }
 }

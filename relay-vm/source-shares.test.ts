@@ -21,7 +21,7 @@ function setUp() {
     }
     return { worker, work, read }
   }
-  return { clock, join }
+  return { clock, sources, join }
 }
 
 test('an address rests with all of its connections, and its neighbours do not', () => {
@@ -48,11 +48,39 @@ test.each([
   expect([first, second, elsewhere].map(({ worker }) => worker.isWaiting)).toEqual([true, true, false])
 })
 
-test('an exempt network waits for nothing, others wait for it, and a source that left begins anew', () => {
+test('an exempt network waits for nothing, and others wait for it', () => {
   const { join } = setUp()
   const [own, greedy] = [join('192.0.2.1'), join('198.51.100.1')]
   for (const { read } of [greedy, own, greedy]) read(50)
   expect([own.worker.isWaiting, greedy.worker.isWaiting]).toEqual([false, true])
-  greedy.work.close()
-  expect(join('198.51.100.1').worker.isWaiting).toBe(false)
+})
+
+test('a source that hangs up and comes again still owes what it took, and nothing is left when that is paid', () => {
+  const { clock, join } = setUp()
+  const neighbour = join('203.0.113.1')
+  let tookMs = 0
+  const startMs = clock.monotonic()
+  while (clock.monotonic() - startMs < 10_000) {
+    neighbour.read(0.1)
+    const { worker, work, read } = join('198.51.100.1')
+    if (worker.isWaiting) clock.advance(1)
+    else {
+      read(20)
+      tookMs += 20
+    }
+    work.close()
+  }
+  expect(tookMs / 10_000).toBeLessThan(0.4)
+  clock.advance(100)
+  expect(clock.pending).toBe(0)
+})
+
+test('ends of connections count for their source, and make its other connections wait', () => {
+  const { sources, join } = setUp()
+  const [greedy, neighbour] = [join('198.51.100.1'), join('198.51.100.2')]
+  neighbour.read(0.1)
+  for (let n = 0; n < 79; n++) sources.ended('198.51.100.1')
+  expect(greedy.worker.isWaiting).toBe(false)
+  for (let n = 0; n < 10; n++) sources.ended('198.51.100.1')
+  expect([greedy.worker.isWaiting, neighbour.worker.isWaiting]).toEqual([true, false])
 })

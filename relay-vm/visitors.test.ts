@@ -8,7 +8,7 @@ import type { StreamState } from '@porttunneler/shared/mux/stream-options'
 import type { StreamSink, StreamWatch } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Origins } from './listeners/origins.ts'
 import { Meters } from './meters/meters.ts'
 import { Admission } from './policy/admission.ts'
@@ -67,7 +67,15 @@ class FakeStream implements Pick<Stream, 'state' | 'isOver' | 'bytesIn' | 'bytes
   }
 }
 
-function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: number } = {}) {
+function setUp({
+  refuse,
+  visitorsMax = 2,
+  trusted = [],
+}: {
+  refuse?: ErrorKey
+  visitorsMax?: number
+  trusted?: string[]
+} = {}) {
   const clock = new FakeClock()
   const meters = new Meters()
   const streams: FakeStream[] = []
@@ -80,7 +88,7 @@ function setUp({ refuse, visitorsMax = 2 }: { refuse?: ErrorKey; visitorsMax?: n
     isShortOfMemory: () => memory.isShort,
     origins: new Origins({
       clock,
-      proxies: new TrustedProxies([]),
+      proxies: new TrustedProxies(trusted),
       headerAt: [],
       waitingMax: 1,
       refused: (reason) => meters.refused(reason),
@@ -266,6 +274,23 @@ describe('visitors', () => {
     expect([...meters.refusals()]).toEqual([['visitor.limit', 1]])
     sockets[0]?.emit('close')
     expect(accept(visitors, makeSocket('192.0.2.9'))).toBe('192.0.2.9')
+  })
+
+  test.each([
+    ['a visitor', '192.0.2.1', ['192.0.2.1']],
+    ['an agent, who is counted elsewhere', '192.0.2.1', []],
+    ['a proxy, which comes for many', '203.0.113.1', []],
+  ])('the end of a connection counts once for its address: %s', (who, address, counted) => {
+    const { visitors } = setUp({ trusted: ['203.0.113.0/24'] })
+    const ended = vi.spyOn(visitors.sources, 'ended')
+    const socket = makeSocket(address)
+    accept(visitors, socket)
+    if (who.startsWith('an agent')) visitors.leave(socket as unknown as Socket)
+    for (const event of ['end', 'error', 'close']) {
+      socket.emit(event)
+      // Resets of a crowd are read before the first 'close'.
+      expect(ended.mock.calls.flat()).toEqual(counted)
+    }
   })
 
   test('while memory is short nobody comes in, and idle visitors are closed, newest first and a few at a time', () => {

@@ -139,6 +139,8 @@ export class Visitors {
       turnAway()
       return false
     }
+    if (!origins.trustAt(socket))
+      this.sources.countEnd(socket, origins.of(socket).address, () => this.#sockets.has(socket))
     socket.once('close', () => this.#sockets.remove(socket))
     return true
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeJson, FrameType } from '../protocol/frames.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { muxPair } from '../testing/mux-pair.ts'
-import { JointWork, LoopWork, WorkShare } from './work-share.ts'
+import { JointWork, LoopWork, WorkShare, wakenPerTurn } from './work-share.ts'
 
 /** Two accounts of one relay. */
 function setUp() {
@@ -47,6 +47,26 @@ describe('an account at the event loop of a relay', () => {
     expect(first.isWaiting).toBe(true)
     clock.advance(0.2)
     expect([first.isWaiting, second.isWaiting, later.isWaiting]).toEqual([false, false, false])
+  })
+
+  test('wakes its connections a few a turn, the longest waiting first, and no more while it rests again', () => {
+    const { clock, greedy, modest, work, join } = setUp()
+    const workers = Array.from({ length: 3 * wakenPerTurn }, () => join(greedy))
+    const awake = () => workers.flatMap(({ isWaiting }, n) => (isWaiting ? [] : n))
+    work(modest, 0.1)
+    work(greedy, 4)
+    expect(awake()).toEqual([])
+    clock.advance(8.1)
+    expect(awake()).toEqual(Array.from({ length: wakenPerTurn }, (_, n) => n))
+    // What is read of these takes time again.
+    const nowMs = clock.monotonic()
+    greedy.worked(nowMs - 1, nowMs, true)
+    expect(awake()).toEqual([])
+    while (awake().length === 0) clock.advance(0.5)
+    expect(awake()).toEqual(Array.from({ length: wakenPerTurn }, (_, n) => n + wakenPerTurn))
+    clock.advance(10)
+    expect(awake()).toHaveLength(workers.length)
+    expect(clock.pending).toBe(0)
   })
 
   test('has a third of the loop, whatever its frames look like', () => {

@@ -27,6 +27,15 @@ const readMs = 0.003
 const owedMsMax = 50
 /** Others are at work when something of theirs was handled within this time. */
 const besideMs = 1_000
+/** A smaller debt is not remembered when the last connection is gone. */
+const debtMsMin = 1
+/**
+ * A share that has rested lets so many connections work again in each turn: thousands of them may have ended meanwhile,
+ * and the system tells of all that are read at once.
+ */
+export const wakenPerTurn = 64
+/** Long enough for a turn of the loop in between. */
+const turnMs = 1
 
 /** All accounts of a relay, or all networks. */
 export class LoopWork {
@@ -55,10 +64,13 @@ export class LoopWork {
 export class WorkShare {
   readonly #all: LoopWork
   readonly #terms: WorkTerms
-  readonly #workers = new Set<JointWork>()
+  readonly #working = new Set<JointWork>()
+  /** Those that wait, the longest first. */
+  readonly #waiting = new Set<JointWork>()
   #owedMs = 0
   #countedMs = 0
   #rest: Timer | undefined
+  #waking: Timer | undefined
 
   constructor(all: LoopWork, terms = usualTerms) {
     this.#all = all
@@ -70,12 +82,13 @@ export class WorkShare {
   }
 
   add(worker: JointWork): void {
-    this.#workers.add(worker)
-    if (this.#rest) worker.setWaiting(this, true)
+    if (this.#rest) this.#stop(worker)
+    else this.#working.add(worker)
   }
 
   remove(worker: JointWork): void {
-    this.#workers.delete(worker)
+    this.#working.delete(worker)
+    this.#waiting.delete(worker)
   }
 
   /** Something was handled from `startMs` until `nowMs` (monotonic), which counts if `isSmall`. */
@@ -84,22 +97,47 @@ export class WorkShare {
     const { freeMs, restFactor } = this.#terms
     const isShared = this.#all.isShared(this, nowMs)
     if (!isSmall) return
-    const paidMs = (startMs - this.#countedMs) / restFactor
+    const paidMs = Math.max(0, startMs - this.#countedMs) / restFactor
     this.#countedMs = nowMs
     this.#owedMs = Math.min(owedMsMax, Math.max(0, this.#owedMs - paidMs) + nowMs - startMs)
     if (!isShared || this.#owedMs < freeMs || this.#rest) return
-    this.#rest = clock.after(this.#owedMs * restFactor, () => this.#setWaiting(false), { background: true })
-    this.#setWaiting(true)
+    this.#waking?.clear()
+    this.#waking = undefined
+    this.#rest = clock.after(this.#owedMs * restFactor, this.#wake, { background: true })
+    for (const worker of this.#working) this.#stop(worker)
+    this.#working.clear()
+  }
+
+  /** Calls `done` when what it took is paid: a connection that ends and comes again must not begin anew. */
+  whenPaid(done: () => void): void {
+    const { clock } = this.#all
+    const { restFactor } = this.#terms
+    const owedMs = this.#owedMs - (clock.monotonic() - this.#countedMs) / restFactor
+    if (owedMs < debtMsMin) done()
+    else clock.after(owedMs * restFactor, done, { background: true })
   }
 
   /** Its last connection is gone. */
   close(): void {
     this.#rest?.clear()
+    this.#waking?.clear()
   }
 
-  #setWaiting(isWaiting: boolean): void {
-    if (!isWaiting) this.#rest = undefined
-    for (const worker of this.#workers) worker.setWaiting(this, isWaiting)
+  #stop(worker: JointWork): void {
+    this.#waiting.add(worker)
+    worker.setWaiting(this, true)
+  }
+
+  readonly #wake = (): void => {
+    this.#rest = this.#waking = undefined
+    let left = wakenPerTurn
+    for (const worker of this.#waiting) {
+      if (left-- === 0) break
+      this.#waiting.delete(worker)
+      this.#working.add(worker)
+      worker.setWaiting(this, false)
+    }
+    if (this.#waiting.size > 0) this.#waking = this.#all.clock.after(turnMs, this.#wake, { background: true })
   }
 }
 
