@@ -41,6 +41,8 @@ export class BodyOut {
   #isStarted = false
   #isSent = false
   #isHeld = false
+  #isFull = false
+  #isResting = false
   #trailers: Buffer = none
 
   constructor(stream: ServerHttp2Stream, reader: BodyReader, means: BodyMeans) {
@@ -58,7 +60,7 @@ export class BodyOut {
 
   /** The visitor could send more, and does not. */
   get isVisitorLate(): boolean {
-    return this.#isStarted && !this.#isSent && !this.#isHeld
+    return this.#isStarted && !this.#isSent && !this.#isFull
   }
 
   /** It will not be read for a while. @returns false: there is no memory for it */
@@ -79,15 +81,20 @@ export class BodyOut {
     }
     this.#isStarted = true
     this.#stream.on('data', this.#onData).once('end', this.#onEnd)
-    if (mayGoOn) this.goOn()
-    else this.#stop()
+    this.#isFull = !mayGoOn
+    this.#obey()
   }
 
   /** The stream takes more. */
   goOn(): void {
-    if (!this.#isStarted) return
-    this.#release()
-    this.#stream.resume()
+    this.#isFull = false
+    if (this.#isStarted) this.#obey()
+  }
+
+  /** The visitor's address has had its part of the loop, or may go on. */
+  setResting(isResting: boolean): void {
+    this.#isResting = isResting
+    if (this.#isStarted && !this.#isSent) this.#obey()
   }
 
   /** The request is over. */
@@ -99,7 +106,10 @@ export class BodyOut {
   readonly #onData = (bytes: Buffer): void => {
     const startMs = this.#means.monotonic()
     if (!this.#reader.mayHave(bytes)) this.#reader.onRefused('http.body_limit')
-    else if (!this.#reader.write(this.#isChunked ? chunkOf(bytes) : bytes)) this.#stop()
+    else if (!this.#reader.write(this.#isChunked ? chunkOf(bytes) : bytes)) {
+      this.#isFull = true
+      this.#obey()
+    }
     this.#reader.onRead(startMs, bytes.length)
   }
 
@@ -120,9 +130,14 @@ export class BodyOut {
     this.#reader.onSent()
   }
 
-  #stop(): void {
-    this.#stream.pause()
-    if (!this.hold()) this.#reader.onRefused('relay.memory')
+  #obey(): void {
+    if (this.#isFull || this.#isResting) {
+      this.#stream.pause()
+      if (!this.hold()) this.#reader.onRefused('relay.memory')
+    } else {
+      this.#release()
+      this.#stream.resume()
+    }
   }
 
   #release(): void {

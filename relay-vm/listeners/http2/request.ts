@@ -182,6 +182,10 @@ export class Http2Request implements Asker, Seeker {
     else this.#giveUp(key)
   }
 
+  setResting(isResting: boolean): void {
+    this.#body.setResting(isResting)
+  }
+
   /** Call it four times in the time that nothing may move. */
   look(): void {
     const progress = this.#upstream?.progress ?? 0

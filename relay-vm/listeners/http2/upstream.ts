@@ -36,6 +36,8 @@ export type UpstreamEvents = {
   onClosed(upstream: Upstream): void
 }
 
+const statusMax = 599
+
 export class Upstream implements StreamSink, AnswerReader {
   readonly #route: HttpRoute
   readonly #events: UpstreamEvents
@@ -48,6 +50,9 @@ export class Upstream implements StreamSink, AnswerReader {
   #askedMs = 0
   #hasAnswered = false
   #isSent = false
+  /** The last answer is complete and no request has followed it; `isFree`: that was told. */
+  #isBetween = false
+  #isFree = false
   /** Bytes of the present piece that the visitor will take later. */
   #laterBytes = 0
   #isOver = false
@@ -81,6 +86,7 @@ export class Upstream implements StreamSink, AnswerReader {
   /** Sends a request of `asker`. False: stop until `onWritable`. */
   ask(asker: Asker, head: RequestHead, bytes: Buffer): boolean {
     this.#asker = asker
+    this.#isBetween = this.#isFree = false
     this.#requestsTotal += 1
     this.#hasAnswered = this.#isSent = false
     this.#askedMs = this.#route.answers.now()
@@ -119,8 +125,8 @@ export class Upstream implements StreamSink, AnswerReader {
   }
 
   onHead(head: ReceivedHead): void {
-    // Nobody asked for another protocol.
-    if (head.status === 101) {
+    // Nobody asked for another protocol, and HTTP/2 has no status of 600 or more (Node throws).
+    if (head.status === 101 || head.status > statusMax) {
       this.onBroken()
       return
     }
@@ -140,14 +146,13 @@ export class Upstream implements StreamSink, AnswerReader {
 
   onEnd(trailers: Fields | undefined): void {
     const asker = this.#asker
-    // An upstream may answer before it has the whole request; what it makes of the rest nobody can tell.
-    const mayGoOn = this.#isSent && this.#parser.mayFollow
     this.#asker = undefined
     asker?.onEnd(trailers)
     if (this.#isOver) return
-    if (mayGoOn) this.#events.onFree(this)
-    else if (this.#isSent) this.retire()
-    else this.#end('stream.aborted')
+    // An upstream may answer before it has the whole request; what it makes of the rest nobody can tell.
+    if (!this.#isSent) this.#end('stream.aborted')
+    else if (this.#parser.mayFollow) this.#isBetween = true
+    else this.retire()
   }
 
   onBroken(): void {
@@ -160,6 +165,7 @@ export class Upstream implements StreamSink, AnswerReader {
     this.#parser.heard(bytes)
     const takenBytes = bytes.length - this.#laterBytes
     if (takenBytes > 0) this.#stream?.consumed(takenBytes)
+    if (this.#isBetween && !this.#isOver) this.#goOn()
   }
 
   onFin(): void {
@@ -176,6 +182,15 @@ export class Upstream implements StreamSink, AnswerReader {
 
   onWritable(): void {
     this.#asker?.onWritable()
+  }
+
+  /** Bytes behind an answer that nobody asked for would begin the next one. */
+  #goOn(): void {
+    if (!this.#parser.mayFollow) this.#end('http.answer')
+    else if (!this.#isFree) {
+      this.#isFree = true
+      this.#events.onFree(this)
+    }
   }
 
   #join(stream: Stream): void {

@@ -254,8 +254,13 @@ describe('http/2 visitor: failures', () => {
     await asked(third, '/3')
     say(third, 'HTTP/1.1 101 x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n')
     expect(await over(upgraded)).toMatchObject({ status: 502 })
-    expect(rig.refused).toEqual(['http.upstream_silent', 'http.answer', 'http.answer'])
-    expect(rig.answers).toEqual([['unanswered'], ['unanswered'], ['unanswered']])
+    const strange = ask(client, { ':path': '/4' })
+    const fourth = await rig.upstream(3)
+    await asked(fourth, '/4')
+    say(fourth, 'HTTP/1.1 999 x\r\nContent-Length: 0\r\n\r\n')
+    expect(await over(strange)).toMatchObject({ status: 502 })
+    expect(rig.refused).toEqual(['http.upstream_silent', 'http.answer', 'http.answer', 'http.answer'])
+    expect(rig.answers).toEqual([['unanswered'], ['unanswered'], ['unanswered'], ['unanswered']])
   })
 
   test.each([

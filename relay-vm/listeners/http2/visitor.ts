@@ -102,6 +102,7 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
   /** The address has had its part of the loop, or may go on. */
   setWaiting(isWaiting: boolean): void {
     this.#isWaiting = isWaiting
+    for (const request of this.#requests) request.setResting(isWaiting)
     while (!this.#isWaiting) {
       const begin = this.#waiting.shift()
       if (!begin) return
@@ -111,8 +112,10 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
 
   onOver(request: Http2Request, isTakenBack: boolean): void {
     this.#requests.delete(request)
-    const { origin } = this.options
-    if (isTakenBack && this.deps.mayTakeBack?.(origin.address) === false) {
+    const { origin, socket } = this.options
+    // A visitor that goes away as a whole takes nothing back: how often one may come is limited already.
+    const isHere = !this.#session.destroyed && !socket.destroyed
+    if (isTakenBack && isHere && this.deps.mayTakeBack?.(origin.address) === false) {
       this.deps.refused('http.taken_back')
       this.#session.destroy(new Error('Too many requests taken back'), constants.NGHTTP2_ENHANCE_YOUR_CALM)
     } else if (this.#session.closed) this.#awaitEnd()
