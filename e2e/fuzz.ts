@@ -6,6 +6,7 @@
  */
 import { runCases as runEdits } from '../cli/http/answers.fuzz.ts'
 import { runCases as runGate } from '../cli/http/request-gate.fuzz.ts'
+import { runCases as runBridge } from '../cli/http/upstream-h2/bridge.fuzz.ts'
 import { runCases as runScanner } from '../relay-vm/listeners/http/scanner.fuzz.ts'
 import { runCases as runSniff } from '../relay-vm/listeners/sniff.fuzz.ts'
 import { runCases as runAnswers } from '../shared/http/answer.fuzz.ts'
@@ -28,6 +29,7 @@ const targets: readonly { readonly name: string; readonly share: number; readonl
   { name: 'answer-parser', share: 0.01, run: runParser },
   { name: 'request-gate', share: 0.01, run: runGate },
   { name: 'edited-answers', share: 0.01, run: runEdits },
+  { name: 'http2-bridge', share: 0.005, run: runBridge },
 ]
 
 const values = readOptions({

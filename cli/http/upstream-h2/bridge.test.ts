@@ -174,6 +174,20 @@ describe('answers of an HTTP/2 upstream', () => {
     const old = rig.visit().send(get().replace('1.1', '1.0'))
     expect(withoutDate(await old.over())).toBe('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nbody')
     expect(old.hasFin).toBe(true)
+    const kept = rig.visit().send(get('Connection: keep-alive\r\n').replace('1.1', '1.0').repeat(2))
+    expect(await kept.over(), 'its end is unknown, so nothing follows').toBe(old.text)
+  })
+
+  test('leave a connection of HTTP/1.0 open when the visitor wants that and can tell where they end', async () => {
+    const rig = await rigOf((stream) => {
+      stream.respond({ ':status': 200, 'content-length': 2 })
+      stream.end('ok')
+    })
+    const text = await rig
+      .visit()
+      .send(get('Connection: keep-alive\r\n').replace('1.1', '1.0') + get('', '/last'))
+      .heard(/ok[\s\S]*ok$/)
+    expect(text.match(/connection: keep-alive\r\n/g)).toHaveLength(1)
   })
 
   test('end the connection when the visitor wanted that', async () => {
@@ -234,6 +248,31 @@ describe('ends with an HTTP/2 upstream', () => {
     expect(stream.rstCode).toBe(8)
     expect(stream.aborted).toBe(true)
     expect(hasEnded).toBe(false)
+  })
+
+  test('visitors who cancel a lot do not make the upstream end the requests of others', async () => {
+    const rig = await rigOf(
+      (stream, fields) => {
+        if (fields.includes('/long')) {
+          stream.respond({ ':status': 200 })
+          stream.write('first')
+          stream.once('data', () => stream.end('last'))
+        }
+      },
+      { server: { streamResetBurst: 210, streamResetRate: 1 } },
+    )
+    const patient = rig.visit().send(`POST /long HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\n`)
+    await patient.heard('first\r\n')
+    for (let at = 0; at < 500; at++) {
+      const asked = once(rig.server, 'stream')
+      const impatient = rig.visit().send(get())
+      const [stream] = (await asked) as [ServerHttp2Stream]
+      const cancelled = once(stream, 'close')
+      impatient.stream?.reset('stream.aborted')
+      await cancelled
+    }
+    patient.send('x')
+    await patient.heard('last\r\n0\r\n\r\n')
   })
 
   test('an answer that is cut short ends by a reset', async () => {

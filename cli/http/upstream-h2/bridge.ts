@@ -175,7 +175,7 @@ export class Bridge implements StreamSink {
         onFailed: (failure, isRefused) => this.#onFailed(failure, isRefused),
       })
     } catch (cause) {
-      slot.release()
+      slot.release(false)
       const why = cause instanceof Error ? cause.message : String(cause)
       this.#refuse(fail('upstream.reset', `${name} cannot be asked this over HTTP/2: ${why}`, { cause }))
     }

@@ -97,7 +97,7 @@ export class Call implements Reader {
     // 'close' follows and says why.
     h2.on('error', () => {})
     h2.on('close', () => {
-      slot.release()
+      slot.release(this.#abort.signal.aborted)
       if (!this.#sawEnd || this.#framing === undefined)
         this.#fail(`ended the request with ${nameOf(h2.rstCode)}`)
     })
@@ -105,7 +105,7 @@ export class Call implements Reader {
 
   /** No request follows on the visitor's connection. */
   get isLast(): boolean {
-    return this.#options.head.isLast || this.#isOld
+    return this.#options.head.isLast || this.#framing === 'untilEnd'
   }
 
   /** Whether a part of the body was sent, so that the request cannot be repeated. */
@@ -135,7 +135,7 @@ export class Call implements Reader {
   /** Nobody wants the answer any more. */
   cancel(): void {
     this.#isOver = true
-    this.#abort.abort()
+    if (!this.#h2.closed) this.#abort.abort()
   }
 
   /** Bytes of the answer's body. */
@@ -165,6 +165,7 @@ export class Call implements Reader {
     const status = statusOf(fields)
     const more = this.#frame(status, fields, isWhole)
     if (this.isLast) more.push('connection: close')
+    else if (this.#isOld) more.push('connection: keep-alive')
     const head = answerHead(status, fields, more)
     if (head === undefined) {
       this.#framing = undefined

@@ -13,6 +13,11 @@ const sessionsMax = 8
 /** For a request to become possible: long enough for short requests to end, and shorter than clients wait. */
 const waitMs = 20_000
 const idleMs = 60_000
+/**
+ * Servers take many cancelled requests on one connection for an attack and end it with all that is on it (Node and
+ * nghttp2 after 1,000, Envoy after 500), so an impatient visitor would harm the others.
+ */
+const cancelledMax = 200
 /** An upstream that vanished without a word is found out by the first request after such a silence. */
 const silenceMs = 30_000
 const pongMs = 10_000
@@ -20,8 +25,8 @@ const pongMs = 10_000
 /** The right to one request. */
 export type Slot = {
   readonly session: ClientHttp2Session
-  /** The request is over. */
-  release(): void
+  /** The request is over. `isCancelled`: because nobody wanted its answer any more. */
+  release(isCancelled: boolean): void
 }
 
 type Waiter = {
@@ -35,6 +40,7 @@ type Waiter = {
 type Held = {
   readonly session: ClientHttp2Session
   active: number
+  cancelled: number
   /** When a request last began or ended (monotonic). */
   movedMs: number
   idleTimer: Timer | undefined
@@ -116,7 +122,9 @@ export class UpstreamSessions {
       waiter.timer.clear()
       waiter.onReady(slot)
     }
-    if (this.#waiting.size > 0 && this.#held.size < sessionsMax) this.#connect()
+    // One that ends with its requests takes no others, and there are no more of those than visitors.
+    const usable = [...this.#held].filter(({ session }) => !session.closed).length
+    if (this.#waiting.size > 0 && usable < sessionsMax) this.#connect()
   }
 
   #connect(): void {
@@ -130,7 +138,7 @@ export class UpstreamSessions {
       (failure) => {
         this.#stopConnecting = undefined
         // Where one connection works, its requests end some time.
-        if (this.#held.size > 0) return
+        if ([...this.#held].some(({ session }) => !session.closed)) return
         for (const waiter of [...this.#waiting]) {
           this.#waiting.delete(waiter)
           waiter.timer.clear()
@@ -149,6 +157,7 @@ export class UpstreamSessions {
     const held: Held = {
       session,
       active: 0,
+      cancelled: 0,
       movedMs: this.#clock.monotonic(),
       idleTimer: undefined,
       pongTimer: undefined,
@@ -173,9 +182,11 @@ export class UpstreamSessions {
     let isReleased = false
     return {
       session: held.session,
-      release: () => {
+      release: (isCancelled) => {
         if (isReleased) return
         isReleased = true
+        if (isCancelled) held.cancelled += 1
+        if (held.cancelled === cancelledMax) held.session.close()
         held.movedMs = this.#clock.monotonic()
         held.active -= 1
         if (held.active === 0) this.#rest(held)

@@ -1,0 +1,137 @@
+import { codes } from '@porttunneler/shared/base/errors'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { afterEach, describe, expect, test } from 'vitest'
+import { http2Rig } from '../../testing/http2-rig.ts'
+import {
+  errorCode,
+  fieldBlock,
+  frame,
+  frameFlag,
+  frameType,
+  rawHttp2,
+  rawRig,
+  settingsFrame,
+  until,
+} from '../../testing/raw-http2.ts'
+
+const closers: (() => void)[] = []
+afterEach(() => {
+  for (const close of closers.splice(0)) close()
+})
+
+async function rigOf(...options: Parameters<typeof rawRig>) {
+  const rig = await rawRig(...options)
+  closers.push(rig.close)
+  return rig
+}
+
+const { endStream, endHeaders } = frameFlag
+const ok = fieldBlock([':status', '200'])
+const get = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'
+const pageOf = (key: keyof typeof codes) => new RegExp(`^HTTP/1\\.1 50\\d [\\s\\S]*${codes[key].code}`)
+
+describe('a busy or hostile HTTP/2 upstream', () => {
+  test.each([
+    ['SETTINGS', frame(frameType.settings, 0, 0, Buffer.of(0, 4, 0, 1, 0, 0))],
+    ['PING', frame(frameType.ping, 0, 0, Buffer.alloc(8))],
+    ['empty DATA', frame(frameType.data, 0, 1)],
+    ['WINDOW_UPDATE', frame(frameType.window, 0, 0, errorCode(1))],
+    ['GOAWAY', frame(frameType.goaway, 0, 0, Buffer.concat([errorCode(1), errorCode(0)]))],
+  ])(
+    'a flood of %s ends in an answer, a page or a reset, and the next visitor is served',
+    async (_name, one) => {
+      let isHostile = true
+      const rig = await rigOf((peer, id) => {
+        peer.send(frameType.headers, endHeaders, id, ok)
+        if (isHostile) peer.socket.write(Buffer.concat(Array.from({ length: 20_000 }, () => one)))
+        peer.send(frameType.data, endStream, id)
+      })
+      const first = rig.visit().send(get)
+      await first.until(
+        () => first.hasFin || first.resetCode !== undefined || first.text.endsWith('0\r\n\r\n'),
+      )
+      isHostile = false
+      await rig.visit().send(get).heard('0\r\n\r\n')
+    },
+  )
+
+  test('GOAWAY instead of each answer is tried three times', async () => {
+    const rig = await rigOf((peer) =>
+      peer.send(frameType.goaway, 0, 0, Buffer.concat([errorCode(0), errorCode(0)])),
+    )
+    const visitor = rig.visit().send(get)
+    expect(await visitor.over()).toMatch(pageOf('upstream.reset'))
+    expect(rig.connections()).toBe(3)
+  })
+
+  test('GOAWAY once costs nobody a request', async () => {
+    let asked = 0
+    const rig = await rigOf((peer, id) => {
+      asked += 1
+      if (asked === 1) peer.send(frameType.goaway, 0, 0, Buffer.concat([errorCode(0), errorCode(0)]))
+      else peer.send(frameType.headers, endHeaders | endStream, id, ok)
+    })
+    await rig.visit().send(get).heard('content-length: 0\r\n\r\n')
+    expect(asked).toBe(2)
+  })
+
+  test('no more requests than it allows go on a connection, and eight connections are all it gets', async () => {
+    const open: (() => void)[] = []
+    const rig = await rigOf(
+      (peer, id) => open.push(() => peer.send(frameType.headers, endHeaders | endStream, id, ok)),
+      settingsFrame([3, 2]),
+    )
+    const visitors = Array.from({ length: 20 }, () => rig.visit().send(get))
+    await until(() => open.length === 16)
+    expect(rig.connections()).toBe(8)
+    for (const answer of open.splice(0)) answer()
+    await until(() => {
+      for (const answer of open.splice(0)) answer()
+      return visitors.every(({ text }) => text.endsWith('\r\n\r\n'))
+    })
+    expect(rig.connections()).toBe(8)
+  })
+})
+
+describe('a silent HTTP/2 upstream', () => {
+  test('that allows no request at all costs a visitor 20 s and a page', async () => {
+    const clock = new FakeClock()
+    const rig = await rigOf(() => {}, settingsFrame([3, 0]), clock)
+    const visitor = rig.visit().send(get)
+    await until(() => {
+      clock.advance(500)
+      return visitor.hasFin
+    })
+    expect(visitor.text).toMatch(pageOf('upstream.busy'))
+  })
+
+  test('that never greets is given up after 5 s', async () => {
+    const clock = new FakeClock()
+    const rig = await rigOf(() => {}, Buffer.alloc(0), clock)
+    const visitor = rig.visit().send(get)
+    await until(() => {
+      clock.advance(500)
+      return visitor.resetCode !== undefined
+    })
+    expect(`PT-${visitor.resetCode}`).toBe(codes['upstream.no_http_two'].code)
+  })
+
+  test('with a window of nothing is sent nothing, and holds only what its visitor may send', async () => {
+    const seen: number[] = []
+    const upstream = await rawHttp2((one) => seen.push(one.type), settingsFrame([4, 0]))
+    const rig = http2Rig({ upstream: { host: '127.0.0.1', port: upstream.port } })
+    closers.push(() => {
+      rig.desk.close()
+      upstream.close()
+    })
+    const visitor = rig.visit()
+    visitor.send(`POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${1e9}\r\n\r\n`)
+    let total = 0
+    while (visitor.stream?.write(Buffer.alloc(16_384)) && total < 1e7) total += 16_384
+    await until(() => seen.includes(frameType.headers))
+    expect(total).toBeLessThan(1_000_000)
+    visitor.stream?.reset('stream.aborted')
+    await until(() => seen.includes(frameType.reset))
+    expect(seen).not.toContain(frameType.data)
+  })
+})
