@@ -111,6 +111,11 @@ const domainSchema = z
   .optional()
   .describe('A host of your own domain that shall lead here, such as app.example.com.')
 
+const endToEndSchema = z
+  .boolean()
+  .optional()
+  .describe("End visitors' TLS at this machine, with a certificate whose key never leaves it.")
+
 /** What only an http tunnel may say: the agent then checks its requests (http-options.ts). */
 const requestShape = {
   hostHeader: z
@@ -189,6 +194,7 @@ const tunnelSchema = z.discriminatedUnion('kind', [
       kind: z.literal('tls'),
       ...upstreamShape,
       domain: domainSchema,
+      e2e: endToEndSchema,
       health: connectCheckSchema.optional(),
     })
     .describe('TLS with a host name of its own, handed over undecrypted: your program has the certificate.'),

@@ -252,6 +252,13 @@ test.each([
 })
 
 describe('ptun.yaml', () => {
+  test('a tls tunnel may end TLS at the agent; an http or tcp tunnel of that key is a slip', () => {
+    const of = (kind: string) =>
+      `version: 1\ntunnels:\n  a:\n    kind: ${kind}\n    upstream: 3000\n    e2e: true\n`
+    expect(parseConfig(of('tls'), 'ptun.yaml').tunnels).toMatchObject([{ kind: 'tls', endToEnd: 'anything' }])
+    expect(failureOf(of('tcp')).detail).toContain('e2e')
+  })
+
   test('a good file gives its tunnels in order', () => {
     expect(parseConfig(good, 'ptun.yaml').tunnels).toEqual([
       {

@@ -128,6 +128,7 @@ function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Te
         upstream,
         ...(domain !== undefined && { domain }),
         ...common,
+        ...(tunnel.kind === 'tls' && tunnel.e2e && { endToEnd: 'anything' as const }),
         ...toHttpParts(tunnel, folder, sayAt),
       },
     ]
@@ -272,7 +273,7 @@ function knownKeys(path: Path): readonly string[] {
     return Object.keys(headerEditsSchema.shape)
   return path.length === 0
     ? Object.keys(configSchema.shape)
-    : ['kind', 'upstream', 'proxyProtocol', 'pool', 'domain', 'health', 'port', ...httpOptionNames]
+    : ['kind', 'upstream', 'proxyProtocol', 'pool', 'domain', 'e2e', 'health', 'port', ...httpOptionNames]
 }
 
 /** The value came from a variable and may be a secret, so the message must not repeat it. */

@@ -63,7 +63,7 @@ function addSignIn(program: Command, run: Run): void {
 const servingTexts: Readonly<Record<TunnelKind, string>> = {
   tcp: 'give a local TCP port a public port',
   http: 'give a local web server a public host name',
-  tls: 'give a local TLS server a public host name; the TLS of visitors ends there, not at the relay',
+  tls: 'give a local TLS server a public host name; TLS of visitors ends there, or with --e2e at ptun',
 }
 
 const httpUpstreamText = 'port, host:port, https://host:port or unix:/path'
@@ -73,6 +73,8 @@ function addServing(program: Command, run: Run): void {
   const cell = () =>
     new Option('--cell <id>', 'where the tunnels shall be; without it new ones go to the nearest cell')
   const domain = () => new Option('--domain <host>', 'a host of your own domain that shall lead here')
+  const endToEnd = () =>
+    new Option('--e2e', "end visitors' TLS at this machine, with a certificate whose key never leaves it")
   const qr = () => new Option('--qr', 'print the endpoint as a QR code')
   for (const kind of tunnelKinds) {
     const command = program
@@ -88,6 +90,7 @@ function addServing(program: Command, run: Run): void {
       )
       .option('--name <name>', 'name of the tunnel; without it the server makes one up')
     if (kind === 'tcp') command.option('--port <port>', 'public port to ask for, or a range: 20100-20110')
+    command.addOption(kind === 'tls' ? endToEnd() : endToEnd().hideHelp())
     for (const option of requestOptions()) command.addOption(kind === 'http' ? option : option.hideHelp())
     command
       .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')

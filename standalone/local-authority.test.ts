@@ -3,8 +3,8 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:cry
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer } from 'node:tls'
+import { certificateRequest, newCertificateKey } from '@porttunneler/shared/base/csr'
 import { isFailure } from '@porttunneler/shared/base/errors'
-import { certificateRequest, newCertificateKey } from '@porttunneler/shared/control/certificates/csr'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
 import {

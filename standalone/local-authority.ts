@@ -14,13 +14,6 @@ import { isIPv4 } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
-import type {
-  Certificates,
-  Issuer,
-  IssuerLimit,
-  IssuerLimits,
-  Order,
-} from '@porttunneler/shared/control/certificates/role'
 import {
   altNames,
   authorityKey,
@@ -29,7 +22,14 @@ import {
   keyOfRequest,
   signCertificate,
   subjectKey,
-} from '@porttunneler/shared/control/certificates/x509'
+} from '@porttunneler/shared/base/x509'
+import type {
+  Certificates,
+  Issuer,
+  IssuerLimit,
+  IssuerLimits,
+  Order,
+} from '@porttunneler/shared/control/certificates/role'
 import { z } from 'zod'
 
 const dayMs = 86_400_000

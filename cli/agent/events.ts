@@ -96,6 +96,29 @@ export type AgentEvent =
       readonly problem: Problem
     }
   | { readonly event: 'upstream.healthy'; readonly tunnel: string; readonly upstream: string }
+  /** The agent has made a key and asks the server for its certificate. */
+  | { readonly event: 'certificate.ordered'; readonly tunnel: string; readonly host: string }
+  | {
+      readonly event: 'certificate.ready'
+      readonly tunnel: string
+      readonly host: string
+      /** Wall ms. */
+      readonly until: number
+    }
+  | {
+      readonly event: 'certificate.failed'
+      readonly tunnel: string
+      readonly host: string
+      readonly problem: Problem
+      readonly retryInMs: number
+    }
+  /** The key stays in memory, because it cannot be written. */
+  | {
+      readonly event: 'certificate.unkept'
+      readonly tunnel: string
+      readonly host: string
+      readonly problem: Problem
+    }
   | {
       readonly event: 'connection.opened'
       readonly tunnel: string

@@ -6,10 +6,12 @@ export function settingsOf({
   requests,
   tls,
   upstreamProtocol,
-}: Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol'>): readonly string[] {
+  endToEnd,
+}: Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol' | 'endToEnd'>): readonly string[] {
   const users = requests?.logins.length ?? 0
   const redirects = requests?.redirects?.length ?? 0
   return [
+    ...(endToEnd ? ['TLS ends at this agent'] : []),
     ...(users > 0 ? [users === 1 ? 'asks for a password' : `asks for a password, ${users} users`] : []),
     ...(requests?.host !== undefined ? [`Host ${requests.host}${requests.origin ? ' and origin' : ''}`] : []),
     ...(upstreamProtocol ? [`upstream speaks HTTP/2 (${upstreamProtocol})`] : []),

@@ -6,6 +6,7 @@ import type { Emit } from './events.ts'
 import type { LeaseApi } from './home.ts'
 import type { DialRelay } from './relay-runner-options.ts'
 import type { SavedLease, WantedTunnel } from './tunnels.ts'
+import type { EndTls } from './visitor-stream.ts'
 
 export type SupervisorOptions = {
   readonly agent: string
@@ -19,6 +20,8 @@ export type SupervisorOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly emit: Emit
+  /** For tunnels whose visitors' TLS ends here. */
+  readonly endTls?: EndTls
   /** The proxy to relays, as it is shown to people; undefined: none. */
   readonly proxy?: () => string | undefined
   /** Leases of the last run, by position in `wanted`. */

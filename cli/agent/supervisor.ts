@@ -16,7 +16,7 @@ import type { RelayLoss } from './relay-runner-options.ts'
 import { Relays } from './relays.ts'
 import { Roster } from './roster.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
-import { labelOf, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
+import { labelOf, statusOf, type Tunnel, urlOf, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 import { VisitorDesk } from './visitor-desk.ts'
 
@@ -287,7 +287,7 @@ export class Supervisor {
       event: 'tunnel.online',
       tunnel: labelOf(tunnel),
       kind,
-      url: tunnel.lease.endpoint.url,
+      url: urlOf(tunnel) ?? '',
       upstream: formatUpstream(upstream),
     })
   }

@@ -11,6 +11,7 @@ import { type Emit, problemOf, type TunnelHealth, type TunnelState, type TunnelS
 import { settingsOf } from './settings.ts'
 import { formatUpstream, type Upstream } from './upstream.ts'
 import type { UpstreamTls } from './upstream-tls.ts'
+import type { InsideTls } from './visitor-stream.ts'
 
 export type WantedTunnel = {
   /** Without it the server makes one up, and the agent asks for the same one next time. */
@@ -25,6 +26,11 @@ export type WantedTunnel = {
   readonly proxyProtocol?: ProxyVersion
   /** A host of the account's own that shall lead to it. */
   readonly domain?: string
+  /**
+   * Its visitors' TLS ends at this agent, with a certificate of its own: then its kind is tls, and this is what is
+   * inside.
+   */
+  readonly endToEnd?: InsideTls
   /** Shared with agents of other machines. Undefined: as the tunnel is set at the server. */
   readonly isPool?: boolean
   /** Undefined: the upstream is dialled only for visitors. */
@@ -114,6 +120,13 @@ export function recovered(tunnel: Tunnel, emit: Emit): void {
   emit({ event: 'upstream.recovered', tunnel: labelOf(tunnel), upstream })
 }
 
+/** The address that visitors type. */
+export function urlOf({ wanted, lease }: Tunnel): string | undefined {
+  if (!lease || wanted.endToEnd !== 'http') return lease?.endpoint.url
+  const { host, port } = lease.endpoint
+  return `https://${host}${port === 443 ? '' : `:${port}`}`
+}
+
 /** A label for a tunnel that may have no name yet. */
 export function labelOf(tunnel: Tunnel): string {
   return tunnel.name ?? `${tunnel.wanted.kind} ${formatUpstream(tunnel.wanted.upstream)}`
@@ -133,6 +146,7 @@ export function statusOf(tunnel: Tunnel): TunnelStatus {
   }
   const { group, port } = tunnel.wanted
   const settings = settingsOf(tunnel.wanted)
+  const url = urlOf(tunnel)
   const trouble = tunnel.stopped ?? tunnel.refused ?? tunnel.health?.failure ?? tunnel.upstreamFailure
   return {
     name: labelOf(tunnel),
@@ -142,7 +156,7 @@ export function statusOf(tunnel: Tunnel): TunnelStatus {
     ...(settings.length > 0 && { settings }),
     state: stateOf(tunnel),
     isShared: tunnel.lease?.agents === 'many',
-    ...(tunnel.lease && { url: tunnel.lease.endpoint.url }),
+    ...(url !== undefined && { url }),
     relays: tunnel.bound.size,
     active: tunnel.streams.size,
     total: tunnel.total + tunnel.streams.size,

@@ -3,7 +3,6 @@ import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
-import type { Stream } from '@porttunneler/shared/mux/stream'
 import { deafSink, type StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { Guesses } from '../http/stages/guesses.ts'
@@ -11,6 +10,7 @@ import type { LoopbackMemory } from './dial-upstream.ts'
 import type { Emit } from './events.ts'
 import { Http2Upstreams } from './http2-upstreams.ts'
 import type { Tunnel } from './tunnels.ts'
+import type { EndTls, VisitorStream } from './visitor-stream.ts'
 import { Visitor } from './visitors.ts'
 import { visitorsMax } from './visitors-max.ts'
 
@@ -22,6 +22,8 @@ export type VisitorDeskOptions = {
    * Maximum at a time; when it is reached, the tunnel and visitor with most yields. Default: what descriptors allow.
    */
   readonly visitorsMax?: number
+  /** For tunnels whose visitors' TLS ends here. */
+  readonly endTls?: EndTls
   /** The last visitor has left. */
   onIdle(): void
 }
@@ -44,7 +46,7 @@ export class VisitorDesk {
     return this.#visitors.size
   }
 
-  accept(stream: Stream, info: OpenInfo, tunnel: Tunnel | undefined): StreamSink {
+  accept(stream: VisitorStream, info: OpenInfo, tunnel: Tunnel | undefined): StreamSink {
     if (!tunnel || tunnel.stopped) {
       stream.reset('session.revoked')
       return deafSink
@@ -60,7 +62,9 @@ export class VisitorDesk {
       stream.reset('session.limit')
       return deafSink
     }
-    const visitor = new Visitor(stream, info, {
+    const { endToEnd } = tunnel.wanted
+    const tls = endToEnd && this.#options.endTls?.(stream, endToEnd)
+    const visitor = new Visitor(tls ?? stream, info, {
       tunnel,
       memory: this.#memory,
       guesses: tunnel.wanted.requests && this.#guessesOf(tunnel),
@@ -72,6 +76,7 @@ export class VisitorDesk {
       },
     })
     this.#visitors.add(visitor, path, () => visitor.close('session.limit'))
+    if (tls) return tls.lead(visitor)
     visitor.start()
     return visitor
   }

@@ -14,7 +14,6 @@ import {
 } from '@porttunneler/shared/base/errors'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import { Splice, type SplicedStream } from '@porttunneler/shared/mux/splice'
-import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
@@ -30,6 +29,7 @@ import { type Emit, problemOf } from './events.ts'
 import { labelOf, recovered, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 import { endsOf } from './visitor-ends.ts'
+import type { VisitorStream } from './visitor-stream.ts'
 
 const nothingToCancel = () => {}
 
@@ -51,7 +51,7 @@ export type VisitorOptions = {
  * keeps what arrives, then it passes it to the splice. It has ended when both the socket and the stream have.
  */
 export class Visitor implements StreamSink {
-  readonly #stream: Stream
+  readonly #stream: VisitorStream
   readonly #info: OpenInfo
   readonly #options: VisitorOptions
   readonly #openedAt: number
@@ -76,7 +76,7 @@ export class Visitor implements StreamSink {
   #code: number | undefined
   #hasEnded = false
 
-  constructor(stream: Stream, info: OpenInfo, options: VisitorOptions) {
+  constructor(stream: VisitorStream, info: OpenInfo, options: VisitorOptions) {
     this.#stream = stream
     this.#info = info
     this.#options = options

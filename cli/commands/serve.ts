@@ -16,6 +16,7 @@ import { Supervisor } from '../agent/supervisor.ts'
 import type { SupervisorOptions } from '../agent/supervisor-options.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
 import { type Connection, type Context, connectApi, proxyChooserOf, warn } from '../context.ts'
+import { EndToEnd } from '../e2e/end-to-end.ts'
 import { runtimeFolder } from '../paths.ts'
 import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
@@ -51,6 +52,7 @@ export async function serve(
   const { env, clock, random } = context
   const connection = await connectApi(context)
   const { server } = connection
+  const account = accountOf(connection)
   const { agent, folder, failure: stateFailure } = await openState(env, clock.now())
   const runtime = folderOrNone(() => runtimeFolder(env))
   const running = await readRunning(runtime, connection, clock)
@@ -62,13 +64,15 @@ export async function serve(
     folder,
     unkeptAgent: stateFailure && agent,
     server,
-    account: accountOf(connection),
+    account,
     clock,
     onLost: onStateLost,
     onFound: () => onEvent({ event: 'state.found' }),
   })
   const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
   const mux = newMux(context)
+  const emit = (event: AgentEvent) => onEvent(event)
+  const endToEnd = new EndToEnd({ connection, folder, account, clock, random, emit })
   const chooseProxy = proxyChooserOf(context)
   const supervisor = new Supervisor({
     agent,
@@ -82,24 +86,20 @@ export async function serve(
     random,
     turn: mux.turn,
     dial: dialBy({ ...mux, agent, random, connect: relayRoute(chooseProxy) }),
-    emit: (event) => onEvent(event),
+    emit,
     proxy: () => describeWay(chooseProxy, server),
     saved,
-    // The first ones as they were requested: without a name, if the server made it up.
-    save: (index, lease, now) => leases.save(wanted[index] ?? now, lease, clock.now()),
-    retire: (lease) => leases.retire(lease),
-    forget: (lease) => leases.forget(lease),
+    ...keepLeases({ leases, endToEnd, wanted, clock }),
   })
   const output = openLeadingOutput({ context, connection, wanted }, () => supervisor.snapshot())
   const onEvent = (event: AgentEvent) => {
     output.onEvent(event)
-    // Loading its code needs a descriptor; an address without its picture is still an address.
-    if (qr && event.event === 'tunnel.online')
-      printQr(event.url, output.print).catch((error: unknown) => warn(context, `No QR code: ${error}`))
+    if (qr && event.event === 'tunnel.online') showQr(context, event.url, output.print)
   }
   const socket = await openStatus(context, runtime, () => supervisor.snapshot())
   const reloader = source && keepAsFile({ clock, source, supervisor }, { runtime, connection, takeover })
   const unlisten = obeySignals(supervisor, reloader)
+  endToEnd.followSaved(wanted, saved)
   supervisor.start()
   reloader?.start()
   if (stateFailure) onStateLost(stateFailure)
@@ -107,11 +107,39 @@ export async function serve(
   const exit = await supervisor.ended
   started.clear()
   reloader?.close()
+  endToEnd.close()
   output.close()
   unlisten()
   await Promise.all([socket?.close(), leases.settled()])
   sayLast(context, supervisor.snapshot(), { exit, commandWith })
   return exit
+}
+
+/** What the agent does with its leases: it keeps them for the next run, and has certificates for their hosts. */
+function keepLeases({
+  leases,
+  endToEnd,
+  wanted,
+  clock,
+}: {
+  readonly leases: SavedLeases
+  readonly endToEnd: EndToEnd
+  readonly wanted: readonly WantedTunnel[]
+  readonly clock: Clock
+}): Pick<SupervisorOptions, 'endTls' | 'save' | 'retire' | 'forget'> {
+  return {
+    endTls: endToEnd.endTls,
+    // The first ones as they were requested: without a name, if the server made it up.
+    save: (index, lease, now) => {
+      leases.save(wanted[index] ?? now, lease, clock.now())
+      endToEnd.follow(now, lease.lease)
+    },
+    retire: (lease) => leases.retire(lease),
+    forget: (lease) => {
+      leases.forget(lease)
+      endToEnd.drop(lease)
+    },
+  }
 }
 
 function describeWay(choose: ChooseProxy, server: string): string | undefined {
@@ -228,6 +256,11 @@ function accountOf({ credential }: Connection): string {
 
 function nameOf(name: string | undefined): { name?: string } {
   return name === undefined ? {} : { name }
+}
+
+/** Loading its code needs a descriptor; an address without its picture is still an address. */
+function showQr(context: Context, url: string, print: (lines: readonly string[]) => void): void {
+  printQr(url, print).catch((error: unknown) => warn(context, `No QR code: ${error}`))
 }
 
 async function printQr(url: string, print: (lines: readonly string[]) => void): Promise<void> {

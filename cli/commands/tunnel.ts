@@ -4,6 +4,7 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { type ProxyVersion, proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
+import type { WantedTunnel } from '../agent/tunnels.ts'
 import { parseUpstream } from '../agent/upstream.ts'
 import { type Context, connectApi } from '../context.ts'
 import { type HttpOptions, httpParts } from '../http-options.ts'
@@ -18,6 +19,7 @@ export type TunnelOptions = Omit<HttpOptions, keyof Edits> &
     readonly proxyProtocol?: string
     readonly pool?: boolean
     readonly domain?: string
+    readonly e2e?: boolean
     readonly cell?: string
     readonly takeover?: boolean
     readonly qr?: boolean
@@ -50,6 +52,7 @@ export async function serveTunnel(
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
     ...(options.domain !== undefined && { domain: options.domain }),
+    ...(options.e2e && endToEndOf(kind, options)),
   }))
   checkNames(tunnels)
   if (options.domain !== undefined && kind === 'tcp')
@@ -65,6 +68,17 @@ export async function serveTunnel(
     cell: () => options.cell,
     ...(name !== undefined && !isRange(port) && { commandWith }),
   })
+}
+
+/** @throws cli.usage without a name that can have a certificate */
+function endToEndOf(kind: TunnelKind, { name, domain }: TunnelOptions): Pick<WantedTunnel, 'endToEnd'> {
+  if (kind !== 'tls') throw fail('cli.usage', '--e2e is for tls tunnels.')
+  if (name === undefined && domain === undefined)
+    throw fail(
+      'cli.usage',
+      '--e2e needs a name that stays: one that you have reserved ("ptun names reserve shop.e2e", then --name shop), or your own domain (--domain).',
+    )
+  return { endToEnd: 'anything' }
 }
 
 /** Checked before the server would refuse each of them. */

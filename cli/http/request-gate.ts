@@ -14,7 +14,7 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import type { SplicedStream } from '@porttunneler/shared/mux/splice'
-import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { VisitorStream } from '../agent/visitor-stream.ts'
 import {
   type AnswerFault,
   type Answers,
@@ -53,7 +53,7 @@ type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'ended'
 const lingerMs = 5_000
 
 export class RequestGate implements SplicedStream {
-  readonly #stream: Stream
+  readonly #stream: VisitorStream
   readonly #options: GateOptions
   readonly #scanner = new RequestScanner()
   readonly #answers: Answers
@@ -71,7 +71,7 @@ export class RequestGate implements SplicedStream {
   #reply: { readonly reply: Reply; readonly asked: AskedRequest } | undefined
   #timer: Timer | undefined
 
-  constructor(stream: Stream, options: GateOptions) {
+  constructor(stream: VisitorStream, options: GateOptions) {
     this.#stream = stream
     this.#options = options
     if (options.awaitsUpgrade) this.#reader = new UpgradeReader()

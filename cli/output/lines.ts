@@ -82,10 +82,31 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
       return `${event.tunnel}: the upstream is not healthy: ${told(event.problem)}. ${event.problem.cure}`
     case 'upstream.healthy':
       return `${event.tunnel}: ${event.upstream} is healthy`
+    case 'certificate.ordered':
+    case 'certificate.ready':
+    case 'certificate.failed':
+    case 'certificate.unkept':
+      return certified(event)
     case 'connection.opened':
       return isVerbose ? `${event.tunnel}: ${event.visitor} connected` : undefined
     case 'connection.closed':
       return isVerbose ? closed(event) : undefined
+  }
+}
+
+function certified(
+  event: Extract<AgentEvent, { readonly event: `certificate.${string}` }>,
+): string | undefined {
+  const { tunnel, host } = event
+  switch (event.event) {
+    case 'certificate.ordered':
+      return `${tunnel}: waiting for the certificate of ${host}; its key stays on this machine`
+    case 'certificate.ready':
+      return `${tunnel}: ${host} has its certificate, valid until ${new Date(event.until).toISOString().slice(0, 10)}`
+    case 'certificate.failed':
+      return `${tunnel}: no certificate for ${host} yet: ${told(event.problem)}; ${again(event)}. ${event.problem.cure}`
+    case 'certificate.unkept':
+      return `${tunnel}: the key of ${host} stays in memory: ${told(event.problem)}; started again, ptun needs a new certificate, and there are few a week. ${event.problem.cure}`
   }
 }
 

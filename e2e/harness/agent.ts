@@ -18,6 +18,7 @@ export type WantedTunnel = {
   readonly port?: number | string
   readonly proxyProtocol?: 'v1' | 'v2'
   readonly pool?: boolean
+  readonly e2e?: boolean
   readonly hostHeader?: string
   readonly rewriteOrigin?: boolean
   readonly insecureUpstream?: boolean

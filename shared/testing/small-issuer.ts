@@ -4,8 +4,9 @@
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import { certificateRequest, newCertificateKey } from '../base/csr.ts'
 import { fail } from '../base/errors.ts'
-import { certificateRequest, newCertificateKey } from '../control/certificates/csr.ts'
+import { altNames, authorityKey, keyOfRequest, signCertificate } from '../base/x509.ts'
 import type {
   Authorization,
   Challenge,
@@ -15,7 +16,6 @@ import type {
   Order,
   RenewalWindow,
 } from '../control/certificates/role.ts'
-import { altNames, authorityKey, keyOfRequest, signCertificate } from '../control/certificates/x509.ts'
 
 const hourMs = 3_600_000
 /** As Let's Encrypt publishes them. */

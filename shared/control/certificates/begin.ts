@@ -1,10 +1,11 @@
 /** The first step of an order: chooses the issuer, checks the budget, makes a new key, and orders at the issuer. */
+
+import { newCertificateKey } from '../../base/csr.ts'
 import { fail, type PortTunnelerError } from '../../base/errors.ts'
 import { asFailure } from '../failures.ts'
 import { acmeKey } from './account-key.ts'
 import { type Purchase, refund, restAfterFailures, spend } from './budget.ts'
 import { allowedIssuers } from './caa.ts'
-import { newCertificateKey } from './csr.ts'
 import type { OpenOrder, Try } from './ordering.ts'
 import type { Issuer } from './role.ts'
 import { inOrder, isOfIssuer } from './rules.ts'

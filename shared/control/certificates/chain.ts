@@ -1,8 +1,8 @@
 /** Reads a certificate from an issuer: how long it is valid, for which names and key, and its name in ARI. */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
+import { derValues } from '../../base/der.ts'
 import { fail } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
-import { derValues } from './der.ts'
 import { publicKeyOf } from './read-csr.ts'
 
 export type ChainFacts = {

@@ -3,8 +3,8 @@
  * in it surprises anybody: a good key, one name, and a signature that shows that the sender has the key.
  */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { type DerValue, derValues, tags } from '../../base/der.ts'
 import { fail } from '../../base/errors.ts'
-import { type DerValue, derValues, tags } from './der.ts'
 
 export type AgentRequest = {
   readonly der: Buffer

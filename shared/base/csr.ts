@@ -1,7 +1,7 @@
 /** Keys of certificates, and requests for them (RFC 2986): P-256, the names as alternatives, and no other field. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
-import { Secret } from '../../base/secret.ts'
 import { der, tags } from './der.ts'
+import { Secret } from './secret.ts'
 import { altNames } from './x509.ts'
 
 const oid = (hex: string) => Buffer.from(hex, 'hex')

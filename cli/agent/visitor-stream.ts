@@ -1,0 +1,30 @@
+/** What the agent does with a visitor's stream; end-to-end TLS stands in front of one and does the same. */
+import type { Stream } from '@porttunneler/shared/mux/stream'
+import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
+
+export type VisitorStream = Pick<
+  Stream,
+  | 'write'
+  | 'end'
+  | 'consumed'
+  | 'reset'
+  | 'resetBehind'
+  | 'opened'
+  | 'answeredUpgrade'
+  | 'isOver'
+  | 'bytesIn'
+  | 'bytesOut'
+>
+
+/** Who gets a visitor's plain bytes. */
+export type PlainVisitor = StreamSink & { start(): void }
+
+/** A visitor's stream whose TLS ends here. */
+export type TlsStream = VisitorStream & {
+  /** The visitor starts when the handshake is over. @returns the sink of the stream */
+  lead(visitor: PlainVisitor): StreamSink
+}
+
+/** What visitors speak inside TLS. */
+export type InsideTls = 'http' | 'anything'
+export type EndTls = (stream: VisitorStream, inside: InsideTls) => TlsStream

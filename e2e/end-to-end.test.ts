@@ -1,0 +1,200 @@
+/**
+ * TLS from a visitor to the agent, with a certificate from pebble: nobody between has the key, the relay sees only the
+ * name, and a renewal or a restart ends no connection.
+ */
+import { execFile } from 'node:child_process'
+import { createPrivateKey, type X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
+import { within } from './harness/events.ts'
+import { type Pebble, startPebble } from './harness/pebble.ts'
+import {
+  freeSettings,
+  makeKey,
+  type Standalone,
+  startStandalone,
+  temporaryFolder,
+} from './harness/standalone.ts'
+import { describeWith } from './requirements.ts'
+
+const domain = 'tunnels.example.org'
+const vault = `vault.e2e.${domain}`
+
+describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
+  const folder = temporaryFolder('end-to-end')
+  const home = agentHome()
+  let pebble: Pebble
+  let server: Standalone
+  let service: { api: string; key: string }
+  let upstream: Server
+  let agent: Agent
+  let root = ''
+  let tlsPort = 0
+
+  beforeAll(async () => {
+    const ports = await freeSettings()
+    const portOf = (name: string) => Number(ports[`PORTTUNNELER_${name}_PORT`])
+    tlsPort = portOf('TLS')
+    pebble = await startPebble({ httpPort: portOf('HTTP') })
+    root = await pebble.root()
+    const issuer = `{ name: pebble, directory: "${pebble.directory}" }`
+    const settings = `domain: ${domain}\nacme:\n  email: ops@example.org\n  issuers: [${issuer}]\n`
+    writeFileSync(join(folder, 'standalone.yaml'), settings, { mode: 0o600 })
+    server = await startStandalone({
+      folder,
+      env: {
+        ...ports,
+        PORTTUNNELER_BIND: '127.0.0.1',
+        PORTTUNNELER_CONSOLE_URL: `http://127.0.0.1:${portOf('CONSOLE')}`,
+        PORTTUNNELER_DEMO: 'false',
+        NODE_EXTRA_CA_CERTS: pebble.apiRoot,
+      },
+    })
+    const { account = { email: '', password: '' } } = server.file
+    const place = { api: new URL(server.file.api).origin, account }
+    service = { ...place, key: await makeKey(place) }
+    upstream = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.pipe(socket)
+    }).listen(0, '127.0.0.1')
+    await once(upstream, 'listening')
+  }, 90_000)
+  afterAll(async () => {
+    await agent?.stop()
+    await server?.program.stop()
+    await pebble?.close()
+    upstream?.close()
+    for (const each of [folder, home]) rmSync(each, { recursive: true, force: true })
+  }, 60_000)
+
+  const run = async (...words: string[]) => {
+    const env = { ...process.env, ...privateFolders(home), PTUN_SERVER: service.api, PTUN_KEY: service.key }
+    return (await promisify(execFile)('node', [ptun, ...words], { env })).stdout
+  }
+  const start = () => {
+    const { port } = upstream.address() as AddressInfo
+    return startAgent(service, { vault: { kind: 'tls', upstream: port, e2e: true } }, { home })
+  }
+  /** A visitor who trusts pebble's root alone. */
+  const visit = async (name = vault): Promise<TLSSocket> => {
+    const socket = connect({ host: '127.0.0.1', port: tlsPort, servername: name, ca: root })
+    await within(once(socket, 'secureConnect'), `the handshake with ${name}`)
+    socket.on('error', () => {})
+    return socket
+  }
+  const echo = async (socket: TLSSocket, text: string) => {
+    socket.write(text)
+    const [bytes] = (await within(once(socket, 'data'), 'the echo')) as [Buffer]
+    return bytes.toString()
+  }
+  type Kept = { readonly host: string; readonly current: { readonly key: string; readonly renewAt: number } }
+  const readKept = () => {
+    const at = join(home, 'state/porttunneler/certificates')
+    for (const file of readdirSync(at)) {
+      const kept = JSON.parse(readFileSync(join(at, file), 'utf8')) as Kept
+      if (kept.host === vault) return { path: join(at, file), ...kept }
+    }
+    throw new Error('nothing is kept')
+  }
+  const serialOf = (socket: TLSSocket) => (socket.getPeerX509Certificate() as X509Certificate).serialNumber
+
+  test('a name that is not reserved is refused with the command that reserves it', async () => {
+    agent = await start()
+    await agent.online('vault')
+    const { problem } = await agent.waitFor('certificate.failed', { deadlineMs: 60_000 })
+    expect(problem).toMatchObject({ code: 'PT-2624', cure: expect.stringContaining('ptun names reserve') })
+    await agent.stop()
+    await run('names', 'reserve', 'vault.e2e')
+  }, 90_000)
+
+  test('a reserved name gets its certificate, and bytes reach a plain upstream', async () => {
+    agent = await start()
+    expect(new URL(await agent.online('vault')).hostname).toBe(vault)
+    const ready = await agent.waitFor('certificate.ready', { deadlineMs: 60_000 })
+    expect(ready).toMatchObject({ tunnel: 'vault', host: vault })
+    const socket = await visit()
+    expect(socket.authorized).toBe(true)
+    expect(await echo(socket, 'secret word')).toBe('secret word')
+    socket.end()
+    await within(once(socket, 'close'), 'the end')
+  }, 90_000)
+
+  test('the key is on this machine alone, in a file that only its user can read', async () => {
+    const { path: kept, current } = readKept()
+    expect(statSync(kept).mode & 0o777).toBe(0o600)
+    const socket = await visit()
+    const leaf = socket.getPeerX509Certificate() as X509Certificate
+    expect(leaf.checkPrivateKey(createPrivateKey(current.key))).toBe(true)
+    socket.destroy()
+    const secret = Buffer.from(current.key.replace(/-----.*-----|\s/g, ''), 'base64')
+    // The private number of a P-256 key in PKCS 8.
+    const number = secret.subarray(36, 68)
+    const texts = [
+      number.toString('base64'),
+      number.toString('base64url'),
+      number.toString('hex'),
+      current.key,
+    ]
+    for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+      const whole = join(folder, path)
+      if (!statSync(whole).isFile()) continue
+      const bytes = readFileSync(whole)
+      expect(bytes.includes(number), path).toBe(false)
+      for (const text of texts) expect(bytes.includes(text), path).toBe(false)
+    }
+  })
+
+  test('a restart uses the certificate that is there, and orders none', async () => {
+    const first = await visit()
+    const serial = serialOf(first)
+    first.destroy()
+    await agent.stop()
+    agent = await start()
+    await agent.online('vault')
+    const socket = await visit()
+    expect(serialOf(socket)).toBe(serial)
+    expect(await echo(socket, 'again')).toBe('again')
+    socket.destroy()
+    expect(agent.events.items.some(({ event }) => event === 'certificate.ordered')).toBe(false)
+  }, 60_000)
+
+  test('a renewal with a new key counts for new connections, and ends no open one', async () => {
+    await agent.stop()
+    const { path, ...kept } = readKept()
+    // The server, which does not know this one, cannot say that there is time.
+    const early = { renewAt: Date.now() + 3_000, id: `crt_${'0'.repeat(40)}` }
+    writeFileSync(path, JSON.stringify({ ...kept, current: { ...kept.current, ...early } }))
+    agent = await start()
+    await agent.online('vault')
+    const open = await visit()
+    await agent.waitFor('certificate.ready', { deadlineMs: 60_000 })
+    const fresh = await visit()
+    expect(serialOf(fresh)).not.toBe(serialOf(open))
+    expect(readKept().current.key).not.toBe(kept.current.key)
+    expect(await Promise.all([echo(open, 'before'), echo(fresh, 'after')])).toEqual(['before', 'after'])
+    for (const socket of [open, fresh]) socket.destroy()
+  }, 90_000)
+
+  test('large transfers pass both ways at once, byte for byte', async () => {
+    const socket = await visit()
+    const block = Buffer.alloc(1024 * 1024, 'port')
+    let received = 0
+    let isSame = true
+    socket.on('data', (bytes: Buffer) => {
+      const at = received % 4
+      isSame &&= bytes.equals(block.subarray(at, at + bytes.length))
+      received += bytes.length
+    })
+    for (let n = 0; n < 16; n++) if (!socket.write(block)) await once(socket, 'drain')
+    socket.end()
+    await within(once(socket, 'end'), 'the end of the echo', 60_000)
+    expect({ received, isSame }).toEqual({ received: 16 * block.length, isSame: true })
+  }, 90_000)
+})
