@@ -11,6 +11,7 @@ const config = (yaml = ''): Config =>
 const folder = { file: (...names: string[]) => `/data/${names.join('/')}` }
 const around = { folder, controlUrl: 'http://127.0.0.1:8400', consoleUrl: 'http://localhost:8400' }
 const relayOf = (yaml = '') => parseConfig(JSON.stringify(relayConfig(config(yaml), around)), {})
+const own = { tlsPort: 8444, httpPort: 8445 }
 const ports = { tlsPort: 8443, httpPort: 8480, adminPort: 8490 }
 const certificate = 'certificate: { certFile: a.pem, keyFile: b.pem }'
 
@@ -104,8 +105,11 @@ describe('the relay of a standalone server', () => {
     ['', 'http://localhost:8480'],
     ['public: { live: "https://live.example.com/" }', 'https://live.example.com'],
     [`host: t.example.com\n${certificate}`, 'https://t.example.com:8443'],
+    // The relay is told its address before it has the port.
+    [`host: t.example.com\nrelays: 2\nports: { own: 0 }\n${certificate}`, 'http://t.example.com:8445'],
   ])('live figures come from where the relay answers them: %j', (yaml, origin) => {
-    expect(liveOrigin(config(yaml), ports)).toBe(origin)
+    expect(liveOrigin(config(yaml), { ...ports, ...(yaml.includes('own') && { own }) })).toBe(origin)
+    expect(relayOf(yaml).public.watchUrl ?? origin).toBe(origin)
     if (yaml !== '') expect(relayOf(yaml).public.names).toContain(new URL(origin).hostname)
   })
 })

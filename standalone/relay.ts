@@ -243,7 +243,7 @@ export function relayConfig(
   const instance = instanceAt(place)
   const ownPorts = { tlsPort: nthPort(ports.own, 2 * index), httpPort: nthPort(ports.own, 2 * index + 1) }
   const own = { host: bind, ...ownPorts, ...before?.own }
-  const liveUrl = liveUrlOf(config, own.tlsPort)
+  const liveUrl = liveUrlOf(config, ownPorts.tlsPort)
   const names = [host, ...(liveUrl ? [new URL(liveUrl).hostname] : []), bind, '127.0.0.1'].filter(
     (name) => name !== '0.0.0.0' && !name.includes(':'),
   )
@@ -323,7 +323,10 @@ export function isNameCertified({ acme, authority, host }: Config): boolean {
   return acme !== undefined || (authority !== undefined && !isIPv4(host))
 }
 
-/** Where browsers reach live figures, when it is not plain HTTP at `host`. */
+/**
+ * Where browsers reach live figures, when it is not plain HTTP at `host`. Own ports that the system chooses are known
+ * only when the relay runs: then it is plain HTTP, for the console and the relay alike.
+ */
 function liveUrlOf(config: Config, ownTlsPort: number): string | undefined {
   if (config.public.live !== undefined) return config.public.live
   const port = config.relays > 1 ? ownTlsPort : (config.public.tls ?? config.ports.tls)
@@ -333,5 +336,8 @@ function liveUrlOf(config: Config, ownTlsPort: number): string | undefined {
 
 /** The origin that the console's pages may call for live figures. */
 export function liveOrigin(config: Config, { httpPort, own }: Pick<RelayPorts, 'httpPort' | 'own'>): string {
-  return liveUrlOf(config, own?.tlsPort ?? 0) ?? `http://${config.host}:${own?.httpPort ?? httpPort}`
+  return (
+    liveUrlOf(config, config.ports.own === 0 ? 0 : (own?.tlsPort ?? 0)) ??
+    `http://${config.host}:${own?.httpPort ?? httpPort}`
+  )
 }

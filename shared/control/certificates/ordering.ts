@@ -110,12 +110,15 @@ async function run(control: Control, job: RunningJob): Promise<void> {
     control.store.get(certificates.ref(id)),
   ])
   const nowMs = control.clock.now()
-  if (!wanted || control.certificates.issuers.length === 0) return retire(job, found?.data, nowMs)
+  const open = progressSchema.safeParse(job.progress)
+  let order = open.success ? open.data.order : undefined
+  if (!wanted || control.certificates.issuers.length === 0) {
+    if (order) await giveUp({ control, job }, order)
+    return retire(job, found?.data, nowMs)
+  }
   const doc = found?.data ?? noCertificate(wanted.account, wanted.hosts)
   if (wanted.ofAgent && doc.version > 0 && doc.notAfter <= nowMs) return retire(job, doc, nowMs)
   const here: Try = { control, job, wanted, doc }
-  const open = progressSchema.safeParse(job.progress)
-  let order = open.success ? open.data.order : undefined
   try {
     if (!order) {
       const dueAt = await dueTime(here)
@@ -276,12 +279,16 @@ function blank(
   return csr === undefined ? none : { ...none, csr, replaces: replaces ?? '' }
 }
 
-async function giveUp(here: Try, order: OpenOrder, { key }: PortTunnelerError): Promise<void> {
+async function giveUp(
+  here: Pick<Try, 'control' | 'job'>,
+  order: OpenOrder,
+  error?: PortTunnelerError,
+): Promise<void> {
   const { control } = here
   await tidyProofs(here, order)
   const issuer = control.certificates.issuers.find(({ name }) => name === order.issuer)
   const { hosts, paid } = order
-  if (issuer && key === 'certificate.validation') await countFailure(control, issuer, hosts)
+  if (issuer && error?.key === 'certificate.validation') await countFailure(control, issuer, hosts)
   if (issuer && paid !== 'nothing') await refund(control, issuer, { hosts, isRenewal: paid === 'renewal' })
 }
 

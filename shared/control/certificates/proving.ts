@@ -79,7 +79,10 @@ function unique(records: OpenOrder['records']): OpenOrder['records'] {
 }
 
 /** Best effort: a record that stays proves nothing for anybody else. */
-export async function tidyProofs({ control, job }: Try, { records }: OpenOrder): Promise<void> {
+export async function tidyProofs(
+  { control, job }: Pick<Try, 'control' | 'job'>,
+  { records }: OpenOrder,
+): Promise<void> {
   for (const { name, value } of records)
     try {
       await control.dns.remove(name, value, job.signal)

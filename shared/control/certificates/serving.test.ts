@@ -5,7 +5,7 @@ import { SmallIssuer } from '../../testing/small-issuer.ts'
 import { blankEndpoint, ensureCell } from '../cells.ts'
 import { certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
-import { commands, endpoints, type TunnelDoc, tunnels } from '../documents.ts'
+import { type AccountDoc, accounts, commands, endpoints, type TunnelDoc, tunnels } from '../documents.ts'
 import { verified } from '../domains/domain-documents.ts'
 import { makeWorker } from '../jobs/kinds.ts'
 import { names } from '../name-documents.ts'
@@ -37,7 +37,7 @@ async function makeStage(dns: Dns = noDns) {
     return found.map(({ hosts: all }) => all.join())
   }
   return {
-    ...{ control, issuer, ask },
+    ...{ control, issuer, ask, clock: t.clock },
     lease: (host: string, cell = 'home') =>
       store.set(endpoints.ref(`host:${host}`), { ...blankEndpoint(cell, 'host', 0), state: 'leased' }),
     own: (host: string, state: 'verified' | 'suspended') => own(control, host, state),
@@ -62,6 +62,7 @@ async function own({ store }: Control, host: string, state: 'verified' | 'suspen
     ...times,
   })
   await store.set(tunnels.ref('tun_1'), { account: 'acc_1', cell: 'home' } as TunnelDoc)
+  await store.set(accounts.ref('acc_1'), { status: 'active' } as AccountDoc)
 }
 
 describe('certificates for relays', () => {
@@ -132,5 +133,47 @@ describe('certificates for relays', () => {
     const said = (await Promise.all(bodies)).map((found) => found?.data.body)
     expect(said).toContainEqual(expect.objectContaining({ kind: 'certificate', host: 'app.example.org' }))
     expect(JSON.stringify(said)).not.toContain('PRIVATE')
+  })
+
+  test('nothing is ordered for an account that is suspended', async () => {
+    const { ask, own, work, control } = await makeStage()
+    await own('app.example.org', 'verified')
+    await control.store.set(accounts.ref('acc_1'), { status: 'suspended' } as AccountDoc)
+    await ask('home', 'app.example.org')
+    await work()
+    expect(await control.store.get(certificates.ref('app.example.org'))).toBeUndefined()
+    await control.store.set(accounts.ref('acc_1'), { status: 'active' } as AccountDoc)
+    await ask('home', 'app.example.org')
+    await work()
+    expect(await ask('home', 'app.example.org')).toEqual(['app.example.org'])
+  })
+
+  test('an order whose host is no longer wanted is given up, and leaves no record', async () => {
+    const left = new Set<string>()
+    const dns: Dns = {
+      ...noDns,
+      kind: 'cloudflare',
+      put: async (name) => void left.add(name),
+      remove: async (name) => void left.delete(name),
+    }
+    const { ask, lease, work, control, issuer, clock } = await makeStage(dns)
+    issuer.slowness = 1_000
+    const host = `deep.shop.${domain}`
+    await lease(host)
+    await ask('home', host)
+    const working = async () => {
+      let isOver = false
+      const over = work().finally(() => {
+        isOver = true
+      })
+      while (!isOver) await clock.advanceAsync(60_000, 1_000)
+      return over
+    }
+    await working()
+    expect(left).toContain(`_acme-challenge.${host}`)
+    await control.store.delete(endpoints.ref(`host:${host}`))
+    clock.advance(60_000)
+    await working()
+    expect(left).not.toContain(`_acme-challenge.${host}`)
   })
 })

@@ -1,7 +1,7 @@
 /** Whose a verified host is, and where it leads: for serving it and for its certificates. */
 import type { TunnelKind } from '../../protocol/endpoint.ts'
 import type { Control } from '../control.ts'
-import { tunnels } from '../documents.ts'
+import { accounts, tunnels } from '../documents.ts'
 import { names } from '../name-documents.ts'
 import { verified } from './domain-documents.ts'
 
@@ -12,7 +12,7 @@ export type Servable = {
   readonly cell: string
   /** The kind of that tunnel; undefined = none for now. */
   readonly kind: TunnelKind | undefined
-  /** False when the proof has been gone for days: then it is served, but gets no new certificates. */
+  /** False when the proof has been gone for days, or the account is suspended: then it gets no new certificates. */
   readonly mayOrder: boolean
 }
 
@@ -25,12 +25,15 @@ export async function isServable(
   if (!right) return undefined
   const { account, state } = right.data
   const isLed = name?.data.state === 'active' && name.data.account === account
-  const found = isLed ? await store.get(tunnels.ref(name.data.tunnel)) : undefined
+  const [found, holder] = await Promise.all([
+    isLed ? store.get(tunnels.ref(name.data.tunnel)) : undefined,
+    store.get(accounts.ref(account)),
+  ])
   return {
     account,
     tunnel: found?.ref.id ?? '',
     cell: found?.data.cell ?? '',
     kind: found?.data.kind,
-    mayOrder: state !== 'suspended',
+    mayOrder: state !== 'suspended' && holder?.data.status === 'active',
   }
 }
