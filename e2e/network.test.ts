@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
 import { type FaultProxy, startFaultProxy } from './harness/fault-proxy.ts'
+import { type GrpcServer, startGrpc } from './harness/grpc.ts'
 import { visit } from './harness/http.ts'
 import { type Service, visitorAddress } from './harness/service.ts'
 import { dial, endOf, type Listening } from './harness/sockets.ts'
@@ -17,6 +18,7 @@ import {
 } from './harness/standalone.ts'
 import { receiveHashed, sendHashed } from './harness/transfer.ts'
 import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
+import { grpcSuite } from './suites/grpc.ts'
 
 describe('network between agent and relay', () => {
   let folder: string
@@ -25,13 +27,16 @@ describe('network between agent and relay', () => {
   let service: Pick<Service, 'api' | 'key' | 'addressOf'> & Service
   let web: HttpUpstream
   let echo: Listening
+  let grpc: GrpcServer
   let agent: Agent
   let url: string
+  let tlsPort: number
 
   beforeAll(async () => {
     folder = temporaryFolder('network')
     const env = await freeSettings()
-    proxy = await startFaultProxy({ host: '127.0.0.1', port: Number(env.PORTTUNNELER_TLS_PORT) })
+    tlsPort = Number(env.PORTTUNNELER_TLS_PORT)
+    proxy = await startFaultProxy({ host: '127.0.0.1', port: tlsPort })
     // Agents are told the proxy's port, as with a port mapping in front of the relay.
     writeFileSync(join(folder, 'standalone.yaml'), `demo: false\npublic:\n  tls: ${proxy.port}\n`)
     standalone = await startStandalone({ folder, env })
@@ -47,16 +52,18 @@ describe('network between agent and relay', () => {
       },
       stop: async () => undefined,
     }
-    ;[web, echo] = await Promise.all([startHttp(), startEcho()])
+    ;[web, echo, grpc] = await Promise.all([startHttp(), startEcho(), startGrpc()])
     agent = await startAgent(service, {
       web: { kind: 'http', upstream: web.port },
       wire: { kind: 'tcp', upstream: echo.port },
+      calls: { kind: 'http', upstream: grpc.port, upstreamProtocol: 'h2c' },
     })
     url = await agent.online('web')
   }, 90_000)
   afterAll(async () => {
     await agent?.stop()
     await standalone?.program.stop()
+    grpc?.close()
     await Promise.all([proxy?.close(), web?.close(), echo?.close()])
     rmSync(folder, { recursive: true, force: true })
   })
@@ -104,4 +111,12 @@ describe('network between agent and relay', () => {
     expect(agent.events.items.slice(from).filter(({ event }) => event === 'relay.lost')).toEqual([])
     proxy.delay(0)
   })
+
+  grpcSuite(() => ({
+    server: grpc,
+    host: `calls.${new URL(url).hostname.replace(/^[^.]+\./, '')}`,
+    port: tlsPort,
+    cut: () => proxy.cut(),
+    back: () => agent.waitFor('relay.connected', { from: agent.events.items.length, deadlineMs: 5_000 }),
+  }))
 })
