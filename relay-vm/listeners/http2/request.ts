@@ -87,6 +87,10 @@ export class Http2Request implements Asker, Seeker {
     return this.#head?.body === 0 && safeMethods.has(this.#head.method)
   }
 
+  get isGone(): boolean {
+    return this.#isOver || this.#stream.destroyed
+  }
+
   /** @param raw the fields as they came */
   begin(raw: readonly string[]): void {
     this.#isHead = raw[raw.indexOf(':method') + 1] === 'HEAD'

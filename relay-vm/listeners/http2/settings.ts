@@ -13,6 +13,31 @@ export const windowBytes = 256 * 1024
 /** When much memory is held: HTTP/2's own default. */
 export const windowBytesTight = 64 * 1024
 
+/** A browser that closes a page takes back all that is under way, and not more often than people click. */
+const resetBurst = 200
+const resetsPerSecond = 20
+
+/** Node keeps this rate too, but closes only behind all that it has read, which may be thousands of requests. */
+export class ResetRate {
+  readonly #monotonic: () => number
+  #left = resetBurst
+  #atMs: number
+
+  constructor(monotonic: () => number) {
+    this.#monotonic = monotonic
+    this.#atMs = monotonic()
+  }
+
+  /** A request is taken back. @returns false: that is too often */
+  take(): boolean {
+    const nowMs = this.#monotonic()
+    this.#left = Math.min(resetBurst, this.#left + ((nowMs - this.#atMs) * resetsPerSecond) / 1_000)
+    this.#atMs = nowMs
+    this.#left -= 1
+    return this.#left >= 0
+  }
+}
+
 /** @param isTight much memory is held */
 export function sessionOptions(isTight: boolean): ServerOptions {
   return {
@@ -27,9 +52,8 @@ export function sessionOptions(isTight: boolean): ServerOptions {
     // An answer's head may be as long as on an HTTP/1.1 connection.
     maxSendHeaderBlockLength: 512 * 1024,
     maxSettings: 32,
-    // Rapid reset: a browser that closes a page takes back all that is under way, and not more often than people click.
-    streamResetBurst: 200,
-    streamResetRate: 20,
+    streamResetBurst: resetBurst,
+    streamResetRate: resetsPerSecond,
     maxSessionInvalidFrames: 50,
     maxSessionRejectedStreams: 50,
     // Answers may repeat a field that should stand alone; they pass as on an HTTP/1.1 connection.

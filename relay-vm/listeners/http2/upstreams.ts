@@ -16,6 +16,8 @@ export type Seeker = {
   readonly sharedBy: string
   /** It may be sent again if the upstream closes a used connection in the same moment. */
   readonly isRepeatable: boolean
+  /** The visitor has taken it back, which may be told only later. */
+  readonly isGone: boolean
   onUpstream(upstream: Upstream): void
   /** It gets none. */
   onRefused(key: ErrorKey): void
@@ -96,7 +98,7 @@ export class Upstreams implements UpstreamEvents {
     const sharedBy = this.#busy.get(upstream)
     if (sharedBy === undefined) return
     this.#busy.delete(upstream)
-    const next = this.#queue.findIndex(({ seeker }) => seeker.sharedBy === sharedBy)
+    const next = this.#queue.findIndex(({ seeker }) => !seeker.isGone && seeker.sharedBy === sharedBy)
     const [wait] = next < 0 ? [] : this.#queue.splice(next, 1)
     if (wait) this.#give(upstream, wait.seeker)
     else {
@@ -132,6 +134,7 @@ export class Upstreams implements UpstreamEvents {
 
   #open(wait: Wait): void {
     const { seeker } = wait
+    if (seeker.isGone) return
     try {
       this.#give(new Upstream(seeker.route, seeker.info, this), seeker)
     } catch (error) {
@@ -152,7 +155,7 @@ export class Upstreams implements UpstreamEvents {
   /** One stream fewer is busy. */
   #goOn(): void {
     const isAlone = this.#busy.size === 0
-    const next = this.#queue.findIndex(({ isRefused }) => isAlone || !isRefused)
+    const next = this.#queue.findIndex(({ seeker, isRefused }) => !seeker.isGone && (isAlone || !isRefused))
     if (next < 0 || this.#busy.size >= usualMax) return
     const [wait] = this.#queue.splice(next, 1)
     if (wait) this.#open(wait)

@@ -18,8 +18,10 @@ import type { Calls } from '../http/calls.ts'
 import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from '../http/deps.ts'
 import type { BodyMeans } from './body-out.ts'
 import { Http2Request, type RequestHost } from './request.ts'
-import { sessionOptions, windowBytes, windowBytesTight } from './settings.ts'
+import { ResetRate, sessionOptions, windowBytes, windowBytesTight } from './settings.ts'
 import { Upstreams } from './upstreams.ts'
+
+type Waiting = { readonly request: Http2Request; readonly raw: readonly string[] }
 
 const looks = 4
 /** How long a visitor may keep its end open after ours. */
@@ -38,8 +40,10 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
   readonly #session: ServerHttp2Session
   readonly #requests = new Set<Http2Request>()
   readonly #work: JointWork | undefined
-  /** Requests that wait while the visitor's address has had its part of the loop. At most as many as may be open. */
-  readonly #waiting: (() => void)[] = []
+  /** Requests that have not begun: they came in this read, or their address has had its part of the loop. */
+  readonly #waiting: Waiting[] = []
+  #beginning: NodeJS.Immediate | undefined
+  readonly #takenBack: ResetRate
   #isWaiting = false
   #isUnasked = true
   /** The visitor for whom the last request was, behind a proxy. */
@@ -61,6 +65,7 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
       monotonic: () => clock.monotonic(),
     }
     this.#work = work?.(options, this)
+    this.#takenBack = new ResetRate(() => clock.monotonic())
     this.#session = performServerHandshake(options.socket, sessionOptions(isTight))
     this.#session.on('stream', this.#onStream).on('error', this.#onError)
     // Nobody half-closes a connection of HTTP/2 and waits for answers.
@@ -103,36 +108,45 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
   setWaiting(isWaiting: boolean): void {
     this.#isWaiting = isWaiting
     for (const request of this.#requests) request.setResting(isWaiting)
-    while (!this.#isWaiting) {
-      const begin = this.#waiting.shift()
-      if (!begin) return
-      begin()
-    }
+    if (!isWaiting) this.#beginning ??= setImmediate(this.#begin)
   }
 
   onOver(request: Http2Request, isTakenBack: boolean): void {
     this.#requests.delete(request)
-    const { origin, socket } = this.options
+    const { socket } = this.options
     // A visitor that goes away as a whole takes nothing back: how often one may come is limited already.
     const isHere = !this.#session.destroyed && !socket.destroyed
-    if (isTakenBack && isHere && this.deps.mayTakeBack?.(origin.address) === false) {
+    if (isTakenBack && isHere && !this.#mayTakeBack()) {
       this.deps.refused('http.taken_back')
       this.#session.destroy(new Error('Too many requests taken back'), constants.NGHTTP2_ENHANCE_YOUR_CALM)
     } else if (this.#session.closed) this.#awaitEnd()
+  }
+
+  #mayTakeBack(): boolean {
+    return this.#takenBack.take() && this.deps.mayTakeBack?.(this.options.origin.address) !== false
   }
 
   readonly #onStream = (stream: ServerHttp2Stream, _fields: object, _flags: number, raw: string[]): void => {
     this.#firstRequest?.clear()
     const request = new Http2Request(stream, this)
     this.#requests.add(request)
-    const begin = () => {
-      if (stream.destroyed) return
+    this.#waiting.push({ request, raw })
+    // Behind the present read, which may take back what it asked for.
+    this.#beginning ??= setImmediate(this.#begin)
+  }
+
+  readonly #begin = (): void => {
+    this.#beginning = undefined
+    for (let next = this.#takeWaiting(); next; next = this.#takeWaiting()) {
+      if (next.request.isGone) continue
       const startMs = this.body.monotonic()
-      request.begin(raw)
+      next.request.begin(next.raw)
       this.worked(startMs, 0)
     }
-    if (this.#isWaiting) this.#waiting.push(begin)
-    else begin()
+  }
+
+  #takeWaiting(): Waiting | undefined {
+    return this.#isWaiting ? undefined : this.#waiting.shift()
   }
 
   readonly #onError = (err: Error): void => {
@@ -163,6 +177,7 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
     this.#idle?.clear()
     this.#linger?.clear()
     this.#waiting.length = 0
+    clearImmediate(this.#beginning)
     this.#work?.close()
     this.upstreams.close()
   }
