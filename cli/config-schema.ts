@@ -1,6 +1,7 @@
 /** The schema of ptun.yaml, one for the check, the editor (ptun.schema.json) and the documentation. */
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { isFailure } from '@porttunneler/shared/base/errors'
+import { policySchema } from '@porttunneler/shared/protocol/endpoint'
 import { headerEditsSchema, hstsSchema, redirectsSchema } from '@porttunneler/shared/protocol/http-edits'
 import { proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { z } from 'zod'
@@ -87,9 +88,18 @@ const checkSchema = z
   .optional()
   .describe('How the agent checks that the upstream works. The tunnel stays up either way.')
 
+/** Rules about requests are refused for other tunnels than http (config.ts). */
+const policyPartsSchema = policySchema
+  .partial()
+  .optional()
+  .describe(
+    'Parts of the policy, which is kept at the server and enforced by relays. Set at the start and when the file changes; parts that are not named stay as they are.',
+  )
+
 /** What a tunnel of any kind may say about its upstream. */
 const upstreamShape = {
   upstream: upstreamSchema,
+  policy: policyPartsSchema,
   proxyProtocol: z
     .enum(proxyVersions)
     .optional()

@@ -5,7 +5,7 @@
 import { type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
 import { type Command, Command as CommandClass, Option } from 'commander'
 import type { Context } from './context.ts'
-import { requestOptions } from './request-flags.ts'
+import { policyOptions, requestOptions } from './request-flags.ts'
 import { version } from './version.ts'
 
 /** Options of every command, as commander parses them. */
@@ -91,6 +91,7 @@ function addServing(program: Command, run: Run): void {
       .option('--name <name>', 'name of the tunnel; without it the server makes one up')
     if (kind === 'tcp') command.option('--port <port>', 'public port to ask for, or a range: 20100-20110')
     command.addOption(kind === 'tls' ? endToEnd() : endToEnd().hideHelp())
+    for (const option of policyOptions(kind)) command.addOption(option)
     for (const option of requestOptions()) command.addOption(kind === 'http' ? option : option.hideHelp())
     command
       .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')

@@ -1,9 +1,12 @@
-/** Options of `ptun http` about what the agent does with requests. */
+/** Options of `ptun http` about requests, and of all kinds about the policy. */
+
+import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { Option } from 'commander'
+
+const several = (one: string, before: readonly string[] = []) => [...before, one]
 
 /** All kinds know them, so that other kinds can say why they refuse them. */
 export function requestOptions(): readonly Option[] {
-  const several = (one: string, before: readonly string[] = []) => [...before, one]
   return [
     new Option('--host-header <host>', 'Host that the upstream gets: "rewrite" for its own, or a name'),
     new Option('--rewrite-origin', "with --host-header: the tunnel's own Origin and Referer too"),
@@ -28,5 +31,21 @@ export function requestOptions(): readonly Option[] {
     new Option('--hsts', 'tell browsers that came by HTTPS to come by nothing else'),
     new Option('--hsts-max-age <seconds>', 'with --hsts: for how long; default: a day'),
     new Option('--hsts-subdomains', 'with --hsts: also for all names below the host'),
+  ]
+}
+
+/** All kinds know all of them, so that tcp and tls can say why they refuse those that are for http. */
+export function policyOptions(kind: TunnelKind): readonly Option[] {
+  const forHttp = [
+    new Option('--https-only', 'send visitors who come by plain HTTP to HTTPS'),
+    new Option('--requests-per-minute <count>', 'requests a minute that one visitor may make'),
+    new Option('--max-body <size>', 'longest body of a request: bytes, or 500kB, 10MB'),
+  ]
+  return [
+    new Option('--allow <network>', 'let in only visitors from this address or network; repeat it').argParser(
+      several,
+    ),
+    new Option('--deny <network>', 'keep visitors from there out; repeat it').argParser(several),
+    ...forHttp.map((option) => (kind === 'http' ? option : option.hideHelp())),
   ]
 }

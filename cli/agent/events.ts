@@ -75,6 +75,8 @@ export type AgentEvent =
       readonly upstream: string
     }
   | { readonly event: 'tunnel.offline'; readonly tunnel: string }
+  /** The server has changed these parts of its policy to what the agent named. */
+  | { readonly event: 'tunnel.policy'; readonly tunnel: string; readonly changed: readonly string[] }
   | {
       readonly event: 'tunnel.refused'
       readonly tunnel: string

@@ -6,11 +6,13 @@
  */
 
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
 import { backoffMs, redialBackoff } from '@porttunneler/shared/base/backoff'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, keyOfCode, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { AgentMode, TunnelKind } from '@porttunneler/shared/protocol/endpoint'
+import type { PolicyParts } from '../policy.ts'
 import type { Tunnel } from './tunnels.ts'
 
 export type ClaimRequest = {
@@ -22,6 +24,7 @@ export type ClaimRequest = {
     readonly kind: TunnelKind
     readonly port?: number
     readonly agents?: AgentMode
+    readonly policy?: PolicyParts
   }[]
   readonly takeover: boolean
   /** Since the first of these claims: relays that have reported since then decide whether another agent serves. */
@@ -56,6 +59,13 @@ export type HomeOptions = {
   onFailure(error: PortTunnelerError, retryInMs: number): void
 }
 
+/** A claim, to be repeated as it was when no answer came. */
+type Claim = {
+  readonly key: string
+  readonly asked: readonly Tunnel[]
+  readonly wants: ClaimRequest['tunnels']
+}
+
 /** The maximum of one API call. */
 const tunnelsPerCall = 50
 /** Code that changes what is due calls `hurry`; a missed call delays by at most this. */
@@ -71,7 +81,7 @@ export class Home {
   /** The part of the pause that the server asked for. */
   #askedUntil = 0
   #wake: () => void = () => {}
-  #unanswered: { readonly key: string; readonly asked: readonly Tunnel[] } | undefined
+  #unanswered: Claim | undefined
 
   constructor(options: HomeOptions) {
     this.#options = options
@@ -149,13 +159,7 @@ export class Home {
   async #claim(due: readonly Tunnel[], signal: AbortSignal): Promise<void> {
     const { api, agent, takeover } = this.#options
     const claim = this.#nextClaim(due)
-    const { key, asked } = claim
-    const wants = asked.map(({ name, wanted }) => ({
-      ...(name !== undefined && { name }),
-      kind: wanted.kind,
-      ...(wanted.port !== undefined && { port: wanted.port }),
-      ...(wanted.isPool && { agents: 'many' as const }),
-    }))
+    const { key, asked, wants } = claim
     // Take over only once, or two agents with --takeover would evict each other for ever.
     const isFirst = asked.every(({ wasGranted }) => !wasGranted)
     const waitedMs = this.#waited(asked)
@@ -163,17 +167,22 @@ export class Home {
     const request = { key, agent, tunnels: wants, takeover: takeover && isFirst, waitedMs }
     const result = await api.claim(request, signal)
     this.#unanswered = undefined
+    const granted = asked.filter((_, index) => result.results[index] && 'lease' in result.results[index])
+    for (const tunnel of granted) tunnel.policySet = wants[asked.indexOf(tunnel)]?.policy ?? tunnel.policySet
     // A claim of some tunnels must not delay the renewal of the others.
     const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
     const renewAt = this.#accept(result, asked, 'claim')
+    // ptun.yaml may have changed while the server was asked.
+    for (const tunnel of granted) if (unsetPolicy(tunnel)) tunnel.claimAt = 0
     this.#renewAt = hasOthers ? Math.min(this.#renewAt, renewAt) : renewAt
   }
 
   /** A claim without an answer is repeated unchanged, alone; the others come next. */
-  #nextClaim(due: readonly Tunnel[]): { readonly key: string; readonly asked: readonly Tunnel[] } {
+  #nextClaim(due: readonly Tunnel[]): Claim {
     const before = this.#unanswered
     if (before?.asked.every((tunnel) => due.includes(tunnel))) return before
-    return { key: randomUUID(), asked: due.slice(0, tunnelsPerCall) }
+    const asked = due.slice(0, tunnelsPerCall)
+    return { key: randomUUID(), asked, wants: asked.map(wantOf) }
   }
 
   #waited(asked: readonly Tunnel[]): number {
@@ -225,6 +234,23 @@ export class Home {
       this.#wake = done
     })
   }
+}
+
+function wantOf(tunnel: Tunnel): ClaimRequest['tunnels'][number] {
+  const { name, wanted } = tunnel
+  const policy = unsetPolicy(tunnel)
+  return {
+    ...(name !== undefined && { name }),
+    kind: wanted.kind,
+    ...(wanted.port !== undefined && { port: wanted.port }),
+    ...(wanted.isPool && { agents: 'many' as const }),
+    ...(policy && { policy }),
+  }
+}
+
+/** The policy that the server does not know yet. What somebody changed there since stays. */
+function unsetPolicy({ wanted: { policy }, policySet }: Tunnel): PolicyParts | undefined {
+  return isDeepStrictEqual(policy, policySet) ? undefined : policy
 }
 
 /** How long the server wants no further call. */

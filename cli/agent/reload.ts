@@ -25,8 +25,9 @@ export function planReload(present: readonly Tunnel[], wanted: readonly WantedTu
   }
 }
 
-/** The server has to be asked: for another public port, or because it is shared from now on. */
+/** The server has to be asked: for another public port or policy, or because it is shared from now on. */
 export function needsClaim({ wanted, lease }: Tunnel, before: WantedTunnel): boolean {
   const isMoved = wanted.port !== undefined && wanted.port !== (lease?.endpoint.port ?? before.port)
-  return isMoved || (wanted.isPool === true && before.isPool !== true)
+  const hasPolicy = wanted.policy !== undefined && !isDeepStrictEqual(wanted.policy, before.policy)
+  return isMoved || hasPolicy || (wanted.isPool === true && before.isPool !== true)
 }

@@ -13,6 +13,7 @@ import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
+import { policySchema } from '@porttunneler/shared/protocol/endpoint'
 import { z } from 'zod'
 import { type Environment, errnoOf, makePrivateFolder, stateFolder, writePrivateFile } from '../paths.ts'
 import type { SavedLease, WantedTunnel } from './tunnels.ts'
@@ -27,6 +28,7 @@ const savedSchema = z.object({
   savedAt: z.int(),
   lease: leaseSchema,
   relays: z.array(relayAddressSchema),
+  policy: policySchema.partial().exactOptional(),
 })
 type Saved = z.infer<typeof savedSchema>
 
@@ -150,7 +152,8 @@ export class SavedLeases {
       const match = all.find((saved) => isFor(saved, tunnel) && !used.has(saved.lease.name))
       if (!match) return undefined
       used.add(match.lease.name)
-      return { lease: match.lease, relays: match.relays }
+      const { lease, relays, policy } = match
+      return { lease, relays, ...(policy && { policy }) }
     })
   }
 
@@ -164,6 +167,7 @@ export class SavedLeases {
       savedAt: nowMs,
       lease: saved.lease,
       relays: [...saved.relays],
+      ...(saved.policy && { policy: saved.policy }),
     }
     this.#unsaved.set(this.#path(this.#folder, saved.lease.name), `${JSON.stringify(file)}\n`)
     this.#queue(async () => {})

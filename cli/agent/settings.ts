@@ -1,4 +1,5 @@
 /** What a tunnel does besides passing bytes on, for `ptun status`, `ptun config check` and the live status. */
+import { sayPolicy } from '../policy.ts'
 import type { WantedTunnel } from './tunnels.ts'
 
 /** A few words for each; never a password. */
@@ -7,7 +8,8 @@ export function settingsOf({
   tls,
   upstreamProtocol,
   endToEnd,
-}: Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol' | 'endToEnd'>): readonly string[] {
+  policy,
+}: Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol' | 'endToEnd' | 'policy'>): readonly string[] {
   const users = requests?.logins.length ?? 0
   const redirects = requests?.redirects?.length ?? 0
   return [
@@ -19,6 +21,7 @@ export function settingsOf({
     ...(requests?.requestHeaders ? ['changes request headers'] : []),
     ...(requests?.responseHeaders ? ['changes response headers'] : []),
     ...(requests?.hsts ? ['HSTS'] : []),
+    ...(policy ? [`policy: ${sayPolicy(Object.keys(policy))}`] : []),
     ...(tls?.isUnchecked ? ['certificate not checked'] : tls?.ca ? ['own authority'] : []),
   ]
 }

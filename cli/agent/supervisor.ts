@@ -11,6 +11,7 @@ import { type AgentSnapshot, problemOf } from './events.ts'
 import { giveBack } from './give-back.ts'
 import { HealthChecks } from './health.ts'
 import { claimDelay, Home, type Refusal, refusalOf } from './home.ts'
+import { isBindable, takeLease, toSave } from './leases.ts'
 import { NetworkWatch } from './network-watch.ts'
 import type { RelayLoss } from './relay-runner-options.ts'
 import { Relays } from './relays.ts'
@@ -152,7 +153,7 @@ export class Supervisor {
   #bindSaved(): void {
     this.#roster.list.forEach((tunnel, index) => {
       const saved = this.#options.saved[index]
-      if (!saved || saved.lease.ticketExpiresAt <= this.#options.clock.now()) return
+      if (!saved || !isBindable(saved, tunnel, this.#options.clock.now())) return
       tunnel.lease = saved.lease
       tunnel.name = saved.lease.name
       this.#directory.set(saved.lease.cell, saved.relays)
@@ -233,14 +234,11 @@ export class Supervisor {
 
   #onLease(tunnel: Tunnel, lease: Lease, { relays, otherCells }: ClaimResult): void {
     const before = tunnel.lease
-    tunnel.lease = lease
-    tunnel.name = lease.name
-    tunnel.claimAt = Number.POSITIVE_INFINITY
-    tunnel.wasGranted = true
-    tunnel.askedAtMs = undefined
-    tunnel.refused = undefined
+    takeLease(tunnel, lease)
     const own = otherCells?.find(({ cell }) => cell === lease.cell)?.relays ?? relays
-    this.#options.save(tunnel.bind - 1, { lease, relays: own }, tunnel.wanted)
+    this.#options.save(tunnel.bind - 1, toSave(tunnel, lease, own), tunnel.wanted)
+    const { policySet: changed } = lease
+    if (changed) this.#options.emit({ event: 'tunnel.policy', tunnel: labelOf(tunnel), changed })
     if (before && before.endpoint.id !== lease.endpoint.id) tunnel.bound.clear()
   }
 

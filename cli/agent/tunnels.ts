@@ -7,6 +7,7 @@ import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { ProxyVersion } from '@porttunneler/shared/protocol/proxy-header'
 import type { RequestRules } from '../http/pipeline.ts'
+import type { PolicyParts } from '../policy.ts'
 import { type Emit, problemOf, type TunnelHealth, type TunnelState, type TunnelStatus } from './events.ts'
 import { settingsOf } from './settings.ts'
 import { formatUpstream, type Upstream } from './upstream.ts'
@@ -33,6 +34,8 @@ export type WantedTunnel = {
   readonly endToEnd?: InsideTls
   /** Shared with agents of other machines. Undefined: as the tunnel is set at the server. */
   readonly isPool?: boolean
+  /** Parts of the policy to set at the server; the others stay. */
+  readonly policy?: PolicyParts
   /** Undefined: the upstream is dialled only for visitors. */
   readonly health?: HealthCheck
   /** https upstreams: which certificates are accepted, unless the usual ones. */
@@ -67,6 +70,8 @@ export type Tunnel = {
   wasGranted: boolean
   /** Monotonic; when it first asked for the lease that it lacks. */
   askedAtMs: number | undefined
+  /** The policy that was named when the server last gave a lease: it need not be named again. */
+  policySet: PolicyParts | undefined
   /** When to claim again (monotonic ms), and how many times in a row that failed. */
   claimAt: number
   claimAttempt: number
@@ -88,7 +93,12 @@ export type Tunnel = {
 }
 
 /** A lease and where to bind it: what a restarted agent needs to be back before it has called home. */
-export type SavedLease = { readonly lease: Lease; readonly relays: readonly RelayAddress[] }
+export type SavedLease = {
+  readonly lease: Lease
+  readonly relays: readonly RelayAddress[]
+  /** What the agent had named of the policy when it got the ticket. */
+  readonly policy?: PolicyParts
+}
 
 export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
   return {
@@ -98,6 +108,7 @@ export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
     lease: undefined,
     wasGranted: false,
     askedAtMs: undefined,
+    policySet: undefined,
     claimAt: 0,
     claimAttempt: 0,
     refused: undefined,

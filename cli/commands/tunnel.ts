@@ -10,10 +10,12 @@ import { type Context, connectApi } from '../context.ts'
 import { type HttpOptions, httpParts } from '../http-options.ts'
 import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
 import { type EditFlags, type Edits, editsOfFlags } from './edit-flags.ts'
+import { type PolicyFlags, policyOfFlags } from './policy-flags.ts'
 import { serve } from './serve.ts'
 
 export type TunnelOptions = Omit<HttpOptions, keyof Edits> &
-  EditFlags & {
+  EditFlags &
+  PolicyFlags & {
     readonly name?: string
     readonly port?: string
     readonly proxyProtocol?: string
@@ -42,6 +44,7 @@ export async function serveTunnel(
     kind === 'tcp' ? named(() => portTunnels(upstream, port)) : [{ upstream: parseUpstream(upstream) }]
   const auth = [...(options.auth ?? []), ...loginsOfEnvironment(context.env.PTUN_AUTH)]
   const asked = { ...options, auth, hsts: undefined, ...editsOfFlags(options) }
+  const policy = policyOfFlags(kind, options)
   const tunnels = places.map((place) => ({
     kind,
     ...place,
@@ -51,6 +54,7 @@ export async function serveTunnel(
     ...nameOf(place, { name, isRange: isRange(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
+    ...(policy && { policy }),
     ...(options.domain !== undefined && { domain: options.domain }),
     ...(options.e2e && endToEndOf(kind, options)),
   }))

@@ -1,5 +1,6 @@
 /** What a running agent writes when nobody watches a terminal: a line an event, with the time in front. */
 import type { AgentEvent, Problem } from '../agent/events.ts'
+import { sayPolicy } from '../policy.ts'
 import { formatBytes, formatDuration, printable } from './format.ts'
 import { shortNames, together } from './ranges.ts'
 import type { Alike } from './told-once.ts'
@@ -70,6 +71,8 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
       return `${event.tunnel} is online: ${event.url} -> ${event.upstream}`
     case 'tunnel.offline':
       return `${event.tunnel} is offline until a relay is back`
+    case 'tunnel.policy':
+      return `${event.tunnel}: its policy was changed: ${sayPolicy(event.changed)}`
     case 'tunnel.refused':
       return `${event.tunnel} has no endpoint: ${told(event.problem)}; ${again(event)}. ${event.problem.cure}`
     case 'tunnel.stopped':

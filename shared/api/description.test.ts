@@ -48,7 +48,7 @@ test('description: a policy that denies an empty text is none, wherever a policy
     denies(operation.requestBody).map((schema) => ({ route: `${method} ${path}`, schema })),
   )
   expect(new Set(described.map(({ route }) => route))).toEqual(
-    new Set(['POST /v1/tunnels', 'PATCH /v1/tunnels/{tunnel}']),
+    new Set(['POST /v1/leases', 'POST /v1/tunnels', 'PATCH /v1/tunnels/{tunnel}']),
   )
   for (const { route, schema } of described) {
     expect([route, allows(schema, [''])]).toEqual([route, false])

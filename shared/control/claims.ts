@@ -8,6 +8,7 @@ import { fail, isFailure } from '../base/errors.ts'
 import { type Caller, mayTouch, requirePermission } from './caller.ts'
 import { chooseCell } from './cell-choice.ts'
 import type { Cell } from './cells.ts'
+import { claimPolicy, type PolicyChange } from './claim-policy.ts'
 import { Claiming, type ClaimRequest, type Item } from './claiming.ts'
 import { type Control, controlOf } from './control.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
@@ -37,12 +38,16 @@ export async function claimLeases(
   const checkTransfer = transferGate(control, caller, transfer)
   const outcomes: Outcome[] = []
   const items: Item[] = []
+  const policyChanges: PolicyChange[] = []
   const used = new Set<string>()
   const source = seed ?? `${control.random()}`
   for (const [index, wanted] of request.tunnels.entries()) {
     try {
       const search = { wanted, agent: request.agent, seed: `${source}:${index}`, used }
-      const { tunnel, redraft } = await resolveTunnel(control, caller, search)
+      const resolved = await resolveTunnel(control, caller, search)
+      const { found, changed } = await claimPolicy(control, caller, { found: resolved, parts: wanted.policy })
+      policyChanges[index] = changed
+      const { tunnel, redraft } = found
       if (used.has(tunnel.data.name)) throw fail('api.combination', 'The same tunnel is asked for twice.')
       used.add(tunnel.data.name)
       await checkTransfer(tunnel)
@@ -55,7 +60,7 @@ export async function claimLeases(
   const [firstOutcome] = outcomes
   const isBusy = outcomes.every((one) => 'error' in one && one.error.key === 'lease.busy')
   if (isBusy && firstOutcome && 'error' in firstOutcome) throw firstOutcome.error
-  return answerLeases(control, caller, { agent: request.agent, cells, outcomes, transfer })
+  return answerLeases(control, caller, { agent: request.agent, cells, outcomes, transfer, policyChanges })
 }
 
 /**

@@ -6,6 +6,7 @@ import type { PortTunnelerError } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Caller } from './caller.ts'
 import { type Cell, describeEndpoint, directoryOf, readyRelays } from './cells.ts'
+import type { PolicyChange } from './claim-policy.ts'
 import type { Control } from './control.ts'
 import type { EndpointDoc, TunnelDoc } from './documents.ts'
 import { accountLimitsOf, policyOf } from './plans.ts'
@@ -23,16 +24,25 @@ const renewJitter = 0.1
 export async function answerLeases(
   control: Control,
   caller: Caller,
-  context: { agent: string; cells: Cells; outcomes: readonly Outcome[]; transfer: Transfer | undefined },
+  context: {
+    readonly agent: string
+    readonly cells: Cells
+    readonly outcomes: readonly Outcome[]
+    readonly transfer: Transfer | undefined
+    /** What claims changed, by the place in the request. */
+    readonly policyChanges?: readonly (PolicyChange | undefined)[]
+  },
 ): Promise<ClaimResult> {
   const { docsUrl } = control.settings
-  const { agent, cells, outcomes, transfer } = context
+  const { agent, cells, outcomes, transfer, policyChanges = [] } = context
   const [first, ...others] = cells
-  const results = outcomes.map(async (outcome) => {
+  const results = outcomes.map(async (outcome, index) => {
     if ('error' in outcome) return { problem: toProblem(outcome.error, { docsUrl }) }
     const cell = cells.find(({ id }) => id === outcome.endpoint.cell) ?? first
     const share = shareOf(transfer, readyRelays(control, cell).length)
-    return { lease: await describeLease(control, caller, { agent, cell, granted: outcome, share }) }
+    const lease = await describeLease(control, caller, { agent, cell, granted: outcome, share })
+    const policySet = policyChanges[index] ?? []
+    return { lease: { ...lease, ...(policySet.length > 0 && { policySet: [...policySet] }) } }
   })
   const early = 1 - renewJitter * control.random()
   const otherCells = others.map((cell) => ({ cell: cell.id, relays: directoryOf(control, cell) }))

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import type { AgentMode, TunnelKind } from '../protocol/endpoint.ts'
+import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import { limits } from '../protocol/limits.ts'
 import { type AuditEntry, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
@@ -137,14 +137,22 @@ export async function listTunnels(
   return { ...page, items: page.items.filter(({ data }) => mayTouch(caller, data.name)) }
 }
 
+type TunnelUpdate = {
+  readonly id: string
+  readonly change: z.infer<typeof tunnelUpdateSchema>
+  /** Set in the policy as it is; a `policy` in `change` replaces it whole. */
+  readonly policyParts?: Partial<Policy>
+  /** The revision that the caller read, if it must be unchanged. */
+  readonly ifRevision?: number
+}
+
 /**
- * @param ifRevision the revision that the caller read, if it must be unchanged
  * @throws api.not_found, api.conflict, tunnel.name_taken, endpoint.name_denied, policy.needs_http
  */
 export async function updateTunnel(
   control: AccountControl,
   caller: Caller,
-  { id, change, ifRevision }: { id: string; change: z.infer<typeof tunnelUpdateSchema>; ifRevision?: number },
+  { id, change, policyParts, ifRevision }: TunnelUpdate,
 ): Promise<Snapshot<TunnelDoc>> {
   const nowMs = control.clock.now()
   const { account } = caller
@@ -163,8 +171,9 @@ export async function updateTunnel(
     const agents = change.agents ?? data.agents ?? 'one'
     const isDisbanded = agents === 'one' && data.agents === 'many' && data.endpoint !== ''
     const shared = isDisbanded ? await tx.get(endpoints.ref(data.endpoint)) : undefined
-    const policyVersion = data.policyVersion + (change.policy ? 1 : 0)
-    const policy = change.policy ? checkedPolicy(data.kind, change.policy) : data.policy
+    const wanted = policyParts ? { ...data.policy, ...policyParts } : change.policy
+    const policyVersion = data.policyVersion + (wanted ? 1 : 0)
+    const policy = wanted ? checkedPolicy(data.kind, wanted) : data.policy
     const next: TunnelDoc = {
       ...data,
       name,
@@ -180,7 +189,7 @@ export async function updateTunnel(
       tx.delete(tunnelNames.ref(`${account}:${data.name}`))
       tx.create(tunnelNames.ref(`${account}:${name}`), { account, tunnel: id })
     }
-    const commands = change.policy && next.cell !== '' ? [policyCommand(caller, { id, next, nowMs })] : []
+    const commands = wanted && next.cell !== '' ? [policyCommand(caller, { id, next, nowMs })] : []
     if (shared?.data.tunnel === id) commands.push(...writeDisbanding(tx, shared, nowMs))
     for (const command of commands) writeCommand(tx, command)
     writeAudit(tx, { ...entryOf(caller, id), action: 'tunnel.updated', details: { name, agents } }, nowMs)

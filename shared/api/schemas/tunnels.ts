@@ -89,6 +89,10 @@ export const claimSchema = z.strictObject({
         port: z.int().min(1).max(65_535).optional(),
         /** Changes the tunnel; without it the tunnel stays as it is, and a new one is for one agent. */
         agents: agentsSchema.optional(),
+        policy: policySchema
+          .partial()
+          .optional()
+          .describe('Sets these parts of the policy before the lease is given; the others stay'),
       }),
     )
     .min(1)
@@ -123,6 +127,7 @@ export const leaseSchema = z.object({
   expiresAt: timeSchema,
   ticket: z.string().describe('JWT for relays'),
   ticketExpiresAt: timeSchema,
+  policySet: z.array(z.string()).optional().describe('Parts of the policy that this claim has changed'),
 })
 export type Lease = z.infer<typeof leaseSchema>
 

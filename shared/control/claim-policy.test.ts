@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
+import type { Lease } from '../api/schemas/tunnels.ts'
+import { keyOfCode } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import { checkTicket } from '../protocol/ticket.ts'
+import type { Caller } from './caller.ts'
+import { claimLeases } from './claims.ts'
+import type { LoosePolicy } from './policies.ts'
+import { readTunnel, updateTunnel } from './tunnels.ts'
+
+const agent = newId('agt', 1)
+let t: TestControl
+let ada: Caller
+let server: Caller
+
+beforeEach(async () => {
+  t = makeTestControl()
+  await t.openCell()
+  ada = await t.caller('ada@example.com')
+  const permissions = new Set([...ada.permissions].filter((one) => one !== 'tunnels.write'))
+  server = { ...ada, permissions }
+})
+afterEach(() => t.close())
+
+type Wanted = { name?: string; kind?: 'http' | 'tcp'; policy?: LoosePolicy }
+
+async function claim(caller: Caller, { name, kind = 'http', policy }: Wanted) {
+  const tunnels = [{ kind, ...(name !== undefined && { name }), ...(policy && { policy }) }]
+  const { results } = await claimLeases(t.control, caller, { agent, tunnels, takeover: false })
+  const [result] = results
+  if (!result) throw new Error('no result')
+  return result
+}
+
+async function claimLease(wanted: Wanted, caller = ada): Promise<Lease> {
+  const result = await claim(caller, wanted)
+  if (!('lease' in result)) throw new Error(JSON.stringify(result))
+  return result.lease
+}
+
+async function policyIn({ ticket }: Lease) {
+  const { jwks } = await t.control.signer.publicKeys()
+  return (await checkTicket(ticket, { keys: jwks, cell: 'home', nowMs: t.clock.now() })).policy
+}
+
+describe('a claim that names parts of the policy', () => {
+  test.each(['web', undefined])('a new tunnel (%s) has them in its first ticket', async (name) => {
+    const policy = { httpsOnly: true, allow: ['10.0.0.0/8'] }
+    const lease = await claimLease({ ...(name && { name }), policy })
+    expect(lease.policySet).toEqual(['httpsOnly', 'allow'])
+    expect(await policyIn(lease)).toMatchObject(policy)
+    expect((await readTunnel(t.of(ada), ada, lease.tunnel)).data.policy).toEqual(policy)
+  })
+
+  test('an existing tunnel keeps the parts that are not named, and other relays hear of it', async () => {
+    const { tunnel: id } = await claimLease({ name: 'web' })
+    await updateTunnel(t.of(ada), ada, { id, change: { policy: { deny: ['192.0.2.1'], httpsOnly: false } } })
+    const lease = await claimLease({ name: 'web', policy: { httpsOnly: true } })
+    expect(lease.policySet).toEqual(['httpsOnly'])
+    expect(await policyIn(lease)).toMatchObject({ deny: ['192.0.2.1'], httpsOnly: true })
+    const { commands } = await t.sync()
+    const policy = expect.objectContaining({ deny: ['192.0.2.1'], httpsOnly: true })
+    expect(commands).toContainEqual(expect.objectContaining({ kind: 'policy', tunnel: id, policy }))
+  })
+
+  test('what already holds is not set again, and needs no right to change tunnels', async () => {
+    const wanted = { name: 'web', policy: { allow: ['192.0.2.0/24'], requestsPerMinute: 60 } }
+    const { tunnel } = await claimLease(wanted)
+    const before = await readTunnel(t.of(ada), ada, tunnel)
+    for (const caller of [ada, server])
+      expect(await claimLease(wanted, caller)).not.toHaveProperty('policySet')
+    expect((await readTunnel(t.of(ada), ada, tunnel)).data.revision).toBe(before.data.revision)
+  })
+
+  test('a key that may only serve gets no lease with another policy, and changes nothing', async () => {
+    await claimLease({ name: 'web' })
+    const result = await claim(server, { name: 'web', policy: { httpsOnly: true } })
+    expect('problem' in result && keyOfCode(result.problem.code)).toBe('auth.scope')
+    expect(await policyIn(await claimLease({ name: 'web' }))).not.toHaveProperty('httpsOnly')
+  })
+
+  test('a rule about requests is refused for a tunnel that passes bytes', async () => {
+    const result = await claim(ada, { name: 'db', kind: 'tcp', policy: { httpsOnly: true } })
+    expect('problem' in result && keyOfCode(result.problem.code)).toBe('policy.needs_http')
+    const lease = await claimLease({ name: 'db', kind: 'tcp', policy: { deny: ['192.0.2.1'] } })
+    expect(await policyIn(lease)).toMatchObject({ deny: ['192.0.2.1'] })
+  })
+})
