@@ -69,7 +69,13 @@ function lengthOf(length: number): Buffer {
 export async function rawHttp2(
   onFrame: (frame: Frame, peer: RawPeer) => void,
   greeting: Buffer = frame(frameType.settings, 0, 0),
-): Promise<{ readonly port: number; readonly connections: () => number; close(): void }> {
+): Promise<{
+  readonly port: number
+  /** How many there were, and how many of them have ended. */
+  readonly connections: () => number
+  readonly ended: () => number
+  close(): void
+}> {
   const sockets = new Set<Socket>()
   let connections = 0
   const server = createServer((socket) => {
@@ -102,6 +108,7 @@ export async function rawHttp2(
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => connections,
+    ended: () => connections - sockets.size,
     close: () => {
       server.close()
       for (const socket of sockets) socket.destroy()
@@ -127,10 +134,14 @@ export type RawAnswer = (peer: RawPeer, stream: number, request: Frame) => void
 /** A tunnel to an upstream that answers the head of each request with `answer`. */
 export async function rawRig(
   answer: RawAnswer,
-  greeting?: Buffer,
-  clock?: Clock,
-): Promise<Rig & { connections: () => number; close(): void }> {
+  {
+    greeting,
+    clock,
+    onFrame,
+  }: { greeting?: Buffer | undefined; clock?: Clock; onFrame?: (frame: Frame) => void } = {},
+): Promise<Rig & { connections: () => number; ended: () => number; close(): void }> {
   const upstream = await rawHttp2((one, peer) => {
+    onFrame?.(one)
     if (one.type === frameType.headers) answer(peer, one.stream, one)
   }, greeting)
   const rig = http2Rig({ upstream: { host: '127.0.0.1', port: upstream.port } }, clock)
@@ -138,7 +149,7 @@ export async function rawRig(
     rig.desk.close()
     upstream.close()
   }
-  return { ...rig, connections: upstream.connections, close }
+  return { ...rig, connections: upstream.connections, ended: upstream.ended, close }
 }
 
 /** Each step lets the sockets have their turn. */

@@ -79,7 +79,7 @@ describe('a busy or hostile HTTP/2 upstream', () => {
     const open: (() => void)[] = []
     const rig = await rigOf(
       (peer, id) => open.push(() => peer.send(frameType.headers, endHeaders | endStream, id, ok)),
-      settingsFrame([3, 2]),
+      { greeting: settingsFrame([3, 2]) },
     )
     const visitors = Array.from({ length: 20 }, () => rig.visit().send(get))
     await until(() => open.length === 16)
@@ -96,7 +96,7 @@ describe('a busy or hostile HTTP/2 upstream', () => {
 describe('a silent HTTP/2 upstream', () => {
   test('that allows no request at all costs a visitor 20 s and a page', async () => {
     const clock = new FakeClock()
-    const rig = await rigOf(() => {}, settingsFrame([3, 0]), clock)
+    const rig = await rigOf(() => {}, { greeting: settingsFrame([3, 0]), clock })
     const visitor = rig.visit().send(get)
     await until(() => {
       clock.advance(500)
@@ -107,7 +107,7 @@ describe('a silent HTTP/2 upstream', () => {
 
   test('that never greets is given up after 5 s', async () => {
     const clock = new FakeClock()
-    const rig = await rigOf(() => {}, Buffer.alloc(0), clock)
+    const rig = await rigOf(() => {}, { greeting: Buffer.alloc(0), clock })
     const visitor = rig.visit().send(get)
     await until(() => {
       clock.advance(500)

@@ -40,6 +40,7 @@ type Waiter = {
 type Held = {
   readonly session: ClientHttp2Session
   active: number
+  hasServed: boolean
   cancelled: number
   /** When a request last began or ended (monotonic). */
   movedMs: number
@@ -103,7 +104,7 @@ export class UpstreamSessions {
   /** Ends each connection with its last request: the tunnel's settings have changed. */
   retire(): void {
     this.#isRetired = true
-    for (const held of this.#held) this.#leave(held)
+    for (const { session } of this.#held) session.close()
   }
 
   /** Ends all connections at once. */
@@ -115,16 +116,13 @@ export class UpstreamSessions {
 
   #serve(): void {
     for (const waiter of [...this.#waiting]) {
-      const isThere = [...this.#held].some(({ session }) => !session.closed)
       const slot = waiter.wantsSlot ? this.take() : undefined
-      if (waiter.wantsSlot ? slot === undefined : !isThere) continue
+      if (waiter.wantsSlot ? slot === undefined : this.#usable === 0) continue
       this.#waiting.delete(waiter)
       waiter.timer.clear()
       waiter.onReady(slot)
     }
-    // One that ends with its requests takes no others, and there are no more of those than visitors.
-    const usable = [...this.#held].filter(({ session }) => !session.closed).length
-    if (this.#waiting.size > 0 && usable < sessionsMax) this.#connect()
+    if (this.#waiting.size > 0 && this.#usable < sessionsMax) this.#connect()
   }
 
   #connect(): void {
@@ -132,20 +130,32 @@ export class UpstreamSessions {
       this.#options,
       (session) => {
         this.#stopConnecting = undefined
-        this.#hold(session)
+        const held = this.#hold(session)
         this.#serve()
+        if (held.active === 0) this.#rest(held)
       },
       (failure) => {
         this.#stopConnecting = undefined
-        // Where one connection works, its requests end some time.
-        if ([...this.#held].some(({ session }) => !session.closed)) return
-        for (const waiter of [...this.#waiting]) {
-          this.#waiting.delete(waiter)
-          waiter.timer.clear()
-          waiter.onFail(failure)
-        }
+        this.#refuse(failure)
       },
     )
+  }
+
+  /** No connection can be had. Where there is one its requests end some time. */
+  #refuse(failure: PortTunnelerError): void {
+    if (this.#usable > 0) return
+    for (const waiter of [...this.#waiting]) {
+      this.#waiting.delete(waiter)
+      waiter.timer.clear()
+      waiter.onFail(failure)
+    }
+  }
+
+  /** Connections that take requests. Others end with their last one; there are no more of those than visitors. */
+  get #usable(): number {
+    let usable = 0
+    for (const { session } of this.#held) if (!session.closed) usable += 1
+    return usable
   }
 
   #giveUp(): void {
@@ -153,10 +163,11 @@ export class UpstreamSessions {
     this.#stopConnecting = undefined
   }
 
-  #hold(session: ClientHttp2Session): void {
+  #hold(session: ClientHttp2Session): Held {
     const held: Held = {
       session,
       active: 0,
+      hasServed: false,
       cancelled: 0,
       movedMs: this.#clock.monotonic(),
       idleTimer: undefined,
@@ -167,10 +178,14 @@ export class UpstreamSessions {
       held.idleTimer?.clear()
       held.pongTimer?.clear()
       this.#held.delete(held)
-      if (this.#waiting.size > 0) this.#serve()
+      if (this.#waiting.size === 0) return
+      // Another would end in the same way, and so on.
+      if (!held.hasServed)
+        this.#refuse(fail('upstream.reset', `${this.#options.name} ended the connection at once`))
+      this.#serve()
     })
     session.on('remoteSettings', () => this.#serve())
-    this.#rest(held)
+    return held
   }
 
   #slotOf(held: Held): Slot {
@@ -178,6 +193,7 @@ export class UpstreamSessions {
     if (nowMs - held.movedMs > silenceMs) this.#ping(held)
     held.movedMs = nowMs
     held.active += 1
+    held.hasServed = true
     held.idleTimer?.clear()
     let isReleased = false
     return {
@@ -207,12 +223,8 @@ export class UpstreamSessions {
   }
 
   #rest(held: Held): void {
-    if (this.#isRetired) this.#leave(held)
+    if (this.#isRetired) held.session.close()
     else held.idleTimer = this.#clock.after(idleMs, () => held.session.close(), { background: true })
-  }
-
-  #leave(held: Held): void {
-    held.session.close()
   }
 }
 
