@@ -2,6 +2,7 @@
 
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createPlainServer } from 'node:http'
+import { createSecureServer as createHttp2Server, createServer as createPlainHttp2Server } from 'node:http2'
 import { createServer as createSecureServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -130,8 +131,28 @@ describe('an upstream that speaks HTTPS', () => {
     return { upstream: `https://localhost:${portOf(server)}`, ca }
   }
 
+  async function startHttp2() {
+    const { certificate, key } = await selfSignedIdentity(mkdtempSync(join(folder, 'h2-')), {
+      names: ['app.test'],
+      nowMs: Date.now(),
+    })
+    const ca = join(folder, 'h2.pem')
+    writeFileSync(ca, certificate)
+    const server = createHttp2Server({ cert: certificate, key: key.reveal() }, (request, response) => {
+      const socket = request.stream.session?.socket as (TLSSocket & { servername: string }) | undefined
+      seen.push({ name: socket?.servername ?? null, alpn: 'h2', host: request.authority })
+      request.pipe(response)
+    })
+    // Nobody offers it what it speaks.
+    server.on('unknownProtocol', (socket) => socket.destroy())
+    await listening(server)
+    closers.push(() => server.close())
+    return { upstream: `https://localhost:${portOf(server)}`, ca }
+  }
+
   beforeAll(async () => {
     const good = await startSecure('localhost', Date.now())
+    const modern = await startHttp2()
     const named = await startSecure('app.test', Date.now())
     const old = await startSecure('localhost', Date.now() - 20 * 365 * 86_400_000)
     const plain = createPlainServer((_request, response) => void response.end('plain'))
@@ -147,6 +168,12 @@ describe('an upstream that speaks HTTPS', () => {
       misnamed: { kind, upstream: named.upstream, upstreamCa: named.ca },
       old: { kind, upstream: old.upstream, upstreamCa: old.ca },
       cleartext: { kind, upstream: `https://localhost:${portOf(plain)}`, insecureUpstream: true },
+      modern: {
+        ...{ kind, upstream: modern.upstream, upstreamCa: modern.ca, hostHeader: 'app.test', health },
+        upstreamProtocol: 'h2',
+      },
+      modernonly: { kind, upstream: modern.upstream, insecureUpstream: true },
+      outdated: { kind, upstream: good.upstream, insecureUpstream: true, upstreamProtocol: 'h2' },
     })
   })
   afterAll(async () => {
@@ -159,10 +186,20 @@ describe('an upstream that speaks HTTPS', () => {
     ['misnamed', 'PT-6049'],
     ['old', 'PT-6048'],
     ['cleartext', 'PT-6050'],
+    ['modernonly', 'PT-6061'],
+    ['outdated', 'PT-6060'],
   ])('%s: the visitor gets a 502 page with %s', async (name, code) => {
     const { status, body } = await visit(service, await agent.online(name))
     expect({ status, body }).toEqual({ status: 502, body: expect.stringContaining(code) })
     await agent.waitFor('upstream.failed', { tunnel: name })
+  })
+
+  test('HTTP/2 inside: requests and long bodies pass under the Host that is fixed', async () => {
+    const body = Buffer.alloc(3_000_000, 'x')
+    const answer = await visit(service, await agent.online('modern'), { method: 'POST', body })
+    expect({ status: answer.status, bytes: answer.body.length }).toEqual({ status: 200, bytes: body.length })
+    expect(seen.at(-1)).toEqual({ name: 'app.test', alpn: 'h2', host: 'app.test' })
+    await agent.waitFor('upstream.healthy', { tunnel: 'modern' })
   })
 
   test.each(['trusted', 'insecure'])('%s: requests and long bodies pass', async (name) => {
@@ -198,11 +235,15 @@ describe('an upstream at a unix socket', () => {
     response.setHeader('x-host', request.headers.host ?? '')
     request.pipe(response)
   })
+  const modern = createPlainHttp2Server((request, response) => request.pipe(response))
 
   beforeAll(async () => {
     path = join(folder, 'app.sock')
     await new Promise<void>((resolve) => {
       server.listen(path, resolve)
+    })
+    await new Promise<void>((resolve) => {
+      modern.listen(`${path}.h2`, resolve)
     })
     const kind = 'http' as const
     agent = await startAgent(service, {
@@ -213,12 +254,22 @@ describe('an upstream at a unix socket', () => {
         health: { kind, path: '/', everySeconds: 1 },
       },
       missing: { kind, upstream: `unix:${path}.none` },
+      modern: { kind, upstream: `unix:${path}.h2`, upstreamProtocol: 'h2c' },
     })
   })
   afterAll(async () => {
     await agent?.stop()
     server.closeAllConnections()
     server.close()
+    modern.close()
+  })
+
+  test('gets them in HTTP/2 if it speaks that', async () => {
+    const answer = await visit(service, await agent.online('modern'), {
+      method: 'POST',
+      body: 'over a socket',
+    })
+    expect(answer).toMatchObject({ status: 200, body: 'over a socket' })
   })
 
   test('gets requests like any other, and its health is checked', async () => {
