@@ -12,6 +12,7 @@ import { claimPolicy, type PolicyChange } from './claim-policy.ts'
 import { Claiming, type ClaimRequest, type Item } from './claiming.ts'
 import { type Control, controlOf } from './control.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
+import { followTunnel } from './domains/following.ts'
 import { asFailure } from './failures.ts'
 import { type Drafting, findGenerated } from './generated.ts'
 import { answerLeases, type Cells, type Outcome } from './lease-answer.ts'
@@ -57,6 +58,7 @@ export async function claimLeases(
     }
   }
   const cells = await claimByCell(control, { caller, request, since }, { items, outcomes })
+  for (const { index, tunnel } of items) await followMoved(control, tunnel, outcomes[index])
   const [firstOutcome] = outcomes
   const isBusy = outcomes.every((one) => 'error' in one && one.error.key === 'lease.busy')
   if (isBusy && firstOutcome && 'error' in firstOutcome) throw firstOutcome.error
@@ -106,6 +108,19 @@ async function claimByCell(
   const [first, ...others] = cells
   if (first === undefined) throw failure
   return [first, ...others]
+}
+
+async function followMoved(
+  control: Control,
+  { data: { account, cell, names = [] } }: Snapshot<TunnelDoc>,
+  outcome: Outcome | undefined,
+): Promise<void> {
+  if (!outcome || 'error' in outcome || outcome.endpoint.cell === cell || names.length === 0) return
+  await followTunnel(
+    control,
+    account,
+    names.map(({ host }) => host),
+  )
 }
 
 /** A tunnel that never had an address may go to any cell: another one may have a port for it. */

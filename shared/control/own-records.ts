@@ -1,15 +1,22 @@
 /**
  * A job that maintains the records that lead visitors to cells: whatever changed them, they are corrected within ten
  * minutes. A cell has the public addresses of its reporting relays; its wildcard covers names under its domain, also
- * reserved names and the targets of own domains. A cell whose relays are all silent keeps what it has.
+ * reserved names and the targets of own domains. Targets of tunnels that moved to another cell have records of their
+ * own. A cell whose relays are all silent keeps what it has.
  */
 import { isPublicAddress } from '../base/public-addresses.ts'
-import { type Cell, directoryOf } from './cells.ts'
+import { type Cell, directoryOf, queryAll } from './cells.ts'
 import type { Control } from './control.ts'
-import type { JobKind, RunningJob } from './jobs/jobs.ts'
+import { proofOf, targetUnder } from './domains/proof.ts'
+import type { JobKind, RunningJob, Wish } from './jobs/jobs.ts'
 import type { Dns, ZoneRecord } from './platform.ts'
+import { queries } from './query-table.ts'
 
 const everyMs = 10 * 60_000
+const name = 'dns.records'
+
+/** Runs the job now. */
+export const recordsWish: Wish = { kind: name, subject: 'all', account: '' }
 
 /** For installations whose zones are managed by hand. */
 export const noDns: Dns = {
@@ -21,7 +28,7 @@ export const noDns: Dns = {
 
 export function keepOwnRecords(control: Control): JobKind {
   return {
-    name: 'dns.records',
+    name,
     attemptsMax: Number.MAX_SAFE_INTEGER,
     everyMs,
     run: (job) => writeRecords(control, job),
@@ -34,17 +41,36 @@ async function writeRecords(control: Control, job: RunningJob): Promise<void> {
   const lists = cells.map((cell) => recordsOf(control, cell))
   // Otherwise the records of a cell without known relays would count as left over.
   if (lists.length === 0 || lists.some((records) => records.length === 0)) return
-  const { made, removed, foreign } = await control.dns.keep(lists.flat(), job.signal)
+  const wanted = [...lists.flat(), ...(await recordsOfMoved(control, cells))]
+  const { made, removed, foreign } = await control.dns.keep(wanted, job.signal)
   if (made + removed > 0) control.log.info({ made, removed }, 'records of our zones were put right')
   for (const what of foreign) control.log.warn({ what }, 'a record that is not ours stands in the way')
 }
 
+/** Targets of own domains whose tunnel is in another cell now: they have its addresses instead of the wildcard's. */
+async function recordsOfMoved(control: Control, cells: readonly Cell[]): Promise<readonly ZoneRecord[]> {
+  const moved = await queryAll(control.store, queries.domainsAway, { where: { isAway: true } })
+  const records: ZoneRecord[] = []
+  for (const { data } of moved) {
+    const told = cells.find(({ id }) => id === data.cell)
+    const present = cells.find(({ id }) => id === data.cellAway)
+    if (!told || !present) continue
+    const { token } = await proofOf(control, data, [])
+    records.push(...leadTo(control, [targetUnder(token, told.domain)], present))
+  }
+  return records
+}
+
 function recordsOf(control: Control, cell: Cell): readonly ZoneRecord[] {
-  const hosts = directoryOf(control, cell).map((relay) => relay.host)
-  const addresses = [...new Set(hosts)].filter(isPublicAddress)
   const names = [...new Set([cell.host, cell.domain, `*.${cell.domain}`])].filter(
     (name) => !/^[\d.]+$/.test(name),
   )
+  return leadTo(control, names, cell)
+}
+
+function leadTo(control: Control, names: readonly string[], cell: Cell): readonly ZoneRecord[] {
+  const hosts = directoryOf(control, cell).map((relay) => relay.host)
+  const addresses = [...new Set(hosts)].filter(isPublicAddress)
   return names.flatMap((name) =>
     addresses.map((value) => ({ type: value.includes(':') ? 'AAAA' : 'A', name, value }) as const),
   )

@@ -74,6 +74,7 @@ export const queries = {
     order: 'createdAt',
     direction: 'descending',
   }),
+  domainsAway: declareQuery('domainsAway', domains, { equals: ['isAway'], order: 'createdAt' }),
   quotasByCount: declareQuery('quotasByCount', quotas, { equals: [], order: 'countedAt' }),
   /** Documents that releases up to 0.1 left. */
   onlineOfBefore: declareQuery('onlineOfBefore', online, { equals: [], order: 'account' }),

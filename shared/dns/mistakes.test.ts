@@ -142,7 +142,13 @@ describe('records as people make them', () => {
   }
   const tell = async (host: string, domain = 'example.com') => {
     const seen = await look(host, domain)
-    const { proof: is, findings } = judge(seen, { host, text, targets: [target], issuers: ['ca.example'] })
+    const { proof: is, findings } = judge(seen, {
+      host,
+      text,
+      targets: [target],
+      leading: [target],
+      issuers: ['ca.example'],
+    })
     expect(isGone(seen, { text, targets: [target] })).toBe(is === 'gone')
     for (const { detail } of findings) expect(detail.length).toBeLessThan(400)
     return [is, ...findings.map(({ key }) => key.replace('domain.', ''))].join(' ')

@@ -5,6 +5,8 @@ import type { InquiryDesk } from '../control/platform.ts'
 /** Zones as the tests write them: the record at `_ptun.<host>`, or no answer at all. */
 export class Zones implements InquiryDesk {
   readonly texts = new Map<string, Set<string>>()
+  /** Where the CNAME of a host leads. */
+  readonly aliases = new Map<string, string>()
   /** CAA records, as `tag value`. */
   caa: readonly string[] = []
   isSilent = false
@@ -15,7 +17,9 @@ export class Zones implements InquiryDesk {
     const values = [...(this.texts.get(inquiry.host) ?? [])]
     const none = { kind: 'none', values: [] } as const
     const proof = values.length > 0 ? ({ kind: 'found', values } as const) : none
-    const view: ServerView = { server: 'ns1.example.com', proof, cname: none, a: none, aaaa: none }
+    const alias = this.aliases.get(inquiry.host)
+    const cname = alias === undefined ? none : ({ kind: 'found', values: [alias] } as const)
+    const view: ServerView = { server: 'ns1.example.com', proof, cname, a: none, aaaa: none }
     const rest = { texts: [], doubled: [], chain: [], caa: this.caa, target: [], chainEnd: 'none' } as const
     const zone = { zone: inquiry.domain, nameServers: ['ns1.example.com'] }
     return this.isSilent

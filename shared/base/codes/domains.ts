@@ -194,4 +194,14 @@ export const domainCodes = {
     cause: 'The records of this domain were looked at within the last seconds.',
     cure: 'Wait a moment and ask again. It is looked at by itself too.',
   },
+  'domain.other_cell': {
+    code: 'PT-2524',
+    http: 409,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Record leads to another cell',
+    cause: 'The tunnel has moved to another cell, and the record leads to relays of the cell where it was.',
+    cure: 'Change the record to the value that is shown now (ptun domains list, or the page Domains).',
+  },
 } as const satisfies Record<string, ErrorEntry>

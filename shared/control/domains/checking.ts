@@ -7,7 +7,8 @@ import type { JobKind, RunningJob, Wish } from '../jobs/jobs.ts'
 import { bindName } from './binding.ts'
 import { type DomainDoc, domains, verified } from './domain-documents.ts'
 import { waitsMsMax } from './domain-rules.ts'
-import { openCells } from './places.ts'
+import { cellAway, followByRecords } from './following.ts'
+import { openCells, toldCell } from './places.ts'
 import { proofOf, targetUnder } from './proof.ts'
 import { settle } from './settle.ts'
 import { isGone, judge } from './verdict.ts'
@@ -49,25 +50,32 @@ async function check(control: Control, job: RunningJob): Promise<void> {
   await job.pause({}, dueAt)
 }
 
-async function lookAt(control: Control, job: RunningJob, domain: DomainDoc): Promise<DomainDoc | undefined> {
-  const { host, claim } = domain
+async function lookAt(control: Control, job: RunningJob, seen: DomainDoc): Promise<DomainDoc | undefined> {
+  const { host, claim } = seen
+  const away = await cellAway(control, seen)
+  const domain = { ...seen, cellAway: away }
   const cells = await openCells(control)
   const cellDomains = cells.map((cell) => cell.domain)
   const { token, text, targets } = await proofOf(control, domain, cellDomains)
-  const here = cells.find(({ id }) => id === domain.cell)?.domain ?? cellDomains[0] ?? ''
-  const inquiry = { host, domain: domain.domain, target: targetUnder(token, here) }
+  const target = targetUnder(token, toldCell(control, domain, cells)?.domain ?? '')
+  const present = cells.find(({ id }) => id === (away || domain.cell))
+  const leading = [target, ...(present ? [targetUnder(token, present.domain)] : [])]
+  const inquiry = { host, domain: domain.domain, target }
   const evidence = await control.inquiries.look(inquiry, job.signal)
   job.signal.throwIfAborted()
   const issuers = control.certificates.issuers.flatMap(({ caa }) => caa)
   const holder = (await control.store.get(verified.ref(host)))?.data
   const other = holder && holder.claim !== claim ? holder : undefined
   const theirs = other && (await proofOf(control, { ...other, host }, cellDomains))
-  return settle(control, {
+  const settled = await settle(control, {
     id: job.subject,
     claim,
-    verdict: judge(evidence, { host, text, targets, issuers }),
+    cellAway: away,
+    verdict: judge(evidence, { host, text, targets, leading, issuers }),
     zone: evidence.zone,
     nameServers: evidence.nameServers.slice(0, 8),
     holder: other && theirs && { claim: other.claim, isGone: isGone(evidence, theirs) },
   })
+  if (away !== (seen.cellAway ?? '')) await followByRecords(control)
+  return settled
 }

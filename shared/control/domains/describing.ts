@@ -7,7 +7,7 @@ import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
 import type { DomainDoc } from './domain-documents.ts'
 import type { Domain } from './domains.ts'
-import { openCells } from './places.ts'
+import { openCells, toldCell } from './places.ts'
 import { proofOf, targetUnder } from './proof.ts'
 import { providerOf } from './providers.ts'
 
@@ -62,8 +62,8 @@ async function recordsOf(
   domain: DomainDoc,
   cells: readonly Cell[],
 ): Promise<DomainAnswer['records']> {
-  const { host, cell } = domain
-  const here = cells.find(({ id }) => id === cell) ?? cells[0]
+  const { host } = domain
+  const here = toldCell(control, domain, cells)
   const { token, text } = await proofOf(control, domain, [])
   const target = targetUnder(token, here?.domain ?? 'invalid')
   const parent = domain.zone === '' ? domain.domain : domain.zone

@@ -11,8 +11,12 @@ export type DomainDoc = {
   readonly domain: string
   /** Random, and part of the proof: a claim that is made again needs a new record. */
   readonly claim: string
-  /** The cell that its records lead to. */
+  /** The cell under whose domain its record leads. */
   readonly cell: string
+  /** The cell of its tunnel, if that is another; earlier releases omit both. */
+  readonly cellAway?: string
+  /** Whether there is one, for the query. */
+  readonly isAway?: boolean
   /** The tunnel that it should lead to; '' = none yet. */
   readonly tunnel: string
   readonly state: DomainState

@@ -131,7 +131,9 @@ export async function giveDomain(
     const nowMs = control.clock.now()
     const { ref, data } = await readOwn(tx, caller, { host, ifRevision })
     const ask = await look(tx, checkWish(id, caller.account), nowMs)
-    tx.set(ref, { ...data, tunnel, cell: cell || data.cell, revision: data.revision + 1 })
+    // Who has made the record already need not change it.
+    const told = data.state === 'pending' && cell !== '' ? { cell } : {}
+    tx.set(ref, { ...data, tunnel, ...told, revision: data.revision + 1 })
     writeAudit(tx, { ...byCaller(caller), target: host, action: 'domain.moved', details: { tunnel } }, nowMs)
     return ask()
   })

@@ -2,9 +2,23 @@
 import { liesUnder } from '../../base/host-names.ts'
 import type { Cell } from '../cells.ts'
 import type { Control } from '../control.ts'
+import type { DomainDoc } from './domain-documents.ts'
 
 export async function openCells({ cells }: Pick<Control, 'cells'>): Promise<readonly Cell[]> {
   return Promise.all((await cells.openIds()).map((id) => cells.lately(id)))
+}
+
+/**
+ * The cell under whose domain the record of a claim leads: always the told one where our own records follow the tunnel,
+ * else the tunnel's present one.
+ */
+export function toldCell(
+  { dns }: Pick<Control, 'dns'>,
+  { cell, cellAway = '' }: Pick<DomainDoc, 'cell' | 'cellAway'>,
+  cells: readonly Cell[],
+): Cell | undefined {
+  const id = dns.kind === 'none' && cellAway !== '' ? cellAway : cell
+  return cells.find((one) => one.id === id) ?? cells[0]
 }
 
 /** A name under a cell's names is nobody's own domain. */

@@ -21,6 +21,8 @@ export type Looked = {
   readonly id: string
   /** The claim as it was when the look began. */
   readonly claim: string
+  /** The cell of its tunnel, if that is another than the told one. */
+  readonly cellAway: string
   readonly verdict: Verdict
   readonly zone: string
   readonly nameServers: readonly string[]
@@ -71,8 +73,12 @@ function planFor(
   holder: VerifiedDoc | undefined,
   { looked, nowMs, random }: { readonly looked: Looked; readonly nowMs: number; readonly random: number },
 ): Plan {
-  const current =
-    looked.zone === '' ? before : { ...before, zone: looked.zone, nameServers: looked.nameServers }
+  const { zone, nameServers, cellAway } = looked
+  const current = {
+    ...before,
+    ...(zone !== '' && { zone, nameServers }),
+    ...((cellAway !== '' || before.isAway) && { cellAway, isAway: cellAway !== '' }),
+  }
   const { proof, findings } = looked.verdict
   const isMine = holder?.claim === looked.claim
   if (proof === 'found') {

@@ -16,6 +16,8 @@ export type Expected = {
   readonly text: string
   /** Names that a CNAME may lead to: the same token under each cell. */
   readonly targets: readonly string[]
+  /** Those of them that lead to the tunnel, the one that people are told first. */
+  readonly leading: readonly string[]
   /** The issuers that we use, by their names in CAA records; empty: none. */
   readonly issuers: readonly string[]
 }
@@ -149,9 +151,15 @@ function hintsOf(evidence: Evidence, expected: Expected): readonly Finding[] {
 }
 
 /** Where visitors of the host end up; no hint if it does not lead anywhere yet. */
-function routeHints(evidence: Evidence, { host, targets }: Expected): readonly Finding[] {
+function routeHints(evidence: Evidence, { host, targets, leading }: Expected): readonly Finding[] {
   const { target, servers } = evidence
-  const isAliased = servers.some(({ cname }) => cname.values.some((value) => targets.includes(value)))
+  const aliases = servers.flatMap(({ cname }) => cname.values).filter((value) => targets.includes(value))
+  const elsewhere = aliases.find((alias) => !leading.includes(alias))
+  if (elsewhere !== undefined)
+    return [
+      finding('domain.other_cell', `The CNAME leads to ${elsewhere}, and the tunnel is at ${leading[0]}.`),
+    ]
+  const isAliased = aliases.length > 0
   const addresses = addressesOf(evidence)
   if (isAliased || target.length === 0 || addresses.length === 0) return []
   const others = addresses.filter((address) => !target.includes(address))
