@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { keyCreatedSchema, tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { z } from 'zod'
 import { eventually } from './events.ts'
-import { freePorts, freeRange } from './ports.ts'
+import { freeRange } from './ports.ts'
 import { childrenOf, type Program, runProgram, startProgram, textOf } from './programs.ts'
 import { callApi, type Service } from './service.ts'
 
@@ -41,16 +41,18 @@ export type StandaloneOptions = {
   readonly isBundled?: boolean
 }
 
-/** Settings with ports that are free now; a restart uses the same ones. */
+/**
+ * Settings with ports that stay free: of a range that no other test takes ports from, nor the system for outgoing
+ * connections. A restart uses the same ones.
+ */
 export async function freeSettings(): Promise<Readonly<Record<string, string>>> {
-  const [ports, range] = await Promise.all([freePorts(4), freeRange()])
-  const [console, http, tls, metrics] = ports.map(String)
+  const { from, to } = await freeRange()
   return {
-    PORTTUNNELER_CONSOLE_PORT: console ?? '',
-    PORTTUNNELER_HTTP_PORT: http ?? '',
-    PORTTUNNELER_TLS_PORT: tls ?? '',
-    PORTTUNNELER_METRICS_PORT: metrics ?? '',
-    PORTTUNNELER_TCP_PORTS: `${range.from}-${range.to}`,
+    PORTTUNNELER_CONSOLE_PORT: `${from}`,
+    PORTTUNNELER_HTTP_PORT: `${from + 1}`,
+    PORTTUNNELER_TLS_PORT: `${from + 2}`,
+    PORTTUNNELER_METRICS_PORT: `${from + 3}`,
+    PORTTUNNELER_TCP_PORTS: `${from + 4}-${to}`,
   }
 }
 

@@ -4,6 +4,7 @@
  * move the domain to another tunnel, and remove it. One service and one world for the whole walk.
  */
 import { rmSync } from 'node:fs'
+import { Agent as ConnectionPool } from 'node:https'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { agentHome, privateFolders, ptun } from '../harness/agent.ts'
@@ -23,6 +24,11 @@ const waitingSchema = z.object({
   findings: z.array(z.object({ code: z.string(), detail: z.string() })),
 })
 const onlineSchema = z.object({ event: z.literal('tunnel.online'), tunnel: z.string(), url: z.string() })
+const claimSchema = z.object({
+  state: z.string(),
+  findings: z.array(z.object({ code: z.string() })),
+  records: z.array(recordSchema),
+})
 const certificateSchema = z.object({ event: z.literal('domain.certificate'), state: z.string() })
 const ledSchema = z.object({ event: z.literal('domain.led'), url: z.string() })
 
@@ -146,6 +152,26 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect((await run('domains', 'add', host)).stdout).toBe('app.example.com is yours already.')
     }, 180_000)
 
+    test('another account’s claim to the domain changes nothing, and learns nothing', async () => {
+      const { people, api } = service
+      const eve = { api, key: (await people?.signUp('eve@example.com')) ?? '' }
+      const path = `/v1/domains/${host}`
+      await callApi(eve, 'POST', '/v1/domains', { host })
+      const claim = await eventually(
+        'her claim was looked at',
+        async () => {
+          const now = claimSchema.parse(await callApi(eve, 'GET', path))
+          return now.findings.length > 0 ? now : undefined
+        },
+        90_000,
+      )
+      // To her it is a record like any other that leads elsewhere.
+      expect(claim).toMatchObject({ state: 'pending', findings: [{ code: 'PT-2502' }] })
+      expect(JSON.stringify(claim.records)).not.toContain(alias)
+      await callApi(eve, 'DELETE', path)
+      await says(host, 'first')
+    }, 120_000)
+
     test('a renewal fails no visitor, and new ones see the new certificate', async () => {
       // Each relay has the certificate.
       for (let times = 0; times < 10; times++) await says(host, 'first')
@@ -184,6 +210,8 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
     }, 120_000)
 
     test('once removed it leads nowhere', async () => {
+      const pool = new ConnectionPool({ keepAlive: true, maxSockets: 1 })
+      expect((await getByTls(place(host), { pool })).body).toBe('second')
       expect((await run('domains', 'remove', host)).code, 'nobody can be asked').toBe(2)
       const removed = await run('domains', 'remove', 'App.Example.com.', '--yes')
       expect(removed.stdout).toBe(
@@ -198,6 +226,17 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
         90_000,
       )
       expect(refused).toMatchObject({ code: 35, stderr: expect.stringContaining('unrecognized name') })
+      const kept = async () => (await getByTls(place(host), { pool })).status
+      await eventually(
+        'a connection that was open leads nowhere too',
+        () =>
+          kept().then(
+            (status) => status !== 200 || undefined,
+            () => true,
+          ),
+        30_000,
+      )
+      pool.destroy()
       expect((await run('domains', 'list')).stdout).toBe(
         'No own domains yet. Add one: ptun domains add app.example.com',
       )
