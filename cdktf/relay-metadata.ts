@@ -39,13 +39,15 @@ export function relayMetadata(environment: Environment, vm: Vm): { readonly [key
 }
 
 /**
- * Keys of start-up.sh that are left at their defaults: visitors come to relays directly, certificates come from the
+ * Keys of start-up.sh that are left at their defaults: visitors come to relays directly (no proxy stands in front), certificates come from the
  * control plane, which also knows where live figures are, and the grace fits the kind of VM.
  */
 export const unusedKeys = [
   'ptun-certificate-file',
   'ptun-certificate-key-file',
   'ptun-grace-seconds',
+  'ptun-origin-pulls-ca-file',
+  'ptun-origin-pulls-names',
   'ptun-proxy-protocol',
   'ptun-trusted-proxies',
   'ptun-watch-url',
