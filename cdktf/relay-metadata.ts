@@ -39,7 +39,7 @@ export function relayMetadata(environment: Environment, vm: Vm): { readonly [key
 }
 
 /**
- * Keys of start-up.sh that are left at their defaults: visitors come to relays directly (no proxy stands in front), certificates come from the
+ * Keys of start-up.sh that are left at their defaults: no proxy stands in front of relays, certificates come from the
  * control plane, which also knows where live figures are, and the grace fits the kind of VM.
  */
 export const unusedKeys = [

@@ -1,0 +1,120 @@
+/** The package as users get it from npm: packed, installed into an empty folder, and used from there. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
+import { within } from './harness/events.ts'
+import { root, runProgram, startProgram } from './harness/programs.ts'
+import type { Service } from './harness/service.ts'
+import { dial, type Listening, readBytes } from './harness/sockets.ts'
+import { startStandaloneService, temporaryFolder } from './harness/standalone.ts'
+import { startEcho } from './harness/upstreams.ts'
+
+const packedSchema = z.array(
+  z.object({
+    filename: z.string(),
+    size: z.int(),
+    files: z.array(z.object({ path: z.string(), mode: z.int() })),
+  }),
+)
+const onlineSchema = z.object({ event: z.literal('tunnel.online'), url: z.string() })
+/** As much as a page with pictures: what `npx porttunneler` loads at its first use. */
+const bytesMax = 400 * 1024
+
+const ours =
+  /^(dist\/[\w.-]+\.cjs|dist\/(LICENSE|third-party\.txt)|README\.md|package\.json|ptun\.(js|schema\.json))$/
+
+const folder = temporaryFolder('package')
+const installed = join(folder, 'empty/node_modules')
+let packed: z.output<typeof packedSchema>[number]
+
+/** npm reads its settings from the user's folder, as for a user. */
+function npm(args: readonly string[], cwd: string): string {
+  return execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+beforeAll(() => {
+  const [first] = packedSchema.parse(
+    JSON.parse(npm(['pack', '--json', '--pack-destination', folder], join(root, 'cli'))),
+  )
+  if (!first) throw new Error('npm packed nothing')
+  packed = first
+  mkdirSync(join(folder, 'empty'))
+  npm(
+    ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, packed.filename)],
+    join(folder, 'empty'),
+  )
+}, 120_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('it holds the bundle, the licences and nothing of the repository', () => {
+  const strange = packed.files.map(({ path }) => path).filter((path) => !ours.test(path))
+  expect(strange).toEqual([])
+  expect(packed.size).toBeLessThan(bytesMax)
+  const words = [root, homedir() === '/' ? root : homedir(), 'registry.npmjs.org']
+  for (const { path } of packed.files) {
+    const text = readFileSync(join(installed, 'porttunneler', path), 'utf8')
+    expect(
+      words.filter((word) => text.includes(word)),
+      path,
+    ).toEqual([])
+  }
+})
+
+test('nothing of it runs when it is installed', () => {
+  const manifests = readdirSync(installed)
+    .filter((name) => !name.startsWith('.') && existsSync(join(installed, name, 'package.json')))
+    .map((name) => JSON.parse(readFileSync(join(installed, name, 'package.json'), 'utf8')))
+  expect(manifests.map(({ name }) => name)).toContain('porttunneler')
+  for (const { name, scripts = {} } of manifests)
+    expect(
+      Object.keys(scripts).filter((script) => /^(pre|post)?install$/.test(script)),
+      name,
+    ).toEqual([])
+})
+
+test('an older Node is told in a few words what is wanted', () => {
+  // The one of the machine itself, if there is one.
+  const folders = (process.env.PATH ?? '').split(':').filter((place) => !place.includes('node_modules'))
+  const path = folders.map((place) => join(place, 'node')).find((file) => existsSync(file))
+  if (path === undefined) return
+  const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(path, [join(installed, '.bin/ptun'), '--version'], {
+    encoding: 'utf8',
+  })
+  if (Number(/^v(\d+)/.exec(stdout)?.[1]) >= 24) expect(status).toBe(0)
+  else
+    expect({ status, stderr }).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('ptun needs Node.js 24'),
+    })
+})
+
+test('installed, it opens a tunnel', async () => {
+  let service: Service | undefined
+  let echo: Listening | undefined
+  try {
+    ;[service, echo] = await Promise.all([startStandaloneService(), startEcho()])
+    const { exit, stdout } = await runProgram('node', [join(installed, '.bin/ptun'), '--version'])
+    expect({ code: exit.code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+$/) })
+    const args = ['--server', service.api, '--json', 'tcp', String(echo.port)]
+    const agent = await startProgram('node', [join(installed, '.bin/ptun'), ...args], {
+      cwd: folder,
+      env: { PTUN_KEY: service.key, HOME: folder, XDG_STATE_HOME: join(folder, 'state') },
+    })
+    const line = await agent.lines.waitFor(({ text }) => text.includes('"tunnel.online"'), {
+      what: 'the tunnel',
+    })
+    const { port } = new URL(onlineSchema.parse(JSON.parse(line.text)).url)
+    const visitor = await dial({ host: '127.0.0.1', port: Number(port) })
+    const back = readBytes(visitor, 5)
+    visitor.write('hello')
+    expect(String(await within(back, 'the echo'))).toBe('hello')
+    visitor.destroy()
+    expect((await agent.stop()).code).toBe(0)
+  } finally {
+    await Promise.all([service?.stop(), echo?.close()])
+  }
+})
