@@ -26,6 +26,7 @@ import {
 } from './harness/standalone.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 import { describeWith, programPath } from './requirements.ts'
+import { http2Routes, http2Suite } from './suites/http2.ts'
 
 describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
   const folder = temporaryFolder('local-authority')
@@ -34,6 +35,7 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
   let server: Standalone
   let agent: Agent
   let web: HttpUpstream
+  let blog: HttpUpstream
   let shop = ''
 
   const trust = async (...words: string[]) => {
@@ -51,18 +53,27 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
     return (await promisify(execFile)(programPath('curl'), args)).stdout
   }
 
+  const startBrowser = (...words: string[]) => {
+    const args = process.getuid?.() === 0 ? ['--no-sandbox', ...words] : words
+    const env = { ...process.env, HOME: home }
+    return chromium.launch({ executablePath: programPath('chromium'), args, env })
+  }
+
   beforeAll(async () => {
     await trust('--yes')
     setDefaultCACertificates([...getCACertificates(), readFileSync(rootFile, 'utf8')])
     const env = { ...(await freeSettings()), PORTTUNNELER_DEMO: 'false' }
     server = await startStandalone({ folder, env })
-    web = await startHttp({ '/': (_request, response) => response.end('from the shop') })
+    web = await startHttp({ '/': (_request, response) => response.end('from the shop'), ...http2Routes })
+    blog = await startHttp({
+      '/who': (_request, response) => response.setHeader('access-control-allow-origin', '*').end('other'),
+    })
     const { account = { email: '', password: '' } } = server.file
     const service = { api: server.file.api, account }
     // The list of this system for ptun alone: it trusts what the system trusts.
     agent = await startAgent(
       { ...service, key: await makeKey(service) },
-      { shop: { kind: 'http', upstream: web.port } },
+      { shop: { kind: 'http', upstream: web.port }, blog: { kind: 'http', upstream: blog.port } },
       { env: { SSL_CERT_FILE: rootFile } },
     )
     shop = await agent.online('shop')
@@ -71,6 +82,7 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
     await agent?.stop()
     await server?.program.stop()
     await web?.close()
+    await blog?.close()
     for (const each of [folder, home]) rmSync(each, { recursive: true, force: true })
   }, 60_000)
 
@@ -106,10 +118,7 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
       (_request, response) => response.end('not google'),
     )
     await new Promise<void>((resolve) => void liar.listen(0, '127.0.0.1', resolve))
-    const args = ['--host-resolver-rules=MAP google.com 127.0.0.1']
-    if (process.getuid?.() === 0) args.push('--no-sandbox')
-    const env = { ...process.env, HOME: home }
-    const browser = await chromium.launch({ executablePath: programPath('chromium'), args, env })
+    const browser = await startBrowser('--host-resolver-rules=MAP google.com 127.0.0.1')
     try {
       const page = await browser.newPage()
       await page.goto(shop)
@@ -123,6 +132,14 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
       liar.close()
     }
   }, 60_000)
+
+  http2Suite(() => ({
+    web: shop,
+    other: shop.replace('//shop.', '//blog.'),
+    folder: home,
+    curl: (url, ...words) => curl(url, ...words),
+    startBrowser: () => startBrowser(),
+  }))
 
   test('--print changes nothing; --undo takes out that root alone, and the server has HTTP again', async () => {
     expect(await trust('--undo', '--print')).toContain('certutil')

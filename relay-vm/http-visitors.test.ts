@@ -137,6 +137,26 @@ describe('relay: http tunnels', () => {
     expect((await get(ports.httpPort, host)).status).toBe(200)
   })
 
+  test('a rate of new visitors counts a connection of HTTP/2 once, however many requests run at a time', async () => {
+    const { ports, ca } = await startTunnel({ connectionsPerMinute: 2 })
+    const open = () => {
+      const createConnection = () =>
+        connectTls({ port: ports.tlsPort, host: '127.0.0.1', servername: host, ca, ALPNProtocols: ['h2'] })
+      const client = connectHttp2(`https://${host}`, { createConnection })
+      closers.push(() => client.destroy())
+      return client
+    }
+    const [first, second, third] = [open(), open(), open()]
+    const status = async (client: typeof first) => {
+      const request = client.request({ ':authority': host, ':path': '/' }).resume()
+      const [head] = await once(request, 'response')
+      return head[':status']
+    }
+    expect(await Promise.all(Array.from({ length: 6 }, () => status(first)))).toEqual(Array(6).fill(200))
+    expect(await status(second)).toBe(200)
+    expect(await status(third)).toBe(429)
+  })
+
   test('a relay that leaves ends a connection of HTTP/2 with the answer that is under way', async () => {
     const { ports, ca, relay } = await startTunnel()
     const createConnection = () =>

@@ -21,6 +21,7 @@ import type { Meters } from './meters/meters.ts'
 import type { RelayParts } from './parts.ts'
 import type { Route } from './routes.ts'
 import { joinSibling } from './siblings.ts'
+import type { Visit } from './visit.ts'
 
 /**
  * A request that is on its way when the relay begins to leave still finds its connection: none is closed for being idle
@@ -261,11 +262,10 @@ export class HttpVisitors {
     if (route?.claims.kind !== 'http') return 'http.unknown_host'
     return {
       // Asked again for a later stream of the connection: the agent may have come back, or the policy changed.
-      open: (info, { onStream, onFailed }) =>
-        visitors.open(this.#routeNow(host, route), info, {
-          onFailed,
-          onVisit: ({ stream }) => onStream(stream),
-        }),
+      open: (info, { onStream, onFailed }, isKnown) => {
+        const events = { onFailed, onVisit: ({ stream }: Visit) => onStream(stream) }
+        return visitors.open(this.#routeNow(host, route), info, events, isKnown)
+      },
       judge: ({ body }, caller) => this.#judge(names.resolve(host) ?? route, body, caller),
       closed: (stream) => visitors.closed(stream),
       answers: {

@@ -17,6 +17,7 @@ import { Opening, type OpeningEvents } from './opening.ts'
 import type { Admission } from './policy/admission.ts'
 import { makePool } from './policy/pools.ts'
 import { chooseMember, gaveVisitor, isOpen, isPool, type Member, visitorLeft } from './pool.ts'
+import { limitsOf, pathOf, subjectOf } from './route-limits.ts'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
 import { SourceShares } from './source-shares.ts'
@@ -167,15 +168,16 @@ export class Visitors {
   /**
    * Opens a stream for an admitted visitor; every refusal is counted at the tunnel. If one agent serves the tunnel it
    * gets the visitor at once: `onVisit` is called before this returns. If several serve it `onVisit` is called when one
-   * of them has reached its upstream, and until then nothing may be sent.
+   * of them has reached its upstream, and until then nothing may be sent. No rate counts a visitor that `isKnown`: it
+   * has had a stream of the tunnel on the same connection.
    * @returns the opening to wait for; undefined: `onVisit` was called
    * @throws tunnel.away, visitor.denied, account.transfer, tunnel.limit, tunnel.rate, account.rate, relay.draining,
    * carrier.lost, session.limit
    */
-  open(route: Route, info: VisitorInfo, events: OpeningEvents): Opening | undefined {
+  open(route: Route, info: VisitorInfo, events: OpeningEvents, isKnown = false): Opening | undefined {
     let visit: Visit
     try {
-      this.#admit(route, info)
+      this.#admit(route, info, isKnown)
       if (isPool(route)) return this.#offer(route, info, events)
       const member = route.members.find(isOpen) ?? route.members[0]
       if (member === undefined) throw fail('tunnel.away')
@@ -236,12 +238,12 @@ export class Visitors {
   }
 
   /** @throws account.transfer, visitor.denied, tunnel.limit, tunnel.rate, account.rate */
-  #admit(route: Route, { visitorAddress }: VisitorInfo): void {
+  #admit(route: Route, { visitorAddress }: VisitorInfo, isKnown: boolean): void {
     if (this.#options.meters.shares.isSpent(route.claims.account)) throw fail('account.transfer')
     if (!route.ipFilter(visitorAddress)) throw fail('visitor.denied')
     const depth = this.#streams.refusal(pathOf(route, visitorAddress), limitsOf(route))
     if (depth !== undefined) throw fail(limitKeys[depth] ?? 'tunnel.limit')
-    const refusal = this.#options.admission.atTunnel(visitorAddress, subjectOf(route))
+    const refusal = isKnown ? undefined : this.#options.admission.atTunnel(visitorAddress, subjectOf(route))
     if (refusal !== undefined) throw fail(refusal)
   }
 
@@ -334,17 +336,4 @@ export class Visitors {
   #wakeIfIdle(): void {
     if (this.#visits.size + this.#passed.size === 0) for (const resolve of this.#idle) resolve()
   }
-}
-
-function subjectOf({ claims, policy }: Route) {
-  const { sub: tunnel, account, accountLimits } = claims
-  return { tunnel, account, accountLimits, policy }
-}
-
-function pathOf({ claims }: Route, address: string): readonly string[] {
-  return [claims.account, claims.sub, ...sourcePath(address)]
-}
-
-function limitsOf({ claims, policy }: Route): readonly (number | undefined)[] {
-  return [claims.accountLimits?.connectionsMax, policy.connectionsMax]
 }

@@ -23,6 +23,7 @@ const programs = {
   setpriv: { names: ['setpriv'], install: 'apt-get install util-linux' },
   prlimit: { names: ['prlimit'], install: 'apt-get install util-linux' },
   curl: { names: ['curl'], install: 'apt-get install curl' },
+  h2load: { names: ['h2load'], install: 'apt-get install nghttp2-client' },
   microsocks: { names: ['microsocks'], install: 'apt-get install microsocks' },
   python3: { names: ['python3'], install: 'apt-get install python3' },
   schemathesis: { names: ['schemathesis'], install: 'pip install schemathesis==4.32.5' },

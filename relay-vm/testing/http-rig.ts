@@ -48,6 +48,8 @@ export class Rig {
   readonly refused: ErrorKey[] = []
   readonly upstreams: Upstream[] = []
   closedTotal = 0
+  /** For each stream, whether its visitor had one on the same connection. */
+  readonly known: boolean[] = []
   /** What `open` throws, if anything. */
   refusal: ErrorKey | undefined
   sni: string | undefined
@@ -89,8 +91,9 @@ export class Rig {
     const { clock } = this
     const count = (key: ErrorKey) => void this.refused.push(key)
     const route: HttpRoute = {
-      open: (info, { onStream }) => {
+      open: (info, { onStream }, isKnown = false) => {
         if (this.refusal) throw fail(this.refusal)
+        this.known.push(isKnown)
         onStream(this.#pair.relay.open({ ...info, bind: 1, atMs: 0 }, deafSink))
         return undefined
       },

@@ -43,12 +43,13 @@ export type HttpRoute = {
   /**
    * Admits the visitor and opens a stream, which is counted as opened. If one agent serves the tunnel the stream is
    * there at once, and `onStream` is called before this returns. If several serve it, the first that reaches its
-   * upstream gets the visitor; a failure that comes so late is not counted yet.
+   * upstream gets the visitor; a failure that comes so late is not counted yet. `isKnown`: the visitor has had a stream
+   * on the same connection, so no rate counts it again.
    * @returns the stream to wait for; undefined: `onStream` was called
    * @throws tunnel.away, visitor.denied, tunnel.rate, tunnel.limit, account.rate, relay.draining, carrier.lost,
    * session.limit: whoever throws has counted it as a refusal of this tunnel
    */
-  open(info: HttpVisitorInfo, events: StreamEvents): Waiting | undefined
+  open(info: HttpVisitorInfo, events: StreamEvents, isKnown?: boolean): Waiting | undefined
   /** The local side is done with a stream that `open` returned: it ended both ways, or was reset. Called once. */
   closed(stream: Stream): void
   /**

@@ -36,6 +36,9 @@ export type UpstreamEvents = {
   onClosed(upstream: Upstream): void
 }
 
+/** What a stream is opened for. `isKnown`: the visitor has had one on this connection. */
+type Opened = { readonly route: HttpRoute; readonly info: HttpVisitorInfo; readonly isKnown: boolean }
+
 const statusMax = 599
 
 export class Upstream implements StreamSink, AnswerReader {
@@ -61,16 +64,17 @@ export class Upstream implements StreamSink, AnswerReader {
   #requestsTotal = 0
 
   /** @throws what `route.open` throws */
-  constructor(route: HttpRoute, info: HttpVisitorInfo, events: UpstreamEvents) {
+  constructor({ route, info, isKnown }: Opened, events: UpstreamEvents) {
     this.#route = route
     this.#events = events
-    this.#waiting = route.open(info, {
-      onStream: (stream) => this.#join(stream),
-      onFailed: (key) => {
+    const opening = {
+      onStream: (stream: Stream) => this.#join(stream),
+      onFailed: (key: ErrorKey) => {
         this.#lose(key)
         this.#close()
       },
-    })
+    }
+    this.#waiting = route.open(info, opening, isKnown)
   }
 
   /** The present request is not its first. */

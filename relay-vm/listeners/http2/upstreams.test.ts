@@ -45,6 +45,8 @@ describe('http/2 visitor: streams towards the agent', () => {
     expect(await over(seventh)).toMatchObject({ text: '/6' })
     expect(await over(eighth)).toMatchObject({ text: '/7' })
     expect((await over(calls[2] as Answered)).text).toBe('/2')
+    // The rates of visitors count the connection once.
+    expect(rig.known).toEqual([false, true, true, true, true, true, true])
   })
 
   test('a stream is used again for four seconds, and for one if the request may not be repeated', async () => {

@@ -50,6 +50,7 @@ export class Upstreams implements UpstreamEvents {
   /** Those that take no more requests but have not ended. */
   readonly #leaving = new Map<Upstream, number>()
   #queue: Wait[] = []
+  #lastShared: string | undefined
   #patience: Timer | undefined
   #sweep: Timer | undefined
 
@@ -136,12 +137,20 @@ export class Upstreams implements UpstreamEvents {
     const { seeker } = wait
     if (seeker.isGone) return
     try {
-      this.#give(new Upstream(seeker.route, seeker.info, this), seeker)
+      const { route, info, sharedBy } = seeker
+      const upstream = new Upstream({ route, info, isKnown: this.#isKnown(sharedBy) }, this)
+      this.#lastShared = sharedBy
+      this.#give(upstream, seeker)
     } catch (error) {
       if (!isFailure(error)) throw error
       if (this.#busy.size > 0 && mayWait.has(error.key)) this.#queue.push({ seeker, isRefused: true })
       else seeker.onRefused(error.key)
     }
+  }
+
+  /** A connection is one visitor, however many streams it has; behind a proxy it may have many visitors. */
+  #isKnown(sharedBy: string): boolean {
+    return sharedBy === this.#lastShared || [...this.#busy.values()].includes(sharedBy)
   }
 
   /** Requests have waited long enough. */
