@@ -225,13 +225,14 @@ export class Visitor implements StreamSink {
   #bridge(sessions: UpstreamSessions): void {
     const { turn, clock, tunnel, emit } = this.#options
     this.#reached()
-    const isAwaited = this.#info.awaitsUpgrade && !this.#gate
+    const { awaitsUpgrade } = this.#info
     const bridge = new Bridge(this.#gate ?? this.#stream, {
       sessions,
       turn,
       clock,
       name: formatUpstream(this.#wanted.upstream),
-      onPlain: () => isAwaited && this.#stream.answeredUpgrade('plain'),
+      awaitsUpgrade,
+      onFirst: (answer) => awaitsUpgrade && !this.#gate && this.#stream.answeredUpgrade(answer),
       onAnswer: () => recovered(tunnel, emit),
       onProblem: (failure) => this.#tell(failure),
       onEnd: (key) => this.#onSocketClosed(key),

@@ -143,7 +143,8 @@ class Http2Reader {
         clock: systemClock,
         turn: new Turn(),
         name: 'fuzz',
-        onPlain: nothing,
+        awaitsUpgrade: false,
+        onFirst: nothing,
         onAnswer: nothing,
         onProblem: (failure) =>
           over.reject(new Error(`${failure.message}: ${JSON.stringify(input.toString('latin1'))}`)),

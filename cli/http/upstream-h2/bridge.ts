@@ -4,7 +4,8 @@
  * can hide one in the body of another.
  *
  *   between ──▶ asking ──▶ calling ──▶ between        one request after the other, as on any connection
- *                                 └──▶ ended          the answer was the last, or cannot be completed
+ *                             │ └──▶ raw              a WebSocket is open
+ *                             └────▶ ended            the answer was the last, or cannot be completed
  */
 import { Buffer } from 'node:buffer'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
@@ -17,6 +18,7 @@ import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { Call } from './call.ts'
 import { ChunkedBody } from './chunked.ts'
+import { webSocketAccept } from './fields.ts'
 import type { Slot, UpstreamSessions } from './sessions.ts'
 
 export type BridgeOptions = {
@@ -25,8 +27,10 @@ export type BridgeOptions = {
   readonly turn: Turn
   /** The upstream as the user wrote it, for messages. */
   readonly name: string
-  /** The first request is answered without a switch of protocols. */
-  onPlain(): void
+  /** The relay waits for the answer to a first request with Upgrade. */
+  readonly awaitsUpgrade: boolean
+  /** How the first request is answered, called before the answer is written. */
+  onFirst(answer: 'upgraded' | 'plain'): void
   /** The upstream answers a request. */
   onAnswer(): void
   /** A visitor was told of this failure of the upstream. */
@@ -35,7 +39,7 @@ export type BridgeOptions = {
   onEnd(key: ErrorKey | undefined): void
 }
 
-type State = 'between' | 'asking' | 'calling' | 'ended'
+type State = 'between' | 'asking' | 'calling' | 'raw' | 'ended'
 
 /** REFUSED_STREAM and GOAWAY mean that the upstream has not looked at a request. */
 const triesMax = 3
@@ -55,7 +59,7 @@ export class Bridge implements StreamSink {
   #isAsked = false
   #isAnswered = false
   #hasHead = false
-  #isPlain = false
+  #isFirst = true
   #sawFin = false
   /** Bytes from the stream; of bodies passed on; how many of those the upstream took; and what was credited. */
   #received = 0
@@ -72,7 +76,8 @@ export class Bridge implements StreamSink {
 
   onData(bytes: Buffer): void {
     this.#received += bytes.length
-    if (this.#state !== 'ended') {
+    if (this.#state === 'raw') this.#send(bytes)
+    else if (this.#state !== 'ended') {
       this.#scanner.push(bytes)
       this.#pump()
       // The stream reuses its memory.
@@ -84,7 +89,8 @@ export class Bridge implements StreamSink {
   onFin(): void {
     this.#sawFin = true
     this.#linger?.clear()
-    this.#pump()
+    if (this.#state === 'raw') this.#call?.finish([])
+    else this.#pump()
   }
 
   onWritable(): void {
@@ -149,9 +155,16 @@ export class Bridge implements StreamSink {
   }
 
   #start(slot: Slot): void {
-    const { sessions, turn, name } = this.#options
+    const { sessions, turn, name, awaitsUpgrade, onAnswer } = this.#options
     const head = this.#head as RequestHead
+    // Nobody knows which answer belongs to a later Upgrade, so the relay gives each its own stream.
+    const accept = awaitsUpgrade && this.#isFirst ? webSocketAccept(head) : undefined
     this.#state = 'calling'
+    if (accept !== undefined && slot.session.remoteSettings.enableConnectProtocol !== true) {
+      slot.release(false)
+      this.#refuse(fail('upstream.no_websocket', `${name} opens no WebSockets over HTTP/2`))
+      return
+    }
     try {
       this.#call = new Call({
         slot,
@@ -164,9 +177,10 @@ export class Bridge implements StreamSink {
           this.#taken += bytes
           this.#credit()
         },
-        onHead: () => {
-          this.#options.onAnswer()
-          this.#onHead()
+        accept,
+        onHead: (isUpgraded) => {
+          onAnswer()
+          this.#onHead(isUpgraded ? 'upgraded' : 'plain')
         },
         onAnswered: () => {
           this.#isAnswered = true
@@ -196,16 +210,28 @@ export class Bridge implements StreamSink {
     this.#call?.send(Buffer.from(data))
   }
 
-  #onHead(): void {
+  #onHead(answer: 'upgraded' | 'plain'): void {
     this.#hasHead = true
-    if (this.#isPlain) return
-    this.#isPlain = true
-    this.#options.onPlain()
+    if (this.#isFirst) this.#options.onFirst(answer)
+    this.#isFirst = false
+    if (answer === 'upgraded') this.#becomeRaw()
+  }
+
+  #becomeRaw(): void {
+    this.#state = 'raw'
+    const held = this.#scanner.take()
+    if (held.length > 0) this.#send(held)
+    if (this.#sawFin) this.#call?.finish([])
   }
 
   #settle(): void {
-    if (this.#state !== 'calling' || !this.#isAnswered) return
-    if (this.#call?.isLast) this.#end()
+    if (!this.#isAnswered) return
+    if (this.#state === 'raw') {
+      this.#call?.finish([])
+      this.#call = undefined
+      this.#end()
+    } else if (this.#state !== 'calling') return
+    else if (this.#call?.isLast) this.#end()
     else if (this.#isAsked) {
       this.#call = undefined
       this.#state = 'between'
@@ -228,7 +254,7 @@ export class Bridge implements StreamSink {
       return
     }
     const head = this.#head as RequestHead
-    this.#onHead()
+    this.#onHead('plain')
     this.#stream.write(renderPage(failure.key, { bytes: head.bytes, host: head.host }))
     this.#end()
   }
@@ -261,7 +287,8 @@ export class Bridge implements StreamSink {
 
   /** Bytes that wait for the upstream, or for their turn, are not credited. */
   #credit(): void {
-    const waiting = this.#mayScan || this.#state === 'ended' ? 0 : this.#scanner.pendingBytes
+    const waiting =
+      this.#mayScan || this.#state === 'ended' || this.#state === 'raw' ? 0 : this.#scanner.pendingBytes
     const due = this.#received - waiting - (this.#passed - this.#taken)
     if (due <= this.#credited) return
     const bytes = due - this.#credited

@@ -39,8 +39,10 @@ export type CallOptions = {
   write(bytes: Buffer): boolean
   /** The upstream took so many bytes of the body, or dropped them. */
   onTaken(bytes: number): void
-  /** The final head goes out next. */
-  onHead(): void
+  /** Present if the request opens a WebSocket: the value of Sec-WebSocket-Accept. */
+  readonly accept: string | undefined
+  /** The final head goes out next. `isUpgraded`: after it the bytes of a WebSocket pass in both directions. */
+  onHead(isUpgraded: boolean): void
   /** The answer is complete. */
   onAnswered(): void
   /** It will never be. `isRefused`: the upstream has not looked at the request. */
@@ -69,10 +71,11 @@ export class Call implements Reader {
   constructor(options: CallOptions) {
     this.#options = options
     const { head, slot, scheme, turn } = options
+    const isWebSocket = options.accept !== undefined
     // The last digit of HTTP/1.0.
     this.#isOld = head.bytes[head.bytes.indexOf(lineFeed) - 2] === 0x30
-    const h2 = slot.session.request(requestFields(head, scheme), {
-      endStream: head.body === 0,
+    const h2 = slot.session.request(requestFields(head, { scheme, isWebSocket }), {
+      endStream: head.body === 0 && !isWebSocket,
       waitForTrailers: head.body === 'chunked',
       // Closing it by its own method would send END_STREAM first, and half an upload would look whole.
       signal: this.#abort.signal,
@@ -163,6 +166,12 @@ export class Call implements Reader {
   #onHead(fields: RawFields, isWhole: boolean): void {
     if (this.#isOver) return
     const status = statusOf(fields)
+    if (this.#options.accept !== undefined && status === 200 && !isWhole) {
+      this.#upgrade(fields, this.#options.accept)
+      return
+    }
+    // It is an ordinary answer, and nothing more is asked.
+    if (this.#options.accept !== undefined) this.#h2.end()
     const more = this.#frame(status, fields, isWhole)
     if (this.isLast) more.push('connection: close')
     else if (this.#isOld) more.push('connection: keep-alive')
@@ -172,8 +181,19 @@ export class Call implements Reader {
       this.#fail('sent a field that HTTP does not allow')
       return
     }
-    this.#options.onHead()
+    this.#options.onHead(false)
     this.#write(head)
+  }
+
+  #upgrade(fields: RawFields, accept: string): void {
+    this.#framing = 'untilEnd'
+    const more = ['connection: Upgrade', 'upgrade: websocket', `sec-websocket-accept: ${accept}`]
+    const head = answerHead(101, fields, more)
+    if (head === undefined) this.#fail('sent a field that HTTP does not allow')
+    else {
+      this.#options.onHead(true)
+      this.#write(head)
+    }
   }
 
   /** How the visitor finds the end of the body (RFC 9112 section 6.3): the field that says it. */

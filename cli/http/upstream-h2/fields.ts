@@ -3,6 +3,7 @@
  * behind; everything else passes in its order, byte for byte apart from the case of names.
  */
 import { Buffer } from 'node:buffer'
+import { createHash } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import {
   type FieldLine,
@@ -30,19 +31,44 @@ const ofConnection = new Set([
 const absolutePattern = /^https?:\/\/[^/?]+/i
 const trailersPattern = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i
 
-/** The fields of a request that the scanner has accepted, the pseudo fields first. */
-export function requestFields(head: RequestHead, scheme: 'http' | 'https'): RawFields {
-  const { bytes, method } = head
-  const fields = fieldsOf(bytes, bytes.indexOf(lineFeed) + 1)
-  const raw = [':method', method, ':scheme', scheme, ':authority', head.hostField, ':path', pathOf(head)]
+/** What only HTTP/1.1 needs to open a WebSocket. */
+const keyField = 'sec-websocket-key'
+/** RFC 6455 section 1.3. */
+const acceptSuffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+/**
+ * The fields of a request that the scanner has accepted, the pseudo fields first.
+ * @param isWebSocket it opens a WebSocket (RFC 8441)
+ */
+export function requestFields(
+  head: RequestHead,
+  { scheme, isWebSocket }: { scheme: 'http' | 'https'; isWebSocket: boolean },
+): RawFields {
+  const fields = requestLines(head)
+  const raw = [':method', isWebSocket ? 'CONNECT' : head.method]
+  if (isWebSocket) raw.push(':protocol', 'websocket')
+  raw.push(':scheme', scheme, ':authority', head.hostField, ':path', pathOf(head))
   const named = namedByConnection(fields)
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at] as string
-    const value = fields[at + 1] as string
-    if (!ofConnection.has(name) && !named?.has(name)) raw.push(name, value)
+    if (ofConnection.has(name) || named?.has(name) || (isWebSocket && name === keyField)) continue
+    raw.push(name, fields[at + 1] as string)
   }
   if (takesTrailers(fields)) raw.push('te', 'trailers')
   return raw
+}
+
+/** The value of Sec-WebSocket-Accept for a request that opens a WebSocket; undefined if it does not. */
+export function webSocketAccept(head: RequestHead): string | undefined {
+  const fields = requestLines(head)
+  const key = fieldOf(fields, keyField)
+  if (!head.wantsUpgrade || head.method !== 'GET' || head.body !== 0 || key === undefined) return undefined
+  if (fieldOf(fields, 'upgrade')?.toLowerCase() !== 'websocket') return undefined
+  return createHash('sha1').update(`${key}${acceptSuffix}`).digest('base64')
+}
+
+function requestLines({ bytes }: RequestHead): string[] {
+  return fieldsOf(bytes, bytes.indexOf(lineFeed) + 1)
 }
 
 /** Whether the visitor says that it reads trailers. gRPC insists on it. */

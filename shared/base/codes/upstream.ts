@@ -148,4 +148,14 @@ export const upstreamCodes = {
       'The answer of the upstream breaks HTTP, so the headers that the tunnel should change in it cannot be changed safely.',
     cure: 'Look at what your program sends; until it is right, leave responseHeaders and hsts out of the tunnel.',
   },
+  'upstream.no_websocket': {
+    code: 'PT-6064',
+    ...upstream,
+    http: 501,
+    retry: 'never',
+    title: 'Upstream opens no WebSockets over HTTP/2',
+    cause:
+      'A visitor wants to open a WebSocket. The tunnel asks its upstream in HTTP/2, and the upstream does not offer WebSockets there (RFC 8441).',
+    cure: 'Leave --upstream-protocol (upstreamProtocol) out if the upstream takes WebSockets over HTTP/1.1, as most do, or let it offer extended CONNECT.',
+  },
 } as const satisfies Record<string, ErrorEntry>
