@@ -6,7 +6,7 @@
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import type { RelayCertificate } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
@@ -14,7 +14,11 @@ import { Secret } from '@porttunneler/shared/base/secret'
 import { z } from 'zod'
 import { KeptFile, type OnSetAside, readJson } from './files.ts'
 import { certificateLimits } from './policy/pools.ts'
+import { type ContextOptions, TlsContexts } from './tls-contexts.ts'
 
+const leafEnd = '-----END CERTIFICATE-----\n'
+/** Issuers have a handful; more are not shared. */
+const uppersMax = 100
 /** The most names in one request. */
 const askedAtOnce = 100
 /** The time between requests. */
@@ -33,10 +37,17 @@ const keptSchema = z.object({
   version: z.number(),
   chain: z.string(),
   key: z.string().transform((text) => new Secret(text)),
+  /** Written once leaf and key were checked; earlier releases omit it. */
+  lateAt: z.number().optional(),
 })
 const fileSchema = z.object({ version: z.literal(1).default(1), certificates: z.array(keptSchema) })
 type Kept = z.infer<typeof keptSchema>
-type Entry = Kept & { readonly lateAt: number }
+type Entry = Omit<Kept, 'chain'> & {
+  /** PEM of the chain, in two parts: many chains have the second in common. */
+  readonly leaf: string
+  readonly above: string
+  readonly lateAt: number
+}
 type Wish = { tries: number; dueAt: number }
 
 export type AskCertificates = (
@@ -49,12 +60,7 @@ export type CertificatesOptions = {
   readonly log: Log
   readonly dataDir: string
   /** The options of all contexts. */
-  readonly tls: {
-    readonly minVersion: 'TLSv1.2'
-    readonly ciphers: string
-    /** Roots of visitors' certificates; only servers that demand one use them. */
-    readonly ca?: string
-  }
+  readonly tls: ContextOptions
   /** Whether the name is the relay's own, or leads to a tunnel here. */
   isServed(name: string): boolean
   readonly contextsMax?: number
@@ -67,8 +73,9 @@ export class Certificates {
   readonly #entries = new Map<string, Entry>()
   /** By each name in it; a wildcard with its asterisk. */
   readonly #byName = new Map<string, Entry>()
-  /** In the order of their last use. */
-  readonly #contexts = new Map<Entry, SecureContext>()
+  readonly #contexts: TlsContexts<Entry>
+  /** The parts of chains above the leaves: a few for all, where each parsed file or answer has its own copy. */
+  readonly #uppers = new Map<string, string>()
   readonly #wishes = new Map<string, Wish>()
   readonly #closing = new AbortController()
   #ask: AskCertificates | undefined
@@ -78,14 +85,18 @@ export class Certificates {
 
   private constructor(options: CertificatesOptions, kept: readonly Kept[]) {
     this.#options = options
+    this.#contexts = new TlsContexts(options.tls, options.contextsMax ?? certificateLimits.contexts)
     this.#file = new KeptFile(join(options.dataDir, 'certificates.json'), () => {
-      const certificates = [...this.#entries.values()].map(({ lateAt: _, key, ...rest }) => ({
+      const certificates = [...this.#entries.values()].map(({ leaf, above, key, ...rest }) => ({
         ...rest,
+        chain: leaf + above,
         key: key.reveal(),
       }))
       return JSON.stringify({ version: 1, certificates })
     })
-    for (const each of kept) this.#take(each)
+    for (const each of kept)
+      if (each.lateAt === undefined) this.#take(each)
+      else this.#put(this.#entryOf(each, each.lateAt))
   }
 
   /** @throws relay.data */
@@ -146,11 +157,7 @@ export class Certificates {
   contextOf(name: string): SecureContext | undefined {
     this.prepare(name)
     const entry = this.#find(name)
-    const context = entry && this.#contexts.get(entry)
-    if (entry === undefined || context === undefined) return undefined
-    this.#contexts.delete(entry)
-    this.#contexts.set(entry, context)
-    return context
+    return entry && this.#contexts.use(entry)
   }
 
   /** Call it every few seconds: forgets names that are gone, and requests certificates that expire soon. */
@@ -245,40 +252,50 @@ export class Certificates {
       // A wrong key is refused now, not in a handshake.
       if (!leaf.checkPrivateKey(createPrivateKey(given.key.reveal()))) throw new Error('its key is another')
       if (before) this.#drop(before)
-      this.#put({ ...given, lateAt: from + (to - from) * lateShare })
+      this.#put(this.#entryOf(given, from + (to - from) * lateShare))
       this.#file.changed()
     } catch (error) {
       this.#options.log.error({ error, host: given.host }, 'A certificate cannot be used')
     }
   }
 
+  #entryOf({ chain, ...rest }: Kept, lateAt: number): Entry {
+    const end = chain.indexOf(leafEnd) + leafEnd.length
+    const above = chain.slice(end)
+    const known = this.#uppers.get(above)
+    if (known === undefined && this.#uppers.size < uppersMax) this.#uppers.set(flat(above), flat(above))
+    return { ...rest, leaf: flat(chain.slice(0, end)), above: known ?? flat(above), lateAt }
+  }
+
   #put(entry: Entry): void {
     const before = this.#entries.get(entry.host)
-    const context = before && this.#contexts.get(before)
-    if (before) this.#contexts.delete(before)
-    if (context) this.#contexts.set(entry, context)
+    if (before) this.#contexts.move(before, entry)
     this.#entries.set(entry.host, entry)
     for (const name of entry.hosts) this.#byName.set(name, entry)
   }
 
   #drop(entry: Entry): void {
-    this.#contexts.delete(entry)
+    this.#contexts.drop(entry)
     this.#entries.delete(entry.host)
     for (const name of entry.hosts) if (this.#byName.get(name) === entry) this.#byName.delete(name)
     this.#file.changed()
   }
 
   #make(entry: Entry): void {
-    const { tls, log, contextsMax = certificateLimits.contexts } = this.#options
+    const { clock, log } = this.#options
     try {
-      const context = createSecureContext({ ...tls, cert: entry.chain, key: entry.key.reveal() })
-      this.#contexts.set(entry, context)
+      this.#contexts.make(entry, { cert: entry.leaf + entry.above, key: entry.key.reveal() })
     } catch (error) {
       // Until now only the leaf of the chain was checked.
       log.error({ error, host: entry.host }, 'A certificate cannot be used')
       this.#drop(entry)
+      // Most likely the same comes again.
+      this.#wishes.set(entry.host, { tries: 1, dueAt: clock.monotonic() + retryMs[1] })
     }
-    const [oldest] = this.#contexts.keys()
-    if (this.#contexts.size > contextsMax && oldest) this.#contexts.delete(oldest)
   }
+}
+
+/** A part of a text keeps the whole in memory: this one does not. */
+function flat(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }
