@@ -1,7 +1,7 @@
 /** Requests a second that the head scanner and rewriter alone get through on one core: `node bench/scanner.ts`. */
 
+import { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
-import { HeadRewriter } from '../relay-vm/listeners/http/rewrite.ts'
 
 const browser = Buffer.from(
   [

@@ -195,6 +195,7 @@ const tunnelSchema = z.discriminatedUnion('kind', [
       kind: z.literal('http'),
       ...upstreamShape,
       domain: domainSchema,
+      e2e: endToEndSchema,
       ...requestShape,
       health: checkSchema,
     })

@@ -252,11 +252,16 @@ test.each([
 })
 
 describe('ptun.yaml', () => {
-  test('a tls tunnel may end TLS at the agent; an http or tcp tunnel of that key is a slip', () => {
+  test('a tls or http tunnel may end TLS at the agent, and is of kind tls then; a tcp tunnel may not', () => {
     const of = (kind: string) =>
       `version: 1\ntunnels:\n  a:\n    kind: ${kind}\n    upstream: 3000\n    e2e: true\n`
     expect(parseConfig(of('tls'), 'ptun.yaml').tunnels).toMatchObject([{ kind: 'tls', endToEnd: 'anything' }])
+    expect(parseConfig(of('http'), 'ptun.yaml').tunnels).toMatchObject([
+      { kind: 'tls', endToEnd: 'http', requests: { logins: [] } },
+    ])
     expect(failureOf(of('tcp')).detail).toContain('e2e')
+    const ruled = `${of('http')}    policy: { httpsOnly: true }\n`
+    expect(failureOf(ruled).detail).toContain('with e2e the relay reads no request')
   })
 
   test('a good file gives its tunnels in order', () => {

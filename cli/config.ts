@@ -21,7 +21,7 @@ import {
 } from './config-problems.ts'
 import { type ConfigFile, configSchema, type HealthConfig, tunnelsMax } from './config-schema.ts'
 import { fillVariables, isFilled } from './config-variables.ts'
-import { type HttpParts, httpParts, passthroughText } from './http-options.ts'
+import { endToEndParts, type HttpParts, httpParts, passthroughText } from './http-options.ts'
 import { nearest } from './nearest.ts'
 import { type Environment, errnoOf } from './paths.ts'
 import { faultOfPolicy, type PolicyParts } from './policy.ts'
@@ -122,14 +122,15 @@ function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Te
     if (tunnel.kind === 'tcp') return tcpTunnels(name, tunnel, sayAt).map((one) => ({ ...one, ...common }))
     const upstream = parseUpstream(String(tunnel.upstream))
     const { domain } = tunnel
+    const parts = toHttpParts(tunnel, folder, sayAt)
     return [
       {
         name,
         upstream,
         ...(domain !== undefined && { domain }),
         ...common,
-        ...(tunnel.kind === 'tls' && tunnel.e2e && { endToEnd: 'anything' as const }),
-        ...toHttpParts(tunnel, folder, sayAt),
+        ...parts,
+        ...(tunnel.e2e && endToEndParts(tunnel.kind, parts)),
       },
     ]
   })
@@ -203,11 +204,16 @@ function toHttpParts(
 }
 
 function toPolicy(
-  { kind, policy = {} }: Pick<ConfigFile['tunnels'][string], 'kind' | 'policy'>,
+  tunnel: ConfigFile['tunnels'][string],
   tell: (option: string, message: string) => void,
 ): PolicyParts {
-  const rule = faultOfPolicy(kind, policy)
-  if (rule !== undefined) tell('policy', `${rule}: ${passthroughText(kind)}`)
+  const { kind, policy = {} } = tunnel
+  const isEndToEnd = kind !== 'tcp' && tunnel.e2e === true
+  const rule = faultOfPolicy(isEndToEnd ? 'tls' : kind, policy)
+  const why = isEndToEnd
+    ? 'with e2e the relay reads no request, so it cannot keep this.'
+    : passthroughText(kind)
+  if (rule !== undefined) tell('policy', `${rule}: ${why}`)
   return policy
 }
 

@@ -90,6 +90,15 @@ export function httpParts(
   return { ...(tls && { tls }), ...(upstreamProtocol && { upstreamProtocol }), ...(requests && { requests }) }
 }
 
+/** A tunnel whose visitors' TLS ends at the agent: for server and relay its kind is tls, whatever is inside. */
+export function endToEndParts(
+  kind: 'http' | 'tls',
+  { requests = { logins: [] } }: HttpParts,
+): Pick<WantedTunnel, 'kind' | 'endToEnd' | 'requests'> {
+  if (kind === 'tls') return { kind: 'tls', endToEnd: 'anything' }
+  return { kind: 'tls', endToEnd: 'http', requests }
+}
+
 export function passthroughText(kind: TunnelKind): string {
   return `The bytes of a ${kind} tunnel pass untouched: this is for http tunnels only.`
 }

@@ -90,7 +90,7 @@ function addServing(program: Command, run: Run): void {
       )
       .option('--name <name>', 'name of the tunnel; without it the server makes one up')
     if (kind === 'tcp') command.option('--port <port>', 'public port to ask for, or a range: 20100-20110')
-    command.addOption(kind === 'tls' ? endToEnd() : endToEnd().hideHelp())
+    command.addOption(kind === 'tcp' ? endToEnd().hideHelp() : endToEnd())
     for (const option of policyOptions(kind)) command.addOption(option)
     for (const option of requestOptions()) command.addOption(kind === 'http' ? option : option.hideHelp())
     command

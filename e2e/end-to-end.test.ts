@@ -12,7 +12,15 @@ import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
+import WebSocket from 'ws'
+import {
+  type Agent,
+  agentHome,
+  privateFolders,
+  ptun,
+  startAgent,
+  type WantedTunnel,
+} from './harness/agent.ts'
 import { within } from './harness/events.ts'
 import { type Pebble, startPebble } from './harness/pebble.ts'
 import {
@@ -22,10 +30,12 @@ import {
   startStandalone,
   temporaryFolder,
 } from './harness/standalone.ts'
-import { describeWith } from './requirements.ts'
+import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
+import { describeWith, programPath } from './requirements.ts'
 
 const domain = 'tunnels.example.org'
 const vault = `vault.e2e.${domain}`
+const shop = `shop.e2e.${domain}`
 
 describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
   const folder = temporaryFolder('end-to-end')
@@ -37,6 +47,8 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
   let agent: Agent
   let root = ''
   let tlsPort = 0
+  let web: HttpUpstream | undefined
+  const rootFile = join(folder, 'root.crt')
 
   beforeAll(async () => {
     const ports = await freeSettings()
@@ -44,6 +56,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     tlsPort = portOf('TLS')
     pebble = await startPebble({ httpPort: portOf('HTTP') })
     root = await pebble.root()
+    writeFileSync(rootFile, root)
     const issuer = `{ name: pebble, directory: "${pebble.directory}" }`
     const settings = `domain: ${domain}\nacme:\n  email: ops@example.org\n  issuers: [${issuer}]\n`
     writeFileSync(join(folder, 'standalone.yaml'), settings, { mode: 0o600 })
@@ -68,6 +81,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
   }, 90_000)
   afterAll(async () => {
     await agent?.stop()
+    await web?.close()
     await server?.program.stop()
     await pebble?.close()
     upstream?.close()
@@ -78,9 +92,9 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     const env = { ...process.env, ...privateFolders(home), PTUN_SERVER: service.api, PTUN_KEY: service.key }
     return (await promisify(execFile)('node', [ptun, ...words], { env })).stdout
   }
-  const start = () => {
+  const start = (others: Readonly<Record<string, WantedTunnel>> = {}) => {
     const { port } = upstream.address() as AddressInfo
-    return startAgent(service, { vault: { kind: 'tls', upstream: port, e2e: true } }, { home })
+    return startAgent(service, { vault: { kind: 'tls', upstream: port, e2e: true }, ...others }, { home })
   }
   /** A visitor who trusts pebble's root alone. */
   const visit = async (name = vault): Promise<TLSSocket> => {
@@ -180,6 +194,47 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     expect(readKept().current.key).not.toBe(kept.current.key)
     expect(await Promise.all([echo(open, 'before'), echo(fresh, 'after')])).toEqual(['before', 'after'])
     for (const socket of [open, fresh]) socket.destroy()
+  }, 90_000)
+
+  test('an http tunnel: requests reach the upstream as if a relay had passed them on, and only the agent read them', async () => {
+    await agent.stop()
+    await run('names', 'reserve', 'shop.e2e')
+    web = await startHttp()
+    agent = await start({ shop: { kind: 'http', upstream: web.port, e2e: true } })
+    expect(await agent.online('shop')).toBe(`https://${shop}:${tlsPort}`)
+    await agent.waitFor('certificate.ready', { tunnel: 'shop', deadlineMs: 60_000 })
+    const curl = async (...words: string[]) => {
+      const usual = ['-sS', '--cacert', rootFile, '--resolve', `${shop}:${tlsPort}:127.0.0.1`]
+      const { stdout } = await promisify(execFile)(programPath('curl'), [...usual, ...words])
+      return stdout
+    }
+    const url = `https://${shop}:${tlsPort}`
+    expect(await curl('-H', 'X-Forwarded-For: 10.0.0.1', `${url}/hello`, `${url}/hello`)).toBe('hellohello')
+    const fields = web.requests.at(-1)?.rawHeaders.join('\n') ?? ''
+    expect(fields).toContain(
+      `X-Forwarded-For\n127.0.0.1\nX-Forwarded-Host\n${shop}:${tlsPort}\nX-Forwarded-Proto\nhttps`,
+    )
+    expect(fields).not.toContain('10.0.0.1')
+    const other = [
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code} %{http_version}',
+      '-H',
+      `Host: ${vault}`,
+      `${url}/hello`,
+    ]
+    expect(await curl(...other)).toBe('421 1.1')
+    const socket = new WebSocket(`wss://127.0.0.1:${tlsPort}/ws`, {
+      ...{ ca: root, servername: shop, headers: { host: shop } },
+    })
+    await within(once(socket, 'open'), 'the WebSocket')
+    socket.send('over TLS')
+    const [message] = (await within(once(socket, 'message'), 'its echo')) as [Buffer]
+    expect(message.toString()).toBe('over TLS')
+    socket.terminate()
+    await web.close()
+    expect(await curl(`${url}/hello`)).toContain('"PT-6040"')
   }, 90_000)
 
   test('large transfers pass both ways at once, byte for byte', async () => {

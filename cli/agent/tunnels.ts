@@ -131,6 +131,11 @@ export function recovered(tunnel: Tunnel, emit: Emit): void {
   emit({ event: 'upstream.recovered', tunnel: labelOf(tunnel), upstream })
 }
 
+/** Whether this agent or the relay knows that HTTP is inside. */
+export function speaksHttp({ kind, endToEnd }: Pick<WantedTunnel, 'kind' | 'endToEnd'>): boolean {
+  return kind === 'http' || endToEnd === 'http'
+}
+
 /** The address that visitors type. */
 export function urlOf({ wanted, lease }: Tunnel): string | undefined {
   if (!lease || wanted.endToEnd !== 'http') return lease?.endpoint.url

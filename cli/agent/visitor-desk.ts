@@ -66,6 +66,7 @@ export class VisitorDesk {
     const tls = endToEnd && this.#options.endTls?.(stream, endToEnd)
     const visitor = new Visitor(tls ?? stream, info, {
       tunnel,
+      ...(tls && endToEnd === 'http' && { hostOfTls: () => tls.host }),
       memory: this.#memory,
       guesses: tunnel.wanted.requests && this.#guessesOf(tunnel),
       sessions: this.#http2.of(tunnel),

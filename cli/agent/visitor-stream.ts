@@ -21,6 +21,8 @@ export type PlainVisitor = StreamSink & { start(): void }
 
 /** A visitor's stream whose TLS ends here. */
 export type TlsStream = VisitorStream & {
+  /** The host that the handshake was for, in small letters. */
+  readonly host: string
   /** The visitor starts when the handshake is over. @returns the sink of the stream */
   lead(visitor: PlainVisitor): StreamSink
 }

@@ -12,6 +12,7 @@ import {
   type PortTunnelerError,
   wireCode,
 } from '@porttunneler/shared/base/errors'
+import { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import { Splice, type SplicedStream } from '@porttunneler/shared/mux/splice'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
@@ -26,7 +27,7 @@ import { Bridge } from '../http/upstream-h2/bridge.ts'
 import type { UpstreamSessions } from '../http/upstream-h2/sessions.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
-import { labelOf, recovered, type Tunnel, type WantedTunnel } from './tunnels.ts'
+import { labelOf, recovered, speaksHttp, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
 import { endsOf } from './visitor-ends.ts'
 import type { VisitorStream } from './visitor-stream.ts'
@@ -36,6 +37,8 @@ const nothingToCancel = () => {}
 export type VisitorOptions = {
   readonly tunnel: Tunnel
   readonly memory: LoopbackMemory
+  /** Present if TLS ends here and HTTP is inside: the host that the handshake was for. */
+  readonly hostOfTls?: () => string
   /** Present if requests are checked. */
   readonly guesses: Guesses | undefined
   /** Present if the upstream speaks HTTP/2. */
@@ -91,7 +94,9 @@ export class Visitor implements StreamSink {
     const wanted = this.#wanted
     const { lease } = this.#options.tunnel
     // Strangers do not reach the upstream. Only if several agents share the tunnel, the relay asks first which can.
-    const waits = this.#gate && wanted.requests && mayReply(wanted.requests) && lease?.agents !== 'many'
+    const isAsked = lease?.agents !== 'many' || this.#options.hostOfTls !== undefined
+    const mayRefuse = this.#options.hostOfTls !== undefined || (wanted.requests && mayReply(wanted.requests))
+    const waits = this.#gate && mayRefuse && isAsked
     if (!waits) this.#dial()
   }
 
@@ -100,15 +105,17 @@ export class Visitor implements StreamSink {
   }
 
   #makeGate(): RequestGate | undefined {
-    const { tunnel, clock, guesses } = this.#options
+    const { tunnel, clock, guesses, hostOfTls: host } = this.#options
     const rules = this.#wanted.requests
     if (!rules || !guesses) return undefined
     const { visitorAddress, awaitsUpgrade } = this.#info
+    const rewriter = new HeadRewriter({ address: visitorAddress, proto: 'https' })
     return new RequestGate(this.#stream, {
       stages: stagesOf(rules, { guesses, realm: tunnel.name ?? tunnel.wanted.kind }),
       clock,
       visitorAddress,
       awaitsUpgrade,
+      ...(host && { endToEnd: { host, rewriter } }),
       deliver: (bytes) => {
         this.#dial()
         this.#pass(bytes)
@@ -210,7 +217,7 @@ export class Visitor implements StreamSink {
   #front(): SplicedStream {
     const { tunnel, emit } = this.#options
     const front = this.#gate ?? this.#stream
-    if (this.#wanted.kind !== 'http') return front
+    if (!speaksHttp(this.#wanted)) return front
     return new Http2Lookout(front, {
       onHttp2: () => {
         const name = formatUpstream(this.#wanted.upstream)
@@ -287,8 +294,9 @@ export class Visitor implements StreamSink {
   }
 
   #refuse(failure: PortTunnelerError): void {
-    this.#stream.reset(failure.key)
     this.#tell(failure)
+    if (this.#gate?.failed(failure.key)) return
+    this.#stream.reset(failure.key)
     this.#end(failure.wire)
   }
 

@@ -4,10 +4,9 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { type ProxyVersion, proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
-import type { WantedTunnel } from '../agent/tunnels.ts'
 import { parseUpstream } from '../agent/upstream.ts'
 import { type Context, connectApi } from '../context.ts'
-import { type HttpOptions, httpParts } from '../http-options.ts'
+import { endToEndParts, type HttpOptions, type HttpParts, httpParts } from '../http-options.ts'
 import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
 import { type EditFlags, type Edits, editsOfFlags } from './edit-flags.ts'
 import { type PolicyFlags, policyOfFlags } from './policy-flags.ts'
@@ -44,19 +43,21 @@ export async function serveTunnel(
     kind === 'tcp' ? named(() => portTunnels(upstream, port)) : [{ upstream: parseUpstream(upstream) }]
   const auth = [...(options.auth ?? []), ...loginsOfEnvironment(context.env.PTUN_AUTH)]
   const asked = { ...options, auth, hsts: undefined, ...editsOfFlags(options) }
-  const policy = policyOfFlags(kind, options)
+  // For server and relay it is of kind tls.
+  const policy = policyOfFlags(options.e2e ? 'tls' : kind, options)
+  const partsOf = ({ upstream: at }: (typeof places)[number]) => {
+    const parts = httpParts(asked, { kind, upstream: at, folder: process.cwd(), proxyProtocol })
+    return options.e2e ? { ...parts, ...endToEndOf(kind, parts, options) } : parts
+  }
   const tunnels = places.map((place) => ({
     kind,
     ...place,
-    ...named(() =>
-      httpParts(asked, { kind, upstream: place.upstream, folder: process.cwd(), proxyProtocol }),
-    ),
+    ...named(() => partsOf(place)),
     ...nameOf(place, { name, isRange: isRange(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
     ...(policy && { policy }),
     ...(options.domain !== undefined && { domain: options.domain }),
-    ...(options.e2e && endToEndOf(kind, options)),
   }))
   checkNames(tunnels)
   if (options.domain !== undefined && kind === 'tcp')
@@ -75,14 +76,14 @@ export async function serveTunnel(
 }
 
 /** @throws cli.usage without a name that can have a certificate */
-function endToEndOf(kind: TunnelKind, { name, domain }: TunnelOptions): Pick<WantedTunnel, 'endToEnd'> {
-  if (kind !== 'tls') throw fail('cli.usage', '--e2e is for tls tunnels.')
+function endToEndOf(kind: TunnelKind, parts: HttpParts, { name, domain }: TunnelOptions) {
+  const refuse = (why: string) => fail('cli.usage', why, { fields: { option: 'e2e' } })
+  if (kind === 'tcp') throw refuse('A tcp tunnel has a port and no name, so it can have no certificate.')
   if (name === undefined && domain === undefined)
-    throw fail(
-      'cli.usage',
-      '--e2e needs a name that stays: one that you have reserved ("ptun names reserve shop.e2e", then --name shop), or your own domain (--domain).',
+    throw refuse(
+      'The name must stay: give one that you have reserved ("ptun names reserve shop.e2e", then --name shop), or your own domain (--domain).',
     )
-  return { endToEnd: 'anything' }
+  return endToEndParts(kind, parts)
 }
 
 /** Checked before the server would refuse each of them. */

@@ -125,6 +125,11 @@ export class TlsEnd implements TlsStream, StreamSink {
     return this.#stream.isOver
   }
 
+  get host(): string {
+    const { servername } = this.#tls
+    return typeof servername === 'string' ? servername.toLowerCase() : ''
+  }
+
   get bytesIn(): number {
     return this.#stream.bytesIn
   }

@@ -5,13 +5,14 @@
  * about where one begins.
  *
  *   scanning ──▶ awaiting ──▶ raw        an Upgrade was sent: what follows waits for the upstream's answer
- *     │  ▲ ◀────────┘
+ *     │  ▲ ◀────────┘                    holding: such a request itself waits until earlier ones are answered
  *     ▼
  *   settling ──▶ ended                   a refusal waits until earlier requests are answered, then is the last answer
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
-import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
+import type { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import type { SplicedStream } from '@porttunneler/shared/mux/splice'
 import type { VisitorStream } from '../agent/visitor-stream.ts'
@@ -34,6 +35,13 @@ export type GateOptions = {
   readonly clock: Clock
   readonly visitorAddress: string
   readonly awaitsUpgrade: boolean
+  /** TLS ends here, so nobody has looked at the requests before. */
+  readonly endToEnd?: {
+    /** The host that the handshake was for. */
+    readonly host: () => string
+    /** Makes heads as the relay sends them. */
+    readonly rewriter: HeadRewriter
+  }
   /** Bytes for the upstream, ours until it returns. The first ones belong to a request that was let in. */
   deliver(bytes: Buffer): void
   /** The visitor will send no more. */
@@ -47,7 +55,7 @@ export type GateOptions = {
   onOver(key: ErrorKey): void
 }
 
-type State = 'scanning' | 'awaiting' | 'raw' | 'settling' | 'ended'
+type State = 'scanning' | 'holding' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
 /** A visitor who was answered here may finish what it is sending: a reset would destroy the answer (RFC 9112, 9.6). */
 const lingerMs = 5_000
@@ -57,7 +65,7 @@ export class RequestGate implements SplicedStream {
   readonly #options: GateOptions
   readonly #scanner = new RequestScanner()
   readonly #answers: Answers
-  readonly #reader: UpgradeReader | undefined
+  #reader: UpgradeReader | undefined
   #state: State = 'scanning'
   #upgradeAnswer: 'upgraded' | 'plain' | undefined
   #upgradePending = false
@@ -70,6 +78,10 @@ export class RequestGate implements SplicedStream {
   /** An answer of our own that waits for the end of earlier ones. */
   #reply: { readonly reply: Reply; readonly asked: AskedRequest } | undefined
   #timer: Timer | undefined
+  /** End-to-end: an Upgrade behind requests that are not answered yet, and the last request that was sent on. */
+  #held: RequestHead | undefined
+  #lastAsked: AskedRequest | undefined
+  #hasHeard = false
 
   constructor(stream: VisitorStream, options: GateOptions) {
     this.#stream = stream
@@ -114,6 +126,7 @@ export class RequestGate implements SplicedStream {
 
   write(chunk: Buffer): boolean {
     if (this.#state === 'ended') return true
+    this.#hasHeard = true
     if (this.#state === 'raw') return this.#stream.write(chunk)
     const answer = this.#reader && this.#upgradeAnswer === undefined ? this.#reader.read(chunk) : undefined
     if (answer !== undefined) this.#stream.answeredUpgrade(answer)
@@ -124,6 +137,7 @@ export class RequestGate implements SplicedStream {
       this.#obeyAnswer()
     }
     this.#tellIfAnswered()
+    this.#goOn()
     return isTaken
   }
 
@@ -133,14 +147,25 @@ export class RequestGate implements SplicedStream {
   }
 
   end(): void {
-    if (this.#state === 'ended' || !this.#answers.ended()) return
+    if (this.#state === 'ended' || !this.#answers.ended() || this.failed('stream.aborted')) return
     this.#stream.end()
     // That answer may last as long as its connection: nothing can follow it.
     if (this.#state === 'settling') this.#leave('stream.aborted')
   }
 
   resetBehind(key: ErrorKey): void {
-    if (this.#state !== 'ended') this.#stream.resetBehind(key)
+    if (this.#state !== 'ended' && !this.failed(key)) this.#stream.resetBehind(key)
+  }
+
+  /**
+   * The upstream cannot be reached, or has ended without a word. Where the relay cannot do it, the visitor gets a page.
+   * @returns whether it did
+   */
+  failed(key: ErrorKey): boolean {
+    const asked = this.#lastAsked
+    if (!asked || this.#hasHeard || this.#state === 'settling' || this.#hasEnded) return false
+    this.#tell({ kind: 'page', key: codes[key].http >= 500 ? key : 'stream.aborted' }, asked)
+    return true
   }
 
   // --- requests ---
@@ -149,10 +174,13 @@ export class RequestGate implements SplicedStream {
     while (this.#state === 'scanning') {
       const event = this.#scanner.next()
       if (event === undefined) return
-      if (event.kind === 'head') this.#onHead(event)
+      if (event.kind === 'head') this.#takeHead(event)
       else if (event.kind === 'body') {
         this.#deliver(event.bytes)
         if (event.isLast) this.#onRequestEnd()
+      } else if (this.#options.endToEnd) {
+        const asked = { method: 'GET', isHttps: true, bytes: Buffer.alloc(0), host: '' }
+        this.#answerWith({ kind: 'page', key: event.key }, asked)
       } else {
         // The relay scans by the same rules, so this sender got past it.
         this.#cut(event.key)
@@ -160,10 +188,37 @@ export class RequestGate implements SplicedStream {
     }
   }
 
+  #takeHead(head: RequestHead): void {
+    const waits = this.#options.endToEnd && head.wantsUpgrade && !this.#answers.isComplete
+    if (!waits) {
+      this.#onHead(head)
+      return
+    }
+    this.#state = 'holding'
+    // Its bytes are the scanner's, which goes on without them.
+    this.#held = { ...head, bytes: Buffer.from(head.bytes) }
+  }
+
+  /** Sends on the request that was held, when everything before it is answered. */
+  #goOn(): void {
+    const held = this.#held
+    if (this.#state !== 'holding' || !held || !this.#answers.isComplete) return
+    this.#held = undefined
+    this.#state = 'scanning'
+    this.#onHead(held)
+    this.#pump()
+    this.#credit()
+  }
+
   #onHead(head: RequestHead): void {
-    const { stages, visitorAddress } = this.#options
-    const edit = new HeadEdit(head.bytes)
+    const { stages, visitorAddress, endToEnd } = this.#options
+    const edit = new HeadEdit(endToEnd ? endToEnd.rewriter.rewrite(head) : head.bytes)
     const asked = askedRequest(head, edit)
+    // A host of somebody else's would reach an application that thinks it is its own.
+    if (endToEnd && head.host !== endToEnd.host()) {
+      this.#answerWith({ kind: 'page', key: 'http.misdirected' }, asked)
+      return
+    }
     for (const stage of stages) {
       const reply = stage.onRequest?.({ head, edit, visitorAddress })
       if (reply === undefined) continue
@@ -171,8 +226,14 @@ export class RequestGate implements SplicedStream {
       return
     }
     this.#answers.asked(asked)
+    if (endToEnd) this.#lastAsked = asked
+    if (endToEnd && head.wantsUpgrade) {
+      this.#reader = new UpgradeReader()
+      this.#upgradeAnswer = undefined
+    }
     // Nobody knows which answer belongs to a later Upgrade, so the relay gives each its own stream.
-    this.#upgradePending = head.wantsUpgrade && this.#reader !== undefined && this.#forwardedTotal === 0
+    const isFirst = this.#forwardedTotal === 0 || endToEnd !== undefined
+    this.#upgradePending = head.wantsUpgrade && this.#reader !== undefined && isFirst
     this.#forwardedTotal += 1
     this.#deliver(edit.toBuffer())
     if (head.body === 0) this.#onRequestEnd()
@@ -203,7 +264,8 @@ export class RequestGate implements SplicedStream {
 
   /** Bytes that wait for the upstream or are held are not credited; heads may grow or shrink on their way. */
   #credit(): void {
-    const held = this.#state === 'awaiting' || this.#state === 'settling' ? this.#scanner.pendingBytes : 0
+    const isHeld = this.#state === 'awaiting' || this.#state === 'settling' || this.#state === 'holding'
+    const held = isHeld ? this.#scanner.pendingBytes : 0
     const due = this.#received - held - Math.max(0, this.#delivered - this.#taken)
     if (due <= this.#credited) return
     const bytes = due - this.#credited

@@ -1,4 +1,5 @@
 /** A gate between a visitor's stream and an upstream that are both texts. */
+import { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { type RequestRules, stagesOf } from '../http/pipeline.ts'
@@ -11,7 +12,11 @@ export const locked: RequestRules = { logins: [loginOf('alice:x')] }
 
 export function openGate(
   rules: RequestRules,
-  { awaitsUpgrade = false, guesses = new Guesses(new FakeClock()) } = {},
+  {
+    awaitsUpgrade = false,
+    guesses = new Guesses(new FakeClock()),
+    hostOfTls,
+  }: { awaitsUpgrade?: boolean; guesses?: Guesses; hostOfTls?: string } = {},
 ) {
   const clock = new FakeClock()
   const said: string[] = []
@@ -35,6 +40,12 @@ export function openGate(
     clock,
     visitorAddress: '192.0.2.1',
     awaitsUpgrade,
+    ...(hostOfTls !== undefined && {
+      endToEnd: {
+        host: () => hostOfTls,
+        rewriter: new HeadRewriter({ address: '192.0.2.1', proto: 'https' }),
+      },
+    }),
     deliver: (bytes) => passed.push(bytes.toString('latin1')),
     finish: () => passed.push('<fin>'),
     onAnswered: (key) => passed.push(key === undefined ? '<answered>' : `<refused ${key}>`),

@@ -5,9 +5,9 @@
 import type { Buffer } from 'node:buffer'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
+import { HeadRewriter, withHost } from '@porttunneler/shared/http/rewrite'
 import type { HttpRoute, HttpVisitorInfo, HttpVisitorOptions } from './deps.ts'
 import { readVisitorSource, type VisitorSource } from './forwarded.ts'
-import { HeadRewriter, withHost } from './rewrite.ts'
 
 export class Calls {
   readonly #near: VisitorSource

@@ -1,9 +1,9 @@
 /** Input that is old, rare or careless, for which RFC 9110 or 9112 says how to understand it. */
 
+import { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import { RequestScanner, type ScanEvent } from '@porttunneler/shared/http/scanner'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { HeadRewriter } from './rewrite.ts'
 
 const get = (fields = '') => `GET / HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`
 const withHost = (target: string, host: string) => `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`

@@ -11,9 +11,9 @@ import http from 'node:http'
 import { Duplex } from 'node:stream'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import type { RequestHead } from '@porttunneler/shared/http/head'
+import { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { makeInput, makeRandom } from '@porttunneler/shared/http/scanner.corpus'
-import { HeadRewriter } from './rewrite.ts'
 
 type Request = { method: string; target: string; host: string; body: string; forwarded: string | undefined }
 /** What the scanner made of an input: whole requests, the bytes an upstream gets, whether the rest was refused. */

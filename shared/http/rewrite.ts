@@ -2,10 +2,10 @@
  * Makes the request head that the upstream sees: every byte as the visitor sent it, except that the forwarding fields
  * are ours alone. A visitor's own X-Forwarded-*, Forwarded, X-Real-IP and X-Porttunneler-* are left out, never appended
  * to, so an application may trust X-Forwarded-For to be one address: the visitor's as the relay saw it, or as a trusted
- * proxy in front named it (forwarded.ts).
+ * proxy in front named it. The relay uses it, and the agent where TLS ends at it.
  */
 import { Buffer } from 'node:buffer'
-import type { FieldSpan, RequestHead } from '@porttunneler/shared/http/head'
+import type { FieldSpan, RequestHead } from './head.ts'
 
 export type Visitor = { readonly address: string; readonly proto: 'http' | 'https' }
 
