@@ -9,6 +9,7 @@ import { killedCarriers } from './scenarios/killed-carriers.ts'
 import { killedPrograms } from './scenarios/killed-programs.ts'
 import { loss } from './scenarios/loss.ts'
 import { noLeak } from './scenarios/no-leak.ts'
+import { fullPools } from './scenarios/pools.ts'
 import { usage } from './scenarios/usage.ts'
 
 export const scenarios: readonly Scenario[] = [
@@ -22,4 +23,5 @@ export const scenarios: readonly Scenario[] = [
   noLeak,
   hostile,
   firewall,
+  fullPools,
 ]

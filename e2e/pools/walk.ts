@@ -1,0 +1,85 @@
+/**
+ * Walks the table of a relay's pools (relay-vm/policy/pools.ts): for each row one tenant fills it through the door that
+ * tenants have and goes on asking, and another tenant is served as before. Times without and with the full pool are
+ * taken in turn in the same run, because a machine's other load changes all the time.
+ */
+import { systemClock } from '@porttunneler/shared/base/clock'
+import { budgets, type PoolName, pools, rates } from '../../relay-vm/policy/pools.ts'
+import { percentile } from '../chaos/visitors.ts'
+import { eventually } from '../harness/events.ts'
+import { agentCases } from './agents.ts'
+import type { FullPool, PoolCase } from './case.ts'
+import { recordCases } from './records.ts'
+import { visitorCases } from './visitors.ts'
+
+/** Below this a doubled p99 tells more about the machine's scheduler than about the relay. */
+const p99MsFloor = 25
+/** How often a row is tried again: a busy machine may hold up one run, and a full pool holds up each. */
+const triesMax = 3
+
+export type WalkOptions = {
+  /** Times taken of each row without and with a full pool. */
+  readonly samples: number
+  readonly rounds: number
+}
+export type Figure = {
+  readonly row: string
+  readonly quietMs: number
+  readonly fullMs: number
+  readonly isKept: boolean
+}
+
+/** Every row by its name; of a rate and a pool with the same name the second has its kind in front. */
+export const rowNames: readonly string[] = [
+  ...Object.keys(pools),
+  ...Object.keys(rates).map((name) => `rate ${name}`),
+  ...Object.keys(budgets).map((name) => `budget ${name}`),
+]
+type RowName = PoolName | `rate ${keyof typeof rates}` | `budget ${keyof typeof budgets}`
+
+const cases: Readonly<Record<RowName, PoolCase>> = { ...visitorCases, ...agentCases, ...recordCases }
+
+/** @throws when the row has no case, when its pool was not full, or when the other tenant was not served */
+export async function walkRow(row: string, options: WalkOptions): Promise<Figure> {
+  const found: PoolCase | undefined = Object.entries(cases).find(([name]) => name === row)?.[1]
+  if (found === undefined) throw new Error(`No case fills ${row}: add one in e2e/pools`)
+  let figure = await compare(row, found, options)
+  for (let tries = 1; tries < triesMax && !figure.isKept; tries++) figure = await compare(row, found, options)
+  return figure
+}
+
+async function compare(row: string, { open }: PoolCase, { samples, rounds }: WalkOptions): Promise<Figure> {
+  const quiet: number[] = []
+  const full: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const pool = await open()
+    try {
+      // Code that runs for the first time is slow.
+      await pool.serve()
+      for (let n = 0; n < samples; n++) quiet.push(await timeOf(pool.serve))
+      await pool.fill()
+      await eventually(`${row} is full`, async () => (await pool.isFull()) || undefined)
+      for (let n = 0; n < samples; n++) {
+        await pool.again()
+        full.push(await timeOf(pool.serve))
+      }
+    } finally {
+      await pool.close()
+    }
+  }
+  const [quietMs, fullMs] = [percentile(quiet, 0.99), percentile(full, 0.99)]
+  return { row, quietMs, fullMs, isKept: fullMs <= 2 * Math.max(quietMs, p99MsFloor) }
+}
+
+/** What is done when `serve` returns is counted in processor time: nothing else is in it on a busy machine. */
+async function timeOf(serve: FullPool['serve']): Promise<number> {
+  const startMs = systemClock.monotonic()
+  const before = process.threadCpuUsage()
+  const served = serve()
+  if (served) {
+    await served
+    return systemClock.monotonic() - startMs
+  }
+  const { user, system } = process.threadCpuUsage(before)
+  return (user + system) / 1_000
+}
