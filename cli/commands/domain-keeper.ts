@@ -23,30 +23,57 @@ type Keeping = {
   readonly wanted: readonly WantedTunnel[]
 }
 
+/** What a changed ptun.yaml means for domains. */
+export type LeadingOutput = AgentOutput & { follow(wanted: readonly WantedTunnel[]): void }
+
 /** The output of an agent that also leads its domains. */
-export function openLeadingOutput(keeping: Keeping, snapshot: () => AgentSnapshot): AgentOutput {
+export function openLeadingOutput(keeping: Keeping, snapshot: () => AgentSnapshot): LeadingOutput {
   const output = openAgentOutput(keeping.context, snapshot)
+  let { wanted } = keeping
+  const online = new Map<string, Online>()
+  /** What was asked for, as `tunnel domain`. */
   const done = new Set<string>()
   const closing = new AbortController()
   const print = (lines: readonly string[]) => output.print(lines)
-  const onOnline = (event: Online) => {
-    const domain = done.has(event.tunnel) ? undefined : domainOf(keeping.wanted, event.tunnel)
-    if (domain === undefined) return
-    done.add(event.tunnel)
-    lead({ ...keeping, print, signal: closing.signal }, domain, event).catch((error: unknown) => {
-      if (closing.signal.aborted) return
+  const leading = { ...keeping, print, signal: closing.signal }
+  const report = (error: unknown, { tunnel, domain, what }: Place & { readonly what: string }) => {
+    if (closing.signal.aborted) return
+    const said = isFailure(error) ? `${error.entry.title} (${error.code}). ${error.detail}` : String(error)
+    print([`${domain} ${what} ${tunnel}: ${said}`])
+    tell(keeping.context, { event: 'domain.failed', domain, tunnel, error: said })
+  }
+  const begin = (event: Online) => {
+    const { tunnel } = event
+    const domain = domainOf(wanted, tunnel)
+    if (domain === undefined || done.has(`${tunnel} ${domain}`)) return
+    done.add(`${tunnel} ${domain}`)
+    lead(leading, domain, event).catch((error: unknown) => {
       // It is reported, and tried again when the tunnel comes back.
-      done.delete(event.tunnel)
-      const said = isFailure(error) ? `${error.entry.title} (${error.code}). ${error.detail}` : String(error)
-      print([`${domain} does not lead to ${event.tunnel}: ${said}`])
-      tell(keeping.context, { event: 'domain.failed', domain, tunnel: event.tunnel, error: said })
+      done.delete(`${tunnel} ${domain}`)
+      report(error, { tunnel, domain, what: 'does not lead to' })
     })
+  }
+  const follow = async (next: readonly WantedTunnel[]) => {
+    const given = givenUp(wanted, next)
+    wanted = next
+    const asked = new Set(next.map(({ name, domain }) => `${name} ${domain}`))
+    for (const which of done) if (!asked.has(which)) done.delete(which)
+    for (const place of given)
+      await release(leading, place).catch((error: unknown) =>
+        report(error, { ...place, what: 'still leads to' }),
+      )
+    if (!closing.signal.aborted) for (const event of online.values()) begin(event)
   }
   return {
     ...output,
+    follow: (next) => void follow(next),
     onEvent(event) {
       output.onEvent(event)
-      if (event.event === 'tunnel.online') onOnline(event)
+      if (event.event === 'tunnel.online') {
+        online.set(event.tunnel, event)
+        begin(event)
+      } else if (event.event === 'tunnel.offline' || event.event === 'tunnel.stopped')
+        online.delete(event.tunnel)
     },
     close() {
       closing.abort()
@@ -55,10 +82,33 @@ export function openLeadingOutput(keeping: Keeping, snapshot: () => AgentSnapsho
   }
 }
 
+type Place = { readonly tunnel: string; readonly domain: string }
+
+/** Domains that a tunnel had and that no tunnel of the file has now. Those of tunnels that are gone stay theirs. */
+function givenUp(before: readonly WantedTunnel[], next: readonly WantedTunnel[]): readonly Place[] {
+  return before.flatMap(({ name, domain }) => {
+    const isHere = name !== undefined && next.some((one) => one.name === name)
+    const isWanted = next.some((one) => one.domain === domain)
+    return domain !== undefined && isHere && !isWanted ? [{ tunnel: name, domain }] : []
+  })
+}
+
 /** A tunnel without a name is the only one of its command. */
 function domainOf(wanted: readonly WantedTunnel[], tunnel: string): string | undefined {
   const named = wanted.find(({ name }) => name === tunnel)
   return (named ?? wanted.find(({ name }) => name === undefined))?.domain
+}
+
+/** The account keeps the domain, which leads nowhere then, unless somebody has given it to another tunnel. */
+async function release(
+  { context, connection: { client }, print }: Leading,
+  { tunnel, domain }: Place,
+): Promise<void> {
+  const found = await client.domain(domain)
+  if (found.tunnel?.name !== tunnel) return
+  await client.giveDomain(found.host, { tunnel: null })
+  tell(context, { event: 'domain.released', domain: found.host, tunnel })
+  print([`${found.host} no longer leads to ${tunnel}`])
 }
 
 type Leading = Keeping & Pick<AgentOutput, 'print'> & { readonly signal: AbortSignal }

@@ -257,6 +257,72 @@ describe('a domain of an agent', () => {
     expect(t.clock.pending).toBe(0)
   })
 
+  test('follows the file: a new one is led, a changed one replaced, one taken out leads nowhere', async () => {
+    const t = stage({ looks: [pending], isTTY: false, isJson: true })
+    const calls: string[] = []
+    const leads = new Map<string, string>()
+    const named = (host: string) => {
+      const name = leads.get(host)
+      const led = name === undefined ? {} : { tunnel: { id: `tun_${name}`, name } }
+      return { ...pending, host, state: 'verified', ...led }
+    }
+    const client = {
+      tunnels: async () => ({ items: ['web', 'api'].map((name) => ({ name, id: `tun_${name}` })) }),
+      domain: async (host: string) => named(host),
+      addDomain: async ({ host, tunnel: id }: { host: string; tunnel: string }) => {
+        calls.push(`${host} to ${id}`)
+        leads.set(host, id.slice(4))
+        return named(host)
+      },
+      giveDomain: async (host: string, { tunnel: id }: { tunnel: string | null }) => {
+        calls.push(`${host} to ${id}`)
+        leads.delete(host)
+        return named(host)
+      },
+    } as unknown as Client
+    type Wanted = Parameters<typeof openLeadingOutput>[0]['wanted']
+    const file = (web: string | undefined, api: string | undefined) =>
+      [
+        { name: 'web', ...(web && { domain: web }) },
+        { name: 'api', ...(api && { domain: api }) },
+      ] as unknown as Wanted
+    const output = openLeadingOutput(
+      { context: t.context, connection: { client }, wanted: file('a.test', undefined) },
+      () => {
+        throw new Error('nobody asks for a snapshot')
+      },
+    )
+    const settle = async () => {
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+      return calls.splice(0)
+    }
+    for (const name of ['web', 'api']) output.onEvent({ ...online, tunnel: name })
+    expect(await settle()).toEqual(['a.test to tun_web'])
+    output.follow(file('a.test', 'b.test'))
+    expect(await settle(), 'a new one, and nothing else is touched').toEqual(['b.test to tun_api'])
+    output.follow(file('c.test', 'b.test'))
+    expect(await settle(), 'another one').toEqual(['a.test to null', 'c.test to tun_web'])
+    output.follow(file('b.test', 'c.test'))
+    expect(await settle(), 'they are exchanged').toEqual(['b.test to tun_web', 'c.test to tun_api'])
+    output.follow(file('c.test', 'b.test'))
+    expect(await settle(), 'and back').toEqual(['c.test to tun_web', 'b.test to tun_api'])
+    output.follow(file('b.test', 'c.test'))
+    await settle()
+    leads.set('c.test', 'elsewhere')
+    output.follow(file('b.test', undefined))
+    expect(await settle(), 'somebody has given it to another tunnel').toEqual([])
+    output.follow(file(undefined, undefined))
+    expect(await settle()).toEqual(['b.test to null'])
+    output.onEvent({ event: 'tunnel.offline', tunnel: 'web' })
+    output.follow(file('b.test', undefined))
+    expect(await settle(), 'a tunnel that is offline has it when it comes back').toEqual([])
+    output.onEvent({ ...online, tunnel: 'web' })
+    expect(await settle()).toEqual(['b.test to tun_web'])
+    output.follow(file('b.test', undefined).slice(1))
+    expect(await settle(), 'a tunnel that is gone keeps it').toEqual([])
+    output.close()
+  })
+
   test('stops nothing when the server refuses it, and is tried again', async () => {
     const addDomain = async () => Promise.reject(fail('quota.domains', 'No room.'))
     const { told } = await lead(['web', 'web'], { addDomain })

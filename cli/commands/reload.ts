@@ -4,6 +4,7 @@ import { isFailure } from '@porttunneler/shared/base/errors'
 import type { Supervisor } from '../agent/supervisor.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
 import { FileWatch } from '../config-watch.ts'
+import type { LeadingOutput } from './domain-keeper.ts'
 
 /** Where the wanted tunnels come from, and how to read them again. */
 export type TunnelSource = {
@@ -19,6 +20,8 @@ export type ReloaderOptions = {
   readonly clock: Clock
   readonly source: TunnelSource
   readonly supervisor: Supervisor
+  /** Leads domains as the file says now. */
+  readonly output: Pick<LeadingOutput, 'follow'>
   /** @throws cli.running for a tunnel that another process serves */
   check(tunnels: readonly WantedTunnel[]): Promise<void>
 }
@@ -64,13 +67,14 @@ export class Reloader {
   }
 
   async #reload(): Promise<void> {
-    const { source, supervisor, check } = this.#options
+    const { source, supervisor, output, check } = this.#options
     await this.#watch.mark()
     try {
       const { tunnels, accept } = await source.read()
       await check(tunnels)
       accept()
       supervisor.reload(tunnels, source.path)
+      output.follow(tunnels)
     } catch (error) {
       if (!isFailure(error)) throw error
       supervisor.refuseReload(error, source.path)

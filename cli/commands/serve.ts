@@ -58,8 +58,8 @@ export async function serve(
   const running = await readRunning(runtime, connection, clock)
   if (!takeover) refuseDoubles(running, wanted)
   const taken = new Set(running.flatMap(({ tunnels }) => tunnels.map(({ name }) => name)))
-  const onStateLost = (error: PortTunnelerError) =>
-    onEvent({ event: 'state.lost', problem: problemOf(error) })
+  const emit = (event: AgentEvent) => onEvent(event)
+  const onStateLost = (error: PortTunnelerError) => emit({ event: 'state.lost', problem: problemOf(error) })
   const leases = new SavedLeases({
     folder,
     unkeptAgent: stateFailure && agent,
@@ -71,7 +71,6 @@ export async function serve(
   })
   const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
   const mux = newMux(context)
-  const emit = (event: AgentEvent) => onEvent(event)
   const endToEnd = new EndToEnd({ connection, folder, account, clock, random, emit })
   const chooseProxy = proxyChooserOf(context)
   const supervisor = new Supervisor({
@@ -97,7 +96,8 @@ export async function serve(
     if (qr && event.event === 'tunnel.online') showQr(context, event.url, output.print)
   }
   const socket = await openStatus(context, runtime, () => supervisor.snapshot())
-  const reloader = source && keepAsFile({ clock, source, supervisor }, { runtime, connection, takeover })
+  const reloader =
+    source && keepAsFile({ clock, source, supervisor, output }, { runtime, connection, takeover })
   const unlisten = obeySignals(supervisor, reloader)
   endToEnd.followSaved(wanted, saved)
   supervisor.start()
