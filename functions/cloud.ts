@@ -15,7 +15,7 @@ import {
   type EnrolledRelayIdentity,
   enrolledRelayIdentity,
 } from '@porttunneler/shared/control/relay-enrolment'
-import { lookUpCaa } from '@porttunneler/shared/dns/caa'
+import { lookUpAlias, lookUpCaa } from '@porttunneler/shared/dns/caa'
 import { openCloudflareDns } from '@porttunneler/shared/dns/cloudflare'
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
@@ -94,7 +94,11 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
 
 function certificatesOf({ acme, control: { version } }: Settings): Certificates {
   if (!acme) return noCertificates
-  return { issuers: acmeIssuers(acme.issuers, { email: acme.email, version }), caa: lookUpCaa }
+  return {
+    issuers: acmeIssuers(acme.issuers, { email: acme.email, version }),
+    caa: lookUpCaa,
+    alias: lookUpAlias,
+  }
 }
 
 /** Where the cells' zones are kept for the operator. */

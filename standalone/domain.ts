@@ -11,7 +11,7 @@ import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
-import { lookUpCaa } from '@porttunneler/shared/dns/caa'
+import { lookUpAlias, lookUpCaa } from '@porttunneler/shared/dns/caa'
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
@@ -97,7 +97,11 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
 function certificatesOf({ acme, authority, clock, version }: DomainOptions): Certificates {
   if (authority) return localCertificates(authority, clock)
   if (!acme) return noCertificates
-  return { issuers: acmeIssuers(acme.issuers, { email: acme.email, version }), caa: lookUpCaa }
+  return {
+    issuers: acmeIssuers(acme.issuers, { email: acme.email, version }),
+    caa: lookUpCaa,
+    alias: lookUpAlias,
+  }
 }
 
 function settingsOf({ consoleUrl, version, plan, isOpen }: DomainOptions): Settings {

@@ -58,7 +58,7 @@ export function certificateWord({ certificate }: Domain, nowMs: number): string 
 }
 
 /** The state of the certificate as a sentence; undefined where no certificates are ordered. */
-export function certificateLine({ host, certificate }: Domain): string | undefined {
+export function certificateLine({ host, certificate, certificateRecord }: Domain): string | undefined {
   if (!certificate) return undefined
   const { state, validUntil = 0, problem, triedAgainAt } = certificate
   switch (state) {
@@ -72,7 +72,11 @@ export function certificateLine({ host, certificate }: Domain): string | undefin
       const which = validUntil > 0 ? 'new certificate' : 'certificate'
       const why = `${problem?.title} (${problem?.code}): ${problem?.detail} ${problem?.cure}`
       const again = triedAgainAt === undefined ? '' : ` Next try: ${formatDate(triedAgainAt)}.`
-      return `${host} has no ${which} yet. ${why}${again}`
+      const { type, name, value } = certificateRecord ?? {}
+      const other = certificateRecord
+        ? ` Where port 80 cannot be reached, this record proves the host too: ${name} ${type} ${value}`
+        : ''
+      return `${host} has no ${which} yet. ${why}${again}${other}`
     }
   }
 }

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import type { Context } from '../context.ts'
 import { openLeadingOutput } from './domain-keeper.ts'
 import { walkThrough } from './domain-walk.ts'
-import { certificateWord, recordLines } from './domain-words.ts'
+import { certificateLine, certificateWord, recordLines } from './domain-words.ts'
 
 const plain = (_style: unknown, text: string) => text
 const pending: Domain = {
@@ -329,4 +329,19 @@ describe('a domain of an agent', () => {
     expect(told.map(({ event }) => event)).toEqual(['domain.failed', 'domain.failed'])
     expect(told[0]?.error).toBe('Too many own domains (PT-2208). No room.')
   })
+})
+
+test('a certificate that cannot be had comes with the record that needs no port 80, where there is one', () => {
+  const certificate = { state: 'failing', problem: { ...missing, code: 'PT-2604' } } as const
+  const name = `_acme-challenge.${pending.host}`
+  const certificateRecord = {
+    type: 'CNAME',
+    name,
+    shortName: '_acme-challenge',
+    value: 't.acme.example.net',
+  } as const
+  expect(certificateLine({ ...pending, certificate })).not.toContain('CNAME')
+  expect(certificateLine({ ...pending, certificate, certificateRecord })).toContain(
+    `${name} CNAME t.acme.example.net`,
+  )
 })

@@ -1,4 +1,4 @@
-/** CAA records as this machine's resolver knows them. */
+/** What orders of certificates ask the DNS, as this machine's resolver knows it. */
 import { Resolver } from 'node:dns/promises'
 import type { CaaRecord } from '../control/certificates/role.ts'
 
@@ -16,5 +16,15 @@ export async function lookUpCaa(name: string): Promise<readonly CaaRecord[]> {
   } catch {
     // There is none, or it cannot be found out.
     return []
+  }
+}
+
+/** Where the CNAME at this name leads. */
+export async function lookUpAlias(name: string): Promise<string | undefined> {
+  try {
+    const [target] = await new Resolver({ timeout: timeoutMs, tries: 1 }).resolveCname(name)
+    return target?.toLowerCase().replace(/\.$/, '')
+  } catch {
+    return undefined
   }
 }

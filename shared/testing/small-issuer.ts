@@ -118,8 +118,12 @@ export class SmallIssuer implements Issuer {
     return { host, status: made.status === 'pending' ? 'pending' : 'valid', challenges }
   }
 
-  async ready(_account: IssuerAccount, { url }: Challenge): Promise<void> {
+  /** The kinds of the proofs that it was told to look at. */
+  readonly told: string[] = []
+
+  async ready(_account: IssuerAccount, { url, type }: Challenge): Promise<void> {
     this.#note('ready')
+    this.told.push(type)
     this.#find(url.split('#')[0] ?? '').isProven = true
   }
 

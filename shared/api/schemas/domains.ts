@@ -47,6 +47,13 @@ export const domainSchema = z.object({
     .optional()
     .describe('Where the host leads once verified'),
   records: z.array(recordSchema).describe('Either the one that does both, or one of each other kind'),
+  certificateRecord: recordSchema
+    .omit({ does: true })
+    .extend({ type: z.literal('CNAME') })
+    .optional()
+    .describe(
+      'A record that lets the service prove the host to certificate authorities in the DNS: needed only where they cannot reach port 80 of the host',
+    ),
   findings: z.array(findingSchema).describe('What the last look found amiss, the most important first'),
   certificate: certificateSchema
     .optional()

@@ -6,6 +6,7 @@ import { asFailure } from '../failures.ts'
 import { acmeKey } from './account-key.ts'
 import { type Purchase, refund, restAfterFailures, spend } from './budget.ts'
 import { allowedIssuers } from './caa.ts'
+import { delegatedName } from './delegating.ts'
 import type { OpenOrder, Try } from './ordering.ts'
 import type { Issuer } from './role.ts'
 import { inOrder, isOfIssuer } from './rules.ts'
@@ -69,9 +70,10 @@ async function orderAt(
   const url = await issuer.account(key, job.signal)
   const wrappedKey = ofAgent ? '' : await control.vault.wrap(newCertificateKey())
   const wish = { hosts, ...(replaces !== undefined && { replaces }) }
+  const delegated = wanted.proof === 'http-01' ? await delegatedName(control, hosts[0] ?? '') : ''
   const order = await issuer.order({ url, key }, wish, job.signal)
   const open: OpenOrder = {
-    ...{ issuer: issuer.name, account: url, url: order.url, wrappedKey, hosts: [...hosts] },
+    ...{ issuer: issuer.name, account: url, url: order.url, wrappedKey, hosts: [...hosts], delegated },
     ...{ records: [], told: [], since: control.clock.now(), downs: 0 },
     paid: paid ? (paid.isRenewal ? 'renewal' : 'new') : 'nothing',
   }

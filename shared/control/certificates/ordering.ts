@@ -46,6 +46,8 @@ const orderSchema = z.object({
   url: z.string(),
   wrappedKey: z.string(),
   hosts: z.array(z.string()),
+  /** The name for the proof to which the host's owner leads us; '' = they do not. */
+  delegated: z.string().default(''),
   /** TXT records that were made for it. */
   records: z.array(z.object({ name: z.string(), value: z.string() })),
   /** Challenges that the issuer was told to check. */

@@ -1,8 +1,10 @@
 /** Proves the names of an order: by HTTP-01, which relays can answer without a message, or for wildcards by DNS-01. */
 import { fail, isFailure } from '../../base/errors.ts'
 import { txtValue } from './account-key.ts'
+import { challengeName } from './delegating.ts'
 import type { OpenOrder, Try } from './ordering.ts'
 import type { Authorization, Challenge, Issuer, IssuerAccount, Order } from './role.ts'
+import type { Wanted } from './wanted.ts'
 
 type Proof = {
   readonly issuer: Issuer
@@ -30,11 +32,11 @@ export async function prove(
     const authorization = await issuer.authorization(account, url, signal)
     if (!open.hosts.some((host) => host.replace(/^\*\./, '') === authorization.host))
       throw fail('certificate.refused', 'The authority asks for a proof of a name that was not ordered.')
-    const challenge = openChallenge(here, authorization)
+    const challenge = openChallenge(authorization, open.delegated === '' ? here.wanted.proof : 'dns-01')
     if (!challenge || open.told.includes(challenge.url)) continue
     waiting.push({ url, challenge })
     if (challenge.type !== 'dns-01') continue
-    const name = `_acme-challenge.${authorization.host}`
+    const name = open.delegated === '' ? challengeName(authorization.host) : open.delegated
     records.push({ name, value: await txtValue(account.key, challenge.token) })
   }
   if (waiting.length === 0) return undefined
@@ -65,12 +67,12 @@ async function tell(
 }
 
 /** @throws certificate.validation */
-function openChallenge({ wanted }: Try, authorization: Authorization): Challenge | undefined {
+function openChallenge(authorization: Authorization, proof: Wanted['proof']): Challenge | undefined {
   const { status, host, challenges, reason } = authorization
   if (status === 'valid') return undefined
   if (status !== 'pending') throw fail('certificate.validation', reason ?? `${host} was not proven.`)
-  const challenge = challenges.find(({ type }) => type === wanted.proof)
-  if (!challenge) throw fail('certificate.refused', `The authority offers no ${wanted.proof} for ${host}.`)
+  const challenge = challenges.find(({ type }) => type === proof)
+  if (!challenge) throw fail('certificate.refused', `The authority offers no ${proof} for ${host}.`)
   return challenge.status === 'pending' ? challenge : undefined
 }
 

@@ -88,6 +88,8 @@ export interface Certificates {
   readonly issuers: readonly Issuer[]
   /** The CAA records at exactly this name; also [] if nobody can tell, because the issuer checks itself. */
   caa(name: string): Promise<readonly CaaRecord[]>
+  /** Where the CNAME at exactly this name leads, in small letters; undefined if there is none, or nobody can tell. */
+  alias?(name: string): Promise<string | undefined>
   /**
    * The names and addresses of an authority that is this server's own: it certifies these and all names below them.
    * Absent: authorities that certify public names.

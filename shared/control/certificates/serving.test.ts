@@ -7,11 +7,14 @@ import { certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { type AccountDoc, accounts, commands, endpoints, type TunnelDoc, tunnels } from '../documents.ts'
 import { verified } from '../domains/domain-documents.ts'
+import { proofOf } from '../domains/proof.ts'
 import { makeWorker } from '../jobs/kinds.ts'
 import { names } from '../name-documents.ts'
 import { noDns } from '../own-records.ts'
 import type { Dns } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { certificateJob } from './ordering.ts'
+import type { Certificates } from './role.ts'
 import { relayCertificates } from './serving.ts'
 
 const domain = 'tunnel.example.com'
@@ -20,9 +23,9 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each.close()
 })
 
-async function makeStage(dns: Dns = noDns) {
+async function makeStage(dns: Dns = noDns, alias?: Certificates['alias']) {
   const issuers: SmallIssuer[] = []
-  const t = makeTestControl({ certificates: { issuers, caa: async () => [] }, dns })
+  const t = makeTestControl({ certificates: { issuers, caa: async () => [], ...(alias && { alias }) }, dns })
   open.push(t)
   const issuer = new SmallIssuer({ clock: t.clock })
   issuers.push(issuer)
@@ -133,6 +136,40 @@ describe('certificates for relays', () => {
     const said = (await Promise.all(bodies)).map((found) => found?.data.body)
     expect(said).toContainEqual(expect.objectContaining({ kind: 'certificate', host: 'app.example.org' }))
     expect(JSON.stringify(said)).not.toContain('PRIVATE')
+  })
+
+  test('where the owner leads the challenge to us, the proof goes there by DNS, and nowhere else', async () => {
+    const put: string[] = []
+    const removed: string[] = []
+    const dns: Dns = {
+      ...noDns,
+      kind: 'cloudflare',
+      put: async (name) => void put.push(name),
+      remove: async (name) => void removed.push(name),
+    }
+    const aliases = new Map<string, string>()
+    const { ask, own, work, control, issuer } = await makeStage(dns, async (name) => aliases.get(name))
+    await own('app.example.org', 'verified')
+    const claimed = { account: 'acc_1', host: 'app.example.org', claim: 'c' }
+    const { token } = await proofOf(control, claimed, [])
+    const lead = async (target: string) => {
+      aliases.set('_acme-challenge.app.example.org', target)
+      put.length = 0
+      await control.store.delete(certificates.ref('app.example.org'))
+      await control.store.delete(certificateJob('app.example.org'))
+      await ask('home', 'app.example.org')
+      await work()
+      expect(await ask('home', 'app.example.org')).toEqual(['app.example.org'])
+      return new Set(put.filter((name) => name !== `_acme-challenge.${domain}`))
+    }
+    const ours = `${token}.acme.${domain}`
+    expect(await lead(ours)).toEqual(new Set([ours]))
+    expect(removed).toContain(ours)
+    // The names of others' claims, of the service itself, or of anybody else are not written: HTTP-01 it is.
+    const { token: foreign } = await proofOf(control, { ...claimed, account: 'acc_2' }, [])
+    for (const target of [`${foreign}.acme.${domain}`, `_acme-challenge.${domain}`, 'acme.example.org'])
+      expect(await lead(target)).toEqual(new Set())
+    expect(issuer.told).toContain('http-01')
   })
 
   test('nothing is ordered for an account that is suspended', async () => {

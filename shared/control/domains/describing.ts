@@ -2,6 +2,7 @@
 import type { Domain as DomainAnswer } from '../../api/schemas/domains.ts'
 import { codes } from '../../base/errors.ts'
 import type { Cell } from '../cells.ts'
+import { challengeName, delegationUnder, isDelegating } from '../certificates/delegating.ts'
 import { describeCertificates } from '../certificates/describing.ts'
 import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
@@ -29,13 +30,15 @@ export async function describeDomains(control: Control, found: readonly Domain[]
         ...describe(data),
         ...(certificate && { certificate }),
         ...(isOwn && { tunnel: { id: tunnel.ref.id, name: tunnel.data.name } }),
-        records: await recordsOf(control, data, cells),
+        ...(await recordsOf(control, data, cells)),
       }
     }),
   )
 }
 
-function describe(domain: DomainDoc): Omit<DomainAnswer, 'records' | 'tunnel' | 'certificate'> {
+type Records = Pick<DomainAnswer, 'records' | 'certificateRecord'>
+
+function describe(domain: DomainDoc): Omit<DomainAnswer, keyof Records | 'tunnel' | 'certificate'> {
   const { host, state, zone, nameServers, revision, createdAt, verifiedAt, failingAt, checkedAt, nextAt } =
     domain
   const provider = providerOf(nameServers)
@@ -57,33 +60,36 @@ function describe(domain: DomainDoc): Omit<DomainAnswer, 'records' | 'tunnel' | 
   }
 }
 
-async function recordsOf(
-  control: Control,
-  domain: DomainDoc,
-  cells: readonly Cell[],
-): Promise<DomainAnswer['records']> {
+async function recordsOf(control: Control, domain: DomainDoc, cells: readonly Cell[]): Promise<Records> {
   const { host } = domain
   const here = toldCell(control, domain, cells)
   const { token, text } = await proofOf(control, domain, [])
   const target = targetUnder(token, here?.domain ?? 'invalid')
   const parent = domain.zone === '' ? domain.domain : domain.zone
-  const make = (type: 'CNAME' | 'TXT' | 'ALIAS', name: string, value: string) => ({
-    type,
-    name,
-    shortName: shortName(name, parent),
-    value,
+  const make = <T extends string>(type: T, name: string, value: string) => ({
+    ...{ type, name, shortName: shortName(name, parent), value },
   })
+  const delegation = here && delegationUnder(token, here.domain)
+  const hasDelegation = delegation !== undefined && isDelegating(control)
+  const certificateRecord = hasDelegation && make('CNAME', challengeName(host), delegation)
+  const more = certificateRecord ? { certificateRecord } : {}
   const proof = make('TXT', `_ptun.${host}`, text)
   // The other records at the top of a zone exclude a CNAME.
   if (host === parent)
-    return [
+    return {
+      records: [
+        { ...proof, does: 'proves' },
+        { ...make('ALIAS', host, target), does: 'leads' },
+      ],
+      ...more,
+    }
+  return {
+    records: [
+      { ...make('CNAME', host, target), does: 'both' },
       { ...proof, does: 'proves' },
-      { ...make('ALIAS', host, target), does: 'leads' },
-    ]
-  return [
-    { ...make('CNAME', host, target), does: 'both' },
-    { ...proof, does: 'proves' },
-  ]
+    ],
+    ...more,
+  }
 }
 
 /** The short form that most providers want. */
