@@ -331,4 +331,17 @@ describe('ends with an HTTP/2 upstream', () => {
     }
     expect(rig.events.filter(({ event }) => event.startsWith('upstream.'))).toHaveLength(1)
   })
+
+  test('requests that fail again and again are reported once a minute', async () => {
+    const rig = await rigOf((stream, fields) => {
+      if (fields.includes('/fine')) stream.respond({ ':status': 204 }, { endStream: true })
+      else stream.destroy(new Error('broken'))
+    })
+    for (const _ of [1, 2, 3]) {
+      await rig.visit().send(get()).over()
+      await rig.visit().send(get('', '/fine')).heard('\r\n\r\n')
+    }
+    const told = rig.events.map(({ event }) => event).filter((event) => event.startsWith('upstream.'))
+    expect(told).toEqual(['upstream.failed', 'upstream.recovered'])
+  })
 })

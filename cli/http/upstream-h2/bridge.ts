@@ -188,6 +188,8 @@ export class Bridge implements StreamSink {
         },
         onFailed: (failure, isRefused) => this.#onFailed(failure, isRefused),
       })
+      // A body of no data may have come whole before an earlier try failed.
+      if (this.#isAsked && head.body !== 0) this.#call.finish(this.#chunks?.trailers ?? [])
     } catch (cause) {
       slot.release(false)
       const why = cause instanceof Error ? cause.message : String(cause)
@@ -247,8 +249,8 @@ export class Bridge implements StreamSink {
 
   /** A page, unless the answer has begun. */
   #refuse(failure: PortTunnelerError): void {
-    const { onProblem } = this.#options
-    onProblem(failure)
+    const { sessions, onProblem } = this.#options
+    if (sessions.mayReport()) onProblem(failure)
     if (this.#hasHead) {
       this.#break('stream.aborted')
       return

@@ -101,8 +101,9 @@ export class Call implements Reader {
     h2.on('error', () => {})
     h2.on('close', () => {
       slot.release(this.#abort.signal.aborted)
-      if (!this.#sawEnd || this.#framing === undefined)
-        this.#fail(`ended the request with ${nameOf(h2.rstCode)}`)
+      if (this.#sawEnd && this.#framing !== undefined) return
+      const { destroyed } = slot.session
+      this.#fail(destroyed ? 'ended the connection' : `ended the request with ${nameOf(h2.rstCode)}`)
     })
   }
 

@@ -21,6 +21,8 @@ const cancelledMax = 200
 /** An upstream that vanished without a word is found out by the first request after such a silence. */
 const silenceMs = 30_000
 const pongMs = 10_000
+/** Between two reports of failed requests. */
+const reportMs = 60_000
 
 /** The right to one request. */
 export type Slot = {
@@ -55,6 +57,7 @@ export class UpstreamSessions {
   readonly #waiting = new Set<Waiter>()
   #stopConnecting: (() => void) | undefined
   #isRetired = false
+  #quietUntilMs = 0
 
   constructor(options: ConnectOptions) {
     this.#options = options
@@ -64,6 +67,14 @@ export class UpstreamSessions {
   /** `http` or `https`, for requests. */
   get scheme(): 'http' | 'https' {
     return this.#options.scheme
+  }
+
+  /** Whether a failed request is reported: a visitor may make an upstream fail as often as it likes. */
+  mayReport(): boolean {
+    const nowMs = this.#clock.monotonic()
+    if (nowMs < this.#quietUntilMs) return false
+    this.#quietUntilMs = nowMs + reportMs
+    return true
   }
 
   /** A request may begin at once. */
