@@ -55,6 +55,8 @@ export type Request<T> = {
   /** Statuses besides 2xx whose body `answer` describes. */
   readonly alsoFine?: readonly number[]
 }
+/** How many of a list are wanted, and from where on. */
+export type PageOptions = CallOptions & { readonly limit?: number; readonly cursor?: string | undefined }
 
 const defaultTimeoutMs = 15_000
 /** Codes with "now" mean a lost race: a moment later the same call works. */

@@ -4,27 +4,24 @@
  * a deadline; `signal` ends it earlier.
  */
 import type { z } from 'zod'
-import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
+import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
+import { reservationCalls } from './client-reservations.ts'
 import * as accounts from './schemas/accounts.ts'
 import * as audit from './schemas/audit.ts'
 import * as certificates from './schemas/certificates.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as domains from './schemas/domains.ts'
 import * as relays from './schemas/relays.ts'
-import * as reservations from './schemas/reservations.ts'
 import * as service from './schemas/service.ts'
 import * as tunnels from './schemas/tunnels.ts'
 
 export type { ClientOptions } from './client-call.ts'
 
 type AuditFilter = z.infer<typeof audit.auditFilterSchema>
-type PageOptions = CallOptions & { readonly limit?: number; readonly cursor?: string | undefined }
 /** What the caller writes: fields with a default are optional. */
 type In<T extends z.ZodType> = z.input<T>
 
 const tunnelPageSchema = pageSchema(tunnels.tunnelSchema)
-const namePageSchema = pageSchema(reservations.reservedNameSchema)
-const portPageSchema = pageSchema(reservations.reservedPortSchema)
 const domainPageSchema = pageSchema(domains.domainSchema)
 const keyPageSchema = pageSchema(accounts.keySchema)
 const auditPageSchema = pageSchema(audit.auditEntrySchema)
@@ -261,44 +258,6 @@ function leaseCalls(options: ClientOptions) {
       call(options, { method: 'POST', path: '/v1/leases/renew', answer: tunnels.claimResultSchema, json }, o),
     release: (json: In<typeof tunnels.releaseSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/leases/release', answer: nothing, json }, o),
-  }
-}
-
-/** Names and ports that the account keeps. A name's key is its host, a port's is `cell:port`. */
-function reservationCalls(options: ClientOptions) {
-  const { reservedNameSchema, reservedPortSchema } = reservations
-  const at = (list: 'names' | 'ports', id: string) => `/v1/${list}/${encodeURIComponent(id)}`
-  const remove = (path: string, o?: CallOptions) =>
-    call(options, { method: 'DELETE', path, answer: nothing }, o)
-  const move = (path: string, json: In<typeof reservations.keptMoveSchema>, o?: CallOptions) =>
-    call(options, { method: 'POST', path: `${path}/move`, answer: nothing, json }, o)
-  return {
-    names: ({ limit, cursor, ...o }: PageOptions = {}) =>
-      call(
-        options,
-        { method: 'GET', path: '/v1/names', answer: namePageSchema, query: { limit, cursor } },
-        o,
-      ),
-    reserveName: (json: In<typeof reservations.nameReserveSchema>, o?: CallOptions) =>
-      call(options, { method: 'POST', path: '/v1/names', answer: reservedNameSchema, json }, o),
-    giveName: (host: string, json: In<typeof reservations.keptUpdateSchema>, o?: CallOptions) =>
-      call(options, { method: 'PATCH', path: at('names', host), answer: reservedNameSchema, json }, o),
-    moveName: (host: string, json: In<typeof reservations.keptMoveSchema>, o?: CallOptions) =>
-      move(at('names', host), json, o),
-    releaseName: (host: string, o?: CallOptions) => remove(at('names', host), o),
-    ports: ({ limit, cursor, ...o }: PageOptions = {}) =>
-      call(
-        options,
-        { method: 'GET', path: '/v1/ports', answer: portPageSchema, query: { limit, cursor } },
-        o,
-      ),
-    reservePort: (json: In<typeof reservations.portReserveSchema>, o?: CallOptions) =>
-      call(options, { method: 'POST', path: '/v1/ports', answer: reservedPortSchema, json }, o),
-    givePort: (port: string, json: In<typeof reservations.keptUpdateSchema>, o?: CallOptions) =>
-      call(options, { method: 'PATCH', path: at('ports', port), answer: reservedPortSchema, json }, o),
-    movePort: (port: string, json: In<typeof reservations.keptMoveSchema>, o?: CallOptions) =>
-      move(at('ports', port), json, o),
-    releasePort: (port: string, o?: CallOptions) => remove(at('ports', port), o),
   }
 }
 

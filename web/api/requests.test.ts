@@ -135,6 +135,20 @@ describe('calls', () => {
       [() => calls.giveDomain(host, null), () => client.giveDomain(host, { tunnel: null })],
       [() => calls.checkDomain(host), () => client.checkDomain(host)],
       [() => calls.removeDomain(host), () => client.removeDomain(host)],
+      [() => calls.names('c+/'), () => client.names({ limit: 100, cursor: 'c+/' })],
+      [() => calls.reserveName({ name: 'shop' }), () => client.reserveName({ name: 'shop' })],
+      [
+        () => calls.giveName(host, null, 2),
+        () => client.giveName(host, { tunnel: null }, { ifMatch: '"2"' }),
+      ],
+      [() => calls.releaseName(host), () => client.releaseName(host)],
+      [() => calls.ports('c+/'), () => client.ports({ limit: 100, cursor: 'c+/' })],
+      [() => calls.reservePort({ port: 20_001 }), () => client.reservePort({ port: 20_001 })],
+      [
+        () => calls.givePort('eu:1', null, 2),
+        () => client.givePort('eu:1', { tunnel: null }, { ifMatch: '"2"' }),
+      ],
+      [() => calls.releasePort('eu:1'), () => client.releasePort('eu:1')],
     ]
     for (const [ask, askToo] of pairs) {
       await ask()
